@@ -1,0 +1,313 @@
+//! Units as types. Durations are [`std::time::Duration`]; everything else that configuration files
+//! count has a type here, with the parser for the way people write it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Bytes(pub u64);
+
+/// CPU in thousandths of a core, as Kubernetes counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Cpu(pub u64);
+
+/// Events a second.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct Rate(pub f64);
+
+/// A part of a whole, 0 to 1 (it may exceed 1 where something is overcommitted).
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct Share(pub f64);
+
+/// An amount of money in US dollars, the currency that providers publish their prices in.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct Money(pub f64);
+
+impl Bytes {
+    /// Reads a Kubernetes quantity (`512Mi`, `1.5G`, `1e9`) or a plain number of bytes; `GB`, `MB`, `KB`
+    /// (PostgreSQL and people) count in powers of 1024 as PostgreSQL does. `None` if it is neither.
+    pub fn parse(text: &str) -> Option<Bytes> {
+        let (number, suffix) = split_number(text)?;
+        let factor = match suffix {
+            "" | "B" => 1.0,
+            "m" => 1e-3,
+            "k" => 1e3,
+            "M" => 1e6,
+            "G" => 1e9,
+            "T" => 1e12,
+            "P" => 1e15,
+            "Ki" | "KB" | "kB" | "KiB" => 1024.0,
+            "Mi" | "MB" | "MiB" => 1024f64.powi(2),
+            "Gi" | "GB" | "GiB" => 1024f64.powi(3),
+            "Ti" | "TB" | "TiB" => 1024f64.powi(4),
+            "Pi" => 1024f64.powi(5),
+            _ => return None,
+        };
+        let bytes = number * factor;
+        // Above 2^63 an f64 no longer says anything about bytes; nobody has that much memory.
+        (bytes.is_finite() && (0.0..9.2e18).contains(&bytes)).then_some(Bytes(bytes.ceil() as u64))
+    }
+}
+
+impl Cpu {
+    /// Reads a Kubernetes CPU quantity: `500m`, `1`, `0.5`, `2e0`. `None` if it is not one.
+    pub fn parse(text: &str) -> Option<Cpu> {
+        let (number, suffix) = split_number(text)?;
+        let factor = match suffix {
+            "" => 1e3,
+            "m" => 1.0,
+            "u" => 1e-3,
+            "n" => 1e-6,
+            "k" => 1e6,
+            _ => return None,
+        };
+        let milli = number * factor;
+        (milli.is_finite() && (0.0..1e12).contains(&milli)).then_some(Cpu(milli.ceil() as u64))
+    }
+
+    /// Cores as a number.
+    pub fn cores(self) -> f64 {
+        self.0 as f64 / 1e3
+    }
+}
+
+/// Splits `1.5Gi` into 1.5 and `Gi`; exponents belong to the number (`1e3`, but `1E` is not read as exa).
+fn split_number(text: &str) -> Option<(f64, &str)> {
+    let text = text.trim();
+    let mut end = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '+' || c == '-'))
+        .unwrap_or(text.len());
+    let rest = &text[end..];
+    if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
+        let digits = exponent.trim_start_matches(['+', '-']);
+        let length = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        if length > 0 {
+            end = text.len() - digits.len() + length;
+        }
+    }
+    let number: f64 = text[..end].parse().ok()?;
+    Some((number, text[end..].trim_start()))
+}
+
+/// Reads a duration with a unit: `30s`, `5m`, `1h30m`, `250ms`, `7d`, `2w`, `1.5h`, `PT30S`, `30 seconds`.
+/// A bare number has no unit and is `None`: the caller knows what it counts (see [`seconds`], [`millis`]).
+pub fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let iso = text.strip_prefix("PT").or_else(|| text.strip_prefix("P"));
+    let lower = iso.unwrap_or(text).to_ascii_lowercase();
+    let mut rest = lower.trim();
+    let mut total = 0.0f64;
+    let mut any = false;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+            .filter(|n| *n > 0)?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        let after = rest[digits..].trim_start();
+        let length = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
+        let unit = match &after[..length] {
+            "ns" => 1e-9,
+            "us" | "µs" | "micros" | "microseconds" => 1e-6,
+            "ms" | "millis" | "msec" | "millisecond" | "milliseconds" => 1e-3,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+            "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
+            "d" | "day" | "days" => 86_400.0,
+            "w" | "week" | "weeks" => 604_800.0,
+            _ => return None,
+        };
+        total += number * unit;
+        any = true;
+        rest = after[length..].trim_start();
+    }
+    any.then_some(())?;
+    Duration::try_from_secs_f64(total).ok()
+}
+
+/// A duration whose bare numbers are seconds.
+pub fn seconds(text: &str) -> Option<Duration> {
+    bare(text, 1.0)
+}
+
+/// A duration whose bare numbers are milliseconds.
+pub fn millis(text: &str) -> Option<Duration> {
+    bare(text, 1e-3)
+}
+
+fn bare(text: &str, unit: f64) -> Option<Duration> {
+    match text.trim().parse::<f64>() {
+        Ok(number) => Duration::try_from_secs_f64(number * unit).ok(),
+        Err(_) => duration(text),
+    }
+}
+
+/// Reads `60%`, `60` or `0.6`: a number above 1 or with a percent sign is hundredths.
+pub fn share(text: &str) -> Option<Share> {
+    let text = text.trim();
+    let (number, percent) = match text.strip_suffix('%') {
+        Some(rest) => (rest.trim().parse::<f64>().ok()?, true),
+        None => (text.parse::<f64>().ok()?, false),
+    };
+    if !number.is_finite() || number < 0.0 {
+        return None;
+    }
+    Some(Share(if percent || number > 1.0 {
+        number / 100.0
+    } else {
+        number
+    }))
+}
+
+/// A duration as people say it: `360 s` below ten minutes, then `12 min`, `64.5 h`, `7 d`.
+pub fn show_duration(duration: Duration) -> String {
+    let s = duration.as_secs_f64();
+    let trim = |n: f64| {
+        let text = format!("{n:.1}");
+        text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+    };
+    if s == 0.0 {
+        "0 s".to_owned()
+    } else if s < 1.0 {
+        format!("{} ms", trim(s * 1e3))
+    } else if s < 600.0 {
+        format!("{} s", trim(s))
+    } else if s < 2.0 * 3600.0 {
+        format!("{} min", trim(s / 60.0))
+    } else if s < 7.0 * 86_400.0 {
+        format!("{} h", trim(s / 3600.0))
+    } else {
+        format!("{} d", trim(s / 86_400.0))
+    }
+}
+
+/// A number with thousands separated by commas and at most two decimals: `12,000`, `1.71`.
+pub fn show_number(n: f64) -> String {
+    if !n.is_finite() {
+        return "unbounded".to_owned();
+    }
+    let rounded = (n.abs() * 100.0).round() / 100.0;
+    let text = format!("{rounded:.2}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let mut grouped = String::new();
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let fraction = fraction.trim_end_matches('0');
+    let sign = if n < 0.0 && rounded != 0.0 { "-" } else { "" };
+    if fraction.is_empty() {
+        format!("{sign}{grouped}")
+    } else {
+        format!("{sign}{grouped}.{fraction}")
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = self.0 as f64;
+        let (value, unit) = match self.0 {
+            0..1024 => return write!(f, "{} B", self.0),
+            1024..1_048_576 => (n / 1024.0, "KiB"),
+            1_048_576..1_073_741_824 => (n / 1_048_576.0, "MiB"),
+            _ => (n / 1_073_741_824.0, "GiB"),
+        };
+        write!(f, "{} {unit}", show_number(value))
+    }
+}
+
+impl fmt::Display for Cpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 % 1000 == 0 {
+            write!(f, "{} CPU", self.0 / 1000)
+        } else {
+            write!(f, "{}m CPU", self.0)
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", show_number(self.0))
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} %", show_number(self.0 * 100.0))
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "${}", show_number(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn quantities_read_as_kubernetes_reads_them() {
+        // Kubernetes' documentation of resource units: 128974848, 129e6, 129M, 123Mi are about the same.
+        for (text, bytes) in [
+            ("128974848", 128_974_848),
+            ("129e6", 129_000_000),
+            ("129M", 129_000_000),
+            ("123Mi", 128_974_848),
+            ("1.5Gi", 1_610_612_736),
+            ("128974848000m", 128_974_848),
+        ] {
+            assert_eq!(Bytes::parse(text), Some(Bytes(bytes)), "{text}");
+        }
+        for (text, milli) in [("500m", 500), ("1", 1000), ("0.1", 100), ("2.5", 2500)] {
+            assert_eq!(Cpu::parse(text), Some(Cpu(milli)), "{text}");
+        }
+        for bad in ["", "Mi", "1.2.3", "5 apples", "-1Gi", "NaN", "inf"] {
+            assert_eq!(Bytes::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_need_a_unit_or_a_caller_that_knows_it() {
+        assert_eq!(duration("1h30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(duration("PT30S"), Some(Duration::from_secs(30)));
+        assert_eq!(duration("5 minutes"), Some(Duration::from_secs(300)));
+        assert_eq!(duration("30"), None);
+        assert_eq!(seconds("30"), Some(Duration::from_secs(30)));
+        assert_eq!(millis("1500"), Some(Duration::from_millis(1500)));
+        assert_eq!(seconds("-1"), None);
+        assert_eq!(duration("s"), None);
+    }
+
+    #[test]
+    fn shares_read_percent_and_fraction() {
+        assert_eq!(share("60%"), Some(Share(0.6)));
+        assert_eq!(share("60"), Some(Share(0.6)));
+        assert_eq!(share("0.6"), Some(Share(0.6)));
+        assert_eq!(share("1"), Some(Share(1.0)));
+    }
+
+    #[test]
+    fn numbers_print_for_people() {
+        assert_eq!(show_number(12000.0), "12,000");
+        assert_eq!(show_number(1.714), "1.71");
+        assert_eq!(show_number(0.5), "0.5");
+        assert_eq!(show_number(-1003.0), "-1,003");
+        assert_eq!(show_duration(Duration::from_secs(360)), "360 s");
+        assert_eq!(show_duration(Duration::from_secs(232_200)), "64.5 h");
+        assert_eq!(Bytes(2 * 1024 * 1024).to_string(), "2 MiB");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,24}") {
+            let _ = (Bytes::parse(&text), Cpu::parse(&text), duration(&text), seconds(&text), share(&text));
+        }
+    }
+}
