@@ -1,5 +1,6 @@
 //! Readers: text in, platform model out. One file a format; spans are kept everywhere; only what is
 //! pointed at is read, and nothing is ever executed.
 
+pub mod repo;
 pub mod tree;
 pub mod yaml;
