@@ -2,10 +2,29 @@
 //!
 //! It depends on no other crate of this workspace and does no input or output. A value in it is a
 //! [`Fact`]: the value and the place that says so. Units are types, so that seconds are never
-//! mistaken for milliseconds.
+//! mistaken for milliseconds. Readers push parts into an [`Environment`]; [`link`] then finds, once,
+//! what belongs to what.
 
+pub mod alerts;
+pub mod calls;
+pub mod cells;
+pub mod database;
+pub mod delivery;
+pub mod images;
+pub mod kafka;
+pub mod link;
+pub mod network;
+pub mod overlay;
+pub mod platform;
+pub mod scaling;
+pub mod secrets;
 pub mod source;
 pub mod units;
+pub mod workload;
 
+pub use platform::{
+    AutoscalerId, DatabaseId, Environment, Owner, Platform, Priority, Reading, Scale, Service, ServiceId,
+    Suppression, TopicId, UnreadableFile, Variable, VariableValue, WorkloadId,
+};
 pub use source::{Fact, FileId, Position, Source, SourceFile, SourceMap, Span};
 pub use units::{Bytes, Cpu, Money, Rate, Share};

@@ -1,0 +1,141 @@
+//! Alerts and objectives: what is watched, how long it takes to tell someone, and what would be missed.
+
+use crate::platform::Owner;
+use crate::source::{Fact, Span};
+use crate::units::Share;
+use std::time::Duration;
+
+/// An alert.
+#[derive(Debug, Clone)]
+pub struct Alert {
+    /// Name.
+    pub name: Fact<String>,
+    /// Place of the alert.
+    pub span: Span,
+    /// Whose it is, where it names a service.
+    pub owner: Owner,
+    /// Severity as written (`critical`, `page`).
+    pub severity: Option<Fact<String>>,
+    /// Whether it is on.
+    pub enabled: Option<Fact<bool>>,
+    /// What it asks.
+    pub query: Option<Fact<String>>,
+    /// Metrics, event types and attributes that the query reads.
+    pub signals: Vec<Fact<String>>,
+    /// Values that the query selects by (service names, topics, label values).
+    pub selects: Vec<Fact<String>>,
+    /// Comparison and value.
+    pub threshold: Option<Fact<f64>>,
+    /// How the product times it.
+    pub timing: Timing,
+    /// Who is told.
+    pub notifies: Vec<Fact<String>>,
+    /// A condition's text that says how fast it should be ("page within 60 s"), where one is stated.
+    pub promised: Option<Fact<Duration>>,
+}
+
+/// How a product decides when to fire. Unset fields have the product's default.
+#[derive(Debug, Clone)]
+pub enum Timing {
+    /// New Relic NRQL condition.
+    NewRelic(NewRelicTiming),
+    /// Prometheus rule.
+    Prometheus(PrometheusTiming),
+    /// A generic alert (deployment file): evaluated every `interval` over `window`, for `hold`.
+    Generic {
+        /// Window of the query.
+        window: Option<Fact<Duration>>,
+        /// Time between evaluations.
+        interval: Option<Fact<Duration>>,
+        /// How long the condition must hold.
+        hold: Option<Fact<Duration>>,
+    },
+}
+
+/// Timing of a New Relic NRQL condition.
+#[derive(Debug, Clone, Default)]
+pub struct NewRelicTiming {
+    /// `aggregation_window`; default 60 s.
+    pub window: Option<Fact<Duration>>,
+    /// `aggregation_method`: `event_flow` (default), `event_timer`, `cadence`.
+    pub method: Option<Fact<String>>,
+    /// `aggregation_delay`; default 120 s.
+    pub delay: Option<Fact<Duration>>,
+    /// `aggregation_timer`.
+    pub timer: Option<Fact<Duration>>,
+    /// `slide_by`.
+    pub slide_by: Option<Fact<Duration>>,
+    /// `evaluation_offset`, in windows (older).
+    pub evaluation_offset: Option<Fact<u32>>,
+    /// `threshold_duration` of the critical threshold.
+    pub threshold_duration: Option<Fact<Duration>>,
+    /// `threshold_occurrences`: `all` or `at_least_once`.
+    pub occurrences: Option<Fact<String>>,
+    /// `expiration_duration`: loss of signal after so long.
+    pub expiration: Option<Fact<Duration>>,
+    /// `open_violation_on_expiration`.
+    pub opens_on_expiration: Option<Fact<bool>>,
+    /// `fill_option`.
+    pub fill: Option<Fact<String>>,
+    /// Whether the signal also exists when nothing happens (`count(*)` of errors has no data without
+    /// errors, so loss of signal would be noise), where that can be told from the query.
+    pub sparse: Option<Fact<bool>>,
+}
+
+/// Timing of a Prometheus rule.
+#[derive(Debug, Clone, Default)]
+pub struct PrometheusTiming {
+    /// `scrape_interval` of what it reads.
+    pub scrape: Option<Fact<Duration>>,
+    /// Range of the query's longest `[5m]` selector.
+    pub range: Option<Fact<Duration>>,
+    /// `evaluation_interval` or the group's `interval`.
+    pub evaluation: Option<Fact<Duration>>,
+    /// `for`.
+    pub hold: Option<Fact<Duration>>,
+    /// Alertmanager's `group_wait`.
+    pub group_wait: Option<Fact<Duration>>,
+    /// Whether the expression itself notices missing data (`absent`, `up == 0`).
+    pub notices_absence: bool,
+}
+
+/// A service level objective.
+#[derive(Debug, Clone)]
+pub struct Slo {
+    /// Name.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Place of it.
+    pub span: Span,
+    /// Share of good events (0.9995).
+    pub target: Option<Fact<Share>>,
+    /// Window over which it counts.
+    pub window: Option<Fact<Duration>>,
+    /// `availability`, `latency`, …
+    pub indicator: Option<Fact<String>>,
+}
+
+/// Something that exports metrics.
+#[derive(Debug, Clone)]
+pub struct MetricSource {
+    /// Name (scrape job, ServiceMonitor, agent).
+    pub name: String,
+    /// Place of it.
+    pub span: Span,
+    /// Time between scrapes.
+    pub interval: Option<Fact<Duration>>,
+    /// Metrics it is known to export (recording rules, exporters with known names).
+    pub metrics: Vec<Fact<String>>,
+}
+
+/// Where logs go and how long they stay.
+#[derive(Debug, Clone)]
+pub struct LogStore {
+    /// Name.
+    pub name: String,
+    /// Place of it.
+    pub span: Span,
+    /// Retention; `None` is without end.
+    pub retention: Option<Fact<Duration>>,
+}

@@ -1,0 +1,142 @@
+//! Calls between services and to what they depend on: how long they wait, how often they try, and
+//! what stops them.
+
+use crate::platform::Owner;
+use crate::source::{Fact, Span};
+use crate::units::Share;
+use std::time::Duration;
+
+/// What a call goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallTarget {
+    /// An SQL database.
+    Database,
+    /// A Kafka broker.
+    Kafka,
+    /// Redis or another cache.
+    Cache,
+    /// Another service, by HTTP or gRPC.
+    Service,
+    /// Something outside the platform.
+    Outside,
+    /// Vault or another secret store.
+    Secrets,
+}
+
+/// A call from a service.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who calls.
+    pub owner: Owner,
+    /// Place of the call, client or section.
+    pub span: Span,
+    /// What is called.
+    pub target: CallTarget,
+    /// Name or host of what is called.
+    pub target_name: Option<Fact<String>>,
+    /// The call as written, for the report (`requests.get`, `route api-gateway → auth`).
+    pub what: String,
+    /// Time for the whole call; `Some(None)` in code that can set it is "no timeout".
+    pub timeout: TimeoutSetting,
+    /// Tries in all (1 is no retry).
+    pub attempts: Option<Fact<u32>>,
+    /// Whether tries wait longer each time.
+    pub backoff: Option<Fact<bool>>,
+    /// Whether waits are spread by chance.
+    pub jitter: Option<Fact<bool>>,
+    /// Retries as a share of requests that may be spent.
+    pub retry_budget: Option<Fact<Share>>,
+    /// The breaker around it, where the code or configuration shows one.
+    pub breaker: Option<Fact<String>>,
+}
+
+/// Whether a wait is bounded.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TimeoutSetting {
+    /// Bounded.
+    After(Fact<Duration>),
+    /// The place could set one, does not, and the library's default is none.
+    Never,
+    /// The place does not tell.
+    Unknown,
+}
+
+/// A circuit breaker or outlier ejection.
+#[derive(Debug, Clone)]
+pub struct Breaker {
+    /// Name.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Place of it.
+    pub span: Span,
+    /// What it protects, where that can be told.
+    pub protects: Option<CallTarget>,
+    /// Failures in a row that open it.
+    pub consecutive_failures: Option<Fact<u32>>,
+    /// Share of failures that opens it.
+    pub failure_rate: Option<Fact<Share>>,
+    /// Fewest calls in the window before the share counts.
+    pub minimum_calls: Option<Fact<u32>>,
+    /// Window over which it counts.
+    pub window: Option<Fact<Duration>>,
+    /// Time it stays open.
+    pub open_time: Option<Fact<Duration>>,
+    /// Calls let through to try.
+    pub half_open_calls: Option<Fact<u32>>,
+    /// Whether something uses it, where that can be told.
+    pub used: Option<Fact<bool>>,
+}
+
+impl Breaker {
+    /// A breaker of which nothing is known but its name and place.
+    pub fn at(span: Span, owner: Owner, name: impl Into<String>) -> Self {
+        Breaker {
+            name: name.into(),
+            owner,
+            span,
+            protects: None,
+            consecutive_failures: None,
+            failure_rate: None,
+            minimum_calls: None,
+            window: None,
+            open_time: None,
+            half_open_calls: None,
+            used: None,
+        }
+    }
+}
+
+/// What a named timeout bounds, from the innermost wait out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeadlineRole {
+    /// One statement.
+    Statement,
+    /// Opening a connection.
+    Connect,
+    /// Waiting for a connection of the pool (which may open one).
+    PoolWait,
+    /// Creating or checking tables.
+    Setup,
+    /// One health check.
+    HealthCheck,
+    /// A request as its caller sees it.
+    Request,
+    /// The whole start-up or initialisation.
+    Initialisation,
+}
+
+/// A named timeout in a section of settings; those of one section contain or wait for one another.
+#[derive(Debug, Clone)]
+pub struct Deadline {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Name as written (`pool_timeout`).
+    pub name: String,
+    /// Section it stands in (`staging`), for grouping; the file is part of it.
+    pub section: String,
+    /// What it bounds.
+    pub role: DeadlineRole,
+    /// How long.
+    pub value: Fact<Duration>,
+}

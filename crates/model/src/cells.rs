@@ -1,0 +1,97 @@
+//! Cells that share the load, how requests find them, and the caches that each replica keeps.
+
+use crate::platform::Owner;
+use crate::source::{Fact, Span};
+use crate::units::{Rate, Share};
+use std::time::Duration;
+
+/// A cell (region, zone, shard) that carries a part of the load and may have to carry another's.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// Name.
+    pub name: Fact<String>,
+    /// Part of the traffic that is routed to it.
+    pub weight: Option<Fact<Share>>,
+    /// Part of the whole platform's capacity that it has, where a file says capacity in hundredths.
+    pub capacity_share: Option<Fact<Share>>,
+    /// Requests a second it can carry.
+    pub capacity: Option<Fact<Rate>>,
+    /// Requests a second it gets at peak.
+    pub traffic: Option<Fact<Rate>>,
+    /// Region.
+    pub region: Option<Fact<String>>,
+    /// Its own failover target, where named.
+    pub failover_to: Option<Fact<String>>,
+}
+
+/// How requests are routed to cells.
+#[derive(Debug, Clone)]
+pub struct Routing {
+    /// Name for reports.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Place of the section.
+    pub span: Span,
+    /// Health check: path.
+    pub health_path: Option<Fact<String>>,
+    /// Health check: time between.
+    pub health_interval: Option<Fact<Duration>>,
+    /// Health check: failures in a row that count.
+    pub health_threshold: Option<Fact<u32>>,
+    /// Whether weights move in steps, or a slow start is set.
+    pub gradual: Option<Fact<bool>>,
+    /// Whether a failed request is tried on another cell, or hedged.
+    pub second_try: Option<Fact<bool>>,
+    /// Life of a routing decision in a router's cache.
+    pub cache_ttl: Option<Fact<Duration>>,
+    /// Names of the cells it routes to.
+    pub cells: Vec<String>,
+}
+
+/// What a cache that each replica keeps for itself holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LocalCacheKind {
+    /// Routing decisions.
+    Routing,
+    /// Service discovery.
+    Discovery,
+    /// Feature flags.
+    Flags,
+    /// Counts of a rate limiter.
+    RateLimit,
+    /// Anything else.
+    Other,
+}
+
+/// A cache that each replica keeps for itself.
+#[derive(Debug, Clone)]
+pub struct LocalCache {
+    /// Name as written.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Place of it.
+    pub span: Span,
+    /// What it holds.
+    pub kind: LocalCacheKind,
+    /// Life of an entry; `None` where none is set.
+    pub ttl: Option<Fact<Duration>>,
+    /// Where it lives (`emptyDir`, `memory`).
+    pub medium: Option<Fact<String>>,
+    /// What tells it that an entry is stale, where something does.
+    pub invalidation: Option<Fact<String>>,
+}
+
+/// A rate limit.
+#[derive(Debug, Clone)]
+pub struct RateLimit {
+    /// Name for reports.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// The limit.
+    pub limit: Fact<Rate>,
+    /// Whether each replica counts for itself.
+    pub per_replica: Option<Fact<bool>>,
+}

@@ -1,0 +1,227 @@
+//! Databases, the pools of the services that use them, and the poolers between.
+
+use crate::platform::{DatabaseId, Owner, WorkloadId};
+use crate::source::{Fact, Span};
+use crate::units::Bytes;
+use std::time::Duration;
+
+/// Database engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// PostgreSQL, self-run or as Cloud SQL.
+    PostgreSql,
+    /// Amazon RDS for PostgreSQL.
+    RdsPostgreSql,
+    /// Amazon Aurora PostgreSQL.
+    AuroraPostgreSql,
+    /// MySQL or MariaDB of any kind.
+    MySql,
+    /// SQL Server of any kind.
+    SqlServer,
+}
+
+/// A database server or cluster.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Name for reports (resource name, instance identifier, host).
+    pub name: String,
+    /// Place of its name.
+    pub span: Option<Span>,
+    /// Engine.
+    pub engine: Option<Fact<Engine>>,
+    /// Engine version.
+    pub version: Option<Fact<String>>,
+    /// Instance class or tier (`db.r6g.large`, `db-custom-2-7680`).
+    pub tier: Option<Fact<String>>,
+    /// Memory of the tier.
+    pub memory: Option<Fact<Bytes>>,
+    /// `max_connections`.
+    pub max_connections: Option<Fact<u32>>,
+    /// Connections that ordinary users cannot take: superuser_reserved_connections (3) and
+    /// reserved_connections (0; 2 on RDS).
+    pub reserved_connections: Option<Fact<u32>>,
+    /// Other limits that people or documents state, each with its reason (a checklist's "< 100").
+    pub stated_limits: Vec<(Fact<u32>, String)>,
+    /// `shared_buffers`.
+    pub shared_buffers: Option<Fact<Bytes>>,
+    /// `work_mem`.
+    pub work_mem: Option<Fact<Bytes>>,
+    /// Whether a standby in another zone takes over.
+    pub multi_zone: Option<Fact<bool>>,
+    /// Whether it has a public address.
+    pub public: Option<Fact<bool>>,
+    /// Whether connections without TLS are refused.
+    pub tls_required: Option<Fact<bool>>,
+    /// Whether it is protected against deletion.
+    pub deletion_protection: Option<Fact<bool>>,
+    /// Backups.
+    pub backup: Backup,
+    /// Hosts and endpoints that lead to it, in lower case.
+    pub hosts: Vec<Fact<String>>,
+}
+
+impl Database {
+    /// A database of which only the name is known.
+    pub fn named(name: impl Into<String>, span: Option<Span>) -> Self {
+        Database {
+            name: name.into(),
+            span,
+            engine: None,
+            version: None,
+            tier: None,
+            memory: None,
+            max_connections: None,
+            reserved_connections: None,
+            stated_limits: Vec::new(),
+            shared_buffers: None,
+            work_mem: None,
+            multi_zone: None,
+            public: None,
+            tls_required: None,
+            deletion_protection: None,
+            backup: Backup::default(),
+            hosts: Vec::new(),
+        }
+    }
+}
+
+/// How a database is backed up.
+#[derive(Debug, Clone, Default)]
+pub struct Backup {
+    /// Whether a file that could declare backups was read: only then does silence mean "not set".
+    pub declarable: bool,
+    /// How long backups are kept.
+    pub retention: Option<Fact<Duration>>,
+    /// Time between backups; 24 h for automated daily ones.
+    pub interval: Option<Fact<Duration>>,
+    /// Point-in-time recovery.
+    pub point_in_time: Option<Fact<bool>>,
+    /// Copies in another region.
+    pub other_region: Option<Fact<bool>>,
+    /// Restores that are tested on a schedule.
+    pub restore_tested: Option<Fact<bool>>,
+    /// How long until people notice that data is corrupt.
+    pub detection: Option<Fact<Duration>>,
+}
+
+/// A connection pool of a service, one in each of its processes.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Place of the constructor or of the first setting.
+    pub span: Span,
+    /// What it connects to.
+    pub target: PoolTarget,
+    /// Host it names, in lower case.
+    pub host: Option<Fact<String>>,
+    /// The database at its end, directly or through a pooler, once linked.
+    pub database: Option<DatabaseId>,
+    /// Index of the pooler it goes through in [`crate::Environment::poolers`], once linked.
+    pub pooler: Option<usize>,
+    /// Driver (`asyncpg`, `psycopg2`, `jdbc`, `pgx`).
+    pub driver: Option<Fact<String>>,
+    /// Connections it keeps.
+    pub size: Option<Fact<u32>>,
+    /// Connections it may add.
+    pub overflow: Option<Fact<u32>>,
+    /// Wait for a connection of the pool.
+    pub pool_timeout: Option<Fact<Duration>>,
+    /// Wait for the server to accept a new connection.
+    pub connect_timeout: Option<Fact<Duration>>,
+    /// Life of a connection.
+    pub recycle: Option<Fact<Duration>>,
+    /// Size of the driver's cache of prepared statements; 0 is off.
+    pub statement_cache: Option<Fact<u32>>,
+    /// Whether every new caller opens a connection of its own (no pool at all).
+    pub unpooled: bool,
+}
+
+impl Pool {
+    /// A pool of which nothing is known but its place.
+    pub fn at(span: Span, owner: Owner, target: PoolTarget) -> Self {
+        Pool {
+            owner,
+            span,
+            target,
+            host: None,
+            database: None,
+            pooler: None,
+            driver: None,
+            size: None,
+            overflow: None,
+            pool_timeout: None,
+            connect_timeout: None,
+            recycle: None,
+            statement_cache: None,
+            unpooled: false,
+        }
+    }
+}
+
+/// What a pool connects to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolTarget {
+    /// An SQL database.
+    Sql,
+    /// Redis.
+    Redis,
+}
+
+/// PgBouncer.
+#[derive(Debug, Clone)]
+pub struct Pooler {
+    /// Name.
+    pub name: String,
+    /// Place of its name.
+    pub span: Span,
+    /// The workload that runs it.
+    pub workload: Option<WorkloadId>,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Replicas (the workload's maximum once linked).
+    pub replicas: Option<Fact<u32>>,
+    /// Version, from the image tag or stated.
+    pub version: Option<Fact<String>>,
+    /// `session`, `transaction`, `statement`.
+    pub pool_mode: Option<Fact<String>>,
+    /// `max_client_conn`.
+    pub max_client_conn: Option<Fact<u32>>,
+    /// `default_pool_size`.
+    pub default_pool_size: Option<Fact<u32>>,
+    /// `reserve_pool_size`.
+    pub reserve_pool_size: Option<Fact<u32>>,
+    /// `max_db_connections`.
+    pub max_db_connections: Option<Fact<u32>>,
+    /// `max_prepared_statements`.
+    pub max_prepared_statements: Option<Fact<u32>>,
+    /// `query_wait_timeout`.
+    pub query_wait_timeout: Option<Fact<Duration>>,
+    /// Distinct users that log in through it.
+    pub users: Option<Fact<u32>>,
+    /// Databases it lists.
+    pub databases: Option<Fact<u32>>,
+    /// Credentials that a vault makes for each lease: every lease is a user.
+    pub dynamic_credentials: Option<Fact<String>>,
+    /// Variables that look like settings and that the image does not read, with the name it does read.
+    pub unread_settings: Vec<(Fact<String>, Option<String>)>,
+    /// Host of the database behind it.
+    pub server_host: Option<Fact<String>>,
+    /// The database behind it, once linked.
+    pub database: Option<DatabaseId>,
+}
+
+/// A cache server (Redis, Memcached).
+#[derive(Debug, Clone)]
+pub struct Cache {
+    /// Name.
+    pub name: String,
+    /// Place of its name.
+    pub span: Option<Span>,
+    /// Node type or tier.
+    pub tier: Option<Fact<String>>,
+    /// Whether a replica takes over.
+    pub multi_zone: Option<Fact<bool>>,
+    /// Hosts that lead to it.
+    pub hosts: Vec<Fact<String>>,
+}

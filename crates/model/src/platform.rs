@@ -1,0 +1,325 @@
+//! The platform as a whole: its environments, and in each the parts that the other modules define.
+//! Readers push parts; [`crate::link`] then finds, once, what belongs to what.
+
+use crate::alerts::{Alert, LogStore, MetricSource, Slo};
+use crate::calls::{Breaker, Call, Deadline};
+use crate::cells::{Cell, LocalCache, RateLimit, Routing};
+use crate::database::{Cache, Database, Pool, Pooler};
+use crate::delivery::{Dangling, Defect, Delivery, Description, VariableUse};
+use crate::images::AdmissionPolicy;
+use crate::kafka::{Consumer, KafkaCluster, Producer, Topic};
+use crate::network::{Namespace, NetworkPolicy};
+use crate::overlay::Overlay;
+use crate::scaling::{Autoscaler, DisruptionBudget};
+use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
+use crate::source::{Fact, SourceMap, Span};
+use crate::units::Rate;
+use crate::workload::{ConfigObject, ServicePort, Workload};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Everything known about a platform.
+#[derive(Debug, Default)]
+pub struct Platform {
+    /// The files that were read.
+    pub sources: SourceMap,
+    /// The environments, by name in order. A platform that names none has one, called `default`.
+    pub environments: Vec<Environment>,
+    /// What was read and what was not.
+    pub reading: Reading,
+    /// What a person said in `cofferdam.yaml`.
+    pub overlay: Overlay,
+    /// Suppressions in comments of the files.
+    pub suppressions: Vec<Suppression>,
+}
+
+/// One environment (development, staging, production) with everything that holds in it: what is
+/// declared for it and what is declared for all.
+#[derive(Debug, Default)]
+pub struct Environment {
+    /// Its name in full words (`production`).
+    pub name: String,
+    /// Services, in order of name. [`ServiceId`] indexes this list; link fills it.
+    pub services: Vec<Service>,
+    /// Things that run. [`WorkloadId`] indexes this list.
+    pub workloads: Vec<Workload>,
+    /// Autoscalers of every format.
+    pub autoscalers: Vec<Autoscaler>,
+    /// Pod disruption budgets.
+    pub disruption_budgets: Vec<DisruptionBudget>,
+    /// Kubernetes Services, by their selectors.
+    pub service_ports: Vec<ServicePort>,
+    /// ConfigMaps and Secrets that exist, for references to them.
+    pub config_objects: Vec<ConfigObject>,
+    /// Namespaces with their labels.
+    pub namespaces: Vec<Namespace>,
+    /// Network policies.
+    pub network_policies: Vec<NetworkPolicy>,
+    /// Policies that admit or refuse workloads (Kyverno and the like).
+    pub admission_policies: Vec<AdmissionPolicy>,
+    /// Kafka clusters.
+    pub kafka_clusters: Vec<KafkaCluster>,
+    /// Kafka topics that something declares.
+    pub topics: Vec<Topic>,
+    /// Kafka producers.
+    pub producers: Vec<Producer>,
+    /// Kafka consumers (members of a group).
+    pub consumers: Vec<Consumer>,
+    /// Databases. [`DatabaseId`] indexes this list.
+    pub databases: Vec<Database>,
+    /// Connection pools of services.
+    pub pools: Vec<Pool>,
+    /// Connection poolers (PgBouncer).
+    pub poolers: Vec<Pooler>,
+    /// Cache servers (Redis).
+    pub caches: Vec<Cache>,
+    /// Calls from a service to something else.
+    pub calls: Vec<Call>,
+    /// Circuit breakers and outlier ejection.
+    pub breakers: Vec<Breaker>,
+    /// Named timeouts that contain or wait for one another.
+    pub deadlines: Vec<Deadline>,
+    /// Cells that share the load.
+    pub cells: Vec<Cell>,
+    /// How requests are routed to cells.
+    pub routings: Vec<Routing>,
+    /// Caches that each replica keeps for itself.
+    pub local_caches: Vec<LocalCache>,
+    /// Rate limits.
+    pub rate_limits: Vec<RateLimit>,
+    /// How secrets reach processes.
+    pub secret_uses: Vec<SecretUse>,
+    /// Secret values that stand in a file.
+    pub secret_literals: Vec<SecretLiteral>,
+    /// Where secrets live and how they rotate.
+    pub secret_stores: Vec<SecretStore>,
+    /// Alerts.
+    pub alerts: Vec<Alert>,
+    /// Service level objectives.
+    pub slos: Vec<Slo>,
+    /// What exports metrics (scrape targets, agents), for alerts on signals that nothing produces.
+    pub metric_sources: Vec<MetricSource>,
+    /// Log stores and their retention.
+    pub log_stores: Vec<LogStore>,
+    /// How changes reach the platform.
+    pub deliveries: Vec<Delivery>,
+    /// Facts that several places describe, for conflicts between them.
+    pub descriptions: Vec<Description>,
+    /// Configuration that its consumer would refuse or ignore.
+    pub defects: Vec<Defect>,
+    /// Names of things that do not exist.
+    pub dangling: Vec<Dangling>,
+    /// Variables that code reads.
+    pub variable_uses: Vec<VariableUse>,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub usize);
+    };
+}
+id!(/// Index into [`Environment::services`].
+    ServiceId);
+id!(/// Index into [`Environment::workloads`].
+    WorkloadId);
+id!(/// Index into [`Environment::databases`].
+    DatabaseId);
+id!(/// Index into [`Environment::topics`].
+    TopicId);
+id!(/// Index into [`Environment::autoscalers`].
+    AutoscalerId);
+
+/// To which service a part belongs: what its place tells, and, after linking, which service that is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// Name of the service or workload, where the place names one.
+    pub name: Option<String>,
+    /// Namespace, where known. Unknown is unknown, not `default`.
+    pub namespace: Option<String>,
+    /// Directory of the code or chart, below the root (`services/kafka-consumer`).
+    pub directory: Option<PathBuf>,
+    /// The service, once linked.
+    pub service: Option<ServiceId>,
+}
+
+impl Owner {
+    /// An owner known by its name alone.
+    pub fn named(name: impl Into<String>) -> Self {
+        Owner {
+            name: Some(name.into()),
+            ..Owner::default()
+        }
+    }
+
+    /// An owner known by the directory of its code.
+    pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
+        Owner {
+            directory: Some(directory.into()),
+            ..Owner::default()
+        }
+    }
+}
+
+/// A service: one thing that people deploy and scale under one name, whatever files describe it.
+#[derive(Debug, Clone, Default)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// Namespace, where known.
+    pub namespace: Option<String>,
+    /// The workloads that run it.
+    pub workloads: Vec<WorkloadId>,
+    /// Where it is declared (a workload's name, a section of a deployment file).
+    pub declared: Vec<Span>,
+    /// How many replicas it has.
+    pub scale: Scale,
+    /// Its autoscalers; several are rivals, and a finding.
+    pub autoscalers: Vec<AutoscalerId>,
+    /// Its variables by name, from every format that links to it.
+    pub variables: BTreeMap<String, Variable>,
+    /// Directories of its code.
+    pub directories: Vec<PathBuf>,
+    /// Processes a replica runs (gunicorn or uvicorn workers), 1 when nothing says otherwise.
+    pub processes: Option<Fact<u32>>,
+    /// Requests or messages it handles at peak.
+    pub peak_rate: Option<Fact<Rate>>,
+    /// How much it matters when not all can be served.
+    pub priority: Option<Fact<Priority>>,
+}
+
+/// How many replicas there are. After linking, the effective numbers: the autoscaler's where there is
+/// one, the fixed number otherwise.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scale {
+    /// Replicas as declared now (`replicas:`; absent when nothing says so).
+    pub current: Option<Fact<u32>>,
+    /// Fewest replicas.
+    pub min: Option<Fact<u32>>,
+    /// Most replicas in steady operation.
+    pub max: Option<Fact<u32>>,
+    /// Replicas above the wanted number that a rollout may add at `max`.
+    pub surge: Option<Fact<u32>>,
+}
+
+/// A variable of a process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variable {
+    /// The name's place and, as its source, the value's.
+    pub value: Fact<VariableValue>,
+    /// Place of the name.
+    pub name_span: Span,
+}
+
+/// What a variable holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VariableValue {
+    /// This text.
+    Literal(String),
+    /// A key of a Secret.
+    Secret {
+        /// Secret's name.
+        name: String,
+        /// Key in it.
+        key: String,
+        /// Whether the container starts without it.
+        optional: bool,
+    },
+    /// A key of a ConfigMap, with its text where the ConfigMap is there.
+    Config {
+        /// ConfigMap's name.
+        name: String,
+        /// Key in it.
+        key: String,
+        /// The text.
+        value: Option<String>,
+        /// Whether the container starts without it.
+        optional: bool,
+    },
+    /// Known only when it runs (field reference, resource reference, template).
+    Unknown(String),
+}
+
+impl VariableValue {
+    /// The text, when the files tell it.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            VariableValue::Literal(text) => Some(text),
+            VariableValue::Config { value, .. } => value.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// How much a service matters when not all can be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// First to be served.
+    Critical,
+    /// Next.
+    Important,
+    /// First to be shed.
+    Optional,
+}
+
+/// What was read and what was not; the report's summary.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// How many files of each format were read ("Kubernetes", "Terraform", …).
+    pub formats: BTreeMap<String, usize>,
+    /// Files that are configuration and could not be read, in order of path.
+    pub unreadable: Vec<UnreadableFile>,
+    /// What was read only in part or not supported, as sentences with a place.
+    pub notes: Vec<UnreadableFile>,
+    /// How many files were there and are no configuration.
+    pub passed_over: usize,
+}
+
+/// A file, or a place in one, that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableFile {
+    /// Path below the root.
+    pub path: PathBuf,
+    /// Where in it.
+    pub span: Option<Span>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// `# cofferdam: ignore[rule] reason` in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppression {
+    /// Rule ids; empty means a malformed comment, which is reported and suppresses nothing.
+    pub rules: Vec<String>,
+    /// Why; a suppression without a reason is reported and suppresses nothing.
+    pub reason: String,
+    /// Where it stands.
+    pub span: Span,
+    /// The line it speaks of, from 1: its own if it follows text, otherwise the next line with text.
+    pub line: u32,
+}
+
+impl Environment {
+    /// The service of an id. Ids come from linking this environment, so they are always known.
+    pub fn service(&self, id: ServiceId) -> &Service {
+        &self.services[id.0]
+    }
+
+    /// The service a part belongs to.
+    pub fn owner_service(&self, owner: &Owner) -> Option<&Service> {
+        owner.service.map(|id| self.service(id))
+    }
+
+    /// The owner's name for a report: its service, else the name or directory its place tells.
+    pub fn owner_name(&self, owner: &Owner) -> String {
+        match self.owner_service(owner) {
+            Some(service) => service.name.clone(),
+            None => owner
+                .name
+                .clone()
+                .or_else(|| owner.directory.as_ref().map(|d| d.display().to_string()))
+                .unwrap_or_else(|| "a service that no file names".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Secrets: where they live, how they reach a process, who shares them. Values are never stored here.
+
+use crate::platform::Owner;
+use crate::source::{Fact, Span};
+use std::time::Duration;
+
+/// How a secret reaches a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passage {
+    /// A variable that refers to a Secret.
+    EnvironmentReference {
+        /// Secret's name.
+        secret: String,
+        /// Key in it.
+        key: String,
+    },
+    /// A variable whose value stands in the file.
+    EnvironmentLiteral,
+    /// Every key of a Secret as a variable (`envFrom`).
+    EnvironmentAll {
+        /// Secret's name.
+        secret: String,
+    },
+    /// A file from a Secret volume or a CSI driver.
+    File {
+        /// Secret's or class's name.
+        secret: String,
+    },
+    /// A file that an agent writes (Vault Agent).
+    Agent {
+        /// Path or role that the agent reads.
+        path: String,
+    },
+}
+
+/// What a secret opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretKind {
+    /// A token for a secret store: opens every secret its policy covers.
+    VaultToken,
+    /// A password or a URL with one.
+    Password,
+    /// A key or token of an interface.
+    Token,
+    /// A private key or certificate.
+    PrivateKey,
+    /// Anything else that its name calls secret.
+    Other,
+}
+
+/// A secret that a process gets.
+#[derive(Debug, Clone)]
+pub struct SecretUse {
+    /// Who gets it.
+    pub owner: Owner,
+    /// Place of the reference.
+    pub span: Span,
+    /// Name of the variable, file or annotation.
+    pub name: String,
+    /// What it opens.
+    pub kind: SecretKind,
+    /// How it gets there.
+    pub passage: Passage,
+    /// Whether it is made new for each lease (dynamic credentials), where that can be told.
+    pub dynamic: Option<Fact<bool>>,
+}
+
+/// A secret value that stands in a file. The value itself is not kept.
+#[derive(Debug, Clone)]
+pub struct SecretLiteral {
+    /// Name of the key that holds it.
+    pub name: String,
+    /// Place of the value.
+    pub span: Span,
+    /// What it opens.
+    pub kind: SecretKind,
+    /// Why it is taken for a secret ("the prefix of an AWS access key", "32 random characters under `password`").
+    pub evidence: String,
+    /// Tells equal values without telling them: a keyed hash.
+    pub fingerprint: u64,
+}
+
+/// A secret object and what is known of its life.
+#[derive(Debug, Clone)]
+pub struct SecretStore {
+    /// Name (of the Secret, ExternalSecret, Vault role, Secrets Manager entry).
+    pub name: String,
+    /// Namespace, where known.
+    pub namespace: Option<String>,
+    /// Place of its name.
+    pub span: Span,
+    /// Time between rotations or life of a lease.
+    pub rotation: Option<Fact<Duration>>,
+    /// Whether an old and a new version are valid at once during rotation.
+    pub overlap: Option<Fact<bool>>,
+    /// Whether processes take a new value without a restart.
+    pub reload: Option<Fact<bool>>,
+}

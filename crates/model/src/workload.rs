@@ -1,0 +1,315 @@
+//! Things that run: Kubernetes workloads of every kind, and what Cloud Run, Compose and Terraform
+//! declare alike. A workload here is what is built (base and overlays merged), never a patch.
+
+use crate::images::Image;
+use crate::platform::{Owner, Variable};
+use crate::source::{Fact, Span};
+use crate::units::{Bytes, Cpu};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What makes the same thing the same across files: kind, namespace and name within an environment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// Kind (`Deployment`).
+    pub kind: String,
+    /// Namespace; unknown is unknown, not `default`.
+    pub namespace: Option<String>,
+    /// Name.
+    pub name: String,
+}
+
+impl std::fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+/// How complete the picture of a workload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completeness {
+    /// A manifest or a finished build: what is not there is not set.
+    Whole,
+    /// A template or a build that failed: what is not there may be set elsewhere. Only rules about
+    /// what *is* there may judge it.
+    Fragment,
+}
+
+/// What kind of life a workload has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// Runs until replaced and is replicated (Deployment, StatefulSet, Rollout, Cloud Run service).
+    Service,
+    /// One on each node.
+    Daemon,
+    /// Runs to its end (Job, CronJob).
+    Batch,
+    /// A bare Pod.
+    Pod,
+}
+
+/// A workload.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    /// Identity.
+    pub id: ObjectId,
+    /// Place of its name.
+    pub span: Span,
+    /// Whether what is absent is really unset.
+    pub completeness: Completeness,
+    /// Kind of life.
+    pub lifecycle: Lifecycle,
+    /// The service it runs, once linked.
+    pub owner: Owner,
+    /// Replicas as written; `None` is Kubernetes' 1, not zero.
+    pub replicas: Option<Fact<u32>>,
+    /// How a new version replaces the old one.
+    pub rollout: Rollout,
+    /// Labels of the pod template.
+    pub labels: BTreeMap<String, Fact<String>>,
+    /// Annotations of the pod template (and of the workload where that is where controllers read them).
+    pub annotations: BTreeMap<String, Fact<String>>,
+    /// Containers.
+    pub containers: Vec<Container>,
+    /// Init containers (sidecars with `restartPolicy: Always` are in `containers`).
+    pub init_containers: Vec<Container>,
+    /// Seconds between TERM and KILL; Kubernetes' default is 30.
+    pub grace: Option<Fact<Duration>>,
+    /// Service account.
+    pub service_account: Option<Fact<String>>,
+    /// Volumes.
+    pub volumes: Vec<Volume>,
+    /// How its pods are kept apart.
+    pub spread: Spread,
+    /// Priority class.
+    pub priority_class: Option<Fact<String>>,
+    /// Restart policy, host network and the like that checks of the pod template read, by field name
+    /// (`hostNetwork`, `dnsPolicy`, `restartPolicy`, `activeDeadlineSeconds`, `backoffLimit`, `schedule`,
+    /// `concurrencyPolicy`, `startingDeadlineSeconds`, `minReadySeconds`, `progressDeadlineSeconds`,
+    /// `revisionHistoryLimit`, `serviceName`, `timeoutSeconds`).
+    pub fields: BTreeMap<String, Fact<String>>,
+}
+
+/// How a new version replaces the old one.
+#[derive(Debug, Clone, Default)]
+pub struct Rollout {
+    /// `RollingUpdate`, `Recreate`, `OnDelete`, `Canary`, `BlueGreen`.
+    pub strategy: Option<Fact<String>>,
+    /// Pods above the wanted number; Kubernetes' default is 25 %, rounded up.
+    pub max_surge: Option<Fact<Amount>>,
+    /// Pods that may be missing; Kubernetes' default is 25 %, rounded down.
+    pub max_unavailable: Option<Fact<Amount>>,
+}
+
+/// A number of pods or a share of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Amount {
+    /// This many.
+    Count(u32),
+    /// This many hundredths of the replicas.
+    Percent(f64),
+}
+
+impl Amount {
+    /// Reads `3` or `25%`.
+    pub fn parse(text: &str) -> Option<Amount> {
+        match text.trim().strip_suffix('%') {
+            Some(percent) => percent
+                .trim()
+                .parse()
+                .ok()
+                .filter(|p: &f64| p.is_finite() && *p >= 0.0)
+                .map(Amount::Percent),
+            None => text.trim().parse().ok().map(Amount::Count),
+        }
+    }
+
+    /// Pods out of `replicas`, a share rounded up (as for `maxSurge` and `minAvailable`).
+    pub fn of_rounded_up(self, replicas: u32) -> u32 {
+        match self {
+            Amount::Count(n) => n,
+            Amount::Percent(p) => (f64::from(replicas) * p / 100.0).ceil() as u32,
+        }
+    }
+
+    /// Pods out of `replicas`, a share rounded down (as for a rollout's `maxUnavailable`).
+    pub fn of_rounded_down(self, replicas: u32) -> u32 {
+        match self {
+            Amount::Count(n) => n,
+            Amount::Percent(p) => (f64::from(replicas) * p / 100.0).floor() as u32,
+        }
+    }
+}
+
+/// A container.
+#[derive(Debug, Clone, Default)]
+pub struct Container {
+    /// Name.
+    pub name: String,
+    /// Place of the name, or of the container where it has none.
+    pub span: Option<Span>,
+    /// Image.
+    pub image: Option<Image>,
+    /// Command and arguments in one list.
+    pub command: Vec<Fact<String>>,
+    /// Variables by name, those of `envFrom` included where the object is there.
+    pub variables: BTreeMap<String, Variable>,
+    /// CPU request.
+    pub cpu_request: Option<Fact<Cpu>>,
+    /// CPU limit.
+    pub cpu_limit: Option<Fact<Cpu>>,
+    /// Memory request.
+    pub memory_request: Option<Fact<Bytes>>,
+    /// Memory limit.
+    pub memory_limit: Option<Fact<Bytes>>,
+    /// Liveness probe.
+    pub liveness: Option<Probe>,
+    /// Readiness probe.
+    pub readiness: Option<Probe>,
+    /// Start-up probe.
+    pub startup: Option<Probe>,
+    /// What runs before TERM: the command or path, or `sleep N`.
+    pub pre_stop: Option<Fact<String>>,
+    /// How long `preStop` sleeps, where that can be read from it.
+    pub pre_stop_sleep: Option<Fact<Duration>>,
+    /// Ports by number, with their names.
+    pub ports: Vec<(Option<String>, Fact<u32>)>,
+    /// Mounts: volume name and path.
+    pub mounts: Vec<(String, Fact<String>)>,
+    /// Other fields that checks read (`imagePullPolicy`, `restartPolicy`, `tty`).
+    pub fields: BTreeMap<String, Fact<String>>,
+}
+
+/// A probe of a container.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    /// What it asks.
+    pub check: ProbeCheck,
+    /// Place of the probe.
+    pub span: Span,
+    /// Wait before the first try; default 0 s.
+    pub initial_delay: Option<Fact<Duration>>,
+    /// Time between tries; default 10 s.
+    pub period: Option<Fact<Duration>>,
+    /// Time for an answer; default 1 s.
+    pub timeout: Option<Fact<Duration>>,
+    /// Failures in a row that count; default 3.
+    pub failure_threshold: Option<Fact<u32>>,
+}
+
+impl Probe {
+    /// How long from the container's start until this probe has failed for good when it never answers:
+    /// initial delay + period × failure threshold, Kubernetes' defaults where unset
+    /// (`initialDelaySeconds` 0, `periodSeconds` 10, `failureThreshold` 3).
+    pub fn patience(&self) -> Duration {
+        let delay = self.initial_delay.as_ref().map_or(Duration::ZERO, |f| f.value);
+        let period = self.period.as_ref().map_or(Duration::from_secs(10), |f| f.value);
+        delay + period * self.failure_threshold.as_ref().map_or(3, |f| f.value)
+    }
+}
+
+/// What a probe asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeCheck {
+    /// An HTTP GET.
+    Http {
+        /// Path.
+        path: String,
+        /// Port, as a number or a name.
+        port: String,
+    },
+    /// A TCP connection.
+    Tcp {
+        /// Port, as a number or a name.
+        port: String,
+    },
+    /// A gRPC health check.
+    Grpc {
+        /// Port.
+        port: String,
+    },
+    /// A command in the container.
+    Exec(String),
+}
+
+/// A volume.
+#[derive(Debug, Clone)]
+pub struct Volume {
+    /// Name.
+    pub name: String,
+    /// Place of the volume.
+    pub span: Span,
+    /// What it is.
+    pub kind: VolumeKind,
+}
+
+/// What a volume is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VolumeKind {
+    /// A ConfigMap.
+    ConfigMap {
+        /// Its name.
+        name: String,
+        /// Whether the pod starts without it.
+        optional: bool,
+    },
+    /// A Secret.
+    Secret {
+        /// Its name.
+        name: String,
+        /// Whether the pod starts without it.
+        optional: bool,
+    },
+    /// Space that dies with the pod.
+    EmptyDir,
+    /// A claim.
+    Claim(String),
+    /// Secrets that a driver mounts.
+    Csi(String),
+    /// Projected sources.
+    Projected,
+    /// A path of the node.
+    HostPath(String),
+    /// Anything else.
+    Other(String),
+}
+
+/// How pods of one workload are kept apart.
+#[derive(Debug, Clone, Default)]
+pub struct Spread {
+    /// Topology keys of spread constraints whose selector matches the pods.
+    pub constraints: Vec<Fact<String>>,
+    /// Topology keys of pod anti-affinity (required or preferred) against the workload's own pods.
+    pub anti_affinity: Vec<Fact<String>>,
+}
+
+/// A Kubernetes Service: a name that leads to pods.
+#[derive(Debug, Clone)]
+pub struct ServicePort {
+    /// Identity (`kind` is `Service`).
+    pub id: ObjectId,
+    /// Place of its name.
+    pub span: Span,
+    /// Selector; empty when it has none.
+    pub selector: BTreeMap<String, Fact<String>>,
+    /// Ports: name, port, target port as written.
+    pub ports: Vec<(Option<String>, Fact<u32>, Option<Fact<String>>)>,
+    /// `ClusterIP`, `LoadBalancer`, `ExternalName`, …
+    pub kind: Option<Fact<String>>,
+}
+
+/// A ConfigMap or Secret that exists.
+#[derive(Debug, Clone)]
+pub struct ConfigObject {
+    /// Identity (`kind` is `ConfigMap`, `Secret`, or the kind of the resource that makes a Secret).
+    pub id: ObjectId,
+    /// Place of its name.
+    pub span: Span,
+    /// Keys with their text, where it is text and no secret.
+    pub data: BTreeMap<String, Fact<String>>,
+    /// Whether all keys are known (false for one that an operator fills).
+    pub complete: bool,
+}
