@@ -36,6 +36,10 @@ pub struct Alert {
 
 /// How a product decides when to fire. Unset fields have the product's default.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a platform has hundreds of alerts, not millions"
+)]
 pub enum Timing {
     /// New Relic NRQL condition.
     NewRelic(NewRelicTiming),

@@ -220,7 +220,7 @@ impl fmt::Display for Bytes {
 
 impl fmt::Display for Cpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 % 1000 == 0 {
+        if self.0.is_multiple_of(1000) {
             write!(f, "{} CPU", self.0 / 1000)
         } else {
             write!(f, "{}m CPU", self.0)

@@ -296,10 +296,13 @@ pub struct ServicePort {
     /// Selector; empty when it has none.
     pub selector: BTreeMap<String, Fact<String>>,
     /// Ports: name, port, target port as written.
-    pub ports: Vec<(Option<String>, Fact<u32>, Option<Fact<String>>)>,
+    pub ports: Vec<PortMapping>,
     /// `ClusterIP`, `LoadBalancer`, `ExternalName`, …
     pub kind: Option<Fact<String>>,
 }
+
+/// A port of a Kubernetes Service: its name, its number, and the target as written.
+pub type PortMapping = (Option<String>, Fact<u32>, Option<Fact<String>>);
 
 /// A ConfigMap or Secret that exists.
 #[derive(Debug, Clone)]

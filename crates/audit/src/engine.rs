@@ -1,0 +1,391 @@
+//! Runs the rules over a platform and puts what they say in order: environments joined, suppressions
+//! and settings applied, the most severe first, the same on every run and machine.
+
+use crate::finding::{Confidence, Finding, Location, Severity, Unjudged};
+use crate::rule::{Context, Rule, Verdicts};
+use crate::rules;
+use cofferdam_model::overlay::Ignore;
+use cofferdam_model::{Platform, Span, Suppression};
+use globset::{Glob, GlobMatcher};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// What a person asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only findings at or above this.
+    pub min_severity: Option<Severity>,
+    /// Only these rules; empty is all.
+    pub rules: Vec<String>,
+    /// Only these environments; empty is all.
+    pub environments: Vec<String>,
+    /// The day of the check, for suppressions that end; `None` lets none end.
+    pub today: Option<jiff::civil::Date>,
+}
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Findings, in order.
+    pub findings: Vec<Finding>,
+    /// What could not be judged, in order.
+    pub unjudged: Vec<Unjudged>,
+    /// Findings that a person accepted: how many.
+    pub suppressed: usize,
+    /// Findings below the severity that was asked for: how many.
+    pub below: usize,
+    /// Suppressions that did nothing, ended, or are malformed: where, and why.
+    pub suppression_notes: Vec<(Span, String)>,
+    /// Environments that were judged.
+    pub environments: Vec<String>,
+}
+
+impl Report {
+    /// Severity of a finding: its own or its rule's.
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(severity_of).max()
+    }
+}
+
+/// The severity of a finding; the engine has set it.
+pub fn severity_of(finding: &Finding) -> Severity {
+    finding.severity.unwrap_or(Severity::Low)
+}
+
+/// Runs every rule over every environment.
+pub fn audit(platform: &Platform, options: &Options) -> Report {
+    let chosen: Vec<&'static Rule> = rules::ALL
+        .iter()
+        .copied()
+        .filter(|rule| is_chosen(rule, platform, options))
+        .collect();
+    let environments: Vec<_> = platform
+        .environments
+        .iter()
+        .filter(|e| options.environments.is_empty() || options.environments.contains(&e.name))
+        .collect();
+    let jobs: Vec<_> = environments
+        .iter()
+        .flat_map(|env| chosen.iter().map(move |rule| (*env, *rule)))
+        .collect();
+    let verdicts: Vec<Verdicts> = jobs
+        .into_par_iter()
+        .map(|(env, rule)| {
+            let settings = platform.overlay.rules.get(rule.id);
+            let mut out = Verdicts::default();
+            (rule.check)(
+                &Context {
+                    env,
+                    platform,
+                    settings,
+                },
+                &mut out,
+            );
+            for finding in &mut out.findings {
+                finding.rule = rule.id;
+                finding.environments = vec![env.name.clone()];
+                let stated = settings
+                    .and_then(|s| s.severity.as_ref())
+                    .and_then(|s| Severity::parse(&s.value));
+                finding.severity = Some(stated.or(finding.severity).unwrap_or(rule.severity));
+            }
+            for unjudged in &mut out.unjudged {
+                unjudged.rule = rule.id;
+                unjudged.environments = vec![env.name.clone()];
+            }
+            out
+        })
+        .collect();
+    let mut report = Report {
+        environments: environments.iter().map(|e| e.name.clone()).collect(),
+        ..Report::default()
+    };
+    let (mut findings, mut unjudged) = (Vec::new(), Vec::new());
+    for verdict in verdicts {
+        findings.extend(verdict.findings);
+        unjudged.extend(verdict.unjudged);
+    }
+    let findings = join_environments(findings);
+    let mut kept = suppress(findings, platform, options, &mut report);
+    let least = options.min_severity.or_else(|| {
+        platform
+            .overlay
+            .min_severity
+            .as_ref()
+            .and_then(|s| Severity::parse(&s.value))
+    });
+    if let Some(least) = least {
+        let before = kept.len();
+        kept.retain(|f| severity_of(f) >= least);
+        report.below = before - kept.len();
+    }
+    kept.sort_by_cached_key(|f| order(f, platform));
+    report.findings = kept;
+    report.unjudged = join_unjudged(unjudged);
+    report
+}
+
+fn is_chosen(rule: &Rule, platform: &Platform, options: &Options) -> bool {
+    let enabled = platform
+        .overlay
+        .rules
+        .get(rule.id)
+        .and_then(|s| s.enabled.as_ref())
+        .is_none_or(|e| e.value);
+    let named = options.rules.iter().any(|r| r == rule.id);
+    if options.rules.is_empty() { enabled } else { named }
+}
+
+type Order = (
+    std::cmp::Reverse<Severity>,
+    std::cmp::Reverse<Confidence>,
+    usize,
+    String,
+    u32,
+    String,
+    String,
+);
+
+fn order(finding: &Finding, platform: &Platform) -> Order {
+    let rank = rules::ALL
+        .iter()
+        .position(|r| r.id == finding.rule)
+        .unwrap_or(usize::MAX);
+    let (path, line) = finding.locations.first().map_or((String::new(), 0), |l| {
+        (
+            platform.sources.path(l.span.file).display().to_string(),
+            platform.sources.position(l.span).line,
+        )
+    });
+    (
+        std::cmp::Reverse(severity_of(finding)),
+        std::cmp::Reverse(finding.confidence),
+        rank,
+        path,
+        line,
+        finding.subject.clone(),
+        finding.title.clone(),
+    )
+}
+
+/// A finding that says the same of the same subject in several environments is told once.
+fn join_environments(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut joined: Vec<Finding> = Vec::with_capacity(findings.len());
+    let mut index: BTreeMap<(&'static str, String, String, String), usize> = BTreeMap::new();
+    for finding in findings {
+        let figures: String = finding
+            .figures
+            .iter()
+            .map(|(name, f)| format!("{name}={:?};", f.value))
+            .collect();
+        let key = (
+            finding.rule,
+            finding.subject.clone(),
+            finding.title.clone(),
+            figures,
+        );
+        match index.get(&key) {
+            Some(&at) => {
+                let first = &mut joined[at];
+                first.severity = first.severity.max(finding.severity);
+                first.confidence = first.confidence.min(finding.confidence);
+                for name in finding.environments {
+                    if !first.environments.contains(&name) {
+                        first.environments.push(name);
+                    }
+                }
+                for assumption in finding.assumptions {
+                    if !first.assumptions.contains(&assumption) {
+                        first.assumptions.push(assumption);
+                    }
+                }
+                merge_locations(&mut first.locations, finding.locations);
+            }
+            None => {
+                index.insert(key, joined.len());
+                joined.push(finding);
+            }
+        }
+    }
+    for finding in &mut joined {
+        finding.environments.sort();
+    }
+    joined
+}
+
+/// Keeps the first environment's places, and of the others those in files not yet shown.
+fn merge_locations(kept: &mut Vec<Location>, more: Vec<Location>) {
+    for location in more {
+        if !kept
+            .iter()
+            .any(|l| l.span.file == location.span.file || l.label == location.label)
+        {
+            kept.push(location);
+        }
+    }
+}
+
+fn join_unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
+    let mut joined: Vec<Unjudged> = Vec::new();
+    let mut index: BTreeMap<(&'static str, String, Vec<String>, Option<String>), usize> = BTreeMap::new();
+    for one in all {
+        let key = (
+            one.rule,
+            one.subject.clone(),
+            one.needs.clone(),
+            one.partial.clone(),
+        );
+        match index.get(&key) {
+            Some(&at) => {
+                for name in one.environments {
+                    if !joined[at].environments.contains(&name) {
+                        joined[at].environments.push(name);
+                    }
+                }
+            }
+            None => {
+                index.insert(key, joined.len());
+                joined.push(one);
+            }
+        }
+    }
+    joined.sort_by(|a, b| (a.rule, &a.subject, &a.needs).cmp(&(b.rule, &b.subject, &b.needs)));
+    joined
+}
+
+/// A suppression from the overlay, ready to match.
+struct Accepted<'a> {
+    ignore: &'a Ignore,
+    path: Option<GlobMatcher>,
+    subject: Option<GlobMatcher>,
+    used: bool,
+}
+
+fn suppress(
+    findings: Vec<Finding>,
+    platform: &Platform,
+    options: &Options,
+    report: &mut Report,
+) -> Vec<Finding> {
+    let mut accepted: Vec<Accepted<'_>> = Vec::new();
+    for ignore in &platform.overlay.ignores {
+        if let (Some(until), Some(today)) = (&ignore.until, options.today)
+            && until.value < today
+        {
+            report
+                .suppression_notes
+                .push((ignore.span, format!("this suppression ended on {}", until.value)));
+            continue;
+        }
+        let glob = |text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => Glob::new(text).map(|g| Some(g.compile_matcher())),
+        };
+        match (glob(&ignore.path), glob(&ignore.subject)) {
+            (Ok(path), Ok(subject)) => accepted.push(Accepted {
+                ignore,
+                path,
+                subject,
+                used: false,
+            }),
+            (Err(e), _) | (_, Err(e)) => {
+                report
+                    .suppression_notes
+                    .push((ignore.span, format!("this suppression does nothing: {e}")));
+            }
+        }
+    }
+    let comments = Comments::new(&platform.suppressions, report);
+    let mut comment_used = vec![false; platform.suppressions.len()];
+    let mut kept = Vec::with_capacity(findings.len());
+    for finding in findings {
+        let by_overlay = accepted
+            .iter_mut()
+            .find(|a| overlay_matches(a, &finding, platform));
+        if let Some(by) = by_overlay {
+            by.used = true;
+            report.suppressed += 1;
+        } else if let Some(at) = comments.matching(&finding, platform) {
+            comment_used[at] = true;
+            report.suppressed += 1;
+        } else {
+            kept.push(finding);
+        }
+    }
+    // A filtered run leaves most suppressions without work; only a whole one can say that one is not needed.
+    if options.rules.is_empty() && options.environments.is_empty() {
+        for a in accepted.iter().filter(|a| !a.used) {
+            report.suppression_notes.push((
+                a.ignore.span,
+                "this suppression matches no finding; remove it".to_owned(),
+            ));
+        }
+        for (i, s) in platform.suppressions.iter().enumerate() {
+            if !comment_used[i] && !s.rules.is_empty() && !s.reason.is_empty() {
+                report.suppression_notes.push((
+                    s.span,
+                    "this suppression matches no finding; remove it".to_owned(),
+                ));
+            }
+        }
+    }
+    kept
+}
+
+fn overlay_matches(accepted: &Accepted<'_>, finding: &Finding, platform: &Platform) -> bool {
+    accepted
+        .ignore
+        .rule
+        .as_ref()
+        .is_none_or(|rule| rule == finding.rule)
+        && accepted
+            .subject
+            .as_ref()
+            .is_none_or(|glob| glob.is_match(&finding.subject))
+        && accepted.path.as_ref().is_none_or(|glob| {
+            finding
+                .locations
+                .first()
+                .is_some_and(|l| glob.is_match(platform.sources.path(l.span.file)))
+        })
+}
+
+/// Suppressing comments by file and line.
+struct Comments {
+    by_line: BTreeMap<(u32, u32), Vec<(usize, Vec<String>)>>,
+}
+
+impl Comments {
+    fn new(all: &[Suppression], report: &mut Report) -> Self {
+        let mut by_line: BTreeMap<(u32, u32), Vec<(usize, Vec<String>)>> = BTreeMap::new();
+        for (i, s) in all.iter().enumerate() {
+            if s.rules.is_empty() {
+                let text = "this suppression names no rule; write `cofferdam: ignore[rule] reason`";
+                report.suppression_notes.push((s.span, text.to_owned()));
+            } else if s.reason.is_empty() {
+                let text = "this suppression gives no reason and does nothing; write why after the bracket";
+                report.suppression_notes.push((s.span, text.to_owned()));
+            } else {
+                by_line
+                    .entry((s.span.file.0, s.line))
+                    .or_default()
+                    .push((i, s.rules.clone()));
+            }
+        }
+        Comments { by_line }
+    }
+
+    fn matching(&self, finding: &Finding, platform: &Platform) -> Option<usize> {
+        if self.by_line.is_empty() {
+            return None;
+        }
+        finding.locations.iter().find_map(|l| {
+            let line = platform.sources.position(l.span).line;
+            let there = self.by_line.get(&(l.span.file.0, line))?;
+            there
+                .iter()
+                .find(|(_, rules)| rules.iter().any(|r| r == finding.rule))
+                .map(|(i, _)| *i)
+        })
+    }
+}

@@ -1,0 +1,319 @@
+//! What a rule reports: a finding with its figures, the places it rests on and the assumptions it
+//! makes; or that it could not judge, and what it would need.
+
+use cofferdam_model::{Fact, Source, Span};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Low,
+    /// Hurts, or hides something that hurts.
+    Medium,
+    /// Outage or breach under a plausible trigger.
+    High,
+    /// Loss or outage under ordinary operation.
+    Critical,
+}
+
+impl Severity {
+    /// Every severity, the least first.
+    pub const ALL: [Severity; 4] = [
+        Severity::Low,
+        Severity::Medium,
+        Severity::High,
+        Severity::Critical,
+    ];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Severity> {
+        Severity::ALL
+            .into_iter()
+            .find(|s| s.name().eq_ignore_ascii_case(text.trim()))
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How sure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// Rests on an assumption, which the finding names.
+    Assumed,
+    /// Rests on an interpretation (code, a link by name).
+    Likely,
+    /// The files say so.
+    Certain,
+}
+
+impl Confidence {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Confidence::Assumed => "assumed",
+            Confidence::Likely => "likely",
+            Confidence::Certain => "certain",
+        }
+    }
+}
+
+/// A computed number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// The number.
+    pub value: f64,
+    /// Its unit (`connections`, `s`, `replicas`, `messages`, `%`); empty for a bare number.
+    pub unit: String,
+}
+
+/// A place that a finding rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Where.
+    pub span: Span,
+    /// What the place says, in a few words ("at most 50 replicas"); may be empty.
+    pub label: String,
+}
+
+/// What a rule reports.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Rule id; the engine fills it.
+    pub rule: &'static str,
+    /// Severity; the rule's own unless set.
+    pub severity: Option<Severity>,
+    /// Confidence, from the sources of the facts it used.
+    pub confidence: Confidence,
+    /// Environments it holds in; the engine fills them.
+    pub environments: Vec<String>,
+    /// What it is about ("Deployment data-collector", "topic platform-events"). The same thing has the
+    /// same subject in every environment.
+    pub subject: String,
+    /// Headline with the figure in it.
+    pub title: String,
+    /// What happens, in the platform's own terms.
+    pub explanation: String,
+    /// Computed numbers by name (`snake_case`).
+    pub figures: BTreeMap<String, Figure>,
+    /// Assumptions it rests on, as sentences.
+    pub assumptions: Vec<String>,
+    /// Places, the most telling first.
+    pub locations: Vec<Location>,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Finding {
+    /// A finding about `subject` with the headline `title`.
+    pub fn new(subject: impl Into<String>, title: impl Into<String>) -> Self {
+        Finding {
+            rule: "",
+            severity: None,
+            confidence: Confidence::Certain,
+            environments: Vec::new(),
+            subject: subject.into(),
+            title: title.into(),
+            explanation: String::new(),
+            figures: BTreeMap::new(),
+            assumptions: Vec::new(),
+            locations: Vec::new(),
+            remedy: String::new(),
+        }
+    }
+
+    /// Sets another severity than the rule's own.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// Says what happens.
+    #[must_use]
+    pub fn explain(mut self, text: impl Into<String>) -> Self {
+        self.explanation = text.into();
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn remedy(mut self, text: impl Into<String>) -> Self {
+        self.remedy = text.into();
+        self
+    }
+
+    /// Adds a computed number.
+    #[must_use]
+    pub fn figure(mut self, name: &str, value: impl Into<f64>, unit: &str) -> Self {
+        self.figures.insert(
+            name.to_owned(),
+            Figure {
+                value: value.into(),
+                unit: unit.to_owned(),
+            },
+        );
+        self
+    }
+
+    /// Adds a place that is no fact (a section, a name).
+    #[must_use]
+    pub fn at(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.push_location(span, label.into());
+        self
+    }
+
+    /// Adds what the figures rest on: places, assumptions, confidence.
+    #[must_use]
+    pub fn evidence(mut self, evidence: Evidence) -> Self {
+        self.confidence = self.confidence.min(evidence.confidence);
+        for location in evidence.locations {
+            self.push_location(location.span, location.label);
+        }
+        for assumption in evidence.assumptions {
+            if !self.assumptions.contains(&assumption) {
+                self.assumptions.push(assumption);
+            }
+        }
+        self
+    }
+
+    /// Lowers the confidence and, for an assumption, names it.
+    #[must_use]
+    pub fn assume(mut self, sentence: impl Into<String>) -> Self {
+        self.confidence = Confidence::Assumed;
+        self.assumptions.push(sentence.into());
+        self
+    }
+
+    /// Says that it rests on an interpretation.
+    #[must_use]
+    pub fn likely(mut self) -> Self {
+        self.confidence = self.confidence.min(Confidence::Likely);
+        self
+    }
+
+    fn push_location(&mut self, span: Span, label: String) {
+        match self.locations.iter_mut().find(|l| l.span == span) {
+            Some(there) if there.label.is_empty() => there.label = label,
+            Some(_) => {}
+            None => self.locations.push(Location { span, label }),
+        }
+    }
+}
+
+/// Collects where the numbers of a computation come from while it is made.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    confidence: Confidence,
+    locations: Vec<Location>,
+    assumptions: Vec<String>,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Evidence {
+            confidence: Confidence::Certain,
+            locations: Vec::new(),
+            assumptions: Vec::new(),
+        }
+    }
+}
+
+impl Evidence {
+    /// Nothing used yet.
+    pub fn new() -> Self {
+        Evidence::default()
+    }
+
+    /// Uses a fact: its value, with its place recorded under `label` or its assumption named.
+    pub fn take<T: Clone>(&mut self, fact: &Fact<T>, label: impl Into<String>) -> T {
+        self.note(fact, label);
+        fact.value.clone()
+    }
+
+    /// Records a fact's source without its value.
+    pub fn note<T>(&mut self, fact: &Fact<T>, label: impl Into<String>) {
+        match &fact.source {
+            Source::Declared(span) | Source::Stated(span) => self.place(*span, label),
+            Source::Inferred { span, .. } => {
+                self.confidence = self.confidence.min(Confidence::Likely);
+                self.place(*span, label);
+            }
+            Source::Assumed { why } => self.assume(why.to_string()),
+            Source::Observed { .. } => {}
+        }
+    }
+
+    /// Uses a fact if it is there, else a default that is named as an assumption.
+    pub fn take_or<T: Clone>(
+        &mut self,
+        fact: Option<&Fact<T>>,
+        label: impl Into<String>,
+        default: T,
+        why: &str,
+    ) -> T {
+        match fact {
+            Some(fact) => self.take(fact, label),
+            None => {
+                self.assume(why);
+                default
+            }
+        }
+    }
+
+    /// Records a place.
+    pub fn place(&mut self, span: Span, label: impl Into<String>) {
+        if !self.locations.iter().any(|l| l.span == span) {
+            self.locations.push(Location {
+                span,
+                label: label.into(),
+            });
+        }
+    }
+
+    /// Names an assumption.
+    pub fn assume(&mut self, sentence: impl Into<String>) {
+        let sentence = sentence.into();
+        self.confidence = Confidence::Assumed;
+        if !self.assumptions.contains(&sentence) {
+            self.assumptions.push(sentence);
+        }
+    }
+
+    /// Says that a step was an interpretation.
+    pub fn likely(&mut self) {
+        self.confidence = self.confidence.min(Confidence::Likely);
+    }
+}
+
+/// A rule that could not judge something, and what it would need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unjudged {
+    /// Rule id; the engine fills it.
+    pub rule: &'static str,
+    /// Environments; the engine fills them.
+    pub environments: Vec<String>,
+    /// What could not be judged.
+    pub subject: String,
+    /// What is missing, each as the overlay names it with a word why
+    /// (`services.api.requests_per_second (peak load)`).
+    pub needs: Vec<String>,
+    /// What could be computed all the same.
+    pub partial: Option<String>,
+}

@@ -1,0 +1,135 @@
+//! What a rule is: an id that never changes, a page of documentation, and a function from an
+//! environment to findings. A rule reads the model only; it knows no file format.
+
+use crate::finding::{Finding, Severity, Unjudged};
+use cofferdam_model::overlay::RuleSettings;
+use cofferdam_model::{Environment, Platform};
+use std::time::Duration;
+
+/// A rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Id in kebab-case.
+    pub id: &'static str,
+    /// Group it belongs to.
+    pub group: Group,
+    /// Severity unless the finding sets another.
+    pub severity: Severity,
+    /// Whether and how it can be mended in the files.
+    pub fix: Fix,
+    /// What it finds, in one line.
+    pub summary: &'static str,
+    /// Its documentation page, in Markdown.
+    pub page: &'static str,
+    /// Looks at one environment.
+    pub check: fn(&Context<'_>, &mut Verdicts),
+}
+
+/// Groups of rules, in the order of reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Group {
+    Kafka,
+    Database,
+    Cells,
+    Secrets,
+    Network,
+    Images,
+    Alerts,
+    Scaling,
+    Delivery,
+}
+
+impl Group {
+    /// Its title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Group::Kafka => "Kafka",
+            Group::Database => "Database",
+            Group::Cells => "Cells, health, caches",
+            Group::Secrets => "Secrets",
+            Group::Network => "Network",
+            Group::Images => "Images",
+            Group::Alerts => "Alerts and SLOs",
+            Group::Scaling => "Autoscaling and resources",
+            Group::Delivery => "Delivery",
+        }
+    }
+}
+
+/// Whether a finding can be mended in the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fix {
+    /// By an edit that is always right.
+    Automatic,
+    /// By an edit that needs a choice.
+    Proposed,
+    /// Only by people.
+    Advice,
+}
+
+impl Fix {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fix::Automatic => "automatic",
+            Fix::Proposed => "proposed",
+            Fix::Advice => "advice",
+        }
+    }
+}
+
+/// What a rule may read.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The environment it judges.
+    pub env: &'a Environment,
+    /// The whole platform.
+    pub platform: &'a Platform,
+    /// What the overlay says about this rule.
+    pub settings: Option<&'a RuleSettings>,
+}
+
+impl Context<'_> {
+    /// A setting of this rule as a number.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.settings?.settings.get(name)?.value.parse().ok()
+    }
+
+    /// A setting of this rule as a duration (bare numbers are seconds).
+    pub fn duration(&self, name: &str) -> Option<Duration> {
+        cofferdam_model::units::seconds(&self.settings?.settings.get(name)?.value)
+    }
+}
+
+/// Collects what rules say.
+#[derive(Debug, Default)]
+pub struct Verdicts {
+    /// Findings.
+    pub findings: Vec<Finding>,
+    /// What could not be judged.
+    pub unjudged: Vec<Unjudged>,
+}
+
+impl Verdicts {
+    /// Reports a finding.
+    pub fn report(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Says that `subject` could not be judged, and what is missing.
+    pub fn cannot_judge(
+        &mut self,
+        subject: impl Into<String>,
+        needs: impl IntoIterator<Item = impl Into<String>>,
+        partial: Option<String>,
+    ) {
+        self.unjudged.push(Unjudged {
+            rule: "",
+            environments: Vec::new(),
+            subject: subject.into(),
+            needs: needs.into_iter().map(Into::into).collect(),
+            partial,
+        });
+    }
+}

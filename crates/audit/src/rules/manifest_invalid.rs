@@ -1,0 +1,42 @@
+//! Configuration that its consumer refuses or silently ignores: the readers know each format's fields,
+//! this rule says what it means.
+
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::delivery::DefectEffect;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "manifest-invalid",
+    group: Group::Delivery,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "configuration that Kubernetes, the provider or the image would refuse or silently ignore",
+    page: include_str!("../../../../docs/rules/manifest-invalid.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for defect in &cx.env.defects {
+        let (severity, verb, what_happens) = match defect.effect {
+            DefectEffect::Refused => (
+                Severity::High,
+                "is refused",
+                "It is rejected when applied: the change does not arrive, and whatever is deployed with it may stop half-way.",
+            ),
+            DefectEffect::Ignored => (
+                Severity::Medium,
+                "is ignored",
+                "Nothing fails and nothing happens: the platform runs with a default that the file seems to have replaced.",
+            ),
+        };
+        let label = defect.problem.clone();
+        out.report(
+            Finding::new(&defect.subject, format!("{} {verb}: {}", defect.subject, defect.problem))
+                .severity(severity)
+                .explain(what_happens)
+                .at(defect.span, label)
+                .remedy(&defect.remedy),
+        );
+    }
+}

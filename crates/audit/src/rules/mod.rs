@@ -1,0 +1,21 @@
+//! The rules, one file each, named after its id. To add one: write the file and its page under
+//! `docs/rules/`, and name it in [`ALL`].
+
+use crate::rule::Rule;
+
+macro_rules! rules {
+    ($($module:ident),* $(,)?) => {
+        $(pub mod $module;)*
+        /// Every rule, in the order of reports within a severity.
+        pub static ALL: &[&Rule] = &[$(&$module::RULE),*];
+    };
+}
+
+rules! {
+    manifest_invalid,
+}
+
+/// The rule of this id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    ALL.iter().copied().find(|rule| rule.id == id)
+}

@@ -1,0 +1,200 @@
+//! Every rule has a page, and every page is true: its firing example fires with the figures it
+//! names, its silent example does not fire.
+
+use cofferdam_audit::{Finding, Options, audit, rules};
+use cofferdam_ingest::read_files;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+const SECTIONS: [&str; 5] = ["What it finds", "Why", "Fires", "Silent", "How to mend"];
+
+/// A fenced block: its info string and its text.
+struct Block {
+    info: String,
+    text: String,
+}
+
+fn section<'a>(page: &'a str, title: &str) -> Option<&'a str> {
+    let start = page.find(&format!("\n## {title}\n"))? + title.len() + 5;
+    let rest = &page[start..];
+    // A line that starts a section inside a fenced example is part of the example.
+    let mut fenced = false;
+    let mut at = 0;
+    for line in rest.split_inclusive('\n') {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        }
+        if !fenced && line.starts_with("## ") {
+            return Some(&rest[..at]);
+        }
+        at += line.len();
+    }
+    Some(rest)
+}
+
+fn blocks(section: &str) -> Vec<Block> {
+    let mut out = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in section.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(info)) => {
+                open = Some(Block {
+                    info: info.to_owned(),
+                    text: String::new(),
+                })
+            }
+            (Some(_), Some("")) => out.extend(open.take()),
+            (Some(block), _) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    out
+}
+
+fn files(section: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    blocks(section)
+        .into_iter()
+        .filter_map(|block| {
+            let path = block
+                .info
+                .split_whitespace()
+                .find_map(|w| w.strip_prefix("file="))?;
+            Some((PathBuf::from(path), block.text.into_bytes()))
+        })
+        .collect()
+}
+
+/// `name = value` lines of blocks marked `figures`.
+fn figures(section: &str) -> Vec<(String, f64)> {
+    blocks(section)
+        .iter()
+        .filter(|b| b.info.split_whitespace().any(|w| w == "figures"))
+        .flat_map(|b| b.text.lines())
+        .map(|line| {
+            let (name, value) = line
+                .split_once('=')
+                .unwrap_or_else(|| panic!("no figure: {line}"));
+            let number = value.split_whitespace().next().unwrap().replace(',', "");
+            (
+                name.trim().to_owned(),
+                number.parse().unwrap_or_else(|_| panic!("no number: {line}")),
+            )
+        })
+        .collect()
+}
+
+fn findings(rule: &str, files: &[(PathBuf, Vec<u8>)]) -> Vec<Finding> {
+    let platform = read_files(files.to_vec());
+    assert!(
+        platform.reading.unreadable.is_empty(),
+        "{rule}: its example cannot be read: {:?}",
+        platform.reading.unreadable
+    );
+    audit(
+        &platform,
+        &Options {
+            rules: vec![rule.to_owned()],
+            ..Options::default()
+        },
+    )
+    .findings
+}
+
+#[test]
+fn every_rule_has_a_page_and_every_page_a_rule() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules");
+    let pages: BTreeSet<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|n| n != "README.md")
+        .map(|n| n.trim_end_matches(".md").to_owned())
+        .collect();
+    let ids: BTreeSet<String> = rules::ALL.iter().map(|r| r.id.to_owned()).collect();
+    assert_eq!(pages, ids);
+    assert_eq!(ids.len(), rules::ALL.len(), "two rules share an id");
+}
+
+#[test]
+fn every_page_has_its_sections_and_the_rule_its_page() {
+    for rule in rules::ALL {
+        assert!(
+            rule.page.starts_with(&format!("# {}\n", rule.id)),
+            "{}: title",
+            rule.id
+        );
+        for title in SECTIONS {
+            let text = section(rule.page, title).unwrap_or_else(|| panic!("{}: no section {title}", rule.id));
+            assert!(text.trim().len() > 20, "{}: section {title} is empty", rule.id);
+        }
+    }
+}
+
+#[test]
+fn every_firing_example_fires_with_its_figures() {
+    let mut wrong = Vec::new();
+    for rule in rules::ALL {
+        let text = section(rule.page, "Fires").unwrap();
+        let found = findings(rule.id, &files(text));
+        if found.is_empty() {
+            wrong.push(format!("{}: does not fire", rule.id));
+        }
+        for (name, value) in figures(text) {
+            let hit = found
+                .iter()
+                .filter_map(|f| f.figures.get(&name))
+                .any(|f| close(f.value, value));
+            if !hit {
+                let all: Vec<_> = found.iter().map(|f| &f.figures).collect();
+                wrong.push(format!("{}: no figure {name} = {value} in {all:?}", rule.id));
+            }
+        }
+        for finding in &found {
+            if finding.locations.is_empty() {
+                wrong.push(format!(
+                    "{}: a finding without a place: {}",
+                    rule.id, finding.title
+                ));
+            }
+            if finding.explanation.is_empty() || finding.remedy.is_empty() {
+                wrong.push(format!(
+                    "{}: says not what happens or what to do: {}",
+                    rule.id, finding.title
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_silent_example_is_silent_and_is_the_same_case_mended() {
+    let mut wrong = Vec::new();
+    for rule in rules::ALL {
+        let fires: BTreeSet<_> = files(section(rule.page, "Fires").unwrap())
+            .into_iter()
+            .map(|f| f.0)
+            .collect();
+        let silent = files(section(rule.page, "Silent").unwrap());
+        if !silent.iter().any(|(path, _)| fires.contains(path)) {
+            wrong.push(format!(
+                "{}: the silent example shows no file of the firing one",
+                rule.id
+            ));
+        }
+        for finding in findings(rule.id, &silent) {
+            wrong.push(format!(
+                "{}: fires on its silent example: {}",
+                rule.id, finding.title
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Figures on a page are rounded to what a reader wants; half a unit of the last digit is close.
+fn close(found: f64, page: f64) -> bool {
+    (found - page).abs() <= page.abs() * 5e-3 + 1e-9
+}
