@@ -12,6 +12,23 @@ macro_rules! rules {
 }
 
 rules! {
+    // Kafka
+
+    // Database
+
+    // Cells, health, caches
+
+    // Secrets
+
+    // Network
+
+    // Images
+
+    // Alerts and SLOs
+
+    // Autoscaling and resources
+
+    // Delivery
     manifest_invalid,
 }
 
