@@ -1,0 +1,198 @@
+//! The report for programs; its shape is published in `schemas/report.schema.json` and changes only
+//! with `version`.
+
+use super::page_of;
+use crate::engine::{Report, severity_of};
+use crate::finding::{Finding, Severity, Unjudged};
+use cofferdam_model::{Platform, Span};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Version of the shape.
+pub const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    summary: Summary<'a>,
+    findings: Vec<JsonFinding<'a>>,
+    not_judged: Vec<JsonUnjudged<'a>>,
+    unreadable: Vec<JsonUnreadable>,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    environments: &'a [String],
+    findings: BTreeMap<&'static str, usize>,
+    files_read: BTreeMap<&'a str, usize>,
+    files_passed_over: usize,
+    suppressed: usize,
+    below_severity: usize,
+    notes: Vec<JsonUnreadable>,
+}
+
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    rule: &'a str,
+    severity: &'static str,
+    confidence: &'static str,
+    environments: &'a [String],
+    subject: &'a str,
+    title: &'a str,
+    explanation: &'a str,
+    figures: BTreeMap<&'a str, JsonFigure<'a>>,
+    assumptions: &'a [String],
+    locations: Vec<JsonLocation<'a>>,
+    remedy: &'a str,
+    url: String,
+}
+
+#[derive(Serialize)]
+struct JsonFigure<'a> {
+    value: f64,
+    unit: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonLocation<'a> {
+    path: String,
+    start: JsonPosition,
+    end: JsonPosition,
+    label: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonPosition {
+    line: u32,
+    column: u32,
+}
+
+#[derive(Serialize)]
+struct JsonUnjudged<'a> {
+    rule: &'a str,
+    environments: &'a [String],
+    subject: &'a str,
+    needs: &'a [String],
+    partial: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonUnreadable {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<JsonPosition>,
+    message: String,
+}
+
+/// Prints the whole report as one JSON document.
+///
+/// # Errors
+/// None in practice: every value is text or a finite number (an infinite one becomes `null`).
+pub fn render(report: &Report, platform: &Platform) -> Result<String, serde_json::Error> {
+    let place = |file: &cofferdam_model::UnreadableFile| JsonUnreadable {
+        path: file.path.display().to_string(),
+        start: file.span.map(|span| position(platform, span.file.0, span.start)),
+        message: file.message.clone(),
+    };
+    let notes = platform.reading.notes.iter().map(place);
+    let suppressions = report
+        .suppression_notes
+        .iter()
+        .map(|(span, message)| JsonUnreadable {
+            path: platform.sources.path(span.file).display().to_string(),
+            start: Some(position(platform, span.file.0, span.start)),
+            message: message.clone(),
+        });
+    let document = Document {
+        version: VERSION,
+        summary: Summary {
+            environments: &report.environments,
+            findings: Severity::ALL
+                .into_iter()
+                .map(|s| {
+                    (
+                        s.name(),
+                        report.findings.iter().filter(|f| severity_of(f) == s).count(),
+                    )
+                })
+                .collect(),
+            files_read: platform
+                .reading
+                .formats
+                .iter()
+                .map(|(k, v)| (k.as_str(), *v))
+                .collect(),
+            files_passed_over: platform.reading.passed_over,
+            suppressed: report.suppressed,
+            below_severity: report.below,
+            notes: notes.chain(suppressions).collect(),
+        },
+        findings: report.findings.iter().map(|f| finding(f, platform)).collect(),
+        not_judged: report.unjudged.iter().map(unjudged).collect(),
+        unreadable: platform.reading.unreadable.iter().map(place).collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&document)?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn position(platform: &Platform, file: u32, offset: u32) -> JsonPosition {
+    let span = Span {
+        file: cofferdam_model::FileId(file),
+        start: offset,
+        end: offset,
+    };
+    let at = platform.sources.position(span);
+    JsonPosition {
+        line: at.line,
+        column: at.column,
+    }
+}
+
+fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
+    JsonFinding {
+        rule: finding.rule,
+        severity: severity_of(finding).name(),
+        confidence: finding.confidence.name(),
+        environments: &finding.environments,
+        subject: &finding.subject,
+        title: &finding.title,
+        explanation: &finding.explanation,
+        figures: finding
+            .figures
+            .iter()
+            .map(|(name, f)| {
+                (
+                    name.as_str(),
+                    JsonFigure {
+                        value: f.value,
+                        unit: &f.unit,
+                    },
+                )
+            })
+            .collect(),
+        assumptions: &finding.assumptions,
+        locations: finding
+            .locations
+            .iter()
+            .map(|l| JsonLocation {
+                path: platform.sources.path(l.span.file).display().to_string(),
+                start: position(platform, l.span.file.0, l.span.start),
+                end: position(platform, l.span.file.0, l.span.end),
+                label: &l.label,
+            })
+            .collect(),
+        remedy: &finding.remedy,
+        url: page_of(finding.rule),
+    }
+}
+
+fn unjudged(one: &Unjudged) -> JsonUnjudged<'_> {
+    JsonUnjudged {
+        rule: one.rule,
+        environments: &one.environments,
+        subject: &one.subject,
+        needs: &one.needs,
+        partial: one.partial.as_deref(),
+    }
+}

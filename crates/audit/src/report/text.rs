@@ -1,0 +1,439 @@
+//! The report for people: every finding with the lines it rests on, then a summary.
+
+use super::{Redaction, page_of};
+use crate::engine::{Report, severity_of};
+use crate::finding::{Figure, Finding, Location, Severity, Unjudged};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use cofferdam_model::units::show_number;
+use cofferdam_model::{FileId, Platform, SourceFile, Span, UnreadableFile};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// How to print.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// With colours.
+    pub color: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Only the findings' headlines and the summary.
+    pub brief: bool,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Style {
+            color: false,
+            width: 110,
+            brief: false,
+        }
+    }
+}
+
+/// Prints the whole report.
+pub fn render(report: &Report, platform: &Platform, style: Style) -> String {
+    let mut out = String::new();
+    let renderer = renderer(style);
+    let redaction = Redaction::new(platform);
+    for finding in &report.findings {
+        if style.brief {
+            out.push_str(&headline(finding, platform));
+        } else {
+            out.push_str(&one(finding, platform, &redaction, style, &renderer));
+            out.push('\n');
+        }
+        out.push('\n');
+    }
+    for unreadable in &platform.reading.unreadable {
+        out.push_str(&unread(unreadable, platform, &renderer));
+        out.push_str("\n\n");
+    }
+    for (span, note) in &report.suppression_notes {
+        let here = [Location {
+            span: *span,
+            label: String::new(),
+        }];
+        let group = Level::NOTE
+            .primary_title(note.as_str())
+            .elements(snippets(&here, platform, &redaction));
+        out.push_str(&renderer.render(&[group]));
+        out.push_str("\n\n");
+    }
+    if !style.brief {
+        not_judged(&mut out, &report.unjudged, style.width);
+    }
+    summary(&mut out, report, platform);
+    out
+}
+
+fn renderer(style: Style) -> Renderer {
+    let renderer = if style.color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    renderer.term_width(style.width)
+}
+
+fn level(severity: Severity) -> Level<'static> {
+    match severity {
+        Severity::Critical => Level::ERROR.with_name("critical"),
+        Severity::High => Level::ERROR.with_name("high"),
+        Severity::Medium => Level::WARNING.with_name("medium"),
+        Severity::Low => Level::INFO.with_name("low"),
+    }
+}
+
+fn headline(finding: &Finding, platform: &Platform) -> String {
+    let place = finding.locations.first().map_or(String::new(), |l| {
+        let position = platform.sources.position(l.span);
+        format!(
+            "{}:{}:{}: ",
+            platform.sources.path(l.span.file).display(),
+            position.line,
+            position.column
+        )
+    });
+    format!(
+        "{place}{}[{}]: {}",
+        severity_of(finding),
+        finding.rule,
+        finding.title
+    )
+}
+
+fn one(
+    finding: &Finding,
+    platform: &Platform,
+    redaction: &Redaction,
+    style: Style,
+    renderer: &Renderer,
+) -> String {
+    let mut group: Group<'_> = level(severity_of(finding))
+        .primary_title(finding.title.as_str())
+        .id(finding.rule)
+        .elements(snippets(&finding.locations, platform, redaction));
+    let mut note = |name: &'static str, text: &str| {
+        if !text.is_empty() {
+            let wrapped = wrap(text, style.width.saturating_sub(name.len() + 9));
+            let message = Level::NOTE.with_name(name).message(wrapped);
+            group = std::mem::replace(&mut group, Group::with_level(Level::NOTE)).element(message);
+        }
+    };
+    note("what happens", &finding.explanation);
+    note("figures", &figures(&finding.figures));
+    for assumption in &finding.assumptions {
+        note("assumes", assumption);
+    }
+    note("mend", &finding.remedy);
+    if platform.environments.len() > 1 {
+        note("holds in", &finding.environments.join(", "));
+    }
+    note(
+        "page",
+        &format!(
+            "{} (or: cofferdam explain {})",
+            page_of(finding.rule),
+            finding.rule
+        ),
+    );
+    renderer.render(&[group])
+}
+
+fn figures(figures: &BTreeMap<String, Figure>) -> String {
+    figures
+        .iter()
+        .map(|(name, figure)| {
+            let unit = if figure.unit.is_empty() {
+                String::new()
+            } else {
+                format!(" {}", figure.unit)
+            };
+            format!("{} {}{unit}", name.replace('_', " "), show_number(figure.value))
+        })
+        .collect::<Vec<_>>()
+        .join(" · ")
+}
+
+/// Breaks text at spaces; a word longer than the width stands alone.
+fn wrap(text: &str, width: usize) -> String {
+    let width = width.max(40);
+    let mut out = String::new();
+    let mut column = 0;
+    for (i, line) in text.lines().enumerate() {
+        if i > 0 {
+            out.push('\n');
+            column = 0;
+        }
+        for word in line.split_whitespace() {
+            let length = word.chars().count();
+            if column > 0 && column + 1 + length > width {
+                out.push('\n');
+                column = 0;
+            } else if column > 0 {
+                out.push(' ');
+                column += 1;
+            }
+            out.push_str(word);
+            column += length;
+        }
+    }
+    out
+}
+
+/// One snippet a file, files in the order of the locations.
+fn snippets<'a>(
+    locations: &'a [Location],
+    platform: &'a Platform,
+    redaction: &Redaction,
+) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+    let mut files: Vec<FileId> = Vec::new();
+    for location in locations {
+        if !files.contains(&location.span.file) {
+            files.push(location.span.file);
+        }
+    }
+    let primary = locations.first().map(|l| l.span);
+    files
+        .into_iter()
+        .map(|id| {
+            let file = platform.sources.file(id);
+            let here: Vec<&Location> = locations.iter().filter(|l| l.span.file == id).collect();
+            let (start, end) = window(file, &here);
+            let text = redaction.apply(id.0, start, file.text.get(start..end).unwrap_or(""));
+            let length = text.len();
+            let annotations = here.iter().map(|location| {
+                let span = first_line(file, location.span);
+                let from = (span.start as usize).saturating_sub(start).min(length);
+                let to = (span.end as usize).saturating_sub(start).clamp(from, length);
+                let kind = if Some(location.span) == primary {
+                    AnnotationKind::Primary
+                } else {
+                    AnnotationKind::Context
+                };
+                let label = (!location.label.is_empty()).then_some(location.label.as_str());
+                kind.span(from..to).label(label)
+            });
+            let line = file.position(u32::try_from(start).unwrap_or(u32::MAX)).line;
+            Snippet::source(text)
+                .path(file.path.display().to_string())
+                .line_start(line as usize)
+                .fold(true)
+                .annotations(annotations)
+        })
+        .collect()
+}
+
+/// Bytes from the first line that is shown to the end of the last.
+fn window(file: &SourceFile, here: &[&Location]) -> (usize, usize) {
+    let text = file.text.as_bytes();
+    let first = here
+        .iter()
+        .map(|l| l.span.start as usize)
+        .min()
+        .unwrap_or(0)
+        .min(text.len());
+    let last = here
+        .iter()
+        .map(|l| first_line(file, l.span).end as usize)
+        .max()
+        .unwrap_or(0)
+        .min(text.len());
+    let start = text[..first]
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |i| i + 1);
+    let end = text[last..]
+        .iter()
+        .position(|b| *b == b'\n')
+        .map_or(text.len(), |i| last + i);
+    (start, end)
+}
+
+/// A span over several lines is shown by the first of them that has text.
+fn first_line(file: &SourceFile, span: Span) -> Span {
+    let text = file.text.as_bytes();
+    let end = (span.end as usize).min(text.len());
+    let start = (span.start as usize).min(end);
+    let stop = text[start..end]
+        .iter()
+        .position(|b| *b == b'\n')
+        .map_or(end, |i| start + i);
+    let stop = if text[start..stop].last() == Some(&b'\r') {
+        stop - 1
+    } else {
+        stop
+    };
+    Span::new(span.file, start, stop)
+}
+
+fn unread(unreadable: &UnreadableFile, platform: &Platform, renderer: &Renderer) -> String {
+    let title = Level::WARNING
+        .with_name("unreadable")
+        .primary_title(unreadable.message.as_str());
+    match unreadable.span {
+        Some(span) => {
+            let locations = [Location {
+                span,
+                label: String::new(),
+            }];
+            let elements = snippets(
+                &locations,
+                platform,
+                &Redaction {
+                    by_file: BTreeMap::new(),
+                },
+            );
+            renderer.render(&[title.elements(elements)])
+        }
+        None => {
+            let origin = annotate_snippets::Origin::path(unreadable.path.display().to_string());
+            renderer.render(&[title.element(origin)])
+        }
+    }
+}
+
+fn not_judged(out: &mut String, all: &[Unjudged], width: usize) {
+    if all.is_empty() {
+        return;
+    }
+    out.push_str("could not judge (say it in cofferdam.yaml; `cofferdam init` writes one to fill in):\n");
+    for one in all {
+        let partial = one.partial.as_ref().map_or(String::new(), |p| format!(" ({p})"));
+        let text = format!(
+            "{}: {}: needs {}{partial}",
+            one.rule,
+            one.subject,
+            one.needs.join(" and ")
+        );
+        let wrapped = wrap(&text, width.saturating_sub(6)).replace('\n', "\n      ");
+        let _ = writeln!(out, "    - {wrapped}");
+    }
+    out.push('\n');
+}
+
+/// Number and noun.
+pub(crate) fn plural(n: usize, one: &str, many: &str) -> String {
+    format!("{} {}", show_number(n as f64), if n == 1 { one } else { many })
+}
+
+fn summary(out: &mut String, report: &Report, platform: &Platform) {
+    let reading = &platform.reading;
+    let files: usize = reading.formats.values().sum();
+    if files == 0 {
+        out.push_str("nothing to check: no file here is configuration that Cofferdam reads\n");
+    } else {
+        let counts: Vec<String> = Severity::ALL
+            .into_iter()
+            .rev()
+            .map(|s| (s, report.findings.iter().filter(|f| severity_of(f) == s).count()))
+            .filter(|(_, n)| *n > 0)
+            .map(|(s, n)| format!("{n} {s}"))
+            .collect();
+        let _ = match counts.is_empty() {
+            true => writeln!(out, "no findings"),
+            false => writeln!(
+                out,
+                "{}: {}",
+                plural(report.findings.len(), "finding", "findings"),
+                counts.join(", ")
+            ),
+        };
+        let _ = writeln!(out, "environments: {}", report.environments.join(", "));
+        let formats: Vec<String> = reading
+            .formats
+            .iter()
+            .map(|(name, n)| format!("{n} {name}"))
+            .collect();
+        let _ = writeln!(
+            out,
+            "read: {} ({})",
+            plural(files, "file", "files"),
+            formats.join(", ")
+        );
+    }
+    let mut rest = Vec::new();
+    if !reading.unreadable.is_empty() {
+        rest.push(format!("{} unreadable", reading.unreadable.len()));
+    }
+    if !report.unjudged.is_empty() {
+        rest.push(format!("{} not judged for want of a fact", report.unjudged.len()));
+    }
+    if report.suppressed > 0 {
+        rest.push(format!("{} suppressed", report.suppressed));
+    }
+    if report.below > 0 {
+        rest.push(format!("{} below the severity asked for", report.below));
+    }
+    if reading.passed_over > 0 {
+        rest.push(format!(
+            "{} passed over (no configuration)",
+            plural(reading.passed_over, "file", "files")
+        ));
+    }
+    if !rest.is_empty() {
+        let _ = writeln!(out, "besides: {}", rest.join(", "));
+    }
+    for note in &reading.notes {
+        let _ = writeln!(out, "note: {}: {}", note.path.display(), note.message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_model::secrets::{SecretKind, SecretLiteral};
+    use cofferdam_model::{Environment, SourceFile};
+
+    fn platform() -> Platform {
+        let mut platform = Platform::default();
+        let id = platform.sources.add(SourceFile::new(
+            "k8s/a.yaml".into(),
+            "a: 1\npassword: hunter2x\nmax: 50\n",
+        ));
+        platform.environments.push(Environment {
+            name: "default".to_owned(),
+            secret_literals: vec![SecretLiteral {
+                name: "password".to_owned(),
+                span: Span::new(id, 15, 23),
+                kind: SecretKind::Password,
+                evidence: String::new(),
+                fingerprint: 0,
+            }],
+            ..Environment::default()
+        });
+        platform
+    }
+
+    fn finding() -> Finding {
+        let mut finding = Finding::new("Deployment a", "2,000 wanted, 997 there")
+            .at(Span::new(FileId(0), 29, 31), "at most 50")
+            .at(Span::new(FileId(0), 15, 23), "with this password")
+            .explain("Late comers are refused.")
+            .figure("deficit", 1003.0, "connections")
+            .assume("max_connections is 1,000")
+            .remedy("Lower the pool.");
+        finding.rule = "database-connection-exhaustion";
+        finding.severity = Some(Severity::Critical);
+        finding
+    }
+
+    #[test]
+    fn a_finding_reads_like_a_compiler_error_and_never_shows_a_secret() {
+        let report = Report {
+            findings: vec![finding()],
+            environments: vec!["default".into()],
+            ..Report::default()
+        };
+        let text = render(&report, &platform(), Style::default());
+        assert!(!text.contains("hunter2x"), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn wrapping_keeps_words() {
+        assert_eq!(wrap("a b", 40), "a b");
+        let long = "word ".repeat(20);
+        assert!(wrap(&long, 40).lines().all(|l| l.len() <= 40));
+    }
+}
