@@ -225,9 +225,11 @@ fn merge_locations(kept: &mut Vec<Location>, more: Vec<Location>) {
     }
 }
 
+type UnjudgedKey = (&'static str, String, Vec<String>, Option<String>);
+
 fn join_unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
     let mut joined: Vec<Unjudged> = Vec::new();
-    let mut index: BTreeMap<(&'static str, String, Vec<String>, Option<String>), usize> = BTreeMap::new();
+    let mut index: BTreeMap<UnjudgedKey, usize> = BTreeMap::new();
     for one in all {
         let key = (
             one.rule,
@@ -350,14 +352,17 @@ fn overlay_matches(accepted: &Accepted<'_>, finding: &Finding, platform: &Platfo
         })
 }
 
+/// File and line to the suppressions there: their index and their rules.
+type ByLine = BTreeMap<(u32, u32), Vec<(usize, Vec<String>)>>;
+
 /// Suppressing comments by file and line.
 struct Comments {
-    by_line: BTreeMap<(u32, u32), Vec<(usize, Vec<String>)>>,
+    by_line: ByLine,
 }
 
 impl Comments {
     fn new(all: &[Suppression], report: &mut Report) -> Self {
-        let mut by_line: BTreeMap<(u32, u32), Vec<(usize, Vec<String>)>> = BTreeMap::new();
+        let mut by_line = ByLine::new();
         for (i, s) in all.iter().enumerate() {
             if s.rules.is_empty() {
                 let text = "this suppression names no rule; write `cofferdam: ignore[rule] reason`";

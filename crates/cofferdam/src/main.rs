@@ -1,1 +1,66 @@
-fn main() {}
+//! The command: parse arguments, call a crate, print. It decides nothing itself.
+
+mod check;
+mod explain;
+mod output;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Exit code for findings at or above `--fail-on`.
+const FINDINGS: u8 = 1;
+/// Exit code for bad usage or input that cannot be read.
+const BAD_INPUT: u8 = 2;
+
+/// Find how a platform will fail, from its own configuration.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cofferdam",
+    version,
+    about = "Find how a platform will fail, from its own configuration",
+    after_help = "Examples:\n  cofferdam check .                       everything below this directory\n  cofferdam check . --min-severity high   only what can take the platform down\n  cofferdam init . > cofferdam.yaml       the assumptions that check makes, to confirm\n  cofferdam explain database-connection-exhaustion\n\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage or unreadable input."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t = output::Color::Auto)]
+    color: output::Color,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a platform's configuration for failures.
+    Check(check::Args),
+    /// List the rules.
+    Rules(explain::RulesArgs),
+    /// Show the page of a rule.
+    Explain(explain::Args),
+    /// Write completions for a shell to standard output.
+    #[command(
+        after_help = "Example:\n  cofferdam completions bash > ~/.local/share/bash-completion/completions/cofferdam"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Check(args) => check::run(&args, cli.color),
+        Command::Rules(args) => explain::rules(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions { shell } => {
+            let mut buffer = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "cofferdam", &mut buffer);
+            output::print(&String::from_utf8_lossy(&buffer)).map(|()| ExitCode::SUCCESS)
+        }
+    };
+    result.unwrap_or_else(|message| {
+        output::error(&message, cli.color);
+        ExitCode::from(BAD_INPUT)
+    })
+}

@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod images;
 pub mod kafka;
 pub mod link;
+pub mod nearest;
 pub mod network;
 pub mod overlay;
 pub mod platform;

@@ -1,3 +1,9 @@
 //! One binary for the integration tests of the audit.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should stop"
+)]
+
 mod pages;

@@ -1,0 +1,37 @@
+# What people run. `make test` is what CI runs.
+
+CARGO ?= cargo
+PYTHON ?= python3
+export CARGO_PROFILE_DEV_DEBUG = line-tables-only
+
+.PHONY: help
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+.PHONY: test
+test: ## Formatting, lints, every test, the documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) test --workspace --locked
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+.PHONY: deny
+deny: ## Licences and sources of the dependencies (needs cargo-deny)
+	$(CARGO) deny check licenses bans sources
+
+.PHONY: docs
+docs: ## Build the API documentation
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	@echo "open target/doc/cofferdam_audit/index.html; the guide begins at docs/README.md"
+
+.PHONY: bench
+bench: ## Time `check` on generated platforms, and against Checkov in the same run
+	$(PYTHON) benches/run.py
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for a minute (needs cargo-fuzz)
+	fuzz/run.sh 60
+
+.PHONY: build-cost
+build-cost: ## Seconds of one core that each dependency costs to build, cold
+	benches/build-cost.sh

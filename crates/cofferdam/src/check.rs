@@ -1,0 +1,143 @@
+//! `cofferdam check`.
+
+use crate::output::{self, Color};
+use crate::{BAD_INPUT, FINDINGS};
+use clap::ValueEnum;
+use cofferdam_audit::report::{json, text};
+use cofferdam_audit::{Options, Severity, audit, rules, severity_of};
+use cofferdam_model::Platform;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n\nWhat no file says (request rates, connection limits, capacities) goes into cofferdam.yaml; `cofferdam init` writes one.\nA finding is accepted by a comment on its line, `# cofferdam: ignore[rule] reason`, or under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage or unreadable input."
+)]
+pub(crate) struct Args {
+    /// Directory or file to check.
+    path: PathBuf,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Report only findings of this severity or worse.
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    min_severity: Option<Level>,
+    /// Exit with 1 only for findings of this severity or worse.
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = Level::Low)]
+    fail_on: Level,
+    /// Run only this rule (may be given more than once).
+    #[arg(long, value_name = "RULE")]
+    rule: Vec<String>,
+    /// Judge only this environment (may be given more than once).
+    #[arg(long, value_name = "NAME")]
+    environment: Vec<String>,
+    /// Print one line a finding.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs (schemas/report.schema.json).
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Level {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl From<Level> for Severity {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Low => Severity::Low,
+            Level::Medium => Severity::Medium,
+            Level::High => Severity::High,
+            Level::Critical => Severity::Critical,
+        }
+    }
+}
+
+/// Runs the check.
+pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
+    for rule in &args.rule {
+        if rules::find(rule).is_none() {
+            return Err(crate::explain::unknown_rule(rule));
+        }
+    }
+    let progress = progress(&args.path);
+    let platform = cofferdam_ingest::read(&args.path).map_err(|e| e.to_string())?;
+    check_environments(args, &platform)?;
+    let options = Options {
+        min_severity: args.min_severity.map(Severity::from),
+        rules: args.rule.clone(),
+        environments: args.environment.iter().map(|e| full_name(e)).collect(),
+        today: Some(jiff::Zoned::now().date()),
+    };
+    let report = audit(&platform, &options);
+    progress.finish_and_clear();
+    let printed = match args.format {
+        Format::Json => {
+            json::render(&report, &platform).map_err(|e| format!("cannot write the report: {e}"))?
+        }
+        Format::Text => {
+            let style = text::Style {
+                color: color.on_stdout(),
+                width: output::width(),
+                brief: args.quiet,
+            };
+            text::render(&report, &platform, style)
+        }
+    };
+    output::print(&printed)?;
+    let fail_on = Severity::from(args.fail_on);
+    if !platform.reading.unreadable.is_empty() && report.findings.iter().all(|f| severity_of(f) < fail_on) {
+        return Ok(ExitCode::from(BAD_INPUT));
+    }
+    let failed = report.findings.iter().any(|f| severity_of(f) >= fail_on);
+    Ok(if failed {
+        ExitCode::from(FINDINGS)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// A spinner on a terminal once the work takes longer than a second; the work itself is one call each
+/// for reading and judging, so there is no count to show.
+fn progress(path: &std::path::Path) -> indicatif::ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new_spinner();
+    bar.set_message(format!("checking {}", path.display()));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// `prod` is `production`, on the command line as in files.
+fn full_name(name: &str) -> String {
+    name.to_owned()
+}
+
+fn check_environments(args: &Args, platform: &Platform) -> Result<(), String> {
+    let known: Vec<&str> = platform.environments.iter().map(|e| e.name.as_str()).collect();
+    match args
+        .environment
+        .iter()
+        .find(|e| !known.contains(&full_name(e).as_str()))
+    {
+        Some(unknown) => Err(format!(
+            "there is no environment `{unknown}` here; there are: {}",
+            known.join(", ")
+        )),
+        None => Ok(()),
+    }
+}

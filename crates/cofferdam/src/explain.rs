@@ -1,0 +1,97 @@
+//! `cofferdam rules` and `cofferdam explain`.
+
+use crate::output;
+use cofferdam_audit::{Rule, rules};
+use std::fmt::Write;
+use std::process::ExitCode;
+
+/// Arguments of `explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cofferdam explain pooler-overcommit")]
+pub(crate) struct Args {
+    /// Id of the rule.
+    rule: String,
+}
+
+/// Arguments of `rules`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cofferdam rules\n  cofferdam rules --format json | jq '.[].id'")]
+pub(crate) struct RulesArgs {
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Prints a rule's page.
+pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
+    let rule = rules::find(&args.rule).ok_or_else(|| unknown_rule(&args.rule))?;
+    output::print(rule.page)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the list of rules.
+pub(crate) fn rules(args: &RulesArgs) -> Result<ExitCode, String> {
+    let text = match args.format {
+        Format::Text => list(),
+        Format::Json => json()?,
+    };
+    output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list() -> String {
+    let mut out = String::new();
+    let mut group = None;
+    let width = rules::ALL.iter().map(|r| r.id.len()).max().unwrap_or(0);
+    let mut sorted: Vec<&Rule> = rules::ALL.to_vec();
+    sorted.sort_by_key(|r| r.group);
+    for rule in sorted {
+        if group != Some(rule.group) {
+            let _ = writeln!(
+                out,
+                "{}{}",
+                if group.is_some() { "\n" } else { "" },
+                rule.group.title()
+            );
+            group = Some(rule.group);
+        }
+        let _ = writeln!(out, "  {:width$}  {:8}  {}", rule.id, rule.severity, rule.summary);
+    }
+    out
+}
+
+fn json() -> Result<String, String> {
+    let all: Vec<serde_json::Value> = rules::ALL
+        .iter()
+        .map(|r| {
+            serde_json::json!({
+                "id": r.id,
+                "group": r.group.title(),
+                "severity": r.severity.name(),
+                "fix": r.fix.name(),
+                "summary": r.summary,
+            })
+        })
+        .collect();
+    serde_json::to_string_pretty(&all)
+        .map(|t| t + "\n")
+        .map_err(|e| e.to_string())
+}
+
+/// The message for a rule that does not exist.
+pub(crate) fn unknown_rule(name: &str) -> String {
+    match cofferdam_model::nearest::nearest(name, rules::ALL.iter().map(|r| r.id)) {
+        Some(near) => {
+            format!("there is no rule `{name}`; did you mean `{near}`? `cofferdam rules` lists them all")
+        }
+        None => format!("there is no rule `{name}`; `cofferdam rules` lists them all"),
+    }
+}
