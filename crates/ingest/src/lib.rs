@@ -1,6 +1,9 @@
 //! Readers: text in, platform model out. One file a format; spans are kept everywhere; only what is
 //! pointed at is read, and nothing is ever executed.
 
+pub mod environment;
+pub mod image;
+pub mod nearest;
 pub mod pipeline;
 pub mod repo;
 pub mod tree;

@@ -1,0 +1,474 @@
+//! Names of environments, from words and from paths. People write one environment under many names
+//! and say which one a file is for by where they put it; both are settled here, once. The danger is
+//! the other way round: a directory `test` that holds tests is no environment, so words that mean
+//! other things as well count only where the place says that configuration of a platform is kept there.
+
+use std::path::Path;
+
+/// How much a word says by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// Always names an environment.
+    Clear,
+    /// Names one only beside configuration of a platform.
+    NeedsPlace,
+}
+
+use Weight::{Clear, NeedsPlace};
+
+/// Aliases (folded: lower case, no separators), the name they stand for, and what they need.
+const ALIASES: &[(&str, &str, Weight)] = &[
+    ("production", "production", Clear),
+    ("prod", "production", Clear),
+    ("prd", "production", Clear),
+    ("live", "production", NeedsPlace),
+    ("staging", "staging", Clear),
+    ("stage", "staging", NeedsPlace),
+    ("stg", "staging", Clear),
+    ("stag", "staging", NeedsPlace),
+    ("development", "development", Clear),
+    ("develop", "development", NeedsPlace),
+    ("dev", "development", Clear),
+    ("test", "test", NeedsPlace),
+    ("testing", "test", NeedsPlace),
+    ("tst", "test", Clear),
+    ("qa", "qa", Clear),
+    ("qualityassurance", "qa", Clear),
+    ("uat", "uat", Clear),
+    ("acceptance", "uat", NeedsPlace),
+    ("acc", "uat", NeedsPlace),
+    ("preprod", "preproduction", Clear),
+    ("preproduction", "preproduction", Clear),
+    ("preprd", "preproduction", Clear),
+    ("nonprod", "nonproduction", Clear),
+    ("nonproduction", "nonproduction", Clear),
+    ("sandbox", "sandbox", Clear),
+    ("sbx", "sandbox", Clear),
+    ("integration", "integration", NeedsPlace),
+    ("int", "integration", NeedsPlace),
+    ("demo", "demo", NeedsPlace),
+    ("preview", "preview", NeedsPlace),
+    ("canary", "canary", NeedsPlace),
+    ("perf", "performance", NeedsPlace),
+    ("performance", "performance", NeedsPlace),
+    ("loadtest", "performance", NeedsPlace),
+    ("dr", "disaster-recovery", NeedsPlace),
+    ("disasterrecovery", "disaster-recovery", Clear),
+    ("local", "local", NeedsPlace),
+    ("localdev", "local", Clear),
+];
+
+/// Directories whose direct children are environments, whatever their names.
+const PARENTS: &[&str] = &[
+    "overlays",
+    "overlay",
+    "environments",
+    "environment",
+    "envs",
+    "env",
+];
+
+/// What lies beside environments below such a directory and is none.
+const NOT_ENVIRONMENTS: &[&str] = &[
+    "base",
+    "bases",
+    "common",
+    "shared",
+    "default",
+    "defaults",
+    "global",
+    "all",
+    "template",
+    "templates",
+    "modules",
+    "module",
+    "components",
+    "component",
+    "patches",
+    "example",
+    "examples",
+    "sample",
+    "lib",
+];
+
+/// Directories that hold configuration of a platform, so that a word below them is likely an environment.
+const PLACES: &[&str] = &[
+    "k8s",
+    "kubernetes",
+    "kube",
+    "deploy",
+    "deploys",
+    "deployment",
+    "deployments",
+    "manifests",
+    "manifest",
+    "kustomize",
+    "kustomization",
+    "helm",
+    "helmfile",
+    "charts",
+    "chart",
+    "values",
+    "terraform",
+    "tf",
+    "tofu",
+    "infra",
+    "infrastructure",
+    "iac",
+    "gitops",
+    "argocd",
+    "argo",
+    "flux",
+    "clusters",
+    "cluster",
+    "stages",
+    "platform",
+    "ops",
+    "config",
+    "configs",
+    "configuration",
+    "settings",
+    "stacks",
+    "live",
+    "tfvars",
+    "vars",
+    "grandcentral",
+    "secrets",
+    "apps",
+];
+
+/// First or last words of files that are written once for each environment.
+const CONFIG_WORDS: &[&str] = &[
+    "values",
+    "value",
+    "config",
+    "configs",
+    "configuration",
+    "settings",
+    "setting",
+    "application",
+    "app",
+    "appsettings",
+    "env",
+    "environment",
+    "terraform",
+    "tfvars",
+    "auto",
+    "backend",
+    "compose",
+    "docker",
+    "secrets",
+    "secret",
+    "params",
+    "parameters",
+    "variables",
+    "vars",
+    "override",
+    "overrides",
+    "helmfile",
+    "cofferdam",
+    "database",
+    "db",
+    "redis",
+    "kafka",
+    "pgbouncer",
+    "local",
+    "kustomization",
+    "patch",
+    "overlay",
+    "deployment",
+    "deploy",
+    "service",
+    "grand",
+    "central",
+];
+
+/// Endings of programs; in their names `test` is a test and nothing else.
+const CODE: &[&str] = &["py", "go", "rs", "js", "ts", "rb", "java", "kt", "sh", "tpl"];
+
+fn lookup(word: &str) -> Option<(&'static str, Weight)> {
+    ALIASES
+        .iter()
+        .find(|(alias, ..)| crate::tree::folds_to(word, alias))
+        .map(|(_, name, weight)| (*name, *weight))
+}
+
+/// The one name of the environment that `word` (the whole of it) stands for: `prod`, `PRD` and
+/// `production` are `production`; `pre-prod` is `preproduction`. `None` for any other word.
+///
+/// To be used where the place already says that an environment is meant (a key, a label, an argument).
+pub fn canonical(word: &str) -> Option<&'static str> {
+    lookup(word.trim()).map(|(name, _)| name)
+}
+
+/// The environment's name for `word` where it certainly names one: [`canonical`], or else the word
+/// itself in lower case.
+pub fn name(word: &str) -> String {
+    canonical(word).map_or_else(|| word.trim().to_lowercase(), str::to_owned)
+}
+
+/// The environment that a file or directory is for, as its path below the root says: its own name
+/// (`values-prod.yaml`, `.env.production`, `prod.tfvars`), the directory directly below `overlays`,
+/// `environments` or `envs` (whatever it is called), or a directory that is named as one.
+pub fn of_path(path: &Path) -> Option<String> {
+    let parts: Vec<&str> = path.iter().filter_map(|p| p.to_str()).collect();
+    let (last, above) = parts.split_last()?;
+    let is_file = last.starts_with(".env") || last.get(1..).is_some_and(|rest| rest.contains('.'));
+    if is_file {
+        of_file_name(last, above)
+            .map(str::to_owned)
+            .or_else(|| of_directories(above))
+    } else {
+        of_directories(&parts)
+    }
+}
+
+/// The environment of a directory, as its path below the root says; see [`of_path`].
+pub fn of_directory(path: &Path) -> Option<String> {
+    let parts: Vec<&str> = path.iter().filter_map(|p| p.to_str()).collect();
+    of_directories(&parts)
+}
+
+fn is_one_of(word: &str, table: &[&str]) -> bool {
+    table.iter().any(|w| crate::tree::folds_to(word, w))
+}
+
+fn of_directories(parts: &[&str]) -> Option<String> {
+    // What stands directly below `overlays` is an environment by its place; the deepest such wins.
+    for (index, pair) in parts.windows(2).enumerate().rev() {
+        if is_one_of(pair[0], PARENTS)
+            && !is_one_of(pair[1], NOT_ENVIRONMENTS)
+            && !(is_one_of(pair[1], PARENTS) || pair[1].starts_with('.'))
+            && !in_tests(&parts[..index])
+        {
+            return Some(name(undecorated(pair[1])));
+        }
+    }
+    parts.iter().enumerate().rev().find_map(|(index, part)| {
+        let above = &parts[..index];
+        let (name, weight) = lookup(undecorated(part))?;
+        let counts = match weight {
+            Clear => !in_tests(above),
+            NeedsPlace => above.last().is_some_and(|a| is_one_of(a, PLACES)) && !in_tests(above),
+        };
+        counts.then(|| name.to_owned())
+    })
+}
+
+/// Whether a directory above holds tests: what looks like an environment below it is a test's own data.
+fn in_tests(above: &[&str]) -> bool {
+    above.iter().any(|part| {
+        is_one_of(
+            part,
+            &[
+                "tests",
+                "testdata",
+                "fixtures",
+                "spec",
+                "specs",
+                "__tests__",
+                "e2e",
+            ],
+        )
+    })
+}
+
+/// `prod-env`, `env-prod`, `prod-cluster` are `prod`.
+fn undecorated(part: &str) -> &str {
+    for decoration in ["env", "environment", "cluster", "overlay"] {
+        for separator in ['-', '_', '.'] {
+            let stripped = part
+                .strip_suffix(decoration)
+                .and_then(|p| p.strip_suffix(separator))
+                .or_else(|| {
+                    part.strip_prefix(decoration)
+                        .and_then(|p| p.strip_prefix(separator))
+                });
+            if let Some(word) = stripped
+                && lookup(word).is_some()
+            {
+                return word;
+            }
+        }
+    }
+    part
+}
+
+fn of_file_name(file: &str, above: &[&str]) -> Option<&'static str> {
+    let (stem, extension) = match file.strip_prefix('.') {
+        // `.env.production` has its environment where others have their extension.
+        Some(dotfile) => (dotfile, ""),
+        None => file.rsplit_once('.')?,
+    };
+    let code = is_one_of(extension, CODE);
+    let words: Vec<&str> = stem.split(['.', '-', '_']).filter(|w| !w.is_empty()).collect();
+    let place_says = above
+        .last()
+        .is_some_and(|a| is_one_of(a, PLACES) || is_one_of(a, PARENTS));
+    // The whole stem: `prod.tfvars`, `pre-prod.yaml`.
+    if let Some((name, weight)) = lookup(stem) {
+        let is_settings = matches!(extension, "tfvars" | "env" | "properties");
+        return (weight == Clear || (!code && (place_says || is_settings))).then_some(name);
+    }
+    // The last word or two, then the first: `values-prod`, `application-pre-prod`, `prod.values`.
+    let described = |rest: &[&str]| !rest.is_empty() && rest.iter().any(|w| is_one_of(w, CONFIG_WORDS));
+    for take in [2, 1] {
+        let Some(at) = words.len().checked_sub(take).filter(|at| *at > 0) else {
+            continue;
+        };
+        if let Some((name, weight)) = lookup(&words[at..].concat()) {
+            // `.env.production.local` is production's, on one machine.
+            if name == "local"
+                && let Some((name, Clear)) = lookup(words[at - 1])
+            {
+                return Some(name);
+            }
+            if !code && (weight == Clear || described(&words[..at])) {
+                return Some(name);
+            }
+            if code && weight == Clear && described(&words[..at]) {
+                return Some(name);
+            }
+        }
+    }
+    for take in [2, 1] {
+        if words.len() > take
+            && let Some((name, weight)) = lookup(&words[..take].concat())
+            && words[take..].iter().all(|w| is_one_of(w, CONFIG_WORDS))
+            && (weight == Clear || !code)
+        {
+            return Some(name);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(path: &str) -> Option<String> {
+        of_path(Path::new(path))
+    }
+
+    #[test]
+    fn aliases_are_one_name() {
+        for word in ["prod", "PROD", "production", "prd", "live", "Production "] {
+            assert_eq!(canonical(word), Some("production"), "{word}");
+        }
+        for word in ["pre-prod", "preprod", "pre_production", "Pre-Production"] {
+            assert_eq!(canonical(word), Some("preproduction"), "{word}");
+        }
+        assert_eq!(canonical("stg"), Some("staging"));
+        assert_eq!(canonical("products"), None);
+        assert_eq!(canonical(""), None);
+        assert_eq!(name("EU-West"), "eu-west");
+    }
+
+    #[test]
+    fn what_stands_below_overlays_is_an_environment_whatever_its_name() {
+        let table = [
+            ("overlays/prod", Some("production")),
+            ("k8s/overlays/prod/patch.yaml", Some("production")),
+            ("k8s/overlays/eu-west/kustomization.yaml", Some("eu-west")),
+            ("overlays/prod/kafka/topics.yaml", Some("production")),
+            ("environments/test/main.tf", Some("test")),
+            ("envs/blue/x.yaml", Some("blue")),
+            ("overlays/base/kustomization.yaml", None),
+            ("environments/modules/vpc/main.tf", None),
+            ("overlays", None),
+            ("envs/shared.yaml", None),
+            ("environments/staging/overlays/canary/x.yaml", Some("canary")),
+            ("overlays/prod-env/x.yaml", Some("production")),
+        ];
+        for (path, wanted) in table {
+            assert_eq!(of(path).as_deref(), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn directories_that_are_named_as_environments_count() {
+        let table = [
+            ("k8s/production/deployment.yaml", Some("production")),
+            ("staging/app.yaml", Some("staging")),
+            ("clusters/dev/apps.yaml", Some("development")),
+            ("terraform/test/main.tf", Some("test")),
+            ("k8s/local/a.yaml", Some("local")),
+            ("deploy/pre-prod/app.yaml", Some("preproduction")),
+        ];
+        for (path, wanted) in table {
+            assert_eq!(of(path).as_deref(), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_an_environment_is_none() {
+        for path in [
+            "testing/helpers.yaml",
+            "tests/integration/data.yaml",
+            "test/deployment.yaml",
+            "dev-tools/config.yaml",
+            "src/production_line/a.yaml",
+            "usr/local/etc/a.conf",
+            "tests/fixtures/prod/app.yaml",
+            "tests/overlays/x/app.yaml",
+            "docs/demo/x.yaml",
+            "liveness.yaml",
+            "live/app.yaml",
+            "stage/hall.yaml",
+            "production-readiness.yaml",
+            "staging-area.yaml",
+            "test_config.py",
+            "config_test.py",
+            "app/test.py",
+            "integration/a.yaml",
+            "kustomization.yaml",
+            ".env",
+            ".env.example",
+            "",
+            "..",
+        ] {
+            assert_eq!(of(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn files_name_their_environment() {
+        let table = [
+            ("chart/values-prod.yaml", "production"),
+            ("chart/values.staging.yml", "staging"),
+            ("chart/prod-values.yaml", "production"),
+            ("chart/values-test.yaml", "test"),
+            (".env.production", "production"),
+            (".env.production.local", "production"),
+            (".env.local", "local"),
+            (".env.test", "test"),
+            ("prod.env", "production"),
+            ("prod.tfvars", "production"),
+            ("test.tfvars", "test"),
+            ("prod.auto.tfvars", "production"),
+            ("terraform.dev.tfvars", "development"),
+            ("config.staging.json", "staging"),
+            ("application-pre-prod.yml", "preproduction"),
+            ("appsettings.Production.json", "production"),
+            ("docker-compose.dev.yml", "development"),
+            ("settings/prod.py", "production"),
+            ("settings_prod.py", "production"),
+            ("config/test.yaml", "test"),
+            ("overlays/prod/values-staging.yaml", "staging"),
+            ("orders-prod.yaml", "production"),
+            ("values-us-prod.yaml", "production"),
+        ];
+        for (path, wanted) in table {
+            assert_eq!(of(path).as_deref(), Some(wanted), "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_panics(path in "[a-z./_é-]{0,40}(prod|env|test)?[./a-z-]{0,10}") {
+            of(&path);
+        }
+    }
+}
