@@ -103,6 +103,31 @@ pub struct PrometheusTiming {
     pub notices_absence: bool,
 }
 
+/// Settings of Prometheus and Alertmanager that hold for every alert that does not say otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct AlertDefaults {
+    /// `global.scrape_interval`; Prometheus' default is 1 min.
+    pub scrape: Option<Fact<Duration>>,
+    /// `global.evaluation_interval`; Prometheus' default is 1 min.
+    pub evaluation: Option<Fact<Duration>>,
+    /// Routes of Alertmanager's tree, children before their parents, so that the first whose matchers
+    /// hold is the one that Alertmanager takes.
+    pub routes: Vec<AlertRoute>,
+}
+
+/// A route of Alertmanager.
+#[derive(Debug, Clone)]
+pub struct AlertRoute {
+    /// Labels that must have these values; empty takes every alert.
+    pub matchers: Vec<(String, String)>,
+    /// Whether all matchers could be read as plain equality; otherwise nobody knows whom it takes.
+    pub plain: bool,
+    /// `group_wait`, a parent's where it has none; Alertmanager's default is 30 s.
+    pub group_wait: Option<Fact<Duration>>,
+    /// Receiver, a parent's where it has none.
+    pub receiver: Option<Fact<String>>,
+}
+
 /// A service level objective.
 #[derive(Debug, Clone)]
 pub struct Slo {

@@ -85,6 +85,22 @@ pub struct Dangling {
     pub certain: bool,
 }
 
+/// A name that something uses and that some file has to declare. Readers push them while they read;
+/// once everything is read, those that lead to nothing become [`Dangling`].
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// What names it ("Deployment data-collector").
+    pub subject: String,
+    /// What it names.
+    pub kind: DanglingKind,
+    /// The name.
+    pub name: Fact<String>,
+    /// Namespace in which it is looked for, where known.
+    pub namespace: Option<String>,
+    /// The object that the name is a part of (the ConfigMap of a key, the Service of a port).
+    pub within: Option<String>,
+}
+
 /// Kinds of dangling names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DanglingKind {

@@ -1,11 +1,11 @@
 //! The platform as a whole: its environments, and in each the parts that the other modules define.
 //! Readers push parts; [`crate::link`] then finds, once, what belongs to what.
 
-use crate::alerts::{Alert, LogStore, MetricSource, Slo};
+use crate::alerts::{Alert, AlertDefaults, LogStore, MetricSource, Slo};
 use crate::calls::{Breaker, Call, Deadline};
 use crate::cells::{Cell, LocalCache, RateLimit, Routing};
 use crate::database::{Cache, Database, Pool, Pooler};
-use crate::delivery::{Dangling, Defect, Delivery, Description, VariableUse};
+use crate::delivery::{Dangling, Defect, Delivery, Description, Reference, VariableUse};
 use crate::images::AdmissionPolicy;
 use crate::kafka::{Consumer, KafkaCluster, Producer, Topic};
 use crate::network::{Namespace, NetworkPolicy};
@@ -95,6 +95,8 @@ pub struct Environment {
     pub secret_stores: Vec<SecretStore>,
     /// Alerts.
     pub alerts: Vec<Alert>,
+    /// Settings of Prometheus and Alertmanager that hold for all alerts.
+    pub alert_defaults: AlertDefaults,
     /// Service level objectives.
     pub slos: Vec<Slo>,
     /// What exports metrics (scrape targets, agents), for alerts on signals that nothing produces.
@@ -107,6 +109,8 @@ pub struct Environment {
     pub descriptions: Vec<Description>,
     /// Configuration that its consumer would refuse or ignore.
     pub defects: Vec<Defect>,
+    /// Names that have to lead to something, for the check after reading.
+    pub references: Vec<Reference>,
     /// Names of things that do not exist.
     pub dangling: Vec<Dangling>,
     /// Variables that code reads.

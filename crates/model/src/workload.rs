@@ -157,6 +157,8 @@ pub struct Container {
     pub command: Vec<Fact<String>>,
     /// Variables by name, those of `envFrom` included where the object is there.
     pub variables: BTreeMap<String, Variable>,
+    /// ConfigMaps and Secrets of which every key is a variable.
+    pub variable_sources: Vec<VariableSource>,
     /// CPU request.
     pub cpu_request: Option<Fact<Cpu>>,
     /// CPU limit.
@@ -181,6 +183,19 @@ pub struct Container {
     pub mounts: Vec<(String, Fact<String>)>,
     /// Other fields that checks read (`imagePullPolicy`, `restartPolicy`, `tty`).
     pub fields: BTreeMap<String, Fact<String>>,
+}
+
+/// A ConfigMap or Secret of which every key is a variable (`envFrom`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct VariableSource {
+    /// Whether it is a Secret.
+    pub secret: bool,
+    /// Its name.
+    pub name: Fact<String>,
+    /// What stands before each key in the variable's name.
+    pub prefix: String,
+    /// Whether the container starts without it.
+    pub optional: bool,
 }
 
 /// A probe of a container.
