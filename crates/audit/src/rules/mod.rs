@@ -1,6 +1,10 @@
 //! The rules, one file each, named after its id. To add one: write the file and its page under
 //! `docs/rules/`, and name it in [`ALL`].
 
+mod common;
+#[cfg(test)]
+mod testing;
+
 use crate::rule::Rule;
 
 macro_rules! rules {
@@ -13,6 +17,7 @@ macro_rules! rules {
 
 rules! {
     // Kafka
+    kafka_idle_members,
 
     // Database
 

@@ -1,0 +1,173 @@
+//! What several rules share: which environments count as production, and words for counts.
+
+use crate::finding::{Evidence, Severity};
+use cofferdam_model::kafka::{Consumer, KafkaClient};
+use cofferdam_model::units::show_number;
+use cofferdam_model::{Environment, Fact, Service};
+
+/// Whether an outage in an environment of this name is one: all but those whose name says that they are
+/// for trying things out. An environment without a known name counts.
+pub(crate) fn is_production_like(name: &str) -> bool {
+    !matches!(
+        name,
+        "development"
+            | "test"
+            | "testing"
+            | "local"
+            | "sandbox"
+            | "qa"
+            | "integration"
+            | "demo"
+            | "ci"
+            | "e2e"
+            | "preview"
+    )
+}
+
+/// `severity` where an outage is one, low elsewhere.
+pub(crate) fn severity_in(env: &Environment, severity: Severity) -> Severity {
+    if is_production_like(&env.name) {
+        severity
+    } else {
+        Severity::Low
+    }
+}
+
+/// Number and noun, the noun in the plural unless the number is 1.
+pub(crate) fn count(n: u64, noun: &str) -> String {
+    let noun = match noun {
+        _ if n == 1 => noun.to_owned(),
+        _ if noun.ends_with("ry") => format!("{}ies", &noun[..noun.len() - 1]),
+        _ => format!("{noun}s"),
+    };
+    format!("{} {noun}", show_number(n as f64))
+}
+
+/// Replicas of a service at one of its scales.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum At {
+    /// Fewest.
+    Min,
+    /// As declared now.
+    Current,
+    /// Most.
+    Max,
+}
+
+impl At {
+    /// The word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            At::Min => "min",
+            At::Current => "current",
+            At::Max => "max",
+        }
+    }
+}
+
+/// The replicas of `service` at each scale that is known.
+pub(crate) fn replicas(service: &Service) -> Vec<(At, &Fact<u32>)> {
+    [
+        (At::Min, &service.scale.min),
+        (At::Current, &service.scale.current),
+        (At::Max, &service.scale.max),
+    ]
+    .into_iter()
+    .filter_map(|(at, fact)| fact.as_ref().map(|f| (at, f)))
+    .collect()
+}
+
+/// Members of its group that one replica of a consumer's service adds: processes × consumers a process.
+/// A worker setting counts only where something shows that each worker builds a consumer.
+pub(crate) fn members_per_replica(
+    consumer: &Consumer,
+    service: Option<&Service>,
+    evidence: &mut Evidence,
+) -> u32 {
+    let processes = service
+        .and_then(|s| s.processes.as_ref())
+        .map_or(1, |p| evidence.take(p, "processes in each replica"));
+    if let Some(per_process) = &consumer.consumers_per_process {
+        return processes * evidence.take(per_process, "consumers in each process");
+    }
+    for worker in &consumer.workers {
+        if let Some(builds) = &worker.builds_consumer
+            && builds.value
+        {
+            evidence.note(builds, "each worker builds a consumer");
+            return processes * evidence.take(&worker.count, format!("`{}`", worker.name));
+        }
+    }
+    if let Some(worker) = consumer.workers.first() {
+        let known = worker.builds_consumer.as_ref().is_some_and(|b| !b.value);
+        if !known {
+            evidence.assume(format!(
+                "one consumer a process: nothing shows that each of the {} `{}` builds a consumer of its own",
+                worker.count.value, worker.name
+            ));
+        }
+    }
+    processes
+}
+
+/// The first worker setting whose workers are not known to be members: the other reading.
+pub(crate) fn other_reading(consumer: &Consumer) -> Option<&cofferdam_model::kafka::WorkerSetting> {
+    let settled = consumer.consumers_per_process.is_some()
+        || consumer
+            .workers
+            .iter()
+            .any(|w| w.builds_consumer.as_ref().is_some_and(|b| b.value));
+    if settled {
+        return None;
+    }
+    consumer
+        .workers
+        .iter()
+        .find(|w| w.builds_consumer.is_none() && w.count.value > 1)
+}
+
+/// A client's name for sentences.
+pub(crate) fn client_name(client: KafkaClient) -> &'static str {
+    match client {
+        KafkaClient::Java => "the Java client",
+        KafkaClient::Librdkafka => "librdkafka",
+        KafkaClient::KafkaPython => "kafka-python",
+        KafkaClient::AioKafka => "aiokafka",
+        KafkaClient::Sarama => "Sarama",
+        KafkaClient::KafkaJs => "KafkaJS",
+    }
+}
+
+/// Partitions of everything a consumer subscribes to, when all of it is declared. With several topics the
+/// largest counts for the range assignor, which deals each topic out by itself, and the sum for others.
+pub(crate) fn partitions(consumer: &Consumer, env: &Environment, evidence: &mut Evidence) -> Option<u32> {
+    if consumer.topic_ids.is_empty() || consumer.topic_ids.len() < consumer.topics.len() {
+        return None;
+    }
+    let mut counts = Vec::new();
+    for id in &consumer.topic_ids {
+        let topic = &env.topics[id.0];
+        let count = topic.partitions.as_ref()?;
+        counts.push(evidence.take(
+            count,
+            format!("{} partitions of {}", count.value, topic.name.value),
+        ));
+    }
+    let range = consumer
+        .assignors
+        .first()
+        .is_some_and(|a| a.value == cofferdam_model::kafka::Assignor::Range);
+    if range {
+        counts.into_iter().max()
+    } else {
+        Some(counts.into_iter().sum())
+    }
+}
+
+/// What a group is called in reports.
+pub(crate) fn group_name(consumer: &Consumer, env: &Environment) -> String {
+    match &consumer.group {
+        Some(group) => format!("consumer group {}", group.value),
+        None => format!("consumers of {}", env.owner_name(&consumer.owner)),
+    }
+}

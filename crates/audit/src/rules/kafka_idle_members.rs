@@ -1,0 +1,146 @@
+//! A group gives each partition to one member: members beyond the partitions get none.
+
+use super::common::{self, At};
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::kafka::Consumer;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "kafka-idle-members",
+    group: Group::Kafka,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "a consumer group can have more members than partitions: the rest run idle",
+    page: include_str!("../../../../docs/rules/kafka-idle-members.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for consumer in &cx.env.consumers {
+        judge(cx, consumer, out);
+    }
+}
+
+fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
+    let name = common::group_name(consumer, cx.env);
+    let service = cx.env.owner_service(&consumer.owner);
+    let mut evidence = Evidence::new();
+    let Some(partitions) = common::partitions(consumer, cx.env, &mut evidence) else {
+        if !consumer.topics.is_empty() || consumer.group.is_some() {
+            let topic = consumer.topics.first().map_or("TOPIC", |t| t.value.as_str());
+            out.cannot_judge(name, [format!("kafka.topics.{topic}.partitions")], None);
+        }
+        return;
+    };
+    let Some(service) = service else { return };
+    let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
+    let scales = common::replicas(service);
+    let Some((_, most)) = scales.iter().max_by_key(|(_, f)| f.value) else {
+        out.cannot_judge(name, [format!("services.{}.replicas", service.name)], None);
+        return;
+    };
+    let idle = |replicas: u32, each: u32| (replicas.saturating_mul(each)).saturating_sub(partitions);
+    let worst = idle(most.value, per_replica);
+    let other = common::other_reading(consumer);
+    let other_worst = other.map(|w| idle(most.value, per_replica.saturating_mul(w.count.value)));
+    if worst == 0 && other_worst.unwrap_or(0) == 0 {
+        return;
+    }
+    let mut by_scale = Vec::new();
+    let mut finding_figures = Vec::new();
+    for (at, fact) in &scales {
+        evidence.note(*fact, format!("{} replicas: {}", at.name(), fact.value));
+        let members = fact.value.saturating_mul(per_replica);
+        by_scale.push(format!(
+            "{} idle of {members} at {} ({})",
+            idle(fact.value, per_replica),
+            at.name(),
+            common::count(u64::from(fact.value), "replica")
+        ));
+        if *at != At::Current {
+            finding_figures.push((format!("members_at_{}", at.name()), members));
+        }
+        finding_figures.push((format!("idle_at_{}", at.name()), idle(fact.value, per_replica)));
+    }
+    let members = most.value.saturating_mul(per_replica);
+    let (title, severity) = if worst > 0 {
+        let title = format!(
+            "{name}: {members} members on {}: {worst} of them never get any",
+            common::count(u64::from(partitions), "partition")
+        );
+        (title, Severity::Medium)
+    } else {
+        let title = format!(
+            "{name}: enough partitions if each process is one member; {} idle if each worker is one",
+            other_worst.unwrap_or(0)
+        );
+        (title, Severity::Low)
+    };
+    let mut explanation = format!(
+        "Each of the {} goes to exactly one member of the group; members beyond that hold a connection, join \
+         every rebalance and process nothing. {}.",
+        common::count(u64::from(partitions), "partition"),
+        by_scale.join("; ")
+    );
+    let mut finding_extra = None;
+    if let (Some(worker), Some(idle_then)) = (other, other_worst) {
+        evidence.note(&worker.count, format!("{} workers a process", worker.count.value));
+        let total = most.value.saturating_mul(per_replica).saturating_mul(worker.count.value);
+        explanation.push_str(&format!(
+            " A worker thread is no member by itself: if each of the {} `{}` builds a consumer of its own, there are {total} \
+             members at most and {idle_then} of them idle.",
+            worker.count.value, worker.name
+        ));
+        finding_extra = Some((total, idle_then));
+    }
+    let mut finding = Finding::new(name, title)
+        .severity(severity)
+        .explain(explanation)
+        .remedy(format!(
+            "Let the autoscaler stop at {} replicas, or give the topic at least {members} partitions before it may \
+             scale further (partitions can be added, not removed).",
+            (partitions / per_replica.max(1)).max(1)
+        ))
+        .figure("partitions", partitions, "partitions")
+        .evidence(evidence);
+    for (figure, value) in finding_figures {
+        finding = finding.figure(&figure, value, "members");
+    }
+    if let Some((total, idle_then)) = finding_extra {
+        finding = finding
+            .figure("members_if_each_worker_is_one", total, "members")
+            .figure("idle_if_each_worker_is_one", idle_then, "members");
+    }
+    out.report(finding.at(consumer.span, "the consumer"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, env_with_consumer};
+
+    #[test]
+    fn fifty_members_on_twelve_partitions_leave_thirty_eight_idle() {
+        // 50 replicas × 1 consumer = 50 members; 50 − 12 = 38.
+        let env = env_with_consumer(12, (2, 2, 50), None);
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures["idle_at_max"].value, 38.0);
+        assert_eq!(finding.figures["idle_at_min"].value, 0.0);
+    }
+
+    #[test]
+    fn a_worker_setting_is_the_other_reading_with_its_own_figure() {
+        // 12 workers × 50 replicas = 600 members; 600 − 12 = 588.
+        let env = env_with_consumer(12, (2, 2, 50), Some(12));
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures["idle_at_max"].value, 38.0);
+        assert_eq!(finding.figures["idle_if_each_worker_is_one"].value, 588.0);
+        assert!(finding.assumptions[0].contains("one consumer a process"));
+    }
+
+    #[test]
+    fn as_many_members_as_partitions_is_right() {
+        assert!(testing::all(&RULE, &env_with_consumer(12, (2, 6, 12), None)).is_empty());
+    }
+}

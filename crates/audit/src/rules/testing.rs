@@ -1,0 +1,111 @@
+//! Hand-built platforms for the tests of rules.
+
+use crate::engine::{Options, audit};
+use crate::finding::Finding;
+use crate::rule::{Context, Rule, Verdicts};
+use cofferdam_model::kafka::{Consumer, Topic, WorkerSetting};
+use cofferdam_model::{Environment, Fact, FileId, Owner, Platform, Scale, Service, ServiceId, Span, TopicId};
+
+/// A place that differs for each `n`.
+pub(crate) fn span(n: usize) -> Span {
+    Span::new(FileId(0), n, n + 1)
+}
+
+/// A declared fact.
+pub(crate) fn fact<T>(value: T, n: usize) -> Fact<T> {
+    Fact::declared(value, span(n))
+}
+
+/// Everything the rule says about one environment.
+pub(crate) fn verdicts(rule: &Rule, env: &Environment) -> Verdicts {
+    let platform = Platform::default();
+    let mut out = Verdicts::default();
+    (rule.check)(
+        &Context {
+            env,
+            platform: &platform,
+            settings: None,
+        },
+        &mut out,
+    );
+    out
+}
+
+/// The findings.
+pub(crate) fn all(rule: &Rule, env: &Environment) -> Vec<Finding> {
+    verdicts(rule, env).findings
+}
+
+/// The one finding there must be.
+pub(crate) fn only(rule: &Rule, env: &Environment) -> Finding {
+    let mut found = all(rule, env);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0)
+}
+
+/// A service with replicas (min, current, max).
+pub(crate) fn service(name: &str, replicas: (u32, u32, u32)) -> Service {
+    Service {
+        name: name.to_owned(),
+        scale: Scale {
+            min: Some(fact(replicas.0, 101)),
+            current: Some(fact(replicas.1, 102)),
+            max: Some(fact(replicas.2, 103)),
+            surge: None,
+        },
+        ..Service::default()
+    }
+}
+
+/// The owner of service number `id`.
+pub(crate) fn owned_by(id: usize) -> Owner {
+    Owner {
+        service: Some(ServiceId(id)),
+        ..Owner::default()
+    }
+}
+
+/// One consumer on one topic, its service at (min, current, max) replicas, perhaps with workers.
+pub(crate) fn env_with_consumer(
+    partitions: u32,
+    replicas: (u32, u32, u32),
+    workers: Option<u32>,
+) -> Environment {
+    let mut consumer = Consumer::at(span(1), owned_by(0));
+    consumer.topics = vec![fact("events".to_owned(), 2)];
+    consumer.topic_ids = vec![TopicId(0)];
+    consumer.workers = workers
+        .map(|n| WorkerSetting {
+            name: "WORKER_THREADS".to_owned(),
+            count: fact(n, 3),
+            builds_consumer: None,
+        })
+        .into_iter()
+        .collect();
+    Environment {
+        name: "production".to_owned(),
+        services: vec![service("processor", replicas)],
+        topics: vec![Topic {
+            name: fact("events".to_owned(), 4),
+            partitions: Some(fact(partitions, 5)),
+            replication_factor: None,
+            min_insync_replicas: None,
+            retention: None,
+            peak_rate: None,
+        }],
+        consumers: vec![consumer],
+        ..Environment::default()
+    }
+}
+
+/// The engine's report on a platform of one environment, for tests of order and suppression.
+#[allow(dead_code, reason = "used by some rules only")]
+pub(crate) fn report(env: Environment) -> crate::engine::Report {
+    audit(
+        &Platform {
+            environments: vec![env],
+            ..Platform::default()
+        },
+        &Options::default(),
+    )
+}
