@@ -17,7 +17,16 @@ macro_rules! rules {
 
 rules! {
     // Kafka
+    kafka_producer_durability,
+    kafka_dlq_durability,
     kafka_idle_members,
+    kafka_uneven_members,
+    kafka_rebalance_storm,
+    kafka_offset_before_work,
+    kafka_poll_deadline,
+    kafka_unbounded_buffer,
+    kafka_undeclared_topic,
+    kafka_replication,
 
     // Database
 

@@ -1,0 +1,90 @@
+//! Where messages go that could not be processed must be at least as safe as the path they came by.
+
+use super::common;
+use super::kafka_producer_durability::{acks_name, effective_acks};
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::kafka::{Acks, ProducerRole};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "kafka-dlq-durability",
+    group: Group::Kafka,
+    severity: Severity::High,
+    fix: Fix::Automatic,
+    summary: "the dead-letter path is weaker than the path it serves, or there is none",
+    page: include_str!("../../../../docs/rules/kafka-dlq-durability.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for producer in cx.env.producers.iter().filter(|p| p.role == ProducerRole::DeadLetter) {
+        let mut evidence = Evidence::new();
+        let Some(acks) = effective_acks(producer, &mut evidence) else { continue };
+        if acks == Acks::All {
+            continue;
+        }
+        let name = cx.env.owner_name(&producer.owner);
+        out.report(
+            Finding::new(
+                format!("dead letters of {name}"),
+                format!("{name}: dead letters are sent with acks={}, so the last copy of a failed message can be lost", acks_name(acks)),
+            )
+            .explain(
+                "A message goes to the dead-letter topic after its offset is given up: there it is the only copy. Acknowledged \
+                 by the leader alone, it is gone if that broker fails before a follower has it, and nothing will say so.",
+            )
+            .remedy("Give the dead-letter producer acks=all and enable.idempotence=true, and its topic min.insync.replicas=2.")
+            .at(producer.span, "the dead-letter producer")
+            .evidence(evidence),
+        );
+    }
+    for consumer in &cx.env.consumers {
+        let served = consumer.dead_letter.is_some()
+            || cx.env.producers.iter().any(|p| {
+                p.role == ProducerRole::DeadLetter && (p.owner == consumer.owner || p.owner.service == consumer.owner.service)
+            });
+        // Only a consumer whose way of committing is known is seen well enough to miss something in it.
+        if served || consumer.commit_order.is_none() && consumer.auto_commit.is_none() {
+            continue;
+        }
+        let group = common::group_name(consumer, cx.env);
+        out.report(
+            Finding::new(group.clone(), format!("{group}: no dead-letter topic for messages that cannot be processed"))
+                .severity(Severity::Low)
+                .likely()
+                .explain(
+                    "One message that always fails either stops its partition for good or is dropped: without a dead-letter \
+                     topic there is no third way.",
+                )
+                .remedy("Send a message that failed its last try to a dead-letter topic (acks=all), then commit its offset.")
+                .at(consumer.span, "the consumer"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, env_with_consumer, fact, owned_by, span};
+    use cofferdam_model::kafka::Producer;
+
+    #[test]
+    fn a_dead_letter_producer_that_trusts_the_leader_is_told() {
+        let mut env = env_with_consumer(12, (1, 1, 1), None);
+        let mut producer = Producer::at(span(7), owned_by(0), ProducerRole::DeadLetter);
+        producer.acks = Some(fact(Acks::Leader, 8));
+        env.producers.push(producer);
+        assert!(testing::only(&RULE, &env).title.contains("acks=1"));
+        env.producers[0].acks = Some(fact(Acks::All, 8));
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn a_consumer_that_commits_by_hand_without_dead_letters_is_told_low() {
+        let mut env = env_with_consumer(12, (1, 1, 1), None);
+        assert!(testing::all(&RULE, &env).is_empty());
+        env.consumers[0].auto_commit = Some(fact(false, 9));
+        assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::Low));
+    }
+}

@@ -1,0 +1,94 @@
+//! A member that works longer on a batch than max.poll.interval is thrown out of its group.
+
+use super::common;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::units::show_duration;
+use std::time::Duration;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "kafka-poll-deadline",
+    group: Group::Kafka,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "a full batch takes longer than max.poll.interval: the member is thrown out and the batch repeated",
+    page: include_str!("../../../../docs/rules/kafka-poll-deadline.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for consumer in &cx.env.consumers {
+        let name = common::group_name(consumer, cx.env);
+        let mut evidence = Evidence::new();
+        let records = evidence.take_or(
+            consumer.max_poll_records.as_ref(),
+            "records in a batch",
+            500,
+            "max.poll.records is 500, the default",
+        );
+        let deadline = evidence.take_or(
+            consumer.max_poll_interval.as_ref(),
+            "time between polls",
+            Duration::from_secs(300),
+            "max.poll.interval.ms is 300 s, the default",
+        );
+        let Some(per_record) = &consumer.time_per_record else {
+            let service = cx.env.owner_name(&consumer.owner);
+            let allowed = deadline.as_secs_f64() * 1e3 / f64::from(records.max(1));
+            out.cannot_judge(
+                name,
+                [format!("services.{service}.time_per_message (time to process one message)")],
+                Some(format!("{records} messages in {} allow {allowed:.0} ms each", show_duration(deadline))),
+            );
+            continue;
+        };
+        let each = evidence.take(per_record, "for each message");
+        let batch = each * records;
+        if batch <= deadline {
+            continue;
+        }
+        let fits = (deadline.as_secs_f64() / each.as_secs_f64()).floor();
+        out.report(
+            Finding::new(
+                name.clone(),
+                format!("{name}: a full batch takes {}, {} is allowed between polls", show_duration(batch), show_duration(deadline)),
+            )
+            .explain(format!(
+                "After {} without a poll the broker takes the member for dead: its partitions move, its commit is refused, and the \
+                 next member begins the same batch, with the same end. The group works and never advances.",
+                show_duration(deadline)
+            ))
+            .remedy(format!("Set max.poll.records to at most {fits}, or max.poll.interval.ms above {}.", show_duration(batch)))
+            .figure("batch_time", batch.as_secs_f64(), "s")
+            .figure("allowed", deadline.as_secs_f64(), "s")
+            .figure("records_that_fit", fits, "records")
+            .evidence(evidence)
+            .at(consumer.span, "the consumer"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, env_with_consumer, fact};
+
+    #[test]
+    fn five_hundred_records_of_a_second_miss_five_minutes() {
+        // 500 × 1 s = 500 s > 300 s; 300 fit.
+        let mut env = env_with_consumer(12, (1, 1, 1), None);
+        env.consumers[0].time_per_record = Some(fact(Duration::from_secs(1), 9));
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures["batch_time"].value, 500.0);
+        assert_eq!(finding.figures["records_that_fit"].value, 300.0);
+        env.consumers[0].max_poll_records = Some(fact(300, 9));
+        assert!(testing::all(&RULE, &env).is_empty(), "exactly the deadline still holds");
+    }
+
+    #[test]
+    fn without_the_time_it_is_asked_for() {
+        let verdicts = testing::verdicts(&RULE, &env_with_consumer(12, (1, 1, 1), None));
+        assert!(verdicts.unjudged[0].partial.as_ref().unwrap().contains("600 ms"));
+    }
+}

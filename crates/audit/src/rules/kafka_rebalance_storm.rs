@@ -1,0 +1,166 @@
+//! Every pod that comes or goes stops the group while it rebalances; an eager assignor stops all of it.
+
+use super::common;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::kafka::{Assignor, Consumer, KafkaClient};
+use cofferdam_model::units::show_duration;
+use std::time::Duration;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "kafka-rebalance-storm",
+    group: Group::Kafka,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "every deploy and scale-out stops the whole consumer group: eager assignor, no static membership",
+    page: include_str!("../../../../docs/rules/kafka-rebalance-storm.md"),
+    check,
+};
+
+const SESSION: Duration = Duration::from_secs(45);
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for consumer in &cx.env.consumers {
+        judge(cx, consumer, out);
+    }
+}
+
+/// Whether the first assignor is eager, by setting or by the client's default.
+fn eager(consumer: &Consumer, evidence: &mut Evidence) -> bool {
+    if let Some(first) = consumer.assignors.first() {
+        return evidence.take(first, "the assignor").is_eager();
+    }
+    let why = match consumer.client.as_ref().map(|c| c.value) {
+        Some(KafkaClient::Java) => "no assignor is set; the Java client's default is range, which is eager",
+        Some(KafkaClient::Librdkafka) => "no assignor is set; librdkafka's default is range,roundrobin, both eager",
+        Some(KafkaClient::KafkaPython) => "no assignor is set; kafka-python's default is range, which is eager",
+        Some(KafkaClient::AioKafka) => "no assignor is set; aiokafka's default is roundrobin, which is eager",
+        Some(KafkaClient::Sarama) => "no strategy is set; Sarama's default is range, which is eager",
+        Some(KafkaClient::KafkaJs) => "KafkaJS assigns round robin, which is eager",
+        None => "no assignor is set; the default of every common client (range or round robin) is eager",
+    };
+    evidence.assume(why);
+    debug_assert!(Assignor::Range.is_eager() && Assignor::RoundRobin.is_eager());
+    true
+}
+
+fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
+    if consumer.protocol.as_ref().is_some_and(|p| p.value.eq_ignore_ascii_case("consumer")) {
+        return;
+    }
+    let Some(service) = cx.env.owner_service(&consumer.owner) else { return };
+    let scales = common::replicas(service);
+    let most = scales.iter().map(|(_, f)| f.value).max().unwrap_or(0);
+    let least = scales.iter().map(|(_, f)| f.value).min().unwrap_or(0);
+    let mut evidence = Evidence::new();
+    let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
+    let members = most.saturating_mul(per_replica);
+    if members < 2 {
+        return;
+    }
+    let is_eager = eager(consumer, &mut evidence);
+    let is_static = consumer.instance_id.is_some();
+    if !is_eager || is_static && least == most {
+        // Incremental assignment moves only what must move; static members that only restart move nothing.
+        return;
+    }
+    for (at, fact) in &scales {
+        evidence.note(*fact, format!("{} replicas: {}", at.name(), fact.value));
+    }
+    let session = evidence.take_or(
+        consumer.session_timeout.as_ref(),
+        "session timeout",
+        SESSION,
+        "session.timeout.ms is 45 s, the default since Kafka 3.0",
+    );
+    let heartbeat = evidence.take_or(
+        consumer.heartbeat.as_ref(),
+        "heartbeat interval",
+        HEARTBEAT,
+        "heartbeat.interval.ms is 3 s, the default: a member learns of a rebalance with its next heartbeat",
+    );
+    let per_deploy = if is_static { 0 } else { 2 * members };
+    let scale_out = (most - least).saturating_mul(per_replica);
+    let standstill = heartbeat * per_deploy;
+    let standstill_scale = heartbeat * scale_out;
+    let name = common::group_name(consumer, cx.env);
+    let mut missing = Vec::new();
+    if is_eager {
+        missing.push("partition.assignment.strategy=cooperative-sticky");
+    }
+    if !is_static {
+        missing.push("group.instance.id from the pod's stable name (StatefulSet) with session.timeout.ms above a restart");
+    }
+    let title = if is_static {
+        format!("{name}: a scale-out from {least} to {most} replicas stops all partitions {scale_out} times")
+    } else {
+        format!(
+            "{name}: a rolling restart of {members} members stops all partitions {per_deploy} times, at least {}",
+            show_duration(standstill)
+        )
+    };
+    let mut explanation = "With an eager assignor every member gives up all its partitions whenever one comes or goes, and nobody \
+         processes until the last member has joined again: at least one heartbeat interval each time."
+        .to_owned();
+    if !is_static {
+        explanation.push_str(&format!(
+            " Without static membership a restarted pod leaves and joins: two rebalances each. A pod that dies without leaving \
+             holds its partitions for the session timeout, {}.",
+            show_duration(session)
+        ));
+    }
+    if scale_out > 0 {
+        explanation.push_str(&format!(
+            " An autoscaler that goes from {least} to {most} replicas adds up to {scale_out} more rebalances ({} at least), just \
+             when the group is behind.",
+            show_duration(standstill_scale)
+        ));
+    }
+    let severity = common::severity_in(cx.env, if scale_out > 0 || members > 4 { Severity::High } else { Severity::Medium });
+    out.report(
+        Finding::new(name, title)
+            .severity(severity)
+            .explain(explanation)
+            .remedy(format!("Set {}; on Kafka 4 brokers, group.protocol=consumer does both.", missing.join(" and ")))
+            .figure("members", members, "members")
+            .figure("rebalances_per_deploy", per_deploy, "rebalances")
+            .figure("standstill_per_deploy", standstill.as_secs_f64(), "s")
+            .figure("rebalances_per_scale_out", scale_out, "rebalances")
+            .figure("standstill_per_scale_out", standstill_scale.as_secs_f64(), "s")
+            .figure("standstill_of_a_lost_member", session.as_secs_f64(), "s")
+            .evidence(evidence)
+            .at(consumer.span, "the consumer"),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, env_with_consumer, fact};
+
+    #[test]
+    fn fifty_members_stop_a_hundred_times_a_deploy() {
+        // 2 rebalances × 50 members = 100; × 3 s = 300 s. Scale-out 2 → 50: 48 × 3 s = 144 s.
+        let finding = testing::only(&RULE, &env_with_consumer(12, (2, 2, 50), None));
+        assert_eq!(finding.figures["rebalances_per_deploy"].value, 100.0);
+        assert_eq!(finding.figures["standstill_per_deploy"].value, 300.0);
+        assert_eq!(finding.figures["standstill_per_scale_out"].value, 144.0);
+    }
+
+    #[test]
+    fn cooperative_assignment_and_the_new_protocol_are_silent() {
+        let mut env = env_with_consumer(12, (2, 2, 6), None);
+        env.consumers[0].assignors = vec![fact(Assignor::CooperativeSticky, 9)];
+        assert!(testing::all(&RULE, &env).is_empty());
+        env.consumers[0].assignors.clear();
+        env.consumers[0].protocol = Some(fact("consumer".to_owned(), 9));
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn a_single_member_has_nobody_to_stop() {
+        assert!(testing::all(&RULE, &env_with_consumer(12, (1, 1, 1), None)).is_empty());
+    }
+}

@@ -1,0 +1,92 @@
+//! How many brokers may fail before a topic loses data or refuses writes.
+
+use super::common;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::kafka::{Acks, Topic};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "kafka-replication",
+    group: Group::Kafka,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "too few copies of a topic, or a minimum in sync that loses data or stops writes with one broker down",
+    page: include_str!("../../../../docs/rules/kafka-replication.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for topic in &cx.env.topics {
+        judge(cx, topic, out);
+    }
+}
+
+fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
+    let Some(factor_fact) = &topic.replication_factor else { return };
+    let mut evidence = Evidence::new();
+    let factor = evidence.take(factor_fact, format!("{} copies", factor_fact.value));
+    let isr = topic.min_insync_replicas.as_ref();
+    let name = &topic.name.value;
+    let (title, explanation, remedy, severity) = if factor < 3 {
+        (
+            format!("topic {name}: replication factor {factor}: {}", if factor <= 1 { "one broker lost is data lost" } else { "no broker can be lost during maintenance of another" }),
+            if factor <= 1 {
+                "There is one copy. While its broker is down the partitions cannot be read or written, and if its disk is lost so are the messages.".to_owned()
+            } else {
+                "While one broker is restarted the other holds the only copy: a second fault in that time loses acknowledged messages, and with min.insync.replicas=2 every restart stops writes.".to_owned()
+            },
+            "Use replication.factor=3 with min.insync.replicas=2.".to_owned(),
+            Severity::High,
+        )
+    } else if let Some(isr) = isr.filter(|i| i.value >= factor) {
+        evidence.note(isr, "all of them must be in sync");
+        (
+            format!("topic {name}: min.insync.replicas {} of {factor} copies: one broker down stops all writes", isr.value),
+            "With acks=all every write needs this many replicas in sync; a single broker's restart leaves one fewer, and producers get NOT_ENOUGH_REPLICAS until it is back.".to_owned(),
+            format!("Set min.insync.replicas to {}.", factor - 1),
+            Severity::High,
+        )
+    } else if let Some(isr) = isr.filter(|i| i.value <= 1)
+        && cx.env.producers.iter().any(|p| p.acks.as_ref().is_some_and(|a| a.value == Acks::All))
+    {
+        evidence.note(isr, "one replica in sync is enough");
+        (
+            format!("topic {name}: min.insync.replicas 1 makes acks=all wait for one broker only"),
+            "acks=all waits for the replicas that are in sync. When the followers fall out, the leader alone acknowledges, and its loss is the loss of those messages.".to_owned(),
+            "Set min.insync.replicas=2.".to_owned(),
+            Severity::Medium,
+        )
+    } else {
+        return;
+    };
+    out.report(
+        Finding::new(format!("topic {name}"), title)
+            .severity(common::severity_in(cx.env, severity))
+            .explain(explanation)
+            .remedy(remedy)
+            .figure("replication_factor", factor, "copies")
+            .figure("brokers_that_may_fail", isr.map_or(factor.saturating_sub(1), |i| factor.saturating_sub(i.value)), "brokers")
+            .evidence(evidence),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, env_with_consumer, fact, owned_by, span};
+    use cofferdam_model::kafka::{Producer, ProducerRole};
+
+    #[test]
+    fn factor_and_minimum_in_sync_are_judged_together() {
+        let mut env = env_with_consumer(12, (1, 1, 1), None);
+        let mut producer = Producer::at(span(1), owned_by(0), ProducerRole::Main);
+        producer.acks = Some(fact(Acks::All, 2));
+        env.producers.push(producer);
+        for (factor, isr, fires) in [(1, None, true), (2, Some(1), true), (3, Some(3), true), (3, Some(1), true), (3, Some(2), false), (3, None, false)] {
+            env.topics[0].replication_factor = Some(fact(factor, 3));
+            env.topics[0].min_insync_replicas = isr.map(|i| fact(i, 4));
+            assert_eq!(!testing::all(&RULE, &env).is_empty(), fires, "{factor} {isr:?}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! A queue in memory without a bound turns a slow downstream into a killed process.
+
+use super::common;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "kafka-unbounded-buffer",
+    group: Group::Kafka,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "a consumer's queue in memory has no bound: when work is slow it grows until the process is killed",
+    page: include_str!("../../../../docs/rules/kafka-unbounded-buffer.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for consumer in &cx.env.consumers {
+        for buffer in consumer.buffers.iter().filter(|b| b.bound.is_none()) {
+            let name = cx.env.owner_name(&consumer.owner);
+            let mut evidence = Evidence::new();
+            evidence.likely();
+            evidence.place(buffer.span, "no bound");
+            let limit = cx
+                .env
+                .owner_service(&consumer.owner)
+                .into_iter()
+                .flat_map(|s| &s.workloads)
+                .flat_map(|id| &cx.env.workloads[id.0].containers)
+                .find_map(|c| c.memory_limit.as_ref());
+            let killed = match limit {
+                Some(limit) => {
+                    evidence.note(limit, "killed at this limit");
+                    format!("the container's memory limit of {} is reached and the process is killed", limit.value)
+                }
+                None => "the node's memory is gone and a process on it is killed".to_owned(),
+            };
+            out.report(
+                Finding::new(
+                    format!("queue {} of {name}", buffer.name),
+                    format!("{name}: the queue `{}` between polling and working has no bound", buffer.name),
+                )
+                .explain(format!(
+                    "When work falls behind, polling does not: the queue grows until {killed}. What it held is read again by the \
+                     members that are left, which now carry more and fill up sooner. {}",
+                    "One slow dependency takes the whole group down this way."
+                ))
+                .remedy(
+                    "Give the queue a maximum (a few batches) and pause polling while it is full (`consumer.pause`), so that the \
+                     backlog stays in Kafka, where it is safe.",
+                )
+                .evidence(evidence)
+                .at(consumer.span, common::group_name(consumer, cx.env)),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, env_with_consumer, fact, span};
+    use cofferdam_model::kafka::Buffer;
+
+    #[test]
+    fn a_queue_without_a_bound_is_told_and_a_bounded_one_is_not() {
+        let mut env = env_with_consumer(12, (1, 1, 1), None);
+        env.consumers[0].buffers = vec![Buffer { name: "batch_queue".to_owned(), span: span(9), bound: None }];
+        assert!(testing::only(&RULE, &env).title.contains("batch_queue"));
+        env.consumers[0].buffers[0].bound = Some(fact(100, 10));
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}
