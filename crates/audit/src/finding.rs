@@ -296,6 +296,17 @@ impl Evidence {
         }
     }
 
+    /// Adds what another computation rests on.
+    pub fn merge(&mut self, other: Evidence) {
+        self.confidence = self.confidence.min(other.confidence);
+        for location in other.locations {
+            self.place(location.span, location.label);
+        }
+        for assumption in other.assumptions {
+            self.assume(assumption);
+        }
+    }
+
     /// Says that a step was an interpretation.
     pub fn likely(&mut self) {
         self.confidence = self.confidence.min(Confidence::Likely);

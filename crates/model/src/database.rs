@@ -135,6 +135,8 @@ pub struct Pool {
     pub statement_cache: Option<Fact<u32>>,
     /// Whether every new caller opens a connection of its own (no pool at all).
     pub unpooled: bool,
+    /// Whether the constructor in the code was read: only then does silence mean "not set".
+    pub constructed: bool,
 }
 
 impl Pool {
@@ -155,6 +157,7 @@ impl Pool {
             recycle: None,
             statement_cache: None,
             unpooled: false,
+            constructed: false,
         }
     }
 }

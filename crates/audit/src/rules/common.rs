@@ -1,7 +1,7 @@
 //! What several rules share: which environments count as production, and words for counts.
 
 use crate::finding::{Evidence, Severity};
-use cofferdam_model::kafka::{Consumer, KafkaClient};
+use cofferdam_model::kafka::Consumer;
 use cofferdam_model::units::show_number;
 use cofferdam_model::{Environment, Fact, Service};
 
@@ -124,18 +124,6 @@ pub(crate) fn other_reading(consumer: &Consumer) -> Option<&cofferdam_model::kaf
         .workers
         .iter()
         .find(|w| w.builds_consumer.is_none() && w.count.value > 1)
-}
-
-/// A client's name for sentences.
-pub(crate) fn client_name(client: KafkaClient) -> &'static str {
-    match client {
-        KafkaClient::Java => "the Java client",
-        KafkaClient::Librdkafka => "librdkafka",
-        KafkaClient::KafkaPython => "kafka-python",
-        KafkaClient::AioKafka => "aiokafka",
-        KafkaClient::Sarama => "Sarama",
-        KafkaClient::KafkaJs => "KafkaJS",
-    }
 }
 
 /// Partitions of everything a consumer subscribes to, when all of it is declared. With several topics the

@@ -1,6 +1,5 @@
 //! A producer that does not wait for the replicas loses what the failed leader had alone.
 
-use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::kafka::{Acks, KafkaClient, Producer, ProducerRole};

@@ -2,6 +2,7 @@
 //! `docs/rules/`, and name it in [`ALL`].
 
 mod common;
+mod demand;
 #[cfg(test)]
 mod testing;
 
@@ -29,6 +30,9 @@ rules! {
     kafka_replication,
 
     // Database
+    database_connection_exhaustion,
+    pooler_overcommit,
+    pooler_prepared_statements,
 
     // Cells, health, caches
 

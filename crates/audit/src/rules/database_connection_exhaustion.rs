@@ -1,0 +1,179 @@
+//! Replicas × pool against the connections that the database has.
+
+use super::common;
+use super::demand;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::DatabaseId;
+use cofferdam_model::database::Database;
+use cofferdam_model::units::show_number;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "database-connection-exhaustion",
+    group: Group::Database,
+    severity: Severity::Critical,
+    fix: Fix::Proposed,
+    summary: "replicas × pool at full scale want more connections than the database has",
+    page: include_str!("../../../../docs/rules/database-connection-exhaustion.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for (index, database) in cx.env.databases.iter().enumerate() {
+        judge(cx, DatabaseId(index), database, out);
+    }
+}
+
+fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdicts) {
+    let subject = format!("database {}", database.name);
+    let mut evidence = Evidence::new();
+    let mut slot_evidence = Evidence::new();
+    let total = demand::direct(cx.env, id, &mut evidence);
+    if total.demands.is_empty() && total.unknown.is_empty() {
+        return;
+    }
+    let wanted = total.wanted();
+    let Some((slots, reserved)) = demand::slots(database, &mut slot_evidence) else {
+        let partial = (!total.demands.is_empty()).then(|| format!("{} connections are wanted: {}", show_number(wanted as f64), total.words()));
+        out.cannot_judge(subject, [format!("databases.{}.max_connections", database.name)], partial);
+        return;
+    };
+    let slots64 = u64::from(slots);
+    let rollout = total.wanted_in_rollout();
+    if wanted.max(rollout) <= slots64 {
+        if !total.unknown.is_empty() {
+            let partial = format!("{} of {} connections are accounted for", show_number(wanted as f64), show_number(f64::from(slots)));
+            out.cannot_judge(subject, total.unknown, Some(partial));
+        }
+        return;
+    }
+    let only_in_rollout = wanted <= slots64;
+    let asked = if only_in_rollout { rollout } else { wanted };
+    let deficit = asked - slots64;
+    let when = if only_in_rollout { "during a rollout at full scale" } else { "at full scale" };
+    let mut explanation = format!(
+        "{} = {} connections {when}; max_connections less {reserved} reserved leaves {}. A connection beyond that is refused at \
+         once with \"sorry, too many clients already\": pools that are open keep what they have, so it is the replicas that start \
+         last (the ones that were to help) that cannot work, and every restart puts another one among them.",
+        total.words(),
+        show_number(asked as f64),
+        show_number(f64::from(slots)),
+    );
+    let breaks_at = total.breaks_at(slots64);
+    if let Some(n) = breaks_at {
+        explanation.push_str(&format!(" It begins when {} run {n} replicas{}.", who(&total), if total.demands.len() > 1 { " each" } else { "" }));
+    }
+    if rollout > wanted {
+        explanation.push_str(&format!(" A rollout at full scale wants {} while old and new pods overlap.", show_number(rollout as f64)));
+    }
+    if !total.unknown.is_empty() {
+        explanation.push_str(&format!(" Not counted, because their pools are not known: {}.", total.unknown.join(", ")));
+    }
+    let replicas: u64 = total.demands.iter().map(|d| u64::from(d.replicas)).sum();
+    let each = (f64::from(slots) / replicas.max(1) as f64).floor();
+    let title = format!(
+        "{}: {} connections wanted {when}, {} there: {} refused",
+        database.name,
+        show_number(asked as f64),
+        show_number(f64::from(slots)),
+        show_number(deficit as f64)
+    );
+    let mut finding = Finding::new(subject, title)
+        .severity(common::severity_in(cx.env, if only_in_rollout { Severity::High } else { Severity::Critical }))
+        .explain(explanation)
+        .remedy(format!(
+            "Put a pooler between (PgBouncer with max_db_connections below {}), or let pool and overflow together be at most {} a \
+             process, or lower the maximum of replicas.",
+            show_number(f64::from(slots)),
+            show_number(each)
+        ))
+        .figure("wanted", wanted as f64, "connections")
+        .figure("wanted_in_rollout", rollout as f64, "connections")
+        .figure("available", f64::from(slots), "connections")
+        .figure("deficit", deficit as f64, "connections")
+        .figure("refused_share", deficit as f64 / asked as f64 * 100.0, "%")
+        .evidence(evidence)
+        .evidence(slot_evidence);
+    if let Some(n) = breaks_at {
+        finding = finding.figure("begins_at", f64::from(n), "replicas");
+    }
+    out.report(finding);
+}
+
+fn who(total: &demand::Total) -> String {
+    let names: Vec<&str> = total.demands.iter().map(|d| d.service.as_str()).collect();
+    match names.as_slice() {
+        [one] => (*one).to_owned(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+        [] => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, owned_by, service, span};
+    use cofferdam_model::database::{Engine, Pool, PoolTarget};
+    use cofferdam_model::Environment;
+
+    fn env(replicas: u32, size: u32, max: Option<u32>) -> Environment {
+        let mut database = Database::named("main", Some(span(1)));
+        database.max_connections = max.map(|m| fact(m, 2));
+        let pool = |service| {
+            let mut pool = Pool::at(span(3), owned_by(service), PoolTarget::Sql);
+            pool.size = Some(fact(size, 4 + service));
+            pool.database = Some(DatabaseId(0));
+            pool
+        };
+        Environment {
+            name: "production".to_owned(),
+            services: vec![service("collector", (2, 2, replicas)), service("processor", (2, 2, replicas))],
+            databases: vec![database],
+            pools: vec![pool(0), pool(1)],
+            ..Environment::default()
+        }
+    }
+
+    #[test]
+    fn two_services_of_fifty_pods_with_twenty_connections_miss_1003() {
+        // 50 × 20 + 50 × 20 = 2,000; 1,000 − 3 = 997; 2,000 − 997 = 1,003 = 50.15 %. 25 × 40 = 1,000 > 997.
+        let finding = testing::only(&RULE, &env(50, 20, Some(1000)));
+        assert_eq!(finding.figures["deficit"].value, 1003.0);
+        assert!((finding.figures["refused_share"].value - 50.15).abs() < 1e-9);
+        assert_eq!(finding.figures["begins_at"].value, 25.0);
+    }
+
+    #[test]
+    fn aurora_reserves_five() {
+        let mut env = env(50, 20, Some(1000));
+        env.databases[0].engine = Some(fact(Engine::AuroraPostgreSql, 9));
+        assert_eq!(testing::only(&RULE, &env).figures["available"].value, 995.0);
+    }
+
+    #[test]
+    fn exactly_the_slots_is_enough_and_one_more_is_not() {
+        // 2 × 10 × 10 = 200; 203 − 3 = 200.
+        assert!(testing::all(&RULE, &env(10, 10, Some(203))).is_empty());
+        assert_eq!(testing::only(&RULE, &env(10, 10, Some(202))).figures["deficit"].value, 1.0);
+    }
+
+    #[test]
+    fn overflow_processes_and_surge_count() {
+        let mut env = env(10, 5, Some(103));
+        env.pools.truncate(1);
+        env.pools[0].overflow = Some(fact(5, 8));
+        assert!(testing::all(&RULE, &env).is_empty(), "10 × 10 = 100");
+        env.services[0].scale.surge = Some(fact(3, 8));
+        assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::High));
+        env.services[0].processes = Some(fact(2, 8));
+        assert_eq!(testing::only(&RULE, &env).figures["wanted"].value, 200.0);
+    }
+
+    #[test]
+    fn without_the_limit_the_sum_is_told_as_partial() {
+        let verdicts = testing::verdicts(&RULE, &env(50, 20, None));
+        assert!(verdicts.findings.is_empty());
+        assert!(verdicts.unjudged[0].partial.as_ref().unwrap().contains("2,000"));
+    }
+}

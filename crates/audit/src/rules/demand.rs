@@ -1,0 +1,241 @@
+//! How many connections a platform's services open to a database: the one computation that the
+//! connection rules share.
+
+use crate::finding::Evidence;
+use cofferdam_model::database::{Database, Engine, Pool, PoolTarget, Pooler};
+use cofferdam_model::units::show_number;
+use cofferdam_model::{DatabaseId, Environment};
+
+/// One service's share of the demand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Demand {
+    /// Service.
+    pub(crate) service: String,
+    /// Connections that one replica opens at most: processes × (pool + overflow), over all its pools.
+    pub(crate) per_replica: u32,
+    /// Most replicas.
+    pub(crate) replicas: u32,
+    /// Replicas that a rollout adds on top.
+    pub(crate) surge: u32,
+}
+
+/// Everything that opens connections to one database.
+#[derive(Debug, Default)]
+pub(crate) struct Total {
+    /// Services with a known demand, in order of name.
+    pub(crate) demands: Vec<Demand>,
+    /// What would have to be known of others, as the overlay names it.
+    pub(crate) unknown: Vec<String>,
+}
+
+impl Total {
+    /// Connections at full scale.
+    pub(crate) fn wanted(&self) -> u64 {
+        self.demands
+            .iter()
+            .map(|d| u64::from(d.per_replica) * u64::from(d.replicas))
+            .sum()
+    }
+
+    /// Connections when all are at full scale and in a rollout.
+    pub(crate) fn wanted_in_rollout(&self) -> u64 {
+        self.demands
+            .iter()
+            .map(|d| u64::from(d.per_replica) * (u64::from(d.replicas) + u64::from(d.surge)))
+            .sum()
+    }
+
+    /// The number of replicas of each service, all growing alike up to their own maximum, at which more
+    /// than `slots` connections are wanted.
+    pub(crate) fn breaks_at(&self, slots: u64) -> Option<u32> {
+        let most = self.demands.iter().map(|d| d.replicas).max()?;
+        let wanted = |n: u32| -> u64 {
+            self.demands
+                .iter()
+                .map(|d| u64::from(d.per_replica) * u64::from(n.min(d.replicas)))
+                .sum()
+        };
+        if wanted(most) <= slots {
+            return None;
+        }
+        // The demand grows with n, so the first n above the slots is found by halving.
+        let (mut low, mut high) = (0, most);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if wanted(middle) > slots {
+                high = middle
+            } else {
+                low = middle
+            }
+        }
+        Some(high)
+    }
+
+    /// The sum in words: `50 collector × 20 + 50 processor × 20`.
+    pub(crate) fn words(&self) -> String {
+        let one = |d: &Demand| {
+            format!(
+                "{} {} × {}",
+                show_number(f64::from(d.replicas)),
+                d.service,
+                show_number(f64::from(d.per_replica))
+            )
+        };
+        self.demands.iter().map(one).collect::<Vec<_>>().join(" + ")
+    }
+}
+
+/// Whether a pool reaches this database without a pooler between.
+fn is_direct(pool: &Pool, id: DatabaseId) -> bool {
+    pool.target == PoolTarget::Sql && pool.database == Some(id) && pool.pooler.is_none()
+}
+
+/// What the services that connect directly may open at full scale.
+pub(crate) fn direct(env: &Environment, id: DatabaseId, evidence: &mut Evidence) -> Total {
+    of_pools(env, env.pools.iter().filter(|p| is_direct(p, id)), evidence)
+}
+
+/// What the clients of a pooler may open to it.
+pub(crate) fn clients_of(env: &Environment, pooler: usize, evidence: &mut Evidence) -> Total {
+    of_pools(
+        env,
+        env.pools
+            .iter()
+            .filter(|p| p.target == PoolTarget::Sql && p.pooler == Some(pooler)),
+        evidence,
+    )
+}
+
+fn of_pools<'a>(
+    env: &'a Environment,
+    pools: impl Iterator<Item = &'a Pool>,
+    evidence: &mut Evidence,
+) -> Total {
+    let mut total = Total::default();
+    for pool in pools {
+        let Some(service) = env.owner_service(&pool.owner) else {
+            continue;
+        };
+        let Some(size) = &pool.size else {
+            total
+                .unknown
+                .push(format!("services.{}.connections_per_pod", service.name));
+            continue;
+        };
+        let Some(most) = service.scale.max.as_ref().or(service.scale.current.as_ref()) else {
+            total.unknown.push(format!("services.{}.replicas", service.name));
+            continue;
+        };
+        let replicas = evidence.take(most, format!("at most {} replicas", most.value));
+        let size = evidence.take(size, format!("{} connections each", size.value));
+        let overflow = pool
+            .overflow
+            .as_ref()
+            .map_or(0, |o| evidence.take(o, format!("and {} more", o.value)));
+        let processes = service
+            .processes
+            .as_ref()
+            .map_or(1, |p| evidence.take(p, format!("{} processes", p.value)));
+        let surge = service.scale.surge.as_ref().map_or(0, |s| s.value);
+        let per_replica = processes.saturating_mul(size.saturating_add(overflow));
+        match total.demands.iter_mut().find(|d| d.service == service.name) {
+            Some(there) => there.per_replica = there.per_replica.saturating_add(per_replica),
+            None => total.demands.push(Demand {
+                service: service.name.clone(),
+                per_replica,
+                replicas,
+                surge,
+            }),
+        }
+    }
+    total.demands.sort_by(|a, b| a.service.cmp(&b.service));
+    total.unknown.sort();
+    total.unknown.dedup();
+    total
+}
+
+/// Connections that ordinary users can have: max_connections less what is reserved.
+pub(crate) fn slots(database: &Database, evidence: &mut Evidence) -> Option<(u32, u32)> {
+    let most = database.max_connections.as_ref()?;
+    let most = evidence.take(most, format!("max_connections {}", most.value));
+    let (reserved, why) = match database.engine.as_ref().map(|e| e.value) {
+        Some(Engine::RdsPostgreSql | Engine::AuroraPostgreSql) => (
+            5,
+            "5 connections are reserved: superuser_reserved_connections 3 and rds.rds_superuser_reserved_connections 2, the \
+             defaults on RDS and Aurora",
+        ),
+        Some(Engine::MySql) => (1, "1 connection is reserved for an administrator, as MySQL does"),
+        Some(Engine::SqlServer) => (0, "no connection is reserved"),
+        Some(Engine::PostgreSql) | None => (
+            3,
+            "3 connections are reserved: superuser_reserved_connections, PostgreSQL's default",
+        ),
+    };
+    let reserved = match &database.reserved_connections {
+        Some(stated) => evidence.take(stated, format!("{} reserved", stated.value)),
+        None => {
+            evidence.assume(why);
+            reserved
+        }
+    };
+    Some((most.saturating_sub(reserved), reserved))
+}
+
+/// Server connections of one PgBouncer replica with `users`: the smaller of max_db_connections per
+/// database and users × (pool + reserve), over its databases.
+/// Source: PgBouncer's documentation of `default_pool_size` (per user and database pair),
+/// `reserve_pool_size` and `max_db_connections` (per database, 0 is no limit).
+pub(crate) fn pooler_connections(pooler: &Pooler, users: u32, databases: u32) -> u64 {
+    let pool = pooler.default_pool_size.as_ref().map_or(20, |p| p.value);
+    let reserve = pooler.reserve_pool_size.as_ref().map_or(0, |p| p.value);
+    let by_users = u64::from(users) * (u64::from(pool) + u64::from(reserve));
+    let limit = pooler
+        .max_db_connections
+        .as_ref()
+        .map(|m| u64::from(m.value))
+        .filter(|m| *m > 0);
+    limit.map_or(by_users, |limit| by_users.min(limit)) * u64::from(databases)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_break_is_the_first_count_above_the_slots() {
+        let total = Total {
+            demands: vec![
+                Demand {
+                    service: "a".into(),
+                    per_replica: 20,
+                    replicas: 50,
+                    surge: 0,
+                },
+                Demand {
+                    service: "b".into(),
+                    per_replica: 20,
+                    replicas: 50,
+                    surge: 0,
+                },
+            ],
+            unknown: vec![],
+        };
+        // 24 × 40 = 960 ≤ 997 < 25 × 40 = 1,000.
+        assert_eq!(
+            (total.wanted(), total.breaks_at(997), total.breaks_at(2000)),
+            (2000, Some(25), None)
+        );
+    }
+
+    #[test]
+    fn a_pooler_with_one_user_has_75_and_with_four_300() {
+        use crate::rules::testing::{fact, span};
+        let pooler = crate::rules::pooler_overcommit::tests::pooler(span(1), |p| {
+            p.default_pool_size = Some(fact(25, 2));
+            p.max_db_connections = Some(fact(100, 3));
+        });
+        assert_eq!(3 * pooler_connections(&pooler, 1, 1), 75);
+        assert_eq!(3 * pooler_connections(&pooler, 4, 1), 300);
+        assert_eq!(3 * pooler_connections(&pooler, 400, 1), 300);
+    }
+}

@@ -1,0 +1,268 @@
+//! A pooler limits connections for each of its replicas and, by default, for each user: the sum is what
+//! the database sees.
+
+use super::common;
+use super::demand;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::database::Pooler;
+use cofferdam_model::units::show_number;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "pooler-overcommit",
+    group: Group::Database,
+    severity: Severity::High,
+    fix: Fix::Automatic,
+    summary: "PgBouncer replicas together may open more server connections than the database, or a stated limit, allows",
+    page: include_str!("../../../../docs/rules/pooler-overcommit.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for pooler in &cx.env.poolers {
+        judge(cx, pooler, out);
+        unread(pooler, out);
+    }
+}
+
+/// What the replicas may open together.
+struct Sum {
+    replicas: u32,
+    one_user: u64,
+    worst: u64,
+    worst_words: String,
+}
+
+fn sum(pooler: &Pooler, evidence: &mut Evidence) -> Option<Sum> {
+    let replicas = evidence.take(pooler.replicas.as_ref()?, "replicas of the pooler");
+    match &pooler.default_pool_size {
+        Some(size) => evidence.note(size, format!("{} for each user and database", size.value)),
+        None => evidence.assume("default_pool_size is 20, PgBouncer's default"),
+    }
+    if let Some(limit) = &pooler.max_db_connections {
+        evidence.note(limit, format!("{} for each database, in each replica", limit.value));
+    }
+    if let Some(reserve) = &pooler.reserve_pool_size {
+        evidence.note(reserve, format!("{} in reserve for each pool", reserve.value));
+    }
+    let databases = pooler.databases.as_ref().map_or(1, |d| evidence.take(d, format!("{} databases", d.value)));
+    let each = |users| demand::pooler_connections(pooler, users, databases) * u64::from(replicas);
+    let one_user = each(1);
+    let (worst, worst_words) = if let Some(dynamic) = &pooler.dynamic_credentials {
+        evidence.note(dynamic, "every lease is a user of its own");
+        // Leases are not bounded by any file; the limit of max_db_connections is reached, or there is none.
+        match pooler.max_db_connections.as_ref().filter(|m| m.value > 0) {
+            Some(limit) => (u64::from(limit.value) * u64::from(databases) * u64::from(replicas), "with a user for each lease".to_owned()),
+            None => (u64::MAX, "without bound, as each lease is a user".to_owned()),
+        }
+    } else {
+        match &pooler.users {
+            Some(users) => {
+                let n = evidence.take(users, format!("{} users", users.value));
+                (each(n), format!("with {}", common::count(u64::from(n), "user")))
+            }
+            None => (one_user, "with one user".to_owned()),
+        }
+    };
+    Some(Sum { replicas, one_user, worst: worst.max(one_user), worst_words })
+}
+
+fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
+    let subject = format!("pooler {}", pooler.name);
+    let mut evidence = Evidence::new();
+    let Some(sum) = sum(pooler, &mut evidence) else {
+        out.cannot_judge(subject, [format!("services.{}.replicas", pooler.name)], None);
+        return;
+    };
+    let database = pooler.database.map(|id| &cx.env.databases[id.0]);
+    let mut limits: Vec<(u64, String)> = Vec::new();
+    if let Some(database) = database {
+        let mut slot_evidence = Evidence::new();
+        if let Some((slots, _)) = demand::slots(database, &mut slot_evidence)
+            && sum.worst > u64::from(slots)
+        {
+            limits.push((u64::from(slots), format!("the {} connections of {}", show_number(f64::from(slots)), database.name)));
+            evidence.merge(slot_evidence);
+        }
+        for (limit, reason) in &database.stated_limits {
+            if sum.worst > u64::from(limit.value) {
+                evidence.note(limit, format!("stated limit: {reason}"));
+                limits.push((u64::from(limit.value), format!("the stated limit of {} ({reason})", show_number(f64::from(limit.value)))));
+            }
+        }
+    }
+    let Some((lowest, words)) = limits.iter().min_by_key(|(n, _)| *n).cloned() else {
+        if database.is_none_or(|d| d.max_connections.is_none() && d.stated_limits.is_empty()) {
+            let name = database.map_or("NAME", |d| d.name.as_str());
+            let partial = format!("up to {} server connections", bound(sum.worst));
+            out.cannot_judge(subject, [format!("databases.{name}.max_connections")], Some(partial));
+        }
+        return;
+    };
+    report(pooler, Case { subject, sum, lowest, words, evidence }, out);
+}
+
+fn bound(n: u64) -> String {
+    if n == u64::MAX { "any number of".to_owned() } else { show_number(n as f64) }
+}
+
+struct Case {
+    subject: String,
+    sum: Sum,
+    lowest: u64,
+    words: String,
+    evidence: Evidence,
+}
+
+fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
+    let Case { subject, sum, lowest, words, evidence } = case;
+    let title = if sum.one_user > lowest {
+        format!("{}: {} server connections even with one user, against {words}", pooler.name, bound(sum.one_user))
+    } else {
+        format!(
+            "{}: {} server connections with one user, up to {} {}, against {words}",
+            pooler.name,
+            show_number(sum.one_user as f64),
+            bound(sum.worst),
+            sum.worst_words
+        )
+    };
+    let remedy_each = lowest / u64::from(sum.replicas.max(1));
+    let mut finding = Finding::new(subject, title)
+        .explain(format!(
+            "PgBouncer keeps a pool for each pair of user and database, and every limit holds for one replica only: {} replicas have \
+             {} times it. max_db_connections caps what one replica opens to a database, not what all of them open together.",
+            sum.replicas, sum.replicas
+        ))
+        .remedy(format!(
+            "Set max_db_connections to {remedy_each} ({lowest} ÷ {} replicas, rounded down), or run fewer replicas; let applications log in \
+             as one user.",
+            sum.replicas
+        ))
+        .figure("replicas", f64::from(sum.replicas), "replicas")
+        .figure("connections_with_one_user", sum.one_user as f64, "connections")
+        .figure("limit", lowest as f64, "connections")
+        .evidence(evidence)
+        .at(pooler.span, "the pooler");
+    if sum.worst != u64::MAX {
+        finding = finding.figure("connections_at_most", sum.worst as f64, "connections");
+    }
+    out.report(finding);
+}
+
+/// Settings under names that the image does not read: what the file says is not what runs.
+fn unread(pooler: &Pooler, out: &mut Verdicts) {
+    if pooler.unread_settings.is_empty() {
+        return;
+    }
+    let mut evidence = Evidence::new();
+    let mut names = Vec::new();
+    let mut right = Vec::new();
+    for (name, reads) in &pooler.unread_settings {
+        evidence.note(name, reads.as_ref().map_or("not read".to_owned(), |r| format!("not read; the image reads {r}")));
+        names.push(format!("`{}`", name.value));
+        right.extend(reads.iter().map(|r| format!("`{r}`")));
+    }
+    out.report(
+        Finding::new(
+            format!("settings of pooler {}", pooler.name),
+            format!("{}: the image does not read {}: PgBouncer's defaults hold instead", pooler.name, names.join(", ")),
+        )
+        .severity(Severity::High)
+        .explain(
+            "Nothing fails: the container starts with PgBouncer's defaults (pool_mode session, default_pool_size 20, max_client_conn 100, \
+             max_db_connections without limit), and the limits that the file seems to set are not there.",
+        )
+        .remedy(if right.is_empty() {
+            "Use the names that the image documents.".to_owned()
+        } else {
+            format!("Rename them: {}.", right.join(", "))
+        })
+        .figure("unread_settings", pooler.unread_settings.len() as f64, "settings")
+        .evidence(evidence)
+        .at(pooler.span, "the pooler"),
+    );
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::database::Database;
+    use cofferdam_model::{DatabaseId, Environment, Owner, Span};
+
+    /// A pooler of which only what `set` says is known.
+    pub(crate) fn pooler(at: Span, set: impl FnOnce(&mut Pooler)) -> Pooler {
+        let mut pooler = Pooler {
+            name: "pgbouncer".to_owned(),
+            span: at,
+            workload: None,
+            owner: Owner::default(),
+            replicas: None,
+            version: None,
+            pool_mode: None,
+            max_client_conn: None,
+            default_pool_size: None,
+            reserve_pool_size: None,
+            max_db_connections: None,
+            max_prepared_statements: None,
+            query_wait_timeout: None,
+            users: None,
+            databases: None,
+            dynamic_credentials: None,
+            unread_settings: Vec::new(),
+            server_host: None,
+            database: None,
+        };
+        set(&mut pooler);
+        pooler
+    }
+
+    fn env(set: impl FnOnce(&mut Pooler)) -> Environment {
+        let mut database = Database::named("main", Some(span(1)));
+        database.max_connections = Some(fact(1000, 2));
+        database.stated_limits = vec![(fact(100, 3), "checklist".to_owned())];
+        let pooler = pooler(span(4), |p| {
+            p.replicas = Some(fact(3, 5));
+            p.default_pool_size = Some(fact(25, 6));
+            p.max_db_connections = Some(fact(100, 7));
+            p.database = Some(DatabaseId(0));
+            set(p);
+        });
+        Environment { databases: vec![database], poolers: vec![pooler], ..Environment::default() }
+    }
+
+    #[test]
+    fn three_replicas_of_25_hold_100_with_one_user_and_break_it_with_four() {
+        // 3 × min(100, 1 × 25) = 75 ≤ 100; 3 × min(100, 4 × 25) = 300 > 100.
+        assert!(testing::all(&RULE, &env(|_| {})).is_empty());
+        let finding = testing::only(&RULE, &env(|p| p.users = Some(fact(4, 8))));
+        assert_eq!(finding.figures["connections_with_one_user"].value, 75.0);
+        assert_eq!(finding.figures["connections_at_most"].value, 300.0);
+        assert_eq!(finding.figures["limit"].value, 100.0);
+        assert!(finding.remedy.contains("33"));
+    }
+
+    #[test]
+    fn dynamic_credentials_are_a_user_for_each_lease() {
+        let finding = testing::only(&RULE, &env(|p| p.dynamic_credentials = Some(fact("database/creds/x".to_owned(), 8))));
+        assert_eq!(finding.figures["connections_at_most"].value, 300.0);
+        let unbounded = env(|p| {
+            p.max_db_connections = None;
+            p.dynamic_credentials = Some(fact("database/creds/x".to_owned(), 8));
+        });
+        let finding = testing::only(&RULE, &unbounded);
+        assert!(!finding.figures.contains_key("connections_at_most"));
+        assert!(finding.title.contains("any number"));
+    }
+
+    #[test]
+    fn settings_that_the_image_does_not_read_are_named() {
+        let env = env(|p| {
+            p.unread_settings = vec![(fact("POOL_MODE".to_owned(), 9), Some("PGBOUNCER_POOL_MODE".to_owned()))];
+        });
+        let finding = testing::only(&RULE, &env);
+        assert!(finding.title.contains("`POOL_MODE`") && finding.remedy.contains("PGBOUNCER_POOL_MODE"));
+    }
+}
