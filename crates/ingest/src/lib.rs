@@ -3,7 +3,7 @@
 
 pub mod environment;
 pub mod image;
-pub mod nearest;
+pub use cofferdam_model::nearest;
 pub mod pipeline;
 pub mod repo;
 pub mod tree;

@@ -1,0 +1,346 @@
+//! One consumer, producer or pool where code and settings each tell a part of it.
+//!
+//! Code shows that it is there and what it does when nothing else is said; settings (variables,
+//! ConfigMaps, deployment files) say with what numbers it runs. Settings count over what code falls
+//! back to. Two that code builds stay two, whatever they share: each opens connections of its own.
+
+use super::facts::{fill, prefer};
+use crate::database::{Pool, PoolTarget};
+use crate::kafka::{Consumer, Producer, ProducerRole};
+use crate::platform::{Environment, ServiceId};
+use crate::source::{Fact, FileId, Source, Span};
+use std::collections::BTreeMap;
+
+/// Joins the parts of [`Environment::consumers`], [`Environment::producers`] and [`Environment::pools`].
+pub(super) fn merge(env: &mut Environment) {
+    env.consumers = merged(std::mem::take(&mut env.consumers));
+    env.producers = merged(std::mem::take(&mut env.producers));
+    env.pools = merged(std::mem::take(&mut env.pools));
+}
+
+/// Something that code and settings describe together.
+trait Member: Sized {
+    /// Members with different keys are never the same.
+    type Key: Ord;
+    /// `None` for one that belongs to no service: it is joined with nothing.
+    fn key(&self) -> Option<Self::Key>;
+    /// Whether both can be the same (their names agree, as far as they have one).
+    fn may_be(&self, other: &Self) -> bool;
+    /// Whether a number is set on both and differs.
+    fn conflicts(&self, other: &Self) -> bool;
+    fn span(&self) -> Span;
+    /// Whether code builds it.
+    fn in_code(&self) -> bool;
+    /// Takes what `other` says. `choose` decides between two values.
+    fn take(&mut self, other: &Self, choose: Choose);
+}
+
+/// How a value is chosen of two.
+#[derive(Clone, Copy)]
+enum Choose {
+    /// By what counts more.
+    Better,
+    /// Only where nothing is known.
+    Missing,
+}
+
+impl Choose {
+    fn apply<T: Clone>(self, into: &mut Option<Fact<T>>, other: &Option<Fact<T>>) {
+        match self {
+            Choose::Better => prefer(into, other.clone()),
+            Choose::Missing => fill(into, other.clone()),
+        }
+    }
+}
+
+/// Joins settings with settings, then gives them to what code builds. Order is kept.
+fn merged<M: Member>(all: Vec<M>) -> Vec<M> {
+    let mut groups: BTreeMap<M::Key, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    for (at, member) in all.iter().enumerate() {
+        if let Some(key) = member.key() {
+            let (code, settings) = groups.entry(key).or_default();
+            if member.in_code() { code } else { settings }.push(at);
+        }
+    }
+    let mut slots: Vec<Option<M>> = all.into_iter().map(Some).collect();
+    for (code, settings) in groups.into_values() {
+        let settings = join_settings(&mut slots, settings);
+        for at in settings {
+            let Some(setting) = slots[at].take() else { continue };
+            let same: Vec<usize> = (code.iter().copied())
+                .filter(|c| slots[*c].as_ref().is_some_and(|m| m.may_be(&setting)))
+                .collect();
+            let choose = if same.len() == 1 {
+                Choose::Better
+            } else {
+                Choose::Missing
+            };
+            for c in &same {
+                if let Some(member) = &mut slots[*c] {
+                    member.take(&setting, choose);
+                }
+            }
+            if same.is_empty() {
+                slots[at] = Some(setting);
+            }
+        }
+    }
+    slots.into_iter().flatten().collect()
+}
+
+/// Joins settings that speak of the same member. Two of one file that disagree are two members.
+fn join_settings<M: Member>(slots: &mut [Option<M>], settings: Vec<usize>) -> Vec<usize> {
+    let mut kept: Vec<usize> = Vec::new();
+    for at in settings {
+        let Some(setting) = slots[at].take() else { continue };
+        let same = kept.iter().copied().find(|k| {
+            slots[*k].as_ref().is_some_and(|m| {
+                m.may_be(&setting) && (file(m.span()) != file(setting.span()) || !m.conflicts(&setting))
+            })
+        });
+        match same.and_then(|k| slots[k].as_mut()) {
+            Some(member) => member.take(&setting, Choose::Better),
+            None => {
+                slots[at] = Some(setting);
+                kept.push(at);
+            }
+        }
+    }
+    kept
+}
+
+fn file(span: Span) -> FileId {
+    span.file
+}
+
+fn inferred<T>(fact: &Option<Fact<T>>) -> bool {
+    matches!(fact, Some(f) if matches!(f.source, Source::Inferred { .. }))
+}
+
+fn agree<T: PartialEq>(a: &Option<Fact<T>>, b: &Option<Fact<T>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.value == b.value,
+        _ => true,
+    }
+}
+
+fn add_all<T: PartialEq + Clone>(into: &mut Vec<Fact<T>>, other: &[Fact<T>]) {
+    for fact in other {
+        if !into.iter().any(|f| f.value == fact.value) {
+            into.push(fact.clone());
+        }
+    }
+}
+
+macro_rules! take_each {
+    ($self:ident, $other:ident, $choose:ident, $($field:ident),*) => {
+        $( $choose.apply(&mut $self.$field, &$other.$field); )*
+    };
+}
+
+macro_rules! any_differs {
+    ($self:ident, $other:ident, $($field:ident),*) => {
+        $( !agree(&$self.$field, &$other.$field) )||*
+    };
+}
+
+impl Member for Consumer {
+    type Key = ServiceId;
+
+    fn key(&self) -> Option<ServiceId> {
+        self.owner.service
+    }
+
+    fn may_be(&self, other: &Self) -> bool {
+        agree(&self.group, &other.group)
+    }
+
+    fn conflicts(&self, other: &Self) -> bool {
+        any_differs!(
+            self,
+            other,
+            max_poll_interval,
+            max_poll_records,
+            session_timeout,
+            dead_letter
+        ) || (!self.topics.is_empty()
+            && !other.topics.is_empty()
+            && !self
+                .topics
+                .iter()
+                .any(|t| other.topics.iter().any(|o| o.value == t.value)))
+    }
+
+    fn span(&self) -> Span {
+        self.span
+    }
+
+    fn in_code(&self) -> bool {
+        inferred(&self.client)
+            || inferred(&self.group)
+            || self
+                .topics
+                .iter()
+                .any(|t| matches!(t.source, Source::Inferred { .. }))
+            || inferred(&self.commit_order)
+            || inferred(&self.consumers_per_process)
+            || !self.buffers.is_empty()
+    }
+
+    fn take(&mut self, other: &Self, choose: Choose) {
+        take_each!(
+            self,
+            other,
+            choose,
+            group,
+            client,
+            client_version,
+            consumers_per_process,
+            instance_id,
+            protocol,
+            session_timeout,
+            heartbeat,
+            max_poll_interval,
+            max_poll_records,
+            time_per_record,
+            auto_commit,
+            commit_order,
+            dead_letter
+        );
+        if self.topics.is_empty() || matches!(choose, Choose::Better) {
+            add_all(&mut self.topics, &other.topics);
+        }
+        // Assignors are one setting, a list in order: joined it would mean something else.
+        let better = matches!(choose, Choose::Better) && self.assignors.iter().any(is_inferred);
+        if self.assignors.is_empty() || (better && !other.assignors.is_empty()) {
+            self.assignors.clone_from(&other.assignors);
+        }
+        for worker in &other.workers {
+            match self.workers.iter_mut().find(|w| w.name == worker.name) {
+                Some(known) if builds_or_inferred(known) => {
+                    known.count = worker.count.clone();
+                    fill(&mut known.builds_consumer, worker.builds_consumer.clone());
+                }
+                Some(_) => {}
+                None => self.workers.push(worker.clone()),
+            }
+        }
+        for buffer in &other.buffers {
+            if !self.buffers.contains(buffer) {
+                self.buffers.push(buffer.clone());
+            }
+        }
+    }
+}
+
+fn is_inferred<T>(fact: &Fact<T>) -> bool {
+    matches!(fact.source, Source::Inferred { .. })
+}
+
+/// Whether a count of workers comes from code, where a variable of the same name sets it.
+fn builds_or_inferred(worker: &crate::kafka::WorkerSetting) -> bool {
+    is_inferred(&worker.count)
+}
+
+impl Member for Producer {
+    type Key = (ServiceId, bool);
+
+    fn key(&self) -> Option<Self::Key> {
+        Some((self.owner.service?, self.role == ProducerRole::DeadLetter))
+    }
+
+    fn may_be(&self, _: &Self) -> bool {
+        true
+    }
+
+    fn conflicts(&self, other: &Self) -> bool {
+        any_differs!(
+            self,
+            other,
+            acks,
+            idempotence,
+            max_in_flight,
+            retries,
+            delivery_timeout,
+            linger
+        )
+    }
+
+    fn span(&self) -> Span {
+        self.span
+    }
+
+    fn in_code(&self) -> bool {
+        inferred(&self.client) || inferred(&self.acks) || self.topics.iter().any(is_inferred)
+    }
+
+    fn take(&mut self, other: &Self, choose: Choose) {
+        take_each!(
+            self,
+            other,
+            choose,
+            client,
+            client_version,
+            acks,
+            idempotence,
+            max_in_flight,
+            retries,
+            delivery_timeout,
+            linger,
+            peak_rate
+        );
+        if self.topics.is_empty() || matches!(choose, Choose::Better) {
+            add_all(&mut self.topics, &other.topics);
+        }
+    }
+}
+
+impl Member for Pool {
+    type Key = (ServiceId, bool);
+
+    fn key(&self) -> Option<Self::Key> {
+        Some((self.owner.service?, self.target == PoolTarget::Redis))
+    }
+
+    fn may_be(&self, other: &Self) -> bool {
+        agree(&self.host, &other.host)
+    }
+
+    fn conflicts(&self, other: &Self) -> bool {
+        any_differs!(
+            self,
+            other,
+            size,
+            overflow,
+            pool_timeout,
+            connect_timeout,
+            recycle
+        )
+    }
+
+    fn span(&self) -> Span {
+        self.span
+    }
+
+    fn in_code(&self) -> bool {
+        inferred(&self.driver) || inferred(&self.size) || inferred(&self.overflow) || inferred(&self.host)
+    }
+
+    fn take(&mut self, other: &Self, choose: Choose) {
+        take_each!(
+            self,
+            other,
+            choose,
+            host,
+            driver,
+            size,
+            overflow,
+            pool_timeout,
+            connect_timeout,
+            recycle,
+            statement_cache
+        );
+        // Settings of a pool say that there is one.
+        self.unpooled &= other.unpooled || other.size.is_none();
+    }
+}

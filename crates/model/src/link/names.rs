@@ -1,0 +1,162 @@
+//! How names are compared: people write `data_collector`, `DataCollector` and `prod-data-collector`
+//! for one service.
+
+use crate::nearest::nearest;
+use std::collections::HashMap;
+
+/// Lower case without separators: `Data_Collector` and `data-collector` are `datacollector`.
+pub(super) fn fold(name: &str) -> String {
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Short and long words for environments; those of a line mean the same.
+const ENVIRONMENT_WORDS: [&[&str]; 4] = [
+    &["production", "prod", "prd", "live"],
+    &["staging", "stage", "stg"],
+    &["development", "dev", "develop"],
+    &["test", "testing", "qa"],
+];
+
+/// What a name may carry in front or behind without meaning another service, in lower case with `-`
+/// as separator.
+#[derive(Debug, Default)]
+pub(super) struct Affixes {
+    words: Vec<String>,
+}
+
+impl Affixes {
+    /// The words for `environment`, and whatever all of `names` share in front or behind (the
+    /// `namePrefix` and `nameSuffix` of a kustomize build). An environment that has no name of its
+    /// own may carry the word of any.
+    pub(super) fn new<'a>(environment: &str, names: impl Iterator<Item = &'a str>) -> Affixes {
+        let environment = dashed(environment);
+        let mut words: Vec<String> = ENVIRONMENT_WORDS
+            .iter()
+            .filter(|line| environment == "default" || line.contains(&environment.as_str()))
+            .flat_map(|line| line.iter().map(|w| (*w).to_owned()))
+            .collect();
+        if environment != "default" && !words.contains(&environment) {
+            words.push(environment);
+        }
+        let names: Vec<String> = names.map(dashed).collect();
+        let reversed: Vec<String> = names.iter().map(|n| n.chars().rev().collect()).collect();
+        words.extend(shared_prefix(&names));
+        words.extend(shared_prefix(&reversed).map(|w| w.chars().rev().collect()));
+        Affixes { words }
+    }
+
+    /// `name` without those words, folded; `None` when it carries none, or nothing else.
+    pub(super) fn strip(&self, name: &str) -> Option<String> {
+        let whole = dashed(name);
+        let mut rest = whole.as_str();
+        for word in &self.words {
+            if let Some(shorter) = rest
+                .strip_prefix(word.as_str())
+                .and_then(|r| r.strip_prefix('-'))
+                .or_else(|| rest.strip_suffix(word.as_str()).and_then(|r| r.strip_suffix('-')))
+            {
+                rest = shorter;
+            }
+        }
+        let folded = fold(rest);
+        (rest.len() < whole.len() && !folded.is_empty()).then_some(folded)
+    }
+}
+
+fn dashed(name: &str) -> String {
+    name.trim()
+        .chars()
+        .map(|c| if matches!(c, '_' | '.' | ' ') { '-' } else { c })
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// The longest prefix that ends before a `-` and that all names share; two names at least, since one
+/// shares everything with itself.
+fn shared_prefix(names: &[String]) -> Option<String> {
+    let (first, rest) = names.split_first()?;
+    if rest.is_empty() {
+        return None;
+    }
+    let mut length = first.len();
+    for name in rest {
+        length = first[..length]
+            .char_indices()
+            .zip(name.chars())
+            .find(|((_, a), b)| a != b)
+            .map_or(length.min(name.len()), |((at, _), _)| at);
+    }
+    let end = first.get(..length)?.rfind('-')?;
+    (end > 0).then(|| first[..end].to_owned())
+}
+
+/// The nearest names for what is missing, within a bound on the work: each look goes through every
+/// known name, so a large platform with thousands of missing names gets suggestions for the first few.
+pub(super) struct Suggestions {
+    left: usize,
+    told: HashMap<String, Option<String>>,
+}
+
+impl Suggestions {
+    /// For looks among `known` names.
+    pub(super) fn among(known: usize) -> Suggestions {
+        Suggestions {
+            left: (200_000 / known.max(1)).max(8),
+            told: HashMap::new(),
+        }
+    }
+
+    /// The nearest of `known`, the same names at every call.
+    pub(super) fn find<'a>(&mut self, name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+        if let Some(told) = self.told.get(name) {
+            return told.clone();
+        }
+        self.left = self.left.checked_sub(1)?;
+        let found = nearest(name, known).map(str::to_owned);
+        self.told.insert(name.to_owned(), found.clone());
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strip(environment: &str, names: &[&str], name: &str) -> Option<String> {
+        Affixes::new(environment, names.iter().copied()).strip(name)
+    }
+
+    #[test]
+    fn words_of_the_environment_are_no_part_of_the_name() {
+        assert_eq!(strip("staging", &[], "api-staging").as_deref(), Some("api"));
+        assert_eq!(strip("production", &[], "prod_api").as_deref(), Some("api"));
+        assert_eq!(strip("production", &[], "api-staging"), None);
+        assert_eq!(strip("default", &[], "api-staging").as_deref(), Some("api"));
+        assert_eq!(strip("eu-west", &[], "eu-west-api").as_deref(), Some("api"));
+        // The name itself is the word: nothing would be left.
+        assert_eq!(strip("production", &[], "prod"), None);
+        assert_eq!(strip("production", &[], "product"), None);
+    }
+
+    #[test]
+    fn what_all_names_share_is_a_prefix_and_one_name_shares_nothing() {
+        let names = ["acme-api", "acme-worker", "acme-web-front"];
+        assert_eq!(strip("x", &names, "acme-api").as_deref(), Some("api"));
+        assert_eq!(strip("x", &["acme-api"], "acme-api"), None);
+        assert_eq!(
+            strip("x", &["api-v2", "worker-v2"], "worker-v2").as_deref(),
+            Some("worker")
+        );
+        assert_eq!(strip("x", &["api", "apiary"], "apiary"), None);
+    }
+
+    #[test]
+    fn names_beyond_ascii_do_not_panic() {
+        assert_eq!(strip("x", &["é-a", "è-b"], "é-a"), None);
+        assert_eq!(strip("x", &["é-a", "é-b"], "é-a").as_deref(), Some("a"));
+        assert_eq!(strip("", &["", "-"], ""), None);
+    }
+}

@@ -1,0 +1,347 @@
+//! To which service each part belongs, by the name or the directory that its place tells.
+
+use super::names::{Affixes, fold};
+use super::services;
+use crate::platform::{Environment, Owner, Service, ServiceId};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// Directories whose children are services.
+const HOMES: [&str; 8] = [
+    "services",
+    "apps",
+    "cmd",
+    "packages",
+    "workers",
+    "microservices",
+    "functions",
+    "src",
+];
+
+/// Directories that say nothing about whose code is in them.
+const COMMON: [&str; 44] = [
+    "src",
+    "app",
+    "apps",
+    "lib",
+    "libs",
+    "code",
+    "main",
+    "core",
+    "common",
+    "shared",
+    "internal",
+    "pkg",
+    "cmd",
+    "packages",
+    "services",
+    "service",
+    "python",
+    "config",
+    "configs",
+    "conf",
+    "settings",
+    "k8s",
+    "kubernetes",
+    "manifests",
+    "deploy",
+    "deployment",
+    "deployments",
+    "helm",
+    "chart",
+    "charts",
+    "base",
+    "overlays",
+    "templates",
+    "infra",
+    "infrastructure",
+    "terraform",
+    "modules",
+    "environments",
+    "envs",
+    "env",
+    "test",
+    "tests",
+    "scripts",
+    "docs",
+];
+
+/// Last parts of image names that hold no code of the platform's own.
+const BOUGHT_IN: [&str; 40] = [
+    "postgres",
+    "postgresql",
+    "pgbouncer",
+    "redis",
+    "valkey",
+    "memcached",
+    "kafka",
+    "cpkafka",
+    "zookeeper",
+    "cpzookeeper",
+    "nginx",
+    "envoy",
+    "haproxy",
+    "traefik",
+    "prometheus",
+    "alertmanager",
+    "grafana",
+    "loki",
+    "rabbitmq",
+    "mysql",
+    "mariadb",
+    "mongo",
+    "mongodb",
+    "elasticsearch",
+    "opensearch",
+    "kibana",
+    "fluentd",
+    "fluentbit",
+    "vault",
+    "consul",
+    "busybox",
+    "minio",
+    "otelcollector",
+    "opentelemetrycollector",
+    "agent",
+    "schemaregistry",
+    "cpschemaregistry",
+    "kafkaui",
+    "adminer",
+    "pgadmin4",
+];
+
+/// Fills [`Owner::service`] of every part. Code in a directory of its own that no file describes
+/// becomes a service, so that what is found in it has a name.
+pub(super) fn resolve(env: &mut Environment) {
+    let index = Index::new(env);
+    let found = undescribed(env, &index);
+    if found.is_empty() {
+        each_owner(env, |owner| owner.service = index.find(owner));
+    } else {
+        services::add(env, found);
+        let index = Index::new(env);
+        each_owner(env, |owner| owner.service = index.find(owner));
+    }
+}
+
+/// Services that only a consumer, producer, pool or call shows.
+fn undescribed(env: &Environment, index: &Index) -> Vec<Service> {
+    let owners = (env.consumers.iter().map(|c| (&c.owner, c.span)))
+        .chain(env.producers.iter().map(|p| (&p.owner, p.span)))
+        .chain(env.pools.iter().map(|p| (&p.owner, p.span)))
+        .chain(env.calls.iter().map(|c| (&c.owner, c.span)));
+    let mut found: BTreeMap<String, Service> = BTreeMap::new();
+    for (owner, span) in owners {
+        if index.find(owner).is_some() {
+            continue;
+        }
+        let directory = owner.directory.as_deref().and_then(home);
+        let name = match (&owner.name, &directory) {
+            (Some(name), _) => name.clone(),
+            (None, Some((name, _))) => name.clone(),
+            (None, None) => continue,
+        };
+        let service = found.entry(fold(&name)).or_insert_with(|| Service {
+            name,
+            namespace: owner.namespace.clone(),
+            declared: vec![span],
+            ..Service::default()
+        });
+        if let Some((_, path)) = directory
+            && !service.directories.contains(&path)
+        {
+            service.directories.push(path);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The service that a directory of code is, by its path alone: the child of a directory of services,
+/// else the deepest part that says anything. With it its path.
+fn home(directory: &Path) -> Option<(String, PathBuf)> {
+    let parts: Vec<&str> = directory.iter().filter_map(|p| p.to_str()).collect();
+    let at = child_of_home(&parts).or_else(|| parts.iter().rposition(|p| !is_common(p)))?;
+    Some((parts[at].to_owned(), parts[..=at].iter().collect()))
+}
+
+/// Index of the first part below a directory of services, unless it says nothing itself.
+fn child_of_home(parts: &[&str]) -> Option<usize> {
+    (1..parts.len()).find(|at| HOMES.contains(&fold(parts[at - 1]).as_str()) && !is_common(parts[*at]))
+}
+
+fn is_common(part: &str) -> bool {
+    COMMON.contains(&fold(part).as_str())
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    service: ServiceId,
+    namespace: Option<String>,
+    /// Whether the key is the service's whole name, not a part of it.
+    whole: bool,
+}
+
+/// Services by everything that names them.
+struct Index {
+    exact: HashMap<String, Vec<Entry>>,
+    alike: HashMap<String, Vec<Entry>>,
+    images: HashMap<String, Vec<Entry>>,
+    directories: HashMap<PathBuf, ServiceId>,
+    affixes: Affixes,
+    /// The one service that can hold code of the platform's own, when there is exactly one.
+    only: Option<ServiceId>,
+}
+
+impl Index {
+    fn new(env: &Environment) -> Index {
+        let mut index = Index {
+            exact: HashMap::with_capacity(env.services.len()),
+            alike: HashMap::with_capacity(env.services.len()),
+            images: HashMap::new(),
+            directories: HashMap::new(),
+            affixes: Affixes::new(&env.name, env.services.iter().map(|s| s.name.as_str())),
+            only: None,
+        };
+        let mut own = 0usize;
+        for (at, service) in env.services.iter().enumerate() {
+            let id = ServiceId(at);
+            let entry = |whole| Entry {
+                service: id,
+                namespace: service.namespace.clone(),
+                whole,
+            };
+            index
+                .exact
+                .entry(service.name.clone())
+                .or_default()
+                .push(entry(true));
+            let folded = fold(&service.name);
+            if let Some(stripped) = index.affixes.strip(&service.name)
+                && stripped != folded
+            {
+                index.alike.entry(stripped).or_default().push(entry(false));
+            }
+            index.alike.entry(folded).or_default().push(entry(true));
+            let mut bought_in = !service.workloads.is_empty();
+            let images = (service.workloads.iter())
+                .flat_map(|w| &env.workloads[w.0].containers)
+                .filter_map(|c| c.image.as_ref());
+            for image in images {
+                let last = fold(image.repository.rsplit('/').next().unwrap_or_default());
+                if BOUGHT_IN.contains(&last.as_str()) {
+                    continue;
+                }
+                bought_in = false;
+                let entries = index.images.entry(last).or_default();
+                if !entries.iter().any(|e| e.service == id) {
+                    entries.push(entry(true));
+                }
+            }
+            for directory in &service.directories {
+                index.directories.entry(directory.clone()).or_insert(id);
+            }
+            if !bought_in {
+                own += 1;
+                index.only = (own == 1).then_some(id);
+            }
+        }
+        index
+    }
+
+    fn find(&self, owner: &Owner) -> Option<ServiceId> {
+        let named = owner
+            .name
+            .as_deref()
+            .and_then(|name| self.by_name(name, owner.namespace.as_ref()));
+        if named.is_some() {
+            return named;
+        }
+        let directory = owner.directory.as_deref().unwrap_or(Path::new(""));
+        self.by_directory(directory, owner.namespace.as_ref())
+            .or_else(|| self.only.filter(|_| owner.name.is_none() && !has_home(directory)))
+    }
+
+    fn by_name(&self, name: &str, namespace: Option<&String>) -> Option<ServiceId> {
+        let exact = self.exact.get(name).and_then(|entries| {
+            let mut same = entries.iter().filter(|e| may_be_same(e, namespace));
+            same.next().map(|e| e.service)
+        });
+        exact.or_else(|| {
+            let folded = fold(name);
+            single(self.alike.get(&folded), namespace).or_else(|| {
+                let stripped = self.affixes.strip(name)?;
+                single(self.alike.get(&stripped), namespace)
+            })
+        })
+    }
+
+    /// A stated directory that contains it counts first; then the deepest part that names a service or
+    /// an image; a part that says nothing (`app`) does so only as a service's whole name, and last.
+    fn by_directory(&self, directory: &Path, namespace: Option<&String>) -> Option<ServiceId> {
+        if let Some(stated) = directory.ancestors().find_map(|d| self.directories.get(d)) {
+            return Some(*stated);
+        }
+        let parts = || directory.iter().filter_map(|p| p.to_str()).rev();
+        let telling = parts().filter(|p| !is_common(p)).find_map(|part| {
+            self.by_name(part, namespace)
+                .or_else(|| single(self.images.get(&fold(part)), namespace))
+        });
+        telling.or_else(|| {
+            let mut common = parts().filter(|p| is_common(p));
+            common.find_map(|part| single(self.exact.get(part), namespace))
+        })
+    }
+}
+
+/// Whether the directory lies in a directory of services, and so belongs to one that it names.
+fn has_home(directory: &Path) -> bool {
+    let parts: Vec<&str> = directory.iter().filter_map(|p| p.to_str()).collect();
+    child_of_home(&parts).is_some_and(|at| parts[at - 1] != "src")
+}
+
+fn may_be_same(entry: &Entry, namespace: Option<&String>) -> bool {
+    match (&entry.namespace, namespace) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    }
+}
+
+/// The service of `entries` if it is the only one, or the only one with the whole name.
+fn single(entries: Option<&Vec<Entry>>, namespace: Option<&String>) -> Option<ServiceId> {
+    let same: Vec<&Entry> = entries?.iter().filter(|e| may_be_same(e, namespace)).collect();
+    match same.as_slice() {
+        [one] => Some(one.service),
+        several => {
+            let mut whole = several.iter().filter(|e| e.whole);
+            match (whole.next(), whole.next()) {
+                (Some(one), None) => Some(one.service),
+                _ => None,
+            }
+        }
+    }
+}
+
+/// Every owner of the environment but the workloads', which their names tell.
+fn each_owner(env: &mut Environment, mut visit: impl FnMut(&mut Owner)) {
+    macro_rules! owners_of {
+        ($($list:ident),*) => { $( env.$list.iter_mut().for_each(|part| visit(&mut part.owner)); )* };
+    }
+    owners_of!(
+        autoscalers,
+        producers,
+        consumers,
+        pools,
+        poolers,
+        calls,
+        breakers,
+        deadlines,
+        routings,
+        local_caches,
+        rate_limits,
+        secret_uses,
+        alerts,
+        slos,
+        deliveries,
+        variable_uses
+    );
+}

@@ -1,0 +1,247 @@
+//! Autoscalers find what they scale, and services their effective number of replicas.
+
+use super::facts::{fill, prefer};
+use super::names::Suggestions;
+use crate::delivery::{Dangling, DanglingKind};
+use crate::platform::{AutoscalerId, Environment, Scale, Service, WorkloadId};
+use crate::scaling::Autoscaler;
+use crate::source::{Fact, Source};
+use crate::workload::{Amount, Completeness, Lifecycle, ObjectId, Workload};
+use std::collections::{BTreeMap, HashSet};
+
+/// Kinds that every reader of Kubernetes knows: one that an autoscaler names and that is not there is
+/// missing. A kind that no workload has may be one that no reader knows.
+const KNOWN_KINDS: [&str; 5] = [
+    "Deployment",
+    "StatefulSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "Rollout",
+];
+
+/// Links autoscalers to workloads and services, then computes every service's [`Scale`].
+pub(super) fn link(env: &mut Environment) {
+    targets(env);
+    let mut autoscalers: Vec<Vec<AutoscalerId>> = vec![Vec::new(); env.services.len()];
+    for (at, autoscaler) in env.autoscalers.iter().enumerate() {
+        if let Some(service) = autoscaler.owner.service {
+            autoscalers[service.0].push(AutoscalerId(at));
+        }
+    }
+    let Environment {
+        services,
+        workloads,
+        autoscalers: all,
+        ..
+    } = env;
+    for (service, mut ids) in services.iter_mut().zip(autoscalers) {
+        // The one that counts stands first; of rivals in one format the one that goes furthest.
+        ids.sort_by_key(|id| {
+            let a = &all[id.0];
+            (
+                format_rank(&a.format),
+                std::cmp::Reverse(a.max.as_ref().map(|m| m.value)),
+                id.0,
+            )
+        });
+        let autoscaler = ids.first().map(|id| &all[id.0]);
+        service.scale = effective(service, main_workload(service, workloads), autoscaler);
+        service.autoscalers = ids;
+    }
+}
+
+fn targets(env: &mut Environment) {
+    let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, workload) in env.workloads.iter().enumerate() {
+        by_name.entry(&workload.id.name).or_default().push(at);
+    }
+    let all_whole = env
+        .workloads
+        .iter()
+        .all(|w| w.completeness == Completeness::Whole);
+    let mut kinds: HashSet<&str> = env.workloads.iter().map(|w| w.id.kind.as_str()).collect();
+    kinds.extend(KNOWN_KINDS);
+    let mut dangling = Vec::new();
+    let mut suggestions = Suggestions::among(by_name.len());
+    for autoscaler in &mut env.autoscalers {
+        let Some(target) = &autoscaler.target else {
+            let service = autoscaler.owner.service.map(|id| &env.services[id.0]);
+            autoscaler.workload = service.and_then(|s| main_id(s, &env.workloads));
+            continue;
+        };
+        let same_name = by_name
+            .get(target.value.name.as_str())
+            .map_or(&[][..], Vec::as_slice);
+        let found = find_target(&target.value, same_name, &env.workloads);
+        if let Some(id) = found {
+            autoscaler.workload = Some(id);
+            autoscaler.owner.service = env.workloads[id.0].owner.service;
+            continue;
+        }
+        if !kinds.contains(target.value.kind.as_str()) {
+            continue;
+        }
+        // Nothing is scaled, whatever service the owner's name resembles.
+        autoscaler.owner.service = None;
+        let near = match same_name.first() {
+            Some(at) => Some(env.workloads[*at].id.to_string()),
+            None => suggestions.find(&target.value.name, by_name.keys().copied()),
+        };
+        dangling.push(Dangling {
+            subject: format!("{} {}", autoscaler.format, autoscaler.name),
+            kind: DanglingKind::ScaleTarget,
+            name: target.clone().map(|t| t.name),
+            nearest: near,
+            certain: all_whole,
+        });
+    }
+    env.dangling.extend(dangling);
+}
+
+/// The workload of that kind, name and namespace; an unknown namespace or kind is any.
+fn find_target(target: &ObjectId, same_name: &[usize], workloads: &[Workload]) -> Option<WorkloadId> {
+    let fits = |at: &&usize| {
+        let id = &workloads[**at].id;
+        let kind = target.kind.is_empty() || target.kind.eq_ignore_ascii_case(&id.kind);
+        let namespace = match (&target.namespace, &id.namespace) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        };
+        kind && namespace
+    };
+    same_name.iter().find(fits).map(|at| WorkloadId(*at))
+}
+
+fn format_rank(format: &str) -> u8 {
+    let format = format.to_ascii_lowercase();
+    match () {
+        () if format.contains("horizontalpodautoscaler") || format == "hpa" => 0,
+        () if format.contains("keda") || format.contains("scaledobject") => 1,
+        () => 2,
+    }
+}
+
+fn main_id(service: &Service, workloads: &[Workload]) -> Option<WorkloadId> {
+    let key = |id: &&WorkloadId| {
+        let workload = &workloads[id.0];
+        let lifecycle = match workload.lifecycle {
+            Lifecycle::Service => 0u8,
+            Lifecycle::Daemon => 1,
+            Lifecycle::Pod => 2,
+            Lifecycle::Batch => 3,
+        };
+        (lifecycle, workload.completeness == Completeness::Fragment)
+    };
+    service.workloads.iter().min_by_key(key).copied()
+}
+
+/// The workload whose replicas are the service's: one that stays over one that ends, a whole manifest
+/// over a fragment, then the first.
+fn main_workload<'a>(service: &Service, workloads: &'a [Workload]) -> Option<&'a Workload> {
+    main_id(service, workloads).map(|id| &workloads[id.0])
+}
+
+/// What a service runs with: what a person states, else the autoscaler's limits where there is one,
+/// else the workload's own number, else what other formats say.
+fn effective(service: &Service, workload: Option<&Workload>, autoscaler: Option<&Autoscaler>) -> Scale {
+    let told = &service.scale;
+    let mut scale = Scale::default();
+    let stated = |fact: &Option<Fact<u32>>| fact.clone().filter(|f| matches!(f.source, Source::Stated(_)));
+    scale.current = stated(&told.current);
+    scale.min = stated(&told.min);
+    scale.max = stated(&told.max);
+    fill(&mut scale.current, workload.and_then(|w| w.replicas.clone()));
+    fill(&mut scale.current, told.current.clone());
+    if let Some(autoscaler) = autoscaler {
+        fill(&mut scale.min, autoscaler.min.clone());
+        fill(&mut scale.max, autoscaler.max.clone());
+        let (min, max) = autoscaler_defaults(autoscaler);
+        fill(&mut scale.min, told.min.clone().or(min));
+        fill(&mut scale.max, told.max.clone().or(max));
+        // Without a number of its own the workload starts where its autoscaler puts it.
+        fill(&mut scale.current, scale.min.clone());
+    } else {
+        fill(&mut scale.min, told.min.clone());
+        fill(&mut scale.max, told.max.clone());
+        fill(&mut scale.current, scale.min.clone());
+        fill(&mut scale.current, workload.and_then(default_replicas));
+        fill(&mut scale.min, scale.current.clone());
+        fill(&mut scale.max, scale.current.clone());
+    }
+    scale.surge = told.surge.clone();
+    let largest = scale.max.as_ref().map(|m| m.value);
+    prefer(
+        &mut scale.surge,
+        workload.zip(largest).and_then(|(w, n)| surge(w, n)),
+    );
+    scale
+}
+
+/// Limits that an autoscaler has when its file sets none.
+fn autoscaler_defaults(autoscaler: &Autoscaler) -> (Option<Fact<u32>>, Option<Fact<u32>>) {
+    let format = autoscaler.format.to_ascii_lowercase();
+    if format.contains("keda") || format.contains("scaledobject") {
+        (
+            Some(Fact::assumed(0, "minReplicaCount is not set; KEDA takes 0")),
+            Some(Fact::assumed(100, "maxReplicaCount is not set; KEDA takes 100")),
+        )
+    } else if format.contains("cloud run") {
+        (
+            Some(Fact::assumed(
+                0,
+                "the minimum number of instances is not set; Cloud Run takes 0",
+            )),
+            Some(Fact::assumed(
+                100,
+                "the maximum number of instances is not set; Cloud Run takes 100",
+            )),
+        )
+    } else {
+        let why = "the autoscaler's minimum is not set; a HorizontalPodAutoscaler takes 1";
+        (Some(Fact::assumed(1, why)), None)
+    }
+}
+
+/// Replicas of a workload that sets none. A fragment may get them elsewhere, and a daemon has one on
+/// each node.
+fn default_replicas(workload: &Workload) -> Option<Fact<u32>> {
+    if workload.completeness == Completeness::Fragment {
+        return None;
+    }
+    match workload.lifecycle {
+        Lifecycle::Service => Some(Fact::assumed(1, "replicas is not set; Kubernetes runs 1")),
+        Lifecycle::Batch => Some(Fact::assumed(1, "parallelism is not set; Kubernetes runs 1 pod")),
+        Lifecycle::Pod => Some(Fact::declared(1, workload.span)),
+        Lifecycle::Daemon => None,
+    }
+}
+
+/// Pods above `replicas` while a new version replaces the old one (Kubernetes: `maxSurge` of a
+/// Deployment's rolling update, 25 % rounded up by default; a StatefulSet replaces pods in place).
+fn surge(workload: &Workload, replicas: u32) -> Option<Fact<u32>> {
+    let rollout = &workload.rollout;
+    let strategy = rollout.strategy.as_ref();
+    let is = |word: &str| strategy.is_some_and(|s| s.value.eq_ignore_ascii_case(word));
+    if is("Recreate") || is("OnDelete") {
+        return strategy.map(|s| s.clone().map(|_| 0));
+    }
+    match workload.id.kind.as_str() {
+        "StatefulSet" => Some(Fact::assumed(0, "a StatefulSet replaces its pods in place")),
+        _ if workload.lifecycle != Lifecycle::Service => {
+            Some(Fact::assumed(0, "only a Deployment adds pods while it rolls out"))
+        }
+        _ if is("BlueGreen") => Some(Fact::assumed(
+            replicas,
+            "a blue-green rollout runs the new version at full size beside the old one",
+        )),
+        "Deployment" | "Rollout" => match (&rollout.max_surge, workload.completeness) {
+            (Some(surge), _) => Some(surge.as_ref().map(|s| s.of_rounded_up(replicas))),
+            (None, Completeness::Fragment) => None,
+            (None, Completeness::Whole) => Some(Fact::assumed(
+                Amount::Percent(25.0).of_rounded_up(replicas),
+                "maxSurge is not set; Kubernetes takes 25 %, rounded up",
+            )),
+        },
+        _ => None,
+    }
+}

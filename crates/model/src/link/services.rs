@@ -1,0 +1,173 @@
+//! Services: one for each name that workloads run under, joined with what other formats say of it.
+
+use super::facts::prefer;
+use super::names::{Affixes, fold};
+use crate::platform::{Environment, Scale, Service, ServiceId, WorkloadId};
+use std::collections::HashMap;
+
+/// Makes [`Environment::services`] from the workloads and from the partial entries that readers and
+/// the overlay pushed, in order of name, and tells each workload its service.
+///
+/// A name in an unknown namespace is the same name in whatever namespace is known; names that differ
+/// (`api`, `api-canary`) are different services however alike they are.
+pub(super) fn build(env: &mut Environment) {
+    let partial = std::mem::take(&mut env.services);
+    let mut services = of_workloads(env);
+    let mut index = NameIndex::new(env, &services);
+    for entry in partial {
+        match index.find(&entry) {
+            Some(at) => join(&mut services[at], entry),
+            None => {
+                index.insert(&entry, services.len());
+                services.push(entry);
+            }
+        }
+    }
+    set(env, services);
+}
+
+/// Adds services that only code shows. Ids change; call it before anything holds one.
+pub(super) fn add(env: &mut Environment, more: Vec<Service>) {
+    let mut services = std::mem::take(&mut env.services);
+    services.extend(more);
+    set(env, services);
+}
+
+/// Sorts `services` into the environment and tells the workloads.
+fn set(env: &mut Environment, mut services: Vec<Service>) {
+    services.sort_by(|a, b| (&a.name, &a.namespace).cmp(&(&b.name, &b.namespace)));
+    for (at, service) in services.iter().enumerate() {
+        for id in &service.workloads {
+            let owner = &mut env.workloads[id.0].owner;
+            owner.service = Some(ServiceId(at));
+        }
+    }
+    env.services = services;
+}
+
+fn of_workloads(env: &Environment) -> Vec<Service> {
+    let mut services: Vec<Service> = Vec::new();
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    // Known namespaces first, so that an unknown one finds the service it belongs to.
+    let mut order: Vec<usize> = (0..env.workloads.len()).collect();
+    order.sort_by_key(|at| env.workloads[*at].id.namespace.is_none());
+    for at in order {
+        let workload = &env.workloads[at];
+        let same_name = by_name.entry(&workload.id.name).or_default();
+        let namespace = &workload.id.namespace;
+        let known = same_name
+            .iter()
+            .copied()
+            .find(|s| namespace.is_none() || services[*s].namespace == *namespace);
+        let service = known.unwrap_or_else(|| {
+            same_name.push(services.len());
+            services.push(Service {
+                name: workload.id.name.clone(),
+                namespace: namespace.clone(),
+                ..Service::default()
+            });
+            services.len() - 1
+        });
+        services[service].workloads.push(WorkloadId(at));
+        services[service].declared.push(workload.span);
+    }
+    for service in &mut services {
+        service.workloads.sort();
+    }
+    services
+}
+
+/// Finds the service that a partial entry speaks of: by its name, then regardless of case and
+/// separators, then without the environment's words.
+struct NameIndex {
+    exact: HashMap<String, Vec<(Option<String>, usize)>>,
+    alike: HashMap<String, Vec<(Option<String>, usize)>>,
+    affixes: Affixes,
+}
+
+impl NameIndex {
+    fn new(env: &Environment, services: &[Service]) -> NameIndex {
+        let mut index = NameIndex {
+            exact: HashMap::new(),
+            alike: HashMap::new(),
+            affixes: Affixes::new(&env.name, services.iter().map(|s| s.name.as_str())),
+        };
+        for (at, service) in services.iter().enumerate() {
+            index.insert(service, at);
+        }
+        index
+    }
+
+    fn insert(&mut self, service: &Service, at: usize) {
+        let entry = (service.namespace.clone(), at);
+        self.exact
+            .entry(service.name.clone())
+            .or_default()
+            .push(entry.clone());
+        let folded = fold(&service.name);
+        if let Some(stripped) = self.affixes.strip(&service.name)
+            && stripped != folded
+        {
+            self.alike.entry(stripped).or_default().push(entry.clone());
+        }
+        self.alike.entry(folded).or_default().push(entry);
+    }
+
+    fn find(&self, partial: &Service) -> Option<usize> {
+        let same = |entries: &Vec<(Option<String>, usize)>| -> Vec<usize> {
+            entries
+                .iter()
+                .filter(|(namespace, _)| {
+                    namespace.is_none() || partial.namespace.is_none() || *namespace == partial.namespace
+                })
+                .map(|(_, at)| *at)
+                .collect()
+        };
+        if let Some(at) = self
+            .exact
+            .get(&partial.name)
+            .map(same)
+            .and_then(|f| f.first().copied())
+        {
+            return Some(at);
+        }
+        let folded = fold(&partial.name);
+        [Some(folded), self.affixes.strip(&partial.name)]
+            .into_iter()
+            .flatten()
+            .find_map(|key| match same(self.alike.get(&key)?).as_slice() {
+                [one] => Some(*one),
+                _ => None,
+            })
+    }
+}
+
+/// Adds what `other` says to `service`; a person's statement counts over a file's, and of two files
+/// the first.
+fn join(service: &mut Service, other: Service) {
+    if service.namespace.is_none() {
+        service.namespace = other.namespace;
+    }
+    service.declared.extend(other.declared);
+    for directory in other.directories {
+        if !service.directories.contains(&directory) {
+            service.directories.push(directory);
+        }
+    }
+    let Scale {
+        current,
+        min,
+        max,
+        surge,
+    } = other.scale;
+    prefer(&mut service.scale.current, current);
+    prefer(&mut service.scale.min, min);
+    prefer(&mut service.scale.max, max);
+    prefer(&mut service.scale.surge, surge);
+    prefer(&mut service.processes, other.processes);
+    prefer(&mut service.peak_rate, other.peak_rate);
+    prefer(&mut service.priority, other.priority);
+    for (name, variable) in other.variables {
+        service.variables.entry(name).or_insert(variable);
+    }
+}

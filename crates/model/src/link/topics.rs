@@ -1,0 +1,122 @@
+//! Topics: what consumers, producers, autoscalers and alerts name, found among those that are declared.
+
+use super::names::Suggestions;
+use crate::delivery::{Dangling, DanglingKind};
+use crate::platform::{Environment, TopicId};
+use crate::source::Fact;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Links consumers to declared topics and notes every name that nothing declares. Where no topic is
+/// declared at all, topics are made elsewhere and no name is missing.
+pub(super) fn link(env: &mut Environment) {
+    if env.topics.is_empty() {
+        return;
+    }
+    let mut ids: HashMap<&str, TopicId> = HashMap::with_capacity(env.topics.len());
+    for (at, topic) in env.topics.iter().enumerate() {
+        ids.entry(&topic.name.value).or_insert(TopicId(at));
+    }
+    for consumer in &mut env.consumers {
+        consumer.topic_ids = (consumer.topics.iter())
+            .filter_map(|t| ids.get(t.value.as_str()).copied())
+            .collect();
+    }
+    // By subject and name, so that a name that one thing repeats is told once.
+    let mut missing: BTreeMap<(String, String), Fact<String>> = BTreeMap::new();
+    for (subject, topic) in named(env) {
+        if !ids.contains_key(topic.value.as_str()) && is_one_name(&topic.value) {
+            missing
+                .entry((subject, topic.value.clone()))
+                .or_insert_with(|| topic.clone());
+        }
+    }
+    let mut suggestions = Suggestions::among(env.topics.len());
+    let mut found: Vec<Dangling> = Vec::new();
+    for ((subject, name), fact) in missing {
+        let nearest = suggestions.find(&name, env.topics.iter().map(|t| t.name.value.as_str()));
+        found.push(Dangling {
+            subject,
+            kind: DanglingKind::Topic,
+            name: fact,
+            nearest,
+            certain: true,
+        });
+    }
+    found.extend(of_alerts(env, &ids));
+    env.dangling.extend(found);
+}
+
+/// Who names which topic.
+fn named(env: &Environment) -> Vec<(String, &Fact<String>)> {
+    let mut all = Vec::new();
+    for consumer in &env.consumers {
+        let subject = match &consumer.group {
+            Some(group) => format!("consumer group {}", group.value),
+            None => format!("consumer of {}", env.owner_name(&consumer.owner)),
+        };
+        let topics = consumer.topics.iter().chain(&consumer.dead_letter);
+        all.extend(topics.map(|t| (subject.clone(), t)));
+    }
+    for producer in &env.producers {
+        let subject = format!("producer of {}", env.owner_name(&producer.owner));
+        all.extend(producer.topics.iter().map(|t| (subject.clone(), t)));
+    }
+    for autoscaler in &env.autoscalers {
+        let topics = autoscaler.metrics.iter().filter_map(|m| m.topic.as_ref());
+        all.extend(topics.map(|t| (format!("{} {}", autoscaler.format, autoscaler.name), t)));
+    }
+    all
+}
+
+/// Whether a text names one topic: not a pattern, and nothing that is filled in later.
+fn is_one_name(name: &str) -> bool {
+    // Kafka allows letters, digits, `.`, `_` and `-` in a topic's name (up to 249 characters).
+    !name.is_empty()
+        && name.len() <= 249
+        && (name.chars()).all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+/// An alert's query selects by many things; a value is taken for a topic only if the alert reads
+/// something of Kafka and the value is a slip away from a declared topic, and is nothing else here.
+fn of_alerts(env: &Environment, ids: &HashMap<&str, TopicId>) -> Vec<Dangling> {
+    let mut known: BTreeSet<&str> = env.services.iter().map(|s| s.name.as_str()).collect();
+    known.extend(
+        env.consumers
+            .iter()
+            .filter_map(|c| c.group.as_ref())
+            .map(|g| g.value.as_str()),
+    );
+    known.extend(env.databases.iter().map(|d| d.name.as_str()));
+    known.extend(env.caches.iter().map(|c| c.name.as_str()));
+    let mut found: Vec<Dangling> = Vec::new();
+    let mut suggestions = Suggestions::among(env.topics.len());
+    for alert in &env.alerts {
+        let of_kafka = |text: &str| {
+            let text = text.to_ascii_lowercase();
+            ["kafka", "topic", "consumer_lag", "consumerlag", "offset"]
+                .iter()
+                .any(|word| text.contains(word))
+        };
+        if !alert.signals.iter().any(|s| of_kafka(&s.value))
+            && !alert.query.as_ref().is_some_and(|q| of_kafka(&q.value))
+        {
+            continue;
+        }
+        for value in &alert.selects {
+            let name = value.value.as_str();
+            if ids.contains_key(name) || known.contains(name) || !is_one_name(name) {
+                continue;
+            }
+            if let Some(near) = suggestions.find(name, env.topics.iter().map(|t| t.name.value.as_str())) {
+                found.push(Dangling {
+                    subject: format!("alert {}", alert.name.value),
+                    kind: DanglingKind::Topic,
+                    name: value.clone(),
+                    nearest: Some(near),
+                    certain: false,
+                });
+            }
+        }
+    }
+    found
+}

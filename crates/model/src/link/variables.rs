@@ -1,0 +1,106 @@
+//! Variables of services: what their containers get, over what deployment files declare.
+
+use crate::platform::{Environment, Variable, VariableValue};
+use crate::source::Fact;
+use crate::workload::{ConfigObject, Container, VariableSource};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+
+/// Gives every variable that refers to a ConfigMap's key the key's text, and every container the
+/// variables of its `envFrom`, where the objects are there and the reader has not done so.
+pub(super) fn resolve_config_maps(env: &mut Environment) {
+    let mut objects = Objects::new();
+    for object in &env.config_objects {
+        let key = (object.id.kind != "ConfigMap", object.id.name.as_str());
+        objects.entry(key).or_default().push(object);
+    }
+    if objects.is_empty() {
+        return;
+    }
+    for workload in &mut env.workloads {
+        let namespace = workload.id.namespace.as_deref();
+        for container in workload
+            .containers
+            .iter_mut()
+            .chain(&mut workload.init_containers)
+        {
+            for variable in container.variables.values_mut() {
+                if let VariableValue::Config { name, key, value, .. } = &mut variable.value.value
+                    && value.is_none()
+                {
+                    *value = find(&objects, (false, name), namespace)
+                        .and_then(|o| o.data.get(key.as_str()))
+                        .map(|text| text.value.clone());
+                }
+            }
+            for source in &container.variable_sources {
+                let object = find(&objects, (source.secret, &source.name.value), namespace);
+                for (key, text) in object.into_iter().flat_map(|o| &o.data) {
+                    // A variable of its own counts over one of a whole object.
+                    if let Entry::Vacant(slot) = container.variables.entry(format!("{}{key}", source.prefix))
+                        && let Some(variable) = from_object(source, key, text)
+                    {
+                        slot.insert(variable);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// ConfigMaps (`false`) and Secrets (`true`) by name.
+type Objects<'a> = HashMap<(bool, &'a str), Vec<&'a ConfigObject>>;
+
+fn find<'a>(objects: &Objects<'a>, key: (bool, &str), namespace: Option<&str>) -> Option<&'a ConfigObject> {
+    let here = |o: &&&ConfigObject| match (&o.id.namespace, namespace) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    objects.get(&key)?.iter().find(here).copied()
+}
+
+fn from_object(source: &VariableSource, key: &str, text: &Fact<String>) -> Option<Variable> {
+    let name_span = text.span().or(source.name.span())?;
+    let (name, key) = (source.name.value.clone(), key.to_owned());
+    let optional = source.optional;
+    let value = if source.secret {
+        VariableValue::Secret { name, key, optional }
+    } else {
+        VariableValue::Config {
+            name,
+            key,
+            value: Some(text.value.clone()),
+            optional,
+        }
+    };
+    Some(Variable {
+        value: text.as_ref().map(|_| value),
+        name_span,
+    })
+}
+
+/// Collects the variables of each service. A container's own value counts over a deployment file's;
+/// of several containers the one named like the service counts first, then the order of the manifest
+/// (sidecars stand after the container that they serve).
+pub(super) fn collect(env: &mut Environment) {
+    let Environment {
+        services, workloads, ..
+    } = env;
+    for service in services {
+        let others = std::mem::take(&mut service.variables);
+        let mut variables: BTreeMap<String, Variable> = BTreeMap::new();
+        for id in &service.workloads {
+            let mut containers: Vec<&Container> = workloads[id.0].containers.iter().collect();
+            containers.sort_by_key(|c| c.name != service.name);
+            for (name, variable) in containers.into_iter().flat_map(|c| &c.variables) {
+                if !variables.contains_key(name) {
+                    variables.insert(name.clone(), variable.clone());
+                }
+            }
+        }
+        for (name, variable) in others {
+            variables.entry(name).or_insert(variable);
+        }
+        service.variables = variables;
+    }
+}
