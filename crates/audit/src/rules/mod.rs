@@ -2,6 +2,7 @@
 //! `docs/rules/`, and name it in [`ALL`].
 
 mod common;
+mod database_flag;
 mod demand;
 #[cfg(test)]
 mod testing;
@@ -33,6 +34,21 @@ rules! {
     database_connection_exhaustion,
     pooler_overcommit,
     pooler_prepared_statements,
+    database_no_pooler,
+    database_pool_unbounded,
+    timeout_inversion,
+    dependency_without_breaker,
+    retry_amplification,
+    call_without_timeout,
+    backup_retention,
+    backup_no_pitr,
+    backup_one_region,
+    backup_never_restored,
+    database_single_zone,
+    database_public,
+    database_no_tls,
+    database_deletable,
+    database_memory,
 
     // Cells, health, caches
 

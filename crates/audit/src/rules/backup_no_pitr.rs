@@ -1,0 +1,65 @@
+//! Without point-in-time recovery, everything since the last backup is lost.
+
+use super::common;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::units::show_duration;
+use std::time::Duration;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "backup-no-pitr",
+    group: Group::Database,
+    severity: Severity::High,
+    fix: Fix::Automatic,
+    summary: "no point-in-time recovery: everything since the last backup is lost",
+    page: include_str!("../../../../docs/rules/backup-no-pitr.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for database in cx.env.databases.iter().filter(|d| d.backup.declarable) {
+        let Some(pitr) = database.backup.point_in_time.as_ref().filter(|f| !f.value) else { continue };
+        let mut evidence = Evidence::new();
+        evidence.note(pitr, "no point-in-time recovery");
+        let interval = evidence.take_or(
+            database.backup.interval.as_ref(),
+            "time between backups",
+            Duration::from_secs(86_400),
+            "automated backups are made once a day, as every managed database does",
+        );
+        let loss = show_duration(interval);
+        let mut finding = Finding::new(
+            format!("database {}", database.name),
+            format!("{}: no point-in-time recovery: up to {loss} of data are lost in a restore", database.name),
+        )
+        .severity(common::severity_in(cx.env, Severity::High))
+        .explain(format!("A restore goes back to the last backup. What was written since, up to {loss}, is gone, whatever went wrong."))
+        .remedy("Switch it on: `point_in_time_recovery_enabled = true` (Cloud SQL), a retention above 0 (RDS), WAL archiving (your own).")
+        .figure("worst_loss", interval.as_secs_f64() / 3600.0, "h")
+        .evidence(evidence);
+        if let Some(span) = database.span {
+            finding = finding.at(span, "the database");
+        }
+        out.report(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::Environment;
+    use cofferdam_model::database::Database;
+
+    #[test]
+    fn a_daily_backup_alone_can_lose_a_day() {
+        let mut database = Database::named("main", Some(span(1)));
+        database.backup.declarable = true;
+        database.backup.point_in_time = Some(fact(false, 2));
+        let mut env = Environment { databases: vec![database], ..Environment::default() };
+        assert_eq!(testing::only(&RULE, &env).figures["worst_loss"].value, 24.0);
+        env.databases[0].backup.point_in_time = Some(fact(true, 2));
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}

@@ -1,0 +1,34 @@
+//! A database can be deleted by one command.
+
+use super::database_flag::{Flag, judge};
+use crate::finding::Severity;
+use crate::rule::{Fix, Group, Rule};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "database-deletable",
+    group: Group::Database,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "a database can be deleted by one command",
+    page: include_str!("../../../../docs/rules/database-deletable.md"),
+    check: |cx, out| judge(&FLAG, cx, out),
+};
+
+const FLAG: Flag = Flag {
+    fact: |database| database.deletion_protection.as_ref(),
+    bad: false,
+    severity: Severity::Medium,
+    title: "deletion protection is off: one command, or one wrong plan, deletes it",
+    explanation: "A renamed resource in Terraform is a deleted and a new one. With protection off the plan goes through and the data goes with it.",
+    remedy: "Set `deletion_protection = true`, and `lifecycle { prevent_destroy = true }` where Terraform makes it.",
+    label: "not protected",
+};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_setting_decides_and_silence_is_no_finding() {
+        crate::rules::database_flag::tests::the_setting_decides(&super::RULE, |d, on| d.deletion_protection = on, false);
+    }
+}

@@ -1,0 +1,80 @@
+//! Connections × memory each against the memory that the server has.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Bytes;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "database-memory",
+    group: Group::Database,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "shared_buffers and work_mem × connections exceed the memory of the database's tier",
+    page: include_str!("../../../../docs/rules/database-memory.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for database in &cx.env.databases {
+        let (Some(memory), Some(work_mem), Some(most)) = (&database.memory, &database.work_mem, &database.max_connections) else {
+            continue;
+        };
+        let mut evidence = Evidence::new();
+        let Bytes(have) = evidence.take(memory, format!("{} of memory", memory.value));
+        let Bytes(each) = evidence.take(work_mem, format!("{} for each sort", work_mem.value));
+        let connections = u64::from(evidence.take(most, format!("{} connections", most.value)));
+        let shared = match &database.shared_buffers {
+            Some(shared) => evidence.take(shared, format!("{} shared", shared.value)).0,
+            None => {
+                evidence.assume("shared_buffers is a quarter of the memory, the default on managed PostgreSQL");
+                have / 4
+            }
+        };
+        let wanted = shared.saturating_add(each.saturating_mul(connections));
+        if wanted <= have {
+            continue;
+        }
+        let fits = have.saturating_sub(shared) / connections.max(1);
+        out.report(
+            Finding::new(
+                format!("database {}", database.name),
+                format!("{}: {} of memory can be asked for, {} are there", database.name, Bytes(wanted), Bytes(have)),
+            )
+            .explain(format!(
+                "shared_buffers {} + {connections} connections × work_mem {} = {}. A query may use work_mem several times (once for each sort \
+                 or hash), so this is no upper bound: under load the kernel kills the server, and all connections end together.",
+                Bytes(shared),
+                Bytes(each),
+                Bytes(wanted)
+            ))
+            .remedy(format!("Lower work_mem to at most {}, or max_connections (a pooler makes that possible), or take a larger tier.", Bytes(fits)))
+            .figure("wanted", wanted as f64 / 1_048_576.0, "MiB")
+            .figure("available", have as f64 / 1_048_576.0, "MiB")
+            .evidence(evidence),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::Environment;
+    use cofferdam_model::database::Database;
+
+    #[test]
+    fn a_thousand_connections_of_16_mib_do_not_fit_in_16_gib() {
+        // 4 GiB + 1,000 × 16 MiB = 4,096 + 16,000 = 20,096 MiB > 16,384 MiB.
+        let mib = 1024 * 1024;
+        let mut database = Database::named("main", Some(span(1)));
+        database.memory = Some(fact(Bytes(16_384 * mib), 2));
+        database.work_mem = Some(fact(Bytes(16 * mib), 3));
+        database.shared_buffers = Some(fact(Bytes(4096 * mib), 4));
+        database.max_connections = Some(fact(1000, 5));
+        let mut env = Environment { databases: vec![database], ..Environment::default() };
+        assert_eq!(testing::only(&RULE, &env).figures["wanted"].value, 20_096.0);
+        env.databases[0].work_mem = Some(fact(Bytes(12 * mib), 3));
+        assert!(testing::all(&RULE, &env).is_empty(), "4,096 + 12,000 = 16,096");
+    }
+}

@@ -1,0 +1,87 @@
+//! Many processes that each keep a pool of their own hold connections that do nothing.
+
+use super::demand;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::DatabaseId;
+use cofferdam_model::units::show_number;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "database-no-pooler",
+    group: Group::Database,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "many clients connect to a database without a pooler between",
+    page: include_str!("../../../../docs/rules/database-no-pooler.md"),
+    check,
+};
+
+/// Replicas that together are "many": below, their pools can be sized by hand.
+const MANY: u64 = 20;
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for (index, database) in cx.env.databases.iter().enumerate() {
+        let mut evidence = Evidence::new();
+        let total = demand::direct(cx.env, DatabaseId(index), &mut evidence);
+        let replicas: u64 = total.demands.iter().map(|d| u64::from(d.replicas)).sum();
+        if replicas < MANY {
+            continue;
+        }
+        let mut slot_evidence = Evidence::new();
+        // Pools that together need less than half of what is there are sized with room; no pooler is needed.
+        let Some((slots, _)) = demand::slots(database, &mut slot_evidence) else { continue };
+        if total.wanted() * 2 <= u64::from(slots) {
+            continue;
+        }
+        evidence.merge(slot_evidence);
+        out.report(
+            Finding::new(
+                format!("database {}", database.name),
+                format!(
+                    "{}: {} replicas keep {} connections of their own, and no pooler shares them",
+                    database.name,
+                    show_number(replicas as f64),
+                    show_number(total.wanted() as f64)
+                ),
+            )
+            .explain(format!(
+                "{} = {} connections, most of them idle at any moment: a connection works only while a query runs. Each costs the server \
+                 memory and a process, and every scale-out opens its share at once.",
+                total.words(),
+                show_number(total.wanted() as f64)
+            ))
+            .remedy("Put PgBouncer in transaction mode (1.21 or later for drivers that prepare statements) between, sized from queries a second × seconds each.")
+            .figure("replicas", replicas as f64, "replicas")
+            .figure("connections", total.wanted() as f64, "connections")
+            .evidence(evidence),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, owned_by, service, span};
+    use cofferdam_model::Environment;
+    use cofferdam_model::database::{Database, Pool, PoolTarget};
+
+    fn env(replicas: u32, size: u32) -> Environment {
+        let mut database = Database::named("main", Some(span(1)));
+        database.max_connections = Some(fact(1000, 2));
+        let mut pool = Pool::at(span(3), owned_by(0), PoolTarget::Sql);
+        pool.size = Some(fact(size, 4));
+        pool.database = Some(DatabaseId(0));
+        Environment { services: vec![service("api", (2, 2, replicas))], databases: vec![database], pools: vec![pool], ..Environment::default() }
+    }
+
+    #[test]
+    fn many_replicas_that_need_half_the_slots_are_told() {
+        assert_eq!(testing::only(&RULE, &env(50, 20)).figures["connections"].value, 1000.0);
+        assert!(testing::all(&RULE, &env(10, 60)).is_empty(), "few replicas");
+        assert!(testing::all(&RULE, &env(50, 5)).is_empty(), "250 of 997");
+        let mut pooled = env(50, 20);
+        pooled.pools[0].pooler = Some(0);
+        assert!(testing::all(&RULE, &pooled).is_empty());
+    }
+}

@@ -1,0 +1,34 @@
+//! A database accepts connections without TLS.
+
+use super::database_flag::{Flag, judge};
+use crate::finding::Severity;
+use crate::rule::{Fix, Group, Rule};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "database-no-tls",
+    group: Group::Database,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "a database accepts connections without TLS",
+    page: include_str!("../../../../docs/rules/database-no-tls.md"),
+    check: |cx, out| judge(&FLAG, cx, out),
+};
+
+const FLAG: Flag = Flag {
+    fact: |database| database.tls_required.as_ref(),
+    bad: false,
+    severity: Severity::Medium,
+    title: "accepts connections without TLS",
+    explanation: "A client that does not ask for TLS gets none: passwords and data cross the network in clear, and nothing says so.",
+    remedy: "Require TLS on the server: `rds.force_ssl = 1` in the parameter group, `ssl_mode = \"ENCRYPTED_ONLY\"` (Cloud SQL), `hostssl` lines in pg_hba.conf.",
+    label: "TLS is not required",
+};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_setting_decides_and_silence_is_no_finding() {
+        crate::rules::database_flag::tests::the_setting_decides(&super::RULE, |d, on| d.tls_required = on, false);
+    }
+}

@@ -1,0 +1,109 @@
+//! A pool without a size, or a wait without an end.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::database::{Pool, PoolTarget};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "database-pool-unbounded",
+    group: Group::Database,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "a database pool has no size, no pool timeout or no connect timeout set",
+    page: include_str!("../../../../docs/rules/database-pool-unbounded.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for pool in cx.env.pools.iter().filter(|p| p.target == PoolTarget::Sql) {
+        judge(cx, pool, out);
+    }
+}
+
+fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
+    let mut missing = Vec::new();
+    let size_is_set = pool.size.as_ref().is_some_and(|s| !s.is_assumed());
+    if pool.unpooled {
+        missing.push("pool");
+    } else if !size_is_set {
+        missing.push("pool size");
+    }
+    if !pool.unpooled && pool.pool_timeout.as_ref().is_none_or(|t| t.is_assumed()) {
+        missing.push("pool timeout");
+    }
+    if pool.connect_timeout.as_ref().is_none_or(|t| t.is_assumed()) {
+        missing.push("connect timeout");
+    }
+    // Without the constructor in view, what is not set here may be set in code that nobody read.
+    if missing.is_empty() || !pool.constructed {
+        return;
+    }
+    let name = cx.env.owner_name(&pool.owner);
+    let unbounded = pool.unpooled || pool.size.is_none();
+    let mut evidence = Evidence::new();
+    evidence.likely();
+    if let Some(size) = &pool.size {
+        evidence.note(size, format!("{} connections", size.value));
+    }
+    let severity = if unbounded { Severity::High } else { Severity::Medium };
+    let what = if pool.unpooled {
+        "Every caller opens a connection of its own: as many as there are requests at once, until the database refuses."
+    } else if unbounded {
+        "Nothing bounds the connections that one process opens: load on it is load on the database, one for one."
+    } else if size_is_set {
+        "When the database is slow or away, callers wait without an end, hold what they have, and take their own callers with them."
+    } else {
+        "The driver's default decides how many connections each process opens, and nobody has multiplied it by the replicas."
+    };
+    out.report(
+        Finding::new(format!("database pool of {name}"), format!("{name}: its database pool has no {} set", join(&missing)))
+            .severity(severity)
+            .explain(what)
+            .remedy(
+                "Set all three: a size from queries a second × seconds each, a wait for the pool shorter than the caller's own timeout, \
+                 and a connect timeout shorter than that.",
+            )
+            .at(pool.span, "the pool")
+            .evidence(evidence),
+    );
+}
+
+fn join(words: &[&str]) -> String {
+    match words {
+        [one] => (*one).to_owned(),
+        [rest @ .., last] => format!("{} and no {last}", rest.join(", no ")),
+        [] => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, owned_by, service, span};
+    use cofferdam_model::{Environment, Fact};
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_missing_is_named_and_a_whole_pool_is_silent() {
+        let mut pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
+        pool.constructed = true;
+        let mut env = Environment { services: vec![service("api", (1, 1, 1))], pools: vec![pool], ..Environment::default() };
+        let finding = testing::only(&RULE, &env);
+        assert!(finding.title.ends_with("no pool size, no pool timeout and no connect timeout set"), "{}", finding.title);
+        assert_eq!(finding.severity, Some(Severity::High));
+        env.pools[0].size = Some(Fact::assumed(15, "SQLAlchemy's default is 5 + 10"));
+        assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::Medium));
+        env.pools[0].size = Some(fact(5, 2));
+        env.pools[0].pool_timeout = Some(fact(Duration::from_secs(5), 3));
+        env.pools[0].connect_timeout = Some(fact(Duration::from_secs(3), 4));
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn code_that_was_not_read_is_not_judged() {
+        let pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
+        let env = Environment { services: vec![service("api", (1, 1, 1))], pools: vec![pool], ..Environment::default() };
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}

@@ -1,0 +1,34 @@
+//! A database has no standby in another zone.
+
+use super::database_flag::{Flag, judge};
+use crate::finding::Severity;
+use crate::rule::{Fix, Group, Rule};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "database-single-zone",
+    group: Group::Database,
+    severity: Severity::High,
+    fix: Fix::Automatic,
+    summary: "a database has no standby in another zone",
+    page: include_str!("../../../../docs/rules/database-single-zone.md"),
+    check: |cx, out| judge(&FLAG, cx, out),
+};
+
+const FLAG: Flag = Flag {
+    fact: |database| database.multi_zone.as_ref(),
+    bad: false,
+    severity: Severity::High,
+    title: "no standby in another zone: the zone's outage is the database's",
+    explanation: "Everything that needs this database stops with its zone, and comes back only when the zone does or a backup is restored elsewhere. Maintenance of the one instance is an outage too.",
+    remedy: "Set `multi_az = true` (RDS), a second instance in the cluster (Aurora), or `availability_type = \"REGIONAL\"` (Cloud SQL).",
+    label: "one zone only",
+};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_setting_decides_and_silence_is_no_finding() {
+        crate::rules::database_flag::tests::the_setting_decides(&super::RULE, |d, on| d.multi_zone = on, false);
+    }
+}

@@ -1,0 +1,106 @@
+//! Without a breaker, a dependency that is slow makes every caller slow.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::calls::CallTarget;
+use cofferdam_model::database::PoolTarget;
+use cofferdam_model::{Owner, ServiceId, Span};
+use std::collections::BTreeMap;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "dependency-without-breaker",
+    group: Group::Database,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "a service calls a database or another service and no circuit breaker or outlier ejection stands between",
+    page: include_str!("../../../../docs/rules/dependency-without-breaker.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let mut bare: BTreeMap<(ServiceId, CallTarget), Vec<Span>> = BTreeMap::new();
+    let mut add = |owner: &Owner, target: CallTarget, span: Span| {
+        if let Some(id) = owner.service
+            && !is_protected(cx, owner, target)
+        {
+            bare.entry((id, target)).or_default().push(span);
+        }
+    };
+    // Only what code shows: a variable with a URL says nothing of how the client behind it is wrapped.
+    for pool in cx.env.pools.iter().filter(|p| p.constructed && p.target == PoolTarget::Sql) {
+        add(&pool.owner, CallTarget::Database, pool.span);
+    }
+    for call in cx.env.calls.iter().filter(|c| c.breaker.is_none()) {
+        if matches!(call.target, CallTarget::Database | CallTarget::Service | CallTarget::Outside) {
+            add(&call.owner, call.target, call.span);
+        }
+    }
+    for ((id, target), spans) in bare {
+        let name = &cx.env.service(id).name;
+        let what = match target {
+            CallTarget::Database => "its database",
+            CallTarget::Service => "other services",
+            _ => "services outside the platform",
+        };
+        let mut evidence = Evidence::new();
+        evidence.likely();
+        for span in spans.into_iter().take(4) {
+            evidence.place(span, "called here");
+        }
+        out.report(
+            Finding::new(format!("{name} → {what}"), format!("{name} calls {what} without a circuit breaker"))
+                .explain(format!(
+                    "When {what} answers slowly, each call waits out its timeout and holds a worker meanwhile: requests that do not need it \
+                     wait too, callers retry, and {name} is down with it. A breaker fails such calls at once and lets it recover."
+                ))
+                .remedy("Wrap the calls in a breaker (open after 5 failures in a row, try again after 30 s with a few calls), or eject outliers in the mesh.")
+                .evidence(evidence),
+        );
+    }
+}
+
+/// Whether a breaker of the same service, or of the mesh, protects such calls.
+fn is_protected(cx: &Context<'_>, owner: &Owner, target: CallTarget) -> bool {
+    cx.env.breakers.iter().any(|b| {
+        let same = b.owner.service.is_some() && b.owner.service == owner.service;
+        // Shared code (a common library) belongs to no one service and serves all.
+        let shared = b.owner.service.is_none();
+        let used = b.used.as_ref().is_none_or(|u| u.value);
+        (same || shared) && used && b.protects.is_none_or(|p| p == target)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, owned_by, service, span};
+    use cofferdam_model::Environment;
+    use cofferdam_model::calls::Breaker;
+    use cofferdam_model::database::Pool;
+
+    fn env() -> Environment {
+        let mut pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
+        pool.constructed = true;
+        Environment { services: vec![service("api", (1, 1, 1))], pools: vec![pool], ..Environment::default() }
+    }
+
+    #[test]
+    fn a_breaker_of_the_same_service_and_kind_counts() {
+        let mut env = env();
+        assert!(testing::only(&RULE, &env).title.contains("its database"));
+        let mut breaker = Breaker::at(span(2), owned_by(0), "database");
+        breaker.protects = Some(CallTarget::Kafka);
+        env.breakers.push(breaker);
+        assert_eq!(testing::all(&RULE, &env).len(), 1);
+        env.breakers[0].protects = Some(CallTarget::Database);
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn a_pool_that_no_code_shows_is_not_judged() {
+        let mut env = env();
+        env.pools[0].constructed = false;
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}

@@ -1,0 +1,175 @@
+//! Retries multiply along a chain of calls: three tries at each of three layers are 27 calls for one.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::calls::Call;
+use cofferdam_model::{Environment, ServiceId};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "retry-amplification",
+    group: Group::Database,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "retries multiply across layers, or come without backoff, jitter or a budget",
+    page: include_str!("../../../../docs/rules/retry-amplification.md"),
+    check,
+};
+
+/// Calls for one request from which a fault downstream is a flood: two layers of three.
+const FLOOD: u64 = 9;
+/// Layers beyond which a chain is not followed; no real one is deeper.
+const DEEPEST: usize = 8;
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for call in &cx.env.calls {
+        synchronous(cx.env, call, out);
+    }
+    for call in cx.env.calls.iter().filter(|c| c.attempts.is_some()) {
+        let chain = worst_chain(cx.env, call, &mut Vec::new());
+        let starts_here = !cx.env.calls.iter().any(|c| {
+            c.attempts.as_ref().is_some_and(|a| a.value > 1) && callee(cx.env, c).is_some() && callee(cx.env, c) == call.owner.service
+        });
+        if chain.len() > 1 && starts_here {
+            report_chain(cx.env, &chain, out);
+        }
+    }
+}
+
+/// The service that a call goes to, by the name it uses.
+fn callee(env: &Environment, call: &Call) -> Option<ServiceId> {
+    let target = call.target_name.as_ref()?;
+    let host = target.value.split(['.', ':', '/']).next()?;
+    env.services.iter().position(|s| s.name == target.value || s.name == host).map(ServiceId)
+}
+
+fn attempts(call: &Call) -> u64 {
+    call.attempts.as_ref().map_or(1, |a| u64::from(a.value.max(1)))
+}
+
+/// The chain of retrying calls from `call` down with the largest product.
+fn worst_chain<'a>(env: &'a Environment, call: &'a Call, seen: &mut Vec<ServiceId>) -> Vec<&'a Call> {
+    let mut best = vec![call];
+    let Some(next) = callee(env, call).filter(|id| !seen.contains(id) && seen.len() < DEEPEST) else { return best };
+    seen.push(next);
+    for deeper in env.calls.iter().filter(|c| c.owner.service == Some(next) && attempts(c) > 1) {
+        let mut chain = vec![call];
+        chain.extend(worst_chain(env, deeper, seen));
+        if product(&chain) > product(&best) {
+            best = chain;
+        }
+    }
+    seen.pop();
+    best
+}
+
+fn product(chain: &[&Call]) -> u64 {
+    chain.iter().map(|c| attempts(c)).fold(1, u64::saturating_mul)
+}
+
+fn report_chain(env: &Environment, chain: &[&Call], out: &mut Verdicts) {
+    let total = product(chain);
+    if total < FLOOD {
+        return;
+    }
+    let mut evidence = Evidence::new();
+    let mut words = Vec::new();
+    for call in chain {
+        if let Some(attempts) = &call.attempts {
+            evidence.note(attempts, format!("{} tries", attempts.value));
+        }
+        words.push(format!("{} tries by {}", attempts(call), env.owner_name(&call.owner)));
+    }
+    let first = env.owner_name(&chain[0].owner);
+    out.report(
+        Finding::new(format!("calls from {first}"), format!("{first}: one request can become {total} calls at the end of the chain"))
+            .explain(format!(
+                "{} = {total}. When the last service fails, every request arrives there {total} times: the load that keeps it down is made by \
+                 its own callers.",
+                words.join(" × ")
+            ))
+            .remedy("Retry at one layer only (the outermost that can), with a budget of about 10 % of requests, exponential backoff and full jitter.")
+            .figure("amplification", total as f64, "calls")
+            .evidence(evidence),
+    );
+}
+
+/// Tries that come at once, together, or without a bound on their share.
+fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
+    let Some(tries) = call.attempts.as_ref().filter(|a| a.value > 1) else { return };
+    let mut missing = Vec::new();
+    if call.backoff.as_ref().is_some_and(|b| !b.value) {
+        missing.push("backoff");
+    }
+    if call.jitter.as_ref().is_some_and(|j| !j.value) && call.retry_budget.is_none() {
+        missing.push("jitter");
+    }
+    if missing.is_empty() {
+        return;
+    }
+    let name = env.owner_name(&call.owner);
+    let mut evidence = Evidence::new();
+    evidence.note(tries, format!("{} tries", tries.value));
+    for fact in [&call.backoff, &call.jitter].into_iter().flatten().filter(|f| !f.value) {
+        evidence.note(fact, "switched off");
+    }
+    out.report(
+        Finding::new(format!("{name}: {}", call.what), format!("{name}: {} is tried {} times without {}", call.what, tries.value, missing.join(" or ")))
+            .severity(Severity::Medium)
+            .explain("All callers that failed together try again together: the load comes in waves, each as high as the one that broke it.")
+            .remedy("Wait base × 2ⁿ between tries, spread by chance over the whole wait (full jitter), and bound retries by a budget.")
+            .figure("attempts", tries.value, "tries")
+            .at(call.span, "the call")
+            .evidence(evidence),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, owned_by, service, span};
+    use cofferdam_model::calls::{CallTarget, TimeoutSetting};
+
+    fn call(from: usize, to: &str, tries: u32) -> Call {
+        Call {
+            owner: owned_by(from),
+            span: span(10 + from),
+            target: CallTarget::Service,
+            target_name: Some(fact(to.to_owned(), 20 + from)),
+            what: format!("GET {to}"),
+            timeout: TimeoutSetting::Unknown,
+            attempts: Some(fact(tries, 30 + from)),
+            backoff: None,
+            jitter: None,
+            retry_budget: None,
+            breaker: None,
+        }
+    }
+
+    fn env(calls: Vec<Call>) -> Environment {
+        let services = ["a", "b", "c"].iter().map(|n| service(n, (1, 1, 1))).collect();
+        Environment { services, calls, ..Environment::default() }
+    }
+
+    #[test]
+    fn three_layers_of_three_are_27_and_told_once_at_the_top() {
+        let env = env(vec![call(0, "b", 3), call(1, "c.svc.cluster.local", 3), call(2, "db", 3)]);
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures["amplification"].value, 27.0);
+        assert!(finding.subject.contains("from a"));
+    }
+
+    #[test]
+    fn two_layers_of_two_are_no_flood_and_a_circle_ends() {
+        assert!(testing::all(&RULE, &env(vec![call(0, "b", 2), call(1, "c", 2)])).is_empty());
+        let circle = env(vec![call(0, "b", 3), call(1, "a", 3)]);
+        let _ = testing::all(&RULE, &circle);
+    }
+
+    #[test]
+    fn tries_without_backoff_are_told() {
+        let mut one = call(0, "b", 3);
+        one.backoff = Some(fact(false, 9));
+        assert!(testing::only(&RULE, &env(vec![one])).title.contains("without backoff"));
+    }
+}

@@ -1,0 +1,171 @@
+//! A caller that gives up before what it waits for can answer never sees the answer.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::calls::{Deadline, DeadlineRole};
+use cofferdam_model::units::show_duration;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "timeout-inversion",
+    group: Group::Database,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "a timeout is shorter than what it contains: the caller gives up before the answer can come",
+    page: include_str!("../../../../docs/rules/timeout-inversion.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    // Timeouts of one service that stand in one file bound one another, whatever sections they stand in.
+    let mut groups: BTreeMap<(String, u32), Vec<&Deadline>> = BTreeMap::new();
+    for deadline in &cx.env.deadlines {
+        let file = deadline.value.span().map_or(u32::MAX, |s| s.file.0);
+        groups.entry((cx.env.owner_name(&deadline.owner), file)).or_default().push(deadline);
+    }
+    for ((owner, _), mut deadlines) in groups {
+        deadlines.sort_by_key(|d| (d.role, d.value.value));
+        judge(&owner, &deadlines, out);
+    }
+}
+
+/// The longest timeout of a role.
+fn longest<'a>(deadlines: &[&'a Deadline], role: DeadlineRole) -> Option<&'a Deadline> {
+    deadlines.iter().filter(|d| d.role == role).max_by_key(|d| d.value.value).copied()
+}
+
+fn judge(owner: &str, deadlines: &[&Deadline], out: &mut Verdicts) {
+    use DeadlineRole::{Connect, HealthCheck, Initialisation, PoolWait, Request, Setup, Statement};
+    let connect = longest(deadlines, Connect);
+    let wait = longest(deadlines, PoolWait);
+    // Waiting for the pool may end in opening a connection, which bounds the wait from below, not on top of it.
+    let acquire = [connect, wait].into_iter().flatten().max_by_key(|d| d.value.value);
+    if let (Some(connect), Some(wait)) = (connect, wait)
+        && wait.value.value < connect.value.value
+    {
+        report(owner, wait, &[connect], out);
+    }
+    for outer_role in [Request, Initialisation] {
+        let Some(outer) = deadlines.iter().filter(|d| d.role == outer_role).min_by_key(|d| d.value.value).copied() else {
+            continue;
+        };
+        let last = if outer_role == Initialisation { Setup } else { Statement };
+        let inner: Vec<&Deadline> = [acquire, longest(deadlines, last)].into_iter().flatten().collect();
+        if inner.iter().map(|d| d.value.value).sum::<Duration>() > outer.value.value {
+            report(owner, outer, &inner, out);
+        }
+    }
+    if let (Some(check), Some(connect)) = (longest(deadlines, HealthCheck), connect)
+        && let Some(outer) = deadlines.iter().find(|d| d.role == Initialisation)
+        && check.value.value > outer.value.value
+    {
+        report(owner, outer, &[check, connect], out);
+    }
+}
+
+fn report(owner: &str, outer: &Deadline, inner: &[&Deadline], out: &mut Verdicts) {
+    let mut evidence = Evidence::new();
+    let limit = evidence.take(&outer.value, format!("gives up after {}", show_duration(outer.value.value)));
+    let mut chain = Vec::new();
+    let mut sum = Duration::ZERO;
+    for deadline in inner {
+        evidence.note(&deadline.value, format!("may take {}", show_duration(deadline.value.value)));
+        sum += deadline.value.value;
+        chain.push(format!("{} {}", deadline.name, show_duration(deadline.value.value)));
+    }
+    if inner.iter().any(|d| d.section != outer.section) {
+        evidence.likely();
+    }
+    let longest_alone = inner.iter().any(|d| d.value.value > limit);
+    let title = if longest_alone && inner.len() == 1 || inner.iter().filter(|d| d.value.value > limit).count() == 1 {
+        let worst = inner.iter().find(|d| d.value.value > limit).unwrap_or(&inner[0]);
+        format!(
+            "{owner}: {} gives up after {}, inside it {} may take {}",
+            outer.name,
+            show_duration(limit),
+            worst.name,
+            show_duration(worst.value.value)
+        )
+    } else {
+        format!("{owner}: {} gives up after {}, what it contains may take {}", outer.name, show_duration(limit), show_duration(sum))
+    };
+    out.report(
+        Finding::new(format!("timeouts of {owner}"), title)
+            .explain(format!(
+                "Innermost first: {}; then {} {}. The outer wait ends while the inner one still runs: the work goes on for nobody, holds \
+                 its connection, and a retry starts it a second time.",
+                chain.join(", "),
+                outer.name,
+                show_duration(limit)
+            ))
+            .remedy(format!(
+                "Let the inner timeouts add up to less than {}, or raise {} above {}.",
+                show_duration(limit),
+                outer.name,
+                show_duration(sum)
+            ))
+            .figure("outer", limit.as_secs_f64(), "s")
+            .figure("inner", sum.as_secs_f64(), "s")
+            .evidence(evidence),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, owned_by, service};
+    use cofferdam_model::Environment;
+
+    fn env(all: &[(&str, DeadlineRole, u64)]) -> Environment {
+        let deadlines = all
+            .iter()
+            .enumerate()
+            .map(|(i, (name, role, seconds))| Deadline {
+                owner: owned_by(0),
+                name: (*name).to_owned(),
+                section: "staging".to_owned(),
+                role: *role,
+                value: fact(Duration::from_secs(*seconds), i),
+            })
+            .collect();
+        Environment { services: vec![service("api", (1, 1, 1))], deadlines, ..Environment::default() }
+    }
+
+    #[test]
+    fn ninety_seconds_for_the_pool_do_not_fit_in_75_for_all() {
+        use DeadlineRole::{Connect, Initialisation, PoolWait, Setup};
+        // max(35, 90) + 25 = 115 > 75.
+        let finding = testing::only(
+            &RULE,
+            &env(&[
+                ("initialization_timeout", Initialisation, 75),
+                ("table_setup_timeout", Setup, 25),
+                ("connection_timeout", Connect, 35),
+                ("pool_timeout", PoolWait, 90),
+            ]),
+        );
+        assert_eq!(finding.figures["inner"].value, 115.0);
+        assert!(finding.title.contains("pool_timeout may take 90 s"), "{}", finding.title);
+    }
+
+    #[test]
+    fn forty_five_and_25_fit_in_75() {
+        use DeadlineRole::{Connect, HealthCheck, Initialisation, PoolWait, Setup};
+        let sound = env(&[
+            ("initialization_timeout", Initialisation, 75),
+            ("table_setup_timeout", Setup, 25),
+            ("connection_timeout", Connect, 35),
+            ("pool_timeout", PoolWait, 45),
+            ("health_check_timeout", HealthCheck, 20),
+        ]);
+        assert!(testing::all(&RULE, &sound).is_empty());
+    }
+
+    #[test]
+    fn a_pool_wait_shorter_than_a_connect_is_told() {
+        let finding = testing::only(&RULE, &env(&[("connect", DeadlineRole::Connect, 35), ("pool", DeadlineRole::PoolWait, 30)]));
+        assert_eq!((finding.figures["outer"].value, finding.figures["inner"].value), (30.0, 35.0));
+    }
+}
