@@ -224,6 +224,9 @@ pub struct Consumer {
     pub consumers_per_process: Option<Fact<u32>>,
     /// Settings that count workers or threads.
     pub workers: Vec<WorkerSetting>,
+    /// Whether each of those workers builds a consumer of its own, where a person states it; linking
+    /// gives it to the settings.
+    pub workers_build_consumers: Option<Fact<bool>>,
     /// `partition.assignment.strategy`, in order.
     pub assignors: Vec<Fact<Assignor>>,
     /// `group.instance.id`.
@@ -263,6 +266,7 @@ impl Consumer {
             client_version: None,
             consumers_per_process: None,
             workers: Vec::new(),
+            workers_build_consumers: None,
             assignors: Vec::new(),
             instance_id: None,
             protocol: None,

@@ -37,6 +37,8 @@ pub struct Overlay {
 /// Settings of one rule.
 #[derive(Debug, Clone, Default)]
 pub struct RuleSettings {
+    /// Place of the rule's id.
+    pub span: Option<Span>,
     /// Whether it runs.
     pub enabled: Option<Fact<bool>>,
     /// Severity instead of its own.

@@ -17,6 +17,7 @@ use crate::units::Rate;
 use crate::workload::{ConfigObject, ServicePort, Workload};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Everything known about a platform.
 #[derive(Debug, Default)]
@@ -191,6 +192,13 @@ pub struct Service {
     pub peak_rate: Option<Fact<Rate>>,
     /// How much it matters when not all can be served.
     pub priority: Option<Fact<Priority>>,
+    /// Connections to SQL databases that one replica opens at most, over all its pools and processes,
+    /// where a person states it. It counts instead of what the pools add up to.
+    pub connections_per_pod: Option<Fact<u32>>,
+    /// Time from the start of a container until it can serve.
+    pub start_up_time: Option<Fact<Duration>>,
+    /// Longest time that one request or message is worked on.
+    pub request_time: Option<Fact<Duration>>,
 }
 
 /// How many replicas there are. After linking, the effective numbers: the autoscaler's where there is
@@ -274,6 +282,9 @@ pub struct Reading {
     pub formats: BTreeMap<String, usize>,
     /// Files that are configuration and could not be read, in order of path.
     pub unreadable: Vec<UnreadableFile>,
+    /// What is wrong in `cofferdam.yaml`. Statements that cannot be understood would make every figure
+    /// doubtful, so that a check stops here.
+    pub overlay_problems: Vec<UnreadableFile>,
     /// What was read only in part or not supported, as sentences with a place.
     pub notes: Vec<UnreadableFile>,
     /// How many files were there and are no configuration.

@@ -4,7 +4,7 @@
 use crate::finding::Evidence;
 use cofferdam_model::database::{Database, Engine, Pool, PoolTarget, Pooler};
 use cofferdam_model::units::show_number;
-use cofferdam_model::{DatabaseId, Environment};
+use cofferdam_model::{DatabaseId, Environment, Fact, Service};
 
 /// One service's share of the demand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +116,13 @@ fn of_pools<'a>(
         let Some(service) = env.owner_service(&pool.owner) else {
             continue;
         };
+        if let Some(stated) = &service.connections_per_pod {
+            // What a person states is for all pools of the service together.
+            if !total.demands.iter().any(|d| d.service == service.name) {
+                add_stated(service, stated, &mut total, evidence);
+            }
+            continue;
+        }
         let Some(size) = &pool.size else {
             total
                 .unknown
@@ -152,6 +159,19 @@ fn of_pools<'a>(
     total.unknown.sort();
     total.unknown.dedup();
     total
+}
+
+fn add_stated(service: &Service, stated: &Fact<u32>, total: &mut Total, evidence: &mut Evidence) {
+    let Some(most) = service.scale.max.as_ref().or(service.scale.current.as_ref()) else {
+        total.unknown.push(format!("services.{}.replicas", service.name));
+        return;
+    };
+    total.demands.push(Demand {
+        service: service.name.clone(),
+        per_replica: evidence.take(stated, format!("{} connections each", stated.value)),
+        replicas: evidence.take(most, format!("at most {} replicas", most.value)),
+        surge: service.scale.surge.as_ref().map_or(0, |s| s.value),
+    });
 }
 
 /// Connections that ordinary users can have: max_connections less what is reserved.
@@ -225,6 +245,25 @@ mod tests {
             (total.wanted(), total.breaks_at(997), total.breaks_at(2000)),
             (2000, Some(25), None)
         );
+    }
+
+    #[test]
+    fn a_stated_number_counts_for_all_pools_of_a_service_together() {
+        use crate::rules::testing::{fact, owned_by, service, span};
+        let mut pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
+        pool.database = Some(DatabaseId(0));
+        pool.size = Some(fact(10, 2));
+        let mut env = Environment {
+            services: vec![service("a", (1, 2, 3))],
+            pools: vec![pool.clone(), pool],
+            ..Environment::default()
+        };
+        env.services[0].processes = Some(fact(4, 3));
+        // 3 replicas × 4 processes × (10 + 10).
+        assert_eq!(direct(&env, DatabaseId(0), &mut Evidence::new()).wanted(), 240);
+        env.services[0].connections_per_pod = Some(Fact::stated(25, span(4)));
+        // 3 replicas × 25.
+        assert_eq!(direct(&env, DatabaseId(0), &mut Evidence::new()).wanted(), 75);
     }
 
     #[test]

@@ -16,6 +16,14 @@ pub(super) fn merge(env: &mut Environment) {
     env.consumers = merged(std::mem::take(&mut env.consumers));
     env.producers = merged(std::mem::take(&mut env.producers));
     env.pools = merged(std::mem::take(&mut env.pools));
+    for consumer in &mut env.consumers {
+        for worker in &mut consumer.workers {
+            prefer(
+                &mut worker.builds_consumer,
+                consumer.workers_build_consumers.clone(),
+            );
+        }
+    }
 }
 
 /// Something that code and settings describe together.
@@ -33,6 +41,8 @@ trait Member: Sized {
     fn in_code(&self) -> bool;
     /// Takes what `other` says. `choose` decides between two values.
     fn take(&mut self, other: &Self, choose: Choose);
+    /// Whether it only adds to a member that something else shows, and is none by itself.
+    fn is_addition(&self) -> bool;
 }
 
 /// How a value is chosen of two.
@@ -40,7 +50,7 @@ trait Member: Sized {
 enum Choose {
     /// By what counts more.
     Better,
-    /// Only where nothing is known.
+    /// Only where nothing is known, or where a person states it.
     Missing,
 }
 
@@ -48,6 +58,7 @@ impl Choose {
     fn apply<T: Clone>(self, into: &mut Option<Fact<T>>, other: &Option<Fact<T>>) {
         match self {
             Choose::Better => prefer(into, other.clone()),
+            Choose::Missing if other.as_ref().is_some_and(is_stated) => prefer(into, other.clone()),
             Choose::Missing => fill(into, other.clone()),
         }
     }
@@ -80,7 +91,7 @@ fn merged<M: Member>(all: Vec<M>) -> Vec<M> {
                     member.take(&setting, choose);
                 }
             }
-            if same.is_empty() {
+            if same.is_empty() && !setting.is_addition() {
                 slots[at] = Some(setting);
             }
         }
@@ -196,6 +207,7 @@ impl Member for Consumer {
             client,
             client_version,
             consumers_per_process,
+            workers_build_consumers,
             instance_id,
             protocol,
             session_timeout,
@@ -217,7 +229,7 @@ impl Member for Consumer {
         }
         for worker in &other.workers {
             match self.workers.iter_mut().find(|w| w.name == worker.name) {
-                Some(known) if builds_or_inferred(known) => {
+                Some(known) if is_inferred(&known.count) => {
                     known.count = worker.count.clone();
                     fill(&mut known.builds_consumer, worker.builds_consumer.clone());
                 }
@@ -231,15 +243,26 @@ impl Member for Consumer {
             }
         }
     }
+
+    /// What a person states of a service's consumers says nothing where it has none.
+    fn is_addition(&self) -> bool {
+        let stated = self.time_per_record.as_ref().is_some_and(is_stated)
+            || self.consumers_per_process.as_ref().is_some_and(is_stated)
+            || self.workers_build_consumers.as_ref().is_some_and(is_stated);
+        stated
+            && self.group.is_none()
+            && self.topics.is_empty()
+            && self.client.is_none()
+            && self.workers.is_empty()
+    }
+}
+
+fn is_stated<T>(fact: &Fact<T>) -> bool {
+    matches!(fact.source, Source::Stated(_))
 }
 
 fn is_inferred<T>(fact: &Fact<T>) -> bool {
     matches!(fact.source, Source::Inferred { .. })
-}
-
-/// Whether a count of workers comes from code, where a variable of the same name sets it.
-fn builds_or_inferred(worker: &crate::kafka::WorkerSetting) -> bool {
-    is_inferred(&worker.count)
 }
 
 impl Member for Producer {
@@ -293,6 +316,10 @@ impl Member for Producer {
             add_all(&mut self.topics, &other.topics);
         }
     }
+
+    fn is_addition(&self) -> bool {
+        false
+    }
 }
 
 impl Member for Pool {
@@ -342,5 +369,9 @@ impl Member for Pool {
         );
         // Settings of a pool say that there is one.
         self.unpooled &= other.unpooled || other.size.is_none();
+    }
+
+    fn is_addition(&self) -> bool {
+        false
     }
 }

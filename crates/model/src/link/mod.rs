@@ -20,6 +20,18 @@ mod tests;
 
 use crate::platform::Environment;
 
+pub use owners::Owners;
+
+/// Builds the services and collects their variables, before anything that waits on variables is read
+/// (code whose settings come from its environment). [`link`] follows when all is read and does it again
+/// with what was added.
+pub fn prepare(env: &mut Environment) -> Owners {
+    variables::resolve_config_maps(env);
+    services::build(env);
+    variables::collect(env);
+    Owners::new(env)
+}
+
 /// Resolves every relation of `env`. Called once, after all readers and the overlay. The order
 /// matters: services first, then who owns what, then everything that looks through a service.
 pub fn link(env: &mut Environment) {

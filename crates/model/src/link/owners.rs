@@ -113,19 +113,19 @@ const BOUGHT_IN: [&str; 40] = [
 /// Fills [`Owner::service`] of every part. Code in a directory of its own that no file describes
 /// becomes a service, so that what is found in it has a name.
 pub(super) fn resolve(env: &mut Environment) {
-    let index = Index::new(env);
+    let index = Owners::new(env);
     let found = undescribed(env, &index);
     if found.is_empty() {
         each_owner(env, |owner| owner.service = index.find(owner));
     } else {
         services::add(env, found);
-        let index = Index::new(env);
+        let index = Owners::new(env);
         each_owner(env, |owner| owner.service = index.find(owner));
     }
 }
 
 /// Services that only a consumer, producer, pool or call shows.
-fn undescribed(env: &Environment, index: &Index) -> Vec<Service> {
+fn undescribed(env: &Environment, index: &Owners) -> Vec<Service> {
     let owners = (env.consumers.iter().map(|c| (&c.owner, c.span)))
         .chain(env.producers.iter().map(|p| (&p.owner, p.span)))
         .chain(env.pools.iter().map(|p| (&p.owner, p.span)))
@@ -181,8 +181,9 @@ struct Entry {
     whole: bool,
 }
 
-/// Services by everything that names them.
-struct Index {
+/// Services by everything that names them: tells the service of an owner.
+#[derive(Debug)]
+pub struct Owners {
     exact: HashMap<String, Vec<Entry>>,
     alike: HashMap<String, Vec<Entry>>,
     images: HashMap<String, Vec<Entry>>,
@@ -192,9 +193,9 @@ struct Index {
     only: Option<ServiceId>,
 }
 
-impl Index {
-    fn new(env: &Environment) -> Index {
-        let mut index = Index {
+impl Owners {
+    pub(super) fn new(env: &Environment) -> Owners {
+        let mut index = Owners {
             exact: HashMap::with_capacity(env.services.len()),
             alike: HashMap::with_capacity(env.services.len()),
             images: HashMap::new(),
@@ -248,7 +249,9 @@ impl Index {
         index
     }
 
-    fn find(&self, owner: &Owner) -> Option<ServiceId> {
+    /// The service that `owner` means, in the environment that this was made from, as long as its
+    /// services do not change.
+    pub fn find(&self, owner: &Owner) -> Option<ServiceId> {
         let named = owner
             .name
             .as_deref()

@@ -148,7 +148,11 @@ fn join(service: &mut Service, other: Service) {
     if service.namespace.is_none() {
         service.namespace = other.namespace;
     }
-    service.declared.extend(other.declared);
+    for span in other.declared {
+        if !service.declared.contains(&span) {
+            service.declared.push(span);
+        }
+    }
     for directory in other.directories {
         if !service.directories.contains(&directory) {
             service.directories.push(directory);
@@ -167,6 +171,9 @@ fn join(service: &mut Service, other: Service) {
     prefer(&mut service.processes, other.processes);
     prefer(&mut service.peak_rate, other.peak_rate);
     prefer(&mut service.priority, other.priority);
+    prefer(&mut service.connections_per_pod, other.connections_per_pod);
+    prefer(&mut service.start_up_time, other.start_up_time);
+    prefer(&mut service.request_time, other.request_time);
     for (name, variable) in other.variables {
         service.variables.entry(name).or_insert(variable);
     }

@@ -672,6 +672,61 @@ fn two_consumers_in_code_stay_two_and_share_what_the_settings_add() {
 }
 
 #[test]
+fn what_a_person_states_of_consumers_holds_for_all_of_the_service_and_makes_none() {
+    let mut env = env("production");
+    env.workloads = vec![deployment("collector"), deployment("web")];
+    let statement = |service: &str| {
+        let mut stated = Consumer::at(in_file(7), Owner::named(service));
+        stated.time_per_record = Some(Fact::stated(Duration::from_millis(5), in_file(7)));
+        stated.workers_build_consumers = Some(Fact::stated(true, in_file(7)));
+        stated
+    };
+    let mut first = consumer_in("services/collector", "g");
+    first.time_per_record = coded(Duration::from_millis(1));
+    first.workers = vec![WorkerSetting {
+        name: "WORKERS".to_owned(),
+        count: Fact::declared(12, in_file(1)),
+        builds_consumer: None,
+    }];
+    env.consumers = vec![
+        first,
+        consumer_in("services/collector", "h"),
+        statement("collector"),
+        statement("web"),
+    ];
+    link(&mut env);
+    assert_eq!(env.consumers.len(), 2);
+    for consumer in &env.consumers {
+        assert_eq!(
+            consumer.time_per_record.as_ref().map(|t| t.value),
+            Some(Duration::from_millis(5))
+        );
+    }
+    assert_eq!(
+        env.consumers[0].workers[0]
+            .builds_consumer
+            .as_ref()
+            .map(|b| b.value),
+        Some(true)
+    );
+}
+
+#[test]
+fn code_can_ask_for_variables_before_everything_is_linked() {
+    let mut env = env("production");
+    env.workloads = vec![with_variables(deployment("collector"), &[("TOPIC", "events")])];
+    let owners = super::prepare(&mut env);
+    let service = owners.find(&Owner::in_directory("services/collector")).unwrap();
+    assert_eq!(
+        env.service(service).variables["TOPIC"].value.value.text(),
+        Some("events")
+    );
+    let before = env.services[0].declared.len();
+    link(&mut env);
+    assert_eq!((env.services.len(), env.services[0].declared.len()), (1, before));
+}
+
+#[test]
 fn producers_join_by_owner_and_role() {
     let mut env = env("production");
     env.workloads = vec![deployment("collector")];
@@ -748,6 +803,18 @@ fn topics_are_found_and_what_nothing_declares_is_told() {
 #[test]
 fn without_any_declared_topic_no_name_is_missing() {
     let mut env = env("production");
+    let mut consumer = consumer_in("services/collector", "g");
+    consumer.topics = vec![Fact::declared("events".to_owned(), span(9))];
+    env.consumers.push(consumer);
+    link(&mut env);
+    assert!(env.dangling.is_empty());
+}
+
+#[test]
+fn topics_that_a_person_states_are_no_list_of_all() {
+    let mut env = env("production");
+    env.topics = vec![topic("platform-events")];
+    env.topics[0].name = Fact::stated("platform-events".to_owned(), span(5));
     let mut consumer = consumer_in("services/collector", "g");
     consumer.topics = vec![Fact::declared("events".to_owned(), span(9))];
     env.consumers.push(consumer);

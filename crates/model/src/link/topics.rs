@@ -3,11 +3,12 @@
 use super::names::Suggestions;
 use crate::delivery::{Dangling, DanglingKind};
 use crate::platform::{Environment, TopicId};
-use crate::source::Fact;
+use crate::source::{Fact, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Links consumers to declared topics and notes every name that nothing declares. Where no topic is
-/// declared at all, topics are made elsewhere and no name is missing.
+/// Links consumers to declared topics and notes every name that nothing declares. Where no file declares
+/// any topic, topics are made elsewhere and no name is missing; what a person states of some topics is no
+/// list of all.
 pub(super) fn link(env: &mut Environment) {
     if env.topics.is_empty() {
         return;
@@ -20,6 +21,13 @@ pub(super) fn link(env: &mut Environment) {
         consumer.topic_ids = (consumer.topics.iter())
             .filter_map(|t| ids.get(t.value.as_str()).copied())
             .collect();
+    }
+    if env
+        .topics
+        .iter()
+        .all(|t| matches!(t.name.source, Source::Stated(_)))
+    {
+        return;
     }
     // By subject and name, so that a name that one thing repeats is told once.
     let mut missing: BTreeMap<(String, String), Fact<String>> = BTreeMap::new();
