@@ -5,6 +5,7 @@ pub mod environment;
 pub mod image;
 pub use cofferdam_model::nearest;
 pub mod pipeline;
+pub mod python;
 pub mod repo;
 pub mod tree;
 pub mod yaml;
