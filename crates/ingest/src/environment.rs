@@ -236,11 +236,9 @@ fn is_one_of(word: &str, table: &[&str]) -> bool {
 fn of_directories(parts: &[&str]) -> Option<String> {
     // What stands directly below `overlays` is an environment by its place; the deepest such wins.
     for (index, pair) in parts.windows(2).enumerate().rev() {
-        if is_one_of(pair[0], PARENTS)
-            && !is_one_of(pair[1], NOT_ENVIRONMENTS)
-            && !(is_one_of(pair[1], PARENTS) || pair[1].starts_with('.'))
-            && !in_tests(&parts[..index])
-        {
+        let names_none =
+            pair[1].starts_with('.') || is_one_of(pair[1], NOT_ENVIRONMENTS) || is_one_of(pair[1], PARENTS);
+        if is_one_of(pair[0], PARENTS) && !names_none && !in_tests(&parts[..index]) {
             return Some(name(undecorated(pair[1])));
         }
     }

@@ -98,7 +98,7 @@ pub fn image_pairs(root: &Node) -> Vec<ImagePair> {
     found
 }
 
-fn walk<'a>(node: &'a Node, path: &mut Vec<String>, found: &mut Vec<ImagePair>) {
+fn walk(node: &Node, path: &mut Vec<String>, found: &mut Vec<ImagePair>) {
     match &node.value {
         Value::Map(map) => {
             if let Some(pair) = pair(node, path) {

@@ -81,6 +81,9 @@ fn kind(path: &Path) -> Kind {
             Kind::Other
         };
     }
+    if name == "kustomization" {
+        return Kind::Yaml;
+    }
     match name.rsplit_once('.').map(|(_, e)| e) {
         Some("yaml" | "yml" | "json") => Kind::Yaml,
         Some(

@@ -138,6 +138,15 @@ impl FromIterator<(Key, Node)> for Map {
     }
 }
 
+impl IntoIterator for Map {
+    type Item = (Key, Node);
+    type IntoIter = std::vec::IntoIter<(Key, Node)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
 /// Folds a key for comparison as people write it: case and `_`, `-`, `.`, space do not count.
 pub fn fold(key: &str) -> String {
     key.chars()

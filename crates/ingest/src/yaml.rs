@@ -333,32 +333,110 @@ fn count(node: &Node) -> usize {
     }
 }
 
-/// Reads YAML that stands inside a scalar (a ConfigMap's entry). In a `|` block the lines are in the
-/// file as they are, so spans are exact; in any other style all spans are the scalar's own.
-/// `file_text` is the text of the scalar's file.
+/// Reads YAML that stands inside a scalar (a ConfigMap's entry, an inline patch). In a `|` block the
+/// lines are in the file as they are, so spans are exact; in any other style all spans are the scalar's
+/// own. `file_text` is the text of the scalar's file.
 pub fn parse_embedded(node: &Node, file_text: &str) -> Option<Stream> {
     let Value::Scalar(scalar) = &node.value else {
         return None;
     };
-    let (start, end) = (node.span.start as usize, node.span.end as usize);
-    if scalar.style == Style::Literal
-        && let Some(raw) = file_text.get(start..end)
-        && let Some((offset, body)) = block_body(raw)
-    {
-        let stream = parse(body, node.span.file, start + offset);
-        if stream.errors.is_empty() {
-            return Some(stream);
+    let mut stream = parse(&scalar.text, node.span.file, 0);
+    let lines = if scalar.style == Style::Literal {
+        block_lines(&scalar.text, node.span, file_text)
+    } else {
+        None
+    };
+    match lines {
+        Some(lines) => place_stream(&mut stream, &|span| lines.place(span)),
+        None => {
+            place_stream(&mut stream, &|_| node.span);
+            stream.comments.clear();
         }
     }
-    let mut stream = parse(&scalar.text, node.span.file, 0);
-    for document in &mut stream.documents {
-        respan(document, node.span);
+    Some(stream)
+}
+
+/// Where each line of a block scalar's text begins, in the text and in the file.
+struct BlockLines(Vec<(usize, usize)>);
+
+impl BlockLines {
+    fn offset(&self, at: usize) -> usize {
+        let line = self.0.partition_point(|(text, _)| *text <= at).max(1) - 1;
+        self.0.get(line).map_or(at, |(text, file)| file + (at - text))
+    }
+
+    /// The place in the file of a span in the text.
+    fn place(&self, span: Span) -> Span {
+        let (start, end) = (span.start as usize, span.end as usize);
+        let from = self.offset(start);
+        // The end is one past the last byte, which may be on the line before.
+        let to = if end > start {
+            self.offset(end - 1) + 1
+        } else {
+            from
+        };
+        Span::new(span.file, from, to)
+    }
+}
+
+/// Finds the lines of a block scalar in its file; `None` if they are not there as they are.
+fn block_lines(text: &str, span: Span, file_text: &str) -> Option<BlockLines> {
+    let (start, end) = (span.start as usize, span.end as usize);
+    let raw = file_text.get(start..end)?;
+    let whole_file = (start, end) == (0, file_text.len());
+    let mut at = if raw.starts_with('|') && !whole_file {
+        start + raw.find('\n')? + 1
+    } else {
+        file_text.get(..start)?.rfind('\n').map_or(0, |i| i + 1)
+    };
+    let mut lines = Vec::new();
+    let mut in_text = 0;
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_end_matches(['\n', '\r']);
+        let rest = file_text.get(at..)?;
+        let raw_line = rest.split_inclusive('\n').next().unwrap_or("");
+        let raw_content = raw_line.trim_end_matches(['\n', '\r']);
+        let indent = match raw_content.strip_suffix(content) {
+            Some(indent) if indent.bytes().all(|b| b == b' ') => indent.len(),
+            _ => return None,
+        };
+        lines.push((in_text, at + indent));
+        in_text += line.len();
+        at += raw_line.len();
+    }
+    Some(BlockLines(lines))
+}
+
+fn place_stream(stream: &mut Stream, place: &dyn Fn(Span) -> Span) {
+    for document in std::mem::take(&mut stream.documents) {
+        stream.documents.push(placed(document, place));
     }
     for problem in stream.problems.iter_mut().chain(&mut stream.errors) {
-        problem.span = node.span;
+        problem.span = place(problem.span);
     }
-    stream.comments.clear();
-    Some(stream)
+    for comment in &mut stream.comments {
+        comment.span = place(comment.span);
+    }
+}
+
+/// The same tree with every span moved.
+fn placed(node: Node, place: &dyn Fn(Span) -> Span) -> Node {
+    let value = match node.value {
+        Value::Seq(items) => Value::Seq(items.into_iter().map(|n| placed(n, place)).collect()),
+        Value::Map(map) => Value::Map(
+            map.into_iter()
+                .map(|(key, value)| {
+                    let span = place(key.span);
+                    (Key { span, ..key }, placed(value, place))
+                })
+                .collect(),
+        ),
+        other => other,
+    };
+    Node {
+        span: place(node.span),
+        value,
+    }
 }
 
 /// The lines of a block scalar without its `|` header, and where they begin.
@@ -368,31 +446,6 @@ pub fn block_body(raw: &str) -> Option<(usize, &str)> {
     }
     let newline = raw.find('\n')? + 1;
     Some((newline, &raw[newline..]))
-}
-
-fn respan(node: &mut Node, span: Span) {
-    node.span = span;
-    match &mut node.value {
-        Value::Seq(items) => items.iter_mut().for_each(|n| respan(n, span)),
-        Value::Map(map) => {
-            let old = std::mem::take(map);
-            *map = old
-                .iter()
-                .map(|(k, v)| {
-                    let mut v = v.clone();
-                    respan(&mut v, span);
-                    (
-                        Key {
-                            text: k.text.clone(),
-                            span,
-                        },
-                        v,
-                    )
-                })
-                .collect();
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]
@@ -492,6 +545,32 @@ mod tests {
             ),
             ("60", "us")
         );
+    }
+
+    #[test]
+    fn a_block_of_several_keys_and_documents_keeps_its_places() {
+        let text = "patch: |-\n  kind: A # c\n  spec:\n    n: 5\n\n  ---\n  kind: \"B\"\nafter: 1\n";
+        let inner = parse_embedded(one(text).get("patch").unwrap(), text).unwrap();
+        assert_eq!(inner.documents.len(), 2);
+        assert_eq!(
+            slice(text, inner.documents[0].at("spec/n").unwrap()),
+            "5",
+            "{inner:?}"
+        );
+        assert_eq!(slice(text, inner.documents[1].get("kind").unwrap()), "\"B\"");
+        let (key, _) = inner.documents[0].as_map().unwrap().entry("spec").unwrap();
+        assert_eq!(&text[key.span.start as usize..key.span.end as usize], "spec");
+        let comment = inner.comments[0].span;
+        assert_eq!(&text[comment.start as usize..comment.end as usize], "# c");
+    }
+
+    #[test]
+    fn yaml_in_a_quoted_scalar_stands_at_the_scalar() {
+        let text = "patch: \"a: 1\\nb: 2\"\n";
+        let root = one(text);
+        let patch = root.get("patch").unwrap();
+        let inner = parse_embedded(patch, text).unwrap();
+        assert_eq!(inner.documents[0].get("b").unwrap().span, patch.span);
     }
 
     #[test]
