@@ -4,7 +4,6 @@
 pub mod environment;
 pub mod image;
 pub mod kustomize;
-pub mod nearest;
 pub use cofferdam_model::nearest;
 pub mod pipeline;
 pub mod python;
