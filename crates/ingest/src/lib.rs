@@ -4,11 +4,13 @@
 pub mod environment;
 pub mod image;
 pub mod kustomize;
-pub use cofferdam_model::nearest;
+pub mod parts;
 pub mod pipeline;
 pub mod python;
 pub mod repo;
+pub mod settings;
 pub mod tree;
 pub mod yaml;
+pub use cofferdam_model::nearest;
 
 pub use pipeline::{Place, read, read_files};

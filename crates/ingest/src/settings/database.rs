@@ -1,0 +1,559 @@
+//! Pools of databases and Redis under the names that frameworks give their settings and that variables
+//! commonly have. One table says what a word sets; words in front of it (`SQLALCHEMY_`, `spring.datasource.hikari.`)
+//! say whose it is.
+
+use super::{Setting, url, words};
+use crate::parts::{self, fill, set};
+use cofferdam_model::calls::{Deadline, DeadlineRole};
+use cofferdam_model::database::{Pool, PoolTarget};
+use cofferdam_model::units::{duration, millis, seconds};
+use cofferdam_model::{Environment, Fact, Owner, Source, Span};
+use std::time::Duration;
+
+/// What a word sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Idea {
+    Url,
+    Host,
+    Driver,
+    /// Connections kept, with others added by an overflow of its own.
+    Size,
+    /// Most connections in all.
+    Most,
+    Overflow,
+    PoolWait,
+    Connect,
+    /// A connection timeout that in a Hikari pool is the wait for a connection of the pool.
+    ConnectionTimeout,
+    Recycle,
+    StatementCache,
+    StatementTimeout,
+}
+
+/// Words (joined), what they set, and whether they speak of a pool even without `database` in front,
+/// where other settings beside them do.
+const PROPERTIES: &[(&str, Idea, bool)] = &[
+    ("url", Idea::Url, false),
+    ("uri", Idea::Url, false),
+    ("dsn", Idea::Url, false),
+    ("databaseuri", Idea::Url, false),
+    ("connectionstring", Idea::Url, false),
+    ("connectionurl", Idea::Url, false),
+    ("jdbcurl", Idea::Url, false),
+    ("host", Idea::Host, false),
+    ("hostname", Idea::Host, false),
+    ("endpoint", Idea::Host, false),
+    ("address", Idea::Host, false),
+    ("driver", Idea::Driver, false),
+    ("driverclassname", Idea::Driver, false),
+    ("poolsize", Idea::Size, true),
+    ("poolmaxsize", Idea::Most, true),
+    ("poolsizemax", Idea::Most, true),
+    ("maxpoolsize", Idea::Most, true),
+    ("maximumpoolsize", Idea::Most, true),
+    ("poolmax", Idea::Most, true),
+    ("poolmaxconns", Idea::Most, true),
+    ("poolmaxconnections", Idea::Most, true),
+    ("poolmaxactive", Idea::Most, false),
+    ("poolmaxtotal", Idea::Most, false),
+    ("maxactive", Idea::Most, false),
+    ("maxconnections", Idea::Most, false),
+    ("maxconns", Idea::Most, false),
+    ("maxopenconns", Idea::Most, false),
+    ("maxopenconnections", Idea::Most, false),
+    ("connectionlimit", Idea::Most, false),
+    ("maxoverflow", Idea::Overflow, true),
+    ("poolmaxoverflow", Idea::Overflow, true),
+    ("pooloverflow", Idea::Overflow, true),
+    ("pooltimeout", Idea::PoolWait, true),
+    ("poolwaittimeout", Idea::PoolWait, true),
+    ("poolacquiretimeout", Idea::PoolWait, true),
+    ("acquiretimeout", Idea::PoolWait, false),
+    ("acquireconnectiontimeout", Idea::PoolWait, false),
+    ("connecttimeout", Idea::Connect, false),
+    ("connectiontimeout", Idea::ConnectionTimeout, false),
+    ("poolrecycle", Idea::Recycle, true),
+    ("recycle", Idea::Recycle, false),
+    ("maxlifetime", Idea::Recycle, false),
+    ("connmaxlifetime", Idea::Recycle, false),
+    ("connectionmaxlifetime", Idea::Recycle, false),
+    ("statementcachesize", Idea::StatementCache, false),
+    ("preparedstatementcachesize", Idea::StatementCache, false),
+    ("statementtimeout", Idea::StatementTimeout, false),
+];
+
+/// Words that name an SQL database or its access layer.
+const SQL_SCOPES: &[&str] = &[
+    "database",
+    "databases",
+    "db",
+    "postgres",
+    "postgresql",
+    "pg",
+    "sqlalchemy",
+    "datasource",
+    "hikari",
+    "jdbc",
+    "rds",
+    "aurora",
+    "sql",
+    "mysql",
+    "mariadb",
+    "asyncpg",
+    "prisma",
+    "typeorm",
+    "cloudsql",
+    "pgbouncer",
+];
+
+/// Words that name Redis.
+const REDIS_SCOPES: &[&str] = &["redis", "valkey", "lettuce", "jedis"];
+
+/// Words that say nothing here.
+const NEUTRAL: &[&str] = &[
+    "spring",
+    "data",
+    "engine",
+    "options",
+    "pool",
+    "config",
+    "settings",
+    "app",
+    "main",
+    "primary",
+    "default",
+    "connection",
+    "connections",
+    "async",
+    "client",
+    "write",
+    "writer",
+    "quarkus",
+];
+
+/// A setting of a pool, understood.
+struct Known<'s> {
+    setting: &'s Setting,
+    idea: Idea,
+    target: PoolTarget,
+    hikari: bool,
+}
+
+/// Fills the pools of `owner` with what `settings` say; timeouts among them are deadlines of `section`.
+/// Returns how many settings were understood.
+pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mut Environment) -> usize {
+    let certain: Vec<Known<'_>> = settings.iter().filter_map(|s| understand(s, false)).collect();
+    let speaks_of_sql = certain.iter().any(is_sql)
+        || env
+            .pools
+            .iter()
+            .any(|p| p.target == PoolTarget::Sql && parts::same_owner(&p.owner, owner));
+    let known = if speaks_of_sql {
+        settings.iter().filter_map(|s| understand(s, true)).collect()
+    } else {
+        certain
+    };
+    // An address first: what is set by itself counts over its parameters.
+    let (addresses, others): (Vec<Known<'_>>, Vec<Known<'_>>) =
+        known.into_iter().partition(|k| k.idea == Idea::Url);
+    let mut count = 0;
+    for item in addresses {
+        count += usize::from(address(&item, owner, env));
+    }
+    for item in others {
+        count += usize::from(place(&item, owner, section, env));
+    }
+    count
+}
+
+/// Whether a setting speaks of an SQL server; the address of a file or of another store does not.
+fn is_sql(item: &Known<'_>) -> bool {
+    let text = &item.setting.value.value;
+    let elsewhere = item.idea == Idea::Url && text.contains("://") && url::parse(text).is_none();
+    item.target == PoolTarget::Sql && !elsewhere
+}
+
+/// What a setting means for a pool, if anything. `beside`: whether settings beside it speak of an SQL database.
+fn understand(setting: &Setting, beside: bool) -> Option<Known<'_>> {
+    let mut words = words::of(&setting.name);
+    // libpq's PGHOST, PGCONNECT_TIMEOUT and their kin write the scope and the word in one.
+    if let Some(first) = words.first().cloned()
+        && let Some(rest) = first
+            .strip_prefix("pg")
+            .filter(|r| matches!(*r, "host" | "poolsize" | "connect" | "pool" | "max"))
+    {
+        words.splice(..1, ["pg".to_owned(), rest.to_owned()]);
+    }
+    // An application's own name in front (`ORDERS_DB_POOL_SIZE`) means nothing.
+    let is_store = |w: &String| SQL_SCOPES.contains(&w.as_str()) || REDIS_SCOPES.contains(&w.as_str());
+    if let Some(at) = words.iter().take(2).position(is_store)
+        && !words[..at].iter().any(|w| NEUTRAL.contains(&w.as_str()))
+    {
+        words.drain(..at);
+    }
+    let is_scope = |w: &str| SQL_SCOPES.contains(&w) || REDIS_SCOPES.contains(&w) || NEUTRAL.contains(&w);
+    let known = |rest: &str| {
+        let rest = ["milliseconds", "seconds", "millis", "secs", "sec", "ms"]
+            .iter()
+            .find_map(|unit| {
+                rest.strip_suffix(unit)
+                    .filter(|r| r.ends_with("timeout") || r.ends_with("recycle") || r.ends_with("lifetime"))
+            })
+            .unwrap_or(rest);
+        PROPERTIES
+            .iter()
+            .find(|(name, ..)| *name == rest)
+            .map(|(_, idea, pool)| (*idea, *pool))
+    };
+    let ((idea, of_pool), scope) = words::strip(&words, is_scope, known)?;
+    let said = |names: &[&str]| scope.iter().any(|w| names.contains(&w.as_str()));
+    let target = if said(REDIS_SCOPES) {
+        PoolTarget::Redis
+    } else if said(SQL_SCOPES) || (beside && of_pool) {
+        PoolTarget::Sql
+    } else {
+        return None;
+    };
+    Some(Known {
+        setting,
+        idea,
+        target,
+        hikari: said(&["hikari"]),
+    })
+}
+
+fn fact<T>(setting: &Setting, value: T) -> Fact<T> {
+    Fact {
+        value,
+        source: setting.value.source.clone(),
+    }
+}
+
+/// Reads an address: host, driver, and the parameters that set the pool.
+fn address(item: &Known<'_>, owner: &Owner, env: &mut Environment) -> bool {
+    let Some(address) = url::parse(&item.setting.value.value) else {
+        return false;
+    };
+    // `REDIS_URL=postgres://…` is a slip that is not for us to mend.
+    if address.target != item.target {
+        return false;
+    }
+    let pool = parts::pool_mut(env, owner, address.target, item.setting.name_span);
+    if let Some((at, host)) = address.host {
+        let span = host_span(item.setting, at, host.len());
+        let source = span.map_or_else(|| item.setting.value.source.clone(), Source::Declared);
+        set(&mut pool.host, Fact { value: host, source });
+    }
+    if let Some(driver) = address.driver {
+        set(&mut pool.driver, fact(item.setting, driver));
+    }
+    for (name, value) in &address.parameters {
+        parameter(pool, item.setting, name, value);
+    }
+    true
+}
+
+/// Place of the host inside the value, where the value stands in the file as it is.
+fn host_span(setting: &Setting, at: usize, length: usize) -> Option<Span> {
+    let span = setting.value.span()?;
+    let whole = (span.end - span.start) as usize;
+    (whole == setting.value.value.len()).then(|| {
+        Span::new(
+            span.file,
+            span.start as usize + at,
+            span.start as usize + at + length,
+        )
+    })
+}
+
+/// A parameter of an address that sets something of the pool: Prisma's, pgx's, libpq's, JDBC's and
+/// SQLAlchemy's own names.
+fn parameter(pool: &mut Pool, setting: &Setting, name: &str, value: &str) {
+    let number = || value.parse::<u32>().ok();
+    match crate::tree::fold(name).as_str() {
+        "poolsize" => fill(&mut pool.size, number().map(|n| fact(setting, n))),
+        "connectionlimit" => {
+            most(pool, number().map(|n| fact(setting, n)));
+            fill(&mut pool.driver, Some(fact(setting, "prisma".to_owned())));
+        }
+        "poolmaxconns" => {
+            most(pool, number().map(|n| fact(setting, n)));
+            fill(&mut pool.driver, Some(fact(setting, "pgx".to_owned())));
+        }
+        "maxoverflow" => fill(&mut pool.overflow, number().map(|n| fact(setting, n))),
+        "pooltimeout" => fill(&mut pool.pool_timeout, seconds(value).map(|d| fact(setting, d))),
+        "connecttimeout" => fill(
+            &mut pool.connect_timeout,
+            seconds(value).map(|d| fact(setting, d)),
+        ),
+        "statementcachesize" | "preparedstatementcachesize" => {
+            fill(&mut pool.statement_cache, number().map(|n| fact(setting, n)));
+        }
+        // JDBC prepares on the server from the nth use on, and never with 0.
+        "preparethreshold" if value == "0" => set(&mut pool.statement_cache, fact(setting, 0)),
+        // Prisma's way of saying that a pooler stands between: it then prepares nothing.
+        "pgbouncer" if value == "true" => set(&mut pool.statement_cache, fact(setting, 0)),
+        _ => {}
+    }
+}
+
+/// Sets the size of a pool that has no overflow: the number is all it may open.
+fn most(pool: &mut Pool, number: Option<Fact<u32>>) {
+    if let Some(number) = number {
+        fill(
+            &mut pool.overflow,
+            number
+                .span()
+                .map(|span| Fact::inferred(0, span, "the setting bounds all connections of the pool")),
+        );
+        set(&mut pool.size, number);
+    }
+}
+
+fn place(item: &Known<'_>, owner: &Owner, section: &str, env: &mut Environment) -> bool {
+    let text = item.setting.value.value.trim();
+    let span = item.setting.name_span;
+    let number = || {
+        text.replace('_', "")
+            .parse::<u32>()
+            .ok()
+            .map(|n| fact(item.setting, n))
+    };
+    let time = || time(item).map(|d| fact(item.setting, d));
+    let role = match item.idea {
+        Idea::ConnectionTimeout if item.hikari => Some(DeadlineRole::PoolWait),
+        Idea::PoolWait => Some(DeadlineRole::PoolWait),
+        Idea::Connect | Idea::ConnectionTimeout => Some(DeadlineRole::Connect),
+        Idea::StatementTimeout => Some(DeadlineRole::Statement),
+        _ => None,
+    };
+    if let Some(role) = role {
+        let Some(value) = time() else { return false };
+        let pool = parts::pool_mut(env, owner, item.target, span);
+        match role {
+            DeadlineRole::PoolWait => set(&mut pool.pool_timeout, value.clone()),
+            DeadlineRole::Connect => set(&mut pool.connect_timeout, value.clone()),
+            _ => {}
+        }
+        if item.target == PoolTarget::Sql {
+            super::deadline(
+                env,
+                Deadline {
+                    owner: owner.clone(),
+                    name: item.setting.name.clone(),
+                    section: section.to_owned(),
+                    role,
+                    value,
+                },
+            );
+        }
+        return true;
+    }
+    match item.idea {
+        Idea::Host => url::host_of(text).map(|host| {
+            set(
+                &mut parts::pool_mut(env, owner, item.target, span).host,
+                fact(item.setting, host),
+            )
+        }),
+        Idea::Driver => driver(text).map(|driver| {
+            set(
+                &mut parts::pool_mut(env, owner, item.target, span).driver,
+                fact(item.setting, driver),
+            )
+        }),
+        Idea::Size => number().map(|n| set(&mut parts::pool_mut(env, owner, item.target, span).size, n)),
+        Idea::Most => number().map(|n| most(parts::pool_mut(env, owner, item.target, span), Some(n))),
+        Idea::Overflow => {
+            number().map(|n| set(&mut parts::pool_mut(env, owner, item.target, span).overflow, n))
+        }
+        Idea::Recycle => time().map(|d| set(&mut parts::pool_mut(env, owner, item.target, span).recycle, d)),
+        Idea::StatementCache => number().map(|n| {
+            set(
+                &mut parts::pool_mut(env, owner, item.target, span).statement_cache,
+                n,
+            )
+        }),
+        _ => None,
+    }
+    .is_some()
+}
+
+/// The driver of a class or package name; `None` for a word that names only the engine.
+fn driver(text: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    if lower.ends_with(".driver") || lower.contains("jdbc") {
+        return Some("jdbc".to_owned());
+    }
+    [
+        "asyncpg", "psycopg2", "psycopg", "pgx", "pg8000", "pymysql", "aiomysql", "prisma",
+    ]
+    .iter()
+    .find(|d| lower.contains(**d))
+    .map(|d| (*d).to_owned())
+}
+
+/// A time by the unit in its name, else its own; Hikari counts in milliseconds, what is left in seconds
+/// as SQLAlchemy and libpq do. Bare numbers from 1,000 on under a timeout's name are milliseconds: no
+/// one waits a quarter of an hour for a connection.
+fn time(item: &Known<'_>) -> Option<Duration> {
+    let text = item.setting.value.value.trim();
+    let name = crate::tree::fold(&item.setting.name);
+    if name.ends_with("ms") || name.ends_with("millis") || name.ends_with("milliseconds") || item.hikari {
+        return millis(text);
+    }
+    if name.ends_with("seconds") || name.ends_with("secs") || item.idea == Idea::Recycle {
+        return seconds(text);
+    }
+    match text.parse::<f64>() {
+        Ok(n) if n >= 1000.0 => millis(text),
+        Ok(_) => seconds(text),
+        Err(_) => duration(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings_of;
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Environment {
+        let mut env = Environment::default();
+        apply(&settings_of(pairs), &Owner::named("orders"), ".env", &mut env);
+        env
+    }
+
+    fn pool(pairs: &[(&str, &str)]) -> Pool {
+        let env = read(pairs);
+        assert_eq!(env.pools.len(), 1, "{:?}", env.pools);
+        env.pools[0].clone()
+    }
+
+    #[test]
+    fn sizes_under_their_many_names() {
+        for name in [
+            "DATABASE_POOL_SIZE",
+            "DB_POOL_SIZE",
+            "SQLALCHEMY_POOL_SIZE",
+            "PGPOOLSIZE",
+            "spring.datasource.hikari.maximum-pool-size",
+            "SPRING_DATASOURCE_HIKARI_MAXIMUM_POOL_SIZE",
+            "ORDERS_DB_POOL_SIZE",
+            "database.pool.size",
+            "SQLALCHEMY_ENGINE_OPTIONS_POOL_SIZE",
+            "DB_MAX_OPEN_CONNS",
+        ] {
+            assert_eq!(pool(&[(name, "5")]).size.unwrap().value, 5, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_mitigation_plans_variables() {
+        let p = pool(&[
+            ("DATABASE_POOL_SIZE", "5"),
+            ("DATABASE_POOL_TIMEOUT", "30"),
+            ("DB_MAX_OVERFLOW", "15"),
+        ]);
+        assert_eq!((p.size.unwrap().value, p.overflow.unwrap().value), (5, 15));
+        assert_eq!(p.pool_timeout.unwrap().value, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_maximum_has_no_overflow_and_hikari_counts_in_milliseconds() {
+        let p = pool(&[
+            ("spring.datasource.url", "jdbc:postgresql://db/x"),
+            ("spring.datasource.hikari.maximum-pool-size", "20"),
+            ("spring.datasource.hikari.connection-timeout", "30000"),
+        ]);
+        assert_eq!((p.size.unwrap().value, p.overflow.unwrap().value), (20, 0));
+        assert_eq!(p.pool_timeout.unwrap().value, Duration::from_secs(30));
+        assert_eq!(p.driver.unwrap().value, "jdbc");
+        assert!(p.connect_timeout.is_none());
+    }
+
+    #[test]
+    fn an_address_tells_host_driver_and_pool() {
+        let p = pool(&[
+            (
+                "DATABASE_URL",
+                "postgresql+asyncpg://u:p@DB.internal:5432/x?pool_size=7",
+            ),
+            ("POOL_SIZE", "9"),
+        ]);
+        let host = p.host.unwrap();
+        assert_eq!(host.value, "db.internal");
+        assert_eq!(p.driver.unwrap().value, "asyncpg");
+        assert_eq!(p.size.unwrap().value, 9);
+        let p = pool(&[(
+            "DATABASE_URL",
+            "postgresql://db/x?connection_limit=5&pool_timeout=10&pgbouncer=true",
+        )]);
+        assert_eq!((p.size.unwrap().value, p.statement_cache.unwrap().value), (5, 0));
+        assert_eq!(
+            (p.driver.unwrap().value.as_str(), p.pool_timeout.unwrap().value),
+            ("prisma", Duration::from_secs(10))
+        );
+    }
+
+    #[test]
+    fn redis_is_a_pool_of_its_own() {
+        let env = read(&[
+            ("REDIS_URL", "redis://cache:6379/0"),
+            ("REDIS_MAX_CONNECTIONS", "50"),
+            ("DB_HOST", "db"),
+        ]);
+        assert_eq!(env.pools.len(), 2);
+        let redis = env.pools.iter().find(|p| p.target == PoolTarget::Redis).unwrap();
+        assert_eq!(
+            (
+                redis.host.as_ref().unwrap().value.as_str(),
+                redis.size.as_ref().unwrap().value
+            ),
+            ("cache", 50)
+        );
+    }
+
+    #[test]
+    fn words_that_others_use_mean_nothing_without_a_database() {
+        let env = read(&[
+            ("POOL_SIZE", "5"),
+            ("MAX_CONNECTIONS", "5"),
+            ("URL", "postgres://db/x"),
+            ("HOST", "x"),
+            ("CONNECT_TIMEOUT", "3"),
+            ("SERVER_HOST", "a"),
+            ("DB_NAME", "x"),
+            ("THREAD_POOL_SIZE", "4"),
+            ("DATABASE_URL", "sqlite:///a.db"),
+        ]);
+        assert!(env.pools.is_empty(), "{:?}", env.pools);
+    }
+
+    #[test]
+    fn timeouts_are_deadlines_too() {
+        let env = read(&[
+            ("DB_CONNECT_TIMEOUT", "35"),
+            ("DB_POOL_TIMEOUT_MS", "45000"),
+            ("DB_STATEMENT_TIMEOUT", "30s"),
+        ]);
+        let found: Vec<_> = env
+            .deadlines
+            .iter()
+            .map(|d| (d.role, d.value.value.as_secs()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (DeadlineRole::Connect, 35),
+                (DeadlineRole::PoolWait, 45),
+                (DeadlineRole::Statement, 30)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_template_fills_is_unknown() {
+        let env = read(&[("DB_HOST", "${HOST}"), ("DB_POOL_SIZE", "{{ size }}")]);
+        assert!(env.pools.is_empty());
+    }
+}

@@ -1,0 +1,680 @@
+//! Kafka's settings under the names that clients give them and the names that variables commonly have.
+//! One table says what a property sets; words in front of it (`SPRING_KAFKA_CONSUMER_…`) say whose it is.
+
+use super::{Setting, words};
+use crate::parts::{self, set};
+use cofferdam_model::kafka::{Acks, Assignor, Consumer, KafkaClient, Producer, ProducerRole, WorkerSetting};
+use cofferdam_model::units::{duration, millis};
+use cofferdam_model::{Environment, Fact, Owner};
+use std::time::Duration;
+
+/// What a property sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Idea {
+    Acks,
+    Idempotence,
+    MaxInFlight,
+    Retries,
+    DeliveryTimeout,
+    Linger,
+    Serializer,
+    Group,
+    InstanceId,
+    Assignors,
+    Protocol,
+    SessionTimeout,
+    Heartbeat,
+    MaxPollInterval,
+    MaxPollRecords,
+    AutoCommit,
+    Topics,
+    InputTopics,
+    OutputTopics,
+    Workers,
+    Consumers,
+    Bootstrap,
+}
+
+/// How far a name speaks for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alone {
+    /// Kafka's own word: needs nothing in front.
+    Yes,
+    /// A word that others use too: needs `kafka` in front, or a file of Kafka's properties.
+    No,
+}
+
+use Alone::{No, Yes};
+
+/// Property (folded), what it sets, and whether it speaks for itself. Names of the Java client, of
+/// librdkafka and of the Python clients, without their separators.
+const PROPERTIES: &[(&str, Idea, Alone)] = &[
+    ("acks", Idea::Acks, No),
+    ("requestrequiredacks", Idea::Acks, Yes),
+    ("requiredacks", Idea::Acks, No),
+    ("enableidempotence", Idea::Idempotence, Yes),
+    ("idempotence", Idea::Idempotence, No),
+    ("idempotent", Idea::Idempotence, No),
+    ("idempotenceenabled", Idea::Idempotence, No),
+    ("maxinflightrequestsperconnection", Idea::MaxInFlight, Yes),
+    ("maxinflightrequests", Idea::MaxInFlight, No),
+    ("maxinflight", Idea::MaxInFlight, No),
+    ("retries", Idea::Retries, No),
+    ("messagesendmaxretries", Idea::Retries, Yes),
+    ("deliverytimeoutms", Idea::DeliveryTimeout, Yes),
+    ("deliverytimeout", Idea::DeliveryTimeout, No),
+    ("messagetimeoutms", Idea::DeliveryTimeout, No),
+    ("lingerms", Idea::Linger, Yes),
+    ("linger", Idea::Linger, No),
+    ("queuebufferingmaxms", Idea::Linger, Yes),
+    ("keyserializer", Idea::Serializer, No),
+    ("valueserializer", Idea::Serializer, No),
+    ("keydeserializer", Idea::Serializer, No),
+    ("valuedeserializer", Idea::Serializer, No),
+    ("groupid", Idea::Group, No),
+    ("group", Idea::Group, No),
+    ("groupname", Idea::Group, No),
+    ("consumergroup", Idea::Group, No),
+    ("consumergroupid", Idea::Group, No),
+    ("consumergroupname", Idea::Group, No),
+    ("groupinstanceid", Idea::InstanceId, Yes),
+    ("partitionassignmentstrategy", Idea::Assignors, Yes),
+    ("assignmentstrategy", Idea::Assignors, No),
+    ("assignor", Idea::Assignors, No),
+    ("groupprotocol", Idea::Protocol, No),
+    ("sessiontimeoutms", Idea::SessionTimeout, No),
+    ("sessiontimeout", Idea::SessionTimeout, No),
+    ("heartbeatintervalms", Idea::Heartbeat, No),
+    ("heartbeatinterval", Idea::Heartbeat, No),
+    ("maxpollintervalms", Idea::MaxPollInterval, Yes),
+    ("maxpollinterval", Idea::MaxPollInterval, Yes),
+    ("maxpollrecords", Idea::MaxPollRecords, Yes),
+    ("enableautocommit", Idea::AutoCommit, Yes),
+    ("autocommit", Idea::AutoCommit, No),
+    ("autocommitenabled", Idea::AutoCommit, No),
+    ("topic", Idea::Topics, No),
+    ("topics", Idea::Topics, No),
+    ("topicname", Idea::Topics, No),
+    ("topicnames", Idea::Topics, No),
+    ("inputtopic", Idea::InputTopics, No),
+    ("inputtopics", Idea::InputTopics, No),
+    ("sourcetopic", Idea::InputTopics, No),
+    ("sourcetopics", Idea::InputTopics, No),
+    ("subscribedtopics", Idea::InputTopics, No),
+    ("outputtopic", Idea::OutputTopics, No),
+    ("outputtopics", Idea::OutputTopics, No),
+    ("sinktopic", Idea::OutputTopics, No),
+    ("targettopic", Idea::OutputTopics, No),
+    ("publishtopic", Idea::OutputTopics, No),
+    ("workerthreads", Idea::Workers, No),
+    ("workers", Idea::Workers, No),
+    ("numworkers", Idea::Workers, No),
+    ("workercount", Idea::Workers, No),
+    ("workernum", Idea::Workers, No),
+    ("threads", Idea::Workers, No),
+    ("numthreads", Idea::Workers, No),
+    ("threadcount", Idea::Workers, No),
+    ("maxworkers", Idea::Workers, No),
+    ("concurrency", Idea::Consumers, No),
+    ("numconsumers", Idea::Consumers, No),
+    ("consumercount", Idea::Consumers, No),
+    ("bootstrapservers", Idea::Bootstrap, Yes),
+    ("brokers", Idea::Bootstrap, No),
+    ("brokerlist", Idea::Bootstrap, No),
+];
+
+/// Words in front of a property that say whose it is or nothing.
+const SCOPES: &[&str] = &[
+    "spring",
+    "kafka",
+    "producer",
+    "producers",
+    "consumer",
+    "consumers",
+    "admin",
+    "client",
+    "config",
+    "configs",
+    "configuration",
+    "properties",
+    "settings",
+    "options",
+    "listener",
+    "main",
+    "default",
+    "app",
+    "dlq",
+    "dlt",
+    "dead",
+    "deadletter",
+    "letter",
+    "letters",
+    "queue",
+    "performance",
+    "tuning",
+    "conf",
+    "commit",
+    "offset",
+];
+
+/// Names of worker counts that a service with a consumer sets without saying "kafka".
+const BARE_WORKERS: &[&str] = &[
+    "workerthreads",
+    "numworkers",
+    "workercount",
+    "workernum",
+    "workers",
+    "consumerworkers",
+    "consumerthreads",
+    "processingthreads",
+];
+
+/// Which client a setting is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Producer,
+    Consumer,
+    Either,
+}
+
+impl Idea {
+    fn side(self) -> Side {
+        match self {
+            Idea::Acks
+            | Idea::Idempotence
+            | Idea::MaxInFlight
+            | Idea::Retries
+            | Idea::DeliveryTimeout
+            | Idea::Linger
+            | Idea::OutputTopics => Side::Producer,
+            Idea::Topics | Idea::Bootstrap | Idea::Serializer => Side::Either,
+            _ => Side::Consumer,
+        }
+    }
+}
+
+/// A setting of Kafka's, understood.
+#[derive(Debug)]
+struct Known<'s> {
+    setting: &'s Setting,
+    idea: Idea,
+    /// The side that the words in front name.
+    side: Option<Side>,
+    dead_letter: bool,
+    admin: bool,
+    java: bool,
+}
+
+impl Known<'_> {
+    fn is_for_producer(&self) -> bool {
+        !self.dead_letter && (self.idea.side() == Side::Producer || self.side == Some(Side::Producer))
+    }
+
+    fn is_for_consumer(&self) -> bool {
+        let of_consumer = matches!(self.idea.side(), Side::Consumer) && !matches!(self.idea, Idea::Workers);
+        !self.dead_letter && (of_consumer || (self.side == Some(Side::Consumer)))
+    }
+}
+
+/// Fills producers and the consumer of `owner` with what `settings` say. Returns how many were understood.
+pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Environment) -> usize {
+    let mentions = settings
+        .iter()
+        .any(|s| words::of(&s.name).iter().any(|w| w == "kafka"));
+    // A file that names Kafka's own properties without any prefix is a client's properties file.
+    let client_file = settings.iter().any(|s| {
+        let plain = crate::tree::fold(&s.name);
+        !words::is_variable(&s.name)
+            && PROPERTIES
+                .iter()
+                .any(|(name, _, alone)| *alone == Yes && *name == plain)
+    });
+    let context = mentions || client_file || parts_exist(owner, env);
+    let known: Vec<Known<'_>> = settings
+        .iter()
+        .filter_map(|s| understand(s, context, client_file))
+        .filter(|k| !k.admin)
+        .collect();
+    if known.is_empty() {
+        return 0;
+    }
+    let consumes = known.iter().any(Known::is_for_consumer)
+        || env.consumers.iter().any(|c| parts::same_owner(&c.owner, owner));
+    let produces = known.iter().any(Known::is_for_producer)
+        || env
+            .producers
+            .iter()
+            .any(|p| p.role == ProducerRole::Main && parts::same_owner(&p.owner, owner));
+    let java = known.iter().any(|k| k.java);
+    let mut count = 0;
+    for item in &known {
+        count += usize::from(place(item, owner, env, (consumes, produces)));
+    }
+    if java {
+        name_client(owner, env, &known);
+    }
+    count
+}
+
+fn parts_exist(owner: &Owner, env: &Environment) -> bool {
+    env.consumers.iter().any(|c| parts::same_owner(&c.owner, owner))
+        || env.producers.iter().any(|p| parts::same_owner(&p.owner, owner))
+}
+
+/// What a setting means for Kafka, if anything.
+fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Known<'_>> {
+    let mut words = words::of(&setting.name);
+    // `ORDERS_KAFKA_ACKS`, `app.kafka.acks`: an application's own name in front means nothing.
+    let kafka_at = words.iter().take(3).position(|w| w == "kafka");
+    if let Some(at) = kafka_at {
+        let spring = words.first().is_some_and(|w| w == "spring");
+        words.drain(..at);
+        if spring {
+            words.insert(0, "spring".to_owned());
+        }
+    }
+    let ((idea, alone), scope) = words::strip(
+        &words,
+        |word| SCOPES.contains(&word),
+        |rest| {
+            PROPERTIES
+                .iter()
+                .find(|(name, ..)| *name == rest)
+                .map(|(_, idea, alone)| (*idea, *alone))
+        },
+    )?;
+    let said = |names: &[&str]| scope.iter().any(|w| names.contains(&w.as_str()));
+    let side = if said(&["producer", "producers"]) {
+        Some(Side::Producer)
+    } else if said(&["consumer", "consumers", "listener"]) {
+        Some(Side::Consumer)
+    } else {
+        None
+    };
+    let spring = scope.first().is_some_and(|w| w == "spring");
+    if spring && kafka_at.is_none() {
+        return None;
+    }
+    let dead_letter = said(&["dlq", "dlt", "dead", "deadletter"]);
+    let bare_workers = idea == Idea::Workers && BARE_WORKERS.contains(&words.concat().as_str());
+    let speaks = kafka_at.is_some()
+        || alone == Yes
+        || client_file
+        || (context && (side.is_some() || dead_letter || bare_workers));
+    let java = spring || (idea == Idea::Serializer && setting.value.value.starts_with("org.apache.kafka."));
+    speaks.then_some(Known {
+        setting,
+        idea,
+        side,
+        dead_letter,
+        admin: said(&["admin"]),
+        java,
+    })
+}
+
+/// Puts a setting where it belongs. `sides`: whether the owner consumes, whether it produces.
+fn place(item: &Known<'_>, owner: &Owner, env: &mut Environment, sides: (bool, bool)) -> bool {
+    let span = item.setting.name_span;
+    let (consumes, produces) = sides;
+    if item.dead_letter && matches!(item.idea, Idea::Topics | Idea::OutputTopics) {
+        let Some(topic) = topics(item).into_iter().next() else {
+            return false;
+        };
+        if consumes || !produces {
+            set(&mut parts::consumer_mut(env, owner, span).dead_letter, topic);
+        } else {
+            parts::producer_mut(env, owner, ProducerRole::DeadLetter, span).topics = vec![topic];
+        }
+        return true;
+    }
+    let side = match (item.idea.side(), item.side) {
+        (Side::Either, Some(side)) => side,
+        (Side::Either, None) if consumes => Side::Consumer,
+        (Side::Either, None) if produces => Side::Producer,
+        (side, _) => side,
+    };
+    match side {
+        Side::Producer => {
+            let role = if item.dead_letter {
+                ProducerRole::DeadLetter
+            } else {
+                ProducerRole::Main
+            };
+            fill_producer(item, || parts::producer_mut(env, owner, role, span))
+        }
+        Side::Consumer => fill_consumer(item, || parts::consumer_mut(env, owner, span)),
+        Side::Either => false,
+    }
+}
+
+/// Names the client library where the settings show that it is the Java one.
+fn name_client(owner: &Owner, env: &mut Environment, known: &[Known<'_>]) {
+    let Some(sign) = known.iter().find(|k| k.java) else {
+        return;
+    };
+    let client = Fact::inferred(
+        KafkaClient::Java,
+        sign.setting.name_span,
+        format!("`{}` is a setting of the Java client", sign.setting.name),
+    );
+    for producer in env
+        .producers
+        .iter_mut()
+        .filter(|p| parts::same_owner(&p.owner, owner))
+    {
+        parts::fill(&mut producer.client, Some(client.clone()));
+    }
+    for consumer in env
+        .consumers
+        .iter_mut()
+        .filter(|c| parts::same_owner(&c.owner, owner))
+    {
+        parts::fill(&mut consumer.client, Some(client.clone()));
+    }
+}
+
+fn fill_producer<'e>(item: &Known<'_>, producer: impl FnOnce() -> &'e mut Producer) -> bool {
+    match item.idea {
+        Idea::Acks => put(item, Acks::parse, |f| set(&mut producer().acks, f)),
+        Idea::Idempotence => put(item, boolean, |f| set(&mut producer().idempotence, f)),
+        Idea::MaxInFlight => put(item, number, |f| set(&mut producer().max_in_flight, f)),
+        Idea::Retries => put(item, number, |f| set(&mut producer().retries, f)),
+        Idea::DeliveryTimeout => time(item, |f| set(&mut producer().delivery_timeout, f)),
+        Idea::Linger => time(item, |f| set(&mut producer().linger, f)),
+        Idea::Topics | Idea::OutputTopics => {
+            let topics = topics(item);
+            let any = !topics.is_empty();
+            if any {
+                producer().topics = topics;
+            }
+            any
+        }
+        Idea::Serializer => {
+            producer();
+            true
+        }
+        _ => false,
+    }
+}
+
+fn fill_consumer<'e>(item: &Known<'_>, consumer: impl FnOnce() -> &'e mut Consumer) -> bool {
+    match item.idea {
+        Idea::Group => put(item, word, |f| set(&mut consumer().group, f)),
+        Idea::InstanceId => put(
+            item,
+            |t| Some(t.trim().to_owned()).filter(|t| !t.is_empty()),
+            |f| set(&mut consumer().instance_id, f),
+        ),
+        Idea::Assignors => {
+            let found: Vec<Fact<Assignor>> = item
+                .setting
+                .value
+                .value
+                .split(',')
+                .filter_map(|part| Some(read_as(item, Assignor::parse(part)?)))
+                .collect();
+            let any = !found.is_empty();
+            if any {
+                consumer().assignors = found;
+            }
+            any
+        }
+        Idea::Protocol => put(
+            item,
+            |t| word(t).map(|w| w.to_ascii_lowercase()),
+            |f| set(&mut consumer().protocol, f),
+        ),
+        Idea::SessionTimeout => time(item, |f| set(&mut consumer().session_timeout, f)),
+        Idea::Heartbeat => time(item, |f| set(&mut consumer().heartbeat, f)),
+        Idea::MaxPollInterval => time(item, |f| set(&mut consumer().max_poll_interval, f)),
+        Idea::MaxPollRecords => put(item, number, |f| set(&mut consumer().max_poll_records, f)),
+        Idea::AutoCommit => put(item, boolean, |f| set(&mut consumer().auto_commit, f)),
+        Idea::Topics | Idea::InputTopics => {
+            let topics = topics(item);
+            let any = !topics.is_empty();
+            if any {
+                consumer().topics = topics;
+            }
+            any
+        }
+        Idea::Workers | Idea::Consumers => put(item, number, |count: Fact<u32>| {
+            let builds = (item.idea == Idea::Consumers)
+                .then(|| Fact::inferred(true, item.setting.name_span, "the setting counts consumers"));
+            let consumer = consumer();
+            consumer.workers.retain(|w| w.name != item.setting.name);
+            consumer.workers.push(WorkerSetting {
+                name: item.setting.name.clone(),
+                count,
+                builds_consumer: builds,
+            });
+        }),
+        Idea::Serializer => {
+            consumer();
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Reads the value, and passes it on as a fact where it can be read.
+fn put<T>(item: &Known<'_>, read: impl FnOnce(&str) -> Option<T>, then: impl FnOnce(Fact<T>)) -> bool {
+    match read(&item.setting.value.value) {
+        Some(value) => {
+            then(read_as(item, value));
+            true
+        }
+        None => false,
+    }
+}
+
+/// A fact at the setting's value.
+fn read_as<T>(item: &Known<'_>, value: T) -> Fact<T> {
+    Fact {
+        value,
+        source: item.setting.value.source.clone(),
+    }
+}
+
+/// Kafka counts in milliseconds. A number too small to be meant so, under a name that does not say
+/// `ms`, has no unit that anybody knows.
+fn time(item: &Known<'_>, then: impl FnOnce(Fact<Duration>)) -> bool {
+    let named_ms = crate::tree::fold(&item.setting.name).ends_with("ms");
+    let read = |text: &str| {
+        if named_ms || matches!(item.idea, Idea::Linger) {
+            millis(text)
+        } else {
+            let bare: Option<f64> = text.trim().parse().ok();
+            match bare {
+                Some(n) if n >= 1000.0 => millis(text),
+                Some(_) => None,
+                None => duration(text),
+            }
+        }
+    };
+    put(item, read, then)
+}
+
+fn topics(item: &Known<'_>) -> Vec<Fact<String>> {
+    let text = item
+        .setting
+        .value
+        .value
+        .trim()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    text.split(',')
+        .filter_map(|part| word(part.trim().trim_matches(['"', '\''])))
+        .map(|topic| read_as(item, topic))
+        .collect()
+}
+
+/// A name: text without blanks that no template has to fill.
+fn word(text: &str) -> Option<String> {
+    let text = text.trim();
+    let plain =
+        !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || matches!(c, '$' | '{' | '<'));
+    plain.then(|| text.to_owned())
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.trim().replace('_', "").parse().ok()
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings_of;
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Environment {
+        let mut env = Environment::default();
+        apply(&settings_of(pairs), &Owner::named("orders"), &mut env);
+        env
+    }
+
+    #[test]
+    fn the_common_names_of_variables_mean_the_clients_properties() {
+        for name in [
+            "KAFKA_PRODUCER_ACKS",
+            "KAFKA_ACKS",
+            "SPRING_KAFKA_PRODUCER_ACKS",
+            "spring.kafka.producer.acks",
+            "ORDERS_KAFKA_ACKS",
+            "kafka.producer.acks",
+            "kafkaProducerAcks",
+        ] {
+            let env = read(&[(name, "1")]);
+            assert_eq!(
+                env.producers[0].acks.as_ref().unwrap().value,
+                Acks::Leader,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_mitigation_plans_variables_are_one_producer() {
+        let env = read(&[
+            ("KAFKA_PRODUCER_ACKS", "all"),
+            ("KAFKA_PRODUCER_ENABLE_IDEMPOTENCE", "true"),
+            ("KAFKA_PRODUCER_MAX_IN_FLIGHT_REQUESTS", "5"),
+            ("KAFKA_PRODUCER_RETRIES", "2147483647"),
+        ]);
+        let [producer] = env.producers.as_slice() else {
+            panic!("{:?}", env.producers)
+        };
+        assert_eq!(producer.acks.as_ref().unwrap().value, Acks::All);
+        assert!(producer.idempotence.as_ref().unwrap().value);
+        assert_eq!(producer.max_in_flight.as_ref().unwrap().value, 5);
+        assert_eq!(producer.retries.as_ref().unwrap().value, 2_147_483_647);
+        assert!(env.consumers.is_empty());
+    }
+
+    #[test]
+    fn a_dead_letter_producer_is_another_one() {
+        let env = read(&[
+            ("KAFKA_PRODUCER_ACKS", "all"),
+            ("KAFKA_DLQ_PRODUCER_ACKS", "1"),
+            ("KAFKA_GROUP_ID", "g"),
+            ("KAFKA_DLQ_TOPIC", "events-dlq"),
+        ]);
+        assert_eq!(env.producers.len(), 2);
+        assert_eq!(env.producers[1].role, ProducerRole::DeadLetter);
+        assert_eq!(env.producers[1].acks.as_ref().unwrap().value, Acks::Leader);
+        assert_eq!(env.consumers[0].dead_letter.as_ref().unwrap().value, "events-dlq");
+    }
+
+    #[test]
+    fn consumer_settings_are_read_with_their_units() {
+        let env = read(&[
+            ("KAFKA_GROUP_ID", "orders"),
+            ("KAFKA_TOPICS", "a, b"),
+            ("KAFKA_CONSUMER_SESSION_TIMEOUT_MS", "45000"),
+            ("KAFKA_HEARTBEAT_INTERVAL", "3s"),
+            ("KAFKA_MAX_POLL_INTERVAL_MS", "300000"),
+            ("KAFKA_ENABLE_AUTO_COMMIT", "False"),
+            (
+                "KAFKA_PARTITION_ASSIGNMENT_STRATEGY",
+                "org.apache.kafka.clients.consumer.RangeAssignor,cooperative-sticky",
+            ),
+            ("KAFKA_SESSION_TIMEOUT", "45"),
+            ("WORKER_THREADS", "7"),
+        ]);
+        let [c] = env.consumers.as_slice() else { panic!() };
+        assert_eq!(
+            c.topics.iter().map(|t| t.value.as_str()).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
+        assert_eq!(c.session_timeout.as_ref().unwrap().value, Duration::from_secs(45));
+        assert_eq!(c.heartbeat.as_ref().unwrap().value, Duration::from_secs(3));
+        assert_eq!(
+            c.max_poll_interval.as_ref().unwrap().value,
+            Duration::from_secs(300)
+        );
+        assert!(!c.auto_commit.as_ref().unwrap().value);
+        assert_eq!(c.assignors.len(), 2);
+        assert_eq!(
+            (c.workers[0].name.as_str(), c.workers[0].count.value),
+            ("WORKER_THREADS", 7)
+        );
+        assert_eq!(c.workers[0].builds_consumer, None);
+    }
+
+    #[test]
+    fn a_clients_properties_file_needs_no_prefix() {
+        let env = read(&[
+            ("bootstrap.servers", "k:9092"),
+            (
+                "key.serializer",
+                "org.apache.kafka.common.serialization.StringSerializer",
+            ),
+            ("acks", "1"),
+            ("retries", "3"),
+        ]);
+        assert_eq!(env.producers[0].acks.as_ref().unwrap().value, Acks::Leader);
+        assert_eq!(env.producers[0].client.as_ref().unwrap().value, KafkaClient::Java);
+    }
+
+    #[test]
+    fn words_that_others_use_mean_nothing_without_kafka() {
+        let env = read(&[
+            ("RETRIES", "3"),
+            ("GROUP_ID", "1"),
+            ("WORKERS", "4"),
+            ("NUM_WORKERS", "4"),
+            ("TOPIC", "x"),
+            ("SESSION_TIMEOUT_MS", "1"),
+            ("DEAD_LETTER_TOPIC", "projects/p/topics/t"),
+            ("ACKS", "1"),
+        ]);
+        assert!(env.producers.is_empty() && env.consumers.is_empty(), "{env:?}");
+        // A broker's own settings are not a client's.
+        let env = read(&[
+            ("KAFKA_NUM_PARTITIONS", "3"),
+            ("KAFKA_MIN_INSYNC_REPLICAS", "2"),
+            ("KAFKA_BROKER_ID", "1"),
+            ("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0"),
+        ]);
+        assert!(env.producers.is_empty() && env.consumers.is_empty());
+    }
+
+    #[test]
+    fn workers_beside_kafka_settings_wait_for_the_consumer_that_code_shows() {
+        let env = read(&[("KAFKA_PRODUCER_ACKS", "1"), ("WORKER_THREADS", "7")]);
+        assert_eq!(env.consumers[0].workers[0].count.value, 7);
+        assert!(env.consumers[0].topics.is_empty() && env.consumers[0].group.is_none());
+    }
+
+    #[test]
+    fn a_value_that_a_template_fills_is_unknown() {
+        let env = read(&[("KAFKA_ACKS", "${ACKS}"), ("KAFKA_GROUP_ID", "{{ group }}")]);
+        assert!(env.producers.is_empty() && env.consumers.is_empty());
+    }
+}

@@ -1,0 +1,425 @@
+//! Settings as flat names and values, wherever they stand: `.env` files, Java properties, variables of
+//! containers and deployment files, nested configuration written flat. What a name means is in tables;
+//! what several files set for one owner joins in one producer, consumer or pool.
+
+mod database;
+pub mod env_file;
+pub mod ini;
+mod kafka;
+pub mod properties;
+pub mod url;
+mod words;
+
+use crate::parts;
+use crate::pipeline::Place;
+use crate::tree::{Node, Value};
+use cofferdam_model::calls::{Deadline, DeadlineRole};
+use cofferdam_model::units::{millis, seconds};
+use cofferdam_model::{Environment, Fact, Owner, Span, Variable, VariableValue};
+use std::collections::BTreeMap;
+
+/// A setting as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Its name.
+    pub name: String,
+    /// Place of the name.
+    pub name_span: Span,
+    /// Its value, which is text; empty when nothing is set.
+    pub value: Fact<String>,
+}
+
+/// Fills `env` with what `settings` say of `owner`: its producers, consumer and pools, timeouts that
+/// contain one another, and web workers. Returns how many settings were understood.
+pub fn apply(settings: &[Setting], owner: &Owner, place: Place<'_>, env: &mut Environment) -> usize {
+    let section = place.path.display().to_string();
+    apply_in(settings, owner, &section, env)
+}
+
+/// The same for settings of which only the section is known; see [`Deadline::section`].
+pub(crate) fn apply_in(settings: &[Setting], owner: &Owner, section: &str, env: &mut Environment) -> usize {
+    let present: Vec<Setting> = settings
+        .iter()
+        .filter(|s| !s.value.value.trim().is_empty())
+        .cloned()
+        .collect();
+    kafka::apply(&present, owner, env)
+        + database::apply(&present, owner, section, env)
+        + timeouts(&present, owner, section, env)
+        + web_workers(&present, owner, env)
+}
+
+/// Variables as settings, those left out of which the files do not tell the text.
+pub fn of_variables(variables: &BTreeMap<String, Variable>) -> Vec<Setting> {
+    variables
+        .iter()
+        .filter_map(|(name, variable)| {
+            let text = variable.value.value.text()?.to_owned();
+            Some(Setting {
+                name: name.clone(),
+                name_span: variable.name_span,
+                value: Fact {
+                    value: text,
+                    source: variable.value.source.clone(),
+                },
+            })
+        })
+        .collect()
+}
+
+/// A tree as settings with names joined by `.`, `prefix` in front; lists of plain values are joined by `,`.
+pub fn flatten(node: &Node, prefix: &str) -> Vec<Setting> {
+    let mut found = Vec::new();
+    flatten_into(node, prefix, node.span, &mut found);
+    found
+}
+
+fn flatten_into(node: &Node, name: &str, name_span: Span, found: &mut Vec<Setting>) {
+    let mut push = |text: String| {
+        found.push(Setting {
+            name: name.to_owned(),
+            name_span,
+            value: Fact::declared(text, node.span),
+        });
+    };
+    match &node.value {
+        Value::Scalar(scalar) => push(scalar.text.to_string()),
+        Value::Seq(items) => {
+            let words: Option<Vec<&str>> = items.iter().map(Node::as_str).collect();
+            if let Some(words) = words.filter(|w| !w.is_empty()) {
+                push(words.join(","));
+            }
+        }
+        Value::Map(map) => {
+            for (key, value) in map.iter() {
+                let name = if name.is_empty() {
+                    key.text.to_string()
+                } else {
+                    format!("{name}.{}", key.text)
+                };
+                flatten_into(value, &name, key.span, found);
+            }
+        }
+        Value::Null | Value::Unknown(_) => {}
+    }
+}
+
+/// Pushes a deadline, in place of an earlier one of the same name in the same section.
+pub(crate) fn deadline(env: &mut Environment, deadline: Deadline) {
+    env.deadlines.retain(|d| {
+        !(d.name == deadline.name
+            && d.section == deadline.section
+            && parts::same_owner(&d.owner, &deadline.owner))
+    });
+    env.deadlines.push(deadline);
+}
+
+/// Names of other timeouts (folded, without their unit) and what they bound. A name that others use for
+/// something else is not here: `SESSION_TIMEOUT` is how long a person stays logged in.
+const TIMEOUTS: &[(&str, DeadlineRole)] = &[
+    ("requesttimeout", DeadlineRole::Request),
+    ("httprequesttimeout", DeadlineRole::Request),
+    ("apirequesttimeout", DeadlineRole::Request),
+    ("gunicorntimeout", DeadlineRole::Request),
+    ("startuptimeout", DeadlineRole::Initialisation),
+    ("initializationtimeout", DeadlineRole::Initialisation),
+    ("initialisationtimeout", DeadlineRole::Initialisation),
+    ("dbinitializationtimeout", DeadlineRole::Initialisation),
+    ("databaseinitializationtimeout", DeadlineRole::Initialisation),
+    ("dbinittimeout", DeadlineRole::Initialisation),
+    ("databaseinittimeout", DeadlineRole::Initialisation),
+    ("tablesetuptimeout", DeadlineRole::Setup),
+    ("dbtablesetuptimeout", DeadlineRole::Setup),
+    ("databasetablesetuptimeout", DeadlineRole::Setup),
+    ("healthchecktimeout", DeadlineRole::HealthCheck),
+    ("dbhealthchecktimeout", DeadlineRole::HealthCheck),
+    ("databasehealthchecktimeout", DeadlineRole::HealthCheck),
+];
+
+fn timeouts(settings: &[Setting], owner: &Owner, section: &str, env: &mut Environment) -> usize {
+    let mut count = 0;
+    for setting in settings {
+        let folded = crate::tree::fold(&setting.name);
+        let (name, in_millis) = match folded
+            .strip_suffix("ms")
+            .or_else(|| folded.strip_suffix("millis"))
+        {
+            Some(name) => (name, true),
+            None => (
+                ["seconds", "secs", "sec"]
+                    .iter()
+                    .find_map(|u| folded.strip_suffix(u))
+                    .unwrap_or(&folded),
+                false,
+            ),
+        };
+        let Some((_, role)) = TIMEOUTS.iter().find(|(known, _)| *known == name) else {
+            continue;
+        };
+        let text = setting.value.value.trim();
+        let value = if in_millis || text.parse::<f64>().is_ok_and(|n| n >= 1000.0) {
+            millis(text)
+        } else {
+            seconds(text)
+        };
+        if let Some(value) = value {
+            count += 1;
+            let value = Fact {
+                value,
+                source: setting.value.source.clone(),
+            };
+            deadline(
+                env,
+                Deadline {
+                    owner: owner.clone(),
+                    name: setting.name.clone(),
+                    section: section.to_owned(),
+                    role: *role,
+                    value,
+                },
+            );
+        }
+    }
+    count
+}
+
+/// Processes of a web server, by the variables that the servers themselves read.
+fn web_workers(settings: &[Setting], owner: &Owner, env: &mut Environment) -> usize {
+    let Some(name) = &owner.name else { return 0 };
+    let mut count = 0;
+    for setting in settings {
+        let text = setting.value.value.trim();
+        let workers = match setting.name.to_ascii_uppercase().as_str() {
+            // Gunicorn and uvicorn read the first; the others are the common names for `--workers`.
+            "WEB_CONCURRENCY" | "GUNICORN_WORKERS" | "UVICORN_WORKERS" | "WEB_WORKERS" => text.parse().ok(),
+            "GUNICORN_CMD_ARGS" => worker_argument(text),
+            _ => None,
+        };
+        if let Some(workers) = workers {
+            count += 1;
+            let fact = Fact {
+                value: workers,
+                source: setting.value.source.clone(),
+            };
+            parts::service_mut(env, name, setting.name_span).processes = Some(fact);
+        }
+    }
+    count
+}
+
+/// The number after `-w` or `--workers` in a command line.
+pub(crate) fn worker_argument(text: &str) -> Option<u32> {
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        if let Some(number) = word
+            .strip_prefix("--workers=")
+            .or_else(|| word.strip_prefix("-w="))
+        {
+            return number.parse().ok();
+        }
+        if matches!(word, "-w" | "--workers") {
+            return words.next()?.parse().ok();
+        }
+    }
+    None
+}
+
+/// Programs that run a server of their own and read variables for it, by the last part of their image's
+/// name: what looks like a client's setting there is the server's.
+const SERVERS: &[&str] = &[
+    "postgres",
+    "postgresql",
+    "pgbouncer",
+    "pgpool",
+    "redis",
+    "valkey",
+    "kafka",
+    "zookeeper",
+    "schema-registry",
+    "connect",
+    "mysql",
+    "mariadb",
+    "exporter",
+    "kafka-ui",
+    "akhq",
+    "kafdrop",
+    "pgadmin4",
+    "adminer",
+];
+
+/// Reads the variables of every container as settings of its workload. Called when all objects are
+/// there, since a variable may stand in a ConfigMap.
+pub fn finish(env: &mut Environment) {
+    let mut lists: Vec<(Owner, String, Vec<Setting>)> = Vec::new();
+    for workload in &env.workloads {
+        for container in &workload.containers {
+            let image = container.image.as_ref().map_or("", |i| i.repository.as_str());
+            let image = image.rsplit('/').next().unwrap_or_default();
+            if SERVERS.iter().any(|s| {
+                image == *s
+                    || image.ends_with(&format!("-{s}"))
+                    || image.strip_prefix("cp-").is_some_and(|i| i == *s)
+            }) {
+                continue;
+            }
+            let mut owner = workload.owner.clone();
+            if owner.name.is_none() {
+                owner.name = Some(workload.id.name.clone());
+                owner.namespace.clone_from(&workload.id.namespace);
+            }
+            let mut settings = of_variables(&container.variables);
+            settings.extend(of_config_maps(env, workload.id.namespace.as_deref(), container));
+            if !settings.is_empty() {
+                lists.push((
+                    owner,
+                    format!("{} {}", workload.id.kind, workload.id.name),
+                    settings,
+                ));
+            }
+        }
+    }
+    for (owner, section, settings) in lists {
+        apply_in(&settings, &owner, &section, env);
+    }
+}
+
+/// Variables of a container whose text stands in a ConfigMap that is there and that the reader of the
+/// container has not looked up.
+fn of_config_maps(
+    env: &Environment,
+    namespace: Option<&str>,
+    container: &cofferdam_model::workload::Container,
+) -> Vec<Setting> {
+    let object = |name: &str| {
+        env.config_objects.iter().find(|o| {
+            o.id.kind == "ConfigMap"
+                && o.id.name == name
+                && (o.id.namespace.is_none() || namespace.is_none() || o.id.namespace.as_deref() == namespace)
+        })
+    };
+    let mut found = Vec::new();
+    for source in container.variable_sources.iter().filter(|s| !s.secret) {
+        for (key, text) in object(&source.name.value).into_iter().flat_map(|o| &o.data) {
+            let name = format!("{}{key}", source.prefix);
+            if let Some(span) = text.span().filter(|_| !container.variables.contains_key(&name)) {
+                found.push(Setting {
+                    name,
+                    name_span: span,
+                    value: text.clone(),
+                });
+            }
+        }
+    }
+    for (name, variable) in &container.variables {
+        if let VariableValue::Config {
+            name: map,
+            key,
+            value: None,
+            ..
+        } = &variable.value.value
+            && let Some(text) = object(map).and_then(|o| o.data.get(key))
+        {
+            found.push(Setting {
+                name: name.clone(),
+                name_span: variable.name_span,
+                value: text.clone(),
+            });
+        }
+    }
+    found
+}
+
+/// Settings for tests, each at a place of its own.
+#[cfg(test)]
+pub(crate) fn settings_of(pairs: &[(&str, &str)]) -> Vec<Setting> {
+    let file = cofferdam_model::FileId(0);
+    pairs
+        .iter()
+        .enumerate()
+        .map(|(i, (name, value))| Setting {
+            name: (*name).to_owned(),
+            name_span: Span::new(file, i * 100, i * 100 + name.len()),
+            value: Fact::declared(
+                (*value).to_owned(),
+                Span::new(file, i * 100 + 50, i * 100 + 50 + value.len()),
+            ),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+    use cofferdam_model::FileId;
+
+    #[test]
+    fn nested_configuration_is_flat_settings_with_their_places() {
+        let text = "kafka:\n  producer: {acks: all}\n  topics: [a, b]\ndb: {pool: {size: 5}}\n";
+        let node = yaml::parse(text, FileId(0), 0).documents.remove(0);
+        let flat = flatten(&node, "");
+        let pairs: Vec<(&str, &str)> = flat
+            .iter()
+            .map(|s| (s.name.as_str(), s.value.value.as_str()))
+            .collect();
+        assert_eq!(
+            pairs,
+            [
+                ("kafka.producer.acks", "all"),
+                ("kafka.topics", "a,b"),
+                ("db.pool.size", "5")
+            ]
+        );
+        let span = flat[0].name_span;
+        assert_eq!(&text[span.start as usize..span.end as usize], "acks");
+    }
+
+    #[test]
+    fn timeouts_and_web_workers_are_read() {
+        let mut env = Environment::default();
+        let settings = settings_of(&[
+            ("REQUEST_TIMEOUT_SECONDS", "10"),
+            ("DB_INITIALIZATION_TIMEOUT", "75.0"),
+            ("HEALTH_CHECK_TIMEOUT_MS", "2000"),
+            ("SESSION_TIMEOUT", "3600"),
+            ("WEB_CONCURRENCY", "4"),
+            ("GUNICORN_CMD_ARGS", "--bind :80 --workers 6"),
+        ]);
+        apply_in(&settings, &Owner::named("api"), ".env", &mut env);
+        let found: Vec<_> = env
+            .deadlines
+            .iter()
+            .map(|d| (d.role, d.value.value.as_secs()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (DeadlineRole::Request, 10),
+                (DeadlineRole::Initialisation, 75),
+                (DeadlineRole::HealthCheck, 2)
+            ]
+        );
+        assert_eq!(env.services[0].processes.as_ref().unwrap().value, 6);
+    }
+
+    #[test]
+    fn a_nearer_statement_takes_the_place_of_an_earlier_one() {
+        let mut env = Environment::default();
+        let owner = Owner::named("api");
+        apply_in(
+            &settings_of(&[("DB_POOL_SIZE", "5"), ("DB_POOL_TIMEOUT", "30")]),
+            &owner,
+            "base",
+            &mut env,
+        );
+        apply_in(
+            &settings_of(&[("DB_POOL_SIZE", "9")]),
+            &owner,
+            "production",
+            &mut env,
+        );
+        assert_eq!(env.pools.len(), 1);
+        assert_eq!(env.pools[0].size.as_ref().unwrap().value, 9);
+        assert_eq!(env.pools[0].pool_timeout.as_ref().unwrap().value.as_secs(), 30);
+    }
+}
