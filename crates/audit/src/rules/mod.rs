@@ -4,6 +4,7 @@
 mod common;
 mod database_flag;
 mod demand;
+mod detection;
 #[cfg(test)]
 mod testing;
 
@@ -59,6 +60,11 @@ rules! {
     // Images
 
     // Alerts and SLOs
+    alert_detection_delay,
+    alert_coverage_gap,
+    slo_no_burn_alert,
+    alert_no_data,
+    alert_unknown_signal,
 
     // Autoscaling and resources
 

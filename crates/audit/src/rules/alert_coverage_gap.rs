@@ -1,0 +1,129 @@
+//! A dependency that no alert watches fails in silence.
+
+use super::demand;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::alerts::{Alert, Timing};
+use cofferdam_model::{DatabaseId, Span};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "alert-coverage-gap",
+    group: Group::Alerts,
+    severity: Severity::Low,
+    fix: Fix::Automatic,
+    summary: "a failure that these files make possible, or a dependency, that no alert would see",
+    page: include_str!("../../../../docs/rules/alert-coverage-gap.md"),
+    check,
+};
+
+/// Something that ought to be watched.
+struct Gap {
+    subject: String,
+    what: String,
+    /// Words of which one in a query, signal or name means that it is watched.
+    words: &'static [&'static str],
+    prometheus: String,
+    new_relic: String,
+    severity: Severity,
+    place: Option<Span>,
+}
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    // Where no alert stands in the files, alerts are kept elsewhere: silence says nothing.
+    if cx.env.alerts.is_empty() {
+        return;
+    }
+    let uses_new_relic = cx.env.alerts.iter().any(|a| matches!(a.timing, Timing::NewRelic(_)));
+    for gap in gaps(cx).into_iter().filter(|g| !cx.env.alerts.iter().any(|a| watches(a, g.words))) {
+        let rule = if uses_new_relic { &gap.new_relic } else { &gap.prometheus };
+        let mut finding = Finding::new(&gap.subject, format!("{}: no alert watches {}", gap.subject, gap.what))
+            .severity(gap.severity)
+            .explain(format!("None of the {} alerts here reads {}: it fails first, and is heard of by what it breaks.", cx.env.alerts.len(), gap.what))
+            .remedy(format!("Add: {rule}"))
+            .figure("alerts", cx.env.alerts.len() as f64, "alerts");
+        if let Some(place) = gap.place {
+            finding = finding.at(place, "not watched");
+        }
+        let mut evidence = Evidence::new();
+        evidence.likely();
+        for alert in cx.env.alerts.iter().take(1) {
+            evidence.place(alert.span, "the alerts that are there");
+        }
+        out.report(finding.evidence(evidence));
+    }
+}
+
+fn watches(alert: &Alert, words: &[&str]) -> bool {
+    let has = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        words.iter().any(|w| text.contains(w))
+    };
+    has(&alert.name.value)
+        || alert.query.as_ref().is_some_and(|q| has(&q.value))
+        || alert.signals.iter().any(|s| has(&s.value))
+}
+
+fn gaps(cx: &Context<'_>) -> Vec<Gap> {
+    let env = cx.env;
+    let mut gaps = Vec::new();
+    for (index, database) in env.databases.iter().enumerate() {
+        let mut scratch = Evidence::new();
+        let wanted = demand::direct(env, DatabaseId(index), &mut scratch).wanted();
+        let exhausts = demand::slots(database, &mut scratch).is_some_and(|(slots, _)| wanted > u64::from(slots));
+        let name = &database.name;
+        gaps.push(Gap {
+            subject: format!("database {name}"),
+            what: "its connections".to_owned(),
+            words: &["connection", "numbackends", "pg_stat_activity"],
+            prometheus: "expr: sum(pg_stat_activity_count) / max(pg_settings_max_connections) > 0.8, for: 1m".to_owned(),
+            new_relic: "SELECT average(`db.connections.active`) / average(`db.connections.max`) * 100 FROM PostgresqlInstanceSample, above 80 for 60 s"
+                .to_owned(),
+            severity: if exhausts { Severity::Medium } else { Severity::Low },
+            place: database.span,
+        });
+    }
+    for consumer in &env.consumers {
+        let subject = super::common::group_name(consumer, env);
+        gaps.push(Gap {
+            subject,
+            what: "its lag".to_owned(),
+            words: &["lag", "offset", "backlog"],
+            prometheus: "expr: sum by (consumergroup) (kafka_consumergroup_lag) > THRESHOLD and deriv(...[10m]) > 0, for: 2m".to_owned(),
+            new_relic: "SELECT max(consumer.lag) FROM KafkaOffsetSample FACET consumerGroup, above THRESHOLD for 120 s".to_owned(),
+            severity: Severity::Low,
+            place: Some(consumer.span),
+        });
+    }
+    if let Some(cell) = env.cells.first().filter(|_| env.cells.len() > 1) {
+        gaps.push(Gap {
+            subject: "cells".to_owned(),
+            what: "each cell by itself (a partial failure of one is hidden in the mean of all)".to_owned(),
+            words: &["cell"],
+            prometheus: "expr: sum by (cell) (rate(http_requests_total{code=~\"5..\"}[5m])) / sum by (cell) (rate(http_requests_total[5m])) > 0.05"
+                .to_owned(),
+            new_relic: "SELECT percentage(count(*), WHERE error IS true) FROM Transaction FACET cell, above 5 for 60 s".to_owned(),
+            severity: Severity::Medium,
+            place: cell.name.span(),
+        });
+    }
+    gaps.dedup_by(|a, b| a.subject == b.subject);
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::detection::tests::{alert, condition};
+    use crate::rules::testing::{self, env_with_consumer};
+
+    #[test]
+    fn a_group_whose_lag_nobody_watches_is_told_where_alerts_are_kept() {
+        let mut env = env_with_consumer(12, (1, 1, 1), None);
+        assert!(testing::all(&RULE, &env).is_empty(), "no alerts here: they are kept elsewhere");
+        env.alerts.push(alert("Error rate", Timing::NewRelic(condition(60, 0, 60))));
+        assert!(testing::only(&RULE, &env).remedy.contains("consumer.lag"));
+        env.alerts.push(alert("Consumer lag", Timing::NewRelic(condition(60, 0, 60))));
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}

@@ -1,0 +1,186 @@
+//! What an outage costs before anyone hears of it.
+
+use super::detection::{self, Detection};
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::alerts::Alert;
+use cofferdam_model::units::{show_duration, show_number};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "alert-detection-delay",
+    group: Group::Alerts,
+    severity: Severity::High,
+    fix: Fix::Automatic,
+    summary: "an alert pages later than it should: its product's own timing, and the error budget gone by then",
+    page: include_str!("../../../../docs/rules/alert-detection-delay.md"),
+    check,
+};
+
+/// The target where nobody states one.
+const TARGET: Duration = Duration::from_secs(60);
+/// Part of the error budget that may be gone before the first page where no target is stated.
+const BUDGET_SHARE: f64 = 0.25;
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let target = cx.platform.overlay.detection_target.as_ref();
+    // Alerts that share their timing share the finding.
+    let mut groups: BTreeMap<(u128, String), Vec<(&Alert, Detection, Evidence)>> = BTreeMap::new();
+    for alert in &cx.env.alerts {
+        if alert.enabled.as_ref().is_some_and(|e| !e.value) || !pages(alert) {
+            continue;
+        }
+        let mut evidence = Evidence::new();
+        let Some(detection) = detection::of(alert, &mut evidence) else { continue };
+        let limit = alert.promised.as_ref().or(target).map_or(TARGET, |t| t.value);
+        if detection.worst > limit {
+            groups.entry((detection.worst.as_millis(), detection.words.clone())).or_default().push((alert, detection, evidence));
+        }
+    }
+    for group in groups.into_values().rev() {
+        report(cx, &group, out);
+    }
+}
+
+/// Whether anyone is to be woken: tickets and information may take their time.
+fn pages(alert: &Alert) -> bool {
+    alert.severity.as_ref().is_none_or(|s| {
+        !matches!(s.value.to_ascii_lowercase().as_str(), "warning" | "warn" | "info" | "ticket" | "low" | "none")
+    })
+}
+
+fn report(cx: &Context<'_>, group: &[(&Alert, Detection, Evidence)], out: &mut Verdicts) {
+    let (first, detection, _) = &group[0];
+    let mut evidence = Evidence::new();
+    for (_, _, more) in group.iter().take(4) {
+        evidence.merge(more.clone());
+    }
+    let stated = first.promised.as_ref().or(cx.platform.overlay.detection_target.as_ref());
+    let target = match stated {
+        Some(stated) => evidence.take(stated, format!("target {}", show_duration(stated.value))),
+        None => {
+            evidence.assume("an outage should page within 60 s; state your own under targets.detection");
+            TARGET
+        }
+    };
+    let mut slo_evidence = Evidence::new();
+    let burned = detection::slo_of(cx.env, first)
+        .and_then(|slo| detection::budget(slo, &mut slo_evidence))
+        .map(|budget| (budget, detection.worst.as_secs_f64() / budget.as_secs_f64()));
+    let mut explanation = format!("{}: {} = {}.", detection.product, detection.words, show_duration(detection.worst));
+    if let Some((budget, share)) = burned {
+        evidence.merge(slo_evidence);
+        explanation.push_str(&format!(
+            " The error budget is {} of full outage; {} % of it is gone before the first page.",
+            show_duration(budget),
+            show_number((share * 1000.0).round() / 10.0)
+        ));
+    }
+    if detection.product == "New Relic" {
+        explanation.push_str(
+            " And only while data flows: with event flow a window closes when later data arrives, so an outage that stops the data \
+             pages only by a loss-of-signal setting.",
+        );
+    }
+    let names: Vec<&str> = group.iter().map(|(a, ..)| a.name.value.as_str()).collect();
+    let subject = match names.as_slice() {
+        [one] => format!("alert {one}"),
+        all => format!("{} alerts ({})", all.len(), detection.words),
+    };
+    let who = match names.as_slice() {
+        [one] => format!("`{one}` pages"),
+        [a, b] => format!("`{a}` and `{b}` page"),
+        [a, b, rest @ ..] => format!("`{a}`, `{b}` and {} more page", rest.len()),
+        [] => return,
+    };
+    let severity = match (stated, burned) {
+        (Some(_), _) => Severity::High,
+        (None, Some((_, share))) if share >= BUDGET_SHARE => Severity::Medium,
+        _ => Severity::Low,
+    };
+    let mut finding = Finding::new(
+        subject,
+        format!("{who} up to {} after the fault, {} is the target", show_duration(detection.worst), show_duration(target)),
+    )
+    .severity(severity)
+    .explain(explanation)
+    .remedy(remedy(detection))
+    .figure("detection", detection.worst.as_secs_f64(), "s")
+    .figure("target", target.as_secs_f64(), "s")
+    .figure("alerts", names.len() as f64, "alerts");
+    if let Some((budget, share)) = burned {
+        finding = finding
+            .figure("budget", budget.as_secs_f64() / 60.0, "min")
+            .figure("budget_gone_at_page", share * 100.0, "%");
+    }
+    for (alert, ..) in group.iter().take(6) {
+        finding = finding.at(alert.span, "the alert");
+    }
+    out.report(finding.evidence(evidence));
+}
+
+fn remedy(detection: &Detection) -> &'static str {
+    match detection.product {
+        "New Relic" => {
+            "Shorten threshold_duration first (60 s is the least with a 60 s window), then the window (30 s) and the delay (as late as your \
+             data really is); or threshold_occurrences = \"at_least_once\" for total outages. For 60 s and less add a synthetic check."
+        }
+        "Prometheus" => {
+            "Shorten `for` (burn-rate alerts need none), the group's interval and the scrape interval for what pages, and group_wait to 0 s \
+             for the paging route."
+        }
+        _ => "Shorten the window and the time that the condition must hold.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::detection::tests::{alert, condition};
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::alerts::{Slo, Timing};
+    use cofferdam_model::{Environment, Owner, Share};
+
+    fn env(delay: u64) -> Environment {
+        Environment {
+            alerts: vec![
+                alert("Errors", Timing::NewRelic(condition(60, delay, 300))),
+                alert("Latency", Timing::NewRelic(condition(60, delay, 300))),
+            ],
+            slos: vec![Slo {
+                name: "availability".to_owned(),
+                owner: Owner::default(),
+                span: span(9),
+                target: Some(fact(Share(0.9995), 10)),
+                window: Some(fact(Duration::from_secs(30 * 86_400), 11)),
+                indicator: None,
+            }],
+            ..Environment::default()
+        }
+    }
+
+    #[test]
+    fn alerts_of_one_timing_are_told_together_with_the_budget_they_burn() {
+        // 480 s of 1,296 s = 37.04 %.
+        let finding = testing::only(&RULE, &env(120));
+        assert_eq!(finding.figures["detection"].value, 480.0);
+        assert!((finding.figures["budget_gone_at_page"].value - 37.037).abs() < 1e-2);
+        assert_eq!(finding.figures["alerts"].value, 2.0);
+    }
+
+    #[test]
+    fn a_delay_of_zero_still_takes_six_minutes() {
+        assert_eq!(testing::only(&RULE, &env(0)).figures["detection"].value, 360.0);
+    }
+
+    #[test]
+    fn what_only_informs_may_take_its_time() {
+        let mut env = env(120);
+        for alert in &mut env.alerts {
+            alert.severity = Some(fact("warning".to_owned(), 20));
+        }
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}

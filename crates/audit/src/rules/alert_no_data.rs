@@ -1,0 +1,106 @@
+//! An outage that stops the data stops the alert that was to tell of it.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::alerts::{Alert, Timing};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "alert-no-data",
+    group: Group::Alerts,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "an alert stays silent when its data stops",
+    page: include_str!("../../../../docs/rules/alert-no-data.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let on = || cx.env.alerts.iter().filter(|a| a.enabled.as_ref().is_none_or(|e| e.value));
+    let silent: Vec<&Alert> = on().filter(|a| is_silent_new_relic(a)).collect();
+    report(
+        &silent,
+        "New Relic",
+        "With event flow a window is judged when later data arrives: when the data stops, none is, and the condition keeps its last state. A \
+         service that is down altogether looks like one that is well.",
+        "Set expiration_duration (three windows or more) and open_violation_on_expiration = true on conditions whose data always flows.",
+        out,
+    );
+    let prometheus: Vec<&Alert> = on().filter(|a| matches!(a.timing, Timing::Prometheus(_))).collect();
+    let noticed = prometheus.iter().any(|a| matches!(&a.timing, Timing::Prometheus(t) if t.notices_absence));
+    if !noticed {
+        report(
+            &prometheus,
+            "Prometheus",
+            "An expression over a series that is gone has no result, and no result is no alert: a target that is down altogether fires none of \
+             these.",
+            "Add an alert on `up == 0` for the scraped jobs, and `absent(METRIC)` for metrics that must always be there.",
+            out,
+        );
+    }
+}
+
+fn is_silent_new_relic(alert: &Alert) -> bool {
+    let Timing::NewRelic(timing) = &alert.timing else { return false };
+    // A count of errors has no data when all is well: loss of signal would page every quiet night.
+    if timing.sparse.as_ref().is_some_and(|s| s.value) {
+        return false;
+    }
+    timing.expiration.is_none() || timing.opens_on_expiration.as_ref().is_none_or(|o| !o.value)
+}
+
+fn report(alerts: &[&Alert], product: &str, explanation: &str, remedy: &str, out: &mut Verdicts) {
+    let Some(first) = alerts.first() else { return };
+    let mut evidence = Evidence::new();
+    for alert in alerts.iter().take(6) {
+        evidence.note(&alert.name, "silent without data");
+    }
+    let title = match alerts.len() {
+        1 => format!("`{}` stays silent when its data stops", first.name.value),
+        n => format!("{n} {product} alerts stay silent when their data stops"),
+    };
+    let subject = if alerts.len() == 1 { format!("alert {}", first.name.value) } else { format!("{product} alerts") };
+    out.report(
+        Finding::new(subject, title).explain(explanation).remedy(remedy).figure("alerts", alerts.len() as f64, "alerts").evidence(evidence),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::detection::tests::{alert, condition};
+    use crate::rules::testing::{self, fact};
+    use cofferdam_model::Environment;
+    use cofferdam_model::alerts::PrometheusTiming;
+    use std::time::Duration;
+
+    #[test]
+    fn loss_of_signal_must_open_an_incident() {
+        let mut timing = condition(60, 0, 60);
+        let env = |t| Environment { alerts: vec![alert("a", Timing::NewRelic(t))], ..Environment::default() };
+        assert_eq!(testing::all(&RULE, &env(timing.clone())).len(), 1);
+        timing.expiration = Some(fact(Duration::from_secs(180), 8));
+        assert_eq!(testing::all(&RULE, &env(timing.clone())).len(), 1);
+        timing.opens_on_expiration = Some(fact(true, 9));
+        assert!(testing::all(&RULE, &env(timing)).is_empty());
+    }
+
+    #[test]
+    fn a_count_of_errors_is_allowed_to_be_silent() {
+        let mut timing = condition(60, 0, 60);
+        timing.sparse = Some(fact(true, 8));
+        let env = Environment { alerts: vec![alert("a", Timing::NewRelic(timing))], ..Environment::default() };
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn one_alert_on_absence_serves_all_of_prometheus() {
+        let rule = |notices_absence| {
+            alert("p", Timing::Prometheus(PrometheusTiming { notices_absence, ..PrometheusTiming::default() }))
+        };
+        let mut env = Environment { alerts: vec![rule(false), rule(false)], ..Environment::default() };
+        assert_eq!(testing::only(&RULE, &env).figures["alerts"].value, 2.0);
+        env.alerts.push(rule(true));
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}

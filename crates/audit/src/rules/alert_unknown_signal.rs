@@ -1,0 +1,77 @@
+//! An alert on a name that nothing here has never fires, and nobody notices.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::nearest::nearest;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "alert-unknown-signal",
+    group: Group::Alerts,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "an alert selects a service, cell or topic by a name that nothing here has",
+    page: include_str!("../../../../docs/rules/alert-unknown-signal.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let env = cx.env;
+    let known: Vec<&str> = env
+        .services
+        .iter()
+        .map(|s| s.name.as_str())
+        .chain(env.topics.iter().map(|t| t.name.value.as_str()))
+        .chain(env.cells.iter().map(|c| c.name.value.as_str()))
+        .chain(env.consumers.iter().filter_map(|c| c.group.as_ref()).map(|g| g.value.as_str()))
+        .collect();
+    for alert in &env.alerts {
+        for selected in &alert.selects {
+            let name = selected.value.as_str();
+            // Patterns are no names, and a name that is like nothing here is about something else.
+            if name.contains(['%', '*', '$', '{', '|', '(', ' ']) || known.contains(&name) {
+                continue;
+            }
+            let Some(near) = nearest(name, known.iter().copied()) else { continue };
+            // Names that differ in case or separators only may be matched without regard to them.
+            let fold = |s: &str| s.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+            let differs_little = fold(near) == fold(name);
+            let mut evidence = Evidence::new();
+            evidence.likely();
+            evidence.note(selected, format!("nothing here is called `{name}`"));
+            out.report(
+                Finding::new(
+                    format!("alert {}", alert.name.value),
+                    format!("`{}` selects `{name}`, and nothing here has that name; `{near}` has", alert.name.value),
+                )
+                .severity(if differs_little { Severity::Low } else { Severity::Medium })
+                .explain("A query that selects what does not exist has no data. The alert never fires, and its silence looks like health.")
+                .remedy(format!("Write `{near}` if that is what is meant."))
+                .at(alert.span, "the alert")
+                .evidence(evidence),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::detection::tests::{alert, condition};
+    use crate::rules::testing::{self, fact, service};
+    use cofferdam_model::Environment;
+    use cofferdam_model::alerts::Timing;
+
+    #[test]
+    fn a_name_that_is_nearly_right_is_told_and_others_are_left_alone() {
+        let mut one = alert("a", Timing::NewRelic(condition(60, 0, 60)));
+        one.selects = vec![
+            fact("data-colector".to_owned(), 5),
+            fact("data-collector".to_owned(), 6),
+            fact("checkout".to_owned(), 7),
+            fact("data-%".to_owned(), 8),
+        ];
+        let env = Environment { services: vec![service("data-collector", (1, 1, 1))], alerts: vec![one], ..Environment::default() };
+        assert!(testing::only(&RULE, &env).title.contains("`data-colector`"));
+    }
+}

@@ -1,0 +1,109 @@
+//! An objective is kept by alerts on how fast its budget burns.
+
+use super::detection;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::alerts::{Alert, Slo};
+use cofferdam_model::units::{show_duration, show_number};
+use std::time::Duration;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "slo-no-burn-alert",
+    group: Group::Alerts,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "a service level objective without multi-window burn-rate alerts",
+    page: include_str!("../../../../docs/rules/slo-no-burn-alert.md"),
+    check,
+};
+
+/// Share of the budget, long window and short window of the three alerts that the SRE Workbook recommends.
+const WINDOWS: [(f64, u64, u64); 3] = [(0.02, 3600, 300), (0.05, 6 * 3600, 1800), (0.10, 3 * 86_400, 6 * 3600)];
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for slo in &cx.env.slos {
+        if cx.env.alerts.iter().any(is_burn_alert) {
+            continue;
+        }
+        judge(cx, slo, out);
+    }
+}
+
+/// A burn rate in its name or query, or two windows of one ratio.
+fn is_burn_alert(alert: &Alert) -> bool {
+    let text = format!("{} {}", alert.name.value, alert.query.as_ref().map_or("", |q| q.value.as_str())).to_ascii_lowercase();
+    text.contains("burn") || text.contains("14.4") || (text.contains("[1h]") && text.contains("[5m]"))
+}
+
+fn judge(cx: &Context<'_>, slo: &Slo, out: &mut Verdicts) {
+    let mut evidence = Evidence::new();
+    let Some(budget) = detection::budget(slo, &mut evidence) else { return };
+    let target = slo.target.as_ref().map_or(0.0, |t| t.value.0);
+    let window = budget.as_secs_f64() / (1.0 - target);
+    let owner = cx.env.owner_name(&slo.owner);
+    let name = if slo.name.is_empty() { owner } else { slo.name.clone() };
+    let rows: Vec<String> = WINDOWS
+        .iter()
+        .map(|(share, long, short)| {
+            let factor = share * window / *long as f64;
+            format!(
+                "burn rate above {} over {} and over {}",
+                show_number(factor),
+                show_duration(Duration::from_secs(*long)),
+                show_duration(Duration::from_secs(*short))
+            )
+        })
+        .collect();
+    let fast = WINDOWS[0].0 * window / WINDOWS[0].1 as f64;
+    out.report(
+        Finding::new(format!("objective {name}"), format!("{name}: {} % is promised and no alert watches how fast its budget burns", show_number(target * 100.0)))
+            .explain(format!(
+                "The budget is {} of full outage. An alert on a fixed error rate either pages for a blip or sleeps through a slow burn that \
+                 uses the budget up; one on the burn rate, over a long and a short window together, does neither.",
+                show_duration(budget)
+            ))
+            .remedy(format!("Page on {} and on {}; open a ticket on {}.", rows[0], rows[1], rows[2]))
+            .figure("budget", budget.as_secs_f64() / 60.0, "min")
+            .figure("fast_burn_rate", fast, "")
+            .at(slo.span, "the objective")
+            .evidence(evidence),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::detection::tests::{alert, condition};
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::alerts::Timing;
+    use cofferdam_model::{Environment, Owner, Share};
+
+    fn env(days: u64) -> Environment {
+        Environment {
+            slos: vec![Slo {
+                name: "availability".to_owned(),
+                owner: Owner::default(),
+                span: span(1),
+                target: Some(fact(Share(0.9995), 2)),
+                window: Some(fact(Duration::from_secs(days * 86_400), 3)),
+                indicator: None,
+            }],
+            ..Environment::default()
+        }
+    }
+
+    #[test]
+    fn thirty_days_give_the_workbooks_14_4_and_seven_days_3_36() {
+        // 2 % of 720 h in 1 h is 14.4; 2 % of 168 h in 1 h is 3.36.
+        assert!((testing::only(&RULE, &env(30)).figures["fast_burn_rate"].value - 14.4).abs() < 1e-9);
+        assert!((testing::only(&RULE, &env(7)).figures["fast_burn_rate"].value - 3.36).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_burn_rate_alert_is_enough() {
+        let mut env = env(30);
+        env.alerts.push(alert("Availability burn rate", Timing::NewRelic(condition(60, 0, 60))));
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}
