@@ -3,11 +3,13 @@
 
 pub mod environment;
 pub mod image;
+pub mod kubernetes;
 pub mod kustomize;
 pub mod parts;
 pub mod pipeline;
 pub mod python;
 pub mod repo;
+pub mod secret_scan;
 pub mod settings;
 pub mod tree;
 pub mod yaml;

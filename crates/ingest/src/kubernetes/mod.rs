@@ -1,0 +1,45 @@
+//! Kubernetes objects into the platform model: built manifests, plain ones, and fragments of
+//! templates. Every kind that carries a pod template is a workload, whoever's kind it is. References
+//! are noted while reading and checked by [`finish`], when everything that could declare them is there.
+
+mod container;
+mod describe;
+mod object;
+mod pod;
+mod processes;
+mod scaling;
+mod workload;
+
+#[cfg(test)]
+mod tests;
+
+use crate::pipeline::Place;
+use crate::tree::Node;
+use cofferdam_model::Environment;
+use object::Object;
+
+/// Whether a tree is a Kubernetes object: it says its API version and kind.
+pub fn is_object(node: &Node) -> bool {
+    let said = |key| {
+        node.get(key)
+            .and_then(Node::as_str)
+            .is_some_and(|t| !t.is_empty())
+    };
+    said("apiVersion") && said("kind")
+}
+
+/// Reads one object, or each object of a list, into `env`. What is no object adds nothing.
+pub fn interpret(object: &Node, place: Place<'_>, env: &mut Environment) {
+    let Some(object) = Object::read(object, place) else {
+        return;
+    };
+    if object.id.kind.ends_with("List")
+        && let Some(items) = object.node.get("items")
+    {
+        for item in items.items() {
+            interpret(item, place, env);
+        }
+        return;
+    }
+    let _ = scaling::interpret(&object, env) || workload::interpret(&object, env);
+}

@@ -1,0 +1,169 @@
+//! One Kubernetes object as its interpreters see it: what it is, what it is called, where it stands.
+
+use crate::pipeline::Place;
+use crate::tree::{Node, Value};
+use cofferdam_model::delivery::{DanglingKind, Reference};
+use cofferdam_model::scaling::Selector;
+use cofferdam_model::units;
+use cofferdam_model::workload::{Completeness, ObjectId};
+use cofferdam_model::{Environment, Fact, Owner, Span};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// An object with its identity.
+#[derive(Debug, Clone)]
+pub(super) struct Object<'a> {
+    /// The whole object.
+    pub node: &'a Node,
+    /// API group (`apps`); the core group is empty.
+    pub group: &'a str,
+    /// Kind, namespace and name.
+    pub id: ObjectId,
+    /// Place of the name, or of the kind where it has none.
+    pub span: Span,
+    /// Where it was read.
+    pub place: Place<'a>,
+}
+
+impl<'a> Object<'a> {
+    /// The object of a tree with `apiVersion` and `kind`. An object whose name is made by a template or
+    /// by the server keeps the text of that as its name.
+    pub(super) fn read(node: &'a Node, place: Place<'a>) -> Option<Self> {
+        let version = node.get("apiVersion")?.as_str()?;
+        let kind = node.get("kind")?;
+        let metadata = node.get("metadata");
+        let name = ["name", "generateName"]
+            .iter()
+            .find_map(|key| Some(metadata?.get(key)?).filter(|n| !n.is_null()));
+        let text = match name.map(|n| &n.value) {
+            Some(Value::Scalar(scalar)) => scalar.text.to_string(),
+            Some(Value::Unknown(what)) => what.to_string(),
+            _ => "without a name".to_owned(),
+        };
+        let namespace = metadata
+            .and_then(|m| m.get("namespace")?.as_str())
+            .filter(|n| !n.is_empty())
+            .map(str::to_owned);
+        Some(Object {
+            node,
+            group: version.rsplit_once('/').map_or("", |(group, _)| group),
+            id: ObjectId {
+                kind: kind.as_str()?.to_owned(),
+                namespace,
+                name: text,
+            },
+            span: name.map_or(kind.span, |n| n.span),
+            place,
+        })
+    }
+
+    /// `spec`.
+    pub(super) fn spec(&self) -> Option<&'a Node> {
+        self.node.get("spec")
+    }
+
+    /// The value at a path of keys.
+    pub(super) fn at(&self, path: &str) -> Option<&'a Node> {
+        self.node.at(path)
+    }
+
+    /// How reports name it: `Deployment api`.
+    pub(super) fn subject(&self) -> String {
+        format!("{} {}", self.id.kind, self.id.name)
+    }
+
+    /// Itself as the owner of a part.
+    pub(super) fn owner(&self) -> Owner {
+        self.owner_named(&self.id.name)
+    }
+
+    /// Something of another name in the same namespace as the owner of a part.
+    pub(super) fn owner_named(&self, name: &str) -> Owner {
+        Owner {
+            name: Some(name.to_owned()),
+            namespace: self.id.namespace.clone(),
+            ..Owner::default()
+        }
+    }
+
+    /// Whether what it does not say is really unset.
+    pub(super) fn is_whole(&self) -> bool {
+        self.place.completeness == Completeness::Whole
+    }
+
+    /// An annotation of the object.
+    pub(super) fn annotation(&self, key: &str) -> Option<&'a Node> {
+        self.node.at("metadata/annotations")?.get(key)
+    }
+
+    /// Notes a name that has to lead to something. A fragment's names are not checked: what they lead
+    /// to may be in the part that is not there.
+    pub(super) fn refers(&self, env: &mut Environment, kind: DanglingKind, name: Fact<String>) {
+        self.refers_within(env, kind, name, None);
+    }
+
+    /// The same for a part of something else (the key of a ConfigMap).
+    pub(super) fn refers_within(
+        &self,
+        env: &mut Environment,
+        kind: DanglingKind,
+        name: Fact<String>,
+        within: Option<String>,
+    ) {
+        if self.is_whole() && !name.value.is_empty() {
+            env.references.push(Reference {
+                subject: self.subject(),
+                kind,
+                name,
+                namespace: self.id.namespace.clone(),
+                within,
+            });
+        }
+    }
+}
+
+/// Labels or annotations; values that cannot be known are left out.
+pub(super) fn texts(node: Option<&Node>) -> BTreeMap<String, Fact<String>> {
+    node.into_iter()
+        .flat_map(Node::entries)
+        .filter_map(|(key, value)| Some((key.text.to_string(), value.text_fact()?)))
+        .collect()
+}
+
+/// A label selector with `matchLabels` and `matchExpressions`.
+pub(super) fn selector(node: &Node) -> Selector {
+    let expressions = node.get("matchExpressions").map_or(&[][..], Node::items);
+    Selector {
+        labels: texts(node.get("matchLabels")),
+        expressions: expressions
+            .iter()
+            .filter_map(|e| {
+                let values = e.get("values").map_or(&[][..], Node::items);
+                Some((
+                    e.get("key")?.as_str()?.to_owned(),
+                    e.get("operator")?.as_str()?.to_owned(),
+                    values
+                        .iter()
+                        .filter_map(|v| v.as_str().map(str::to_owned))
+                        .collect(),
+                ))
+            })
+            .collect(),
+        span: Some(node.span),
+    }
+}
+
+/// A duration whose bare numbers are seconds.
+pub(super) fn seconds(node: Option<&Node>) -> Option<Fact<Duration>> {
+    node?.fact(units::seconds)
+}
+
+/// The scalar at `key` as text.
+pub(super) fn text(node: &Node, key: &str) -> Option<Fact<String>> {
+    node.get(key)?.text_fact().filter(|f| !f.value.is_empty())
+}
+
+/// Whether `key` is true.
+pub(super) fn is_true(node: &Node, key: &str) -> bool {
+    node.get(key).and_then(Node::as_bool) == Some(true)
+}

@@ -1,0 +1,393 @@
+//! The pod template: what every kind of workload has in common.
+
+use super::container;
+use super::object::{Object, is_true, seconds, selector, text, texts};
+use crate::tree::Node;
+use cofferdam_model::delivery::{Dangling, DanglingKind};
+use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
+use cofferdam_model::workload::{Container, Spread, Volume, VolumeKind, Workload};
+use cofferdam_model::{Environment, Fact};
+use std::collections::BTreeMap;
+
+/// Fields of a pod's specification that checks read as they are.
+const FIELDS: &[&str] = &[
+    "hostNetwork",
+    "hostPID",
+    "hostIPC",
+    "dnsPolicy",
+    "restartPolicy",
+    "activeDeadlineSeconds",
+    "automountServiceAccountToken",
+    "runtimeClassName",
+    "schedulerName",
+    "nodeName",
+    "timeoutSeconds",
+    "containerConcurrency",
+];
+
+/// Fills a workload from its pod template (`metadata` and `spec`).
+pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>, env: &mut Environment) {
+    let metadata = template.get("metadata");
+    workload.labels = texts(metadata.and_then(|m| m.get("labels")));
+    workload
+        .annotations
+        .extend(texts(metadata.and_then(|m| m.get("annotations"))));
+    let Some(spec) = template.get("spec") else {
+        return;
+    };
+    for node in spec.get("containers").map_or(&[][..], Node::items) {
+        workload.containers.push(container::read(node, object, env));
+    }
+    for node in spec.get("initContainers").map_or(&[][..], Node::items) {
+        let read = container::read(node, object, env);
+        if node.get("restartPolicy").and_then(Node::as_str) == Some("Always") {
+            workload.containers.push(read);
+        } else {
+            workload.init_containers.push(read);
+        }
+    }
+    workload.grace = seconds(spec.get("terminationGracePeriodSeconds"));
+    workload.service_account = text(spec, "serviceAccountName").or_else(|| text(spec, "serviceAccount"));
+    workload.priority_class = text(spec, "priorityClassName");
+    workload.spread = spread(spec, &workload.labels, object.id.namespace.as_deref());
+    for field in FIELDS {
+        if let Some(fact) = spec.get(field).and_then(Node::text_fact) {
+            workload.fields.insert((*field).to_owned(), fact);
+        }
+    }
+    if let Some(account) = &workload.service_account
+        && account.value != "default"
+    {
+        object.refers(env, DanglingKind::ServiceAccount, account.clone());
+    }
+    for node in spec.get("volumes").map_or(&[][..], Node::items) {
+        workload.volumes.push(volume(node, object, env));
+    }
+    vault_agent(&workload.annotations, object, env);
+}
+
+/// A volume; the names it refers to and the secrets it brings go into `env`.
+fn volume(node: &Node, object: &Object<'_>, env: &mut Environment) -> Volume {
+    let name = node.get("name");
+    let span = name.map_or(node.span, |n| n.span);
+    let kind = volume_kind(node, object, env);
+    Volume {
+        name: name.and_then(Node::as_str).unwrap_or_default().to_owned(),
+        span,
+        kind,
+    }
+}
+
+fn volume_kind(node: &Node, object: &Object<'_>, env: &mut Environment) -> VolumeKind {
+    if let Some(config) = node.get("configMap") {
+        return match config_map(config, object, env) {
+            Some((name, optional)) => VolumeKind::ConfigMap { name, optional },
+            None => VolumeKind::Other("configMap".to_owned()),
+        };
+    }
+    if let Some(secret) = node.get("secret") {
+        return match secret_files(secret, "secretName", object, env) {
+            Some((name, optional)) => VolumeKind::Secret { name, optional },
+            None => VolumeKind::Other("secret".to_owned()),
+        };
+    }
+    if node.get("emptyDir").is_some() {
+        return VolumeKind::EmptyDir;
+    }
+    if let Some(claim) = node.get("persistentVolumeClaim") {
+        return match text(claim, "claimName") {
+            Some(name) => {
+                object.refers(env, DanglingKind::Claim, name.clone());
+                VolumeKind::Claim(name.value)
+            }
+            None => VolumeKind::Other("persistentVolumeClaim".to_owned()),
+        };
+    }
+    if let Some(csi) = node.get("csi") {
+        return csi_volume(csi, object, env);
+    }
+    if let Some(projected) = node.get("projected") {
+        for source in projected.get("sources").map_or(&[][..], Node::items) {
+            if let Some(config) = source.get("configMap") {
+                config_map(config, object, env);
+            }
+            if let Some(secret) = source.get("secret") {
+                secret_files(secret, "name", object, env);
+            }
+        }
+        return VolumeKind::Projected;
+    }
+    if let Some(host) = node.get("hostPath") {
+        let path = host.get("path").and_then(Node::as_str).unwrap_or_default();
+        return VolumeKind::HostPath(path.to_owned());
+    }
+    let other = node.entries().find(|(key, _)| &*key.text != "name");
+    VolumeKind::Other(other.map_or_else(String::new, |(key, _)| key.text.to_string()))
+}
+
+fn config_map(node: &Node, object: &Object<'_>, env: &mut Environment) -> Option<(String, bool)> {
+    let name = text(node, "name")?;
+    let optional = is_true(node, "optional");
+    if !optional {
+        object.refers(env, DanglingKind::ConfigMap, name.clone());
+        for item in node.get("items").map_or(&[][..], Node::items) {
+            if let Some(key) = text(item, "key") {
+                object.refers_within(env, DanglingKind::ConfigMapKey, key, Some(name.value.clone()));
+            }
+        }
+    }
+    Some((name.value, optional))
+}
+
+fn secret_files(
+    node: &Node,
+    key: &str,
+    object: &Object<'_>,
+    env: &mut Environment,
+) -> Option<(String, bool)> {
+    let name = text(node, key)?;
+    let optional = is_true(node, "optional");
+    if !optional {
+        object.refers(env, DanglingKind::Secret, name.clone());
+    }
+    push_file(&name, object, env);
+    Some((name.value, optional))
+}
+
+fn push_file(name: &Fact<String>, object: &Object<'_>, env: &mut Environment) {
+    env.secret_uses.push(SecretUse {
+        owner: object.owner(),
+        span: name.span().unwrap_or(object.span),
+        name: name.value.clone(),
+        kind: crate::secret_scan::kind_of_name(&name.value).unwrap_or(SecretKind::Other),
+        passage: Passage::File {
+            secret: name.value.clone(),
+        },
+        dynamic: None,
+    });
+}
+
+fn csi_volume(node: &Node, object: &Object<'_>, env: &mut Environment) -> VolumeKind {
+    let driver = node.get("driver").and_then(Node::as_str).unwrap_or_default();
+    if let Some(class) = node
+        .get("volumeAttributes")
+        .and_then(|a| text(a, "secretProviderClass"))
+    {
+        push_file(&class, object, env);
+        object.refers(env, DanglingKind::Secret, class);
+    }
+    VolumeKind::Csi(driver.to_owned())
+}
+
+/// How pods are kept apart: only terms that speak of the workload's own pods count.
+fn spread(spec: &Node, labels: &BTreeMap<String, Fact<String>>, namespace: Option<&str>) -> Spread {
+    let own = |term: &Node| {
+        let here = match (term.get("namespaces").map(Node::items), namespace) {
+            (Some(names), Some(own)) if !names.is_empty() => names.iter().any(|n| n.as_str() == Some(own)),
+            _ => true,
+        };
+        // Without a selector, Kubernetes matches no pods; with an empty one, all.
+        here && term
+            .get("labelSelector")
+            .is_some_and(|s| selector(s).matches(labels))
+    };
+    let key = |term: &Node| text(term, "topologyKey");
+    let list = |path: &str| spec.at(path).map_or(&[][..], Node::items).iter();
+    let required = list("affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution");
+    let preferred = list("affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution")
+        .filter_map(|p| p.get("podAffinityTerm"));
+    Spread {
+        constraints: list("topologySpreadConstraints")
+            .filter(|c| own(c))
+            .filter_map(key)
+            .collect(),
+        anti_affinity: required
+            .chain(preferred)
+            .filter(|t| own(t))
+            .filter_map(key)
+            .collect(),
+    }
+}
+
+/// Files that Vault's agent writes into the pod.
+fn vault_agent(annotations: &BTreeMap<String, Fact<String>>, object: &Object<'_>, env: &mut Environment) {
+    const PREFIX: &str = "vault.hashicorp.com/agent-inject-secret-";
+    for (key, path) in annotations {
+        let Some(name) = key.strip_prefix(PREFIX) else {
+            continue;
+        };
+        let Some(span) = path.span() else { continue };
+        let dynamic = if path.value.contains("/creds/") || path.value.contains("/issue/") {
+            Some(true)
+        } else if ["secret/", "kv/"].iter().any(|p| path.value.starts_with(p)) {
+            Some(false)
+        } else {
+            None
+        };
+        let kind = if path.value.starts_with("database/") {
+            SecretKind::Password
+        } else {
+            crate::secret_scan::kind_of_name(name).unwrap_or(SecretKind::Other)
+        };
+        env.secret_uses.push(SecretUse {
+            owner: object.owner(),
+            span,
+            name: name.to_owned(),
+            kind,
+            passage: Passage::Agent {
+                path: path.value.clone(),
+            },
+            dynamic: dynamic.map(|d| Fact::declared(d, span)),
+        });
+    }
+}
+
+/// Mounts of volumes that the pod does not have: the server refuses the pod. `claims` are the names of
+/// a StatefulSet's claim templates, which are volumes too.
+pub(super) fn check_mounts(
+    workload: &Workload,
+    claims: &[String],
+    object: &Object<'_>,
+    env: &mut Environment,
+) {
+    if !object.is_whole() {
+        return;
+    }
+    let volumes = || {
+        let own = workload.volumes.iter().map(|v| v.name.as_str());
+        own.chain(claims.iter().map(String::as_str))
+    };
+    let containers = workload.containers.iter().chain(&workload.init_containers);
+    for (container, (name, path)) in containers.flat_map(|c| c.mounts.iter().map(move |m| (c, m))) {
+        if !volumes().any(|v| v == name) {
+            env.dangling.push(Dangling {
+                subject: format!("container {} of {}", container.name, object.subject()),
+                kind: DanglingKind::Volume,
+                name: path.clone().map(|_| name.clone()),
+                nearest: crate::nearest::nearest(name, volumes()).map(str::to_owned),
+                certain: true,
+            });
+        }
+    }
+}
+
+/// The container that gives a workload its purpose: the one of its name, or the first.
+pub(super) fn main_container<'a>(containers: &'a [Container], name: &str) -> Option<&'a Container> {
+    containers
+        .iter()
+        .find(|c| c.name == name)
+        .or_else(|| containers.first())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read;
+    use super::*;
+
+    fn environment(spec: &str) -> Environment {
+        let indented = spec.replace('\n', "\n      ");
+        read(&format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  template:\n    metadata: {{labels: {{app: web, tier: front}}}}\n    spec:\n      {indented}\n"
+        ))
+    }
+
+    #[test]
+    fn sidecars_that_restart_are_containers() {
+        let env = environment(
+            "initContainers:\n  - {name: migrate}\n  - {name: proxy, restartPolicy: Always}\ncontainers: [{name: web}]\nterminationGracePeriodSeconds: 60",
+        );
+        let w = &env.workloads[0];
+        let names = |c: &[Container]| c.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&w.containers), ["web", "proxy"]);
+        assert_eq!(names(&w.init_containers), ["migrate"]);
+        assert_eq!(w.grace.as_ref().unwrap().value.as_secs(), 60);
+    }
+
+    #[test]
+    fn only_a_spread_over_its_own_pods_counts() {
+        let env = environment(
+            "topologySpreadConstraints:\n  - {topologyKey: zone, labelSelector: {matchLabels: {app: web}}}\n  - {topologyKey: other, labelSelector: {matchLabels: {app: api}}}\n  - {topologyKey: none}\naffinity:\n  podAntiAffinity:\n    requiredDuringSchedulingIgnoredDuringExecution:\n      - {topologyKey: host, labelSelector: {matchExpressions: [{key: app, operator: In, values: [web]}]}}\n      - {topologyKey: elsewhere, namespaces: [other], labelSelector: {matchLabels: {app: web}}}\n    preferredDuringSchedulingIgnoredDuringExecution:\n      - {weight: 1, podAffinityTerm: {topologyKey: rack, labelSelector: {matchLabels: {tier: front}}}}",
+        );
+        let spread = &env.workloads[0].spread;
+        let keys = |f: &[Fact<String>]| f.iter().map(|f| f.value.clone()).collect::<Vec<_>>();
+        assert_eq!(keys(&spread.constraints), ["zone"]);
+        assert_eq!(keys(&spread.anti_affinity), ["host", "rack"]);
+    }
+
+    #[test]
+    fn volumes_of_every_kind_are_read_and_say_what_they_need() {
+        let env = environment(
+            "containers: []\nvolumes:\n  - {name: a, configMap: {name: cm, items: [{key: k, path: p}]}}\n  - {name: b, secret: {secretName: sec, optional: true}}\n  - {name: c, emptyDir: {}}\n  - {name: d, persistentVolumeClaim: {claimName: data}}\n  - {name: e, csi: {driver: secrets-store.csi.k8s.io, volumeAttributes: {secretProviderClass: vault-db}}}\n  - {name: f, projected: {sources: [{secret: {name: tok}}, {configMap: {name: ca}}]}}\n  - {name: g, hostPath: {path: /var}}\n  - {name: h, nfs: {server: x}}",
+        );
+        let kinds: Vec<VolumeKind> = env.workloads[0].volumes.iter().map(|v| v.kind.clone()).collect();
+        assert_eq!(
+            kinds,
+            [
+                VolumeKind::ConfigMap {
+                    name: "cm".into(),
+                    optional: false
+                },
+                VolumeKind::Secret {
+                    name: "sec".into(),
+                    optional: true
+                },
+                VolumeKind::EmptyDir,
+                VolumeKind::Claim("data".into()),
+                VolumeKind::Csi("secrets-store.csi.k8s.io".into()),
+                VolumeKind::Projected,
+                VolumeKind::HostPath("/var".into()),
+                VolumeKind::Other("nfs".into()),
+            ]
+        );
+        let needed: Vec<(DanglingKind, &str)> = env
+            .references
+            .iter()
+            .map(|r| (r.kind, r.name.value.as_str()))
+            .collect();
+        assert_eq!(
+            needed,
+            [
+                (DanglingKind::ConfigMap, "cm"),
+                (DanglingKind::ConfigMapKey, "k"),
+                (DanglingKind::Claim, "data"),
+                (DanglingKind::Secret, "vault-db"),
+                (DanglingKind::Secret, "tok"),
+                (DanglingKind::ConfigMap, "ca"),
+            ]
+        );
+        assert_eq!(env.secret_uses.len(), 3);
+    }
+
+    #[test]
+    fn a_mount_of_a_volume_that_is_not_there_dangles() {
+        let env = environment(
+            "containers: [{name: web, volumeMounts: [{name: cahce, mountPath: /c}, {name: cache, mountPath: /d}]}]\nvolumes: [{name: cache, emptyDir: {}}]",
+        );
+        let [one] = env.dangling.as_slice() else {
+            panic!("{:?}", env.dangling)
+        };
+        assert_eq!(
+            (one.name.value.as_str(), one.nearest.as_deref()),
+            ("cahce", Some("cache"))
+        );
+    }
+
+    #[test]
+    fn files_of_vaults_agent_are_secrets_and_a_database_role_makes_them_anew() {
+        let env = read(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    metadata:\n      annotations:\n        vault.hashicorp.com/agent-inject: \"true\"\n        vault.hashicorp.com/agent-inject-secret-db: database/creds/clean\n        vault.hashicorp.com/agent-inject-secret-token: secret/data/web\n    spec: {containers: []}\n",
+        );
+        let seen: Vec<(&str, SecretKind, Option<bool>)> = env
+            .secret_uses
+            .iter()
+            .map(|u| (u.name.as_str(), u.kind, u.dynamic.as_ref().map(|f| f.value)))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("db", SecretKind::Password, Some(true)),
+                ("token", SecretKind::Token, Some(false))
+            ]
+        );
+    }
+}
