@@ -1,6 +1,7 @@
 //! From files to platform: read the tree, build what has to be built (kustomize, Terraform, charts),
 //! and give every piece to the reader of its format, once for each environment it holds in.
 
+use crate::kubernetes;
 use crate::repo::{ReadError, Repo, Unreadable};
 use crate::tree::Node;
 use cofferdam_model::workload::Completeness;
@@ -112,4 +113,8 @@ fn assemble(mut repo: Repo) -> Platform {
 }
 
 /// Gives a tree to the reader that knows it.
-fn interpret(_node: &Node, _place: Place<'_>, _env: &mut Environment) {}
+fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
+    if kubernetes::is_object(node) {
+        kubernetes::interpret(node, place, env);
+    }
+}
