@@ -1,13 +1,18 @@
-//! From files to platform: read the tree, build what has to be built (kustomize, Terraform, charts),
+//! From files to platform: read the tree, build what has to be built (kustomize, charts, Terraform),
 //! and give every piece to the reader of its format, once for each environment it holds in.
+//!
+//! A file is judged once: what a build consumes is judged as part of that build and nowhere else. A piece
+//! that names no environment holds in all of them.
 
-use crate::kubernetes;
+use crate::environment;
+use crate::kustomize::{self, Built, Named};
 use crate::repo::{ReadError, Repo, Unreadable};
 use crate::tree::Node;
+use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::workload::Completeness;
-use cofferdam_model::{Environment, Platform, UnreadableFile, link};
+use cofferdam_model::{Environment, Fact, Platform, UnreadableFile, link};
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What a reader is told besides the tree it reads.
@@ -23,14 +28,22 @@ pub struct Place<'a> {
     pub completeness: Completeness,
 }
 
-/// A piece of configuration and where it holds.
-#[derive(Debug)]
-struct Piece {
+/// A tree and where it holds.
+#[derive(Debug, Clone, Copy)]
+struct Piece<'a> {
     /// The environment it is for; `None` is all.
-    environment: Option<String>,
-    path: PathBuf,
+    environment: Option<&'a str>,
+    path: &'a Path,
     completeness: Completeness,
-    node: Node,
+    node: &'a Node,
+}
+
+/// Everything that stands between the files and the model.
+struct Sources<'a> {
+    repo: &'a Repo,
+    built: Built,
+    /// The environment of each file whose path names one.
+    file_environments: BTreeMap<&'a Path, String>,
 }
 
 /// Reads everything below `root`.
@@ -46,75 +59,212 @@ pub fn read_files(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Platfo
     assemble(Repo::from_files(files))
 }
 
-fn assemble(mut repo: Repo) -> Platform {
-    let mut pieces = Vec::new();
-    for (path, stream) in std::mem::take(&mut repo.yaml) {
-        for error in stream.errors {
-            repo.unreadable.push(Unreadable {
-                path: path.clone(),
-                span: Some(error.span),
-                message: error.message,
-            });
-        }
-        for node in stream.documents {
-            pieces.push(Piece {
-                environment: None,
-                path: path.clone(),
-                completeness: Completeness::Whole,
-                node,
-            });
-        }
-    }
-    let mut names: BTreeSet<String> = pieces.iter().filter_map(|p| p.environment.clone()).collect();
-    if names.is_empty() {
-        names.insert("default".to_owned());
-    }
-    let environments = names
-        .into_iter()
-        .collect::<Vec<_>>()
+fn assemble(repo: Repo) -> Platform {
+    let mut platform = Platform::default();
+    let file_environments = repo
+        .files
+        .keys()
+        .filter_map(|p| Some((p.as_path(), environment::of_path(p)?)))
+        .collect();
+    let sources = Sources {
+        built: kustomize::build(&repo),
+        repo: &repo,
+        file_environments,
+    };
+    let pieces = pieces(&sources);
+    platform.environments = names(&sources, &pieces)
         .into_par_iter()
         .map(|name| {
             let mut env = Environment {
                 name,
                 ..Environment::default()
             };
-            for piece in &pieces {
-                if piece.environment.as_ref().is_none_or(|e| *e == env.name) {
-                    let name = env.name.clone();
-                    let place = Place {
-                        repo: &repo,
-                        environment: &name,
-                        path: &piece.path,
-                        completeness: piece.completeness,
-                    };
-                    interpret(&piece.node, place, &mut env);
-                }
-            }
+            fill(&sources, &pieces, &mut env);
             link::link(&mut env);
             env
         })
         .collect();
-    let mut platform = Platform {
-        environments,
-        ..Platform::default()
-    };
-    platform.reading.passed_over = repo.passed_over.len();
-    platform.reading.unreadable = repo
-        .unreadable
-        .into_iter()
-        .map(|u| UnreadableFile {
-            path: u.path,
-            span: u.span,
-            message: u.message,
-        })
-        .collect();
+    report_reading(&sources, &pieces, &mut platform);
     platform.sources = repo.sources;
     platform
 }
 
-/// Gives a tree to the reader that knows it.
-fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
-    if kubernetes::is_object(node) {
-        kubernetes::interpret(node, place, env);
+/// Every tree with the environment it holds in.
+fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
+    let mut pieces = Vec::new();
+    for build in &sources.built.builds {
+        let completeness = if build.complete {
+            Completeness::Whole
+        } else {
+            Completeness::Fragment
+        };
+        for node in &build.objects {
+            pieces.push(Piece {
+                environment: build.environment.as_deref(),
+                path: &build.dir,
+                completeness,
+                node,
+            });
+        }
     }
+    for (path, stream) in &sources.repo.yaml {
+        let consumed = sources.built.consumed.contains(path);
+        let fragment = sources.built.fragments.contains(path);
+        if consumed && !fragment {
+            continue;
+        }
+        let completeness = if fragment {
+            Completeness::Fragment
+        } else {
+            Completeness::Whole
+        };
+        let environment = sources.file_environments.get(path.as_path()).map(String::as_str);
+        for node in &stream.documents {
+            pieces.push(Piece {
+                environment,
+                path,
+                completeness,
+                node,
+            });
+        }
+    }
+    pieces
+}
+
+/// The environments that anything names; one called `default` where nothing does.
+fn names(_sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
+    let mut names: BTreeSet<String> = pieces
+        .iter()
+        .filter(|p| is_configuration(p.node))
+        .filter_map(|p| p.environment.map(str::to_owned))
+        .collect();
+    if names.is_empty() {
+        names.insert("default".to_owned());
+    }
+    names.into_iter().collect()
+}
+
+/// Gives everything that holds in `env` to the readers.
+fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
+    let name = env.name.clone();
+    for piece in pieces.iter().filter(|p| p.environment.is_none_or(|e| e == name)) {
+        let place = Place {
+            repo: sources.repo,
+            environment: &name,
+            path: piece.path,
+            completeness: piece.completeness,
+        };
+        interpret(piece.node, place, env);
+    }
+    for dangling in &sources.built.dangling {
+        env.dangling.push(Dangling {
+            subject: format!(
+                "kustomization {}",
+                sources.repo.sources.path(dangling.span.file).display()
+            ),
+            kind: match dangling.what {
+                Named::File => DanglingKind::File,
+                _ => DanglingKind::PatchTarget,
+            },
+            name: Fact::declared(dangling.name.clone(), dangling.span),
+            nearest: dangling.nearest.clone(),
+            certain: true,
+        });
+    }
+}
+
+/// Gives a tree to the reader that knows it.
+fn interpret(_node: &Node, _place: Place<'_>, _env: &mut Environment) {}
+
+/// Whether some reader knows what this tree is.
+fn is_configuration(node: &Node) -> bool {
+    format_of(node).is_some()
+}
+
+/// The name of a tree's format for the summary; `None` for what no reader knows.
+fn format_of(node: &Node) -> Option<&'static str> {
+    if node.get("apiVersion").is_some() && node.get("kind").is_some() {
+        return Some("Kubernetes");
+    }
+    None
+}
+
+/// Fills in what was read and what was not.
+fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Platform) {
+    let mut formats: BTreeMap<&Path, &str> = BTreeMap::new();
+    for piece in pieces {
+        if let Some(format) = format_of(piece.node) {
+            formats.insert(piece.path, format);
+        }
+    }
+    for path in &sources.built.consumed {
+        formats.insert(path, "kustomize");
+    }
+    for build in &sources.built.builds {
+        formats.remove(build.dir.as_path());
+    }
+    let reading = &mut platform.reading;
+    for format in formats.values() {
+        *reading.formats.entry((*format).to_owned()).or_default() += 1;
+    }
+    let files = sources.repo.files.len() + sources.repo.passed_over.len();
+    reading.passed_over = files.saturating_sub(formats.len());
+    let unreadable = |u: &Unreadable| UnreadableFile {
+        path: u.path.clone(),
+        span: u.span,
+        message: u.message.clone(),
+    };
+    reading
+        .unreadable
+        .extend(sources.repo.unreadable.iter().map(unreadable));
+    reading.unreadable.extend(
+        sources
+            .built
+            .builds
+            .iter()
+            .filter_map(|b| b.failed.as_ref())
+            .map(unreadable),
+    );
+    for (path, stream) in &sources.repo.yaml {
+        let text = sources.repo.text(path).unwrap_or("");
+        for error in stream
+            .errors
+            .iter()
+            .filter(|_| looks_like_configuration(path, text))
+        {
+            reading.unreadable.push(UnreadableFile {
+                path: path.clone(),
+                span: Some(error.span),
+                message: error.message.clone(),
+            });
+        }
+    }
+    reading
+        .unreadable
+        .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));
+    reading.notes.extend(sources.built.notes.iter().map(unreadable));
+    reading
+        .notes
+        .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));
+}
+
+/// Whether a YAML or JSON file that cannot be read is likely to be platform configuration; anything else
+/// (a document with its own tags, a template of some other tool) is passed over.
+fn looks_like_configuration(path: &Path, text: &str) -> bool {
+    let hidden_tool = path
+        .iter()
+        .any(|p| matches!(p.to_str(), Some(".github" | ".vscode" | ".idea" | ".circleci")));
+    let is_template = text.contains("{{") || text.contains("{%");
+    let marks = [
+        "apiVersion:",
+        "kind:",
+        "replicas",
+        "containers:",
+        "env_vars",
+        "environments:",
+        "kafka",
+        "deployment",
+        "services:",
+    ];
+    !hidden_tool && !is_template && marks.iter().any(|mark| text.contains(mark))
 }
