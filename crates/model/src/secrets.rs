@@ -33,6 +33,19 @@ pub enum Passage {
     },
 }
 
+impl Passage {
+    /// Name of the secret object or path that it comes from; `None` for a value in the file itself.
+    pub fn source(&self) -> Option<&str> {
+        match self {
+            Passage::EnvironmentReference { secret, .. }
+            | Passage::EnvironmentAll { secret }
+            | Passage::File { secret } => Some(secret),
+            Passage::Agent { path } => Some(path),
+            Passage::EnvironmentLiteral => None,
+        }
+    }
+}
+
 /// What a secret opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretKind {

@@ -29,7 +29,7 @@ pub fn prepare(env: &mut Environment) -> Owners {
     variables::resolve_config_maps(env);
     services::build(env);
     variables::collect(env);
-    Owners::new(env)
+    Owners::of(env)
 }
 
 /// Resolves every relation of `env`. Called once, after all readers and the overlay. The order

@@ -113,13 +113,13 @@ const BOUGHT_IN: [&str; 40] = [
 /// Fills [`Owner::service`] of every part. Code in a directory of its own that no file describes
 /// becomes a service, so that what is found in it has a name.
 pub(super) fn resolve(env: &mut Environment) {
-    let index = Owners::new(env);
+    let index = Owners::of(env);
     let found = undescribed(env, &index);
     if found.is_empty() {
         each_owner(env, |owner| owner.service = index.find(owner));
     } else {
         services::add(env, found);
-        let index = Owners::new(env);
+        let index = Owners::of(env);
         each_owner(env, |owner| owner.service = index.find(owner));
     }
 }
@@ -194,7 +194,8 @@ pub struct Owners {
 }
 
 impl Owners {
-    pub(super) fn new(env: &Environment) -> Owners {
+    /// Indexes the services of `env`.
+    pub fn of(env: &Environment) -> Owners {
         let mut index = Owners {
             exact: HashMap::with_capacity(env.services.len()),
             alike: HashMap::with_capacity(env.services.len()),

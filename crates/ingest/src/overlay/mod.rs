@@ -1,0 +1,266 @@
+//! `cofferdam.yaml`: what people know and no file says. Everything that it states goes into the
+//! platform's parts as stated facts, with the place of the statement; what it says about the check
+//! itself is the model's [`Overlay`]. It is the one format that is ours, so it is read strictly: a key
+//! that nobody knows, a value of the wrong kind or a name that nothing here bears is an error at its line.
+
+mod apply;
+mod fields;
+mod names;
+mod pins;
+mod sections;
+mod steering;
+#[cfg(test)]
+mod tests;
+
+pub use names::Unmatched;
+
+use crate::environment;
+use crate::repo::{Repo, normalise};
+use crate::tree::{Key, Map, Node, Value};
+use crate::yaml::Problem;
+use cofferdam_model::overlay::Overlay;
+use cofferdam_model::{Fact, FileId};
+use fields::{Fields, Problems};
+use globset::{GlobBuilder, GlobMatcher};
+use sections::Sections;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use steering::Steering;
+
+/// Where the overlay is looked for, below the root.
+pub const NAMES: [&str; 2] = ["cofferdam.yaml", "cofferdam.yml"];
+
+/// An overlay that was read without problems.
+#[derive(Debug, Default)]
+pub struct OverlayDocument {
+    /// The file itself.
+    file: Option<FileId>,
+    /// Statements that hold in environments which have none of their own.
+    common: Sections,
+    /// Statements by environment, those for all included.
+    by_environment: BTreeMap<String, Sections>,
+    /// Aliases of environments, in lower case.
+    aliases: BTreeMap<String, String>,
+    /// Which paths are of which environment, as stated.
+    paths: Vec<(GlobMatcher, String)>,
+    exclude: Vec<GlobMatcher>,
+    steering: Steering,
+}
+
+/// Reads the overlay at the root of `repo`, if there is one.
+///
+/// # Errors
+/// Everything that is wrong in it, in the order of the lines.
+pub fn load(repo: &Repo) -> Result<OverlayDocument, Vec<Problem>> {
+    match NAMES
+        .iter()
+        .map(PathBuf::from)
+        .find(|p| repo.yaml.contains_key(p))
+    {
+        Some(path) => load_file(repo, &path),
+        None => Ok(OverlayDocument::default()),
+    }
+}
+
+/// Reads the overlay at `path` of `repo`.
+///
+/// # Errors
+/// The same as for [`load`].
+pub fn load_file(repo: &Repo, path: &Path) -> Result<OverlayDocument, Vec<Problem>> {
+    let Some(stream) = repo.yaml.get(path) else {
+        return Ok(OverlayDocument::default());
+    };
+    if !stream.errors.is_empty() {
+        return Err(stream.errors.clone());
+    }
+    let problems = Problems::default();
+    for duplicate in &stream.problems {
+        problems.add(duplicate.span, duplicate.message.clone());
+    }
+    let document = match stream.documents.as_slice() {
+        [] => OverlayDocument::default(),
+        [one] => read(one, path, &problems),
+        [_, second, ..] => {
+            problems.add(
+                second.span,
+                "an overlay is one document; move this up and remove the `---`",
+            );
+            OverlayDocument::default()
+        }
+    };
+    let problems = problems.into_sorted();
+    if problems.is_empty() {
+        Ok(document)
+    } else {
+        Err(problems)
+    }
+}
+
+fn read(root: &Node, path: &Path, problems: &Problems) -> OverlayDocument {
+    let mut document = OverlayDocument {
+        file: Some(root.span.file),
+        ..OverlayDocument::default()
+    };
+    let Some(mut top) = Fields::of(root, "", problems) else {
+        return document;
+    };
+    if let Some(version) = top.u32("version")
+        && version.value != 1
+    {
+        let message = format!("version {} is not known; this program knows 1", version.value);
+        problems.add(version.span().unwrap_or(top.span), message);
+    }
+    document.steering = steering::read(&mut top, path.to_path_buf());
+    document.common = Sections::read(&mut top);
+    document.exclude = globs(&document.steering.exclude);
+    let base = without(root, "environments");
+    for (name, mut fields) in top.named("environments") {
+        let own = environment::name(&name.text);
+        for alias in fields.texts("aliases") {
+            document.aliases.insert(alias.value.to_lowercase(), own.clone());
+        }
+        document.aliases.insert(name.text.to_lowercase(), own.clone());
+        for text in fields.texts("paths") {
+            match (glob(&text.value), text.span()) {
+                (Some(glob), _) => document.paths.push((glob, own.clone())),
+                (None, Some(span)) => problems.add(span, format!("`{}` is no pattern of paths", text.value)),
+                (None, None) => {}
+            }
+        }
+        // Told once, with the spans of this environment's section.
+        let _ = Sections::read(&mut fields);
+        let sections = top_node(root, &name.text).map(|node| merged(&base, node));
+        fields.finish();
+        if let Some(node) = sections {
+            // Whatever is wrong has been told by the two reads above.
+            let silent = Problems::default();
+            if let Some(mut both) = Fields::of(&node, "", &silent) {
+                document.by_environment.insert(own, Sections::read(&mut both));
+            }
+        }
+    }
+    top.finish();
+    document
+}
+
+fn top_node<'a>(root: &'a Node, environment: &str) -> Option<&'a Node> {
+    root.get("environments")?.get(environment)
+}
+
+fn without(node: &Node, key: &str) -> Node {
+    let mut node = node.clone();
+    if let Value::Map(map) = &mut node.value {
+        map.remove(key);
+    }
+    node
+}
+
+/// `over` on `base`: maps by key, lists of named maps by name, anything else replaced.
+fn merged(base: &Node, over: &Node) -> Node {
+    match (&base.value, &over.value) {
+        (Value::Map(a), Value::Map(b)) => {
+            let mut map = Map::default();
+            for (key, value) in a.iter() {
+                map.insert(key.clone(), value.clone());
+            }
+            for (key, value) in b.iter() {
+                let value = match a.get(&key.text) {
+                    Some(below) => merged(below, value),
+                    None => value.clone(),
+                };
+                map.insert(Key::clone(key), value);
+            }
+            Node {
+                span: over.span,
+                value: Value::Map(map),
+            }
+        }
+        (Value::Seq(a), Value::Seq(b))
+            if !a.is_empty() && a.iter().chain(b).all(|i| i.get("name").is_some()) =>
+        {
+            let same = |x: &Node, y: &Node| {
+                x.get("name").and_then(Node::as_str) == y.get("name").and_then(Node::as_str)
+            };
+            let mut items: Vec<Node> = a
+                .iter()
+                .map(|x| {
+                    b.iter()
+                        .find(|y| same(x, y))
+                        .map_or_else(|| x.clone(), |y| merged(x, y))
+                })
+                .collect();
+            items.extend(b.iter().filter(|y| !a.iter().any(|x| same(x, y))).cloned());
+            Node {
+                span: over.span,
+                value: Value::Seq(items),
+            }
+        }
+        (_, Value::Null) => base.clone(),
+        _ => over.clone(),
+    }
+}
+
+fn glob(text: &str) -> Option<GlobMatcher> {
+    // `k8s/prod` and `k8s/prod/` mean what is below them too.
+    let text = text.trim_end_matches('/');
+    let below = format!("{{{text},{text}/**}}");
+    let pattern = if text.contains(['{', '}', ',']) {
+        text
+    } else {
+        &below
+    };
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build().ok()?;
+    Some(glob.compile_matcher())
+}
+
+fn globs(texts: &[Fact<String>]) -> Vec<GlobMatcher> {
+    texts.iter().filter_map(|t| glob(&t.value)).collect()
+}
+
+impl OverlayDocument {
+    /// What it says about the check itself, with the values of its pins as far as they have been found
+    /// (see [`OverlayDocument::find_pins`]).
+    pub fn steering(&self) -> Overlay {
+        let mut overlay = self.steering.overlay.clone();
+        overlay.pins = self.steering.pins.iter().map(|s| s.pin.clone()).collect();
+        overlay
+    }
+
+    /// Whether a file is to be left out, as `paths.exclude` states.
+    pub fn excludes(&self, path: &Path) -> bool {
+        self.exclude.iter().any(|g| g.is_match(normalise(path)))
+    }
+
+    /// The environment that a file is for, where `environments.NAME.paths` states one; the first that fits.
+    pub fn environment_of(&self, path: &Path) -> Option<&str> {
+        let path = normalise(path);
+        self.paths
+            .iter()
+            .find(|(glob, _)| glob.is_match(&path))
+            .map(|(_, name)| name.as_str())
+    }
+
+    /// The full name of an environment that goes by `word` here; `word`'s usual meaning otherwise.
+    pub fn environment_name(&self, word: &str) -> String {
+        self.aliases
+            .get(&word.trim().to_lowercase())
+            .cloned()
+            .unwrap_or_else(|| environment::name(word))
+    }
+
+    /// The environments that it names, in order.
+    pub fn environments(&self) -> impl Iterator<Item = &str> {
+        self.by_environment.keys().map(String::as_str)
+    }
+
+    fn sections(&self, environment: &str) -> &Sections {
+        self.by_environment.get(environment).unwrap_or(&self.common)
+    }
+
+    /// Looks up what pins point at in the files of `repo`.
+    pub fn find_pins(&mut self, repo: &Repo) {
+        for selected in &mut self.steering.pins {
+            selected.pin.found = pins::find(repo, selected);
+        }
+    }
+}

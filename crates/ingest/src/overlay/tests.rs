@@ -1,0 +1,504 @@
+//! What the overlay states, and how it refuses what it cannot mean.
+
+use super::*;
+use cofferdam_model::alerts::Slo;
+use cofferdam_model::database::{Database, Engine};
+use cofferdam_model::overlay::PinValue;
+use cofferdam_model::workload::{Completeness, Lifecycle, ObjectId, Rollout, Spread, Workload};
+use cofferdam_model::{Environment, Fact, FileId, Owner, Priority, Rate, Share, Source, Span, link};
+use proptest::prelude::*;
+use std::time::Duration;
+
+fn repo(files: &[(&str, &str)]) -> Repo {
+    Repo::from_files(
+        files
+            .iter()
+            .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
+    )
+}
+
+fn loaded(text: &str) -> Result<OverlayDocument, Vec<String>> {
+    load(&repo(&[("cofferdam.yaml", text)])).map_err(|all| all.into_iter().map(|p| p.message).collect())
+}
+
+fn document(text: &str) -> OverlayDocument {
+    loaded(text).unwrap()
+}
+
+fn problems(text: &str) -> Vec<String> {
+    loaded(text).unwrap_err()
+}
+
+fn place() -> Span {
+    Span::new(FileId(0), 0, 1)
+}
+
+fn environment_with(services: &[&str]) -> Environment {
+    let workloads = services.iter().map(|name| Workload {
+        id: ObjectId {
+            kind: "Deployment".to_owned(),
+            namespace: None,
+            name: (*name).to_owned(),
+        },
+        span: place(),
+        completeness: Completeness::Whole,
+        lifecycle: Lifecycle::Service,
+        owner: Owner::default(),
+        replicas: None,
+        rollout: Rollout::default(),
+        labels: Default::default(),
+        annotations: Default::default(),
+        containers: Vec::new(),
+        init_containers: Vec::new(),
+        grace: None,
+        service_account: None,
+        volumes: Vec::new(),
+        spread: Spread::default(),
+        priority_class: None,
+        fields: Default::default(),
+    });
+    Environment {
+        name: "production".to_owned(),
+        workloads: workloads.collect(),
+        ..Environment::default()
+    }
+}
+
+/// What the overlay makes of a platform with these services, and the names that fit nothing.
+fn applied(text: &str, mut env: Environment) -> (Environment, Vec<String>) {
+    let document = document(text);
+    let name = env.name.clone();
+    let mut unmatched = document.apply(&name, &mut env);
+    link::link(&mut env);
+    unmatched.join(document.check_services(&name, &env));
+    let problems = unmatched.problems().into_iter().map(|p| p.message).collect();
+    (env, problems)
+}
+
+#[test]
+fn statements_about_services_reach_their_parts_as_stated_facts() {
+    let text = "
+services:
+  api:
+    requests_per_second: 1_500
+    connections_per_pod: 25
+    pool: {size: 20, overflow: 5, timeout: 10s, connect_timeout: 5s}
+    driver: asyncpg
+    processes: 4
+    priority: critical
+    replicas: {min: 2, max: 40}
+    start_up_time: 45s
+    request_time: 2s
+    depends_on: [worker, main, stripe.example.com]
+    database: main
+  worker: {}
+databases:
+  main: {engine: aurora-postgresql, max_connections: 1000, detection: 8h, hosts: [DB.internal]}
+";
+    let (env, problems) = applied(text, environment_with(&["api", "worker"]));
+    assert!(problems.is_empty(), "{problems:?}");
+    let api = &env.services[0];
+    assert_eq!(api.peak_rate.as_ref().map(|r| r.value), Some(Rate(1500.0)));
+    assert!(matches!(
+        api.peak_rate.as_ref().unwrap().source,
+        Source::Stated(_)
+    ));
+    assert_eq!(api.scale.max.as_ref().map(|m| m.value), Some(40));
+    assert_eq!(api.priority.as_ref().map(|p| p.value), Some(Priority::Critical));
+    assert_eq!(
+        api.start_up_time.as_ref().map(|t| t.value),
+        Some(Duration::from_secs(45))
+    );
+    assert_eq!(api.connections_per_pod.as_ref().map(|c| c.value), Some(25));
+    let pool = &env.pools[0];
+    assert_eq!(
+        (env.owner_name(&pool.owner).as_str(), pool.database.map(|d| d.0)),
+        ("api", Some(0))
+    );
+    assert_eq!(pool.size.as_ref().map(|s| s.value), Some(20));
+    let database = &env.databases[0];
+    assert_eq!(
+        database.engine.as_ref().map(|e| e.value),
+        Some(Engine::AuroraPostgreSql)
+    );
+    assert_eq!(database.hosts[0].value, "db.internal");
+    assert_eq!(
+        database.backup.detection.as_ref().map(|d| d.value),
+        Some(Duration::from_secs(8 * 3600))
+    );
+    let targets: Vec<String> = env.calls.iter().map(|c| format!("{:?}", c.target)).collect();
+    assert_eq!(targets, ["Service", "Database", "Outside"]);
+}
+
+#[test]
+fn cells_objectives_and_topics_are_made_where_no_file_declares_them() {
+    let text = "
+cells:
+  east: {requests_per_second: 600, capacity: 1000, region: us-east-1}
+  west: {capacity: 40%, weight: 0.4}
+slos:
+  - {name: availability, service: api, target: 99.95%, window: 30d}
+kafka:
+  brokers: 3
+  replication_lag: 50ms
+  topics:
+    events: {partitions: 12, replication_factor: 3, messages_per_second: 7000}
+";
+    let (env, problems) = applied(text, environment_with(&["api"]));
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(env.cells.len(), 2);
+    assert_eq!(
+        env.cells[0].capacity.as_ref().map(|c| c.value),
+        Some(Rate(1000.0))
+    );
+    assert_eq!(
+        env.cells[1].capacity_share.as_ref().map(|c| c.value),
+        Some(Share(0.4))
+    );
+    assert!((env.slos[0].target.as_ref().unwrap().value.0 - 0.9995).abs() < 1e-9);
+    assert_eq!(env.owner_name(&env.slos[0].owner), "api");
+    assert_eq!(
+        env.kafka_clusters[0].replication_lag.as_ref().map(|l| l.value),
+        Some(Duration::from_millis(50))
+    );
+    assert_eq!(env.topics[0].partitions.as_ref().map(|p| p.value), Some(12));
+}
+
+#[test]
+fn a_statement_changes_what_files_declare() {
+    let mut env = environment_with(&["api"]);
+    env.databases.push(Database::named("main-db", None));
+    env.databases[0].max_connections = Some(Fact::declared(100, place()));
+    env.slos.push(Slo {
+        name: "availability".to_owned(),
+        owner: Owner::default(),
+        span: place(),
+        target: Some(Fact::declared(Share(0.99), place())),
+        window: None,
+        indicator: None,
+    });
+    let text = "
+databases:
+  main_db: {max_connections: 500, limits: [{connections: 100, reason: the checklist}], used_by: [api]}
+slos: [{name: availability, window: 7d}]
+";
+    let (env, problems) = applied(text, env);
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!((env.databases.len(), env.slos.len()), (1, 1));
+    assert_eq!(
+        env.databases[0].max_connections.as_ref().map(|m| m.value),
+        Some(500)
+    );
+    assert_eq!(env.databases[0].stated_limits[0].1, "the checklist");
+    assert_eq!(env.slos[0].target.as_ref().map(|t| t.value), Some(Share(0.99)));
+    assert_eq!(
+        env.slos[0].window.as_ref().map(|w| w.value),
+        Some(Duration::from_secs(7 * 86_400))
+    );
+    assert_eq!(env.pools[0].database.map(|d| d.0), Some(0));
+}
+
+#[test]
+fn an_environment_has_statements_of_its_own_over_those_for_all() {
+    let text = "
+services:
+  api: {requests_per_second: 100, processes: 2}
+slos: [{name: availability, service: api, target: 99%}]
+environments:
+  prod:
+    aliases: [blue]
+    paths: [clusters/main, 'sites/*/values.yaml']
+    services:
+      api: {requests_per_second: 900}
+    slos: [{name: availability, target: 99.9%}, {name: latency, service: api}]
+";
+    let document = document(text);
+    let rate = |environment: &str| {
+        let mut env = environment_with(&["api"]);
+        document.apply(environment, &mut env);
+        link::link(&mut env);
+        let api = &env.services[0];
+        (
+            api.peak_rate.as_ref().map(|r| r.value.0),
+            api.processes.as_ref().map(|p| p.value),
+            env.slos.len(),
+        )
+    };
+    assert_eq!(rate("production"), (Some(900.0), Some(2), 2));
+    assert_eq!(rate("staging"), (Some(100.0), Some(2), 1));
+    assert_eq!(document.environment_name("Blue"), "production");
+    assert_eq!(document.environment_name("stg"), "staging");
+    assert_eq!(
+        document.environment_of(Path::new("clusters/main/a/b.yaml")),
+        Some("production")
+    );
+    assert_eq!(
+        document.environment_of(Path::new("sites/x/values.yaml")),
+        Some("production")
+    );
+    assert_eq!(document.environment_of(Path::new("sites/x/y/values.yaml")), None);
+    assert_eq!(document.environments().collect::<Vec<_>>(), ["production"]);
+}
+
+#[test]
+fn names_that_nothing_bears_are_told_with_the_nearest() {
+    let text = "
+services:
+  apy: {processes: 2}
+  api: {depends_on: [wroker], database: man}
+databases: {main: {used_by: [wrker]}}
+poolers: {pgbouncer: {users: 4}}
+secrets: {db-credentials: {rotation: 30d}}
+";
+    let (_, problems) = applied(text, environment_with(&["api", "worker"]));
+    let mut told = problems;
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "no database is called `man`; did you mean `main`?",
+            "no pooler is called `pgbouncer`; no file declares any pooler",
+            "no secret is called `db-credentials`; no file declares any secret",
+            "no service is called `apy`; did you mean `api`?",
+            "no service is called `wrker`; did you mean `worker`?",
+            "no service is called `wroker`; did you mean `worker`?",
+        ]
+    );
+}
+
+#[test]
+fn a_name_that_one_environment_knows_is_right() {
+    let document = document("services: {api: {processes: 2}}");
+    let mut all = Unmatched::default();
+    for (name, services) in [("staging", &["web"][..]), ("production", &["api"])] {
+        let mut env = environment_with(services);
+        all.join(document.apply(name, &mut env));
+        link::link(&mut env);
+        all.join(document.check_services(name, &env));
+    }
+    assert!(all.problems().is_empty());
+}
+
+#[test]
+fn a_service_with_stated_code_needs_no_file_that_describes_it() {
+    let text = "services: {billing: {code: [legacy/billing/], replicas: {max: 3}}}";
+    let (env, problems) = applied(text, environment_with(&["api"]));
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(env.services[1].directories, [PathBuf::from("legacy/billing")]);
+}
+
+#[test]
+fn what_steers_the_check_is_read() {
+    let text = "
+version: 1
+min_severity: medium
+targets: {detection: 60s}
+registries: {trusted: [registry.example.net/platform/*], open: [registry.example.net/playground/*]}
+prices: {pod_hour: 0.12, log_gb_month: 0.03}
+rules:
+  single-replica: {enabled: false}
+  alert-detection-delay: {severity: critical, scrape: 30s, depth: 3}
+ignore:
+  - {rule: image-mutable-tag, path: 'vendor/**', reason: not ours, until: '2027-03-31'}
+paths: {exclude: [fixtures, '**/*.bak.yaml']}
+required_variables: [{name: DATABASE_URL, service: api, environments: [prod], shape: 'postgres*'}]
+may_differ: [replicas]
+";
+    let document = document(text);
+    let overlay = document.steering();
+    assert_eq!(overlay.path, Some(PathBuf::from("cofferdam.yaml")));
+    assert_eq!(
+        overlay.detection_target.map(|d| d.value),
+        Some(Duration::from_secs(60))
+    );
+    assert_eq!(
+        overlay.rules["single-replica"].enabled.as_ref().map(|e| e.value),
+        Some(false)
+    );
+    let rule = &overlay.rules["alert-detection-delay"];
+    assert_eq!(rule.severity.as_ref().map(|s| s.value.as_str()), Some("critical"));
+    assert_eq!(
+        (
+            rule.settings["scrape"].value.as_str(),
+            rule.settings["depth"].value.as_str()
+        ),
+        ("30s", "3")
+    );
+    assert_eq!(
+        overlay.ignores[0].until.as_ref().map(|u| u.value),
+        Some(jiff::civil::date(2027, 3, 31))
+    );
+    assert_eq!(overlay.required_variables[0].environments, ["production"]);
+    assert_eq!(
+        (
+            overlay.prices.len(),
+            overlay.trusted_registries.len(),
+            overlay.open_registries.len()
+        ),
+        (2, 1, 1)
+    );
+    assert!(document.excludes(Path::new("fixtures/a/b.yaml")));
+    assert!(document.excludes(Path::new("k8s/old.bak.yaml")));
+    assert!(!document.excludes(Path::new("k8s/fixtures.yaml")));
+}
+
+#[test]
+fn what_cannot_be_meant_is_an_error_at_its_line() {
+    for (text, wanted) in [
+        (
+            "servces: {}",
+            "unknown key `servces` at the top of this file; did you mean `services`?",
+        ),
+        (
+            "services: {api: {proceses: 2}}",
+            "unknown key `proceses` in `services.api`; did you mean `processes`?",
+        ),
+        (
+            "services: {api: {pool: {sise: 2}}}",
+            "unknown key `sise` in `services.api.pool`; did you mean `size`?",
+        ),
+        ("services: [api]", "`services` must be a map of keys to values"),
+        (
+            "services: {api: {processes: '2'}}",
+            "`services.api.processes` must be a whole number, 1 or more, not `2`",
+        ),
+        (
+            "services: {api: {processes: 0}}",
+            "`services.api.processes` must be a whole number, 1 or more, not `0`",
+        ),
+        (
+            "services: {api: {replicas: {min: 5, max: 2}}}",
+            "`min` 5 is above `max` 2",
+        ),
+        (
+            "targets: {detection: 60}",
+            "`targets.detection` must be a duration with its unit, such as `30s`, `250ms` or `7d`, not `60`",
+        ),
+        (
+            "min_severity: hihg",
+            "`min_severity` cannot be `hihg`; did you mean `high`?",
+        ),
+        (
+            "services: {api: {priority: vital}}",
+            "`services.api.priority` cannot be `vital`; it is one of critical, important, optional",
+        ),
+        ("ignore: [{rule: a}]", "`ignore[0].reason` is missing"),
+        (
+            "ignore: [{reason: a}]",
+            "this would ignore everything; give a `rule`, `path` or `subject`",
+        ),
+        (
+            "ignore: [{rule: a, reason: b, until: soon}]",
+            "`soon` is no day; write `2027-03-31`",
+        ),
+        ("version: 2", "version 2 is not known; this program knows 1"),
+        ("slos: [{target: 99%}]", "`slos[0].name` is missing"),
+        (
+            "slos: [{name: a, target: 120%}]",
+            "`slos[0].target` must be a share, such as `99.95%` or 0.9995, not `120%`",
+        ),
+        (
+            "pins: [{name: a, select: 'x', equals: 1, reason: b}]",
+            "`x` selects nothing; write `PATH:key.in.dots` or `PATH:text with {} for the value`",
+        ),
+        (
+            "pins: [{name: a, select: 'x:y', reason: b}]",
+            "a pin needs `equals`, or `min` or `max` or both",
+        ),
+        (
+            "environments: {prod: {servces: {}}}",
+            "unknown key `servces` in `environments.prod`; did you mean `services`?",
+        ),
+        (
+            "a: 1\n---\nb: 2",
+            "an overlay is one document; move this up and remove the `---`",
+        ),
+        (
+            "version: 1\nversion: 1",
+            "the key `version` stands twice in this map; the last one counts",
+        ),
+        ("- a", "this file must be a map of keys to values"),
+    ] {
+        assert_eq!(problems(text).first().map(String::as_str), Some(wanted), "{text}");
+    }
+}
+
+#[test]
+fn problems_point_at_the_line_and_all_are_told_at_once() {
+    let text = "services:\n  api:\n    proceses: 2\n    driver: 5\n";
+    let repo = repo(&[("cofferdam.yaml", text)]);
+    let found = load(&repo).unwrap_err();
+    let lines: Vec<u32> = found.iter().map(|p| repo.sources.position(p.span).line).collect();
+    assert_eq!(lines, [3, 4]);
+}
+
+#[test]
+fn no_overlay_says_nothing_and_an_empty_one_neither() {
+    assert!(load(&repo(&[("a.yaml", "a: 1")])).is_ok());
+    assert!(loaded("").is_ok());
+    assert!(loaded("services:\n").is_ok());
+    assert!(load(&repo(&[("cofferdam.yml", "servces: {}")])).is_err());
+}
+
+#[test]
+fn pins_find_values_in_every_kind_of_file() {
+    let files = [
+        (
+            "k8s/a.yaml",
+            "spec:\n  replicas: 3\n  containers:\n    - name: api\n      image: x\n",
+        ),
+        (
+            "k8s/config.yaml",
+            "data:\n  app.yaml: |\n    pool:\n      size: 20\n",
+        ),
+        ("app/.env", "# POOL=1\nexport POOL=10 # ten\n"),
+        ("app/prod.env", "POOL=30\n"),
+        ("app/staging.env", "POOL=40\n"),
+        ("kafka.properties", "max.poll.records=500\n"),
+        (
+            "bouncer.ini",
+            "[pgbouncer]\ndefault_pool_size = 25\n[other]\ndefault_pool_size = 1\n",
+        ),
+        (
+            "app/db.py",
+            "engine = create(url,\n    pool_timeout = 30, timeout=5)\nD = {\"pool_timeout\": 15}\n",
+        ),
+    ];
+    let found = |select: &str, environments: &str| -> Vec<String> {
+        let text = format!(
+            "pins: [{{name: p, select: '{select}', equals: 1, reason: r, environments: [{environments}]}}]"
+        );
+        let mut all = files.to_vec();
+        all.push(("cofferdam.yaml", &text));
+        let repo = repo(&all);
+        let mut document = load(&repo).unwrap();
+        document.find_pins(&repo);
+        let pin = document.steering().pins.remove(0);
+        assert_eq!(pin.expected, PinValue::Equal("1".to_owned()));
+        for fact in &pin.found {
+            assert!(repo.sources.text(fact.span().unwrap()).contains(&fact.value));
+        }
+        pin.found.into_iter().map(|f| f.value).collect()
+    };
+    assert_eq!(found("k8s/*.yaml:spec.replicas", ""), ["3"]);
+    assert_eq!(found("k8s/*.yaml:spec.containers.api.image", ""), ["x"]);
+    assert_eq!(found("k8s/*.yaml:spec.containers.0.image", ""), ["x"]);
+    assert_eq!(found("**/*.yaml:data.app.yaml.pool.size", ""), ["20"]);
+    assert_eq!(found("k8s/config.yaml:data.*.pool.size", ""), ["20"]);
+    assert_eq!(found("app/.env:POOL", ""), ["10"]);
+    assert_eq!(found("app/*.env:POOL", ""), ["10", "30", "40"]);
+    assert_eq!(found("app/*.env:POOL", "prod"), ["10", "30"]);
+    assert_eq!(found("*.properties:max.poll.records", ""), ["500"]);
+    assert_eq!(found("*.ini:pgbouncer.default_pool_size", ""), ["25"]);
+    assert_eq!(found("app/*.py:pool_timeout={}", ""), ["30"]);
+    assert_eq!(found("app/*.py:\"pool_timeout\": {}", ""), ["15"]);
+    assert_eq!(found("app/*.py: timeout={}", ""), ["5"]);
+    assert_eq!(found("nothing/*:a", ""), Vec::<String>::new());
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "(services|pins|environments|prod|api|pool|select|name|[\\[\\]{}:,\\-? \n'\"0-9a%é*.]){0,30}") {
+        let _ = loaded(&text);
+    }
+}

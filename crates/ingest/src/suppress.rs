@@ -1,0 +1,192 @@
+//! `# cofferdam: ignore[rule-a, rule-b] reason` in a comment of any format that has comments.
+//!
+//! The comment speaks of its own line when text stands before it, otherwise of the next line that has
+//! text and is no comment. One without rules or without a reason is kept as it is: the report says that
+//! it suppresses nothing.
+
+use cofferdam_model::{FileId, SourceMap, Span, Suppression};
+use std::path::Path;
+
+/// All suppressions in the files that were read, in order of file and place.
+pub fn find(sources: &SourceMap) -> Vec<Suppression> {
+    let mut all = Vec::new();
+    for (id, file) in sources.iter() {
+        if let Some(markers) = markers(&file.path) {
+            in_text(&file.text, id, markers, &mut all);
+        }
+    }
+    all
+}
+
+/// What begins a comment in a file, by its name; `None` for a format without comments.
+fn markers(path: &Path) -> Option<&'static [&'static str]> {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    match name.rsplit_once('.').map_or("", |(_, e)| e) {
+        "json" => None,
+        "tf" | "tfvars" | "hcl" => Some(&["#", "//"]),
+        "ini" | "cnf" | "cfg" | "conf" | "properties" => Some(&["#", ";", "!"]),
+        _ => Some(&["#"]),
+    }
+}
+
+const WORD: &str = "cofferdam:";
+
+fn in_text(text: &str, id: FileId, markers: &[&str], all: &mut Vec<Suppression>) {
+    let mut from = 0;
+    while let Some(at) = text[from..].find(WORD) {
+        let word = from + at;
+        let line_start = text[..word].rfind('\n').map_or(0, |n| n + 1);
+        let line_end = text[word..].find('\n').map_or(text.len(), |n| word + n);
+        from = line_end;
+        let line = text[line_start..line_end].trim_end();
+        let Some((comment, marker)) = comment_start(line, word - line_start, markers) else {
+            continue;
+        };
+        let Some(rest) = line[comment + marker.len()..]
+            .trim_start()
+            .strip_prefix(WORD)
+            .and_then(|rest| rest.trim_start().strip_prefix("ignore"))
+        else {
+            continue;
+        };
+        let own_number = text[..line_start].matches('\n').count() + 1;
+        let number = if line[..comment].trim().is_empty() {
+            next_line_with_text(&text[line_end..], markers).map_or(own_number, |n| own_number + n)
+        } else {
+            own_number
+        };
+        let (rules, reason) = rules_and_reason(rest);
+        all.push(Suppression {
+            rules,
+            reason,
+            span: Span::new(id, line_start + comment, line_start + line.len()),
+            line: u32::try_from(number).unwrap_or(u32::MAX),
+        });
+    }
+}
+
+/// Where the comment that holds byte `word` of `line` begins: at a marker with nothing but white space
+/// between it and the word, at the start of the line or after white space.
+fn comment_start<'m>(line: &str, word: usize, markers: &[&'m str]) -> Option<(usize, &'m str)> {
+    let before = line[..word].trim_end();
+    markers.iter().find_map(|marker| {
+        let at = before.strip_suffix(marker)?.len();
+        let free = at == 0 || before[..at].ends_with([' ', '\t']);
+        free.then_some((at, *marker))
+    })
+}
+
+/// `[a, b] reason` as rules and reason; no rules when it is malformed.
+fn rules_and_reason(rest: &str) -> (Vec<String>, String) {
+    let Some((rules, reason)) = rest
+        .trim_start()
+        .strip_prefix('[')
+        .and_then(|r| r.split_once(']'))
+    else {
+        return (Vec::new(), rest.trim().to_owned());
+    };
+    let rules = rules
+        .split(',')
+        .map(str::trim)
+        .filter(|r| !r.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let reason = reason.trim().trim_start_matches([':', '-']).trim_start();
+    (rules, reason.to_owned())
+}
+
+/// How many lines further the next line with text is that is no comment. `after` begins at the line
+/// break of the comment's own line.
+fn next_line_with_text(after: &str, markers: &[&str]) -> Option<usize> {
+    after.split('\n').enumerate().skip(1).find_map(|(n, line)| {
+        let text = line.trim();
+        let comment = markers.iter().any(|m| text.starts_with(m));
+        (!text.is_empty() && !comment).then_some(n)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_model::SourceFile;
+    use proptest::prelude::*;
+
+    fn all(path: &str, text: &str) -> Vec<Suppression> {
+        let mut sources = SourceMap::default();
+        sources.add(SourceFile::new(path.into(), text));
+        find(&sources)
+    }
+
+    #[test]
+    fn a_comment_after_text_speaks_of_its_line_and_one_alone_of_the_next_text() {
+        let text = "a: 1 # cofferdam: ignore[single-replica] one is enough here\n\
+                    # cofferdam: ignore[image-mutable-tag, image-unsigned] built here\n\
+                    # another comment\n\nb: 2\n";
+        let found = all("a.yaml", text);
+        assert_eq!(found.len(), 2);
+        assert_eq!(
+            (found[0].line, found[0].reason.as_str()),
+            (1, "one is enough here")
+        );
+        assert_eq!(found[0].rules, ["single-replica"]);
+        assert_eq!((found[1].line, found[1].rules.len()), (5, 2));
+        assert_eq!(
+            &text[found[0].span.start as usize..found[0].span.end as usize],
+            "# cofferdam: ignore[single-replica] one is enough here"
+        );
+    }
+
+    #[test]
+    fn every_format_has_its_own_comments() {
+        for (path, text) in [
+            ("main.tf", "x = 1 // cofferdam: ignore[a] b\n"),
+            (".env", "# cofferdam: ignore[a] b\nX=1\n"),
+            ("kafka.properties", "! cofferdam: ignore[a] b\nx=1\n"),
+            ("pgbouncer.ini", "; cofferdam:ignore[a] b\nx=1\n"),
+            ("app.py", "x = 1  # cofferdam: ignore[a]: b\n"),
+        ] {
+            let found = all(path, text);
+            assert_eq!(found.len(), 1, "{path}");
+            assert_eq!(
+                (found[0].rules[0].as_str(), found[0].reason.as_str()),
+                ("a", "b"),
+                "{path}"
+            );
+        }
+        assert!(all("a.json", "{} # cofferdam: ignore[a] b").is_empty());
+        assert!(all("a.yaml", "x: 1 // cofferdam: ignore[a] b").is_empty());
+    }
+
+    #[test]
+    fn a_malformed_comment_is_kept_and_names_no_rule() {
+        let found = all(
+            "a.yaml",
+            "# cofferdam: ignore everything\nx: 1\n# cofferdam: ignore[a]\ny: 1\n",
+        );
+        assert_eq!(
+            (found[0].rules.len(), found[0].reason.as_str()),
+            (0, "everything")
+        );
+        assert_eq!((found[1].rules.len(), found[1].reason.as_str()), (1, ""));
+    }
+
+    #[test]
+    fn text_that_only_mentions_it_is_no_comment() {
+        assert!(
+            all(
+                "a.yaml",
+                "x: \"see cofferdam: ignore[a] b\"\nurl: http://h#cofferdam: ignore[a] b\n"
+            )
+            .is_empty()
+        );
+        assert!(all("a.yaml", "# cofferdam: explain\n").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(# ?cofferdam: ?ignore|[\\[\\]a-z,é\n #:]){0,12}") {
+            all("a.yaml", &text);
+            all("a.tf", &text);
+        }
+    }
+}
