@@ -5,7 +5,7 @@ use crate::{BAD_INPUT, FINDINGS};
 use clap::ValueEnum;
 use cofferdam_audit::report::{json, text};
 use cofferdam_audit::{Options, Severity, audit, rules, severity_of};
-use cofferdam_model::Platform;
+use cofferdam_model::{Platform, UnreadableFile};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,6 +75,28 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     }
     let progress = progress(&args.path);
     let platform = cofferdam_ingest::read(&args.path).map_err(|e| e.to_string())?;
+    let problems = overlay_problems(&platform);
+    if !problems.is_empty() {
+        progress.finish_and_clear();
+        let style = text::Style {
+            color: color.on_stderr(),
+            width: output::width(),
+            brief: false,
+        };
+        let (shown, count) = (
+            text::overlay_problems(&problems, &platform, style),
+            problems.len(),
+        );
+        eprint!("{shown}");
+        let things = if count == 1 {
+            "1 problem"
+        } else {
+            &format!("{count} problems")
+        };
+        return Err(format!(
+            "cofferdam.yaml has {things}; nothing was checked, because figures would rest on what it does not say"
+        ));
+    }
     check_environments(args, &platform)?;
     let options = Options {
         min_severity: args.min_severity.map(Severity::from),
@@ -108,6 +130,30 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// What is wrong in the overlay, rules that do not exist included.
+fn overlay_problems(platform: &Platform) -> Vec<UnreadableFile> {
+    let mut problems = platform.reading.overlay_problems.clone();
+    let overlay = &platform.overlay;
+    let settings = overlay
+        .rules
+        .iter()
+        .filter_map(|(id, s)| Some((id.as_str(), s.span?)));
+    let ignores = overlay
+        .ignores
+        .iter()
+        .filter_map(|i| Some((i.rule.as_deref()?, i.span)));
+    for (id, span) in settings.chain(ignores) {
+        if rules::find(id).is_none() {
+            problems.push(UnreadableFile {
+                path: platform.sources.path(span.file).to_path_buf(),
+                span: Some(span),
+                message: crate::explain::unknown_rule(id),
+            });
+        }
+    }
+    problems
 }
 
 /// A spinner on a terminal once the work takes longer than a second; the work itself is one call each

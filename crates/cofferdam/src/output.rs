@@ -19,6 +19,11 @@ impl Color {
         self.wanted(io::stdout().is_terminal())
     }
 
+    /// Whether to colour what goes to standard error.
+    pub(crate) fn on_stderr(self) -> bool {
+        self.wanted(io::stderr().is_terminal())
+    }
+
     fn wanted(self, terminal: bool) -> bool {
         match self {
             Color::Always => true,

@@ -6,7 +6,9 @@
 
 use crate::environment;
 use crate::kustomize::{self, Built, Named};
+use crate::overlay::{self, OverlayDocument, Unmatched};
 use crate::repo::{ReadError, Repo, Unreadable};
+use crate::suppress;
 use crate::tree::Node;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::workload::Completeness;
@@ -44,6 +46,7 @@ struct Sources<'a> {
     built: Built,
     /// The environment of each file whose path names one.
     file_environments: BTreeMap<&'a Path, String>,
+    overlay: &'a OverlayDocument,
 }
 
 /// Reads everything below `root`.
@@ -59,34 +62,75 @@ pub fn read_files(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Platfo
     assemble(Repo::from_files(files))
 }
 
-fn assemble(repo: Repo) -> Platform {
+fn assemble(mut repo: Repo) -> Platform {
     let mut platform = Platform::default();
+    let (mut stated, mut problems) = match overlay::load(&repo) {
+        Ok(document) => (document, Vec::new()),
+        Err(problems) => (OverlayDocument::default(), problems),
+    };
+    repo.exclude(|path| stated.excludes(path));
+    stated.find_pins(&repo);
     let file_environments = repo
         .files
         .keys()
-        .filter_map(|p| Some((p.as_path(), environment::of_path(p)?)))
+        .filter_map(|p| Some((p.as_path(), environment_of(p, &stated)?)))
         .collect();
     let sources = Sources {
         built: kustomize::build(&repo),
         repo: &repo,
         file_environments,
+        overlay: &stated,
     };
     let pieces = pieces(&sources);
-    platform.environments = names(&sources, &pieces)
+    let filled: Vec<(Environment, Unmatched)> = names(&sources, &pieces)
         .into_par_iter()
         .map(|name| {
             let mut env = Environment {
-                name,
+                name: name.clone(),
                 ..Environment::default()
             };
             fill(&sources, &pieces, &mut env);
+            let mut unmatched = stated.apply(&name, &mut env);
             link::link(&mut env);
-            env
+            unmatched.join(stated.check_services(&name, &env));
+            (env, unmatched)
         })
         .collect();
+    let mut unmatched = Unmatched::default();
+    for (env, names) in filled {
+        platform.environments.push(env);
+        unmatched.join(names);
+    }
+    problems.extend(unmatched.problems());
+    platform.reading.overlay_problems = problems
+        .into_iter()
+        .map(|problem| UnreadableFile {
+            path: repo.sources.path(problem.span.file).to_path_buf(),
+            span: Some(problem.span),
+            message: problem.message,
+        })
+        .collect();
+    let unread = repo
+        .unreadable
+        .iter()
+        .filter(|u| overlay::NAMES.iter().any(|n| u.path == Path::new(n)));
+    platform
+        .reading
+        .overlay_problems
+        .extend(unread.map(unreadable_file));
+    platform.overlay = stated.steering();
+    platform.suppressions = suppress::find(&repo.sources);
     report_reading(&sources, &pieces, &mut platform);
     platform.sources = repo.sources;
     platform
+}
+
+/// The environment that a file is for: as a person states it, else as its path says.
+fn environment_of(path: &Path, stated: &OverlayDocument) -> Option<String> {
+    match stated.environment_of(path) {
+        Some(name) => Some(name.to_owned()),
+        None => environment::of_path(path).map(|name| stated.environment_name(&name)),
+    }
 }
 
 /// Every tree with the environment it holds in.
@@ -132,12 +176,13 @@ fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
 }
 
 /// The environments that anything names; one called `default` where nothing does.
-fn names(_sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
+fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
     let mut names: BTreeSet<String> = pieces
         .iter()
         .filter(|p| is_configuration(p.node))
         .filter_map(|p| p.environment.map(str::to_owned))
         .collect();
+    names.extend(sources.overlay.environments().map(str::to_owned));
     if names.is_empty() {
         names.insert("default".to_owned());
     }
@@ -189,6 +234,14 @@ fn format_of(node: &Node) -> Option<&'static str> {
     None
 }
 
+fn unreadable_file(unreadable: &Unreadable) -> UnreadableFile {
+    UnreadableFile {
+        path: unreadable.path.clone(),
+        span: unreadable.span,
+        message: unreadable.message.clone(),
+    }
+}
+
 /// Fills in what was read and what was not.
 fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Platform) {
     let mut formats: BTreeMap<&Path, &str> = BTreeMap::new();
@@ -209,21 +262,16 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
     }
     let files = sources.repo.files.len() + sources.repo.passed_over.len();
     reading.passed_over = files.saturating_sub(formats.len());
-    let unreadable = |u: &Unreadable| UnreadableFile {
-        path: u.path.clone(),
-        span: u.span,
-        message: u.message.clone(),
-    };
     reading
         .unreadable
-        .extend(sources.repo.unreadable.iter().map(unreadable));
+        .extend(sources.repo.unreadable.iter().map(unreadable_file));
     reading.unreadable.extend(
         sources
             .built
             .builds
             .iter()
             .filter_map(|b| b.failed.as_ref())
-            .map(unreadable),
+            .map(unreadable_file),
     );
     for (path, stream) in &sources.repo.yaml {
         let text = sources.repo.text(path).unwrap_or("");
@@ -242,7 +290,9 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
     reading
         .unreadable
         .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));
-    reading.notes.extend(sources.built.notes.iter().map(unreadable));
+    reading
+        .notes
+        .extend(sources.built.notes.iter().map(unreadable_file));
     reading
         .notes
         .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));
@@ -267,4 +317,54 @@ fn looks_like_configuration(path: &Path, text: &str) -> bool {
         "services:",
     ];
     !hidden_tool && !is_template && marks.iter().any(|mark| text.contains(mark))
+}
+
+#[cfg(test)]
+mod overlay_tests {
+    use super::*;
+
+    fn platform(files: &[(&str, &str)]) -> Platform {
+        read_files(
+            files
+                .iter()
+                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
+        )
+    }
+
+    #[test]
+    fn what_a_person_states_is_in_the_platform() {
+        let platform = platform(&[
+            (
+                "cofferdam.yaml",
+                "databases: {main: {max_connections: 500}}\ntargets: {detection: 60s}\nenvironments: {prod: {paths: [blue]}, staging: {}}\n",
+            ),
+            ("blue/a.yaml", "x: 1 # cofferdam: ignore[single-replica] enough\n"),
+        ]);
+        let names: Vec<&str> = platform.environments.iter().map(|e| e.name.as_str()).collect();
+        assert_eq!(names, ["production", "staging"]);
+        assert_eq!(platform.environments[0].databases.len(), 1);
+        assert_eq!(platform.suppressions.len(), 1);
+        assert!(platform.overlay.detection_target.is_some());
+        assert!(platform.reading.overlay_problems.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_told() {
+        let platform_with = |text: &str| platform(&[("cofferdam.yaml", text)]).reading.overlay_problems;
+        assert_eq!(platform_with("servces: {}").len(), 1);
+        assert_eq!(platform_with("services: {api: {processes: 2}}").len(), 1);
+        assert_eq!(platform_with("services: {").len(), 1);
+        let unread = read_files([(PathBuf::from("cofferdam.yaml"), b"\0\x01".to_vec())]);
+        assert_eq!(unread.reading.overlay_problems.len(), 1);
+    }
+
+    #[test]
+    fn excluded_files_are_there_and_not_read() {
+        let files = [
+            ("cofferdam.yaml", "paths: {exclude: [old]}"),
+            ("old/a.yaml", "apiVersion: v1\nkind: [broken\n"),
+        ];
+        let platform = platform(&files);
+        assert!(platform.reading.unreadable.is_empty());
+    }
 }

@@ -225,6 +225,18 @@ impl Repo {
         }
     }
 
+    /// Passes over the files that `left_out` names: they are there, and nobody reads them.
+    pub fn exclude(&mut self, left_out: impl Fn(&Path) -> bool) {
+        let excluded: Vec<PathBuf> = self.files.keys().filter(|p| left_out(p)).cloned().collect();
+        for path in excluded {
+            self.files.remove(&path);
+            self.yaml.remove(&path);
+            self.passed_over.push(path);
+        }
+        self.unreadable.retain(|u| !left_out(&u.path));
+        self.passed_over.sort();
+    }
+
     /// Whether git is told to ignore `path` (below the root): a file that is named and not there, but
     /// ignored, is absent by design.
     pub fn absent_by_design(&self, path: &Path) -> bool {

@@ -45,7 +45,8 @@ pub fn render(report: &Report, platform: &Platform, style: Style) -> String {
         out.push('\n');
     }
     for unreadable in &platform.reading.unreadable {
-        out.push_str(&unread(unreadable, platform, &renderer));
+        let warning = Level::WARNING.with_name("unreadable");
+        out.push_str(&unread(warning, unreadable, platform, &renderer));
         out.push_str("\n\n");
     }
     for (span, note) in &report.suppression_notes {
@@ -267,10 +268,25 @@ fn first_line(file: &SourceFile, span: Span) -> Span {
     Span::new(span.file, start, stop)
 }
 
-fn unread(unreadable: &UnreadableFile, platform: &Platform, renderer: &Renderer) -> String {
-    let title = Level::WARNING
-        .with_name("unreadable")
-        .primary_title(unreadable.message.as_str());
+/// Prints what is wrong in `cofferdam.yaml`, each problem at its line.
+pub fn overlay_problems(problems: &[UnreadableFile], platform: &Platform, style: Style) -> String {
+    let renderer = renderer(style);
+    let mut out = String::new();
+    for problem in problems {
+        let error = Level::ERROR.with_name("error[overlay]");
+        out.push_str(&unread(error, problem, platform, &renderer));
+        out.push_str("\n\n");
+    }
+    out
+}
+
+fn unread<'a>(
+    level: Level<'a>,
+    unreadable: &'a UnreadableFile,
+    platform: &Platform,
+    renderer: &Renderer,
+) -> String {
+    let title = level.primary_title(unreadable.message.as_str());
     match unreadable.span {
         Some(span) => {
             let locations = [Location {

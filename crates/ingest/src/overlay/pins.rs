@@ -188,9 +188,7 @@ fn around(text: &str, id: FileId, (before, after): (&str, &str), found: &mut Vec
         };
         let start = at + length;
         let rest = text[start..].split('\n').next().unwrap_or_default();
-        let end = rest
-            .find([',', ')', ']', '}', ';', '#'])
-            .unwrap_or(rest.len());
+        let end = rest.find([',', ')', ']', '}', ';', '#']).unwrap_or(rest.len());
         if after.is_empty() || skip(&text[start + end..], &after).is_some() {
             push_value(&rest[..end], start, id, found);
         }
