@@ -5,6 +5,7 @@ mod common;
 mod database_flag;
 mod demand;
 mod detection;
+mod pods;
 #[cfg(test)]
 mod testing;
 
@@ -67,6 +68,20 @@ rules! {
     alert_unknown_signal,
 
     // Autoscaling and resources
+    autoscaler_runaway,
+    autoscaler_unknown_target,
+    autoscaler_fights_replicas,
+    cpu_limit_throttling,
+    request_over_limit,
+    requests_missing,
+    memory_limit_missing,
+    disruption_budget_blocks,
+    disruption_budget_missing,
+    single_replica,
+    replicas_together,
+    probe_too_eager,
+    probe_missing,
+    no_graceful_stop,
 
     // Delivery
     manifest_invalid,

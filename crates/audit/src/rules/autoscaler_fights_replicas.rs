@@ -1,0 +1,80 @@
+//! A fixed number of replicas in a manifest is applied over the autoscaler's with every deploy.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "autoscaler-fights-replicas",
+    group: Group::Scaling,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "fixed replicas are applied over an autoscaler with every deploy",
+    page: include_str!("../../../../docs/rules/autoscaler-fights-replicas.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for autoscaler in &cx.env.autoscalers {
+        let Some(workload) = autoscaler.workload.map(|id| &cx.env.workloads[id.0]) else { continue };
+        let Some(replicas) = &workload.replicas else { continue };
+        let mut evidence = Evidence::new();
+        evidence.note(replicas, format!("set back to {} with every deploy", replicas.value));
+        if let Some(max) = &autoscaler.max {
+            evidence.note(max, format!("the autoscaler may be at {}", max.value));
+        }
+        let least = autoscaler.min.as_ref().map_or(1, |m| m.value);
+        let most = autoscaler.max.as_ref().map_or(least, |m| m.value);
+        // A deploy at the maximum is cut to this part until the autoscaler has climbed again.
+        let kept = f64::from(replicas.value) / f64::from(most.max(1)) * 100.0;
+        out.report(
+            Finding::new(
+                workload.id.to_string(),
+                format!("{}: `replicas: {}` undoes the autoscaler ({least} to {most}) with every deploy", workload.id, replicas.value),
+            )
+            .severity(if replicas.value <= least && most <= least { Severity::Low } else { Severity::Medium })
+            .explain(format!(
+                "Applying the manifest sets the replicas to {}; the autoscaler then begins again from there. A deploy at peak, with {most} \
+                 replicas at work, leaves {:.0} % of them.",
+                replicas.value, kept
+            ))
+            .remedy("Remove `replicas` from the manifest; the autoscaler owns it.")
+            .figure("replicas", replicas.value, "replicas")
+            .figure("max_replicas", most, "replicas")
+            .figure("kept_at_peak", kept, "%")
+            .evidence(evidence)
+            .at(autoscaler.span, "the autoscaler"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::pods::testing::env;
+    use crate::rules::testing::{self, fact, owned_by, span};
+    use cofferdam_model::WorkloadId;
+    use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
+
+    #[test]
+    fn three_replicas_over_a_maximum_of_twelve_leave_a_quarter() {
+        let mut env = env((2, 3, 12), |_| {});
+        env.workloads[0].replicas = Some(fact(3, 9));
+        env.autoscalers.push(Autoscaler {
+            name: "api".to_owned(),
+            format: "HorizontalPodAutoscaler".to_owned(),
+            span: span(20),
+            target: None,
+            workload: Some(WorkloadId(0)),
+            owner: owned_by(0),
+            min: Some(fact(2, 21)),
+            max: Some(fact(12, 22)),
+            metrics: Vec::new(),
+            up: ScalingBehaviour::default(),
+            down: ScalingBehaviour::default(),
+        });
+        assert_eq!(testing::only(&RULE, &env).figures["kept_at_peak"].value, 25.0);
+        env.workloads[0].replicas = None;
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}

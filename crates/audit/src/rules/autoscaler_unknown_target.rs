@@ -1,0 +1,56 @@
+//! An autoscaler that scales what is not there does nothing, and says so only in its status.
+
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::delivery::DanglingKind;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "autoscaler-unknown-target",
+    group: Group::Scaling,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "an autoscaler scales something that is not declared",
+    page: include_str!("../../../../docs/rules/autoscaler-unknown-target.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for dangling in cx.env.dangling.iter().filter(|d| d.kind == DanglingKind::ScaleTarget) {
+        let name = &dangling.name.value;
+        let mut finding = Finding::new(&dangling.subject, format!("{} scales `{name}`, which is not declared", dangling.subject))
+            .explain("The autoscaler finds nothing to scale: the number of replicas stays as it is, whatever the load, and only its status says why.")
+            .remedy(match &dangling.nearest {
+                Some(near) => format!("Write `{near}` if that is what is meant."),
+                None => "Name the workload as it is declared: apiVersion, kind and name.".to_owned(),
+            });
+        if let Some(span) = dangling.name.span() {
+            finding = finding.at(span, "not declared");
+        }
+        out.report(if dangling.certain { finding } else { finding.likely() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+    use cofferdam_model::Environment;
+    use cofferdam_model::delivery::Dangling;
+
+    #[test]
+    fn a_dangling_target_is_told_and_other_dangling_names_are_not() {
+        let dangling = |kind| Dangling {
+            subject: "HorizontalPodAutoscaler api".to_owned(),
+            kind,
+            name: fact("apo".to_owned(), 1),
+            nearest: Some("api".to_owned()),
+            certain: true,
+        };
+        let env = Environment {
+            dangling: vec![dangling(DanglingKind::ScaleTarget), dangling(DanglingKind::Topic)],
+            ..Environment::default()
+        };
+        assert!(testing::only(&RULE, &env).remedy.contains("`api`"));
+    }
+}

@@ -1,0 +1,123 @@
+//! A CPU limit is enforced each 100 ms: more threads than the limit has cores use it up early and stand
+//! still for the rest.
+
+use super::pods;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Fact;
+use cofferdam_model::units::show_number;
+use cofferdam_model::workload::{Container, Workload};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "cpu-limit-throttling",
+    group: Group::Scaling,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "a CPU limit with more running threads than it has cores: every period stalls",
+    page: include_str!("../../../../docs/rules/cpu-limit-throttling.md"),
+    check,
+};
+
+/// CFS period. Source: Linux kernel documentation, "CFS Bandwidth Control"; Kubernetes' default of
+/// `--cpu-cfs-quota-period`.
+const PERIOD_MS: f64 = 100.0;
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::whole(cx.env) {
+        for container in &workload.containers {
+            judge(cx, workload, container, out);
+        }
+    }
+}
+
+/// Threads that may run at once: worker processes and the worker settings of the service's consumers.
+fn concurrency<'a>(cx: &Context<'a>, workload: &Workload, container: &'a Container) -> Option<(u32, String, &'a Fact<u32>)> {
+    let service = pods::service(cx.env, workload)?;
+    let single = workload.containers.len() == 1 || container.name == service.name;
+    let workers = cx
+        .env
+        .consumers
+        .iter()
+        .filter(|c| single && cx.env.owner_service(&c.owner).is_some_and(|s| s.name == service.name))
+        .flat_map(|c| &c.workers)
+        .map(|w| (w.count.value, format!("{} `{}`", w.count.value, w.name), &w.count))
+        .max_by_key(|(n, ..)| *n);
+    let processes = service.processes.as_ref().filter(|_| single).map(|p| (p.value, format!("{} processes", p.value), p));
+    [workers, processes].into_iter().flatten().max_by_key(|(n, ..)| *n)
+}
+
+fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut Verdicts) {
+    let Some(limit) = &container.cpu_limit else { return };
+    let Some((threads, words, place)) = concurrency(cx, workload, container) else { return };
+    let cores = limit.value.cores();
+    if cores <= 0.0 || f64::from(threads) <= cores {
+        return;
+    }
+    // n threads use the quota of cores × 100 ms in cores × 100 / n ms, then wait for the next period.
+    let runs = cores * PERIOD_MS / f64::from(threads);
+    let stall = PERIOD_MS - runs;
+    let mut evidence = Evidence::new();
+    evidence.note(limit, format!("limit {}", limit.value));
+    evidence.note(place, words.clone());
+    evidence.assume("all of these threads want CPU at once, as they do under load");
+    if let Some(request) = &container.cpu_request {
+        evidence.note(request, format!("the autoscaler counts utilisation of {}", request.value));
+    }
+    let utilisation = container.cpu_request.as_ref().filter(|r| r.value.0 > 0).map(|r| limit.value.0 as f64 / r.value.0 as f64 * 100.0);
+    let mut explanation = format!(
+        "The limit gives {} ms of CPU in each period of 100 ms. {words} that run at once use it up in {} ms and stand still for {} ms, ten \
+         times a second, whatever the average says: latency is in steps of 100 ms while graphs show a pod that is not busy.",
+        show_number(cores * PERIOD_MS),
+        show_number(runs),
+        show_number(stall)
+    );
+    if let Some(utilisation) = utilisation {
+        explanation.push_str(&format!(
+            " The autoscaler measures against the request, where the limit is {} %.",
+            show_number(utilisation.round())
+        ));
+    }
+    out.report(
+        Finding::new(
+            workload.id.to_string(),
+            format!("{}: {words} under a limit of {}: up to {} ms of every 100 ms stalled", workload.id, limit.value, show_number(stall.round())),
+        )
+        .explain(explanation)
+        .remedy(format!("Remove the CPU limit (keep the request), or run at most {} of them in this container.", cores.floor().max(1.0)))
+        .figure("stall", stall, "ms")
+        .figure("runs", runs, "ms")
+        .figure("threads", threads, "threads")
+        .evidence(evidence),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, env_with_consumer, fact};
+    use cofferdam_model::Cpu;
+
+    #[test]
+    fn seven_workers_under_one_core_stall_86_of_100_milliseconds() {
+        // 1 core × 100 ms ÷ 7 = 14.29 ms; 100 − 14.29 = 85.71 ms.
+        let mut env = env_with_consumer(12, (2, 2, 50), Some(7));
+        env.workloads = pods::testing::env((2, 2, 50), |w| {
+            w.containers[0].cpu_limit = Some(fact(Cpu(1000), 9));
+            w.containers[0].cpu_request = Some(fact(Cpu(500), 10));
+        })
+        .workloads;
+        let finding = testing::only(&RULE, &env);
+        assert!((finding.figures["stall"].value - 85.714).abs() < 1e-3);
+        assert!(finding.explanation.contains("200 %"));
+    }
+
+    #[test]
+    fn a_limit_that_has_a_core_for_each_and_no_limit_are_silent() {
+        let mut env = env_with_consumer(12, (2, 2, 50), Some(2));
+        env.workloads = pods::testing::env((2, 2, 50), |w| w.containers[0].cpu_limit = Some(fact(Cpu(2000), 9))).workloads;
+        assert!(testing::all(&RULE, &env).is_empty());
+        env.workloads[0].containers[0].cpu_limit = None;
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}

@@ -1,0 +1,119 @@
+//! A budget that allows no pod to go stops every drain.
+
+use super::pods;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::scaling::DisruptionBudget;
+use cofferdam_model::workload::Workload;
+use std::collections::BTreeMap;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "disruption-budget-blocks",
+    group: Group::Scaling,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "a disruption budget allows no pod to go: a drain never ends",
+    page: include_str!("../../../../docs/rules/disruption-budget-blocks.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    // Workloads by one of their labels, so that a budget looks at few.
+    let mut by_label: BTreeMap<(&str, &str), Vec<&Workload>> = BTreeMap::new();
+    for workload in pods::whole(cx.env) {
+        for (key, value) in &workload.labels {
+            by_label.entry((key, &value.value)).or_default().push(workload);
+        }
+    }
+    for budget in &cx.env.disruption_budgets {
+        let candidates: Vec<&Workload> = match budget.selector.labels.iter().next() {
+            Some((key, value)) => by_label.get(&(key.as_str(), value.value.as_str())).cloned().unwrap_or_default(),
+            None => pods::whole(cx.env).collect(),
+        };
+        for workload in candidates {
+            let same = budget.id.namespace.is_none()
+                || workload.id.namespace.is_none()
+                || budget.id.namespace == workload.id.namespace;
+            if same && budget.selector.matches(&workload.labels) {
+                judge(cx, budget, workload, out);
+            }
+        }
+    }
+}
+
+/// Pods that may go out of `replicas`. Source: Kubernetes documentation, "Specifying a Disruption Budget":
+/// shares of `minAvailable` and of `maxUnavailable` are both rounded up.
+fn may_go(budget: &DisruptionBudget, replicas: u32) -> Option<u32> {
+    if let Some(min) = &budget.min_available {
+        return Some(replicas.saturating_sub(min.value.of_rounded_up(replicas)));
+    }
+    budget.max_unavailable.as_ref().map(|max| max.value.of_rounded_up(replicas).min(replicas))
+}
+
+fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: &mut Verdicts) {
+    let (fewest, fact) = pods::fewest(cx.env, workload);
+    let most = pods::most(cx.env, workload);
+    let Some(at_least) = may_go(budget, fewest) else { return };
+    if fewest == 0 || at_least > 0 {
+        return;
+    }
+    let always = may_go(budget, most) == Some(0);
+    let mut evidence = Evidence::new();
+    if let Some(min) = &budget.min_available {
+        evidence.note(min, "this many must stay");
+    }
+    if let Some(max) = &budget.max_unavailable {
+        evidence.note(max, "this many may go");
+    }
+    match fact {
+        Some(fact) => evidence.note(fact, format!("{fewest} replicas")),
+        None => evidence.assume("replicas is not set; Kubernetes runs 1"),
+    }
+    let when = if always { String::new() } else { format!(" at the minimum of {fewest} replicas") };
+    out.report(
+        Finding::new(budget.id.to_string(), format!("{} lets no pod of {} go{when}: a drain never ends", budget.id, workload.id))
+            .explain("Evictions are refused as long as none may go, so draining a node waits for ever: upgrades stop, the autoscaler of the nodes cannot remove one, and in the end someone deletes the pod by force.")
+            .remedy(if fewest == 1 {
+                "Run at least two replicas and allow `maxUnavailable: 1`.".to_owned()
+            } else {
+                "Use `maxUnavailable: 1` instead of `minAvailable`; it is right at every number of replicas.".to_owned()
+            })
+            .figure("replicas", fewest, "replicas")
+            .figure("may_go", 0, "pods")
+            .evidence(evidence)
+            .at(budget.span, "the budget"),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::scaling::Selector;
+    use cofferdam_model::workload::{Amount, ObjectId};
+
+    fn env(replicas: (u32, u32, u32), min: Option<Amount>, max: Option<Amount>) -> cofferdam_model::Environment {
+        let mut env = pods::testing::env(replicas, |_| {});
+        env.disruption_budgets.push(DisruptionBudget {
+            id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, name: "api".into() },
+            span: span(9),
+            selector: Selector { labels: [("app".to_owned(), fact("api".to_owned(), 8))].into(), ..Selector::default() },
+            min_available: min.map(|m| fact(m, 10)),
+            max_unavailable: max.map(|m| fact(m, 11)),
+        });
+        env
+    }
+
+    #[test]
+    fn what_must_stay_is_counted_at_the_minimum() {
+        assert_eq!(testing::all(&RULE, &env((2, 2, 10), Some(Amount::Count(2)), None)).len(), 1);
+        assert!(testing::all(&RULE, &env((3, 3, 10), Some(Amount::Count(2)), None)).is_empty());
+        // 50 % of 1 rounds up to 1: none may go. 50 % of 2 is 1: one may go.
+        assert_eq!(testing::all(&RULE, &env((1, 1, 1), Some(Amount::Percent(50.0)), None)).len(), 1);
+        assert!(testing::all(&RULE, &env((2, 2, 2), Some(Amount::Percent(50.0)), None)).is_empty());
+        assert_eq!(testing::all(&RULE, &env((3, 3, 3), None, Some(Amount::Count(0)))).len(), 1);
+        // 10 % of 3 rounds up to 1: one may go.
+        assert!(testing::all(&RULE, &env((3, 3, 3), None, Some(Amount::Percent(10.0)))).is_empty());
+    }
+}

@@ -1,0 +1,56 @@
+//! A container without a memory limit takes its neighbours' memory.
+
+use super::{common, pods};
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "memory-limit-missing",
+    group: Group::Scaling,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "a container has no memory limit: a leak takes the node, not the pod",
+    page: include_str!("../../../../docs/rules/memory-limit-missing.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::whole(cx.env) {
+        let bare: Vec<_> = workload.containers.iter().filter(|c| c.memory_limit.is_none()).collect();
+        if bare.is_empty() {
+            continue;
+        }
+        let mut evidence = Evidence::new();
+        for span in bare.iter().filter_map(|c| c.span) {
+            evidence.place(span, "no memory limit");
+        }
+        out.report(
+            Finding::new(workload.id.to_string(), format!("{}: {} without a memory limit", workload.id, pods::names(&bare)))
+                .severity(common::severity_in(cx.env, Severity::Medium))
+                .explain("When it leaks or meets a large input it takes the node's memory: the kernel then kills what it finds, neighbours included, and the node may stop answering.")
+                .remedy("Set `resources.limits.memory` above the peak of a normal week, and `requests.memory` near its usual use.")
+                .figure("containers", bare.len() as f64, "containers")
+                .evidence(evidence)
+                .at(workload.span, "the workload"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+    use cofferdam_model::Bytes;
+    use cofferdam_model::workload::Completeness;
+
+    #[test]
+    fn only_a_whole_workload_can_lack_a_limit() {
+        let env = pods::testing::env((2, 2, 2), |_| {});
+        assert!(testing::only(&RULE, &env).title.contains("`api`"));
+        let fragment = pods::testing::env((2, 2, 2), |w| w.completeness = Completeness::Fragment);
+        assert!(testing::all(&RULE, &fragment).is_empty());
+        let limited = pods::testing::env((2, 2, 2), |w| w.containers[0].memory_limit = Some(fact(Bytes(1 << 30), 9)));
+        assert!(testing::all(&RULE, &limited).is_empty());
+    }
+}

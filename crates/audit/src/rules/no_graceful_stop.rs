@@ -1,0 +1,94 @@
+//! A pod that is stopped while requests still come in or are being answered drops them.
+
+use super::disruption_budget_missing::is_kubernetes;
+use super::pods;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::units::show_duration;
+use cofferdam_model::workload::Workload;
+use std::time::Duration;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "no-graceful-stop",
+    group: Group::Scaling,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "pods are killed before the work in hand can end, or get requests while they stop",
+    page: include_str!("../../../../docs/rules/no-graceful-stop.md"),
+    check,
+};
+
+/// Kubernetes' default of `terminationGracePeriodSeconds`.
+const GRACE: Duration = Duration::from_secs(30);
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::services(cx.env).filter(|w| is_kubernetes(&w.id.kind)) {
+        judge(cx, workload, out);
+    }
+}
+
+fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
+    let mut evidence = Evidence::new();
+    let grace = evidence.take_or(
+        workload.grace.as_ref(),
+        "killed after this",
+        GRACE,
+        "terminationGracePeriodSeconds is 30 s, Kubernetes' default",
+    );
+    let sleep = workload.containers.iter().filter_map(|c| c.pre_stop_sleep.as_ref()).max_by_key(|s| s.value);
+    let pause = sleep.map_or(Duration::ZERO, |s| evidence.take(s, "sleeps first"));
+    let longest = pods::service(cx.env, workload).and_then(|s| s.request_time.as_ref());
+    if let Some(longest) = longest.filter(|l| l.value + pause > grace) {
+        let needs = evidence.take(longest, "one request may take this long") + pause;
+        out.report(
+            Finding::new(
+                workload.id.to_string(),
+                format!("{}: killed {} after TERM, and the work in hand may take {}", workload.id, show_duration(grace), show_duration(needs)),
+            )
+            .explain("With every deploy, scale-in and drain the requests that are still being answered are cut off; callers see a reset connection and may do the work twice.")
+            .remedy(format!("Set terminationGracePeriodSeconds above {}.", show_duration(needs)))
+            .figure("grace", grace.as_secs_f64(), "s")
+            .figure("needed", needs.as_secs_f64(), "s")
+            .evidence(evidence)
+            .at(workload.span, "the workload"),
+        );
+        return;
+    }
+    let handles = workload.containers.iter().any(|c| c.pre_stop.is_some());
+    if !handles && pods::is_called(cx.env, workload) {
+        out.report(
+            Finding::new(workload.id.to_string(), format!("{}: no preStop pause: requests still come while it stops", workload.id))
+                .severity(Severity::Low)
+                .likely()
+                .explain("TERM and the removal from the Service happen at the same time, and every node learns of the second a little later: a process that ends at once refuses the requests of that time. One that goes on listening for some seconds after TERM needs no preStop.")
+                .remedy("Add `lifecycle.preStop` with a sleep of 5 to 15 s (Kubernetes 1.30 has `sleep: {seconds: 10}`), within the grace period.")
+                .at(workload.span, "the workload"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+
+    #[test]
+    fn forty_five_seconds_of_work_do_not_end_in_thirty() {
+        let mut env = pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].pre_stop = Some(fact("sleep 10".to_owned(), 9));
+            w.containers[0].pre_stop_sleep = Some(fact(Duration::from_secs(10), 9));
+        });
+        assert!(testing::all(&RULE, &env).is_empty());
+        env.services[0].request_time = Some(fact(Duration::from_secs(35), 10));
+        assert_eq!(testing::only(&RULE, &env).figures["needed"].value, 45.0);
+        env.workloads[0].grace = Some(fact(Duration::from_secs(45), 11));
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn a_service_without_a_pause_is_told_low() {
+        assert_eq!(testing::only(&RULE, &pods::testing::env((2, 2, 2), |_| {})).severity, Some(Severity::Low));
+        assert!(testing::all(&RULE, &pods::testing::env((2, 2, 2), |w| w.containers[0].ports.clear())).is_empty());
+    }
+}

@@ -1,0 +1,112 @@
+//! What the rules about workloads share: which of them are services, and how many pods they have.
+
+use super::common;
+use cofferdam_model::workload::{Completeness, Container, Lifecycle, Workload};
+use cofferdam_model::{Environment, Fact, Service};
+
+/// Workloads that run until they are replaced and of which the whole is known, in an environment where
+/// an outage is one.
+pub(crate) fn services(env: &Environment) -> impl Iterator<Item = &Workload> {
+    let counts = common::is_production_like(&env.name);
+    env.workloads
+        .iter()
+        .filter(move |w| counts && w.completeness == Completeness::Whole && w.lifecycle == Lifecycle::Service)
+}
+
+/// Workloads of every kind of life of which the whole is known.
+pub(crate) fn whole(env: &Environment) -> impl Iterator<Item = &Workload> {
+    env.workloads
+        .iter()
+        .filter(|w| w.completeness == Completeness::Whole)
+}
+
+/// Fewest pods of a workload: the autoscaler's minimum, else what is declared. Kubernetes runs one where
+/// nothing is said.
+pub(crate) fn fewest<'a>(env: &'a Environment, workload: &'a Workload) -> (u32, Option<&'a Fact<u32>>) {
+    let scale = service(env, workload).and_then(|s| s.scale.min.as_ref());
+    match scale.or(workload.replicas.as_ref()) {
+        Some(fact) => (fact.value, Some(fact)),
+        None => (1, None),
+    }
+}
+
+/// Most pods of a workload.
+pub(crate) fn most(env: &Environment, workload: &Workload) -> u32 {
+    let scale = service(env, workload).and_then(|s| s.scale.max.as_ref());
+    scale.or(workload.replicas.as_ref()).map_or(1, |f| f.value)
+}
+
+/// The service that a workload runs.
+pub(crate) fn service<'a>(env: &'a Environment, workload: &Workload) -> Option<&'a Service> {
+    env.owner_service(&workload.owner)
+}
+
+/// Whether anything calls its pods: a Kubernetes Service selects them or a container has a port.
+pub(crate) fn is_called(env: &Environment, workload: &Workload) -> bool {
+    workload.containers.iter().any(|c| !c.ports.is_empty())
+        || env.service_ports.iter().any(|s| {
+            !s.selector.is_empty()
+                && s.selector
+                    .iter()
+                    .all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
+        })
+}
+
+/// Names of containers for a headline: `api`, or `api and proxy`.
+pub(crate) fn names(containers: &[&Container]) -> String {
+    let names: Vec<String> = containers.iter().map(|c| format!("`{}`", c.name)).collect();
+    match names.as_slice() {
+        [one] => one.clone(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+        [] => String::new(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use crate::rules::testing::{fact, owned_by, service, span};
+    use cofferdam_model::Environment;
+    use cofferdam_model::workload::{
+        Completeness, Container, Lifecycle, ObjectId, Rollout, Spread, Workload,
+    };
+    use std::collections::BTreeMap;
+
+    /// A Deployment `api` of one container, its service at (min, current, max) replicas.
+    pub(crate) fn env(replicas: (u32, u32, u32), set: impl FnOnce(&mut Workload)) -> Environment {
+        let mut workload = Workload {
+            id: ObjectId {
+                kind: "Deployment".to_owned(),
+                namespace: None,
+                name: "api".to_owned(),
+            },
+            span: span(1),
+            completeness: Completeness::Whole,
+            lifecycle: Lifecycle::Service,
+            owner: owned_by(0),
+            replicas: Some(fact(replicas.1, 102)),
+            rollout: Rollout::default(),
+            labels: BTreeMap::from([("app".to_owned(), fact("api".to_owned(), 3))]),
+            annotations: BTreeMap::new(),
+            containers: vec![Container {
+                name: "api".to_owned(),
+                span: Some(span(4)),
+                ports: vec![(None, fact(8080, 5))],
+                ..Container::default()
+            }],
+            init_containers: Vec::new(),
+            grace: None,
+            service_account: None,
+            volumes: Vec::new(),
+            spread: Spread::default(),
+            priority_class: None,
+            fields: BTreeMap::new(),
+        };
+        set(&mut workload);
+        Environment {
+            name: "production".to_owned(),
+            services: vec![service("api", replicas)],
+            workloads: vec![workload],
+            ..Environment::default()
+        }
+    }
+}

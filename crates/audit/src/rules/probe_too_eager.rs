@@ -1,0 +1,116 @@
+//! A liveness probe that gives up before the process has started kills it for ever.
+
+use super::pods;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::calls::DeadlineRole;
+use cofferdam_model::units::show_duration;
+use cofferdam_model::workload::{Container, Workload};
+use cofferdam_model::{Fact, Span};
+use std::time::Duration;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "probe-too-eager",
+    group: Group::Scaling,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "a liveness or start-up probe gives up before the process can have started",
+    page: include_str!("../../../../docs/rules/probe-too-eager.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::whole(cx.env) {
+        for container in &workload.containers {
+            judge(cx, workload, container, out);
+        }
+    }
+}
+
+/// How long the process may take to start: stated, else the whole initialisation that its settings allow.
+fn start_up<'a>(cx: &Context<'a>, workload: &Workload) -> Option<(&'a Fact<Duration>, &'static str)> {
+    let service = pods::service(cx.env, workload)?;
+    if let Some(stated) = &service.start_up_time {
+        return Some((stated, "takes this long to start"));
+    }
+    cx.env
+        .deadlines
+        .iter()
+        .filter(|d| d.role == DeadlineRole::Initialisation && cx.env.owner_service(&d.owner).is_some_and(|s| s.name == service.name))
+        .map(|d| (&d.value, "initialisation may take this long"))
+        .max_by_key(|(value, _)| value.value)
+}
+
+fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut Verdicts) {
+    // While a start-up probe runs, the liveness probe does not; after it, only its own patience counts.
+    let (probe, kind) = match (&container.startup, &container.liveness) {
+        (Some(startup), _) => (startup, "start-up"),
+        (None, Some(liveness)) => (liveness, "liveness"),
+        (None, None) => return,
+    };
+    let Some((needs, label)) = start_up(cx, workload) else { return };
+    let patience = probe.patience();
+    if patience >= needs.value {
+        return;
+    }
+    let mut evidence = Evidence::new();
+    evidence.place(probe.span, format!("gives up {} after the start", show_duration(patience)));
+    let needed = evidence.take(needs, label);
+    let place: Option<Span> = container.span;
+    let mut finding = Finding::new(
+        workload.id.to_string(),
+        format!(
+            "{}: the {kind} probe gives up after {}, and starting may take {}",
+            workload.id,
+            show_duration(patience),
+            show_duration(needed)
+        ),
+    )
+    .explain(
+        "The container is killed while it starts, started again, and killed again, with longer and longer waits: on the day when the \
+         database is slow, none of the pods ever comes up.",
+    )
+    .remedy(format!(
+        "Add a start-up probe with periodSeconds × failureThreshold of at least {} and leave the liveness probe short.",
+        show_duration(needed)
+    ))
+    .figure("patience", patience.as_secs_f64(), "s")
+    .figure("start_up", needed.as_secs_f64(), "s")
+    .evidence(evidence);
+    if let Some(place) = place {
+        finding = finding.at(place, "the container");
+    }
+    out.report(finding);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::workload::{Probe, ProbeCheck};
+
+    fn env(startup: bool) -> cofferdam_model::Environment {
+        let probe = |failures| Probe {
+            check: ProbeCheck::Http { path: "/health".to_owned(), port: "8080".to_owned() },
+            span: span(9),
+            initial_delay: Some(fact(Duration::from_secs(15), 10)),
+            period: None,
+            timeout: None,
+            failure_threshold: Some(fact(failures, 11)),
+        };
+        let mut env = pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].liveness = Some(probe(3));
+            w.containers[0].startup = startup.then(|| probe(30));
+        });
+        env.services[0].start_up_time = Some(fact(Duration::from_secs(75), 12));
+        env
+    }
+
+    #[test]
+    fn fifteen_and_three_times_ten_seconds_do_not_cover_75() {
+        // 15 + 3 × 10 = 45 < 75; with a start-up probe 15 + 30 × 10 = 315.
+        assert_eq!(testing::only(&RULE, &env(false)).figures["patience"].value, 45.0);
+        assert!(testing::all(&RULE, &env(true)).is_empty());
+    }
+}

@@ -1,0 +1,49 @@
+//! Replicas that may all be on one node are one replica.
+
+use super::disruption_budget_missing::is_kubernetes;
+use super::pods;
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "replicas-together",
+    group: Group::Scaling,
+    severity: Severity::Low,
+    fix: Fix::Proposed,
+    summary: "nothing keeps replicas on different nodes and zones",
+    page: include_str!("../../../../docs/rules/replicas-together.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::services(cx.env) {
+        let (fewest, _) = pods::fewest(cx.env, workload);
+        let spread = &workload.spread;
+        if fewest < 2 || !is_kubernetes(&workload.id.kind) || !(spread.constraints.is_empty() && spread.anti_affinity.is_empty()) {
+            continue;
+        }
+        out.report(
+            Finding::new(workload.id.to_string(), format!("{}: nothing keeps its {fewest} replicas on different nodes", workload.id))
+                .explain("The scheduler's own preference for spreading is weak and gives way to a fuller or emptier node; with all replicas on one node, its loss is the loss of the service.")
+                .remedy("Add `topologySpreadConstraints` over `topology.kubernetes.io/zone` and `kubernetes.io/hostname` with `maxSkew: 1`.")
+                .figure("replicas", fewest, "replicas")
+                .at(workload.span, "the workload"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+
+    #[test]
+    fn a_constraint_or_an_anti_affinity_is_enough() {
+        assert_eq!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |_| {})).len(), 1);
+        let host = || fact("kubernetes.io/hostname".to_owned(), 9);
+        assert!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |w| w.spread.constraints.push(host()))).is_empty());
+        assert!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |w| w.spread.anti_affinity.push(host()))).is_empty());
+        assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty());
+    }
+}

@@ -1,0 +1,94 @@
+//! The scheduler places pods by their requests; without them it places blindly.
+
+use super::{common, pods};
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::scaling::MetricKind;
+use cofferdam_model::workload::{Container, Workload};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "requests-missing",
+    group: Group::Scaling,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "a container has no CPU or memory request: it is placed blindly, and its autoscaler cannot count",
+    page: include_str!("../../../../docs/rules/requests-missing.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::whole(cx.env) {
+        judge(cx, workload, out);
+    }
+}
+
+/// Which of the two requests a container lacks; a limit alone is taken as the request too.
+/// Source: Kubernetes documentation, "Resource Management for Pods and Containers".
+fn lacks(container: &Container) -> (bool, bool) {
+    (
+        container.cpu_request.is_none() && container.cpu_limit.is_none(),
+        container.memory_request.is_none() && container.memory_limit.is_none(),
+    )
+}
+
+fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
+    let bare: Vec<&Container> = workload.containers.iter().filter(|c| lacks(c).0 || lacks(c).1).collect();
+    if bare.is_empty() {
+        return;
+    }
+    let cpu = bare.iter().any(|c| lacks(c).0);
+    let memory = bare.iter().any(|c| lacks(c).1);
+    let what = match (cpu, memory) {
+        (true, true) => "CPU and memory requests",
+        (true, false) => "a CPU request",
+        _ => "a memory request",
+    };
+    let by_cpu = cx.env.autoscalers.iter().find(|a| {
+        a.workload.is_some_and(|id| cx.env.workloads[id.0].id == workload.id)
+            && a.metrics.iter().any(|m| m.kind == MetricKind::Resource && m.name.value == "cpu")
+    });
+    let mut evidence = Evidence::new();
+    for span in bare.iter().filter_map(|c| c.span) {
+        evidence.place(span, format!("no {}", what.trim_start_matches("a ")));
+    }
+    let mut explanation =
+        "The scheduler adds up requests to see where a pod fits; one without any fits everywhere. Nodes get too full, and under pressure \
+         such pods are the first to be evicted."
+            .to_owned();
+    let mut severity = common::severity_in(cx.env, Severity::Medium);
+    if let Some(autoscaler) = by_cpu.filter(|_| cpu) {
+        evidence.place(autoscaler.span, "scales by CPU utilisation of the request");
+        explanation.push_str(" And its autoscaler counts utilisation as a share of the request: without one it has no value and never scales.");
+        severity = common::severity_in(cx.env, Severity::High);
+    }
+    out.report(
+        Finding::new(workload.id.to_string(), format!("{}: {} without {what}", workload.id, pods::names(&bare)))
+            .severity(severity)
+            .explain(explanation)
+            .remedy("Set `resources.requests.cpu` and `.memory` to what it uses in a normal week (the 95th percentile is a good start).")
+            .figure("containers", bare.len() as f64, "containers")
+            .evidence(evidence)
+            .at(workload.span, "the workload"),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+    use cofferdam_model::{Bytes, Cpu};
+
+    #[test]
+    fn a_limit_stands_for_the_request_and_each_missing_one_is_named() {
+        let env = pods::testing::env((2, 2, 2), |_| {});
+        assert!(testing::only(&RULE, &env).title.ends_with("without CPU and memory requests"));
+        let env = pods::testing::env((2, 2, 2), |w| w.containers[0].memory_limit = Some(fact(Bytes(1), 9)));
+        assert!(testing::only(&RULE, &env).title.ends_with("without a CPU request"));
+        let env = pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].memory_request = Some(fact(Bytes(1), 9));
+            w.containers[0].cpu_request = Some(fact(Cpu(100), 9));
+        });
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}
