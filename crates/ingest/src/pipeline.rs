@@ -5,6 +5,7 @@
 //! that names no environment holds in all of them.
 
 use crate::environment;
+use crate::kubernetes;
 use crate::kustomize::{self, Built, Named};
 use crate::overlay::{self, OverlayDocument, Unmatched};
 use crate::repo::{ReadError, Repo, Unreadable};
@@ -219,7 +220,11 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
 }
 
 /// Gives a tree to the reader that knows it.
-fn interpret(_node: &Node, _place: Place<'_>, _env: &mut Environment) {}
+fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
+    if kubernetes::is_object(node) {
+        kubernetes::interpret(node, place, env);
+    }
+}
 
 /// Whether some reader knows what this tree is.
 fn is_configuration(node: &Node) -> bool {
