@@ -3,6 +3,7 @@
 
 pub mod environment;
 pub mod hcl;
+pub mod helm;
 pub mod image;
 pub mod kubernetes;
 pub mod kustomize;
