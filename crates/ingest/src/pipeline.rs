@@ -9,11 +9,12 @@ use crate::kubernetes;
 use crate::kustomize::{self, Built, Named};
 use crate::overlay::{self, OverlayDocument, Unmatched};
 use crate::repo::{ReadError, Repo, Unreadable};
+use crate::settings::{self, Setting, env_file, properties};
 use crate::suppress;
 use crate::tree::Node;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::workload::Completeness;
-use cofferdam_model::{Environment, Fact, Platform, UnreadableFile, link};
+use cofferdam_model::{Environment, Fact, Owner, Platform, UnreadableFile, link};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -48,6 +49,15 @@ struct Sources<'a> {
     /// The environment of each file whose path names one.
     file_environments: BTreeMap<&'a Path, String>,
     overlay: &'a OverlayDocument,
+    /// Flat settings: `.env`, properties.
+    texts: Vec<Text<'a>>,
+}
+
+/// A file of flat settings.
+struct Text<'a> {
+    path: &'a Path,
+    format: &'static str,
+    settings: Vec<Setting>,
 }
 
 /// Reads everything below `root`.
@@ -81,6 +91,7 @@ fn assemble(mut repo: Repo) -> Platform {
         repo: &repo,
         file_environments,
         overlay: &stated,
+        texts: texts(&repo),
     };
     let pieces = pieces(&sources);
     let filled: Vec<(Environment, Unmatched)> = names(&sources, &pieces)
@@ -176,6 +187,37 @@ fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
     pieces
 }
 
+/// Every file of flat settings. One that is there to be copied (`.env.example`) sets nothing.
+fn texts(repo: &Repo) -> Vec<Text<'_>> {
+    let mut texts = Vec::new();
+    for (path, id) in &repo.files {
+        let name = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let sample = ["example", "sample", "template", "dist"]
+            .iter()
+            .any(|word| name.split(['.', '-', '_']).any(|part| part == *word));
+        let text = &repo.sources.file(*id).text;
+        let (format, settings) = if sample {
+            continue;
+        } else if name == ".env" || name.starts_with(".env.") || name.ends_with(".env") {
+            (".env", env_file::read(text, *id, 0))
+        } else if name.ends_with(".properties") {
+            ("properties", properties::read(text, *id, 0))
+        } else {
+            continue;
+        };
+        texts.push(Text {
+            path,
+            format,
+            settings,
+        });
+    }
+    texts
+}
+
 /// The environments that anything names; one called `default` where nothing does.
 fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
     let mut names: BTreeSet<String> = pieces
@@ -202,6 +244,21 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
         };
         interpret(piece.node, place, env);
     }
+    for text in &sources.texts {
+        let environment = sources.file_environments.get(text.path);
+        if environment.is_none_or(|e| *e == name) {
+            let completeness = Completeness::Whole;
+            let place = Place {
+                repo: sources.repo,
+                environment: &name,
+                path: text.path,
+                completeness,
+            };
+            let owner = Owner::in_directory(text.path.parent().unwrap_or(Path::new("")));
+            settings::apply(&text.settings, &owner, place, env);
+        }
+    }
+    settings::finish(env);
     for dangling in &sources.built.dangling {
         env.dangling.push(Dangling {
             subject: format!(
@@ -254,6 +311,9 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
         if let Some(format) = format_of(piece.node) {
             formats.insert(piece.path, format);
         }
+    }
+    for text in sources.texts.iter().filter(|t| !t.settings.is_empty()) {
+        formats.insert(text.path, text.format);
     }
     for path in &sources.built.consumed {
         formats.insert(path, "kustomize");
