@@ -32,6 +32,8 @@ pub enum ClientKind {
     Cache,
     /// A client of a secret store.
     Vault,
+    /// A web server with worker processes.
+    Server,
 }
 
 /// The library a call belongs to.
@@ -203,6 +205,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("urllib3.HTTPConnectionPool", K::HttpClient, L::Urllib3, &["host", "port", "timeout"]),
     known("urllib3.HTTPSConnectionPool", K::HttpClient, L::Urllib3, &["host", "port", "timeout"]),
     known("urllib.request.urlopen", K::HttpRequest, L::Urllib, &["url", "data", "timeout"]),
+    known("uvicorn.run", K::Server, L::Other, &["app"]),
     known("hvac.Client", K::Vault, L::Hvac, &["url", "token"]),
     known("pybreaker.CircuitBreaker", K::Breaker, L::Pybreaker, &["fail_max", "reset_timeout"]),
     known("aiobreaker.CircuitBreaker", K::Breaker, L::Pybreaker, &["fail_max", "timeout_duration"]),
@@ -276,10 +279,10 @@ const UNMISTAKABLE: &[&str] = &[
 #[rustfmt::skip]
 pub(super) const KEYWORDS: &[&str] = &[
     "kafka", "faust", "sqlalchemy", "create_engine", "create_async_engine", "psycopg", "asyncpg",
-    "databases", "tortoise", "aiopg", "mysql", "redis", "requests", "httpx", "aiohttp", "urllib", "breaker",
+    "databases", "tortoise", "aiopg", "mysql", "redis", "requests", "httpx", "aiohttp", "urllib", "breaker", "BREAKER", "Breaker",
     "tenacity", "backoff", "retry", "Queue", "deque", "Executor", "Pool", "_cache", "Cache", "getenv",
     "environ", "decouple", "BaseSettings", "hvac", "timeout", "pool_size", "workers", "num_worker",
-    "threads", "ttl", "threshold", "max_connections", "MAX_", "_SIZE", "TIMEOUT", "TTL",
+    "threads", "ttl", "threshold", "max_connections", "MAX_", "_SIZE", "TIMEOUT", "TTL", "uvicorn",
 ];
 
 const VERBS: &[&str] = &[

@@ -5,7 +5,7 @@ use super::ast::{ArgKind, Call, Expr, ExprKind, Function, Jump, Loop, Stmt, Stmt
 use super::clients::{self, ClientKind, Known, Library};
 use super::eval::Eval;
 use super::scope::{ClassId, FunctionId, Scope, Symbols};
-use super::value::{Argument, EnvValue, Object, PyValue, Val};
+use super::value::{self, Argument, EnvValue, Object, PyValue, Val};
 use cofferdam_model::Span;
 use std::collections::BTreeMap;
 
@@ -136,6 +136,10 @@ pub(super) struct Found {
     pub(super) topic_uses: Vec<TopicUse>,
     pub(super) edges: Vec<Edge>,
     pub(super) instances: Vec<Instance>,
+    /// The largest batch that a poll asks for, with the consumer as written.
+    pub(super) poll_sizes: Vec<(String, Val)>,
+    /// Whether it starts several threads, tasks or processes in a loop.
+    pub(super) spawns: bool,
     /// Whether the module builds an HTTP adapter of its own, which may set timeouts.
     pub(super) custom_adapter: bool,
 }
@@ -615,6 +619,7 @@ impl<'a> Collector<'a, '_> {
     }
 
     fn edge(&mut self, to: FunctionId, around: &Around, spawned: bool) {
+        self.found.spawns |= spawned && around.repeated.is_some();
         let mut repeated = around.repeated.clone();
         if let Some(repeat) = &mut repeated {
             repeat.spawned |= spawned;
@@ -657,10 +662,35 @@ impl<'a> Collector<'a, '_> {
         };
         let Some(client) = base.dotted() else { return };
         let folded = client.to_ascii_lowercase();
+        let batch: &[&str] = match &**method {
+            "poll" => &["timeout", "maxrecords"],
+            "consume" => &["nummessages"],
+            "getmany" => &[],
+            _ => &["topic"],
+        };
+        if batch != ["topic"] && folded.contains("consumer") {
+            let (args, _) = self.eval.arguments(call, around.scope, batch);
+            let size = ["maxrecords", "nummessages"]
+                .iter()
+                .find_map(|name| value::find(&args, name));
+            self.found
+                .poll_sizes
+                .extend(size.map(|s| (client.clone(), s.value.clone())));
+        }
         let sends = matches!(&**method, "send" | "produce" | "send_and_wait");
         let reads = matches!(&**method, "subscribe" | "assign");
-        let of_kind = |word: &str| folded.contains(word);
-        if !(sends && (of_kind("producer") || of_kind("dlq")) || reads && of_kind("consumer")) {
+        let named = |word: &str| folded.contains(word);
+        if !(sends || reads) {
+            return;
+        }
+        let built = self.eval.value(base, around.scope);
+        let built = built
+            .object()
+            .and_then(|o| clients::lookup(&o.class))
+            .map(|k| k.kind);
+        let writes = named("producer") || named("dlq") || built == Some(ClientKind::KafkaProducer);
+        let consumes = named("consumer") || built == Some(ClientKind::KafkaConsumer);
+        if !(sends && writes || reads && consumes) {
             return;
         }
         let (args, _) = self.eval.arguments(call, around.scope, &["topic"]);

@@ -14,6 +14,7 @@ mod clients;
 mod collect;
 mod eval;
 mod flow;
+pub mod interpret;
 mod lower;
 mod scope;
 mod settings;
@@ -59,6 +60,12 @@ pub struct Module {
     pub commits: Vec<CommitFlow>,
     /// Topics that are sent to and subscribed to.
     pub topic_uses: Vec<TopicUse>,
+    /// The largest batch that a poll asks for, with the consumer as written.
+    pub poll_sizes: Vec<(String, Val)>,
+    /// Whether it starts several threads, tasks or processes in a loop.
+    pub spawns: bool,
+    /// Functions and methods with the places of their names.
+    pub functions: Vec<(String, Span)>,
     /// Constants, fields and dictionaries, as a tree of names.
     pub settings: Dict,
     /// Values that other modules can import: `NAME`, `Class.attribute`.
@@ -159,6 +166,13 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
         env_reads: found.env_reads,
         commits,
         topic_uses: found.topic_uses,
+        poll_sizes: found.poll_sizes,
+        spawns: found.spawns,
+        functions: symbols
+            .functions
+            .iter()
+            .map(|f| (f.function.name.to_string(), f.function.name_span))
+            .collect(),
         settings: settings.tree,
         exports: settings.exports,
         custom_adapter: found.custom_adapter,

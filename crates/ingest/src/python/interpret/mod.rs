@@ -1,0 +1,409 @@
+//! From what modules say to the platform's parts. A literal in code is an interpretation that a person
+//! may contest, so its facts are [`Source::Inferred`]; a variable that a manifest sets counts as that
+//! manifest says. The owner of a part is the directory of the module.
+
+mod http;
+mod kafka;
+mod local;
+mod sections;
+mod stores;
+
+use super::value::{Argument, EnvValue, PyValue, Val};
+use super::{ClientCall, Module};
+use crate::tree::{Node, Scalar, Style, Value};
+use cofferdam_model::calls::{Breaker, Call, Deadline};
+use cofferdam_model::cells::LocalCache;
+use cofferdam_model::database::Pool;
+use cofferdam_model::delivery::VariableUse;
+use cofferdam_model::kafka::Producer;
+use cofferdam_model::link::Owners;
+use cofferdam_model::{Environment, Fact, Owner, Source, Span, Variable};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many names are followed from module to module.
+const MAX_IMPORTS: u8 = 6;
+
+/// Directories whose code is run by hand or once, not as a service.
+const NOT_SERVICES: &[&str] = &[
+    "scripts",
+    "script",
+    "migrations",
+    "alembic",
+    "examples",
+    "example",
+    "docs",
+    "doc",
+    "notebooks",
+    "benchmarks",
+    "benchmark",
+    "tools",
+    "hack",
+    "loadtest",
+    "load_tests",
+    "fixtures",
+];
+
+/// All modules of a platform, so that a name can be followed from one to another.
+#[derive(Debug)]
+pub struct Project<'m> {
+    modules: &'m [Module],
+    /// Dotted path of each module.
+    names: Vec<String>,
+    /// Modules by the last part of their dotted path.
+    by_last: BTreeMap<String, Vec<usize>>,
+}
+
+impl<'m> Project<'m> {
+    /// Indexes the modules by their paths.
+    pub fn new(modules: &'m [Module]) -> Self {
+        let names: Vec<String> = modules.iter().map(dotted).collect();
+        let mut by_last: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, name) in names.iter().enumerate() {
+            let last = name.rsplit('.').next().unwrap_or(name);
+            by_last.entry(last.to_owned()).or_default().push(at);
+        }
+        Project {
+            modules,
+            names,
+            by_last,
+        }
+    }
+
+    /// Names of environments that the code's own sections are named after (`"staging": {…}`).
+    pub fn environments(&self) -> BTreeSet<String> {
+        self.services()
+            .flat_map(|module| sections::labels(&module.settings))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Fills `env` with the parts that code shows. `owners` comes from
+    /// [`cofferdam_model::link::prepare`] of the same environment: it tells whose variables a module reads.
+    pub fn interpret(&self, env: &mut Environment, owners: &Owners) {
+        let mut parts = Parts::default();
+        let mut sections = Vec::new();
+        for module in self.services() {
+            let owner = Owner::in_directory(module.path.parent().unwrap_or(&module.path));
+            let service = owners.find(&owner).map(|id| env.service(id));
+            let reading = Reading {
+                project: self,
+                module,
+                variables: service.map(|s| &s.variables),
+                env,
+                owner,
+            };
+            kafka::read(&reading, &mut parts);
+            stores::read(&reading, &mut parts);
+            http::read(&reading, &mut parts);
+            local::read(&reading, &mut parts);
+            let tree = module.tree(&|variable| reading.variable_node(variable));
+            sections.push((reading.owner, tree, module));
+        }
+        kafka::commits_of_other_modules(self, &mut parts);
+        for (owner, count) in parts.processes {
+            if let Some(id) = owners.find(&owner) {
+                let slot = &mut env.services[id.0].processes;
+                if slot.is_none() {
+                    *slot = Some(count);
+                }
+            }
+        }
+        env.consumers
+            .extend(parts.consumers.into_iter().map(|c| c.consumer));
+        env.producers.extend(parts.producers);
+        env.pools.extend(parts.pools);
+        env.calls.extend(parts.calls);
+        env.breakers.extend(parts.breakers);
+        env.deadlines.extend(parts.deadlines);
+        env.local_caches.extend(parts.local_caches);
+        env.variable_uses.extend(parts.variable_uses);
+        for (owner, tree, module) in sections {
+            sections::apply(&owner, &tree, module, env);
+        }
+    }
+
+    /// The modules that run as part of a service.
+    fn services(&self) -> impl Iterator<Item = &'m Module> {
+        self.modules.iter().filter(|m| {
+            let by_hand = m
+                .path
+                .iter()
+                .filter_map(|p| p.to_str())
+                .any(|p| NOT_SERVICES.contains(&p.to_ascii_lowercase().as_str()));
+            !m.is_test && !by_hand
+        })
+    }
+
+    /// What a dotted name that `from` imports stands for in another module.
+    fn lookup(&self, from: &Module, name: &str, steps: u8) -> Option<(&'m Module, Val)> {
+        let steps = steps.checked_sub(1)?;
+        let name = absolute(from, name);
+        let parts: Vec<&str> = name.split('.').filter(|p| !p.is_empty()).collect();
+        for cut in (1..parts.len()).rev() {
+            let Some(module) = self.module(from, &parts[..cut]) else {
+                continue;
+            };
+            let symbol = parts[cut..].join(".");
+            if let Some(found) = self.symbol(module, &symbol, steps) {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// The module that `path` names, the nearest to `from` when several could be.
+    fn module(&self, from: &Module, path: &[&str]) -> Option<&'m Module> {
+        let tail = path.join(".");
+        let candidates = self.by_last.get(*path.last()?)?;
+        let near = |at: &usize| {
+            let shared = self.modules[*at]
+                .path
+                .iter()
+                .zip(from.path.iter())
+                .take_while(|(a, b)| a == b)
+                .count();
+            (shared, std::cmp::Reverse(*at))
+        };
+        let at = candidates
+            .iter()
+            .filter(|at| {
+                let name = &self.names[**at];
+                name == &tail || name.ends_with(&format!(".{tail}"))
+            })
+            .max_by_key(|at| near(at))?;
+        Some(&self.modules[*at])
+    }
+
+    fn symbol(&self, module: &'m Module, symbol: &str, steps: u8) -> Option<(&'m Module, Val)> {
+        let found = match module.exports.get(symbol) {
+            Some(value) => value.clone(),
+            None => {
+                // An attribute of an object, or of a class that is imported from elsewhere.
+                let (owner, attribute) = symbol.rsplit_once('.')?;
+                let class = match &module.exports.get(owner)?.value {
+                    PyValue::Object(object) => object.class.clone(),
+                    PyValue::Ref(name) => name.clone(),
+                    _ => return None,
+                };
+                let inside = format!("{class}.{attribute}");
+                match module.exports.get(&inside) {
+                    Some(value) => value.clone(),
+                    None => return self.lookup(module, &inside, steps),
+                }
+            }
+        };
+        match &found.value {
+            PyValue::Ref(name) => match module.exports.get(&**name) {
+                Some(_) if &**name != symbol && steps > 0 => self.symbol(module, name, steps - 1),
+                _ => self.lookup(module, name, steps),
+            },
+            _ => Some((module, found)),
+        }
+    }
+}
+
+/// The dotted path of a module: `services.api.app.config`.
+fn dotted(module: &Module) -> String {
+    let path = module.path.with_extension("");
+    let mut parts: Vec<&str> = path.iter().filter_map(|p| p.to_str()).collect();
+    if parts.last() == Some(&"__init__") {
+        parts.pop();
+    }
+    parts.join(".")
+}
+
+/// A relative import (`.config.settings`, `..db.engine`) as a dotted path.
+fn absolute(from: &Module, name: &str) -> String {
+    let dots = name.chars().take_while(|c| *c == '.').count();
+    if dots == 0 {
+        return name.to_owned();
+    }
+    let mut package: Vec<&str> = from.path.iter().filter_map(|p| p.to_str()).collect();
+    for _ in 0..dots {
+        package.pop();
+    }
+    format!("{}.{}", package.join("."), &name[dots..])
+}
+
+/// Parts that code shows, before they go into an environment.
+#[derive(Debug, Default)]
+struct Parts {
+    consumers: Vec<kafka::FoundConsumer>,
+    producers: Vec<Producer>,
+    pools: Vec<Pool>,
+    calls: Vec<Call>,
+    breakers: Vec<Breaker>,
+    deadlines: Vec<Deadline>,
+    local_caches: Vec<LocalCache>,
+    variable_uses: Vec<VariableUse>,
+    processes: Vec<(Owner, Fact<u32>)>,
+}
+
+/// A module that is read for one environment.
+struct Reading<'r, 'm> {
+    project: &'r Project<'m>,
+    module: &'m Module,
+    variables: Option<&'r BTreeMap<String, Variable>>,
+    env: &'r Environment,
+    owner: Owner,
+}
+
+/// A value that is known in this environment, with its source.
+#[derive(Debug, Clone)]
+struct Known {
+    value: Val,
+    source: Source,
+}
+
+impl Known {
+    fn fact<T>(self, read: impl FnOnce(&Val) -> Option<T>) -> Option<Fact<T>> {
+        Some(Fact {
+            value: read(&self.value)?,
+            source: self.source,
+        })
+    }
+}
+
+impl Reading<'_, '_> {
+    /// What a value is in this environment; `None` when no file tells.
+    fn resolve(&self, value: &Val) -> Option<Known> {
+        match &value.value {
+            PyValue::Unknown => None,
+            PyValue::Env(env) => self.variable(env),
+            PyValue::Ref(name) => {
+                let (module, found) = self.project.lookup(self.module, name, MAX_IMPORTS)?;
+                match &found.value {
+                    PyValue::Env(env) => self.variable(env),
+                    PyValue::Unknown | PyValue::Ref(_) => None,
+                    _ => Some(inferred(
+                        found.clone(),
+                        &format!("a constant in {}", module.path.display()),
+                    )),
+                }
+            }
+            _ => Some(inferred(value.clone(), "a literal in the code")),
+        }
+    }
+
+    /// A variable's value: as the service's files set it, else as the code falls back.
+    fn variable(&self, env: &EnvValue) -> Option<Known> {
+        match self.variables.and_then(|v| v.get(&*env.name)) {
+            Some(variable) => {
+                let text = variable.value.value.text()?;
+                let span = variable.value.span().unwrap_or(variable.name_span);
+                let value = if env.scale == 1.0 {
+                    PyValue::Str(text.into())
+                } else {
+                    PyValue::Float(text.trim().parse::<f64>().ok()? * env.scale)
+                };
+                Some(Known {
+                    value: Val { value, span },
+                    source: variable.value.source.clone(),
+                })
+            }
+            None => {
+                let default = self.resolve(env.default.as_ref()?)?;
+                let span = default.value.span;
+                Some(Known {
+                    source: Source::Inferred {
+                        span,
+                        why: format!("what the code falls back to while {} is not set", env.name).into(),
+                    },
+                    value: default.value,
+                })
+            }
+        }
+    }
+
+    /// A variable as a node of a configuration tree.
+    fn variable_node(&self, env: &EnvValue) -> Option<Node> {
+        let variable = self.variables?.get(&*env.name)?;
+        let span = variable.value.span().unwrap_or(variable.name_span);
+        let value = match variable.value.value.text() {
+            Some(text) => Value::Scalar(Scalar {
+                text: text.into(),
+                style: Style::Plain,
+            }),
+            None => Value::Unknown(format!("environment variable {}", env.name).into()),
+        };
+        Some(Node { span, value })
+    }
+
+    /// The fact that an argument states.
+    fn fact<T>(&self, arg: Option<&Argument>, read: impl FnOnce(&Val) -> Option<T>) -> Option<Fact<T>> {
+        self.resolve(&arg?.value)?.fact(read)
+    }
+
+    /// The fact that the first of several folded argument names states.
+    fn arg<T>(
+        &self,
+        call: &ClientCall,
+        names: &[&str],
+        read: impl FnOnce(&Val) -> Option<T>,
+    ) -> Option<Fact<T>> {
+        self.fact(call.any_arg(names), read)
+    }
+
+    /// A dictionary that an argument is.
+    fn dict_arg(&self, call: &ClientCall, name: &str) -> Option<super::Dict> {
+        match self.resolve(&call.arg(name)?.value)?.value.value {
+            PyValue::Dict(dict) => Some(dict),
+            _ => None,
+        }
+    }
+}
+
+fn inferred(value: Val, why: &str) -> Known {
+    Known {
+        source: Source::Inferred {
+            span: value.span,
+            why: why.into(),
+        },
+        value,
+    }
+}
+
+/// A non-negative whole number.
+fn whole(value: &Val) -> Option<u32> {
+    u32::try_from(value.as_i64()?).ok()
+}
+
+/// Text that is not empty.
+fn text(value: &Val) -> Option<String> {
+    value.as_str().filter(|t| !t.is_empty()).map(str::to_owned)
+}
+
+/// Topics: one text, a list of texts, or a text with commas.
+fn texts(known: &Known) -> Vec<Fact<String>> {
+    let fact = |text: &str, span: Span| Fact {
+        value: text.to_owned(),
+        source: match &known.source {
+            Source::Inferred { why, .. } => Source::Inferred {
+                span,
+                why: why.clone(),
+            },
+            other => other.clone(),
+        },
+    };
+    match &known.value.value {
+        PyValue::Str(text) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|t| !t.is_empty())
+            .map(|t| fact(t, known.value.span))
+            .collect(),
+        PyValue::List(items) => items
+            .iter()
+            .filter_map(|i| Some(fact(i.as_str()?, i.span)))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The name a thing is assigned to, without what stands before the last dot.
+fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests;

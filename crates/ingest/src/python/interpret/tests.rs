@@ -1,0 +1,615 @@
+//! Small platforms in code, and the parts that they become.
+
+use super::*;
+use cofferdam_model::calls::{CallTarget, DeadlineRole, TimeoutSetting};
+use cofferdam_model::cells::LocalCacheKind;
+use cofferdam_model::kafka::{Acks, Assignor, CommitOrder, KafkaClient, ProducerRole};
+use cofferdam_model::{FileId, Service, VariableValue, link};
+use std::path::Path;
+use std::time::Duration;
+
+/// An environment with what `files` say, for a service `consumer` with these variables.
+fn platform_with(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Environment {
+    platform_in("default", variables, files)
+}
+
+fn platform_in(name: &str, variables: &[(&str, &str)], files: &[(&str, &str)]) -> Environment {
+    let manifest = FileId(99);
+    let mut env = Environment {
+        name: name.to_owned(),
+        ..Environment::default()
+    };
+    let variables = variables.iter().enumerate().map(|(at, (name, value))| {
+        let span = Span::new(manifest, at * 10, at * 10 + 5);
+        let variable = Variable {
+            value: Fact::declared(VariableValue::Literal((*value).to_owned()), span),
+            name_span: span,
+        };
+        ((*name).to_owned(), variable)
+    });
+    env.services.push(Service {
+        name: "consumer".to_owned(),
+        variables: variables.collect(),
+        ..Service::default()
+    });
+    let modules: Vec<Module> = files
+        .iter()
+        .enumerate()
+        .map(|(at, (path, text))| {
+            let id = FileId(u32::try_from(at).unwrap());
+            super::super::read(id, Path::new(path), text).unwrap()
+        })
+        .collect();
+    let project = Project::new(&modules);
+    let owners = link::prepare(&mut env);
+    project.interpret(&mut env, &owners);
+    env
+}
+
+fn platform(text: &str) -> Environment {
+    platform_with(&[], &[("services/consumer/main.py", text)])
+}
+
+fn value<T: Clone>(fact: &Option<Fact<T>>) -> Option<T> {
+    fact.as_ref().map(|f| f.value.clone())
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+const CONSUMER: &str = "\
+import os, queue, threading
+from kafka import KafkaConsumer, KafkaProducer
+
+class OptimizedConsumer:
+    def __init__(self, num_workers: int = 4):
+        self.num_workers = num_workers
+        self.batch_queue = queue.Queue()
+        self.done = queue.Queue(maxsize=100)
+        self.consumer = KafkaConsumer(
+            'platform-events',
+            group_id='event-processors',
+            enable_auto_commit=False,
+            session_timeout_ms=30000,
+            max_poll_interval_ms=300000,
+            max_poll_records=500,
+            partition_assignment_strategy='range,roundrobin',
+        )
+        self.dlq_producer = KafkaProducer(acks=1, retries=3, linger_ms=10)
+        self.producer = KafkaProducer(acks='all', enable_idempotence=True, delivery_timeout_ms=120000)
+
+    def start(self):
+        for i in range(self.num_workers):
+            threading.Thread(target=self._worker).start()
+        while True:
+            batch = self.consumer.poll(timeout_ms=1000, max_records=200)
+            self.batch_queue.put(batch)
+            self.consumer.commit()
+
+    def _worker(self):
+        while True:
+            batch = self.batch_queue.get()
+            self._process(batch)
+
+    def _fail(self, message):
+        self.dlq_producer.send('platform-events-dlq', message)
+        self.producer.send('results', message)
+";
+
+#[test]
+fn a_consumer_is_read_with_all_that_surrounds_it() {
+    let env = platform(CONSUMER);
+    let [c] = env.consumers.as_slice() else {
+        panic!("{:?}", env.consumers)
+    };
+    assert_eq!(c.owner.directory.as_deref(), Some(Path::new("services/consumer")));
+    assert_eq!(value(&c.client), Some(KafkaClient::KafkaPython));
+    assert_eq!(value(&c.group).as_deref(), Some("event-processors"));
+    assert_eq!(c.topics[0].value, "platform-events");
+    assert_eq!(value(&c.session_timeout), Some(seconds(30)));
+    assert_eq!(value(&c.max_poll_interval), Some(seconds(300)));
+    assert_eq!(
+        value(&c.max_poll_records),
+        Some(500),
+        "the constructor's, not the poll's"
+    );
+    assert_eq!(value(&c.auto_commit), Some(false));
+    assert_eq!(value(&c.commit_order), Some(CommitOrder::BeforeWork));
+    let assignors: Vec<_> = c.assignors.iter().map(|a| a.value).collect();
+    assert_eq!(assignors, [Assignor::Range, Assignor::RoundRobin]);
+    let buffers: Vec<_> = c
+        .buffers
+        .iter()
+        .map(|b| (b.name.as_str(), value(&b.bound)))
+        .collect();
+    assert_eq!(buffers, [("batch_queue", None), ("done", Some(100))]);
+    assert_eq!(value(&c.dead_letter).as_deref(), Some("platform-events-dlq"));
+    let [workers] = c.workers.as_slice() else {
+        panic!("{:?}", c.workers)
+    };
+    assert_eq!((workers.name.as_str(), workers.count.value), ("num_workers", 4));
+    assert_eq!(value(&workers.builds_consumer), Some(false));
+    assert_eq!(value(&c.workers_build_consumers), Some(false));
+    assert_eq!(c.consumers_per_process, None);
+
+    let [dlq, main] = env.producers.as_slice() else {
+        panic!("{:?}", env.producers)
+    };
+    assert_eq!(dlq.role, ProducerRole::DeadLetter);
+    assert_eq!(
+        (value(&dlq.acks), value(&dlq.retries)),
+        (Some(Acks::Leader), Some(3))
+    );
+    assert_eq!(value(&dlq.linger), Some(Duration::from_millis(10)));
+    assert_eq!(dlq.topics[0].value, "platform-events-dlq");
+    assert_eq!(main.role, ProducerRole::Main);
+    assert_eq!(
+        (value(&main.acks), value(&main.idempotence)),
+        (Some(Acks::All), Some(true))
+    );
+    assert_eq!(value(&main.delivery_timeout), Some(seconds(120)));
+}
+
+#[test]
+fn a_variable_counts_as_the_manifest_sets_it() {
+    let text = "\
+import os
+from kafka import KafkaConsumer
+THREADS = int(os.getenv('WORKER_THREADS', '4'))
+c = KafkaConsumer('t', group_id=os.environ['GROUP'], session_timeout_ms=int(os.getenv('SESSION_S', '30')) * 1000)
+";
+    let env = platform_with(
+        &[("WORKER_THREADS", "7"), ("GROUP", "g"), ("SESSION_S", "45")],
+        &[("services/consumer/main.py", text)],
+    );
+    let c = &env.consumers[0];
+    assert_eq!(value(&c.group).as_deref(), Some("g"));
+    assert_eq!(value(&c.session_timeout), Some(seconds(45)));
+    assert_eq!(
+        (c.workers[0].name.as_str(), c.workers[0].count.value),
+        ("WORKER_THREADS", 7)
+    );
+    assert_eq!(
+        c.workers[0].count.span().unwrap().file,
+        FileId(99),
+        "the manifest's line"
+    );
+    let env = platform_with(&[], &[("services/consumer/main.py", text)]);
+    let c = &env.consumers[0];
+    assert_eq!(c.group, None, "no file tells");
+    assert_eq!(value(&c.session_timeout), Some(seconds(30)));
+    assert_eq!(c.workers[0].count.value, 4);
+    let uses: Vec<_> = env
+        .variable_uses
+        .iter()
+        .map(|u| (u.name.value.as_str(), value(&u.default), u.required))
+        .collect();
+    assert_eq!(
+        uses,
+        [
+            ("WORKER_THREADS", Some("4".to_owned()), false),
+            ("GROUP", None, true),
+            ("SESSION_S", Some("30".to_owned()), false)
+        ]
+    );
+}
+
+#[test]
+fn consumers_in_a_loop_of_workers_are_counted() {
+    let text = "\
+import os, threading
+from kafka import KafkaConsumer
+def work():
+    consumer = KafkaConsumer('t', group_id='g')
+for i in range(int(os.getenv('WORKERS', '3'))):
+    threading.Thread(target=work).start()
+";
+    let env = platform_with(&[("WORKERS", "12")], &[("services/consumer/main.py", text)]);
+    assert_eq!(value(&env.consumers[0].consumers_per_process), Some(12));
+}
+
+#[test]
+fn a_consumer_without_a_group_is_no_member() {
+    assert!(
+        platform("from kafka import KafkaConsumer\nc = KafkaConsumer('t')")
+            .consumers
+            .is_empty()
+    );
+    let confluent =
+        "from confluent_kafka import Consumer\nc = Consumer({'group.id': 'g'})\nc.subscribe(['a'])";
+    assert_eq!(platform(confluent).consumers[0].topics[0].value, "a");
+}
+
+#[test]
+fn names_are_followed_from_module_to_module() {
+    let config = "\
+from pydantic_settings import BaseSettings
+class Settings(BaseSettings):
+    pool_size: int = 20
+    max_overflow: int = 10
+    database_url: str = 'postgresql+asyncpg://u@Db.prod:5432/x'
+settings = Settings()
+TIMEOUT = 30
+";
+    let db = "\
+from sqlalchemy.ext.asyncio import create_async_engine
+from app.core.config import settings, TIMEOUT
+from ..core import config
+engine = create_async_engine(settings.database_url, pool_size=settings.pool_size, max_overflow=config.settings.max_overflow, pool_timeout=TIMEOUT)
+";
+    let env = platform_with(
+        &[("POOL_SIZE", "5")],
+        &[
+            ("services/consumer/app/core/config.py", config),
+            ("services/consumer/app/db/session.py", db),
+            (
+                "services/other/app/core/config.py",
+                "settings = None\nTIMEOUT = 99\n",
+            ),
+        ],
+    );
+    let pool = env.pools.iter().find(|p| p.constructed).unwrap();
+    assert_eq!(value(&pool.size), Some(5), "as the manifest sets it");
+    assert_eq!(value(&pool.overflow), Some(10));
+    assert_eq!(
+        value(&pool.pool_timeout),
+        Some(seconds(30)),
+        "of the nearest module"
+    );
+    assert_eq!(value(&pool.host).as_deref(), Some("db.prod"));
+    assert_eq!(value(&pool.driver).as_deref(), Some("asyncpg"));
+}
+
+#[test]
+fn pools_keep_what_is_set_and_assume_what_the_library_does() {
+    let env = platform(
+        "\
+from sqlalchemy import create_engine
+e = create_engine('postgresql://u@db/x', pool_size=7, connect_args={'connect_timeout': 4})
+",
+    );
+    let pool = &env.pools[0];
+    assert_eq!((value(&pool.size), value(&pool.overflow)), (Some(7), Some(10)));
+    assert!(!pool.size.as_ref().unwrap().is_assumed());
+    assert!(pool.overflow.as_ref().unwrap().is_assumed());
+    assert_eq!(value(&pool.pool_timeout), Some(seconds(30)));
+    assert_eq!(value(&pool.connect_timeout), Some(seconds(4)));
+    assert!(pool.constructed);
+
+    let endless =
+        platform("from sqlalchemy import create_engine\ne = create_engine(u, max_overflow=-1, pool_size=5)");
+    assert_eq!(endless.pools[0].size, None, "no limit");
+    let hidden = platform("from sqlalchemy import create_engine\ne = create_engine(u, **options())");
+    assert_eq!(hidden.pools[0].size, None, "it may be set");
+    let none = platform(
+        "from sqlalchemy import create_engine\nfrom sqlalchemy.pool import NullPool\ne = create_engine(u, poolclass=NullPool)",
+    );
+    assert!(none.pools[0].unpooled);
+    let file = platform("from sqlalchemy import create_engine\ne = create_engine('sqlite:///x.db')");
+    assert!(file.pools.is_empty());
+    let asyncpg = platform(
+        "import asyncpg\nasync def f():\n    p = await asyncpg.create_pool(dsn=d, max_size=30, statement_cache_size=0, timeout=5)",
+    );
+    let pool = &asyncpg.pools[0];
+    assert_eq!((value(&pool.size), value(&pool.overflow)), (Some(30), Some(0)));
+    assert_eq!(
+        (value(&pool.statement_cache), value(&pool.connect_timeout)),
+        (Some(0), Some(seconds(5)))
+    );
+}
+
+#[test]
+fn a_connection_for_each_call_is_no_pool() {
+    let env = platform("import psycopg2\ndef query(sql):\n    conn = psycopg2.connect(DSN)\n");
+    assert!(env.pools[0].unpooled);
+    let env = platform(
+        "import psycopg2\nclass Db:\n    def __init__(self):\n        self.conn = psycopg2.connect(DSN)\n",
+    );
+    assert!(!env.pools[0].unpooled);
+    assert_eq!(value(&env.pools[0].size), Some(1));
+}
+
+#[test]
+fn waits_are_told_from_those_without_end() {
+    let text = "\
+import requests, httpx, aiohttp
+def a():
+    requests.get('http://auth:8080/x')
+def b():
+    requests.post('https://api.example.com/x', timeout=(3, 10))
+def c():
+    requests.get(url, **options())
+async def d():
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
+        await session.get('http://users.prod.svc.cluster.local/x')
+async def e():
+    async with httpx.AsyncClient() as client:
+        await client.get(url)
+async def f():
+    async with httpx.AsyncClient(timeout=None) as client:
+        await client.get(url)
+";
+    let env = platform(text);
+    let calls: Vec<_> = env
+        .calls
+        .iter()
+        .map(|c| {
+            let timeout = match &c.timeout {
+                TimeoutSetting::After(f) => format!("{} s", f.value.as_secs()),
+                other => format!("{other:?}"),
+            };
+            (c.what.as_str(), c.target, timeout)
+        })
+        .collect();
+    let row = |what, target, timeout: &str| (what, target, timeout.to_owned());
+    assert_eq!(
+        calls,
+        [
+            row("requests.get", CallTarget::Service, "Never"),
+            row("requests.post", CallTarget::Outside, "10 s"),
+            row("requests.get", CallTarget::Service, "Unknown"),
+            row("aiohttp.ClientSession.get", CallTarget::Service, "15 s"),
+            row("httpx.AsyncClient.get", CallTarget::Service, "5 s"),
+            row("httpx.AsyncClient", CallTarget::Service, "Never"),
+            row("httpx.AsyncClient.get", CallTarget::Service, "Never"),
+        ]
+    );
+    assert_eq!(value(&env.calls[0].target_name).as_deref(), Some("auth"));
+}
+
+#[test]
+fn retries_and_breakers_belong_to_the_calls_they_wrap() {
+    let text = "\
+import requests, pybreaker, backoff
+from tenacity import retry, stop_after_attempt, wait_fixed, wait_random_exponential
+breaker = pybreaker.CircuitBreaker(fail_max=3)
+@retry(stop=stop_after_attempt(3), wait=wait_fixed(1))
+def a():
+    requests.get('http://x', timeout=1)
+@retry(stop=stop_after_attempt(4), wait=wait_random_exponential(max=10))
+@breaker
+def b():
+    requests.get('http://x', timeout=1)
+@backoff.on_exception(backoff.expo, Exception, max_tries=5)
+def c():
+    requests.get('http://x', timeout=1)
+";
+    let env = platform(text);
+    let calls: Vec<_> = env
+        .calls
+        .iter()
+        .map(|c| {
+            (
+                value(&c.attempts),
+                value(&c.backoff),
+                value(&c.jitter),
+                value(&c.breaker),
+            )
+        })
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            (Some(3), Some(false), Some(false), None),
+            (Some(4), Some(true), Some(true), Some("breaker".to_owned())),
+            (Some(5), Some(true), Some(true), None),
+        ]
+    );
+    let breaker = &env.breakers[0];
+    assert_eq!(value(&breaker.consecutive_failures), Some(3));
+    assert_eq!(value(&breaker.open_time), Some(seconds(60)));
+    assert!(breaker.open_time.as_ref().unwrap().is_assumed());
+    assert_eq!(value(&breaker.used), Some(true));
+}
+
+#[test]
+fn breakers_are_used_where_any_module_uses_them() {
+    // The mitigation plan's own file, and the class of the remediation plan that nothing builds.
+    let shared = "\
+from circuit_breaker import CircuitBreaker
+DB_BREAKER = CircuitBreaker(name=\"database\", failure_threshold=5, recovery_timeout=60, expected_exception=DatabaseError)
+KAFKA_BREAKER = CircuitBreaker(name=\"kafka\", failure_threshold=10, recovery_timeout=30, expected_exception=KafkaError)
+class VPCConnectionCircuitBreaker:
+    def __init__(self, failure_threshold=5, recovery_timeout=300):
+        self.failure_threshold = failure_threshold
+";
+    let user = "from common.resilience import DB_BREAKER\n@DB_BREAKER\ndef query(sql):\n    return db.execute(sql)\n";
+    let env = platform_with(
+        &[],
+        &[
+            ("services/common/resilience.py", shared),
+            ("services/consumer/db.py", user),
+        ],
+    );
+    let rows: Vec<_> = env
+        .breakers
+        .iter()
+        .map(|b| {
+            (
+                b.name.as_str(),
+                b.protects,
+                value(&b.consecutive_failures),
+                value(&b.open_time),
+                value(&b.used),
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (
+                "database",
+                Some(CallTarget::Database),
+                Some(5),
+                Some(seconds(60)),
+                Some(true)
+            ),
+            (
+                "kafka",
+                Some(CallTarget::Kafka),
+                Some(10),
+                Some(seconds(30)),
+                Some(false)
+            ),
+            (
+                "VPCConnectionCircuitBreaker",
+                None,
+                Some(5),
+                Some(seconds(300)),
+                Some(false)
+            ),
+        ]
+    );
+}
+
+#[test]
+fn sections_of_an_environment_hold_there_alone() {
+    let text = "\
+def get_database_timeout_config(environment):
+    configs = {
+        \"development\": {\"initialization_timeout\": 30.0, \"connection_timeout\": 20.0},
+        \"staging\": {
+            \"initialization_timeout\": 75.0,
+            \"table_setup_timeout\": 25.0,
+            \"connection_timeout\": 35.0,
+            \"pool_timeout\": 45.0,
+            \"health_check_timeout\": 20.0,
+        },
+    }
+    return configs.get(environment)
+
+def get_cloud_sql_optimized_config(environment):
+    if environment in (\"staging\", \"production\"):
+        return {
+            \"pool_config\": {
+                \"pool_size\": 10,
+                \"max_overflow\": 15,
+                \"pool_timeout\": 90.0,
+                \"capacity_safety_margin\": 0.8,
+            }
+        }
+    return {}
+";
+    let files = [("consumer/app/core/database_timeout_config.py", text)];
+    let env = platform_in("staging", &[], &files);
+    let deadlines: Vec<_> = env
+        .deadlines
+        .iter()
+        .map(|d| (d.name.as_str(), d.role, d.value.value.as_secs()))
+        .collect();
+    for wanted in [
+        ("initialization_timeout", DeadlineRole::Initialisation, 75),
+        ("table_setup_timeout", DeadlineRole::Setup, 25),
+        ("connection_timeout", DeadlineRole::Connect, 35),
+        ("pool_timeout", DeadlineRole::PoolWait, 45),
+        ("health_check_timeout", DeadlineRole::HealthCheck, 20),
+        ("pool_timeout", DeadlineRole::PoolWait, 90),
+    ] {
+        assert!(deadlines.contains(&wanted), "{wanted:?} in {deadlines:?}");
+    }
+    assert!(!deadlines.iter().any(|d| d.2 == 30), "of development");
+    let pool = &env.pools[0];
+    assert_eq!((value(&pool.size), value(&pool.overflow)), (Some(10), Some(15)));
+    assert!(!pool.constructed);
+    let env = platform_in("development", &[], &files);
+    assert!(env.deadlines.iter().any(|d| d.value.value == seconds(30)));
+    assert!(env.pools.iter().all(|p| p.size.is_none()));
+    // Without environments the one that matters most stands for all.
+    let env = platform_with(&[], &files);
+    assert!(
+        env.deadlines.iter().any(|d| d.value.value == seconds(75))
+            || env.pools.iter().any(|p| p.size.is_some())
+    );
+}
+
+#[test]
+fn a_dictionary_named_after_its_environment_is_for_it() {
+    let text = "STAGING_DB_CONFIG = {'pool_size': 5, 'max_overflow': 3, 'pool_timeout': 45, 'connect_timeout': 45}\n";
+    let files = [("consumer/app/core/configuration/database.py", text)];
+    let staging = platform_in("staging", &[], &files);
+    assert_eq!(value(&staging.pools[0].size), Some(5));
+    assert_eq!(value(&staging.pools[0].connect_timeout), Some(seconds(45)));
+    assert!(platform_in("production", &[], &files).pools.is_empty());
+}
+
+#[test]
+fn code_and_its_own_settings_are_one_pool_after_linking() {
+    let text = "\
+from sqlalchemy import create_engine
+pool_config = {'pool_size': 10, 'max_overflow': 15, 'pool_timeout': 90.0}
+engine = create_engine('postgresql://u@db/x', **pool_config)
+";
+    let mut env = platform(text);
+    link::link(&mut env);
+    let [pool] = env.pools.as_slice() else {
+        panic!("{:?}", env.pools)
+    };
+    assert_eq!((value(&pool.size), value(&pool.overflow)), (Some(10), Some(15)));
+    assert!(pool.constructed);
+}
+
+#[test]
+fn caches_of_state_are_kept_and_memoised_functions_are_not() {
+    let text = "\
+from cachetools import TTLCache
+from functools import lru_cache
+class FeatureFlags:
+    def __init__(self):
+        self.cache = TTLCache(maxsize=100, ttl=300)
+@lru_cache
+def parse(x):
+    return x
+";
+    let env = platform_with(&[], &[("services/consumer/flags.py", text)]);
+    let [cache] = env.local_caches.as_slice() else {
+        panic!("{:?}", env.local_caches)
+    };
+    assert_eq!(
+        (cache.kind, value(&cache.ttl)),
+        (LocalCacheKind::Flags, Some(seconds(300)))
+    );
+    assert_eq!(cache.invalidation, None);
+    let discovery = "CACHE_TTL = 5 * 60\nclass ServiceDiscovery:\n    def invalidate(self): pass\n";
+    let env = platform_with(&[], &[("services/consumer/discovery.py", discovery)]);
+    assert_eq!(env.local_caches[0].kind, LocalCacheKind::Discovery);
+    assert_eq!(value(&env.local_caches[0].ttl), Some(seconds(300)));
+    assert!(env.local_caches[0].invalidation.is_some());
+}
+
+#[test]
+fn redis_without_a_socket_timeout_may_wait_for_ever() {
+    let env = platform("import redis\nr = redis.Redis(host='Cache', port=6379, max_connections=50)\n");
+    assert_eq!(env.calls[0].timeout, TimeoutSetting::Never);
+    assert_eq!(value(&env.pools[0].host).as_deref(), Some("cache"));
+    assert_eq!(value(&env.pools[0].size), Some(50));
+    let env = platform("import redis\nr = redis.Redis.from_url('redis://cache', socket_timeout=2)\n");
+    assert!(matches!(&env.calls[0].timeout, TimeoutSetting::After(f) if f.value == seconds(2)));
+}
+
+#[test]
+fn tests_and_scripts_are_no_services() {
+    let text = "from sqlalchemy import create_engine\ne = create_engine(u)\n";
+    for path in [
+        "services/consumer/tests/test_db.py",
+        "scripts/check.py",
+        "services/consumer/migrations/env.py",
+    ] {
+        let env = platform_with(&[], &[(path, text)]);
+        assert!(env.pools.is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn worker_processes_are_known_from_the_server() {
+    let env = platform("import uvicorn, os\nuvicorn.run('app:app', workers=int(os.getenv('W', '4')))\n");
+    assert_eq!(value(&env.services[0].processes), Some(4));
+    let env = platform_with(
+        &[],
+        &[(
+            "services/consumer/gunicorn.conf.py",
+            "workers = 3\ntimeout = 30\n",
+        )],
+    );
+    assert_eq!(value(&env.services[0].processes), Some(3));
+}
