@@ -207,6 +207,23 @@ pub fn name(word: &str) -> String {
     canonical(word).map_or_else(|| word.trim().to_lowercase(), str::to_owned)
 }
 
+/// The environment in a name that people give to an application, cluster or namespace: its last or
+/// first words (`shop-prod`, `staging_eu`, `pre-prod-shop`). Only words that name nothing else count.
+pub fn of_name(text: &str) -> Option<&'static str> {
+    let words: Vec<&str> = text
+        .split(['-', '_', '.', '/'])
+        .filter(|w| !w.is_empty())
+        .collect();
+    let certain = |words: &[&str]| match lookup(&words.concat()) {
+        Some((name, Clear)) => Some(name),
+        _ => None,
+    };
+    [2, 1].into_iter().find_map(|take| {
+        let at = words.len().checked_sub(take)?;
+        certain(&words[at..]).or_else(|| certain(&words[..take]))
+    })
+}
+
 /// The environment that a file or directory is for, as its path below the root says: its own name
 /// (`values-prod.yaml`, `.env.production`, `prod.tfvars`), the directory directly below `overlays`,
 /// `environments` or `envs` (whatever it is called), or a directory that is named as one.
@@ -460,6 +477,24 @@ mod tests {
         ];
         for (path, wanted) in table {
             assert_eq!(of(path).as_deref(), Some(wanted), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_of_applications_and_clusters_tell_their_environment() {
+        let table = [
+            ("shop-prod", Some("production")),
+            ("prod", Some("production")),
+            ("staging_eu", Some("staging")),
+            ("pre-prod-shop", Some("preproduction")),
+            ("shop-pre-prod", Some("preproduction")),
+            ("shop", None),
+            ("test-runner", None),
+            ("product-api", None),
+            ("", None),
+        ];
+        for (name, wanted) in table {
+            assert_eq!(of_name(name), wanted, "{name}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Readers: text in, platform model out. One file a format; spans are kept everywhere; only what is
 //! pointed at is read, and nothing is ever executed.
 
+pub mod argo;
 pub mod environment;
 pub mod hcl;
 pub mod helm;
