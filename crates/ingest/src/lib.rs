@@ -11,6 +11,8 @@ pub mod kustomize;
 pub mod overlay;
 pub mod parts;
 pub mod pipeline;
+pub mod prometheus;
+mod promql;
 pub mod python;
 pub mod repo;
 pub mod secret_scan;

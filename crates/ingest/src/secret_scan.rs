@@ -3,7 +3,9 @@
 //! that goes unseen, on the other a report so full of false alarms that nobody reads it: a name that
 //! speaks of a secret is not enough, and neither is a random-looking text under another name.
 
-use cofferdam_model::secrets::SecretKind;
+use crate::tree::{Node, Value};
+use cofferdam_model::Span;
+use cofferdam_model::secrets::{SecretKind, SecretLiteral};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What known kinds of keys begin with, the fewest characters after that, and what they are.
@@ -243,6 +245,53 @@ pub fn kind_of_reference(variable: &str, key: &str) -> Option<SecretKind> {
         return None;
     }
     Some(kind_of_name(key).unwrap_or(SecretKind::Other))
+}
+
+/// Whether a text says where a secret is, or stands where one will be.
+pub fn is_placeholder_or_reference(value: &str) -> bool {
+    let value = value.trim();
+    is_reference(value) || is_placeholder(value)
+}
+
+/// The secret found by [`classify`] in the value at `span`.
+pub fn literal(name: &str, value: &str, span: Span, (kind, evidence): (SecretKind, String)) -> SecretLiteral {
+    SecretLiteral {
+        name: name.to_owned(),
+        span,
+        kind,
+        evidence,
+        fingerprint: fingerprint(value),
+    }
+}
+
+/// The secrets among all texts of a tree, each under the key that it stands at.
+pub fn literals(root: &Node) -> Vec<SecretLiteral> {
+    let mut found = Vec::new();
+    walk("", root, &mut found);
+    found
+}
+
+fn walk(key: &str, node: &Node, found: &mut Vec<SecretLiteral>) {
+    match &node.value {
+        Value::Scalar(scalar) => {
+            if let Some(secret) = classify(key, &scalar.text) {
+                found.push(literal(key, &scalar.text, node.span, secret));
+            }
+        }
+        Value::Seq(items) => items.iter().for_each(|item| walk(key, item, found)),
+        Value::Map(map) => {
+            // A list of `{name, value}` names its values beside them.
+            let named = map.get("name").and_then(Node::as_str);
+            for (own, value) in map.iter() {
+                let key = match (&*own.text, named) {
+                    ("value", Some(name)) => name,
+                    (own, _) => own,
+                };
+                walk(key, value, found);
+            }
+        }
+        Value::Null | Value::Unknown(_) => {}
+    }
 }
 
 /// A number that is the same for equal values and tells nothing else about them in a report.

@@ -2,11 +2,18 @@
 //! templates. Every kind that carries a pod template is a workload, whoever's kind it is. References
 //! are noted while reading and checked by [`finish`], when everything that could declare them is there.
 
+mod admission;
+mod config;
 mod container;
+mod custom;
 mod describe;
+mod istio;
+mod monitoring;
+mod network;
 mod object;
 mod pod;
 mod processes;
+mod references;
 mod scaling;
 mod workload;
 
@@ -14,6 +21,7 @@ mod workload;
 mod tests;
 
 use crate::pipeline::Place;
+use crate::prometheus;
 use crate::tree::Node;
 use cofferdam_model::Environment;
 use object::Object;
@@ -41,5 +49,26 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Environment) {
         }
         return;
     }
-    let _ = scaling::interpret(&object, env) || workload::interpret(&object, env);
+    let readers: [Reader; 7] = [
+        config::interpret,
+        network::interpret,
+        scaling::interpret,
+        monitoring::interpret,
+        admission::interpret,
+        istio::interpret,
+        workload::interpret,
+    ];
+    if !readers.iter().any(|read| read(&object, env)) {
+        custom::interpret(&object, env);
+    }
+}
+
+/// Reads an object of some kinds; whether it is of one of them.
+type Reader = fn(&Object<'_>, &mut Environment) -> bool;
+
+/// Checks what objects refer to and gives alerts the settings that hold for all of them. Called once,
+/// when everything has been read and before linking.
+pub fn finish(env: &mut Environment) {
+    references::check(env);
+    prometheus::finish(env);
 }

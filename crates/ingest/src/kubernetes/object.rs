@@ -158,6 +158,11 @@ pub(super) fn seconds(node: Option<&Node>) -> Option<Fact<Duration>> {
     node?.fact(units::seconds)
 }
 
+/// A duration with a unit.
+pub(super) fn duration(node: Option<&Node>) -> Option<Fact<Duration>> {
+    node?.fact(units::duration)
+}
+
 /// The scalar at `key` as text.
 pub(super) fn text(node: &Node, key: &str) -> Option<Fact<String>> {
     node.get(key)?.text_fact().filter(|f| !f.value.is_empty())

@@ -1,0 +1,323 @@
+//! What pods read and mount: ConfigMaps, Secrets and whatever makes them, service accounts, claims.
+
+use super::custom;
+use super::object::{Object, duration, text};
+use crate::secret_scan;
+use crate::tree::{Node, Value};
+use cofferdam_model::delivery::DanglingKind;
+use cofferdam_model::secrets::{SecretKind, SecretLiteral, SecretStore};
+use cofferdam_model::workload::{ConfigObject, ObjectId};
+use cofferdam_model::{Environment, Fact, Span};
+use std::collections::BTreeMap;
+
+/// Kinds whose controllers make a Secret, and where its name stands; without it, it is the object's own.
+const MAKERS: &[(&str, &[&str])] = &[
+    ("ExternalSecret", &["spec/target/name"]),
+    (
+        "ClusterExternalSecret",
+        &["spec/externalSecretSpec/target/name", "spec/externalSecretName"],
+    ),
+    ("SealedSecret", &["spec/template/metadata/name"]),
+    ("VaultStaticSecret", &["spec/destination/name"]),
+    ("VaultDynamicSecret", &["spec/destination/name"]),
+    ("VaultPKISecret", &["spec/destination/name"]),
+    ("Certificate", &["spec/secretName"]),
+    ("Issuer", &["spec/acme/privateKeySecretRef/name"]),
+    ("ClusterIssuer", &["spec/acme/privateKeySecretRef/name"]),
+    ("OnePasswordItem", &[]),
+    ("DopplerSecret", &["spec/managedSecret/name"]),
+    ("InfisicalSecret", &["spec/managedSecretReference/secretName"]),
+    ("SopsSecret", &[]),
+    ("KafkaUser", &[]),
+    ("BitwardenSecret", &["spec/secretName"]),
+];
+
+/// Reads an object that pods take configuration from; whether it is one.
+pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+    match (object.group, object.id.kind.as_str()) {
+        ("", "ConfigMap") => config_map(object, env),
+        ("", "Secret") => secret(object, env),
+        ("", "ServiceAccount" | "PersistentVolumeClaim") => exists(object, &object.id.name, env),
+        (_, "SecretProviderClass") => provider_class(object, env),
+        (_, kind) => {
+            let Some((_, paths)) = MAKERS.iter().find(|(maker, _)| *maker == kind) else {
+                return false;
+            };
+            maker(object, paths, env);
+        }
+    }
+    true
+}
+
+/// Notes that an object of this kind makes something of this name; what is in it is not known.
+fn exists(object: &Object<'_>, name: &str, env: &mut Environment) {
+    env.config_objects.push(ConfigObject {
+        id: ObjectId {
+            name: name.to_owned(),
+            ..object.id.clone()
+        },
+        span: object.span,
+        data: BTreeMap::new(),
+        complete: false,
+    });
+}
+
+fn config_map(object: &Object<'_>, env: &mut Environment) {
+    let entries = || object.node.get("data").into_iter().flat_map(Node::entries);
+    let binary = object.node.get("binaryData").is_some();
+    let data: BTreeMap<String, Fact<String>> = entries()
+        .filter_map(|(key, value)| Some((key.text.to_string(), value.text_fact()?)))
+        .collect();
+    env.config_objects.push(ConfigObject {
+        id: object.id.clone(),
+        span: object.span,
+        complete: object.is_whole()
+            && !binary
+            && entries().all(|(_, v)| !matches!(v.value, Value::Unknown(_))),
+        data,
+    });
+    for (key, value) in entries() {
+        if let Some(text) = value.as_str()
+            && let Some((kind, evidence)) = secret_scan::classify(&key.text, text)
+        {
+            push_literal(&key.text, text, value.span, (kind, evidence), env);
+        }
+        custom::read_entry(object, key, value, env);
+    }
+}
+
+fn push_literal(
+    name: &str,
+    text: &str,
+    span: Span,
+    (kind, evidence): (SecretKind, String),
+    env: &mut Environment,
+) {
+    env.secret_literals.push(SecretLiteral {
+        name: name.to_owned(),
+        span,
+        kind,
+        evidence,
+        fingerprint: secret_scan::fingerprint(text),
+    });
+}
+
+/// A Secret whose values stand in the file is a secret in clear, whatever they look like: base64 is a
+/// spelling. Its texts are not kept, only which keys it has; values that are no secret by their name (a
+/// host, a user) are.
+fn secret(object: &Object<'_>, env: &mut Environment) {
+    // A file that SOPS encrypted holds ciphers.
+    let encrypted = object.node.get("sops").is_some();
+    let mut data = BTreeMap::new();
+    for (part, encoded) in [("data", true), ("stringData", false)] {
+        for (key, value) in object.node.get(part).into_iter().flat_map(Node::entries) {
+            let Some(written) = value.as_str() else { continue };
+            let decoded = if encoded {
+                decode(written)
+            } else {
+                Some(written.to_owned())
+            };
+            let kind = secret_scan::kind_of_reference(&key.text, "").filter(|_| !is_public(&key.text));
+            let shown = match (&decoded, kind) {
+                (Some(text), None) => text.clone(),
+                _ => String::new(),
+            };
+            data.insert(key.text.to_string(), Fact::declared(shown, value.span));
+            if encrypted {
+                continue;
+            }
+            if let (Some(text), Some(kind)) = (&decoded, kind)
+                && let Some(found) = in_clear(&key.text, text, kind, encoded)
+            {
+                push_literal(&key.text, text, value.span, found, env);
+            }
+        }
+    }
+    env.config_objects.push(ConfigObject {
+        id: object.id.clone(),
+        span: object.span,
+        data,
+        complete: false,
+    });
+    store(object, &object.id.name, None, env);
+}
+
+/// Certificates are for everyone to see.
+fn is_public(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key.ends_with(".crt") || key.ends_with(".cer") || key.ends_with(".pub") || key.ends_with("ca.pem")
+}
+
+fn in_clear(key: &str, text: &str, kind: SecretKind, encoded: bool) -> Option<(SecretKind, String)> {
+    if let Some(found) = secret_scan::classify(key, text) {
+        return Some(found);
+    }
+    if secret_scan::is_placeholder_or_reference(text) {
+        return None;
+    }
+    let how = if encoded {
+        "in base64, which hides nothing, "
+    } else {
+        ""
+    };
+    Some((
+        kind,
+        format!(
+            "{} characters {how}under `{key}` of a Secret",
+            text.chars().count()
+        ),
+    ))
+}
+
+/// Base64 with or without padding; line breaks do not count. `None` for anything else, or for what is
+/// no text.
+fn decode(text: &str) -> Option<String> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0u32, 0);
+    for byte in text.bytes().filter(|b| !b.is_ascii_whitespace() && *b != b'=') {
+        let digit = ALPHABET.iter().position(|a| *a == byte)?;
+        bits = bits << 6 | u32::try_from(digit).ok()?;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count & 0xff).ok()?);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn store(
+    object: &Object<'_>,
+    name: &str,
+    rotation: Option<Fact<std::time::Duration>>,
+    env: &mut Environment,
+) {
+    env.secret_stores.push(SecretStore {
+        name: name.to_owned(),
+        namespace: object.id.namespace.clone(),
+        span: object.span,
+        rotation,
+        overlap: None,
+        reload: None,
+    });
+}
+
+fn maker(object: &Object<'_>, paths: &[&str], env: &mut Environment) {
+    let named = paths.iter().find_map(|path| object.at(path)?.as_str());
+    // An issuer without ACME keeps no key of its own.
+    if named.is_none() && object.id.kind.ends_with("Issuer") {
+        return;
+    }
+    let name = named.unwrap_or(&object.id.name);
+    exists(object, name, env);
+    let rotation = match object.id.kind.as_str() {
+        // cert-manager renews before the end: the life of a certificate is what is left of it.
+        "Certificate" => {
+            let before = duration(object.at("spec/renewBefore"));
+            duration(object.at("spec/duration")).map(|life| {
+                let spare = before.map_or_else(|| life.value / 3, |f| f.value);
+                life.map(|l| l.saturating_sub(spare))
+            })
+        }
+        "VaultDynamicSecret" => duration(object.at("spec/refreshAfter")),
+        _ => None,
+    };
+    store(object, name, rotation, env);
+    if let Some(targets) = object.at("spec/rolloutRestartTargets")
+        && let Some(last) = env.secret_stores.last_mut()
+    {
+        last.reload = Some(Fact::declared(!targets.items().is_empty(), targets.span));
+    }
+}
+
+/// A class of the CSI driver; the Secrets that it copies to exist too.
+fn provider_class(object: &Object<'_>, env: &mut Environment) {
+    exists(object, &object.id.name, env);
+    for copy in object.at("spec/secretObjects").map_or(&[][..], Node::items) {
+        if let Some(name) = text(copy, "secretName") {
+            exists(object, &name.value, env);
+        }
+    }
+}
+
+/// Kinds of [`ConfigObject`] that a reference of this kind may lead to.
+pub(super) fn leads_to(kind: DanglingKind, object: &str) -> bool {
+    match kind {
+        DanglingKind::ConfigMap | DanglingKind::ConfigMapKey => object == "ConfigMap",
+        DanglingKind::ServiceAccount => object == "ServiceAccount",
+        DanglingKind::Claim => object == "PersistentVolumeClaim",
+        DanglingKind::Secret => !matches!(object, "ConfigMap" | "ServiceAccount" | "PersistentVolumeClaim"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read;
+    use super::*;
+
+    #[test]
+    fn a_config_map_keeps_its_texts_and_tells_secrets_in_them() {
+        let env = read(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  LOG_LEVEL: info\n  DB_PASSWORD: h7Gk2pQ9\n",
+        );
+        let c = &env.config_objects[0];
+        assert!(c.complete);
+        assert_eq!(c.data["LOG_LEVEL"].value, "info");
+        assert_eq!(env.secret_literals.len(), 1);
+        let env = read("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\nbinaryData: {a: AAAA}\n");
+        assert!(!env.config_objects[0].complete);
+    }
+
+    #[test]
+    fn a_secret_with_values_is_in_clear_and_its_values_are_not_kept() {
+        // aDdHazJwUTk= is h7Gk2pQ9, ZGIuZXhhbXBsZQ== is db.example.
+        let env = read(
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {password: aDdHazJwUTk=, host: ZGIuaW50ZXJuYWw=, tls.crt: aDdHazJwUTk=}\nstringData: {token: \"${TOKEN}\", config: real-value-9, empty: \"\"}\n",
+        );
+        let names: Vec<&str> = env.secret_literals.iter().map(|l| l.name.as_str()).collect();
+        assert_eq!(names, ["password", "config"]);
+        let data = &env.config_objects[0].data;
+        assert_eq!(data["host"].value, "db.internal");
+        assert_eq!(data["password"].value, "");
+        assert_eq!(env.secret_stores[0].name, "s");
+    }
+
+    #[test]
+    fn what_sops_encrypted_is_not_in_clear() {
+        let env = read(
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: 'ENC[AES256_GCM,data:x]'}\nsops: {version: 3}\n",
+        );
+        assert!(env.secret_literals.is_empty());
+    }
+
+    #[test]
+    fn controllers_make_secrets_under_the_names_they_say() {
+        let env = read(
+            "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec: {target: {name: a-out}}\n---\napiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: b}\nspec: {encryptedData: {x: AgB}}\n---\napiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\nspec: {secretName: c-tls, duration: 2160h, renewBefore: 360h}\n---\napiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata: {name: d}\nspec: {ca: {secretName: x}}\n---\napiVersion: secrets-store.csi.x-k8s.io/v1\nkind: SecretProviderClass\nmetadata: {name: e}\nspec: {secretObjects: [{secretName: e-copy}]}\n",
+        );
+        let names: Vec<&str> = env.config_objects.iter().map(|o| o.id.name.as_str()).collect();
+        assert_eq!(names, ["a-out", "b", "c-tls", "e", "e-copy"]);
+        // 2160 h of life, renewed 360 h before its end: 1800 h.
+        let rotation = env.secret_stores[2].rotation.as_ref().unwrap();
+        assert_eq!(rotation.value.as_secs(), 1800 * 3600);
+    }
+
+    #[test]
+    fn base64_decodes_as_the_standard_says() {
+        // RFC 4648, section 10.
+        for (text, wanted) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v", "foo"),
+            ("Zm9vYmFy", "foobar"),
+            ("Zm9v\nYg", "foob"),
+        ] {
+            assert_eq!(decode(text).as_deref(), Some(wanted), "{text}");
+        }
+        assert_eq!(decode("a-b"), None);
+        assert_eq!(decode("//79"), None);
+    }
+}

@@ -1,0 +1,248 @@
+//! Objects of monitoring: rules, scrape targets, routes of alerts, and service level objectives in the
+//! forms of Sloth, Pyrra and OpenSLO.
+
+use super::object::{Object, duration, text};
+use crate::prometheus;
+use crate::tree::Node;
+use cofferdam_model::alerts::{Alert, MetricSource, PrometheusTiming, Slo, Timing};
+use cofferdam_model::{Environment, Fact, Owner, Share};
+use std::time::Duration;
+
+/// Reads an object of monitoring; whether it is one.
+pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+    match (object.group, object.id.kind.as_str()) {
+        ("monitoring.coreos.com", "PrometheusRule")
+        | ("monitoring.googleapis.com", "Rules" | "ClusterRules") => {
+            prometheus::groups(object.at("spec/groups"), &Owner::default(), env);
+        }
+        ("monitoring.coreos.com", "ServiceMonitor") => scraped(object, "spec/endpoints", env),
+        ("monitoring.coreos.com", "PodMonitor") => scraped(object, "spec/podMetricsEndpoints", env),
+        ("monitoring.googleapis.com", "PodMonitoring" | "ClusterPodMonitoring") => {
+            scraped(object, "spec/endpoints", env);
+        }
+        ("monitoring.coreos.com", "Prometheus") => {
+            let defaults = &mut env.alert_defaults;
+            defaults.scrape = duration(object.at("spec/scrapeInterval")).or(defaults.scrape.take());
+            defaults.evaluation =
+                duration(object.at("spec/evaluationInterval")).or(defaults.evaluation.take());
+        }
+        ("monitoring.coreos.com", "AlertmanagerConfig") => {
+            if let Some(route) = object.at("spec/route") {
+                prometheus::routes(route, None, &[], env);
+            }
+        }
+        ("sloth.slok.dev", "PrometheusServiceLevel") => {
+            if let Some(spec) = object.spec() {
+                sloth(spec, object.span, env);
+            }
+        }
+        ("pyrra.dev", "ServiceLevelObjective") => pyrra(object, env),
+        (group, "SLO") if group.starts_with("openslo") => open_slo(object, env),
+        _ => return false,
+    }
+    true
+}
+
+fn scraped(object: &Object<'_>, path: &str, env: &mut Environment) {
+    let endpoints = object.at(path).map_or(&[][..], Node::items);
+    let interval = endpoints.iter().find_map(|e| duration(e.get("interval")));
+    env.metric_sources.push(MetricSource {
+        name: object.id.name.clone(),
+        span: object.span,
+        interval,
+        metrics: Vec::new(),
+    });
+}
+
+/// A share of good events; objectives are written in hundredths.
+fn hundredths(node: &Node) -> Option<Fact<Share>> {
+    let number = node.f64_fact()?;
+    (0.0..=100.0)
+        .contains(&number.value)
+        .then(|| number.map(|n| Share(n / 100.0)))
+}
+
+/// Sloth's objectives, in its objects and in its files. Its window is 30 days unless the generator is
+/// told otherwise, and it makes the alerts itself.
+pub(crate) fn sloth(spec: &Node, span: cofferdam_model::Span, env: &mut Environment) {
+    let service = text(spec, "service");
+    let owner = service
+        .as_ref()
+        .map_or_else(Owner::default, |s| Owner::named(&s.value));
+    for slo in spec.get("slos").map_or(&[][..], Node::items) {
+        let name = text(slo, "name");
+        let place = name.as_ref().and_then(Fact::span).unwrap_or(span);
+        let name = name.map_or_else(|| "objective".to_owned(), |n| n.value);
+        let target = slo.get("objective").and_then(hundredths);
+        env.slos.push(Slo {
+            owner: owner.clone(),
+            span: place,
+            window: Some(Fact::assumed(
+                Duration::from_secs(30 * 86_400),
+                "Sloth counts over 30 days",
+            )),
+            indicator: Some(Fact::inferred(
+                indicator(&name).to_owned(),
+                place,
+                "the objective's name says so",
+            )),
+            target: target.clone(),
+            name: name.clone(),
+        });
+        let alerting = slo.get("alerting");
+        let off = alerting
+            .and_then(|a| a.like("pagealert")?.get("disable"))
+            .and_then(Node::as_bool)
+            == Some(true);
+        if let (Some(alerting), false, Some(target)) = (alerting, off, target) {
+            let named = text(alerting, "name").map_or_else(|| name.clone(), |n| n.value);
+            env.alerts
+                .push(generated(&named, "Sloth", alerting.span, &owner, target.value));
+        }
+    }
+}
+
+fn pyrra(object: &Object<'_>, env: &mut Environment) {
+    let target = object.at("spec/target").and_then(hundredths);
+    let kind = object.at("spec/indicator").and_then(|n| n.entries().next());
+    let owner = match object
+        .at("metadata/labels")
+        .and_then(|l| text(l, "pyrra.dev/service"))
+    {
+        Some(service) => object.owner_named(&service.value),
+        None => object.owner(),
+    };
+    let disabled = object.at("spec/alerting/burnrates").and_then(Node::as_bool) == Some(false)
+        || object.at("spec/alerting/disabled").and_then(Node::as_bool) == Some(true);
+    if let (Some(target), false) = (&target, disabled) {
+        let alert = generated(&object.id.name, "Pyrra", object.span, &owner, target.value);
+        env.alerts.push(alert);
+    }
+    env.slos.push(Slo {
+        name: object.id.name.clone(),
+        owner,
+        span: object.span,
+        target,
+        window: duration(object.at("spec/window")),
+        indicator: kind.map(|(key, _)| {
+            let is_latency = key.text.to_ascii_lowercase().contains("latency");
+            Fact::declared(
+                if is_latency { "latency" } else { "availability" }.to_owned(),
+                key.span,
+            )
+        }),
+    });
+}
+
+fn open_slo(object: &Object<'_>, env: &mut Environment) {
+    let Some(spec) = object.spec() else { return };
+    let owner = text(spec, "service").map_or_else(|| object.owner(), |s| object.owner_named(&s.value));
+    let windows = spec.get("timeWindow").map_or(&[][..], Node::items);
+    for objective in spec.get("objectives").map_or(&[][..], Node::items) {
+        let share = objective
+            .get("target")
+            .and_then(Node::f64_fact)
+            .filter(|f| (0.0..=1.0).contains(&f.value))
+            .map(|f| f.map(Share));
+        env.slos.push(Slo {
+            name: object.id.name.clone(),
+            owner: owner.clone(),
+            span: object.span,
+            target: share.or_else(|| objective.get("targetPercent").and_then(hundredths)),
+            window: windows.iter().find_map(|w| duration(w.get("duration"))),
+            indicator: Some(Fact::inferred(
+                indicator(&object.id.name).to_owned(),
+                object.span,
+                "the objective's name says so",
+            )),
+        });
+    }
+}
+
+fn indicator(name: &str) -> &'static str {
+    let lower = name.to_ascii_lowercase();
+    if ["latency", "duration", "slow", "p99", "p95"]
+        .iter()
+        .any(|w| lower.contains(w))
+    {
+        "latency"
+    } else {
+        "availability"
+    }
+}
+
+/// The alert on fast burning that a generator makes for each objective: the error ratio over 1 h and
+/// over 5 min, both above 14.4 times the budget (Google's Site Reliability Workbook, chapter 5).
+fn generated(name: &str, by: &str, span: cofferdam_model::Span, owner: &Owner, target: Share) -> Alert {
+    let budget = 14.4 * (1.0 - target.0);
+    let why = format!("{by} makes burn-rate alerts for each objective that does not turn them off");
+    let fact = |text: String| Fact::inferred(text, span, why.as_str());
+    let query = format!("slo_errors:ratio_rate5m > {budget:.6} and slo_errors:ratio_rate1h > {budget:.6}");
+    Alert {
+        name: fact(name.to_owned()),
+        span,
+        owner: owner.clone(),
+        severity: Some(fact("page".to_owned())),
+        enabled: None,
+        query: Some(fact(query)),
+        signals: Vec::new(),
+        selects: Vec::new(),
+        threshold: Some(Fact::inferred(budget, span, why.as_str())),
+        timing: Timing::Prometheus(PrometheusTiming {
+            range: Some(Fact::inferred(Duration::from_secs(3600), span, why.as_str())),
+            ..PrometheusTiming::default()
+        }),
+        notifies: Vec::new(),
+        promised: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read;
+
+    #[test]
+    fn rules_in_objects_are_the_same_groups() {
+        let env = read(
+            "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: r}\nspec: {groups: [{name: g, rules: [{alert: A, expr: 'up == 0', for: 1m}]}]}\n---\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: web}\nspec: {endpoints: [{port: http, interval: 15s}]}\n",
+        );
+        assert_eq!(env.alerts[0].name.value, "A");
+        assert_eq!(
+            env.metric_sources[0].interval.as_ref().unwrap().value.as_secs(),
+            15
+        );
+    }
+
+    #[test]
+    fn objectives_of_all_makers_are_shares() {
+        let env = read(
+            "apiVersion: sloth.slok.dev/v1\nkind: PrometheusServiceLevel\nmetadata: {name: s}\nspec:\n  service: api\n  slos: [{name: requests-latency, objective: 99.9, alerting: {name: Slow}}, {name: ok, objective: 99.95, alerting: {pageAlert: {disable: true}}}]\n---\napiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\nmetadata: {name: p}\nspec: {target: '99', window: 4w, indicator: {ratio: {}}}\n---\napiVersion: openslo/v1\nkind: SLO\nmetadata: {name: o}\nspec: {service: web, timeWindow: [{duration: 28d}], objectives: [{target: 0.995}]}\n",
+        );
+        let shown: Vec<(&str, String, u64)> = env
+            .slos
+            .iter()
+            .map(|s| {
+                let days = s.window.as_ref().unwrap().value.as_secs() / 86_400;
+                (
+                    s.name.as_str(),
+                    s.target.as_ref().unwrap().value.to_string(),
+                    days,
+                )
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("requests-latency", "99.9 %".to_owned(), 30),
+                ("ok", "99.95 %".to_owned(), 30),
+                ("p", "99 %".to_owned(), 28),
+                ("o", "99.5 %".to_owned(), 28),
+            ]
+        );
+        let alerts: Vec<&str> = env.alerts.iter().map(|a| a.name.value.as_str()).collect();
+        assert_eq!(alerts, ["Slow", "p"]);
+        // 14.4 × (1 − 0.999) = 0.0144.
+        let threshold = env.alerts[0].threshold.as_ref().unwrap().value;
+        assert!((threshold - 0.0144).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,495 @@
+//! Names that lead to nothing. Everything that could declare them has been read when this runs, so
+//! names are looked up in indexes, and selectors by one of their labels.
+
+use super::config::leads_to;
+use crate::nearest::nearest;
+use cofferdam_model::delivery::{Dangling, DanglingKind, Reference};
+use cofferdam_model::network::PeerKind;
+use cofferdam_model::scaling::Selector;
+use cofferdam_model::workload::{Completeness, ObjectId, ServicePort, Workload};
+use cofferdam_model::{Environment, Fact};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What clusters and their operators put into every namespace.
+const ALWAYS_THERE: &[&str] = &[
+    "kube-root-ca.crt",
+    "openshift-service-ca.crt",
+    "istio-ca-root-cert",
+    "default",
+];
+
+/// Comparisons of names that may be spent on offering the likely one; past that, findings come without.
+const MAX_COMPARISONS: usize = 2_000_000;
+
+/// The label that Kubernetes gives every namespace.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// Turns the references of `env` that lead to nothing into dangling ones, and adds selectors that
+/// select no pods and ports that no container has.
+pub(super) fn check(env: &mut Environment) {
+    let references = std::mem::take(&mut env.references);
+    let index = Index::new(env);
+    let mut found: Vec<Dangling> = references.into_iter().filter_map(|r| index.missing(r)).collect();
+    for service in &env.service_ports {
+        index.service(service, &mut found);
+    }
+    for budget in &env.disruption_budgets {
+        index.selector(&budget.id, &budget.selector, &mut found);
+    }
+    for policy in &env.network_policies {
+        index.selector(&policy.id, &policy.selector, &mut found);
+        let rules = policy.ingress_rules.iter().chain(&policy.egress_rules);
+        for peer in rules.flat_map(|r| &r.peers) {
+            if let PeerKind::Pods {
+                namespaces: Some(selector),
+                ..
+            } = &peer.kind
+            {
+                found.extend(namespace_selector(env, &policy.id, selector));
+            }
+        }
+    }
+    env.dangling.extend(found);
+}
+
+/// What is there, by name and by label.
+struct Index<'a> {
+    env: &'a Environment,
+    objects: HashMap<&'a str, Vec<usize>>,
+    services: HashMap<&'a str, Vec<usize>>,
+    workloads: HashMap<&'a str, Vec<usize>>,
+    /// Workloads by a label of their pods.
+    labels: HashMap<(&'a str, &'a str), Vec<usize>>,
+    /// Values of each label of pods.
+    values: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    namespaces: BTreeSet<Option<&'a str>>,
+    has_fragments: bool,
+    comparisons: Cell<usize>,
+}
+
+/// Whether two places may be in one namespace; an unknown one may be any.
+fn together(a: Option<&str>, b: Option<&str>) -> bool {
+    a.is_none() || b.is_none() || a == b
+}
+
+impl<'a> Index<'a> {
+    fn new(env: &'a Environment) -> Self {
+        let mut index = Index {
+            env,
+            objects: HashMap::new(),
+            services: HashMap::new(),
+            workloads: HashMap::new(),
+            labels: HashMap::new(),
+            values: BTreeMap::new(),
+            namespaces: BTreeSet::new(),
+            has_fragments: false,
+            comparisons: Cell::new(0),
+        };
+        for (at, object) in env.config_objects.iter().enumerate() {
+            index.objects.entry(&object.id.name).or_default().push(at);
+        }
+        for (at, service) in env.service_ports.iter().enumerate() {
+            index.services.entry(&service.id.name).or_default().push(at);
+        }
+        for (at, workload) in env.workloads.iter().enumerate() {
+            index.workloads.entry(&workload.id.name).or_default().push(at);
+            index.namespaces.insert(workload.id.namespace.as_deref());
+            index.has_fragments |= workload.completeness == Completeness::Fragment;
+            for (key, value) in &workload.labels {
+                index.labels.entry((key, &value.value)).or_default().push(at);
+                index.values.entry(key).or_default().insert(&value.value);
+            }
+        }
+        index
+    }
+
+    /// The reference as dangling, if it leads to nothing.
+    fn missing(&self, reference: Reference) -> Option<Dangling> {
+        let namespace = reference.namespace.as_deref();
+        let name = reference.name.value.as_str();
+        let (nearest, certain) = match reference.kind {
+            DanglingKind::ConfigMap
+            | DanglingKind::Secret
+            | DanglingKind::ServiceAccount
+            | DanglingKind::Claim => {
+                if ALWAYS_THERE.contains(&name) || self.object(reference.kind, name, namespace).is_some() {
+                    return None;
+                }
+                let same_kind = || {
+                    self.env
+                        .config_objects
+                        .iter()
+                        .filter(|o| leads_to(reference.kind, &o.id.kind))
+                };
+                let certain = match reference.kind {
+                    DanglingKind::ConfigMap => !self.has_fragments,
+                    DanglingKind::Secret => false,
+                    // Others may come from elsewhere unless the files declare such things at all.
+                    _ => !self.has_fragments && same_kind().next().is_some(),
+                };
+                let names = same_kind()
+                    .filter(|o| together(o.id.namespace.as_deref(), namespace))
+                    .map(|o| o.id.name.as_str());
+                (self.nearest(name, names), certain)
+            }
+            DanglingKind::ConfigMapKey => {
+                let object = self.object(reference.kind, reference.within.as_deref()?, namespace)?;
+                if !object.complete || object.data.contains_key(name) {
+                    return None;
+                }
+                (self.nearest(name, object.data.keys().map(String::as_str)), true)
+            }
+            DanglingKind::Service => {
+                if self.service_of(name, namespace).is_some() {
+                    return None;
+                }
+                let services = self.env.service_ports.iter();
+                let names = services
+                    .filter(|s| together(s.id.namespace.as_deref(), namespace))
+                    .map(|s| s.id.name.as_str());
+                let certain = !self.has_fragments && !self.env.service_ports.is_empty();
+                (self.nearest(name, names), certain)
+            }
+            DanglingKind::Port => {
+                let service = self.service_of(reference.within.as_deref()?, namespace)?;
+                let of_port = |(port, number, _): &(Option<String>, Fact<u32>, _)| {
+                    port.as_deref() == Some(name) || number.value.to_string() == name
+                };
+                // A name may also lead to several Services of one name; an external name has no ports.
+                if service.ports.iter().any(of_port) || service.ports.is_empty() {
+                    return None;
+                }
+                let names = service.ports.iter().filter_map(|(port, ..)| port.as_deref());
+                (self.nearest(name, names), true)
+            }
+            DanglingKind::ScaleTarget => {
+                let known = self.workloads.get(name).into_iter().flatten();
+                if known
+                    .map(|at| &self.env.workloads[*at])
+                    .any(|w| together(w.id.namespace.as_deref(), namespace))
+                {
+                    return None;
+                }
+                let names = self.env.workloads.iter().map(|w| w.id.name.as_str());
+                (self.nearest(name, names), !self.has_fragments)
+            }
+            _ => return None,
+        };
+        Some(Dangling {
+            subject: reference.subject,
+            kind: reference.kind,
+            nearest,
+            name: reference.name,
+            certain,
+        })
+    }
+
+    fn object(
+        &self,
+        kind: DanglingKind,
+        name: &str,
+        namespace: Option<&str>,
+    ) -> Option<&'a cofferdam_model::workload::ConfigObject> {
+        let known = self
+            .objects
+            .get(name)?
+            .iter()
+            .map(|at| &self.env.config_objects[*at]);
+        known
+            .filter(|o| leads_to(kind, &o.id.kind))
+            .find(|o| together(o.id.namespace.as_deref(), namespace))
+    }
+
+    fn service_of(&self, name: &str, namespace: Option<&str>) -> Option<&'a ServicePort> {
+        let known = self
+            .services
+            .get(name)?
+            .iter()
+            .map(|at| &self.env.service_ports[*at]);
+        known
+            .into_iter()
+            .find(|s| together(s.id.namespace.as_deref(), namespace))
+    }
+
+    /// The likely name among `names`, as long as there is time to look.
+    fn nearest<'n>(&self, name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+        let counted = names.inspect(|_| self.comparisons.set(self.comparisons.get() + 1));
+        if self.comparisons.get() > MAX_COMPARISONS {
+            return None;
+        }
+        nearest(name, counted).map(str::to_owned)
+    }
+
+    /// Workloads that a selector with labels selects, in its namespace.
+    fn selected(&self, selector: &Selector, namespace: Option<&str>) -> Vec<&'a Workload> {
+        let by_label = selector
+            .labels
+            .iter()
+            .map(|(key, value)| self.labels.get(&(key.as_str(), value.value.as_str())))
+            .min_by_key(|found| found.map_or(0, Vec::len));
+        let candidates: Box<dyn Iterator<Item = &'a Workload>> = match by_label {
+            Some(found) => Box::new(found.into_iter().flatten().map(|at| &self.env.workloads[*at])),
+            None => Box::new(self.env.workloads.iter()),
+        };
+        candidates
+            .filter(|w| together(w.id.namespace.as_deref(), namespace) && selector.matches(&w.labels))
+            .collect()
+    }
+
+    fn service(&self, service: &ServicePort, found: &mut Vec<Dangling>) {
+        let selector = Selector {
+            labels: service.selector.clone(),
+            ..Selector::default()
+        };
+        if selector.is_empty() {
+            return;
+        }
+        self.selector(&service.id, &selector, found);
+        let workloads = self.selected(&selector, service.id.namespace.as_deref());
+        if workloads.is_empty() || workloads.iter().any(|w| w.completeness == Completeness::Fragment) {
+            return;
+        }
+        let ports = || {
+            let containers = workloads
+                .iter()
+                .flat_map(|w| w.containers.iter().chain(&w.init_containers));
+            containers.flat_map(|c| c.ports.iter().filter_map(|(name, _)| name.as_deref()))
+        };
+        for target in service.ports.iter().filter_map(|(.., target)| target.as_ref()) {
+            let is_number = target.value.bytes().all(|b| b.is_ascii_digit());
+            if !is_number && !ports().any(|name| name == target.value) {
+                found.push(Dangling {
+                    subject: format!("Service {}", service.id.name),
+                    kind: DanglingKind::Port,
+                    name: target.clone(),
+                    nearest: self.nearest(&target.value, ports()),
+                    certain: true,
+                });
+            }
+        }
+    }
+
+    /// A selector that selects no pods of what is declared. Pods of operators and charts are not in the
+    /// files, so nothing is said of a namespace without workloads, nor of labels that belong to someone
+    /// else's domain; and it is certain only where the pods that were meant are there.
+    fn selector(&self, id: &ObjectId, selector: &Selector, found: &mut Vec<Dangling>) {
+        let namespace = id.namespace.as_deref();
+        let here = self.namespaces.iter().any(|n| together(*n, namespace));
+        if selector.is_empty() || selector.labels.is_empty() || !here {
+            return;
+        }
+        let foreign = |key: &str| {
+            let domain = key.split_once('/').map(|(domain, _)| domain);
+            domain.is_some_and(|d| d != "app.kubernetes.io") && !self.values.contains_key(key)
+        };
+        if selector.labels.keys().any(|key| foreign(key)) || !self.selected(selector, namespace).is_empty() {
+            return;
+        }
+        let Some((key, value)) = selector
+            .labels
+            .iter()
+            .find(|(key, value)| !self.labels.contains_key(&(key.as_str(), value.value.as_str())))
+            .or_else(|| selector.labels.iter().next())
+        else {
+            return;
+        };
+        let text: Vec<String> = selector
+            .labels
+            .iter()
+            .map(|(k, v)| format!("{k}={}", v.value))
+            .collect();
+        let values = self.values.get(key.as_str()).into_iter().flatten().copied();
+        let nearest = self
+            .nearest(&value.value, values)
+            .map(|near| format!("{key}={near}"));
+        let same_name = self.workloads.contains_key(id.name.as_str());
+        let span = value.span().or(selector.span);
+        let Some(span) = span else { return };
+        found.push(Dangling {
+            subject: format!("{} {}", id.kind, id.name),
+            kind: DanglingKind::Selector,
+            name: Fact::declared(text.join(","), span),
+            certain: !self.has_fragments && (nearest.is_some() || same_name),
+            nearest,
+        });
+    }
+}
+
+/// A namespace selector that means a declared namespace by its name, under a label that it does not
+/// have. Namespaces that the files do not declare may have any labels.
+fn namespace_selector(env: &Environment, id: &ObjectId, selector: &Selector) -> Option<Dangling> {
+    let (key, value) = selector.labels.iter().find(|(key, value)| {
+        *key != NAMESPACE_NAME && env.namespaces.iter().any(|n| n.name == value.value)
+    })?;
+    let selects = |namespace: &cofferdam_model::network::Namespace| {
+        selector.matches_with(|label| match namespace.labels.get(label) {
+            Some(value) => Some(value.value.as_str()),
+            None => (label == NAMESPACE_NAME).then_some(namespace.name.as_str()),
+        })
+    };
+    if env.namespaces.iter().any(selects) {
+        return None;
+    }
+    Some(Dangling {
+        subject: format!("{} {}", id.kind, id.name),
+        kind: DanglingKind::Selector,
+        name: value.clone().map(|v| format!("namespaces with {key}={v}")),
+        nearest: Some(format!("{NAMESPACE_NAME}={}", value.value)),
+        certain: true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read;
+    use super::*;
+
+    fn finished(text: &str) -> Environment {
+        let mut env = read(text);
+        super::super::finish(&mut env);
+        env
+    }
+
+    fn told(text: &str) -> Vec<(DanglingKind, String, Option<String>, bool)> {
+        let env = finished(text);
+        env.dangling
+            .into_iter()
+            .map(|d| (d.kind, d.name.value, d.nearest, d.certain))
+            .collect()
+    }
+
+    fn deployment(extra: &str) -> String {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec: {{template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, ports: [{{name: http, containerPort: 80}}], {extra}}}]}}}}}}\n"
+        )
+    }
+
+    #[test]
+    fn a_config_map_of_another_name_or_namespace_is_not_the_one() {
+        let text = deployment("envFrom: [{configMapRef: {name: web-confg}}]");
+        let map =
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: web-config, namespace: NS}\ndata: {}\n";
+        assert_eq!(
+            told(&(text.clone() + &map.replace("NS", "shop"))),
+            [(
+                DanglingKind::ConfigMap,
+                "web-confg".into(),
+                Some("web-config".into()),
+                true
+            )]
+        );
+        assert_eq!(told(&(text + &map.replace("NS", "other")))[0].2, None);
+        let right = deployment("envFrom: [{configMapRef: {name: web-config}}]");
+        assert!(told(&(right.clone() + &map.replace("NS", "shop"))).is_empty());
+        // A map in an unknown namespace may be in any.
+        assert!(told(&(right + &map.replace(", namespace: NS", ""))).is_empty());
+    }
+
+    #[test]
+    fn a_key_that_a_whole_config_map_lacks_dangles() {
+        let text = deployment("env: [{name: A, valueFrom: {configMapKeyRef: {name: c, key: log-level}}}]");
+        let map = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: shop}\ndata: {log_level: info}\n";
+        assert_eq!(
+            told(&(text + map)),
+            [(
+                DanglingKind::ConfigMapKey,
+                "log-level".into(),
+                Some("log_level".into()),
+                true
+            )]
+        );
+    }
+
+    #[test]
+    fn a_secret_may_be_made_by_hand_and_one_that_an_operator_makes_is_there() {
+        let text = deployment("envFrom: [{secretRef: {name: db}}]");
+        assert_eq!(told(&text), [(DanglingKind::Secret, "db".into(), None, false)]);
+        let external = "---\napiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: x, namespace: shop}\nspec: {target: {name: db}}\n";
+        assert!(told(&(text + external)).is_empty());
+    }
+
+    #[test]
+    fn a_service_that_selects_no_pods_dangles_with_the_likely_label() {
+        let service = |spec: &str| {
+            deployment("")
+                + &format!(
+                    "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: shop}}\nspec: {spec}\n"
+                )
+        };
+        assert!(
+            told(&service(
+                "{selector: {app: web}, ports: [{port: 80, targetPort: http}]}"
+            ))
+            .is_empty()
+        );
+        assert_eq!(
+            told(&service("{selector: {app: wbe}}")),
+            [(
+                DanglingKind::Selector,
+                "app=wbe".into(),
+                Some("app=web".into()),
+                true
+            )]
+        );
+        assert_eq!(
+            told(&service(
+                "{selector: {app: web}, ports: [{port: 80, targetPort: htpp}]}"
+            )),
+            [(DanglingKind::Port, "htpp".into(), Some("http".into()), true)]
+        );
+        // Pods of an operator are not in the files.
+        assert!(told(&service("{selector: {postgres-operator.example/cluster: db}}")).is_empty());
+        assert!(told(&service("{clusterIP: None}")).is_empty());
+    }
+
+    #[test]
+    fn a_namespace_that_lacks_the_label_it_is_selected_by_dangles() {
+        let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: shop}\nspec: {podSelector: {}, egress: [{to: [{namespaceSelector: {matchLabels: {KEY: shop}}}]}]}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: a}}\n";
+        assert_eq!(
+            told(&policy.replace("KEY", "name")),
+            [(
+                DanglingKind::Selector,
+                "namespaces with name=shop".into(),
+                Some("kubernetes.io/metadata.name=shop".into()),
+                true
+            )]
+        );
+        assert!(told(&policy.replace("KEY", NAMESPACE_NAME)).is_empty());
+        assert!(told(&policy.replace("KEY: shop", "name: kube-system")).is_empty());
+    }
+
+    #[test]
+    fn an_ingress_leads_to_a_service_and_to_a_port_of_it() {
+        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{name: http, port: 80}]}\n---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: i}\nspec: {rules: [{http: {paths: [{backend: {service: {name: NAME, port: {number: PORT}}}}]}}]}\n";
+        assert!(told(&text.replace("NAME", "web").replace("PORT", "80")).is_empty());
+        assert_eq!(
+            told(&text.replace("NAME", "web").replace("PORT", "8080")),
+            [(DanglingKind::Port, "8080".into(), None, true)]
+        );
+        assert_eq!(
+            told(&text.replace("NAME", "wed").replace("PORT", "80")),
+            [(DanglingKind::Service, "wed".into(), Some("web".into()), true)]
+        );
+    }
+
+    #[test]
+    fn a_service_account_is_certain_only_where_files_declare_such() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {serviceAccountName: app, containers: []}\n";
+        assert_eq!(
+            told(text),
+            [(DanglingKind::ServiceAccount, "app".into(), None, false)]
+        );
+        let other = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: other}\n";
+        assert!(told(&format!("{text}{other}"))[0].3);
+        assert!(told(&text.replace("app", "default")).is_empty());
+    }
+
+    #[test]
+    fn fragments_make_nothing_certain() {
+        let mut env = read(&deployment("envFrom: [{configMapRef: {name: gone}}]"));
+        env.workloads[0].completeness = Completeness::Fragment;
+        super::super::finish(&mut env);
+        assert!(!env.dangling[0].certain);
+    }
+}

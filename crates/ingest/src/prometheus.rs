@@ -1,0 +1,386 @@
+//! Prometheus and Alertmanager: rule files, the server's settings, the tree of routes. Rules that stand
+//! in Kubernetes objects are the same groups and come here too.
+
+use crate::pipeline::Place;
+use crate::promql;
+use crate::tree::{Node, Style, Value};
+use cofferdam_model::alerts::{Alert, AlertRoute, MetricSource, PrometheusTiming, Timing};
+use cofferdam_model::{Environment, Fact, Owner, Span, units};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+/// Labels that name the service an alert is about.
+const SERVICE_LABELS: &[&str] = &[
+    "service",
+    "app",
+    "application",
+    "component",
+    "app_kubernetes_io_name",
+];
+
+/// Reads a file of rules, of the server's settings or of Alertmanager's; whether the tree is one.
+pub fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) -> bool {
+    let _ = place;
+    let mut known = false;
+    if is_rules(node) {
+        groups(node.get("groups"), &Owner::default(), env);
+        known = true;
+    }
+    if is_server(node) {
+        server(node, env);
+        known = true;
+    }
+    if is_alertmanager(node) {
+        if let Some(route) = node.get("route") {
+            routes(route, None, &[], env);
+        }
+        known = true;
+    }
+    known
+}
+
+/// Whether a tree is one that [`interpret`] reads.
+pub fn is_prometheus(node: &Node) -> bool {
+    is_rules(node) || is_server(node) || is_alertmanager(node)
+}
+
+fn is_rules(node: &Node) -> bool {
+    let groups = node.get("groups").map_or(&[][..], Node::items);
+    groups.iter().any(|group| {
+        let rules = group.get("rules").map_or(&[][..], Node::items);
+        rules
+            .iter()
+            .any(|r| r.get("expr").is_some() && (r.get("alert").is_some() || r.get("record").is_some()))
+    })
+}
+
+fn is_server(node: &Node) -> bool {
+    let jobs = node.get("scrape_configs").map_or(&[][..], Node::items);
+    jobs.iter().any(|job| job.get("job_name").is_some())
+}
+
+fn is_alertmanager(node: &Node) -> bool {
+    node.at("route/receiver").is_some() && node.get("receivers").is_some_and(|r| !r.items().is_empty())
+}
+
+fn duration(node: Option<&Node>) -> Option<Fact<Duration>> {
+    node?.fact(units::duration)
+}
+
+/// The server's own settings and its jobs.
+fn server(node: &Node, env: &mut Environment) {
+    let scrape = duration(node.at("global/scrape_interval"));
+    for job in node.get("scrape_configs").map_or(&[][..], Node::items) {
+        if let Some(name) = job.get("job_name")
+            && let Some(text) = name.as_str()
+        {
+            env.metric_sources.push(MetricSource {
+                name: text.to_owned(),
+                span: name.span,
+                interval: duration(job.get("scrape_interval")).or_else(|| scrape.clone()),
+                metrics: Vec::new(),
+            });
+        }
+    }
+    let defaults = &mut env.alert_defaults;
+    defaults.scrape = scrape.or(defaults.scrape.take());
+    defaults.evaluation = duration(node.at("global/evaluation_interval")).or(defaults.evaluation.take());
+}
+
+/// Groups of rules, in files and in PrometheusRule objects. `owner` is whose they are where no label says.
+pub(crate) fn groups(groups: Option<&Node>, owner: &Owner, env: &mut Environment) {
+    for group in groups.map_or(&[][..], Node::items) {
+        let interval = duration(group.get("interval"));
+        let mut recorded = Vec::new();
+        for rule in group.get("rules").map_or(&[][..], Node::items) {
+            if let Some(name) = rule.get("record") {
+                recorded.extend(name.text_fact());
+            } else if let Some(alert) = alert(rule, interval.clone(), owner) {
+                env.alerts.push(alert);
+            }
+        }
+        if !recorded.is_empty() {
+            let name = group.get("name");
+            env.metric_sources.push(MetricSource {
+                name: name
+                    .and_then(Node::as_str)
+                    .unwrap_or("recording rules")
+                    .to_owned(),
+                span: name.map_or(group.span, |n| n.span),
+                interval: interval.clone(),
+                metrics: recorded,
+            });
+        }
+    }
+}
+
+fn alert(rule: &Node, interval: Option<Fact<Duration>>, owner: &Owner) -> Option<Alert> {
+    let name = rule.get("alert")?.text_fact()?;
+    let expression = rule.get("expr");
+    let label = |key: &str| {
+        let fact = rule.get("labels")?.get(key)?.text_fact()?;
+        (!fact.value.contains("{{")).then_some(fact)
+    };
+    let mut read = Alert {
+        span: name.span().unwrap_or(rule.span),
+        owner: match SERVICE_LABELS.iter().find_map(|key| label(key)) {
+            Some(service) => Owner::named(service.value),
+            None => owner.clone(),
+        },
+        severity: label("severity").or_else(|| label("priority")),
+        name,
+        enabled: None,
+        query: None,
+        signals: Vec::new(),
+        selects: Vec::new(),
+        threshold: None,
+        timing: Timing::Prometheus(PrometheusTiming::default()),
+        notifies: Vec::new(),
+        promised: promised(rule),
+    };
+    let mut timing = PrometheusTiming {
+        evaluation: interval,
+        hold: duration(rule.get("for")),
+        ..PrometheusTiming::default()
+    };
+    if let Some(node) = expression
+        && let Some(text) = node.as_str()
+    {
+        let query = promql::read(text);
+        let fact = |(value, at): (String, Range<usize>)| Fact::declared(value, within(node, at));
+        read.query = node.text_fact();
+        read.signals = query.metrics.into_iter().map(fact).collect();
+        read.selects = query.selects.into_iter().map(fact).collect();
+        read.threshold = query.threshold.map(|(n, at)| Fact::declared(n, within(node, at)));
+        timing.range = query.range.map(|(d, at)| Fact::declared(d, within(node, at)));
+        timing.notices_absence = query.notices_absence;
+    }
+    read.timing = Timing::Prometheus(timing);
+    Some(read)
+}
+
+/// The place of a part of a scalar's text, where the text stands in the file as it is; else the
+/// scalar's own.
+fn within(node: &Node, part: Range<usize>) -> Span {
+    let Value::Scalar(scalar) = &node.value else {
+        return node.span;
+    };
+    let length = (node.span.end - node.span.start) as usize;
+    let start = match scalar.style {
+        Style::Plain if length == scalar.text.len() => node.span.start as usize,
+        Style::Quoted if length == scalar.text.len() + 2 => node.span.start as usize + 1,
+        _ => return node.span,
+    };
+    Span::new(node.span.file, start + part.start, start + part.end)
+}
+
+/// What an annotation says about how fast the alert is: "pages within 60 s".
+fn promised(rule: &Node) -> Option<Fact<Duration>> {
+    let annotations = rule.get("annotations").into_iter().flat_map(Node::entries);
+    annotations.into_iter().find_map(|(_, node)| {
+        let text = node.as_str()?.to_ascii_lowercase();
+        let after = [
+            "page", "pages", "paged", "fire", "fires", "alert", "alerts", "notify", "notified", "detect",
+            "detected",
+        ]
+        .iter()
+        .find_map(|verb| text.split_once(&format!("{verb} within ")))?
+        .1;
+        let words: Vec<&str> = after.split_whitespace().take(2).collect();
+        let trim = |w: &str| w.trim_end_matches(['.', ',', ';', ')']).to_owned();
+        let first = trim(words.first()?);
+        let length = units::duration(&first)
+            .or_else(|| units::duration(&format!("{first} {}", trim(words.get(1)?))))?;
+        Some(Fact::declared(length, node.span))
+    })
+}
+
+/// Alertmanager's routes, children before their parents. `parent` is the route above with what it says.
+pub(crate) fn routes(
+    node: &Node,
+    parent: Option<&AlertRoute>,
+    outer: &[(String, String)],
+    env: &mut Environment,
+) {
+    let mut matchers = outer.to_vec();
+    let mut plain = parent.is_none_or(|p| p.plain);
+    if let Some(exact) = node.get("match") {
+        matchers.extend(
+            exact
+                .entries()
+                .filter_map(|(k, v)| Some((k.text.to_string(), v.as_str()?.to_owned()))),
+        );
+    }
+    plain &= node.like("matchre").is_none_or(|m| m.entries().next().is_none());
+    for matcher in node.get("matchers").map_or(&[][..], Node::items) {
+        match one_matcher(matcher) {
+            Some(pair) => matchers.push(pair),
+            None => plain = false,
+        }
+    }
+    let (wait, receiver) = (node.like("groupwait"), node.get("receiver"));
+    let route = AlertRoute {
+        matchers,
+        plain,
+        group_wait: duration(wait).or_else(|| parent?.group_wait.clone()),
+        receiver: receiver
+            .and_then(Node::text_fact)
+            .or_else(|| parent?.receiver.clone()),
+    };
+    for child in node.get("routes").map_or(&[][..], Node::items) {
+        routes(child, Some(&route), &route.matchers, env);
+    }
+    env.alert_defaults.routes.push(route);
+}
+
+/// `severity="critical"`, or `{name, value, matchType}` of the operator's objects, as plain equality.
+fn one_matcher(node: &Node) -> Option<(String, String)> {
+    if let Some(text) = node.as_str() {
+        let (label, value) = text.split_once('=')?;
+        let plain = !label.ends_with('!') && !value.starts_with('~');
+        let value = value.trim().trim_matches(['"', '\'']);
+        return plain.then(|| (label.trim().to_owned(), value.to_owned()));
+    }
+    let kind = node.get("matchType").and_then(Node::as_str).unwrap_or("=");
+    let plain = kind == "=" && node.get("regex").and_then(Node::as_bool) != Some(true);
+    let pair = (node.get("name")?.as_str()?, node.get("value")?.as_str()?);
+    plain.then(|| (pair.0.to_owned(), pair.1.to_owned()))
+}
+
+/// Gives every alert what the server's and Alertmanager's settings say, once all have been read.
+pub(crate) fn finish(env: &mut Environment) {
+    let defaults = &env.alert_defaults;
+    let sources: BTreeMap<&str, &MetricSource> =
+        env.metric_sources.iter().map(|s| (s.name.as_str(), s)).collect();
+    for alert in &mut env.alerts {
+        let Timing::Prometheus(timing) = &mut alert.timing else {
+            continue;
+        };
+        if timing.scrape.is_none() {
+            let job = alert.selects.iter().find_map(|s| sources.get(s.value.as_str()));
+            timing.scrape = job
+                .and_then(|source| source.interval.clone())
+                .or_else(|| defaults.scrape.clone());
+        }
+        if timing.evaluation.is_none() {
+            timing.evaluation.clone_from(&defaults.evaluation);
+        }
+        let label = |name: &str| match name {
+            "severity" => alert.severity.as_ref().map(|f| f.value.as_str()),
+            "alertname" => Some(alert.name.value.as_str()),
+            "service" => alert.owner.name.as_deref(),
+            _ => None,
+        };
+        let route = defaults
+            .routes
+            .iter()
+            .find(|r| r.plain && r.matchers.iter().all(|(k, v)| label(k) == Some(v)));
+        if let Some(route) = route {
+            timing.group_wait = timing.group_wait.take().or_else(|| route.group_wait.clone());
+            if alert.notifies.is_empty() {
+                alert.notifies.extend(route.receiver.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::Repo;
+    use cofferdam_model::workload::Completeness;
+    use std::path::{Path, PathBuf};
+
+    fn read(texts: &[&str]) -> (Environment, Repo) {
+        let files = texts
+            .iter()
+            .enumerate()
+            .map(|(i, t)| (PathBuf::from(format!("{i}.yaml")), t.as_bytes().to_vec()));
+        let repo = Repo::from_files(files);
+        let mut env = Environment::default();
+        for (path, stream) in &repo.yaml {
+            let place = Place {
+                repo: &repo,
+                environment: "production",
+                path: Path::new(path),
+                completeness: Completeness::Whole,
+            };
+            for document in &stream.documents {
+                assert!(interpret(document, place, &mut env), "{document:?}");
+            }
+        }
+        finish(&mut env);
+        (env, repo)
+    }
+
+    const RULES: &str = "groups:\n  - name: api\n    interval: 15s\n    rules:\n      - record: api:errors:rate5m\n        expr: rate(errors_total[5m])\n      - alert: ApiErrors\n        expr: api:errors:rate5m{job=\"api\"} > 0.05\n        for: 2m\n        labels: {severity: critical, service: api}\n        annotations: {summary: \"pages within 60 seconds.\"}\n      - {alert: ApiDown, expr: 'up{job=\"api\"} == 0', labels: {severity: warning}}\n";
+    const SERVER: &str = "global: {scrape_interval: 30s, evaluation_interval: 1m}\nscrape_configs: [{job_name: api, scrape_interval: 10s}, {job_name: db}]\n";
+    const ALERTMANAGER: &str = "route:\n  receiver: mail\n  group_wait: 45s\n  routes:\n    - matchers: ['severity=\"critical\"']\n      receiver: pager\n      group_wait: 5s\n    - {match_re: {severity: 'warn.*'}, receiver: chat}\nreceivers: [{name: mail}]\n";
+
+    fn timing(alert: &Alert) -> &PrometheusTiming {
+        match &alert.timing {
+            Timing::Prometheus(timing) => timing,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn alerts_have_what_rules_server_and_routes_say() {
+        let (env, repo) = read(&[RULES, SERVER, ALERTMANAGER]);
+        let [errors, down] = env.alerts.as_slice() else {
+            panic!("two alerts")
+        };
+        let t = timing(errors);
+        let seconds = |f: &Option<Fact<Duration>>| f.as_ref().map(|f| f.value.as_secs());
+        assert_eq!(
+            (
+                seconds(&t.scrape),
+                seconds(&t.evaluation),
+                seconds(&t.hold),
+                seconds(&t.group_wait)
+            ),
+            (Some(10), Some(15), Some(120), Some(5))
+        );
+        assert_eq!(errors.owner.name.as_deref(), Some("api"));
+        assert_eq!(errors.notifies[0].value, "pager");
+        assert_eq!(seconds(&errors.promised), Some(60));
+        assert_eq!(errors.threshold.as_ref().unwrap().value, 0.05);
+        let signal = &errors.signals[0];
+        assert_eq!(repo.sources.text(signal.span().unwrap()), "api:errors:rate5m");
+        assert!(timing(down).notices_absence);
+        // The second route cannot be decided by equality, so the root takes the alert.
+        assert_eq!(down.notifies[0].value, "mail");
+        assert_eq!(seconds(&timing(down).group_wait), Some(45));
+    }
+
+    #[test]
+    fn recorded_metrics_and_jobs_are_sources() {
+        let (env, _) = read(&[RULES, SERVER]);
+        let names: Vec<(&str, usize)> = env
+            .metric_sources
+            .iter()
+            .map(|s| (s.name.as_str(), s.metrics.len()))
+            .collect();
+        assert_eq!(names, [("api", 1), ("api", 0), ("db", 0)]);
+        assert_eq!(
+            env.metric_sources[2].interval.as_ref().unwrap().value.as_secs(),
+            30
+        );
+    }
+
+    #[test]
+    fn other_files_with_groups_or_routes_are_none() {
+        for text in [
+            "groups: [{name: admins, users: [a]}]",
+            "route: {path: /x}",
+            "scrape_configs: 3",
+        ] {
+            let repo = Repo::from_files([(PathBuf::from("a.yaml"), text.as_bytes().to_vec())]);
+            assert!(
+                !is_prometheus(&repo.yaml[Path::new("a.yaml")].documents[0]),
+                "{text}"
+            );
+        }
+    }
+}
