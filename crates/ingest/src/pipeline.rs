@@ -8,6 +8,7 @@ use crate::environment;
 use crate::kubernetes;
 use crate::kustomize::{self, Built, Named};
 use crate::overlay::{self, OverlayDocument, Unmatched};
+use crate::prometheus;
 use crate::repo::{ReadError, Repo, Unreadable};
 use crate::settings::{self, Setting, env_file, properties};
 use crate::suppress;
@@ -259,6 +260,7 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
         }
     }
     settings::finish(env);
+    kubernetes::finish(env);
     for dangling in &sources.built.dangling {
         env.dangling.push(Dangling {
             subject: format!(
@@ -280,6 +282,8 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
 fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
     if kubernetes::is_object(node) {
         kubernetes::interpret(node, place, env);
+    } else {
+        prometheus::interpret(node, env);
     }
 }
 
@@ -292,6 +296,9 @@ fn is_configuration(node: &Node) -> bool {
 fn format_of(node: &Node) -> Option<&'static str> {
     if node.get("apiVersion").is_some() && node.get("kind").is_some() {
         return Some("Kubernetes");
+    }
+    if prometheus::is_prometheus(node) {
+        return Some("Prometheus");
     }
     None
 }

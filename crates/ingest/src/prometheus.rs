@@ -1,7 +1,7 @@
 //! Prometheus and Alertmanager: rule files, the server's settings, the tree of routes. Rules that stand
 //! in Kubernetes objects are the same groups and come here too.
 
-use crate::pipeline::Place;
+use crate::kubernetes;
 use crate::promql;
 use crate::tree::{Node, Style, Value};
 use cofferdam_model::alerts::{Alert, AlertRoute, MetricSource, PrometheusTiming, Timing};
@@ -20,8 +20,7 @@ const SERVICE_LABELS: &[&str] = &[
 ];
 
 /// Reads a file of rules, of the server's settings or of Alertmanager's; whether the tree is one.
-pub fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) -> bool {
-    let _ = place;
+pub fn interpret(node: &Node, env: &mut Environment) -> bool {
     let mut known = false;
     if is_rules(node) {
         groups(node.get("groups"), &Owner::default(), env);
@@ -37,12 +36,16 @@ pub fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) -> bool {
         }
         known = true;
     }
+    if is_sloth(node) {
+        kubernetes::sloth(node, node.span, env);
+        known = true;
+    }
     known
 }
 
 /// Whether a tree is one that [`interpret`] reads.
 pub fn is_prometheus(node: &Node) -> bool {
-    is_rules(node) || is_server(node) || is_alertmanager(node)
+    is_rules(node) || is_server(node) || is_alertmanager(node) || is_sloth(node)
 }
 
 fn is_rules(node: &Node) -> bool {
@@ -62,6 +65,11 @@ fn is_server(node: &Node) -> bool {
 
 fn is_alertmanager(node: &Node) -> bool {
     node.at("route/receiver").is_some() && node.get("receivers").is_some_and(|r| !r.items().is_empty())
+}
+
+/// A file of Sloth's generator.
+fn is_sloth(node: &Node) -> bool {
+    node.get("version").and_then(Node::as_str) == Some("prometheus/v1") && node.get("slos").is_some()
 }
 
 fn duration(node: Option<&Node>) -> Option<Fact<Duration>> {
@@ -289,7 +297,6 @@ pub(crate) fn finish(env: &mut Environment) {
 mod tests {
     use super::*;
     use crate::repo::Repo;
-    use cofferdam_model::workload::Completeness;
     use std::path::{Path, PathBuf};
 
     fn read(texts: &[&str]) -> (Environment, Repo) {
@@ -299,15 +306,9 @@ mod tests {
             .map(|(i, t)| (PathBuf::from(format!("{i}.yaml")), t.as_bytes().to_vec()));
         let repo = Repo::from_files(files);
         let mut env = Environment::default();
-        for (path, stream) in &repo.yaml {
-            let place = Place {
-                repo: &repo,
-                environment: "production",
-                path: Path::new(path),
-                completeness: Completeness::Whole,
-            };
+        for stream in repo.yaml.values() {
             for document in &stream.documents {
-                assert!(interpret(document, place, &mut env), "{document:?}");
+                assert!(interpret(document, &mut env), "{document:?}");
             }
         }
         finish(&mut env);

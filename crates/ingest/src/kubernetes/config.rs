@@ -82,7 +82,7 @@ fn config_map(object: &Object<'_>, env: &mut Environment) {
         {
             push_literal(&key.text, text, value.span, (kind, evidence), env);
         }
-        custom::read_entry(object, key, value, env);
+        custom::read_entry(object, value, env);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::object::{Object, text};
 use crate::settings::{self, properties};
-use crate::tree::{Key, Node, Style, Value};
+use crate::tree::{Node, Style, Value};
 use crate::{prometheus, secret_scan, yaml};
 use cofferdam_model::delivery::Delivery;
 use cofferdam_model::kafka::{KafkaCluster, Topic};
@@ -25,7 +25,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) {
 
 /// Reads an entry of a ConfigMap. One of a single line is a variable, and whoever reads it sees it
 /// among its own.
-pub(super) fn read_entry(object: &Object<'_>, key: &Key, value: &Node, env: &mut Environment) {
+pub(super) fn read_entry(object: &Object<'_>, value: &Node, env: &mut Environment) {
     let Value::Scalar(scalar) = &value.value else {
         return;
     };
@@ -44,7 +44,7 @@ pub(super) fn read_entry(object: &Object<'_>, key: &Key, value: &Node, env: &mut
                 continue;
             }
             env.secret_literals.extend(secret_scan::literals(document));
-            if !prometheus::interpret(document, object.place, env) {
+            if !prometheus::interpret(document, env) {
                 section(document, &owner, object, env);
             }
         }
@@ -73,7 +73,6 @@ pub(super) fn read_entry(object: &Object<'_>, key: &Key, value: &Node, env: &mut
         }
         settings::apply(&settings, &owner, object.place, env);
     }
-    let _ = key;
 }
 
 /// The lines of an entry as properties, each at its place where the entry's lines are the file's.

@@ -24,6 +24,7 @@ use crate::pipeline::Place;
 use crate::prometheus;
 use crate::tree::Node;
 use cofferdam_model::Environment;
+pub(crate) use monitoring::sloth;
 use object::Object;
 
 /// Whether a tree is a Kubernetes object: it says its API version and kind.
