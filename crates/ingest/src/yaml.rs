@@ -166,6 +166,10 @@ impl Builder {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let style = match style {
+                    // `!!str 5` is text like "5".
+                    ScalarStyle::Plain if tag.as_ref().is_some_and(|t| t.is_yaml_core_schema_tag("str")) => {
+                        Style::Quoted
+                    }
                     ScalarStyle::Plain => Style::Plain,
                     ScalarStyle::Literal => Style::Literal,
                     ScalarStyle::Folded => Style::Folded,
@@ -463,6 +467,16 @@ mod tests {
 
     fn slice(text: &str, node: &Node) -> String {
         text[node.span.start as usize..node.span.end as usize].to_owned()
+    }
+
+    #[test]
+    fn a_plain_scalar_tagged_as_text_is_text() {
+        let root = one("a: !!str 5\nb: 5\n");
+        let style = |key| match &root.get(key).unwrap().value {
+            Value::Scalar(scalar) => scalar.style,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((style("a"), style("b")), (Style::Quoted, Style::Plain));
     }
 
     #[test]

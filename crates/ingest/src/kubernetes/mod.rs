@@ -15,6 +15,7 @@ mod pod;
 mod processes;
 mod references;
 mod scaling;
+pub mod schema;
 mod workload;
 
 #[cfg(test)]

@@ -1,0 +1,444 @@
+//! What Kubernetes would refuse or silently drop in a manifest: fields that it does not know, that
+//! stand in the wrong place, that are missing, of the wrong type or of an API version that is gone,
+//! and values that the API server's own validation turns down.
+//!
+//! A false alarm is worse than a miss. What no table knows is not judged, nor is a value that a
+//! template fills in, nor a null, which Kubernetes reads as absent, nor `status`, which it ignores.
+
+mod check;
+mod cursor;
+mod place;
+mod scalar;
+mod table;
+mod versions;
+
+#[cfg(test)]
+mod tests;
+
+use crate::tree::{Key, Node, Style, Value};
+use cofferdam_model::Span;
+use cofferdam_model::delivery::{Defect, DefectEffect};
+use cursor::Cursor;
+use place::Hint;
+use scalar::Plain;
+use table::{Table, Ty, Type};
+
+/// Something that Kubernetes would refuse or drop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaProblem {
+    /// What is wrong.
+    pub kind: ProblemKind,
+    /// Way from the root of the object: `spec.template.spec.containers[0].image`.
+    pub path: String,
+    /// The key or value; for what is missing the key of the map that lacks it.
+    pub span: Span,
+}
+
+/// Kinds of problems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// A field that nothing reads.
+    Unknown {
+        /// The field that was likely meant.
+        nearest: Option<String>,
+    },
+    /// A field that belongs to another map.
+    Misplaced {
+        /// Path of that map; `[]` stands for an item of a list.
+        belongs: String,
+    },
+    /// A field that only another API version of the kind has.
+    OtherVersion {
+        /// The version that has it.
+        version: String,
+        /// What this version has instead.
+        instead: String,
+    },
+    /// A field that must be there is not.
+    Missing,
+    /// A value of the wrong type.
+    WrongType {
+        /// What the field holds: "text".
+        expected: String,
+        /// What is there: "the number 5".
+        found: String,
+    },
+    /// An API version that Kubernetes no longer serves.
+    RemovedApi {
+        /// The first release without it.
+        since: String,
+        /// The version that serves the kind now.
+        replacement: Option<String>,
+    },
+    /// A value that the server's validation turns down.
+    InvalidValue {
+        /// Why, as a clause without a subject: "is no quantity (500m, 1Gi)".
+        reason: String,
+        /// What to write instead, as an order.
+        remedy: String,
+    },
+}
+
+impl SchemaProblem {
+    /// What is wrong, as a clause.
+    pub fn problem(&self) -> String {
+        let path = &self.path;
+        let field = path.rsplit('.').next().unwrap_or(path);
+        match &self.kind {
+            ProblemKind::Unknown { .. } => format!("`{path}` is no field that Kubernetes knows"),
+            ProblemKind::Misplaced { belongs } => {
+                format!("`{path}` is misplaced: `{field}` belongs {}", place_name(belongs))
+            }
+            ProblemKind::OtherVersion { version, .. } => {
+                format!("`{path}` is a field of {version} and unknown in this version")
+            }
+            ProblemKind::Missing => format!("requires `{path}`, which is missing"),
+            ProblemKind::WrongType { expected, found } => {
+                format!("`{path}` must be {expected} and is {found}")
+            }
+            ProblemKind::RemovedApi { since, .. } => {
+                format!("`{path}` names an API version that Kubernetes {since} and later do not serve")
+            }
+            ProblemKind::InvalidValue { reason, .. } => format!("`{path}` {reason}"),
+        }
+    }
+
+    /// What to write instead, as an order.
+    pub fn remedy(&self) -> String {
+        let field = self.path.rsplit('.').next().unwrap_or(&self.path);
+        match &self.kind {
+            ProblemKind::Unknown { nearest: Some(near) } => format!("Write `{near}` instead of `{field}`."),
+            ProblemKind::Unknown { nearest: None } => format!("Remove `{field}`."),
+            ProblemKind::Misplaced { belongs } => format!("Move `{field}` {}.", place_name(belongs)),
+            ProblemKind::OtherVersion { version, instead } => {
+                format!("Use {instead}, or apiVersion {version} where the cluster still serves it.")
+            }
+            ProblemKind::Missing => format!("Add `{}`.", self.path),
+            ProblemKind::WrongType { expected, found } => {
+                let scalar = found.starts_with("the number") || found.starts_with("the boolean");
+                if expected == "text" && scalar {
+                    "Put the value in quotes.".to_owned()
+                } else {
+                    format!("Write {expected}.")
+                }
+            }
+            ProblemKind::RemovedApi {
+                replacement: Some(version),
+                ..
+            } => format!("Write `apiVersion: {version}` and follow the fields of that version."),
+            ProblemKind::RemovedApi {
+                replacement: None, ..
+            } => "Remove the object; nothing replaces it under this kind.".to_owned(),
+            ProblemKind::InvalidValue { remedy, .. } => remedy.clone(),
+        }
+    }
+
+    /// The problem as a defect of `subject` ("Deployment pgbouncer"). Every kind here is refused: kubectl
+    /// (since 1.27), Helm, Argo CD and Flux ask the server to validate strictly, and only a client that
+    /// does not ask has an unknown field dropped with a warning.
+    pub fn to_defect(&self, subject: &str) -> Defect {
+        Defect {
+            subject: subject.to_owned(),
+            path: self.path.clone(),
+            span: self.span,
+            problem: self.problem(),
+            effect: DefectEffect::Refused,
+            remedy: self.remedy(),
+        }
+    }
+}
+
+fn place_name(belongs: &str) -> String {
+    if belongs.is_empty() {
+        "to the top of the object".to_owned()
+    } else {
+        format!("under `{belongs}`")
+    }
+}
+
+/// Everything that Kubernetes would refuse or drop in a whole object, in the order of the text. An
+/// object of a kind that no table knows has none. The items of a `List` are judged one by one.
+pub fn validate(object: &Node) -> Vec<SchemaProblem> {
+    run(object, false)
+}
+
+/// The same for a part of an object (an overlay's patch, a file of a build that failed): unknown and
+/// misplaced fields and wrong types, never what is missing or how values fit together.
+pub fn validate_fragment(object: &Node) -> Vec<SchemaProblem> {
+    run(object, true)
+}
+
+fn run(object: &Node, fragment: bool) -> Vec<SchemaProblem> {
+    let mut walk = Walk {
+        table: table::table(),
+        fragment,
+        out: Vec::new(),
+    };
+    walk.document(object, 0);
+    walk.out.sort_by_key(|p| (p.span.file, p.span.start, p.span.end));
+    walk.out
+}
+
+/// Lists inside lists that are followed; nobody writes more than one.
+const LIST_DEPTH: usize = 4;
+
+struct Walk {
+    table: &'static Table,
+    fragment: bool,
+    out: Vec<SchemaProblem>,
+}
+
+impl Walk {
+    fn document(&mut self, object: &Node, depth: usize) {
+        let (Some(version), Some(kind)) = (object.get("apiVersion"), object.get("kind")) else {
+            return;
+        };
+        let (Some(version_text), Some(kind_text)) = (version.as_str(), kind.as_str()) else {
+            return;
+        };
+        if kind_text == "List" && version_text == "v1" {
+            if depth < LIST_DEPTH {
+                for item in object.get("items").map_or(&[][..], Node::items) {
+                    self.document(item, depth + 1);
+                }
+            }
+            return;
+        }
+        let root = Cursor::root(object);
+        if let Some(ty) = self.table.kind(version_text, kind_text) {
+            let root = root.typed(ty);
+            self.object(&root, ty);
+            if !self.fragment {
+                check::root(&root, ty, &mut self.out);
+            }
+            return;
+        }
+        self.unserved(&root, version, (version_text, kind_text));
+    }
+
+    /// An API version that does not have the kind, where that is certain.
+    fn unserved(&mut self, root: &Cursor<'_>, version: &Node, (text, kind): (&str, &str)) {
+        let problem = if let Some(gone) = versions::removed(text, kind) {
+            ProblemKind::RemovedApi {
+                since: gone.since.to_owned(),
+                replacement: gone.replacement().map(str::to_owned),
+            }
+        } else if versions::STABLE.contains(&text)
+            && let [right, ..] = self.table.versions(kind)
+            && (versions::STABLE.contains(right) || right.contains(".k8s.io/"))
+        {
+            ProblemKind::InvalidValue {
+                reason: format!("is `{text}`, which has no kind {kind}"),
+                remedy: format!("Write `apiVersion: {right}`."),
+            }
+        } else {
+            return;
+        };
+        self.out.push(SchemaProblem {
+            kind: problem,
+            path: root.path_of("apiVersion"),
+            span: version.span,
+        });
+    }
+
+    fn object<'a>(&mut self, at: &'a Cursor<'a>, ty: &'a Type) {
+        let Some(map) = at.node.as_map() else {
+            return;
+        };
+        for (key, value) in map.iter() {
+            match ty.field(&key.text) {
+                Some(field) => self.value(&at.child(key, value), field.ty),
+                None => self.unknown(at, ty, key),
+            }
+        }
+        if self.fragment {
+            return;
+        }
+        for name in &ty.required {
+            if map.get(name).is_none_or(Node::is_null) {
+                self.out.push(SchemaProblem {
+                    kind: ProblemKind::Missing,
+                    path: at.path_of(name),
+                    span: at.span,
+                });
+            }
+        }
+        if let Some(check) = ty.check {
+            check(at, &mut self.out);
+        }
+    }
+
+    fn value(&mut self, at: &Cursor<'_>, ty: Ty) {
+        match (&at.node.value, ty) {
+            (Value::Null | Value::Unknown(_), _) | (_, Ty::Any) => {}
+            (Value::Map(_), Ty::Object(_)) => {
+                if let Some(ty) = self.table.object(ty) {
+                    let typed = at.typed(ty);
+                    self.object(&typed, ty);
+                }
+            }
+            (Value::Map(map), Ty::Map(inner)) => {
+                let inner = self.table.inner(inner);
+                for (key, value) in map.iter() {
+                    if !scalar::templated(&key.text) {
+                        self.value(&at.child(key, value), inner);
+                    }
+                }
+            }
+            (Value::Seq(items), Ty::List(inner)) => {
+                let inner = self.table.inner(inner);
+                for (index, item) in items.iter().enumerate() {
+                    self.value(&at.item(index, item), inner);
+                }
+            }
+            (Value::Scalar(scalar), _) if scalar::templated(&scalar.text) => {}
+            (Value::Scalar(scalar), _) => self.scalar(at, scalar::resolve(scalar), &scalar.text, ty),
+            _ => self.wrong_type(at, ty),
+        }
+    }
+
+    fn scalar(&mut self, at: &Cursor<'_>, plain: Plain, text: &str, ty: Ty) {
+        let fits = match (ty, plain) {
+            (_, Plain::Unsure) | (Ty::Any, _) => true,
+            (Ty::Text | Ty::Choice(_) | Ty::IntOrText | Ty::Bytes | Ty::Quantity, Plain::Text)
+            | (Ty::Bool, Plain::Bool)
+            | (Ty::Number | Ty::Quantity, Plain::Int(_) | Plain::Float(_)) => true,
+            (Ty::Int32 | Ty::IntOrText, Plain::Int(value)) => i32::try_from(value).is_ok(),
+            (Ty::Int64, Plain::Int(value)) => i64::try_from(value).is_ok(),
+            // `1.0` and `1e3` are whole on their way through JSON.
+            (Ty::Int32 | Ty::Int64 | Ty::IntOrText, Plain::Float(value)) => value.fract() == 0.0,
+            (Ty::Int32 | Ty::Int64 | Ty::Number | Ty::Bool, Plain::Text)
+            | (Ty::Object(_) | Ty::List(_) | Ty::Map(_), Plain::Text) => {
+                scalar::placeholder(text) && at.node_is_plain()
+            }
+            _ => false,
+        };
+        if !fits {
+            self.wrong_type(at, ty);
+            return;
+        }
+        if plain == Plain::Unsure {
+            return;
+        }
+        match ty {
+            Ty::Choice(values) if !text.is_empty() && !values.split('|').any(|v| v == text) => {
+                self.out.push(invalid_choice(at, values, text));
+            }
+            Ty::Quantity if scalar::quantity(text).is_none() && !scalar::placeholder(text) => {
+                self.out.push(SchemaProblem {
+                    kind: ProblemKind::InvalidValue {
+                        reason: format!("is `{text}`, which is no quantity"),
+                        remedy: quantity_remedy(text),
+                    },
+                    path: at.path(),
+                    span: at.node.span,
+                });
+            }
+            Ty::Bytes if !scalar::is_base64(text) => self.out.push(SchemaProblem {
+                // The value may be a secret; it is never shown.
+                kind: ProblemKind::InvalidValue {
+                    reason: "is not base64".to_owned(),
+                    remedy: "Encode the value, or write it under `stringData`.".to_owned(),
+                },
+                path: at.path(),
+                span: at.node.span,
+            }),
+            _ => {}
+        }
+    }
+
+    fn wrong_type(&mut self, at: &Cursor<'_>, ty: Ty) {
+        let expected = match ty {
+            Ty::Any => return,
+            Ty::Text | Ty::Choice(_) | Ty::Bytes => "text",
+            Ty::Int32 | Ty::Int64 => "a whole number",
+            Ty::Number => "a number",
+            Ty::Bool => "true or false",
+            Ty::IntOrText => "a whole number or text",
+            Ty::Quantity => "a quantity (500m, 1Gi)",
+            Ty::Object(_) | Ty::Map(_) => "a map",
+            Ty::List(_) => "a list",
+        };
+        self.out.push(SchemaProblem {
+            kind: ProblemKind::WrongType {
+                expected: expected.to_owned(),
+                found: scalar::describe(at.node),
+            },
+            path: at.path(),
+            span: at.node.span,
+        });
+    }
+
+    fn unknown(&mut self, at: &Cursor<'_>, ty: &Type, key: &Key) {
+        let field = &*key.text;
+        // sops puts its own section beside an encrypted object's and takes it away when decrypting.
+        let sops = at.up.is_none() && field == "sops";
+        if sops || field.is_empty() || scalar::templated(field) || field == "<<" {
+            return;
+        }
+        let kind = if let Some(moved) = versions::of_another_version(ty.name, field) {
+            ProblemKind::OtherVersion {
+                version: moved.version.to_owned(),
+                instead: moved.instead.to_owned(),
+            }
+        } else {
+            match place::hint(self.table, at, ty, field) {
+                Hint::Near(name) => ProblemKind::Unknown { nearest: Some(name) },
+                Hint::Belongs(path) => ProblemKind::Misplaced { belongs: path },
+                Hint::Nothing => ProblemKind::Unknown { nearest: None },
+            }
+        };
+        self.out.push(SchemaProblem {
+            kind,
+            path: at.path_of(field),
+            span: key.span,
+        });
+    }
+}
+
+impl Cursor<'_> {
+    fn node_is_plain(&self) -> bool {
+        matches!(&self.node.value, Value::Scalar(s) if s.style == Style::Plain)
+    }
+}
+
+fn invalid_choice(at: &Cursor<'_>, values: &str, text: &str) -> SchemaProblem {
+    let listed: Vec<&str> = values.split('|').collect();
+    let same = listed.iter().find(|v| v.eq_ignore_ascii_case(text));
+    let remedy = match same {
+        Some(value) => format!("Write `{value}`."),
+        None => format!("Write one of {}.", listed.join(", ")),
+    };
+    SchemaProblem {
+        kind: ProblemKind::InvalidValue {
+            reason: format!("is `{text}`, which is none of {}", listed.join(", ")),
+            remedy,
+        },
+        path: at.path(),
+        span: at.node.span,
+    }
+}
+
+/// The quantity that was likely meant: `512MB` is `512M`, `1gb` is `1G`, `2GiB` is `2Gi`.
+fn quantity_remedy(text: &str) -> String {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let meant = match unit.trim().to_ascii_lowercase().as_str() {
+        "kb" | "k" => "k",
+        "mb" | "megabytes" => "M",
+        "gb" | "g" => "G",
+        "tb" | "t" => "T",
+        "kib" | "ki" => "Ki",
+        "mib" | "mi" => "Mi",
+        "gib" | "gi" => "Gi",
+        "tib" | "ti" => "Ti",
+        _ => "",
+    };
+    if meant.is_empty() || digits.is_empty() {
+        "Write a number with one of n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei or nothing.".to_owned()
+    } else {
+        format!("Write `{digits}{meant}`.")
+    }
+}
