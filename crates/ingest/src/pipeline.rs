@@ -9,6 +9,7 @@ use crate::kubernetes;
 use crate::kustomize::{self, Built, Named};
 use crate::overlay::{self, OverlayDocument, Unmatched};
 use crate::prometheus;
+use crate::python::{self, interpret::Project};
 use crate::repo::{ReadError, Repo, Unreadable};
 use crate::settings::{self, Setting, env_file, properties};
 use crate::suppress;
@@ -52,6 +53,10 @@ struct Sources<'a> {
     overlay: &'a OverlayDocument,
     /// Flat settings: `.env`, properties.
     texts: Vec<Text<'a>>,
+    /// Python code that says something of the platform.
+    code: Project<'a>,
+    /// Code that could not be read, or only in part.
+    code_notes: Vec<Unreadable>,
 }
 
 /// A file of flat settings.
@@ -87,7 +92,10 @@ fn assemble(mut repo: Repo) -> Platform {
         .keys()
         .filter_map(|p| Some((p.as_path(), environment_of(p, &stated)?)))
         .collect();
+    let (modules, code_notes) = python::read_all(&repo);
     let sources = Sources {
+        code: Project::new(&modules),
+        code_notes,
         built: kustomize::build(&repo),
         repo: &repo,
         file_environments,
@@ -104,6 +112,10 @@ fn assemble(mut repo: Repo) -> Platform {
             };
             fill(&sources, &pieces, &mut env);
             let mut unmatched = stated.apply(&name, &mut env);
+            // Code comes last: what it reads from its environment is known by now.
+            let owners = link::prepare(&mut env);
+            let holds = |path: &Path| sources.file_environments.get(path).is_none_or(|e| *e == name);
+            sources.code.interpret(&mut env, &owners, &holds);
             link::link(&mut env);
             unmatched.join(stated.check_services(&name, &env));
             (env, unmatched)
@@ -228,6 +240,9 @@ fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
         .collect();
     names.extend(sources.overlay.environments().map(str::to_owned));
     if names.is_empty() {
+        names = sources.code.environments();
+    }
+    if names.is_empty() {
         names.insert("default".to_owned());
     }
     names.into_iter().collect()
@@ -322,6 +337,9 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
     for text in sources.texts.iter().filter(|t| !t.settings.is_empty()) {
         formats.insert(text.path, text.format);
     }
+    for path in sources.code.telling() {
+        formats.insert(path, "Python");
+    }
     for path in &sources.built.consumed {
         formats.insert(path, "kustomize");
     }
@@ -365,6 +383,9 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
     reading
         .notes
         .extend(sources.built.notes.iter().map(unreadable_file));
+    reading
+        .notes
+        .extend(sources.code_notes.iter().map(unreadable_file));
     reading
         .notes
         .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));

@@ -25,10 +25,12 @@ pub use collect::{BreakerUse, Client, ClientCall, EnvRead, Place, Repeat, TopicU
 pub use flow::{CommitFlow, WorkOrder};
 pub use value::{Argument, Dict, DictItem, EnvValue, HOLE, Object, PyValue, Val};
 
+use crate::repo::{Repo, Unreadable};
 use crate::tree::{Node, Value};
 use ast::{Stmt, StmtKind};
 use cofferdam_model::{FileId, Span};
 use eval::Eval;
+use rayon::prelude::*;
 use scope::{ClassId, Symbols};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -178,6 +180,43 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
         custom_adapter: found.custom_adapter,
         problems,
     })
+}
+
+/// Reads every Python file of `repo` that holds something for this reader, in order of path; with it
+/// what could not be read, or only in part.
+pub fn read_all(repo: &Repo) -> (Vec<Module>, Vec<Unreadable>) {
+    let files: Vec<_> = repo
+        .files
+        .iter()
+        .filter(|(path, _)| path.extension().is_some_and(|e| e == "py"))
+        .collect();
+    let read: Vec<_> = files
+        .into_par_iter()
+        .map(|(path, id)| (path, read(*id, path, &repo.sources.file(*id).text)))
+        .collect();
+    let mut modules = Vec::new();
+    let mut notes = Vec::new();
+    for (path, result) in read {
+        match result {
+            Ok(mut module) => {
+                for problem in module.problems.drain(..) {
+                    notes.push(Unreadable {
+                        path: path.clone(),
+                        span: Some(problem.span),
+                        message: problem.message,
+                    });
+                }
+                modules.push(module);
+            }
+            Err(NotRead::NothingKnown) => {}
+            Err(reason) => notes.push(Unreadable {
+                path: path.clone(),
+                span: None,
+                message: reason.to_string(),
+            }),
+        }
+    }
+    (modules, notes)
 }
 
 impl Module {

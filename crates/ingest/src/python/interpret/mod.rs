@@ -19,6 +19,7 @@ use cofferdam_model::kafka::Producer;
 use cofferdam_model::link::Owners;
 use cofferdam_model::{Environment, Fact, Owner, Source, Span, Variable};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// How many names are followed from module to module.
 const MAX_IMPORTS: u8 = 6;
@@ -77,12 +78,20 @@ impl<'m> Project<'m> {
             .collect()
     }
 
-    /// Fills `env` with the parts that code shows. `owners` comes from
-    /// [`cofferdam_model::link::prepare`] of the same environment: it tells whose variables a module reads.
-    pub fn interpret(&self, env: &mut Environment, owners: &Owners) {
+    /// Paths of the modules that say something of the platform.
+    pub fn telling(&self) -> impl Iterator<Item = &'m Path> {
+        let tells =
+            |m: &&Module| !(m.calls.is_empty() && m.env_reads.is_empty() && m.breaker_classes.is_empty());
+        self.services().filter(tells).map(|m| m.path.as_path())
+    }
+
+    /// Fills `env` with the parts that the code shows of which `holds` says that it is for this
+    /// environment. `owners` comes from [`cofferdam_model::link::prepare`] of the same environment: it
+    /// tells whose variables a module reads.
+    pub fn interpret(&self, env: &mut Environment, owners: &Owners, holds: &dyn Fn(&Path) -> bool) {
         let mut parts = Parts::default();
         let mut sections = Vec::new();
-        for module in self.services() {
+        for module in self.services().filter(|m| holds(&m.path)) {
             let owner = Owner::in_directory(module.path.parent().unwrap_or(&module.path));
             let service = owners.find(&owner).map(|id| env.service(id));
             let reading = Reading {

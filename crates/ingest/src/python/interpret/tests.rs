@@ -5,7 +5,6 @@ use cofferdam_model::calls::{CallTarget, DeadlineRole, TimeoutSetting};
 use cofferdam_model::cells::LocalCacheKind;
 use cofferdam_model::kafka::{Acks, Assignor, CommitOrder, KafkaClient, ProducerRole};
 use cofferdam_model::{FileId, Service, VariableValue, link};
-use std::path::Path;
 use std::time::Duration;
 
 /// An environment with what `files` say, for a service `consumer` with these variables.
@@ -42,7 +41,7 @@ fn platform_in(name: &str, variables: &[(&str, &str)], files: &[(&str, &str)]) -
         .collect();
     let project = Project::new(&modules);
     let owners = link::prepare(&mut env);
-    project.interpret(&mut env, &owners);
+    project.interpret(&mut env, &owners, &|_| true);
     env
 }
 
@@ -612,4 +611,64 @@ fn worker_processes_are_known_from_the_server() {
         )],
     );
     assert_eq!(value(&env.services[0].processes), Some(3));
+}
+
+#[test]
+fn a_whole_platform_reads_its_code_with_its_manifests() {
+    let manifest = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: kafka-consumer}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: c}}
+  template:
+    metadata: {labels: {app: c}}
+    spec:
+      containers:
+      - name: c
+        image: registry.example/kafka-consumer:1
+        env:
+        - {name: WORKER_THREADS, value: \"7\"}
+        - {name: KAFKA_GROUP, value: events}
+";
+    let code = "\
+import os
+from kafka import KafkaConsumer
+class Config:
+    num_workers: int = 4
+    threads: int = int(os.getenv('WORKER_THREADS', '2'))
+consumer = KafkaConsumer('t', group_id=os.getenv('KAFKA_GROUP'), enable_auto_commit=False)
+";
+    let files = [
+        ("k8s/consumer.yaml", manifest),
+        ("services/kafka-consumer/main.py", code),
+        ("services/kafka-consumer/notes.py", "x = 1"),
+        ("services/kafka-consumer/broken.py", "timeout = ] ] ) } = 1\n"),
+    ];
+    let platform = crate::read_files(
+        files
+            .iter()
+            .map(|(path, text)| (std::path::PathBuf::from(path), text.as_bytes().to_vec())),
+    );
+    let env = &platform.environments[0];
+    let [consumer] = env.consumers.as_slice() else {
+        panic!("{:?}", env.consumers)
+    };
+    assert_eq!(env.owner_name(&consumer.owner), "kafka-consumer");
+    assert_eq!(value(&consumer.group).as_deref(), Some("events"));
+    let workers: Vec<_> = consumer
+        .workers
+        .iter()
+        .map(|w| (w.name.as_str(), w.count.value))
+        .collect();
+    assert_eq!(workers, [("num_workers", 4), ("WORKER_THREADS", 7)]);
+    assert_eq!(platform.reading.formats.get("Python"), Some(&1));
+    assert!(
+        platform
+            .reading
+            .notes
+            .iter()
+            .any(|n| n.path.ends_with("broken.py"))
+    );
 }
