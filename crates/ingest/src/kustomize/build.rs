@@ -1,15 +1,17 @@
 //! One build: objects are gathered from the bases up, and each kustomization on the way changes what
 //! it gathered, in kustomize's order.
 
+use super::images::{ImageChanges, names_in};
 use super::load::{Index, Kustomization, Reference, Target};
 use super::object::{Object, same_namespace};
-use super::transform::{self, ImageChange, Reach};
+use super::patch::index_names;
+use super::transform::{self, Reach};
 use super::{Dangling, Named, names};
 use crate::nearest::nearest;
 use crate::repo::Unreadable;
 use crate::tree::{Node, Value};
 use cofferdam_model::Span;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 /// Bases below bases before a build is refused; real ones have a handful.
@@ -307,12 +309,21 @@ impl<'r> Session<'r> {
     }
 
     fn replicas(&mut self, node: &'r Node, objects: &mut [Object]) {
-        for entry in node.get("replicas").map_or(&[][..], Node::items) {
+        let entries = node.get("replicas").map_or(&[][..], Node::items);
+        if entries.is_empty() {
+            return;
+        }
+        let by_name = index_names(objects);
+        for entry in entries {
             let (Some(name), Some(count)) = (entry.get("name"), entry.get("count")) else {
                 continue;
             };
             let wanted = name.as_str().unwrap_or("");
-            if !transform::replicas(objects, wanted, count) && self.complete && !self.configured {
+            let mut found = false;
+            for at in by_name.get(wanted).into_iter().flatten() {
+                found |= transform::replicas(&mut objects[*at], count);
+            }
+            if !found && self.complete && !self.configured {
                 let scaled = objects
                     .iter()
                     .filter(|o| o.node.at("spec/template").is_some())
@@ -330,27 +341,31 @@ impl<'r> Session<'r> {
 
     fn images(&mut self, kustomization: &Kustomization<'r>, objects: &mut [Object]) {
         let entries = kustomization.node.get("images").map_or(&[][..], Node::items);
-        let mut changes: Vec<ImageChange<'_>> = entries.iter().filter_map(ImageChange::new).collect();
-        if changes.is_empty() {
+        if entries.is_empty() {
             return;
         }
-        let mut known = HashSet::new();
+        let mut changes = ImageChanges::new(entries);
         for object in objects.iter_mut() {
-            transform::images(&mut object.node, &mut changes);
+            changes.apply(&mut object.node);
         }
         // A component changes what others bring, and need not find all of it everywhere.
-        if kustomization.component || !self.complete || self.configured || changes.iter().all(|c| c.used) {
+        if kustomization.component || !self.complete || self.configured {
             return;
         }
-        for object in objects.iter() {
-            image_names(&object.node, &mut known);
+        let unused = changes.unused();
+        if unused.is_empty() {
+            return;
         }
-        for change in changes.iter().filter(|c| !c.used) {
-            let wanted = change.name.as_str().unwrap_or("");
+        let mut known = BTreeSet::new();
+        for object in objects.iter() {
+            names_in(&object.node, &mut known);
+        }
+        for name in unused {
+            let wanted = name.as_str().unwrap_or("");
             self.dangling.push(Dangling {
                 what: Named::Image,
                 name: wanted.to_owned(),
-                span: change.name.span,
+                span: name.span,
                 nearest: nearest(wanted, known.iter().map(String::as_str)).map(str::to_owned),
                 refused: false,
             });
@@ -415,23 +430,6 @@ fn labels(node: &Node, objects: &mut [Object]) {
                 }
             }
         }
-    }
-}
-
-fn image_names(node: &Node, known: &mut HashSet<String>) {
-    match &node.value {
-        Value::Map(map) => {
-            for (key, value) in map.iter() {
-                if *key.text == *"image"
-                    && let Some(text) = value.as_str()
-                {
-                    known.insert(crate::image::parse_image(text).name());
-                }
-                image_names(value, known);
-            }
-        }
-        Value::Seq(items) => items.iter().for_each(|item| image_names(item, known)),
-        _ => {}
     }
 }
 

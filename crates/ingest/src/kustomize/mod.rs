@@ -8,6 +8,7 @@
 
 mod build;
 mod generate;
+mod images;
 mod json_patch;
 mod load;
 pub(crate) mod merge;
@@ -127,13 +128,19 @@ impl fmt::Display for Named {
 
 /// Builds every kustomization of `repo` that no other kustomization uses.
 pub fn build(repo: &Repo) -> Built {
+    build_with(repo, &BTreeSet::new())
+}
+
+/// The same, and those in the directories `deployed` too: what an Argo CD application names is deployed
+/// even if an overlay uses it as its base.
+pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
     let index = Index::new(repo);
     let count = index.all.len();
     let mut built = Built::default();
     if count == 0 {
         return built;
     }
-    let roots = roots(&index);
+    let roots = roots(&index, deployed);
     let sessions: Vec<(Build, Vec<Dangling>, Vec<Unreadable>)> = roots
         .par_iter()
         .map(|root| {
@@ -208,7 +215,7 @@ pub fn build(repo: &Repo) -> Built {
 }
 
 /// The kustomizations to build: those that no other uses, and one of each circle, so that it is reported.
-fn roots(index: &Index<'_>) -> Vec<usize> {
+fn roots(index: &Index<'_>, deployed: &BTreeSet<PathBuf>) -> Vec<usize> {
     let count = index.all.len();
     let mut used = vec![false; count];
     for number in 0..count {
@@ -219,10 +226,11 @@ fn roots(index: &Index<'_>) -> Vec<usize> {
     let mut reached = vec![false; count];
     let mut roots = Vec::new();
     for (number, is_used) in used.into_iter().enumerate() {
+        let kustomization = &index.all[number];
+        if !kustomization.component && (!is_used || deployed.contains(&kustomization.dir)) {
+            roots.push(number);
+        }
         if !is_used {
-            if !index.all[number].component {
-                roots.push(number);
-            }
             reach(index, number, &mut reached);
         }
     }
@@ -233,6 +241,7 @@ fn roots(index: &Index<'_>) -> Vec<usize> {
         }
     }
     roots.sort_unstable();
+    roots.dedup();
     roots
 }
 

@@ -264,7 +264,8 @@ impl<'r> Session<'r> {
     }
 }
 
-fn index_names(objects: &[Object]) -> HashMap<String, Vec<usize>> {
+/// Places of the objects by every name that they have or had.
+pub(super) fn index_names(objects: &[Object]) -> HashMap<String, Vec<usize>> {
     let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, object) in objects.iter().enumerate() {
         for name in object.names() {

@@ -75,6 +75,14 @@ fn an_overlay_is_one_build_and_its_base_is_none() {
 }
 
 #[test]
+fn a_base_that_an_application_deploys_is_a_build_too() {
+    let repo = shop_repo("", &[]);
+    let built = build_with(&repo, &BTreeSet::from(["base".into(), "nowhere".into()]));
+    let dirs: Vec<&Path> = built.builds.iter().map(|b| b.dir.as_path()).collect();
+    assert_eq!(dirs, [Path::new("base"), Path::new("overlays/prod")]);
+}
+
+#[test]
 fn references_follow_prefix_suffix_and_namespace() {
     let repo = shop_repo("namePrefix: eu-\nnameSuffix: -v2\nnamespace: shop\n", &[]);
     let built = build(&repo);

@@ -3,8 +3,7 @@
 //! transformer configuration.
 
 use super::object::{Object, child_map, set};
-use crate::image::parse_image;
-use crate::tree::{Map, Node, Scalar, Style, Value};
+use crate::tree::{Map, Node, Style, Value};
 use cofferdam_model::Span;
 
 /// Kinds with a pod template at `spec/template`.
@@ -256,118 +255,13 @@ pub(super) fn affix(object: &mut Object, prefix: &str, suffix: &str) {
     object.set_name(renamed);
 }
 
-/// Sets `spec/replicas` of the objects with this name. Returns whether there was one.
-pub(super) fn replicas(objects: &mut [Object], name: &str, count: &Node) -> bool {
-    let mut found = false;
-    for object in objects {
-        let scaled = object.is_built_in() && SCALED.contains(&object.kind());
-        if scaled && object.names().any(|n| n == name) {
-            found = true;
-            if let Some(spec) = child_map(&mut object.node, "spec", count.span) {
-                set(spec, "replicas", count.clone());
-            }
-        }
+/// Sets `spec/replicas`. Returns whether the object is of a kind that `replicas` reaches.
+pub(super) fn replicas(object: &mut Object, count: &Node) -> bool {
+    let scaled = object.is_built_in() && SCALED.contains(&object.kind());
+    if scaled && let Some(spec) = child_map(&mut object.node, "spec", count.span) {
+        set(spec, "replicas", count.clone());
     }
-    found
-}
-
-/// An `images` entry.
-#[derive(Debug)]
-pub(super) struct ImageChange<'r> {
-    /// The name that it looks for, without tag and digest.
-    pub(super) name: &'r Node,
-    new_name: Option<&'r Node>,
-    new_tag: Option<&'r Node>,
-    digest: Option<&'r Node>,
-    tag_suffix: Option<&'r str>,
-    /// Whether any image had the name.
-    pub(super) used: bool,
-}
-
-impl<'r> ImageChange<'r> {
-    /// Reads an entry; `None` if it has no name.
-    pub(super) fn new(entry: &'r Node) -> Option<Self> {
-        let some = |key: &str| {
-            entry
-                .get(key)
-                .filter(|n| n.as_str().is_some_and(|t| !t.is_empty()))
-        };
-        Some(ImageChange {
-            name: some("name")?,
-            new_name: some("newName"),
-            new_tag: some("newTag"),
-            digest: some("digest"),
-            tag_suffix: some("tagSuffix").and_then(Node::as_str),
-            used: false,
-        })
-    }
-
-    /// The image that `text` becomes, at the place of what decides it.
-    fn changed(&self, text: &str, span: Span) -> Option<Node> {
-        let image = parse_image(text);
-        if self.name.as_str() != Some(image.name().as_str()) {
-            return None;
-        }
-        let text_of = |node: Option<&'r Node>| node.and_then(Node::as_str);
-        let mut name = text_of(self.new_name).map_or_else(|| image.name(), str::to_owned);
-        let (mut tag, mut digest) = (image.tag.as_deref(), image.digest.as_deref());
-        // A new tag or digest stands instead of whatever was there.
-        if self.new_tag.is_some() || self.digest.is_some() {
-            (tag, digest) = (text_of(self.new_tag), text_of(self.digest));
-        }
-        if let Some(tag) = tag {
-            name.push(':');
-            name.push_str(tag);
-            name.push_str(self.tag_suffix.unwrap_or(""));
-        }
-        if let Some(digest) = digest {
-            name.push('@');
-            name.push_str(digest);
-        }
-        let place = self.new_tag.or(self.digest).or(self.new_name);
-        Some(Node {
-            span: place.map_or(span, |n| n.span),
-            value: Value::Scalar(Scalar {
-                text: name.into(),
-                style: Style::Quoted,
-            }),
-        })
-    }
-}
-
-/// Changes the images of every container in `node`, at any depth, as kustomize does for any kind.
-pub(super) fn images(node: &mut Node, changes: &mut [ImageChange<'_>]) {
-    match &mut node.value {
-        Value::Map(map) => {
-            for (key, value) in map.iter_mut() {
-                if matches!(&*key.text, "containers" | "initContainers")
-                    && let Value::Seq(containers) = &mut value.value
-                {
-                    for container in containers {
-                        container_image(container, changes);
-                    }
-                } else {
-                    images(value, changes);
-                }
-            }
-        }
-        Value::Seq(items) => items.iter_mut().for_each(|item| images(item, changes)),
-        _ => {}
-    }
-}
-
-fn container_image(container: &mut Node, changes: &mut [ImageChange<'_>]) {
-    let Some(image) = container.as_map_mut().and_then(|m| m.get_mut("image")) else {
-        return;
-    };
-    for change in changes {
-        if let Some(text) = image.as_str()
-            && let Some(changed) = change.changed(text, image.span)
-        {
-            change.used = true;
-            *image = changed;
-        }
-    }
+    scaled
 }
 
 #[cfg(test)]
@@ -382,50 +276,6 @@ mod tests {
             .into_iter()
             .next()
             .unwrap()
-    }
-
-    fn image(entry: &str, text: &str) -> String {
-        let entry = tree(entry, 1);
-        let mut pod = tree(&format!("spec: {{containers: [{{image: \"{text}\"}}]}}"), 0);
-        images(&mut pod, &mut [ImageChange::new(&entry).unwrap()]);
-        pod.at("spec/containers").unwrap().items()[0]
-            .get("image")
-            .unwrap()
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-
-    #[test]
-    fn images_change_as_their_entries_say() {
-        for (entry, before, after) in [
-            ("{name: nginx, newTag: '2'}", "nginx", "nginx:2"),
-            ("{name: nginx, newTag: '2'}", "nginx:1", "nginx:2"),
-            ("{name: nginx, newTag: '2'}", "nginx@sha256:aa", "nginx:2"),
-            ("{name: nginx, newTag: '2'}", "my/nginx:1", "my/nginx:1"),
-            ("{name: nginx, newName: r.io/nginx}", "nginx:1", "r.io/nginx:1"),
-            ("{name: nginx, digest: 'sha256:bb'}", "nginx:1", "nginx@sha256:bb"),
-            (
-                "{name: r.io:5000/a, newName: b, newTag: '3'}",
-                "r.io:5000/a:1",
-                "b:3",
-            ),
-            ("{name: nginx, tagSuffix: -x}", "nginx:1", "nginx:1-x"),
-        ] {
-            assert_eq!(image(entry, before), after, "{entry}");
-        }
-    }
-
-    #[test]
-    fn a_changed_image_stands_where_its_tag_is_written() {
-        let entry = tree("{name: nginx, newName: x, newTag: '2'}", 1);
-        let mut pod = tree("containers: [{image: nginx}]", 0);
-        images(&mut pod, &mut [ImageChange::new(&entry).unwrap()]);
-        let span = pod.get("containers").unwrap().items()[0]
-            .get("image")
-            .unwrap()
-            .span;
-        assert_eq!(span, entry.get("newTag").unwrap().span);
     }
 
     #[test]
