@@ -3,6 +3,7 @@
 
 pub mod engine;
 pub mod finding;
+pub mod init;
 pub mod report;
 pub mod rule;
 pub mod rules;

@@ -75,28 +75,7 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     }
     let progress = progress(&args.path);
     let platform = cofferdam_ingest::read(&args.path).map_err(|e| e.to_string())?;
-    let problems = overlay_problems(&platform);
-    if !problems.is_empty() {
-        progress.finish_and_clear();
-        let style = text::Style {
-            color: color.on_stderr(),
-            width: output::width(),
-            brief: false,
-        };
-        let (shown, count) = (
-            text::overlay_problems(&problems, &platform, style),
-            problems.len(),
-        );
-        eprint!("{shown}");
-        let things = if count == 1 {
-            "1 problem"
-        } else {
-            &format!("{count} problems")
-        };
-        return Err(format!(
-            "cofferdam.yaml has {things}; nothing was checked, because figures would rest on what it does not say"
-        ));
-    }
+    refuse_overlay_problems(&platform, color).inspect_err(|_| progress.finish_and_clear())?;
     check_environments(args, &platform)?;
     let options = Options {
         min_severity: args.min_severity.map(Severity::from),
@@ -130,6 +109,30 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Prints what is wrong in the overlay, if anything is.
+///
+/// # Errors
+/// The sentence to end with, when something is.
+pub(crate) fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), String> {
+    let problems = overlay_problems(platform);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let style = text::Style {
+        color: color.on_stderr(),
+        width: output::width(),
+        brief: false,
+    };
+    eprint!("{}", text::overlay_problems(&problems, platform, style));
+    let things = match problems.len() {
+        1 => "1 problem".to_owned(),
+        n => format!("{n} problems"),
+    };
+    Err(format!(
+        "cofferdam.yaml has {things}; nothing was checked, because figures would rest on what it does not say"
+    ))
 }
 
 /// What is wrong in the overlay, rules that do not exist included.

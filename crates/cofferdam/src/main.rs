@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod init;
 mod output;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -18,7 +19,7 @@ const BAD_INPUT: u8 = 2;
     name = "cofferdam",
     version,
     about = "Find how a platform will fail, from its own configuration",
-    after_help = "Examples:\n  cofferdam check .                       everything below this directory\n  cofferdam check . --min-severity high   only what can take the platform down\n  cofferdam init . > cofferdam.yaml       the assumptions that check makes, to confirm\n  cofferdam explain database-connection-exhaustion\n\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage or unreadable input."
+    after_help = "Examples:\n  cofferdam check .                       everything below this directory\n  cofferdam check . --min-severity high   only what can take the platform down\n  cofferdam init .                        write cofferdam.yaml: what check assumes, to confirm\n  cofferdam explain database-connection-exhaustion\n\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage or unreadable input."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -33,6 +34,8 @@ struct Cli {
 enum Command {
     /// Check a platform's configuration for failures.
     Check(check::Args),
+    /// Write a cofferdam.yaml with every assumption that check makes, to confirm.
+    Init(init::Args),
     /// List the rules.
     Rules(explain::RulesArgs),
     /// Show the page of a rule.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Check(args) => check::run(&args, cli.color),
+        Command::Init(args) => init::run(&args, cli.color),
         Command::Rules(args) => explain::rules(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions { shell } => {

@@ -1,7 +1,7 @@
 //! The rules, one file each, named after its id. To add one: write the file and its page under
 //! `docs/rules/`, and name it in [`ALL`].
 
-mod common;
+pub(crate) mod common;
 mod database_flag;
 mod demand;
 mod detection;

@@ -1,0 +1,150 @@
+//! A template is only worth something if it loads, before and after people touch it.
+
+use super::*;
+use crate::engine::{Options, audit};
+use std::path::PathBuf;
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "k8s/api.yaml",
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec:
+      containers:
+        - name: api
+          image: registry.example.net/api:1
+          env:
+            - name: DATABASE_URL
+              value: postgresql://db.internal:5432/app
+            - {name: DB_POOL_SIZE, value: '20'}
+            - {name: KAFKA_GROUP_ID, value: workers}
+            - {name: KAFKA_TOPIC, value: platform.events}
+            - {name: KAFKA_CONSUMER_WORKERS, value: '12'}
+            - name: DB_PASSWORD
+              valueFrom: {secretKeyRef: {name: db-credentials, key: password}}
+",
+    ),
+    (
+        "k8s/pgbouncer.yaml",
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: pgbouncer}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: pgbouncer}}
+  template:
+    metadata: {labels: {app: pgbouncer}}
+    spec:
+      containers:
+        - name: pgbouncer
+          image: pgbouncer/pgbouncer:1.18.0
+          env:
+            - {name: PGBOUNCER_DEFAULT_POOL_SIZE, value: '25'}
+            - {name: DATABASES_HOST, value: db.internal}
+",
+    ),
+];
+
+fn platform(overlay: Option<&str>) -> Platform {
+    let mut files: Vec<(PathBuf, Vec<u8>)> = FILES
+        .iter()
+        .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec()))
+        .collect();
+    files.extend(overlay.map(|text| (PathBuf::from("cofferdam.yaml"), text.as_bytes().to_vec())));
+    cofferdam_ingest::read_files(files)
+}
+
+fn template_of(platform: &Platform) -> String {
+    template(platform, &audit(platform, &Options::default()))
+}
+
+/// Takes `# ` away from every line that has it.
+fn confirmed(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line)))
+        .collect()
+}
+
+fn problems(overlay: &str) -> Vec<String> {
+    let platform = platform(Some(overlay));
+    (platform.reading.overlay_problems.iter())
+        .map(|p| p.message.clone())
+        .collect()
+}
+
+#[test]
+fn it_loads_as_it_is_and_with_every_statement_confirmed() {
+    let text = template_of(&platform(None));
+    assert_eq!(problems(&text), Vec::<String>::new(), "{text}");
+    assert_eq!(problems(&confirmed(&text)), Vec::<String>::new(), "{text}");
+}
+
+#[test]
+fn what_is_confirmed_is_not_asked_for_again() {
+    let before = platform(None);
+    let text = template_of(&before);
+    assert!(text.contains("# "), "{text}");
+    let after = platform(Some(&confirmed(&text)));
+    let report = audit(&after, &Options::default());
+    let left: Vec<_> = entries::collect(&after, &report)
+        .into_iter()
+        .map(|e| e.path)
+        .collect();
+    assert_eq!(left, Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn statements_name_what_is_assumed_and_why() {
+    let text = template_of(&platform(None));
+    assert!(text.contains("services:\n  api:\n"), "{text}");
+    assert!(text.contains("#     replicas: {min: 1, max: 1}\n"), "{text}");
+    assert!(
+        text.contains("without it: replicas is not set; Kubernetes runs 1"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_platform_without_anything_gives_a_file_that_loads() {
+    let platform = Platform::default();
+    let text = template_of(&platform);
+    assert_eq!(problems(&text), Vec::<String>::new());
+}
+
+#[test]
+fn needs_of_rules_become_statements_whatever_dots_are_in_the_name() {
+    use crate::finding::Unjudged;
+    let need = |text: &str| Unjudged {
+        rule: "x",
+        environments: Vec::new(),
+        subject: String::new(),
+        needs: vec![text.to_owned()],
+        partial: None,
+    };
+    let report = Report {
+        unjudged: vec![
+            need("kafka.topics.platform.events.partitions (members)"),
+            need("services.a.b.pool.size"),
+            need("prices.pod_hour (cost)"),
+            need("something.else (that no key states)"),
+        ],
+        ..Report::default()
+    };
+    let text = template(&Platform::default(), &report);
+    assert!(
+        text.contains("kafka:\n  topics:\n    platform.events:\n"),
+        "{text}"
+    );
+    assert!(text.contains("services:\n  a.b:\n    pool:\n"), "{text}");
+    assert!(text.contains("tells members. An example:"), "{text}");
+    assert!(
+        text.contains("# prices:\n") || text.contains("prices:\n"),
+        "{text}"
+    );
+    assert!(!text.contains("something"), "{text}");
+}
