@@ -2,6 +2,7 @@
 //! pointed at is read, and nothing is ever executed.
 
 pub mod argo;
+pub mod compose;
 pub mod environment;
 pub mod hcl;
 pub mod helm;

@@ -4,6 +4,7 @@
 //! A file is judged once: what a build consumes is judged as part of that build and nowhere else. A piece
 //! that names no environment holds in all of them.
 
+use crate::compose;
 use crate::environment;
 use crate::kubernetes;
 use crate::kustomize::{self, Built, Named};
@@ -274,6 +275,7 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
             settings::apply(&text.settings, &owner, place, env);
         }
     }
+    compose::settle(env);
     settings::finish(env);
     kubernetes::finish(env);
     for dangling in &sources.built.dangling {
@@ -297,6 +299,8 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
 fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
     if kubernetes::is_object(node) {
         kubernetes::interpret(node, place, env);
+    } else if compose::is_compose(node) {
+        compose::interpret(node, place, env);
     } else {
         prometheus::interpret(node, env);
     }
@@ -311,6 +315,9 @@ fn is_configuration(node: &Node) -> bool {
 fn format_of(node: &Node) -> Option<&'static str> {
     if node.get("apiVersion").is_some() && node.get("kind").is_some() {
         return Some("Kubernetes");
+    }
+    if compose::is_compose(node) {
+        return Some("Compose");
     }
     if prometheus::is_prometheus(node) {
         return Some("Prometheus");

@@ -4,7 +4,7 @@
 
 mod admission;
 mod config;
-mod container;
+pub(crate) mod container;
 mod custom;
 mod describe;
 mod istio;
@@ -12,7 +12,7 @@ mod monitoring;
 mod network;
 mod object;
 mod pod;
-mod processes;
+pub(crate) mod processes;
 mod references;
 mod scaling;
 pub mod schema;

@@ -20,7 +20,7 @@ const SERVERS: &[(&str, &[&str], bool)] = &[
 
 /// Processes that a replica of these containers runs, as far as its command or its variables say; the
 /// first container that says so counts.
-pub(super) fn of(containers: &[Container]) -> Option<Fact<u32>> {
+pub(crate) fn of(containers: &[Container]) -> Option<Fact<u32>> {
     containers.iter().find_map(of_container)
 }
 

@@ -1,0 +1,511 @@
+//! Compose files. They say how people run the platform on one machine: of what such a file leaves out,
+//! nothing follows for production, so its services are fragments, and beside workloads of a cluster
+//! they are left out altogether ([`settle`]).
+
+use crate::kubernetes::container::image;
+use crate::kubernetes::processes;
+use crate::nearest::nearest;
+use crate::pipeline::Place;
+use crate::repo::normalise;
+use crate::secret_scan;
+use crate::tree::{Node, Value};
+use cofferdam_model::delivery::{Dangling, DanglingKind};
+use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
+use cofferdam_model::workload::{
+    Completeness, Container, Lifecycle, ObjectId, Probe, ProbeCheck, Rollout, Spread, Volume, VolumeKind,
+    Workload,
+};
+use cofferdam_model::{Bytes, Cpu, Environment, Fact, Owner, Service, Span, Variable, VariableValue, units};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Kind of a Compose service in an [`ObjectId`].
+pub const KIND: &str = "Compose service";
+
+/// Whether a tree is a Compose file: a map `services` of which every item has an image, a build or
+/// something it extends.
+pub fn is_compose(node: &Node) -> bool {
+    let Some(services) = node.get("services").and_then(Node::as_map) else {
+        return false;
+    };
+    !services.is_empty()
+        && node.get("apiVersion").is_none()
+        && services.iter().all(|(_, service)| {
+            let shape = |key: &str, scalar_only: bool| {
+                service
+                    .get(key)
+                    .is_some_and(|n| n.as_str().is_some() || (!scalar_only && n.as_map().is_some()))
+            };
+            shape("image", true) || shape("build", false) || shape("extends", false)
+        })
+}
+
+/// Reads the services of a Compose file.
+pub fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
+    let services = || node.get("services").into_iter().flat_map(Node::entries);
+    for (key, service) in services() {
+        let owner = Owner::named(&*key.text);
+        for (needed, span) in depends_on(service) {
+            if !services().any(|(k, _)| *k.text == *needed) {
+                env.dangling.push(Dangling {
+                    subject: format!("{KIND} {}", key.text),
+                    kind: DanglingKind::Service,
+                    nearest: nearest(&needed, services().map(|(k, _)| &*k.text)).map(str::to_owned),
+                    name: Fact::declared(needed, span),
+                    certain: true,
+                });
+            }
+        }
+        env_files(service, &key.text, place, env);
+        secrets(service, &owner, env);
+        let workload = workload(&key.text, key.span, service, env);
+        env.workloads.push(workload);
+    }
+}
+
+/// Leaves Compose services out where other workloads show how the platform really runs, and tells how
+/// many processes the others start. Called once all files have been read, before settings are.
+pub fn settle(env: &mut Environment) {
+    if env.workloads.iter().any(|w| w.id.kind != KIND) {
+        env.workloads.retain(|w| w.id.kind != KIND);
+        return;
+    }
+    for workload in &env.workloads {
+        if let Some(count) = processes::of(&workload.containers) {
+            env.services.push(Service {
+                name: workload.id.name.clone(),
+                processes: Some(count),
+                ..Service::default()
+            });
+        }
+    }
+}
+
+fn workload(name: &str, span: Span, service: &Node, env: &mut Environment) -> Workload {
+    let mut fields = BTreeMap::new();
+    for key in ["restart", "network_mode", "privileged"] {
+        if let Some(fact) = service.get(key).and_then(Node::text_fact) {
+            fields.insert(key.to_owned(), fact);
+        }
+    }
+    let replicas = service.at("deploy/replicas").or_else(|| service.get("scale"));
+    Workload {
+        id: ObjectId {
+            kind: KIND.to_owned(),
+            namespace: None,
+            name: name.to_owned(),
+        },
+        span,
+        completeness: Completeness::Fragment,
+        lifecycle: Lifecycle::Service,
+        owner: Owner::named(name),
+        replicas: replicas.and_then(Node::u32_fact),
+        rollout: Rollout::default(),
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        containers: vec![container(name, span, service, env)],
+        init_containers: Vec::new(),
+        grace: service
+            .get("stop_grace_period")
+            .and_then(|n| n.fact(units::duration)),
+        service_account: None,
+        volumes: volumes(service),
+        spread: Spread::default(),
+        priority_class: None,
+        fields,
+    }
+}
+
+fn container(name: &str, span: Span, service: &Node, env: &mut Environment) -> Container {
+    let resource = |path: &str, old: &str| service.at(path).or_else(|| service.get(old));
+    Container {
+        name: name.to_owned(),
+        span: Some(span),
+        image: service.get("image").and_then(image),
+        command: ["entrypoint", "command"]
+            .iter()
+            .filter_map(|key| service.get(key))
+            .flat_map(|node| {
+                if node.as_str().is_some() {
+                    std::slice::from_ref(node)
+                } else {
+                    node.items()
+                }
+            })
+            .filter_map(Node::text_fact)
+            .collect(),
+        variables: variables(service, name, env),
+        cpu_limit: resource("deploy/resources/limits/cpus", "cpus").and_then(|n| n.fact(Cpu::parse)),
+        cpu_request: service
+            .at("deploy/resources/reservations/cpus")
+            .and_then(|n| n.fact(Cpu::parse)),
+        memory_limit: resource("deploy/resources/limits/memory", "mem_limit").and_then(|n| n.fact(bytes)),
+        memory_request: resource("deploy/resources/reservations/memory", "mem_reservation")
+            .and_then(|n| n.fact(bytes)),
+        readiness: service.get("healthcheck").and_then(health),
+        ports: ports(service),
+        ..Container::default()
+    }
+}
+
+/// A size as Compose writes it: `b`, `k`, `m`, `g`, with or without a `b` after it, in powers of 1024.
+fn bytes(text: &str) -> Option<Bytes> {
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(lower.len());
+    let number: f64 = lower[..digits].parse().ok()?;
+    let factor = match lower[digits..].trim() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1024.0,
+        "m" | "mb" => 1024f64.powi(2),
+        "g" | "gb" => 1024f64.powi(3),
+        _ => return None,
+    };
+    let bytes = number * factor;
+    // Far beyond any machine; an f64 is exact below it.
+    (bytes < 9e15).then_some(Bytes(bytes as u64))
+}
+
+/// `environment`, a map or a list of `NAME=value`.
+fn variables(service: &Node, owner: &str, env: &mut Environment) -> BTreeMap<String, Variable> {
+    let mut variables = BTreeMap::new();
+    let Some(node) = service.get("environment") else {
+        return variables;
+    };
+    let mut add = |name: &str, name_span: Span, text: Option<&str>, span: Span| {
+        let value = match text.map(interpolate) {
+            Some(Some(text)) => VariableValue::Literal(text),
+            Some(None) => VariableValue::Unknown("a variable of the shell".to_owned()),
+            // A name alone is taken from the shell.
+            None => VariableValue::Unknown("the shell's own variable".to_owned()),
+        };
+        if let VariableValue::Literal(text) = &value
+            && let Some(found) = secret_scan::classify(name, text)
+        {
+            env.secret_uses.push(SecretUse {
+                owner: Owner::named(owner),
+                span,
+                name: name.to_owned(),
+                kind: found.0,
+                passage: Passage::EnvironmentLiteral,
+                dynamic: None,
+            });
+            env.secret_literals
+                .push(secret_scan::literal(name, text, span, found));
+        }
+        let value = Fact::declared(value, span);
+        variables.insert(name.to_owned(), Variable { value, name_span });
+    };
+    for (key, value) in node.entries() {
+        match &value.value {
+            Value::Scalar(scalar) => add(&key.text, key.span, Some(&scalar.text), value.span),
+            _ => add(&key.text, key.span, None, key.span),
+        }
+    }
+    for item in node.items() {
+        let Some(text) = item.as_str() else { continue };
+        match text.split_once('=') {
+            Some((name, value)) => add(name.trim(), item.span, Some(value), item.span),
+            None => add(text.trim(), item.span, None, item.span),
+        }
+    }
+    variables
+}
+
+/// A value with `${NAME:-default}` replaced by the default and `$$` by `$`; `None` when a variable has
+/// no default.
+fn interpolate(text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        if let Some(tail) = after.strip_prefix('$') {
+            out.push('$');
+            rest = tail;
+        } else if let Some(inner) = after.strip_prefix('{') {
+            let (inner, tail) = inner.split_once('}')?;
+            let (_, default) = inner.split_once(":-").or_else(|| inner.split_once('-'))?;
+            out.push_str(default);
+            rest = tail;
+        } else if after.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            return None;
+        } else {
+            out.push('$');
+            rest = after;
+        }
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// Docker asks in these steps: interval 30 s, timeout 30 s, three failures, unless set.
+fn health(node: &Node) -> Option<Probe> {
+    if node.get("disable").and_then(Node::as_bool) == Some(true) {
+        return None;
+    }
+    let test = node.get("test")?;
+    let command = match test.as_str() {
+        Some(text) => text.to_owned(),
+        None => {
+            let words: Vec<&str> = test.items().iter().filter_map(Node::as_str).collect();
+            match words.as_slice() {
+                ["NONE", ..] => return None,
+                ["CMD" | "CMD-SHELL", command @ ..] => command.join(" "),
+                other => other.join(" "),
+            }
+        }
+    };
+    let time = |key: &str| node.get(key)?.fact(units::duration);
+    let unset = |seconds, what: &str| {
+        Some(Fact::assumed(
+            std::time::Duration::from_secs(seconds),
+            format!("a health check's {what} is {seconds} s, Docker's default"),
+        ))
+    };
+    Some(Probe {
+        check: ProbeCheck::Exec(command),
+        span: node.span,
+        initial_delay: time("start_period"),
+        period: time("interval").or_else(|| unset(30, "interval")),
+        timeout: time("timeout").or_else(|| unset(30, "timeout")),
+        failure_threshold: node.get("retries").and_then(Node::u32_fact),
+    })
+}
+
+/// Ports of the container: the last part of `host:container`, or `target`.
+fn ports(service: &Node) -> Vec<(Option<String>, Fact<u32>)> {
+    let listed = ["ports", "expose"].iter().filter_map(|key| service.get(key));
+    listed
+        .flat_map(Node::items)
+        .filter_map(|port| match port.get("target") {
+            Some(target) => target.u32_fact(),
+            None => port.fact(|text| text.split('/').next()?.rsplit(':').next()?.parse().ok()),
+        })
+        .map(|port| (None, port))
+        .collect()
+}
+
+fn volumes(service: &Node) -> Vec<Volume> {
+    let listed = service.get("volumes").map_or(&[][..], Node::items);
+    listed
+        .iter()
+        .filter_map(|volume| {
+            let source = match volume.as_str() {
+                Some(text) => text.split(':').next()?.to_owned(),
+                None => volume.get("source")?.as_str()?.to_owned(),
+            };
+            let is_path = source.starts_with(['/', '.', '~', '$']);
+            Some(Volume {
+                name: source.clone(),
+                span: volume.span,
+                kind: if is_path {
+                    VolumeKind::HostPath(source)
+                } else {
+                    VolumeKind::Claim(source)
+                },
+            })
+        })
+        .collect()
+}
+
+/// Services that have to start first, with the place of their names.
+fn depends_on(service: &Node) -> Vec<(String, Span)> {
+    let Some(node) = service.get("depends_on") else {
+        return Vec::new();
+    };
+    let listed = node
+        .items()
+        .iter()
+        .filter_map(|n| Some((n.as_str()?.to_owned(), n.span)));
+    let required = node
+        .entries()
+        .filter(|(_, n)| n.get("required").and_then(Node::as_bool) != Some(false));
+    listed
+        .chain(required.map(|(k, _)| (k.text.to_string(), k.span)))
+        .collect()
+}
+
+/// Files of variables have to be there, unless git is told to ignore them.
+fn env_files(service: &Node, name: &str, place: Place<'_>, env: &mut Environment) {
+    let Some(node) = service.get("env_file") else {
+        return;
+    };
+    let files = if node.items().is_empty() {
+        std::slice::from_ref(node)
+    } else {
+        node.items()
+    };
+    for file in files {
+        if file.get("required").and_then(Node::as_bool) == Some(false) {
+            continue;
+        }
+        let written = file.get("path").unwrap_or(file);
+        let Some(text) = written.as_str().filter(|t| !t.contains('$')) else {
+            continue;
+        };
+        let path = normalise(&place.path.parent().unwrap_or(Path::new("")).join(text));
+        if path.starts_with("..") || path.is_absolute() || place.repo.exists(&path) {
+            continue;
+        }
+        if !place.repo.absent_by_design(&path) {
+            env.dangling.push(Dangling {
+                subject: format!("{KIND} {name}"),
+                kind: DanglingKind::File,
+                name: Fact::declared(text.to_owned(), written.span),
+                nearest: None,
+                certain: true,
+            });
+        }
+    }
+}
+
+fn secrets(service: &Node, owner: &Owner, env: &mut Environment) {
+    for node in service.get("secrets").map_or(&[][..], Node::items) {
+        let source = node.get("source").unwrap_or(node);
+        if let Some(name) = source.as_str() {
+            env.secret_uses.push(SecretUse {
+                owner: owner.clone(),
+                span: source.span,
+                name: name.to_owned(),
+                kind: secret_scan::kind_of_name(name).unwrap_or(SecretKind::Other),
+                passage: Passage::File {
+                    secret: name.to_owned(),
+                },
+                dynamic: None,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::Repo;
+    use proptest::prelude::*;
+    use std::path::PathBuf;
+
+    fn read(text: &str) -> Environment {
+        let files = [
+            ("app/compose.yaml", text),
+            ("app/present.env", "A=1"),
+            (".gitignore", "ignored.env\n"),
+        ];
+        let repo = Repo::from_files(files.map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())));
+        let path = Path::new("app/compose.yaml");
+        let document = &repo.yaml[path].documents[0];
+        assert!(is_compose(document));
+        let place = Place {
+            repo: &repo,
+            environment: "local",
+            path,
+            completeness: Completeness::Whole,
+        };
+        let mut env = Environment::default();
+        interpret(document, place, &mut env);
+        env
+    }
+
+    #[test]
+    fn services_are_read_with_what_compose_says_of_them() {
+        let env = read(
+            "services:\n  api:\n    image: r.io/api:1\n    command: gunicorn -w 3 app:app\n    deploy: {replicas: 2, resources: {limits: {cpus: '0.5', memory: 512M}}}\n    ports: ['8080:80', '127.0.0.1:5000:5001/tcp', {target: 90}]\n    healthcheck: {test: [CMD, curl, localhost], interval: 5s, retries: 2}\n    environment: {LEVEL: '${LEVEL:-info}', FROM_SHELL: , TOKEN_URL: '$URL'}\n",
+        );
+        let w = &env.workloads[0];
+        let c = &w.containers[0];
+        assert_eq!(w.id.to_string(), "Compose service api");
+        assert_eq!(w.replicas.as_ref().unwrap().value, 2);
+        assert_eq!(c.cpu_limit.as_ref().unwrap().value, Cpu(500));
+        assert_eq!(c.memory_limit.as_ref().unwrap().value, Bytes(512 << 20));
+        let ports: Vec<u32> = c.ports.iter().map(|(_, p)| p.value).collect();
+        assert_eq!(ports, [80, 5001, 90]);
+        // 5 s × 2 tries.
+        assert_eq!(c.readiness.as_ref().unwrap().patience().as_secs(), 10);
+        assert_eq!(c.variables["LEVEL"].value.value.text(), Some("info"));
+        assert_eq!(c.variables["FROM_SHELL"].value.value.text(), None);
+        assert_eq!(c.variables["TOKEN_URL"].value.value.text(), None);
+    }
+
+    #[test]
+    fn a_list_of_variables_and_a_password_in_it_are_read() {
+        let env = read(
+            "services: {db: {image: postgres, environment: [POSTGRES_PASSWORD=h7Gk2pQ9, POSTGRES_DB=app]}}",
+        );
+        assert_eq!(
+            env.workloads[0].containers[0].variables["POSTGRES_DB"]
+                .value
+                .value
+                .text(),
+            Some("app")
+        );
+        assert_eq!(env.secret_literals.len(), 1);
+    }
+
+    #[test]
+    fn what_is_needed_and_not_there_dangles() {
+        let env = read(
+            "services:\n  api: {build: ., depends_on: [dbb], env_file: [present.env, gone.env, ignored.env, {path: maybe.env, required: false}]}\n  db: {image: postgres, depends_on: {api: {condition: service_started}}}\n",
+        );
+        let told: Vec<(DanglingKind, &str, Option<&str>)> = env
+            .dangling
+            .iter()
+            .map(|d| (d.kind, d.name.value.as_str(), d.nearest.as_deref()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (DanglingKind::Service, "dbb", Some("db")),
+                (DanglingKind::File, "gone.env", None)
+            ]
+        );
+    }
+
+    #[test]
+    fn beside_a_cluster_compose_says_nothing_about_the_platform() {
+        let mut env = read("services: {api: {image: x, command: [gunicorn, -w, '3']}}");
+        settle(&mut env);
+        assert_eq!(env.services[0].processes.as_ref().unwrap().value, 3);
+        let mut other = env.workloads[0].clone();
+        other.id.kind = "Deployment".to_owned();
+        env.workloads.push(other);
+        settle(&mut env);
+        assert_eq!(env.workloads.len(), 1);
+    }
+
+    #[test]
+    fn other_files_with_services_are_none() {
+        for text in [
+            "services: {api: {replicas: 2}}",
+            "services: [a]",
+            "services: {}",
+            "{apiVersion: v1, services: {a: {image: x}}}",
+        ] {
+            let repo = Repo::from_files([(PathBuf::from("a.yaml"), text.as_bytes().to_vec())]);
+            assert!(
+                !is_compose(&repo.yaml[Path::new("a.yaml")].documents[0]),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn sizes_count_in_powers_of_1024() {
+        for (text, wanted) in [
+            ("512m", 512 << 20),
+            ("1gb", 1 << 30),
+            ("64K", 64 << 10),
+            ("100", 100),
+        ] {
+            assert_eq!(bytes(text), Some(Bytes(wanted)), "{text}");
+        }
+        assert_eq!(bytes("a lot"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[a${}:\\-é]{0,24}") {
+            let _ = (interpolate(&text), bytes(&text));
+        }
+    }
+}
