@@ -6,6 +6,7 @@ pub mod compose;
 pub mod environment;
 pub mod hcl;
 pub mod helm;
+pub mod ideas;
 pub mod image;
 pub mod kubernetes;
 pub mod kustomize;

@@ -302,9 +302,7 @@ fn most(pool: &mut Pool, number: Option<Fact<u32>>) {
     if let Some(number) = number {
         fill(
             &mut pool.overflow,
-            number
-                .span()
-                .map(|span| Fact::inferred(0, span, "the setting bounds all connections of the pool")),
+            number.span().map(|span| Fact::declared(0, span)),
         );
         set(&mut pool.size, number);
     }

@@ -352,11 +352,8 @@ fn name_client(owner: &Owner, env: &mut Environment, known: &[Known<'_>]) {
     let Some(sign) = known.iter().find(|k| k.java) else {
         return;
     };
-    let client = Fact::inferred(
-        KafkaClient::Java,
-        sign.setting.name_span,
-        format!("`{}` is a setting of the Java client", sign.setting.name),
-    );
+    // What the names of settings show is as sure as the settings are.
+    let client = Fact::declared(KafkaClient::Java, sign.setting.name_span);
     for producer in env
         .producers
         .iter_mut()

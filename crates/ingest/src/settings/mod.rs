@@ -14,8 +14,9 @@ use crate::parts;
 use crate::pipeline::Place;
 use crate::tree::{Node, Value};
 use cofferdam_model::calls::{Deadline, DeadlineRole};
+use cofferdam_model::cells::RateLimit;
 use cofferdam_model::units::{millis, seconds};
-use cofferdam_model::{Environment, Fact, Owner, Span, Variable, VariableValue};
+use cofferdam_model::{Environment, Fact, Owner, Rate, Span, Variable, VariableValue};
 use std::collections::BTreeMap;
 
 /// A setting as written.
@@ -47,6 +48,7 @@ pub(crate) fn apply_in(settings: &[Setting], owner: &Owner, section: &str, env: 
         + database::apply(&present, owner, section, env)
         + timeouts(&present, owner, section, env)
         + web_workers(&present, owner, env)
+        + caches_and_limits(&present, owner, env)
 }
 
 /// Variables as settings, those left out of which the files do not tell the text.
@@ -202,6 +204,48 @@ fn web_workers(settings: &[Setting], owner: &Owner, env: &mut Environment) -> us
                 source: setting.value.source.clone(),
             };
             parts::service_mut(env, name, setting.name_span).processes = Some(fact);
+        }
+    }
+    count
+}
+
+/// Names of rate limits (folded) and the seconds in which they count.
+const RATE_LIMITS: &[(&str, f64)] = &[
+    ("ratelimitrps", 1.0),
+    ("ratelimitpersecond", 1.0),
+    ("ratelimitrequestspersecond", 1.0),
+    ("ratelimitperminute", 60.0),
+    ("ratelimitrequestsperminute", 60.0),
+    ("ratelimitrpm", 60.0),
+    ("ratelimitperhour", 3600.0),
+];
+
+/// Caches of a process and rate limits, by the names of the settings.
+fn caches_and_limits(settings: &[Setting], owner: &Owner, env: &mut Environment) -> usize {
+    let mut count = 0;
+    for setting in settings {
+        count += usize::from(crate::ideas::cache_of_variable(setting, owner, env));
+        let folded = crate::tree::fold(&setting.name);
+        let limit = RATE_LIMITS
+            .iter()
+            .find(|(name, _)| *name == folded)
+            .and_then(|(_, seconds)| {
+                let number: f64 = setting.value.value.trim().parse().ok()?;
+                (number > 0.0 && number.is_finite()).then_some(Rate(number / seconds))
+            });
+        if let Some(limit) = limit {
+            count += 1;
+            env.rate_limits
+                .retain(|r| !(r.name == setting.name && parts::same_owner(&r.owner, owner)));
+            env.rate_limits.push(RateLimit {
+                name: setting.name.clone(),
+                owner: owner.clone(),
+                limit: Fact {
+                    value: limit,
+                    source: setting.value.source.clone(),
+                },
+                per_replica: None,
+            });
         }
     }
     count
@@ -400,6 +444,25 @@ mod tests {
             ]
         );
         assert_eq!(env.services[0].processes.as_ref().unwrap().value, 6);
+    }
+
+    #[test]
+    fn caches_and_limits_are_read_from_their_names() {
+        let mut env = Environment::default();
+        let settings = settings_of(&[
+            ("FEATURE_FLAG_CACHE_TTL_SECONDS", "300"),
+            ("SERVICE_DISCOVERY_CACHE_TTL", "5m"),
+            ("CACHE_TTL", "300"),
+            ("RATE_LIMIT_PER_MINUTE", "600"),
+        ]);
+        assert_eq!(apply_in(&settings, &Owner::named("api"), ".env", &mut env), 3);
+        let lives: Vec<u64> = env
+            .local_caches
+            .iter()
+            .map(|c| c.ttl.as_ref().unwrap().value.as_secs())
+            .collect();
+        assert_eq!(lives, [300, 300]);
+        assert_eq!(env.rate_limits[0].limit.value.0, 10.0);
     }
 
     #[test]

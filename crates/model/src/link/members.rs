@@ -244,16 +244,26 @@ impl Member for Consumer {
         }
     }
 
-    /// What a person states of a service's consumers says nothing where it has none.
+    /// What a person states of a service's consumers says nothing where it has none; nor do workers
+    /// that stand beside Kafka's settings.
     fn is_addition(&self) -> bool {
         let stated = self.time_per_record.as_ref().is_some_and(is_stated)
             || self.consumers_per_process.as_ref().is_some_and(is_stated)
             || self.workers_build_consumers.as_ref().is_some_and(is_stated);
-        stated
-            && self.group.is_none()
+        let only_workers = self.assignors.is_empty()
+            && self.instance_id.is_none()
+            && self.protocol.is_none()
+            && self.session_timeout.is_none()
+            && self.heartbeat.is_none()
+            && self.max_poll_interval.is_none()
+            && self.max_poll_records.is_none()
+            && self.auto_commit.is_none()
+            && self.dead_letter.is_none()
+            && self.buffers.is_empty();
+        self.group.is_none()
             && self.topics.is_empty()
             && self.client.is_none()
-            && self.workers.is_empty()
+            && ((stated && self.workers.is_empty()) || (!self.workers.is_empty() && only_workers))
     }
 }
 

@@ -1,0 +1,406 @@
+//! Caches that each replica keeps for itself. A cache that is shared (Redis) is none of these, and
+//! one that does not say what it is for counts only when it says that it lives in the process.
+
+use super::aliases;
+use super::fields::{Bare, field, is_off, on, text, time, time_of};
+use super::{Section, said};
+use crate::parts::same_owner;
+use crate::settings::Setting;
+use crate::tree::{Key, Node, fold};
+use cofferdam_model::cells::{LocalCache, LocalCacheKind};
+use cofferdam_model::workload::VolumeKind;
+use cofferdam_model::{Environment, Fact, Owner};
+use std::time::Duration;
+
+/// Words in a name and what a cache of that name holds; the first that fits.
+const KINDS: &[(&str, LocalCacheKind)] = &[
+    ("featureflag", LocalCacheKind::Flags),
+    ("flag", LocalCacheKind::Flags),
+    ("toggle", LocalCacheKind::Flags),
+    ("discovery", LocalCacheKind::Discovery),
+    ("registry", LocalCacheKind::Discovery),
+    ("ratelimit", LocalCacheKind::RateLimit),
+    ("throttl", LocalCacheKind::RateLimit),
+    ("rout", LocalCacheKind::Routing),
+    ("cell", LocalCacheKind::Routing),
+];
+
+/// Media that are a replica's own.
+const OWN: &[&str] = &[
+    "emptydir",
+    "memory",
+    "inmemory",
+    "local",
+    "inprocess",
+    "process",
+    "lru",
+    "caffeine",
+    "guava",
+    "disk",
+    "tmpfs",
+    "ehcache",
+];
+
+fn kind_of(name: &str) -> Option<LocalCacheKind> {
+    KINDS
+        .iter()
+        .find(|(word, _)| name.contains(word))
+        .map(|(_, kind)| *kind)
+}
+
+/// Reads a key that may be a cache or a cache's life: called for every key, since a cache hides under
+/// the name of what it serves (`feature_flags: {cache_ttl: 300}`).
+pub(super) fn read(section: &Section<'_>, env: &mut Environment) {
+    let own = section.path.last().map_or("", String::as_str);
+    // The routing's own cache is read with the routing, which knows its cells.
+    let in_routing = section.is_under(aliases::CELL_ROUTING) && aliases::CACHE.contains(&own);
+    if in_routing || section.is_under(aliases::EMERGENCY) {
+        return;
+    }
+    if own.contains("cache") && section.node.as_map().is_some() {
+        cache(section, own, env);
+    } else if own.contains("cache") && !section.node.items().is_empty() {
+        named_caches(section, env);
+    } else if let Some(purpose) = own.strip_suffix("cachettl").or_else(|| cache_ttl_with_unit(own)) {
+        lone_ttl(section, purpose, env);
+    } else if own.ends_with("localfallback") && section.is_under(aliases::RATE_LIMIT) {
+        local_fallback(section, env);
+    }
+}
+
+/// `cache_ttl_seconds` and its kin: the words before `cachettl`.
+fn cache_ttl_with_unit(own: &str) -> Option<&str> {
+    let (purpose, unit) = own.split_once("cachettl")?;
+    ["s", "ms", "sec", "seconds", "minutes", "hours", "millis"]
+        .contains(&unit)
+        .then_some(purpose)
+}
+
+/// The kind of the nearest key that tells one.
+fn kind_on_path(path: &[String]) -> Option<LocalCacheKind> {
+    path.iter().rev().find_map(|p| kind_of(p))
+}
+
+fn cache(section: &Section<'_>, own: &str, env: &mut Environment) {
+    let node = section.node;
+    // `caches: {discovery: {ttl}, flags: {ttl}}` is walked into; a cache itself has a life or a medium.
+    let ttl = time(node, aliases::TTL, Bare::Seconds);
+    let medium = text(node, aliases::MEDIUM);
+    if is_off(node) {
+        return;
+    }
+    if ttl.is_none() && medium.is_none() {
+        named_caches(section, env);
+        return;
+    }
+    let is_own = medium
+        .as_ref()
+        .map(|m| OWN.iter().any(|own| fold(&m.value).contains(own)));
+    let kind = kind_of(own).or_else(|| kind_on_path(section.path));
+    let kind = match (is_own, kind) {
+        // A medium that others share (`redis`) has no views that differ.
+        (Some(false), _) => return,
+        (_, Some(kind)) => kind,
+        (Some(true), None) => LocalCacheKind::Other,
+        (None, None) => return,
+    };
+    push(
+        env,
+        entry(section.key, node, section.owner, Held { kind, ttl, medium }),
+    );
+}
+
+/// `caches: {service_discovery: {ttl: 300}, feature_flags: 5m}`.
+fn named_caches(section: &Section<'_>, env: &mut Environment) {
+    for (name, span, item) in section.node.named_items() {
+        let Some(kind) = kind_of(&fold(name)) else {
+            continue;
+        };
+        // What has `cache` in its own name is read when the walk comes to it.
+        if fold(name).contains("cache") && section.node.as_map().is_some() {
+            continue;
+        }
+        let key = Key {
+            text: name.into(),
+            span,
+        };
+        let ttl = time(item, aliases::TTL, Bare::Seconds).or_else(|| time_of(item, Bare::Seconds));
+        let medium = text(item, aliases::MEDIUM);
+        let shared = medium
+            .as_ref()
+            .is_some_and(|m| !OWN.iter().any(|own| fold(&m.value).contains(own)));
+        if !shared && (ttl.is_some() || medium.is_some()) {
+            push(env, entry(&key, item, section.owner, Held { kind, ttl, medium }));
+        }
+    }
+}
+
+/// `feature_flags: {cache_ttl: 300}`: the section tells what is cached.
+fn lone_ttl(section: &Section<'_>, purpose: &str, env: &mut Environment) {
+    let above = &section.path[..section.path.len() - 1];
+    let Some(kind) = kind_of(purpose).or_else(|| kind_on_path(above)) else {
+        return;
+    };
+    let Some(ttl) = time(section.parent, &["cachettl"], Bare::Seconds).or_else(|| section_time(section))
+    else {
+        return;
+    };
+    let name = match above.last() {
+        Some(parent) if purpose.is_empty() => format!("{parent} cache"),
+        _ => section.key.text.to_string(),
+    };
+    let mut cache = entry(
+        section.key,
+        section.parent,
+        section.owner,
+        Held {
+            kind,
+            ttl: Some(ttl),
+            medium: text(section.parent, &["cachetype", "cachemedium"]),
+        },
+    );
+    cache.name = name;
+    push(env, cache);
+}
+
+fn section_time(section: &Section<'_>) -> Option<Fact<Duration>> {
+    let folded = section.path.last()?;
+    if folded.ends_with("ttlms") || folded.ends_with("ttlmillis") {
+        return section.node.fact(cofferdam_model::units::millis);
+    }
+    if folded.ends_with("minutes") || folded.ends_with("hours") {
+        let factor = if folded.ends_with("hours") { 3600.0 } else { 60.0 };
+        return section
+            .node
+            .fact(|t| Duration::try_from_secs_f64(t.trim().parse::<f64>().ok()? * factor).ok());
+    }
+    time_of(section.node, Bare::Seconds)
+}
+
+/// A rate limiter that counts by itself when it cannot reach the shared count.
+fn local_fallback(section: &Section<'_>, env: &mut Environment) {
+    if on(section.node).is_some_and(|f| f.value) || section.node.as_str() == Some("local") {
+        let ttl = time(section.node, aliases::TTL, Bare::Seconds);
+        let mut cache = entry(
+            section.key,
+            section.node,
+            section.owner,
+            Held {
+                kind: LocalCacheKind::RateLimit,
+                ttl,
+                medium: None,
+            },
+        );
+        cache.medium = Some(said("local fallback", section.key.span));
+        push(env, cache);
+    }
+}
+
+/// The cache of a routing section; returns the life of its entries.
+pub(super) fn of_routing(
+    key: &Key,
+    node: &Node,
+    section: &Section<'_>,
+    env: &mut Environment,
+) -> Option<Fact<Duration>> {
+    if node.as_map().is_none() || is_off(node) {
+        return None;
+    }
+    let ttl = time(node, aliases::TTL, Bare::Seconds);
+    let medium = text(node, aliases::MEDIUM);
+    let shared = medium
+        .as_ref()
+        .is_some_and(|m| !OWN.iter().any(|own| fold(&m.value).contains(own)));
+    if !shared && (ttl.is_some() || medium.is_some()) {
+        let mut cache = entry(
+            key,
+            node,
+            section.owner,
+            Held {
+                kind: LocalCacheKind::Routing,
+                ttl: ttl.clone(),
+                medium,
+            },
+        );
+        cache.name = "cell routing cache".to_owned();
+        push(env, cache);
+    }
+    ttl
+}
+
+/// What a cache holds, for how long, and where.
+struct Held {
+    kind: LocalCacheKind,
+    ttl: Option<Fact<Duration>>,
+    medium: Option<Fact<String>>,
+}
+
+fn entry(key: &Key, node: &Node, owner: &Owner, held: Held) -> LocalCache {
+    let invalidation = field(node, aliases::INVALIDATION).and_then(|(key, value)| match on(value) {
+        Some(on) => on.value.then(|| said(&key.text, value.span)),
+        None => value.text_fact(),
+    });
+    LocalCache {
+        name: key.text.to_string(),
+        owner: owner.clone(),
+        span: key.span,
+        kind: held.kind,
+        ttl: held.ttl,
+        medium: held.medium,
+        invalidation,
+    }
+}
+
+fn push(env: &mut Environment, cache: LocalCache) {
+    env.local_caches
+        .retain(|c| !(c.kind == cache.kind && c.name == cache.name && same_owner(&c.owner, &cache.owner)));
+    env.local_caches.push(cache);
+}
+
+/// Notes a cache that a variable's name tells of (`FEATURE_FLAG_CACHE_TTL_SECONDS`).
+pub(crate) fn cache_of_variable(setting: &Setting, owner: &Owner, env: &mut Environment) -> bool {
+    let Setting {
+        name,
+        name_span,
+        value,
+    } = setting;
+    let folded = fold(name);
+    let Some((purpose, unit)) = folded.split_once("cachettl") else {
+        return false;
+    };
+    let Some(kind) = kind_of(purpose) else {
+        return false;
+    };
+    let text = value.value.trim();
+    let ttl = match unit {
+        "" | "s" | "sec" | "secs" | "seconds" => cofferdam_model::units::seconds(text),
+        "ms" | "millis" => cofferdam_model::units::millis(text),
+        "minutes" | "mins" => text
+            .parse()
+            .ok()
+            .and_then(|n: f64| Duration::try_from_secs_f64(n * 60.0).ok()),
+        _ => None,
+    };
+    let Some(ttl) = ttl else { return false };
+    push(
+        env,
+        LocalCache {
+            name: name.clone(),
+            owner: owner.clone(),
+            span: *name_span,
+            kind,
+            ttl: Some(Fact {
+                value: ttl,
+                source: value.source.clone(),
+            }),
+            medium: None,
+            invalidation: None,
+        },
+    );
+    true
+}
+
+/// Finds the caches that workloads keep on a volume that dies with the pod. A name must say that it is a
+/// cache of routing, discovery or flags: scratch space that is called a cache is everywhere.
+pub fn finish(env: &mut Environment) {
+    let mut found = Vec::new();
+    for workload in &env.workloads {
+        let mut owner = workload.owner.clone();
+        owner.name.get_or_insert_with(|| workload.id.name.clone());
+        for volume in workload.volumes.iter().filter(|v| v.kind == VolumeKind::EmptyDir) {
+            let mounts = workload
+                .containers
+                .iter()
+                .flat_map(|c| &c.mounts)
+                .filter(|(name, _)| *name == volume.name);
+            let paths: Vec<String> = mounts.map(|(_, path)| fold(&path.value)).collect();
+            let names = std::iter::once(fold(&volume.name)).chain(paths);
+            let is_cache = |n: &String| n.contains("cache");
+            let names: Vec<String> = names.filter(is_cache).collect();
+            let workload_kind = || kind_of(&fold(&workload.id.name)).filter(|_| !names.is_empty());
+            if let Some(kind) = names.iter().find_map(|n| kind_of(n)).or_else(workload_kind) {
+                found.push(LocalCache {
+                    name: volume.name.clone(),
+                    owner: owner.clone(),
+                    span: volume.span,
+                    kind,
+                    ttl: None,
+                    medium: Some(said("emptyDir", volume.span)),
+                    invalidation: None,
+                });
+            }
+        }
+    }
+    for cache in found {
+        push(env, cache);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read;
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<(LocalCacheKind, Option<u64>)> {
+        read(text)
+            .local_caches
+            .iter()
+            .map(|c| (c.kind, c.ttl.as_ref().map(|t| t.value.as_secs())))
+            .collect()
+    }
+
+    #[test]
+    fn the_cache_layers_of_the_analysis_are_found_in_any_spelling() {
+        use LocalCacheKind::{Discovery, Flags, RateLimit};
+        for text in [
+            "service_discovery: {cache_ttl: 300}\nfeature_flags: {cacheTtlSeconds: 300}\n",
+            "serviceDiscovery: {cache: {ttl: 5m}}\nfeatureFlags: {cache: {ttl_minutes: 5}}\n",
+            "caches:\n  service_discovery: {ttl: 300}\n  feature_flags: {ttl: 300}\n",
+            "caches:\n  - {name: discovery_cache, ttl: 300}\n  - {name: flag_cache, ttl: 300}\n",
+            "discovery_cache: {ttl: 300}\nflag_cache: {ttl: 300}\n",
+        ] {
+            assert_eq!(
+                kinds(text),
+                [(Discovery, Some(300)), (Flags, Some(300))],
+                "{text}"
+            );
+        }
+        assert_eq!(
+            kinds("rate_limiter: {local_fallback: true, requests_per_second: 100}"),
+            [(RateLimit, None)]
+        );
+    }
+
+    #[test]
+    fn a_shared_or_unnamed_cache_has_no_views_that_differ() {
+        for text in [
+            "cache: {ttl: 300}",
+            "cache: {type: redis, ttl: 300}",
+            "feature_flags: {cache: {type: redis, ttl: 300}}",
+            "emergency_mode: {enabled: true, features: {cache_ttl: 3600}}",
+            "docker: {cache: true}",
+            "feature_flags: {cache: {enabled: false, ttl: 300}}",
+        ] {
+            assert!(kinds(text).is_empty(), "{text}");
+        }
+        assert_eq!(
+            kinds("cache: {type: memory, ttl: 60}"),
+            [(LocalCacheKind::Other, Some(60))]
+        );
+    }
+
+    #[test]
+    fn what_tells_that_an_entry_is_stale_is_kept() {
+        let env = read(
+            "feature_flags: {cache: {ttl: 300, invalidation: redis-pubsub}}\nservice_discovery: {cache: {ttl: 300, watch: true}}",
+        );
+        let told: Vec<_> = env
+            .local_caches
+            .iter()
+            .map(|c| c.invalidation.as_ref().map(|i| i.value.as_str()))
+            .collect();
+        assert_eq!(told, [Some("redis-pubsub"), Some("watch")]);
+        let env = read("feature_flags: {cache: {ttl: 300, invalidation: none}}");
+        assert!(env.local_caches[0].invalidation.is_none());
+    }
+}

@@ -1,0 +1,124 @@
+//! Emergency mode: what is cut when not all can be served, and who gets which part. Kept as statements,
+//! so that two files that cut differently show.
+
+use super::Section;
+use super::aliases;
+use super::fields::field;
+use super::priorities::priority_of;
+use crate::parts;
+use crate::tree::{Node, fold};
+use cofferdam_model::{Environment, Fact, Priority};
+
+pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+    let own = section.path.last().map_or("", String::as_str);
+    let under_allocation = section.is_under(&["resourceallocation"]);
+    if own == "resourceallocation" {
+        // The mode inside it is read when the walk comes to it; without one, the parts stand here.
+        let has_mode = field(section.node, aliases::EMERGENCY).is_some();
+        return !has_mode && shares(section.node, section, env);
+    }
+    if under_allocation {
+        return shares(section.node, section, env);
+    }
+    features(section, env)
+}
+
+/// `critical_services: 70%`: the part of what is scarce that services of a priority get.
+fn shares(node: &Node, section: &Section<'_>, env: &mut Environment) -> bool {
+    let mut any = false;
+    for (key, value) in node.entries() {
+        let folded = fold(&key.text);
+        let word = folded.trim_end_matches("services").trim_end_matches("service");
+        let name = match priority_of(word).filter(|_| word.chars().any(char::is_alphabetic)) {
+            Some(Priority::Critical) => "critical",
+            Some(Priority::Important) => "important",
+            Some(Priority::Optional) => "optional",
+            None => continue,
+        };
+        if let Some(share) = value.fact(cofferdam_model::units::share) {
+            any = true;
+            let subject = format!("{name} services");
+            parts::describe(
+                env,
+                subject,
+                "share in an emergency",
+                share.map(|s| s.to_string()),
+                section.format,
+            );
+        }
+    }
+    any
+}
+
+/// `features: {websocket_connections: 50, database_pools: 3}` under a mode that says whether it is on.
+fn features(section: &Section<'_>, env: &mut Environment) -> bool {
+    if section.node.like("enabled").is_none() {
+        return false;
+    }
+    let Some((_, features)) = field(section.node, &["features", "limits", "overrides", "settings"]) else {
+        return false;
+    };
+    let mut any = false;
+    for (key, value) in features.entries() {
+        if let Some(value) = value.text_fact() {
+            any = true;
+            let attribute = format!("{} in emergency mode", key.text.replace(['_', '-'], " "));
+            let subject = section
+                .owner
+                .name
+                .as_ref()
+                .map_or_else(|| "the platform".to_owned(), |n| format!("service {n}"));
+            let value: Fact<String> = value;
+            parts::describe(env, subject, &attribute, value, section.format);
+        }
+    }
+    any
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read;
+
+    fn said(text: &str) -> Vec<(String, String, String)> {
+        read(text)
+            .descriptions
+            .into_iter()
+            .map(|d| (d.subject, d.attribute, d.value.value))
+            .collect()
+    }
+
+    #[test]
+    fn the_quoted_emergency_mode_and_allocation_are_statements() {
+        // vpc-connector-remediation-plan.md, "Emergency Mode Configuration" and "Resource Allocation Strategy".
+        let mode = said(
+            "emergency_mode:\n  enabled: true\n  features:\n    websocket_connections: 50    # Limit\n    database_pools: 3\n    cache_ttl: 3600\n    background_tasks: disabled\n",
+        );
+        assert_eq!(mode.len(), 4);
+        assert_eq!(mode[1].1, "database pools in emergency mode");
+        assert_eq!(mode[1].2, "3");
+        let shares = said(
+            "resource_allocation:\n  emergency_mode:\n    critical_services: 70%    # of VPC connector capacity\n    important_services: 25%\n    optional_services: 5%\n",
+        );
+        let shares: Vec<(&str, &str)> = shares.iter().map(|(s, _, v)| (s.as_str(), v.as_str())).collect();
+        assert_eq!(
+            shares,
+            [
+                ("critical services", "70 %"),
+                ("important services", "25 %"),
+                ("optional services", "5 %")
+            ]
+        );
+    }
+
+    #[test]
+    fn other_emergencies_say_nothing() {
+        for text in [
+            "emergency: 112",
+            "emergency_mode: true",
+            "emergency: {contact: x}",
+            "resource_allocation: {team: a}",
+        ] {
+            assert!(said(text).is_empty(), "{text}");
+        }
+    }
+}

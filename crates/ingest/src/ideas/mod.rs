@@ -1,0 +1,272 @@
+//! The ideas of a platform (cells, breakers, autoscaling, deploy windows, …) wherever they stand in
+//! nested configuration: deployment files, application settings, YAML inside a ConfigMap, custom
+//! resources. Names are compared without case and separators, through one table of aliases; a map
+//! and a list of named items are the same.
+//!
+//! A section counts only when it has the *shape* of its idea, so that ordinary configuration that
+//! happens to use a word says nothing. Each idea is one file; this one walks the tree.
+
+mod alerts;
+mod aliases;
+mod autoscaling;
+mod backups;
+mod breakers;
+mod caches;
+mod cells;
+mod emergency;
+mod fields;
+mod kafka;
+mod logs;
+mod metrics;
+mod pools;
+mod probes;
+mod rate_limits;
+mod resources;
+mod retries;
+mod slos;
+mod timeouts;
+mod windows;
+
+pub(crate) use caches::cache_of_variable;
+pub use caches::finish;
+mod priorities;
+
+#[cfg(test)]
+mod tests;
+
+use crate::environment;
+use crate::parts;
+use crate::pipeline::Place;
+use crate::tree::{Key, Node, Value, fold};
+use aliases::Aliases;
+use cofferdam_model::{Environment, Fact, Owner, Span};
+
+/// What settings that belong to no format of their own are called in reports.
+pub const SETTINGS_FORMAT: &str = "application settings";
+
+/// A section: a key with what stands under it, and where that is.
+#[derive(Clone, Copy)]
+pub(crate) struct Section<'a> {
+    /// The key.
+    pub(crate) key: &'a Key,
+    /// What stands under it.
+    pub(crate) node: &'a Node,
+    /// The map that the key stands in.
+    pub(crate) parent: &'a Node,
+    /// Folded keys from the root to this one, itself last.
+    pub(crate) path: &'a [String],
+    /// Whose settings they are.
+    pub(crate) owner: &'a Owner,
+    /// Where they stand.
+    pub(crate) place: Place<'a>,
+    /// The format's name for reports.
+    pub(crate) format: &'a str,
+}
+
+impl Section<'_> {
+    /// Whether a key above (not its own) is one of `names`.
+    fn is_under(&self, names: Aliases) -> bool {
+        let above = self.path.len().saturating_sub(1);
+        self.path[..above].iter().any(|p| names.contains(&p.as_str()))
+    }
+
+    /// Whether any key of the path, its own too, contains one of `words`.
+    fn mentions(&self, words: &[&str]) -> bool {
+        self.path.iter().any(|p| words.iter().any(|w| p.contains(w)))
+    }
+
+    /// Whether the format is a deployment file, in which a section speaks of the service itself.
+    fn is_deployment(&self) -> bool {
+        self.format != SETTINGS_FORMAT
+    }
+
+    /// File and keys, to group what stands together.
+    fn name(&self) -> String {
+        format!("{}: {}", self.place.path.display(), self.path.join("."))
+    }
+
+    /// Notes what this section says about its owner, if the owner has a name.
+    fn describe(&self, attribute: &str, value: Fact<String>, env: &mut Environment) {
+        if let Some(name) = &self.owner.name {
+            parts::describe(env, format!("service {name}"), attribute, value, self.format);
+        }
+    }
+}
+
+/// One idea: the keys (folded) of its sections, and its reader, which tells whether the section had
+/// the idea's shape.
+struct Idea {
+    keys: &'static [Aliases],
+    read: fn(&Section<'_>, &mut Environment) -> bool,
+}
+
+/// All ideas. The order is that of reading where one section can be several.
+const IDEAS: &[Idea] = &[
+    Idea {
+        keys: &[aliases::CELLS, aliases::CELL_ROUTING],
+        read: cells::read,
+    },
+    Idea {
+        keys: &[&["kafka"], aliases::TOPICS],
+        read: kafka::read,
+    },
+    Idea {
+        keys: &[pools::SECTIONS],
+        read: pools::read,
+    },
+    Idea {
+        keys: &[aliases::BREAKER],
+        read: breakers::read,
+    },
+    Idea {
+        keys: &[aliases::RATE_LIMIT],
+        read: rate_limits::read,
+    },
+    Idea {
+        keys: &[aliases::AUTOSCALING],
+        read: autoscaling::read,
+    },
+    Idea {
+        keys: &[aliases::PROBES],
+        read: probes::read,
+    },
+    Idea {
+        keys: &[aliases::WINDOWS, aliases::DELIVERY, windows::FLAGS],
+        read: windows::read,
+    },
+    Idea {
+        keys: &[aliases::SLOS],
+        read: slos::read,
+    },
+    Idea {
+        keys: &[aliases::ALERTS],
+        read: alerts::read,
+    },
+    Idea {
+        keys: &[aliases::RESOURCES],
+        read: resources::read,
+    },
+    Idea {
+        keys: &[aliases::RETRY],
+        read: retries::read,
+    },
+    Idea {
+        keys: &[aliases::PRIORITIES],
+        read: priorities::read,
+    },
+    Idea {
+        keys: &[aliases::EMERGENCY, &["resourceallocation"]],
+        read: emergency::read,
+    },
+    Idea {
+        keys: &[aliases::LOGGING, logs::FLAGS],
+        read: logs::read,
+    },
+    Idea {
+        keys: &[aliases::METRICS],
+        read: metrics::read,
+    },
+    Idea {
+        keys: &[aliases::BACKUP],
+        read: backups::read,
+    },
+];
+
+/// Reads every idea that stands anywhere below `node`, as settings of `owner`. Sections for other
+/// environments than the place's are passed over.
+pub fn read_section(node: &Node, owner: &Owner, place: Place<'_>, env: &mut Environment) {
+    read_as(node, owner, place, SETTINGS_FORMAT, env);
+}
+
+/// The same for a format of its own.
+pub(crate) fn read_as(node: &Node, owner: &Owner, place: Place<'_>, format: &str, env: &mut Environment) {
+    let mut walk = Walk {
+        place,
+        format,
+        path: Vec::new(),
+    };
+    walk.visit(node, owner, env);
+}
+
+struct Walk<'a> {
+    place: Place<'a>,
+    format: &'a str,
+    path: Vec<String>,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, node: &Node, owner: &Owner, env: &mut Environment) {
+        match &node.value {
+            Value::Map(map) => {
+                timeouts::read(node, &self.path, owner, self.place, env);
+                for (key, value) in map.iter() {
+                    if is_of_other_environment(key, value, self.place.environment) {
+                        continue;
+                    }
+                    self.path.push(fold(&key.text));
+                    self.entry((key, value), node, owner, env);
+                    self.path.pop();
+                }
+            }
+            Value::Seq(items) => {
+                for item in items {
+                    self.visit(item, owner, env);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn entry(&mut self, (key, value): (&Key, &Node), parent: &Node, owner: &Owner, env: &mut Environment) {
+        let section = Section {
+            key,
+            node: value,
+            parent,
+            path: &self.path,
+            owner,
+            place: self.place,
+            format: self.format,
+        };
+        caches::read(&section, env);
+        let own = self.path.last().map_or("", String::as_str);
+        for idea in IDEAS {
+            if idea.keys.iter().any(|names| names.contains(&own)) {
+                (idea.read)(&section, env);
+            }
+        }
+        if matches!(own, "services" | "microservices") && self.format == SETTINGS_FORMAT {
+            for (name, _, item) in value.named_items() {
+                self.visit(item, &Owner::named(name), env);
+            }
+            return;
+        }
+        self.visit(value, owner, env);
+    }
+}
+
+/// Whether a section is for one environment and that is another one. Words that name other things as
+/// well (`test`, `canary`, `performance`) count for no environment here.
+fn is_of_other_environment(key: &Key, value: &Node, environment: &str) -> bool {
+    value.as_map().is_some() && section_environment(&key.text).is_some_and(|name| name != environment)
+}
+
+/// The environment that a section's key names.
+pub(crate) fn section_environment(key: &str) -> Option<&'static str> {
+    const SURE: &[&str] = &[
+        "production",
+        "staging",
+        "development",
+        "qa",
+        "uat",
+        "preproduction",
+        "sandbox",
+    ];
+    const UNSURE: &[&str] = &["live", "stage", "stag", "develop", "acc", "acceptance"];
+    let name = environment::canonical(key).filter(|name| SURE.contains(name))?;
+    (!UNSURE.contains(&fold(key).as_str())).then_some(name)
+}
+
+/// A fact of the text at a place; for what is stated by a key.
+fn said(text: &str, span: Span) -> Fact<String> {
+    Fact::declared(text.to_owned(), span)
+}

@@ -1,0 +1,118 @@
+//! Health checks of a service as a deployment file states them, to be compared with what Kubernetes is
+//! told. The shape: a path that begins with `/`.
+
+use super::Section;
+use super::aliases;
+use super::fields::{field, text};
+use crate::tree::Node;
+use cofferdam_model::Environment;
+
+pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+    let own = section.path.last().map_or("", String::as_str);
+    if section.owner.name.is_none()
+        || section.is_under(aliases::CELLS)
+        || section.is_under(aliases::CELL_ROUTING)
+        || section.is_under(&["pool", "kafka", "redis"])
+    {
+        return false;
+    }
+    // Only what speaks of the service itself: a library's settings have health checks too.
+    if !section.is_deployment() || section.is_under(aliases::PROBES) {
+        return false;
+    }
+    match own {
+        "livenessprobe" | "liveness" => check("liveness", section.node, section, env),
+        "readinessprobe" | "readiness" => check("readiness", section.node, section, env),
+        _ => {
+            let named = [
+                ("liveness", ["liveness", "livenessprobe", "live"]),
+                ("readiness", ["readiness", "readinessprobe", "ready"]),
+            ];
+            let mut any = false;
+            for (what, names) in named {
+                for name in names {
+                    if let Some(probe) = section.node.like(name) {
+                        any |= check(what, probe, section, env);
+                    }
+                }
+                for (name, _, item) in section.node.named_items() {
+                    if section.node.as_map().is_none() && names.contains(&crate::tree::fold(name).as_str()) {
+                        any |= check(what, item, section, env);
+                    }
+                }
+            }
+            // A check without a name decides who gets traffic, as load balancers' do.
+            any || check("readiness", section.node, section, env)
+        }
+    }
+}
+
+fn check(what: &str, node: &Node, section: &Section<'_>, env: &mut Environment) -> bool {
+    let place = field(node, &["httpget", "http"])
+        .map(|(_, n)| n)
+        .filter(|n| n.as_map().is_some())
+        .unwrap_or(node);
+    let path = match place.as_str() {
+        Some(_) => place.text_fact(),
+        None => text(place, aliases::PATH),
+    };
+    let Some(path) = path.filter(|p| p.value.starts_with('/')) else {
+        return false;
+    };
+    section.describe(&format!("{what} path"), path, env);
+    if let Some(port) = field(place, aliases::PORT).and_then(|(_, n)| n.u32_fact()) {
+        section.describe(&format!("{what} port"), port.map(|p| p.to_string()), env);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{read, read_deployment};
+
+    fn said(text: &str) -> Vec<(String, String)> {
+        read_deployment(text)
+            .descriptions
+            .into_iter()
+            .map(|d| (d.attribute, d.value.value))
+            .collect()
+    }
+
+    #[test]
+    fn checks_are_stated_as_kubernetes_states_them() {
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(
+            said("health_check: {path: /health, port: 8080}"),
+            [pair("readiness path", "/health"), pair("readiness port", "8080")]
+        );
+        assert_eq!(
+            said("healthChecks: {liveness: {path: /live}, readiness: {httpGet: {path: /ready, port: 8081}}}"),
+            [
+                pair("liveness path", "/live"),
+                pair("readiness path", "/ready"),
+                pair("readiness port", "8081")
+            ]
+        );
+        assert_eq!(
+            said("probes: [{name: liveness, path: /live}, {name: readiness, path: /ready}]"),
+            [pair("liveness path", "/live"), pair("readiness path", "/ready")]
+        );
+        assert_eq!(
+            said("kubernetes: {livenessProbe: {path: /live}}"),
+            [pair("liveness path", "/live")]
+        );
+    }
+
+    #[test]
+    fn a_check_of_something_else_says_nothing_of_the_service() {
+        for text in [
+            "health_check: true",
+            "health_check: {interval: 5}",
+            "cell_routing: {health_check: {path: /health}}",
+            "health: ok",
+        ] {
+            assert!(said(text).is_empty(), "{text}");
+        }
+        assert!(read("health_check: {path: /health}").descriptions.is_empty());
+    }
+}

@@ -1,0 +1,165 @@
+//! The walk itself, and what ordinary configuration must not say.
+
+use super::*;
+use crate::repo::Repo;
+use crate::yaml;
+use cofferdam_model::FileId;
+use cofferdam_model::workload::Completeness;
+use proptest::prelude::*;
+use std::path::Path;
+
+fn fill(environment: &str, text: &str, owner: &Owner, format: &str) -> Environment {
+    let stream = yaml::parse(text, FileId(0), 0);
+    assert!(stream.errors.is_empty(), "{text}: {:?}", stream.errors);
+    let repo = Repo::default();
+    let place = Place {
+        repo: &repo,
+        environment,
+        path: Path::new("config/app.yaml"),
+        completeness: Completeness::Whole,
+    };
+    let mut env = Environment::default();
+    for document in &stream.documents {
+        read_as(document, owner, place, format, &mut env);
+    }
+    env
+}
+
+/// Reads settings of a directory.
+pub(super) fn read(text: &str) -> Environment {
+    fill(
+        "production",
+        text,
+        &Owner::in_directory("config"),
+        SETTINGS_FORMAT,
+    )
+}
+
+/// The same in another environment.
+pub(super) fn read_in(environment: &str, text: &str) -> Environment {
+    fill(environment, text, &Owner::in_directory("config"), SETTINGS_FORMAT)
+}
+
+/// Reads a section of a deployment file of the service `data-collector`.
+pub(super) fn read_deployment(text: &str) -> Environment {
+    fill(
+        "production",
+        text,
+        &Owner::named("data-collector"),
+        "Grand Central",
+    )
+}
+
+fn is_empty(env: &Environment) -> bool {
+    env.cells.is_empty()
+        && env.routings.is_empty()
+        && env.breakers.is_empty()
+        && env.rate_limits.is_empty()
+        && env.local_caches.is_empty()
+        && env.autoscalers.is_empty()
+        && env.topics.is_empty()
+        && env.producers.is_empty()
+        && env.consumers.is_empty()
+        && env.pools.is_empty()
+        && env.deadlines.is_empty()
+        && env.deliveries.is_empty()
+        && env.slos.is_empty()
+        && env.alerts.is_empty()
+        && env.calls.is_empty()
+        && env.services.is_empty()
+        && env.log_stores.is_empty()
+        && env.metric_sources.is_empty()
+        && env.databases.is_empty()
+        && env.descriptions.is_empty()
+}
+
+#[test]
+fn ordinary_configuration_says_nothing() {
+    for text in [
+        // A workflow, a linter, a package, an editor, a schema, a playbook, a translation.
+        "name: CI\non: [push]\njobs:\n  test:\n    runs-on: ubuntu-latest\n    timeout-minutes: 30\n    strategy: {matrix: {os: [a, b]}, max-parallel: 2}\n    services: {redis: {image: redis, ports: [6379]}}\n    steps: [{uses: actions/checkout@v4, with: {cache: npm}}]\n",
+        "extends: [airbnb]\nrules: {max-len: [2, {code: 120}]}\nreporter: {retries: 3}\n",
+        "{\"name\": \"web\", \"version\": \"1.0.0\", \"scripts\": {\"test\": \"jest\"}, \"dependencies\": {\"kafka\": \"^1\", \"redis\": \"^4\"}, \"jest\": {\"testTimeout\": 3}}",
+        "{\"editor.fontSize\": 12, \"files.autoSave\": \"on\", \"cells\": [{\"cell_type\": \"code\"}]}",
+        "openapi: 3.0.0\npaths: {/health: {get: {responses: {'200': {description: ok}}}}}\ncomponents: {schemas: {Limit: {type: object, properties: {limit: {type: integer}, window: {type: string}}}}}\n",
+        "- hosts: all\n  tasks: [{name: x, retries: 3, delay: 5, until: ok}]\n",
+        "en: {alerts: {saved: Saved, failed: Failed}, health: Health, monitors: {title: Monitors}}\n",
+        "version: 2\nupdates: [{package-ecosystem: pip, schedule: {interval: weekly}}]\n",
+        "logging: {version: 1, handlers: {console: {class: logging.StreamHandler, level: INFO}}}\n",
+        "repos: [{repo: https://x, hooks: [{id: black}]}]\nminimum_version: 3\n",
+    ] {
+        let env = read(text);
+        assert!(is_empty(&env), "{text}\n{env:#?}");
+    }
+}
+
+#[test]
+fn sections_count_wherever_they_stand() {
+    for text in [
+        "rate_limit: {rps: 5}",
+        "base: {rate_limit: {rps: 5}}",
+        "kubernetes: {gateway: {rateLimit: {rps: 5}}}",
+        "production: {rate_limit: {rps: 5}}",
+        "environments: {prod: {rate_limit: {rps: 5}}, staging: {rate_limit: {rps: 1}}}",
+        "list: [{rate_limit: {rps: 5}}]",
+    ] {
+        let env = read(text);
+        let limits: Vec<f64> = env.rate_limits.iter().map(|r| r.limit.value.0).collect();
+        assert_eq!(limits, [5.0], "{text}");
+    }
+}
+
+#[test]
+fn what_stands_under_a_service_is_that_services() {
+    let env = read("services: {api: {database: {pool_size: 5}}, worker: {database: {pool_size: 9}}}");
+    let owners: Vec<_> = env
+        .pools
+        .iter()
+        .map(|p| (p.owner.name.as_deref(), p.size.as_ref().unwrap().value))
+        .collect();
+    assert_eq!(owners, [(Some("api"), 5), (Some("worker"), 9)]);
+}
+
+#[test]
+fn words_of_environments_that_are_other_words_too_are_no_environments() {
+    for key in [
+        "performance",
+        "test",
+        "canary",
+        "integration",
+        "live",
+        "demo",
+        "local",
+    ] {
+        assert_eq!(section_environment(key), None, "{key}");
+    }
+    assert_eq!(section_environment("prod"), Some("production"));
+    assert_eq!(section_environment("STG"), Some("staging"));
+}
+
+#[test]
+fn the_rest_of_the_quoted_plans_is_passed_over_in_peace() {
+    // vpc-connector-remediation-plan.md, "Multi-Cloud Strategy" and "Fallback Development Environment".
+    let env = read(
+        "multi_cloud_strategy:\n  primary: GCP (current)\n  secondary: AWS (disaster recovery)\n\ndisaster_recovery:\n  rto: 15 minutes\n  rpo: 5 minutes\n\nfailover_triggers:\n  - vpc_connector_capacity_exhaustion\n  - sustained_error_rate > 10%\nemergency_dev_config:\n  database: local_postgresql\n  redis: local_redis\n",
+    );
+    assert!(is_empty(&env), "{env:#?}");
+    // deep-technical-analysis.md 6.2 and 5.2.
+    let env = read_deployment(
+        "entity_synthesis:\n  domain: PLATFORM\n  type: CLEAN_PLATFORM_SERVICE\n# No backup retention specified\n",
+    );
+    assert!(is_empty(&env), "{env:#?}");
+}
+
+proptest! {
+    #[test]
+    fn no_tree_panics(text in "(cells|kafka|alerts|slos|autoscaling|deployment_windows|retry|rate_limit|cache|logging|pool|services|topics|health): ?[\\[{]?(name|topics|min|max|threshold|window|start|end|days|weight|limit|path|5|-1|1e999|24:00|99\\.9|[a-z%:, ]){0,6}[\\]}]?") {
+        let repo = Repo::default();
+        let place = Place { repo: &repo, environment: "default", path: Path::new("a.yaml"), completeness: Completeness::Whole };
+        let mut env = Environment::default();
+        for document in &yaml::parse(&text, FileId(0), 0).documents {
+            read_section(document, &Owner::named("a"), place, &mut env);
+            read_as(document, &Owner::named("a"), place, "Grand Central", &mut env);
+        }
+    }
+}
