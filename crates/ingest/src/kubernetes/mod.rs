@@ -51,6 +51,13 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Environment) {
         }
         return;
     }
+    let problems = if object.is_whole() {
+        schema::validate(object.node)
+    } else {
+        schema::validate_fragment(object.node)
+    };
+    let subject = object.subject();
+    env.defects.extend(problems.iter().map(|p| p.to_defect(&subject)));
     let readers: [Reader; 7] = [
         config::interpret,
         network::interpret,

@@ -434,6 +434,20 @@ mod tests {
     }
 
     #[test]
+    fn what_kubernetes_would_refuse_is_a_defect_of_the_object() {
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replica: 2\n  template: {spec: {containers: [{name: web}]}}\n";
+        let env = read(text);
+        let paths: Vec<&str> = env.defects.iter().map(|d| d.path.as_str()).collect();
+        assert!(
+            paths.contains(&"spec.replica") && paths.contains(&"spec.selector"),
+            "{paths:?}"
+        );
+        assert!(env.defects.iter().all(|d| d.subject == "Deployment web"));
+        // A fragment lacks nothing, but knows no other fields either.
+        assert_eq!(read_fragment(text).defects.len(), 1);
+    }
+
+    #[test]
     fn statements_are_spelled_for_comparison() {
         let env = read(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 2\n  template:\n    spec:\n      containers:\n        - name: proxy\n        - name: web\n          image: r.io/web:1.4\n          ports: [{name: http, containerPort: 8080}]\n          resources: {limits: {cpu: 1000m, memory: 2048Mi}}\n          readinessProbe: {httpGet: {path: /ready, port: http}}\n",
