@@ -20,6 +20,7 @@ pub mod repo;
 pub mod secret_scan;
 pub mod settings;
 pub mod suppress;
+pub mod terraform;
 pub mod tree;
 pub mod yaml;
 pub use cofferdam_model::nearest;

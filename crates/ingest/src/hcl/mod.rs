@@ -33,8 +33,6 @@ pub struct Terraform {
     pub roots: Vec<Root>,
     /// Files that could not be read.
     pub problems: Vec<Unreadable>,
-    /// Names that lead to nothing, each once.
-    pub dangling: Vec<Dangling>,
     /// Files that were read here and are therefore no YAML or JSON of another kind.
     pub claimed: BTreeSet<PathBuf>,
     /// Terraform under another ending (`alerts.yaml`), which Terraform itself never loads: the file and
@@ -64,6 +62,8 @@ pub struct RootValues {
     pub modules: Vec<ModuleCall>,
     /// Configurations of providers.
     pub providers: Vec<Provider>,
+    /// Names that lead to nothing, each once.
+    pub dangling: Vec<Dangling>,
 }
 
 /// Whether a resource is made or only looked up.
@@ -238,41 +238,26 @@ pub fn read(repo: &Repo) -> Terraform {
         .collect();
     let values = vars::assign(&parsed.values, &declared);
     let none = vars::ValueFiles::default();
-    let evaluated: Vec<(Root, BTreeSet<Dangling>)> = roots
+    let evaluated = roots
         .par_iter()
-        .map(|dir| {
-            let mut dangling = BTreeSet::new();
-            let environments = values
+        .map(|dir| Root {
+            dir: dir.clone(),
+            environments: values
                 .get(dir)
                 .unwrap_or(&none)
                 .environments(dir)
                 .into_iter()
                 .map(|(environment, files)| {
                     let given = given_values(repo, dir, &files);
-                    let run = root::Run::new(repo, &modules, dir);
-                    let (values, found) = run.evaluate(environment, given);
-                    dangling.extend(found);
-                    values
+                    root::Run::new(repo, &modules, dir).evaluate(environment, given)
                 })
-                .collect();
-            let root = Root {
-                dir: dir.clone(),
-                environments,
-            };
-            (root, dangling)
+                .collect(),
         })
         .collect();
-    let mut dangling = BTreeSet::new();
-    let mut roots = Vec::with_capacity(evaluated.len());
-    for (root, found) in evaluated {
-        roots.push(root);
-        dangling.extend(found);
-    }
     Terraform {
-        roots,
+        roots: evaluated,
         files: parsed.modules.len() + parsed.values.len(),
         problems: parsed.problems,
-        dangling: dangling.into_iter().collect(),
         claimed: parsed.claimed,
         misnamed: parsed.misnamed,
     }

@@ -94,16 +94,13 @@ impl<'w> Run<'w> {
     }
 
     /// Evaluates the root with these values of its variables.
-    pub(super) fn evaluate(
-        self,
-        environment: Option<String>,
-        given: BTreeMap<String, Node>,
-    ) -> (RootValues, BTreeSet<Dangling>) {
+    pub(super) fn evaluate(self, environment: Option<String>, given: BTreeMap<String, Node>) -> RootValues {
         let mut values = RootValues {
             environment,
             resources: Vec::new(),
             modules: Vec::new(),
             providers: Vec::new(),
+            dangling: Vec::new(),
         };
         if let Some(module) = self.module(self.root) {
             let instance = Rc::new(Instance::root(module, given));
@@ -129,7 +126,8 @@ impl<'w> Run<'w> {
             }
             scope.collect(&mut values);
         }
-        (values, self.dangling.into_inner())
+        values.dangling = self.dangling.into_inner().into_iter().collect();
+        values
     }
 }
 

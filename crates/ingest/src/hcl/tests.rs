@@ -485,7 +485,7 @@ resource "t" "r" {
         ),
         ("m/main.tf", "variable \"name\" { default = \"\" }\n"),
     ]);
-    let shown: Vec<String> = terraform
+    let shown: Vec<String> = terraform.roots[0].environments[0]
         .dangling
         .iter()
         .map(|d| format!("{:?} {} {:?}", d.what, d.name, d.nearest))
@@ -516,7 +516,10 @@ fn modules_that_call_each_other_are_read_once_and_told() {
         ("b/main.tf", "module \"a\" { source = \"../a\" }\n"),
     ]);
     assert_eq!(terraform.roots.len(), 1);
-    assert_eq!(terraform.dangling[0].what, Missing::Cycle);
+    assert_eq!(
+        terraform.roots[0].environments[0].dangling[0].what,
+        Missing::Cycle
+    );
     assert_eq!(terraform.roots[0].environments[0].resources.len(), 1);
 }
 
@@ -565,7 +568,7 @@ fn a_syntax_error_is_told_with_its_line_and_hides_no_other_file() {
     );
     assert_eq!(terraform.roots[0].environments[0].resources[0].name, "s");
     // The unreadable file may declare it.
-    assert_eq!(terraform.dangling, []);
+    assert_eq!(terraform.roots[0].environments[0].dangling, []);
 }
 
 #[test]

@@ -1,0 +1,239 @@
+//! Terraform's resources into the platform model, one file a family of providers. Everything here
+//! reads evaluated arguments: a value that is not known sets nothing, and a provider's default is set
+//! only where the argument is known to be absent, as an assumption that names its source.
+
+mod newrelic;
+mod nrql;
+mod refused;
+
+use crate::hcl::{self, Missing, Mode, Resource, RootValues, Terraform};
+use crate::pipeline::Place;
+use crate::tree::{Node, Value};
+use cofferdam_model::delivery::{Dangling, DanglingKind, Defect, DefectEffect};
+use cofferdam_model::{Environment, Fact, Span};
+use std::collections::BTreeMap;
+
+/// What an interpreter is told besides the resource it reads.
+pub(crate) struct Context<'a> {
+    /// Where it is read and for which environment.
+    place: Place<'a>,
+    /// All resources of the root module.
+    values: &'a RootValues,
+    by_address: BTreeMap<&'a str, &'a Resource>,
+}
+
+/// Fills `env` with everything that `terraform` declares for it.
+pub fn interpret(terraform: &Terraform, place: Place<'_>, env: &mut Environment) {
+    for root in &terraform.roots {
+        for values in &root.environments {
+            if values.environment.as_ref().is_some_and(|name| *name != env.name) {
+                continue;
+            }
+            let place = Place {
+                path: &root.dir,
+                ..place
+            };
+            let context = Context {
+                place,
+                values,
+                by_address: values.resources.iter().map(|r| (r.address.as_str(), r)).collect(),
+            };
+            context.fill(env);
+        }
+    }
+    for (path, span) in &terraform.misnamed {
+        env.defects.push(Defect {
+            subject: format!("file {}", path.display()),
+            path: String::new(),
+            span: *span,
+            problem: "holds Terraform blocks, and Terraform loads only files that end in .tf or .tf.json"
+                .to_owned(),
+            effect: DefectEffect::Ignored,
+            remedy: format!(
+                "Rename it to {}.",
+                path.with_extension("tf")
+                    .file_name()
+                    .and_then(|n| n.to_str())
+                    .unwrap_or("alerts.tf")
+            ),
+        });
+    }
+}
+
+impl<'a> Context<'a> {
+    fn fill(&self, env: &mut Environment) {
+        newrelic::fill(self, env);
+        refused::check(self, env);
+        for dangling in &self.values.dangling {
+            env.dangling.push(Dangling {
+                subject: format!(
+                    "Terraform {}",
+                    self.place.repo.sources.path(dangling.span.file).display()
+                ),
+                kind: match dangling.what {
+                    Missing::ModuleDirectory => DanglingKind::File,
+                    _ => DanglingKind::Variable,
+                },
+                name: Fact::declared(shown(dangling), dangling.span),
+                nearest: dangling.nearest.clone(),
+                certain: true,
+            });
+        }
+    }
+
+    /// Resources of these types, in order.
+    fn managed(&self, kind: &'a str) -> impl Iterator<Item = &'a Resource> {
+        self.values
+            .resources
+            .iter()
+            .filter(move |r| r.mode == Mode::Managed && r.kind == kind)
+    }
+
+    /// The resource that a value refers to: by its address, or by the value of one of the arguments that
+    /// name a resource of this type.
+    fn follow(&self, node: &Node, kind: &'a str, named_by: &[&str]) -> Option<&'a Resource> {
+        if let Some(reference) = hcl::reference(node) {
+            return self.at(reference).filter(|r| r.kind == kind);
+        }
+        let name = node.as_str()?;
+        self.managed(kind).find(|r| {
+            named_by
+                .iter()
+                .any(|key| r.body.get(key).and_then(Node::as_str) == Some(name))
+        })
+    }
+
+    /// The resource of an address or of an attribute of it. Of a repeated resource that is named as a
+    /// whole, the first.
+    fn at(&self, reference: &str) -> Option<&'a Resource> {
+        let mut address = reference;
+        loop {
+            if let Some(resource) = self.by_address.get(address) {
+                return Some(resource);
+            }
+            let repeated = format!("{address}[");
+            if let Some((_, resource)) = self
+                .by_address
+                .range(repeated.as_str()..)
+                .next()
+                .filter(|(found, _)| found.starts_with(&repeated))
+            {
+                return Some(resource);
+            }
+            let cut = address.rfind(['.', '['])?;
+            address = &address[..cut];
+        }
+    }
+}
+
+fn shown(dangling: &hcl::Dangling) -> String {
+    let name = &dangling.name;
+    match dangling.what {
+        Missing::Variable => format!("var.{name}"),
+        Missing::Local => format!("local.{name}"),
+        Missing::ModuleCall => format!("module.{name}"),
+        Missing::Argument => format!("argument {name}"),
+        Missing::Output => format!("output {name}"),
+        Missing::ModuleDirectory | Missing::Resource | Missing::Cycle => name.clone(),
+    }
+}
+
+/// The name of a resource for reports: what an argument says, else the name in the configuration.
+fn name_of(resource: &Resource, arguments: &[&str]) -> Fact<String> {
+    arguments
+        .iter()
+        .find_map(|key| resource.body.get(key)?.text_fact())
+        .unwrap_or_else(|| {
+            let index = resource
+                .index
+                .as_ref()
+                .map(|i| format!("-{i}"))
+                .unwrap_or_default();
+            Fact::declared(format!("{}{index}", resource.name), resource.span)
+        })
+}
+
+/// The value of an argument; the provider's default where it is known to be absent.
+fn or_default<T>(
+    body: Option<&Node>,
+    key: &str,
+    read: impl FnOnce(&Node) -> Option<Fact<T>>,
+    default: T,
+    why: &str,
+) -> Option<Fact<T>> {
+    match body?.get(key) {
+        Some(node) => read(node),
+        None => Some(Fact::assumed(default, why)),
+    }
+}
+
+/// A map of a body for settings that are blocks or maps alike, of which the first counts.
+fn inner<'n>(body: &'n Node, path: &str) -> Option<&'n Node> {
+    path.split('/').try_fold(body, |node, key| hcl::block(node, key))
+}
+
+/// Whether an argument is there, whatever its value.
+fn is_set(body: &Node, key: &str) -> bool {
+    body.get(key)
+        .is_some_and(|node| !node.is_null() && !matches!(&node.value, Value::Seq(items) if items.is_empty()))
+}
+
+/// Durations that an argument counts in seconds.
+fn seconds_fact(node: &Node) -> Option<Fact<std::time::Duration>> {
+    node.fact(cofferdam_model::units::seconds)
+}
+
+/// Durations that an argument counts in whole days.
+fn days_fact(node: &Node) -> Option<Fact<std::time::Duration>> {
+    node.fact(|t| {
+        let days: u32 = t.trim().parse().ok()?;
+        Some(std::time::Duration::from_secs(u64::from(days) * 86_400))
+    })
+}
+
+/// The place of a resource's header, for parts that have no better one.
+fn header(resource: &Resource) -> Span {
+    resource.span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::Repo;
+    use cofferdam_model::workload::Completeness;
+    use std::path::{Path, PathBuf};
+
+    /// What these files say of production, before linking.
+    pub(super) fn environment(files: &[(&str, &str)]) -> Environment {
+        let repo = Repo::from_files(
+            files
+                .iter()
+                .map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec())),
+        );
+        let terraform = hcl::read(&repo);
+        assert_eq!(terraform.problems, [], "unreadable");
+        let mut env = Environment {
+            name: "production".to_owned(),
+            ..Environment::default()
+        };
+        let place = Place {
+            repo: &repo,
+            environment: "production",
+            path: Path::new(""),
+            completeness: Completeness::Whole,
+        };
+        interpret(&terraform, place, &mut env);
+        env
+    }
+
+    #[test]
+    fn names_that_lead_nowhere_and_files_that_nobody_loads_are_told() {
+        let env = environment(&[
+            ("main.tf", "resource \"t\" \"r\" {\n  a = var.gone\n}\n"),
+            ("x/alerts.yaml", "resource \"t\" \"r\" {\n  b = \"a: b\"\n}\n"),
+        ]);
+        assert_eq!(env.dangling[0].name.value, "var.gone");
+        assert_eq!(env.defects[0].effect, DefectEffect::Ignored);
+        assert_eq!(env.defects[0].remedy, "Rename it to alerts.tf.");
+    }
+}
