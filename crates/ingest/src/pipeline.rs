@@ -6,6 +6,7 @@
 
 use crate::compose;
 use crate::environment;
+use crate::hcl::{self, Terraform};
 use crate::kubernetes;
 use crate::kustomize::{self, Built, Named};
 use crate::overlay::{self, OverlayDocument, Unmatched};
@@ -14,6 +15,7 @@ use crate::python::{self, interpret::Project};
 use crate::repo::{ReadError, Repo, Unreadable};
 use crate::settings::{self, Setting, env_file, properties};
 use crate::suppress;
+use crate::terraform;
 use crate::tree::Node;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::workload::Completeness;
@@ -49,6 +51,7 @@ struct Piece<'a> {
 struct Sources<'a> {
     repo: &'a Repo,
     built: Built,
+    terraform: Terraform,
     /// The environment of each file whose path names one.
     file_environments: BTreeMap<&'a Path, String>,
     overlay: &'a OverlayDocument,
@@ -98,6 +101,7 @@ fn assemble(mut repo: Repo) -> Platform {
         code: Project::new(&modules),
         code_notes,
         built: kustomize::build(&repo),
+        terraform: terraform_of(&repo, &stated),
         repo: &repo,
         file_environments,
         overlay: &stated,
@@ -159,6 +163,23 @@ fn environment_of(path: &Path, stated: &OverlayDocument) -> Option<String> {
     }
 }
 
+/// Terraform's modules, their environments under the names that a person gave them.
+fn terraform_of(repo: &Repo, stated: &OverlayDocument) -> Terraform {
+    let mut terraform = hcl::read(repo);
+    for root in &mut terraform.roots {
+        let place = stated
+            .environment_of(&root.dir.join("main.tf"))
+            .map(str::to_owned);
+        for values in &mut root.environments {
+            values.environment = match values.environment.take() {
+                Some(name) => Some(stated.environment_name(&name)),
+                None => place.clone(),
+            };
+        }
+    }
+    terraform
+}
+
 /// Every tree with the environment it holds in.
 fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
     let mut pieces = Vec::new();
@@ -180,7 +201,7 @@ fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
     for (path, stream) in &sources.repo.yaml {
         let consumed = sources.built.consumed.contains(path);
         let fragment = sources.built.fragments.contains(path);
-        if consumed && !fragment {
+        if (consumed && !fragment) || sources.terraform.claimed.contains(path) {
             continue;
         }
         let completeness = if fragment {
@@ -239,6 +260,7 @@ fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
         .filter(|p| is_configuration(p.node))
         .filter_map(|p| p.environment.map(str::to_owned))
         .collect();
+    names.extend(sources.terraform.environments().map(str::to_owned));
     names.extend(sources.overlay.environments().map(str::to_owned));
     if names.is_empty() {
         names = sources.code.environments();
@@ -276,6 +298,13 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
         }
     }
     compose::settle(env);
+    let place = Place {
+        repo: sources.repo,
+        environment: &name,
+        path: Path::new(""),
+        completeness: Completeness::Whole,
+    };
+    terraform::interpret(&sources.terraform, place, env);
     settings::finish(env);
     kubernetes::finish(env);
     for dangling in &sources.built.dangling {
@@ -353,6 +382,9 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
     for build in &sources.built.builds {
         formats.remove(build.dir.as_path());
     }
+    for path in &sources.terraform.files {
+        formats.insert(path, "Terraform");
+    }
     let reading = &mut platform.reading;
     for format in formats.values() {
         *reading.formats.entry((*format).to_owned()).or_default() += 1;
@@ -370,7 +402,13 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
             .filter_map(|b| b.failed.as_ref())
             .map(unreadable_file),
     );
+    reading
+        .unreadable
+        .extend(sources.terraform.problems.iter().map(unreadable_file));
     for (path, stream) in &sources.repo.yaml {
+        if sources.terraform.claimed.contains(path) {
+            continue;
+        }
         let text = sources.repo.text(path).unwrap_or("");
         for error in stream
             .errors
@@ -429,6 +467,36 @@ mod overlay_tests {
                 .iter()
                 .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
         )
+    }
+
+    #[test]
+    fn terraform_is_valued_in_the_environments_that_its_value_files_name() {
+        let platform = platform(&[
+            (
+                "terraform/alerts.tf",
+                "variable \"delay\" {}\nresource \"newrelic_nrql_alert_condition\" \"a\" {\n  name = \"a\"\n  aggregation_delay = var.delay\n}\n",
+            ),
+            ("terraform/prod.tfvars", "delay = 120\n"),
+            ("terraform/staging.tfvars", "delay = 0\n"),
+            ("terraform/broken.tf", "locals {\n"),
+        ]);
+        let delays: Vec<(String, u64)> = (platform.environments.iter())
+            .map(|e| {
+                let cofferdam_model::alerts::Timing::NewRelic(t) = &e.alerts[0].timing else {
+                    panic!()
+                };
+                (e.name.clone(), t.delay.as_ref().unwrap().value.as_secs())
+            })
+            .collect();
+        assert_eq!(
+            delays,
+            [("production".to_owned(), 120), ("staging".to_owned(), 0)]
+        );
+        assert_eq!(platform.reading.formats["Terraform"], 3);
+        assert_eq!(
+            platform.reading.unreadable[0].path,
+            Path::new("terraform/broken.tf")
+        );
     }
 
     #[test]

@@ -38,8 +38,19 @@ pub struct Terraform {
     /// Terraform under another ending (`alerts.yaml`), which Terraform itself never loads: the file and
     /// its first block.
     pub misnamed: Vec<(PathBuf, Span)>,
-    /// How many files were read.
-    pub files: usize,
+    /// Files that were read.
+    pub files: BTreeSet<PathBuf>,
+}
+
+impl Terraform {
+    /// The environments that value files or places name for a root that makes or looks up anything.
+    pub fn environments(&self) -> impl Iterator<Item = &str> {
+        self.roots
+            .iter()
+            .flat_map(|root| &root.environments)
+            .filter(|values| !(values.resources.is_empty() && values.modules.is_empty()))
+            .filter_map(|values| values.environment.as_deref())
+    }
 }
 
 /// A root module.
@@ -256,7 +267,12 @@ pub fn read(repo: &Repo) -> Terraform {
         .collect();
     Terraform {
         roots: evaluated,
-        files: parsed.modules.len() + parsed.values.len(),
+        files: parsed
+            .modules
+            .iter()
+            .chain(&parsed.values)
+            .map(|file| file.path.clone())
+            .collect(),
         problems: parsed.problems,
         claimed: parsed.claimed,
         misnamed: parsed.misnamed,
