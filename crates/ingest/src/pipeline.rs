@@ -122,7 +122,7 @@ fn assemble(mut repo: Repo) -> Platform {
             let holds = |path: &Path| sources.file_environments.get(path).is_none_or(|e| *e == name);
             sources.code.interpret(&mut env, &owners, &holds);
             link::link(&mut env);
-            unmatched.join(stated.check_services(&name, &env));
+            unmatched.join(stated.check_names(&name, &env));
             (env, unmatched)
         })
         .collect();

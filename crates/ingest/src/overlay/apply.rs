@@ -11,7 +11,7 @@ use cofferdam_model::cells::Cell;
 use cofferdam_model::database::{Database, Pool, PoolTarget};
 use cofferdam_model::kafka::{Consumer, KafkaCluster, Topic};
 use cofferdam_model::secrets::SecretStore;
-use cofferdam_model::{Environment, Fact, Owner, Service};
+use cofferdam_model::{Environment, Fact, Owner, Service, Source};
 use std::collections::BTreeSet;
 
 impl OverlayDocument {
@@ -27,7 +27,7 @@ impl OverlayDocument {
             set_pooler(pooler, env, &mut unmatched);
         }
         if let Some(kafka) = &said.kafka {
-            set_kafka(kafka, env, &mut unmatched);
+            set_kafka(kafka, env);
         }
         for cell in &said.cells {
             set_cell(cell, env);
@@ -44,10 +44,13 @@ impl OverlayDocument {
         unmatched
     }
 
-    /// Looks for the services that the overlay names, in an environment that is linked.
-    pub fn check_services(&self, environment: &str, env: &Environment) -> Unmatched {
+    /// Looks for the services and topics that the overlay names, in an environment that is linked.
+    pub fn check_names(&self, environment: &str, env: &Environment) -> Unmatched {
         let mut unmatched = Unmatched::default();
         let said = self.sections(environment);
+        if let Some(kafka) = &said.kafka {
+            look_for_topics(kafka, env, &mut unmatched);
+        }
         let shown = names::shown(env, self.file);
         let known = || shown.iter().map(|id| env.service(*id).name.as_str());
         let owners = cofferdam_model::link::Owners::of(env);
@@ -259,7 +262,7 @@ fn set_pooler(said: &Named<PoolerEntry>, env: &mut Environment, unmatched: &mut 
     }
 }
 
-fn set_kafka(said: &KafkaEntry, env: &mut Environment, unmatched: &mut Unmatched) {
+fn set_kafka(said: &KafkaEntry, env: &mut Environment) {
     if env.kafka_clusters.is_empty() {
         env.kafka_clusters.push(KafkaCluster {
             name: "kafka".to_owned(),
@@ -271,19 +274,8 @@ fn set_kafka(said: &KafkaEntry, env: &mut Environment, unmatched: &mut Unmatched
         set(&mut cluster.replication_lag, &said.replication_lag);
         set(&mut cluster.version, &said.version);
     }
-    let used: BTreeSet<String> = used_topics(env);
-    // A list of topics in the files is a list of all: a name that is on none and that nothing uses is
-    // a slip. Without such a list the statement itself declares the topic.
-    let listed = !env.topics.is_empty();
-    let declared: Vec<String> = env.topics.iter().map(|t| t.name.value.clone()).collect();
     for topic in &said.topics {
         let at = env.topics.iter().position(|t| t.name.value == topic.name);
-        let found = at.is_some() || !listed || used.contains(&topic.name);
-        unmatched.look(
-            ("topic", &topic.name, topic.span),
-            found,
-            declared.iter().map(String::as_str),
-        );
         let at = at.unwrap_or_else(|| {
             env.topics.push(Topic {
                 name: Fact::stated(topic.name.clone(), topic.span),
@@ -304,13 +296,24 @@ fn set_kafka(said: &KafkaEntry, env: &mut Environment, unmatched: &mut Unmatched
     }
 }
 
-fn used_topics(env: &Environment) -> BTreeSet<String> {
+/// Looks for the stated topics. A list of topics in the files is a list of all: a name that is on none
+/// and that nothing uses is a slip. Without such a list the statement itself declares the topic.
+fn look_for_topics(said: &KafkaEntry, env: &Environment, unmatched: &mut Unmatched) {
+    let by_files = |t: &&Topic| !matches!(t.name.source, Source::Stated(_));
+    let listed: BTreeSet<&str> = (env.topics.iter().filter(by_files))
+        .map(|t| t.name.value.as_str())
+        .collect();
     let consumed = env
         .consumers
         .iter()
         .flat_map(|c| c.topics.iter().chain(&c.dead_letter));
     let produced = env.producers.iter().flat_map(|p| &p.topics);
-    consumed.chain(produced).map(|t| t.value.clone()).collect()
+    let used: BTreeSet<&str> = consumed.chain(produced).map(|t| t.value.as_str()).collect();
+    for topic in &said.topics {
+        let name = topic.name.as_str();
+        let found = listed.is_empty() || listed.contains(name) || used.contains(name);
+        unmatched.look(("topic", name, topic.span), found, listed.iter().copied());
+    }
 }
 
 fn set_cell(said: &Named<CellEntry>, env: &mut Environment) {

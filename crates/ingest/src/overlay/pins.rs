@@ -81,7 +81,17 @@ pub(super) fn find(repo: &Repo, selected: &Selected) -> Vec<Fact<String>> {
                         in_tree(document, keys, text, &mut found);
                     }
                 }
-                None => in_lines(path, text, *id, keys, &mut found),
+                None => {
+                    let before = found.len();
+                    if path.extension().is_some_and(|e| e == "py")
+                        && let Ok(module) = crate::python::read(*id, path, text)
+                    {
+                        in_tree(&module.tree(&|_| None), keys, text, &mut found);
+                    }
+                    if found.len() == before {
+                        in_lines(path, text, *id, keys, &mut found);
+                    }
+                }
             },
         }
     }

@@ -70,7 +70,7 @@ fn applied(text: &str, mut env: Environment) -> (Environment, Vec<String>) {
     let name = env.name.clone();
     let mut unmatched = document.apply(&name, &mut env);
     link::link(&mut env);
-    unmatched.join(document.check_services(&name, &env));
+    unmatched.join(document.check_names(&name, &env));
     let problems = unmatched.problems().into_iter().map(|p| p.message).collect();
     (env, problems)
 }
@@ -267,6 +267,36 @@ secrets: {db-credentials: {rotation: 30d}}
 }
 
 #[test]
+fn a_stated_topic_is_one_that_files_list_or_something_uses() {
+    use cofferdam_model::kafka::{Consumer, Topic};
+    let environment = |listed: bool| {
+        let mut env = environment_with(&["api"]);
+        let mut consumer = Consumer::at(place(), Owner::named("api"));
+        consumer.topics = vec![Fact::declared("audit".to_owned(), place())];
+        env.consumers.push(consumer);
+        if listed {
+            env.topics.push(Topic {
+                name: Fact::declared("platform-events".to_owned(), place()),
+                partitions: None,
+                replication_factor: None,
+                min_insync_replicas: None,
+                retention: None,
+                peak_rate: None,
+            });
+        }
+        env
+    };
+    let text = "kafka: {topics: {platform-event: {partitions: 3}, audit: {partitions: 3}, platform-events: {partitions: 12}}}";
+    let (env, problems) = applied(text, environment(true));
+    assert_eq!(
+        problems,
+        ["no topic is called `platform-event`; did you mean `platform-events`?"]
+    );
+    assert_eq!(env.topics[0].partitions.as_ref().map(|p| p.value), Some(12));
+    assert!(applied(text, environment(false)).1.is_empty());
+}
+
+#[test]
 fn a_name_that_one_environment_knows_is_right() {
     let document = document("services: {api: {processes: 2}}");
     let mut all = Unmatched::default();
@@ -274,7 +304,7 @@ fn a_name_that_one_environment_knows_is_right() {
         let mut env = environment_with(services);
         all.join(document.apply(name, &mut env));
         link::link(&mut env);
-        all.join(document.check_services(name, &env));
+        all.join(document.check_names(name, &env));
     }
     assert!(all.problems().is_empty());
 }
@@ -460,6 +490,10 @@ fn pins_find_values_in_every_kind_of_file() {
             "[pgbouncer]\ndefault_pool_size = 25\n[other]\ndefault_pool_size = 1\n",
         ),
         (
+            "app/settings.py",
+            "DATABASE = {\n    \"staging\": {\"pool_timeout\": 8.0},\n    \"production\": {\"pool_timeout\": 9.0},\n}\n",
+        ),
+        (
             "app/db.py",
             "engine = create(url,\n    pool_timeout = 30, timeout=5)\nD = {\"pool_timeout\": 15}\n",
         ),
@@ -491,8 +525,9 @@ fn pins_find_values_in_every_kind_of_file() {
     assert_eq!(found("*.properties:max.poll.records", ""), ["500"]);
     assert_eq!(found("*.ini:pgbouncer.default_pool_size", ""), ["25"]);
     assert_eq!(found("app/*.py:pool_timeout={}", ""), ["30"]);
-    assert_eq!(found("app/*.py:\"pool_timeout\": {}", ""), ["15"]);
+    assert_eq!(found("app/db.py:\"pool_timeout\": {}", ""), ["15"]);
     assert_eq!(found("app/*.py: timeout={}", ""), ["5"]);
+    assert_eq!(found("app/settings.py:DATABASE.staging.pool_timeout", ""), ["8"]);
     assert_eq!(found("nothing/*:a", ""), Vec::<String>::new());
 }
 

@@ -360,7 +360,7 @@ impl Member for Pool {
     }
 
     fn in_code(&self) -> bool {
-        inferred(&self.driver) || inferred(&self.size) || inferred(&self.overflow) || inferred(&self.host)
+        self.constructed
     }
 
     fn take(&mut self, other: &Self, choose: Choose) {
