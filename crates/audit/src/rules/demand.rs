@@ -95,17 +95,6 @@ pub(crate) fn direct(env: &Environment, id: DatabaseId, evidence: &mut Evidence)
     of_pools(env, env.pools.iter().filter(|p| is_direct(p, id)), evidence)
 }
 
-/// What the clients of a pooler may open to it.
-pub(crate) fn clients_of(env: &Environment, pooler: usize, evidence: &mut Evidence) -> Total {
-    of_pools(
-        env,
-        env.pools
-            .iter()
-            .filter(|p| p.target == PoolTarget::Sql && p.pooler == Some(pooler)),
-        evidence,
-    )
-}
-
 fn of_pools<'a>(
     env: &'a Environment,
     pools: impl Iterator<Item = &'a Pool>,

@@ -6,6 +6,7 @@ mod database_flag;
 mod demand;
 mod detection;
 mod pods;
+mod reach;
 #[cfg(test)]
 mod testing;
 
@@ -57,8 +58,16 @@ rules! {
     // Secrets
 
     // Network
+    egress_blocks_dns,
+    egress_any_address,
+    egress_any_namespace,
+    metadata_reachable,
+    network_no_default_deny,
 
     // Images
+    image_untrusted_registry,
+    image_unsigned,
+    image_mutable_tag,
 
     // Alerts and SLOs
     alert_detection_delay,

@@ -1,6 +1,5 @@
 //! A request above its limit is refused by Kubernetes.
 
-use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::workload::{Container, Workload};
@@ -55,6 +54,7 @@ fn judge(workload: &Workload, container: &Container, out: &mut Verdicts) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::pods;
     use crate::rules::testing::{self, fact};
     use cofferdam_model::Cpu;
 

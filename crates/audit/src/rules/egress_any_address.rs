@@ -1,0 +1,117 @@
+//! Policies only add: one rule to everywhere undoes every allow list beside it.
+
+use super::reach;
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Span;
+use cofferdam_model::network::{NetworkPolicy, PeerKind, PolicyRule};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "egress-any-address",
+    group: Group::Network,
+    severity: Severity::High,
+    fix: Fix::Automatic,
+    summary: "an egress rule opens every address and so undoes the allow list beside it",
+    page: include_str!("../../../../docs/rules/egress-any-address.md"),
+    check,
+};
+
+/// The private ranges of RFC 1918.
+const PRIVATE: [&str; 3] = ["10.0.0.0", "172.16.0.0", "192.168.0.0"];
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
+        for rule in &policy.egress_rules {
+            if let Some((place, label, inside)) = opening(rule) {
+                judge(cx, policy, rule, (place, label, inside), out);
+            }
+        }
+    }
+}
+
+/// Where a rule opens everything, in words, and whether private addresses are among them.
+fn opening(rule: &PolicyRule) -> Option<(Span, String, bool)> {
+    if rule.peers.is_empty() {
+        return Some((rule.span, "to everywhere".to_owned(), true));
+    }
+    rule.peers.iter().find_map(|peer| match &peer.kind {
+        PeerKind::Addresses { cidr, except } if reach::is_everything(cidr) => {
+            let inside = !PRIVATE.iter().all(|private| except.iter().any(|e| reach::holds(e, private)));
+            Some((peer.span, cidr.clone(), inside))
+        }
+        _ => None,
+    })
+}
+
+fn judge(cx: &Context<'_>, policy: &NetworkPolicy, rule: &PolicyRule, opening: (Span, String, bool), out: &mut Verdicts) {
+    let (place, label, inside) = opening;
+    let every_port = rule.ports.is_empty();
+    // HTTPS to the outside world without the private ranges is what most services need.
+    if !every_port && !inside {
+        return;
+    }
+    let governed = reach::governed(policy, &cx.env.workloads);
+    let who = if governed.is_empty() { "the pods it selects".to_owned() } else { reach::names(&governed) };
+    let others = policy.egress_rules.len() - 1
+        + cx.env
+            .network_policies
+            .iter()
+            .filter(|p| p.egress && p.id != policy.id && governed.iter().any(|w| p.selector.matches(&w.labels)))
+            .map(|p| p.egress_rules.len())
+            .sum::<usize>();
+    let ports = reach::ports(rule);
+    let undone = if every_port && others > 0 {
+        format!(" The {others} other egress rules for these pods limit nothing any more.")
+    } else {
+        String::new()
+    };
+    let severity = if every_port { Severity::High } else { Severity::Low };
+    let mut finding = Finding::new(policy.id.to_string(), format!("{}: {who} may send to every address on {ports}{}", policy.id, if every_port && others > 0 { ", which undoes its allow list" } else { "" }))
+        .severity(severity)
+        .explain(format!(
+            "Network policies only add: what any rule allows is allowed. With {label} on {ports}, data can leave to anywhere, and with most \
+             network plugins the block covers the pods of the cluster too. `except` takes addresses out of this one block only.{undone}"
+        ))
+        .remedy(if every_port {
+            "Give the rule its ports (443) and take the private ranges out of it (`except: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16]`), or name the addresses; send the rest through an egress proxy."
+        } else {
+            "Take the private and link-local ranges out of the block with `except`."
+        })
+        .figure("workloads", governed.len() as f64, "workloads")
+        .figure("rules_undone", if every_port { others as f64 } else { 0.0 }, "rules")
+        .at(place, label);
+    for other in policy.egress_rules.iter().filter(|r| r.span != rule.span && every_port).take(3) {
+        finding = finding.at(other.span, "undone");
+    }
+    out.report(finding);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::egress_any_namespace::tests::env;
+    use crate::rules::testing;
+
+    fn everything(except: &[&str]) -> PeerKind {
+        PeerKind::Addresses { cidr: "0.0.0.0/0".to_owned(), except: except.iter().map(|e| (*e).to_owned()).collect() }
+    }
+
+    #[test]
+    fn every_port_everywhere_is_high_and_a_narrow_opening_is_not() {
+        let open = testing::only(&RULE, &env(Some(everything(&["169.254.169.254/32"])), &[]));
+        assert_eq!(open.severity, Some(Severity::High));
+        assert_eq!(testing::only(&RULE, &env(None, &[])).severity, Some(Severity::High));
+        assert_eq!(testing::only(&RULE, &env(Some(everything(&[])), &["443"])).severity, Some(Severity::Low));
+        let sound = everything(&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]);
+        assert!(testing::all(&RULE, &env(Some(sound), &["443"])).is_empty());
+    }
+
+    #[test]
+    fn the_rules_it_undoes_are_counted() {
+        let mut e = env(Some(everything(&[])), &[]);
+        let narrow = env(None, &["5432"]).network_policies[0].egress_rules[0].clone();
+        e.network_policies[0].egress_rules.insert(0, PolicyRule { span: testing::span(40), ..narrow });
+        assert_eq!(testing::all(&RULE, &e).iter().map(|f| f.figures["rules_undone"].value).fold(0.0, f64::max), 1.0);
+    }
+}

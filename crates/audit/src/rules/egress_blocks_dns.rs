@@ -1,0 +1,86 @@
+//! An egress policy that forgets DNS stops every name, and with it nearly everything.
+
+use super::reach;
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::network::{NetworkPolicy, PeerKind, PolicyRule};
+use cofferdam_model::workload::Workload;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "egress-blocks-dns",
+    group: Group::Network,
+    severity: Severity::High,
+    fix: Fix::Automatic,
+    summary: "egress policies let a workload send, but not ask for names",
+    page: include_str!("../../../../docs/rules/egress-blocks-dns.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in &cx.env.workloads {
+        let policies = cx.env.reach(workload).egress;
+        // A policy that lets nothing out at all is meant to; one that lets something out wants its name.
+        let lets_out = policies.iter().any(|p| !p.egress_rules.is_empty());
+        if lets_out && !policies.iter().flat_map(|p| &p.egress_rules).any(allows_dns) {
+            report(workload, &policies, out);
+        }
+    }
+}
+
+/// Port 53 by name, or every port to where the cluster's DNS may be.
+fn allows_dns(rule: &PolicyRule) -> bool {
+    if !reach::opens(rule, 53) {
+        return false;
+    }
+    if !rule.ports.is_empty() || rule.peers.is_empty() {
+        return true;
+    }
+    rule.peers.iter().any(|peer| match &peer.kind {
+        PeerKind::Addresses { cidr, .. } => reach::is_everything(cidr) || reach::holds(cidr, "10.96.0.10") || reach::holds(cidr, "169.254.20.10"),
+        PeerKind::Pods { namespaces: Some(namespaces), .. } => {
+            namespaces.is_empty()
+                || !namespaces.expressions.is_empty()
+                || namespaces.labels.values().any(|v| v.value == "kube-system" || v.value.contains("dns"))
+        }
+        PeerKind::Pods { namespaces: None, .. } => false,
+    })
+}
+
+fn report(workload: &Workload, policies: &[&NetworkPolicy], out: &mut Verdicts) {
+    let names: Vec<String> = policies.iter().map(|p| p.id.name.clone()).collect();
+    let mut finding = Finding::new(workload.id.to_string(), format!("{}: no egress rule allows DNS", workload.id))
+        .explain(format!(
+            "Once any egress policy selects a pod ({}), only what its policies allow leaves it, and none allows port 53: every name the \
+             process looks up fails after a timeout, the database's too.",
+            names.join(", ")
+        ))
+        .remedy("Add an egress rule to the namespace kube-system (`kubernetes.io/metadata.name: kube-system`) for ports 53/UDP and 53/TCP.")
+        .figure("policies", policies.len() as f64, "policies");
+    for policy in policies.iter().take(3) {
+        finding = finding.at(policy.span, "selects it, without DNS");
+    }
+    out.report(finding.at(workload.span, "the workload"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::egress_any_namespace::tests::{any_namespace, env};
+    use crate::rules::testing;
+
+    #[test]
+    fn port_53_or_every_port_to_the_cluster_is_enough() {
+        assert_eq!(testing::all(&RULE, &env(Some(any_namespace()), &["443"])).len(), 1);
+        assert!(testing::all(&RULE, &env(Some(any_namespace()), &["53"])).is_empty());
+        assert!(testing::all(&RULE, &env(Some(any_namespace()), &[])).is_empty());
+        assert!(testing::all(&RULE, &env(None, &[])).is_empty());
+    }
+
+    #[test]
+    fn a_policy_that_denies_all_is_meant_to() {
+        let mut e = env(None, &[]);
+        e.network_policies[0].egress_rules.clear();
+        assert!(testing::all(&RULE, &e).is_empty());
+    }
+}

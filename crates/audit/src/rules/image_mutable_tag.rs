@@ -1,0 +1,85 @@
+//! A tag can be moved to another image; a digest cannot.
+
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::images::Image;
+use std::collections::BTreeMap;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "image-mutable-tag",
+    group: Group::Images,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "an image is named by a tag that can be moved, not by a digest",
+    page: include_str!("../../../../docs/rules/image-mutable-tag.md"),
+    check,
+};
+
+/// Tags that are made to be moved.
+const MOVING: &[&str] =
+    &["latest", "stable", "main", "master", "dev", "develop", "edge", "nightly", "prod", "production", "staging", "release", "current", "canary"];
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let mut by_name: BTreeMap<&str, Vec<&Image>> = BTreeMap::new();
+    for workload in &cx.env.workloads {
+        for image in workload.containers.iter().chain(&workload.init_containers).filter_map(|c| c.image.as_ref()) {
+            if image.digest.is_none() && !image.repository.is_empty() {
+                by_name.entry(&image.text.value).or_default().push(image);
+            }
+        }
+    }
+    for (name, images) in by_name {
+        let tag = images[0].tag.as_ref().map(|t| t.value.as_str());
+        let moving = tag.is_none_or(|t| MOVING.contains(&t.to_ascii_lowercase().as_str()));
+        let what = match tag {
+            None => "has no tag, which means `latest`".to_owned(),
+            Some(tag) if moving => format!("has the tag `{tag}`, which is made to be moved"),
+            Some(_) => "is named by a tag, not by a digest".to_owned(),
+        };
+        let mut finding = Finding::new(format!("image {name}"), format!("{name} {what}"))
+            .severity(if moving { Severity::Medium } else { Severity::Low })
+            .explain(if moving {
+                "Pods of one deployment may run different images, depending on when their node pulled; a restart can bring a version that nobody rolled out, and rolling back brings the same tag."
+            } else {
+                "Whoever may push to the registry may replace what the tag names; nodes then run different images under one name."
+            })
+            .remedy("Name the image by digest, `NAME:TAG@sha256:…`, and let a tool (Renovate, kustomize `images`) keep it up to date.")
+            .figure("workloads", images.len() as f64, "containers");
+        for image in images.iter().take(4) {
+            let fact = image.tag.as_ref().unwrap_or(&image.text);
+            if let Some(span) = fact.span() {
+                finding = finding.at(span, "");
+            }
+        }
+        out.report(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::pods;
+    use crate::rules::testing::{self, fact};
+
+    fn severity(tag: Option<&str>, digest: bool) -> Option<Severity> {
+        let env = pods::testing::env((1, 1, 1), |w| {
+            w.containers[0].image = Some(Image {
+                text: fact("registry.example.net/api".to_owned(), 9),
+                registry: Some("registry.example.net".to_owned()),
+                repository: "api".to_owned(),
+                tag: tag.map(|t| fact(t.to_owned(), 10)),
+                digest: digest.then(|| fact("sha256:00".to_owned(), 11)),
+            });
+        });
+        testing::all(&RULE, &env).first().and_then(|f| f.severity)
+    }
+
+    #[test]
+    fn a_moving_tag_is_worse_than_a_version_and_a_digest_is_silent() {
+        assert_eq!(severity(None, false), Some(Severity::Medium));
+        assert_eq!(severity(Some("latest"), false), Some(Severity::Medium));
+        assert_eq!(severity(Some("1.4.2"), false), Some(Severity::Low));
+        assert_eq!(severity(Some("latest"), true), None);
+    }
+}

@@ -1,0 +1,60 @@
+//! Without verification of signatures, an image's name is all that vouches for it.
+
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "image-unsigned",
+    group: Group::Images,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "admission policies check images by name and none verifies a signature",
+    page: include_str!("../../../../docs/rules/image-unsigned.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let policies = &cx.env.admission_policies;
+    let about_images: Vec<_> = policies.iter().filter(|p| !p.allowed_images.is_empty()).collect();
+    let verified = policies.iter().any(|p| p.verifies_signatures.as_ref().is_some_and(|v| v.value));
+    // Where no policy about images stands in the files, admission is decided elsewhere or nowhere.
+    let Some(first) = about_images.first().filter(|_| !verified) else { return };
+    let mut finding = Finding::new(
+        "image signatures",
+        format!("{} checks images by their name only; no policy verifies a signature", first.name),
+    )
+    .explain("A name says where an image was pulled from. Whoever can push there, or take over one account that can, decides what runs; nothing ties the image to the build that should have made it.")
+    .remedy("Sign in the build (cosign) and add a policy with `verifyImages` for these patterns, first with Audit, then Enforce.")
+    .figure("policies", about_images.len() as f64, "policies");
+    for policy in about_images.iter().take(3) {
+        finding = finding.at(policy.span, "by name only");
+    }
+    out.report(finding);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::Environment;
+    use cofferdam_model::images::AdmissionPolicy;
+
+    #[test]
+    fn one_policy_that_verifies_is_enough() {
+        let policy = |verifies| AdmissionPolicy {
+            name: "p".to_owned(),
+            span: span(1),
+            enforced: None,
+            allowed_images: vec![fact("cr.example.net/*".to_owned(), 2)],
+            verifies_signatures: verifies,
+            verified_images: Vec::new(),
+            message: None,
+        };
+        let mut env = Environment { admission_policies: vec![policy(None)], ..Environment::default() };
+        assert_eq!(testing::all(&RULE, &env).len(), 1);
+        env.admission_policies.push(policy(Some(fact(true, 3))));
+        assert!(testing::all(&RULE, &env).is_empty());
+        assert!(testing::all(&RULE, &Environment::default()).is_empty());
+    }
+}

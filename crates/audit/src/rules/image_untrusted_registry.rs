@@ -1,0 +1,147 @@
+//! An admission policy is as good as the narrowest place it admits images from.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Fact;
+use globset::Glob;
+use std::collections::BTreeSet;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "image-untrusted-registry",
+    group: Group::Images,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "the admission policy admits images from a registry path that anyone may push to, or images run from elsewhere",
+    page: include_str!("../../../../docs/rules/image-untrusted-registry.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    open_paths(cx, out);
+    outside(cx, out);
+}
+
+/// Path prefix of a pattern: `host/path/*` is `host/path/`.
+fn prefix(pattern: &str) -> &str {
+    pattern.trim_end_matches('*')
+}
+
+fn open_paths(cx: &Context<'_>, out: &mut Verdicts) {
+    let open = &cx.platform.overlay.open_registries;
+    for policy in &cx.env.admission_policies {
+        for admitted in &policy.allowed_images {
+            let is_wild = admitted.value.contains('*') || admitted.value.ends_with('/');
+            let path = prefix(&admitted.value);
+            match open.iter().find(|o| path.starts_with(prefix(&o.value)) || prefix(&o.value).starts_with(path)) {
+                Some(stated) => {
+                    let mut evidence = Evidence::new();
+                    evidence.note(admitted, "admitted");
+                    evidence.note(stated, "anyone may push here");
+                    out.report(
+                        Finding::new(
+                            format!("policy {}", policy.name),
+                            format!("{} admits images from `{}`, where anyone may push", policy.name, admitted.value),
+                        )
+                        .explain("The policy checks where an image comes from, not who made it: whoever may push there may run anything in the cluster, with the policy's blessing.")
+                        .remedy("Admit only paths that the build system alone may push to, and verify signatures (`verifyImages`).")
+                        .evidence(evidence)
+                        .at(policy.span, "the policy"),
+                    );
+                }
+                None if is_wild && open.is_empty() && cx.platform.overlay.trusted_registries.is_empty() => {
+                    let needs = [format!("registries.open or registries.trusted (who may push to {})", admitted.value)];
+                    out.cannot_judge(format!("policy {}", policy.name), needs, None);
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+/// Whether an image is of one of the places.
+fn is_from(image: &str, places: &[&Fact<String>]) -> bool {
+    places.iter().any(|place| {
+        let text = place.value.as_str();
+        let glob = Glob::new(text).is_ok_and(|g| g.compile_matcher().is_match(image));
+        glob || image.starts_with(prefix(text))
+    })
+}
+
+fn outside(cx: &Context<'_>, out: &mut Verdicts) {
+    let stated: Vec<&Fact<String>> = cx.platform.overlay.trusted_registries.iter().collect();
+    let admitted: Vec<&Fact<String>> = cx.env.admission_policies.iter().flat_map(|p| &p.allowed_images).collect();
+    let places = if stated.is_empty() { admitted } else { stated };
+    if places.is_empty() {
+        return;
+    }
+    let mut seen = BTreeSet::new();
+    for image in cx.env.workloads.iter().flat_map(|w| w.containers.iter().chain(&w.init_containers)).filter_map(|c| c.image.as_ref()) {
+        if is_from(&image.text.value, &places) || !seen.insert(image.text.value.as_str()) {
+            continue;
+        }
+        let mut evidence = Evidence::new();
+        evidence.note(&image.text, "from elsewhere");
+        if let Some(first) = places.first() {
+            evidence.note(first, "trusted");
+        }
+        out.report(
+            Finding::new(format!("image {}", image.text.value), format!("{} comes from outside the trusted registries", image.text.value))
+                .severity(Severity::Medium)
+                .explain("Where a policy enforces them, the pod is refused; where it does not, an image that nobody here built or checked runs beside the data.")
+                .remedy("Copy the image into a trusted registry, scan and sign it there, and name that copy.")
+                .evidence(evidence),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::pods;
+    use crate::rules::testing::{fact, span};
+    use cofferdam_model::Platform;
+    use cofferdam_model::images::{AdmissionPolicy, Image};
+
+    fn run(open: &[&str], image: &str) -> Verdicts {
+        let mut env = pods::testing::env((1, 1, 1), |w| {
+            w.containers[0].image = Some(Image {
+                text: fact(image.to_owned(), 9),
+                registry: None,
+                repository: image.to_owned(),
+                tag: None,
+                digest: None,
+            });
+        });
+        env.admission_policies.push(AdmissionPolicy {
+            name: "registries".to_owned(),
+            span: span(20),
+            enforced: None,
+            allowed_images: vec![fact("cr.example.net/core/".to_owned(), 21), fact("cr.example.net/anyone/*".to_owned(), 22)],
+            verifies_signatures: None,
+            verified_images: Vec::new(),
+            message: None,
+        });
+        let mut platform = Platform::default();
+        platform.overlay.open_registries = open.iter().map(|o| fact((*o).to_owned(), 23)).collect();
+        let mut out = Verdicts::default();
+        (RULE.check)(&Context { env: &env, platform: &platform, settings: None }, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_path_that_is_open_to_all_is_told_and_an_unknown_one_is_asked_for() {
+        let told = run(&["cr.example.net/anyone"], "cr.example.net/core/api:1");
+        assert_eq!(told.findings.len(), 1);
+        assert!(told.findings[0].title.contains("cr.example.net/anyone/*"));
+        let asked = run(&[], "cr.example.net/core/api:1");
+        assert!(asked.findings.is_empty() && !asked.unjudged.is_empty());
+    }
+
+    #[test]
+    fn an_image_from_elsewhere_is_told_once() {
+        let out = run(&["cr.example.net/nothing"], "docker.io/library/redis:7");
+        assert_eq!(out.findings.len(), 1);
+        assert_eq!(out.findings[0].severity, Some(Severity::Medium));
+    }
+}

@@ -1,0 +1,97 @@
+//! The metadata service hands out the node's credentials to whoever can reach it.
+
+use super::reach;
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::workload::{Completeness, Workload};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "metadata-reachable",
+    group: Group::Network,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "pods can reach the cloud's metadata service and with it the node's credentials",
+    page: include_str!("../../../../docs/rules/metadata-reachable.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    // Without any policy in the files, policies are kept elsewhere or nowhere: network-no-default-deny says so.
+    if cx.env.network_policies.is_empty() {
+        return;
+    }
+    for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
+        for rule in &policy.egress_rules {
+            let peer = rule.peers.iter().find(|p| reach::reaches(p, reach::METADATA));
+            if !(rule.peers.is_empty() || peer.is_some()) || !reach::opens(rule, 80) {
+                continue;
+            }
+            let governed = reach::governed(policy, &cx.env.workloads);
+            let who = if governed.is_empty() { "the pods it selects".to_owned() } else { reach::names(&governed) };
+            out.report(
+                base(policy.id.to_string(), format!("{}: {who} can reach the metadata service at {}", policy.id, reach::METADATA))
+                    .figure("workloads", governed.len() as f64, "workloads")
+                    .at(peer.map_or(rule.span, |p| p.span), "covers the metadata address"),
+            );
+        }
+    }
+    let unselected: Vec<&Workload> = cx
+        .env
+        .workloads
+        .iter()
+        .filter(|w| w.completeness == Completeness::Whole && cx.env.reach(w).egress.is_empty())
+        .collect();
+    if unselected.is_empty() {
+        return;
+    }
+    let mut finding = base(
+        "workloads without an egress policy".to_owned(),
+        format!("{} can reach the metadata service: no egress policy selects them", reach::names(&unselected)),
+    )
+    .figure("workloads", unselected.len() as f64, "workloads");
+    for workload in unselected.iter().take(4) {
+        finding = finding.at(workload.span, "no egress policy");
+    }
+    out.report(finding);
+}
+
+fn base(subject: String, title: String) -> Finding {
+    Finding::new(subject, title)
+        .explain("A request that someone makes a pod send (by a forged URL, or from a shell in it) gets the credentials of the node, and with them what the node may do. A selector of namespaces never covers this address: it is reached where no egress policy selects the pod, or where an address block covers it.")
+        .remedy("Select every pod by an egress policy, and take 169.254.169.254/32 out of blocks that cover it (`except`); require IMDSv2 with a hop limit of 1, or Workload Identity.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::egress_any_namespace::tests::{any_namespace, env};
+    use crate::rules::{pods, testing};
+    use cofferdam_model::network::PeerKind;
+
+    fn block(except: &[&str]) -> Option<PeerKind> {
+        Some(PeerKind::Addresses {
+            cidr: "0.0.0.0/0".to_owned(),
+            except: except.iter().map(|e| (*e).to_owned()).collect(),
+        })
+    }
+
+    #[test]
+    fn a_namespace_selector_does_not_reach_it_and_a_block_does() {
+        assert!(testing::all(&RULE, &env(Some(any_namespace()), &["443"])).is_empty());
+        assert_eq!(testing::all(&RULE, &env(block(&[]), &[])).len(), 1);
+        assert!(testing::all(&RULE, &env(block(&["169.254.169.254/32"]), &[])).is_empty());
+        assert!(testing::all(&RULE, &env(block(&[]), &["443"])).is_empty(), "it answers on port 80");
+    }
+
+    #[test]
+    fn a_pod_that_no_policy_selects_reaches_it_where_policies_are_kept() {
+        let mut e = env(Some(any_namespace()), &["443"]);
+        let mut other = e.workloads[0].clone();
+        other.id.name = "worker".to_owned();
+        other.labels.clear();
+        e.workloads.push(other);
+        assert!(testing::only(&RULE, &e).title.starts_with("worker can reach"));
+        assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty());
+    }
+}
