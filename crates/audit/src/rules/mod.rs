@@ -54,8 +54,20 @@ rules! {
     database_memory,
 
     // Cells, health, caches
+    failover_overload,
+    failover_abrupt,
+    failover_no_second_try,
+    breaker_blind_spot,
+    rate_limit_mismatch,
+    cache_divergence,
+    shallow_health_check,
 
     // Secrets
+    secret_in_clear,
+    secret_in_environment,
+    secret_shared,
+    secret_rotation_deadlock,
+    secret_no_expiry,
 
     // Network
     egress_blocks_dns,

@@ -1,0 +1,70 @@
+//! Moving all of a cell's traffic at once meets cold caches and pools.
+
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "failover-abrupt",
+    group: Group::Cells,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "traffic moves between cells all at once: no steps and no slow start",
+    page: include_str!("../../../../docs/rules/failover-abrupt.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for routing in &cx.env.routings {
+        let cells = if routing.cells.is_empty() { cx.env.cells.len() } else { routing.cells.len() };
+        if cells < 2 || routing.gradual.as_ref().is_some_and(|g| g.value) {
+            continue;
+        }
+        let mut finding = Finding::new(format!("routing {}", routing.name), format!("{}: {cells} cells and no gradual shift between them", routing.name))
+            .explain("When a cell fails its health check, all its requests go to the others at once: their caches are cold, their pools small, their autoscalers not yet awake. And when it comes back it gets its full share in the same instant.")
+            .remedy("Move weights in steps (10 points every 30 s, both ways) and let a cell that comes back begin slowly.")
+            .figure("cells", cells as f64, "cells")
+            .at(routing.span, "the routing");
+        if let Some(gradual) = routing.gradual.as_ref().and_then(|g| g.span()) {
+            finding = finding.at(gradual, "switched off");
+        } else {
+            finding = finding.likely();
+        }
+        out.report(finding);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::cells::Routing;
+    use cofferdam_model::{Environment, Owner};
+
+    /// A routing between two cells of which nothing else is known.
+    pub(crate) fn env() -> Environment {
+        Environment {
+            routings: vec![Routing {
+                name: "cell-router".to_owned(),
+                owner: Owner::default(),
+                span: span(1),
+                health_path: None,
+                health_interval: None,
+                health_threshold: None,
+                gradual: None,
+                second_try: None,
+                cache_ttl: None,
+                cells: vec!["a".to_owned(), "b".to_owned()],
+            }],
+            ..Environment::default()
+        }
+    }
+
+    #[test]
+    fn a_gradual_shift_is_enough() {
+        let mut env = env();
+        assert_eq!(testing::only(&RULE, &env).figures["cells"].value, 2.0);
+        env.routings[0].gradual = Some(fact(true, 2));
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}

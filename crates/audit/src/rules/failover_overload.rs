@@ -1,0 +1,224 @@
+//! When a cell is lost, the others must carry what it carried.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Fact;
+use cofferdam_model::cells::Cell;
+use cofferdam_model::units::show_number;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "failover-overload",
+    group: Group::Cells,
+    severity: Severity::Critical,
+    fix: Fix::Advice,
+    summary: "the cells that are left cannot carry the load of one that is lost",
+    page: include_str!("../../../../docs/rules/failover-overload.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let cells = &cx.env.cells;
+    if cells.len() < 2 {
+        return;
+    }
+    let by_rate: Option<Vec<(f64, &Cell)>> = cells.iter().map(|c| Some((c.capacity.as_ref()?.value.0, c))).collect();
+    let by_share: Option<Vec<(f64, &Cell)>> =
+        cells.iter().map(|c| Some((c.capacity_share.as_ref().or(c.weight.as_ref())?.value.0, c))).collect();
+    let load: Option<f64> = cells.iter().map(|c| c.traffic.as_ref().map(|t| t.value.0)).sum();
+    match (by_rate, load, by_share) {
+        (Some(capacities), Some(load), _) => with_rates(&capacities, load, out),
+        (_, _, Some(shares)) => with_shares(&shares, load, out),
+        (Some(capacities), None, None) => {
+            for (_, lost) in &capacities {
+                let safe: f64 = capacities.iter().filter(|(_, c)| c.name.value != lost.name.value).map(|(n, _)| n).sum();
+                let needs = cells.iter().map(|c| format!("cells.{}.requests_per_second", c.name.value));
+                let partial = format!("without {} the load must stay below {}/s", lost.name.value, show_number(safe));
+                out.cannot_judge(format!("loss of cell {}", lost.name.value), needs, Some(partial));
+            }
+        }
+        _ => {
+            let needs = cells.iter().map(|c| format!("cells.{}.capacity", c.name.value));
+            out.cannot_judge("loss of a cell", needs, None);
+        }
+    }
+}
+
+fn names(cells: &[&Cell]) -> String {
+    cells.iter().map(|c| c.name.value.as_str()).collect::<Vec<_>>().join(" and ")
+}
+
+fn with_rates(capacities: &[(f64, &Cell)], load: f64, out: &mut Verdicts) {
+    for (_, lost) in capacities {
+        let left: Vec<(f64, &Cell)> = capacities.iter().filter(|(_, c)| c.name.value != lost.name.value).copied().collect();
+        let safe: f64 = left.iter().map(|(n, _)| n).sum();
+        let utilisation = load / safe * 100.0;
+        if safe <= 0.0 || load <= safe {
+            continue;
+        }
+        let survivors: Vec<&Cell> = left.iter().map(|(_, c)| *c).collect();
+        let mut evidence = Evidence::new();
+        for (_, cell) in capacities {
+            if let Some(traffic) = &cell.traffic {
+                evidence.note(traffic, format!("{} at peak", traffic.value));
+            }
+            if let Some(capacity) = &cell.capacity {
+                evidence.note(capacity, format!("carries {}", capacity.value));
+            }
+        }
+        let mut finding = Finding::new(
+            format!("loss of cell {}", lost.name.value),
+            format!(
+                "without {} the load is {} % of what {} can carry",
+                lost.name.value,
+                show_number(utilisation.round()),
+                names(&survivors)
+            ),
+        )
+        .explain(format!(
+            "{}/s go to {}, which carries {}/s: {} % of its capacity, safe only below {}/s in all. It fails too, or, with limits, refuses \
+             {}/s. It comes when the health check has failed its threshold and routers' caches have run out, not at once.",
+            show_number(load),
+            names(&survivors),
+            show_number(safe),
+            show_number(utilisation.round()),
+            show_number(safe),
+            show_number(load - safe)
+        ))
+        .remedy(format!(
+            "Keep the load of all cells below {}/s, or give {} capacity for {}/s, or shed by priority down to what it carries; move weights in steps.",
+            show_number(safe),
+            names(&survivors),
+            show_number(load)
+        ))
+        .figure("utilisation", utilisation, "%")
+        .figure("load", load, "requests/s")
+        .figure("safe_load", safe, "requests/s");
+        if let ([survivor], Some(traffic)) = (survivors.as_slice(), survivors[0].traffic.as_ref()) {
+            finding = finding
+                .figure("traffic_growth", (load / traffic.value.0 - 1.0) * 100.0, "%")
+                .figure("traffic_factor", load / traffic.value.0, "times");
+            let _ = survivor;
+        }
+        out.report(place(finding, lost, &survivors).evidence(evidence));
+    }
+}
+
+fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
+    let total: f64 = shares.iter().map(|(n, _)| n).sum();
+    for (_, lost) in shares {
+        let left: Vec<(f64, &Cell)> = shares.iter().filter(|(_, c)| c.name.value != lost.name.value).copied().collect();
+        let kept: f64 = left.iter().map(|(n, _)| n).sum::<f64>() / total.max(f64::MIN_POSITIVE);
+        // Cells that are left with most of the whole carry it; what "most" is, their reserve decides.
+        if kept <= 0.0 || kept > 0.75 {
+            continue;
+        }
+        let survivors: Vec<&Cell> = left.iter().map(|(_, c)| *c).collect();
+        let factor = 1.0 / kept;
+        let mut evidence = Evidence::new();
+        let note = |evidence: &mut Evidence, fact: Option<&Fact<cofferdam_model::Share>>| {
+            if let Some(fact) = fact {
+                evidence.note(fact, format!("{}", fact.value));
+            }
+        };
+        for (_, cell) in shares {
+            note(&mut evidence, cell.capacity_share.as_ref().or(cell.weight.as_ref()));
+        }
+        evidence.assume("the percentages are both the traffic of each cell and its part of the whole capacity");
+        let needs = shares.iter().map(|(_, c)| format!("cells.{}.capacity and .requests_per_second", c.name.value));
+        if load.is_none() {
+            let partial = format!("without {} the load must stay below {} % of the whole capacity", lost.name.value, show_number(kept * 100.0));
+            out.cannot_judge(format!("loss of cell {}", lost.name.value), needs, Some(partial));
+        }
+        let finding = Finding::new(
+            format!("loss of cell {}", lost.name.value),
+            format!(
+                "without {} the traffic of {} grows {} times; safe only below {} % of the whole capacity",
+                lost.name.value,
+                names(&survivors),
+                show_number(factor),
+                show_number(kept * 100.0)
+            ),
+        )
+        .severity(Severity::High)
+        .explain(format!(
+            "{} has {} % of the whole and then gets all of it: its traffic grows by {} %. Its utilisation is the whole load over its own \
+             capacity, so it holds only while the platform as a whole uses less than {} % of what it has.",
+            names(&survivors),
+            show_number(kept * 100.0),
+            show_number((factor - 1.0) * 100.0),
+            show_number(kept * 100.0)
+        ))
+        .remedy("State loads and capacities of the cells for the exact figure; keep enough reserve in each for the loss of the largest other, or shed by priority.")
+        .figure("traffic_factor", factor, "times")
+        .figure("traffic_growth", (factor - 1.0) * 100.0, "%")
+        .figure("safe_load_share", kept * 100.0, "%");
+        out.report(place(finding, lost, &survivors).evidence(evidence));
+    }
+}
+
+fn place(mut finding: Finding, lost: &Cell, survivors: &[&Cell]) -> Finding {
+    if let Some(span) = lost.name.span() {
+        finding = finding.at(span, "lost");
+    }
+    for survivor in survivors {
+        if let Some(span) = survivor.name.span() {
+            finding = finding.at(span, "left");
+        }
+    }
+    finding
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+    use cofferdam_model::{Environment, Rate, Share};
+
+    /// A cell with its part of the whole and perhaps its traffic and capacity.
+    pub(crate) fn cell(name: &str, n: usize, share: f64, rates: Option<(f64, f64)>) -> Cell {
+        Cell {
+            name: fact(name.to_owned(), n),
+            weight: None,
+            capacity_share: Some(fact(Share(share), n + 1)),
+            capacity: rates.map(|(_, capacity)| fact(Rate(capacity), n + 2)),
+            traffic: rates.map(|(traffic, _)| fact(Rate(traffic), n + 3)),
+            region: None,
+            failover_to: None,
+        }
+    }
+
+    fn find<'a>(all: &'a [Finding], lost: &str) -> &'a Finding {
+        all.iter().find(|f| f.subject.ends_with(lost)).unwrap()
+    }
+
+    #[test]
+    fn twelve_thousand_on_a_cell_for_five_thousand_are_240_percent() {
+        // 7,000 + 5,000 = 12,000; 12,000 / 5,000 = 2.4; 12,000 / 7,000 = 1.714.
+        let env = Environment {
+            cells: vec![cell("core", 10, 0.6, Some((7000.0, 7000.0))), cell("mule", 20, 0.4, Some((5000.0, 5000.0)))],
+            ..Environment::default()
+        };
+        let all = testing::all(&RULE, &env);
+        assert_eq!(find(&all, "core").figures["utilisation"].value, 240.0);
+        assert_eq!(find(&all, "core").figures["safe_load"].value, 5000.0);
+        assert!((find(&all, "mule").figures["utilisation"].value - 171.43).abs() < 0.01);
+    }
+
+    #[test]
+    fn sixty_and_forty_percent_alone_are_two_and_a_half_times_the_traffic() {
+        let env = Environment { cells: vec![cell("core", 10, 0.6, None), cell("mule", 20, 0.4, None)], ..Environment::default() };
+        let all = testing::all(&RULE, &env);
+        assert!((find(&all, "core").figures["traffic_factor"].value - 2.5).abs() < 1e-9);
+        assert!((find(&all, "core").figures["traffic_growth"].value - 150.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn reserve_for_the_loss_is_silent() {
+        let env = Environment {
+            cells: vec![cell("a", 10, 0.5, Some((4000.0, 9000.0))), cell("b", 20, 0.5, Some((4000.0, 9000.0)))],
+            ..Environment::default()
+        };
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}

@@ -1,0 +1,105 @@
+//! A limit below the peak turns customers away; one above the capacity protects nothing.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::cells::RateLimit;
+use cofferdam_model::units::show_number;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "rate-limit-mismatch",
+    group: Group::Cells,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "a rate limit is below the stated peak or above the capacity it should protect",
+    page: include_str!("../../../../docs/rules/rate-limit-mismatch.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for limit in &cx.env.rate_limits {
+        judge(cx, limit, out);
+    }
+}
+
+fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
+    let Some(service) = cx.env.owner_service(&limit.owner) else { return };
+    let mut evidence = Evidence::new();
+    let each = evidence.take(&limit.limit, format!("limit {}", limit.limit.value)).0;
+    let counts_alone = limit.per_replica.as_ref().is_some_and(|p| p.value);
+    let replicas = service.scale.max.as_ref().filter(|_| counts_alone);
+    let total = match replicas {
+        Some(replicas) => each * f64::from(evidence.take(replicas, "each replica counts for itself")),
+        None => each,
+    };
+    if let Some(peak) = service.peak_rate.as_ref().filter(|p| total < p.value.0) {
+        let peak = evidence.take(peak, "at peak").0;
+        out.report(
+            Finding::new(
+                format!("rate limit {}", limit.name),
+                format!("{}: {}/s are let through, {}/s come at peak", limit.name, show_number(total), show_number(peak)),
+            )
+            .explain(format!("At peak {} % of requests are refused although nothing is wrong.", show_number(((peak - total) / peak * 100.0).round())))
+            .remedy(format!("Raise the limit above {}/s with some room, up to what the service can carry.", show_number(peak)))
+            .figure("limit", total, "requests/s")
+            .figure("peak", peak, "requests/s")
+            .figure("refused", (peak - total) / peak * 100.0, "%")
+            .evidence(evidence),
+        );
+        return;
+    }
+    let capacity: Option<f64> = cx.env.cells.iter().map(|c| c.capacity.as_ref().map(|r| r.value.0)).sum();
+    if let Some(capacity) = capacity.filter(|c| *c > 0.0 && total > *c) {
+        for fact in cx.env.cells.iter().filter_map(|c| c.capacity.as_ref()) {
+            evidence.note(fact, format!("carries {}", fact.value));
+        }
+        out.report(
+            Finding::new(
+                format!("rate limit {}", limit.name),
+                format!("{}: {}/s are let through, {}/s can be carried", limit.name, show_number(total), show_number(capacity)),
+            )
+            .severity(Severity::Medium)
+            .explain("The limit begins to refuse only when what it protects is already overloaded: it protects nothing.")
+            .remedy(format!("Set the limit at or below {}/s.", show_number(capacity)))
+            .figure("limit", total, "requests/s")
+            .figure("capacity", capacity, "requests/s")
+            .evidence(evidence),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::failover_overload::tests::cell;
+    use crate::rules::testing::{self, fact, owned_by, service};
+    use cofferdam_model::{Environment, Rate};
+
+    fn env(limit: f64, peak: f64) -> Environment {
+        let mut api = service("api", (2, 2, 4));
+        api.peak_rate = Some(fact(Rate(peak), 1));
+        Environment {
+            services: vec![api],
+            rate_limits: vec![RateLimit {
+                name: "api".to_owned(),
+                owner: owned_by(0),
+                limit: fact(Rate(limit), 2),
+                per_replica: None,
+            }],
+            ..Environment::default()
+        }
+    }
+
+    #[test]
+    fn below_the_peak_and_above_the_capacity_are_told() {
+        // (7,000 − 5,000) / 7,000 = 28.57 %.
+        assert!((testing::only(&RULE, &env(5000.0, 7000.0)).figures["refused"].value - 28.571).abs() < 1e-3);
+        assert!(testing::all(&RULE, &env(8000.0, 7000.0)).is_empty());
+        let mut capped = env(8000.0, 7000.0);
+        capped.cells = vec![cell("a", 10, 1.0, Some((1.0, 7500.0)))];
+        assert_eq!(testing::only(&RULE, &capped).figures["capacity"].value, 7500.0);
+        let mut each = env(2000.0, 7000.0);
+        each.rate_limits[0].per_replica = Some(fact(true, 3));
+        assert!(testing::all(&RULE, &each).is_empty(), "4 × 2,000 = 8,000");
+    }
+}

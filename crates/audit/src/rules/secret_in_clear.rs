@@ -1,0 +1,58 @@
+//! A secret in a file is a secret in the history of the repository.
+
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use std::collections::BTreeMap;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "secret-in-clear",
+    group: Group::Secrets,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "a secret stands in a file in clear",
+    page: include_str!("../../../../docs/rules/secret-in-clear.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    // The same value in several places is one secret.
+    let mut by_value: BTreeMap<(u64, &str), Vec<_>> = BTreeMap::new();
+    for literal in &cx.env.secret_literals {
+        by_value.entry((literal.fingerprint, literal.name.as_str())).or_default().push(literal);
+    }
+    for ((_, name), literals) in by_value {
+        let first = literals[0];
+        let places = if literals.len() == 1 { String::new() } else { format!(", in {} places", literals.len()) };
+        let mut finding = Finding::new(format!("secret {name}"), format!("`{name}` stands in clear in a file{places} ({})", first.evidence))
+            .explain("Everyone who can read the repository, now or later, has it; deleting the line leaves it in the history. The value is not printed here.")
+            .remedy("Revoke it first, then deliver a new one from a secret store (External Secrets, Vault, Secret Manager) and keep only the reference in the file.")
+            .figure("places", literals.len() as f64, "places");
+        for literal in literals.iter().take(4) {
+            finding = finding.at(literal.span, "in clear (not shown)");
+        }
+        out.report(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, span};
+    use cofferdam_model::Environment;
+    use cofferdam_model::secrets::{SecretKind, SecretLiteral};
+
+    #[test]
+    fn one_value_in_two_places_is_one_finding() {
+        let literal = |n, fingerprint| SecretLiteral {
+            name: "password".to_owned(),
+            span: span(n),
+            kind: SecretKind::Password,
+            evidence: "32 random characters".to_owned(),
+            fingerprint,
+        };
+        let env = Environment { secret_literals: vec![literal(1, 7), literal(2, 7), literal(3, 8)], ..Environment::default() };
+        let found = testing::all(&RULE, &env);
+        assert_eq!(found.iter().map(|f| f.figures["places"].value).collect::<Vec<_>>(), [2.0, 1.0]);
+    }
+}

@@ -1,0 +1,106 @@
+//! A variable is seen by everything in the process, its children and its dumps; a file need not be.
+
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
+use std::collections::BTreeMap;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "secret-in-environment",
+    group: Group::Secrets,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "a token or password reaches a process through its environment where a file or agent can deliver it",
+    page: include_str!("../../../../docs/rules/secret-in-environment.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    // One finding for each secret and key, whoever gets it.
+    let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
+    for one in &cx.env.secret_uses {
+        let name = match &one.passage {
+            Passage::EnvironmentReference { secret, key } => format!("{secret}/{key}"),
+            Passage::EnvironmentAll { secret } => secret.clone(),
+            _ => continue,
+        };
+        by_secret.entry(name).or_default().push(one);
+    }
+    for (secret, uses) in by_secret {
+        let worst = uses.iter().map(|u| u.kind).min().unwrap_or(SecretKind::Other);
+        let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
+        names.sort();
+        names.dedup();
+        let variable = &uses[0].name;
+        let (severity, opens) = match worst {
+            SecretKind::VaultToken => (Severity::High, " It is a token of the secret store: it opens every secret that its policy covers, and the store's log cannot tell which pod used it."),
+            _ => (Severity::Low, ""),
+        };
+        let mut finding = Finding::new(
+            format!("secret {secret}"),
+            format!("{} {} the secret {secret} as the variable `{variable}`", join(&names), if names.len() == 1 { "gets" } else { "get" }),
+        )
+        .severity(severity)
+        .explain(format!(
+            "A variable is readable by every process of the container, inherited by its children, and ends up in crash dumps and debug pages. \
+             `get pods` shows the reference only; `exec`, the node and /proc show the value.{opens}"
+        ))
+        .remedy("Deliver it as a file: a Secret or CSI volume, or Vault Agent (`vault.hashicorp.com/agent-inject`) with the pod's own service account, and read the file.")
+        .figure("services", names.len() as f64, "services");
+        for one in uses.iter().take(4) {
+            finding = finding.at(one.span, "through the environment");
+        }
+        out.report(finding);
+    }
+}
+
+/// Names for a sentence.
+pub(crate) fn join(names: &[String]) -> String {
+    match names {
+        [one] => one.clone(),
+        [rest @ .., last] if rest.len() < 4 => format!("{} and {last}", rest.join(", ")),
+        [a, b, rest @ ..] => format!("{a}, {b} and {} more", rest.len()),
+        [] => "nobody".to_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::rules::testing::{self, owned_by, service, span};
+    use cofferdam_model::Environment;
+
+    /// Services that all get one secret by this passage.
+    pub(crate) fn env(kind: SecretKind, passage: &Passage, services: usize) -> Environment {
+        Environment {
+            name: "production".to_owned(),
+            services: (0..services).map(|i| service(&format!("s{i}"), (2, 2, 2))).collect(),
+            secret_uses: (0..services)
+                .map(|i| SecretUse {
+                    owner: owned_by(i),
+                    span: span(10 + i),
+                    name: "VAULT_TOKEN".to_owned(),
+                    kind,
+                    passage: passage.clone(),
+                    dynamic: None,
+                })
+                .collect(),
+            ..Environment::default()
+        }
+    }
+
+    /// By reference to one key.
+    pub(crate) fn reference() -> Passage {
+        Passage::EnvironmentReference { secret: "vault-credentials".to_owned(), key: "token".to_owned() }
+    }
+
+    #[test]
+    fn a_vault_token_is_worse_than_a_password_and_a_file_is_silent() {
+        let finding = testing::only(&RULE, &env(SecretKind::VaultToken, &reference(), 3));
+        assert_eq!((finding.severity, finding.figures["services"].value), (Some(Severity::High), 3.0));
+        assert_eq!(testing::only(&RULE, &env(SecretKind::Password, &reference(), 1)).severity, Some(Severity::Low));
+        let file = Passage::File { secret: "vault-credentials".to_owned() };
+        assert!(testing::all(&RULE, &env(SecretKind::VaultToken, &file, 1)).is_empty());
+    }
+}

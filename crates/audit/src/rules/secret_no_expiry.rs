@@ -1,0 +1,75 @@
+//! A credential that never changes is good for ever to whoever once had it.
+
+use super::secret_shared::static_name;
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::secrets::{SecretKind, SecretUse};
+use std::collections::BTreeMap;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "secret-no-expiry",
+    group: Group::Secrets,
+    severity: Severity::Medium,
+    fix: Fix::Advice,
+    summary: "a static credential without rotation",
+    page: include_str!("../../../../docs/rules/secret-no-expiry.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
+    for one in &cx.env.secret_uses {
+        if !matches!(one.kind, SecretKind::VaultToken | SecretKind::Password | SecretKind::Token) {
+            continue;
+        }
+        if let Some(name) = static_name(one) {
+            by_secret.entry(name).or_default().push(one);
+        }
+    }
+    for (secret, uses) in by_secret {
+        let object = secret.split('/').next().unwrap_or(&secret);
+        let store = cx.env.secret_stores.iter().find(|s| s.name == object || s.name == secret);
+        if store.is_some_and(|s| s.rotation.is_some()) {
+            continue;
+        }
+        let is_token = uses.iter().any(|u| u.kind == SecretKind::VaultToken);
+        let mut finding = Finding::new(format!("secret {secret}"), format!("nothing here rotates the secret {secret}"))
+            .severity(if is_token { Severity::Medium } else { Severity::Low })
+            .likely()
+            .explain("Whoever once had it (a former colleague, a laptop, a backup, the log of a build) has it still, and outlives the pod that it was given to.")
+            .remedy(format!("Use credentials with a lease (Vault database roles, workload identity), or rotate it on a schedule and state it under secrets.{object}.rotation."))
+            .figure("uses", uses.len() as f64, "uses");
+        for one in uses.iter().take(4) {
+            finding = finding.at(one.span, "static");
+        }
+        if let Some(store) = store {
+            finding = finding.at(store.span, "without rotation");
+        }
+        out.report(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::secret_in_environment::tests::{env, reference};
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::secrets::SecretStore;
+    use std::time::Duration;
+
+    #[test]
+    fn a_stated_rotation_is_enough() {
+        let mut e = env(SecretKind::VaultToken, &reference(), 2);
+        assert_eq!(testing::only(&RULE, &e).severity, Some(Severity::Medium));
+        e.secret_stores.push(SecretStore {
+            name: "vault-credentials".to_owned(),
+            namespace: None,
+            span: span(30),
+            rotation: Some(fact(Duration::from_secs(86_400), 31)),
+            overlap: None,
+            reload: None,
+        });
+        assert!(testing::all(&RULE, &e).is_empty());
+    }
+}

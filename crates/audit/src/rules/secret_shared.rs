@@ -1,0 +1,79 @@
+//! One credential for several services opens all of them at once.
+
+use super::secret_in_environment::join;
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
+use std::collections::BTreeMap;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "secret-shared",
+    group: Group::Secrets,
+    severity: Severity::High,
+    fix: Fix::Advice,
+    summary: "one static credential is used by several services: whoever takes one has all",
+    page: include_str!("../../../../docs/rules/secret-shared.md"),
+    check,
+};
+
+/// The secret and key of a static credential.
+pub(crate) fn static_name(one: &SecretUse) -> Option<String> {
+    if one.dynamic.as_ref().is_some_and(|d| d.value) {
+        return None;
+    }
+    match &one.passage {
+        Passage::EnvironmentReference { secret, key } => Some(format!("{secret}/{key}")),
+        Passage::EnvironmentAll { secret } | Passage::File { secret } => Some(secret.clone()),
+        Passage::EnvironmentLiteral | Passage::Agent { .. } => None,
+    }
+}
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
+    for one in &cx.env.secret_uses {
+        // A certificate or a file of unknown content is often the same for all on purpose.
+        if !matches!(one.kind, SecretKind::VaultToken | SecretKind::Password | SecretKind::Token) {
+            continue;
+        }
+        if let Some(name) = static_name(one) {
+            by_secret.entry(name).or_default().push(one);
+        }
+    }
+    for (secret, uses) in by_secret {
+        let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
+        names.sort();
+        names.dedup();
+        if names.len() < 2 {
+            continue;
+        }
+        let is_store = uses.iter().any(|u| u.kind == SecretKind::VaultToken);
+        let mut finding = Finding::new(format!("secret {secret}"), format!("{} services share the secret {secret}: {}", names.len(), join(&names)))
+            .severity(if is_store { Severity::High } else { Severity::Low })
+            .explain("Whoever takes it from one service has what all of them have; no log can tell which of them used it; and changing it means restarting all of them together.")
+            .remedy("Give each service its own: a Vault role bound to its service account, or a database user of its own.")
+            .figure("services", names.len() as f64, "services");
+        for one in uses.iter().take(6) {
+            finding = finding.at(one.span, cx.env.owner_name(&one.owner));
+        }
+        out.report(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::secret_in_environment::tests::{env, reference};
+    use crate::rules::testing::{self, fact};
+
+    #[test]
+    fn three_services_with_one_token_are_told_and_dynamic_ones_are_not() {
+        let mut shared = env(SecretKind::VaultToken, &reference(), 3);
+        assert_eq!(testing::only(&RULE, &shared).figures["services"].value, 3.0);
+        for one in &mut shared.secret_uses {
+            one.dynamic = Some(fact(true, 9));
+        }
+        assert!(testing::all(&RULE, &shared).is_empty());
+        assert!(testing::all(&RULE, &env(SecretKind::VaultToken, &reference(), 1)).is_empty());
+    }
+}
