@@ -8,6 +8,7 @@ pub mod hcl;
 pub mod helm;
 pub mod ideas;
 pub mod image;
+pub mod images_env;
 pub mod kubernetes;
 pub mod kustomize;
 pub mod overlay;
