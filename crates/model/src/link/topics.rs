@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Links consumers to declared topics and notes every name that nothing declares. Where no file declares
 /// any topic, topics are made elsewhere and no name is missing; what a person states of some topics is no
-/// list of all.
+/// list of all, so that only a name a slip away from one of them is told.
 pub(super) fn link(env: &mut Environment) {
     if env.topics.is_empty() {
         return;
@@ -22,13 +22,10 @@ pub(super) fn link(env: &mut Environment) {
             .filter_map(|t| ids.get(t.value.as_str()).copied())
             .collect();
     }
-    if env
+    let listed = !env
         .topics
         .iter()
-        .all(|t| matches!(t.name.source, Source::Stated(_)))
-    {
-        return;
-    }
+        .all(|t| matches!(t.name.source, Source::Stated(_)));
     // By subject and name, so that a name that one thing repeats is told once.
     let mut missing: BTreeMap<(String, String), Fact<String>> = BTreeMap::new();
     for (subject, topic) in named(env) {
@@ -42,12 +39,15 @@ pub(super) fn link(env: &mut Environment) {
     let mut found: Vec<Dangling> = Vec::new();
     for ((subject, name), fact) in missing {
         let nearest = suggestions.find(&name, env.topics.iter().map(|t| t.name.value.as_str()));
+        if !listed && nearest.is_none() {
+            continue;
+        }
         found.push(Dangling {
             subject,
             kind: DanglingKind::Topic,
             name: fact,
             nearest,
-            certain: true,
+            certain: listed,
         });
     }
     found.extend(of_alerts(env, &ids));
