@@ -98,7 +98,10 @@ fn assemble(mut repo: Repo) -> Platform {
         .collect();
     let (modules, code_notes) = python::read_all(&repo);
     let sources = Sources {
-        code: Project::new(&modules),
+        code: Project::new(
+            &modules,
+            repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path),
+        ),
         code_notes,
         built: kustomize::build(&repo),
         terraform: terraform_of(&repo, &stated),

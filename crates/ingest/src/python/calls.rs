@@ -3,9 +3,11 @@
 
 use super::arith::{convert, timedelta};
 use super::ast::{ArgKind, Call, Expr, ExprKind};
-use super::eval::{Bound, Eval, Frame, MAX_LENGTH, Passed, env, merge, passed, same};
+use super::eval::{
+    Bound, Eval, Frame, MAX_LENGTH, Passed, by_environment, env, merge, one_of, outside, passed,
+};
 use super::scope::{FunctionId, Scope};
-use super::value::{Dict, DictItem, Object, PyValue, Val};
+use super::value::{Dict, DictItem, Object, PyValue, SPREAD, Val};
 use cofferdam_model::Span;
 use std::collections::BTreeMap;
 
@@ -76,7 +78,7 @@ impl<'a> Eval<'a, '_> {
             bound: Some(&bound),
             busy: None,
         };
-        let mut results: Vec<Val> = info.returns.iter().map(|r| self.at(r, inner)).collect();
+        let mut results: Vec<Val> = info.returns.iter().map(|(r, _)| self.at(r, inner)).collect();
         if let [_] = results.as_slice()
             && let Some(only) = results.pop()
         {
@@ -93,10 +95,20 @@ impl<'a> Eval<'a, '_> {
             }
             return value;
         }
-        match results.split_first() {
-            Some((first, rest)) if rest.iter().all(|v| same(first, v)) => first.clone(),
-            _ => Val::unknown(span),
-        }
+        let branches = info.returns.iter().map(|(_, branch)| *branch);
+        one_of(results.into_iter().zip(branches).collect(), span)
+    }
+
+    /// What a function returns whatever it is called with.
+    pub(super) fn result(&self, id: FunctionId) -> Val {
+        let info = self.symbols.function(id);
+        let scope = Scope {
+            class: info.outer.class,
+            function: Some(id),
+        };
+        let results = info.returns.iter();
+        let results = results.map(|(value, branch)| (self.value(value, scope), *branch));
+        one_of(results.collect(), info.function.name_span)
     }
 
     fn variable(&self, callee: &str, call: &'a Call, span: Span, frame: Frame<'_, 'a>) -> Option<Val> {
@@ -212,6 +224,7 @@ impl<'a> Eval<'a, '_> {
             }
             _ if callee.len() < 400 => {
                 let (args, open) = self.named_arguments(call, inner, &[]);
+                let open = open || args.iter().any(|a| &*a.name == SPREAD);
                 known(PyValue::Object(Box::new(Object {
                     class: callee.into(),
                     args,
@@ -236,14 +249,31 @@ impl<'a> Eval<'a, '_> {
         };
         match (&receiver.value, call.callee.last_name()?) {
             (PyValue::Dict(dict), "get" | "pop" | "setdefault") => {
-                let key = arg(0)?.scalar_text()?;
+                let Some(key) = arg(0)?.scalar_text() else {
+                    return Some(by_environment(receiver, arg(1), span));
+                };
                 match dict.get(&key) {
                     Some(value) => Some(value.clone()),
                     None if dict.open => Some(Val::unknown(span)),
                     None => arg(1),
                 }
             }
-            (PyValue::Dict(_), "copy") => Some(receiver.clone()),
+            (PyValue::ByEnvironment(_), "get") => {
+                let key = arg(0)?.scalar_text()?;
+                receiver.item(&key).or_else(|| arg(1))
+            }
+            // A dictionary of another module; what it falls back to counts only if it has no such key.
+            (PyValue::Object(object), "get") if call.args.len() <= 2 && is_lower(&object.class) => {
+                let key = arg(0)?.scalar_text()?;
+                Some(outside(&object.class, &key, span))
+            }
+            (PyValue::Ref(name), "get")
+                if call.args.len() <= 2 && is_lower(name) && !name.contains("environ") =>
+            {
+                let key = arg(0)?.scalar_text()?;
+                Some(outside(name, &key, span))
+            }
+            (PyValue::Dict(_) | PyValue::ByEnvironment(_), "copy") => Some(receiver.clone()),
             (PyValue::Float(_), "total_seconds") => Some(receiver.clone()),
             (PyValue::Env(_) | PyValue::Str(_), "strip" | "lower" | "upper" | "rstrip" | "lstrip")
                 if call.args.is_empty() =>
@@ -267,6 +297,15 @@ impl<'a> Eval<'a, '_> {
             _ => None,
         }
     }
+}
+
+/// Whether a dotted name ends in a function's name; a client's `get` is a request.
+fn is_lower(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    name.contains('.')
+        && last.starts_with(|c: char| c.is_lowercase())
+        && super::clients::lookup(name).is_none()
+        && super::clients::lookup(&format!("{name}.get")).is_none()
 }
 
 #[derive(PartialEq, Eq)]

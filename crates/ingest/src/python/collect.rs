@@ -3,7 +3,7 @@
 
 use super::ast::{ArgKind, Call, Expr, ExprKind, Function, Jump, Loop, Stmt, StmtKind};
 use super::clients::{self, ClientKind, Known, Library};
-use super::eval::Eval;
+use super::eval::{Eval, comes_from_elsewhere};
 use super::scope::{ClassId, FunctionId, Scope, Symbols};
 use super::value::{self, Argument, EnvValue, Object, PyValue, Val};
 use cofferdam_model::Span;
@@ -744,6 +744,10 @@ fn flatten((args, open): &mut (Vec<Argument>, bool), known: Known) {
                 });
             }
         }
+        ref elsewhere if comes_from_elsewhere(elsewhere) => args.push(Argument {
+            name: value::SPREAD.into(),
+            ..config
+        }),
         _ => *open = true,
     }
 }

@@ -4,8 +4,9 @@
 
 use super::arith::{compute, negate};
 use super::ast::{ArgKind, Call, Expr, ExprKind, StmtKind};
-use super::scope::{Binding, ClassId, FunctionId, Holder, Scope, Symbols};
-use super::value::{Argument, Dict, DictItem, EnvValue, HOLE, Object, PyValue, Val};
+use super::labels;
+use super::scope::{Binding, Branch, ClassId, FunctionId, Holder, Scope, Symbols};
+use super::value::{Argument, Dict, DictItem, EnvValue, HOLE, Object, PyValue, SPREAD, Val};
 use cofferdam_model::Span;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -78,6 +79,17 @@ impl<'a, 's> Eval<'a, 's> {
                 busy: None,
             },
         )
+    }
+
+    /// The value of a name of the module.
+    pub(super) fn global(&self, name: &'a str, span: Span) -> Val {
+        let frame = Frame {
+            scope: Scope::default(),
+            steps: 0,
+            bound: None,
+            busy: None,
+        };
+        self.lookup(name, span, frame)
     }
 
     /// The dotted name that a callee stands for: `redis.asyncio.Redis`, `requests.Session.get`.
@@ -154,6 +166,14 @@ impl<'a, 's> Eval<'a, 's> {
                             let span = item.key_span.to(item.value.span);
                             push(&item.key, span, item.value);
                         }
+                    }
+                    // What another module or the environment tells is looked up when all is read.
+                    value if comes_from_elsewhere(&value) => {
+                        let value = Val {
+                            value,
+                            span: arg.value.span,
+                        };
+                        push(SPREAD, arg.span, value);
                     }
                     _ => open = true,
                 },
@@ -356,19 +376,14 @@ impl<'a, 's> Eval<'a, 's> {
         } else {
             real
         };
-        let mut found: Option<Val> = None;
+        let mut values = Vec::new();
         for binding in chosen {
             let Some(value) = binding.value else {
                 return Val::unknown(span);
             };
-            let value = self.at(value, frame.deeper(binding.scope));
-            match &found {
-                Some(first) if !same(first, &value) => return Val::unknown(span),
-                Some(_) => {}
-                None => found = Some(value),
-            }
+            values.push((self.at(value, frame.deeper(binding.scope)), binding.branch));
         }
-        let mut value = found.unwrap_or_else(|| Val::unknown(span));
+        let mut value = one_of(values, span);
         if let (PyValue::Dict(dict), Some(mutations)) = (&mut value.value, self.symbols.mutations.get(&place))
         {
             for mutation in mutations.iter().take(MAX_LENGTH) {
@@ -662,10 +677,12 @@ impl<'a, 's> Eval<'a, 's> {
                 }
                 value
             }
-            (PyValue::Dict(dict), Some(key)) => match dict.get(&key) {
-                Some(value) => value.clone(),
-                None => Val::unknown(span),
-            },
+            (PyValue::Dict(_) | PyValue::ByEnvironment(_), Some(key)) => {
+                base.item(&key).unwrap_or_else(|| Val::unknown(span))
+            }
+            (PyValue::Dict(_), None) => by_environment(&base, None, span),
+            (PyValue::Ref(name), Some(key)) => outside(name, &key, span),
+            (PyValue::Object(object), Some(key)) => outside(&object.class, &key, span),
             (PyValue::List(items), Some(index)) => index
                 .parse::<usize>()
                 .ok()
@@ -673,6 +690,88 @@ impl<'a, 's> Eval<'a, 's> {
                 .unwrap_or_else(|| Val::unknown(span)),
             _ => Val::unknown(span),
         }
+    }
+}
+
+/// The one value of several bindings or returns: the same everywhere, or one for each environment
+/// where conditions tell the environments apart.
+pub(super) fn one_of(mut values: Vec<(Val, Branch<'_>)>, span: Span) -> Val {
+    if values.len() == 1 {
+        return values.swap_remove(0).0;
+    }
+    let Some((first, rest)) = values.split_first() else {
+        return Val::unknown(span);
+    };
+    if rest.iter().all(|(v, _)| same(&first.0, v)) {
+        return first.0.clone();
+    }
+    let mut dict = Dict::default();
+    for (value, branch) in &values {
+        let labels = match branch.condition {
+            None => vec![("", value.span)],
+            Some(condition) => labels::of_condition(condition),
+        };
+        if labels.is_empty() {
+            return Val::unknown(span);
+        }
+        for (label, key_span) in labels {
+            dict.set(DictItem {
+                key: label.into(),
+                key_span,
+                value: value.clone(),
+            });
+        }
+    }
+    by_environment(
+        &Val {
+            value: PyValue::Dict(dict),
+            span,
+        },
+        None,
+        span,
+    )
+}
+
+/// A dictionary with a value for each environment, of which the environment chooses; `rest` is for those
+/// that it does not name.
+pub(super) fn by_environment(base: &Val, rest: Option<Val>, span: Span) -> Val {
+    match &base.value {
+        PyValue::Dict(dict) if labels::is_by_environment(dict) => {
+            let mut dict = dict.clone();
+            if let Some(value) = rest.filter(|r| !r.is_unknown()) {
+                dict.set(DictItem {
+                    key: "".into(),
+                    key_span: value.span,
+                    value,
+                });
+            }
+            Val {
+                value: PyValue::ByEnvironment(dict),
+                span,
+            }
+        }
+        _ => Val::unknown(span),
+    }
+}
+
+/// Whether other modules or the environment tell what a value is.
+pub(super) fn comes_from_elsewhere(value: &PyValue) -> bool {
+    match value {
+        PyValue::ByEnvironment(_) => true,
+        PyValue::Ref(name) => name.contains('.'),
+        PyValue::Object(object) => object.class.contains('.'),
+        _ => false,
+    }
+}
+
+/// An item of something that another module defines.
+pub(super) fn outside(name: &str, key: &str, span: Span) -> Val {
+    if name.len() + key.len() > 400 || !name.contains('.') {
+        return Val::unknown(span);
+    }
+    Val {
+        value: PyValue::Ref(format!("{name}.{key}").into()),
+        span,
     }
 }
 
@@ -760,6 +859,13 @@ pub(super) fn same(a: &Val, b: &Val) -> bool {
         (PyValue::Dict(x), PyValue::Dict(y)) => {
             x.open == y.open
                 && x.items.len() == y.items.len()
+                && x.items
+                    .iter()
+                    .zip(&y.items)
+                    .all(|(x, y)| x.key == y.key && same(&x.value, &y.value))
+        }
+        (PyValue::ByEnvironment(x), PyValue::ByEnvironment(y)) => {
+            x.items.len() == y.items.len()
                 && x.items
                     .iter()
                     .zip(&y.items)

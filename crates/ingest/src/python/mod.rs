@@ -15,6 +15,7 @@ mod collect;
 mod eval;
 mod flow;
 pub mod interpret;
+mod labels;
 mod lower;
 mod scope;
 mod settings;

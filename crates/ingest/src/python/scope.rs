@@ -25,6 +25,16 @@ pub(super) struct Scope {
 pub(super) struct Binding<'a> {
     pub(super) value: Option<&'a Expr>,
     pub(super) scope: Scope,
+    pub(super) branch: Branch<'a>,
+}
+
+/// The branch that something stands in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Branch<'a> {
+    /// Whether it happens only in some runs.
+    pub(super) conditional: bool,
+    /// Condition of the innermost `if`; `else` has none.
+    pub(super) condition: Option<&'a Expr>,
 }
 
 /// `name[key] = value` or `name.update(value)`.
@@ -53,7 +63,7 @@ pub(super) struct FunctionInfo<'a> {
     pub(super) outer: Scope,
     pub(super) locals: BTreeMap<&'a str, Vec<Binding<'a>>>,
     /// What it returns, in the order written.
-    pub(super) returns: Vec<&'a Expr>,
+    pub(super) returns: Vec<(&'a Expr, Branch<'a>)>,
     /// Whether it reads an environment variable.
     pub(super) reads_env: bool,
 }
@@ -98,7 +108,7 @@ impl<'a> Symbols<'a> {
     /// Walks a module.
     pub(super) fn of(body: &'a [Stmt]) -> Self {
         let mut symbols = Symbols::default();
-        symbols.walk(body, Scope::default(), false);
+        symbols.walk(body, Scope::default(), Branch::default());
         symbols
     }
 
@@ -140,10 +150,10 @@ impl<'a> Symbols<'a> {
         None
     }
 
-    fn walk(&mut self, body: &'a [Stmt], scope: Scope, conditional: bool) {
+    fn walk(&mut self, body: &'a [Stmt], scope: Scope, branch: Branch<'a>) {
         for stmt in body {
             for expr in stmt.expressions() {
-                self.expressions(expr, scope, conditional);
+                self.expressions(expr, scope, branch);
             }
             match &stmt.kind {
                 StmtKind::Import(names) => {
@@ -155,10 +165,10 @@ impl<'a> Symbols<'a> {
                         }
                     }
                 }
-                StmtKind::Assign(assign) => self.assign(assign, scope, conditional),
+                StmtKind::Assign(assign) => self.assign(assign, scope, branch),
                 StmtKind::Return(Some(value)) => {
                     if let Some(id) = scope.function {
-                        self.functions[id.0].returns.push(value);
+                        self.functions[id.0].returns.push((value, branch));
                     }
                 }
                 StmtKind::Function(function) => {
@@ -171,24 +181,35 @@ impl<'a> Symbols<'a> {
                 }
                 StmtKind::Loop(l) => {
                     for name in l.target.iter().flat_map(names_in) {
-                        self.bind(name, None, scope);
+                        self.bind(name, None, scope, branch);
                     }
                 }
                 StmtKind::With(items, _) => {
                     for (value, target) in items {
                         if let Some(target) = target {
-                            self.target(target, Some(value), scope, conditional);
+                            self.target(target, Some(value), scope, branch);
                         }
                     }
                 }
                 _ => {}
             }
-            let branches = matches!(
-                stmt.kind,
-                StmtKind::If(_) | StmtKind::Loop(_) | StmtKind::Block(_)
-            );
+            if let StmtKind::If(branches) = &stmt.kind {
+                for (condition, inner) in branches {
+                    let inside = Branch {
+                        conditional: true,
+                        condition: condition.as_ref(),
+                    };
+                    self.walk(inner, scope, inside);
+                }
+                continue;
+            }
+            let inside = Branch {
+                conditional: branch.conditional
+                    || matches!(stmt.kind, StmtKind::Loop(_) | StmtKind::Block(_)),
+                ..branch
+            };
             for inner in stmt.bodies() {
-                self.walk(inner, scope, conditional || branches);
+                self.walk(inner, scope, inside);
             }
         }
     }
@@ -218,7 +239,7 @@ impl<'a> Symbols<'a> {
             class: scope.class,
             function: Some(id),
         };
-        self.walk(&function.body, inner, false);
+        self.walk(&function.body, inner, Branch::default());
     }
 
     fn enter_class(&mut self, class: &'a Class, scope: Scope) {
@@ -237,10 +258,10 @@ impl<'a> Symbols<'a> {
             class: Some(id),
             function: None,
         };
-        self.walk(&class.body, inner, false);
+        self.walk(&class.body, inner, Branch::default());
     }
 
-    fn assign(&mut self, assign: &'a Assign, scope: Scope, conditional: bool) {
+    fn assign(&mut self, assign: &'a Assign, scope: Scope, branch: Branch<'a>) {
         for target in &assign.targets {
             if let (Some(annotation), Some(class)) = (&assign.annotation, scope.class) {
                 let name = match scope.function {
@@ -254,23 +275,23 @@ impl<'a> Symbols<'a> {
                 }
             }
             if assign.augmented {
-                self.target(target, None, scope, conditional);
+                self.target(target, None, scope, branch);
             } else if let Some(value) = &assign.value {
-                self.target(target, Some(value), scope, conditional);
+                self.target(target, Some(value), scope, branch);
             }
         }
     }
 
-    fn target(&mut self, target: &'a Expr, value: Option<&'a Expr>, scope: Scope, conditional: bool) {
+    fn target(&mut self, target: &'a Expr, value: Option<&'a Expr>, scope: Scope, branch: Branch<'a>) {
         match &target.kind {
-            ExprKind::Name(name) => self.bind(name, value, scope),
+            ExprKind::Name(name) => self.bind(name, value, scope, branch),
             ExprKind::Attribute(..) => {
                 if let (Some(name), Some(class)) = (target.self_attribute(), scope.class) {
                     self.classes[class.0]
                         .self_attributes
                         .entry(name)
                         .or_default()
-                        .push(Binding { value, scope });
+                        .push(Binding { value, scope, branch });
                 }
             }
             ExprKind::Index(base, key) => {
@@ -278,7 +299,7 @@ impl<'a> Symbols<'a> {
                     let mutation = Mutation {
                         key: Some(key),
                         value,
-                        conditional,
+                        conditional: branch.conditional,
                         scope,
                     };
                     self.mutate(base, mutation);
@@ -290,7 +311,7 @@ impl<'a> Symbols<'a> {
                     _ => None,
                 };
                 for (i, target) in targets.iter().enumerate() {
-                    self.target(target, values.map(|v| &v[i]), scope, conditional);
+                    self.target(target, values.map(|v| &v[i]), scope, branch);
                 }
             }
             _ => {}
@@ -314,8 +335,8 @@ impl<'a> Symbols<'a> {
         self.mutations.entry(place).or_default().push(mutation);
     }
 
-    fn bind(&mut self, name: &'a str, value: Option<&'a Expr>, scope: Scope) {
-        let binding = Binding { value, scope };
+    fn bind(&mut self, name: &'a str, value: Option<&'a Expr>, scope: Scope, branch: Branch<'a>) {
+        let binding = Binding { value, scope, branch };
         let table = match scope {
             Scope {
                 function: Some(f), ..
@@ -327,7 +348,7 @@ impl<'a> Symbols<'a> {
     }
 
     /// Notes the calls, bindings and readings of variables inside an expression.
-    fn expressions(&mut self, expr: &'a Expr, scope: Scope, conditional: bool) {
+    fn expressions(&mut self, expr: &'a Expr, scope: Scope, branch: Branch<'a>) {
         let mut found: Vec<&'a Expr> = Vec::new();
         expr.visit(&mut |e| {
             if matches!(
@@ -339,7 +360,7 @@ impl<'a> Symbols<'a> {
         });
         for e in found {
             match &e.kind {
-                ExprKind::Named(name, value) => self.bind(name, Some(value), scope),
+                ExprKind::Named(name, value) => self.bind(name, Some(value), scope, branch),
                 ExprKind::Call(call) => {
                     if let Some(name) = call.callee.last_name() {
                         self.sites.entry(name).or_default().push(Site { call, scope });
@@ -350,7 +371,7 @@ impl<'a> Symbols<'a> {
                             let mutation = Mutation {
                                 key: None,
                                 value: &arg.value,
-                                conditional,
+                                conditional: branch.conditional,
                                 scope,
                             };
                             self.mutate(base, mutation);

@@ -4,6 +4,7 @@
 
 use super::ast::{Expr, ExprKind, Stmt, StmtKind};
 use super::eval::Eval;
+use super::labels;
 use super::scope::{ClassId, Scope};
 use super::value::{Dict, DictItem, PyValue, Val};
 use cofferdam_model::{FileId, Span};
@@ -172,25 +173,12 @@ fn worth(value: &Val, in_function: bool) -> bool {
     }
 }
 
-/// The environment or mode that a branch is for: `if env == "staging"`, `in ("staging", "prod")`.
+/// The environment or mode that a branch is for.
 struct Label(Vec<(Box<str>, Span)>);
 
 fn label_of(condition: &Expr) -> Option<Label> {
-    let ExprKind::Equals(pair) = &condition.kind else {
-        return None;
-    };
-    let names: Vec<_> = [&pair.0, &pair.1]
-        .into_iter()
-        .flat_map(|side| match &side.kind {
-            ExprKind::Str(text) => vec![(text.clone(), side.span)],
-            ExprKind::List(items) => items
-                .iter()
-                .filter_map(|i| Some((i.text()?.into(), i.span)))
-                .collect(),
-            _ => Vec::new(),
-        })
-        .take(8)
-        .collect();
+    let names = labels::of_condition(condition).into_iter();
+    let names: Vec<_> = names.map(|(name, span)| (name.into(), span)).collect();
     (!names.is_empty()).then_some(Label(names))
 }
 
@@ -236,10 +224,10 @@ fn exports(file: FileId, eval: &Eval<'_, '_>) -> BTreeMap<String, Val> {
     let symbols = eval.symbols;
     let mut exports = BTreeMap::new();
     for (name, bindings) in &symbols.globals {
-        let [binding] = bindings.as_slice() else { continue };
-        let Some(value) = binding.value.map(|v| eval.value(v, binding.scope)) else {
+        let Some(at) = bindings.iter().find_map(|b| b.value) else {
             continue;
         };
+        let value = eval.global(name, at.span);
         if value.value != PyValue::Unknown {
             exports.insert((*name).to_owned(), value);
         }
@@ -251,15 +239,12 @@ fn exports(file: FileId, eval: &Eval<'_, '_>) -> BTreeMap<String, Val> {
         });
     }
     for (name, id) in &symbols.function_names {
-        if let [only] = symbols.function(*id).returns.as_slice() {
-            let scope = Scope {
-                class: symbols.function(*id).outer.class,
-                function: Some(*id),
-            };
-            let value = eval.value(only, scope);
-            if matches!(value.value, PyValue::Object(_) | PyValue::Dict(_)) {
-                exports.entry((*name).to_owned()).or_insert(value);
-            }
+        let value = eval.result(*id);
+        if matches!(
+            value.value,
+            PyValue::Object(_) | PyValue::Dict(_) | PyValue::ByEnvironment(_)
+        ) {
+            exports.entry((*name).to_owned()).or_insert(value);
         }
     }
     for (index, info) in symbols.classes.iter().enumerate() {

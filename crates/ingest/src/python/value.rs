@@ -35,6 +35,8 @@ pub enum PyValue {
     List(Vec<Val>),
     /// A dictionary with text keys.
     Dict(Dict),
+    /// One of these, by the environment that the process runs in; an item without a key is for the rest.
+    ByEnvironment(Dict),
     /// The value of an environment variable.
     Env(Box<EnvValue>),
     /// What a call of a class or function returns, by its dotted name.
@@ -213,6 +215,29 @@ impl Val {
         }
     }
 
+    /// The item of a dictionary; of one for each environment, that of each.
+    pub(super) fn item(&self, key: &str) -> Option<Val> {
+        match &self.value {
+            PyValue::Dict(dict) => dict.get(key).cloned(),
+            PyValue::ByEnvironment(dict) => {
+                let mut found = Dict::default();
+                for item in &dict.items {
+                    if let Some(value) = item.value.item(key) {
+                        found.items.push(DictItem {
+                            value,
+                            ..item.clone()
+                        });
+                    }
+                }
+                (!found.items.is_empty()).then_some(Val {
+                    value: PyValue::ByEnvironment(found),
+                    span: self.span,
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// The scalar as text, the way a configuration file would write it.
     pub fn scalar_text(&self) -> Option<String> {
         match &self.value {
@@ -236,7 +261,7 @@ impl Val {
             PyValue::Str(text) => return Node::text(text, self.span),
             PyValue::Partial(_) => unknown("a text of which only a part stands in the code"),
             PyValue::List(items) => Value::Seq(items.iter().map(|v| v.to_node(variable)).collect()),
-            PyValue::Dict(dict) => Value::Map(dict.to_map(variable)),
+            PyValue::Dict(dict) | PyValue::ByEnvironment(dict) => Value::Map(dict.to_map(variable)),
             PyValue::Env(env) => {
                 if let Some(node) = variable(env) {
                     return node;
@@ -291,6 +316,9 @@ impl Object {
         find(&self.args, folded)
     }
 }
+
+/// The name of an argument that stands for `**value`, whose items another module or the environment tells.
+pub(super) const SPREAD: &str = "**";
 
 /// The argument whose name folds to `folded`; the last one, as a later setting wins.
 pub(super) fn find<'a>(args: &'a [Argument], folded: &str) -> Option<&'a Argument> {

@@ -11,7 +11,7 @@ use cofferdam_model::{Fact, Owner, Span};
 use std::time::Duration;
 
 pub(super) fn read(reading: &Reading<'_, '_>, parts: &mut Parts) {
-    for call in &reading.module.calls {
+    for call in reading.calls.iter() {
         match call.kind {
             ClientKind::HttpRequest => parts.calls.push(request(reading, call)),
             ClientKind::HttpClient => parts.calls.extend(endless_client(reading, call)),

@@ -4,7 +4,7 @@
 use super::super::clients::{ClientKind, Library};
 use super::super::collect::{ClientCall, TopicUse};
 use super::super::flow::{CommitFlow, WorkOrder, is_dead_letter};
-use super::super::value::{PyValue, Val};
+use super::super::value::{HOLE, PyValue, Val};
 use super::super::{Dict, Module};
 use super::{Parts, Project, Reading, last, text, texts, whole};
 use cofferdam_model::kafka::{
@@ -72,8 +72,7 @@ const WORKERS: &[&str] = &[
 ];
 
 pub(super) fn read(reading: &Reading<'_, '_>, parts: &mut Parts) {
-    let module = reading.module;
-    let consumers: Vec<&ClientCall> = of_kind(module, ClientKind::KafkaConsumer).collect();
+    let consumers: Vec<&ClientCall> = of_kind(&reading.calls, ClientKind::KafkaConsumer).collect();
     let first = parts.consumers.len();
     for call in &consumers {
         if let Some(consumer) = consumer(reading, call, consumers.len() == 1) {
@@ -87,10 +86,10 @@ pub(super) fn read(reading: &Reading<'_, '_>, parts: &mut Parts) {
     for consumer in &mut parts.consumers[first..] {
         surround(reading, consumer, found == 1);
     }
-    for call in of_kind(module, ClientKind::KafkaProducer) {
+    for call in of_kind(&reading.calls, ClientKind::KafkaProducer) {
         parts.producers.push(producer(reading, call));
     }
-    for call in of_kind(module, ClientKind::KafkaApp) {
+    for call in of_kind(&reading.calls, ClientKind::KafkaApp) {
         parts.consumers.push(FoundConsumer {
             consumer: faust(reading, call),
             class: None,
@@ -98,11 +97,16 @@ pub(super) fn read(reading: &Reading<'_, '_>, parts: &mut Parts) {
     }
 }
 
-fn of_kind(module: &Module, kind: ClientKind) -> impl Iterator<Item = &ClientCall> {
-    module.calls.iter().filter(move |c| c.kind == kind)
+fn of_kind(calls: &[ClientCall], kind: ClientKind) -> impl Iterator<Item = &ClientCall> {
+    calls.iter().filter(move |c| c.kind == kind)
 }
 
-fn client(call: &ClientCall) -> Option<Fact<KafkaClient>> {
+/// The client library, whose defaults count for what the constructor does not set. Where a setting that
+/// matters may be set out of sight, no default may be assumed and the library is left open.
+fn client(reading: &Reading<'_, '_>, call: &ClientCall, matters: &str) -> Option<Fact<KafkaClient>> {
+    if call.open || reading.is_hidden(call, matters) {
+        return None;
+    }
     let client = match call.library {
         Library::KafkaPython => KafkaClient::KafkaPython,
         Library::Confluent => KafkaClient::Librdkafka,
@@ -119,9 +123,19 @@ fn millis(value: &Val) -> Option<Duration> {
 
 fn consumer(reading: &Reading<'_, '_>, call: &ClientCall, only: bool) -> Option<Consumer> {
     let mut consumer = Consumer::at(call.span, reading.owner.clone());
-    consumer.client = client(call);
+    consumer.client = client(reading, call, "enableautocommit");
     for (name, field) in CONSUMER_TEXTS {
         *field(&mut consumer) = reading.arg(call, &[name], text);
+    }
+    if let (None, Some(arg)) = (&consumer.instance_id, call.arg("groupinstanceid"))
+        && !arg.value.is_none()
+    {
+        // The pod's own name, as a rule: which one it is does not matter, that there is one does.
+        let id = match &arg.value.value {
+            PyValue::Partial(text) => text.replace(HOLE, "{…}"),
+            _ => "{…}".to_owned(),
+        };
+        consumer.instance_id = Some(Fact::inferred(id, arg.span, "the code makes one when it runs"));
     }
     let group = call.arg("groupid");
     let has_default_group = matches!(call.library, Library::KafkaPython | Library::AioKafka);
@@ -243,7 +257,7 @@ fn surround(reading: &Reading<'_, '_>, found: &mut FoundConsumer, only: bool) {
     found.consumer.commit_order = commit_order(&flows);
     found.consumer.buffers = buffers(reading, |class| same_class(class));
     found.consumer.dead_letter = dead_letter(reading);
-    let calls = of_kind(module, ClientKind::KafkaConsumer);
+    let calls = of_kind(&reading.calls, ClientKind::KafkaConsumer);
     let call = calls.into_iter().find(|c| c.span == found.consumer.span);
     let builds = call.and_then(builds_consumer);
     found.consumer.workers = workers(reading, builds.clone());
@@ -271,7 +285,7 @@ fn builds_consumer(call: &ClientCall) -> Option<Fact<bool>> {
 }
 
 fn spawns_workers(module: &Module) -> bool {
-    module.spawns || of_kind(module, ClientKind::Executor).next().is_some()
+    module.spawns || of_kind(&module.calls, ClientKind::Executor).next().is_some()
 }
 
 /// The worst of several commits counts: one that runs before the work loses messages whatever the others do.
@@ -301,7 +315,7 @@ fn commit_order(flows: &[&CommitFlow]) -> Option<Fact<CommitOrder>> {
 /// A module that commits for a consumer that another module of its directory builds.
 pub(super) fn commits_of_other_modules(project: &Project<'_>, parts: &mut Parts) {
     for module in project.services() {
-        let own = of_kind(module, ClientKind::KafkaConsumer).next().is_some();
+        let own = of_kind(&module.calls, ClientKind::KafkaConsumer).next().is_some();
         let flows: Vec<&CommitFlow> = module.commits.iter().collect();
         let (false, Some(order)) = (own, commit_order(&flows)) else {
             continue;
@@ -321,7 +335,7 @@ pub(super) fn commits_of_other_modules(project: &Project<'_>, parts: &mut Parts)
 
 fn buffers(reading: &Reading<'_, '_>, mine: impl Fn(&Option<String>) -> bool) -> Vec<Buffer> {
     let mut buffers = Vec::new();
-    for call in of_kind(reading.module, ClientKind::Queue) {
+    for call in of_kind(&reading.calls, ClientKind::Queue) {
         let Some(name) = call.assigned.as_deref().map(last) else {
             continue;
         };
@@ -447,7 +461,7 @@ fn producer(reading: &Reading<'_, '_>, call: &ClientCall) -> Producer {
         ProducerRole::Main
     };
     let mut producer = Producer::at(call.span, reading.owner.clone(), role);
-    producer.client = client(call);
+    producer.client = client(reading, call, "acks");
     producer.topics = topics;
     producer.acks = reading.arg(call, &["acks", "requestrequiredacks", "requiredacks"], |v| {
         Acks::parse(&v.scalar_text()?)
@@ -470,7 +484,7 @@ fn producer(reading: &Reading<'_, '_>, call: &ClientCall) -> Producer {
 /// stream has processed it.
 fn faust(reading: &Reading<'_, '_>, call: &ClientCall) -> Consumer {
     let mut consumer = Consumer::at(call.span, reading.owner.clone());
-    consumer.client = client(call);
+    consumer.client = client(reading, call, "id");
     consumer.group = reading.arg(call, &["id"], text);
     consumer.auto_commit = Some(Fact::inferred(
         false,

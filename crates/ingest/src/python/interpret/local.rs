@@ -37,7 +37,7 @@ fn caches(reading: &Reading<'_, '_>, parts: &mut Parts) {
         .and_then(|s| s.to_str())
         .unwrap_or_default();
     let mut found: Vec<LocalCache> = Vec::new();
-    for call in module.calls.iter().filter(|c| c.kind == ClientKind::Cache) {
+    for call in reading.calls.iter().filter(|c| c.kind == ClientKind::Cache) {
         let ttl = reading.arg(call, &["ttl", "maxageseconds"], Val::as_seconds);
         let decorates = call.place.decorates.as_deref();
         let Some(name) = call.assigned.as_deref().map(last).or(decorates) else {
@@ -56,7 +56,7 @@ fn caches(reading: &Reading<'_, '_>, parts: &mut Parts) {
     }
     // Caches that the code keeps in dictionaries show by the life they give their entries. One that
     // lives in Redis is shared, and not meant here.
-    let shared = module.calls.iter().any(|c| c.kind == ClientKind::Redis);
+    let shared = reading.calls.iter().any(|c| c.kind == ClientKind::Redis);
     each_setting(&module.settings, 0, &mut |name, value, span| {
         let folded = crate::tree::fold(name);
         let is_ttl = folded.contains("ttl")
@@ -143,7 +143,7 @@ fn processes(reading: &Reading<'_, '_>, parts: &mut Parts) {
         .unwrap_or_default();
     let gunicorn = name.to_ascii_lowercase().contains("gunicorn");
     let configured = module.settings.get("workers").filter(|_| gunicorn);
-    let run = module
+    let run = reading
         .calls
         .iter()
         .find(|c| c.kind == ClientKind::Server)

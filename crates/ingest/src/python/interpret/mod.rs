@@ -8,8 +8,8 @@ mod local;
 mod sections;
 mod stores;
 
-use super::value::{Argument, EnvValue, PyValue, Val};
-use super::{ClientCall, Module};
+use super::value::{Argument, EnvValue, PyValue, SPREAD, Val};
+use super::{ClientCall, Module, labels};
 use crate::tree::{Node, Scalar, Style, Value};
 use cofferdam_model::calls::{Breaker, Call, Deadline};
 use cofferdam_model::cells::LocalCache;
@@ -18,8 +18,9 @@ use cofferdam_model::delivery::VariableUse;
 use cofferdam_model::kafka::Producer;
 use cofferdam_model::link::Owners;
 use cofferdam_model::{Environment, Fact, Owner, Source, Span, Variable};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How many names are followed from module to module.
 const MAX_IMPORTS: u8 = 6;
@@ -52,11 +53,38 @@ pub struct Project<'m> {
     names: Vec<String>,
     /// Modules by the last part of their dotted path.
     by_last: BTreeMap<String, Vec<usize>>,
+    /// Directories that are built and deployed as one.
+    roots: BTreeSet<PathBuf>,
 }
 
+/// Files that stand at the root of what is built and deployed as one.
+const ROOT_FILES: &[&str] = &[
+    "dockerfile",
+    "pyproject.toml",
+    "setup.py",
+    "setup.cfg",
+    "requirements.txt",
+    "pipfile",
+    "manage.py",
+    "poetry.lock",
+    "uv.lock",
+    "procfile",
+    "cloudbuild.yaml",
+    "app.yaml",
+];
+
 impl<'m> Project<'m> {
-    /// Indexes the modules by their paths.
-    pub fn new(modules: &'m [Module]) -> Self {
+    /// Indexes the modules by their paths. `files` are all files of the platform: some mark what is built
+    /// as one.
+    pub fn new<'f>(modules: &'m [Module], files: impl Iterator<Item = &'f Path>) -> Self {
+        let marks = |path: &&Path| {
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            ROOT_FILES.contains(&name.to_ascii_lowercase().as_str())
+        };
+        let roots = files
+            .filter(marks)
+            .filter_map(|p| p.parent().map(Path::to_path_buf))
+            .collect();
         let names: Vec<String> = modules.iter().map(dotted).collect();
         let mut by_last: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, name) in names.iter().enumerate() {
@@ -67,7 +95,37 @@ impl<'m> Project<'m> {
             modules,
             names,
             by_last,
+            roots,
         }
+    }
+
+    /// The owner of what a module says: its own directory where that leads to a service, else the
+    /// directory that is built as one, else the outermost one with a name of its own.
+    fn owner(&self, module: &Module, owners: &Owners) -> Owner {
+        let directory = module.path.parent().unwrap_or(Path::new(""));
+        let owner = Owner::in_directory(directory);
+        if owners.find(&owner).is_some() {
+            return owner;
+        }
+        if let Some(root) = directory.ancestors().find(|d| self.roots.contains(*d)) {
+            return Owner::in_directory(root);
+        }
+        let says_nothing = |part: &std::ffi::OsStr| {
+            let homes = [
+                "services",
+                "apps",
+                "packages",
+                "src",
+                "python",
+                "lib",
+                "libs",
+                "microservices",
+            ];
+            part.to_str()
+                .is_some_and(|p| homes.contains(&p.to_lowercase().as_str()))
+        };
+        let outer = directory.iter().take_while(|p| says_nothing(p)).count();
+        Owner::in_directory(directory.iter().take(outer + 1).collect::<PathBuf>())
     }
 
     /// Names of environments that the code's own sections are named after (`"staging": {…}`).
@@ -92,15 +150,17 @@ impl<'m> Project<'m> {
         let mut parts = Parts::default();
         let mut sections = Vec::new();
         for module in self.services().filter(|m| holds(&m.path)) {
-            let owner = Owner::in_directory(module.path.parent().unwrap_or(&module.path));
+            let owner = self.owner(module, owners);
             let service = owners.find(&owner).map(|id| env.service(id));
-            let reading = Reading {
+            let mut reading = Reading {
                 project: self,
                 module,
+                calls: Cow::Borrowed(&module.calls),
                 variables: service.map(|s| &s.variables),
                 env,
                 owner,
             };
+            reading.spread();
             kafka::read(&reading, &mut parts);
             stores::read(&reading, &mut parts);
             http::read(&reading, &mut parts);
@@ -183,30 +243,34 @@ impl<'m> Project<'m> {
         Some(&self.modules[*at])
     }
 
+    /// What `symbol` (`NAME`, `NAME.attribute`, `function.key`) is in a module.
     fn symbol(&self, module: &'m Module, symbol: &str, steps: u8) -> Option<(&'m Module, Val)> {
-        let found = match module.exports.get(symbol) {
-            Some(value) => value.clone(),
-            None => {
-                // An attribute of an object, or of a class that is imported from elsewhere.
-                let (owner, attribute) = symbol.rsplit_once('.')?;
-                let class = match &module.exports.get(owner)?.value {
-                    PyValue::Object(object) => object.class.clone(),
-                    PyValue::Ref(name) => name.clone(),
-                    _ => return None,
-                };
-                let inside = format!("{class}.{attribute}");
-                match module.exports.get(&inside) {
-                    Some(value) => value.clone(),
-                    None => return self.lookup(module, &inside, steps),
+        let steps = steps.checked_sub(1)?;
+        if let Some(value) = module.exports.get(symbol) {
+            return match &value.value {
+                PyValue::Ref(name) if &**name != symbol && module.exports.contains_key(&**name) => {
+                    self.symbol(module, name, steps)
                 }
-            }
-        };
-        match &found.value {
-            PyValue::Ref(name) => match module.exports.get(&**name) {
-                Some(_) if &**name != symbol && steps > 0 => self.symbol(module, name, steps - 1),
-                _ => self.lookup(module, name, steps),
-            },
-            _ => Some((module, found)),
+                PyValue::Ref(name) => self.lookup(module, name, steps),
+                _ => Some((module, value.clone())),
+            };
+        }
+        // An attribute of an object, an item of a dictionary.
+        let (owner, last) = symbol.rsplit_once('.')?;
+        let (found_in, value) = self.symbol(module, owner, steps)?;
+        match &value.value {
+            PyValue::Object(object) => self.member(found_in, &object.class, last, steps),
+            PyValue::Dict(_) | PyValue::ByEnvironment(_) => Some((found_in, value.item(last)?)),
+            _ => None,
+        }
+    }
+
+    /// An attribute of a class, which the module defines or imports.
+    fn member(&self, module: &'m Module, class: &str, name: &str, steps: u8) -> Option<(&'m Module, Val)> {
+        let inside = format!("{class}.{name}");
+        match module.exports.get(&inside) {
+            Some(_) => self.symbol(module, &inside, steps),
+            None => self.lookup(module, &inside, steps),
         }
     }
 }
@@ -252,6 +316,8 @@ struct Parts {
 struct Reading<'r, 'm> {
     project: &'r Project<'m>,
     module: &'m Module,
+    /// The module's calls, with what `**settings` of other modules stand for.
+    calls: Cow<'m, [ClientCall]>,
     variables: Option<&'r BTreeMap<String, Variable>>,
     env: &'r Environment,
     owner: Owner,
@@ -277,21 +343,73 @@ impl Reading<'_, '_> {
     /// What a value is in this environment; `None` when no file tells.
     fn resolve(&self, value: &Val) -> Option<Known> {
         match &value.value {
-            PyValue::Unknown => None,
-            PyValue::Env(env) => self.variable(env),
             PyValue::Ref(name) => {
                 let (module, found) = self.project.lookup(self.module, name, MAX_IMPORTS)?;
-                match &found.value {
-                    PyValue::Env(env) => self.variable(env),
-                    PyValue::Unknown | PyValue::Ref(_) => None,
-                    _ => Some(inferred(
-                        found.clone(),
-                        &format!("a constant in {}", module.path.display()),
-                    )),
+                self.here(&found, &format!("a constant in {}", module.path.display()))
+            }
+            PyValue::Object(object) if object.class.contains('.') => {
+                let settings = |v: &Val| matches!(v.value, PyValue::Dict(_) | PyValue::ByEnvironment(_));
+                match self.project.lookup(self.module, &object.class, MAX_IMPORTS) {
+                    Some((module, found)) if settings(&found) => {
+                        self.here(&found, &format!("a dictionary in {}", module.path.display()))
+                    }
+                    _ => self.here(value, "a literal in the code"),
                 }
             }
-            _ => Some(inferred(value.clone(), "a literal in the code")),
+            _ => self.here(value, "a literal in the code"),
         }
+    }
+
+    /// What a value of one module is in this environment.
+    fn here(&self, value: &Val, why: &str) -> Option<Known> {
+        match &value.value {
+            PyValue::Unknown | PyValue::Ref(_) => None,
+            PyValue::Env(env) => self.variable(env),
+            PyValue::ByEnvironment(dict) => {
+                let names = dict.items.iter().filter_map(|i| labels::exact(&i.key));
+                let item = match sections::chosen(&self.env.name, names) {
+                    Some(name) => dict.items.iter().find(|i| labels::exact(&i.key) == Some(name)),
+                    None => dict.items.iter().find(|i| i.key.is_empty()),
+                }?;
+                match &item.value.value {
+                    // Environments within environments would be a riddle, and are none in practice.
+                    PyValue::ByEnvironment(_) => None,
+                    _ => self.here(&item.value, why),
+                }
+            }
+            _ => Some(inferred(value.clone(), why)),
+        }
+    }
+
+    /// Puts the items of `**settings` among the arguments, where other modules or the environment tell them.
+    fn spread(&mut self) {
+        let is_spread = |a: &Argument| &*a.name == SPREAD;
+        if !self.calls.iter().any(|c| c.args.iter().any(is_spread)) {
+            return;
+        }
+        let mut calls = self.calls.to_vec();
+        for call in &mut calls {
+            let mut args = Vec::new();
+            for arg in std::mem::take(&mut call.args) {
+                if !is_spread(&arg) {
+                    args.push(arg);
+                    continue;
+                }
+                match self.resolve(&arg.value).map(|k| k.value.value) {
+                    Some(PyValue::Dict(dict)) => {
+                        call.open |= dict.open;
+                        args.extend(dict.items.into_iter().map(|item| Argument {
+                            name: item.key,
+                            span: item.key_span.to(item.value.span),
+                            value: item.value,
+                        }));
+                    }
+                    _ => call.open = true,
+                }
+            }
+            call.args = args;
+        }
+        self.calls = Cow::Owned(calls);
     }
 
     /// A variable's value: as the service's files set it, else as the code falls back.
@@ -351,6 +469,13 @@ impl Reading<'_, '_> {
         read: impl FnOnce(&Val) -> Option<T>,
     ) -> Option<Fact<T>> {
         self.fact(call.any_arg(names), read)
+    }
+
+    /// Whether an argument is given whose value no file tells.
+    fn is_hidden(&self, call: &ClientCall, name: &str) -> bool {
+        let unknown = |known: Option<Known>| known.is_none_or(|k| k.value.object().is_some());
+        call.arg(name)
+            .is_some_and(|a| !a.value.is_none() && unknown(self.resolve(&a.value)))
     }
 
     /// A dictionary that an argument is.

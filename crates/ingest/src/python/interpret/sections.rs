@@ -2,37 +2,15 @@
 //! reader of settings knows what the names mean; what a dictionary's own name says (`STAGING_DB_CONFIG`)
 //! is put in front of them here.
 
+use super::super::labels;
 use super::super::value::PyValue;
 use super::super::{Dict, Module};
-use crate::environment;
 use crate::settings::{self, Setting};
 use crate::tree::{Key, Node, Value};
 use cofferdam_model::{Environment, Fact, Owner};
 
-/// Environments that a word in a longer name can mean; others (`test`, `local`) mean too much else.
-const CLEAR: &[&str] = &[
-    "production",
-    "staging",
-    "development",
-    "preproduction",
-    "qa",
-    "uat",
-];
-
 /// Deepest nesting that is searched.
 const MAX_DEPTH: u8 = 12;
-
-/// The environment that a section's key names: `staging`, `STAGING_DB_CONFIG`.
-fn label(key: &str) -> Option<&'static str> {
-    let clear = |word: &str| environment::canonical(word).filter(|name| CLEAR.contains(name));
-    clear(key).or_else(|| {
-        let mut found = key.split(['_', '-']).filter(|w| w.len() > 2).filter_map(clear);
-        match (found.next(), found.next()) {
-            (Some(one), None) => Some(one),
-            _ => None,
-        }
-    })
-}
 
 /// Environments that sections are named after, in the order written.
 pub(super) fn labels(dict: &Dict) -> Vec<&'static str> {
@@ -41,7 +19,7 @@ pub(super) fn labels(dict: &Dict) -> Vec<&'static str> {
             let PyValue::Dict(inner) = &item.value.value else {
                 continue;
             };
-            found.extend(label(&item.key).filter(|name| !found.contains(name)));
+            found.extend(labels::within(&item.key).filter(|name| !found.contains(name)));
             if depth < MAX_DEPTH {
                 walk(inner, depth + 1, found);
             }
@@ -52,22 +30,28 @@ pub(super) fn labels(dict: &Dict) -> Vec<&'static str> {
     found
 }
 
+/// The section that holds in an environment. A platform that names no environments is taken as the one
+/// that matters most.
+pub(super) fn chosen<'n>(environment: &str, names: impl Iterator<Item = &'n str> + Clone) -> Option<&'n str> {
+    let named = |wanted: &str| names.clone().find(|n| *n == wanted);
+    named(environment).or_else(|| {
+        if environment != "default" {
+            return None;
+        }
+        named("production")
+            .or_else(|| named("staging"))
+            .or_else(|| names.clone().next())
+    })
+}
+
 /// Adds what a module's sections set for `owner`. Sections of other environments are left out; what is
 /// for this one counts over what is for all. Dictionaries in code are settings like those of a file:
 /// linking joins them with what code builds.
 pub(super) fn apply(owner: &Owner, tree: &Node, module: &Module, env: &mut Environment) {
     let names = labels(&module.settings);
-    let here = if names.contains(&env.name.as_str()) {
-        Some(env.name.clone())
-    } else if env.name == "default" {
-        // A platform that names no environments is taken as the one that matters most.
-        let first = ["production", "staging"].into_iter().find(|n| names.contains(n));
-        first.or(names.first().copied()).map(str::to_owned)
-    } else {
-        None
-    };
+    let here = chosen(&env.name, names.iter().copied());
     let mut walk = Walk {
-        here: here.as_deref(),
+        here,
         kafka: speaks_of_kafka(module),
         sections: Vec::new(),
     };
@@ -179,7 +163,7 @@ impl Walk<'_> {
                     name_span: key.span,
                     value: Fact::declared(scalar.text.to_string(), value.span),
                 }),
-                Value::Map(_) if depth < MAX_DEPTH => match label(&key.text) {
+                Value::Map(_) if depth < MAX_DEPTH => match labels::within(&key.text) {
                     Some(name) if Some(name) != self.here => {}
                     found => nested.push((key, value, found.is_some())),
                 },

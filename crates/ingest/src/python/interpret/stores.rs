@@ -75,7 +75,7 @@ const DEFAULTS: &[Defaults] = &[
 ];
 
 pub(super) fn read(reading: &Reading<'_, '_>, parts: &mut Parts) {
-    for call in &reading.module.calls {
+    for call in reading.calls.iter() {
         match call.kind {
             ClientKind::SqlPool => {
                 let pool = sql_pool(reading, call);
@@ -181,7 +181,18 @@ fn driver(call: &ClientCall) -> Option<Fact<String>> {
 
 fn sql_pool(reading: &Reading<'_, '_>, call: &ClientCall) -> Option<Pool> {
     let mut pool = Pool::at(call.span, reading.owner.clone(), PoolTarget::Sql);
-    pool.constructed = true;
+    // What is set to something that no file tells is set all the same.
+    let bounds = [
+        "poolsize",
+        "maxsize",
+        "minsize",
+        "maxconn",
+        "maxoverflow",
+        "pooltimeout",
+        "connectargs",
+        "timeout",
+    ];
+    pool.constructed = !call.open && !bounds.iter().any(|name| reading.is_hidden(call, name));
     pool.driver = driver(call);
     let url_names = ["url", "dsn", "conninfo", "dburl"];
     let known = call.any_arg(&url_names).and_then(|a| reading.resolve(&a.value));

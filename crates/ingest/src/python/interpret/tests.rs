@@ -39,7 +39,7 @@ fn platform_in(name: &str, variables: &[(&str, &str)], files: &[(&str, &str)]) -
             super::super::read(id, Path::new(path), text).unwrap()
         })
         .collect();
-    let project = Project::new(&modules);
+    let project = Project::new(&modules, files.iter().map(|(path, _)| Path::new(*path)));
     let owners = link::prepare(&mut env);
     project.interpret(&mut env, &owners, &|_| true);
     env
@@ -644,7 +644,10 @@ consumer = KafkaConsumer('t', group_id=os.getenv('KAFKA_GROUP'), enable_auto_com
         ("k8s/consumer.yaml", manifest),
         ("services/kafka-consumer/main.py", code),
         ("services/kafka-consumer/notes.py", "x = 1"),
-        ("services/kafka-consumer/broken.py", "timeout = ] ] ) } = 1\n"),
+        (
+            "services/kafka-consumer/broken.py",
+            "import redis\ntimeout = ] ] ) } = 1\n",
+        ),
     ];
     let platform = crate::read_files(
         files
@@ -671,4 +674,96 @@ consumer = KafkaConsumer('t', group_id=os.getenv('KAFKA_GROUP'), enable_auto_com
             .iter()
             .any(|n| n.path.ends_with("broken.py"))
     );
+}
+
+#[test]
+fn a_value_for_each_environment_is_the_one_of_this_environment() {
+    let config = "\
+def get_config(environment):
+    if environment in ('staging', 'production'):
+        return {'pool_config': {'pool_size': 10, 'max_overflow': 15}}
+    return {'pool_config': {'pool_size': 5, 'max_overflow': 1}}
+TIMEOUTS = {'staging': {'wait': 45.0}, 'production': {'wait': 50.0}, 'development': {'wait': 30.0}}
+if ENV == 'production':
+    RECYCLE = 100
+else:
+    RECYCLE = 200
+";
+    let db = "\
+import os
+from sqlalchemy import create_engine
+from app.config import get_config, TIMEOUTS, RECYCLE
+ENV = os.environ['ENVIRONMENT']
+cfg = get_config(ENV)['pool_config']
+engine = create_engine(u, pool_recycle=RECYCLE, **cfg)
+LOCAL = {'staging': 3, 'production': 4}
+second = create_engine(u, pool_size=LOCAL.get(ENV, 9), max_overflow=get_config(ENV)['pool_config'].get('max_overflow'))
+";
+    let files = [("consumer/app/config.py", config), ("consumer/app/db.py", db)];
+    let pools = |name: &str| -> Vec<_> {
+        let env = platform_in(name, &[], &files);
+        let built = env.pools.iter().filter(|p| p.constructed);
+        built
+            .map(|p| {
+                (
+                    value(&p.size),
+                    value(&p.overflow),
+                    value(&p.recycle).map(|r| r.as_secs()),
+                )
+            })
+            .collect()
+    };
+    assert_eq!(
+        pools("staging"),
+        [(Some(10), Some(15), Some(200)), (Some(3), Some(15), None)]
+    );
+    assert_eq!(
+        pools("production"),
+        [(Some(10), Some(15), Some(100)), (Some(4), Some(15), None)]
+    );
+    assert_eq!(
+        pools("development"),
+        [(Some(5), Some(1), Some(200)), (Some(9), Some(1), None)]
+    );
+    assert_eq!(pools("default"), pools("production"), "the one that matters most");
+}
+
+#[test]
+fn what_is_set_out_of_sight_is_not_taken_for_unset() {
+    let env = platform(
+        "\
+from sqlalchemy import create_engine
+from kafka import KafkaConsumer, KafkaProducer
+import os
+e = create_engine(u, pool_size=load())
+c = KafkaConsumer('t', group_id='g', enable_auto_commit=load(), group_instance_id=f'c-{os.environ[\"HOSTNAME\"]}')
+p = KafkaProducer(acks=load())
+q = KafkaProducer()
+",
+    );
+    assert!(!env.pools[0].constructed);
+    assert_eq!(env.consumers[0].client, None);
+    assert_eq!(value(&env.consumers[0].instance_id).as_deref(), Some("c-{…}"));
+    assert_eq!(env.producers[0].client, None);
+    assert!(env.producers[1].client.is_some());
+}
+
+#[test]
+fn code_that_no_manifest_names_belongs_to_what_is_built_as_one() {
+    let engine = "from sqlalchemy import create_engine\ne = create_engine(u)\n";
+    let directory = |path: &str, marker: &str| {
+        let mut env = Environment::default();
+        let modules = [super::super::read(FileId(0), Path::new(path), engine).unwrap()];
+        let files = [Path::new(path), Path::new(marker)];
+        let project = Project::new(&modules, files.into_iter());
+        let owners = link::prepare(&mut env);
+        project.interpret(&mut env, &owners, &|_| true);
+        env.pools[0].owner.directory.clone().unwrap()
+    };
+    assert_eq!(directory("backend/app/db/session.py", "x"), Path::new("backend"));
+    assert_eq!(
+        directory("services/orders/app/db/session.py", "x"),
+        Path::new("services/orders")
+    );
+    assert_eq!(directory("a/b/c/session.py", "a/b/Dockerfile"), Path::new("a/b"));
 }
