@@ -308,8 +308,8 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
         completeness: Completeness::Whole,
     };
     terraform::interpret(&sources.terraform, place, env);
+    kubernetes::finish(sources.repo, env);
     settings::finish(env);
-    kubernetes::finish(env);
     for dangling in &sources.built.dangling {
         env.dangling.push(Dangling {
             subject: format!(

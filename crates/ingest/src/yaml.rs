@@ -361,7 +361,7 @@ pub fn parse_embedded(node: &Node, file_text: &str) -> Option<Stream> {
 }
 
 /// Where each line of a block scalar's text begins, in the text and in the file.
-struct BlockLines(Vec<(usize, usize)>);
+pub(crate) struct BlockLines(Vec<(usize, usize)>);
 
 impl BlockLines {
     fn offset(&self, at: usize) -> usize {
@@ -370,7 +370,7 @@ impl BlockLines {
     }
 
     /// The place in the file of a span in the text.
-    fn place(&self, span: Span) -> Span {
+    pub(crate) fn place(&self, span: Span) -> Span {
         let (start, end) = (span.start as usize, span.end as usize);
         let from = self.offset(start);
         // The end is one past the last byte, which may be on the line before.
@@ -384,7 +384,7 @@ impl BlockLines {
 }
 
 /// Finds the lines of a block scalar in its file; `None` if they are not there as they are.
-fn block_lines(text: &str, span: Span, file_text: &str) -> Option<BlockLines> {
+pub(crate) fn block_lines(text: &str, span: Span, file_text: &str) -> Option<BlockLines> {
     let (start, end) = (span.start as usize, span.end as usize);
     let raw = file_text.get(start..end)?;
     let whole_file = (start, end) == (0, file_text.len());
@@ -441,15 +441,6 @@ fn placed(node: Node, place: &dyn Fn(Span) -> Span) -> Node {
         span: place(node.span),
         value,
     }
-}
-
-/// The lines of a block scalar without its `|` header, and where they begin.
-pub fn block_body(raw: &str) -> Option<(usize, &str)> {
-    if !raw.trim_start().starts_with('|') {
-        return Some((0, raw));
-    }
-    let newline = raw.find('\n')? + 1;
-    Some((newline, &raw[newline..]))
 }
 
 #[cfg(test)]

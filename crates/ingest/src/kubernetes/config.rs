@@ -1,6 +1,5 @@
 //! What pods read and mount: ConfigMaps, Secrets and whatever makes them, service accounts, claims.
 
-use super::custom;
 use super::object::{Object, duration, text};
 use crate::secret_scan;
 use crate::tree::{Node, Value};
@@ -82,7 +81,6 @@ fn config_map(object: &Object<'_>, env: &mut Environment) {
         {
             push_literal(&key.text, text, value.span, (kind, evidence), env);
         }
-        custom::read_entry(object, value, env);
     }
 }
 

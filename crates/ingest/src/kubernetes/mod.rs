@@ -7,6 +7,7 @@ mod config;
 pub(crate) mod container;
 mod custom;
 mod describe;
+mod entries;
 mod istio;
 mod monitoring;
 mod network;
@@ -23,6 +24,7 @@ mod tests;
 
 use crate::pipeline::Place;
 use crate::prometheus;
+use crate::repo::Repo;
 use crate::tree::Node;
 use cofferdam_model::Environment;
 pub(crate) use monitoring::sloth;
@@ -75,9 +77,11 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Environment) {
 /// Reads an object of some kinds; whether it is of one of them.
 type Reader = fn(&Object<'_>, &mut Environment) -> bool;
 
-/// Checks what objects refer to and gives alerts the settings that hold for all of them. Called once,
-/// when everything has been read and before linking.
-pub fn finish(env: &mut Environment) {
+/// Reads the files inside ConfigMaps for those who use them, checks what objects refer to, and gives
+/// alerts the settings that hold for all of them. Called once, when everything has been read and before
+/// linking; variables of containers count over what this reads, so their settings come after it.
+pub fn finish(repo: &Repo, env: &mut Environment) {
+    entries::finish(repo, env);
     references::check(env);
     prometheus::finish(env);
 }

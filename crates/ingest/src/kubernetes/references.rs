@@ -342,14 +342,8 @@ fn namespace_selector(env: &Environment, id: &ObjectId, selector: &Selector) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::read;
+    use super::super::tests::{finished, read};
     use super::*;
-
-    fn finished(text: &str) -> Environment {
-        let mut env = read(text);
-        super::super::finish(&mut env);
-        env
-    }
 
     fn told(text: &str) -> Vec<(DanglingKind, String, Option<String>, bool)> {
         let env = finished(text);
@@ -489,7 +483,7 @@ mod tests {
     fn fragments_make_nothing_certain() {
         let mut env = read(&deployment("envFrom: [{configMapRef: {name: gone}}]"));
         env.workloads[0].completeness = Completeness::Fragment;
-        super::super::finish(&mut env);
+        check(&mut env);
         assert!(!env.dangling[0].certain);
     }
 }

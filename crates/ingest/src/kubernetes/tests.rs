@@ -16,7 +16,18 @@ pub(super) fn read_fragment(text: &str) -> Environment {
     read_as(text, Completeness::Fragment)
 }
 
+/// Reads whole objects and finishes.
+pub(super) fn finished(text: &str) -> Environment {
+    let (repo, mut env) = read_repo(text, Completeness::Whole);
+    super::finish(&repo, &mut env);
+    env
+}
+
 fn read_as(text: &str, completeness: Completeness) -> Environment {
+    read_repo(text, completeness).1
+}
+
+fn read_repo(text: &str, completeness: Completeness) -> (Repo, Environment) {
     let repo = Repo::from_files([(PathBuf::from("a.yaml"), text.as_bytes().to_vec())]);
     assert!(repo.unreadable.is_empty(), "{:?}", repo.unreadable);
     let mut env = Environment::default();
@@ -29,5 +40,5 @@ fn read_as(text: &str, completeness: Completeness) -> Environment {
     for document in &repo.yaml[Path::new("a.yaml")].documents {
         super::interpret(document, place, &mut env);
     }
-    env
+    (repo, env)
 }

@@ -1,0 +1,297 @@
+//! Files inside ConfigMaps: application settings, properties, rules. Whose they are is known only when
+//! every workload has been read: they belong to whoever mounts the ConfigMap or takes variables from it.
+
+use crate::pipeline::Place;
+use crate::repo::Repo;
+use crate::settings::{self, Setting, properties};
+use crate::tree::{Node, Scalar, Style, Value};
+use crate::{ideas, prometheus, secret_scan, yaml};
+use cofferdam_model::workload::{Completeness, ObjectId, VolumeKind, Workload};
+use cofferdam_model::{Environment, Fact, Owner, Span, VariableValue};
+use std::collections::{BTreeMap, HashMap};
+
+/// Reads the entries of every ConfigMap that has been read.
+pub(super) fn finish(repo: &Repo, env: &mut Environment) {
+    let users = Users::new(env);
+    let name = env.name.clone();
+    for at in 0..env.config_objects.len() {
+        let object = &mut env.config_objects[at];
+        if object.id.kind != "ConfigMap" {
+            continue;
+        }
+        let data = std::mem::take(&mut object.data);
+        let id = object.id.clone();
+        for text in data.values() {
+            let Some(span) = text.span().filter(|_| is_file(&text.value)) else {
+                continue;
+            };
+            let place = Place {
+                repo,
+                environment: &name,
+                path: repo.sources.path(span.file),
+                completeness: Completeness::Whole,
+            };
+            entry(&text.value, span, &users.of(&id), place, env);
+        }
+        env.config_objects[at].data = data;
+    }
+}
+
+/// Whether an entry is more than a variable's value, which whoever reads the variable sees.
+fn is_file(text: &str) -> bool {
+    text.contains('\n') || text.trim_start().starts_with('{')
+}
+
+/// Workloads by the ConfigMaps that they use.
+struct Users {
+    by_name: HashMap<String, Vec<Owner>>,
+}
+
+impl Users {
+    fn new(env: &Environment) -> Users {
+        let mut by_name: HashMap<String, Vec<Owner>> = HashMap::new();
+        for workload in &env.workloads {
+            let owner = Owner {
+                name: Some(workload.id.name.clone()),
+                namespace: workload.id.namespace.clone(),
+                ..Owner::default()
+            };
+            for name in used_by(workload) {
+                let users = by_name.entry(name.to_owned()).or_default();
+                if !users.contains(&owner) {
+                    users.push(owner.clone());
+                }
+            }
+        }
+        Users { by_name }
+    }
+
+    /// Who uses the ConfigMap; where nobody does, whoever has its name.
+    fn of(&self, id: &ObjectId) -> Vec<Owner> {
+        let together = |owner: &&Owner| match (&owner.namespace, &id.namespace) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        };
+        let known = self.by_name.get(&id.name).into_iter().flatten();
+        let users: Vec<Owner> = known.filter(together).cloned().collect();
+        if !users.is_empty() {
+            return users;
+        }
+        vec![Owner {
+            name: Some(id.name.clone()),
+            namespace: id.namespace.clone(),
+            ..Owner::default()
+        }]
+    }
+}
+
+fn used_by(workload: &Workload) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for volume in &workload.volumes {
+        if let VolumeKind::ConfigMap { name, .. } = &volume.kind {
+            names.push(name);
+        }
+    }
+    for container in workload.containers.iter().chain(&workload.init_containers) {
+        let sources = container.variable_sources.iter().filter(|s| !s.secret);
+        names.extend(sources.map(|s| s.name.value.as_str()));
+        for variable in container.variables.values() {
+            if let VariableValue::Config { name, .. } = &variable.value.value {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+/// Reads one entry for its users.
+fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut Environment) {
+    let file = place.repo.sources.file(span.file);
+    let node = Node {
+        span,
+        value: Value::Scalar(Scalar {
+            text: text.into(),
+            // Taken as one: its lines are looked for in the file, and any other style is found out.
+            style: Style::Literal,
+        }),
+    };
+    let stream = yaml::parse_embedded(&node, &file.text)
+        .filter(|stream| stream.errors.is_empty() && stream.documents.iter().any(|d| d.as_map().is_some()));
+    let Some(stream) = stream else {
+        assignments(&node, text, users, place, env);
+        return;
+    };
+    for document in &stream.documents {
+        if document.as_map().is_none() || super::is_object(document) {
+            continue;
+        }
+        env.secret_literals.extend(secret_scan::literals(document));
+        if !prometheus::interpret(document, env) {
+            section(document, users, place, env);
+        }
+    }
+}
+
+/// Gives a document to the readers of ideas and of flat settings, once for each user. What belongs to
+/// no user (cells, topics, alerts) is kept once.
+fn section(document: &Node, users: &[Owner], place: Place<'_>, env: &mut Environment) {
+    let top: BTreeMap<&str, &Node> = document
+        .entries()
+        .filter(|(_, value)| value.as_str().is_some())
+        .map(|(key, value)| (&*key.text, value))
+        .collect();
+    let flat: Vec<Setting> = top
+        .into_iter()
+        .flat_map(|(key, value)| settings::flatten(value, key))
+        .collect();
+    for (at, user) in users.iter().enumerate() {
+        let shared = Shared::of(env);
+        settings::apply(&flat, user, place, env);
+        ideas::read_section(document, user, place, env);
+        if at > 0 {
+            shared.restore(env);
+        }
+    }
+}
+
+/// How much there was of what belongs to no one service.
+struct Shared([usize; 8]);
+
+impl Shared {
+    fn of(env: &Environment) -> Shared {
+        Shared([
+            env.cells.len(),
+            env.topics.len(),
+            env.kafka_clusters.len(),
+            env.databases.len(),
+            env.routings.len(),
+            env.alerts.len(),
+            env.log_stores.len(),
+            env.metric_sources.len(),
+        ])
+    }
+
+    fn restore(self, env: &mut Environment) {
+        let [
+            cells,
+            topics,
+            clusters,
+            databases,
+            routings,
+            alerts,
+            logs,
+            metrics,
+        ] = self.0;
+        env.cells.truncate(cells);
+        env.topics.truncate(topics);
+        env.kafka_clusters.truncate(clusters);
+        env.databases.truncate(databases);
+        env.routings.truncate(routings);
+        env.alerts.truncate(alerts);
+        env.log_stores.truncate(logs);
+        env.metric_sources.truncate(metrics);
+    }
+}
+
+/// An entry that is no YAML: properties, where nearly every line assigns something. Scripts and prose
+/// assign here and there.
+fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, env: &mut Environment) {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with(['#', '!', ';', '[']))
+        .collect();
+    let assigns = lines
+        .iter()
+        .filter(|l| l.contains('=') || l.contains(": "))
+        .count();
+    if lines.is_empty() || assigns * 10 < lines.len() * 9 {
+        return;
+    }
+    let settings = properties_of(node, text, place);
+    for setting in &settings {
+        if let (Some(span), Some(found)) = (
+            setting.value.span(),
+            secret_scan::classify(&setting.name, &setting.value.value),
+        ) {
+            let literal = secret_scan::literal(&setting.name, &setting.value.value, span, found);
+            env.secret_literals.push(literal);
+        }
+    }
+    for user in users {
+        settings::apply(&settings, user, place, env);
+    }
+}
+
+/// The lines of an entry as properties, each at its place where the entry's lines are the file's.
+fn properties_of(node: &Node, text: &str, place: Place<'_>) -> Vec<Setting> {
+    let file = node.span.file;
+    let lines = yaml::block_lines(text, node.span, &place.repo.sources.file(file).text);
+    let at = |span: Span| lines.as_ref().map_or(node.span, |lines| lines.place(span));
+    let mut settings = properties::read(text, file, 0);
+    for setting in &mut settings {
+        setting.name_span = at(setting.name_span);
+        if let Some(span) = setting.value.span() {
+            setting.value = Fact::declared(setting.value.value.clone(), at(span));
+        }
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::finished;
+
+    #[test]
+    fn properties_in_a_config_map_keep_their_lines() {
+        let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  producer.properties: |\n    # who waits\n    acks=1\n    linger.ms=5\n    bootstrap.servers=kafka:9092\n";
+        let env = finished(text);
+        let producer = env.producers.first().expect("a producer");
+        let span = producer.acks.as_ref().unwrap().span().unwrap();
+        assert_eq!(&text[span.start as usize..span.end as usize], "1");
+    }
+
+    #[test]
+    fn secrets_deep_in_an_entry_are_found_at_their_place() {
+        let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  app.yaml: |\n    database:\n      password: h7Gk2pQ9\n      host: db\n";
+        let env = finished(text);
+        let [one] = env.secret_literals.as_slice() else {
+            panic!("{:?}", env.secret_literals)
+        };
+        assert_eq!(&text[one.span.start as usize..one.span.end as usize], "h7Gk2pQ9");
+    }
+
+    #[test]
+    fn an_entry_belongs_to_whoever_mounts_it() {
+        let pod = |name: &str| {
+            format!(
+                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{containers: [], volumes: [{{name: c, configMap: {{name: shared}}}}]}}\n"
+            )
+        };
+        let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata:\n  app.yaml: |\n    database: {pool_size: 5, max_overflow: 10}\n    cells: [{name: us, weight: 60}, {name: eu, weight: 40}]\n";
+        let owners = |text: &str| {
+            let env = finished(text);
+            let names = env.pools.iter().map(|p| p.owner.name.clone().unwrap_or_default());
+            (names.collect::<Vec<_>>(), env.cells.len())
+        };
+        assert_eq!(owners(map), (vec!["shared".to_owned()], 2));
+        let both = format!("{map}{}{}", pod("api"), pod("worker"));
+        assert_eq!(owners(&both), (vec!["api".to_owned(), "worker".to_owned()], 2));
+    }
+
+    #[test]
+    fn rules_in_an_entry_are_alerts() {
+        let env = finished(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: rules}\ndata:\n  rules.yml: |\n    groups: [{name: g, rules: [{alert: Down, expr: 'up == 0'}]}]\n",
+        );
+        assert_eq!(env.alerts.len(), 1);
+    }
+
+    #[test]
+    fn a_script_is_no_properties_file() {
+        let env = finished(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  run.sh: |\n    set -e\n    acks=1\n    exec app\n    echo done\n",
+        );
+        assert!(env.producers.is_empty());
+    }
+}
