@@ -106,6 +106,14 @@ rules! {
 
     // Delivery
     manifest_invalid,
+    dangling_reference,
+    pin_drift,
+    variable_missing,
+    deploy_window_no_override,
+    deploy_no_rollback,
+    deploy_no_canary,
+    description_conflict,
+    environment_disparity,
 }
 
 /// The rule of this id.

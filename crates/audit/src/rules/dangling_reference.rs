@@ -1,0 +1,89 @@
+//! A name that leads nowhere stops a pod from starting, or a patch from doing anything.
+
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::delivery::{Dangling, DanglingKind};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "dangling-reference",
+    group: Group::Delivery,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "a file, config map, secret, service account, port, patch target or variable is named and does not exist",
+    page: include_str!("../../../../docs/rules/dangling-reference.md"),
+    check,
+};
+
+/// What is named, what follows when it is not there, and how bad that is.
+fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severity)> {
+    Some(match kind {
+        DanglingKind::File => ("file", "The build fails, or leaves out what the file holds.", Severity::High),
+        DanglingKind::ConfigMap => ("ConfigMap", "The pod does not start: its container waits in CreateContainerConfigError or its volume is never mounted.", Severity::High),
+        DanglingKind::ConfigMapKey => ("key of a ConfigMap", "The container waits in CreateContainerConfigError.", Severity::High),
+        DanglingKind::Secret => ("Secret", "Unless someone makes it by hand, the pod does not start.", Severity::Low),
+        DanglingKind::ServiceAccount => ("service account", "The API server refuses the pod: the rollout stops with the old ones.", Severity::Medium),
+        DanglingKind::Service => ("Service", "Requests that are routed there fail with 503.", Severity::Medium),
+        DanglingKind::Port => ("port", "What asks for it by name never gets an answer: a probe fails, a Service has no endpoint.", Severity::High),
+        DanglingKind::PatchTarget => ("patch target", "The patch changes nothing, and the value that it was to set is not set.", Severity::High),
+        DanglingKind::Variable => ("variable, resource or module", "The plan fails before it changes anything.", Severity::High),
+        DanglingKind::Volume => ("volume", "The API server refuses the pod.", Severity::High),
+        DanglingKind::Claim => ("volume claim", "The pod waits in Pending until the claim exists.", Severity::Medium),
+        DanglingKind::Selector => ("pods", "It selects nothing, and so does nothing.", Severity::Medium),
+        DanglingKind::Cell => ("cell", "Traffic that is routed there goes nowhere.", Severity::High),
+        // These have rules of their own.
+        DanglingKind::Topic | DanglingKind::ScaleTarget => return None,
+    })
+}
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for dangling in &cx.env.dangling {
+        if let Some((what, happens, severity)) = consequence(dangling.kind) {
+            report(dangling, (what, happens, severity), out);
+        }
+    }
+}
+
+fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity), out: &mut Verdicts) {
+    let name = &dangling.name.value;
+    let title = match dangling.kind {
+        DanglingKind::Selector => format!("{} selects {name}, and no pod here matches", dangling.subject),
+        _ => format!("{} names the {what} `{name}`, which does not exist here", dangling.subject),
+    };
+    let severity = if dangling.certain { severity } else { Severity::Low };
+    let mut finding = Finding::new(&dangling.subject, title).severity(severity).explain(happens).remedy(match &dangling.nearest {
+        Some(near) => format!("Write `{near}` if that is what is meant; otherwise add what is missing."),
+        None => "Add what is missing, or remove the reference.".to_owned(),
+    });
+    if let Some(span) = dangling.name.span() {
+        finding = finding.at(span, "leads nowhere");
+    }
+    out.report(if dangling.certain { finding } else { finding.likely() });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+    use cofferdam_model::Environment;
+
+    fn env(kind: DanglingKind, certain: bool) -> Environment {
+        let dangling = Dangling {
+            subject: "Deployment api".to_owned(),
+            kind,
+            name: fact("settngs".to_owned(), 1),
+            nearest: Some("settings".to_owned()),
+            certain,
+        };
+        Environment { dangling: vec![dangling], ..Environment::default() }
+    }
+
+    #[test]
+    fn what_follows_depends_on_what_is_missing_and_on_whether_that_is_certain() {
+        let finding = testing::only(&RULE, &env(DanglingKind::ConfigMap, true));
+        assert_eq!(finding.severity, Some(Severity::High));
+        assert!(finding.remedy.contains("`settings`"));
+        assert_eq!(testing::only(&RULE, &env(DanglingKind::Secret, false)).severity, Some(Severity::Low));
+        assert!(testing::all(&RULE, &env(DanglingKind::Topic, true)).is_empty(), "told by a rule of its own");
+    }
+}

@@ -1,0 +1,94 @@
+//! A variable that must be there and is not is found at the start, in production.
+
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::overlay::RequiredVariable;
+use cofferdam_model::{Service, VariableValue};
+use globset::Glob;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "variable-missing",
+    group: Group::Delivery,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "a required variable is absent, or has the wrong shape, in an environment",
+    page: include_str!("../../../../docs/rules/variable-missing.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for required in &cx.platform.overlay.required_variables {
+        if !required.environments.is_empty() && !required.environments.contains(&cx.env.name) {
+            continue;
+        }
+        let services = cx.env.services.iter().filter(|s| required.service.as_ref().is_none_or(|name| *name == s.name));
+        for service in services {
+            judge(required, service, out);
+        }
+    }
+}
+
+fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
+    let name = &required.name.value;
+    let subject = format!("variable {name} of {}", service.name);
+    let mut finding = match service.variables.get(name) {
+        None => Finding::new(subject, format!("{}: the required variable {name} is not set", service.name)),
+        Some(variable) => {
+            let (Some(shape), Some(text)) = (&required.shape, variable.value.value.text()) else { return };
+            if Glob::new(&shape.value).is_ok_and(|g| g.compile_matcher().is_match(text)) {
+                return;
+            }
+            let place = variable.value.span().unwrap_or(variable.name_span);
+            // A value from a ConfigMap or a literal is no secret by its place, but its name may say that it is one.
+            let is_plain = matches!(variable.value.value, VariableValue::Literal(_) | VariableValue::Config { .. });
+            debug_assert!(is_plain, "only these have a text");
+            Finding::new(subject, format!("{}: {name} does not have the shape {}", service.name, shape.value)).at(place, "not of that shape")
+        }
+    };
+    if let Some(span) = required.name.span() {
+        finding = finding.at(span, "required here");
+    }
+    for span in service.declared.iter().take(1) {
+        finding = finding.at(*span, "the service");
+    }
+    out.report(
+        finding
+            .explain("The process stops at its start, or runs with a default that was meant for another environment.")
+            .remedy(format!("Set {name} where the environment's other variables are set.")),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{fact, service, span};
+    use cofferdam_model::{Environment, Platform, Variable};
+
+    fn run(value: Option<&str>, shape: Option<&str>) -> Vec<Finding> {
+        let mut api = service("api", (1, 1, 1));
+        if let Some(value) = value {
+            let variable = Variable { value: fact(VariableValue::Literal(value.to_owned()), 1), name_span: span(2) };
+            api.variables.insert("ENVIRONMENT".to_owned(), variable);
+        }
+        let env = Environment { name: "staging".to_owned(), services: vec![api], ..Environment::default() };
+        let mut platform = Platform::default();
+        platform.overlay.required_variables.push(RequiredVariable {
+            name: fact("ENVIRONMENT".to_owned(), 3),
+            service: None,
+            environments: vec!["staging".to_owned()],
+            shape: shape.map(|s| fact(s.to_owned(), 4)),
+        });
+        let mut out = Verdicts::default();
+        (RULE.check)(&Context { env: &env, platform: &platform, settings: None }, &mut out);
+        out.findings
+    }
+
+    #[test]
+    fn absence_and_shape_are_told() {
+        assert_eq!(run(None, None).len(), 1);
+        assert!(run(Some("staging"), None).is_empty());
+        assert!(run(Some("staging"), Some("stag*")).is_empty());
+        assert_eq!(run(Some("prod"), Some("stag*")).len(), 1);
+    }
+}
