@@ -2,6 +2,8 @@
 //! reads evaluated arguments: a value that is not known sets nothing, and a provider's default is set
 //! only where the argument is known to be absent, as an assumption that names its source.
 
+mod aws;
+mod aws_limits;
 mod newrelic;
 mod nrql;
 mod refused;
@@ -63,6 +65,7 @@ pub fn interpret(terraform: &Terraform, place: Place<'_>, env: &mut Environment)
 impl<'a> Context<'a> {
     fn fill(&self, env: &mut Environment) {
         newrelic::fill(self, env);
+        aws::fill_in(self, env);
         refused::check(self, env);
         for dangling in &self.values.dangling {
             env.dangling.push(Dangling {
