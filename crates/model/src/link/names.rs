@@ -104,7 +104,7 @@ impl Suggestions {
     /// For looks among `known` names.
     pub(super) fn among(known: usize) -> Suggestions {
         Suggestions {
-            left: (200_000 / known.max(1)).max(8),
+            left: (100_000 / known.max(1)).max(8),
             told: HashMap::new(),
         }
     }

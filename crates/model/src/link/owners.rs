@@ -113,26 +113,25 @@ const BOUGHT_IN: [&str; 40] = [
 /// Fills [`Owner::service`] of every part. Code in a directory of its own that no file describes
 /// becomes a service, so that what is found in it has a name.
 pub(super) fn resolve(env: &mut Environment) {
-    let index = Owners::of(env);
-    let found = undescribed(env, &index);
-    if found.is_empty() {
-        each_owner(env, |owner| owner.service = index.find(owner));
-    } else {
+    let owners = Owners::of(env);
+    each_owner(env, |owner| owner.service = owners.find(owner));
+    let found = undescribed(env);
+    if !found.is_empty() {
         services::add(env, found);
-        let index = Owners::of(env);
-        each_owner(env, |owner| owner.service = index.find(owner));
+        let owners = Owners::of(env);
+        each_owner(env, |owner| owner.service = owners.find(owner));
     }
 }
 
 /// Services that only a consumer, producer, pool or call shows.
-fn undescribed(env: &Environment, index: &Owners) -> Vec<Service> {
+fn undescribed(env: &Environment) -> Vec<Service> {
     let owners = (env.consumers.iter().map(|c| (&c.owner, c.span)))
         .chain(env.producers.iter().map(|p| (&p.owner, p.span)))
         .chain(env.pools.iter().map(|p| (&p.owner, p.span)))
         .chain(env.calls.iter().map(|c| (&c.owner, c.span)));
     let mut found: BTreeMap<String, Service> = BTreeMap::new();
     for (owner, span) in owners {
-        if index.find(owner).is_some() {
+        if owner.service.is_some() {
             continue;
         }
         let directory = owner.directory.as_deref().and_then(home);

@@ -13,6 +13,9 @@ use std::collections::HashMap;
 pub(super) fn build(env: &mut Environment) {
     let partial = std::mem::take(&mut env.services);
     let mut services = of_workloads(env);
+    if partial.is_empty() {
+        return set(env, services);
+    }
     let mut index = NameIndex::new(env, &services);
     for entry in partial {
         match index.find(&entry) {
