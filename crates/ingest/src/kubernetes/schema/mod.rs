@@ -85,7 +85,7 @@ impl SchemaProblem {
         let path = &self.path;
         let field = path.rsplit('.').next().unwrap_or(path);
         match &self.kind {
-            ProblemKind::Unknown { .. } => format!("`{path}` is no field that Kubernetes knows"),
+            ProblemKind::Unknown { .. } => format!("`{path}` is no known field"),
             ProblemKind::Misplaced { belongs } => {
                 format!("`{path}` is misplaced: `{field}` belongs {}", place_name(belongs))
             }

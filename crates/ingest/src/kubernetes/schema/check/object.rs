@@ -8,18 +8,17 @@ use crate::kubernetes::schema::table::Type;
 /// Types whose name is a label of RFC 1123 (63 characters, no points). A Service is one of them since
 /// 1.34; before, it also had to begin with a letter, which is therefore not judged.
 const LABEL_NAMES: &[&str] = &["core.v1.Namespace", "core.v1.Service"];
-/// Types whose name may be any segment of a path (`ValidatePathSegmentName`), or that have none.
+/// Types whose name may be any segment of a path (`ValidatePathSegmentName`).
 const FREE_NAMES: &[&str] = &[
     "rbac.v1.ClusterRole",
     "rbac.v1.ClusterRoleBinding",
     "rbac.v1.Role",
     "rbac.v1.RoleBinding",
-    "kustomize.Kustomization",
-    "kustomize.Component",
 ];
 
 /// The object's name: there, and of the form of its kind (`ValidateObjectMeta`).
 pub(super) fn name<'a>(at: &'a Cursor<'a>, ty: &Type, out: &mut Out) {
+    // A kustomization is a file and never an object of the server.
     if ty.name.starts_with("kustomize.") {
         return;
     }

@@ -422,7 +422,10 @@ fn selectors_must_match_the_template() {
             "`spec.selector.matchLabels.tier` is `y`, and the template's labels have no `tier`",
         ),
         (with("{}", "{app: z}"), "`spec.selector` is empty"),
-        (with("{app: z}", "{app: z}"), "`spec.selector.app` is no field"),
+        (
+            with("{app: z}", "{app: z}"),
+            "`spec.selector.app` is no known field",
+        ),
     ]);
 }
 
@@ -692,7 +695,7 @@ fn network_policies_name_ranges_and_ports() {
         ),
         (
             policy("{to: [{ipBlock: {cidr: 0.0.0.0/0, excepts: [10.0.0.0/8]}}]}"),
-            "`spec.egress[0].to[0].ipBlock.excepts` is no field",
+            "`spec.egress[0].to[0].ipBlock.excepts` is no known field",
         ),
     ]);
 }
@@ -781,6 +784,51 @@ fn rights_name_what_they_are_for() {
 }
 
 #[test]
+fn custom_kinds_are_judged_where_their_fields_are_certain() {
+    let keda =
+        "spec:\n  scaleTargetRef: {name: x}\n  triggers: [{type: kafka, metadata: {lagThreshold: 50}}]\n";
+    let rule = "spec: {rules: [{name: a, match: {any: []}, validate: {mesage: x}}]}\n";
+    each_has_one(&[
+        (
+            of_kind("keda.sh/v1alpha1", "ScaledObject", keda),
+            "`spec.triggers[0].metadata.lagThreshold` must be text and is the number 50",
+        ),
+        (
+            of_kind("keda.sh/v1alpha1", "ScaledObject", &keda.replace("50", "'50'").replace("  triggers", "  maxReplicas: 3\n  triggers")),
+            "`spec.maxReplicas` is no known field",
+        ),
+        (
+            of_kind("kyverno.io/v1", "ClusterPolicy", rule),
+            "`spec.rules[0].validate.mesage` is no known field",
+        ),
+        (
+            of_kind("kyverno.io/v1", "ClusterPolicy", "spec: {validationFailureAction: Block, rules: []}\n"),
+            "`spec.validationFailureAction` is `Block`",
+        ),
+        (
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nimages: [{name: a, newTag: 1.20}]\n".to_owned(),
+            "`images[0].newTag` must be text and is the number 1.20",
+        ),
+        (
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresource: [a.yaml]\n".to_owned(),
+            "`resource` is no known field",
+        ),
+        (
+            of_kind("networking.istio.io/v1", "DestinationRule", "spec: {host: a, outlierDetection: {}}\n"),
+            "`spec.outlierDetection` is misplaced: `outlierDetection` belongs under `spec.trafficPolicy`",
+        ),
+        (
+            of_kind("cert-manager.io/v1", "Certificate", "spec: {issuerRef: {name: a}}\n"),
+            "requires `spec.secretName`",
+        ),
+        (
+            of_kind("monitoring.coreos.com/v1", "PrometheusRule", "spec: {groups: [{name: a, rules: [{alert: b}]}]}\n"),
+            "requires `spec.groups[0].rules[0].expr`",
+        ),
+    ]);
+}
+
+#[test]
 fn a_list_is_judged_item_by_item() {
     let text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data: {a: 1}\n- \
                 apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: b}\n";
@@ -800,7 +848,7 @@ fn of_a_fragment_only_what_is_written_is_judged() {
         found,
         [
             "`spec.replicas` must be a whole number and is text",
-            "`spec.template.spec.containers[0].livenessProbes` is no field that Kubernetes knows",
+            "`spec.template.spec.containers[0].livenessProbes` is no known field",
         ]
     );
 }
