@@ -250,27 +250,12 @@ impl<'a, 's> Eval<'a, 's> {
     }
 
     fn format(&self, pieces: &'a [Expr], frame: Frame<'_, 'a>) -> PyValue {
-        let mut text = String::new();
-        let mut whole = true;
-        for piece in pieces {
-            let value = self.at(piece, frame);
-            match (&value.value, value.scalar_text()) {
-                (_, Some(known)) if text.len() + known.len() <= MAX_LENGTH => text.push_str(&known),
-                (PyValue::Partial(known), _) if text.len() + known.len() <= MAX_LENGTH => {
-                    text.push_str(known);
-                    whole = false;
-                }
-                _ => {
-                    text.push(HOLE);
-                    whole = false;
-                }
-            }
+        let values = self.list(pieces, frame);
+        let elsewhere = |v: &Val| v.env().is_some() || comes_from_elsewhere(&v.value);
+        if values.iter().any(elsewhere) {
+            return PyValue::Format(values);
         }
-        if whole {
-            PyValue::Str(text.into())
-        } else {
-            PyValue::Partial(text.into())
-        }
+        join(&values)
     }
 
     fn dict(&self, items: &'a [(Option<Expr>, Expr)], frame: Frame<'_, 'a>) -> Dict {
@@ -751,6 +736,30 @@ pub(super) fn by_environment(base: &Val, rest: Option<Val>, span: Span) -> Val {
             }
         }
         _ => Val::unknown(span),
+    }
+}
+
+/// Pieces of text as one, with a hole for each that is not known.
+pub(super) fn join(pieces: &[Val]) -> PyValue {
+    let mut text = String::new();
+    let mut whole = true;
+    for piece in pieces {
+        match (&piece.value, piece.scalar_text()) {
+            (_, Some(known)) if text.len() + known.len() <= MAX_LENGTH => text.push_str(&known),
+            (PyValue::Partial(known), _) if text.len() + known.len() <= MAX_LENGTH => {
+                text.push_str(known);
+                whole = false;
+            }
+            _ => {
+                text.push(HOLE);
+                whole = false;
+            }
+        }
+    }
+    if whole {
+        PyValue::Str(text.into())
+    } else {
+        PyValue::Partial(text.into())
     }
 }
 

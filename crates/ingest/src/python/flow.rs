@@ -46,7 +46,10 @@ pub enum WorkOrder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Poll,
+    /// Into a queue, or to a thread.
     HandOver,
+    /// Out of a queue.
+    Take,
     Wait,
     Work,
     Commit,
@@ -60,40 +63,16 @@ struct Event {
     swallowed: Vec<u32>,
     /// Whether it stands in a `finally`.
     last: bool,
+    /// Name of the queue.
+    queue: Option<String>,
 }
 
 /// First words of functions that do a consumer's work.
+#[rustfmt::skip]
 const VERBS: &[&str] = &[
-    "process",
-    "handle",
-    "work",
-    "execute",
-    "insert",
-    "save",
-    "store",
-    "persist",
-    "write",
-    "upsert",
-    "index",
-    "transform",
-    "dispatch",
-    "callback",
-    "ingest",
-    "deliver",
-    "publish",
-    "produce",
-    "bulk",
-    "apply",
-    "send",
-    "on",
-    "record",
-    "run",
-    "enrich",
-    "consume",
-    "forward",
-    "post",
-    "update",
-    "add",
+    "process", "handle", "work", "execute", "insert", "save", "store", "persist", "write", "upsert",
+    "index", "transform", "dispatch", "callback", "ingest", "deliver", "publish", "produce", "bulk",
+    "apply", "send", "on", "record", "run", "enrich", "consume", "forward", "post", "update", "add",
     "perform",
 ];
 
@@ -105,107 +84,179 @@ struct Walker<'a, 's> {
     budget: usize,
 }
 
-/// Every commit of a consumer, with how it stands to the work; the worst of a place counts.
-pub(super) fn commits(eval: &Eval<'_, '_>) -> Vec<CommitFlow> {
-    let symbols = eval.symbols;
-    let mut flows: Vec<CommitFlow> = Vec::new();
-    for index in 0..symbols.functions.len() {
-        let id = FunctionId(index);
-        let mut walker = Walker {
-            eval,
-            symbols,
-            stack: vec![id],
-            tries: 0,
-            budget: MAX_EVENTS,
-        };
-        let mut events = Vec::new();
-        walker.block(
-            &symbols.function(id).function.body,
-            id,
-            &mut events,
-            &Mode::default(),
-        );
-        if walker.budget == 0 {
-            continue;
-        }
-        for (span, order, work) in judge(&events) {
-            let owner = symbols
-                .functions
-                .iter()
-                .filter(|f| {
-                    f.function
-                        .body
-                        .iter()
-                        .any(|s| s.span.start <= span.start && span.end <= s.span.end)
-                })
-                .min_by_key(|f| {
-                    let body = &f.function.body;
-                    body.last().map_or(0, |s| s.span.end) - body.first().map_or(0, |s| s.span.start)
-                })
-                .unwrap_or(symbols.function(id));
-            let flow = CommitFlow {
-                span,
-                class: owner.outer.class.map(|c| symbols.class(c).class.name.to_string()),
-                function: owner.function.name.to_string(),
-                order,
-                work,
-            };
-            match flows.iter_mut().find(|f| f.span == span) {
-                Some(old) if old.order < order => *old = flow,
-                Some(_) => {}
-                None => flows.push(flow),
-            }
-        }
-    }
-    flows.sort_by_key(|f| f.span);
-    flows
+/// The order in which the functions of a module poll, hand over, work and commit.
+pub(super) struct Flows {
+    /// Every commit of a consumer, with how it stands to the work; the worst of a place counts.
+    pub(super) commits: Vec<CommitFlow>,
+    /// Queues that hold what has been worked on already.
+    pub(super) of_results: BTreeSet<String>,
 }
 
-fn judge(events: &[Event]) -> Vec<(Span, WorkOrder, Span)> {
+/// Reads the order of work in every function of a module.
+pub(super) fn read(eval: &Eval<'_, '_>) -> Flows {
+    let symbols = eval.symbols;
+    let all: Vec<Vec<Event>> = (0..symbols.functions.len())
+        .map(|index| {
+            let id = FunctionId(index);
+            let mut walker = Walker {
+                eval,
+                symbols,
+                stack: vec![id],
+                tries: 0,
+                budget: MAX_EVENTS,
+            };
+            let mut events = Vec::new();
+            let body = &symbols.function(id).function.body;
+            walker.block(body, id, &mut events, &Mode::default());
+            if walker.budget == 0 {
+                events.clear();
+            }
+            events
+        })
+        .collect();
+    let mut commits: Vec<CommitFlow> = Vec::new();
+    for (span, order, work) in all.iter().flat_map(|events| judge(events, &all)) {
+        match commits.iter_mut().find(|f| f.span == span) {
+            Some(old) if old.order < order => (old.order, old.work) = (order, work),
+            Some(_) => {}
+            None => commits.push(placed(symbols, span, order, work)),
+        }
+    }
+    commits.sort_by_key(|f| f.span);
+    let names = all.iter().flatten().filter(|e| e.what == What::HandOver);
+    let names: BTreeSet<&String> = names.filter_map(|e| e.queue.as_ref()).collect();
+    let of_results = names
+        .into_iter()
+        .filter(|name| origin(name, &all).is_some_and(|o| o.all_worked))
+        .cloned()
+        .collect();
+    Flows { commits, of_results }
+}
+
+fn placed(symbols: &Symbols<'_>, span: Span, order: WorkOrder, work: Span) -> CommitFlow {
+    let inside = |s: &Stmt| s.span.start <= span.start && span.end <= s.span.end;
+    let owner = symbols
+        .functions
+        .iter()
+        .filter(|f| f.function.body.iter().any(inside))
+        .min_by_key(|f| {
+            let body = &f.function.body;
+            body.last().map_or(0, |s| s.span.end) - body.first().map_or(0, |s| s.span.start)
+        });
+    let class = owner.and_then(|o| o.outer.class);
+    CommitFlow {
+        span,
+        class: class.map(|c| symbols.class(c).class.name.to_string()),
+        function: owner.map(|o| o.function.name.to_string()).unwrap_or_default(),
+        order,
+        work,
+    }
+}
+
+/// How things come into a queue.
+struct Origin {
+    /// Whether all of them have been worked on before.
+    all_worked: bool,
+    /// How the work stands to the hand-over, at its worst, and its place.
+    order: WorkOrder,
+    work: Span,
+}
+
+/// How things come into the queue of this name; `None` when no function puts any.
+fn origin(queue: &str, all: &[Vec<Event>]) -> Option<Origin> {
+    let mut found: Option<Origin> = None;
+    for events in all {
+        for (at, put) in events.iter().enumerate() {
+            if put.what != What::HandOver || put.queue.as_deref() != Some(queue) {
+                continue;
+            }
+            let start = events[..at]
+                .iter()
+                .rposition(|e| matches!(e.what, What::Take | What::Poll | What::Commit))
+                .map_or(0, |p| p + 1);
+            let work = events[start..at].iter().rev().find(|e| e.what == What::Work);
+            let one = match work {
+                Some(work) => Origin {
+                    all_worked: true,
+                    order: after(work, put),
+                    work: work.span,
+                },
+                None => Origin {
+                    all_worked: false,
+                    order: WorkOrder::HandedOver,
+                    work: put.span,
+                },
+            };
+            found = Some(match found {
+                Some(old) if old.order >= one.order => Origin {
+                    all_worked: old.all_worked && one.all_worked,
+                    ..old
+                },
+                Some(old) => Origin {
+                    all_worked: old.all_worked && one.all_worked,
+                    ..one
+                },
+                None => one,
+            });
+        }
+    }
+    found
+}
+
+/// How a later step stands to work that comes before it.
+fn after(work: &Event, step: &Event) -> WorkOrder {
+    if work.swallowed.iter().all(|t| step.swallowed.contains(t)) && !step.last {
+        WorkOrder::AfterWork
+    } else {
+        WorkOrder::EvenAfterFailure
+    }
+}
+
+fn judge(events: &[Event], all: &[Vec<Event>]) -> Vec<(Span, WorkOrder, Span)> {
     let mut out = Vec::new();
     for (at, commit) in events.iter().enumerate() {
-        if commit.what != What::Commit {
-            continue;
-        }
-        // A new poll begins a new round; what came before it belongs to an earlier commit.
-        let start = events[..at]
-            .iter()
-            .rposition(|e| e.what == What::Commit)
-            .map_or(0, |p| p + 1);
-        let before = &events[start..at];
-        let end = events[at + 1..]
-            .iter()
-            .position(|e| matches!(e.what, What::Commit | What::Poll))
-            .map_or(events.len(), |p| at + 1 + p);
-        let after = &events[at + 1..end];
-        let work = before.iter().rev().find(|e| e.what == What::Work);
-        let handed = before.iter().rposition(|e| e.what == What::HandOver);
-        let waited = before.iter().rposition(|e| e.what == What::Wait);
-        let verdict = if let Some(index) = handed
-            && waited.is_none_or(|w| w < index)
+        if commit.what == What::Commit
+            && let Some((order, work)) = verdict(events, at, all)
         {
-            Some((WorkOrder::HandedOver, before[index].span))
-        } else if let Some(work) = work {
-            let tied = work.swallowed.iter().all(|t| commit.swallowed.contains(t)) && !commit.last;
-            let order = if tied {
-                WorkOrder::AfterWork
-            } else {
-                WorkOrder::EvenAfterFailure
-            };
-            Some((order, work.span))
-        } else if handed.is_some() {
-            handed.map(|index| (WorkOrder::AfterWork, before[index].span))
-        } else {
-            after
-                .iter()
-                .find(|e| matches!(e.what, What::Work | What::HandOver))
-                .map(|e| (WorkOrder::BeforeWork, e.span))
-        };
-        if let Some((order, work)) = verdict {
             out.push((commit.span, order, work));
         }
     }
     out
+}
+
+/// How the commit at `at` stands to the work: what is committed came by the last poll, or out of a queue.
+fn verdict(events: &[Event], at: usize, all: &[Vec<Event>]) -> Option<(WorkOrder, Span)> {
+    let commit = &events[at];
+    let start = events[..at]
+        .iter()
+        .rposition(|e| matches!(e.what, What::Commit | What::Take))
+        .map_or(0, |p| p + 1);
+    let before = &events[start..at];
+    let end = events[at + 1..]
+        .iter()
+        .position(|e| matches!(e.what, What::Commit | What::Poll | What::Take))
+        .map_or(events.len(), |p| at + 1 + p);
+    let work = before.iter().rev().find(|e| e.what == What::Work);
+    let handed = before.iter().rposition(|e| e.what == What::HandOver);
+    let waited = before.iter().rposition(|e| e.what == What::Wait);
+    if let Some(index) = handed
+        && waited.is_none_or(|w| w < index)
+    {
+        return Some((WorkOrder::HandedOver, before[index].span));
+    }
+    if let Some(work) = work {
+        return Some((after(work, commit), work.span));
+    }
+    if let Some(index) = handed {
+        return Some((WorkOrder::AfterWork, before[index].span));
+    }
+    let mut later = events[at + 1..end].iter();
+    if let Some(work) = later.find(|e| matches!(e.what, What::Work | What::HandOver)) {
+        return Some((WorkOrder::BeforeWork, work.span));
+    }
+    let taken = events[..start].last().filter(|e| e.what == What::Take)?;
+    let origin = origin(taken.queue.as_deref()?, all)?;
+    Some((origin.order, origin.work))
 }
 
 #[derive(Clone, Default)]
@@ -242,7 +293,7 @@ impl<'a> Walker<'a, '_> {
                 if let Some(over) = &l.over {
                     self.expr(over, function, out, mode);
                     if l.target.is_some() && self.is_consumer(over, function) {
-                        self.push(What::Poll, over.span, out, mode);
+                        self.push((What::Poll, None), over.span, out, mode);
                     }
                 }
                 self.block(&l.body, function, out, mode);
@@ -259,7 +310,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    fn push(&mut self, what: What, span: Span, out: &mut Vec<Event>, mode: &Mode) {
+    fn push(&mut self, (what, queue): (What, Option<String>), span: Span, out: &mut Vec<Event>, mode: &Mode) {
         if self.budget == 0 {
             return;
         }
@@ -269,6 +320,7 @@ impl<'a> Walker<'a, '_> {
             span,
             swallowed: mode.swallowed.clone(),
             last: mode.last,
+            queue,
         });
     }
 
@@ -325,31 +377,41 @@ impl<'a> Walker<'a, '_> {
         if let Some(what) = self.known(call, name, hands_over, function) {
             self.push(what, expr.span, out, mode);
         } else if !self.follow(call, function, out, mode) && is_work(call, name) {
-            self.push(What::Work, expr.span, out, mode);
+            self.push((What::Work, None), expr.span, out, mode);
         }
     }
 
-    fn known(&self, call: &'a Call, name: &str, hands_over: bool, function: FunctionId) -> Option<What> {
+    fn known(
+        &self,
+        call: &'a Call,
+        name: &str,
+        hands_over: bool,
+        function: FunctionId,
+    ) -> Option<(What, Option<String>)> {
         if hands_over {
-            return Some(What::HandOver);
+            return Some((What::HandOver, None));
         }
         let ExprKind::Attribute(base, _) = &call.callee.kind else {
             return None;
         };
-        match name {
-            "poll" | "consume" | "getmany" | "getone" if self.is_consumer(base, function) => Some(What::Poll),
+        let queue = || base.last_name().map(str::to_owned);
+        Some(match name {
+            "poll" | "consume" | "getmany" | "getone" if self.is_consumer(base, function) => {
+                (What::Poll, None)
+            }
             "commit" | "commit_async" | "commitAsync" | "store_offsets" | "commit_offsets"
                 if self.is_consumer(base, function) =>
             {
-                Some(What::Commit)
+                (What::Commit, None)
             }
-            "put" | "put_nowait" if self.is_queue(base, function) => Some(What::HandOver),
-            "join" if self.is_queue(base, function) => Some(What::Wait),
+            "put" | "put_nowait" if self.is_queue(base, function) => (What::HandOver, queue()),
+            "get" | "get_nowait" | "popleft" if self.is_queue(base, function) => (What::Take, queue()),
+            "join" if self.is_queue(base, function) => (What::Wait, None),
             "result" | "gather" | "wait" | "as_completed" if !self.is_consumer(base, function) => {
-                Some(What::Wait)
+                (What::Wait, None)
             }
-            _ => None,
-        }
+            _ => return None,
+        })
     }
 
     /// Follows a call into a function of the module. A function that only works is one piece of work.
@@ -366,7 +428,7 @@ impl<'a> Walker<'a, '_> {
         self.stack.pop();
         let telling = inside
             .iter()
-            .any(|e| matches!(e.what, What::Commit | What::Poll | What::HandOver));
+            .any(|e| matches!(e.what, What::Commit | What::Poll | What::HandOver | What::Take));
         if telling {
             out.append(&mut inside);
         }

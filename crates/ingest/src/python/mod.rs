@@ -33,7 +33,7 @@ use cofferdam_model::{FileId, Span};
 use eval::Eval;
 use rayon::prelude::*;
 use scope::{ClassId, Symbols};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Larger files are generated or data, and are passed over with a note.
@@ -61,6 +61,8 @@ pub struct Module {
     pub env_reads: Vec<EnvRead>,
     /// Commits of Kafka consumers and how they stand to the work.
     pub commits: Vec<CommitFlow>,
+    /// Queues that hold what has been worked on already.
+    pub result_queues: BTreeSet<String>,
     /// Topics that are sent to and subscribed to.
     pub topic_uses: Vec<TopicUse>,
     /// The largest batch that a poll asks for, with the consumer as written.
@@ -135,7 +137,7 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
         let repeated = flow::repeated(&found, &symbols, &found.calls[at].place);
         found.calls[at].place.repeated = repeated;
     }
-    let commits = flow::commits(&eval);
+    let flows = flow::read(&eval);
     let settings = settings::read(file, &parsed.body, &eval);
     let mut problems = Vec::new();
     let mut note = |span: Option<Span>, message: &str| {
@@ -167,7 +169,8 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
         calls: found.calls,
         breaker_uses: found.breaker_uses,
         env_reads: found.env_reads,
-        commits,
+        commits: flows.commits,
+        result_queues: flows.of_results,
         topic_uses: found.topic_uses,
         poll_sizes: found.poll_sizes,
         spawns: found.spawns,

@@ -242,7 +242,12 @@ fn exports(file: FileId, eval: &Eval<'_, '_>) -> BTreeMap<String, Val> {
         let value = eval.result(*id);
         if matches!(
             value.value,
-            PyValue::Object(_) | PyValue::Dict(_) | PyValue::ByEnvironment(_)
+            PyValue::Object(_)
+                | PyValue::Dict(_)
+                | PyValue::ByEnvironment(_)
+                | PyValue::Str(_)
+                | PyValue::Partial(_)
+                | PyValue::Format(_)
         ) {
             exports.entry((*name).to_owned()).or_insert(value);
         }

@@ -135,10 +135,10 @@ engine = create_engine(URL, pool_size=SIZE, max_overflow=Config.overflow, pool_t
     assert_eq!(at(text, c.arg("pooltimeout").unwrap().value.span), "90.0");
     assert_eq!(int(c, "poolrecycle"), Some(1800));
     assert_eq!(int(c, "echo"), Some(-1));
-    assert_eq!(
-        c.arg("url").unwrap().value.value,
-        PyValue::Partial(format!("postgresql://user:{HOLE}@db.prod:5432/app").into())
-    );
+    let PyValue::Format(pieces) = &c.arg("url").unwrap().value.value else {
+        panic!()
+    };
+    assert_eq!(&*pieces[1].env().unwrap().name, "PW");
     assert_eq!(at(text, c.arg("poolsize").unwrap().span), "pool_size=SIZE");
 }
 
@@ -552,6 +552,46 @@ class OptimizedConsumer:
     let c = call(&m, ClientKind::KafkaConsumer);
     assert_eq!(c.place.repeated, None, "built once, whatever the workers do");
     assert_eq!(m.commits[0].function, "_commit_batch_offsets");
+}
+
+#[test]
+fn a_commit_of_what_workers_have_finished_is_sound() {
+    let text = "\
+import queue
+from kafka import KafkaConsumer
+class C:
+    def __init__(self):
+        self.batch_queue = queue.Queue()
+        self.done_queue = queue.Queue()
+        self.consumer = KafkaConsumer('t', group_id='g')
+    def run(self):
+        while True:
+            self.batch_queue.put(self.consumer.poll())
+            self._commit_done()
+    def _work(self):
+        while True:
+            batch = self.batch_queue.get()
+            try:
+                self._process(batch)
+            except Exception as error:
+                self._dead_letter(batch, error)
+            self.done_queue.put(batch)
+    def _commit_done(self):
+        while not self.done_queue.empty():
+            self._commit(self.done_queue.get())
+    def _commit(self, batch):
+        self.consumer.commit(batch)
+";
+    assert_eq!(
+        order(text),
+        [(WorkOrder::AfterWork, "self._process(batch)".to_owned())]
+    );
+    assert!(module(text).result_queues.contains("done_queue"));
+    assert!(!module(text).result_queues.contains("batch_queue"));
+    let logged = text.replace("self._dead_letter(batch, error)", "logger.error(error)");
+    assert_eq!(order(&logged)[0].0, WorkOrder::EvenAfterFailure);
+    let at_once = text.replace("                self._process(batch)\n", "                pass\n");
+    assert_eq!(order(&at_once)[0].0, WorkOrder::HandedOver);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub enum PyValue {
     Str(Box<str>),
     /// Text with parts that are not known, each marked by one [`HOLE`].
     Partial(Box<str>),
+    /// Text made of pieces, some of which the environment or another module tells.
+    Format(Vec<Val>),
     /// A list, tuple or set, or objects that an operator joins.
     List(Vec<Val>),
     /// A dictionary with text keys.
@@ -259,7 +261,9 @@ impl Val {
                 return Node::plain(&self.scalar_text().unwrap_or_default(), self.span);
             }
             PyValue::Str(text) => return Node::text(text, self.span),
-            PyValue::Partial(_) => unknown("a text of which only a part stands in the code"),
+            PyValue::Partial(_) | PyValue::Format(_) => {
+                unknown("a text of which only a part stands in the code")
+            }
             PyValue::List(items) => Value::Seq(items.iter().map(|v| v.to_node(variable)).collect()),
             PyValue::Dict(dict) | PyValue::ByEnvironment(dict) => Value::Map(dict.to_map(variable)),
             PyValue::Env(env) => {

@@ -131,8 +131,9 @@ fn consumer(reading: &Reading<'_, '_>, call: &ClientCall, only: bool) -> Option<
         && !arg.value.is_none()
     {
         // The pod's own name, as a rule: which one it is does not matter, that there is one does.
-        let id = match &arg.value.value {
-            PyValue::Partial(text) => text.replace(HOLE, "{…}"),
+        let known = reading.resolve(&arg.value).map(|k| k.value.value);
+        let id = match &known {
+            Some(PyValue::Partial(text)) => text.replace(HOLE, "{…}"),
             _ => "{…}".to_owned(),
         };
         consumer.instance_id = Some(Fact::inferred(id, arg.span, "the code makes one when it runs"));
@@ -344,7 +345,9 @@ fn buffers(reading: &Reading<'_, '_>, mine: impl Fn(&Option<String>) -> bool) ->
         let holds_work = ["queue", "buffer", "batch", "pending", "backlog", "inbox"]
             .iter()
             .any(|w| folded.contains(w));
-        if !mine(&call.place.class) || call.open || is_deque && !holds_work {
+        // A queue of results is as long as the queue of work lets it be.
+        let of_results = reading.module.result_queues.contains(name);
+        if !mine(&call.place.class) || of_results || call.open || is_deque && !holds_work {
             continue;
         }
         let bound = match call.any_arg(&["maxsize", "maxlen"]) {

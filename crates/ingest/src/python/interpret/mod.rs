@@ -139,7 +139,7 @@ impl<'m> Project<'m> {
     /// Paths of the modules that say something of the platform.
     pub fn telling(&self) -> impl Iterator<Item = &'m Path> {
         let tells =
-            |m: &&Module| !(m.calls.is_empty() && m.env_reads.is_empty() && m.breaker_classes.is_empty());
+            |m: &&Module| !(m.calls.is_empty() && m.env_reads.is_empty() && m.settings.items.is_empty());
         self.services().filter(tells).map(|m| m.path.as_path())
     }
 
@@ -348,10 +348,17 @@ impl Reading<'_, '_> {
                 self.here(&found, &format!("a constant in {}", module.path.display()))
             }
             PyValue::Object(object) if object.class.contains('.') => {
-                let settings = |v: &Val| matches!(v.value, PyValue::Dict(_) | PyValue::ByEnvironment(_));
+                let settings = |v: &Val| {
+                    let dictionary = matches!(v.value, PyValue::Dict(_) | PyValue::ByEnvironment(_));
+                    dictionary
+                        || matches!(
+                            v.value,
+                            PyValue::Str(_) | PyValue::Partial(_) | PyValue::Format(_)
+                        )
+                };
                 match self.project.lookup(self.module, &object.class, MAX_IMPORTS) {
-                    Some((module, found)) if settings(&found) => {
-                        self.here(&found, &format!("a dictionary in {}", module.path.display()))
+                    Some((_, found)) if settings(&found) => {
+                        self.here(&found, &format!("what {} returns", object.class))
                     }
                     _ => self.here(value, "a literal in the code"),
                 }
@@ -376,6 +383,20 @@ impl Reading<'_, '_> {
                     PyValue::ByEnvironment(_) => None,
                     _ => self.here(&item.value, why),
                 }
+            }
+            PyValue::Format(pieces) => {
+                let known: Vec<Val> = pieces
+                    .iter()
+                    .map(|p| match &p.value {
+                        PyValue::Format(_) => Val::unknown(p.span),
+                        _ => self.resolve(p).map_or(Val::unknown(p.span), |k| k.value),
+                    })
+                    .collect();
+                let text = Val {
+                    value: super::eval::join(&known),
+                    span: value.span,
+                };
+                Some(inferred(text, why))
             }
             _ => Some(inferred(value.clone(), why)),
         }

@@ -666,7 +666,11 @@ consumer = KafkaConsumer('t', group_id=os.getenv('KAFKA_GROUP'), enable_auto_com
         .map(|w| (w.name.as_str(), w.count.value))
         .collect();
     assert_eq!(workers, [("num_workers", 4), ("WORKER_THREADS", 7)]);
-    assert_eq!(platform.reading.formats.get("Python"), Some(&1));
+    assert_eq!(
+        platform.reading.formats.get("Python"),
+        Some(&2),
+        "the broken one as far as it goes"
+    );
     assert!(
         platform
             .reading
@@ -766,4 +770,22 @@ fn code_that_no_manifest_names_belongs_to_what_is_built_as_one() {
         Path::new("services/orders")
     );
     assert_eq!(directory("a/b/c/session.py", "a/b/Dockerfile"), Path::new("a/b"));
+}
+
+#[test]
+fn an_address_that_code_puts_together_tells_its_host() {
+    let secrets = "\
+import os
+def database_url():
+    secret = vault().read()
+    return f\"postgresql://{secret['user']}:{secret['password']}@{os.environ['DATABASE_HOST']}:5432/x\"
+";
+    let db = "from common.secrets import database_url\nfrom sqlalchemy import create_engine\ne = create_engine(database_url())\n";
+    let files = [
+        ("services/common/secrets.py", secrets),
+        ("services/consumer/db.py", db),
+    ];
+    let env = platform_with(&[("DATABASE_HOST", "Aurora.internal")], &files);
+    assert_eq!(value(&env.pools[0].host).as_deref(), Some("aurora.internal"));
+    assert_eq!(value(&platform_with(&[], &files).pools[0].host), None);
 }
