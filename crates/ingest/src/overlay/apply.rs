@@ -10,6 +10,7 @@ use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};
 use cofferdam_model::cells::Cell;
 use cofferdam_model::database::{Database, Pool, PoolTarget};
 use cofferdam_model::kafka::{Consumer, KafkaCluster, Topic};
+use cofferdam_model::link::bare_name;
 use cofferdam_model::secrets::SecretStore;
 use cofferdam_model::{Environment, Fact, Owner, Service, Source};
 use std::collections::BTreeSet;
@@ -89,12 +90,13 @@ fn set<T: Clone>(into: &mut Option<Fact<T>>, stated: &Option<Fact<T>>) {
     }
 }
 
-/// The item of this name: exactly, else regardless of case and separators when only one fits.
-fn find<T>(items: &mut [T], name: &str, of: impl Fn(&T) -> &str) -> Option<usize> {
+/// The item of this name in an environment: exactly, else regardless of case, separators and the
+/// environment's words when only one fits.
+fn find<T>(items: &[T], environment: &str, name: &str, of: impl Fn(&T) -> &str) -> Option<usize> {
     let exact = items.iter().position(|i| of(i) == name);
     exact.or_else(|| {
-        let folded = crate::tree::fold(name);
-        let mut alike = (items.iter().enumerate()).filter(|(_, i)| crate::tree::fold(of(i)) == folded);
+        let bare = bare_name(environment, name);
+        let mut alike = (items.iter().enumerate()).filter(|(_, i)| bare_name(environment, of(i)) == bare);
         match (alike.next(), alike.next()) {
             (Some((at, _)), None) => Some(at),
             _ => None,
@@ -158,8 +160,8 @@ fn set_service(said: &Named<ServiceEntry>, env: &mut Environment, unmatched: &mu
 
 fn look_for_database(name: &Fact<String>, env: &mut Environment, unmatched: &mut Unmatched) {
     let Some(span) = name.span() else { return };
-    let found = find(&mut env.databases, &name.value, |d| &d.name).is_some()
-        || find(&mut env.poolers, &name.value, |p| &p.name).is_some()
+    let found = find(&env.databases, &env.name, &name.value, |d| &d.name).is_some()
+        || find(&env.poolers, &env.name, &name.value, |p| &p.name).is_some()
         || env
             .databases
             .iter()
@@ -173,11 +175,12 @@ fn look_for_database(name: &Fact<String>, env: &mut Environment, unmatched: &mut
 /// one bears it, else a service.
 fn add_call(said: &Named<ServiceEntry>, name: &Fact<String>, env: &mut Environment) {
     let text = name.value.as_str();
-    let target = if find(&mut env.databases, text, |d| &d.name).is_some()
-        || find(&mut env.poolers, text, |p| &p.name).is_some()
+    let target = if find(&env.databases, &env.name, text, |d| &d.name).is_some()
+        || find(&env.poolers, &env.name, text, |p| &p.name).is_some()
     {
         CallTarget::Database
-    } else if find(&mut env.caches, text, |c| &c.name).is_some() || text.eq_ignore_ascii_case("redis") {
+    } else if find(&env.caches, &env.name, text, |c| &c.name).is_some() || text.eq_ignore_ascii_case("redis")
+    {
         CallTarget::Cache
     } else if text.eq_ignore_ascii_case("kafka") || env.kafka_clusters.iter().any(|k| k.name == text) {
         CallTarget::Kafka
@@ -204,7 +207,7 @@ fn add_call(said: &Named<ServiceEntry>, name: &Fact<String>, env: &mut Environme
 }
 
 fn set_database(said: &Named<DatabaseEntry>, env: &mut Environment) {
-    let at = find(&mut env.databases, &said.name, |d| &d.name).unwrap_or_else(|| {
+    let at = find(&env.databases, &env.name, &said.name, |d| &d.name).unwrap_or_else(|| {
         env.databases
             .push(Database::named(said.name.clone(), Some(said.span)));
         env.databases.len() - 1
@@ -243,7 +246,7 @@ fn set_database(said: &Named<DatabaseEntry>, env: &mut Environment) {
 }
 
 fn set_pooler(said: &Named<PoolerEntry>, env: &mut Environment, unmatched: &mut Unmatched) {
-    let at = find(&mut env.poolers, &said.name, |p| &p.name);
+    let at = find(&env.poolers, &env.name, &said.name, |p| &p.name);
     let known = env.poolers.iter().map(|p| p.name.as_str());
     unmatched.look(("pooler", &said.name, said.span), at.is_some(), known);
     let Some(at) = at else { return };
@@ -317,7 +320,7 @@ fn look_for_topics(said: &KafkaEntry, env: &Environment, unmatched: &mut Unmatch
 }
 
 fn set_cell(said: &Named<CellEntry>, env: &mut Environment) {
-    let at = find(&mut env.cells, &said.name, |c| &c.name.value).unwrap_or_else(|| {
+    let at = find(&env.cells, &env.name, &said.name, |c| &c.name.value).unwrap_or_else(|| {
         env.cells.push(Cell {
             name: Fact::stated(said.name.clone(), said.span),
             weight: None,
@@ -338,7 +341,7 @@ fn set_cell(said: &Named<CellEntry>, env: &mut Environment) {
 }
 
 fn set_slo(said: &Named<SloEntry>, env: &mut Environment) {
-    let at = find(&mut env.slos, &said.name, |s| &s.name).unwrap_or_else(|| {
+    let at = find(&env.slos, &env.name, &said.name, |s| &s.name).unwrap_or_else(|| {
         env.slos.push(Slo {
             name: said.name.clone(),
             owner: Owner::default(),
@@ -359,7 +362,7 @@ fn set_slo(said: &Named<SloEntry>, env: &mut Environment) {
 }
 
 fn set_secret(said: &Named<SecretEntry>, env: &mut Environment, unmatched: &mut Unmatched) {
-    let at = find(&mut env.secret_stores, &said.name, |s| &s.name);
+    let at = find(&env.secret_stores, &env.name, &said.name, |s| &s.name);
     let mut known: BTreeSet<&str> = env.secret_stores.iter().map(|s| s.name.as_str()).collect();
     known.extend(env.secret_uses.iter().filter_map(|u| u.passage.source()));
     let is_used = known.contains(said.name.as_str());

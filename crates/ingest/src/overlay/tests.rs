@@ -267,6 +267,30 @@ secrets: {db-credentials: {rotation: 30d}}
 }
 
 #[test]
+fn statements_meet_what_code_and_files_call_by_other_names() {
+    let mut env = environment_with(&["api"]);
+    env.databases.push(Database::named("orders-production", None));
+    let mut pool = cofferdam_model::database::Pool::at(
+        place(),
+        Owner::named("api"),
+        cofferdam_model::database::PoolTarget::Sql,
+    );
+    pool.constructed = true;
+    pool.host = Some(Fact::declared("db.internal".to_owned(), place()));
+    env.pools.push(pool);
+    let text =
+        "databases: {orders: {max_connections: 500}}\nservices: {api: {database: orders, driver: asyncpg}}";
+    let (env, problems) = applied(text, env);
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!((env.databases.len(), env.pools.len()), (1, 1));
+    assert_eq!(env.pools[0].database.map(|d| d.0), Some(0));
+    assert_eq!(
+        env.pools[0].driver.as_ref().map(|d| d.value.as_str()),
+        Some("asyncpg")
+    );
+}
+
+#[test]
 fn a_stated_topic_is_one_that_files_list_or_something_uses() {
     use cofferdam_model::kafka::{Consumer, Topic};
     let environment = |listed: bool| {

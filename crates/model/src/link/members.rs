@@ -340,7 +340,9 @@ impl Member for Pool {
     }
 
     fn may_be(&self, other: &Self) -> bool {
-        agree(&self.host, &other.host)
+        // A person names the database, not the host that files name: that is no other pool.
+        let stated = |host: &Option<Fact<String>>| host.as_ref().is_some_and(is_stated);
+        agree(&self.host, &other.host) || stated(&self.host) || stated(&other.host)
     }
 
     fn conflicts(&self, other: &Self) -> bool {

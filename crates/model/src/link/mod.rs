@@ -20,6 +20,7 @@ mod tests;
 
 use crate::platform::Environment;
 
+pub use names::bare_name;
 pub use owners::Owners;
 
 /// Builds the services and collects their variables, before anything that waits on variables is read

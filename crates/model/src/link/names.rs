@@ -20,6 +20,15 @@ const ENVIRONMENT_WORDS: [&[&str]; 4] = [
     &["test", "testing", "qa"],
 ];
 
+/// A name as people mean it: without the words of `environment`, in lower case and without separators
+/// (`orders-db-prod` in production is `ordersdb`). Two things of one kind and environment whose names
+/// are the same so are likely the same thing.
+pub fn bare_name(environment: &str, name: &str) -> String {
+    Affixes::new(environment, std::iter::empty())
+        .strip(name)
+        .unwrap_or_else(|| fold(name))
+}
+
 /// What a name may carry in front or behind without meaning another service, in lower case with `-`
 /// as separator.
 #[derive(Debug, Default)]
@@ -139,6 +148,13 @@ mod tests {
         // The name itself is the word: nothing would be left.
         assert_eq!(strip("production", &[], "prod"), None);
         assert_eq!(strip("production", &[], "product"), None);
+    }
+
+    #[test]
+    fn a_bare_name_is_the_same_however_it_is_written() {
+        assert_eq!(bare_name("production", "Orders_DB-prod"), "ordersdb");
+        assert_eq!(bare_name("production", "orders-db"), "ordersdb");
+        assert_ne!(bare_name("production", "orders-db-staging"), "ordersdb");
     }
 
     #[test]

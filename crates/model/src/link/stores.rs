@@ -1,7 +1,7 @@
 //! What a pool reaches: a pooler or a database, by its host, or the only one there is.
 
 use super::facts::fill;
-use super::names::fold;
+use super::names::{Affixes, fold};
 use crate::database::{Pool, PoolTarget, Pooler};
 use crate::platform::{DatabaseId, Environment, Service, VariableValue};
 use crate::source::Fact;
@@ -192,11 +192,19 @@ struct Addresses {
 impl Addresses {
     fn of_databases(env: &Environment) -> Addresses {
         let mut databases = HashMap::new();
+        let affixes = Affixes::new(&env.name, std::iter::empty());
         for (at, database) in env.databases.iter().enumerate() {
             let hosts = database.hosts.iter().filter_map(|h| host_in(&h.value));
             for host in hosts.chain([database.name.to_ascii_lowercase()]) {
                 databases.entry(host).or_insert(DatabaseId(at));
             }
+        }
+        // Whole names first, so that `orders` is not taken for `orders-prod` where both are there.
+        for (at, database) in env.databases.iter().enumerate() {
+            let bare = affixes
+                .strip(&database.name)
+                .unwrap_or_else(|| fold(&database.name));
+            databases.entry(bare).or_insert(DatabaseId(at));
         }
         Addresses {
             databases,
@@ -257,6 +265,7 @@ impl Addresses {
         self.databases
             .get(host)
             .or_else(|| self.databases.get(first))
+            .or_else(|| self.databases.get(&fold(host)).filter(|_| first == host))
             .copied()
             .or_else(|| self.only.filter(|id| open(*id)))
     }

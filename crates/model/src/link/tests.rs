@@ -968,6 +968,20 @@ fn the_host_may_stand_in_a_variable_of_the_service() {
 }
 
 #[test]
+fn a_database_is_found_by_its_name_without_the_environments_words() {
+    let mut env = env("production");
+    env.workloads = vec![deployment("api"), deployment("web")];
+    env.databases = vec![
+        Database::named("orders-production", None),
+        Database::named("users_prod", None),
+    ];
+    env.pools = vec![sql_pool("api", Some("orders")), sql_pool("web", Some("users"))];
+    link(&mut env);
+    let reached: Vec<_> = env.pools.iter().map(|p| p.database.map(|d| d.0)).collect();
+    assert_eq!(reached, [Some(0), Some(1)]);
+}
+
+#[test]
 fn the_only_database_is_meant_unless_its_hosts_are_others() {
     let reach = |hosts: &[&str], host: Option<&str>| {
         let mut env = env("production");
