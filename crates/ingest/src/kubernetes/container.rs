@@ -17,6 +17,7 @@ const FIELDS: &[&str] = &["imagePullPolicy", "restartPolicy", "tty", "stdin"];
 
 /// Reads a container; what it refers to and what secrets it gets go into `env`.
 pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Environment) -> Container {
+    super::image_variables::check(node, object, env);
     let name = node.get("name");
     let resource = |path: &str| node.get("resources").and_then(|r| r.at(path));
     let mut container = Container {

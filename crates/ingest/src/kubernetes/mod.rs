@@ -8,6 +8,7 @@ pub(crate) mod container;
 mod custom;
 mod describe;
 mod entries;
+mod image_variables;
 mod istio;
 mod monitoring;
 mod network;
