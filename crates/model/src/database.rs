@@ -115,6 +115,8 @@ pub struct Pool {
     pub target: PoolTarget,
     /// Host it names, in lower case.
     pub host: Option<Fact<String>>,
+    /// Name of the database or pooler that it reaches, where a person states it.
+    pub database_name: Option<Fact<String>>,
     /// The database at its end, directly or through a pooler, once linked.
     pub database: Option<DatabaseId>,
     /// Index of the pooler it goes through in [`crate::Environment::poolers`], once linked.
@@ -147,6 +149,7 @@ impl Pool {
             span,
             target,
             host: None,
+            database_name: None,
             database: None,
             pooler: None,
             driver: None,

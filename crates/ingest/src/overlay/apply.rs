@@ -147,7 +147,7 @@ fn set_service(said: &Named<ServiceEntry>, env: &mut Environment, unmatched: &mu
             pool.connect_timeout.clone_from(&stated.connect_timeout);
         }
         pool.driver.clone_from(&entry.driver);
-        pool.host.clone_from(&entry.database);
+        pool.database_name.clone_from(&entry.database);
         env.pools.push(pool);
     }
     if let Some(database) = &entry.database {
@@ -240,7 +240,7 @@ fn set_database(said: &Named<DatabaseEntry>, env: &mut Environment) {
             Owner::named(user.value.clone()),
             PoolTarget::Sql,
         );
-        pool.host = Some(user.clone().map(|_| name.clone()));
+        pool.database_name = Some(user.clone().map(|_| name.clone()));
         env.pools.push(pool);
     }
 }

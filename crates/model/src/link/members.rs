@@ -340,9 +340,7 @@ impl Member for Pool {
     }
 
     fn may_be(&self, other: &Self) -> bool {
-        // A person names the database, not the host that files name: that is no other pool.
-        let stated = |host: &Option<Fact<String>>| host.as_ref().is_some_and(is_stated);
-        agree(&self.host, &other.host) || stated(&self.host) || stated(&other.host)
+        agree(&self.host, &other.host)
     }
 
     fn conflicts(&self, other: &Self) -> bool {
@@ -371,6 +369,7 @@ impl Member for Pool {
             other,
             choose,
             host,
+            database_name,
             driver,
             size,
             overflow,

@@ -49,7 +49,8 @@ const LOCAL: [&str; 4] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
 ///
 /// A pool whose host is a pooler's name (or that of a Kubernetes Service before it) goes through the
 /// pooler; one whose host is a database's goes there. One whose host tells nothing goes to the only
-/// database there is, unless that one's hosts are known and are others.
+/// database there is, unless that one's hosts are known and are others. What a person states counts over
+/// a database's host, but not over a pooler that files name: the statement is about the end of the way.
 pub(super) fn link(env: &mut Environment) {
     hosts_from_variables(env);
     poolers(env);
@@ -62,6 +63,7 @@ pub(super) fn link(env: &mut Environment) {
     } = env;
     for pool in pools.iter_mut().filter(|p| p.target == PoolTarget::Sql) {
         let host = pool.host.as_ref().map(|h| h.value.as_str());
+        let stated = pool.database_name.as_ref().map(|n| n.value.as_str());
         pool.pooler = host.and_then(|h| addresses.pooler(h)).or_else(|| {
             let beside = host.is_some_and(is_local) && pool.owner.service.is_some();
             let same = |p: &Pooler| p.owner.service == pool.owner.service;
@@ -71,9 +73,14 @@ pub(super) fn link(env: &mut Environment) {
                 None
             }
         });
-        pool.database = match pool.pooler {
+        let pooler = pool
+            .pooler
+            .or_else(|| stated.and_then(|name| addresses.pooler(name)));
+        pool.pooler = pooler;
+        pool.database = match pooler {
             Some(at) => poolers[at].database,
-            None => addresses.database(host, |id| databases[id.0].hosts.is_empty()),
+            None => (stated.and_then(|name| addresses.named(name)))
+                .or_else(|| addresses.database(host, |id| databases[id.0].hosts.is_empty())),
         };
     }
 }
@@ -255,18 +262,21 @@ impl Addresses {
             .copied()
     }
 
+    /// The database of this host or name.
+    fn named(&self, host: &str) -> Option<DatabaseId> {
+        let first = host.split('.').next().unwrap_or(host);
+        (self.databases.get(host))
+            .or_else(|| self.databases.get(first))
+            .or_else(|| self.databases.get(&fold(host)).filter(|_| first == host))
+            .copied()
+    }
+
     /// The database that a host leads to, or the only one there is, when `open` says that its hosts are
     /// not known or the host tells nothing.
     fn database(&self, host: Option<&str>, open: impl Fn(DatabaseId) -> bool) -> Option<DatabaseId> {
         let Some(host) = host.filter(|h| !is_local(h)) else {
             return self.only;
         };
-        let first = host.split('.').next().unwrap_or(host);
-        self.databases
-            .get(host)
-            .or_else(|| self.databases.get(first))
-            .or_else(|| self.databases.get(&fold(host)).filter(|_| first == host))
-            .copied()
-            .or_else(|| self.only.filter(|id| open(*id)))
+        self.named(host).or_else(|| self.only.filter(|id| open(*id)))
     }
 }

@@ -982,6 +982,34 @@ fn a_database_is_found_by_its_name_without_the_environments_words() {
 }
 
 #[test]
+fn a_stated_database_is_the_end_of_the_way_and_a_pooler_stays_on_it() {
+    let mut env = env("production");
+    env.workloads = vec![
+        deployment("pgbouncer"),
+        deployment("api"),
+        deployment("web"),
+        deployment("job"),
+    ];
+    env.databases = vec![Database::named("one", None), Database::named("two", None)];
+    env.poolers.push(pgbouncer(Some("two")));
+    env.pools = vec![
+        sql_pool("api", Some("pgbouncer")),
+        sql_pool("web", Some("aurora.example.net")),
+        sql_pool("job", None),
+    ];
+    for (pool, name) in env.pools.iter_mut().zip(["two", "two", "pgbouncer"]) {
+        pool.database_name = Some(Fact::stated(name.to_owned(), span(7)));
+    }
+    link(&mut env);
+    let reached: Vec<_> = env
+        .pools
+        .iter()
+        .map(|p| (p.pooler, p.database.map(|d| d.0)))
+        .collect();
+    assert_eq!(reached, [(Some(0), Some(1)), (None, Some(1)), (Some(0), Some(1))]);
+}
+
+#[test]
 fn the_only_database_is_meant_unless_its_hosts_are_others() {
     let reach = |hosts: &[&str], host: Option<&str>| {
         let mut env = env("production");
