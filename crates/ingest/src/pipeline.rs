@@ -4,9 +4,11 @@
 //! A file is judged once: what a build consumes is judged as part of that build and nowhere else. A piece
 //! that names no environment holds in all of them.
 
+use crate::argo::{self, Applications, Deploys};
 use crate::compose;
 use crate::environment;
 use crate::hcl::{self, Terraform};
+use crate::helm::{self, Charts};
 use crate::kubernetes;
 use crate::kustomize::{self, Built, Named};
 use crate::overlay::{self, OverlayDocument, Unmatched};
@@ -51,6 +53,9 @@ struct Piece<'a> {
 struct Sources<'a> {
     repo: &'a Repo,
     built: Built,
+    charts: Charts,
+    releases: Vec<Release>,
+    applications: Applications,
     terraform: Terraform,
     /// The environment of each file whose path names one.
     file_environments: BTreeMap<&'a Path, String>,
@@ -61,6 +66,13 @@ struct Sources<'a> {
     code: Project<'a>,
     /// Code that could not be read, or only in part.
     code_notes: Vec<Unreadable>,
+}
+
+/// A chart as one application, or one environment's values, render it.
+struct Release {
+    environment: Option<String>,
+    dir: PathBuf,
+    objects: Vec<Node>,
 }
 
 /// A file of flat settings.
@@ -96,6 +108,13 @@ fn assemble(mut repo: Repo) -> Platform {
         .keys()
         .filter_map(|p| Some((p.as_path(), environment_of(p, &stated)?)))
         .collect();
+    let charts = helm::read(&repo);
+    let manifests = repo
+        .yaml
+        .iter()
+        .filter(|(path, _)| !charts.consumed.contains(*path));
+    let applications = argo::read(&repo, manifests.flat_map(|(_, stream)| &stream.documents));
+    let releases = releases(&repo, &charts, &applications, &stated);
     let (modules, code_notes) = python::read_all(&repo);
     let sources = Sources {
         code: Project::new(
@@ -103,7 +122,10 @@ fn assemble(mut repo: Repo) -> Platform {
             repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path),
         ),
         code_notes,
-        built: kustomize::build(&repo),
+        built: kustomize::build_with(&repo, &deployed(&applications)),
+        charts,
+        releases,
+        applications,
         terraform: terraform_of(&repo, &stated),
         repo: &repo,
         file_environments,
@@ -183,6 +205,54 @@ fn terraform_of(repo: &Repo, stated: &OverlayDocument) -> Terraform {
     terraform
 }
 
+/// Directories of kustomizations that applications deploy: each is a build of its own, used as a base or not.
+fn deployed(applications: &Applications) -> BTreeSet<PathBuf> {
+    let sources = applications.applications.iter().flat_map(|a| &a.sources);
+    sources
+        .filter_map(|source| match &source.deploys {
+            Some(Deploys::Kustomization(dir)) => Some(dir.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What the charts become: with the values of the applications that deploy them, else with their own and
+/// those of each environment.
+fn releases(
+    repo: &Repo,
+    charts: &Charts,
+    applications: &Applications,
+    stated: &OverlayDocument,
+) -> Vec<Release> {
+    let named = |environment: &Option<String>| environment.as_ref().map(|name| stated.environment_name(name));
+    let mut releases = Vec::new();
+    let mut by_application = BTreeSet::new();
+    for application in &applications.applications {
+        for source in &application.sources {
+            let Some((number, values)) = argo::chart_values(repo, charts, source) else {
+                continue;
+            };
+            by_application.insert(number);
+            releases.push(Release {
+                environment: named(&application.environment),
+                dir: charts.charts[number].dir.clone(),
+                objects: helm::render(repo, charts, number, &values, source.release.as_ref()),
+            });
+        }
+    }
+    for (number, chart) in charts.charts.iter().enumerate() {
+        if by_application.contains(&number) || chart.library || chart.parent.is_some() {
+            continue;
+        }
+        releases.extend(chart.rendered.iter().map(|rendered| Release {
+            environment: named(&rendered.environment),
+            dir: chart.dir.clone(),
+            objects: rendered.objects.clone(),
+        }));
+    }
+    releases
+}
+
 /// Every tree with the environment it holds in.
 fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
     let mut pieces = Vec::new();
@@ -201,7 +271,20 @@ fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
             });
         }
     }
+    for release in &sources.releases {
+        for node in &release.objects {
+            pieces.push(Piece {
+                environment: release.environment.as_deref(),
+                path: &release.dir,
+                completeness: Completeness::Fragment,
+                node,
+            });
+        }
+    }
     for (path, stream) in &sources.repo.yaml {
+        if sources.charts.consumed.contains(path) {
+            continue;
+        }
         let consumed = sources.built.consumed.contains(path);
         let fragment = sources.built.fragments.contains(path);
         if (consumed && !fragment) || sources.terraform.claimed.contains(path) {
@@ -212,7 +295,8 @@ fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
         } else {
             Completeness::Whole
         };
-        let environment = sources.file_environments.get(path.as_path()).map(String::as_str);
+        let stated = sources.file_environments.get(path.as_path()).map(String::as_str);
+        let environment = stated.or_else(|| environment_of_directory(sources, path));
         for node in &stream.documents {
             pieces.push(Piece {
                 environment,
@@ -223,6 +307,23 @@ fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
         }
     }
     pieces
+}
+
+/// The environment of the one application that deploys the directory of a plain manifest.
+fn environment_of_directory<'a>(sources: &'a Sources<'_>, path: &Path) -> Option<&'a str> {
+    let mut found = None;
+    for application in &sources.applications.applications {
+        let here = application
+            .sources
+            .iter()
+            .any(|s| matches!(&s.deploys, Some(Deploys::Directory(dir)) if path.starts_with(dir)));
+        match (&application.environment, found) {
+            (Some(name), None) if here => found = Some(name.as_str()),
+            (Some(name), Some(other)) if here && name != other => return None,
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Every file of flat settings. One that is there to be copied (`.env.example`) sets nothing.
@@ -310,12 +411,15 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
     terraform::interpret(&sources.terraform, place, env);
     kubernetes::finish(sources.repo, env);
     settings::finish(env);
-    for dangling in &sources.built.dangling {
+    for dangling in sources
+        .built
+        .dangling
+        .iter()
+        .chain(&sources.applications.dangling)
+    {
+        let path = sources.repo.sources.path(dangling.span.file).display();
         env.dangling.push(Dangling {
-            subject: format!(
-                "kustomization {}",
-                sources.repo.sources.path(dangling.span.file).display()
-            ),
+            subject: path.to_string(),
             kind: match dangling.what {
                 Named::File => DanglingKind::File,
                 _ => DanglingKind::PatchTarget,
@@ -382,8 +486,17 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
     for path in &sources.built.consumed {
         formats.insert(path, "kustomize");
     }
-    for build in &sources.built.builds {
-        formats.remove(build.dir.as_path());
+    for path in &sources.charts.consumed {
+        formats.insert(path, "Helm");
+    }
+    for dir in sources
+        .built
+        .builds
+        .iter()
+        .map(|b| &b.dir)
+        .chain(sources.releases.iter().map(|r| &r.dir))
+    {
+        formats.remove(dir.as_path());
     }
     for path in &sources.terraform.files {
         formats.insert(path, "Terraform");
@@ -409,7 +522,7 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
         .unreadable
         .extend(sources.terraform.problems.iter().map(unreadable_file));
     for (path, stream) in &sources.repo.yaml {
-        if sources.terraform.claimed.contains(path) {
+        if sources.terraform.claimed.contains(path) || sources.charts.consumed.contains(path) {
             continue;
         }
         let text = sources.repo.text(path).unwrap_or("");
@@ -428,9 +541,14 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
     reading
         .unreadable
         .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));
-    reading
-        .notes
-        .extend(sources.built.notes.iter().map(unreadable_file));
+    reading.notes.extend(
+        sources
+            .built
+            .notes
+            .iter()
+            .chain(&sources.charts.notes)
+            .map(unreadable_file),
+    );
     reading
         .notes
         .extend(sources.code_notes.iter().map(unreadable_file));
