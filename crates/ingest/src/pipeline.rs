@@ -401,7 +401,6 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
             settings::apply(&text.settings, &owner, place, env);
         }
     }
-    compose::settle(env);
     let place = Place {
         repo: sources.repo,
         environment: &name,
@@ -409,6 +408,7 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
         completeness: Completeness::Whole,
     };
     terraform::interpret(&sources.terraform, place, env);
+    compose::settle(env);
     kubernetes::finish(sources.repo, env);
     settings::finish(env);
     for dangling in sources
