@@ -20,7 +20,7 @@ const ALWAYS_THERE: &[&str] = &[
 ];
 
 /// Comparisons of names that may be spent on offering the likely one; past that, findings come without.
-const MAX_COMPARISONS: usize = 2_000_000;
+const MAX_COMPARISONS: usize = 300_000;
 
 /// The label that Kubernetes gives every namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -53,6 +53,17 @@ pub(super) fn check(env: &mut Environment) {
     env.dangling.extend(found);
 }
 
+/// Names by their namespace.
+type Names<'a> = BTreeMap<Option<&'a str>, BTreeSet<&'a str>>;
+
+/// Kinds of references that lead to objects which pods take configuration from.
+const CONFIGURATION: [DanglingKind; 4] = [
+    DanglingKind::ConfigMap,
+    DanglingKind::Secret,
+    DanglingKind::ServiceAccount,
+    DanglingKind::Claim,
+];
+
 /// What is there, by name and by label.
 struct Index<'a> {
     env: &'a Environment,
@@ -61,8 +72,10 @@ struct Index<'a> {
     workloads: HashMap<&'a str, Vec<usize>>,
     /// Workloads by a label of their pods.
     labels: HashMap<(&'a str, &'a str), Vec<usize>>,
-    /// Values of each label of pods.
-    values: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// Values of each label of pods, by namespace.
+    values: HashMap<&'a str, Names<'a>>,
+    /// Names of objects by what leads to them, by namespace.
+    names: BTreeMap<DanglingKind, Names<'a>>,
     namespaces: BTreeSet<Option<&'a str>>,
     has_fragments: bool,
     comparisons: Cell<usize>,
@@ -73,6 +86,12 @@ fn together(a: Option<&str>, b: Option<&str>) -> bool {
     a.is_none() || b.is_none() || a == b
 }
 
+/// The names that may be in this namespace.
+fn in_namespace<'n>(names: &'n Names<'_>, namespace: Option<&'n str>) -> impl Iterator<Item = &'n str> {
+    let here = names.iter().filter(move |(n, _)| together(**n, namespace));
+    here.flat_map(|(_, names)| names.iter().copied())
+}
+
 impl<'a> Index<'a> {
     fn new(env: &'a Environment) -> Self {
         let mut index = Index {
@@ -81,27 +100,48 @@ impl<'a> Index<'a> {
             services: HashMap::new(),
             workloads: HashMap::new(),
             labels: HashMap::new(),
-            values: BTreeMap::new(),
+            values: HashMap::new(),
+            names: BTreeMap::new(),
             namespaces: BTreeSet::new(),
             has_fragments: false,
             comparisons: Cell::new(0),
         };
         for (at, object) in env.config_objects.iter().enumerate() {
             index.objects.entry(&object.id.name).or_default().push(at);
+            for kind in CONFIGURATION
+                .into_iter()
+                .filter(|k| leads_to(*k, &object.id.kind))
+            {
+                index.name(kind, &object.id);
+            }
         }
         for (at, service) in env.service_ports.iter().enumerate() {
             index.services.entry(&service.id.name).or_default().push(at);
+            index.name(DanglingKind::Service, &service.id);
         }
         for (at, workload) in env.workloads.iter().enumerate() {
             index.workloads.entry(&workload.id.name).or_default().push(at);
+            index.name(DanglingKind::ScaleTarget, &workload.id);
             index.namespaces.insert(workload.id.namespace.as_deref());
             index.has_fragments |= workload.completeness == Completeness::Fragment;
             for (key, value) in &workload.labels {
                 index.labels.entry((key, &value.value)).or_default().push(at);
-                index.values.entry(key).or_default().insert(&value.value);
+                let values = index.values.entry(key).or_default();
+                let namespace = workload.id.namespace.as_deref();
+                values.entry(namespace).or_default().insert(&value.value);
             }
         }
         index
+    }
+
+    fn name(&mut self, kind: DanglingKind, id: &'a ObjectId) {
+        let names = self.names.entry(kind).or_default();
+        names.entry(id.namespace.as_deref()).or_default().insert(&id.name);
+    }
+
+    /// The name of something of this kind that was likely meant.
+    fn nearest_of(&self, kind: DanglingKind, name: &str, namespace: Option<&str>) -> Option<String> {
+        self.nearest(name, in_namespace(self.names.get(&kind)?, namespace))
     }
 
     /// The reference as dangling, if it leads to nothing.
@@ -116,22 +156,13 @@ impl<'a> Index<'a> {
                 if ALWAYS_THERE.contains(&name) || self.object(reference.kind, name, namespace).is_some() {
                     return None;
                 }
-                let same_kind = || {
-                    self.env
-                        .config_objects
-                        .iter()
-                        .filter(|o| leads_to(reference.kind, &o.id.kind))
-                };
                 let certain = match reference.kind {
                     DanglingKind::ConfigMap => !self.has_fragments,
                     DanglingKind::Secret => false,
                     // Others may come from elsewhere unless the files declare such things at all.
-                    _ => !self.has_fragments && same_kind().next().is_some(),
+                    _ => !self.has_fragments && self.names.contains_key(&reference.kind),
                 };
-                let names = same_kind()
-                    .filter(|o| together(o.id.namespace.as_deref(), namespace))
-                    .map(|o| o.id.name.as_str());
-                (self.nearest(name, names), certain)
+                (self.nearest_of(reference.kind, name, namespace), certain)
             }
             DanglingKind::ConfigMapKey => {
                 let object = self.object(reference.kind, reference.within.as_deref()?, namespace)?;
@@ -144,12 +175,8 @@ impl<'a> Index<'a> {
                 if self.service_of(name, namespace).is_some() {
                     return None;
                 }
-                let services = self.env.service_ports.iter();
-                let names = services
-                    .filter(|s| together(s.id.namespace.as_deref(), namespace))
-                    .map(|s| s.id.name.as_str());
                 let certain = !self.has_fragments && !self.env.service_ports.is_empty();
-                (self.nearest(name, names), certain)
+                (self.nearest_of(reference.kind, name, namespace), certain)
             }
             DanglingKind::Port => {
                 let service = self.service_of(reference.within.as_deref()?, namespace)?;
@@ -171,8 +198,10 @@ impl<'a> Index<'a> {
                 {
                     return None;
                 }
-                let names = self.env.workloads.iter().map(|w| w.id.name.as_str());
-                (self.nearest(name, names), !self.has_fragments)
+                (
+                    self.nearest_of(reference.kind, name, namespace),
+                    !self.has_fragments,
+                )
             }
             _ => return None,
         };
@@ -299,9 +328,9 @@ impl<'a> Index<'a> {
             .iter()
             .map(|(k, v)| format!("{k}={}", v.value))
             .collect();
-        let values = self.values.get(key.as_str()).into_iter().flatten().copied();
-        let nearest = self
-            .nearest(&value.value, values)
+        let values = self.values.get(key.as_str());
+        let nearest = values
+            .and_then(|values| self.nearest(&value.value, in_namespace(values, namespace)))
             .map(|near| format!("{key}={near}"));
         let same_name = self.workloads.contains_key(id.name.as_str());
         let span = value.span().or(selector.span);
