@@ -8,6 +8,7 @@
 pub mod alerts;
 pub mod calls;
 pub mod cells;
+pub mod connector;
 pub mod database;
 pub mod delivery;
 pub mod images;

@@ -4,6 +4,7 @@
 use crate::alerts::{Alert, AlertDefaults, LogStore, MetricSource, Slo};
 use crate::calls::{Breaker, Call, Deadline};
 use crate::cells::{Cell, LocalCache, RateLimit, Routing};
+use crate::connector::Connector;
 use crate::database::{Cache, Database, Pool, Pooler};
 use crate::delivery::{Dangling, Defect, Delivery, Description, Reference, VariableUse};
 use crate::images::AdmissionPolicy;
@@ -74,6 +75,8 @@ pub struct Environment {
     pub poolers: Vec<Pooler>,
     /// Cache servers (Redis).
     pub caches: Vec<Cache>,
+    /// Connectors between serverless services and a private network.
+    pub connectors: Vec<Connector>,
     /// Calls from a service to something else.
     pub calls: Vec<Call>,
     /// Circuit breakers and outlier ejection.

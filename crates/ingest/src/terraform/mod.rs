@@ -4,6 +4,9 @@
 
 mod aws;
 mod aws_limits;
+mod google;
+mod kafka;
+mod manifest;
 mod newrelic;
 mod nrql;
 mod refused;
@@ -66,6 +69,9 @@ impl<'a> Context<'a> {
     fn fill(&self, env: &mut Environment) {
         newrelic::fill(self, env);
         aws::fill_in(self, env);
+        google::fill(self, env);
+        kafka::fill(self, env);
+        manifest::fill(self, env);
         refused::check(self, env);
         for dangling in &self.values.dangling {
             env.dangling.push(Dangling {

@@ -1,0 +1,25 @@
+//! Connectors between serverless services and a private network: a few small machines through which
+//! everything that such a service sends to private addresses passes.
+
+use crate::source::{Fact, Span};
+
+/// A Serverless VPC Access connector.
+#[derive(Debug, Clone)]
+pub struct Connector {
+    /// Name.
+    pub name: String,
+    /// Place of its name.
+    pub span: Span,
+    /// Region; only services of the same region can use it.
+    pub region: Option<Fact<String>>,
+    /// Machine type (`e2-micro`, `e2-standard-4`, `f1-micro`).
+    pub machine_type: Option<Fact<String>>,
+    /// Fewest machines.
+    pub min_instances: Option<Fact<u32>>,
+    /// Most machines; a connector never takes machines away again.
+    pub max_instances: Option<Fact<u32>>,
+    /// Most throughput in megabits a second, where it is set instead of machines.
+    pub max_throughput: Option<Fact<u32>>,
+    /// Range of addresses (`10.1.0.0/28`).
+    pub range: Option<Fact<String>>,
+}
