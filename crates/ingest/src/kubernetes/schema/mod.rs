@@ -113,6 +113,10 @@ impl SchemaProblem {
             ProblemKind::OtherVersion { version, instead } => {
                 format!("Use {instead}, or apiVersion {version} where the cluster still serves it.")
             }
+            ProblemKind::Missing if self.path == "spec.selector" => {
+                "Add `spec.selector.matchLabels` with labels that `spec.template.metadata.labels` has."
+                    .to_owned()
+            }
             ProblemKind::Missing => format!("Add `{}`.", self.path),
             ProblemKind::WrongType { expected, found } => {
                 let scalar = found.starts_with("the number") || found.starts_with("the boolean");

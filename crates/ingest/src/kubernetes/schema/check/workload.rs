@@ -103,6 +103,11 @@ fn replicated(at: &Cursor<'_>, owner: &str, out: &mut Out) {
         pod::restart_policy(template, &["Always"], owner, out);
     }
     let Some(selector) = at.get("selector") else {
+        if let Some(template) = &template
+            && !has_labels(template)
+        {
+            out.push(missing(template, "metadata.labels"));
+        }
         return;
     };
     if selector.node.as_map().is_none() {
@@ -131,6 +136,16 @@ fn replicated(at: &Cursor<'_>, owner: &str, out: &mut Out) {
     }
     if let Some(template) = &template {
         selector_matches(&selector, template, out);
+    }
+}
+
+/// Whether a template has labels, or may have some that are not known.
+fn has_labels(template: &Cursor<'_>) -> bool {
+    let labels = template.node.get("metadata").map(|m| (m, m.get("labels")));
+    match labels {
+        None => template.node.as_map().is_none(),
+        Some((metadata, None)) => metadata.as_map().is_none() && !metadata.is_null(),
+        Some((_, Some(labels))) => !labels.is_null() && labels.as_map().is_none_or(|m| !m.is_empty()),
     }
 }
 

@@ -53,9 +53,9 @@ fn the_pooler_of_the_mitigation_plan_has_no_selector_and_no_labels() {
                 spec:\n      containers:\n      - name: pgbouncer\n        image: pgbouncer/pgbouncer:1.20.1\n";
     let object = &documents(text)[0];
     let found = validate(object);
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].kind, ProblemKind::Missing);
-    assert_eq!(found[0].path, "spec.selector");
+    let paths: Vec<&str> = found.iter().map(|p| p.path.as_str()).collect();
+    assert_eq!(paths, ["spec.selector", "spec.template.metadata.labels"]);
+    assert!(found.iter().all(|p| p.kind == ProblemKind::Missing));
     // The place shown is the key `spec`.
     assert_eq!(
         &text[found[0].span.start as usize..found[0].span.end as usize],
