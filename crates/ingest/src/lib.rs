@@ -4,6 +4,7 @@
 pub mod argo;
 pub mod compose;
 pub mod environment;
+pub mod grand_central;
 pub mod hcl;
 pub mod helm;
 pub mod ideas;

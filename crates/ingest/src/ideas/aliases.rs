@@ -3,7 +3,7 @@
 //! (`interval_seconds`, `ttlMs`): see [`super::fields::time`].
 
 /// Aliases of an idea.
-pub(super) type Aliases = &'static [&'static str];
+pub(crate) type Aliases = &'static [&'static str];
 
 // Sections.
 

@@ -30,6 +30,7 @@ mod windows;
 pub(crate) use caches::cache_of_variable;
 pub use caches::finish;
 mod priorities;
+pub(crate) use priorities::priority_of;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use crate::parts;
 use crate::pipeline::Place;
 use crate::tree::{Key, Node, Value, fold};
 use aliases::Aliases;
+pub(crate) use aliases::Aliases as Names;
 use cofferdam_model::{Environment, Fact, Owner, Span};
 
 /// What settings that belong to no format of their own are called in reports.

@@ -6,7 +6,7 @@ use crate::tree::{Node, fold};
 use cofferdam_model::{Environment, Fact, Priority};
 
 /// Words for a priority. Numbers are tiers: 0 and 1 come first.
-pub(super) fn priority_of(text: &str) -> Option<Priority> {
+pub(crate) fn priority_of(text: &str) -> Option<Priority> {
     match fold(text.trim()).as_str() {
         "critical" | "p0" | "tier0" | "tier1" | "0" | "1" | "highest" | "missioncritical" => {
             Some(Priority::Critical)
