@@ -14,6 +14,7 @@ pub mod kubernetes;
 pub mod kustomize;
 pub mod overlay;
 pub mod parts;
+pub mod pgbouncer;
 pub mod pipeline;
 pub mod prometheus;
 mod promql;

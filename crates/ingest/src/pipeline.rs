@@ -7,15 +7,18 @@
 use crate::argo::{self, Applications, Deploys};
 use crate::compose;
 use crate::environment;
+use crate::grand_central;
 use crate::hcl::{self, Terraform};
 use crate::helm::{self, Charts};
+use crate::ideas;
 use crate::kubernetes;
 use crate::kustomize::{self, Built, Named};
 use crate::overlay::{self, OverlayDocument, Unmatched};
+use crate::pgbouncer;
 use crate::prometheus;
 use crate::python::{self, interpret::Project};
 use crate::repo::{ReadError, Repo, Unreadable};
-use crate::settings::{self, Setting, env_file, properties};
+use crate::settings::{self, Setting, env_file, ini, properties};
 use crate::suppress;
 use crate::terraform;
 use crate::tree::Node;
@@ -80,6 +83,8 @@ struct Text<'a> {
     path: &'a Path,
     format: &'static str,
     settings: Vec<Setting>,
+    /// PgBouncer's file, where it is one.
+    ini: Option<ini::Ini>,
 }
 
 /// Reads everything below `root`.
@@ -345,6 +350,20 @@ fn texts(repo: &Repo) -> Vec<Text<'_>> {
             (".env", env_file::read(text, *id, 0))
         } else if name.ends_with(".properties") {
             ("properties", properties::read(text, *id, 0))
+        } else if [".ini", ".conf", ".cfg"]
+            .iter()
+            .any(|ending| name.ends_with(ending))
+        {
+            let ini = ini::read(text, *id, 0);
+            if pgbouncer::is_pgbouncer(&ini) {
+                texts.push(Text {
+                    path,
+                    format: "PgBouncer",
+                    settings: Vec::new(),
+                    ini: Some(ini),
+                });
+            }
+            continue;
         } else {
             continue;
         };
@@ -352,6 +371,7 @@ fn texts(repo: &Repo) -> Vec<Text<'_>> {
             path,
             format,
             settings,
+            ini: None,
         });
     }
     texts
@@ -364,6 +384,11 @@ fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
         .filter(|p| is_configuration(p.node))
         .filter_map(|p| p.environment.map(str::to_owned))
         .collect();
+    // A file that is for one environment by its path names no others.
+    let deployment_files = pieces
+        .iter()
+        .filter(|p| p.environment.is_none() && grand_central::is_deployment_file(p.node));
+    names.extend(deployment_files.flat_map(|p| grand_central::environments(p.node)));
     names.extend(sources.terraform.environments().map(str::to_owned));
     names.extend(sources.overlay.environments().map(str::to_owned));
     if names.is_empty() {
@@ -399,6 +424,9 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
             };
             let owner = Owner::in_directory(text.path.parent().unwrap_or(Path::new("")));
             settings::apply(&text.settings, &owner, place, env);
+            if let Some(ini) = &text.ini {
+                pgbouncer::interpret(ini, place, env);
+            }
         }
     }
     let place = Place {
@@ -411,6 +439,8 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
     compose::settle(env);
     kubernetes::finish(sources.repo, env);
     settings::finish(env);
+    ideas::finish(env);
+    pgbouncer::finish(env, &sources.repo.sources);
     for dangling in sources
         .built
         .dangling
@@ -435,6 +465,8 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
 fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
     if kubernetes::is_object(node) {
         kubernetes::interpret(node, place, env);
+    } else if grand_central::is_deployment_file(node) {
+        grand_central::interpret(node, place, env);
     } else if compose::is_compose(node) {
         compose::interpret(node, place, env);
     } else {
@@ -451,6 +483,9 @@ fn is_configuration(node: &Node) -> bool {
 fn format_of(node: &Node) -> Option<&'static str> {
     if node.get("apiVersion").is_some() && node.get("kind").is_some() {
         return Some("Kubernetes");
+    }
+    if grand_central::is_deployment_file(node) {
+        return Some(grand_central::FORMAT);
     }
     if compose::is_compose(node) {
         return Some("Compose");
