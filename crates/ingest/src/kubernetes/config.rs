@@ -49,7 +49,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
 }
 
 /// Notes that an object of this kind makes something of this name; what is in it is not known.
-fn exists(object: &Object<'_>, name: &str, env: &mut Environment) {
+pub(super) fn exists(object: &Object<'_>, name: &str, env: &mut Environment) {
     env.config_objects.push(ConfigObject {
         id: ObjectId {
             name: name.to_owned(),

@@ -6,7 +6,7 @@ use crate::secret_scan;
 use crate::tree::{Node, Value};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::images::Image;
-use cofferdam_model::secrets::{Passage, SecretLiteral, SecretUse};
+use cofferdam_model::secrets::{Passage, SecretUse};
 use cofferdam_model::workload::{Container, Probe, ProbeCheck, VariableSource};
 use cofferdam_model::{Bytes, Cpu, Environment, Fact, Variable, VariableValue, units};
 use std::collections::BTreeMap;
@@ -44,6 +44,9 @@ pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Environment) -> C
         fields: fields(node),
         ..Container::default()
     };
+    for part in &container.command {
+        note_argument(part, env);
+    }
     if let Some(hook) = node.at("lifecycle/preStop") {
         (container.pre_stop, container.pre_stop_sleep) = pre_stop(hook);
     }
@@ -147,13 +150,8 @@ fn note_literal(name: &str, text: &str, at: &Node, (object, env): (&Object<'_>, 
     let Some((kind, evidence)) = secret_scan::classify(name, text) else {
         return;
     };
-    env.secret_literals.push(SecretLiteral {
-        name: name.to_owned(),
-        span: at.span,
-        kind,
-        evidence,
-        fingerprint: secret_scan::fingerprint(text),
-    });
+    let found = secret_scan::literal(name, text, at.span, (kind, evidence));
+    env.secret_literals.push(found);
     env.secret_uses.push(SecretUse {
         owner: object.owner(),
         span: at.span,
@@ -162,6 +160,19 @@ fn note_literal(name: &str, text: &str, at: &Node, (object, env): (&Object<'_>, 
         passage: Passage::EnvironmentLiteral,
         dynamic: None,
     });
+}
+
+/// Notes a secret in a command line: `--password=…`, or an address with one in it. Whoever lists the
+/// processes of the node sees it.
+fn note_argument(part: &Fact<String>, env: &mut Environment) {
+    for word in part.value.split_whitespace() {
+        let option = word.strip_prefix("--").and_then(|w| w.split_once('='));
+        let (name, value) = option.unwrap_or(("an argument", word));
+        if let (Some(found), Some(span)) = (secret_scan::classify(name, value), part.span()) {
+            env.secret_literals
+                .push(secret_scan::literal(name, value, span, found));
+        }
+    }
 }
 
 fn reference(
@@ -444,6 +455,15 @@ mod tests {
         assert_eq!(env.secret_uses[1].passage, Passage::EnvironmentLiteral);
         assert_eq!(env.secret_literals.len(), 1);
         assert!(!format!("{:?}", env.secret_literals).contains("h7Gk2pQ9"));
+    }
+
+    #[test]
+    fn a_password_in_a_command_line_is_in_clear() {
+        let env = environment(
+            "args: [serve, --db-password=h7Gk2pQ9, '--dsn=postgresql://a:h7Gk2pQ8@db/x', --token=$(TOKEN)]",
+        );
+        let names: Vec<&str> = env.secret_literals.iter().map(|l| l.name.as_str()).collect();
+        assert_eq!(names, ["db-password", "dsn"]);
     }
 
     #[test]

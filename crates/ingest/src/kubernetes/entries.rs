@@ -194,8 +194,14 @@ impl Shared {
 }
 
 /// An entry that is no YAML: properties, where nearly every line assigns something. Scripts and prose
-/// assign here and there.
+/// assign here and there, and a pooler's own file says nothing about who uses it.
 fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, env: &mut Environment) {
+    if text
+        .lines()
+        .any(|l| matches!(l.trim(), "[pgbouncer]" | "[databases]"))
+    {
+        return;
+    }
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim)

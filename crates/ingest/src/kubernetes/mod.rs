@@ -18,6 +18,7 @@ pub(crate) mod processes;
 mod references;
 mod scaling;
 pub mod schema;
+mod stores;
 mod workload;
 
 #[cfg(test)]
@@ -61,13 +62,14 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Environment) {
     };
     let subject = object.subject();
     env.defects.extend(problems.iter().map(|p| p.to_defect(&subject)));
-    let readers: [Reader; 7] = [
+    let readers: [Reader; 8] = [
         config::interpret,
         network::interpret,
         scaling::interpret,
         monitoring::interpret,
         admission::interpret,
         istio::interpret,
+        stores::interpret,
         workload::interpret,
     ];
     if !readers.iter().any(|read| read(&object, env)) {
@@ -83,6 +85,7 @@ type Reader = fn(&Object<'_>, &mut Environment) -> bool;
 /// linking; variables of containers count over what this reads, so their settings come after it.
 pub fn finish(repo: &Repo, env: &mut Environment) {
     entries::finish(repo, env);
+    stores::finish(env);
     references::check(env);
     prometheus::finish(env);
 }

@@ -169,9 +169,18 @@ fn ingress(object: &Object<'_>, env: &mut Environment) {
             object.refers(env, DanglingKind::Service, name);
         }
     }
+    // cert-manager makes the certificates of an Ingress that asks for them.
+    let asks = [
+        "cert-manager.io/cluster-issuer",
+        "cert-manager.io/issuer",
+        "kubernetes.io/tls-acme",
+    ];
+    let made = asks.iter().any(|key| object.annotation(key).is_some());
     for tls in spec.get("tls").map_or(&[][..], Node::items) {
-        if let Some(secret) = text(tls, "secretName") {
-            object.refers(env, DanglingKind::Secret, secret);
+        match text(tls, "secretName") {
+            Some(secret) if made => super::config::exists(object, &secret.value, env),
+            Some(secret) => object.refers(env, DanglingKind::Secret, secret),
+            None => {}
         }
     }
 }
@@ -330,6 +339,8 @@ mod tests {
                 (DanglingKind::Secret, "cert", None),
             ]
         );
+        let issued = text.replace("annotations: {", "annotations: {cert-manager.io/issuer: ca, ");
+        assert_eq!(read(&issued).references.len(), 6);
         assert_eq!(env.calls.len(), 3);
         assert!(matches!(&env.calls[0].timeout, TimeoutSetting::After(f) if f.value.as_secs() == 30));
         assert!(read_fragment(text).references.is_empty());

@@ -1,0 +1,419 @@
+//! Databases, caches and brokers that run in the cluster: those of operators by their resources, others
+//! by their images. Whether anyone backs them up or replaces them cannot be seen here, and is not said.
+
+use super::object::{Object, text};
+use crate::parts::{self, fill};
+use crate::tree::Node;
+use cofferdam_model::database::{Cache, Engine, Pooler};
+use cofferdam_model::kafka::KafkaCluster;
+use cofferdam_model::scaling::Selector;
+use cofferdam_model::workload::{Completeness, ConfigObject, Container, Lifecycle, ObjectId, Workload};
+use cofferdam_model::{Bytes, Environment, Fact, Span, units};
+use std::collections::BTreeMap;
+
+/// What an image runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Server {
+    Postgres,
+    MySql,
+    Cache,
+    Kafka,
+}
+
+/// Last parts of the names of images that run a server.
+const IMAGES: &[(&str, Server)] = &[
+    ("postgres", Server::Postgres),
+    ("postgresql", Server::Postgres),
+    ("postgis", Server::Postgres),
+    ("timescaledb", Server::Postgres),
+    ("pgvector", Server::Postgres),
+    ("mysql", Server::MySql),
+    ("mysql-server", Server::MySql),
+    ("mariadb", Server::MySql),
+    ("redis", Server::Cache),
+    ("valkey", Server::Cache),
+    ("memcached", Server::Cache),
+    ("kafka", Server::Kafka),
+    ("cp-kafka", Server::Kafka),
+    ("cp-server", Server::Kafka),
+];
+
+/// Names of Services by a label of their selectors, for the hosts of a workload.
+type Selected<'a> = BTreeMap<(&'a str, &'a str), Vec<usize>>;
+
+/// Reads a database of an operator; whether the object is one.
+pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+    match (object.group, object.id.kind.as_str()) {
+        ("postgresql.cnpg.io", "Cluster") => cloud_native(object, env),
+        ("postgresql.cnpg.io", "Pooler") => cloud_native_pooler(object, env),
+        ("acid.zalan.do", "postgresql") => zalando(object, env),
+        _ => return false,
+    }
+    true
+}
+
+/// An operator makes Secrets of these names.
+fn makes(object: &Object<'_>, names: impl IntoIterator<Item = String>, env: &mut Environment) {
+    for name in names {
+        env.config_objects.push(ConfigObject {
+            id: ObjectId {
+                name,
+                ..object.id.clone()
+            },
+            span: object.span,
+            data: BTreeMap::new(),
+            complete: false,
+        });
+    }
+}
+
+/// CloudNativePG: a cluster is reached through Services that end in `-rw`, `-ro` and `-r`.
+fn cloud_native(object: &Object<'_>, env: &mut Environment) {
+    let name = &object.id.name;
+    let secrets = ["app", "superuser", "ca", "server", "replication"];
+    makes(object, secrets.map(|s| format!("{name}-{s}")), env);
+    let backup = object.at("spec/backup");
+    let retention = backup
+        .and_then(|b| b.get("retentionPolicy"))
+        .and_then(|n| n.fact(units::duration));
+    let archives = backup.and_then(|b| b.get("barmanObjectStore"));
+    let image = object.at("spec/imageName").and_then(super::container::image);
+    let database = parts::database_mut(env, name, object.span);
+    database.engine = Some(Fact::declared(Engine::PostgreSql, object.span));
+    fill(&mut database.version, image.and_then(|i| i.tag).map(version));
+    for host in ["rw", "ro", "r"] {
+        let host = Fact::declared(format!("{name}-{host}").to_lowercase(), object.span);
+        database.hosts.push(host);
+    }
+    parameters(object.at("spec/postgresql/parameters"), database);
+    database.backup.declarable = object.is_whole();
+    fill(&mut database.backup.retention, retention);
+    fill(
+        &mut database.backup.point_in_time,
+        archives.map(|n| Fact::declared(true, n.span)),
+    );
+}
+
+/// The number at the start of a tag: `15.4-alpine` is 15.4.
+fn version(tag: Fact<String>) -> Fact<String> {
+    tag.map(|t| {
+        let end = t.find(|c: char| !(c.is_ascii_digit() || c == '.'));
+        t[..end.unwrap_or(t.len())].trim_end_matches('.').to_owned()
+    })
+}
+
+fn parameters(node: Option<&Node>, database: &mut cofferdam_model::database::Database) {
+    let Some(node) = node else { return };
+    let bytes = |key: &str| node.get(key)?.fact(Bytes::parse);
+    fill(
+        &mut database.max_connections,
+        node.get("max_connections").and_then(Node::u32_fact),
+    );
+    fill(&mut database.shared_buffers, bytes("shared_buffers"));
+    fill(&mut database.work_mem, bytes("work_mem"));
+}
+
+fn pooler(object: &Object<'_>, name: &str, span: Span) -> Pooler {
+    Pooler {
+        name: name.to_owned(),
+        span,
+        workload: None,
+        owner: object.owner_named(name),
+        replicas: None,
+        version: None,
+        pool_mode: None,
+        max_client_conn: None,
+        default_pool_size: None,
+        reserve_pool_size: None,
+        max_db_connections: None,
+        max_prepared_statements: None,
+        query_wait_timeout: None,
+        users: None,
+        databases: None,
+        dynamic_credentials: None,
+        unread_settings: Vec::new(),
+        server_host: None,
+        database: None,
+    }
+}
+
+fn cloud_native_pooler(object: &Object<'_>, env: &mut Environment) {
+    let mut read = pooler(object, &object.id.name, object.span);
+    let number = |key: &str| object.at("spec/pgbouncer/parameters")?.get(key)?.u32_fact();
+    read.replicas = object.at("spec/instances").and_then(Node::u32_fact);
+    read.pool_mode = object.at("spec/pgbouncer/poolMode").and_then(Node::text_fact);
+    read.max_client_conn = number("max_client_conn");
+    read.default_pool_size = number("default_pool_size");
+    read.reserve_pool_size = number("reserve_pool_size");
+    read.max_db_connections = number("max_db_connections");
+    read.max_prepared_statements = number("max_prepared_statements");
+    let kind = object.at("spec/type").and_then(Node::as_str).unwrap_or("rw");
+    read.server_host = object
+        .at("spec/cluster")
+        .and_then(|c| text(c, "name"))
+        .map(|name| name.map(|n| format!("{n}-{kind}").to_lowercase()));
+    env.poolers.push(read);
+}
+
+/// Zalando's operator: the master is reached under the cluster's name, its pooler under `-pooler`.
+fn zalando(object: &Object<'_>, env: &mut Environment) {
+    let name = &object.id.name;
+    let users = object.at("spec/users").into_iter().flat_map(Node::entries);
+    let users = users.map(|(key, _)| key.text.replace('_', "-"));
+    let secrets: Vec<String> = users
+        .chain(["postgres".to_owned(), "standby".to_owned(), "pooler".to_owned()])
+        .map(|user| format!("{user}.{name}.credentials.postgresql.acid.zalan.do"))
+        .collect();
+    makes(object, secrets, env);
+    let database = parts::database_mut(env, name, object.span);
+    database.engine = Some(Fact::declared(Engine::PostgreSql, object.span));
+    fill(
+        &mut database.version,
+        object.at("spec/postgresql/version").and_then(Node::text_fact),
+    );
+    for host in [name.clone(), format!("{name}-repl")] {
+        database
+            .hosts
+            .push(Fact::declared(host.to_lowercase(), object.span));
+    }
+    parameters(object.at("spec/postgresql/parameters"), database);
+    if let Some(node) = object.at("spec/connectionPooler") {
+        let mut read = pooler(object, &format!("{name}-pooler"), node.span);
+        read.replicas = node.get("numberOfInstances").and_then(Node::u32_fact);
+        read.pool_mode = text(node, "mode");
+        read.max_db_connections = node.get("maxDBConnections").and_then(Node::u32_fact);
+        read.server_host = Some(Fact::declared(name.to_lowercase(), node.span));
+        env.poolers.push(read);
+    }
+}
+
+/// Makes a database, cache or broker of every workload that runs the image of one. Called when all
+/// Services are there, which are its hosts.
+pub(super) fn finish(env: &mut Environment) {
+    let mut found = Vec::new();
+    let mut selected: Option<Selected<'_>> = None;
+    for workload in env.workloads.iter().filter(|w| w.lifecycle == Lifecycle::Service) {
+        let server = workload.containers.iter().find_map(|c| Some((c, server_of(c)?)));
+        let Some((container, server)) = server else {
+            continue;
+        };
+        let selected = selected.get_or_insert_with(|| by_selector(env));
+        found.push(Found::of(
+            workload,
+            container,
+            server,
+            hosts(workload, selected, env),
+        ));
+    }
+    for one in found {
+        one.push(env);
+    }
+}
+
+/// What a container serves. A job's or a shell's container of the same image serves nothing.
+fn server_of(container: &Container) -> Option<Server> {
+    let repository = &container.image.as_ref()?.repository;
+    let last = repository.rsplit('/').next()?;
+    let (_, server) = IMAGES.iter().find(|(name, _)| *name == last)?;
+    let client = |word: &str| {
+        let program = word.rsplit('/').next().unwrap_or(word);
+        matches!(
+            program,
+            "psql" | "pg_dump" | "pg_isready" | "sleep" | "redis-cli" | "mysqldump" | "tail" | "bash"
+        )
+    };
+    let starts_client = container
+        .command
+        .first()
+        .is_some_and(|first| first.value.split_whitespace().next().is_some_and(client));
+    (!starts_client).then_some(*server)
+}
+
+fn by_selector(env: &Environment) -> Selected<'_> {
+    let mut selected = Selected::new();
+    for (at, service) in env.service_ports.iter().enumerate() {
+        if let Some((key, value)) = service.selector.iter().next() {
+            selected.entry((key, &value.value)).or_default().push(at);
+        }
+    }
+    selected
+}
+
+/// Names under which a workload's pods are reached.
+fn hosts(workload: &Workload, selected: &Selected<'_>, env: &Environment) -> Vec<Fact<String>> {
+    let mut hosts = vec![Fact::declared(workload.id.name.to_lowercase(), workload.span)];
+    for (key, value) in &workload.labels {
+        for at in selected
+            .get(&(key.as_str(), value.value.as_str()))
+            .into_iter()
+            .flatten()
+        {
+            let service = &env.service_ports[*at];
+            let selector = Selector {
+                labels: service.selector.clone(),
+                ..Selector::default()
+            };
+            let name = service.id.name.to_lowercase();
+            if selector.matches(&workload.labels) && hosts.iter().all(|h| h.value != name) {
+                hosts.push(Fact::declared(name, service.span));
+            }
+        }
+    }
+    hosts
+}
+
+/// A server that a workload runs.
+struct Found {
+    server: Server,
+    name: String,
+    span: Span,
+    whole: bool,
+    replicas: Option<Fact<u32>>,
+    version: Option<Fact<String>>,
+    max_connections: Option<Fact<u32>>,
+    hosts: Vec<Fact<String>>,
+}
+
+impl Found {
+    fn of(workload: &Workload, container: &Container, server: Server, hosts: Vec<Fact<String>>) -> Found {
+        let tag = container.image.as_ref().and_then(|i| i.tag.clone());
+        Found {
+            server,
+            name: workload.id.name.clone(),
+            span: workload.span,
+            whole: workload.completeness == Completeness::Whole,
+            replicas: workload.replicas.clone(),
+            version: tag.map(version).filter(|f| !f.value.is_empty()),
+            max_connections: max_connections(container),
+            hosts,
+        }
+    }
+
+    fn push(self, env: &mut Environment) {
+        match self.server {
+            Server::Postgres | Server::MySql => {
+                let database = parts::database_mut(env, &self.name, self.span);
+                let engine = if self.server == Server::Postgres {
+                    Engine::PostgreSql
+                } else {
+                    Engine::MySql
+                };
+                fill(&mut database.engine, Some(Fact::declared(engine, self.span)));
+                fill(&mut database.version, self.version);
+                fill(&mut database.max_connections, self.max_connections);
+                database.hosts.extend(self.hosts);
+            }
+            Server::Cache => env.caches.push(Cache {
+                name: self.name,
+                span: Some(self.span),
+                tier: None,
+                multi_zone: None,
+                hosts: self.hosts,
+            }),
+            Server::Kafka => env.kafka_clusters.push(KafkaCluster {
+                brokers: self.replicas.or_else(|| {
+                    self.whole.then(|| {
+                        let why = format!("{} without `replicas` runs one broker", self.name);
+                        Fact::assumed(1, why)
+                    })
+                }),
+                name: self.name,
+                ..KafkaCluster::default()
+            }),
+        }
+    }
+}
+
+/// `-c max_connections=200`, `--max-connections=200`, or the variable of an image that has one.
+fn max_connections(container: &Container) -> Option<Fact<u32>> {
+    let argument = container.command.iter().find_map(|part| {
+        let (_, after) = ["max_connections", "max-connections"]
+            .iter()
+            .find_map(|name| part.value.split_once(name))?;
+        let digits = after.trim_start_matches(['=', ' ']);
+        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        Some(Fact::declared(digits[..end].parse().ok()?, part.span()?))
+    });
+    argument.or_else(|| {
+        let variable = ["POSTGRESQL_MAX_CONNECTIONS", "POSTGRES_MAX_CONNECTIONS"]
+            .iter()
+            .find_map(|name| container.variables.get(*name))?;
+        let number = variable.value.value.text()?.trim().parse().ok()?;
+        Some(Fact::declared(number, variable.value.span()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::finished;
+
+    fn server(image: &str, more: &str) -> cofferdam_model::Environment {
+        finished(&format!(
+            "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: data}}\nspec: {{replicas: 3, template: {{metadata: {{labels: {{app: data}}}}, spec: {{containers: [{{name: data, image: '{image}', {more}}}]}}}}}}\n---\napiVersion: v1\nkind: Service\nmetadata: {{name: store}}\nspec: {{selector: {{app: data}}}}\n"
+        ))
+    }
+
+    #[test]
+    fn an_image_of_a_server_is_a_server_under_its_services_names() {
+        let env = server(
+            "docker.io/library/postgres:15.4-alpine",
+            "args: [-c, max_connections=200]",
+        );
+        let d = &env.databases[0];
+        let hosts: Vec<&str> = d.hosts.iter().map(|h| h.value.as_str()).collect();
+        assert_eq!(hosts, ["data", "store"]);
+        assert_eq!(d.version.as_ref().unwrap().value, "15.4");
+        assert_eq!(d.max_connections.as_ref().unwrap().value, 200);
+        assert!(!d.backup.declarable);
+        assert_eq!(server("redis:7", "").caches[0].hosts.len(), 2);
+        let kafka = server("confluentinc/cp-kafka:7.5.0", "");
+        assert_eq!(kafka.kafka_clusters[0].brokers.as_ref().unwrap().value, 3);
+        let env = server(
+            "bitnami/postgresql:16",
+            "env: [{name: POSTGRESQL_MAX_CONNECTIONS, value: '300'}]",
+        );
+        assert_eq!(env.databases[0].max_connections.as_ref().unwrap().value, 300);
+    }
+
+    #[test]
+    fn a_client_or_an_exporter_is_no_server() {
+        assert!(
+            server("postgres:15", "command: [psql, -c, 'select 1']")
+                .databases
+                .is_empty()
+        );
+        assert!(
+            server("quay.io/prometheuscommunity/postgres-exporter:1", "")
+                .databases
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn operators_declare_databases_poolers_and_secrets() {
+        let env = finished(
+            "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pg}\nspec: {instances: 3, imageName: 'ghcr.io/cloudnative-pg/postgresql:16.2', postgresql: {parameters: {max_connections: '250', shared_buffers: 1GB}}, backup: {retentionPolicy: 30d, barmanObjectStore: {destinationPath: 's3://b'}}}\n---\napiVersion: postgresql.cnpg.io/v1\nkind: Pooler\nmetadata: {name: pool}\nspec: {cluster: {name: pg}, instances: 2, type: rw, pgbouncer: {poolMode: transaction, parameters: {default_pool_size: '20'}}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, envFrom: [{secretRef: {name: pg-app}}]}]}\n",
+        );
+        let d = &env.databases[0];
+        assert_eq!(d.max_connections.as_ref().unwrap().value, 250);
+        assert_eq!(d.backup.retention.as_ref().unwrap().value.as_secs(), 30 * 86_400);
+        assert_eq!(env.poolers[0].server_host.as_ref().unwrap().value, "pg-rw");
+        assert_eq!(env.poolers[0].default_pool_size.as_ref().unwrap().value, 20);
+        assert!(env.dangling.is_empty(), "{:?}", env.dangling);
+    }
+
+    #[test]
+    fn zalandos_cluster_has_its_pooler_beside_it() {
+        let env = finished(
+            "apiVersion: acid.zalan.do/v1\nkind: postgresql\nmetadata: {name: acid}\nspec: {users: {app_user: []}, postgresql: {version: '15', parameters: {max_connections: '100'}}, connectionPooler: {numberOfInstances: 2, mode: transaction, maxDBConnections: 60}}\n",
+        );
+        assert_eq!(env.poolers[0].name, "acid-pooler");
+        assert_eq!(env.poolers[0].max_db_connections.as_ref().unwrap().value, 60);
+        let secrets = env.config_objects.iter().map(|o| o.id.name.as_str());
+        assert!(
+            secrets
+                .into_iter()
+                .any(|s| s == "app-user.acid.credentials.postgresql.acid.zalan.do")
+        );
+    }
+}
