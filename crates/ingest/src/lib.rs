@@ -3,6 +3,7 @@
 
 pub mod argo;
 pub mod compose;
+pub mod config;
 pub mod environment;
 pub mod grand_central;
 pub mod hcl;

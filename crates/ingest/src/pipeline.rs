@@ -6,6 +6,7 @@
 
 use crate::argo::{self, Applications, Deploys};
 use crate::compose;
+use crate::config;
 use crate::environment;
 use crate::grand_central;
 use crate::hcl::{self, Terraform};
@@ -311,6 +312,8 @@ fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
             });
         }
     }
+    // What is for one environment counts over what is for all, and so is read after it.
+    pieces.sort_by_key(|p| p.environment.is_some());
     pieces
 }
 
@@ -381,7 +384,7 @@ fn texts(repo: &Repo) -> Vec<Text<'_>> {
 fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
     let mut names: BTreeSet<String> = pieces
         .iter()
-        .filter(|p| is_configuration(p.node))
+        .filter(|p| is_configuration(p))
         .filter_map(|p| p.environment.map(str::to_owned))
         .collect();
     // A file that is for one environment by its path names no others.
@@ -389,6 +392,11 @@ fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
         .iter()
         .filter(|p| p.environment.is_none() && grand_central::is_deployment_file(p.node));
     names.extend(deployment_files.flat_map(|p| grand_central::environments(p.node)));
+    let sections = pieces
+        .iter()
+        .filter(|p| p.environment.is_none() && is_other(p.node))
+        .flat_map(|p| config::environments(p.node, p.path));
+    names.extend(sections);
     names.extend(sources.terraform.environments().map(str::to_owned));
     names.extend(sources.overlay.environments().map(str::to_owned));
     if names.is_empty() {
@@ -412,7 +420,9 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
         };
         interpret(piece.node, place, env);
     }
-    for text in &sources.texts {
+    let mut texts: Vec<&Text<'_>> = sources.texts.iter().collect();
+    texts.sort_by_key(|text| sources.file_environments.contains_key(text.path));
+    for text in texts {
         let environment = sources.file_environments.get(text.path);
         if environment.is_none_or(|e| *e == name) {
             let completeness = Completeness::Whole;
@@ -469,18 +479,27 @@ fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
         grand_central::interpret(node, place, env);
     } else if compose::is_compose(node) {
         compose::interpret(node, place, env);
-    } else {
-        prometheus::interpret(node, env);
+    } else if !prometheus::interpret(node, env) {
+        config::interpret(node, place, env);
     }
 }
 
+/// Whether no reader of a format of its own knows this tree.
+fn is_other(node: &Node) -> bool {
+    !(kubernetes::is_object(node)
+        || grand_central::is_deployment_file(node)
+        || compose::is_compose(node)
+        || prometheus::is_prometheus(node))
+}
+
 /// Whether some reader knows what this tree is.
-fn is_configuration(node: &Node) -> bool {
-    format_of(node).is_some()
+fn is_configuration(piece: &Piece<'_>) -> bool {
+    format_of(piece).is_some()
 }
 
 /// The name of a tree's format for the summary; `None` for what no reader knows.
-fn format_of(node: &Node) -> Option<&'static str> {
+fn format_of(piece: &Piece<'_>) -> Option<&'static str> {
+    let node = piece.node;
     if node.get("apiVersion").is_some() && node.get("kind").is_some() {
         return Some("Kubernetes");
     }
@@ -493,7 +512,7 @@ fn format_of(node: &Node) -> Option<&'static str> {
     if prometheus::is_prometheus(node) {
         return Some("Prometheus");
     }
-    None
+    config::is_settings(node, piece.path, piece.environment).then_some(config::FORMAT)
 }
 
 fn unreadable_file(unreadable: &Unreadable) -> UnreadableFile {
@@ -508,7 +527,7 @@ fn unreadable_file(unreadable: &Unreadable) -> UnreadableFile {
 fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Platform) {
     let mut formats: BTreeMap<&Path, &str> = BTreeMap::new();
     for piece in pieces {
-        if let Some(format) = format_of(piece.node) {
+        if let Some(format) = format_of(piece) {
             formats.insert(piece.path, format);
         }
     }

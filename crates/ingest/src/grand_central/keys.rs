@@ -123,8 +123,6 @@ pub(super) const OF_A_SERVICE: Names = &[
     "caches",
     "featureflags",
     "servicediscovery",
-    "logging",
-    "metrics",
 ];
 
 /// Keys that only such a file has, and keys that it shares with others.

@@ -71,6 +71,7 @@ pub fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
     if services.is_empty() {
         let Some((name, span)) = project else { return };
         service(&merged, (&name, span), place, env);
+        parts::delivery_mut(env, &Owner::named(name.as_str()), &name, span).declarable = true;
         return;
     }
     let inherited = only(&merged, |key| is_of_a_service(key) || key == "kafka");
@@ -80,7 +81,11 @@ pub fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
     let owner = project
         .as_ref()
         .map_or_else(Owner::default, |(name, _)| Owner::named(name.as_str()));
-    ideas::read_as(&without_clients(&shared), &owner, place, FORMAT, env);
+    let is_kafka = |key: &str| key == "kafka";
+    ideas::read_as(&only(&shared, |key| !is_kafka(key)), &owner, place, FORMAT, env);
+    // A group that names no service belongs to nobody, and not to one called like the project.
+    let kafka = without_clients(&only(&shared, is_kafka));
+    ideas::read_as(&kafka, &Owner::default(), place, FORMAT, env);
     for (name, span, item) in services {
         let own_name = item
             .like_any(&["name", "servicename"])
@@ -128,13 +133,25 @@ fn without_clients(node: &Node) -> Node {
     with_kafka(node, |key| {
         matches!(
             key,
-            "topics" | "topic" | "cluster" | "brokers" | "replicationlag" | "replicationlagms"
+            "topics"
+                | "topic"
+                | "cluster"
+                | "brokers"
+                | "replicationlag"
+                | "replicationlagms"
+                | "consumergroups"
+                | "consumers"
         )
     })
 }
 
 fn without_topics(node: &Node) -> Node {
-    with_kafka(node, |key| !matches!(key, "topics" | "cluster" | "brokers"))
+    with_kafka(node, |key| {
+        !matches!(
+            key,
+            "topics" | "cluster" | "brokers" | "consumergroups" | "consumers"
+        )
+    })
 }
 
 fn with_kafka(node: &Node, keep: impl Fn(&str) -> bool) -> Node {
@@ -182,8 +199,6 @@ fn service(node: &Node, (name, span): (&str, Span), place: Place<'_>, env: &mut 
     let owner = Owner::named(name);
     parts::service_mut(env, name, span);
     scale(node, name, span, env);
-    let delivery = parts::delivery_mut(env, &owner, name, span);
-    delivery.declarable = true;
     entity(node, name, env);
     let ideas_of = only(node, |key| {
         !keys::VARIABLES.contains(&key) && !keys::SECRETS.contains(&key)

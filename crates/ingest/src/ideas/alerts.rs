@@ -88,7 +88,7 @@ fn one(name: &str, span: Span, item: &Node, section: &Section<'_>) -> Option<Ale
     Some(Alert {
         name: text(item, aliases::NAME).unwrap_or_else(|| said(name, span)),
         span,
-        owner: section.owner.clone(),
+        owner: section.owner_of(item),
         severity: text(item, &["severity", "priority", "level"]).or_else(|| {
             critical
                 .filter(|c| !std::ptr::eq(*c, item))

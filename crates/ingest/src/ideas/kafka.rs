@@ -108,11 +108,12 @@ fn groups(section: &Section<'_>, env: &mut Environment) {
         }
         let group = text(item, &["groupid", "group", "consumergroup", "name"])
             .unwrap_or_else(|| Fact::declared(name.to_owned(), span));
+        let owner = section.owner_of(item);
         let known = env.consumers.iter().position(|c| {
-            same_owner(&c.owner, section.owner) && c.group.as_ref().is_none_or(|g| g.value == group.value)
+            same_owner(&c.owner, &owner) && c.group.as_ref().is_none_or(|g| g.value == group.value)
         });
         let at = known.unwrap_or_else(|| {
-            env.consumers.push(Consumer::at(span, section.owner.clone()));
+            env.consumers.push(Consumer::at(span, owner.clone()));
             env.consumers.len() - 1
         });
         let consumer = &mut env.consumers[at];
@@ -250,6 +251,13 @@ mod tests {
             env.kafka_clusters[0].replication_lag.as_ref().unwrap().value,
             Duration::from_millis(50)
         );
+    }
+
+    #[test]
+    fn a_group_that_names_its_service_is_that_services() {
+        let env =
+            read_deployment("kafka: {consumer_groups: [{name: a, topics: [x], service: data-processor}]}");
+        assert_eq!(env.consumers[0].owner.name.as_deref(), Some("data-processor"));
     }
 
     #[test]

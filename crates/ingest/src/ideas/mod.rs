@@ -38,6 +38,7 @@ mod tests;
 use crate::environment;
 use crate::parts;
 use crate::pipeline::Place;
+use crate::settings::{self, Setting};
 use crate::tree::{Key, Node, Value, fold};
 use aliases::Aliases;
 pub(crate) use aliases::Aliases as Names;
@@ -85,6 +86,18 @@ impl Section<'_> {
     /// File and keys, to group what stands together.
     fn name(&self) -> String {
         format!("{}: {}", self.place.path.display(), self.path.join("."))
+    }
+
+    /// Whose an item of this section is: the service that it names, else the section's.
+    fn owner_of(&self, item: &Node) -> Owner {
+        let named = item.like_any(&["service", "servicename", "application", "appname"]);
+        match named
+            .and_then(|(_, name)| name.as_str())
+            .filter(|n| !n.trim().is_empty() && !n.contains(' '))
+        {
+            Some(name) => Owner::named(name.trim()),
+            None => self.owner.clone(),
+        }
     }
 
     /// Notes what this section says about its owner, if the owner has a name.
@@ -201,6 +214,7 @@ impl Walk<'_> {
         match &node.value {
             Value::Map(map) => {
                 timeouts::read(node, &self.path, owner, self.place, env);
+                self.flat(node, owner, env);
                 for (key, value) in map.iter() {
                     if is_of_other_environment(key, value, self.place.environment) {
                         continue;
@@ -216,6 +230,32 @@ impl Walk<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Names of variables, and names that hold their own nesting (`spring.kafka.producer.acks`), mean what
+    /// they mean in a flat file.
+    fn flat(&self, node: &Node, owner: &Owner, env: &mut Environment) {
+        let is_flat = |key: &str| {
+            key.contains(['_', '.'])
+                && (key.contains('.')
+                    || key
+                        .chars()
+                        .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
+        };
+        let settings: Vec<Setting> = node
+            .entries()
+            .filter(|(key, _)| is_flat(&key.text))
+            .filter_map(|(key, value)| {
+                Some(Setting {
+                    name: key.text.to_string(),
+                    name_span: key.span,
+                    value: value.text_fact()?,
+                })
+            })
+            .collect();
+        if !settings.is_empty() {
+            settings::apply(&settings, owner, self.place, env);
         }
     }
 

@@ -91,11 +91,16 @@ fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, env: &mut
             .as_ref()
             .is_some_and(|i| fold(&i.value).contains("availab"))
     {
-        section.describe("availability target", target.as_ref().map(|s| s.to_string()), env);
+        let owner = section.owner_of(item);
+        Section {
+            owner: &owner,
+            ..*section
+        }
+        .describe("availability target", target.as_ref().map(|s| s.to_string()), env);
     }
     let slo = Slo {
         name: name.to_owned(),
-        owner: section.owner.clone(),
+        owner: section.owner_of(item),
         span,
         target: Some(target),
         window,

@@ -121,6 +121,12 @@ fn what_stands_under_a_service_is_that_services() {
 }
 
 #[test]
+fn flat_names_in_a_tree_mean_what_they_mean_in_a_flat_file() {
+    let env = read("app:\n  KAFKA_PRODUCER_ACKS: '1'\n  spring.datasource.hikari.maximum-pool-size: 20\n");
+    assert_eq!((env.producers.len(), env.pools.len()), (1, 1));
+}
+
+#[test]
 fn words_of_environments_that_are_other_words_too_are_no_environments() {
     for key in [
         "performance",

@@ -239,7 +239,10 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Environment) 
         return 0;
     }
     let consumes = known.iter().any(Known::is_for_consumer)
-        || env.consumers.iter().any(|c| parts::same_owner(&c.owner, owner));
+        || env
+            .consumers
+            .iter()
+            .any(|c| parts::same_owner(&c.owner, owner) && !is_only_workers(c));
     let produces = known.iter().any(Known::is_for_producer)
         || env
             .producers
@@ -254,6 +257,15 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Environment) 
         name_client(owner, env, &known);
     }
     count
+}
+
+/// Whether nothing is known of a consumer but workers: they may be anybody's.
+fn is_only_workers(consumer: &Consumer) -> bool {
+    consumer.group.is_none()
+        && consumer.topics.is_empty()
+        && consumer.client.is_none()
+        && consumer.auto_commit.is_none()
+        && consumer.session_timeout.is_none()
 }
 
 fn parts_exist(owner: &Owner, env: &Environment) -> bool {
@@ -667,6 +679,29 @@ mod tests {
         let env = read(&[("KAFKA_PRODUCER_ACKS", "1"), ("WORKER_THREADS", "7")]);
         assert_eq!(env.consumers[0].workers[0].count.value, 7);
         assert!(env.consumers[0].topics.is_empty() && env.consumers[0].group.is_none());
+    }
+
+    #[test]
+    fn a_topic_beside_a_producer_and_workers_is_the_producers() {
+        let env = read(&[
+            ("KAFKA_PRODUCER_ACKS", "1"),
+            ("WORKER_THREADS", "7"),
+            ("KAFKA_TOPIC", "events"),
+        ]);
+        assert_eq!(env.producers[0].topics[0].value, "events");
+        let mut env = Environment::default();
+        let owner = Owner::named("orders");
+        apply(
+            &settings_of(&[("kafka.performance.worker_threads", "7")]),
+            &owner,
+            &mut env,
+        );
+        apply(
+            &settings_of(&[("KAFKA_PRODUCER_ACKS", "1"), ("KAFKA_TOPIC", "events")]),
+            &owner,
+            &mut env,
+        );
+        assert!(env.consumers[0].topics.is_empty());
     }
 
     #[test]

@@ -1,2 +1,0 @@
-environment    = "production"
-instance_class = "db.m6g.xlarge"
