@@ -38,8 +38,23 @@ pub struct Terraform {
     /// Terraform under another ending (`alerts.yaml`), which Terraform itself never loads: the file and
     /// its first block.
     pub misnamed: Vec<(PathBuf, Span)>,
+    /// What stands at the top of a file and cannot stand there; Terraform refuses the whole module.
+    pub misplaced: Vec<Misplaced>,
     /// Files that were read.
     pub files: BTreeSet<PathBuf>,
+}
+
+/// A piece that cannot stand at the top of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misplaced {
+    /// Path of the file below the root.
+    pub path: PathBuf,
+    /// Place of its name or header.
+    pub span: Span,
+    /// Name of the argument or type of the block.
+    pub name: String,
+    /// What is wrong, as a clause.
+    pub problem: String,
 }
 
 impl Terraform {
@@ -274,9 +289,68 @@ pub fn read(repo: &Repo) -> Terraform {
             .map(|file| file.path.clone())
             .collect(),
         problems: parsed.problems,
+        misplaced: parsed.modules.iter().flat_map(misplaced).collect(),
         claimed: parsed.claimed,
         misnamed: parsed.misnamed,
     }
+}
+
+/// Block types that may stand at the top of a file, and how many labels they take; `None` is not checked.
+/// Source: Terraform's documentation, "Terraform language: blocks".
+const TOP: &[(&str, Option<usize>)] = &[
+    ("resource", Some(2)),
+    ("data", Some(2)),
+    ("ephemeral", Some(2)),
+    ("action", None),
+    ("list", None),
+    ("variable", Some(1)),
+    ("output", Some(1)),
+    ("module", Some(1)),
+    ("provider", Some(1)),
+    ("check", Some(1)),
+    ("locals", Some(0)),
+    ("terraform", Some(0)),
+    ("moved", Some(0)),
+    ("removed", Some(0)),
+    ("import", Some(0)),
+    ("language", None),
+];
+
+fn misplaced(file: &parse::File) -> Vec<Misplaced> {
+    // JSON has other rules at its top, and comments there under any name.
+    if matches!(file.content, parse::Content::Json(_)) {
+        return Vec::new();
+    }
+    let found = |key: &crate::tree::Key, span, problem| Misplaced {
+        path: file.path.clone(),
+        span,
+        name: key.text.to_string(),
+        problem,
+    };
+    file.body()
+        .items()
+        .iter()
+        .filter_map(|item| match item {
+            parse::Item::Attribute(key, _) => {
+                let problem = format!("`{}` stands outside any block", key.text);
+                Some(found(key, key.span, problem))
+            }
+            parse::Item::Block(block) => {
+                let name = &*block.kind.text;
+                let problem = match TOP.iter().find(|(known, _)| *known == name) {
+                    Some((_, Some(labels))) if *labels != block.labels.len() => {
+                        format!(
+                            "a `{name}` block takes {labels} labels, and this has {}",
+                            block.labels.len()
+                        )
+                    }
+                    Some(_) => return None,
+                    None => format!("`{name}` is no type of block"),
+                };
+                Some(found(&block.kind, block.header, problem))
+            }
+        })
+        .collect()
 }
 
 /// Values that value files give to a root's variables; they are literals.

@@ -46,6 +46,17 @@ pub fn interpret(terraform: &Terraform, place: Place<'_>, env: &mut Environment)
             context.fill(env);
         }
     }
+    for misplaced in &terraform.misplaced {
+        env.defects.push(Defect {
+            subject: format!("file {}", misplaced.path.display()),
+            path: misplaced.name.clone(),
+            span: misplaced.span,
+            problem: misplaced.problem.clone(),
+            effect: DefectEffect::Refused,
+            remedy: "Put it into the block that it belongs to: an argument counts only inside a resource, module or the like."
+                .to_owned(),
+        });
+    }
     for (path, span) in &terraform.misnamed {
         env.defects.push(Defect {
             subject: format!("file {}", path.display()),
@@ -233,6 +244,29 @@ mod tests {
         };
         interpret(&terraform, place, &mut env);
         env
+    }
+
+    #[test]
+    fn an_argument_outside_any_block_is_refused() {
+        let env = environment(&[
+            (
+                "a/alerts.tf",
+                "# Change ALL alert conditions:\naggregation_delay = 0  # Was 120\n",
+            ),
+            (
+                "b/main.tf",
+                "resource \"t\" {}\nresurce \"t\" \"r\" {}\nlocals {}\nprovider \"aws\" {}\n",
+            ),
+        ]);
+        let problems: Vec<&str> = env.defects.iter().map(|d| d.problem.as_str()).collect();
+        assert_eq!(
+            problems,
+            [
+                "`aggregation_delay` stands outside any block",
+                "a `resource` block takes 2 labels, and this has 1",
+                "`resurce` is no type of block",
+            ]
+        );
     }
 
     #[test]
