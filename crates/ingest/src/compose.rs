@@ -181,6 +181,7 @@ fn variables(service: &Node, owner: &str, env: &mut Environment) -> BTreeMap<Str
             None => VariableValue::Unknown("the shell's own variable".to_owned()),
         };
         if let VariableValue::Literal(text) = &value
+            && !secret_scan::is_first_guess(text)
             && let Some(found) = secret_scan::classify(name, text)
         {
             env.secret_uses.push(SecretUse {
@@ -430,7 +431,7 @@ mod tests {
     #[test]
     fn a_list_of_variables_and_a_password_in_it_are_read() {
         let env = read(
-            "services: {db: {image: postgres, environment: [POSTGRES_PASSWORD=h7Gk2pQ9, POSTGRES_DB=app]}}",
+            "services: {db: {image: postgres, environment: [POSTGRES_PASSWORD=h7Gk2pQ9, POSTGRES_DB=app, MYSQL_PASSWORD=mysql, ADMIN_PASSWORD=admin]}}",
         );
         assert_eq!(
             env.workloads[0].containers[0].variables["POSTGRES_DB"]

@@ -177,6 +177,15 @@ const FIRST_GUESSES: &[&str] = &[
     "admin",
     "secret",
     "postgres",
+    "mysql",
+    "redis",
+    "minioadmin",
+    "rabbitmq",
+    "local",
+    "localdev",
+    "devpassword",
+    "password123",
+    "secret123",
     "root",
     "test",
     "guest",
@@ -202,7 +211,7 @@ pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
     }
     let length = value.chars().count();
     if kind == SecretKind::Password {
-        let guess = FIRST_GUESSES.iter().any(|g| value.eq_ignore_ascii_case(g));
+        let guess = is_first_guess(value);
         let evidence = if guess {
             format!("one of the first passwords that anybody tries, under `{name}`")
         } else if length < 4 || names_something(value) {
@@ -251,6 +260,16 @@ pub fn kind_of_reference(variable: &str, key: &str) -> Option<SecretKind> {
 pub fn is_placeholder_or_reference(value: &str) -> bool {
     let value = value.trim();
     is_reference(value) || is_placeholder(value)
+}
+
+/// Whether a password, alone or inside an address, is one that everybody tries first. In a file that
+/// only sets up one's own machine, such a one protects nothing and is no secret.
+pub fn is_first_guess(value: &str) -> bool {
+    let value = value.trim();
+    let password = url_password(value)
+        .or_else(|| dsn_password(value))
+        .unwrap_or(value);
+    FIRST_GUESSES.iter().any(|g| password.eq_ignore_ascii_case(g))
 }
 
 /// The secret found by [`classify`] in the value at `span`.
@@ -597,6 +616,14 @@ mod tests {
         assert_eq!(kind_of_reference("DB_USER", "user"), None);
         assert_eq!(kind_of_reference("STRIPE", "api-key"), Some(SecretKind::Token));
         assert_eq!(kind_of_reference("SENTRY", "value"), Some(SecretKind::Other));
+    }
+
+    #[test]
+    fn first_guesses_are_known_alone_and_in_addresses() {
+        for value in ["postgres", "ChangeMe", "postgresql://app:postgres@db/app"] {
+            assert!(is_first_guess(value), "{value}");
+        }
+        assert!(!is_first_guess("postgresql://postgres:h7Gk2pQ9@db/app"));
     }
 
     #[test]
