@@ -222,7 +222,8 @@ impl Probe {
     pub fn patience(&self) -> Duration {
         let delay = self.initial_delay.as_ref().map_or(Duration::ZERO, |f| f.value);
         let period = self.period.as_ref().map_or(Duration::from_secs(10), |f| f.value);
-        delay + period * self.failure_threshold.as_ref().map_or(3, |f| f.value)
+        let tries = self.failure_threshold.as_ref().map_or(3, |f| f.value);
+        delay.saturating_add(period.saturating_mul(tries))
     }
 }
 

@@ -24,10 +24,13 @@ const TARGET: Duration = Duration::from_secs(60);
 /// Part of the error budget that may be gone before the first page where no target is stated.
 const BUDGET_SHARE: f64 = 0.25;
 
+/// An alert, its detection time, and what that rests on.
+type Timed<'a> = (&'a Alert, Detection, Evidence);
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let target = cx.platform.overlay.detection_target.as_ref();
     // Alerts that share their timing share the finding.
-    let mut groups: BTreeMap<(u128, String), Vec<(&Alert, Detection, Evidence)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(u128, String), Vec<Timed<'_>>> = BTreeMap::new();
     for alert in &cx.env.alerts {
         if alert.enabled.as_ref().is_some_and(|e| !e.value) || !pages(alert) {
             continue;
@@ -51,7 +54,7 @@ fn pages(alert: &Alert) -> bool {
     })
 }
 
-fn report(cx: &Context<'_>, group: &[(&Alert, Detection, Evidence)], out: &mut Verdicts) {
+fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
     let (first, detection, _) = &group[0];
     let mut evidence = Evidence::new();
     for (_, _, more) in group.iter().take(4) {

@@ -29,7 +29,13 @@ const LONGEST: u64 = 3600;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for autoscaler in &cx.env.autoscalers {
-        judge(cx, autoscaler, out);
+        // Of two that describe one service, the one that a workload is bound to is the one that runs.
+        let overruled = autoscaler.workload.is_none()
+            && autoscaler.owner.service.is_some()
+            && cx.env.autoscalers.iter().any(|a| a.workload.is_some() && a.owner.service == autoscaler.owner.service);
+        if !overruled {
+            judge(cx, autoscaler, out);
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! An admission policy is as good as the narrowest place it admits images from.
 
+use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Fact;
+use cofferdam_model::images::Image;
 use globset::Glob;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -75,23 +77,47 @@ fn outside(cx: &Context<'_>, out: &mut Verdicts) {
     if places.is_empty() {
         return;
     }
-    let mut seen = BTreeSet::new();
-    for image in cx.env.workloads.iter().flat_map(|w| w.containers.iter().chain(&w.init_containers)).filter_map(|c| c.image.as_ref()) {
-        if is_from(&image.text.value, &places) || !seen.insert(image.text.value.as_str()) {
-            continue;
+    // One finding for each place that images come from, however many come from there.
+    let mut by_place: BTreeMap<String, Vec<&Image>> = BTreeMap::new();
+    let containers = cx.env.workloads.iter().flat_map(|w| w.containers.iter().chain(&w.init_containers));
+    for image in containers.filter_map(|c| c.image.as_ref()) {
+        if !is_from(&image.text.value, &places) {
+            by_place.entry(place_of(image)).or_default().push(image);
         }
+    }
+    for (place, images) in by_place {
+        let mut names: Vec<&str> = images.iter().map(|i| i.repository.rsplit('/').next().unwrap_or_default()).collect();
+        names.sort_unstable();
+        names.dedup();
         let mut evidence = Evidence::new();
-        evidence.note(&image.text, "from elsewhere");
+        for image in images.iter().take(4) {
+            evidence.note(&image.text, "from elsewhere");
+        }
         if let Some(first) = places.first() {
             evidence.note(first, "trusted");
         }
         out.report(
-            Finding::new(format!("image {}", image.text.value), format!("{} comes from outside the trusted registries", image.text.value))
-                .severity(Severity::Medium)
-                .explain("Where a policy enforces them, the pod is refused; where it does not, an image that nobody here built or checked runs beside the data.")
-                .remedy("Copy the image into a trusted registry, scan and sign it there, and name that copy.")
-                .evidence(evidence),
+            Finding::new(
+                format!("images from {place}"),
+                format!("{} from {place} come from outside the trusted registries ({})", count(names.len() as u64, "image"), names.join(", ")),
+            )
+            .severity(Severity::Medium)
+            .explain("Where a policy enforces them, the pod is refused; where it does not, an image that nobody here built or checked runs beside the data.")
+            .remedy("Copy the images into a trusted registry, scan and sign them there, and name those copies.")
+            .figure("images", names.len() as f64, "images")
+            .evidence(evidence),
         );
+    }
+}
+
+/// Registry and path of an image without its last part.
+fn place_of(image: &Image) -> String {
+    let path = image.repository.rsplit_once('/').map(|(path, _)| path);
+    match (&image.registry, path) {
+        (Some(registry), Some(path)) => format!("{registry}/{path}"),
+        (Some(registry), None) => registry.clone(),
+        (None, Some(path)) => format!("{path} (the runtime's default registry)"),
+        (None, None) => "the runtime's default registry".to_owned(),
     }
 }
 

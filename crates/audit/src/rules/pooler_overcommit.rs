@@ -5,7 +5,7 @@ use super::common;
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::database::Pooler;
+use cofferdam_model::database::{Database, Pooler};
 use cofferdam_model::units::show_number;
 
 /// The rule.
@@ -93,8 +93,9 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
         }
     }
     let Some((lowest, words)) = limits.iter().min_by_key(|(n, _)| *n).cloned() else {
-        if database.is_none_or(|d| d.max_connections.is_none() && d.stated_limits.is_empty()) {
-            let name = database.map_or("NAME", |d| d.name.as_str());
+        let host = || pooler.server_host.as_ref().map(|h| h.value.as_str());
+        let known = |d: &Database| d.max_connections.is_some() || !d.stated_limits.is_empty();
+        if let (Some(name), false) = (database.map(|d| d.name.as_str()).or_else(host), database.is_some_and(known)) {
             let partial = format!("up to {} server connections", bound(sum.worst));
             out.cannot_judge(subject, [format!("databases.{name}.max_connections")], Some(partial));
         }
@@ -189,7 +190,6 @@ fn unread(pooler: &Pooler, out: &mut Verdicts) {
 pub(crate) mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::database::Database;
     use cofferdam_model::{DatabaseId, Environment, Owner, Span};
 
     /// A pooler of which only what `set` says is known.

@@ -623,6 +623,14 @@ fn references_without_end_and_values_without_bound_stop() {
     }
     doubling.push_str("}\nresource \"t\" \"r\" { x = local.l59 }\n");
     assert!(show(&x(&doubling)).starts_with('?'));
+    // The deepest that the parser takes, in every link of a chain.
+    let deep = |inner: &str| format!("{}{inner}{}", "[(".repeat(30), ")][0]".repeat(30));
+    let mut chain = String::from("locals {\n  l0 = 1\n");
+    for i in 1..60 {
+        chain.push_str(&format!("  l{i} = {}\n", deep(&format!("local.l{}", i - 1))));
+    }
+    chain.push_str("}\nresource \"t\" \"r\" { x = local.l59 }\n");
+    assert!(show(&x(&chain)).starts_with('?'));
     let nested = "[for a in range(9999) : [for b in range(9999) : [for c in range(9999) : a]]]";
     assert!(value_of(&format!("length({nested})")).len() < 100);
 }

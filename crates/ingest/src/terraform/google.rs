@@ -173,8 +173,10 @@ fn instance_settings(settings: &Node, resource: &Resource, database: &mut Databa
                 resource,
                 "settings.tier",
                 span,
-                problem,
-                "Take a tier that `gcloud sql tiers list` shows, or `db-custom-CPUS-MEMORY`.",
+                (
+                    problem,
+                    "Take a tier that `gcloud sql tiers list` shows, or `db-custom-CPUS-MEMORY`.",
+                ),
                 env,
             );
         }
@@ -342,7 +344,14 @@ fn redis(resource: &Resource, env: &mut Environment) {
 
 // === VPC connectors ===
 
-fn refuse(resource: &Resource, path: &str, span: Span, problem: String, remedy: &str, env: &mut Environment) {
+/// Notes that Google refuses what stands at `span`: the problem and the remedy.
+fn refuse(
+    resource: &Resource,
+    path: &str,
+    span: Span,
+    (problem, remedy): (String, &str),
+    env: &mut Environment,
+) {
     env.defects.push(Defect {
         subject: resource.address.clone(),
         path: path.to_owned(),
@@ -369,7 +378,7 @@ fn connector(resource: &Resource, env: &mut Environment) {
     {
         let problem = format!("a connector cannot have the machine type `{text}`");
         let remedy = "Take `e2-micro`, `e2-standard-4` or `f1-micro`.";
-        refuse(resource, "machine_type", machine.span, problem, remedy, env);
+        refuse(resource, "machine_type", machine.span, (problem, remedy), env);
     }
     if let Some(max) = max.as_ref().filter(|m| !(3..=10).contains(&m.value)) {
         let problem = format!("max_instances is {}, and a connector has 3 to 10", max.value);
@@ -377,8 +386,10 @@ fn connector(resource: &Resource, env: &mut Environment) {
             resource,
             "max_instances",
             place(max),
-            problem,
-            "Set 3 to 10; what needs more wants a second connector or direct VPC egress.",
+            (
+                problem,
+                "Set 3 to 10; what needs more wants a second connector or direct VPC egress.",
+            ),
             env,
         );
     }
@@ -388,8 +399,7 @@ fn connector(resource: &Resource, env: &mut Environment) {
             resource,
             "min_instances",
             place(min),
-            problem,
-            "Set 2 to 9, below max_instances.",
+            (problem, "Set 2 to 9, below max_instances."),
             env,
         );
     }
@@ -404,8 +414,7 @@ fn connector(resource: &Resource, env: &mut Environment) {
             resource,
             "min_instances",
             place(min),
-            problem,
-            "Set min_instances below max_instances.",
+            (problem, "Set min_instances below max_instances."),
             env,
         );
     }
@@ -417,8 +426,7 @@ fn connector(resource: &Resource, env: &mut Environment) {
             resource,
             "ip_cidr_range",
             span,
-            problem,
-            "Give it an unused /28.",
+            (problem, "Give it an unused /28."),
             env,
         );
     }
@@ -459,8 +467,7 @@ fn connector_of(context: &Context<'_>, resource: &Resource, env: &mut Environmen
             resource,
             "connector",
             named.span,
-            problem,
-            "Use a connector of the service's own region.",
+            (problem, "Use a connector of the service's own region."),
             env,
         );
     }
@@ -477,8 +484,7 @@ fn backend(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
                 resource,
                 "backend.group",
                 group.span,
-                problem,
-                "Name an instance group or a network endpoint group.",
+                (problem, "Name an instance group or a network endpoint group."),
                 env,
             );
         }

@@ -10,6 +10,7 @@ mod manifest;
 mod newrelic;
 mod nrql;
 mod refused;
+mod secrets;
 
 use crate::hcl::{self, Missing, Mode, Resource, RootValues, Terraform};
 use crate::pipeline::Place;
@@ -25,6 +26,8 @@ pub(crate) struct Context<'a> {
     /// All resources of the root module.
     values: &'a RootValues,
     by_address: BTreeMap<&'a str, &'a Resource>,
+    /// Resources that are made, by type, in order.
+    by_kind: BTreeMap<&'a str, Vec<&'a Resource>>,
 }
 
 /// Fills `env` with everything that `terraform` declares for it.
@@ -34,15 +37,13 @@ pub fn interpret(terraform: &Terraform, place: Place<'_>, env: &mut Environment)
             if values.environment.as_ref().is_some_and(|name| *name != env.name) {
                 continue;
             }
-            let place = Place {
-                path: &root.dir,
-                ..place
-            };
-            let context = Context {
-                place,
+            let context = Context::new(
                 values,
-                by_address: values.resources.iter().map(|r| (r.address.as_str(), r)).collect(),
-            };
+                Place {
+                    path: &root.dir,
+                    ..place
+                },
+            );
             context.fill(env);
         }
     }
@@ -77,6 +78,19 @@ pub fn interpret(terraform: &Terraform, place: Place<'_>, env: &mut Environment)
 }
 
 impl<'a> Context<'a> {
+    fn new(values: &'a RootValues, place: Place<'a>) -> Self {
+        let mut by_kind: BTreeMap<&str, Vec<&Resource>> = BTreeMap::new();
+        for resource in values.resources.iter().filter(|r| r.mode == Mode::Managed) {
+            by_kind.entry(&resource.kind).or_default().push(resource);
+        }
+        Context {
+            place,
+            values,
+            by_address: values.resources.iter().map(|r| (r.address.as_str(), r)).collect(),
+            by_kind,
+        }
+    }
+
     fn fill(&self, env: &mut Environment) {
         newrelic::fill(self, env);
         aws::fill_in(self, env);
@@ -84,6 +98,7 @@ impl<'a> Context<'a> {
         kafka::fill(self, env);
         manifest::fill(self, env);
         refused::check(self, env);
+        secrets::fill(self, env);
         for dangling in &self.values.dangling {
             env.dangling.push(Dangling {
                 subject: format!(
@@ -101,17 +116,14 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Resources of these types, in order.
-    fn managed(&self, kind: &'a str) -> impl Iterator<Item = &'a Resource> {
-        self.values
-            .resources
-            .iter()
-            .filter(move |r| r.mode == Mode::Managed && r.kind == kind)
+    /// Resources of this type that are made here, in order.
+    fn managed(&self, kind: &str) -> impl Iterator<Item = &'a Resource> {
+        self.by_kind.get(kind).into_iter().flatten().copied()
     }
 
     /// The resource that a value refers to: by its address, or by the value of one of the arguments that
     /// name a resource of this type.
-    fn follow(&self, node: &Node, kind: &'a str, named_by: &[&str]) -> Option<&'a Resource> {
+    fn follow(&self, node: &Node, kind: &str, named_by: &[&str]) -> Option<&'a Resource> {
         if let Some(reference) = hcl::reference(node) {
             return self.at(reference).filter(|r| r.kind == kind);
         }

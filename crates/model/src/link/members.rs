@@ -16,6 +16,7 @@ pub(super) fn merge(env: &mut Environment) {
     env.consumers = merged(std::mem::take(&mut env.consumers));
     env.producers = merged(std::mem::take(&mut env.producers));
     env.pools = merged(std::mem::take(&mut env.pools));
+    keep_real_members(env);
     for consumer in &mut env.consumers {
         for worker in &mut consumer.workers {
             prefer(
@@ -24,6 +25,27 @@ pub(super) fn merge(env: &mut Environment) {
             );
         }
     }
+}
+
+/// A variable that a whole project shares names the group in every service. Where code shows the member in
+/// one service, the others that are known by the same line alone are no members of the group.
+fn keep_real_members(env: &mut Environment) {
+    let shown: Vec<(Span, Option<ServiceId>)> = env
+        .consumers
+        .iter()
+        .filter(|c| c.in_code())
+        .filter_map(|c| Some((c.group.as_ref()?.span()?, c.owner.service)))
+        .collect();
+    env.consumers.retain(|consumer| {
+        let line = consumer
+            .group
+            .as_ref()
+            .and_then(Fact::span)
+            .filter(|_| !consumer.in_code());
+        !shown
+            .iter()
+            .any(|(span, service)| Some(*span) == line && *service != consumer.owner.service)
+    });
 }
 
 /// Something that code and settings describe together.

@@ -1,0 +1,2 @@
+environment    = "production"
+instance_class = "db.m6g.xlarge"

@@ -1,0 +1,84 @@
+//! Secrets that stand in Terraform's files in clear: an argument that a resource gets, whichever value
+//! file or default it came from. Values that only an apply knows (a generated password) are none.
+
+use super::Context;
+use crate::secret_scan;
+use crate::tree::{Node, Style, Value};
+use cofferdam_model::{Environment, Span};
+use std::collections::BTreeSet;
+
+/// Notes every literal secret once, at the place where it is written.
+pub(super) fn fill(context: &Context<'_>, env: &mut Environment) {
+    let mut seen: BTreeSet<Span> = env.secret_literals.iter().map(|literal| literal.span).collect();
+    let resources = context.values.resources.iter().map(|r| &r.body);
+    let modules = context.values.modules.iter().map(|m| &m.body);
+    let providers = context.values.providers.iter().map(|p| &p.body);
+    for body in resources.chain(modules).chain(providers) {
+        walk("", body, &mut seen, env);
+    }
+}
+
+fn walk(name: &str, node: &Node, seen: &mut BTreeSet<Span>, env: &mut Environment) {
+    match &node.value {
+        Value::Map(map) => {
+            // `{ name = "DB_PASSWORD", value = "…" }`: the value's name is the other's value.
+            let named = map.get("name").and_then(Node::as_str);
+            for (key, value) in map.iter() {
+                let name = match named {
+                    Some(named) if &*key.text == "value" => named,
+                    _ => &key.text,
+                };
+                walk(name, value, seen, env);
+            }
+        }
+        Value::Seq(items) => {
+            for item in items {
+                walk(name, item, seen, env);
+            }
+        }
+        Value::Scalar(scalar) if scalar.style == Style::Quoted => {
+            if let Some(found) = secret_scan::classify(name, &scalar.text)
+                && seen.insert(node.span)
+            {
+                env.secret_literals
+                    .push(secret_scan::literal(name, &scalar.text, node.span, found));
+            }
+        }
+        Value::Scalar(_) | Value::Null | Value::Unknown(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::terraform::tests::environment;
+
+    #[test]
+    fn a_password_in_a_value_file_is_told_there_and_a_generated_one_is_not() {
+        let env = environment(&[
+            (
+                "main.tf",
+                r#"
+variable "db_password" { sensitive = true }
+resource "random_password" "other" { length = 20 }
+resource "aws_db_instance" "a" {
+  instance_class = "db.t3.micro"
+  username       = "app"
+  password       = var.db_password
+}
+resource "aws_db_instance" "b" {
+  instance_class              = "db.t3.micro"
+  password                    = random_password.other.result
+  manage_master_user_password = true
+}
+resource "aws_ecs_task_definition" "t" {
+  container_definitions = jsonencode([{ environment = [{ name = "DB_PASSWORD", value = var.db_password }] }])
+}
+"#,
+            ),
+            ("terraform.tfvars", "db_password = \"kH7-wq2-Zp9x\"\n"),
+        ]);
+        assert_eq!(env.secret_literals.len(), 1, "{:?}", env.secret_literals);
+        assert_eq!(env.secret_literals[0].name, "password");
+        assert_eq!(env.secret_literals[0].span.start, 14);
+    }
+}
