@@ -93,11 +93,13 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
         }
     }
     let Some((lowest, words)) = limits.iter().min_by_key(|(n, _)| *n).cloned() else {
-        let host = || pooler.server_host.as_ref().map(|h| h.value.as_str());
-        let known = |d: &Database| d.max_connections.is_some() || !d.stated_limits.is_empty();
-        if let (Some(name), false) = (database.map(|d| d.name.as_str()).or_else(host), database.is_some_and(known)) {
-            let partial = format!("up to {} server connections", bound(sum.worst));
-            out.cannot_judge(subject, [format!("databases.{name}.max_connections")], Some(partial));
+        let partial = Some(format!("up to {} server connections", bound(sum.worst)));
+        match database {
+            Some(database) if database.max_connections.is_none() && database.stated_limits.is_empty() => {
+                out.cannot_judge(subject, [format!("databases.{}.max_connections", database.name)], partial);
+            }
+            None => out.cannot_judge(subject, ["the database behind it, under `databases` with its max_connections"], partial),
+            Some(_) => {}
         }
         return;
     };
@@ -133,8 +135,10 @@ fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
     let mut finding = Finding::new(subject, title)
         .explain(format!(
             "PgBouncer keeps a pool for each pair of user and database, and every limit holds for one replica only: {} replicas have \
-             {} times it. max_db_connections caps what one replica opens to a database, not what all of them open together.",
-            sum.replicas, sum.replicas
+             {} times it. max_db_connections caps what one replica opens to a database, not what all of them open together.{}",
+            sum.replicas,
+            sum.replicas,
+            as_deployed(pooler, sum.replicas)
         ))
         .remedy(format!(
             "Set max_db_connections to {remedy_each} ({lowest} ÷ {} replicas, rounded down), or run fewer replicas; let applications log in \
@@ -150,6 +154,18 @@ fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
         finding = finding.figure("connections_at_most", sum.worst as f64, "connections");
     }
     out.report(finding);
+}
+
+/// What runs where the image reads none of the settings: 20 for each user and database, without a limit.
+fn as_deployed(pooler: &Pooler, replicas: u32) -> String {
+    if pooler.unread_settings.is_empty() {
+        return String::new();
+    }
+    format!(
+        " This is what the file means. The image does not read all of it; with PgBouncer's defaults instead, {replicas} replicas open \
+         {} connections for each user, without any limit.",
+        u64::from(replicas) * 20
+    )
 }
 
 /// Settings under names that the image does not read: what the file says is not what runs.

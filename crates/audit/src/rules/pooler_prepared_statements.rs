@@ -87,6 +87,11 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
     if pool.pooler != Some(index) {
         evidence.assume(format!("{} connects through {}: its host is not known", cx.env.owner_name(&pool.owner), pooler.name));
     }
+    // A mode that the image does not read is what people believe to run; mending the name brings the fault.
+    let unread = match pooler.unread_settings.iter().any(|(name, _)| name.value.to_ascii_lowercase().contains("pool_mode")) {
+        true => " The image does not read the mode under this name, so that it begins on the day the name is mended.",
+        false => "",
+    };
     let name = cx.env.owner_name(&pool.owner);
     let mode = pooler.pool_mode.as_ref().map_or("transaction", |m| m.value.as_str());
     out.report(
@@ -97,7 +102,7 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
         .explain(format!(
             "{how}. After each transaction the server connection goes to another client, so the next use of the statement meets a server \
              that does not know it (\"prepared statement does not exist\") or knows another of that name (\"already exists\"). {why}. It \
-             passes a test with one client and fails under load."
+             passes a test with one client and fails under load.{unread}"
         ))
         .remedy(format!(
             "Run PgBouncer 1.21 or later with max_prepared_statements above 0 (200 is the default from 1.24), or switch the driver's \

@@ -622,6 +622,21 @@ fn every_key_of_a_config_map_is_a_variable_where_the_container_asks_for_all() {
 // --- consumers, producers, pools ---
 
 #[test]
+fn a_group_that_a_shared_variable_names_is_the_services_whose_code_is_a_member() {
+    let mut env = env("production");
+    env.workloads = vec![deployment("collector"), deployment("web")];
+    let mut code = consumer_in("services/collector", "collectors");
+    code.client = coded(KafkaClient::AioKafka);
+    code.group = Some(Fact::declared("collectors".to_owned(), in_file(1)));
+    let mut shared = Consumer::at(in_file(1), Owner::named("web"));
+    shared.group = Some(Fact::declared("collectors".to_owned(), in_file(1)));
+    env.consumers = vec![code, shared];
+    link(&mut env);
+    assert_eq!(env.consumers.len(), 1);
+    assert_eq!(env.owner_name(&env.consumers[0].owner), "collector");
+}
+
+#[test]
 fn a_group_in_code_and_in_settings_is_one_consumer_and_settings_count_over_code() {
     let mut env = env("production");
     env.workloads = vec![deployment("collector"), deployment("web")];
@@ -638,7 +653,7 @@ fn a_group_in_code_and_in_settings_is_one_consumer_and_settings_count_over_code(
         builds_consumer: None,
     }];
     let mut elsewhere = Consumer::at(in_file(2), Owner::named("web"));
-    elsewhere.group = declared("collectors".to_owned());
+    elsewhere.group = Some(Fact::declared("collectors".to_owned(), in_file(2)));
     env.consumers = vec![settings, code, elsewhere];
     link(&mut env);
     assert_eq!(env.consumers.len(), 2);
