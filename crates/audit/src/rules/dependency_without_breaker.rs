@@ -32,6 +32,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         add(&pool.owner, CallTarget::Database, pool.span);
     }
     for call in cx.env.calls.iter().filter(|c| c.breaker.is_none()) {
+        // A breaker that is named after the host ejects it for every caller, as a mesh does.
+        let host = call.target_name.as_ref().map(|t| t.value.as_str());
+        if host.is_some_and(|host| cx.env.breakers.iter().any(|b| same_host(&b.name, host))) {
+            continue;
+        }
         if matches!(call.target, CallTarget::Database | CallTarget::Service | CallTarget::Outside) {
             add(&call.owner, call.target, call.span);
         }
@@ -58,6 +63,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 .evidence(evidence),
         );
     }
+}
+
+/// Whether two names lead to one service: `orders` and `orders.shop.svc.cluster.local` do.
+fn same_host(a: &str, b: &str) -> bool {
+    let short = |text: &str| text.split(['.', ':', '/']).next().unwrap_or_default().to_owned();
+    !a.is_empty() && short(a) == short(b)
 }
 
 /// Whether a breaker of the same service, or of the mesh, protects such calls.
@@ -95,6 +106,12 @@ mod tests {
         assert_eq!(testing::all(&RULE, &env).len(), 1);
         env.breakers[0].protects = Some(CallTarget::Database);
         assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn an_ejection_for_the_host_serves_every_caller() {
+        assert!(same_host("orders", "orders.shop.svc.cluster.local"));
+        assert!(!same_host("orders", "accounts"));
     }
 
     #[test]
