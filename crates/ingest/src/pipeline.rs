@@ -19,11 +19,13 @@ use crate::pgbouncer;
 use crate::prometheus;
 use crate::python::{self, interpret::Project};
 use crate::repo::{ReadError, Repo, Unreadable};
+use crate::secret_scan;
 use crate::settings::{self, Setting, env_file, ini, properties};
 use crate::suppress;
 use crate::terraform;
 use crate::tree::Node;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
+use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Environment, Fact, Owner, Platform, UnreadableFile, link};
 use rayon::prelude::*;
@@ -380,6 +382,22 @@ fn texts(repo: &Repo) -> Vec<Text<'_>> {
     texts
 }
 
+/// Secrets that stand in a file of flat settings. A password that everybody tries first is there for
+/// one's own machine.
+fn secrets_in(settings: &[Setting]) -> Vec<SecretLiteral> {
+    let found = settings.iter().filter_map(|setting| {
+        let text = setting.value.value.as_str();
+        let secret = secret_scan::classify(&setting.name, text)?;
+        (!secret_scan::is_first_guess(text)).then_some(secret_scan::literal(
+            &setting.name,
+            text,
+            setting.value.span()?,
+            secret,
+        ))
+    });
+    found.collect()
+}
+
 /// The environments that anything names; one called `default` where nothing does.
 fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
     let mut names: BTreeSet<String> = pieces
@@ -434,6 +452,7 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
             };
             let owner = Owner::in_directory(text.path.parent().unwrap_or(Path::new("")));
             settings::apply(&text.settings, &owner, place, env);
+            env.secret_literals.extend(secrets_in(&text.settings));
             if let Some(ini) = &text.ini {
                 pgbouncer::interpret(ini, place, env);
             }
