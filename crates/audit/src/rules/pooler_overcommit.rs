@@ -5,7 +5,7 @@ use super::common;
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::database::{Database, Pooler};
+use cofferdam_model::database::Pooler;
 use cofferdam_model::units::show_number;
 
 /// The rule.
