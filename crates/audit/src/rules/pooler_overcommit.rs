@@ -205,6 +205,7 @@ fn unread(pooler: &Pooler, out: &mut Verdicts) {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use cofferdam_model::database::Database;
     use crate::rules::testing::{self, fact, span};
     use cofferdam_model::{DatabaseId, Environment, Owner, Span};
 
