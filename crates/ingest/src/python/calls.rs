@@ -11,6 +11,9 @@ use super::value::{Dict, DictItem, Object, PyValue, SPREAD, Val};
 use cofferdam_model::Span;
 use std::collections::BTreeMap;
 
+/// How many functions are evaluated within one another.
+const MAX_CALLS: u8 = 4;
+
 impl<'a> Eval<'a, '_> {
     pub(super) fn call(&self, call: &'a Call, span: Span, frame: Frame<'_, 'a>) -> Val {
         if let ExprKind::Attribute(base, _) = &call.callee.kind {
@@ -50,9 +53,19 @@ impl<'a> Eval<'a, '_> {
     /// What a function of this module returns for these arguments, where it has one answer.
     fn returned(&self, id: FunctionId, call: &'a Call, span: Span, frame: Frame<'_, 'a>) -> Val {
         let info = self.symbols.function(id);
-        if frame.scope.function == Some(id) || info.returns.is_empty() || info.returns.len() > 6 {
+        let within = self.calls.get();
+        let recursive = frame.scope.function == Some(id);
+        if recursive || info.returns.is_empty() || info.returns.len() > 6 || within >= MAX_CALLS {
             return Val::unknown(span);
         }
+        self.calls.set(within + 1);
+        let value = self.returned_by(id, call, span, frame);
+        self.calls.set(within);
+        value
+    }
+
+    fn returned_by(&self, id: FunctionId, call: &'a Call, span: Span, frame: Frame<'_, 'a>) -> Val {
+        let info = self.symbols.function(id);
         let mut values = BTreeMap::new();
         for parameter in &info.function.parameters {
             match passed(info, call, &parameter.name) {

@@ -3,30 +3,38 @@
 //! something else in another run is [`PyValue::Unknown`].
 
 use super::arith::{compute, negate};
-use super::ast::{ArgKind, Call, Expr, ExprKind, StmtKind};
+use super::ast::{ArgKind, Call, Expr, ExprKind};
 use super::labels;
-use super::scope::{Binding, Branch, ClassId, FunctionId, Holder, Scope, Symbols};
-use super::value::{Argument, Dict, DictItem, EnvValue, HOLE, Object, PyValue, SPREAD, Val};
+use super::scope::{Branch, FunctionId, Scope, Symbols};
+use super::value::{Argument, Dict, DictItem, EnvValue, HOLE, PyValue, SPREAD, Val};
 use cofferdam_model::Span;
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 
 /// How many steps from name to name are followed.
-const MAX_STEPS: u8 = 24;
+pub(super) const MAX_STEPS: u8 = 24;
 /// How many expressions one module may cost; what comes later is unknown.
-const FUEL: u32 = 2_000_000;
+const FUEL: u32 = 1_000_000;
+/// How many of them one value may cost: names that lead to each other in many ways are given up soon.
+const FUEL_OF_ONE: u32 = 4_000;
 /// How deep one expression may lead, all names included; keeps the stack small.
 const MAX_NESTING: u32 = 200;
+/// How many values one value may hold; a larger one is data, not configuration.
+const MAX_WEIGHT: usize = 1500;
 /// Longest text and list that is built.
 pub(super) const MAX_LENGTH: usize = 20_000;
-/// How many calls of a function are compared to learn a parameter's value.
-const MAX_SITES: usize = 12;
 
 /// Evaluates expressions of one module.
 pub(super) struct Eval<'a, 's> {
     pub(super) symbols: &'s Symbols<'a>,
     fuel: Cell<u32>,
     nesting: Cell<u32>,
+    /// What the bindings of a name are worth, by the address of their list.
+    pub(super) known: RefCell<HashMap<usize, Val>>,
+    /// What parameters are worth outside any particular call.
+    pub(super) parameters: RefCell<HashMap<(FunctionId, &'a str), Val>>,
+    /// How many functions are being evaluated within one another.
+    pub(super) calls: Cell<u8>,
 }
 
 /// Arguments that a function is evaluated with.
@@ -60,6 +68,9 @@ impl<'a, 's> Eval<'a, 's> {
             symbols,
             fuel: Cell::new(FUEL),
             nesting: Cell::new(0),
+            known: RefCell::default(),
+            parameters: RefCell::default(),
+            calls: Cell::new(0),
         }
     }
 
@@ -70,15 +81,23 @@ impl<'a, 's> Eval<'a, 's> {
 
     /// The value of `expr`, which stands in `scope`.
     pub(super) fn value(&self, expr: &'a Expr, scope: Scope) -> Val {
-        self.at(
-            expr,
-            Frame {
-                scope,
-                steps: 0,
-                bound: None,
-                busy: None,
-            },
-        )
+        let frame = Frame {
+            scope,
+            steps: 0,
+            bound: None,
+            busy: None,
+        };
+        self.limited(|| self.at(expr, frame))
+    }
+
+    /// Runs `f` with the fuel of one value.
+    pub(super) fn limited<T>(&self, f: impl FnOnce() -> T) -> T {
+        let all = self.fuel.get();
+        let own = all.min(FUEL_OF_ONE);
+        self.fuel.set(own);
+        let result = f();
+        self.fuel.set(all - own + self.fuel.get());
+        result
     }
 
     /// The value of a name of the module.
@@ -89,7 +108,7 @@ impl<'a, 's> Eval<'a, 's> {
             bound: None,
             busy: None,
         };
-        self.lookup(name, span, frame)
+        self.limited(|| self.lookup(name, span, frame))
     }
 
     /// The dotted name that a callee stands for: `redis.asyncio.Redis`, `requests.Session.get`.
@@ -114,7 +133,7 @@ impl<'a, 's> Eval<'a, 's> {
             bound: None,
             busy: None,
         };
-        self.named_arguments(call, frame, parameters)
+        self.limited(|| self.named_arguments(call, frame, parameters))
     }
 
     pub(super) fn named_arguments(
@@ -191,6 +210,13 @@ impl<'a, 's> Eval<'a, 's> {
         self.nesting.set(nesting + 1);
         let value = self.evaluate(expr, frame);
         self.nesting.set(nesting);
+        // Names that double what they hold would otherwise fill the memory. Copies cost too.
+        let weight = value.weight(MAX_WEIGHT);
+        let cost = u32::try_from(weight / 2).unwrap_or(u32::MAX);
+        self.fuel.set(self.fuel.get().saturating_sub(cost));
+        if weight >= MAX_WEIGHT {
+            return Val::unknown(expr.span);
+        }
         value
     }
 
@@ -206,6 +232,8 @@ impl<'a, 's> Eval<'a, 's> {
             ExprKind::Attribute(base, name) => return self.attribute(base, name, expr.span, frame),
             ExprKind::Index(base, key) => return self.index(base, key, expr.span, frame),
             ExprKind::Call(call) => return self.call(call, expr.span, frame),
+            ExprKind::Dict(items) if items.len() >= MAX_WEIGHT => PyValue::Unknown,
+            ExprKind::List(items) if items.len() >= MAX_WEIGHT => PyValue::Unknown,
             ExprKind::Dict(items) => PyValue::Dict(self.dict(items, frame)),
             ExprKind::List(items) => PyValue::List(self.list(items, frame)),
             ExprKind::Negative(inner) => negate(self.at(inner, frame).value),
@@ -303,351 +331,6 @@ impl<'a, 's> Eval<'a, 's> {
             _ => false,
         };
         if falsy { self.at(right, frame) } else { first }
-    }
-
-    pub(super) fn lookup(&self, name: &'a str, span: Span, frame: Frame<'_, 'a>) -> Val {
-        let symbols = self.symbols;
-        let mut function = frame.scope.function;
-        while let Some(id) = function {
-            let info = symbols.function(id);
-            if frame.busy != Some((id, name))
-                && let Some(bindings) = info.locals.get(name)
-            {
-                let inner = Frame {
-                    busy: Some((id, name)),
-                    ..frame
-                };
-                return self.bindings(bindings, (Holder::Function(id), name), span, inner);
-            }
-            if info.function.parameters.iter().any(|p| &*p.name == name) {
-                return self.parameter(id, name, span, frame);
-            }
-            function = info.outer.function;
-        }
-        if let Scope {
-            class: Some(id),
-            function: None,
-        } = frame.scope
-            && let Some(bindings) = symbols.class(id).attributes.get(name)
-        {
-            return self.bindings(bindings, (Holder::Class(id), name), span, frame);
-        }
-        // `except ImportError: KafkaConsumer = None` does not change what the import brought.
-        let nothing = |b: &Binding<'a>| b.value.is_some_and(|v| v.kind == ExprKind::None);
-        if let Some(bindings) = symbols.globals.get(name)
-            && !(symbols.imports.contains_key(name) && bindings.iter().all(nothing))
-        {
-            return self.bindings(bindings, (Holder::Module, name), span, frame);
-        }
-        let target = symbols.imports.get(name).copied().unwrap_or(name);
-        Val {
-            value: PyValue::Ref(target.into()),
-            span,
-        }
-    }
-
-    /// The one value that all bindings of a name have, with what is later put into it.
-    fn bindings(
-        &self,
-        bindings: &[Binding<'a>],
-        place: (Holder, &'a str),
-        span: Span,
-        frame: Frame<'_, 'a>,
-    ) -> Val {
-        let is_none = |b: &&Binding<'a>| b.value.is_some_and(|v| v.kind == ExprKind::None);
-        let real: Vec<_> = bindings.iter().filter(|b| !is_none(b)).collect();
-        let chosen = if real.is_empty() {
-            bindings.iter().collect()
-        } else {
-            real
-        };
-        let mut values = Vec::new();
-        for binding in chosen {
-            let Some(value) = binding.value else {
-                return Val::unknown(span);
-            };
-            values.push((self.at(value, frame.deeper(binding.scope)), binding.branch));
-        }
-        let mut value = one_of(values, span);
-        if let (PyValue::Dict(dict), Some(mutations)) = (&mut value.value, self.symbols.mutations.get(&place))
-        {
-            for mutation in mutations.iter().take(MAX_LENGTH) {
-                let mut new = self.at(mutation.value, frame.deeper(mutation.scope));
-                match mutation.key {
-                    Some(key) => match self.at(key, frame.deeper(mutation.scope)).scalar_text() {
-                        Some(text) => {
-                            if mutation.conditional {
-                                new = Val::unknown(new.span);
-                            }
-                            dict.set(DictItem {
-                                key: text.into(),
-                                key_span: key.span,
-                                value: new,
-                            });
-                        }
-                        None => dict.open = true,
-                    },
-                    None if mutation.conditional => dict.open = true,
-                    None => merge(dict, new),
-                }
-            }
-        }
-        value
-    }
-
-    fn parameter(&self, id: FunctionId, name: &'a str, span: Span, frame: Frame<'_, 'a>) -> Val {
-        let info = self.symbols.function(id);
-        if let Some(bound) = frame.bound
-            && bound.function == id
-            && let Some(value) = bound.values.get(name)
-        {
-            return value.clone();
-        }
-        let Some(parameter) = info.function.parameters.iter().find(|p| &*p.name == name) else {
-            return Val::unknown(span);
-        };
-        if name == "self" || name == "cls" {
-            return match info.outer.class {
-                Some(class) => Val {
-                    value: PyValue::Object(Box::new(Object {
-                        class: self.symbols.class(class).class.name.clone(),
-                        args: Vec::new(),
-                        open: true,
-                    })),
-                    span,
-                },
-                None => Val::unknown(span),
-            };
-        }
-        let inner = Frame {
-            scope: info.outer,
-            steps: frame.steps + 1,
-            bound: None,
-            busy: None,
-        };
-        let default = parameter.default.as_ref().map(|d| self.at(d, inner));
-        let mut values: Vec<Val> = Vec::new();
-        let mut omitted = false;
-        for (call, scope) in self.sites_of(id) {
-            match passed(info, call, name) {
-                Passed::Value(expr) => values.push(self.at(expr, frame.deeper(scope).unbound())),
-                Passed::Nothing => omitted = true,
-                Passed::Unknown => return Val::unknown(span),
-            }
-        }
-        if omitted && let Some(default) = &default {
-            values.push(default.clone());
-        }
-        match values.split_first() {
-            Some((first, rest)) if rest.iter().all(|v| same(first, v)) && !first.is_unknown() => {
-                return first.clone();
-            }
-            Some((_, rest)) if !rest.is_empty() => return Val::unknown(span),
-            _ => {}
-        }
-        match (default, &parameter.annotation) {
-            (Some(default), None) => default,
-            (Some(default), _) if !default.is_none() => default,
-            (default, Some(annotation)) => self
-                .annotated(annotation, inner)
-                .or(default)
-                .unwrap_or_else(|| Val::unknown(span)),
-            (None, None) => Val::unknown(span),
-        }
-    }
-
-    /// The calls of a function in this module; of an initialiser, those of its class.
-    pub(super) fn sites_of(&self, id: FunctionId) -> Vec<(&'a Call, Scope)> {
-        let info = self.symbols.function(id);
-        let name: &str = &info.function.name;
-        let method_of = match info.outer {
-            Scope {
-                class: Some(class),
-                function: None,
-            } => Some(class),
-            _ => None,
-        };
-        let wanted = match method_of {
-            Some(class) if name == "__init__" => &*self.symbols.class(class).class.name,
-            _ => name,
-        };
-        let sites = self.symbols.sites.get(wanted).map(Vec::as_slice);
-        sites
-            .unwrap_or_default()
-            .iter()
-            .filter(|site| match method_of {
-                Some(_) if name == "__init__" => site.call.callee.name().is_some(),
-                Some(class) => site.call.callee.self_attribute().is_some() && site.scope.class == Some(class),
-                None => site.call.callee.name().is_some(),
-            })
-            .filter(|site| site.scope.function != Some(id))
-            .take(MAX_SITES)
-            .map(|site| (site.call, site.scope))
-            .collect()
-    }
-
-    /// An object of the class that an annotation names.
-    fn annotated(&self, annotation: &'a Expr, frame: Frame<'_, 'a>) -> Option<Val> {
-        let class = match &annotation.kind {
-            ExprKind::Name(_) | ExprKind::Attribute(..) => annotation,
-            ExprKind::Index(base, inner) if base.last_name() == Some("Optional") => inner,
-            ExprKind::Other(items) => items.iter().find(|i| i.kind != ExprKind::None)?,
-            _ => return None,
-        };
-        match self.at(class, frame).value {
-            PyValue::Ref(name) if name.contains('.') || self.symbols.class_names.contains_key(&*name) => {
-                Some(Val {
-                    value: PyValue::Object(Box::new(Object {
-                        class: name,
-                        args: Vec::new(),
-                        open: true,
-                    })),
-                    span: annotation.span,
-                })
-            }
-            _ => None,
-        }
-    }
-
-    pub(super) fn attribute(&self, base: &'a Expr, name: &'a str, span: Span, frame: Frame<'_, 'a>) -> Val {
-        if matches!(base.name(), Some("self" | "cls"))
-            && let Some(class) = frame.scope.class
-        {
-            return self
-                .class_attribute(class, name, span, frame)
-                .unwrap_or_else(|| Val::unknown(span));
-        }
-        let owner = match self.at(base, frame).value {
-            PyValue::Ref(owner) => owner,
-            PyValue::Object(object) => object.class,
-            _ => return Val::unknown(span),
-        };
-        match self.symbols.class_names.get(&*owner) {
-            Some(class) => self
-                .class_attribute(*class, name, span, frame)
-                .unwrap_or_else(|| Val::unknown(span)),
-            None if owner.len() + name.len() < 400 => Val {
-                value: PyValue::Ref(format!("{owner}.{name}").into()),
-                span,
-            },
-            None => Val::unknown(span),
-        }
-    }
-
-    /// An attribute of a class of this module or of its instances.
-    pub(super) fn attribute_value(&self, class: ClassId, name: &'a str) -> Option<Val> {
-        let info = self.symbols.class(class);
-        let frame = Frame {
-            scope: info.outer,
-            steps: 0,
-            bound: None,
-            busy: None,
-        };
-        self.class_attribute(class, name, info.class.name_span, frame)
-    }
-
-    fn class_attribute(
-        &self,
-        class: ClassId,
-        name: &'a str,
-        span: Span,
-        frame: Frame<'_, 'a>,
-    ) -> Option<Val> {
-        if frame.steps > MAX_STEPS {
-            return None;
-        }
-        let info = self.symbols.class(class);
-        let place = (Holder::Class(class), name);
-        let unbound = frame.unbound();
-        let annotation = || {
-            let (annotation, scope) = info.annotations.get(name)?;
-            self.annotated(annotation, unbound.deeper(*scope))
-        };
-        if let Some(bindings) = info.self_attributes.get(name) {
-            let value = self.bindings(bindings, place, span, unbound);
-            return if value.is_unknown() || value.is_none() {
-                annotation().or(Some(value))
-            } else {
-                Some(value)
-            };
-        }
-        if let Some(bindings) = info.attributes.get(name) {
-            let value = self.bindings(bindings, place, span, unbound);
-            if info.annotations.contains_key(name)
-                && let Some(prefix) = self.settings_prefix(class, 0)
-            {
-                return Some(self.setting(name, &prefix, value, bindings));
-            }
-            return Some(value);
-        }
-        if let Some((at, _)) = info.annotations.get(name) {
-            if let Some(prefix) = self.settings_prefix(class, 0) {
-                return Some(env(&format!("{prefix}{name}").to_uppercase(), at.span, None));
-            }
-            return annotation();
-        }
-        let bases = info.class.bases.iter().filter_map(Expr::name);
-        bases
-            .filter_map(|b| self.symbols.class_names.get(b))
-            .find_map(|b| self.class_attribute(*b, name, span, frame.deeper(frame.scope)))
-    }
-
-    /// The prefix of the variables that a settings class (pydantic) reads; `None` for other classes.
-    pub(super) fn settings_prefix(&self, class: ClassId, depth: u8) -> Option<String> {
-        let info = self.symbols.class(class);
-        let is_settings = info.class.bases.iter().any(|base| {
-            base.last_name() == Some("BaseSettings")
-                || depth < 4
-                    && base
-                        .name()
-                        .and_then(|b| self.symbols.class_names.get(b))
-                        .is_some_and(|b| self.settings_prefix(*b, depth + 1).is_some())
-        });
-        is_settings.then(|| self.declared_prefix(class).unwrap_or_default())
-    }
-
-    fn declared_prefix(&self, class: ClassId) -> Option<String> {
-        let info = self.symbols.class(class);
-        for binding in info.attributes.get("model_config").into_iter().flatten() {
-            let value = self.value(binding.value?, binding.scope);
-            let prefix = match &value.value {
-                PyValue::Object(object) => object.arg("envprefix").map(|a| &a.value),
-                PyValue::Dict(dict) => dict.get("env_prefix"),
-                _ => None,
-            };
-            if let Some(prefix) = prefix.and_then(Val::as_str) {
-                return Some(prefix.to_owned());
-            }
-        }
-        let inner = info.class.body.iter().find_map(|stmt| match &stmt.kind {
-            StmtKind::Class(c) if &*c.name == "Config" => Some(c),
-            _ => None,
-        })?;
-        inner.body.iter().find_map(|stmt| match &stmt.kind {
-            StmtKind::Assign(a) if a.targets.first()?.name()? == "env_prefix" => {
-                a.value.as_ref()?.text().map(str::to_owned)
-            }
-            _ => None,
-        })
-    }
-
-    /// A field of a settings class: the variable of its name with the field's default.
-    fn setting(&self, name: &str, prefix: &str, value: Val, bindings: &[Binding<'a>]) -> Val {
-        if matches!(value.value, PyValue::Env(_)) {
-            return value;
-        }
-        let binding = bindings.first().copied();
-        let declared = binding.and_then(|b| {
-            let call = b.value?.call()?;
-            let (args, _) = self.arguments(call, b.scope, &["default"]);
-            ["env", "validationalias", "alias"]
-                .iter()
-                .find_map(|key| super::value::find(&args, key)?.value.as_str().map(str::to_owned))
-        });
-        let variable = declared.unwrap_or_else(|| format!("{prefix}{name}").to_uppercase());
-        let span = value.span;
-        let default = (!value.is_unknown()).then_some(value);
-        env(&variable, span, default)
     }
 
     fn index(&self, base: &'a Expr, key: &'a Expr, span: Span, frame: Frame<'_, 'a>) -> Val {

@@ -3,8 +3,8 @@
 
 use super::ast::{Call, Expr, ExprKind, Jump, Stmt, StmtKind};
 use super::clients::{self, ClientKind};
-use super::collect::{Found, Place, Repeat};
 use super::eval::Eval;
+use super::found::{Found, Place, Repeat};
 use super::scope::{FunctionId, Scope, Symbols};
 use super::value::PyValue;
 use cofferdam_model::Span;

@@ -32,9 +32,12 @@ pub(super) fn within(key: &str) -> Option<&'static str> {
     })
 }
 
+/// Nobody has more environments than this; a larger dictionary is a table of something else.
+const MAX_ENVIRONMENTS: usize = 16;
+
 /// Whether a dictionary holds one value for each environment.
 pub(super) fn is_by_environment(dict: &Dict) -> bool {
-    dict.items.iter().any(|i| exact(&i.key).is_some())
+    dict.items.len() <= MAX_ENVIRONMENTS && dict.items.iter().any(|i| exact(&i.key).is_some())
 }
 
 /// The values that a condition compares with: `if env == "staging"`, `in ("staging", "production")`.

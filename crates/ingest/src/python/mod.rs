@@ -9,21 +9,25 @@
 
 mod arith;
 mod ast;
+mod attributes;
 mod calls;
 mod clients;
 mod collect;
 mod eval;
 mod flow;
+mod found;
 pub mod interpret;
 mod labels;
 mod lower;
+mod lower_expr;
+mod names;
 mod scope;
 mod settings;
 mod value;
 
 pub use clients::{ClientKind, Library};
-pub use collect::{BreakerUse, Client, ClientCall, EnvRead, Place, Repeat, TopicUse};
 pub use flow::{CommitFlow, WorkOrder};
+pub use found::{BreakerUse, Client, ClientCall, EnvRead, Place, Repeat, TopicUse};
 pub use value::{Argument, Dict, DictItem, EnvValue, HOLE, Object, PyValue, Val};
 
 use crate::repo::{Repo, Unreadable};

@@ -6,7 +6,7 @@ use cofferdam_model::Span;
 use std::collections::BTreeMap;
 
 /// Index into [`Symbols::functions`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct FunctionId(pub(super) usize);
 
 /// Index into [`Symbols::classes`].

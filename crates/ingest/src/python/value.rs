@@ -160,6 +160,29 @@ impl Val {
         }
     }
 
+    /// How many values are in it, itself included; counting stops at `limit`.
+    pub(super) fn weight(&self, limit: usize) -> usize {
+        let of_items = |items: &mut dyn Iterator<Item = &Val>| {
+            let mut total = 1;
+            for item in items {
+                if total >= limit {
+                    break;
+                }
+                total += item.weight(limit - total);
+            }
+            total
+        };
+        match &self.value {
+            PyValue::List(items) | PyValue::Format(items) => of_items(&mut items.iter()),
+            PyValue::Dict(dict) | PyValue::ByEnvironment(dict) => {
+                of_items(&mut dict.items.iter().map(|i| &i.value))
+            }
+            PyValue::Object(object) => of_items(&mut object.args.iter().map(|a| &a.value)),
+            PyValue::Env(env) => 1 + env.default.as_ref().map_or(0, |d| d.weight(limit)),
+            _ => 1,
+        }
+    }
+
     /// The truth value of a boolean or of a text that configuration means one by.
     pub fn as_bool(&self) -> Option<bool> {
         match &self.value {

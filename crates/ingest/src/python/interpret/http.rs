@@ -1,7 +1,7 @@
 //! HTTP calls in code with their timeouts, retries and breakers; and the breakers themselves.
 
 use super::super::clients::{ClientKind, Library};
-use super::super::collect::ClientCall;
+use super::super::found::ClientCall;
 use super::super::value::{Argument, Object, PyValue, Val, find};
 use super::super::{BreakerUse, Module};
 use super::{Parts, Project, Reading, last, whole};

@@ -2,8 +2,8 @@
 //! and producers.
 
 use super::super::clients::{ClientKind, Library};
-use super::super::collect::{ClientCall, TopicUse};
 use super::super::flow::{CommitFlow, WorkOrder, is_dead_letter};
+use super::super::found::{ClientCall, TopicUse};
 use super::super::value::{HOLE, PyValue, Val};
 use super::super::{Dict, Module};
 use super::{Parts, Project, Reading, last, text, texts, whole};

@@ -1,7 +1,7 @@
 //! Pools and connections of SQL databases and Redis in code.
 
 use super::super::clients::{ClientKind, Library};
-use super::super::collect::ClientCall;
+use super::super::found::ClientCall;
 use super::super::value::{HOLE, PyValue, Val};
 use super::{Known, Parts, Reading, text, whole};
 use crate::settings::url;
