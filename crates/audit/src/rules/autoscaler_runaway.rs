@@ -29,10 +29,11 @@ const LONGEST: u64 = 3600;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for autoscaler in &cx.env.autoscalers {
-        // Of two that describe one service, the one that a workload is bound to is the one that runs.
-        let overruled = autoscaler.workload.is_none()
+        // Of two that describe one service, the one in the cluster is the one that runs.
+        let in_cluster = |a: &Autoscaler| a.format.contains("HorizontalPodAutoscaler") || a.format.contains("KEDA");
+        let overruled = !in_cluster(autoscaler)
             && autoscaler.owner.service.is_some()
-            && cx.env.autoscalers.iter().any(|a| a.workload.is_some() && a.owner.service == autoscaler.owner.service);
+            && cx.env.autoscalers.iter().any(|a| in_cluster(a) && a.owner.service == autoscaler.owner.service);
         if !overruled {
             judge(cx, autoscaler, out);
         }

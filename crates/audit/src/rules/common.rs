@@ -110,20 +110,17 @@ pub(crate) fn members_per_replica(
     processes
 }
 
-/// The first worker setting whose workers are not known to be members: the other reading.
-pub(crate) fn other_reading(consumer: &Consumer) -> Option<&cofferdam_model::kafka::WorkerSetting> {
-    let settled = consumer.consumers_per_process.is_some()
-        || consumer
-            .workers
-            .iter()
-            .any(|w| w.builds_consumer.as_ref().is_some_and(|b| b.value));
-    if settled {
+/// The first worker setting whose workers might be taken for members and are not counted as such: the other
+/// reading, and whether the code rules it out.
+pub(crate) fn other_reading(consumer: &Consumer) -> Option<(&cofferdam_model::kafka::WorkerSetting, bool)> {
+    let builds =
+        |w: &cofferdam_model::kafka::WorkerSetting| w.builds_consumer.as_ref().is_some_and(|b| b.value);
+    if consumer.workers.iter().any(builds) {
         return None;
     }
-    consumer
-        .workers
-        .iter()
-        .find(|w| w.builds_consumer.is_none() && w.count.value > 1)
+    let worker = consumer.workers.iter().find(|w| w.count.value > 1)?;
+    let ruled_out = consumer.consumers_per_process.is_some() || worker.builds_consumer.is_some();
+    Some((worker, ruled_out))
 }
 
 /// Partitions of everything a consumer subscribes to, when all of it is declared. With several topics the

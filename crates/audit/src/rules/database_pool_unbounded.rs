@@ -29,7 +29,10 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
     } else if !size_is_set {
         missing.push("pool size");
     }
-    if !pool.unpooled && pool.pool_timeout.as_ref().is_none_or(|t| t.is_assumed()) {
+    // asyncpg has no such setting: the wait is an argument of each `acquire`.
+    let settable = pool.driver.as_ref().is_none_or(|d| !d.value.contains("asyncpg"))
+        || pool.overflow.as_ref().is_some_and(|o| o.value > 0);
+    if settable && !pool.unpooled && pool.pool_timeout.as_ref().is_none_or(|t| t.is_assumed()) {
         missing.push("pool timeout");
     }
     if pool.connect_timeout.as_ref().is_none_or(|t| t.is_assumed()) {

@@ -43,8 +43,9 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let idle = |replicas: u32, each: u32| (replicas.saturating_mul(each)).saturating_sub(partitions);
     let worst = idle(most.value, per_replica);
     let other = common::other_reading(consumer);
-    let other_worst = other.map(|w| idle(most.value, per_replica.saturating_mul(w.count.value)));
-    if worst == 0 && other_worst.unwrap_or(0) == 0 {
+    let other_worst = other.map(|(w, _)| idle(most.value, per_replica.saturating_mul(w.count.value)));
+    let ruled_out = other.is_none_or(|(_, ruled_out)| ruled_out);
+    if worst == 0 && (ruled_out || other_worst == Some(0)) {
         return;
     }
     let mut by_scale = Vec::new();
@@ -84,13 +85,16 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         by_scale.join("; ")
     );
     let mut finding_extra = None;
-    if let (Some(worker), Some(idle_then)) = (other, other_worst) {
-        evidence.note(&worker.count, format!("{} workers a process", worker.count.value));
-        let total = most.value.saturating_mul(per_replica).saturating_mul(worker.count.value);
+    if let (Some((worker, ruled_out)), Some(idle_then)) = (other, other_worst) {
+        let n = worker.count.value;
+        evidence.note(&worker.count, format!("{n} workers a process"));
+        let total = most.value.saturating_mul(per_replica).saturating_mul(n);
+        let known = if ruled_out { ", and the code builds one consumer a process" } else { "" };
         explanation.push_str(&format!(
-            " A worker thread is no member by itself: if each of the {} `{}` builds a consumer of its own, there are {total} \
-             members at most and {idle_then} of them idle.",
-            worker.count.value, worker.name
+            " A worker thread is no member by itself{known}: the {n} `{}` of a process share what it is assigned. If each built a consumer of \
+             its own, {n} × {} replicas would be {total} members, {idle_then} of them idle.",
+            worker.name,
+            most.value.saturating_mul(per_replica)
         ));
         finding_extra = Some((total, idle_then));
     }

@@ -30,7 +30,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let mut evidence = Evidence::new();
     let Some(partitions) = common::partitions(consumer, cx.env, &mut evidence) else { return };
     let Some(service) = cx.env.owner_service(&consumer.owner) else { return };
-    if let Some(worker) = common::other_reading(consumer)
+    if let Some((worker, false)) = common::other_reading(consumer)
         && partitions > worker.count.value
         && !partitions.is_multiple_of(worker.count.value)
     {

@@ -6,5 +6,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod claims;
 mod overlay;
 mod pages;
+mod sound;
