@@ -17,7 +17,7 @@ use crate::kustomize::{self, Built, Named};
 use crate::overlay::{self, OverlayDocument, Unmatched};
 use crate::pgbouncer;
 use crate::prometheus;
-use crate::python::{self, interpret::Project};
+use crate::python::{Code, interpret::Project};
 use crate::repo::{ReadError, Repo, Unreadable};
 use crate::secret_scan;
 use crate::settings::{self, Setting, env_file, ini, properties};
@@ -71,7 +71,7 @@ struct Sources<'a> {
     /// Python code that says something of the platform.
     code: Project<'a>,
     /// Code that could not be read, or only in part.
-    code_notes: Vec<Unreadable>,
+    code_notes: &'a [Unreadable],
 }
 
 /// A chart as one application, or one environment's values, render it.
@@ -123,13 +123,13 @@ fn assemble(mut repo: Repo) -> Platform {
         .filter(|(path, _)| !charts.consumed.contains(*path));
     let applications = argo::read(&repo, manifests.flat_map(|(_, stream)| &stream.documents));
     let releases = releases(&repo, &charts, &applications, &stated);
-    let (modules, code_notes) = python::read_all(&repo);
+    let code = Code::read(&repo);
     let sources = Sources {
         code: Project::new(
-            &modules,
+            &code,
             repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path),
         ),
-        code_notes,
+        code_notes: &code.notes,
         built: kustomize::build_with(&repo, &deployed(&applications)),
         charts,
         releases,

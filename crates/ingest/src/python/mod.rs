@@ -16,6 +16,7 @@ mod collect;
 mod eval;
 mod flow;
 mod found;
+mod imports;
 pub mod interpret;
 mod labels;
 mod lower;
@@ -190,41 +191,58 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
     })
 }
 
-/// Reads every Python file of `repo` that holds something for this reader, in order of path; with it
-/// what could not be read, or only in part.
-pub fn read_all(repo: &Repo) -> (Vec<Module>, Vec<Unreadable>) {
-    let files: Vec<_> = repo
-        .files
-        .iter()
-        .filter(|(path, _)| path.extension().is_some_and(|e| e == "py"))
-        .collect();
-    let read: Vec<_> = files
-        .into_par_iter()
-        .map(|(path, id)| (path, read(*id, path, &repo.sources.file(*id).text)))
-        .collect();
-    let mut modules = Vec::new();
-    let mut notes = Vec::new();
-    for (path, result) in read {
-        match result {
-            Ok(mut module) => {
-                for problem in module.problems.drain(..) {
-                    notes.push(Unreadable {
-                        path: path.clone(),
-                        span: Some(problem.span),
-                        message: problem.message,
-                    });
-                }
-                modules.push(module);
-            }
-            Err(NotRead::NothingKnown) => {}
-            Err(reason) => notes.push(Unreadable {
-                path: path.clone(),
-                span: None,
-                message: reason.to_string(),
-            }),
-        }
+/// All Python code of a platform.
+#[derive(Debug, Default)]
+pub struct Code {
+    /// Modules that hold something for this reader, in order of path.
+    pub modules: Vec<Module>,
+    /// Every file with the dotted names that it imports.
+    pub imports: Vec<(PathBuf, Vec<String>)>,
+    /// What could not be read, or only in part.
+    pub notes: Vec<Unreadable>,
+}
+
+impl Code {
+    /// Reads every Python file of `repo`.
+    pub fn read(repo: &Repo) -> Code {
+        let files: Vec<_> = repo
+            .files
+            .iter()
+            .filter(|(path, _)| path.extension().is_some_and(|e| e == "py"))
+            .map(|(path, id)| (*id, path.as_path(), &*repo.sources.file(*id).text))
+            .collect();
+        Code::of(&files)
     }
-    (modules, notes)
+
+    /// Reads these files: id, path below the root, text.
+    pub fn of(files: &[(FileId, &Path, &str)]) -> Code {
+        let read: Vec<_> = files
+            .par_iter()
+            .map(|(id, path, text)| (*path, read(*id, path, text), imports::of_text(text)))
+            .collect();
+        let mut code = Code::default();
+        for (path, result, imports) in read {
+            code.imports.push((path.to_owned(), imports));
+            let mut note = |span: Option<Span>, message: String| {
+                code.notes.push(Unreadable {
+                    path: path.to_owned(),
+                    span,
+                    message,
+                });
+            };
+            match result {
+                Ok(mut module) => {
+                    for problem in module.problems.drain(..) {
+                        note(Some(problem.span), problem.message);
+                    }
+                    code.modules.push(module);
+                }
+                Err(NotRead::NothingKnown) => {}
+                Err(reason) => note(None, reason.to_string()),
+            }
+        }
+        code
+    }
 }
 
 impl Module {

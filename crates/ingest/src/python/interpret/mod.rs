@@ -9,7 +9,7 @@ mod sections;
 mod stores;
 
 use super::value::{Argument, EnvValue, PyValue, SPREAD, Val};
-use super::{ClientCall, Module, labels};
+use super::{ClientCall, Code, Module, labels};
 use crate::tree::{Node, Scalar, Style, Value};
 use cofferdam_model::calls::{Breaker, Call, Deadline};
 use cofferdam_model::cells::LocalCache;
@@ -49,10 +49,13 @@ const NOT_SERVICES: &[&str] = &[
 #[derive(Debug)]
 pub struct Project<'m> {
     modules: &'m [Module],
-    /// Dotted path of each module.
-    names: Vec<String>,
-    /// Modules by the last part of their dotted path.
-    by_last: BTreeMap<String, Vec<usize>>,
+    /// Every file by the last part of its dotted path, with that path.
+    by_last: BTreeMap<String, Vec<(usize, String)>>,
+    files: &'m [(PathBuf, Vec<String>)],
+    /// Module of a file, where it holds something.
+    module_of: BTreeMap<&'m Path, usize>,
+    /// Files that import a file.
+    importers: BTreeMap<usize, Vec<usize>>,
     /// Directories that are built and deployed as one.
     roots: BTreeSet<PathBuf>,
 }
@@ -73,10 +76,40 @@ const ROOT_FILES: &[&str] = &[
     "app.yaml",
 ];
 
+/// Directories whose children are services or packages.
+const HOMES: &[&str] = &["services", "apps", "packages", "src", "python", "microservices"];
+
+/// Directories of code that is no service by itself.
+const SHARED: &[&str] = &[
+    "common", "shared", "lib", "libs", "utils", "util", "core", "internal", "pkg", "packages", "commons",
+];
+
+fn is_one_of(part: &std::ffi::OsStr, words: &[&str]) -> bool {
+    part.to_str()
+        .is_some_and(|p| words.contains(&p.to_lowercase().as_str()))
+}
+
+/// Whether an owner is no service but a directory of code that services share.
+fn is_shared(owner: &Owner, owners: &Owners) -> bool {
+    let last = owner.directory.as_deref().and_then(Path::file_name);
+    owners.find(owner).is_none() && last.is_some_and(|l| is_one_of(l, SHARED))
+}
+
+fn same_service(a: &Owner, b: &Owner, owners: &Owners) -> bool {
+    match (owners.find(a), owners.find(b)) {
+        (None, None) => a.directory == b.directory,
+        (a, b) => a == b,
+    }
+}
+
+/// Whether code runs as part of a service, as its path says.
+fn is_service_code(path: &Path) -> bool {
+    !path.iter().any(|p| is_one_of(p, NOT_SERVICES))
+}
+
 impl<'m> Project<'m> {
-    /// Indexes the modules by their paths. `files` are all files of the platform: some mark what is built
-    /// as one.
-    pub fn new<'f>(modules: &'m [Module], files: impl Iterator<Item = &'f Path>) -> Self {
+    /// Indexes code by its paths. `files` are all files of the platform: some mark what is built as one.
+    pub fn new<'f>(code: &'m Code, files: impl Iterator<Item = &'f Path>) -> Self {
         let marks = |path: &&Path| {
             let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
             ROOT_FILES.contains(&name.to_ascii_lowercase().as_str())
@@ -85,24 +118,75 @@ impl<'m> Project<'m> {
             .filter(marks)
             .filter_map(|p| p.parent().map(Path::to_path_buf))
             .collect();
-        let names: Vec<String> = modules.iter().map(dotted).collect();
-        let mut by_last: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (at, name) in names.iter().enumerate() {
-            let last = name.rsplit('.').next().unwrap_or(name);
-            by_last.entry(last.to_owned()).or_default().push(at);
-        }
-        Project {
-            modules,
-            names,
-            by_last,
+        let mut project = Project {
+            modules: &code.modules,
+            by_last: BTreeMap::new(),
+            files: &code.imports,
+            module_of: code
+                .modules
+                .iter()
+                .enumerate()
+                .map(|(at, m)| (m.path.as_path(), at))
+                .collect(),
+            importers: BTreeMap::new(),
             roots,
+        };
+        for (at, (path, _)) in code.imports.iter().enumerate() {
+            let name = dotted(path);
+            let last = name.rsplit('.').next().unwrap_or(&name).to_owned();
+            project.by_last.entry(last).or_default().push((at, name));
         }
+        for (at, (path, names)) in code.imports.iter().enumerate() {
+            for name in names {
+                let name = absolute(path, name);
+                let parts: Vec<&str> = name.split('.').filter(|p| !p.is_empty()).collect();
+                if let Some(imported) = project.file(path, &parts).filter(|i| *i != at) {
+                    project.importers.entry(imported).or_default().push(at);
+                }
+            }
+        }
+        project
     }
 
-    /// The owner of what a module says: its own directory where that leads to a service, else the
+    /// Whose is what a module says. Code in a directory that services share belongs to each service
+    /// that imports it; code that nothing imports to its directory.
+    fn owners(&self, module: &Module, owners: &Owners) -> Vec<Owner> {
+        let own = self.owner(&module.path, owners);
+        if !is_shared(&own, owners) {
+            return vec![own];
+        }
+        let start = self.files.iter().position(|(path, _)| *path == module.path);
+        let mut pending: Vec<usize> = start.into_iter().collect();
+        let mut seen: BTreeSet<usize> = pending.iter().copied().collect();
+        let mut found: Vec<Owner> = Vec::new();
+        while let Some(at) = pending.pop() {
+            for importer in self.importers.get(&at).into_iter().flatten() {
+                if !seen.insert(*importer) {
+                    continue;
+                }
+                let path = &self.files[*importer].0;
+                if !is_service_code(path) {
+                    continue;
+                }
+                let owner = self.owner(path, owners);
+                if is_shared(&owner, owners) {
+                    pending.push(*importer);
+                } else if !found.iter().any(|f| same_service(f, &owner, owners)) {
+                    found.push(owner);
+                }
+            }
+        }
+        if found.is_empty() {
+            return vec![own];
+        }
+        found.sort_by(|a, b| a.directory.cmp(&b.directory));
+        found
+    }
+
+    /// The owner of a file by its place: its own directory where that leads to a service, else the
     /// directory that is built as one, else the outermost one with a name of its own.
-    fn owner(&self, module: &Module, owners: &Owners) -> Owner {
-        let directory = module.path.parent().unwrap_or(Path::new(""));
+    fn owner(&self, path: &Path, owners: &Owners) -> Owner {
+        let directory = path.parent().unwrap_or(Path::new(""));
         let owner = Owner::in_directory(directory);
         if owners.find(&owner).is_some() {
             return owner;
@@ -110,21 +194,7 @@ impl<'m> Project<'m> {
         if let Some(root) = directory.ancestors().find(|d| self.roots.contains(*d)) {
             return Owner::in_directory(root);
         }
-        let says_nothing = |part: &std::ffi::OsStr| {
-            let homes = [
-                "services",
-                "apps",
-                "packages",
-                "src",
-                "python",
-                "lib",
-                "libs",
-                "microservices",
-            ];
-            part.to_str()
-                .is_some_and(|p| homes.contains(&p.to_lowercase().as_str()))
-        };
-        let outer = directory.iter().take_while(|p| says_nothing(p)).count();
+        let outer = directory.iter().take_while(|p| is_one_of(p, HOMES)).count();
         Owner::in_directory(directory.iter().take(outer + 1).collect::<PathBuf>())
     }
 
@@ -150,23 +220,24 @@ impl<'m> Project<'m> {
         let mut parts = Parts::default();
         let mut sections = Vec::new();
         for module in self.services().filter(|m| holds(&m.path)) {
-            let owner = self.owner(module, owners);
-            let service = owners.find(&owner).map(|id| env.service(id));
-            let mut reading = Reading {
-                project: self,
-                module,
-                calls: Cow::Borrowed(&module.calls),
-                variables: service.map(|s| &s.variables),
-                env,
-                owner,
-            };
-            reading.spread();
-            kafka::read(&reading, &mut parts);
-            stores::read(&reading, &mut parts);
-            http::read(&reading, &mut parts);
-            local::read(&reading, &mut parts);
-            let tree = module.tree(&|variable| reading.variable_node(variable));
-            sections.push((reading.owner, tree, module));
+            for owner in self.owners(module, owners) {
+                let service = owners.find(&owner).map(|id| env.service(id));
+                let mut reading = Reading {
+                    project: self,
+                    module,
+                    calls: Cow::Borrowed(&module.calls),
+                    variables: service.map(|s| &s.variables),
+                    env,
+                    owner,
+                };
+                reading.spread();
+                kafka::read(&reading, &mut parts);
+                stores::read(&reading, &mut parts);
+                http::read(&reading, &mut parts);
+                local::read(&reading, &mut parts);
+                let tree = module.tree(&|variable| reading.variable_node(variable));
+                sections.push((reading.owner, tree, module));
+            }
         }
         kafka::commits_of_other_modules(self, &mut parts);
         for (owner, count) in parts.processes {
@@ -193,20 +264,15 @@ impl<'m> Project<'m> {
 
     /// The modules that run as part of a service.
     fn services(&self) -> impl Iterator<Item = &'m Module> {
-        self.modules.iter().filter(|m| {
-            let by_hand = m
-                .path
-                .iter()
-                .filter_map(|p| p.to_str())
-                .any(|p| NOT_SERVICES.contains(&p.to_ascii_lowercase().as_str()));
-            !m.is_test && !by_hand
-        })
+        self.modules
+            .iter()
+            .filter(|m| !m.is_test && is_service_code(&m.path))
     }
 
     /// What a dotted name that `from` imports stands for in another module.
     fn lookup(&self, from: &Module, name: &str, steps: u8) -> Option<(&'m Module, Val)> {
         let steps = steps.checked_sub(1)?;
-        let name = absolute(from, name);
+        let name = absolute(&from.path, name);
         let parts: Vec<&str> = name.split('.').filter(|p| !p.is_empty()).collect();
         for cut in (1..parts.len()).rev() {
             let Some(module) = self.module(from, &parts[..cut]) else {
@@ -220,27 +286,27 @@ impl<'m> Project<'m> {
         None
     }
 
-    /// The module that `path` names, the nearest to `from` when several could be.
+    /// The module that `path` names.
     fn module(&self, from: &Module, path: &[&str]) -> Option<&'m Module> {
-        let tail = path.join(".");
-        let candidates = self.by_last.get(*path.last()?)?;
-        let near = |at: &usize| {
-            let shared = self.modules[*at]
-                .path
-                .iter()
-                .zip(from.path.iter())
-                .take_while(|(a, b)| a == b)
-                .count();
-            (shared, std::cmp::Reverse(*at))
-        };
-        let at = candidates
-            .iter()
-            .filter(|at| {
-                let name = &self.names[**at];
-                name == &tail || name.ends_with(&format!(".{tail}"))
-            })
-            .max_by_key(|at| near(at))?;
+        let file = self.file(&from.path, path)?;
+        let at = self.module_of.get(self.files[file].0.as_path())?;
         Some(&self.modules[*at])
+    }
+
+    /// The file that the dotted `path` names, the nearest to `from` when several could be.
+    fn file(&self, from: &Path, path: &[&str]) -> Option<usize> {
+        let tail = path.join(".");
+        let inner = format!(".{tail}");
+        let near = |at: usize| {
+            let shared = self.files[at].0.iter().zip(from.iter());
+            (shared.take_while(|(a, b)| a == b).count(), std::cmp::Reverse(at))
+        };
+        self.by_last
+            .get(*path.last()?)?
+            .iter()
+            .filter(|(_, name)| *name == tail || name.ends_with(&inner))
+            .map(|(at, _)| *at)
+            .max_by_key(|at| near(*at))
     }
 
     /// What `symbol` (`NAME`, `NAME.attribute`, `function.key`) is in a module.
@@ -276,8 +342,8 @@ impl<'m> Project<'m> {
 }
 
 /// The dotted path of a module: `services.api.app.config`.
-fn dotted(module: &Module) -> String {
-    let path = module.path.with_extension("");
+fn dotted(path: &Path) -> String {
+    let path = path.with_extension("");
     let mut parts: Vec<&str> = path.iter().filter_map(|p| p.to_str()).collect();
     if parts.last() == Some(&"__init__") {
         parts.pop();
@@ -286,12 +352,12 @@ fn dotted(module: &Module) -> String {
 }
 
 /// A relative import (`.config.settings`, `..db.engine`) as a dotted path.
-fn absolute(from: &Module, name: &str) -> String {
+fn absolute(from: &Path, name: &str) -> String {
     let dots = name.chars().take_while(|c| *c == '.').count();
     if dots == 0 {
         return name.to_owned();
     }
-    let mut package: Vec<&str> = from.path.iter().filter_map(|p| p.to_str()).collect();
+    let mut package: Vec<&str> = from.iter().filter_map(|p| p.to_str()).collect();
     for _ in 0..dots {
         package.pop();
     }

@@ -31,15 +31,17 @@ fn platform_in(name: &str, variables: &[(&str, &str)], files: &[(&str, &str)]) -
         variables: variables.collect(),
         ..Service::default()
     });
-    let modules: Vec<Module> = files
+    env.services.push(Service {
+        name: "gateway".to_owned(),
+        ..Service::default()
+    });
+    let texts: Vec<(FileId, &Path, &str)> = files
         .iter()
         .enumerate()
-        .map(|(at, (path, text))| {
-            let id = FileId(u32::try_from(at).unwrap());
-            super::super::read(id, Path::new(path), text).unwrap()
-        })
+        .map(|(at, (path, text))| (FileId(u32::try_from(at).unwrap()), Path::new(*path), *text))
         .collect();
-    let project = Project::new(&modules, files.iter().map(|(path, _)| Path::new(*path)));
+    let code = Code::of(&texts);
+    let project = Project::new(&code, files.iter().map(|(path, _)| Path::new(*path)));
     let owners = link::prepare(&mut env);
     project.interpret(&mut env, &owners, &|_| true);
     env
@@ -757,9 +759,9 @@ fn code_that_no_manifest_names_belongs_to_what_is_built_as_one() {
     let engine = "from sqlalchemy import create_engine\ne = create_engine(u)\n";
     let directory = |path: &str, marker: &str| {
         let mut env = Environment::default();
-        let modules = [super::super::read(FileId(0), Path::new(path), engine).unwrap()];
+        let code = Code::of(&[(FileId(0), Path::new(path), engine)]);
         let files = [Path::new(path), Path::new(marker)];
-        let project = Project::new(&modules, files.into_iter());
+        let project = Project::new(&code, files.into_iter());
         let owners = link::prepare(&mut env);
         project.interpret(&mut env, &owners, &|_| true);
         env.pools[0].owner.directory.clone().unwrap()
@@ -788,4 +790,33 @@ def database_url():
     let env = platform_with(&[("DATABASE_HOST", "Aurora.internal")], &files);
     assert_eq!(value(&env.pools[0].host).as_deref(), Some("aurora.internal"));
     assert_eq!(value(&platform_with(&[], &files).pools[0].host), None);
+}
+
+#[test]
+fn shared_code_belongs_to_the_services_that_import_it() {
+    let shared = "from sqlalchemy import create_engine\nimport os\nengine = create_engine(os.environ['DB'], pool_size=int(os.environ['SIZE']))\n";
+    let mut files = vec![
+        ("services/common/db/session.py", shared),
+        ("services/common/db/__init__.py", "from .session import engine\n"),
+        ("services/consumer/main.py", "from common.db import engine\n"),
+        ("services/other/run.py", "from common import (\n    db,\n)\n"),
+        ("services/third/run.py", "import os\n"),
+        ("scripts/by_hand.py", "from common.db import engine\n"),
+    ];
+    let pools = |files: &[(&str, &str)]| -> Vec<_> {
+        platform_with(&[("SIZE", "6")], files)
+            .pools
+            .iter()
+            .map(|p| (p.owner.directory.clone().unwrap(), value(&p.size)))
+            .collect()
+    };
+    assert_eq!(
+        pools(&files),
+        [
+            (PathBuf::from("services/consumer"), Some(6)),
+            (PathBuf::from("services/other"), None),
+        ]
+    );
+    files.truncate(2);
+    assert_eq!(pools(&files), [(PathBuf::from("services/common"), None)]);
 }
