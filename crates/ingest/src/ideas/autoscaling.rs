@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 
 pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
     let node = section.node;
-    if is_off(node) || node.as_map().is_none() {
+    // Settings of a directory scale nothing by themselves: a chart's defaults look the same.
+    let scales = section.is_deployment() || section.owner.name.is_some();
+    if !scales || is_off(node) || node.as_map().is_none() {
         return false;
     }
     let limits = field(node, &["replicas", "instances", "limits"])

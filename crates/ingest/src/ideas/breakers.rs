@@ -14,7 +14,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
         .path
         .len()
         .checked_sub(2)
-        .map(|at| section.path[at].clone());
+        .map(|at| section.written[at].clone());
     let own = section.key.text.to_string();
     if has_shape(section.node) {
         // The section's place names it: `database: {circuit_breaker: …}` is the database's.

@@ -146,7 +146,7 @@ fn lone_ttl(section: &Section<'_>, purpose: &str, env: &mut Environment) {
         return;
     };
     let name = match above.last() {
-        Some(parent) if purpose.is_empty() => format!("{parent} cache"),
+        Some(_) if purpose.is_empty() => format!("{} cache", section.written[above.len() - 1]),
         _ => section.key.text.to_string(),
     };
     let mut cache = entry(

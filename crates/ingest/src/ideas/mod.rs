@@ -58,6 +58,8 @@ pub(crate) struct Section<'a> {
     pub(crate) parent: &'a Node,
     /// Folded keys from the root to this one, itself last.
     pub(crate) path: &'a [String],
+    /// The same keys as written.
+    pub(crate) written: &'a [String],
     /// Whose settings they are.
     pub(crate) owner: &'a Owner,
     /// Where they stand.
@@ -85,7 +87,7 @@ impl Section<'_> {
 
     /// File and keys, to group what stands together.
     fn name(&self) -> String {
-        format!("{}: {}", self.place.path.display(), self.path.join("."))
+        format!("{}: {}", self.place.path.display(), self.written.join("."))
     }
 
     /// Whose an item of this section is: the service that it names, else the section's.
@@ -199,6 +201,7 @@ pub(crate) fn read_as(node: &Node, owner: &Owner, place: Place<'_>, format: &str
         place,
         format,
         path: Vec::new(),
+        written: Vec::new(),
     };
     walk.visit(node, owner, env);
 }
@@ -207,21 +210,24 @@ struct Walk<'a> {
     place: Place<'a>,
     format: &'a str,
     path: Vec<String>,
+    written: Vec<String>,
 }
 
 impl Walk<'_> {
     fn visit(&mut self, node: &Node, owner: &Owner, env: &mut Environment) {
         match &node.value {
             Value::Map(map) => {
-                timeouts::read(node, &self.path, owner, self.place, env);
+                timeouts::read(node, &self.written, owner, self.place, env);
                 self.flat(node, owner, env);
                 for (key, value) in map.iter() {
                     if is_of_other_environment(key, value, self.place.environment) {
                         continue;
                     }
                     self.path.push(fold(&key.text));
+                    self.written.push(key.text.to_string());
                     self.entry((key, value), node, owner, env);
                     self.path.pop();
+                    self.written.pop();
                 }
             }
             Value::Seq(items) => {
@@ -265,6 +271,7 @@ impl Walk<'_> {
             node: value,
             parent,
             path: &self.path,
+            written: &self.written,
             owner,
             place: self.place,
             format: self.format,

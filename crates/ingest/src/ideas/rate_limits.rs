@@ -58,7 +58,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
     if is_off(section.node) {
         return false;
     }
-    let name = section.path.join(".");
+    let name = section.written.join(".");
     if let Some(limit) = limit_of(section.node) {
         push(section, name, limit, section.node, env);
         return true;

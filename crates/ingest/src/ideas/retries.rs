@@ -42,7 +42,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
         return push(
             section,
             section.node,
-            &section.path.join("."),
+            &section.written.join("."),
             target_of(&words),
             env,
         );
@@ -54,7 +54,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
             any |= push(
                 section,
                 item,
-                &format!("{}.{name}", section.path.join(".")),
+                &format!("{}.{name}", section.written.join(".")),
                 target_of(&words),
                 env,
             );

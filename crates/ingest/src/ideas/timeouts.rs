@@ -45,7 +45,7 @@ pub(super) fn read(
     if path.iter().any(|p| {
         ["kafka", "redis", "producer", "consumer"]
             .iter()
-            .any(|w| p.contains(w))
+            .any(|w| p.to_ascii_lowercase().contains(w))
     }) {
         return false;
     }

@@ -142,6 +142,10 @@ struct Known<'s> {
 /// Fills the pools of `owner` with what `settings` say; timeouts among them are deadlines of `section`.
 /// Returns how many settings were understood.
 pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mut Environment) -> usize {
+    // Most lists say nothing of a database; those need no look at what is there already.
+    if !settings.iter().any(|s| understand(s, true).is_some()) {
+        return 0;
+    }
     let certain: Vec<Known<'_>> = settings.iter().filter_map(|s| understand(s, false)).collect();
     let speaks_of_sql = certain.iter().any(is_sql)
         || env

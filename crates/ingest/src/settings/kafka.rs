@@ -229,6 +229,12 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Environment) 
                 .iter()
                 .any(|(name, _, alone)| *alone == Yes && *name == plain)
     });
+    if !settings
+        .iter()
+        .any(|s| understand(s, true, client_file).is_some())
+    {
+        return 0;
+    }
     let context = mentions || client_file || parts_exist(owner, env);
     let known: Vec<Known<'_>> = settings
         .iter()

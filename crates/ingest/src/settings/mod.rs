@@ -16,8 +16,9 @@ use crate::tree::{Node, Value};
 use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::cells::RateLimit;
 use cofferdam_model::units::{millis, seconds};
+use cofferdam_model::workload::{ConfigObject, Container};
 use cofferdam_model::{Environment, Fact, Owner, Rate, Span, Variable, VariableValue};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A setting as written.
 #[derive(Debug, Clone, PartialEq)]
@@ -294,83 +295,123 @@ const SERVERS: &[&str] = &[
 /// Reads the variables of every container as settings of its workload. Called when all objects are
 /// there, since a variable may stand in a ConfigMap.
 pub fn finish(env: &mut Environment) {
+    let maps = ConfigMaps::of(env);
     let mut lists: Vec<(Owner, String, Vec<Setting>)> = Vec::new();
     for workload in &env.workloads {
-        for container in &workload.containers {
-            let image = container.image.as_ref().map_or("", |i| i.repository.as_str());
-            let image = image.rsplit('/').next().unwrap_or_default();
-            if SERVERS.iter().any(|s| {
-                image == *s
-                    || image.ends_with(&format!("-{s}"))
-                    || image.strip_prefix("cp-").is_some_and(|i| i == *s)
-            }) {
-                continue;
-            }
+        for container in workload.containers.iter().filter(|c| !is_server(c)) {
             let mut owner = workload.owner.clone();
             if owner.name.is_none() {
                 owner.name = Some(workload.id.name.clone());
                 owner.namespace.clone_from(&workload.id.namespace);
             }
             let mut settings = of_variables(&container.variables);
-            settings.extend(of_config_maps(env, workload.id.namespace.as_deref(), container));
+            settings.extend(maps.settings_of(workload.id.namespace.as_deref(), container));
             if !settings.is_empty() {
-                lists.push((
-                    owner,
-                    format!("{} {}", workload.id.kind, workload.id.name),
-                    settings,
-                ));
+                let section = format!("{} {}", workload.id.kind, workload.id.name);
+                lists.push((owner, section, settings));
             }
         }
     }
+    drop(maps);
+    // Parts that other files made of the same owner are asked for; all others are new, and are not
+    // looked for among thousands. Two containers of one pod are two clients.
+    let known: HashSet<String> = (env.producers.iter().map(|p| &p.owner))
+        .chain(env.consumers.iter().map(|c| &c.owner))
+        .chain(env.pools.iter().map(|p| &p.owner))
+        .filter_map(|owner| owner.name.clone())
+        .collect();
     for (owner, section, settings) in lists {
-        apply_in(&settings, &owner, &section, env);
+        if owner.name.as_ref().is_some_and(|name| known.contains(name)) {
+            apply_in(&settings, &owner, &section, env);
+        } else {
+            let mut own = Environment::default();
+            apply_in(&settings, &owner, &section, &mut own);
+            absorb(env, own);
+        }
     }
 }
 
-/// Variables of a container whose text stands in a ConfigMap that is there and that the reader of the
-/// container has not looked up.
-fn of_config_maps(
-    env: &Environment,
-    namespace: Option<&str>,
-    container: &cofferdam_model::workload::Container,
-) -> Vec<Setting> {
-    let object = |name: &str| {
-        env.config_objects.iter().find(|o| {
-            o.id.kind == "ConfigMap"
-                && o.id.name == name
-                && (o.id.namespace.is_none() || namespace.is_none() || o.id.namespace.as_deref() == namespace)
-        })
-    };
-    let mut found = Vec::new();
-    for source in container.variable_sources.iter().filter(|s| !s.secret) {
-        for (key, text) in object(&source.name.value).into_iter().flat_map(|o| &o.data) {
-            let name = format!("{}{key}", source.prefix);
-            if let Some(span) = text.span().filter(|_| !container.variables.contains_key(&name)) {
+/// Adds the parts that settings make.
+fn absorb(env: &mut Environment, own: Environment) {
+    env.producers.extend(own.producers);
+    env.consumers.extend(own.consumers);
+    env.pools.extend(own.pools);
+    env.deadlines.extend(own.deadlines);
+    env.services.extend(own.services);
+    env.local_caches.extend(own.local_caches);
+    env.rate_limits.extend(own.rate_limits);
+}
+
+/// Whether a container runs a server whose variables are its own.
+fn is_server(container: &Container) -> bool {
+    let image = container.image.as_ref().map_or("", |i| i.repository.as_str());
+    let image = image.rsplit('/').next().unwrap_or_default();
+    let image = image.strip_prefix("cp-").unwrap_or(image);
+    SERVERS
+        .iter()
+        .any(|server| image == *server || image.strip_suffix(server).is_some_and(|rest| rest.ends_with('-')))
+}
+
+/// ConfigMaps by their names.
+struct ConfigMaps<'e>(HashMap<&'e str, Vec<&'e ConfigObject>>);
+
+impl<'e> ConfigMaps<'e> {
+    fn of(env: &'e Environment) -> Self {
+        let mut maps: HashMap<&str, Vec<&ConfigObject>> = HashMap::new();
+        for object in env.config_objects.iter().filter(|o| o.id.kind == "ConfigMap") {
+            maps.entry(&object.id.name).or_default().push(object);
+        }
+        ConfigMaps(maps)
+    }
+
+    /// The ConfigMap of a name that a pod of `namespace` can mean.
+    fn get(&self, name: &str, namespace: Option<&str>) -> Option<&'e ConfigObject> {
+        let fits = |object: &&&ConfigObject| {
+            object.id.namespace.is_none()
+                || namespace.is_none()
+                || object.id.namespace.as_deref() == namespace
+        };
+        self.0.get(name)?.iter().find(fits).copied()
+    }
+
+    /// Variables of a container whose text stands in a ConfigMap that is there and that the reader of
+    /// the container has not looked up.
+    fn settings_of(&self, namespace: Option<&str>, container: &Container) -> Vec<Setting> {
+        let mut found = Vec::new();
+        for source in container.variable_sources.iter().filter(|s| !s.secret) {
+            let data = self
+                .get(&source.name.value, namespace)
+                .into_iter()
+                .flat_map(|o| &o.data);
+            for (key, text) in data {
+                let name = format!("{}{key}", source.prefix);
+                if let Some(span) = text.span().filter(|_| !container.variables.contains_key(&name)) {
+                    found.push(Setting {
+                        name,
+                        name_span: span,
+                        value: text.clone(),
+                    });
+                }
+            }
+        }
+        for (name, variable) in &container.variables {
+            if let VariableValue::Config {
+                name: map,
+                key,
+                value: None,
+                ..
+            } = &variable.value.value
+                && let Some(text) = self.get(map, namespace).and_then(|o| o.data.get(key))
+            {
                 found.push(Setting {
-                    name,
-                    name_span: span,
+                    name: name.clone(),
+                    name_span: variable.name_span,
                     value: text.clone(),
                 });
             }
         }
+        found
     }
-    for (name, variable) in &container.variables {
-        if let VariableValue::Config {
-            name: map,
-            key,
-            value: None,
-            ..
-        } = &variable.value.value
-            && let Some(text) = object(map).and_then(|o| o.data.get(key))
-        {
-            found.push(Setting {
-                name: name.clone(),
-                name_span: variable.name_span,
-                value: text.clone(),
-            });
-        }
-    }
-    found
 }
 
 /// Settings for tests, each at a place of its own.
