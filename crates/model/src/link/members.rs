@@ -9,7 +9,7 @@ use crate::database::{Pool, PoolTarget};
 use crate::kafka::{Consumer, Producer, ProducerRole};
 use crate::platform::{Environment, ServiceId};
 use crate::source::{Fact, FileId, Source, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Joins the parts of [`Environment::consumers`], [`Environment::producers`] and [`Environment::pools`].
 pub(super) fn merge(env: &mut Environment) {
@@ -27,24 +27,37 @@ pub(super) fn merge(env: &mut Environment) {
     }
 }
 
-/// A variable that a whole project shares names the group in every service. Where code shows the member in
-/// one service, the others that are known by the same line alone are no members of the group.
+/// A variable that a whole project shares reaches every service. Where code was read, what it builds is what
+/// there is: a service whose code shows other clients has none that is known by a line alone which, for
+/// another service, belongs to a client that code builds.
 fn keep_real_members(env: &mut Environment) {
-    let shown: Vec<(Span, Option<ServiceId>)> = env
-        .consumers
+    let mut coded: BTreeSet<ServiceId> = BTreeSet::new();
+    coded.extend(owners_in_code(&env.consumers));
+    coded.extend(owners_in_code(&env.producers));
+    coded.extend(owners_in_code(&env.pools));
+    drop_shared(&mut env.consumers, &coded);
+    drop_shared(&mut env.producers, &coded);
+    drop_shared(&mut env.pools, &coded);
+}
+
+fn owners_in_code<M: Member>(all: &[M]) -> impl Iterator<Item = ServiceId> + '_ {
+    all.iter().filter(|m| m.in_code()).filter_map(Member::service)
+}
+
+fn drop_shared<M: Member>(all: &mut Vec<M>, coded: &BTreeSet<ServiceId>) {
+    let shown: Vec<(Span, Option<ServiceId>)> = all
         .iter()
-        .filter(|c| c.in_code())
-        .filter_map(|c| Some((c.group.as_ref()?.span()?, c.owner.service)))
+        .filter(|m| m.in_code())
+        .flat_map(|m| m.lines().into_iter().map(|line| (line, m.service())))
         .collect();
-    env.consumers.retain(|consumer| {
-        let line = consumer
-            .group
-            .as_ref()
-            .and_then(Fact::span)
-            .filter(|_| !consumer.in_code());
-        !shown
-            .iter()
-            .any(|(span, service)| Some(*span) == line && *service != consumer.owner.service)
+    all.retain(|member| {
+        let elsewhere = || {
+            let lines = member.lines();
+            shown
+                .iter()
+                .any(|(line, service)| lines.contains(line) && *service != member.service())
+        };
+        member.in_code() || !member.service().is_some_and(|id| coded.contains(&id)) || !elsewhere()
     });
 }
 
@@ -61,6 +74,10 @@ trait Member: Sized {
     fn span(&self) -> Span;
     /// Whether code builds it.
     fn in_code(&self) -> bool;
+    /// The service it belongs to.
+    fn service(&self) -> Option<ServiceId>;
+    /// Lines of settings that make it what it is.
+    fn lines(&self) -> Vec<Span>;
     /// Takes what `other` says. `choose` decides between two values.
     fn take(&mut self, other: &Self, choose: Choose);
     /// Whether it only adds to a member that something else shows, and is none by itself.
@@ -208,6 +225,14 @@ impl Member for Consumer {
         self.span
     }
 
+    fn service(&self) -> Option<ServiceId> {
+        self.owner.service
+    }
+
+    fn lines(&self) -> Vec<Span> {
+        self.group.iter().filter_map(Fact::span).collect()
+    }
+
     fn in_code(&self) -> bool {
         inferred(&self.client)
             || inferred(&self.group)
@@ -325,6 +350,14 @@ impl Member for Producer {
         self.span
     }
 
+    fn service(&self) -> Option<ServiceId> {
+        self.owner.service
+    }
+
+    fn lines(&self) -> Vec<Span> {
+        self.acks.iter().filter_map(Fact::span).collect()
+    }
+
     fn in_code(&self) -> bool {
         inferred(&self.client) || inferred(&self.acks) || self.topics.iter().any(is_inferred)
     }
@@ -379,6 +412,14 @@ impl Member for Pool {
 
     fn span(&self) -> Span {
         self.span
+    }
+
+    fn service(&self) -> Option<ServiceId> {
+        self.owner.service
+    }
+
+    fn lines(&self) -> Vec<Span> {
+        self.host.iter().filter_map(Fact::span).collect()
     }
 
     fn in_code(&self) -> bool {

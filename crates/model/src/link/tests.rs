@@ -630,6 +630,12 @@ fn a_group_that_a_shared_variable_names_is_the_services_whose_code_is_a_member()
     code.group = Some(Fact::declared("collectors".to_owned(), in_file(1)));
     let mut shared = Consumer::at(in_file(1), Owner::named("web"));
     shared.group = Some(Fact::declared("collectors".to_owned(), in_file(1)));
+    env.consumers = vec![code.clone(), shared.clone()];
+    link(&mut env);
+    assert_eq!(env.consumers.len(), 2, "the code of web was not read");
+    let mut other = Producer::at(in_file(3), Owner::named("web"), ProducerRole::Main);
+    other.client = coded(KafkaClient::AioKafka);
+    env.producers = vec![other];
     env.consumers = vec![code, shared];
     link(&mut env);
     assert_eq!(env.consumers.len(), 1);
