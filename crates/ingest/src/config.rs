@@ -352,6 +352,20 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn entity_definitions_and_golden_metrics_say_nothing() {
+        for text in [
+            "domain: PLATFORM\ntype: CLEAN_PLATFORM_SERVICE\nsynthesis:\n  rules:\n  - identifier: pod.name\n    name: service.name\n    encodeIdentifierInGUID: true\n    conditions:\n    - attribute: eventType\n      value: PlatformSample\n    tags: {cell: {}}\nconfiguration: {entityExpirationTime: EIGHT_DAYS, alertable: true}\n",
+            "throughput:\n  title: Throughput\n  unit: REQUESTS_PER_SECOND\n  queries:\n    newRelic: {select: rate(count(*), 1 second), from: Transaction, where: \"appName = 'x'\"}\nerrorRate: {title: Errors, unit: PERCENTAGE, query: {select: average(x)}}\n",
+            "name: Platform\npages: [{name: Overview, widgets: [{title: Lag, rawConfiguration: {nrqlQueries: [{query: SELECT 1}]}}]}]\n",
+        ] {
+            assert!(
+                !is_settings(&node(text), Path::new("newrelic/definition.yml"), None),
+                "{text}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn no_tree_panics(text in "(production|staging|spring|database): ?[\\[{]?(production: |staging: |pool_size: 5|profiles|config: |[a-z{}:, ]){0,6}[\\]}]?") {

@@ -222,13 +222,18 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Environment) 
         .iter()
         .any(|s| words::of(&s.name).iter().any(|w| w == "kafka"));
     // A file that names Kafka's own properties without any prefix is a client's properties file.
-    let client_file = settings.iter().any(|s| {
-        let plain = crate::tree::fold(&s.name);
-        !words::is_variable(&s.name)
-            && PROPERTIES
-                .iter()
-                .any(|(name, _, alone)| *alone == Yes && *name == plain)
-    });
+    // A worker of Kafka Connect names its own group, and its clients' settings with a prefix.
+    let is_connect = settings
+        .iter()
+        .any(|s| ["keyconverter", "configstoragetopic"].contains(&crate::tree::fold(&s.name).as_str()));
+    let client_file = !is_connect
+        && settings.iter().any(|s| {
+            let plain = crate::tree::fold(&s.name);
+            !words::is_variable(&s.name)
+                && PROPERTIES
+                    .iter()
+                    .any(|(name, _, alone)| *alone == Yes && *name == plain)
+        });
     if !settings
         .iter()
         .any(|s| understand(s, true, client_file).is_some())
@@ -708,6 +713,18 @@ mod tests {
             &mut env,
         );
         assert!(env.consumers[0].topics.is_empty());
+    }
+
+    #[test]
+    fn a_connect_workers_own_group_is_no_consumer() {
+        let env = read(&[
+            ("bootstrap.servers", "k:9092"),
+            ("group.id", "connect-cluster"),
+            ("key.converter", "org.apache.kafka.connect.json.JsonConverter"),
+            ("producer.enable.idempotence", "true"),
+        ]);
+        assert!(env.consumers.is_empty());
+        assert!(env.producers[0].idempotence.as_ref().unwrap().value);
     }
 
     #[test]
