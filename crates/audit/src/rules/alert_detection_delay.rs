@@ -87,7 +87,12 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
              pages only by a loss-of-signal setting.",
         );
     }
-    let names: Vec<&str> = group.iter().map(|(a, ..)| a.name.value.as_str()).collect();
+    let mut names: Vec<&str> = Vec::new();
+    for (alert, ..) in group {
+        if !names.contains(&alert.name.value.as_str()) {
+            names.push(&alert.name.value);
+        }
+    }
     let subject = match names.as_slice() {
         [one] => format!("alert {one}"),
         all => format!("{} alerts ({})", all.len(), detection.words),
