@@ -6,6 +6,7 @@ mod database;
 pub mod env_file;
 pub mod ini;
 mod kafka;
+mod kafka_names;
 pub mod properties;
 pub mod url;
 mod words;
