@@ -48,6 +48,46 @@ pub(crate) fn judge(flag: &Flag, cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
+/// Something about backups that is not there unless something says so.
+pub(crate) struct Absent {
+    /// What would say so.
+    pub(crate) fact: fn(&Database) -> Option<&Fact<bool>>,
+    /// Headline after the database's name.
+    pub(crate) title: &'static str,
+    /// What happens.
+    pub(crate) explanation: &'static str,
+    /// What to do.
+    pub(crate) remedy: &'static str,
+}
+
+/// Reports every database of which a file could say so and none does, where an outage is one. It is likely
+/// only: what no file declares may still be done.
+pub(crate) fn judge_absent(absent: &Absent, cx: &Context<'_>, out: &mut Verdicts) {
+    if !common::is_production_like(&cx.env.name) {
+        return;
+    }
+    for database in cx.env.databases.iter().filter(|d| d.backup.declarable) {
+        let fact = (absent.fact)(database);
+        if fact.is_some_and(|f| f.value) {
+            continue;
+        }
+        let mut evidence = Evidence::new();
+        match fact {
+            Some(fact) => evidence.note(fact, "said here"),
+            None => evidence.likely(),
+        }
+        let title = format!("{}: {}", database.name, absent.title);
+        let mut finding = Finding::new(format!("database {}", database.name), title)
+            .explain(absent.explanation)
+            .remedy(absent.remedy)
+            .evidence(evidence);
+        if let Some(span) = database.span {
+            finding = finding.at(span, "the database");
+        }
+        out.report(finding);
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use crate::rule::Rule;
@@ -65,6 +105,28 @@ pub(crate) mod tests {
         set(&mut env.databases[0], Some(fact(bad, 2)));
         assert_eq!(testing::only(rule, &env).locations.len(), 2);
         set(&mut env.databases[0], Some(fact(!bad, 2)));
+        assert!(testing::all(rule, &env).is_empty());
+    }
+
+    /// Silence counts where it could have been broken, in production-like environments.
+    pub(crate) fn silence_is_told(rule: &Rule, set: fn(&mut Database, Option<Fact<bool>>)) {
+        let databases = vec![Database::named("main", Some(span(1)))];
+        let mut env = Environment {
+            name: "production".to_owned(),
+            databases,
+            ..Environment::default()
+        };
+        assert!(
+            testing::all(rule, &env).is_empty(),
+            "nothing was read that could say so"
+        );
+        env.databases[0].backup.declarable = true;
+        assert_eq!(testing::all(rule, &env).len(), 1);
+        set(&mut env.databases[0], Some(fact(true, 2)));
+        assert!(testing::all(rule, &env).is_empty());
+        set(&mut env.databases[0], Some(fact(false, 2)));
+        assert_eq!(testing::only(rule, &env).locations.len(), 2);
+        env.name = "development".to_owned();
         assert!(testing::all(rule, &env).is_empty());
     }
 }

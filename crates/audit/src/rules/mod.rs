@@ -3,6 +3,7 @@
 
 pub(crate) mod common;
 mod database_flag;
+mod delivery_flag;
 mod demand;
 mod detection;
 mod pods;

@@ -1,0 +1,75 @@
+//! The rules about what a delivery lacks differ in words only; this is what they share.
+
+use super::common;
+use super::secret_in_environment::join;
+use crate::finding::Finding;
+use crate::rule::{Context, Verdicts};
+use cofferdam_model::Fact;
+use cofferdam_model::delivery::Delivery;
+
+/// Something that a delivery has or lacks, and what to say when it lacks it.
+pub(crate) struct Flag {
+    /// What says that it is there.
+    pub(crate) fact: fn(&Delivery) -> Option<&Fact<bool>>,
+    /// Headline after the names of the deliveries.
+    pub(crate) title: &'static str,
+    /// What happens.
+    pub(crate) explanation: &'static str,
+    /// What to do.
+    pub(crate) remedy: &'static str,
+}
+
+/// Reports the deliveries that lack it together: they are parts of one way to production.
+pub(crate) fn judge(flag: &Flag, cx: &Context<'_>, out: &mut Verdicts) {
+    if !common::is_production_like(&cx.env.name) {
+        return;
+    }
+    let lacks = |d: &&Delivery| d.declarable && !(flag.fact)(d).is_some_and(|f| f.value);
+    let lacking: Vec<&Delivery> = cx.env.deliveries.iter().filter(lacks).collect();
+    if lacking.is_empty() {
+        return;
+    }
+    let mut names: Vec<String> = lacking.iter().map(|d| d.name.clone()).collect();
+    names.sort();
+    names.dedup();
+    let mut finding = Finding::new("delivery", format!("{}: {}", join(&names), flag.title))
+        .explain(flag.explanation)
+        .remedy(flag.remedy)
+        .figure("deliveries", names.len() as f64, "deliveries")
+        .likely();
+    for delivery in lacking.iter().take(4) {
+        if let Some(span) = (flag.fact)(delivery).and_then(Fact::span) {
+            finding = finding.at(span, "switched off");
+        } else if let Some(span) = delivery.span {
+            finding = finding.at(span, "nothing said here");
+        }
+    }
+    out.report(finding);
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::rule::Rule;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::delivery::Delivery;
+    use cofferdam_model::{Environment, Fact};
+
+    /// Silence counts only where it could have been broken.
+    pub(crate) fn silence_is_told(rule: &Rule, set: fn(&mut Delivery, Option<Fact<bool>>)) {
+        let delivery = Delivery {
+            name: "api".to_owned(),
+            span: Some(span(1)),
+            ..Delivery::default()
+        };
+        let mut env = Environment {
+            name: "production".to_owned(),
+            deliveries: vec![delivery],
+            ..Environment::default()
+        };
+        assert!(testing::all(rule, &env).is_empty());
+        env.deliveries[0].declarable = true;
+        assert_eq!(testing::all(rule, &env).len(), 1);
+        set(&mut env.deliveries[0], Some(fact(true, 2)));
+        assert!(testing::all(rule, &env).is_empty());
+    }
+}
