@@ -5,6 +5,7 @@ use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::cells::{LocalCache, LocalCacheKind};
 use cofferdam_model::units::show_duration;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -31,44 +32,66 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
     }
     for (owner, caches) in by_owner {
-        let mut evidence = Evidence::new();
-        let mut words = Vec::new();
-        for cache in &caches {
-            let lives = match &cache.ttl {
-                Some(ttl) => {
-                    evidence.note(ttl, format!("{} lives {}", cache.name, show_duration(ttl.value)));
-                    format!("{} for {}", cache.name, show_duration(ttl.value))
-                }
-                None => {
-                    evidence.place(cache.span, format!("{} has no end", cache.name));
-                    format!("{} without end", cache.name)
-                }
-            };
-            if let Some(medium) = &cache.medium {
-                evidence.note(medium, "each replica has its own");
-            }
-            words.push(lives);
-        }
-        let longest = caches.iter().filter_map(|c| c.ttl.as_ref()).map(|t| t.value).max();
-        let endless = caches.iter().any(|c| c.ttl.is_none());
-        let how_long = match (longest, endless) {
-            (Some(ttl), false) => format!("for up to {}", show_duration(ttl)),
-            _ => "until they are restarted".to_owned(),
-        };
-        let mut finding = Finding::new(format!("caches of {owner}"), format!("{owner}: replicas may disagree {how_long}"))
-            .explain(format!(
-                "Each replica keeps {} in a cache of its own, and nothing tells it that an entry is stale. After a change (a failover, a flag \
-                 switched off) some replicas act on the old value and some on the new, and it depends on the replica what a user gets.",
-                words.join(", ")
-            ))
-            .remedy("Publish changes (Redis pub/sub, a watch) and let every replica drop the entry at once; keep the TTL as a safety net, below what a wrong decision may last.")
-            .figure("caches", caches.len() as f64, "caches")
-            .evidence(evidence);
-        if let Some(longest) = longest {
-            finding = finding.figure("longest_disagreement", longest.as_secs_f64(), "s");
-        }
-        out.report(finding.at(caches[0].span, "the cache"));
+        report(&owner, &caches, out);
     }
+}
+
+/// What a kind of cache holds, for sentences.
+fn holds(kind: LocalCacheKind) -> &'static str {
+    match kind {
+        LocalCacheKind::Routing => "routing decisions",
+        LocalCacheKind::Discovery => "addresses of services",
+        LocalCacheKind::Flags => "feature flags",
+        LocalCacheKind::RateLimit => "counts of the rate limiter",
+        LocalCacheKind::Other => "other entries",
+    }
+}
+
+fn report(owner: &str, caches: &[&LocalCache], out: &mut Verdicts) {
+    let mut evidence = Evidence::new();
+    // Settings, code and a volume may each speak of one cache: what it holds is what makes it one. Its
+    // life is the longest that any of them gives.
+    let mut lives: BTreeMap<LocalCacheKind, Option<Duration>> = BTreeMap::new();
+    for cache in caches {
+        let life = lives.entry(cache.kind).or_default();
+        *life = (*life).max(cache.ttl.as_ref().map(|t| t.value));
+        match &cache.ttl {
+            Some(ttl) => evidence.note(ttl, format!("lives {}", show_duration(ttl.value))),
+            None => evidence.place(cache.span, holds(cache.kind)),
+        }
+        if let Some(medium) = &cache.medium {
+            evidence.note(medium, "each replica has its own");
+        }
+    }
+    let words: Vec<String> = lives
+        .iter()
+        .map(|(kind, life)| match (kind, life) {
+            // Counts are not stale, they are another replica's.
+            (LocalCacheKind::RateLimit, _) => holds(*kind).to_owned(),
+            (_, Some(life)) => format!("{} for {}", holds(*kind), show_duration(*life)),
+            (_, None) => format!("{} without end", holds(*kind)),
+        })
+        .collect();
+    let stale = || lives.iter().filter(|(kind, _)| **kind != LocalCacheKind::RateLimit).map(|(_, life)| *life);
+    let longest = stale().flatten().max();
+    let how_long = match longest {
+        Some(life) if stale().all(|l| l.is_some()) => format!("for up to {}", show_duration(life)),
+        None if stale().next().is_none() => "on who is over the limit".to_owned(),
+        _ => "until they are restarted".to_owned(),
+    };
+    let mut finding = Finding::new(format!("caches of {owner}"), format!("{owner}: replicas may disagree {how_long}"))
+        .explain(format!(
+            "Each replica keeps {} in a cache of its own, and nothing tells it that an entry is stale. After a change (a failover, a flag \
+             switched off) some replicas act on the old value and some on the new, and it depends on the replica what a user gets.",
+            words.join(", ")
+        ))
+        .remedy("Publish changes (Redis pub/sub, a watch) and let every replica drop the entry at once; keep the TTL as a safety net, below what a wrong decision may last.")
+        .figure("caches", lives.len() as f64, "caches")
+        .evidence(evidence);
+    if let Some(longest) = longest {
+        finding = finding.figure("longest_disagreement", longest.as_secs_f64(), "s");
+    }
+    out.report(finding.at(caches[0].span, "the cache"));
 }
 
 #[cfg(test)]
@@ -76,7 +99,6 @@ mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
     use cofferdam_model::Environment;
-    use std::time::Duration;
 
     fn env(replicas: u32) -> Environment {
         let cache = |kind, ttl| LocalCache {
