@@ -9,4 +9,5 @@
 mod claims;
 mod overlay;
 mod pages;
+mod report;
 mod sound;

@@ -118,6 +118,32 @@ fn every_rule_has_a_page_and_every_page_a_rule() {
 }
 
 #[test]
+fn the_index_lists_every_rule_as_it_is() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules/README.md");
+    let index = std::fs::read_to_string(path).unwrap();
+    let rows: BTreeSet<&str> = index.lines().filter(|l| l.starts_with("| [")).collect();
+    let expected: BTreeSet<String> = rules::ALL
+        .iter()
+        .map(|r| {
+            format!(
+                "| [{0}]({0}.md) | {1} | {2} | {3} |",
+                r.id,
+                r.severity,
+                r.fix.name(),
+                r.summary
+            )
+        })
+        .collect();
+    let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+    let missing: Vec<_> = expected.difference(&rows).collect();
+    let stale: Vec<_> = rows.difference(&expected).collect();
+    assert!(
+        missing.is_empty() && stale.is_empty(),
+        "to add: {missing:#?}\nto remove: {stale:#?}"
+    );
+}
+
+#[test]
 fn every_page_has_its_sections_and_the_rule_its_page() {
     for rule in rules::ALL {
         assert!(

@@ -1,0 +1,59 @@
+//! The JSON report has the shape that is published, and the shape refuses what it does not name.
+
+use cofferdam_audit::report::json;
+use cofferdam_audit::{Options, audit};
+use serde_json::Value;
+use std::path::Path;
+
+fn root() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn report(example: &str) -> Value {
+    let platform = cofferdam_ingest::read(&root().join(example)).unwrap();
+    let report = audit(&platform, &Options::default());
+    serde_json::from_str(&json::render(&report, &platform).unwrap()).unwrap()
+}
+
+fn validator() -> jsonschema::Validator {
+    let text = std::fs::read_to_string(root().join("schemas/report.schema.json")).unwrap();
+    jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+}
+
+#[test]
+fn real_reports_have_the_published_shape() {
+    let validator = validator();
+    for example in [
+        "examples/clean-platform",
+        "examples/clean-platform-mitigated",
+        "schemas",
+    ] {
+        let report = report(example);
+        let errors: Vec<String> = validator
+            .iter_errors(&report)
+            .map(|e| format!("{}: {e}", e.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{example}: {errors:#?}");
+    }
+}
+
+#[test]
+fn a_field_too_many_or_too_few_is_refused() {
+    let validator = validator();
+    let good = report("examples/clean-platform");
+    assert!(validator.is_valid(&good));
+    let change = |f: &dyn Fn(&mut Value)| {
+        let mut copy = good.clone();
+        f(&mut copy);
+        validator.is_valid(&copy)
+    };
+    assert!(!change(&|r| r["findings"][0]["extra"] = Value::Null));
+    assert!(!change(&|r| r["findings"][0]["severity"] = "fatal".into()));
+    assert!(!change(&|r| r["version"] = 2.into()));
+    assert!(!change(&|r| {
+        r["findings"][0].as_object_mut().unwrap().remove("remedy");
+    }));
+    assert!(!change(
+        &|r| r["findings"][0]["locations"][0]["start"]["line"] = 0.into()
+    ));
+}
