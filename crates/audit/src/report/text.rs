@@ -116,7 +116,13 @@ fn one(
         .elements(snippets(&finding.locations, platform, redaction));
     let mut note = |name: &'static str, text: &str| {
         if !text.is_empty() {
-            let wrapped = wrap(text, style.width.saturating_sub(name.len() + 9));
+            // A page's path and the command for it are to be copied whole.
+            let width = if name == "page" {
+                usize::MAX
+            } else {
+                style.width.saturating_sub(name.len() + 9)
+            };
+            let wrapped = wrap(text, width);
             let message = Level::NOTE.with_name(name).message(wrapped);
             group = std::mem::replace(&mut group, Group::with_level(Level::NOTE)).element(message);
         }
