@@ -171,9 +171,9 @@ fn progress(path: &std::path::Path) -> indicatif::ProgressBar {
     bar
 }
 
-/// `prod` is `production`, on the command line as in files.
+/// `prod` is `production`, on the command line as in files; a name that is there as typed stays as typed.
 fn full_name(name: &str) -> String {
-    name.to_owned()
+    cofferdam_ingest::environment::name(name)
 }
 
 fn check_environments(args: &Args, platform: &Platform) -> Result<(), String> {

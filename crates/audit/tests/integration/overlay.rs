@@ -213,3 +213,20 @@ fn each_property(node: &Json, path: &str, schema: &Json, bare: &mut Vec<String>)
         each_property(value, &format!("{path}/{key}"), schema, bare);
     }
 }
+
+#[test]
+fn the_guides_example_is_accepted() {
+    let guide = std::fs::read_to_string(root().join("docs/overlay.md")).unwrap();
+    let start = guide.find("```yaml\n").unwrap() + 8;
+    let text = &guide[start..start + guide[start..].find("```").unwrap()];
+    let files = [(
+        std::path::PathBuf::from("cofferdam.yaml"),
+        text.as_bytes().to_vec(),
+    )];
+    let platform = cofferdam_ingest::read_files(files);
+    // It speaks of services that no file beside it declares; nothing else may be wrong with it.
+    let wrong: Vec<_> = (platform.reading.overlay_problems.iter())
+        .filter(|p| !p.message.contains("is called"))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}

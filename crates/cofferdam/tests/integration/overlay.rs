@@ -1,11 +1,5 @@
 //! The command and `cofferdam.yaml`: written once, never overwritten, and refused when it cannot be meant.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on should stop"
-)]
-
 use std::path::Path;
 use std::process::{Command, Output};
 
