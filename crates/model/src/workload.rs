@@ -157,6 +157,8 @@ pub struct Container {
     pub command: Vec<Fact<String>>,
     /// Variables by name, those of `envFrom` included where the object is there.
     pub variables: BTreeMap<String, Variable>,
+    /// Variables that the same list sets again further down.
+    pub overridden: Vec<Overridden>,
     /// ConfigMaps and Secrets of which every key is a variable.
     pub variable_sources: Vec<VariableSource>,
     /// CPU request.
@@ -181,8 +183,22 @@ pub struct Container {
     pub ports: Vec<(Option<String>, Fact<u32>)>,
     /// Mounts: volume name and path.
     pub mounts: Vec<(String, Fact<String>)>,
-    /// Other fields that checks read (`imagePullPolicy`, `restartPolicy`, `tty`).
+    /// Other fields that checks read (`imagePullPolicy`, `restartPolicy`, `tty`,
+    /// `resources.limits.ephemeral-storage`).
     pub fields: BTreeMap<String, Fact<String>>,
+}
+
+/// A variable that one list sets twice: the last counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overridden {
+    /// The variable.
+    pub name: String,
+    /// Place of the entry that does not count.
+    pub first: Span,
+    /// Place of the entry that counts.
+    pub last: Span,
+    /// Whether both say the same.
+    pub same: bool,
 }
 
 /// A ConfigMap or Secret of which every key is a variable (`envFrom`).
@@ -281,6 +297,9 @@ pub enum VolumeKind {
     },
     /// Space that dies with the pod.
     EmptyDir,
+    /// The same with an end: a pod that fills it is evicted, and its node stays whole. Memory counts,
+    /// since it ends at the container's limit.
+    BoundedEmptyDir,
     /// A claim.
     Claim(String),
     /// Secrets that a driver mounts.
@@ -309,6 +328,8 @@ pub struct ServicePort {
     pub id: ObjectId,
     /// Place of its name.
     pub span: Span,
+    /// Labels of the Service itself, by which monitors find it.
+    pub labels: BTreeMap<String, Fact<String>>,
     /// Selector; empty when it has none.
     pub selector: BTreeMap<String, Fact<String>>,
     /// Ports: name, port, target port as written.

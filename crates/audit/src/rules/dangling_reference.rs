@@ -47,6 +47,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity), out: &mut Verdicts) {
     let name = &dangling.name.value;
     let title = match dangling.kind {
+        DanglingKind::Selector if dangling.subject.starts_with("ServiceMonitor ") => {
+            format!("{} selects Services with {name}, and none here has these labels: nothing is scraped", dangling.subject)
+        }
         DanglingKind::Selector => format!("{} selects {name}, and no pod here matches", dangling.subject),
         _ => format!("{} names the {what} `{name}`, which does not exist here", dangling.subject),
     };

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// Tags that are made to be moved.
-const MOVING: &[&str] =
+pub(crate) const MOVING: &[&str] =
     &["latest", "stable", "main", "master", "dev", "develop", "edge", "nightly", "prod", "production", "staging", "release", "current", "canary"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {

@@ -8,6 +8,7 @@ mod demand;
 mod detection;
 mod pods;
 mod reach;
+mod schedule;
 #[cfg(test)]
 mod testing;
 
@@ -104,6 +105,12 @@ rules! {
     probe_too_eager,
     probe_missing,
     no_graceful_stop,
+    probe_port_unknown,
+    rollout_stops_all,
+    state_in_pod,
+    bare_pod,
+    autoscaler_cannot_scale,
+    ephemeral_storage_missing,
 
     // Delivery
     manifest_invalid,
@@ -115,6 +122,12 @@ rules! {
     deploy_no_canary,
     description_conflict,
     environment_disparity,
+    variable_set_twice,
+    image_pull_stale,
+    cronjob_runs_pile_up,
+    cronjob_deadline_missing,
+    job_never_cleaned,
+    rollout_no_history,
 }
 
 /// The rule of this id.

@@ -307,7 +307,11 @@ pub fn finish(env: &mut Environment) {
     for workload in &env.workloads {
         let mut owner = workload.owner.clone();
         owner.name.get_or_insert_with(|| workload.id.name.clone());
-        for volume in workload.volumes.iter().filter(|v| v.kind == VolumeKind::EmptyDir) {
+        for volume in workload
+            .volumes
+            .iter()
+            .filter(|v| matches!(v.kind, VolumeKind::EmptyDir | VolumeKind::BoundedEmptyDir))
+        {
             let mounts = workload
                 .containers
                 .iter()

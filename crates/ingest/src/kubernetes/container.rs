@@ -7,7 +7,7 @@ use crate::tree::{Node, Value};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::images::Image;
 use cofferdam_model::secrets::{Passage, SecretUse};
-use cofferdam_model::workload::{Container, Probe, ProbeCheck, VariableSource};
+use cofferdam_model::workload::{Container, Overridden, Probe, ProbeCheck, VariableSource};
 use cofferdam_model::{Bytes, Cpu, Environment, Fact, Variable, VariableValue, units};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +31,7 @@ pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Environment) -> C
             .filter_map(Node::text_fact)
             .collect(),
         variables: variables(node, object, env),
+        overridden: overridden(node),
         variable_sources: variable_sources(node, object, env),
         cpu_request: resource("requests/cpu").and_then(|n| n.fact(Cpu::parse)),
         cpu_limit: resource("limits/cpu").and_then(|n| n.fact(Cpu::parse)),
@@ -81,6 +82,14 @@ fn fields(node: &Node) -> BTreeMap<String, Fact<String>> {
         .iter()
         .filter_map(|key| Some(((*key).to_owned(), node.get(key)?.text_fact()?)))
         .collect();
+    for path in [
+        "resources/requests/ephemeral-storage",
+        "resources/limits/ephemeral-storage",
+    ] {
+        if let Some(fact) = node.at(path).and_then(Node::text_fact) {
+            fields.insert(path.replace('/', "."), fact);
+        }
+    }
     for (key, value) in node.get("securityContext").into_iter().flat_map(Node::entries) {
         if let Some(fact) = value.text_fact() {
             fields.insert(format!("securityContext.{}", key.text), fact);
@@ -134,6 +143,34 @@ fn variables(node: &Node, object: &Object<'_>, env: &mut Environment) -> BTreeMa
         );
     }
     variables
+}
+
+/// Entries of `env` that a later one of the same name replaces. One that the later one reads
+/// (`$(PATH):/opt`) is not lost.
+fn overridden(node: &Node) -> Vec<Overridden> {
+    let mut seen: BTreeMap<&str, &Node> = BTreeMap::new();
+    let mut found = Vec::new();
+    for entry in node.get("env").map_or(&[][..], Node::items) {
+        let Some(name) = entry.get("name").and_then(Node::as_str) else {
+            continue;
+        };
+        let value = |entry: &Node| entry.get("value").and_then(Node::as_str).map(str::to_owned);
+        let Some(first) = seen.insert(name, entry) else {
+            continue;
+        };
+        let (old, new) = (value(first), value(entry));
+        if new.as_ref().is_some_and(|v| v.contains(&format!("$({name})"))) {
+            continue;
+        }
+        let place = |entry: &Node| entry.get("name").map_or(entry.span, |n| n.span);
+        found.push(Overridden {
+            name: name.to_owned(),
+            first: place(first),
+            last: place(entry),
+            same: old.is_some() && old == new,
+        });
+    }
+    found
 }
 
 fn literal(value: &Node) -> VariableValue {
@@ -385,6 +422,19 @@ mod tests {
     use super::super::tests::{read, read_fragment};
     use super::*;
     use cofferdam_model::secrets::SecretKind;
+
+    #[test]
+    fn of_two_variables_of_one_name_the_first_is_lost_unless_the_second_reads_it() {
+        let env = read(
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, env: [{name: A, value: '1'}, {name: A, value: '2'}, {name: B, value: x}, {name: B, value: x}, {name: P, value: /bin}, {name: P, value: '$(P):/opt'}]}]}\n",
+        );
+        let lost: Vec<(&str, bool)> = env.workloads[0].containers[0]
+            .overridden
+            .iter()
+            .map(|o| (o.name.as_str(), o.same))
+            .collect();
+        assert_eq!(lost, [("A", false), ("B", true)]);
+    }
     use cofferdam_model::workload::Workload;
 
     fn pod(container: &str) -> String {

@@ -1,10 +1,11 @@
 //! Objects of monitoring: rules, scrape targets, routes of alerts, and service level objectives in the
 //! forms of Sloth, Pyrra and OpenSLO.
 
-use super::object::{Object, duration, text};
+use super::object::{Object, duration, selector, text};
 use crate::prometheus;
 use crate::tree::Node;
 use cofferdam_model::alerts::{Alert, MetricSource, PrometheusTiming, Slo, Timing};
+use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::{Environment, Fact, Owner, Share};
 use std::time::Duration;
 
@@ -15,7 +16,10 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
         | ("monitoring.googleapis.com", "Rules" | "ClusterRules") => {
             prometheus::groups(object.at("spec/groups"), &Owner::default(), env);
         }
-        ("monitoring.coreos.com", "ServiceMonitor") => scraped(object, "spec/endpoints", env),
+        ("monitoring.coreos.com", "ServiceMonitor") => {
+            scraped(object, "spec/endpoints", env);
+            monitored(object, env);
+        }
         ("monitoring.coreos.com", "PodMonitor") => scraped(object, "spec/podMetricsEndpoints", env),
         ("monitoring.googleapis.com", "PodMonitoring" | "ClusterPodMonitoring") => {
             scraped(object, "spec/endpoints", env);
@@ -41,6 +45,35 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
         _ => return false,
     }
     true
+}
+
+/// Notes the labels of the Services that a monitor looks for, as `key=value,…`, to be checked when all
+/// Services are known. Other expressions than labels are not judged.
+fn monitored(object: &Object<'_>, env: &mut Environment) {
+    let Some(node) = object.at("spec/selector") else {
+        return;
+    };
+    let wanted = selector(node);
+    let (Some(span), true) = (wanted.span, wanted.expressions.is_empty()) else {
+        return;
+    };
+    let written = node.get("matchLabels").map_or(0, |m| m.entries().count());
+    if wanted.labels.is_empty() || written > wanted.labels.len() || !object.is_whole() {
+        return;
+    }
+    let labels: Vec<String> = wanted
+        .labels
+        .iter()
+        .map(|(k, v)| format!("{k}={}", v.value))
+        .collect();
+    let elsewhere = object.at("spec/namespaceSelector").is_some();
+    env.references.push(Reference {
+        subject: object.subject(),
+        kind: DanglingKind::Selector,
+        name: Fact::declared(labels.join(","), span),
+        namespace: object.id.namespace.clone().filter(|_| !elsewhere),
+        within: None,
+    });
 }
 
 fn scraped(object: &Object<'_>, path: &str, env: &mut Environment) {

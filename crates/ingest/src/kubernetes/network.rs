@@ -36,6 +36,7 @@ fn service(object: &Object<'_>, env: &mut Environment) {
     env.service_ports.push(ServicePort {
         id: object.id.clone(),
         span: object.span,
+        labels: texts(object.at("metadata/labels")),
         selector: texts(object.at("spec/selector")),
         ports: ports
             .iter()

@@ -91,8 +91,14 @@ fn volume_kind(node: &Node, object: &Object<'_>, env: &mut Environment) -> Volum
             None => VolumeKind::Other("secret".to_owned()),
         };
     }
-    if node.get("emptyDir").is_some() {
-        return VolumeKind::EmptyDir;
+    if let Some(space) = node.get("emptyDir") {
+        let memory = space.get("medium").and_then(Node::as_str) == Some("Memory");
+        let bounded = memory || space.get("sizeLimit").is_some_and(|n| !n.is_null());
+        return if bounded {
+            VolumeKind::BoundedEmptyDir
+        } else {
+            VolumeKind::EmptyDir
+        };
     }
     if let Some(claim) = node.get("persistentVolumeClaim") {
         return match text(claim, "claimName") {

@@ -203,6 +203,7 @@ impl<'a> Index<'a> {
                     !self.has_fragments,
                 )
             }
+            DanglingKind::Selector => self.monitored(name, namespace)?,
             _ => return None,
         };
         Some(Dangling {
@@ -212,6 +213,41 @@ impl<'a> Index<'a> {
             name: reference.name,
             certain,
         })
+    }
+
+    /// For labels that no Service has: the pair that was likely meant, and whether it is certain. Nothing
+    /// where a Service has them all, or where the files declare no Service there: charts and operators
+    /// bring their own.
+    fn monitored(&self, labels: &str, namespace: Option<&str>) -> Option<(Option<String>, bool)> {
+        let wanted: Vec<(&str, &str)> = labels
+            .split(',')
+            .filter_map(|pair| pair.split_once('='))
+            .collect();
+        let here = || {
+            let all = self.env.service_ports.iter();
+            all.filter(|s| together(s.id.namespace.as_deref(), namespace))
+        };
+        let has = |s: &ServicePort, (key, value): &(&str, &str)| {
+            s.labels.get(*key).is_some_and(|l| l.value == *value)
+        };
+        if here().next().is_none() || here().any(|s| wanted.iter().all(|pair| has(s, pair))) {
+            return None;
+        }
+        let (key, value) = wanted
+            .iter()
+            .find(|pair| !here().any(|s| has(s, pair)))
+            .or_else(|| wanted.first())?;
+        let values = here()
+            .filter_map(|s| s.labels.get(*key))
+            .map(|l| l.value.as_str());
+        let nearest = self.nearest(value, values).map(|near| format!("{key}={near}"));
+        // A Service of the same selection that lacks the label was meant as well.
+        let meant =
+            here().any(|s| s.id.name == *value || s.selector.get(*key).is_some_and(|l| l.value == *value));
+        Some((
+            nearest.clone(),
+            !self.has_fragments && (meant || nearest.is_some()),
+        ))
     }
 
     fn object(
@@ -373,6 +409,21 @@ fn namespace_selector(env: &Environment, id: &ObjectId, selector: &Selector) -> 
 mod tests {
     use super::super::tests::{finished, read};
     use super::*;
+
+    #[test]
+    fn a_monitor_that_no_service_answers_is_told_and_another_teams_is_not() {
+        let service = |labels: &str| {
+            format!(
+                "apiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: shop, labels: {labels}}}\nspec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}\n---\n"
+            ) + &deployment("env: []")
+        };
+        let monitor = "---\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: web, namespace: shop}\nspec: {selector: {matchLabels: {app: web}}, endpoints: [{port: http}]}\n";
+        let only = |text: String| told(&text);
+        let found = only(service("{}") + monitor);
+        assert_eq!(found, [(DanglingKind::Selector, "app=web".into(), None, true)]);
+        assert_eq!(only(service("{app: web}") + monitor), []);
+        assert_eq!(only(deployment("env: []") + monitor), []);
+    }
 
     fn told(text: &str) -> Vec<(DanglingKind, String, Option<String>, bool)> {
         let env = finished(text);

@@ -936,6 +936,7 @@ fn a_pool_goes_through_the_pooler_that_its_host_names() {
     env.service_ports.push(ServicePort {
         id: object("Service", "db-pool"),
         span: span(0),
+        labels: BTreeMap::new(),
         selector: BTreeMap::from([("app".to_owned(), Fact::declared("bouncer".to_owned(), span(0)))]),
         ports: Vec::new(),
         kind: None,

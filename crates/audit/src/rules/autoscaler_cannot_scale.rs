@@ -1,0 +1,76 @@
+//! An autoscaler whose most is its fewest scales nothing.
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "autoscaler-cannot-scale",
+    group: Group::Scaling,
+    severity: Severity::Low,
+    fix: Fix::Proposed,
+    summary: "an autoscaler's maximum is not above its minimum",
+    page: include_str!("../../../../docs/rules/autoscaler-cannot-scale.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for autoscaler in &cx.env.autoscalers {
+        let (Some(min), Some(max)) = (&autoscaler.min, &autoscaler.max) else { continue };
+        // Zero is switched off, on purpose.
+        if max.value > min.value || max.value == 0 {
+            continue;
+        }
+        let mut evidence = Evidence::new();
+        let (most, fewest) = (evidence.take(max, "most"), evidence.take(min, "fewest"));
+        let (severity, title) = if most < fewest {
+            (Severity::High, format!("{} {}: at most {most} replicas and at least {fewest}: it is refused", autoscaler.format, autoscaler.name))
+        } else {
+            (Severity::Low, format!("{} {}: {most} replicas at most and at least: it never scales", autoscaler.format, autoscaler.name))
+        };
+        out.report(
+            Finding::new(format!("{} {}", autoscaler.format, autoscaler.name), title)
+                .severity(severity)
+                .explain("Under load the number of replicas stays as it is, although the files look as if it would grow.")
+                .remedy("Set a maximum above the minimum, or remove the autoscaler and set `replicas`.")
+                .figure("fewest", fewest, "replicas")
+                .figure("most", most, "replicas")
+                .evidence(evidence)
+                .at(autoscaler.span, "the autoscaler"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::Environment;
+    use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
+
+    fn severity(min: u32, max: u32) -> Option<Severity> {
+        let autoscaler = Autoscaler {
+            name: "api".to_owned(),
+            format: "HorizontalPodAutoscaler".to_owned(),
+            span: span(1),
+            target: None,
+            workload: None,
+            owner: cofferdam_model::Owner::default(),
+            min: Some(fact(min, 2)),
+            max: Some(fact(max, 3)),
+            metrics: Vec::new(),
+            up: ScalingBehaviour::default(),
+            down: ScalingBehaviour::default(),
+        };
+        let env = Environment { autoscalers: vec![autoscaler], ..Environment::default() };
+        testing::all(&RULE, &env).first().and_then(|f| f.severity)
+    }
+
+    #[test]
+    fn the_most_must_be_above_the_fewest() {
+        assert_eq!(severity(2, 10), None);
+        assert_eq!(severity(3, 3), Some(Severity::Low));
+        assert_eq!(severity(5, 3), Some(Severity::High));
+        assert_eq!(severity(0, 0), None);
+    }
+}

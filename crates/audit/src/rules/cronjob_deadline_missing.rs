@@ -1,0 +1,64 @@
+//! A run that was missed is started however late, or, after many, never.
+
+use super::{pods, schedule};
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "cronjob-deadline-missing",
+    group: Group::Delivery,
+    severity: Severity::Low,
+    fix: Fix::Automatic,
+    summary: "a CronJob does not say how late a missed run may start",
+    page: include_str!("../../../../docs/rules/cronjob-deadline-missing.md"),
+    check,
+};
+
+/// Missed runs after which none is started. Source: Kubernetes documentation, "CronJob", "Job creation".
+const MISSED: f64 = 100.0;
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::whole(cx.env).filter(|w| w.id.kind == "CronJob") {
+        let field = |name: &str| workload.fields.get(name);
+        if field("startingDeadlineSeconds").is_some() || field("suspend").is_some_and(|s| s.value == "true") {
+            continue;
+        }
+        let Some(schedule) = field("schedule") else { continue };
+        let Some(frequency) = schedule::frequency(&schedule.value) else { continue };
+        let hours = MISSED / f64::from(frequency.runs) * 24.0;
+        let mut evidence = Evidence::new();
+        evidence.note(schedule, "when it should run");
+        out.report(
+            Finding::new(workload.id.to_string(), format!("{}: no `startingDeadlineSeconds`: 100 runs are missed in {hours:.1} h of an outage", workload.id))
+                .explain("A run that was missed while the control plane was away is started when it is back, however late. And with more than 100 missed runs since the last one the controller starts none and only logs it; with a deadline it counts only what was missed within the deadline.")
+                .remedy("Set `startingDeadlineSeconds` to how late a run still makes sense, and to more than 10 (the controller looks every 10 s).")
+                .figure("hours_to_100_missed", hours, "h")
+                .evidence(evidence)
+                .at(workload.span, "no deadline for a start"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+
+    #[test]
+    fn a_run_a_minute_misses_100_in_100_minutes() {
+        let env = |deadline: bool| {
+            pods::testing::env((1, 1, 1), |w| {
+                w.id.kind = "CronJob".to_owned();
+                w.fields.insert("schedule".to_owned(), fact("* * * * *".to_owned(), 20));
+                if deadline {
+                    w.fields.insert("startingDeadlineSeconds".to_owned(), fact("60".to_owned(), 21));
+                }
+            })
+        };
+        // 100 / 1440 of a day is 1.667 h.
+        let hours = testing::only(&RULE, &env(false)).figures["hours_to_100_missed"].value;
+        assert!((hours - 100.0 / 60.0).abs() < 1e-9, "{hours}");
+        assert!(testing::all(&RULE, &env(true)).is_empty());
+    }
+}

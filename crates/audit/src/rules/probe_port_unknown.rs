@@ -1,0 +1,137 @@
+//! A probe that asks a port on which nothing listens keeps a pod from ever being ready, or kills it.
+
+use super::{common, pods};
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Environment;
+use cofferdam_model::workload::{Container, Probe, ProbeCheck, VolumeKind, Workload};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "probe-port-unknown",
+    group: Group::Scaling,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "a probe asks a port that its container does not name",
+    page: include_str!("../../../../docs/rules/probe-port-unknown.md"),
+    check,
+};
+
+/// Ports on which common servers and proxies answer about their health without anyone declaring them
+/// (Spring's and controllers' management ports, Prometheus, Envoy, Istio, ingress-nginx, kube-proxy, Caddy).
+const MANAGEMENT: &[&str] = &[
+    "2019", "8081", "8082", "8086", "8090", "8558", "8888", "9000", "9001", "9090", "9091", "9100", "9102", "9901", "9990", "10254", "10256",
+    "15000", "15020", "15021", "15090", "19000",
+];
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::whole(cx.env) {
+        for container in &workload.containers {
+            judge(cx.env, workload, container, out);
+        }
+    }
+}
+
+fn port(probe: &Probe) -> Option<&str> {
+    match &probe.check {
+        ProbeCheck::Http { port, .. } | ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port } => Some(port),
+        ProbeCheck::Exec(_) => None,
+    }
+}
+
+/// Whether anything about the pod names the number: its containers share one network, and the process may
+/// be told its port in a command, a variable, an annotation or a file.
+fn is_named(env: &Environment, workload: &Workload, number: &str) -> bool {
+    let containers = || workload.containers.iter().chain(&workload.init_containers);
+    let says = |text: &str| text.contains(number);
+    let configs: Vec<&str> = workload
+        .volumes
+        .iter()
+        .filter_map(|v| match &v.kind {
+            VolumeKind::ConfigMap { name, .. } => Some(name.as_str()),
+            _ => None,
+        })
+        .chain(containers().flat_map(|c| c.variable_sources.iter().map(|s| s.name.value.as_str())))
+        .collect();
+    containers().any(|c| {
+        c.ports.iter().any(|(_, p)| p.value.to_string() == number)
+            || c.command.iter().any(|part| says(&part.value))
+            || c.variables.values().any(|v| v.value.value.text().is_some_and(says))
+    }) || workload.annotations.values().any(|a| says(&a.value))
+        || env.config_objects.iter().any(|o| {
+            // What an object holds that is not all known may name it.
+            configs.contains(&o.id.name.as_str()) && (!o.complete || o.data.values().any(|text| says(&text.value)))
+        })
+}
+
+fn judge(env: &Environment, workload: &Workload, container: &Container, out: &mut Verdicts) {
+    if container.ports.is_empty() {
+        return;
+    }
+    let probes = [("start-up", &container.startup), ("readiness", &container.readiness), ("liveness", &container.liveness)];
+    let wrong: Vec<(&str, &Probe, &str)> = probes
+        .iter()
+        .filter_map(|(what, probe)| {
+            let probe = probe.as_ref()?;
+            let number = port(probe)?;
+            let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+            (plain && !is_named(env, workload, number)).then_some((*what, probe, number))
+        })
+        .collect();
+    let Some((what, _, number)) = wrong.first() else { return };
+    let low = wrong.iter().all(|(_, _, n)| MANAGEMENT.contains(n));
+    let severity = if low { Severity::Low } else { common::severity_in(env, Severity::Medium) };
+    let declared: Vec<String> = container.ports.iter().map(|(_, p)| p.value.to_string()).collect();
+    let mut finding = Finding::new(
+        workload.id.to_string(),
+        format!("{}: the {what} probe of `{}` asks port {number}, and the container names {}", workload.id, container.name, declared.join(", ")),
+    )
+    .severity(severity)
+    .likely()
+    .explain("If nothing listens there the probe fails for ever: without readiness the pod never gets a request and the rollout stops, and a liveness or start-up probe kills the process again and again.")
+    .remedy(format!("Ask port {}, best by the name of the port; or add {number} to `ports` if the process does listen on it.", declared[0]))
+    .figure("probes", wrong.len() as f64, "probes");
+    for (what, probe, number) in &wrong {
+        finding = finding.at(probe.span, format!("{what} asks {number}"));
+    }
+    for (_, number) in &container.ports {
+        if let Some(span) = number.span() {
+            finding = finding.at(span, "what the container names");
+        }
+    }
+    out.report(finding);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+
+    fn env(number: &str, set: impl FnOnce(&mut Workload)) -> Environment {
+        pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].readiness = Some(Probe {
+                check: ProbeCheck::Http { path: "/".to_owned(), port: number.to_owned() },
+                span: span(9),
+                initial_delay: None,
+                period: None,
+                timeout: None,
+                failure_threshold: None,
+            });
+            set(w);
+        })
+    }
+
+    #[test]
+    fn a_port_that_nothing_names_is_told_and_one_that_anything_names_is_not() {
+        assert_eq!(testing::only(&RULE, &env("8000", |_| {})).severity, Some(Severity::Medium));
+        assert!(testing::all(&RULE, &env("8080", |_| {})).is_empty());
+        assert!(testing::all(&RULE, &env("http", |_| {})).is_empty(), "names are looked up by the reader");
+        assert!(testing::all(&RULE, &env("8000", |w| w.containers[0].command.push(fact("--health=:8000".to_owned(), 11)))).is_empty());
+        assert!(testing::all(&RULE, &env("8000", |w| w.containers[0].ports.clear())).is_empty(), "ports need not be named");
+    }
+
+    #[test]
+    fn a_management_port_is_low() {
+        assert_eq!(testing::only(&RULE, &env("9090", |_| {})).severity, Some(Severity::Low));
+    }
+}

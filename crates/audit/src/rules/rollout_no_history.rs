@@ -1,0 +1,57 @@
+//! Without the old revisions there is nothing to roll back to.
+
+use super::disruption_budget_missing::is_kubernetes;
+use super::pods;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "rollout-no-history",
+    group: Group::Delivery,
+    severity: Severity::Medium,
+    fix: Fix::Automatic,
+    summary: "no old revision is kept: `kubectl rollout undo` has nothing to go back to",
+    page: include_str!("../../../../docs/rules/rollout-no-history.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::services(cx.env).filter(|w| is_kubernetes(&w.id.kind)) {
+        let Some(limit) = workload.fields.get("revisionHistoryLimit").filter(|l| l.value == "0") else { continue };
+        let mut evidence = Evidence::new();
+        evidence.note(limit, "keeps none");
+        // Where something delivers from a repository, an older commit is a way back, only a slower one.
+        let severity = if cx.env.deliveries.is_empty() { Severity::Medium } else { Severity::Low };
+        out.report(
+            Finding::new(workload.id.to_string(), format!("{}: keeps 0 old revisions, so that none can be rolled back to", workload.id))
+                .severity(severity)
+                .explain("The old ReplicaSets are removed as soon as a rollout is done: `kubectl rollout undo` fails, and the way back is a new deploy of the old version through the whole pipeline, while the bad one serves.")
+                .remedy("Remove `revisionHistoryLimit: 0` (Kubernetes keeps 10), or keep at least 2.")
+                .figure("revisions", 0, "revisions")
+                .evidence(evidence)
+                .at(workload.span, "the workload"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+
+    #[test]
+    fn none_kept_is_told_and_one_is_enough() {
+        let env = |limit: &str| {
+            pods::testing::env((2, 2, 2), |w| {
+                w.fields.insert("revisionHistoryLimit".to_owned(), fact(limit.to_owned(), 8));
+            })
+        };
+        assert_eq!(testing::only(&RULE, &env("0")).severity, Some(Severity::Medium));
+        let mut delivered = env("0");
+        delivered.deliveries.push(cofferdam_model::delivery::Delivery::default());
+        assert_eq!(testing::only(&RULE, &delivered).severity, Some(Severity::Low));
+        assert!(testing::all(&RULE, &env("1")).is_empty());
+        assert!(testing::all(&RULE, &pods::testing::env((2, 2, 2), |_| {})).is_empty());
+    }
+}

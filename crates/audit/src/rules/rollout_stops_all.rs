@@ -1,0 +1,94 @@
+//! A rollout that takes every pod away at once is an outage with every deploy.
+
+use super::disruption_budget_missing::is_kubernetes;
+use super::pods;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::workload::{VolumeKind, Workload};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "rollout-stops-all",
+    group: Group::Scaling,
+    severity: Severity::Medium,
+    fix: Fix::Proposed,
+    summary: "a new version stops every pod of the old one first: each deploy is an outage",
+    page: include_str!("../../../../docs/rules/rollout-stops-all.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::services(cx.env) {
+        if is_kubernetes(&workload.id.kind) && pods::is_called(cx.env, workload) {
+            judge(cx, workload, out);
+        }
+    }
+}
+
+fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
+    let (fewest, replicas) = pods::fewest(cx.env, workload);
+    let mut evidence = Evidence::new();
+    let recreate = workload.rollout.strategy.as_ref().filter(|s| s.value == "Recreate");
+    let how = match (recreate, &workload.rollout.max_unavailable) {
+        // A volume that one pod may hold leaves no other way for a single replica.
+        (Some(_), _) if fewest == 1 && workload.volumes.iter().any(|v| matches!(v.kind, VolumeKind::Claim(_))) => return,
+        (Some(strategy), _) if fewest > 0 => {
+            evidence.note(strategy, "stops the old version first");
+            "`Recreate`"
+        }
+        (None, Some(most)) if fewest > 1 && most.value.of_rounded_down(fewest) >= fewest => {
+            evidence.note(most, "this many may be missing");
+            "`maxUnavailable`"
+        }
+        _ => return,
+    };
+    match replicas {
+        Some(fact) => evidence.note(fact, format!("{fewest} replicas")),
+        None => evidence.assume("replicas is not set; Kubernetes runs 1"),
+    }
+    let severity = if fewest > 1 { Severity::Medium } else { Severity::Low };
+    out.report(
+        Finding::new(workload.id.to_string(), format!("{}: {how} lets a rollout stop all {fewest} of its pods at once", workload.id))
+            .severity(severity)
+            .explain("From the stop of the old pods until the new ones are ready nothing answers; and when the new version does not come up, nothing answers until someone rolls back.")
+            .remedy("Use `type: RollingUpdate` with `maxUnavailable: 0` and `maxSurge: 1`. Where two versions must not run side by side, make the change in two compatible steps.")
+            .figure("replicas", fewest, "replicas")
+            .figure("stopped_at_once", fewest, "pods")
+            .evidence(evidence)
+            .at(workload.span, "the workload"),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+    use cofferdam_model::workload::{Amount, Volume};
+
+    #[test]
+    fn all_of_the_pods_or_fewer() {
+        let unavailable = |n: u32, amount| pods::testing::env((n, n, n), |w| w.rollout.max_unavailable = Some(fact(amount, 8)));
+        assert_eq!(testing::only(&RULE, &unavailable(4, Amount::Percent(100.0))).figures["stopped_at_once"].value, 4.0);
+        assert_eq!(testing::all(&RULE, &unavailable(2, Amount::Count(2))).len(), 1);
+        // 99 % of 4 is 3.96, rounded down 3: one stays.
+        assert!(testing::all(&RULE, &unavailable(4, Amount::Percent(99.0))).is_empty());
+        assert!(testing::all(&RULE, &unavailable(3, Amount::Count(2))).is_empty());
+        assert!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |_| {})).is_empty());
+    }
+
+    #[test]
+    fn one_replica_is_low_and_silent_where_a_volume_leaves_no_choice() {
+        let recreate = |n: u32, claim: bool| {
+            pods::testing::env((n, n, n), |w| {
+                w.rollout.strategy = Some(fact("Recreate".to_owned(), 8));
+                if claim {
+                    w.volumes.push(Volume { name: "data".to_owned(), span: testing::span(9), kind: VolumeKind::Claim("data".to_owned()) });
+                }
+            })
+        };
+        assert_eq!(testing::only(&RULE, &recreate(3, true)).severity, Some(Severity::Medium));
+        assert_eq!(testing::only(&RULE, &recreate(1, false)).severity, Some(Severity::Low));
+        assert!(testing::all(&RULE, &recreate(1, true)).is_empty());
+        assert!(testing::all(&RULE, &recreate(0, false)).is_empty());
+    }
+}

@@ -1,0 +1,154 @@
+//! A database that keeps its data in its pod loses it with the pod.
+
+use super::disruption_budget_missing::is_kubernetes;
+use super::{common, pods};
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Span;
+use cofferdam_model::workload::{Container, Lifecycle, VolumeKind, Workload};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "state-in-pod",
+    group: Group::Scaling,
+    severity: Severity::High,
+    fix: Fix::Proposed,
+    summary: "a database or broker keeps its data in the pod or on one node",
+    page: include_str!("../../../../docs/rules/state-in-pod.md"),
+    check,
+};
+
+/// Images whose processes keep data that nobody else has. Caches are not among them.
+const STATEFUL: &[&str] = &[
+    "postgres", "postgresql", "postgis", "timescaledb", "timescaledb-ha", "mysql", "mysql-server", "percona-server", "mariadb", "mongo",
+    "mongodb", "mongodb-community-server", "kafka", "cp-kafka", "redpanda", "elasticsearch", "opensearch", "cassandra", "scylla",
+    "clickhouse", "clickhouse-server", "cockroach", "influxdb", "couchdb", "etcd", "zookeeper", "cp-zookeeper", "rabbitmq", "minio", "neo4j",
+];
+
+/// Words of a command by which such an image is a client or a router, not a server.
+const NO_SERVER: &[&str] = &["sleep", "psql", "pg_dump", "pg_basebackup", "mysqldump", "mongodump", "mongos", "mongosh", "mc", "etcdctl"];
+
+/// Where data is.
+enum Kept {
+    /// In an emptyDir, or in the container itself.
+    InPod(Option<Span>),
+    /// In a directory of the node.
+    OnNode(Span),
+    /// Somewhere that outlives both, or that the files do not tell.
+    Elsewhere,
+}
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::whole(cx.env).filter(|w| w.lifecycle == Lifecycle::Service && is_kubernetes(&w.id.kind)) {
+        for container in &workload.containers {
+            let alone = workload.containers.len() == 1;
+            if (alone || !container.ports.is_empty()) && is_server(container) {
+                judge(cx, workload, container, out);
+            }
+        }
+    }
+}
+
+fn is_server(container: &Container) -> bool {
+    let name = container.image.as_ref().and_then(|i| i.repository.rsplit('/').next()).unwrap_or_default();
+    let words = || container.command.iter().flat_map(|part| part.value.split_whitespace());
+    STATEFUL.contains(&name) && !words().any(|w| NO_SERVER.contains(&w.rsplit('/').next().unwrap_or(w)))
+}
+
+fn kept(workload: &Workload, container: &Container) -> Kept {
+    let (mut in_pod, mut on_node) = (None, None);
+    for (name, path) in &container.mounts {
+        // A name without a volume is a claim template.
+        let Some(volume) = workload.volumes.iter().find(|v| v.name == *name) else { return Kept::Elsewhere };
+        let of_the_system = ["/etc", "/dev", "/sys", "/proc", "/tmp", "/run", "/var/run"].iter().any(|p| path.value.starts_with(p));
+        match &volume.kind {
+            VolumeKind::Claim(_) | VolumeKind::Other(_) => return Kept::Elsewhere,
+            VolumeKind::HostPath(_) if !of_the_system => on_node = Some(volume.span),
+            VolumeKind::EmptyDir | VolumeKind::BoundedEmptyDir if !of_the_system => in_pod = in_pod.or(Some(volume.span)),
+            _ => {}
+        }
+    }
+    match on_node {
+        Some(span) => Kept::OnNode(span),
+        None => Kept::InPod(in_pod),
+    }
+}
+
+fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut Verdicts) {
+    let (where_, span, severity, lost) = match kept(workload, container) {
+        Kept::Elsewhere => return,
+        Kept::InPod(span) => (
+            if span.is_some() { "in an emptyDir" } else { "in its container" },
+            span,
+            Severity::High,
+            "Every deploy, eviction and node upgrade removes the pod, and all that was written is gone with it.",
+        ),
+        Kept::OnNode(span) => (
+            "in a directory of its node",
+            Some(span),
+            Severity::Medium,
+            "A pod that comes up on another node finds nothing there and starts empty; the loss of the node is the loss of the data.",
+        ),
+    };
+    let mut finding = Finding::new(workload.id.to_string(), format!("{}: `{}` keeps its data {where_}", workload.id, container.name))
+        .severity(common::severity_in(cx.env, severity))
+        .explain(lost)
+        .remedy("Run it as a StatefulSet with `volumeClaimTemplates`, or mount a PersistentVolumeClaim where the data is written.");
+    if let Some(span) = span {
+        finding = finding.at(span, "the data");
+    }
+    if let Some(span) = container.image.as_ref().and_then(|i| i.text.span()) {
+        finding = finding.at(span, "keeps data");
+    }
+    out.report(finding.at(workload.span, "the workload"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::images::Image;
+    use cofferdam_model::workload::Volume;
+
+    fn severity(image: &str, kind: Option<VolumeKind>) -> Option<Severity> {
+        let env = pods::testing::env((1, 1, 1), |w| {
+            w.containers[0].image = Some(Image {
+                text: fact(image.to_owned(), 9),
+                registry: None,
+                repository: image.to_owned(),
+                tag: None,
+                digest: None,
+            });
+            if let Some(kind) = kind {
+                w.containers[0].mounts.push(("data".to_owned(), fact("/var/lib/data".to_owned(), 10)));
+                w.volumes.push(Volume { name: "data".to_owned(), span: span(11), kind });
+            }
+        });
+        testing::all(&RULE, &env).first().and_then(|f| f.severity)
+    }
+
+    #[test]
+    fn only_what_outlives_the_pod_keeps_data() {
+        assert_eq!(severity("library/postgres", None), Some(Severity::High));
+        assert_eq!(severity("postgres", Some(VolumeKind::EmptyDir)), Some(Severity::High));
+        assert_eq!(severity("postgres", Some(VolumeKind::HostPath("/data".to_owned()))), Some(Severity::Medium));
+        assert_eq!(severity("postgres", Some(VolumeKind::Claim("data".to_owned()))), None);
+        assert_eq!(severity("postgres-exporter", None), None);
+        assert_eq!(severity("redis", Some(VolumeKind::EmptyDir)), None, "a cache may be lost");
+    }
+
+    #[test]
+    fn a_claim_template_is_a_claim() {
+        let env = pods::testing::env((1, 1, 1), |w| {
+            w.containers[0].image = Some(Image {
+                text: fact("postgres".to_owned(), 9),
+                registry: None,
+                repository: "postgres".to_owned(),
+                tag: None,
+                digest: None,
+            });
+            w.containers[0].mounts.push(("data".to_owned(), fact("/var/lib/data".to_owned(), 10)));
+        });
+        assert!(testing::all(&RULE, &env).is_empty());
+    }
+}
