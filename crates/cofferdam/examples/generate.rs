@@ -166,8 +166,9 @@ struct Service {
 }
 
 const FIRST: &[&str] = &[
-    "amber", "brisk", "calm", "dusty", "early", "fleet", "grand", "hollow", "inner", "jolly", "keen", "lunar",
-    "merry", "north", "outer", "plain", "quiet", "rapid", "solar", "tidal", "upper", "vivid", "warm", "young",
+    "amber", "brisk", "calm", "dusty", "early", "fleet", "grand", "hollow", "inner", "jolly", "keen",
+    "lunar", "merry", "north", "outer", "plain", "quiet", "rapid", "solar", "tidal", "upper", "vivid",
+    "warm", "young",
 ];
 const SECOND: &[&str] = &[
     "anchor", "basket", "cart", "depot", "engine", "feed", "gate", "harbor", "index", "journal", "kiosk",
@@ -205,7 +206,12 @@ impl Service {
             },
             cpu_millis: 50 * (1 + random.below(20)),
             memory_mib: 64 * (1 + random.below(32)),
-            version: format!("{}.{}.{}", 1 + random.below(4), random.below(20), random.below(40)),
+            version: format!(
+                "{}.{}.{}",
+                1 + random.below(4),
+                random.below(20),
+                random.below(40)
+            ),
             digest: format!(
                 "{:016x}{:016x}{:016x}{:016x}",
                 random.next(),

@@ -24,6 +24,7 @@ use crate::settings::{self, Setting, env_file, ini, properties};
 use crate::suppress;
 use crate::terraform;
 use crate::tree::Node;
+use crate::yaml;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::Completeness;
@@ -599,16 +600,16 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
             continue;
         }
         let text = sources.repo.text(path).unwrap_or("");
-        for error in stream
-            .errors
-            .iter()
-            .filter(|_| looks_like_configuration(path, text))
-        {
-            reading.unreadable.push(UnreadableFile {
-                path: path.clone(),
-                span: Some(error.span),
-                message: error.message.clone(),
-            });
+        let told = |problem: &yaml::Problem| UnreadableFile {
+            path: path.clone(),
+            span: Some(problem.span),
+            message: problem.message.clone(),
+        };
+        if looks_like_configuration(path, text) {
+            reading.unreadable.extend(stream.errors.iter().map(told));
+        }
+        if formats.contains_key(path.as_path()) {
+            reading.notes.extend(stream.problems.iter().map(told));
         }
     }
     reading

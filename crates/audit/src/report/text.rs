@@ -397,8 +397,20 @@ fn summary(out: &mut String, report: &Report, platform: &Platform) {
         let _ = writeln!(out, "besides: {}", rest.join(", "));
     }
     for note in &reading.notes {
-        let _ = writeln!(out, "note: {}: {}", note.path.display(), note.message);
+        let _ = writeln!(out, "note: {}: {}", place(note, platform), note.message);
     }
+}
+
+/// `path:line:column`, or the path alone when no place in it is known.
+fn place(note: &UnreadableFile, platform: &Platform) -> String {
+    let path = note.path.display();
+    note.span.map_or_else(
+        || path.to_string(),
+        |span| {
+            let at = platform.sources.position(span);
+            format!("{path}:{}:{}", at.line, at.column)
+        },
+    )
 }
 
 #[cfg(test)]

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Times `cofferdam check` on generated platforms, and Checkov on one of them in the same run.
+
+Needs Rust, Python 3 with venv, a C compiler, and the network once for Checkov. See docs/performance.md.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benches" / "peers"))
+import checkov  # noqa: E402
+
+SIZES = (100, 1_000, 10_000)
+PEER_SIZE = 1_000
+
+
+def measure(command, env=None):
+    """Wall seconds, processor seconds and peak MiB of one run, children of the command included."""
+    with tempfile.TemporaryFile() as errors:
+        start = time.perf_counter()
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=env)
+        _, status, usage = os.wait4(child.pid, 0)
+        wall = time.perf_counter() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode not in (0, 1):
+            errors.seek(0)
+            sys.exit(f"{command[0]} ended with {child.returncode}:\n{errors.read().decode()}")
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 2**20
+
+
+def median(command, runs, env=None):
+    """The medians of several runs, after one that warms the file cache."""
+    measure(command, env)
+    return tuple(statistics.median(column) for column in zip(*(measure(command, env) for _ in range(runs))))
+
+
+def build():
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    cargo = os.environ.get("CARGO", "cargo")
+    common = [cargo, "build", "--release", "--locked", "--package", "cofferdam"]
+    subprocess.run([*common, "--bin", "cofferdam", "--example", "generate"], cwd=ROOT, check=True)
+    return target / "release" / "cofferdam", target / "release" / "examples" / "generate"
+
+
+def row(what, manifests, figures):
+    wall, processor, peak = figures
+    print(f"| {what} | {manifests:,} | {wall:.3f} | {processor:.2f} | {peak:.0f} |", flush=True)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--runs", type=int, default=7, help="runs of cofferdam to take the median of")
+    options.add_argument("--peer-runs", type=int, default=1, help="runs of Checkov, which takes minutes")
+    options.add_argument("--no-peers", action="store_true", help="leave Checkov out")
+    options.add_argument("--seed", type=int, default=1)
+    args = options.parse_args()
+    cofferdam, generate = build()
+    print(f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}, seed {args.seed}\n")
+    print("| what | manifests | wall s | processor s | peak MiB |\n|---|---|---|---|---|", flush=True)
+    ours = {}
+    with tempfile.TemporaryDirectory(prefix="cofferdam-bench-") as scratch:
+        for size in SIZES:
+            tree = Path(scratch) / str(size)
+            subprocess.run(
+                [generate, "--manifests", str(size), "--seed", str(args.seed), tree],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+            ours[size] = median([cofferdam, "check", "--format", "json", tree], args.runs)
+            row("cofferdam", size, ours[size])
+        if args.no_peers:
+            return
+        tree = Path(scratch) / str(PEER_SIZE)
+        command = checkov.command(tree)
+        runs = [measure(command, checkov.environment()) for _ in range(args.peer_runs)]
+        peer = tuple(statistics.median(column) for column in zip(*runs))
+        row(f"Checkov {checkov.VERSION}", PEER_SIZE, peer)
+    wall, processor, peak = (theirs / mine for theirs, mine in zip(peer, ours[PEER_SIZE]))
+    print(
+        f"\nOn the same {PEER_SIZE:,} manifests Checkov takes {wall:,.0f} times the wall time,"
+        f" {processor:,.0f} times the processor time and {peak:.1f} times the memory."
+    )
+
+
+if __name__ == "__main__":
+    main()
