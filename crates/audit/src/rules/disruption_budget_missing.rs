@@ -3,6 +3,7 @@
 use super::pods;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::scaling::DisruptionBudget;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -22,11 +23,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
+        // A budget that names neither number lets every pod go.
+        let limits = |b: &DisruptionBudget| b.min_available.is_some() || b.max_unavailable.is_some();
         let has = cx
             .env
             .disruption_budgets
             .iter()
-            .any(|b| same(&b.id.namespace, &workload.id.namespace) && b.selector.matches(&workload.labels));
+            .any(|b| limits(b) && same(&b.id.namespace, &workload.id.namespace) && b.selector.matches(&workload.labels));
         if has {
             continue;
         }
@@ -54,8 +57,8 @@ pub(crate) fn is_kubernetes(kind: &str) -> bool {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, span};
-    use cofferdam_model::scaling::{DisruptionBudget, Selector};
-    use cofferdam_model::workload::ObjectId;
+    use cofferdam_model::scaling::Selector;
+    use cofferdam_model::workload::{Amount, ObjectId};
 
     #[test]
     fn two_replicas_want_a_budget_that_selects_them() {
@@ -68,6 +71,8 @@ mod tests {
             min_available: None,
             max_unavailable: None,
         });
+        assert_eq!(testing::all(&RULE, &env).len(), 1, "a budget without a number keeps nothing");
+        env.disruption_budgets[0].max_unavailable = Some(testing::fact(Amount::Count(1), 10));
         assert!(testing::all(&RULE, &env).is_empty());
         assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty(), "one replica has nothing to keep");
     }
