@@ -34,6 +34,9 @@ fn every_check_of_another_tool_has_a_rule_that_exists_or_a_reason() {
         for id in ids {
             assert!(rules::find(id).is_some(), "{check}: no rule {id}");
         }
-        assert!(!ids.is_empty() || !why.is_empty(), "{check}: neither a rule nor a reason");
+        assert!(
+            !ids.is_empty() || !why.is_empty(),
+            "{check}: neither a rule nor a reason"
+        );
     }
 }
