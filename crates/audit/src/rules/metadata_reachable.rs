@@ -17,8 +17,8 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    // Without any policy in the files, policies are kept elsewhere or nowhere: network-no-default-deny says so.
-    if cx.env.network_policies.is_empty() {
+    // Where no egress policy stands in the files, nobody meant to close anything: network-no-default-deny says so.
+    if !cx.env.network_policies.iter().any(|p| p.egress) {
         return;
     }
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {

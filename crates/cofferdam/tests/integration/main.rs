@@ -6,7 +6,9 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod broken;
 mod command;
+mod dependencies;
 mod overlay;
 
 use std::path::{Path, PathBuf};

@@ -1,12 +1,6 @@
 //! Broken input: the command says what is wrong and where, or rightly passes it over; it never panics,
 //! and what can be read is judged all the same.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on should stop"
-)]
-
 use std::path::Path;
 use std::process::Command;
 

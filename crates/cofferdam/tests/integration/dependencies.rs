@@ -13,7 +13,7 @@ const UNWANTED: [&str; 7] = [
 
 #[test]
 fn no_dependency_needs_cmake_or_a_system_library() {
-    let lock = include_str!("../../../Cargo.lock");
+    let lock = include_str!("../../../../Cargo.lock");
     let names: Vec<&str> = lock
         .lines()
         .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
