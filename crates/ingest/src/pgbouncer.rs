@@ -429,7 +429,7 @@ mod tests {
         platform.environments.into_iter().next().unwrap()
     }
 
-    /// emergency-mitigation-plan.md, 2, as written.
+    /// A pooler with settings under names that its image does not read.
     const QUOTED: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: pgbouncer\nspec:\n  replicas: 3\n  template:\n    spec:\n      containers:\n      - name: pgbouncer\n        image: pgbouncer/pgbouncer:1.20.1\n        env:\n        - name: DATABASES_HOST\n          value: \"aurora-endpoint.cluster-xxxxx.us-east-1.rds.amazonaws.com\"\n        - name: DATABASES_PORT\n          value: \"5432\"\n        - name: POOL_MODE\n          value: \"transaction\"\n        - name: MAX_CLIENT_CONN\n          value: \"1000\"\n        - name: DEFAULT_POOL_SIZE\n          value: \"25\"\n        - name: MAX_DB_CONNECTIONS\n          value: \"100\"\n";
 
     #[test]

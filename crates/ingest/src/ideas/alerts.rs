@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_generic_alert_keeps_its_times_and_its_condition() {
-        // vpc-connector-remediation-plan.md, "Automated Alert System", as settings.
+        // As teams write it in a deployment file.
         let env = read(
             "alerts:\n  - name: VPC Connector Capacity Critical\n    condition: vpc_connector_utilization > 90%\n    for: 5m\n    notification: immediate_page\n",
         );

@@ -327,7 +327,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// deep-technical-analysis.md 3.2, inside the section it stands in.
+    /// As teams write it in a deployment file.
     const QUOTED: &str = "autoscaling:\n  min_replicas: 2\n  max_replicas: 50\n  target_cpu_utilization: 70\n  behavior:\n    scale_up:\n      stabilization_window_seconds: 60\n      policies:\n      - type: Percent\n        value: 100\n        period_seconds: 30\n";
 
     #[test]

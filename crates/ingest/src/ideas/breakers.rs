@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_quoted_traffic_policy_is_a_breaker() {
-        // vpc-connector-remediation-plan.md, "Service Mesh Implementation".
+        // As teams write it in a deployment file.
         let env = read(
             "traffic_policies:\n  circuit_breaker:\n    consecutive_errors: 5\n    interval: 30s\n    base_ejection_time: 30s\n",
         );

@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_quoted_emergency_mode_and_allocation_are_statements() {
-        // vpc-connector-remediation-plan.md, "Emergency Mode Configuration" and "Resource Allocation Strategy".
+        // As teams write it in a deployment file.
         let mode = said(
             "emergency_mode:\n  enabled: true\n  features:\n    websocket_connections: 50    # Limit\n    database_pools: 3\n    cache_ttl: 3600\n    background_tasks: disabled\n",
         );

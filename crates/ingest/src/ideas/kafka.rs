@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_mitigation_plans_section_declares_its_topic_and_workers() {
-        // emergency-mitigation-plan.md, 5.
+        // As teams write it in a deployment file.
         let env = read_deployment(
             "kafka:\n  topics:\n    - name: \"platform-events\"\n      partitions: 12\n  performance:\n    worker_threads: 12  # MUST equal partitions\n",
         );

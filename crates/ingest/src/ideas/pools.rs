@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_quoted_pool_configuration_in_any_nesting() {
-        // issue-1278-database-connectivity-plan.md, 2.3, as JSON or YAML would hold it.
+        // As teams write it in a deployment file.
         for text in [
             "pool_config: {pool_size: 10, max_overflow: 15, pool_timeout: 90.0, capacity_safety_margin: 0.8}",
             "database: {pool: {size: 10, max_overflow: 15, timeout: 90}, pool_timeout: 90}",

@@ -78,9 +78,9 @@ mod tests {
 
     #[test]
     fn the_quoted_matrix_gives_each_service_its_priority() {
-        // vpc-connector-remediation-plan.md, "Resource Allocation Strategy".
+        // As teams write it in a deployment file.
         let env = read(
-            "service_priorities:\n  critical:\n    - netra-auth-service      # Authentication is foundational\n    - netra-backend-staging   # Core API functionality\n  important:\n    - netra-frontend-staging  # User interface\n  optional:\n    - analytics-service       # Can be degraded temporarily\n    - monitoring-service      # Can use alternative metrics\n",
+            "service_priorities:\n  critical:\n    - auth-service      # Authentication is foundational\n    - backend-staging   # Core API functionality\n  important:\n    - frontend-staging  # User interface\n  optional:\n    - analytics-service       # Can be degraded temporarily\n    - monitoring-service      # Can use alternative metrics\n",
         );
         let found: Vec<_> = env
             .services
@@ -90,9 +90,9 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("netra-auth-service", Priority::Critical),
-                ("netra-backend-staging", Priority::Critical),
-                ("netra-frontend-staging", Priority::Important),
+                ("auth-service", Priority::Critical),
+                ("backend-staging", Priority::Critical),
+                ("frontend-staging", Priority::Important),
                 ("analytics-service", Priority::Optional),
                 ("monitoring-service", Priority::Optional),
             ]

@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_quoted_resources_are_stated_in_one_spelling() {
-        // deep-technical-analysis.md 3.3; memory from the mitigation plan.
+        // As teams write it in a deployment file.
         let quoted =
             said("resources:\n  requests: {cpu: 500m, memory: 1Gi}\n  limits: {cpu: 1000m, memory: 2Gi}\n");
         let wanted = [

@@ -145,12 +145,12 @@ fn words_of_environments_that_are_other_words_too_are_no_environments() {
 
 #[test]
 fn the_rest_of_the_quoted_plans_is_passed_over_in_peace() {
-    // vpc-connector-remediation-plan.md, "Multi-Cloud Strategy" and "Fallback Development Environment".
+    // Plans and wishes in YAML are no configuration of anything.
     let env = read(
         "multi_cloud_strategy:\n  primary: GCP (current)\n  secondary: AWS (disaster recovery)\n\ndisaster_recovery:\n  rto: 15 minutes\n  rpo: 5 minutes\n\nfailover_triggers:\n  - vpc_connector_capacity_exhaustion\n  - sustained_error_rate > 10%\nemergency_dev_config:\n  database: local_postgresql\n  redis: local_redis\n",
     );
     assert!(is_empty(&env), "{env:#?}");
-    // deep-technical-analysis.md 6.2 and 5.2.
+    // Entity rules and absent backups.
     let env = read_deployment(
         "entity_synthesis:\n  domain: PLATFORM\n  type: CLEAN_PLATFORM_SERVICE\n# No backup retention specified\n",
     );

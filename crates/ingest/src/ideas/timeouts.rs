@@ -101,7 +101,7 @@ mod tests {
     use super::super::tests::{read, read_in};
     use super::*;
 
-    /// issue-1278-database-connectivity-plan.md, appendix, as a settings file would hold it.
+    /// Timeouts of one environment, each inside the one above it.
     const QUOTED: &str = "\"staging\": {\n  \"initialization_timeout\": 75.0,\n  \"table_setup_timeout\": 25.0,\n  \"connection_timeout\": 35.0,\n  \"pool_timeout\": 45.0,\n  \"health_check_timeout\": 20.0,\n}\n";
 
     #[test]

@@ -320,7 +320,7 @@ mod tests {
     use super::super::tests::{read, read_deployment};
     use super::*;
 
-    /// deep-technical-analysis.md 5.1.
+    /// As teams write it in a deployment file.
     const QUOTED: &str = "deployment_windows:\n  - start: \"09:00\"\n    end: \"17:00\"\n    timezone: \"America/New_York\"\n    days: [\"monday\", \"tuesday\", \"wednesday\", \"thursday\", \"friday\"]\n";
     const WORKDAYS: [bool; 7] = [true, true, true, true, true, false, false];
 

@@ -596,7 +596,7 @@ class C:
 
 #[test]
 fn a_commit_of_a_batch_after_processing_is_sound() {
-    // The mitigation plan's own code: methods that the class does not show.
+    // A plan's code: methods that the class does not show.
     let text = "\
 class C:
     def _commit_batch_offsets(self, batch):

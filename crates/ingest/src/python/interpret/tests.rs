@@ -406,7 +406,7 @@ def c():
 
 #[test]
 fn breakers_are_used_where_any_module_uses_them() {
-    // The mitigation plan's own file, and the class of the remediation plan that nothing builds.
+    // Breakers that decorate functions, and a class that nothing builds.
     let shared = "\
 from circuit_breaker import CircuitBreaker
 DB_BREAKER = CircuitBreaker(name=\"database\", failure_threshold=5, recovery_timeout=60, expected_exception=DatabaseError)
