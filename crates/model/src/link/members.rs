@@ -5,6 +5,7 @@
 //! back to. Two that code builds stay two, whatever they share: each opens connections of its own.
 
 use super::facts::{fill, prefer};
+use crate::cells::{LocalCache, LocalCacheKind};
 use crate::database::{Pool, PoolTarget};
 use crate::kafka::{Consumer, Producer, ProducerRole};
 use crate::platform::{Environment, ServiceId};
@@ -16,6 +17,7 @@ pub(super) fn merge(env: &mut Environment) {
     env.consumers = merged(std::mem::take(&mut env.consumers));
     env.producers = merged(std::mem::take(&mut env.producers));
     env.pools = merged(std::mem::take(&mut env.pools));
+    merge_caches(env);
     keep_real_members(env);
     for consumer in &mut env.consumers {
         for worker in &mut consumer.workers {
@@ -59,6 +61,20 @@ fn drop_shared<M: Member>(all: &mut Vec<M>, coded: &BTreeSet<ServiceId>) {
         };
         member.in_code() || !member.service().is_some_and(|id| coded.contains(&id)) || !elsewhere()
     });
+}
+
+/// A cache that code shows and one of the same kind that settings of its service describe are one: the
+/// settings say with what life it runs.
+fn merge_caches(env: &mut Environment) {
+    let in_code = |c: &LocalCache| inferred(&c.medium);
+    let key =
+        |c: &LocalCache| Some((c.owner.service?, c.kind)).filter(|(_, kind)| *kind != LocalCacheKind::Other);
+    let described: BTreeSet<_> = (env.local_caches.iter())
+        .filter(|c| !in_code(c))
+        .filter_map(key)
+        .collect();
+    env.local_caches
+        .retain(|c| !in_code(c) || key(c).is_none_or(|k| !described.contains(&k)));
 }
 
 /// Something that code and settings describe together.

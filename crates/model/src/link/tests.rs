@@ -1110,3 +1110,46 @@ fn ten_thousand_workloads_link_without_a_quadratic_step() {
     assert_eq!(env.services.len(), 10_000);
     assert_eq!(env.dangling.len(), 10_000);
 }
+
+#[test]
+fn a_cache_in_code_and_in_settings_is_one() {
+    use crate::cells::{LocalCache, LocalCacheKind};
+    let cache = |service: usize, kind, in_code: bool| LocalCache {
+        name: "flags".to_owned(),
+        owner: Owner::named(["api", "web"][service]),
+        span: span(1),
+        kind,
+        ttl: None,
+        medium: in_code.then(|| Fact::inferred("memory".to_owned(), span(2), "an object")),
+        invalidation: None,
+    };
+    let mut env = Environment::default();
+    for name in ["api", "web"] {
+        env.services.push(Service {
+            name: name.to_owned(),
+            ..Service::default()
+        });
+    }
+    env.local_caches = vec![
+        cache(0, LocalCacheKind::Flags, false),
+        cache(0, LocalCacheKind::Flags, true),
+        cache(0, LocalCacheKind::Discovery, true),
+        cache(1, LocalCacheKind::Flags, true),
+        cache(0, LocalCacheKind::Other, true),
+    ];
+    link(&mut env);
+    let kinds: Vec<_> = env
+        .local_caches
+        .iter()
+        .map(|c| (c.owner.service.map(|s| s.0), c.kind))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            (Some(0), LocalCacheKind::Flags),
+            (Some(0), LocalCacheKind::Discovery),
+            (Some(1), LocalCacheKind::Flags),
+            (Some(0), LocalCacheKind::Other),
+        ]
+    );
+}

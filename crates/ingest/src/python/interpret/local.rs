@@ -70,7 +70,14 @@ fn caches(reading: &Reading<'_, '_>, parts: &mut Parts) {
         let millis = folded.ends_with("ms");
         let read = |v: &Val| if millis { v.as_millis() } else { v.as_seconds() };
         if let Some(ttl) = reading.resolve(value).and_then(|k| k.fact(read)) {
-            found.push(cache(reading, (name, span), kind, Some(ttl)));
+            // `CACHE_TTL` says what it holds by where it stands.
+            let telling = self::kind(&[Some(name)]) != LocalCacheKind::Other;
+            let shown = if telling {
+                name.to_owned()
+            } else {
+                format!("{file} ({name})")
+            };
+            found.push(cache(reading, (&shown, span), kind, Some(ttl)));
         }
     });
     parts.local_caches.extend(found);
