@@ -93,6 +93,35 @@ fn kind(path: &Path) -> Kind {
     }
 }
 
+/// What the walk came upon.
+enum Seen {
+    /// A directory or something that is no file.
+    Nothing,
+    /// A file that is no configuration by its name.
+    Other(PathBuf),
+    /// A file that may be configuration, or a place that could not be opened.
+    File(PathBuf, Result<Vec<u8>, String>),
+}
+
+fn seen(entry: Result<ignore::DirEntry, ignore::Error>, root: &Path, base: &Path) -> Seen {
+    let below = |path: &Path| path.strip_prefix(base).unwrap_or(path).to_path_buf();
+    match entry {
+        Ok(entry) if !entry.file_type().is_some_and(|t| t.is_file()) => Seen::Nothing,
+        Ok(entry) => {
+            let path = below(entry.path());
+            if kind(&path) == Kind::Other {
+                Seen::Other(path)
+            } else {
+                Seen::File(path, read_bounded(entry.path()))
+            }
+        }
+        Err(error) => {
+            let path = error_path(&error).unwrap_or_else(|| root.to_path_buf());
+            Seen::File(below(&path), Err(format!("cannot be opened: {}", reason(&error))))
+        }
+    }
+}
+
 impl Repo {
     /// Walks `root` (a directory or one file) and reads every file that may be configuration. Files
     /// that git ignores are left out, dotfiles are not. Fails only when `root` itself cannot be opened.
@@ -115,47 +144,37 @@ impl Repo {
         } else {
             root
         };
-        let mut found: Vec<(PathBuf, Result<Vec<u8>, String>)> = Vec::new();
-        let mut passed_over = Vec::new();
-        let mut candidates = Vec::new();
         let walk = ignore::WalkBuilder::new(root)
             .hidden(false)
             .require_git(false)
+            .threads(rayon::current_num_threads())
             .filter_entry(|entry| {
                 !matches!(
                     entry.file_name().to_str(),
                     Some(".git" | "node_modules" | ".terraform" | ".venv" | "__pycache__" | ".hg" | ".svn")
                 )
             })
-            .build();
-        for entry in walk {
-            match entry {
-                Ok(entry) => {
-                    if !entry.file_type().is_some_and(|t| t.is_file()) {
-                        continue;
-                    }
-                    let path = entry
-                        .path()
-                        .strip_prefix(base)
-                        .unwrap_or(entry.path())
-                        .to_path_buf();
-                    if kind(&path) == Kind::Other {
-                        passed_over.push(path);
-                    } else {
-                        candidates.push((path, entry.path().to_path_buf()));
-                    }
-                }
-                Err(error) => {
-                    let path = error_path(&error).unwrap_or_else(|| root.to_path_buf());
-                    let path = path.strip_prefix(base).unwrap_or(&path).to_path_buf();
-                    found.push((path, Err(format!("cannot be opened: {}", reason(&error)))));
-                }
+            .build_parallel();
+        // Whoever finds a file reads it; the order is made afterwards, by path.
+        let (send, receive) = std::sync::mpsc::channel();
+        walk.run(|| {
+            let send = send.clone();
+            Box::new(move |entry| {
+                // The receiver outlives the walk, so that nothing is lost.
+                let _ = send.send(seen(entry, root, base));
+                ignore::WalkState::Continue
+            })
+        });
+        drop(send);
+        let mut found: Vec<(PathBuf, Result<Vec<u8>, String>)> = Vec::new();
+        let mut passed_over = Vec::new();
+        for seen in receive {
+            match seen {
+                Seen::Nothing => {}
+                Seen::Other(path) => passed_over.push(path),
+                Seen::File(path, bytes) => found.push((path, bytes)),
             }
         }
-        found.par_extend(candidates.into_par_iter().map(|(path, full)| {
-            let bytes = read_bounded(&full);
-            (path, bytes)
-        }));
         let mut repo = Repo::build(found);
         passed_over.sort();
         repo.passed_over.extend(passed_over);
