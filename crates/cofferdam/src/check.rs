@@ -85,20 +85,17 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     };
     let report = audit(&platform, &options);
     progress.finish_and_clear();
-    let printed = match args.format {
-        Format::Json => {
-            json::render(&report, &platform).map_err(|e| format!("cannot write the report: {e}"))?
-        }
+    match args.format {
+        Format::Json => output::print_with(|out| json::write(&report, &platform, out))?,
         Format::Text => {
             let style = text::Style {
                 color: color.on_stdout(),
                 width: output::width(),
                 brief: args.quiet,
             };
-            text::render(&report, &platform, style)
+            output::print(&text::render(&report, &platform, style))?;
         }
-    };
-    output::print(&printed)?;
+    }
     let fail_on = Severity::from(args.fail_on);
     let failed = report.findings.iter().any(|f| severity_of(f) >= fail_on);
     let unreadable = !platform.reading.unreadable.is_empty();

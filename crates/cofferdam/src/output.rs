@@ -52,8 +52,16 @@ pub(crate) fn width() -> usize {
 /// # Errors
 /// The system's reason, except when the reader closed the pipe.
 pub(crate) fn print(text: &str) -> Result<(), String> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    print_with(|out| out.write_all(text.as_bytes()))
+}
+
+/// The same for what is made piece by piece.
+///
+/// # Errors
+/// The system's reason, except when the reader closed the pipe.
+pub(crate) fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), String> {
+    let mut out = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(e) => Err(format!("cannot write to standard output: {e}")),
         Ok(()) => Ok(()),

@@ -112,19 +112,27 @@ fn assemble(mut repo: Repo) -> Platform {
     };
     repo.exclude(|path| stated.excludes(path));
     stated.find_pins(&repo);
-    let file_environments = repo
-        .files
-        .keys()
-        .filter_map(|p| Some((p.as_path(), environment_of(p, &stated)?)))
-        .collect();
-    let charts = helm::read(&repo);
+    // What does not need one another is read side by side.
+    let (charts, (file_environments, (code, (terraform, texts)))) = rayon::join(
+        || helm::read(&repo),
+        || {
+            rayon::join(
+                || file_environments(&repo, &stated),
+                || {
+                    rayon::join(
+                        || Code::read(&repo),
+                        || rayon::join(|| terraform_of(&repo, &stated), || texts(&repo)),
+                    )
+                },
+            )
+        },
+    );
     let manifests = repo
         .yaml
         .iter()
         .filter(|(path, _)| !charts.consumed.contains(*path));
     let applications = argo::read(&repo, manifests.flat_map(|(_, stream)| &stream.documents));
     let releases = releases(&repo, &charts, &applications, &stated);
-    let code = Code::read(&repo);
     let sources = Sources {
         code: Project::new(
             &code,
@@ -135,11 +143,11 @@ fn assemble(mut repo: Repo) -> Platform {
         charts,
         releases,
         applications,
-        terraform: terraform_of(&repo, &stated),
+        terraform,
         repo: &repo,
         file_environments,
         overlay: &stated,
-        texts: texts(&repo),
+        texts,
     };
     let pieces = pieces(&sources);
     let filled: Vec<(Environment, Unmatched)> = names(&sources, &pieces)
@@ -185,8 +193,26 @@ fn assemble(mut repo: Repo) -> Platform {
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
     report_reading(&sources, &pieces, &mut platform);
+    let Sources {
+        built,
+        charts,
+        releases,
+        terraform,
+        ..
+    } = sources;
     platform.sources = repo.sources;
+    // Freeing every tree takes as long as judging them, and nobody has to wait for it.
+    let yaml = repo.yaml;
+    rayon::spawn(move || drop((yaml, built, charts, releases, terraform, code)));
     platform
+}
+
+/// The environment of each file whose path names one, or for which a person states one.
+fn file_environments<'a>(repo: &'a Repo, stated: &OverlayDocument) -> BTreeMap<&'a Path, String> {
+    repo.files
+        .par_iter()
+        .filter_map(|(path, _)| Some((path.as_path(), environment_of(path, stated)?)))
+        .collect()
 }
 
 /// The environment that a file is for: as a person states it, else as its path says.

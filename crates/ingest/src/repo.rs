@@ -147,6 +147,8 @@ impl Repo {
         let walk = ignore::WalkBuilder::new(root)
             .hidden(false)
             .require_git(false)
+            // What one person tells git to ignore everywhere is no part of the platform.
+            .git_global(false)
             .threads(rayon::current_num_threads())
             .filter_entry(|entry| {
                 !matches!(
@@ -198,9 +200,10 @@ impl Repo {
     }
 
     fn build(mut found: Vec<(PathBuf, Result<Vec<u8>, String>)>) -> Repo {
-        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found.par_sort_by(|a, b| a.0.cmp(&b.0));
         let mut repo = Repo::default();
         let mut to_parse = Vec::new();
+        let mut files = Vec::with_capacity(found.len());
         for (path, bytes) in found {
             match bytes.and_then(to_text) {
                 Ok(text) => {
@@ -211,7 +214,7 @@ impl Repo {
                     if path.file_name().is_some_and(|n| n == ".gitignore") {
                         repo.add_gitignore(&path, id);
                     }
-                    repo.files.insert(path, id);
+                    files.push((path, id));
                 }
                 Err(message) => repo.unreadable.push(Unreadable {
                     path,
@@ -220,6 +223,8 @@ impl Repo {
                 }),
             }
         }
+        // From a sorted list a map is built without a search for each place.
+        repo.files = files.into_iter().collect();
         let sources = &repo.sources;
         let parsed: Vec<(PathBuf, Stream)> = to_parse
             .into_par_iter()

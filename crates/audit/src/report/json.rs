@@ -5,6 +5,7 @@ use super::page_of;
 use crate::engine::{Report, severity_of};
 use crate::finding::{Finding, Severity, Unjudged};
 use cofferdam_model::{Platform, Span};
+use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -84,11 +85,11 @@ struct JsonUnreadable {
     message: String,
 }
 
-/// Prints the whole report as one JSON document.
+/// Writes the whole report as one JSON document, as it is made: a report can be large.
 ///
 /// # Errors
-/// None in practice: every value is text or a finite number (an infinite one becomes `null`).
-pub fn render(report: &Report, platform: &Platform) -> Result<String, serde_json::Error> {
+/// What the writer says.
+pub fn write(report: &Report, platform: &Platform, mut out: impl std::io::Write) -> std::io::Result<()> {
     let place = |file: &cofferdam_model::UnreadableFile| JsonUnreadable {
         path: file.path.display().to_string(),
         start: file.span.map(|span| position(platform, span.file.0, span.start)),
@@ -127,13 +128,12 @@ pub fn render(report: &Report, platform: &Platform) -> Result<String, serde_json
             below_severity: report.below,
             notes: notes.chain(suppressions).collect(),
         },
-        findings: report.findings.iter().map(|f| finding(f, platform)).collect(),
+        findings: report.findings.par_iter().map(|f| finding(f, platform)).collect(),
         not_judged: report.unjudged.iter().map(unjudged).collect(),
         unreadable: platform.reading.unreadable.iter().map(place).collect(),
     };
-    let mut text = serde_json::to_string_pretty(&document)?;
-    text.push('\n');
-    Ok(text)
+    serde_json::to_writer_pretty(&mut out, &document)?;
+    out.write_all(b"\n")
 }
 
 fn position(platform: &Platform, file: u32, offset: u32) -> JsonPosition {
