@@ -6,3 +6,8 @@
 pub mod chance;
 pub mod components;
 pub mod engine;
+pub mod facts;
+pub mod outcome;
+pub mod rehearse;
+pub mod scenarios;
+pub mod statistics;

@@ -1,0 +1,229 @@
+//! What a scenario takes from the platform, and from where: every input is shown with the line it comes from, and
+//! what nobody gave is asked for by name.
+
+use std::time::Duration;
+
+use cofferdam_model::units::{show_duration, show_number};
+use cofferdam_model::{Bytes, Fact, Rate, Share, Source, Span};
+use serde::Serialize;
+
+/// A value as a person reads it.
+pub trait Shown {
+    /// The value with its unit.
+    fn shown(&self) -> String;
+}
+
+impl Shown for u32 {
+    fn shown(&self) -> String {
+        show_number(f64::from(*self))
+    }
+}
+
+impl Shown for u64 {
+    fn shown(&self) -> String {
+        show_number(*self as f64)
+    }
+}
+
+impl Shown for f64 {
+    fn shown(&self) -> String {
+        show_number(*self)
+    }
+}
+
+impl Shown for bool {
+    fn shown(&self) -> String {
+        if *self { "yes" } else { "no" }.to_owned()
+    }
+}
+
+impl Shown for String {
+    fn shown(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Shown for Duration {
+    fn shown(&self) -> String {
+        if *self < Duration::from_secs(1) {
+            return format!("{} ms", show_number(self.as_secs_f64() * 1e3));
+        }
+        show_duration(*self)
+    }
+}
+
+impl Shown for Rate {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Shown for Share {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Shown for Bytes {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// A value that a scenario was run with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// What it is.
+    pub name: String,
+    /// Its value with the unit.
+    pub value: String,
+    /// Where it stands; `None` for an assumption.
+    pub place: Option<Span>,
+}
+
+/// A fact that a scenario needs and nobody gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Need {
+    /// Its name, as in `cofferdam.yaml` and for `--set` (`services.api.requests_per_second`).
+    pub fact: String,
+    /// Why the outcome depends on it.
+    pub why: String,
+    /// A value to show how it is written.
+    pub example: String,
+}
+
+impl Need {
+    /// The lines to add to `cofferdam.yaml`.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        let mut lines = String::new();
+        let parts: Vec<&str> = self.fact.split('.').collect();
+        for (depth, part) in parts.iter().enumerate() {
+            if depth > 0 {
+                lines.push('\n');
+            }
+            lines.push_str(&"  ".repeat(depth));
+            lines.push_str(part);
+            lines.push(':');
+        }
+        format!("{lines} {}", self.example)
+    }
+}
+
+/// Collects what a scenario takes from the platform.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// What it runs with, in the order taken.
+    pub inputs: Vec<Input>,
+    /// What it takes for granted, as sentences with their source.
+    pub assumptions: Vec<String>,
+    /// What it lacks.
+    pub needs: Vec<Need>,
+}
+
+impl Facts {
+    /// Nothing taken yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a fact that is known; an assumed one is named as an assumption.
+    pub fn take<T: Shown + Clone>(&mut self, name: impl Into<String>, fact: &Fact<T>) -> T {
+        if let Source::Assumed { why } = &fact.source {
+            self.assume(why.to_string());
+        }
+        self.inputs.push(Input {
+            name: name.into(),
+            value: fact.value.shown(),
+            place: fact.span(),
+        });
+        fact.value.clone()
+    }
+
+    /// Takes a fact without which there is no run: `fact` is its name in `cofferdam.yaml`, `example` a value to
+    /// show how it is written, `why` a clause. `None` where nobody gave it, which is then a need.
+    pub fn need<T: Shown + Clone>(
+        &mut self,
+        name: impl Into<String>,
+        given: Option<&Fact<T>>,
+        (fact, example, why): (&str, &str, &str),
+    ) -> Option<T> {
+        let Some(given) = given else {
+            self.needs.push(Need {
+                fact: fact.to_owned(),
+                why: why.to_owned(),
+                example: example.to_owned(),
+            });
+            return None;
+        };
+        Some(self.take(name, given))
+    }
+
+    /// Takes a fact, or a default that the assumption names with its source.
+    pub fn or<T: Shown + Clone>(
+        &mut self,
+        name: impl Into<String>,
+        given: Option<&Fact<T>>,
+        default: T,
+        why: impl Into<String>,
+    ) -> T {
+        match given {
+            Some(fact) => self.take(name, fact),
+            None => {
+                self.inputs.push(Input {
+                    name: name.into(),
+                    value: default.shown(),
+                    place: None,
+                });
+                self.assume(why);
+                default
+            }
+        }
+    }
+
+    /// Names an assumption, once.
+    pub fn assume(&mut self, why: impl Into<String>) {
+        let why = why.into();
+        if !self.assumptions.contains(&why) {
+            self.assumptions.push(why);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_need_is_asked_for_with_the_lines_to_add() {
+        let mut facts = Facts::new();
+        let given: Option<&Fact<u32>> = None;
+        let ask = (
+            "databases.main.max_connections",
+            "100",
+            "it decides how many are refused",
+        );
+        assert_eq!(facts.need("slots", given, ask), None);
+        assert_eq!(
+            facts.needs[0].lines(),
+            "databases:\n  main:\n    max_connections: 100"
+        );
+        assert!(facts.inputs.is_empty());
+    }
+
+    #[test]
+    fn a_default_is_an_input_and_an_assumption() {
+        let mut facts = Facts::new();
+        let wait = facts.or(
+            "wait",
+            None,
+            Duration::from_millis(50),
+            "it waits 50 ms, the client's default",
+        );
+        assert_eq!(wait, Duration::from_millis(50));
+        let _: u32 = facts.take("size", &Fact::assumed(20, "it waits 50 ms, the client's default"));
+        assert_eq!(facts.inputs[0].value, "50 ms");
+        assert_eq!(facts.assumptions.len(), 1);
+    }
+}

@@ -1,0 +1,199 @@
+//! What one run of a scenario found: moments in order, figures, curves, and the decisions of its policies.
+
+use cofferdam_policy::Time;
+use serde::Serialize;
+
+/// What a moment is in the story of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// What the scenario does to the platform.
+    Trigger,
+    /// The first thing that breaks because of it.
+    Cause,
+    /// What keeps the failure going by itself.
+    Loop,
+    /// What follows.
+    Effect,
+    /// Somebody is told.
+    Detection,
+    /// The latest time at which this action would have stopped it.
+    Action,
+    /// It is over, or the trigger is.
+    Recovery,
+}
+
+impl Role {
+    /// The word for the timeline.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trigger => "trigger",
+            Self::Cause => "cause",
+            Self::Loop => "loop",
+            Self::Effect => "effect",
+            Self::Detection => "detected",
+            Self::Action => "stoppable",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
+/// Something that happened in a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// When.
+    pub at: Time,
+    /// What it is called across runs, whose times are summed up under it (`pool full`).
+    pub key: &'static str,
+    /// What it is in the story.
+    pub role: Role,
+    /// What happened, as a sentence without a full stop.
+    pub text: String,
+}
+
+/// How a figure is summed up over the runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A quantity: its mean, with Student's interval.
+    Amount,
+    /// Whether something happens (1 or 0): the share of runs, with Wilson's interval.
+    Whether,
+}
+
+/// A number that a run ended with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// What it counts, in plain words (`refused connections`).
+    pub name: &'static str,
+    /// Its unit; empty where it has none.
+    pub unit: &'static str,
+    /// Its value.
+    pub value: f64,
+    /// How it is summed up.
+    pub kind: Kind,
+}
+
+/// A curve over time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// The chart that it belongs to, by title; curves of one chart share an axis.
+    pub chart: &'static str,
+    /// What it shows.
+    pub name: String,
+    /// Unit of its values.
+    pub unit: &'static str,
+    /// Points in order of time.
+    pub points: Vec<(Time, f64)>,
+}
+
+/// What one run found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// What happened, in any order; reports sort by time.
+    pub moments: Vec<Moment>,
+    /// What it ended with, in the order of importance. A figure that has no value in a run (the time of
+    /// something that did not happen) is left out of that run.
+    pub figures: Vec<Figure>,
+    /// Curves.
+    pub series: Vec<Series>,
+}
+
+impl Outcome {
+    /// Adds a moment.
+    pub fn moment(&mut self, at: Time, role: Role, key: &'static str, text: impl Into<String>) {
+        self.moments.push(Moment {
+            at,
+            key,
+            role,
+            text: text.into(),
+        });
+    }
+
+    /// Adds a quantity.
+    pub fn amount(&mut self, name: &'static str, value: f64, unit: &'static str) {
+        self.figures.push(Figure {
+            name,
+            unit,
+            value,
+            kind: Kind::Amount,
+        });
+    }
+
+    /// Adds whether something happened.
+    pub fn whether(&mut self, name: &'static str, happened: bool) {
+        let value = if happened { 1.0 } else { 0.0 };
+        self.figures.push(Figure {
+            name,
+            unit: "",
+            value,
+            kind: Kind::Whether,
+        });
+    }
+
+    /// Adds a curve.
+    pub fn series(
+        &mut self,
+        chart: &'static str,
+        name: impl Into<String>,
+        unit: &'static str,
+        points: Vec<(Time, f64)>,
+    ) {
+        self.series.push(Series {
+            chart,
+            name: name.into(),
+            unit,
+            points,
+        });
+    }
+}
+
+/// A decision of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// Nanoseconds since the start of the run.
+    pub at: u64,
+    /// Whose decision (`data-collector → data-processor breaker`).
+    pub entity: String,
+    /// What was decided.
+    pub decision: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Takes down the decisions of policies, where somebody wants them.
+#[derive(Debug, Default)]
+pub struct Trace {
+    wanted: bool,
+    decisions: Vec<Decision>,
+}
+
+impl Trace {
+    /// One that takes decisions down, or lets them pass.
+    #[must_use]
+    pub const fn new(wanted: bool) -> Self {
+        Self {
+            wanted,
+            decisions: Vec::new(),
+        }
+    }
+
+    /// Takes a decision down; the words are made only where somebody wants them.
+    pub fn decide(&mut self, at: Time, entity: &str, words: impl FnOnce() -> (String, String)) {
+        if self.wanted {
+            let (decision, reason) = words();
+            self.decisions.push(Decision {
+                at: at.as_nanos(),
+                entity: entity.to_owned(),
+                decision,
+                reason,
+            });
+        }
+    }
+
+    /// What was taken down, in order.
+    #[must_use]
+    pub fn into_decisions(self) -> Vec<Decision> {
+        self.decisions
+    }
+}

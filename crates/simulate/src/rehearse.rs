@@ -1,0 +1,349 @@
+//! Runs scenarios many times and sums up what the runs found.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cofferdam_model::{Environment, units};
+use cofferdam_policy::Time;
+use rayon::prelude::*;
+
+use crate::chance::Streams;
+use crate::facts::{Input, Need};
+use crate::outcome::{Decision, Kind, Outcome, Role, Series, Trace};
+use crate::scenarios::{Case, Scenario};
+use crate::statistics::{self, Interval};
+
+/// How to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Runs of each case, at least 1.
+    pub runs: u32,
+    /// Seed of all chance.
+    pub seed: u64,
+    /// Whether the decisions of the first run are kept.
+    pub trace: bool,
+}
+
+/// What a scenario says of an environment.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The environment.
+    pub environment: String,
+    /// What was run.
+    pub results: Vec<Summary>,
+    /// What would have to be known to run more.
+    pub needs: Vec<Need>,
+    /// Why it concerns nothing here.
+    pub nothing: Option<String>,
+}
+
+/// The runs of one case, summed up.
+#[derive(Debug)]
+pub struct Summary {
+    /// What it happened to.
+    pub subject: String,
+    /// How many runs.
+    pub runs: u32,
+    /// The seed.
+    pub seed: u64,
+    /// What happened, in order of time.
+    pub timeline: Vec<Happening>,
+    /// Figures in the scenario's order.
+    pub figures: Vec<FigureSummary>,
+    /// Curves of the first run.
+    pub series: Vec<Series>,
+    /// What it ran with.
+    pub inputs: Vec<Input>,
+    /// What it took for granted.
+    pub assumptions: Vec<String>,
+    /// Decisions of the first run's policies, if they were wanted.
+    pub decisions: Vec<Decision>,
+}
+
+/// A moment over all runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happening {
+    /// Its name across runs.
+    pub key: &'static str,
+    /// What it is in the story.
+    pub role: Role,
+    /// Median time over the runs in which it happened.
+    pub at: Time,
+    /// Earliest and latest time.
+    pub range: (Time, Time),
+    /// In how many runs it happened.
+    pub runs: u32,
+    /// The words of the first run in which it happened.
+    pub text: String,
+}
+
+/// A figure over all runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FigureSummary {
+    /// What it counts.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Quantity or share of runs.
+    pub kind: Kind,
+    /// Value with interval, over the runs that have it.
+    pub interval: Interval,
+    /// Value of each run that has it, by run.
+    pub values: BTreeMap<u32, f64>,
+}
+
+impl Summary {
+    /// The first moment of a role, if there is one.
+    #[must_use]
+    pub fn first(&self, role: Role) -> Option<&Happening> {
+        self.timeline.iter().find(|happening| happening.role == role)
+    }
+
+    /// The figure of a name, if there is one.
+    #[must_use]
+    pub fn figure(&self, name: &str) -> Option<&FigureSummary> {
+        self.figures.iter().find(|figure| figure.name == name)
+    }
+}
+
+/// Runs scenarios in an environment. `progress` is told after each run how many of how many are done; it is called
+/// from several threads.
+#[must_use]
+pub fn rehearse(
+    scenarios: &[&Scenario],
+    environment: &Environment,
+    settings: Settings,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<Rehearsal> {
+    let runs = settings.runs.max(1);
+    let prepared: Vec<_> = scenarios
+        .iter()
+        .map(|scenario| (scenario.prepare)(environment))
+        .collect();
+    let jobs: Vec<(&Case, u32)> = prepared
+        .iter()
+        .flat_map(|prepared| &prepared.cases)
+        .flat_map(|case| (0..runs).map(move |run| (case, run)))
+        .collect();
+    let done = AtomicUsize::new(0);
+    let mut outcomes = jobs
+        .par_iter()
+        .map(|(case, run)| {
+            let mut trace = Trace::new(settings.trace && *run == 0);
+            let outcome = (case.rehearse)(&Streams::new(settings.seed, u64::from(*run)), &mut trace);
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
+            (outcome, trace.into_decisions())
+        })
+        .collect::<Vec<_>>()
+        .into_iter();
+    let mut rehearsals = Vec::with_capacity(scenarios.len());
+    for (scenario, prepared) in scenarios.iter().zip(prepared) {
+        let mut results = Vec::with_capacity(prepared.cases.len());
+        for case in prepared.cases {
+            let own: Vec<_> = outcomes.by_ref().take(runs as usize).collect();
+            results.push(sum_up(case, own, settings.seed));
+        }
+        rehearsals.push(Rehearsal {
+            scenario: **scenario,
+            environment: environment.name.clone(),
+            results,
+            needs: prepared.needs,
+            nothing: prepared.nothing,
+        });
+    }
+    rehearsals
+}
+
+fn sum_up(case: Case, outcomes: Vec<(Outcome, Vec<Decision>)>, seed: u64) -> Summary {
+    let runs = u32::try_from(outcomes.len()).unwrap_or(u32::MAX);
+    let mut series = Vec::new();
+    let mut decisions = Vec::new();
+    let mut only_outcomes = Vec::with_capacity(outcomes.len());
+    for (number, (mut outcome, made)) in outcomes.into_iter().enumerate() {
+        if number == 0 {
+            series = std::mem::take(&mut outcome.series);
+            decisions = made;
+        }
+        only_outcomes.push(outcome);
+    }
+    Summary {
+        subject: case.subject,
+        runs,
+        seed,
+        timeline: timeline(&only_outcomes),
+        figures: figures(&only_outcomes),
+        series,
+        inputs: case.inputs,
+        assumptions: case.assumptions,
+        decisions,
+    }
+}
+
+fn timeline(outcomes: &[Outcome]) -> Vec<Happening> {
+    // Times of each moment in order of first appearance; one that comes several times in a run counts by its first.
+    let mut found: Vec<(&'static str, Role, String, Vec<Time>)> = Vec::new();
+    for outcome in outcomes {
+        let mut moments: Vec<_> = outcome.moments.iter().collect();
+        moments.sort_by_key(|moment| moment.at);
+        let mut told: Vec<&'static str> = Vec::new();
+        for moment in moments {
+            if told.contains(&moment.key) {
+                continue;
+            }
+            told.push(moment.key);
+            match found.iter_mut().find(|(key, ..)| *key == moment.key) {
+                Some((_, _, _, times)) => times.push(moment.at),
+                None => found.push((moment.key, moment.role, moment.text.clone(), vec![moment.at])),
+            }
+        }
+    }
+    let mut timeline: Vec<Happening> = found
+        .into_iter()
+        .filter_map(|(key, role, text, mut times)| {
+            times.sort_unstable();
+            Some(Happening {
+                key,
+                role,
+                at: times[times.len() / 2],
+                range: (*times.first()?, *times.last()?),
+                runs: u32::try_from(times.len()).unwrap_or(u32::MAX),
+                text,
+            })
+        })
+        .collect();
+    timeline.sort_by_key(|happening| (happening.at, happening.role));
+    timeline
+}
+
+fn figures(outcomes: &[Outcome]) -> Vec<FigureSummary> {
+    let mut found: Vec<FigureSummary> = Vec::new();
+    for (run, outcome) in outcomes.iter().enumerate() {
+        let run = u32::try_from(run).unwrap_or(u32::MAX);
+        for figure in &outcome.figures {
+            match found.iter_mut().find(|f| f.name == figure.name) {
+                Some(known) => {
+                    known.values.insert(run, figure.value);
+                }
+                None => found.push(FigureSummary {
+                    name: figure.name,
+                    unit: figure.unit,
+                    kind: figure.kind,
+                    interval: Interval {
+                        mean: 0.0,
+                        low: 0.0,
+                        high: 0.0,
+                        runs: 0,
+                    },
+                    values: BTreeMap::from([(run, figure.value)]),
+                }),
+            }
+        }
+    }
+    for figure in &mut found {
+        let values: Vec<f64> = figure.values.values().copied().collect();
+        let interval = match figure.kind {
+            Kind::Amount => statistics::mean(&values),
+            Kind::Whether => {
+                let happened = values.iter().filter(|value| **value > 0.5).count();
+                statistics::wilson(happened, values.len())
+            }
+        };
+        if let Some(interval) = interval {
+            figure.interval = interval;
+        }
+    }
+    found
+}
+
+/// A value with its unit as reports write it: `1,005 connections`, `50 %`, `7.2 s`.
+#[must_use]
+pub fn shown(value: f64, unit: &str) -> String {
+    let number = units::show_number(value);
+    if unit.is_empty() {
+        number
+    } else {
+        format!("{number} {unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cofferdam_policy::Random;
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::scenarios::Prepared;
+
+    fn prepare(_: &Environment) -> Prepared {
+        let mut prepared = Prepared::default();
+        prepared.add(Ok(Case::new("one", Facts::new(), |streams, trace| {
+            let mut chance = streams.stream("one", "test");
+            let wait = Duration::from_millis(chance.below(1000));
+            trace.decide(Time::ZERO, "breaker", || ("open".into(), "because".into()));
+            let mut outcome = Outcome::default();
+            outcome.moment(
+                Time::ZERO + wait,
+                Role::Cause,
+                "full",
+                format!("full after {wait:?}"),
+            );
+            outcome.amount("wait", wait.as_secs_f64(), "s");
+            outcome.whether("lost", chance.unit() < 0.5);
+            outcome.series("chart", "a", "s", vec![(Time::ZERO, 1.0)]);
+            outcome
+        })));
+        prepared.add(Err(vec![Need {
+            fact: "a.b".into(),
+            why: "it matters".into(),
+            example: "1".into(),
+        }]));
+        prepared
+    }
+
+    const SCENARIO: Scenario = Scenario {
+        name: "test",
+        title: "a test",
+        rules: &[],
+        prepare,
+    };
+
+    fn run(threads: usize) -> Vec<Rehearsal> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let settings = Settings {
+            runs: 40,
+            seed: 3,
+            trace: true,
+        };
+        pool.install(|| rehearse(&[&SCENARIO], &Environment::default(), settings, &|_, _| {}))
+    }
+
+    #[test]
+    fn runs_are_summed_up_with_intervals() {
+        let rehearsals = run(1);
+        let summary = &rehearsals[0].results[0];
+        assert_eq!(summary.runs, 40);
+        assert_eq!(summary.timeline[0].runs, 40);
+        let (first, last) = summary.timeline[0].range;
+        assert!(first < summary.timeline[0].at && summary.timeline[0].at < last);
+        let wait = summary.figure("wait").unwrap();
+        // Uniform in 0 to 1 s: mean 0.5, deviation 0.289, standard error 0.046.
+        assert!((wait.interval.mean - 0.5).abs() < 0.2);
+        assert!(wait.interval.low < wait.interval.mean && wait.interval.mean < wait.interval.high);
+        assert_eq!(wait.values.len(), 40);
+        assert_eq!(summary.figure("lost").unwrap().kind, Kind::Whether);
+        assert_eq!(summary.decisions.len(), 1);
+        assert_eq!(rehearsals[0].needs[0].fact, "a.b");
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        assert_eq!(format!("{:?}", run(1)), format!("{:?}", run(2)));
+    }
+}
