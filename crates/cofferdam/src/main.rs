@@ -4,6 +4,7 @@ mod check;
 mod explain;
 mod init;
 mod output;
+mod simulate;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ struct Cli {
 enum Command {
     /// Check a platform's configuration for failures.
     Check(check::Args),
+    /// Rehearse failures of a platform under virtual time.
+    Simulate(simulate::Args),
     /// Write a cofferdam.yaml with every assumption that check makes, to confirm.
     Init(init::Args),
     /// List the rules.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Check(args) => check::run(&args, cli.color),
+        Command::Simulate(args) => simulate::run(&args, cli.color),
         Command::Init(args) => init::run(&args, cli.color),
         Command::Rules(args) => explain::rules(&args),
         Command::Explain(args) => explain::run(&args),

@@ -29,4 +29,4 @@ pub mod tree;
 pub mod yaml;
 pub use cofferdam_model::nearest;
 
-pub use pipeline::{Place, read, read_files};
+pub use pipeline::{Place, read, read_files, read_given};

@@ -96,17 +96,31 @@ struct Text<'a> {
 /// # Errors
 /// [`ReadError`] when `root` cannot be opened; whatever else cannot be read is in [`Platform::reading`].
 pub fn read(root: &Path) -> Result<Platform, ReadError> {
-    Ok(assemble(Repo::read(root)?))
+    Ok(assemble(Repo::read(root)?, &[]))
+}
+
+/// The same with statements that count over those of `cofferdam.yaml`, such as
+/// `services.api.requests_per_second=7000`.
+///
+/// # Errors
+/// [`ReadError`] when `root` cannot be opened or a statement is none.
+pub fn read_given(root: &Path, statements: &[String]) -> Result<Platform, ReadError> {
+    let mut repo = Repo::read(root)?;
+    let given: Vec<Node> = statements
+        .iter()
+        .map(|statement| overlay::given(&mut repo, statement).map_err(ReadError::Statement))
+        .collect::<Result<_, _>>()?;
+    Ok(assemble(repo, &given))
 }
 
 /// The same for files in memory: paths below an imagined root and their bytes.
 pub fn read_files(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Platform {
-    assemble(Repo::from_files(files))
+    assemble(Repo::from_files(files), &[])
 }
 
-fn assemble(mut repo: Repo) -> Platform {
+fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
     let mut platform = Platform::default();
-    let (mut stated, mut problems) = match overlay::load(&repo) {
+    let (mut stated, mut problems) = match overlay::load_with(&repo, given) {
         Ok(document) => (document, Vec::new()),
         Err(problems) => (OverlayDocument::default(), problems),
     };

@@ -52,6 +52,9 @@ pub enum ReadError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A statement of the command line is none.
+    #[error("{0}")]
+    Statement(String),
 }
 
 /// What a file name promises; content decides the rest.

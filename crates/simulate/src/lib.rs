@@ -9,5 +9,6 @@ pub mod engine;
 pub mod facts;
 pub mod outcome;
 pub mod rehearse;
+pub mod report;
 pub mod scenarios;
 pub mod statistics;

@@ -19,11 +19,12 @@ use crate::repo::{Repo, normalise};
 use crate::tree::{Key, Map, Node, Value};
 use crate::yaml::Problem;
 use cofferdam_model::overlay::Overlay;
-use cofferdam_model::{Fact, FileId};
+use cofferdam_model::{Fact, FileId, SourceFile};
 use fields::{Fields, Problems};
 use globset::{GlobBuilder, GlobMatcher};
 use sections::Sections;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use steering::Steering;
 
@@ -52,23 +53,30 @@ pub struct OverlayDocument {
 /// # Errors
 /// Everything that is wrong in it, in the order of the lines.
 pub fn load(repo: &Repo) -> Result<OverlayDocument, Vec<Problem>> {
-    match NAMES
-        .iter()
-        .map(PathBuf::from)
-        .find(|p| repo.yaml.contains_key(p))
-    {
-        Some(path) => load_file(repo, &path),
-        None => Ok(OverlayDocument::default()),
-    }
+    load_with(repo, &[])
 }
 
-/// Reads the overlay at `path` of `repo`.
+/// The same with statements that count over those of the file, each a document like it (see [`given`]).
 ///
 /// # Errors
 /// The same as for [`load`].
-pub fn load_file(repo: &Repo, path: &Path) -> Result<OverlayDocument, Vec<Problem>> {
-    let Some(stream) = repo.yaml.get(path) else {
-        return Ok(OverlayDocument::default());
+pub fn load_with(repo: &Repo, given: &[Node]) -> Result<OverlayDocument, Vec<Problem>> {
+    let file = NAMES
+        .iter()
+        .map(PathBuf::from)
+        .find_map(|path| Some((repo.yaml.get(&path)?, path)));
+    let Some((stream, path)) = file else {
+        let Some((first, rest)) = given.split_first() else {
+            return Ok(OverlayDocument::default());
+        };
+        let problems = Problems::default();
+        let document = read(first, Path::new(GIVEN), rest, &problems);
+        let problems = problems.into_sorted();
+        return if problems.is_empty() {
+            Ok(document)
+        } else {
+            Err(problems)
+        };
     };
     if !stream.errors.is_empty() {
         return Err(stream.errors.clone());
@@ -78,8 +86,11 @@ pub fn load_file(repo: &Repo, path: &Path) -> Result<OverlayDocument, Vec<Proble
         problems.add(duplicate.span, duplicate.message.clone());
     }
     let document = match stream.documents.as_slice() {
-        [] => OverlayDocument::default(),
-        [one] => read(one, path, &problems),
+        [] => match given.split_first() {
+            Some((first, rest)) => read(first, &path, rest, &problems),
+            None => OverlayDocument::default(),
+        },
+        [one] => read(one, &path, given, &problems),
         [_, second, ..] => {
             problems.add(
                 second.span,
@@ -96,7 +107,65 @@ pub fn load_file(repo: &Repo, path: &Path) -> Result<OverlayDocument, Vec<Proble
     }
 }
 
-fn read(root: &Node, path: &Path, problems: &Problems) -> OverlayDocument {
+/// The name under which places in statements of the command line are shown.
+pub const GIVEN: &str = "--set";
+
+/// A statement of the command line, `services.api.requests_per_second=7000`, as a document. A name with dots
+/// stands in double quotes (`services."a.b".processes=2`).
+///
+/// # Errors
+/// What is wrong with it, as a sentence.
+pub fn given(repo: &mut Repo, statement: &str) -> Result<Node, String> {
+    let wrong = || {
+        format!(
+            "`{statement}` is no statement; write FACT=VALUE, as in services.api.requests_per_second=7000"
+        )
+    };
+    let (fact, value) = statement.split_once('=').ok_or_else(wrong)?;
+    let mut keys: Vec<String> = vec![String::new()];
+    let mut quoted = false;
+    for c in fact.trim().chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '.' if !quoted => keys.push(String::new()),
+            c if c.is_control() || c == '\\' => return Err(wrong()),
+            c => {
+                if let Some(key) = keys.last_mut() {
+                    key.push(c);
+                }
+            }
+        }
+    }
+    if quoted || keys.iter().any(String::is_empty) || value.contains(['\n', '\r']) || value.trim().is_empty()
+    {
+        return Err(wrong());
+    }
+    let mut text = String::new();
+    for (depth, key) in keys.iter().enumerate() {
+        let _ = write!(text, "\n{}\"{key}\":", "  ".repeat(depth));
+    }
+    let _ = writeln!(text, " {}", value.trim());
+    let file = repo
+        .sources
+        .add(SourceFile::new(GIVEN.into(), text.trim_start().to_owned()));
+    let mut stream = crate::yaml::parse(&repo.sources.file(file).text, file, 0);
+    match (
+        stream.documents.len(),
+        stream.errors.first().or(stream.problems.first()),
+    ) {
+        (1, None) => Ok(stream.documents.remove(0)),
+        (_, Some(problem)) => Err(format!("`{statement}`: {}", problem.message)),
+        _ => Err(wrong()),
+    }
+}
+
+fn read(root: &Node, path: &Path, given: &[Node], problems: &Problems) -> OverlayDocument {
+    let over = |node: &Node| {
+        given
+            .iter()
+            .fold(node.clone(), |node, given| merged(&node, given))
+    };
+    let root = &over(root);
     let mut document = OverlayDocument {
         file: Some(root.span.file),
         ..OverlayDocument::default()
@@ -129,7 +198,7 @@ fn read(root: &Node, path: &Path, problems: &Problems) -> OverlayDocument {
         }
         // Told once, with the spans of this environment's section.
         let _ = Sections::read(&mut fields);
-        let sections = top_node(root, &name.text).map(|node| merged(&base, node));
+        let sections = top_node(root, &name.text).map(|node| over(&merged(&base, node)));
         fields.finish();
         if let Some(node) = sections {
             // Whatever is wrong has been told by the two reads above.

@@ -561,3 +561,35 @@ proptest! {
         let _ = loaded(&text);
     }
 }
+
+#[test]
+fn statements_of_the_command_line_count_over_the_file() {
+    let text = "services: {api: {requests_per_second: 5, processes: 2}}\nenvironments: {prod: {services: {api: {requests_per_second: 6}}}}\n";
+    let mut repo = Repo::from_files([(PathBuf::from("cofferdam.yaml"), text.as_bytes().to_vec())]);
+    let given = given(&mut repo, "services.\"api\".requests_per_second = 7").unwrap();
+    let document = load_with(&repo, std::slice::from_ref(&given)).unwrap();
+    for environment in ["production", "other"] {
+        let service = &document.sections(environment).services[0].entry;
+        assert_eq!(service.rate.as_ref().unwrap().value.0, 7.0, "{environment}");
+        assert_eq!(service.processes.as_ref().unwrap().value, 2);
+    }
+    // Without a file they are the overlay.
+    let alone = load_with(&Repo::default(), &[given]).unwrap();
+    assert_eq!(alone.sections("production").services.len(), 1);
+}
+
+#[test]
+fn a_statement_that_is_none_is_told() {
+    let mut repo = Repo::default();
+    for statement in [
+        "services.api",
+        "=5",
+        "services..api=5",
+        "services.\"api=5",
+        "a.b=",
+        "a.b=[1",
+        "a.b=1\nc: 2",
+    ] {
+        assert!(given(&mut repo, statement).is_err(), "{statement}");
+    }
+}

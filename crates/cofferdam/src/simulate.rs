@@ -1,0 +1,230 @@
+//! `cofferdam simulate`.
+
+use crate::FINDINGS;
+use crate::output::{self, Color};
+use clap::ValueEnum;
+use cofferdam_model::{Environment, Platform};
+use cofferdam_simulate::rehearse::{Rehearsal, Settings, rehearse};
+use cofferdam_simulate::report::{chart, compare, json, text};
+use cofferdam_simulate::scenarios::{self, Scenario};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Arguments of `simulate`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --all --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n\nA fact that decides an outcome and stands nowhere is asked for by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run for want of a fact, 2 bad usage or unreadable input."
+)]
+pub(crate) struct Args {
+    /// Directory or file of the platform's configuration.
+    #[arg(required_unless_present = "list")]
+    path: Option<PathBuf>,
+    /// List the scenarios.
+    #[arg(long)]
+    list: bool,
+    /// Rehearse only this scenario (may be given more than once).
+    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    scenario: Vec<String>,
+    /// Rehearse all scenarios (the default).
+    #[arg(long)]
+    all: bool,
+    /// State a fact for this run, as in cofferdam.yaml (may be given more than once).
+    #[arg(long, value_name = "FACT=VALUE")]
+    set: Vec<String>,
+    /// Rehearse the same on another platform, and put both side by side.
+    #[arg(long, value_name = "PATH")]
+    compare: Option<PathBuf>,
+    /// The environment; production where there is one, else the first.
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+    /// Runs of each case.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    runs: u32,
+    /// Seed of all chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Write every decision of every policy in the first run of each case to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs (schemas/rehearsal.schema.json).
+    Json,
+    /// Charts, with the figures as a table.
+    Svg,
+}
+
+/// Runs the simulation.
+pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
+    let Some(path) = args.path.as_deref().filter(|_| !args.list) else {
+        return list();
+    };
+    let chosen = chosen(&args.scenario)?;
+    let platform = read(path, &args.set, color)?;
+    let settings = Settings {
+        runs: args.runs,
+        seed: args.seed,
+        trace: args.trace.is_some(),
+    };
+    let rehearsals = simulate(&chosen, &platform, args.environment.as_deref(), settings)?;
+    let other = match &args.compare {
+        Some(path) => {
+            let platform = read(path, &args.set, color)?;
+            let rehearsals = simulate(&chosen, &platform, args.environment.as_deref(), settings)?;
+            Some((platform, rehearsals))
+        }
+        None => None,
+    };
+    if let Some(file) = &args.trace {
+        write_trace(file, &rehearsals).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+    }
+    print(args, &platform, &rehearsals, other.as_ref(), color)?;
+    let wanting = rehearsals.iter().any(|r| !r.needs.is_empty());
+    Ok(if wanting {
+        ExitCode::from(FINDINGS)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn print(
+    args: &Args,
+    platform: &Platform,
+    rehearsals: &[Rehearsal],
+    other: Option<&(Platform, Vec<Rehearsal>)>,
+    color: Color,
+) -> Result<(), String> {
+    let style = text::Style {
+        color: color.on_stdout(),
+        width: output::width(),
+    };
+    match (args.format, other) {
+        (Format::Text, None) => output::print(&text::render(rehearsals, platform, style)),
+        (Format::Text, Some((_, after))) => output::print(&compare::render(rehearsals, after, style)),
+        (Format::Json, None) => output::print_with(|out| json::write(rehearsals, platform, out)),
+        (Format::Json, Some((after_platform, after))) => output::print_with(|out| {
+            json::write_comparison((rehearsals, platform), (after, after_platform), out)
+        }),
+        (Format::Svg, after) => {
+            let both = [Some(rehearsals), after.map(|(_, after)| after.as_slice())];
+            let charts: Vec<(&str, &[Rehearsal])> = ["before", "after"]
+                .into_iter()
+                .zip(both.into_iter().flatten())
+                .collect();
+            let charts = if charts.len() == 1 {
+                vec![("", rehearsals)]
+            } else {
+                charts
+            };
+            match chart::render(&charts) {
+                Some(svg) => output::print(&svg),
+                None => {
+                    eprint!("{}", text::render(rehearsals, platform, style));
+                    Err("nothing was run, so there is nothing to draw".to_owned())
+                }
+            }
+        }
+    }
+}
+
+fn list() -> Result<ExitCode, String> {
+    let width = scenarios::ALL.iter().map(|s| s.name.len()).max().unwrap_or(0);
+    let lines: String = scenarios::ALL
+        .iter()
+        .map(|s| format!("{:<width$}  {}\n", s.name, s.title))
+        .collect();
+    output::print(&lines).map(|()| ExitCode::SUCCESS)
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, String> {
+    if names.is_empty() {
+        return Ok(scenarios::ALL.iter().collect());
+    }
+    let one = |name: &String| {
+        scenarios::find(name).ok_or_else(|| {
+            let known: Vec<&str> = scenarios::ALL.iter().map(|s| s.name).collect();
+            let near = cofferdam_model::nearest::nearest(name, known.iter().copied());
+            match near {
+                Some(near) => format!("there is no scenario `{name}`; did you mean `{near}`?"),
+                None => format!("there is no scenario `{name}`; there are: {}", known.join(", ")),
+            }
+        })
+    };
+    names.iter().map(one).collect()
+}
+
+fn read(path: &Path, set: &[String], color: Color) -> Result<Platform, String> {
+    let platform = cofferdam_ingest::read_given(path, set).map_err(|e| e.to_string())?;
+    crate::check::refuse_overlay_problems(&platform, color)?;
+    Ok(platform)
+}
+
+/// The environment that is meant: the one named, else production, else the first.
+fn environment<'a>(platform: &'a Platform, name: Option<&str>) -> Result<&'a Environment, String> {
+    let known: Vec<&str> = platform.environments.iter().map(|e| e.name.as_str()).collect();
+    let Some(name) = name else {
+        let production = platform.environments.iter().find(|e| e.name == "production");
+        return production
+            .or(platform.environments.first())
+            .ok_or_else(|| "there is no environment here".to_owned());
+    };
+    let full = cofferdam_ingest::environment::name(name);
+    platform
+        .environments
+        .iter()
+        .find(|e| e.name == full)
+        .ok_or_else(|| {
+            format!(
+                "there is no environment `{name}` here; there are: {}",
+                known.join(", ")
+            )
+        })
+}
+
+fn simulate(
+    chosen: &[&'static Scenario],
+    platform: &Platform,
+    name: Option<&str>,
+    settings: Settings,
+) -> Result<Vec<Rehearsal>, String> {
+    let environment = environment(platform, name)?;
+    let bar = progress();
+    let rehearsals = rehearse(chosen, environment, settings, &|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    Ok(rehearsals)
+}
+
+/// Runs done and time left, on a terminal.
+fn progress() -> indicatif::ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new(0);
+    if let Ok(style) = indicatif::ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn write_trace(file: &Path, rehearsals: &[Rehearsal]) -> std::io::Result<()> {
+    let mut out = std::io::BufWriter::new(std::fs::File::create(file)?);
+    for rehearsal in rehearsals {
+        for summary in &rehearsal.results {
+            json::write_decisions(rehearsal.scenario.name, summary, &mut out)?;
+        }
+    }
+    out.flush()
+}

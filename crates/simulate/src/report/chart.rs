@@ -1,0 +1,396 @@
+//! Charts as SVG: one panel a chart, with units, lines at what happened, and the figures as a table below. Colours
+//! follow the reader's theme, light or dark, and are told apart by people who see few colours (the palette of Okabe and
+//! Ito, adapted to both grounds); curves are dashed differently too.
+
+use std::fmt::Write;
+
+use cofferdam_model::units::show_number;
+use cofferdam_policy::Time;
+
+use super::{moment, value, wrap};
+use crate::outcome::{Role, Series};
+use crate::rehearse::{Happening, Rehearsal, Summary};
+
+const WIDTH: f64 = 860.0;
+const LEFT: f64 = 78.0;
+const RIGHT: f64 = 24.0;
+const PLOT_HEIGHT: f64 = 190.0;
+/// Rows above a plot in which numbers of moments stand.
+const MARK_ROWS: usize = 3;
+const ROW: f64 = 18.0;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark}\
+svg{--ground:#ffffff;--ink:#1f2328;--soft:#59636e;--line:#d1d9e0;\
+--c0:#0062a3;--c1:#b85c00;--c2:#00785a;--c3:#a3427a;--c4:#7a6a00;--c5:#2f7fb5;--bad:#c03a2b;--good:#1a7f37;--note:#8250df}\
+@media(prefers-color-scheme:dark){svg{--ground:#0d1117;--ink:#e6edf3;--soft:#9198a1;--line:#30363d;\
+--c0:#56b4e9;--c1:#e69f00;--c2:#2fc08f;--c3:#e58ac0;--c4:#f0e442;--c5:#8cc8ff;--bad:#ff7b72;--good:#3fb950;--note:#d2a8ff}}\
+text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}\
+.h{font-size:17px;font-weight:600}.t{font-size:13px;font-weight:600}.s{fill:var(--soft)}\
+.n{font-size:10px;font-weight:600;fill:var(--ground);text-anchor:middle}\
+.e{text-anchor:end}.m{text-anchor:middle}.g{stroke:var(--line);stroke-width:1}";
+
+const DASHES: [&str; 6] = ["", "7 3", "2 3", "9 3 2 3", "4 2", "12 4"];
+
+/// One SVG document with the charts of every case that has curves; `None` when none has. Each platform comes with
+/// a word for it (`before`, `after`), which is empty where there is but one.
+#[must_use]
+pub fn render(platforms: &[(&str, &[Rehearsal])]) -> Option<String> {
+    let mut body = String::new();
+    let mut y = 18.0;
+    let mut any = false;
+    let most = platforms
+        .iter()
+        .map(|(_, rehearsals)| rehearsals.len())
+        .max()
+        .unwrap_or(0);
+    for number in 0..most {
+        for (side, rehearsals) in platforms {
+            let Some(rehearsal) = rehearsals.get(number) else {
+                continue;
+            };
+            for summary in rehearsal
+                .results
+                .iter()
+                .filter(|summary| !summary.series.is_empty())
+            {
+                any = true;
+                y = case(&mut body, side, rehearsal, summary, y);
+            }
+        }
+    }
+    any.then(|| {
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {y:.0}\" width=\"{WIDTH}\" height=\"{y:.0}\" \
+             role=\"img\"><title>Rehearsed failures</title><style>{STYLE}</style>\
+             <rect width=\"100%\" height=\"100%\" fill=\"var(--ground)\"/>\n{body}</svg>\n"
+        )
+    })
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+fn text(out: &mut String, x: f64, y: f64, class: &str, words: &str) {
+    let _ = writeln!(
+        out,
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\">{}</text>",
+        escape(words)
+    );
+}
+
+/// Draws a case from `y` down; says where the next begins.
+fn case(out: &mut String, side: &str, rehearsal: &Rehearsal, summary: &Summary, y: f64) -> f64 {
+    let mut y = y + 14.0;
+    let side = if side.is_empty() {
+        String::new()
+    } else {
+        format!(", {side}")
+    };
+    text(
+        out,
+        20.0,
+        y,
+        "h",
+        &format!("{}: {}{side}", rehearsal.scenario.name, summary.subject),
+    );
+    y += ROW;
+    let runs = if summary.runs == 1 {
+        "1 run".to_owned()
+    } else {
+        format!("first of {} runs", summary.runs)
+    };
+    let subtitle = format!(
+        "{} · {} · {runs} · seed {}",
+        rehearsal.scenario.title, rehearsal.environment, summary.seed
+    );
+    for line in wrap(&subtitle, 120) {
+        text(out, 20.0, y, "s", &line);
+        y += ROW;
+    }
+    let marks: Vec<&Happening> = summary.timeline.iter().collect();
+    let mut charts: Vec<&'static str> = Vec::new();
+    for series in &summary.series {
+        if !charts.contains(&series.chart) {
+            charts.push(series.chart);
+        }
+    }
+    for chart in charts {
+        let curves: Vec<&Series> = summary
+            .series
+            .iter()
+            .filter(|series| series.chart == chart)
+            .collect();
+        y = panel(out, chart, &curves, &marks, y + 8.0);
+    }
+    y = story(out, summary, y + 6.0);
+    table(out, summary, y + 6.0) + 26.0
+}
+
+struct Scale {
+    from: f64,
+    to: f64,
+    start: f64,
+    end: f64,
+}
+
+impl Scale {
+    fn at(&self, value: f64) -> f64 {
+        let share = if self.to > self.from {
+            (value - self.from) / (self.to - self.from)
+        } else {
+            0.0
+        };
+        self.start + share.clamp(0.0, 1.0) * (self.end - self.start)
+    }
+}
+
+/// Round steps: 1, 2 or 5 times a power of ten, at most `most` of them up to `to`.
+fn step(to: f64, most: f64) -> f64 {
+    let rough = (to / most).max(1e-9);
+    let power = libm::exp10(libm::floor(libm::log10(rough)));
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|by| by * power)
+        .find(|step| *step >= rough)
+        .unwrap_or(10.0 * power)
+}
+
+/// Round steps of time: seconds, minutes, hours.
+fn time_step(to: f64) -> f64 {
+    const STEPS: [f64; 15] = [
+        1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 21600.0,
+    ];
+    if to < 8.0 {
+        step(to, 8.0)
+    } else {
+        STEPS
+            .into_iter()
+            .find(|step| to / step <= 10.0)
+            .unwrap_or(to / 8.0)
+    }
+}
+
+fn role_colour(role: Role) -> &'static str {
+    match role {
+        Role::Cause | Role::Loop => "var(--bad)",
+        Role::Recovery => "var(--good)",
+        Role::Detection | Role::Action => "var(--note)",
+        Role::Trigger | Role::Effect => "var(--soft)",
+    }
+}
+
+fn panel(out: &mut String, title: &str, curves: &[&Series], marks: &[&Happening], y: f64) -> f64 {
+    let unit = curves.first().map_or("", |series| series.unit);
+    let heading = if unit.is_empty() {
+        title.to_owned()
+    } else {
+        format!("{title} ({unit})")
+    };
+    text(out, 20.0, y + 12.0, "t", &heading);
+    let mut y = legend(out, curves, y + 12.0);
+    let points = || curves.iter().flat_map(|series| &series.points);
+    let last = points().map(|(at, _)| at.as_secs_f64()).fold(0.0, f64::max);
+    let top = points()
+        .map(|(_, value)| *value)
+        .filter(|value| value.is_finite())
+        .fold(0.0, f64::max);
+    let by = step(if top > 0.0 { top } else { 1.0 }, 5.0);
+    let ceiling = (libm::ceil(top / by - 1e-9) * by).max(by);
+    y += MARK_ROWS as f64 * 15.0 + 4.0;
+    let (high, low) = (y, y + PLOT_HEIGHT);
+    let across = Scale {
+        from: 0.0,
+        to: last.max(1e-3),
+        start: LEFT,
+        end: WIDTH - RIGHT,
+    };
+    let up = Scale {
+        from: 0.0,
+        to: ceiling,
+        start: low,
+        end: high,
+    };
+    let mut tick = 0.0;
+    while tick <= ceiling + by / 2.0 {
+        let at = up.at(tick);
+        let _ = writeln!(
+            out,
+            "<path class=\"g\" d=\"M{LEFT} {at:.1}H{:.1}\"/>",
+            WIDTH - RIGHT
+        );
+        text(out, LEFT - 8.0, at + 4.0, "s e", &show_number(tick));
+        tick += by;
+    }
+    let time_by = time_step(last);
+    let mut tick = 0.0;
+    while tick <= last + time_by / 1e6 {
+        let at = across.at(tick);
+        let _ = writeln!(out, "<path class=\"g\" d=\"M{at:.1} {low:.1}v5\"/>");
+        text(
+            out,
+            at,
+            low + 18.0,
+            "s m",
+            moment(Time::from_secs_f64(tick)).trim_start_matches('+'),
+        );
+        tick += time_by;
+    }
+    for (number, series) in curves.iter().enumerate() {
+        curve(out, number, series, &across, &up);
+    }
+    draw_marks(out, marks, &across, (high, low), last);
+    low + 26.0
+}
+
+fn legend(out: &mut String, curves: &[&Series], y: f64) -> f64 {
+    if curves.len() < 2 {
+        return y;
+    }
+    let (mut x, mut y) = (20.0, y + ROW);
+    for (number, series) in curves.iter().enumerate() {
+        // A character of this font is about 6.5 wide; the next entry begins after it.
+        let width = 40.0 + series.name.chars().count() as f64 * 6.5;
+        if x + width > WIDTH - RIGHT && x > 20.0 {
+            x = 20.0;
+            y += ROW;
+        }
+        let _ = writeln!(
+            out,
+            "<path d=\"M{x:.1} {:.1}h22\" stroke=\"var(--c{})\" stroke-width=\"2.5\" stroke-dasharray=\"{}\"/>",
+            y - 4.0,
+            number % 6,
+            DASHES[number % 6]
+        );
+        text(out, x + 28.0, y, "", &series.name);
+        x += width + 14.0;
+    }
+    y
+}
+
+fn curve(out: &mut String, number: usize, series: &Series, across: &Scale, up: &Scale) {
+    let mut path = String::new();
+    let mut pen_down = false;
+    for (at, value) in &series.points {
+        if !value.is_finite() {
+            pen_down = false;
+            continue;
+        }
+        let command = if pen_down { 'L' } else { 'M' };
+        let _ = write!(
+            path,
+            "{command}{:.1} {:.1}",
+            across.at(at.as_secs_f64()),
+            up.at(*value)
+        );
+        pen_down = true;
+    }
+    let _ = writeln!(
+        out,
+        "<path d=\"{path}\" fill=\"none\" stroke=\"var(--c{})\" stroke-width=\"2\" stroke-linejoin=\"round\" stroke-dasharray=\"{}\"/>",
+        number % 6,
+        DASHES[number % 6]
+    );
+}
+
+/// A line at each moment that lies in the chart, with its number above; numbers that would touch stand in other rows.
+fn draw_marks(out: &mut String, marks: &[&Happening], across: &Scale, (high, low): (f64, f64), last: f64) {
+    let mut rows = [f64::NEG_INFINITY; MARK_ROWS];
+    for (number, happening) in marks.iter().enumerate() {
+        let seconds = happening.at.as_secs_f64();
+        if seconds > last {
+            continue;
+        }
+        let x = across.at(seconds);
+        let row = rows
+            .iter()
+            .position(|taken| x - taken >= 16.0)
+            .unwrap_or(MARK_ROWS - 1);
+        let shift = (rows[row] + 16.0 - x).max(0.0);
+        let place = x + if shift.is_finite() { shift } else { 0.0 };
+        rows[row] = place;
+        let (centre, colour) = (high - 9.0 - row as f64 * 15.0, role_colour(happening.role));
+        let _ = writeln!(
+            out,
+            "<path d=\"M{place:.1} {:.1}L{x:.1} {high:.1}V{low:.1}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1\" stroke-dasharray=\"3 3\"/>\
+             <circle cx=\"{place:.1}\" cy=\"{centre:.1}\" r=\"7\" fill=\"{colour}\"/>",
+            centre + 7.0
+        );
+        text(out, place, centre + 3.5, "n", &(number + 1).to_string());
+    }
+}
+
+/// The numbered moments in words.
+fn story(out: &mut String, summary: &Summary, y: f64) -> f64 {
+    let mut y = y;
+    for (number, happening) in summary.timeline.iter().enumerate() {
+        let colour = role_colour(happening.role);
+        let _ = writeln!(
+            out,
+            "<circle cx=\"28\" cy=\"{:.1}\" r=\"7\" fill=\"{colour}\"/>",
+            y + 8.0
+        );
+        text(out, 28.0, y + 11.5, "n", &(number + 1).to_string());
+        text(out, 44.0, y + 12.0, "s", &moment(happening.at));
+        for line in wrap(&format!("{}: {}", happening.role.name(), happening.text), 112) {
+            text(out, 112.0, y + 12.0, "", &line);
+            y += ROW;
+        }
+    }
+    y
+}
+
+/// The figures as a table.
+fn table(out: &mut String, summary: &Summary, y: f64) -> f64 {
+    if summary.figures.is_empty() {
+        return y;
+    }
+    let mut y = y + 14.0;
+    for (x, class, words) in [
+        (20.0, "t", "figure"),
+        (600.0, "t e", "mean"),
+        (620.0, "t", "95 % interval"),
+    ] {
+        text(out, x, y, class, words);
+    }
+    for figure in &summary.figures {
+        let (mean, range) = value(figure);
+        let _ = writeln!(
+            out,
+            "<path class=\"g\" d=\"M20 {:.1}H{:.1}\"/>",
+            y + 6.0,
+            WIDTH - RIGHT
+        );
+        y += ROW + 2.0;
+        text(out, 20.0, y, "", figure.name);
+        text(out, 600.0, y, "e", &mean);
+        text(out, 620.0, y, "s", &range);
+    }
+    y
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round_and_few() {
+        assert_eq!(
+            [step(7.0, 5.0), step(995.0, 5.0), step(0.3, 5.0)],
+            [2.0, 200.0, 0.1]
+        );
+        assert_eq!(
+            [time_step(60.0), time_step(600.0), time_step(3.0)],
+            [10.0, 60.0, 0.5]
+        );
+    }
+
+    #[test]
+    fn words_from_files_do_not_become_markup() {
+        assert_eq!(escape("a<b & \"c\""), "a&lt;b &amp; &quot;c&quot;");
+    }
+}

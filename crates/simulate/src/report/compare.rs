@@ -1,0 +1,202 @@
+//! Before and after, side by side: the same scenarios on two platforms that met the same chance.
+
+use std::fmt::Write;
+
+use super::text::{Style, labelled, not_run};
+use super::{moment, rounded};
+use crate::outcome::{Kind, Role};
+use crate::rehearse::{FigureSummary, Rehearsal, Summary};
+use crate::statistics::{Interval, paired};
+
+/// Prints what differs between two platforms. Cases meet by scenario and subject; a scenario with one case on each
+/// side meets whatever the subjects are called.
+#[must_use]
+pub fn render(before: &[Rehearsal], after: &[Rehearsal], style: Style) -> String {
+    let mut out = String::new();
+    for one in before {
+        let Some(other) = after.iter().find(|r| r.scenario.name == one.scenario.name) else {
+            continue;
+        };
+        for summary in &one.results {
+            let partner = match (one.results.as_slice(), other.results.as_slice()) {
+                ([_], [only]) => Some(only),
+                (_, many) => many.iter().find(|s| s.subject == summary.subject),
+            };
+            match partner {
+                Some(partner) => side_by_side(&mut out, one, summary, partner, style),
+                None => alone(
+                    &mut out,
+                    one,
+                    summary,
+                    "gone after the change, or no longer known",
+                    style,
+                ),
+            }
+        }
+        let matched = |s: &Summary| {
+            (one.results.len() == 1 && other.results.len() == 1)
+                || one.results.iter().any(|b| b.subject == s.subject)
+        };
+        for summary in other.results.iter().filter(|s| !matched(s)) {
+            alone(&mut out, other, summary, "only after the change", style);
+        }
+    }
+    let mut missing = String::new();
+    not_run(&mut missing, before, style);
+    if !missing.is_empty() {
+        let _ = writeln!(out, "{}\n{missing}", style.bold("before the change"));
+    }
+    let mut missing = String::new();
+    not_run(&mut missing, after, style);
+    if !missing.is_empty() {
+        let _ = writeln!(out, "{}\n{missing}", style.bold("after the change"));
+    }
+    out
+}
+
+fn alone(out: &mut String, rehearsal: &Rehearsal, summary: &Summary, why: &str, style: Style) {
+    let headline = format!("{}: {}", rehearsal.scenario.name, summary.subject);
+    let _ = writeln!(out, "{}: {why}\n", style.paint("1;36", &headline));
+}
+
+fn side_by_side(out: &mut String, rehearsal: &Rehearsal, before: &Summary, after: &Summary, style: Style) {
+    let subject = if before.subject == after.subject {
+        before.subject.clone()
+    } else {
+        format!("{} → {}", before.subject, after.subject)
+    };
+    let headline = format!("{}: {subject}", rehearsal.scenario.name);
+    let _ = writeln!(out, "{}", style.paint("1;36", &headline));
+    let _ = writeln!(
+        out,
+        "  {} · {} runs each, same chance, seed {}\n",
+        rehearsal.scenario.title, before.runs, before.seed
+    );
+    for (name, role) in [
+        ("first cause", Role::Cause),
+        ("kept going by", Role::Loop),
+        ("recovered", Role::Recovery),
+    ] {
+        for (side, summary) in [("before", before), ("after", after)] {
+            let text = summary.first(role).map_or_else(
+                || "none".to_owned(),
+                |happening| format!("{} {}", moment(happening.at), happening.text),
+            );
+            labelled(out, &format!("{name}, {side}"), &text, style);
+        }
+    }
+    out.push('\n');
+    table(out, before, after, style);
+}
+
+fn table(out: &mut String, before: &Summary, after: &Summary, style: Style) {
+    let mut rows: Vec<[String; 4]> = vec![[
+        "figure".into(),
+        "before".into(),
+        "after".into(),
+        "difference (95 %)".into(),
+    ]];
+    for figure in &before.figures {
+        let other = after.figure(figure.name);
+        rows.push([
+            named(figure),
+            shown(Some(figure)),
+            shown(other),
+            other.map_or_else(String::new, |other| difference(figure, other)),
+        ]);
+    }
+    for figure in after.figures.iter().filter(|f| before.figure(f.name).is_none()) {
+        rows.push([named(figure), shown(None), shown(Some(figure)), String::new()]);
+    }
+    let widths: Vec<usize> = (0..4)
+        .map(|column| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    for (number, row) in rows.iter().enumerate() {
+        let line = format!(
+            "  {:<name$}  {:>before$}  {:>after$}  {}",
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            name = widths[0],
+            before = widths[1],
+            after = widths[2]
+        );
+        let line = line.trim_end();
+        let _ = writeln!(
+            out,
+            "{}",
+            if number == 0 {
+                style.bold(line)
+            } else {
+                line.to_owned()
+            }
+        );
+    }
+    out.push('\n');
+}
+
+fn named(figure: &FigureSummary) -> String {
+    match (figure.kind, figure.unit) {
+        (Kind::Whether, _) => format!("{} (% of runs)", figure.name),
+        (Kind::Amount, "") => figure.name.to_owned(),
+        (Kind::Amount, unit) => format!("{} ({unit})", figure.name),
+    }
+}
+
+const fn scale(figure: &FigureSummary) -> f64 {
+    match figure.kind {
+        Kind::Amount => 1.0,
+        Kind::Whether => 100.0,
+    }
+}
+
+fn shown(figure: Option<&FigureSummary>) -> String {
+    figure.map_or_else(
+        || "–".to_owned(),
+        |figure| {
+            let Interval { mean, low, high, .. } = figure.interval;
+            rounded(mean * scale(figure), (high - low) * scale(figure))
+        },
+    )
+}
+
+/// After less before over the runs that have both, with the interval of pairs.
+fn difference(before: &FigureSummary, after: &FigureSummary) -> String {
+    let pairs: Vec<(f64, f64)> = before
+        .values
+        .iter()
+        .filter_map(|(run, value)| Some((*value, *after.values.get(run)?)))
+        .collect();
+    let (first, second): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+    let Some(interval) = paired(&first, &second) else {
+        return String::new();
+    };
+    let by = scale(before);
+    let width = (interval.high - interval.low) * by;
+    let signed = |n: f64| {
+        let text = rounded((n * by).abs(), width);
+        if n < 0.0 {
+            format!("−{text}")
+        } else {
+            format!("+{text}")
+        }
+    };
+    if interval.mean == 0.0 && interval.low == interval.high {
+        "none".to_owned()
+    } else if interval.low == interval.high {
+        signed(interval.mean)
+    } else {
+        format!(
+            "{} ({} … {})",
+            signed(interval.mean),
+            signed(interval.low),
+            signed(interval.high)
+        )
+    }
+}

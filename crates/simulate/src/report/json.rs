@@ -1,0 +1,232 @@
+//! The report for programs; its shape is published in `schemas/rehearsal.schema.json` and changes only with
+//! `version`.
+
+use cofferdam_model::Platform;
+use serde::Serialize;
+
+use super::text::place;
+use crate::facts::Need;
+use crate::outcome::{Decision, Kind, Role};
+use crate::rehearse::{Rehearsal, Summary};
+use crate::statistics::Interval;
+
+/// Version of the shape.
+pub const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    rehearsals: Vec<JsonRehearsal<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonRehearsal<'a> {
+    scenario: &'a str,
+    title: &'a str,
+    page: String,
+    environment: &'a str,
+    results: Vec<JsonSummary<'a>>,
+    needs: Vec<JsonNeed<'a>>,
+    nothing: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonNeed<'a> {
+    fact: &'a str,
+    why: &'a str,
+    lines: String,
+}
+
+#[derive(Serialize)]
+struct JsonSummary<'a> {
+    subject: &'a str,
+    runs: u32,
+    seed: u64,
+    timeline: Vec<JsonHappening<'a>>,
+    figures: Vec<JsonFigure<'a>>,
+    series: Vec<JsonSeries<'a>>,
+    inputs: Vec<JsonInput<'a>>,
+    assumptions: &'a [String],
+}
+
+#[derive(Serialize)]
+struct JsonHappening<'a> {
+    key: &'a str,
+    role: Role,
+    seconds: f64,
+    earliest: f64,
+    latest: f64,
+    runs: u32,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonFigure<'a> {
+    name: &'a str,
+    unit: &'a str,
+    probability: bool,
+    #[serde(flatten)]
+    interval: Interval,
+}
+
+#[derive(Serialize)]
+struct JsonSeries<'a> {
+    chart: &'a str,
+    name: &'a str,
+    unit: &'a str,
+    points: Vec<(f64, f64)>,
+}
+
+#[derive(Serialize)]
+struct JsonInput<'a> {
+    name: &'a str,
+    value: &'a str,
+    place: Option<String>,
+}
+
+/// Writes all rehearsals as one JSON document.
+///
+/// # Errors
+/// What the writer says.
+pub fn write(
+    rehearsals: &[Rehearsal],
+    platform: &Platform,
+    mut out: impl std::io::Write,
+) -> std::io::Result<()> {
+    let document = Document {
+        version: VERSION,
+        rehearsals: rehearsals.iter().map(|one| rehearsal(one, platform)).collect(),
+    };
+    serde_json::to_writer_pretty(&mut out, &document)?;
+    out.write_all(b"\n")
+}
+
+/// Writes two platforms' rehearsals, `before` and `after`, as one JSON document.
+///
+/// # Errors
+/// What the writer says.
+pub fn write_comparison(
+    before: (&[Rehearsal], &Platform),
+    after: (&[Rehearsal], &Platform),
+    mut out: impl std::io::Write,
+) -> std::io::Result<()> {
+    let side = |(rehearsals, platform): (&'_ [Rehearsal], &Platform)| {
+        serde_json::to_value(
+            rehearsals
+                .iter()
+                .map(|one| rehearsal(one, platform))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let document = serde_json::json!({"version": VERSION, "before": side(before)?, "after": side(after)?});
+    serde_json::to_writer_pretty(&mut out, &document)?;
+    out.write_all(b"\n")
+}
+
+#[derive(Serialize)]
+struct JsonDecision<'a> {
+    scenario: &'a str,
+    subject: &'a str,
+    #[serde(flatten)]
+    decision: &'a Decision,
+}
+
+/// Writes the decisions of a case, one JSON object a line.
+///
+/// # Errors
+/// What the writer says.
+pub fn write_decisions(
+    scenario: &str,
+    summary: &Summary,
+    mut out: impl std::io::Write,
+) -> std::io::Result<()> {
+    for decision in &summary.decisions {
+        let line = JsonDecision {
+            scenario,
+            subject: &summary.subject,
+            decision,
+        };
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn rehearsal<'a>(one: &'a Rehearsal, platform: &Platform) -> JsonRehearsal<'a> {
+    JsonRehearsal {
+        scenario: one.scenario.name,
+        title: one.scenario.title,
+        page: one.scenario.page(),
+        environment: &one.environment,
+        results: one
+            .results
+            .iter()
+            .map(|summary| result(summary, platform))
+            .collect(),
+        needs: one.needs.iter().map(need).collect(),
+        nothing: one.nothing.as_deref(),
+    }
+}
+
+fn need(need: &Need) -> JsonNeed<'_> {
+    JsonNeed {
+        fact: &need.fact,
+        why: &need.why,
+        lines: need.lines(),
+    }
+}
+
+fn result<'a>(summary: &'a Summary, platform: &Platform) -> JsonSummary<'a> {
+    JsonSummary {
+        subject: &summary.subject,
+        runs: summary.runs,
+        seed: summary.seed,
+        timeline: summary
+            .timeline
+            .iter()
+            .map(|happening| JsonHappening {
+                key: happening.key,
+                role: happening.role,
+                seconds: happening.at.as_secs_f64(),
+                earliest: happening.range.0.as_secs_f64(),
+                latest: happening.range.1.as_secs_f64(),
+                runs: happening.runs,
+                text: &happening.text,
+            })
+            .collect(),
+        figures: summary
+            .figures
+            .iter()
+            .map(|figure| JsonFigure {
+                name: figure.name,
+                unit: figure.unit,
+                probability: figure.kind == Kind::Whether,
+                interval: figure.interval,
+            })
+            .collect(),
+        series: summary
+            .series
+            .iter()
+            .map(|series| JsonSeries {
+                chart: series.chart,
+                name: &series.name,
+                unit: series.unit,
+                points: series
+                    .points
+                    .iter()
+                    .map(|(at, value)| (at.as_secs_f64(), *value))
+                    .collect(),
+            })
+            .collect(),
+        inputs: summary
+            .inputs
+            .iter()
+            .map(|input| JsonInput {
+                name: &input.name,
+                value: &input.value,
+                place: input.place.map(|span| place(platform, span)),
+            })
+            .collect(),
+        assumptions: &summary.assumptions,
+    }
+}

@@ -1,0 +1,117 @@
+//! What a rehearsal found, for people ([`text`], [`chart`]) and for programs ([`json`]).
+
+pub mod chart;
+pub mod compare;
+pub mod json;
+pub mod text;
+
+use cofferdam_model::units::show_number;
+use cofferdam_policy::Time;
+
+use crate::outcome::Kind;
+use crate::rehearse::FigureSummary;
+
+/// A time of a run as people write it: `+00:32`, `+01:30.250` below ten minutes when it has a fraction, `+2:10:00`.
+#[must_use]
+pub fn moment(at: Time) -> String {
+    let millis = at.as_nanos() / 1_000_000;
+    let (hours, minutes, seconds) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
+    if hours > 0 {
+        format!("+{hours}:{minutes:02}:{seconds:02}")
+    } else if millis < 10_000 && !millis.is_multiple_of(1000) {
+        format!("+{minutes:02}:{seconds:02}.{:03}", millis % 1000)
+    } else {
+        format!("+{minutes:02}:{seconds:02}")
+    }
+}
+
+/// Value and interval of a figure, each with its unit: (`1,005 connections`, `1,003 … 1,007`).
+#[must_use]
+pub fn value(figure: &FigureSummary) -> (String, String) {
+    let interval = figure.interval;
+    let (scale, unit) = match figure.kind {
+        Kind::Amount => (1.0, figure.unit),
+        Kind::Whether => (100.0, "% of runs"),
+    };
+    let number = |n: f64| rounded(n * scale, (interval.high - interval.low) * scale);
+    let with_unit = |text: String| {
+        if unit.is_empty() {
+            text
+        } else {
+            format!("{text} {unit}")
+        }
+    };
+    let range = if interval.low == interval.high {
+        String::new()
+    } else {
+        format!("{} … {}", number(interval.low), number(interval.high))
+    };
+    (with_unit(number(interval.mean)), range)
+}
+
+/// A number with no more digits than its interval's width gives sense to.
+fn rounded(n: f64, width: f64) -> String {
+    if !n.is_finite() {
+        return "unbounded".to_owned();
+    }
+    let whole = width >= 20.0 || n.abs() >= 1000.0;
+    let small = n != 0.0 && n.abs() < 0.01;
+    match (small, whole) {
+        (true, _) => {
+            // Two significant digits, the exponent written out: the rest is below what a run can tell.
+            let digits = (2.0 - libm::floor(libm::log10(n.abs())) - 1.0).clamp(0.0, 12.0) as usize;
+            format!("{n:.digits$}")
+        }
+        (false, true) => show_number(n.round()),
+        (false, false) => show_number(n),
+    }
+}
+
+/// Breaks text into lines of at most `width` characters, at spaces.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        let long = word.chars().count();
+        if length > 0 && length + 1 + long > width {
+            lines.push(String::new());
+            length = 0;
+        }
+        let Some(line) = lines.last_mut() else { break };
+        if length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        line.push_str(word);
+        length += long;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_on_a_stop_watch() {
+        let of = |seconds: f64| moment(Time::from_secs_f64(seconds));
+        assert_eq!(
+            [of(0.0), of(0.25), of(32.0), of(90.4), of(7800.0)],
+            ["+00:00", "+00:00.250", "+00:32", "+01:30", "+2:10:00"]
+        );
+    }
+
+    #[test]
+    fn a_line_is_no_longer_than_it_may_be() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("unbreakable", 3), ["unbreakable"]);
+    }
+
+    #[test]
+    fn small_numbers_keep_two_digits() {
+        assert_eq!(rounded(0.001_234, 0.0), "0.0012");
+        assert_eq!(rounded(1005.4, 0.0), "1,005");
+        assert_eq!(rounded(f64::INFINITY, 0.0), "unbounded");
+    }
+}

@@ -1,0 +1,252 @@
+//! The report for people: what happens in words first, then figures, then what it rests on.
+
+use std::fmt::Write;
+
+use cofferdam_model::{Platform, Span};
+
+use super::{moment, value, wrap};
+use crate::outcome::Role;
+use crate::rehearse::{Rehearsal, Summary};
+
+/// How to print.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// With colours.
+    pub color: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            color: false,
+            width: 110,
+        }
+    }
+}
+
+impl Style {
+    /// Text in a colour, given as the parameters of the terminal's sequence.
+    pub(super) fn paint(self, code: &str, text: &str) -> String {
+        if self.color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    pub(super) fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+}
+
+/// Prints all rehearsals of a platform.
+#[must_use]
+pub fn render(rehearsals: &[Rehearsal], platform: &Platform, style: Style) -> String {
+    let mut out = String::new();
+    for rehearsal in rehearsals {
+        for summary in &rehearsal.results {
+            one(&mut out, rehearsal, summary, platform, style);
+            out.push('\n');
+        }
+    }
+    not_run(&mut out, rehearsals, style);
+    out
+}
+
+/// What could not be run for want of a fact, and what concerns nothing here.
+pub(super) fn not_run(out: &mut String, rehearsals: &[Rehearsal], style: Style) {
+    for rehearsal in rehearsals.iter().filter(|r| !r.needs.is_empty()) {
+        let name = rehearsal.scenario.name;
+        let _ = writeln!(
+            out,
+            "{}: not run in full, because nobody says:",
+            style.paint("1;33", name)
+        );
+        for need in &rehearsal.needs {
+            let _ = writeln!(out, "  {} ({})", style.bold(&need.fact), need.why);
+            let _ = writeln!(
+                out,
+                "    --set {}={}   or in cofferdam.yaml:",
+                need.fact, need.example
+            );
+            for line in need.lines().lines() {
+                let _ = writeln!(out, "      {line}");
+            }
+        }
+        out.push('\n');
+    }
+    for rehearsal in rehearsals {
+        if let Some(why) = &rehearsal.nothing {
+            let _ = writeln!(
+                out,
+                "{}: nothing to rehearse here: {why}",
+                style.bold(rehearsal.scenario.name)
+            );
+        }
+    }
+}
+
+fn one(out: &mut String, rehearsal: &Rehearsal, summary: &Summary, platform: &Platform, style: Style) {
+    let headline = format!("{}: {}", rehearsal.scenario.name, summary.subject);
+    let _ = writeln!(out, "{}", style.paint("1;36", &headline));
+    let runs = if summary.runs == 1 {
+        "1 run".to_owned()
+    } else {
+        format!("{} runs", summary.runs)
+    };
+    let _ = writeln!(
+        out,
+        "  {} · {} · {runs} · seed {}\n",
+        rehearsal.scenario.title, rehearsal.environment, summary.seed
+    );
+    timeline(out, summary, style);
+    why(out, summary, style);
+    figures(out, summary, style);
+    inputs(out, summary, platform, style);
+    let _ = writeln!(out, "  {} {}", style.bold("page:"), rehearsal.scenario.page());
+}
+
+const fn colour(role: Role) -> &'static str {
+    match role {
+        Role::Trigger => "1;34",
+        Role::Cause => "1;31",
+        Role::Loop => "1;35",
+        Role::Effect => "0",
+        Role::Detection => "1;33",
+        Role::Action => "1;36",
+        Role::Recovery => "1;32",
+    }
+}
+
+fn timeline(out: &mut String, summary: &Summary, style: Style) {
+    for happening in &summary.timeline {
+        let mut text = happening.text.clone();
+        let (first, last) = happening.range;
+        if first != last {
+            let _ = write!(text, " ({} to {} over the runs)", moment(first), moment(last));
+        }
+        if happening.runs < summary.runs {
+            let _ = write!(text, " (in {} of {} runs)", happening.runs, summary.runs);
+        }
+        let indent = 2 + 11 + 11;
+        for (number, line) in wrap(&text, style.width.saturating_sub(indent).max(30))
+            .iter()
+            .enumerate()
+        {
+            if number == 0 {
+                let role = style.paint(colour(happening.role), &format!("{:<11}", happening.role.name()));
+                let _ = writeln!(out, "  {:<11}{role}{line}", moment(happening.at));
+            } else {
+                let _ = writeln!(out, "{}{line}", " ".repeat(indent));
+            }
+        }
+    }
+    out.push('\n');
+}
+
+/// The answer to "why": first cause, what sustains it, what would have stopped it.
+fn why(out: &mut String, summary: &Summary, style: Style) {
+    for (name, role) in [
+        ("first cause", Role::Cause),
+        ("kept going by", Role::Loop),
+        ("earliest that would have stopped it", Role::Action),
+    ] {
+        if let Some(happening) = summary.first(role) {
+            let text = match role {
+                Role::Action => format!("{} (until {})", happening.text, moment(happening.at)),
+                _ => happening.text.clone(),
+            };
+            labelled(out, name, &text, style);
+        }
+    }
+    out.push('\n');
+}
+
+pub(super) fn labelled(out: &mut String, name: &str, text: &str, style: Style) {
+    let lines = wrap(text, style.width.saturating_sub(4 + name.chars().count()).max(30));
+    for (number, line) in lines.iter().enumerate() {
+        if number == 0 {
+            let _ = writeln!(out, "  {} {line}", style.bold(&format!("{name}:")));
+        } else {
+            let _ = writeln!(out, "  {}{line}", " ".repeat(name.chars().count() + 2));
+        }
+    }
+}
+
+fn figures(out: &mut String, summary: &Summary, style: Style) {
+    let rows: Vec<(String, String, String)> = summary
+        .figures
+        .iter()
+        .map(|figure| {
+            let (value, range) = value(figure);
+            let missing = if figure.interval.runs < summary.runs as usize && figure.interval.runs > 0 {
+                format!("  (of the {} runs that have it)", figure.interval.runs)
+            } else {
+                String::new()
+            };
+            (figure.name.to_owned(), value, format!("{range}{missing}"))
+        })
+        .collect();
+    let width = |pick: fn(&(String, String, String)) -> &String, least: usize| {
+        rows.iter()
+            .map(|row| pick(row).chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(least)
+    };
+    let (names, values) = (width(|row| &row.0, 7), width(|row| &row.1, 4));
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "  {}",
+        style.bold(&format!(
+            "{:<names$}  {:>values$}  95 % interval",
+            "figure", "mean"
+        ))
+    );
+    for (name, value, range) in rows {
+        let line = format!("  {name:<names$}  {value:>values$}  {range}");
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    out.push('\n');
+}
+
+fn inputs(out: &mut String, summary: &Summary, platform: &Platform, style: Style) {
+    let names = summary
+        .inputs
+        .iter()
+        .map(|input| input.name.chars().count())
+        .max()
+        .unwrap_or(0);
+    let values = summary
+        .inputs
+        .iter()
+        .map(|input| input.value.chars().count())
+        .max()
+        .unwrap_or(0);
+    if !summary.inputs.is_empty() {
+        let _ = writeln!(out, "  {}", style.bold("from"));
+    }
+    for input in &summary.inputs {
+        let place = input
+            .place
+            .map_or_else(|| "assumed".to_owned(), |span| place(platform, span));
+        let _ = writeln!(out, "  {:<names$}  {:>values$}  {place}", input.name, input.value);
+    }
+    for assumption in &summary.assumptions {
+        labelled(out, "assumes", assumption, style);
+    }
+}
+
+/// A place as `path:line`.
+pub(super) fn place(platform: &Platform, span: Span) -> String {
+    format!(
+        "{}:{}",
+        platform.sources.path(span.file).display(),
+        platform.sources.position(span).line
+    )
+}
