@@ -6,6 +6,7 @@
 pub mod chance;
 pub mod components;
 pub mod engine;
+pub mod erlang;
 pub mod facts;
 pub mod outcome;
 pub mod rehearse;
