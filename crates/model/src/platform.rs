@@ -202,6 +202,25 @@ pub struct Service {
     pub start_up_time: Option<Fact<Duration>>,
     /// Longest time that one request or message is worked on.
     pub request_time: Option<Fact<Duration>>,
+    /// Mean time that one request is worked on when the service is not busy, without waiting.
+    pub service_time: Option<Fact<Duration>>,
+    /// Requests a second that one replica can serve.
+    pub capacity_per_pod: Option<Fact<Rate>>,
+    /// Processor time that one request or message takes.
+    pub cpu_per_request: Option<Fact<Duration>>,
+    /// How those who call it behave, where a person states it.
+    pub callers: Callers,
+}
+
+/// How the callers of a service behave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Callers {
+    /// How long a caller waits for an answer.
+    pub timeout: Option<Fact<Duration>>,
+    /// Tries in all (1 is no retry).
+    pub attempts: Option<Fact<u32>>,
+    /// Wait before the first retry; later ones wait twice as long each.
+    pub backoff: Option<Fact<Duration>>,
 }
 
 /// How many replicas there are. After linking, the effective numbers: the autoscaler's where there is

@@ -70,6 +70,10 @@ services:
     replicas: {min: 2, max: 50, current: 3}
     start_up_time: 1m30s
     request_time: PT2S
+    service_time: 20ms
+    capacity_per_pod: 150
+    cpu_per_request: 3ms
+    callers: {timeout: 2s, attempts: 3, backoff: 100ms}
     time_per_message: 15ms
     depends_on: [main, worker]
     database: main

@@ -117,6 +117,10 @@ fn set_service(said: &Named<ServiceEntry>, env: &mut Environment, unmatched: &mu
         connections_per_pod: entry.connections.clone(),
         start_up_time: entry.start_up_time.clone(),
         request_time: entry.request_time.clone(),
+        service_time: entry.service_time.clone(),
+        capacity_per_pod: entry.capacity_per_pod.clone(),
+        cpu_per_request: entry.cpu_per_request.clone(),
+        callers: entry.callers.clone(),
         ..Service::default()
     });
     if entry.consumers_per_process.is_some()

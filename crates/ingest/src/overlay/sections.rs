@@ -3,6 +3,7 @@
 
 use super::fields::{Fields, is_percent};
 use cofferdam_model::database::{Backup, Engine};
+use cofferdam_model::platform::Callers;
 use cofferdam_model::{Bytes, Fact, Priority, Rate, Scale, Share, Span};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +43,10 @@ pub(super) struct ServiceEntry {
     pub(super) scale: Scale,
     pub(super) start_up_time: Option<Fact<Duration>>,
     pub(super) request_time: Option<Fact<Duration>>,
+    pub(super) service_time: Option<Fact<Duration>>,
+    pub(super) capacity_per_pod: Option<Fact<Rate>>,
+    pub(super) cpu_per_request: Option<Fact<Duration>>,
+    pub(super) callers: Callers,
     pub(super) time_per_message: Option<Fact<Duration>>,
     pub(super) depends_on: Vec<Fact<String>>,
     pub(super) database: Option<Fact<String>>,
@@ -191,6 +196,15 @@ fn service(mut f: Fields<'_>) -> ServiceEntry {
         p.finish();
         entry
     });
+    let callers = f.map("callers").map_or_else(Callers::default, |mut c| {
+        let callers = Callers {
+            timeout: c.duration("timeout"),
+            attempts: c.count("attempts"),
+            backoff: c.duration("backoff"),
+        };
+        c.finish();
+        callers
+    });
     let entry = ServiceEntry {
         rate: f.rate("requests_per_second"),
         connections: f.u32("connections_per_pod"),
@@ -204,6 +218,10 @@ fn service(mut f: Fields<'_>) -> ServiceEntry {
         scale,
         start_up_time: f.duration("start_up_time"),
         request_time: f.duration("request_time"),
+        service_time: f.duration("service_time"),
+        capacity_per_pod: f.rate("capacity_per_pod"),
+        cpu_per_request: f.duration("cpu_per_request"),
+        callers,
         time_per_message: f.duration("time_per_message"),
         depends_on: f.texts("depends_on"),
         database: f.text("database"),

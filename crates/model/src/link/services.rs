@@ -177,6 +177,12 @@ fn join(service: &mut Service, other: Service) {
     prefer(&mut service.connections_per_pod, other.connections_per_pod);
     prefer(&mut service.start_up_time, other.start_up_time);
     prefer(&mut service.request_time, other.request_time);
+    prefer(&mut service.service_time, other.service_time);
+    prefer(&mut service.capacity_per_pod, other.capacity_per_pod);
+    prefer(&mut service.cpu_per_request, other.cpu_per_request);
+    prefer(&mut service.callers.timeout, other.callers.timeout);
+    prefer(&mut service.callers.attempts, other.callers.attempts);
+    prefer(&mut service.callers.backoff, other.callers.backoff);
     for (name, variable) in other.variables {
         service.variables.entry(name).or_insert(variable);
     }
