@@ -64,6 +64,11 @@ impl BatchMeans {
         }
     }
 
+    /// Add the full batches of another, independent run.
+    pub fn merge(&mut self, other: &Self) {
+        self.means.extend(&other.means);
+    }
+
     /// Mean over the full batches, and its standard error; `None` with fewer than two full batches.
     #[must_use]
     pub fn estimate(&self) -> Option<Estimate> {

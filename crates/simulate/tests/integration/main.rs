@@ -1,0 +1,5 @@
+//! The simulator as a whole, against what is known.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
+
+mod closed_forms;
