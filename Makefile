@@ -25,7 +25,7 @@ docs: ## Build the API documentation
 	@echo "open target/doc/cofferdam_audit/index.html; the guide begins at docs/README.md"
 
 .PHONY: bench
-bench: ## Time `check` on generated platforms, and against Checkov in the same run
+bench: ## Time `check` and the simulator, beside Checkov and SimPy in the same run
 	$(PYTHON) benches/run.py
 
 .PHONY: fuzz

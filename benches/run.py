@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Times `cofferdam check` on generated platforms, and Checkov on one of them in the same run.
+"""Times `cofferdam check` on generated platforms beside Checkov, and the simulator beside SimPy, in the same run.
 
-Needs Rust, Python 3 with venv, a C compiler, and the network once for Checkov. See docs/performance.md.
+Needs Rust, Python 3 with venv, a C compiler, and the network once for the peers. See docs/performance.md.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benches" / "peers"))
 import checkov  # noqa: E402
+import simpy  # noqa: E402  (our peers/simpy.py, which runs the library in its own interpreter)
 
 SIZES = (100, 1_000, 10_000)
 PEER_SIZE = 1_000
@@ -57,15 +58,9 @@ def row(what, manifests, figures):
     print(f"| {what} | {manifests:,} | {wall:.3f} | {processor:.2f} | {peak:.0f} |", flush=True)
 
 
-def main():
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--runs", type=int, default=7, help="runs of cofferdam to take the median of")
-    options.add_argument("--peer-runs", type=int, default=1, help="runs of Checkov, which takes minutes")
-    options.add_argument("--no-peers", action="store_true", help="leave Checkov out")
-    options.add_argument("--seed", type=int, default=1)
-    args = options.parse_args()
+def check(args):
+    """Time `cofferdam check`, and Checkov unless it is left out."""
     cofferdam, generate = build()
-    print(f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}, seed {args.seed}\n")
     print("| what | manifests | wall s | processor s | peak MiB |\n|---|---|---|---|---|", flush=True)
     ours = {}
     with tempfile.TemporaryDirectory(prefix="cofferdam-bench-") as scratch:
@@ -90,6 +85,21 @@ def main():
         f"\nOn the same {PEER_SIZE:,} manifests Checkov takes {wall:,.0f} times the wall time,"
         f" {processor:,.0f} times the processor time and {peak:.1f} times the memory."
     )
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--runs", type=int, default=7, help="runs of cofferdam to take the median of")
+    options.add_argument("--peer-runs", type=int, default=1, help="runs of Checkov, which takes minutes")
+    options.add_argument("--no-peers", action="store_true", help="leave Checkov and SimPy out")
+    options.add_argument("--only", choices=("check", "simulator"), help="time one of the two")
+    options.add_argument("--seed", type=int, default=1)
+    args = options.parse_args()
+    print(f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}, seed {args.seed}\n", flush=True)
+    if args.only != "simulator":
+        check(args)
+    if args.only != "check":
+        simpy.compare(args.seed, not args.no_peers)
 
 
 if __name__ == "__main__":
