@@ -1,0 +1,62 @@
+//! The hot path allocates nothing. The counter is the global allocator of this test binary and counts by thread.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use cofferdam_policy::Time;
+use cofferdam_policy::breaker::{Breaker, BreakerConfig, SlowCalls};
+use cofferdam_policy::shared::SharedBreaker;
+use cofferdam_policy::window::{Outcome, WindowConfig};
+
+/// Allocations that `run` makes.
+fn allocations(run: impl FnOnce()) -> u64 {
+    allocation_counter::measure(run).count_total
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(black_box(vec![0_u8; 100]))), 1);
+}
+
+#[test]
+fn a_breaker_allocates_nothing_whatever_it_goes_through() {
+    let time_window = WindowConfig::Time {
+        length: Duration::from_secs(10),
+        slices: 10,
+    };
+    for window in [WindowConfig::Calls(100), time_window] {
+        let config = BreakerConfig {
+            consecutive_failures: Some(50),
+            slow: Some(SlowCalls {
+                after: Duration::from_millis(1),
+                share: 0.9,
+            }),
+            window,
+            ..BreakerConfig::default()
+        };
+        let breaker: SharedBreaker = Breaker::new(config).unwrap().into();
+        let mut refused = 0;
+        let counted = allocations(|| {
+            for millis in 0..100_000_u64 {
+                let now = Time::from_nanos(millis * 1_000_000);
+                // Fails for 10 s of every 20 s, so that it opens, probes and closes.
+                let outcome = if millis / 10_000 % 2 == 0 {
+                    Outcome::Success
+                } else {
+                    Outcome::Failure
+                };
+                match breaker.acquire(now) {
+                    Ok(permit) if millis % 100 == 0 => breaker.release(now, permit),
+                    Ok(permit) => drop(black_box(breaker.record(now, permit, outcome))),
+                    Err(rejection) => refused += u64::from(black_box(rejection).retry_after.is_some()),
+                }
+            }
+        });
+        let tally = breaker.tally();
+        assert!(
+            tally.opened > 1 && tally.closed > 0 && refused > 1000,
+            "{tally:?}"
+        );
+        assert_eq!(counted, 0);
+    }
+}

@@ -1,0 +1,6 @@
+//! What the policies promise to those who use them together.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
+
+mod allocation;
+mod known_defects;
