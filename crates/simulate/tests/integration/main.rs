@@ -3,3 +3,4 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 mod closed_forms;
+mod retry_storm;
