@@ -200,7 +200,7 @@ fn panel(out: &mut String, title: &str, curves: &[&Series], marks: &[&Happening]
         .filter(|value| value.is_finite())
         .fold(0.0, f64::max);
     let by = step(if top > 0.0 { top } else { 1.0 }, 5.0);
-    let ceiling = (libm::ceil(top / by - 1e-9) * by).max(by);
+    let ceiling = (libm::ceil(top / by - 1e-3) * by).max(by);
     y += MARK_ROWS as f64 * 15.0 + 4.0;
     let (high, low) = (y, y + PLOT_HEIGHT);
     let across = Scale {
@@ -336,8 +336,8 @@ fn story(out: &mut String, summary: &Summary, y: f64) -> f64 {
         );
         text(out, 28.0, y + 11.5, "n", &(number + 1).to_string());
         text(out, 44.0, y + 12.0, "s", &moment(happening.at));
-        for line in wrap(&format!("{}: {}", happening.role.name(), happening.text), 112) {
-            text(out, 112.0, y + 12.0, "", &line);
+        for line in wrap(&format!("{}: {}", happening.role.name(), happening.text), 108) {
+            text(out, 122.0, y + 12.0, "", &line);
             y += ROW;
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use cofferdam_model::{Platform, Span};
+use cofferdam_policy::Time;
 
 use super::{moment, value, wrap};
 use crate::outcome::Role;
@@ -155,6 +156,7 @@ fn why(out: &mut String, summary: &Summary, style: Style) {
     ] {
         if let Some(happening) = summary.first(role) {
             let text = match role {
+                Role::Action if happening.at == Time::ZERO => format!("{}, before it begins", happening.text),
                 Role::Action => format!("{} (until {})", happening.text, moment(happening.at)),
                 _ => happening.text.clone(),
             };
@@ -244,9 +246,12 @@ fn inputs(out: &mut String, summary: &Summary, platform: &Platform, style: Style
 
 /// A place as `path:line`.
 pub(super) fn place(platform: &Platform, span: Span) -> String {
-    format!(
-        "{}:{}",
-        platform.sources.path(span.file).display(),
-        platform.sources.position(span).line
-    )
+    let path = platform.sources.path(span.file).display().to_string();
+    if path == GIVEN {
+        return path;
+    }
+    format!("{path}:{}", platform.sources.position(span).line)
 }
+
+/// The path under which statements of the command line stand among the sources.
+const GIVEN: &str = "--set";

@@ -1,6 +1,8 @@
 //! The failures that can be rehearsed, one file each. A scenario derives its cases from the platform's facts; a case
 //! is run many times under different chance.
 
+mod cpu_throttle;
+
 use cofferdam_model::Environment;
 
 use crate::chance::Streams;
@@ -105,7 +107,7 @@ impl Case {
 }
 
 /// All scenarios, in the order of the guide.
-pub const ALL: &[Scenario] = &[];
+pub const ALL: &[Scenario] = &[cpu_throttle::SCENARIO];
 
 /// The scenario of a name.
 #[must_use]
