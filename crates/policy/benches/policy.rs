@@ -52,12 +52,12 @@ fn calls(bencher: Bencher, window: WindowConfig) {
     });
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 10_000)]
 fn breaker_acquire_and_record_by_calls(bencher: Bencher) {
     calls(bencher, WindowConfig::Calls(100));
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 10_000)]
 fn breaker_acquire_and_record_by_time(bencher: Bencher) {
     calls(
         bencher,
@@ -68,7 +68,7 @@ fn breaker_acquire_and_record_by_time(bencher: Bencher) {
     );
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 10_000)]
 fn breaker_rejection(bencher: Bencher) {
     let breaker = breaker(WindowConfig::Calls(100));
     while let Ok(permit) = breaker.acquire(Time::ZERO) {

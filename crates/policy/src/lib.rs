@@ -7,6 +7,7 @@
 //! that issued them, so that a result that comes late or twice changes nothing.
 
 pub mod breaker;
+pub mod grey;
 pub mod shared;
 pub mod shift;
 pub mod window;

@@ -48,6 +48,10 @@ impl Counts {
         share(self.slow, self.total())
     }
 
+    pub(crate) const fn add(&mut self, outcome: Outcome) {
+        *self.of(outcome) += 1;
+    }
+
     const fn of(&mut self, outcome: Outcome) -> &mut u64 {
         match outcome {
             Outcome::Success => &mut self.success,
@@ -185,10 +189,10 @@ impl Window {
             }
             Ring::Time(slices) => {
                 slices.advance(now, &mut self.counts);
-                *slices.running().of(outcome) += 1;
+                slices.running().add(outcome);
             }
         }
-        *self.counts.of(outcome) += 1;
+        self.counts.add(outcome);
     }
 
     /// What the window holds now.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::{Breaker, BreakerConfig, SlowCalls};
+use cofferdam_policy::grey::{GreyConfig, GreyDetector};
 use cofferdam_policy::shared::SharedBreaker;
 use cofferdam_policy::window::{Outcome, WindowConfig};
 
@@ -59,4 +60,25 @@ fn a_breaker_allocates_nothing_whatever_it_goes_through() {
         );
         assert_eq!(counted, 0);
     }
+}
+
+#[test]
+fn a_comparison_of_targets_allocates_nothing() {
+    let mut detector = GreyDetector::new(GreyConfig::default(), 10).unwrap();
+    let mut grey = 0;
+    let counted = allocations(|| {
+        for call in 0..1_000_000_u64 {
+            let (now, target) = (Time::from_nanos(call * 100_000), (call % 10) as usize);
+            // The first target fails one call in ten.
+            let outcome = if call % 100 == 0 {
+                Outcome::Failure
+            } else {
+                Outcome::Success
+            };
+            detector.record(now, target, outcome);
+            grey += u64::from(detector.standing(now, target).is_grey());
+        }
+    });
+    assert!(grey > 0);
+    assert_eq!(counted, 0);
 }
