@@ -8,6 +8,7 @@
 
 pub mod breaker;
 pub mod grey;
+pub mod outlier;
 pub mod shared;
 pub mod shift;
 pub mod window;

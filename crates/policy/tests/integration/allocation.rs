@@ -6,6 +6,7 @@ use std::time::Duration;
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::{Breaker, BreakerConfig, SlowCalls};
 use cofferdam_policy::grey::{GreyConfig, GreyDetector};
+use cofferdam_policy::outlier::{OutlierConfig, OutlierDetector};
 use cofferdam_policy::shared::SharedBreaker;
 use cofferdam_policy::window::{Outcome, WindowConfig};
 
@@ -80,5 +81,29 @@ fn a_comparison_of_targets_allocates_nothing() {
         }
     });
     assert!(grey > 0);
+    assert_eq!(counted, 0);
+}
+
+#[test]
+fn an_ejection_allocates_nothing() {
+    let mut detector = OutlierDetector::new(OutlierConfig::default(), 10).unwrap();
+    let mut ejected = 0;
+    let counted = allocations(|| {
+        for call in 0..1_000_000_u64 {
+            let (now, host) = (Time::from_nanos(call * 1_000_000), (call % 10) as usize);
+            // The first host fails every second of its calls.
+            let outcome = if call % 20 == 0 {
+                Outcome::Failure
+            } else {
+                Outcome::Success
+            };
+            match detector.acquire(now, host) {
+                Ok(ticket) => drop(black_box(detector.record(now, ticket, outcome))),
+                Err(_) => ejected += 1,
+            }
+            black_box(detector.weight(now, host));
+        }
+    });
+    assert!(ejected > 0);
     assert_eq!(counted, 0);
 }
