@@ -3,5 +3,6 @@
 pub mod callers;
 pub mod cfs;
 pub mod crash_loop;
+pub mod kafka;
 pub mod load;
 pub mod station;
