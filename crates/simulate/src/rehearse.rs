@@ -73,6 +73,8 @@ pub struct Happening {
     pub at: Time,
     /// Earliest and latest time.
     pub range: (Time, Time),
+    /// Time in the first run, if it happened there.
+    pub first_run: Option<Time>,
     /// In how many runs it happened.
     pub runs: u32,
     /// The words of the first run in which it happened.
@@ -184,7 +186,8 @@ fn sum_up(case: Case, outcomes: Vec<(Outcome, Vec<Decision>)>, seed: u64) -> Sum
 fn timeline(outcomes: &[Outcome]) -> Vec<Happening> {
     // Times of each moment in order of first appearance; one that comes several times in a run counts by its first.
     let mut found: Vec<(&'static str, Role, String, Vec<Time>)> = Vec::new();
-    for outcome in outcomes {
+    let mut first_run: BTreeMap<&'static str, Time> = BTreeMap::new();
+    for (run, outcome) in outcomes.iter().enumerate() {
         let mut moments: Vec<_> = outcome.moments.iter().collect();
         moments.sort_by_key(|moment| moment.at);
         let mut told: Vec<&'static str> = Vec::new();
@@ -193,6 +196,9 @@ fn timeline(outcomes: &[Outcome]) -> Vec<Happening> {
                 continue;
             }
             told.push(moment.key);
+            if run == 0 {
+                first_run.insert(moment.key, moment.at);
+            }
             match found.iter_mut().find(|(key, ..)| *key == moment.key) {
                 Some((_, _, _, times)) => times.push(moment.at),
                 None => found.push((moment.key, moment.role, moment.text.clone(), vec![moment.at])),
@@ -208,6 +214,7 @@ fn timeline(outcomes: &[Outcome]) -> Vec<Happening> {
                 role,
                 at: times[times.len() / 2],
                 range: (*times.first()?, *times.last()?),
+                first_run: first_run.get(key).copied(),
                 runs: u32::try_from(times.len()).unwrap_or(u32::MAX),
                 text,
             })

@@ -1,6 +1,7 @@
 //! The parts of a platform as the simulator knows them, each behaving as the real one does.
 
 pub mod callers;
+pub mod cells;
 pub mod cfs;
 pub mod crash_loop;
 pub mod kafka;

@@ -301,10 +301,14 @@ fn curve(out: &mut String, number: usize, series: &Series, across: &Scale, up: &
 fn draw_marks(out: &mut String, marks: &[&Happening], across: &Scale, (high, low): (f64, f64), last: f64) {
     let mut rows = [f64::NEG_INFINITY; MARK_ROWS];
     for (number, happening) in marks.iter().enumerate() {
-        let seconds = happening.at.as_secs_f64();
-        if seconds > last {
+        // The curves are the first run's, and so are the places of its moments.
+        let Some(seconds) = happening
+            .first_run
+            .map(Time::as_secs_f64)
+            .filter(|seconds| *seconds <= last)
+        else {
             continue;
-        }
+        };
         let x = across.at(seconds);
         let row = rows
             .iter()
@@ -335,7 +339,13 @@ fn story(out: &mut String, summary: &Summary, y: f64) -> f64 {
             y + 8.0
         );
         text(out, 28.0, y + 11.5, "n", &(number + 1).to_string());
-        text(out, 44.0, y + 12.0, "s", &moment(happening.at));
+        text(
+            out,
+            44.0,
+            y + 12.0,
+            "s",
+            &moment(happening.first_run.unwrap_or(happening.at)),
+        );
         for line in wrap(&format!("{}: {}", happening.role.name(), happening.text), 108) {
             text(out, 122.0, y + 12.0, "", &line);
             y += ROW;

@@ -1,6 +1,7 @@
 //! The failures that can be rehearsed, one file each. A scenario derives its cases from the platform's facts; a case
 //! is run many times under different chance.
 
+mod cell_failover;
 mod cpu_throttle;
 
 use cofferdam_model::Environment;
@@ -107,7 +108,7 @@ impl Case {
 }
 
 /// All scenarios, in the order of the guide.
-pub const ALL: &[Scenario] = &[cpu_throttle::SCENARIO];
+pub const ALL: &[Scenario] = &[cell_failover::SCENARIO, cpu_throttle::SCENARIO];
 
 /// The scenario of a name.
 #[must_use]
