@@ -3,6 +3,7 @@
 
 mod cell_failover;
 mod cpu_throttle;
+mod retry_storm;
 
 use cofferdam_model::Environment;
 
@@ -108,7 +109,11 @@ impl Case {
 }
 
 /// All scenarios, in the order of the guide.
-pub const ALL: &[Scenario] = &[cell_failover::SCENARIO, cpu_throttle::SCENARIO];
+pub const ALL: &[Scenario] = &[
+    cell_failover::SCENARIO,
+    retry_storm::SCENARIO,
+    cpu_throttle::SCENARIO,
+];
 
 /// The scenario of a name.
 #[must_use]

@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 mod closed_forms;
+mod pages;
 mod retry_storm;

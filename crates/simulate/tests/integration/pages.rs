@@ -1,0 +1,112 @@
+//! Every scenario has a page, and its example is one: it runs, and nothing that decides its outcome is missing.
+
+use std::path::{Path, PathBuf};
+
+use cofferdam_simulate::rehearse::{Settings, rehearse};
+use cofferdam_simulate::scenarios::ALL;
+
+const SECTIONS: [&str; 5] = [
+    "What it models",
+    "What it leaves out",
+    "Formulas",
+    "What it needs",
+    "Example",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The files of a page's example: blocks whose first line ends in `file=PATH`.
+fn files(page: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut open: Option<(PathBuf, String)> = None;
+    for line in page.lines() {
+        if let Some((path, mut text)) = open.take() {
+            if line == "```" {
+                files.push((path, text.into_bytes()));
+            } else {
+                text.push_str(line);
+                text.push('\n');
+                open = Some((path, text));
+            }
+        } else if let Some(info) = line.strip_prefix("```")
+            && let Some((_, path)) = info.split_once("file=")
+        {
+            open = Some((path.into(), String::new()));
+        }
+    }
+    files
+}
+
+#[test]
+fn every_scenario_has_a_page_whose_example_runs() {
+    for scenario in ALL {
+        let path = root().join(scenario.page());
+        let page = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert!(
+            page.starts_with(&format!("# {}\n", scenario.name)),
+            "{}",
+            scenario.name
+        );
+        for section in SECTIONS {
+            assert!(
+                page.contains(&format!("\n## {section}\n")),
+                "{}: no section {section}",
+                scenario.name
+            );
+        }
+        let platform = cofferdam_ingest::read_files(files(&page));
+        assert!(
+            platform.reading.overlay_problems.is_empty(),
+            "{}: {:?}",
+            scenario.name,
+            platform.reading.overlay_problems
+        );
+        let settings = Settings {
+            runs: 2,
+            seed: 1,
+            trace: false,
+        };
+        let environment = platform.environments.first().unwrap();
+        let rehearsal = &rehearse(&[scenario], environment, settings, &|_, _| {})[0];
+        assert!(
+            rehearsal.needs.is_empty(),
+            "{}: needs {:?}",
+            scenario.name,
+            rehearsal.needs
+        );
+        assert!(
+            !rehearsal.results.is_empty(),
+            "{}: {:?}",
+            scenario.name,
+            rehearsal.nothing
+        );
+        for result in &rehearsal.results {
+            assert!(
+                !result.figures.is_empty() && !result.timeline.is_empty(),
+                "{}",
+                scenario.name
+            );
+            assert!(!result.series.is_empty(), "{}: no chart", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn every_page_of_the_guide_is_of_a_scenario() {
+    for entry in std::fs::read_dir(root().join("docs/scenarios")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let known = ALL.iter().any(|scenario| name == format!("{}.md", scenario.name));
+        assert!(known || name == "README.md" || !name.ends_with(".md"), "{name}");
+    }
+}
+
+#[test]
+fn the_list_of_scenarios_is_complete() {
+    let list = std::fs::read_to_string(root().join("docs/scenarios/README.md")).unwrap();
+    for scenario in ALL {
+        let row = format!("| [{0}]({0}.md) | {1} |", scenario.name, scenario.title);
+        assert!(list.contains(&row), "no row `{row}`");
+    }
+}
