@@ -6,4 +6,5 @@ pub mod cfs;
 pub mod crash_loop;
 pub mod kafka;
 pub mod load;
+pub mod packets;
 pub mod station;

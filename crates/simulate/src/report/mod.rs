@@ -41,10 +41,11 @@ pub fn value(figure: &FigureSummary) -> (String, String) {
             format!("{text} {unit}")
         }
     };
-    let range = if interval.low == interval.high {
+    let (low, high) = (number(interval.low), number(interval.high));
+    let range = if low == high {
         String::new()
     } else {
-        format!("{} … {}", number(interval.low), number(interval.high))
+        format!("{low} … {high}")
     };
     (with_unit(number(interval.mean)), range)
 }

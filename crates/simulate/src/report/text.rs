@@ -125,7 +125,7 @@ fn timeline(out: &mut String, summary: &Summary, style: Style) {
     for happening in &summary.timeline {
         let mut text = happening.text.clone();
         let (first, last) = happening.range;
-        if first != last {
+        if moment(first) != moment(last) {
             let _ = write!(text, " ({} to {} over the runs)", moment(first), moment(last));
         }
         if happening.runs < summary.runs {

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use cofferdam_model::calls::{CallTarget, TimeoutSetting};
+use cofferdam_model::Environment;
 use cofferdam_model::cells::{LocalCacheKind, Routing};
-use cofferdam_model::{Environment, Fact};
 use cofferdam_policy::Time;
 use cofferdam_policy::shift::{CellReading, Shift, ShiftConfig};
 
-use super::{Case, Prepared, Scenario};
+use super::{Case, Prepared, Scenario, common};
 use crate::chance::Streams;
 use crate::components::cells::{Belief, Cell, Fate, Overload};
 use crate::facts::{Facts, Need};
@@ -114,24 +113,14 @@ fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
     if !facts.needs.is_empty() {
         return Err(facts.needs);
     }
-    let routing = env.routings.iter().max_by_key(|routing| routing.cells.len());
+    let routing = common::routing(env);
     let plan = Plan {
         lost,
-        routers: routers(env, routing, &mut facts),
-        interval: facts.or(
-            "health check: interval",
-            routing.and_then(|r| r.health_interval.as_ref()),
-            Duration::from_secs(10),
-            "health checks every 10 s, the default of Kubernetes' probes",
-        ),
-        threshold: facts.or(
-            "health check: failures in a row",
-            routing.and_then(|r| r.health_threshold.as_ref()),
-            3,
-            "3 failed checks in a row, the default of Kubernetes' probes",
-        ),
+        routers: common::routers(env, routing, &mut facts),
+        interval: common::health_interval(routing, &mut facts),
+        threshold: common::health_threshold(routing, &mut facts),
         cache: cache(env, routing, &mut facts),
-        patience: patience(env, routing, &mut facts),
+        patience: common::patience(env, routing, &mut facts),
         cells,
     };
     facts.assume(
@@ -142,19 +131,6 @@ fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
     Ok(Case::new(subject, facts, move |streams, trace| {
         run(&plan, streams, trace)
     }))
-}
-
-fn routers(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> u32 {
-    let service = routing.and_then(|routing| env.owner_service(&routing.owner));
-    let replicas = service.and_then(|s| s.scale.current.as_ref().or(s.scale.min.as_ref()));
-    facts
-        .or(
-            "routers",
-            replicas,
-            1,
-            "one router, because nothing says how many there are",
-        )
-        .max(1)
 }
 
 fn cache(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Duration {
@@ -168,31 +144,6 @@ fn cache(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Dur
         Some(ttl) => facts.take("life of a routing decision in a router's cache", ttl),
         None => Duration::ZERO,
     }
-}
-
-/// How long a caller of a cell waits: what the router's client says, else what a person states of its callers.
-fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Duration {
-    let service = routing.and_then(|routing| env.owner_service(&routing.owner));
-    let call = env
-        .calls
-        .iter()
-        .filter(|call| call.target == CallTarget::Service)
-        .find_map(|call| {
-            let own = env.owner_service(&call.owner).map(|s| &s.name);
-            match &call.timeout {
-                TimeoutSetting::After(after) if own.is_some() && own == service.map(|s| &s.name) => {
-                    Some(after)
-                }
-                _ => None,
-            }
-        });
-    let stated: Option<&Fact<Duration>> = service.and_then(|s| s.callers.timeout.as_ref());
-    facts.or(
-        "callers wait",
-        stated.or(call),
-        Duration::from_secs(60),
-        "callers wait 60 s, nginx's default of proxy_read_timeout",
-    )
 }
 
 /// Who decides where requests go.

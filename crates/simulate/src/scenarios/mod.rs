@@ -2,7 +2,9 @@
 //! is run many times under different chance.
 
 mod cell_failover;
+mod common;
 mod cpu_throttle;
+mod grey_failure;
 mod retry_storm;
 
 use cofferdam_model::Environment;
@@ -111,6 +113,7 @@ impl Case {
 /// All scenarios, in the order of the guide.
 pub const ALL: &[Scenario] = &[
     cell_failover::SCENARIO,
+    grey_failure::SCENARIO,
     retry_storm::SCENARIO,
     cpu_throttle::SCENARIO,
 ];

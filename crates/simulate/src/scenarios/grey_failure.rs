@@ -1,0 +1,540 @@
+//! A cell that is a little ill: one packet in ten is lost on the way to it, or one request in ten fails in it, and
+//! nothing that was set up to notice does.
+
+use std::time::Duration;
+
+use cofferdam_model::calls::Breaker as Declared;
+use cofferdam_model::cells::Routing;
+use cofferdam_model::{Environment, Service};
+use cofferdam_policy::Time;
+use cofferdam_policy::breaker::{Breaker, BreakerConfig};
+use cofferdam_policy::grey::{GreyConfig, GreyDetector};
+use cofferdam_policy::window::{Outcome as Ended, WindowConfig};
+
+use super::{Case, Prepared, Scenario, common};
+use crate::chance::{Chance, Distribution, Streams};
+use crate::components::load::{OpenLoad, Spacing};
+use crate::components::packets;
+use crate::engine::{Agenda, World};
+use crate::facts::{Facts, Need};
+use crate::outcome::{Outcome, Role, Trace};
+use crate::statistics;
+
+/// The scenario.
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "grey-failure",
+    title: "a tenth of the packets to a cell is lost, or a tenth of the requests in it fails",
+    rules: &[
+        "breaker-blind-spot",
+        "shallow-health-check",
+        "failover-no-second-try",
+    ],
+    prepare,
+};
+
+/// The part that is lost or fails.
+const PART: f64 = 0.10;
+/// When it begins and ends.
+const BEGINS: Time = Time::from_nanos(30_000_000_000);
+const END: Time = Time::from_nanos(120_000_000_000);
+/// At most so many requests a second are followed; of more, this many stand for all.
+const MOST: f64 = 4000.0;
+
+/// What one run needs, of one router.
+#[derive(Debug, Clone)]
+struct Plan {
+    /// Name of the cell and its part of the requests.
+    cells: Vec<(String, f64)>,
+    ill: usize,
+    /// Requests a second at the router.
+    rate: f64,
+    service: Distribution,
+    patience: Duration,
+    interval: Duration,
+    threshold: u32,
+    breaker: Option<BreakerConfig>,
+}
+
+fn prepare(env: &Environment) -> Prepared {
+    if env.cells.len() < 2 {
+        return Prepared::nothing("no platform of several cells is declared");
+    }
+    let mut prepared = Prepared::default();
+    prepared.add(case(env));
+    prepared
+}
+
+fn case(env: &Environment) -> Result<Case, Vec<Need>> {
+    let mut facts = Facts::new();
+    let mut cells = Vec::new();
+    for cell in &env.cells {
+        let name = &cell.name.value;
+        let traffic = facts.need(
+            format!("{name}: requests at peak"),
+            cell.traffic.as_ref(),
+            (
+                &format!("cells.{name}.requests_per_second"),
+                "1000",
+                "it decides how soon a small share of failures can be told from chance",
+            ),
+        );
+        cells.push((name.clone(), traffic.map_or(0.0, |rate| rate.0)));
+    }
+    let routing = common::routing(env);
+    let busiest = env
+        .services
+        .iter()
+        .filter(|s| s.service_time.is_some())
+        .max_by(|a, b| rate(a).total_cmp(&rate(b)));
+    let ask = env.services.first().map_or_else(
+        || "services.NAME.service_time".to_owned(),
+        |s| format!("services.{}.service_time", s.name),
+    );
+    let service = facts.need(
+        "time that a request takes when nothing is lost",
+        busiest.and_then(|s| s.service_time.as_ref()),
+        (&ask, "50ms", "against it a lost packet shows"),
+    );
+    let Some(service) = service.filter(|_| facts.needs.is_empty()) else {
+        return Err(facts.needs);
+    };
+    let load: f64 = cells.iter().map(|(_, traffic)| traffic).sum();
+    let routers = common::routers(env, routing, &mut facts);
+    let ill = (0..cells.len())
+        .max_by(|a, b| cells[*a].1.total_cmp(&cells[*b].1))
+        .unwrap_or(0);
+    for (_, traffic) in &mut cells {
+        *traffic /= load.max(1e-9);
+    }
+    let plan = Plan {
+        ill,
+        rate: (load / f64::from(routers)).min(MOST),
+        service: Distribution::LogNormal {
+            mean: service,
+            variation: 0.5,
+        },
+        patience: common::patience(env, routing, &mut facts),
+        interval: common::health_interval(routing, &mut facts),
+        threshold: common::health_threshold(routing, &mut facts),
+        breaker: breaker(env, routing, &mut facts),
+        cells,
+    };
+    facts.assume("a request takes log-normally distributed time whose deviation is half its mean");
+    facts.assume("connections are open already, and a request and its answer are one packet each");
+    facts.assume("slow means slower than 99.9 of 100 requests were before");
+    let subject = plan.cells[plan.ill].0.clone();
+    Ok(Case::new(subject, facts, move |streams, trace| {
+        run(&plan, streams, trace)
+    }))
+}
+
+fn rate(service: &Service) -> f64 {
+    service.peak_rate.as_ref().map_or(0.0, |rate| rate.value.0)
+}
+
+/// The breaker that routers have around cells, where one is declared.
+fn breaker(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Option<BreakerConfig> {
+    let owner = routing
+        .and_then(|routing| env.owner_service(&routing.owner))
+        .map(|service| service.name.as_str());
+    let own = |b: &&Declared| {
+        env.owner_service(&b.owner).map(|s| s.name.as_str()) == owner
+            && b.used.as_ref().is_none_or(|used| used.value)
+    };
+    let usable = |b: &&Declared| b.failure_rate.is_some() || b.consecutive_failures.is_some();
+    let Some(found) = env.breakers.iter().filter(own).find(usable) else {
+        facts.assume("routers have no breaker around cells: none is declared");
+        return None;
+    };
+    let mut config = BreakerConfig::cell();
+    if let Some(share) = &found.failure_rate {
+        config.failure_share = Some(facts.take("breaker opens at", share).0);
+    } else {
+        config.failure_share = None;
+    }
+    config.consecutive_failures = found
+        .consecutive_failures
+        .as_ref()
+        .map(|n| facts.take("breaker opens after failures in a row", n));
+    if let Some(minimum) = &found.minimum_calls {
+        config.minimum_calls = facts.take("breaker: least calls", minimum);
+    }
+    if let Some(window) = &found.window {
+        config.window = WindowConfig::Time {
+            length: facts.take("breaker: window", window),
+            slices: 60,
+        };
+    }
+    if let Some(open) = &found.open_time {
+        config.open_time = facts.take("breaker: open time", open);
+        config.open_time_cap = config.open_time;
+    }
+    config.check().is_ok().then_some(config)
+}
+
+/// What is wrong with the cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ill {
+    /// Packets to and from it are lost.
+    Loses,
+    /// Requests in it fail.
+    Fails,
+}
+
+#[derive(Debug)]
+enum Event {
+    Request,
+    Done { cell: usize, began: Time, ended: Ended },
+    Check,
+}
+
+/// One router and its requests.
+struct Router<'a> {
+    plan: &'a Plan,
+    ill: Ill,
+    load: OpenLoad,
+    choice: Chance,
+    service: Chance,
+    network: Chance,
+    breaker: Option<Breaker>,
+    detector: GreyDetector,
+    /// Time of each request in the ill cell before and after it fell ill, in seconds.
+    before: Vec<f64>,
+    after: Vec<f64>,
+    slow: Option<f64>,
+    requests: u64,
+    failed: u64,
+    delayed: u64,
+    checks_failed: u32,
+    most_checks_failed: u32,
+    opened: Option<Time>,
+    seen: Option<Time>,
+    /// Requests and slow or failed ones in the ill cell and elsewhere, by second.
+    seconds: Vec<[(u32, u32); 2]>,
+}
+
+impl Router<'_> {
+    /// How a request in the ill cell ends, and when.
+    fn fate(&mut self, now: Time, cell: usize) -> (Duration, bool) {
+        let work = self.plan.service.duration(&mut self.service);
+        if cell != self.plan.ill || now < BEGINS {
+            return (work, true);
+        }
+        match self.ill {
+            Ill::Fails => (work, !self.network.happens(PART)),
+            Ill::Loses => {
+                let delay = packets::exchange_delay(PART, &mut self.network);
+                self.delayed += u64::from(!delay.is_zero());
+                let whole = work + delay;
+                if whole > self.plan.patience {
+                    (self.plan.patience, false)
+                } else {
+                    (whole, true)
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, agenda: &mut Agenda<Event>) {
+        let now = agenda.now();
+        if let Some(at) = self.load.next_arrival() {
+            agenda.at(at, Event::Request);
+        }
+        let mut draw = cofferdam_policy::Random::unit(&mut self.choice);
+        let cell = self.plan.cells.iter().position(|(_, share)| {
+            draw -= share;
+            draw < 0.0
+        });
+        let cell = cell.unwrap_or(self.plan.cells.len() - 1);
+        let (time, well) = self.fate(now, cell);
+        let ended = match (well, self.slow) {
+            (false, _) => Ended::Failure,
+            (true, Some(slow)) if time.as_secs_f64() > slow => Ended::Slow,
+            (true, _) => Ended::Success,
+        };
+        agenda.after(
+            time,
+            Event::Done {
+                cell,
+                began: now,
+                ended,
+            },
+        );
+    }
+
+    fn done(&mut self, now: Time, cell: usize, began: Time, ended: Ended) {
+        let is_ill = cell == self.plan.ill;
+        self.detector.record(now, cell, ended);
+        let second = (now.as_nanos() / 1_000_000_000) as usize;
+        if let Some(second) = self.seconds.get_mut(second) {
+            let place = &mut second[usize::from(!is_ill)];
+            place.0 += 1;
+            place.1 += u32::from(ended != Ended::Success);
+        }
+        if !is_ill {
+            return;
+        }
+        let time = now.since(began).as_secs_f64();
+        if began >= BEGINS {
+            self.after.push(time);
+            self.requests += 1;
+            self.failed += u64::from(ended == Ended::Failure);
+        } else {
+            self.before.push(time);
+        }
+        if let Some(breaker) = &mut self.breaker
+            && self.opened.is_none()
+            && let Ok(permit) = breaker.acquire(now)
+        {
+            breaker.record(now, permit, ended);
+            if !matches!(breaker.state(now), cofferdam_policy::breaker::State::Closed) {
+                self.opened = Some(now);
+            }
+        }
+        if self.seen.is_none() && self.detector.standing(now, self.plan.ill).is_grey() {
+            self.seen = Some(now);
+        }
+    }
+
+    fn check(&mut self, agenda: &mut Agenda<Event>) {
+        agenda.after(self.plan.interval, Event::Check);
+        let failed = match self.ill {
+            Ill::Loses if agenda.now() >= BEGINS => {
+                packets::exchange_delay(PART, &mut self.network) > self.plan.interval
+            }
+            // A plain request to the health path does none of the work that fails.
+            _ => false,
+        };
+        self.checks_failed = if failed { self.checks_failed + 1 } else { 0 };
+        self.most_checks_failed = self.most_checks_failed.max(self.checks_failed);
+    }
+}
+
+impl World for Router<'_> {
+    type Event = Event;
+
+    fn handle(&mut self, event: Event, agenda: &mut Agenda<Event>) {
+        match event {
+            Event::Request => self.request(agenda),
+            Event::Done { cell, began, ended } => self.done(agenda.now(), cell, began, ended),
+            Event::Check => self.check(agenda),
+        }
+    }
+}
+
+fn course<'a>(plan: &'a Plan, ill: Ill, streams: &Streams, trace: &mut Trace) -> Option<Router<'a>> {
+    let config = GreyConfig::default();
+    let mut router = Router {
+        plan,
+        ill,
+        load: OpenLoad::constant(plan.rate, Spacing::Poisson, streams.stream("router", "arrivals")).ok()?,
+        choice: streams.stream("router", "choice"),
+        service: streams.stream("cells", "service time"),
+        network: streams.stream("network", "loss"),
+        breaker: plan.breaker.and_then(|config| Breaker::new(config).ok()),
+        detector: GreyDetector::new(config, plan.cells.len()).ok()?,
+        before: Vec::new(),
+        after: Vec::new(),
+        slow: None,
+        requests: 0,
+        failed: 0,
+        delayed: 0,
+        checks_failed: 0,
+        most_checks_failed: 0,
+        opened: None,
+        seen: None,
+        seconds: vec![[(0, 0); 2]; END.as_secs_f64() as usize],
+    };
+    let mut agenda = Agenda::new();
+    agenda.at(Time::ZERO, Event::Request);
+    agenda.at(Time::ZERO, Event::Check);
+    agenda.run(&mut router, Time::from_nanos(BEGINS.as_nanos() - 1));
+    router.before.sort_by(f64::total_cmp);
+    router.slow = statistics::percentile(&router.before, 0.999);
+    agenda.run(&mut router, END);
+    router.after.sort_by(f64::total_cmp);
+    if let Some(seen) = router.seen {
+        let comparison = router.detector.comparison(seen, plan.ill);
+        trace.decide(seen, "comparison with peers", || {
+            (
+                format!("{} is grey", plan.cells[plan.ill].0),
+                comparison.map_or_else(String::new, |c| c.to_string()),
+            )
+        });
+    }
+    Some(router)
+}
+
+fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
+    let mut out = Outcome::default();
+    let (Some(loses), Some(fails)) = (
+        course(plan, Ill::Loses, streams, trace),
+        course(plan, Ill::Fails, streams, trace),
+    ) else {
+        return out;
+    };
+    let name = &plan.cells[plan.ill].0;
+    let p99 = |times: &[f64]| statistics::percentile(times, 0.99).unwrap_or(0.0) * 1e3;
+    let share = |part: u64, whole: u64| part as f64 / (whole as f64).max(1.0) * 100.0;
+    let rounded = |ms: f64| cofferdam_model::units::show_number(ms.round());
+    out.moment(
+        BEGINS,
+        Role::Trigger,
+        "ill",
+        format!("one packet in ten to and from {name} is lost, or one request in ten fails in it"),
+    );
+    out.moment(
+        BEGINS,
+        Role::Cause,
+        "late",
+        format!(
+            "lost packets are sent again after 200 ms and more: the slowest hundredth of the requests takes {} ms instead of {}; hardly any fails",
+            rounded(p99(&loses.after)),
+            rounded(p99(&loses.before))
+        ),
+    );
+    let blind = |opened: Option<Time>| opened.is_none();
+    if blind(fails.opened) {
+        let why = plan.breaker.map_or_else(
+            || "there is no breaker to see it".to_owned(),
+            |config| match config.failure_share {
+                Some(share) => format!(
+                    "the breaker stays closed: a tenth fails, and it waits for {} %",
+                    (share * 100.0).round()
+                ),
+                None => "the breaker stays closed: a tenth hardly ever fails so often in a row".to_owned(),
+            },
+        );
+        out.moment(
+            BEGINS,
+            Role::Loop,
+            "blind",
+            format!("{why}; the health check passes, so that {name} keeps its share of the requests"),
+        );
+    }
+    if let Some(seen) = fails.seen {
+        out.moment(
+            seen,
+            Role::Detection,
+            "peers, failing",
+            format!("a comparison of {name} with its peers sees the failing requests"),
+        );
+        out.moment(
+            seen,
+            Role::Action,
+            "drain",
+            format!("move traffic away from {name} in steps when the comparison with its peers says so"),
+        );
+    }
+    if let Some(seen) = loses.seen {
+        out.moment(
+            seen,
+            Role::Detection,
+            "peers, slow",
+            format!("a comparison of {name} with its peers sees the slow requests"),
+        );
+    }
+    out.amount(
+        "packets lost: requests that fail",
+        share(loses.failed, loses.requests),
+        "%",
+    );
+    out.amount(
+        "packets lost: requests that wait for one",
+        share(loses.delayed, loses.requests),
+        "%",
+    );
+    out.amount(
+        "packets lost: slowest hundredth, before",
+        p99(&loses.before),
+        "ms",
+    );
+    out.amount("packets lost: slowest hundredth, then", p99(&loses.after), "ms");
+    out.amount(
+        "packets lost: most failed health checks in a row",
+        f64::from(loses.most_checks_failed),
+        "checks",
+    );
+    out.amount(
+        "requests failing: requests that fail",
+        share(fails.failed, fails.requests),
+        "%",
+    );
+    out.whether(
+        "the health check notices",
+        loses.most_checks_failed >= plan.threshold,
+    );
+    out.whether("the breaker opens, packets lost", loses.opened.is_some());
+    out.whether("the breaker opens, requests failing", fails.opened.is_some());
+    out.whether(
+        "a comparison with peers sees it, packets lost",
+        loses.seen.is_some(),
+    );
+    out.whether(
+        "a comparison with peers sees it, requests failing",
+        fails.seen.is_some(),
+    );
+    for (course, name) in [
+        (&loses, "… after, packets lost"),
+        (&fails, "… after, requests failing"),
+    ] {
+        if let Some(seen) = course.seen {
+            out.amount(name, seen.since(BEGINS).as_secs_f64(), "s");
+        }
+    }
+    for (course, name) in [(&loses, "packets lost"), (&fails, "requests failing")] {
+        for (place, whose) in [(0, plan.cells[plan.ill].0.as_str()), (1, "its peers")] {
+            let points = course
+                .seconds
+                .iter()
+                .enumerate()
+                .map(|(second, counts)| {
+                    let (all, bad) = counts[place];
+                    (
+                        Time::from_secs_f64(second as f64 + 1.0),
+                        f64::from(bad) / f64::from(all.max(1)) * 100.0,
+                    )
+                })
+                .collect();
+            out.series("slow or failed requests", format!("{name}: {whose}"), "%", points);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        Plan {
+            cells: vec![("core".into(), 0.6), ("alt".into(), 0.4)],
+            ill: 0,
+            rate: 500.0,
+            service: Distribution::LogNormal {
+                mean: Duration::from_millis(50),
+                variation: 0.5,
+            },
+            patience: Duration::from_secs(5),
+            interval: Duration::from_secs(10),
+            threshold: 3,
+            breaker: Some(BreakerConfig::cell()),
+        }
+    }
+
+    #[test]
+    fn a_tenth_is_lost_and_only_the_peers_tell() {
+        let out = run(&plan(), &Streams::new(1, 0), &mut Trace::default());
+        let figure = |name: &str| out.figures.iter().find(|f| f.name == name).unwrap().value;
+        // A request or its answer is lost with 1 − 0.9² = 19 %.
+        assert!((figure("packets lost: requests that wait for one") - 19.0).abs() < 1.5);
+        // To fail, waits of 0.2 + 0.4 + 0.8 + 1.6 + 3.2 s must come together: about one in 10⁴.
+        assert!(figure("packets lost: requests that fail") < 0.1);
+        assert!((figure("requests failing: requests that fail") - 10.0).abs() < 1.5);
+        assert_eq!(figure("the breaker opens, requests failing"), 0.0);
+        assert_eq!(figure("the health check notices"), 0.0);
+        assert_eq!(figure("a comparison with peers sees it, packets lost"), 1.0);
+        // Two intervals of 10 s, and up to one to begin with.
+        assert!(figure("… after, requests failing") <= 30.5);
+    }
+}
