@@ -104,14 +104,13 @@ fn case(out: &mut String, side: &str, rehearsal: &Rehearsal, summary: &Summary, 
     } else {
         format!("first of {} runs", summary.runs)
     };
-    let subtitle = format!(
-        "{} · {} · {runs} · seed {}",
-        rehearsal.scenario.title, rehearsal.environment, summary.seed
-    );
-    for line in wrap(&subtitle, 120) {
+    for line in wrap(rehearsal.scenario.title, 120) {
         text(out, 20.0, y, "s", &line);
         y += ROW;
     }
+    let subtitle = format!("{} · {runs} · seed {}", rehearsal.environment, summary.seed);
+    text(out, 20.0, y, "s", &subtitle);
+    y += ROW;
     let marks: Vec<&Happening> = summary.timeline.iter().collect();
     let mut charts: Vec<&'static str> = Vec::new();
     for series in &summary.series {
