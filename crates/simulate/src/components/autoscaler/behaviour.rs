@@ -1,0 +1,239 @@
+//! How fast an autoscaler may move: stabilisation windows first, then policies.
+
+use std::time::Duration;
+
+use cofferdam_policy::Time;
+
+/// How many pods a policy allows in its period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// So many pods.
+    Pods(u32),
+    /// So many hundredths of the pods at the period's start.
+    Percent(u32),
+}
+
+/// One policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// How many pods.
+    pub step: Step,
+    /// In what time.
+    pub period: Duration,
+}
+
+/// Which of several policies counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Select {
+    /// The one that allows most.
+    #[default]
+    Max,
+    /// The one that allows least.
+    Min,
+    /// None: it does not move in this direction.
+    Disabled,
+}
+
+/// How it moves in one direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// How far back recommendations are heeded.
+    pub stabilization: Duration,
+    /// Policies.
+    pub policies: Vec<Policy>,
+    /// Which of them counts.
+    pub select: Select,
+}
+
+impl Rules {
+    /// Kubernetes' own for up: no window; the larger of 4 pods and 100 % in 15 s.
+    #[must_use]
+    pub fn up() -> Self {
+        let period = Duration::from_secs(15);
+        Self {
+            stabilization: Duration::ZERO,
+            policies: vec![
+                Policy {
+                    step: Step::Pods(4),
+                    period,
+                },
+                Policy {
+                    step: Step::Percent(100),
+                    period,
+                },
+            ],
+            select: Select::Max,
+        }
+    }
+
+    /// Kubernetes' own for down: a window of 5 min; 100 % in 15 s.
+    #[must_use]
+    pub fn down() -> Self {
+        let policies = vec![Policy {
+            step: Step::Percent(100),
+            period: Duration::from_secs(15),
+        }];
+        Self {
+            stabilization: Duration::from_secs(300),
+            policies,
+            select: Select::Max,
+        }
+    }
+
+    /// The longest period of its policies: changes before that do not matter any more.
+    #[must_use]
+    pub fn longest_period(&self) -> Duration {
+        self.policies
+            .iter()
+            .map(|policy| policy.period)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+/// What was recommended, or done, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Replicas.
+    pub replicas: u32,
+    /// When.
+    pub at: Time,
+}
+
+fn cutoff(now: Time, back: Duration) -> Option<Time> {
+    now.as_nanos()
+        .checked_sub(u64::try_from(back.as_nanos()).unwrap_or(u64::MAX))
+        .map(Time::from_nanos)
+}
+
+/// Whether an entry is younger than `back`; everything is younger than what lies before time zero.
+fn within(entry: &Entry, now: Time, back: Duration) -> bool {
+    cutoff(now, back).is_none_or(|cutoff| entry.at > cutoff)
+}
+
+/// Up goes only what every recommendation of the up window asks for, down only what none of the down window forbids:
+/// the smallest of the one, the largest of the other, and between them the replicas stay.
+#[must_use]
+pub fn stabilize(
+    current: u32,
+    desired: u32,
+    (up, down): (Duration, Duration),
+    log: &[Entry],
+    now: Time,
+) -> u32 {
+    let least = log
+        .iter()
+        .filter(|e| within(e, now, up))
+        .map(|e| e.replicas)
+        .fold(desired, u32::min);
+    let most = log
+        .iter()
+        .filter(|e| within(e, now, down))
+        .map(|e| e.replicas)
+        .fold(desired, u32::max);
+    current.max(least).min(most)
+}
+
+/// What decided the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Nothing: it is what was desired.
+    None,
+    /// The autoscaler's minimum.
+    Minimum,
+    /// The autoscaler's maximum.
+    Maximum,
+    /// A policy for up.
+    UpPolicy,
+    /// A policy for down.
+    DownPolicy,
+}
+
+fn changed(events: &[Entry], now: Time, period: Duration) -> u32 {
+    events
+        .iter()
+        .filter(|event| within(event, now, period))
+        .map(|event| event.replicas)
+        .sum()
+}
+
+/// The most replicas that the policies allow now.
+#[must_use]
+pub fn most(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rules, now: Time) -> u32 {
+    if rules.select == Select::Disabled {
+        return current;
+    }
+    let limits = rules.policies.iter().map(|policy| {
+        let start = (u64::from(current) + u64::from(changed(removed, now, policy.period)))
+            .saturating_sub(u64::from(changed(added, now, policy.period)));
+        let limit = match policy.step {
+            Step::Pods(pods) => start + u64::from(pods),
+            // Rounded up, by whole numbers: ⌈start × (100 + percent) ÷ 100⌉.
+            Step::Percent(percent) => (start * (100 + u64::from(percent))).div_ceil(100),
+        };
+        u32::try_from(limit).unwrap_or(u32::MAX)
+    });
+    let chosen = if rules.select == Select::Min {
+        limits.min()
+    } else {
+        limits.max()
+    };
+    chosen.unwrap_or(current)
+}
+
+/// The fewest replicas that the policies allow now.
+#[must_use]
+pub fn fewest(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rules, now: Time) -> u32 {
+    if rules.select == Select::Disabled {
+        return current;
+    }
+    let limits = rules.policies.iter().map(|policy| {
+        let start = (u64::from(current) + u64::from(changed(removed, now, policy.period)))
+            .saturating_sub(u64::from(changed(added, now, policy.period)));
+        let limit = match policy.step {
+            Step::Pods(pods) => start.saturating_sub(u64::from(pods)),
+            // Cut off, by whole numbers.
+            Step::Percent(percent) => start * 100_u64.saturating_sub(u64::from(percent)) / 100,
+        };
+        u32::try_from(limit).unwrap_or(u32::MAX)
+    });
+    let chosen = if rules.select == Select::Min {
+        limits.max()
+    } else {
+        limits.min()
+    };
+    chosen.unwrap_or(current)
+}
+
+/// What is desired, held to minimum, maximum and policies. `added` and `removed` are the changes of the past.
+#[must_use]
+pub fn limit(
+    (current, desired): (u32, u32),
+    (minimum, maximum): (u32, u32),
+    (up, down): (&Rules, &Rules),
+    (added, removed): (&[Entry], &[Entry]),
+    now: Time,
+) -> (u32, Limit) {
+    if desired > current {
+        let policy = most(current, (added, removed), up, now).max(current);
+        let (allowed, limit) = if maximum > policy {
+            (policy, Limit::UpPolicy)
+        } else {
+            (maximum, Limit::Maximum)
+        };
+        if desired > allowed {
+            return (allowed, limit);
+        }
+    } else if desired < current {
+        let policy = fewest(current, (added, removed), down, now).min(current);
+        let (allowed, limit) = if minimum < policy {
+            (policy, Limit::DownPolicy)
+        } else {
+            (minimum, Limit::Minimum)
+        };
+        if desired < allowed {
+            return (allowed, limit);
+        }
+    }
+    (desired, Limit::None)
+}

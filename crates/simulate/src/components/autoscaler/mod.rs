@@ -1,0 +1,338 @@
+//! Kubernetes' HorizontalPodAutoscaler (autoscaling/v2), step by step as its controller does it: every metric proposes
+//! a number, the largest counts, the stabilisation windows hold it back, the policies slow it down, and minimum and
+//! maximum bound it.
+//!
+//! Source: Kubernetes documentation, *Horizontal Pod Autoscaling*, and the behaviour of the controller
+//! (`pkg/controller/podautoscaler`), whose published test tables are tests here.
+
+pub mod behaviour;
+pub mod replicas;
+
+use std::fmt;
+use std::time::Duration;
+
+use behaviour::{Entry, Limit, Rules};
+use cofferdam_policy::Time;
+use replicas::{Kind, NoAnswer, Pod, PodTarget, Youth};
+
+/// A metric and its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// CPU of the pods, in hundredths of what they request.
+    Cpu(u32),
+    /// Another metric of the pods: the mean that is wanted, in thousandths.
+    Pods(u64),
+    /// One value that stands for all pods, in thousandths (an object's or an external metric's `Value`).
+    Value(u64),
+    /// A total of which each pod should have so much, in thousandths (`AverageValue`).
+    Total(u64),
+}
+
+/// An autoscaler's settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AutoscalerConfig {
+    /// Fewest replicas.
+    pub minimum: u32,
+    /// Most replicas.
+    pub maximum: u32,
+    /// Metrics and their targets.
+    pub targets: Vec<Target>,
+    /// How it scales up.
+    pub up: Rules,
+    /// How it scales down.
+    pub down: Rules,
+    /// When young pods count, and what change is too small.
+    pub youth: Youth,
+}
+
+/// The time between two looks of the controller (`--horizontal-pod-autoscaler-sync-period`).
+pub const SYNC: Duration = Duration::from_secs(15);
+
+impl Default for AutoscalerConfig {
+    fn default() -> Self {
+        Self {
+            minimum: 1,
+            maximum: 1,
+            targets: Vec::new(),
+            up: Rules::up(),
+            down: Rules::down(),
+            youth: Youth::default(),
+        }
+    }
+}
+
+/// Why there are as many replicas as there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The metrics ask for this many.
+    Metrics,
+    /// An earlier recommendation within a stabilisation window holds it back.
+    Stabilized,
+    /// Minimum, maximum or a policy decides.
+    Limited(Limit),
+    /// No metric can be read, or one of several, and the others ask for fewer.
+    Unknown(NoAnswer),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Metrics | Self::Limited(Limit::None) => f.write_str("the metrics ask for it"),
+            Self::Stabilized => f.write_str("a recommendation within the stabilisation window holds it back"),
+            Self::Limited(Limit::Minimum) => f.write_str("the minimum of replicas"),
+            Self::Limited(Limit::Maximum) => f.write_str("the maximum of replicas"),
+            Self::Limited(Limit::UpPolicy) => f.write_str("a policy for scaling up"),
+            Self::Limited(Limit::DownPolicy) => f.write_str("a policy for scaling down"),
+            Self::Unknown(why) => write!(f, "nothing changes: {why}"),
+        }
+    }
+}
+
+/// What it decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// Replicas from now on.
+    pub replicas: u32,
+    /// What the metrics asked for; `None` when they said nothing.
+    pub desired: Option<u32>,
+    /// Why it is not that.
+    pub reason: Reason,
+}
+
+/// An autoscaler and what it remembers.
+#[derive(Debug, Clone)]
+pub struct Autoscaler {
+    config: AutoscalerConfig,
+    recommendations: Vec<Entry>,
+    added: Vec<Entry>,
+    removed: Vec<Entry>,
+}
+
+impl Autoscaler {
+    /// One that has not looked yet.
+    #[must_use]
+    pub const fn new(config: AutoscalerConfig) -> Self {
+        Self {
+            config,
+            recommendations: Vec::new(),
+            added: Vec::new(),
+            removed: Vec::new(),
+        }
+    }
+
+    /// Looks at the pods and at the values of its metrics: one for each target that is no metric of pods, in order,
+    /// `None` for one that cannot be read. `pods` are all of the workload's.
+    pub fn sync(&mut self, now: Time, current: u32, pods: &[Pod], values: &[Option<u64>]) -> Decision {
+        if self.recommendations.is_empty() {
+            self.recommendations.push(Entry {
+                replicas: current,
+                at: now,
+            });
+        }
+        let (minimum, maximum) = (self.config.minimum, self.config.maximum);
+        let decision = if current > maximum {
+            Decision {
+                replicas: maximum,
+                desired: None,
+                reason: Reason::Limited(Limit::Maximum),
+            }
+        } else if current < minimum {
+            Decision {
+                replicas: minimum,
+                desired: None,
+                reason: Reason::Limited(Limit::Minimum),
+            }
+        } else {
+            match self.desired(now, current, pods, values) {
+                Ok(desired) => self.normalize(now, current, desired),
+                Err(why) => Decision {
+                    replicas: current,
+                    desired: None,
+                    reason: Reason::Unknown(why),
+                },
+            }
+        };
+        self.remember(now, current, decision.replicas);
+        decision
+    }
+
+    /// The largest number that a metric asks for. While one of several cannot be read, nothing is taken away.
+    fn desired(
+        &self,
+        now: Time,
+        current: u32,
+        pods: &[Pod],
+        values: &[Option<u64>],
+    ) -> Result<u32, NoAnswer> {
+        let mut values = values.iter().copied();
+        let mut most = None;
+        let mut failure = None;
+        for target in &self.config.targets {
+            let youth = &self.config.youth;
+            let answer = match *target {
+                Target::Cpu(percent) => replicas::of_pods(
+                    current,
+                    pods,
+                    (Kind::Cpu, PodTarget::Utilization(percent)),
+                    youth,
+                    now,
+                ),
+                Target::Pods(mean) => {
+                    replicas::of_pods(current, pods, (Kind::Other, PodTarget::Average(mean)), youth, now)
+                }
+                Target::Value(target) => match values.next().flatten() {
+                    Some(value) => replicas::of_value(current, pods, (value, target), youth.tolerance),
+                    None => Err(NoAnswer::Unreadable),
+                },
+                Target::Total(each) => match values.next().flatten() {
+                    Some(total) => Ok(replicas::of_total(current, (total, each), youth.tolerance)),
+                    None => Err(NoAnswer::Unreadable),
+                },
+            };
+            match answer {
+                Ok(replicas) => most = most.max(Some(replicas)),
+                Err(why) => failure = Some(why),
+            }
+        }
+        match (most, failure) {
+            (Some(desired), None) => Ok(desired),
+            (Some(desired), Some(_)) if desired >= current => Ok(desired),
+            (_, why) => Err(why.unwrap_or(NoAnswer::NoMetrics)),
+        }
+    }
+
+    fn normalize(&mut self, now: Time, current: u32, desired: u32) -> Decision {
+        let windows = (self.config.up.stabilization, self.config.down.stabilization);
+        let stable = behaviour::stabilize(current, desired, windows, &self.recommendations, now);
+        let longest = windows.0.max(windows.1);
+        self.recommendations.retain(|entry| now.since(entry.at) < longest);
+        self.recommendations.push(Entry {
+            replicas: desired,
+            at: now,
+        });
+        let (replicas, limit) = behaviour::limit(
+            (current, stable),
+            (self.config.minimum, self.config.maximum),
+            (&self.config.up, &self.config.down),
+            (&self.added, &self.removed),
+            now,
+        );
+        let reason = match limit {
+            Limit::None if stable != desired => Reason::Stabilized,
+            Limit::None => Reason::Metrics,
+            limit => Reason::Limited(limit),
+        };
+        Decision {
+            replicas,
+            desired: Some(desired),
+            reason,
+        }
+    }
+
+    fn remember(&mut self, now: Time, before: u32, after: u32) {
+        let (log, rules) = match after.cmp(&before) {
+            std::cmp::Ordering::Equal => return,
+            std::cmp::Ordering::Greater => (&mut self.added, &self.config.up),
+            std::cmp::Ordering::Less => (&mut self.removed, &self.config.down),
+        };
+        log.retain(|entry| now.since(entry.at) < rules.longest_period());
+        log.push(Entry {
+            replicas: after.abs_diff(before),
+            at: now,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use behaviour::{Policy, Select, Step};
+
+    use super::*;
+
+    fn doubling(window: u64) -> AutoscalerConfig {
+        AutoscalerConfig {
+            minimum: 2,
+            maximum: 50,
+            targets: vec![Target::Value(1000)],
+            up: Rules {
+                stabilization: Duration::from_secs(window),
+                policies: vec![Policy {
+                    step: Step::Percent(100),
+                    period: Duration::from_secs(30),
+                }],
+                select: Select::Max,
+            },
+            ..AutoscalerConfig::default()
+        }
+    }
+
+    fn ready(count: u32) -> Vec<Pod> {
+        let pod = Pod {
+            phase: replicas::Phase::Running,
+            ready: true,
+            started: Time::ZERO,
+            ready_since: Time::ZERO,
+            request: 500,
+            sample: None,
+        };
+        vec![pod; count as usize]
+    }
+
+    /// Replicas after each look, with a metric that asks for more than there can be from `from` seconds on.
+    fn course(config: AutoscalerConfig, from: u64) -> Vec<(u64, u32)> {
+        let mut scaler = Autoscaler::new(config);
+        let mut replicas = 2;
+        (0..20)
+            .map(|look| {
+                let seconds = look * SYNC.as_secs();
+                let value = if seconds >= from { 1_000_000 } else { 1000 };
+                let now = Time::ZERO + Duration::from_secs(seconds);
+                replicas = scaler
+                    .sync(now, replicas, &ready(replicas), &[Some(value)])
+                    .replicas;
+                (seconds, replicas)
+            })
+            .collect()
+    }
+
+    fn first(course: &[(u64, u32)], replicas: u32, from: u64) -> u64 {
+        course.iter().find(|(_, r)| *r >= replicas).unwrap().0 - from
+    }
+
+    #[test]
+    fn doubling_every_30_seconds_takes_three_minutes_behind_a_window_of_60() {
+        let course = course(doubling(60), 60);
+        // The last modest recommendation was made at 45 s and leaves the window at 105 s: 45 s after the load.
+        assert_eq!(first(&course, 4, 60), 45);
+        // 4, 8, 16, 32, 50 at 45, 75, 105, 135, 165 s.
+        assert_eq!(first(&course, 50, 60), 165);
+    }
+
+    #[test]
+    fn without_a_window_it_takes_two_minutes() {
+        let course = course(doubling(0), 60);
+        assert_eq!(first(&course, 4, 60), 0);
+        assert_eq!(first(&course, 50, 60), 120);
+        // The maximum is 50, whatever the metric asks for.
+        assert_eq!(course.last().unwrap().1, 50);
+    }
+
+    #[test]
+    fn a_metric_that_cannot_be_read_keeps_what_is_there() {
+        let config = AutoscalerConfig {
+            minimum: 2,
+            maximum: 6,
+            targets: vec![Target::Value(1000), Target::Value(1000)],
+            ..AutoscalerConfig::default()
+        };
+        let mut scaler = Autoscaler::new(config);
+        let pods = ready(3);
+        // One asks for more: it counts. One asks for fewer: nothing happens.
+        assert_eq!(scaler.sync(Time::ZERO, 3, &pods, &[None, Some(2000)]).replicas, 6);
+        let decision = scaler.sync(Time::ZERO, 3, &pods, &[Some(100), None]);
+        assert_eq!(
+            (decision.replicas, decision.reason),
+            (3, Reason::Unknown(NoAnswer::Unreadable))
+        );
+    }
+}
