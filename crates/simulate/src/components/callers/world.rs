@@ -219,3 +219,92 @@ impl World for CallersWorld {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chance::Streams;
+    use crate::components::callers::{Backoff, CallersConfig};
+    use crate::components::load::Spacing;
+    use crate::components::station::{Stale, StationConfig};
+
+    /// Ten calls a second, evenly, to four servers that take 0.1 s; the fault lasts from 10 s to 20 s.
+    fn run(what: What, queue: usize, backoff: Duration) -> CallersWorld {
+        let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
+        let streams = Streams::new(5, 0);
+        let service = Distribution::Constant(Duration::from_millis(100));
+        let config = StationConfig {
+            servers: 4,
+            queue,
+            service,
+            stale: Stale::Served,
+        };
+        let station = Station::new(config, streams.stream("service", "time"));
+        let load = OpenLoad::constant(10.0, Spacing::Even, streams.stream("users", "arrivals")).unwrap();
+        let config = CallersConfig {
+            name: "a → b".into(),
+            instances: 1,
+            timeout: Duration::from_millis(550),
+            retries: 1,
+            backoff: Backoff {
+                base: backoff,
+                cap: backoff,
+            },
+            breaker: None,
+        };
+        let callers = Callers::new(config, streams.stream("a", "jitter")).unwrap();
+        let fault = Fault {
+            from: at(10),
+            until: at(20),
+            what,
+        };
+        let mut agenda = Agenda::new();
+        let mut world = CallersWorld::begin(load, callers, (station, service), Some(fault), &mut agenda);
+        agenda.run(&mut world, at(60));
+        assert_eq!(world.station.invariants(at(60)), Ok(()));
+        world
+    }
+
+    #[test]
+    fn slow_work_costs_those_who_do_not_wait_for_it() {
+        let slow = |millis| What::Slow(Distribution::Constant(Duration::from_millis(millis)));
+        // 0.3 s × 10 a second keep three of four servers busy, and 0.3 s is in time.
+        let world = run(slow(300), 100, Duration::ZERO);
+        assert_eq!(world.callers.tally().failed, 0);
+        // 0.6 s is too late: each of the calls of ten seconds fails, and its second try too.
+        let world = run(slow(600), 0, Duration::ZERO);
+        assert!(world.callers.tally().failed >= 95, "{:?}", world.callers.tally());
+        assert!(world.recovered(0.99).is_some());
+    }
+
+    #[test]
+    fn a_crash_of_some_servers_is_borne_by_the_others() {
+        let world = run(What::Crash(3), 100, Duration::ZERO);
+        let counters = world.samples.last().unwrap();
+        // One server carries 0.1 s × 10 a second, just; at most what the three had in service is lost.
+        assert!(counters.tally.failed <= 3, "{:?}", counters.tally);
+        assert_eq!(world.station.servers(), 4);
+    }
+
+    #[test]
+    fn a_full_queue_refuses_at_once_and_a_wait_may_carry_a_call_over() {
+        let impatient = run(What::Stall, 0, Duration::ZERO);
+        // Nothing is begun for ten seconds, and both tries of a call come in the same instant: 100 calls fail.
+        assert!(impatient.callers.tally().failed.abs_diff(100) <= 2);
+        let patient = run(What::Stall, 0, Duration::from_secs(10));
+        assert!(
+            patient.callers.tally().failed < 70,
+            "{:?}",
+            patient.callers.tally()
+        );
+    }
+
+    #[test]
+    fn a_run_repeats_exactly() {
+        let wait = Duration::from_millis(300);
+        assert_eq!(
+            run(What::Stall, 5, wait).samples,
+            run(What::Stall, 5, wait).samples
+        );
+    }
+}
