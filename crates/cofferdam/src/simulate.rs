@@ -198,10 +198,15 @@ fn simulate(
 ) -> Result<Vec<Rehearsal>, String> {
     let environment = environment(platform, name)?;
     let bar = progress();
-    let rehearsals = rehearse(chosen, environment, settings, &|done, all| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    });
+    let rehearsals = rehearse(
+        chosen,
+        (environment, &platform.overlay),
+        settings,
+        &|done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        },
+    );
     bar.finish_and_clear();
     Ok(rehearsals)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use cofferdam_model::overlay::Overlay;
 use cofferdam_model::{Environment, units};
 use cofferdam_policy::Time;
 use rayon::prelude::*;
@@ -115,14 +116,14 @@ impl Summary {
 #[must_use]
 pub fn rehearse(
     scenarios: &[&Scenario],
-    environment: &Environment,
+    (environment, overlay): (&Environment, &Overlay),
     settings: Settings,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Vec<Rehearsal> {
     let runs = settings.runs.max(1);
     let prepared: Vec<_> = scenarios
         .iter()
-        .map(|scenario| (scenario.prepare)(environment))
+        .map(|scenario| (scenario.prepare)(environment, overlay))
         .collect();
     let jobs: Vec<(&Case, u32)> = prepared
         .iter()
@@ -285,7 +286,7 @@ mod tests {
     use crate::facts::Facts;
     use crate::scenarios::Prepared;
 
-    fn prepare(_: &Environment) -> Prepared {
+    fn prepare(_: &Environment, _: &Overlay) -> Prepared {
         let mut prepared = Prepared::default();
         prepared.add(Ok(Case::new("one", Facts::new(), |streams, trace| {
             let mut chance = streams.stream("one", "test");
@@ -328,7 +329,14 @@ mod tests {
             seed: 3,
             trace: true,
         };
-        pool.install(|| rehearse(&[&SCENARIO], &Environment::default(), settings, &|_, _| {}))
+        pool.install(|| {
+            rehearse(
+                &[&SCENARIO],
+                (&Environment::default(), &Overlay::default()),
+                settings,
+                &|_, _| {},
+            )
+        })
     }
 
     #[test]

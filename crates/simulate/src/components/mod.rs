@@ -1,5 +1,6 @@
 //! The parts of a platform as the simulator knows them, each behaving as the real one does.
 
+pub mod alert;
 pub mod autoscaler;
 pub mod callers;
 pub mod cells;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cofferdam_model::Environment;
 use cofferdam_model::cells::{LocalCacheKind, Routing};
+use cofferdam_model::overlay::Overlay;
 use cofferdam_policy::Time;
 use cofferdam_policy::shift::{CellReading, Shift, ShiftConfig};
 
@@ -56,7 +57,7 @@ impl Plan {
     }
 }
 
-fn prepare(env: &Environment) -> Prepared {
+fn prepare(env: &Environment, _: &Overlay) -> Prepared {
     if env.cells.len() < 2 {
         return Prepared::nothing("no platform of several cells is declared");
     }

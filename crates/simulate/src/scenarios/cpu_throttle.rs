@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use cofferdam_model::kafka::Consumer;
+use cofferdam_model::overlay::Overlay;
 use cofferdam_model::workload::{Completeness, Container, Workload};
 use cofferdam_model::{Environment, Service};
 use cofferdam_policy::Time;
@@ -30,7 +31,7 @@ const LENGTH: Duration = Duration::from_secs(120);
 /// The period of the kernel's quota, as Kubernetes leaves it.
 const PERIOD: Duration = Duration::from_millis(100);
 
-fn prepare(env: &Environment) -> Prepared {
+fn prepare(env: &Environment, _: &Overlay) -> Prepared {
     let mut prepared = Prepared::default();
     for workload in env
         .workloads

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cofferdam_model::calls::Breaker as Declared;
 use cofferdam_model::cells::Routing;
+use cofferdam_model::overlay::Overlay;
 use cofferdam_model::{Environment, Service};
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::{Breaker, BreakerConfig};
@@ -55,7 +56,7 @@ struct Plan {
     breaker: Option<BreakerConfig>,
 }
 
-fn prepare(env: &Environment) -> Prepared {
+fn prepare(env: &Environment, _: &Overlay) -> Prepared {
     if env.cells.len() < 2 {
         return Prepared::nothing("no platform of several cells is declared");
     }

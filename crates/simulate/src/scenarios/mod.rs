@@ -1,6 +1,7 @@
 //! The failures that can be rehearsed, one file each. A scenario derives its cases from the platform's facts; a case
 //! is run many times under different chance.
 
+mod alert_blind_spot;
 mod cell_failover;
 mod common;
 mod cpu_throttle;
@@ -8,6 +9,7 @@ mod grey_failure;
 mod retry_storm;
 
 use cofferdam_model::Environment;
+use cofferdam_model::overlay::Overlay;
 
 use crate::chance::Streams;
 use crate::facts::{Facts, Input, Need};
@@ -22,8 +24,8 @@ pub struct Scenario {
     pub title: &'static str,
     /// Rules whose findings it shows in motion.
     pub rules: &'static [&'static str],
-    /// Finds what it concerns in an environment.
-    pub prepare: fn(&Environment) -> Prepared,
+    /// Finds what it concerns in an environment; what a person states of targets and prices is in the overlay.
+    pub prepare: fn(&Environment, &Overlay) -> Prepared,
 }
 
 impl Scenario {
@@ -115,6 +117,7 @@ pub const ALL: &[Scenario] = &[
     cell_failover::SCENARIO,
     grey_failure::SCENARIO,
     retry_storm::SCENARIO,
+    alert_blind_spot::SCENARIO,
     cpu_throttle::SCENARIO,
 ];
 

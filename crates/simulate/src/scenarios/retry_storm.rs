@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cofferdam_model::calls::{Call, TimeoutSetting};
+use cofferdam_model::overlay::Overlay;
 use cofferdam_model::{Environment, Fact, Service};
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::BreakerConfig;
@@ -62,7 +63,7 @@ impl Plan {
     }
 }
 
-fn prepare(env: &Environment) -> Prepared {
+fn prepare(env: &Environment, _: &Overlay) -> Prepared {
     let mut prepared = Prepared::default();
     let retried = |service: &&Service| attempts(env, service).is_some_and(|attempts| attempts.value > 1);
     let mut services: Vec<&Service> = env.services.iter().filter(retried).collect();

@@ -69,7 +69,12 @@ fn every_scenario_has_a_page_whose_example_runs() {
             trace: false,
         };
         let environment = platform.environments.first().unwrap();
-        let rehearsal = &rehearse(&[scenario], environment, settings, &|_, _| {})[0];
+        let rehearsal = &rehearse(
+            &[scenario],
+            (environment, &platform.overlay),
+            settings,
+            &|_, _| {},
+        )[0];
         assert!(
             rehearsal.needs.is_empty(),
             "{}: needs {:?}",
