@@ -25,8 +25,10 @@ docs: ## Build the API documentation
 	@echo "open target/doc/cofferdam_audit/index.html; the guide begins at docs/README.md"
 
 .PHONY: bench
-bench: ## Time `check` and the simulator, beside Checkov and SimPy in the same run
+bench: ## Time `check`, the simulator and the policies, beside their peers in the same run
 	$(PYTHON) benches/run.py
+	$(CARGO) bench --package cofferdam-policy --bench policy --locked
+	$(CARGO) bench --manifest-path benches/policy/Cargo.toml --bench peers --locked
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for a minute (needs cargo-fuzz)

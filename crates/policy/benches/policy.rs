@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::{Breaker, BreakerConfig, SlowCalls};
+use cofferdam_policy::grey::{GreyConfig, GreyDetector};
+use cofferdam_policy::outlier::{OutlierConfig, OutlierDetector};
 use cofferdam_policy::shared::SharedBreaker;
 use cofferdam_policy::window::{Outcome, WindowConfig};
 use divan::{AllocProfiler, Bencher};
@@ -16,9 +18,9 @@ fn main() {
     divan::main();
 }
 
-/// A breaker with every condition on.
-fn breaker(window: WindowConfig) -> SharedBreaker {
-    let config = BreakerConfig {
+/// Every condition on.
+fn config(window: WindowConfig) -> BreakerConfig {
+    BreakerConfig {
         consecutive_failures: Some(5),
         slow: Some(SlowCalls {
             after: Duration::from_secs(1),
@@ -26,8 +28,11 @@ fn breaker(window: WindowConfig) -> SharedBreaker {
         }),
         window,
         ..BreakerConfig::default()
-    };
-    match Breaker::new(config) {
+    }
+}
+
+fn breaker(window: WindowConfig) -> SharedBreaker {
+    match Breaker::new(config(window)) {
         Ok(breaker) => breaker.into(),
         Err(error) => panic!("{error}"),
     }
@@ -68,6 +73,24 @@ fn breaker_acquire_and_record_by_time(bencher: Bencher) {
     );
 }
 
+/// Without the handle: what the lock costs is the difference.
+#[divan::bench(sample_size = 10_000)]
+fn breaker_alone_acquire_and_record_by_calls(bencher: Bencher) {
+    let mut breaker = match Breaker::new(config(WindowConfig::Calls(100))) {
+        Ok(breaker) => breaker,
+        Err(error) => panic!("{error}"),
+    };
+    let mut calls = 0_u64;
+    bencher.bench_local(|| {
+        calls += 1;
+        let now = black_box(Time::from_nanos(calls * 1000));
+        match breaker.acquire(now) {
+            Ok(permit) => breaker.record(now, permit, black_box(Outcome::Success)),
+            Err(rejection) => panic!("{rejection}"),
+        }
+    });
+}
+
 #[divan::bench(sample_size = 10_000)]
 fn breaker_rejection(bencher: Bencher) {
     let breaker = breaker(WindowConfig::Calls(100));
@@ -75,4 +98,40 @@ fn breaker_rejection(bencher: Bencher) {
         breaker.record(Time::ZERO, permit, Outcome::Failure);
     }
     bencher.bench_local(|| breaker.acquire(black_box(Time::ZERO)));
+}
+
+/// One call a microsecond to ten targets in turn, sweeps included.
+#[divan::bench(sample_size = 10_000)]
+fn grey_record(bencher: Bencher) {
+    let mut detector = match GreyDetector::new(GreyConfig::default(), 10) {
+        Ok(detector) => detector,
+        Err(error) => panic!("{error}"),
+    };
+    let mut calls = 0_u64;
+    bencher.bench_local(|| {
+        calls += 1;
+        detector.record(
+            black_box(Time::from_nanos(calls * 1000)),
+            (calls % 10) as usize,
+            Outcome::Success,
+        );
+    });
+}
+
+/// The same to ten hosts.
+#[divan::bench(sample_size = 10_000)]
+fn outlier_acquire_and_record(bencher: Bencher) {
+    let mut detector = match OutlierDetector::new(OutlierConfig::default(), 10) {
+        Ok(detector) => detector,
+        Err(error) => panic!("{error}"),
+    };
+    let mut calls = 0_u64;
+    bencher.bench_local(|| {
+        calls += 1;
+        let now = black_box(Time::from_nanos(calls * 1000));
+        match detector.acquire(now, (calls % 10) as usize) {
+            Ok(ticket) => detector.record(now, ticket, Outcome::Success),
+            Err(ejected) => panic!("{ejected}"),
+        }
+    });
 }
