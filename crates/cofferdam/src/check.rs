@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n\nWhat no file says (request rates, connection limits, capacities) goes into cofferdam.yaml; `cofferdam init` writes one.\nA finding is accepted by a comment on its line, `# cofferdam: ignore[rule] reason`, or under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage or unreadable input."
+    after_help = "Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --simulate --min-severity high\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n\nWhat no file says (request rates, connection limits, capacities) goes into cofferdam.yaml; `cofferdam init` writes one.\nA finding is accepted by a comment on its line, `# cofferdam: ignore[rule] reason`, or under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage or unreadable input."
 )]
 pub(crate) struct Args {
     /// Directory or file to check.
@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Judge only this environment (may be given more than once).
     #[arg(long, value_name = "NAME")]
     environment: Vec<String>,
+    /// Rehearse the scenarios that findings point at, and lead the report with the worst cascade.
+    #[arg(long)]
+    simulate: bool,
     /// Print one line a finding.
     #[arg(long, short)]
     quiet: bool,
@@ -84,16 +87,33 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         today: Some(jiff::Zoned::now().date()),
     };
     let report = audit(&platform, &options);
+    let rehearsals = if args.simulate {
+        crate::simulate::pointed_at(&report, &platform, args.environment.first().map(String::as_str))?
+    } else {
+        Vec::new()
+    };
     progress.finish_and_clear();
     match args.format {
-        Format::Json => output::print_with(|out| json::write(&report, &platform, out))?,
+        Format::Json => {
+            let value = args
+                .simulate
+                .then(|| cofferdam_simulate::report::json::value(&rehearsals, &platform))
+                .transpose()
+                .map_err(|e| format!("cannot write the report: {e}"))?;
+            output::print_with(|out| json::write(&report, &platform, value, out))?;
+        }
         Format::Text => {
             let style = text::Style {
                 color: color.on_stdout(),
                 width: output::width(),
                 brief: args.quiet,
             };
-            output::print(&text::render(&report, &platform, style))?;
+            let lead = cofferdam_simulate::report::text::Style {
+                color: style.color,
+                width: style.width,
+            };
+            let lead = cofferdam_simulate::report::text::lead(&rehearsals, lead);
+            output::print(&format!("{lead}{}", text::render(&report, &platform, style)))?;
         }
     }
     let fail_on = Severity::from(args.fail_on);

@@ -3,6 +3,7 @@
 use crate::FINDINGS;
 use crate::output::{self, Color};
 use clap::ValueEnum;
+use cofferdam_audit::Report;
 use cofferdam_model::{Environment, Platform};
 use cofferdam_simulate::rehearse::{Rehearsal, Settings, rehearse};
 use cofferdam_simulate::report::{chart, compare, json, text};
@@ -209,6 +210,28 @@ fn simulate(
     );
     bar.finish_and_clear();
     Ok(rehearsals)
+}
+
+/// Runs of a case when the check asks: enough for the order of magnitude, in a few seconds.
+const QUICK_RUNS: u32 = 5;
+
+/// Rehearses the scenarios that a report's findings point at.
+pub(crate) fn pointed_at(
+    report: &Report,
+    platform: &Platform,
+    name: Option<&str>,
+) -> Result<Vec<Rehearsal>, String> {
+    let shows = |scenario: &&Scenario| {
+        let found = |rule: &&str| report.findings.iter().any(|finding| finding.rule == *rule);
+        scenario.rules.iter().any(found)
+    };
+    let chosen: Vec<&'static Scenario> = scenarios::ALL.iter().filter(shows).collect();
+    let settings = Settings {
+        runs: QUICK_RUNS,
+        seed: 1,
+        trace: false,
+    };
+    simulate(&chosen, platform, name, settings)
 }
 
 /// Runs done and time left, on a terminal.

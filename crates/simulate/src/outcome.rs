@@ -97,6 +97,9 @@ pub struct Outcome {
     pub figures: Vec<Figure>,
     /// Curves.
     pub series: Vec<Series>,
+    /// How bad it was, to tell the worst of several cascades: the share of the work that is lost while it lasts, in
+    /// [0, 1].
+    pub harm: f64,
 }
 
 impl Outcome {

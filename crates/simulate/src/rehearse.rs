@@ -55,6 +55,8 @@ pub struct Summary {
     pub figures: Vec<FigureSummary>,
     /// Curves of the first run.
     pub series: Vec<Series>,
+    /// Mean over the runs of the share of the work that is lost, in [0, 1].
+    pub harm: f64,
     /// What it ran with.
     pub inputs: Vec<Input>,
     /// What it took for granted.
@@ -178,6 +180,7 @@ fn sum_up(case: Case, outcomes: Vec<(Outcome, Vec<Decision>)>, seed: u64) -> Sum
         timeline: timeline(&only_outcomes),
         figures: figures(&only_outcomes),
         series,
+        harm: only_outcomes.iter().map(|outcome| outcome.harm).sum::<f64>() / f64::from(runs.max(1)),
         inputs: case.inputs,
         assumptions: case.assumptions,
         decisions,
@@ -263,6 +266,20 @@ fn figures(outcomes: &[Outcome]) -> Vec<FigureSummary> {
         }
     }
     found
+}
+
+/// The case in which most of the work is lost, if any is.
+#[must_use]
+pub fn worst(rehearsals: &[Rehearsal]) -> Option<(&Rehearsal, &Summary)> {
+    rehearsals
+        .iter()
+        .flat_map(|rehearsal| rehearsal.results.iter().map(move |summary| (rehearsal, summary)))
+        .filter(|(_, summary)| summary.harm > 0.0)
+        // The first of equals, so that the order of the scenarios decides.
+        .fold(None, |worst: Option<(&Rehearsal, &Summary)>, one| match worst {
+            Some(known) if known.1.harm >= one.1.harm => Some(known),
+            _ => Some(one),
+        })
 }
 
 /// A value with its unit as reports write it: `1,005 connections`, `50 %`, `7.2 s`.

@@ -19,6 +19,8 @@ struct Document<'a> {
     findings: Vec<JsonFinding<'a>>,
     not_judged: Vec<JsonUnjudged<'a>>,
     unreadable: Vec<JsonUnreadable>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rehearsals: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -85,11 +87,17 @@ struct JsonUnreadable {
     message: String,
 }
 
-/// Writes the whole report as one JSON document, as it is made: a report can be large.
+/// Writes the whole report as one JSON document, as it is made: a report can be large. `rehearsals` are those that
+/// the findings point at, where they were run.
 ///
 /// # Errors
 /// What the writer says.
-pub fn write(report: &Report, platform: &Platform, mut out: impl std::io::Write) -> std::io::Result<()> {
+pub fn write(
+    report: &Report,
+    platform: &Platform,
+    rehearsals: Option<serde_json::Value>,
+    mut out: impl std::io::Write,
+) -> std::io::Result<()> {
     let place = |file: &cofferdam_model::UnreadableFile| JsonUnreadable {
         path: file.path.display().to_string(),
         start: file.span.map(|span| position(platform, span.file.0, span.start)),
@@ -131,6 +139,7 @@ pub fn write(report: &Report, platform: &Platform, mut out: impl std::io::Write)
         findings: report.findings.par_iter().map(|f| finding(f, platform)).collect(),
         not_judged: report.unjudged.iter().map(unjudged).collect(),
         unreadable: platform.reading.unreadable.iter().map(place).collect(),
+        rehearsals,
     };
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")

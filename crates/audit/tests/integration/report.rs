@@ -13,7 +13,7 @@ fn report(example: &str) -> Value {
     let platform = cofferdam_ingest::read(&root().join(example)).unwrap();
     let report = audit(&platform, &Options::default());
     let mut text = Vec::new();
-    json::write(&report, &platform, &mut text).unwrap();
+    json::write(&report, &platform, None, &mut text).unwrap();
     serde_json::from_slice(&text).unwrap()
 }
 

@@ -10,6 +10,7 @@ mod broken;
 mod command;
 mod dependencies;
 mod overlay;
+mod simulate;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -42,6 +42,7 @@ struct JsonSummary<'a> {
     subject: &'a str,
     runs: u32,
     seed: u64,
+    harm: f64,
     timeline: Vec<JsonHappening<'a>>,
     figures: Vec<JsonFigure<'a>>,
     series: Vec<JsonSeries<'a>>,
@@ -101,6 +102,15 @@ pub fn write(
     out.write_all(b"\n")
 }
 
+/// The rehearsals as a value, to stand in another document.
+///
+/// # Errors
+/// None in practice: every value is text or a finite number.
+pub fn value(rehearsals: &[Rehearsal], platform: &Platform) -> serde_json::Result<serde_json::Value> {
+    let all: Vec<JsonRehearsal<'_>> = rehearsals.iter().map(|one| rehearsal(one, platform)).collect();
+    serde_json::to_value(all)
+}
+
 /// Writes two platforms' rehearsals, `before` and `after`, as one JSON document.
 ///
 /// # Errors
@@ -110,15 +120,7 @@ pub fn write_comparison(
     after: (&[Rehearsal], &Platform),
     mut out: impl std::io::Write,
 ) -> std::io::Result<()> {
-    let side = |(rehearsals, platform): (&'_ [Rehearsal], &Platform)| {
-        serde_json::to_value(
-            rehearsals
-                .iter()
-                .map(|one| rehearsal(one, platform))
-                .collect::<Vec<_>>(),
-        )
-    };
-    let document = serde_json::json!({"version": VERSION, "before": side(before)?, "after": side(after)?});
+    let document = serde_json::json!({"version": VERSION, "before": value(before.0, before.1)?, "after": value(after.0, after.1)?});
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
 }
@@ -181,6 +183,7 @@ fn result<'a>(summary: &'a Summary, platform: &Platform) -> JsonSummary<'a> {
         subject: &summary.subject,
         runs: summary.runs,
         seed: summary.seed,
+        harm: summary.harm,
         timeline: summary
             .timeline
             .iter()

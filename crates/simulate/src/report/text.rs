@@ -7,7 +7,7 @@ use cofferdam_policy::Time;
 
 use super::{moment, value, wrap};
 use crate::outcome::Role;
-use crate::rehearse::{Rehearsal, Summary};
+use crate::rehearse::{Rehearsal, Summary, worst};
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,39 @@ pub fn render(rehearsals: &[Rehearsal], platform: &Platform, style: Style) -> St
         }
     }
     not_run(&mut out, rehearsals, style);
+    out
+}
+
+/// The worst of what was rehearsed, to lead another report; empty where nothing lost any work.
+#[must_use]
+pub fn lead(rehearsals: &[Rehearsal], style: Style) -> String {
+    let Some((rehearsal, summary)) = worst(rehearsals) else {
+        return String::new();
+    };
+    let mut out = String::new();
+    let headline = format!(
+        "worst cascade rehearsed: {}, {}",
+        rehearsal.scenario.name, summary.subject
+    );
+    let _ = writeln!(out, "{}", style.paint("1;36", &headline));
+    let _ = writeln!(
+        out,
+        "  {} · {}\n",
+        rehearsal.scenario.title, rehearsal.environment
+    );
+    timeline(&mut out, summary, style);
+    why(&mut out, summary, style);
+    let others = rehearsals.iter().flat_map(|r| &r.results).count() - 1;
+    let others = match others {
+        0 => String::new(),
+        1 => " (one more was rehearsed)".to_owned(),
+        n => format!(" ({n} more were rehearsed)"),
+    };
+    let _ = writeln!(
+        out,
+        "  with figures: cofferdam simulate PATH --scenario {}{others}\n",
+        rehearsal.scenario.name
+    );
     out
 }
 

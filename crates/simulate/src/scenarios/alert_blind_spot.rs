@@ -476,6 +476,7 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
         );
         let page = paged.unwrap_or(watched);
         out.amount("error budget burned before the page", burned(page), "%");
+        out.harm = (burned(page) / 100.0).min(1.0);
         out.moment(
             at(BEGINS),
             Role::Cause,

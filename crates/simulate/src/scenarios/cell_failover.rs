@@ -411,6 +411,7 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
         }
     }
     out.moment(BACK, Role::Recovery, "back", format!("{lost} is back"));
+    out.harm = as_is.failed_share(LOST, BACK);
     out.amount("load of the survivors, by capacity", utilisation, "%");
     out.amount(
         "traffic of the survivors, by what they had",

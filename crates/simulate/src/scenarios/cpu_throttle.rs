@@ -351,6 +351,7 @@ fn run(plan: Plan, subject: &str, streams: &Streams) -> Outcome {
             ),
         );
     }
+    outcome.harm = limited.stood;
     outcome.amount(
         "periods in which it stands still",
         limited.throttled_share * 100.0,

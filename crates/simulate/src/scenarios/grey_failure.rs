@@ -435,6 +435,7 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
             format!("a comparison of {name} with its peers sees the slow requests"),
         );
     }
+    out.harm = share(fails.failed, fails.requests) / 100.0;
     out.amount(
         "packets lost: requests that fail",
         share(loses.failed, loses.requests),

@@ -334,6 +334,7 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
         );
         out.amount("time to recover", at.since(GOES_ON).as_secs_f64(), "s");
     }
+    out.harm = failed_after(&plain) / 100.0;
     out.amount("load of first tries", plan.load() * 100.0, "% of capacity");
     out.amount(
         "load while all tries time out, ρ(1+R)",

@@ -1,0 +1,248 @@
+//! `cofferdam simulate`, as people run it.
+
+use crate::{cofferdam, repository};
+use serde_json::Value;
+use std::process::Output;
+
+fn simulate(arguments: &[&str]) -> Output {
+    cofferdam()
+        .arg("simulate")
+        .args(arguments)
+        .current_dir(repository(""))
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn figure<'a>(report: &'a Value, scenario: &str, name: &str) -> &'a Value {
+    let rehearsals = report["rehearsals"].as_array().unwrap();
+    let found = rehearsals.iter().find(|r| r["scenario"] == scenario).unwrap();
+    let results = found["results"].as_array().unwrap();
+    let mut figures = results.iter().flat_map(|r| r["figures"].as_array().unwrap());
+    figures
+        .find(|f| f["name"] == name)
+        .unwrap_or_else(|| panic!("{scenario}: no figure {name}"))
+}
+
+#[test]
+fn the_example_is_rehearsed_in_full_and_in_the_published_shape() {
+    let output = simulate(&[
+        "examples/clean-platform",
+        "--all",
+        "--runs",
+        "2",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let schema = std::fs::read_to_string(repository("schemas/rehearsal.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&report)
+        .map(|e| format!("{}: {e}", e.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    for rehearsal in report["rehearsals"].as_array().unwrap() {
+        assert!(
+            rehearsal["needs"].as_array().unwrap().is_empty(),
+            "{}",
+            rehearsal["scenario"]
+        );
+        assert!(
+            !rehearsal["results"].as_array().unwrap().is_empty(),
+            "{}",
+            rehearsal["scenario"]
+        );
+    }
+    // The survivor of 7,000 and 5,000 requests a second gets 240 % of what it can carry.
+    assert_eq!(
+        figure(&report, "cell-failover", "load of the survivors, by capacity")["mean"],
+        240.0
+    );
+}
+
+#[test]
+fn the_same_seed_gives_the_same_report_and_trace_with_one_thread_or_two() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |threads: &str, seed: &str| {
+        let trace = directory.path().join(format!("{threads}-{seed}"));
+        let output = cofferdam()
+            .args([
+                "simulate",
+                "examples/clean-platform",
+                "--runs",
+                "3",
+                "--format",
+                "json",
+                "--seed",
+                seed,
+            ])
+            .args([
+                "--scenario",
+                "cell-failover",
+                "--scenario",
+                "retry-storm",
+                "--scenario",
+                "alert-blind-spot",
+            ])
+            .arg("--trace")
+            .arg(&trace)
+            .env("RAYON_NUM_THREADS", threads)
+            .current_dir(repository(""))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        (output.stdout, std::fs::read(trace).unwrap())
+    };
+    let first = run("1", "7");
+    assert!(!first.1.is_empty());
+    assert!(first == run("2", "7"));
+    assert!(first.0 != run("2", "8").0);
+}
+
+#[test]
+fn a_fact_that_nobody_gave_is_asked_for_with_the_line_to_add() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("cofferdam.yaml"),
+        "cells: {a: {capacity: 10}, b: {capacity: 10}}\n",
+    )
+    .unwrap();
+    let run = |more: &[&str]| {
+        let output = cofferdam()
+            .arg("simulate")
+            .arg(directory.path())
+            .args(["--scenario", "cell-failover", "--runs", "2"])
+            .args(more)
+            .output()
+            .unwrap();
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, words) = run(&[]);
+    assert_eq!(code, Some(1));
+    assert!(words.contains("--set cells.a.requests_per_second="), "{words}");
+    assert!(words.contains("        requests_per_second: 1000"), "{words}");
+    let (code, words) = run(&[
+        "--set",
+        "cells.a.requests_per_second=4",
+        "--set",
+        "cells.b.requests_per_second=4",
+    ]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("80 %"), "{words}");
+}
+
+#[test]
+fn two_platforms_stand_side_by_side() {
+    let arguments = [
+        "examples/clean-platform",
+        "--compare",
+        "examples/clean-platform-mitigated",
+        "--scenario",
+        "alert-blind-spot",
+        "--runs",
+        "3",
+    ];
+    let output = simulate(&arguments);
+    assert_eq!(output.status.code(), Some(0));
+    let words = text(&output.stdout);
+    assert!(
+        words.contains("before") && words.contains("after") && words.contains("difference (95 %)"),
+        "{words}"
+    );
+    // A delay of 0 instead of 120 s: two minutes sooner, and still far from 60 s.
+    assert!(words.contains("−120"), "{words}");
+}
+
+#[test]
+fn charts_are_one_svg_document() {
+    let output = simulate(&[
+        "examples/clean-platform",
+        "--scenario",
+        "cell-failover",
+        "--runs",
+        "1",
+        "--format",
+        "svg",
+    ]);
+    let svg = text(&output.stdout);
+    assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
+    for part in [
+        "prefers-color-scheme:dark",
+        "requests served in time (%)",
+        "95 % interval",
+        "<path d=\"M",
+    ] {
+        assert!(svg.contains(part), "{part}");
+    }
+    assert!(!svg.contains("NaN"));
+}
+
+#[test]
+fn what_is_typed_wrongly_is_told() {
+    for (arguments, words) in [
+        (
+            &["examples/clean-platform", "--scenario", "cell-failovr"][..],
+            "did you mean `cell-failover`?",
+        ),
+        (
+            &["examples/clean-platform", "--set", "nonsense"][..],
+            "FACT=VALUE",
+        ),
+        (
+            &["examples/clean-platform", "--set", "servces.a.b=1"][..],
+            "unknown key",
+        ),
+        (
+            &["examples/clean-platform", "--environment", "moon"][..],
+            "there is no environment `moon`",
+        ),
+        (&["no/such/place"][..], "cannot read"),
+    ] {
+        let output = simulate(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn the_check_leads_with_the_worst_cascade() {
+    let output = cofferdam()
+        .args([
+            "check",
+            "examples/clean-platform",
+            "--simulate",
+            "--min-severity",
+            "critical",
+        ])
+        .current_dir(repository(""))
+        .output()
+        .unwrap();
+    let words = text(&output.stdout);
+    assert!(
+        words.starts_with("worst cascade rehearsed: "),
+        "{}",
+        &words[..200]
+    );
+    assert!(words.contains("first cause: "));
+    let output = cofferdam()
+        .args([
+            "check",
+            "examples/clean-platform",
+            "--simulate",
+            "--min-severity",
+            "critical",
+            "--format",
+            "json",
+        ])
+        .current_dir(repository(""))
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(!report["rehearsals"].as_array().unwrap().is_empty());
+}
