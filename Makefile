@@ -8,8 +8,20 @@ export CARGO_PROFILE_DEV_DEBUG = line-tables-only
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
+# What the tests hold the simulator against, installed once under target/servers.
+CONFLUENT_KAFKA = 2.16.1
+VENV = target/servers/python
+
+.PHONY: servers
+servers: $(VENV)/confluent-kafka-$(CONFLUENT_KAFKA) ## Install what the tests compare with (Python 3 with venv, the network once)
+
+$(VENV)/confluent-kafka-$(CONFLUENT_KAFKA):
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check confluent-kafka==$(CONFLUENT_KAFKA)
+	touch $@
+
 .PHONY: test
-test: ## Formatting, lints, every test, the documentation
+test: servers ## Formatting, lints, every test, the documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --workspace --locked
