@@ -27,6 +27,10 @@ test: servers ## Formatting, lints, every test, the documentation
 	$(CARGO) test --workspace --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
+.PHONY: servers
+servers: ## Install the real servers that tests use, where they are not there
+	tools/servers.sh
+
 .PHONY: deny
 deny: ## Licences and sources of the dependencies (needs cargo-deny)
 	$(CARGO) deny check licenses bans sources

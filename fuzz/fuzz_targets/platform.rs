@@ -40,7 +40,7 @@ fuzz_target!(|bytes: &[u8]| {
         (format!("b/{}", name(second)).into(), two.to_vec()),
     ]);
     let report = audit(&platform, &Options::default());
-    let _ = json::render(&report, &platform);
+    let _ = json::write(&report, &platform, None, std::io::sink());
     let style = text::Style {
         color: false,
         width: 100,

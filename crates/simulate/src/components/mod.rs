@@ -9,4 +9,5 @@ pub mod crash_loop;
 pub mod kafka;
 pub mod load;
 pub mod packets;
+pub mod postgres;
 pub mod station;

@@ -1,0 +1,71 @@
+//! Real servers for tests: PostgreSQL and PgBouncer, each in a temporary directory on a free port of the loopback
+//! interface, stopped and removed when the value is dropped, also when a test panics.
+//!
+//! A simulation is evidence only as far as it agrees with the real thing; this crate starts the real thing. A program
+//! that is not there is an error that says how to get it, never a skipped test.
+
+mod pgbouncer;
+mod postgres;
+mod process;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use pgbouncer::PgBouncer;
+pub use postgres::Postgres;
+
+/// Why a server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The program is not installed.
+    #[error("{program} is not installed; `make servers` installs it (looked in {looked})")]
+    Missing {
+        /// Its name.
+        program: &'static str,
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// A file or process could not be made.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// It ended before it was ready.
+    #[error("{program} ended before it was ready; it said:\n{said}")]
+    Ended {
+        /// Its name.
+        program: &'static str,
+        /// The last lines of its log.
+        said: String,
+    },
+}
+
+impl ServerError {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}
+
+/// The first of some paths that is there; directories on PATH are looked through for the bare name as well.
+fn find(program: &'static str, places: &[PathBuf]) -> Result<PathBuf, ServerError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|directory| directory.join(program));
+    places
+        .iter()
+        .cloned()
+        .chain(on_path)
+        .find(|candidate| candidate.is_file())
+        .ok_or_else(|| ServerError::Missing {
+            program,
+            looked: places
+                .iter()
+                .map(|p| p.display().to_string())
+                .chain(["PATH".to_owned()])
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+}

@@ -1,0 +1,59 @@
+//! PgBouncer in front of PostgreSQL.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::process::{Process, command, directory, free_port, own};
+use crate::{Postgres, ServerError, find};
+
+/// A PgBouncer that pools connections to a PostgreSQL server. Nobody needs a password.
+#[derive(Debug)]
+pub struct PgBouncer {
+    // Dropped in this order: the server stops before its directory goes.
+    _process: Process,
+    _directory: TempDir,
+    port: u16,
+}
+
+impl PgBouncer {
+    /// Starts one in front of `server`, with these settings of its section `pgbouncer` (`("pool_mode", "transaction")`).
+    ///
+    /// # Errors
+    /// The program is missing, or it does not start; the message says why.
+    pub fn start(server: &Postgres, settings: &[(&str, &str)]) -> Result<Self, ServerError> {
+        let program = find("pgbouncer", &[PathBuf::from("/usr/sbin/pgbouncer")])?;
+        let directory = directory()?;
+        let users = directory.path().join("users.txt");
+        let configuration = directory.path().join("pgbouncer.ini");
+        let port = free_port()?;
+        let mut text = format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             unix_socket_dir =\nauth_type = trust\nauth_file = {}\nignore_startup_parameters = extra_float_digits\n",
+            server.port(),
+            users.display()
+        );
+        for (name, value) in settings {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name} = {value}");
+        }
+        std::fs::write(&users, "\"app\" \"\"\n").map_err(ServerError::io("users.txt"))?;
+        std::fs::write(&configuration, text).map_err(ServerError::io("pgbouncer.ini"))?;
+        own(directory.path())?;
+        let mut start = command(&program);
+        start.arg(&configuration);
+        let process = Process::start("pgbouncer", start, "process up", "-INT")?;
+        Ok(Self {
+            _process: process,
+            _directory: directory,
+            port,
+        })
+    }
+
+    /// Where the role that is no superuser connects.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("host=127.0.0.1 port={} user=app dbname=postgres", self.port)
+    }
+}

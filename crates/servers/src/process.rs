@@ -1,0 +1,140 @@
+//! A server's process: started as somebody who is not root, ready when its log says so, stopped when dropped.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use crate::ServerError;
+
+/// The user that servers run as when we are root; they refuse to run as root.
+const USER: &str = "postgres";
+/// Lines of the log that are kept for an error message.
+const KEPT: usize = 40;
+
+/// Whether this process is root's. The owner of `/proc/self` is its effective user.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
+}
+
+/// A command that does not run as root.
+pub(crate) fn command(program: &Path) -> Command {
+    if is_root() {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid", USER, "--regid", USER, "--clear-groups"])
+            .arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+/// A new temporary directory that the server's user owns.
+pub(crate) fn directory() -> Result<tempfile::TempDir, ServerError> {
+    let directory = tempfile::Builder::new()
+        .prefix("cofferdam-")
+        .tempdir()
+        .map_err(ServerError::io("a temporary directory"))?;
+    own(directory.path())?;
+    Ok(directory)
+}
+
+/// Gives a path to the server's user.
+pub(crate) fn own(path: &Path) -> Result<(), ServerError> {
+    if !is_root() {
+        return Ok(());
+    }
+    let done = Command::new("chown")
+        .arg("-R")
+        .arg(format!("{USER}:"))
+        .arg(path)
+        .status()
+        .map_err(ServerError::io("chown"))?;
+    if done.success() {
+        return Ok(());
+    }
+    Err(ServerError::Ended {
+        program: "chown",
+        said: format!("cannot give {} to the user {USER}", path.display()),
+    })
+}
+
+/// A port that is free now.
+pub(crate) fn free_port() -> Result<u16, ServerError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(ServerError::io("a free port"))?;
+    Ok(listener
+        .local_addr()
+        .map_err(ServerError::io("a free port"))?
+        .port())
+}
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    /// Signal that asks it to stop quickly.
+    stop: &'static str,
+}
+
+impl Process {
+    /// Starts a server and waits until a line of its log contains `ready`.
+    pub(crate) fn start(
+        program: &'static str,
+        mut command: Command,
+        ready: &'static str,
+        stop: &'static str,
+    ) -> Result<Self, ServerError> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(ServerError::io(format!("cannot start {program}")))?;
+        let log = child.stderr.take();
+        let said = Arc::new(Mutex::new(VecDeque::new()));
+        let (send, receive) = mpsc::channel();
+        if let Some(log) = log {
+            let said = Arc::clone(&said);
+            // It reads to the end, so that the server never waits for somebody to read its log.
+            std::thread::spawn(move || {
+                for line in BufReader::new(log).lines().map_while(Result::ok) {
+                    if line.contains(ready) {
+                        // Nobody listens any more after the first time.
+                        let _ = send.send(());
+                    }
+                    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+                    said.push_back(line);
+                    if said.len() > KEPT {
+                        said.pop_front();
+                    }
+                }
+            });
+        }
+        let process = Self { child, stop };
+        // The sender is gone when the log ends, which is when the server does.
+        if receive.recv().is_ok() {
+            return Ok(process);
+        }
+        let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = said.iter().cloned().collect::<Vec<_>>().join("\n");
+        Err(ServerError::Ended { program, said })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let asked = Command::new("kill")
+            .arg(self.stop)
+            .arg(self.child.id().to_string())
+            .status();
+        if !asked.is_ok_and(|status| status.success()) {
+            // It is gone already, or cannot be asked.
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,42 @@
+//! The simulator against the real servers: the same sequence of visits on both sides.
+//!
+//! These tests wait most of their time; they stand in a binary of their own so that nothing else keeps the processors
+//! busy while they measure.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
+
+mod pgbouncer;
+mod postgres;
+
+use std::time::Duration;
+
+use cofferdam_servers::ServerError;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, NoTls};
+
+/// A runtime on one thread: enough to wait for many connections.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// The server, or the reason why there is none.
+fn started<S>(server: Result<S, ServerError>) -> S {
+    server.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Connects; the handle ends when the connection is closed.
+async fn connect(url: &str) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    let handle = tokio::spawn(async move {
+        // How a connection ends is told to the client that uses it.
+        let _ = connection.await;
+    });
+    Ok((client, handle))
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}

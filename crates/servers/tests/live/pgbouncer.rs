@@ -1,0 +1,130 @@
+//! Waiting for a server connection in a real PgBouncer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cofferdam_servers::{PgBouncer, Postgres};
+use cofferdam_simulate::chance::Streams;
+use cofferdam_simulate::components::postgres::{Visit, pooled_waits, visits};
+use tokio::time::Instant;
+use tokio_postgres::Client;
+
+use super::{connect, runtime, seconds, started};
+
+const POOL: usize = 2;
+/// Clients that are connected: more than ever wait at once.
+const CLIENTS: usize = 90;
+
+fn sleep(hold: Duration) -> String {
+    format!("SELECT pg_sleep({})", seconds(hold))
+}
+
+/// What a transaction takes besides its sleep when nobody else is there, as its caller sees it: the way there and back,
+/// and the clock's tick.
+async fn alone(client: &Client) -> Duration {
+    const COUNT: u32 = 100;
+    let mut overhead = Duration::ZERO;
+    for number in 0..COUNT {
+        let hold = Duration::from_micros(u64::from(number) * 300);
+        let begun = Instant::now();
+        client.simple_query(&sleep(hold)).await.unwrap();
+        overhead += begun.elapsed().saturating_sub(hold);
+    }
+    overhead / COUNT
+}
+
+/// For how long a transaction holds its server connection besides its sleep: with more clients than connections, every
+/// connection is busy all the time.
+async fn held(clients: &[Arc<Client>]) -> Duration {
+    const EACH: u32 = 25;
+    const BUSY: u32 = 12;
+    let hold = |number: u32| Duration::from_micros(5000 + u64::from(number) * 400);
+    let begun = Instant::now();
+    let tasks: Vec<_> = clients
+        .iter()
+        .take(BUSY as usize)
+        .map(|client| {
+            let client = Arc::clone(client);
+            tokio::spawn(async move {
+                for number in 0..EACH {
+                    client.simple_query(&sleep(hold(number))).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let slept: Duration = (0..EACH).map(hold).sum::<Duration>() * BUSY;
+    (begun.elapsed() * POOL as u32).saturating_sub(slept) / (EACH * BUSY)
+}
+
+#[test]
+fn waits_are_within_a_tenth_of_the_simulated_ones() {
+    let server = started(Postgres::start(&[("max_connections", "20")]));
+    let settings = [
+        ("pool_mode", "transaction"),
+        ("default_pool_size", "2"),
+        ("max_client_conn", "200"),
+        ("query_wait_timeout", "0"),
+    ];
+    let pooler = started(PgBouncer::start(&server, &settings));
+    // 40 ms at 35 a second on 2 connections: ρ = 0.7.
+    let mut chance = Streams::new(12, 0).stream("pgbouncer", "visits");
+    let visits = visits(1500, 35.0, Duration::from_millis(40), &mut chance);
+    let (held, waits) = runtime().block_on(async {
+        let mut clients = Vec::new();
+        for _ in 0..CLIENTS {
+            clients.push(connect(&pooler.url()).await.unwrap().0);
+        }
+        // Warm: both server connections are open.
+        let warm = sleep(Duration::from_millis(20));
+        let (one, two) = tokio::join!(clients[0].simple_query(&warm), clients[1].simple_query(&warm));
+        one.and(two).unwrap();
+        let clients: Vec<_> = clients.into_iter().map(Arc::new).collect();
+        let alone = alone(&clients[0]).await;
+        let held = held(&clients).await;
+        let start = Instant::now() + Duration::from_millis(100);
+        let tasks: Vec<_> = visits
+            .iter()
+            .enumerate()
+            .map(|(number, visit)| {
+                let (client, visit) = (Arc::clone(&clients[number % CLIENTS]), visit.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep_until(start + Duration::from_nanos(visit.at.as_nanos())).await;
+                    let begun = Instant::now();
+                    client.simple_query(&sleep(visit.hold)).await.unwrap();
+                    seconds(begun.elapsed()) - seconds(visit.hold + alone)
+                })
+            })
+            .collect();
+        let mut waits = Vec::new();
+        for task in tasks {
+            waits.push(task.await.unwrap());
+        }
+        (held, waits)
+    });
+    let whole: Vec<Visit> = visits
+        .iter()
+        .map(|visit| Visit {
+            hold: visit.hold + held,
+            ..visit.clone()
+        })
+        .collect();
+    let simulated = pooled_waits(&whole, POOL);
+    let mean = |waits: &[f64]| waits.iter().sum::<f64>() / waits.len() as f64;
+    let (real, predicted) = (
+        mean(&waits),
+        mean(&simulated.iter().copied().map(seconds).collect::<Vec<_>>()),
+    );
+    println!(
+        "mean wait {:.1} ms, simulated {:.1} ms, held {:.2} ms longer",
+        real * 1e3,
+        predicted * 1e3,
+        seconds(held) * 1e3
+    );
+    assert!(
+        (real / predicted - 1.0).abs() <= 0.10,
+        "{real} s, simulated {predicted} s"
+    );
+}
