@@ -5,19 +5,16 @@ use std::time::Duration;
 
 use cofferdam_model::alerts::{Alert as Declared, NewRelicTiming, PrometheusTiming, Slo, Timing};
 use cofferdam_model::overlay::Overlay;
-use cofferdam_model::scaling::ScalingBehaviour;
-use cofferdam_model::workload::Amount;
 use cofferdam_model::{Environment, Service};
 use cofferdam_policy::{Random, Time};
 
-use super::{Case, Prepared, Scenario};
+use super::{Case, Prepared, Scenario, common};
 use crate::chance::Streams;
 use crate::components::alert::{
     Alert, AlertConfig, Because, Events, Method, NewRelicConfig, PrometheusConfig, error_budget,
 };
-use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
 use crate::components::autoscaler::replicas::{Phase, Pod};
-use crate::components::autoscaler::{Autoscaler, AutoscalerConfig, SYNC, Target};
+use crate::components::autoscaler::{Autoscaler, AutoscalerConfig, SYNC};
 use crate::facts::{Facts, Need, Shown};
 use crate::outcome::{Outcome, Role, Trace};
 use crate::rehearse::shown;
@@ -264,9 +261,7 @@ fn budget(env: &Environment, service: &Service, facts: &mut Facts) -> Option<(Du
 fn scaling(env: &Environment, overlay: &Overlay, service: &Service, facts: &mut Facts) -> Option<Scaling> {
     let scaler = service.autoscalers.first().map(|id| &env.autoscalers[id.0])?;
     let minimum = facts.take("fewest replicas", scaler.min.as_ref()?);
-    let maximum = facts.take("most replicas", scaler.max.as_ref()?);
-    let up = rules(&scaler.up, Rules::up());
-    let down = rules(&scaler.down, Rules::down());
+    facts.take("most replicas", scaler.max.as_ref()?);
     if let Some(window) = &scaler.up.stabilization {
         facts.take("scale-up stabilisation", window);
     }
@@ -280,50 +275,13 @@ fn scaling(env: &Environment, overlay: &Overlay, service: &Service, facts: &mut 
         );
         price.value.0
     });
-    let config = AutoscalerConfig {
-        minimum,
-        maximum,
-        targets: vec![Target::Value(1000)],
-        up,
-        down,
-        ..AutoscalerConfig::default()
-    };
+    let config = common::autoscaler(env, service)?;
     Some(Scaling {
         config,
         from: minimum,
         start_up,
         price,
     })
-}
-
-fn rules(declared: &ScalingBehaviour, default: Rules) -> Rules {
-    let policies: Vec<Policy> = declared
-        .policies
-        .iter()
-        .map(|policy| Policy {
-            step: match policy.amount.value {
-                Amount::Count(pods) => Step::Pods(pods),
-                Amount::Percent(percent) => Step::Percent(percent.round().clamp(0.0, 1e6) as u32),
-            },
-            period: policy.period.value,
-        })
-        .collect();
-    Rules {
-        stabilization: declared
-            .stabilization
-            .as_ref()
-            .map_or(default.stabilization, |window| window.value),
-        policies: if policies.is_empty() {
-            default.policies
-        } else {
-            policies
-        },
-        select: match declared.select.as_ref().map(|select| select.value.as_str()) {
-            Some("Min") => Select::Min,
-            Some("Disabled") => Select::Disabled,
-            _ => Select::Max,
-        },
-    }
 }
 
 const fn at(second: u64) -> Time {
@@ -609,6 +567,8 @@ fn scale(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::components::autoscaler::Target;
+    use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
 
     fn plan(delay: u64, loss: Option<Duration>) -> Plan {
         let window = Duration::from_secs(60);

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use cofferdam_model::calls::{CallTarget, TimeoutSetting};
 use cofferdam_model::cells::Routing;
-use cofferdam_model::{Environment, Fact};
+use cofferdam_model::scaling::ScalingBehaviour;
+use cofferdam_model::workload::Amount;
+use cofferdam_model::{Environment, Fact, Service};
 
+use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
+use crate::components::autoscaler::{AutoscalerConfig, Target};
 use crate::facts::Facts;
 
 /// The routing between cells: the one that knows most of them.
@@ -70,4 +74,47 @@ pub(super) fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut
         Duration::from_secs(60),
         "callers wait 60 s, nginx's default of proxy_read_timeout",
     )
+}
+
+/// The autoscaler of a service with one metric whose value the scenario sets: 1,000 is its target.
+pub(super) fn autoscaler(env: &Environment, service: &Service) -> Option<AutoscalerConfig> {
+    let scaler = service.autoscalers.first().map(|id| &env.autoscalers[id.0])?;
+    Some(AutoscalerConfig {
+        minimum: scaler.min.as_ref()?.value,
+        maximum: scaler.max.as_ref()?.value,
+        targets: vec![Target::Value(1000)],
+        up: rules(&scaler.up, Rules::up()),
+        down: rules(&scaler.down, Rules::down()),
+        ..AutoscalerConfig::default()
+    })
+}
+
+fn rules(declared: &ScalingBehaviour, default: Rules) -> Rules {
+    let policies: Vec<Policy> = declared
+        .policies
+        .iter()
+        .map(|policy| Policy {
+            step: match policy.amount.value {
+                Amount::Count(pods) => Step::Pods(pods),
+                Amount::Percent(percent) => Step::Percent(percent.round().clamp(0.0, 1e6) as u32),
+            },
+            period: policy.period.value,
+        })
+        .collect();
+    Rules {
+        stabilization: declared
+            .stabilization
+            .as_ref()
+            .map_or(default.stabilization, |window| window.value),
+        policies: if policies.is_empty() {
+            default.policies
+        } else {
+            policies
+        },
+        select: match declared.select.as_ref().map(|select| select.value.as_str()) {
+            Some("Min") => Select::Min,
+            Some("Disabled") => Select::Disabled,
+            _ => Select::Max,
+        },
+    }
 }

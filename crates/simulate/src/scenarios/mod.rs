@@ -4,6 +4,7 @@
 mod alert_blind_spot;
 mod cell_failover;
 mod common;
+mod connection_storm;
 mod cpu_throttle;
 mod grey_failure;
 mod retry_storm;
@@ -114,6 +115,7 @@ impl Case {
 
 /// All scenarios, in the order of the guide.
 pub const ALL: &[Scenario] = &[
+    connection_storm::SCENARIO,
     cell_failover::SCENARIO,
     grey_failure::SCENARIO,
     retry_storm::SCENARIO,
