@@ -8,6 +8,7 @@ mod connection_storm;
 mod cpu_throttle;
 mod grey_failure;
 mod retry_storm;
+mod rolling_restart;
 
 use cofferdam_model::Environment;
 use cofferdam_model::overlay::Overlay;
@@ -119,6 +120,7 @@ pub const ALL: &[Scenario] = &[
     cell_failover::SCENARIO,
     grey_failure::SCENARIO,
     retry_storm::SCENARIO,
+    rolling_restart::SCENARIO,
     alert_blind_spot::SCENARIO,
     cpu_throttle::SCENARIO,
 ];
