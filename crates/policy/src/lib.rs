@@ -7,8 +7,10 @@
 //! that issued them, so that a result that comes late or twice changes nothing.
 
 pub mod breaker;
+pub mod budget;
 pub mod grey;
 pub mod outlier;
+pub mod retry;
 pub mod shared;
 pub mod shift;
 pub mod window;

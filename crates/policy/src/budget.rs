@@ -1,0 +1,286 @@
+//! How many retries and hedges callers may send: a share of their requests, and a little always.
+//!
+//! Retries help against single failures and kill in numbers: while everything fails, R retries multiply the load by
+//! 1 + R. A budget caps that factor at 1 + ratio whatever each caller's own limit is. Every first try adds `ratio` of
+//! a retry to the budget, a floor adds some a second so that few callers can retry at all, and what is not used within
+//! the window is gone. Source: Google, *Site Reliability Engineering*, chapter 21 ("per-client retry budget").
+//!
+//! Share it between callers through [`crate::shared::Shared`]: looking and taking are one step, so that two callers
+//! never both get the last one.
+
+use std::time::Duration;
+
+use crate::Time;
+
+/// Parts of the window; what a part held is gone when it leaves.
+const SLICES: usize = 20;
+/// The budget is kept in thousandths of a retry.
+const WHOLE: u64 = 1000;
+
+/// How large the budget is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BudgetConfig {
+    /// Retries for each first try, at least 0 and at most 10: 0.1 is one retry for ten requests.
+    pub ratio: f64,
+    /// Retries a second that are always allowed, at least 0.
+    pub floor: f64,
+    /// How far back requests and retries count.
+    pub window: Duration,
+}
+
+impl Default for BudgetConfig {
+    /// One retry for ten requests, and one a second; over 10 s.
+    fn default() -> Self {
+        Self {
+            ratio: 0.1,
+            floor: 1.0,
+            window: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a budget cannot be built.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum BudgetError {
+    /// The ratio is no ratio.
+    #[error("a ratio of {0}; it must be from 0 to 10")]
+    Ratio(f64),
+    /// The floor is no rate.
+    #[error("a floor of {0} retries a second; it must be from 0 to 1,000,000")]
+    Floor(f64),
+    /// The window is too short to be cut in parts, or endless.
+    #[error("a window of {0:?}; it must be from 1 ms to a day")]
+    Window(Duration),
+}
+
+/// The budget is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the retry budget is used up: {spent} retries of {allowed} allowed")]
+pub struct Exhausted {
+    /// Retries within the window.
+    pub spent: u64,
+    /// Retries that the window's requests and the floor allow.
+    pub allowed: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Slice {
+    requests: u64,
+    spent: u64,
+}
+
+/// A budget of retries over a sliding window.
+#[derive(Debug)]
+pub struct RetryBudget {
+    /// Thousandths of a retry for each request.
+    ratio: u64,
+    /// Thousandths of a retry that the window always allows.
+    floor: u64,
+    /// Nanoseconds of a slice.
+    length: u64,
+    slices: [Slice; SLICES],
+    /// Number of the running slice since time zero.
+    current: u64,
+    requests: u64,
+    spent: u64,
+}
+
+impl RetryBudget {
+    /// A budget of no requests yet.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetError`] names what is wrong.
+    pub fn new(config: BudgetConfig) -> Result<Self, BudgetError> {
+        if !(0.0..=10.0).contains(&config.ratio) {
+            return Err(BudgetError::Ratio(config.ratio));
+        }
+        if !(0.0..=1e6).contains(&config.floor) {
+            return Err(BudgetError::Floor(config.floor));
+        }
+        if config.window < Duration::from_millis(1) || config.window > Duration::from_secs(86_400) {
+            return Err(BudgetError::Window(config.window));
+        }
+        let seconds = config.window.as_secs_f64();
+        Ok(Self {
+            ratio: (config.ratio * WHOLE as f64) as u64,
+            floor: (config.floor * seconds * WHOLE as f64) as u64,
+            // At most a day, which fits.
+            length: config.window.as_nanos() as u64 / SLICES as u64,
+            slices: [Slice::default(); SLICES],
+            current: 0,
+            requests: 0,
+            spent: 0,
+        })
+    }
+
+    /// A first try is sent.
+    pub fn request(&mut self, now: Time) {
+        self.catch_up(now);
+        self.requests += 1;
+        self.slice().requests += 1;
+    }
+
+    /// Takes one retry, or hedge, out of the budget.
+    ///
+    /// # Errors
+    ///
+    /// [`Exhausted`]: it must not be sent.
+    pub fn withdraw(&mut self, now: Time) -> Result<(), Exhausted> {
+        self.catch_up(now);
+        let allowed = self.allowed();
+        if self.spent >= allowed {
+            return Err(Exhausted {
+                spent: self.spent,
+                allowed,
+            });
+        }
+        self.spent += 1;
+        self.slice().spent += 1;
+        Ok(())
+    }
+
+    /// Retries within the window, and those that its requests and the floor allow.
+    pub fn balance(&mut self, now: Time) -> (u64, u64) {
+        self.catch_up(now);
+        (self.spent, self.allowed())
+    }
+
+    const fn allowed(&self) -> u64 {
+        (self.requests * self.ratio + self.floor) / WHOLE
+    }
+
+    const fn slice(&mut self) -> &mut Slice {
+        let place = (self.current % SLICES as u64) as usize;
+        &mut self.slices[place]
+    }
+
+    /// Drops the slices that have left the window. Time that runs backwards is the present.
+    fn catch_up(&mut self, now: Time) {
+        let number = now.as_nanos() / self.length;
+        let passed = number.saturating_sub(self.current);
+        if passed >= SLICES as u64 {
+            self.slices = [Slice::default(); SLICES];
+            (self.requests, self.spent) = (0, 0);
+            self.current = number;
+            return;
+        }
+        for _ in 0..passed {
+            self.current += 1;
+            let gone = std::mem::take(self.slice());
+            self.requests -= gone.requests;
+            self.spent -= gone.spent;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::shared::Shared;
+
+    fn at(millis: u64) -> Time {
+        Time::from_nanos(millis * 1_000_000)
+    }
+
+    fn budget(ratio: f64, floor: f64) -> RetryBudget {
+        RetryBudget::new(BudgetConfig {
+            ratio,
+            floor,
+            window: Duration::from_secs(10),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_tenth_of_the_requests_may_be_retried() {
+        let mut budget = budget(0.1, 0.0);
+        for _ in 0..99 {
+            budget.request(at(0));
+        }
+        assert_eq!((0..20).filter(|_| budget.withdraw(at(1)).is_ok()).count(), 9);
+        assert_eq!(budget.withdraw(at(1)), Err(Exhausted { spent: 9, allowed: 9 }));
+        budget.request(at(2));
+        assert_eq!(budget.withdraw(at(2)), Ok(()));
+        // The window is over: neither requests nor retries count any more.
+        assert_eq!(budget.balance(at(10_500)), (0, 0));
+    }
+
+    #[test]
+    fn the_floor_lets_a_few_through_without_any_request() {
+        let mut budget = budget(0.0, 1.0);
+        // One a second over 10 s, which may come together.
+        assert_eq!((0..20).filter(|_| budget.withdraw(at(0)).is_ok()).count(), 10);
+    }
+
+    #[test]
+    fn racing_callers_never_overshoot() {
+        let shared = Shared::from(budget(0.0, 5.0));
+        let taken: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    let shared = shared.clone();
+                    scope.spawn(move || {
+                        (0..1000)
+                            .filter(|_| shared.with(|b| b.withdraw(at(1)).is_ok()))
+                            .count()
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(taken, 50);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let with = |ratio, floor, window| RetryBudget::new(BudgetConfig { ratio, floor, window }).map(|_| ());
+        let second = Duration::from_secs(1);
+        assert_eq!(with(-0.1, 1.0, second), Err(BudgetError::Ratio(-0.1)));
+        assert!(matches!(with(f64::NAN, 1.0, second), Err(BudgetError::Ratio(_))));
+        assert!(matches!(
+            with(0.1, f64::INFINITY, second),
+            Err(BudgetError::Floor(_))
+        ));
+        assert_eq!(
+            with(0.1, 1.0, Duration::ZERO),
+            Err(BudgetError::Window(Duration::ZERO))
+        );
+    }
+
+    proptest! {
+        /// Against a model that keeps every event: what is spent in any window is allowed by that window.
+        #[test]
+        fn the_budget_is_never_exceeded(
+            steps in prop::collection::vec((0_u64..900, any::<bool>()), 1..300),
+            ratio in 0.0_f64..2.0,
+            floor in 0.0_f64..3.0,
+        ) {
+            let mut budget = budget(ratio, floor);
+            let mut now = 0;
+            let mut log: Vec<(u64, bool)> = Vec::new();
+            for (wait, retry) in steps {
+                now += wait;
+                if retry {
+                    if budget.withdraw(at(now)).is_ok() {
+                        log.push((now, true));
+                    }
+                } else {
+                    budget.request(at(now));
+                    log.push((now, false));
+                }
+                // The window reaches back to the start of the oldest of 20 slices of 500 ms.
+                let oldest = (now / 500 + 1).saturating_sub(SLICES as u64) * 500;
+                let spent = log.iter().filter(|(time, retry)| *retry && *time >= oldest).count() as f64;
+                let requests = log.iter().filter(|(time, retry)| !retry && *time >= oldest).count() as f64;
+                // Requests may have left the window that paid for retries that have not, so the bound is that of the
+                // time of each retry; at a retry it holds exactly.
+                if retry && log.last() == Some(&(now, true)) {
+                    prop_assert!(spent <= requests * ratio + floor * 10.0 + 1e-6, "{} of {}", spent, requests);
+                }
+            }
+        }
+    }
+}

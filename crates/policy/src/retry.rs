@@ -1,0 +1,232 @@
+//! Whether a failed call is tried again, and when.
+//!
+//! Waits grow exponentially and are drawn evenly from zero to their bound ("full jitter"): callers that failed together
+//! do not come back together. Source: M. Brooker, *Exponential Backoff and Jitter*, AWS Architecture Blog, 2015:
+//! `sleep = random(0, min(cap, base × 2^attempt))`.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::budget::{Exhausted, RetryBudget};
+use crate::{Random, Time};
+
+/// How a call is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryConfig {
+    /// Tries in all, the first included; 1 is no retry.
+    pub attempts: u32,
+    /// Bound of the wait before the first retry; it doubles for each further one.
+    pub base: Duration,
+    /// No wait is longer.
+    pub cap: Duration,
+    /// A retry that would begin later than this after the call began is not made.
+    pub deadline: Option<Duration>,
+}
+
+impl Default for RetryConfig {
+    /// Three tries, waits below 100 ms, 200 ms …, at most 10 s, all within 30 s.
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            base: Duration::from_millis(100),
+            cap: Duration::from_secs(10),
+            deadline: Some(Duration::from_secs(30)),
+        }
+    }
+}
+
+/// Why calls cannot be tried again like that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RetryError {
+    /// Not even the first try.
+    #[error("0 tries in all; 1 is no retry")]
+    Attempts,
+    /// The cap is below the base.
+    #[error("a cap of {cap:?} below the base of {base:?}")]
+    Cap {
+        /// The base.
+        base: Duration,
+        /// The cap.
+        cap: Duration,
+    },
+}
+
+/// Why a call is not tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GiveUp {
+    /// All tries are used up.
+    Attempts(u32),
+    /// The next try would begin after the deadline.
+    Deadline,
+    /// All callers together retry too much already.
+    Budget(Exhausted),
+}
+
+impl fmt::Display for GiveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attempts(tries) => write!(f, "all {tries} tries are used up"),
+            Self::Deadline => f.write_str("the next try would begin after the deadline"),
+            Self::Budget(exhausted) => exhausted.fmt(f),
+        }
+    }
+}
+
+/// Decides about retries; holds no state of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Retry {
+    config: RetryConfig,
+}
+
+impl Retry {
+    /// The policy of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`RetryError`] names what is wrong.
+    pub fn new(config: RetryConfig) -> Result<Self, RetryError> {
+        if config.attempts == 0 {
+            return Err(RetryError::Attempts);
+        }
+        if config.cap < config.base {
+            return Err(RetryError::Cap {
+                base: config.base,
+                cap: config.cap,
+            });
+        }
+        Ok(Self { config })
+    }
+
+    /// Whether a call that began at `began` and has failed `failed` times is tried again, and after what wait. The
+    /// budget is drawn on last, so that a retry that is not made for another reason costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`GiveUp`] with the reason.
+    pub fn next(
+        &self,
+        (began, now): (Time, Time),
+        failed: u32,
+        budget: &mut RetryBudget,
+        random: &mut impl Random,
+    ) -> Result<Duration, GiveUp> {
+        if failed >= self.config.attempts {
+            return Err(GiveUp::Attempts(self.config.attempts));
+        }
+        let wait = self.wait(failed, random);
+        if self
+            .config
+            .deadline
+            .is_some_and(|deadline| now + wait > began + deadline)
+        {
+            return Err(GiveUp::Deadline);
+        }
+        budget.withdraw(now).map_err(GiveUp::Budget)?;
+        Ok(wait)
+    }
+
+    /// The wait before retry number `retry` (from 1): even between zero and `min(cap, base × 2^(retry − 1))`.
+    pub fn wait(&self, retry: u32, random: &mut impl Random) -> Duration {
+        let doubled = self
+            .config
+            .base
+            .saturating_mul(1 << retry.saturating_sub(1).min(31));
+        let most = doubled.min(self.config.cap);
+        Duration::from_nanos((most.as_nanos() as f64 * random.unit()) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::BudgetConfig;
+
+    struct Fixed(u64);
+
+    impl Random for Fixed {
+        fn bits(&mut self) -> u64 {
+            self.0
+        }
+    }
+
+    fn generous() -> RetryBudget {
+        RetryBudget::new(BudgetConfig {
+            floor: 1000.0,
+            ..BudgetConfig::default()
+        })
+        .unwrap()
+    }
+
+    fn at(millis: u64) -> Time {
+        Time::from_nanos(millis * 1_000_000)
+    }
+
+    #[test]
+    fn waits_double_up_to_the_cap_and_are_drawn_below_it() {
+        let config = RetryConfig {
+            base: Duration::from_millis(100),
+            cap: Duration::from_millis(500),
+            ..RetryConfig::default()
+        };
+        let retry = Retry::new(config).unwrap();
+        // Half of 100, 200, 400, 500, 500 ms.
+        let half: Vec<u128> = (1..=5)
+            .map(|n| retry.wait(n, &mut Fixed(1 << 63)).as_millis())
+            .collect();
+        assert_eq!(half, [50, 100, 200, 250, 250]);
+        assert_eq!(retry.wait(40, &mut Fixed(0)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_call_ends_for_the_reason_that_comes_first() {
+        let retry = Retry::new(RetryConfig {
+            deadline: Some(Duration::from_secs(1)),
+            ..RetryConfig::default()
+        })
+        .unwrap();
+        let mut budget = generous();
+        let mut half = Fixed(1 << 63);
+        assert_eq!(
+            retry.next((at(0), at(100)), 1, &mut budget, &mut half),
+            Ok(Duration::from_millis(50))
+        );
+        assert_eq!(
+            retry.next((at(0), at(990)), 2, &mut budget, &mut half),
+            Err(GiveUp::Deadline)
+        );
+        assert_eq!(
+            retry.next((at(0), at(100)), 3, &mut budget, &mut half),
+            Err(GiveUp::Attempts(3))
+        );
+        // Only the retry that was made was paid for.
+        assert_eq!(budget.balance(at(990)).0, 1);
+        let mut none = RetryBudget::new(BudgetConfig {
+            floor: 0.0,
+            ..BudgetConfig::default()
+        })
+        .unwrap();
+        let given_up = retry.next((at(0), at(0)), 1, &mut none, &mut half);
+        assert_eq!(given_up, Err(GiveUp::Budget(Exhausted { spent: 0, allowed: 0 })));
+        assert_eq!(
+            given_up.unwrap_err().to_string(),
+            "the retry budget is used up: 0 retries of 0 allowed"
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert_eq!(
+            Retry::new(RetryConfig {
+                attempts: 0,
+                ..RetryConfig::default()
+            })
+            .unwrap_err(),
+            RetryError::Attempts
+        );
+        let low = RetryConfig {
+            cap: Duration::ZERO,
+            ..RetryConfig::default()
+        };
+        assert!(matches!(Retry::new(low), Err(RetryError::Cap { .. })));
+    }
+}
