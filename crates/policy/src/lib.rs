@@ -6,6 +6,7 @@
 //! is built, tells the reason of each decision, and hands out tokens that carry the generation of the state
 //! that issued them, so that a result that comes late or twice changes nothing.
 
+pub mod admission;
 pub mod breaker;
 pub mod budget;
 pub mod grey;
