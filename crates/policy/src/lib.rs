@@ -9,8 +9,10 @@
 pub mod admission;
 pub mod breaker;
 pub mod budget;
+pub mod emergency;
 pub mod grey;
 pub mod outlier;
+pub mod pool_sizing;
 pub mod retry;
 pub mod shared;
 pub mod shift;

@@ -1,0 +1,421 @@
+//! States of a platform that is short of something, and what each changes.
+//!
+//! A state is entered when its signals say so for long enough, left when others say so for long enough, and kept for a
+//! least time, so that a platform on the edge does not flap. A person may hold it in any state. What a state changes is
+//! data: limits by name, which whoever enforces them reads.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::Time;
+
+/// A comparison of a named signal with a bound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// Name of the signal (`error rate`).
+    pub signal: String,
+    /// How it compares.
+    pub when: When,
+}
+
+/// When a condition holds. A signal that is not there, or is no number, meets none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum When {
+    /// The signal is above this.
+    Above(f64),
+    /// The signal is below this.
+    Below(f64),
+}
+
+impl Condition {
+    /// A signal above a bound.
+    #[must_use]
+    pub fn above(signal: &str, bound: f64) -> Self {
+        Self {
+            signal: signal.to_owned(),
+            when: When::Above(bound),
+        }
+    }
+
+    /// A signal below a bound.
+    #[must_use]
+    pub fn below(signal: &str, bound: f64) -> Self {
+        Self {
+            signal: signal.to_owned(),
+            when: When::Below(bound),
+        }
+    }
+
+    fn holds(&self, signals: &BTreeMap<String, f64>) -> bool {
+        let value = signals.get(&self.signal).copied();
+        match self.when {
+            When::Above(bound) => value.is_some_and(|value| value > bound),
+            When::Below(bound) => value.is_some_and(|value| value < bound),
+        }
+    }
+}
+
+/// What a state changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting {
+    /// A number (`websocket connections`, 50).
+    Limit(u64),
+    /// A time (`cache life`).
+    Time(Duration),
+    /// On or off (`background work`).
+    Switch(bool),
+}
+
+/// A state that the platform can be in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateConfig {
+    /// Its name (`emergency`).
+    pub name: String,
+    /// It is entered when any of these holds …
+    pub enter: Vec<Condition>,
+    /// … for this long.
+    pub enter_after: Duration,
+    /// It is left when all of these hold …
+    pub leave: Vec<Condition>,
+    /// … for this long.
+    pub leave_after: Duration,
+    /// It is kept for at least this long.
+    pub stay: Duration,
+    /// What it changes, by name.
+    pub settings: BTreeMap<String, Setting>,
+}
+
+/// Why states make no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EmergencyError {
+    /// Two states have a name.
+    #[error("two states are called `{0}`")]
+    Twice(String),
+    /// A state can never be entered, or never left.
+    #[error("the state `{0}` needs conditions to enter and to leave")]
+    NoConditions(String),
+    /// A state would be entered and left by the same value.
+    #[error("the state `{state}` is entered and left by `{signal}` without a distance between the bounds")]
+    NoHysteresis {
+        /// The state.
+        state: String,
+        /// The signal.
+        signal: String,
+    },
+}
+
+/// Why the platform is in its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// Nothing has happened.
+    Normal,
+    /// A condition held for long enough.
+    Entered(String),
+    /// Its conditions to leave held for long enough.
+    Left(String),
+    /// A person holds it there.
+    Held(String),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("no state is entered"),
+            Self::Entered(signal) => write!(f, "`{signal}` says so for long enough"),
+            Self::Left(state) => write!(f, "what brought `{state}` is over"),
+            Self::Held(reason) => write!(f, "a person holds it: {reason}"),
+        }
+    }
+}
+
+/// The states and the present one. States are listed by gravity: a later one takes over from an earlier one.
+#[derive(Debug)]
+pub struct Emergency {
+    states: Vec<StateConfig>,
+    /// Since when each state's conditions to enter hold.
+    entering: Vec<Option<Time>>,
+    current: Option<usize>,
+    since: Time,
+    leaving: Option<Time>,
+    held: Option<(Option<usize>, String)>,
+    why: Why,
+    latest: Time,
+}
+
+impl Emergency {
+    /// In no state.
+    ///
+    /// # Errors
+    ///
+    /// [`EmergencyError`] names what is wrong.
+    pub fn new(states: Vec<StateConfig>) -> Result<Self, EmergencyError> {
+        for (number, state) in states.iter().enumerate() {
+            if states[..number].iter().any(|other| other.name == state.name) {
+                return Err(EmergencyError::Twice(state.name.clone()));
+            }
+            if state.enter.is_empty() || state.leave.is_empty() {
+                return Err(EmergencyError::NoConditions(state.name.clone()));
+            }
+            for enter in &state.enter {
+                let same = state.leave.iter().filter(|leave| leave.signal == enter.signal);
+                for leave in same {
+                    let apart = match (enter.when, leave.when) {
+                        (When::Above(enter), When::Below(leave)) => leave < enter,
+                        (When::Below(enter), When::Above(leave)) => leave > enter,
+                        _ => false,
+                    };
+                    if !apart {
+                        return Err(EmergencyError::NoHysteresis {
+                            state: state.name.clone(),
+                            signal: enter.signal.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(Self {
+            entering: vec![None; states.len()],
+            states,
+            current: None,
+            since: Time::ZERO,
+            leaving: None,
+            held: None,
+            why: Why::Normal,
+            latest: Time::ZERO,
+        })
+    }
+
+    /// The state of a service that is short of connections: entered at a utilisation above 0.8, a queue above 10 or an
+    /// error rate above 0.1 for 30 s, left well below for 5 minutes, kept for 10. It allows 50 WebSocket connections and
+    /// pools of 3, lets caches live an hour, and does no background work.
+    #[must_use]
+    pub fn connections() -> StateConfig {
+        let settings = [
+            ("websocket connections", Setting::Limit(50)),
+            ("database pool size", Setting::Limit(3)),
+            ("cache life", Setting::Time(Duration::from_secs(3600))),
+            ("background work", Setting::Switch(false)),
+        ];
+        StateConfig {
+            name: "emergency".to_owned(),
+            enter: vec![
+                Condition::above("utilisation", 0.8),
+                Condition::above("queue", 10.0),
+                Condition::above("error rate", 0.1),
+            ],
+            enter_after: Duration::from_secs(30),
+            leave: vec![
+                Condition::below("utilisation", 0.6),
+                Condition::below("queue", 1.0),
+                Condition::below("error rate", 0.02),
+            ],
+            leave_after: Duration::from_secs(300),
+            stay: Duration::from_secs(600),
+            settings: settings
+                .into_iter()
+                .map(|(name, setting)| (name.to_owned(), setting))
+                .collect(),
+        }
+    }
+
+    /// The name of the present state; `None` is normal operation.
+    #[must_use]
+    pub fn state(&self) -> Option<&str> {
+        self.current.map(|number| self.states[number].name.as_str())
+    }
+
+    /// Why it is in its state.
+    #[must_use]
+    pub const fn why(&self) -> &Why {
+        &self.why
+    }
+
+    /// What the present state says of a setting; `None` leaves it as it is in normal operation.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&Setting> {
+        self.states[self.current?].settings.get(name)
+    }
+
+    /// A person holds the platform in a state (`None` is normal operation) until [`Emergency::release`]. Says whether
+    /// there is a state of that name.
+    pub fn hold(&mut self, now: Time, state: Option<&str>, reason: &str) -> bool {
+        let number = state.map(|name| self.states.iter().position(|s| s.name == name));
+        let Some(target) = number.map_or(Some(None), |found| found.map(Some)) else {
+            return false;
+        };
+        self.held = Some((target, reason.to_owned()));
+        self.go(now.max(self.latest), target, Why::Held(reason.to_owned()));
+        true
+    }
+
+    /// Signals decide again, from the state that it was held in.
+    pub fn release(&mut self) {
+        self.held = None;
+    }
+
+    /// Takes in the signals of a moment. Says whether the state has changed.
+    pub fn observe(&mut self, now: Time, signals: &BTreeMap<String, f64>) -> bool {
+        self.latest = self.latest.max(now);
+        let now = self.latest;
+        for (state, since) in self.states.iter().zip(&mut self.entering) {
+            let holds = state.enter.iter().any(|condition| condition.holds(signals));
+            *since = if holds { since.or(Some(now)) } else { None };
+        }
+        if self.held.is_some() {
+            return false;
+        }
+        let graver = self.current.map_or(0, |number| number + 1);
+        let entered = (graver..self.states.len()).rev().find(|number| {
+            self.entering[*number].is_some_and(|since| now.since(since) >= self.states[*number].enter_after)
+        });
+        if let Some(number) = entered {
+            let signal = self.states[number]
+                .enter
+                .iter()
+                .find(|c| c.holds(signals))
+                .map_or_else(String::new, |c| c.signal.clone());
+            self.go(now, Some(number), Why::Entered(signal));
+            return true;
+        }
+        let Some(number) = self.current else { return false };
+        let state = &self.states[number];
+        let over = state.leave.iter().all(|condition| condition.holds(signals));
+        self.leaving = if over { self.leaving.or(Some(now)) } else { None };
+        let long_enough = self
+            .leaving
+            .is_some_and(|since| now.since(since) >= state.leave_after);
+        if long_enough && now.since(self.since) >= state.stay {
+            let left = Why::Left(state.name.clone());
+            self.go(now, None, left);
+            return true;
+        }
+        false
+    }
+
+    fn go(&mut self, now: Time, state: Option<usize>, why: Why) {
+        self.current = state;
+        self.since = now;
+        self.leaving = None;
+        self.why = why;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_nanos(seconds * 1_000_000_000)
+    }
+
+    fn signals(utilisation: f64, errors: f64) -> BTreeMap<String, f64> {
+        [
+            ("utilisation", utilisation),
+            ("queue", 0.0),
+            ("error rate", errors),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    fn emergency() -> Emergency {
+        Emergency::new(vec![Emergency::connections()]).unwrap()
+    }
+
+    #[test]
+    fn a_short_spike_changes_nothing_and_a_long_one_does() {
+        let mut emergency = emergency();
+        assert!(!emergency.observe(at(0), &signals(0.9, 0.0)));
+        assert!(!emergency.observe(at(20), &signals(0.5, 0.0)));
+        assert!(!emergency.observe(at(25), &signals(0.9, 0.0)));
+        assert!(!emergency.observe(at(54), &signals(0.9, 0.0)));
+        assert!(emergency.observe(at(55), &signals(0.9, 0.0)));
+        assert_eq!(emergency.state(), Some("emergency"));
+        assert_eq!(
+            emergency.setting("websocket connections"),
+            Some(&Setting::Limit(50))
+        );
+        assert_eq!(
+            emergency.setting("background work"),
+            Some(&Setting::Switch(false))
+        );
+        assert_eq!(
+            emergency.why().to_string(),
+            "`utilisation` says so for long enough"
+        );
+    }
+
+    #[test]
+    fn it_is_left_after_its_least_time_and_only_when_all_is_well() {
+        let mut emergency = emergency();
+        emergency.observe(at(0), &signals(0.0, 0.2));
+        assert!(emergency.observe(at(30), &signals(0.0, 0.2)));
+        // Well since 40 s, for 300 s at 340 s, but it stays until 630 s. A value between the bounds starts anew.
+        assert!(!emergency.observe(at(40), &signals(0.5, 0.0)));
+        assert!(!emergency.observe(at(340), &signals(0.5, 0.0)));
+        assert!(!emergency.observe(at(500), &signals(0.7, 0.0)));
+        assert!(!emergency.observe(at(510), &signals(0.5, 0.0)));
+        assert!(!emergency.observe(at(640), &signals(0.5, 0.0)));
+        assert!(emergency.observe(at(810), &signals(0.5, 0.0)));
+        assert_eq!((emergency.state(), emergency.setting("cache life")), (None, None));
+    }
+
+    #[test]
+    fn a_missing_signal_neither_brings_nor_ends_a_state() {
+        let mut emergency = emergency();
+        emergency.observe(at(0), &signals(0.9, 0.0));
+        emergency.observe(at(30), &signals(0.9, 0.0));
+        let nothing = BTreeMap::new();
+        for minute in 1..60 {
+            assert!(!emergency.observe(at(minute * 60), &nothing));
+        }
+        assert_eq!(emergency.state(), Some("emergency"));
+    }
+
+    #[test]
+    fn a_person_overrules_the_signals() {
+        let mut emergency = emergency();
+        assert!(emergency.hold(at(0), Some("emergency"), "rehearsal"));
+        assert!(!emergency.hold(at(0), Some("nonsense"), "x"));
+        assert!(!emergency.observe(at(5000), &signals(0.0, 0.0)));
+        assert_eq!(emergency.state(), Some("emergency"));
+        emergency.release();
+        assert!(!emergency.observe(at(5001), &signals(0.0, 0.0)));
+        assert!(emergency.observe(at(5301), &signals(0.0, 0.0)));
+    }
+
+    #[test]
+    fn a_graver_state_takes_over() {
+        let mut graver = Emergency::connections();
+        graver.name = "lockdown".into();
+        graver.enter = vec![Condition::above("error rate", 0.5)];
+        let mut emergency = Emergency::new(vec![Emergency::connections(), graver]).unwrap();
+        emergency.observe(at(0), &signals(0.9, 0.0));
+        emergency.observe(at(30), &signals(0.9, 0.6));
+        assert_eq!(emergency.state(), Some("emergency"));
+        assert!(emergency.observe(at(60), &signals(0.9, 0.6)));
+        assert_eq!(emergency.state(), Some("lockdown"));
+    }
+
+    #[test]
+    fn states_that_would_flap_are_refused() {
+        let mut flapping = Emergency::connections();
+        flapping.leave = vec![Condition::below("utilisation", 0.8)];
+        assert!(matches!(
+            Emergency::new(vec![flapping]),
+            Err(EmergencyError::NoHysteresis { .. })
+        ));
+        let twice = vec![Emergency::connections(), Emergency::connections()];
+        assert_eq!(
+            Emergency::new(twice).unwrap_err(),
+            EmergencyError::Twice("emergency".into())
+        );
+        let mut endless = Emergency::connections();
+        endless.leave.clear();
+        assert!(matches!(
+            Emergency::new(vec![endless]),
+            Err(EmergencyError::NoConditions(_))
+        ));
+    }
+}

@@ -1,0 +1,306 @@
+//! How many connections each service gets of those that there are.
+//!
+//! A service needs, on average, arrivals a second × seconds that each holds a connection (Little's law), and some more
+//! because arrivals come at random; it asks for what brings the wait below a bound by Erlang's formula. When all together
+//! ask for more than there are, every service keeps its least number, then classes are served in order of priority, and
+//! within a class all give up the same part of what they ask beyond it. The sum never exceeds the limit.
+//!
+//! Sources: J. D. C. Little, *A Proof for the Queuing Formula L = λW*, 1961; A. K. Erlang, 1917 (delay formula).
+
+use std::time::Duration;
+
+use crate::admission::Class;
+
+/// A service that wants connections.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Demand {
+    /// Its priority.
+    pub class: Class,
+    /// Connections that it needs at least to work at all.
+    pub least: u32,
+    /// Connections that it can use at most (its replicas × what each can open).
+    pub most: u32,
+    /// Times a second that it takes a connection, all replicas together.
+    pub rate: f64,
+    /// How long it keeps one, on average.
+    pub hold: Duration,
+    /// How long it waits for one now, where that is known: above the bound it asks for more than the formula says.
+    pub wait: Option<Duration>,
+}
+
+/// What there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Supply {
+    /// The server's limit.
+    pub limit: u32,
+    /// Connections that nobody here may take.
+    pub reserved: u32,
+    /// No service shall wait longer than this on average.
+    pub wait: Duration,
+}
+
+/// What a service gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Connections that it gets.
+    pub connections: u32,
+    /// Connections that it asks for, by its load.
+    pub asked: u32,
+}
+
+impl Grant {
+    /// Connections that it lacks.
+    #[must_use]
+    pub const fn short(&self) -> u32 {
+        self.asked.saturating_sub(self.connections)
+    }
+}
+
+/// Why nothing can be shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SizingError {
+    /// What services need to work at all is more than there is.
+    #[error("{least} connections are needed at least, and there are {available}")]
+    Least {
+        /// Sum of the least numbers.
+        least: u64,
+        /// Limit less reserve.
+        available: u32,
+    },
+}
+
+/// Mean wait for one of `connections` at a load of `erlangs`, in units of the hold time; infinite at or above it.
+fn mean_wait(connections: u32, erlangs: f64) -> f64 {
+    let c = f64::from(connections);
+    if erlangs >= c {
+        return f64::INFINITY;
+    }
+    // Erlang B by its recursion, then C from B.
+    let mut blocked = 1.0;
+    for servers in 1..=connections {
+        blocked = erlangs * blocked / (f64::from(servers) + erlangs * blocked);
+    }
+    let waits = blocked / (1.0 - erlangs / c * (1.0 - blocked));
+    waits / (c - erlangs)
+}
+
+/// Connections that keep the mean wait at or below a bound, at least the load rounded up and at most `most`.
+#[must_use]
+pub fn asked(demand: &Demand, wait: Duration) -> u32 {
+    let hold = demand.hold.as_secs_f64();
+    let erlangs = if demand.rate.is_finite() {
+        demand.rate.max(0.0) * hold
+    } else {
+        0.0
+    };
+    if demand.most <= demand.least || erlangs >= f64::from(demand.most) {
+        return demand.most.max(demand.least);
+    }
+    let bound = if hold > 0.0 {
+        wait.as_secs_f64() / hold
+    } else {
+        f64::INFINITY
+    };
+    // The wait falls with every connection more, so the first that is enough is found by halving.
+    let (mut low, mut high) = (0, demand.most);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if mean_wait(middle, erlangs) <= bound {
+            high = middle
+        } else {
+            low = middle
+        }
+    }
+    let pressed = demand.wait.is_some_and(|now| now > wait);
+    // Who waits too long although the formula is content has burstier load than it knows: a quarter more.
+    let more = if pressed { high.div_ceil(4) } else { 0 };
+    (high + more).clamp(demand.least, demand.most)
+}
+
+/// Shares the supply out. The grants are in the order of the demands, and their sum never exceeds limit less reserve.
+///
+/// # Errors
+///
+/// [`SizingError`]: not even the least numbers fit.
+pub fn share_out(supply: Supply, demands: &[Demand]) -> Result<Vec<Grant>, SizingError> {
+    let available = supply.limit.saturating_sub(supply.reserved);
+    let least: u64 = demands.iter().map(|demand| u64::from(demand.least)).sum();
+    if least > u64::from(available) {
+        return Err(SizingError::Least { least, available });
+    }
+    let mut grants: Vec<Grant> = demands
+        .iter()
+        .map(|demand| Grant {
+            connections: demand.least,
+            asked: asked(demand, supply.wait),
+        })
+        .collect();
+    // What is left is less than 2^32.
+    let mut left = available - least as u32;
+    for class in Class::ALL {
+        let of_class: Vec<usize> = (0..demands.len())
+            .filter(|n| demands[*n].class == class)
+            .collect();
+        let wanted: u64 = of_class.iter().map(|n| u64::from(grants[*n].short())).sum();
+        if wanted <= u64::from(left) {
+            for number in of_class {
+                left -= grants[number].short();
+                grants[number].connections = grants[number].asked.max(grants[number].connections);
+            }
+            continue;
+        }
+        // Each the same part of what it asks beyond its least, whole connections first, then the largest remainders.
+        let part = |n: usize| u64::from(grants[n].short()) * u64::from(left);
+        let whole: Vec<(usize, u32, u64)> = of_class
+            .iter()
+            .map(|n| (*n, (part(*n) / wanted) as u32, part(*n) % wanted))
+            .collect();
+        let mut rest = left - whole.iter().map(|(_, share, _)| share).sum::<u32>();
+        let mut order = whole.clone();
+        order.sort_by(|a, b| b.2.cmp(&a.2).then(a.0.cmp(&b.0)));
+        for (number, share, _) in order {
+            let one = u32::from(rest > 0);
+            rest -= one;
+            grants[number].connections += share + one;
+        }
+        left = 0;
+    }
+    Ok(grants)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn demand(class: Class, least: u32, most: u32, rate: f64) -> Demand {
+        Demand {
+            class,
+            least,
+            most,
+            rate,
+            hold: Duration::from_millis(20),
+            wait: None,
+        }
+    }
+
+    fn supply(limit: u32) -> Supply {
+        Supply {
+            limit,
+            reserved: 3,
+            wait: Duration::from_millis(5),
+        }
+    }
+
+    #[test]
+    fn littles_law_and_erlang_say_what_a_service_asks_for() {
+        // 500 a second × 20 ms = 10 erlangs. Waits of M/M/c at 10 erlangs: 11 connections 0.6821 of a hold, 12 0.2247
+        // (C = 0.4494), 13 0.0950: 5 ms is a quarter of 20 ms, so 12.
+        assert!((mean_wait(11, 10.0) - 0.6821).abs() < 5e-4);
+        assert!((mean_wait(12, 10.0) - 0.2247).abs() < 5e-4);
+        assert_eq!(
+            asked(&demand(Class::Critical, 1, 50, 500.0), Duration::from_millis(5)),
+            12
+        );
+        // Never more than it can use, never fewer than it needs.
+        assert_eq!(
+            asked(&demand(Class::Critical, 1, 8, 500.0), Duration::from_millis(5)),
+            8
+        );
+        assert_eq!(
+            asked(&demand(Class::Critical, 4, 50, 1.0), Duration::from_millis(5)),
+            4
+        );
+        // It waits too long all the same: a quarter more.
+        let pressed = Demand {
+            wait: Some(Duration::from_millis(50)),
+            ..demand(Class::Critical, 1, 50, 500.0)
+        };
+        assert_eq!(asked(&pressed, Duration::from_millis(5)), 15);
+    }
+
+    #[test]
+    fn what_is_short_is_short_for_the_least_important() {
+        let demands = [
+            demand(Class::Optional, 2, 50, 500.0),
+            demand(Class::Critical, 2, 50, 500.0),
+            demand(Class::Important, 2, 50, 500.0),
+        ];
+        // 33 − 3 = 30 of 36 asked: 2 each, then critical 10 and important 10 more, optional the last 4.
+        let grants = share_out(supply(33), &demands).unwrap();
+        assert_eq!(
+            grants.iter().map(|g| g.connections).collect::<Vec<_>>(),
+            [6, 12, 12]
+        );
+        assert_eq!(grants[0].short(), 6);
+        // Enough for all: each what it asks for, the rest is nobody's.
+        let grants = share_out(supply(200), &demands).unwrap();
+        assert!(
+            grants
+                .iter()
+                .all(|grant| grant.short() == 0 && grant.connections == 12)
+        );
+    }
+
+    #[test]
+    fn a_class_shares_its_shortage() {
+        let demands = [
+            demand(Class::Critical, 0, 50, 500.0),
+            demand(Class::Critical, 0, 6, 500.0),
+        ];
+        // 9 for 12 and 6: 6 and 3.
+        let grants = share_out(supply(12), &demands).unwrap();
+        assert_eq!(grants.iter().map(|g| g.connections).collect::<Vec<_>>(), [6, 3]);
+    }
+
+    #[test]
+    fn what_cannot_work_is_told() {
+        let demands = [demand(Class::Critical, 5, 10, 1.0); 3];
+        assert_eq!(
+            share_out(supply(10), &demands),
+            Err(SizingError::Least {
+                least: 15,
+                available: 7
+            })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_never_exceeds_the_limit(
+            limit in 0_u32..500,
+            services in prop::collection::vec((0_usize..3, 0_u32..10, 0_u32..100, 0.0_f64..3000.0, 1_u64..200), 0..12),
+        ) {
+            let demands: Vec<Demand> = services
+                .iter()
+                .map(|(class, least, more, rate, hold)| Demand {
+                    hold: Duration::from_millis(*hold),
+                    ..demand(Class::ALL[*class], *least, least + more, *rate)
+                })
+                .collect();
+            let Ok(grants) = share_out(supply(limit), &demands) else {
+                let least: u32 = demands.iter().map(|demand| demand.least).sum();
+                prop_assert!(least > limit.saturating_sub(3));
+                return Ok(());
+            };
+            let sum: u32 = grants.iter().map(|grant| grant.connections).sum();
+            prop_assert!(sum <= limit.saturating_sub(3));
+            for (demand, grant) in demands.iter().zip(&grants) {
+                prop_assert!(grant.connections >= demand.least && grant.connections <= demand.most.max(demand.least));
+            }
+            // Nobody less important gets more than the least while somebody more important is short.
+            for (one, grant) in demands.iter().zip(&grants) {
+                if grant.short() > 0 {
+                    for (other, theirs) in demands.iter().zip(&grants) {
+                        prop_assert!(other.class <= one.class || theirs.connections == other.least);
+                    }
+                }
+            }
+            // Nothing is kept back while somebody is short.
+            if grants.iter().any(|grant| grant.short() > 0) {
+                prop_assert_eq!(sum, limit.saturating_sub(3));
+            }
+        }
+    }
+}
