@@ -11,11 +11,13 @@ pub mod breaker;
 pub mod budget;
 pub mod emergency;
 pub mod grey;
+pub mod hedge;
 pub mod outlier;
 pub mod pool_sizing;
 pub mod retry;
 pub mod shared;
 pub mod shift;
+pub mod timeouts;
 pub mod window;
 
 mod random;

@@ -1,0 +1,252 @@
+//! A second request when the first is slower than most: it takes the edge off slow answers for a few per cent more load.
+//!
+//! The wait is a percentile of the answers of late, so that the share of requests that are hedged is known beforehand:
+//! after the 95th, one in twenty. Hedges draw on the same budget as retries. Source: J. Dean and L. A. Barroso, *The Tail
+//! at Scale*, Communications of the ACM, 2013.
+
+use std::time::Duration;
+
+use crate::Time;
+use crate::budget::{Exhausted, RetryBudget};
+
+/// Buckets for each doubling of the time: a bucket is an eighth of its lower end wide, or less.
+const PER_DOUBLING: u32 = 8;
+/// Doublings above a microsecond: up to about 19 hours.
+const DOUBLINGS: u32 = 36;
+const BUCKETS: usize = (PER_DOUBLING * DOUBLINGS) as usize;
+
+/// When a request is hedged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HedgeConfig {
+    /// The percentile of answers after which it is, in (0, 1).
+    pub percentile: f64,
+    /// Answers that must be known before anything is hedged, at least 1.
+    pub minimum: u32,
+    /// When so many answers are known, all count half, so that the old fade.
+    pub memory: u32,
+    /// Never hedged sooner than this.
+    pub least: Duration,
+}
+
+impl Default for HedgeConfig {
+    /// After the 95th percentile of the last thousand or two, from a hundred answers on, not below a millisecond.
+    fn default() -> Self {
+        Self {
+            percentile: 0.95,
+            minimum: 100,
+            memory: 2000,
+            least: Duration::from_millis(1),
+        }
+    }
+}
+
+/// Why nothing can be hedged like that.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum HedgeError {
+    /// The percentile is none.
+    #[error("a percentile of {0}; it must lie between 0 and 1")]
+    Percentile(f64),
+    /// It would hedge without knowing anything, or forget all that it knows.
+    #[error("from {minimum} answers on with a memory of {memory}; at least 1, and the memory larger")]
+    Minimum {
+        /// Answers that must be known.
+        minimum: u32,
+        /// Answers that are remembered.
+        memory: u32,
+    },
+}
+
+/// Why a request is not hedged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoHedge {
+    /// Too few answers are known.
+    Unknown,
+    /// It is not slow yet; ask again when it has waited this long.
+    NotYet(Duration),
+    /// All callers together send too many second requests already.
+    Budget(Exhausted),
+}
+
+/// The answers of late, and when to send a second request.
+#[derive(Debug)]
+pub struct Hedge {
+    config: HedgeConfig,
+    counts: [u32; BUCKETS],
+    known: u32,
+}
+
+impl Hedge {
+    /// A hedge that knows no answers.
+    ///
+    /// # Errors
+    ///
+    /// [`HedgeError`] names what is wrong.
+    pub fn new(config: HedgeConfig) -> Result<Self, HedgeError> {
+        if !(config.percentile > 0.0 && config.percentile < 1.0) {
+            return Err(HedgeError::Percentile(config.percentile));
+        }
+        if config.minimum == 0 || config.memory <= config.minimum {
+            return Err(HedgeError::Minimum {
+                minimum: config.minimum,
+                memory: config.memory,
+            });
+        }
+        Ok(Self {
+            config,
+            counts: [0; BUCKETS],
+            known: 0,
+        })
+    }
+
+    /// A request was answered after this time.
+    pub fn record(&mut self, took: Duration) {
+        self.counts[bucket(took)] += 1;
+        self.known += 1;
+        if self.known >= self.config.memory {
+            self.known = 0;
+            for count in &mut self.counts {
+                *count /= 2;
+                self.known += *count;
+            }
+        }
+    }
+
+    /// The time after which a request is hedged, at most an eighth above the true percentile; `None` while too few answers
+    /// are known.
+    #[must_use]
+    pub fn after(&self) -> Option<Duration> {
+        if self.known < self.config.minimum {
+            return None;
+        }
+        let rank = (f64::from(self.known) * self.config.percentile).ceil() as u32;
+        let mut seen = 0;
+        let place = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= rank
+        })?;
+        Some(upper(place).max(self.config.least))
+    }
+
+    /// Whether a request that has waited so long is hedged now; a hedge is paid for from the budget.
+    ///
+    /// # Errors
+    ///
+    /// [`NoHedge`] with the reason.
+    pub fn ask(&self, now: Time, waited: Duration, budget: &mut RetryBudget) -> Result<(), NoHedge> {
+        let after = self.after().ok_or(NoHedge::Unknown)?;
+        if waited < after {
+            return Err(NoHedge::NotYet(after));
+        }
+        budget.withdraw(now).map_err(NoHedge::Budget)
+    }
+}
+
+/// The bucket of a time: whole doublings above a microsecond, and the eighth of the doubling.
+fn bucket(time: Duration) -> usize {
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+    let doubling = micros.ilog2().min(DOUBLINGS - 1);
+    // The three bits after the leading one: linear within a doubling, so that a bucket is 6 to 13 % wide.
+    let part = if doubling >= 3 {
+        (micros >> (doubling - 3)) & 7
+    } else {
+        (micros << (3 - doubling)) & 7
+    };
+    doubling as usize * PER_DOUBLING as usize + part as usize
+}
+
+/// The upper bound of a bucket.
+fn upper(place: usize) -> Duration {
+    let (doubling, part) = (
+        place as u32 / PER_DOUBLING,
+        place as u64 % u64::from(PER_DOUBLING),
+    );
+    Duration::from_nanos((9 + part) * ((1000 << doubling) / u64::from(PER_DOUBLING)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::BudgetConfig;
+
+    fn millis(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn a_bucket_is_no_wider_than_an_eighth_of_its_time() {
+        for micros in [1_u64, 7, 8, 100, 999, 12_345, 1_000_000, 123_456_789] {
+            let time = Duration::from_micros(micros);
+            let bound = upper(bucket(time));
+            assert!(bound >= time, "{time:?} is above {bound:?}");
+            assert!(
+                bound.as_secs_f64() <= time.as_secs_f64() * 1.126 + 1.1e-6,
+                "{bound:?} for {time:?}"
+            );
+        }
+        assert!(bucket(Duration::MAX) < BUCKETS);
+    }
+
+    #[test]
+    fn the_slowest_twentieth_is_hedged() {
+        let mut hedge = Hedge::new(HedgeConfig::default()).unwrap();
+        let mut budget = RetryBudget::new(BudgetConfig {
+            floor: 0.1,
+            ..BudgetConfig::default()
+        })
+        .unwrap();
+        assert_eq!(
+            hedge.ask(Time::ZERO, millis(500), &mut budget),
+            Err(NoHedge::Unknown)
+        );
+        for n in 1..=1000 {
+            hedge.record(millis(n));
+        }
+        // The 95th percentile of 1 to 1,000 ms is 950 ms; its bucket ends at 983.04 ms (2^19 µs × 15/8).
+        let after = hedge.after().unwrap();
+        assert!((950..=1070).contains(&after.as_millis()), "{after:?}");
+        assert_eq!(
+            hedge.ask(Time::ZERO, millis(500), &mut budget),
+            Err(NoHedge::NotYet(after))
+        );
+        // A floor of 0.1 a second over 10 s allows one.
+        assert_eq!(hedge.ask(Time::ZERO, millis(1100), &mut budget), Ok(()));
+        assert!(matches!(
+            hedge.ask(Time::ZERO, millis(1100), &mut budget),
+            Err(NoHedge::Budget(_))
+        ));
+    }
+
+    #[test]
+    fn old_answers_fade() {
+        let mut hedge = Hedge::new(HedgeConfig {
+            minimum: 10,
+            memory: 200,
+            ..HedgeConfig::default()
+        })
+        .unwrap();
+        for _ in 0..1000 {
+            hedge.record(millis(1000));
+        }
+        for _ in 0..2000 {
+            hedge.record(millis(10));
+        }
+        assert!(hedge.after().unwrap() < millis(12));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let with = |percentile, minimum, memory| {
+            Hedge::new(HedgeConfig {
+                percentile,
+                minimum,
+                memory,
+                ..HedgeConfig::default()
+            })
+            .err()
+        };
+        assert_eq!(with(1.0, 10, 100), Some(HedgeError::Percentile(1.0)));
+        assert!(matches!(with(f64::NAN, 10, 100), Some(HedgeError::Percentile(_))));
+        assert!(matches!(with(0.5, 0, 100), Some(HedgeError::Minimum { .. })));
+        assert!(matches!(with(0.5, 100, 100), Some(HedgeError::Minimum { .. })));
+    }
+}

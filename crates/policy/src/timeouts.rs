@@ -1,0 +1,145 @@
+//! Waits inside waits: each must end before the one around it, or the outer one gives up while the inner one still works.
+//!
+//! A layer that tries several times needs the sum of its tries and the waits between them. What is left of a deadline is
+//! handed down, so that nobody works for a caller who has gone.
+
+use std::time::Duration;
+
+use crate::Time;
+
+/// One layer of a chain of calls, from the outside in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Its name (`gateway`).
+    pub name: String,
+    /// How long it waits for the layer below, each time.
+    pub timeout: Duration,
+    /// How often it tries, at least once.
+    pub attempts: u32,
+    /// Longest wait between tries, all of them together.
+    pub backoff: Duration,
+}
+
+impl Layer {
+    /// The longest time from when it begins until it gives up: `attempts × timeout + backoff`.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.timeout
+            .saturating_mul(self.attempts.max(1))
+            .saturating_add(self.backoff)
+    }
+}
+
+/// A layer that may still work when the one around it has given up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{outer}` gives up after {patience:?}, and `{inner}` may take {longest:?}")]
+pub struct Inverted {
+    /// The layer around it.
+    pub outer: String,
+    /// How long that waits.
+    pub patience: Duration,
+    /// The layer.
+    pub inner: String,
+    /// How long it may take, margin included.
+    pub longest: Duration,
+}
+
+/// Every pair of neighbours in a chain, from the outside in, of which the inner may outlast the outer's wait. `margin` is
+/// what the way between them takes.
+#[must_use]
+pub fn inverted(chain: &[Layer], margin: Duration) -> Vec<Inverted> {
+    chain
+        .windows(2)
+        .filter_map(|pair| {
+            let longest = pair[1].longest().saturating_add(margin);
+            (longest > pair[0].timeout).then(|| Inverted {
+                outer: pair[0].name.clone(),
+                patience: pair[0].timeout,
+                inner: pair[1].name.clone(),
+                longest,
+            })
+        })
+        .collect()
+}
+
+/// A time by which an answer must be there, handed from caller to callee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline(Time);
+
+impl Deadline {
+    /// So long from now.
+    #[must_use]
+    pub fn after(now: Time, wait: Duration) -> Self {
+        Self(now + wait)
+    }
+
+    /// What is left; `None` when it is over and no work should begin.
+    #[must_use]
+    pub fn left(&self, now: Time) -> Option<Duration> {
+        let left = self.0.since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// The deadline of a call below: this layer's own wait, and never later than what is left less `reserve`, which it
+    /// keeps to answer its own caller. `None` when nothing is left for it.
+    #[must_use]
+    pub fn below(&self, now: Time, own: Duration, reserve: Duration) -> Option<Self> {
+        let wait = self
+            .left(now)?
+            .checked_sub(reserve)
+            .filter(|wait| !wait.is_zero())?;
+        Some(Self::after(now, wait.min(own)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(name: &str, timeout: u64, attempts: u32, backoff: u64) -> Layer {
+        let millis = Duration::from_millis;
+        Layer {
+            name: name.into(),
+            timeout: millis(timeout),
+            attempts,
+            backoff: millis(backoff),
+        }
+    }
+
+    #[test]
+    fn tries_of_an_inner_layer_count_together() {
+        // 3 × 20 s + 6 s outlast 60 s; 2 × 20 s + 2 s do not, with a second for the way.
+        let chain = [
+            layer("initialisation", 60_000, 1, 0),
+            layer("pool", 20_000, 3, 6_000),
+            layer("connect", 15_000, 1, 0),
+        ];
+        let found = inverted(&chain, Duration::from_secs(1));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].longest, Duration::from_secs(67));
+        assert_eq!(
+            found[0].to_string(),
+            "`initialisation` gives up after 60s, and `pool` may take 67s"
+        );
+        let sound = [
+            chain[0].clone(),
+            layer("pool", 20_000, 2, 2_000),
+            chain[2].clone(),
+        ];
+        assert!(inverted(&sound, Duration::from_secs(1)).is_empty());
+    }
+
+    #[test]
+    fn what_is_left_is_handed_down_and_ends() {
+        let at = |millis: u64| Time::from_nanos(millis * 1_000_000);
+        let deadline = Deadline::after(at(0), Duration::from_secs(2));
+        assert_eq!(deadline.left(at(500)), Some(Duration::from_millis(1500)));
+        // Its own wait is shorter; then the deadline less the reserve is.
+        let below =
+            |now, own| deadline.below(at(now), Duration::from_millis(own), Duration::from_millis(100));
+        assert_eq!(below(500, 300), Some(Deadline(at(800))));
+        assert_eq!(below(500, 5000), Some(Deadline(at(1900))));
+        assert_eq!(below(1900, 5000), None);
+        assert_eq!(deadline.left(at(2000)), None);
+    }
+}
