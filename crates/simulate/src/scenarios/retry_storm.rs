@@ -7,10 +7,12 @@ use cofferdam_model::overlay::Overlay;
 use cofferdam_model::{Environment, Fact, Service};
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::BreakerConfig;
+use cofferdam_policy::budget::BudgetConfig;
+use cofferdam_policy::retry::RetryConfig;
 
 use super::{Case, Prepared, Scenario};
 use crate::chance::{Distribution, Streams};
-use crate::components::callers::{Backoff, Callers, CallersConfig, CallersWorld, Fault, What};
+use crate::components::callers::{Callers, CallersConfig, CallersWorld, Fault, What};
 use crate::components::load::{OpenLoad, Spacing};
 use crate::components::station::{Stale, Station, StationConfig};
 use crate::engine::Agenda;
@@ -34,6 +36,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
 const STANDS: Time = Time::from_nanos(30_000_000_000);
 const GOES_ON: Time = Time::from_nanos(40_000_000_000);
 const END: Time = Time::from_nanos(400_000_000_000);
+/// What the other course of events is called.
+const GUARDED: &str = "with a breaker and a retry budget";
 /// Share of calls answered in time from which the service counts as recovered.
 const WELL: f64 = 0.99;
 
@@ -203,12 +207,15 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
     }))
 }
 
-/// One course of events: the callers as they are, or with a breaker.
+/// What holds callers back: a breaker, and a retry for each ten calls and one a second.
+type Guard = (BreakerConfig, BudgetConfig);
+
+/// One course of events: the callers as they are, or held back.
 fn course(
     plan: &Plan,
     subject: &str,
     streams: &Streams,
-    breaker: Option<BreakerConfig>,
+    guard: Option<Guard>,
     trace: &mut Trace,
 ) -> Option<CallersWorld> {
     // A replica that serves `capacity` a second and works `service` on each works on so many at once.
@@ -227,12 +234,14 @@ fn course(
         name: format!("callers → {subject}"),
         instances: 1,
         timeout: plan.timeout,
-        retries: plan.retries,
-        backoff: Backoff {
+        retry: RetryConfig {
+            attempts: 1 + plan.retries,
             base: plan.backoff,
-            cap: plan.backoff * 32,
+            cap: plan.backoff.saturating_mul(32),
+            deadline: None,
         },
-        breaker,
+        budget: guard.map(|(_, budget)| budget),
+        breaker: guard.map(|(breaker, _)| breaker),
     };
     let mut callers = Callers::new(config, streams.stream(subject, "jitter")).ok()?;
     std::mem::swap(&mut callers.trace, trace);
@@ -281,7 +290,13 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
     let mut out = Outcome::default();
     let (Some(plain), Some(guarded)) = (
         course(&plan, subject, streams, None, &mut Trace::default()),
-        course(&plan, subject, streams, Some(breaker(&plan)), trace),
+        course(
+            &plan,
+            subject,
+            streams,
+            Some((breaker(&plan), BudgetConfig::default())),
+            trace,
+        ),
     ) else {
         return out;
     };
@@ -345,14 +360,17 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
     out.amount("calls that fail after it works again", failed_after(&plain), "%");
     if let Some(at) = guarded.recovered(WELL) {
         out.amount(
-            "time to recover with a breaker",
+            "time to recover with a breaker and a retry budget",
             at.since(GOES_ON).as_secs_f64(),
             "s",
         );
     }
-    out.whether("still down with a breaker", guarded.recovered(WELL).is_none());
+    out.whether(
+        "still down with a breaker and a retry budget",
+        guarded.recovered(WELL).is_none(),
+    );
     out.amount(
-        "calls that fail after it works again, with a breaker",
+        "calls that fail after it works again, with a breaker and a retry budget",
         failed_after(&guarded),
         "%",
     );
@@ -361,10 +379,10 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
         plain.callers.tally().tries as f64 / (plain.callers.tally().calls as f64).max(1.0),
         "",
     );
-    for (world, name) in [(&plain, "as configured"), (&guarded, "with a breaker")] {
+    for (world, name) in [(&plain, "as configured"), (&guarded, GUARDED)] {
         out.series("calls answered in time", name, "%", answered(world));
     }
-    for (world, name) in [(&plain, "as configured"), (&guarded, "with a breaker")] {
+    for (world, name) in [(&plain, "as configured"), (&guarded, GUARDED)] {
         let queue = world
             .samples
             .iter()
@@ -418,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn above_one_it_stays_down_and_a_breaker_brings_it_back() {
+    fn above_one_it_stays_down_and_its_callers_policies_bring_it_back() {
         // ρ(1 + R) = 0.325 × 4 = 1.3.
         let out = run(plan(0.325), "x", &Streams::new(1, 0), &mut Trace::default());
         assert_eq!(figure(&out, "load while all tries time out, ρ(1+R)"), Some(130.0));
@@ -426,7 +444,7 @@ mod tests {
             figure(&out, "still down six minutes after it works again"),
             Some(1.0)
         );
-        assert!(figure(&out, "time to recover with a breaker").unwrap() <= 10.0);
+        assert!(figure(&out, "time to recover with a breaker and a retry budget").unwrap() <= 10.0);
         assert!(out.moments.iter().any(|m| m.role == Role::Loop));
     }
 

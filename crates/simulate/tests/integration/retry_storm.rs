@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::BreakerConfig;
+use cofferdam_policy::budget::BudgetConfig;
+use cofferdam_policy::retry::RetryConfig;
 use cofferdam_simulate::chance::{Distribution, Streams};
-use cofferdam_simulate::components::callers::{Backoff, Callers, CallersConfig, CallersWorld, Fault, What};
+use cofferdam_simulate::components::callers::{Callers, CallersConfig, CallersWorld, Fault, What};
 use cofferdam_simulate::components::load::{OpenLoad, Spacing};
 use cofferdam_simulate::components::station::{Stale, Station, StationConfig};
 use cofferdam_simulate::engine::Agenda;
@@ -19,12 +21,31 @@ use rayon::prelude::*;
 const CAPACITY: f64 = 100.0;
 const TRIGGER: (u64, u64) = (20, 30);
 
+/// What holds the callers back.
+#[derive(Clone, Copy, PartialEq)]
+enum Guard {
+    None,
+    Budget,
+    BreakerAndBudget,
+}
+
+impl Guard {
+    /// A retry for each ten calls, and one a second: the policy's defaults.
+    fn budget(self) -> Option<BudgetConfig> {
+        (self != Self::None).then(BudgetConfig::default)
+    }
+
+    fn breaker(self) -> Option<BreakerConfig> {
+        (self == Self::BreakerAndBudget).then(breaker)
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Setting {
     load: f64,
     retries: u32,
     stale: Stale,
-    protected: bool,
+    guard: Guard,
     /// Length of the run in seconds.
     seconds: u64,
 }
@@ -56,9 +77,14 @@ fn run(setting: Setting, seed: u64) -> Option<u64> {
         name: "caller → service".into(),
         instances: 1,
         timeout: Duration::from_secs(1),
-        retries: setting.retries,
-        backoff: Backoff::default(),
-        breaker: setting.protected.then(breaker),
+        retry: RetryConfig {
+            attempts: 1 + setting.retries,
+            base: Duration::ZERO,
+            deadline: None,
+            ..RetryConfig::default()
+        },
+        budget: setting.guard.budget(),
+        breaker: setting.guard.breaker(),
     };
     let callers = Callers::new(config, streams.stream("callers", "jitter")).unwrap();
     let fault = Fault {
@@ -108,7 +134,7 @@ fn three_retries(busy: f64) -> Setting {
         load: busy / 4.0,
         retries: 3,
         stale: Stale::Served,
-        protected: false,
+        guard: Guard::None,
         seconds: 240,
     }
 }
@@ -132,7 +158,7 @@ fn with_four_retries_the_border_lies_between_19_and_21_per_cent() {
         load,
         retries: 4,
         stale: Stale::Served,
-        protected: false,
+        guard: Guard::None,
         seconds: 600,
     };
     assert_eq!(recover(setting(0.19), 40).0, 40);
@@ -152,12 +178,24 @@ fn it_recovers_soon_if_it_drops_what_nobody_waits_for() {
 }
 
 #[test]
-fn a_breaker_brings_it_back_within_ten_seconds() {
+fn a_breaker_and_a_budget_bring_it_back_within_ten_seconds() {
     let setting = Setting {
-        protected: true,
+        guard: Guard::BreakerAndBudget,
         ..three_retries(1.3)
     };
     let (recovered, slowest) = recover(setting, 200);
     assert_eq!(recovered, 200);
     assert!(slowest <= 10, "{slowest} s");
+}
+
+#[test]
+fn a_budget_alone_keeps_the_storm_from_feeding_itself() {
+    let setting = Setting {
+        guard: Guard::Budget,
+        ..three_retries(1.3)
+    };
+    // Tries at 0.325 × 1.1 + 0.01 = 0.37 of capacity: 10 s of them are 3.7 s of work, worked off in about 6 s.
+    let (recovered, slowest) = recover(setting, 200);
+    assert_eq!(recovered, 200);
+    assert!((2..=10).contains(&slowest), "{slowest} s");
 }

@@ -1,4 +1,5 @@
-//! Callers of a service: each call has a timeout, tries again after a failure, and may have to ask a breaker.
+//! Callers of a service: each call has a timeout, tries again after a failure if the retry budget allows, and may have to
+//! ask a breaker.
 //!
 //! What a caller does when a service is slow decides whether the service recovers. A caller that gives up does not
 //! take its work out of the service's queue; one that tries again adds to it. With a load of ρ and R retries, a service
@@ -11,9 +12,11 @@ mod world;
 
 use std::time::Duration;
 
+use cofferdam_policy::Time;
 use cofferdam_policy::breaker::{Breaker, BreakerConfig, BreakerError, Permit, Recorded};
+use cofferdam_policy::budget::{BudgetConfig, BudgetError, RetryBudget};
+use cofferdam_policy::retry::{GiveUp, Retry, RetryConfig, RetryError};
 use cofferdam_policy::window::Outcome;
-use cofferdam_policy::{Random, Time};
 pub use world::{CallersWorld, Event, Fault, Sample, What};
 
 use crate::chance::Chance;
@@ -24,25 +27,37 @@ use crate::outcome::Trace;
 pub struct CallersConfig {
     /// Who calls, for traces (`data-collector → data-processor`).
     pub name: String,
-    /// How many processes call; each has its own breaker. Calls go round among them.
+    /// How many processes call; each has its own breaker and its own budget. Calls go round among them.
     pub instances: u32,
     /// How long a caller waits for each try.
     pub timeout: Duration,
-    /// Tries after the first.
-    pub retries: u32,
-    /// Waits between tries.
-    pub backoff: Backoff,
+    /// How often a call is tried, and the waits in between.
+    pub retry: RetryConfig,
+    /// The retry budget of each instance, if there is one.
+    pub budget: Option<BudgetConfig>,
     /// The breaker of each instance, if there is one.
     pub breaker: Option<BreakerConfig>,
 }
 
-/// Waits between tries: before retry k, from 1, a random share (full jitter) of `base × 2^(k−1)`, at most `cap`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Backoff {
-    /// The most before the first retry; zero tries again at once.
-    pub base: Duration,
-    /// The most before any.
-    pub cap: Duration,
+/// A budget that no number of retries uses up: for callers who have none.
+const NO_LIMIT: BudgetConfig = BudgetConfig {
+    ratio: 10.0,
+    floor: 1e6,
+    window: Duration::from_secs(1),
+};
+
+/// Why callers cannot be built: one of their policies cannot.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum CallersError {
+    /// The breaker.
+    #[error(transparent)]
+    Breaker(#[from] BreakerError),
+    /// The retries.
+    #[error(transparent)]
+    Retry(#[from] RetryError),
+    /// The budget.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
 }
 
 /// One try of a call, as the service knows it.
@@ -55,8 +70,8 @@ pub struct Try {
 /// Why a call has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Every try timed out or was refused.
-    Exhausted,
+    /// Every try timed out or was refused, and there is no more, for this reason.
+    GivenUp(GiveUp),
     /// The breaker let no try through.
     Rejected,
 }
@@ -97,6 +112,8 @@ pub struct Tally {
     pub failed: u64,
     /// Given up because a breaker let no try through.
     pub rejected: u64,
+    /// Given up because the retry budget was used up.
+    pub denied: u64,
     /// Tries sent to the service.
     pub tries: u64,
     /// Of them: second tries and later ones.
@@ -112,21 +129,23 @@ struct Call {
     /// Rises with every try and with the end of the call, so that news of older tries is known as such.
     serial: u32,
     began: Time,
-    retries: u32,
+    failed: u32,
     permit: Option<Permit>,
     instance: u32,
 }
 
-/// Callers, their calls, and their breakers.
+/// Callers, their calls, and their policies.
 #[derive(Debug)]
 pub struct Callers {
     config: CallersConfig,
+    retry: Retry,
+    budgets: Vec<RetryBudget>,
     breakers: Vec<Breaker>,
     chance: Chance,
     calls: Vec<Call>,
     free: Vec<u32>,
     tally: Tally,
-    /// Where the breakers' decisions go.
+    /// Where the policies' decisions go.
     pub trace: Trace,
 }
 
@@ -135,17 +154,18 @@ impl Callers {
     ///
     /// # Errors
     ///
-    /// A breaker that cannot be built.
-    pub fn new(config: CallersConfig, chance: Chance) -> Result<Self, BreakerError> {
-        let breakers = match config.breaker {
-            Some(breaker) => (0..config.instances.max(1))
-                .map(|_| Breaker::new(breaker))
-                .collect::<Result<_, _>>()?,
-            None => Vec::new(),
-        };
+    /// A policy that cannot be built.
+    pub fn new(config: CallersConfig, chance: Chance) -> Result<Self, CallersError> {
+        let instances = 0..config.instances.max(1);
+        let budget = config.budget.unwrap_or(NO_LIMIT);
+        let breakers = instances.clone().filter_map(|_| config.breaker.map(Breaker::new));
         Ok(Self {
+            retry: Retry::new(config.retry)?,
+            breakers: breakers.collect::<Result<_, _>>()?,
+            budgets: instances
+                .map(|_| RetryBudget::new(budget))
+                .collect::<Result<_, _>>()?,
             config,
-            breakers,
             chance,
             calls: Vec::new(),
             free: Vec::new(),
@@ -164,8 +184,9 @@ impl Callers {
         self.tally.calls += 1;
         let call = &mut self.calls[place as usize];
         call.began = now;
-        call.retries = 0;
+        call.failed = 0;
         call.instance = instance;
+        self.budgets[instance as usize].request(now);
         self.send(place, now)
     }
 
@@ -197,22 +218,29 @@ impl Callers {
         }
         self.record(attempt.call, Outcome::Failure, now);
         let call = &mut self.calls[attempt.call as usize];
-        if call.retries >= self.config.retries {
-            return self.give_up(attempt.call, Failure::Exhausted);
-        }
-        call.retries += 1;
+        call.failed += 1;
         call.serial = call.serial.wrapping_add(1);
+        let (times, failed) = ((call.began, now), call.failed);
+        let budget = &mut self.budgets[call.instance as usize];
         let attempt = Try {
             serial: call.serial,
             ..attempt
         };
-        let retries = call.retries;
-        match self.wait(retries) {
-            Duration::ZERO => self.retry(attempt, now),
-            wait => Next::Wait {
+        match self.retry.next(times, failed, budget, &mut self.chance) {
+            Ok(Duration::ZERO) => self.retry(attempt, now),
+            Ok(wait) => Next::Wait {
                 attempt,
                 until: now + wait,
             },
+            Err(reason) => {
+                if let GiveUp::Budget(_) = reason {
+                    self.tally.denied += 1;
+                    self.trace.decide(now, &self.config.name, || {
+                        ("retry: give up".to_owned(), reason.to_string())
+                    });
+                }
+                self.give_up(attempt.call, Failure::GivenUp(reason))
+            }
         }
     }
 
@@ -279,12 +307,6 @@ impl Callers {
         });
     }
 
-    fn wait(&mut self, retries: u32) -> Duration {
-        let Backoff { base, cap } = self.config.backoff;
-        let most = base.saturating_mul(1 << (retries - 1).min(30)).min(cap);
-        Duration::from_nanos((most.as_nanos() as f64 * self.chance.unit()) as u64)
-    }
-
     fn give_up(&mut self, place: u32, failure: Failure) -> Next {
         self.tally.failed += 1;
         self.tally.rejected += u64::from(failure == Failure::Rejected);
@@ -311,8 +333,12 @@ mod tests {
             name: "a → b".into(),
             instances: 1,
             timeout: Duration::from_secs(1),
-            retries,
-            backoff: Backoff::default(),
+            retry: RetryConfig {
+                attempts: 1 + retries,
+                base: Duration::ZERO,
+                ..RetryConfig::default()
+            },
+            budget: None,
             breaker,
         };
         Callers::new(config, Streams::new(1, 0).stream("a", "jitter")).unwrap()
@@ -361,7 +387,10 @@ mod tests {
         for second in 1..=2 {
             attempt = sent(callers.failed(attempt, at(second)));
         }
-        assert_eq!(callers.failed(attempt, at(3)), Next::Failed(Failure::Exhausted));
+        assert_eq!(
+            callers.failed(attempt, at(3)),
+            Next::Failed(Failure::GivenUp(GiveUp::Attempts(3)))
+        );
         // Its place serves the next call; news of the old one does not touch it.
         let other = sent(callers.call(at(3)));
         assert_eq!(other.call, attempt.call);
@@ -370,26 +399,45 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_to_their_cap_and_are_jittered() {
+    fn a_caller_waits_before_it_tries_again() {
         let mut callers = callers(9, None);
-        callers.config.backoff = Backoff {
+        callers.retry = Retry::new(RetryConfig {
             base: Duration::from_secs(1),
-            cap: Duration::from_secs(5),
-        };
-        for (retry, most) in [(1, 1.0), (2, 2.0), (3, 4.0), (4, 5.0), (40, 5.0)] {
-            let waits: Vec<f64> = (0..4_000).map(|_| callers.wait(retry).as_secs_f64()).collect();
-            let mean = waits.iter().sum::<f64>() / 4_000.0;
-            // Uniform: mean ½, deviation most/√12, five standard errors.
-            assert!((mean - most / 2.0).abs() < 5.0 * most / 12_f64.sqrt() / 4_000_f64.sqrt());
-            assert!(waits.iter().all(|wait| *wait < most));
-        }
+            ..RetryConfig::default()
+        })
+        .unwrap();
         let attempt = sent(callers.call(at(0)));
         let Next::Wait { attempt, until } = callers.failed(attempt, at(1)) else {
             panic!("no wait");
         };
-        assert!(until < at(2));
+        assert!(at(1) < until && until < at(2));
         assert_ne!(sent(callers.retry(attempt, until)), attempt);
         assert_eq!(callers.retry(attempt, until), Next::Nothing);
+    }
+
+    #[test]
+    fn a_budget_denies_retries_and_says_why() {
+        let mut callers = callers(3, None);
+        callers.trace = Trace::new(true);
+        callers.budgets[0] = RetryBudget::new(BudgetConfig {
+            ratio: 0.2,
+            floor: 0.0,
+            ..BudgetConfig::default()
+        })
+        .unwrap();
+        // Ten calls that all fail: a fifth of them, two tries, may be tried again.
+        let attempts: Vec<Try> = (0..10).map(|_| sent(callers.call(at(0)))).collect();
+        let again = attempts
+            .into_iter()
+            .filter(|attempt| matches!(callers.failed(*attempt, at(1)), Next::Send { .. }))
+            .count();
+        assert_eq!((again, callers.tally().denied, callers.tally().tries), (2, 8, 12));
+        let decisions = std::mem::take(&mut callers.trace).into_decisions();
+        assert_eq!(decisions.len(), 8);
+        assert_eq!(
+            decisions[0].reason,
+            "the retry budget is used up: 2 retries of 2 allowed"
+        );
     }
 
     #[test]

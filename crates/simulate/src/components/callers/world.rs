@@ -222,9 +222,11 @@ impl World for CallersWorld {
 
 #[cfg(test)]
 mod tests {
+    use cofferdam_policy::retry::RetryConfig;
+
     use super::*;
     use crate::chance::Streams;
-    use crate::components::callers::{Backoff, CallersConfig};
+    use crate::components::callers::CallersConfig;
     use crate::components::load::Spacing;
     use crate::components::station::{Stale, StationConfig};
 
@@ -245,11 +247,13 @@ mod tests {
             name: "a → b".into(),
             instances: 1,
             timeout: Duration::from_millis(550),
-            retries: 1,
-            backoff: Backoff {
+            retry: RetryConfig {
+                attempts: 2,
                 base: backoff,
                 cap: backoff,
+                deadline: None,
             },
+            budget: None,
             breaker: None,
         };
         let callers = Callers::new(config, streams.stream("a", "jitter")).unwrap();
