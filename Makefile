@@ -8,18 +8,6 @@ export CARGO_PROFILE_DEV_DEBUG = line-tables-only
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-# What the tests hold the simulator against, installed once under target/servers.
-CONFLUENT_KAFKA = 2.16.1
-VENV = target/servers/python
-
-.PHONY: servers
-servers: $(VENV)/confluent-kafka-$(CONFLUENT_KAFKA) ## Install what the tests compare with (Python 3 with venv, the network once)
-
-$(VENV)/confluent-kafka-$(CONFLUENT_KAFKA):
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check confluent-kafka==$(CONFLUENT_KAFKA)
-	touch $@
-
 .PHONY: test
 test: servers ## Formatting, lints, every test, the documentation
 	$(CARGO) fmt --all --check
@@ -29,7 +17,7 @@ test: servers ## Formatting, lints, every test, the documentation
 
 .PHONY: servers
 servers: ## Install the real servers that tests use, where they are not there
-	tools/servers.sh
+	PYTHON=$(PYTHON) tools/servers.sh
 
 .PHONY: deny
 deny: ## Licences and sources of the dependencies (needs cargo-deny)

@@ -43,7 +43,7 @@ impl PgBouncer {
         own(directory.path())?;
         let mut start = command(&program);
         start.arg(&configuration);
-        let process = Process::start("pgbouncer", start, "process up", "-INT")?;
+        let process = Process::start("pgbouncer", start, "process up", "-TERM")?;
         Ok(Self {
             _process: process,
             _directory: directory,

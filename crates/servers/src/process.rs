@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use crate::ServerError;
 
@@ -13,6 +14,10 @@ use crate::ServerError;
 const USER: &str = "postgres";
 /// Lines of the log that are kept for an error message.
 const KEPT: usize = 40;
+/// A server that is not ready by then never will be.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// A server that has not stopped by then is killed.
+const STOPS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Whether this process is root's. The owner of `/proc/self` is its effective user.
 fn is_root() -> bool {
@@ -78,6 +83,8 @@ pub(crate) struct Process {
     child: Child,
     /// Signal that asks it to stop quickly.
     stop: &'static str,
+    /// Ends when the server's log does, which is when it has stopped.
+    log_ended: mpsc::Receiver<()>,
 }
 
 impl Process {
@@ -97,10 +104,13 @@ impl Process {
         let log = child.stderr.take();
         let said = Arc::new(Mutex::new(VecDeque::new()));
         let (send, receive) = mpsc::channel();
+        let (ended, log_ended) = mpsc::channel::<()>();
         if let Some(log) = log {
             let said = Arc::clone(&said);
             // It reads to the end, so that the server never waits for somebody to read its log.
             std::thread::spawn(move || {
+                // Dropped with this thread: that is the news.
+                let _ended = ended;
                 for line in BufReader::new(log).lines().map_while(Result::ok) {
                     if line.contains(ready) {
                         // Nobody listens any more after the first time.
@@ -114,9 +124,13 @@ impl Process {
                 }
             });
         }
-        let process = Self { child, stop };
+        let process = Self {
+            child,
+            stop,
+            log_ended,
+        };
         // The sender is gone when the log ends, which is when the server does.
-        if receive.recv().is_ok() {
+        if receive.recv_timeout(READY_WITHIN).is_ok() {
             return Ok(process);
         }
         let said = said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,6 +147,10 @@ impl Drop for Process {
             .status();
         if !asked.is_ok_and(|status| status.success()) {
             // It is gone already, or cannot be asked.
+            let _ = self.child.kill();
+        }
+        if let Err(mpsc::RecvTimeoutError::Timeout) = self.log_ended.recv_timeout(STOPS_WITHIN) {
+            // It does not stop when asked.
             let _ = self.child.kill();
         }
         let _ = self.child.wait();

@@ -73,6 +73,8 @@ struct Plan {
     limit: u32,
     reserved: u32,
     between: Option<Between>,
+    /// What a client is told that gets no connection.
+    refusal: &'static str,
     /// The least limit that a person states, and why.
     stated: Option<(u32, String)>,
 }
@@ -81,8 +83,8 @@ impl Plan {
     fn wanted(&self) -> u32 {
         self.parts
             .iter()
-            .map(|part| part.each * part.scaler.maximum)
-            .sum()
+            .map(|part| part.each.saturating_mul(part.scaler.maximum))
+            .fold(0, u32::saturating_add)
     }
 
     fn slots(&self) -> u32 {
@@ -134,7 +136,9 @@ fn case(env: &Environment, database: &Database, pools: &[&Pool]) -> Result<Case,
         if let Some(there) = parts.iter_mut().find(|part| part.service == service.name) {
             // What a person states is for all pools together; what files say adds up.
             if service.connections_per_pod.is_none() {
-                there.each += of_pool(service, pool, &mut facts).unwrap_or(0);
+                there.each = there
+                    .each
+                    .saturating_add(of_pool(service, pool, &mut facts).unwrap_or(0));
             }
             continue;
         }
@@ -190,6 +194,7 @@ fn case(env: &Environment, database: &Database, pools: &[&Pool]) -> Result<Case,
         limit,
         reserved,
         between,
+        refusal: refusal(database, between.is_some()),
         stated,
     };
     Ok(Case::new(name.clone(), facts, move |streams, trace| {
@@ -227,7 +232,7 @@ fn of_pool(service: &Service, pool: &Pool, facts: &mut Facts) -> Option<u32> {
         .processes
         .as_ref()
         .map_or(1, |n| facts.take(format!("{}: processes", service.name), n));
-    Some(processes * (size + overflow))
+    Some(processes.saturating_mul(size.saturating_add(overflow)))
 }
 
 fn reserved(database: &Database, facts: &mut Facts) -> u32 {
@@ -248,6 +253,15 @@ fn reserved(database: &Database, facts: &mut Facts) -> u32 {
         default,
         why,
     )
+}
+
+/// What clients are told by PostgreSQL (SQLSTATE 53300), MySQL (error 1040) and PgBouncer.
+fn refusal(database: &Database, pooled: bool) -> &'static str {
+    match database.engine.as_ref().map(|e| e.value) {
+        _ if pooled => "no more connections allowed (max_client_conn)",
+        Some(Engine::MySql) => "Too many connections",
+        _ => "sorry, too many clients already",
+    }
 }
 
 fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
@@ -281,7 +295,7 @@ fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
                 "one replica of the pooler",
             )
             .max(1),
-        pool: pool + reserve,
+        pool: pool.saturating_add(reserve),
         most: pooler
             .max_db_connections
             .as_ref()
@@ -439,7 +453,10 @@ fn server_connections(between: &Between, replicas: u32) -> u32 {
         .users
         .unwrap_or_else(|| replicas.div_ceil(between.replicas));
     let one = users.saturating_mul(between.pool);
-    between.most.map_or(one, |most| one.min(most)) * between.replicas
+    between
+        .most
+        .map_or(one, |most| one.min(most))
+        .saturating_mul(between.replicas)
 }
 
 fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
@@ -557,7 +574,10 @@ fn tell(plan: &Plan, storm: &Storm<'_>, rate_at_end: f64) -> Outcome {
             refused,
             Role::Effect,
             "refused",
-            "from here on every new connection is refused at once: \"sorry, too many clients already\"",
+            format!(
+                "from here on every new connection is refused at once: \"{}\"",
+                plan.refusal
+            ),
         );
         out.moment(
             END,
@@ -636,8 +656,11 @@ fn tell(plan: &Plan, storm: &Storm<'_>, rate_at_end: f64) -> Outcome {
     let surge: u32 = plan
         .parts
         .iter()
-        .map(|part| part.each * (part.scaler.maximum + part.surge))
-        .sum();
+        .map(|part| {
+            part.each
+                .saturating_mul(part.scaler.maximum.saturating_add(part.surge))
+        })
+        .fold(0, u32::saturating_add);
     out.amount(
         "connections wanted while a rollout overlaps",
         f64::from(surge),
@@ -692,6 +715,7 @@ mod tests {
             parts: vec![part("a"), part("b")],
             limit: 1000,
             reserved: 5,
+            refusal: "sorry, too many clients already",
             between,
             stated: Some((100, "the checklist".into())),
         }
