@@ -3,8 +3,10 @@
 //!
 //! Each class is guaranteed its share of the total. What a class does not use is lent to whoever asks; when the owner
 //! wants it back it waits at the head of the queue and gets the next slot that is released, within one service time.
-//! The total is never exceeded, the queue is bounded, and nobody waits longer than the deadline of its class. Nothing
-//! here allocates after [`Admission::new`].
+//! The total is never exceeded, the queue is bounded, and nobody waits longer than the deadline of its class. Places in
+//! the queue are shared like slots, or a flood of what is least important would fill it: a class that has fewer than
+//! its share of them takes the place of whoever came last of a class that has more. Nothing here allocates after
+//! [`Admission::new`].
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -50,7 +52,7 @@ pub struct AdmissionConfig {
     pub total: u32,
     /// Part of the slots that each class is guaranteed, each at least 0, together 1.
     pub shares: [f64; 3],
-    /// How many may wait, all classes together.
+    /// How many may wait, all classes together. Each class is guaranteed its share of these places, too.
     pub queue: u32,
     /// How long each class may wait.
     pub patience: [Duration; 3],
@@ -78,6 +80,9 @@ pub enum AdmissionError {
     /// There are no slots.
     #[error("0 slots: nobody would ever be admitted")]
     Total,
+    /// Slots and places in the queue are more than can be numbered.
+    #[error("slots and places in the queue must be fewer than 2^32 together")]
+    Size,
     /// The shares are no shares of a whole.
     #[error("shares that add up to {0}; each must be at least 0 and all together 1")]
     Shares(f64),
@@ -88,6 +93,8 @@ pub enum AdmissionError {
 pub enum Refusal {
     /// As many wait as may.
     QueueFull,
+    /// Its place in the queue was lent, and the class that owns it wanted it back.
+    Displaced,
     /// It has waited as long as its class may.
     Patience,
     /// Its ticket is none, or was used before.
@@ -98,6 +105,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::QueueFull => "all slots are taken and the queue is full",
+            Self::Displaced => "its place in the queue went to a class that has fewer than its share",
             Self::Patience => "it waited as long as its class may",
             Self::NoTicket => "its ticket is not valid any more",
         })
@@ -109,8 +117,17 @@ impl fmt::Display for Refusal {
 pub struct Rejected {
     /// Why.
     pub reason: Refusal,
-    /// When it may be worth coming again: the time in which a slot was released, on average, for each that waits.
+    /// When it may be worth coming again: the mean time between releases for each that waits and one more, and never
+    /// more than the patience of its class, for by then everybody who waits now has been served or has gone. That
+    /// patience, too, before two releases are known. Zero for a ticket of another admission, which can wait for
+    /// nothing here.
     pub retry_after: Duration,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; worth another try in {:?}", self.reason, self.retry_after)
+    }
 }
 
 /// Leave to use a slot, until it is released.
@@ -126,6 +143,8 @@ pub struct Ticket {
     place: u32,
     serial: u64,
     issuer: usize,
+    class: Class,
+    until: Time,
 }
 
 /// What came of asking.
@@ -162,7 +181,10 @@ struct Waiting {
 pub struct Admission {
     config: AdmissionConfig,
     guaranteed: [u32; 3],
+    /// Places in the queue that each class is guaranteed.
+    guaranteed_places: [u32; 3],
     in_use: [u32; 3],
+    /// One for each that may wait and each that a slot may be kept for.
     places: Box<[Option<Waiting>]>,
     free_places: Vec<u32>,
     queues: [VecDeque<u32>; 3],
@@ -172,9 +194,9 @@ pub struct Admission {
     soonest: Time,
     /// Its address is this admission's name: nobody else has it while it lives.
     identity: Box<u8>,
-    /// Time between releases, on average: a moving mean of the last few.
-    between: Option<(Time, f64)>,
-    mean_between: f64,
+    last_release: Option<Time>,
+    /// Seconds between releases: a moving mean of the last few.
+    mean_between: Option<f64>,
 }
 
 impl Admission {
@@ -194,19 +216,23 @@ impl Admission {
         {
             return Err(AdmissionError::Shares(sum));
         }
+        let Some(places) = config.queue.checked_add(config.total) else {
+            return Err(AdmissionError::Size);
+        };
         let queue = || VecDeque::with_capacity(config.queue as usize);
         Ok(Self {
             guaranteed: apportion(config.total, config.shares),
+            guaranteed_places: apportion(config.queue, config.shares),
             in_use: [0; 3],
-            places: vec![None; config.queue as usize].into(),
-            free_places: (0..config.queue).rev().collect(),
+            places: vec![None; places as usize].into(),
+            free_places: (0..places).rev().collect(),
             queues: [queue(), queue(), queue()],
             serial: 0,
             latest: Time::ZERO,
             soonest: Time::MAX,
             identity: Box::new(0),
-            between: None,
-            mean_between: 0.0,
+            last_release: None,
+            mean_between: None,
             config,
         })
     }
@@ -233,7 +259,7 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// [`Rejected`]: all slots are taken and the queue is full.
+    /// [`Rejected`]: all slots are taken and the queue is full, with at least its share of places for this class.
     pub fn acquire(&mut self, now: Time, class: Class) -> Result<Answer, Rejected> {
         let now = self.catch_up(now);
         let nobody_first = Class::ALL
@@ -244,8 +270,13 @@ impl Admission {
             self.in_use[class.index()] += 1;
             return Ok(Answer::Admitted(self.slot(class)));
         }
+        let waiting: usize = self.queues.iter().map(VecDeque::len).sum();
+        if waiting >= self.config.queue as usize && !self.displace(class) {
+            return Err(self.rejected(Refusal::QueueFull, class));
+        }
+        // There are as many as may wait and be kept slots for together.
         let Some(place) = self.free_places.pop() else {
-            return Err(self.rejected(Refusal::QueueFull));
+            return Err(self.rejected(Refusal::QueueFull, class));
         };
         self.serial += 1;
         let until = now + self.config.patience[class.index()];
@@ -261,6 +292,8 @@ impl Admission {
             place,
             serial: self.serial,
             issuer: self.name(),
+            class,
+            until,
         }))
     }
 
@@ -268,19 +301,21 @@ impl Admission {
     pub fn claim(&mut self, now: Time, ticket: Ticket) -> Claim {
         let now = self.catch_up(now);
         let Some(waiting) = self.of(&ticket) else {
-            // It was taken out when its time was up.
-            return Claim::Rejected(self.rejected(if ticket.issuer == self.name() {
-                Refusal::Patience
+            // It was taken out: its time was up, or another got its place.
+            return Claim::Rejected(if ticket.issuer != self.name() {
+                Rejected {
+                    reason: Refusal::NoTicket,
+                    retry_after: Duration::ZERO,
+                }
+            } else if ticket.until <= now {
+                self.rejected(Refusal::Patience, ticket.class)
             } else {
-                Refusal::NoTicket
-            }));
+                self.rejected(Refusal::Displaced, ticket.class)
+            });
         };
         if waiting.granted {
             self.leave(ticket.place);
             return Claim::Admitted(self.slot(waiting.class));
-        }
-        if waiting.until <= now {
-            return Claim::Rejected(self.rejected(Refusal::Patience));
         }
         Claim::Waiting(ticket)
     }
@@ -300,16 +335,28 @@ impl Admission {
             return;
         }
         self.in_use[slot.class.index()] -= 1;
-        if let Some((last, _)) = self.between {
+        if let Some(last) = self.last_release {
             let gap = now.since(last).as_secs_f64();
-            self.mean_between = if self.mean_between == 0.0 {
-                gap
-            } else {
-                self.mean_between * 0.9 + gap * 0.1
-            };
+            self.mean_between = Some(self.mean_between.map_or(gap, |mean| mean * 0.9 + gap * 0.1));
         }
-        self.between = Some((now, 0.0));
+        self.last_release = Some(now);
         self.grant();
+    }
+
+    /// Makes room in a full queue for a class that has fewer than its share of places: the last one goes of the least
+    /// important class that has more than its share. Says whether there is room now.
+    fn displace(&mut self, class: Class) -> bool {
+        let waiting = |class: Class| self.queues[class.index()].len();
+        let share = |class: Class| self.guaranteed_places[class.index()] as usize;
+        if waiting(class) >= share(class) {
+            return false;
+        }
+        let over = Class::ALL.into_iter().rev().find(|c| waiting(*c) > share(*c));
+        let Some(place) = over.and_then(|class| self.queues[class.index()].pop_back()) else {
+            return false;
+        };
+        self.leave(place);
+        true
     }
 
     /// Keeps free slots for those who wait: first classes below their share, then anybody, by priority.
@@ -391,12 +438,15 @@ impl Admission {
         std::ptr::from_ref::<u8>(&self.identity) as usize
     }
 
-    fn rejected(&self, reason: Refusal) -> Rejected {
+    fn rejected(&self, reason: Refusal, class: Class) -> Rejected {
         let waiting: usize = self.queues.iter().map(VecDeque::len).sum();
-        let seconds = self.mean_between * (waiting as f64 + 1.0);
+        let patience = self.config.patience[class.index()];
+        let estimate = self
+            .mean_between
+            .and_then(|mean| Duration::try_from_secs_f64(mean * (waiting as f64 + 1.0)).ok());
         Rejected {
             reason,
-            retry_after: Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
+            retry_after: estimate.map_or(patience, |time| time.min(patience)),
         }
     }
 }
@@ -463,192 +513,4 @@ impl Drop for Guard {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(millis: u64) -> Time {
-        Time::from_nanos(millis * 1_000_000)
-    }
-
-    fn admission(total: u32, queue: u32) -> Admission {
-        Admission::new(AdmissionConfig {
-            total,
-            queue,
-            ..AdmissionConfig::default()
-        })
-        .unwrap()
-    }
-
-    fn slot(answer: Result<Answer, Rejected>) -> Slot {
-        match answer {
-            Ok(Answer::Admitted(slot)) => slot,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn ticket(answer: Result<Answer, Rejected>) -> Ticket {
-        match answer {
-            Ok(Answer::Queued(ticket)) => ticket,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn shares_become_whole_slots() {
-        let admission = admission(50, 0);
-        // 35, 12.5 and 2.5: the odd slot goes to the first of equal remainders.
-        assert_eq!(Class::ALL.map(|class| admission.guaranteed(class)), [35, 13, 2]);
-        assert_eq!(apportion(10, [0.7, 0.25, 0.05]), [7, 3, 0]);
-        assert_eq!(apportion(1, [0.7, 0.25, 0.05]), [1, 0, 0]);
-    }
-
-    #[test]
-    fn an_idle_share_is_lent_and_comes_back_with_the_next_release() {
-        let mut admission = admission(10, 5);
-        let mut lent: Vec<Slot> = (0..10)
-            .map(|_| slot(admission.acquire(at(0), Class::Optional)))
-            .collect();
-        // Critical owns 7 of these. It waits at the head, before others who asked earlier.
-        let optional = ticket(admission.acquire(at(1), Class::Optional));
-        let critical = ticket(admission.acquire(at(2), Class::Critical));
-        admission.release(at(10), lent.pop().unwrap());
-        let Claim::Admitted(granted) = admission.claim(at(10), critical) else {
-            panic!("not admitted")
-        };
-        assert!(matches!(admission.claim(at(10), optional), Claim::Waiting(_)));
-        assert_eq!(admission.in_use(Class::Critical), 1);
-        admission.release(at(11), granted);
-        assert_eq!(
-            admission.in_use(Class::Optional),
-            10,
-            "the slot went to the optional one that waited"
-        );
-    }
-
-    #[test]
-    fn whoever_waits_too_long_or_finds_the_queue_full_is_turned_away() {
-        let mut admission = admission(1, 1);
-        let held = slot(admission.acquire(at(0), Class::Critical));
-        let waiting = ticket(admission.acquire(at(0), Class::Optional));
-        let refused = admission.acquire(at(1), Class::Critical).unwrap_err();
-        assert_eq!(refused.reason, Refusal::QueueFull);
-        // Optional waits one second at most.
-        assert_eq!(
-            admission.claim(at(1000), waiting),
-            Claim::Rejected(Rejected {
-                reason: Refusal::Patience,
-                retry_after: Duration::ZERO
-            })
-        );
-        let again = ticket(admission.acquire(at(1001), Class::Critical));
-        admission.release(at(1500), held);
-        assert!(matches!(admission.claim(at(1500), again), Claim::Admitted(_)));
-    }
-
-    #[test]
-    fn a_slot_that_is_kept_for_somebody_who_does_not_come_goes_on() {
-        let mut admission = admission(1, 2);
-        let held = slot(admission.acquire(at(0), Class::Critical));
-        let _absent = ticket(admission.acquire(at(0), Class::Optional));
-        let patient = ticket(admission.acquire(at(500), Class::Critical));
-        admission.release(at(600), held);
-        // It goes to critical, which is below its share of one slot.
-        let Claim::Admitted(slot) = admission.claim(at(600), patient) else {
-            panic!("not admitted")
-        };
-        admission.release(at(700), slot);
-        // Now it is kept for the one that went away, until its second is over.
-        assert_eq!(admission.in_use(Class::Optional), 1);
-        assert!(matches!(
-            admission.acquire(at(1001), Class::Important),
-            Ok(Answer::Admitted(_))
-        ));
-    }
-
-    #[test]
-    fn a_dropped_guard_gives_its_slot_back() {
-        let shared = SharedAdmission::new(admission(2, 0));
-        let guards: Vec<Guard> = (0..2)
-            .map(|_| shared.guard(slot(shared.with(|a| a.acquire(at(0), Class::Critical)))))
-            .collect();
-        assert!(shared.with(|a| a.acquire(at(0), Class::Critical)).is_err());
-        drop(guards);
-        assert_eq!(shared.with(|a| a.in_use(Class::Critical)), 0);
-    }
-
-    #[test]
-    fn nonsense_is_refused() {
-        let with = |total, shares| {
-            Admission::new(AdmissionConfig {
-                total,
-                shares,
-                ..AdmissionConfig::default()
-            })
-            .map(|_| ())
-        };
-        assert_eq!(with(0, [1.0, 0.0, 0.0]), Err(AdmissionError::Total));
-        assert!(matches!(with(1, [0.9, 0.0, 0.0]), Err(AdmissionError::Shares(_))));
-        assert!(matches!(
-            with(1, [f64::NAN, 0.5, 0.5]),
-            Err(AdmissionError::Shares(_))
-        ));
-        // A slot of another admission changes nothing.
-        let (mut one, mut other) = (admission(1, 0), admission(1, 0));
-        let foreign = slot(one.acquire(at(0), Class::Critical));
-        slot(other.acquire(at(0), Class::Critical));
-        other.release(at(1), foreign);
-        assert_eq!(other.in_use(Class::Critical), 1);
-    }
-
-    proptest! {
-        #[test]
-        fn the_total_holds_and_no_slot_is_lost(
-            total in 1_u32..12,
-            queue in 0_u32..8,
-            steps in prop::collection::vec((0_u64..400, 0_u8..6, 0_usize..3, any::<prop::sample::Index>()), 1..200),
-        ) {
-            let mut admission = admission(total, queue);
-            let (mut slots, mut tickets) = (Vec::new(), Vec::new());
-            let mut now = 0;
-            for (wait, what, class, which) in steps {
-                now += wait;
-                match what {
-                    0..=2 => match admission.acquire(at(now), Class::ALL[class]) {
-                        Ok(Answer::Admitted(slot)) => slots.push(slot),
-                        Ok(Answer::Queued(ticket)) => tickets.push(ticket),
-                        Err(_) => {}
-                    },
-                    3 if !slots.is_empty() => admission.release(at(now), slots.swap_remove(which.index(slots.len()))),
-                    4 if !tickets.is_empty() => match admission.claim(at(now), tickets.swap_remove(which.index(tickets.len()))) {
-                        Claim::Admitted(slot) => slots.push(slot),
-                        Claim::Waiting(ticket) => tickets.push(ticket),
-                        Claim::Rejected(_) => {}
-                    },
-                    // A caller that goes away without a word, or with one.
-                    5 if !tickets.is_empty() => {
-                        let ticket = tickets.swap_remove(which.index(tickets.len()));
-                        if now % 2 == 0 {
-                            admission.cancel(at(now), ticket);
-                        }
-                    }
-                    _ => {}
-                }
-                let in_use: u32 = Class::ALL.iter().map(|class| admission.in_use(*class)).sum();
-                prop_assert!(in_use <= total && in_use >= slots.len() as u32);
-                let waiting: usize = Class::ALL.iter().map(|class| admission.waiting(*class)).sum();
-                prop_assert!(waiting <= queue as usize);
-                // Nobody waits while a slot is free.
-                prop_assert!(waiting == 0 || in_use == total);
-            }
-            for slot in slots {
-                admission.release(at(now), slot);
-            }
-            // When everybody's patience is over, every slot is free again.
-            let end = at(now + 10_000);
-            let all = (0..total).filter(|_| matches!(admission.acquire(end, Class::Critical), Ok(Answer::Admitted(_)))).count();
-            prop_assert_eq!(all as u32, total);
-        }
-    }
-}
+mod tests;

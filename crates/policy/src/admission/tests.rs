@@ -1,0 +1,278 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(millis: u64) -> Time {
+    Time::from_nanos(millis * 1_000_000)
+}
+
+fn admission(total: u32, queue: u32) -> Admission {
+    Admission::new(AdmissionConfig {
+        total,
+        queue,
+        ..AdmissionConfig::default()
+    })
+    .unwrap()
+}
+
+fn slot(answer: Result<Answer, Rejected>) -> Slot {
+    match answer {
+        Ok(Answer::Admitted(slot)) => slot,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ticket(answer: Result<Answer, Rejected>) -> Ticket {
+    match answer {
+        Ok(Answer::Queued(ticket)) => ticket,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn shares_become_whole_slots() {
+    let admission = admission(50, 0);
+    // 35, 12.5 and 2.5: the odd slot goes to the first of equal remainders.
+    assert_eq!(Class::ALL.map(|class| admission.guaranteed(class)), [35, 13, 2]);
+    assert_eq!(apportion(10, [0.7, 0.25, 0.05]), [7, 3, 0]);
+    assert_eq!(apportion(1, [0.7, 0.25, 0.05]), [1, 0, 0]);
+}
+
+#[test]
+fn an_idle_share_is_lent_and_comes_back_with_the_next_release() {
+    let mut admission = admission(10, 5);
+    let mut lent: Vec<Slot> = (0..10)
+        .map(|_| slot(admission.acquire(at(0), Class::Optional)))
+        .collect();
+    // Critical owns 7 of these. It waits at the head, before others who asked earlier.
+    let optional = ticket(admission.acquire(at(1), Class::Optional));
+    let critical = ticket(admission.acquire(at(2), Class::Critical));
+    admission.release(at(10), lent.pop().unwrap());
+    let Claim::Admitted(granted) = admission.claim(at(10), critical) else {
+        panic!("not admitted")
+    };
+    assert!(matches!(admission.claim(at(10), optional), Claim::Waiting(_)));
+    assert_eq!(admission.in_use(Class::Critical), 1);
+    admission.release(at(11), granted);
+    assert_eq!(
+        admission.in_use(Class::Optional),
+        10,
+        "the slot went to the optional one that waited"
+    );
+}
+
+#[test]
+fn whoever_waits_too_long_or_finds_the_queue_full_is_turned_away() {
+    let mut admission = admission(1, 1);
+    let held = slot(admission.acquire(at(0), Class::Critical));
+    let waiting = ticket(admission.acquire(at(0), Class::Optional));
+    let refused = admission.acquire(at(1), Class::Important).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "all slots are taken and the queue is full; worth another try in 2s"
+    );
+    // Optional waits one second at most.
+    assert_eq!(
+        admission.claim(at(1000), waiting),
+        Claim::Rejected(Rejected {
+            reason: Refusal::Patience,
+            retry_after: Duration::from_secs(1)
+        })
+    );
+    let again = ticket(admission.acquire(at(1001), Class::Critical));
+    admission.release(at(1500), held);
+    assert!(matches!(admission.claim(at(1500), again), Claim::Admitted(_)));
+}
+
+#[test]
+fn a_flood_of_the_least_important_does_not_fill_the_queue_for_the_others() {
+    let mut admission = admission(10, 10);
+    let mut held: Vec<Slot> = (0..10)
+        .map(|_| slot(admission.acquire(at(0), Class::Optional)))
+        .collect();
+    let mut flood: Vec<Ticket> = (0..10)
+        .map(|_| ticket(admission.acquire(at(1), Class::Optional)))
+        .collect();
+    assert!(admission.acquire(at(2), Class::Optional).is_err());
+    // 7, 3 and 0 of the 10 places: critical and important take theirs, from whoever came last.
+    let first = ticket(admission.acquire(at(3), Class::Critical));
+    let _others: Vec<Ticket> = [Class::Critical; 6]
+        .into_iter()
+        .chain([Class::Important; 3])
+        .map(|class| ticket(admission.acquire(at(3), class)))
+        .collect();
+    let full = admission.acquire(at(3), Class::Critical).unwrap_err();
+    assert_eq!(full.reason, Refusal::QueueFull);
+    let Claim::Rejected(rejected) = admission.claim(at(4), flood.pop().unwrap()) else {
+        panic!("it has its place still")
+    };
+    assert_eq!(rejected.reason, Refusal::Displaced);
+    admission.release(at(5), held.pop().unwrap());
+    assert!(matches!(admission.claim(at(5), first), Claim::Admitted(_)));
+}
+
+#[test]
+fn slots_that_are_kept_take_no_place_in_the_queue() {
+    let mut admission = admission(1, 1);
+    let held = slot(admission.acquire(at(0), Class::Critical));
+    let first = ticket(admission.acquire(at(0), Class::Critical));
+    admission.release(at(1), held);
+    // The first has a slot, which it has not fetched yet; another may wait.
+    let second = ticket(admission.acquire(at(2), Class::Critical));
+    let Claim::Admitted(slot) = admission.claim(at(3), first) else {
+        panic!("not admitted")
+    };
+    admission.release(at(4), slot);
+    assert!(matches!(admission.claim(at(4), second), Claim::Admitted(_)));
+}
+
+#[test]
+fn another_try_is_worth_it_when_those_who_wait_have_been_served_or_have_gone() {
+    let mut admission = admission(2, 1);
+    let mut held: Vec<Slot> = (0..2)
+        .map(|_| slot(admission.acquire(at(0), Class::Critical)))
+        .collect();
+    for millis in [100, 300] {
+        admission.release(at(millis), held.pop().unwrap());
+        held.insert(0, slot(admission.acquire(at(millis), Class::Critical)));
+    }
+    let _waiting = ticket(admission.acquire(at(300), Class::Critical));
+    // 200 ms between the releases; one waits, so 400 ms.
+    let retry_after = |admission: &mut Admission, millis, class| {
+        admission.acquire(at(millis), class).unwrap_err().retry_after
+    };
+    assert_eq!(
+        retry_after(&mut admission, 301, Class::Optional),
+        Duration::from_millis(400)
+    );
+    // After a quiet hour the mean is 0.9 × 0.2 + 0.1 × 3600 s: optional would not wait longer than 1 s, though.
+    admission.release(at(3_600_300), held.pop().unwrap());
+    let _full: Vec<_> = (0..2)
+        .map(|_| admission.acquire(at(3_600_301), Class::Critical))
+        .collect();
+    assert_eq!(
+        retry_after(&mut admission, 3_600_301, Class::Optional),
+        Duration::from_secs(1)
+    );
+}
+
+#[test]
+fn a_slot_that_is_kept_for_somebody_who_does_not_come_goes_on() {
+    let mut admission = admission(1, 2);
+    let held = slot(admission.acquire(at(0), Class::Critical));
+    let _absent = ticket(admission.acquire(at(0), Class::Optional));
+    let patient = ticket(admission.acquire(at(500), Class::Critical));
+    admission.release(at(600), held);
+    // It goes to critical, which is below its share of one slot.
+    let Claim::Admitted(slot) = admission.claim(at(600), patient) else {
+        panic!("not admitted")
+    };
+    admission.release(at(700), slot);
+    // Now it is kept for the one that went away, until its second is over.
+    assert_eq!(admission.in_use(Class::Optional), 1);
+    assert!(matches!(
+        admission.acquire(at(1001), Class::Important),
+        Ok(Answer::Admitted(_))
+    ));
+}
+
+#[test]
+fn a_dropped_guard_gives_its_slot_back() {
+    let shared = SharedAdmission::new(admission(2, 0));
+    let guards: Vec<Guard> = (0..2)
+        .map(|_| shared.guard(slot(shared.with(|a| a.acquire(at(0), Class::Critical)))))
+        .collect();
+    assert!(shared.with(|a| a.acquire(at(0), Class::Critical)).is_err());
+    drop(guards);
+    assert_eq!(shared.with(|a| a.in_use(Class::Critical)), 0);
+}
+
+#[test]
+fn nonsense_is_refused() {
+    let with = |total, shares| {
+        Admission::new(AdmissionConfig {
+            total,
+            shares,
+            ..AdmissionConfig::default()
+        })
+        .map(|_| ())
+    };
+    assert_eq!(with(0, [1.0, 0.0, 0.0]), Err(AdmissionError::Total));
+    assert!(matches!(with(1, [0.9, 0.0, 0.0]), Err(AdmissionError::Shares(_))));
+    assert!(matches!(
+        with(1, [f64::NAN, 0.5, 0.5]),
+        Err(AdmissionError::Shares(_))
+    ));
+    // A slot of another admission changes nothing.
+    let (mut one, mut other) = (admission(1, 0), admission(1, 0));
+    let foreign = slot(one.acquire(at(0), Class::Critical));
+    slot(other.acquire(at(0), Class::Critical));
+    other.release(at(1), foreign);
+    assert_eq!(other.in_use(Class::Critical), 1);
+}
+
+proptest! {
+    #[test]
+    fn the_total_holds_and_no_slot_is_lost(
+        total in 1_u32..12,
+        queue in 0_u32..8,
+        steps in prop::collection::vec((0_u64..400, 0_u8..6, 0_usize..3, any::<prop::sample::Index>()), 1..200),
+    ) {
+        let mut admission = admission(total, queue);
+        let (mut slots, mut tickets) = (Vec::new(), Vec::new());
+        let mut now = 0;
+        for (wait, what, class, which) in steps {
+            now += wait;
+            match what {
+                0..=2 => match admission.acquire(at(now), Class::ALL[class]) {
+                    Ok(Answer::Admitted(slot)) => slots.push(slot),
+                    Ok(Answer::Queued(ticket)) => tickets.push(ticket),
+                    Err(_) => {}
+                },
+                3 if !slots.is_empty() => {
+                    // Time passes first, so that nobody's patience ends with the release.
+                    admission.catch_up(at(now));
+                    let slot = slots.swap_remove(which.index(slots.len()));
+                    let owner = Class::ALL.into_iter().find(|class| {
+                        admission.waiting(*class) > 0 && admission.in_use(*class) < admission.guaranteed(*class)
+                    });
+                    let own = slot.class;
+                    let before = owner.map(|class| (class, admission.waiting(class)));
+                    admission.release(at(now), slot);
+                    if let Some((class, waiting)) = before {
+                        // The most important class that waits below its share gets what is released next, unless
+                        // a more important one releases its own and waits for it.
+                        let own_back = own < class;
+                        prop_assert!(own_back || admission.waiting(class) == waiting - 1);
+                    }
+                }
+                4 if !tickets.is_empty() => match admission.claim(at(now), tickets.swap_remove(which.index(tickets.len()))) {
+                    Claim::Admitted(slot) => slots.push(slot),
+                    Claim::Waiting(ticket) => tickets.push(ticket),
+                    Claim::Rejected(_) => {}
+                },
+                // A caller that goes away without a word, or with one.
+                5 if !tickets.is_empty() => {
+                    let ticket = tickets.swap_remove(which.index(tickets.len()));
+                    if now % 2 == 0 {
+                        admission.cancel(at(now), ticket);
+                    }
+                }
+                _ => {}
+            }
+            let in_use: u32 = Class::ALL.iter().map(|class| admission.in_use(*class)).sum();
+            prop_assert!(in_use <= total && in_use >= slots.len() as u32);
+            let waiting: usize = Class::ALL.iter().map(|class| admission.waiting(*class)).sum();
+            prop_assert!(waiting <= queue as usize);
+            // Nobody waits while a slot is free.
+            prop_assert!(waiting == 0 || in_use == total);
+        }
+        for slot in slots {
+            admission.release(at(now), slot);
+        }
+        // When everybody's patience is over, every slot is free again.
+        let end = at(now + 10_000);
+        let all = (0..total).filter(|_| matches!(admission.acquire(end, Class::Critical), Ok(Answer::Admitted(_)))).count();
+        prop_assert_eq!(all as u32, total);
+    }
+}
