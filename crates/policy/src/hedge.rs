@@ -4,6 +4,7 @@
 //! after the 95th, one in twenty. Hedges draw on the same budget as retries. Source: J. Dean and L. A. Barroso, *The Tail
 //! at Scale*, Communications of the ACM, 2013.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::Time;
@@ -11,8 +12,8 @@ use crate::budget::{Exhausted, RetryBudget};
 
 /// Buckets for each doubling of the time: a bucket is an eighth of its lower end wide, or less.
 const PER_DOUBLING: u32 = 8;
-/// Doublings above a microsecond: up to about 19 hours.
-const DOUBLINGS: u32 = 36;
+/// Doublings above a nanosecond: up to about 19.5 hours; what took longer counts as that.
+const DOUBLINGS: u32 = 46;
 const BUCKETS: usize = (PER_DOUBLING * DOUBLINGS) as usize;
 
 /// When a request is hedged.
@@ -22,7 +23,7 @@ pub struct HedgeConfig {
     pub percentile: f64,
     /// Answers that must be known before anything is hedged, at least 1.
     pub minimum: u32,
-    /// When so many answers are known, all count half, so that the old fade.
+    /// When so many answers are known, all count half, so that the old fade. At least twice the minimum.
     pub memory: u32,
     /// Never hedged sooner than this.
     pub least: Duration,
@@ -47,7 +48,7 @@ pub enum HedgeError {
     #[error("a percentile of {0}; it must lie between 0 and 1")]
     Percentile(f64),
     /// It would hedge without knowing anything, or forget all that it knows.
-    #[error("from {minimum} answers on with a memory of {memory}; at least 1, and the memory larger")]
+    #[error("from {minimum} answers on with a memory of {memory}; at least 1, and the memory twice as many")]
     Minimum {
         /// Answers that must be known.
         minimum: u32,
@@ -65,6 +66,16 @@ pub enum NoHedge {
     NotYet(Duration),
     /// All callers together send too many second requests already.
     Budget(Exhausted),
+}
+
+impl fmt::Display for NoHedge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("too few answers are known to tell a slow one"),
+            Self::NotYet(after) => write!(f, "it is not slow before it has waited {after:?}"),
+            Self::Budget(exhausted) => exhausted.fmt(f),
+        }
+    }
 }
 
 /// The answers of late, and when to send a second request.
@@ -85,7 +96,7 @@ impl Hedge {
         if !(config.percentile > 0.0 && config.percentile < 1.0) {
             return Err(HedgeError::Percentile(config.percentile));
         }
-        if config.minimum == 0 || config.memory <= config.minimum {
+        if config.minimum == 0 || config.memory / 2 < config.minimum {
             return Err(HedgeError::Minimum {
                 minimum: config.minimum,
                 memory: config.memory,
@@ -115,6 +126,7 @@ impl Hedge {
     /// are known.
     #[must_use]
     pub fn after(&self) -> Option<Duration> {
+        // Halving may have left fewer; then it waits for more.
         if self.known < self.config.minimum {
             return None;
         }
@@ -141,30 +153,34 @@ impl Hedge {
     }
 }
 
-/// The bucket of a time: whole doublings above a microsecond, and the eighth of the doubling.
+/// The bucket of a time: whole doublings above a nanosecond, and the eighth of the doubling.
 fn bucket(time: Duration) -> usize {
-    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
-    let doubling = micros.ilog2().min(DOUBLINGS - 1);
-    // The three bits after the leading one: linear within a doubling, so that a bucket is 6 to 13 % wide.
+    let most = (1_u64 << DOUBLINGS) - 1;
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(most).clamp(1, most);
+    let doubling = nanos.ilog2();
+    // The three bits after the leading one: linear within a doubling, so that a bucket is a fifteenth to an eighth of
+    // its times wide.
     let part = if doubling >= 3 {
-        (micros >> (doubling - 3)) & 7
+        (nanos >> (doubling - 3)) & 7
     } else {
-        (micros << (3 - doubling)) & 7
+        (nanos << (3 - doubling)) & 7
     };
     doubling as usize * PER_DOUBLING as usize + part as usize
 }
 
-/// The upper bound of a bucket.
+/// The upper bound of a bucket: (8 + part + 1) eighths of its doubling, rounded up.
 fn upper(place: usize) -> Duration {
     let (doubling, part) = (
         place as u32 / PER_DOUBLING,
         place as u64 % u64::from(PER_DOUBLING),
     );
-    Duration::from_nanos((9 + part) * ((1000 << doubling) / u64::from(PER_DOUBLING)))
+    Duration::from_nanos(((9 + part) << doubling).div_ceil(u64::from(PER_DOUBLING)))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::budget::BudgetConfig;
 
@@ -173,17 +189,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_no_wider_than_an_eighth_of_its_time() {
-        for micros in [1_u64, 7, 8, 100, 999, 12_345, 1_000_000, 123_456_789] {
-            let time = Duration::from_micros(micros);
-            let bound = upper(bucket(time));
-            assert!(bound >= time, "{time:?} is above {bound:?}");
-            assert!(
-                bound.as_secs_f64() <= time.as_secs_f64() * 1.126 + 1.1e-6,
-                "{bound:?} for {time:?}"
-            );
-        }
-        assert!(bucket(Duration::MAX) < BUCKETS);
+    fn the_longest_times_share_the_last_bucket() {
+        assert_eq!(bucket(Duration::MAX), BUCKETS - 1);
+        assert_eq!(bucket(Duration::ZERO), 0);
     }
 
     #[test]
@@ -201,12 +209,17 @@ mod tests {
         for n in 1..=1000 {
             hedge.record(millis(n));
         }
-        // The 95th percentile of 1 to 1,000 ms is 950 ms; its bucket ends at 983.04 ms (2^19 µs × 15/8).
+        // The 95th percentile of 1 to 1,000 ms is 950 ms; 2^29 ns are 536.9 ms, and 950 ms lie between 14
+        // and 15 eighths of them, 939.5 and 1006.6 ms.
         let after = hedge.after().unwrap();
-        assert!((950..=1070).contains(&after.as_millis()), "{after:?}");
+        assert_eq!(after, Duration::from_nanos((1 << 29) / 8 * 15));
         assert_eq!(
             hedge.ask(Time::ZERO, millis(500), &mut budget),
             Err(NoHedge::NotYet(after))
+        );
+        assert_eq!(
+            NoHedge::NotYet(after).to_string(),
+            "it is not slow before it has waited 1.00663296s"
         );
         // A floor of 0.1 a second over 10 s allows one.
         assert_eq!(hedge.ask(Time::ZERO, millis(1100), &mut budget), Ok(()));
@@ -247,6 +260,33 @@ mod tests {
         assert_eq!(with(1.0, 10, 100), Some(HedgeError::Percentile(1.0)));
         assert!(matches!(with(f64::NAN, 10, 100), Some(HedgeError::Percentile(_))));
         assert!(matches!(with(0.5, 0, 100), Some(HedgeError::Minimum { .. })));
-        assert!(matches!(with(0.5, 100, 100), Some(HedgeError::Minimum { .. })));
+        assert!(matches!(with(0.5, 51, 101), Some(HedgeError::Minimum { .. })));
+        assert_eq!(with(0.5, 50, 100), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_percentile_is_at_most_an_eighth_too_high_and_never_too_low(
+            took in prop::collection::vec(1_u64..100_000_000_000, 1..300),
+            shift in 0_u32..40,
+            percentile in 0.01_f64..0.99,
+        ) {
+            let mut hedge = Hedge::new(HedgeConfig {
+                percentile,
+                minimum: 1,
+                memory: 1000,
+                least: Duration::ZERO,
+            })
+            .unwrap();
+            let mut took: Vec<u64> = took.into_iter().map(|nanos| (nanos >> shift).max(1)).collect();
+            for nanos in &took {
+                hedge.record(Duration::from_nanos(*nanos));
+            }
+            took.sort_unstable();
+            let exact = took[(took.len() as f64 * percentile).ceil() as usize - 1];
+            let told = hedge.after().unwrap().as_nanos() as u64;
+            // A nanosecond for the rounding up of bounds below eight.
+            prop_assert!(told >= exact && told <= exact + exact / 8 + 1, "{} for {}", told, exact);
+        }
     }
 }
