@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::Time;
@@ -17,6 +18,15 @@ pub struct Condition {
     pub signal: String,
     /// How it compares.
     pub when: When,
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.when {
+            When::Above(bound) => write!(f, "`{}` above {bound}", self.signal),
+            When::Below(bound) => write!(f, "`{}` below {bound}", self.signal),
+        }
+    }
 }
 
 /// When a condition holds. A signal that is not there, or is no number, meets none.
@@ -76,7 +86,7 @@ pub struct StateConfig {
     pub enter: Vec<Condition>,
     /// … for this long.
     pub enter_after: Duration,
-    /// It is left when all of these hold …
+    /// It is left when all of these hold and none of those to enter …
     pub leave: Vec<Condition>,
     /// … for this long.
     pub leave_after: Duration,
@@ -106,12 +116,17 @@ pub enum EmergencyError {
 }
 
 /// Why the platform is in its state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Why {
     /// Nothing has happened.
     Normal,
-    /// A condition held for long enough.
-    Entered(String),
+    /// Conditions held for long enough; this is the first of those that hold at the end.
+    Entered {
+        /// What holds.
+        condition: Condition,
+        /// For how long one or another has held.
+        after: Duration,
+    },
     /// Its conditions to leave held for long enough.
     Left(String),
     /// A person holds it there.
@@ -122,7 +137,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Normal => f.write_str("no state is entered"),
-            Self::Entered(signal) => write!(f, "`{signal}` says so for long enough"),
+            Self::Entered { condition, after } => write!(f, "{condition}; it has been bad for {after:?}"),
             Self::Left(state) => write!(f, "what brought `{state}` is over"),
             Self::Held(reason) => write!(f, "a person holds it: {reason}"),
         }
@@ -245,7 +260,8 @@ impl Emergency {
             return false;
         };
         self.held = Some((target, reason.to_owned()));
-        self.go(now.max(self.latest), target, Why::Held(reason.to_owned()));
+        self.latest = self.latest.max(now);
+        self.go(self.latest, target, Why::Held(reason.to_owned()));
         true
     }
 
@@ -266,31 +282,44 @@ impl Emergency {
             return false;
         }
         let graver = self.current.map_or(0, |number| number + 1);
-        let entered = (graver..self.states.len()).rev().find(|number| {
-            self.entering[*number].is_some_and(|since| now.since(since) >= self.states[*number].enter_after)
-        });
-        if let Some(number) = entered {
-            let signal = self.states[number]
-                .enter
-                .iter()
-                .find(|c| c.holds(signals))
-                .map_or_else(String::new, |c| c.signal.clone());
-            self.go(now, Some(number), Why::Entered(signal));
+        if let Some(number) = self.due(now, graver..self.states.len()) {
+            self.enter(now, number, signals);
             return true;
         }
         let Some(number) = self.current else { return false };
         let state = &self.states[number];
-        let over = state.leave.iter().all(|condition| condition.holds(signals));
+        // Where the conditions to leave do not speak of what brought it, it would be left and entered by turns.
+        let over =
+            self.entering[number].is_none() && state.leave.iter().all(|condition| condition.holds(signals));
         self.leaving = if over { self.leaving.or(Some(now)) } else { None };
         let long_enough = self
             .leaving
             .is_some_and(|since| now.since(since) >= state.leave_after);
-        if long_enough && now.since(self.since) >= state.stay {
-            let left = Why::Left(state.name.clone());
-            self.go(now, None, left);
-            return true;
+        if !long_enough || now.since(self.since) < state.stay {
+            return false;
         }
-        false
+        let left = Why::Left(state.name.clone());
+        match self.due(now, 0..number) {
+            Some(milder) => self.enter(now, milder, signals),
+            None => self.go(now, None, left),
+        }
+        true
+    }
+
+    /// The gravest of these states whose conditions to enter have held for long enough.
+    fn due(&self, now: Time, mut states: Range<usize>) -> Option<usize> {
+        states.rfind(|number| {
+            self.entering[*number].is_some_and(|since| now.since(since) >= self.states[*number].enter_after)
+        })
+    }
+
+    fn enter(&mut self, now: Time, number: usize, signals: &BTreeMap<String, f64>) {
+        let condition = self.states[number].enter.iter().find(|c| c.holds(signals));
+        let why = condition.map_or(Why::Normal, |condition| Why::Entered {
+            condition: condition.clone(),
+            after: self.entering[number].map_or(Duration::ZERO, |since| now.since(since)),
+        });
+        self.go(now, Some(number), why);
     }
 
     fn go(&mut self, now: Time, state: Option<usize>, why: Why) {
@@ -303,6 +332,8 @@ impl Emergency {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(seconds: u64) -> Time {
@@ -342,7 +373,7 @@ mod tests {
         );
         assert_eq!(
             emergency.why().to_string(),
-            "`utilisation` says so for long enough"
+            "`utilisation` above 0.8; it has been bad for 30s"
         );
     }
 
@@ -399,6 +430,34 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_grave_state_is_not_the_end_of_a_milder_one() {
+        let mut graver = Emergency::connections();
+        graver.name = "lockdown".into();
+        graver.enter = vec![Condition::above("error rate", 0.5)];
+        graver.leave = vec![Condition::below("error rate", 0.3)];
+        let mut emergency = Emergency::new(vec![Emergency::connections(), graver]).unwrap();
+        emergency.observe(at(0), &signals(0.9, 0.6));
+        assert!(emergency.observe(at(30), &signals(0.9, 0.6)));
+        assert_eq!(emergency.state(), Some("lockdown"));
+        // Errors are over; the utilisation is as it was.
+        assert!(!emergency.observe(at(100), &signals(0.9, 0.0)));
+        assert!(emergency.observe(at(700), &signals(0.9, 0.0)));
+        assert_eq!(emergency.state(), Some("emergency"));
+    }
+
+    #[test]
+    fn what_brought_a_state_keeps_it_even_if_the_conditions_to_leave_forget_it() {
+        let mut forgetful = Emergency::connections();
+        forgetful.leave = vec![Condition::below("utilisation", 0.6)];
+        let mut emergency = Emergency::new(vec![forgetful]).unwrap();
+        emergency.observe(at(0), &signals(0.0, 0.2));
+        assert!(emergency.observe(at(30), &signals(0.0, 0.2)));
+        assert!(!emergency.observe(at(5000), &signals(0.0, 0.2)));
+        assert!(!emergency.observe(at(5001), &signals(0.0, 0.0)));
+        assert!(emergency.observe(at(5301), &signals(0.0, 0.0)));
+    }
+
+    #[test]
     fn states_that_would_flap_are_refused() {
         let mut flapping = Emergency::connections();
         flapping.leave = vec![Condition::below("utilisation", 0.8)];
@@ -417,5 +476,33 @@ mod tests {
             Emergency::new(vec![endless]),
             Err(EmergencyError::NoConditions(_))
         ));
+    }
+
+    proptest! {
+        /// Whatever the signals do, a state lasts its least time, and a change takes its conditions long enough.
+        #[test]
+        fn it_never_flaps(
+            spells in prop::collection::vec((1_u64..1000, 0.0_f64..1.0, 0.0_f64..0.15), 1..40),
+        ) {
+            // Spells of some minutes, seen each ten seconds.
+            let steps = spells.into_iter().flat_map(|(lasts, utilisation, errors)| {
+                (0..=lasts / 10).map(move |_| (10, utilisation, if errors > 0.1 { errors } else { 0.0 }))
+            });
+            let mut emergency = emergency();
+            let (mut now, mut changed) = (0, None);
+            for (gap, utilisation, errors) in steps {
+                now += gap;
+                if !emergency.observe(at(now), &signals(utilisation, errors)) {
+                    continue;
+                }
+                let entered = emergency.state().is_some();
+                let bad = utilisation > 0.8 || errors > 0.1;
+                prop_assert_eq!(entered, bad, "at {} s", now);
+                if let Some(before) = changed.replace(now) {
+                    let least = if entered { 30 } else { 600 };
+                    prop_assert!(now - before >= least);
+                }
+            }
+        }
     }
 }
