@@ -44,15 +44,15 @@ pub struct Inverted {
     pub longest: Duration,
 }
 
-/// Every pair of neighbours in a chain, from the outside in, of which the inner may outlast the outer's wait. `margin` is
-/// what the way between them takes.
+/// Every pair of neighbours in a chain, from the outside in, of which the inner does not surely end before the outer's
+/// wait: one that ends at the same moment may come too late. `margin` is what the way between them takes.
 #[must_use]
 pub fn inverted(chain: &[Layer], margin: Duration) -> Vec<Inverted> {
     chain
         .windows(2)
         .filter_map(|pair| {
             let longest = pair[1].longest().saturating_add(margin);
-            (longest > pair[0].timeout).then(|| Inverted {
+            (longest >= pair[0].timeout).then(|| Inverted {
                 outer: pair[0].name.clone(),
                 patience: pair[0].timeout,
                 inner: pair[1].name.clone(),
@@ -94,6 +94,8 @@ impl Deadline {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn layer(name: &str, timeout: u64, attempts: u32, backoff: u64) -> Layer {
@@ -130,6 +132,14 @@ mod tests {
     }
 
     #[test]
+    fn two_waits_of_the_same_length_race() {
+        let chain = [layer("query", 45_000, 1, 0), layer("connect", 45_000, 1, 0)];
+        assert_eq!(inverted(&chain, Duration::ZERO).len(), 1);
+        let sooner = [chain[0].clone(), layer("connect", 44_999, 1, 0)];
+        assert!(inverted(&sooner, Duration::ZERO).is_empty());
+    }
+
+    #[test]
     fn what_is_left_is_handed_down_and_ends() {
         let at = |millis: u64| Time::from_nanos(millis * 1_000_000);
         let deadline = Deadline::after(at(0), Duration::from_secs(2));
@@ -141,5 +151,27 @@ mod tests {
         assert_eq!(below(500, 5000), Some(Deadline(at(1900))));
         assert_eq!(below(1900, 5000), None);
         assert_eq!(deadline.left(at(2000)), None);
+    }
+
+    proptest! {
+        /// However deep the calls go, nobody below works on after somebody above has gone.
+        #[test]
+        fn no_deadline_is_later_than_that_of_its_caller(
+            first in 1_u64..10_000,
+            calls in prop::collection::vec((0_u64..500, 0_u64..5000, 0_u64..100), 1..20),
+        ) {
+            let millis = Duration::from_millis;
+            let mut now = Time::ZERO;
+            let mut deadline = Deadline::after(now, millis(first));
+            for (passes, own, reserve) in calls {
+                now = now + millis(passes);
+                let Some(below) = deadline.below(now, millis(own), millis(reserve)) else {
+                    prop_assert!(now.since(Time::ZERO) + millis(reserve) >= deadline.0.since(Time::ZERO));
+                    break;
+                };
+                prop_assert!(below.0 + millis(reserve) <= deadline.0 && below.0 <= now + millis(own));
+                deadline = below;
+            }
+        }
     }
 }
