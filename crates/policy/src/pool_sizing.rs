@@ -7,6 +7,7 @@
 //!
 //! Sources: J. D. C. Little, *A Proof for the Queuing Formula L = λW*, 1961; A. K. Erlang, 1917 (delay formula).
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::admission::Class;
@@ -56,6 +57,23 @@ impl Grant {
     }
 }
 
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.short() {
+            0 => write!(
+                f,
+                "{} connections, and it asks for {}",
+                self.connections, self.asked
+            ),
+            short => write!(
+                f,
+                "{} connections of {} that it asks for: {short} short",
+                self.connections, self.asked
+            ),
+        }
+    }
+}
+
 /// Why nothing can be shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SizingError {
@@ -88,19 +106,19 @@ fn mean_wait(connections: u32, erlangs: f64) -> f64 {
 #[must_use]
 pub fn asked(demand: &Demand, wait: Duration) -> u32 {
     let hold = demand.hold.as_secs_f64();
-    let erlangs = if demand.rate.is_finite() {
+    // `max` makes zero of not-a-number; an endless rate stays endless, unless nothing is held.
+    let erlangs = if hold > 0.0 {
         demand.rate.max(0.0) * hold
     } else {
         0.0
     };
+    if erlangs == 0.0 {
+        return demand.least;
+    }
     if demand.most <= demand.least || erlangs >= f64::from(demand.most) {
         return demand.most.max(demand.least);
     }
-    let bound = if hold > 0.0 {
-        wait.as_secs_f64() / hold
-    } else {
-        f64::INFINITY
-    };
+    let bound = wait.as_secs_f64() / hold;
     // The wait falls with every connection more, so the first that is enough is found by halving.
     let (mut low, mut high) = (0, demand.most);
     while high - low > 1 {
@@ -212,6 +230,10 @@ mod tests {
             asked(&demand(Class::Critical, 4, 50, 1.0), Duration::from_millis(5)),
             4
         );
+        // Without any load it keeps its least, and with an endless one it takes all that it can use.
+        let idle = Duration::from_millis(5);
+        assert_eq!(asked(&demand(Class::Critical, 0, 50, 0.0), idle), 0);
+        assert_eq!(asked(&demand(Class::Critical, 1, 50, f64::INFINITY), idle), 50);
         // It waits too long all the same: a quarter more.
         let pressed = Demand {
             wait: Some(Duration::from_millis(50)),
@@ -234,6 +256,10 @@ mod tests {
             [6, 12, 12]
         );
         assert_eq!(grants[0].short(), 6);
+        assert_eq!(
+            grants[0].to_string(),
+            "6 connections of 12 that it asks for: 6 short"
+        );
         // Enough for all: each what it asks for, the rest is nobody's.
         let grants = share_out(supply(200), &demands).unwrap();
         assert!(
