@@ -14,8 +14,8 @@ use crate::Time;
 
 /// Parts of the window; what a part held is gone when it leaves.
 const SLICES: usize = 20;
-/// The budget is kept in thousandths of a retry.
-const WHOLE: u64 = 1000;
+/// The budget is kept in millionths of a retry.
+const WHOLE: u64 = 1_000_000;
 
 /// How large the budget is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,9 +72,9 @@ struct Slice {
 /// A budget of retries over a sliding window.
 #[derive(Debug)]
 pub struct RetryBudget {
-    /// Thousandths of a retry for each request.
+    /// Millionths of a retry for each request, rounded down.
     ratio: u64,
-    /// Thousandths of a retry that the window always allows.
+    /// Millionths of a retry that the window always allows.
     floor: u64,
     /// Nanoseconds of a slice.
     length: u64,
@@ -103,7 +103,8 @@ impl RetryBudget {
         }
         let seconds = config.window.as_secs_f64();
         Ok(Self {
-            ratio: (config.ratio * WHOLE as f64) as u64,
+            // A thousandth of a part against 0.57 × 1,000,000 = 569,999.9999….
+            ratio: (config.ratio * WHOLE as f64 + 1e-3) as u64,
             floor: (config.floor * seconds * WHOLE as f64) as u64,
             // At most a day, which fits.
             length: config.window.as_nanos() as u64 / SLICES as u64,
@@ -232,6 +233,15 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert_eq!(taken, 50);
+    }
+
+    #[test]
+    fn a_small_ratio_is_not_rounded_to_nothing() {
+        let mut budget = budget(0.0005, 0.0);
+        for _ in 0..10_000 {
+            budget.request(at(0));
+        }
+        assert_eq!(budget.balance(at(0)), (0, 5));
     }
 
     #[test]

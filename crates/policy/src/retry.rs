@@ -65,6 +65,7 @@ pub enum GiveUp {
 impl fmt::Display for GiveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Attempts(1) => f.write_str("its only try is used up"),
             Self::Attempts(tries) => write!(f, "all {tries} tries are used up"),
             Self::Deadline => f.write_str("the next try would begin after the deadline"),
             Self::Budget(exhausted) => exhausted.fmt(f),
@@ -138,6 +139,8 @@ impl Retry {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::budget::BudgetConfig;
 
@@ -228,5 +231,48 @@ mod tests {
             ..RetryConfig::default()
         };
         assert!(matches!(Retry::new(low), Err(RetryError::Cap { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn no_retry_is_put_after_the_deadline_or_beyond_the_attempts(
+            attempts in 1_u32..12,
+            deadline in prop::option::of(0_u64..5000),
+            (base, more) in (0_u64..400, 0_u64..2000),
+            tries in prop::collection::vec((0_u64..400, any::<u64>()), 1..20),
+        ) {
+            let millis = Duration::from_millis;
+            let config = RetryConfig {
+                attempts,
+                base: millis(base),
+                cap: millis(base + more),
+                deadline: deadline.map(millis),
+            };
+            let retry = Retry::new(config).unwrap();
+            let began = at(1000);
+            let (mut budget, mut now, mut failed) = (generous(), began, 0);
+            for (took, bits) in tries {
+                now = now + millis(took);
+                failed += 1;
+                match retry.next((began, now), failed, &mut budget, &mut Fixed(bits)) {
+                    Ok(wait) => {
+                        prop_assert!(failed < attempts);
+                        prop_assert!(wait <= config.cap && wait <= config.base * (1 << (failed - 1)));
+                        now = now + wait;
+                        prop_assert!(deadline.is_none_or(|deadline| now <= began + millis(deadline)));
+                    }
+                    Err(reason) => {
+                        match reason {
+                            GiveUp::Attempts(_) => prop_assert_eq!(failed, attempts),
+                            GiveUp::Deadline => prop_assert!(deadline.is_some()),
+                            GiveUp::Budget(_) => prop_assert!(false, "the budget is plenty"),
+                        }
+                        break;
+                    }
+                }
+            }
+            // Each retry was paid for, and nothing else was.
+            prop_assert!(budget.balance(now).0 <= u64::from(failed));
+        }
     }
 }
