@@ -147,6 +147,24 @@ pub struct Ticket {
     until: Time,
 }
 
+/// Tells a ticket from others of its admission, for those who keep a list of who waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TicketId(u64);
+
+impl Ticket {
+    /// Its number, as [`Admission::next_called`] tells it.
+    #[must_use]
+    pub const fn id(&self) -> TicketId {
+        TicketId(self.serial)
+    }
+
+    /// When its class's patience ends.
+    #[must_use]
+    pub const fn until(&self) -> Time {
+        self.until
+    }
+}
+
 /// What came of asking.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -188,6 +206,8 @@ pub struct Admission {
     places: Box<[Option<Waiting>]>,
     free_places: Vec<u32>,
     queues: [VecDeque<u32>; 3],
+    /// Tickets that a slot is kept for or that lost their place, and nobody was told yet; as many as there are places.
+    called: VecDeque<TicketId>,
     serial: u64,
     latest: Time,
     /// Nobody's patience ends before this.
@@ -227,6 +247,7 @@ impl Admission {
             places: vec![None; places as usize].into(),
             free_places: (0..places).rev().collect(),
             queues: [queue(), queue(), queue()],
+            called: VecDeque::with_capacity(places as usize),
             serial: 0,
             latest: Time::ZERO,
             soonest: Time::MAX,
@@ -355,8 +376,25 @@ impl Admission {
         let Some(place) = over.and_then(|class| self.queues[class.index()].pop_back()) else {
             return false;
         };
+        if let Some(waiting) = self.places[place as usize] {
+            self.call(waiting.serial);
+        }
         self.leave(place);
         true
+    }
+
+    /// The next of the tickets that have something to claim: a slot, or the news that their place is gone. Ask until
+    /// there is none after every call that can move the queue, and wake whoever holds them. A ticket may be used
+    /// before it is told of here; when nobody asks, the oldest are forgotten.
+    pub fn next_called(&mut self) -> Option<TicketId> {
+        self.called.pop_front()
+    }
+
+    fn call(&mut self, serial: u64) {
+        if self.called.len() == self.places.len() {
+            self.called.pop_front();
+        }
+        self.called.push_back(TicketId(serial));
     }
 
     /// Keeps free slots for those who wait: first classes below their share, then anybody, by priority.
@@ -375,7 +413,9 @@ impl Admission {
             };
             if let Some(waiting) = &mut self.places[place as usize] {
                 waiting.granted = true;
+                let serial = waiting.serial;
                 self.in_use[class.index()] += 1;
+                self.call(serial);
             }
         }
     }
@@ -391,6 +431,7 @@ impl Admission {
             if let Some(waiting) = self.places[place as usize]
                 && waiting.until <= now
             {
+                self.call(waiting.serial);
                 self.remove(place, waiting);
             }
         }

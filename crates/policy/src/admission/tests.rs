@@ -112,6 +112,24 @@ fn a_flood_of_the_least_important_does_not_fill_the_queue_for_the_others() {
 }
 
 #[test]
+fn whoever_has_something_to_claim_is_called() {
+    let mut admission = admission(1, 2);
+    let held = slot(admission.acquire(at(0), Class::Critical));
+    // One place in the queue is critical's and one important's; optional borrows both.
+    let lent = [0, 1].map(|millis| ticket(admission.acquire(at(millis), Class::Optional)));
+    assert_eq!(admission.next_called(), None);
+    let critical = ticket(admission.acquire(at(2), Class::Critical));
+    assert_eq!(admission.next_called(), Some(lent[1].id()), "it lost its place");
+    admission.release(at(3), held);
+    assert_eq!(admission.next_called(), Some(critical.id()), "it has a slot");
+    assert_eq!(admission.next_called(), None);
+    // Its patience ends at one second, that of the slot's at 5 s.
+    assert_eq!(lent[0].until(), at(1000));
+    assert!(matches!(admission.claim(at(1000), critical), Claim::Admitted(_)));
+    assert_eq!(admission.next_called(), Some(lent[0].id()), "it waited too long");
+}
+
+#[test]
 fn slots_that_are_kept_take_no_place_in_the_queue() {
     let mut admission = admission(1, 1);
     let held = slot(admission.acquire(at(0), Class::Critical));
