@@ -73,6 +73,19 @@ impl fmt::Display for GiveUp {
     }
 }
 
+/// A call that has failed so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// When its first try began.
+    pub began: Time,
+    /// When its latest try failed.
+    pub now: Time,
+    /// Tries that have failed, at least 1.
+    pub failed: u32,
+    /// How long from now the next try is pointless: `Retry-After`, or a rejection's `retry_after`.
+    pub not_before: Duration,
+}
+
 /// Decides about retries; holds no state of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry {
@@ -98,8 +111,7 @@ impl Retry {
         Ok(Self { config })
     }
 
-    /// Whether a call that began at `began` and has failed `failed` times is tried again, and after what wait. The
-    /// budget is drawn on last, so that a retry that is not made for another reason costs nothing.
+    /// Whether a call that began at `began` and has failed `failed` times is tried again, and after what wait.
     ///
     /// # Errors
     ///
@@ -111,18 +123,37 @@ impl Retry {
         budget: &mut RetryBudget,
         random: &mut impl Random,
     ) -> Result<Duration, GiveUp> {
-        if failed >= self.config.attempts {
+        let tried = Tried {
+            began,
+            now,
+            failed,
+            not_before: Duration::ZERO,
+        };
+        self.next_after(tried, budget, random)
+    }
+
+    /// The same where the server, a breaker or an admission said when to come back: no sooner than that, and then the
+    /// drawn wait, so that those who were told the same do not come together. The budget is drawn on last, so that a
+    /// retry that is not made for another reason costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`GiveUp`] with the reason.
+    pub fn next_after(
+        &self,
+        tried: Tried,
+        budget: &mut RetryBudget,
+        random: &mut impl Random,
+    ) -> Result<Duration, GiveUp> {
+        if tried.failed >= self.config.attempts {
             return Err(GiveUp::Attempts(self.config.attempts));
         }
-        let wait = self.wait(failed, random);
-        if self
-            .config
-            .deadline
-            .is_some_and(|deadline| now + wait > began + deadline)
-        {
+        let wait = self.wait(tried.failed, random).saturating_add(tried.not_before);
+        let late = |deadline| tried.now + wait > tried.began + deadline;
+        if self.config.deadline.is_some_and(late) {
             return Err(GiveUp::Deadline);
         }
-        budget.withdraw(now).map_err(GiveUp::Budget)?;
+        budget.withdraw(tried.now).map_err(GiveUp::Budget)?;
         Ok(wait)
     }
 
@@ -213,6 +244,32 @@ mod tests {
         assert_eq!(
             given_up.unwrap_err().to_string(),
             "the retry budget is used up: 0 retries of 0 allowed"
+        );
+    }
+
+    #[test]
+    fn nobody_comes_back_sooner_than_told() {
+        let retry = Retry::new(RetryConfig {
+            deadline: Some(Duration::from_secs(2)),
+            ..RetryConfig::default()
+        })
+        .unwrap();
+        let (mut budget, mut half) = (generous(), Fixed(1 << 63));
+        let tried = |failed, not_before| Tried {
+            began: at(0),
+            now: at(500),
+            failed,
+            not_before: Duration::from_millis(not_before),
+        };
+        // A second, and half of 100 ms.
+        assert_eq!(
+            retry.next_after(tried(1, 1000), &mut budget, &mut half),
+            Ok(Duration::from_millis(1050))
+        );
+        // 1,450 ms and half of 200 ms from 0.5 s on are too late.
+        assert_eq!(
+            retry.next_after(tried(2, 1450), &mut budget, &mut half),
+            Err(GiveUp::Deadline)
         );
     }
 
