@@ -25,6 +25,8 @@ pub struct Demand {
     pub rate: f64,
     /// How long it keeps one, on average.
     pub hold: Duration,
+    /// Connections that it uses now, where that is known: it asks for no fewer, whatever its rate and hold time say.
+    pub used: Option<u32>,
     /// How long it waits for one now, where that is known: above the bound it asks for more than the formula says.
     pub wait: Option<Duration>,
 }
@@ -112,8 +114,9 @@ pub fn asked(demand: &Demand, wait: Duration) -> u32 {
     } else {
         0.0
     };
+    let used = demand.used.unwrap_or(0);
     if erlangs == 0.0 {
-        return demand.least;
+        return used.clamp(demand.least, demand.most.max(demand.least));
     }
     if demand.most <= demand.least || erlangs >= f64::from(demand.most) {
         return demand.most.max(demand.least);
@@ -131,8 +134,9 @@ pub fn asked(demand: &Demand, wait: Duration) -> u32 {
     }
     let pressed = demand.wait.is_some_and(|now| now > wait);
     // Who waits too long although the formula is content has burstier load than it knows: a quarter more.
-    let more = if pressed { high.div_ceil(4) } else { 0 };
-    (high + more).clamp(demand.least, demand.most)
+    let enough = high.max(used);
+    let more = if pressed { enough.div_ceil(4) } else { 0 };
+    enough.saturating_add(more).clamp(demand.least, demand.most)
 }
 
 /// Shares the supply out. The grants are in the order of the demands, and their sum never exceeds limit less reserve.
@@ -199,6 +203,7 @@ mod tests {
             most,
             rate,
             hold: Duration::from_millis(20),
+            used: None,
             wait: None,
         }
     }
@@ -240,6 +245,13 @@ mod tests {
             ..demand(Class::Critical, 1, 50, 500.0)
         };
         assert_eq!(asked(&pressed, Duration::from_millis(5)), 15);
+        // It uses 20 and waits for more: 20 and a quarter. Idle by its rate, it keeps what it uses.
+        let busy = Demand {
+            used: Some(20),
+            ..pressed
+        };
+        assert_eq!(asked(&busy, Duration::from_millis(5)), 25);
+        assert_eq!(asked(&Demand { rate: 0.0, ..busy }, Duration::from_millis(5)), 20);
     }
 
     #[test]
