@@ -3,12 +3,17 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use cofferdam_policy::Time;
+use cofferdam_policy::admission::{Admission, AdmissionConfig, Answer, Claim, Class};
 use cofferdam_policy::breaker::{Breaker, BreakerConfig, SlowCalls};
+use cofferdam_policy::budget::{BudgetConfig, RetryBudget};
 use cofferdam_policy::grey::{GreyConfig, GreyDetector};
+use cofferdam_policy::hedge::{Hedge, HedgeConfig};
 use cofferdam_policy::outlier::{OutlierConfig, OutlierDetector};
+use cofferdam_policy::retry::{Retry, RetryConfig};
 use cofferdam_policy::shared::SharedBreaker;
+use cofferdam_policy::shift::{CellReading, Shift, ShiftConfig};
 use cofferdam_policy::window::{Outcome, WindowConfig};
+use cofferdam_policy::{Random, Time};
 
 /// Allocations that `run` makes.
 fn allocations(run: impl FnOnce()) -> u64 {
@@ -105,5 +110,106 @@ fn an_ejection_allocates_nothing() {
         }
     });
     assert!(ejected > 0);
+    assert_eq!(counted, 0);
+}
+
+#[test]
+fn an_admission_allocates_nothing_however_full_it_is() {
+    let mut admission = Admission::new(AdmissionConfig::default()).unwrap();
+    let (mut slots, mut tickets) = (Vec::with_capacity(50), Vec::with_capacity(1000));
+    let (mut rejected, mut displaced, mut fetched) = (0, 0, 0);
+    let counted = allocations(|| {
+        for millis in 0..100_000_u64 {
+            let now = Time::from_nanos(millis * 1_000_000);
+            // Mostly optional, and now and then a rush of critical ones.
+            let class = match millis % 3000 {
+                0..100 => Class::Critical,
+                100..200 => Class::Important,
+                _ => Class::Optional,
+            };
+            match admission.acquire(now, class) {
+                Ok(Answer::Admitted(slot)) => slots.push(slot),
+                Ok(Answer::Queued(ticket)) => tickets.push(ticket),
+                Err(_) => rejected += 1,
+            }
+            if millis % 7 == 0
+                && let Some(slot) = slots.pop()
+            {
+                admission.release(now, slot);
+            }
+            while admission.next_called().is_some() {
+                displaced += 1;
+            }
+            if tickets.len() >= 900 {
+                for ticket in tickets.drain(..) {
+                    if let Claim::Admitted(slot) = admission.claim(now, ticket) {
+                        fetched += 1;
+                        admission.release(now, slot);
+                    }
+                }
+            }
+        }
+    });
+    assert!(
+        rejected > 0 && displaced > 0 && fetched > 0,
+        "{rejected} {displaced} {fetched}"
+    );
+    assert_eq!(counted, 0);
+}
+
+/// A source of chance that is good enough to be different each time.
+struct Steps(u64);
+
+impl Random for Steps {
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.0
+    }
+}
+
+#[test]
+fn retries_and_hedges_allocate_nothing() {
+    let mut budget = RetryBudget::new(BudgetConfig::default()).unwrap();
+    let retry = Retry::new(RetryConfig::default()).unwrap();
+    let mut hedge = Hedge::new(HedgeConfig::default()).unwrap();
+    let mut chance = Steps(1);
+    let (mut retried, mut hedged, mut refused) = (0, 0, 0);
+    let counted = allocations(|| {
+        for millis in 0..100_000_u64 {
+            let now = Time::from_nanos(millis * 1_000_000);
+            budget.request(now);
+            let took = Duration::from_nanos(chance.bits() >> 40);
+            hedge.record(took);
+            // First, or the retries would leave nothing of the budget.
+            hedged += u64::from(hedge.ask(now, took, &mut budget).is_ok());
+            match retry.next((now, now), 1, &mut budget, &mut chance) {
+                Ok(_) => retried += 1,
+                Err(_) => refused += 1,
+            }
+        }
+    });
+    assert!(
+        retried > 1000 && hedged > 0 && refused > 1000,
+        "{retried} {hedged} {refused}"
+    );
+    assert_eq!(counted, 0);
+}
+
+#[test]
+fn a_shift_of_traffic_allocates_nothing() {
+    let mut shift = Shift::new(ShiftConfig::default(), &[7.0, 5.0, 3.0]).unwrap();
+    let mut shed = 0;
+    let counted = allocations(|| {
+        for step in 0..10_000_u32 {
+            let mut readings = [5000.0; 3].map(|capacity| CellReading {
+                healthy: true,
+                capacity,
+            });
+            readings[0].healthy = step / 50 % 2 == 0;
+            let decision = shift.step([8000.0, 3000.0, 600.0], &readings);
+            shed += u32::from(decision.shed[2] > 0.0);
+        }
+    });
+    assert!(shed > 0);
     assert_eq!(counted, 0);
 }
