@@ -14,7 +14,7 @@ use crate::overlay::Overlay;
 use crate::scaling::{Autoscaler, DisruptionBudget};
 use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
 use crate::source::{Fact, SourceMap, Span};
-use crate::units::Rate;
+use crate::units::{Bytes, Rate};
 use crate::workload::{ConfigObject, ServicePort, Workload};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -208,6 +208,8 @@ pub struct Service {
     pub capacity_per_pod: Option<Fact<Rate>>,
     /// Processor time that one request or message takes.
     pub cpu_per_request: Option<Fact<Duration>>,
+    /// Memory that one message takes in a process of it.
+    pub memory_per_message: Option<Fact<Bytes>>,
     /// How those who call it behave, where a person states it.
     pub callers: Callers,
 }

@@ -73,6 +73,7 @@ services:
     service_time: 20ms
     capacity_per_pod: 150
     cpu_per_request: 3ms
+    memory_per_message: 20KiB
     callers: {timeout: 2s, attempts: 3, backoff: 100ms}
     time_per_message: 15ms
     depends_on: [main, worker]

@@ -120,6 +120,7 @@ fn set_service(said: &Named<ServiceEntry>, env: &mut Environment, unmatched: &mu
         service_time: entry.service_time.clone(),
         capacity_per_pod: entry.capacity_per_pod.clone(),
         cpu_per_request: entry.cpu_per_request.clone(),
+        memory_per_message: entry.memory_per_message.clone(),
         callers: entry.callers.clone(),
         ..Service::default()
     });

@@ -180,6 +180,7 @@ fn join(service: &mut Service, other: Service) {
     prefer(&mut service.service_time, other.service_time);
     prefer(&mut service.capacity_per_pod, other.capacity_per_pod);
     prefer(&mut service.cpu_per_request, other.cpu_per_request);
+    prefer(&mut service.memory_per_message, other.memory_per_message);
     prefer(&mut service.callers.timeout, other.callers.timeout);
     prefer(&mut service.callers.attempts, other.callers.attempts);
     prefer(&mut service.callers.backoff, other.callers.backoff);

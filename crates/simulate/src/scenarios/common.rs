@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use cofferdam_model::calls::{CallTarget, TimeoutSetting};
 use cofferdam_model::cells::Routing;
+use cofferdam_model::kafka::{Assignor, Consumer};
 use cofferdam_model::scaling::ScalingBehaviour;
 use cofferdam_model::workload::Amount;
 use cofferdam_model::{Environment, Fact, Service};
 
 use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
 use crate::components::autoscaler::{AutoscalerConfig, Target};
-use crate::facts::Facts;
+use crate::components::kafka::group::GroupConfig;
+use crate::facts::{Facts, Need};
 
 /// The routing between cells: the one that knows most of them.
 pub(super) fn routing(env: &Environment) -> Option<&Routing> {
@@ -117,4 +119,136 @@ fn rules(declared: &ScalingBehaviour, default: Rules) -> Rules {
             _ => Select::Max,
         },
     }
+}
+
+/// A consumer group as its facts describe it.
+#[derive(Debug, Clone)]
+pub(super) struct GroupFacts {
+    /// What it is called in reports.
+    pub(super) name: String,
+    /// Members at least and at most.
+    pub(super) least: u32,
+    pub(super) most: u32,
+    /// All but the memory.
+    pub(super) group: GroupConfig,
+}
+
+/// The group that a consumer belongs to; `None` where its topic's partitions are not declared.
+pub(super) fn group(
+    env: &Environment,
+    consumer: &Consumer,
+    service: &Service,
+    facts: &mut Facts,
+) -> Option<Result<GroupFacts, Vec<Need>>> {
+    let topics: Vec<_> = consumer.topic_ids.iter().map(|id| &env.topics[id.0]).collect();
+    // Of several topics, the one with most partitions: the range assignor deals each out by itself.
+    let topic = topics
+        .iter()
+        .filter(|topic| topic.partitions.is_some())
+        .max_by_key(|t| t.partitions.as_ref().map(|p| p.value))?;
+    let partitions = facts
+        .take(
+            format!("partitions of {}", topic.name.value),
+            topic.partitions.as_ref()?,
+        )
+        .max(1);
+    let rate = facts.need(
+        "messages a second",
+        topic.peak_rate.as_ref().or(service.peak_rate.as_ref()),
+        (
+            &format!("kafka.topics.{}.messages_per_second", topic.name.value),
+            "1000",
+            "it decides how fast a lag grows",
+        ),
+    );
+    let time = facts.need(
+        "time for a message",
+        consumer.time_per_record.as_ref(),
+        (
+            &format!("services.{}.time_per_message", service.name),
+            "5ms",
+            "it decides what a member can work off",
+        ),
+    );
+    let workers = consumer.workers.iter().max_by_key(|worker| worker.count.value);
+    let threads = workers
+        .map_or(1, |worker| {
+            facts.take(format!("threads that work (`{}`)", worker.name), &worker.count)
+        })
+        .max(1);
+    let builds =
+        workers.is_some_and(|worker| worker.builds_consumer.as_ref().is_some_and(|builds| builds.value));
+    let per_replica = service.processes.as_ref().map_or(1, |n| n.value)
+        * consumer
+            .consumers_per_process
+            .as_ref()
+            .map_or(if builds { threads } else { 1 }, |n| n.value);
+    let most = facts.or(
+        "replicas at most",
+        service.scale.max.as_ref().or(service.scale.current.as_ref()),
+        1,
+        "one replica, because nothing says how many there are",
+    );
+    let least = service.scale.min.as_ref().map_or(1, |min| min.value).min(most);
+    let assignor = match consumer.assignors.first() {
+        Some(first) => {
+            facts.take("assignor", &first.clone().map(|assignor| format!("{assignor:?}")));
+            first.value
+        }
+        None => {
+            facts.assume(
+                "the assignor is range, or another eager one, as is the default of every common client",
+            );
+            Assignor::Range
+        }
+    };
+    let session = facts.or(
+        "session timeout",
+        consumer.session_timeout.as_ref(),
+        Duration::from_secs(45),
+        "session.timeout.ms is 45 s, Kafka's default since 3.0",
+    );
+    let heartbeat = facts.or(
+        "heartbeat",
+        consumer.heartbeat.as_ref(),
+        Duration::from_secs(3),
+        "heartbeat.interval.ms is 3 s, Kafka's default",
+    );
+    let start_up = facts.or(
+        "a member joins after",
+        service.start_up_time.as_ref(),
+        Duration::from_secs(10),
+        "a member has started after 10 s, because nothing says how long it takes",
+    );
+    let (Some(rate), Some(time)) = (rate, time) else {
+        return Some(Err(std::mem::take(&mut facts.needs)));
+    };
+    let busy = if builds { 1 } else { threads };
+    let name = consumer.group.as_ref().map_or_else(
+        || format!("consumer group of {}", service.name),
+        |group| format!("consumer group {}", group.value),
+    );
+    let members = |replicas: u32| replicas.saturating_mul(per_replica).max(1);
+    Some(Ok(GroupFacts {
+        name,
+        least: members(least),
+        most: members(most),
+        group: GroupConfig {
+            partitions,
+            assignor,
+            session,
+            heartbeat,
+            statics: consumer.instance_id.is_some(),
+            rate: rate.0,
+            each: f64::from(busy) / time.as_secs_f64().max(1e-6),
+            memory: None,
+            start_up,
+        },
+    }))
+}
+
+/// Members that keep each below 70 % of what it can do, within what there may be.
+pub(super) fn members_for_load(facts: &GroupFacts) -> u32 {
+    let wanted = (facts.group.rate / (0.7 * facts.group.each)).ceil().max(1.0);
+    (wanted as u32).clamp(facts.least, facts.most)
 }

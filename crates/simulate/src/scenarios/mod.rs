@@ -5,8 +5,10 @@ mod alert_blind_spot;
 mod cell_failover;
 mod common;
 mod connection_storm;
+mod consumer_cascade;
 mod cpu_throttle;
 mod grey_failure;
+mod rebalance_storm;
 mod retry_storm;
 mod rolling_restart;
 
@@ -120,6 +122,8 @@ pub const ALL: &[Scenario] = &[
     cell_failover::SCENARIO,
     grey_failure::SCENARIO,
     retry_storm::SCENARIO,
+    consumer_cascade::SCENARIO,
+    rebalance_storm::SCENARIO,
     rolling_restart::SCENARIO,
     alert_blind_spot::SCENARIO,
     cpu_throttle::SCENARIO,

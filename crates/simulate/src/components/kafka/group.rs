@@ -1,0 +1,470 @@
+//! A consumer group second by second: who owns which partitions, what waits in the broker and in memory, and who has died.
+//!
+//! A member that leaves says so, and the group rebalances. One that dies counts until its session ends, and so do its
+//! partitions, which nobody reads meanwhile. In a rebalance an eager group gives everything up and stands still until the
+//! slowest member has heard of it, with its next heartbeat, and come back; a cooperative one goes on with what does not
+//! move, and takes a second rebalance for what does. A static member that comes back within its session gets its
+//! partitions again without any rebalance. Source: Kafka's documentation of the consumer group protocol, KIP-345 (static
+//! membership), KIP-429 (incremental rebalance).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use cofferdam_model::kafka::Assignor;
+use cofferdam_policy::{Random, Time};
+
+use super::assign::{Member as Joining, TopicPartition, Topics, assign};
+use crate::chance::Chance;
+use crate::components::crash_loop::{CrashLoop, CrashLoopConfig};
+
+/// A group and what it reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupConfig {
+    /// Partitions of its topic.
+    pub partitions: u32,
+    /// How they are dealt out.
+    pub assignor: Assignor,
+    /// A member that is not heard of for so long is dropped.
+    pub session: Duration,
+    /// Time between heartbeats, with which members hear of a rebalance.
+    pub heartbeat: Duration,
+    /// Whether members keep their identity over a restart.
+    pub statics: bool,
+    /// Messages a second, spread evenly over the partitions.
+    pub rate: f64,
+    /// Messages a second that one member works off.
+    pub each: f64,
+    /// Messages that a member's memory holds before it is killed; `None` when it takes no more than it works on.
+    pub memory: Option<u64>,
+    /// From the start of a process until it has joined.
+    pub start_up: Duration,
+}
+
+/// What happened in a second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Second {
+    /// Messages worked off.
+    pub done: u64,
+    /// Members that ran out of memory.
+    pub killed: u32,
+    /// Rebalances that began.
+    pub rebalances: u32,
+    /// Whether no partition was read.
+    pub still: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Member {
+    id: String,
+    /// Whether its process runs.
+    up: bool,
+    /// Whether the coordinator counts it.
+    counted: bool,
+    owned: Vec<u32>,
+    /// Messages in its memory.
+    queue: u64,
+    /// Without heartbeats since.
+    silent_since: u64,
+    /// When its process has started and joins.
+    joins_at: Option<u64>,
+    crashes: CrashLoop,
+}
+
+/// A consumer group.
+#[derive(Debug)]
+pub struct Group {
+    config: GroupConfig,
+    topics: Topics,
+    members: Vec<Member>,
+    /// Messages in the broker, by partition.
+    backlog: Vec<f64>,
+    /// Until when the group stands still, and the partitions that are not read until then.
+    busy_until: u64,
+    moving: BTreeSet<u32>,
+    /// Whether another rebalance has to follow.
+    again: bool,
+    second: u64,
+    /// Messages that were in the memory of members that died.
+    in_dead_memory: u64,
+}
+
+impl Group {
+    /// A group of so many members that have what they are assigned.
+    #[must_use]
+    pub fn new(config: GroupConfig, members: u32) -> Self {
+        let topics = Topics::new([("topic".to_owned(), config.partitions)]);
+        let mut group = Self {
+            topics,
+            members: Vec::new(),
+            backlog: vec![0.0; config.partitions as usize],
+            busy_until: 0,
+            moving: BTreeSet::new(),
+            again: false,
+            second: 0,
+            in_dead_memory: 0,
+            config,
+        };
+        for number in 0..members {
+            group.members.push(group.member(number));
+        }
+        for member in &mut group.members {
+            (member.up, member.counted) = (true, true);
+        }
+        group.deal();
+        group
+    }
+
+    fn member(&self, number: u32) -> Member {
+        Member {
+            id: format!("member-{number:05}"),
+            up: false,
+            counted: false,
+            owned: Vec::new(),
+            queue: 0,
+            silent_since: 0,
+            joins_at: None,
+            crashes: CrashLoop::new(CrashLoopConfig::default()),
+        }
+    }
+
+    /// Members in all, running or not.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Members that run and have at least one partition.
+    #[must_use]
+    pub fn working(&self) -> usize {
+        self.members
+            .iter()
+            .filter(|member| member.up && !member.owned.is_empty())
+            .count()
+    }
+
+    /// Members that run and have none.
+    #[must_use]
+    pub fn idle(&self) -> usize {
+        self.members
+            .iter()
+            .filter(|member| member.up && member.owned.is_empty())
+            .count()
+    }
+
+    /// Members whose process runs.
+    #[must_use]
+    pub fn up(&self) -> usize {
+        self.members.iter().filter(|member| member.up).count()
+    }
+
+    /// Partitions of each member.
+    #[must_use]
+    pub fn shares(&self) -> Vec<usize> {
+        self.members.iter().map(|member| member.owned.len()).collect()
+    }
+
+    /// Messages that wait, in the broker and in memory.
+    #[must_use]
+    pub fn lag(&self) -> f64 {
+        self.backlog.iter().sum::<f64>() + self.members.iter().map(|member| member.queue as f64).sum::<f64>()
+    }
+
+    /// Messages that were in the memory of members when they died: lost, or worked on twice, by when offsets are
+    /// committed.
+    #[must_use]
+    pub const fn in_dead_memory(&self) -> u64 {
+        self.in_dead_memory
+    }
+
+    /// One more member, which joins when it has started.
+    pub fn add(&mut self) {
+        let mut member = self.member(self.members.len() as u32);
+        member.joins_at = Some(self.second + self.config.start_up.as_secs());
+        self.members.push(member);
+    }
+
+    /// A member is restarted in good order: it leaves (a static one does not), and joins when it has started.
+    pub fn restart(&mut self, number: usize, chance: &mut Chance) -> Second {
+        let mut second = Second::default();
+        let joins_at = self.second + self.config.start_up.as_secs();
+        let Some(member) = self.members.get_mut(number) else {
+            return second;
+        };
+        member.up = false;
+        member.silent_since = self.second;
+        member.joins_at = Some(joins_at);
+        // What it has in memory it works off before it leaves.
+        member.queue = 0;
+        if !self.config.statics {
+            member.counted = false;
+            self.rebalance(chance, &mut second);
+        }
+        second
+    }
+
+    /// One second, in which a member works off `speed` times what it usually does.
+    pub fn tick(&mut self, speed: f64, chance: &mut Chance) -> Second {
+        self.second += 1;
+        let mut second = Second::default();
+        let each = self.config.rate / f64::from(self.config.partitions.max(1));
+        for backlog in &mut self.backlog {
+            *backlog += each;
+        }
+        self.come_and_go(chance, &mut second);
+        if self.again && self.second >= self.busy_until {
+            self.again = false;
+            self.deal();
+            self.stand(chance, &mut second);
+        }
+        let still = self.second < self.busy_until;
+        if !still {
+            self.moving.clear();
+        }
+        second.still = still && self.config.assignor.is_eager();
+        self.work(speed, still, &mut second);
+        second
+    }
+
+    /// Members that have started join, and members that were silent for a session are dropped.
+    fn come_and_go(&mut self, chance: &mut Chance, second: &mut Second) {
+        let mut changed = false;
+        for member in &mut self.members {
+            if member.joins_at.is_some_and(|at| at <= self.second) {
+                member.joins_at = None;
+                member.up = true;
+                // A static member that the coordinator still counts has its partitions as before.
+                changed |= !(self.config.statics && member.counted);
+                member.counted = true;
+            } else if !member.up
+                && member.counted
+                && self.second - member.silent_since >= self.config.session.as_secs()
+            {
+                member.counted = false;
+                changed = true;
+            }
+        }
+        if changed {
+            self.rebalance(chance, second);
+        }
+    }
+
+    fn rebalance(&mut self, chance: &mut Chance, second: &mut Second) {
+        let before: Vec<Vec<u32>> = self.members.iter().map(|member| member.owned.clone()).collect();
+        self.deal();
+        let moved: BTreeSet<u32> = self
+            .members
+            .iter()
+            .zip(&before)
+            .flat_map(|(member, before)| member.owned.iter().filter(|p| !before.contains(p)).copied())
+            .collect();
+        // A cooperative group takes a second round for what somebody else has to give up first.
+        self.again = !self.config.assignor.is_eager() && !moved.is_empty();
+        self.moving.extend(moved);
+        self.stand(chance, second);
+    }
+
+    /// The group waits until its slowest member has heard and come back.
+    fn stand(&mut self, chance: &mut Chance, second: &mut Second) {
+        second.rebalances += 1;
+        let members = self.members.iter().filter(|member| member.up).count();
+        let slowest =
+            (0..members).map(|_| chance.unit()).fold(0.0, f64::max) * self.config.heartbeat.as_secs_f64();
+        self.busy_until = self.busy_until.max(self.second + libm::ceil(slowest) as u64);
+    }
+
+    fn deal(&mut self) {
+        let counted: Vec<usize> = (0..self.members.len())
+            .filter(|n| self.members[*n].counted)
+            .collect();
+        let joining: Vec<Joining> = counted
+            .iter()
+            .map(|n| Joining {
+                id: self.members[*n].id.clone(),
+                topics: BTreeSet::from([0]),
+                owned: self.members[*n]
+                    .owned
+                    .iter()
+                    .map(|partition| TopicPartition {
+                        topic: 0,
+                        partition: *partition,
+                    })
+                    .collect(),
+                ..Joining::default()
+            })
+            .collect();
+        for member in &mut self.members {
+            member.owned.clear();
+        }
+        for (number, dealt) in counted
+            .into_iter()
+            .zip(assign(self.config.assignor, &self.topics, &joining))
+        {
+            self.members[number].owned = dealt.into_iter().map(|partition| partition.partition).collect();
+        }
+    }
+
+    fn work(&mut self, speed: f64, still: bool, second: &mut Second) {
+        let eager = self.config.assignor.is_eager();
+        let can = self.config.each * speed;
+        for number in 0..self.members.len() {
+            if !self.members[number].up {
+                continue;
+            }
+            let readable: Vec<u32> = self.members[number]
+                .owned
+                .iter()
+                .filter(|partition| !still || (!eager && !self.moving.contains(partition)))
+                .copied()
+                .collect();
+            let member = &mut self.members[number];
+            let mut left = can;
+            match self.config.memory {
+                // It takes everything that the broker has, and works it off from memory, also while the group is still.
+                Some(memory) => {
+                    for partition in readable {
+                        let taken = libm::floor(self.backlog[partition as usize]);
+                        self.backlog[partition as usize] -= taken;
+                        member.queue += taken as u64;
+                    }
+                    let done = (left as u64).min(member.queue);
+                    member.queue -= done;
+                    second.done += done;
+                    if member.queue > memory {
+                        self.in_dead_memory += member.queue;
+                        second.killed += 1;
+                        let back = member
+                            .crashes
+                            .ended(Time::from_nanos(self.second * 1_000_000_000));
+                        member.queue = 0;
+                        member.up = false;
+                        member.silent_since = self.second;
+                        member.joins_at =
+                            Some(back.as_nanos() / 1_000_000_000 + self.config.start_up.as_secs());
+                    }
+                }
+                None => {
+                    for partition in readable {
+                        let done = libm::floor(self.backlog[partition as usize].min(left));
+                        self.backlog[partition as usize] -= done;
+                        left -= done;
+                        second.done += done as u64;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chance::Streams;
+
+    fn config() -> GroupConfig {
+        GroupConfig {
+            partitions: 12,
+            assignor: Assignor::Range,
+            session: Duration::from_secs(45),
+            heartbeat: Duration::from_secs(3),
+            statics: false,
+            rate: 1200.0,
+            each: 300.0,
+            memory: None,
+            start_up: Duration::from_secs(10),
+        }
+    }
+
+    fn chance() -> Chance {
+        Streams::new(1, 0).stream("group", "test")
+    }
+
+    #[test]
+    fn seven_members_on_twelve_partitions_are_worth_six() {
+        let mut group = Group::new(config(), 7);
+        assert_eq!(group.shares(), [2, 2, 2, 2, 2, 1, 1]);
+        // Each can do 180; the busiest have 200 a second each: only those with one partition keep up.
+        group.config.each = 180.0;
+        let mut chance = chance();
+        let done: u64 = (0..1000).map(|_| group.tick(1.0, &mut chance).done).sum();
+        // 5 × 180 + 2 × 100 = 1,100 of 1,200 a second; with all even, the same load needs 6 members of 200 and more.
+        assert!((done as f64 / 1000.0 - 1100.0).abs() < 2.0, "{done}");
+    }
+
+    #[test]
+    fn of_fifty_members_38_have_nothing() {
+        assert_eq!(Group::new(config(), 50).idle(), 38);
+    }
+
+    #[test]
+    fn a_rolling_restart_stands_an_eager_group_still_and_a_static_one_never() {
+        let stop = |config: GroupConfig| {
+            let mut group = Group::new(config, 6);
+            let mut chance = chance();
+            let (mut rebalances, mut still) = (0, 0);
+            for number in 0..6 {
+                rebalances += group.restart(number, &mut chance).rebalances;
+                for _ in 0..20 {
+                    let second = group.tick(1.0, &mut chance);
+                    rebalances += second.rebalances;
+                    still += u32::from(second.still);
+                }
+            }
+            (rebalances, still)
+        };
+        let (rebalances, still) = stop(config());
+        // Each restart leaves and joins; a stop is the slowest of five or six within three seconds, rounded up, of which
+        // the second in which it begins is over.
+        assert_eq!(rebalances, 12);
+        assert!((12..=36).contains(&still), "{still}");
+        assert_eq!(
+            stop(GroupConfig {
+                statics: true,
+                ..config()
+            }),
+            (0, 0)
+        );
+        let cooperative = GroupConfig {
+            assignor: Assignor::CooperativeSticky,
+            ..config()
+        };
+        assert_eq!(stop(cooperative).1, 0);
+    }
+
+    #[test]
+    fn the_partitions_of_a_dead_member_wait_for_its_session_to_end() {
+        // Memory for 1,000 messages, all members too slow: they die, and come back after their start-up.
+        let mut group = Group::new(
+            GroupConfig {
+                memory: Some(1000),
+                ..config()
+            },
+            4,
+        );
+        let mut chance = chance();
+        let killed: u32 = (0..40).map(|_| group.tick(0.1, &mut chance).killed).sum();
+        assert!(killed >= 4);
+        assert!(group.in_dead_memory() > 4000);
+    }
+
+    #[test]
+    fn every_partition_has_exactly_one_owner_while_members_are_counted() {
+        let mut group = Group::new(config(), 5);
+        let mut chance = chance();
+        for second in 0..300 {
+            if second % 37 == 0 {
+                group.restart(second % 5, &mut chance);
+            }
+            if second == 100 {
+                group.add();
+            }
+            group.tick(1.0, &mut chance);
+            let mut owned: Vec<u32> = group
+                .members
+                .iter()
+                .flat_map(|member| member.owned.clone())
+                .collect();
+            owned.sort_unstable();
+            assert_eq!(owned, (0..12).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The work of a consumer group slows down for a while, memory fills with what was fetched, members are killed, and those
+//! that are left, or come back, get the backlog at once.
+
+use cofferdam_model::Environment;
+use cofferdam_model::kafka::{CommitOrder, Consumer};
+use cofferdam_model::overlay::Overlay;
+use cofferdam_policy::Time;
+
+use super::{Case, Prepared, Scenario, common};
+use crate::chance::Streams;
+use crate::components::kafka::group::{Group, GroupConfig};
+use crate::facts::{Facts, Need};
+use crate::outcome::{Outcome, Role};
+use crate::rehearse::shown;
+
+/// The scenario.
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "consumer-cascade",
+    title: "a consumer group's work takes four times as long for two minutes",
+    rules: &[
+        "kafka-unbounded-buffer",
+        "kafka-idle-members",
+        "kafka-uneven-members",
+        "kafka-offset-before-work",
+        "kafka-poll-deadline",
+    ],
+    prepare,
+};
+
+/// When the work slows down and when it is as fast as before, in seconds.
+const SLOW: u64 = 60;
+const FAST: u64 = 180;
+const END: u64 = 1800;
+/// How fast the work is meanwhile.
+const SPEED: f64 = 0.25;
+/// A group has caught up when less than this many seconds of messages wait.
+const CAUGHT_UP: f64 = 5.0;
+
+/// What one run needs.
+#[derive(Debug, Clone)]
+struct Plan {
+    name: String,
+    group: GroupConfig,
+    members: u32,
+    /// Members when the autoscaler gives all it may.
+    most: u32,
+    before_work: Option<bool>,
+}
+
+fn prepare(env: &Environment, _: &Overlay) -> Prepared {
+    let mut prepared = Prepared::default();
+    for consumer in &env.consumers {
+        if let Some(case) = case(env, consumer) {
+            prepared.add(case);
+        }
+    }
+    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+        return Prepared::nothing("no consumer of a topic whose partitions are declared is known");
+    }
+    prepared
+}
+
+fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>>> {
+    let service = env.owner_service(&consumer.owner)?;
+    let mut facts = Facts::new();
+    let base = common::group(env, consumer, service, &mut facts)?;
+    let unbounded = consumer.buffers.iter().find(|buffer| buffer.bound.is_none());
+    let memory = unbounded.map(|buffer| {
+        facts.inputs.push(crate::facts::Input {
+            name: format!("queue in memory `{}`", buffer.name),
+            value: "no bound".to_owned(),
+            place: Some(buffer.span),
+        });
+        let limit = service
+            .workloads
+            .iter()
+            .flat_map(|id| &env.workloads[id.0].containers)
+            .find_map(|container| container.memory_limit.as_ref())
+            .map(|limit| facts.take("memory limit", limit));
+        let ask = format!("services.{}.memory_per_message", service.name);
+        let each = facts.need(
+            "memory of a message",
+            service.memory_per_message.as_ref(),
+            (
+                &ask,
+                "20KiB",
+                "with the memory limit it decides when a member whose queue has no bound is killed",
+            ),
+        );
+        match (limit, each) {
+            (Some(limit), Some(each)) if each.0 > 0 => Some(limit.0 / each.0),
+            _ => None,
+        }
+    });
+    let base = match base {
+        Ok(base) if facts.needs.is_empty() => base,
+        Ok(_) => return Some(Err(facts.needs)),
+        Err(needs) => return Some(Err(needs.into_iter().chain(facts.needs).collect())),
+    };
+    facts.assume(
+        "only messages take memory, and a member that is told to fetch without a bound fetches all there is",
+    );
+    let members = common::members_for_load(&base);
+    facts.assume(format!(
+        "as many members as keep each below 70 % of what it can do: {members}, within what the autoscaler may"
+    ));
+    let plan = Plan {
+        name: base.name.clone(),
+        members,
+        most: base.most,
+        before_work: consumer
+            .commit_order
+            .as_ref()
+            .map(|order| order.value == CommitOrder::BeforeWork),
+        group: GroupConfig {
+            memory: memory.flatten(),
+            ..base.group
+        },
+    };
+    Some(Ok(Case::new(plan.name.clone(), facts, move |streams, _| {
+        run(&plan, streams)
+    })))
+}
+
+/// What became of the group.
+struct Course {
+    lag: Vec<f64>,
+    working: Vec<usize>,
+    killed: u32,
+    first_killed: Option<u64>,
+    all_down: Option<u64>,
+    full_scale: Option<u64>,
+    caught_up: Option<u64>,
+    dead: u64,
+    rebalances: u32,
+    still: u32,
+}
+
+fn course(plan: &Plan, config: GroupConfig, streams: &Streams) -> Course {
+    let mut chance = streams.stream(&plan.name, "group");
+    let rate = config.rate;
+    let mut group = Group::new(config, plan.members);
+    let mut course = Course {
+        lag: Vec::new(),
+        working: Vec::new(),
+        killed: 0,
+        first_killed: None,
+        all_down: None,
+        full_scale: None,
+        caught_up: None,
+        dead: 0,
+        rebalances: 0,
+        still: 0,
+    };
+    for second in 1..=END {
+        let speed = if (SLOW..FAST).contains(&second) {
+            SPEED
+        } else {
+            1.0
+        };
+        // The autoscaler doubles every half minute while the lag is more than a minute of messages.
+        if second % 30 == 0 && group.lag() > 60.0 * rate && (group.size() as u32) < plan.most {
+            let more = (group.size() as u32).min(plan.most - group.size() as u32);
+            (0..more).for_each(|_| group.add());
+            if group.size() as u32 == plan.most {
+                course.full_scale = Some(second);
+            }
+        }
+        let happened = group.tick(speed, &mut chance);
+        course.killed += happened.killed;
+        course.rebalances += happened.rebalances;
+        course.still += u32::from(happened.still);
+        if happened.killed > 0 && course.first_killed.is_none() {
+            course.first_killed = Some(second);
+        }
+        if group.up() == 0 && course.all_down.is_none() {
+            course.all_down = Some(second);
+        }
+        if second > FAST {
+            if group.lag() >= CAUGHT_UP * rate {
+                course.caught_up = None;
+            } else if course.caught_up.is_none() {
+                course.caught_up = Some(second);
+            }
+        }
+        course.lag.push(group.lag());
+        course.working.push(group.working());
+    }
+    course.dead = group.in_dead_memory();
+    course
+}
+
+const fn at(second: u64) -> Time {
+    Time::from_nanos(second * 1_000_000_000)
+}
+
+fn run(plan: &Plan, streams: &Streams) -> Outcome {
+    let mut out = Outcome::default();
+    let as_is = course(plan, plan.group.clone(), streams);
+    let bounded = course(
+        plan,
+        GroupConfig {
+            memory: None,
+            ..plan.group.clone()
+        },
+        streams,
+    );
+    out.moment(
+        at(SLOW),
+        Role::Trigger,
+        "slow",
+        "the work takes four times as long, as when a database below is slow",
+    );
+    if let Some(second) = as_is.first_killed {
+        out.moment(
+            at(second),
+            Role::Cause,
+            "killed",
+            "the first member is killed: what it fetched and has not worked off is more than its memory",
+        );
+        out.moment(
+            at(SLOW),
+            Role::Action,
+            "bound",
+            "a bound on the queue in memory, so that what is not worked off stays in the broker",
+        );
+        if let Some(down) = as_is.all_down {
+            out.moment(at(down), Role::Effect, "all down", "every member is down");
+        }
+    } else {
+        out.moment(
+            at(SLOW),
+            Role::Cause,
+            "behind",
+            "less is worked off than comes in, and the lag grows",
+        );
+    }
+    if let Some(second) = as_is.full_scale {
+        let idle = plan.most.saturating_sub(plan.group.partitions);
+        out.moment(
+            at(second),
+            Role::Effect,
+            "full scale",
+            format!(
+                "{} members, all there may be, of which {idle} have no partition",
+                plan.most
+            ),
+        );
+    }
+    out.moment(at(FAST), Role::Recovery, "fast", "the work is as fast as before");
+    if as_is.caught_up.is_none() && as_is.killed > 0 {
+        let why = "each member that comes back fetches the whole backlog of its partitions, is killed again, and waits longer before the next try";
+        out.moment(at(FAST), Role::Loop, "backlog", why);
+    }
+    if let Some(second) = as_is.caught_up {
+        out.moment(at(second), Role::Recovery, "caught up", "the group has caught up");
+        out.amount("time to catch up", (second - FAST) as f64, "s");
+    }
+    let most = |course: &Course| course.lag.iter().copied().fold(0.0, f64::max);
+    out.amount("largest lag", most(&as_is), "messages");
+    out.whether(
+        "still behind 27 minutes after the work is fast again",
+        as_is.caught_up.is_none(),
+    );
+    out.amount(
+        "members killed for want of memory",
+        f64::from(as_is.killed),
+        "times",
+    );
+    let dead = match plan.before_work {
+        Some(true) => "messages lost with the memory of dead members",
+        Some(false) => "messages worked on twice after members died",
+        None => "messages in the memory of members that died",
+    };
+    out.amount(dead, as_is.dead as f64, "messages");
+    out.amount("rebalances", f64::from(as_is.rebalances), "");
+    if plan.group.memory.is_some() {
+        out.amount("largest lag with a bounded queue", most(&bounded), "messages");
+        out.whether("still behind with a bounded queue", bounded.caught_up.is_none());
+        if let Some(second) = bounded.caught_up {
+            out.amount(
+                "time to catch up with a bounded queue",
+                (second - FAST) as f64,
+                "s",
+            );
+        }
+    }
+    // 7 members of 12 partitions: two each but for two of them; the busiest sets the pace.
+    let busiest = plan.group.partitions.div_ceil(plan.members.max(1));
+    out.amount("members", f64::from(plan.members), "members");
+    out.amount(
+        "load of the busiest member",
+        f64::from(busiest) * plan.group.rate / f64::from(plan.group.partitions.max(1)) / plan.group.each
+            * 100.0,
+        "%",
+    );
+    out.amount(
+        "members without a partition at full scale",
+        f64::from(plan.most.saturating_sub(plan.group.partitions)),
+        "members",
+    );
+    out.harm = 1.0
+        - as_is
+            .caught_up
+            .map_or(0.0, |second| 1.0 - (second - FAST) as f64 / (END - FAST) as f64);
+    let every = |values: &[f64]| {
+        values
+            .iter()
+            .enumerate()
+            .step_by(10)
+            .map(|(n, v)| (at(n as u64 + 1), v / plan.group.rate))
+            .collect()
+    };
+    out.series(
+        "messages that wait, as time",
+        "as configured",
+        "s",
+        every(&as_is.lag),
+    );
+    if plan.group.memory.is_some() {
+        out.series(
+            "messages that wait, as time",
+            "with a bounded queue",
+            "s",
+            every(&bounded.lag),
+        );
+    }
+    let working = as_is
+        .working
+        .iter()
+        .enumerate()
+        .step_by(10)
+        .map(|(n, members)| (at(n as u64 + 1), *members as f64))
+        .collect();
+    out.series("members that work", "members", "members", working);
+    if shown(most(&as_is), "") == "0" {
+        out.harm = 0.0;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cofferdam_model::kafka::Assignor;
+
+    use super::*;
+
+    fn plan(memory: Option<u64>) -> Plan {
+        Plan {
+            name: "group".into(),
+            members: 8,
+            most: 50,
+            before_work: Some(true),
+            group: GroupConfig {
+                partitions: 12,
+                assignor: Assignor::Range,
+                session: Duration::from_secs(45),
+                heartbeat: Duration::from_secs(3),
+                statics: false,
+                rate: 7000.0,
+                each: 1400.0,
+                memory,
+                start_up: Duration::from_secs(30),
+            },
+        }
+    }
+
+    fn figure(out: &Outcome, name: &str) -> f64 {
+        out.figures.iter().find(|f| f.name == name).unwrap().value
+    }
+
+    #[test]
+    fn without_a_bound_members_die_of_what_they_fetched() {
+        let out = run(&plan(Some(50_000)), &Streams::new(1, 0));
+        // The busiest fetch 1,167 a second and do 350: 50,000 more after about a minute.
+        assert!(figure(&out, "members killed for want of memory") > 0.0);
+        assert!(figure(&out, "messages lost with the memory of dead members") > 50_000.0);
+        // With a bound, the backlog stays where it is safe and is worked off: 8 members do 9,800 of 7,000 a second at
+        // best, 12 of 12 at full scale 16,800.
+        assert_eq!(figure(&out, "still behind with a bounded queue"), 0.0);
+        assert_eq!(figure(&out, "members without a partition at full scale"), 38.0);
+    }
+
+    #[test]
+    fn with_a_bound_nobody_dies() {
+        let out = run(&plan(None), &Streams::new(1, 0));
+        assert_eq!(figure(&out, "members killed for want of memory"), 0.0);
+        // Two minutes at a quarter of what 8 members do, about 2,400 to 2,800 of 7,000 a second: some 500,000 behind.
+        let lag = figure(&out, "largest lag");
+        assert!((300_000.0..700_000.0).contains(&lag), "{lag}");
+    }
+}

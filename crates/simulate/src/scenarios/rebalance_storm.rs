@@ -1,0 +1,248 @@
+//! A rollout restarts the members of a consumer group one after the other, and each restart stops the others.
+
+use cofferdam_model::Environment;
+use cofferdam_model::kafka::{Assignor, Consumer};
+use cofferdam_model::overlay::Overlay;
+use cofferdam_policy::Time;
+
+use super::{Case, Prepared, Scenario, common};
+use crate::chance::Streams;
+use crate::components::kafka::group::{Group, GroupConfig};
+use crate::facts::{Facts, Need};
+use crate::outcome::{Outcome, Role};
+use crate::rehearse::shown;
+
+/// The scenario.
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "rebalance-storm",
+    title: "a rollout restarts the members of a consumer group one after the other",
+    rules: &["kafka-rebalance-storm", "kafka-idle-members"],
+    prepare,
+};
+
+/// When the rollout begins, in seconds.
+const BEGINS: u64 = 60;
+/// Longest time that one watches, in seconds.
+const WATCHED: u64 = 7200;
+
+/// What one run needs.
+#[derive(Debug, Clone)]
+struct Plan {
+    name: String,
+    group: GroupConfig,
+    members: u32,
+}
+
+fn prepare(env: &Environment, _: &Overlay) -> Prepared {
+    let mut prepared = Prepared::default();
+    for consumer in &env.consumers {
+        if let Some(case) = case(env, consumer) {
+            prepared.add(case);
+        }
+    }
+    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+        return Prepared::nothing("no consumer of a topic whose partitions are declared is known");
+    }
+    prepared
+}
+
+fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>>> {
+    let service = env.owner_service(&consumer.owner)?;
+    let mut facts = Facts::new();
+    let base = match common::group(env, consumer, service, &mut facts)? {
+        Ok(base) => base,
+        Err(needs) => return Some(Err(needs)),
+    };
+    if base.most < 2 {
+        return None;
+    }
+    facts.assume("all the members that there may be are running, and a rollout restarts one at a time, each when the one before has joined");
+    let plan = Plan {
+        name: base.name,
+        members: base.most,
+        group: base.group,
+    };
+    Some(Ok(Case::new(plan.name.clone(), facts, move |streams, _| {
+        run(&plan, streams)
+    })))
+}
+
+#[derive(Default)]
+struct Course {
+    rebalances: u32,
+    still: u32,
+    most_lag: f64,
+    caught_up: Option<u64>,
+    ends: u64,
+    first_still: Option<u64>,
+    lag: Vec<f64>,
+}
+
+fn course(plan: &Plan, config: GroupConfig, streams: &Streams) -> Course {
+    let mut chance = streams.stream(&plan.name, "group");
+    let (rate, between) = (config.rate, config.start_up.as_secs() + 1);
+    let mut group = Group::new(config, plan.members);
+    let mut course = Course {
+        ends: BEGINS + between * u64::from(plan.members),
+        ..Course::default()
+    };
+    for second in 1..=WATCHED {
+        if second >= BEGINS && second < course.ends && (second - BEGINS).is_multiple_of(between) {
+            course.rebalances += group
+                .restart(((second - BEGINS) / between) as usize, &mut chance)
+                .rebalances;
+        }
+        let happened = group.tick(1.0, &mut chance);
+        course.rebalances += happened.rebalances;
+        course.still += u32::from(happened.still);
+        if happened.still && course.first_still.is_none() {
+            course.first_still = Some(second);
+        }
+        course.most_lag = course.most_lag.max(group.lag());
+        course.lag.push(group.lag());
+        if second > course.ends && group.lag() < 2.0 * rate {
+            course.caught_up = Some(second);
+            break;
+        }
+    }
+    course
+}
+
+const fn at(second: u64) -> Time {
+    Time::from_nanos(second * 1_000_000_000)
+}
+
+fn run(plan: &Plan, streams: &Streams) -> Outcome {
+    let mut out = Outcome::default();
+    let as_is = course(plan, plan.group.clone(), streams);
+    let cooperative = GroupConfig {
+        assignor: Assignor::CooperativeSticky,
+        ..plan.group.clone()
+    };
+    let both = course(
+        plan,
+        GroupConfig {
+            statics: true,
+            ..cooperative.clone()
+        },
+        streams,
+    );
+    let cooperative = course(plan, cooperative, streams);
+    out.moment(
+        at(BEGINS),
+        Role::Trigger,
+        "rollout",
+        format!(
+            "a rollout begins to restart {} members, one after the other",
+            plan.members
+        ),
+    );
+    if let Some(second) = as_is.first_still {
+        out.moment(at(second), Role::Cause, "still", "a member leaves, and with an eager assignor everybody gives up everything and waits for the slowest to hear of it");
+        let why = "every restart is two rebalances, one when the member leaves and one when it joins, also of members that have no partition";
+        out.moment(at(second), Role::Loop, "again", why);
+        let action =
+            "cooperative-sticky assignment and static membership (group.instance.id), before the rollout";
+        out.moment(at(BEGINS), Role::Action, "static", action);
+    }
+    out.moment(
+        at(as_is.ends),
+        Role::Recovery,
+        "rolled",
+        "the last member has been restarted",
+    );
+    match as_is.caught_up {
+        Some(second) => {
+            out.moment(at(second), Role::Recovery, "caught up", "the group has caught up");
+            out.amount(
+                "time to catch up after the rollout",
+                second.saturating_sub(as_is.ends) as f64,
+                "s",
+            );
+        }
+        None => out.moment(
+            at(WATCHED),
+            Role::Effect,
+            "behind",
+            "two hours after it began the group has not caught up",
+        ),
+    }
+    out.amount("rebalances", f64::from(as_is.rebalances), "");
+    out.amount("time in which nothing is read", f64::from(as_is.still), "s");
+    out.amount(
+        "part of the rollout's time",
+        f64::from(as_is.still) / (as_is.ends - BEGINS) as f64 * 100.0,
+        "%",
+    );
+    out.amount("largest lag", as_is.most_lag, "messages");
+    out.amount(
+        "time in which nothing is read, cooperative",
+        f64::from(cooperative.still),
+        "s",
+    );
+    out.amount("largest lag, cooperative", cooperative.most_lag, "messages");
+    out.amount(
+        "rebalances, cooperative and static",
+        f64::from(both.rebalances),
+        "",
+    );
+    out.amount("largest lag, cooperative and static", both.most_lag, "messages");
+    let idle = plan.members.saturating_sub(plan.group.partitions);
+    out.amount("members without a partition", f64::from(idle), "members");
+    out.harm = f64::from(as_is.still) / (as_is.ends - BEGINS) as f64;
+    for (course, name) in [
+        (&as_is, "as configured"),
+        (&cooperative, "cooperative"),
+        (&both, "cooperative and static"),
+    ] {
+        let step = (course.lag.len() / 250).max(1);
+        // The most of each step, so that a short stop shows.
+        let points = course.lag.chunks(step).enumerate().map(|(n, part)| {
+            (
+                at((n * step) as u64 + 1),
+                part.iter().copied().fold(0.0, f64::max) / plan.group.rate,
+            )
+        });
+        out.series("messages that wait, as time", name, "s", points.collect());
+    }
+    if shown(plan.group.rate, "") == "0" {
+        out.harm = 0.0;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn fifty_members_stop_everything_a_hundred_times() {
+        let plan = Plan {
+            name: "group".into(),
+            members: 50,
+            group: GroupConfig {
+                partitions: 12,
+                assignor: Assignor::Range,
+                session: Duration::from_secs(45),
+                heartbeat: Duration::from_secs(3),
+                statics: false,
+                rate: 7000.0,
+                each: 1400.0,
+                memory: None,
+                start_up: Duration::from_secs(30),
+            },
+        };
+        let out = run(&plan, &Streams::new(1, 0));
+        let figure = |name: &str| out.figures.iter().find(|f| f.name == name).unwrap().value;
+        assert_eq!(figure("rebalances"), 100.0);
+        // The slowest of 50 within three seconds is almost always in the third: two whole seconds besides the one in
+        // which it begins, 100 times.
+        let still = figure("time in which nothing is read");
+        assert!((180.0..=300.0).contains(&still), "{still}");
+        assert_eq!(figure("time in which nothing is read, cooperative"), 0.0);
+        assert_eq!(figure("rebalances, cooperative and static"), 0.0);
+        assert_eq!(figure("members without a partition"), 38.0);
+    }
+}
