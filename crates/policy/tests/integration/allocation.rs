@@ -181,7 +181,7 @@ fn retries_and_hedges_allocate_nothing() {
             let took = Duration::from_nanos(chance.bits() >> 40);
             hedge.record(took);
             // First, or the retries would leave nothing of the budget.
-            hedged += u64::from(hedge.ask(now, took, &mut budget).is_ok());
+            hedged += u64::from(hedge.ask(now, 2 * took, &mut budget).is_ok());
             match retry.next((now, now), 1, &mut budget, &mut chance) {
                 Ok(_) => retried += 1,
                 Err(_) => refused += 1,
