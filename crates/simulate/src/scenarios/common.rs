@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cofferdam_model::calls::{CallTarget, TimeoutSetting};
 use cofferdam_model::cells::Routing;
-use cofferdam_model::kafka::{Assignor, Consumer};
+use cofferdam_model::kafka::{Assignor, CommitOrder, Consumer};
 use cofferdam_model::scaling::ScalingBehaviour;
 use cofferdam_model::workload::Amount;
 use cofferdam_model::{Environment, Fact, Service};
@@ -242,6 +242,10 @@ pub(super) fn group(
             rate: rate.0,
             each: f64::from(busy) / time.as_secs_f64().max(1e-6),
             memory: None,
+            comes_again: consumer
+                .commit_order
+                .as_ref()
+                .is_none_or(|order| order.value == CommitOrder::AfterWork),
             start_up,
         },
     }))

@@ -347,12 +347,12 @@ mod tests {
 
     use super::*;
 
-    fn plan(memory: Option<u64>) -> Plan {
+    fn plan(memory: Option<u64>, comes_again: bool) -> Plan {
         Plan {
             name: "group".into(),
             members: 8,
             most: 50,
-            before_work: Some(true),
+            before_work: Some(!comes_again),
             group: GroupConfig {
                 partitions: 12,
                 assignor: Assignor::Range,
@@ -362,6 +362,7 @@ mod tests {
                 rate: 7000.0,
                 each: 1400.0,
                 memory,
+                comes_again,
                 start_up: Duration::from_secs(30),
             },
         }
@@ -373,7 +374,7 @@ mod tests {
 
     #[test]
     fn without_a_bound_members_die_of_what_they_fetched() {
-        let out = run(&plan(Some(50_000)), &Streams::new(1, 0));
+        let out = run(&plan(Some(50_000), false), &Streams::new(1, 0));
         // The busiest fetch 1,167 a second and do 350: 50,000 more after about a minute.
         assert!(figure(&out, "members killed for want of memory") > 0.0);
         assert!(figure(&out, "messages lost with the memory of dead members") > 50_000.0);
@@ -384,8 +385,24 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_again_keeps_the_group_down_for_longer() {
+        let killed = |comes_again| {
+            figure(
+                &run(&plan(Some(50_000), comes_again), &Streams::new(1, 0)),
+                "members killed for want of memory",
+            )
+        };
+        assert!(
+            killed(true) > killed(false),
+            "{} and {}",
+            killed(true),
+            killed(false)
+        );
+    }
+
+    #[test]
     fn with_a_bound_nobody_dies() {
-        let out = run(&plan(None), &Streams::new(1, 0));
+        let out = run(&plan(None, true), &Streams::new(1, 0));
         assert_eq!(figure(&out, "members killed for want of memory"), 0.0);
         // Two minutes at a quarter of what 8 members do, about 2,400 to 2,800 of 7,000 a second: some 500,000 behind.
         let lag = figure(&out, "largest lag");

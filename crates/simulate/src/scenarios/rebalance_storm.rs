@@ -231,6 +231,7 @@ mod tests {
                 rate: 7000.0,
                 each: 1400.0,
                 memory: None,
+                comes_again: true,
                 start_up: Duration::from_secs(30),
             },
         };

@@ -36,6 +36,9 @@ pub struct GroupConfig {
     pub each: f64,
     /// Messages that a member's memory holds before it is killed; `None` when it takes no more than it works on.
     pub memory: Option<u64>,
+    /// Whether what was in the memory of a member that died comes again, as it does when offsets are committed after
+    /// the work; else it is lost.
+    pub comes_again: bool,
     /// From the start of a process until it has joined.
     pub start_up: Duration,
 }
@@ -331,6 +334,12 @@ impl Group {
                     second.done += done;
                     if member.queue > memory {
                         self.in_dead_memory += member.queue;
+                        if self.config.comes_again {
+                            let part = member.queue as f64 / member.owned.len().max(1) as f64;
+                            for partition in &member.owned {
+                                self.backlog[*partition as usize] += part;
+                            }
+                        }
                         second.killed += 1;
                         let back = member
                             .crashes
@@ -370,6 +379,7 @@ mod tests {
             rate: 1200.0,
             each: 300.0,
             memory: None,
+            comes_again: true,
             start_up: Duration::from_secs(10),
         }
     }
