@@ -31,7 +31,7 @@ docs: ## Build the API documentation
 .PHONY: bench
 bench: ## Time `check`, the simulator and the policies, beside their peers in the same run
 	$(PYTHON) benches/run.py
-	$(CARGO) bench --package cofferdam-policy --bench policy --locked
+	$(CARGO) bench --package cofferdam-policy --bench policy --bench admission --locked
 	$(CARGO) bench --manifest-path benches/policy/Cargo.toml --bench peers --locked
 
 .PHONY: fuzz
