@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use crate::admission::Class;
+
 /// Classes of priority, most important first.
 pub const CLASSES: usize = 3;
 
@@ -94,6 +96,18 @@ pub struct ShiftDecision {
     pub shed: [f64; CLASSES],
     /// Why.
     pub reason: ShiftReason,
+}
+
+impl fmt::Display for ShiftDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)?;
+        for (class, share) in Class::ALL.into_iter().zip(self.shed) {
+            if share > 0.0 {
+                write!(f, "; {:.1} % of {class} is refused", share * 100.0)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -382,6 +396,11 @@ mod tests {
         assert_eq!(&last.shed[1..], &[1.0, 1.0]);
         assert!((last.shed[0] - 3400.0 / 8400.0).abs() < 1e-9);
         assert!((shift.weight(1) - 1.0).abs() < 1e-9);
+        assert_eq!(
+            last.to_string(),
+            "the cells that are well cannot carry everything; 40.5 % of critical is refused; \
+             100.0 % of important is refused; 100.0 % of optional is refused"
+        );
     }
 
     #[test]
