@@ -198,6 +198,8 @@ struct Waiting {
 #[derive(Debug)]
 pub struct Admission {
     config: AdmissionConfig,
+    /// Slots now, at most those of the configuration.
+    total: u32,
     guaranteed: [u32; 3],
     /// Places in the queue that each class is guaranteed.
     guaranteed_places: [u32; 3],
@@ -252,6 +254,7 @@ impl Admission {
             latest: Time::ZERO,
             soonest: Time::MAX,
             identity: Box::new(0),
+            total: config.total,
             last_release: None,
             mean_between: None,
             config,
@@ -262,6 +265,17 @@ impl Admission {
     #[must_use]
     pub const fn guaranteed(&self, class: Class) -> u32 {
         self.guaranteed[class.index()]
+    }
+
+    /// From now on there are so many slots, at least 1 and at most those of the configuration: an emergency takes some
+    /// away, its end gives them back. Shares are of the new number. Who is in stays; nobody else comes in before
+    /// enough have left. Returns how many there are.
+    pub fn resize(&mut self, now: Time, total: u32) -> u32 {
+        self.catch_up(now);
+        self.total = total.clamp(1, self.config.total);
+        self.guaranteed = apportion(self.total, self.config.shares);
+        self.grant();
+        self.total
     }
 
     /// Slots that a class has, those kept for its tickets included.
@@ -461,7 +475,8 @@ impl Admission {
     }
 
     fn free(&self) -> u32 {
-        self.config.total - self.in_use.iter().sum::<u32>()
+        // More may be in use than there are now, when there were more a moment ago.
+        self.total.saturating_sub(self.in_use.iter().sum())
     }
 
     const fn is_below(&self, class: Class) -> bool {

@@ -112,6 +112,30 @@ fn a_flood_of_the_least_important_does_not_fill_the_queue_for_the_others() {
 }
 
 #[test]
+fn an_emergency_takes_slots_away_as_they_are_released_and_its_end_gives_them_back() {
+    let mut admission = admission(10, 5);
+    let mut held: Vec<Slot> = (0..10)
+        .map(|_| slot(admission.acquire(at(0), Class::Critical)))
+        .collect();
+    assert_eq!(admission.resize(at(1), 4), 4);
+    // 2.8, 1 and 0.2 slots of four.
+    assert_eq!(Class::ALL.map(|class| admission.guaranteed(class)), [3, 1, 0]);
+    let waits = ticket(admission.acquire(at(1), Class::Important));
+    for _ in 0..6 {
+        admission.release(at(2), held.pop().unwrap());
+    }
+    let Claim::Waiting(waits) = admission.claim(at(2), waits) else {
+        panic!("four are still in")
+    };
+    admission.release(at(3), held.pop().unwrap());
+    assert!(matches!(admission.claim(at(3), waits), Claim::Admitted(_)));
+    let next = ticket(admission.acquire(at(4), Class::Optional));
+    assert_eq!(admission.resize(at(4), 99), 10);
+    assert!(matches!(admission.claim(at(4), next), Claim::Admitted(_)));
+    assert_eq!(admission.resize(at(5), 0), 1);
+}
+
+#[test]
 fn whoever_has_something_to_claim_is_called() {
     let mut admission = admission(1, 2);
     let held = slot(admission.acquire(at(0), Class::Critical));
@@ -234,11 +258,11 @@ proptest! {
     fn the_total_holds_and_no_slot_is_lost(
         total in 1_u32..12,
         queue in 0_u32..8,
-        steps in prop::collection::vec((0_u64..400, 0_u8..6, 0_usize..3, any::<prop::sample::Index>()), 1..200),
+        steps in prop::collection::vec((0_u64..400, 0_u8..7, 0_usize..3, any::<prop::sample::Index>()), 1..200),
     ) {
         let mut admission = admission(total, queue);
         let (mut slots, mut tickets) = (Vec::new(), Vec::new());
-        let mut now = 0;
+        let (mut now, mut size, mut most) = (0, total, total);
         for (wait, what, class, which) in steps {
             now += wait;
             match what {
@@ -251,11 +275,13 @@ proptest! {
                     // Time passes first, so that nobody's patience ends with the release.
                     admission.catch_up(at(now));
                     let slot = slots.swap_remove(which.index(slots.len()));
+                    let full: u32 = Class::ALL.iter().map(|class| admission.in_use(*class)).sum();
                     let owner = Class::ALL.into_iter().find(|class| {
                         admission.waiting(*class) > 0 && admission.in_use(*class) < admission.guaranteed(*class)
                     });
                     let own = slot.class;
-                    let before = owner.map(|class| (class, admission.waiting(class)));
+                    // Where slots were taken away, what is released may be nobody's.
+                    let before = owner.filter(|_| full <= size).map(|class| (class, admission.waiting(class)));
                     admission.release(at(now), slot);
                     if let Some((class, waiting)) = before {
                         // The most important class that waits below its share gets what is released next, unless
@@ -276,15 +302,19 @@ proptest! {
                         admission.cancel(at(now), ticket);
                     }
                 }
+                6 => size = admission.resize(at(now), 1 + which.index(total as usize) as u32),
                 _ => {}
             }
             let in_use: u32 = Class::ALL.iter().map(|class| admission.in_use(*class)).sum();
-            prop_assert!(in_use <= total && in_use >= slots.len() as u32);
+            // Where slots were taken away, what is in use only falls.
+            prop_assert!(in_use <= most.max(size) && in_use >= slots.len() as u32);
+            most = in_use.max(size);
             let waiting: usize = Class::ALL.iter().map(|class| admission.waiting(*class)).sum();
             prop_assert!(waiting <= queue as usize);
             // Nobody waits while a slot is free.
-            prop_assert!(waiting == 0 || in_use == total);
+            prop_assert!(waiting == 0 || in_use >= size);
         }
+        admission.resize(at(now), total);
         for slot in slots {
             admission.release(at(now), slot);
         }
