@@ -8,6 +8,7 @@ mod connection_storm;
 mod consumer_cascade;
 mod cpu_throttle;
 mod grey_failure;
+mod leader_failover;
 mod rebalance_storm;
 mod retry_storm;
 mod rolling_restart;
@@ -124,6 +125,7 @@ pub const ALL: &[Scenario] = &[
     retry_storm::SCENARIO,
     consumer_cascade::SCENARIO,
     rebalance_storm::SCENARIO,
+    leader_failover::SCENARIO,
     rolling_restart::SCENARIO,
     alert_blind_spot::SCENARIO,
     cpu_throttle::SCENARIO,

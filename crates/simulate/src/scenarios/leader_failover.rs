@@ -1,0 +1,382 @@
+//! The brokers of a Kafka cluster die one after the other, and with each goes what only it had.
+
+use std::time::Duration;
+
+use cofferdam_model::Environment;
+use cofferdam_model::kafka::{Acks, KafkaClient, Producer, ProducerRole, Topic};
+use cofferdam_model::overlay::Overlay;
+use cofferdam_policy::{Random, Time};
+
+use super::{Case, Prepared, Scenario};
+use crate::chance::Streams;
+use crate::components::kafka::cluster::{Answer, Cluster, ClusterConfig, Leaders, Stop};
+use crate::facts::{Facts, Need};
+use crate::outcome::{Outcome, Role};
+use crate::rehearse::shown;
+
+/// The scenario.
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "leader-failover",
+    title: "every broker dies once, one after the other, while messages are sent",
+    rules: &[
+        "kafka-producer-durability",
+        "kafka-replication",
+        "kafka-dlq-durability",
+    ],
+    prepare,
+};
+
+const TICK: Duration = Duration::from_millis(5);
+/// From the death of one broker to that of the next, and how long each is away, in seconds.
+const APART: u64 = 60;
+const AWAY: u64 = 30;
+/// When each dies within its minute, in seconds.
+const DEATH: f64 = 10.0;
+
+/// What one run needs.
+#[derive(Debug, Clone)]
+struct Plan {
+    name: String,
+    cluster: ClusterConfig,
+    rate: f64,
+}
+
+fn prepare(env: &Environment, _: &Overlay) -> Prepared {
+    let mut prepared = Prepared::default();
+    for producer in env
+        .producers
+        .iter()
+        .filter(|producer| producer.role == ProducerRole::Main)
+    {
+        let own = |topic: &&Topic| producer.topics.iter().any(|name| name.value == topic.name.value);
+        // A producer whose topics nobody tells writes the busiest one.
+        let rate = |topic: &&Topic| topic.peak_rate.as_ref().map_or(0.0, |rate| rate.value.0);
+        let topic = env.topics.iter().find(own).or_else(|| {
+            let busiest = env.topics.iter().max_by(|a, b| rate(a).total_cmp(&rate(b)));
+            busiest.filter(|_| producer.topics.is_empty())
+        });
+        if let Some(topic) = topic {
+            prepared.add(case(env, producer, topic));
+        }
+    }
+    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+        return Prepared::nothing("no producer of a topic that is declared is known");
+    }
+    prepared
+}
+
+fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, Vec<Need>> {
+    let mut facts = Facts::new();
+    let service = env.owner_service(&producer.owner);
+    let name = &topic.name.value;
+    let rate = facts.need(
+        "messages a second",
+        producer
+            .peak_rate
+            .as_ref()
+            .or(topic.peak_rate.as_ref())
+            .or(service.and_then(|s| s.peak_rate.as_ref())),
+        (
+            &format!("kafka.topics.{name}.messages_per_second"),
+            "1000",
+            "with the followers' lag it is what only the leader has",
+        ),
+    );
+    let kafka = env.kafka_clusters.first();
+    let lag = facts.need(
+        "followers are behind by",
+        kafka.and_then(|k| k.replication_lag.as_ref()),
+        (
+            "kafka.replication_lag",
+            "50ms",
+            "with the rate it is what only the leader has",
+        ),
+    );
+    let brokers = facts.need(
+        "brokers",
+        kafka.and_then(|k| k.brokers.as_ref()),
+        ("kafka.brokers", "3", "it decides how much one of them leads"),
+    );
+    let partitions = facts
+        .or(
+            "partitions",
+            topic.partitions.as_ref(),
+            1,
+            "one partition, Kafka's default of num.partitions",
+        )
+        .max(1);
+    let factor = facts.or(
+        "replication factor",
+        topic.replication_factor.as_ref(),
+        1,
+        "one replica, Kafka's default.replication.factor",
+    );
+    let in_sync = facts.or(
+        "min.insync.replicas",
+        topic.min_insync_replicas.as_ref(),
+        1,
+        "min.insync.replicas is 1, Kafka's default",
+    );
+    let acks = acks(producer, &mut facts);
+    let (Some(rate), Some(lag), Some(brokers)) = (rate, lag, brokers) else {
+        return Err(facts.needs);
+    };
+    facts.assume("messages are spread evenly over the partitions, and partitions' leaders over the brokers");
+    facts.assume("a dead broker is missed after 9 s (broker.session.timeout.ms), producers send again what was not acknowledged, and leaders are back on their brokers before the next one dies");
+    let cluster = ClusterConfig {
+        brokers: brokers.max(1),
+        partitions,
+        replication_factor: factor.clamp(1, brokers.max(1)),
+        min_in_sync: in_sync,
+        lag,
+        acks,
+        ..ClusterConfig::default()
+    };
+    let who = service.map_or("a producer", |service| service.name.as_str());
+    let plan = Plan {
+        name: format!("{name}, written by {who}"),
+        cluster,
+        rate: rate.0,
+    };
+    Ok(Case::new(plan.name.clone(), facts, move |streams, _| {
+        run(&plan, streams)
+    }))
+}
+
+/// What a producer waits for: its setting, else its client's default.
+fn acks(producer: &Producer, facts: &mut Facts) -> Acks {
+    if let Some(acks) = &producer.acks {
+        let word = match acks.value {
+            Acks::None => "0",
+            Acks::Leader => "1",
+            Acks::All => "all",
+        };
+        facts.take("acks", &acks.clone().map(|_| word.to_owned()));
+        return acks.value;
+    }
+    let (acks, why) = match producer.client.as_ref().map(|client| client.value) {
+        Some(KafkaClient::KafkaPython | KafkaClient::AioKafka) => {
+            (Acks::Leader, "acks is 1, the default of the Python client")
+        }
+        Some(KafkaClient::Sarama) => (Acks::Leader, "acks is 1, Sarama's default"),
+        _ => (
+            Acks::All,
+            "acks is all, the default of the Java client since 3.0 and of librdkafka",
+        ),
+    };
+    facts.assume(why);
+    acks
+}
+
+/// Messages that are lost in all, after the first death, and time in which a partition could not be written, in seconds.
+struct Course {
+    lost: Vec<(Time, u64)>,
+    first: u64,
+    all: u64,
+    blocked: f64,
+}
+
+/// Broker after broker. Before the next one dies, leaders are where they were: Kafka sees to that every five minutes.
+fn course(plan: &Plan, config: ClusterConfig, streams: &Streams) -> Option<Course> {
+    let mut arrivals = streams.stream(&plan.name, "arrivals");
+    let mut deaths = streams.stream(&plan.name, "deaths");
+    let mut course = Course {
+        lost: vec![(Time::ZERO, 0)],
+        first: 0,
+        all: 0,
+        blocked: 0.0,
+    };
+    for broker in 0..config.brokers {
+        let mut cluster = Cluster::new(config).ok()?;
+        let mut waiting = vec![0_u64; config.partitions as usize];
+        let each = plan.rate / f64::from(config.partitions) * TICK.as_secs_f64();
+        let start = u64::from(broker) * APART;
+        // The death comes at any moment of a second.
+        let death = Time::from_secs_f64(DEATH + deaths.unit());
+        let back = death + Duration::from_secs(AWAY);
+        let (mut now, mut dead, mut up_again) = (Time::ZERO, false, false);
+        while now < Time::from_secs_f64(APART as f64) {
+            now = now + TICK;
+            if now >= death && !dead {
+                cluster.stop(broker, Stop::Killed, now);
+                dead = true;
+            }
+            if now >= back && !up_again {
+                cluster.start(broker);
+                up_again = true;
+            }
+            cluster.tick(now);
+            for (number, waiting) in waiting.iter_mut().enumerate() {
+                let count = arrivals.poisson(each) + std::mem::take(waiting);
+                if count > 0 && cluster.send(number, count, now) != Answer::Taken && config.acks != Acks::None
+                {
+                    *waiting = count;
+                }
+            }
+            course.blocked += cluster.unwritable() as f64 / f64::from(config.partitions) * TICK.as_secs_f64();
+        }
+        let lost = cluster.counters().lost;
+        if lost > 0 {
+            let at = Time::ZERO + Duration::from_secs(start) + death.since(Time::ZERO);
+            course.lost.push((at, course.all));
+            course.lost.push((at, course.all + lost));
+        }
+        course.all += lost;
+        if broker == 0 {
+            course.first = lost;
+        }
+    }
+    course.lost.push((
+        Time::from_secs_f64((u64::from(config.brokers) * APART) as f64),
+        course.all,
+    ));
+    Some(course)
+}
+
+fn run(plan: &Plan, streams: &Streams) -> Outcome {
+    let mut out = Outcome::default();
+    let config = plan.cluster;
+    let safe = ClusterConfig {
+        acks: Acks::All,
+        min_in_sync: 2.min(config.replication_factor),
+        ..config
+    };
+    let one = ClusterConfig {
+        leaders: Leaders::OnOne,
+        ..config
+    };
+    let (Some(as_is), Some(safe), Some(one)) = (
+        course(plan, config, streams),
+        course(plan, safe, streams),
+        course(plan, one, streams),
+    ) else {
+        return out;
+    };
+    let begins = Time::from_secs_f64(DEATH);
+    out.moment(
+        begins,
+        Role::Trigger,
+        "death",
+        format!("the first of {} brokers dies", config.brokers),
+    );
+    out.moment(
+        begins,
+        Role::Effect,
+        "no leader",
+        "its partitions have no leader until it is missed, after 9 s; producers wait and send again",
+    );
+    if let Some((at, lost)) = as_is.lost.iter().find(|(_, lost)| *lost > 0) {
+        let why = match config.acks {
+            Acks::All => "no replica in sync is left that has them",
+            Acks::Leader => "acks=1 acknowledged them when only the leader had them",
+            Acks::None => "acks=0 waits for nobody",
+        };
+        out.moment(
+            *at,
+            Role::Cause,
+            "lost",
+            format!(
+                "{} acknowledged messages are gone: {why}",
+                shown(*lost as f64, "")
+            ),
+        );
+        out.moment(
+            Time::ZERO,
+            Role::Action,
+            "acks",
+            "acks=all with min.insync.replicas=2 and three replicas",
+        );
+    }
+    out.moment(
+        Time::from_secs_f64((u64::from(config.brokers - 1) * APART + AWAY) as f64 + DEATH + 1.0),
+        Role::Recovery,
+        "all back",
+        "every broker is back",
+    );
+    out.amount(
+        "acknowledged messages lost with the first broker",
+        as_is.first as f64,
+        "messages",
+    );
+    out.amount(
+        "acknowledged messages lost when each has died once",
+        as_is.all as f64,
+        "messages",
+    );
+    out.amount(
+        "… with the first, if it led every partition",
+        one.first as f64,
+        "messages",
+    );
+    out.amount(
+        "… when each has died once, acks=all and 2 in sync",
+        safe.all as f64,
+        "messages",
+    );
+    out.amount(
+        "time without a leader, of a partition on average",
+        as_is.blocked,
+        "s",
+    );
+    out.harm = if as_is.all > 0 { 0.05 } else { 0.0 };
+    out.series(
+        "acknowledged messages lost",
+        "as configured",
+        "messages",
+        as_is.lost.iter().map(|(at, n)| (*at, *n as f64)).collect(),
+    );
+    out.series(
+        "acknowledged messages lost",
+        "acks=all, 2 in sync",
+        "messages",
+        safe.lost.iter().map(|(at, n)| (*at, *n as f64)).collect(),
+    );
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(acks: Acks) -> Plan {
+        Plan {
+            name: "events".into(),
+            cluster: ClusterConfig {
+                acks,
+                ..ClusterConfig::default()
+            },
+            rate: 7000.0,
+        }
+    }
+
+    fn mean(acks: Acks, name: &str) -> f64 {
+        let figure = |run_| {
+            let out = run(&plan(acks), &Streams::new(1, run_));
+            out.figures.iter().find(|f| f.name == name).unwrap().value
+        };
+        (0..10).map(figure).sum::<f64>() / 10.0
+    }
+
+    #[test]
+    fn a_third_of_rate_times_lag_goes_with_each_of_three_brokers() {
+        // 7,000 a second × 50 ms = 350, of which one of three brokers leads 117. A tick of 5 ms blurs that by a tenth.
+        let first = mean(Acks::Leader, "acknowledged messages lost with the first broker");
+        assert!((first - 117.0).abs() < 15.0, "{first}");
+        let all = mean(Acks::Leader, "acknowledged messages lost when each has died once");
+        assert!((all - 350.0).abs() < 35.0, "{all}");
+        let bound = mean(Acks::Leader, "… with the first, if it led every partition");
+        assert!((bound - 350.0).abs() < 35.0, "{bound}");
+    }
+
+    #[test]
+    fn what_two_replicas_have_acknowledged_is_never_lost() {
+        assert_eq!(
+            mean(Acks::All, "acknowledged messages lost when each has died once"),
+            0.0
+        );
+        assert_eq!(
+            mean(Acks::Leader, "… when each has died once, acks=all and 2 in sync"),
+            0.0
+        );
+    }
+}
