@@ -185,7 +185,7 @@ fn role_colour(role: Role) -> &'static str {
 
 fn panel(out: &mut String, title: &str, curves: &[&Series], marks: &[&Happening], y: f64) -> f64 {
     let unit = curves.first().map_or("", |series| series.unit);
-    let heading = if unit.is_empty() {
+    let heading = if unit.is_empty() || title.ends_with(unit) {
         title.to_owned()
     } else {
         format!("{title} ({unit})")
