@@ -9,6 +9,7 @@ use cofferdam_model::scaling::ScalingBehaviour;
 use cofferdam_model::workload::Amount;
 use cofferdam_model::{Environment, Fact, Service};
 
+use super::{Case, Prepared};
 use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
 use crate::components::autoscaler::{AutoscalerConfig, Target};
 use crate::components::kafka::group::GroupConfig;
@@ -255,4 +256,19 @@ pub(super) fn group(
 pub(super) fn members_for_load(facts: &GroupFacts) -> u32 {
     let wanted = (facts.group.rate / (0.7 * facts.group.each)).ceil().max(1.0);
     (wanted as u32).clamp(facts.least, facts.most)
+}
+
+/// The case of a consumer, what it needs, or nothing where it concerns none.
+type CaseOf = fn(&Environment, &Consumer) -> Option<Result<Case, Vec<Need>>>;
+
+/// A case for each consumer of a topic whose partitions are declared.
+pub(super) fn each_consumer(env: &Environment, case: CaseOf) -> Prepared {
+    let mut prepared = Prepared::default();
+    for case in env.consumers.iter().filter_map(|consumer| case(env, consumer)) {
+        prepared.add(case);
+    }
+    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+        return Prepared::nothing("no consumer of a topic whose partitions are declared is known");
+    }
+    prepared
 }

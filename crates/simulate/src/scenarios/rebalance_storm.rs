@@ -34,16 +34,7 @@ struct Plan {
 }
 
 fn prepare(env: &Environment, _: &Overlay) -> Prepared {
-    let mut prepared = Prepared::default();
-    for consumer in &env.consumers {
-        if let Some(case) = case(env, consumer) {
-            prepared.add(case);
-        }
-    }
-    if prepared.cases.is_empty() && prepared.needs.is_empty() {
-        return Prepared::nothing("no consumer of a topic whose partitions are declared is known");
-    }
-    prepared
+    common::each_consumer(env, case)
 }
 
 fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>>> {

@@ -157,6 +157,13 @@ fn changed(events: &[Entry], now: Time, period: Duration) -> u32 {
         .sum()
 }
 
+/// Replicas at the start of a policy's period.
+fn at_start(current: u32, (added, removed): (&[Entry], &[Entry]), policy: &Policy, now: Time) -> u64 {
+    let gone = u64::from(changed(removed, now, policy.period));
+    let come = u64::from(changed(added, now, policy.period));
+    (u64::from(current) + gone).saturating_sub(come)
+}
+
 /// The most replicas that the policies allow now.
 #[must_use]
 pub fn most(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rules, now: Time) -> u32 {
@@ -164,8 +171,7 @@ pub fn most(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rules,
         return current;
     }
     let limits = rules.policies.iter().map(|policy| {
-        let start = (u64::from(current) + u64::from(changed(removed, now, policy.period)))
-            .saturating_sub(u64::from(changed(added, now, policy.period)));
+        let start = at_start(current, (added, removed), policy, now);
         let limit = match policy.step {
             Step::Pods(pods) => start + u64::from(pods),
             // Rounded up, by whole numbers: ⌈start × (100 + percent) ÷ 100⌉.
@@ -188,8 +194,7 @@ pub fn fewest(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rule
         return current;
     }
     let limits = rules.policies.iter().map(|policy| {
-        let start = (u64::from(current) + u64::from(changed(removed, now, policy.period)))
-            .saturating_sub(u64::from(changed(added, now, policy.period)));
+        let start = at_start(current, (added, removed), policy, now);
         let limit = match policy.step {
             Step::Pods(pods) => start.saturating_sub(u64::from(pods)),
             // Cut off, by whole numbers.
