@@ -69,8 +69,13 @@ impl From<Level> for Severity {
     }
 }
 
-/// Runs the check.
+/// Runs the check, on a thread of the pool that reads and judges: what stands between the parallel parts then finds
+/// memory that is in use already, instead of touching new pages on a thread of its own.
 pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
+    rayon::scope(|_| check(args, color))
+}
+
+fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
     for rule in &args.rule {
         if rules::find(rule).is_none() {
             return Err(crate::explain::unknown_rule(rule));

@@ -502,6 +502,14 @@ fn the_policy_that_allows_least() {
 }
 
 #[test]
+fn percentages_are_rounded_as_floating_point_has_it() {
+    // In doubles 1 + 10/100 is a little above 1.1, and 1 − 90/100 a little below 0.1.
+    assert_eq!(most(100, (&[], &[]), &rules(0, 0, 10, 60), NOW), 111);
+    assert_eq!(fewest(10, (&[], &[]), &rules(0, 0, 90, 60), NOW), 0);
+    assert_eq!(fewest(5, (&[], &[]), &rules(0, 0, 80, 60), NOW), 0);
+}
+
+#[test]
 fn changes_within_a_period() {
     // Changes (replicas, seconds ago) and what they add up to within 60 s: a policy of no pods shows it.
     let table: &[(&[(u32, u64)], u32)] = &[

@@ -174,8 +174,8 @@ pub fn most(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rules,
         let start = at_start(current, (added, removed), policy, now);
         let limit = match policy.step {
             Step::Pods(pods) => start + u64::from(pods),
-            // Rounded up, by whole numbers: ⌈start × (100 + percent) ÷ 100⌉.
-            Step::Percent(percent) => (start * (100 + u64::from(percent))).div_ceil(100),
+            // Rounded up, in floating point as the controller does it: 10 % more than 100 are 111.
+            Step::Percent(percent) => libm::ceil(start as f64 * (1.0 + f64::from(percent) / 100.0)) as u64,
         };
         u32::try_from(limit).unwrap_or(u32::MAX)
     });
@@ -197,8 +197,8 @@ pub fn fewest(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rule
         let start = at_start(current, (added, removed), policy, now);
         let limit = match policy.step {
             Step::Pods(pods) => start.saturating_sub(u64::from(pods)),
-            // Cut off, by whole numbers.
-            Step::Percent(percent) => start * 100_u64.saturating_sub(u64::from(percent)) / 100,
+            // Cut off, in floating point as the controller does it: 90 % less than 10 are 0.
+            Step::Percent(percent) => (start as f64 * (1.0 - f64::from(percent) / 100.0)) as u64,
         };
         u32::try_from(limit).unwrap_or(u32::MAX)
     });

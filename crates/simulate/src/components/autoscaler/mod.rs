@@ -64,6 +64,8 @@ impl Default for AutoscalerConfig {
 /// Why there are as many replicas as there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
+    /// There are no replicas although there should be some: it is switched off.
+    Off,
     /// The metrics ask for this many.
     Metrics,
     /// An earlier recommendation within a stabilisation window holds it back.
@@ -78,6 +80,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Metrics | Self::Limited(Limit::None) => f.write_str("the metrics ask for it"),
+            Self::Off => f.write_str("somebody has scaled it to nothing, which switches it off"),
             Self::Stabilized => f.write_str("a recommendation within the stabilisation window holds it back"),
             Self::Limited(Limit::Minimum) => f.write_str("the minimum of replicas"),
             Self::Limited(Limit::Maximum) => f.write_str("the maximum of replicas"),
@@ -130,7 +133,14 @@ impl Autoscaler {
             });
         }
         let (minimum, maximum) = (self.config.minimum, self.config.maximum);
-        let decision = if current > maximum {
+        let decision = if current == 0 && minimum > 0 {
+            // Somebody has scaled it to nothing: the autoscaler leaves it alone.
+            Decision {
+                replicas: 0,
+                desired: None,
+                reason: Reason::Off,
+            }
+        } else if current > maximum {
             Decision {
                 replicas: maximum,
                 desired: None,
@@ -315,6 +325,13 @@ mod tests {
         assert_eq!(first(&course, 50, 60), 120);
         // The maximum is 50, whatever the metric asks for.
         assert_eq!(course.last().unwrap().1, 50);
+    }
+
+    #[test]
+    fn what_was_scaled_to_nothing_is_left_alone() {
+        let mut scaler = Autoscaler::new(doubling(0));
+        let decision = scaler.sync(Time::ZERO, 0, &[], &[Some(5000)]);
+        assert_eq!((decision.replicas, decision.reason), (0, Reason::Off));
     }
 
     #[test]
