@@ -482,7 +482,8 @@ fn curves(out: &mut Outcome, courses: [(&Course, &str); 3]) {
                 let offered: u64 = course.offered[range].iter().sum();
                 (
                     time_of((point + 1) * per_point),
-                    served as f64 / (offered as f64).max(1.0) * 100.0,
+                    // Requests of the tick before may be served in this one.
+                    (served as f64 / (offered as f64).max(1.0) * 100.0).min(100.0),
                 )
             })
             .collect();
