@@ -88,6 +88,7 @@ fn server(node: &Node, env: &mut Environment) {
                 span: name.span,
                 interval: duration(job.get("scrape_interval")).or_else(|| scrape.clone()),
                 metrics: Vec::new(),
+                reads: Vec::new(),
             });
         }
     }
@@ -101,9 +102,12 @@ pub(crate) fn groups(groups: Option<&Node>, owner: &Owner, env: &mut Environment
     for group in groups.map_or(&[][..], Node::items) {
         let interval = duration(group.get("interval"));
         let mut recorded = Vec::new();
+        let mut reads = Vec::new();
         for rule in group.get("rules").map_or(&[][..], Node::items) {
             if let Some(name) = rule.get("record") {
                 recorded.extend(name.text_fact());
+                let query = rule.get("expr").and_then(Node::as_str).map(promql::read);
+                reads.extend(query.into_iter().flat_map(|q| q.selects).map(|(value, _)| value));
             } else if let Some(alert) = alert(rule, interval.clone(), owner) {
                 env.alerts.push(alert);
             }
@@ -118,6 +122,7 @@ pub(crate) fn groups(groups: Option<&Node>, owner: &Owner, env: &mut Environment
                 span: name.map_or(group.span, |n| n.span),
                 interval: interval.clone(),
                 metrics: recorded,
+                reads,
             });
         }
     }
@@ -163,6 +168,11 @@ fn alert(rule: &Node, interval: Option<Fact<Duration>>, owner: &Owner) -> Option
         read.threshold = query.threshold.map(|(n, at)| Fact::declared(n, within(node, at)));
         timing.range = query.range.map(|(d, at)| Fact::declared(d, within(node, at)));
         timing.notices_absence = query.notices_absence;
+        timing.burn = query
+            .burn
+            .into_iter()
+            .map(|windows| Fact::declared(windows, node.span))
+            .collect();
     }
     read.timing = Timing::Prometheus(timing);
     Some(read)
@@ -259,14 +269,25 @@ fn one_matcher(node: &Node) -> Option<(String, String)> {
 /// Gives every alert what the server's and Alertmanager's settings say, once all have been read.
 pub(crate) fn finish(env: &mut Environment) {
     let defaults = &env.alert_defaults;
-    let sources: BTreeMap<&str, &MetricSource> =
-        env.metric_sources.iter().map(|s| (s.name.as_str(), s)).collect();
+    // A group of recording rules has the interval of its evaluation, not of a scrape.
+    let (recorded, scraped): (Vec<&MetricSource>, Vec<&MetricSource>) =
+        env.metric_sources.iter().partition(|s| !s.metrics.is_empty());
+    let jobs: BTreeMap<&str, &MetricSource> = scraped.iter().map(|s| (s.name.as_str(), *s)).collect();
+    let recorders: BTreeMap<&str, &MetricSource> = recorded
+        .iter()
+        .flat_map(|s| s.metrics.iter().map(move |m| (m.value.as_str(), *s)))
+        .collect();
     for alert in &mut env.alerts {
         let Timing::Prometheus(timing) = &mut alert.timing else {
             continue;
         };
         if timing.scrape.is_none() {
-            let job = alert.selects.iter().find_map(|s| sources.get(s.value.as_str()));
+            // By what it selects, or by what the rules select that record what it reads.
+            let own = alert.selects.iter().map(|s| s.value.as_str());
+            let read = (alert.signals.iter())
+                .filter_map(|signal| recorders.get(signal.value.as_str()))
+                .flat_map(|recorder| recorder.reads.iter().map(String::as_str));
+            let job = own.chain(read).find_map(|name| jobs.get(name));
             timing.scrape = job
                 .and_then(|source| source.interval.clone())
                 .or_else(|| defaults.scrape.clone());
@@ -368,6 +389,14 @@ mod tests {
             env.metric_sources[2].interval.as_ref().unwrap().value.as_secs(),
             30
         );
+    }
+
+    #[test]
+    fn a_recorded_metric_is_scraped_as_often_as_what_it_is_made_of() {
+        let rules = "groups:\n  - name: api\n    interval: 45s\n    rules:\n      - {record: 'api:errors:rate5m', expr: 'rate(errors{job=\"api\"}[5m])'}\n      - {alert: A, expr: 'api:errors:rate5m > 0.1'}\n";
+        let (env, _) = read(&[rules, "scrape_configs: [{job_name: api, scrape_interval: 10s}]\n"]);
+        let scrape = timing(&env.alerts[0]).scrape.as_ref().map(|f| f.value.as_secs());
+        assert_eq!(scrape, Some(10));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a PromQL expression reads, without evaluating it: the metrics, the values it selects by, how
 //! far back it looks, what it compares with, and whether it notices that data is missing.
 
+use cofferdam_model::alerts::BurnWindows;
 use cofferdam_model::units;
 use std::ops::Range;
 use std::time::Duration;
@@ -18,6 +19,15 @@ pub(crate) struct Query {
     pub threshold: Option<(f64, Range<usize>)>,
     /// Whether it is true when data is missing.
     pub notices_absence: bool,
+    /// Pairs of a long and a short window whose shares must both exceed one number, as burn-rate alerts have them.
+    pub burn: Vec<BurnWindows>,
+}
+
+/// One comparison of an expression: how far back it looks, and the share it must exceed.
+#[derive(Debug, Clone, Copy)]
+struct Term {
+    range: Duration,
+    share: f64,
 }
 
 /// Words that are no metrics, and whether a list of labels in parentheses follows them.
@@ -45,10 +55,15 @@ pub(crate) fn read(text: &str) -> Query {
         at: 0,
         query: Query::default(),
         compares_up: false,
+        looks_back: None,
+        term: None,
+        together: Vec::new(),
     };
     while reader.at < text.len() {
         reader.step();
     }
+    reader.end_of_term();
+    reader.end_of_alternative();
     let mut query = reader.query;
     let few = query.threshold.as_ref().is_some_and(|(n, _)| *n <= 1.0);
     query.notices_absence |= reader.compares_up && few && query.metrics.iter().any(|(m, _)| m == "up");
@@ -61,6 +76,11 @@ struct Reader<'a> {
     query: Query,
     /// Whether a comparison asks for few (`== 0`, `< 1`).
     compares_up: bool,
+    /// Range of the comparison being read.
+    looks_back: Option<Duration>,
+    term: Option<Term>,
+    /// Comparisons that `and` joins.
+    together: Vec<Term>,
 }
 
 impl<'a> Reader<'a> {
@@ -122,7 +142,13 @@ impl<'a> Reader<'a> {
         let word = &self.text[start..end];
         let keyword = KEYWORDS.iter().find(|(k, _)| word.eq_ignore_ascii_case(k));
         self.skip_blanks();
-        if let Some((_, labels)) = keyword {
+        if let Some((joint, labels)) = keyword {
+            if matches!(*joint, "and" | "or" | "unless") {
+                self.end_of_term();
+            }
+            if *joint == "or" {
+                self.end_of_alternative();
+            }
             if *labels && self.rest().starts_with('(') {
                 self.at += self.rest().find(')').map_or(self.rest().len(), |n| n + 1);
             }
@@ -142,7 +168,27 @@ impl<'a> Reader<'a> {
         matches!(next, Some("by" | "without"))
     }
 
+    fn end_of_term(&mut self) {
+        self.together.extend(self.term.take());
+        self.looks_back = None;
+    }
+
+    /// `a and b` is a pair of windows when both are shares of different ranges.
+    fn end_of_alternative(&mut self) {
+        let terms = std::mem::take(&mut self.together);
+        let long = terms.iter().map(|term| term.range).max();
+        let short = terms.iter().map(|term| term.range).min();
+        if let (Some(long), Some(short)) = (long, short)
+            && long > short
+        {
+            // Usually both compare with one number; else the greater decides when both hold.
+            let share = terms.iter().map(|term| term.share).fold(0.0, f64::max);
+            self.query.burn.push(BurnWindows { long, short, share });
+        }
+    }
+
     fn metric(&mut self, name: &str, at: Range<usize>) {
+        self.looks_back = self.looks_back.max(recorded_range(name));
         if !self.query.metrics.iter().any(|(m, _)| m == name) {
             self.query.metrics.push((name.to_owned(), at));
         }
@@ -228,12 +274,15 @@ impl<'a> Reader<'a> {
             .split(':')
             .next()
             .unwrap_or_default();
-        if let Some(length) = units::duration(written)
-            && self
-                .query
-                .range
-                .as_ref()
-                .is_none_or(|(longest, _)| length > *longest)
+        let Some(length) = units::duration(written) else {
+            return;
+        };
+        self.looks_back = self.looks_back.max(Some(length));
+        if self
+            .query
+            .range
+            .as_ref()
+            .is_none_or(|(longest, _)| length > *longest)
         {
             self.query.range = Some((length, start..start + written.len()));
         }
@@ -250,32 +299,91 @@ impl<'a> Reader<'a> {
             self.at = self.text.len() - after.trim_start().len();
         }
         let from = self.at;
-        let mut product: Option<f64> = None;
-        let mut end = from;
-        let mut rest = self.rest().trim_start_matches(['(', ' ']);
-        loop {
-            let length = rest
-                .char_indices()
-                .find(|(i, c)| !(c.is_ascii_digit() || *c == '.' || (*i == 0 && *c == '-') || *c == 'e'))
-                .map_or(rest.len(), |(i, _)| i);
-            let Ok(number) = rest[..length].parse::<f64>() else {
-                break;
-            };
-            product = Some(product.unwrap_or(1.0) * number);
-            end = self.text.len() - rest.len() + length;
-            match rest[length..].trim_start().strip_prefix('*') {
-                Some(more) => rest = more.trim_start(),
-                None => break,
-            }
-        }
         // A number before a name is part of an expression, not a threshold.
-        let after = self.text[end..].trim_start();
-        if let Some(number) = product.filter(|_| !after.starts_with(['/', '*', '+', '-'])) {
-            self.compares_up |= matches!(operator, "==" | "<" | "<=");
-            self.query.threshold = Some((number, from..end));
-            self.at = end;
+        let Some((number, length)) = sum(self.rest(), 8) else {
+            return;
+        };
+        let end = from + length;
+        let up = matches!(operator, ">" | ">=");
+        if let (true, Some(range)) = (up && number > 0.0 && number < 1.0, self.looks_back) {
+            self.term = Some(Term { range, share: number });
         }
+        self.compares_up |= matches!(operator, "==" | "<" | "<=");
+        self.query.threshold = Some((number, from..end));
+        self.at = end;
     }
+}
+
+/// The range that the name of a recorded series tells (`job:errors:ratio_rate5m`), by the convention
+/// level:metric:operations of Prometheus' documentation.
+fn recorded_range(name: &str) -> Option<Duration> {
+    let (_, operations) = name.rsplit_once(':')?;
+    let number = operations.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let digits = number.len() - number.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    (digits > 0)
+        .then(|| units::duration(&operations[number.len() - digits..]))
+        .flatten()
+}
+
+/// A constant expression at the beginning of `text`: its value and its length. `None` where a name, or an
+/// operator without a number behind it, follows, and for brackets deeper than `depth`.
+fn sum(text: &str, depth: u8) -> Option<(f64, usize)> {
+    let (mut value, mut length) = product(text, depth)?;
+    while let Some((operator, at)) = operator(text, length, ['+', '-']) {
+        let (next, more) = product(&text[at..], depth)?;
+        value = if operator == '+' {
+            value + next
+        } else {
+            value - next
+        };
+        length = at + more;
+    }
+    Some((value, length))
+}
+
+fn product(text: &str, depth: u8) -> Option<(f64, usize)> {
+    let (mut value, mut length) = number(text, depth)?;
+    while let Some((operator, at)) = operator(text, length, ['*', '/']) {
+        let (next, more) = number(&text[at..], depth)?;
+        value = if operator == '*' {
+            value * next
+        } else {
+            value / next
+        };
+        length = at + more;
+    }
+    Some((value, length))
+}
+
+/// The operator that follows, if it is one of these, and where what stands behind it begins.
+fn operator(text: &str, from: usize, those: [char; 2]) -> Option<(char, usize)> {
+    let rest = text[from..].trim_start();
+    let first = rest.chars().next().filter(|c| those.contains(c))?;
+    Some((first, text.len() - rest.len() + 1))
+}
+
+fn number(text: &str, depth: u8) -> Option<(f64, usize)> {
+    let inner = text.trim_start();
+    let blanks = text.len() - inner.len();
+    if let Some(inside) = inner.strip_prefix('(') {
+        let (value, length) = sum(inside, depth.checked_sub(1)?)?;
+        let after = inside[length..].trim_start().strip_prefix(')')?;
+        return Some((value, text.len() - after.len()));
+    }
+    let digits = |text: &str| {
+        text.find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len())
+    };
+    let sign = usize::from(inner.starts_with('-'));
+    let mut length = sign + digits(&inner[sign..]);
+    if let Some(exponent) = inner[length..].strip_prefix(['e', 'E']) {
+        let sign = usize::from(exponent.starts_with(['-', '+']));
+        let power = digits(&exponent[sign..]);
+        length += if power > 0 { 1 + sign + power } else { 0 };
+    }
+    let value = inner[..length].parse().ok()?;
+    let named = inner[length..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    (!named).then_some((value, blanks + length))
 }
 
 #[cfg(test)]
@@ -319,6 +427,47 @@ mod tests {
         );
         let q = read("a > b");
         assert!(q.threshold.is_none());
+    }
+
+    #[test]
+    fn windows_of_burn_rates_are_found() {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        let q = read(
+            r#"(job:slo_errors:ratio_rate1h{job="api"} > (14.4*0.001) and job:slo_errors:ratio_rate5m{job="api"} > (14.4*0.001))
+            or (job:slo_errors:ratio_rate6h{job="api"} > (6*(1-0.999)) and job:slo_errors:ratio_rate30m{job="api"} > (6*(1-0.999)))"#,
+        );
+        assert_eq!(q.burn.len(), 2);
+        assert_eq!((q.burn[0].long, q.burn[0].short), (minutes(60), minutes(5)));
+        assert!((q.burn[0].share - 0.0144).abs() < 1e-12);
+        assert_eq!((q.burn[1].long, q.burn[1].short), (minutes(360), minutes(30)));
+        assert!((q.burn[1].share - 0.006).abs() < 1e-12);
+        let q = read(
+            "sum(rate(errors[1h])) / sum(rate(requests[1h])) > 0.0072 and sum(rate(errors[5m])) / sum(rate(requests[5m])) > 0.0072",
+        );
+        assert_eq!((q.burn[0].long, q.burn[0].short), (minutes(60), minutes(5)));
+        // One window, counts, and what must not be so are no burn rates.
+        for text in [
+            "rate(errors[5m]) / rate(requests[5m]) > 0.05",
+            "rate(errors[5m]) > 10 and rate(errors[1h]) > 10",
+            "a:ratio_rate5m > 0.1 or a:ratio_rate1h > 0.1",
+        ] {
+            assert!(read(text).burn.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn thresholds_may_be_computed() {
+        for (text, value) in [
+            ("a > 2 * (1 - 0.75)", Some(0.5)),
+            ("a > -1.5e-3", Some(-0.0015)),
+            ("a > 10 / 4 - 1", Some(1.5)),
+            ("a > (((2)))", Some(2.0)),
+            ("a > 2 * b", None),
+            ("a > 5m", None),
+            ("a > (2", None),
+        ] {
+            assert_eq!(read(text).threshold.map(|t| t.0), value, "{text}");
+        }
     }
 
     #[test]

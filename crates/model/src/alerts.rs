@@ -101,6 +101,21 @@ pub struct PrometheusTiming {
     pub group_wait: Option<Fact<Duration>>,
     /// Whether the expression itself notices missing data (`absent`, `up == 0`).
     pub notices_absence: bool,
+    /// Pairs of windows of a burn-rate alert, any of which pages; empty for other expressions.
+    pub burn: Vec<Fact<BurnWindows>>,
+}
+
+/// A long and a short window of a burn-rate alert: true while both have more than this share of bad events. The long
+/// one keeps blips from paging, the short one ends the alert when the fault ends (Google, *The Site Reliability
+/// Workbook*, chapter 5).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BurnWindows {
+    /// The long window.
+    pub long: Duration,
+    /// The short window.
+    pub short: Duration,
+    /// Share of bad events, 0 to 1: burn rate × (1 − objective).
+    pub share: f64,
 }
 
 /// Settings of Prometheus and Alertmanager that hold for every alert that does not say otherwise.
@@ -156,6 +171,8 @@ pub struct MetricSource {
     pub interval: Option<Fact<Duration>>,
     /// Metrics it is known to export (recording rules, exporters with known names).
     pub metrics: Vec<Fact<String>>,
+    /// Values of labels that recording rules select by: jobs and services whose metrics they read.
+    pub reads: Vec<String>,
 }
 
 /// Where logs go and how long they stay.

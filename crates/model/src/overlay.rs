@@ -14,6 +14,8 @@ pub struct Overlay {
     pub path: Option<std::path::PathBuf>,
     /// How fast an outage must be told.
     pub detection_target: Option<Fact<Duration>>,
+    /// How long after a page what the people on call do takes effect.
+    pub response: Option<Fact<Duration>>,
     /// Settings of rules by rule id.
     pub rules: BTreeMap<String, RuleSettings>,
     /// Values that must not drift.

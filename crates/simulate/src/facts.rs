@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use cofferdam_model::alerts::BurnWindows;
 use cofferdam_model::units::{show_duration, show_number};
 use cofferdam_model::{Bytes, Fact, Rate, Share, Source, Span};
 use serde::Serialize;
@@ -61,6 +62,17 @@ impl Shown for Rate {
 impl Shown for Share {
     fn shown(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Shown for BurnWindows {
+    fn shown(&self) -> String {
+        format!(
+            "above {} over {} and {}",
+            Share(self.share),
+            self.long.shown(),
+            self.short.shown()
+        )
     }
 }
 

@@ -3,8 +3,8 @@
 
 use crate::finding::Evidence;
 use cofferdam_model::Environment;
-use cofferdam_model::alerts::{Alert, NewRelicTiming, PrometheusTiming, Slo, Timing};
-use cofferdam_model::units::show_duration;
+use cofferdam_model::alerts::{Alert, BurnWindows, NewRelicTiming, PrometheusTiming, Slo, Timing};
+use cofferdam_model::units::{show_duration, show_number};
 use std::time::Duration;
 
 /// A detection time and the sum that makes it.
@@ -122,8 +122,10 @@ fn new_relic(timing: &NewRelicTiming, evidence: &mut Evidence) -> Option<Detecti
 }
 
 /// Prometheus: a fault just after a scrape is seen with the next, judged by the next evaluation, held for
-/// `for` (counted in whole evaluations), and sent after the group's wait. Source: Prometheus documentation,
-/// "Alerting rules" and "Configuration"; Alertmanager documentation, `group_wait`.
+/// `for` (counted in whole evaluations), and sent after the group's wait. A burn-rate alert first needs so much
+/// outage that its long window has the share: share × window, of its quickest pair. Source: Prometheus documentation,
+/// "Alerting rules" and "Configuration"; Alertmanager documentation, `group_wait`; The Site Reliability Workbook,
+/// chapter 5.
 fn prometheus(timing: &PrometheusTiming, evidence: &mut Evidence) -> Detection {
     let scrape = evidence.take_or(
         timing.scrape.as_ref(),
@@ -156,10 +158,21 @@ fn prometheus(timing: &PrometheusTiming, evidence: &mut Evidence) -> Detection {
     } else {
         evaluation.mul_f64(ticks)
     };
+    let fills = |windows: &BurnWindows| windows.long.mul_f64(windows.share.clamp(0.0, 1.0));
+    let quickest = timing.burn.iter().min_by_key(|pair| fills(&pair.value));
+    let (filled, filled_words) = quickest.map_or_else(Default::default, |pair| {
+        let BurnWindows { long, share, .. } = evidence.take(pair, "the quickest pair of windows");
+        let filled = fills(&pair.value);
+        let (window, part) = (show_duration(long), show_number(share * 100.0));
+        (
+            filled,
+            format!("{part} % of {window}: {} + ", show_duration(filled)),
+        )
+    });
     Detection {
-        worst: scrape + evaluation + held + wait,
+        worst: filled + scrape + evaluation + held + wait,
         words: format!(
-            "scrape {} + evaluation {} + for {} + group wait {}",
+            "{filled_words}scrape {} + evaluation {} + for {} + group wait {}",
             show_duration(scrape),
             show_duration(evaluation),
             show_duration(held),
@@ -279,6 +292,24 @@ pub(crate) mod tests {
         };
         assert_eq!(worst(Timing::Prometheus(rounded)), 130);
         assert_eq!(worst(Timing::Prometheus(PrometheusTiming::default())), 150);
+    }
+
+    #[test]
+    fn a_burn_rate_alert_also_fills_its_long_window() {
+        let pair = |long: u64, short: u64, share: f64| {
+            let (long, short) = (secs(long), secs(short));
+            fact(BurnWindows { long, short, share }, 2)
+        };
+        let timing = PrometheusTiming {
+            scrape: Some(fact(secs(30), 2)),
+            evaluation: Some(fact(secs(30), 3)),
+            group_wait: Some(fact(secs(10), 5)),
+            burn: vec![pair(21_600, 1800, 0.006), pair(3600, 300, 0.0144)],
+            ..PrometheusTiming::default()
+        };
+        // 14.4 × 0.001 of an hour are 51.84 s, 6 × 0.001 of six hours 129.6 s: 51.84 + 30 + 30 + 10 = 121.84 s.
+        let found = of(&alert("a", Timing::Prometheus(timing)), &mut Evidence::new()).unwrap();
+        assert!((found.worst.as_secs_f64() - 121.84).abs() < 1e-9);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::detection;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::alerts::{Alert, Slo};
+use cofferdam_model::alerts::{Alert, Slo, Timing};
 use cofferdam_model::units::{show_duration, show_number};
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 /// A burn rate in its name or query, or two windows of one ratio.
 fn is_burn_alert(alert: &Alert) -> bool {
+    if matches!(&alert.timing, Timing::Prometheus(timing) if !timing.burn.is_empty()) {
+        return true;
+    }
     let text = format!("{} {}", alert.name.value, alert.query.as_ref().map_or("", |q| q.value.as_str())).to_ascii_lowercase();
     text.contains("burn") || text.contains("14.4") || (text.contains("[1h]") && text.contains("[5m]"))
 }
@@ -76,7 +79,6 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::alerts::Timing;
     use cofferdam_model::{Environment, Owner, Share};
 
     fn env(days: u64) -> Environment {

@@ -9,6 +9,7 @@
 mod broken;
 mod command;
 mod dependencies;
+mod detection;
 mod overlay;
 mod simulate;
 

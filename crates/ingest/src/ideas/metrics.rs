@@ -38,6 +38,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
         span: section.key.span,
         interval,
         metrics: Vec::new(),
+        reads: Vec::new(),
     };
     match env.metric_sources.iter_mut().find(|s| s.name == source.name) {
         Some(known) => {

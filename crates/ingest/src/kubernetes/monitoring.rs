@@ -4,7 +4,7 @@
 use super::object::{Object, duration, selector, text};
 use crate::prometheus;
 use crate::tree::Node;
-use cofferdam_model::alerts::{Alert, MetricSource, PrometheusTiming, Slo, Timing};
+use cofferdam_model::alerts::{Alert, BurnWindows, MetricSource, PrometheusTiming, Slo, Timing};
 use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::{Environment, Fact, Owner, Share};
 use std::time::Duration;
@@ -84,6 +84,7 @@ fn scraped(object: &Object<'_>, path: &str, env: &mut Environment) {
         span: object.span,
         interval,
         metrics: Vec::new(),
+        reads: Vec::new(),
     });
 }
 
@@ -223,6 +224,15 @@ fn generated(name: &str, by: &str, span: cofferdam_model::Span, owner: &Owner, t
         threshold: Some(Fact::inferred(budget, span, why.as_str())),
         timing: Timing::Prometheus(PrometheusTiming {
             range: Some(Fact::inferred(Duration::from_secs(3600), span, why.as_str())),
+            burn: vec![Fact::inferred(
+                BurnWindows {
+                    long: Duration::from_secs(3600),
+                    short: Duration::from_secs(300),
+                    share: budget,
+                },
+                span,
+                why.as_str(),
+            )],
             ..PrometheusTiming::default()
         }),
         notifies: Vec::new(),

@@ -37,6 +37,7 @@ pub(super) fn read(top: &mut Fields<'_>, path: PathBuf) -> Steering {
     };
     if let Some(mut targets) = top.map("targets") {
         overlay.detection_target = targets.duration("detection");
+        overlay.response = targets.duration("response");
         targets.finish();
     }
     if let Some(mut registries) = top.map("registries") {

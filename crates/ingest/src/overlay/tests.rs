@@ -346,7 +346,7 @@ fn what_steers_the_check_is_read() {
     let text = "
 version: 1
 min_severity: medium
-targets: {detection: 60s}
+targets: {detection: 60s, response: 10m}
 registries: {trusted: [registry.example.net/platform/*], open: [registry.example.net/playground/*]}
 prices: {pod_hour: 0.12, log_gb_month: 0.03}
 rules:
@@ -365,6 +365,7 @@ may_differ: [replicas]
         overlay.detection_target.map(|d| d.value),
         Some(Duration::from_secs(60))
     );
+    assert_eq!(overlay.response.map(|d| d.value), Some(Duration::from_secs(600)));
     assert_eq!(
         overlay.rules["single-replica"].enabled.as_ref().map(|e| e.value),
         Some(false)

@@ -459,6 +459,7 @@ fn monitor(resource: &Resource, env: &mut Environment) {
         span: header(resource),
         interval: period,
         metrics: vec![Fact::declared("SyntheticCheck".to_owned(), header(resource))],
+        reads: Vec::new(),
     });
 }
 

@@ -10,4 +10,5 @@ pub mod kafka;
 pub mod load;
 pub mod packets;
 pub mod postgres;
+pub mod responder;
 pub mod station;

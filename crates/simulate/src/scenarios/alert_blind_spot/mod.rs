@@ -1,0 +1,515 @@
+//! An outage before anybody is told: how long until the page, how much of the error budget is gone by then, and what
+//! the autoscaler has done meanwhile.
+
+mod course;
+mod facts;
+
+use std::time::Duration;
+
+use cofferdam_model::Environment;
+use cofferdam_model::Service;
+use cofferdam_model::alerts::{Alert as Declared, BurnWindows};
+use cofferdam_model::overlay::Overlay;
+use cofferdam_model::units::show_duration;
+use cofferdam_policy::Time;
+
+use self::course::{Page, Replicas};
+use super::{Case, Prepared, Scenario, common};
+use crate::chance::Streams;
+use crate::components::alert::{AlertConfig, Events, Expression, PrometheusConfig};
+use crate::components::autoscaler::AutoscalerConfig;
+use crate::components::responder::Responder;
+use crate::facts::{Facts, Need};
+use crate::outcome::{Outcome, Role, Trace};
+use crate::rehearse::shown;
+
+/// The scenario.
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "alert-blind-spot",
+    title: "a service fails while nobody has been told yet",
+    rules: &[
+        "alert-detection-delay",
+        "alert-no-data",
+        "autoscaler-runaway",
+        "slo-no-burn-alert",
+    ],
+    prepare,
+};
+
+/// When the fault begins, and how long one is watched.
+const BEGINS: u64 = 300;
+const WATCHED: u64 = 3600;
+/// Events a second that alerts count: enough that shares are sharp.
+const EVENTS: u64 = 1000;
+
+/// What one run needs.
+#[derive(Debug, Clone)]
+struct Plan {
+    service: String,
+    alerts: Vec<(String, AlertConfig)>,
+    budget: Option<Budget>,
+    scaler: Option<Scaling>,
+    promised: Option<Duration>,
+    /// How long after the page somebody ends the fault, where that is stated.
+    response: Option<Duration>,
+}
+
+/// What an objective allows.
+#[derive(Debug, Clone)]
+struct Budget {
+    /// Time of full outage.
+    time: Duration,
+    /// The objective in words.
+    words: String,
+    /// The burn-rate alert that would guard it.
+    windows: BurnWindows,
+}
+
+#[derive(Debug, Clone)]
+struct Scaling {
+    config: AutoscalerConfig,
+    from: u32,
+    start_up: Duration,
+    /// US dollars for one replica and hour.
+    price: Option<f64>,
+}
+
+fn prepare(env: &Environment, overlay: &Overlay) -> Prepared {
+    let mut prepared = Prepared::default();
+    for (number, service) in env.services.iter().enumerate() {
+        let own: Vec<&Declared> = env
+            .alerts
+            .iter()
+            .filter(|alert| alert.owner.service.is_some_and(|id| id.0 == number))
+            .filter(|alert| alert.enabled.as_ref().is_none_or(|on| on.value))
+            .collect();
+        if !own.is_empty() {
+            prepared.add(case(env, overlay, service, &own));
+        }
+    }
+    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+        return Prepared::nothing("no alert is known to be of a service, or none whose timing is known");
+    }
+    prepared
+}
+
+fn case(
+    env: &Environment,
+    overlay: &Overlay,
+    service: &Service,
+    own: &[&Declared],
+) -> Result<Case, Vec<Need>> {
+    let mut facts = Facts::new();
+    let mut alerts = Vec::new();
+    for alert in own {
+        if let Some(config) = facts::timing(alert, &mut facts) {
+            alerts.push((alert.name.value.clone(), config));
+        }
+    }
+    if alerts.is_empty() {
+        let need = Need {
+            fact: format!("slos.{}", service.name),
+            why: "no alert of this service tells how it is timed".to_owned(),
+            example: "{}".to_owned(),
+        };
+        return Err(vec![need]);
+    }
+    let plan = Plan {
+        service: service.name.clone(),
+        alerts,
+        budget: facts::budget(env, service, &mut facts),
+        scaler: facts::scaling(env, overlay, service, &mut facts),
+        promised: overlay
+            .detection_target
+            .as_ref()
+            .map(|target| facts.take("an outage must be told within", target)),
+        response: overlay
+            .response
+            .as_ref()
+            .map(|response| facts.take("somebody acts, after the page", response)),
+    };
+    if plan.response.is_none() {
+        facts.assume("the fault goes on after the page: `targets.response` does not say when somebody acts");
+    }
+    if plan.budget.is_some() {
+        facts.assume("the burn-rate alert beside the declared ones is scraped and evaluated every 30 s and sent at once");
+    }
+    facts.assume("every alert of the service sees the fault: all requests fail, or 6 of 100 where a share of 5 is allowed");
+    if plan.scaler.is_some() {
+        facts.assume("the fault makes the autoscaler's metric ask for more than there can be, as a backlog or a spinning process does");
+    }
+    let subject = service.name.clone();
+    Ok(Case::new(subject, facts, move |streams, trace| {
+        run(&plan, streams, trace)
+    }))
+}
+
+/// Second `second` of a run.
+const fn at(second: u64) -> Time {
+    Time::from_nanos(second * 1_000_000_000)
+}
+
+const OUTAGE: Events = Events { good: 0, bad: EVENTS };
+/// 6 of 100 fail.
+const SLIGHT: Events = Events {
+    good: EVENTS * 94 / 100,
+    bad: EVENTS * 6 / 100,
+};
+
+fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
+    let mut out = Outcome::default();
+    let outage = course::first_page(&plan.service, &plan.alerts, OUTAGE, streams);
+    let slight = course::first_page(&plan.service, &plan.alerts, SLIGHT, streams);
+    let silence = course::first_page(&plan.service, &plan.alerts, Events::default(), streams);
+    out.moment(
+        at(BEGINS),
+        Role::Trigger,
+        "fault",
+        format!("every request to {} fails", plan.service),
+    );
+    told(plan, outage.as_ref(), &mut out);
+    if let Some(page) = &slight {
+        out.amount(
+            "time to the page, 6 of 100 requests fail",
+            page.seconds as f64,
+            "s",
+        );
+    }
+    out.whether(
+        "the service falls silent: anybody is told within an hour",
+        silence.is_some(),
+    );
+    if silence.is_none() {
+        out.moment(
+            at(BEGINS),
+            Role::Loop,
+            "silence",
+            "an outage that stops the data never pages: windows close only when later data come, and no loss of signal is set",
+        );
+    }
+    let paged = outage.as_ref().map(|page| at(BEGINS + page.seconds));
+    let ends = ends(plan, paged, &mut out);
+    if let Some(budget) = &plan.budget {
+        burn(budget, paged, ends, &mut out);
+    } else {
+        let what = "its users fail, and no objective says how much of that is too much";
+        out.moment(at(BEGINS), Role::Cause, "burning", what);
+    }
+    if let Some(scaling) = &plan.scaler {
+        let replicas = course::replicas(scaling, ends, streams, &plan.service, trace);
+        scale(scaling, &replicas, (paged, ends), &mut out);
+    }
+    sooner(plan, streams, paged, &mut out);
+    out
+}
+
+/// Whether and when somebody is told of the full outage.
+fn told(plan: &Plan, page: Option<&Page>, out: &mut Outcome) {
+    out.whether(
+        "all requests fail: anybody is told within an hour",
+        page.is_some(),
+    );
+    let Some(page) = page else {
+        let words = "an hour later nobody has been told";
+        out.moment(at(BEGINS + WATCHED), Role::Effect, "no page", words);
+        return;
+    };
+    let late = plan
+        .promised
+        .is_some_and(|promised| promised.as_secs() < page.seconds);
+    let words = if late { ", later than promised" } else { "" };
+    out.moment(
+        at(BEGINS + page.seconds),
+        Role::Detection,
+        "page",
+        format!("the first alert pages: {}{words}", page.alert),
+    );
+    out.amount("time to the page, all requests fail", page.seconds as f64, "s");
+}
+
+/// When somebody who was paged has ended the fault.
+fn ends(plan: &Plan, paged: Option<Time>, out: &mut Outcome) -> Option<Time> {
+    let response = plan.response?;
+    let mut people = Responder::new(response);
+    people.page(paged?);
+    let ends = people.acts()?;
+    out.moment(
+        ends,
+        Role::Recovery,
+        "acted",
+        format!(
+            "{} after the page somebody has acted, and requests are served again",
+            show_duration(response)
+        ),
+    );
+    out.amount(
+        "time to the fault's end",
+        ends.since(at(BEGINS)).as_secs_f64(),
+        "s",
+    );
+    Some(ends)
+}
+
+/// The error budget while every request fails.
+fn burn(budget: &Budget, paged: Option<Time>, ends: Option<Time>, out: &mut Outcome) {
+    let all = budget.time.as_secs_f64();
+    let burned = |until: Time| {
+        let until = ends.map_or(until, |ends| until.min(ends));
+        until.since(at(BEGINS)).as_secs_f64() / all * 100.0
+    };
+    out.amount("error budget, as time of full outage", all / 60.0, "min");
+    let page = paged.unwrap_or(at(BEGINS + WATCHED));
+    out.amount("error budget burned before the page", burned(page), "%");
+    if let Some(ends) = ends {
+        out.amount("error budget burned when the fault ends", burned(ends), "%");
+    }
+    let last = ends.unwrap_or(page);
+    out.harm = (burned(last) / 100.0).min(1.0);
+    out.moment(
+        at(BEGINS),
+        Role::Cause,
+        "burning",
+        format!(
+            "the budget of {} burns: {} of it a minute",
+            budget.words,
+            shown(60.0 / all * 100.0, "%")
+        ),
+    );
+    let gone = at(BEGINS) + budget.time;
+    if gone < last {
+        out.moment(
+            gone,
+            Role::Effect,
+            "budget gone",
+            "the whole error budget is gone",
+        );
+    }
+    let until = shown_until(ends);
+    let points = (0..=120).map(|n| at(n * until / 120)).map(|time| {
+        let burned = if time > at(BEGINS) { burned(time) } else { 0.0 };
+        (time, burned.min(100.0))
+    });
+    out.series("error budget burned", "burned", "%", points.collect());
+}
+
+/// Seconds that charts show.
+fn shown_until(ends: Option<Time>) -> u64 {
+    let ended = ends.map_or(0, |ends| ends.as_nanos() / 1_000_000_000 + 900);
+    ended.max(BEGINS + 1800)
+}
+
+/// What the autoscaler did, and what that cost.
+fn scale(
+    scaling: &Scaling,
+    replicas: &Replicas,
+    (paged, ends): (Option<Time>, Option<Time>),
+    out: &mut Outcome,
+) {
+    let (from, maximum) = (scaling.from, scaling.config.maximum);
+    if let Some((time, first)) = replicas.first_above(from) {
+        let words = format!("the autoscaler begins: {from} to {first} replicas");
+        out.moment(time, Role::Effect, "scaling", words);
+        out.amount("time to the first new replicas", since_fault(time), "s");
+    }
+    if let Some(time) = replicas.reached(maximum) {
+        let words = format!("{maximum} replicas, the maximum");
+        out.moment(time, Role::Effect, "full scale", words);
+        out.amount("time to the largest number of replicas", since_fault(time), "s");
+    }
+    let page = paged.unwrap_or(at(BEGINS + WATCHED));
+    let then = replicas.at(page).unwrap_or(from);
+    out.amount("replicas when somebody is told", f64::from(then), "replicas");
+    let hours = replicas.hours_above(from, page);
+    out.amount("replica-hours that nobody needed, until the page", hours, "h");
+    if let Some(price) = scaling.price {
+        out.amount("cost until the page", hours * price, "USD");
+        let each_hour = f64::from(maximum - from.min(maximum)) * price;
+        out.amount("cost of each hour after that", each_hour, "USD");
+    }
+    if let Some(ends) = ends {
+        let back = replicas.back_to(from, ends);
+        if let Some(time) = back {
+            let words = format!("the autoscaler is back at {from} replicas");
+            out.moment(time, Role::Recovery, "scaled in", words);
+            let after = time.since(ends).as_secs_f64();
+            out.amount("time from the fault's end to the usual replicas", after, "s");
+        }
+        let hours = replicas.hours_above(from, back.unwrap_or(replicas.last()));
+        out.amount("replica-hours that nobody needed, in all", hours, "h");
+        if let Some(price) = scaling.price {
+            out.amount("cost in all", hours * price, "USD");
+        }
+    }
+    let until = at(shown_until(ends));
+    out.series("replicas", "replicas", "replicas", replicas.points(until));
+}
+
+fn since_fault(time: Time) -> f64 {
+    time.since(at(BEGINS)).as_secs_f64()
+}
+
+/// What would have told sooner: the burn-rate alert for the objective, with short windows, timed as the others are.
+fn sooner(plan: &Plan, streams: &Streams, paged: Option<Time>, out: &mut Outcome) {
+    let advice =
+        "an alert on the burn rate with short windows and loss of signal, which pages within a minute or two";
+    let Some(budget) = &plan.budget else {
+        out.moment(at(BEGINS), Role::Action, "alert", advice);
+        return;
+    };
+    let each = Duration::from_secs(30);
+    let config = AlertConfig::Prometheus(PrometheusConfig {
+        scrape: each,
+        evaluation: each,
+        hold: Duration::ZERO,
+        group_wait: Duration::ZERO,
+        expression: Expression::Burn(vec![budget.windows]),
+        absence: true,
+    });
+    let alerts = [("burn rate".to_owned(), config)];
+    let Some(page) = course::first_page("burn rate", &alerts, OUTAGE, streams) else {
+        out.moment(at(BEGINS), Role::Action, "alert", advice);
+        return;
+    };
+    out.amount("time to the page of a burn-rate alert", page.seconds as f64, "s");
+    let time = at(BEGINS + page.seconds);
+    let words = if paged.is_some_and(|paged| paged <= time) {
+        "an alert on the burn rate would tell no sooner".to_owned()
+    } else {
+        format!(
+            "an alert on the burn rate, above {} of requests over {} and over {}, with loss of signal, would have paged",
+            shown(budget.windows.share * 100.0, "%"),
+            show_duration(budget.windows.long),
+            show_duration(budget.windows.short)
+        )
+    };
+    out.moment(time, Role::Action, "alert", words);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::components::alert::{Method, NewRelicConfig, error_budget, workbook};
+    use crate::components::autoscaler::Target;
+    use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
+
+    fn plan(delay: u64, loss: Option<Duration>) -> Plan {
+        let window = Duration::from_secs(60);
+        let config = NewRelicConfig {
+            window,
+            slide: window,
+            method: Method::EventFlow(Duration::from_secs(delay)),
+            threshold_duration: Duration::from_secs(300),
+            all: true,
+            share: 0.05,
+            loss_of_signal: loss,
+        };
+        let doubling = Rules {
+            stabilization: Duration::from_secs(60),
+            policies: vec![Policy {
+                step: Step::Percent(100),
+                period: Duration::from_secs(30),
+            }],
+            select: Select::Max,
+        };
+        let autoscaler = AutoscalerConfig {
+            minimum: 2,
+            maximum: 50,
+            targets: vec![Target::Value(1000)],
+            up: doubling,
+            ..AutoscalerConfig::default()
+        };
+        Plan {
+            service: "api".into(),
+            alerts: vec![("errors".into(), AlertConfig::NewRelic(config))],
+            budget: Some(Budget {
+                time: error_budget(0.9995, Duration::from_secs(30 * 86_400)),
+                words: "99.95 %".into(),
+                windows: workbook(0.9995, Duration::from_secs(30 * 86_400)),
+            }),
+            scaler: Some(Scaling {
+                config: autoscaler,
+                from: 2,
+                start_up: Duration::ZERO,
+                price: Some(0.05),
+            }),
+            promised: None,
+            response: None,
+        }
+    }
+
+    fn figure(out: &Outcome, name: &str) -> f64 {
+        out.figures.iter().find(|f| f.name == name).unwrap().value
+    }
+
+    #[test]
+    fn a_third_of_the_budget_and_fifty_replicas_are_gone_before_the_page() {
+        for seed in 0..20 {
+            let out = run(&plan(120, None), &Streams::new(seed, 0), &mut Trace::default());
+            // 4 windows, the rest of the first, and the delay: 364 to 423 s of 1,296 s.
+            let page = figure(&out, "time to the page, all requests fail");
+            assert!((364.0..=423.0).contains(&page), "{page}");
+            assert!((figure(&out, "error budget burned before the page") - page / 12.96).abs() < 1e-9);
+            // A window counts from 51 faulty seconds on.
+            assert!((411.0..=480.0).contains(&figure(&out, "time to the page, 6 of 100 requests fail")));
+            assert_eq!(
+                figure(&out, "the service falls silent: anybody is told within an hour"),
+                0.0
+            );
+            // Behind a window of 60 s: 45 to 60 s, then 4, 8, 16, 32, 50 every 30 s.
+            let first = figure(&out, "time to the first new replicas");
+            assert!((45.0..=60.0).contains(&first), "{first}");
+            assert!((165.0..=180.0).contains(&figure(&out, "time to the largest number of replicas")));
+            assert_eq!(figure(&out, "replicas when somebody is told"), 50.0);
+            // 48 more than needed at 0.05.
+            assert!((figure(&out, "cost of each hour after that") - 2.4).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_burn_rate_alert_would_have_told_within_two_minutes() {
+        for seed in 0..20 {
+            let out = run(&plan(120, None), &Streams::new(seed, 0), &mut Trace::default());
+            // 0.72 % of an hour is 25.92 s of outage; a scrape up to 30 s later sees it, an evaluation up to 30 s
+            // after that judges it.
+            let told = figure(&out, "time to the page of a burn-rate alert");
+            assert!((26.0..=90.0).contains(&told), "{told}");
+        }
+    }
+
+    #[test]
+    fn people_end_the_fault_and_the_autoscaler_comes_back() {
+        let mut plan = plan(120, None);
+        plan.response = Some(Duration::from_secs(600));
+        let out = run(&plan, &Streams::new(3, 0), &mut Trace::default());
+        let page = figure(&out, "time to the page, all requests fail");
+        let end = figure(&out, "time to the fault's end");
+        assert_eq!(end, page + 600.0);
+        // 1,296 s of outage are the whole budget.
+        let burned = figure(&out, "error budget burned when the fault ends");
+        assert!((burned - end / 12.96).abs() < 1e-9);
+        // Scaling in waits for the largest recommendation of 300 s to pass, then removes all at once; looks are 15 s
+        // apart.
+        let back = figure(&out, "time from the fault's end to the usual replicas");
+        assert!((285.0..=330.0).contains(&back), "{back}");
+        // 48 replicas too many from about 180 s on until then.
+        let hours = figure(&out, "replica-hours that nobody needed, in all");
+        let most = 48.0 * (end + back) / 3600.0;
+        let least = 48.0 * (end + back - 180.0) / 3600.0;
+        assert!((least..=most).contains(&hours), "{hours}: {least} to {most}");
+        assert!((figure(&out, "cost in all") - hours * 0.05).abs() < 1e-9);
+    }
+
+    #[test]
+    fn loss_of_signal_tells_of_silence() {
+        let out = run(
+            &plan(0, Some(Duration::from_secs(60))),
+            &Streams::new(1, 0),
+            &mut Trace::default(),
+        );
+        assert_eq!(
+            figure(&out, "the service falls silent: anybody is told within an hour"),
+            1.0
+        );
+        assert!(figure(&out, "time to the page, all requests fail") <= 303.0);
+    }
+}
