@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use cofferdam_servers::{PgBouncer, Postgres};
 use cofferdam_simulate::chance::Streams;
-use cofferdam_simulate::components::postgres::{Visit, pooled_waits, visits};
+use cofferdam_simulate::components::pgbouncer::{Mode, PgBouncerConfig, replay};
+use cofferdam_simulate::components::postgres::{Visit, visits};
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
@@ -111,12 +112,19 @@ fn waits_are_within_a_tenth_of_the_simulated_ones() {
             ..visit.clone()
         })
         .collect();
-    let simulated = pooled_waits(&whole, POOL);
+    let config = PgBouncerConfig {
+        pool_mode: Mode::Transaction,
+        default_pool_size: POOL as u32,
+        max_client_conn: whole.len() as u32,
+        query_wait_timeout: Duration::ZERO,
+        ..PgBouncerConfig::default()
+    };
+    // Warm: a connection that is asked for is there.
+    let simulated = replay(&whole, 1, config, Duration::ZERO).waits;
     let mean = |waits: &[f64]| waits.iter().sum::<f64>() / waits.len() as f64;
-    let (real, predicted) = (
-        mean(&waits),
-        mean(&simulated.iter().copied().map(seconds).collect::<Vec<_>>()),
-    );
+    let simulated: Vec<f64> = simulated.into_iter().flatten().map(seconds).collect();
+    assert_eq!(simulated.len(), waits.len());
+    let (real, predicted) = (mean(&waits), mean(&simulated));
     println!(
         "mean wait {:.1} ms, simulated {:.1} ms, held {:.2} ms longer",
         real * 1e3,

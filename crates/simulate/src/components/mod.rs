@@ -9,6 +9,7 @@ pub mod crash_loop;
 pub mod kafka;
 pub mod load;
 pub mod packets;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod responder;
 pub mod station;

@@ -6,7 +6,6 @@
 //! many clients already"; nobody waits. A refusal is no cheap answer: the server has forked a process for it.
 //! Source: PostgreSQL documentation, *Connections and Authentication*.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use cofferdam_policy::Time;
@@ -126,24 +125,6 @@ pub fn replay(visits: &[Visit], mut slots: Slots) -> (Vec<bool>, Slots) {
     (accepted, slots)
 }
 
-/// How long each visit of a sequence waits for one of `pool` server connections that serve in order of arrival, as
-/// PgBouncer's transaction pooling has it: an M/M/c queue when gaps and holds are exponential.
-#[must_use]
-pub fn pooled_waits(visits: &[Visit], pool: usize) -> Vec<Duration> {
-    // When each connection is free, soonest first.
-    let mut free: VecDeque<Time> = vec![Time::ZERO; pool.max(1)].into();
-    visits
-        .iter()
-        .map(|visit| {
-            let begins = free.pop_front().unwrap_or(Time::ZERO).max(visit.at);
-            let ends = begins + visit.hold;
-            let place = free.partition_point(|other| *other <= ends);
-            free.insert(place, ends);
-            begins.since(visit.at)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,16 +156,5 @@ mod tests {
             "{}",
             slots.refused_share()
         );
-    }
-
-    #[test]
-    fn waits_in_a_pool_follow_erlang_c() {
-        let mut chance = Streams::new(6, 0).stream("visits", "test");
-        let hold = Duration::from_millis(40);
-        let visits = visits(300_000, 35.0, hold, &mut chance);
-        let waits = pooled_waits(&visits, 2);
-        let mean = waits.iter().map(Duration::as_secs_f64).sum::<f64>() / waits.len() as f64;
-        // M/M/2 at ρ = 0.7: Wq = hold × ρ² ÷ (1 − ρ²) = 40 ms × 0.49 ÷ 0.51 = 38.4 ms.
-        assert!((mean - 0.038_43).abs() < 0.002, "{mean}");
     }
 }
