@@ -262,6 +262,8 @@ pub enum ProbeCheck {
     Grpc {
         /// Port.
         port: String,
+        /// Service that is asked about; empty for the server as a whole.
+        service: String,
     },
     /// A command in the container.
     Exec(String),
@@ -315,9 +317,11 @@ pub enum VolumeKind {
 /// How pods of one workload are kept apart.
 #[derive(Debug, Clone, Default)]
 pub struct Spread {
-    /// Topology keys of spread constraints whose selector matches the pods.
+    /// Topology keys of spread constraints whose selector matches the pods and whose `maxSkew` keeps some of
+    /// them apart. Keys that set no nodes apart (`kubernetes.io/os`) are left out.
     pub constraints: Vec<Fact<String>>,
-    /// Topology keys of pod anti-affinity (required or preferred) against the workload's own pods.
+    /// Topology keys of pod anti-affinity (required or preferred) against the workload's own pods, without
+    /// those that set no nodes apart.
     pub anti_affinity: Vec<Fact<String>>,
 }
 

@@ -1,9 +1,10 @@
 //! A pod that writes without bound fills its node's disk and takes its neighbours with it.
 
+use super::image_pull_stale::is_kubelets;
 use super::pods;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::workload::{Container, VolumeKind};
+use cofferdam_model::workload::{Container, VolumeKind, Workload};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -11,31 +12,52 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a pod writes to an emptyDir that has no bound",
+    summary: "a container may write to its node's disk without bound",
     page: include_str!("../../../../docs/rules/ephemeral-storage-missing.md"),
     check,
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for workload in pods::whole(cx.env) {
-        let unbound: Vec<_> = workload.volumes.iter().filter(|v| v.kind == VolumeKind::EmptyDir).collect();
-        let writes = |c: &&Container| c.mounts.iter().any(|(name, _)| unbound.iter().any(|v| v.name == *name));
-        let free: Vec<&Container> = workload
-            .containers
-            .iter()
-            .filter(writes)
-            .filter(|c| !c.fields.contains_key("resources.limits.ephemeral-storage"))
-            .collect();
-        let Some(first) = unbound.first().filter(|_| !free.is_empty()) else { continue };
-        out.report(
-            Finding::new(workload.id.to_string(), format!("{}: {} may fill the disk of the node", workload.id, pods::names(&free)))
-                .explain("An emptyDir without a size limit grows until the node's disk is short; the kubelet then evicts pods, not only this one, and takes no new ones.")
-                .remedy("Set `sizeLimit` on the emptyDir, or `ephemeral-storage` under the container's requests and limits.")
-                .figure("containers", free.len() as f64, "containers")
-                .at(first.span, "no size limit")
-                .at(workload.span, "the workload"),
-        );
+    for workload in pods::whole(cx.env).filter(|w| is_kubelets(&w.id.kind)) {
+        judge(workload, out);
     }
+}
+
+fn judge(workload: &Workload, out: &mut Verdicts) {
+    let unbound: Vec<_> = workload.volumes.iter().filter(|v| v.kind == VolumeKind::EmptyDir).collect();
+    let has_volume = |c: &Container| c.mounts.iter().any(|(name, _)| unbound.iter().any(|v| v.name == *name));
+    let is = |c: &Container, field: &str, value: &str| c.fields.get(field).is_some_and(|f| f.value == value);
+    let limited = |c: &Container| c.fields.contains_key("resources.limits.ephemeral-storage");
+    let writes = |c: &Container| !limited(c) && (has_volume(c) || !is(c, "securityContext.readOnlyRootFilesystem", "true"));
+    let free: Vec<&Container> = workload.containers.iter().filter(|c| writes(c)).collect();
+    if free.is_empty() {
+        return;
+    }
+    let in_volume = free.iter().any(|c| has_volume(c));
+    let (explanation, remedy) = if in_volume {
+        (
+            "An emptyDir without a size limit grows until the node's disk is short; the kubelet then evicts pods, not only this one, and takes no new ones.",
+            "Set `sizeLimit` on the emptyDir, or `ephemeral-storage` under the container's requests and limits.",
+        )
+    } else {
+        (
+            "What it writes into its own file system is on the node's disk and has no bound; when that disk is short the kubelet evicts pods, not only this one, and takes no new ones.",
+            "Set `ephemeral-storage` under the container's requests and limits, or `readOnlyRootFilesystem: true` where it writes nothing.",
+        )
+    };
+    let mut finding = Finding::new(workload.id.to_string(), format!("{}: {} may fill the disk of the node", workload.id, pods::names(&free)))
+        .explain(explanation)
+        .remedy(remedy)
+        .figure("containers", free.len() as f64, "containers");
+    match unbound.first().filter(|_| in_volume) {
+        Some(volume) => finding = finding.at(volume.span, "no size limit"),
+        None => {
+            for span in free.iter().filter_map(|c| c.span) {
+                finding = finding.at(span, "no ephemeral-storage limit");
+            }
+        }
+    }
+    out.report(finding.at(workload.span, "the workload"));
 }
 
 #[cfg(test)]
@@ -57,7 +79,18 @@ mod tests {
         };
         assert_eq!(testing::all(&RULE, &env(VolumeKind::EmptyDir, false)).len(), 1);
         assert!(testing::all(&RULE, &env(VolumeKind::EmptyDir, true)).is_empty());
-        assert!(testing::all(&RULE, &env(VolumeKind::BoundedEmptyDir, false)).is_empty());
-        assert!(testing::all(&RULE, &pods::testing::env((2, 2, 2), |_| {})).is_empty());
+        let read_only = |kind: VolumeKind| {
+            let mut env = env(kind, false);
+            env.workloads[0].containers[0].fields.insert("securityContext.readOnlyRootFilesystem".to_owned(), fact("true".to_owned(), 14));
+            env
+        };
+        assert!(testing::all(&RULE, &read_only(VolumeKind::BoundedEmptyDir)).is_empty());
+        assert_eq!(testing::all(&RULE, &read_only(VolumeKind::EmptyDir)).len(), 1);
+    }
+
+    #[test]
+    fn the_containers_own_file_system_counts_unless_it_is_read_only() {
+        let finding = testing::only(&RULE, &pods::testing::env((2, 2, 2), |_| {}));
+        assert_eq!((finding.severity, finding.locations[0].label.as_str()), (None, "no ephemeral-storage limit"));
     }
 }

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env) {
-        let bare: Vec<_> = workload.containers.iter().filter(|c| c.memory_limit.is_none()).collect();
+        let pods::Bare { containers: bare, only_init } = pods::bare(workload, |c| c.memory_limit.as_ref().is_none_or(|l| l.value.0 == 0));
         if bare.is_empty() {
             continue;
         }
@@ -27,7 +27,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(workload.id.to_string(), format!("{}: {} without a memory limit", workload.id, pods::names(&bare)))
-                .severity(common::severity_in(cx.env, Severity::Medium))
+                .severity(common::severity_in(cx.env, if only_init { Severity::Low } else { Severity::Medium }))
                 .explain("When it leaks or meets a large input it takes the node's memory: the kernel then kills what it finds, neighbours included, and the node may stop answering.")
                 .remedy("Set `resources.limits.memory` above the peak of a normal week, and `requests.memory` near its usual use.")
                 .figure("containers", bare.len() as f64, "containers")
@@ -52,5 +52,14 @@ mod tests {
         assert!(testing::all(&RULE, &fragment).is_empty());
         let limited = pods::testing::env((2, 2, 2), |w| w.containers[0].memory_limit = Some(fact(Bytes(1 << 30), 9)));
         assert!(testing::all(&RULE, &limited).is_empty());
+    }
+
+    #[test]
+    fn an_init_container_alone_is_low() {
+        let env = pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].memory_limit = Some(fact(Bytes(1 << 30), 9));
+            w.init_containers.push(cofferdam_model::workload::Container { name: "migrate".to_owned(), ..Default::default() });
+        });
+        assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::Low));
     }
 }

@@ -52,6 +52,26 @@ pub(crate) fn is_called(env: &Environment, workload: &Workload) -> bool {
         })
 }
 
+/// Containers of a workload that lack something.
+pub(crate) struct Bare<'a> {
+    /// Those that lack it, the ones that prepare the pod last.
+    pub containers: Vec<&'a Container>,
+    /// Whether only containers lack it that run and end before the pod does its work.
+    pub only_init: bool,
+}
+
+/// The containers of a workload that lack something. What prepares the pod counts where the kubelet runs it.
+pub(crate) fn bare<'a>(workload: &'a Workload, lacks: impl Fn(&Container) -> bool) -> Bare<'a> {
+    let of = |list: &'a [Container]| list.iter().filter(|c| lacks(c)).collect::<Vec<&Container>>();
+    let mut containers = of(&workload.containers);
+    let only_init = containers.is_empty();
+    containers.extend(of(&workload.init_containers));
+    Bare {
+        containers,
+        only_init,
+    }
+}
+
 /// Names of containers for a headline: `api`, or `api and proxy`.
 pub(crate) fn names(containers: &[&Container]) -> String {
     let names: Vec<String> = containers.iter().map(|c| format!("`{}`", c.name)).collect();

@@ -1,9 +1,10 @@
 //! Without a readiness probe a pod gets requests before it can answer them.
 
+use super::disruption_budget_missing::is_kubernetes;
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::workload::Container;
+use cofferdam_model::workload::{Container, Lifecycle, Workload};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -11,45 +12,89 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a container that is called has no readiness probe, or a service no liveness probe",
+    summary: "a container has no readiness or no liveness probe",
     page: include_str!("../../../../docs/rules/probe-missing.md"),
     check,
 };
 
+/// Annotations of pods that are meant to run once.
+const ONCE: &[&str] = &["helm.sh/hook", "argocd.argoproj.io/hook"];
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for workload in pods::services(cx.env) {
-        let called: Vec<&Container> = workload.containers.iter().filter(|c| !c.ports.is_empty()).collect();
-        let not_ready: Vec<&Container> = called.iter().copied().filter(|c| c.readiness.is_none()).collect();
-        let not_live: Vec<&Container> = called.iter().copied().filter(|c| c.liveness.is_none() && c.readiness.is_some()).collect();
-        // A second container (a proxy, an exporter) need not say that the pod is ready if another does.
-        let someone_says = workload.containers.iter().any(|c| c.readiness.is_some());
-        if !not_ready.is_empty() && !someone_says {
-            report(cx, workload, &not_ready, out);
-        }
-        if !not_live.is_empty() && workload.containers.iter().all(|c| c.liveness.is_none()) {
-            let mut finding = Finding::new(workload.id.to_string(), format!("{}: {} without a liveness probe", workload.id, pods::names(&not_live)))
-                .severity(Severity::Low)
-                .explain("A process that hangs stays: it is taken out of service by its readiness probe and never comes back.")
-                .remedy("Add a liveness probe that asks only whether the process itself still works, never its dependencies.")
-                .figure("containers", not_live.len() as f64, "containers");
-            for span in not_live.iter().filter_map(|c| c.span) {
-                finding = finding.at(span, "no liveness probe");
-            }
-            out.report(finding.at(workload.span, "the workload"));
-        }
+    let counts = common::is_production_like(&cx.env.name);
+    for workload in pods::whole(cx.env).filter(|w| counts && stays(w)) {
+        judge(cx, workload, out);
     }
 }
 
-fn report(cx: &Context<'_>, workload: &cofferdam_model::workload::Workload, bare: &[&Container], out: &mut Verdicts) {
-    let mut finding = Finding::new(workload.id.to_string(), format!("{}: {} without a readiness probe", workload.id, pods::names(bare)))
-        .severity(common::severity_in(cx.env, Severity::Medium))
-        .explain("A pod without one counts as ready the moment its process starts: with every deploy and every scale-out requests go to pods that cannot answer yet, and a rollout replaces good pods with bad ones without noticing.")
-        .remedy("Add a readiness probe that succeeds once the process can serve, and a start-up probe if that takes long.")
+/// Whether its pods are to run until they are replaced.
+fn stays(workload: &Workload) -> bool {
+    let always = workload.fields.get("restartPolicy").is_none_or(|p| p.value == "Always");
+    let once = || ONCE.iter().any(|a| workload.annotations.contains_key(*a));
+    match workload.lifecycle {
+        Lifecycle::Service | Lifecycle::Daemon => true,
+        Lifecycle::Pod => always && !once(),
+        Lifecycle::Batch => false,
+    }
+}
+
+/// Whether the kubelet asks its probes: elsewhere what has no port is no matter of probes.
+fn is_kubelets(workload: &Workload) -> bool {
+    is_kubernetes(&workload.id.kind) || matches!(workload.lifecycle, Lifecycle::Daemon | Lifecycle::Pod)
+}
+
+fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
+    let all = || workload.containers.iter();
+    let with_port: Vec<&Container> = all().filter(|c| !c.ports.is_empty()).collect();
+    let is_called = pods::is_called(cx.env, workload);
+    let asked: Vec<&Container> = match with_port.is_empty() {
+        false => with_port,
+        true if is_kubelets(workload) => all().collect(),
+        true => return,
+    };
+    let lacks = |wanted: fn(&Container) -> bool| asked.iter().copied().filter(|c| wanted(c)).collect::<Vec<_>>();
+    let not_ready = lacks(|c| c.readiness.is_none());
+    if !not_ready.is_empty() {
+        // A second container (a proxy, an exporter) need not say that the pod is ready if another does.
+        let someone_says = all().any(|c| c.readiness.is_some());
+        let daemon = workload.lifecycle == Lifecycle::Daemon;
+        let grave = is_called && !someone_says && !daemon && workload.lifecycle != Lifecycle::Pod;
+        out.report(without_readiness(workload, &not_ready, (grave, is_called)));
+    }
+    let not_live = lacks(|c| c.liveness.is_none() && c.readiness.is_some());
+    if !not_live.is_empty() {
+        let mut finding = Finding::new(workload.id.to_string(), format!("{}: {} without a liveness probe", workload.id, pods::names(&not_live)))
+            .severity(Severity::Low)
+            .explain("A process that hangs stays: it is taken out of service by its readiness probe and never comes back.")
+            .remedy("Add a liveness probe that asks only whether the process itself still works, never its dependencies.")
+            .figure("containers", not_live.len() as f64, "containers");
+        for span in not_live.iter().filter_map(|c| c.span) {
+            finding = finding.at(span, "no liveness probe");
+        }
+        out.report(finding.at(workload.span, "the workload"));
+    }
+}
+
+fn without_readiness(workload: &Workload, bare: &[&Container], (grave, is_called): (bool, bool)) -> Finding {
+    let neither = bare.iter().all(|c| c.liveness.is_none());
+    let what = if neither { "a readiness or a liveness probe" } else { "a readiness probe" };
+    let mut explanation = if is_called {
+        "A pod without one counts as ready the moment its process starts: with every deploy and every scale-out requests go to pods that cannot answer yet, and a rollout replaces good pods with bad ones without noticing.".to_owned()
+    } else {
+        "A pod without one counts as ready the moment its process starts: a rollout replaces every good pod with one that cannot do its work, and does not notice.".to_owned()
+    };
+    if neither {
+        explanation.push_str(" And a process that hangs is never started anew.");
+    }
+    let mut finding = Finding::new(workload.id.to_string(), format!("{}: {} without {what}", workload.id, pods::names(bare)))
+        .severity(if grave { Severity::Medium } else { Severity::Low })
+        .explain(explanation)
+        .remedy("Add a readiness probe that succeeds once the process can do its work, and a start-up probe if that takes long; what answers no requests can be asked by a command.")
         .figure("containers", bare.len() as f64, "containers");
     for span in bare.iter().filter_map(|c| c.span) {
-        finding = finding.at(span, "no readiness probe");
+        finding = finding.at(span, format!("no {}", what.trim_start_matches("a ").replace(" a ", " ")));
     }
-    out.report(finding.at(workload.span, "the workload"));
+    finding.at(workload.span, "the workload")
 }
 
 #[cfg(test)]
@@ -72,7 +117,8 @@ mod tests {
     #[test]
     fn what_has_a_port_wants_a_readiness_probe() {
         assert_eq!(testing::only(&RULE, &pods::testing::env((2, 2, 2), |_| {})).severity, Some(Severity::Medium));
-        assert!(testing::all(&RULE, &pods::testing::env((2, 2, 2), |w| w.containers[0].ports.clear())).is_empty());
+        let worker = pods::testing::env((2, 2, 2), |w| w.containers[0].ports.clear());
+        assert_eq!(testing::only(&RULE, &worker).severity, Some(Severity::Low), "a rollout waits for readiness there too");
         let ready = pods::testing::env((2, 2, 2), |w| w.containers[0].readiness = probe());
         assert_eq!(testing::only(&RULE, &ready).severity, Some(Severity::Low));
         let both = pods::testing::env((2, 2, 2), |w| {
@@ -80,5 +126,31 @@ mod tests {
             w.containers[0].liveness = probe();
         });
         assert!(testing::all(&RULE, &both).is_empty());
+    }
+
+    #[test]
+    fn daemons_and_pods_that_stay_are_asked_and_runs_are_not() {
+        let of = |lifecycle: Lifecycle| pods::testing::env((1, 1, 1), |w| w.lifecycle = lifecycle);
+        assert_eq!(testing::only(&RULE, &of(Lifecycle::Daemon)).severity, Some(Severity::Low));
+        assert_eq!(testing::only(&RULE, &of(Lifecycle::Pod)).severity, Some(Severity::Low));
+        assert!(testing::all(&RULE, &of(Lifecycle::Batch)).is_empty());
+        let once = pods::testing::env((1, 1, 1), |w| {
+            w.lifecycle = Lifecycle::Pod;
+            w.fields.insert("restartPolicy".to_owned(), testing::fact("Never".to_owned(), 7));
+        });
+        assert!(testing::all(&RULE, &once).is_empty());
+    }
+
+    #[test]
+    fn a_second_container_with_a_port_is_low() {
+        let env = pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].readiness = probe();
+            w.containers[0].liveness = probe();
+            let second = Container { name: "admin".to_owned(), ports: w.containers[0].ports.clone(), ..Container::default() };
+            w.containers.push(second);
+        });
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.severity, Some(Severity::Low));
+        assert!(finding.title.contains("`admin` without a readiness or a liveness probe"), "{}", finding.title);
     }
 }

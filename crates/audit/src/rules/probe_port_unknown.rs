@@ -34,7 +34,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 fn port(probe: &Probe) -> Option<&str> {
     match &probe.check {
-        ProbeCheck::Http { port, .. } | ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port } => Some(port),
+        ProbeCheck::Http { port, .. } | ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port, .. } => Some(port),
         ProbeCheck::Exec(_) => None,
     }
 }
@@ -65,7 +65,7 @@ fn is_named(env: &Environment, workload: &Workload, number: &str) -> bool {
 }
 
 fn judge(env: &Environment, workload: &Workload, container: &Container, out: &mut Verdicts) {
-    if container.ports.is_empty() {
+    if container.ports.is_empty() && !super::image_pull_stale::is_kubelets(&workload.id.kind) {
         return;
     }
     let probes = [("start-up", &container.startup), ("readiness", &container.readiness), ("liveness", &container.liveness)];
@@ -79,17 +79,21 @@ fn judge(env: &Environment, workload: &Workload, container: &Container, out: &mu
         })
         .collect();
     let Some((what, _, number)) = wrong.first() else { return };
-    let low = wrong.iter().all(|(_, _, n)| MANAGEMENT.contains(n));
+    let low = container.ports.is_empty() || wrong.iter().all(|(_, _, n)| MANAGEMENT.contains(n));
     let severity = if low { Severity::Low } else { common::severity_in(env, Severity::Medium) };
     let declared: Vec<String> = container.ports.iter().map(|(_, p)| p.value.to_string()).collect();
+    let names = if declared.is_empty() { "no port".to_owned() } else { declared.join(", ") };
     let mut finding = Finding::new(
         workload.id.to_string(),
-        format!("{}: the {what} probe of `{}` asks port {number}, and the container names {}", workload.id, container.name, declared.join(", ")),
+        format!("{}: the {what} probe of `{}` asks port {number}, and the container names {names}", workload.id, container.name),
     )
     .severity(severity)
     .likely()
     .explain("If nothing listens there the probe fails for ever: without readiness the pod never gets a request and the rollout stops, and a liveness or start-up probe kills the process again and again.")
-    .remedy(format!("Ask port {}, best by the name of the port; or add {number} to `ports` if the process does listen on it.", declared[0]))
+    .remedy(match declared.first() {
+        Some(first) => format!("Ask port {first}, best by the name of the port; or add {number} to `ports` if the process does listen on it."),
+        None => format!("Add {number} to `ports` with a name, if the process does listen on it, and ask by that name: then a typing error is refused or found."),
+    })
     .figure("probes", wrong.len() as f64, "probes");
     for (what, probe, number) in &wrong {
         finding = finding.at(probe.span, format!("{what} asks {number}"));
@@ -127,7 +131,9 @@ mod tests {
         assert!(testing::all(&RULE, &env("8080", |_| {})).is_empty());
         assert!(testing::all(&RULE, &env("http", |_| {})).is_empty(), "names are looked up by the reader");
         assert!(testing::all(&RULE, &env("8000", |w| w.containers[0].command.push(fact("--health=:8000".to_owned(), 11)))).is_empty());
-        assert!(testing::all(&RULE, &env("8000", |w| w.containers[0].ports.clear())).is_empty(), "ports need not be named");
+        let unnamed = testing::only(&RULE, &env("8000", |w| w.containers[0].ports.clear()));
+        assert_eq!(unnamed.severity, Some(Severity::Low), "ports need not be named");
+        assert!(unnamed.title.ends_with("names no port"), "{}", unnamed.title);
     }
 
     #[test]

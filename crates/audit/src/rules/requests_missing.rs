@@ -23,20 +23,23 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Which of the two requests a container lacks; a limit alone is taken as the request too.
+/// Which of the two requests a container lacks; a limit alone is taken as the request too,
+/// and a request of 0 reserves nothing.
 /// Source: Kubernetes documentation, "Resource Management for Pods and Containers".
 fn lacks(container: &Container) -> (bool, bool) {
+    let unset = |zero: Option<bool>, limit: bool| zero.unwrap_or(!limit);
     (
-        container.cpu_request.is_none() && container.cpu_limit.is_none(),
-        container.memory_request.is_none() && container.memory_limit.is_none(),
+        unset(container.cpu_request.as_ref().map(|r| r.value.0 == 0), container.cpu_limit.is_some()),
+        unset(container.memory_request.as_ref().map(|r| r.value.0 == 0), container.memory_limit.is_some()),
     )
 }
 
 fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
-    let bare: Vec<&Container> = workload.containers.iter().filter(|c| lacks(c).0 || lacks(c).1).collect();
-    if bare.is_empty() {
+    let bare = pods::bare(workload, |c| lacks(c).0 || lacks(c).1);
+    if bare.containers.is_empty() {
         return;
     }
+    let pods::Bare { containers: bare, only_init } = bare;
     let cpu = bare.iter().any(|c| lacks(c).0);
     let memory = bare.iter().any(|c| lacks(c).1);
     let what = match (cpu, memory) {
@@ -56,8 +59,8 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
         "The scheduler adds up requests to see where a pod fits; one without any fits everywhere. Nodes get too full, and under pressure \
          such pods are the first to be evicted."
             .to_owned();
-    let mut severity = common::severity_in(cx.env, Severity::Medium);
-    if let Some(autoscaler) = by_cpu.filter(|_| cpu) {
+    let mut severity = common::severity_in(cx.env, if only_init { Severity::Low } else { Severity::Medium });
+    if let Some(autoscaler) = by_cpu.filter(|_| cpu && !only_init) {
         evidence.place(autoscaler.span, "scales by CPU utilisation of the request");
         explanation.push_str(" And its autoscaler counts utilisation as a share of the request: without one it has no value and never scales.");
         severity = common::severity_in(cx.env, Severity::High);
@@ -90,5 +93,24 @@ mod tests {
             w.containers[0].cpu_request = Some(fact(Cpu(100), 9));
         });
         assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn a_request_of_zero_is_none_and_an_init_container_alone_is_low() {
+        let whole = |c: &mut Container| {
+            c.memory_request = Some(fact(Bytes(1), 9));
+            c.cpu_request = Some(fact(Cpu(100), 9));
+        };
+        let zero = pods::testing::env((2, 2, 2), |w| {
+            whole(&mut w.containers[0]);
+            w.containers[0].cpu_request = Some(fact(Cpu(0), 9));
+        });
+        assert!(testing::only(&RULE, &zero).title.ends_with("without a CPU request"));
+        let init = pods::testing::env((2, 2, 2), |w| {
+            whole(&mut w.containers[0]);
+            w.init_containers.push(Container { name: "migrate".to_owned(), ..Container::default() });
+        });
+        let finding = testing::only(&RULE, &init);
+        assert_eq!((finding.severity, finding.figures["containers"].value), (Some(Severity::Low), 1.0));
     }
 }

@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::services(cx.env) {
-        if is_kubernetes(&workload.id.kind) && pods::is_called(cx.env, workload) {
+        if is_kubernetes(&workload.id.kind) {
             judge(cx, workload, out);
         }
     }
@@ -46,11 +46,16 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
         Some(fact) => evidence.note(fact, format!("{fewest} replicas")),
         None => evidence.assume("replicas is not set; Kubernetes runs 1"),
     }
-    let severity = if fewest > 1 { Severity::Medium } else { Severity::Low };
+    let called = pods::is_called(cx.env, workload);
+    let severity = if fewest > 1 && called { Severity::Medium } else { Severity::Low };
     out.report(
         Finding::new(workload.id.to_string(), format!("{}: {how} lets a rollout stop all {fewest} of its pods at once", workload.id))
             .severity(severity)
-            .explain("From the stop of the old pods until the new ones are ready nothing answers; and when the new version does not come up, nothing answers until someone rolls back.")
+            .explain(if called {
+                "From the stop of the old pods until the new ones are ready nothing answers; and when the new version does not come up, nothing answers until someone rolls back."
+            } else {
+                "From the stop of the old pods until the new ones are ready its work stands still; and when the new version does not come up, until someone rolls back."
+            })
             .remedy("Use `type: RollingUpdate` with `maxUnavailable: 0` and `maxSurge: 1`. Where two versions must not run side by side, make the change in two compatible steps.")
             .figure("replicas", fewest, "replicas")
             .figure("stopped_at_once", fewest, "pods")
@@ -90,5 +95,14 @@ mod tests {
         assert_eq!(testing::only(&RULE, &recreate(1, false)).severity, Some(Severity::Low));
         assert!(testing::all(&RULE, &recreate(1, true)).is_empty());
         assert!(testing::all(&RULE, &recreate(0, false)).is_empty());
+    }
+
+    #[test]
+    fn what_nobody_calls_is_low() {
+        let env = pods::testing::env((3, 3, 3), |w| {
+            w.rollout.strategy = Some(fact("Recreate".to_owned(), 8));
+            w.containers[0].ports.clear();
+        });
+        assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::Low));
     }
 }

@@ -3,7 +3,7 @@
 use super::pods;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::workload::ProbeCheck;
+use cofferdam_model::workload::{Container, ProbeCheck};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Cells,
     severity: Severity::Low,
     fix: Fix::Advice,
-    summary: "liveness and readiness, or the health of a whole cell, are one path",
+    summary: "liveness and readiness, or the health of a whole cell, are one question",
     page: include_str!("../../../../docs/rules/shallow-health-check.md"),
     check,
 };
@@ -21,14 +21,17 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env) {
         for container in &workload.containers {
             let (Some(live), Some(ready)) = (&container.liveness, &container.readiness) else { continue };
-            let ProbeCheck::Http { path, .. } = &live.check else { continue };
-            live_paths.push((path.as_str(), live.span));
-            if live.check != ready.check {
+            if let ProbeCheck::Http { path, .. } = &live.check {
+                live_paths.push((path.as_str(), live.span));
+            }
+            if !same(&live.check, &ready.check, container) {
                 continue;
             }
+            let (asks, why) = asked(&live.check);
             out.report(
-                Finding::new(workload.id.to_string(), format!("{}: liveness and readiness both ask {path}", workload.id))
-                    .explain("If the path asks its dependencies, a slow database gets every pod killed; if it does not, pods that cannot do their work go on getting requests. One answer cannot be right for both.")
+                Finding::new(workload.id.to_string(), format!("{}: liveness and readiness both {asks}", workload.id))
+                    .severity(Severity::Low)
+                    .explain(why)
                     .remedy("Let liveness ask only whether the process itself works, and readiness whether it can serve (its pool has a connection, its caches are filled).")
                     .at(ready.span, "readiness")
                     .at(live.span, "liveness"),
@@ -47,6 +50,33 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             finding = finding.at(span, "health of the cell");
         }
         out.report(finding.at(*live, "the same path as liveness"));
+    }
+}
+
+/// Whether two probes of a container get one answer: the same check, its port by name or by number.
+fn same(live: &ProbeCheck, ready: &ProbeCheck, container: &Container) -> bool {
+    let number = |port: &str| {
+        let named = container.ports.iter().find(|(name, _)| name.as_deref() == Some(port));
+        named.map_or_else(|| port.to_owned(), |(_, number)| number.value.to_string())
+    };
+    match (live, ready) {
+        (ProbeCheck::Http { path: a, port: p }, ProbeCheck::Http { path: b, port: q }) => a == b && number(p) == number(q),
+        (ProbeCheck::Tcp { port: p }, ProbeCheck::Tcp { port: q }) => number(p) == number(q),
+        _ => live == ready,
+    }
+}
+
+/// What both probes do, for the headline, and what follows.
+fn asked(check: &ProbeCheck) -> (String, &'static str) {
+    const DEPENDS: &str = "If the answer depends on others, a slow database gets every pod killed; if it does not, pods that cannot do their work go on getting requests. One answer cannot be right for both.";
+    match check {
+        ProbeCheck::Http { path, .. } => (format!("ask {path}"), DEPENDS),
+        ProbeCheck::Grpc { port, .. } => (format!("ask the gRPC health service on port {port}"), DEPENDS),
+        ProbeCheck::Exec(command) => (format!("run `{}`", command.chars().take(60).collect::<String>()), DEPENDS),
+        ProbeCheck::Tcp { port } => (
+            format!("connect to port {port}"),
+            "The kernel takes a connection for any process that listens: one that is overloaded or cannot reach its database still gets requests, and one that hangs is not found by either.",
+        ),
     }
 }
 
@@ -82,5 +112,24 @@ mod tests {
         cells.routings = routing().routings;
         cells.routings[0].health_path = Some(fact("/health".to_owned(), 11));
         assert_eq!(testing::only(&RULE, &cells).severity, Some(Severity::Medium));
+    }
+
+    #[test]
+    fn other_checks_than_http_are_compared_too() {
+        let env = |live: ProbeCheck, ready: ProbeCheck| {
+            pods::testing::env((2, 2, 2), |w| {
+                w.containers[0].ports[0].0 = Some("http".to_owned());
+                w.containers[0].liveness = probe("/", 9).map(|p| Probe { check: live, ..p });
+                w.containers[0].readiness = probe("/", 10).map(|p| Probe { check: ready, ..p });
+            })
+        };
+        let tcp = |port: &str| ProbeCheck::Tcp { port: port.to_owned() };
+        let grpc = |service: &str| ProbeCheck::Grpc { port: "9000".to_owned(), service: service.to_owned() };
+        assert!(testing::only(&RULE, &env(tcp("http"), tcp("8080"))).title.ends_with("both connect to port http"));
+        assert!(testing::all(&RULE, &env(tcp("http"), tcp("9090"))).is_empty());
+        assert_eq!(testing::all(&RULE, &env(grpc(""), grpc(""))).len(), 1);
+        assert!(testing::all(&RULE, &env(grpc("live"), grpc("ready"))).is_empty());
+        let exec = || ProbeCheck::Exec("pg_isready".to_owned());
+        assert!(testing::only(&RULE, &env(exec(), exec())).title.ends_with("both run `pg_isready`"));
     }
 }

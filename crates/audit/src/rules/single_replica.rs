@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a service that is called runs one replica: every restart is an outage",
+    summary: "a service runs one replica: every restart is an outage",
     page: include_str!("../../../../docs/rules/single-replica.md"),
     check,
 };
@@ -19,17 +19,24 @@ pub const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::services(cx.env) {
         let (fewest, fact) = pods::fewest(cx.env, workload);
-        if fewest != 1 || !is_kubernetes(&workload.id.kind) || !pods::is_called(cx.env, workload) {
+        if fewest != 1 || !is_kubernetes(&workload.id.kind) {
             continue;
         }
+        let is_called = pods::is_called(cx.env, workload);
         let written = fact.filter(|f| !f.is_assumed());
-        let mut finding = Finding::new(workload.id.to_string(), format!("{}: one replica, and it is called", workload.id))
-            .explain("Its node's upgrade, its own crash and, with a volume that one pod may hold, every deploy are outages of the whole service.")
+        let mut finding = Finding::new(workload.id.to_string(), format!("{}: one replica{}", workload.id, if is_called { ", and it is called" } else { "" }))
+            .severity(if is_called { Severity::Medium } else { Severity::Low })
+            .explain(if is_called {
+                "Its node's upgrade, its own crash and, with a volume that one pod may hold, every deploy are outages of the whole service."
+            } else {
+                "While its node is upgraded or it starts anew after a crash, its work stands still. Nothing in these files calls it, so that work may be allowed to wait."
+            })
             .remedy("Run at least two replicas on different nodes; if only one may work at a time, elect a leader among them.")
             .figure("replicas", 1, "replicas")
             .at(workload.span, "the workload");
         finding = match written.and_then(cofferdam_model::Fact::span) {
             Some(span) => finding.at(span, "one replica"),
+            None if !is_called => finding,
             None => finding.explain(
                 "No number of replicas is set, and Kubernetes then runs one. Its node's upgrade and its own crash are outages of the whole service.",
             ),
@@ -44,10 +51,11 @@ mod tests {
     use crate::rules::testing;
 
     #[test]
-    fn the_autoscalers_minimum_counts_and_what_nobody_calls_does_not() {
+    fn the_autoscalers_minimum_counts_and_what_nobody_calls_is_low() {
         assert_eq!(testing::all(&RULE, &pods::testing::env((1, 1, 5), |_| {})).len(), 1);
         assert!(testing::all(&RULE, &pods::testing::env((2, 1, 5), |_| {})).is_empty());
-        assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |w| w.containers[0].ports.clear())).is_empty());
+        let worker = pods::testing::env((1, 1, 1), |w| w.containers[0].ports.clear());
+        assert_eq!(testing::only(&RULE, &worker).severity, Some(Severity::Low));
         assert!(testing::all(&RULE, &pods::testing::env((0, 0, 0), |_| {})).is_empty(), "switched off on purpose");
         let mut dev = pods::testing::env((1, 1, 1), |_| {});
         dev.name = "development".to_owned();

@@ -333,7 +333,11 @@ pub(super) fn probe(node: &Node) -> Option<Probe> {
     } else if let Some(tcp) = node.get("tcpSocket") {
         ProbeCheck::Tcp { port: port(tcp) }
     } else if let Some(grpc) = node.get("grpc") {
-        ProbeCheck::Grpc { port: port(grpc) }
+        let service = grpc.get("service").and_then(Node::as_str).unwrap_or_default();
+        ProbeCheck::Grpc {
+            port: port(grpc),
+            service: service.to_owned(),
+        }
     } else {
         ProbeCheck::Exec(words(node.at("exec/command")?))
     };
@@ -349,7 +353,8 @@ pub(super) fn probe(node: &Node) -> Option<Probe> {
 
 /// A probe asks a port by name: the kubelet looks the name up among the container's own ports.
 fn probe_port(what: &str, probe: &Probe, container: &Container, object: &Object<'_>, env: &mut Environment) {
-    let (ProbeCheck::Http { port, .. } | ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port }) = &probe.check
+    let (ProbeCheck::Http { port, .. } | ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port, .. }) =
+        &probe.check
     else {
         return;
     };

@@ -58,7 +58,7 @@ fn asked(probe: &Probe, container: &Container) -> (Option<Fact<String>>, Option<
     let fact = |text: &str| Fact::declared(text.to_owned(), probe.span);
     let (path, port) = match &probe.check {
         ProbeCheck::Http { path, port } => (Some(fact(path)), port),
-        ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port } => (None, port),
+        ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port, .. } => (None, port),
         ProbeCheck::Exec(_) => return (None, None),
     };
     let named = container

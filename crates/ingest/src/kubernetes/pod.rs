@@ -49,7 +49,7 @@ pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>
     workload.grace = seconds(spec.get("terminationGracePeriodSeconds"));
     workload.service_account = text(spec, "serviceAccountName").or_else(|| text(spec, "serviceAccount"));
     workload.priority_class = text(spec, "priorityClassName");
-    workload.spread = spread(spec, &workload.labels, object.id.namespace.as_deref());
+    workload.spread = spread(spec, workload);
     for field in FIELDS {
         if let Some(fact) = spec.get(field).and_then(Node::text_fact) {
             workload.fields.insert((*field).to_owned(), fact);
@@ -185,8 +185,19 @@ fn csi_volume(node: &Node, object: &Object<'_>, env: &mut Environment) -> Volume
     VolumeKind::Csi(driver.to_owned())
 }
 
+/// Labels that are the same on nodes side by side: keeping pods apart by them keeps nothing apart.
+const NOT_APART: &[&str] = &[
+    "kubernetes.io/os",
+    "kubernetes.io/arch",
+    "beta.kubernetes.io/os",
+    "beta.kubernetes.io/arch",
+    "node.kubernetes.io/instance-type",
+    "beta.kubernetes.io/instance-type",
+];
+
 /// How pods are kept apart: only terms that speak of the workload's own pods count.
-fn spread(spec: &Node, labels: &BTreeMap<String, Fact<String>>, namespace: Option<&str>) -> Spread {
+fn spread(spec: &Node, workload: &Workload) -> Spread {
+    let namespace = workload.id.namespace.as_deref();
     let own = |term: &Node| {
         let here = match (term.get("namespaces").map(Node::items), namespace) {
             (Some(names), Some(own)) if !names.is_empty() => names.iter().any(|n| n.as_str() == Some(own)),
@@ -195,16 +206,25 @@ fn spread(spec: &Node, labels: &BTreeMap<String, Fact<String>>, namespace: Optio
         // Without a selector, Kubernetes matches no pods; with an empty one, all.
         here && term
             .get("labelSelector")
-            .is_some_and(|s| selector(s).matches(labels))
+            .is_some_and(|s| selector(s).matches(&workload.labels))
     };
-    let key = |term: &Node| text(term, "topologyKey");
+    let key = |term: &Node| {
+        let key = text(term, "topologyKey");
+        key.filter(|k| !NOT_APART.contains(&k.value.as_str()))
+    };
+    // With a skew of all of them, all may stand on one node.
+    let parts = |constraint: &Node| {
+        let skew = constraint.get("maxSkew").and_then(Node::as_u32);
+        let pods = workload.replicas.as_ref().map(|r| r.value);
+        skew.zip(pods).is_none_or(|(skew, pods)| pods < 2 || skew < pods)
+    };
     let list = |path: &str| spec.at(path).map_or(&[][..], Node::items).iter();
     let required = list("affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution");
     let preferred = list("affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution")
         .filter_map(|p| p.get("podAffinityTerm"));
     Spread {
         constraints: list("topologySpreadConstraints")
-            .filter(|c| own(c))
+            .filter(|c| own(c) && parts(c))
             .filter_map(key)
             .collect(),
         anti_affinity: required
