@@ -14,6 +14,9 @@ use std::path::PathBuf;
 pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 
+/// Roles that are no superusers and may log in without a password.
+pub const ROLES: [&str; 4] = ["app", "app1", "app2", "app3"];
+
 /// Why a server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::process::{Process, command, directory, free_port, own};
-use crate::{Postgres, ServerError, find};
+use crate::process::{Process, command, directory, on_a_port, own, ports};
+use crate::{Postgres, ROLES, ServerError, find};
 
 /// A PgBouncer that pools connections to a PostgreSQL server. Nobody needs a password.
 #[derive(Debug)]
@@ -23,27 +23,37 @@ impl PgBouncer {
     /// # Errors
     /// The program is missing, or it does not start; the message says why.
     pub fn start(server: &Postgres, settings: &[(&str, &str)]) -> Result<Self, ServerError> {
+        Self::start_on(ports(), server, settings)
+    }
+
+    pub(crate) fn start_on(
+        ports: impl IntoIterator<Item = Result<u16, ServerError>>,
+        server: &Postgres,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, ServerError> {
         let program = find("pgbouncer", &[PathBuf::from("/usr/sbin/pgbouncer")])?;
         let directory = directory()?;
         let users = directory.path().join("users.txt");
         let configuration = directory.path().join("pgbouncer.ini");
-        let port = free_port()?;
-        let mut text = format!(
-            "[databases]\n* = host=127.0.0.1 port={}\n\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             unix_socket_dir =\nauth_type = trust\nauth_file = {}\nignore_startup_parameters = extra_float_digits\n",
-            server.port(),
-            users.display()
-        );
-        for (name, value) in settings {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{name} = {value}");
-        }
-        std::fs::write(&users, "\"app\" \"\"\n").map_err(ServerError::io("users.txt"))?;
-        std::fs::write(&configuration, text).map_err(ServerError::io("pgbouncer.ini"))?;
-        own(directory.path())?;
-        let mut start = command(&program);
-        start.arg(&configuration);
-        let process = Process::start("pgbouncer", start, "process up", "-TERM")?;
+        let names: String = ROLES.iter().map(|name| format!("\"{name}\" \"\"\n")).collect();
+        std::fs::write(&users, names).map_err(ServerError::io("users.txt"))?;
+        let (process, port) = on_a_port(ports, |port| {
+            let mut text = format!(
+                "[databases]\n* = host=127.0.0.1 port={}\n\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+                 unix_socket_dir =\nauth_type = trust\nauth_file = {}\nignore_startup_parameters = extra_float_digits\n",
+                server.port(),
+                users.display()
+            );
+            for (name, value) in settings {
+                // Writing to a String cannot fail.
+                let _ = writeln!(text, "{name} = {value}");
+            }
+            std::fs::write(&configuration, text).map_err(ServerError::io("pgbouncer.ini"))?;
+            own(directory.path())?;
+            let mut start = command(&program);
+            start.arg(&configuration);
+            Process::start("pgbouncer", start, "process up", "-TERM")
+        })?;
         Ok(Self {
             _process: process,
             _directory: directory,
@@ -51,9 +61,15 @@ impl PgBouncer {
         })
     }
 
-    /// Where the role that is no superuser connects.
+    /// Where the first of the roles connects.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("host=127.0.0.1 port={} user=app dbname=postgres", self.port)
+        self.url_of(ROLES[0])
+    }
+
+    /// Where a role connects.
+    #[must_use]
+    pub fn url_of(&self, role: &str) -> String {
+        format!("host=127.0.0.1 port={} user={role} dbname=postgres", self.port)
     }
 }

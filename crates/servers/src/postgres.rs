@@ -6,17 +6,14 @@ use std::process::Stdio;
 
 use tempfile::TempDir;
 
-use crate::process::{Process, command, directory, free_port};
-use crate::{ServerError, find};
+use crate::process::{Process, command, directory, on_a_port, ports};
+use crate::{ROLES, ServerError, find};
 
-/// The role that is no superuser and may log in.
-const ROLE: &str = "app";
-
-/// A PostgreSQL server with one database, `postgres`, and a role `app` that is no superuser. Nobody needs a password.
+/// A PostgreSQL server with one database, `postgres`, and the [`ROLES`]. Nobody needs a password.
 #[derive(Debug)]
 pub struct Postgres {
     // Dropped in this order: the server stops before its directory goes.
-    _process: Process,
+    process: Process,
     _directory: TempDir,
     port: u16,
 }
@@ -27,6 +24,13 @@ impl Postgres {
     /// # Errors
     /// The program is missing, or it does not start; the message says why.
     pub fn start(settings: &[(&str, &str)]) -> Result<Self, ServerError> {
+        Self::start_on(ports(), settings)
+    }
+
+    fn start_on(
+        ports: impl IntoIterator<Item = Result<u16, ServerError>>,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, ServerError> {
         let programs = programs()?;
         let directory = directory()?;
         let data = directory.path().join("data");
@@ -46,23 +50,23 @@ impl Postgres {
             &data,
             "",
         )?;
-        let create = format!("CREATE ROLE {ROLE} LOGIN\n");
+        let create: String = ROLES
+            .iter()
+            .map(|role| format!("CREATE ROLE {role} LOGIN\n"))
+            .collect();
         run(&programs.join("postgres"), &["--single", "-D"], &data, &create)?;
-        let port = free_port()?;
-        let mut server = command(&programs.join("postgres"));
-        server
-            .arg("-D")
-            .arg(&data)
-            .arg("-k")
-            .arg(directory.path())
-            .args(["-p", &port.to_string()]);
-        server.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
-        for (name, value) in settings {
-            server.args(["-c", &format!("{name}={value}")]);
-        }
-        let process = Process::start("postgres", server, "ready to accept connections", "-INT")?;
+        let (process, port) = on_a_port(ports, |port| {
+            let mut server = command(&programs.join("postgres"));
+            server.arg("-D").arg(&data).arg("-k").arg(directory.path());
+            server.args(["-p", &port.to_string()]);
+            server.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+            for (name, value) in settings {
+                server.args(["-c", &format!("{name}={value}")]);
+            }
+            Process::start("postgres", server, "ready to accept connections", "-INT")
+        })?;
         Ok(Self {
-            _process: process,
+            process,
             _directory: directory,
             port,
         })
@@ -74,10 +78,19 @@ impl Postgres {
         self.port
     }
 
-    /// Where the role that is no superuser connects.
+    /// The number of its first process, the postmaster.
+    #[must_use]
+    pub fn postmaster(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Where the first of the roles connects.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("host=127.0.0.1 port={} user={ROLE} dbname=postgres", self.port)
+        format!(
+            "host=127.0.0.1 port={} user={} dbname=postgres",
+            self.port, ROLES[0]
+        )
     }
 }
 
@@ -133,4 +146,27 @@ fn run(program: &Path, arguments: &[&str], data: &Path, input: &str) -> Result<(
         program: "postgres",
         said: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
+
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+    use crate::PgBouncer;
+
+    #[test]
+    fn a_port_that_somebody_took_meanwhile_is_not_the_end() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let taken = || Ok(taken.local_addr().unwrap().port());
+        let server = Postgres::start_on([taken()].into_iter().chain(ports()), &[]).unwrap();
+        assert_ne!(server.port(), taken().unwrap());
+        let pooler = PgBouncer::start_on([taken()].into_iter().chain(ports()), &server, &[]).unwrap();
+        let port = format!("port={} ", taken().unwrap());
+        assert!(!pooler.url().contains(&port));
+        let error = Postgres::start_on([taken()], &[]).unwrap_err();
+        assert!(error.to_string().contains("in use"), "{error}");
+    }
 }

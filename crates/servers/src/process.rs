@@ -14,6 +14,10 @@ use crate::ServerError;
 const USER: &str = "postgres";
 /// Lines of the log that are kept for an error message.
 const KEPT: usize = 40;
+/// Ports that are tried.
+const TRIES: usize = 5;
+/// What the log says, besides other things, when a port is taken: the system's words for `EADDRINUSE`.
+const TAKEN: &str = "Address already in use";
 /// A server that is not ready by then never will be.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// A server that has not stopped by then is killed.
@@ -68,13 +72,40 @@ pub(crate) fn own(path: &Path) -> Result<(), ServerError> {
     })
 }
 
-/// A port that is free now.
-pub(crate) fn free_port() -> Result<u16, ServerError> {
+/// A port that is free now. Another process can take it before a server does: see [`on_a_port`].
+fn free_port() -> Result<u16, ServerError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(ServerError::io("a free port"))?;
     Ok(listener
         .local_addr()
         .map_err(ServerError::io("a free port"))?
         .port())
+}
+
+/// Ports to try, one after the other.
+pub(crate) fn ports() -> impl Iterator<Item = Result<u16, ServerError>> {
+    std::iter::repeat_with(free_port).take(TRIES)
+}
+
+/// Starts a server on the first of some ports that nobody takes before it does.
+pub(crate) fn on_a_port(
+    ports: impl IntoIterator<Item = Result<u16, ServerError>>,
+    mut start: impl FnMut(u16) -> Result<Process, ServerError>,
+) -> Result<(Process, u16), ServerError> {
+    let mut last = ServerError::Ended {
+        program: "no server",
+        said: "no port was left to try".into(),
+    };
+    for port in ports {
+        let port = port?;
+        match start(port) {
+            Ok(process) => return Ok((process, port)),
+            Err(ServerError::Ended { program, said }) if said.contains(TAKEN) => {
+                last = ServerError::Ended { program, said };
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
 }
 
 /// A running server.
@@ -88,6 +119,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Its number, which is the server's own: what starts it as another user replaces itself with it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Starts a server and waits until a line of its log contains `ready`.
     pub(crate) fn start(
         program: &'static str,

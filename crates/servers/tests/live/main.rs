@@ -8,11 +8,23 @@
 mod pgbouncer;
 mod postgres;
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use cofferdam_servers::ServerError;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
+
+/// Tests that mostly wait share it; one that keeps the processors busy has it for itself.
+static PROCESSORS: RwLock<()> = RwLock::new(());
+
+fn shared() -> RwLockReadGuard<'static, ()> {
+    PROCESSORS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    PROCESSORS.write().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A runtime on one thread: enough to wait for many connections.
 fn runtime() -> tokio::runtime::Runtime {

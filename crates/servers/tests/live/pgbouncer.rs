@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_servers::{PgBouncer, Postgres};
+use cofferdam_servers::{PgBouncer, Postgres, ROLES};
 use cofferdam_simulate::chance::Streams;
-use cofferdam_simulate::components::pgbouncer::{Mode, PgBouncerConfig, replay};
+use cofferdam_simulate::components::pgbouncer::{Mode, PgBouncerConfig, TICK, replay};
 use cofferdam_simulate::components::postgres::{Visit, visits};
 use tokio::time::Instant;
 use tokio_postgres::Client;
@@ -62,6 +62,7 @@ async fn held(clients: &[Arc<Client>]) -> Duration {
 
 #[test]
 fn waits_are_within_a_tenth_of_the_simulated_ones() {
+    let _alone = super::alone();
     let server = started(Postgres::start(&[("max_connections", "20")]));
     let settings = [
         ("pool_mode", "transaction"),
@@ -135,4 +136,92 @@ fn waits_are_within_a_tenth_of_the_simulated_ones() {
         (real / predicted - 1.0).abs() <= 0.10,
         "{real} s, simulated {predicted} s"
     );
+}
+
+#[test]
+fn users_that_share_too_few_connections_open_one_for_each_transaction() {
+    let _shared = super::shared();
+    const TRANSACTIONS: u64 = 120;
+    let server = started(Postgres::start(&[("max_connections", "20")]));
+    let settings = [("pool_mode", "transaction"), ("max_db_connections", "2")];
+    let pooler = started(PgBouncer::start(&server, &settings));
+    // Four users take turns, and each finds that the others have had its connection closed.
+    let processes = runtime().block_on(async {
+        let mut clients = Vec::new();
+        for role in ROLES {
+            clients.push(connect(&pooler.url_of(role)).await.unwrap().0);
+        }
+        let mut processes = std::collections::BTreeSet::new();
+        for number in 0..TRANSACTIONS as usize {
+            let rows = clients[number % ROLES.len()]
+                .simple_query("SELECT pg_backend_pid()")
+                .await
+                .unwrap();
+            let process = rows.iter().find_map(|row| match row {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                _ => None,
+            });
+            processes.insert(process.unwrap());
+        }
+        processes.len() as u64
+    });
+    let visits: Vec<Visit> = (0..TRANSACTIONS)
+        .map(|number| Visit {
+            at: cofferdam_policy::Time::from_nanos(number * 10_000_000),
+            hold: Duration::from_millis(1),
+        })
+        .collect();
+    let config = PgBouncerConfig {
+        pool_mode: Mode::Transaction,
+        max_db_connections: 2,
+        ..PgBouncerConfig::default()
+    };
+    let simulated = replay(&visits, ROLES.len() as u32, config, Duration::from_millis(3));
+    assert_eq!(processes, simulated.counts.opened);
+}
+
+/// What the pooler said.
+fn words(error: &tokio_postgres::Error) -> String {
+    let said = error.as_db_error().map(|error| error.message().to_owned());
+    said.unwrap_or_else(|| error.to_string())
+}
+
+#[test]
+fn a_wait_ends_after_query_wait_timeout_and_a_refusal_of_the_server_is_passed_on() {
+    let _shared = super::shared();
+    let server = started(Postgres::start(&[("max_connections", "4")]));
+    let settings = [
+        ("pool_mode", "transaction"),
+        ("default_pool_size", "2"),
+        ("query_wait_timeout", "1"),
+    ];
+    let pooler = started(PgBouncer::start(&server, &settings));
+    let (waited, why, turned_away) = runtime().block_on(async {
+        // One slot: the second connection of the pool is refused, and its client waits for the first.
+        let (busy, _) = connect(&pooler.url()).await.unwrap();
+        let (client, _) = connect(&pooler.url()).await.unwrap();
+        let long = sleep(Duration::from_secs(3));
+        let short = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let begun = Instant::now();
+            let error = client.simple_query("SELECT 1").await.unwrap_err();
+            (begun.elapsed(), words(&error))
+        };
+        let other = async {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            connect(&pooler.url_of(ROLES[1]))
+                .await
+                .err()
+                .map(|error| words(&error))
+        };
+        let (long, (waited, why), turned_away) = tokio::join!(busy.simple_query(&long), short, other);
+        long.unwrap();
+        (waited, why, turned_away)
+    });
+    assert!(why.contains("query_wait_timeout"), "{why}");
+    // At the first look after it, of three a second.
+    let latest = 1.0 + seconds(TICK) + 0.2;
+    assert!(seconds(waited) >= 1.0 && seconds(waited) <= latest, "{waited:?}");
+    // A user without a connection of its own is told what the server said.
+    assert!(turned_away.unwrap().contains("slots"));
 }
