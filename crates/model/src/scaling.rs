@@ -34,6 +34,21 @@ pub struct Autoscaler {
     pub down: ScalingBehaviour,
 }
 
+impl Autoscaler {
+    /// Whether anything says how fast it may move. Where nothing does, Kubernetes' controller keeps to its older way:
+    /// up to twice as many replicas, or four, at each look, and the largest recommendation of five minutes.
+    #[must_use]
+    pub fn says_how_fast(&self) -> bool {
+        let says = |direction: &ScalingBehaviour| {
+            direction.span.is_some()
+                || direction.stabilization.is_some()
+                || direction.select.is_some()
+                || !direction.policies.is_empty()
+        };
+        says(&self.up) || says(&self.down)
+    }
+}
+
 /// What an autoscaler looks at.
 #[derive(Debug, Clone)]
 pub struct ScalingMetric {

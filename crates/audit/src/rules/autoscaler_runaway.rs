@@ -43,7 +43,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 /// Replicas over time when the metric asks for everything from time 0 and pods are ready at once, with
 /// the load beginning just after a sync. The policies bound what may be added in their period.
 /// Source: Kubernetes documentation, "Configurable scaling behavior".
-pub(crate) fn climb(min: u32, max: u32, up: &ScalingBehaviour) -> Vec<(u64, u32)> {
+///
+/// `None` is an autoscaler that says nothing about it: up to twice as many, or four, at each look (the controller's
+/// older way, which it keeps to without a `behavior`).
+pub(crate) fn climb(min: u32, max: u32, up: Option<&ScalingBehaviour>) -> Vec<(u64, u32)> {
+    let Some(up) = up else {
+        let each = |&(at, replicas): &(u64, u32)| {
+            (replicas < max).then(|| (at + SYNC, replicas.saturating_mul(2).max(4).min(max)))
+        };
+        return std::iter::successors(Some((0, min)), each).collect();
+    };
     let stabilization = up.stabilization.as_ref().map_or(0, |s| s.value.as_secs());
     let disabled = up.select.as_ref().is_some_and(|s| s.value == "Disabled");
     let smallest = up.select.as_ref().is_some_and(|s| s.value == "Min");
@@ -95,14 +104,19 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
         };
         evidence.note(&policy.amount, format!("{by} in {}", show_duration(policy.period.value)));
     }
+    let declared = autoscaler.says_how_fast().then_some(&autoscaler.up);
     match &autoscaler.up.stabilization {
         Some(window) => evidence.note(window, format!("stabilisation {}", show_duration(window.value))),
         None => evidence.assume("no scale-up stabilisation is set; Kubernetes' default is 0 s"),
     }
     if autoscaler.up.policies.is_empty() {
-        evidence.assume("no scale-up policy is set; Kubernetes' default is 100 % or 4 pods in 15 s, whichever is more");
+        evidence.assume(if declared.is_some() {
+            "no scale-up policy is set; Kubernetes' default is 100 % or 4 pods in 15 s, whichever is more"
+        } else {
+            "no behaviour is set; Kubernetes then allows twice as many replicas, or 4, every 15 s"
+        });
     }
-    let path = climb(least, most, &autoscaler.up);
+    let path = climb(least, most, declared);
     let Some((full, reached)) = path.last().copied().filter(|(_, n)| *n >= most) else { return };
     let alert = slowest_page(cx);
     // Told in time, a person can still decide.
@@ -178,14 +192,14 @@ mod tests {
     #[test]
     fn doubling_every_30_seconds_with_a_minute_of_stabilisation_reaches_fifty_at_180() {
         // First step at 60 s, then 8 at 90, 16 at 120, 32 at 150, 50 (the maximum) at 180.
-        let path = climb(2, 50, &up(60));
+        let path = climb(2, 50, Some(&up(60)));
         assert_eq!(path, [(0, 2), (60, 4), (90, 8), (120, 16), (150, 32), (180, 50)]);
     }
 
     #[test]
     fn without_stabilisation_it_is_a_minute_sooner() {
         // The load begins just after a sync: the first step is at 30 s by the policy's period.
-        let (at, n) = *climb(2, 50, &up(0)).last().unwrap();
+        let (at, n) = *climb(2, 50, Some(&up(0))).last().unwrap();
         assert_eq!(n, 50);
         assert!((120..=150).contains(&at), "{at}");
     }
@@ -194,10 +208,12 @@ mod tests {
     fn disabled_never_moves_and_defaults_are_kubernetes() {
         let mut off = up(0);
         off.select = Some(fact("Disabled".to_owned(), 9));
-        assert_eq!(climb(2, 50, &off), [(0, 2)]);
+        assert_eq!(climb(2, 50, Some(&off)), [(0, 2)]);
         // Defaults each 15 s: 2 → 6 (4 pods) → 12 → 24 → 48 → 50.
-        let path = climb(2, 50, &ScalingBehaviour::default());
+        let path = climb(2, 50, Some(&ScalingBehaviour::default()));
         assert_eq!(path, [(0, 2), (15, 6), (30, 12), (45, 24), (60, 48), (75, 50)]);
+        // Without any behaviour, at most twice as many or four: 1 → 4 → 8 → 10.
+        assert_eq!(climb(1, 10, None), [(0, 1), (15, 4), (30, 8), (45, 10)]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use cofferdam_model::{Environment, Fact, Service};
 
 use super::{Case, Prepared};
 use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
-use crate::components::autoscaler::{AutoscalerConfig, Target};
+use crate::components::autoscaler::{AutoscalerConfig, Pace, Target};
 use crate::components::kafka::group::GroupConfig;
 use crate::facts::{Facts, Need};
 
@@ -86,8 +86,14 @@ pub(super) fn autoscaler(env: &Environment, service: &Service) -> Option<Autosca
         minimum: scaler.min.as_ref()?.value,
         maximum: scaler.max.as_ref()?.value,
         targets: vec![Target::Value(1000)],
-        up: rules(&scaler.up, Rules::up()),
-        down: rules(&scaler.down, Rules::down()),
+        pace: if scaler.says_how_fast() {
+            Pace::Rules {
+                up: rules(&scaler.up, Rules::up()),
+                down: rules(&scaler.down, Rules::down()),
+            }
+        } else {
+            Pace::Plain
+        },
         ..AutoscalerConfig::default()
     })
 }

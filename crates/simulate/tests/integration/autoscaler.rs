@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cofferdam_policy::Time;
 use cofferdam_simulate::components::autoscaler::behaviour::{
-    Entry, Limit, Policy, Rules, Select, Step, fewest, limit, most, stabilize,
+    Entry, Limit, Policy, Rules, Select, Step, fewest, largest, limit, limit_plainly, most, stabilize,
 };
 use cofferdam_simulate::components::autoscaler::replicas::{
     Kind, NoAnswer, Phase, Pod, PodTarget, Sample, Youth, of_pods, of_total, of_value,
@@ -608,5 +608,41 @@ fn stabilisation() {
             *wanted,
             "{name}"
         );
+    }
+}
+
+#[test]
+fn stabilisation_without_a_behaviour() {
+    // Name, desired, recommendations (replicas, seconds ago), stable.
+    type PlainRow = (&'static str, u32, &'static [(u32, u64)], u32);
+    let table: &[PlainRow] = &[
+        ("empty log", 5, &[], 5),
+        ("held", 3, &[(4, 120), (5, 60)], 5),
+        ("lower before", 3, &[(1, 120), (2, 60)], 3),
+        ("old", 3, &[(10, 600), (9, 540)], 3),
+        ("some old", 3, &[(10, 600), (4, 60), (5, 120), (9, 540)], 5),
+    ];
+    for (name, desired, log, wanted) in table {
+        let entry = |(replicas, back): &(u32, u64)| Entry {
+            replicas: *replicas,
+            at: ago(*back),
+        };
+        let log: Vec<Entry> = log.iter().map(entry).collect();
+        assert_eq!(largest(*desired, &log, NOW), *wanted, "{name}");
+    }
+}
+
+#[test]
+fn limits_without_a_behaviour() {
+    // Now and desired, minimum and maximum, result.
+    for (now, bounds, wanted) in [
+        ((1, 30), (1, 50), (4, Limit::UpPolicy)),
+        ((3, 30), (1, 50), (6, Limit::UpPolicy)),
+        ((30, 70), (1, 50), (50, Limit::Maximum)),
+        ((2, 4), (1, 4), (4, Limit::None)),
+        ((9, 1), (2, 50), (2, Limit::Minimum)),
+        ((9, 5), (2, 50), (5, Limit::None)),
+    ] {
+        assert_eq!(limit_plainly(now, bounds), wanted, "{now:?} in {bounds:?}");
     }
 }

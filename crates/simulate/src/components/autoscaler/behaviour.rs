@@ -134,6 +134,19 @@ pub fn stabilize(
     current.max(least).min(most)
 }
 
+/// How far back an autoscaler without a behaviour heeds recommendations
+/// (`--horizontal-pod-autoscaler-downscale-stabilization`).
+pub const PLAIN_WINDOW: Duration = Duration::from_secs(300);
+
+/// Without a behaviour: the largest recommendation of five minutes, in both directions.
+#[must_use]
+pub fn largest(desired: u32, log: &[Entry], now: Time) -> u32 {
+    log.iter()
+        .filter(|e| within(e, now, PLAIN_WINDOW))
+        .map(|e| e.replicas)
+        .fold(desired, u32::max)
+}
+
 /// What decided the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
@@ -241,4 +254,19 @@ pub fn limit(
         }
     }
     (desired, Limit::None)
+}
+
+/// Without a behaviour: at most twice as many as there are, or four, and within minimum and maximum.
+#[must_use]
+pub fn limit_plainly((current, desired): (u32, u32), (minimum, maximum): (u32, u32)) -> (u32, Limit) {
+    let most = current.saturating_mul(2).max(4);
+    if desired < minimum {
+        (minimum, Limit::Minimum)
+    } else if desired > most && most < maximum {
+        (most, Limit::UpPolicy)
+    } else if desired > maximum {
+        (maximum, Limit::Maximum)
+    } else {
+        (desired, Limit::None)
+    }
 }

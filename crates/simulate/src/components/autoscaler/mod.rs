@@ -37,12 +37,26 @@ pub struct AutoscalerConfig {
     pub maximum: u32,
     /// Metrics and their targets.
     pub targets: Vec<Target>,
-    /// How it scales up.
-    pub up: Rules,
-    /// How it scales down.
-    pub down: Rules,
+    /// How fast it may move.
+    pub pace: Pace,
     /// When young pods count, and what change is too small.
     pub youth: Youth,
+}
+
+/// How fast an autoscaler may move.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Pace {
+    /// It has no `behavior`, and the controller keeps to its older way: the largest recommendation of five minutes, and
+    /// at each look up to twice as many replicas or four, whichever is more.
+    #[default]
+    Plain,
+    /// It has one; what that leaves open has Kubernetes' defaults.
+    Rules {
+        /// Upwards.
+        up: Rules,
+        /// Downwards.
+        down: Rules,
+    },
 }
 
 /// The time between two looks of the controller (`--horizontal-pod-autoscaler-sync-period`).
@@ -54,8 +68,7 @@ impl Default for AutoscalerConfig {
             minimum: 1,
             maximum: 1,
             targets: Vec::new(),
-            up: Rules::up(),
-            down: Rules::down(),
+            pace: Pace::Plain,
             youth: Youth::default(),
         }
     }
@@ -212,21 +225,27 @@ impl Autoscaler {
     }
 
     fn normalize(&mut self, now: Time, current: u32, desired: u32) -> Decision {
-        let windows = (self.config.up.stabilization, self.config.down.stabilization);
-        let stable = behaviour::stabilize(current, desired, windows, &self.recommendations, now);
-        let longest = windows.0.max(windows.1);
+        let bounds = (self.config.minimum, self.config.maximum);
+        let log = &self.recommendations;
+        let (stable, (replicas, limit), longest) = match &self.config.pace {
+            Pace::Plain => {
+                let stable = behaviour::largest(desired, log, now);
+                let limited = behaviour::limit_plainly((current, stable), bounds);
+                (stable, limited, behaviour::PLAIN_WINDOW)
+            }
+            Pace::Rules { up, down } => {
+                let windows = (up.stabilization, down.stabilization);
+                let stable = behaviour::stabilize(current, desired, windows, log, now);
+                let past = (self.added.as_slice(), self.removed.as_slice());
+                let limited = behaviour::limit((current, stable), bounds, (up, down), past, now);
+                (stable, limited, windows.0.max(windows.1))
+            }
+        };
         self.recommendations.retain(|entry| now.since(entry.at) < longest);
         self.recommendations.push(Entry {
             replicas: desired,
             at: now,
         });
-        let (replicas, limit) = behaviour::limit(
-            (current, stable),
-            (self.config.minimum, self.config.maximum),
-            (&self.config.up, &self.config.down),
-            (&self.added, &self.removed),
-            now,
-        );
         let reason = match limit {
             Limit::None if stable != desired => Reason::Stabilized,
             Limit::None => Reason::Metrics,
@@ -239,11 +258,15 @@ impl Autoscaler {
         }
     }
 
+    /// Keeps what policies ask for: the changes within their periods.
     fn remember(&mut self, now: Time, before: u32, after: u32) {
+        let Pace::Rules { up, down } = &self.config.pace else {
+            return;
+        };
         let (log, rules) = match after.cmp(&before) {
             std::cmp::Ordering::Equal => return,
-            std::cmp::Ordering::Greater => (&mut self.added, &self.config.up),
-            std::cmp::Ordering::Less => (&mut self.removed, &self.config.down),
+            std::cmp::Ordering::Greater => (&mut self.added, up),
+            std::cmp::Ordering::Less => (&mut self.removed, down),
         };
         log.retain(|entry| now.since(entry.at) < rules.longest_period());
         log.push(Entry {
@@ -264,13 +287,16 @@ mod tests {
             minimum: 2,
             maximum: 50,
             targets: vec![Target::Value(1000)],
-            up: Rules {
-                stabilization: Duration::from_secs(window),
-                policies: vec![Policy {
-                    step: Step::Percent(100),
-                    period: Duration::from_secs(30),
-                }],
-                select: Select::Max,
+            pace: Pace::Rules {
+                up: Rules {
+                    stabilization: Duration::from_secs(window),
+                    policies: vec![Policy {
+                        step: Step::Percent(100),
+                        period: Duration::from_secs(30),
+                    }],
+                    select: Select::Max,
+                },
+                down: Rules::down(),
             },
             ..AutoscalerConfig::default()
         }
@@ -325,6 +351,31 @@ mod tests {
         assert_eq!(first(&course, 50, 60), 120);
         // The maximum is 50, whatever the metric asks for.
         assert_eq!(course.last().unwrap().1, 50);
+    }
+
+    #[test]
+    fn without_a_behaviour_it_doubles_or_goes_to_four() {
+        let mut scaler = Autoscaler::new(AutoscalerConfig {
+            minimum: 1,
+            maximum: 50,
+            targets: vec![Target::Value(1000)],
+            ..AutoscalerConfig::default()
+        });
+        let mut replicas = 1;
+        let mut look = |seconds: u64, value: u64| {
+            let now = Time::ZERO + Duration::from_secs(seconds);
+            let decision = scaler.sync(now, replicas, &ready(replicas), &[Some(value)]);
+            replicas = decision.replicas;
+            (replicas, decision.reason)
+        };
+        // 1 → 4, where the documented defaults of a behaviour would allow 5; then twice as many.
+        assert_eq!(look(0, 20_000), (4, Reason::Limited(Limit::UpPolicy)));
+        assert_eq!(look(15, 5000), (8, Reason::Limited(Limit::UpPolicy)));
+        // It asked for 20 at first and at 15 s; 5 now. The largest of five minutes counts.
+        assert_eq!(look(30, 625), (16, Reason::Limited(Limit::UpPolicy)));
+        assert_eq!(look(45, 312), (20, Reason::Stabilized));
+        // At 330 s the recommendations of 20 are more than five minutes old, and those since asked for 5.
+        assert_eq!(look(330, 250), (5, Reason::Metrics));
     }
 
     #[test]

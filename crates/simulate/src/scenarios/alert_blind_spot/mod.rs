@@ -389,8 +389,8 @@ fn sooner(plan: &Plan, streams: &Streams, paged: Option<Time>, out: &mut Outcome
 mod tests {
     use super::*;
     use crate::components::alert::{Method, NewRelicConfig, error_budget, workbook};
-    use crate::components::autoscaler::Target;
     use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
+    use crate::components::autoscaler::{Pace, Target};
 
     fn plan(delay: u64, loss: Option<Duration>) -> Plan {
         let window = Duration::from_secs(60);
@@ -415,7 +415,10 @@ mod tests {
             minimum: 2,
             maximum: 50,
             targets: vec![Target::Value(1000)],
-            up: doubling,
+            pace: Pace::Rules {
+                up: doubling,
+                down: Rules::down(),
+            },
             ..AutoscalerConfig::default()
         };
         Plan {
