@@ -39,6 +39,8 @@ pub struct Routing {
     pub health_interval: Option<Fact<Duration>>,
     /// Health check: failures in a row that count.
     pub health_threshold: Option<Fact<u32>>,
+    /// Health check: successes in a row after which a failed cell is well again.
+    pub healthy_threshold: Option<Fact<u32>>,
     /// Whether weights move in steps, or a slow start is set.
     pub gradual: Option<Fact<bool>>,
     /// Whether a failed request is tried on another cell, or hedged.

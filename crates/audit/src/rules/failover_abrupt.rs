@@ -51,6 +51,7 @@ pub(crate) mod tests {
                 health_path: None,
                 health_interval: None,
                 health_threshold: None,
+                healthy_threshold: None,
                 gradual: None,
                 second_try: None,
                 cache_ttl: None,

@@ -230,6 +230,14 @@ pub(super) const FAILURES: Aliases = &[
     "threshold",
     "unhealthycount",
 ];
+pub(super) const SUCCESSES: Aliases = &[
+    "healthythreshold",
+    "successthreshold",
+    "successes",
+    "consecutivesuccesses",
+    "healthycount",
+    "rise",
+];
 pub(super) const TTL: Aliases = &[
     "ttl",
     "cachettl",

@@ -172,6 +172,7 @@ fn routing(section: &Section<'_>, cells: &[Cell], places: &[&Node], env: &mut En
         health_path: None,
         health_interval: None,
         health_threshold: None,
+        healthy_threshold: None,
         gradual: None,
         second_try: None,
         cache_ttl: None,
@@ -213,11 +214,12 @@ fn health(place: &Node, found: &mut Routing) {
     let check = field(place, &["healthcheck", "healthchecks", "health", "healthprobe"])
         .map(|(_, n)| n)
         .filter(|n| n.as_map().is_some());
-    let (path, interval, threshold) = match check {
+    let (path, interval, threshold, well) = match check {
         Some(check) => (
             text(check, aliases::PATH),
             time(check, aliases::INTERVAL, Bare::Wait),
             number(check, aliases::FAILURES),
+            number(check, aliases::SUCCESSES),
         ),
         None => (
             text(place, &["healthcheckpath", "healthpath"]),
@@ -226,11 +228,13 @@ fn health(place: &Node, found: &mut Routing) {
                 place,
                 &["unhealthythreshold", "healthcheckthreshold", "healththreshold"],
             ),
+            number(place, &["healthythreshold", "recoverythreshold"]),
         ),
     };
     found.health_path = found.health_path.take().or(path);
     found.health_interval = found.health_interval.take().or(interval);
     found.health_threshold = found.health_threshold.take().or(threshold);
+    found.healthy_threshold = found.healthy_threshold.take().or(well);
 }
 
 /// Whether weights move in steps.
@@ -313,7 +317,7 @@ mod tests {
     #[test]
     fn a_map_and_other_spellings_are_the_same() {
         let env = read(
-            "cellRouting:\n  cells:\n    us-core-ops: {Weight: 60, capacityRps: 7000, region: us-east-1}\n    us-alt-mule: {Weight: 40, capacityRps: 5000}\n  healthCheck: {path: /health, intervalSeconds: 10, unhealthyThreshold: 3}\n  failover: {strategy: immediate}\n  hedging: {enabled: false}\n  cache: {type: emptyDir, ttl: 300}\n",
+            "cellRouting:\n  cells:\n    us-core-ops: {Weight: 60, capacityRps: 7000, region: us-east-1}\n    us-alt-mule: {Weight: 40, capacityRps: 5000}\n  healthCheck: {path: /health, intervalSeconds: 10, unhealthyThreshold: 3, healthyThreshold: 2}\n  failover: {strategy: immediate}\n  hedging: {enabled: false}\n  cache: {type: emptyDir, ttl: 300}\n",
         );
         let weights: Vec<_> = env
             .cells
@@ -334,6 +338,7 @@ mod tests {
             Duration::from_secs(10)
         );
         assert_eq!(routing.health_threshold.as_ref().unwrap().value, 3);
+        assert_eq!(routing.healthy_threshold.as_ref().unwrap().value, 2);
         assert_eq!(routing.health_path.as_ref().unwrap().value, "/health");
         assert_eq!(routing.gradual.as_ref().map(|g| g.value), Some(false));
         assert_eq!(routing.second_try.as_ref().map(|g| g.value), Some(false));

@@ -143,16 +143,27 @@ impl Cell {
     }
 }
 
+/// How a router checks a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checks {
+    /// Time between checks.
+    pub interval: Duration,
+    /// Failures in a row after which the cell counts as ill.
+    pub failures: u32,
+    /// Successes in a row after which it counts as well again.
+    pub successes: u32,
+}
+
 /// What one router believes of one cell: health checks in a row, kept in a cache for a while.
 #[derive(Debug, Clone)]
 pub struct Belief {
-    interval: Duration,
-    threshold: u32,
+    checks: Checks,
     /// Life of an entry in the router's cache; zero is none.
     life: Duration,
     next_check: Time,
     next_refresh: Time,
-    failures: u32,
+    /// Checks in a row that contradict what they said before.
+    against: u32,
     /// What the last checks say.
     fresh: bool,
     /// What the router goes by.
@@ -162,28 +173,35 @@ pub struct Belief {
 impl Belief {
     /// A cell that is believed to be well; `check` and `refresh` in [0, 1) are the phases of checks and cache.
     #[must_use]
-    pub fn new(interval: Duration, threshold: u32, life: Duration, check: f64, refresh: f64) -> Self {
+    pub fn new(checks: Checks, life: Duration, check: f64, refresh: f64) -> Self {
         Self {
-            interval,
-            threshold: threshold.max(1),
+            checks,
             life,
-            next_check: Time::ZERO + interval.mul_f64(check),
+            next_check: Time::ZERO + checks.interval.mul_f64(check),
             next_refresh: Time::ZERO + life.mul_f64(refresh),
-            failures: 0,
+            against: 0,
             fresh: true,
             believed: true,
         }
     }
 
-    /// Whether the router sends to the cell at `now`, when checks find it `up`. One success makes it well again.
+    /// Whether the router sends to the cell at `now`, when checks find it `up`.
     pub fn well(&mut self, now: Time, up: bool) -> bool {
         while self.next_check <= now {
-            self.failures = if up { 0 } else { self.failures + 1 };
-            self.fresh = self.failures < self.threshold;
-            if self.interval.is_zero() {
+            self.against = if up == self.fresh { 0 } else { self.against + 1 };
+            let needed = if self.fresh {
+                self.checks.failures
+            } else {
+                self.checks.successes
+            };
+            if self.against >= needed.max(1) {
+                self.fresh = up;
+                self.against = 0;
+            }
+            if self.checks.interval.is_zero() {
                 break;
             }
-            self.next_check = self.next_check + self.interval;
+            self.next_check = self.next_check + self.checks.interval;
         }
         if self.life.is_zero() {
             self.believed = self.fresh;
@@ -202,6 +220,11 @@ mod tests {
     use super::*;
 
     const TICK: Duration = Duration::from_millis(100);
+    const CHECKS: Checks = Checks {
+        interval: Duration::from_secs(10),
+        failures: 3,
+        successes: 2,
+    };
 
     fn flood(overload: Overload) -> (Cell, Fate) {
         let mut cell = Cell::new(5000.0, Duration::from_secs(5), overload);
@@ -235,7 +258,7 @@ mod tests {
     #[test]
     fn a_router_learns_of_a_failure_after_its_checks_and_its_cache() {
         // Checks at 0, 10, 20 …; down from 5 s: failures at 10, 20, 30; cache read at 30, 90.
-        let mut belief = Belief::new(Duration::from_secs(10), 3, Duration::from_secs(60), 0.0, 0.5);
+        let mut belief = Belief::new(CHECKS, Duration::from_secs(60), 0.0, 0.5);
         let mut heard = None;
         for second in 0..200_u64 {
             let now = Time::from_nanos(second * 1_000_000_000);
@@ -244,10 +267,30 @@ mod tests {
             }
         }
         assert_eq!(heard, Some(30));
-        let mut late = Belief::new(Duration::from_secs(10), 3, Duration::from_secs(60), 0.0, 0.4);
+        let mut late = Belief::new(CHECKS, Duration::from_secs(60), 0.0, 0.4);
         let heard =
             (0..200_u64).find(|second| !late.well(Time::from_nanos(second * 1_000_000_000), *second < 5));
         // The cache was read at 24, before the third failure; the next time is 84.
         assert_eq!(heard, Some(84));
+    }
+
+    #[test]
+    fn a_cell_that_is_back_must_pass_as_many_checks_as_it_should() {
+        // Checks at 0, 10, 20 …; down from 5 s to 45 s: ill from the third failure at 30; passes at 50 and 60. One
+        // failure between passes begins the count again.
+        let mut belief = Belief::new(CHECKS, Duration::ZERO, 0.0, 0.0);
+        let mut limping = Belief::new(CHECKS, Duration::ZERO, 0.0, 0.0);
+        let at = |second: u64| Time::from_nanos(second * 1_000_000_000);
+        let ill = |belief: &mut Belief, down: fn(u64) -> bool| {
+            let ill: Vec<u64> = (0..120)
+                .filter(|second| !belief.well(at(*second), !down(*second)))
+                .collect();
+            (ill[0], ill[ill.len() - 1])
+        };
+        assert_eq!(ill(&mut belief, |s| (5..45).contains(&s)), (30, 59));
+        assert_eq!(
+            ill(&mut limping, |s| (5..45).contains(&s) || (55..65).contains(&s)),
+            (30, 79)
+        );
     }
 }

@@ -11,7 +11,7 @@ use cofferdam_policy::shift::{CellReading, Shift, ShiftConfig};
 
 use super::{Case, Prepared, Scenario, common};
 use crate::chance::Streams;
-use crate::components::cells::{Belief, Cell, Fate, Overload};
+use crate::components::cells::{Belief, Cell, Checks, Fate, Overload};
 use crate::facts::{Facts, Need};
 use crate::outcome::{Outcome, Role, Trace};
 use crate::rehearse::shown;
@@ -44,8 +44,7 @@ struct Plan {
     cells: Vec<(String, f64, f64)>,
     lost: usize,
     routers: u32,
-    interval: Duration,
-    threshold: u32,
+    checks: Checks,
     cache: Duration,
     patience: Duration,
 }
@@ -118,8 +117,7 @@ fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
     let plan = Plan {
         lost,
         routers: common::routers(env, routing, &mut facts),
-        interval: common::health_interval(routing, &mut facts),
-        threshold: common::health_threshold(routing, &mut facts),
+        checks: common::checks(routing, &mut facts),
         cache: cache(env, routing, &mut facts),
         patience: common::patience(env, routing, &mut facts),
         cells,
@@ -227,7 +225,7 @@ fn course(
                 cofferdam_policy::Random::unit(&mut phases),
                 cofferdam_policy::Random::unit(&mut phases),
             );
-            Belief::new(plan.interval, plan.threshold, plan.cache, check, refresh)
+            Belief::new(plan.checks, plan.cache, check, refresh)
         })
         .collect();
     let shares: Vec<f64> = plan.cells.iter().map(|(_, traffic, _)| traffic / load).collect();
@@ -236,6 +234,9 @@ fn course(
         ..ShiftConfig::default()
     };
     let mut shift = Shift::new(config, &shares).ok();
+    // The policy hears of the cell by the same checks, and keeps no cache.
+    let phase = cofferdam_policy::Random::unit(&mut phases);
+    let mut heard = Belief::new(plan.checks, Duration::ZERO, phase, 0.0);
     let mut course = Course::default();
     let mut sent = shares.clone();
     for tick in 0..tick_of(END) {
@@ -250,10 +251,11 @@ fn course(
             .filter_map(|belief| (!belief.well(now, up)).then_some(()))
             .count() as f64
             / f64::from(plan.routers);
+        let well = heard.well(now, up);
         match &mut shift {
             Some(shift) if steering == Steering::Policy => {
                 if time_of(tick).as_nanos().is_multiple_of(STEP.as_nanos() as u64) {
-                    decide(plan, shift, &cells, time_of(tick), trace);
+                    decide(plan, shift, well, time_of(tick), trace);
                 }
                 for (number, share) in sent.iter_mut().enumerate() {
                     *share = shift.sent(number) / load;
@@ -296,12 +298,13 @@ fn course(
     course
 }
 
-fn decide(plan: &Plan, shift: &mut Shift, cells: &[Cell], now: Time, trace: &mut Trace) {
-    let readings: Vec<CellReading> = cells
+fn decide(plan: &Plan, shift: &mut Shift, well: bool, now: Time, trace: &mut Trace) {
+    let readings: Vec<CellReading> = plan
+        .cells
         .iter()
-        .zip(&plan.cells)
-        .map(|(cell, (_, _, capacity))| CellReading {
-            healthy: cell.is_up(),
+        .enumerate()
+        .map(|(number, (_, _, capacity))| CellReading {
+            healthy: well || number != plan.lost,
             capacity: *capacity,
         })
         .collect();
@@ -511,8 +514,11 @@ mod tests {
             cells: vec![("core".into(), 7000.0, 7000.0), ("alt".into(), 5000.0, 5000.0)],
             lost: 0,
             routers: 2,
-            interval: Duration::from_secs(10),
-            threshold: 3,
+            checks: Checks {
+                interval: Duration::from_secs(10),
+                failures: 3,
+                successes: 1,
+            },
             cache: Duration::from_secs(60),
             patience: Duration::from_secs(5),
         }

@@ -12,6 +12,7 @@ use cofferdam_model::{Environment, Fact, Service};
 use super::{Case, Prepared};
 use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
 use crate::components::autoscaler::{AutoscalerConfig, Pace, Target};
+use crate::components::cells::Checks;
 use crate::components::kafka::group::GroupConfig;
 use crate::facts::{Facts, Need};
 
@@ -52,6 +53,20 @@ pub(super) fn health_threshold(routing: Option<&Routing>, facts: &mut Facts) -> 
         3,
         "3 failed checks in a row, the default of Kubernetes' probes",
     )
+}
+
+/// How a router checks its cells.
+pub(super) fn checks(routing: Option<&Routing>, facts: &mut Facts) -> Checks {
+    Checks {
+        interval: health_interval(routing, facts),
+        failures: health_threshold(routing, facts),
+        successes: facts.or(
+            "health check: successes in a row",
+            routing.and_then(|r| r.healthy_threshold.as_ref()),
+            1,
+            "1 passed check makes a cell well again, the default of Kubernetes' probes",
+        ),
+    }
 }
 
 /// How long a caller of a cell waits: what a person states of the router's callers, else what its client says.
