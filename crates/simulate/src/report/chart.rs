@@ -185,7 +185,9 @@ fn role_colour(role: Role) -> &'static str {
 
 fn panel(out: &mut String, title: &str, curves: &[&Series], marks: &[&Happening], y: f64) -> f64 {
     let unit = curves.first().map_or("", |series| series.unit);
-    let heading = if unit.is_empty() || title.ends_with(unit) {
+    // "replicas" of replicas needs no unit behind it.
+    let named = title.rsplit(' ').next() == Some(unit);
+    let heading = if unit.is_empty() || named {
         title.to_owned()
     } else {
         format!("{title} ({unit})")

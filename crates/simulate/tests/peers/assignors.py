@@ -61,6 +61,8 @@ class Cluster:
 class Member:
     def __init__(self, cluster, group, assignor, name, topics):
         self.name, self.topics = name, topics
+        # How many assignments it got: one at each rebalance, an empty one too.
+        self.assignments = 0
         self.consumer = confluent_kafka.Consumer(
             {
                 "bootstrap.servers": cluster.servers,
@@ -72,7 +74,10 @@ class Member:
                 "topic.metadata.refresh.interval.ms": -1,
             }
         )
-        self.consumer.subscribe(topics)
+        self.consumer.subscribe(topics, on_assign=self.assigned)
+
+    def assigned(self, _consumer, _partitions):
+        self.assignments += 1
 
     def state(self):
         self.consumer.poll(0.002)
@@ -83,8 +88,9 @@ class Member:
         self.consumer.close()
 
 
-def settle(topics, members):
-    """Polls until every partition has exactly one member and nothing has changed for a while."""
+def settle(topics, members, had):
+    """Polls until every member has heard of the rebalance, every partition has exactly one member, and nothing has
+    changed for a while. `had` is how many assignments each had got before."""
     start = time.monotonic()
     before, since = None, start
     while time.monotonic() - start < DEADLINE:
@@ -100,7 +106,8 @@ def settle(topics, members):
             for partition in range(count)
         )
         dealt = sorted(partition for _, assigned in states for partition in assigned)
-        if dealt == wanted and all(identifier for identifier, _ in states) and now - since > CALM:
+        heard = all(member.assignments > had.get(member, 0) for member in members)
+        if heard and dealt == wanted and all(identifier for identifier, _ in states) and now - since > CALM:
             return states
     raise TimeoutError(f"the group did not settle within {DEADLINE} s: {before}")
 
@@ -147,6 +154,7 @@ def attempt(cluster, name, group, assignor, counts, steps):
     names, members, lines, known = list(topics), [], [], {}
     try:
         for step in steps:
+            had = {member: member.assignments for member in members}
             if step[0] == "join":
                 wanted = [names[place] for place in step[2]]
                 members.append(Member(cluster, name, assignor, step[1], wanted))
@@ -154,7 +162,7 @@ def attempt(cluster, name, group, assignor, counts, steps):
                 leaving = next(member for member in members if member.name == step[1])
                 members.remove(leaving)
                 leaving.leave()
-            states = settle(topics, members)
+            states = settle(topics, members, had)
             for member, (identifier, _) in zip(members, states):
                 if known.setdefault(member, identifier) != identifier:
                     raise Dropped

@@ -189,15 +189,25 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
     }
     let paged = outage.as_ref().map(|page| at(BEGINS + page.seconds));
     let ends = ends(plan, paged, &mut out);
+    let replicas = plan
+        .scaler
+        .as_ref()
+        .map(|scaling| course::replicas(scaling, ends, streams, &plan.service, trace));
+    let back = match (&plan.scaler, &replicas, ends) {
+        (Some(scaling), Some(replicas), Some(ends)) => replicas.back_to(scaling.from, ends),
+        _ => None,
+    };
+    let until = shown_until(ends.max(back));
     if let Some(budget) = &plan.budget {
-        burn(budget, paged, ends, &mut out);
+        burn(budget, paged, (ends, until), &mut out);
     } else {
         let what = "its users fail, and no objective says how much of that is too much";
         out.moment(at(BEGINS), Role::Cause, "burning", what);
     }
-    if let Some(scaling) = &plan.scaler {
-        let replicas = course::replicas(scaling, ends, streams, &plan.service, trace);
-        scale(scaling, &replicas, (paged, ends), &mut out);
+    if let (Some(scaling), Some(replicas)) = (&plan.scaler, &replicas) {
+        scale(scaling, replicas, (paged, ends), &mut out);
+        let points = replicas.points(at(until));
+        out.series("replicas", "replicas", "replicas", points);
     }
     sooner(plan, streams, paged, &mut out);
     out
@@ -251,7 +261,7 @@ fn ends(plan: &Plan, paged: Option<Time>, out: &mut Outcome) -> Option<Time> {
 }
 
 /// The error budget while every request fails.
-fn burn(budget: &Budget, paged: Option<Time>, ends: Option<Time>, out: &mut Outcome) {
+fn burn(budget: &Budget, paged: Option<Time>, (ends, shown_until): (Option<Time>, u64), out: &mut Outcome) {
     let all = budget.time.as_secs_f64();
     let burned = |until: Time| {
         let until = ends.map_or(until, |ends| until.min(ends));
@@ -284,18 +294,17 @@ fn burn(budget: &Budget, paged: Option<Time>, ends: Option<Time>, out: &mut Outc
             "the whole error budget is gone",
         );
     }
-    let until = shown_until(ends);
-    let points = (0..=120).map(|n| at(n * until / 120)).map(|time| {
+    let points = (0..=120).map(|n| at(n * shown_until / 120)).map(|time| {
         let burned = if time > at(BEGINS) { burned(time) } else { 0.0 };
         (time, burned.min(100.0))
     });
     out.series("error budget burned", "burned", "%", points.collect());
 }
 
-/// Seconds that charts show.
-fn shown_until(ends: Option<Time>) -> u64 {
-    let ended = ends.map_or(0, |ends| ends.as_nanos() / 1_000_000_000 + 900);
-    ended.max(BEGINS + 1800)
+/// Seconds that charts show: half an hour of the fault, or until all is as before.
+fn shown_until(over: Option<Time>) -> u64 {
+    let over = over.map_or(0, |over| over.as_nanos() / 1_000_000_000 + 120);
+    over.max(BEGINS + 1800)
 }
 
 /// What the autoscaler did, and what that cost.
@@ -340,8 +349,6 @@ fn scale(
             out.amount("cost in all", hours * price, "USD");
         }
     }
-    let until = at(shown_until(ends));
-    out.series("replicas", "replicas", "replicas", replicas.points(until));
 }
 
 fn since_fault(time: Time) -> f64 {
