@@ -280,7 +280,36 @@ pub fn literal(name: &str, value: &str, span: Span, (kind, evidence): (SecretKin
         kind,
         evidence,
         fingerprint: fingerprint(value),
+        doubtful: false,
     }
+}
+
+/// A word under a name that speaks of a secret and is too plain for [`classify`]: what it may open, and
+/// what gave it away. It may be a secret that is easy to guess, or no secret.
+pub fn by_name_alone(name: &str, value: &str) -> Option<(SecretKind, String)> {
+    let value = value.trim();
+    let words = words(name);
+    let about = words.last().is_none_or(|last| ABOUT.contains(&last.as_str()));
+    let speaks = |word: &str| matches!(word, "secret" | "secrets" | "password");
+    let inside = !about
+        && words.iter().any(|w| speaks(w))
+        && !words.iter().any(|w| matches!(w.as_str(), "public" | "pull"));
+    let kind = kind_of_name(name).or(inside.then_some(SecretKind::Other))?;
+    let number = value.bytes().all(|b| b.is_ascii_digit());
+    let length = value.chars().count();
+    if length < 3
+        || number
+        || is_reference(value)
+        || is_placeholder(value)
+        || !is_one_word(value)
+        || names_something(value)
+    {
+        return None;
+    }
+    Some((
+        kind,
+        format!("{length} characters; only the name speaks of a secret"),
+    ))
 }
 
 /// The secrets among all texts of a tree, each under the key that it stands at.
@@ -591,6 +620,31 @@ mod tests {
             ("JWT_TOKEN_HEADER", "X-Auth-Token-1"),
         ] {
             assert_eq!(kind(name, value), None, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn a_plain_word_under_such_a_name_is_told_apart() {
+        let found = |name: &str, value: &str| by_name_alone(name, value).is_some();
+        assert!(
+            found("CLIENT_SECRET", "s3cr3tvalue")
+                && found("MY_SECRET", "foo")
+                && found("SECRET_VALUE", "foo")
+        );
+        assert!(found("API_TOKEN", "abcdef"));
+        for (name, value) in [
+            ("SECRET_NAME", "client"),
+            ("TLS_SECRET", "web-tls"),
+            ("IMAGE_PULL_SECRET", "regcred"),
+            ("REFRESH_TOKEN", "3600"),
+            ("USE_SECRET", "true"),
+            ("MY_SECRET", "$(OTHER)"),
+            ("MY_SECRET", "/run/secrets/x"),
+            ("MY_SECRET", "your-secret"),
+            ("LEVEL", "info"),
+            ("SORT_KEY", "created"),
+        ] {
+            assert!(!found(name, value), "{name}={value}");
         }
     }
 

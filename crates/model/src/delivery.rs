@@ -112,6 +112,8 @@ pub enum DanglingKind {
     ConfigMapKey,
     /// A Secret.
     Secret,
+    /// A key of a Secret.
+    SecretKey,
     /// A service account.
     ServiceAccount,
     /// A Kubernetes Service.

@@ -49,6 +49,8 @@ pub struct Environment {
     pub autoscalers: Vec<Autoscaler>,
     /// Pod disruption budgets.
     pub disruption_budgets: Vec<DisruptionBudget>,
+    /// The priority class of pods that name none (`globalDefault`).
+    pub default_priority: Option<Fact<String>>,
     /// Kubernetes Services, by their selectors.
     pub service_ports: Vec<ServicePort>,
     /// ConfigMaps and Secrets that exist, for references to them.

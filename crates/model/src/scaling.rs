@@ -2,7 +2,7 @@
 
 use crate::platform::{Owner, WorkloadId};
 use crate::source::{Fact, Span};
-use crate::workload::{Amount, ObjectId};
+use crate::workload::{Amount, Completeness, ObjectId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub struct Autoscaler {
     pub format: String,
     /// Place of its name or section.
     pub span: Span,
+    /// Whether what it does not say is really unset.
+    pub completeness: Completeness,
     /// What it scales, as named.
     pub target: Option<Fact<ObjectId>>,
     /// The workload it scales, once linked; `None` with a `target` is a dangling target.
@@ -112,6 +114,10 @@ pub struct DisruptionBudget {
     pub min_available: Option<Fact<Amount>>,
     /// Pods that may go.
     pub max_unavailable: Option<Fact<Amount>>,
+    /// When pods that run and are not ready may be evicted (`unhealthyPodEvictionPolicy`).
+    pub unhealthy_eviction: Option<Fact<String>>,
+    /// Whether what it does not say is really unset.
+    pub completeness: Completeness,
 }
 
 /// A label selector.

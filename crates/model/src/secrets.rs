@@ -91,6 +91,8 @@ pub struct SecretLiteral {
     pub evidence: String,
     /// Tells equal values without telling them: a keyed hash.
     pub fingerprint: u64,
+    /// Whether only its name speaks of a secret: the value may as well be a word of another meaning.
+    pub doubtful: bool,
 }
 
 /// A secret object and what is known of its life.

@@ -340,6 +340,8 @@ pub struct ServicePort {
     pub ports: Vec<PortMapping>,
     /// `ClusterIP`, `LoadBalancer`, `ExternalName`, …
     pub kind: Option<Fact<String>>,
+    /// Address (`clusterIP`); `None` as text is a headless Service, whose name leads to each of its pods.
+    pub address: Option<Fact<String>>,
 }
 
 /// A port of a Kubernetes Service: its name, its number, and the target as written.

@@ -433,6 +433,7 @@ mod tests {
                 kind: SecretKind::Password,
                 evidence: String::new(),
                 fingerprint: 0,
+                doubtful: false,
             }],
             ..Environment::default()
         });

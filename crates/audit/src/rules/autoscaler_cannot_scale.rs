@@ -2,6 +2,8 @@
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Fact;
+use cofferdam_model::workload::Completeness;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -16,13 +18,18 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for autoscaler in &cx.env.autoscalers {
-        let (Some(min), Some(max)) = (&autoscaler.min, &autoscaler.max) else { continue };
+        let Some(max) = &autoscaler.max else { continue };
+        let unset = || {
+            let taken_as_one = autoscaler.format == "HorizontalPodAutoscaler" && autoscaler.completeness == Completeness::Whole;
+            taken_as_one.then(|| Fact::assumed(1, "minReplicas is not set; a HorizontalPodAutoscaler takes 1"))
+        };
+        let Some(min) = autoscaler.min.clone().or_else(unset) else { continue };
         // Zero is switched off, on purpose.
         if max.value > min.value || max.value == 0 {
             continue;
         }
         let mut evidence = Evidence::new();
-        let (most, fewest) = (evidence.take(max, "most"), evidence.take(min, "fewest"));
+        let (most, fewest) = (evidence.take(max, "most"), evidence.take(&min, "fewest"));
         let (severity, title) = if most < fewest {
             (Severity::High, format!("{} {}: at most {most} replicas and at least {fewest}: it is refused", autoscaler.format, autoscaler.name))
         } else {
@@ -48,15 +55,16 @@ mod tests {
     use cofferdam_model::Environment;
     use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
 
-    fn severity(min: u32, max: u32) -> Option<Severity> {
+    fn severity(min: impl Into<Option<u32>>, max: u32) -> Option<Severity> {
         let autoscaler = Autoscaler {
             name: "api".to_owned(),
             format: "HorizontalPodAutoscaler".to_owned(),
             span: span(1),
+            completeness: cofferdam_model::workload::Completeness::Whole,
             target: None,
             workload: None,
             owner: cofferdam_model::Owner::default(),
-            min: Some(fact(min, 2)),
+            min: min.into().map(|m| fact(m, 2)),
             max: Some(fact(max, 3)),
             metrics: Vec::new(),
             up: ScalingBehaviour::default(),
@@ -72,5 +80,7 @@ mod tests {
         assert_eq!(severity(3, 3), Some(Severity::Low));
         assert_eq!(severity(5, 3), Some(Severity::High));
         assert_eq!(severity(0, 0), None);
+        assert_eq!(severity(None, 1), Some(Severity::Low), "a minimum that is not set is 1");
+        assert_eq!(severity(None, 2), None);
     }
 }

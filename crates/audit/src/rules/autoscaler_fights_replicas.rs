@@ -64,6 +64,7 @@ mod tests {
             name: "api".to_owned(),
             format: "HorizontalPodAutoscaler".to_owned(),
             span: span(20),
+            completeness: cofferdam_model::workload::Completeness::Whole,
             target: None,
             workload: Some(WorkloadId(0)),
             owner: owned_by(0),

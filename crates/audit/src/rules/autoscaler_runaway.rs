@@ -222,6 +222,7 @@ mod tests {
             name: "collector".to_owned(),
             format: "HorizontalPodAutoscaler".to_owned(),
             span: span(20),
+            completeness: cofferdam_model::workload::Completeness::Whole,
             target: None,
             workload: None,
             owner: owned_by(0),

@@ -27,13 +27,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if let Some(span) = dangling.name.span() {
             finding = finding.at(span, "not declared");
         }
-        out.report(if dangling.certain { finding } else { finding.likely() });
+        // Where the files have no workload at all, it may well be in others.
+        let elsewhere = cx.env.workloads.is_empty();
+        if elsewhere {
+            finding = finding.severity(Severity::Low);
+        }
+        out.report(if dangling.certain && !elsewhere { finding } else { finding.likely() });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::pods;
     use crate::rules::testing::{self, fact};
     use cofferdam_model::Environment;
     use cofferdam_model::delivery::Dangling;
@@ -51,6 +57,10 @@ mod tests {
             dangling: vec![dangling(DanglingKind::ScaleTarget), dangling(DanglingKind::Topic)],
             ..Environment::default()
         };
-        assert!(testing::only(&RULE, &env).remedy.contains("`api`"));
+        let alone = testing::only(&RULE, &env);
+        assert!(alone.remedy.contains("`api`"));
+        assert_eq!(alone.severity, Some(Severity::Low), "no workload is in these files");
+        let among = Environment { workloads: pods::testing::env((1, 1, 1), |_| {}).workloads, ..env };
+        assert_eq!(testing::only(&RULE, &among).severity, None);
     }
 }

@@ -24,16 +24,24 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if field("startingDeadlineSeconds").is_some() || field("suspend").is_some_and(|s| s.value == "true") {
             continue;
         }
-        let Some(schedule) = field("schedule") else { continue };
-        let Some(frequency) = schedule::frequency(&schedule.value) else { continue };
-        let hours = MISSED / f64::from(frequency.runs) * 24.0;
         let mut evidence = Evidence::new();
-        evidence.note(schedule, "when it should run");
+        let mut hours = None;
+        if let Some(schedule) = field("schedule") {
+            evidence.note(schedule, "when it should run");
+            hours = schedule::frequency(&schedule.value).map(|f| MISSED / f64::from(f.runs) * 24.0);
+        }
+        let title = match hours {
+            Some(hours) => format!("{}: no `startingDeadlineSeconds`: 100 runs are missed in {hours:.1} h of an outage", workload.id),
+            None => format!("{}: no `startingDeadlineSeconds`: a missed run starts however late, and after 100 missed ones none", workload.id),
+        };
+        let mut finding = Finding::new(workload.id.to_string(), title);
+        if let Some(hours) = hours {
+            finding = finding.figure("hours_to_100_missed", hours, "h");
+        }
         out.report(
-            Finding::new(workload.id.to_string(), format!("{}: no `startingDeadlineSeconds`: 100 runs are missed in {hours:.1} h of an outage", workload.id))
+            finding
                 .explain("A run that was missed while the control plane was away is started when it is back, however late. And with more than 100 missed runs since the last one the controller starts none and only logs it; with a deadline it counts only what was missed within the deadline.")
                 .remedy("Set `startingDeadlineSeconds` to how late a run still makes sense, and to more than 10 (the controller looks every 10 s).")
-                .figure("hours_to_100_missed", hours, "h")
                 .evidence(evidence)
                 .at(workload.span, "no deadline for a start"),
         );

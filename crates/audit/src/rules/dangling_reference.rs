@@ -22,6 +22,7 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
         DanglingKind::ConfigMap => ("ConfigMap", "The pod does not start: its container waits in CreateContainerConfigError or its volume is never mounted.", Severity::High),
         DanglingKind::ConfigMapKey => ("key of a ConfigMap", "The container waits in CreateContainerConfigError.", Severity::High),
         DanglingKind::Secret => ("Secret", "Unless someone makes it by hand, the pod does not start.", Severity::Low),
+        DanglingKind::SecretKey => ("key of a Secret", "The container waits in CreateContainerConfigError.", Severity::High),
         DanglingKind::ServiceAccount => ("service account", "The API server refuses the pod: the rollout stops with the old ones.", Severity::Medium),
         DanglingKind::Service => ("Service", "Requests that are routed there fail with 503.", Severity::Medium),
         DanglingKind::Port => ("port", "What asks for it by name never gets an answer: a probe fails, a Service has no endpoint.", Severity::High),

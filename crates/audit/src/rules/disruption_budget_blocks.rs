@@ -1,10 +1,10 @@
 //! A budget that allows no pod to go stops every drain.
 
-use super::pods;
+use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::scaling::DisruptionBudget;
-use cofferdam_model::workload::Workload;
+use cofferdam_model::workload::{Amount, Workload};
 use std::collections::BTreeMap;
 
 /// The rule.
@@ -31,16 +31,42 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             Some((key, value)) => by_label.get(&(key.as_str(), value.value.as_str())).cloned().unwrap_or_default(),
             None => pods::whole(cx.env).collect(),
         };
+        let mut selects = false;
         for workload in candidates {
             let same = budget.id.namespace.is_none()
                 || workload.id.namespace.is_none()
                 || budget.id.namespace == workload.id.namespace;
             if same && budget.selector.matches(&workload.labels) {
                 judge(cx, budget, workload, out);
+                selects = true;
             }
+        }
+        if !selects {
+            alone(cx, budget, out);
         }
     }
 }
+
+/// A budget whose pods are in no file here and that blocks whatever their number is.
+fn alone(cx: &Context<'_>, budget: &DisruptionBudget, out: &mut Verdicts) {
+    let all_stay = budget.min_available.as_ref().filter(|m| matches!(m.value, Amount::Percent(p) if p >= 100.0));
+    let none_goes = budget.max_unavailable.as_ref().filter(|m| matches!(m.value, Amount::Count(0)) || m.value == Amount::Percent(0.0));
+    let Some(fact) = all_stay.or(none_goes) else { return };
+    let mut evidence = Evidence::new();
+    evidence.note(fact, if all_stay.is_some() { "all must stay" } else { "none may go" });
+    out.report(
+        Finding::new(budget.id.to_string(), format!("{} lets no pod go, however many there are: a drain never ends", budget.id))
+            .severity(common::severity_in(cx.env, Severity::Medium))
+            .explain(WAITS)
+            .remedy("Use `maxUnavailable: 1`; it is right at every number of replicas above one.")
+            .figure("may_go", 0, "pods")
+            .evidence(evidence)
+            .at(budget.span, "the budget"),
+    );
+}
+
+/// What follows from a budget that lets no pod go.
+const WAITS: &str = "Evictions are refused as long as none may go, so draining a node waits for ever: upgrades stop, the autoscaler of the nodes cannot remove one, and in the end someone deletes the pod by force.";
 
 /// Pods that may go out of `replicas`. Source: Kubernetes documentation, "Specifying a Disruption Budget":
 /// shares of `minAvailable` and of `maxUnavailable` are both rounded up.
@@ -73,7 +99,7 @@ fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: 
     let when = if always { String::new() } else { format!(" at the minimum of {fewest} replicas") };
     out.report(
         Finding::new(budget.id.to_string(), format!("{} lets no pod of {} go{when}: a drain never ends", budget.id, workload.id))
-            .explain("Evictions are refused as long as none may go, so draining a node waits for ever: upgrades stop, the autoscaler of the nodes cannot remove one, and in the end someone deletes the pod by force.")
+            .explain(WAITS)
             .remedy(if fewest == 1 {
                 "Run at least two replicas and allow `maxUnavailable: 1`.".to_owned()
             } else {
@@ -91,7 +117,7 @@ mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
     use cofferdam_model::scaling::Selector;
-    use cofferdam_model::workload::{Amount, ObjectId};
+    use cofferdam_model::workload::ObjectId;
 
     fn env(replicas: (u32, u32, u32), min: Option<Amount>, max: Option<Amount>) -> cofferdam_model::Environment {
         let mut env = pods::testing::env(replicas, |_| {});
@@ -101,6 +127,8 @@ mod tests {
             selector: Selector { labels: [("app".to_owned(), fact("api".to_owned(), 8))].into(), ..Selector::default() },
             min_available: min.map(|m| fact(m, 10)),
             max_unavailable: max.map(|m| fact(m, 11)),
+            unhealthy_eviction: None,
+            completeness: cofferdam_model::workload::Completeness::Whole,
         });
         env
     }
@@ -115,5 +143,19 @@ mod tests {
         assert_eq!(testing::all(&RULE, &env((3, 3, 3), None, Some(Amount::Count(0)))).len(), 1);
         // 10 % of 3 rounds up to 1: one may go.
         assert!(testing::all(&RULE, &env((3, 3, 3), None, Some(Amount::Percent(10.0)))).is_empty());
+    }
+
+    #[test]
+    fn a_budget_alone_blocks_only_where_no_number_of_pods_helps() {
+        let alone = |min, max| {
+            let mut env = env((2, 2, 2), min, max);
+            env.workloads.clear();
+            testing::all(&RULE, &env).len()
+        };
+        assert_eq!(alone(None, Some(Amount::Count(0))), 1);
+        assert_eq!(alone(None, Some(Amount::Percent(0.0))), 1);
+        assert_eq!(alone(Some(Amount::Percent(100.0)), None), 1);
+        assert_eq!(alone(Some(Amount::Count(3)), None), 0, "there may be four");
+        assert_eq!(alone(None, Some(Amount::Percent(1.0))), 0, "1 % is rounded up to one pod");
     }
 }

@@ -1,9 +1,10 @@
 //! Without a disruption budget, a drain may take every replica at once.
 
-use super::pods;
+use super::{common, pods};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::scaling::DisruptionBudget;
+use cofferdam_model::workload::Completeness;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -23,8 +24,6 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
-        // A budget that names neither number lets every pod go.
-        let limits = |b: &DisruptionBudget| b.min_available.is_some() || b.max_unavailable.is_some();
         let has = cx
             .env
             .disruption_budgets
@@ -46,6 +45,20 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(finding);
     }
+    let counts = common::is_production_like(&cx.env.name);
+    for budget in cx.env.disruption_budgets.iter().filter(|b| counts && b.completeness == Completeness::Whole && !limits(b)) {
+        out.report(
+            Finding::new(budget.id.to_string(), format!("{} sets neither `minAvailable` nor `maxUnavailable`: it keeps no pod", budget.id))
+                .explain("A budget without a number allows every pod to go at once: a drain takes all of them, as if there were no budget.")
+                .remedy("Set `maxUnavailable: 1`.")
+                .at(budget.span, "the budget"),
+        );
+    }
+}
+
+/// Whether a budget keeps any pod: one that names neither number lets every pod go.
+fn limits(budget: &DisruptionBudget) -> bool {
+    budget.min_available.is_some() || budget.max_unavailable.is_some()
 }
 
 /// Whether a budget can select its pods: Cloud Run and Compose have none.
@@ -70,8 +83,13 @@ mod tests {
             selector: Selector::default(),
             min_available: None,
             max_unavailable: None,
+            unhealthy_eviction: None,
+            completeness: cofferdam_model::workload::Completeness::Whole,
         });
-        assert_eq!(testing::all(&RULE, &env).len(), 1, "a budget without a number keeps nothing");
+        let titles: Vec<String> = testing::all(&RULE, &env).into_iter().map(|f| f.title).collect();
+        assert!(titles[0].ends_with("no disruption budget") && titles[1].ends_with("keeps no pod"), "{titles:?}");
+        env.disruption_budgets[0].completeness = Completeness::Fragment;
+        assert_eq!(testing::all(&RULE, &env).len(), 1, "a template may set the number elsewhere");
         env.disruption_budgets[0].max_unavailable = Some(testing::fact(Amount::Count(1), 10));
         assert!(testing::all(&RULE, &env).is_empty());
         assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty(), "one replica has nothing to keep");

@@ -111,6 +111,9 @@ rules! {
     bare_pod,
     autoscaler_cannot_scale,
     ephemeral_storage_missing,
+    no_spare_replica,
+    eviction_waits_for_unhealthy,
+    priority_class_missing,
 
     // Delivery
     manifest_invalid,
@@ -128,6 +131,7 @@ rules! {
     cronjob_deadline_missing,
     job_never_cleaned,
     rollout_no_history,
+    statefulset_service,
 }
 
 /// The rule of this id.

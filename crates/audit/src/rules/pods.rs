@@ -1,6 +1,7 @@
 //! What the rules about workloads share: which of them are services, and how many pods they have.
 
 use super::common;
+use crate::finding::Evidence;
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, Workload};
 use cofferdam_model::{Environment, Fact, Service};
 
@@ -50,6 +51,43 @@ pub(crate) fn is_called(env: &Environment, workload: &Workload) -> bool {
                     .iter()
                     .all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
         })
+}
+
+/// A HorizontalPodAutoscaler of which only the limits are known: what it scales is in no file here.
+pub(crate) struct LoneAutoscaler {
+    /// How reports name it.
+    pub subject: String,
+    /// Fewest replicas.
+    pub fewest: u32,
+    /// Where that stands, or that it is Kubernetes' default.
+    pub evidence: Evidence,
+}
+
+/// The autoscalers, in an environment where an outage is one, whose workload is in no file here.
+pub(crate) fn lone_autoscalers(env: &Environment) -> impl Iterator<Item = LoneAutoscaler> {
+    let counts = common::is_production_like(&env.name);
+    let lone = env.autoscalers.iter().filter(move |a| {
+        counts
+            && a.workload.is_none()
+            && a.format == "HorizontalPodAutoscaler"
+            && a.completeness == Completeness::Whole
+    });
+    lone.map(|autoscaler| {
+        let mut evidence = Evidence::new();
+        let fewest = match &autoscaler.min {
+            Some(min) => evidence.take(min, "fewest replicas"),
+            None => {
+                evidence.assume("minReplicas is not set; a HorizontalPodAutoscaler takes 1");
+                1
+            }
+        };
+        evidence.place(autoscaler.span, "the autoscaler");
+        LoneAutoscaler {
+            subject: format!("{} {}", autoscaler.format, autoscaler.name),
+            fewest,
+            evidence,
+        }
+    })
 }
 
 /// Containers of a workload that lack something.

@@ -60,7 +60,7 @@ fn is_named(env: &Environment, workload: &Workload, number: &str) -> bool {
     }) || workload.annotations.values().any(|a| says(&a.value))
         || env.config_objects.iter().any(|o| {
             // What an object holds that is not all known may name it.
-            configs.contains(&o.id.name.as_str()) && (!o.complete || o.data.values().any(|text| says(&text.value)))
+            configs.contains(&o.id.name.as_str()) && (!o.complete || o.id.kind == "Secret" || o.data.values().any(|text| says(&text.value)))
         })
 }
 

@@ -28,6 +28,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             .explain("Everyone who can read the repository, now or later, has it; deleting the line leaves it in the history. The value is not printed here.")
             .remedy("Revoke it first, then deliver a new one from a secret store (External Secrets, Vault, Secret Manager) and keep only the reference in the file.")
             .figure("places", literals.len() as f64, "places");
+        if literals.iter().all(|l| l.doubtful) {
+            finding = finding.severity(Severity::Low).likely();
+        }
         for literal in literals.iter().take(4) {
             finding = finding.at(literal.span, "in clear (not shown)");
         }
@@ -50,9 +53,12 @@ mod tests {
             kind: SecretKind::Password,
             evidence: "32 random characters".to_owned(),
             fingerprint,
+            doubtful: false,
         };
         let env = Environment { secret_literals: vec![literal(1, 7), literal(2, 7), literal(3, 8)], ..Environment::default() };
         let found = testing::all(&RULE, &env);
         assert_eq!(found.iter().map(|f| f.figures["places"].value).collect::<Vec<_>>(), [2.0, 1.0]);
+        let plain = Environment { secret_literals: vec![SecretLiteral { doubtful: true, ..literal(1, 7) }], ..Environment::default() };
+        assert_eq!(testing::only(&RULE, &plain).severity, Some(Severity::Low));
     }
 }

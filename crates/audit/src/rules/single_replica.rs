@@ -43,6 +43,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         };
         out.report(finding);
     }
+    for autoscaler in pods::lone_autoscalers(cx.env).filter(|a| a.fewest == 1) {
+        out.report(
+            Finding::new(autoscaler.subject.clone(), format!("{} may scale down to one replica", autoscaler.subject))
+                .severity(Severity::Low)
+                .explain("When there is little to do one replica is left: its node's upgrade and its own crash are outages of the whole service then, and the first wave of load meets it alone.")
+                .remedy("Set `minReplicas` to at least two, on different nodes.")
+                .figure("replicas", 1, "replicas")
+                .evidence(autoscaler.evidence),
+        );
+    }
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
             .unwrap_or_else(|| section.key.text.to_string()),
         format: section.format.to_owned(),
         span: section.key.span,
+        completeness: cofferdam_model::workload::Completeness::Fragment,
         target: None,
         workload: None,
         owner: section.owner.clone(),

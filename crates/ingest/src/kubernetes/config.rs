@@ -97,6 +97,7 @@ fn push_literal(
         kind,
         evidence,
         fingerprint: secret_scan::fingerprint(text),
+        doubtful: false,
     });
 }
 
@@ -107,6 +108,12 @@ fn secret(object: &Object<'_>, env: &mut Environment) {
     // A file that SOPS encrypted holds ciphers.
     let encrypted = object.node.get("sops").is_some();
     let mut data = BTreeMap::new();
+    let parts = || {
+        ["data", "stringData"]
+            .into_iter()
+            .filter_map(|p| object.node.get(p))
+    };
+    let complete = object.is_whole() && parts().all(|p| p.is_null() || p.as_map().is_some());
     for (part, encoded) in [("data", true), ("stringData", false)] {
         for (key, value) in object.node.get(part).into_iter().flat_map(Node::entries) {
             let Some(written) = value.as_str() else { continue };
@@ -135,7 +142,7 @@ fn secret(object: &Object<'_>, env: &mut Environment) {
         id: object.id.clone(),
         span: object.span,
         data,
-        complete: false,
+        complete,
     });
     store(object, &object.id.name, None, env);
 }

@@ -185,6 +185,12 @@ fn literal(value: &Node) -> VariableValue {
 /// Notes a secret that stands in the file as a variable's value.
 fn note_literal(name: &str, text: &str, at: &Node, (object, env): (&Object<'_>, &mut Environment)) {
     let Some((kind, evidence)) = secret_scan::classify(name, text) else {
+        if let Some(found) = secret_scan::by_name_alone(name, text) {
+            env.secret_literals.push(cofferdam_model::secrets::SecretLiteral {
+                doubtful: true,
+                ..secret_scan::literal(name, text, at.span, found)
+            });
+        }
         return;
     };
     let found = secret_scan::literal(name, text, at.span, (kind, evidence));
@@ -238,11 +244,13 @@ fn reference(
         }
         let value = VariableValue::Secret {
             name: name.value.clone(),
-            key: key.value,
+            key: key.value.clone(),
             optional,
         };
         if !optional {
+            let within = Some(name.value.clone());
             object.refers(env, DanglingKind::Secret, name);
+            object.refers_within(env, DanglingKind::SecretKey, key, within);
         }
         return value;
     }

@@ -46,6 +46,7 @@ fn service(object: &Object<'_>, env: &mut Environment) {
             })
             .collect(),
         kind: object.spec().and_then(|s| text(s, "type")),
+        address: object.spec().and_then(|s| text(s, "clusterIP")),
     });
 }
 

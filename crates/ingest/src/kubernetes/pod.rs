@@ -155,6 +155,11 @@ fn secret_files(
     let optional = is_true(node, "optional");
     if !optional {
         object.refers(env, DanglingKind::Secret, name.clone());
+        for item in node.get("items").map_or(&[][..], Node::items) {
+            if let Some(key) = text(item, "key") {
+                object.refers_within(env, DanglingKind::SecretKey, key, Some(name.value.clone()));
+            }
+        }
     }
     push_file(&name, object, env);
     Some((name.value, optional))

@@ -41,12 +41,16 @@ pub(super) fn check(env: &mut Environment) {
         index.selector(&policy.id, &policy.selector, &mut found);
         let rules = policy.ingress_rules.iter().chain(&policy.egress_rules);
         for peer in rules.flat_map(|r| &r.peers) {
-            if let PeerKind::Pods {
-                namespaces: Some(selector),
-                ..
-            } = &peer.kind
-            {
-                found.extend(namespace_selector(env, &policy.id, selector));
+            match &peer.kind {
+                PeerKind::Pods {
+                    namespaces: Some(selector),
+                    ..
+                } => found.extend(namespace_selector(env, &policy.id, selector)),
+                PeerKind::Pods {
+                    namespaces: None,
+                    pods: Some(pods),
+                } => index.peer(&policy.id, pods, &mut found),
+                _ => {}
             }
         }
     }
@@ -76,7 +80,6 @@ struct Index<'a> {
     values: HashMap<&'a str, Names<'a>>,
     /// Names of objects by what leads to them, by namespace.
     names: BTreeMap<DanglingKind, Names<'a>>,
-    namespaces: BTreeSet<Option<&'a str>>,
     has_fragments: bool,
     comparisons: Cell<usize>,
 }
@@ -102,7 +105,6 @@ impl<'a> Index<'a> {
             labels: HashMap::new(),
             values: HashMap::new(),
             names: BTreeMap::new(),
-            namespaces: BTreeSet::new(),
             has_fragments: false,
             comparisons: Cell::new(0),
         };
@@ -122,7 +124,6 @@ impl<'a> Index<'a> {
         for (at, workload) in env.workloads.iter().enumerate() {
             index.workloads.entry(&workload.id.name).or_default().push(at);
             index.name(DanglingKind::ScaleTarget, &workload.id);
-            index.namespaces.insert(workload.id.namespace.as_deref());
             index.has_fragments |= workload.completeness == Completeness::Fragment;
             for (key, value) in &workload.labels {
                 index.labels.entry((key, &value.value)).or_default().push(at);
@@ -164,6 +165,7 @@ impl<'a> Index<'a> {
                 };
                 (self.nearest_of(reference.kind, name, namespace), certain)
             }
+            DanglingKind::SecretKey => (self.missing_key(&reference)?, true),
             DanglingKind::ConfigMapKey => {
                 let object = self.object(reference.kind, reference.within.as_deref()?, namespace)?;
                 if !object.complete || object.data.contains_key(name) {
@@ -215,9 +217,33 @@ impl<'a> Index<'a> {
         })
     }
 
+    /// For a key that no Secret of the name has: the key that was likely meant. Nothing where something
+    /// else may write into the Secret, or where it is not here at all.
+    fn missing_key(&self, reference: &Reference) -> Option<Option<String>> {
+        let key = reference.name.value.as_str();
+        let namespace = reference.namespace.as_deref();
+        let all = self.objects.get(reference.within.as_deref()?)?;
+        let mut keys = Vec::new();
+        for object in all.iter().map(|at| &self.env.config_objects[*at]) {
+            if !leads_to(DanglingKind::Secret, &object.id.kind)
+                || !together(object.id.namespace.as_deref(), namespace)
+            {
+                continue;
+            }
+            if object.id.kind != "Secret" || !object.complete {
+                return None;
+            }
+            keys.extend(object.data.keys().map(String::as_str));
+        }
+        if keys.is_empty() || keys.contains(&key) {
+            return None;
+        }
+        Some(self.nearest(key, keys.into_iter()))
+    }
+
     /// For labels that no Service has: the pair that was likely meant, and whether it is certain. Nothing
-    /// where a Service has them all, or where the files declare no Service there: charts and operators
-    /// bring their own.
+    /// where a Service has them all, or where the files declare Services and none there: charts and
+    /// operators bring their own.
     fn monitored(&self, labels: &str, namespace: Option<&str>) -> Option<(Option<String>, bool)> {
         let wanted: Vec<(&str, &str)> = labels
             .split(',')
@@ -230,6 +256,9 @@ impl<'a> Index<'a> {
         let has = |s: &ServicePort, (key, value): &(&str, &str)| {
             s.labels.get(*key).is_some_and(|l| l.value == *value)
         };
+        if self.env.service_ports.is_empty() {
+            return Some((None, false));
+        }
         if here().next().is_none() || here().any(|s| wanted.iter().all(|pair| has(s, pair))) {
             return None;
         }
@@ -336,49 +365,73 @@ impl<'a> Index<'a> {
     }
 
     /// A selector that selects no pods of what is declared. Pods of operators and charts are not in the
-    /// files, so nothing is said of a namespace without workloads, nor of labels that belong to someone
-    /// else's domain; and it is certain only where the pods that were meant are there.
+    /// files, so nothing is said of labels that belong to someone else's domain; and it is certain only
+    /// where the pods that were meant are there.
     fn selector(&self, id: &ObjectId, selector: &Selector, found: &mut Vec<Dangling>) {
-        let namespace = id.namespace.as_deref();
-        let here = self.namespaces.iter().any(|n| together(*n, namespace));
-        if selector.is_empty() || selector.labels.is_empty() || !here {
-            return;
+        let meant = self.workloads.contains_key(id.name.as_str());
+        found.extend(self.selects_nothing(id, selector, meant));
+    }
+
+    /// The pods that a peer of a policy names: likely, because they may be in other files.
+    fn peer(&self, id: &ObjectId, selector: &Selector, found: &mut Vec<Dangling>) {
+        if let Some(dangling) = self.selects_nothing(id, selector, false) {
+            found.push(Dangling {
+                subject: format!("a peer of {} {}", id.kind, id.name),
+                certain: false,
+                ..dangling
+            });
         }
+    }
+
+    fn selects_nothing(&self, id: &ObjectId, selector: &Selector, meant: bool) -> Option<Dangling> {
+        let namespace = id.namespace.as_deref();
         let foreign = |key: &str| {
             let domain = key.split_once('/').map(|(domain, _)| domain);
             domain.is_some_and(|d| d != "app.kubernetes.io") && !self.values.contains_key(key)
         };
-        if selector.labels.keys().any(|key| foreign(key)) || !self.selected(selector, namespace).is_empty() {
-            return;
+        let wants = |operator: &str| matches!(operator, "In" | "Exists");
+        let mut keys = selector
+            .labels
+            .keys()
+            .chain(selector.expressions.iter().map(|(key, ..)| key));
+        let asks = !selector.labels.is_empty() || selector.expressions.iter().any(|(_, op, _)| wants(op));
+        if !asks || keys.any(|key| foreign(key)) || !self.selected(selector, namespace).is_empty() {
+            return None;
         }
-        let Some((key, value)) = selector
+        let missing = selector
             .labels
             .iter()
             .find(|(key, value)| !self.labels.contains_key(&(key.as_str(), value.value.as_str())))
-            .or_else(|| selector.labels.iter().next())
-        else {
-            return;
-        };
-        let text: Vec<String> = selector
-            .labels
-            .iter()
-            .map(|(k, v)| format!("{k}={}", v.value))
-            .collect();
-        let values = self.values.get(key.as_str());
-        let nearest = values
-            .and_then(|values| self.nearest(&value.value, in_namespace(values, namespace)))
-            .map(|near| format!("{key}={near}"));
-        let same_name = self.workloads.contains_key(id.name.as_str());
-        let span = value.span().or(selector.span);
-        let Some(span) = span else { return };
-        found.push(Dangling {
+            .or_else(|| selector.labels.iter().next());
+        let nearest = missing.and_then(|(key, value)| {
+            let values = self.values.get(key.as_str())?;
+            let near = self.nearest(&value.value, in_namespace(values, namespace))?;
+            Some(format!("{key}={near}"))
+        });
+        let span = missing.and_then(|(_, value)| value.span()).or(selector.span)?;
+        Some(Dangling {
             subject: format!("{} {}", id.kind, id.name),
             kind: DanglingKind::Selector,
-            name: Fact::declared(text.join(","), span),
-            certain: !self.has_fragments && (nearest.is_some() || same_name),
+            name: Fact::declared(shown(selector), span),
+            certain: !self.has_fragments && (nearest.is_some() || meant),
             nearest,
-        });
+        })
     }
+}
+
+/// A selector as `kubectl` writes it: `app=web,tier in (front,edge)`.
+fn shown(selector: &Selector) -> String {
+    let labels = selector.labels.iter().map(|(k, v)| format!("{k}={}", v.value));
+    let expressions = selector.expressions.iter().map(|(key, operator, values)| {
+        let values = values.join(",");
+        match operator.as_str() {
+            "In" => format!("{key} in ({values})"),
+            "NotIn" => format!("{key} notin ({values})"),
+            "DoesNotExist" => format!("!{key}"),
+            _ => key.clone(),
+        }
+    });
+    labels.chain(expressions).collect::<Vec<_>>().join(",")
 }
 
 /// A namespace selector that means a declared namespace by its name, under a label that it does not
@@ -422,7 +475,9 @@ mod tests {
         let found = only(service("{}") + monitor);
         assert_eq!(found, [(DanglingKind::Selector, "app=web".into(), None, true)]);
         assert_eq!(only(service("{app: web}") + monitor), []);
-        assert_eq!(only(deployment("env: []") + monitor), []);
+        // Without any Service in the files it may be anywhere.
+        let found = only(deployment("env: []") + monitor);
+        assert_eq!(found, [(DanglingKind::Selector, "app=web".into(), None, false)]);
     }
 
     fn told(text: &str) -> Vec<(DanglingKind, String, Option<String>, bool)> {
@@ -515,6 +570,77 @@ mod tests {
         // Pods of an operator are not in the files.
         assert!(told(&service("{selector: {postgres-operator.example/cluster: db}}")).is_empty());
         assert!(told(&service("{clusterIP: None}")).is_empty());
+    }
+
+    #[test]
+    fn a_key_that_a_secret_of_the_files_lacks_dangles_unless_something_else_writes_it() {
+        let text = deployment("env: [{name: A, valueFrom: {secretKeyRef: {name: db, key: password}}}]");
+        let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\nstringData: {passwort: x}\n";
+        let found = told(&(text.clone() + secret));
+        assert_eq!(
+            found,
+            [(
+                DanglingKind::SecretKey,
+                "password".into(),
+                Some("passwort".into()),
+                true
+            )]
+        );
+        assert!(told(&(text.clone() + &secret.replace("passwort", "password"))).is_empty());
+        let external = "---\napiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: x, namespace: shop}\nspec: {target: {name: db, creationPolicy: Merge}}\n";
+        assert!(told(&(text.clone() + secret + external)).is_empty());
+        assert!(
+            told(&(text + &secret.replace("stringData: {passwort: x}", "data: {}"))).is_empty(),
+            "filled by hand or by a controller"
+        );
+    }
+
+    #[test]
+    fn selectors_of_expressions_and_peers_of_policies_are_looked_up() {
+        let policy = |selector: &str, ingress: &str| {
+            deployment("env: []")
+                + &format!(
+                    "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p, namespace: shop}}\nspec: {{podSelector: {{{selector}}}, ingress: [{{from: [{{{ingress}}}]}}]}}\n"
+                )
+        };
+        let own = "matchLabels: {app: web}";
+        let found = told(&policy(
+            "matchExpressions: [{key: app, operator: In, values: [a, b]}]",
+            "podSelector: {}",
+        ));
+        assert_eq!(
+            found,
+            [(DanglingKind::Selector, "app in (a,b)".into(), None, false)]
+        );
+        let found = told(&policy(own, "podSelector: {matchLabels: {app: front}}"));
+        assert_eq!(found, [(DanglingKind::Selector, "app=front".into(), None, false)]);
+        // Pods of another namespace are another team's.
+        let elsewhere =
+            "namespaceSelector: {matchLabels: {team: x}}, podSelector: {matchLabels: {app: front}}";
+        assert!(told(&policy(own, elsewhere)).is_empty());
+        assert!(
+            told(&policy(
+                own,
+                "podSelector: {matchExpressions: [{key: app, operator: Exists}]}"
+            ))
+            .is_empty()
+        );
+        assert!(
+            told(&policy(
+                own,
+                "podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [web]}]}"
+            ))
+            .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_service_alone_selects_nothing_here_and_that_is_likely_only() {
+        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n";
+        assert_eq!(
+            told(text),
+            [(DanglingKind::Selector, "app=web".into(), None, false)]
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! versions, KEDA, Knative's annotations, PodDisruptionBudget.
 
 use super::describe;
-use super::object::{Object, seconds, selector, text, texts};
+use super::object::{Object, is_true, seconds, selector, text, texts};
 use crate::tree::{Node, folds_to};
 use cofferdam_model::delivery::DanglingKind;
 use cofferdam_model::scaling::{
@@ -29,6 +29,11 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
         "ScaledObject" if object.group == "keda.sh" || object.group == "keda.k8s.io" => keda(object, env),
         "VerticalPodAutoscaler" => vertical(object, env),
         "PodDisruptionBudget" => budget(object, env),
+        "PriorityClass" if object.group == "scheduling.k8s.io" => {
+            if is_true(object.node, "globalDefault") {
+                env.default_priority = Some(Fact::declared(object.id.name.clone(), object.span));
+            }
+        }
         _ => return false,
     }
     true
@@ -40,6 +45,7 @@ fn named(object: &Object<'_>, format: &str) -> Autoscaler {
         name: object.id.name.clone(),
         format: format.to_owned(),
         span: object.span,
+        completeness: object.place.completeness,
         target: None,
         workload: None,
         owner: Owner::default(),
@@ -333,6 +339,8 @@ fn budget(object: &Object<'_>, env: &mut Environment) {
         selector: object.at("spec/selector").map(selector).unwrap_or_default(),
         min_available: amount("spec/minAvailable"),
         max_unavailable: amount("spec/maxUnavailable"),
+        unhealthy_eviction: object.spec().and_then(|s| text(s, "unhealthyPodEvictionPolicy")),
+        completeness: object.place.completeness,
     });
 }
 

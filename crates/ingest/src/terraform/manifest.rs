@@ -439,6 +439,7 @@ fn serve(context: &Context<'_>, resource: &Resource, object: &Node, env: &mut En
             name: id.name.clone(),
             format: id.kind.clone(),
             span,
+            completeness: cofferdam_model::workload::Completeness::Fragment,
             target: Some(Fact::declared(id, span)),
             workload: None,
             owner,

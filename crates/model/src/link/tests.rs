@@ -124,6 +124,7 @@ fn autoscaler(format: &str, target: Option<ObjectId>, limits: (Option<u32>, Opti
         name: "scaler".to_owned(),
         format: format.to_owned(),
         span: span(4),
+        completeness: crate::workload::Completeness::Whole,
         target: target.map(|t| Fact::declared(t, span(4))),
         workload: None,
         owner: Owner::default(),
@@ -940,6 +941,7 @@ fn a_pool_goes_through_the_pooler_that_its_host_names() {
         selector: BTreeMap::from([("app".to_owned(), Fact::declared("bouncer".to_owned(), span(0)))]),
         ports: Vec::new(),
         kind: None,
+        address: None,
     });
     env.databases = vec![Database::named("aurora", None), Database::named("reports", None)];
     env.databases[0]

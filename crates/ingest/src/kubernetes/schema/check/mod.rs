@@ -48,6 +48,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("core.v1.PersistentVolumeClaim", volume::claim),
     ("core.v1.PodSpec", pod::spec),
     ("core.v1.Probe", probe::probe),
+    (
+        "core.v1.ReplicationControllerSpec",
+        workload::replication_controller,
+    ),
     ("core.v1.ResourceRequirements", pod::resources),
     ("core.v1.Secret", object::secret),
     ("core.v1.SecurityContext", pod::security_context),

@@ -6,7 +6,8 @@ use super::{
 use crate::kubernetes::schema::cursor::Cursor;
 use crate::kubernetes::schema::scalar;
 
-/// Containers and volumes of a pod (`ValidatePodSpec`, `validateContainers`, `ValidateVolumes`).
+/// Containers and volumes of a pod (`ValidatePodSpec`, `validateContainers`, `ValidateVolumes`; ephemeral
+/// containers `ValidatePodCreate`, `ValidatePodTemplateSpec`).
 pub(super) fn spec<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     if let Some(containers) = at.get("containers") {
         if matches!(&containers.node.value, crate::tree::Value::Seq(items) if items.is_empty()) {
@@ -23,6 +24,15 @@ pub(super) fn spec<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     }
     if let Some(volumes) = at.get("volumes") {
         unique(&volumes, "name", "volume", out);
+    }
+    if let Some(debug) = at.get("ephemeralContainers")
+        && !debug.node.items().is_empty()
+    {
+        out.push(invalid_map(
+            &debug,
+            "cannot be set in a manifest: such containers are only added to a pod that runs",
+            "Remove it, and use `kubectl debug`.",
+        ));
     }
     if at.text_of("hostNetwork") == Some("true") {
         host_ports(at, out);

@@ -149,21 +149,32 @@ fn has_labels(template: &Cursor<'_>) -> bool {
     }
 }
 
-/// The selector must match the template's labels, or the server refuses both.
-fn selector_matches(selector: &Cursor<'_>, template: &Cursor<'_>, out: &mut Out) {
+/// The labels of a template, none where it has none; `None` where they cannot be known.
+fn labels_of<'a>(template: &Cursor<'a>) -> Option<Option<&'a Node>> {
     let metadata = template.node.get("metadata");
     let labels = metadata.and_then(|m| m.get("labels"));
     let readable = |node: Option<&Node>| node.is_none_or(|n| n.is_null() || n.as_map().is_some());
-    if template.node.as_map().is_none() || !readable(metadata) || !readable(labels) {
-        return;
-    }
     let unknown_key = labels.is_some_and(|l| l.entries().any(|(k, _)| scalar::templated(&k.text)));
-    if unknown_key {
-        return;
+    let known = template.node.as_map().is_some() && readable(metadata) && readable(labels) && !unknown_key;
+    known.then_some(labels)
+}
+
+/// The selector must match the template's labels, or the server refuses both.
+fn selector_matches(selector: &Cursor<'_>, template: &Cursor<'_>, out: &mut Out) {
+    let Some(labels) = labels_of(template) else { return };
+    if let Some(wanted) = selector.get("matchLabels") {
+        equal_labels(&wanted, labels, out);
     }
-    let Some(wanted) = selector.get("matchLabels") else {
+    let Some(expressions) = selector.get("matchExpressions") else {
         return;
     };
+    for expression in expressions.each().filter(Cursor::is_known) {
+        expression_matches(&expression, labels, out);
+    }
+}
+
+/// Every label that is asked for, with its value.
+fn equal_labels(wanted: &Cursor<'_>, labels: Option<&Node>, out: &mut Out) {
     for (key, value) in wanted.node.entries() {
         let wanted = wanted.child(key, value);
         let Some(text) = wanted.text() else { continue };
@@ -178,11 +189,68 @@ fn selector_matches(selector: &Cursor<'_>, template: &Cursor<'_>, out: &mut Out)
                 _ => continue,
             },
         };
-        out.push(invalid(
-            &wanted,
-            reason,
-            "Give the template in `spec.template.metadata.labels` every label that `spec.selector` asks for.",
-        ));
+        out.push(invalid(&wanted, reason, GIVE_LABELS));
+    }
+}
+
+/// An expression of the selector against the template's labels.
+fn expression_matches(at: &Cursor<'_>, labels: Option<&Node>, out: &mut Out) {
+    let (Some(key), Some(operator)) = (at.text_of("key"), at.text_of("operator")) else {
+        return;
+    };
+    let found = labels.and_then(|l| l.get(key)).filter(|n| !n.is_null());
+    let label = found.and_then(Node::as_str);
+    if found.is_some() && label.is_none_or(scalar::templated) {
+        return;
+    }
+    let values: Vec<&str> = at
+        .node
+        .get("values")
+        .map_or(&[][..], Node::items)
+        .iter()
+        .filter_map(Node::as_str)
+        .collect();
+    let is_in = label.is_some_and(|l| values.contains(&l));
+    let holds = match operator {
+        "In" => is_in || values.is_empty(),
+        "NotIn" => !is_in,
+        "Exists" => label.is_some(),
+        "DoesNotExist" => label.is_none(),
+        _ => return,
+    };
+    if !holds {
+        let has = match label {
+            Some(label) => format!("the template's label `{key}` is `{label}`"),
+            None => format!("the template's labels have no `{key}`"),
+        };
+        let asks = match values.is_empty() {
+            true => format!("asks for {operator}"),
+            false => format!("asks for {operator} {}", values.join(", ")),
+        };
+        out.push(invalid_map(at, format!("{asks}, and {has}"), GIVE_LABELS));
+    }
+}
+
+const GIVE_LABELS: &str =
+    "Give the template in `spec.template.metadata.labels` every label that `spec.selector` asks for.";
+
+/// A ReplicationController, whose selector is plain labels (`ValidateReplicationControllerSpec`,
+/// `ValidatePodTemplateSpecForRC`). Without one it takes the template's labels.
+pub(super) fn replication_controller<'a>(at: &'a Cursor<'a>, out: &mut Out) {
+    within(at, "replicas", COUNT, out);
+    within(at, "minReadySeconds", COUNT, out);
+    let Some(template) = at.get("template") else {
+        return;
+    };
+    pod::restart_policy(&template, &["Always"], "a ReplicationController", out);
+    match at.get("selector") {
+        Some(selector) => {
+            if let Some(labels) = labels_of(&template) {
+                equal_labels(&selector, labels, out);
+            }
+        }
+        None if !has_labels(&template) => out.push(missing(&template, "metadata.labels")),
+        None => {}
     }
 }
 

@@ -852,3 +852,62 @@ fn of_a_fragment_only_what_is_written_is_judged() {
         ]
     );
 }
+
+#[test]
+fn a_selector_is_judged_by_its_expressions_too() {
+    let with = |expression: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: DaemonSet\n{META}spec:\n  selector: {{matchExpressions: [{{{expression}}}]}}\n  template:\n    \
+             metadata: {{labels: {{app: x, tier: back}}}}\n    spec: {{containers: [{{name: app, image: 'app:1'}}]}}\n"
+        )
+    };
+    each_has_one(&[
+        (
+            with("key: tier, operator: In, values: [front, edge]"),
+            "`spec.selector.matchExpressions[0]` asks for In front, edge, and the template's label `tier` is `back`",
+        ),
+        (
+            with("key: app, operator: NotIn, values: [x]"),
+            "`spec.selector.matchExpressions[0]` asks for NotIn x",
+        ),
+        (
+            with("key: zone, operator: Exists"),
+            "`spec.selector.matchExpressions[0]` asks for Exists, and the template's labels have no `zone`",
+        ),
+        (
+            with("key: app, operator: DoesNotExist"),
+            "`spec.selector.matchExpressions[0]` asks for DoesNotExist",
+        ),
+    ]);
+    for fits in [
+        "key: tier, operator: In, values: [back]",
+        "key: zone, operator: DoesNotExist",
+        "key: zone, operator: NotIn, values: [a]",
+    ] {
+        assert_eq!(problems(&with(fits)), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_labels_of_a_replication_controller_are_plain() {
+    let with = |selector: &str| {
+        let rest = format!(
+            "spec:\n  {selector}\n  template: {{metadata: {{labels: {{app: x}}}}, spec: {{containers: [{{name: app, image: 'app:1'}}]}}}}\n"
+        );
+        of_kind("v1", "ReplicationController", &rest)
+    };
+    each_has_one(&[(
+        with("selector: {app: y}"),
+        "`spec.selector.app` is `y`, and the template's label is `x`",
+    )]);
+    assert_eq!(problems(&with("selector: {app: x}")), Vec::<String>::new());
+    assert_eq!(problems(&with("replicas: 1")), Vec::<String>::new());
+}
+
+#[test]
+fn ephemeral_containers_are_only_added_to_a_pod_that_runs() {
+    let text = format!(
+        "{POD}  containers: [{{name: app, image: 'app:1'}}]\n  ephemeralContainers: [{{name: debug, image: 'busybox:1'}}]\n"
+    );
+    each_has_one(&[(text, "`spec.ephemeralContainers` cannot be set in a manifest")]);
+}

@@ -1,0 +1,59 @@
+//! Of two replicas one is left whenever the other is away.
+
+use super::disruption_budget_missing::is_kubernetes;
+use super::pods;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "no-spare-replica",
+    group: Group::Scaling,
+    severity: Severity::Low,
+    fix: Fix::Proposed,
+    summary: "a service runs two replicas: while one is away, one fault is an outage",
+    page: include_str!("../../../../docs/rules/no-spare-replica.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::services(cx.env).filter(|w| is_kubernetes(&w.id.kind)) {
+        let (fewest, Some(fact)) = pods::fewest(cx.env, workload) else { continue };
+        if fewest == 2 {
+            let mut evidence = Evidence::new();
+            evidence.note(fact, "two replicas");
+            evidence.place(workload.span, "the workload");
+            out.report(finding(workload.id.to_string(), evidence));
+        }
+    }
+    for autoscaler in pods::lone_autoscalers(cx.env).filter(|a| a.fewest == 2) {
+        out.report(finding(autoscaler.subject, autoscaler.evidence));
+    }
+}
+
+fn finding(subject: String, evidence: Evidence) -> Finding {
+    let title = format!("{subject}: two replicas, and with one away the other carries 200 % of its load alone");
+    Finding::new(subject, title)
+        .explain("Every drain of a node and every deploy that takes a pod away first leaves one: it gets twice its load, and whatever happens to it in that time is an outage.")
+        .remedy("Run three on different nodes, best in three zones, where the service may not be away; two are enough where it may be for a minute.")
+        .figure("replicas", 2, "replicas")
+        .figure("left", 1, "replicas")
+        // Two pods at 100 % each: the one that is left gets 2 / 1.
+        .figure("load_on_the_rest", 200, "%")
+        .evidence(evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing;
+
+    #[test]
+    fn two_are_told_and_one_or_three_are_not() {
+        let at = |n: u32| testing::all(&RULE, &pods::testing::env((n, n, 10), |_| {})).len();
+        assert_eq!([at(0), at(1), at(2), at(3)], [0, 0, 1, 0]);
+        let mut test = pods::testing::env((2, 2, 2), |_| {});
+        test.name = "test".to_owned();
+        assert!(testing::all(&RULE, &test).is_empty());
+    }
+}

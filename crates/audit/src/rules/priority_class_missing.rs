@@ -1,0 +1,78 @@
+//! When nodes run out, priority says who goes first.
+
+use super::image_pull_stale::is_kubelets;
+use super::{common, pods, reach};
+use crate::finding::{Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::workload::{Lifecycle, Workload};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "priority-class-missing",
+    group: Group::Scaling,
+    severity: Severity::Low,
+    fix: Fix::Proposed,
+    summary: "pods have no priority class: when nodes run out, nothing says which of them may go",
+    page: include_str!("../../../../docs/rules/priority-class-missing.md"),
+    check,
+};
+
+/// Places shown of many.
+const SHOWN: usize = 4;
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    if !common::is_production_like(&cx.env.name) || cx.env.default_priority.is_some() {
+        return;
+    }
+    let stays = |w: &&Workload| w.lifecycle != Lifecycle::Batch && is_kubelets(&w.id.kind);
+    let all: Vec<&Workload> = pods::whole(cx.env).filter(stays).collect();
+    let without: Vec<&Workload> = all.iter().copied().filter(|w| w.priority_class.is_none()).collect();
+    if without.is_empty() {
+        return;
+    }
+    let title = match without.as_slice() {
+        [one] => format!("{} has no priority class", one.id),
+        many => format!("{} of {} workloads have no priority class: {}", many.len(), all.len(), reach::names(many)),
+    };
+    let mut finding = Finding::new("priority classes", title)
+        .explain("A pod without one has the priority 0 unless the cluster has a default class. When nodes are short, whatever has more takes its place; and among pods of equal priority nothing says that the shop matters more than a report.")
+        .remedy("Make a PriorityClass for what must stay and one for what may wait and name them in `priorityClassName`, or mark one class `globalDefault: true`.")
+        .figure("workloads", without.len() as f64, "workloads");
+    for workload in without.iter().take(SHOWN) {
+        finding = finding.at(workload.span, "no priorityClassName");
+    }
+    out.report(finding);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+
+    #[test]
+    fn a_class_of_its_own_or_a_default_for_all_is_enough() {
+        let env = pods::testing::env((2, 2, 2), |_| {});
+        assert_eq!(testing::only(&RULE, &env).figures["workloads"].value, 1.0);
+        let named = pods::testing::env((2, 2, 2), |w| w.priority_class = Some(fact("high".to_owned(), 9)));
+        assert!(testing::all(&RULE, &named).is_empty());
+        let mut default = env;
+        default.default_priority = Some(fact("normal".to_owned(), 9));
+        assert!(testing::all(&RULE, &default).is_empty());
+        let job = pods::testing::env((1, 1, 1), |w| w.lifecycle = Lifecycle::Batch);
+        assert!(testing::all(&RULE, &job).is_empty());
+    }
+
+    #[test]
+    fn many_are_told_in_one_finding() {
+        let mut env = pods::testing::env((2, 2, 2), |_| {});
+        for n in 0..6 {
+            let mut more = env.workloads[0].clone();
+            more.id.name = format!("w{n}");
+            more.span = testing::span(20 + n);
+            env.workloads.push(more);
+        }
+        let finding = testing::only(&RULE, &env);
+        assert!(finding.title.starts_with("7 of 7 workloads"), "{}", finding.title);
+        assert_eq!(finding.locations.len(), SHOWN);
+    }
+}

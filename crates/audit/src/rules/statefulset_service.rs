@@ -1,0 +1,95 @@
+//! Pods of a StatefulSet find each other by names that only a headless Service gives them.
+
+use super::pods;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::workload::Workload;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "statefulset-service",
+    group: Group::Delivery,
+    severity: Severity::Low,
+    fix: Fix::Proposed,
+    summary: "a StatefulSet has no headless Service: its pods have no names by which to find each other",
+    page: include_str!("../../../../docs/rules/statefulset-service.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::whole(cx.env).filter(|w| w.id.kind == "StatefulSet") {
+        judge(cx, workload, out);
+    }
+}
+
+fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
+    let mut evidence = Evidence::new();
+    let what = match workload.fields.get("serviceName").filter(|n| !n.value.is_empty()) {
+        None => "names no Service".to_owned(),
+        Some(name) => {
+            let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
+            let service = cx
+                .env
+                .service_ports
+                .iter()
+                .find(|s| s.id.name == name.value && same(&s.id.namespace, &workload.id.namespace));
+            // One that is nowhere is a dangling reference.
+            let Some(service) = service else { return };
+            let address = service.address.as_ref().map(|a| a.value.as_str());
+            if address == Some("None") {
+                return;
+            }
+            evidence.note(name, "its Service");
+            evidence.place(service.span, "not headless");
+            format!("names the Service `{}`, which is not headless", name.value)
+        }
+    };
+    evidence.place(workload.span, "the workload");
+    let example = workload.fields.get("serviceName").map_or(workload.id.name.as_str(), |n| n.value.as_str());
+    out.report(
+        Finding::new(workload.id.to_string(), format!("{}: {what}: its pods cannot be called by name", workload.id))
+            .explain(format!(
+                "Only a headless Service gives each pod a name (`{}-0.{example}`). Members that look for each other by such names (a quorum, a replica for its primary) do not find each other, and a client cannot choose one.",
+                workload.id.name
+            ))
+            .remedy("Add a Service with `clusterIP: None` that selects the pods and name it in `serviceName`; keep a second one with an address for those who take any pod. If nothing needs the names, this may stay.")
+            .likely()
+            .evidence(evidence),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact, span};
+    use cofferdam_model::workload::{ObjectId, ServicePort};
+    use std::collections::BTreeMap;
+
+    fn env(named: Option<&str>, address: Option<&str>) -> cofferdam_model::Environment {
+        let mut env = pods::testing::env((3, 3, 3), |w| {
+            w.id.kind = "StatefulSet".to_owned();
+            if let Some(name) = named {
+                w.fields.insert("serviceName".to_owned(), fact(name.to_owned(), 9));
+            }
+        });
+        env.service_ports.push(ServicePort {
+            id: ObjectId { kind: "Service".into(), namespace: None, name: "api".into() },
+            span: span(20),
+            labels: BTreeMap::new(),
+            selector: BTreeMap::new(),
+            ports: Vec::new(),
+            kind: None,
+            address: address.map(|a| fact(a.to_owned(), 21)),
+        });
+        env
+    }
+
+    #[test]
+    fn a_headless_service_is_wanted() {
+        assert!(testing::only(&RULE, &env(None, Some("None"))).title.contains("names no Service"));
+        assert!(testing::only(&RULE, &env(Some("api"), None)).title.contains("not headless"));
+        assert!(testing::all(&RULE, &env(Some("api"), Some("None"))).is_empty());
+        assert!(testing::all(&RULE, &env(Some("gone"), None)).is_empty(), "told as a dangling reference");
+        assert!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |_| {})).is_empty());
+    }
+}
