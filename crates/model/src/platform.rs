@@ -206,6 +206,8 @@ pub struct Service {
     pub request_time: Option<Fact<Duration>>,
     /// Mean time that one request is worked on when the service is not busy, without waiting.
     pub service_time: Option<Fact<Duration>>,
+    /// Mean time that one request or message holds a connection to the database, waits for one not counted.
+    pub transaction_time: Option<Fact<Duration>>,
     /// Requests a second that one replica can serve.
     pub capacity_per_pod: Option<Fact<Rate>>,
     /// Processor time that one request or message takes.

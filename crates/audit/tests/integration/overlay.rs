@@ -71,6 +71,7 @@ services:
     start_up_time: 1m30s
     request_time: PT2S
     service_time: 20ms
+    transaction_time: 4ms
     capacity_per_pod: 150
     cpu_per_request: 3ms
     memory_per_message: 20KiB

@@ -118,6 +118,7 @@ fn set_service(said: &Named<ServiceEntry>, env: &mut Environment, unmatched: &mu
         start_up_time: entry.start_up_time.clone(),
         request_time: entry.request_time.clone(),
         service_time: entry.service_time.clone(),
+        transaction_time: entry.transaction_time.clone(),
         capacity_per_pod: entry.capacity_per_pod.clone(),
         cpu_per_request: entry.cpu_per_request.clone(),
         memory_per_message: entry.memory_per_message.clone(),

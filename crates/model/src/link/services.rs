@@ -178,6 +178,7 @@ fn join(service: &mut Service, other: Service) {
     prefer(&mut service.start_up_time, other.start_up_time);
     prefer(&mut service.request_time, other.request_time);
     prefer(&mut service.service_time, other.service_time);
+    prefer(&mut service.transaction_time, other.transaction_time);
     prefer(&mut service.capacity_per_pod, other.capacity_per_pod);
     prefer(&mut service.cpu_per_request, other.cpu_per_request);
     prefer(&mut service.memory_per_message, other.memory_per_message);

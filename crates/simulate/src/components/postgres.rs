@@ -141,6 +141,8 @@ pub struct Server {
     refusing: VecDeque<Time>,
     /// Time that the postmaster has spent on forks.
     busy: Duration,
+    /// Processor time of the processes that it has made, until they served or had refused.
+    started: Duration,
 }
 
 impl Server {
@@ -154,6 +156,7 @@ impl Server {
             free: Time::ZERO,
             refusing: VecDeque::new(),
             busy: Duration::ZERO,
+            started: Duration::ZERO,
         }
     }
 
@@ -170,23 +173,18 @@ impl Server {
         while self.refusing.front().is_some_and(|until| *until <= now) {
             self.refusing.pop_front();
         }
-        if self.slots.connect() {
-            return Answer {
-                at: now + self.costs.start,
-                refusal: None,
-            };
-        }
-        if (self.refusing.len() as u32) < self.reserved {
-            let at = now + self.costs.refuse;
-            self.refusing.push_back(at);
-            return Answer {
-                at,
-                refusal: Some(Refusal::Reserved),
-            };
-        }
+        let (takes, refusal) = if self.slots.connect() {
+            (self.costs.start, None)
+        } else if (self.refusing.len() as u32) < self.reserved {
+            self.refusing.push_back(now + self.costs.refuse);
+            (self.costs.refuse, Some(Refusal::Reserved))
+        } else {
+            (self.costs.refuse_full, Some(Refusal::Full))
+        };
+        self.started += takes;
         Answer {
-            at: now + self.costs.refuse_full,
-            refusal: Some(Refusal::Full),
+            at: now + takes,
+            refusal,
         }
     }
 
@@ -205,6 +203,12 @@ impl Server {
     #[must_use]
     pub const fn busy(&self) -> Duration {
         self.busy
+    }
+
+    /// Processor time that attempts have taken so far, the postmaster's included.
+    #[must_use]
+    pub fn work(&self) -> Duration {
+        self.busy + self.started
     }
 }
 
@@ -307,6 +311,7 @@ mod tests {
         let refused = server.knock(us(10_000));
         let answer = server.admit(refused);
         assert_eq!((answer.at, answer.refusal), (us(12_550), Some(Refusal::Reserved)));
+        assert_eq!(server.work(), Duration::from_micros(2950 + 2550));
         server.disconnect();
         let accepted = server.knock(us(20_000));
         assert_eq!(server.admit(accepted).refusal, None);

@@ -74,7 +74,7 @@ impl PgBouncer {
     pub(super) fn serve(&mut self, client: ClientId, waited: Duration) {
         self.clients[client.0 as usize].state = State::Served { busy: true };
         self.counts.served += 1;
-        self.effects.push(Effect::Served { client, waited });
+        self.effects.push_back(Effect::Served { client, waited });
     }
 
     /// A client is no longer there.
@@ -89,7 +89,8 @@ impl PgBouncer {
     pub(super) fn disconnected(&mut self, client: ClientId, waited: Duration, why: Disconnection) {
         self.remove(client);
         self.counts.disconnected += 1;
-        self.effects.push(Effect::Disconnected { client, waited, why });
+        self.effects
+            .push_back(Effect::Disconnected { client, waited, why });
     }
 
     pub(super) fn leave_line(&mut self, client: ClientId) {
@@ -156,7 +157,7 @@ impl PgBouncer {
         self.pool(pool).opening = Some(now);
         self.group(Shared::Database, database).servers += 1;
         self.group(Shared::User, user).servers += 1;
-        self.effects.push(Effect::Open(pool));
+        self.effects.push_back(Effect::Open(pool));
     }
 
     fn group(&mut self, shared: Shared, name: u32) -> &mut Group {
@@ -215,7 +216,7 @@ impl PgBouncer {
     /// A server connection of a pool is closed.
     pub(super) fn closed(&mut self, pool: PoolId) {
         self.uncount(pool);
-        self.effects.push(Effect::Close(pool));
+        self.effects.push_back(Effect::Close(pool));
     }
 
     pub(super) fn uncount(&mut self, pool: PoolId) {

@@ -18,7 +18,7 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use cofferdam_policy::Time;
@@ -87,6 +87,14 @@ impl Default for PgBouncerConfig {
 /// A client's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientId(u32);
+
+impl ClientId {
+    /// Its number: clients are counted from zero as they connect, and no number is used twice.
+    #[must_use]
+    pub const fn number(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// A pool: one user's connections to one database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -178,7 +186,7 @@ pub struct PgBouncer {
     /// Pools in which somebody waits.
     lines: BTreeSet<PoolId>,
     counts: Counts,
-    effects: Vec<Effect>,
+    effects: VecDeque<Effect>,
 }
 
 impl PgBouncer {
@@ -195,7 +203,7 @@ impl PgBouncer {
             users: BTreeMap::new(),
             lines: BTreeSet::new(),
             counts: Counts::default(),
-            effects: Vec::new(),
+            effects: VecDeque::new(),
         }
     }
 
@@ -347,9 +355,9 @@ impl PgBouncer {
         self.all_lines(now);
     }
 
-    /// What was done since the last call, in order.
-    pub fn effects(&mut self) -> Vec<Effect> {
-        std::mem::take(&mut self.effects)
+    /// What was done, in order: the first of it that nobody has taken yet.
+    pub fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
     }
 
     /// Clients that wait for a server connection.

@@ -87,7 +87,7 @@ impl World for Replaying<'_> {
                 }
             }
         }
-        for effect in self.pooler.effects() {
+        while let Some(effect) = self.pooler.next_effect() {
             match effect {
                 Effect::Open(pool) => agenda.after(self.opens_in, Event::Opened(pool)),
                 Effect::Close(_) => {}

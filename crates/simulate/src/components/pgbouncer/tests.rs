@@ -20,6 +20,11 @@ fn config(pool_mode: Mode, pool: u32) -> PgBouncerConfig {
     }
 }
 
+/// What was done since the last call.
+fn effects(pooler: &mut PgBouncer) -> Vec<Effect> {
+    std::iter::from_fn(|| pooler.next_effect()).collect()
+}
+
 /// As many clients of one user, each with a transaction.
 fn asking(pooler: &mut PgBouncer, now: Time, count: u32, user: u32) -> Vec<ClientId> {
     (0..count)
@@ -52,15 +57,15 @@ const POOL: PoolId = PoolId(0);
 fn a_pool_opens_one_connection_at_a_time_and_serves_in_order_of_arrival() {
     let mut pooler = PgBouncer::new(config(Mode::Transaction, 2));
     let c = asking(&mut pooler, at(0), 4, 0);
-    assert_eq!(pooler.effects(), [Effect::Open(POOL)]);
+    assert_eq!(effects(&mut pooler), [Effect::Open(POOL)]);
     pooler.opened(at(5), POOL);
-    assert_eq!(pooler.effects(), [served(c[0], 5), Effect::Open(POOL)]);
+    assert_eq!(effects(&mut pooler), [served(c[0], 5), Effect::Open(POOL)]);
     pooler.opened(at(10), POOL);
     // Two of two are open: the others wait for an end.
-    assert_eq!(pooler.effects(), [served(c[1], 10)]);
+    assert_eq!(effects(&mut pooler), [served(c[1], 10)]);
     pooler.finish(at(30), c[1]);
     pooler.finish(at(40), c[0]);
-    assert_eq!(pooler.effects(), [served(c[2], 30), served(c[3], 40)]);
+    assert_eq!(effects(&mut pooler), [served(c[2], 30), served(c[3], 40)]);
     // The client is still connected and asks again: behind nobody, but without a free connection.
     pooler.request(at(41), c[0]);
     assert_eq!((pooler.waiting(), pooler.server_connections()), (1, 2));
@@ -74,15 +79,15 @@ fn in_session_mode_a_connection_is_kept_until_the_client_goes() {
     pooler.finish(at(10), c[0]);
     pooler.request(at(20), c[0]);
     assert_eq!(
-        pooler.effects(),
+        effects(&mut pooler),
         [Effect::Open(POOL), served(c[0], 0), served(c[0], 0)]
     );
     pooler.finish(at(30), c[0]);
     pooler.disconnect(at(50), c[0]);
-    assert_eq!(pooler.effects(), [served(c[1], 50)]);
+    assert_eq!(effects(&mut pooler), [served(c[1], 50)]);
     // In the middle of a transaction the connection goes with its client.
     pooler.disconnect(at(60), c[1]);
-    assert_eq!(pooler.effects(), [Effect::Close(POOL)]);
+    assert_eq!(effects(&mut pooler), [Effect::Close(POOL)]);
     assert_eq!(pooler.server_connections(), 0);
 }
 
@@ -94,12 +99,12 @@ fn who_waits_longer_than_query_wait_timeout_is_disconnected_at_the_next_look() {
     });
     let c = asking(&mut pooler, at(0), 2, 0);
     pooler.opened(at(0), POOL);
-    pooler.effects();
+    effects(&mut pooler);
     pooler.maintain(at(1000));
-    assert!(pooler.effects().is_empty());
+    assert!(effects(&mut pooler).is_empty());
     pooler.maintain(at(1333));
     assert_eq!(
-        pooler.effects(),
+        effects(&mut pooler),
         [dropped(c[1], 1333, Disconnection::QueryWaitTimeout)]
     );
     assert_eq!((pooler.clients(), pooler.waiting()), (1, 0));
@@ -113,14 +118,14 @@ fn the_reserve_is_for_who_has_waited_reserve_pool_timeout() {
     });
     let c = asking(&mut pooler, at(0), 3, 0);
     pooler.opened(at(0), POOL);
-    pooler.effects();
+    effects(&mut pooler);
     pooler.maintain(at(4999));
-    assert!(pooler.effects().is_empty());
+    assert!(effects(&mut pooler).is_empty());
     pooler.maintain(at(5000));
-    assert_eq!(pooler.effects(), [Effect::Open(POOL)]);
+    assert_eq!(effects(&mut pooler), [Effect::Open(POOL)]);
     pooler.opened(at(5010), POOL);
     // The third has waited as long, but the reserve is one.
-    assert_eq!(pooler.effects(), [served(c[1], 5010)]);
+    assert_eq!(effects(&mut pooler), [served(c[1], 5010)]);
 }
 
 #[test]
@@ -134,24 +139,24 @@ fn at_max_db_connections_the_longest_idle_connection_of_another_user_makes_room(
     pooler.opened(at(1), PoolId(0));
     pooler.opened(at(1), PoolId(1));
     pooler.finish(at(20), second);
-    pooler.effects();
+    effects(&mut pooler);
     let third = asking(&mut pooler, at(30), 1, 9)[0];
     // That of user 8 is idle.
     assert_eq!(
-        pooler.effects(),
+        effects(&mut pooler),
         [Effect::Close(PoolId(1)), Effect::Open(PoolId(2))]
     );
     // Nothing is idle: user 10 waits until user 7 has finished, whose connection is then closed for it.
     let fourth = asking(&mut pooler, at(31), 1, 10)[0];
-    assert!(pooler.effects().is_empty());
+    assert!(effects(&mut pooler).is_empty());
     pooler.finish(at(35), first);
     assert_eq!(
-        pooler.effects(),
+        effects(&mut pooler),
         [Effect::Close(PoolId(0)), Effect::Open(PoolId(3))]
     );
     pooler.opened(at(36), PoolId(2));
     pooler.opened(at(38), PoolId(3));
-    assert_eq!(pooler.effects(), [served(third, 6), served(fourth, 7)]);
+    assert_eq!(effects(&mut pooler), [served(third, 6), served(fourth, 7)]);
     assert_eq!((pooler.server_connections(), pooler.counts().evicted), (2, 2));
 }
 
@@ -165,11 +170,11 @@ fn max_user_connections_holds_over_the_databases_of_a_user() {
     let there = pooler.connect(0, 1).unwrap();
     pooler.request(at(0), here);
     pooler.request(at(0), there);
-    assert_eq!(pooler.effects(), [Effect::Open(PoolId(0))]);
+    assert_eq!(effects(&mut pooler), [Effect::Open(PoolId(0))]);
     pooler.opened(at(1), PoolId(0));
     pooler.finish(at(9), here);
     assert_eq!(
-        pooler.effects(),
+        effects(&mut pooler),
         [served(here, 1), Effect::Close(PoolId(0)), Effect::Open(PoolId(1))]
     );
 }
@@ -180,7 +185,7 @@ fn a_refusal_is_passed_on_where_a_pool_has_nothing_else() {
     let c = asking(&mut pooler, at(0), 2, 0);
     pooler.refused(at(3), POOL);
     assert_eq!(
-        pooler.effects(),
+        effects(&mut pooler),
         [
             Effect::Open(POOL),
             dropped(c[0], 3, Disconnection::LoginFailed),
@@ -190,10 +195,10 @@ fn a_refusal_is_passed_on_where_a_pool_has_nothing_else() {
     // The next waits until the server is asked again, 15 s after the last attempt began.
     let c = asking(&mut pooler, at(5000), 1, 0);
     pooler.maintain(at(14_999));
-    assert!(pooler.effects().is_empty());
+    assert!(effects(&mut pooler).is_empty());
     pooler.maintain(at(15_000));
     pooler.opened(at(15_004), POOL);
-    assert_eq!(pooler.effects(), [Effect::Open(POOL), served(c[0], 10_004)]);
+    assert_eq!(effects(&mut pooler), [Effect::Open(POOL), served(c[0], 10_004)]);
 }
 
 #[test]
@@ -202,13 +207,13 @@ fn after_a_refusal_clients_wait_for_the_connections_that_there_are() {
     let c = asking(&mut pooler, at(0), 3, 0);
     pooler.opened(at(1), POOL);
     pooler.refused(at(2), POOL);
-    pooler.effects();
+    effects(&mut pooler);
     pooler.maintain(at(15_000));
-    assert!(pooler.effects().is_empty());
+    assert!(effects(&mut pooler).is_empty());
     pooler.finish(at(15_000), c[0]);
     pooler.maintain(at(15_001));
     // 15 s after 1 ms, when the attempt that failed began.
-    assert_eq!(pooler.effects(), [served(c[1], 15_000), Effect::Open(POOL)]);
+    assert_eq!(effects(&mut pooler), [served(c[1], 15_000), Effect::Open(POOL)]);
 }
 
 #[test]
@@ -219,9 +224,12 @@ fn a_pool_that_lost_all_its_connections_turns_clients_away_at_once() {
     // The first goes within its transaction, and its connection with it.
     pooler.disconnect(at(2), c[0]);
     pooler.refused(at(3), POOL);
-    pooler.effects();
+    effects(&mut pooler);
     let c = asking(&mut pooler, at(100), 1, 0);
-    assert_eq!(pooler.effects(), [dropped(c[0], 0, Disconnection::LoginFailed)]);
+    assert_eq!(
+        effects(&mut pooler),
+        [dropped(c[0], 0, Disconnection::LoginFailed)]
+    );
 }
 
 #[test]
@@ -238,13 +246,13 @@ fn min_pool_size_is_opened_one_a_look_and_kept_when_idle() {
         ..config(Mode::Transaction, 3)
     });
     pooler.maintain(at(0));
-    assert!(pooler.effects().is_empty());
+    assert!(effects(&mut pooler).is_empty());
     pooler.connect(0, 0).unwrap();
     for look in 1..5 {
         pooler.maintain(at(look * 1000));
         pooler.opened(at(look * 1000 + 1), POOL);
     }
-    assert_eq!(pooler.effects(), [Effect::Open(POOL), Effect::Open(POOL)]);
+    assert_eq!(effects(&mut pooler), [Effect::Open(POOL), Effect::Open(POOL)]);
     pooler.maintain(at(700_000));
     assert_eq!(pooler.server_connections(), 2);
 }
@@ -374,7 +382,7 @@ impl Watched {
                             client,
                             waited: Duration::ZERO,
                         };
-                        assert_eq!(self.pooler.effects(), [once]);
+                        assert_eq!(effects(&mut self.pooler), [once]);
                     } else if self.pooler.counts().arrived > before {
                         self.lines.push((pool, client));
                     }
@@ -415,7 +423,7 @@ impl Watched {
 
     /// Checks and counts what the pooler did.
     fn follow(&mut self) {
-        for effect in self.pooler.effects() {
+        for effect in effects(&mut self.pooler) {
             match effect {
                 Effect::Open(pool) => self.asked.push(pool),
                 Effect::Close(_) => self.slots.disconnect(),

@@ -1,0 +1,346 @@
+//! What a connection storm takes from the platform.
+
+use std::time::Duration;
+
+use cofferdam_model::database::{Database, Engine, Pool, Pooler};
+use cofferdam_model::{Environment, Fact, Service};
+
+use super::super::{Case, common};
+use super::storm::run;
+use super::{Between, Flow, Part, Plan};
+use crate::components::autoscaler::AutoscalerConfig;
+use crate::components::pgbouncer::{Mode, PgBouncerConfig};
+use crate::components::postgres::{Costs, RESERVED};
+use crate::facts::{Facts, Need};
+
+/// The case of a database, or what is needed for it.
+pub(super) fn case(env: &Environment, database: &Database, pools: &[&Pool]) -> Result<Case, Vec<Need>> {
+    let mut facts = Facts::new();
+    let name = &database.name;
+    let limit = facts.need(
+        "max_connections",
+        database.max_connections.as_ref(),
+        (
+            &format!("databases.{name}.max_connections"),
+            "100",
+            "it decides how many connections there are",
+        ),
+    );
+    let reserved = reserved(database, &mut facts);
+    let mut parts: Vec<Part> = Vec::new();
+    for pool in pools {
+        let Some(service) = env.owner_service(&pool.owner) else {
+            continue;
+        };
+        if let Some(there) = parts.iter_mut().find(|part| part.service == service.name) {
+            // What a person states is for all pools together; what files say adds up.
+            if service.connections_per_pod.is_none() {
+                there.each = there
+                    .each
+                    .saturating_add(of_pool(service, pool, &mut facts).unwrap_or(0));
+            }
+            continue;
+        }
+        let each = match &service.connections_per_pod {
+            Some(stated) => Some(facts.take(format!("{}: connections of a replica", service.name), stated)),
+            None => of_pool(service, pool, &mut facts),
+        };
+        let ask = format!("services.{}.replicas", service.name);
+        let most = facts.need(
+            format!("{}: most replicas", service.name),
+            service.scale.max.as_ref().or(service.scale.current.as_ref()),
+            (
+                &ask,
+                "{min: 2, max: 10}",
+                "with the connections of each it is what is wanted",
+            ),
+        );
+        if let (Some(each), Some(most)) = (each, most) {
+            parts.push(Part {
+                service: service.name.clone(),
+                each,
+                surge: service.scale.surge.as_ref().map_or(0, |surge| surge.value),
+                start_up: service.start_up_time.as_ref().map_or(Duration::ZERO, |time| {
+                    facts.take(format!("{}: a replica is ready after", service.name), time)
+                }),
+                scaler: common::autoscaler(env, service).unwrap_or_else(|| AutoscalerConfig {
+                    minimum: most,
+                    maximum: most,
+                    ..AutoscalerConfig::default()
+                }),
+                flow: None,
+            });
+        }
+    }
+    leave_out_unknown(&parts, &mut facts);
+    let pooler = pools
+        .iter()
+        .find_map(|pool| pool.pooler)
+        .map(|id| &env.poolers[id]);
+    let between = pooler.map(|pooler| between(pooler, &mut facts));
+    let in_turns = between
+        .as_ref()
+        .is_some_and(|between| between.config.pool_mode == Mode::Transaction);
+    for part in &mut parts {
+        part.flow = flow(env, part, pools, in_turns, &mut facts);
+    }
+    let Some(limit) = limit.filter(|_| facts.needs.is_empty()) else {
+        return Err(facts.needs);
+    };
+    facts.assume(
+        "a client whose connection was refused tries again after about a second, and keeps what it has",
+    );
+    let stated = database
+        .stated_limits
+        .iter()
+        .min_by_key(|(limit, _)| limit.value)
+        .map(|(limit, why)| (limit.value, why.clone()));
+    let plan = Plan {
+        parts,
+        limit,
+        reserved,
+        costs: costs(database, &mut facts),
+        refusal: refusal(database, between.is_some()),
+        between,
+        stated,
+    };
+    Ok(Case::new(name.clone(), facts, move |streams, trace| {
+        run(&plan, streams, trace)
+    }))
+}
+
+/// Services whose connections nobody tells are left out, and named, where others are known: what is missing is missing
+/// without them.
+fn leave_out_unknown(parts: &[Part], facts: &mut Facts) {
+    if parts.is_empty() {
+        return;
+    }
+    let (unknown, others): (Vec<Need>, Vec<Need>) = std::mem::take(&mut facts.needs)
+        .into_iter()
+        .partition(|need| need.fact.starts_with("services."));
+    facts.needs = others;
+    for need in unknown {
+        facts.assume(format!("what is not known is not counted: {}", need.fact));
+    }
+}
+
+/// Connections of one replica by what its pool says; a need where that is nothing.
+fn of_pool(service: &Service, pool: &Pool, facts: &mut Facts) -> Option<u32> {
+    let ask = format!("services.{}.connections_per_pod", service.name);
+    let size = facts.need(
+        format!("{}: size of a pool", service.name),
+        pool.size.as_ref(),
+        (&ask, "20", "it decides how many connections are wanted"),
+    )?;
+    let overflow = pool.overflow.as_ref().map_or(0, |more| {
+        facts.take(format!("{}: overflow of a pool", service.name), more)
+    });
+    let processes = service
+        .processes
+        .as_ref()
+        .map_or(1, |n| facts.take(format!("{}: processes", service.name), n));
+    Some(processes.saturating_mul(size.saturating_add(overflow)))
+}
+
+fn reserved(database: &Database, facts: &mut Facts) -> u32 {
+    let (default, why) = match database.engine.as_ref().map(|e| e.value) {
+        Some(Engine::RdsPostgreSql | Engine::AuroraPostgreSql) => (
+            RESERVED + 2,
+            "5 connections are reserved: superuser_reserved_connections 3 and rds.rds_superuser_reserved_connections 2, the defaults on RDS and Aurora",
+        ),
+        Some(Engine::MySql) => (1, "1 connection is reserved for an administrator, as MySQL does"),
+        _ => (
+            RESERVED,
+            "3 connections are reserved: superuser_reserved_connections, PostgreSQL's default",
+        ),
+    };
+    facts.or(
+        "reserved connections",
+        database.reserved_connections.as_ref(),
+        default,
+        why,
+    )
+}
+
+/// What clients are told by PostgreSQL (SQLSTATE 53300), MySQL (error 1040) and PgBouncer.
+fn refusal(database: &Database, pooled: bool) -> &'static str {
+    match database.engine.as_ref().map(|e| e.value) {
+        _ if pooled => "no more connections allowed (max_client_conn)",
+        Some(Engine::MySql) => "Too many connections",
+        _ => "remaining connection slots are reserved",
+    }
+}
+
+/// What an attempt takes of the server.
+fn costs(database: &Database, facts: &mut Facts) -> Costs {
+    if database
+        .engine
+        .as_ref()
+        .is_some_and(|engine| engine.value == Engine::MySql)
+    {
+        facts.assume(
+            "what an attempt to connect takes of the server is not counted: MySQL makes a thread, no process",
+        );
+        return Costs {
+            fork: Duration::ZERO,
+            start: Duration::ZERO,
+            refuse: Duration::ZERO,
+            refuse_full: Duration::ZERO,
+        };
+    }
+    let costs = Costs::default();
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    facts.assume(format!(
+        "an attempt to connect takes the server's postmaster {} ms, one after the other, and its new process {} ms more, {} ms if it is refused: as measured on PostgreSQL 15 (docs/performance.md)",
+        ms(costs.fork),
+        ms(costs.start),
+        ms(costs.refuse)
+    ));
+    costs
+}
+
+/// The requests of a service, where it is known how long one holds a connection. `in_turns`: whether requests take turns
+/// on the connections of a pooler, so that this decides who waits.
+fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: &mut Facts) -> Option<Flow> {
+    let service = env.services.iter().find(|service| service.name == part.service)?;
+    let name = &service.name;
+    let (Some(rate), Some(hold)) = (&service.peak_rate, &service.transaction_time) else {
+        let unknown = match service.peak_rate {
+            Some(_) => "transaction_time",
+            None => "requests_per_second",
+        };
+        if in_turns {
+            facts.assume(format!(
+                "requests of {name} are not followed: services.{name}.{unknown} is not known, and it decides who waits"
+            ));
+        }
+        return None;
+    };
+    let rate = facts.take(format!("{name}: requests a second"), rate).0;
+    let hold = facts.take(format!("{name}: a transaction takes"), hold);
+    facts.assume("requests come as from many independent callers, and transactions take exponentially distributed times");
+    let pool = pools.iter().find(|pool| {
+        env.owner_service(&pool.owner)
+            .is_some_and(|owner| owner.name == *name)
+    })?;
+    Some(Flow {
+        rate,
+        hold,
+        patience: patience(name, pool, facts),
+        last_first: last_first(name, pool, in_turns, facts),
+    })
+}
+
+/// How long a request waits for a connection of its service's own pool.
+fn patience(service: &str, pool: &Pool, facts: &mut Facts) -> Option<Duration> {
+    let name = format!("{service}: waits for its own pool");
+    let driver = pool.driver.as_ref().map_or("", |driver| driver.value.as_str());
+    // Drivers whose pools wait until the caller gives up.
+    if pool.pool_timeout.is_none() && ["asyncpg", "pgx"].contains(&driver) {
+        facts.assume(format!(
+            "a request of {service} waits without end for a connection of its pool, the default of {driver}"
+        ));
+        return None;
+    }
+    Some(facts.or(
+        name,
+        pool.pool_timeout.as_ref(),
+        Duration::from_secs(30),
+        "a request waits 30 s for a connection of its service's pool, the default of SQLAlchemy, psycopg_pool and HikariCP",
+    ))
+}
+
+/// Whether a pool hands out the connection first that was used last. Behind a pooler this decides how many of its
+/// connections are kept busy.
+fn last_first(service: &str, pool: &Pool, in_turns: bool, facts: &mut Facts) -> bool {
+    let driver = pool.driver.as_ref().map(|driver| driver.value.as_str());
+    let last_first = driver == Some("asyncpg");
+    if in_turns {
+        facts.assume(if last_first {
+            format!("the pool of {service} hands out the connection that was used last, as asyncpg's does")
+        } else {
+            format!("the pool of {service} hands out the connection that has rested longest, as those of SQLAlchemy and psycopg do")
+        });
+    }
+    last_first
+}
+
+fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
+    let defaults = PgBouncerConfig::default();
+    let users = if pooler.dynamic_credentials.is_some() {
+        facts.assume("every replica has credentials of its own, because a vault makes them for each lease: to the pooler it is a user");
+        None
+    } else {
+        Some(facts.or(
+            "pooler: users",
+            pooler.users.as_ref(),
+            1,
+            "one user logs in through the pooler",
+        ))
+    };
+    let replicas = facts.or(
+        "pooler: replicas",
+        pooler.replicas.as_ref(),
+        1,
+        "one replica of the pooler",
+    );
+    let size = |fact: &Option<Fact<u32>>, name: &str, default: u32, facts: &mut Facts| {
+        let why = match default {
+            0 => format!("{name} is not set, PgBouncer's default"),
+            _ => format!("{name} is {default}, PgBouncer's default"),
+        };
+        facts.or(format!("pooler: {name}"), fact.as_ref(), default, why)
+    };
+    let default_pool_size = size(
+        &pooler.default_pool_size,
+        "default_pool_size",
+        defaults.default_pool_size,
+        facts,
+    );
+    let reserve_pool_size = size(&pooler.reserve_pool_size, "reserve_pool_size", 0, facts);
+    let max_db_connections = size(&pooler.max_db_connections, "max_db_connections", 0, facts);
+    let max_client_conn = size(
+        &pooler.max_client_conn,
+        "max_client_conn",
+        defaults.max_client_conn,
+        facts,
+    );
+    let query_wait_timeout = facts.or(
+        "pooler: query_wait_timeout",
+        pooler.query_wait_timeout.as_ref(),
+        defaults.query_wait_timeout,
+        "query_wait_timeout is 120 s, PgBouncer's default",
+    );
+    facts.assume("reserve_pool_timeout is 5 s, server_login_retry 15 s, server_idle_timeout 10 min, and neither min_pool_size nor max_user_connections is set, PgBouncer's defaults");
+    facts.assume("a client's connection begins with a statement, which in session mode takes a connection to the server for good");
+    Between {
+        replicas: replicas.max(1),
+        users,
+        config: PgBouncerConfig {
+            pool_mode: mode(pooler, facts),
+            max_client_conn,
+            default_pool_size,
+            reserve_pool_size,
+            max_db_connections,
+            query_wait_timeout,
+            ..defaults
+        },
+    }
+}
+
+fn mode(pooler: &Pooler, facts: &mut Facts) -> Mode {
+    let stated = facts.or(
+        "pooler: pool_mode",
+        pooler.pool_mode.as_ref(),
+        "session".to_owned(),
+        "pool_mode is session, PgBouncer's default",
+    );
+    match stated.trim().to_ascii_lowercase().as_str() {
+        "transaction" => Mode::Transaction,
+        "statement" => {
+            facts.assume("in statement mode every statement is a transaction");
+            Mode::Transaction
+        }
+        _ => Mode::Session,
+    }
+}

@@ -1,0 +1,188 @@
+//! Load makes the autoscalers add replicas, and each new one opens its connections: the slots run out, and the replicas
+//! that were to help are those that get none. With a pooler between, clients wait instead, for as long as the pooler and
+//! their own pools let them.
+
+mod facts;
+mod requests;
+mod storm;
+mod tell;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use cofferdam_model::DatabaseId;
+use cofferdam_model::Environment;
+use cofferdam_model::database::{Engine, Pool, PoolTarget};
+use cofferdam_model::overlay::Overlay;
+use cofferdam_policy::Time;
+
+use super::{Prepared, Scenario};
+use crate::components::autoscaler::AutoscalerConfig;
+use crate::components::pgbouncer::PgBouncerConfig;
+use crate::components::postgres::Costs;
+
+/// The scenario.
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "connection-storm",
+    title: "load brings every service to full scale, and each replica opens its connections",
+    rules: &[
+        "database-connection-exhaustion",
+        "database-no-pooler",
+        "pooler-overcommit",
+        "database-pool-unbounded",
+    ],
+    prepare,
+};
+
+/// When the load comes, and how long one watches.
+const LOAD: Time = Time::from_nanos(60_000_000_000);
+const END: Time = Time::from_nanos(600_000_000_000);
+/// A client whose connection was refused tries again after about this long.
+const AGAIN: f64 = 1.0;
+/// Time from one connection of a replica to its next besides what the server takes, on average: the way there and back
+/// for TCP, TLS and the log-in.
+const SET_UP: f64 = 0.02;
+/// Requests are followed for this long at most, at the end, when everything is at full scale.
+const FOLLOWED: f64 = 120.0;
+/// So many at most, so that a run stays short.
+const REQUESTS: f64 = 600_000.0;
+
+/// One service's part.
+#[derive(Debug, Clone)]
+struct Part {
+    service: String,
+    /// Connections that one replica opens.
+    each: u32,
+    surge: u32,
+    start_up: Duration,
+    scaler: AutoscalerConfig,
+    /// Its requests, where it is known how long they hold a connection.
+    flow: Option<Flow>,
+}
+
+/// The requests of a service.
+#[derive(Debug, Clone, Copy)]
+struct Flow {
+    /// A second, all replicas together.
+    rate: f64,
+    /// How long one holds a connection on average.
+    hold: Duration,
+    /// How long one waits for a connection of its replica's own pool; `None` for ever.
+    patience: Option<Duration>,
+    /// Whether its pool hands out the connection first that was used last, not the one that has rested longest.
+    last_first: bool,
+}
+
+/// A pooler between services and server.
+#[derive(Debug, Clone)]
+struct Between {
+    replicas: u32,
+    /// Users; `None` when every replica of a service has its own.
+    users: Option<u32>,
+    config: PgBouncerConfig,
+}
+
+impl Between {
+    /// Clients that all replicas of the pooler take together.
+    fn clients(&self) -> u32 {
+        self.config.max_client_conn.saturating_mul(self.replicas)
+    }
+
+    /// Server connections that it may open for so many replicas of services.
+    fn server_connections(&self, replicas: u32) -> u32 {
+        // Replicas spread evenly over the poolers; each is a user of its own or shares one.
+        let users = self.users.unwrap_or_else(|| replicas.div_ceil(self.replicas));
+        let pool = self
+            .config
+            .default_pool_size
+            .saturating_add(self.config.reserve_pool_size);
+        let one = users.saturating_mul(pool);
+        let most = self.config.max_db_connections;
+        let one = if most == 0 { one } else { one.min(most) };
+        one.saturating_mul(self.replicas)
+    }
+}
+
+/// What one run needs.
+#[derive(Debug, Clone)]
+struct Plan {
+    parts: Vec<Part>,
+    limit: u32,
+    reserved: u32,
+    costs: Costs,
+    between: Option<Between>,
+    /// What a client is told that gets no connection.
+    refusal: &'static str,
+    /// The least limit that a person states, and why.
+    stated: Option<(u32, String)>,
+}
+
+impl Plan {
+    fn wanted(&self) -> u32 {
+        self.parts
+            .iter()
+            .map(|part| part.each.saturating_mul(part.scaler.maximum))
+            .fold(0, u32::saturating_add)
+    }
+
+    /// Slots of the server.
+    fn slots(&self) -> u32 {
+        self.limit.saturating_sub(self.reserved)
+    }
+
+    /// Connections that services can have: the server's slots, or the pooler's clients.
+    fn there_are(&self) -> u32 {
+        self.between
+            .as_ref()
+            .map_or_else(|| self.slots(), Between::clients)
+    }
+
+    fn flows(&self) -> impl Iterator<Item = Flow> {
+        self.parts.iter().filter_map(|part| part.flow)
+    }
+
+    /// Requests of all services a second.
+    fn rate(&self) -> f64 {
+        self.flows().map(|flow| flow.rate).sum()
+    }
+
+    /// From when on requests are followed.
+    fn followed_from(&self) -> Time {
+        let followed = (REQUESTS / self.rate().max(1e-9)).min(FOLLOWED);
+        Time::from_secs_f64(END.as_secs_f64() - followed)
+    }
+
+    /// From when on rates are taken: the last minute, or what requests are followed of it.
+    fn measured_from(&self) -> Time {
+        let minute = Time::from_secs_f64(END.as_secs_f64() - 60.0);
+        if self.flows().next().is_some() {
+            minute.max(self.followed_from())
+        } else {
+            minute
+        }
+    }
+}
+
+fn prepare(env: &Environment, _: &Overlay) -> Prepared {
+    let mut prepared = Prepared::default();
+    for (number, database) in env.databases.iter().enumerate() {
+        let pools: Vec<&Pool> = env
+            .pools
+            .iter()
+            .filter(|pool| pool.target == PoolTarget::Sql && pool.database == Some(DatabaseId(number)))
+            .collect();
+        if !pools.is_empty()
+            && database
+                .engine
+                .as_ref()
+                .is_none_or(|e| e.value != Engine::SqlServer)
+        {
+            prepared.add(facts::case(env, database, &pools));
+        }
+    }
+    if prepared.cases.is_empty() && prepared.needs.is_empty() {
+        return Prepared::nothing("no pool of connections is known to reach a database that is declared");
+    }
+    prepared
+}

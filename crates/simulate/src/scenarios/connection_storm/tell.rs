@@ -1,0 +1,430 @@
+//! What a connection storm came to: moments, figures and curves.
+
+use cofferdam_policy::Time;
+
+use super::requests::Why;
+use super::storm::Storm;
+use super::{END, LOAD};
+use crate::erlang::erlang_b;
+use crate::outcome::{Outcome, Role};
+use crate::rehearse::shown;
+
+/// The outcome of a run.
+pub(super) fn tell(storm: &Storm<'_>) -> Outcome {
+    let mut out = Outcome::default();
+    out.moment(
+        LOAD,
+        Role::Trigger,
+        "load",
+        "load comes, and every autoscaler asks for all the replicas it may have",
+    );
+    if let Some(scaled) = storm.seen.scaled {
+        out.moment(
+            scaled,
+            Role::Effect,
+            "full scale",
+            format!("{} replicas, all there may be", storm.replicas.len()),
+        );
+    }
+    let missing = missing(storm);
+    refusals(storm, &mut out);
+    timeouts(storm, &mut out);
+    connections(storm, missing, &mut out);
+    at_the_server(storm, &mut out);
+    let failing = requests(storm, &mut out);
+    let wanted = f64::from(storm.plan.wanted().max(1));
+    out.harm = (f64::from(missing) / wanted).max(failing);
+    curves(storm, &mut out);
+    out
+}
+
+/// Connections that replicas want and have not.
+fn missing(storm: &Storm<'_>) -> u32 {
+    storm.wanted() - storm.open()
+}
+
+/// How many replicas of each service lack connections (`27 of api`).
+fn who(storm: &Storm<'_>) -> String {
+    let parts = storm.plan.parts.iter().enumerate();
+    let words: Vec<String> = parts
+        .filter_map(|(number, part)| {
+            let short = storm.up[number].iter();
+            let short = short
+                .filter(|replica| storm.replicas[**replica].open < part.each)
+                .count();
+            (short > 0).then(|| format!("{short} of {}", part.service))
+        })
+        .collect();
+    words.join(", ")
+}
+
+/// Who found nothing left: slots of the server, or clients of the pooler.
+fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
+    let plan = storm.plan;
+    let (Some(full), Some(refused)) = (storm.seen.full, storm.seen.first_refusal) else {
+        return;
+    };
+    let what = if plan.between.is_some() {
+        "clients of the pooler"
+    } else {
+        "connections"
+    };
+    out.moment(
+        full,
+        Role::Cause,
+        "slots full",
+        format!("all {} {what} are taken", shown(f64::from(plan.there_are()), "")),
+    );
+    out.moment(
+        refused.max(full),
+        Role::Effect,
+        "refused",
+        format!(
+            "from here on every new connection is refused at once: \"{}\"",
+            plan.refusal
+        ),
+    );
+    out.moment(
+        END,
+        Role::Loop,
+        "trying again",
+        format!(
+            "replicas lack connections ({}) and try again, {} times a second; those that have connections never give them up, so that this does not end",
+            who(storm),
+            shown(storm.seen.refused_rate.round(), "")
+        ),
+    );
+    let instead = if plan.between.is_some() {
+        "let the pooler take more clients, or replicas open fewer,"
+    } else {
+        "hold all pools together below that, by a pooler or by fewer connections a replica,"
+    };
+    out.moment(
+        full,
+        Role::Action,
+        "limit",
+        format!("{instead} before it is full"),
+    );
+    out.amount(
+        "time until the slots are full",
+        full.since(LOAD).as_secs_f64(),
+        "s",
+    );
+}
+
+/// Connections of replicas to the pooler whose first statement waits for nothing.
+fn timeouts(storm: &Storm<'_>, out: &mut Outcome) {
+    let (Some(first), Some(between)) = (storm.seen.first_timeout, &storm.plan.between) else {
+        return;
+    };
+    let wait = between.config.query_wait_timeout;
+    let begun = Time::from_nanos(first.as_nanos().saturating_sub(wait.as_nanos() as u64));
+    let most = between.server_connections(storm.replicas.len() as u32);
+    out.moment(
+        begun,
+        Role::Cause,
+        "pooler full",
+        format!(
+            "all {} connections of the pooler to the server are taken, each by one client for good: more clients wait",
+            shown(f64::from(most.min(storm.plan.slots())), "")
+        ),
+    );
+    out.moment(
+        first,
+        Role::Effect,
+        "disconnected",
+        format!(
+            "the pooler disconnects clients that have waited {} s: query_wait_timeout",
+            shown(wait.as_secs_f64(), "")
+        ),
+    );
+    out.moment(
+        END,
+        Role::Loop,
+        "waiting again",
+        format!(
+            "replicas lack connections ({}), connect again and wait again; those that have one never give it up",
+            who(storm)
+        ),
+    );
+    out.moment(
+        begun,
+        Role::Action,
+        "pool mode",
+        "pool transactions instead of sessions, or open no more connections than the pooler has to the server",
+    );
+}
+
+fn connections(storm: &Storm<'_>, missing: u32, out: &mut Outcome) {
+    let plan = storm.plan;
+    let wanted = f64::from(plan.wanted());
+    out.amount("connections wanted at full scale", wanted, "connections");
+    out.amount(
+        "connections that there are",
+        f64::from(plan.there_are()),
+        "connections",
+    );
+    out.amount(
+        "connections missing at full scale",
+        f64::from(missing),
+        "connections",
+    );
+    out.amount(
+        "share of the connections that is missing",
+        f64::from(missing) / wanted.max(1.0) * 100.0,
+        "%",
+    );
+    let without = storm.replicas.iter().filter(|r| r.up && r.open == 0).count();
+    out.amount("replicas without any connection", without as f64, "replicas");
+    out.amount(
+        "refused attempts a second, in the end",
+        storm.seen.refused_rate,
+        "/s",
+    );
+    let surge: u32 = plan
+        .parts
+        .iter()
+        .map(|part| {
+            part.each
+                .saturating_mul(part.scaler.maximum.saturating_add(part.surge))
+        })
+        .fold(0, u32::saturating_add);
+    out.amount(
+        "connections wanted while a rollout overlaps",
+        f64::from(surge),
+        "connections",
+    );
+    if plan.between.is_none() {
+        let blocked = erlang_b(plan.slots(), wanted) * 100.0;
+        out.amount("refused if each request opened its own (Erlang B)", blocked, "%");
+    }
+}
+
+/// Connections to the server, and what they cost it.
+fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
+    let plan = storm.plan;
+    let replicas = storm.replicas.len() as u32;
+    out.amount(
+        "connections to the server, most at a time",
+        f64::from(storm.seen.most),
+        "connections",
+    );
+    let mut may = storm.seen.most;
+    if let Some(between) = &plan.between {
+        may = between.server_connections(replicas);
+        out.amount(
+            "connections that the pooler may open to the server",
+            f64::from(may),
+            "connections",
+        );
+        if may > plan.slots() {
+            out.amount(
+                "connections of the pooler that the server has no slot for",
+                f64::from(may - plan.slots()),
+                "connections",
+            );
+        }
+    }
+    if let Some((limit, why)) = &plan.stated {
+        out.amount(
+            "connections to the server above the stated limit",
+            f64::from(may.saturating_sub(*limit)),
+            "connections",
+        );
+        if may > *limit {
+            let can = if plan.between.is_some() {
+                "the pooler may open"
+            } else {
+                "there are"
+            };
+            out.moment(
+                END,
+                Role::Effect,
+                "above the limit",
+                format!("{can} {may} connections to the server, and {why} says {limit}"),
+            );
+        }
+    }
+    if let Some(answer) = storm
+        .seen
+        .answers
+        .percentile(0.95)
+        .filter(|_| storm.seen.answers.count() > 0)
+    {
+        out.amount(
+            "the server's answer to an attempt to connect, 95th percentile",
+            answer as f64 * 1e-6,
+            "ms",
+        );
+    }
+    let measured = END.since(plan.measured_from()).as_secs_f64();
+    let (before, now) = (storm.seen.before, storm.spent());
+    out.amount(
+        "part of its time that the postmaster makes processes, in the end",
+        (now.postmaster - before.postmaster).as_secs_f64() / measured * 100.0,
+        "%",
+    );
+    out.amount(
+        "processors of the server that attempts to connect take, in the end",
+        (now.work - before.work).as_secs_f64() / measured,
+        "processors",
+    );
+    if plan.between.is_some() {
+        let rate = (now.opened - before.opened) as f64 / measured;
+        out.amount(
+            "connections that the pooler opens a second, in the end",
+            rate,
+            "/s",
+        );
+        churn(storm, rate, out);
+    }
+}
+
+/// Too many users for the connections that they share.
+fn churn(storm: &Storm<'_>, rate: f64, out: &mut Outcome) {
+    let Some(first) = storm.seen.first_evicted.filter(|_| rate >= 1.0) else {
+        return;
+    };
+    out.moment(
+        first,
+        Role::Cause,
+        "pooler full",
+        "a replica of the pooler has all the connections that it may have, and more users than connections",
+    );
+    out.moment(
+        first,
+        Role::Action,
+        "users",
+        "let replicas share users, so that the pooler has fewer users than connections",
+    );
+    out.moment(
+        END,
+        Role::Loop,
+        "closed for another",
+        format!(
+            "the pooler closes the connection of one user to open that of another, {} times a second, and each is a new process of the server",
+            shown(rate.round(), "")
+        ),
+    );
+}
+
+/// Requests, where it is known how long they hold a connection; the share that fails.
+fn requests(storm: &Storm<'_>, out: &mut Outcome) -> f64 {
+    let requests = &storm.requests;
+    if requests.arrived == 0 {
+        return 0.0;
+    }
+    let busy: f64 = storm
+        .plan
+        .flows()
+        .map(|flow| flow.rate * flow.hold.as_secs_f64())
+        .sum();
+    out.amount("connections that transactions keep busy", busy, "connections");
+    for (name, rank) in [
+        ("wait for a connection, median", 0.5),
+        ("wait for a connection, 95th percentile", 0.95),
+        ("wait for a connection, 99th percentile", 0.99),
+    ] {
+        if let Some(wait) = requests.waits.percentile(rank) {
+            out.amount(name, wait as f64 * 1e-6, "ms");
+        }
+    }
+    let all = requests.arrived as f64;
+    let failed: u64 = Why::ALL.iter().map(|why| requests.of(*why)).sum();
+    out.amount(
+        "requests that fail for want of a connection",
+        failed as f64 / all * 100.0,
+        "%",
+    );
+    overload(storm, busy, out);
+    if let Some((at, why)) = requests.first_failure {
+        let shares: Vec<String> = storm
+            .plan
+            .parts
+            .iter()
+            .zip(&requests.failures)
+            .filter(|(_, failures)| failures.iter().sum::<u64>() > 0)
+            .map(|(part, _)| part.service.clone())
+            .collect();
+        out.moment(
+            at,
+            Role::Effect,
+            "requests fail",
+            format!("requests of {} fail: {}", shares.join(" and "), words(why)),
+        );
+        for why in Why::ALL {
+            out.amount(share_name(why), requests.of(why) as f64 / all * 100.0, "%");
+        }
+    }
+    failed as f64 / all
+}
+
+/// More transactions at a time than connections.
+fn overload(storm: &Storm<'_>, busy: f64, out: &mut Outcome) {
+    let plan = storm.plan;
+    let may = plan.between.as_ref().map_or(u32::MAX, |between| {
+        between.server_connections(storm.replicas.len() as u32)
+    });
+    let most = may.min(plan.slots()).min(plan.wanted());
+    if busy <= f64::from(most) {
+        return;
+    }
+    out.moment(
+        END,
+        Role::Loop,
+        "more transactions than connections",
+        format!(
+            "transactions want {} connections at a time and there are {}: requests wait longer and longer, until they give up",
+            shown(busy.round(), ""),
+            shown(f64::from(most), "")
+        ),
+    );
+}
+
+const fn words(why: Why) -> &'static str {
+    match why {
+        Why::OwnPool => "no connection of their service's own pool comes free in time",
+        Why::QueryWait => "the pooler disconnects them after query_wait_timeout",
+        Why::Server => "the server refuses the pooler, which passes it on",
+    }
+}
+
+const fn share_name(why: Why) -> &'static str {
+    match why {
+        Why::OwnPool => "requests that wait too long for their service's own pool",
+        Why::QueryWait => "requests that the pooler ends after query_wait_timeout",
+        Why::Server => "requests that the server's refusal of the pooler ends",
+    }
+}
+
+fn curves(storm: &Storm<'_>, out: &mut Outcome) {
+    let plan = storm.plan;
+    let by = |pick: fn(&(Time, u32, u32, u32)) -> u32| {
+        let course = storm.seen.course.iter();
+        course.map(|one| (one.0, f64::from(pick(one)))).collect()
+    };
+    let chart = "connections";
+    out.series(chart, "wanted", "connections", by(|one| one.1));
+    out.series(chart, "open", "connections", by(|one| one.2));
+    if plan.between.is_some() {
+        out.series(chart, "to the server", "connections", by(|one| one.3));
+    }
+    // A limit far above what is wanted would press everything else to the ground.
+    if plan.there_are() <= plan.wanted().saturating_mul(2) {
+        let most = f64::from(plan.there_are());
+        out.series(
+            chart,
+            "there are",
+            "connections",
+            vec![(Time::ZERO, most), (END, most)],
+        );
+    }
+    if !storm.requests.course.is_empty() {
+        out.series(
+            "wait of a request for a connection",
+            "95th percentile",
+            "s",
+            storm.requests.course.clone(),
+        );
+    }
+}

@@ -1,0 +1,226 @@
+use std::time::Duration;
+
+use super::storm::run;
+use super::*;
+use crate::chance::Streams;
+use crate::components::autoscaler::Target;
+use crate::components::pgbouncer::Mode;
+use crate::outcome::{Outcome, Role, Trace};
+
+fn part(service: &str) -> Part {
+    Part {
+        service: service.into(),
+        each: 20,
+        surge: 13,
+        start_up: Duration::from_secs(30),
+        scaler: AutoscalerConfig {
+            minimum: 2,
+            maximum: 50,
+            targets: vec![Target::Value(1000)],
+            ..AutoscalerConfig::default()
+        },
+        flow: None,
+    }
+}
+
+fn plan(between: Option<Between>) -> Plan {
+    Plan {
+        parts: vec![part("a"), part("b")],
+        limit: 1000,
+        reserved: 5,
+        costs: Costs::default(),
+        refusal: "remaining connection slots are reserved",
+        between,
+        stated: Some((100, "the checklist".into())),
+    }
+}
+
+fn between(pool_mode: Mode, users: Option<u32>) -> Between {
+    Between {
+        replicas: 3,
+        users,
+        config: PgBouncerConfig {
+            pool_mode,
+            default_pool_size: 25,
+            max_db_connections: 100,
+            max_client_conn: 1000,
+            ..PgBouncerConfig::default()
+        },
+    }
+}
+
+/// Requests of both services, so many a second each, of 5 ms.
+fn with_requests(mut plan: Plan, rate: f64) -> Plan {
+    for part in &mut plan.parts {
+        part.flow = Some(Flow {
+            rate,
+            hold: Duration::from_millis(5),
+            patience: Some(Duration::from_secs(10)),
+            last_first: false,
+        });
+    }
+    plan
+}
+
+fn rehearsed(plan: &Plan) -> Outcome {
+    run(plan, &Streams::new(1, 0), &mut Trace::default())
+}
+
+fn figure(out: &Outcome, name: &str) -> f64 {
+    out.figures
+        .iter()
+        .find(|f| f.name == name)
+        .unwrap_or_else(|| panic!("no figure {name}"))
+        .value
+}
+
+#[test]
+fn two_thousand_are_wanted_and_995_are_there() {
+    let out = rehearsed(&plan(None));
+    assert_eq!(figure(&out, "connections wanted at full scale"), 2000.0);
+    assert_eq!(figure(&out, "connections that there are"), 995.0);
+    assert_eq!(figure(&out, "connections missing at full scale"), 1005.0);
+    // 1,005 of 2,000.
+    assert!((figure(&out, "share of the connections that is missing") - 50.25).abs() < 1e-9);
+    // (50 + 13) × 20 × 2.
+    assert_eq!(
+        figure(&out, "connections wanted while a rollout overlaps"),
+        2520.0
+    );
+    assert_eq!(figure(&out, "connections to the server, most at a time"), 995.0);
+    assert!(figure(&out, "replicas without any connection") > 20.0);
+    assert!((figure(&out, "refused if each request opened its own (Erlang B)") - 50.3).abs() < 0.2);
+    assert!(out.moments.iter().any(|m| m.role == Role::Loop));
+    // About 50 refused attempts a second, of 0.35 ms each for the postmaster: 1.8 %.
+    let busy = figure(
+        &out,
+        "part of its time that the postmaster makes processes, in the end",
+    );
+    let refused = figure(&out, "refused attempts a second, in the end");
+    assert!((busy - refused * 0.035).abs() < 0.1, "{busy} at {refused}");
+    let processors = figure(
+        &out,
+        "processors of the server that attempts to connect take, in the end",
+    );
+    assert!((processors - refused * 0.002_55).abs() < 0.01, "{processors}");
+}
+
+#[test]
+fn replicas_without_a_connection_fail_their_requests() {
+    let out = rehearsed(&with_requests(plan(None), 1000.0));
+    let without = figure(&out, "replicas without any connection");
+    let failing = figure(&out, "requests that fail for want of a connection");
+    // Of 100 replicas, over 120 s less the 10 s that the last of them may still wait.
+    let expected = without * 110.0 / 120.0;
+    assert!((failing - expected).abs() < 2.0, "{failing}, {without} without");
+}
+
+#[test]
+fn a_pooler_may_open_300_connections_with_a_user_a_replica_and_75_with_one() {
+    for (users, replicas, may) in [
+        (None, 100, 300),
+        (Some(1), 100, 75),
+        (Some(4), 100, 300),
+        (Some(3), 9, 225),
+    ] {
+        let between = between(Mode::Transaction, users);
+        assert_eq!(between.server_connections(replicas), may, "{users:?}");
+    }
+    let out = rehearsed(&plan(Some(between(Mode::Transaction, None))));
+    assert_eq!(figure(&out, "connections missing at full scale"), 0.0);
+    assert_eq!(figure(&out, "connections to the server, most at a time"), 300.0);
+    assert_eq!(
+        figure(&out, "connections that the pooler may open to the server"),
+        300.0
+    );
+    assert_eq!(
+        figure(&out, "connections to the server above the stated limit"),
+        200.0
+    );
+}
+
+#[test]
+fn in_session_mode_all_but_75_connections_wait_and_are_disconnected() {
+    let out = rehearsed(&plan(Some(between(Mode::Session, Some(1)))));
+    // 2,000 wanted; each replica of the pooler has 25 to the server, and each keeps its first client.
+    assert_eq!(figure(&out, "connections missing at full scale"), 1925.0);
+    assert_eq!(figure(&out, "connections to the server, most at a time"), 75.0);
+    let first = out.moments.iter().find(|m| m.key == "disconnected").unwrap();
+    let begun = out.moments.iter().find(|m| m.key == "pooler full").unwrap();
+    assert_eq!(first.at.since(begun.at), Duration::from_secs(120));
+}
+
+#[test]
+fn in_transaction_mode_75_connections_carry_what_keeps_less_busy() {
+    // 2 × 5,000 × 5 ms keep 50 of 75 busy.
+    let plan = with_requests(plan(Some(between(Mode::Transaction, Some(1)))), 5000.0);
+    let out = rehearsed(&plan);
+    assert!((figure(&out, "connections that transactions keep busy") - 50.0).abs() < 1e-9);
+    assert_eq!(figure(&out, "requests that fail for want of a connection"), 0.0);
+    assert_eq!(figure(&out, "wait for a connection, median"), 0.0);
+    assert!(figure(&out, "wait for a connection, 99th percentile") < 20.0);
+}
+
+#[test]
+fn more_than_the_pooler_can_carry_waits_in_the_services_pools_until_they_give_up() {
+    // 2 × 2,000 × 25 ms want 100 of 75: 4,000 a second come and 3,000 are served.
+    let mut plan = with_requests(plan(Some(between(Mode::Transaction, Some(1)))), 2000.0);
+    for part in &mut plan.parts {
+        part.flow = part.flow.map(|flow| Flow {
+            hold: Duration::from_millis(25),
+            ..flow
+        });
+    }
+    let out = rehearsed(&plan);
+    // A request that comes after t seconds waits t ÷ 3 and those after 30 s would wait 10 s or more; a quarter of those
+    // that come from then on is too much. Of 120 s followed, those of the last 10 s have not given up:
+    // 0.25 × (110 − 30) ÷ 120 = 16.7 %, and a little more because clients that wait in the pooler wait there too.
+    let failing = figure(&out, "requests that fail for want of a connection");
+    assert!((16.0..18.5).contains(&failing), "{failing}");
+    let wait = figure(&out, "wait for a connection, 95th percentile");
+    assert!((10_000.0..11_000.0).contains(&wait), "{wait}");
+    let own = figure(&out, "requests that wait too long for their service's own pool");
+    assert_eq!(own, failing);
+    assert!(
+        out.moments
+            .iter()
+            .any(|m| m.key == "more transactions than connections")
+    );
+}
+
+#[test]
+fn a_pooler_that_takes_too_few_clients_refuses_the_rest() {
+    let mut small = between(Mode::Transaction, Some(1));
+    small.config.max_client_conn = 100;
+    let out = rehearsed(&plan(Some(small)));
+    assert_eq!(figure(&out, "connections that there are"), 300.0);
+    assert_eq!(figure(&out, "connections missing at full scale"), 1700.0);
+    assert!(out.moments.iter().any(|m| m.key == "slots full"));
+}
+
+#[test]
+fn users_that_outnumber_the_connections_have_them_closed_for_each_other() {
+    // 240 users with three connections each are clients of 170 pools of each replica of the pooler on average, which
+    // share 100 connections; 40 users have room to spare.
+    let mut plan = with_requests(plan(Some(between(Mode::Transaction, None))), 1000.0);
+    plan.parts[0].each = 3;
+    plan.parts[1].each = 3;
+    let rate = |plan: &Plan| {
+        figure(
+            &rehearsed(plan),
+            "connections that the pooler opens a second, in the end",
+        )
+    };
+    let opens = "closed for another";
+    plan.parts[0].scaler.maximum = 120;
+    plan.parts[1].scaler.maximum = 120;
+    let out = rehearsed(&plan);
+    assert!(out.moments.iter().any(|m| m.key == opens));
+    // 667 transactions a second find their connection closed in 1 − 100 ÷ 170 of all cases: about 275, three times.
+    // Rather more, because replicas use their three in turns: whoever comes is the one that was away longest.
+    let many = rate(&plan);
+    assert!((825.0..1500.0).contains(&many), "{many}");
+    plan.parts[0].scaler.maximum = 20;
+    plan.parts[1].scaler.maximum = 20;
+    assert!(rate(&plan) < 10.0, "{}", rate(&plan));
+}
