@@ -6,6 +6,7 @@
 
 mod eval;
 mod functions;
+mod install;
 mod output;
 mod parse;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::tree::{Map, Node, Value};
 use crate::yaml;
 use cofferdam_model::{Fact, FileId, Span};
 use eval::{Evaluator, World};
+pub use install::{Installed, install, is_brought};
 use output::Printed;
 use parse::Defines;
 use rayon::prelude::*;
@@ -53,6 +55,8 @@ pub struct Chart {
     pub dependencies: Vec<Dependency>,
     /// The chart's own values, and for each environment that has a values file these with that laid over.
     pub values: Vec<ChartValues>,
+    /// Its own values alone.
+    pub own: Node,
     /// Images in its values, each place once.
     pub images: Vec<ChartImage>,
     /// Its templates.
@@ -60,6 +64,17 @@ pub struct Chart {
     /// What the templates give, for each environment that has a values file, or once.
     pub rendered: Vec<Rendered>,
     node: Node,
+}
+
+impl Chart {
+    /// The values with which it is deployed: its own alone only where no environment has a file.
+    pub fn deployed(&self) -> &[ChartValues] {
+        if self.values.len() > 1 {
+            &self.values[1..]
+        } else {
+            &self.values
+        }
+    }
 }
 
 /// Values for an environment.
@@ -110,9 +125,16 @@ pub struct Rendered {
 pub fn read(repo: &Repo) -> Charts {
     let mut charts = find(repo);
     for number in 0..charts.charts.len() {
-        let values = values_of(repo, &charts.charts, number, &mut charts.consumed);
-        charts.charts[number].values = values;
+        let own = own_values(repo, &charts.charts[number], &mut charts.consumed);
+        if let Some(first) = own.first() {
+            charts.charts[number].own = first.values.clone();
+        }
+        let values = match charts.charts[number].parent {
+            Some(parent) => under_parent(&charts.charts[parent], &charts.charts[number], own),
+            None => own,
+        };
         let chart = &mut charts.charts[number];
+        chart.values = values;
         chart.images = images(&chart.values);
     }
     let rendered: Vec<(Vec<Rendered>, Vec<Unreadable>)> = (0..charts.charts.len())
@@ -170,6 +192,7 @@ fn find(repo: &Repo) -> Charts {
             parent: None,
             dependencies: dependencies(repo, &dir, node),
             values: Vec::new(),
+            own: empty(node.span),
             images: Vec::new(),
             templates,
             rendered: Vec::new(),
@@ -260,14 +283,8 @@ fn empty(span: Span) -> Node {
     }
 }
 
-/// The values of chart `number`: its own, those that its parent gives it, and those of environments.
-fn values_of(
-    repo: &Repo,
-    charts: &[Chart],
-    number: usize,
-    consumed: &mut BTreeSet<PathBuf>,
-) -> Vec<ChartValues> {
-    let chart = &charts[number];
+/// The values of a chart by its own files: its own, and those of environments.
+fn own_values(repo: &Repo, chart: &Chart, consumed: &mut BTreeSet<PathBuf>) -> Vec<ChartValues> {
     let mut own = ChartValues {
         environment: None,
         files: Vec::new(),
@@ -317,10 +334,7 @@ fn values_of(
             values,
         });
     }
-    match chart.parent {
-        Some(parent) => under_parent(&charts[parent], chart, all),
-        None => all,
-    }
+    all
 }
 
 /// What a parent chart says about a chart below it, for each environment of the parent.
@@ -352,15 +366,20 @@ fn under_parent(parent: &Chart, chart: &Chart, own: Vec<ChartValues>) -> Vec<Cha
         .collect()
 }
 
+impl Dependency {
+    /// The key of its values in those of the chart that names it.
+    fn key(&self) -> &str {
+        self.alias.as_deref().unwrap_or(&self.name.value)
+    }
+}
+
 /// The key of a chart in its parent's values.
 fn key_in(parent: &Chart, chart: &Chart) -> String {
     let dependency = parent
         .dependencies
         .iter()
         .find(|d| d.name.value == chart.name.value);
-    dependency
-        .and_then(|d| d.alias.clone())
-        .unwrap_or_else(|| chart.name.value.clone())
+    dependency.map_or(&*chart.name.value, Dependency::key).to_owned()
 }
 
 fn images(values: &[ChartValues]) -> Vec<ChartImage> {
@@ -386,24 +405,27 @@ fn images(values: &[ChartValues]) -> Vec<ChartImage> {
 
 /// Whether a parent's values turn a chart off.
 fn turned_off(parent: &Chart, chart: &Chart, environment: Option<&str>) -> bool {
-    let Some(condition) = parent
+    let dependency = parent
         .dependencies
         .iter()
-        .find(|d| d.name.value == chart.name.value)
-        .and_then(|d| d.condition.as_deref())
-    else {
-        return false;
-    };
+        .find(|d| d.name.value == chart.name.value);
     let values = parent
         .values
         .iter()
         .find(|v| v.environment.as_deref() == environment);
+    matches!((dependency, values), (Some(d), Some(v)) if !turned_on(d, &v.values))
+}
+
+/// Whether the values of the chart that names a dependency leave it on.
+fn turned_on(dependency: &Dependency, values: &Node) -> bool {
+    let Some(condition) = dependency.condition.as_deref() else {
+        return true;
+    };
     // Of several paths the first that is set decides.
-    let set = condition.split(',').find_map(|path| {
-        let node = values?.values.at(&path.trim().replace('.', "/"))?;
-        node.as_bool()
-    });
-    set == Some(false)
+    let set = condition
+        .split(',')
+        .find_map(|path| values.at(&path.trim().replace('.', "/"))?.as_bool());
+    set != Some(false)
 }
 
 /// Templates of a chart that were read, by file.
@@ -486,13 +508,8 @@ fn render_all(repo: &Repo, charts: &[Chart], number: usize) -> (Vec<Rendered>, V
         return (Vec::new(), notes);
     }
     let read = templates(repo, charts, number, &mut notes);
-    // The chart's own values alone are deployed only where no environment has a file.
-    let deployed = if chart.values.len() > 1 {
-        &chart.values[1..]
-    } else {
-        &chart.values[..]
-    };
-    let rendered = deployed
+    let rendered = chart
+        .deployed()
         .iter()
         .filter(|values| {
             let parent = chart.parent.map(|p| &charts[p]);
@@ -504,7 +521,7 @@ fn render_all(repo: &Repo, charts: &[Chart], number: usize) -> (Vec<Rendered>, V
                 .clone()
                 .or_else(|| environment::of_directory(&chart.dir)),
             objects: objects(
-                chart,
+                &chart.node,
                 &read,
                 &values.values,
                 release_name(charts, number),
@@ -521,13 +538,13 @@ fn release_name(charts: &[Chart], number: usize) -> Option<&Node> {
     top.node.get("name")
 }
 
-/// What the templates of chart `number` give with these values, as a release of this name (an Argo CD
-/// application says both). The objects are fragments. Templates that cannot be read are left out;
+/// What the templates of a chart give with these values, as part of a release of this name; the chart
+/// may bear another name there. The objects are fragments. Templates that cannot be read are left out;
 /// [`read`] has noted them.
-pub fn render(
+fn render_with(
     repo: &Repo,
     charts: &Charts,
-    number: usize,
+    (number, alias): (usize, Option<&str>),
     values: &Node,
     release: Option<&Node>,
 ) -> Vec<Node> {
@@ -536,12 +553,17 @@ pub fn render(
     };
     let mut notes = Vec::new();
     let read = templates(repo, &charts.charts, number, &mut notes);
-    let release = release.or_else(|| release_name(&charts.charts, number));
-    objects(chart, &read, values, release, &mut notes)
+    let mut node = chart.node.clone();
+    if let (Some(alias), Some(map)) = (alias, node.as_map_mut())
+        && let Some(name) = map.get_mut("name")
+    {
+        *name = Node::text(alias, name.span);
+    }
+    objects(&node, &read, values, release, &mut notes)
 }
 
 fn objects(
-    chart: &Chart,
+    chart: &Node,
     read: &Templates<'_>,
     values: &Node,
     release: Option<&Node>,
@@ -549,7 +571,7 @@ fn objects(
 ) -> Vec<Node> {
     let world = World {
         values,
-        chart: &chart.node,
+        chart,
         release,
         defines: &read.defines,
     };

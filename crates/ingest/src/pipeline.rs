@@ -80,6 +80,43 @@ struct Release {
     environment: Option<String>,
     dir: PathBuf,
     objects: Vec<Node>,
+    /// The chart's name there and its values.
+    name: String,
+    values: Node,
+}
+
+impl Release {
+    fn of(environment: Option<String>, installed: helm::Installed) -> Release {
+        let helm::Installed {
+            name,
+            dir,
+            objects,
+            values,
+        } = installed;
+        Release {
+            environment,
+            dir,
+            objects,
+            name,
+            values,
+        }
+    }
+
+    /// Whose its values are: the one workload's that it runs, else those of what bears its name.
+    fn owner(&self) -> Owner {
+        let mut names: Vec<&str> = self
+            .objects
+            .iter()
+            .filter(|object| object.at("spec/template/spec/containers").is_some())
+            .filter_map(|object| object.at("metadata/name")?.as_str())
+            .collect();
+        names.dedup();
+        match names.as_slice() {
+            [one] => Owner::named(*one),
+            [] => Owner::in_directory(&self.dir),
+            _ => Owner::named(&self.name),
+        }
+    }
 }
 
 /// A file of flat settings.
@@ -282,22 +319,21 @@ fn releases(
                 continue;
             };
             by_application.insert(number);
-            releases.push(Release {
-                environment: named(&application.environment),
-                dir: charts.charts[number].dir.clone(),
-                objects: helm::render(repo, charts, number, &values, source.release.as_ref()),
-            });
+            let environment = named(&application.environment);
+            let installed = helm::install(repo, charts, number, &values, source.release.as_ref());
+            releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
         }
     }
     for (number, chart) in charts.charts.iter().enumerate() {
-        if by_application.contains(&number) || chart.library || chart.parent.is_some() {
+        if by_application.contains(&number) || chart.library || helm::is_brought(charts, number) {
             continue;
         }
-        releases.extend(chart.rendered.iter().map(|rendered| Release {
-            environment: named(&rendered.environment),
-            dir: chart.dir.clone(),
-            objects: rendered.objects.clone(),
-        }));
+        for values in chart.deployed() {
+            let environment = values.environment.clone();
+            let environment = named(&environment.or_else(|| environment::of_directory(&chart.dir)));
+            let installed = helm::install(repo, charts, number, &values.values, None);
+            releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
+        }
     }
     releases
 }
@@ -508,6 +544,13 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
     terraform::interpret(&sources.terraform, place, env);
     compose::settle(env);
     kubernetes::finish(sources.repo, env);
+    for release in (sources.releases.iter()).filter(|r| r.environment.as_ref().is_none_or(|e| *e == name)) {
+        let place = Place {
+            path: &release.dir,
+            ..place
+        };
+        ideas::read_values(&release.values, &release.owner(), place, env);
+    }
     settings::finish(env);
     ideas::finish(env);
     pgbouncer::finish(env, &sources.repo.sources);

@@ -351,7 +351,9 @@ fn an_application_renders_with_its_own_values() {
     let over = yaml::parse("replicas: 9", FileId(0), 0).documents.remove(0);
     merge_values(&mut values, &over);
     let release = Node::text("eu-shop", values.span);
-    let objects = render(&repo, &charts, 0, &values, Some(&release));
+    let objects = install(&repo, &charts, 0, &values, Some(&release))
+        .remove(0)
+        .objects;
     assert_eq!(objects[0].at("spec/replicas").and_then(Node::as_i64), Some(9));
 }
 

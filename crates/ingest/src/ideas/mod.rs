@@ -25,12 +25,14 @@ mod resources;
 mod retries;
 mod slos;
 mod timeouts;
+mod values;
 mod windows;
 
 pub(crate) use caches::cache_of_variable;
 pub use caches::finish;
 mod priorities;
 pub(crate) use priorities::priority_of;
+pub(crate) use values::read_values;
 
 #[cfg(test)]
 mod tests;

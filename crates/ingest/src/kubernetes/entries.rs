@@ -8,7 +8,8 @@ use crate::tree::{Node, Scalar, Style, Value};
 use crate::{ideas, prometheus, secret_scan, yaml};
 use cofferdam_model::workload::{Completeness, ObjectId, VolumeKind, Workload};
 use cofferdam_model::{Environment, Fact, Owner, Span, VariableValue};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::Path;
 
 /// Reads the entries of every ConfigMap that has been read.
 pub(super) fn finish(repo: &Repo, env: &mut Environment) {
@@ -115,7 +116,13 @@ fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut En
             style: Style::Literal,
         }),
     };
-    let stream = yaml::parse_embedded(&node, &file.text)
+    let mut stream = yaml::parse_embedded(&node, &file.text);
+    if let Some(stream) = &mut stream
+        && yaml::block_lines(text, span, &file.text).is_none()
+    {
+        written_at(&mut stream.documents, place);
+    }
+    let stream = stream
         .filter(|stream| stream.errors.is_empty() && stream.documents.iter().any(|d| d.as_map().is_some()));
     let Some(stream) = stream else {
         assignments(&node, text, users, place, env);
@@ -129,6 +136,70 @@ fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut En
         if !prometheus::interpret(document, env) {
             section(document, users, place, env);
         }
+    }
+}
+
+/// Nodes of a values file that a text is compared with.
+const MAX_WRITTEN: usize = 20_000;
+
+/// A template prints parts of a values file (`toYaml`) as the text of an entry: those parts stand where
+/// the values file has them.
+fn written_at(documents: &mut [Node], place: Place<'_>) {
+    let is_values = |path: &Path| {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        name.to_ascii_lowercase().contains("values")
+    };
+    let others = place
+        .repo
+        .yaml
+        .iter()
+        .filter(|(path, _)| is_values(path) && *path != place.path);
+    // The file that the text's last value is from comes first.
+    let streams = (place.repo.yaml.get(place.path).into_iter()).chain(others.map(|(_, stream)| stream));
+    let mut left: VecDeque<&Node> = streams.flat_map(|s| &s.documents).collect();
+    let mut written = Vec::new();
+    while let Some(node) = left.pop_front() {
+        if written.len() > MAX_WRITTEN {
+            return;
+        }
+        left.extend(node.entries().map(|(_, below)| below));
+        left.extend(node.items());
+        if node.entries().next().is_some() || !node.items().is_empty() {
+            written.push(node);
+        }
+    }
+    documents
+        .iter_mut()
+        .for_each(|document| place_like(document, &written));
+}
+
+fn place_like(node: &mut Node, written: &[&Node]) {
+    if let Some(same) = written.iter().find(|w| says_the_same(node, w)) {
+        *node = (*same).clone();
+        return;
+    }
+    match &mut node.value {
+        Value::Map(map) => map.iter_mut().for_each(|(_, below)| place_like(below, written)),
+        Value::Seq(items) => items.iter_mut().for_each(|below| place_like(below, written)),
+        _ => {}
+    }
+}
+
+/// Whether two trees differ in their places at most.
+fn says_the_same(a: &Node, b: &Node) -> bool {
+    match (&a.value, &b.value) {
+        (Value::Map(a), Value::Map(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .zip(b.iter())
+                    .all(|((ka, va), (kb, vb))| ka.text == kb.text && says_the_same(va, vb))
+        }
+        (Value::Seq(a), Value::Seq(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| says_the_same(a, b))
+        }
+        (Value::Scalar(a), Value::Scalar(b)) => a.text == b.text,
+        (Value::Null, Value::Null) => true,
+        _ => false,
     }
 }
 
@@ -291,6 +362,26 @@ mod tests {
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: rules}\ndata:\n  rules.yml: |\n    groups: [{name: g, rules: [{alert: Down, expr: 'up == 0'}]}]\n",
         );
         assert_eq!(env.alerts.len(), 1);
+    }
+
+    #[test]
+    fn what_a_template_prints_of_the_values_stands_in_the_values_file() {
+        let values = "config:\n  cells:\n    - {name: us, weight: 60}\n    - {name: eu, weight: 40}\n";
+        let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  router.yaml: |\n    {{- toYaml .Values.config | nindent 4 }}\n";
+        let platform = crate::pipeline::read_files(
+            [
+                ("c/Chart.yaml", "apiVersion: v2\nname: c\n"),
+                ("c/values.yaml", values),
+                ("c/templates/cm.yaml", template),
+            ]
+            .map(|(p, t)| (p.into(), t.as_bytes().to_vec())),
+        );
+        let cells = &platform.environments[0].cells;
+        let places: Vec<&str> = cells
+            .iter()
+            .map(|c| platform.sources.text(c.name.span().unwrap()))
+            .collect();
+        assert_eq!(places, ["us", "eu"]);
     }
 
     #[test]

@@ -124,7 +124,9 @@ impl<'a> Index<'a> {
         for (at, workload) in env.workloads.iter().enumerate() {
             index.workloads.entry(&workload.id.name).or_default().push(at);
             index.name(DanglingKind::ScaleTarget, &workload.id);
-            index.has_fragments |= workload.completeness == Completeness::Fragment;
+            // What Google runs bears no labels that a selector could mean.
+            index.has_fragments |=
+                workload.completeness == Completeness::Fragment && !workload.id.kind.starts_with("Cloud Run");
             for (key, value) in &workload.labels {
                 index.labels.entry((key, &value.value)).or_default().push(at);
                 let values = index.values.entry(key).or_default();

@@ -4,7 +4,7 @@ use super::object::{Object, text, texts};
 use super::{describe, pod, processes, scaling};
 use crate::tree::Node;
 use cofferdam_model::delivery::{DanglingKind, Delivery};
-use cofferdam_model::workload::{Amount, Lifecycle, Rollout, Spread, Workload};
+use cofferdam_model::workload::{Amount, Completeness, Lifecycle, Rollout, Spread, Workload};
 use cofferdam_model::{Environment, Fact, Service};
 use std::collections::BTreeMap;
 
@@ -93,6 +93,11 @@ fn hosted(object: &Object<'_>, lifecycle: Lifecycle, env: &mut Environment) -> b
         (false, _) => "Knative Service",
     }
     .to_owned();
+    if object.id.kind.starts_with("Cloud Run") {
+        // No pod: what Kubernetes would want of one is not asked of it, and its secrets and accounts are
+        // Google's, not objects of a cluster.
+        object.place.completeness = Completeness::Fragment;
+    }
     push(&object, template, lifecycle, env);
     if lifecycle == Lifecycle::Service {
         scaling::knative(&object, template, env);

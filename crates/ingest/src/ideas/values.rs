@@ -1,0 +1,144 @@
+//! What the values of a chart say besides what its templates make of them: windows, cells, limits that a
+//! template hands on as a whole, or in a way that only helm can follow. What a rendered object says
+//! already is not said twice; that is told by the place, since a rendered value stands in its values file.
+
+use super::{Place, read_section};
+use crate::tree::Node;
+use cofferdam_model::database::Pool;
+use cofferdam_model::kafka::{Consumer, Producer};
+use cofferdam_model::{Environment, Fact, Owner, Span};
+use std::collections::BTreeSet;
+
+/// Adds the ideas in the values of a chart to what its objects gave. Autoscalers, probes, resources and
+/// variables are left to the templates, which alone know what becomes of them.
+pub(crate) fn read_values(values: &Node, owner: &Owner, place: Place<'_>, env: &mut Environment) {
+    let mut told = Environment {
+        name: env.name.clone(),
+        ..Environment::default()
+    };
+    read_section(values, owner, place, &mut told);
+    let known: BTreeSet<Span> = (env.cells.iter().filter_map(|c| c.name.span()))
+        .chain(env.routings.iter().map(|r| r.span))
+        .chain(env.breakers.iter().map(|b| b.span))
+        .chain(env.local_caches.iter().map(|c| c.span))
+        .chain(env.rate_limits.iter().filter_map(|r| r.limit.span()))
+        .chain(env.deliveries.iter().filter_map(|d| d.span))
+        .chain(env.topics.iter().filter_map(|t| t.name.span()))
+        .chain(env.slos.iter().map(|s| s.span))
+        .chain(env.deadlines.iter().filter_map(|d| d.value.span()))
+        .chain(clients(env))
+        .collect();
+    let new = |span: Option<Span>| span.is_none_or(|s| !known.contains(&s));
+    let same_name = |a: &Fact<String>, b: &Fact<String>| a.value == b.value;
+    told.routings
+        .retain(|r| new(Some(r.span)) && !env.routings.iter().any(|k| k.cells == r.cells));
+    told.cells
+        .retain(|c| !env.cells.iter().any(|k| same_name(&k.name, &c.name)));
+    told.topics
+        .retain(|t| !env.topics.iter().any(|k| same_name(&k.name, &t.name)));
+    told.breakers.retain(|b| new(Some(b.span)));
+    told.local_caches.retain(|c| new(Some(c.span)));
+    told.rate_limits.retain(|r| new(r.limit.span()));
+    told.deliveries.retain(|d| new(d.span));
+    told.slos.retain(|s| new(Some(s.span)));
+    told.deadlines.retain(|d| new(d.value.span()));
+    told.producers
+        .retain(|p| !of_producer(p).any(|s| known.contains(&s)));
+    told.consumers
+        .retain(|c| !of_consumer(c).any(|s| known.contains(&s)));
+    told.pools.retain(|p| !of_pool(p).any(|s| known.contains(&s)));
+    env.routings.append(&mut told.routings);
+    env.cells.append(&mut told.cells);
+    env.topics.append(&mut told.topics);
+    env.breakers.append(&mut told.breakers);
+    env.local_caches.append(&mut told.local_caches);
+    env.rate_limits.append(&mut told.rate_limits);
+    env.deliveries.append(&mut told.deliveries);
+    env.slos.append(&mut told.slos);
+    env.deadlines.append(&mut told.deadlines);
+    env.producers.append(&mut told.producers);
+    env.consumers.append(&mut told.consumers);
+    env.pools.append(&mut told.pools);
+}
+
+/// Places of what clients are known to be set to, and of every variable.
+fn clients(env: &Environment) -> impl Iterator<Item = Span> + '_ {
+    let containers = env
+        .workloads
+        .iter()
+        .flat_map(|w| w.containers.iter().chain(&w.init_containers));
+    let variables = containers
+        .flat_map(|c| c.variables.values())
+        .filter_map(|v| v.value.span());
+    (variables.chain(env.producers.iter().flat_map(of_producer)))
+        .chain(env.consumers.iter().flat_map(of_consumer))
+        .chain(env.pools.iter().flat_map(of_pool))
+}
+
+fn of_producer(producer: &Producer) -> impl Iterator<Item = Span> + '_ {
+    let span = |fact: &Option<Fact<u32>>| fact.as_ref().and_then(Fact::span);
+    [
+        producer.acks.as_ref().and_then(Fact::span),
+        producer.idempotence.as_ref().and_then(Fact::span),
+        span(&producer.max_in_flight),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn of_consumer(consumer: &Consumer) -> impl Iterator<Item = Span> + '_ {
+    [
+        consumer.group.as_ref().and_then(Fact::span),
+        consumer.auto_commit.as_ref().and_then(Fact::span),
+        consumer.max_poll_records.as_ref().and_then(Fact::span),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(consumer.workers.iter().filter_map(|w| w.count.span()))
+}
+
+fn of_pool(pool: &Pool) -> impl Iterator<Item = Span> + '_ {
+    [&pool.size, &pool.overflow]
+        .into_iter()
+        .filter_map(|fact| fact.as_ref().and_then(Fact::span))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pipeline::read_files;
+    use cofferdam_model::Environment;
+
+    const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: router}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        env:\n        - {name: KAFKA_PRODUCER_ACKS, value: '{{ .Values.kafka.producer.acks }}'}\n";
+
+    fn read(values: &str) -> Environment {
+        let files = [
+            ("c/Chart.yaml", "apiVersion: v2\nname: edge\n"),
+            ("c/values.yaml", values),
+            ("c/templates/d.yaml", DEPLOYMENT),
+        ];
+        let mut platform = read_files(files.map(|(p, t)| (p.into(), t.as_bytes().to_vec())));
+        platform.environments.remove(0)
+    }
+
+    #[test]
+    fn ideas_in_values_are_read_wherever_they_are_nested() {
+        let env = read(
+            "router:\n  settings:\n    cells: [{name: us, capacityPercentage: 60}, {name: eu, capacityPercentage: 40}]\n    routingCache: {type: memory, ttlSeconds: 300}\ndeploymentWindows:\n- {start: '09:00', end: '17:00', timezone: America/New_York, days: [monday]}\n",
+        );
+        assert_eq!(env.cells.len(), 2);
+        assert_eq!(env.deliveries[0].windows.len(), 1);
+        let owner = &env.routings[0].owner;
+        assert_eq!(
+            env.services[owner.service.unwrap().0].name,
+            "router",
+            "the chart's one workload"
+        );
+    }
+
+    #[test]
+    fn what_a_template_hands_on_is_read_once() {
+        let env = read("kafka: {producer: {acks: 1}}\nautoscaling: {minReplicas: 2, maxReplicas: 50}\n");
+        assert_eq!(env.producers.len(), 1);
+        assert!(env.autoscalers.is_empty(), "the template makes none");
+    }
+}
