@@ -301,7 +301,9 @@ mod tests {
         fn no_text_panics_and_printing_reads_back(text in "[a-z0-9:/@.é -]{0,40}") {
             let image = parse_image(&text);
             let again = parse_image(&image.to_string());
-            if !image.repository.contains([':', '@']) && !image.repository.starts_with('/') && image.registry.is_some() {
+            // Blanks at the ends are no part of a name.
+            let plain = image.repository.trim() == image.repository;
+            if plain && !image.repository.contains([':', '@']) && !image.repository.starts_with('/') && image.registry.is_some() {
                 prop_assert_eq!(image, again);
             }
         }

@@ -5,7 +5,7 @@ use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::calls::DeadlineRole;
 use cofferdam_model::units::show_duration;
-use cofferdam_model::workload::{Container, Workload};
+use cofferdam_model::workload::{Completeness, Container, Lifecycle, Workload};
 use cofferdam_model::{Fact, Span};
 use std::time::Duration;
 
@@ -21,11 +21,20 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for workload in pods::whole(cx.env) {
+    let fragments = cx.env.workloads.iter().filter(|w| w.completeness == Completeness::Fragment && w.lifecycle == Lifecycle::Service);
+    for workload in pods::whole(cx.env).chain(fragments) {
         for container in &workload.containers {
-            judge(cx, workload, container, out);
+            if workload.completeness == Completeness::Whole || is_said(container) {
+                judge(cx, workload, container, out);
+            }
         }
     }
+}
+
+/// Whether a start-up probe with all of its numbers stands there: then nothing that is not there could
+/// change its patience. (Cloud Run's services are read as fragments.)
+fn is_said(container: &Container) -> bool {
+    container.startup.as_ref().is_some_and(|p| p.period.is_some() && p.failure_threshold.is_some())
 }
 
 /// How long the process may take to start: stated, else the whole initialisation that its settings allow.
@@ -112,5 +121,20 @@ mod tests {
         // 15 + 3 × 10 = 45 < 75; with a start-up probe 15 + 30 × 10 = 315.
         assert_eq!(testing::only(&RULE, &env(false)).figures["patience"].value, 45.0);
         assert!(testing::all(&RULE, &env(true)).is_empty());
+    }
+
+    #[test]
+    fn in_a_fragment_only_a_start_up_probe_with_its_numbers_is_judged() {
+        let mut e = env(false);
+        e.workloads[0].completeness = Completeness::Fragment;
+        assert!(testing::all(&RULE, &e).is_empty(), "a start-up probe may yet be there");
+        let container = &mut e.workloads[0].containers[0];
+        container.startup = container.liveness.clone();
+        assert!(testing::all(&RULE, &e).is_empty(), "its period is not known");
+        if let Some(startup) = &mut e.workloads[0].containers[0].startup {
+            startup.period = Some(fact(Duration::from_secs(10), 13));
+        }
+        // 15 + 3 × 10 = 45 < 75.
+        assert_eq!(testing::only(&RULE, &e).figures["patience"].value, 45.0);
     }
 }
