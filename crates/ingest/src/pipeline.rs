@@ -582,9 +582,14 @@ fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
         grand_central::interpret(node, place, env);
     } else if compose::is_compose(node) {
         compose::interpret(node, place, env);
-    } else if !prometheus::interpret(node, env) {
+    } else if !prometheus::interpret(node, env) && !without_identity(node, place, env) {
         config::interpret(node, place, env);
     }
+}
+
+/// Says so of what is an object of Kubernetes but for its `apiVersion` or `kind`, in a whole file.
+fn without_identity(node: &Node, place: Place<'_>, env: &mut Environment) -> bool {
+    place.completeness == Completeness::Whole && kubernetes::lacks_identity(node, env)
 }
 
 /// Whether no reader of a format of its own knows this tree.
@@ -604,6 +609,9 @@ fn is_configuration(piece: &Piece<'_>) -> bool {
 fn format_of(piece: &Piece<'_>) -> Option<&'static str> {
     let node = piece.node;
     if node.get("apiVersion").is_some() && node.get("kind").is_some() {
+        return Some("Kubernetes");
+    }
+    if kubernetes::schema::lacks(node).is_some() {
         return Some("Kubernetes");
     }
     if grand_central::is_deployment_file(node) {

@@ -151,15 +151,32 @@ fn figures(figures: &BTreeMap<String, Figure>) -> String {
     figures
         .iter()
         .map(|(name, figure)| {
-            let unit = if figure.unit.is_empty() {
-                String::new()
-            } else {
-                format!(" {}", figure.unit)
+            let name = name.replace('_', " ");
+            let unit = match figure.value == 1.0 {
+                true => singular(&figure.unit),
+                false => figure.unit.clone(),
             };
-            format!("{} {}{unit}", name.replace('_', " "), show_number(figure.value))
+            let number = show_number(figure.value);
+            if name == figure.unit {
+                format!("{number} {unit}")
+            } else {
+                format!("{name} {number} {unit}").trim_end().to_owned()
+            }
         })
         .collect::<Vec<_>>()
         .join(" · ")
+}
+
+/// The unit of one: `replica`, `entry`; units that are no words (`s`, `MiB`, `requests/s`) stay.
+fn singular(unit: &str) -> String {
+    if unit.len() <= 3 || !unit.bytes().all(|b| b.is_ascii_lowercase()) {
+        return unit.to_owned();
+    }
+    match (unit.strip_suffix("ies"), unit.strip_suffix('s')) {
+        (Some(stem), _) => format!("{stem}y"),
+        (None, Some(stem)) => stem.to_owned(),
+        (None, None) => unit.to_owned(),
+    }
 }
 
 /// Breaks text at spaces; a word longer than the width stands alone.
@@ -470,5 +487,25 @@ mod tests {
         assert_eq!(wrap("a b", 40), "a b");
         let long = "word ".repeat(20);
         assert!(wrap(&long, 40).lines().all(|l| l.len() <= 40));
+    }
+
+    #[test]
+    fn one_of_a_kind_is_singular_and_no_word_is_said_twice() {
+        let shown = |name: &str, value: f64, unit: &str| {
+            figures(&BTreeMap::from([(
+                name.to_owned(),
+                Figure {
+                    value,
+                    unit: unit.to_owned(),
+                },
+            )]))
+        };
+        assert_eq!(shown("replicas", 1.0, "replicas"), "1 replica");
+        assert_eq!(shown("entries", 2.0, "entries"), "2 entries");
+        assert_eq!(shown("set_twice", 1.0, "entries"), "set twice 1 entry");
+        assert_eq!(shown("may_go", 0.0, "pods"), "may go 0 pods");
+        assert_eq!(shown("delay", 1.0, "s"), "delay 1 s");
+        assert_eq!(shown("rate", 1.0, "requests/s"), "rate 1 requests/s");
+        assert_eq!(shown("skew", 3.0, ""), "skew 3");
     }
 }

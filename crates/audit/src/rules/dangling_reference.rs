@@ -20,9 +20,9 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
     Some(match kind {
         DanglingKind::File => ("file", "The build fails, or leaves out what the file holds.", Severity::High),
         DanglingKind::ConfigMap => ("ConfigMap", "The pod does not start: its container waits in CreateContainerConfigError or its volume is never mounted.", Severity::High),
-        DanglingKind::ConfigMapKey => ("key of a ConfigMap", "The container waits in CreateContainerConfigError.", Severity::High),
+        DanglingKind::ConfigMapKey => ("ConfigMap key", "The container waits in CreateContainerConfigError.", Severity::High),
         DanglingKind::Secret => ("Secret", "Unless someone makes it by hand, the pod does not start.", Severity::Low),
-        DanglingKind::SecretKey => ("key of a Secret", "The container waits in CreateContainerConfigError.", Severity::High),
+        DanglingKind::SecretKey => ("Secret key", "The container waits in CreateContainerConfigError.", Severity::High),
         DanglingKind::ServiceAccount => ("service account", "The API server refuses the pod: the rollout stops with the old ones.", Severity::Medium),
         DanglingKind::Service => ("Service", "Requests that are routed there fail with 503.", Severity::Medium),
         DanglingKind::Port => ("port", "What asks for it by name never gets an answer: a probe fails, a Service has no endpoint.", Severity::High),
@@ -54,6 +54,7 @@ fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity)
         DanglingKind::Selector => format!("{} selects {name}, and no pod here matches", dangling.subject),
         _ => format!("{} names the {what} `{name}`, which does not exist here", dangling.subject),
     };
+    let happens = if dangling.kind == DanglingKind::Selector { selects_nothing(&dangling.subject) } else { happens };
     let severity = if dangling.certain { severity } else { Severity::Low };
     let mut finding = Finding::new(&dangling.subject, title).severity(severity).explain(happens).remedy(match &dangling.nearest {
         Some(near) => format!("Write `{near}` if that is what is meant; otherwise add what is missing."),
@@ -63,6 +64,19 @@ fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity)
         finding = finding.at(span, "leads nowhere");
     }
     out.report(if dangling.certain { finding } else { finding.likely() });
+}
+
+/// What follows when a selector of this subject selects nothing.
+fn selects_nothing(subject: &str) -> &'static str {
+    const KINDS: [(&str, &str); 5] = [
+        ("Service ", "The Service has no endpoint: every connection to it fails."),
+        ("PodDisruptionBudget ", "It keeps no pod: a drain may take all of those that were meant at once."),
+        ("NetworkPolicy ", "The policy governs no pod: what it was to close stays open, and what it was to allow is not allowed by it."),
+        ("a peer of ", "That part of the rule lets nobody through: if the pods that were meant have other labels, their connections are refused."),
+        ("ServiceMonitor ", "Nothing is scraped: the metrics are absent, and alerts on them stay silent."),
+    ];
+    let found = KINDS.iter().find(|(kind, _)| subject.starts_with(kind));
+    found.map_or("It selects nothing, and so does nothing.", |(_, happens)| happens)
 }
 
 #[cfg(test)]
@@ -89,5 +103,8 @@ mod tests {
         assert!(finding.remedy.contains("`settings`"));
         assert_eq!(testing::only(&RULE, &env(DanglingKind::Secret, false)).severity, Some(Severity::Low));
         assert!(testing::all(&RULE, &env(DanglingKind::Topic, true)).is_empty(), "told by a rule of its own");
+        let mut selector = env(DanglingKind::Selector, true);
+        selector.dangling[0].subject = "Service api".to_owned();
+        assert!(testing::only(&RULE, &selector).explanation.contains("no endpoint"));
     }
 }

@@ -90,7 +90,7 @@ fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: 
         evidence.note(min, "this many must stay");
     }
     if let Some(max) = &budget.max_unavailable {
-        evidence.note(max, "this many may go");
+        evidence.note(max, if at_least == 0 { "none may go" } else { "this many may go" });
     }
     match fact {
         Some(fact) => evidence.note(fact, format!("{fewest} replicas")),
@@ -102,8 +102,10 @@ fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: 
             .explain(WAITS)
             .remedy(if fewest == 1 {
                 "Run at least two replicas and allow `maxUnavailable: 1`.".to_owned()
+            } else if budget.max_unavailable.is_some() {
+                "Write `maxUnavailable: 1`; it is right at every number of replicas above one.".to_owned()
             } else {
-                "Use `maxUnavailable: 1` instead of `minAvailable`; it is right at every number of replicas.".to_owned()
+                "Use `maxUnavailable: 1` instead of `minAvailable`; it is right at every number of replicas above one.".to_owned()
             })
             .figure("replicas", fewest, "replicas")
             .figure("may_go", 0, "pods")

@@ -18,9 +18,17 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for workload in pods::whole(cx.env) {
+    for workload in pods::whole(cx.env).filter(|w| is_kubelets(&w.id.kind)) {
+        let mut others = Vec::new();
         for container in workload.containers.iter().chain(&workload.init_containers) {
-            judge(cx, workload, container, out);
+            match Stale::of(container) {
+                Some(stale) if stale.moves => out.report(moving(cx, workload, container, &stale)),
+                Some(stale) => others.push((container, stale)),
+                None => {}
+            }
+        }
+        if !others.is_empty() {
+            out.report(fixed(workload, &others));
         }
     }
 }
@@ -30,38 +38,64 @@ pub(crate) fn is_kubelets(kind: &str) -> bool {
     super::disruption_budget_missing::is_kubernetes(kind) || matches!(kind, "DaemonSet" | "Job" | "CronJob" | "Pod")
 }
 
-fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut Verdicts) {
-    let Some(image) = container.image.as_ref().filter(|i| i.digest.is_none() && !i.repository.is_empty()) else { return };
-    let tag = image.tag.as_ref().map_or("latest", |t| t.value.as_str());
-    if !is_kubelets(&workload.id.kind) {
-        return;
+/// An image by a tag that its nodes do not ask for again.
+struct Stale<'a> {
+    tag: &'a str,
+    /// Whether the tag is made to be moved.
+    moves: bool,
+    policy: String,
+    evidence: Evidence,
+}
+
+impl<'a> Stale<'a> {
+    fn of(container: &'a Container) -> Option<Self> {
+        let image = container.image.as_ref().filter(|i| i.digest.is_none() && !i.repository.is_empty())?;
+        let tag = image.tag.as_ref().map_or("latest", |t| t.value.as_str());
+        let moves = MOVING.contains(&tag.to_ascii_lowercase().as_str());
+        let mut evidence = Evidence::new();
+        let policy = match container.fields.get("imagePullPolicy") {
+            Some(policy) if policy.value == "Always" => return None,
+            Some(policy) => evidence.take(policy, "does not pull what it has"),
+            // The API server's default: Always for `latest`, IfNotPresent for every other tag.
+            None if tag == "latest" => return None,
+            None => {
+                evidence.assume("imagePullPolicy is not set; Kubernetes' default for a tag other than `latest` is IfNotPresent");
+                "IfNotPresent".to_owned()
+            }
+        };
+        evidence.note(image.tag.as_ref().unwrap_or(&image.text), if moves { "a tag that moves" } else { "a tag, not a digest" });
+        Some(Stale { tag, moves, policy, evidence })
     }
-    let moves = MOVING.contains(&tag.to_ascii_lowercase().as_str());
-    let mut evidence = Evidence::new();
-    let policy = match container.fields.get("imagePullPolicy") {
-        Some(policy) if policy.value == "Always" => return,
-        Some(policy) => evidence.take(policy, "never pulls what it has"),
-        // The API server's default: Always for `latest`, IfNotPresent for every other tag.
-        None if tag == "latest" => return,
-        None => {
-            evidence.assume("imagePullPolicy is not set; Kubernetes' default for a tag other than `latest` is IfNotPresent");
-            "IfNotPresent".to_owned()
-        }
+}
+
+const REMEDY: &str = "Name the image by version and digest; the pull policy then does not matter. Failing that, `imagePullPolicy: Always`.";
+
+fn moving(cx: &Context<'_>, workload: &Workload, container: &Container, stale: &Stale<'_>) -> Finding {
+    let title = format!("{}: `{}` has the moving tag `{}` and the pull policy {}", workload.id, container.name, stale.tag, stale.policy);
+    Finding::new(workload.id.to_string(), title)
+        .severity(common::severity_in(cx.env, Severity::Medium))
+        .explain("A node that ran the tag before starts its old copy, a fresh node pulls the new one: replicas of one deployment run different versions, and a restart or a scale-out changes which.")
+        .remedy(REMEDY)
+        .evidence(stale.evidence.clone())
+        .at(workload.span, "the workload")
+}
+
+/// Tags that move only when someone pushes them again, all of a workload in one finding.
+fn fixed(workload: &Workload, stale: &[(&Container, Stale<'_>)]) -> Finding {
+    let containers: Vec<&Container> = stale.iter().map(|(c, _)| *c).collect();
+    let title = match stale {
+        [(one, stale)] => format!("{}: `{}` has the tag `{}` and the pull policy {}", workload.id, one.name, stale.tag, stale.policy),
+        _ => format!("{}: the tags of {} are not pulled again", workload.id, pods::names(&containers)),
     };
-    evidence.note(image.tag.as_ref().unwrap_or(&image.text), if moves { "a tag that moves" } else { "a tag, not a digest" });
-    let (kind, severity) = if moves { ("moving tag", Severity::Medium) } else { ("tag", Severity::Low) };
-    out.report(
-        Finding::new(workload.id.to_string(), format!("{}: `{}` has the {kind} `{tag}` and the pull policy {policy}", workload.id, container.name))
-            .severity(common::severity_in(cx.env, severity))
-            .explain(if moves {
-                "A node that ran the tag before starts its old copy, a fresh node pulls the new one: replicas of one deployment run different versions, and a restart or a scale-out changes which."
-            } else {
-                "Nothing moves this tag by its name; but if it is pushed again (a rebuild under the same version), nodes that have it keep the old image and others pull the new one."
-            })
-            .remedy("Name the image by version and digest; the pull policy then does not matter. Failing that, `imagePullPolicy: Always`.")
-            .evidence(evidence)
-            .at(workload.span, "the workload"),
-    );
+    let mut finding = Finding::new(workload.id.to_string(), title)
+        .severity(Severity::Low)
+        .explain("Such a tag is not made to be moved; but if it is pushed again (a rebuild under the same version), nodes that have it keep the old image and others pull the new one.")
+        .remedy(REMEDY)
+        .figure("containers", stale.len() as f64, "containers");
+    for (_, stale) in stale {
+        finding = finding.evidence(stale.evidence.clone());
+    }
+    finding.at(workload.span, "the workload")
 }
 
 #[cfg(test)]
@@ -96,5 +130,23 @@ mod tests {
         assert_eq!(severity(Some("main"), Some("Always")), None);
         assert_eq!(severity(Some("1.4.2"), Some("IfNotPresent")), Some(Severity::Low));
         assert_eq!(severity(Some("1.4.2"), Some("Always")), None);
+    }
+
+    #[test]
+    fn tags_of_versions_are_told_in_one_finding_of_the_workload() {
+        let image = |name: &str| Image {
+            text: fact(format!("r.example.net/{name}:1.0"), 9),
+            registry: None,
+            repository: name.to_owned(),
+            tag: Some(fact("1.0".to_owned(), 10)),
+            digest: None,
+        };
+        let env = pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].image = Some(image("api"));
+            w.init_containers.push(Container { name: "migrate".to_owned(), image: Some(image("migrate")), ..Container::default() });
+        });
+        let finding = testing::only(&RULE, &env);
+        assert!(finding.title.ends_with("the tags of `api` and `migrate` are not pulled again"), "{}", finding.title);
+        assert_eq!(finding.assumptions.len(), 1);
     }
 }

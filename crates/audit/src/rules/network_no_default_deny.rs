@@ -24,7 +24,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     let kept = !cx.env.network_policies.is_empty();
     let title = if kept {
-        format!("{} may be reached from everywhere: no ingress policy selects them", reach::names(&open))
+        let them = if open.len() == 1 { "it" } else { "them" };
+        format!("{} may be reached from everywhere: no ingress policy selects {them}", reach::names(&open))
     } else {
         "no network policy stands in these files: every pod may be reached from every other".to_owned()
     };

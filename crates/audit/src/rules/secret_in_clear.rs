@@ -29,7 +29,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             .remedy("Revoke it first, then deliver a new one from a secret store (External Secrets, Vault, Secret Manager) and keep only the reference in the file.")
             .figure("places", literals.len() as f64, "places");
         if literals.iter().all(|l| l.doubtful) {
-            finding = finding.severity(Severity::Low).likely();
+            finding = finding
+                .severity(Severity::Low)
+                .likely()
+                .remedy("If it is a secret, revoke it, and deliver a new one from a secret store; keep only the reference in the file. If it is none, a name without `secret` or `token` in it says so.");
         }
         for literal in literals.iter().take(4) {
             finding = finding.at(literal.span, "in clear (not shown)");

@@ -42,6 +42,19 @@ pub fn is_object(node: &Node) -> bool {
     said("apiVersion") && said("kind")
 }
 
+/// Says so of a tree that is an object but for its `apiVersion` or its `kind`, which nothing applies;
+/// whether it is one.
+pub fn lacks_identity(node: &Node, env: &mut Environment) -> bool {
+    let Some(problem) = schema::lacks(node) else {
+        return false;
+    };
+    let name = node.at("metadata/name").and_then(Node::as_str);
+    let kind = node.get("kind").and_then(Node::as_str).unwrap_or("object");
+    let subject = format!("{kind} {}", name.unwrap_or("without a name"));
+    env.defects.push(problem.to_defect(&subject));
+    true
+}
+
 /// Reads one object, or each object of a list, into `env`. What is no object adds nothing.
 pub fn interpret(object: &Node, place: Place<'_>, env: &mut Environment) {
     let Some(object) = Object::read(object, place) else {

@@ -172,6 +172,31 @@ pub fn validate_fragment(object: &Node) -> Vec<SchemaProblem> {
     run(object, true)
 }
 
+/// What a tree lacks that is an object of Kubernetes but for its `apiVersion` or its `kind`; `None` for
+/// every other tree.
+pub fn lacks(node: &Node) -> Option<SchemaProblem> {
+    let map = |key: &str| {
+        node.get(key)
+            .and_then(Node::as_map)
+            .is_some_and(|m| !m.is_empty())
+    };
+    let text = |key: &str| node.get(key).and_then(Node::as_str).filter(|t| !t.is_empty());
+    let table = table::table();
+    let field = match (text("apiVersion"), text("kind")) {
+        (None, Some(kind)) if !table.versions(kind).is_empty() => "apiVersion",
+        (Some(version), None) if versions::STABLE.contains(&version) => "kind",
+        _ => return None,
+    };
+    let absent = node.get(field).is_none_or(Node::is_null);
+    let is_object = absent && map("metadata") && ["spec", "data", "stringData"].iter().any(|key| map(key));
+    let root = Cursor::root(node);
+    is_object.then(|| SchemaProblem {
+        kind: ProblemKind::Missing,
+        path: field.to_owned(),
+        span: root.get("metadata").map_or(root.span, |m| m.span),
+    })
+}
+
 fn run(object: &Node, fragment: bool) -> Vec<SchemaProblem> {
     let mut walk = Walk {
         table: table::table(),
@@ -235,13 +260,47 @@ impl Walk {
                 reason: format!("is `{text}`, which has no kind {kind}"),
                 remedy: format!("Write `apiVersion: {right}`."),
             }
+        } else if let Some(right) = self.other_number(text, kind) {
+            ProblemKind::InvalidValue {
+                reason: format!("is `{text}`, which Kubernetes does not have"),
+                remedy: format!("Write `apiVersion: {right}`."),
+            }
         } else {
+            self.misspelt(root, (text, kind));
             return;
         };
         self.out.push(SchemaProblem {
             kind: problem,
             path: root.path_of("apiVersion"),
             span: version.span,
+        });
+    }
+
+    /// For a version such as `apps/v2`, of a group that is Kubernetes' own and without a beta in it: the
+    /// one that the kind has.
+    fn other_number(&self, text: &str, kind: &str) -> Option<&'static str> {
+        let (group, number) = text.split_once('/')?;
+        let stable = number
+            .strip_prefix('v')
+            .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+        let own = matches!(group, "apps" | "autoscaling" | "batch" | "policy");
+        let right = self.table.versions(kind).first()?;
+        (stable && own && versions::STABLE.contains(right)).then_some(right)
+    }
+
+    /// A kind in letters of another size: `deployment`.
+    fn misspelt(&mut self, root: &Cursor<'_>, (text, kind): (&str, &str)) {
+        let Some(right) = self.table.kind_like(text, kind) else {
+            return;
+        };
+        let Some(at) = root.get("kind") else { return };
+        self.out.push(SchemaProblem {
+            kind: ProblemKind::InvalidValue {
+                reason: format!("is `{kind}`, and {text} has the kind {right}"),
+                remedy: format!("Write `kind: {right}`."),
+            },
+            path: root.path_of("kind"),
+            span: at.node.span,
         });
     }
 

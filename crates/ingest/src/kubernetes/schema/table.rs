@@ -104,6 +104,15 @@ impl Table {
         self.kinds.keys().copied()
     }
 
+    /// The kind of an API version that differs from `kind` in the size of its letters only.
+    pub(super) fn kind_like(&self, version: &str, kind: &str) -> Option<&'static str> {
+        let mut like = self
+            .kinds
+            .keys()
+            .filter(|(v, k)| *v == version && k.eq_ignore_ascii_case(kind));
+        like.next().map(|(_, kind)| *kind)
+    }
+
     /// API versions that have `kind`.
     pub(super) fn versions(&self, kind: &str) -> &[&'static str] {
         self.versions.get(kind).map_or(&[], Vec::as_slice)

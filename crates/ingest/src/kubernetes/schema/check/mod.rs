@@ -73,6 +73,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("networking.v1.IngressSpec", network::ingress),
     ("networking.v1.NetworkPolicyPeer", network::peer),
     ("networking.v1.NetworkPolicyPort", network::policy_port),
+    ("openshift.DeploymentConfigSpec", workload::deployment_config),
     ("policy.v1.PodDisruptionBudgetSpec", scaling::budget),
     ("rbac.v1.ClusterRoleBinding", rbac::cluster_binding),
     ("rbac.v1.PolicyRule", rbac::rule),

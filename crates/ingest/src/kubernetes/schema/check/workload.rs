@@ -234,15 +234,25 @@ fn expression_matches(at: &Cursor<'_>, labels: Option<&Node>, out: &mut Out) {
 const GIVE_LABELS: &str =
     "Give the template in `spec.template.metadata.labels` every label that `spec.selector` asks for.";
 
-/// A ReplicationController, whose selector is plain labels (`ValidateReplicationControllerSpec`,
-/// `ValidatePodTemplateSpecForRC`). Without one it takes the template's labels.
+/// A ReplicationController (`ValidateReplicationControllerSpec`).
 pub(super) fn replication_controller<'a>(at: &'a Cursor<'a>, out: &mut Out) {
+    plain_selector(at, "a ReplicationController", out);
+}
+
+/// OpenShift's DeploymentConfig, which makes ReplicationControllers (`ValidateDeploymentConfigSpec`).
+pub(super) fn deployment_config<'a>(at: &'a Cursor<'a>, out: &mut Out) {
+    plain_selector(at, "a DeploymentConfig", out);
+}
+
+/// What a selector of plain labels selects (`ValidatePodTemplateSpecForRC`). Without one the template's
+/// labels are taken.
+fn plain_selector(at: &Cursor<'_>, owner: &str, out: &mut Out) {
     within(at, "replicas", COUNT, out);
     within(at, "minReadySeconds", COUNT, out);
     let Some(template) = at.get("template") else {
         return;
     };
-    pod::restart_policy(&template, &["Always"], "a ReplicationController", out);
+    pod::restart_policy(&template, &["Always"], owner, out);
     match at.get("selector") {
         Some(selector) => {
             if let Some(labels) = labels_of(&template) {

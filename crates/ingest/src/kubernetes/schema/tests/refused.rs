@@ -911,3 +911,73 @@ fn ephemeral_containers_are_only_added_to_a_pod_that_runs() {
     );
     each_has_one(&[(text, "`spec.ephemeralContainers` cannot be set in a manifest")]);
 }
+
+#[test]
+fn a_deployment_config_is_judged_as_openshift_does() {
+    let with = |lines: &str| {
+        let rest = format!(
+            "spec:\n{lines}\n  template: {{metadata: {{labels: {{app: x}}}}, spec: {{containers: [{{name: app, image: 'app:1', imagePolicy: Always}}]}}}}\n"
+        );
+        of_kind("apps.openshift.io/v1", "DeploymentConfig", &rest)
+    };
+    let sound = |lines: &str| with(lines).replace(", imagePolicy: Always", "");
+    each_has_one(&[
+        (
+            sound("  selector: {app: y}"),
+            "`spec.selector.app` is `y`, and the template's label is `x`",
+        ),
+        (
+            sound("  strategy: {type: RollingUpdate}"),
+            "`spec.strategy.type` is `RollingUpdate`",
+        ),
+        (
+            with("  replicas: 1"),
+            "`spec.template.spec.containers[0].imagePolicy` is no known field",
+        ),
+    ]);
+    assert_eq!(problems(&sound("  selector: {app: x}")), Vec::<String>::new());
+}
+
+#[test]
+fn versions_and_kinds_that_are_not_kubernetes_are_told() {
+    let spec = "spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: 'a:1'}]}}}\n";
+    each_has_one(&[
+        (
+            of_kind("apps/v2", "Deployment", spec),
+            "`apiVersion` is `apps/v2`, which Kubernetes does not have",
+        ),
+        (
+            of_kind("apps/v1", "deployment", spec),
+            "`kind` is `deployment`, and apps/v1 has the kind Deployment",
+        ),
+    ]);
+    for others in [
+        ("apps/v1beta3", "Deployment"),
+        ("example.net/v1", "deployment"),
+        ("apps/v1", "Deploy"),
+    ] {
+        assert_eq!(problems(&of_kind(others.0, others.1, spec)), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_object_without_its_version_or_kind_is_known_by_the_rest() {
+    let missing = |text: &str| lacks(&documents(text)[0]).map(|p| p.path);
+    let whole = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 1}\n";
+    assert_eq!(missing(whole), None);
+    assert_eq!(
+        missing(&whole.replace("apiVersion: apps/v1\n", "")).as_deref(),
+        Some("apiVersion")
+    );
+    assert_eq!(
+        missing(&whole.replace("kind: Deployment\n", "")).as_deref(),
+        Some("kind")
+    );
+    for other in [
+        "kind: Deployment\nname: a\n",
+        "kind: pipeline\nmetadata: {name: a}\nspec: {a: b}\n",
+        "apiVersion: v2\nmetadata: {name: a}\nspec: {a: b}\n",
+    ] {
+        assert_eq!(missing(other), None, "{other}");
+    }
+}
