@@ -86,10 +86,15 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         None => None,
     };
     if let Some(file) = &args.trace {
-        write_trace(file, &rehearsals).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+        let sides: &[(Option<&'static str>, &[Rehearsal])] = match &other {
+            Some((_, after)) => &[(Some("before"), &rehearsals), (Some("after"), after)],
+            None => &[(None, &rehearsals)],
+        };
+        write_trace(file, sides).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
     }
     print(args, &platform, &rehearsals, other.as_ref(), color)?;
-    let wanting = rehearsals.iter().any(|r| !r.needs.is_empty());
+    let after = other.iter().flat_map(|(_, rehearsals)| rehearsals);
+    let wanting = rehearsals.iter().chain(after).any(|r| !r.needs.is_empty());
     Ok(if wanting {
         ExitCode::from(FINDINGS)
     } else {
@@ -247,11 +252,13 @@ fn progress() -> indicatif::ProgressBar {
     bar
 }
 
-fn write_trace(file: &Path, rehearsals: &[Rehearsal]) -> std::io::Result<()> {
+fn write_trace(file: &Path, sides: &[(Option<&'static str>, &[Rehearsal])]) -> std::io::Result<()> {
     let mut out = std::io::BufWriter::new(std::fs::File::create(file)?);
-    for rehearsal in rehearsals {
-        for summary in &rehearsal.results {
-            json::write_decisions(rehearsal.scenario.name, summary, &mut out)?;
+    for (side, rehearsals) in sides {
+        for rehearsal in *rehearsals {
+            for summary in &rehearsal.results {
+                json::write_decisions(rehearsal.scenario.name, summary, *side, &mut out)?;
+            }
         }
     }
     out.flush()

@@ -19,7 +19,9 @@ pub enum Role {
     Detection,
     /// The latest time at which this action would have stopped it.
     Action,
-    /// It is over, or the trigger is.
+    /// What the scenario did is over; whether the platform recovers by that is another question.
+    Over,
+    /// It works as before.
     Recovery,
 }
 
@@ -34,6 +36,7 @@ impl Role {
             Self::Effect => "effect",
             Self::Detection => "detected",
             Self::Action => "stoppable",
+            Self::Over => "over",
             Self::Recovery => "recovery",
         }
     }

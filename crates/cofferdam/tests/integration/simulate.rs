@@ -236,6 +236,64 @@ fn two_platforms_stand_side_by_side() {
 }
 
 #[test]
+fn the_end_of_the_trigger_is_no_recovery_and_rounding_is_no_difference() {
+    let compare = |scenario: &str| {
+        let arguments = [
+            "examples/clean-platform",
+            "--compare",
+            "examples/clean-platform-mitigated",
+            "--scenario",
+            scenario,
+            "--runs",
+            "2",
+        ];
+        text(&simulate(&arguments).stdout)
+    };
+    // The collector works again after ten seconds and answers nobody any more.
+    let words = compare("retry-storm");
+    assert!(words.contains("recovered, before: none"), "{words}");
+    // The same group on both sides, with sums of twelfths of 7,000 in them.
+    let words = compare("rebalance-storm");
+    assert!(!words.contains("0000"), "{words}");
+}
+
+#[test]
+fn a_comparison_that_lacks_a_fact_on_one_side_says_so_and_traces_both() {
+    let directory = tempfile::tempdir().unwrap();
+    let platform = |name: &str, more: &str| {
+        let path = directory.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        let cells =
+            format!("cells:\n  a: {{capacity: 10, requests_per_second: 4}}\n  b: {{capacity: 10{more}}}\n");
+        std::fs::write(path.join("cofferdam.yaml"), cells).unwrap();
+        path
+    };
+    let known = platform("known", ", requests_per_second: 4");
+    let unknown = platform("unknown", "");
+    let trace = directory.path().join("trace");
+    let run = |other: &std::path::Path| {
+        let output = cofferdam()
+            .arg("simulate")
+            .arg(&known)
+            .arg("--compare")
+            .arg(other)
+            .args(["--scenario", "cell-failover", "--runs", "1", "--trace"])
+            .arg(&trace)
+            .output()
+            .unwrap();
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, words) = run(&unknown);
+    assert_eq!(code, Some(1));
+    assert!(words.contains("cells.b.requests_per_second"), "{words}");
+    assert_eq!(run(&known).0, Some(0));
+    let lines = std::fs::read_to_string(&trace).unwrap();
+    for side in ["before", "after"] {
+        assert!(lines.contains(&format!("\"side\":\"{side}\"")), "{side}");
+    }
+}
+
+#[test]
 fn charts_are_one_svg_document() {
     let output = simulate(&[
         "examples/clean-platform",

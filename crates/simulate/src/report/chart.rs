@@ -179,7 +179,7 @@ fn role_colour(role: Role) -> &'static str {
         Role::Cause | Role::Loop => "var(--bad)",
         Role::Recovery => "var(--good)",
         Role::Detection | Role::Action => "var(--note)",
-        Role::Trigger | Role::Effect => "var(--soft)",
+        Role::Trigger | Role::Effect | Role::Over => "var(--soft)",
     }
 }
 

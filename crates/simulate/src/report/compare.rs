@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::text::{Style, labelled, not_run};
 use super::{moment, rounded};
 use crate::outcome::{Kind, Role};
-use crate::rehearse::{FigureSummary, Rehearsal, Summary};
+use crate::rehearse::{FigureSummary, Happening, Rehearsal, Summary};
 use crate::statistics::{Interval, paired};
 
 /// Prints what differs between two platforms. Cases meet by scenario and subject; a scenario with one case on each
@@ -78,15 +78,24 @@ fn side_by_side(out: &mut String, rehearsal: &Rehearsal, before: &Summary, after
         ("recovered", Role::Recovery),
     ] {
         for (side, summary) in [("before", before), ("after", after)] {
-            let text = summary.first(role).map_or_else(
-                || "none".to_owned(),
-                |happening| format!("{} {}", moment(happening.at), happening.text),
-            );
+            let text = summary
+                .first(role)
+                .map_or_else(|| "none".to_owned(), |happening| told(happening, summary.runs));
             labelled(out, &format!("{name}, {side}"), &text, style);
         }
     }
     out.push('\n');
     table(out, before, after, style);
+}
+
+/// A moment in a line, and in how many runs it happened where that is not all.
+fn told(happening: &Happening, runs: u32) -> String {
+    let part = if happening.runs < runs {
+        format!(" (in {} of {runs} runs)", happening.runs)
+    } else {
+        String::new()
+    };
+    format!("{} {}{part}", moment(happening.at), happening.text)
 }
 
 fn table(out: &mut String, before: &Summary, after: &Summary, style: Style) {
@@ -187,16 +196,15 @@ fn difference(before: &FigureSummary, after: &FigureSummary) -> String {
             format!("+{text}")
         }
     };
-    if interval.mean == 0.0 && interval.low == interval.high {
+    // What sums of fractions differ by in their last digits is no difference.
+    let size = before.interval.mean.abs().max(after.interval.mean.abs());
+    let nothing = |n: f64| n.abs() <= 1e-9 * size;
+    let (mean, low, high) = (signed(interval.mean), signed(interval.low), signed(interval.high));
+    if nothing(interval.low) && nothing(interval.high) {
         "none".to_owned()
-    } else if interval.low == interval.high {
-        signed(interval.mean)
+    } else if low == high {
+        mean
     } else {
-        format!(
-            "{} ({} … {})",
-            signed(interval.mean),
-            signed(interval.low),
-            signed(interval.high)
-        )
+        format!("{mean} ({low} … {high})")
     }
 }

@@ -129,23 +129,27 @@ pub fn write_comparison(
 struct JsonDecision<'a> {
     scenario: &'a str,
     subject: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side: Option<&'static str>,
     #[serde(flatten)]
     decision: &'a Decision,
 }
 
-/// Writes the decisions of a case, one JSON object a line.
+/// Writes the decisions of a case, one JSON object a line. `side` tells two platforms apart that are compared.
 ///
 /// # Errors
 /// What the writer says.
 pub fn write_decisions(
     scenario: &str,
     summary: &Summary,
+    side: Option<&'static str>,
     mut out: impl std::io::Write,
 ) -> std::io::Result<()> {
     for decision in &summary.decisions {
         let line = JsonDecision {
             scenario,
             subject: &summary.subject,
+            side,
             decision,
         };
         serde_json::to_writer(&mut out, &line)?;

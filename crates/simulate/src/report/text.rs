@@ -150,6 +150,7 @@ const fn colour(role: Role) -> &'static str {
         Role::Effect => "0",
         Role::Detection => "1;33",
         Role::Action => "1;36",
+        Role::Over => "1;34",
         Role::Recovery => "1;32",
     }
 }
@@ -194,6 +195,8 @@ fn why(out: &mut String, summary: &Summary, style: Style) {
                 _ => happening.text.clone(),
             };
             labelled(out, name, &text, style);
+        } else if role == Role::Loop && summary.first(Role::Cause).is_some() {
+            labelled(out, name, "nothing; it ends with what caused it", style);
         }
     }
     out.push('\n');

@@ -413,7 +413,7 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
             out.moment(first, Role::Action, "shed", format!("refuse what is above {} requests a second, by priority, before the routers move the traffic", shown(safe, "")));
         }
     }
-    out.moment(BACK, Role::Recovery, "back", format!("{lost} is back"));
+    out.moment(BACK, Role::Over, "back", format!("{lost} is back"));
     out.harm = as_is.failed_share(LOST, BACK);
     out.amount("load of the survivors, by capacity", utilisation, "%");
     out.amount(

@@ -238,7 +238,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
             ),
         );
     }
-    out.moment(at(FAST), Role::Recovery, "fast", "the work is as fast as before");
+    out.moment(at(FAST), Role::Over, "fast", "the work is as fast as before");
     if as_is.caught_up.is_none() && as_is.killed > 0 {
         let why = "each member that comes back fetches the whole backlog of its partitions, is killed again, and waits longer before the next try";
         out.moment(at(FAST), Role::Loop, "backlog", why);
@@ -260,7 +260,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
     );
     let dead = match plan.before_work {
         Some(true) => "messages lost with the memory of dead members",
-        Some(false) => "messages worked on twice after members died",
+        Some(false) => "messages fetched again after members died",
         None => "messages in the memory of members that died",
     };
     out.amount(dead, as_is.dead as f64, "messages");

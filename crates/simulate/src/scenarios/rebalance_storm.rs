@@ -138,7 +138,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
     }
     out.moment(
         at(as_is.ends),
-        Role::Recovery,
+        Role::Over,
         "rolled",
         "the last member has been restarted",
     );

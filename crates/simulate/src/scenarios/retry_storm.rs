@@ -321,7 +321,7 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
     );
     out.moment(
         GOES_ON,
-        Role::Recovery,
+        Role::Over,
         "goes on",
         format!("{subject} works again at its full speed"),
     );

@@ -333,8 +333,14 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         let room = plan
             .capacity
             .map_or(f64::INFINITY, |capacity| capacity * f64::from(serving));
-        let over = (requests as f64 - to_stopping - room).max(0.0);
-        course.requests += requests;
+        // What all replicas together could not carry either is not the rollout's fault.
+        let usual = plan
+            .capacity
+            .map_or(f64::INFINITY, |capacity| capacity * f64::from(plan.replicas));
+        let over = ((requests as f64).min(usual) - to_stopping - room).max(0.0);
+        if second >= BEGINS && course.done.is_none() {
+            course.requests += requests;
+        }
         course.failed += (to_stopping + over).round() as u64;
         course.overloaded += u64::from(over > 0.0);
         let open = course
@@ -523,6 +529,10 @@ mod tests {
             mean(&plan(), "most database connections, old and new together"),
             200.0
         );
+        // Of the requests while it goes on, which it takes about 800 × 105 s: 0.8 %.
+        let share = mean(&plan(), "share of the requests in that time");
+        let expected = failed / (800.0 * mean(&plan(), "time that the rollout takes")) * 100.0;
+        assert!((share - expected).abs() < 0.05 * expected, "{share} {expected}");
         assert_eq!(mean(&plan(), "fewest ready replicas"), 8.0);
         // Four rounds of two, each 20 s and up to a check's period.
         let time = mean(&plan(), "time that the rollout takes");
@@ -542,6 +552,16 @@ mod tests {
                 .iter()
                 .all(|m| m.role != Role::Cause)
         );
+    }
+
+    #[test]
+    fn a_service_that_is_always_overloaded_does_not_owe_that_to_its_rollout() {
+        let overloaded = Plan {
+            pause: Duration::from_secs(5),
+            capacity: Some(50.0),
+            ..plan()
+        };
+        assert_eq!(mean(&overloaded, "requests that fail because of it"), 0.0);
     }
 
     #[test]

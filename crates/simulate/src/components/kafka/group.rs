@@ -172,7 +172,7 @@ impl Group {
         self.backlog.iter().sum::<f64>() + self.members.iter().map(|member| member.queue as f64).sum::<f64>()
     }
 
-    /// Messages that were in the memory of members when they died: lost, or worked on twice, by when offsets are
+    /// Messages that were in the memory of members when they died: lost, or fetched again, by when offsets are
     /// committed.
     #[must_use]
     pub const fn in_dead_memory(&self) -> u64 {
@@ -333,12 +333,22 @@ impl Group {
                     member.queue -= done;
                     second.done += done;
                     if member.queue > memory {
-                        self.in_dead_memory += member.queue;
-                        if self.config.comes_again {
-                            let part = member.queue as f64 / member.owned.len().max(1) as f64;
-                            for partition in &member.owned {
-                                self.backlog[*partition as usize] += part;
-                            }
+                        // It is killed at its limit: what it was still to fetch has not left the broker, and what it held
+                        // comes again where offsets follow the work.
+                        self.in_dead_memory += memory;
+                        let again = if self.config.comes_again {
+                            member.queue
+                        } else {
+                            member.queue - memory
+                        };
+                        let all: Vec<u32> = (0..self.config.partitions).collect();
+                        let of = if member.owned.is_empty() {
+                            &all
+                        } else {
+                            &member.owned
+                        };
+                        for partition in of {
+                            self.backlog[*partition as usize] += again as f64 / of.len() as f64;
                         }
                         second.killed += 1;
                         let back = member
@@ -453,7 +463,35 @@ mod tests {
         let mut chance = chance();
         let killed: u32 = (0..40).map(|_| group.tick(0.1, &mut chance).killed).sum();
         assert!(killed >= 4);
-        assert!(group.in_dead_memory() > 4000);
+        // Nobody holds more than its memory when it dies.
+        assert_eq!(group.in_dead_memory(), u64::from(killed) * 1000);
+    }
+
+    #[test]
+    fn nothing_is_lost_where_offsets_follow_the_work_and_a_full_memory_at_each_death_where_they_precede_it() {
+        for comes_again in [true, false] {
+            let mut group = Group::new(
+                GroupConfig {
+                    memory: Some(1000),
+                    comes_again,
+                    ..config()
+                },
+                4,
+            );
+            let mut chance = chance();
+            let (mut done, mut killed) = (0, 0);
+            for second in 0..600 {
+                let speed = if second < 120 { 0.1 } else { 1.0 };
+                let happened = group.tick(speed, &mut chance);
+                done += happened.done;
+                killed += happened.killed;
+            }
+            assert!(killed > 0);
+            // 1,200 a second came in: they are done, wait, or were in a memory that died.
+            let lost = if comes_again { 0 } else { 1000 * u64::from(killed) };
+            let found = (done + lost) as f64 + group.lag();
+            assert!((found - 1200.0 * 600.0).abs() < 1.0, "{found}");
+        }
     }
 
     #[test]
