@@ -63,10 +63,10 @@ pub fn parse_image(text: &str) -> ImageName {
         Some((host, below)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), below),
         _ => (None, path),
     };
-    let present = |part: Option<&str>| part.filter(|p| !p.is_empty()).map(str::to_owned);
+    let present = |part: Option<&str>| part.map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned);
     ImageName {
         registry: present(registry),
-        repository: repository.to_owned(),
+        repository: repository.trim().to_owned(),
         tag: present(tag),
         digest: present(digest),
     }

@@ -30,7 +30,7 @@ use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Environment, Fact, Owner, Platform, UnreadableFile, link};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// What a reader is told besides the tree it reads.
@@ -64,8 +64,9 @@ struct Sources<'a> {
     releases: Vec<Release>,
     applications: Applications,
     terraform: Terraform,
-    /// The environment of each file whose path names one.
-    file_environments: BTreeMap<&'a Path, String>,
+    /// The environment of each file whose path names one. Paths are compared part by part, which an ordered map would
+    /// do a dozen times for each question.
+    file_environments: HashMap<&'a Path, String>,
     overlay: &'a OverlayDocument,
     /// Flat settings: `.env`, properties.
     texts: Vec<Text<'a>>,
@@ -259,7 +260,7 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
 }
 
 /// The environment of each file whose path names one, or for which a person states one.
-fn file_environments<'a>(repo: &'a Repo, stated: &OverlayDocument) -> BTreeMap<&'a Path, String> {
+fn file_environments<'a>(repo: &'a Repo, stated: &OverlayDocument) -> HashMap<&'a Path, String> {
     repo.files
         .par_iter()
         .filter_map(|(path, _)| Some((path.as_path(), environment_of(path, stated)?)))
@@ -366,13 +367,15 @@ fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
             });
         }
     }
+    let in_charts = by_hash(&sources.charts.consumed);
+    let in_builds = by_hash(&sources.built.consumed);
+    let fragments = by_hash(&sources.built.fragments);
+    let of_terraform = by_hash(&sources.terraform.claimed);
     for (path, stream) in &sources.repo.yaml {
-        if sources.charts.consumed.contains(path) {
-            continue;
-        }
-        let consumed = sources.built.consumed.contains(path);
-        let fragment = sources.built.fragments.contains(path);
-        if (consumed && !fragment) || sources.terraform.claimed.contains(path) {
+        let path = path.as_path();
+        let fragment = fragments.contains(path);
+        let built = in_builds.contains(path) && !fragment;
+        if built || in_charts.contains(path) || of_terraform.contains(path) {
             continue;
         }
         let completeness = if fragment {
@@ -380,7 +383,7 @@ fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
         } else {
             Completeness::Whole
         };
-        let stated = sources.file_environments.get(path.as_path()).map(String::as_str);
+        let stated = sources.file_environments.get(path).map(String::as_str);
         let environment = stated.or_else(|| environment_of_directory(sources, path));
         for node in &stream.documents {
             pieces.push(Piece {
@@ -394,6 +397,11 @@ fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
     // What is for one environment counts over what is for all, and so is read after it.
     pieces.sort_by_key(|p| p.environment.is_some());
     pieces
+}
+
+/// Paths to look up, without an order.
+fn by_hash(paths: &BTreeSet<PathBuf>) -> HashSet<&Path> {
+    paths.iter().map(PathBuf::as_path).collect()
 }
 
 /// The environment of the one application that deploys the directory of a plain manifest.
@@ -636,7 +644,7 @@ fn unreadable_file(unreadable: &Unreadable) -> UnreadableFile {
 
 /// Fills in what was read and what was not.
 fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Platform) {
-    let mut formats: BTreeMap<&Path, &str> = BTreeMap::new();
+    let mut formats: HashMap<&Path, &str> = HashMap::new();
     for piece in pieces {
         if let Some(format) = format_of(piece) {
             formats.insert(piece.path, format);
@@ -687,16 +695,19 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
         .unreadable
         .extend(sources.terraform.problems.iter().map(unreadable_file));
     for (path, stream) in &sources.repo.yaml {
-        if sources.terraform.claimed.contains(path) || sources.charts.consumed.contains(path) {
+        if stream.errors.is_empty() && stream.problems.is_empty()
+            || sources.terraform.claimed.contains(path)
+            || sources.charts.consumed.contains(path)
+        {
             continue;
         }
-        let text = sources.repo.text(path).unwrap_or("");
         let told = |problem: &yaml::Problem| UnreadableFile {
             path: path.clone(),
             span: Some(problem.span),
             message: problem.message.clone(),
         };
-        if looks_like_configuration(path, text) {
+        if !stream.errors.is_empty() && looks_like_configuration(path, sources.repo.text(path).unwrap_or(""))
+        {
             reading.unreadable.extend(stream.errors.iter().map(told));
         }
         if formats.contains_key(path.as_path()) {

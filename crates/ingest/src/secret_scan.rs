@@ -375,7 +375,9 @@ pub fn kind_of_name(name: &str) -> Option<SecretKind> {
         return Some(SecretKind::PrivateKey);
     }
     let before = words.len().checked_sub(2).map_or("", |at| words[at].as_str());
-    let glued = SECRET_KEYS.iter().any(|w| folded.ends_with(&format!("{w}key")));
+    let glued = folded
+        .strip_suffix("key")
+        .is_some_and(|rest| SECRET_KEYS.iter().any(|word| rest.ends_with(word)));
     if last == "key" && SECRET_KEYS.contains(&before) || last != "key" && glued {
         return Some(SecretKind::Token);
     }

@@ -19,6 +19,7 @@ mod tests;
 
 use crate::repo::{Repo, Unreadable};
 use crate::tree::{Node, Value};
+use crate::yaml::Stream;
 use cofferdam_model::Span;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -432,9 +433,16 @@ fn parse_all(repo: &Repo) -> Parsed {
         claimed: BTreeSet::new(),
         misnamed: Vec::new(),
     };
+    // What is HCL by its name, and what is by its content whatever its name promises.
+    let mut candidates: Vec<(&PathBuf, Option<Role>)> = Vec::new();
     for (path, stream) in &repo.yaml {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        let Some(role) = role(name) else { continue };
+        let Some(role) = role(name) else {
+            if no_yaml(stream) && repo.text(path).is_some_and(parse::looks_like_terraform) {
+                candidates.push((path, None));
+            }
+            continue;
+        };
         out.claimed.insert(path.clone());
         out.problems.extend(stream.errors.iter().map(|error| Unreadable {
             path: path.clone(),
@@ -449,19 +457,14 @@ fn parse_all(repo: &Repo) -> Parsed {
             }
         }
     }
-    // What is HCL by its name, and what is by its content whatever its name promises.
-    let candidates: Vec<(&PathBuf, Option<Role>)> = repo
-        .files
-        .keys()
-        .filter(|path| !out.claimed.contains(*path))
-        .filter_map(|path| {
-            let name = path.file_name().and_then(|n| n.to_str())?;
-            match role(name) {
-                Some(role) => Some((path, Some(role))),
-                None => disguised(repo, path, name).then_some((path, None)),
-            }
-        })
-        .collect();
+    candidates.extend(repo.files.iter().filter_map(|(path, id)| {
+        let name = path.file_name().and_then(|n| n.to_str())?;
+        match role(name) {
+            Some(role) => (!out.claimed.contains(path)).then_some((path, Some(role))),
+            None => disguised(name, &repo.sources.file(*id).text).then_some((path, None)),
+        }
+    }));
+    candidates.sort_by_key(|(path, _)| *path);
     let results: Vec<_> = candidates
         .into_par_iter()
         .filter_map(|(path, role)| {
@@ -494,22 +497,18 @@ fn parse_all(repo: &Repo) -> Parsed {
     out
 }
 
-/// Whether a file whose name promises something else holds Terraform: YAML that is none, or HCL under
-/// its general ending, with blocks that only Terraform has.
-fn disguised(repo: &Repo, path: &Path, name: &str) -> bool {
-    let Some(text) = repo.text(path) else { return false };
-    match repo.yaml.get(path) {
-        Some(stream) => {
-            let odd = !stream.errors.is_empty() || stream.documents.iter().any(|d| d.as_str().is_some());
-            odd && parse::looks_like_terraform(text)
-        }
-        None => {
-            // Lock files, tests and Terragrunt have blocks of the same names and other meanings.
-            let general = name.ends_with(".hcl")
-                && !name.ends_with(".lock.hcl")
-                && !name.contains(".tftest.")
-                && !name.starts_with("terragrunt");
-            general && text.contains("resource \"") && parse::looks_like_terraform(text)
-        }
-    }
+/// Whether a file that should be YAML is something else: it has errors, or is one piece of text.
+fn no_yaml(stream: &Stream) -> bool {
+    !stream.errors.is_empty() || stream.documents.iter().any(|d| d.as_str().is_some())
+}
+
+/// Whether a file under HCL's general ending has blocks that only Terraform has. Lock files, tests and Terragrunt have
+/// blocks of the same names and other meanings.
+fn disguised(name: &str, text: &str) -> bool {
+    name.ends_with(".hcl")
+        && !name.ends_with(".lock.hcl")
+        && !name.contains(".tftest.")
+        && !name.starts_with("terragrunt")
+        && text.contains("resource \"")
+        && parse::looks_like_terraform(text)
 }
