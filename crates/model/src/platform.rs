@@ -15,7 +15,7 @@ use crate::scaling::{Autoscaler, DisruptionBudget};
 use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
 use crate::source::{Fact, SourceMap, Span};
 use crate::units::{Bytes, Rate};
-use crate::workload::{ConfigObject, ServicePort, Workload};
+use crate::workload::{ConfigObject, ContainerDefaults, ObjectId, ServicePort, Workload};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct Environment {
     pub autoscalers: Vec<Autoscaler>,
     /// Pod disruption budgets.
     pub disruption_budgets: Vec<DisruptionBudget>,
+    /// What containers get that set no requests or limits; readers have filled it in already.
+    pub container_defaults: Vec<ContainerDefaults>,
     /// The priority class of pods that name none (`globalDefault`).
     pub default_priority: Option<Fact<String>>,
     /// Kubernetes Services, by their selectors.
@@ -59,6 +61,8 @@ pub struct Environment {
     pub namespaces: Vec<Namespace>,
     /// Network policies.
     pub network_policies: Vec<NetworkPolicy>,
+    /// Policies of other kinds (Cilium, Calico, Antrea), whose reach is not computed.
+    pub foreign_policies: Vec<ObjectId>,
     /// Policies that admit or refuse workloads (Kyverno and the like).
     pub admission_policies: Vec<AdmissionPolicy>,
     /// Kafka clusters.

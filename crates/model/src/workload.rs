@@ -243,6 +243,23 @@ impl Probe {
     }
 }
 
+/// Requests and limits of containers that set none in a namespace (a LimitRange).
+#[derive(Debug, Clone, Default)]
+pub struct ContainerDefaults {
+    /// The namespace; `None` is unknown.
+    pub namespace: Option<String>,
+    /// CPU request.
+    pub cpu_request: Option<Fact<Cpu>>,
+    /// CPU limit.
+    pub cpu_limit: Option<Fact<Cpu>>,
+    /// Memory request.
+    pub memory_request: Option<Fact<Bytes>>,
+    /// Memory limit.
+    pub memory_limit: Option<Fact<Bytes>>,
+    /// Limit of space on the node's disk, as written.
+    pub storage_limit: Option<Fact<String>>,
+}
+
 /// What a probe asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeCheck {

@@ -47,7 +47,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     let mut finding = base(
         "workloads without an egress policy".to_owned(),
-        format!("{} can reach the metadata service: no egress policy selects them", reach::names(&unselected)),
+        format!(
+            "{} can reach the metadata service: no egress policy selects {}",
+            reach::names(&unselected),
+            if unselected.len() == 1 { "it" } else { "them" }
+        ),
     )
     .figure("workloads", unselected.len() as f64, "workloads");
     for workload in unselected.iter().take(4) {

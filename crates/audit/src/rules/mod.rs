@@ -98,6 +98,7 @@ rules! {
     request_over_limit,
     requests_missing,
     memory_limit_missing,
+    memory_overcommitted,
     disruption_budget_blocks,
     disruption_budget_missing,
     single_replica,

@@ -17,9 +17,17 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let whole = || cx.env.workloads.iter().filter(|w| w.completeness == Completeness::Whole && is_pod(&w.id.kind));
+    let whole = || cx.env.workloads.iter().filter(|w| w.completeness == Completeness::Whole && is_governed(w));
+    // What the policies of a plugin select is not known.
+    if !cx.env.foreign_policies.is_empty() {
+        return;
+    }
     let open: Vec<&Workload> = whole().filter(|w| cx.env.reach(w).ingress.is_empty()).collect();
     if open.is_empty() {
+        let sends: Vec<&Workload> = whole().filter(|w| cx.env.reach(w).egress.is_empty()).collect();
+        if !sends.is_empty() {
+            out.report(sends_everywhere(&sends));
+        }
         return;
     }
     let kept = !cx.env.network_policies.is_empty();
@@ -40,9 +48,25 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     out.report(if kept { finding } else { finding.likely() });
 }
 
-/// Whether the workload runs as pods of a cluster that has network policies.
-fn is_pod(kind: &str) -> bool {
-    !matches!(kind, "Service" | "Compose" | "CloudRunService" | "CloudRun")
+/// Pods that others cannot reach as they like and that reach all others.
+fn sends_everywhere(open: &[&Workload]) -> Finding {
+    let them = if open.len() == 1 { "it" } else { "them" };
+    let mut finding = Finding::new("network policies", format!("{} may send to everywhere: no egress policy selects {them}", reach::names(open)))
+        .severity(Severity::Low)
+        .explain("Who may call these pods is kept, whom they may call is not: one that is taken over, or that retries without end, reaches everything that does not keep it out itself.")
+        .remedy("Add `Egress` to the `policyTypes` of a policy that selects all pods, and allow beside it what is really called (DNS first).")
+        .figure("workloads", open.len() as f64, "workloads");
+    for workload in open.iter().take(4) {
+        finding = finding.at(workload.span, "selected by no egress policy");
+    }
+    finding
+}
+
+/// Whether the workload runs as pods that network policies govern: those on their node's network are not
+/// (Kubernetes documentation, "Network Policies", section "NetworkPolicy and hostNetwork pods").
+fn is_governed(workload: &Workload) -> bool {
+    let on_host = workload.fields.get("hostNetwork").is_some_and(|h| h.value == "true");
+    !on_host && !matches!(workload.id.kind.as_str(), "Service" | "Compose" | "CloudRunService" | "CloudRun")
 }
 
 #[cfg(test)]
@@ -60,7 +84,18 @@ mod tests {
         let mut deny = e.network_policies[0].clone();
         deny.selector = Selector::default();
         deny.ingress = true;
+        let mut ingress_only = deny.clone();
+        ingress_only.egress = false;
         e.network_policies.push(deny);
         assert!(testing::all(&RULE, &e).is_empty());
+        e.network_policies = vec![ingress_only];
+        let sends = testing::only(&RULE, &e);
+        assert!(sends.title.contains("may send to everywhere"), "{}", sends.title);
+        e.network_policies.clear();
+        e.workloads[0].fields.insert("hostNetwork".to_owned(), testing::fact("true".to_owned(), 30));
+        assert!(testing::all(&RULE, &e).is_empty(), "policies do not govern pods on the host's network");
+        e.workloads[0].fields.clear();
+        e.foreign_policies.push(e.workloads[0].id.clone());
+        assert!(testing::all(&RULE, &e).is_empty(), "what a plugin's policies select is not known");
     }
 }

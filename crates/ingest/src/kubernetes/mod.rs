@@ -10,6 +10,7 @@ mod describe;
 mod entries;
 mod image_variables;
 mod istio;
+mod limits;
 mod monitoring;
 mod network;
 mod object;
@@ -75,10 +76,11 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Environment) {
     };
     let subject = object.subject();
     env.defects.extend(problems.iter().map(|p| p.to_defect(&subject)));
-    let readers: [Reader; 8] = [
+    let readers: [Reader; 9] = [
         config::interpret,
         network::interpret,
         scaling::interpret,
+        limits::interpret,
         monitoring::interpret,
         admission::interpret,
         istio::interpret,
@@ -97,6 +99,7 @@ type Reader = fn(&Object<'_>, &mut Environment) -> bool;
 /// alerts the settings that hold for all of them. Called once, when everything has been read and before
 /// linking; variables of containers count over what this reads, so their settings come after it.
 pub fn finish(repo: &Repo, env: &mut Environment) {
+    limits::finish(env);
     entries::finish(repo, env);
     stores::finish(env);
     references::check(env);

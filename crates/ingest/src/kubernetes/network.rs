@@ -20,6 +20,9 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
         }),
         ("networking.k8s.io" | "extensions", "NetworkPolicy") => policy(object, env),
         ("networking.k8s.io" | "extensions", "Ingress") => ingress(object, env),
+        (group, kind) if FOREIGN.contains(&group) && kind.ends_with("NetworkPolicy") => {
+            env.foreign_policies.push(object.id.clone());
+        }
         ("gateway.networking.k8s.io", kind) if kind.ends_with("Route") => gateway_route(object, env),
         ("route.openshift.io", "Route") => {
             if let Some(name) = object.at("spec/to").and_then(|to| text(to, "name")) {
@@ -30,6 +33,14 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
     }
     true
 }
+
+/// Groups of network plugins that have policies of their own.
+const FOREIGN: &[&str] = &[
+    "cilium.io",
+    "crd.projectcalico.org",
+    "projectcalico.org",
+    "crd.antrea.io",
+];
 
 fn service(object: &Object<'_>, env: &mut Environment) {
     let ports = object.at("spec/ports").map_or(&[][..], Node::items);
@@ -282,6 +293,14 @@ mod tests {
             of("{podSelector: {}, policyTypes: [Ingress], egress: [{}]}"),
             (true, false, 0, 1)
         );
+    }
+
+    #[test]
+    fn policies_of_a_network_plugin_are_noted() {
+        let env = read(
+            "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p}\nspec: {endpointSelector: {}}\n---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: q}\nspec: {}\n",
+        );
+        assert_eq!((env.foreign_policies.len(), env.network_policies.len()), (2, 0));
     }
 
     #[test]

@@ -324,9 +324,18 @@ impl<'a> Index<'a> {
             .iter()
             .map(|(key, value)| self.labels.get(&(key.as_str(), value.value.as_str())))
             .min_by_key(|found| found.map_or(0, Vec::len));
-        let candidates: Box<dyn Iterator<Item = &'a Workload>> = match by_label {
-            Some(found) => Box::new(found.into_iter().flatten().map(|at| &self.env.workloads[*at])),
-            None => Box::new(self.env.workloads.iter()),
+        // Without labels, those that have one of the values that an expression asks for.
+        let of_expression = || {
+            let (key, _, values) = selector.expressions.iter().find(|(_, op, _)| op == "In")?;
+            let found = values
+                .iter()
+                .filter_map(|value| self.labels.get(&(key.as_str(), value.as_str())));
+            Some(found.flatten().map(|at| &self.env.workloads[*at]))
+        };
+        let candidates: Box<dyn Iterator<Item = &'a Workload>> = match (by_label, of_expression()) {
+            (Some(found), _) => Box::new(found.into_iter().flatten().map(|at| &self.env.workloads[*at])),
+            (None, Some(found)) => Box::new(found),
+            (None, None) => Box::new(self.env.workloads.iter()),
         };
         candidates
             .filter(|w| together(w.id.namespace.as_deref(), namespace) && selector.matches(&w.labels))

@@ -1,0 +1,125 @@
+//! LimitRanges: requests and limits that the API server gives to containers which set none.
+
+use super::object::Object;
+use crate::tree::Node;
+use cofferdam_model::workload::{Completeness, ContainerDefaults, Workload};
+use cofferdam_model::{Bytes, Cpu, Environment};
+
+/// Reads a LimitRange; whether the object is one.
+pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+    if object.id.kind != "LimitRange" || !object.group.is_empty() {
+        return false;
+    }
+    for limit in object.at("spec/limits").map_or(&[][..], Node::items) {
+        if limit.get("type").and_then(Node::as_str) == Some("Container") {
+            env.container_defaults.push(defaults(limit, object));
+        }
+    }
+    true
+}
+
+/// Where no default request is said, it is the default limit.
+fn defaults(limit: &Node, object: &Object<'_>) -> ContainerDefaults {
+    let cpu = |path: &str| limit.at(path).and_then(|n| n.fact(Cpu::parse));
+    let memory = |path: &str| limit.at(path).and_then(|n| n.fact(Bytes::parse));
+    ContainerDefaults {
+        namespace: object.id.namespace.clone(),
+        cpu_request: cpu("defaultRequest/cpu").or_else(|| cpu("default/cpu")),
+        cpu_limit: cpu("default/cpu"),
+        memory_request: memory("defaultRequest/memory").or_else(|| memory("default/memory")),
+        memory_limit: memory("default/memory"),
+        storage_limit: limit.at("default/ephemeral-storage").and_then(Node::text_fact),
+    }
+}
+
+/// Gives the containers of each namespace its defaults, as the server does: a limit that is written is
+/// the request too, and only what is left unset is filled.
+pub(super) fn finish(env: &mut Environment) {
+    if env.container_defaults.is_empty() {
+        return;
+    }
+    let defaults = &env.container_defaults;
+    let whole = env
+        .workloads
+        .iter_mut()
+        .filter(|w| w.completeness == Completeness::Whole);
+    for workload in whole {
+        for defaults in defaults {
+            if defaults.namespace == workload.id.namespace {
+                fill(workload, defaults);
+            }
+        }
+    }
+}
+
+fn fill(workload: &mut Workload, defaults: &ContainerDefaults) {
+    const STORAGE: &str = "resources.limits.ephemeral-storage";
+    for container in workload
+        .containers
+        .iter_mut()
+        .chain(&mut workload.init_containers)
+    {
+        if container.cpu_limit.is_none() && container.cpu_request.is_none() {
+            container.cpu_request.clone_from(&defaults.cpu_request);
+        }
+        if container.memory_limit.is_none() && container.memory_request.is_none() {
+            container.memory_request.clone_from(&defaults.memory_request);
+        }
+        if container.cpu_limit.is_none() {
+            container.cpu_limit.clone_from(&defaults.cpu_limit);
+        }
+        if container.memory_limit.is_none() {
+            container.memory_limit.clone_from(&defaults.memory_limit);
+        }
+        if let (Some(limit), false) = (&defaults.storage_limit, container.fields.contains_key(STORAGE)) {
+            container.fields.insert(STORAGE.to_owned(), limit.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::finished;
+    use cofferdam_model::{Bytes, Cpu};
+
+    const RANGE: &str = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: d, namespace: shop}\nspec: {limits: [{type: Pod, max: {cpu: 4}}, {type: Container, default: {memory: 512Mi, ephemeral-storage: 1Gi}, defaultRequest: {cpu: 100m}}]}\n---\n";
+
+    fn deployment(resources: &str) -> String {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec: {{template: {{spec: {{containers: [{{name: web, image: 'a:1', resources: {resources}}}]}}}}}}\n"
+        )
+    }
+
+    #[test]
+    fn what_a_container_leaves_unset_is_filled_in_its_namespace_only() {
+        let env = finished(&(RANGE.to_owned() + &deployment("{}")));
+        let container = &env.workloads[0].containers[0];
+        assert_eq!(container.cpu_request.as_ref().unwrap().value, Cpu(100));
+        assert!(container.cpu_limit.is_none());
+        let limit = Bytes(512 << 20);
+        assert_eq!(container.memory_limit.as_ref().unwrap().value, limit);
+        assert_eq!(
+            container.memory_request.as_ref().unwrap().value,
+            limit,
+            "the default request is the default limit"
+        );
+        assert!(
+            container
+                .fields
+                .contains_key("resources.limits.ephemeral-storage")
+        );
+        let other = RANGE.replace("shop", "staff") + &deployment("{}");
+        assert!(finished(&other).workloads[0].containers[0].memory_limit.is_none());
+    }
+
+    #[test]
+    fn what_a_container_sets_stays() {
+        let env = finished(&(RANGE.to_owned() + &deployment("{limits: {cpu: 1, memory: 1Gi}}")));
+        let container = &env.workloads[0].containers[0];
+        assert_eq!(container.memory_limit.as_ref().unwrap().value, Bytes(1 << 30));
+        assert!(
+            container.memory_request.is_none() && container.cpu_request.is_none(),
+            "a limit that is written stands for the request"
+        );
+    }
+}
