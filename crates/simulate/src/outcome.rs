@@ -1,5 +1,7 @@
 //! What one run of a scenario found: moments in order, figures, curves, and the decisions of its policies.
 
+use std::collections::BTreeMap;
+
 use cofferdam_policy::Time;
 use serde::Serialize;
 
@@ -165,6 +167,10 @@ pub struct Decision {
     pub decision: String,
     /// Why.
     pub reason: String,
+    /// How often in a row it was decided so by this policy, for this reason.
+    pub times: u64,
+    /// The last of these times, in nanoseconds since the start of the run.
+    pub until: u64,
 }
 
 /// Takes down the decisions of policies, where somebody wants them.
@@ -172,6 +178,8 @@ pub struct Decision {
 pub struct Trace {
     wanted: bool,
     decisions: Vec<Decision>,
+    /// Where the latest decision of each entity stands.
+    latest: BTreeMap<String, usize>,
 }
 
 impl Trace {
@@ -181,14 +189,33 @@ impl Trace {
         Self {
             wanted,
             decisions: Vec::new(),
+            latest: BTreeMap::new(),
         }
     }
 
-    /// Takes a decision down; the words are made only where somebody wants them.
+    /// Whether decisions are taken down.
+    #[must_use]
+    pub const fn wanted(&self) -> bool {
+        self.wanted
+    }
+
+    /// Takes a decision down; the words are made only where somebody wants them. One that the same entity decided just
+    /// before, for the same reason, is counted there.
     pub fn decide(&mut self, at: Time, entity: &str, words: impl FnOnce() -> (String, String)) {
         if self.wanted {
             let (decision, reason) = words();
+            if let Some(latest) = self.latest.get(entity).and_then(|at| self.decisions.get_mut(*at))
+                && latest.decision == decision
+                && latest.reason == reason
+            {
+                latest.times += 1;
+                latest.until = at.as_nanos();
+                return;
+            }
+            self.latest.insert(entity.to_owned(), self.decisions.len());
             self.decisions.push(Decision {
+                times: 1,
+                until: at.as_nanos(),
                 at: at.as_nanos(),
                 entity: entity.to_owned(),
                 decision,
@@ -201,5 +228,49 @@ impl Trace {
     #[must_use]
     pub fn into_decisions(self) -> Vec<Decision> {
         self.decisions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_decided_again_is_counted_by_entity() {
+        let mut trace = Trace::new(true);
+        let mut decide = |at: u64, entity: &str, decision: &str| {
+            trace.decide(Time::from_nanos(at), entity, || {
+                (decision.into(), "because".into())
+            });
+        };
+        decide(1, "a", "permit");
+        decide(2, "b", "permit");
+        decide(3, "a", "permit");
+        decide(4, "a", "reject");
+        decide(5, "a", "permit");
+        let found: Vec<_> = trace
+            .into_decisions()
+            .into_iter()
+            .map(|d| (d.at, d.entity, d.decision, d.times, d.until))
+            .collect();
+        let of = |at, entity: &str, decision: &str, times, until| {
+            (at, entity.to_owned(), decision.to_owned(), times, until)
+        };
+        assert_eq!(
+            found,
+            [
+                of(1, "a", "permit", 2, 3),
+                of(2, "b", "permit", 1, 2),
+                of(4, "a", "reject", 1, 4),
+                of(5, "a", "permit", 1, 5),
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_is_taken_down_that_nobody_wants() {
+        let mut trace = Trace::new(false);
+        trace.decide(Time::ZERO, "a", || unreachable!("nobody asked"));
+        assert!(trace.into_decisions().is_empty());
     }
 }

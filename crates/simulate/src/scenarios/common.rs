@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use cofferdam_model::calls::{CallTarget, TimeoutSetting};
+use cofferdam_model::calls::{Breaker, CallTarget, TimeoutSetting};
 use cofferdam_model::cells::Routing;
 use cofferdam_model::kafka::{Assignor, CommitOrder, Consumer};
 use cofferdam_model::scaling::ScalingBehaviour;
 use cofferdam_model::workload::Amount;
 use cofferdam_model::{Environment, Fact, Service};
+
+use cofferdam_policy::breaker::BreakerConfig;
+use cofferdam_policy::window::WindowConfig;
 
 use super::{Case, Prepared};
 use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
@@ -92,6 +95,57 @@ pub(super) fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut
         Duration::from_secs(60),
         "callers wait 60 s, nginx's default of proxy_read_timeout",
     )
+}
+
+/// Whether a declared breaker says when it opens, and is used as far as can be told.
+pub(super) fn can_open(declared: &Breaker) -> bool {
+    let opens = declared.failure_rate.is_some() || declared.consecutive_failures.is_some();
+    opens && declared.used.as_ref().is_none_or(|used| used.value)
+}
+
+/// A declared breaker as a policy; what it does not say is as in `base`. `None` where such a breaker cannot be.
+pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Facts) -> Option<BreakerConfig> {
+    let mut config = BreakerConfig {
+        failure_share: None,
+        consecutive_failures: None,
+        ..base
+    };
+    if let Some(share) = &declared.failure_rate {
+        config.failure_share = Some(facts.take("breaker opens at", share).0);
+    }
+    if let Some(failures) = &declared.consecutive_failures {
+        config.consecutive_failures = Some(facts.take("breaker opens after failures in a row", failures));
+    }
+    if let Some(minimum) = &declared.minimum_calls {
+        config.minimum_calls = facts.take("breaker: least calls", minimum);
+    }
+    if let Some(window) = &declared.window {
+        config.window = WindowConfig::Time {
+            length: facts.take("breaker: window", window),
+            slices: 60,
+        };
+    }
+    if let Some(open) = &declared.open_time {
+        config.open_time = facts.take("breaker: open time", open);
+        (config.open_time_cap, config.open_growth) = (config.open_time, 1.0);
+    }
+    if let Some(probes) = &declared.half_open_calls {
+        config.probes = facts
+            .take("breaker: half-open calls", probes)
+            .clamp(1, BreakerConfig::MOST_PROBES);
+        // More than half of them have to succeed, as where it opens at half.
+        config.success_threshold = config.probes / 2 + 1;
+    }
+    match config.check() {
+        Ok(()) => Some(config),
+        Err(error) => {
+            facts.assume(format!(
+                "the declared breaker `{}` is left out: {error}",
+                declared.name
+            ));
+            None
+        }
+    }
 }
 
 /// The autoscaler of a service with one metric whose value the scenario sets: 1,000 is its target.

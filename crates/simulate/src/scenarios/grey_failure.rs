@@ -8,12 +8,13 @@ use cofferdam_model::cells::Routing;
 use cofferdam_model::overlay::Overlay;
 use cofferdam_model::{Environment, Service};
 use cofferdam_policy::Time;
-use cofferdam_policy::breaker::{Breaker, BreakerConfig};
-use cofferdam_policy::grey::{GreyConfig, GreyDetector};
-use cofferdam_policy::window::{Outcome as Ended, WindowConfig};
+use cofferdam_policy::breaker::{Breaker, BreakerConfig, Recorded};
+use cofferdam_policy::grey::{Comparison, GreyConfig, GreyDetector};
+use cofferdam_policy::window::Outcome as Ended;
 
 use super::{Case, Prepared, Scenario, common};
 use crate::chance::{Chance, Distribution, Streams};
+use crate::components::callers::why_permitted;
 use crate::components::load::{OpenLoad, Spacing};
 use crate::components::packets;
 use crate::engine::{Agenda, World};
@@ -142,35 +143,11 @@ fn breaker(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> O
         env.owner_service(&b.owner).map(|s| s.name.as_str()) == owner
             && b.used.as_ref().is_none_or(|used| used.value)
     };
-    let usable = |b: &&Declared| b.failure_rate.is_some() || b.consecutive_failures.is_some();
-    let Some(found) = env.breakers.iter().filter(own).find(usable) else {
+    let Some(found) = env.breakers.iter().filter(own).find(|b| common::can_open(b)) else {
         facts.assume("routers have no breaker around cells: none is declared");
         return None;
     };
-    let mut config = BreakerConfig::cell();
-    if let Some(share) = &found.failure_rate {
-        config.failure_share = Some(facts.take("breaker opens at", share).0);
-    } else {
-        config.failure_share = None;
-    }
-    config.consecutive_failures = found
-        .consecutive_failures
-        .as_ref()
-        .map(|n| facts.take("breaker opens after failures in a row", n));
-    if let Some(minimum) = &found.minimum_calls {
-        config.minimum_calls = facts.take("breaker: least calls", minimum);
-    }
-    if let Some(window) = &found.window {
-        config.window = WindowConfig::Time {
-            length: facts.take("breaker: window", window),
-            slices: 60,
-        };
-    }
-    if let Some(open) = &found.open_time {
-        config.open_time = facts.take("breaker: open time", open);
-        config.open_time_cap = config.open_time;
-    }
-    config.check().is_ok().then_some(config)
+    common::breaker(found, BreakerConfig::cell(), facts)
 }
 
 /// What is wrong with the cell.
@@ -180,6 +157,18 @@ enum Ill {
     Loses,
     /// Requests in it fail.
     Fails,
+}
+
+impl Ill {
+    /// A policy of this course, as traces name it.
+    fn entity(self, policy: &'static str) -> &'static str {
+        match (self, policy) {
+            (Self::Loses, "breaker") => "breaker, packets lost",
+            (Self::Fails, "breaker") => "breaker, requests failing",
+            (Self::Loses, _) => "comparison with peers, packets lost",
+            (Self::Fails, _) => "comparison with peers, requests failing",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -199,6 +188,9 @@ struct Router<'a> {
     network: Chance,
     breaker: Option<Breaker>,
     detector: GreyDetector,
+    trace: Trace,
+    /// What was last taken down of the comparison of each cell.
+    compared: Vec<Option<Comparison>>,
     /// Time of each request in the ill cell before and after it fell ill, in seconds.
     before: Vec<f64>,
     after: Vec<f64>,
@@ -266,6 +258,7 @@ impl Router<'_> {
     fn done(&mut self, now: Time, cell: usize, began: Time, ended: Ended) {
         let is_ill = cell == self.plan.ill;
         self.detector.record(now, cell, ended);
+        self.tell_comparison(now);
         let second = (now.as_nanos() / 1_000_000_000) as usize;
         if let Some(second) = self.seconds.get_mut(second) {
             let place = &mut second[usize::from(!is_ill)];
@@ -283,17 +276,53 @@ impl Router<'_> {
         } else {
             self.before.push(time);
         }
-        if let Some(breaker) = &mut self.breaker
-            && self.opened.is_none()
-            && let Ok(permit) = breaker.acquire(now)
-        {
-            breaker.record(now, permit, ended);
-            if !matches!(breaker.state(now), cofferdam_policy::breaker::State::Closed) {
-                self.opened = Some(now);
-            }
-        }
+        self.ask_breaker(now, ended);
         if self.seen.is_none() && self.detector.standing(now, self.plan.ill).is_grey() {
             self.seen = Some(now);
+        }
+    }
+
+    fn ask_breaker(&mut self, now: Time, ended: Ended) {
+        let Some(breaker) = self.breaker.as_mut().filter(|_| self.opened.is_none()) else {
+            return;
+        };
+        let entity = self.ill.entity("breaker");
+        let Ok(permit) = breaker.acquire(now) else { return };
+        self.trace.decide(now, entity, || {
+            ("permit".to_owned(), why_permitted(&permit).to_owned())
+        });
+        let recorded = breaker.record(now, permit, ended);
+        if matches!(recorded, Recorded::Opened(_)) {
+            self.opened = Some(now);
+            self.trace
+                .decide(now, entity, || ("open".to_owned(), recorded.to_string()));
+        }
+    }
+
+    /// Takes down what the comparison with peers says of each cell, whenever an interval has ended.
+    fn tell_comparison(&mut self, now: Time) {
+        if !self.trace.wanted() {
+            return;
+        }
+        for (cell, told) in self.compared.iter_mut().enumerate() {
+            let latest = self.detector.comparison(now, cell);
+            if latest == *told {
+                continue;
+            }
+            *told = latest;
+            let (Some(latest), grey) = (latest, self.detector.standing(now, cell).is_grey()) else {
+                continue;
+            };
+            let name = &self.plan.cells[cell].0;
+            let is = if grey {
+                "is grey"
+            } else {
+                "is as good as its peers"
+            };
+            self.trace
+                .decide(now, self.ill.entity("comparison with peers"), || {
+                    (format!("{name} {is}"), latest.to_string())
+                });
         }
     }
 
@@ -334,6 +363,8 @@ fn course<'a>(plan: &'a Plan, ill: Ill, streams: &Streams, trace: &mut Trace) ->
         network: streams.stream("network", "loss"),
         breaker: plan.breaker.and_then(|config| Breaker::new(config).ok()),
         detector: GreyDetector::new(config, plan.cells.len()).ok()?,
+        trace: std::mem::take(trace),
+        compared: vec![None; plan.cells.len()],
         before: Vec::new(),
         after: Vec::new(),
         slow: None,
@@ -354,15 +385,7 @@ fn course<'a>(plan: &'a Plan, ill: Ill, streams: &Streams, trace: &mut Trace) ->
     router.slow = statistics::percentile(&router.before, 0.999);
     agenda.run(&mut router, END);
     router.after.sort_by(f64::total_cmp);
-    if let Some(seen) = router.seen {
-        let comparison = router.detector.comparison(seen, plan.ill);
-        trace.decide(seen, "comparison with peers", || {
-            (
-                format!("{} is grey", plan.cells[plan.ill].0),
-                comparison.map_or_else(String::new, |c| c.to_string()),
-            )
-        });
-    }
+    *trace = std::mem::take(&mut router.trace);
     Some(router)
 }
 

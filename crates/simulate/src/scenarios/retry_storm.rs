@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use cofferdam_model::calls::{Call, TimeoutSetting};
+use cofferdam_model::calls::{Breaker, Call, CallTarget, TimeoutSetting};
 use cofferdam_model::overlay::Overlay;
-use cofferdam_model::{Environment, Fact, Service};
+use cofferdam_model::{Environment, Fact, Owner, Service};
 use cofferdam_policy::Time;
 use cofferdam_policy::breaker::BreakerConfig;
 use cofferdam_policy::budget::BudgetConfig;
 use cofferdam_policy::retry::RetryConfig;
 
-use super::{Case, Prepared, Scenario};
+use super::{Case, Prepared, Scenario, common};
 use crate::chance::{Distribution, Streams};
 use crate::components::callers::{Callers, CallersConfig, CallersWorld, Fault, What};
 use crate::components::load::{OpenLoad, Spacing};
 use crate::components::station::{Stale, Station, StationConfig};
 use crate::engine::Agenda;
-use crate::facts::{Facts, Need};
+use crate::facts::{Facts, Input, Need, Shown};
 use crate::outcome::{Outcome, Role, Trace};
 use crate::rehearse::shown;
 
@@ -36,7 +36,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
 const STANDS: Time = Time::from_nanos(30_000_000_000);
 const GOES_ON: Time = Time::from_nanos(40_000_000_000);
 const END: Time = Time::from_nanos(400_000_000_000);
-/// What the other course of events is called.
+/// What the two courses of events are called.
+const AS_IS: &str = "as configured";
 const GUARDED: &str = "with a breaker and a retry budget";
 /// Share of calls answered in time from which the service counts as recovered.
 const WELL: f64 = 0.99;
@@ -53,6 +54,8 @@ struct Plan {
     timeout: Duration,
     retries: u32,
     backoff: Duration,
+    /// What the platform declares for its callers.
+    declared: Guard,
 }
 
 impl Plan {
@@ -178,9 +181,9 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
         .callers
         .backoff
         .as_ref()
-        .map_or(Duration::ZERO, |backoff| {
-            facts.take("wait before the first retry", backoff)
-        });
+        .map(|backoff| facts.take("wait before the first retry", backoff))
+        .or_else(|| waits_longer(env, service, &mut facts))
+        .unwrap_or(Duration::ZERO);
     let (Some(rate), Some(capacity), Some(work), Some(patience), Some(tries)) =
         (rate, capacity, work, patience, tries)
     else {
@@ -200,6 +203,10 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
         timeout: patience,
         retries: tries.saturating_sub(1),
         backoff,
+        declared: Guard {
+            breaker: declared_breaker(env, service, &mut facts),
+            budget: declared_budget(env, service, &mut facts),
+        },
     };
     let subject = service.name.clone();
     Ok(Case::new(subject.clone(), facts, move |streams, trace| {
@@ -207,15 +214,65 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
     }))
 }
 
-/// What holds callers back: a breaker, and a retry for each ten calls and one a second.
-type Guard = (BreakerConfig, BudgetConfig);
+/// What holds callers back.
+#[derive(Debug, Clone, Copy, Default)]
+struct Guard {
+    breaker: Option<BreakerConfig>,
+    budget: Option<BudgetConfig>,
+}
+
+/// The first wait where a file says that waits grow and not from what.
+fn waits_longer(env: &Environment, service: &Service, facts: &mut Facts) -> Option<Duration> {
+    let found = calls_to(env, service).find_map(|call| call.backoff.as_ref().filter(|grows| grows.value))?;
+    let first = Duration::from_millis(25);
+    facts.inputs.push(Input {
+        name: "wait before the first retry".to_owned(),
+        value: Shown::shown(&first),
+        place: found.span(),
+    });
+    facts.assume("the first wait is 25 ms, Envoy's default of a back-off's base: the file says that waits grow, not from what");
+    Some(first)
+}
+
+/// The breaker that stands around a call to the service, where one is declared.
+fn declared_breaker(env: &Environment, service: &Service, facts: &mut Facts) -> Option<BreakerConfig> {
+    let owner = |owner: &Owner| env.owner_service(owner).map(|s| s.name.as_str());
+    let around = |breaker: &&Breaker| {
+        calls_to(env, service).any(|call| {
+            let named = call
+                .breaker
+                .as_ref()
+                .is_some_and(|name| name.value == breaker.name);
+            let protects = breaker.protects == Some(CallTarget::Service);
+            owner(&call.owner).is_some() && owner(&call.owner) == owner(&breaker.owner) && (named || protects)
+        })
+    };
+    let found = env.breakers.iter().filter(around).find(|b| common::can_open(b));
+    if found.is_none() {
+        let first = |name: &str| name.split('.').next() == Some(service.name.as_str());
+        if env.breakers.iter().any(|b| common::can_open(b) && first(&b.name)) {
+            facts.assume("outlier ejection is left out: it takes out at most a tenth of the replicas (Istio's default of maxEjectionPercent), and here all of them stand still");
+        }
+    }
+    common::breaker(found?, BreakerConfig::default(), facts)
+}
+
+/// The retry budget of the calls to the service, where one is declared; without a floor, which nobody declares.
+fn declared_budget(env: &Environment, service: &Service, facts: &mut Facts) -> Option<BudgetConfig> {
+    let share = calls_to(env, service).find_map(|call| call.retry_budget.as_ref())?;
+    Some(BudgetConfig {
+        ratio: facts.take("retry budget", share).0,
+        floor: 0.0,
+        ..BudgetConfig::default()
+    })
+}
 
 /// One course of events: the callers as they are, or held back.
 fn course(
     plan: &Plan,
     subject: &str,
     streams: &Streams,
-    guard: Option<Guard>,
+    (guard, name): (Guard, &str),
     trace: &mut Trace,
 ) -> Option<CallersWorld> {
     // A replica that serves `capacity` a second and works `service` on each works on so many at once.
@@ -231,7 +288,7 @@ fn course(
     let station = Station::new(config, streams.stream(subject, "service time"));
     let load = OpenLoad::constant(plan.rate, Spacing::Poisson, streams.stream(subject, "arrivals")).ok()?;
     let config = CallersConfig {
-        name: format!("callers → {subject}"),
+        name: format!("callers → {subject}, {name}"),
         instances: 1,
         timeout: plan.timeout,
         retry: RetryConfig {
@@ -240,8 +297,8 @@ fn course(
             cap: plan.backoff.saturating_mul(32),
             deadline: None,
         },
-        budget: guard.map(|(_, budget)| budget),
-        breaker: guard.map(|(breaker, _)| breaker),
+        budget: guard.budget,
+        breaker: guard.breaker,
     };
     let mut callers = Callers::new(config, streams.stream(subject, "jitter")).ok()?;
     std::mem::swap(&mut callers.trace, trace);
@@ -289,34 +346,59 @@ fn failed_after(world: &CallersWorld) -> f64 {
 fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outcome {
     let mut out = Outcome::default();
     let (Some(plain), Some(guarded)) = (
-        course(&plan, subject, streams, None, &mut Trace::default()),
+        course(&plan, subject, streams, (plan.declared, AS_IS), trace),
         course(
             &plan,
             subject,
             streams,
-            Some((breaker(&plan), BudgetConfig::default())),
+            (
+                Guard {
+                    breaker: Some(breaker(&plan)),
+                    budget: Some(BudgetConfig::default()),
+                },
+                GUARDED,
+            ),
             trace,
         ),
     ) else {
         return out;
     };
     let busy = plan.stormy_load();
+    let percent = |load: f64| shown((load * 100.0).round(), "%");
+    let overloaded = plan.load() >= 1.0;
+    if overloaded {
+        out.moment(
+            Time::ZERO,
+            Role::Cause,
+            "overloaded",
+            format!(
+                "calls alone are {} of what its replicas can serve: it is down before anything happens",
+                percent(plan.load())
+            ),
+        );
+        let action = "more replicas, or fewer calls let in, before its callers' tries come on top";
+        out.moment(Time::ZERO, Role::Action, "capacity", action);
+    }
     out.moment(
         STANDS,
         Role::Trigger,
         "stands",
         format!("{subject} begins nothing for 10 s (a long pause, a lock, a failover below it)"),
     );
+    let again = match plan.retries {
+        0 => "callers give up after {} and do not try again".to_owned(),
+        1 => "callers give up after {} and try again, once".to_owned(),
+        times => format!("callers give up after {{}} and try again, {times} times"),
+    };
     out.moment(
         STANDS + plan.timeout,
-        Role::Cause,
+        if overloaded { Role::Effect } else { Role::Cause },
         "timeouts",
         format!(
-            "callers give up after {} and try again, {} times: the load grows from {} to {} of capacity",
-            crate::facts::Shown::shown(&plan.timeout),
-            plan.retries,
-            shown((plan.load() * 100.0).round(), "%"),
-            shown((busy * 100.0).round(), "%")
+            "{}: the load is up to {} of capacity instead of {}",
+            again.replace("{}", &plan.timeout.shown()),
+            percent(busy),
+            percent(plan.load())
         ),
     );
     out.moment(
@@ -326,7 +408,7 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
         format!("{subject} works again at its full speed"),
     );
     let recovered = plain.recovered(WELL);
-    if recovered.is_none() {
+    if recovered.is_none() && !overloaded {
         out.moment(
             GOES_ON,
             Role::Loop,
@@ -379,10 +461,10 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
         plain.callers.tally().tries as f64 / (plain.callers.tally().calls as f64).max(1.0),
         "",
     );
-    for (world, name) in [(&plain, "as configured"), (&guarded, GUARDED)] {
+    for (world, name) in [(&plain, AS_IS), (&guarded, GUARDED)] {
         out.series("calls answered in time", name, "%", answered(world));
     }
-    for (world, name) in [(&plain, "as configured"), (&guarded, GUARDED)] {
+    for (world, name) in [(&plain, AS_IS), (&guarded, GUARDED)] {
         let queue = world
             .samples
             .iter()
@@ -428,6 +510,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             retries: 3,
             backoff: Duration::ZERO,
+            declared: Guard::default(),
         }
     }
 
@@ -455,6 +538,51 @@ mod tests {
             figure(&out, "still down six minutes after it works again"),
             Some(0.0)
         );
+        assert!(out.moments.iter().all(|m| m.role != Role::Loop));
+    }
+
+    #[test]
+    fn a_declared_breaker_and_budget_hold_the_callers_as_configured_too() {
+        let mut guarded = plan(0.325);
+        guarded.declared = Guard {
+            breaker: Some(BreakerConfig {
+                open_time: Duration::from_secs(1),
+                open_time_cap: Duration::from_secs(5),
+                ..BreakerConfig::default()
+            }),
+            budget: Some(BudgetConfig::default()),
+        };
+        let mut trace = Trace::new(true);
+        let out = run(guarded, "x", &Streams::new(1, 0), &mut trace);
+        assert_eq!(
+            figure(&out, "still down six minutes after it works again"),
+            Some(0.0)
+        );
+        let decisions = trace.into_decisions();
+        let of = |name: &str, what: &str| {
+            decisions
+                .iter()
+                .any(|d| d.entity == format!("callers → x, {name}") && d.decision == what)
+        };
+        for name in [AS_IS, GUARDED] {
+            for what in [
+                "breaker: permit",
+                "breaker: open",
+                "breaker: reject",
+                "breaker: close",
+                "retry: at once",
+            ] {
+                assert!(of(name, what), "{name}: {what}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_overloaded_from_the_start_is_not_blamed_on_its_callers() {
+        let out = run(plan(1.5), "x", &Streams::new(1, 0), &mut Trace::default());
+        let causes: Vec<_> = out.moments.iter().filter(|m| m.role == Role::Cause).collect();
+        assert_eq!(causes.len(), 1);
+        assert!(causes[0].text.contains("150 %"), "{}", causes[0].text);
         assert!(out.moments.iter().all(|m| m.role != Role::Loop));
     }
 }

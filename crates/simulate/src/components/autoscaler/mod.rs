@@ -115,6 +115,23 @@ pub struct Decision {
     pub reason: Reason,
 }
 
+impl Decision {
+    /// What it does to so many replicas, and why, as traces write it.
+    #[must_use]
+    pub fn told(&self, current: u32) -> (String, String) {
+        let asked = match self.desired {
+            Some(desired) if desired != self.replicas => format!("; the metrics ask for {desired}"),
+            _ => String::new(),
+        };
+        let what = if self.replicas == current {
+            format!("keeps {current} replicas{asked}")
+        } else {
+            format!("{current} to {} replicas{asked}", self.replicas)
+        };
+        (what, self.reason.to_string())
+    }
+}
+
 /// An autoscaler and what it remembers.
 #[derive(Debug, Clone)]
 pub struct Autoscaler {

@@ -226,19 +226,32 @@ impl Callers {
             serial: call.serial,
             ..attempt
         };
-        match self.retry.next(times, failed, budget, &mut self.chance) {
+        let next = self.retry.next(times, failed, budget, &mut self.chance);
+        let (config, limited) = (&self.config, self.config.budget.is_some());
+        self.trace.decide(now, &config.name, || match &next {
+            Ok(wait) => {
+                let when = if wait.is_zero() { "at once" } else { "after a wait" };
+                let budget = if limited {
+                    ", and the retry budget allows it"
+                } else {
+                    ""
+                };
+                let (again, all) = (failed + 1, config.retry.attempts);
+                (
+                    format!("retry: {when}"),
+                    format!("try {again} of {all} has not been made{budget}"),
+                )
+            }
+            Err(reason) => ("retry: give up".to_owned(), reason.to_string()),
+        });
+        match next {
             Ok(Duration::ZERO) => self.retry(attempt, now),
             Ok(wait) => Next::Wait {
                 attempt,
                 until: now + wait,
             },
             Err(reason) => {
-                if let GiveUp::Budget(_) = reason {
-                    self.tally.denied += 1;
-                    self.trace.decide(now, &self.config.name, || {
-                        ("retry: give up".to_owned(), reason.to_string())
-                    });
-                }
+                self.tally.denied += u64::from(matches!(reason, GiveUp::Budget(_)));
                 self.give_up(attempt.call, Failure::GivenUp(reason))
             }
         }
@@ -266,7 +279,12 @@ impl Callers {
         let call = &mut self.calls[place as usize];
         if let Some(breaker) = self.breakers.get_mut(call.instance as usize) {
             match breaker.acquire(now) {
-                Ok(permit) => call.permit = Some(permit),
+                Ok(permit) => {
+                    self.trace.decide(now, &self.config.name, || {
+                        ("breaker: permit".to_owned(), why_permitted(&permit).to_owned())
+                    });
+                    call.permit = Some(permit);
+                }
                 Err(rejection) => {
                     self.trace.decide(now, &self.config.name, || {
                         ("breaker: reject".to_owned(), rejection.to_string())
@@ -299,7 +317,8 @@ impl Callers {
         let decision = match recorded {
             Recorded::Opened(_) => "breaker: open",
             Recorded::Closed => "breaker: close",
-            Recorded::Counted | Recorded::Ignored(_) => return,
+            Recorded::Ignored(_) => "breaker: ignore",
+            Recorded::Counted => return,
         };
         self.tally.opened += u64::from(matches!(recorded, Recorded::Opened(_)));
         self.trace.decide(now, &self.config.name, || {
@@ -320,6 +339,18 @@ impl Callers {
         call.serial = call.serial.wrapping_add(1);
         self.free.push(place);
         call.began
+    }
+}
+
+/// Why a breaker let a call through.
+#[must_use]
+pub fn why_permitted(permit: &Permit) -> &'static str {
+    if permit.is_probe() {
+        "the breaker is half-open, and this is one of its probes"
+    } else if permit.would_reject().is_some() {
+        "the breaker only observes; it would have rejected it"
+    } else {
+        "the breaker is closed"
     }
 }
 
@@ -419,12 +450,13 @@ mod tests {
     fn a_budget_denies_retries_and_says_why() {
         let mut callers = callers(3, None);
         callers.trace = Trace::new(true);
-        callers.budgets[0] = RetryBudget::new(BudgetConfig {
+        let budget = BudgetConfig {
             ratio: 0.2,
             floor: 0.0,
             ..BudgetConfig::default()
-        })
-        .unwrap();
+        };
+        callers.config.budget = Some(budget);
+        callers.budgets[0] = RetryBudget::new(budget).unwrap();
         // Ten calls that all fail: a fifth of them, two tries, may be tried again.
         let attempts: Vec<Try> = (0..10).map(|_| sent(callers.call(at(0)))).collect();
         let again = attempts
@@ -433,10 +465,24 @@ mod tests {
             .count();
         assert_eq!((again, callers.tally().denied, callers.tally().tries), (2, 8, 12));
         let decisions = std::mem::take(&mut callers.trace).into_decisions();
-        assert_eq!(decisions.len(), 8);
+        let told: Vec<_> = decisions
+            .iter()
+            .map(|d| (d.decision.as_str(), d.reason.as_str(), d.times))
+            .collect();
         assert_eq!(
-            decisions[0].reason,
-            "the retry budget is used up: 2 retries of 2 allowed"
+            told,
+            [
+                (
+                    "retry: at once",
+                    "try 2 of 4 has not been made, and the retry budget allows it",
+                    2
+                ),
+                (
+                    "retry: give up",
+                    "the retry budget is used up: 2 retries of 2 allowed",
+                    8
+                ),
+            ]
         );
     }
 
@@ -458,6 +504,19 @@ mod tests {
             .into_iter()
             .map(|decision| decision.decision)
             .collect();
-        assert_eq!(decisions, ["breaker: open", "breaker: reject", "breaker: close"]);
+        assert_eq!(
+            decisions,
+            [
+                "breaker: permit",
+                "retry: give up",
+                "breaker: permit",
+                "breaker: open",
+                "retry: give up",
+                "breaker: reject",
+                "breaker: permit",
+                "breaker: close",
+                "breaker: permit",
+            ]
+        );
     }
 }

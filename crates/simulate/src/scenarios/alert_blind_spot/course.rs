@@ -83,14 +83,7 @@ pub(super) fn replicas(
             1000 * u64::from(scaling.from) / u64::from(current.max(1))
         };
         let decision = scaler.sync(now, current, &seen, &[Some(value)]);
-        if decision.replicas != current {
-            trace.decide(now, &format!("{service} autoscaler"), || {
-                (
-                    format!("{current} to {} replicas", decision.replicas),
-                    decision.reason.to_string(),
-                )
-            });
-        }
+        trace.decide(now, &format!("{service} autoscaler"), || decision.told(current));
         pods.resize(decision.replicas as usize, now);
         course.push((now, decision.replicas));
         now = now + SYNC;

@@ -194,15 +194,10 @@ impl Storm<'_> {
         let current = pods.len() as u32;
         let value = if now >= LOAD { 1_000_000 } else { 1000 };
         let decision = self.scalers[part].sync(now, current, &pods, &[Some(value)]);
-        if decision.replicas != current {
-            self.trace
-                .decide(now, &format!("{} autoscaler", own.service), || {
-                    (
-                        format!("{current} to {} replicas", decision.replicas),
-                        decision.reason.to_string(),
-                    )
-                });
-        }
+        self.trace
+            .decide(now, &format!("{} autoscaler", own.service), || {
+                decision.told(current)
+            });
         for _ in current..decision.replicas {
             let number = self.start(part, now);
             agenda.after(own.start_up, Event::Up(number));
