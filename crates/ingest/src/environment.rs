@@ -261,12 +261,47 @@ fn of_directories(parts: &[&str]) -> Option<String> {
     }
     parts.iter().enumerate().rev().find_map(|(index, part)| {
         let above = &parts[..index];
-        let (name, weight) = lookup(undecorated(part))?;
+        let Some((name, weight)) = lookup(undecorated(part)) else {
+            return of_stack(part).filter(|_| !in_tests(above)).map(str::to_owned);
+        };
         let counts = match weight {
             Clear => !in_tests(above),
             NeedsPlace => above.last().is_some_and(|a| is_one_of(a, PLACES)) && !in_tests(above),
         };
         counts.then(|| name.to_owned())
+    })
+}
+
+/// Words for directories of which there is one for each environment.
+const STACKS: &[&str] = &[
+    "terraform",
+    "tf",
+    "tofu",
+    "infra",
+    "infrastructure",
+    "iac",
+    "k8s",
+    "kubernetes",
+    "kube",
+    "kustomize",
+    "helm",
+    "manifests",
+    "deploy",
+    "deployment",
+    "gitops",
+];
+
+/// `terraform-staging`, `prod-infra`, `k8s-gcp-staging`: the first or last word names the environment, and
+/// another one says what is kept there.
+fn of_stack(part: &str) -> Option<&'static str> {
+    let words: Vec<&str> = part.split(['-', '_', '.']).filter(|w| !w.is_empty()).collect();
+    let (first, last) = (words.first()?, words.last()?);
+    if !words.iter().any(|w| is_one_of(w, STACKS)) {
+        return None;
+    }
+    [last, first].into_iter().find_map(|word| match lookup(word) {
+        Some((name, Clear)) => Some(name),
+        _ => None,
     })
 }
 
@@ -411,6 +446,10 @@ mod tests {
             ("terraform/test/main.tf", Some("test")),
             ("k8s/local/a.yaml", Some("local")),
             ("deploy/pre-prod/app.yaml", Some("preproduction")),
+            ("terraform-gcp-staging/main.tf", Some("staging")),
+            ("prod_infra/a.tf", Some("production")),
+            ("k8s-tools/a.yaml", None),
+            ("tests/terraform-staging/main.tf", None),
         ];
         for (path, wanted) in table {
             assert_eq!(of(path).as_deref(), wanted, "{path}");

@@ -156,3 +156,12 @@ pub(crate) fn group_name(consumer: &Consumer, env: &Environment) -> String {
         None => format!("consumers of {}", env.owner_name(&consumer.owner)),
     }
 }
+
+/// A secret with its key, where it has one: `vault-credentials/token`.
+pub fn secret_key(secret: &str, key: &str) -> String {
+    if key.is_empty() {
+        secret.to_owned()
+    } else {
+        format!("{secret}/{key}")
+    }
+}

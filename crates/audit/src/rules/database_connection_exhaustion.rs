@@ -23,6 +23,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for (index, database) in cx.env.databases.iter().enumerate() {
         judge(cx, DatabaseId(index), database, out);
     }
+    // A database that no file describes has a limit all the same.
+    for (host, total) in demand::undescribed(cx.env) {
+        if total.demands.is_empty() {
+            continue;
+        }
+        let partial = format!("{} connections are wanted: {}", show_number(total.wanted() as f64), total.words());
+        let subject = host.map_or("the database, which no file names".to_owned(), |host| format!("database at {host}"));
+        out.cannot_judge(subject, ["the database, under `databases` with its hosts and max_connections"], Some(partial));
+    }
 }
 
 fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdicts) {
@@ -168,6 +177,26 @@ mod tests {
         assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::High));
         env.services[0].processes = Some(fact(2, 8));
         assert_eq!(testing::only(&RULE, &env).figures["wanted"].value, 200.0);
+    }
+
+    #[test]
+    fn a_database_that_no_file_describes_is_told_with_the_sum() {
+        let mut env = env(50, 20, None);
+        env.databases.clear();
+        for pool in &mut env.pools {
+            pool.database = None;
+        }
+        env.pools[1].host = Some(fact("db.example".to_owned(), 9));
+        let told: Vec<(String, String)> =
+            testing::verdicts(&RULE, &env).unjudged.into_iter().map(|u| (u.subject, u.partial.unwrap())).collect();
+        // 50 × 20 = 1,000 each.
+        assert_eq!(
+            told,
+            [
+                ("the database, which no file names".to_owned(), "1,000 connections are wanted: 50 collector × 20".to_owned()),
+                ("database at db.example".to_owned(), "1,000 connections are wanted: 50 processor × 20".to_owned()),
+            ]
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::finding::Evidence;
 use cofferdam_model::database::{Database, Engine, Pool, PoolTarget, Pooler};
 use cofferdam_model::units::show_number;
 use cofferdam_model::{DatabaseId, Environment, Fact, Service};
+use std::collections::BTreeSet;
 
 /// One service's share of the demand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +94,24 @@ fn is_direct(pool: &Pool, id: DatabaseId) -> bool {
 /// What the services that connect directly may open at full scale.
 pub(crate) fn direct(env: &Environment, id: DatabaseId, evidence: &mut Evidence) -> Total {
     of_pools(env, env.pools.iter().filter(|p| is_direct(p, id)), evidence)
+}
+
+/// The hosts of SQL databases that nothing here describes, and what the services that connect to each
+/// directly may open at full scale. Without any database at all, what has no host goes to one, too.
+pub(crate) fn undescribed(env: &Environment) -> Vec<(Option<&str>, Total)> {
+    let unknown = |p: &&Pool| p.target == PoolTarget::Sql && p.database.is_none() && p.pooler.is_none();
+    let hosts: BTreeSet<Option<&str>> = env.pools.iter().filter(unknown).map(host).collect();
+    (hosts.into_iter())
+        .filter(|name| name.is_some() || env.databases.is_empty())
+        .map(|name| {
+            let pools = env.pools.iter().filter(|p| unknown(p) && host(p) == name);
+            (name, of_pools(env, pools, &mut Evidence::new()))
+        })
+        .collect()
+}
+
+fn host(pool: &Pool) -> Option<&str> {
+    pool.host.as_ref().map(|h| h.value.as_str())
 }
 
 fn of_pools<'a>(

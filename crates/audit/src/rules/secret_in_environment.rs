@@ -1,5 +1,6 @@
 //! A variable is seen by everything in the process, its children and its dumps; a file need not be.
 
+use super::common;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
@@ -21,7 +22,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
     for one in &cx.env.secret_uses {
         let name = match &one.passage {
-            Passage::EnvironmentReference { secret, key } => format!("{secret}/{key}"),
+            Passage::EnvironmentReference { secret, key } => common::secret_key(secret, key),
             Passage::EnvironmentAll { secret } => secret.clone(),
             _ => continue,
         };
@@ -32,14 +33,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
         names.sort();
         names.dedup();
-        let variable = &uses[0].name;
+        let every_key = uses.iter().all(|u| matches!(u.passage, Passage::EnvironmentAll { .. }));
+        let variable = if every_key { "a variable for each of its keys".to_owned() } else { format!("the variable `{}`", uses[0].name) };
         let (severity, opens) = match worst {
             SecretKind::VaultToken => (Severity::High, " It is a token of the secret store: it opens every secret that its policy covers, and the store's log cannot tell which pod used it."),
             _ => (Severity::Low, ""),
         };
         let mut finding = Finding::new(
             format!("secret {secret}"),
-            format!("{} {} the secret {secret} as the variable `{variable}`", join(&names), if names.len() == 1 { "gets" } else { "get" }),
+            format!("{} {} the secret {secret} as {variable}", join(&names), if names.len() == 1 { "gets" } else { "get" }),
         )
         .severity(severity)
         .explain(format!(

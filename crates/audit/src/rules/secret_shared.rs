@@ -1,6 +1,7 @@
 //! One credential for several services opens all of them at once.
 
 use super::secret_in_environment::join;
+use super::common;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
@@ -23,7 +24,7 @@ pub(crate) fn static_name(one: &SecretUse) -> Option<String> {
         return None;
     }
     match &one.passage {
-        Passage::EnvironmentReference { secret, key } => Some(format!("{secret}/{key}")),
+        Passage::EnvironmentReference { secret, key } => Some(common::secret_key(secret, key)),
         Passage::EnvironmentAll { secret } | Passage::File { secret } => Some(secret.clone()),
         Passage::EnvironmentLiteral | Passage::Agent { .. } => None,
     }

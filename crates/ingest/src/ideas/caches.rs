@@ -57,15 +57,19 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) {
     if in_routing || section.is_under(aliases::EMERGENCY) {
         return;
     }
-    if own.contains("cache") && section.node.as_map().is_some() {
+    if is_cache(own) && section.node.as_map().is_some() {
         cache(section, own, env);
-    } else if own.contains("cache") && !section.node.items().is_empty() {
+    } else if is_cache(own) && !section.node.items().is_empty() {
         named_caches(section, env);
     } else if let Some(purpose) = own.strip_suffix("cachettl").or_else(|| cache_ttl_with_unit(own)) {
         lone_ttl(section, purpose, env);
     } else if own.ends_with("localfallback") && section.is_under(aliases::RATE_LIMIT) {
         local_fallback(section, env);
     }
+}
+
+fn is_cache(own: &str) -> bool {
+    own.contains("cache") || aliases::CACHE.contains(&own)
 }
 
 /// `cache_ttl_seconds` and its kin: the words before `cachettl`.

@@ -60,7 +60,19 @@ impl Affixes {
     /// `name` without those words, folded; `None` when it carries none, or nothing else.
     pub(super) fn strip(&self, name: &str) -> Option<String> {
         let whole = dashed(name);
-        let mut rest = whole.as_str();
+        let rest = self.rest(&whole);
+        let folded = fold(rest);
+        (rest.len() < whole.len() && !folded.is_empty()).then_some(folded)
+    }
+
+    /// `name` without those words, in lower case, its own words with `-` between them.
+    pub(super) fn bare(&self, name: &str) -> String {
+        let whole = dashed(name);
+        self.rest(&whole).to_owned()
+    }
+
+    fn rest<'n>(&self, whole: &'n str) -> &'n str {
+        let mut rest = whole;
         for word in &self.words {
             if let Some(shorter) = rest
                 .strip_prefix(word.as_str())
@@ -70,8 +82,7 @@ impl Affixes {
                 rest = shorter;
             }
         }
-        let folded = fold(rest);
-        (rest.len() < whole.len() && !folded.is_empty()).then_some(folded)
+        rest
     }
 }
 

@@ -186,6 +186,8 @@ pub struct Owners {
     exact: HashMap<String, Vec<Entry>>,
     alike: HashMap<String, Vec<Entry>>,
     images: HashMap<String, Vec<Entry>>,
+    /// By the last words of a name (`backend` for `shop-backend`), folded.
+    endings: HashMap<String, Vec<Entry>>,
     directories: HashMap<PathBuf, ServiceId>,
     affixes: Affixes,
     /// The one service that can hold code of the platform's own, when there is exactly one.
@@ -199,6 +201,7 @@ impl Owners {
             exact: HashMap::with_capacity(env.services.len()),
             alike: HashMap::with_capacity(env.services.len()),
             images: HashMap::new(),
+            endings: HashMap::new(),
             directories: HashMap::new(),
             affixes: Affixes::new(&env.name, env.services.iter().map(|s| s.name.as_str())),
             only: None,
@@ -224,10 +227,12 @@ impl Owners {
             }
             index.alike.entry(folded).or_default().push(entry(true));
             let mut bought_in = !service.workloads.is_empty();
+            let mut has_image = false;
             let images = (service.workloads.iter())
                 .flat_map(|w| &env.workloads[w.0].containers)
                 .filter_map(|c| c.image.as_ref());
             for image in images {
+                has_image = true;
                 let last = fold(image.repository.rsplit('/').next().unwrap_or_default());
                 if BOUGHT_IN.contains(&last.as_str()) {
                     continue;
@@ -240,6 +245,13 @@ impl Owners {
             }
             for directory in &service.directories {
                 index.directories.entry(directory.clone()).or_insert(id);
+            }
+            // Of what has no image that is known, nothing says that it was bought.
+            if !bought_in || !has_image {
+                let bare = index.affixes.bare(&service.name);
+                for ending in endings(&bare) {
+                    index.endings.entry(ending).or_default().push(entry(false));
+                }
             }
             if !bought_in {
                 own += 1;
@@ -289,11 +301,46 @@ impl Owners {
             self.by_name(part, namespace)
                 .or_else(|| single(self.images.get(&fold(part)), namespace))
         });
-        telling.or_else(|| {
-            let mut common = parts().filter(|p| is_common(p));
-            common.find_map(|part| single(self.exact.get(part), namespace))
-        })
+        telling
+            .or_else(|| {
+                let mut common = parts().filter(|p| is_common(p));
+                common.find_map(|part| single(self.exact.get(part), namespace))
+            })
+            .or_else(|| self.by_ending(directory, namespace))
     }
+
+    /// `services/auth` is `shop-auth-service` where no other service ends so. Only the outermost part
+    /// that says anything counts: what lies below it are its modules.
+    fn by_ending(&self, directory: &Path, namespace: Option<&String>) -> Option<ServiceId> {
+        let parts: Vec<&str> = directory.iter().filter_map(|p| p.to_str()).collect();
+        let at = child_of_home(&parts).or_else(|| parts.iter().position(|p| !is_common(p)))?;
+        let bare = self.affixes.bare(parts[at]);
+        let words = telling_words(&bare);
+        // One letter or two say too little.
+        let key = words.concat();
+        if key.len() < 3 {
+            return None;
+        }
+        single(self.endings.get(&key), namespace)
+    }
+}
+
+/// Words at the end of a service's name that only say that it is one.
+const GENERIC: [&str; 5] = ["service", "svc", "app", "application", "server"];
+
+/// The words of a name, without those at its end that say nothing.
+fn telling_words(name: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = name.split('-').filter(|w| !w.is_empty()).collect();
+    while words.len() > 1 && words.last().is_some_and(|w| GENERIC.contains(w)) {
+        words.pop();
+    }
+    words
+}
+
+/// Every run of words that a name ends with, the whole included.
+fn endings(name: &str) -> impl Iterator<Item = String> + '_ {
+    let words = telling_words(name);
+    (0..words.len()).map(move |from| words[from..].concat())
 }
 
 /// Whether the directory lies in a directory of services, and so belongs to one that it names.

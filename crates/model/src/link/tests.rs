@@ -1155,3 +1155,58 @@ fn a_cache_in_code_and_in_settings_is_one() {
         ]
     );
 }
+
+#[test]
+fn a_directory_that_bears_the_end_of_one_services_name_is_that_services() {
+    let workloads = || {
+        vec![
+            deployment("shop-backend-staging"),
+            deployment("shop-auth-service"),
+            deployment("pgbouncer"),
+        ]
+    };
+    for (directory, service) in [
+        ("shop_backend/app/routing", Some("shop-backend-staging")),
+        ("backend", Some("shop-backend-staging")),
+        ("auth_service", Some("shop-auth-service")),
+        ("services/auth/core", Some("shop-auth-service")),
+        // What lies below a directory that says something is one of its modules.
+        ("tools/backend", None),
+    ] {
+        let mut env = env("staging");
+        env.workloads = workloads();
+        env.consumers.push(consumer_in(directory, "g"));
+        link(&mut env);
+        let owner = env.consumers[0]
+            .owner
+            .service
+            .map(|id| env.services[id.0].name.clone());
+        let wanted = service.map(str::to_owned);
+        assert_eq!(
+            owner.filter(|o| workloads().iter().any(|w| w.id.name == *o)),
+            wanted,
+            "{directory}"
+        );
+    }
+    // Two services that end so: neither is meant.
+    let mut env = env("production");
+    env.workloads = vec![deployment("a-worker"), deployment("b-worker")];
+    env.consumers.push(consumer_in("worker", "g"));
+    link(&mut env);
+    assert_eq!(names(&env), ["a-worker", "b-worker", "worker"]);
+}
+
+#[test]
+fn a_group_that_names_no_topic_reads_the_only_one() {
+    let read = |topics: &[&str]| {
+        let mut env = env("production");
+        env.workloads = vec![deployment("collector")];
+        env.topics = topics.iter().map(|name| topic(name)).collect();
+        env.consumers.push(consumer_in("services/collector", "g"));
+        link(&mut env);
+        env.consumers[0].topic_ids.clone()
+    };
+    assert_eq!(read(&["events-dlq", "events"]), [crate::TopicId(1)]);
+    assert_eq!(read(&["events", "audit"]), []);
+    assert_eq!(read(&["events-dlq"]), []);
+}

@@ -13,6 +13,7 @@ pub(super) fn link(env: &mut Environment) {
     if env.topics.is_empty() {
         return;
     }
+    only_topic(env);
     let mut ids: HashMap<&str, TopicId> = HashMap::with_capacity(env.topics.len());
     for (at, topic) in env.topics.iter().enumerate() {
         ids.entry(&topic.name.value).or_insert(TopicId(at));
@@ -52,6 +53,30 @@ pub(super) fn link(env: &mut Environment) {
     }
     found.extend(of_alerts(env, &ids));
     env.dangling.extend(found);
+}
+
+/// Where one topic is declared besides those for dead letters and retries, a group that names none reads it.
+fn only_topic(env: &mut Environment) {
+    let is_aside = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        ["dlq", "dlt", "dead", "retry"]
+            .iter()
+            .any(|word| name.contains(word))
+    };
+    let main: BTreeSet<&str> = (env.topics.iter())
+        .map(|t| t.name.value.as_str())
+        .filter(|name| !is_aside(name))
+        .collect();
+    let [name] = main.into_iter().collect::<Vec<_>>()[..] else {
+        return;
+    };
+    let why = format!("it reads {name}, the only topic that is declared here");
+    let only = Fact::assumed(name.to_owned(), why);
+    for consumer in &mut env.consumers {
+        if consumer.topics.is_empty() && consumer.group.is_some() {
+            consumer.topics.push(only.clone());
+        }
+    }
 }
 
 /// Who names which topic.
