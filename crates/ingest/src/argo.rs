@@ -75,6 +75,8 @@ pub struct AppSource {
     pub values: Vec<Node>,
     /// Images that it sets: kustomize's, and those in its values.
     pub images: Vec<ImagePair>,
+    /// What it lays over a kustomization.
+    pub kustomize: Option<Node>,
 }
 
 /// What a source deploys of this tree.
@@ -295,6 +297,7 @@ fn source(node: &Node, references: &BTreeMap<&str, &Node>, here: &Directories<'_
         value_files,
         values,
         images,
+        kustomize: node.get("kustomize").cloned(),
     }
 }
 

@@ -191,7 +191,7 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
             repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path),
         ),
         code_notes: &code.notes,
-        built: kustomize::build_with(&repo, &deployed(&applications)),
+        built: built(&repo, &applications),
         charts,
         releases,
         applications,
@@ -290,6 +290,23 @@ fn terraform_of(repo: &Repo, stated: &OverlayDocument) -> Terraform {
         }
     }
     terraform
+}
+
+/// The builds, each under what the one application that deploys it lays over it.
+fn built(repo: &Repo, applications: &Applications) -> Built {
+    let mut built = kustomize::build_with(repo, &deployed(applications));
+    let mut over: BTreeMap<&Path, Vec<Option<&Node>>> = BTreeMap::new();
+    for source in applications.applications.iter().flat_map(|a| &a.sources) {
+        if let Some(Deploys::Kustomization(dir)) = &source.deploys {
+            over.entry(dir).or_default().push(source.kustomize.as_ref());
+        }
+    }
+    for build in &mut built.builds {
+        if let Some([Some(section)]) = over.get(build.dir.as_path()).map(Vec::as_slice) {
+            kustomize::lay_over(build, section);
+        }
+    }
+    built
 }
 
 /// Directories of kustomizations that applications deploy: each is a build of its own, used as a base or not.
@@ -526,6 +543,10 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
     let mut texts: Vec<&Text<'_>> = sources.texts.iter().collect();
     texts.sort_by_key(|text| sources.file_environments.contains_key(text.path));
     for text in texts {
+        // What a build puts into a ConfigMap is its users', not the directory's.
+        if sources.built.consumed.contains(text.path) && !sources.built.fragments.contains(text.path) {
+            continue;
+        }
         let environment = sources.file_environments.get(text.path);
         if environment.is_none_or(|e| *e == name) {
             let completeness = Completeness::Whole;
