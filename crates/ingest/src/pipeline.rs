@@ -295,7 +295,7 @@ fn terraform_of(repo: &Repo, stated: &OverlayDocument) -> Terraform {
 /// The builds, each under what the one application that deploys it lays over it.
 fn built(repo: &Repo, applications: &Applications) -> Built {
     let mut built = kustomize::build_with(repo, &deployed(applications));
-    let mut over: BTreeMap<&Path, Vec<Option<&Node>>> = BTreeMap::new();
+    let mut over: HashMap<&Path, Vec<Option<&Node>>> = HashMap::new();
     for source in applications.applications.iter().flat_map(|a| &a.sources) {
         if let Some(Deploys::Kustomization(dir)) = &source.deploys {
             over.entry(dir).or_default().push(source.kustomize.as_ref());
