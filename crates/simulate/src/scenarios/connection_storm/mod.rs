@@ -43,7 +43,7 @@ const AGAIN: f64 = 1.0;
 /// Time from one connection of a replica to its next besides what the server takes, on average: the way there and back
 /// for TCP, TLS and the log-in.
 const SET_UP: f64 = 0.02;
-/// Requests are followed for this long at most, at the end, when everything is at full scale.
+/// Requests are followed for this long at most, from full scale on.
 const FOLLOWED: f64 = 120.0;
 /// So many at most, so that a run stays short.
 const REQUESTS: f64 = 600_000.0;
@@ -147,20 +147,9 @@ impl Plan {
         self.flows().map(|flow| flow.rate).sum()
     }
 
-    /// From when on requests are followed.
-    fn followed_from(&self) -> Time {
-        let followed = (REQUESTS / self.rate().max(1e-9)).min(FOLLOWED);
-        Time::from_secs_f64(END.as_secs_f64() - followed)
-    }
-
-    /// From when on rates are taken: the last minute, or what requests are followed of it.
-    fn measured_from(&self) -> Time {
-        let minute = Time::from_secs_f64(END.as_secs_f64() - 60.0);
-        if self.flows().next().is_some() {
-            minute.max(self.followed_from())
-        } else {
-            minute
-        }
+    /// How long requests are followed.
+    fn followed(&self) -> Duration {
+        Duration::from_secs_f64((REQUESTS / self.rate().max(1e-9)).min(FOLLOWED))
     }
 }
 

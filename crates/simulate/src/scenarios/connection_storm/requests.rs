@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cofferdam_policy::Time;
 
+use super::Plan;
 use super::storm::{Doing, Event, Storm};
-use super::{END, Plan};
 use crate::chance::{Chance, Streams};
 use crate::components::pgbouncer::Disconnection;
 use crate::engine::Agenda;
@@ -21,6 +21,8 @@ pub(super) enum Why {
     QueryWait,
     /// The server refused the pooler.
     Server,
+    /// It waits, since before requests were counted, and nothing ends its wait.
+    NoEnd,
 }
 
 impl From<Disconnection> for Why {
@@ -33,7 +35,15 @@ impl From<Disconnection> for Why {
 }
 
 impl Why {
-    pub(super) const ALL: [Self; 3] = [Self::OwnPool, Self::QueryWait, Self::Server];
+    pub(super) const ALL: [Self; 4] = [Self::OwnPool, Self::QueryWait, Self::Server, Self::NoEnd];
+}
+
+/// The time for which requests are followed.
+#[derive(Debug, Clone, Copy)]
+struct Followed {
+    /// From when on those count that end: the last eighth, when lines have grown.
+    counted: Time,
+    until: Time,
 }
 
 /// What became of requests.
@@ -43,11 +53,16 @@ pub(super) struct Requests {
     arrivals: Vec<Chance>,
     choice: Chance,
     transactions: Chance,
-    pub(super) arrived: u64,
-    /// Requests that failed, by reason and part.
-    pub(super) failures: Vec<[u64; Why::ALL.len()]>,
+    /// Of each part, whether one of its requests ever failed.
+    pub(super) hurt: Vec<bool>,
     pub(super) first_failure: Option<(Time, Why)>,
-    /// What each waited for a connection, in nanoseconds.
+    /// For which time requests are followed, and from when on those count that end.
+    followed: Option<Followed>,
+    /// Requests that got a connection, of those that count.
+    pub(super) served: u64,
+    /// Requests that failed, of those that count, by reason.
+    pub(super) failures: [u64; Why::ALL.len()],
+    /// What those that count waited for a connection, in nanoseconds.
     pub(super) waits: Histogram,
     /// The same since the last point of the curve.
     lately: Histogram,
@@ -64,31 +79,45 @@ impl Requests {
                 .collect(),
             choice: streams.stream("requests", "replica"),
             transactions: streams.stream("requests", "transaction time"),
-            arrived: 0,
-            failures: vec![[0; Why::ALL.len()]; plan.parts.len()],
+            hurt: vec![false; plan.parts.len()],
             first_failure: None,
+            followed: None,
+            served: 0,
+            failures: [0; Why::ALL.len()],
             waits: Histogram::new(),
             lately: Histogram::new(),
             course: Vec::new(),
         }
     }
 
-    fn waited(&mut self, time: Duration) {
-        let time = time.as_nanos() as u64;
-        self.waits.record(time);
+    /// A request that came then has ended: whether it counts.
+    fn ended(&mut self, now: Time, came: Time) -> bool {
+        let Some(followed) = self.followed.filter(|followed| now <= followed.until) else {
+            return false;
+        };
+        let time = now.since(came).as_nanos() as u64;
         self.lately.record(time);
+        let counts = now >= followed.counted;
+        if counts {
+            self.waits.record(time);
+        }
+        counts
+    }
+
+    fn served(&mut self, now: Time, came: Time) {
+        self.served += u64::from(self.ended(now, came));
     }
 
     /// A request of a part that came then has failed.
     pub(super) fn failed(&mut self, part: usize, now: Time, came: Time, why: Why) {
-        self.failures[part][why as usize] += 1;
+        self.failures[why as usize] += u64::from(self.ended(now, came));
+        self.hurt[part] = true;
         self.first_failure = self.first_failure.or(Some((now, why)));
-        self.waited(now.since(came));
     }
 
-    /// Requests that failed for this reason.
-    pub(super) fn of(&self, why: Why) -> u64 {
-        self.failures.iter().map(|failures| failures[why as usize]).sum()
+    /// Requests that failed, of those that count.
+    pub(super) fn failed_in_all(&self) -> u64 {
+        self.failures.iter().sum()
     }
 
     /// A point of the curve.
@@ -101,20 +130,43 @@ impl Requests {
 }
 
 impl Storm<'_> {
+    /// Requests come from now on, and are followed.
+    pub(super) fn follow(&mut self, agenda: &mut Agenda<Event>) {
+        if self.requests.followed.is_some() || self.plan.flows().next().is_none() {
+            return;
+        }
+        let now = agenda.now();
+        let time = self.plan.followed();
+        let followed = Followed {
+            counted: now + time * 7 / 8,
+            until: now + time,
+        };
+        self.requests.followed = Some(followed);
+        for (part, own) in self.plan.parts.iter().enumerate() {
+            if own.flow.is_some() {
+                agenda.at(now, Event::Request(part));
+            }
+        }
+        agenda.at(followed.counted, Event::Count);
+        agenda.at(followed.until, Event::Counted);
+    }
+
     /// A request to one of a service's replicas, and when the next comes.
     pub(super) fn request(&mut self, part: usize, agenda: &mut Agenda<Event>) {
         let Some(flow) = self.plan.parts[part].flow else {
             return;
         };
+        let now = agenda.now();
+        if self.requests.followed.is_none_or(|followed| now > followed.until) {
+            return;
+        }
         let gap = self.requests.arrivals[part].exponential(1.0 / flow.rate.max(1e-9));
         agenda.after(Duration::from_secs_f64(gap), Event::Request(part));
-        let now = agenda.now();
         let up = &self.up[part];
         if up.is_empty() {
             return;
         }
         let number = up[self.requests.choice.below(up.len() as u64) as usize];
-        self.requests.arrived += 1;
         self.give_up(number, now);
         let replica = &mut self.replicas[number];
         let idle = if flow.last_first {
@@ -142,7 +194,7 @@ impl Storm<'_> {
     /// The transaction of a request begins.
     pub(super) fn begin(&mut self, link: usize, came: Time, agenda: &mut Agenda<Event>) {
         self.links[link].doing = Doing::Serving;
-        self.requests.waited(agenda.now().since(came));
+        self.requests.served(agenda.now(), came);
         let part = self.replicas[self.links[link].replica].part;
         let hold = self.plan.parts[part]
             .flow
@@ -187,18 +239,35 @@ impl Storm<'_> {
         }
     }
 
-    /// At the end: those that wait still have waited at least so long.
-    pub(super) fn end_requests(&mut self) {
+    /// When requests are no longer followed: those that came before they were counted, and still wait, have failed as well
+    /// where nothing ends their wait.
+    pub(super) fn end_requests(&mut self, now: Time) {
         for number in 0..self.replicas.len() {
-            self.give_up(number, END);
-            for came in std::mem::take(&mut self.replicas[number].line) {
-                self.requests.waited(END.since(came));
+            self.give_up(number, now);
+            let part = self.replicas[number].part;
+            for came in self.replicas[number].line.clone() {
+                self.still_waits(part, now, came);
             }
         }
-        for link in &self.links {
+        for number in 0..self.links.len() {
+            let link = self.links[number];
             if let Doing::Waiting(came) = link.doing {
-                self.requests.waited(END.since(came));
+                self.still_waits(self.replicas[link.replica].part, now, came);
             }
+        }
+    }
+
+    fn still_waits(&mut self, part: usize, now: Time, came: Time) {
+        let endless = self.plan.parts[part]
+            .flow
+            .is_some_and(|flow| flow.patience.is_none());
+        let Some(followed) = self.requests.followed.filter(|_| endless) else {
+            return;
+        };
+        // As many as come in the time that counts: those of the same time before it.
+        let before = followed.counted.since(came);
+        if !before.is_zero() && before <= followed.until.since(followed.counted) {
+            self.requests.failed(part, now, came, Why::NoEnd);
         }
     }
 }

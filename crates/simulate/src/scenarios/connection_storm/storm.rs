@@ -84,8 +84,12 @@ pub(super) enum Event {
     Finish(usize),
     /// The poolers look after what is due by time.
     Tick,
-    /// The time begins over which rates are taken.
-    Measure,
+    /// Requests are followed from now on, if they are not yet.
+    Follow,
+    /// The time begins for which they count, and over which rates are taken.
+    Count,
+    /// It ends.
+    Counted,
 }
 
 /// Services, their autoscalers, and what they connect to.
@@ -132,8 +136,8 @@ pub(super) struct Seen {
     pub(super) refused_rate: f64,
     /// From the first byte to the server's answer, of each attempt since the load came.
     pub(super) answers: Histogram,
-    /// What they were when rates began to be taken.
-    pub(super) before: Spent,
+    /// What attempts had come to when rates began to be taken, and afterwards.
+    pub(super) spent: Option<[(Time, Spent); 2]>,
     /// When a pooler first closed one user's connection to open another's.
     pub(super) first_evicted: Option<Time>,
     /// Attempts of the pooler that the server refused.
@@ -204,8 +208,16 @@ impl Storm<'_> {
         }
         let mut parts = self.plan.parts.iter().enumerate();
         let all = parts.all(|(n, part)| self.count(n) >= part.scaler.maximum);
-        if all && self.seen.scaled.is_none() {
+        if all && now >= LOAD && self.seen.scaled.is_none() {
             self.seen.scaled = Some(now);
+            self.follow_when_up(agenda);
+        }
+    }
+
+    /// Follows requests once all the replicas that there may be are up.
+    fn follow_when_up(&mut self, agenda: &mut Agenda<Event>) {
+        if self.seen.scaled.is_some() && self.replicas.iter().all(|replica| replica.up) {
+            self.follow(agenda);
         }
     }
 
@@ -389,6 +401,7 @@ impl World for Storm<'_> {
                 self.replicas[number].up = true;
                 self.replicas[number].connecting = true;
                 self.up[self.replicas[number].part].push(number);
+                self.follow_when_up(agenda);
                 let jitter = self.chance.exponential(0.5);
                 agenda.after(Duration::from_secs_f64(jitter), Event::Connect(number));
             }
@@ -412,7 +425,16 @@ impl World for Storm<'_> {
                 }
                 agenda.after(TICK, Event::Tick);
             }
-            Event::Measure => self.seen.before = self.spent(),
+            Event::Follow => self.follow(agenda),
+            Event::Count => {
+                let spent = (now, self.spent());
+                self.seen.spent = Some([spent; 2]);
+            }
+            Event::Counted => {
+                let spent = (now, self.spent());
+                self.seen.spent = self.seen.spent.map(|[before, _]| [before, spent]);
+                self.end_requests(now);
+            }
         }
     }
 }
@@ -450,14 +472,18 @@ pub(super) fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome 
         }
         let phase = Duration::from_secs_f64(phases.unit() * SYNC.as_secs_f64());
         agenda.after(phase, Event::Look(number));
-        if part.flow.is_some() {
-            agenda.at(plan.followed_from(), Event::Request(number));
-        }
     }
     if poolers > 0 {
         agenda.after(TICK, Event::Tick);
     }
-    agenda.at(plan.measured_from(), Event::Measure);
+    if plan.flows().next().is_some() {
+        // At the latest.
+        let latest = END.since(Time::ZERO).saturating_sub(plan.followed());
+        agenda.after(latest, Event::Follow);
+    } else {
+        agenda.after(END.since(Time::ZERO).saturating_sub(MINUTE), Event::Count);
+        agenda.at(END, Event::Counted);
+    }
     for at in (STEP..=END.as_nanos()).step_by(STEP as usize) {
         let now = Time::from_nanos(at);
         agenda.run(&mut storm, now);
@@ -468,6 +494,5 @@ pub(super) fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome 
         storm.recent.pop_front();
     }
     storm.seen.refused_rate = storm.recent.len() as f64 / MINUTE.as_secs_f64();
-    storm.end_requests();
     tell(&storm)
 }

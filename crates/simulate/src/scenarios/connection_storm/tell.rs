@@ -257,27 +257,34 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
             "ms",
         );
     }
-    let measured = END.since(plan.measured_from()).as_secs_f64();
-    let (before, now) = (storm.seen.before, storm.spent());
-    out.amount(
-        "part of its time that the postmaster makes processes, in the end",
-        (now.postmaster - before.postmaster).as_secs_f64() / measured * 100.0,
-        "%",
-    );
-    out.amount(
-        "processors of the server that attempts to connect take, in the end",
-        (now.work - before.work).as_secs_f64() / measured,
-        "processors",
-    );
-    if plan.between.is_some() {
-        let rate = (now.opened - before.opened) as f64 / measured;
+    if let Some([(from, before), (until, after)]) = storm.seen.spent {
+        let measured = until.since(from).as_secs_f64().max(1e-9);
+        let busy = (after.postmaster - before.postmaster).as_secs_f64() / measured;
         out.amount(
-            "connections that the pooler opens a second, in the end",
-            rate,
-            "/s",
+            "part of its time that the postmaster makes processes, at full scale",
+            rounded(busy * 100.0, 10.0),
+            "%",
         );
-        churn(storm, rate, out);
+        out.amount(
+            "processors of the server that attempts to connect take, at full scale",
+            rounded((after.work - before.work).as_secs_f64() / measured, 100.0),
+            "processors",
+        );
+        if plan.between.is_some() {
+            let rate = rounded((after.opened - before.opened) as f64 / measured, 1.0);
+            out.amount(
+                "connections that the pooler opens a second, at full scale",
+                rate,
+                "/s",
+            );
+            churn(storm, rate, out);
+        }
     }
+}
+
+/// A rate, without the digits that say only how long was measured.
+fn rounded(value: f64, parts: f64) -> f64 {
+    (value * parts).round() / parts
 }
 
 /// Too many users for the connections that they share.
@@ -311,74 +318,84 @@ fn churn(storm: &Storm<'_>, rate: f64, out: &mut Outcome) {
 /// Requests, where it is known how long they hold a connection; the share that fails.
 fn requests(storm: &Storm<'_>, out: &mut Outcome) -> f64 {
     let requests = &storm.requests;
-    if requests.arrived == 0 {
+    let failed = requests.failed_in_all();
+    let all = requests.served + failed;
+    if all == 0 {
         return 0.0;
     }
-    let busy: f64 = storm
-        .plan
-        .flows()
-        .map(|flow| flow.rate * flow.hold.as_secs_f64())
-        .sum();
-    out.amount("connections that transactions keep busy", busy, "connections");
+    let flows = storm.plan.flows();
+    let busy: f64 = flows.map(|flow| flow.rate * flow.hold.as_secs_f64()).sum();
+    out.amount(
+        "connections that transactions want at a time",
+        busy,
+        "connections",
+    );
     for (name, rank) in [
-        ("wait for a connection, median", 0.5),
-        ("wait for a connection, 95th percentile", 0.95),
-        ("wait for a connection, 99th percentile", 0.99),
+        ("wait for a connection at full scale, median", 0.5),
+        ("wait for a connection at full scale, 95th percentile", 0.95),
+        ("wait for a connection at full scale, 99th percentile", 0.99),
     ] {
         if let Some(wait) = requests.waits.percentile(rank) {
             out.amount(name, wait as f64 * 1e-6, "ms");
         }
     }
-    let all = requests.arrived as f64;
-    let failed: u64 = Why::ALL.iter().map(|why| requests.of(*why)).sum();
+    let all = all as f64;
     out.amount(
-        "requests that fail for want of a connection",
+        "requests that fail for want of a connection, at full scale",
         failed as f64 / all * 100.0,
         "%",
     );
     overload(storm, busy, out);
     if let Some((at, why)) = requests.first_failure {
-        let shares: Vec<String> = storm
-            .plan
-            .parts
-            .iter()
-            .zip(&requests.failures)
-            .filter(|(_, failures)| failures.iter().sum::<u64>() > 0)
-            .map(|(part, _)| part.service.clone())
+        let parts = storm.plan.parts.iter().zip(&requests.hurt);
+        let hurt: Vec<&str> = parts
+            .filter_map(|(part, hurt)| hurt.then_some(part.service.as_str()))
             .collect();
         out.moment(
             at,
             Role::Effect,
             "requests fail",
-            format!("requests of {} fail: {}", shares.join(" and "), words(why)),
+            format!("requests of {} fail: {}", hurt.join(" and "), words(why)),
         );
-        for why in Why::ALL {
-            out.amount(share_name(why), requests.of(why) as f64 / all * 100.0, "%");
+    }
+    for why in Why::ALL {
+        let count = requests.failures[why as usize];
+        if count > 0 {
+            out.amount(share_name(why), count as f64 / all * 100.0, "%");
         }
     }
     failed as f64 / all
 }
 
-/// More transactions at a time than connections.
+/// More transactions at a time than connections: of a service's own pools, or of the pooler.
 fn overload(storm: &Storm<'_>, busy: f64, out: &mut Outcome) {
     let plan = storm.plan;
-    let may = plan.between.as_ref().map_or(u32::MAX, |between| {
-        between.server_connections(storm.replicas.len() as u32)
-    });
-    let most = may.min(plan.slots()).min(plan.wanted());
-    if busy <= f64::from(most) {
-        return;
+    let mut add = |whose: &str, want: f64, most: u32| {
+        out.moment(
+            END,
+            Role::Loop,
+            "more transactions than connections",
+            format!(
+                "transactions{whose} want {} connections at a time and there are {}: requests wait longer and longer, until they give up",
+                shown(want.round(), ""),
+                shown(f64::from(most), "")
+            ),
+        );
+    };
+    for part in &plan.parts {
+        let want = part.flow.map_or(0.0, |flow| flow.rate * flow.hold.as_secs_f64());
+        let most = part.each.saturating_mul(part.scaler.maximum);
+        if want > f64::from(most) {
+            add(&format!(" of {}", part.service), want, most);
+            return;
+        }
     }
-    out.moment(
-        END,
-        Role::Loop,
-        "more transactions than connections",
-        format!(
-            "transactions want {} connections at a time and there are {}: requests wait longer and longer, until they give up",
-            shown(busy.round(), ""),
-            shown(f64::from(most), "")
-        ),
-    );
+    let replicas = storm.replicas.len() as u32;
+    let may = (plan.between.as_ref()).map_or(u32::MAX, |between| between.server_connections(replicas));
+    let most = may.min(plan.slots());
+    if busy > f64::from(most) {
+        add("", busy, most);
+    }
 }
 
 const fn words(why: Why) -> &'static str {
@@ -386,6 +403,7 @@ const fn words(why: Why) -> &'static str {
         Why::OwnPool => "no connection of their service's own pool comes free in time",
         Why::QueryWait => "the pooler disconnects them after query_wait_timeout",
         Why::Server => "the server refuses the pooler, which passes it on",
+        Why::NoEnd => "they wait without end",
     }
 }
 
@@ -394,6 +412,7 @@ const fn share_name(why: Why) -> &'static str {
         Why::OwnPool => "requests that wait too long for their service's own pool",
         Why::QueryWait => "requests that the pooler ends after query_wait_timeout",
         Why::Server => "requests that the server's refusal of the pooler ends",
+        Why::NoEnd => "requests that wait without end",
     }
 }
 
@@ -419,12 +438,16 @@ fn curves(storm: &Storm<'_>, out: &mut Outcome) {
             vec![(Time::ZERO, most), (END, most)],
         );
     }
-    if !storm.requests.course.is_empty() {
+    let course = &storm.requests.course;
+    let longest = course.iter().map(|(_, wait)| *wait).fold(0.0, f64::max);
+    // No picture where nobody waits.
+    if longest >= 1e-3 {
+        let (unit, parts) = if longest < 1.0 { ("ms", 1e3) } else { ("s", 1.0) };
         out.series(
-            "wait of a request for a connection",
+            "wait of a request for a connection, for some time at full scale",
             "95th percentile",
-            "s",
-            storm.requests.course.clone(),
+            unit,
+            course.iter().map(|(at, wait)| (*at, wait * parts)).collect(),
         );
     }
 }

@@ -94,25 +94,39 @@ fn two_thousand_are_wanted_and_995_are_there() {
     // About 50 refused attempts a second, of 0.35 ms each for the postmaster: 1.8 %.
     let busy = figure(
         &out,
-        "part of its time that the postmaster makes processes, in the end",
+        "part of its time that the postmaster makes processes, at full scale",
     );
     let refused = figure(&out, "refused attempts a second, in the end");
     assert!((busy - refused * 0.035).abs() < 0.1, "{busy} at {refused}");
     let processors = figure(
         &out,
-        "processors of the server that attempts to connect take, in the end",
+        "processors of the server that attempts to connect take, at full scale",
     );
-    assert!((processors - refused * 0.002_55).abs() < 0.01, "{processors}");
+    assert!((processors - refused * 0.002_55).abs() < 0.02, "{processors}");
 }
 
 #[test]
 fn replicas_without_a_connection_fail_their_requests() {
     let out = rehearsed(&with_requests(plan(None), 1000.0));
     let without = figure(&out, "replicas without any connection");
-    let failing = figure(&out, "requests that fail for want of a connection");
-    // Of 100 replicas, over 120 s less the 10 s that the last of them may still wait.
-    let expected = without * 110.0 / 120.0;
-    assert!((failing - expected).abs() < 2.0, "{failing}, {without} without");
+    let failing = figure(&out, "requests that fail for want of a connection, at full scale");
+    // Of 100 replicas.
+    assert!((failing - without).abs() < 1.0, "{failing}, {without} without");
+}
+
+#[test]
+fn a_pool_without_a_timeout_lets_requests_wait_without_end() {
+    let mut plan = with_requests(plan(None), 100.0);
+    for part in &mut plan.parts {
+        part.flow = part.flow.map(|flow| Flow {
+            patience: None,
+            ..flow
+        });
+    }
+    let out = rehearsed(&plan);
+    let without = figure(&out, "replicas without any connection");
+    let endless = figure(&out, "requests that wait without end");
+    assert!((endless - without).abs() < 1.5, "{endless}, {without} without");
 }
 
 #[test]
@@ -155,10 +169,33 @@ fn in_transaction_mode_75_connections_carry_what_keeps_less_busy() {
     // 2 × 5,000 × 5 ms keep 50 of 75 busy.
     let plan = with_requests(plan(Some(between(Mode::Transaction, Some(1)))), 5000.0);
     let out = rehearsed(&plan);
-    assert!((figure(&out, "connections that transactions keep busy") - 50.0).abs() < 1e-9);
-    assert_eq!(figure(&out, "requests that fail for want of a connection"), 0.0);
-    assert_eq!(figure(&out, "wait for a connection, median"), 0.0);
-    assert!(figure(&out, "wait for a connection, 99th percentile") < 20.0);
+    assert!((figure(&out, "connections that transactions want at a time") - 50.0).abs() < 1e-9);
+    assert_eq!(
+        figure(&out, "requests that fail for want of a connection, at full scale"),
+        0.0
+    );
+    assert_eq!(figure(&out, "wait for a connection at full scale, median"), 0.0);
+    assert!(figure(&out, "wait for a connection at full scale, 99th percentile") < 20.0);
+}
+
+#[test]
+fn waits_in_the_pooler_follow_erlang_c() {
+    let mut between = between(Mode::Transaction, Some(1));
+    between.replicas = 1;
+    between.config.default_pool_size = 20;
+    between.config.max_client_conn = 2000;
+    let mut plan = with_requests(plan(Some(between)), 900.0);
+    for part in &mut plan.parts {
+        part.flow = part.flow.map(|flow| Flow {
+            hold: Duration::from_millis(10),
+            ..flow
+        });
+    }
+    let out = rehearsed(&plan);
+    // 18 of 20 connections: C = 0.551 wait, and a wait is longer than t with C × e^(−200 t), since 2,000 a second are
+    // served and 1,800 come: 0.05 at ln(0.551 ÷ 0.05) ÷ 200 = 12 ms. Of 15 s a few hundred waits are independent.
+    let wait = figure(&out, "wait for a connection at full scale, 95th percentile");
+    assert!((wait - 12.0).abs() < 5.0, "{wait}");
 }
 
 #[test]
@@ -172,12 +209,11 @@ fn more_than_the_pooler_can_carry_waits_in_the_services_pools_until_they_give_up
         });
     }
     let out = rehearsed(&plan);
-    // A request that comes after t seconds waits t ÷ 3 and those after 30 s would wait 10 s or more; a quarter of those
-    // that come from then on is too much. Of 120 s followed, those of the last 10 s have not given up:
-    // 0.25 × (110 − 30) ÷ 120 = 16.7 %, and a little more because clients that wait in the pooler wait there too.
-    let failing = figure(&out, "requests that fail for want of a connection");
-    assert!((16.0..18.5).contains(&failing), "{failing}");
-    let wait = figure(&out, "wait for a connection, 95th percentile");
+    // The wait grows by a third of a second each second, so that after 30 s it is 10 s, and from then on a quarter gives
+    // up.
+    let failing = figure(&out, "requests that fail for want of a connection, at full scale");
+    assert!((failing - 25.0).abs() < 1.0, "{failing}");
+    let wait = figure(&out, "wait for a connection at full scale, 95th percentile");
     assert!((10_000.0..11_000.0).contains(&wait), "{wait}");
     let own = figure(&out, "requests that wait too long for their service's own pool");
     assert_eq!(own, failing);
@@ -208,7 +244,7 @@ fn users_that_outnumber_the_connections_have_them_closed_for_each_other() {
     let rate = |plan: &Plan| {
         figure(
             &rehearsed(plan),
-            "connections that the pooler opens a second, in the end",
+            "connections that the pooler opens a second, at full scale",
         )
     };
     let opens = "closed for another";
