@@ -355,6 +355,8 @@ impl Walk {
                 }
             }
             (Value::Scalar(scalar), _) if scalar::templated(&scalar.text) => {}
+            // `{name}` is a place that a program fills in.
+            (Value::Map(map), _) if scalar::braced(map) => {}
             (Value::Scalar(scalar), _) => self.scalar(at, scalar::resolve(scalar), &scalar.text, ty),
             _ => self.wrong_type(at, ty),
         }

@@ -4,7 +4,7 @@
 //! kubectl turns YAML into JSON with YAML 1.1's rules, kustomize with 1.2's; where the two differ
 //! (`yes`, `on`, `y`) a scalar is [`Plain::Unsure`] and nothing is said of it.
 
-use crate::tree::{Node, Scalar, Style, Value};
+use crate::tree::{Map, Node, Scalar, Style, Value};
 use std::net::IpAddr;
 
 /// The type of a scalar after YAML.
@@ -136,6 +136,16 @@ pub(super) fn placeholder(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+}
+
+/// Whether a map is what a placeholder in braces (`{name}`) looks like: one word and nothing under it.
+pub(super) fn braced(map: &Map) -> bool {
+    let mut entries = map.iter();
+    let one = entries.next().is_some_and(|(key, value)| {
+        matches!(value.value, Value::Null)
+            && key.text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    });
+    one && entries.next().is_none()
 }
 
 /// What a value is, for a message: "the number 5", "a list".

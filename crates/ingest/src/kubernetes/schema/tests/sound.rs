@@ -34,6 +34,7 @@ fn what_a_template_fills_in_is_not_judged() {
          selector: {matchLabels: {app: $(APP)}}\n  template:\n    metadata: {labels: {app: $(NAME)}}\n    spec:\n      \
          containers: [{name: a, image: '<image>', env: [{name: A, value: $PORT}], resources: {limits: {cpu: '{{ cpu }}'}}}]\n",
         "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: 'ENC[AES256_GCM,data:x]', b: '${B}', c: <base64>}\nsops: {kms: []}\n",
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n  type: {type}\n  ports:\n    - {port: {port}, targetPort: {port_in}}\n",
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec:\n  replicas: REPLICAS\n  selector: {matchLabels: {a: b}}\n  \
          template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: b}]}}\n",
     ] {
