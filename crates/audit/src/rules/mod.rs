@@ -132,6 +132,7 @@ rules! {
     cronjob_deadline_missing,
     job_never_cleaned,
     rollout_no_history,
+    rollout_by_hand,
     statefulset_service,
 }
 

@@ -22,9 +22,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     if !cx.env.foreign_policies.is_empty() {
         return;
     }
-    let open: Vec<&Workload> = whole().filter(|w| cx.env.reach(w).ingress.is_empty()).collect();
+    let (mut open, mut sends): (Vec<&Workload>, Vec<&Workload>) = (Vec::new(), Vec::new());
+    for workload in whole() {
+        let reach = cx.env.reach(workload);
+        if reach.ingress.is_empty() {
+            open.push(workload);
+        } else if reach.egress.is_empty() {
+            sends.push(workload);
+        }
+    }
     if open.is_empty() {
-        let sends: Vec<&Workload> = whole().filter(|w| cx.env.reach(w).egress.is_empty()).collect();
         if !sends.is_empty() {
             out.report(sends_everywhere(&sends));
         }

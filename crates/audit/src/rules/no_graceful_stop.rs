@@ -23,12 +23,13 @@ pub const RULE: Rule = Rule {
 const GRACE: Duration = Duration::from_secs(30);
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let callers = pods::Callers::new(cx.env);
     for workload in pods::services(cx.env).filter(|w| is_kubernetes(&w.id.kind)) {
-        judge(cx, workload, out);
+        judge(cx, &callers, workload, out);
     }
 }
 
-fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
+fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out: &mut Verdicts) {
     let mut evidence = Evidence::new();
     let grace = evidence.take_or(
         workload.grace.as_ref(),
@@ -56,7 +57,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
         return;
     }
     let handles = workload.containers.iter().any(|c| c.pre_stop.is_some());
-    if !handles && pods::is_called(cx.env, workload) {
+    if !handles && callers.call(workload) {
         out.report(
             Finding::new(workload.id.to_string(), format!("{}: no preStop pause: requests still come while it stops", workload.id))
                 .severity(Severity::Low)

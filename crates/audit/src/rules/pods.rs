@@ -2,8 +2,9 @@
 
 use super::common;
 use crate::finding::Evidence;
-use cofferdam_model::workload::{Completeness, Container, Lifecycle, Workload};
+use cofferdam_model::workload::{Completeness, Container, Lifecycle, ServicePort, Workload};
 use cofferdam_model::{Environment, Fact, Service};
+use std::collections::HashMap;
 
 /// Workloads that run until they are replaced and of which the whole is known, in an environment where
 /// an outage is one.
@@ -42,15 +43,33 @@ pub(crate) fn service<'a>(env: &'a Environment, workload: &Workload) -> Option<&
     env.owner_service(&workload.owner)
 }
 
-/// Whether anything calls its pods: a Kubernetes Service selects them or a container has a port.
-pub(crate) fn is_called(env: &Environment, workload: &Workload) -> bool {
-    workload.containers.iter().any(|c| !c.ports.is_empty())
-        || env.service_ports.iter().any(|s| {
-            !s.selector.is_empty()
-                && s.selector
-                    .iter()
-                    .all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
-        })
+/// Kubernetes Services by a label that they select, to tell which pods are called.
+pub(crate) struct Callers<'a>(HashMap<(&'a str, &'a str), Vec<&'a ServicePort>>);
+
+impl<'a> Callers<'a> {
+    /// Those of an environment.
+    pub(crate) fn new(env: &'a Environment) -> Self {
+        let mut by_label: HashMap<(&str, &str), Vec<&ServicePort>> = HashMap::new();
+        for service in &env.service_ports {
+            if let Some((key, value)) = service.selector.iter().next() {
+                by_label.entry((key, &value.value)).or_default().push(service);
+            }
+        }
+        Callers(by_label)
+    }
+
+    /// Whether anything calls its pods: a container has a port or a Service selects them.
+    pub(crate) fn call(&self, workload: &Workload) -> bool {
+        let selects = |service: &&ServicePort| {
+            let mut all = service.selector.iter();
+            all.all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
+        };
+        let of_label = |(key, value): (&'_ String, &'_ Fact<String>)| {
+            let services = self.0.get(&(key.as_str(), value.value.as_str()));
+            services.is_some_and(|s| s.iter().any(&selects))
+        };
+        workload.containers.iter().any(|c| !c.ports.is_empty()) || workload.labels.iter().any(of_label)
+    }
 }
 
 /// A HorizontalPodAutoscaler of which only the limits are known: what it scales is in no file here.

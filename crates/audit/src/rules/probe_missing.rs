@@ -22,8 +22,9 @@ const ONCE: &[&str] = &["helm.sh/hook", "argocd.argoproj.io/hook"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let counts = common::is_production_like(&cx.env.name);
+    let callers = pods::Callers::new(cx.env);
     for workload in pods::whole(cx.env).filter(|w| counts && stays(w)) {
-        judge(cx, workload, out);
+        judge(workload, callers.call(workload), out);
     }
 }
 
@@ -43,15 +44,9 @@ fn is_kubelets(workload: &Workload) -> bool {
     is_kubernetes(&workload.id.kind) || matches!(workload.lifecycle, Lifecycle::Daemon | Lifecycle::Pod)
 }
 
-fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
+fn judge(workload: &Workload, is_called: bool, out: &mut Verdicts) {
     let all = || workload.containers.iter();
-    let with_port: Vec<&Container> = all().filter(|c| !c.ports.is_empty()).collect();
-    let is_called = pods::is_called(cx.env, workload);
-    let asked: Vec<&Container> = match with_port.is_empty() {
-        false => with_port,
-        true if is_kubelets(workload) => all().collect(),
-        true => return,
-    };
+    let asked: Vec<&Container> = all().filter(|c| is_kubelets(workload) || !c.ports.is_empty()).collect();
     let lacks = |wanted: fn(&Container) -> bool| asked.iter().copied().filter(|c| wanted(c)).collect::<Vec<_>>();
     let not_ready = lacks(|c| c.readiness.is_none());
     if !not_ready.is_empty() {

@@ -18,14 +18,15 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let callers = pods::Callers::new(cx.env);
     for workload in pods::services(cx.env) {
         if is_kubernetes(&workload.id.kind) {
-            judge(cx, workload, out);
+            judge(cx, &callers, workload, out);
         }
     }
 }
 
-fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
+fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out: &mut Verdicts) {
     let (fewest, replicas) = pods::fewest(cx.env, workload);
     let mut evidence = Evidence::new();
     let recreate = workload.rollout.strategy.as_ref().filter(|s| s.value == "Recreate");
@@ -46,7 +47,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
         Some(fact) => evidence.note(fact, format!("{fewest} replicas")),
         None => evidence.assume("replicas is not set; Kubernetes runs 1"),
     }
-    let called = pods::is_called(cx.env, workload);
+    let called = callers.call(workload);
     let severity = if fewest > 1 && called { Severity::Medium } else { Severity::Low };
     out.report(
         Finding::new(workload.id.to_string(), format!("{}: {how} lets a rollout stop all {fewest} of its pods at once", workload.id))

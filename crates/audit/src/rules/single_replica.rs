@@ -17,12 +17,13 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let callers = pods::Callers::new(cx.env);
     for workload in pods::services(cx.env) {
         let (fewest, fact) = pods::fewest(cx.env, workload);
         if fewest != 1 || !is_kubernetes(&workload.id.kind) {
             continue;
         }
-        let is_called = pods::is_called(cx.env, workload);
+        let is_called = callers.call(workload);
         let written = fact.filter(|f| !f.is_assumed());
         let mut finding = Finding::new(workload.id.to_string(), format!("{}: one replica{}", workload.id, if is_called { ", and it is called" } else { "" }))
             .severity(if is_called { Severity::Medium } else { Severity::Low })

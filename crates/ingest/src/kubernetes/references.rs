@@ -160,7 +160,6 @@ impl<'a> Index<'a> {
                     return None;
                 }
                 let certain = match reference.kind {
-                    DanglingKind::ConfigMap => !self.has_fragments,
                     DanglingKind::Secret => false,
                     // Others may come from elsewhere unless the files declare such things at all.
                     _ => !self.has_fragments && self.names.contains_key(&reference.kind),
@@ -698,7 +697,12 @@ mod tests {
 
     #[test]
     fn fragments_make_nothing_certain() {
-        let mut env = read(&deployment("envFrom: [{configMapRef: {name: gone}}]"));
+        let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {}\n";
+        let text = deployment("envFrom: [{configMapRef: {name: gone}}]");
+        assert!(told(&(text.clone() + other))[0].3);
+        // Without any ConfigMap in the files they may all be elsewhere.
+        assert!(!told(&text)[0].3);
+        let mut env = read(&(text + other));
         env.workloads[0].completeness = Completeness::Fragment;
         check(&mut env);
         assert!(!env.dangling[0].certain);

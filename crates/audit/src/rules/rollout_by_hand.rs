@@ -1,0 +1,52 @@
+//! A new version that reaches a pod only when someone deletes it arrives when nobody expects it.
+
+use super::pods;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "rollout-by-hand",
+    group: Group::Delivery,
+    severity: Severity::Low,
+    fix: Fix::Proposed,
+    summary: "a new version reaches a pod only when someone deletes it: versions mix as pods are lost",
+    page: include_str!("../../../../docs/rules/rollout-by-hand.md"),
+    check,
+};
+
+fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    for workload in pods::whole(cx.env).filter(|w| matches!(w.id.kind.as_str(), "StatefulSet" | "DaemonSet")) {
+        let Some(strategy) = workload.rollout.strategy.as_ref().filter(|s| s.value == "OnDelete") else { continue };
+        let mut evidence = Evidence::new();
+        evidence.note(strategy, "waits for someone to delete each pod");
+        out.report(
+            Finding::new(workload.id.to_string(), format!("{}: a new version reaches no pod until someone deletes it", workload.id))
+                .explain("Applying a change changes nothing that runs. It arrives with the next pod that is lost or drained, at a time that nobody chose and one pod at a time: versions run side by side for weeks, a mended fault stays in place, and a bad version shows long after its deploy.")
+                .remedy("Use `type: RollingUpdate` (for a StatefulSet with `partition` to go step by step). Keep `OnDelete` where an operator deletes the pods in its own order.")
+                .evidence(evidence)
+                .at(workload.span, "the workload"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{self, fact};
+
+    #[test]
+    fn only_on_delete_waits_for_people() {
+        let count = |kind: &str, strategy: &str| {
+            let env = pods::testing::env((3, 3, 3), |w| {
+                w.id.kind = kind.to_owned();
+                w.rollout.strategy = Some(fact(strategy.to_owned(), 8));
+            });
+            testing::all(&RULE, &env).len()
+        };
+        assert_eq!(count("StatefulSet", "OnDelete"), 1);
+        assert_eq!(count("DaemonSet", "OnDelete"), 1);
+        assert_eq!(count("StatefulSet", "RollingUpdate"), 0);
+        assert!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |_| {})).is_empty());
+    }
+}
