@@ -183,6 +183,8 @@ pub struct Container {
     pub ports: Vec<(Option<String>, Fact<u32>)>,
     /// Mounts: volume name and path.
     pub mounts: Vec<(String, Fact<String>)>,
+    /// Volumes of which every mount is read-only.
+    pub read_only_mounts: Vec<String>,
     /// Other fields that checks read (`imagePullPolicy`, `restartPolicy`, `tty`,
     /// `resources.limits.ephemeral-storage`).
     pub fields: BTreeMap<String, Fact<String>>,

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a database or broker keeps its data in the pod or on one node",
+    summary: "a database keeps its data in the pod or on one node, or a service writes to its node",
     page: include_str!("../../../../docs/rules/state-in-pod.md"),
     check,
 };
@@ -40,13 +40,54 @@ enum Kept {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env).filter(|w| w.lifecycle == Lifecycle::Service && is_kubernetes(&w.id.kind)) {
+        let before = out.findings.len();
         for container in &workload.containers {
             let alone = workload.containers.len() == 1;
             if (alone || !container.ports.is_empty()) && is_server(container) {
                 judge(cx, workload, container, out);
             }
         }
+        if out.findings.len() == before {
+            out.findings.extend(on_node(workload));
+        }
     }
+}
+
+/// Directories of a node that are the system's, or that agents look into: what is written there is no data
+/// of a service.
+const OF_THE_NODE: &[&str] = &[
+    "/etc", "/dev", "/sys", "/proc", "/run", "/var/run", "/var/log", "/var/lib/kubelet", "/var/lib/docker", "/var/lib/containerd", "/var/lib/rancher",
+    "/lib", "/usr", "/boot", "/tmp", "/opt/cni", "/cgroup",
+];
+
+/// Any service that writes into a directory of its node.
+fn on_node(workload: &Workload) -> Option<Finding> {
+    let directory = |name: &str| {
+        workload.volumes.iter().find_map(|v| match &v.kind {
+            VolumeKind::HostPath(path) if v.name == name => Some((path.as_str(), v.span)),
+            _ => None,
+        })
+    };
+    let below = |path: &str, of: &str| path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
+    let (container, path, span, mount) = workload.containers.iter().find_map(|c| {
+        let writable = c.mounts.iter().filter(|(name, _)| !c.read_only_mounts.contains(name));
+        writable.into_iter().find_map(|(name, mount)| {
+            let (path, span) = directory(name)?;
+            let own = path.len() > 1 && !OF_THE_NODE.iter().any(|of| below(path, of));
+            own.then_some((c, path, span, mount))
+        })
+    })?;
+    let finding = Finding::new(workload.id.to_string(), format!("{}: `{}` writes into {path} of its node", workload.id, container.name))
+        .severity(Severity::Low)
+        .likely()
+        .explain("What it writes stays on that node: a pod that comes up on another one does not find it, replicas on different nodes see different files, and the loss of the node is the loss of what was written.")
+        .remedy("Mount a PersistentVolumeClaim; or `readOnly: true` where it only reads, and an emptyDir where what it writes may be lost.")
+        .at(span, "a directory of the node");
+    let finding = match mount.span() {
+        Some(mount) => finding.at(mount, "written to"),
+        None => finding,
+    };
+    Some(finding.at(workload.span, "the workload"))
 }
 
 fn is_server(container: &Container) -> bool {
@@ -135,6 +176,24 @@ mod tests {
         assert_eq!(severity("postgres", Some(VolumeKind::Claim("data".to_owned()))), None);
         assert_eq!(severity("postgres-exporter", None), None);
         assert_eq!(severity("redis", Some(VolumeKind::EmptyDir)), None, "a cache may be lost");
+    }
+
+    #[test]
+    fn any_service_that_writes_to_its_node_is_told_low() {
+        let at = |path: &str, read_only: bool| {
+            let env = pods::testing::env((2, 2, 2), |w| {
+                w.containers[0].mounts.push(("data".to_owned(), fact("/data".to_owned(), 10)));
+                if read_only {
+                    w.containers[0].read_only_mounts.push("data".to_owned());
+                }
+                w.volumes.push(Volume { name: "data".to_owned(), span: span(11), kind: VolumeKind::HostPath(path.to_owned()) });
+            });
+            testing::all(&RULE, &env).first().and_then(|f| f.severity)
+        };
+        assert_eq!(at("/srv/uploads", false), Some(Severity::Low));
+        assert_eq!(at("/srv/uploads", true), None);
+        assert_eq!((at("/var/run/docker.sock", false), at("/etc/ssl", false), at("/", false)), (None, None, None));
+        assert_eq!(at("/etcetera", false), Some(Severity::Low), "a whole name counts");
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Environment) -> C
         startup: node.get("startupProbe").and_then(probe),
         ports: ports(node),
         mounts: mounts(node),
+        read_only_mounts: read_only_mounts(node),
         fields: fields(node),
         ..Container::default()
     };
@@ -115,6 +116,14 @@ fn mounts(node: &Node) -> Vec<(String, Fact<String>)> {
         .iter()
         .filter_map(|mount| Some((mount.get("name")?.as_str()?.to_owned(), text(mount, "mountPath")?)))
         .collect()
+}
+
+fn read_only_mounts(node: &Node) -> Vec<String> {
+    let all = node.get("volumeMounts").map_or(&[][..], Node::items);
+    let name = |mount: &Node| mount.get("name").and_then(Node::as_str).map(str::to_owned);
+    let writable: Vec<Option<String>> = all.iter().filter(|m| !is_true(m, "readOnly")).map(name).collect();
+    let names = all.iter().map(name).filter(|n| !writable.contains(n));
+    names.flatten().collect()
 }
 
 /// `env`: names with their values or with what they refer to. Of two equal names the last counts, as in
@@ -538,6 +547,14 @@ mod tests {
         assert_eq!((sources[0].secret, sources[0].prefix.as_str()), (false, "APP_"));
         assert!(sources[1].secret && sources[1].optional);
         assert!(matches!(&env.secret_uses[0].passage, Passage::EnvironmentAll { secret } if secret == "s"));
+    }
+
+    #[test]
+    fn a_volume_is_read_only_where_all_of_its_mounts_are() {
+        let env = environment(
+            "volumeMounts: [{name: a, mountPath: /a, readOnly: true}, {name: b, mountPath: /b, readOnly: true}, {name: b, mountPath: /c}, {name: d, mountPath: /d}]",
+        );
+        assert_eq!(only(&env).read_only_mounts, ["a"]);
     }
 
     #[test]

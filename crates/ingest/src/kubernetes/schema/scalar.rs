@@ -143,7 +143,10 @@ pub(super) fn braced(map: &Map) -> bool {
     let mut entries = map.iter();
     let one = entries.next().is_some_and(|(key, value)| {
         matches!(value.value, Value::Null)
-            && key.text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+            && key
+                .text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
     });
     one && entries.next().is_none()
 }
