@@ -294,6 +294,42 @@ fn a_comparison_that_lacks_a_fact_on_one_side_says_so_and_traces_both() {
 }
 
 #[test]
+fn a_pooler_is_rehearsed_as_it_is_meant_and_as_its_image_runs_it() {
+    let output = simulate(&[
+        "examples/clean-platform-mitigated",
+        "--scenario",
+        "connection-storm",
+        "--runs",
+        "2",
+        "--format",
+        "json",
+    ]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let results = report["rehearsals"][0]["results"].as_array().unwrap();
+    let mean = |case: usize, name: &str| {
+        let figures = results[case]["figures"].as_array().unwrap();
+        let figure = figures.iter().find(|figure| figure["name"] == name);
+        figure.unwrap_or_else(|| panic!("no figure {name}"))["mean"]
+            .as_f64()
+            .unwrap()
+    };
+    assert_eq!(results.len(), 2);
+    let (missing, may, failing) = (
+        "connections missing at full scale",
+        "connections that the pooler may open to the server",
+        "requests that fail for want of a connection, at full scale",
+    );
+    // 3 × 100 by max_db_connections, with a user for each replica; 28 of them are busy.
+    assert_eq!(
+        (mean(0, missing), mean(0, may), mean(0, failing)),
+        (0.0, 300.0, 0.0)
+    );
+    // PgBouncer's defaults: 3 × 100 clients of 3 services × 50 × 5.
+    assert_eq!((mean(1, missing), mean(1, may)), (450.0, 300.0));
+    assert!(mean(1, failing) > 50.0);
+}
+
+#[test]
 fn charts_are_one_svg_document() {
     let output = simulate(&[
         "examples/clean-platform",

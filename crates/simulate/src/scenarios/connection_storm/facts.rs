@@ -13,8 +13,60 @@ use crate::components::pgbouncer::{Mode, PgBouncerConfig};
 use crate::components::postgres::{Costs, RESERVED};
 use crate::facts::{Facts, Need};
 
-/// The case of a database, or what is needed for it.
-pub(super) fn case(env: &Environment, database: &Database, pools: &[&Pool]) -> Result<Case, Vec<Need>> {
+/// The cases of a database: with the pooler as its files mean it, and as its image runs it where that does not read them.
+pub(super) fn cases(env: &Environment, database: &Database, pools: &[&Pool]) -> Vec<Result<Case, Vec<Need>>> {
+    let pooler = pools
+        .iter()
+        .find_map(|pool| pool.pooler)
+        .map(|id| &env.poolers[id]);
+    let mut cases = vec![case(env, database, pools, pooler, database.name.clone())];
+    if let Some(pooler) = pooler.and_then(as_run) {
+        let subject = format!(
+            "{}, {} without the settings that its image does not read",
+            database.name, pooler.name
+        );
+        cases.push(case(env, database, pools, Some(&pooler), subject));
+    }
+    cases
+}
+
+/// A pooler without the settings that its image does not read; `None` where it reads them all.
+fn as_run(pooler: &Pooler) -> Option<Pooler> {
+    if pooler.unread_settings.is_empty() {
+        return None;
+    }
+    let mut run = pooler.clone();
+    for (variable, _) in &pooler.unread_settings {
+        let variable = variable.value.to_ascii_lowercase();
+        let is = |setting: &str| variable.ends_with(setting);
+        let numbers = [
+            ("max_client_conn", &mut run.max_client_conn),
+            ("default_pool_size", &mut run.default_pool_size),
+            ("reserve_pool_size", &mut run.reserve_pool_size),
+            ("max_db_connections", &mut run.max_db_connections),
+        ];
+        for (setting, value) in numbers {
+            if is(setting) {
+                *value = None;
+            }
+        }
+        if is("pool_mode") {
+            run.pool_mode = None;
+        }
+        if is("query_wait_timeout") {
+            run.query_wait_timeout = None;
+        }
+    }
+    Some(run)
+}
+
+fn case(
+    env: &Environment,
+    database: &Database,
+    pools: &[&Pool],
+    pooler: Option<&Pooler>,
+    subject: String,
+) -> Result<Case, Vec<Need>> {
     let mut facts = Facts::new();
     let name = &database.name;
     let limit = facts.need(
@@ -73,10 +125,6 @@ pub(super) fn case(env: &Environment, database: &Database, pools: &[&Pool]) -> R
         }
     }
     leave_out_unknown(&parts, &mut facts);
-    let pooler = pools
-        .iter()
-        .find_map(|pool| pool.pooler)
-        .map(|id| &env.poolers[id]);
     let between = pooler.map(|pooler| between(pooler, &mut facts));
     let in_turns = between
         .as_ref()
@@ -104,7 +152,7 @@ pub(super) fn case(env: &Environment, database: &Database, pools: &[&Pool]) -> R
         between,
         stated,
     };
-    Ok(Case::new(name.clone(), facts, move |streams, trace| {
+    Ok(Case::new(subject, facts, move |streams, trace| {
         run(&plan, streams, trace)
     }))
 }

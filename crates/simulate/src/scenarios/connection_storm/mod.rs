@@ -100,7 +100,8 @@ impl Between {
         let one = users.saturating_mul(pool);
         let most = self.config.max_db_connections;
         let one = if most == 0 { one } else { one.min(most) };
-        one.saturating_mul(self.replicas)
+        // It opens one only for a client that waits.
+        one.min(self.config.max_client_conn).saturating_mul(self.replicas)
     }
 }
 
@@ -167,7 +168,9 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
                 .as_ref()
                 .is_none_or(|e| e.value != Engine::SqlServer)
         {
-            prepared.add(facts::case(env, database, &pools));
+            for case in facts::cases(env, database, &pools) {
+                prepared.add(case);
+            }
         }
     }
     if prepared.cases.is_empty() && prepared.needs.is_empty() {

@@ -241,7 +241,10 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
                 END,
                 Role::Effect,
                 "above the limit",
-                format!("{can} {may} connections to the server, and {why} says {limit}"),
+                format!(
+                    "{can} {} connections to the server, and {why} says {limit}",
+                    shown(f64::from(may), "")
+                ),
             );
         }
     }
@@ -444,8 +447,8 @@ fn curves(storm: &Storm<'_>, out: &mut Outcome) {
     if longest >= 1e-3 {
         let (unit, parts) = if longest < 1.0 { ("ms", 1e3) } else { ("s", 1.0) };
         out.series(
-            "wait of a request for a connection, for some time at full scale",
-            "95th percentile",
+            "95th percentile of the wait for a connection, for some time at full scale",
+            "wait",
             unit,
             course.iter().map(|(at, wait)| (*at, wait * parts)).collect(),
         );

@@ -140,6 +140,10 @@ fn a_pooler_may_open_300_connections_with_a_user_a_replica_and_75_with_one() {
         let between = between(Mode::Transaction, users);
         assert_eq!(between.server_connections(replicas), may, "{users:?}");
     }
+    // No limit of its own, but no more than there are clients for.
+    let mut open = between(Mode::Transaction, None);
+    (open.config.max_db_connections, open.config.max_client_conn) = (0, 100);
+    assert_eq!(open.server_connections(100), 300);
     let out = rehearsed(&plan(Some(between(Mode::Transaction, None))));
     assert_eq!(figure(&out, "connections missing at full scale"), 0.0);
     assert_eq!(figure(&out, "connections to the server, most at a time"), 300.0);
