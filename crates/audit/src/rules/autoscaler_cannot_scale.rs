@@ -1,5 +1,6 @@
 //! An autoscaler whose most is its fewest scales nothing.
 
+use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Fact;
@@ -31,9 +32,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut evidence = Evidence::new();
         let (most, fewest) = (evidence.take(max, "most"), evidence.take(&min, "fewest"));
         let (severity, title) = if most < fewest {
-            (Severity::High, format!("{} {}: at most {most} replicas and at least {fewest}: it is refused", autoscaler.format, autoscaler.name))
+            (Severity::High, format!("{} {}: at most {} and at least {fewest}: it is refused", autoscaler.format, autoscaler.name, count(most.into(), "replica")))
         } else {
-            (Severity::Low, format!("{} {}: {most} replicas at most and at least: it never scales", autoscaler.format, autoscaler.name))
+            (Severity::Low, format!("{} {}: {} at most and at least: it never scales", autoscaler.format, autoscaler.name, count(most.into(), "replica")))
         };
         out.report(
             Finding::new(format!("{} {}", autoscaler.format, autoscaler.name), title)

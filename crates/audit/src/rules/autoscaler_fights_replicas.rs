@@ -1,5 +1,6 @@
 //! A fixed number of replicas in a manifest is applied over the autoscaler's with every deploy.
 
+use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 
@@ -27,17 +28,29 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let most = autoscaler.max.as_ref().map_or(least, |m| m.value);
         // A deploy at the maximum is cut to this part until the autoscaler has climbed again.
         let kept = f64::from(replicas.value) / f64::from(most.max(1)) * 100.0;
+        let kept = kept.min(100.0);
         out.report(
             Finding::new(
                 workload.id.to_string(),
                 format!("{}: `replicas: {}` undoes the autoscaler ({least} to {most}) with every deploy", workload.id, replicas.value),
             )
             .severity(if replicas.value <= least && most <= least { Severity::Low } else { Severity::Medium })
-            .explain(format!(
-                "Applying the manifest sets the replicas to {}; the autoscaler then begins again from there. A deploy at peak, with {most} \
-                 replicas at work, leaves {:.0} % of them.",
-                replicas.value, kept
-            ))
+            .explain(if replicas.value > most {
+                format!(
+                    "Applying the manifest sets the replicas to {}, more than the autoscaler allows: it ends {} again with every deploy, \
+                     and the pods that were started for nothing take requests meanwhile.",
+                    replicas.value,
+                    replicas.value - most
+                )
+            } else {
+                format!(
+                    "Applying the manifest sets the replicas to {}; the autoscaler then begins again from there. A deploy at peak, with {} \
+                     at work, leaves {:.0} % of them.",
+                    replicas.value,
+                    common::count(most.into(), "replica"),
+                    kept
+                )
+            })
             .remedy("Remove `replicas` from the manifest; the autoscaler owns it.")
             .figure("replicas", replicas.value, "replicas")
             .figure("max_replicas", most, "replicas")
@@ -75,6 +88,8 @@ mod tests {
             down: ScalingBehaviour::default(),
         });
         assert_eq!(testing::only(&RULE, &env).figures["kept_at_peak"].value, 25.0);
+        env.workloads[0].replicas = Some(fact(15, 9));
+        assert!(testing::only(&RULE, &env).explanation.contains("it ends 3 again"), "15 − 12");
         env.workloads[0].replicas = None;
         assert!(testing::all(&RULE, &env).is_empty());
     }

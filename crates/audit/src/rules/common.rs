@@ -158,7 +158,7 @@ pub(crate) fn group_name(consumer: &Consumer, env: &Environment) -> String {
 }
 
 /// A secret with its key, where it has one: `vault-credentials/token`.
-pub fn secret_key(secret: &str, key: &str) -> String {
+pub(crate) fn secret_key(secret: &str, key: &str) -> String {
     if key.is_empty() {
         secret.to_owned()
     } else {

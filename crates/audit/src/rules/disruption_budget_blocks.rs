@@ -93,10 +93,10 @@ fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: 
         evidence.note(max, if at_least == 0 { "none may go" } else { "this many may go" });
     }
     match fact {
-        Some(fact) => evidence.note(fact, format!("{fewest} replicas")),
+        Some(fact) => evidence.note(fact, common::count(fewest.into(), "replica")),
         None => evidence.assume("replicas is not set; Kubernetes runs 1"),
     }
-    let when = if always { String::new() } else { format!(" at the minimum of {fewest} replicas") };
+    let when = if always { String::new() } else { format!(" at the minimum of {}", common::count(fewest.into(), "replica")) };
     out.report(
         Finding::new(budget.id.to_string(), format!("{} lets no pod of {} go{when}: a drain never ends", budget.id, workload.id))
             .explain(WAITS)

@@ -1,7 +1,7 @@
 //! A rollout that takes every pod away at once is an outage with every deploy.
 
 use super::disruption_budget_missing::is_kubernetes;
-use super::pods;
+use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::workload::{VolumeKind, Workload};
@@ -44,13 +44,13 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
         _ => return,
     };
     match replicas {
-        Some(fact) => evidence.note(fact, format!("{fewest} replicas")),
+        Some(fact) => evidence.note(fact, common::count(fewest.into(), "replica")),
         None => evidence.assume("replicas is not set; Kubernetes runs 1"),
     }
     let called = callers.call(workload);
     let severity = if fewest > 1 && called { Severity::Medium } else { Severity::Low };
     out.report(
-        Finding::new(workload.id.to_string(), format!("{}: {how} lets a rollout stop all {fewest} of its pods at once", workload.id))
+        Finding::new(workload.id.to_string(), format!("{}: {how} lets a rollout stop {} first", workload.id, if fewest == 1 { "its only pod".to_owned() } else { format!("all {fewest} of its pods") }))
             .severity(severity)
             .explain(if called {
                 "From the stop of the old pods until the new ones are ready nothing answers; and when the new version does not come up, nothing answers until someone rolls back."
