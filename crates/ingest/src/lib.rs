@@ -2,8 +2,10 @@
 //! pointed at is read, and nothing is ever executed.
 
 pub mod argo;
+pub mod cloud_run;
 pub mod compose;
 pub mod config;
+pub mod dockerfile;
 pub mod environment;
 pub mod grand_central;
 pub mod hcl;

@@ -5,8 +5,10 @@
 //! that names no environment holds in all of them.
 
 use crate::argo::{self, Applications, Deploys};
+use crate::cloud_run;
 use crate::compose;
 use crate::config;
+use crate::dockerfile;
 use crate::environment;
 use crate::grand_central;
 use crate::hcl::{self, Terraform};
@@ -72,6 +74,8 @@ struct Sources<'a> {
     texts: Vec<Text<'a>>,
     /// Python code that says something of the platform.
     code: Project<'a>,
+    /// Services that commands deploy.
+    deploys: Vec<cloud_run::Deploy>,
     /// Code that could not be read, or only in part.
     code_notes: &'a [Unreadable],
 }
@@ -190,6 +194,7 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
             &code,
             repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path),
         ),
+        deploys: cloud_run::read(&repo, &code),
         code_notes: &code.notes,
         built: built(&repo, &applications),
         charts,
@@ -214,6 +219,7 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
             // Code comes last: what it reads from its environment is known by now.
             let owners = link::prepare(&mut env);
             let holds = |path: &Path| sources.file_environments.get(path).is_none_or(|e| *e == name);
+            dockerfile::interpret(&repo, &owners, &holds, &mut env);
             sources.code.interpret(&mut env, &owners, &holds);
             link::link(&mut env);
             unmatched.join(stated.check_names(&name, &env));
@@ -522,6 +528,7 @@ fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
     if names.is_empty() {
         names = sources.code.environments();
     }
+    names.extend(cloud_run::environments(&sources.deploys));
     if names.is_empty() {
         names.insert("default".to_owned());
     }
@@ -571,6 +578,11 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
         completeness: Completeness::Whole,
     };
     terraform::interpret(&sources.terraform, place, env);
+    let deployed_here = |deploy: &cloud_run::Deploy| {
+        let of_file = || sources.file_environments.get(deploy.path.as_path());
+        (deploy.environment.as_ref().or_else(of_file)).is_none_or(|e| *e == name)
+    };
+    cloud_run::interpret(&sources.deploys, &deployed_here, place, env);
     compose::settle(env);
     kubernetes::finish(sources.repo, env);
     for release in (sources.releases.iter()).filter(|r| r.environment.as_ref().is_none_or(|e| *e == name)) {
@@ -673,6 +685,9 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
     }
     for text in sources.texts.iter().filter(|t| !t.settings.is_empty()) {
         formats.insert(text.path, text.format);
+    }
+    for deploy in &sources.deploys {
+        formats.entry(&deploy.path).or_insert(cloud_run::FORMAT);
     }
     for path in sources.code.telling() {
         formats.insert(path, "Python");

@@ -84,13 +84,17 @@ fn kind(path: &Path) -> Kind {
             Kind::Other
         };
     }
+    if name == "makefile" || name.ends_with(".dockerfile") {
+        return Kind::Text;
+    }
     if name == "kustomization" {
         return Kind::Yaml;
     }
     match name.rsplit_once('.').map(|(_, e)| e) {
         Some("yaml" | "yml" | "json") => Kind::Yaml,
         Some(
-            "tf" | "tfvars" | "hcl" | "env" | "properties" | "ini" | "conf" | "cnf" | "cfg" | "py" | "tpl",
+            "tf" | "tfvars" | "hcl" | "env" | "properties" | "ini" | "conf" | "cnf" | "cfg" | "py" | "tpl"
+            | "sh" | "bash" | "mk",
         ) => Kind::Text,
         _ => Kind::Other,
     }

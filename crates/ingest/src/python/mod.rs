@@ -13,6 +13,7 @@ mod attributes;
 mod calls;
 mod clients;
 mod collect;
+mod deploys;
 mod eval;
 mod flow;
 mod found;
@@ -198,6 +199,10 @@ pub struct Code {
     pub modules: Vec<Module>,
     /// Every file with the dotted names that it imports.
     pub imports: Vec<(PathBuf, Vec<String>)>,
+    /// Commands that code calls `gcloud` with, as words, with the file of each.
+    pub commands: Vec<(PathBuf, Vec<Node>)>,
+    /// Entries of tables of services in code that calls `gcloud`, with the file of each.
+    pub service_tables: Vec<(PathBuf, Node)>,
     /// What could not be read, or only in part.
     pub notes: Vec<Unreadable>,
 }
@@ -218,11 +223,18 @@ impl Code {
     pub fn of(files: &[(FileId, &Path, &str)]) -> Code {
         let read: Vec<_> = files
             .par_iter()
-            .map(|(id, path, text)| (*path, read(*id, path, text), imports::of_text(text)))
+            .map(|(id, path, text)| {
+                let deploys = deploys(*id, path, text);
+                (*path, read(*id, path, text), imports::of_text(text), deploys)
+            })
             .collect();
         let mut code = Code::default();
-        for (path, result, imports) in read {
+        for (path, result, imports, (commands, tables)) in read {
             code.imports.push((path.to_owned(), imports));
+            code.commands
+                .extend(commands.into_iter().map(|c| (path.to_owned(), c)));
+            code.service_tables
+                .extend(tables.into_iter().map(|t| (path.to_owned(), t)));
             let mut note = |span: Option<Span>, message: String| {
                 code.notes.push(Unreadable {
                     path: path.to_owned(),
@@ -242,6 +254,17 @@ impl Code {
             }
         }
         code
+    }
+}
+
+/// The deployments in a module that calls `gcloud`; none of a test.
+fn deploys(file: FileId, path: &Path, text: &str) -> (Vec<Vec<Node>>, Vec<Node>) {
+    if !text.contains("gcloud") || text.len() > MAX_BYTES {
+        return Default::default();
+    }
+    match lower::parse(file, text).filter(|parsed| parsed.error_share <= MAX_ERROR_SHARE) {
+        Some(parsed) if !is_test(path, &parsed.body) => deploys::read(&parsed.body),
+        _ => Default::default(),
     }
 }
 

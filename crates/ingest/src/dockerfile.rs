@@ -1,0 +1,237 @@
+//! What a Dockerfile starts: application servers fork workers, and each has its own connections. A
+//! manifest without a command runs what the image says.
+
+use crate::environment;
+use crate::kubernetes::processes;
+use crate::repo::Repo;
+use cofferdam_model::workload::Container;
+use cofferdam_model::{Environment, Fact, FileId, Owner, Span, Variable, VariableValue, link};
+use std::path::{Path, PathBuf};
+
+/// Sets the processes of services whose manifests leave the command to the image. Called when services
+/// are known.
+pub fn interpret(repo: &Repo, owners: &link::Owners, holds: &dyn Fn(&Path) -> bool, env: &mut Environment) {
+    for (path, id) in &repo.files {
+        let Some((owner, named)) = owner_of(path).filter(|_| holds(path)) else {
+            continue;
+        };
+        if named.is_some_and(|name| name != env.name) {
+            continue;
+        }
+        let Some(at) = owners.find(&owner) else { continue };
+        let overridden = env.services[at.0]
+            .workloads
+            .iter()
+            .flat_map(|w| &env.workloads[w.0].containers)
+            .any(|c| !c.command.is_empty());
+        if env.services[at.0].processes.is_some() || overridden {
+            continue;
+        }
+        let mut container = read(&repo.sources.file(*id).text, *id);
+        // What the platform sets counts over the image's own.
+        for (name, variable) in &env.services[at.0].variables {
+            container.variables.insert(name.clone(), variable.clone());
+        }
+        env.services[at.0].processes = processes::of(&[container]);
+    }
+}
+
+/// Whose Dockerfile it is, by its directory, or by what stands before its ending (`backend.Dockerfile`);
+/// with the environment that this names.
+fn owner_of(path: &Path) -> Option<(Owner, Option<&'static str>)> {
+    let name = path.file_name()?.to_str()?;
+    let lower = name.to_ascii_lowercase();
+    if let Some(stem) = lower.strip_suffix(".dockerfile") {
+        let environment = environment::of_name(stem);
+        let owner = stem
+            .split('.')
+            .find(|word| environment::canonical(word).is_none())?;
+        return Some((Owner::in_directory(PathBuf::from(owner)), environment));
+    }
+    let rest = lower.strip_prefix("dockerfile")?;
+    let environment = environment::of_name(rest);
+    let directory = path.parent().unwrap_or(Path::new(""));
+    match rest.trim_start_matches(['.', '-', '_']) {
+        // `Dockerfile.worker` at the root builds the worker.
+        word if !word.is_empty() && environment.is_none() => {
+            Some((Owner::in_directory(directory.join(word)), None))
+        }
+        _ => Some((Owner::in_directory(directory), environment)),
+    }
+}
+
+/// The container that the last stage makes: its command and its variables.
+fn read(text: &str, file: FileId) -> Container {
+    let mut container = Container::default();
+    let mut entry = Vec::new();
+    let mut command = Vec::new();
+    for (start, line) in instructions(text) {
+        let line = line.trim_end();
+        let Some((word, rest)) = line.split_once(char::is_whitespace) else {
+            continue;
+        };
+        let span = Span::new(file, start, start + line.len());
+        match word.to_ascii_uppercase().as_str() {
+            "FROM" => (entry, command) = (Vec::new(), Vec::new()),
+            "ENTRYPOINT" => {
+                // A new entry point resets the command.
+                entry = words(rest, span);
+                command.clear();
+            }
+            "CMD" => command = words(rest, span),
+            "ENV" => variables(rest, span, &mut container),
+            _ => {}
+        }
+    }
+    entry.extend(command);
+    container.command = entry;
+    container
+}
+
+/// Instructions with the bytes at which they begin; a line that ends in `\` goes on.
+fn instructions(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    let mut at = 0;
+    for raw in text.split_inclusive('\n') {
+        let start = at + (raw.len() - raw.trim_start().len());
+        at += raw.len();
+        let line = raw.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (line, goes_on) = match line.strip_suffix('\\') {
+            Some(line) => (line, true),
+            None => (line, false),
+        };
+        let (start, mut text) = open.take().unwrap_or((start, String::new()));
+        text.push_str(line);
+        if goes_on {
+            text.push(' ');
+            open = Some((start, text));
+        } else {
+            found.push((start, text));
+        }
+    }
+    found.extend(open);
+    found
+}
+
+/// A list in JSON, or a line for the shell.
+fn words(rest: &str, span: Span) -> Vec<Fact<String>> {
+    let rest = rest.trim();
+    let listed = rest.strip_prefix('[').and_then(|r| r.strip_suffix(']'));
+    let words: Vec<String> = match listed {
+        Some(list) => list
+            .split(',')
+            .map(|item| item.trim().trim_matches(['"', '\'']).to_owned())
+            .collect(),
+        None => vec![rest.to_owned()],
+    };
+    words.into_iter().map(|word| Fact::declared(word, span)).collect()
+}
+
+/// `ENV A=1 B=2` or `ENV A 1`.
+fn variables(rest: &str, span: Span, container: &mut Container) {
+    let mut add = |name: &str, value: &str| {
+        let value = VariableValue::Literal(value.trim_matches(['"', '\'']).to_owned());
+        container.variables.insert(
+            name.to_owned(),
+            Variable {
+                value: Fact::declared(value, span),
+                name_span: span,
+            },
+        );
+    };
+    match rest.trim().split_once(char::is_whitespace) {
+        Some((name, value)) if !name.contains('=') => add(name, value.trim()),
+        _ => rest
+            .split_whitespace()
+            .filter_map(|pair| pair.split_once('='))
+            .for_each(|(name, value)| add(name, value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::read_files;
+    use proptest::prelude::*;
+
+    fn processes(path: &str, dockerfile: &str, container: &str) -> Option<u32> {
+        let manifest = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: shop-backend}}\nspec: {{template: {{spec: {{containers: [{{name: a, image: r/shop-backend, {container}}}]}}}}}}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: shop-web}}\nspec: {{template: {{spec: {{containers: [{{name: a, image: r/web}}]}}}}}}\n"
+        );
+        let platform = read_files(
+            [("k8s.yaml", manifest.as_str()), (path, dockerfile)]
+                .map(|(p, t)| (p.into(), t.as_bytes().to_vec())),
+        );
+        let services = &platform.environments[0].services;
+        let backend = services.iter().find(|s| s.name == "shop-backend").unwrap();
+        backend.processes.as_ref().map(|p| p.value)
+    }
+
+    #[test]
+    fn workers_of_the_images_command_are_the_services() {
+        for (path, text, wanted) in [
+            (
+                "backend/Dockerfile",
+                "FROM a\nCMD [\"gunicorn\", \"-w\", \"4\", \"app:app\"]\n",
+                Some(4),
+            ),
+            (
+                "shop_backend/Dockerfile",
+                "FROM a\nCMD exec uvicorn app:app \\\n  --workers 2\n",
+                Some(2),
+            ),
+            (
+                "dockerfiles/backend.Dockerfile",
+                "FROM a\nENTRYPOINT [\"gunicorn\"]\nCMD [\"--workers=3\", \"app\"]\n",
+                Some(3),
+            ),
+            (
+                "Dockerfile.backend",
+                "FROM a\nENV WEB_CONCURRENCY=5\nCMD gunicorn app\n",
+                Some(5),
+            ),
+            // Only the last stage runs.
+            (
+                "backend/Dockerfile",
+                "FROM a AS b\nCMD gunicorn -w 9 app\nFROM c\nCMD python app.py\n",
+                None,
+            ),
+            ("other/Dockerfile", "FROM a\nCMD gunicorn -w 9 app\n", None),
+        ] {
+            assert_eq!(processes(path, text, "ports: []"), wanted, "{path}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_command_of_the_manifest_counts_over_the_images() {
+        let text = "FROM a\nCMD gunicorn -w 4 app\n";
+        assert_eq!(
+            processes("backend/Dockerfile", text, "args: [python, app.py]"),
+            None
+        );
+        assert_eq!(
+            processes("backend/Dockerfile", text, "args: ['gunicorn -w 2 app']"),
+            Some(2)
+        );
+        let text = "FROM a\nENV WEB_CONCURRENCY=4\nCMD gunicorn app\n";
+        assert_eq!(
+            processes(
+                "backend/Dockerfile",
+                text,
+                "env: [{name: WEB_CONCURRENCY, value: '6'}]"
+            ),
+            Some(6)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(FROM|CMD|ENV|ENTRYPOINT|#|\\\\\n|\n| |\\[|\\]|\"|,|=|a|é){0,30}") {
+            read(&text, FileId(0));
+        }
+    }
+}
