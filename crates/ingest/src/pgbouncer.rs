@@ -42,7 +42,7 @@ pub fn interpret(ini: &Ini, place: Place<'_>, env: &mut Environment) {
             .and_then(|n| n.to_str())
             .filter(|n| environment::canonical(n).is_none())
             .unwrap_or("pgbouncer");
-        env.poolers.push(named(name.to_owned(), span, owner));
+        env.poolers.push(Pooler::named(name.to_owned(), span, owner));
         env.poolers.len() - 1
     });
     fill_from_ini(&mut env.poolers[at], ini);
@@ -69,30 +69,6 @@ fn users_of(text: &str) -> Option<u32> {
         .filter(|n| !n.is_empty())
         .collect();
     u32::try_from(names.len()).ok().filter(|n| *n > 0)
-}
-
-fn named(name: String, span: Span, owner: Owner) -> Pooler {
-    Pooler {
-        name,
-        span,
-        workload: None,
-        owner,
-        replicas: None,
-        version: None,
-        pool_mode: None,
-        max_client_conn: None,
-        default_pool_size: None,
-        reserve_pool_size: None,
-        max_db_connections: None,
-        max_prepared_statements: None,
-        query_wait_timeout: None,
-        users: None,
-        databases: None,
-        dynamic_credentials: None,
-        unread_settings: Vec::new(),
-        server_host: None,
-        database: None,
-    }
 }
 
 /// Sets what a setting of PgBouncer's says; whether it is one that matters here and could be read.
@@ -188,7 +164,7 @@ pub fn from_container(container: &Container, workload: &Workload, id: WorkloadId
         owner.name = Some(workload.id.name.clone());
         owner.namespace.clone_from(&workload.id.namespace);
     }
-    let mut pooler = named(workload.id.name.clone(), workload.span, owner);
+    let mut pooler = Pooler::named(workload.id.name.clone(), workload.span, owner);
     pooler.workload = Some(id);
     pooler.version = image.tag.as_ref().and_then(|tag| {
         let (major, minor, patch) = images_env::version_of(&tag.value)?;
@@ -575,7 +551,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in "(\\[(pgbouncer|databases|users)\\]\n)?[a-c*_= \\n\"%;é0-9]{0,60}") {
             let ini = ini::read(&text, FileId(0), 0);
-            let mut pooler = named("p".to_owned(), Span::new(FileId(0), 0, 0), Owner::default());
+            let mut pooler = Pooler::named("p".to_owned(), Span::new(FileId(0), 0, 0), Owner::default());
             is_pgbouncer(&ini);
             fill_from_ini(&mut pooler, &ini);
             users_of(&text);

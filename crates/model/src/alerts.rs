@@ -86,6 +86,39 @@ pub struct NewRelicTiming {
     pub sparse: Option<Fact<bool>>,
 }
 
+/// When New Relic judges a window (`aggregation_method`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aggregation {
+    /// When data come that are later than its end by the delay.
+    EventFlow,
+    /// When no data have come for the timer.
+    EventTimer,
+    /// By the clock, the delay after its end.
+    Cadence,
+}
+
+impl NewRelicTiming {
+    /// The method, New Relic's default where none is set.
+    #[must_use]
+    pub fn aggregation(&self) -> Aggregation {
+        let method = self.method.as_ref().map_or("", |method| method.value.as_str());
+        if method.eq_ignore_ascii_case("event_timer") {
+            Aggregation::EventTimer
+        } else if method.eq_ignore_ascii_case("cadence") {
+            Aggregation::Cadence
+        } else {
+            Aggregation::EventFlow
+        }
+    }
+
+    /// Whether one violating window is enough (`threshold_occurrences = "at_least_once"`).
+    #[must_use]
+    pub fn once(&self) -> bool {
+        let occurrences = self.occurrences.as_ref();
+        occurrences.is_some_and(|o| o.value.eq_ignore_ascii_case("at_least_once"))
+    }
+}
+
 /// Timing of a Prometheus rule.
 #[derive(Debug, Clone, Default)]
 pub struct PrometheusTiming {

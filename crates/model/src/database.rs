@@ -217,6 +217,34 @@ pub struct Pooler {
     pub database: Option<DatabaseId>,
 }
 
+impl Pooler {
+    /// A pooler of which nothing else is known.
+    #[must_use]
+    pub fn named(name: impl Into<String>, span: Span, owner: Owner) -> Self {
+        Self {
+            name: name.into(),
+            span,
+            workload: None,
+            owner,
+            replicas: None,
+            version: None,
+            pool_mode: None,
+            max_client_conn: None,
+            default_pool_size: None,
+            reserve_pool_size: None,
+            max_db_connections: None,
+            max_prepared_statements: None,
+            query_wait_timeout: None,
+            users: None,
+            databases: None,
+            dynamic_credentials: None,
+            unread_settings: Vec::new(),
+            server_host: None,
+            database: None,
+        }
+    }
+}
+
 /// A cache server (Redis, Memcached).
 #[derive(Debug, Clone)]
 pub struct Cache {

@@ -3,7 +3,9 @@
 
 use crate::finding::Evidence;
 use cofferdam_model::Environment;
-use cofferdam_model::alerts::{Alert, BurnWindows, NewRelicTiming, PrometheusTiming, Slo, Timing};
+use cofferdam_model::alerts::{
+    Aggregation, Alert, BurnWindows, NewRelicTiming, PrometheusTiming, Slo, Timing,
+};
 use cofferdam_model::units::{show_duration, show_number};
 use std::time::Duration;
 
@@ -67,12 +69,8 @@ fn new_relic(timing: &NewRelicTiming, evidence: &mut Evidence) -> Option<Detecti
         secs(60),
         "aggregation_window is 60 s, New Relic's default",
     );
-    let method = timing
-        .method
-        .as_ref()
-        .map_or("event_flow", |m| m.value.as_str())
-        .to_ascii_lowercase();
-    let delay = if method == "event_timer" {
+    let by_timer = timing.aggregation() == Aggregation::EventTimer;
+    let delay = if by_timer {
         evidence.take_or(
             timing.timer.as_ref(),
             "aggregation timer",
@@ -90,12 +88,8 @@ fn new_relic(timing: &NewRelicTiming, evidence: &mut Evidence) -> Option<Detecti
         )
     };
     let duration = evidence.take(timing.threshold_duration.as_ref()?, "threshold duration");
-    let once = timing
-        .occurrences
-        .as_ref()
-        .is_some_and(|o| o.value.eq_ignore_ascii_case("at_least_once"));
-    let wait = if method == "event_timer" { "timer" } else { "delay" };
-    let (held, held_words) = if once {
+    let wait = if by_timer { "timer" } else { "delay" };
+    let (held, held_words) = if timing.once() {
         if let Some(occurrences) = &timing.occurrences {
             evidence.note(occurrences, "one window is enough");
         }

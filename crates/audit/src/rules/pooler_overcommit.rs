@@ -211,27 +211,7 @@ pub(crate) mod tests {
 
     /// A pooler of which only what `set` says is known.
     pub(crate) fn pooler(at: Span, set: impl FnOnce(&mut Pooler)) -> Pooler {
-        let mut pooler = Pooler {
-            name: "pgbouncer".to_owned(),
-            span: at,
-            workload: None,
-            owner: Owner::default(),
-            replicas: None,
-            version: None,
-            pool_mode: None,
-            max_client_conn: None,
-            default_pool_size: None,
-            reserve_pool_size: None,
-            max_db_connections: None,
-            max_prepared_statements: None,
-            query_wait_timeout: None,
-            users: None,
-            databases: None,
-            dynamic_credentials: None,
-            unread_settings: Vec::new(),
-            server_host: None,
-            database: None,
-        };
+        let mut pooler = Pooler::named("pgbouncer", at, Owner::default());
         set(&mut pooler);
         pooler
     }

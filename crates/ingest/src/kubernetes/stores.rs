@@ -114,27 +114,7 @@ fn parameters(node: Option<&Node>, database: &mut cofferdam_model::database::Dat
 }
 
 fn pooler(object: &Object<'_>, name: &str, span: Span) -> Pooler {
-    Pooler {
-        name: name.to_owned(),
-        span,
-        workload: None,
-        owner: object.owner_named(name),
-        replicas: None,
-        version: None,
-        pool_mode: None,
-        max_client_conn: None,
-        default_pool_size: None,
-        reserve_pool_size: None,
-        max_db_connections: None,
-        max_prepared_statements: None,
-        query_wait_timeout: None,
-        users: None,
-        databases: None,
-        dynamic_credentials: None,
-        unread_settings: Vec::new(),
-        server_host: None,
-        database: None,
-    }
+    Pooler::named(name, span, object.owner_named(name))
 }
 
 fn cloud_native_pooler(object: &Object<'_>, env: &mut Environment) {

@@ -897,25 +897,8 @@ fn sql_pool(service: &str, host: Option<&str>) -> Pool {
 
 fn pgbouncer(server: Option<&str>) -> Pooler {
     Pooler {
-        name: "pgbouncer".to_owned(),
-        span: span(0),
-        workload: None,
-        owner: Owner::named("pgbouncer"),
-        replicas: None,
-        version: None,
-        pool_mode: None,
-        max_client_conn: None,
-        default_pool_size: None,
-        reserve_pool_size: None,
-        max_db_connections: None,
-        max_prepared_statements: None,
-        query_wait_timeout: None,
-        users: None,
-        databases: None,
-        dynamic_credentials: None,
-        unread_settings: Vec::new(),
         server_host: server.and_then(|h| declared(h.to_owned())),
-        database: None,
+        ..Pooler::named("pgbouncer", span(0), Owner::named("pgbouncer"))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cofferdam_model::alerts::{
-    Alert as Declared, BurnWindows, NewRelicTiming, PrometheusTiming, Slo, Timing,
+    Aggregation, Alert as Declared, BurnWindows, NewRelicTiming, PrometheusTiming, Slo, Timing,
 };
 use cofferdam_model::overlay::Overlay;
 use cofferdam_model::{Environment, Fact, Service};
@@ -55,18 +55,17 @@ fn new_relic(name: &str, timing: &NewRelicTiming, share: f64, facts: &mut Facts)
         minute,
         "aggregation_window is 60 s, New Relic's default",
     );
-    let method = timing
-        .method
-        .as_ref()
-        .map_or("event_flow", |m| m.value.as_str())
-        .to_ascii_lowercase();
-    let method = if method == "event_timer" {
+    let aggregation = timing.aggregation();
+    let method = if aggregation == Aggregation::EventTimer {
         Method::EventTimer(facts.or(
             named("timer"),
             timing.timer.as_ref(),
             minute,
             "aggregation_timer is 60 s, New Relic's default",
         ))
+    } else if let (None, Some(offset)) = (&timing.delay, &timing.evaluation_offset) {
+        // The older way: a window is judged by the clock, so many windows later.
+        Method::Cadence(window * facts.take(named("evaluation offset in windows"), offset))
     } else {
         let delay = facts.or(
             named("delay"),
@@ -74,10 +73,9 @@ fn new_relic(name: &str, timing: &NewRelicTiming, share: f64, facts: &mut Facts)
             minute * 2,
             "aggregation_delay is 120 s, New Relic's default",
         );
-        if method == "cadence" {
-            Method::Cadence(delay)
-        } else {
-            Method::EventFlow(delay)
+        match aggregation {
+            Aggregation::Cadence => Method::Cadence(delay),
+            _ => Method::EventFlow(delay),
         }
     };
     let opens = timing
@@ -89,10 +87,7 @@ fn new_relic(name: &str, timing: &NewRelicTiming, share: f64, facts: &mut Facts)
         window,
         method,
         threshold_duration,
-        all: !timing
-            .occurrences
-            .as_ref()
-            .is_some_and(|o| o.value.eq_ignore_ascii_case("at_least_once")),
+        all: !timing.once(),
         share,
         loss_of_signal: timing
             .expiration
