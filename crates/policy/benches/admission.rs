@@ -48,7 +48,7 @@ fn a_free_slot_acquire_and_release(bencher: Bencher) {
 #[divan::bench(sample_size = 10_000)]
 fn a_free_slot_through_the_shared_handle(bencher: Bencher) {
     let (admission, _slots) = admission(25);
-    let shared = SharedAdmission::new(admission);
+    let shared = SharedAdmission::from(admission);
     let mut calls = 0_u64;
     bencher.bench_local(|| {
         calls += 1;

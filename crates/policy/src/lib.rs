@@ -20,6 +20,7 @@ pub mod shift;
 pub mod timeouts;
 pub mod window;
 
+mod identity;
 mod random;
 mod time;
 

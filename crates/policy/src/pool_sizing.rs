@@ -99,10 +99,18 @@ fn mean_wait(connections: u32, erlangs: f64) -> f64 {
     let mut blocked = 1.0;
     for servers in 1..=connections {
         blocked = erlangs * blocked / (f64::from(servers) + erlangs * blocked);
+        // From here on it only falls: nobody waits for longer than a clock can tell.
+        if blocked < 1e-18 {
+            return 0.0;
+        }
     }
     let waits = blocked / (1.0 - erlangs / c * (1.0 - blocked));
     waits / (c - erlangs)
 }
+
+/// A load in erlangs up to which the wait is worked out; above it the square root alone is off by less than a
+/// thousandth.
+const LARGEST: f64 = 1e5;
 
 /// Connections that keep the mean wait at or below a bound, at least the load rounded up and at most `most`.
 #[must_use]
@@ -122,8 +130,17 @@ pub fn asked(demand: &Demand, wait: Duration) -> u32 {
         return demand.most.max(demand.least);
     }
     let bound = wait.as_secs_f64() / hold;
-    // The wait falls with every connection more, so the first that is enough is found by halving.
-    let (mut low, mut high) = (0, demand.most);
+    // At or below the load the wait is endless. It falls with every connection more, so the first that is enough is
+    // found by halving, between the load and four times its square root above: there fewer than one in ten thousand
+    // wait (Halfin and Whitt, 1981).
+    let above = erlangs + 4.0 * erlangs.sqrt() + 16.0;
+    if erlangs > LARGEST {
+        return (above as u32).clamp(demand.least, demand.most);
+    }
+    let (mut low, mut high) = (erlangs as u32, demand.most);
+    if above < f64::from(high) && mean_wait(above as u32, erlangs) <= bound {
+        high = above as u32;
+    }
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         if mean_wait(middle, erlangs) <= bound {
@@ -195,6 +212,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_largest_pool_that_may_be_costs_no_time() {
+        let wait = Duration::from_millis(5);
+        // 10 erlangs need 12 connections, whatever the most is.
+        assert_eq!(asked(&demand(Class::Critical, 1, u32::MAX, 500.0), wait), 12);
+        // Nobody may wait at all: as many as it takes for that to be a matter of no moment, not all that there may be.
+        let none = asked(&demand(Class::Critical, 1, 1_000_000, 500.0), Duration::ZERO);
+        assert!((40..200).contains(&none), "{none}");
+        // 50,000,000 a second × 20 ms = 1,000,000 erlangs: 4,016 more.
+        let many = asked(&demand(Class::Critical, 1, u32::MAX, 5e7), wait);
+        assert_eq!(many, 1_004_016);
+    }
 
     fn demand(class: Class, least: u32, most: u32, rate: f64) -> Demand {
         Demand {

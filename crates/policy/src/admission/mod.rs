@@ -10,10 +10,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::Time;
+use crate::identity::Identity;
+use crate::shared::Shared;
 
 /// Classes of priority, the most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +59,11 @@ pub struct AdmissionConfig {
     pub patience: [Duration; 3],
 }
 
+impl AdmissionConfig {
+    /// The most slots and places in the queue together: some 60 MB.
+    pub const MOST_PLACES: u32 = 1 << 20;
+}
+
 impl Default for AdmissionConfig {
     /// 50 slots, 70 %, 25 % and 5 % of them; 100 may wait, for 5, 2 and 1 s.
     fn default() -> Self {
@@ -80,8 +86,11 @@ pub enum AdmissionError {
     /// There are no slots.
     #[error("0 slots: nobody would ever be admitted")]
     Total,
-    /// Slots and places in the queue are more than can be numbered.
-    #[error("slots and places in the queue must be fewer than 2^32 together")]
+    /// Slots and places in the queue are more than memory is kept for.
+    #[error(
+        "slots and places in the queue must be at most {} together",
+        AdmissionConfig::MOST_PLACES
+    )]
     Size,
     /// The shares are no shares of a whole.
     #[error("shares that add up to {0}; each must be at least 0 and all together 1")]
@@ -134,7 +143,7 @@ impl fmt::Display for Rejected {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Slot {
     class: Class,
-    issuer: usize,
+    issuer: Identity,
 }
 
 /// A place in the queue.
@@ -142,7 +151,7 @@ pub struct Slot {
 pub struct Ticket {
     place: u32,
     serial: u64,
-    issuer: usize,
+    issuer: Identity,
     class: Class,
     until: Time,
 }
@@ -214,8 +223,7 @@ pub struct Admission {
     latest: Time,
     /// Nobody's patience ends before this.
     soonest: Time,
-    /// Its address is this admission's name: nobody else has it while it lives.
-    identity: Box<u8>,
+    identity: Identity,
     last_release: Option<Time>,
     /// Seconds between releases: a moving mean of the last few.
     mean_between: Option<f64>,
@@ -238,9 +246,10 @@ impl Admission {
         {
             return Err(AdmissionError::Shares(sum));
         }
-        let Some(places) = config.queue.checked_add(config.total) else {
+        let places = config.queue.saturating_add(config.total);
+        if places > AdmissionConfig::MOST_PLACES {
             return Err(AdmissionError::Size);
-        };
+        }
         let queue = || VecDeque::with_capacity(config.queue as usize);
         Ok(Self {
             guaranteed: apportion(config.total, config.shares),
@@ -253,7 +262,7 @@ impl Admission {
             serial: 0,
             latest: Time::ZERO,
             soonest: Time::MAX,
-            identity: Box::new(0),
+            identity: Identity::new(),
             total: config.total,
             last_release: None,
             mean_between: None,
@@ -326,7 +335,7 @@ impl Admission {
         Ok(Answer::Queued(Ticket {
             place,
             serial: self.serial,
-            issuer: self.name(),
+            issuer: self.identity,
             class,
             until,
         }))
@@ -337,7 +346,7 @@ impl Admission {
         let now = self.catch_up(now);
         let Some(waiting) = self.of(&ticket) else {
             // It was taken out: its time was up, or another got its place.
-            return Claim::Rejected(if ticket.issuer != self.name() {
+            return Claim::Rejected(if ticket.issuer != self.identity {
                 Rejected {
                     reason: Refusal::NoTicket,
                     retry_after: Duration::ZERO,
@@ -366,7 +375,7 @@ impl Admission {
     /// Gives a slot back. One that another issued changes nothing.
     pub fn release(&mut self, now: Time, slot: Slot) {
         let now = self.catch_up(now);
-        if slot.issuer != self.name() {
+        if slot.issuer != self.identity {
             return;
         }
         self.in_use[slot.class.index()] -= 1;
@@ -471,7 +480,7 @@ impl Admission {
 
     fn of(&self, ticket: &Ticket) -> Option<Waiting> {
         let waiting = (*self.places.get(ticket.place as usize)?)?;
-        (ticket.issuer == self.name() && waiting.serial == ticket.serial).then_some(waiting)
+        (ticket.issuer == self.identity && waiting.serial == ticket.serial).then_some(waiting)
     }
 
     fn free(&self) -> u32 {
@@ -486,12 +495,8 @@ impl Admission {
     fn slot(&self, class: Class) -> Slot {
         Slot {
             class,
-            issuer: self.name(),
+            issuer: self.identity,
         }
-    }
-
-    fn name(&self) -> usize {
-        std::ptr::from_ref::<u8>(&self.identity) as usize
     }
 
     fn rejected(&self, reason: Refusal, class: Class) -> Rejected {
@@ -526,8 +531,7 @@ fn apportion(total: u32, shares: [f64; 3]) -> [u32; 3] {
 }
 
 /// An admission that several callers share; a slot comes back by itself when its guard is dropped.
-#[derive(Debug, Clone)]
-pub struct SharedAdmission(Arc<Mutex<Admission>>);
+pub type SharedAdmission = Shared<Admission>;
 
 /// A slot that is released when this is dropped, also by a panic.
 #[derive(Debug)]
@@ -536,18 +540,7 @@ pub struct Guard {
     slot: Option<Slot>,
 }
 
-impl SharedAdmission {
-    /// A handle on an admission.
-    #[must_use]
-    pub fn new(admission: Admission) -> Self {
-        Self(Arc::new(Mutex::new(admission)))
-    }
-
-    /// Asks or tells the admission something, alone with it.
-    pub fn with<R>(&self, with: impl FnOnce(&mut Admission) -> R) -> R {
-        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
+impl Shared<Admission> {
     /// Binds a slot to a guard.
     #[must_use]
     pub fn guard(&self, slot: Slot) -> Guard {

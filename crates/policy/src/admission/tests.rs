@@ -220,7 +220,7 @@ fn a_slot_that_is_kept_for_somebody_who_does_not_come_goes_on() {
 
 #[test]
 fn a_dropped_guard_gives_its_slot_back() {
-    let shared = SharedAdmission::new(admission(2, 0));
+    let shared = SharedAdmission::from(admission(2, 0));
     let guards: Vec<Guard> = (0..2)
         .map(|_| shared.guard(slot(shared.with(|a| a.acquire(at(0), Class::Critical)))))
         .collect();
@@ -251,6 +251,65 @@ fn nonsense_is_refused() {
     slot(other.acquire(at(0), Class::Critical));
     other.release(at(1), foreign);
     assert_eq!(other.in_use(Class::Critical), 1);
+}
+
+#[test]
+fn a_token_of_an_admission_that_is_gone_changes_nothing_at_its_successor() {
+    // The successor may well stand where the other stood.
+    for _ in 0..100 {
+        let mut gone = admission(1, 1);
+        let old = slot(gone.acquire(at(0), Class::Critical));
+        let Ok(Answer::Queued(ticket)) = gone.acquire(at(0), Class::Critical) else {
+            panic!("not queued");
+        };
+        drop(gone);
+        let mut next = admission(1, 1);
+        next.release(at(1), old);
+        assert_eq!(next.in_use(Class::Critical), 0);
+        assert!(matches!(
+            next.claim(at(1), ticket),
+            Claim::Rejected(Rejected {
+                reason: Refusal::NoTicket,
+                ..
+            })
+        ));
+    }
+}
+
+#[test]
+fn a_size_that_no_memory_is_kept_for_is_refused() {
+    let of = |total, queue| {
+        Admission::new(AdmissionConfig {
+            total,
+            queue,
+            ..AdmissionConfig::default()
+        })
+        .map(|_| ())
+    };
+    assert_eq!(of(u32::MAX, u32::MAX), Err(AdmissionError::Size));
+    assert_eq!(of(AdmissionConfig::MOST_PLACES, 1), Err(AdmissionError::Size));
+}
+
+#[test]
+fn shares_of_few_slots_are_whole_and_none_is_left_over() {
+    // 70, 25 and 5 % of 1 to 10 by the largest remainders.
+    let wanted = [
+        [1, 0, 0],
+        [1, 1, 0],
+        [2, 1, 0],
+        [3, 1, 0],
+        [4, 1, 0],
+        [4, 2, 0],
+        [5, 2, 0],
+        [6, 2, 0],
+        [6, 2, 1],
+        [7, 3, 0],
+    ];
+    for (total, wanted) in (1_u32..).zip(wanted) {
+        let admission = admission(total, 0);
+        let got = Class::ALL.map(|class| admission.guaranteed(class));
+        assert_eq!(got, wanted, "of {total}");
+    }
 }
 
 proptest! {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::Time;
+use crate::identity::Identity;
 
 /// Leave to make one call. Give it back with [`Breaker::record`](super::Breaker::record) when the target has
 /// answered or failed to, or with [`Breaker::release`](super::Breaker::release) when the call never reached it. One
@@ -12,7 +13,7 @@ use crate::Time;
 #[must_use = "a permit is reported with `record`, or given back with `release`"]
 pub struct Permit {
     /// The breaker that issued it.
-    pub(super) issuer: usize,
+    pub(super) issuer: Identity,
     /// That breaker's generation at the time.
     pub(super) generation: u64,
     pub(super) issued: Time,

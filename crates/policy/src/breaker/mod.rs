@@ -24,6 +24,7 @@ use decision::Kind;
 pub use decision::{Cause, IgnoreReason, Permit, Recorded, RejectReason, Rejection, State, Tally};
 
 use crate::Time;
+use crate::identity::Identity;
 use crate::window::{Counts, Outcome, Window};
 
 /// A circuit breaker in front of one target.
@@ -40,8 +41,9 @@ pub struct Breaker {
     in_a_row: u32,
     /// How long it will be open the next time.
     next_open: Duration,
-    /// The half-open places. Their address is also this breaker's name: nobody else has it while they live.
+    /// The half-open places.
     places: Box<[Place]>,
+    identity: Identity,
     /// Rises with every probe.
     serial: u64,
     tally: Tally,
@@ -89,6 +91,7 @@ impl Breaker {
             in_a_row: 0,
             next_open: config.open_time,
             places: vec![Place::Free; config.probes as usize].into(),
+            identity: Identity::new(),
             serial: 0,
             tally: Tally::default(),
             config,
@@ -118,7 +121,7 @@ impl Breaker {
             Ok(kind) => {
                 self.tally.admitted += 1;
                 Ok(Permit {
-                    issuer: self.name(),
+                    issuer: self.identity,
                     generation: self.generation,
                     issued: now,
                     kind,
@@ -217,10 +220,6 @@ impl Breaker {
         self.latest
     }
 
-    fn name(&self) -> usize {
-        self.places.as_ptr().addr()
-    }
-
     /// What kind of leave the present phase gives.
     fn decide(&mut self, now: Time) -> Result<Kind, Rejection> {
         match self.phase {
@@ -266,7 +265,7 @@ impl Breaker {
 
     /// Why a result with this permit counts for nothing, if so.
     fn refuse(&self, now: Time, permit: &Permit) -> Option<IgnoreReason> {
-        if permit.issuer != self.name() {
+        if permit.issuer != self.identity {
             return Some(IgnoreReason::Foreign);
         }
         match permit.kind {
