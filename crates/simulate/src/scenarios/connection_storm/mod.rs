@@ -91,8 +91,8 @@ impl Between {
 
     /// Server connections that it may open for so many replicas of services.
     fn server_connections(&self, replicas: u32) -> u32 {
-        // Replicas spread evenly over the poolers; each is a user of its own or shares one.
-        let users = self.users.unwrap_or_else(|| replicas.div_ceil(self.replicas));
+        // The connections of a replica go to all of the pooler's; it is a user of its own there or shares one.
+        let users = self.users.unwrap_or(replicas);
         let pool = self
             .config
             .default_pool_size

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::storm::run;
 use super::*;
 use crate::chance::Streams;
@@ -140,6 +142,10 @@ fn a_pooler_may_open_300_connections_with_a_user_a_replica_and_75_with_one() {
         let between = between(Mode::Transaction, users);
         assert_eq!(between.server_connections(replicas), may, "{users:?}");
     }
+    // 100 users with one connection each in each of three.
+    let mut each = between(Mode::Transaction, None);
+    (each.config.max_db_connections, each.config.default_pool_size) = (0, 1);
+    assert_eq!(each.server_connections(100), 300);
     // No limit of its own, but no more than there are clients for.
     let mut open = between(Mode::Transaction, None);
     (open.config.max_db_connections, open.config.max_client_conn) = (0, 100);
@@ -166,6 +172,20 @@ fn in_session_mode_all_but_75_connections_wait_and_are_disconnected() {
     let first = out.moments.iter().find(|m| m.key == "disconnected").unwrap();
     let begun = out.moments.iter().find(|m| m.key == "pooler full").unwrap();
     assert_eq!(first.at.since(begun.at), Duration::from_secs(120));
+}
+
+#[test]
+fn a_pooler_that_may_open_more_than_the_server_has_is_refused_the_rest() {
+    let mut plan = plan(Some(between(Mode::Session, Some(1))));
+    plan.limit = 50;
+    let out = rehearsed(&plan);
+    // 75 of 45 slots.
+    assert_eq!(figure(&out, "connections to the server, most at a time"), 45.0);
+    assert_eq!(figure(&out, "connections missing at full scale"), 1955.0);
+    assert_eq!(
+        figure(&out, "connections of the pooler that the server has no slot for"),
+        30.0
+    );
 }
 
 #[test]
@@ -263,4 +283,41 @@ fn users_that_outnumber_the_connections_have_them_closed_for_each_other() {
     plan.parts[0].scaler.maximum = 20;
     plan.parts[1].scaler.maximum = 20;
     assert!(rate(&plan) < 10.0, "{}", rate(&plan));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn connections_never_exceed_what_there_is(
+        limit in 6..400_u32,
+        pooled in prop::option::of((any::<bool>(), prop::option::of(1..5_u32), 1..40_u32, 0..120_u32, 20..400_u32)),
+        rate in prop::option::of(1.0..500.0_f64),
+        seed in any::<u64>(),
+    ) {
+        let between = pooled.map(|(session, users, pool, most, clients)| {
+            let mut between = between(if session { Mode::Session } else { Mode::Transaction }, users);
+            between.config.default_pool_size = pool;
+            between.config.max_db_connections = most;
+            between.config.max_client_conn = clients;
+            between
+        });
+        let mut plan = plan(between);
+        plan.limit = limit;
+        if let Some(rate) = rate {
+            plan = with_requests(plan, rate);
+        }
+        let out = run(&plan, &Streams::new(seed, 0), &mut Trace::default());
+        let most = figure(&out, "connections to the server, most at a time");
+        prop_assert!(most <= f64::from(plan.slots()));
+        let wanted = figure(&out, "connections wanted at full scale");
+        let open = wanted - figure(&out, "connections missing at full scale");
+        prop_assert!(open >= 0.0 && open <= f64::from(plan.there_are()), "{} open", open);
+        if let Some(between) = &plan.between {
+            prop_assert!(most <= f64::from(between.server_connections(100)));
+        } else {
+            prop_assert_eq!(open, most);
+        }
+        prop_assert!((0.0..=1.0).contains(&out.harm));
+    }
 }
