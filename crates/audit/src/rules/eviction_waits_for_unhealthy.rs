@@ -3,6 +3,8 @@
 use super::common;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::scaling::DisruptionBudget;
+use cofferdam_model::units::show_number;
 use cofferdam_model::workload::Completeness;
 
 /// The rule.
@@ -16,23 +18,33 @@ pub const RULE: Rule = Rule {
     check,
 };
 
+/// Places shown of many.
+const SHOWN: usize = 8;
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     if !common::is_production_like(&cx.env.name) {
         return;
     }
-    for budget in &cx.env.disruption_budgets {
-        // A budget without a number keeps no pod.
-        let keeps = budget.min_available.is_some() || budget.max_unavailable.is_some();
-        if !keeps || budget.unhealthy_eviction.is_some() || budget.completeness == Completeness::Fragment {
-            continue;
-        }
-        out.report(
-            Finding::new(budget.id.to_string(), format!("{}: pods that are not ready hold up a drain", budget.id))
-                .explain("By default a pod that runs and is not ready may be evicted only while enough others are ready. When a bad version or a dependency that is away keeps them all from being ready, no drain of their nodes ends, although nobody would miss them.")
-                .remedy("Set `unhealthyPodEvictionPolicy: AlwaysAllow`. Where pods that are not ready are at work on something (a database that recovers), write `IfHealthyBudget`, so that it is said.")
-                .at(budget.span, "says nothing of pods that are not ready"),
-        );
+    // A budget without a number keeps no pod.
+    let keeps = |b: &&DisruptionBudget| b.min_available.is_some() || b.max_unavailable.is_some();
+    let says_nothing = |b: &&DisruptionBudget| b.unhealthy_eviction.is_none() && b.completeness == Completeness::Whole;
+    let silent: Vec<&DisruptionBudget> = cx.env.disruption_budgets.iter().filter(keeps).filter(says_nothing).collect();
+    let (subject, title) = match silent.as_slice() {
+        [] => return,
+        [one] => (one.id.to_string(), format!("{}: pods that are not ready hold up a drain", one.id)),
+        many => (
+            "disruption budgets".to_owned(),
+            format!("{} disruption budgets: pods that are not ready hold up a drain", show_number(many.len() as f64)),
+        ),
+    };
+    let mut finding = Finding::new(subject, title)
+        .explain("By default a pod that runs and is not ready may be evicted only while enough others are ready. When a bad version or a dependency that is away keeps them all from being ready, no drain of their nodes ends, although nobody would miss them.")
+        .remedy("Set `unhealthyPodEvictionPolicy: AlwaysAllow`. Where pods that are not ready are at work on something (a database that recovers), write `IfHealthyBudget`, so that it is said.")
+        .figure("budgets", silent.len() as f64, "budgets");
+    for budget in silent.iter().take(SHOWN) {
+        finding = finding.at(budget.span, "says nothing of pods that are not ready");
     }
+    out.report(finding);
 }
 
 #[cfg(test)]
@@ -40,7 +52,7 @@ mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
     use cofferdam_model::Environment;
-    use cofferdam_model::scaling::{DisruptionBudget, Selector};
+    use cofferdam_model::scaling::Selector;
     use cofferdam_model::workload::{Amount, ObjectId};
 
     #[test]
@@ -62,5 +74,23 @@ mod tests {
         assert_eq!(count(Some("AlwaysAllow"), Completeness::Whole), 0);
         assert_eq!(count(Some("IfHealthyBudget"), Completeness::Whole), 0);
         assert_eq!(count(None, Completeness::Fragment), 0);
+    }
+
+    #[test]
+    fn many_are_told_in_one_finding() {
+        let mut env = Environment::default();
+        for n in 0..12 {
+            env.disruption_budgets.push(DisruptionBudget {
+                id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, name: format!("b{n}") },
+                span: span(9 + n),
+                selector: Selector::default(),
+                min_available: None,
+                max_unavailable: Some(fact(Amount::Count(1), 40)),
+                unhealthy_eviction: None,
+                completeness: Completeness::Whole,
+            });
+        }
+        let finding = testing::only(&RULE, &env);
+        assert_eq!((finding.figures["budgets"].value, finding.locations.len()), (12.0, SHOWN));
     }
 }

@@ -1,7 +1,7 @@
 //! What pods may take beyond what is set aside for them is there only while their neighbours leave it.
 
 use super::image_pull_stale::is_kubelets;
-use super::pods;
+use super::{pods, reach};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Bytes;
@@ -18,10 +18,25 @@ pub const RULE: Rule = Rule {
     check,
 };
 
+/// Workloads shown of many.
+const SHOWN: usize = 4;
+
+/// What one pod of a workload has.
+struct Pod<'a> {
+    workload: &'a Workload,
+    /// Containers whose limit is above their request.
+    above: Vec<&'a Container>,
+    set_aside: u64,
+    most: u64,
+}
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let stays = |w: &&Workload| w.lifecycle != Lifecycle::Batch && is_kubelets(&w.id.kind);
-    for workload in pods::whole(cx.env).filter(stays) {
-        judge(workload, out);
+    let mut pods: Vec<Pod<'_>> = pods::whole(cx.env).filter(stays).filter_map(Pod::of).collect();
+    // Those first that take the most beyond their share.
+    pods.sort_by_key(|pod| std::cmp::Reverse(pod.most.saturating_sub(pod.set_aside)));
+    if !pods.is_empty() {
+        out.report(finding(&pods));
     }
 }
 
@@ -31,33 +46,51 @@ fn beyond(container: &Container) -> Option<(u64, u64)> {
     (request > 0 && limit > request).then_some((request, limit))
 }
 
-fn judge(workload: &Workload, out: &mut Verdicts) {
-    let above: Vec<&Container> = workload.containers.iter().filter(|c| beyond(c).is_some()).collect();
-    if above.is_empty() {
-        return;
+impl<'a> Pod<'a> {
+    fn of(workload: &'a Workload) -> Option<Self> {
+        let above: Vec<&Container> = workload.containers.iter().filter(|c| beyond(c).is_some()).collect();
+        let sums = above.iter().copied().filter_map(beyond);
+        let (set_aside, most) = sums.fold((0u64, 0u64), |(r, l), (request, limit)| (r.saturating_add(request), l.saturating_add(limit)));
+        (!above.is_empty()).then_some(Pod { workload, above, set_aside, most })
     }
+}
+
+fn finding(pods: &[Pod<'_>]) -> Finding {
+    let (set_aside, most) =
+        pods.iter().fold((0u64, 0u64), |(r, l), pod| (r.saturating_add(pod.set_aside), l.saturating_add(pod.most)));
+    let (subject, title) = match pods {
+        [one] => (
+            one.workload.id.to_string(),
+            format!("{}: {} may take {} of memory in each pod, and {} is set aside", one.workload.id, pods::names(&one.above), Bytes(most), Bytes(set_aside)),
+        ),
+        many => {
+            let workloads: Vec<&Workload> = many.iter().map(|pod| pod.workload).collect();
+            (
+                "memory of pods".to_owned(),
+                format!("one pod each of {} may take {} of memory, and {} is set aside", reach::names(&workloads), Bytes(most), Bytes(set_aside)),
+            )
+        }
+    };
+    let mebibytes = |bytes: u64| bytes as f64 / 1_048_576.0;
     let mut evidence = Evidence::new();
-    let (mut set_aside, mut most) = (0u64, 0u64);
-    for container in &above {
-        let Some((request, limit)) = beyond(container) else { continue };
-        set_aside = set_aside.saturating_add(request);
-        most = most.saturating_add(limit);
+    for container in pods.iter().take(SHOWN).flat_map(|pod| &pod.above) {
         if let (Some(request), Some(limit)) = (&container.memory_request, &container.memory_limit) {
             evidence.note(limit, format!("up to {}", limit.value));
             evidence.note(request, format!("{} set aside", request.value));
         }
     }
-    let mebibytes = |bytes: u64| bytes as f64 / 1_048_576.0;
-    out.report(
-        Finding::new(workload.id.to_string(), format!("{}: {} may take {} of memory in each pod, and {} is set aside", workload.id, pods::names(&above), Bytes(most), Bytes(set_aside)))
-            .explain("The scheduler fills nodes by requests. When several pods use at once what was not set aside, the node runs short; the kubelet evicts first the pods that use more than their request, or the kernel kills one of their processes.")
-            .remedy("Set `requests.memory` to the limit for what must stay, or to the use at its peak; leave room between them only where the pod may be away.")
-            .figure("set_aside", mebibytes(set_aside), "MiB")
-            .figure("most", mebibytes(most), "MiB")
-            .figure("factor", most as f64 / set_aside as f64, "times")
-            .evidence(evidence)
-            .at(workload.span, "the workload"),
-    );
+    let finding = Finding::new(subject, title)
+        .explain("The scheduler fills nodes by requests. When several pods use at once what was not set aside, the node runs short; the kubelet evicts first the pods that use more than their request, or the kernel kills one of their processes.")
+        .remedy("Set `requests.memory` to the limit for what must stay, or to the use at its peak; leave room between them only where the pod may be away.")
+        .figure("workloads", pods.len() as f64, "workloads")
+        .figure("set_aside", mebibytes(set_aside), "MiB")
+        .figure("most", mebibytes(most), "MiB")
+        .figure("factor", most as f64 / set_aside as f64, "times")
+        .evidence(evidence);
+    match pods {
+        [one] => finding.at(one.workload.span, "the workload"),
+        _ => finding,
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +113,21 @@ mod tests {
         assert!(testing::all(&RULE, &env(512, 256)).is_empty(), "refused, and told as such");
         assert!(testing::all(&RULE, &env(0, 256)).is_empty(), "nothing set aside is told as no request");
         assert!(testing::all(&RULE, &pods::testing::env((2, 2, 2), |_| {})).is_empty());
+    }
+
+    #[test]
+    fn several_workloads_are_added_up_in_one_finding() {
+        let mut env = pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].memory_request = Some(fact(Bytes(256 << 20), 8));
+            w.containers[0].memory_limit = Some(fact(Bytes(512 << 20), 9));
+        });
+        let mut more = env.workloads[0].clone();
+        more.id.name = "worker".to_owned();
+        more.containers[0].memory_limit = Some(fact(Bytes(1024 << 20), 19));
+        env.workloads.push(more);
+        let finding = testing::only(&RULE, &env);
+        // 512 + 1024 = 1536 of 256 + 256 = 512: 3 times.
+        assert_eq!((finding.figures["most"].value, finding.figures["factor"].value), (1536.0, 3.0));
+        assert!(finding.title.starts_with("one pod each of api, worker may take 1.5 GiB"), "{}", finding.title);
     }
 }
