@@ -6,6 +6,7 @@
 
 mod eval;
 mod functions;
+mod helmfile;
 mod install;
 mod output;
 mod parse;
@@ -20,6 +21,7 @@ use crate::tree::{Map, Node, Value};
 use crate::yaml;
 use cofferdam_model::{Fact, FileId, Span};
 use eval::{Evaluator, World};
+pub use helmfile::{Listed, listed};
 pub use install::{Installed, install, is_brought};
 use output::Printed;
 use parse::Defines;

@@ -169,7 +169,7 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
     repo.exclude(|path| stated.excludes(path));
     stated.find_pins(&repo);
     // What does not need one another is read side by side.
-    let (charts, (file_environments, (code, (terraform, texts)))) = rayon::join(
+    let (mut charts, (file_environments, (code, (terraform, texts)))) = rayon::join(
         || helm::read(&repo),
         || {
             rayon::join(
@@ -188,7 +188,11 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
         .iter()
         .filter(|(path, _)| !charts.consumed.contains(*path));
     let applications = argo::read(&repo, manifests.flat_map(|(_, stream)| &stream.documents));
-    let releases = releases(&repo, &charts, &applications, &stated);
+    let listed = helm::listed(&repo, &charts);
+    charts
+        .consumed
+        .extend(listed.iter().flat_map(|l| l.files.iter().cloned()));
+    let releases = releases(&repo, &charts, (&applications, listed), &stated);
     let sources = Sources {
         code: Project::new(
             &code,
@@ -331,7 +335,7 @@ fn deployed(applications: &Applications) -> BTreeSet<PathBuf> {
 fn releases(
     repo: &Repo,
     charts: &Charts,
-    applications: &Applications,
+    (applications, listed): (&Applications, Vec<helm::Listed>),
     stated: &OverlayDocument,
 ) -> Vec<Release> {
     let named = |environment: &Option<String>| environment.as_ref().map(|name| stated.environment_name(name));
@@ -347,6 +351,12 @@ fn releases(
             let installed = helm::install(repo, charts, number, &values, source.release.as_ref());
             releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
         }
+    }
+    for listed in listed {
+        by_application.insert(listed.chart);
+        let installed = helm::install(repo, charts, listed.chart, &listed.values, Some(&listed.name));
+        let environment = named(&listed.environment);
+        releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
     }
     for (number, chart) in charts.charts.iter().enumerate() {
         if by_application.contains(&number) || chart.library || helm::is_brought(charts, number) {
@@ -585,12 +595,14 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
     cloud_run::interpret(&sources.deploys, &deployed_here, place, env);
     compose::settle(env);
     kubernetes::finish(sources.repo, env);
+    let mut known = None;
     for release in (sources.releases.iter()).filter(|r| r.environment.as_ref().is_none_or(|e| *e == name)) {
         let place = Place {
             path: &release.dir,
             ..place
         };
-        ideas::read_values(&release.values, &release.owner(), place, env);
+        let known = known.get_or_insert_with(|| ideas::Known::of(env));
+        ideas::read_values(&release.values, &release.owner(), place, known, env);
     }
     settings::finish(env);
     ideas::finish(env);

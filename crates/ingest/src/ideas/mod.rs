@@ -32,7 +32,7 @@ pub(crate) use caches::cache_of_variable;
 pub use caches::finish;
 mod priorities;
 pub(crate) use priorities::priority_of;
-pub(crate) use values::read_values;
+pub(crate) use values::{Known, read_values};
 
 #[cfg(test)]
 mod tests;

@@ -9,44 +9,80 @@ use cofferdam_model::kafka::{Consumer, Producer};
 use cofferdam_model::{Environment, Fact, Owner, Span};
 use std::collections::BTreeSet;
 
+/// Where everything stands that is known already; made once for all charts.
+pub(crate) struct Known(BTreeSet<Span>);
+
+impl Known {
+    /// The places of what `env` has.
+    pub(crate) fn of(env: &Environment) -> Known {
+        let containers = env
+            .workloads
+            .iter()
+            .flat_map(|w| w.containers.iter().chain(&w.init_containers));
+        let variables = containers
+            .flat_map(|c| c.variables.values())
+            .filter_map(|v| v.value.span());
+        let mut known = Known(variables.collect());
+        known.add(env);
+        known
+    }
+
+    fn add(&mut self, env: &Environment) {
+        let ideas = (env.cells.iter().filter_map(|c| c.name.span()))
+            .chain(env.routings.iter().map(|r| r.span))
+            .chain(env.breakers.iter().map(|b| b.span))
+            .chain(env.local_caches.iter().map(|c| c.span))
+            .chain(env.rate_limits.iter().filter_map(|r| r.limit.span()))
+            .chain(env.deliveries.iter().filter_map(|d| d.span))
+            .chain(env.topics.iter().filter_map(|t| t.name.span()))
+            .chain(env.slos.iter().map(|s| s.span))
+            .chain(env.deadlines.iter().filter_map(|d| d.value.span()))
+            .chain(env.producers.iter().flat_map(of_producer))
+            .chain(env.consumers.iter().flat_map(of_consumer))
+            .chain(env.pools.iter().flat_map(of_pool));
+        self.0.extend(ideas);
+    }
+
+    fn new(&self, span: Option<Span>) -> bool {
+        span.is_none_or(|s| !self.0.contains(&s))
+    }
+
+    fn any(&self, mut spans: impl Iterator<Item = Span>) -> bool {
+        spans.any(|s| self.0.contains(&s))
+    }
+}
+
 /// Adds the ideas in the values of a chart to what its objects gave. Autoscalers, probes, resources and
 /// variables are left to the templates, which alone know what becomes of them.
-pub(crate) fn read_values(values: &Node, owner: &Owner, place: Place<'_>, env: &mut Environment) {
+pub(crate) fn read_values(
+    values: &Node,
+    owner: &Owner,
+    place: Place<'_>,
+    known: &mut Known,
+    env: &mut Environment,
+) {
     let mut told = Environment {
         name: env.name.clone(),
         ..Environment::default()
     };
     read_section(values, owner, place, &mut told);
-    let known: BTreeSet<Span> = (env.cells.iter().filter_map(|c| c.name.span()))
-        .chain(env.routings.iter().map(|r| r.span))
-        .chain(env.breakers.iter().map(|b| b.span))
-        .chain(env.local_caches.iter().map(|c| c.span))
-        .chain(env.rate_limits.iter().filter_map(|r| r.limit.span()))
-        .chain(env.deliveries.iter().filter_map(|d| d.span))
-        .chain(env.topics.iter().filter_map(|t| t.name.span()))
-        .chain(env.slos.iter().map(|s| s.span))
-        .chain(env.deadlines.iter().filter_map(|d| d.value.span()))
-        .chain(clients(env))
-        .collect();
-    let new = |span: Option<Span>| span.is_none_or(|s| !known.contains(&s));
     let same_name = |a: &Fact<String>, b: &Fact<String>| a.value == b.value;
     told.routings
-        .retain(|r| new(Some(r.span)) && !env.routings.iter().any(|k| k.cells == r.cells));
+        .retain(|r| known.new(Some(r.span)) && !env.routings.iter().any(|k| k.cells == r.cells));
     told.cells
         .retain(|c| !env.cells.iter().any(|k| same_name(&k.name, &c.name)));
     told.topics
         .retain(|t| !env.topics.iter().any(|k| same_name(&k.name, &t.name)));
-    told.breakers.retain(|b| new(Some(b.span)));
-    told.local_caches.retain(|c| new(Some(c.span)));
-    told.rate_limits.retain(|r| new(r.limit.span()));
-    told.deliveries.retain(|d| new(d.span));
-    told.slos.retain(|s| new(Some(s.span)));
-    told.deadlines.retain(|d| new(d.value.span()));
-    told.producers
-        .retain(|p| !of_producer(p).any(|s| known.contains(&s)));
-    told.consumers
-        .retain(|c| !of_consumer(c).any(|s| known.contains(&s)));
-    told.pools.retain(|p| !of_pool(p).any(|s| known.contains(&s)));
+    told.breakers.retain(|b| known.new(Some(b.span)));
+    told.local_caches.retain(|c| known.new(Some(c.span)));
+    told.rate_limits.retain(|r| known.new(r.limit.span()));
+    told.deliveries.retain(|d| known.new(d.span));
+    told.slos.retain(|s| known.new(Some(s.span)));
+    told.deadlines.retain(|d| known.new(d.value.span()));
+    told.producers.retain(|p| !known.any(of_producer(p)));
+    told.consumers.retain(|c| !known.any(of_consumer(c)));
+    told.pools.retain(|p| !known.any(of_pool(p)));
+    known.add(&told);
     env.routings.append(&mut told.routings);
     env.cells.append(&mut told.cells);
     env.topics.append(&mut told.topics);
@@ -59,20 +95,6 @@ pub(crate) fn read_values(values: &Node, owner: &Owner, place: Place<'_>, env: &
     env.producers.append(&mut told.producers);
     env.consumers.append(&mut told.consumers);
     env.pools.append(&mut told.pools);
-}
-
-/// Places of what clients are known to be set to, and of every variable.
-fn clients(env: &Environment) -> impl Iterator<Item = Span> + '_ {
-    let containers = env
-        .workloads
-        .iter()
-        .flat_map(|w| w.containers.iter().chain(&w.init_containers));
-    let variables = containers
-        .flat_map(|c| c.variables.values())
-        .filter_map(|v| v.value.span());
-    (variables.chain(env.producers.iter().flat_map(of_producer)))
-        .chain(env.consumers.iter().flat_map(of_consumer))
-        .chain(env.pools.iter().flat_map(of_pool))
 }
 
 fn of_producer(producer: &Producer) -> impl Iterator<Item = Span> + '_ {

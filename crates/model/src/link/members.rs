@@ -443,6 +443,16 @@ impl Member for Pool {
     }
 
     fn take(&mut self, other: &Self, choose: Choose) {
+        let before = self.size.as_ref().map(|s| s.value);
+        take_each!(self, other, choose, size);
+        let theirs = other.size.as_ref().map(|s| s.value);
+        // Size and overflow are one decision: where two places disagree on the size, the overflow of the one
+        // that does not count is not added to the other's size.
+        if before.is_none() || theirs.is_none() || before == theirs {
+            take_each!(self, other, choose, overflow);
+        } else if self.size.as_ref().map(|s| s.value) == theirs {
+            self.overflow.clone_from(&other.overflow);
+        }
         take_each!(
             self,
             other,
@@ -450,8 +460,6 @@ impl Member for Pool {
             host,
             database_name,
             driver,
-            size,
-            overflow,
             pool_timeout,
             connect_timeout,
             recycle,

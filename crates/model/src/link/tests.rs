@@ -1193,3 +1193,28 @@ fn a_group_that_names_no_topic_reads_the_only_one() {
     assert_eq!(read(&["events", "audit"]), []);
     assert_eq!(read(&["events-dlq"]), []);
 }
+
+#[test]
+fn the_overflow_of_another_size_is_not_added() {
+    let mut env = env("production");
+    env.workloads = vec![deployment("api")];
+    let pool = |file: u32, size: Option<u32>, overflow: Option<u32>| {
+        let mut pool = sql_pool("api", None);
+        pool.span = Span::new(crate::FileId(file), 0, 1);
+        pool.size = size.and_then(declared);
+        pool.overflow = overflow.and_then(declared);
+        pool
+    };
+    // A variable sets 10; one dictionary says 5 and 3, another one 10 and 15.
+    env.pools = vec![
+        pool(1, Some(10), None),
+        pool(2, Some(5), Some(3)),
+        pool(3, Some(10), Some(15)),
+    ];
+    link(&mut env);
+    let [pool] = env.pools.as_slice() else {
+        panic!("{:?}", env.pools)
+    };
+    assert_eq!(pool.size.as_ref().unwrap().value, 10);
+    assert_eq!(pool.overflow.as_ref().unwrap().value, 15);
+}
