@@ -361,6 +361,8 @@ pub struct ServicePort {
     pub kind: Option<Fact<String>>,
     /// Address (`clusterIP`); `None` as text is a headless Service, whose name leads to each of its pods.
     pub address: Option<Fact<String>>,
+    /// Whether what it does not say is really unset.
+    pub completeness: Completeness,
 }
 
 /// A port of a Kubernetes Service: its name, its number, and the target as written.

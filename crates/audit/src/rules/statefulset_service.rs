@@ -3,7 +3,7 @@
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::workload::Workload;
+use cofferdam_model::workload::{Completeness, Workload};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -36,7 +36,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
             // One that is nowhere is a dangling reference.
             let Some(service) = service else { return };
             let address = service.address.as_ref().map(|a| a.value.as_str());
-            if address == Some("None") {
+            if address == Some("None") || service.completeness == Completeness::Fragment {
                 return;
             }
             evidence.note(name, "its Service");
@@ -80,6 +80,7 @@ mod tests {
             ports: Vec::new(),
             kind: None,
             address: address.map(|a| fact(a.to_owned(), 21)),
+            completeness: Completeness::Whole,
         });
         env
     }
@@ -90,6 +91,9 @@ mod tests {
         assert!(testing::only(&RULE, &env(Some("api"), None)).title.contains("not headless"));
         assert!(testing::all(&RULE, &env(Some("api"), Some("None"))).is_empty());
         assert!(testing::all(&RULE, &env(Some("gone"), None)).is_empty(), "told as a dangling reference");
+        let mut template = env(Some("api"), None);
+        template.service_ports[0].completeness = Completeness::Fragment;
+        assert!(testing::all(&RULE, &template).is_empty(), "a template may set it elsewhere");
         assert!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |_| {})).is_empty());
     }
 }

@@ -57,6 +57,7 @@ fn service(object: &Object<'_>, env: &mut Environment) {
             })
             .collect(),
         kind: object.spec().and_then(|s| text(s, "type")),
+        completeness: object.place.completeness,
         address: object.spec().and_then(|s| text(s, "clusterIP")),
     });
 }

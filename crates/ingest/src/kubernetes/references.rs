@@ -25,6 +25,16 @@ const MAX_COMPARISONS: usize = 300_000;
 /// The label that Kubernetes gives every namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
+/// Labels that controllers give to pods, with values that are in no file.
+const CONTROLLERS_OWN: &[&str] = &[
+    "controller-uid",
+    "controller-revision-hash",
+    "pod-template-hash",
+    "pod-template-generation",
+    "statefulset.kubernetes.io/pod-name",
+    "apps.kubernetes.io/pod-index",
+];
+
 /// Turns the references of `env` that lead to nothing into dangling ones, and adds selectors that
 /// select no pods and ports that no container has.
 pub(super) fn check(env: &mut Environment) {
@@ -34,7 +44,8 @@ pub(super) fn check(env: &mut Environment) {
     for service in &env.service_ports {
         index.service(service, &mut found);
     }
-    for budget in &env.disruption_budgets {
+    let budgets = env.disruption_budgets.iter();
+    for budget in budgets.filter(|b| b.completeness == Completeness::Whole) {
         index.selector(&budget.id, &budget.selector, &mut found);
     }
     for policy in &env.network_policies {
@@ -342,6 +353,10 @@ impl<'a> Index<'a> {
     }
 
     fn service(&self, service: &ServicePort, found: &mut Vec<Dangling>) {
+        // The template of a chart may select more than can be read of it.
+        if service.completeness == Completeness::Fragment {
+            return;
+        }
         let selector = Selector {
             labels: service.selector.clone(),
             ..Selector::default()
@@ -397,7 +412,8 @@ impl<'a> Index<'a> {
         let namespace = id.namespace.as_deref();
         let foreign = |key: &str| {
             let domain = key.split_once('/').map(|(domain, _)| domain);
-            domain.is_some_and(|d| d != "app.kubernetes.io") && !self.values.contains_key(key)
+            let made = CONTROLLERS_OWN.contains(&key);
+            made || domain.is_some_and(|d| d != "app.kubernetes.io") && !self.values.contains_key(key)
         };
         let wants = |operator: &str| matches!(operator, "In" | "Exists");
         let mut keys = selector
@@ -418,6 +434,10 @@ impl<'a> Index<'a> {
             let near = self.nearest(&value.value, in_namespace(values, namespace))?;
             Some(format!("{key}={near}"))
         });
+        // The pods may be in what could not be built.
+        if self.has_fragments && nearest.is_none() && !meant {
+            return None;
+        }
         let span = missing.and_then(|(_, value)| value.span()).or(selector.span)?;
         Some(Dangling {
             subject: format!("{} {}", id.kind, id.name),
@@ -645,6 +665,25 @@ mod tests {
     }
 
     #[test]
+    fn labels_that_controllers_give_are_there() {
+        let service = |selector: &str| {
+            format!(
+                "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: shop}}\nspec: {{selector: {{{selector}}}, ports: [{{port: 80}}]}}\n"
+            )
+        };
+        let config = deployment("env: []").replace(
+            "apps/v1\nkind: Deployment",
+            "apps.openshift.io/v1\nkind: DeploymentConfig",
+        );
+        assert!(told(&(config.clone() + &service("deploymentconfig: web"))).is_empty());
+        assert_eq!(told(&(config + &service("deploymentconfig: wbe"))).len(), 1);
+        let job = deployment("env: []").replace("apps/v1\nkind: Deployment", "batch/v1\nkind: Job");
+        assert!(told(&(job + &service("job-name: web"))).is_empty());
+        let pod = "statefulset.kubernetes.io/pod-name: web-0";
+        assert!(told(&(deployment("env: []") + &service(pod))).is_empty());
+    }
+
+    #[test]
     fn a_service_alone_selects_nothing_here_and_that_is_likely_only() {
         let text = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n";
         assert_eq!(
@@ -693,6 +732,18 @@ mod tests {
         let other = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: other}\n";
         assert!(told(&format!("{text}{other}"))[0].3);
         assert!(told(&text.replace("app", "default")).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_said_of_what_a_template_selects_or_of_pods_that_are_not_built() {
+        let service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n";
+        let mut env = super::super::tests::read_fragment(service);
+        check(&mut env);
+        assert!(env.dangling.is_empty(), "{:?}", env.dangling);
+        let mut env = read(&(deployment("env: []") + "---\n" + &service.replace("web", "cache")));
+        env.workloads[0].completeness = Completeness::Fragment;
+        check(&mut env);
+        assert!(env.dangling.is_empty(), "{:?}", env.dangling);
     }
 
     #[test]

@@ -22,6 +22,13 @@ const KINDS: &[(&str, Lifecycle, &str)] = &[
     ("ScaledJob", Lifecycle::Batch, "spec/jobTargetRef/template"),
 ];
 
+/// Labels that controllers give to the pods they make, whose value is the object's name.
+const CONTROLLERS_LABELS: &[(&str, &str)] = &[
+    ("DeploymentConfig", "deploymentconfig"),
+    ("Job", "job-name"),
+    ("Job", "batch.kubernetes.io/job-name"),
+];
+
 /// Fields of a workload's specification that checks read as they are.
 const FIELDS: &[&str] = &[
     "schedule",
@@ -136,6 +143,12 @@ fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, env: &mut En
         }
     }
     pod::fill(&mut workload, template, object, env);
+    for (kind, label) in CONTROLLERS_LABELS {
+        if object.id.kind == *kind {
+            let name = Fact::declared(object.id.name.clone(), object.span);
+            workload.labels.entry((*label).to_owned()).or_insert(name);
+        }
+    }
     let claims = claim_templates(object);
     pod::check_mounts(&workload, &claims, object, env);
     if object.id.kind == "StatefulSet"

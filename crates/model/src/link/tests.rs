@@ -925,6 +925,7 @@ fn a_pool_goes_through_the_pooler_that_its_host_names() {
         ports: Vec::new(),
         kind: None,
         address: None,
+        completeness: crate::workload::Completeness::Whole,
     });
     env.databases = vec![Database::named("aurora", None), Database::named("reports", None)];
     env.databases[0]
