@@ -24,7 +24,7 @@ pub const RULE: Rule = Rule {
 const PERIOD_MS: f64 = 100.0;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for workload in pods::whole(cx.env) {
+    for workload in pods::present(cx.env) {
         for container in &workload.containers {
             judge(cx, workload, container, out);
         }
@@ -107,7 +107,10 @@ mod tests {
             w.containers[0].cpu_request = Some(fact(Cpu(500), 10));
         })
         .workloads;
+        let mut fragment = testing::only(&RULE, &env);
+        env.workloads[0].completeness = cofferdam_model::workload::Completeness::Fragment;
         let finding = testing::only(&RULE, &env);
+        assert_eq!(finding.figures, std::mem::take(&mut fragment.figures), "what a chart makes is judged alike");
         assert!((finding.figures["stall"].value - 85.714).abs() < 1e-3);
         assert!(finding.explanation.contains("200 %"));
     }

@@ -22,6 +22,14 @@ pub(crate) fn whole(env: &Environment) -> impl Iterator<Item = &Workload> {
         .filter(|w| w.completeness == Completeness::Whole)
 }
 
+/// Pods for rules that judge only what is there: those of which the whole is known, and those that a chart
+/// makes. What Cloud Run runs is no pod.
+pub(crate) fn present(env: &Environment) -> impl Iterator<Item = &Workload> {
+    env.workloads
+        .iter()
+        .filter(|w| w.completeness == Completeness::Whole || !w.id.kind.starts_with("Cloud Run"))
+}
+
 /// Fewest pods of a workload: the autoscaler's minimum, else what is declared. Kubernetes runs one where
 /// nothing is said.
 pub(crate) fn fewest<'a>(env: &'a Environment, workload: &'a Workload) -> (u32, Option<&'a Fact<u32>>) {

@@ -3,7 +3,7 @@
 use super::pods;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::workload::{Container, ProbeCheck};
+use cofferdam_model::workload::{Completeness, Container, ProbeCheck};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -18,13 +18,15 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut live_paths = Vec::new();
-    for workload in pods::whole(cx.env) {
+    for workload in pods::present(cx.env) {
+        let whole = workload.completeness == Completeness::Whole;
         for container in &workload.containers {
             let (Some(live), Some(ready)) = (&container.liveness, &container.readiness) else { continue };
             if let ProbeCheck::Http { path, .. } = &live.check {
                 live_paths.push((path.as_str(), live.span));
             }
-            if !same(&live.check, &ready.check, container) {
+            // In a template a path that cannot be known is read as none.
+            if !same(&live.check, &ready.check, container) || (!whole && !is_said(&live.check)) {
                 continue;
             }
             let (asks, why) = asked(&live.check);
@@ -51,6 +53,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(finding.at(*live, "the same path as liveness"));
     }
+}
+
+/// Whether the check says what it asks, and not only by default.
+fn is_said(check: &ProbeCheck) -> bool {
+    matches!(check, ProbeCheck::Http { path, port } if path != "/" && !port.is_empty())
 }
 
 /// Whether two probes of a container get one answer: the same check, its port by name or by number.
@@ -108,6 +115,12 @@ mod tests {
         };
         assert_eq!(testing::all(&RULE, &env("/health")).len(), 1);
         assert!(testing::all(&RULE, &env("/ready")).is_empty());
+        let mut chart = env("/health");
+        chart.workloads[0].completeness = Completeness::Fragment;
+        assert_eq!(testing::all(&RULE, &chart).len(), 1, "both stand there");
+        chart.workloads[0].containers[0].liveness = probe("/", 9);
+        chart.workloads[0].containers[0].readiness = probe("/", 10);
+        assert!(testing::all(&RULE, &chart).is_empty(), "the path may not be known");
         let mut cells = env("/ready");
         cells.routings = routing().routings;
         cells.routings[0].health_path = Some(fact("/health".to_owned(), 11));

@@ -43,7 +43,7 @@ impl Known {
         self.0.extend(ideas);
     }
 
-    fn new(&self, span: Option<Span>) -> bool {
+    fn lacks(&self, span: Option<Span>) -> bool {
         span.is_none_or(|s| !self.0.contains(&s))
     }
 
@@ -68,17 +68,17 @@ pub(crate) fn read_values(
     read_section(values, owner, place, &mut told);
     let same_name = |a: &Fact<String>, b: &Fact<String>| a.value == b.value;
     told.routings
-        .retain(|r| known.new(Some(r.span)) && !env.routings.iter().any(|k| k.cells == r.cells));
+        .retain(|r| known.lacks(Some(r.span)) && !env.routings.iter().any(|k| k.cells == r.cells));
     told.cells
         .retain(|c| !env.cells.iter().any(|k| same_name(&k.name, &c.name)));
     told.topics
         .retain(|t| !env.topics.iter().any(|k| same_name(&k.name, &t.name)));
-    told.breakers.retain(|b| known.new(Some(b.span)));
-    told.local_caches.retain(|c| known.new(Some(c.span)));
-    told.rate_limits.retain(|r| known.new(r.limit.span()));
-    told.deliveries.retain(|d| known.new(d.span));
-    told.slos.retain(|s| known.new(Some(s.span)));
-    told.deadlines.retain(|d| known.new(d.value.span()));
+    told.breakers.retain(|b| known.lacks(Some(b.span)));
+    told.local_caches.retain(|c| known.lacks(Some(c.span)));
+    told.rate_limits.retain(|r| known.lacks(r.limit.span()));
+    told.deliveries.retain(|d| known.lacks(d.span));
+    told.slos.retain(|s| known.lacks(Some(s.span)));
+    told.deadlines.retain(|d| known.lacks(d.value.span()));
     told.producers.retain(|p| !known.any(of_producer(p)));
     told.consumers.retain(|c| !known.any(of_consumer(c)));
     told.pools.retain(|p| !known.any(of_pool(p)));
