@@ -131,6 +131,7 @@ rules! {
     cronjob_runs_pile_up,
     cronjob_deadline_missing,
     job_never_cleaned,
+    cronjob_history_cut,
     rollout_no_history,
     rollout_by_hand,
     statefulset_service,
