@@ -261,7 +261,12 @@ fn figures(outcomes: &[Outcome]) -> Vec<FigureSummary> {
                 statistics::wilson(happened, values.len())
             }
         };
-        if let Some(interval) = interval {
+        if let Some(mut interval) = interval {
+            // What was never below nothing in any run is not thought to be so on average: few runs that differ widely
+            // make Student's interval wider than what can be.
+            if values.iter().all(|value| *value >= 0.0) {
+                interval.low = interval.low.max(0.0);
+            }
             figure.interval = interval;
         }
     }

@@ -195,14 +195,20 @@ fn panel(out: &mut String, title: &str, curves: &[&Series], marks: &[&Happening]
     text(out, 20.0, y + 12.0, "t", &heading);
     let mut y = legend(out, curves, y + 12.0);
     let points = || curves.iter().flat_map(|series| &series.points);
-    let last = points().map(|(at, _)| at.as_secs_f64()).fold(0.0, f64::max);
+    // Moments that come a little after the last point belong to the picture.
+    let end = points().map(|(at, _)| at.as_secs_f64()).fold(0.0, f64::max);
+    let told = marks
+        .iter()
+        .filter_map(|mark| mark.first_run)
+        .map(Time::as_secs_f64);
+    let last = told.filter(|at| *at <= end * 1.1).fold(end, f64::max);
     let top = points()
         .map(|(_, value)| *value)
         .filter(|value| value.is_finite())
         .fold(0.0, f64::max);
     let by = step(if top > 0.0 { top } else { 1.0 }, 5.0);
     let ceiling = (libm::ceil(top / by - 1e-3) * by).max(by);
-    y += MARK_ROWS as f64 * 15.0 + 4.0;
+    y += MARK_ROWS as f64 * 15.0 + 14.0;
     let (high, low) = (y, y + PLOT_HEIGHT);
     let across = Scale {
         from: 0.0,
@@ -301,6 +307,7 @@ fn curve(out: &mut String, number: usize, series: &Series, across: &Scale, up: &
 /// A line at each moment that lies in the chart, with its number above; numbers that would touch stand in other rows.
 fn draw_marks(out: &mut String, marks: &[&Happening], across: &Scale, (high, low): (f64, f64), last: f64) {
     let mut rows = [f64::NEG_INFINITY; MARK_ROWS];
+    let mut circles = String::new();
     for (number, happening) in marks.iter().enumerate() {
         // The curves are the first run's, and so are the places of its moments.
         let Some(seconds) = happening
@@ -321,12 +328,17 @@ fn draw_marks(out: &mut String, marks: &[&Happening], across: &Scale, (high, low
         let (centre, colour) = (high - 9.0 - row as f64 * 15.0, role_colour(happening.role));
         let _ = writeln!(
             out,
-            "<path d=\"M{place:.1} {:.1}L{x:.1} {high:.1}V{low:.1}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1\" stroke-dasharray=\"3 3\"/>\
-             <circle cx=\"{place:.1}\" cy=\"{centre:.1}\" r=\"7\" fill=\"{colour}\"/>",
+            "<path d=\"M{place:.1} {:.1}L{x:.1} {high:.1}V{low:.1}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1\" stroke-dasharray=\"3 3\"/>",
             centre + 7.0
         );
-        text(out, place, centre + 3.5, "n", &(number + 1).to_string());
+        // Circles lie over all lines, so that every number can be read.
+        let _ = writeln!(
+            circles,
+            "<circle cx=\"{place:.1}\" cy=\"{centre:.1}\" r=\"7\" fill=\"{colour}\"/>"
+        );
+        text(&mut circles, place, centre + 3.5, "n", &(number + 1).to_string());
     }
+    out.push_str(&circles);
 }
 
 /// The numbered moments in words.

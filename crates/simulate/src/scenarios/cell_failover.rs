@@ -166,14 +166,33 @@ struct Course {
 }
 
 impl Course {
-    fn failed_share(&self, from: Time, to: Time) -> f64 {
-        let (from, to) = (tick_of(from), tick_of(to).min(self.fates.len()));
-        let served: u64 = self.fates[from..to].iter().map(|fate| fate.served).sum();
+    /// Share of the requests that come in a time and are not served. Those of its end are served a wait later, and those
+    /// that are served at its beginning came a wait before.
+    fn failed_share(&self, from: Time, to: Time, patience: Duration) -> f64 {
+        let all = self.fates.len();
+        let after = |tick: usize| {
+            let wait = self
+                .wait
+                .get(tick)
+                .copied()
+                .unwrap_or(0.0)
+                .min(patience.as_secs_f64());
+            tick + (wait / TICK.as_secs_f64()).round() as usize
+        };
+        let from = tick_of(from).min(all);
+        // What comes so late that its end is not seen is not counted.
+        let to = (from..tick_of(to).min(all)).rev().find(|tick| after(*tick) < all);
+        let to = to.map_or(from, |tick| tick + 1);
+        let (first, last) = (after(from).min(all), after(to).min(all));
+        let served: u64 = self.fates[first..last.max(first)]
+            .iter()
+            .map(|fate| fate.served)
+            .sum();
         let offered: u64 = self.offered[from..to].iter().sum();
         if offered == 0 {
             0.0
         } else {
-            1.0 - served as f64 / offered as f64
+            (1.0 - served as f64 / offered as f64).max(0.0)
         }
     }
 
@@ -414,7 +433,7 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
         }
     }
     out.moment(BACK, Role::Over, "back", format!("{lost} is back"));
-    out.harm = as_is.failed_share(LOST, BACK);
+    out.harm = as_is.failed_share(LOST, BACK, plan.patience);
     out.amount("load of the survivors, by capacity", utilisation, "%");
     out.amount(
         "traffic of the survivors, by what they had",
@@ -439,10 +458,14 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
         ),
     ];
     for (course, during, _) in courses {
-        out.amount(during, course.failed_share(LOST, BACK) * 100.0, "%");
+        out.amount(
+            during,
+            course.failed_share(LOST, BACK, plan.patience) * 100.0,
+            "%",
+        );
     }
     for (course, _, after) in courses {
-        out.amount(after, course.failed_share(BACK, END) * 100.0, "%");
+        out.amount(after, course.failed_share(BACK, END, plan.patience) * 100.0, "%");
     }
     let recovered = as_is.recovers(BACK);
     out.whether(

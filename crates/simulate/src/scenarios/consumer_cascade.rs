@@ -47,6 +47,27 @@ struct Plan {
     before_work: Option<bool>,
 }
 
+impl Plan {
+    /// How many members would keep up with the slow work.
+    fn enough_members(&self) -> String {
+        let partitions = self.group.partitions;
+        let slow = self.group.each * SPEED;
+        let each = self.group.rate / f64::from(partitions.max(1));
+        // A member works on whole partitions.
+        let held = (slow / each.max(1e-9)).floor();
+        if held < 1.0 {
+            return format!(
+                "more than {partitions} partitions: a member cannot keep up with one while the work is slow"
+            );
+        }
+        let members = (f64::from(partitions) / held).ceil();
+        format!(
+            "{} members, each of which would keep up with its partitions while the work is slow",
+            shown(members, "")
+        )
+    }
+}
+
 fn prepare(env: &Environment, _: &Overlay) -> Prepared {
     common::each_consumer(env, case)
 }
@@ -225,6 +246,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
             "behind",
             "less is worked off than comes in, and the lag grows",
         );
+        out.moment(at(SLOW), Role::Action, "members", plan.enough_members());
     }
     if let Some(second) = as_is.full_scale {
         let idle = plan.most.saturating_sub(plan.group.partitions);

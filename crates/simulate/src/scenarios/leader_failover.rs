@@ -296,12 +296,27 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         "death",
         format!("the first of {} brokers dies", config.brokers),
     );
-    out.moment(
-        begins,
-        Role::Effect,
-        "no leader",
-        "its partitions have no leader until it is missed, after 9 s; producers wait and send again",
-    );
+    if config.replication_factor > 1 {
+        out.moment(
+            begins,
+            Role::Effect,
+            "no leader",
+            "its partitions have no leader until it is missed, after 9 s; producers wait and send again",
+        );
+    } else {
+        out.moment(
+            begins,
+            Role::Cause,
+            "no leader",
+            "nobody else has its partitions: they cannot be written until it is back, after 30 s",
+        );
+        out.moment(
+            Time::ZERO,
+            Role::Action,
+            "replicas",
+            "three replicas of each partition, on different brokers",
+        );
+    }
     if let Some((at, lost)) = as_is.lost.iter().find(|(_, lost)| *lost > 0) {
         let why = match config.acks {
             Acks::All => "no replica in sync is left that has them",

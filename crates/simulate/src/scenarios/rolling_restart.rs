@@ -42,8 +42,10 @@ struct Plan {
     replicas: u32,
     surge: u32,
     unavailable: u32,
-    /// From the start of a container until it can serve.
-    start_up: Duration,
+    /// From the start of a container until it can serve, where somebody says it.
+    start_up: Option<Duration>,
+    /// Whether a probe keeps requests from a pod until it can serve.
+    probed: bool,
     /// First readiness check, and time between them.
     readiness: (Duration, Duration),
     /// A stopping pod goes on serving for so long.
@@ -151,12 +153,11 @@ fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
         replicas,
         surge: if surge + unavailable == 0 { 1 } else { surge },
         unavailable,
-        start_up: facts.or(
-            "a replica can serve after",
-            service.start_up_time.as_ref(),
-            Duration::ZERO,
-            "a replica can serve as soon as its container runs, because nothing says how long it takes",
-        ),
+        start_up: service
+            .start_up_time
+            .as_ref()
+            .map(|time| facts.take("a replica can serve after", time)),
+        probed: ready.is_some() || main.is_some_and(|c| c.startup.is_some()),
         readiness: (
             ready
                 .and_then(|p| p.initial_delay.as_ref())
@@ -194,6 +195,15 @@ fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
         return Err(facts.needs);
     }
     facts.assume("every proxy hears within 2 s that a pod is stopping, and sends it its share of the requests until then");
+    if plan.start_up.is_none() {
+        facts.assume(format!(
+            "a replica can serve as soon as its container runs: `services.{}.start_up_time` does not say how long it takes, so that the rollout's time is not told",
+            service.name
+        ));
+    }
+    if !plan.probed {
+        facts.assume("a new pod gets requests as soon as its container runs: it has no readiness probe");
+    }
     if pause.is_zero() {
         facts.assume("a pod that is told to stop refuses new requests at once: it has no preStop pause");
     }
@@ -229,6 +239,8 @@ impl crate::facts::Shown for Percentage {
 struct Pod {
     new: bool,
     ready_at: u64,
+    /// When it can serve, which nobody waits for without a probe.
+    serves_at: u64,
     /// When it was told to stop.
     stops: Option<u64>,
     /// For how long proxies still send to it, in seconds.
@@ -244,6 +256,8 @@ impl Pod {
 struct Course {
     pods: Vec<Pod>,
     failed: u64,
+    /// Of them: at new pods that could not serve yet.
+    deaf: u64,
     overloaded: u64,
     requests: u64,
     fewest: u32,
@@ -259,16 +273,19 @@ const fn at(second: u64) -> Time {
 /// Rolls pods over as the Deployment controller does: new ones up to the surge, old ones away as far as the rest are
 /// available.
 fn roll(plan: &Plan, course: &mut Course, second: u64, chance: &mut Chance) {
-    let (start, period) = (plan.start_up.as_secs_f64(), plan.readiness.1.as_secs_f64());
+    let start = plan.start_up.unwrap_or(Duration::ZERO).as_secs_f64();
+    let period = plan.readiness.1.as_secs_f64();
     let live = |course: &Course| course.pods.iter().filter(|pod| pod.stops.is_none()).count() as u32;
     let new = |course: &Course| course.pods.iter().filter(|pod| pod.new).count() as u32;
     while live(course) < plan.replicas + plan.surge && new(course) < plan.replicas {
         // Ready at the first check after it can serve; the kubelet's checks begin at a random moment of their period.
         let can = start.max(plan.readiness.0.as_secs_f64());
         let checked = if period > 0.0 { period * chance.unit() } else { 0.0 };
+        let serves_at = second + (can + checked).ceil() as u64;
         course.pods.push(Pod {
             new: true,
-            ready_at: second + (can + checked).ceil() as u64,
+            ready_at: if plan.probed { serves_at } else { second + 1 },
+            serves_at,
             stops: None,
             lag: 0.0,
         });
@@ -291,6 +308,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         Pod {
             new: false,
             ready_at: 0,
+            serves_at: 0,
             stops: None,
             lag: 0.0
         };
@@ -299,6 +317,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
     let mut course = Course {
         pods,
         failed: 0,
+        deaf: 0,
         overloaded: 0,
         requests: 0,
         fewest: plan.replicas,
@@ -316,7 +335,10 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         if second >= BEGINS && course.done.is_none() {
             roll(plan, &mut course, second, &mut chance);
         }
-        let serving = course.pods.iter().filter(|pod| pod.ready(second)).count() as u32;
+        let ready = course.pods.iter().filter(|pod| pod.ready(second)).count() as u32;
+        let deaf = |pod: &&Pod| pod.ready(second) && pod.serves_at > second;
+        let deaf = course.pods.iter().filter(deaf).count() as u32;
+        let serving = ready - deaf;
         // Requests that proxies still send to pods that refuse them: the part of this second before they have heard.
         let stopping: f64 = course
             .pods
@@ -329,7 +351,8 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
             .sum();
         let rate = plan.rate;
         let requests = arrivals.poisson(rate);
-        let to_stopping = requests as f64 * stopping / (f64::from(serving) + stopping).max(1.0);
+        let each_gets = requests as f64 / (f64::from(ready) + stopping).max(1.0);
+        let (to_stopping, to_deaf) = (each_gets * stopping, each_gets * f64::from(deaf));
         let room = plan
             .capacity
             .map_or(f64::INFINITY, |capacity| capacity * f64::from(serving));
@@ -337,11 +360,12 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         let usual = plan
             .capacity
             .map_or(f64::INFINITY, |capacity| capacity * f64::from(plan.replicas));
-        let over = ((requests as f64).min(usual) - to_stopping - room).max(0.0);
-        if second >= BEGINS && course.done.is_none() {
+        let over = ((requests as f64).min(usual) - to_stopping - to_deaf - room).max(0.0);
+        if second >= BEGINS && (course.done.is_none() || deaf > 0) {
             course.requests += requests;
         }
-        course.failed += (to_stopping + over).round() as u64;
+        course.failed += (to_stopping + to_deaf + over).round() as u64;
+        course.deaf += to_deaf.round() as u64;
         course.overloaded += u64::from(over > 0.0);
         let open = course
             .pods
@@ -354,7 +378,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
             at(second),
             f64::from(serving),
             f64::from(open * each.max(1)),
-            (to_stopping + over) / (requests as f64).max(1.0) * 100.0,
+            (to_stopping + to_deaf + over) / (requests as f64).max(1.0) * 100.0,
         ));
         let rolled = course
             .pods
@@ -365,7 +389,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         if rolled && course.done.is_none() {
             course.done = Some(second);
         }
-        if course.done.is_some_and(|done| second >= done + 30) {
+        if course.done.is_some_and(|done| second >= done + 30) && deaf == 0 {
             break;
         }
     }
@@ -383,7 +407,13 @@ fn tell(plan: &Plan, course: &Course) -> Outcome {
             plan.name, plan.replicas
         ),
     );
-    if course.failed > 0 {
+    if course.deaf > 0 {
+        let why = "new pods get requests before they can serve: they have no readiness probe, and old ones stop as soon as new ones run";
+        out.moment(at(BEGINS), Role::Cause, "deaf", why);
+        let action = "a readiness probe that passes when the replica can serve";
+        out.moment(at(BEGINS), Role::Action, "probe", action);
+    }
+    if course.failed > course.deaf {
         let why = if plan.pause < plan.lag {
             "each pod that stops refuses requests that proxies still send it: it has no preStop pause, or one that is too short"
         } else {
@@ -423,7 +453,9 @@ fn tell(plan: &Plan, course: &Course) -> Outcome {
                 "rolled",
                 "every replica is of the new version and ready",
             );
-            out.amount("time that the rollout takes", (done - BEGINS) as f64, "s");
+            if plan.start_up.is_some() {
+                out.amount("time that the rollout takes", (done - BEGINS) as f64, "s");
+            }
         }
         None => out.moment(
             at(WATCHED),
@@ -496,7 +528,8 @@ mod tests {
             replicas: 8,
             surge: 2,
             unavailable: 0,
-            start_up: Duration::from_secs(20),
+            start_up: Some(Duration::from_secs(20)),
+            probed: true,
             readiness: (Duration::ZERO, Duration::from_secs(10)),
             pause: Duration::ZERO,
             grace: Duration::from_secs(30),
@@ -551,6 +584,28 @@ mod tests {
                 .moments
                 .iter()
                 .all(|m| m.role != Role::Cause)
+        );
+    }
+
+    #[test]
+    fn without_a_readiness_probe_new_pods_get_what_they_cannot_serve() {
+        let blind = Plan {
+            pause: Duration::from_secs(5),
+            probed: false,
+            readiness: (Duration::ZERO, Duration::ZERO),
+            capacity: None,
+            ..plan()
+        };
+        // 2, 4, 6 and 8 of 8 to 10 pods are new after so many seconds, and all of them deaf for 20 s: in the end nobody
+        // serves for a while. 8 pods × 100 a second × 20 s = 16,000 at most.
+        let failed = mean(&blind, "requests that fail because of it");
+        assert!((12_000.0..=16_500.0).contains(&failed), "{failed}");
+        assert_eq!(mean(&blind, "fewest ready replicas"), 0.0);
+        let out = run(&blind, &Streams::new(1, 0));
+        assert!(
+            out.moments
+                .iter()
+                .any(|m| m.key == "deaf" && m.role == Role::Cause)
         );
     }
 

@@ -109,19 +109,24 @@ impl CallersWorld {
         world
     }
 
-    /// The first second after the fault from which on, to the last sample, at least this share of the calls that end in
-    /// each second are answered. `None` if there is none.
+    /// The first second after the fault from which on, to the last sample, at least this share of the calls that end are
+    /// answered. It is looked at second by second where 300 calls end in one, and else over as many seconds as that
+    /// takes, at most 30: of 20 calls a single one is more than a hundredth. `None` if there is none.
     #[must_use]
     pub fn recovered(&self, share: f64) -> Option<Time> {
         let over = self.fault.map_or(Time::ZERO, |fault| fault.until);
         let mut since = None;
-        for pair in self.samples.windows(2).rev() {
-            let answered = (pair[1].tally.answered - pair[0].tally.answered) as f64;
-            let failed = (pair[1].tally.failed - pair[0].tally.failed) as f64;
-            if pair[1].at <= over || answered == 0.0 || answered < share * (answered + failed) {
+        let calls = self.samples.last().map_or(0, |sample| sample.tally.calls) as f64;
+        let rate = calls / (self.samples.len() as f64).max(1.0);
+        let seconds = (300.0 / rate.max(1.0)).ceil().clamp(1.0, 30.0) as usize;
+        for window in self.samples.windows(seconds + 1).rev() {
+            let (first, last) = (&window[0].tally, &window[seconds].tally);
+            let answered = (last.answered - first.answered) as f64;
+            let failed = (last.failed - first.failed) as f64;
+            if window[1].at <= over || answered == 0.0 || answered < share * (answered + failed) {
                 break;
             }
-            since = Some(pair[1].at);
+            since = Some(window[1].at);
         }
         since
     }
