@@ -2,7 +2,7 @@
 
 use super::object::{Object, text};
 use crate::ideas;
-use crate::tree::Node;
+use crate::tree::{Key, Node, Value};
 use cofferdam_model::delivery::Delivery;
 use cofferdam_model::kafka::{KafkaCluster, Topic};
 use cofferdam_model::{Environment, Fact, units};
@@ -25,9 +25,25 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) {
         (group, _) if group.is_empty() || group.ends_with(".k8s.io") || OTHER_GROUPS.contains(&group) => {}
         _ => {
             if let Some(spec) = object.spec() {
-                ideas::read_section(spec, &object.owner(), object.place, env);
+                ideas::read_section(&under_kind(object, spec), &object.owner(), object.place, env);
             }
         }
+    }
+}
+
+/// The specification, under the kind where only that says what its lists are: the `targets` of a
+/// `CellRouting` are cells.
+fn under_kind(object: &Object<'_>, spec: &Node) -> Node {
+    if !object.id.kind.to_ascii_lowercase().contains("cell") {
+        return spec.clone();
+    }
+    let key = Key {
+        text: object.id.kind.as_str().into(),
+        span: object.span,
+    };
+    Node {
+        span: spec.span,
+        value: Value::Map([(key, spec.clone())].into_iter().collect()),
     }
 }
 
@@ -99,6 +115,11 @@ mod tests {
             "apiVersion: platform.example.com/v1\nkind: CellRouter\nmetadata: {{name: router}}\nspec: {{{cells}}}\n"
         ));
         assert_eq!(env.cells.len(), 2);
+        let env = read(
+            "apiVersion: routing.example.com/v1\nkind: CellRouting\nmetadata: {name: cells}\nspec: {targets: [{name: us, trafficPercent: 60}, {name: eu, trafficPercent: 40}], healthCheck: {path: /health}}\n",
+        );
+        assert_eq!(env.cells.len(), 2, "the kind says what the targets are");
+        assert!(env.routings[0].health_path.is_some());
         let env = read(&format!(
             "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: x}}\nspec: {{{cells}}}\n"
         ));
