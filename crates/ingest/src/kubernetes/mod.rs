@@ -30,6 +30,7 @@ use crate::prometheus;
 use crate::repo::Repo;
 use crate::tree::Node;
 use cofferdam_model::Environment;
+use cofferdam_model::workload::Completeness;
 pub(crate) use monitoring::sloth;
 use object::Object;
 
@@ -65,6 +66,17 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Environment) {
         && let Some(items) = object.node.get("items")
     {
         for item in items.items() {
+            interpret(item, place, env);
+        }
+        return;
+    }
+    // What a template of OpenShift makes has its parameters in it, so that not all of it is known.
+    if object.group == "template.openshift.io" && object.id.kind == "Template" {
+        let place = Place {
+            completeness: Completeness::Fragment,
+            ..place
+        };
+        for item in object.node.get("objects").map_or(&[][..], Node::items) {
             interpret(item, place, env);
         }
         return;

@@ -146,3 +146,12 @@ fn nothing_that_stands_in_the_wrong_place_breaks_a_reader() {
         }
     }
 }
+
+#[test]
+fn the_objects_of_an_openshift_template_are_fragments() {
+    let env = read(
+        "apiVersion: template.openshift.io/v1\nkind: Template\nmetadata: {name: t}\nparameters: [{name: NAME}]\nobjects:\n  - apiVersion: apps.openshift.io/v1\n    kind: DeploymentConfig\n    metadata: {name: '${NAME}'}\n    spec: {replicas: 1, template: {spec: {containers: [{name: web, image: 'a:latest'}]}}}\n",
+    );
+    assert_eq!(env.workloads.len(), 1);
+    assert_eq!(env.workloads[0].completeness, Completeness::Fragment);
+}
