@@ -210,13 +210,21 @@ fn find(repo: &Repo) -> Charts {
                 .and_then(|dir| by_dir.get(dir))
                 .copied();
         }
-        if chart.parent.is_none() {
-            found.notes.push(Unreadable {
-                path: chart.chart_file.clone(),
-                span: chart.name.span(),
-                message: "chart templates are not rendered by helm: values, images and literals were read, and the release is taken to bear the chart's name".to_owned(),
-            });
-        }
+    }
+    let mut installed = found.charts.iter().filter(|c| c.parent.is_none());
+    if let Some(first) = installed.next() {
+        let others = match installed.count() {
+            0 => String::new(),
+            1 => " (the same holds for 1 other chart)".to_owned(),
+            n => format!(" (the same holds for {n} other charts)"),
+        };
+        found.notes.push(Unreadable {
+            path: first.chart_file.clone(),
+            span: first.name.span(),
+            message: format!(
+                "chart templates are not rendered by helm: values, images and literals were read, and the release is taken to bear the chart's name{others}"
+            ),
+        });
     }
     found
 }

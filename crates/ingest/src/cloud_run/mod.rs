@@ -15,7 +15,7 @@ use crate::tree::{Key, Map, Node, Value};
 use cofferdam_model::workload::{Completeness, Workload};
 use cofferdam_model::{Environment, Fact, Span};
 use shell::Word;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// The format's name for reports.
@@ -237,6 +237,11 @@ pub fn interpret(
     place: Place<'_>,
     env: &mut Environment,
 ) {
+    let is_ours = |workload: &Workload| workload.id.kind.starts_with("Cloud Run");
+    let mut known: HashMap<String, usize> = (env.workloads.iter().enumerate())
+        .filter(|(_, w)| is_ours(w))
+        .map(|(at, w)| (w.id.name.clone(), at))
+        .collect();
     for deploy in deploys.iter().filter(|d| holds(d)) {
         if let Some(source) = deploy
             .flag("source")
@@ -248,9 +253,7 @@ pub fn interpret(
                 .directories
                 .push(crate::repo::normalise(Path::new(source)));
         }
-        let known = (env.workloads.iter())
-            .position(|w| w.id.kind.starts_with("Cloud Run") && w.id.name == deploy.name.value);
-        if let Some(at) = known {
+        if let Some(at) = known.get(&deploy.name.value).copied() {
             if !deploy.update {
                 compare(deploy, at, env);
             }
@@ -261,7 +264,11 @@ pub fn interpret(
             completeness: Completeness::Fragment,
             ..place
         };
+        let before = env.workloads.len();
         kubernetes::interpret(&deploy.object(), place, env);
+        if env.workloads.len() > before {
+            known.insert(deploy.name.value.clone(), before);
+        }
     }
 }
 

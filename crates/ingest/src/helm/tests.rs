@@ -302,6 +302,22 @@ fn named_templates_of_a_local_library_are_known() {
 }
 
 #[test]
+fn that_helm_is_not_run_is_told_once_for_all_charts() {
+    let repo = repo(&[
+        ("a/Chart.yaml", CHART),
+        ("b/Chart.yaml", CHART),
+        ("c/Chart.yaml", CHART),
+    ]);
+    let notes = read(&repo).notes;
+    assert_eq!(notes.len(), 1);
+    assert!(
+        notes[0].message.ends_with("2 other charts)"),
+        "{}",
+        notes[0].message
+    );
+}
+
+#[test]
 fn what_cannot_be_read_is_told_once() {
     let repo = repo(&[
         ("c/Chart.yaml", CHART),
