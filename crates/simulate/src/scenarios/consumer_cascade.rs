@@ -145,7 +145,6 @@ struct Course {
     caught_up: Option<u64>,
     dead: u64,
     rebalances: u32,
-    still: u32,
 }
 
 fn course(plan: &Plan, config: GroupConfig, streams: &Streams) -> Course {
@@ -162,7 +161,6 @@ fn course(plan: &Plan, config: GroupConfig, streams: &Streams) -> Course {
         caught_up: None,
         dead: 0,
         rebalances: 0,
-        still: 0,
     };
     for second in 1..=END {
         let speed = if (SLOW..FAST).contains(&second) {
@@ -181,7 +179,6 @@ fn course(plan: &Plan, config: GroupConfig, streams: &Streams) -> Course {
         let happened = group.tick(speed, &mut chance);
         course.killed += happened.killed;
         course.rebalances += happened.rebalances;
-        course.still += u32::from(happened.still);
         if happened.killed > 0 && course.first_killed.is_none() {
             course.first_killed = Some(second);
         }
