@@ -88,7 +88,12 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let name = common::group_name(consumer, cx.env);
     let mut missing = Vec::new();
     if is_eager {
-        missing.push("partition.assignment.strategy=cooperative-sticky");
+        let java = consumer.client.as_ref().is_some_and(|c| c.value == KafkaClient::Java);
+        missing.push(if java {
+            "partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
+        } else {
+            "partition.assignment.strategy=cooperative-sticky"
+        });
     }
     if !is_static {
         missing.push("group.instance.id from the pod's stable name (StatefulSet) with session.timeout.ms above a restart");
@@ -157,6 +162,16 @@ mod tests {
         env.consumers[0].assignors.clear();
         env.consumers[0].protocol = Some(fact("consumer".to_owned(), 9));
         assert!(testing::all(&RULE, &env).is_empty());
+    }
+
+    #[test]
+    fn the_assignor_is_named_as_its_client_names_it() {
+        let mut env = env_with_consumer(12, (2, 2, 50), None);
+        env.consumers[0].client = Some(fact(KafkaClient::Java, 9));
+        let remedy = testing::only(&RULE, &env).remedy;
+        assert!(remedy.contains("CooperativeStickyAssignor"), "{remedy}");
+        env.consumers[0].client = Some(fact(KafkaClient::Librdkafka, 9));
+        assert!(testing::only(&RULE, &env).remedy.contains("=cooperative-sticky"));
     }
 
     #[test]
