@@ -29,7 +29,7 @@ fn stderr(output: &Output) -> String {
 
 #[test]
 fn every_subcommand_has_help_with_an_example() {
-    for subcommand in ["check", "init", "rules", "explain", "completions"] {
+    for subcommand in ["check", "simulate", "init", "rules", "explain", "completions"] {
         let output = run(&[subcommand, "--help"]);
         assert!(output.status.success());
         assert!(
@@ -39,6 +39,22 @@ fn every_subcommand_has_help_with_an_example() {
         assert!(stdout(&output).contains("Example"), "{subcommand} has no example");
     }
     assert!(stdout(&run(&["--help"])).contains("Exit codes"));
+}
+
+#[test]
+fn the_readmes_output_is_what_check_prints() {
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let output = cofferdam()
+        .current_dir(repository("."))
+        .args(["check", EXAMPLE])
+        .output()
+        .unwrap();
+    let printed = stdout(&output);
+    // Two findings and the end: the rest is left out at the mark.
+    for part in shown.split("\n\n").filter(|part| part.trim() != "[…]") {
+        assert!(printed.contains(part.trim()), "no longer printed:\n{part}");
+    }
 }
 
 #[test]
