@@ -228,15 +228,37 @@ pub fn of_name(text: &str) -> Option<&'static str> {
 /// (`values-prod.yaml`, `.env.production`, `prod.tfvars`), the directory directly below `overlays`,
 /// `environments` or `envs` (whatever it is called), or a directory that is named as one.
 pub fn of_path(path: &Path) -> Option<String> {
-    let parts: Vec<&str> = path.iter().filter_map(|p| p.to_str()).collect();
-    let (last, above) = parts.split_last()?;
-    let is_file = last.starts_with(".env") || last.get(1..).is_some_and(|rest| rest.contains('.'));
-    if is_file {
-        of_file_name(last, above)
-            .map(str::to_owned)
-            .or_else(|| of_directories(above))
-    } else {
-        of_directories(&parts)
+    let name = path.file_name()?.to_str()?;
+    Files::in_directory(path.parent().unwrap_or(Path::new(""))).named(name)
+}
+
+/// The files of one directory: what its path says is found out once for all of them.
+pub struct Files<'p> {
+    above: Vec<&'p str>,
+    of_directory: Option<String>,
+}
+
+impl<'p> Files<'p> {
+    /// Those of this directory below the root.
+    pub fn in_directory(path: &'p Path) -> Self {
+        let above: Vec<&str> = path.iter().filter_map(|p| p.to_str()).collect();
+        Self {
+            of_directory: of_directories(&above),
+            above,
+        }
+    }
+
+    /// The environment of the file of this name; see [`of_path`].
+    pub fn named(&self, name: &str) -> Option<String> {
+        let is_file = name.starts_with(".env") || name.get(1..).is_some_and(|rest| rest.contains('.'));
+        if is_file {
+            of_file_name(name, &self.above)
+                .map(str::to_owned)
+                .or_else(|| self.of_directory.clone())
+        } else {
+            let parts: Vec<&str> = self.above.iter().copied().chain([name]).collect();
+            of_directories(&parts)
+        }
     }
 }
 

@@ -271,17 +271,26 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
 
 /// The environment of each file whose path names one, or for which a person states one.
 fn file_environments<'a>(repo: &'a Repo, stated: &OverlayDocument) -> HashMap<&'a Path, String> {
-    repo.files
-        .par_iter()
-        .filter_map(|(path, _)| Some((path.as_path(), environment_of(path, stated)?)))
+    let paths: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
+    paths
+        .par_chunk_by(|a, b| a.parent() == b.parent())
+        .flat_map_iter(|paths| {
+            let directory = paths.first().and_then(|path| path.parent());
+            let files = environment::Files::in_directory(directory.unwrap_or(Path::new("")));
+            paths
+                .iter()
+                .filter_map(move |path| Some((*path, environment_of(path, &files, stated)?)))
+        })
         .collect()
 }
 
 /// The environment that a file is for: as a person states it, else as its path says.
-fn environment_of(path: &Path, stated: &OverlayDocument) -> Option<String> {
+fn environment_of(path: &Path, files: &environment::Files<'_>, stated: &OverlayDocument) -> Option<String> {
     match stated.environment_of(path) {
         Some(name) => Some(name.to_owned()),
-        None => environment::of_path(path).map(|name| stated.environment_name(&name)),
+        None => files
+            .named(path.file_name()?.to_str()?)
+            .map(|name| stated.environment_name(&name)),
     }
 }
 
