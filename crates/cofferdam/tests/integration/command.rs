@@ -44,7 +44,13 @@ fn every_subcommand_has_help_with_an_example() {
 #[test]
 fn the_readmes_output_is_what_check_prints() {
     let readme = std::fs::read_to_string(repository("README.md")).unwrap();
-    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let shown = readme
+        .split("```text\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
     let output = cofferdam()
         .current_dir(repository("."))
         .args(["check", EXAMPLE])

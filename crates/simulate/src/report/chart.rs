@@ -111,7 +111,9 @@ fn case(out: &mut String, side: &str, rehearsal: &Rehearsal, summary: &Summary, 
     let subtitle = format!("{} · {runs} · seed {}", rehearsal.environment, summary.seed);
     text(out, 20.0, y, "s", &subtitle);
     y += ROW;
-    let marks: Vec<&Happening> = summary.timeline.iter().collect();
+    // In the order of the first run, whose curves these are.
+    let mut marks: Vec<&Happening> = summary.timeline.iter().collect();
+    marks.sort_by_key(|mark| mark.first_run.unwrap_or(mark.at));
     let mut charts: Vec<&'static str> = Vec::new();
     for series in &summary.series {
         if !charts.contains(&series.chart) {
@@ -126,7 +128,7 @@ fn case(out: &mut String, side: &str, rehearsal: &Rehearsal, summary: &Summary, 
             .collect();
         y = panel(out, chart, &curves, &marks, y + 8.0);
     }
-    y = story(out, summary, y + 6.0);
+    y = story(out, &marks, y + 6.0);
     table(out, summary, y + 6.0) + 26.0
 }
 
@@ -342,9 +344,9 @@ fn draw_marks(out: &mut String, marks: &[&Happening], across: &Scale, (high, low
 }
 
 /// The numbered moments in words.
-fn story(out: &mut String, summary: &Summary, y: f64) -> f64 {
+fn story(out: &mut String, marks: &[&Happening], y: f64) -> f64 {
     let mut y = y;
-    for (number, happening) in summary.timeline.iter().enumerate() {
+    for (number, happening) in marks.iter().enumerate() {
         let colour = role_colour(happening.role);
         let _ = writeln!(
             out,

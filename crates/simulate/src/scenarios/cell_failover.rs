@@ -386,6 +386,7 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
         .filter(|(n, _)| *n != plan.lost)
         .map(|(_, (n, ..))| n.as_str())
         .collect();
+    let one = names.len() == 1;
     let names = names.join(" and ");
     let before: f64 = load - traffic;
     let mut out = Outcome::default();
@@ -438,17 +439,42 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
             over,
             Role::Cause,
             "overload",
-            format!("{names} gets up to {} requests a second and carries {}: {} of its capacity; its queue is longer than callers wait", shown(load, ""), shown(safe, ""), shown(utilisation.round(), "%")),
+            format!(
+                "{names} {} up to {} requests a second and {} {}: {} of {} capacity; the queue is longer than callers wait",
+                if one { "gets" } else { "get" },
+                shown(load, ""),
+                if one { "carries" } else { "carry" },
+                shown(safe, ""),
+                shown(utilisation.round(), "%"),
+                if one { "its" } else { "their" },
+            ),
         );
         out.moment(
             over,
             Role::Loop,
             "stale work",
-            format!("{names} works through requests whose callers have gone, and so serves nobody"),
+            format!(
+                "{names} {} through requests whose callers have gone, and so {} nobody",
+                if one { "works" } else { "work" },
+                if one { "serves" } else { "serve" },
+            ),
         );
         if let Some(first) = heard(1e-9) {
             out.moment(first, Role::Action, "shed", format!("refuse what is above {} requests a second, by priority, before the routers move the traffic", shown(safe, "")));
         }
+    } else {
+        out.moment(
+            LOST,
+            Role::Cause,
+            "unheard",
+            format!("requests to {lost} fail until every router has heard of it; {names} can carry the rest"),
+        );
+        out.moment(
+            LOST,
+            Role::Action,
+            "sooner",
+            "quicker checks and shorter lives of what routers keep, or a second try in another cell",
+        );
     }
     out.moment(BACK, Role::Over, "back", format!("{lost} is back"));
     out.harm = as_is.failed_share(LOST, BACK, plan.patience);
@@ -589,7 +615,9 @@ mod tests {
         let mut plan = plan();
         plan.cells = vec![("a".into(), 400.0, 1500.0), ("b".into(), 400.0, 1500.0)];
         let outcome = run(&plan, &Streams::new(1, 0), &mut Trace::default());
-        assert!(outcome.moments.iter().all(|m| m.role != Role::Cause));
+        let cause = outcome.moments.iter().find(|m| m.role == Role::Cause).unwrap();
+        assert!(cause.text.contains("until every router has heard of it"));
+        assert!(outcome.moments.iter().all(|m| m.role != Role::Loop));
         assert_eq!(
             figure(&outcome, "still down ten minutes after the cell is back"),
             0.0

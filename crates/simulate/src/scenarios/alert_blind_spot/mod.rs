@@ -182,11 +182,17 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
     if silence.is_none() {
         out.moment(
             at(BEGINS),
-            Role::Loop,
+            Role::Effect,
             "silence",
-            "an outage that stops the data never pages: windows close only when later data come, and no loss of signal is set",
+            "an outage that stops the data as well would never page: nothing here notices that data are missing",
         );
     }
+    let what = if plan.scaler.is_some() {
+        "nobody acts before somebody is told, and the autoscaler adds replicas that cannot help"
+    } else {
+        "nobody acts before somebody is told"
+    };
+    out.moment(at(BEGINS), Role::Loop, "untold", what);
     let paged = outage.as_ref().map(|page| at(BEGINS + page.seconds));
     let ends = ends(plan, paged, &mut out);
     let replicas = plan
