@@ -196,7 +196,7 @@ fn progress(path: &std::path::Path) -> indicatif::ProgressBar {
 
 /// `prod` is `production`, on the command line as in files; a name that is there as typed stays as typed.
 fn full_name(name: &str) -> String {
-    cofferdam_ingest::environment::name(name)
+    cofferdam_syntax::environment::name(name)
 }
 
 fn check_environments(args: &Args, platform: &Platform) -> Result<(), String> {

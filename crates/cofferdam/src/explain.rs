@@ -88,7 +88,7 @@ fn json() -> Result<String, String> {
 
 /// The message for a rule that does not exist.
 pub(crate) fn unknown_rule(name: &str) -> String {
-    match cofferdam_model::nearest::nearest(name, rules::ALL.iter().map(|r| r.id)) {
+    match cofferdam_syntax::nearest::nearest(name, rules::ALL.iter().map(|r| r.id)) {
         Some(near) => {
             format!("there is no rule `{name}`; did you mean `{near}`? `cofferdam rules` lists them all")
         }

@@ -158,7 +158,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, String> {
     let one = |name: &String| {
         scenarios::find(name).ok_or_else(|| {
             let known: Vec<&str> = scenarios::ALL.iter().map(|s| s.name).collect();
-            let near = cofferdam_model::nearest::nearest(name, known.iter().copied());
+            let near = cofferdam_syntax::nearest::nearest(name, known.iter().copied());
             match near {
                 Some(near) => format!("there is no scenario `{name}`; did you mean `{near}`?"),
                 None => format!("there is no scenario `{name}`; there are: {}", known.join(", ")),
@@ -183,7 +183,7 @@ fn environment<'a>(platform: &'a Platform, name: Option<&str>) -> Result<&'a Env
             .or(platform.environments.first())
             .ok_or_else(|| "there is no environment here".to_owned());
     };
-    let full = cofferdam_ingest::environment::name(name);
+    let full = cofferdam_syntax::environment::name(name);
     platform
         .environments
         .iter()

@@ -2,13 +2,11 @@
 //! nothing follows for production, so its services are fragments, and beside workloads of a cluster
 //! they are left out altogether ([`settle`]).
 
+use crate::facts::NodeFacts as _;
 use crate::kubernetes::container::image;
 use crate::kubernetes::processes;
-use crate::nearest::nearest;
 use crate::pipeline::Place;
-use crate::repo::normalise;
 use crate::secret_scan;
-use crate::tree::{Node, Value};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
 use cofferdam_model::workload::{
@@ -16,6 +14,9 @@ use cofferdam_model::workload::{
     Workload,
 };
 use cofferdam_model::{Bytes, Cpu, Environment, Fact, Owner, Service, Span, Variable, VariableValue, units};
+use cofferdam_syntax::nearest::nearest;
+use cofferdam_syntax::repo::normalise;
+use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -383,7 +384,7 @@ fn secrets(service: &Node, owner: &Owner, env: &mut Environment) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repo::Repo;
+    use cofferdam_syntax::repo::Repo;
     use proptest::prelude::*;
     use std::path::PathBuf;
 

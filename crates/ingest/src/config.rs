@@ -2,13 +2,13 @@
 //! `appsettings.json`, Spring's `application.yml`). Any tree may be one, so it counts only when
 //! something in it has the shape of an idea; the files of tools are passed over by what they are.
 
-use crate::environment;
 use crate::ideas;
 use crate::pipeline::Place;
-use crate::repo::Repo;
-use crate::tree::{Node, fold};
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Environment, Owner};
+use cofferdam_syntax::environment;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::{Node, fold};
 use std::path::Path;
 
 /// What such files are called in reports.
@@ -234,8 +234,8 @@ fn is_empty(env: &Environment) -> bool {
 mod tests {
     use super::*;
     use crate::pipeline::read_files;
-    use crate::yaml;
     use cofferdam_model::{FileId, Platform};
+    use cofferdam_syntax::yaml;
     use proptest::prelude::*;
 
     fn read(files: &[(&str, &str)]) -> Platform {

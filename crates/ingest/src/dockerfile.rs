@@ -1,11 +1,12 @@
 //! What a Dockerfile starts: application servers fork workers, and each has its own connections. A
 //! manifest without a command runs what the image says.
 
-use crate::environment;
 use crate::kubernetes::processes;
-use crate::repo::Repo;
+use cofferdam_code::dockerfile;
 use cofferdam_model::workload::Container;
-use cofferdam_model::{Environment, Fact, FileId, Owner, Span, Variable, VariableValue, link};
+use cofferdam_model::{Environment, Fact, FileId, Owner, Variable, VariableValue, link};
+use cofferdam_syntax::environment;
+use cofferdam_syntax::repo::Repo;
 use std::path::{Path, PathBuf};
 
 /// Sets the processes of services whose manifests leave the command to the image. Called when services
@@ -27,7 +28,7 @@ pub fn interpret(repo: &Repo, owners: &link::Owners, holds: &dyn Fn(&Path) -> bo
         if env.services[at.0].processes.is_some() || overridden {
             continue;
         }
-        let mut container = read(&repo.sources.file(*id).text, *id);
+        let mut container = container(&repo.sources.file(*id).text, *id);
         // What the platform sets counts over the image's own.
         for (name, variable) in &env.services[at.0].variables {
             container.variables.insert(name.clone(), variable.clone());
@@ -60,103 +61,26 @@ fn owner_of(path: &Path) -> Option<(Owner, Option<&'static str>)> {
     }
 }
 
-/// The container that the last stage makes: its command and its variables.
-fn read(text: &str, file: FileId) -> Container {
-    let mut container = Container::default();
-    let mut entry = Vec::new();
-    let mut command = Vec::new();
-    for (start, line) in instructions(text) {
-        let line = line.trim_end();
-        let Some((word, rest)) = line.split_once(char::is_whitespace) else {
-            continue;
+/// The container that an image's recipe makes.
+fn container(text: &str, file: FileId) -> Container {
+    let recipe = dockerfile::read(text, file);
+    let mut container = Container {
+        command: recipe.command.into_iter().map(Fact::from).collect(),
+        ..Container::default()
+    };
+    for (name, value) in recipe.variables {
+        let variable = Variable {
+            name_span: value.span,
+            value: Fact::declared(VariableValue::Literal(value.value), value.span),
         };
-        let span = Span::new(file, start, start + line.len());
-        match word.to_ascii_uppercase().as_str() {
-            "FROM" => (entry, command) = (Vec::new(), Vec::new()),
-            "ENTRYPOINT" => {
-                // A new entry point resets the command.
-                entry = words(rest, span);
-                command.clear();
-            }
-            "CMD" => command = words(rest, span),
-            "ENV" => variables(rest, span, &mut container),
-            _ => {}
-        }
+        container.variables.insert(name, variable);
     }
-    entry.extend(command);
-    container.command = entry;
     container
-}
-
-/// Instructions with the bytes at which they begin; a line that ends in `\` goes on.
-fn instructions(text: &str) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
-    let mut open: Option<(usize, String)> = None;
-    let mut at = 0;
-    for raw in text.split_inclusive('\n') {
-        let start = at + (raw.len() - raw.trim_start().len());
-        at += raw.len();
-        let line = raw.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (line, goes_on) = match line.strip_suffix('\\') {
-            Some(line) => (line, true),
-            None => (line, false),
-        };
-        let (start, mut text) = open.take().unwrap_or((start, String::new()));
-        text.push_str(line);
-        if goes_on {
-            text.push(' ');
-            open = Some((start, text));
-        } else {
-            found.push((start, text));
-        }
-    }
-    found.extend(open);
-    found
-}
-
-/// A list in JSON, or a line for the shell.
-fn words(rest: &str, span: Span) -> Vec<Fact<String>> {
-    let rest = rest.trim();
-    let listed = rest.strip_prefix('[').and_then(|r| r.strip_suffix(']'));
-    let words: Vec<String> = match listed {
-        Some(list) => list
-            .split(',')
-            .map(|item| item.trim().trim_matches(['"', '\'']).to_owned())
-            .collect(),
-        None => vec![rest.to_owned()],
-    };
-    words.into_iter().map(|word| Fact::declared(word, span)).collect()
-}
-
-/// `ENV A=1 B=2` or `ENV A 1`.
-fn variables(rest: &str, span: Span, container: &mut Container) {
-    let mut add = |name: &str, value: &str| {
-        let value = VariableValue::Literal(value.trim_matches(['"', '\'']).to_owned());
-        container.variables.insert(
-            name.to_owned(),
-            Variable {
-                value: Fact::declared(value, span),
-                name_span: span,
-            },
-        );
-    };
-    match rest.trim().split_once(char::is_whitespace) {
-        Some((name, value)) if !name.contains('=') => add(name, value.trim()),
-        _ => rest
-            .split_whitespace()
-            .filter_map(|pair| pair.split_once('='))
-            .for_each(|(name, value)| add(name, value)),
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::pipeline::read_files;
-    use proptest::prelude::*;
 
     fn processes(path: &str, dockerfile: &str, container: &str) -> Option<u32> {
         let manifest = format!(
@@ -226,12 +150,5 @@ mod tests {
             ),
             Some(6)
         );
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "(FROM|CMD|ENV|ENTRYPOINT|#|\\\\\n|\n| |\\[|\\]|\"|,|=|a|é){0,30}") {
-            read(&text, FileId(0));
-        }
     }
 }

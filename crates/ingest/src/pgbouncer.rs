@@ -2,16 +2,16 @@
 //! variables under names of their own: a setting under a name that the image does not read does nothing,
 //! so it is kept as it is *meant*, and named as unread.
 
-use crate::environment;
 use crate::images_env::{self, KnownImage};
 use crate::pipeline::Place;
-use crate::settings::ini::{self, Ini};
 use crate::settings::url;
-use crate::yaml;
 use cofferdam_model::database::Pooler;
 use cofferdam_model::units::seconds;
 use cofferdam_model::workload::{Container, VolumeKind, Workload};
 use cofferdam_model::{Environment, Fact, Owner, SourceMap, Span, WorkloadId};
+use cofferdam_syntax::environment;
+use cofferdam_syntax::ini::{self, Ini};
+use cofferdam_syntax::yaml;
 use std::collections::BTreeMap;
 
 /// Whether an ini file is PgBouncer's: it has the section, or lists databases by connection strings.
@@ -56,8 +56,8 @@ fn include_userlist(pooler: &mut Pooler, ini: &Ini, place: Place<'_>) {
     };
     let name = file.value.rsplit('/').next().unwrap_or_default();
     let directory = place.path.parent().unwrap_or(std::path::Path::new(""));
-    if let (Some(text), Some(span)) = (place.repo.text(&directory.join(name)), file.span()) {
-        pooler.users = users_of(text).map(|n| Fact::declared(n, span));
+    if let Some(text) = place.repo.text(&directory.join(name)) {
+        pooler.users = users_of(text).map(|n| Fact::declared(n, file.span));
     }
 }
 
@@ -117,7 +117,11 @@ fn set(pooler: &mut Pooler, setting: &str, value: Fact<String>) -> bool {
 fn fill_from_ini(pooler: &mut Pooler, ini: &Ini) {
     if let Some(section) = ini.section("pgbouncer") {
         for setting in &section.settings {
-            set(pooler, &setting.name.to_ascii_lowercase(), setting.value.clone());
+            set(
+                pooler,
+                &setting.name.to_ascii_lowercase(),
+                setting.value.clone().into(),
+            );
         }
     }
     if let Some(section) = ini.section("databases") {
@@ -132,10 +136,7 @@ fn fill_from_ini(pooler: &mut Pooler, ini: &Ini) {
         let hosts = section.settings.iter().filter_map(|setting| {
             let pairs = ini::connection_string(&setting.value.value);
             let host = pairs.iter().find(|(name, _)| name == "host")?;
-            Some(Fact {
-                value: url::host_of(&host.1)?,
-                source: setting.value.source.clone(),
-            })
+            Some(Fact::declared(url::host_of(&host.1)?, setting.value.span))
         });
         pooler.server_host = hosts.into_iter().next().or(pooler.server_host.take());
     }
@@ -373,8 +374,7 @@ fn read_entry(text: &str, span: Span, sources: &SourceMap) -> Ini {
         section.span = place(section.span);
         for setting in &mut section.settings {
             setting.name_span = place(setting.name_span);
-            let value = setting.value.span().map_or(span, place);
-            setting.value = Fact::declared(std::mem::take(&mut setting.value.value), value);
+            setting.value.span = place(setting.value.span);
         }
     }
     ini

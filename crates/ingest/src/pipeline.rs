@@ -4,33 +4,36 @@
 //! A file is judged once: what a build consumes is judged as part of that build and nowhere else. A piece
 //! that names no environment holds in all of them.
 
-use crate::argo::{self, Applications, Deploys};
 use crate::cloud_run;
+use crate::code::Project;
 use crate::compose;
 use crate::config;
 use crate::dockerfile;
-use crate::environment;
 use crate::grand_central;
-use crate::hcl::{self, Terraform};
-use crate::helm::{self, Charts};
 use crate::ideas;
 use crate::kubernetes;
-use crate::kustomize::{self, Built, Named};
 use crate::overlay::{self, OverlayDocument, Unmatched};
 use crate::pgbouncer;
 use crate::prometheus;
-use crate::python::{Code, interpret::Project};
-use crate::repo::{ReadError, Repo, Unreadable};
 use crate::secret_scan;
-use crate::settings::{self, Setting, env_file, ini, properties};
+use crate::settings::{self, Setting};
 use crate::suppress;
 use crate::terraform;
-use crate::tree::Node;
-use crate::yaml;
+use crate::walk::{self, ReadError};
+use cofferdam_code::python::Code;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Environment, Fact, Owner, Platform, UnreadableFile, link};
+use cofferdam_render::argo::{self, Applications, Deploys};
+use cofferdam_render::hcl::{self, Terraform};
+use cofferdam_render::helm::{self, Charts};
+use cofferdam_render::kustomize::{self, Built, Named};
+use cofferdam_syntax::environment;
+use cofferdam_syntax::repo::{Repo, Unreadable};
+use cofferdam_syntax::tree::Node;
+use cofferdam_syntax::yaml;
+use cofferdam_syntax::{env_file, ini, properties};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -138,7 +141,7 @@ struct Text<'a> {
 /// # Errors
 /// [`ReadError`] when `root` cannot be opened; whatever else cannot be read is in [`Platform::reading`].
 pub fn read(root: &Path) -> Result<Platform, ReadError> {
-    Ok(assemble(Repo::read(root)?, &[]))
+    Ok(assemble(walk::read(root)?, &[]))
 }
 
 /// The same with statements that count over those of `cofferdam.yaml`, such as
@@ -147,7 +150,7 @@ pub fn read(root: &Path) -> Result<Platform, ReadError> {
 /// # Errors
 /// [`ReadError`] when `root` cannot be opened or a statement is none.
 pub fn read_given(root: &Path, statements: &[String]) -> Result<Platform, ReadError> {
-    let mut repo = Repo::read(root)?;
+    let mut repo = walk::read(root)?;
     let given: Vec<Node> = statements
         .iter()
         .map(|statement| overlay::given(&mut repo, statement).map_err(ReadError::Statement))
@@ -479,9 +482,9 @@ fn texts(repo: &Repo) -> Vec<Text<'_>> {
         let (format, settings) = if sample {
             continue;
         } else if name == ".env" || name.starts_with(".env.") || name.ends_with(".env") {
-            (".env", env_file::read(text, *id, 0))
+            (".env", settings::of_entries(env_file::read(text, *id, 0)))
         } else if name.ends_with(".properties") {
-            ("properties", properties::read(text, *id, 0))
+            ("properties", settings::of_entries(properties::read(text, *id, 0)))
         } else if [".ini", ".conf", ".cfg"]
             .iter()
             .any(|ending| name.ends_with(ending))

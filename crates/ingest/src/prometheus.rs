@@ -1,11 +1,12 @@
 //! Prometheus and Alertmanager: rule files, the server's settings, the tree of routes. Rules that stand
 //! in Kubernetes objects are the same groups and come here too.
 
+use crate::facts::NodeFacts as _;
 use crate::kubernetes;
 use crate::promql;
-use crate::tree::{Node, Style, Value};
 use cofferdam_model::alerts::{Alert, AlertRoute, MetricSource, PrometheusTiming, Timing};
 use cofferdam_model::{Environment, Fact, Owner, Span, units};
+use cofferdam_syntax::tree::{Node, Style, Value};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -317,7 +318,7 @@ pub(crate) fn finish(env: &mut Environment) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repo::Repo;
+    use cofferdam_syntax::repo::Repo;
     use std::path::{Path, PathBuf};
 
     fn read(texts: &[&str]) -> (Environment, Repo) {

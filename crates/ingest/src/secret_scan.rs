@@ -3,9 +3,9 @@
 //! that goes unseen, on the other a report so full of false alarms that nobody reads it: a name that
 //! speaks of a secret is not enough, and neither is a random-looking text under another name.
 
-use crate::tree::{Node, Value};
 use cofferdam_model::Span;
 use cofferdam_model::secrets::{SecretKind, SecretLiteral};
+use cofferdam_syntax::tree::{Node, Value};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What known kinds of keys begin with, the fewest characters after that, and what they are.

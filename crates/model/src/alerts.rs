@@ -1,8 +1,9 @@
 //! Alerts and objectives: what is watched, how long it takes to tell someone, and what would be missed.
 
 use crate::platform::Owner;
-use crate::source::{Fact, Span};
+use crate::source::Fact;
 use crate::units::Share;
+use cofferdam_syntax::Span;
 use std::time::Duration;
 
 /// An alert.

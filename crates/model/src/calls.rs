@@ -2,8 +2,9 @@
 //! what stops them.
 
 use crate::platform::Owner;
-use crate::source::{Fact, Span};
+use crate::source::Fact;
 use crate::units::Share;
+use cofferdam_syntax::Span;
 use std::time::Duration;
 
 /// What a call goes to.

@@ -1,8 +1,9 @@
 //! Cells that share the load, how requests find them, and the caches that each replica keeps.
 
 use crate::platform::Owner;
-use crate::source::{Fact, Span};
+use crate::source::Fact;
 use crate::units::{Rate, Share};
+use cofferdam_syntax::Span;
 use std::time::Duration;
 
 /// A cell (region, zone, shard) that carries a part of the load and may have to carry another's.

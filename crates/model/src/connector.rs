@@ -1,7 +1,8 @@
 //! Connectors between serverless services and a private network: a few small machines through which
 //! everything that such a service sends to private addresses passes.
 
-use crate::source::{Fact, Span};
+use crate::source::Fact;
+use cofferdam_syntax::Span;
 
 /// A Serverless VPC Access connector.
 #[derive(Debug, Clone)]

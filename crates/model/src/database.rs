@@ -1,8 +1,9 @@
 //! Databases, the pools of the services that use them, and the poolers between.
 
 use crate::platform::{DatabaseId, Owner, WorkloadId};
-use crate::source::{Fact, Span};
+use crate::source::Fact;
 use crate::units::Bytes;
+use cofferdam_syntax::Span;
 use std::time::Duration;
 
 /// Database engines.

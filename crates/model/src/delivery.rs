@@ -2,7 +2,8 @@
 //! names, and descriptions that disagree.
 
 use crate::platform::Owner;
-use crate::source::{Fact, Span};
+use crate::source::Fact;
+use cofferdam_syntax::Span;
 use jiff::civil::Time;
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! Images and the policies that decide which may run.
 
-use crate::source::{Fact, Span};
+use crate::source::Fact;
+use cofferdam_syntax::Span;
 
 /// An image as named.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,9 @@
 //! Kafka: topics, producers, and consumers as members of groups.
 
 use crate::platform::{Owner, TopicId};
-use crate::source::{Fact, Span};
+use crate::source::Fact;
 use crate::units::Rate;
+use cofferdam_syntax::Span;
 use std::time::Duration;
 
 /// A Kafka cluster.

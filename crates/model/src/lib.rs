@@ -1,6 +1,6 @@
 //! The platform model: one picture of a platform that every reader fills and every rule reads.
 //!
-//! It depends on no other crate of this workspace and does no input or output. A value in it is a
+//! It depends on `cofferdam-syntax` for places in files only, and does no input or output. A value in it is a
 //! [`Fact`]: the value and the place that says so. Units are types, so that seconds are never
 //! mistaken for milliseconds. Readers push parts into an [`Environment`]; [`link`] then finds, once,
 //! what belongs to what.
@@ -14,7 +14,6 @@ pub mod delivery;
 pub mod images;
 pub mod kafka;
 pub mod link;
-pub mod nearest;
 pub mod network;
 pub mod overlay;
 pub mod platform;
@@ -24,9 +23,10 @@ pub mod source;
 pub mod units;
 pub mod workload;
 
+pub use cofferdam_syntax::{FileId, Position, SourceFile, SourceMap, Span};
 pub use platform::{
     AutoscalerId, DatabaseId, Environment, Owner, Platform, Priority, Reading, Scale, Service, ServiceId,
     Suppression, TopicId, UnreadableFile, Variable, VariableValue, WorkloadId,
 };
-pub use source::{Fact, FileId, Position, Source, SourceFile, SourceMap, Span};
+pub use source::{Fact, Source};
 pub use units::{Bytes, Cpu, Money, Rate, Share};

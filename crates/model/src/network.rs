@@ -3,8 +3,9 @@
 
 use crate::platform::Environment;
 use crate::scaling::Selector;
-use crate::source::{Fact, Span};
+use crate::source::Fact;
 use crate::workload::{ObjectId, Workload};
+use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
 
 /// A namespace that a file declares.

@@ -2,8 +2,9 @@
 //! pins, filters and suppressions. What it says about parts of the platform is in those parts, as
 //! stated facts.
 
-use crate::source::{Fact, Span};
+use crate::source::Fact;
 use crate::units::Money;
+use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
 //! Autoscalers and disruption budgets: who changes the number of replicas, and who limits that.
 
 use crate::platform::{Owner, WorkloadId};
-use crate::source::{Fact, Span};
+use crate::source::Fact;
 use crate::workload::{Amount, Completeness, ObjectId};
+use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Secrets: where they live, how they reach a process, who shares them. Values are never stored here.
 
 use crate::platform::Owner;
-use crate::source::{Fact, Span};
+use crate::source::Fact;
+use cofferdam_syntax::Span;
 use std::time::Duration;
 
 /// How a secret reaches a process.

@@ -3,8 +3,9 @@
 
 use crate::images::Image;
 use crate::platform::{Owner, Variable};
-use crate::source::{Fact, Span};
+use crate::source::Fact;
 use crate::units::{Bytes, Cpu};
+use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

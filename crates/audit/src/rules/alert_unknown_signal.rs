@@ -2,7 +2,7 @@
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::nearest::nearest;
+use cofferdam_syntax::nearest::nearest;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -1,8 +1,8 @@
 //! The published schema of `cofferdam.yaml` and the reader say the same.
 
 use cofferdam_ingest::overlay;
-use cofferdam_ingest::repo::Repo;
-use cofferdam_ingest::tree::{Node, Style, Value};
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::{Node, Style, Value};
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 

@@ -2,19 +2,19 @@
 //! step of a pipeline, in Cloud Build, in a list of words or a table of services in Python. Each becomes
 //! the object that the same flags would make, with every value at its flag.
 
-mod shell;
 mod steps;
 
-use crate::environment;
+use crate::facts::NodeFacts as _;
 use crate::kubernetes;
 use crate::parts;
 use crate::pipeline::Place;
-use crate::python::Code;
-use crate::repo::Repo;
-use crate::tree::{Key, Map, Node, Value};
+use cofferdam_code::python::Code;
+use cofferdam_code::shell::{self, Word};
 use cofferdam_model::workload::{Completeness, Workload};
 use cofferdam_model::{Environment, Fact, Span};
-use shell::Word;
+use cofferdam_syntax::environment;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -251,7 +251,7 @@ pub fn interpret(
             let service = parts::service_mut(env, &deploy.name.value, deploy.span);
             service
                 .directories
-                .push(crate::repo::normalise(Path::new(source)));
+                .push(cofferdam_syntax::repo::normalise(Path::new(source)));
         }
         if let Some(at) = known.get(&deploy.name.value).copied() {
             if !deploy.update {

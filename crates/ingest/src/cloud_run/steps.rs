@@ -1,10 +1,12 @@
 //! Steps of pipelines that deploy to Cloud Run: scripts of GitHub's and GitLab's jobs, the action that
 //! Google gives for it, and Cloud Build's steps.
 
-use super::{Deploy, environment_of, of_arguments, of_words, placed, shell, value};
-use crate::tree::{Node, Style, Value};
-use crate::yaml;
+use super::{Deploy, environment_of, of_arguments, of_words, placed, value};
+use crate::facts::NodeFacts as _;
+use cofferdam_code::shell;
 use cofferdam_model::Span;
+use cofferdam_syntax::tree::{Node, Style, Value};
+use cofferdam_syntax::yaml;
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -3,9 +3,9 @@
 //! anything else is replaced; every value keeps the place it was written at.
 
 use super::keys;
-use crate::environment;
 use crate::ideas::section_environment;
-use crate::tree::{Key, Map, Node, Value, fold};
+use cofferdam_syntax::environment;
+use cofferdam_syntax::tree::{Key, Map, Node, Value, fold};
 
 /// Environments that the file names, each once, in the order written. Empty when the file holds for all.
 pub fn environments(node: &Node) -> Vec<String> {

@@ -11,12 +11,13 @@ mod variables;
 
 pub use merge::{environments, for_environment};
 
+use crate::facts::NodeFacts as _;
 use crate::ideas;
 use crate::parts;
 use crate::pipeline::Place;
 use crate::settings;
-use crate::tree::{Key, Map, Node, Value, fold};
 use cofferdam_model::{Environment, Fact, Owner, Rate, Span};
+use cofferdam_syntax::tree::{Key, Map, Node, Value, fold};
 
 /// What such files are called in reports.
 pub const FORMAT: &str = "Grand Central";
@@ -158,7 +159,7 @@ fn with_kafka(node: &Node, keep: impl Fn(&str) -> bool) -> Node {
     let mut node = node.clone();
     if let Some(map) = node.as_map_mut() {
         for (key, value) in map.iter_mut() {
-            if crate::tree::folds_to(&key.text, "kafka") && value.as_map().is_some() {
+            if cofferdam_syntax::tree::folds_to(&key.text, "kafka") && value.as_map().is_some() {
                 *value = only(value, &keep);
             }
         }

@@ -1,12 +1,12 @@
 //! The same platform in the spellings that people may use, and files that only look alike.
 
 use super::*;
-use crate::repo::Repo;
-use crate::yaml;
 use cofferdam_model::kafka::Acks;
 use cofferdam_model::secrets::{Passage, SecretKind};
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{FileId, Priority, VariableValue};
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::yaml;
 use proptest::prelude::*;
 use std::path::Path;
 

@@ -5,9 +5,9 @@ use super::keys;
 use crate::parts;
 use crate::secret_scan;
 use crate::settings::Setting;
-use crate::tree::{Node, fold};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
 use cofferdam_model::{Environment, Fact, Owner, Span, Variable, VariableValue};
+use cofferdam_syntax::tree::{Node, fold};
 
 /// Reads the variables and secrets of `owner` into its service; returns those with a text as settings.
 pub(super) fn read(node: &Node, owner: &Owner, service: &str, env: &mut Environment) -> Vec<Setting> {

@@ -4,10 +4,11 @@
 use super::aliases;
 use super::fields::{Bare, field, text, time};
 use super::{Section, said};
+use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
-use crate::tree::{Node, fold};
 use cofferdam_model::alerts::{Alert, NewRelicTiming, Timing};
 use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_syntax::tree::{Node, fold};
 
 /// Fields of which one makes a condition New Relic's.
 const NEW_RELIC: aliases::Aliases = &[

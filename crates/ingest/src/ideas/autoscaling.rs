@@ -3,11 +3,12 @@
 use super::Section;
 use super::aliases;
 use super::fields::{Bare, field, is_off, number, text, time};
+use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
-use crate::tree::{Node, fold};
 use cofferdam_model::scaling::{Autoscaler, MetricKind, ScalingBehaviour, ScalingMetric, ScalingPolicy};
 use cofferdam_model::workload::Amount;
 use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_syntax::tree::{Node, fold};
 use std::collections::BTreeMap;
 
 pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {

@@ -4,6 +4,7 @@
 use super::Section;
 use super::aliases;
 use super::fields::{Bare, field, is_off, on, text, time};
+use crate::facts::NodeFacts as _;
 use crate::parts;
 use crate::settings::url;
 use cofferdam_model::Environment;

@@ -4,10 +4,11 @@
 use super::Section;
 use super::aliases;
 use super::fields::{Bare, field, is_off, number, share, time};
+use crate::facts::NodeFacts as _;
 use crate::parts;
-use crate::tree::Node;
 use cofferdam_model::calls::{Breaker, CallTarget};
 use cofferdam_model::{Environment, Fact, Share, Span};
+use cofferdam_syntax::tree::Node;
 
 pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
     let above = section

@@ -4,12 +4,13 @@
 use super::aliases;
 use super::fields::{Bare, field, is_off, on, text, time, time_of};
 use super::{Section, said};
+use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
 use crate::settings::Setting;
-use crate::tree::{Key, Node, fold};
 use cofferdam_model::cells::{LocalCache, LocalCacheKind};
 use cofferdam_model::workload::VolumeKind;
 use cofferdam_model::{Environment, Fact, Owner};
+use cofferdam_syntax::tree::{Key, Node, fold};
 use std::time::Duration;
 
 /// Words in a name and what a cache of that name holds; the first that fits.

@@ -5,10 +5,11 @@ use super::Section;
 use super::aliases::{self, CELL_ROUTING, CELLS};
 use super::caches;
 use super::fields::{self, Bare, field, number, on, share, text, time};
+use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
-use crate::tree::Node;
 use cofferdam_model::cells::{Cell, Routing};
 use cofferdam_model::{Environment, Fact, Rate, Share, Span};
+use cofferdam_syntax::tree::Node;
 
 /// Lists of cells under other names, inside a section that says that it routes to cells.
 const LISTS: aliases::Aliases = &[

@@ -5,9 +5,10 @@ use super::Section;
 use super::aliases;
 use super::fields::field;
 use super::priorities::priority_of;
+use crate::facts::NodeFacts as _;
 use crate::parts;
-use crate::tree::{Node, fold};
 use cofferdam_model::{Environment, Fact, Priority};
+use cofferdam_syntax::tree::{Node, fold};
 
 pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
     let own = section.path.last().map_or("", String::as_str);

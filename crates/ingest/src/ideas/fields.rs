@@ -2,9 +2,10 @@
 //! the name (`interval_seconds`), or known of the field.
 
 use super::aliases::Aliases;
-use crate::tree::{Key, Node, fold};
+use crate::facts::NodeFacts as _;
 use cofferdam_model::units::{duration, share as parse_share};
 use cofferdam_model::{Fact, Rate, Share};
+use cofferdam_syntax::tree::{Key, Node, fold};
 use std::time::Duration;
 
 /// What a bare number of a time means where nothing says its unit.
@@ -95,7 +96,7 @@ pub(super) fn is_off(node: &Node) -> bool {
 pub(super) fn time(node: &Node, names: Aliases, bare: Bare) -> Option<Fact<Duration>> {
     names.iter().find_map(|name| {
         node.entries().find_map(|(key, value)| {
-            if crate::tree::folds_to(&key.text, name) {
+            if cofferdam_syntax::tree::folds_to(&key.text, name) {
                 return time_of(value, bare);
             }
             let unit = unit_after(&key.text, name)?;
@@ -181,8 +182,8 @@ pub(super) fn rate_of(node: &Node) -> Option<Fact<Rate>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yaml;
     use cofferdam_model::FileId;
+    use cofferdam_syntax::yaml;
 
     fn node(text: &str) -> Node {
         yaml::parse(text, FileId(0), 0).documents.remove(0)

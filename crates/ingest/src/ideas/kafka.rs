@@ -4,11 +4,12 @@
 use super::Section;
 use super::aliases::{self, TOPICS};
 use super::fields::{Bare, field, number, text, time};
+use crate::facts::NodeFacts as _;
 use crate::parts::{self, same_owner};
 use crate::settings;
-use crate::tree::Node;
 use cofferdam_model::kafka::{Consumer, KafkaCluster, Topic, WorkerSetting};
 use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_syntax::tree::Node;
 
 pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
     let own = section.path.last().map_or("", String::as_str);

@@ -4,9 +4,9 @@
 use super::Section;
 use super::aliases::{self, Aliases};
 use super::fields::{Bare, field, text, time};
-use crate::tree::{Node, fold};
 use cofferdam_model::alerts::LogStore;
 use cofferdam_model::{Environment, Fact};
+use cofferdam_syntax::tree::{Node, fold};
 use std::time::Duration;
 
 /// Keys that say the retention by themselves.

@@ -37,14 +37,15 @@ pub(crate) use values::{Known, read_values};
 #[cfg(test)]
 mod tests;
 
-use crate::environment;
+use crate::facts::NodeFacts as _;
 use crate::parts;
 use crate::pipeline::Place;
 use crate::settings::{self, Setting};
-use crate::tree::{Key, Node, Value, fold};
 use aliases::Aliases;
 pub(crate) use aliases::Aliases as Names;
 use cofferdam_model::{Environment, Fact, Owner, Span};
+use cofferdam_syntax::environment;
+use cofferdam_syntax::tree::{Key, Node, Value, fold};
 
 /// What settings that belong to no format of their own are called in reports.
 pub const SETTINGS_FORMAT: &str = "application settings";

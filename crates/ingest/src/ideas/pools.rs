@@ -81,7 +81,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut cofferdam_model::Environment
 }
 
 fn apply(
-    node: &crate::tree::Node,
+    node: &cofferdam_syntax::tree::Node,
     prefix: &str,
     section: &Section<'_>,
     env: &mut cofferdam_model::Environment,

@@ -1,9 +1,10 @@
 //! Which services matter most when not all can be served.
 
 use super::Section;
+use crate::facts::NodeFacts as _;
 use crate::parts;
-use crate::tree::{Node, fold};
 use cofferdam_model::{Environment, Fact, Priority};
+use cofferdam_syntax::tree::{Node, fold};
 
 /// Words for a priority. Numbers are tiers: 0 and 1 come first.
 pub(crate) fn priority_of(text: &str) -> Option<Priority> {

@@ -4,8 +4,9 @@
 use super::Section;
 use super::aliases;
 use super::fields::{field, text};
-use crate::tree::Node;
+use crate::facts::NodeFacts as _;
 use cofferdam_model::Environment;
+use cofferdam_syntax::tree::Node;
 
 pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
     let own = section.path.last().map_or("", String::as_str);
@@ -36,7 +37,9 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
                     }
                 }
                 for (name, _, item) in section.node.named_items() {
-                    if section.node.as_map().is_none() && names.contains(&crate::tree::fold(name).as_str()) {
+                    if section.node.as_map().is_none()
+                        && names.contains(&cofferdam_syntax::tree::fold(name).as_str())
+                    {
                         any |= check(what, item, section, env);
                     }
                 }

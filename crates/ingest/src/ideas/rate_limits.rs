@@ -2,10 +2,11 @@
 
 use super::Section;
 use super::fields::{Bare, field, is_off, on, rate_of, time_of};
+use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
-use crate::tree::Node;
 use cofferdam_model::cells::RateLimit;
 use cofferdam_model::{Environment, Fact, Rate};
+use cofferdam_syntax::tree::Node;
 
 /// Names that say their time, with the seconds.
 const TIMED: &[(&str, f64)] = &[
@@ -93,7 +94,7 @@ fn limit_of(node: &Node) -> Option<Fact<Rate>> {
         "hour" | "h" => 3600.0,
         "day" | "d" => 86_400.0,
         _ => {
-            let bare = if crate::tree::fold(&key.text).ends_with("ms") {
+            let bare = if cofferdam_syntax::tree::fold(&key.text).ends_with("ms") {
                 return None;
             } else {
                 Bare::Seconds

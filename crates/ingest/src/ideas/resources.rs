@@ -4,8 +4,9 @@
 use super::Section;
 use super::aliases;
 use super::fields::field;
-use crate::tree::Node;
+use crate::facts::NodeFacts as _;
 use cofferdam_model::{Bytes, Cpu, Environment, Fact};
+use cofferdam_syntax::tree::Node;
 
 pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
     if !section.is_deployment() || section.owner.name.is_none() {

@@ -4,10 +4,11 @@ use super::Section;
 use super::aliases;
 use super::breakers::target_of;
 use super::fields::{Bare, field, is_off, number, on, share, text, time};
+use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
-use crate::tree::{Node, fold};
 use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};
 use cofferdam_model::{Environment, Fact};
+use cofferdam_syntax::tree::{Node, fold};
 
 /// Fields of which one must stand beside the number: CI jobs and tests have bare numbers of retries.
 const MANNER: aliases::Aliases = &[

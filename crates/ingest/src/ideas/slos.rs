@@ -3,10 +3,11 @@
 use super::Section;
 use super::aliases;
 use super::fields::{Bare, field, text, time};
+use crate::facts::NodeFacts as _;
 use crate::parts::{self, same_owner};
-use crate::tree::{Node, fold};
 use cofferdam_model::alerts::Slo;
 use cofferdam_model::{Environment, Fact, Share, Span};
+use cofferdam_syntax::tree::{Node, fold};
 
 pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
     let own = section.path.last().map_or("", String::as_str);

@@ -1,10 +1,10 @@
 //! The walk itself, and what ordinary configuration must not say.
 
 use super::*;
-use crate::repo::Repo;
-use crate::yaml;
 use cofferdam_model::FileId;
 use cofferdam_model::workload::Completeness;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::yaml;
 use proptest::prelude::*;
 use std::path::Path;
 

@@ -2,11 +2,12 @@
 //! at least two of them, so that a lone `timeout` of something else says nothing.
 
 use super::fields::{Bare, time_of};
+use crate::facts::NodeFacts as _;
 use crate::pipeline::Place;
 use crate::settings;
-use crate::tree::{Node, fold};
 use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::{Environment, Owner};
+use cofferdam_syntax::tree::{Node, fold};
 
 /// Names (folded, without a unit) and what they bound.
 const ROLES: &[(&str, DeadlineRole)] = &[

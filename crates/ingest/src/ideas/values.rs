@@ -3,10 +3,10 @@
 //! already is not said twice; that is told by the place, since a rendered value stands in its values file.
 
 use super::{Place, read_section};
-use crate::tree::Node;
 use cofferdam_model::database::Pool;
 use cofferdam_model::kafka::{Consumer, Producer};
 use cofferdam_model::{Environment, Fact, Owner, Span};
+use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
 
 /// Where everything stands that is known already; made once for all charts.

@@ -4,10 +4,11 @@
 use super::aliases::{self, Aliases};
 use super::fields::{field, on, text};
 use super::{Section, said};
+use crate::facts::NodeFacts as _;
 use crate::parts;
-use crate::tree::{Node, fold};
 use cofferdam_model::delivery::{Delivery, DeployWindow};
 use cofferdam_model::{Environment, Fact};
+use cofferdam_syntax::tree::{Node, fold};
 use jiff::civil::Time;
 
 /// Keys that say something of deploys by themselves.

@@ -9,7 +9,7 @@
 mod data;
 mod pgbouncer;
 
-use crate::nearest::nearest;
+use cofferdam_syntax::nearest::nearest;
 use data::IMAGES;
 use std::borrow::Cow;
 

@@ -2,9 +2,10 @@
 //! Kyverno, Kubernetes' own ValidatingAdmissionPolicy, and Gatekeeper's list of allowed repositories.
 
 use super::object::{Object, text};
-use crate::tree::Node;
+use crate::facts::NodeFacts as _;
 use cofferdam_model::images::AdmissionPolicy;
 use cofferdam_model::{Environment, Fact};
+use cofferdam_syntax::tree::Node;
 
 /// Reads a policy; whether the object is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {

@@ -1,12 +1,13 @@
 //! What pods read and mount: ConfigMaps, Secrets and whatever makes them, service accounts, claims.
 
 use super::object::{Object, duration, text};
+use crate::facts::NodeFacts as _;
 use crate::secret_scan;
-use crate::tree::{Node, Value};
 use cofferdam_model::delivery::DanglingKind;
 use cofferdam_model::secrets::{SecretKind, SecretLiteral, SecretStore};
 use cofferdam_model::workload::{ConfigObject, ObjectId};
 use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 
 /// Kinds whose controllers make a Secret, and where its name stands; without it, it is the object's own.

@@ -1,14 +1,15 @@
 //! Containers: image, variables, resources, probes, what happens before they stop.
 
 use super::object::{Object, is_true, seconds, text};
-use crate::image::parse_image;
+use crate::facts::NodeFacts as _;
 use crate::secret_scan;
-use crate::tree::{Node, Value};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::images::Image;
 use cofferdam_model::secrets::{Passage, SecretUse};
 use cofferdam_model::workload::{Container, Overridden, Probe, ProbeCheck, VariableSource};
 use cofferdam_model::{Bytes, Cpu, Environment, Fact, Variable, VariableValue, units};
+use cofferdam_render::image::parse_image;
+use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -385,7 +386,7 @@ fn probe_port(what: &str, probe: &Probe, container: &Container, object: &Object<
         subject: format!("the {what} probe of {}", object.subject()),
         kind: DanglingKind::Port,
         name: Fact::declared(port.clone(), probe.span),
-        nearest: crate::nearest::nearest(port, names).map(str::to_owned),
+        nearest: cofferdam_syntax::nearest::nearest(port, names).map(str::to_owned),
         certain: true,
     });
 }

@@ -1,11 +1,12 @@
 //! Custom resources that carry a platform's ideas under their own kinds.
 
 use super::object::{Object, text};
+use crate::facts::NodeFacts as _;
 use crate::ideas;
-use crate::tree::{Key, Node, Value};
 use cofferdam_model::delivery::Delivery;
 use cofferdam_model::kafka::{KafkaCluster, Topic};
 use cofferdam_model::{Environment, Fact, units};
+use cofferdam_syntax::tree::{Key, Node, Value};
 
 /// Groups of which no kind describes how a platform behaves; Kubernetes' own are left out by their name.
 const OTHER_GROUPS: &[&str] = &[

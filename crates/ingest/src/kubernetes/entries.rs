@@ -2,12 +2,14 @@
 //! every workload has been read: they belong to whoever mounts the ConfigMap or takes variables from it.
 
 use crate::pipeline::Place;
-use crate::repo::Repo;
-use crate::settings::{self, Setting, properties};
-use crate::tree::{Node, Scalar, Style, Value};
-use crate::{ideas, prometheus, secret_scan, yaml};
+use crate::settings::{self, Setting};
+use crate::{ideas, prometheus, secret_scan};
 use cofferdam_model::workload::{Completeness, ObjectId, VolumeKind, Workload};
 use cofferdam_model::{Environment, Fact, Owner, Span, VariableValue};
+use cofferdam_syntax::properties;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
+use cofferdam_syntax::yaml;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 
@@ -305,7 +307,7 @@ fn properties_of(node: &Node, text: &str, place: Place<'_>) -> Vec<Setting> {
     let file = node.span.file;
     let lines = yaml::block_lines(text, node.span, &place.repo.sources.file(file).text);
     let at = |span: Span| lines.as_ref().map_or(node.span, |lines| lines.place(span));
-    let mut settings = properties::read(text, file, 0);
+    let mut settings = settings::of_entries(properties::read(text, file, 0));
     for setting in &mut settings {
         setting.name_span = at(setting.name_span);
         if let Some(span) = setting.value.span() {

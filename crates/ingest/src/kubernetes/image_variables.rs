@@ -2,11 +2,11 @@
 //! PgBouncer's are left to the pooler, whose reader tells them with what they cost.
 
 use super::object::Object;
-use crate::image::parse_image;
 use crate::images_env::{KnownImage, Unread, known_image};
-use crate::tree::{Node, Value};
 use cofferdam_model::Environment;
 use cofferdam_model::delivery::{Defect, DefectEffect};
+use cofferdam_render::image::parse_image;
+use cofferdam_syntax::tree::{Node, Value};
 
 /// Notes each as a defect of the object. A container with a command of its own does not run the image's
 /// entry script; what it reads is not known.

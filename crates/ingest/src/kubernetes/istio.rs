@@ -1,11 +1,12 @@
 //! Istio: how calls to a host are routed, bounded, retried, and what takes a failing host out.
 
 use super::object::{Object, duration, text};
-use crate::tree::Node;
+use crate::facts::NodeFacts as _;
 use cofferdam_model::calls::{Breaker, Call, CallTarget, Deadline, DeadlineRole, TimeoutSetting};
 use cofferdam_model::cells::Cell;
 use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::{Environment, Fact, Owner, units};
+use cofferdam_syntax::tree::Node;
 
 /// Reads an object of Istio's network; whether it is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {

@@ -1,9 +1,10 @@
 //! LimitRanges: requests and limits that the API server gives to containers which set none.
 
 use super::object::Object;
-use crate::tree::Node;
+use crate::facts::NodeFacts as _;
 use cofferdam_model::workload::{Completeness, ContainerDefaults, Workload};
 use cofferdam_model::{Bytes, Cpu, Environment};
+use cofferdam_syntax::tree::Node;
 
 /// Reads a LimitRange; whether the object is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {

@@ -27,10 +27,10 @@ mod tests;
 
 use crate::pipeline::Place;
 use crate::prometheus;
-use crate::repo::Repo;
-use crate::tree::Node;
 use cofferdam_model::Environment;
 use cofferdam_model::workload::Completeness;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::Node;
 pub(crate) use monitoring::sloth;
 use object::Object;
 

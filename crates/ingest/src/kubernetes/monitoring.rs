@@ -2,11 +2,12 @@
 //! forms of Sloth, Pyrra and OpenSLO.
 
 use super::object::{Object, duration, selector, text};
+use crate::facts::NodeFacts as _;
 use crate::prometheus;
-use crate::tree::Node;
 use cofferdam_model::alerts::{Alert, BurnWindows, MetricSource, PrometheusTiming, Slo, Timing};
 use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::{Environment, Fact, Owner, Share};
+use cofferdam_syntax::tree::Node;
 use std::time::Duration;
 
 /// Reads an object of monitoring; whether it is one.

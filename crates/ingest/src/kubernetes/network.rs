@@ -2,12 +2,13 @@
 //! namespaces and network policies.
 
 use super::object::{Object, duration, selector, text, texts};
-use crate::tree::{Node, Value};
+use crate::facts::NodeFacts as _;
 use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};
 use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::network::{Namespace, NetworkPolicy, Peer, PeerKind, PolicyRule, PortRange};
 use cofferdam_model::workload::ServicePort;
 use cofferdam_model::{Environment, Fact, Owner, units};
+use cofferdam_syntax::tree::{Node, Value};
 
 /// Reads an object of the network; whether it is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {

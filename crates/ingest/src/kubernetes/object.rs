@@ -1,12 +1,13 @@
 //! One Kubernetes object as its interpreters see it: what it is, what it is called, where it stands.
 
+use crate::facts::NodeFacts as _;
 use crate::pipeline::Place;
-use crate::tree::{Node, Value};
 use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::units;
 use cofferdam_model::workload::{Completeness, ObjectId};
 use cofferdam_model::{Environment, Fact, Owner, Span};
+use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

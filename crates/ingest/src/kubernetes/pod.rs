@@ -2,11 +2,12 @@
 
 use super::container;
 use super::object::{Object, is_true, seconds, selector, text, texts};
-use crate::tree::Node;
+use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
 use cofferdam_model::workload::{Container, Spread, Volume, VolumeKind, Workload};
 use cofferdam_model::{Environment, Fact};
+use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 
 /// Fields of a pod's specification that checks read as they are.
@@ -295,7 +296,7 @@ pub(super) fn check_mounts(
                 subject: format!("container {} of {}", container.name, object.subject()),
                 kind: DanglingKind::Volume,
                 name: path.clone().map(|_| name.clone()),
-                nearest: crate::nearest::nearest(name, volumes()).map(str::to_owned),
+                nearest: cofferdam_syntax::nearest::nearest(name, volumes()).map(str::to_owned),
                 certain: true,
             });
         }

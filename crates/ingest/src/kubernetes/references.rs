@@ -5,12 +5,12 @@ mod selectors;
 
 use self::selectors::namespace_selector;
 use super::config::leads_to;
-use crate::nearest::nearest;
 use cofferdam_model::delivery::{Dangling, DanglingKind, Reference};
 use cofferdam_model::network::PeerKind;
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{Completeness, ObjectId, ServicePort};
 use cofferdam_model::{Environment, Fact};
+use cofferdam_syntax::nearest::nearest;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -3,13 +3,14 @@
 
 use super::describe;
 use super::object::{Object, is_true, seconds, selector, text, texts};
-use crate::tree::{Node, folds_to};
+use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::DanglingKind;
 use cofferdam_model::scaling::{
     Autoscaler, DisruptionBudget, MetricKind, ScalingBehaviour, ScalingMetric, ScalingPolicy, Selector,
 };
 use cofferdam_model::workload::{Amount, ObjectId};
 use cofferdam_model::{Bytes, Cpu, Environment, Fact, Owner};
+use cofferdam_syntax::tree::{Node, folds_to};
 use std::collections::BTreeMap;
 
 /// Labels and trigger settings that name a Kafka topic or a consumer group, folded.

@@ -2,13 +2,14 @@
 //! by their images. Whether anyone backs them up or replaces them cannot be seen here, and is not said.
 
 use super::object::{Object, text};
+use crate::facts::NodeFacts as _;
 use crate::parts::{self, fill};
-use crate::tree::Node;
 use cofferdam_model::database::{Cache, Engine, Pooler};
 use cofferdam_model::kafka::KafkaCluster;
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{Completeness, ConfigObject, Container, Lifecycle, ObjectId, Workload};
 use cofferdam_model::{Bytes, Environment, Fact, Span, units};
+use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 
 /// What an image runs.

@@ -1,10 +1,10 @@
 //! What objects of each kind become, read the way users give them.
 
 use crate::pipeline::Place;
-use crate::repo::Repo;
-use crate::tree::{Node, Value};
 use cofferdam_model::Environment;
 use cofferdam_model::workload::Completeness;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::{Node, Value};
 use std::path::{Path, PathBuf};
 
 /// Reads the documents of one file as whole objects.
@@ -118,7 +118,7 @@ fn nothing_that_stands_in_the_wrong_place_breaks_a_reader() {
         Value::Null,
         Value::Seq(Vec::new()),
         Value::Seq(vec![documents[0].clone()]),
-        Value::Map(crate::tree::Map::default()),
+        Value::Map(cofferdam_syntax::tree::Map::default()),
         Value::Unknown("{{ .Values.x }}".into()),
         text(""),
         text("-1"),

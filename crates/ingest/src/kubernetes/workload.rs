@@ -2,10 +2,11 @@
 
 use super::object::{Object, text, texts};
 use super::{describe, pod, processes, scaling};
-use crate::tree::Node;
+use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{DanglingKind, Delivery};
 use cofferdam_model::workload::{Amount, Completeness, Lifecycle, Rollout, Spread, Workload};
 use cofferdam_model::{Environment, Fact, Service};
+use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 
 /// Kinds, what life they have, and where their pod template is; a Pod is its own.

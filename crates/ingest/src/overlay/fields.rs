@@ -2,10 +2,10 @@
 //! name; what was written and never asked for is an unknown key, and is told with the nearest known
 //! one. Nothing is passed over in silence: a statement that has no effect would be worse than none.
 
-use crate::nearest::nearest;
-use crate::tree::{Key, Node, Style, Value};
-use crate::yaml::Problem;
 use cofferdam_model::{Bytes, Fact, Money, Rate, Share, Span, units};
+use cofferdam_syntax::nearest::nearest;
+use cofferdam_syntax::tree::{Key, Node, Style, Value};
+use cofferdam_syntax::yaml::Problem;
 use std::cell::RefCell;
 use std::time::Duration;
 

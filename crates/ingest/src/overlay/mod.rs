@@ -14,12 +14,12 @@ mod tests;
 
 pub use names::Unmatched;
 
-use crate::environment;
-use crate::repo::{Repo, normalise};
-use crate::tree::{Key, Map, Node, Value};
-use crate::yaml::Problem;
 use cofferdam_model::overlay::Overlay;
 use cofferdam_model::{Fact, FileId, SourceFile};
+use cofferdam_syntax::environment;
+use cofferdam_syntax::repo::{Repo, normalise};
+use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use cofferdam_syntax::yaml::Problem;
 use fields::{Fields, Problems};
 use globset::{GlobBuilder, GlobMatcher};
 use sections::Sections;
@@ -148,7 +148,7 @@ pub fn given(repo: &mut Repo, statement: &str) -> Result<Node, String> {
     let file = repo
         .sources
         .add(SourceFile::new(GIVEN.into(), text.trim_start().to_owned()));
-    let mut stream = crate::yaml::parse(&repo.sources.file(file).text, file, 0);
+    let mut stream = cofferdam_syntax::yaml::parse(&repo.sources.file(file).text, file, 0);
     match (
         stream.documents.len(),
         stream.errors.first().or(stream.problems.first()),

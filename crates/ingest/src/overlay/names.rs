@@ -1,9 +1,9 @@
 //! Names in the overlay that nothing here bears. A statement may hold for all environments and its
 //! subject be in some only, so a name is wrong when it fits nowhere.
 
-use crate::nearest::nearest;
-use crate::yaml::Problem;
 use cofferdam_model::{Environment, FileId, Owner, Service, ServiceId, Span};
+use cofferdam_syntax::nearest::nearest;
+use cofferdam_syntax::yaml::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A name of the overlay, looked for in one environment.

@@ -3,11 +3,12 @@
 //! the value stands in the text (`app/db.py:pool_timeout={}`).
 
 use super::steering::Selected;
-use crate::environment;
-use crate::repo::Repo;
-use crate::tree::{Node, Value};
-use crate::yaml;
+use crate::facts::NodeFacts as _;
 use cofferdam_model::{Fact, FileId, Span};
+use cofferdam_syntax::environment;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::{Node, Value};
+use cofferdam_syntax::yaml;
 use globset::{GlobBuilder, GlobMatcher};
 use std::path::Path;
 
@@ -84,7 +85,7 @@ pub(super) fn find(repo: &Repo, selected: &Selected) -> Vec<Fact<String>> {
                 None => {
                     let before = found.len();
                     if path.extension().is_some_and(|e| e == "py")
-                        && let Ok(module) = crate::python::read(*id, path, text)
+                        && let Ok(module) = cofferdam_code::python::read(*id, path, text)
                     {
                         in_tree(&module.tree(&|_| None), keys, text, &mut found);
                     }

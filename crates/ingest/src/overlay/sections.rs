@@ -238,7 +238,7 @@ fn service(mut f: Fields<'_>) -> ServiceEntry {
 fn paths(texts: Vec<Fact<String>>) -> Vec<PathBuf> {
     texts
         .iter()
-        .map(|t| crate::repo::normalise(std::path::Path::new(t.value.trim_matches('/'))))
+        .map(|t| cofferdam_syntax::repo::normalise(std::path::Path::new(t.value.trim_matches('/'))))
         .collect()
 }
 

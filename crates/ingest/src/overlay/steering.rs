@@ -170,7 +170,7 @@ fn required_variables(top: &mut Fields<'_>) -> Vec<RequiredVariable> {
 fn environments(f: &mut Fields<'_>) -> Vec<String> {
     f.texts("environments")
         .into_iter()
-        .map(|e| crate::environment::name(&e.value))
+        .map(|e| cofferdam_syntax::environment::name(&e.value))
         .collect()
 }
 

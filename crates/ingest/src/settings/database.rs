@@ -274,7 +274,7 @@ fn host_span(setting: &Setting, at: usize, length: usize) -> Option<Span> {
 /// SQLAlchemy's own names.
 fn parameter(pool: &mut Pool, setting: &Setting, name: &str, value: &str) {
     let number = || value.parse::<u32>().ok();
-    match crate::tree::fold(name).as_str() {
+    match cofferdam_syntax::tree::fold(name).as_str() {
         "poolsize" => fill(&mut pool.size, number().map(|n| fact(setting, n))),
         "connectionlimit" => {
             most(pool, number().map(|n| fact(setting, n)));
@@ -400,7 +400,7 @@ fn driver(text: &str) -> Option<String> {
 /// one waits a quarter of an hour for a connection.
 fn time(item: &Known<'_>) -> Option<Duration> {
     let text = item.setting.value.value.trim();
-    let name = crate::tree::fold(&item.setting.name);
+    let name = cofferdam_syntax::tree::fold(&item.setting.name);
     if name.ends_with("ms") || name.ends_with("millis") || name.ends_with("milliseconds") || item.hikari {
         return millis(text);
     }

@@ -41,12 +41,12 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Environment) 
         .any(|s| words::of(&s.name).iter().any(|w| w == "kafka"));
     // A file that names Kafka's own properties without any prefix is a client's properties file.
     // A worker of Kafka Connect names its own group, and its clients' settings with a prefix.
-    let is_connect = settings
-        .iter()
-        .any(|s| ["keyconverter", "configstoragetopic"].contains(&crate::tree::fold(&s.name).as_str()));
+    let is_connect = settings.iter().any(|s| {
+        ["keyconverter", "configstoragetopic"].contains(&cofferdam_syntax::tree::fold(&s.name).as_str())
+    });
     let client_file = !is_connect
         && settings.iter().any(|s| {
-            let plain = crate::tree::fold(&s.name);
+            let plain = cofferdam_syntax::tree::fold(&s.name);
             !words::is_variable(&s.name)
                 && PROPERTIES
                     .iter()
@@ -316,7 +316,7 @@ fn read_as<T>(item: &Known<'_>, value: T) -> Fact<T> {
 /// Kafka counts in milliseconds. A number too small to be meant so, under a name that does not say
 /// `ms`, has no unit that anybody knows.
 fn time(item: &Known<'_>, then: impl FnOnce(Fact<Duration>)) -> bool {
-    let named_ms = crate::tree::fold(&item.setting.name).ends_with("ms");
+    let named_ms = cofferdam_syntax::tree::fold(&item.setting.name).ends_with("ms");
     let read = |text: &str| {
         if named_ms || matches!(item.idea, Idea::Linger) {
             millis(text)

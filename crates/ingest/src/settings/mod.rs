@@ -3,22 +3,20 @@
 //! what several files set for one owner joins in one producer, consumer or pool.
 
 mod database;
-pub mod env_file;
-pub mod ini;
 mod kafka;
 mod kafka_names;
-pub mod properties;
 pub mod url;
 mod words;
 
 use crate::parts;
 use crate::pipeline::Place;
-use crate::tree::{Node, Value};
 use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::cells::RateLimit;
 use cofferdam_model::units::{millis, seconds};
 use cofferdam_model::workload::{ConfigObject, Container};
 use cofferdam_model::{Environment, Fact, Owner, Rate, Span, Variable, VariableValue};
+use cofferdam_syntax::flat::Entry;
+use cofferdam_syntax::tree::{Node, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A setting as written.
@@ -30,6 +28,21 @@ pub struct Setting {
     pub name_span: Span,
     /// Its value, which is text; empty when nothing is set.
     pub value: Fact<String>,
+}
+
+impl From<Entry> for Setting {
+    fn from(entry: Entry) -> Self {
+        Setting {
+            name: entry.name,
+            name_span: entry.name_span,
+            value: entry.value.into(),
+        }
+    }
+}
+
+/// Entries of a flat file as settings.
+pub fn of_entries(entries: Vec<Entry>) -> Vec<Setting> {
+    entries.into_iter().map(Setting::from).collect()
 }
 
 /// Fills `env` with what `settings` say of `owner`: its producers, consumer and pools, timeouts that
@@ -143,7 +156,7 @@ const TIMEOUTS: &[(&str, DeadlineRole)] = &[
 fn timeouts(settings: &[Setting], owner: &Owner, section: &str, env: &mut Environment) -> usize {
     let mut count = 0;
     for setting in settings {
-        let folded = crate::tree::fold(&setting.name);
+        let folded = cofferdam_syntax::tree::fold(&setting.name);
         let (name, in_millis) = match folded
             .strip_suffix("ms")
             .or_else(|| folded.strip_suffix("millis"))
@@ -227,7 +240,7 @@ fn caches_and_limits(settings: &[Setting], owner: &Owner, env: &mut Environment)
     let mut count = 0;
     for setting in settings {
         count += usize::from(crate::ideas::cache_of_variable(setting, owner, env));
-        let folded = crate::tree::fold(&setting.name);
+        let folded = cofferdam_syntax::tree::fold(&setting.name);
         let limit = RATE_LIMITS
             .iter()
             .find(|(name, _)| *name == folded)
@@ -436,8 +449,8 @@ pub(crate) fn settings_of(pairs: &[(&str, &str)]) -> Vec<Setting> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yaml;
     use cofferdam_model::FileId;
+    use cofferdam_syntax::yaml;
 
     #[test]
     fn nested_configuration_is_flat_settings_with_their_places() {

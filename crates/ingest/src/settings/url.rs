@@ -82,7 +82,7 @@ fn keywords(text: &str) -> Option<Address> {
     if !text.contains("host=") || !(text.contains("dbname=") || text.contains("user=")) {
         return None;
     }
-    let pairs = super::ini::connection_string(text);
+    let pairs = cofferdam_syntax::ini::connection_string(text);
     let host = pairs
         .iter()
         .find(|(name, _)| name == "host")

@@ -5,12 +5,13 @@ use super::aws_limits::{
     serverless_connections,
 };
 use super::{Context, days_fact, header, inner, name_of, or_default, seconds_fact};
-use crate::hcl::{self, ModuleCall, Resource};
+use crate::facts::NodeFacts as _;
 use crate::parts::fill;
-use crate::tree::{Node, Value};
 use cofferdam_model::alerts::{Alert, LogStore, Timing};
 use cofferdam_model::database::{Backup, Cache, Database, Engine};
 use cofferdam_model::{Bytes, Environment, Fact, Owner};
+use cofferdam_render::hcl::{self, ModuleCall, Resource};
+use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -580,7 +581,7 @@ fn metric_alarm(context: &Context<'_>, resource: &Resource, env: &mut Environmen
         .into_iter()
         .flat_map(Node::entries)
         .filter(|(key, _)| {
-            let key = crate::tree::fold(&key.text);
+            let key = cofferdam_syntax::tree::fold(&key.text);
             ["service", "servicename", "topic", "consumergroup"].contains(&key.as_str())
         })
         .filter_map(|(_, value)| value.text_fact())

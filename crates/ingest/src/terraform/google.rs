@@ -2,14 +2,15 @@
 //! policies, log buckets. Cloud Run is read with what Kubernetes has ([`super::manifest`]).
 
 use super::{Context, days_fact, header, inner, name_of, or_default};
-use crate::hcl::{self, Resource};
-use crate::tree::Node;
+use crate::facts::NodeFacts as _;
 use cofferdam_model::alerts::{Alert, LogStore, Timing};
 use cofferdam_model::connector::Connector;
 use cofferdam_model::database::{Backup, Cache, Database, Engine};
 use cofferdam_model::delivery::{Defect, DefectEffect};
 use cofferdam_model::units;
 use cofferdam_model::{Bytes, Environment, Fact, Owner, Span};
+use cofferdam_render::hcl::{self, Resource};
+use cofferdam_syntax::tree::Node;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);

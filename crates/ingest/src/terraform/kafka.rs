@@ -1,12 +1,13 @@
 //! Kafka in Terraform: topics of the providers that people use, and clusters of Amazon MSK.
 
 use super::{Context, inner, name_of};
-use crate::hcl::Resource;
+use crate::facts::NodeFacts as _;
 use crate::parts;
-use crate::settings::properties;
-use crate::tree::Node;
 use cofferdam_model::kafka::{KafkaCluster, Topic};
 use cofferdam_model::{Environment, Fact, units};
+use cofferdam_render::hcl::Resource;
+use cofferdam_syntax::properties;
+use cofferdam_syntax::tree::Node;
 
 /// A provider's resource for a topic and what it calls its arguments.
 struct Kind {

@@ -3,13 +3,13 @@
 //! and `camelCase`; the values and their places stay.
 
 use super::Context;
-use crate::hcl::Resource;
 use crate::kubernetes;
 use crate::pipeline::Place;
-use crate::tree::{Key, Map, Node, Value};
-use crate::yaml;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_render::hcl::Resource;
+use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use cofferdam_syntax::yaml;
 
 /// Resource types, API version and kind.
 const KINDS: &[(&[&str], &str, &str)] = &[
@@ -352,7 +352,7 @@ fn cloud_run_v2(context: &Context<'_>, resource: &Resource, env: &mut Environmen
             spec.insert(key(to, found.span), value.clone());
         }
     }
-    let containers: Vec<Node> = crate::hcl::blocks(template, "containers")
+    let containers: Vec<Node> = cofferdam_render::hcl::blocks(template, "containers")
         .into_iter()
         .map(container_v2)
         .collect();

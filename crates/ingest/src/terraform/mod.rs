@@ -12,11 +12,12 @@ mod nrql;
 mod refused;
 mod secrets;
 
-use crate::hcl::{self, Missing, Mode, Resource, RootValues, Terraform};
+use crate::facts::NodeFacts as _;
 use crate::pipeline::Place;
-use crate::tree::{Node, Value};
 use cofferdam_model::delivery::{Dangling, DanglingKind, Defect, DefectEffect};
 use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_render::hcl::{self, Missing, Mode, Resource, RootValues, Terraform};
+use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 
 /// What an interpreter is told besides the resource it reads.
@@ -231,8 +232,8 @@ fn header(resource: &Resource) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repo::Repo;
     use cofferdam_model::workload::Completeness;
+    use cofferdam_syntax::repo::Repo;
     use std::path::{Path, PathBuf};
 
     /// What these files say of production, before linking.

@@ -2,11 +2,12 @@
 //! service levels, synthetic monitors.
 
 use super::{Context, header, inner, name_of, nrql, seconds_fact};
-use crate::hcl::{self, Resource};
-use crate::tree::{Node, Value};
+use crate::facts::NodeFacts as _;
 use cofferdam_model::alerts::{Alert, MetricSource, NewRelicTiming, Slo, Timing};
 use cofferdam_model::units::{self, Share};
 use cofferdam_model::{Environment, Fact, Owner, Span};
+use cofferdam_render::hcl::{self, Resource};
+use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -276,7 +277,7 @@ fn watch(context: &Context<'_>, query: &Fact<String>, alert: &mut Alert) -> Opti
     }
     let mut services = std::collections::BTreeSet::new();
     for condition in &parsed.conditions {
-        let attribute = crate::tree::fold(&condition.attribute);
+        let attribute = cofferdam_syntax::tree::fold(&condition.attribute);
         if !NAMING.contains(&attribute.as_str()) {
             continue;
         }
@@ -391,7 +392,7 @@ fn service_level(context: &Context<'_>, resource: &Resource, env: &mut Environme
                     continue;
                 };
                 for condition in nrql::parse(&format!("WHERE {text}")).conditions {
-                    if SERVICE.contains(&crate::tree::fold(&condition.attribute).as_str()) {
+                    if SERVICE.contains(&cofferdam_syntax::tree::fold(&condition.attribute).as_str()) {
                         owners.extend(condition.values.into_iter().map(|v| v.text));
                     }
                 }

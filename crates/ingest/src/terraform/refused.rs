@@ -2,11 +2,11 @@
 //! away from one that exists and so is none.
 
 use super::{Context, is_set};
-use crate::hcl::{self, Resource};
-use crate::tree::Node;
 use cofferdam_model::Environment;
 use cofferdam_model::delivery::{Defect, DefectEffect};
-use cofferdam_model::nearest::nearest;
+use cofferdam_render::hcl::{self, Resource};
+use cofferdam_syntax::nearest::nearest;
+use cofferdam_syntax::tree::Node;
 
 /// Arguments of a resource type, or of a block in it.
 struct Schema {

@@ -3,8 +3,8 @@
 
 use super::Context;
 use crate::secret_scan;
-use crate::tree::{Node, Style, Value};
 use cofferdam_model::{Environment, Span};
+use cofferdam_syntax::tree::{Node, Style, Value};
 use std::collections::BTreeSet;
 
 /// Notes every literal secret once, at the place where it is written.

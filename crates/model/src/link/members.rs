@@ -9,7 +9,8 @@ use crate::cells::{LocalCache, LocalCacheKind};
 use crate::database::{Pool, PoolTarget};
 use crate::kafka::{Consumer, Producer, ProducerRole};
 use crate::platform::{Environment, ServiceId};
-use crate::source::{Fact, FileId, Source, Span};
+use crate::source::{Fact, Source};
+use cofferdam_syntax::{FileId, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Joins the parts of [`Environment::consumers`], [`Environment::producers`] and [`Environment::pools`].

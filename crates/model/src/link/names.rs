@@ -1,7 +1,7 @@
 //! How names are compared: people write `data_collector`, `DataCollector` and `prod-data-collector`
 //! for one service.
 
-use crate::nearest::nearest;
+use cofferdam_syntax::nearest::nearest;
 use std::collections::HashMap;
 
 /// Lower case without separators: `Data_Collector` and `data-collector` are `datacollector`.

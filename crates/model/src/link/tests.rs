@@ -8,12 +8,13 @@ use crate::delivery::DanglingKind;
 use crate::kafka::{Consumer, KafkaClient, Producer, ProducerRole, Topic, WorkerSetting};
 use crate::platform::{Environment, Owner, Service, Variable, VariableValue};
 use crate::scaling::{Autoscaler, MetricKind, ScalingBehaviour, ScalingMetric};
-use crate::source::{Fact, FileId, Span};
+use crate::source::Fact;
 use crate::units::Rate;
 use crate::workload::{
     Amount, Completeness, ConfigObject, Container, Lifecycle, ObjectId, Rollout, ServicePort, Spread,
     VariableSource, Workload,
 };
+use cofferdam_syntax::{FileId, Span};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

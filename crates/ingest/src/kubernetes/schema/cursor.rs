@@ -3,8 +3,8 @@
 
 use super::scalar;
 use super::table::Type;
-use crate::tree::{Key, Node, Value};
 use cofferdam_model::Span;
+use cofferdam_syntax::tree::{Key, Node, Value};
 use std::fmt::Write as _;
 
 #[derive(Debug, Clone, Copy)]

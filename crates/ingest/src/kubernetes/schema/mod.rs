@@ -15,9 +15,9 @@ mod versions;
 #[cfg(test)]
 mod tests;
 
-use crate::tree::{Key, Node, Style, Value};
 use cofferdam_model::Span;
 use cofferdam_model::delivery::{Defect, DefectEffect};
+use cofferdam_syntax::tree::{Key, Node, Style, Value};
 use cursor::Cursor;
 use place::Hint;
 use scalar::Plain;

@@ -3,8 +3,8 @@
 
 use super::cursor::Cursor;
 use super::table::{Field, Table, Ty, Type};
-use crate::nearest::nearest;
-use crate::tree::{fold, folds_to};
+use cofferdam_syntax::nearest::nearest;
+use cofferdam_syntax::tree::{fold, folds_to};
 
 /// Names that so many types have that their place says nothing.
 const COMMON: &[&str] = &[

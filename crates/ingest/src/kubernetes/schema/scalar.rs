@@ -4,7 +4,7 @@
 //! kubectl turns YAML into JSON with YAML 1.1's rules, kustomize with 1.2's; where the two differ
 //! (`yes`, `on`, `y`) a scalar is [`Plain::Unsure`] and nothing is said of it.
 
-use crate::tree::{Map, Node, Scalar, Style, Value};
+use cofferdam_syntax::tree::{Map, Node, Scalar, Style, Value};
 use std::net::IpAddr;
 
 /// The type of a scalar after YAML.

@@ -185,7 +185,7 @@ fn port_or_name(at: &Cursor<'_>, field: &str, out: &mut Out) {
 fn is_text(at: &Cursor<'_>) -> bool {
     matches!(
         &at.node.value,
-        crate::tree::Value::Scalar(s) if scalar::resolve(s) == scalar::Plain::Text
+        cofferdam_syntax::tree::Value::Scalar(s) if scalar::resolve(s) == scalar::Plain::Text
     )
 }
 
@@ -247,7 +247,8 @@ fn unique(list: &Cursor<'_>, field: &str, what: &str, out: &mut Out) {
         let Some(name) = item.get(field).and_then(|n| n.as_str()) else {
             continue;
         };
-        let same = |other: &crate::tree::Node| other.get(field).and_then(|n| n.as_str()) == Some(name);
+        let same =
+            |other: &cofferdam_syntax::tree::Node| other.get(field).and_then(|n| n.as_str()) == Some(name);
         if !name.is_empty() && !scalar::templated(name) && items[..index].iter().any(same) {
             let item = list.item(index, item);
             if let Some(value) = item.get(field) {

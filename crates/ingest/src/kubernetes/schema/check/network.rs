@@ -3,7 +3,7 @@
 use super::{Out, PORT, invalid, invalid_map, missing, port_or_name, unique, within};
 use crate::kubernetes::schema::cursor::Cursor;
 use crate::kubernetes::schema::scalar;
-use crate::tree::{Node, Value};
+use cofferdam_syntax::tree::{Node, Value};
 use std::net::IpAddr;
 
 /// A Service (`ValidateService`).
@@ -158,7 +158,13 @@ pub(super) fn ingress_backend<'a>(at: &'a Cursor<'a>, out: &mut Out) {
             "has both service and resource and may have one",
             "Keep one of them.",
         ));
-    } else if !service && !resource && at.node.as_map().is_some_and(crate::tree::Map::is_empty) {
+    } else if !service
+        && !resource
+        && at
+            .node
+            .as_map()
+            .is_some_and(cofferdam_syntax::tree::Map::is_empty)
+    {
         out.push(missing(at, "service"));
     }
 }

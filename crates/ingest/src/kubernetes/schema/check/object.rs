@@ -128,7 +128,7 @@ pub(super) fn values_fit_operator(at: &Cursor<'_>, out: &mut Out) {
         return;
     };
     let values = at.node.get("values");
-    let unknown = values.is_some_and(|v| matches!(v.value, crate::tree::Value::Unknown(_)));
+    let unknown = values.is_some_and(|v| matches!(v.value, cofferdam_syntax::tree::Value::Unknown(_)));
     let count = values.map_or(0, |v| v.items().len());
     match operator {
         "In" | "NotIn" if count == 0 && !unknown => out.push(missing(at, "values")),

@@ -10,7 +10,7 @@ use crate::kubernetes::schema::scalar;
 /// containers `ValidatePodCreate`, `ValidatePodTemplateSpec`).
 pub(super) fn spec<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     if let Some(containers) = at.get("containers") {
-        if matches!(&containers.node.value, crate::tree::Value::Seq(items) if items.is_empty()) {
+        if matches!(&containers.node.value, cofferdam_syntax::tree::Value::Seq(items) if items.is_empty()) {
             out.push(invalid_map(&containers, "is empty", "Add a container."));
         }
         unique(&containers, "name", "container", out);
@@ -54,7 +54,7 @@ fn names_apart(at: &Cursor<'_>, containers: &Cursor<'_>, out: &mut Out) {
         let Some(name) = item.get("name").and_then(|n| n.as_str()) else {
             continue;
         };
-        let taken = |c: &crate::tree::Node| c.get("name").and_then(|n| n.as_str()) == Some(name);
+        let taken = |c: &cofferdam_syntax::tree::Node| c.get("name").and_then(|n| n.as_str()) == Some(name);
         if containers.node.items().iter().any(taken) && !scalar::templated(name) {
             let item = init.item(index, item);
             if let Some(value) = item.get("name") {
@@ -185,7 +185,7 @@ pub(super) fn resources<'a>(at: &'a Cursor<'a>, out: &mut Out) {
             // Claims for volumes share the type and have `storage`.
             let claim = name == "storage";
             if !standard && !claim && !scalar::templated(name) {
-                let known = crate::nearest::nearest(name, ["cpu", "memory", "ephemeral-storage"]);
+                let known = cofferdam_syntax::nearest::nearest(name, ["cpu", "memory", "ephemeral-storage"]);
                 out.push(invalid_map(
                     &amount,
                     "is no resource of a container",
@@ -271,7 +271,7 @@ pub(super) fn node_requirement<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     object::values_fit_operator(at, out);
     if let Some(operator @ ("Gt" | "Lt")) = at.text_of("operator")
         && let Some(values) = at.get("values")
-        && let crate::tree::Value::Seq(items) = &values.node.value
+        && let cofferdam_syntax::tree::Value::Seq(items) = &values.node.value
         && items.len() != 1
     {
         out.push(invalid_map(

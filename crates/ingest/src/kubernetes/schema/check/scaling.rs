@@ -2,7 +2,7 @@
 
 use super::{Out, POSITIVE, count_or_share, invalid, invalid_map, missing, within};
 use crate::kubernetes::schema::cursor::Cursor;
-use crate::tree::Value;
+use cofferdam_syntax::tree::Value;
 
 /// An autoscaler of either version (`validateHorizontalPodAutoscalerSpec`). A minimum of 0 is behind a
 /// feature gate and not judged.

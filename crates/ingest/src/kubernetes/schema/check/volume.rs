@@ -3,7 +3,7 @@
 use super::{Out, invalid, missing, pod};
 use crate::kubernetes::schema::cursor::Cursor;
 use crate::kubernetes::schema::scalar;
-use crate::tree::Value;
+use cofferdam_syntax::tree::Value;
 
 /// Fields of a volume that are not its source.
 const NOT_SOURCE: &[&str] = &["name"];

@@ -3,7 +3,7 @@
 use super::{COUNT, Out, count_or_share, invalid, invalid_map, is_zero, missing, pod, within};
 use crate::kubernetes::schema::cursor::Cursor;
 use crate::kubernetes::schema::scalar;
-use crate::tree::Node;
+use cofferdam_syntax::tree::Node;
 
 /// A Deployment (`ValidateDeploymentSpec`, `ValidateRollingUpdateDeployment`).
 pub(super) fn deployment<'a>(at: &'a Cursor<'a>, out: &mut Out) {

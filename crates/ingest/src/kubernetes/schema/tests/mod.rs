@@ -5,8 +5,8 @@ mod refused;
 mod sound;
 
 use super::*;
-use crate::yaml;
 use cofferdam_model::FileId;
+use cofferdam_syntax::yaml;
 
 fn documents(text: &str) -> Vec<Node> {
     let stream = yaml::parse(text, FileId(0), 0);

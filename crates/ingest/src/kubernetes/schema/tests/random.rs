@@ -138,7 +138,7 @@ fn any_tree() -> impl Strategy<Value = Node> {
         Just(node(Value::Null)),
         Just(node(Value::Unknown("x".into()))),
         (text, any::<bool>()).prop_map(|(text, quoted)| {
-            node(Value::Scalar(crate::tree::Scalar {
+            node(Value::Scalar(cofferdam_syntax::tree::Scalar {
                 text: text.into(),
                 style: if quoted { Style::Quoted } else { Style::Plain },
             }))
@@ -180,7 +180,7 @@ proptest! {
         scalar::is_base64(&text);
         scalar::is_qualified_name(&text, true);
         scalar::templated(&text);
-        let plain = crate::tree::Scalar { text: text.into(), style: Style::Plain };
+        let plain = cofferdam_syntax::tree::Scalar { text: text.into(), style: Style::Plain };
         scalar::resolve(&plain);
     }
 

@@ -1,0 +1,74 @@
+//! Releases that helmfile and Flux list.
+
+use crate::pipeline::read_files;
+
+const CHART: &str = "apiVersion: v2\nname: service\n";
+const TEMPLATE: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: '{{ .Release.Name }}'}\nspec:\n  replicas: {{ .Values.replicas }}\n  template: {spec: {containers: [{name: a, image: x}]}}\n";
+
+fn replicas(files: &[(&str, &str)]) -> Vec<(String, String, u32)> {
+    let chart = [
+        ("charts/service/Chart.yaml", CHART),
+        ("charts/service/values.yaml", "replicas: 1\n"),
+        ("charts/service/templates/d.yaml", TEMPLATE),
+    ];
+    let platform = read_files(
+        chart
+            .iter()
+            .chain(files)
+            .map(|(p, t)| ((*p).into(), t.as_bytes().to_vec())),
+    );
+    let mut found: Vec<(String, String, u32)> = Vec::new();
+    for env in &platform.environments {
+        for workload in &env.workloads {
+            found.push((
+                env.name.clone(),
+                workload.id.name.clone(),
+                workload.replicas.as_ref().unwrap().value,
+            ));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn row(environment: &str, name: &str, replicas: u32) -> (String, String, u32) {
+    (environment.to_owned(), name.to_owned(), replicas)
+}
+
+#[test]
+fn a_helmfile_installs_one_chart_under_many_names() {
+    let helmfile = "environments: {prod: {}, staging: {}}\n---\nreleases:\n- name: api\n  chart: ./charts/service\n  values: ['values/api.{{ .Environment.Name }}.yaml']\n- name: worker\n  chart: ./charts/service\n  values: [{replicas: 4}]\n  set: [{name: replicas, value: 5}]\n- {name: off, chart: ./charts/service, installed: false}\n- {name: far, chart: bitnami/redis}\n";
+    assert_eq!(
+        replicas(&[
+            ("helmfile.yaml", helmfile),
+            ("values/api.prod.yaml", "replicas: 9\n"),
+            ("values/api.staging.yaml", "replicas: 2\n"),
+        ]),
+        [
+            row("production", "api", 9),
+            row("production", "worker", 5),
+            row("staging", "api", 2),
+            row("staging", "worker", 5)
+        ]
+    );
+}
+
+#[test]
+fn flux_installs_a_chart_of_the_tree() {
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: api}\nspec:\n  chart: {spec: {chart: ./charts/service, sourceRef: {kind: GitRepository, name: r}}}\n  values: {replicas: 7}\n";
+    assert_eq!(
+        replicas(&[("clusters/production/api.yaml", release)]),
+        [row("production", "api", 7)]
+    );
+}
+
+#[test]
+fn lists_of_releases_that_are_of_no_chart_here_change_nothing() {
+    assert_eq!(
+        replicas(&[(
+            "notes.yaml",
+            "releases: [{name: '1.0', date: x}, {name: a, chart: 5}]\n"
+        )]),
+        [row("default", "service", 1)]
+    );
+}

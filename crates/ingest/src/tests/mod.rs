@@ -1,0 +1,4 @@
+//! Tests of the whole path from files to platform.
+
+mod argo_overrides;
+mod helmfile;

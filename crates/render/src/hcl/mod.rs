@@ -1,0 +1,514 @@
+//! Terraform configurations, read as Terraform reads them and evaluated as far as files alone allow:
+//! variables with their defaults and value files, locals, repetition, templates, functions and local
+//! modules. Nothing is run and no provider is asked, so what only an apply could tell is
+//! [`cofferdam_syntax::tree::Value::Unknown`] with the reason, and a reference to another resource is the text
+//! `ref:` and its address.
+
+mod eval;
+mod functions;
+mod module;
+mod names;
+use cofferdam_syntax::hcl as parse;
+mod root;
+mod template;
+mod types;
+mod vars;
+
+#[cfg(test)]
+mod tests;
+
+use cofferdam_syntax::Span;
+use cofferdam_syntax::repo::{Repo, Unreadable};
+use cofferdam_syntax::tree::{Node, Value};
+use cofferdam_syntax::yaml::Stream;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Everything that the Terraform files of a tree say.
+#[derive(Debug, Default)]
+pub struct Terraform {
+    /// Root modules: directories that no other module calls.
+    pub roots: Vec<Root>,
+    /// Files that could not be read.
+    pub problems: Vec<Unreadable>,
+    /// Files that were read here and are therefore no YAML or JSON of another kind.
+    pub claimed: BTreeSet<PathBuf>,
+    /// Terraform under another ending (`alerts.yaml`), which Terraform itself never loads: the file and
+    /// its first block.
+    pub misnamed: Vec<(PathBuf, Span)>,
+    /// What stands at the top of a file and cannot stand there; Terraform refuses the whole module.
+    pub misplaced: Vec<Misplaced>,
+    /// Files that were read.
+    pub files: BTreeSet<PathBuf>,
+}
+
+/// A piece that cannot stand at the top of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misplaced {
+    /// Path of the file below the root.
+    pub path: PathBuf,
+    /// Place of its name or header.
+    pub span: Span,
+    /// Name of the argument or type of the block.
+    pub name: String,
+    /// What is wrong, as a clause.
+    pub problem: String,
+}
+
+impl Terraform {
+    /// The environments that value files or places name for a root that makes or looks up anything.
+    pub fn environments(&self) -> impl Iterator<Item = &str> {
+        self.roots
+            .iter()
+            .flat_map(|root| &root.environments)
+            .filter(|values| !(values.resources.is_empty() && values.modules.is_empty()))
+            .filter_map(|values| values.environment.as_deref())
+    }
+}
+
+/// A root module.
+#[derive(Debug)]
+pub struct Root {
+    /// Its directory below the root of the tree.
+    pub dir: PathBuf,
+    /// Its values, once for each environment that its value files or its place name.
+    pub environments: Vec<RootValues>,
+}
+
+/// A root module with the values of one environment.
+#[derive(Debug)]
+pub struct RootValues {
+    /// The environment; `None` when nothing says which.
+    pub environment: Option<String>,
+    /// Resources and data sources, those of called modules included.
+    pub resources: Vec<Resource>,
+    /// Calls of modules from elsewhere (a registry, git): their arguments are all that is known.
+    pub modules: Vec<ModuleCall>,
+    /// Configurations of providers.
+    pub providers: Vec<Provider>,
+    /// Names that lead to nothing, each once.
+    pub dangling: Vec<Dangling>,
+}
+
+/// Whether a resource is made or only looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// `resource`: made and kept by this configuration.
+    Managed,
+    /// `data`: made elsewhere.
+    Data,
+}
+
+impl Mode {
+    fn prefix(self) -> &'static str {
+        match self {
+            Mode::Managed => "",
+            Mode::Data => "data.",
+        }
+    }
+}
+
+/// A resource or data source.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Made or looked up.
+    pub mode: Mode,
+    /// Type (`aws_db_instance`).
+    pub kind: String,
+    /// Name in the configuration.
+    pub name: String,
+    /// Key or number of this repetition, where it is repeated.
+    pub index: Option<String>,
+    /// Why it is not known how often it is repeated; this one then stands for all.
+    pub uncertain: Option<Arc<str>>,
+    /// Full address (`module.a["x"].aws_db_instance.main[0]`).
+    pub address: String,
+    /// Arguments that are set, as a map. Inner blocks are a list of maps under their type, also when
+    /// there is one; in JSON, where blocks and maps look alike, as written. See [`blocks`].
+    pub body: Node,
+    /// The header in the file.
+    pub span: Span,
+    /// Directory of the module that declares it.
+    pub dir: PathBuf,
+    /// Provider configuration it names (`aws.west`).
+    pub provider: Option<String>,
+}
+
+/// The call of a module that is not in the tree.
+#[derive(Debug, Clone)]
+pub struct ModuleCall {
+    /// Name of the call.
+    pub name: String,
+    /// Source as written (`terraform-aws-modules/rds/aws`).
+    pub source: Option<String>,
+    /// Full address.
+    pub address: String,
+    /// Arguments.
+    pub body: Node,
+    /// The header in the file.
+    pub span: Span,
+}
+
+/// A provider's configuration.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// Name (`aws`).
+    pub name: String,
+    /// Alias, for all but the default one.
+    pub alias: Option<String>,
+    /// Arguments.
+    pub body: Node,
+}
+
+/// A name that leads to nothing; Terraform would refuse the plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dangling {
+    /// Place of the name.
+    pub span: Span,
+    /// What it should lead to.
+    pub what: Missing,
+    /// The name.
+    pub name: String,
+    /// The nearest name that exists.
+    pub nearest: Option<String>,
+}
+
+/// What a name should lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Missing {
+    /// A directory with a module.
+    ModuleDirectory,
+    /// A `module` block.
+    ModuleCall,
+    /// A variable of this module.
+    Variable,
+    /// A variable of the called module.
+    Argument,
+    /// A local value.
+    Local,
+    /// An output of the called module.
+    Output,
+    /// A resource or data source.
+    Resource,
+    /// Anything but itself.
+    Cycle,
+}
+
+/// The inner blocks of type `kind` in a body: each item of the list; for JSON a lone map as well.
+pub fn blocks<'n>(body: &'n Node, kind: &str) -> Vec<&'n Node> {
+    match body.get(kind) {
+        Some(node) => match &node.value {
+            Value::Seq(items) => items.iter().collect(),
+            Value::Null => Vec::new(),
+            _ => vec![node],
+        },
+        None => Vec::new(),
+    }
+}
+
+/// The first inner block of type `kind`.
+pub fn block<'n>(body: &'n Node, kind: &str) -> Option<&'n Node> {
+    blocks(body, kind).into_iter().next()
+}
+
+/// The address that an unknown value refers to (`aws_db_instance.main.id`), if it is a reference.
+pub fn reference(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Unknown(why) => why.strip_prefix("ref:"),
+        _ => None,
+    }
+}
+
+/// What a file is to Terraform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Module,
+    Values,
+}
+
+struct Parsed {
+    modules: Vec<parse::File>,
+    values: Vec<parse::File>,
+    problems: Vec<Unreadable>,
+    claimed: BTreeSet<PathBuf>,
+    misnamed: Vec<(PathBuf, Span)>,
+}
+
+/// Reads every Terraform file of `repo`.
+pub fn read(repo: &Repo) -> Terraform {
+    let parsed = parse_all(repo);
+    let broken: BTreeSet<PathBuf> = parsed
+        .problems
+        .iter()
+        .filter_map(|p| p.path.parent())
+        .map(Path::to_owned)
+        .collect();
+    let mut modules: BTreeMap<PathBuf, module::Module<'_>> = BTreeMap::new();
+    for file in &parsed.modules {
+        let dir = file.path.parent().unwrap_or(Path::new("")).to_owned();
+        let module = modules.entry(dir.clone()).or_default();
+        module.add(file);
+        module.incomplete = broken.contains(&dir);
+        module.dir = dir;
+    }
+    modules.retain(|_, module| !module.is_empty());
+    let roots = find_roots(&modules);
+    let declared: BTreeMap<PathBuf, BTreeSet<String>> = roots
+        .iter()
+        .filter_map(|dir| {
+            let names = modules.get(dir)?.variables.keys().cloned().collect();
+            Some((dir.clone(), names))
+        })
+        .collect();
+    let values = vars::assign(&parsed.values, &declared);
+    let none = vars::ValueFiles::default();
+    let evaluated = roots
+        .par_iter()
+        .map(|dir| Root {
+            dir: dir.clone(),
+            environments: values
+                .get(dir)
+                .unwrap_or(&none)
+                .environments(dir)
+                .into_iter()
+                .map(|(environment, files)| {
+                    let given = given_values(repo, dir, &files);
+                    root::Run::new(repo, &modules, dir).evaluate(environment, given)
+                })
+                .collect(),
+        })
+        .collect();
+    Terraform {
+        roots: evaluated,
+        files: parsed
+            .modules
+            .iter()
+            .chain(&parsed.values)
+            .map(|file| file.path.clone())
+            .collect(),
+        problems: parsed.problems,
+        misplaced: parsed.modules.iter().flat_map(misplaced).collect(),
+        claimed: parsed.claimed,
+        misnamed: parsed.misnamed,
+    }
+}
+
+/// Block types that may stand at the top of a file, and how many labels they take; `None` is not checked.
+/// Source: Terraform's documentation, "Terraform language: blocks".
+const TOP: &[(&str, Option<usize>)] = &[
+    ("resource", Some(2)),
+    ("data", Some(2)),
+    ("ephemeral", Some(2)),
+    ("action", None),
+    ("list", None),
+    ("variable", Some(1)),
+    ("output", Some(1)),
+    ("module", Some(1)),
+    ("provider", Some(1)),
+    ("check", Some(1)),
+    ("locals", Some(0)),
+    ("terraform", Some(0)),
+    ("moved", Some(0)),
+    ("removed", Some(0)),
+    ("import", Some(0)),
+    ("language", None),
+];
+
+fn misplaced(file: &parse::File) -> Vec<Misplaced> {
+    // JSON has other rules at its top, and comments there under any name.
+    if matches!(file.content, parse::Content::Json(_)) {
+        return Vec::new();
+    }
+    let found = |key: &cofferdam_syntax::tree::Key, span, problem| Misplaced {
+        path: file.path.clone(),
+        span,
+        name: key.text.to_string(),
+        problem,
+    };
+    file.body()
+        .items()
+        .iter()
+        .filter_map(|item| match item {
+            parse::Item::Attribute(key, _) => {
+                let problem = format!("`{}` stands outside any block", key.text);
+                Some(found(key, key.span, problem))
+            }
+            parse::Item::Block(block) => {
+                let name = &*block.kind.text;
+                let problem = match TOP.iter().find(|(known, _)| *known == name) {
+                    Some((_, Some(labels))) if *labels != block.labels.len() => {
+                        format!(
+                            "a `{name}` block takes {labels} labels, and this has {}",
+                            block.labels.len()
+                        )
+                    }
+                    Some(_) => return None,
+                    None => format!("`{name}` is no type of block"),
+                };
+                Some(found(&block.kind, block.header, problem))
+            }
+        })
+        .collect()
+}
+
+/// Values that value files give to a root's variables; they are literals.
+fn given_values(repo: &Repo, dir: &Path, files: &[&parse::File]) -> BTreeMap<String, Node> {
+    let (nothing, empty) = (BTreeMap::new(), module::Module::default());
+    let run = root::Run::new(repo, &nothing, dir);
+    let instance = Rc::new(module::Instance::root(&empty, BTreeMap::new()));
+    let scope = eval::Scope {
+        run: &run,
+        instance: &instance,
+        bind: None,
+    };
+    let mut given = BTreeMap::new();
+    for file in files {
+        for item in file.body().items() {
+            if let parse::Item::Attribute(key, expr) = item {
+                given.insert(key.text.to_string(), scope.value(expr));
+            }
+        }
+    }
+    given
+}
+
+/// Directories that no other module calls; of modules that only call each other, the first.
+fn find_roots(modules: &BTreeMap<PathBuf, module::Module<'_>>) -> Vec<PathBuf> {
+    let calls = |dir: &Path| -> Vec<PathBuf> {
+        let Some(module) = modules.get(dir) else {
+            return Vec::new();
+        };
+        module
+            .calls
+            .values()
+            .filter_map(|block| block.body.attribute("source")?.path())
+            .filter_map(|source| names::local_source(&source, dir))
+            .filter(|target| target != dir)
+            .collect()
+    };
+    let called: BTreeSet<PathBuf> = modules.keys().flat_map(|dir| calls(dir)).collect();
+    let mut roots: Vec<PathBuf> = modules
+        .keys()
+        .filter(|dir| !called.contains(*dir))
+        .cloned()
+        .collect();
+    let mut reached: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut open = roots.clone();
+    let mut rest = modules.keys();
+    loop {
+        while let Some(dir) = open.pop() {
+            if reached.insert(dir.clone()) {
+                open.extend(calls(&dir));
+            }
+        }
+        let Some(dir) = rest.find(|dir| !reached.contains(*dir)) else {
+            break;
+        };
+        roots.push(dir.clone());
+        open.push(dir.clone());
+    }
+    roots.sort();
+    roots
+}
+
+fn role(name: &str) -> Option<Role> {
+    let name = name.to_ascii_lowercase();
+    if name.ends_with(".tfvars") || name.ends_with(".tfvars.json") {
+        Some(Role::Values)
+    } else if name.ends_with(".tf") || name.ends_with(".tf.json") {
+        Some(Role::Module)
+    } else {
+        None
+    }
+}
+
+fn parse_all(repo: &Repo) -> Parsed {
+    let mut out = Parsed {
+        modules: Vec::new(),
+        values: Vec::new(),
+        problems: Vec::new(),
+        claimed: BTreeSet::new(),
+        misnamed: Vec::new(),
+    };
+    // What is HCL by its name, and what is by its content whatever its name promises.
+    let mut candidates: Vec<(&PathBuf, Option<Role>)> = Vec::new();
+    for (path, stream) in &repo.yaml {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let Some(role) = role(name) else {
+            if no_yaml(stream) && repo.text(path).is_some_and(parse::looks_like_terraform) {
+                candidates.push((path, None));
+            }
+            continue;
+        };
+        out.claimed.insert(path.clone());
+        out.problems.extend(stream.errors.iter().map(|error| Unreadable {
+            path: path.clone(),
+            span: Some(error.span),
+            message: error.message.clone(),
+        }));
+        if let Some(document) = stream.documents.first() {
+            let file = parse::json(path, document.clone());
+            match role {
+                Role::Module => out.modules.push(file),
+                Role::Values => out.values.push(file),
+            }
+        }
+    }
+    candidates.extend(repo.files.iter().filter_map(|(path, id)| {
+        let name = path.file_name().and_then(|n| n.to_str())?;
+        match role(name) {
+            Some(role) => (!out.claimed.contains(path)).then_some((path, Some(role))),
+            None => disguised(name, &repo.sources.file(*id).text).then_some((path, None)),
+        }
+    }));
+    candidates.sort_by_key(|(path, _)| *path);
+    let results: Vec<_> = candidates
+        .into_par_iter()
+        .filter_map(|(path, role)| {
+            let id = repo.files.get(path)?;
+            let text = &repo.sources.file(*id).text;
+            Some((path, role, parse::hcl(path, *id, text)))
+        })
+        .collect();
+    for (path, role, result) in results {
+        let hidden = role.is_none();
+        match result {
+            Ok(file) if hidden && file.blocks().is_empty() => continue,
+            Ok(file) => {
+                if hidden && let Some(first) = file.blocks().first() {
+                    out.misnamed.push((path.clone(), first.header));
+                }
+                match role {
+                    Some(Role::Values) => out.values.push(file),
+                    _ => out.modules.push(file),
+                }
+            }
+            Err(problem) => out.problems.push(problem),
+        }
+        if hidden {
+            out.claimed.insert(path.clone());
+        }
+    }
+    out.modules.sort_by(|a, b| a.path.cmp(&b.path));
+    out.values.sort_by(|a, b| a.path.cmp(&b.path));
+    out
+}
+
+/// Whether a file that should be YAML is something else: it has errors, or is one piece of text.
+fn no_yaml(stream: &Stream) -> bool {
+    !stream.errors.is_empty() || stream.documents.iter().any(|d| d.as_str().is_some())
+}
+
+/// Whether a file under HCL's general ending has blocks that only Terraform has. Lock files, tests and Terragrunt have
+/// blocks of the same names and other meanings.
+fn disguised(name: &str, text: &str) -> bool {
+    name.ends_with(".hcl")
+        && !name.ends_with(".lock.hcl")
+        && !name.contains(".tftest.")
+        && !name.starts_with("terragrunt")
+        && text.contains("resource \"")
+        && parse::looks_like_terraform(text)
+}

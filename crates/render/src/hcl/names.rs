@@ -1,0 +1,537 @@
+//! What names stand for inside a module: `var.x`, `local.x`, `module.x.y`, and resources. A name that
+//! nothing declares is kept as dangling: Terraform would refuse the whole plan.
+
+use super::eval::{Bind, Eval, MAX_TEXT, Scope, Step, Wrong, address_of, size, unknown, why_unknown, wrong};
+use super::module::{Call, Each, Expansion, Instance, Module};
+use super::parse::{At, Body};
+use super::types;
+use super::{Missing, Mode};
+use cofferdam_syntax::Span;
+use cofferdam_syntax::repo::normalise;
+use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
+use cofferdam_syntax::yaml;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Modules within modules beyond this are not followed.
+const MAX_MODULES_DEEP: usize = 32;
+
+/// What a remembered value is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Variable,
+    Local,
+    Output,
+    Argument,
+}
+
+/// A value that was asked for.
+#[derive(Debug, Clone)]
+pub(super) enum Memo {
+    /// It is being found; asking again is a cycle.
+    Busy,
+    Done(Node),
+}
+
+/// The instances that a module call makes.
+#[derive(Debug, Clone)]
+pub(super) enum Children<'w> {
+    /// The source is no path of this tree: a registry, a git address, above the root.
+    Elsewhere,
+    /// A path that leads to no module.
+    Missing,
+    Here {
+        instances: Vec<(Option<Each>, Rc<Instance<'w>>)>,
+        /// Why their number is not known.
+        uncertain: Option<std::sync::Arc<str>>,
+    },
+}
+
+/// Whether a module's source is a path: Terraform takes one only with a leading `./` or `../`.
+pub(super) fn local_source(source: &str, dir: &Path) -> Option<PathBuf> {
+    (source.starts_with("./") || source.starts_with("../") || source == "." || source == "..")
+        .then(|| normalise(&dir.join(source)))
+}
+
+impl<'w> Instance<'w> {
+    pub(super) fn root(module: &'w Module<'w>, given: BTreeMap<String, Node>) -> Self {
+        Instance {
+            module,
+            prefix: String::new(),
+            given,
+            call: None,
+            memo: RefCell::default(),
+        }
+    }
+
+    fn ancestors(&self) -> impl Iterator<Item = &Instance<'w>> {
+        std::iter::successors(Some(self), |i| i.call.as_ref().map(|c| &*c.parent))
+    }
+}
+
+impl<'b, 'w> Scope<'b, 'w> {
+    /// The value of a name and the steps after it.
+    pub(super) fn lookup(self, name: &str, steps: Vec<Step>, span: Span) -> Eval {
+        let mut next = self.bind;
+        while let Some(bind) = next {
+            if bind.name == name {
+                if !self.run.spend(size(bind.value)) {
+                    return Ok(unknown("too much to evaluate", span));
+                }
+                return self.walk(bind.value.clone(), &steps, span);
+            }
+            next = bind.next;
+        }
+        let first = match steps.first() {
+            Some(Step::Attribute(first)) => first.as_str(),
+            _ => "",
+        };
+        match name {
+            "var" => {
+                let root = self.variable(first, span);
+                self.walk(root, &steps[1.min(steps.len())..], span)
+            }
+            "local" => {
+                let root = self.local(first, span);
+                self.walk(root, &steps[1.min(steps.len())..], span)
+            }
+            "module" => self.module_output(first, &steps[1.min(steps.len())..], span),
+            "path" => Ok(match first {
+                "module" => Node::text(&format!("/{}", self.instance.module.dir.display()), span),
+                "root" => Node::text(&format!("/{}", self.run.root_dir().display()), span),
+                _ => unknown(format!("path.{first} is decided when Terraform runs"), span),
+            }),
+            "terraform" | "self" | "each" | "count" => Ok(unknown(
+                format!("{name}.{first} is decided when Terraform runs"),
+                span,
+            )),
+            _ if first.is_empty() => wrong(format!("`{name}` alone is no reference")),
+            "data" => match steps.get(1) {
+                Some(Step::Attribute(second)) => {
+                    let key = (Mode::Data, first.to_owned(), second.clone());
+                    Ok(self.resource(key, &steps[2..], span))
+                }
+                _ => wrong("`data` needs a type and a name"),
+            },
+            _ => {
+                let key = (Mode::Managed, name.to_owned(), first.to_owned());
+                Ok(self.resource(key, &steps[1..], span))
+            }
+        }
+    }
+
+    fn remember(self, kind: Kind, name: &str, span: Span, find: impl FnOnce() -> Node) -> Node {
+        let key = (kind, name.to_owned());
+        match self.instance.memo.borrow().get(&key) {
+            Some(Memo::Busy) => {
+                self.run.dangle(Missing::Cycle, name, span, None);
+                return unknown(format!("`{name}` refers to itself"), span);
+            }
+            Some(Memo::Done(node)) => {
+                return if self.run.spend(size(node)) {
+                    node.clone()
+                } else {
+                    unknown("too much to evaluate", span)
+                };
+            }
+            None => {}
+        }
+        self.instance.memo.borrow_mut().insert(key.clone(), Memo::Busy);
+        let node = find();
+        self.instance
+            .memo
+            .borrow_mut()
+            .insert(key, Memo::Done(node.clone()));
+        node
+    }
+
+    fn undeclared<'n>(
+        self,
+        what: Missing,
+        name: &str,
+        span: Span,
+        known: impl Iterator<Item = &'n String>,
+    ) -> Node {
+        if !self.instance.module.incomplete {
+            let near = cofferdam_syntax::nearest::nearest(name, known.map(String::as_str)).map(str::to_owned);
+            self.run.dangle(what, name, span, near);
+        }
+        unknown(format!("`{name}` is not declared"), span)
+    }
+
+    fn variable(self, name: &str, span: Span) -> Node {
+        let module = self.instance.module;
+        let Some(block) = module.variables.get(name) else {
+            return self.undeclared(Missing::Variable, name, span, module.variables.keys());
+        };
+        self.remember(Kind::Variable, name, span, || {
+            let given = match &self.instance.call {
+                None => self.instance.given.get(name).cloned(),
+                Some(call) => call.body.attribute(name).map(|expr| {
+                    let bind = call.each.as_ref().map(|each| Bind {
+                        name: each.name,
+                        value: &each.value,
+                        next: None,
+                    });
+                    let outer = Scope {
+                        run: self.run,
+                        instance: &call.parent,
+                        bind: bind.as_ref(),
+                    };
+                    outer.value(expr)
+                }),
+            };
+            let default = || block.body.attribute("default").map(|expr| self.value(expr));
+            let value = match given {
+                Some(value) if !value.is_null() => Some(value),
+                Some(null) => match block.body.attribute("nullable").map(|e| self.value(e)) {
+                    Some(nullable) if nullable.as_bool() == Some(false) => default(),
+                    _ => Some(null),
+                },
+                None => default(),
+            };
+            match value {
+                Some(value) => types::convert(self, block.body.attribute("type"), value),
+                None => unknown(
+                    format!("variable `{name}` has no value in the files"),
+                    block.header,
+                ),
+            }
+        })
+    }
+
+    fn local(self, name: &str, span: Span) -> Node {
+        let module = self.instance.module;
+        let Some(expr) = module.locals.get(name) else {
+            return self.undeclared(Missing::Local, name, span, module.locals.keys());
+        };
+        self.remember(Kind::Local, name, span, || self.outside().value(*expr))
+    }
+
+    /// The same module without names that only hold inside an expression.
+    fn outside(self) -> Scope<'b, 'w> {
+        Scope { bind: None, ..self }
+    }
+
+    /// A resource's value. What its own arguments say is known; the rest only its provider knows.
+    fn resource(self, key: super::module::ResourceKey, steps: &[Step], span: Span) -> Node {
+        let module = self.instance.module;
+        let (mode, kind, name) = &key;
+        let address = format!("{}{}{kind}.{name}", self.instance.prefix, mode.prefix());
+        let reference = unknown(format!("ref:{address}{}", address_of(steps)), span);
+        let Some(block) = module.resources.get(&key) else {
+            if !module.incomplete {
+                let full = |k: &super::module::ResourceKey| format!("{}{}.{}", k.0.prefix(), k.1, k.2);
+                let known: Vec<String> = module.resources.keys().map(full).collect();
+                let wanted = full(&key);
+                let near = cofferdam_syntax::nearest::nearest(&wanted, known.iter().map(String::as_str));
+                self.run
+                    .dangle(Missing::Resource, &wanted, span, near.map(str::to_owned));
+            }
+            return reference;
+        };
+        let (index, rest) = match steps {
+            [Step::Index(index), rest @ ..] => (Some(index), rest),
+            rest => (None, rest),
+        };
+        let [Step::Attribute(attribute), rest @ ..] = rest else {
+            return reference;
+        };
+        let Some(expr) = block.body.attribute(attribute) else {
+            return reference;
+        };
+        let outer = self.outside();
+        let each = match (outer.expand(block.body), index) {
+            (Expansion::Once, None) => None,
+            (Expansion::Many(all), Some(index)) => {
+                let wanted = index.as_str();
+                match all.into_iter().find(|each| Some(each.index.as_str()) == wanted) {
+                    Some(each) => Some(each),
+                    None => return reference,
+                }
+            }
+            _ => return reference,
+        };
+        let suffix = each.as_ref().map(Each::suffix).unwrap_or_default();
+        let memo = format!("{}{kind}.{name}{suffix}.{attribute}", mode.prefix());
+        let value = self.remember(Kind::Argument, &memo, span, || {
+            let bind = each.as_ref().map(|each| Bind {
+                name: each.name,
+                value: &each.value,
+                next: None,
+            });
+            outer.within(&bind).value(expr)
+        });
+        match self.walk(value, rest, span) {
+            Ok(node) if why_unknown(&node).is_none() && !node.is_null() => node,
+            _ => reference,
+        }
+    }
+
+    fn module_output(self, name: &str, steps: &[Step], span: Span) -> Eval {
+        let module = self.instance.module;
+        if !module.calls.contains_key(name) {
+            return Ok(self.undeclared(Missing::ModuleCall, name, span, module.calls.keys()));
+        }
+        let reference = || {
+            let address = format!("{}module.{name}{}", self.instance.prefix, address_of(steps));
+            unknown(format!("ref:{address}"), span)
+        };
+        let Children::Here {
+            instances,
+            uncertain: None,
+        } = self.outside().children(name)
+        else {
+            return Ok(reference());
+        };
+        let (child, rest) = match (steps, instances.as_slice()) {
+            ([Step::Attribute(_), ..], [(None, child)]) => (child, steps),
+            ([Step::Index(index), rest @ ..], many) => {
+                let wanted = index.as_str();
+                let found = many
+                    .iter()
+                    .find(|(each, _)| each.as_ref().is_some_and(|e| Some(e.index.as_str()) == wanted));
+                match found {
+                    Some((_, child)) => (child, rest),
+                    None => return Ok(reference()),
+                }
+            }
+            ([Step::Splat, rest @ ..], many) => {
+                let items = many
+                    .iter()
+                    .map(|(_, child)| self.output(child, rest, span))
+                    .collect::<Result<_, _>>()?;
+                return Ok(Node {
+                    span,
+                    value: Value::Seq(items),
+                });
+            }
+            _ => return Ok(reference()),
+        };
+        self.output(child, rest, span)
+    }
+
+    fn output(self, child: &Rc<Instance<'w>>, steps: &[Step], span: Span) -> Eval {
+        let inner = Scope {
+            run: self.run,
+            instance: child,
+            bind: None,
+        };
+        let [Step::Attribute(name), rest @ ..] = steps else {
+            return Ok(unknown("all outputs of a module at once", span));
+        };
+        let outputs = &child.module.outputs;
+        let Some(block) = outputs.get(name) else {
+            return Ok(inner.undeclared(Missing::Output, name, span, outputs.keys()));
+        };
+        let Some(value) = block.body.attribute("value") else {
+            return wrong(format!("output `{name}` has no value"));
+        };
+        let node = inner.remember(Kind::Output, name, span, || inner.value(value));
+        self.walk(node, rest, span)
+    }
+
+    /// The instances that the module call `name` makes, the same at every question.
+    pub(super) fn children(self, name: &str) -> Children<'w> {
+        let key = format!("{}module.{name}", self.instance.prefix);
+        if let Some(children) = self.run.known_children(&key) {
+            return children;
+        }
+        let children = self.make_children(name, &key);
+        self.run.remember_children(key, &children);
+        children
+    }
+
+    fn make_children(self, name: &str, key: &str) -> Children<'w> {
+        let Some(block) = self.instance.module.calls.get(name) else {
+            return Children::Missing;
+        };
+        let Some(source) = block.body.attribute("source") else {
+            return Children::Missing;
+        };
+        let text = self.value(source);
+        let Some(path) = text
+            .as_str()
+            .and_then(|s| local_source(s, &self.instance.module.dir))
+        else {
+            return Children::Elsewhere;
+        };
+        if path.starts_with("..") {
+            return Children::Elsewhere;
+        }
+        let Some(module) = self.run.module(&path) else {
+            let shown = path.display().to_string();
+            self.run
+                .dangle(Missing::ModuleDirectory, &shown, source.span(), None);
+            return Children::Missing;
+        };
+        if self.instance.ancestors().any(|a| a.module.dir == path) {
+            let shown = path.display().to_string();
+            self.run.dangle(Missing::Cycle, &shown, source.span(), None);
+            return Children::Missing;
+        }
+        if self.instance.ancestors().count() > MAX_MODULES_DEEP {
+            return Children::Missing;
+        }
+        self.check_arguments(block.body, module);
+        let (repetitions, uncertain) = match self.expand(block.body) {
+            Expansion::Once => (vec![None], None),
+            Expansion::Many(all) => (all.into_iter().map(Some).collect(), None),
+            Expansion::Uncertain(each, why) => (vec![Some(each)], Some(why)),
+        };
+        let instances = repetitions
+            .into_iter()
+            .take_while(|_| self.run.spend(1))
+            .map(|each| {
+                let suffix = each.as_ref().map(Each::suffix).unwrap_or_default();
+                let instance = Instance {
+                    module,
+                    prefix: format!("{key}{suffix}."),
+                    given: BTreeMap::new(),
+                    call: Some(Call {
+                        parent: Rc::clone(self.instance),
+                        body: block.body,
+                        each: each.clone(),
+                    }),
+                    memo: RefCell::default(),
+                };
+                (each, Rc::new(instance))
+            })
+            .collect();
+        Children::Here { instances, uncertain }
+    }
+
+    /// Arguments that the module does not take: Terraform refuses the call.
+    fn check_arguments(self, body: Body<'_>, module: &Module<'_>) {
+        if module.incomplete {
+            return;
+        }
+        for item in body.items() {
+            let super::parse::Item::Attribute(key, _) = item else {
+                continue;
+            };
+            let meta = [
+                "source",
+                "version",
+                "count",
+                "for_each",
+                "providers",
+                "depends_on",
+            ];
+            if !meta.contains(&&*key.text) && !module.variables.contains_key(&*key.text) {
+                let known = module.variables.keys().map(String::as_str);
+                let near = cofferdam_syntax::nearest::nearest(&key.text, known).map(str::to_owned);
+                self.run.dangle(Missing::Argument, &key.text, key.span, near);
+            }
+        }
+    }
+
+    /// Functions that read files of the tree.
+    pub(super) fn file_function(self, name: &str, args: &[Node], span: Span) -> Eval {
+        let Some(first) = args.first() else {
+            return wrong(format!("{name}() takes an argument"));
+        };
+        if let Some(why) = why_unknown(first) {
+            return Ok(unknown(why, span));
+        }
+        if matches!(name, "jsondecode" | "yamldecode") {
+            return self.decode(first, span);
+        }
+        let Some(path) = first.as_str() else {
+            return wrong(format!("{name}() takes a path"));
+        };
+        let path = if path.starts_with('/') {
+            normalise(Path::new(path.trim_start_matches('/')))
+        } else {
+            normalise(&self.run.root_dir().join(path))
+        };
+        let repo = self.run.repo();
+        let found = repo
+            .files
+            .get(&path)
+            .map(|id| repo.sources.file(*id).text.clone());
+        let (Some(text), Some(id)) = (found, repo.files.get(&path)) else {
+            return Ok(match name {
+                "fileexists" if repo.exists(&path) => super::eval::bool_node(true, span),
+                _ => unknown(format!("the file {} was not read", path.display()), span),
+            });
+        };
+        if name == "fileexists" {
+            return Ok(super::eval::bool_node(true, span));
+        }
+        if text.len() > MAX_TEXT || !self.run.spend(text.len() / 64) {
+            return Ok(unknown("a file too long to take in", span));
+        }
+        let whole = Span::new(*id, 0, text.len());
+        if name == "file" {
+            return Ok(Node {
+                span: whole,
+                value: Value::Scalar(Scalar {
+                    text: text.as_ref().into(),
+                    style: Style::Literal,
+                }),
+            });
+        }
+        let Ok(template) = hcl_edit::parser::parse_template(&text) else {
+            return wrong(format!("{} is no template", path.display()));
+        };
+        let variables: Vec<(&str, &Node)> = args
+            .get(1)
+            .map(|n| n.entries().map(|(k, v)| (&*k.text, v)).collect())
+            .unwrap_or_default();
+        self.with_all(&variables, None, &|scope| {
+            scope.template(template.iter(), At::inside(whole), whole)
+        })
+    }
+
+    /// Evaluates with several names bound and no others.
+    fn with_all(
+        self,
+        names: &[(&str, &Node)],
+        bound: Option<&Bind<'_>>,
+        then: &dyn Fn(Scope<'_, 'w>) -> Eval,
+    ) -> Eval {
+        match names {
+            // Templates have few variables; more than this would only serve an attack on the stack.
+            [(name, value), rest @ ..] if rest.len() < 200 => {
+                let bind = Bind {
+                    name,
+                    value,
+                    next: bound,
+                };
+                self.with_all(rest, Some(&bind), then)
+            }
+            _ => then(Scope {
+                run: self.run,
+                instance: self.instance,
+                bind: bound,
+            }),
+        }
+    }
+
+    fn decode(self, node: &Node, span: Span) -> Eval {
+        let Some(text) = node.as_str() else {
+            // It was encoded here and is still what it says.
+            return Ok(node.clone());
+        };
+        let source = &self.run.repo().sources.file(node.span.file).text;
+        let whole = node.span.start == 0 && node.span.end as usize == source.len();
+        let stream = if whole && **source == *text {
+            Some(yaml::parse(text, node.span.file, 0))
+        } else {
+            yaml::parse_embedded(node, source)
+        };
+        let Some(stream) = stream else {
+            return wrong("the text cannot be decoded");
+        };
+        if let Some(error) = stream.errors.first() {
+            return Err(Wrong(error.message.clone()));
+        }
+        Ok(stream.documents.into_iter().next().unwrap_or(Node {
+            span,
+            value: Value::Null,
+        }))
+    }
+}

@@ -1,0 +1,209 @@
+//! Root modules evaluated: every resource with its values, once for each environment.
+
+use super::eval::{Bind, Scope};
+use super::module::{Expansion, Instance, Module};
+use super::names::Children;
+use super::parse::Expr;
+use super::{Dangling, Missing, ModuleCall, Provider, Resource, RootValues};
+use cofferdam_syntax::Span;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::{Node, Value};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Steps that the evaluation of one root in one environment may take: far more than any real one.
+const MAX_STEPS: usize = 4_000_000;
+
+/// One evaluation of one root in one environment.
+pub(super) struct Run<'w> {
+    repo: &'w Repo,
+    modules: &'w BTreeMap<PathBuf, Module<'w>>,
+    root: &'w Path,
+    steps: Cell<usize>,
+    depth: Cell<usize>,
+    children: RefCell<BTreeMap<String, Children<'w>>>,
+    dangling: RefCell<BTreeSet<Dangling>>,
+}
+
+/// Gives the depth back when it is dropped.
+pub(super) struct Depth<'r>(&'r Cell<usize>);
+
+impl Drop for Depth<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+impl<'w> Run<'w> {
+    pub(super) fn new(repo: &'w Repo, modules: &'w BTreeMap<PathBuf, Module<'w>>, root: &'w Path) -> Self {
+        Run {
+            repo,
+            modules,
+            root,
+            steps: Cell::new(0),
+            depth: Cell::new(0),
+            children: RefCell::default(),
+            dangling: RefCell::default(),
+        }
+    }
+
+    /// Goes one level deeper, unless that is too deep.
+    pub(super) fn enter(&self, max: usize) -> Option<Depth<'_>> {
+        if self.depth.get() >= max {
+            return None;
+        }
+        self.depth.set(self.depth.get() + 1);
+        Some(Depth(&self.depth))
+    }
+
+    /// Takes `steps` from the budget; false when it is spent.
+    pub(super) fn spend(&self, steps: usize) -> bool {
+        self.steps.set(self.steps.get().saturating_add(steps));
+        self.steps.get() <= MAX_STEPS
+    }
+
+    pub(super) fn repo(&self) -> &'w Repo {
+        self.repo
+    }
+
+    pub(super) fn root_dir(&self) -> &'w Path {
+        self.root
+    }
+
+    pub(super) fn module(&self, dir: &Path) -> Option<&'w Module<'w>> {
+        self.modules.get(dir)
+    }
+
+    pub(super) fn known_children(&self, key: &str) -> Option<Children<'w>> {
+        self.children.borrow().get(key).cloned()
+    }
+
+    pub(super) fn remember_children(&self, key: String, children: &Children<'w>) {
+        self.children.borrow_mut().insert(key, children.clone());
+    }
+
+    pub(super) fn dangle(&self, what: Missing, name: &str, span: Span, nearest: Option<String>) {
+        self.dangling.borrow_mut().insert(Dangling {
+            span,
+            what,
+            name: name.to_owned(),
+            nearest,
+        });
+    }
+
+    /// Evaluates the root with these values of its variables.
+    pub(super) fn evaluate(self, environment: Option<String>, given: BTreeMap<String, Node>) -> RootValues {
+        let mut values = RootValues {
+            environment,
+            resources: Vec::new(),
+            modules: Vec::new(),
+            providers: Vec::new(),
+            dangling: Vec::new(),
+        };
+        if let Some(module) = self.module(self.root) {
+            let instance = Rc::new(Instance::root(module, given));
+            let scope = Scope {
+                run: &self,
+                instance: &instance,
+                bind: None,
+            };
+            for block in &module.providers {
+                let body = scope.body(block.body, false);
+                values.providers.push(Provider {
+                    name: block
+                        .labels
+                        .first()
+                        .map(|l| l.text.to_string())
+                        .unwrap_or_default(),
+                    alias: body.get("alias").and_then(Node::as_str).map(str::to_owned),
+                    body: Node {
+                        span: block.header,
+                        value: Value::Map(body),
+                    },
+                });
+            }
+            scope.collect(&mut values);
+        }
+        values.dangling = self.dangling.into_inner().into_iter().collect();
+        values
+    }
+}
+
+impl<'w> Scope<'_, 'w> {
+    /// Adds every resource of this instance and of the modules that it calls.
+    fn collect(self, values: &mut RootValues) {
+        let module = self.instance.module;
+        for key in &module.order {
+            let (mode, kind, name) = key;
+            let Some(block) = module.resources.get(key) else {
+                continue;
+            };
+            let (repetitions, uncertain) = match self.expand(block.body) {
+                Expansion::Once => (vec![None], None),
+                Expansion::Many(all) => (all.into_iter().map(Some).collect(), None),
+                Expansion::Uncertain(each, why) => (vec![Some(each)], Some(why)),
+            };
+            for each in repetitions {
+                if !self.run.spend(1) {
+                    return;
+                }
+                let bind = each.as_ref().map(|each| Bind {
+                    name: each.name,
+                    value: &each.value,
+                    next: None,
+                });
+                let body = self.within(&bind).body(block.body, true);
+                let suffix = match (&each, &uncertain) {
+                    (Some(each), None) => each.suffix(),
+                    (Some(_), Some(_)) => "[*]".to_owned(),
+                    (None, _) => String::new(),
+                };
+                values.resources.push(Resource {
+                    mode: *mode,
+                    kind: kind.clone(),
+                    name: name.clone(),
+                    address: format!("{}{}{kind}.{name}{suffix}", self.instance.prefix, mode.prefix()),
+                    index: each.filter(|_| uncertain.is_none()).map(|each| each.index),
+                    uncertain: uncertain.clone(),
+                    body: Node {
+                        span: block.header,
+                        value: Value::Map(body),
+                    },
+                    span: block.header,
+                    dir: module.dir.clone(),
+                    provider: block.body.attribute("provider").and_then(Expr::path),
+                });
+            }
+        }
+        for (name, block) in &module.calls {
+            match self.children(name) {
+                Children::Here { instances, .. } => {
+                    for (_, child) in &instances {
+                        let scope = Scope {
+                            run: self.run,
+                            instance: child,
+                            bind: None,
+                        };
+                        scope.collect(values);
+                    }
+                }
+                Children::Elsewhere => values.modules.push(ModuleCall {
+                    name: name.clone(),
+                    source: block
+                        .body
+                        .attribute("source")
+                        .and_then(|source| self.value(source).as_str().map(str::to_owned)),
+                    address: format!("{}module.{name}", self.instance.prefix),
+                    body: Node {
+                        span: block.header,
+                        value: Value::Map(self.body(block.body, true)),
+                    },
+                    span: block.header,
+                }),
+                Children::Missing => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Which files give a root module's variables their values, and in which environment.
+
+use super::parse::{File, Item};
+use cofferdam_syntax::environment;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Words of files that hold for every environment though Terraform does not load them by itself.
+const SHARED: &[&str] = &[
+    "common",
+    "global",
+    "shared",
+    "base",
+    "default",
+    "defaults",
+    "variables",
+    "vars",
+    "values",
+    "secrets",
+];
+
+/// The value files of one root: those for all environments, then those for each, in the order in
+/// which later ones win.
+#[derive(Debug, Default)]
+pub(super) struct ValueFiles<'a> {
+    shared: Vec<&'a File>,
+    by_environment: BTreeMap<String, Vec<&'a File>>,
+    others: Vec<&'a File>,
+}
+
+/// The name below which Terraform would look a value file up, without its endings.
+fn stem(path: &Path) -> String {
+    let name = path
+        .file_name()
+        .and_then(|n| n.to_str())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    name.trim_end_matches(".json")
+        .trim_end_matches(".tfvars")
+        .trim_end_matches(".auto")
+        .to_owned()
+}
+
+fn loaded_by_itself(path: &Path, root: &Path) -> bool {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    let name = name.trim_end_matches(".json");
+    path.parent() == Some(root) && (name == "terraform.tfvars" || name.ends_with(".auto.tfvars"))
+}
+
+/// Names that a value file sets.
+fn names(file: &File) -> BTreeSet<String> {
+    file.body()
+        .items()
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Attribute(key, _) => Some(key.text.to_string()),
+            Item::Block(_) => None,
+        })
+        .collect()
+}
+
+/// Gives each value file to its root: the nearest directory above it that is one, or else the roots
+/// that declare most of what it sets.
+pub(super) fn assign<'a>(
+    files: &'a [File],
+    roots: &BTreeMap<PathBuf, BTreeSet<String>>,
+) -> BTreeMap<PathBuf, ValueFiles<'a>> {
+    let mut assigned: BTreeMap<PathBuf, ValueFiles<'a>> = BTreeMap::new();
+    for file in files {
+        let above = file.path.ancestors().skip(1).find(|dir| roots.contains_key(*dir));
+        let owners: Vec<&PathBuf> = match above {
+            Some(dir) => roots.get_key_value(dir).map(|(dir, _)| dir).into_iter().collect(),
+            None => {
+                let set = names(file);
+                let declared = |known: &BTreeSet<String>| known.intersection(&set).count();
+                let most = roots.values().map(declared).max().unwrap_or(0);
+                roots
+                    .iter()
+                    .filter(|(_, known)| most > 0 && declared(known) == most)
+                    .map(|(dir, _)| dir)
+                    .collect()
+            }
+        };
+        for root in owners {
+            let of_root = environment::of_directory(root);
+            let of_file = environment::of_path(&file.path).filter(|e| Some(e) != of_root.as_ref());
+            let values = assigned.entry(root.clone()).or_default();
+            match of_file {
+                Some(name) => values.by_environment.entry(name).or_default().push(file),
+                None if loaded_by_itself(&file.path, root)
+                    || SHARED.contains(&stem(&file.path).as_str())
+                    || (of_root.is_some() && stem(&file.path) == "terraform")
+                    || environment::of_path(&file.path).is_some() =>
+                {
+                    values.shared.push(file)
+                }
+                None => values.others.push(file),
+            }
+        }
+    }
+    for (root, values) in &mut assigned {
+        // `terraform.tfvars` comes before `*.auto.tfvars`, and those before files that a person names.
+        values.shared.sort_by_key(|file| {
+            (
+                !loaded_by_itself(&file.path, root),
+                stem(&file.path) != "terraform",
+                file.path.clone(),
+            )
+        });
+        // The only file there is, is the one that people name when they run it.
+        if values.by_environment.is_empty() && values.others.len() == 1 {
+            values.shared.append(&mut values.others);
+        }
+    }
+    assigned
+}
+
+impl<'a> ValueFiles<'a> {
+    /// The environments of a root in `dir` and the files that hold in each, later ones winning.
+    pub(super) fn environments(&self, dir: &Path) -> Vec<(Option<String>, Vec<&'a File>)> {
+        if self.by_environment.is_empty() {
+            return vec![(environment::of_directory(dir), self.shared.clone())];
+        }
+        self.by_environment
+            .iter()
+            .map(|(name, files)| {
+                let all = self.shared.iter().chain(files).copied().collect();
+                (Some(name.clone()), all)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,504 @@
+//! Templates evaluated as far as values files and literals reach. What depends on anything else (the
+//! cluster, the release, functions that are not known here) stays unknown and is printed as a mark.
+
+use super::functions;
+use super::output::{MARK, MARK_END, Origin, Piece, indent, to_yaml};
+use super::parse::{Defines, Expr, Item, Output};
+use cofferdam_syntax::tree::{Node, Value};
+use cofferdam_syntax::{FileId, Span};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Templates within templates before one is left unknown.
+const MAX_DEPTH: usize = 24;
+/// Items that one template may go through; loops over loops end here.
+const MAX_STEPS: usize = 200_000;
+/// Bytes that one template may print.
+const MAX_BYTES: usize = 4 << 20;
+/// Pieces that one computed text may have.
+const MAX_PIECES: usize = 50_000;
+
+/// What is there to evaluate with.
+#[derive(Clone, Copy)]
+pub(super) struct World<'a> {
+    /// The merged values.
+    pub(super) values: &'a Node,
+    /// `Chart.yaml`.
+    pub(super) chart: &'a Node,
+    /// Name of the release, as a node where it is known from.
+    pub(super) release: Option<&'a Node>,
+    /// Named templates, with the file of each.
+    pub(super) defines: &'a BTreeMap<FileId, Defines<'a>>,
+}
+
+/// A value in a template.
+#[derive(Debug, Clone)]
+pub(super) enum Val<'a> {
+    /// `.` at the top.
+    Root,
+    Chart,
+    Release,
+    /// Not there. Values may yet be set by someone, so it is only printed as unknown.
+    Nil,
+    Unknown,
+    Node(&'a Node),
+    /// A text that was put together.
+    Text(Vec<Piece<'a>>),
+    /// A number or boolean that was computed, or written in the template.
+    Plain(String),
+    // Shared, because a template may put a list into itself again and again.
+    Map(Rc<[(String, Val<'a>)]>),
+    List(Rc<[Val<'a>]>),
+}
+
+impl<'a> Val<'a> {
+    /// Whether it counts as true; `None` if that cannot be known.
+    pub(super) fn truth(&self) -> Option<bool> {
+        Some(match self {
+            Val::Unknown => return None,
+            Val::Nil => false,
+            Val::Root | Val::Chart | Val::Release => true,
+            Val::Plain(text) => !is_false(text),
+            Val::Text(pieces) => {
+                if pieces.iter().any(|p| !p.text.is_empty() && !p.is_unknown()) {
+                    true
+                } else if pieces.iter().any(Piece::is_unknown) {
+                    return None;
+                } else {
+                    false
+                }
+            }
+            Val::Map(entries) => !entries.is_empty(),
+            Val::List(items) => !items.is_empty(),
+            Val::Node(node) => match &node.value {
+                Value::Null => false,
+                Value::Map(map) => !map.is_empty(),
+                Value::Seq(items) => !items.is_empty(),
+                Value::Scalar(s) if s.style == cofferdam_syntax::tree::Style::Plain => !is_false(&s.text),
+                Value::Scalar(s) => !s.text.is_empty(),
+                Value::Unknown(_) => return None,
+            },
+        })
+    }
+
+    /// Its text; `None` if that is not known or it is none.
+    pub(super) fn text(&self) -> Option<String> {
+        match self {
+            Val::Plain(text) => Some(text.clone()),
+            Val::Node(node) => node.as_str().map(str::to_owned),
+            Val::Text(pieces) if !pieces.iter().any(Piece::is_unknown) => {
+                Some(pieces.iter().map(|p| p.text.as_str()).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// Where it comes from, or `otherwise`.
+    pub(super) fn origin(&self, otherwise: Origin<'a>) -> Origin<'a> {
+        match self {
+            Val::Node(node) => Origin::Node(node),
+            Val::Text(pieces) => pieces
+                .iter()
+                .rev()
+                .map(|p| p.origin)
+                .find(|o| matches!(o, Origin::Node(_)))
+                .unwrap_or(otherwise),
+            _ => otherwise,
+        }
+    }
+}
+
+fn is_false(text: &str) -> bool {
+    text.is_empty() || text == "false" || text.parse::<f64>().is_ok_and(|n| n == 0.0)
+}
+
+/// Evaluates one template.
+pub(super) struct Evaluator<'a> {
+    pub(super) world: World<'a>,
+    pub(super) file: FileId,
+    /// Whether marks that stand alone on their line are printed; without them what is around parses
+    /// where a mark would be in the way.
+    marks_alone: bool,
+    pub(super) unknowns: Vec<&'a str>,
+    out: Vec<Piece<'a>>,
+    printed: usize,
+    steps: usize,
+    depth: usize,
+    variables: Vec<(&'a str, Val<'a>)>,
+    dot: Val<'a>,
+    root: Val<'a>,
+    /// The action that is being evaluated.
+    pub(super) here: Origin<'a>,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(super) fn new(world: World<'a>, file: FileId, marks_alone: bool) -> Self {
+        Evaluator {
+            world,
+            file,
+            marks_alone,
+            unknowns: Vec::new(),
+            out: Vec::new(),
+            printed: 0,
+            steps: 0,
+            depth: 0,
+            variables: Vec::new(),
+            dot: Val::Root,
+            root: Val::Root,
+            here: Origin::Place(Span::new(file, 0, 0)),
+        }
+    }
+
+    /// What the template prints and the actions behind its marks.
+    pub(super) fn run(mut self, items: &'a [Item<'a>]) -> (Vec<Piece<'a>>, Vec<&'a str>) {
+        self.items(items);
+        (self.out, self.unknowns)
+    }
+
+    fn print(&mut self, piece: Piece<'a>) {
+        self.printed += piece.text.len();
+        if self.printed <= MAX_BYTES {
+            self.out.push(piece);
+        }
+    }
+
+    fn items(&mut self, items: &'a [Item<'a>]) {
+        for item in items {
+            self.steps += 1;
+            if self.steps > MAX_STEPS {
+                return;
+            }
+            match item {
+                Item::Text { start, text } => {
+                    let origin = Origin::Template(self.file, *start);
+                    self.print(Piece::new(*text, origin));
+                }
+                Item::Output(output) => self.output(output),
+                Item::Assign { name, value, declare } => {
+                    let value = self.eval(value);
+                    let known = self.variables.iter_mut().rev().find(|(n, _)| n == name);
+                    match known {
+                        Some(slot) if !declare => slot.1 = value,
+                        _ => self.variables.push((name, value)),
+                    }
+                }
+                Item::If(branches) => self.branches(branches),
+                Item::With {
+                    variable,
+                    value,
+                    body,
+                    otherwise,
+                } => {
+                    let value = self.eval(value);
+                    let truth = value.truth();
+                    if truth != Some(false) {
+                        let variables = variable.iter().map(|name| (*name, value.clone())).collect();
+                        self.within(value, variables, body);
+                    }
+                    if truth != Some(true) {
+                        self.scoped(otherwise);
+                    }
+                }
+                Item::Range {
+                    variables,
+                    over,
+                    body,
+                    otherwise,
+                } => self.range(variables, over, body, otherwise),
+            }
+        }
+    }
+
+    fn scoped(&mut self, items: &'a [Item<'a>]) {
+        let outer = self.variables.len();
+        self.items(items);
+        self.variables.truncate(outer);
+    }
+
+    fn within(&mut self, dot: Val<'a>, variables: Vec<(&'a str, Val<'a>)>, items: &'a [Item<'a>]) {
+        let outer = self.variables.len();
+        self.variables.extend(variables);
+        let before = std::mem::replace(&mut self.dot, dot);
+        self.items(items);
+        self.dot = before;
+        self.variables.truncate(outer);
+    }
+
+    /// The branch that holds, or every one that may.
+    fn branches(&mut self, branches: &'a [(Option<Expr<'a>>, Vec<Item<'a>>)]) {
+        for (condition, items) in branches {
+            let truth = condition.as_ref().map_or(Some(true), |c| self.eval(c).truth());
+            if truth != Some(false) {
+                self.scoped(items);
+            }
+            if truth == Some(true) {
+                return;
+            }
+        }
+    }
+
+    fn range(
+        &mut self,
+        variables: &'a [&'a str],
+        over: &'a Expr<'a>,
+        body: &'a [Item<'a>],
+        otherwise: &'a [Item<'a>],
+    ) {
+        let over = self.eval(over);
+        let entries: Vec<(Val<'a>, Val<'a>)> = match &over {
+            Val::Node(node) => match &node.value {
+                Value::Map(map) => {
+                    let mut entries: Vec<_> = map.iter().collect();
+                    entries.sort_by(|a, b| a.0.text.cmp(&b.0.text));
+                    entries
+                        .into_iter()
+                        .map(|(key, value)| {
+                            let name = Piece::new(&*key.text, Origin::Place(key.span));
+                            (Val::Text(vec![name]), Val::Node(value))
+                        })
+                        .collect()
+                }
+                Value::Seq(items) => numbered(items.iter().map(Val::Node)),
+                Value::Null => Vec::new(),
+                _ => vec![(Val::Unknown, Val::Unknown)],
+            },
+            Val::List(items) => numbered(items.iter().cloned()),
+            Val::Map(entries) => entries
+                .iter()
+                .map(|(k, v)| (Val::Text(vec![Piece::new(k.as_str(), self.here)]), v.clone()))
+                .collect(),
+            Val::Nil => Vec::new(),
+            _ => vec![(Val::Unknown, Val::Unknown)],
+        };
+        if entries.is_empty() {
+            return self.scoped(otherwise);
+        }
+        for (key, value) in entries {
+            let bound = match variables {
+                [] => Vec::new(),
+                [one] => vec![(*one, value.clone())],
+                [first, second, ..] => vec![(*first, key), (*second, value.clone())],
+            };
+            self.within(value, bound, body);
+            if self.steps > MAX_STEPS || self.printed > MAX_BYTES {
+                return;
+            }
+        }
+    }
+
+    fn output(&mut self, output: &'a Output<'a>) {
+        self.here = Origin::Place(Span::new(
+            self.file,
+            output.start,
+            output.start + output.source.len(),
+        ));
+        let here = self.here;
+        match self.eval(&output.value) {
+            Val::Text(pieces) => pieces.into_iter().for_each(|p| self.print(p)),
+            Val::Plain(text) => self.print(Piece::new(text, here)),
+            Val::Node(node) => match &node.value {
+                Value::Scalar(scalar) => self.print(Piece::new(&*scalar.text, Origin::Node(node))),
+                Value::Null => self.unknown(output),
+                // A map printed bare is Go's own notation, which is never meant.
+                _ => self.unknown(output),
+            },
+            _ => self.unknown(output),
+        }
+    }
+
+    /// A mark for what cannot be known, in a form that what is around it can be read with.
+    fn unknown(&mut self, output: &'a Output<'a>) {
+        let here = self.here;
+        let mark = self.mark(output.source);
+        let width = match &output.value {
+            Expr::Call("nindent" | "indent", arguments) => match arguments.first() {
+                Some(Expr::Plain(width)) => width.parse::<usize>().ok(),
+                _ => None,
+            },
+            _ => None,
+        };
+        match width {
+            None if !output.alone => self.print(Piece::new(mark, here)),
+            _ if !self.marks_alone => {}
+            // Alone on its line it stands for some entries of a map.
+            None => self.print(Piece::new(format!("{mark}: ~"), here)),
+            Some(width) => {
+                let newline = if matches!(output.value, Expr::Call("nindent", _)) {
+                    "\n"
+                } else {
+                    ""
+                };
+                let text = format!("{newline}{}{mark}: ~", " ".repeat(width.min(200)));
+                self.print(Piece::new(text, here));
+            }
+        }
+    }
+
+    fn mark(&mut self, source: &'a str) -> String {
+        self.unknowns.push(source);
+        format!("{MARK}{}{MARK_END}", self.unknowns.len() - 1)
+    }
+
+    /// The value of an expression.
+    pub(super) fn eval(&mut self, expr: &'a Expr<'a>) -> Val<'a> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Val::Unknown;
+        }
+        match expr {
+            Expr::Field(fields) => {
+                let dot = self.dot.clone();
+                self.fields(dot, fields)
+            }
+            Expr::Variable("", fields) => {
+                let root = self.root.clone();
+                self.fields(root, fields)
+            }
+            Expr::Variable(name, fields) => {
+                let value = self.variables.iter().rev().find(|(n, _)| n == name);
+                let value = value.map_or(Val::Unknown, |(_, v)| v.clone());
+                self.fields(value, fields)
+            }
+            Expr::Of(inner, fields) => {
+                let value = self.eval(inner);
+                self.fields(value, fields)
+            }
+            Expr::Text(text) => Val::Text(vec![Piece::new(text.as_str(), self.here)]),
+            Expr::Plain(text) => Val::Plain((*text).to_owned()),
+            Expr::Nil => Val::Nil,
+            Expr::Unknown => Val::Unknown,
+            Expr::Call(name, arguments) => match self.call(name, arguments) {
+                Val::Text(pieces) if is_too_long(&pieces) => Val::Unknown,
+                value => value,
+            },
+        }
+    }
+
+    fn fields(&self, start: Val<'a>, fields: &[&str]) -> Val<'a> {
+        fields
+            .iter()
+            .fold(start, |value, field| self.field(&value, field))
+    }
+
+    pub(super) fn field(&self, value: &Val<'a>, field: &str) -> Val<'a> {
+        match value {
+            Val::Root => match field {
+                "Values" => Val::Node(self.world.values),
+                "Chart" => Val::Chart,
+                "Release" => Val::Release,
+                _ => Val::Unknown,
+            },
+            Val::Chart => {
+                // Fields are Go's names of the keys: `AppVersion` is `appVersion`.
+                let mut key = field.to_owned();
+                if let Some(first) = key.get_mut(..1) {
+                    first.make_ascii_lowercase();
+                }
+                self.world.chart.get(&key).map_or(Val::Nil, Val::Node)
+            }
+            Val::Release => match field {
+                "Name" => self.world.release.map_or(Val::Unknown, Val::Node),
+                "Service" => Val::Text(vec![Piece::new("Helm", self.here)]),
+                _ => Val::Unknown,
+            },
+            Val::Node(node) => match &node.value {
+                Value::Map(map) => map.get(field).map_or(Val::Nil, Val::Node),
+                Value::Unknown(_) => Val::Unknown,
+                _ => Val::Nil,
+            },
+            Val::Map(entries) => entries
+                .iter()
+                .rev()
+                .find(|(k, _)| k == field)
+                .map_or(Val::Nil, |(_, v)| v.clone()),
+            Val::Nil => Val::Nil,
+            _ => Val::Unknown,
+        }
+    }
+
+    fn call(&mut self, name: &'a str, arguments: &'a [Expr<'a>]) -> Val<'a> {
+        // These stop at the first argument that decides.
+        if matches!(name, "and" | "or") {
+            return self.and_or(name == "and", arguments);
+        }
+        let arguments: Vec<Val<'a>> = arguments.iter().map(|a| self.eval(a)).collect();
+        match name {
+            "include" => self.include(&arguments),
+            "nindent" | "indent" => {
+                let width = arguments.first().and_then(Val::text).and_then(|w| w.parse().ok());
+                let (Some(width), Some(Val::Text(pieces))) = (width, arguments.last()) else {
+                    return Val::Unknown;
+                };
+                let mut pieces = indent(pieces.clone(), width, self.here);
+                if name == "nindent" {
+                    pieces.insert(0, Piece::new("\n", self.here));
+                }
+                Val::Text(pieces)
+            }
+            "toYaml" => match arguments.last() {
+                Some(Val::Node(node)) => Val::Text(to_yaml(node)),
+                Some(value @ (Val::Plain(_) | Val::Text(_))) => value.clone(),
+                _ => Val::Unknown,
+            },
+            _ => functions::call(name, &arguments, self.here).unwrap_or(Val::Unknown),
+        }
+    }
+
+    fn and_or(&mut self, is_and: bool, arguments: &'a [Expr<'a>]) -> Val<'a> {
+        let mut last = Val::Unknown;
+        let mut unsure = false;
+        for argument in arguments {
+            last = self.eval(argument);
+            match last.truth() {
+                Some(truth) if truth != is_and => return last,
+                Some(_) => {}
+                None => unsure = true,
+            }
+        }
+        if unsure { Val::Unknown } else { last }
+    }
+
+    fn include(&mut self, arguments: &[Val<'a>]) -> Val<'a> {
+        let Some(name) = arguments.first().and_then(Val::text) else {
+            return Val::Unknown;
+        };
+        let world = self.world;
+        let found = world
+            .defines
+            .iter()
+            .find_map(|(file, defines)| Some((*file, defines.get(&name)?)));
+        let Some((file, items)) = found else {
+            return Val::Unknown;
+        };
+        if self.depth >= MAX_DEPTH {
+            return Val::Unknown;
+        }
+        self.depth += 1;
+        let dot = arguments.get(1).cloned().unwrap_or(Val::Nil);
+        let outer_out = std::mem::take(&mut self.out);
+        let outer_variables = std::mem::take(&mut self.variables);
+        let outer_file = std::mem::replace(&mut self.file, file);
+        let outer_dot = std::mem::replace(&mut self.dot, dot.clone());
+        let outer_root = std::mem::replace(&mut self.root, dot);
+        let outer_here = self.here;
+        self.items(items);
+        self.here = outer_here;
+        self.root = outer_root;
+        self.dot = outer_dot;
+        self.file = outer_file;
+        self.variables = outer_variables;
+        self.depth -= 1;
+        Val::Text(std::mem::replace(&mut self.out, outer_out))
+    }
+}
+
+fn is_too_long(pieces: &[Piece<'_>]) -> bool {
+    pieces.len() > MAX_PIECES || pieces.iter().map(|p| p.text.len()).sum::<usize>() > MAX_BYTES
+}
+
+fn numbered<'a>(items: impl Iterator<Item = Val<'a>>) -> Vec<(Val<'a>, Val<'a>)> {
+    items
+        .enumerate()
+        .map(|(index, item)| (Val::Plain(index.to_string()), item))
+        .collect()
+}

@@ -1,0 +1,176 @@
+//! Releases that files list: helmfile's `releases`, and Flux's HelmRelease of a chart in this tree. Each
+//! installs a chart with values of its own, mostly one chart many times.
+
+use super::Charts;
+use crate::kustomize::merge::merge_values;
+use cofferdam_syntax::environment;
+use cofferdam_syntax::repo::{Repo, normalise};
+use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use std::path::{Path, PathBuf};
+
+/// A release of a chart of this tree.
+#[derive(Debug)]
+pub struct Listed {
+    /// The chart, as an index.
+    pub chart: usize,
+    /// The environment; `None` is all that the file is for.
+    pub environment: Option<String>,
+    /// Name of the release.
+    pub name: Node,
+    /// The chart's own values and the release's laid over them.
+    pub values: Node,
+    /// Values files that it takes.
+    pub files: Vec<PathBuf>,
+}
+
+/// Every release that a file of `repo` lists of one of its charts.
+pub fn listed(repo: &Repo, charts: &Charts) -> Vec<Listed> {
+    let mut found = Vec::new();
+    if charts.charts.is_empty() {
+        return found;
+    }
+    for (path, stream) in &repo.yaml {
+        let documents = || stream.documents.iter();
+        for release in documents()
+            .filter_map(|d| d.get("releases"))
+            .flat_map(Node::items)
+        {
+            for environment in environments(&stream.documents, path) {
+                found.extend(of_helmfile(repo, charts, path, release, environment));
+            }
+        }
+        for object in documents().filter(|d| d.get("kind").and_then(Node::as_str) == Some("HelmRelease")) {
+            found.extend(of_flux(charts, path, object));
+        }
+    }
+    found
+}
+
+/// The environments that a helmfile names; once for all where it names none.
+fn environments(documents: &[Node], path: &Path) -> Vec<Option<(String, String)>> {
+    let named: Vec<Option<(String, String)>> = documents
+        .iter()
+        .filter_map(|d| d.get("environments"))
+        .flat_map(Node::entries)
+        .filter(|(key, _)| &*key.text != "default")
+        .map(|(key, _)| Some((key.text.to_string(), environment::name(&key.text))))
+        .collect();
+    if named.is_empty() {
+        return vec![environment::of_path(path).map(|name| (name.clone(), name))];
+    }
+    named
+}
+
+fn chart_at(charts: &Charts, dir: &Path) -> Option<usize> {
+    charts.charts.iter().position(|c| c.dir == dir)
+}
+
+fn of_helmfile(
+    repo: &Repo,
+    charts: &Charts,
+    path: &Path,
+    release: &Node,
+    environment: Option<(String, String)>,
+) -> Option<Listed> {
+    if release.get("installed").and_then(Node::as_bool) == Some(false) {
+        return None;
+    }
+    let base = path.parent().unwrap_or(Path::new(""));
+    let chart = chart_at(charts, &normalise(&base.join(release.get("chart")?.as_str()?)))?;
+    let name = release.get("name").filter(|n| n.as_str().is_some())?.clone();
+    let mut values = charts.charts[chart].own.clone();
+    let mut files = Vec::new();
+    for layer in release.get("values").map_or(&[][..], Node::items) {
+        if layer.as_map().is_some() {
+            merge_values(&mut values, layer);
+            continue;
+        }
+        let Some(written) = layer.as_str() else { continue };
+        let written = match &environment {
+            Some((as_written, _)) => named_in(written, as_written),
+            None => written.to_owned(),
+        };
+        let file = normalise(&base.join(written));
+        if let Some(document) = repo.yaml.get(&file).and_then(|s| s.documents.first()) {
+            merge_values(&mut values, document);
+            files.push(file);
+        }
+    }
+    for item in release.get("set").map_or(&[][..], Node::items) {
+        if let (Some(at), Some(value)) = (item.get("name").and_then(Node::as_str), item.get("value"))
+            && let Some(over) = nested(at, value)
+        {
+            merge_values(&mut values, &over);
+        }
+    }
+    Some(Listed {
+        chart,
+        environment: environment.map(|(_, name)| name),
+        name,
+        values,
+        files,
+    })
+}
+
+/// The text with the environment's name put in for `{{ .Environment.Name }}`.
+fn named_in(text: &str, environment: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((action, after)) = after.split_once("}}") else {
+            break;
+        };
+        out.push_str(before);
+        if action.trim().trim_matches('-').trim() == ".Environment.Name" {
+            out.push_str(environment);
+        } else {
+            out.push_str("{{");
+            out.push_str(action);
+            out.push_str("}}");
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// `a.b.c` and a value as a tree; parts that go into lists are left out.
+fn nested(path: &str, value: &Node) -> Option<Node> {
+    let mut node = value.clone();
+    for part in path.split('.').take(32).collect::<Vec<_>>().into_iter().rev() {
+        if part.is_empty() || part.contains('[') {
+            return None;
+        }
+        let key = Key {
+            text: part.into(),
+            span: value.span,
+        };
+        node = Node {
+            span: value.span,
+            value: Value::Map([(key, node)].into_iter().collect::<Map>()),
+        };
+    }
+    Some(node)
+}
+
+/// Flux: `spec.chart.spec.chart` is a path of the repository that the source names.
+fn of_flux(charts: &Charts, path: &Path, object: &Node) -> Option<Listed> {
+    let written = object.at("spec/chart/spec/chart")?.as_str()?;
+    let chart = chart_at(charts, &normalise(Path::new(written.trim_start_matches('/'))))?;
+    let name = object
+        .at("spec/releaseName")
+        .or_else(|| object.at("metadata/name"))
+        .filter(|n| n.as_str().is_some())?
+        .clone();
+    let mut values = charts.charts[chart].own.clone();
+    if let Some(over) = object.at("spec/values").filter(|n| n.as_map().is_some()) {
+        merge_values(&mut values, over);
+    }
+    Some(Listed {
+        chart,
+        environment: environment::of_path(path),
+        name,
+        values,
+        files: Vec::new(),
+    })
+}

@@ -1,0 +1,269 @@
+//! What installing a chart brings: its own objects and those of every chart that it depends on, each with
+//! the values that the chart above gives it. One chart may be a dependency several times under other
+//! names (`alias`), as shared service charts are.
+
+use super::{Chart, Charts, Dependency, render_with, turned_on};
+use crate::kustomize::merge::merge_values;
+use cofferdam_syntax::repo::{Repo, normalise};
+use cofferdam_syntax::tree::{Node, Value};
+use std::path::PathBuf;
+
+/// Charts below charts before the rest is left out; a chart that depends on itself ends here.
+const MAX_DEPTH: usize = 8;
+/// Charts that one installation may bring.
+const MAX_CHARTS: usize = 1_000;
+
+/// One chart as an installation has it.
+#[derive(Debug)]
+pub struct Installed {
+    /// Its name there: the alias where the chart above gives one.
+    pub name: String,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its objects; all of them fragments.
+    pub objects: Vec<Node>,
+    /// Its values, without those of the charts below it.
+    pub values: Node,
+}
+
+/// Installs chart `number` of `charts` with these values, as a release of this name.
+pub fn install(
+    repo: &Repo,
+    charts: &Charts,
+    number: usize,
+    values: &Node,
+    release: Option<&Node>,
+) -> Vec<Installed> {
+    let mut installed = Vec::new();
+    let Some(chart) = charts.charts.get(number) else {
+        return installed;
+    };
+    let release = release.or_else(|| chart.node.get("name"));
+    let walk = Walk {
+        repo,
+        charts,
+        release,
+    };
+    walk.chart((number, None), values, 0, &mut installed);
+    installed
+}
+
+/// Whether another chart of the tree brings chart `number` with it.
+pub fn is_brought(charts: &Charts, number: usize) -> bool {
+    charts.charts[number].parent.is_some()
+        || (0..charts.charts.len()).any(|other| {
+            other != number
+                && charts.charts[other]
+                    .dependencies
+                    .iter()
+                    .any(|d| of_dependency(charts, other, d) == Some(number))
+        })
+}
+
+struct Walk<'a> {
+    repo: &'a Repo,
+    charts: &'a Charts,
+    release: Option<&'a Node>,
+}
+
+impl Walk<'_> {
+    fn chart(
+        &self,
+        (number, alias): (usize, Option<&str>),
+        values: &Node,
+        depth: usize,
+        out: &mut Vec<Installed>,
+    ) {
+        let chart = &self.charts.charts[number];
+        if chart.library || depth >= MAX_DEPTH || out.len() >= MAX_CHARTS {
+            return;
+        }
+        let below = below(self.charts, number);
+        let mut own = values.clone();
+        if let Some(map) = own.as_map_mut() {
+            for (_, key, _) in &below {
+                map.remove(key);
+            }
+        }
+        out.push(Installed {
+            name: alias.unwrap_or(&chart.name.value).to_owned(),
+            dir: chart.dir.clone(),
+            objects: render_with(self.repo, self.charts, (number, alias), values, self.release),
+            values: own,
+        });
+        for (child, key, dependency) in below {
+            if dependency.is_some_and(|d| !turned_on(d, values)) {
+                continue;
+            }
+            let given = self.values_below(child, key, values);
+            let alias = dependency.and_then(|d| d.alias.as_deref());
+            self.chart((child, alias), &given, depth + 1, out);
+        }
+    }
+
+    /// The child's own values under what `above` says of it, and what is for all charts.
+    fn values_below(&self, child: usize, key: &str, above: &Node) -> Node {
+        let chart = &self.charts.charts[child];
+        let mut values = chart.own.clone();
+        if let Some(over) = above.get(key).filter(|n| n.as_map().is_some()) {
+            merge_values(&mut values, over);
+        }
+        if let (Some((key, global)), Value::Map(map)) =
+            (above.as_map().and_then(|m| m.entry("global")), &mut values.value)
+        {
+            let mut all = map.get("global").cloned().unwrap_or_else(|| global.clone());
+            merge_values(&mut all, global);
+            map.insert(key.clone(), all);
+        }
+        values
+    }
+}
+
+/// The charts right below chart `number`, each with the key of its values and how it is named as a
+/// dependency.
+fn below(charts: &Charts, number: usize) -> Vec<(usize, &str, Option<&Dependency>)> {
+    let chart = &charts.charts[number];
+    let mut found: Vec<(usize, &str, Option<&Dependency>)> = chart
+        .dependencies
+        .iter()
+        .filter_map(|dependency| {
+            let child = of_dependency(charts, number, dependency)?;
+            Some((child, dependency.key(), Some(dependency)))
+        })
+        .collect();
+    // What lies in `charts/` is installed, named or not.
+    for (index, other) in charts.charts.iter().enumerate() {
+        if other.parent == Some(number) && !found.iter().any(|(child, ..)| *child == index) {
+            found.push((index, &other.name.value, None));
+        }
+    }
+    found
+}
+
+/// The chart of this tree that a dependency names: in the `charts/` directory, else by its local path.
+fn of_dependency(charts: &Charts, number: usize, dependency: &Dependency) -> Option<usize> {
+    let chart: &Chart = &charts.charts[number];
+    let vendored = charts
+        .charts
+        .iter()
+        .position(|c| c.parent == Some(number) && c.name.value == dependency.name.value);
+    vendored.or_else(|| {
+        let path = dependency.repository.as_ref()?.value.strip_prefix("file://")?;
+        let dir = normalise(&chart.dir.join(path));
+        charts
+            .charts
+            .iter()
+            .position(|c| c.dir == dir)
+            .filter(|found| *found != number)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::helm;
+
+    fn repo(files: &[(&str, &str)]) -> Repo {
+        Repo::from_files(
+            files
+                .iter()
+                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
+        )
+    }
+
+    const DEPLOYMENT: &str = "kind: X\nmetadata: {name: '{{ .Release.Name }}-{{ .Chart.Name }}'}\nreplicas: {{ .Values.replicas }}\nregistry: {{ .Values.global.registry }}\n";
+
+    fn shown(installed: &[Installed]) -> Vec<(String, String, String, String)> {
+        let text = |node: &Node, path: &str| node.at(path).and_then(Node::as_str).unwrap_or("?").to_owned();
+        installed
+            .iter()
+            .flat_map(|i| i.objects.iter().map(move |o| (i, o)))
+            .map(|(i, o)| {
+                (
+                    i.name.clone(),
+                    text(o, "metadata/name"),
+                    text(o, "replicas"),
+                    text(o, "registry"),
+                )
+            })
+            .collect()
+    }
+
+    fn row(name: &str, object: &str, replicas: &str, registry: &str) -> (String, String, String, String) {
+        (name.into(), object.into(), replicas.into(), registry.into())
+    }
+
+    #[test]
+    fn charts_below_are_installed_with_what_the_chart_above_says() {
+        let repo = repo(&[
+            (
+                "c/Chart.yaml",
+                "apiVersion: v2\nname: shop\ndependencies: [{name: api, version: 1}, {name: old, version: 1, condition: old.enabled}]\n",
+            ),
+            (
+                "c/values.yaml",
+                "global: {registry: r.io}\napi: {replicas: 4}\nold: {enabled: false}\n",
+            ),
+            ("c/charts/api/Chart.yaml", "apiVersion: v2\nname: api\n"),
+            ("c/charts/api/values.yaml", "replicas: 1\n"),
+            ("c/charts/api/templates/d.yaml", DEPLOYMENT),
+            ("c/charts/old/Chart.yaml", "apiVersion: v2\nname: old\n"),
+            ("c/charts/old/templates/d.yaml", DEPLOYMENT),
+        ]);
+        let charts = helm::read(&repo);
+        let top = charts.charts.iter().position(|c| c.parent.is_none()).unwrap();
+        let installed = install(&repo, &charts, top, &charts.charts[top].own, None);
+        assert_eq!(shown(&installed), [row("api", "shop-api", "4", "r.io")]);
+        assert!(
+            installed[0].values.get("api").is_none(),
+            "the child's values are the child's"
+        );
+        assert!(!is_brought(&charts, top));
+    }
+
+    #[test]
+    fn one_local_chart_serves_under_several_names() {
+        let repo = repo(&[
+            ("charts/service/Chart.yaml", "apiVersion: v2\nname: service\n"),
+            ("charts/service/values.yaml", "replicas: 1\n"),
+            ("charts/service/templates/d.yaml", DEPLOYMENT),
+            (
+                "charts/shop/Chart.yaml",
+                "apiVersion: v2\nname: shop\ndependencies:\n- {name: service, alias: api, repository: 'file://../service'}\n- {name: service, alias: worker, repository: 'file://../service'}\n",
+            ),
+            (
+                "charts/shop/values.yaml",
+                "api: {replicas: 3}\nworker: {replicas: 7}\n",
+            ),
+        ]);
+        let charts = helm::read(&repo);
+        let number = |name: &str| charts.charts.iter().position(|c| c.name.value == name).unwrap();
+        let shop = number("shop");
+        let installed = install(&repo, &charts, shop, &charts.charts[shop].own, None);
+        assert_eq!(
+            shown(&installed),
+            [
+                row("api", "shop-api", "3", "?"),
+                row("worker", "shop-worker", "7", "?")
+            ]
+        );
+        assert!(is_brought(&charts, number("service")) && !is_brought(&charts, shop));
+    }
+
+    #[test]
+    fn a_chart_that_depends_on_itself_ends() {
+        let repo = repo(&[
+            (
+                "a/Chart.yaml",
+                "apiVersion: v2\nname: a\ndependencies: [{name: b, repository: 'file://../b'}]\n",
+            ),
+            ("a/templates/d.yaml", DEPLOYMENT),
+            (
+                "b/Chart.yaml",
+                "apiVersion: v2\nname: b\ndependencies: [{name: a, repository: 'file://../a'}]\n",
+            ),
+        ]);
+        let charts = helm::read(&repo);
+        assert!(install(&repo, &charts, 0, &charts.charts[0].own, None).len() <= MAX_DEPTH);
+    }
+}

@@ -1,0 +1,330 @@
+//! What a template prints, with the origin of every piece, so that the tree that is read from it has
+//! its values where they are written: in the template or in a values file.
+
+use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
+use cofferdam_syntax::{FileId, Span};
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// Around the number of something unknown; private-use characters, which no configuration holds.
+pub(super) const MARK: char = '\u{E000}';
+pub(super) const MARK_END: char = '\u{E001}';
+
+/// Some text and where it comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Piece<'a> {
+    pub(super) text: String,
+    pub(super) origin: Origin<'a>,
+}
+
+/// Where text comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origin<'a> {
+    /// The file has it as it is, from this byte.
+    Template(FileId, usize),
+    /// A place stands for all of it.
+    Place(Span),
+    /// A value stands for all of it.
+    Node(&'a Node),
+}
+
+impl Origin<'_> {
+    fn span(self, offset: usize) -> Span {
+        match self {
+            Origin::Template(file, start) => Span::new(file, start + offset, start + offset + 1),
+            Origin::Place(span) => span,
+            Origin::Node(node) => node.span,
+        }
+    }
+}
+
+impl<'a> Piece<'a> {
+    pub(super) fn new(text: impl Into<String>, origin: Origin<'a>) -> Self {
+        Piece {
+            text: text.into(),
+            origin,
+        }
+    }
+
+    /// Whether it holds something unknown.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.text.contains(MARK)
+    }
+}
+
+/// Puts `width` spaces before every line, as sprig's `indent`.
+pub(super) fn indent<'a>(pieces: Vec<Piece<'a>>, width: usize, origin: Origin<'a>) -> Vec<Piece<'a>> {
+    let pad = || Piece::new(" ".repeat(width.min(200)), origin);
+    let mut out = vec![pad()];
+    for piece in pieces {
+        if !piece.text.contains('\n') {
+            out.push(piece);
+            continue;
+        }
+        let mut offset = 0;
+        for line in piece.text.split_inclusive('\n') {
+            let origin = match piece.origin {
+                Origin::Template(file, start) => Origin::Template(file, start + offset),
+                other => other,
+            };
+            out.push(Piece::new(line, origin));
+            offset += line.len();
+            if line.ends_with('\n') {
+                out.push(pad());
+            }
+        }
+    }
+    out
+}
+
+/// A value as block YAML without a last line break; each scalar and key keeps its place.
+pub(super) fn to_yaml<'a>(node: &'a Node) -> Vec<Piece<'a>> {
+    let mut out = Vec::new();
+    write_yaml(node, 0, false, &mut out);
+    out
+}
+
+fn write_yaml<'a>(node: &'a Node, depth: usize, inline: bool, out: &mut Vec<Piece<'a>>) {
+    let at = Origin::Place(node.span);
+    let line = |depth: usize| Piece::new(format!("\n{}", "  ".repeat(depth)), at);
+    match &node.value {
+        Value::Map(map) if !map.is_empty() => {
+            for (index, (key, value)) in map.iter().enumerate() {
+                if index > 0 || inline {
+                    out.push(line(depth));
+                }
+                let place = Origin::Place(key.span);
+                out.push(Piece::new(format!("{}:", quoted(&key.text)), place));
+                nested(value, depth, out);
+            }
+        }
+        Value::Seq(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 || inline {
+                    out.push(line(depth));
+                }
+                out.push(Piece::new("-", at));
+                nested(item, depth, out);
+            }
+        }
+        Value::Map(_) => out.push(Piece::new("{}", Origin::Node(node))),
+        Value::Seq(_) => out.push(Piece::new("[]", Origin::Node(node))),
+        Value::Null => out.push(Piece::new("null", Origin::Node(node))),
+        Value::Scalar(scalar) => {
+            let text = if scalar.style == Style::Plain {
+                scalar.text.to_string()
+            } else {
+                quoted(&scalar.text)
+            };
+            out.push(Piece::new(text, Origin::Node(node)));
+        }
+        Value::Unknown(_) => out.push(Piece::new(format!("{MARK}{MARK_END}"), Origin::Node(node))),
+    }
+}
+
+fn nested<'a>(value: &'a Node, depth: usize, out: &mut Vec<Piece<'a>>) {
+    let holds = match &value.value {
+        Value::Map(map) => !map.is_empty(),
+        Value::Seq(items) => !items.is_empty(),
+        _ => false,
+    };
+    if !holds {
+        out.push(Piece::new(" ", Origin::Place(value.span)));
+    }
+    write_yaml(value, depth + 1, true, out);
+}
+
+/// Text in double quotes as YAML and JSON read it.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if (c as u32) < 0x20 => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{:04x}", c as u32);
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// All that a template printed.
+pub(super) struct Printed<'a> {
+    pub(super) text: String,
+    /// Where each piece begins in `text`, in order.
+    starts: Vec<usize>,
+    origins: Vec<Origin<'a>>,
+    /// The actions behind the marks, by their numbers.
+    unknowns: &'a [&'a str],
+}
+
+impl<'a> Printed<'a> {
+    pub(super) fn new(pieces: Vec<Piece<'a>>, unknowns: &'a [&'a str]) -> Self {
+        let mut printed = Printed {
+            text: String::new(),
+            starts: Vec::with_capacity(pieces.len()),
+            origins: Vec::with_capacity(pieces.len()),
+            unknowns,
+        };
+        for piece in pieces.into_iter().filter(|p| !p.text.is_empty()) {
+            printed.starts.push(printed.text.len());
+            printed.origins.push(piece.origin);
+            printed.text.push_str(&piece.text);
+        }
+        printed
+    }
+
+    /// The piece that holds a byte, and the byte's place in it.
+    fn piece(&self, at: usize) -> Option<(Origin<'a>, usize)> {
+        let index = self.starts.partition_point(|start| *start <= at).checked_sub(1)?;
+        Some((self.origins[index], at - self.starts[index]))
+    }
+
+    /// Where something is written that was read from `start..end` of the text.
+    pub(super) fn place(&self, span: Span) -> Span {
+        let (start, end) = (
+            span.start as usize,
+            (span.end as usize).max(span.start as usize + 1),
+        );
+        let (Some((first, from)), Some((last, to))) = (self.piece(start), self.piece(end - 1)) else {
+            return span;
+        };
+        first.span(from).to(last.span(to))
+    }
+
+    /// Where a scalar is written: the last value that it is made of, because that is what a person
+    /// would change (the tag of an image); or else the template.
+    fn place_of_scalar(&self, span: Span) -> Span {
+        let (start, end) = (
+            span.start as usize,
+            (span.end as usize).max(span.start as usize + 1),
+        );
+        let from = self.starts.partition_point(|s| *s <= start).saturating_sub(1);
+        let to = self.starts.partition_point(|s| *s < end);
+        let whole = self.origins[from.min(to)..to]
+            .iter()
+            .rev()
+            .find_map(|origin| match origin {
+                Origin::Node(node) => Some(node.span),
+                _ => None,
+            });
+        whole.unwrap_or_else(|| self.place(span))
+    }
+
+    /// The value behind a scalar that is nothing but that value.
+    fn value_behind(&self, span: Span) -> Option<&'a Node> {
+        let index = self.starts.binary_search(&(span.start as usize)).ok()?;
+        let next = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
+        match self.origins[index] {
+            Origin::Node(node) if next == span.end as usize => Some(node),
+            _ => None,
+        }
+    }
+
+    /// The tree read from the text, with every value at its real place; `clashes` are the keys that
+    /// stood twice because both branches of a condition were printed.
+    pub(super) fn finish(&self, node: Node, clashes: &HashSet<Span>) -> Node {
+        match node.value {
+            Value::Scalar(scalar) => {
+                let span = self.place_of_scalar(node.span);
+                if scalar.text.contains(MARK) {
+                    let whole_lines = matches!(scalar.style, Style::Literal | Style::Folded)
+                        && scalar.text.trim_end().contains('\n');
+                    if !whole_lines {
+                        return unknown(span);
+                    }
+                    // A whole file inside the template: the rest of it is worth reading.
+                    let text = self.with_actions(&scalar.text);
+                    let value = Value::Scalar(cofferdam_syntax::tree::Scalar {
+                        text: text.into(),
+                        style: Style::Quoted,
+                    });
+                    return Node { span, value };
+                }
+                if let Some(value) = self.value_behind(node.span)
+                    && matches!(&value.value, Value::Scalar(s) if s.style == Style::Literal && s.text == scalar.text)
+                {
+                    return value.clone();
+                }
+                Node {
+                    span,
+                    value: Value::Scalar(scalar),
+                }
+            }
+            Value::Map(map) => {
+                let held = map.len();
+                let map: Map = map
+                    .into_iter()
+                    .filter(|(key, _)| !(key.text.starts_with(MARK) && key.text.ends_with(MARK_END)))
+                    .map(|(key, value)| self.entry(key, value, clashes))
+                    .collect();
+                let span = self.place(node.span);
+                if map.is_empty() && held > 0 {
+                    return unknown(span);
+                }
+                Node {
+                    span,
+                    value: Value::Map(map),
+                }
+            }
+            Value::Seq(items) => Node {
+                span: self.place(node.span),
+                value: Value::Seq(items.into_iter().map(|i| self.finish(i, clashes)).collect()),
+            },
+            other => Node {
+                span: self.place(node.span),
+                value: other,
+            },
+        }
+    }
+
+    fn entry(&self, key: Key, value: Node, clashes: &HashSet<Span>) -> (Key, Node) {
+        let span = self.place_of_scalar(key.span);
+        let value = if clashes.contains(&key.span) {
+            Node {
+                span: self.place(value.span),
+                value: Value::Unknown("a value that depends on a condition of the template".into()),
+            }
+        } else {
+            self.finish(value, clashes)
+        };
+        let text = if key.text.contains(MARK) {
+            self.with_actions(&key.text).into()
+        } else {
+            key.text
+        };
+        (Key { text, span }, value)
+    }
+
+    /// The text with the actions in place of their marks.
+    fn with_actions(&self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once(MARK) {
+            out.push_str(before);
+            let (number, after) = after.split_once(MARK_END).unwrap_or((after, ""));
+            let action = number.parse::<usize>().ok().and_then(|n| self.unknowns.get(n));
+            out.push_str(action.copied().unwrap_or("{{ … }}"));
+            rest = after;
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+fn unknown(span: Span) -> Node {
+    let why: Arc<str> = "a Helm template value".into();
+    Node {
+        span,
+        value: Value::Unknown(why),
+    }
+}

@@ -1,0 +1,443 @@
+//! One build: objects are gathered from the bases up, and each kustomization on the way changes what
+//! it gathered, in kustomize's order.
+
+use super::images::{ImageChanges, names_in};
+use super::load::{Index, Kustomization, Reference, Target};
+use super::object::{Object, same_namespace};
+use super::patch::index_names;
+use super::transform::{self, Reach};
+use super::{Dangling, Named, names};
+use cofferdam_syntax::Span;
+use cofferdam_syntax::nearest::nearest;
+use cofferdam_syntax::repo::Unreadable;
+use cofferdam_syntax::tree::{Node, Value};
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+/// Bases below bases before a build is refused; real ones have a handful.
+const MAX_DEPTH: usize = 64;
+/// Objects that one build may gather: bases that name one another twice over would double it at each level.
+const MAX_OBJECTS: usize = 500_000;
+/// Kustomizations that one build may go through, for the same reason.
+const MAX_VISITS: usize = 20_000;
+
+/// Why a build stops.
+pub(super) type Failure = Box<Unreadable>;
+
+/// The state of one build.
+pub(super) struct Session<'r> {
+    pub(super) index: &'r Index<'r>,
+    pub(super) dangling: Vec<Dangling>,
+    pub(super) notes: Vec<Unreadable>,
+    /// Whether all that the build names was read; if not, what matches nothing may match what is missing.
+    pub(super) complete: bool,
+    /// Whether a kustomization brings a schema, by which lists of custom resources merge.
+    pub(super) schema: bool,
+    /// Whether a kustomization teaches kustomize more fields, which are not read.
+    configured: bool,
+    stack: Vec<usize>,
+    visits: usize,
+}
+
+impl<'r> Session<'r> {
+    pub(super) fn new(index: &'r Index<'r>) -> Self {
+        Session {
+            index,
+            dangling: Vec::new(),
+            notes: Vec::new(),
+            complete: true,
+            schema: false,
+            configured: false,
+            stack: Vec::new(),
+            visits: 0,
+        }
+    }
+
+    /// Builds the kustomization `root`.
+    pub(super) fn run(&mut self, root: usize) -> Result<Vec<Object>, Failure> {
+        let span = self.index.all[root].node.span;
+        let mut objects = self.apply(root, Vec::new(), span)?;
+        names::follow(&mut objects);
+        self.refuse_doubles(&objects)?;
+        Ok(objects)
+    }
+
+    pub(super) fn fail(&self, kustomization: &Kustomization<'_>, span: Span, message: String) -> Failure {
+        Box::new(Unreadable {
+            path: kustomization.path.to_path_buf(),
+            span: Some(span),
+            message,
+        })
+    }
+
+    /// Gathers what `number` names onto `objects` and changes it all. A base starts with none, a
+    /// component with those of whoever names it.
+    fn apply(
+        &mut self,
+        number: usize,
+        mut objects: Vec<Object>,
+        named_at: Span,
+    ) -> Result<Vec<Object>, Failure> {
+        let index = self.index;
+        let kustomization = &index.all[number];
+        if let Some(start) = self.stack.iter().position(|n| *n == number) {
+            let path: Vec<String> = self.stack[start..]
+                .iter()
+                .chain([&number])
+                .map(|n| shown_dir(&index.all[*n].dir))
+                .collect();
+            let by = self.stack.last().map_or(kustomization, |n| &index.all[*n]);
+            return Err(self.fail(
+                by,
+                named_at,
+                format!(
+                    "kustomizations name one another in a circle: {}; kustomize refuses to build them",
+                    path.join(" -> ")
+                ),
+            ));
+        }
+        self.visits += 1;
+        if self.stack.len() >= MAX_DEPTH || self.visits > MAX_VISITS || objects.len() > MAX_OBJECTS {
+            let message = format!(
+                "bases are nested more than {MAX_DEPTH} deep or name one another too often; this build is not read"
+            );
+            return Err(self.fail(kustomization, named_at, message));
+        }
+        if let Some((span, message)) = &kustomization.broken {
+            return Err(self.fail(
+                kustomization,
+                *span,
+                format!("{message}; nothing that uses this kustomization can be built"),
+            ));
+        }
+        self.stack.push(number);
+        let node = kustomization.node;
+        self.schema |= node.get("openapi").is_some_and(|n| !n.is_null());
+        self.configured |= node.get("configurations").is_some();
+        self.note_unsupported(kustomization);
+        for reference in &kustomization.resources {
+            self.resource(kustomization, reference, &mut objects)?;
+        }
+        self.generate(kustomization, &mut objects);
+        for reference in &kustomization.components {
+            match &reference.target {
+                Target::Base(component) => {
+                    objects = self.apply(*component, objects, reference.span)?;
+                }
+                _ => self.unresolved(kustomization, reference)?,
+            }
+        }
+        self.transform(kustomization, &mut objects)?;
+        self.stack.pop();
+        Ok(objects)
+    }
+
+    fn resource(
+        &mut self,
+        kustomization: &Kustomization<'r>,
+        reference: &Reference<'r>,
+        objects: &mut Vec<Object>,
+    ) -> Result<(), Failure> {
+        match &reference.target {
+            Target::Base(base) => {
+                let gathered = self.apply(*base, Vec::new(), reference.span)?;
+                objects.extend(gathered);
+                Ok(())
+            }
+            Target::File(path) => self.file(kustomization, reference, path, objects),
+            _ => self.unresolved(kustomization, reference),
+        }
+    }
+
+    fn file(
+        &mut self,
+        kustomization: &Kustomization<'r>,
+        reference: &Reference<'r>,
+        path: &Path,
+        objects: &mut Vec<Object>,
+    ) -> Result<(), Failure> {
+        let Some(stream) = self.index.repo.yaml.get(path) else {
+            let message = format!(
+                "`{}` is no YAML or JSON file, and kustomize takes no other as a resource",
+                reference.written
+            );
+            return Err(self.fail(kustomization, reference.span, message));
+        };
+        if let Some(error) = stream.errors.first() {
+            return Err(Box::new(Unreadable {
+                path: path.to_path_buf(),
+                span: Some(error.span),
+                message: format!("{}; nothing that uses this file can be built", error.message),
+            }));
+        }
+        for document in &stream.documents {
+            // A list stands for its items.
+            let items = document
+                .get("kind")
+                .and_then(Node::as_str)
+                .filter(|k| k.ends_with("List"))
+                .and_then(|_| document.get("items"))
+                .filter(|items| matches!(items.value, Value::Seq(_)));
+            match items {
+                Some(items) => objects.extend(items.items().iter().cloned().map(Object::new)),
+                None => objects.push(Object::new(document.clone())),
+            }
+        }
+        Ok(())
+    }
+
+    /// A named path that leads to nothing that can be built here: some stop the build, others leave a gap.
+    fn unresolved(
+        &mut self,
+        kustomization: &Kustomization<'r>,
+        reference: &Reference<'r>,
+    ) -> Result<(), Failure> {
+        let written = reference.written;
+        let gap = match &reference.target {
+            Target::Remote => format!("`{written}` is remote and was not read; the rest of the build was"),
+            Target::Outside => format!("`{written}` lies outside the directory that was read"),
+            Target::Unread => format!("`{written}` was not read; the rest of the build was"),
+            Target::ByDesign => format!("`{written}` is ignored by git, so it is absent here by design"),
+            Target::Missing(path) => {
+                let dangling = self.index.missing(written, path, reference.span);
+                self.dangling.push(dangling);
+                let message = format!("`{written}` does not exist, so kustomize cannot build this");
+                return Err(self.fail(kustomization, reference.span, message));
+            }
+            Target::Plain(_) => {
+                let message = format!(
+                    "`{written}` is a directory without a kustomization, so kustomize cannot build this"
+                );
+                return Err(self.fail(kustomization, reference.span, message));
+            }
+            Target::File(_) => {
+                let message = format!("`{written}` is a file; a component is a directory");
+                return Err(self.fail(kustomization, reference.span, message));
+            }
+            Target::Base(_) => return Ok(()),
+        };
+        self.complete = false;
+        self.note(kustomization, reference.span, gap);
+        Ok(())
+    }
+
+    pub(super) fn note(&mut self, kustomization: &Kustomization<'_>, span: Span, message: String) {
+        self.notes.push(Unreadable {
+            path: kustomization.path.to_path_buf(),
+            span: Some(span),
+            message,
+        });
+    }
+
+    fn note_unsupported(&mut self, kustomization: &Kustomization<'r>) {
+        for (field, adds, what) in [
+            (
+                "helmCharts",
+                true,
+                "charts are not rendered; their objects are missing from this build",
+            ),
+            (
+                "helmChartInflationGenerator",
+                true,
+                "charts are not rendered; their objects are missing from this build",
+            ),
+            (
+                "generators",
+                true,
+                "generator plugins are not run; their objects are missing from this build",
+            ),
+            (
+                "transformers",
+                true,
+                "transformer plugins are not run; what they change is read as it was",
+            ),
+            (
+                "vars",
+                false,
+                "variables are not substituted (kustomize itself has replaced them by `replacements`)",
+            ),
+        ] {
+            if let Some((key, _)) = kustomization
+                .node
+                .as_map()
+                .and_then(|m| m.entry(field))
+                .filter(|(_, v)| !v.is_null())
+            {
+                self.complete &= !adds;
+                self.note(
+                    kustomization,
+                    key.span,
+                    format!("`{field}` is not supported: {what}"),
+                );
+            }
+        }
+    }
+
+    fn transform(
+        &mut self,
+        kustomization: &Kustomization<'r>,
+        objects: &mut Vec<Object>,
+    ) -> Result<(), Failure> {
+        let node = kustomization.node;
+        self.patches(kustomization, &["patchesStrategicMerge", "patches"], objects)?;
+        if let Some(namespace) = node
+            .get("namespace")
+            .filter(|n| n.as_str().is_some_and(|t| !t.is_empty()))
+        {
+            objects
+                .iter_mut()
+                .for_each(|object| transform::namespace(object, namespace));
+        }
+        let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or("");
+        let (prefix, suffix) = (text("namePrefix"), text("nameSuffix"));
+        if !(prefix.is_empty() && suffix.is_empty()) {
+            objects
+                .iter_mut()
+                .for_each(|object| transform::affix(object, prefix, suffix));
+        }
+        labels(node, objects);
+        if let Some(pairs) = node.get("commonAnnotations") {
+            objects
+                .iter_mut()
+                .for_each(|object| transform::annotations(object, pairs));
+        }
+        self.patches(kustomization, &["patchesJson6902"], objects)?;
+        self.replicas(node, objects);
+        self.images(kustomization, objects);
+        self.replace(kustomization, objects);
+        Ok(())
+    }
+
+    fn replicas(&mut self, node: &'r Node, objects: &mut [Object]) {
+        let entries = node.get("replicas").map_or(&[][..], Node::items);
+        if entries.is_empty() {
+            return;
+        }
+        let by_name = index_names(objects);
+        for entry in entries {
+            let (Some(name), Some(count)) = (entry.get("name"), entry.get("count")) else {
+                continue;
+            };
+            let wanted = name.as_str().unwrap_or("");
+            let mut found = false;
+            for at in by_name.get(wanted).into_iter().flatten() {
+                found |= transform::replicas(&mut objects[*at], count);
+            }
+            if !found && self.complete && !self.configured {
+                let scaled = objects
+                    .iter()
+                    .filter(|o| o.node.at("spec/template").is_some())
+                    .map(Object::name);
+                self.dangling.push(Dangling {
+                    what: Named::Replicas,
+                    name: wanted.to_owned(),
+                    span: name.span,
+                    nearest: nearest(wanted, scaled).map(str::to_owned),
+                    refused: true,
+                });
+            }
+        }
+    }
+
+    fn images(&mut self, kustomization: &Kustomization<'r>, objects: &mut [Object]) {
+        let entries = kustomization.node.get("images").map_or(&[][..], Node::items);
+        if entries.is_empty() {
+            return;
+        }
+        let mut changes = ImageChanges::new(entries);
+        for object in objects.iter_mut() {
+            changes.apply(&mut object.node);
+        }
+        // A component changes what others bring, and need not find all of it everywhere.
+        if kustomization.component || !self.complete || self.configured {
+            return;
+        }
+        let unused = changes.unused();
+        if unused.is_empty() {
+            return;
+        }
+        let mut known = BTreeSet::new();
+        for object in objects.iter() {
+            names_in(&object.node, &mut known);
+        }
+        for name in unused {
+            let wanted = name.as_str().unwrap_or("");
+            self.dangling.push(Dangling {
+                what: Named::Image,
+                name: wanted.to_owned(),
+                span: name.span,
+                nearest: nearest(wanted, known.iter().map(String::as_str)).map(str::to_owned),
+                refused: false,
+            });
+        }
+    }
+
+    /// Two objects of one identity: kustomize refuses them.
+    fn refuse_doubles(&self, objects: &[Object]) -> Result<(), Failure> {
+        let mut seen: HashMap<(&str, &str, &str), Vec<Option<&str>>> = HashMap::new();
+        for object in objects.iter().filter(|o| !o.name().is_empty()) {
+            let identity = (object.group(), object.kind(), object.name());
+            let namespaces = seen.entry(identity).or_default();
+            if namespaces
+                .iter()
+                .any(|ns| same_namespace(*ns, object.namespace()))
+            {
+                let span = object
+                    .node
+                    .at("metadata/name")
+                    .map_or(object.node.span, |n| n.span);
+                let message = format!(
+                    "{} `{}` is in this build twice, so kustomize cannot build it",
+                    object.kind(),
+                    object.name()
+                );
+                let path = self.index.repo.sources.path(span.file).to_path_buf();
+                return Err(Box::new(Unreadable {
+                    path,
+                    span: Some(span),
+                    message,
+                }));
+            }
+            namespaces.push(object.namespace());
+        }
+        Ok(())
+    }
+}
+
+fn labels(node: &Node, objects: &mut [Object]) {
+    let flag = |entry: &Node, key: &str| entry.get(key).and_then(Node::as_bool).unwrap_or(false);
+    if let Some(pairs) = node.get("commonLabels") {
+        objects
+            .iter_mut()
+            .for_each(|o| transform::labels(o, pairs, Reach::Selectors));
+    }
+    for entry in node.get("labels").map_or(&[][..], Node::items) {
+        let Some(pairs) = entry.get("pairs") else { continue };
+        let reach = if flag(entry, "includeSelectors") {
+            Reach::Selectors
+        } else if flag(entry, "includeTemplates") {
+            Reach::Templates
+        } else {
+            Reach::Metadata
+        };
+        for object in objects.iter_mut() {
+            transform::labels(object, pairs, reach);
+            for field in entry.get("fields").map_or(&[][..], Node::items) {
+                let kind = field.get("kind").and_then(Node::as_str);
+                let path = field.get("path").and_then(Node::as_str);
+                if let Some(path) = path.filter(|_| kind.is_none_or(|k| k == object.kind())) {
+                    transform::labels_at(object, pairs, path, flag(field, "create"));
+                }
+            }
+        }
+    }
+}
+
+/// A directory for people; the root has a name too.
+fn shown_dir(dir: &Path) -> String {
+    if dir.as_os_str().is_empty() {
+        ".".to_owned()
+    } else {
+        dir.display().to_string()
+    }
+}

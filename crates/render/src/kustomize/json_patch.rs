@@ -1,0 +1,268 @@
+//! JSON Patch (RFC 6902): operations on places that are named by JSON Pointers (RFC 6901).
+
+use cofferdam_syntax::Span;
+use cofferdam_syntax::tree::{Key, Map, Node, Value};
+
+/// An operation that does not apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// The pointer as written, or what is wrong with the operation.
+    pub(super) path: String,
+    /// Where the pointer is written.
+    pub(super) span: Span,
+}
+
+/// Applies one operation. A refused one changes nothing.
+pub(super) fn apply(target: &mut Node, operation: &Node) -> Result<(), Refused> {
+    let refused = |node: &Node, path: &str| Refused {
+        path: path.to_owned(),
+        span: node.span,
+    };
+    let op = operation.get("op").and_then(Node::as_str).unwrap_or("");
+    let path_node = operation
+        .get("path")
+        .ok_or_else(|| refused(operation, "an operation without `path`"))?;
+    let path = path_node.as_str().unwrap_or("");
+    let tokens = tokens(path);
+    let fail = || refused(path_node, path);
+    let value = || operation.get("value").cloned().ok_or_else(fail);
+    let source = || {
+        let from = operation.get("from")?.as_str()?;
+        Some(self::tokens(from))
+    };
+    match op {
+        "add" => add(target, &tokens, value()?).ok_or_else(fail),
+        "replace" => {
+            let value = value()?;
+            let slot = find_mut(target, &tokens).ok_or_else(fail)?;
+            *slot = value;
+            Ok(())
+        }
+        "remove" => remove(target, &tokens).map(|_| ()).ok_or_else(fail),
+        "test" => {
+            let wanted = value()?;
+            let found = find(target, &tokens).ok_or_else(fail)?;
+            if same(found, &wanted) { Ok(()) } else { Err(fail()) }
+        }
+        "copy" | "move" => {
+            let from = source().ok_or_else(fail)?;
+            // Into a part of itself nothing can be moved.
+            if op == "move" && tokens.len() > from.len() && tokens.starts_with(&from) {
+                return Err(fail());
+            }
+            let value = find(target, &from).ok_or_else(fail)?.clone();
+            if op == "move" {
+                let before = target.clone();
+                remove(target, &from).ok_or_else(fail)?;
+                if add(target, &tokens, value).is_none() {
+                    *target = before;
+                    return Err(fail());
+                }
+                return Ok(());
+            }
+            add(target, &tokens, value).ok_or_else(fail)
+        }
+        _ => Err(refused(
+            operation.get("op").unwrap_or(operation),
+            &format!("operation `{op}`"),
+        )),
+    }
+}
+
+/// The parts of a JSON Pointer; `~1` is `/` and `~0` is `~`.
+fn tokens(pointer: &str) -> Vec<String> {
+    pointer
+        .split('/')
+        .skip(1)
+        .map(|t| t.replace("~1", "/").replace("~0", "~"))
+        .collect()
+}
+
+fn find<'a>(node: &'a Node, tokens: &[String]) -> Option<&'a Node> {
+    tokens.iter().try_fold(node, |node, token| match &node.value {
+        Value::Map(map) => map.get(token),
+        Value::Seq(items) => items.get(index(token, items.len())?),
+        _ => None,
+    })
+}
+
+fn find_mut<'a>(node: &'a mut Node, tokens: &[String]) -> Option<&'a mut Node> {
+    tokens.iter().try_fold(node, |node, token| match &mut node.value {
+        Value::Map(map) => map.get_mut(token),
+        Value::Seq(items) => {
+            let at = index(token, items.len())?;
+            items.get_mut(at)
+        }
+        _ => None,
+    })
+}
+
+/// An index below `len`; `-1` is the last, which kustomize's library allows.
+fn index(token: &str, len: usize) -> Option<usize> {
+    if token == "-1" {
+        return len.checked_sub(1);
+    }
+    token.parse().ok().filter(|at| *at < len)
+}
+
+fn add(target: &mut Node, tokens: &[String], value: Node) -> Option<()> {
+    let Some((last, above)) = tokens.split_last() else {
+        *target = value;
+        return Some(());
+    };
+    let parent = match find_mut(target, above) {
+        Some(_) => find_mut(target, above)?,
+        // Every object has annotations and labels while kustomize builds, so adding one always works.
+        None if matches!(above, [m, k] if m == "metadata" && (k == "annotations" || k == "labels")) => {
+            super::object::child_map(find_mut(target, &above[..1])?, &above[1], value.span)?;
+            find_mut(target, above)?
+        }
+        None => return None,
+    };
+    match &mut parent.value {
+        Value::Map(map) => {
+            let span = value.span;
+            map.insert(
+                Key {
+                    text: last.as_str().into(),
+                    span,
+                },
+                value,
+            );
+        }
+        Value::Seq(items) => {
+            let at = match last.as_str() {
+                "-" => items.len(),
+                token => token.parse().ok().filter(|at| *at <= items.len())?,
+            };
+            items.insert(at, value);
+        }
+        Value::Null => {
+            let span = value.span;
+            let key = Key {
+                text: last.as_str().into(),
+                span,
+            };
+            parent.value = Value::Map(Map::from_iter([(key, value)]));
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn remove(target: &mut Node, tokens: &[String]) -> Option<Node> {
+    let (last, above) = tokens.split_last()?;
+    match &mut find_mut(target, above)?.value {
+        Value::Map(map) => map.remove(last).map(|(_, value)| value),
+        Value::Seq(items) => {
+            let at = index(last, items.len())?;
+            Some(items.remove(at))
+        }
+        _ => None,
+    }
+}
+
+/// Equality of values wherever they stand; maps in any order.
+fn same(a: &Node, b: &Node) -> bool {
+    match (&a.value, &b.value) {
+        (Value::Null, Value::Null) => true,
+        (Value::Scalar(x), Value::Scalar(y)) => x.text == y.text,
+        (Value::Seq(x), Value::Seq(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same(x, y)),
+        (Value::Map(x), Value::Map(y)) => {
+            x.len() == y.len()
+                && x.iter()
+                    .all(|(key, value)| y.get(&key.text).is_some_and(|other| same(value, other)))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_syntax::FileId;
+    use cofferdam_syntax::yaml;
+    use proptest::prelude::*;
+
+    fn tree(text: &str, file: u32) -> Node {
+        yaml::parse(text, FileId(file), 0)
+            .documents
+            .into_iter()
+            .next()
+            .unwrap()
+    }
+
+    fn patched(target: &str, operation: &str) -> Result<Node, String> {
+        let mut node = tree(target, 0);
+        let before = node.clone();
+        match apply(&mut node, &tree(operation, 1)) {
+            Ok(()) => Ok(node),
+            Err(refused) => {
+                assert_eq!(node, before, "a refused operation changes nothing");
+                Err(refused.path)
+            }
+        }
+    }
+
+    fn becomes(target: &str, operation: &str, wanted: &str) {
+        let result = patched(target, operation).unwrap();
+        assert!(same(&result, &tree(wanted, 0)), "{operation}: {result:?}");
+    }
+
+    #[test]
+    fn operations_follow_the_standard() {
+        becomes("a: {b: 1}", "{op: add, path: /a/c, value: 2}", "a: {b: 1, c: 2}");
+        becomes("a: [1, 2]", "{op: add, path: /a/1, value: 9}", "a: [1, 9, 2]");
+        becomes("a: [1, 2]", "{op: add, path: /a/-, value: 9}", "a: [1, 2, 9]");
+        becomes("a: [1, 2]", "{op: replace, path: /a/0, value: 9}", "a: [9, 2]");
+        becomes("a: [1, 2]", "{op: remove, path: /a/0}", "a: [2]");
+        becomes("a: {b: 1}", "{op: move, from: /a/b, path: /c}", "a: {}\nc: 1");
+        becomes(
+            "a: {b: 1}",
+            "{op: copy, from: /a, path: /c}",
+            "a: {b: 1}\nc: {b: 1}",
+        );
+        becomes("a: {b: 1}", "{op: test, path: /a, value: {b: 1}}", "a: {b: 1}");
+        becomes("a: {x/y~z: 1}", "{op: remove, path: /a/x~1y~0z}", "a: {}");
+        becomes(
+            "metadata: {name: a}",
+            "{op: add, path: /metadata/annotations/k, value: v}",
+            "metadata: {name: a, annotations: {k: v}}",
+        );
+    }
+
+    #[test]
+    fn what_does_not_apply_is_refused_with_its_path() {
+        for (target, operation, path) in [
+            ("a: 1", "{op: replace, path: /b, value: 1}", "/b"),
+            ("a: 1", "{op: remove, path: /b}", "/b"),
+            ("a: 1", "{op: add, path: /b/c, value: 1}", "/b/c"),
+            ("a: [1]", "{op: add, path: /a/2, value: 1}", "/a/2"),
+            ("a: [1]", "{op: remove, path: /a/1}", "/a/1"),
+            ("a: 1", "{op: test, path: /a, value: 2}", "/a"),
+            ("a: {b: 1}", "{op: move, from: /a, path: /a/b}", "/a/b"),
+            ("a: 1", "{op: move, from: /a, path: /x/y}", "/x/y"),
+            ("a: 1", "{op: frob, path: /a}", "operation `frob`"),
+        ] {
+            assert_eq!(patched(target, operation).unwrap_err(), path, "{operation}");
+        }
+    }
+
+    #[test]
+    fn a_value_keeps_the_place_of_the_operation() {
+        let node = patched("a: {b: 1}", "{op: replace, path: /a/b, value: 2}").unwrap();
+        assert_eq!(node.at("a/b").unwrap().span.file, FileId(1));
+    }
+
+    proptest! {
+        #[test]
+        fn no_operation_panics(op in "add|remove|replace|move|copy|test|x", path in "(/(a|b|0|1|-|-1|~1|é)){0,4}", from in "(/(a|b|0)){0,3}") {
+            let mut node = tree("a: {b: [1, {a: 2}]}\nb: [{a: 1}, 2]", 0);
+            let operation = tree(&format!("{{op: {op}, path: \"{path}\", from: \"{from}\", value: [1]}}"), 1);
+            let before = node.clone();
+            if apply(&mut node, &operation).is_err() {
+                prop_assert_eq!(node, before);
+            }
+        }
+    }
+}

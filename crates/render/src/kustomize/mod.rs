@@ -1,0 +1,258 @@
+//! Kustomize, built without kustomize: the objects that an overlay really deploys, with every value at
+//! the place that decided it. A patch is no manifest and a base is not deployed, so neither is ever
+//! judged by itself; what this reader does not support is named, never guessed.
+//!
+//! What kustomize does is reproduced from its behaviour (version 5): the order in which transformers
+//! run, the fields that they reach, the way lists merge. Left out: the hash on generated names, `vars`,
+//! plugins, charts, and remote bases.
+
+mod build;
+mod generate;
+mod images;
+mod json_patch;
+mod load;
+pub(crate) mod merge;
+mod names;
+mod object;
+mod over;
+mod patch;
+mod replace;
+mod select;
+#[cfg(test)]
+mod tests;
+mod transform;
+
+use build::Session;
+use cofferdam_syntax::Span;
+use cofferdam_syntax::environment;
+use cofferdam_syntax::repo::{Repo, Unreadable};
+use cofferdam_syntax::tree::Node;
+use load::Index;
+pub use over::lay_over;
+use rayon::prelude::*;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+use std::path::PathBuf;
+
+/// All builds of a tree.
+#[derive(Debug, Default)]
+pub struct Built {
+    /// One for each kustomization that no other uses, in the order of their paths.
+    pub builds: Vec<Build>,
+    /// Files that are judged only as part of a build: kustomizations, resources, patches and inputs of
+    /// generators.
+    pub consumed: BTreeSet<PathBuf>,
+    /// Those of `consumed` that are in no build that succeeded; rules that are safe on a fragment may
+    /// look at them.
+    pub fragments: BTreeSet<PathBuf>,
+    /// Names that lead to nothing, each once.
+    pub dangling: Vec<Dangling>,
+    /// What was left out, and why, each once.
+    pub notes: Vec<Unreadable>,
+}
+
+/// What one kustomization builds.
+#[derive(Debug)]
+pub struct Build {
+    /// Its directory, below the root.
+    pub dir: PathBuf,
+    /// Its file.
+    pub path: PathBuf,
+    /// The environment that its directory names.
+    pub environment: Option<String>,
+    /// The objects, in the order in which the kustomizations name them. Empty when the build failed.
+    pub objects: Vec<Node>,
+    /// Kind and name of the objects that a generator made.
+    pub generated: BTreeSet<(String, String)>,
+    /// Whether all that it names was read; when not, an object that is absent here may still be there.
+    pub complete: bool,
+    /// The first cause, when it cannot be built.
+    pub failed: Option<Unreadable>,
+}
+
+/// A name that leads to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dangling {
+    /// What was named.
+    pub what: Named,
+    /// The name as written, or for a selector its parts: `Deployment web`.
+    pub name: String,
+    /// Where.
+    pub span: Span,
+    /// The name that was likely meant.
+    pub nearest: Option<String>,
+    /// Whether kustomize refuses to build because of it; otherwise it passes over it in silence, and
+    /// what was to be changed is deployed unchanged.
+    pub refused: bool,
+}
+
+/// What a dangling name names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Named {
+    /// A resource, base, component, patch file or input of a generator.
+    File,
+    /// The target selector of a patch.
+    PatchTarget,
+    /// The object that a patch without a target is for.
+    PatchedObject,
+    /// A path in an object that a JSON patch changes.
+    PatchPath,
+    /// An image of an `images` entry.
+    Image,
+    /// A workload of a `replicas` entry.
+    Replicas,
+    /// The object that a generator with `behavior: merge` or `replace` changes.
+    GeneratorTarget,
+    /// The source of a replacement.
+    ReplacementSource,
+    /// The target of a replacement.
+    ReplacementTarget,
+    /// A field path of a replacement's target.
+    ReplacementField,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Named::File => "file",
+            Named::PatchTarget => "patch target",
+            Named::PatchedObject => "patched object",
+            Named::PatchPath => "path of a patch",
+            Named::Image => "image",
+            Named::Replicas => "workload of `replicas`",
+            Named::GeneratorTarget => "generated object",
+            Named::ReplacementSource => "source of a replacement",
+            Named::ReplacementTarget => "target of a replacement",
+            Named::ReplacementField => "field of a replacement",
+        })
+    }
+}
+
+/// Builds every kustomization of `repo` that no other kustomization uses.
+pub fn build(repo: &Repo) -> Built {
+    build_with(repo, &BTreeSet::new())
+}
+
+/// The same, and those in the directories `deployed` too: what an Argo CD application names is deployed
+/// even if an overlay uses it as its base.
+pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
+    let index = Index::new(repo);
+    let count = index.all.len();
+    let mut built = Built::default();
+    if count == 0 {
+        return built;
+    }
+    let roots = roots(&index, deployed);
+    let sessions: Vec<(Build, Vec<Dangling>, Vec<Unreadable>)> = roots
+        .par_iter()
+        .map(|root| {
+            let mut session = Session::new(&index);
+            let result = session.run(*root);
+            let kustomization = &index.all[*root];
+            let mut build = Build {
+                dir: kustomization.dir.clone(),
+                path: kustomization.path.to_path_buf(),
+                environment: environment::of_directory(&kustomization.dir),
+                objects: Vec::new(),
+                generated: BTreeSet::new(),
+                complete: session.complete,
+                failed: None,
+            };
+            match result {
+                Ok(objects) => {
+                    build.generated = objects
+                        .iter()
+                        .filter(|o| o.generated)
+                        .map(|o| (o.kind().to_owned(), o.name().to_owned()))
+                        .collect();
+                    build.objects = objects.into_iter().map(|o| o.node).collect();
+                }
+                Err(failure) => build.failed = Some(*failure),
+            }
+            (build, session.dangling, session.notes)
+        })
+        .collect();
+    let mut in_success = vec![false; count];
+    for (root, (build, dangling, notes)) in roots.iter().zip(sessions) {
+        if build.failed.is_none() {
+            reach(&index, *root, &mut in_success);
+        }
+        built.builds.push(build);
+        built.dangling.extend(dangling);
+        built.notes.extend(notes);
+    }
+    for number in 0..count {
+        for (span, field, likely) in index.unknown_fields(number) {
+            let hint = likely.map_or(String::new(), |l| format!("; `{l}` is one"));
+            built.notes.push(Unreadable {
+                path: index.all[number].path.to_path_buf(),
+                span: Some(span),
+                message: format!("`{field}` is no field of a kustomization{hint}"),
+            });
+        }
+    }
+    let mut whole = BTreeSet::new();
+    for (number, succeeded) in in_success.iter().enumerate() {
+        let files = index.files_of(number);
+        if *succeeded {
+            whole.extend(files.iter().cloned());
+        }
+        built.consumed.extend(files);
+    }
+    built.fragments = built.consumed.difference(&whole).cloned().collect();
+    // Overlays share bases, so the same is found in several builds.
+    let mut seen = HashSet::new();
+    built
+        .dangling
+        .retain(|d| seen.insert((d.what, d.span, d.name.clone())));
+    built.dangling.sort_by_key(|d| (d.span, d.what));
+    let mut seen = HashSet::new();
+    built
+        .notes
+        .retain(|n| seen.insert((n.path.clone(), n.span, n.message.clone())));
+    built
+        .notes
+        .sort_by(|a, b| (&a.path, a.span, &a.message).cmp(&(&b.path, b.span, &b.message)));
+    built
+}
+
+/// The kustomizations to build: those that no other uses, and one of each circle, so that it is reported.
+fn roots(index: &Index<'_>, deployed: &BTreeSet<PathBuf>) -> Vec<usize> {
+    let count = index.all.len();
+    let mut used = vec![false; count];
+    for number in 0..count {
+        for base in index.bases_of(number).filter(|base| *base != number) {
+            used[base] = true;
+        }
+    }
+    let mut reached = vec![false; count];
+    let mut roots = Vec::new();
+    for (number, is_used) in used.into_iter().enumerate() {
+        let kustomization = &index.all[number];
+        if !kustomization.component && (!is_used || deployed.contains(&kustomization.dir)) {
+            roots.push(number);
+        }
+        if !is_used {
+            reach(index, number, &mut reached);
+        }
+    }
+    for number in 0..count {
+        if !reached[number] {
+            roots.push(number);
+            reach(index, number, &mut reached);
+        }
+    }
+    roots.sort_unstable();
+    roots.dedup();
+    roots
+}
+
+/// Marks `start` and all that it is built from.
+fn reach(index: &Index<'_>, start: usize, reached: &mut [bool]) {
+    let mut to_visit = vec![start];
+    while let Some(number) = to_visit.pop() {
+        if !std::mem::replace(&mut reached[number], true) {
+            to_visit.extend(index.bases_of(number));
+        }
+    }
+}

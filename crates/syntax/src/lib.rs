@@ -1,0 +1,17 @@
+//! Text in, documents out, with the place of every value. This crate knows formats (YAML, JSON, HCL,
+//! properties, ini, `.env`, Python) and nothing of platforms: what a value means is for its readers to say.
+
+pub mod env_file;
+pub mod environment;
+pub mod flat;
+pub mod hcl;
+pub mod ini;
+pub mod nearest;
+pub mod properties;
+pub mod python;
+pub mod repo;
+pub mod source;
+pub mod tree;
+pub mod yaml;
+
+pub use source::{FileId, Position, SourceFile, SourceMap, Span, Spanned};

@@ -1,0 +1,313 @@
+//! The part of Python's syntax that configuration is written in, with the place of every piece. It
+//! owns its text, is no deeper than [`super::lower::MAX_DEPTH`], and knows nothing of tree-sitter.
+
+use crate::source::Span;
+
+/// An expression and its place (a string's place has its quotes).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expr {
+    pub span: Span,
+    pub kind: ExprKind,
+}
+
+/// What an expression is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExprKind {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(Box<str>),
+    /// An f-string: literal pieces are `Str`, the rest is interpolated.
+    Format(Vec<Expr>),
+    Name(Box<str>),
+    Attribute(Box<Expr>, Box<str>),
+    Index(Box<Expr>, Box<Expr>),
+    Call(Box<Call>),
+    /// A dictionary; an item without a key is `**value`.
+    Dict(Vec<(Option<Expr>, Expr)>),
+    /// A list, tuple or set.
+    List(Vec<Expr>),
+    Negative(Box<Expr>),
+    Binary(Operator, Box<(Expr, Expr)>),
+    /// `a or b`.
+    Or(Box<(Expr, Expr)>),
+    /// `value if condition else other`.
+    Choice(Box<Choice>),
+    /// A comprehension or generator: `element` is built once for each item of `over`.
+    Each(Box<Each>),
+    /// `name := value`.
+    Named(Box<str>, Box<Expr>),
+    /// A comparison whose only operator is `==` or `in`.
+    Equals(Box<(Expr, Expr)>),
+    /// Anything else, with the expressions inside it.
+    Other(Vec<Expr>),
+}
+
+/// `then if condition else other`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    pub then: Expr,
+    pub condition: Expr,
+    pub other: Expr,
+}
+
+/// A comprehension.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Each {
+    pub element: Expr,
+    pub over: Vec<Expr>,
+}
+
+/// Arithmetic that is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    FloorDivide,
+    Modulo,
+    Power,
+    ShiftLeft,
+}
+
+/// A call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    pub callee: Expr,
+    pub args: Vec<CallArg>,
+}
+
+/// An argument of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallArg {
+    /// The whole argument, name included.
+    pub span: Span,
+    pub kind: ArgKind,
+    pub value: Expr,
+}
+
+/// How an argument is passed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ArgKind {
+    Positional,
+    Named(Box<str>),
+    /// `*value`.
+    Splat,
+    /// `**value`.
+    DoubleSplat,
+}
+
+/// A statement and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stmt {
+    pub span: Span,
+    pub kind: StmtKind,
+}
+
+/// What a statement is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StmtKind {
+    /// Local names and the dotted names they stand for; `*` is everything of a module.
+    Import(Vec<(Box<str>, Box<str>)>),
+    Assign(Box<Assign>),
+    Expr(Expr),
+    Return(Option<Expr>),
+    /// `raise`, `break`, `continue`.
+    Jump(Jump),
+    Function(Box<Function>),
+    Class(Box<Class>),
+    /// Branches with their conditions; `else` has none.
+    If(Vec<(Option<Expr>, Vec<Stmt>)>),
+    Loop(Box<Loop>),
+    Try(Box<Try>),
+    /// Context managers with the names they are bound to.
+    With(Vec<(Expr, Option<Expr>)>, Vec<Stmt>),
+    /// Statements of which only the order is known (`match`, broken text).
+    Block(Vec<Stmt>),
+}
+
+/// A statement that leaves the straight line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jump {
+    Raise,
+    Break,
+    Continue,
+}
+
+/// `a = b = value`, `a: type = value`, `a += value`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assign {
+    pub targets: Vec<Expr>,
+    pub annotation: Option<Expr>,
+    pub value: Option<Expr>,
+    pub augmented: bool,
+}
+
+/// A function or method.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    pub name: Box<str>,
+    pub name_span: Span,
+    pub parameters: Vec<Parameter>,
+    pub decorators: Vec<Expr>,
+    pub body: Vec<Stmt>,
+}
+
+/// A parameter of a function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    pub name: Box<str>,
+    pub span: Span,
+    pub annotation: Option<Expr>,
+    pub default: Option<Expr>,
+}
+
+/// A class.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Class {
+    pub name: Box<str>,
+    pub name_span: Span,
+    pub bases: Vec<Expr>,
+    pub decorators: Vec<Expr>,
+    pub body: Vec<Stmt>,
+}
+
+/// `for target in over` or `while over`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loop {
+    /// The loop's variable; `while` has none.
+    pub target: Option<Expr>,
+    pub over: Option<Expr>,
+    pub body: Vec<Stmt>,
+    pub after: Vec<Stmt>,
+}
+
+/// `try`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Try {
+    pub body: Vec<Stmt>,
+    pub handlers: Vec<Vec<Stmt>>,
+    pub otherwise: Vec<Stmt>,
+    pub finally: Vec<Stmt>,
+}
+
+impl Expr {
+    /// The name, if the expression is one.
+    pub fn name(&self) -> Option<&str> {
+        match &self.kind {
+            ExprKind::Name(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The text, if the expression is a string literal.
+    pub fn text(&self) -> Option<&str> {
+        match &self.kind {
+            ExprKind::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The call, if the expression is one.
+    pub fn call(&self) -> Option<&Call> {
+        match &self.kind {
+            ExprKind::Call(call) => Some(call),
+            _ => None,
+        }
+    }
+
+    /// `X` of `self.X` or `cls.X`.
+    pub fn self_attribute(&self) -> Option<&str> {
+        match &self.kind {
+            ExprKind::Attribute(base, name) => matches!(base.name(), Some("self" | "cls")).then_some(name),
+            _ => None,
+        }
+    }
+
+    /// The dotted name as written: `a.b.c`.
+    pub fn dotted(&self) -> Option<String> {
+        match &self.kind {
+            ExprKind::Name(name) => Some(name.to_string()),
+            ExprKind::Attribute(base, name) => Some(format!("{}.{name}", base.dotted()?)),
+            _ => None,
+        }
+    }
+
+    /// The last part of the name: `c` of `a.b().c`.
+    pub fn last_name(&self) -> Option<&str> {
+        match &self.kind {
+            ExprKind::Name(name) | ExprKind::Attribute(_, name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Calls `f` with this expression and every one inside it, outermost first, in the order written.
+    pub fn visit<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        f(self);
+        for child in self.children() {
+            child.visit(f);
+        }
+    }
+
+    /// The expressions directly inside this one, in the order written.
+    pub fn children(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ExprKind::Format(items) | ExprKind::List(items) | ExprKind::Other(items) => {
+                items.iter().collect()
+            }
+            ExprKind::Attribute(base, _) | ExprKind::Negative(base) | ExprKind::Named(_, base) => {
+                vec![base]
+            }
+            ExprKind::Index(base, index) => vec![base, index],
+            ExprKind::Call(call) => std::iter::once(&call.callee)
+                .chain(call.args.iter().map(|a| &a.value))
+                .collect(),
+            ExprKind::Dict(items) => items.iter().flat_map(|(k, v)| k.iter().chain([v])).collect(),
+            ExprKind::Binary(_, pair) | ExprKind::Or(pair) | ExprKind::Equals(pair) => {
+                vec![&pair.0, &pair.1]
+            }
+            ExprKind::Choice(choice) => vec![&choice.then, &choice.condition, &choice.other],
+            ExprKind::Each(each) => std::iter::once(&each.element).chain(&each.over).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Stmt {
+    /// The lists of statements directly inside this one; those of functions and classes too.
+    pub fn bodies(&self) -> Vec<&[Stmt]> {
+        match &self.kind {
+            StmtKind::Function(f) => vec![&f.body],
+            StmtKind::Class(c) => vec![&c.body],
+            StmtKind::If(branches) => branches.iter().map(|(_, body)| body.as_slice()).collect(),
+            StmtKind::Loop(l) => vec![&l.body, &l.after],
+            StmtKind::Try(t) => std::iter::once(t.body.as_slice())
+                .chain(t.handlers.iter().map(Vec::as_slice))
+                .chain([t.otherwise.as_slice(), t.finally.as_slice()])
+                .collect(),
+            StmtKind::With(_, body) | StmtKind::Block(body) => vec![body],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The expressions that stand in the statement itself, not in its bodies, in the order written.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        match &self.kind {
+            StmtKind::Assign(a) => a.targets.iter().chain(&a.annotation).chain(&a.value).collect(),
+            StmtKind::Expr(e) => vec![e],
+            StmtKind::Return(e) => e.iter().collect(),
+            StmtKind::Function(f) => f
+                .decorators
+                .iter()
+                .chain(f.parameters.iter().filter_map(|p| p.default.as_ref()))
+                .collect(),
+            StmtKind::Class(c) => c.decorators.iter().chain(&c.bases).collect(),
+            StmtKind::If(branches) => branches.iter().filter_map(|(c, _)| c.as_ref()).collect(),
+            StmtKind::Loop(l) => l.target.iter().chain(&l.over).collect(),
+            StmtKind::With(items, _) => items.iter().map(|(e, _)| e).collect(),
+            _ => Vec::new(),
+        }
+    }
+}

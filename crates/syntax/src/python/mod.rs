@@ -1,0 +1,6 @@
+//! Python as far as configuration is written in it: text to a small tree that owns its text and knows the place
+//! of every piece.
+
+pub mod ast;
+pub mod lower;
+mod lower_expr;

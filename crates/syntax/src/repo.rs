@@ -1,0 +1,286 @@
+//! The files of a platform in memory: read once, parsed once. Everything later works on this and touches no
+//! file system, so that tests and fuzzers take the same path with files from memory.
+
+use crate::source::{FileId, SourceFile, SourceMap, Span};
+use crate::yaml::{self, Stream};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+/// Configuration files above this size are reported and not read; the largest real ones are far smaller.
+pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub struct Repo {
+    /// All text files, by id.
+    pub sources: SourceMap,
+    /// Path below the root to file, for every file that was read.
+    pub files: BTreeMap<PathBuf, FileId>,
+    /// YAML and JSON files as trees, by path below the root. A file with errors is here too, with the
+    /// documents that could be read.
+    pub yaml: BTreeMap<PathBuf, Stream>,
+    /// What could not be read, and why.
+    pub unreadable: Vec<Unreadable>,
+    /// Paths of files that exist and are not configuration that any reader knows (not read).
+    pub passed_over: Vec<PathBuf>,
+    gitignores: Vec<(PathBuf, Gitignore)>,
+}
+
+/// A file, or a place in one, that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Path below the root.
+    pub path: PathBuf,
+    /// Where in it, when the file's text is known.
+    pub span: Option<Span>,
+    /// What is wrong and what to do, in a sentence.
+    pub message: String,
+}
+
+/// What a file name promises; content decides the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// YAML or JSON.
+    Yaml,
+    /// Text of another format.
+    Text,
+    /// No configuration.
+    Other,
+}
+
+/// What the name of `path` promises.
+pub fn kind(path: &Path) -> Kind {
+    let name = path
+        .file_name()
+        .and_then(|n| n.to_str())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    if name == ".env" || name.starts_with(".env.") || name.starts_with("dockerfile") {
+        return Kind::Text;
+    }
+    if matches!(
+        name.as_str(),
+        ".gitignore" | "procfile" | "package-lock.json" | "composer.lock"
+    ) {
+        return if name == ".gitignore" {
+            Kind::Text
+        } else {
+            Kind::Other
+        };
+    }
+    if name == "makefile" || name.ends_with(".dockerfile") {
+        return Kind::Text;
+    }
+    if name == "kustomization" {
+        return Kind::Yaml;
+    }
+    match name.rsplit_once('.').map(|(_, e)| e) {
+        Some("yaml" | "yml" | "json") => Kind::Yaml,
+        Some(
+            "tf" | "tfvars" | "hcl" | "env" | "properties" | "ini" | "conf" | "cnf" | "cfg" | "py" | "tpl"
+            | "sh" | "bash" | "mk",
+        ) => Kind::Text,
+        _ => Kind::Other,
+    }
+}
+
+impl Repo {
+    /// Files in memory: paths below an imagined root and their bytes.
+    pub fn from_files(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Repo {
+        let mut passed_over = Vec::new();
+        let mut found = Vec::new();
+        for (path, bytes) in files {
+            if kind(&path) == Kind::Other {
+                passed_over.push(path)
+            } else {
+                found.push((path, Ok(bytes)))
+            }
+        }
+        let mut repo = Repo::build(found);
+        repo.passed_over.extend(passed_over);
+        repo
+    }
+
+    /// Indexes and parses files: each with its path below the root and its bytes, or why it could not be read.
+    pub fn build(mut found: Vec<(PathBuf, Result<Vec<u8>, String>)>) -> Repo {
+        found.par_sort_by(|a, b| a.0.cmp(&b.0));
+        let mut repo = Repo::default();
+        let mut to_parse = Vec::new();
+        let mut files = Vec::with_capacity(found.len());
+        for (path, bytes) in found {
+            match bytes.and_then(to_text) {
+                Ok(text) => {
+                    let id = repo.sources.add(SourceFile::new(path.clone(), text));
+                    if kind(&path) == Kind::Yaml {
+                        to_parse.push((path.clone(), id));
+                    }
+                    if path.file_name().is_some_and(|n| n == ".gitignore") {
+                        repo.add_gitignore(&path, id);
+                    }
+                    files.push((path, id));
+                }
+                Err(message) => repo.unreadable.push(Unreadable {
+                    path,
+                    span: None,
+                    message,
+                }),
+            }
+        }
+        // From a sorted list a map is built without a search for each place.
+        repo.files = files.into_iter().collect();
+        let sources = &repo.sources;
+        let parsed: Vec<(PathBuf, Stream)> = to_parse
+            .into_par_iter()
+            .map(|(path, id)| {
+                let stream = yaml::parse(&sources.file(id).text, id, 0);
+                (path, stream)
+            })
+            .collect();
+        repo.yaml = parsed.into_iter().collect();
+        repo
+    }
+
+    fn add_gitignore(&mut self, path: &Path, id: FileId) {
+        let dir = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let mut builder = GitignoreBuilder::new("/");
+        for line in self.sources.file(id).text.lines() {
+            // A line that is no pattern ignores nothing, as git has it.
+            let _ = builder.add_line(None, line);
+        }
+        if let Ok(matcher) = builder.build() {
+            self.gitignores.push((dir, matcher));
+        }
+    }
+
+    /// Passes over the files that `left_out` names: they are there, and nobody reads them.
+    pub fn exclude(&mut self, left_out: impl Fn(&Path) -> bool) {
+        let excluded: Vec<PathBuf> = self.files.keys().filter(|p| left_out(p)).cloned().collect();
+        for path in excluded {
+            self.files.remove(&path);
+            self.yaml.remove(&path);
+            self.passed_over.push(path);
+        }
+        self.unreadable.retain(|u| !left_out(&u.path));
+        self.passed_over.sort();
+    }
+
+    /// Whether git is told to ignore `path` (below the root): a file that is named and not there, but
+    /// ignored, is absent by design.
+    pub fn absent_by_design(&self, path: &Path) -> bool {
+        self.gitignores.iter().any(|(dir, matcher)| {
+            path.strip_prefix(dir).is_ok_and(|below| {
+                matcher
+                    .matched_path_or_any_parents(Path::new("/").join(below), false)
+                    .is_ignore()
+            })
+        })
+    }
+
+    /// Whether a file or directory of this path below the root is there, read or passed over.
+    pub fn exists(&self, path: &Path) -> bool {
+        let path = normalise(path);
+        self.files.contains_key(&path)
+            || self.passed_over.binary_search(&path).is_ok()
+            || self.unreadable.iter().any(|u| u.path == path)
+            || self.has_directory(&path)
+    }
+
+    /// Whether any file that was seen lies below this directory.
+    pub fn has_directory(&self, dir: &Path) -> bool {
+        let dir = normalise(dir);
+        dir.as_os_str().is_empty()
+            || self
+                .files
+                .range(dir.clone()..)
+                .any(|(p, _)| p.starts_with(&dir) && *p != dir)
+            || self.passed_over.iter().any(|p| p.starts_with(&dir) && *p != dir)
+    }
+
+    /// Text of a file that was read.
+    pub fn text(&self, path: &Path) -> Option<&str> {
+        let id = self.files.get(path)?;
+        Some(&self.sources.file(*id).text)
+    }
+}
+
+/// Resolves `.` and `..` in a path below the root without touching the file system. A path that leaves
+/// the root keeps its leading `..`.
+pub fn normalise(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if !matches!(out.components().next_back(), Some(Component::Normal(_))) {
+                    out.push("..");
+                } else {
+                    out.pop();
+                }
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn to_text(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!(
+            "is larger than {} MiB and was not read",
+            MAX_FILE_BYTES / (1024 * 1024)
+        ));
+    }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err("is UTF-16; save it as UTF-8".to_owned());
+    }
+    if bytes.iter().take(8192).any(|b| *b == 0) {
+        return Err("is a binary file under a configuration file's name".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        let line = e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
+        format!("is not UTF-8: byte {at} (line {line}) is not valid; save it as UTF-8")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repo(files: &[(&str, &[u8])]) -> Repo {
+        Repo::from_files(files.iter().map(|(p, b)| (PathBuf::from(p), b.to_vec())))
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_and_hides_nothing() {
+        let repo = repo(&[
+            ("a.yaml", b"a: 1"),
+            ("bin.yaml", b"\0\x01"),
+            ("latin.yaml", b"a: \xe9"),
+            ("utf16.yaml", b"\xff\xfea\0"),
+            ("photo.png", b"\x89PNG"),
+        ]);
+        assert_eq!(repo.yaml.len(), 1);
+        assert_eq!(repo.unreadable.len(), 3);
+        assert_eq!(repo.passed_over, [PathBuf::from("photo.png")]);
+    }
+
+    #[test]
+    fn a_name_that_git_ignores_is_absent_by_design() {
+        let repo = repo(&[
+            (".gitignore", b"*.secret.yaml\n"),
+            ("k8s/.gitignore", b"local.env\n"),
+        ]);
+        assert!(repo.absent_by_design(Path::new("k8s/db.secret.yaml")));
+        assert!(repo.absent_by_design(Path::new("k8s/local.env")));
+        assert!(!repo.absent_by_design(Path::new("local.env")));
+    }
+
+    #[test]
+    fn paths_normalise_without_a_file_system() {
+        assert_eq!(normalise(Path::new("a/./b/../c")), PathBuf::from("a/c"));
+        assert_eq!(normalise(Path::new("a/../../c")), PathBuf::from("../c"));
+    }
+}

@@ -1,0 +1,317 @@
+//! The one syntax tree that every structured format becomes: YAML, JSON, evaluated HCL. Each node
+//! keeps the place it was written, through aliases, merges and patches, so that a value can be
+//! followed back to its line whatever built it.
+
+use crate::source::{Span, Spanned};
+use std::sync::Arc;
+
+/// A value with its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Where the value is written.
+    pub span: Span,
+    /// The value.
+    pub value: Value,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Nothing: `null`, `~` or an empty place.
+    Null,
+    /// Text, number or boolean; the text as written is kept (`1.20` stays `1.20`).
+    Scalar(Scalar),
+    /// A list.
+    Seq(Vec<Node>),
+    /// A map, in the order written.
+    Map(Map),
+    /// A value that cannot be known from the files: an unresolved Terraform expression, a Helm
+    /// template. The text says what it would take.
+    Unknown(Arc<str>),
+}
+
+/// A scalar as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scalar {
+    /// The text after escapes.
+    pub text: Box<str>,
+    /// How it was written; a quoted `"5"` is text, a plain `5` a number.
+    pub style: Style,
+}
+
+/// How a scalar was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Without quotes.
+    Plain,
+    /// In single or double quotes.
+    Quoted,
+    /// As a `|` block, whose lines are in the file as they are.
+    Literal,
+    /// As a `>` block.
+    Folded,
+}
+
+/// A key with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The key.
+    pub text: Box<str>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// A map in the order written. Keys are unique: the last of two equal ones stands, as with every
+/// YAML reader in use, and the reader reports the clash.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Map {
+    entries: Vec<(Key, Node)>,
+}
+
+impl Map {
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entries.iter().find(|(k, _)| &*k.text == key).map(|(_, v)| v)
+    }
+
+    /// The value of `key`, to change it.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        self.entries
+            .iter_mut()
+            .find(|(k, _)| &*k.text == key)
+            .map(|(_, v)| v)
+    }
+
+    /// The key and the value of `key`.
+    pub fn entry(&self, key: &str) -> Option<(&Key, &Node)> {
+        self.entries
+            .iter()
+            .find(|(k, _)| &*k.text == key)
+            .map(|(k, v)| (k, v))
+    }
+
+    /// Sets `key`, in its old place if it was there. Returns the old entry.
+    pub fn insert(&mut self, key: Key, value: Node) -> Option<(Key, Node)> {
+        match self.entries.iter_mut().find(|(k, _)| k.text == key.text) {
+            Some(slot) => Some(std::mem::replace(slot, (key, value))),
+            None => {
+                self.entries.push((key, value));
+                None
+            }
+        }
+    }
+
+    /// Removes `key`.
+    pub fn remove(&mut self, key: &str) -> Option<(Key, Node)> {
+        let index = self.entries.iter().position(|(k, _)| &*k.text == key)?;
+        Some(self.entries.remove(index))
+    }
+
+    /// Keys and values in the order written.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Node)> {
+        self.entries.iter().map(|(k, v)| (k, v))
+    }
+
+    /// Keys and values, to change the values.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Node)> {
+        self.entries.iter_mut().map(|(k, v)| (&*k, v))
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl FromIterator<(Key, Node)> for Map {
+    fn from_iter<I: IntoIterator<Item = (Key, Node)>>(iter: I) -> Self {
+        let mut map = Map::default();
+        for (key, node) in iter {
+            map.insert(key, node);
+        }
+        map
+    }
+}
+
+impl IntoIterator for Map {
+    type Item = (Key, Node);
+    type IntoIter = std::vec::IntoIter<(Key, Node)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
+/// Folds a key for comparison as people write it: case and `_`, `-`, `.`, space do not count.
+pub fn fold(key: &str) -> String {
+    key.chars()
+        .filter(|c| !matches!(c, '_' | '-' | '.' | ' ' | '/'))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Whether `key` folds to `folded` (which the caller gives already folded); allocates nothing.
+pub fn folds_to(key: &str, folded: &str) -> bool {
+    key.chars()
+        .filter(|c| !matches!(c, '_' | '-' | '.' | ' ' | '/'))
+        .flat_map(char::to_lowercase)
+        .eq(folded.chars())
+}
+
+impl Node {
+    /// A text node; for values that readers derive.
+    pub fn text(text: &str, span: Span) -> Node {
+        Node {
+            span,
+            value: Value::Scalar(Scalar {
+                text: text.into(),
+                style: Style::Quoted,
+            }),
+        }
+    }
+
+    /// A plain scalar node (number or boolean as text); for values that readers derive.
+    pub fn plain(text: &str, span: Span) -> Node {
+        Node {
+            span,
+            value: Value::Scalar(Scalar {
+                text: text.into(),
+                style: Style::Plain,
+            }),
+        }
+    }
+
+    /// The map, if it is one.
+    pub fn as_map(&self) -> Option<&Map> {
+        match &self.value {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The map, to change it.
+    pub fn as_map_mut(&mut self) -> Option<&mut Map> {
+        match &mut self.value {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The items of a list; none for anything else.
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::Seq(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The entries of a map; none for anything else.
+    pub fn entries(&self) -> impl Iterator<Item = (&Key, &Node)> {
+        self.as_map().into_iter().flat_map(Map::iter)
+    }
+
+    /// The value of `key` in a map.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.as_map()?.get(key)
+    }
+
+    /// The value at a path of keys separated by `/`: `spec/template/spec`.
+    pub fn at(&self, path: &str) -> Option<&Node> {
+        path.split('/').try_fold(self, |node, key| node.get(key))
+    }
+
+    /// The value of the first key that folds to `folded` (see [`fold`]).
+    pub fn like(&self, folded: &str) -> Option<&Node> {
+        self.like_entry(folded).map(|(_, v)| v)
+    }
+
+    /// Key and value of the first key that folds to `folded`.
+    pub fn like_entry(&self, folded: &str) -> Option<(&Key, &Node)> {
+        self.as_map()?.iter().find(|(k, _)| folds_to(&k.text, folded))
+    }
+
+    /// The value of the first of several folded aliases, in the order of the aliases.
+    pub fn like_any(&self, folded: &[&str]) -> Option<(&Key, &Node)> {
+        folded.iter().find_map(|alias| self.like_entry(alias))
+    }
+
+    /// The scalar's text, whatever its style.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(scalar) => Some(&scalar.text),
+            _ => None,
+        }
+    }
+
+    /// The scalar as a boolean; YAML 1.1's words count, as Kubernetes reads them. Quoted `"true"` counts too.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.as_str()?.trim() {
+            "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+            "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The scalar as a whole number (quoted or not; `1_000` counts).
+    pub fn as_i64(&self) -> Option<i64> {
+        let text = self.as_str()?.trim();
+        text.parse().ok().or_else(|| {
+            let plain = text.replace('_', "");
+            plain.parse().ok().or_else(|| {
+                let float: f64 = plain.parse().ok()?;
+                (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
+            })
+        })
+    }
+
+    /// The scalar as a non-negative whole number.
+    pub fn as_u32(&self) -> Option<u32> {
+        u32::try_from(self.as_i64()?).ok()
+    }
+
+    /// The scalar as a finite number.
+    pub fn as_f64(&self) -> Option<f64> {
+        self.as_str()?
+            .trim()
+            .replace('_', "")
+            .parse()
+            .ok()
+            .filter(|n: &f64| n.is_finite())
+    }
+
+    /// Whether nothing is there.
+    pub fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+
+    /// The scalar's text with its place.
+    pub fn text_at(&self) -> Option<Spanned<String>> {
+        Some(Spanned::new(self.as_str()?.to_owned(), self.span))
+    }
+
+    /// The scalar as a boolean with its place.
+    pub fn bool_at(&self) -> Option<Spanned<bool>> {
+        Some(Spanned::new(self.as_bool()?, self.span))
+    }
+
+    /// The named items of "a map or a list of named items": for a map its keys and values, for a list
+    /// of maps the item's `name` (or `id`, `key`) and the item. The name's span is the key's or the name's.
+    pub fn named_items(&self) -> Vec<(&str, Span, &Node)> {
+        match &self.value {
+            Value::Map(map) => map.iter().map(|(k, v)| (&*k.text, k.span, v)).collect(),
+            Value::Seq(items) => items
+                .iter()
+                .filter_map(|item| {
+                    let (_, name) = item.like_any(&["name", "id", "key"])?;
+                    Some((name.as_str()?, name.span, item))
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,603 @@
+//! YAML and JSON text to [`Node`] trees. Every document of a stream counts; anchors and merge keys are
+//! resolved here, once; comments are kept because people suppress findings with them.
+
+use crate::source::{FileId, Span};
+use crate::tree::{Key, Map, Node, Scalar, Style, Value};
+use granit_parser::{Event, Parser, ScalarStyle};
+use std::collections::HashMap;
+
+/// Nodes that aliases may add to one stream before it is refused: a few lines of nested aliases can
+/// otherwise ask for more memory than any machine has.
+const MAX_NODES: usize = 2_000_000;
+/// Nesting beyond which a document is refused; no real configuration comes near it.
+const MAX_DEPTH: usize = 200;
+
+/// What a stream of documents holds.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// The documents that could be read. One that is empty or only comments is left out.
+    pub documents: Vec<Node>,
+    /// Comments with their text after `#`.
+    pub comments: Vec<Comment>,
+    /// What is wrong without making a document unreadable: duplicate keys.
+    pub problems: Vec<Problem>,
+    /// Why reading stopped, if it did; documents before and after the broken one are kept.
+    pub errors: Vec<Problem>,
+}
+
+/// A comment.
+#[derive(Debug, Clone)]
+pub struct Comment {
+    /// The text after `#`.
+    pub text: String,
+    /// The whole comment.
+    pub span: Span,
+}
+
+/// Something wrong at a place.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// What is wrong, and what to do.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// Reads `text`, which begins at byte `base` of `file` (0 for a whole file; the offset of a block
+/// scalar for YAML inside YAML).
+pub fn parse(text: &str, file: FileId, base: usize) -> Stream {
+    let mut builder = Builder {
+        file,
+        base,
+        stream: Stream::default(),
+        ..Builder::empty(file)
+    };
+    // A byte order mark is allowed at the start of a file and means nothing.
+    let skip = if text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8()
+    } else {
+        0
+    };
+    builder.base += skip;
+    let mut parser = Parser::new_from_str(&text[skip..]);
+    loop {
+        match parser.next() {
+            None => break,
+            Some(Ok((event, span))) => {
+                let range = span.byte_range().unwrap_or(0..0);
+                if let Err(message) = builder.event(event, range.start, range.end) {
+                    let at = builder.span(range.start, range.end);
+                    builder.stream.errors.push(Problem { message, span: at });
+                    break;
+                }
+            }
+            Some(Err(error)) => {
+                let at = error.marker().byte_offset().unwrap_or(text.len() - skip);
+                let span = builder.span(at, at);
+                let line_has_tab = line_indent_has_tab(&text[skip..], at);
+                let message = if line_has_tab {
+                    format!(
+                        "{}; the line is indented with a tab, and YAML allows only spaces",
+                        error.info()
+                    )
+                } else {
+                    error.info()
+                };
+                builder.stream.errors.push(Problem { message, span });
+                builder.abandon();
+                match parser.proceed_next_document() {
+                    Ok(true) => {}
+                    Ok(false) | Err(_) => break,
+                }
+            }
+        }
+    }
+    builder.stream
+}
+
+fn line_indent_has_tab(text: &str, at: usize) -> bool {
+    let at = at.min(text.len());
+    let start = text.as_bytes()[..at]
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |i| i + 1);
+    text.as_bytes()[start..]
+        .iter()
+        .take_while(|b| **b == b' ' || **b == b'\t')
+        .any(|b| *b == b'\t')
+}
+
+struct Builder {
+    file: FileId,
+    base: usize,
+    stream: Stream,
+    stack: Vec<Frame>,
+    anchors: HashMap<usize, Node>,
+    root: Option<Node>,
+    nodes: usize,
+}
+
+enum Frame {
+    Seq {
+        start: usize,
+        anchor: usize,
+        items: Vec<Node>,
+    },
+    Map {
+        start: usize,
+        anchor: usize,
+        map: Map,
+        merges: Vec<Node>,
+        key: Option<Key>,
+    },
+}
+
+impl Builder {
+    fn empty(file: FileId) -> Self {
+        Builder {
+            file,
+            base: 0,
+            stream: Stream::default(),
+            stack: Vec::new(),
+            anchors: HashMap::new(),
+            root: None,
+            nodes: 0,
+        }
+    }
+
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span::new(self.file, self.base + start, self.base + end)
+    }
+
+    fn abandon(&mut self) {
+        self.stack.clear();
+        self.anchors.clear();
+        self.root = None;
+    }
+
+    fn event(&mut self, event: Event<'_>, start: usize, end: usize) -> Result<(), String> {
+        match event {
+            Event::Comment(text, _) => {
+                let span = self.span(start, end);
+                self.stream.comments.push(Comment {
+                    text: text.into_owned(),
+                    span,
+                });
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let style = match style {
+                    // `!!str 5` is text like "5".
+                    ScalarStyle::Plain if tag.as_ref().is_some_and(|t| t.is_yaml_core_schema_tag("str")) => {
+                        Style::Quoted
+                    }
+                    ScalarStyle::Plain => Style::Plain,
+                    ScalarStyle::Literal => Style::Literal,
+                    ScalarStyle::Folded => Style::Folded,
+                    _ => Style::Quoted,
+                };
+                let null = style == Style::Plain
+                    && tag.is_none()
+                    && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let value = if null {
+                    Value::Null
+                } else {
+                    Value::Scalar(Scalar {
+                        text: text.into(),
+                        style,
+                    })
+                };
+                let node = Node {
+                    span: self.span(start, end),
+                    value,
+                };
+                self.place(node, anchor)?;
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.push(Frame::Seq {
+                    start,
+                    anchor,
+                    items: Vec::new(),
+                })?;
+            }
+            Event::MappingStart(_, anchor, _) => {
+                self.push(Frame::Map {
+                    start,
+                    anchor,
+                    map: Map::default(),
+                    merges: Vec::new(),
+                    key: None,
+                })?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(end)?,
+            Event::Alias(id) => {
+                let node = self.anchors.get(&id).cloned().unwrap_or(Node {
+                    span: self.span(start, end),
+                    value: Value::Unknown("an alias of a node that contains itself".into()),
+                });
+                self.nodes += count(&node);
+                self.place(node, 0)?;
+            }
+            Event::DocumentEnd => {
+                if let Some(root) = self.root.take()
+                    && !root.is_null()
+                {
+                    self.stream.documents.push(root);
+                }
+                self.abandon();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, frame: Frame) -> Result<(), String> {
+        if self.stack.len() >= MAX_DEPTH {
+            return Err(format!("nested more than {MAX_DEPTH} levels deep"));
+        }
+        self.stack.push(frame);
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) -> Result<(), String> {
+        let Some(frame) = self.stack.pop() else {
+            return Ok(());
+        };
+        let (node, anchor) = match frame {
+            Frame::Seq { start, anchor, items } => {
+                let end = items
+                    .last()
+                    .map_or(self.base + end, |n| (n.span.end as usize).max(self.base + start));
+                let end = end.max(self.base + start) - self.base;
+                (
+                    Node {
+                        span: self.span(start, end),
+                        value: Value::Seq(items),
+                    },
+                    anchor,
+                )
+            }
+            Frame::Map {
+                start,
+                anchor,
+                mut map,
+                merges,
+                ..
+            } => {
+                for merged in &merges {
+                    for (key, value) in merged.entries() {
+                        if map.get(&key.text).is_none() {
+                            map.insert(key.clone(), value.clone());
+                        }
+                    }
+                }
+                (
+                    Node {
+                        span: self.span(start, end.max(start)),
+                        value: Value::Map(map),
+                    },
+                    anchor,
+                )
+            }
+        };
+        self.place(node, anchor)
+    }
+
+    fn place(&mut self, node: Node, anchor: usize) -> Result<(), String> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(format!(
+                "aliases expand this stream to more than {MAX_NODES} nodes"
+            ));
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.stack.last_mut() {
+            None => self.root = Some(node),
+            Some(Frame::Seq { items, .. }) => items.push(node),
+            Some(Frame::Map { map, merges, key, .. }) => match key.take() {
+                None => {
+                    let text = match &node.value {
+                        Value::Scalar(s) => s.text.clone(),
+                        Value::Null => "null".into(),
+                        // A collection as a key means nothing in configuration; it cannot be looked up.
+                        _ => "?".into(),
+                    };
+                    *key = Some(Key {
+                        text,
+                        span: node.span,
+                    });
+                }
+                Some(k) if &*k.text == "<<" => match node.value {
+                    Value::Seq(items) => merges.extend(items),
+                    _ => merges.push(node),
+                },
+                Some(k) => {
+                    let (text, span) = (k.text.clone(), k.span);
+                    if map.insert(k, node).is_some() {
+                        self.stream.problems.push(Problem {
+                            message: format!(
+                                "the key `{text}` stands twice in this map; the last one counts"
+                            ),
+                            span,
+                        });
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+fn count(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::Seq(items) => items.iter().map(count).sum(),
+        Value::Map(map) => map.iter().map(|(_, v)| count(v)).sum(),
+        _ => 0,
+    }
+}
+
+/// Reads YAML that stands inside a scalar (a ConfigMap's entry, an inline patch). In a `|` block the
+/// lines are in the file as they are, so spans are exact; in any other style all spans are the scalar's
+/// own. `file_text` is the text of the scalar's file.
+pub fn parse_embedded(node: &Node, file_text: &str) -> Option<Stream> {
+    let Value::Scalar(scalar) = &node.value else {
+        return None;
+    };
+    let mut stream = parse(&scalar.text, node.span.file, 0);
+    let lines = if scalar.style == Style::Literal {
+        block_lines(&scalar.text, node.span, file_text)
+    } else {
+        None
+    };
+    match lines {
+        Some(lines) => place_stream(&mut stream, &|span| lines.place(span)),
+        None => {
+            place_stream(&mut stream, &|_| node.span);
+            stream.comments.clear();
+        }
+    }
+    Some(stream)
+}
+
+/// Where each line of a block scalar's text begins, in the text and in the file.
+pub struct BlockLines(Vec<(usize, usize)>);
+
+impl BlockLines {
+    fn offset(&self, at: usize) -> usize {
+        let line = self.0.partition_point(|(text, _)| *text <= at).max(1) - 1;
+        self.0.get(line).map_or(at, |(text, file)| file + (at - text))
+    }
+
+    /// The place in the file of a span in the text.
+    pub fn place(&self, span: Span) -> Span {
+        let (start, end) = (span.start as usize, span.end as usize);
+        let from = self.offset(start);
+        // The end is one past the last byte, which may be on the line before.
+        let to = if end > start {
+            self.offset(end - 1) + 1
+        } else {
+            from
+        };
+        Span::new(span.file, from, to)
+    }
+}
+
+/// Finds the lines of a block scalar in its file; `None` if they are not there as they are.
+pub fn block_lines(text: &str, span: Span, file_text: &str) -> Option<BlockLines> {
+    let (start, end) = (span.start as usize, span.end as usize);
+    let raw = file_text.get(start..end)?;
+    let whole_file = (start, end) == (0, file_text.len());
+    let mut at = if raw.starts_with('|') && !whole_file {
+        start + raw.find('\n')? + 1
+    } else {
+        file_text.get(..start)?.rfind('\n').map_or(0, |i| i + 1)
+    };
+    let mut lines = Vec::new();
+    let mut in_text = 0;
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_end_matches(['\n', '\r']);
+        let rest = file_text.get(at..)?;
+        let raw_line = rest.split_inclusive('\n').next().unwrap_or("");
+        let raw_content = raw_line.trim_end_matches(['\n', '\r']);
+        let indent = match raw_content.strip_suffix(content) {
+            Some(indent) if indent.bytes().all(|b| b == b' ') => indent.len(),
+            _ => return None,
+        };
+        lines.push((in_text, at + indent));
+        in_text += line.len();
+        at += raw_line.len();
+    }
+    Some(BlockLines(lines))
+}
+
+fn place_stream(stream: &mut Stream, place: &dyn Fn(Span) -> Span) {
+    for document in std::mem::take(&mut stream.documents) {
+        stream.documents.push(placed(document, place));
+    }
+    for problem in stream.problems.iter_mut().chain(&mut stream.errors) {
+        problem.span = place(problem.span);
+    }
+    for comment in &mut stream.comments {
+        comment.span = place(comment.span);
+    }
+}
+
+/// The same tree with every span moved.
+fn placed(node: Node, place: &dyn Fn(Span) -> Span) -> Node {
+    let value = match node.value {
+        Value::Seq(items) => Value::Seq(items.into_iter().map(|n| placed(n, place)).collect()),
+        Value::Map(map) => Value::Map(
+            map.into_iter()
+                .map(|(key, value)| {
+                    let span = place(key.span);
+                    (Key { span, ..key }, placed(value, place))
+                })
+                .collect(),
+        ),
+        other => other,
+    };
+    Node {
+        span: place(node.span),
+        value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FILE: FileId = FileId(0);
+
+    fn one(text: &str) -> Node {
+        let stream = parse(text, FILE, 0);
+        assert!(stream.errors.is_empty(), "{:?}", stream.errors);
+        stream.documents.into_iter().next().unwrap()
+    }
+
+    fn slice(text: &str, node: &Node) -> String {
+        text[node.span.start as usize..node.span.end as usize].to_owned()
+    }
+
+    #[test]
+    fn a_plain_scalar_tagged_as_text_is_text() {
+        let root = one("a: !!str 5\nb: 5\n");
+        let style = |key| match &root.get(key).unwrap().value {
+            Value::Scalar(scalar) => scalar.style,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((style("a"), style("b")), (Style::Quoted, Style::Plain));
+    }
+
+    #[test]
+    fn spans_point_at_the_text() {
+        let text = "a: 1\nb:\n  - \"two\"\n  - {c: 1.20}\nd: é\ne: end\n";
+        let root = one(text);
+        assert_eq!(slice(text, root.get("a").unwrap()), "1");
+        assert_eq!(slice(text, &root.get("b").unwrap().items()[0]), "\"two\"");
+        let c = root.get("b").unwrap().items()[1].get("c").unwrap();
+        assert_eq!((slice(text, c).as_str(), c.as_str()), ("1.20", Some("1.20")));
+        assert_eq!(slice(text, root.get("e").unwrap()), "end");
+    }
+
+    #[test]
+    fn every_document_counts_and_a_broken_one_hides_no_other() {
+        let stream = parse("a: 1\n---\nb: [1, 2\nc: }\n---\nd: 4\n", FILE, 0);
+        assert_eq!(stream.errors.len(), 1);
+        assert_eq!(stream.documents.len(), 2);
+        assert!(stream.documents[1].get("d").is_some());
+        let stream = parse("---\n# only a comment\n---\na: 1\n", FILE, 0);
+        assert_eq!((stream.documents.len(), stream.comments.len()), (1, 1));
+    }
+
+    #[test]
+    fn anchors_and_merge_keys_resolve_and_own_keys_win() {
+        let root = one("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nlist: {<<: [*b, {z: 9, x: 5}]}\n");
+        let used = root.get("use").unwrap();
+        assert_eq!(used.get("x").unwrap().as_i64(), Some(1));
+        assert_eq!(used.get("y").unwrap().as_i64(), Some(3));
+        let list = root.get("list").unwrap();
+        assert_eq!(
+            (list.get("x").unwrap().as_i64(), list.get("z").unwrap().as_i64()),
+            (Some(1), Some(9))
+        );
+    }
+
+    #[test]
+    fn duplicate_keys_are_told_and_the_last_counts() {
+        let stream = parse("a: 1\na: 2\n", FILE, 0);
+        assert_eq!(stream.problems.len(), 1);
+        assert_eq!(stream.documents[0].get("a").unwrap().as_i64(), Some(2));
+    }
+
+    #[test]
+    fn a_tab_is_named() {
+        let stream = parse("a:\n\tb: 1\n", FILE, 0);
+        assert!(
+            stream.errors[0].message.contains("tab"),
+            "{}",
+            stream.errors[0].message
+        );
+    }
+
+    #[test]
+    fn aliases_cannot_eat_all_memory_and_nesting_is_bounded() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for i in 1..12 {
+            text += &format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(", "));
+        }
+        let stream = parse(&text, FILE, 0);
+        assert!(
+            stream.errors[0].message.contains("aliases"),
+            "{:?}",
+            stream.errors
+        );
+        assert!(!parse(&"[".repeat(100_000), FILE, 0).errors.is_empty());
+    }
+
+    #[test]
+    fn yaml_inside_a_block_keeps_its_place() {
+        let text = "data:\n  routing.yaml: |\n    cells:\n      - name: us\n        weight: 60\n";
+        let root = one(text);
+        let inner = parse_embedded(root.get("data").unwrap().get("routing.yaml").unwrap(), text).unwrap();
+        let cell = &inner.documents[0].get("cells").unwrap().items()[0];
+        let weight = cell.get("weight").unwrap();
+        assert_eq!(
+            (
+                slice(text, weight).as_str(),
+                slice(text, cell.get("name").unwrap()).as_str()
+            ),
+            ("60", "us")
+        );
+    }
+
+    #[test]
+    fn a_block_of_several_keys_and_documents_keeps_its_places() {
+        let text = "patch: |-\n  kind: A # c\n  spec:\n    n: 5\n\n  ---\n  kind: \"B\"\nafter: 1\n";
+        let inner = parse_embedded(one(text).get("patch").unwrap(), text).unwrap();
+        assert_eq!(inner.documents.len(), 2);
+        assert_eq!(
+            slice(text, inner.documents[0].at("spec/n").unwrap()),
+            "5",
+            "{inner:?}"
+        );
+        assert_eq!(slice(text, inner.documents[1].get("kind").unwrap()), "\"B\"");
+        let (key, _) = inner.documents[0].as_map().unwrap().entry("spec").unwrap();
+        assert_eq!(&text[key.span.start as usize..key.span.end as usize], "spec");
+        let comment = inner.comments[0].span;
+        assert_eq!(&text[comment.start as usize..comment.end as usize], "# c");
+    }
+
+    #[test]
+    fn yaml_in_a_quoted_scalar_stands_at_the_scalar() {
+        let text = "patch: \"a: 1\\nb: 2\"\n";
+        let root = one(text);
+        let patch = root.get("patch").unwrap();
+        let inner = parse_embedded(patch, text).unwrap();
+        assert_eq!(inner.documents[0].get("b").unwrap().span, patch.span);
+    }
+
+    #[test]
+    fn keys_fold() {
+        let root = one("capacityPercentage: 60\n");
+        assert_eq!(root.like("capacitypercentage").unwrap().as_i64(), Some(60));
+        assert!(folds_to_both());
+    }
+
+    fn folds_to_both() -> bool {
+        use crate::tree::{fold, folds_to};
+        fold("capacity_percentage") == "capacitypercentage"
+            && folds_to("Capacity-Percentage", "capacitypercentage")
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[a-c:\\-\\[\\]{}&*<|>\"'#\\n\\t !?%@,é]{0,80}") {
+            let stream = parse(&text, FILE, 0);
+            for document in &stream.documents {
+                prop_assert!(document.span.end as usize <= text.len());
+            }
+        }
+    }
+}
