@@ -13,7 +13,7 @@ use cofferdam_model::workload::{
     Completeness, Container, Lifecycle, ObjectId, Probe, ProbeCheck, Rollout, Spread, Volume, VolumeKind,
     Workload,
 };
-use cofferdam_model::{Bytes, Cpu, Environment, Fact, Owner, Service, Span, Variable, VariableValue, units};
+use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts, Service, Span, Variable, VariableValue, units};
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::{Node, Value};
@@ -42,7 +42,7 @@ pub fn is_compose(node: &Node) -> bool {
 }
 
 /// Reads the services of a Compose file.
-pub fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
+pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
     let services = || node.get("services").into_iter().flat_map(Node::entries);
     for (key, service) in services() {
         let owner = Owner::named(&*key.text);
@@ -66,7 +66,7 @@ pub fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
 
 /// Leaves Compose services out where other workloads show how the platform really runs, and tells how
 /// many processes the others start. Called once all files have been read, before settings are.
-pub fn settle(env: &mut Environment) {
+pub fn settle(env: &mut Parts) {
     if env.workloads.iter().any(|w| w.id.kind != KIND) {
         env.workloads.retain(|w| w.id.kind != KIND);
         return;
@@ -82,7 +82,7 @@ pub fn settle(env: &mut Environment) {
     }
 }
 
-fn workload(name: &str, span: Span, service: &Node, env: &mut Environment) -> Workload {
+fn workload(name: &str, span: Span, service: &Node, env: &mut Parts) -> Workload {
     let mut fields = BTreeMap::new();
     for key in ["restart", "network_mode", "privileged"] {
         if let Some(fact) = service.get(key).and_then(Node::text_fact) {
@@ -117,7 +117,7 @@ fn workload(name: &str, span: Span, service: &Node, env: &mut Environment) -> Wo
     }
 }
 
-fn container(name: &str, span: Span, service: &Node, env: &mut Environment) -> Container {
+fn container(name: &str, span: Span, service: &Node, env: &mut Parts) -> Container {
     let resource = |path: &str, old: &str| service.at(path).or_else(|| service.get(old));
     Container {
         name: name.to_owned(),
@@ -169,7 +169,7 @@ fn bytes(text: &str) -> Option<Bytes> {
 }
 
 /// `environment`, a map or a list of `NAME=value`.
-fn variables(service: &Node, owner: &str, env: &mut Environment) -> BTreeMap<String, Variable> {
+fn variables(service: &Node, owner: &str, env: &mut Parts) -> BTreeMap<String, Variable> {
     let mut variables = BTreeMap::new();
     let Some(node) = service.get("environment") else {
         return variables;
@@ -330,7 +330,7 @@ fn depends_on(service: &Node) -> Vec<(String, Span)> {
 }
 
 /// Files of variables have to be there, unless git is told to ignore them.
-fn env_files(service: &Node, name: &str, place: Place<'_>, env: &mut Environment) {
+fn env_files(service: &Node, name: &str, place: Place<'_>, env: &mut Parts) {
     let Some(node) = service.get("env_file") else {
         return;
     };
@@ -363,7 +363,7 @@ fn env_files(service: &Node, name: &str, place: Place<'_>, env: &mut Environment
     }
 }
 
-fn secrets(service: &Node, owner: &Owner, env: &mut Environment) {
+fn secrets(service: &Node, owner: &Owner, env: &mut Parts) {
     for node in service.get("secrets").map_or(&[][..], Node::items) {
         let source = node.get("source").unwrap_or(node);
         if let Some(name) = source.as_str() {
@@ -388,7 +388,7 @@ mod tests {
     use proptest::prelude::*;
     use std::path::PathBuf;
 
-    fn read(text: &str) -> Environment {
+    fn read(text: &str) -> Parts {
         let files = [
             ("app/compose.yaml", text),
             ("app/present.env", "A=1"),
@@ -404,7 +404,7 @@ mod tests {
             path,
             completeness: Completeness::Whole,
         };
-        let mut env = Environment::default();
+        let mut env = Parts::default();
         interpret(document, place, &mut env);
         env
     }

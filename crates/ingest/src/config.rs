@@ -5,7 +5,7 @@
 use crate::ideas;
 use crate::pipeline::Place;
 use cofferdam_model::workload::Completeness;
-use cofferdam_model::{Environment, Owner};
+use cofferdam_model::{Owner, Parts};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, fold};
@@ -166,13 +166,13 @@ fn says_something(node: &Node, path: &Path, environment: &str) -> bool {
         path,
         completeness: Completeness::Whole,
     };
-    let mut env = Environment::default();
+    let mut env = Parts::default();
     interpret(node, place, &mut env);
     !is_empty(&env)
 }
 
 /// Reads the settings of a tree that [`may_be_settings`], as those of its directory.
-pub fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
+pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
     if !may_be_settings(node, place.path) || is_for_another_profile(node, place.environment) {
         return;
     }
@@ -206,7 +206,7 @@ fn profile<'n>(node: &'n Node, above: &str) -> Option<&'n str> {
     })
 }
 
-fn is_empty(env: &Environment) -> bool {
+fn is_empty(env: &Parts) -> bool {
     env.cells.is_empty()
         && env.routings.is_empty()
         && env.breakers.is_empty()

@@ -6,7 +6,7 @@ use cofferdam_model::calls::Breaker;
 use cofferdam_model::database::{Database, Pool, PoolTarget};
 use cofferdam_model::delivery::{Delivery, Description};
 use cofferdam_model::kafka::{Consumer, Producer, ProducerRole};
-use cofferdam_model::{Environment, Fact, Owner, Service, Span};
+use cofferdam_model::{Fact, Owner, Parts, Service, Span};
 
 /// Whether two places tell of the same owner: the same name where both have one, else the same directory.
 pub fn same_owner(a: &Owner, b: &Owner) -> bool {
@@ -41,7 +41,7 @@ fn find_or_push<T>(list: &mut Vec<T>, found: impl Fn(&T) -> bool, make: impl FnO
 
 /// The producer of `owner` in this role, made at `span` when there is none yet.
 pub fn producer_mut<'e>(
-    env: &'e mut Environment,
+    env: &'e mut Parts,
     owner: &Owner,
     role: ProducerRole,
     span: Span,
@@ -54,7 +54,7 @@ pub fn producer_mut<'e>(
 }
 
 /// The consumer of `owner`, made at `span` when there is none yet.
-pub fn consumer_mut<'e>(env: &'e mut Environment, owner: &Owner, span: Span) -> &'e mut Consumer {
+pub fn consumer_mut<'e>(env: &'e mut Parts, owner: &Owner, span: Span) -> &'e mut Consumer {
     find_or_push(
         &mut env.consumers,
         |c| same_owner(&c.owner, owner),
@@ -63,7 +63,7 @@ pub fn consumer_mut<'e>(env: &'e mut Environment, owner: &Owner, span: Span) -> 
 }
 
 /// The pool of `owner` for this kind of server, made at `span` when there is none yet.
-pub fn pool_mut<'e>(env: &'e mut Environment, owner: &Owner, target: PoolTarget, span: Span) -> &'e mut Pool {
+pub fn pool_mut<'e>(env: &'e mut Parts, owner: &Owner, target: PoolTarget, span: Span) -> &'e mut Pool {
     find_or_push(
         &mut env.pools,
         |p| p.target == target && same_owner(&p.owner, owner),
@@ -72,7 +72,7 @@ pub fn pool_mut<'e>(env: &'e mut Environment, owner: &Owner, target: PoolTarget,
 }
 
 /// The delivery of `owner`, made when there is none yet.
-pub fn delivery_mut<'e>(env: &'e mut Environment, owner: &Owner, name: &str, span: Span) -> &'e mut Delivery {
+pub fn delivery_mut<'e>(env: &'e mut Parts, owner: &Owner, name: &str, span: Span) -> &'e mut Delivery {
     find_or_push(
         &mut env.deliveries,
         |d| same_owner(&d.owner, owner),
@@ -87,7 +87,7 @@ pub fn delivery_mut<'e>(env: &'e mut Environment, owner: &Owner, name: &str, spa
 
 /// The partial entry of the service of this name, made at `span` when there is none yet. Linking joins
 /// it with what other files say of the service.
-pub fn service_mut<'e>(env: &'e mut Environment, name: &str, span: Span) -> &'e mut Service {
+pub fn service_mut<'e>(env: &'e mut Parts, name: &str, span: Span) -> &'e mut Service {
     find_or_push(
         &mut env.services,
         |s| s.name == name,
@@ -100,7 +100,7 @@ pub fn service_mut<'e>(env: &'e mut Environment, name: &str, span: Span) -> &'e 
 }
 
 /// The database of this name, made when there is none yet.
-pub fn database_mut<'e>(env: &'e mut Environment, name: &str, span: Span) -> &'e mut Database {
+pub fn database_mut<'e>(env: &'e mut Parts, name: &str, span: Span) -> &'e mut Database {
     find_or_push(
         &mut env.databases,
         |d| d.name == name,
@@ -109,7 +109,7 @@ pub fn database_mut<'e>(env: &'e mut Environment, name: &str, span: Span) -> &'e
 }
 
 /// The breaker of `owner` of this name, made at `span` when there is none yet.
-pub fn breaker_mut<'e>(env: &'e mut Environment, owner: &Owner, name: &str, span: Span) -> &'e mut Breaker {
+pub fn breaker_mut<'e>(env: &'e mut Parts, owner: &Owner, name: &str, span: Span) -> &'e mut Breaker {
     find_or_push(
         &mut env.breakers,
         |b| b.name == name && same_owner(&b.owner, owner),
@@ -119,7 +119,7 @@ pub fn breaker_mut<'e>(env: &'e mut Environment, owner: &Owner, name: &str, span
 
 /// Notes what `by` says about an attribute of a subject; a later statement by the same format about
 /// the same thing replaces the earlier one, so that an override is no contradiction.
-pub fn describe(env: &mut Environment, subject: String, attribute: &str, value: Fact<String>, by: &str) {
+pub fn describe(env: &mut Parts, subject: String, attribute: &str, value: Fact<String>, by: &str) {
     let known = env
         .descriptions
         .iter_mut()
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_two_files_set_for_one_owner_is_one_producer_and_the_later_counts() {
-        let mut env = Environment::default();
+        let mut env = Parts::default();
         let owner = Owner::named("orders");
         let main = ProducerRole::Main;
         set(
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn an_override_is_no_second_description() {
-        let mut env = Environment::default();
+        let mut env = Parts::default();
         for value in ["2", "3"] {
             describe(
                 &mut env,

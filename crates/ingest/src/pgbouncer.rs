@@ -8,7 +8,7 @@ use crate::settings::url;
 use cofferdam_model::database::Pooler;
 use cofferdam_model::units::seconds;
 use cofferdam_model::workload::{Container, VolumeKind, Workload};
-use cofferdam_model::{Environment, Fact, Owner, SourceMap, Span, WorkloadId};
+use cofferdam_model::{Fact, Owner, Parts, SourceMap, Span, WorkloadId};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::ini::{self, Ini};
 use cofferdam_syntax::yaml;
@@ -26,7 +26,7 @@ pub fn is_pgbouncer(ini: &Ini) -> bool {
 
 /// Reads an ini file that [`is_pgbouncer`] into `env`, as the pooler of its directory. Files for one
 /// directory (an included one too) are one pooler.
-pub fn interpret(ini: &Ini, place: Place<'_>, env: &mut Environment) {
+pub fn interpret(ini: &Ini, place: Place<'_>, env: &mut Parts) {
     let directory = place.path.parent().unwrap_or(std::path::Path::new(""));
     let Some(span) = ini.sections.first().map(|s| s.span) else {
         return;
@@ -286,7 +286,7 @@ fn server_host(pooler: &mut Pooler, texts: &BTreeMap<&str, Fact<String>>, reads:
 /// Makes a pooler of every container that runs PgBouncer, with the ini files and user lists of the
 /// ConfigMaps that it mounts, and tells them of credentials that are made for each lease. Called when
 /// all objects are there.
-pub fn finish(env: &mut Environment, sources: &SourceMap) {
+pub fn finish(env: &mut Parts, sources: &SourceMap) {
     let mut found: Vec<Pooler> = Vec::new();
     for (at, workload) in env.workloads.iter().enumerate() {
         for container in &workload.containers {
@@ -331,7 +331,7 @@ fn same_settings(a: &Pooler, b: &Pooler) -> bool {
 }
 
 /// Reads the ini files and user lists of the ConfigMaps that a workload mounts.
-fn mounted(pooler: &mut Pooler, workload: &Workload, env: &Environment, sources: &SourceMap) {
+fn mounted(pooler: &mut Pooler, workload: &Workload, env: &Parts, sources: &SourceMap) {
     for volume in &workload.volumes {
         let VolumeKind::ConfigMap { name, .. } = &volume.kind else {
             continue;
@@ -381,7 +381,7 @@ fn read_entry(text: &str, span: Span, sources: &SourceMap) -> Ini {
 }
 
 /// A path from which Vault hands out database users, each for one lease, that a pod reads.
-fn leases(env: &Environment) -> Option<Fact<String>> {
+fn leases(env: &Parts) -> Option<Fact<String>> {
     let is_lease = |path: &str| {
         let path = path.trim().trim_start_matches('/');
         path.starts_with("database/creds/") || path.contains("/database/creds/")
@@ -400,9 +400,9 @@ mod tests {
     use cofferdam_model::FileId;
     use proptest::prelude::*;
 
-    fn read(files: &[(&str, &str)]) -> Environment {
+    fn read(files: &[(&str, &str)]) -> Parts {
         let platform = read_files(files.iter().map(|(p, t)| ((*p).into(), t.as_bytes().to_vec())));
-        platform.environments.into_iter().next().unwrap()
+        platform.environments.into_iter().next().unwrap().parts
     }
 
     /// A pooler with settings under names that its image does not read.

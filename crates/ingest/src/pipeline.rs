@@ -606,7 +606,7 @@ fn fill(sources: &Sources<'_>, pieces: &[Piece<'_>], env: &mut Environment) {
     };
     cloud_run::interpret(&sources.deploys, &deployed_here, place, env);
     compose::settle(env);
-    kubernetes::finish(sources.repo, env);
+    kubernetes::finish(sources.repo, &name, env);
     let mut known = None;
     for release in (sources.releases.iter()).filter(|r| r.environment.as_ref().is_none_or(|e| *e == name)) {
         let place = Place {

@@ -5,7 +5,7 @@ use crate::facts::NodeFacts as _;
 use crate::kubernetes;
 use crate::promql;
 use cofferdam_model::alerts::{Alert, AlertRoute, MetricSource, PrometheusTiming, Timing};
-use cofferdam_model::{Environment, Fact, Owner, Span, units};
+use cofferdam_model::{Fact, Owner, Parts, Span, units};
 use cofferdam_syntax::tree::{Node, Style, Value};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,7 +21,7 @@ const SERVICE_LABELS: &[&str] = &[
 ];
 
 /// Reads a file of rules, of the server's settings or of Alertmanager's; whether the tree is one.
-pub fn interpret(node: &Node, env: &mut Environment) -> bool {
+pub fn interpret(node: &Node, env: &mut Parts) -> bool {
     let mut known = false;
     if is_rules(node) {
         groups(node.get("groups"), &Owner::default(), env);
@@ -78,7 +78,7 @@ fn duration(node: Option<&Node>) -> Option<Fact<Duration>> {
 }
 
 /// The server's own settings and its jobs.
-fn server(node: &Node, env: &mut Environment) {
+fn server(node: &Node, env: &mut Parts) {
     let scrape = duration(node.at("global/scrape_interval"));
     for job in node.get("scrape_configs").map_or(&[][..], Node::items) {
         if let Some(name) = job.get("job_name")
@@ -99,7 +99,7 @@ fn server(node: &Node, env: &mut Environment) {
 }
 
 /// Groups of rules, in files and in PrometheusRule objects. `owner` is whose they are where no label says.
-pub(crate) fn groups(groups: Option<&Node>, owner: &Owner, env: &mut Environment) {
+pub(crate) fn groups(groups: Option<&Node>, owner: &Owner, env: &mut Parts) {
     for group in groups.map_or(&[][..], Node::items) {
         let interval = duration(group.get("interval"));
         let mut recorded = Vec::new();
@@ -216,12 +216,7 @@ fn promised(rule: &Node) -> Option<Fact<Duration>> {
 }
 
 /// Alertmanager's routes, children before their parents. `parent` is the route above with what it says.
-pub(crate) fn routes(
-    node: &Node,
-    parent: Option<&AlertRoute>,
-    outer: &[(String, String)],
-    env: &mut Environment,
-) {
+pub(crate) fn routes(node: &Node, parent: Option<&AlertRoute>, outer: &[(String, String)], env: &mut Parts) {
     let mut matchers = outer.to_vec();
     let mut plain = parent.is_none_or(|p| p.plain);
     if let Some(exact) = node.get("match") {
@@ -268,7 +263,7 @@ fn one_matcher(node: &Node) -> Option<(String, String)> {
 }
 
 /// Gives every alert what the server's and Alertmanager's settings say, once all have been read.
-pub(crate) fn finish(env: &mut Environment) {
+pub(crate) fn finish(env: &mut Parts) {
     let defaults = &env.alert_defaults;
     // A group of recording rules has the interval of its evaluation, not of a scrape.
     let (recorded, scraped): (Vec<&MetricSource>, Vec<&MetricSource>) =
@@ -321,13 +316,13 @@ mod tests {
     use cofferdam_syntax::repo::Repo;
     use std::path::{Path, PathBuf};
 
-    fn read(texts: &[&str]) -> (Environment, Repo) {
+    fn read(texts: &[&str]) -> (Parts, Repo) {
         let files = texts
             .iter()
             .enumerate()
             .map(|(i, t)| (PathBuf::from(format!("{i}.yaml")), t.as_bytes().to_vec()));
         let repo = Repo::from_files(files);
-        let mut env = Environment::default();
+        let mut env = Parts::default();
         for stream in repo.yaml.values() {
             for document in &stream.documents {
                 assert!(interpret(document, &mut env), "{document:?}");

@@ -25,8 +25,8 @@ pub mod workload;
 
 pub use cofferdam_syntax::{FileId, Position, SourceFile, SourceMap, Span};
 pub use platform::{
-    AutoscalerId, DatabaseId, Environment, Owner, Platform, Priority, Reading, Scale, Service, ServiceId,
-    Suppression, TopicId, UnreadableFile, Variable, VariableValue, WorkloadId,
+    AutoscalerId, DatabaseId, Environment, Owner, Parts, Platform, Priority, Reading, Scale, Service,
+    ServiceId, Suppression, TopicId, UnreadableFile, Variable, VariableValue, WorkloadId,
 };
 pub use source::{Fact, Source};
 pub use units::{Bytes, Cpu, Money, Rate, Share};

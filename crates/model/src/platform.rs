@@ -42,7 +42,29 @@ pub struct Platform {
 pub struct Environment {
     /// Its name in full words (`production`).
     pub name: String,
-    /// Services, in order of name. [`ServiceId`] indexes this list; link fills it.
+    /// What it consists of.
+    pub parts: Parts,
+}
+
+impl std::ops::Deref for Environment {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl std::ops::DerefMut for Environment {
+    fn deref_mut(&mut self) -> &mut Parts {
+        &mut self.parts
+    }
+}
+
+/// What readers find: a document's parts, then those of a whole environment.
+#[derive(Debug, Clone, Default)]
+pub struct Parts {
+    /// Services. Readers push what their format says of one; linking joins them in order of name, and then
+    /// [`ServiceId`] indexes this list.
     pub services: Vec<Service>,
     /// Things that run. [`WorkloadId`] indexes this list.
     pub workloads: Vec<Workload>,
@@ -135,15 +157,15 @@ macro_rules! id {
         pub struct $name(pub usize);
     };
 }
-id!(/// Index into [`Environment::services`].
+id!(/// Index into [`Parts::services`].
     ServiceId);
-id!(/// Index into [`Environment::workloads`].
+id!(/// Index into [`Parts::workloads`].
     WorkloadId);
-id!(/// Index into [`Environment::databases`].
+id!(/// Index into [`Parts::databases`].
     DatabaseId);
-id!(/// Index into [`Environment::topics`].
+id!(/// Index into [`Parts::topics`].
     TopicId);
-id!(/// Index into [`Environment::autoscalers`].
+id!(/// Index into [`Parts::autoscalers`].
     AutoscalerId);
 
 /// To which service a part belongs: what its place tells, and, after linking, which service that is.
@@ -348,7 +370,7 @@ pub struct Suppression {
     pub line: u32,
 }
 
-impl Environment {
+impl Parts {
     /// The service of an id. Ids come from linking this environment, so they are always known.
     pub fn service(&self, id: ServiceId) -> &Service {
         &self.services[id.0]

@@ -434,7 +434,7 @@ fn place(note: &UnreadableFile, platform: &Platform) -> String {
 mod tests {
     use super::*;
     use cofferdam_model::secrets::{SecretKind, SecretLiteral};
-    use cofferdam_model::{Environment, SourceFile};
+    use cofferdam_model::{Environment, Parts, SourceFile};
 
     fn platform() -> Platform {
         let mut platform = Platform::default();
@@ -444,15 +444,17 @@ mod tests {
         ));
         platform.environments.push(Environment {
             name: "default".to_owned(),
-            secret_literals: vec![SecretLiteral {
-                name: "password".to_owned(),
-                span: Span::new(id, 15, 23),
-                kind: SecretKind::Password,
-                evidence: String::new(),
-                fingerprint: 0,
-                doubtful: false,
-            }],
-            ..Environment::default()
+            parts: Parts {
+                secret_literals: vec![SecretLiteral {
+                    name: "password".to_owned(),
+                    span: Span::new(id, 15, 23),
+                    kind: SecretKind::Password,
+                    evidence: String::new(),
+                    fingerprint: 0,
+                    doubtful: false,
+                }],
+                ..Parts::default()
+            },
         });
         platform
     }

@@ -149,10 +149,10 @@ mod tests {
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, span};
     use cofferdam_model::alerts::{Slo, Timing};
-    use cofferdam_model::{Environment, Owner, Share};
+    use cofferdam_model::{Environment, Parts, Owner, Share};
 
     fn env(delay: u64) -> Environment {
-        Environment {
+        Environment {parts: Parts {
             alerts: vec![
                 alert("Errors", Timing::NewRelic(condition(60, delay, 300))),
                 alert("Latency", Timing::NewRelic(condition(60, delay, 300))),
@@ -165,8 +165,7 @@ mod tests {
                 window: Some(fact(Duration::from_secs(30 * 86_400), 11)),
                 indicator: None,
             }],
-            ..Environment::default()
-        }
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

@@ -70,14 +70,15 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::alerts::PrometheusTiming;
     use std::time::Duration;
 
     #[test]
     fn loss_of_signal_must_open_an_incident() {
         let mut timing = condition(60, 0, 60);
-        let env = |t| Environment { alerts: vec![alert("a", Timing::NewRelic(t))], ..Environment::default() };
+        let env = |t| Environment {parts: Parts { alerts: vec![alert("a", Timing::NewRelic(t))],
+ ..Parts::default() }, ..Environment::default()};
         assert_eq!(testing::all(&RULE, &env(timing.clone())).len(), 1);
         timing.expiration = Some(fact(Duration::from_secs(180), 8));
         assert_eq!(testing::all(&RULE, &env(timing.clone())).len(), 1);
@@ -89,7 +90,8 @@ mod tests {
     fn a_count_of_errors_is_allowed_to_be_silent() {
         let mut timing = condition(60, 0, 60);
         timing.sparse = Some(fact(true, 8));
-        let env = Environment { alerts: vec![alert("a", Timing::NewRelic(timing))], ..Environment::default() };
+        let env = Environment {parts: Parts { alerts: vec![alert("a", Timing::NewRelic(timing))],
+ ..Parts::default() }, ..Environment::default()};
         assert!(testing::all(&RULE, &env).is_empty());
     }
 
@@ -98,7 +100,8 @@ mod tests {
         let rule = |notices_absence| {
             alert("p", Timing::Prometheus(PrometheusTiming { notices_absence, ..PrometheusTiming::default() }))
         };
-        let mut env = Environment { alerts: vec![rule(false), rule(false)], ..Environment::default() };
+        let mut env = Environment {parts: Parts { alerts: vec![rule(false), rule(false)],
+ ..Parts::default() }, ..Environment::default()};
         assert_eq!(testing::only(&RULE, &env).figures["alerts"].value, 2.0);
         env.alerts.push(rule(true));
         assert!(testing::all(&RULE, &env).is_empty());

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, service};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::alerts::Timing;
 
     #[test]
@@ -71,7 +71,8 @@ mod tests {
             fact("checkout".to_owned(), 7),
             fact("data-%".to_owned(), 8),
         ];
-        let env = Environment { services: vec![service("data-collector", (1, 1, 1))], alerts: vec![one], ..Environment::default() };
+        let env = Environment {parts: Parts { services: vec![service("data-collector", (1, 1, 1))], alerts: vec![one],
+ ..Parts::default() }, ..Environment::default()};
         assert!(testing::only(&RULE, &env).title.contains("`data-colector`"));
     }
 }

@@ -53,7 +53,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
 
     fn severity(min: impl Into<Option<u32>>, max: u32) -> Option<Severity> {
@@ -71,7 +71,8 @@ mod tests {
             up: ScalingBehaviour::default(),
             down: ScalingBehaviour::default(),
         };
-        let env = Environment { autoscalers: vec![autoscaler], ..Environment::default() };
+        let env = Environment {parts: Parts { autoscalers: vec![autoscaler],
+ ..Parts::default() }, ..Environment::default()};
         testing::all(&RULE, &env).first().and_then(|f| f.severity)
     }
 

@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::alerts::Timing;
     use cofferdam_model::scaling::ScalingPolicy;
 
@@ -232,12 +232,11 @@ mod tests {
             up: up(60),
             down: ScalingBehaviour::default(),
         };
-        let mut env = Environment {
+        let mut env = Environment {parts: Parts {
             services: vec![service("collector", (2, 2, 50))],
             autoscalers: vec![autoscaler(50)],
             alerts: vec![alert("a", Timing::NewRelic(condition(60, 120, 300)))],
-            ..Environment::default()
-        };
+ ..Parts::default() }, ..Environment::default()};
         assert_eq!(testing::only(&RULE, &env).figures["time_to_max"].value, 180.0);
         env.autoscalers = vec![autoscaler(8)];
         assert!(testing::all(&RULE, &env).is_empty(), "four times is an ordinary peak");

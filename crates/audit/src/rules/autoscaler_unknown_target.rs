@@ -41,7 +41,7 @@ mod tests {
     use super::*;
     use crate::rules::pods;
     use crate::rules::testing::{self, fact};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::delivery::Dangling;
 
     #[test]
@@ -53,14 +53,14 @@ mod tests {
             nearest: Some("api".to_owned()),
             certain: true,
         };
-        let env = Environment {
+        let env = Environment {parts: Parts {
             dangling: vec![dangling(DanglingKind::ScaleTarget), dangling(DanglingKind::Topic)],
-            ..Environment::default()
-        };
+ ..Parts::default() }, ..Environment::default()};
         let alone = testing::only(&RULE, &env);
         assert!(alone.remedy.contains("`api`"));
         assert_eq!(alone.severity, Some(Severity::Low), "no workload is in these files");
-        let among = Environment { workloads: pods::testing::env((1, 1, 1), |_| {}).workloads, ..env };
+        let among = Environment {parts: Parts { workloads: pods::testing::env((1, 1, 1), |_| {}).parts.workloads,
+ ..Parts::default() }, ..env};
         assert_eq!(testing::only(&RULE, &among).severity, None);
     }
 }

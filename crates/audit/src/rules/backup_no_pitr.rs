@@ -49,7 +49,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::database::Database;
 
     #[test]
@@ -57,7 +57,8 @@ mod tests {
         let mut database = Database::named("main", Some(span(1)));
         database.backup.declarable = true;
         database.backup.point_in_time = Some(fact(false, 2));
-        let mut env = Environment { databases: vec![database], ..Environment::default() };
+        let mut env = Environment {parts: Parts { databases: vec![database],
+ ..Parts::default() }, ..Environment::default()};
         assert_eq!(testing::only(&RULE, &env).figures["worst_loss"].value, 24.0);
         env.databases[0].backup.point_in_time = Some(fact(true, 2));
         assert!(testing::all(&RULE, &env).is_empty());

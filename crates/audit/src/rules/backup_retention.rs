@@ -76,13 +76,14 @@ fn judge(cx: &Context<'_>, database: &Database, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
 
     fn env(days: u64) -> Environment {
         let mut database = Database::named("main", Some(span(1)));
         database.backup.declarable = true;
         database.backup.retention = Some(fact(Duration::from_secs(days * 86_400), 2));
-        Environment { databases: vec![database], ..Environment::default() }
+        Environment {parts: Parts { databases: vec![database],
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{Environment, Owner, Share};
+    use cofferdam_model::{Environment, Parts, Owner, Share};
 
     #[test]
     fn the_binomial_tail_is_right() {
@@ -129,7 +129,8 @@ mod tests {
         let mut breaker = Breaker::at(span(1), Owner::default(), "cells");
         breaker.failure_rate = Some(fact(Share(0.5), 2));
         breaker.minimum_calls = Some(fact(10, 3));
-        let mut env = Environment { breakers: vec![breaker], ..Environment::default() };
+        let mut env = Environment {parts: Parts { breakers: vec![breaker],
+ ..Parts::default() }, ..Environment::default()};
         assert!((testing::only(&RULE, &env).figures["chance_of_opening"].value - 0.001_634_937_4).abs() < 1e-9);
         env.breakers[0].failure_rate = Some(fact(Share(0.05), 2));
         assert!(testing::all(&RULE, &env).is_empty());

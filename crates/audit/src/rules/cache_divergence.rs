@@ -98,7 +98,7 @@ fn report(owner: &str, caches: &[&LocalCache], out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
 
     fn env(replicas: u32) -> Environment {
         let cache = |kind, ttl| LocalCache {
@@ -110,11 +110,10 @@ mod tests {
             medium: None,
             invalidation: None,
         };
-        Environment {
+        Environment {parts: Parts {
             services: vec![service("router", (replicas, replicas, replicas))],
             local_caches: vec![cache(LocalCacheKind::Discovery, 300), cache(LocalCacheKind::Routing, 60)],
-            ..Environment::default()
-        }
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::calls::{Call, CallTarget};
     use std::time::Duration;
 
@@ -74,7 +74,8 @@ mod tests {
             call(3, TimeoutSetting::Unknown),
             call(4, TimeoutSetting::After(fact(Duration::from_secs(1), 5))),
         ];
-        let env = Environment { services: vec![service("api", (1, 1, 1))], calls, ..Environment::default() };
+        let env = Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], calls,
+ ..Parts::default() }, ..Environment::default()};
         assert_eq!(testing::only(&RULE, &env).figures["calls"].value, 2.0);
     }
 }

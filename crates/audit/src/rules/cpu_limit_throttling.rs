@@ -106,6 +106,7 @@ mod tests {
             w.containers[0].cpu_limit = Some(fact(Cpu(1000), 9));
             w.containers[0].cpu_request = Some(fact(Cpu(500), 10));
         })
+        .parts
         .workloads;
         let mut fragment = testing::only(&RULE, &env);
         env.workloads[0].completeness = cofferdam_model::workload::Completeness::Fragment;
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn a_limit_that_has_a_core_for_each_and_no_limit_are_silent() {
         let mut env = env_with_consumer(12, (2, 2, 50), Some(2));
-        env.workloads = pods::testing::env((2, 2, 50), |w| w.containers[0].cpu_limit = Some(fact(Cpu(2000), 9))).workloads;
+        env.workloads = pods::testing::env((2, 2, 50), |w| w.containers[0].cpu_limit = Some(fact(Cpu(2000), 9))).parts.workloads;
         assert!(testing::all(&RULE, &env).is_empty());
         env.workloads[0].containers[0].cpu_limit = None;
         assert!(testing::all(&RULE, &env).is_empty());

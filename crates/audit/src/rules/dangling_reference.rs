@@ -83,7 +83,7 @@ fn selects_nothing(subject: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
 
     fn env(kind: DanglingKind, certain: bool) -> Environment {
         let dangling = Dangling {
@@ -93,7 +93,8 @@ mod tests {
             nearest: Some("settings".to_owned()),
             certain,
         };
-        Environment { dangling: vec![dangling], ..Environment::default() }
+        Environment {parts: Parts { dangling: vec![dangling],
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
     use cofferdam_model::database::{Engine, Pool, PoolTarget};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
 
     fn env(replicas: u32, size: u32, max: Option<u32>) -> Environment {
         let mut database = Database::named("main", Some(span(1)));
@@ -135,13 +135,11 @@ mod tests {
             pool.database = Some(DatabaseId(0));
             pool
         };
-        Environment {
-            name: "production".to_owned(),
+        Environment {name: "production".to_owned(), parts: Parts {
             services: vec![service("collector", (2, 2, replicas)), service("processor", (2, 2, replicas))],
             databases: vec![database],
             pools: vec![pool(0), pool(1)],
-            ..Environment::default()
-        }
+ ..Parts::default() }}
     }
 
     #[test]

@@ -93,12 +93,15 @@ pub(crate) mod tests {
     use crate::rule::Rule;
     use crate::rules::testing::{self, fact, span};
     use cofferdam_model::database::Database;
-    use cofferdam_model::{Environment, Fact};
+    use cofferdam_model::{Environment, Fact, Parts};
 
     /// The bad position fires, the other and silence do not.
     pub(crate) fn the_setting_decides(rule: &Rule, set: fn(&mut Database, Option<Fact<bool>>), bad: bool) {
         let mut env = Environment {
-            databases: vec![Database::named("main", Some(span(1)))],
+            parts: Parts {
+                databases: vec![Database::named("main", Some(span(1)))],
+                ..Parts::default()
+            },
             ..Environment::default()
         };
         assert!(testing::all(rule, &env).is_empty());
@@ -113,8 +116,10 @@ pub(crate) mod tests {
         let databases = vec![Database::named("main", Some(span(1)))];
         let mut env = Environment {
             name: "production".to_owned(),
-            databases,
-            ..Environment::default()
+            parts: Parts {
+                databases,
+                ..Parts::default()
+            },
         };
         assert!(
             testing::all(rule, &env).is_empty(),

@@ -60,7 +60,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::database::Database;
 
     #[test]
@@ -72,7 +72,8 @@ mod tests {
         database.work_mem = Some(fact(Bytes(16 * mib), 3));
         database.shared_buffers = Some(fact(Bytes(4096 * mib), 4));
         database.max_connections = Some(fact(1000, 5));
-        let mut env = Environment { databases: vec![database], ..Environment::default() };
+        let mut env = Environment {parts: Parts { databases: vec![database],
+ ..Parts::default() }, ..Environment::default()};
         assert_eq!(testing::only(&RULE, &env).figures["wanted"].value, 20_096.0);
         env.databases[0].work_mem = Some(fact(Bytes(12 * mib), 3));
         assert!(testing::all(&RULE, &env).is_empty(), "4,096 + 12,000 = 16,096");

@@ -63,7 +63,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::database::{Database, Pool, PoolTarget};
 
     fn env(replicas: u32, size: u32) -> Environment {
@@ -72,7 +72,8 @@ mod tests {
         let mut pool = Pool::at(span(3), owned_by(0), PoolTarget::Sql);
         pool.size = Some(fact(size, 4));
         pool.database = Some(DatabaseId(0));
-        Environment { services: vec![service("api", (2, 2, replicas))], databases: vec![database], pools: vec![pool], ..Environment::default() }
+        Environment {parts: Parts { services: vec![service("api", (2, 2, replicas))], databases: vec![database], pools: vec![pool],
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

@@ -84,14 +84,15 @@ fn join(words: &[&str]) -> String {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::{Environment, Fact};
+    use cofferdam_model::{Environment, Parts, Fact};
     use std::time::Duration;
 
     #[test]
     fn what_is_missing_is_named_and_a_whole_pool_is_silent() {
         let mut pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
         pool.constructed = true;
-        let mut env = Environment { services: vec![service("api", (1, 1, 1))], pools: vec![pool], ..Environment::default() };
+        let mut env = Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], pools: vec![pool],
+ ..Parts::default() }, ..Environment::default()};
         let finding = testing::only(&RULE, &env);
         assert!(finding.title.ends_with("no pool size, no pool timeout and no connect timeout set"), "{}", finding.title);
         assert_eq!(finding.severity, Some(Severity::High));
@@ -106,7 +107,8 @@ mod tests {
     #[test]
     fn code_that_was_not_read_is_not_judged() {
         let pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
-        let env = Environment { services: vec![service("api", (1, 1, 1))], pools: vec![pool], ..Environment::default() };
+        let env = Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], pools: vec![pool],
+ ..Parts::default() }, ..Environment::default()};
         assert!(testing::all(&RULE, &env).is_empty());
     }
 }

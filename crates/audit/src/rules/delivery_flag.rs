@@ -52,7 +52,7 @@ pub(crate) mod tests {
     use crate::rule::Rule;
     use crate::rules::testing::{self, fact, span};
     use cofferdam_model::delivery::Delivery;
-    use cofferdam_model::{Environment, Fact};
+    use cofferdam_model::{Environment, Fact, Parts};
 
     /// Silence counts only where it could have been broken.
     pub(crate) fn silence_is_told(rule: &Rule, set: fn(&mut Delivery, Option<Fact<bool>>)) {
@@ -63,8 +63,10 @@ pub(crate) mod tests {
         };
         let mut env = Environment {
             name: "production".to_owned(),
-            deliveries: vec![delivery],
-            ..Environment::default()
+            parts: Parts {
+                deliveries: vec![delivery],
+                ..Parts::default()
+            },
         };
         assert!(testing::all(rule, &env).is_empty());
         env.deliveries[0].declarable = true;

@@ -228,6 +228,7 @@ pub(crate) fn pooler_connections(pooler: &Pooler, users: u32, databases: u32) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cofferdam_model::Parts;
 
     #[test]
     fn the_break_is_the_first_count_above_the_slots() {
@@ -262,8 +263,11 @@ mod tests {
         pool.database = Some(DatabaseId(0));
         pool.size = Some(fact(10, 2));
         let mut env = Environment {
-            services: vec![service("a", (1, 2, 3))],
-            pools: vec![pool.clone(), pool],
+            parts: Parts {
+                services: vec![service("a", (1, 2, 3))],
+                pools: vec![pool.clone(), pool],
+                ..Parts::default()
+            },
             ..Environment::default()
         };
         env.services[0].processes = Some(fact(4, 3));

@@ -86,14 +86,15 @@ fn is_protected(cx: &Context<'_>, owner: &Owner, target: CallTarget) -> bool {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, owned_by, service, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::calls::Breaker;
     use cofferdam_model::database::Pool;
 
     fn env() -> Environment {
         let mut pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
         pool.constructed = true;
-        Environment { services: vec![service("api", (1, 1, 1))], pools: vec![pool], ..Environment::default() }
+        Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], pools: vec![pool],
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

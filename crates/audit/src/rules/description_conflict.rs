@@ -82,7 +82,7 @@ fn report(subject: &str, conflicts: &[(&str, Vec<&Description>)], out: &mut Verd
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
 
     fn env(all: &[(&str, &str, &str)]) -> Environment {
         let descriptions = all
@@ -95,7 +95,8 @@ mod tests {
                 by: (*by).to_owned(),
             })
             .collect();
-        Environment { descriptions, ..Environment::default() }
+        Environment {parts: Parts { descriptions,
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

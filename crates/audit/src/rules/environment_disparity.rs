@@ -105,6 +105,7 @@ fn compare(pairs: &mut Vec<Pair>, what: String, staging: Option<&Fact<String>>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cofferdam_model::Parts;
     use crate::rules::testing::{fact, span};
     use cofferdam_model::Platform;
     use cofferdam_model::database::Database;
@@ -112,7 +113,8 @@ mod tests {
     fn env(name: &str, version: &str, n: usize) -> Environment {
         let mut database = Database::named("main", Some(span(n)));
         database.version = Some(fact(version.to_owned(), n + 1));
-        Environment { name: name.to_owned(), databases: vec![database], ..Environment::default() }
+        Environment {name: name.to_owned(), parts: Parts { databases: vec![database],
+ ..Parts::default() }}
     }
 
     fn run(staging: &str) -> Vec<Finding> {

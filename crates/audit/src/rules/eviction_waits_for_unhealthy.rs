@@ -51,13 +51,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::scaling::Selector;
     use cofferdam_model::workload::{Amount, ObjectId};
 
     #[test]
     fn either_policy_is_an_answer_and_a_template_may_give_it_elsewhere() {
-        let env = |policy: Option<&str>, completeness| Environment {
+        let env = |policy: Option<&str>, completeness| Environment {parts: Parts {
             disruption_budgets: vec![DisruptionBudget {
                 id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, name: "api".into() },
                 span: span(9),
@@ -67,8 +67,7 @@ mod tests {
                 unhealthy_eviction: policy.map(|p| fact(p.to_owned(), 11)),
                 completeness,
             }],
-            ..Environment::default()
-        };
+ ..Parts::default() }, ..Environment::default()};
         let count = |policy, completeness| testing::all(&RULE, &env(policy, completeness)).len();
         assert_eq!(count(None, Completeness::Whole), 1);
         assert_eq!(count(Some("AlwaysAllow"), Completeness::Whole), 0);

@@ -39,11 +39,11 @@ pub(crate) mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
     use cofferdam_model::cells::Routing;
-    use cofferdam_model::{Environment, Owner};
+    use cofferdam_model::{Environment, Parts, Owner};
 
     /// A routing between two cells of which nothing else is known.
     pub(crate) fn env() -> Environment {
-        Environment {
+        Environment {parts: Parts {
             routings: vec![Routing {
                 name: "cell-router".to_owned(),
                 owner: Owner::default(),
@@ -57,8 +57,7 @@ pub(crate) mod tests {
                 cache_ttl: None,
                 cells: vec!["a".to_owned(), "b".to_owned()],
             }],
-            ..Environment::default()
-        }
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

@@ -173,7 +173,7 @@ fn place(mut finding: Finding, lost: &Cell, survivors: &[&Cell]) -> Finding {
 pub(crate) mod tests {
     use super::*;
     use crate::rules::testing::{self, fact};
-    use cofferdam_model::{Environment, Rate, Share};
+    use cofferdam_model::{Environment, Parts, Rate, Share};
 
     /// A cell with its part of the whole and perhaps its traffic and capacity.
     pub(crate) fn cell(name: &str, n: usize, share: f64, rates: Option<(f64, f64)>) -> Cell {
@@ -195,10 +195,9 @@ pub(crate) mod tests {
     #[test]
     fn twelve_thousand_on_a_cell_for_five_thousand_are_240_percent() {
         // 7,000 + 5,000 = 12,000; 12,000 / 5,000 = 2.4; 12,000 / 7,000 = 1.714.
-        let env = Environment {
+        let env = Environment {parts: Parts {
             cells: vec![cell("core", 10, 0.6, Some((7000.0, 7000.0))), cell("mule", 20, 0.4, Some((5000.0, 5000.0)))],
-            ..Environment::default()
-        };
+ ..Parts::default() }, ..Environment::default()};
         let all = testing::all(&RULE, &env);
         assert_eq!(find(&all, "core").figures["utilisation"].value, 240.0);
         assert_eq!(find(&all, "core").figures["safe_load"].value, 5000.0);
@@ -207,7 +206,8 @@ pub(crate) mod tests {
 
     #[test]
     fn sixty_and_forty_percent_alone_are_two_and_a_half_times_the_traffic() {
-        let env = Environment { cells: vec![cell("core", 10, 0.6, None), cell("mule", 20, 0.4, None)], ..Environment::default() };
+        let env = Environment {parts: Parts { cells: vec![cell("core", 10, 0.6, None), cell("mule", 20, 0.4, None)],
+ ..Parts::default() }, ..Environment::default()};
         let all = testing::all(&RULE, &env);
         assert!((find(&all, "core").figures["traffic_factor"].value - 2.5).abs() < 1e-9);
         assert!((find(&all, "core").figures["traffic_growth"].value - 150.0).abs() < 1e-9);
@@ -215,10 +215,9 @@ pub(crate) mod tests {
 
     #[test]
     fn reserve_for_the_loss_is_silent() {
-        let env = Environment {
+        let env = Environment {parts: Parts {
             cells: vec![cell("a", 10, 0.5, Some((4000.0, 9000.0))), cell("b", 20, 0.5, Some((4000.0, 9000.0)))],
-            ..Environment::default()
-        };
+ ..Parts::default() }, ..Environment::default()};
         assert!(testing::all(&RULE, &env).is_empty());
     }
 }

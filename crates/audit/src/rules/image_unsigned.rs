@@ -37,7 +37,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::images::AdmissionPolicy;
 
     #[test]
@@ -51,7 +51,8 @@ mod tests {
             verified_images: Vec::new(),
             message: None,
         };
-        let mut env = Environment { admission_policies: vec![policy(None)], ..Environment::default() };
+        let mut env = Environment {parts: Parts { admission_policies: vec![policy(None)],
+ ..Parts::default() }, ..Environment::default()};
         assert_eq!(testing::all(&RULE, &env).len(), 1);
         env.admission_policies.push(policy(Some(fact(true, 3))));
         assert!(testing::all(&RULE, &env).is_empty());

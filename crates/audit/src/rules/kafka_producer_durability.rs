@@ -197,6 +197,7 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cofferdam_model::Parts;
     use crate::rules::testing::{self, fact, owned_by, service, span};
     use cofferdam_model::kafka::KafkaCluster;
 
@@ -205,7 +206,7 @@ mod tests {
         producer.acks = acks.map(|a| fact(a, 2));
         let mut collector = service("collector", (2, 2, 4));
         collector.peak_rate = Some(fact(Rate(7000.0), 3));
-        Environment {
+        Environment {parts: Parts {
             services: vec![collector],
             producers: vec![producer],
             kafka_clusters: vec![KafkaCluster {
@@ -213,8 +214,7 @@ mod tests {
                 replication_lag: Some(fact(Duration::from_millis(50), 5)),
                 ..KafkaCluster::default()
             }],
-            ..Environment::default()
-        }
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

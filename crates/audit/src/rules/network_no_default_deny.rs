@@ -102,7 +102,8 @@ mod tests {
         e.workloads[0].fields.insert("hostNetwork".to_owned(), testing::fact("true".to_owned(), 30));
         assert!(testing::all(&RULE, &e).is_empty(), "policies do not govern pods on the host's network");
         e.workloads[0].fields.clear();
-        e.foreign_policies.push(e.workloads[0].id.clone());
+        let id = e.workloads[0].id.clone();
+        e.foreign_policies.push(id);
         assert!(testing::all(&RULE, &e).is_empty(), "what a plugin's policies select is not known");
     }
 }

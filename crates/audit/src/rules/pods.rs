@@ -150,10 +150,10 @@ pub(crate) fn names(containers: &[&Container]) -> String {
 #[cfg(test)]
 pub(crate) mod testing {
     use crate::rules::testing::{fact, owned_by, service, span};
-    use cofferdam_model::Environment;
     use cofferdam_model::workload::{
         Completeness, Container, Lifecycle, ObjectId, Rollout, Spread, Workload,
     };
+    use cofferdam_model::{Environment, Parts};
     use std::collections::BTreeMap;
 
     /// A Deployment `api` of one container, its service at (min, current, max) replicas.
@@ -189,9 +189,11 @@ pub(crate) mod testing {
         set(&mut workload);
         Environment {
             name: "production".to_owned(),
-            services: vec![service("api", replicas)],
-            workloads: vec![workload],
-            ..Environment::default()
+            parts: Parts {
+                services: vec![service("api", replicas)],
+                workloads: vec![workload],
+                ..Parts::default()
+            },
         }
     }
 }

@@ -207,7 +207,7 @@ pub(crate) mod tests {
     use super::*;
     use cofferdam_model::database::Database;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{DatabaseId, Environment, Owner, Span};
+    use cofferdam_model::{DatabaseId, Environment, Parts, Owner, Span};
 
     /// A pooler of which only what `set` says is known.
     pub(crate) fn pooler(at: Span, set: impl FnOnce(&mut Pooler)) -> Pooler {
@@ -227,7 +227,8 @@ pub(crate) mod tests {
             p.database = Some(DatabaseId(0));
             set(p);
         });
-        Environment { databases: vec![database], poolers: vec![pooler], ..Environment::default() }
+        Environment {parts: Parts { databases: vec![database], poolers: vec![pooler],
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::rules::pooler_overcommit::tests::pooler;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
 
     fn env(version: &str, kept: Option<u32>) -> Environment {
         let mut pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
@@ -133,7 +133,8 @@ mod tests {
             p.version = Some(fact(version.to_owned(), 5));
             p.max_prepared_statements = kept.map(|k| fact(k, 6));
         });
-        Environment { services: vec![service("api", (1, 1, 1))], pools: vec![pool], poolers: vec![pooler], ..Environment::default() }
+        Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], pools: vec![pool], poolers: vec![pooler],
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

@@ -73,12 +73,12 @@ mod tests {
     use super::*;
     use crate::rules::failover_overload::tests::cell;
     use crate::rules::testing::{self, fact, owned_by, service};
-    use cofferdam_model::{Environment, Rate};
+    use cofferdam_model::{Environment, Parts, Rate};
 
     fn env(limit: f64, peak: f64) -> Environment {
         let mut api = service("api", (2, 2, 4));
         api.peak_rate = Some(fact(Rate(peak), 1));
-        Environment {
+        Environment {parts: Parts {
             services: vec![api],
             rate_limits: vec![RateLimit {
                 name: "api".to_owned(),
@@ -86,8 +86,7 @@ mod tests {
                 limit: fact(Rate(limit), 2),
                 per_replica: None,
             }],
-            ..Environment::default()
-        }
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

@@ -127,6 +127,7 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cofferdam_model::Parts;
     use crate::rules::testing::{self, fact, owned_by, service, span};
     use cofferdam_model::calls::{CallTarget, TimeoutSetting};
 
@@ -148,7 +149,8 @@ mod tests {
 
     fn env(calls: Vec<Call>) -> Environment {
         let services = ["a", "b", "c"].iter().map(|n| service(n, (1, 1, 1))).collect();
-        Environment { services, calls, ..Environment::default() }
+        Environment {parts: Parts { services, calls,
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

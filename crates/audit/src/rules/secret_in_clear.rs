@@ -45,7 +45,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::secrets::{SecretKind, SecretLiteral};
 
     #[test]
@@ -58,10 +58,12 @@ mod tests {
             fingerprint,
             doubtful: false,
         };
-        let env = Environment { secret_literals: vec![literal(1, 7), literal(2, 7), literal(3, 8)], ..Environment::default() };
+        let env = Environment {parts: Parts { secret_literals: vec![literal(1, 7), literal(2, 7), literal(3, 8)],
+ ..Parts::default() }, ..Environment::default()};
         let found = testing::all(&RULE, &env);
         assert_eq!(found.iter().map(|f| f.figures["places"].value).collect::<Vec<_>>(), [2.0, 1.0]);
-        let plain = Environment { secret_literals: vec![SecretLiteral { doubtful: true, ..literal(1, 7) }], ..Environment::default() };
+        let plain = Environment {parts: Parts { secret_literals: vec![SecretLiteral { doubtful: true, ..literal(1, 7) }],
+ ..Parts::default() }, ..Environment::default()};
         assert_eq!(testing::only(&RULE, &plain).severity, Some(Severity::Low));
     }
 }

@@ -71,12 +71,11 @@ pub(crate) fn join(names: &[String]) -> String {
 pub(crate) mod tests {
     use super::*;
     use crate::rules::testing::{self, owned_by, service, span};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
 
     /// Services that all get one secret by this passage.
     pub(crate) fn env(kind: SecretKind, passage: &Passage, services: usize) -> Environment {
-        Environment {
-            name: "production".to_owned(),
+        Environment {name: "production".to_owned(), parts: Parts {
             services: (0..services).map(|i| service(&format!("s{i}"), (2, 2, 2))).collect(),
             secret_uses: (0..services)
                 .map(|i| SecretUse {
@@ -88,8 +87,7 @@ pub(crate) mod tests {
                     dynamic: None,
                 })
                 .collect(),
-            ..Environment::default()
-        }
+ ..Parts::default() }}
     }
 
     /// By reference to one key.

@@ -122,7 +122,7 @@ mod tests {
         chart.workloads[0].containers[0].readiness = probe("/", 10);
         assert!(testing::all(&RULE, &chart).is_empty(), "the path may not be known");
         let mut cells = env("/ready");
-        cells.routings = routing().routings;
+        cells.routings = routing().parts.routings;
         cells.routings[0].health_path = Some(fact("/health".to_owned(), 11));
         assert_eq!(testing::only(&RULE, &cells).severity, Some(Severity::Medium));
     }

@@ -79,10 +79,10 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{Environment, Owner, Share};
+    use cofferdam_model::{Environment, Parts, Owner, Share};
 
     fn env(days: u64) -> Environment {
-        Environment {
+        Environment {parts: Parts {
             slos: vec![Slo {
                 name: "availability".to_owned(),
                 owner: Owner::default(),
@@ -91,8 +91,7 @@ mod tests {
                 window: Some(fact(Duration::from_secs(days * 86_400), 3)),
                 indicator: None,
             }],
-            ..Environment::default()
-        }
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

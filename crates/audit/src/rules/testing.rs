@@ -4,7 +4,9 @@ use crate::engine::{Options, audit};
 use crate::finding::Finding;
 use crate::rule::{Context, Rule, Verdicts};
 use cofferdam_model::kafka::{Consumer, Topic, WorkerSetting};
-use cofferdam_model::{Environment, Fact, FileId, Owner, Platform, Scale, Service, ServiceId, Span, TopicId};
+use cofferdam_model::{
+    Environment, Fact, FileId, Owner, Parts, Platform, Scale, Service, ServiceId, Span, TopicId,
+};
 
 /// A place that differs for each `n`.
 pub(crate) fn span(n: usize) -> Span {
@@ -84,17 +86,19 @@ pub(crate) fn env_with_consumer(
         .collect();
     Environment {
         name: "production".to_owned(),
-        services: vec![service("processor", replicas)],
-        topics: vec![Topic {
-            name: fact("events".to_owned(), 4),
-            partitions: Some(fact(partitions, 5)),
-            replication_factor: None,
-            min_insync_replicas: None,
-            retention: None,
-            peak_rate: None,
-        }],
-        consumers: vec![consumer],
-        ..Environment::default()
+        parts: Parts {
+            services: vec![service("processor", replicas)],
+            topics: vec![Topic {
+                name: fact("events".to_owned(), 4),
+                partitions: Some(fact(partitions, 5)),
+                replication_factor: None,
+                min_insync_replicas: None,
+                retention: None,
+                peak_rate: None,
+            }],
+            consumers: vec![consumer],
+            ..Parts::default()
+        },
     }
 }
 

@@ -116,7 +116,7 @@ fn report(owner: &str, outer: &Deadline, inner: &[&Deadline], out: &mut Verdicts
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service};
-    use cofferdam_model::Environment;
+    use cofferdam_model::{Environment, Parts};
 
     fn env(all: &[(&str, DeadlineRole, u64)]) -> Environment {
         let deadlines = all
@@ -130,7 +130,8 @@ mod tests {
                 value: fact(Duration::from_secs(*seconds), i),
             })
             .collect();
-        Environment { services: vec![service("api", (1, 1, 1))], deadlines, ..Environment::default() }
+        Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], deadlines,
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{fact, service, span};
-    use cofferdam_model::{Environment, Platform, Variable};
+    use cofferdam_model::{Environment, Parts, Platform, Variable};
 
     fn run(value: Option<&str>, shape: Option<&str>) -> Vec<Finding> {
         let mut api = service("api", (1, 1, 1));
@@ -71,7 +71,8 @@ mod tests {
             let variable = Variable { value: fact(VariableValue::Literal(value.to_owned()), 1), name_span: span(2) };
             api.variables.insert("ENVIRONMENT".to_owned(), variable);
         }
-        let env = Environment { name: "staging".to_owned(), services: vec![api], ..Environment::default() };
+        let env = Environment {name: "staging".to_owned(), parts: Parts { services: vec![api],
+ ..Parts::default() }};
         let mut platform = Platform::default();
         platform.overlay.required_variables.push(RequiredVariable {
             name: fact("ENVIRONMENT".to_owned(), 3),

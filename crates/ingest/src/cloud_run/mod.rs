@@ -11,7 +11,7 @@ use crate::pipeline::Place;
 use cofferdam_code::python::Code;
 use cofferdam_code::shell::{self, Word};
 use cofferdam_model::workload::{Completeness, Workload};
-use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
@@ -231,12 +231,7 @@ pub fn environments(deploys: &[Deploy]) -> BTreeSet<String> {
 
 /// Gives the deployments that hold in `env` to the reader of Cloud Run's objects. What a file declares is
 /// not deployed a second time: where the command says something else, both are kept side by side.
-pub fn interpret(
-    deploys: &[Deploy],
-    holds: &dyn Fn(&Deploy) -> bool,
-    place: Place<'_>,
-    env: &mut Environment,
-) {
+pub fn interpret(deploys: &[Deploy], holds: &dyn Fn(&Deploy) -> bool, place: Place<'_>, env: &mut Parts) {
     let is_ours = |workload: &Workload| workload.id.kind.starts_with("Cloud Run");
     let mut known: HashMap<String, usize> = (env.workloads.iter().enumerate())
         .filter(|(_, w)| is_ours(w))
@@ -278,7 +273,7 @@ fn is_directory(source: &str) -> bool {
 }
 
 /// Says what the command and the declaration each set, so that a difference shows.
-fn compare(deploy: &Deploy, at: usize, env: &mut Environment) {
+fn compare(deploy: &Deploy, at: usize, env: &mut Parts) {
     let workload: &Workload = &env.workloads[at];
     let declared_by = workload.id.kind.clone();
     let container = workload.containers.first();
@@ -490,7 +485,7 @@ fn pairs(node: &Node) -> impl Iterator<Item = (&str, &str)> {
 #[cfg(test)]
 mod tests {
     use crate::pipeline::read_files;
-    use cofferdam_model::{Environment, Platform};
+    use cofferdam_model::Platform;
 
     fn platform(files: &[(&str, &str)]) -> Platform {
         read_files(files.iter().map(|(p, t)| ((*p).into(), t.as_bytes().to_vec())))
@@ -498,7 +493,7 @@ mod tests {
 
     fn only(files: &[(&str, &str)]) -> (Platform, String) {
         let platform = platform(files);
-        let env: &Environment = &platform.environments[0];
+        let env: &cofferdam_model::Environment = &platform.environments[0];
         let workload = env.workloads.first().expect("a service");
         let container = &workload.containers[0];
         let scaler = &env.autoscalers[0];

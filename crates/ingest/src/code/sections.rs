@@ -67,7 +67,7 @@ pub(super) fn apply(owner: &Owner, tree: &Node, module: &Module, env: &mut Envir
     };
     for section in walk.sections {
         let place = format!("{}: {}", module.path.display(), section.path);
-        settings::apply_in(&section.settings, owner, &place, &mut own);
+        settings::apply_in(&section.settings, owner, &place, &mut own.parts);
     }
     for deadline in &mut own.deadlines {
         // The reader of settings was told what the name stands in; people see it as it is written.

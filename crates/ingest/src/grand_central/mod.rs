@@ -16,7 +16,7 @@ use crate::ideas;
 use crate::parts;
 use crate::pipeline::Place;
 use crate::settings;
-use cofferdam_model::{Environment, Fact, Owner, Rate, Span};
+use cofferdam_model::{Fact, Owner, Parts, Rate, Span};
 use cofferdam_syntax::tree::{Key, Map, Node, Value, fold};
 
 /// What such files are called in reports.
@@ -55,7 +55,7 @@ fn count(map: &Map) -> (usize, usize) {
 
 /// Reads what the file says for the place's environment. A file that names its environments says
 /// nothing for others.
-pub fn interpret(node: &Node, place: Place<'_>, env: &mut Environment) {
+pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
     let named = environments(node);
     if !named.is_empty() && !named.iter().any(|name| name == place.environment) {
         return;
@@ -196,7 +196,7 @@ fn project_name(node: &Node) -> Option<(String, Span)> {
 }
 
 /// Reads everything of one service.
-fn service(node: &Node, (name, span): (&str, Span), place: Place<'_>, env: &mut Environment) {
+fn service(node: &Node, (name, span): (&str, Span), place: Place<'_>, env: &mut Parts) {
     let owner = Owner::named(name);
     parts::service_mut(env, name, span);
     scale(node, name, span, env);
@@ -210,7 +210,7 @@ fn service(node: &Node, (name, span): (&str, Span), place: Place<'_>, env: &mut 
 }
 
 /// Replicas, priority and rate.
-fn scale(node: &Node, name: &str, span: Span, env: &mut Environment) {
+fn scale(node: &Node, name: &str, span: Span, env: &mut Parts) {
     let replicas = node.like_any(keys::REPLICAS).map(|(_, n)| n);
     let fixed = replicas.and_then(Node::u32_fact);
     let bound = |names: &[&str]| {
@@ -247,7 +247,7 @@ fn scale(node: &Node, name: &str, span: Span, env: &mut Environment) {
 }
 
 /// What the file says that the service's entities are; a rival statement elsewhere shows.
-fn entity(node: &Node, name: &str, env: &mut Environment) {
+fn entity(node: &Node, name: &str, env: &mut Parts) {
     let Some((_, rules)) = node.like_any(&["entitysynthesis", "entitydefinition", "entity"]) else {
         return;
     };

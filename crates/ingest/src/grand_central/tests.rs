@@ -16,7 +16,7 @@ fn node(text: &str) -> Node {
     stream.documents.remove(0)
 }
 
-fn read(environment: &str, text: &str) -> Environment {
+fn read(environment: &str, text: &str) -> Parts {
     let repo = Repo::default();
     let place = Place {
         repo: &repo,
@@ -24,7 +24,7 @@ fn read(environment: &str, text: &str) -> Environment {
         path: Path::new("deploy.yml"),
         completeness: Completeness::Whole,
     };
-    let mut env = Environment::default();
+    let mut env = Parts::default();
     let node = node(text);
     assert!(is_deployment_file(&node), "{text}");
     interpret(&node, place, &mut env);
@@ -299,7 +299,7 @@ proptest! {
     fn no_tree_panics(text in "project_name: a\nteam: b\nenv_vars: ?[\\[{]?(name|value|A|secret|[a-z%:, ]){0,6}[\\]}]?\n(environments|services|base|secrets|kubernetes|instances): ?[\\[{]?(name: a|b|prod|[a-z%:, ]){0,5}[\\]}]?") {
         let repo = Repo::default();
         let place = Place { repo: &repo, environment: "production", path: Path::new("a.yml"), completeness: Completeness::Whole };
-        let mut env = Environment::default();
+        let mut env = Parts::default();
         for document in &yaml::parse(&text, FileId(0), 0).documents {
             environments(document);
             interpret(document, place, &mut env);

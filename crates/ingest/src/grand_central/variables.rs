@@ -6,11 +6,11 @@ use crate::parts;
 use crate::secret_scan;
 use crate::settings::Setting;
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
-use cofferdam_model::{Environment, Fact, Owner, Span, Variable, VariableValue};
+use cofferdam_model::{Fact, Owner, Parts, Span, Variable, VariableValue};
 use cofferdam_syntax::tree::{Node, fold};
 
 /// Reads the variables and secrets of `owner` into its service; returns those with a text as settings.
-pub(super) fn read(node: &Node, owner: &Owner, service: &str, env: &mut Environment) -> Vec<Setting> {
+pub(super) fn read(node: &Node, owner: &Owner, service: &str, env: &mut Parts) -> Vec<Setting> {
     let mut settings = Vec::new();
     for name in keys::VARIABLES {
         if let Some(list) = node.like(name) {
@@ -42,7 +42,7 @@ fn variable(
     (name, span): (&str, Span),
     value: &Node,
     (owner, service): (&Owner, &str),
-    env: &mut Environment,
+    env: &mut Parts,
 ) -> Option<Setting> {
     let text_node = match value.as_map() {
         Some(_) => value.like("value"),
@@ -167,7 +167,7 @@ fn reference(value: &Node) -> Option<VariableValue> {
 }
 
 /// The `secrets` section: names alone, a map from variable to path, or a list of maps.
-fn secrets(list: &Node, owner: &Owner, service: &str, env: &mut Environment) {
+fn secrets(list: &Node, owner: &Owner, service: &str, env: &mut Parts) {
     for item in list.items().iter().filter(|i| i.as_str().is_some()) {
         if let Some(name) = item.as_str() {
             secret((name, item.span), (name, ""), (owner, service), env);
@@ -216,7 +216,7 @@ fn secret(
     (variable, span): (&str, Span),
     (path, key): (&str, &str),
     (owner, service): (&Owner, &str),
-    env: &mut Environment,
+    env: &mut Parts,
 ) {
     note(variable, span, (path, key), owner, env);
     let value = VariableValue::Secret {
@@ -234,7 +234,7 @@ fn secret(
 }
 
 /// Notes that a secret reaches a process as a variable.
-fn note(variable: &str, span: Span, (secret, key): (&str, &str), owner: &Owner, env: &mut Environment) {
+fn note(variable: &str, span: Span, (secret, key): (&str, &str), owner: &Owner, env: &mut Parts) {
     if let Some(kind) = secret_scan::kind_of_reference(variable, key) {
         env.secret_uses.push(SecretUse {
             owner: owner.clone(),

@@ -7,7 +7,7 @@ use super::{Section, said};
 use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
 use cofferdam_model::alerts::{Alert, NewRelicTiming, Timing};
-use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::tree::{Node, fold};
 
 /// Fields of which one makes a condition New Relic's.
@@ -27,7 +27,7 @@ const NEW_RELIC: aliases::Aliases = &[
 
 const QUERY: aliases::Aliases = &["nrql", "query", "nrqlquery", "expression", "expr", "condition"];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     // Kubernetes' conditions, and notification settings, are maps of other things.
     let mut any = false;
     for (name, span, item) in section.node.named_items() {

@@ -7,11 +7,11 @@ use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
 use cofferdam_model::scaling::{Autoscaler, MetricKind, ScalingBehaviour, ScalingMetric, ScalingPolicy};
 use cofferdam_model::workload::Amount;
-use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::tree::{Node, fold};
 use std::collections::BTreeMap;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let node = section.node;
     // Settings of a directory scale nothing by themselves: a chart's defaults look the same.
     let scales = section.is_deployment() || section.owner.name.is_some();

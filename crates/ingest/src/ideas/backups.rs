@@ -7,9 +7,9 @@ use super::fields::{Bare, field, is_off, on, text, time};
 use crate::facts::NodeFacts as _;
 use crate::parts;
 use crate::settings::url;
-use cofferdam_model::Environment;
+use cofferdam_model::Parts;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let node = section.node;
     let is_database = section.mentions(&["database", "postgres", "mysql", "aurora", "rds"])
         || section.is_under(&["db", "databases"]);

@@ -7,10 +7,10 @@ use super::fields::{Bare, field, is_off, number, share, time};
 use crate::facts::NodeFacts as _;
 use crate::parts;
 use cofferdam_model::calls::{Breaker, CallTarget};
-use cofferdam_model::{Environment, Fact, Share, Span};
+use cofferdam_model::{Fact, Parts, Share, Span};
 use cofferdam_syntax::tree::Node;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let above = section
         .path
         .len()
@@ -72,7 +72,7 @@ fn threshold(node: &Node) -> Option<Threshold> {
     node.u32_fact().map(Threshold::Failures)
 }
 
-fn fill(section: &Section<'_>, name: &str, span: Span, node: &Node, env: &mut Environment) {
+fn fill(section: &Section<'_>, name: &str, span: Span, node: &Node, env: &mut Parts) {
     if is_off(node) {
         return;
     }

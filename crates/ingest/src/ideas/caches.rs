@@ -9,7 +9,7 @@ use crate::parts::same_owner;
 use crate::settings::Setting;
 use cofferdam_model::cells::{LocalCache, LocalCacheKind};
 use cofferdam_model::workload::VolumeKind;
-use cofferdam_model::{Environment, Fact, Owner};
+use cofferdam_model::{Fact, Owner, Parts};
 use cofferdam_syntax::tree::{Key, Node, fold};
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ fn kind_of(name: &str) -> Option<LocalCacheKind> {
 
 /// Reads a key that may be a cache or a cache's life: called for every key, since a cache hides under
 /// the name of what it serves (`feature_flags: {cache_ttl: 300}`).
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) {
     let own = section.path.last().map_or("", String::as_str);
     // The routing's own cache is read with the routing, which knows its cells.
     let in_routing = section.is_under(aliases::CELL_ROUTING) && aliases::CACHE.contains(&own);
@@ -86,7 +86,7 @@ fn kind_on_path(path: &[String]) -> Option<LocalCacheKind> {
     path.iter().rev().find_map(|p| kind_of(p))
 }
 
-fn cache(section: &Section<'_>, own: &str, env: &mut Environment) {
+fn cache(section: &Section<'_>, own: &str, env: &mut Parts) {
     let node = section.node;
     // `caches: {discovery: {ttl}, flags: {ttl}}` is walked into; a cache itself has a life or a medium.
     let ttl = time(node, aliases::TTL, Bare::Seconds);
@@ -116,7 +116,7 @@ fn cache(section: &Section<'_>, own: &str, env: &mut Environment) {
 }
 
 /// `caches: {service_discovery: {ttl: 300}, feature_flags: 5m}`.
-fn named_caches(section: &Section<'_>, env: &mut Environment) {
+fn named_caches(section: &Section<'_>, env: &mut Parts) {
     for (name, span, item) in section.node.named_items() {
         let Some(kind) = kind_of(&fold(name)) else {
             continue;
@@ -141,7 +141,7 @@ fn named_caches(section: &Section<'_>, env: &mut Environment) {
 }
 
 /// `feature_flags: {cache_ttl: 300}`: the section tells what is cached.
-fn lone_ttl(section: &Section<'_>, purpose: &str, env: &mut Environment) {
+fn lone_ttl(section: &Section<'_>, purpose: &str, env: &mut Parts) {
     let above = &section.path[..section.path.len() - 1];
     let Some(kind) = kind_of(purpose).or_else(|| kind_on_path(above)) else {
         return;
@@ -183,7 +183,7 @@ fn section_time(section: &Section<'_>) -> Option<Fact<Duration>> {
 }
 
 /// A rate limiter that counts by itself when it cannot reach the shared count.
-fn local_fallback(section: &Section<'_>, env: &mut Environment) {
+fn local_fallback(section: &Section<'_>, env: &mut Parts) {
     if on(section.node).is_some_and(|f| f.value) || section.node.as_str() == Some("local") {
         let ttl = time(section.node, aliases::TTL, Bare::Seconds);
         let mut cache = entry(
@@ -206,7 +206,7 @@ pub(super) fn of_routing(
     key: &Key,
     node: &Node,
     section: &Section<'_>,
-    env: &mut Environment,
+    env: &mut Parts,
 ) -> Option<Fact<Duration>> {
     if node.as_map().is_none() || is_off(node) {
         return None;
@@ -256,14 +256,14 @@ fn entry(key: &Key, node: &Node, owner: &Owner, held: Held) -> LocalCache {
     }
 }
 
-fn push(env: &mut Environment, cache: LocalCache) {
+fn push(env: &mut Parts, cache: LocalCache) {
     env.local_caches
         .retain(|c| !(c.kind == cache.kind && c.name == cache.name && same_owner(&c.owner, &cache.owner)));
     env.local_caches.push(cache);
 }
 
 /// Notes a cache that a variable's name tells of (`FEATURE_FLAG_CACHE_TTL_SECONDS`).
-pub(crate) fn cache_of_variable(setting: &Setting, owner: &Owner, env: &mut Environment) -> bool {
+pub(crate) fn cache_of_variable(setting: &Setting, owner: &Owner, env: &mut Parts) -> bool {
     let Setting {
         name,
         name_span,
@@ -307,7 +307,7 @@ pub(crate) fn cache_of_variable(setting: &Setting, owner: &Owner, env: &mut Envi
 
 /// Finds the caches that workloads keep on a volume that dies with the pod. A name must say that it is a
 /// cache of routing, discovery or flags: scratch space that is called a cache is everywhere.
-pub fn finish(env: &mut Environment) {
+pub fn finish(env: &mut Parts) {
     let mut found = Vec::new();
     for workload in &env.workloads {
         let mut owner = workload.owner.clone();

@@ -8,7 +8,7 @@ use super::fields::{self, Bare, field, number, on, share, text, time};
 use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
 use cofferdam_model::cells::{Cell, Routing};
-use cofferdam_model::{Environment, Fact, Rate, Share, Span};
+use cofferdam_model::{Fact, Parts, Rate, Share, Span};
 use cofferdam_syntax::tree::Node;
 
 /// Lists of cells under other names, inside a section that says that it routes to cells.
@@ -23,7 +23,7 @@ const LISTS: aliases::Aliases = &[
     "regions",
 ];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     if CELLS.contains(&own) {
         let Some(cells) = cells_of(section.node) else {
@@ -148,7 +148,7 @@ fn cell(name: &str, span: Span, item: &Node) -> Written {
 }
 
 /// Puts cells into the environment; one that is there already takes what is said of it now.
-fn push(cells: Vec<Cell>, env: &mut Environment) {
+fn push(cells: Vec<Cell>, env: &mut Parts) {
     for cell in cells {
         match env.cells.iter_mut().find(|c| c.name.value == cell.name.value) {
             None => env.cells.push(cell),
@@ -165,7 +165,7 @@ fn push(cells: Vec<Cell>, env: &mut Environment) {
 }
 
 /// What the sections around the cells say of the routing.
-fn routing(section: &Section<'_>, cells: &[Cell], places: &[&Node], env: &mut Environment) {
+fn routing(section: &Section<'_>, cells: &[Cell], places: &[&Node], env: &mut Parts) {
     let mut found = Routing {
         name: "cell routing".to_owned(),
         owner: section.owner.clone(),

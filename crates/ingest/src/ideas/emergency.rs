@@ -7,10 +7,10 @@ use super::fields::field;
 use super::priorities::priority_of;
 use crate::facts::NodeFacts as _;
 use crate::parts;
-use cofferdam_model::{Environment, Fact, Priority};
+use cofferdam_model::{Fact, Parts, Priority};
 use cofferdam_syntax::tree::{Node, fold};
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     let under_allocation = section.is_under(&["resourceallocation"]);
     if own == "resourceallocation" {
@@ -25,7 +25,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
 }
 
 /// `critical_services: 70%`: the part of what is scarce that services of a priority get.
-fn shares(node: &Node, section: &Section<'_>, env: &mut Environment) -> bool {
+fn shares(node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
     let mut any = false;
     for (key, value) in node.entries() {
         let folded = fold(&key.text);
@@ -52,7 +52,7 @@ fn shares(node: &Node, section: &Section<'_>, env: &mut Environment) -> bool {
 }
 
 /// `features: {websocket_connections: 50, database_pools: 3}` under a mode that says whether it is on.
-fn features(section: &Section<'_>, env: &mut Environment) -> bool {
+fn features(section: &Section<'_>, env: &mut Parts) -> bool {
     if section.node.like("enabled").is_none() {
         return false;
     }

@@ -8,10 +8,10 @@ use crate::facts::NodeFacts as _;
 use crate::parts::{self, same_owner};
 use crate::settings;
 use cofferdam_model::kafka::{Consumer, KafkaCluster, Topic, WorkerSetting};
-use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::tree::Node;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     if own != "kafka" {
         // `topics` inside `kafka` is read with it, and counts wherever it stands.
@@ -32,7 +32,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
 }
 
 /// Declares the topics of a list or map; whether any was one.
-fn topics(node: &Node, section: &Section<'_>, env: &mut Environment) -> bool {
+fn topics(node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
     let mut any = false;
     for (name, span, item) in node.named_items() {
         let declares = field(item, aliases::PARTITIONS).is_some()
@@ -57,7 +57,7 @@ fn topics(node: &Node, section: &Section<'_>, env: &mut Environment) -> bool {
     any
 }
 
-fn topic(name: Fact<String>, item: &Node, section: &Section<'_>, env: &mut Environment) {
+fn topic(name: Fact<String>, item: &Node, section: &Section<'_>, env: &mut Parts) {
     let config = field(item, &["config", "configs", "configuration", "settings"]).map(|(_, n)| n);
     let also = |read: &dyn Fn(&Node) -> Option<Fact<u32>>| read(item).or_else(|| config.and_then(read));
     let partitions = number(item, aliases::PARTITIONS);
@@ -99,7 +99,7 @@ fn topic(name: Fact<String>, item: &Node, section: &Section<'_>, env: &mut Envir
 }
 
 /// `consumer_groups: [{name: g, topics: [a], workers: 4}]`: each is a consumer of its own.
-fn groups(section: &Section<'_>, env: &mut Environment) {
+fn groups(section: &Section<'_>, env: &mut Parts) {
     let Some((_, list)) = field(section.node, &["consumergroups", "consumers", "groups"]) else {
         return;
     };
@@ -160,7 +160,7 @@ fn names(node: &Node, keys: aliases::Aliases) -> Vec<Fact<String>> {
 }
 
 /// What the section says of the cluster: how many brokers, how far behind.
-fn cluster(node: &Node, env: &mut Environment) {
+fn cluster(node: &Node, env: &mut Parts) {
     let place = field(node, &["cluster"])
         .map(|(_, n)| n)
         .filter(|n| n.as_map().is_some())

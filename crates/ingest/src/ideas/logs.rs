@@ -5,7 +5,7 @@ use super::Section;
 use super::aliases::{self, Aliases};
 use super::fields::{Bare, field, text, time};
 use cofferdam_model::alerts::LogStore;
-use cofferdam_model::{Environment, Fact};
+use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::tree::{Node, fold};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) const FLAGS: Aliases = &[
 /// Stores that never expire what they keep unless told to.
 const KEEPS_ALL: &[&str] = &["cloudwatch", "elasticsearch", "elk", "opensearch", "loki"];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     let retention = if section.node.as_map().is_some() {
         of_map(section.node)

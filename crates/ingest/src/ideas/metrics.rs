@@ -2,10 +2,10 @@
 
 use super::Section;
 use super::fields::{Bare, field, is_off, text, time};
-use cofferdam_model::Environment;
+use cofferdam_model::Parts;
 use cofferdam_model::alerts::MetricSource;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let node = section.node;
     if node.as_map().is_none()
         || is_off(node)

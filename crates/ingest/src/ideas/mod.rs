@@ -43,7 +43,7 @@ use crate::pipeline::Place;
 use crate::settings::{self, Setting};
 use aliases::Aliases;
 pub(crate) use aliases::Aliases as Names;
-use cofferdam_model::{Environment, Fact, Owner, Span};
+use cofferdam_model::{Fact, Owner, Parts, Span};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::tree::{Key, Node, Value, fold};
 
@@ -106,7 +106,7 @@ impl Section<'_> {
     }
 
     /// Notes what this section says about its owner, if the owner has a name.
-    fn describe(&self, attribute: &str, value: Fact<String>, env: &mut Environment) {
+    fn describe(&self, attribute: &str, value: Fact<String>, env: &mut Parts) {
         if let Some(name) = &self.owner.name {
             parts::describe(env, format!("service {name}"), attribute, value, self.format);
         }
@@ -117,7 +117,7 @@ impl Section<'_> {
 /// the idea's shape.
 struct Idea {
     keys: &'static [Aliases],
-    read: fn(&Section<'_>, &mut Environment) -> bool,
+    read: fn(&Section<'_>, &mut Parts) -> bool,
 }
 
 /// All ideas. The order is that of reading where one section can be several.
@@ -194,12 +194,12 @@ const IDEAS: &[Idea] = &[
 
 /// Reads every idea that stands anywhere below `node`, as settings of `owner`. Sections for other
 /// environments than the place's are passed over.
-pub fn read_section(node: &Node, owner: &Owner, place: Place<'_>, env: &mut Environment) {
+pub fn read_section(node: &Node, owner: &Owner, place: Place<'_>, env: &mut Parts) {
     read_as(node, owner, place, SETTINGS_FORMAT, env);
 }
 
 /// The same for a format of its own.
-pub(crate) fn read_as(node: &Node, owner: &Owner, place: Place<'_>, format: &str, env: &mut Environment) {
+pub(crate) fn read_as(node: &Node, owner: &Owner, place: Place<'_>, format: &str, env: &mut Parts) {
     let mut walk = Walk {
         place,
         format,
@@ -217,7 +217,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn visit(&mut self, node: &Node, owner: &Owner, env: &mut Environment) {
+    fn visit(&mut self, node: &Node, owner: &Owner, env: &mut Parts) {
         match &node.value {
             Value::Map(map) => {
                 timeouts::read(node, &self.written, owner, self.place, env);
@@ -244,7 +244,7 @@ impl Walk<'_> {
 
     /// Names of variables, and names that hold their own nesting (`spring.kafka.producer.acks`), mean what
     /// they mean in a flat file.
-    fn flat(&self, node: &Node, owner: &Owner, env: &mut Environment) {
+    fn flat(&self, node: &Node, owner: &Owner, env: &mut Parts) {
         let is_flat = |key: &str| {
             key.contains(['_', '.'])
                 && (key.contains('.')
@@ -268,7 +268,7 @@ impl Walk<'_> {
         }
     }
 
-    fn entry(&mut self, (key, value): (&Key, &Node), parent: &Node, owner: &Owner, env: &mut Environment) {
+    fn entry(&mut self, (key, value): (&Key, &Node), parent: &Node, owner: &Owner, env: &mut Parts) {
         let section = Section {
             key,
             node: value,

@@ -41,7 +41,7 @@ const PROOF: Aliases = &[
     "connectiontimeout",
 ];
 
-pub(super) fn read(section: &Section<'_>, env: &mut cofferdam_model::Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut cofferdam_model::Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     let Some(map) = section.node.as_map() else {
         return false;
@@ -84,7 +84,7 @@ fn apply(
     node: &cofferdam_syntax::tree::Node,
     prefix: &str,
     section: &Section<'_>,
-    env: &mut cofferdam_model::Environment,
+    env: &mut cofferdam_model::Parts,
 ) -> bool {
     let mut flat = settings::flatten(node, prefix);
     let section_name = section.name();

@@ -3,7 +3,7 @@
 use super::Section;
 use crate::facts::NodeFacts as _;
 use crate::parts;
-use cofferdam_model::{Environment, Fact, Priority};
+use cofferdam_model::{Fact, Parts, Priority};
 use cofferdam_syntax::tree::{Node, fold};
 
 /// Words for a priority. Numbers are tiers: 0 and 1 come first.
@@ -26,7 +26,7 @@ fn heading(text: &str) -> Option<Priority> {
     priority_of(text).filter(|_| text.chars().any(char::is_alphabetic))
 }
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let mut any = false;
     for (key, value) in section.node.entries() {
         if let (Some(priority), Value::Names(names)) = (heading(&key.text), names(value)) {

@@ -5,10 +5,10 @@ use super::Section;
 use super::aliases;
 use super::fields::{field, text};
 use crate::facts::NodeFacts as _;
-use cofferdam_model::Environment;
+use cofferdam_model::Parts;
 use cofferdam_syntax::tree::Node;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     if section.owner.name.is_none()
         || section.is_under(aliases::CELLS)
@@ -50,7 +50,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
     }
 }
 
-fn check(what: &str, node: &Node, section: &Section<'_>, env: &mut Environment) -> bool {
+fn check(what: &str, node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
     let place = field(node, &["httpget", "http"])
         .map(|(_, n)| n)
         .filter(|n| n.as_map().is_some())

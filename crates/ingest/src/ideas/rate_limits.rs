@@ -5,7 +5,7 @@ use super::fields::{Bare, field, is_off, on, rate_of, time_of};
 use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
 use cofferdam_model::cells::RateLimit;
-use cofferdam_model::{Environment, Fact, Rate};
+use cofferdam_model::{Fact, Parts, Rate};
 use cofferdam_syntax::tree::Node;
 
 /// Names that say their time, with the seconds.
@@ -55,7 +55,7 @@ const PERIODS: &[&str] = &[
     "timewindow",
 ];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     if is_off(section.node) {
         return false;
     }
@@ -105,7 +105,7 @@ fn limit_of(node: &Node) -> Option<Fact<Rate>> {
     (seconds > 0.0).then(|| number.map(|n| Rate(n / seconds)))
 }
 
-fn push(section: &Section<'_>, name: String, limit: Fact<Rate>, node: &Node, env: &mut Environment) {
+fn push(section: &Section<'_>, name: String, limit: Fact<Rate>, node: &Node, env: &mut Parts) {
     let per_replica = field(node, &["perreplica", "perpod", "perinstance", "local"])
         .and_then(|(_, n)| on(n))
         .or_else(|| {

@@ -5,10 +5,10 @@ use super::Section;
 use super::aliases;
 use super::fields::field;
 use crate::facts::NodeFacts as _;
-use cofferdam_model::{Bytes, Cpu, Environment, Fact};
+use cofferdam_model::{Bytes, Cpu, Fact, Parts};
 use cofferdam_syntax::tree::Node;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     if !section.is_deployment() || section.owner.name.is_none() {
         return false;
     }
@@ -39,7 +39,7 @@ fn state(
     names: (aliases::Aliases, aliases::Aliases),
     what: &str,
     section: &Section<'_>,
-    env: &mut Environment,
+    env: &mut Parts,
 ) -> bool {
     let cpu: Option<Fact<Cpu>> = field(node, names.0).and_then(|(_, n)| n.fact(Cpu::parse));
     let memory: Option<Fact<Bytes>> = field(node, names.1).and_then(|(_, n)| n.fact(Bytes::parse));

@@ -7,7 +7,7 @@ use super::fields::{Bare, field, is_off, number, on, share, text, time};
 use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
 use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};
-use cofferdam_model::{Environment, Fact};
+use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::tree::{Node, fold};
 
 /// Fields of which one must stand beside the number: CI jobs and tests have bare numbers of retries.
@@ -34,7 +34,7 @@ const MANNER: aliases::Aliases = &[
     "exponential",
 ];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     if section.is_under(&["kafka"]) || is_off(section.node) {
         return false;
     }
@@ -72,13 +72,7 @@ fn has_shape(node: &Node) -> bool {
     tries.is_some_and(|(_, n)| n.as_u32().is_some()) && with_unit
 }
 
-fn push(
-    section: &Section<'_>,
-    node: &Node,
-    what: &str,
-    target: Option<CallTarget>,
-    env: &mut Environment,
-) -> bool {
+fn push(section: &Section<'_>, node: &Node, what: &str, target: Option<CallTarget>, env: &mut Parts) -> bool {
     // Istio's `attempts` are retries on top of the first try; so is everything that is called a retry.
     let per_try = time(node, &["pertrytimeout"], Bare::Wait);
     let is_mesh = per_try.is_some() && node.like("retryon").is_some();

@@ -6,10 +6,10 @@ use super::fields::{Bare, field, text, time};
 use crate::facts::NodeFacts as _;
 use crate::parts::{self, same_owner};
 use cofferdam_model::alerts::Slo;
-use cofferdam_model::{Environment, Fact, Share, Span};
+use cofferdam_model::{Fact, Parts, Share, Span};
 use cofferdam_syntax::tree::{Node, fold};
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     let mut any = false;
     for (name, span, item) in section.node.named_items() {
@@ -43,7 +43,7 @@ fn target_of(node: &Node) -> Option<Fact<Share>> {
     })
 }
 
-fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, env: &mut Environment) -> bool {
+fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, env: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     let (target, window) = match item.as_map() {
         Some(_) => (

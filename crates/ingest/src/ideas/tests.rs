@@ -8,7 +8,7 @@ use cofferdam_syntax::yaml;
 use proptest::prelude::*;
 use std::path::Path;
 
-fn fill(environment: &str, text: &str, owner: &Owner, format: &str) -> Environment {
+fn fill(environment: &str, text: &str, owner: &Owner, format: &str) -> Parts {
     let stream = yaml::parse(text, FileId(0), 0);
     assert!(stream.errors.is_empty(), "{text}: {:?}", stream.errors);
     let repo = Repo::default();
@@ -18,7 +18,7 @@ fn fill(environment: &str, text: &str, owner: &Owner, format: &str) -> Environme
         path: Path::new("config/app.yaml"),
         completeness: Completeness::Whole,
     };
-    let mut env = Environment::default();
+    let mut env = Parts::default();
     for document in &stream.documents {
         read_as(document, owner, place, format, &mut env);
     }
@@ -26,7 +26,7 @@ fn fill(environment: &str, text: &str, owner: &Owner, format: &str) -> Environme
 }
 
 /// Reads settings of a directory.
-pub(super) fn read(text: &str) -> Environment {
+pub(super) fn read(text: &str) -> Parts {
     fill(
         "production",
         text,
@@ -36,12 +36,12 @@ pub(super) fn read(text: &str) -> Environment {
 }
 
 /// The same in another environment.
-pub(super) fn read_in(environment: &str, text: &str) -> Environment {
+pub(super) fn read_in(environment: &str, text: &str) -> Parts {
     fill(environment, text, &Owner::in_directory("config"), SETTINGS_FORMAT)
 }
 
 /// Reads a section of a deployment file of the service `data-collector`.
-pub(super) fn read_deployment(text: &str) -> Environment {
+pub(super) fn read_deployment(text: &str) -> Parts {
     fill(
         "production",
         text,
@@ -50,7 +50,7 @@ pub(super) fn read_deployment(text: &str) -> Environment {
     )
 }
 
-fn is_empty(env: &Environment) -> bool {
+fn is_empty(env: &Parts) -> bool {
     env.cells.is_empty()
         && env.routings.is_empty()
         && env.breakers.is_empty()
@@ -162,7 +162,7 @@ proptest! {
     fn no_tree_panics(text in "(cells|kafka|alerts|slos|autoscaling|deployment_windows|retry|rate_limit|cache|logging|pool|services|topics|health): ?[\\[{]?(name|topics|min|max|threshold|window|start|end|days|weight|limit|path|5|-1|1e999|24:00|99\\.9|[a-z%:, ]){0,6}[\\]}]?") {
         let repo = Repo::default();
         let place = Place { repo: &repo, environment: "default", path: Path::new("a.yaml"), completeness: Completeness::Whole };
-        let mut env = Environment::default();
+        let mut env = Parts::default();
         for document in &yaml::parse(&text, FileId(0), 0).documents {
             read_section(document, &Owner::named("a"), place, &mut env);
             read_as(document, &Owner::named("a"), place, "Grand Central", &mut env);

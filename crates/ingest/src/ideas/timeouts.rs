@@ -6,7 +6,7 @@ use crate::facts::NodeFacts as _;
 use crate::pipeline::Place;
 use crate::settings;
 use cofferdam_model::calls::{Deadline, DeadlineRole};
-use cofferdam_model::{Environment, Owner};
+use cofferdam_model::{Owner, Parts};
 use cofferdam_syntax::tree::{Node, fold};
 
 /// Names (folded, without a unit) and what they bound.
@@ -35,13 +35,7 @@ const ROLES: &[(&str, DeadlineRole)] = &[
 ];
 
 /// Reads the timeouts of a map; whether it had the shape.
-pub(super) fn read(
-    node: &Node,
-    path: &[String],
-    owner: &Owner,
-    place: Place<'_>,
-    env: &mut Environment,
-) -> bool {
+pub(super) fn read(node: &Node, path: &[String], owner: &Owner, place: Place<'_>, env: &mut Parts) -> bool {
     // Clients of Kafka and Redis wait for other things than a database's.
     if path.iter().any(|p| {
         ["kafka", "redis", "producer", "consumer"]

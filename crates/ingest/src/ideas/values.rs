@@ -5,7 +5,7 @@
 use super::{Place, read_section};
 use cofferdam_model::database::Pool;
 use cofferdam_model::kafka::{Consumer, Producer};
-use cofferdam_model::{Environment, Fact, Owner, Span};
+use cofferdam_model::{Fact, Owner, Parts, Span};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub(crate) struct Known(BTreeSet<Span>);
 
 impl Known {
     /// The places of what `env` has.
-    pub(crate) fn of(env: &Environment) -> Known {
+    pub(crate) fn of(env: &Parts) -> Known {
         let containers = env
             .workloads
             .iter()
@@ -27,7 +27,7 @@ impl Known {
         known
     }
 
-    fn add(&mut self, env: &Environment) {
+    fn add(&mut self, env: &Parts) {
         let ideas = (env.cells.iter().filter_map(|c| c.name.span()))
             .chain(env.routings.iter().map(|r| r.span))
             .chain(env.breakers.iter().map(|b| b.span))
@@ -59,12 +59,9 @@ pub(crate) fn read_values(
     owner: &Owner,
     place: Place<'_>,
     known: &mut Known,
-    env: &mut Environment,
+    env: &mut Parts,
 ) {
-    let mut told = Environment {
-        name: env.name.clone(),
-        ..Environment::default()
-    };
+    let mut told = Parts::default();
     read_section(values, owner, place, &mut told);
     let same_name = |a: &Fact<String>, b: &Fact<String>| a.value == b.value;
     told.routings
@@ -128,18 +125,18 @@ fn of_pool(pool: &Pool) -> impl Iterator<Item = Span> + '_ {
 #[cfg(test)]
 mod tests {
     use crate::pipeline::read_files;
-    use cofferdam_model::Environment;
+    use cofferdam_model::Parts;
 
     const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: router}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        env:\n        - {name: KAFKA_PRODUCER_ACKS, value: '{{ .Values.kafka.producer.acks }}'}\n";
 
-    fn read(values: &str) -> Environment {
+    fn read(values: &str) -> Parts {
         let files = [
             ("c/Chart.yaml", "apiVersion: v2\nname: edge\n"),
             ("c/values.yaml", values),
             ("c/templates/d.yaml", DEPLOYMENT),
         ];
         let mut platform = read_files(files.map(|(p, t)| (p.into(), t.as_bytes().to_vec())));
-        platform.environments.remove(0)
+        platform.environments.remove(0).parts
     }
 
     #[test]

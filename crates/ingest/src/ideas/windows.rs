@@ -7,7 +7,7 @@ use super::{Section, said};
 use crate::facts::NodeFacts as _;
 use crate::parts;
 use cofferdam_model::delivery::{Delivery, DeployWindow};
-use cofferdam_model::{Environment, Fact};
+use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::tree::{Node, fold};
 use jiff::civil::Time;
 
@@ -36,7 +36,7 @@ const BESIDE: Aliases = &[
     "windowoverride",
 ];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
+pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     if aliases::WINDOWS.contains(&own) {
         return windows(section, env);
@@ -50,7 +50,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Environment) -> bool {
     mechanism(section, env)
 }
 
-fn delivery<'e>(section: &Section<'_>, env: &'e mut Environment) -> &'e mut Delivery {
+fn delivery<'e>(section: &Section<'_>, env: &'e mut Parts) -> &'e mut Delivery {
     let name = section
         .owner
         .name
@@ -61,7 +61,7 @@ fn delivery<'e>(section: &Section<'_>, env: &'e mut Environment) -> &'e mut Deli
     delivery
 }
 
-fn windows(section: &Section<'_>, env: &mut Environment) -> bool {
+fn windows(section: &Section<'_>, env: &mut Parts) -> bool {
     let node = section.node;
     let inner = field(
         node,
@@ -263,7 +263,7 @@ fn day_of(word: &str) -> Option<usize> {
 }
 
 /// `rollback` or `canary` as a section or switch.
-fn flag(section: &Section<'_>, own: &str, node: &Node, env: &mut Environment) -> bool {
+fn flag(section: &Section<'_>, own: &str, node: &Node, env: &mut Parts) -> bool {
     let automatic = field(
         node,
         &[
@@ -288,7 +288,7 @@ fn flag(section: &Section<'_>, own: &str, node: &Node, env: &mut Environment) ->
 }
 
 /// `deploy_mechanism: canary`, `strategy: {type: rolling}`.
-fn mechanism(section: &Section<'_>, env: &mut Environment) -> bool {
+fn mechanism(section: &Section<'_>, env: &mut Parts) -> bool {
     let named = match section.node.as_str() {
         Some(_) => section.node.text_fact(),
         None => text(section.node, &["type", "strategy", "mechanism", "method"]),

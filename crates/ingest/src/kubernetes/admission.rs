@@ -4,11 +4,11 @@
 use super::object::{Object, text};
 use crate::facts::NodeFacts as _;
 use cofferdam_model::images::AdmissionPolicy;
-use cofferdam_model::{Environment, Fact};
+use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::tree::Node;
 
 /// Reads a policy; whether the object is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("kyverno.io", "ClusterPolicy" | "Policy") => kyverno(object, env),
         ("policies.kyverno.io", "ImageValidatingPolicy") => image_validating(object, env),
@@ -35,7 +35,7 @@ fn policy(object: &Object<'_>, name: String) -> AdmissionPolicy {
 
 /// Kyverno's rules add up, and each image has to please all of them: every rule that speaks of images
 /// is a policy of its own when there are several.
-fn kyverno(object: &Object<'_>, env: &mut Environment) {
+fn kyverno(object: &Object<'_>, env: &mut Parts) {
     let action = object
         .at("spec/validationFailureAction")
         .or_else(|| object.at("spec/failureAction"));
@@ -223,7 +223,7 @@ fn registries_in(message: &Fact<String>) -> Vec<Fact<String>> {
 }
 
 /// Kyverno's newer policy that verifies signatures.
-fn image_validating(object: &Object<'_>, env: &mut Environment) {
+fn image_validating(object: &Object<'_>, env: &mut Parts) {
     let mut policy = policy(object, object.id.name.clone());
     policy.enforced = actions(object.at("spec/validationActions"));
     policy.verifies_signatures = Some(Fact::declared(true, object.span));
@@ -246,7 +246,7 @@ fn actions(node: Option<&Node>) -> Option<Fact<bool>> {
 }
 
 /// Kubernetes' own policies say in expressions what they want, and in bindings whether they refuse.
-fn validating(object: &Object<'_>, env: &mut Environment) {
+fn validating(object: &Object<'_>, env: &mut Parts) {
     let mut read = policy(object, object.id.name.clone());
     read.enforced = actions(object.at("spec/validationActions"));
     expressions(object.at("spec/validations"), &mut read);
@@ -288,7 +288,7 @@ fn quoted_in(text: &str) -> impl Iterator<Item = &str> {
     text.split(quote).skip(1).step_by(2)
 }
 
-fn binding(object: &Object<'_>, env: &mut Environment) {
+fn binding(object: &Object<'_>, env: &mut Parts) {
     let Some(name) = object.spec().and_then(|s| text(s, "policyName")) else {
         return;
     };
@@ -303,7 +303,7 @@ fn binding(object: &Object<'_>, env: &mut Environment) {
     }
 }
 
-fn gatekeeper(object: &Object<'_>, kind: &str, env: &mut Environment) {
+fn gatekeeper(object: &Object<'_>, kind: &str, env: &mut Parts) {
     let mut read = policy(object, object.id.name.clone());
     read.enforced = match object.at("spec/enforcementAction") {
         Some(node) => node.fact(|t| Some(t.eq_ignore_ascii_case("deny"))),

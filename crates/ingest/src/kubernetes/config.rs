@@ -6,7 +6,7 @@ use crate::secret_scan;
 use cofferdam_model::delivery::DanglingKind;
 use cofferdam_model::secrets::{SecretKind, SecretLiteral, SecretStore};
 use cofferdam_model::workload::{ConfigObject, ObjectId};
-use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ const MAKERS: &[(&str, &[&str])] = &[
 ];
 
 /// Reads an object that pods take configuration from; whether it is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("", "ConfigMap") => config_map(object, env),
         ("", "Secret") => secret(object, env),
@@ -50,7 +50,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
 }
 
 /// Notes that an object of this kind makes something of this name; what is in it is not known.
-pub(super) fn exists(object: &Object<'_>, name: &str, env: &mut Environment) {
+pub(super) fn exists(object: &Object<'_>, name: &str, env: &mut Parts) {
     env.config_objects.push(ConfigObject {
         id: ObjectId {
             name: name.to_owned(),
@@ -62,7 +62,7 @@ pub(super) fn exists(object: &Object<'_>, name: &str, env: &mut Environment) {
     });
 }
 
-fn config_map(object: &Object<'_>, env: &mut Environment) {
+fn config_map(object: &Object<'_>, env: &mut Parts) {
     let entries = || object.node.get("data").into_iter().flat_map(Node::entries);
     let binary = object.node.get("binaryData").is_some();
     let data: BTreeMap<String, Fact<String>> = entries()
@@ -85,13 +85,7 @@ fn config_map(object: &Object<'_>, env: &mut Environment) {
     }
 }
 
-fn push_literal(
-    name: &str,
-    text: &str,
-    span: Span,
-    (kind, evidence): (SecretKind, String),
-    env: &mut Environment,
-) {
+fn push_literal(name: &str, text: &str, span: Span, (kind, evidence): (SecretKind, String), env: &mut Parts) {
     env.secret_literals.push(SecretLiteral {
         name: name.to_owned(),
         span,
@@ -105,7 +99,7 @@ fn push_literal(
 /// A Secret whose values stand in the file is a secret in clear, whatever they look like: base64 is a
 /// spelling. Its texts are not kept, only which keys it has; values that are no secret by their name (a
 /// host, a user) are.
-fn secret(object: &Object<'_>, env: &mut Environment) {
+fn secret(object: &Object<'_>, env: &mut Parts) {
     // A file that SOPS encrypted holds ciphers.
     let encrypted = object.node.get("sops").is_some();
     let mut data = BTreeMap::new();
@@ -193,12 +187,7 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn store(
-    object: &Object<'_>,
-    name: &str,
-    rotation: Option<Fact<std::time::Duration>>,
-    env: &mut Environment,
-) {
+fn store(object: &Object<'_>, name: &str, rotation: Option<Fact<std::time::Duration>>, env: &mut Parts) {
     env.secret_stores.push(SecretStore {
         name: name.to_owned(),
         namespace: object.id.namespace.clone(),
@@ -209,7 +198,7 @@ fn store(
     });
 }
 
-fn maker(object: &Object<'_>, paths: &[&str], env: &mut Environment) {
+fn maker(object: &Object<'_>, paths: &[&str], env: &mut Parts) {
     let named = paths.iter().find_map(|path| object.at(path)?.as_str());
     // An issuer without ACME keeps no key of its own.
     if named.is_none() && object.id.kind.ends_with("Issuer") {
@@ -238,7 +227,7 @@ fn maker(object: &Object<'_>, paths: &[&str], env: &mut Environment) {
 }
 
 /// A class of the CSI driver; the Secrets that it copies to exist too.
-fn provider_class(object: &Object<'_>, env: &mut Environment) {
+fn provider_class(object: &Object<'_>, env: &mut Parts) {
     exists(object, &object.id.name, env);
     for copy in object.at("spec/secretObjects").map_or(&[][..], Node::items) {
         if let Some(name) = text(copy, "secretName") {

@@ -7,7 +7,7 @@ use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::images::Image;
 use cofferdam_model::secrets::{Passage, SecretUse};
 use cofferdam_model::workload::{Container, Overridden, Probe, ProbeCheck, VariableSource};
-use cofferdam_model::{Bytes, Cpu, Environment, Fact, Variable, VariableValue, units};
+use cofferdam_model::{Bytes, Cpu, Fact, Parts, Variable, VariableValue, units};
 use cofferdam_render::image::parse_image;
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use std::time::Duration;
 const FIELDS: &[&str] = &["imagePullPolicy", "restartPolicy", "tty", "stdin"];
 
 /// Reads a container; what it refers to and what secrets it gets go into `env`.
-pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Environment) -> Container {
+pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Parts) -> Container {
     super::image_variables::check(node, object, env);
     let name = node.get("name");
     let resource = |path: &str| node.get("resources").and_then(|r| r.at(path));
@@ -129,7 +129,7 @@ fn read_only_mounts(node: &Node) -> Vec<String> {
 
 /// `env`: names with their values or with what they refer to. Of two equal names the last counts, as in
 /// the kubelet.
-fn variables(node: &Node, object: &Object<'_>, env: &mut Environment) -> BTreeMap<String, Variable> {
+fn variables(node: &Node, object: &Object<'_>, env: &mut Parts) -> BTreeMap<String, Variable> {
     let mut variables = BTreeMap::new();
     for entry in node.get("env").map_or(&[][..], Node::items) {
         let Some(name) = entry.get("name").and_then(Node::text_fact) else {
@@ -193,7 +193,7 @@ fn literal(value: &Node) -> VariableValue {
 }
 
 /// Notes a secret that stands in the file as a variable's value.
-fn note_literal(name: &str, text: &str, at: &Node, (object, env): (&Object<'_>, &mut Environment)) {
+fn note_literal(name: &str, text: &str, at: &Node, (object, env): (&Object<'_>, &mut Parts)) {
     let Some((kind, evidence)) = secret_scan::classify(name, text) else {
         if let Some(found) = secret_scan::by_name_alone(name, text) {
             env.secret_literals.push(cofferdam_model::secrets::SecretLiteral {
@@ -217,7 +217,7 @@ fn note_literal(name: &str, text: &str, at: &Node, (object, env): (&Object<'_>, 
 
 /// Notes a secret in a command line: `--password=…`, or an address with one in it. Whoever lists the
 /// processes of the node sees it.
-fn note_argument(part: &Fact<String>, env: &mut Environment) {
+fn note_argument(part: &Fact<String>, env: &mut Parts) {
     for word in part.value.split_whitespace() {
         let option = word.strip_prefix("--").and_then(|w| w.split_once('='));
         let (name, value) = option.unwrap_or(("an argument", word));
@@ -232,7 +232,7 @@ fn reference(
     from: &Node,
     entry: &Node,
     variable: &str,
-    (object, env): (&Object<'_>, &mut Environment),
+    (object, env): (&Object<'_>, &mut Parts),
 ) -> VariableValue {
     if let Some(secret) = from.get("secretKeyRef") {
         let (Some(name), Some(key)) = (text(secret, "name"), text(secret, "key")) else {
@@ -290,7 +290,7 @@ fn reference(
 }
 
 /// `envFrom`: objects of which every key becomes a variable.
-fn variable_sources(node: &Node, object: &Object<'_>, env: &mut Environment) -> Vec<VariableSource> {
+fn variable_sources(node: &Node, object: &Object<'_>, env: &mut Parts) -> Vec<VariableSource> {
     let mut sources = Vec::new();
     for entry in node.get("envFrom").map_or(&[][..], Node::items) {
         for (key, secret) in [("configMapRef", false), ("secretRef", true)] {
@@ -370,7 +370,7 @@ pub(super) fn probe(node: &Node) -> Option<Probe> {
 }
 
 /// A probe asks a port by name: the kubelet looks the name up among the container's own ports.
-fn probe_port(what: &str, probe: &Probe, container: &Container, object: &Object<'_>, env: &mut Environment) {
+fn probe_port(what: &str, probe: &Probe, container: &Container, object: &Object<'_>, env: &mut Parts) {
     let (ProbeCheck::Http { port, .. } | ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port, .. }) =
         &probe.check
     else {
@@ -467,11 +467,11 @@ mod tests {
         )
     }
 
-    fn environment(container: &str) -> Environment {
+    fn environment(container: &str) -> Parts {
         read(&pod(container))
     }
 
-    fn only(env: &Environment) -> &Container {
+    fn only(env: &Parts) -> &Container {
         let [Workload { containers, .. }] = env.workloads.as_slice() else {
             panic!("one workload")
         };

@@ -5,7 +5,7 @@ use crate::facts::NodeFacts as _;
 use crate::ideas;
 use cofferdam_model::delivery::Delivery;
 use cofferdam_model::kafka::{KafkaCluster, Topic};
-use cofferdam_model::{Environment, Fact, units};
+use cofferdam_model::{Fact, Parts, units};
 use cofferdam_syntax::tree::{Key, Node, Value};
 
 /// Groups of which no kind describes how a platform behaves; Kubernetes' own are left out by their name.
@@ -18,7 +18,7 @@ const OTHER_GROUPS: &[&str] = &[
 ];
 
 /// Reads an object of a kind that no other interpreter knows.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) {
+pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) {
     match (object.group, object.id.kind.as_str()) {
         ("kafka.strimzi.io", "KafkaTopic") => topic(object, env),
         ("kafka.strimzi.io", "Kafka") => kafka(object, env),
@@ -49,7 +49,7 @@ fn under_kind(object: &Object<'_>, spec: &Node) -> Node {
 }
 
 /// A topic of Strimzi's operator.
-fn topic(object: &Object<'_>, env: &mut Environment) {
+fn topic(object: &Object<'_>, env: &mut Parts) {
     let Some(spec) = object.spec() else { return };
     let named =
         text(spec, "topicName").unwrap_or_else(|| Fact::declared(object.id.name.clone(), object.span));
@@ -65,7 +65,7 @@ fn topic(object: &Object<'_>, env: &mut Environment) {
     });
 }
 
-fn kafka(object: &Object<'_>, env: &mut Environment) {
+fn kafka(object: &Object<'_>, env: &mut Parts) {
     env.kafka_clusters.push(KafkaCluster {
         name: object.id.name.clone(),
         brokers: object.at("spec/kafka/replicas").and_then(Node::u32_fact),
@@ -75,7 +75,7 @@ fn kafka(object: &Object<'_>, env: &mut Environment) {
 }
 
 /// Flagger shifts traffic in steps and goes back when its analysis fails.
-fn flagger(object: &Object<'_>, env: &mut Environment) {
+fn flagger(object: &Object<'_>, env: &mut Parts) {
     let Some(target) = object.at("spec/targetRef").and_then(|t| text(t, "name")) else {
         return;
     };

@@ -4,10 +4,10 @@
 use super::pod::main_container;
 use cofferdam_model::delivery::Description;
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, Probe, ProbeCheck, Workload};
-use cofferdam_model::{Environment, Fact};
+use cofferdam_model::{Fact, Parts};
 
 /// States one attribute of a service.
-pub(super) fn state(env: &mut Environment, service: &str, attribute: &str, value: Fact<String>, by: &str) {
+pub(super) fn state(env: &mut Parts, service: &str, attribute: &str, value: Fact<String>, by: &str) {
     env.descriptions.push(Description {
         subject: format!("service {service}"),
         attribute: attribute.to_owned(),
@@ -17,7 +17,7 @@ pub(super) fn state(env: &mut Environment, service: &str, attribute: &str, value
 }
 
 /// States what a workload says. A fragment states nothing: its build may say something else.
-pub(super) fn workload(workload: &Workload, env: &mut Environment) {
+pub(super) fn workload(workload: &Workload, env: &mut Parts) {
     if workload.completeness != Completeness::Whole || workload.lifecycle == Lifecycle::Batch {
         return;
     }

@@ -5,7 +5,7 @@ use crate::pipeline::Place;
 use crate::settings::{self, Setting};
 use crate::{ideas, prometheus, secret_scan};
 use cofferdam_model::workload::{Completeness, ObjectId, VolumeKind, Workload};
-use cofferdam_model::{Environment, Fact, Owner, Span, VariableValue};
+use cofferdam_model::{Fact, Owner, Parts, Span, VariableValue};
 use cofferdam_syntax::properties;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
@@ -14,9 +14,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 
 /// Reads the entries of every ConfigMap that has been read.
-pub(super) fn finish(repo: &Repo, env: &mut Environment) {
+pub(super) fn finish(repo: &Repo, environment: &str, env: &mut Parts) {
     let users = Users::new(env);
-    let name = env.name.clone();
     for at in 0..env.config_objects.len() {
         let object = &mut env.config_objects[at];
         if object.id.kind != "ConfigMap" {
@@ -30,7 +29,7 @@ pub(super) fn finish(repo: &Repo, env: &mut Environment) {
             };
             let place = Place {
                 repo,
-                environment: &name,
+                environment,
                 path: repo.sources.path(span.file),
                 completeness: Completeness::Whole,
             };
@@ -51,7 +50,7 @@ struct Users {
 }
 
 impl Users {
-    fn new(env: &Environment) -> Users {
+    fn new(env: &Parts) -> Users {
         let mut by_name: HashMap<String, Vec<Owner>> = HashMap::new();
         for workload in &env.workloads {
             let owner = Owner {
@@ -108,7 +107,7 @@ fn used_by(workload: &Workload) -> Vec<&str> {
 }
 
 /// Reads one entry for its users.
-fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut Environment) {
+fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut Parts) {
     let file = place.repo.sources.file(span.file);
     let node = Node {
         span,
@@ -207,7 +206,7 @@ fn says_the_same(a: &Node, b: &Node) -> bool {
 
 /// Gives a document to the readers of ideas and of flat settings, once for each user. What belongs to
 /// no user (cells, topics, alerts) is kept once.
-fn section(document: &Node, users: &[Owner], place: Place<'_>, env: &mut Environment) {
+fn section(document: &Node, users: &[Owner], place: Place<'_>, env: &mut Parts) {
     let top: BTreeMap<&str, &Node> = document
         .entries()
         .filter(|(_, value)| value.as_str().is_some())
@@ -231,7 +230,7 @@ fn section(document: &Node, users: &[Owner], place: Place<'_>, env: &mut Environ
 struct Shared([usize; 8]);
 
 impl Shared {
-    fn of(env: &Environment) -> Shared {
+    fn of(env: &Parts) -> Shared {
         Shared([
             env.cells.len(),
             env.topics.len(),
@@ -244,7 +243,7 @@ impl Shared {
         ])
     }
 
-    fn restore(self, env: &mut Environment) {
+    fn restore(self, env: &mut Parts) {
         let [
             cells,
             topics,
@@ -268,7 +267,7 @@ impl Shared {
 
 /// An entry that is no YAML: properties, where nearly every line assigns something. Scripts and prose
 /// assign here and there, and a pooler's own file says nothing about who uses it.
-fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, env: &mut Environment) {
+fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, env: &mut Parts) {
     if text
         .lines()
         .any(|l| matches!(l.trim(), "[pgbouncer]" | "[databases]"))

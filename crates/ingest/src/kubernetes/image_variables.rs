@@ -3,14 +3,14 @@
 
 use super::object::Object;
 use crate::images_env::{KnownImage, Unread, known_image};
-use cofferdam_model::Environment;
+use cofferdam_model::Parts;
 use cofferdam_model::delivery::{Defect, DefectEffect};
 use cofferdam_render::image::parse_image;
 use cofferdam_syntax::tree::{Node, Value};
 
 /// Notes each as a defect of the object. A container with a command of its own does not run the image's
 /// entry script; what it reads is not known.
-pub(super) fn check(container: &Node, object: &Object<'_>, env: &mut Environment) {
+pub(super) fn check(container: &Node, object: &Object<'_>, env: &mut Parts) {
     if container.get("command").is_some_and(|c| !c.is_null()) {
         return;
     }

@@ -5,11 +5,11 @@ use crate::facts::NodeFacts as _;
 use cofferdam_model::calls::{Breaker, Call, CallTarget, Deadline, DeadlineRole, TimeoutSetting};
 use cofferdam_model::cells::Cell;
 use cofferdam_model::delivery::{DanglingKind, Reference};
-use cofferdam_model::{Environment, Fact, Owner, units};
+use cofferdam_model::{Fact, Owner, Parts, units};
 use cofferdam_syntax::tree::Node;
 
 /// Reads an object of Istio's network; whether it is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     if object.group != "networking.istio.io" {
         return false;
     }
@@ -33,7 +33,7 @@ fn service_of(host: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// The host has to be a Service, where it means one.
-fn refer(object: &Object<'_>, host: &Fact<String>, env: &mut Environment) {
+fn refer(object: &Object<'_>, host: &Fact<String>, env: &mut Parts) {
     if let Some((name, namespace)) = service_of(&host.value)
         && object.is_whole()
     {
@@ -70,7 +70,7 @@ fn owner_of(object: &Object<'_>, host: &str) -> Owner {
     }
 }
 
-fn destination(object: &Object<'_>, env: &mut Environment) {
+fn destination(object: &Object<'_>, env: &mut Parts) {
     let Some(spec) = object.spec() else { return };
     let Some(host) = text(spec, "host") else { return };
     refer(object, &host, env);
@@ -106,7 +106,7 @@ fn destination(object: &Object<'_>, env: &mut Environment) {
     }
 }
 
-fn routes(object: &Object<'_>, env: &mut Environment) {
+fn routes(object: &Object<'_>, env: &mut Parts) {
     for http in object.at("spec/http").map_or(&[][..], Node::items) {
         let destinations = http.get("route").map_or(&[][..], Node::items);
         for route in destinations {
@@ -122,7 +122,7 @@ fn routes(object: &Object<'_>, env: &mut Environment) {
 
 /// A route is a call that someone makes through the mesh. Without a timeout, Istio sets none, but the
 /// caller may: nothing is known then.
-fn call(object: &Object<'_>, http: &Node, host: &Fact<String>, env: &mut Environment) {
+fn call(object: &Object<'_>, http: &Node, host: &Fact<String>, env: &mut Parts) {
     let retries = http.get("retries");
     // `attempts` counts the tries after the first.
     let attempts = retries
@@ -150,7 +150,7 @@ fn call(object: &Object<'_>, http: &Node, host: &Fact<String>, env: &mut Environ
 }
 
 /// A destination that calls itself a cell, with its weight.
-fn cell(route: &Node, env: &mut Environment) {
+fn cell(route: &Node, env: &mut Parts) {
     let Some(destination) = route.get("destination") else {
         return;
     };

@@ -3,11 +3,11 @@
 use super::object::Object;
 use crate::facts::NodeFacts as _;
 use cofferdam_model::workload::{Completeness, ContainerDefaults, Workload};
-use cofferdam_model::{Bytes, Cpu, Environment};
+use cofferdam_model::{Bytes, Cpu, Parts};
 use cofferdam_syntax::tree::Node;
 
 /// Reads a LimitRange; whether the object is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     if object.id.kind != "LimitRange" || !object.group.is_empty() {
         return false;
     }
@@ -35,7 +35,7 @@ fn defaults(limit: &Node, object: &Object<'_>) -> ContainerDefaults {
 
 /// Gives the containers of each namespace its defaults, as the server does: a limit that is written is
 /// the request too, and only what is left unset is filled.
-pub(super) fn finish(env: &mut Environment) {
+pub(super) fn finish(env: &mut Parts) {
     if env.container_defaults.is_empty() {
         return;
     }

@@ -27,7 +27,7 @@ mod tests;
 
 use crate::pipeline::Place;
 use crate::prometheus;
-use cofferdam_model::Environment;
+use cofferdam_model::Parts;
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
@@ -46,7 +46,7 @@ pub fn is_object(node: &Node) -> bool {
 
 /// Says so of a tree that is an object but for its `apiVersion` or its `kind`, which nothing applies;
 /// whether it is one.
-pub fn lacks_identity(node: &Node, env: &mut Environment) -> bool {
+pub fn lacks_identity(node: &Node, env: &mut Parts) -> bool {
     let Some(problem) = schema::lacks(node) else {
         return false;
     };
@@ -58,7 +58,7 @@ pub fn lacks_identity(node: &Node, env: &mut Environment) -> bool {
 }
 
 /// Reads one object, or each object of a list, into `env`. What is no object adds nothing.
-pub fn interpret(object: &Node, place: Place<'_>, env: &mut Environment) {
+pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
     let Some(object) = Object::read(object, place) else {
         return;
     };
@@ -105,14 +105,14 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Environment) {
 }
 
 /// Reads an object of some kinds; whether it is of one of them.
-type Reader = fn(&Object<'_>, &mut Environment) -> bool;
+type Reader = fn(&Object<'_>, &mut Parts) -> bool;
 
 /// Reads the files inside ConfigMaps for those who use them, checks what objects refer to, and gives
 /// alerts the settings that hold for all of them. Called once, when everything has been read and before
 /// linking; variables of containers count over what this reads, so their settings come after it.
-pub fn finish(repo: &Repo, env: &mut Environment) {
+pub fn finish(repo: &Repo, environment: &str, env: &mut Parts) {
     limits::finish(env);
-    entries::finish(repo, env);
+    entries::finish(repo, environment, env);
     stores::finish(env);
     references::check(env);
     prometheus::finish(env);

@@ -6,12 +6,12 @@ use crate::facts::NodeFacts as _;
 use crate::prometheus;
 use cofferdam_model::alerts::{Alert, BurnWindows, MetricSource, PrometheusTiming, Slo, Timing};
 use cofferdam_model::delivery::{DanglingKind, Reference};
-use cofferdam_model::{Environment, Fact, Owner, Share};
+use cofferdam_model::{Fact, Owner, Parts, Share};
 use cofferdam_syntax::tree::Node;
 use std::time::Duration;
 
 /// Reads an object of monitoring; whether it is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("monitoring.coreos.com", "PrometheusRule")
         | ("monitoring.googleapis.com", "Rules" | "ClusterRules") => {
@@ -50,7 +50,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
 
 /// Notes the labels of the Services that a monitor looks for, as `key=value,…`, to be checked when all
 /// Services are known. Other expressions than labels are not judged.
-fn monitored(object: &Object<'_>, env: &mut Environment) {
+fn monitored(object: &Object<'_>, env: &mut Parts) {
     let Some(node) = object.at("spec/selector") else {
         return;
     };
@@ -77,7 +77,7 @@ fn monitored(object: &Object<'_>, env: &mut Environment) {
     });
 }
 
-fn scraped(object: &Object<'_>, path: &str, env: &mut Environment) {
+fn scraped(object: &Object<'_>, path: &str, env: &mut Parts) {
     let endpoints = object.at(path).map_or(&[][..], Node::items);
     let interval = endpoints.iter().find_map(|e| duration(e.get("interval")));
     env.metric_sources.push(MetricSource {
@@ -99,7 +99,7 @@ fn hundredths(node: &Node) -> Option<Fact<Share>> {
 
 /// Sloth's objectives, in its objects and in its files. Its window is 30 days unless the generator is
 /// told otherwise, and it makes the alerts itself.
-pub(crate) fn sloth(spec: &Node, span: cofferdam_model::Span, env: &mut Environment) {
+pub(crate) fn sloth(spec: &Node, span: cofferdam_model::Span, env: &mut Parts) {
     let service = text(spec, "service");
     let owner = service
         .as_ref()
@@ -137,7 +137,7 @@ pub(crate) fn sloth(spec: &Node, span: cofferdam_model::Span, env: &mut Environm
     }
 }
 
-fn pyrra(object: &Object<'_>, env: &mut Environment) {
+fn pyrra(object: &Object<'_>, env: &mut Parts) {
     let target = object.at("spec/target").and_then(hundredths);
     let kind = object.at("spec/indicator").and_then(|n| n.entries().next());
     let owner = match object
@@ -169,7 +169,7 @@ fn pyrra(object: &Object<'_>, env: &mut Environment) {
     });
 }
 
-fn open_slo(object: &Object<'_>, env: &mut Environment) {
+fn open_slo(object: &Object<'_>, env: &mut Parts) {
     let Some(spec) = object.spec() else { return };
     let owner = text(spec, "service").map_or_else(|| object.owner(), |s| object.owner_named(&s.value));
     let windows = spec.get("timeWindow").map_or(&[][..], Node::items);

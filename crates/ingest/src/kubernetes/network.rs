@@ -7,11 +7,11 @@ use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};
 use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::network::{Namespace, NetworkPolicy, Peer, PeerKind, PolicyRule, PortRange};
 use cofferdam_model::workload::ServicePort;
-use cofferdam_model::{Environment, Fact, Owner, units};
+use cofferdam_model::{Fact, Owner, Parts, units};
 use cofferdam_syntax::tree::{Node, Value};
 
 /// Reads an object of the network; whether it is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("", "Service") => service(object, env),
         ("", "Namespace") => env.namespaces.push(Namespace {
@@ -43,7 +43,7 @@ const FOREIGN: &[&str] = &[
     "crd.antrea.io",
 ];
 
-fn service(object: &Object<'_>, env: &mut Environment) {
+fn service(object: &Object<'_>, env: &mut Parts) {
     let ports = object.at("spec/ports").map_or(&[][..], Node::items);
     env.service_ports.push(ServicePort {
         id: object.id.clone(),
@@ -74,7 +74,7 @@ fn has_unknown(node: &Node) -> bool {
     }
 }
 
-fn policy(object: &Object<'_>, env: &mut Environment) {
+fn policy(object: &Object<'_>, env: &mut Parts) {
     let Some(spec) = object.spec() else { return };
     let pods = spec.get("podSelector");
     if pods.is_some_and(has_unknown) {
@@ -154,7 +154,7 @@ fn peer(node: &Node) -> Peer {
 }
 
 /// Backends of an Ingress, in the present form and the one of the beta versions.
-fn ingress(object: &Object<'_>, env: &mut Environment) {
+fn ingress(object: &Object<'_>, env: &mut Parts) {
     let Some(spec) = object.spec() else { return };
     let rules = spec.get("rules").map_or(&[][..], Node::items);
     let paths = rules
@@ -201,7 +201,7 @@ fn ingress(object: &Object<'_>, env: &mut Environment) {
 }
 
 /// Timeouts and tries that annotations tell the nginx controller.
-fn nginx(object: &Object<'_>, service: &Fact<String>, env: &mut Environment) {
+fn nginx(object: &Object<'_>, service: &Fact<String>, env: &mut Parts) {
     let annotation = |name: &str| object.annotation(&format!("nginx.ingress.kubernetes.io/{name}"));
     let timeout = annotation("proxy-read-timeout").and_then(|n| n.fact(units::seconds));
     // Nginx counts the first try too; 0 is no limit.
@@ -225,7 +225,7 @@ fn nginx(object: &Object<'_>, service: &Fact<String>, env: &mut Environment) {
     }
 }
 
-fn gateway_route(object: &Object<'_>, env: &mut Environment) {
+fn gateway_route(object: &Object<'_>, env: &mut Parts) {
     for rule in object.at("spec/rules").map_or(&[][..], Node::items) {
         for backend in rule.get("backendRefs").map_or(&[][..], Node::items) {
             let kind = backend.get("kind").and_then(Node::as_str).unwrap_or("Service");

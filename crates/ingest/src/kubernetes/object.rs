@@ -6,7 +6,7 @@ use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::units;
 use cofferdam_model::workload::{Completeness, ObjectId};
-use cofferdam_model::{Environment, Fact, Owner, Span};
+use cofferdam_model::{Fact, Owner, Parts, Span};
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -99,14 +99,14 @@ impl<'a> Object<'a> {
 
     /// Notes a name that has to lead to something. A fragment's names are not checked: what they lead
     /// to may be in the part that is not there.
-    pub(super) fn refers(&self, env: &mut Environment, kind: DanglingKind, name: Fact<String>) {
+    pub(super) fn refers(&self, env: &mut Parts, kind: DanglingKind, name: Fact<String>) {
         self.refers_within(env, kind, name, None);
     }
 
     /// The same for a part of something else (the key of a ConfigMap).
     pub(super) fn refers_within(
         &self,
-        env: &mut Environment,
+        env: &mut Parts,
         kind: DanglingKind,
         name: Fact<String>,
         within: Option<String>,

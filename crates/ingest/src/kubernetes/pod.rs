@@ -6,7 +6,7 @@ use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
 use cofferdam_model::workload::{Container, Spread, Volume, VolumeKind, Workload};
-use cofferdam_model::{Environment, Fact};
+use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Fills a workload from its pod template (`metadata` and `spec`).
-pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>, env: &mut Environment) {
+pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>, env: &mut Parts) {
     let metadata = template.get("metadata");
     workload.labels = texts(metadata.and_then(|m| m.get("labels")));
     workload
@@ -68,7 +68,7 @@ pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>
 }
 
 /// A volume; the names it refers to and the secrets it brings go into `env`.
-fn volume(node: &Node, object: &Object<'_>, env: &mut Environment) -> Volume {
+fn volume(node: &Node, object: &Object<'_>, env: &mut Parts) -> Volume {
     let name = node.get("name");
     let span = name.map_or(node.span, |n| n.span);
     let kind = volume_kind(node, object, env);
@@ -79,7 +79,7 @@ fn volume(node: &Node, object: &Object<'_>, env: &mut Environment) -> Volume {
     }
 }
 
-fn volume_kind(node: &Node, object: &Object<'_>, env: &mut Environment) -> VolumeKind {
+fn volume_kind(node: &Node, object: &Object<'_>, env: &mut Parts) -> VolumeKind {
     if let Some(config) = node.get("configMap") {
         return match config_map(config, object, env) {
             Some((name, optional)) => VolumeKind::ConfigMap { name, optional },
@@ -132,7 +132,7 @@ fn volume_kind(node: &Node, object: &Object<'_>, env: &mut Environment) -> Volum
     VolumeKind::Other(other.map_or_else(String::new, |(key, _)| key.text.to_string()))
 }
 
-fn config_map(node: &Node, object: &Object<'_>, env: &mut Environment) -> Option<(String, bool)> {
+fn config_map(node: &Node, object: &Object<'_>, env: &mut Parts) -> Option<(String, bool)> {
     let name = text(node, "name")?;
     let optional = is_true(node, "optional");
     if !optional {
@@ -146,12 +146,7 @@ fn config_map(node: &Node, object: &Object<'_>, env: &mut Environment) -> Option
     Some((name.value, optional))
 }
 
-fn secret_files(
-    node: &Node,
-    key: &str,
-    object: &Object<'_>,
-    env: &mut Environment,
-) -> Option<(String, bool)> {
+fn secret_files(node: &Node, key: &str, object: &Object<'_>, env: &mut Parts) -> Option<(String, bool)> {
     let name = text(node, key)?;
     let optional = is_true(node, "optional");
     if !optional {
@@ -166,7 +161,7 @@ fn secret_files(
     Some((name.value, optional))
 }
 
-fn push_file(name: &Fact<String>, object: &Object<'_>, env: &mut Environment) {
+fn push_file(name: &Fact<String>, object: &Object<'_>, env: &mut Parts) {
     env.secret_uses.push(SecretUse {
         owner: object.owner(),
         span: name.span().unwrap_or(object.span),
@@ -179,7 +174,7 @@ fn push_file(name: &Fact<String>, object: &Object<'_>, env: &mut Environment) {
     });
 }
 
-fn csi_volume(node: &Node, object: &Object<'_>, env: &mut Environment) -> VolumeKind {
+fn csi_volume(node: &Node, object: &Object<'_>, env: &mut Parts) -> VolumeKind {
     let driver = node.get("driver").and_then(Node::as_str).unwrap_or_default();
     if let Some(class) = node
         .get("volumeAttributes")
@@ -242,7 +237,7 @@ fn spread(spec: &Node, workload: &Workload) -> Spread {
 }
 
 /// Files that Vault's agent writes into the pod.
-fn vault_agent(annotations: &BTreeMap<String, Fact<String>>, object: &Object<'_>, env: &mut Environment) {
+fn vault_agent(annotations: &BTreeMap<String, Fact<String>>, object: &Object<'_>, env: &mut Parts) {
     const PREFIX: &str = "vault.hashicorp.com/agent-inject-secret-";
     for (key, path) in annotations {
         let Some(name) = key.strip_prefix(PREFIX) else {
@@ -276,12 +271,7 @@ fn vault_agent(annotations: &BTreeMap<String, Fact<String>>, object: &Object<'_>
 
 /// Mounts of volumes that the pod does not have: the server refuses the pod. `claims` are the names of
 /// a StatefulSet's claim templates, which are volumes too.
-pub(super) fn check_mounts(
-    workload: &Workload,
-    claims: &[String],
-    object: &Object<'_>,
-    env: &mut Environment,
-) {
+pub(super) fn check_mounts(workload: &Workload, claims: &[String], object: &Object<'_>, env: &mut Parts) {
     if !object.is_whole() {
         return;
     }
@@ -316,7 +306,7 @@ mod tests {
     use super::super::tests::read;
     use super::*;
 
-    fn environment(spec: &str) -> Environment {
+    fn environment(spec: &str) -> Parts {
         let indented = spec.replace('\n', "\n      ");
         read(&format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  template:\n    metadata: {{labels: {{app: web, tier: front}}}}\n    spec:\n      {indented}\n"

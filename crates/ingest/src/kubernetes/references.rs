@@ -9,7 +9,7 @@ use cofferdam_model::delivery::{Dangling, DanglingKind, Reference};
 use cofferdam_model::network::PeerKind;
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{Completeness, ObjectId, ServicePort};
-use cofferdam_model::{Environment, Fact};
+use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::nearest::nearest;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -30,7 +30,7 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// Turns the references of `env` that lead to nothing into dangling ones, and adds selectors that
 /// select no pods and ports that no container has.
-pub(super) fn check(env: &mut Environment) {
+pub(super) fn check(env: &mut Parts) {
     let references = std::mem::take(&mut env.references);
     let index = Index::new(env);
     let mut found: Vec<Dangling> = references.into_iter().filter_map(|r| index.missing(r)).collect();
@@ -74,7 +74,7 @@ const CONFIGURATION: [DanglingKind; 4] = [
 
 /// What is there, by name and by label.
 struct Index<'a> {
-    env: &'a Environment,
+    env: &'a Parts,
     objects: HashMap<&'a str, Vec<usize>>,
     services: HashMap<&'a str, Vec<usize>>,
     workloads: HashMap<&'a str, Vec<usize>>,
@@ -100,7 +100,7 @@ fn in_namespace<'n>(names: &'n Names<'_>, namespace: Option<&'n str>) -> impl It
 }
 
 impl<'a> Index<'a> {
-    fn new(env: &'a Environment) -> Self {
+    fn new(env: &'a Parts) -> Self {
         let mut index = Index {
             env,
             objects: HashMap::new(),

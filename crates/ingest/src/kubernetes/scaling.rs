@@ -9,7 +9,7 @@ use cofferdam_model::scaling::{
     Autoscaler, DisruptionBudget, MetricKind, ScalingBehaviour, ScalingMetric, ScalingPolicy, Selector,
 };
 use cofferdam_model::workload::{Amount, ObjectId};
-use cofferdam_model::{Bytes, Cpu, Environment, Fact, Owner};
+use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts};
 use cofferdam_syntax::tree::{Node, folds_to};
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ const GROUP: &[&str] = &[
 ];
 
 /// Reads an autoscaler or budget; whether the object is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match object.id.kind.as_str() {
         "HorizontalPodAutoscaler" => horizontal(object, env),
         "ScaledObject" if object.group == "keda.sh" || object.group == "keda.k8s.io" => keda(object, env),
@@ -68,7 +68,7 @@ fn target(object: &Object<'_>, node: Option<&Node>, default_kind: &str) -> Optio
     }))
 }
 
-fn push(mut autoscaler: Autoscaler, object: &Object<'_>, env: &mut Environment) {
+fn push(mut autoscaler: Autoscaler, object: &Object<'_>, env: &mut Parts) {
     if let Some(target) = &autoscaler.target {
         autoscaler.owner = object.owner_named(&target.value.name);
         if object.is_whole() {
@@ -86,7 +86,7 @@ fn push(mut autoscaler: Autoscaler, object: &Object<'_>, env: &mut Environment) 
     env.autoscalers.push(autoscaler);
 }
 
-fn horizontal(object: &Object<'_>, env: &mut Environment) {
+fn horizontal(object: &Object<'_>, env: &mut Parts) {
     let mut autoscaler = named(object, "HorizontalPodAutoscaler");
     autoscaler.target = target(object, object.at("spec/scaleTargetRef"), "");
     autoscaler.min = object.at("spec/minReplicas").and_then(Node::u32_fact);
@@ -225,7 +225,7 @@ fn policy(node: &Node) -> Option<ScalingPolicy> {
     })
 }
 
-fn keda(object: &Object<'_>, env: &mut Environment) {
+fn keda(object: &Object<'_>, env: &mut Parts) {
     let mut autoscaler = named(object, "KEDA ScaledObject");
     autoscaler.target = target(object, object.at("spec/scaleTargetRef"), "Deployment");
     autoscaler.min = object.at("spec/minReplicaCount").and_then(Node::u32_fact);
@@ -286,7 +286,7 @@ fn trigger(node: &Node) -> Option<ScalingMetric> {
 }
 
 /// Knative and Cloud Run say the bounds in annotations of the template, or of the service.
-pub(super) fn knative(object: &Object<'_>, template: &Node, env: &mut Environment) {
+pub(super) fn knative(object: &Object<'_>, template: &Node, env: &mut Parts) {
     let annotation = |names: &[&str]| {
         let of = |node: &Node| {
             let annotations = node.at("metadata/annotations")?;
@@ -326,13 +326,13 @@ pub(super) fn knative(object: &Object<'_>, template: &Node, env: &mut Environmen
 }
 
 /// A vertical autoscaler changes no number of replicas; its target has to exist all the same.
-fn vertical(object: &Object<'_>, env: &mut Environment) {
+fn vertical(object: &Object<'_>, env: &mut Parts) {
     if let Some(name) = object.at("spec/targetRef").and_then(|t| text(t, "name")) {
         object.refers(env, DanglingKind::ScaleTarget, name);
     }
 }
 
-fn budget(object: &Object<'_>, env: &mut Environment) {
+fn budget(object: &Object<'_>, env: &mut Parts) {
     let amount = |path| object.at(path)?.fact(Amount::parse);
     env.disruption_budgets.push(DisruptionBudget {
         id: object.id.clone(),

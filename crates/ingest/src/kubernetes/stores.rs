@@ -8,7 +8,7 @@ use cofferdam_model::database::{Cache, Engine, Pooler};
 use cofferdam_model::kafka::KafkaCluster;
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{Completeness, ConfigObject, Container, Lifecycle, ObjectId, Workload};
-use cofferdam_model::{Bytes, Environment, Fact, Span, units};
+use cofferdam_model::{Bytes, Fact, Parts, Span, units};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ const IMAGES: &[(&str, Server)] = &[
 type Selected<'a> = BTreeMap<(&'a str, &'a str), Vec<usize>>;
 
 /// Reads a database of an operator; whether the object is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("postgresql.cnpg.io", "Cluster") => cloud_native(object, env),
         ("postgresql.cnpg.io", "Pooler") => cloud_native_pooler(object, env),
@@ -54,7 +54,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
 }
 
 /// An operator makes Secrets of these names.
-fn makes(object: &Object<'_>, names: impl IntoIterator<Item = String>, env: &mut Environment) {
+fn makes(object: &Object<'_>, names: impl IntoIterator<Item = String>, env: &mut Parts) {
     for name in names {
         env.config_objects.push(ConfigObject {
             id: ObjectId {
@@ -69,7 +69,7 @@ fn makes(object: &Object<'_>, names: impl IntoIterator<Item = String>, env: &mut
 }
 
 /// CloudNativePG: a cluster is reached through Services that end in `-rw`, `-ro` and `-r`.
-fn cloud_native(object: &Object<'_>, env: &mut Environment) {
+fn cloud_native(object: &Object<'_>, env: &mut Parts) {
     let name = &object.id.name;
     let secrets = ["app", "superuser", "ca", "server", "replication"];
     makes(object, secrets.map(|s| format!("{name}-{s}")), env);
@@ -118,7 +118,7 @@ fn pooler(object: &Object<'_>, name: &str, span: Span) -> Pooler {
     Pooler::named(name, span, object.owner_named(name))
 }
 
-fn cloud_native_pooler(object: &Object<'_>, env: &mut Environment) {
+fn cloud_native_pooler(object: &Object<'_>, env: &mut Parts) {
     let mut read = pooler(object, &object.id.name, object.span);
     let number = |key: &str| object.at("spec/pgbouncer/parameters")?.get(key)?.u32_fact();
     read.replicas = object.at("spec/instances").and_then(Node::u32_fact);
@@ -137,7 +137,7 @@ fn cloud_native_pooler(object: &Object<'_>, env: &mut Environment) {
 }
 
 /// Zalando's operator: the master is reached under the cluster's name, its pooler under `-pooler`.
-fn zalando(object: &Object<'_>, env: &mut Environment) {
+fn zalando(object: &Object<'_>, env: &mut Parts) {
     let name = &object.id.name;
     let users = object.at("spec/users").into_iter().flat_map(Node::entries);
     let users = users.map(|(key, _)| key.text.replace('_', "-"));
@@ -170,7 +170,7 @@ fn zalando(object: &Object<'_>, env: &mut Environment) {
 
 /// Makes a database, cache or broker of every workload that runs the image of one. Called when all
 /// Services are there, which are its hosts.
-pub(super) fn finish(env: &mut Environment) {
+pub(super) fn finish(env: &mut Parts) {
     let mut found = Vec::new();
     let mut selected: Option<Selected<'_>> = None;
     for workload in env.workloads.iter().filter(|w| w.lifecycle == Lifecycle::Service) {
@@ -210,7 +210,7 @@ fn server_of(container: &Container) -> Option<Server> {
     (!starts_client).then_some(*server)
 }
 
-fn by_selector(env: &Environment) -> Selected<'_> {
+fn by_selector(env: &Parts) -> Selected<'_> {
     let mut selected = Selected::new();
     for (at, service) in env.service_ports.iter().enumerate() {
         if let Some((key, value)) = service.selector.iter().next() {
@@ -221,7 +221,7 @@ fn by_selector(env: &Environment) -> Selected<'_> {
 }
 
 /// Names under which a workload's pods are reached.
-fn hosts(workload: &Workload, selected: &Selected<'_>, env: &Environment) -> Vec<Fact<String>> {
+fn hosts(workload: &Workload, selected: &Selected<'_>, env: &Parts) -> Vec<Fact<String>> {
     let mut hosts = vec![Fact::declared(workload.id.name.to_lowercase(), workload.span)];
     for (key, value) in &workload.labels {
         for at in selected
@@ -270,7 +270,7 @@ impl Found {
         }
     }
 
-    fn push(self, env: &mut Environment) {
+    fn push(self, env: &mut Parts) {
         match self.server {
             Server::Postgres | Server::MySql => {
                 let database = parts::database_mut(env, &self.name, self.span);
@@ -328,7 +328,7 @@ fn max_connections(container: &Container) -> Option<Fact<u32>> {
 mod tests {
     use super::super::tests::finished;
 
-    fn server(image: &str, more: &str) -> cofferdam_model::Environment {
+    fn server(image: &str, more: &str) -> cofferdam_model::Parts {
         finished(&format!(
             "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: data}}\nspec: {{replicas: 3, template: {{metadata: {{labels: {{app: data}}}}, spec: {{containers: [{{name: data, image: '{image}', {more}}}]}}}}}}\n---\napiVersion: v1\nkind: Service\nmetadata: {{name: store}}\nspec: {{selector: {{app: data}}}}\n"
         ))

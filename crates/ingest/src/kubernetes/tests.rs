@@ -1,37 +1,37 @@
 //! What objects of each kind become, read the way users give them.
 
 use crate::pipeline::Place;
-use cofferdam_model::Environment;
+use cofferdam_model::Parts;
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Value};
 use std::path::{Path, PathBuf};
 
 /// Reads the documents of one file as whole objects.
-pub(super) fn read(text: &str) -> Environment {
+pub(super) fn read(text: &str) -> Parts {
     read_as(text, Completeness::Whole)
 }
 
 /// The same as fragments of a template.
-pub(super) fn read_fragment(text: &str) -> Environment {
+pub(super) fn read_fragment(text: &str) -> Parts {
     read_as(text, Completeness::Fragment)
 }
 
 /// Reads whole objects and finishes.
-pub(super) fn finished(text: &str) -> Environment {
+pub(super) fn finished(text: &str) -> Parts {
     let (repo, mut env) = read_repo(text, Completeness::Whole);
-    super::finish(&repo, &mut env);
+    super::finish(&repo, "production", &mut env);
     env
 }
 
-fn read_as(text: &str, completeness: Completeness) -> Environment {
+fn read_as(text: &str, completeness: Completeness) -> Parts {
     read_repo(text, completeness).1
 }
 
-fn read_repo(text: &str, completeness: Completeness) -> (Repo, Environment) {
+fn read_repo(text: &str, completeness: Completeness) -> (Repo, Parts) {
     let repo = Repo::from_files([(PathBuf::from("a.yaml"), text.as_bytes().to_vec())]);
     assert!(repo.unreadable.is_empty(), "{:?}", repo.unreadable);
-    let mut env = Environment::default();
+    let mut env = Parts::default();
     let place = Place {
         repo: &repo,
         environment: "production",
@@ -139,9 +139,9 @@ fn nothing_that_stands_in_the_wrong_place_breaks_a_reader() {
             for stranger in &strangers {
                 let mut changed = document.clone();
                 replace(&mut changed, path, stranger);
-                let mut env = Environment::default();
+                let mut env = Parts::default();
                 super::interpret(&changed, place, &mut env);
-                super::finish(&repo, &mut env);
+                super::finish(&repo, "production", &mut env);
             }
         }
     }

@@ -5,7 +5,7 @@ use super::{describe, pod, processes, scaling};
 use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{DanglingKind, Delivery};
 use cofferdam_model::workload::{Amount, Completeness, Lifecycle, Rollout, Spread, Workload};
-use cofferdam_model::{Environment, Fact, Service};
+use cofferdam_model::{Fact, Parts, Service};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Reads a workload; whether the object is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
+pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     if object.id.kind == "Pod" && object.group.is_empty() {
         push(object, object.node, Lifecycle::Pod, env);
         return true;
@@ -81,7 +81,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Environment) -> bool {
 }
 
 /// Knative's and Cloud Run's services and jobs, which scale by annotations.
-fn hosted(object: &Object<'_>, lifecycle: Lifecycle, env: &mut Environment) -> bool {
+fn hosted(object: &Object<'_>, lifecycle: Lifecycle, env: &mut Parts) -> bool {
     let Some(outer) = object.at("spec/template") else {
         return true;
     };
@@ -113,7 +113,7 @@ fn hosted(object: &Object<'_>, lifecycle: Lifecycle, env: &mut Environment) -> b
     true
 }
 
-fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, env: &mut Environment) {
+fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, env: &mut Parts) {
     let spec = object.spec();
     let mut workload = Workload {
         id: object.id.clone(),
@@ -218,7 +218,7 @@ fn rollout(object: &Object<'_>) -> Rollout {
 
 /// An Argo Rollout shifts traffic in steps or switches between two versions, and goes back by itself
 /// when an analysis fails or the deadline is told to abort.
-fn argo(object: &Object<'_>, env: &mut Environment) {
+fn argo(object: &Object<'_>, env: &mut Parts) {
     let Some(strategy) = object.at("spec/strategy") else {
         return;
     };

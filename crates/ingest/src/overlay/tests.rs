@@ -5,7 +5,7 @@ use cofferdam_model::alerts::Slo;
 use cofferdam_model::database::{Database, Engine};
 use cofferdam_model::overlay::PinValue;
 use cofferdam_model::workload::{Completeness, Lifecycle, ObjectId, Rollout, Spread, Workload};
-use cofferdam_model::{Environment, Fact, FileId, Owner, Priority, Rate, Share, Source, Span, link};
+use cofferdam_model::{Environment, Fact, FileId, Owner, Parts, Priority, Rate, Share, Source, Span, link};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -59,8 +59,10 @@ fn environment_with(services: &[&str]) -> Environment {
     });
     Environment {
         name: "production".to_owned(),
-        workloads: workloads.collect(),
-        ..Environment::default()
+        parts: Parts {
+            workloads: workloads.collect(),
+            ..Parts::default()
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use crate::parts::{self, fill, set};
 use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::database::{Pool, PoolTarget};
 use cofferdam_model::units::{duration, millis, seconds};
-use cofferdam_model::{Environment, Fact, Owner, Source, Span};
+use cofferdam_model::{Fact, Owner, Parts, Source, Span};
 use std::time::Duration;
 
 /// What a word sets.
@@ -141,7 +141,7 @@ struct Known<'s> {
 
 /// Fills the pools of `owner` with what `settings` say; timeouts among them are deadlines of `section`.
 /// Returns how many settings were understood.
-pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mut Environment) -> usize {
+pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mut Parts) -> usize {
     // Most lists say nothing of a database; those need no look at what is there already.
     if !settings.iter().any(|s| understand(s, true).is_some()) {
         return 0;
@@ -234,7 +234,7 @@ fn fact<T>(setting: &Setting, value: T) -> Fact<T> {
 }
 
 /// Reads an address: host, driver, and the parameters that set the pool.
-fn address(item: &Known<'_>, owner: &Owner, env: &mut Environment) -> bool {
+fn address(item: &Known<'_>, owner: &Owner, env: &mut Parts) -> bool {
     let Some(address) = url::parse(&item.setting.value.value) else {
         return false;
     };
@@ -312,7 +312,7 @@ fn most(pool: &mut Pool, number: Option<Fact<u32>>) {
     }
 }
 
-fn place(item: &Known<'_>, owner: &Owner, section: &str, env: &mut Environment) -> bool {
+fn place(item: &Known<'_>, owner: &Owner, section: &str, env: &mut Parts) -> bool {
     let text = item.setting.value.value.trim();
     let span = item.setting.name_span;
     let number = || {
@@ -419,8 +419,8 @@ mod tests {
     use super::super::settings_of;
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Environment {
-        let mut env = Environment::default();
+    fn read(pairs: &[(&str, &str)]) -> Parts {
+        let mut env = Parts::default();
         apply(&settings_of(pairs), &Owner::named("orders"), ".env", &mut env);
         env
     }

@@ -8,7 +8,7 @@ use super::{Setting, words};
 use crate::parts::{self, set};
 use cofferdam_model::kafka::{Acks, Assignor, Consumer, KafkaClient, Producer, ProducerRole, WorkerSetting};
 use cofferdam_model::units::{duration, millis};
-use cofferdam_model::{Environment, Fact, Owner};
+use cofferdam_model::{Fact, Owner, Parts};
 use std::time::Duration;
 
 /// A setting of Kafka's, understood.
@@ -35,7 +35,7 @@ impl Known<'_> {
 }
 
 /// Fills producers and the consumer of `owner` with what `settings` say. Returns how many were understood.
-pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Environment) -> usize {
+pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> usize {
     let mentions = settings
         .iter()
         .any(|s| words::of(&s.name).iter().any(|w| w == "kafka"));
@@ -97,7 +97,7 @@ fn is_only_workers(consumer: &Consumer) -> bool {
         && consumer.session_timeout.is_none()
 }
 
-fn parts_exist(owner: &Owner, env: &Environment) -> bool {
+fn parts_exist(owner: &Owner, env: &Parts) -> bool {
     env.consumers.iter().any(|c| parts::same_owner(&c.owner, owner))
         || env.producers.iter().any(|p| parts::same_owner(&p.owner, owner))
 }
@@ -154,7 +154,7 @@ fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Kno
 }
 
 /// Puts a setting where it belongs. `sides`: whether the owner consumes, whether it produces.
-fn place(item: &Known<'_>, owner: &Owner, env: &mut Environment, sides: (bool, bool)) -> bool {
+fn place(item: &Known<'_>, owner: &Owner, env: &mut Parts, sides: (bool, bool)) -> bool {
     let span = item.setting.name_span;
     let (consumes, produces) = sides;
     if item.dead_letter && matches!(item.idea, Idea::Topics | Idea::OutputTopics) {
@@ -189,7 +189,7 @@ fn place(item: &Known<'_>, owner: &Owner, env: &mut Environment, sides: (bool, b
 }
 
 /// Names the client library where the settings show that it is the Java one.
-fn name_client(owner: &Owner, env: &mut Environment, known: &[Known<'_>]) {
+fn name_client(owner: &Owner, env: &mut Parts, known: &[Known<'_>]) {
     let Some(sign) = known.iter().find(|k| k.java) else {
         return;
     };
@@ -371,8 +371,8 @@ mod tests {
     use super::super::settings_of;
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Environment {
-        let mut env = Environment::default();
+    fn read(pairs: &[(&str, &str)]) -> Parts {
+        let mut env = Parts::default();
         apply(&settings_of(pairs), &Owner::named("orders"), &mut env);
         env
     }
@@ -518,7 +518,7 @@ mod tests {
             ("KAFKA_TOPIC", "events"),
         ]);
         assert_eq!(env.producers[0].topics[0].value, "events");
-        let mut env = Environment::default();
+        let mut env = Parts::default();
         let owner = Owner::named("orders");
         apply(
             &settings_of(&[("kafka.performance.worker_threads", "7")]),

@@ -14,7 +14,7 @@ use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::cells::RateLimit;
 use cofferdam_model::units::{millis, seconds};
 use cofferdam_model::workload::{ConfigObject, Container};
-use cofferdam_model::{Environment, Fact, Owner, Rate, Span, Variable, VariableValue};
+use cofferdam_model::{Fact, Owner, Parts, Rate, Span, Variable, VariableValue};
 use cofferdam_syntax::flat::Entry;
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -47,13 +47,13 @@ pub fn of_entries(entries: Vec<Entry>) -> Vec<Setting> {
 
 /// Fills `env` with what `settings` say of `owner`: its producers, consumer and pools, timeouts that
 /// contain one another, and web workers. Returns how many settings were understood.
-pub fn apply(settings: &[Setting], owner: &Owner, place: Place<'_>, env: &mut Environment) -> usize {
+pub fn apply(settings: &[Setting], owner: &Owner, place: Place<'_>, env: &mut Parts) -> usize {
     let section = place.path.display().to_string();
     apply_in(settings, owner, &section, env)
 }
 
 /// The same for settings of which only the section is known; see [`Deadline::section`].
-pub(crate) fn apply_in(settings: &[Setting], owner: &Owner, section: &str, env: &mut Environment) -> usize {
+pub(crate) fn apply_in(settings: &[Setting], owner: &Owner, section: &str, env: &mut Parts) -> usize {
     let present: Vec<Setting> = settings
         .iter()
         .filter(|s| !s.value.value.trim().is_empty())
@@ -122,7 +122,7 @@ fn flatten_into(node: &Node, name: &str, name_span: Span, found: &mut Vec<Settin
 }
 
 /// Pushes a deadline, in place of an earlier one of the same name in the same section.
-pub(crate) fn deadline(env: &mut Environment, deadline: Deadline) {
+pub(crate) fn deadline(env: &mut Parts, deadline: Deadline) {
     env.deadlines.retain(|d| {
         !(d.name == deadline.name
             && d.section == deadline.section
@@ -153,7 +153,7 @@ const TIMEOUTS: &[(&str, DeadlineRole)] = &[
     ("databasehealthchecktimeout", DeadlineRole::HealthCheck),
 ];
 
-fn timeouts(settings: &[Setting], owner: &Owner, section: &str, env: &mut Environment) -> usize {
+fn timeouts(settings: &[Setting], owner: &Owner, section: &str, env: &mut Parts) -> usize {
     let mut count = 0;
     for setting in settings {
         let folded = cofferdam_syntax::tree::fold(&setting.name);
@@ -201,7 +201,7 @@ fn timeouts(settings: &[Setting], owner: &Owner, section: &str, env: &mut Enviro
 }
 
 /// Processes of a web server, by the variables that the servers themselves read.
-fn web_workers(settings: &[Setting], owner: &Owner, env: &mut Environment) -> usize {
+fn web_workers(settings: &[Setting], owner: &Owner, env: &mut Parts) -> usize {
     let Some(name) = &owner.name else { return 0 };
     let mut count = 0;
     for setting in settings {
@@ -236,7 +236,7 @@ const RATE_LIMITS: &[(&str, f64)] = &[
 ];
 
 /// Caches of a process and rate limits, by the names of the settings.
-fn caches_and_limits(settings: &[Setting], owner: &Owner, env: &mut Environment) -> usize {
+fn caches_and_limits(settings: &[Setting], owner: &Owner, env: &mut Parts) -> usize {
     let mut count = 0;
     for setting in settings {
         count += usize::from(crate::ideas::cache_of_variable(setting, owner, env));
@@ -308,7 +308,7 @@ const SERVERS: &[&str] = &[
 
 /// Reads the variables of every container as settings of its workload. Called when all objects are
 /// there, since a variable may stand in a ConfigMap.
-pub fn finish(env: &mut Environment) {
+pub fn finish(env: &mut Parts) {
     let maps = ConfigMaps::of(env);
     let mut lists: Vec<(Owner, String, Vec<Setting>)> = Vec::new();
     for workload in &env.workloads {
@@ -338,7 +338,7 @@ pub fn finish(env: &mut Environment) {
         if owner.name.as_ref().is_some_and(|name| known.contains(name)) {
             apply_in(&settings, &owner, &section, env);
         } else {
-            let mut own = Environment::default();
+            let mut own = Parts::default();
             apply_in(&settings, &owner, &section, &mut own);
             absorb(env, own);
         }
@@ -346,7 +346,7 @@ pub fn finish(env: &mut Environment) {
 }
 
 /// Adds the parts that settings make.
-fn absorb(env: &mut Environment, own: Environment) {
+fn absorb(env: &mut Parts, own: Parts) {
     env.producers.extend(own.producers);
     env.consumers.extend(own.consumers);
     env.pools.extend(own.pools);
@@ -370,7 +370,7 @@ fn is_server(container: &Container) -> bool {
 struct ConfigMaps<'e>(HashMap<&'e str, Vec<&'e ConfigObject>>);
 
 impl<'e> ConfigMaps<'e> {
-    fn of(env: &'e Environment) -> Self {
+    fn of(env: &'e Parts) -> Self {
         let mut maps: HashMap<&str, Vec<&ConfigObject>> = HashMap::new();
         for object in env.config_objects.iter().filter(|o| o.id.kind == "ConfigMap") {
             maps.entry(&object.id.name).or_default().push(object);
@@ -475,7 +475,7 @@ mod tests {
 
     #[test]
     fn timeouts_and_web_workers_are_read() {
-        let mut env = Environment::default();
+        let mut env = Parts::default();
         let settings = settings_of(&[
             ("REQUEST_TIMEOUT_SECONDS", "10"),
             ("DB_INITIALIZATION_TIMEOUT", "75.0"),
@@ -503,7 +503,7 @@ mod tests {
 
     #[test]
     fn caches_and_limits_are_read_from_their_names() {
-        let mut env = Environment::default();
+        let mut env = Parts::default();
         let settings = settings_of(&[
             ("FEATURE_FLAG_CACHE_TTL_SECONDS", "300"),
             ("SERVICE_DISCOVERY_CACHE_TTL", "5m"),
@@ -522,7 +522,7 @@ mod tests {
 
     #[test]
     fn a_nearer_statement_takes_the_place_of_an_earlier_one() {
-        let mut env = Environment::default();
+        let mut env = Parts::default();
         let owner = Owner::named("api");
         apply_in(
             &settings_of(&[("DB_POOL_SIZE", "5"), ("DB_POOL_TIMEOUT", "30")]),

@@ -9,7 +9,7 @@ use crate::facts::NodeFacts as _;
 use crate::parts::fill;
 use cofferdam_model::alerts::{Alert, LogStore, Timing};
 use cofferdam_model::database::{Backup, Cache, Database, Engine};
-use cofferdam_model::{Bytes, Environment, Fact, Owner};
+use cofferdam_model::{Bytes, Fact, Owner, Parts};
 use cofferdam_render::hcl::{self, ModuleCall, Resource};
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Reads everything of Amazon.
-pub(super) fn fill_in(context: &Context<'_>, env: &mut Environment) {
+pub(super) fn fill_in(context: &Context<'_>, env: &mut Parts) {
     for resource in context.managed("aws_db_instance") {
         instance(context, resource, env);
     }
@@ -250,7 +250,7 @@ fn protection(body: &Node, whole: bool) -> Option<Fact<bool>> {
     }
 }
 
-fn instance(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
+fn instance(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["identifier", "identifier_prefix"]);
     let mut database = Database::named(name.value.clone(), name.span());
@@ -367,7 +367,7 @@ fn planned(rule: &Node, backup: &mut Backup) {
     }
 }
 
-fn cluster(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
+fn cluster(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["cluster_identifier", "cluster_identifier_prefix"]);
     let mut database = Database::named(name.value.clone(), name.span());
@@ -460,7 +460,7 @@ fn serverless(body: &Node, database: &mut Database) {
 
 /// The databases of the modules that people take from the registry: what their arguments say, and no
 /// defaults, which are the module's own.
-fn module(call: &ModuleCall, env: &mut Environment) {
+fn module(call: &ModuleCall, env: &mut Parts) {
     let Some(source) = call.source.as_deref() else {
         return;
     };
@@ -506,7 +506,7 @@ fn module(call: &ModuleCall, env: &mut Environment) {
     env.databases.push(database);
 }
 
-fn caches(context: &Context<'_>, env: &mut Environment) {
+fn caches(context: &Context<'_>, env: &mut Parts) {
     for group in context.managed("aws_elasticache_replication_group") {
         let body = Some(&group.body);
         cache(
@@ -531,7 +531,7 @@ fn caches(context: &Context<'_>, env: &mut Environment) {
     }
 }
 
-fn cache(resource: &Resource, named_by: &str, multi_zone: Option<Fact<bool>>, env: &mut Environment) {
+fn cache(resource: &Resource, named_by: &str, multi_zone: Option<Fact<bool>>, env: &mut Parts) {
     let name = name_of(resource, &[named_by]);
     env.caches.push(Cache {
         span: name.span(),
@@ -542,7 +542,7 @@ fn cache(resource: &Resource, named_by: &str, multi_zone: Option<Fact<bool>>, en
     });
 }
 
-fn log_group(resource: &Resource, env: &mut Environment) {
+fn log_group(resource: &Resource, env: &mut Parts) {
     let name = name_of(resource, &["name", "name_prefix"]);
     let retention = match resource.body.get("retention_in_days") {
         None => None,
@@ -561,7 +561,7 @@ fn log_group(resource: &Resource, env: &mut Environment) {
 
 /// An alarm of CloudWatch fires when the last `evaluation_periods` periods are bad; the first may begin up
 /// to one period after the fault. Source: Amazon CloudWatch User Guide, "Alarm evaluation".
-fn metric_alarm(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
+fn metric_alarm(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
     let period = body.get("period").and_then(seconds_fact);
     let periods = body

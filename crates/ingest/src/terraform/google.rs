@@ -8,7 +8,7 @@ use cofferdam_model::connector::Connector;
 use cofferdam_model::database::{Backup, Cache, Database, Engine};
 use cofferdam_model::delivery::{Defect, DefectEffect};
 use cofferdam_model::units;
-use cofferdam_model::{Bytes, Environment, Fact, Owner, Span};
+use cofferdam_model::{Bytes, Fact, Owner, Parts, Span};
 use cofferdam_render::hcl::{self, Resource};
 use cofferdam_syntax::tree::Node;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const MIB: u64 = 1024 * 1024;
 
 /// Reads everything of Google.
-pub(super) fn fill(context: &Context<'_>, env: &mut Environment) {
+pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     for resource in context.managed("google_sql_database_instance") {
         sql(resource, env);
     }
@@ -133,7 +133,7 @@ fn flags_known(settings: &Node) -> bool {
         .all(|f| f.get("name").and_then(Node::as_str).is_some())
 }
 
-fn sql(resource: &Resource, env: &mut Environment) {
+fn sql(resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["name"]);
     let mut database = Database::named(name.value.clone(), name.span());
@@ -163,7 +163,7 @@ fn sql(resource: &Resource, env: &mut Environment) {
     env.databases.push(database);
 }
 
-fn instance_settings(settings: &Node, resource: &Resource, database: &mut Database, env: &mut Environment) {
+fn instance_settings(settings: &Node, resource: &Resource, database: &mut Database, env: &mut Parts) {
     if let Some(tier) = settings.get("tier").and_then(Node::text_fact) {
         if let Some(memory) = tier_memory(&tier.value) {
             database.memory = Some(tier.clone().map(|_| memory));
@@ -326,7 +326,7 @@ fn impossible_tier(tier: &str) -> Option<String> {
     }
 }
 
-fn redis(resource: &Resource, env: &mut Environment) {
+fn redis(resource: &Resource, env: &mut Parts) {
     let name = name_of(resource, &["name"]);
     env.caches.push(Cache {
         span: name.span(),
@@ -346,13 +346,7 @@ fn redis(resource: &Resource, env: &mut Environment) {
 // === VPC connectors ===
 
 /// Notes that Google refuses what stands at `span`: the problem and the remedy.
-fn refuse(
-    resource: &Resource,
-    path: &str,
-    span: Span,
-    (problem, remedy): (String, &str),
-    env: &mut Environment,
-) {
+fn refuse(resource: &Resource, path: &str, span: Span, (problem, remedy): (String, &str), env: &mut Parts) {
     env.defects.push(Defect {
         subject: resource.address.clone(),
         path: path.to_owned(),
@@ -368,7 +362,7 @@ const MACHINES: &[&str] = &["f1-micro", "e2-micro", "e2-standard-4"];
 
 /// Reads a connector and what Google would refuse in it. Source: Serverless VPC Access documentation,
 /// "Configure connectors" and the reference of `projects.locations.connectors`.
-fn connector(resource: &Resource, env: &mut Environment) {
+fn connector(resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["name"]);
     let number = |key: &str| body.get(key).and_then(Node::u32_fact);
@@ -444,7 +438,7 @@ fn connector(resource: &Resource, env: &mut Environment) {
 }
 
 /// A service can use a connector of its own region only.
-fn connector_of(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
+fn connector_of(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let named = inner(&resource.body, "template/vpc_access")
         .and_then(|access| access.get("connector"))
         .or_else(|| {
@@ -475,7 +469,7 @@ fn connector_of(context: &Context<'_>, resource: &Resource, env: &mut Environmen
 }
 
 /// A connector is a way out of a service, not something that requests can be sent to.
-fn backend(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
+fn backend(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     for block in hcl::blocks(&resource.body, "backend") {
         let Some(group) = block.get("group") else { continue };
         let leads = hcl::reference(group).and_then(|r| context.at(r));
@@ -496,7 +490,7 @@ fn backend(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
 
 /// Each condition of a policy: metrics are aligned to `alignment_period`, and the condition must hold for
 /// `duration`. Source: Cloud Monitoring documentation, "Behavior of metric-based alerting policies".
-fn alert_policy(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
+fn alert_policy(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
     let notifies: Vec<Fact<String>> = body
         .get("notification_channels")

@@ -4,7 +4,7 @@ use super::{Context, inner, name_of};
 use crate::facts::NodeFacts as _;
 use crate::parts;
 use cofferdam_model::kafka::{KafkaCluster, Topic};
-use cofferdam_model::{Environment, Fact, units};
+use cofferdam_model::{Fact, Parts, units};
 use cofferdam_render::hcl::Resource;
 use cofferdam_syntax::properties;
 use cofferdam_syntax::tree::Node;
@@ -51,7 +51,7 @@ const KINDS: &[Kind] = &[
 ];
 
 /// Reads topics and clusters.
-pub(super) fn fill(context: &Context<'_>, env: &mut Environment) {
+pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     for kind in KINDS {
         for resource in context.managed(kind.resource) {
             topic(kind, resource, env);
@@ -72,7 +72,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Environment) {
     }
 }
 
-fn topic(kind: &Kind, resource: &Resource, env: &mut Environment) {
+fn topic(kind: &Kind, resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
     // A repeated resource of which the names are not known declares nothing that could be found.
     let Some(name) = body.get(kind.name).and_then(Node::text_fact) else {
@@ -122,7 +122,7 @@ fn topic(kind: &Kind, resource: &Resource, env: &mut Environment) {
 }
 
 /// What the only cluster's brokers are told holds for topics of these files that say nothing else.
-fn broker_defaults(context: &Context<'_>, cluster: &Resource, env: &mut Environment) {
+fn broker_defaults(context: &Context<'_>, cluster: &Resource, env: &mut Parts) {
     let text = inner(&cluster.body, "configuration_info")
         .and_then(|info| context.follow(info.get("arn")?, "aws_msk_configuration", &["name"]))
         .and_then(|configuration| configuration.body.get("server_properties"));

@@ -6,7 +6,7 @@ use super::Context;
 use crate::kubernetes;
 use crate::pipeline::Place;
 use cofferdam_model::workload::Completeness;
-use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_render::hcl::Resource;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use cofferdam_syntax::yaml;
@@ -133,7 +133,7 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 /// Reads every such resource.
-pub(super) fn fill(context: &Context<'_>, env: &mut Environment) {
+pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     for (types, version, kind) in KINDS {
         for resource in types.iter().flat_map(|t| context.managed(t)) {
             let mut object = head(version, kind, resource.span);
@@ -176,7 +176,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Environment) {
 
 /// Hands an object on. With a part that is not known it is a fragment: what seems to be missing may be
 /// in that part. What a schema says against the form is the provider's business here.
-fn give(context: &Context<'_>, object: Node, env: &mut Environment) {
+fn give(context: &Context<'_>, object: Node, env: &mut Parts) {
     let completeness = if is_known(&object) {
         context.place.completeness
     } else {
@@ -185,7 +185,7 @@ fn give(context: &Context<'_>, object: Node, env: &mut Environment) {
     read(context, &object, completeness, env);
 }
 
-fn read(context: &Context<'_>, object: &Node, completeness: Completeness, env: &mut Environment) {
+fn read(context: &Context<'_>, object: &Node, completeness: Completeness, env: &mut Parts) {
     if !kubernetes::is_object(object) {
         return;
     }
@@ -300,7 +300,7 @@ fn service_head(resource: &Resource) -> Map {
     object
 }
 
-fn cloud_run(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
+fn cloud_run(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let mut object = service_head(resource);
     let spec = resource
         .body
@@ -315,7 +315,7 @@ fn cloud_run(context: &Context<'_>, resource: &Resource, env: &mut Environment) 
 }
 
 /// The second version of the API names the same things otherwise.
-fn cloud_run_v2(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
+fn cloud_run_v2(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let span = resource.span;
     let Some(template) = super::inner(&resource.body, "template") else {
         return;
@@ -427,7 +427,7 @@ fn container_v2(container: &Node) -> Node {
 
 /// A service of Cloud Run is no pod: what Kubernetes would want of one is not asked of it, so it is read
 /// as a fragment. It always scales; without a number, up to 100.
-fn serve(context: &Context<'_>, resource: &Resource, object: &Node, env: &mut Environment) {
+fn serve(context: &Context<'_>, resource: &Resource, object: &Node, env: &mut Parts) {
     let before = (env.autoscalers.len(), env.workloads.len());
     read(context, object, Completeness::Fragment, env);
     let Some(workload) = env.workloads.get(before.1) else {

@@ -15,7 +15,7 @@ mod secrets;
 use crate::facts::NodeFacts as _;
 use crate::pipeline::Place;
 use cofferdam_model::delivery::{Dangling, DanglingKind, Defect, DefectEffect};
-use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_render::hcl::{self, Missing, Mode, Resource, RootValues, Terraform};
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
@@ -32,10 +32,14 @@ pub(crate) struct Context<'a> {
 }
 
 /// Fills `env` with everything that `terraform` declares for it.
-pub fn interpret(terraform: &Terraform, place: Place<'_>, env: &mut Environment) {
+pub fn interpret(terraform: &Terraform, place: Place<'_>, env: &mut Parts) {
     for root in &terraform.roots {
         for values in &root.environments {
-            if values.environment.as_ref().is_some_and(|name| *name != env.name) {
+            if values
+                .environment
+                .as_ref()
+                .is_some_and(|name| name != place.environment)
+            {
                 continue;
             }
             let context = Context::new(
@@ -92,7 +96,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn fill(&self, env: &mut Environment) {
+    fn fill(&self, env: &mut Parts) {
         newrelic::fill(self, env);
         aws::fill_in(self, env);
         google::fill(self, env);
@@ -237,7 +241,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// What these files say of production, before linking.
-    pub(super) fn environment(files: &[(&str, &str)]) -> Environment {
+    pub(super) fn environment(files: &[(&str, &str)]) -> Parts {
         let repo = Repo::from_files(
             files
                 .iter()
@@ -245,10 +249,7 @@ mod tests {
         );
         let terraform = hcl::read(&repo);
         assert_eq!(terraform.problems, [], "unreadable");
-        let mut env = Environment {
-            name: "production".to_owned(),
-            ..Environment::default()
-        };
+        let mut env = Parts::default();
         let place = Place {
             repo: &repo,
             environment: "production",

@@ -5,7 +5,7 @@ use super::{Context, header, inner, name_of, nrql, seconds_fact};
 use crate::facts::NodeFacts as _;
 use cofferdam_model::alerts::{Alert, MetricSource, NewRelicTiming, Slo, Timing};
 use cofferdam_model::units::{self, Share};
-use cofferdam_model::{Environment, Fact, Owner, Span};
+use cofferdam_model::{Fact, Owner, Parts, Span};
 use cofferdam_render::hcl::{self, Resource};
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ const SERVICE: &[&str] = &[
 ];
 
 /// Reads everything of New Relic.
-pub(super) fn fill(context: &Context<'_>, env: &mut Environment) {
+pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     let routes = routes(context);
     for resource in context.managed("newrelic_nrql_alert_condition") {
         nrql_condition(context, resource, &routes, env);
@@ -151,7 +151,7 @@ fn notified(context: &Context<'_>, resource: &Resource, routes: &Routes<'_>) -> 
         .unwrap_or_default()
 }
 
-fn nrql_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_>, env: &mut Environment) {
+fn nrql_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_>, env: &mut Parts) {
     let body = &resource.body;
     let query = inner(body, "nrql").and_then(|nrql| query_of(context, nrql.get("query")?));
     let (term, severity) = leading_term(body);
@@ -324,7 +324,7 @@ fn promised(node: &Node) -> Option<Fact<Duration>> {
 }
 
 /// Conditions on applications and hosts, older than NRQL: the time is in minutes.
-fn older_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_>, env: &mut Environment) {
+fn older_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_>, env: &mut Parts) {
     let body = &resource.body;
     let (term, severity) = leading_term(body);
     let hold = term.and_then(|t| {
@@ -360,7 +360,7 @@ fn older_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'
 }
 
 /// A service level. Its target is in hundredths; New Relic counts it over a rolling window of days.
-fn service_level(context: &Context<'_>, resource: &Resource, env: &mut Environment) {
+fn service_level(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
     let objective = hcl::block(body, "objective");
     let target = objective.and_then(|o| {
@@ -437,7 +437,7 @@ fn query_text(context: &Context<'_>, node: &Node) -> Option<String> {
 }
 
 /// A synthetic monitor is a source of data with its own interval.
-fn monitor(resource: &Resource, env: &mut Environment) {
+fn monitor(resource: &Resource, env: &mut Parts) {
     let period = resource.body.get("period").and_then(|node| {
         node.fact(|text| {
             let minutes = match text {

@@ -2,7 +2,7 @@
 //! away from one that exists and so is none.
 
 use super::{Context, is_set};
-use cofferdam_model::Environment;
+use cofferdam_model::Parts;
 use cofferdam_model::delivery::{Defect, DefectEffect};
 use cofferdam_render::hcl::{self, Resource};
 use cofferdam_syntax::nearest::nearest;
@@ -132,7 +132,7 @@ const CONDITION_TERM: &[&str] = &[
 ];
 
 /// Notes what the providers would refuse.
-pub(super) fn check(context: &Context<'_>, env: &mut Environment) {
+pub(super) fn check(context: &Context<'_>, env: &mut Parts) {
     for schema in SCHEMAS {
         for resource in context.managed(schema.kind) {
             let bodies = if schema.block.is_empty() {
@@ -148,7 +148,7 @@ pub(super) fn check(context: &Context<'_>, env: &mut Environment) {
     }
 }
 
-fn judge(schema: &Schema, resource: &Resource, body: &Node, env: &mut Environment) {
+fn judge(schema: &Schema, resource: &Resource, body: &Node, env: &mut Parts) {
     let path = |argument: &str| {
         if schema.block.is_empty() {
             argument.to_owned()

@@ -3,12 +3,12 @@
 
 use super::Context;
 use crate::secret_scan;
-use cofferdam_model::{Environment, Span};
+use cofferdam_model::{Parts, Span};
 use cofferdam_syntax::tree::{Node, Style, Value};
 use std::collections::BTreeSet;
 
 /// Notes every literal secret once, at the place where it is written.
-pub(super) fn fill(context: &Context<'_>, env: &mut Environment) {
+pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     let mut seen: BTreeSet<Span> = env.secret_literals.iter().map(|literal| literal.span).collect();
     let resources = context.values.resources.iter().map(|r| &r.body);
     let modules = context.values.modules.iter().map(|m| &m.body);
@@ -18,7 +18,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Environment) {
     }
 }
 
-fn walk(name: &str, node: &Node, seen: &mut BTreeSet<Span>, env: &mut Environment) {
+fn walk(name: &str, node: &Node, seen: &mut BTreeSet<Span>, env: &mut Parts) {
     match &node.value {
         Value::Map(map) => {
             // `{ name = "DB_PASSWORD", value = "…" }`: the value's name is the other's value.

@@ -27,21 +27,21 @@ pub use owners::Owners;
 /// (code whose settings come from its environment). [`link`] follows when all is read and does it again
 /// with what was added.
 pub fn prepare(env: &mut Environment) -> Owners {
-    variables::resolve_config_maps(env);
+    variables::resolve_config_maps(&mut env.parts);
     services::build(env);
-    variables::collect(env);
+    variables::collect(&mut env.parts);
     Owners::of(env)
 }
 
 /// Resolves every relation of `env`. Called once, after all readers and the overlay. The order
 /// matters: services first, then who owns what, then everything that looks through a service.
 pub fn link(env: &mut Environment) {
-    variables::resolve_config_maps(env);
+    variables::resolve_config_maps(&mut env.parts);
     services::build(env);
     owners::resolve(env);
-    variables::collect(env);
+    variables::collect(&mut env.parts);
     members::merge(env);
     scale::link(env);
     stores::link(env);
-    topics::link(env);
+    topics::link(&mut env.parts);
 }

@@ -3,7 +3,7 @@
 use super::facts::{fill, prefer};
 use super::names::Suggestions;
 use crate::delivery::{Dangling, DanglingKind};
-use crate::platform::{AutoscalerId, Environment, Scale, Service, WorkloadId};
+use crate::platform::{AutoscalerId, Environment, Parts, Scale, Service, WorkloadId};
 use crate::scaling::Autoscaler;
 use crate::source::{Fact, Source};
 use crate::workload::{Amount, Completeness, Lifecycle, ObjectId, Workload};
@@ -21,19 +21,19 @@ const KNOWN_KINDS: [&str; 5] = [
 
 /// Links autoscalers to workloads and services, then computes every service's [`Scale`].
 pub(super) fn link(env: &mut Environment) {
-    targets(env);
+    targets(&mut env.parts);
     let mut autoscalers: Vec<Vec<AutoscalerId>> = vec![Vec::new(); env.services.len()];
     for (at, autoscaler) in env.autoscalers.iter().enumerate() {
         if let Some(service) = autoscaler.owner.service {
             autoscalers[service.0].push(AutoscalerId(at));
         }
     }
-    let Environment {
+    let Parts {
         services,
         workloads,
         autoscalers: all,
         ..
-    } = env;
+    } = &mut env.parts;
     for (service, mut ids) in services.iter_mut().zip(autoscalers) {
         // The one that counts stands first; of rivals in one format the one that goes furthest.
         ids.sort_by_key(|id| {
@@ -50,7 +50,7 @@ pub(super) fn link(env: &mut Environment) {
     }
 }
 
-fn targets(env: &mut Environment) {
+fn targets(env: &mut Parts) {
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, workload) in env.workloads.iter().enumerate() {
         by_name.entry(&workload.id.name).or_default().push(at);

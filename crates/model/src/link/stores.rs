@@ -3,7 +3,7 @@
 use super::facts::fill;
 use super::names::{Affixes, fold};
 use crate::database::{Pool, PoolTarget, Pooler};
-use crate::platform::{DatabaseId, Environment, Service, VariableValue};
+use crate::platform::{DatabaseId, Environment, Parts, Service, VariableValue};
 use crate::source::Fact;
 use crate::workload::Workload;
 use std::collections::HashMap;
@@ -52,15 +52,15 @@ const LOCAL: [&str; 4] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
 /// database there is, unless that one's hosts are known and are others. What a person states counts over
 /// a database's host, but not over a pooler that files name: the statement is about the end of the way.
 pub(super) fn link(env: &mut Environment) {
-    hosts_from_variables(env);
+    hosts_from_variables(&mut env.parts);
     poolers(env);
     let addresses = Addresses::new(env);
-    let Environment {
+    let Parts {
         pools,
         poolers,
         databases,
         ..
-    } = env;
+    } = &mut env.parts;
     for pool in pools.iter_mut().filter(|p| p.target == PoolTarget::Sql) {
         let host = pool.host.as_ref().map(|h| h.value.as_str());
         let stated = pool.database_name.as_ref().map(|n| n.value.as_str());
@@ -87,13 +87,13 @@ pub(super) fn link(env: &mut Environment) {
 
 fn poolers(env: &mut Environment) {
     let addresses = Addresses::of_databases(env);
-    let Environment {
+    let Parts {
         poolers,
         services,
         workloads,
         databases,
         ..
-    } = env;
+    } = &mut env.parts;
     for pooler in poolers {
         let service: Option<&Service> = pooler.owner.service.map(|id| &services[id.0]);
         if let Some(service) = service {
@@ -115,7 +115,7 @@ fn running(pooler: &Pooler, service: &Service, workloads: &[Workload]) -> Option
 }
 
 /// Gives pools without a host the one that their service's variables tell.
-fn hosts_from_variables(env: &mut Environment) {
+fn hosts_from_variables(env: &mut Parts) {
     // Many pools of one service ask for the same variables.
     let mut known: HashMap<(usize, bool), Option<Fact<String>>> = HashMap::new();
     for pool in &mut env.pools {

@@ -2,14 +2,14 @@
 
 use super::names::Suggestions;
 use crate::delivery::{Dangling, DanglingKind};
-use crate::platform::{Environment, TopicId};
+use crate::platform::{Parts, TopicId};
 use crate::source::{Fact, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Links consumers to declared topics and notes every name that nothing declares. Where no file declares
 /// any topic, topics are made elsewhere and no name is missing; what a person states of some topics is no
 /// list of all, so that only a name a slip away from one of them is told.
-pub(super) fn link(env: &mut Environment) {
+pub(super) fn link(env: &mut Parts) {
     if env.topics.is_empty() {
         return;
     }
@@ -56,7 +56,7 @@ pub(super) fn link(env: &mut Environment) {
 }
 
 /// Where one topic is declared besides those for dead letters and retries, a group that names none reads it.
-fn only_topic(env: &mut Environment) {
+fn only_topic(env: &mut Parts) {
     let is_aside = |name: &str| {
         let name = name.to_ascii_lowercase();
         ["dlq", "dlt", "dead", "retry"]
@@ -80,7 +80,7 @@ fn only_topic(env: &mut Environment) {
 }
 
 /// Who names which topic.
-fn named(env: &Environment) -> Vec<(String, &Fact<String>)> {
+fn named(env: &Parts) -> Vec<(String, &Fact<String>)> {
     let mut all = Vec::new();
     for consumer in &env.consumers {
         let subject = match &consumer.group {
@@ -111,7 +111,7 @@ fn is_one_name(name: &str) -> bool {
 
 /// An alert's query selects by many things; a value is taken for a topic only if the alert reads
 /// something of Kafka and the value is a slip away from a declared topic, and is nothing else here.
-fn of_alerts(env: &Environment, ids: &HashMap<&str, TopicId>) -> Vec<Dangling> {
+fn of_alerts(env: &Parts, ids: &HashMap<&str, TopicId>) -> Vec<Dangling> {
     let mut known: BTreeSet<&str> = env.services.iter().map(|s| s.name.as_str()).collect();
     known.extend(
         env.consumers

@@ -1,6 +1,6 @@
 //! Variables of services: what their containers get, over what deployment files declare.
 
-use crate::platform::{Environment, Variable, VariableValue};
+use crate::platform::{Parts, Variable, VariableValue};
 use crate::source::Fact;
 use crate::workload::{ConfigObject, Container, VariableSource};
 use std::collections::btree_map::Entry;
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Gives every variable that refers to a ConfigMap's key the key's text, and every container the
 /// variables of its `envFrom`, where the objects are there and the reader has not done so.
-pub(super) fn resolve_config_maps(env: &mut Environment) {
+pub(super) fn resolve_config_maps(env: &mut Parts) {
     let mut objects = Objects::new();
     for object in &env.config_objects {
         let key = (object.id.kind != "ConfigMap", object.id.name.as_str());
@@ -82,8 +82,8 @@ fn from_object(source: &VariableSource, key: &str, text: &Fact<String>) -> Optio
 /// Collects the variables of each service. A container's own value counts over a deployment file's;
 /// of several containers the one named like the service counts first, then the order of the manifest
 /// (sidecars stand after the container that they serve).
-pub(super) fn collect(env: &mut Environment) {
-    let Environment {
+pub(super) fn collect(env: &mut Parts) {
+    let Parts {
         services, workloads, ..
     } = env;
     for service in services {

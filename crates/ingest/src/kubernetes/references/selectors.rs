@@ -4,7 +4,7 @@ use super::{Index, NAMESPACE_NAME, in_namespace, together};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{ObjectId, Workload};
-use cofferdam_model::{Environment, Fact};
+use cofferdam_model::{Fact, Parts};
 
 /// Labels that controllers give to pods, with values that are in no file.
 const CONTROLLERS_OWN: &[&str] = &[
@@ -119,7 +119,7 @@ fn shown(selector: &Selector) -> String {
 
 /// A namespace selector that means a declared namespace by its name, under a label that it does not
 /// have. Namespaces that the files do not declare may have any labels.
-pub(super) fn namespace_selector(env: &Environment, id: &ObjectId, selector: &Selector) -> Option<Dangling> {
+pub(super) fn namespace_selector(env: &Parts, id: &ObjectId, selector: &Selector) -> Option<Dangling> {
     let (key, value) = selector.labels.iter().find(|(key, value)| {
         *key != NAMESPACE_NAME && env.namespaces.iter().any(|n| n.name == value.value)
     })?;
