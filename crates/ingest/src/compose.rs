@@ -2,10 +2,10 @@
 //! nothing follows for production, so its services are fragments, and beside workloads of a cluster
 //! they are left out altogether ([`settle`]).
 
+use crate::context::Place;
 use crate::facts::NodeFacts as _;
 use crate::kubernetes::container::image;
 use crate::kubernetes::processes;
-use crate::pipeline::Place;
 use crate::secret_scan;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
@@ -41,8 +41,15 @@ pub fn is_compose(node: &Node) -> bool {
         })
 }
 
+/// Reads one document.
+pub fn read(node: &Node, place: Place<'_>) -> Parts {
+    let mut parts = Parts::default();
+    interpret(node, place, &mut parts);
+    parts
+}
+
 /// Reads the services of a Compose file.
-pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
+fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
     let services = || node.get("services").into_iter().flat_map(Node::entries);
     for (key, service) in services() {
         let owner = Owner::named(&*key.text);

@@ -2,13 +2,13 @@
 //! `appsettings.json`, Spring's `application.yml`). Any tree may be one, so it counts only when
 //! something in it has the shape of an idea; the files of tools are passed over by what they are.
 
+use crate::context::Place;
 use crate::ideas;
-use crate::pipeline::Place;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Owner, Parts};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
-use cofferdam_syntax::tree::{Node, fold};
+use cofferdam_syntax::tree::{Node, Value, fold};
 use std::path::Path;
 
 /// What such files are called in reports.
@@ -147,11 +147,20 @@ pub fn environments(node: &Node, path: &Path) -> Vec<String> {
     names
 }
 
-/// Whether a tree holds application settings: for the environment of its path, or in sections for
-/// several.
-pub fn is_settings(node: &Node, path: &Path, environment: Option<&str>) -> bool {
-    says_something(node, path, environment.unwrap_or("default"))
-        || (environment.is_none() && !environments(node, path).is_empty())
+/// Whether any key below is a section for one environment, or a document says that it is for a profile.
+pub fn has_sections(node: &Node) -> bool {
+    profile(node, "").is_some() || has_section(node)
+}
+
+fn has_section(node: &Node) -> bool {
+    match &node.value {
+        Value::Map(map) => map.iter().any(|(key, value)| {
+            (value.as_map().is_some() && ideas::section_environment(&key.text).is_some())
+                || has_section(value)
+        }),
+        Value::Seq(items) => items.iter().any(has_section),
+        _ => false,
+    }
 }
 
 /// Whether reading a tree for an environment gives anything.
@@ -168,11 +177,18 @@ fn says_something(node: &Node, path: &Path, environment: &str) -> bool {
     };
     let mut env = Parts::default();
     interpret(node, place, &mut env);
-    !is_empty(&env)
+    !env.is_empty()
+}
+
+/// Reads one document.
+pub fn read(node: &Node, place: Place<'_>) -> Parts {
+    let mut parts = Parts::default();
+    interpret(node, place, &mut parts);
+    parts
 }
 
 /// Reads the settings of a tree that [`may_be_settings`], as those of its directory.
-pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
+fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
     if !may_be_settings(node, place.path) || is_for_another_profile(node, place.environment) {
         return;
     }
@@ -204,30 +220,6 @@ fn profile<'n>(node: &'n Node, above: &str) -> Option<&'n str> {
             .then(|| profile(value, &path))
             .flatten()
     })
-}
-
-fn is_empty(env: &Parts) -> bool {
-    env.cells.is_empty()
-        && env.routings.is_empty()
-        && env.breakers.is_empty()
-        && env.rate_limits.is_empty()
-        && env.local_caches.is_empty()
-        && env.autoscalers.is_empty()
-        && env.topics.is_empty()
-        && env.producers.is_empty()
-        && env.consumers.is_empty()
-        && env.kafka_clusters.is_empty()
-        && env.pools.is_empty()
-        && env.databases.is_empty()
-        && env.deadlines.is_empty()
-        && env.deliveries.is_empty()
-        && env.slos.is_empty()
-        && env.alerts.is_empty()
-        && env.calls.is_empty()
-        && env.services.is_empty()
-        && env.log_stores.is_empty()
-        && env.metric_sources.is_empty()
-        && env.descriptions.is_empty()
 }
 
 #[cfg(test)]
@@ -360,7 +352,7 @@ mod tests {
             "name: Platform\npages: [{name: Overview, widgets: [{title: Lag, rawConfiguration: {nrqlQueries: [{query: SELECT 1}]}}]}]\n",
         ] {
             assert!(
-                !is_settings(&node(text), Path::new("newrelic/definition.yml"), None),
+                !says_something(&node(text), Path::new("newrelic/definition.yml"), "default"),
                 "{text}"
             );
         }

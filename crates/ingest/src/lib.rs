@@ -5,12 +5,14 @@ pub mod cloud_run;
 pub mod code;
 pub mod compose;
 pub mod config;
+pub mod context;
 pub mod dockerfile;
 pub mod facts;
 pub mod grand_central;
 pub mod ideas;
 pub mod images_env;
 pub mod kubernetes;
+mod merge;
 pub mod overlay;
 pub mod parts;
 pub mod pgbouncer;
@@ -23,7 +25,8 @@ pub mod suppress;
 pub mod terraform;
 pub mod walk;
 
-pub use pipeline::{Place, read, read_files, read_given};
+pub use context::Place;
+pub use pipeline::{read, read_files, read_given};
 pub use walk::ReadError;
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 //! variables under names of their own: a setting under a name that the image does not read does nothing,
 //! so it is kept as it is *meant*, and named as unread.
 
+use crate::context::Place;
 use crate::images_env::{self, KnownImage};
-use crate::pipeline::Place;
 use crate::settings::url;
 use cofferdam_model::database::Pooler;
 use cofferdam_model::units::seconds;
 use cofferdam_model::workload::{Container, VolumeKind, Workload};
-use cofferdam_model::{Fact, Owner, Parts, SourceMap, Span, WorkloadId};
+use cofferdam_model::{Fact, FileId, Owner, Parts, SourceMap, Span, WorkloadId};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::ini::{self, Ini};
 use cofferdam_syntax::yaml;
@@ -22,6 +22,16 @@ pub fn is_pgbouncer(ini: &Ini) -> bool {
                 .iter()
                 .any(|d| d.value.value.contains("host=") || d.value.value.contains("dbname="))
         })
+}
+
+/// Reads an ini file as the pooler of its directory; `None` where it is not PgBouncer's.
+pub fn read(text: &str, file: FileId, place: Place<'_>) -> Option<Parts> {
+    let ini = ini::read(text, file, 0);
+    is_pgbouncer(&ini).then(|| {
+        let mut parts = Parts::default();
+        interpret(&ini, place, &mut parts);
+        parts
+    })
 }
 
 /// Reads an ini file that [`is_pgbouncer`] into `env`, as the pooler of its directory. Files for one

@@ -20,7 +20,14 @@ const SERVICE_LABELS: &[&str] = &[
     "app_kubernetes_io_name",
 ];
 
-/// Reads a file of rules, of the server's settings or of Alertmanager's; whether the tree is one.
+/// Reads a file of rules, of the server's settings or of Alertmanager's.
+pub fn read(node: &Node) -> Parts {
+    let mut parts = Parts::default();
+    interpret(node, &mut parts);
+    parts
+}
+
+/// The same into `env`; whether the tree is one.
 pub fn interpret(node: &Node, env: &mut Parts) -> bool {
     let mut known = false;
     if is_rules(node) {

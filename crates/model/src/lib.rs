@@ -19,6 +19,7 @@ pub mod overlay;
 pub mod platform;
 pub mod scaling;
 pub mod secrets;
+pub mod settings;
 pub mod source;
 pub mod units;
 pub mod workload;

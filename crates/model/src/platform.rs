@@ -13,6 +13,7 @@ use crate::network::{Namespace, NetworkPolicy};
 use crate::overlay::Overlay;
 use crate::scaling::{Autoscaler, DisruptionBudget};
 use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
+use crate::settings::{LostClaim, OpenSettings};
 use crate::source::Fact;
 use crate::units::{Bytes, Rate};
 use crate::workload::{ConfigObject, ContainerDefaults, ObjectId, ServicePort, Workload};
@@ -148,6 +149,10 @@ pub struct Parts {
     pub dangling: Vec<Dangling>,
     /// Variables that code reads.
     pub variable_uses: Vec<VariableUse>,
+    /// Settings whose meaning depends on other documents; empty once everything is settled.
+    pub open_settings: Vec<OpenSettings>,
+    /// Claims that lost against one of equal rank.
+    pub lost_claims: Vec<LostClaim>,
 }
 
 macro_rules! id {
@@ -371,6 +376,38 @@ pub struct Suppression {
 }
 
 impl Parts {
+    /// Whether nothing is here that a rule could judge.
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty()
+            && self.workloads.is_empty()
+            && self.autoscalers.is_empty()
+            && self.kafka_clusters.is_empty()
+            && self.topics.is_empty()
+            && self.producers.is_empty()
+            && self.consumers.is_empty()
+            && self.databases.is_empty()
+            && self.pools.is_empty()
+            && self.poolers.is_empty()
+            && self.caches.is_empty()
+            && self.calls.is_empty()
+            && self.breakers.is_empty()
+            && self.deadlines.is_empty()
+            && self.cells.is_empty()
+            && self.routings.is_empty()
+            && self.local_caches.is_empty()
+            && self.rate_limits.is_empty()
+            && self.alerts.is_empty()
+            && self.slos.is_empty()
+            && self.metric_sources.is_empty()
+            && self.log_stores.is_empty()
+            && self.deliveries.is_empty()
+            && self.descriptions.is_empty()
+            && self.secret_uses.is_empty()
+            && self.secret_literals.is_empty()
+            && self.defects.is_empty()
+            && self.dangling.is_empty()
+    }
+
     /// The service of an id. Ids come from linking this environment, so they are always known.
     pub fn service(&self, id: ServiceId) -> &Service {
         &self.services[id.0]

@@ -4,10 +4,10 @@
 
 mod steps;
 
+use crate::context::Place;
 use crate::facts::NodeFacts as _;
 use crate::kubernetes;
 use crate::parts;
-use crate::pipeline::Place;
 use cofferdam_code::python::Code;
 use cofferdam_code::shell::{self, Word};
 use cofferdam_model::workload::{Completeness, Workload};

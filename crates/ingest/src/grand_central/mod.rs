@@ -11,10 +11,10 @@ mod variables;
 
 pub use merge::{environments, for_environment};
 
+use crate::context::Place;
 use crate::facts::NodeFacts as _;
 use crate::ideas;
 use crate::parts;
-use crate::pipeline::Place;
 use crate::settings;
 use cofferdam_model::{Fact, Owner, Parts, Rate, Span};
 use cofferdam_syntax::tree::{Key, Map, Node, Value, fold};
@@ -51,6 +51,13 @@ fn count(map: &Map) -> (usize, usize) {
             .count()
     };
     (of(keys::STRONG), of(keys::WEAK))
+}
+
+/// Reads one document.
+pub fn read(node: &Node, place: Place<'_>) -> Parts {
+    let mut parts = Parts::default();
+    interpret(node, place, &mut parts);
+    parts
 }
 
 /// Reads what the file says for the place's environment. A file that names its environments says

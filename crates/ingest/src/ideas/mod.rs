@@ -37,9 +37,9 @@ pub(crate) use values::{Known, read_values};
 #[cfg(test)]
 mod tests;
 
+use crate::context::Place;
 use crate::facts::NodeFacts as _;
 use crate::parts;
-use crate::pipeline::Place;
 use crate::settings::{self, Setting};
 use aliases::Aliases;
 pub(crate) use aliases::Aliases as Names;

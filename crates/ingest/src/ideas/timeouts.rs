@@ -2,8 +2,8 @@
 //! at least two of them, so that a lone `timeout` of something else says nothing.
 
 use super::fields::{Bare, time_of};
+use crate::context::Place;
 use crate::facts::NodeFacts as _;
-use crate::pipeline::Place;
 use crate::settings;
 use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::{Owner, Parts};

@@ -1,7 +1,7 @@
 //! Files inside ConfigMaps: application settings, properties, rules. Whose they are is known only when
 //! every workload has been read: they belong to whoever mounts the ConfigMap or takes variables from it.
 
-use crate::pipeline::Place;
+use crate::context::Place;
 use crate::settings::{self, Setting};
 use crate::{ideas, prometheus, secret_scan};
 use cofferdam_model::workload::{Completeness, ObjectId, VolumeKind, Workload};

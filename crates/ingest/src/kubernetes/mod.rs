@@ -25,7 +25,7 @@ mod workload;
 #[cfg(test)]
 mod tests;
 
-use crate::pipeline::Place;
+use crate::context::Place;
 use crate::prometheus;
 use cofferdam_model::Parts;
 use cofferdam_model::workload::Completeness;
@@ -44,17 +44,29 @@ pub fn is_object(node: &Node) -> bool {
     said("apiVersion") && said("kind")
 }
 
-/// Says so of a tree that is an object but for its `apiVersion` or its `kind`, which nothing applies;
-/// whether it is one.
-pub fn lacks_identity(node: &Node, env: &mut Parts) -> bool {
+/// Whether a whole tree is an object but for its `apiVersion` or its `kind`.
+pub fn is_without_identity(node: &Node, place: Place<'_>) -> bool {
+    place.completeness == Completeness::Whole && schema::lacks(node).is_some()
+}
+
+/// Reports an object without its `apiVersion` or its `kind`, which nothing applies.
+pub fn read_without_identity(node: &Node) -> Parts {
+    let mut env = Parts::default();
     let Some(problem) = schema::lacks(node) else {
-        return false;
+        return env;
     };
     let name = node.at("metadata/name").and_then(Node::as_str);
     let kind = node.get("kind").and_then(Node::as_str).unwrap_or("object");
     let subject = format!("{kind} {}", name.unwrap_or("without a name"));
     env.defects.push(problem.to_defect(&subject));
-    true
+    env
+}
+
+/// Reads one document.
+pub fn read(node: &Node, place: Place<'_>) -> Parts {
+    let mut parts = Parts::default();
+    interpret(node, place, &mut parts);
+    parts
 }
 
 /// Reads one object, or each object of a list, into `env`. What is no object adds nothing.

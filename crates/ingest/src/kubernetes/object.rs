@@ -1,7 +1,7 @@
 //! One Kubernetes object as its interpreters see it: what it is, what it is called, where it stands.
 
+use crate::context::Place;
 use crate::facts::NodeFacts as _;
-use crate::pipeline::Place;
 use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::units;

@@ -1,6 +1,6 @@
 //! What objects of each kind become, read the way users give them.
 
-use crate::pipeline::Place;
+use crate::context::Place;
 use cofferdam_model::Parts;
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;

@@ -34,8 +34,9 @@ impl Known<'_> {
     }
 }
 
-/// Fills producers and the consumer of `owner` with what `settings` say. Returns how many were understood.
-pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> usize {
+/// Fills producers and the consumer of `owner` with what `settings` say. Returns how many were understood, and
+/// the settings that mean something only if other documents show that the owner uses Kafka.
+pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> (usize, Vec<Setting>) {
     let mentions = settings
         .iter()
         .any(|s| words::of(&s.name).iter().any(|w| w == "kafka"));
@@ -56,16 +57,23 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> usi
         .iter()
         .any(|s| understand(s, true, client_file).is_some())
     {
-        return 0;
+        return (0, Vec::new());
     }
     let context = mentions || client_file || parts_exist(owner, env);
-    let known: Vec<Known<'_>> = settings
-        .iter()
-        .filter_map(|s| understand(s, context, client_file))
-        .filter(|k| !k.admin)
-        .collect();
+    let mut known: Vec<Known<'_>> = Vec::new();
+    let mut open: Vec<Setting> = Vec::new();
+    for setting in settings {
+        match understand(setting, context, client_file) {
+            Some(one) if !one.admin => known.push(one),
+            Some(_) => {}
+            None if !context && understand(setting, true, client_file).is_some_and(|k| !k.admin) => {
+                open.push(setting.clone());
+            }
+            None => {}
+        }
+    }
     if known.is_empty() {
-        return 0;
+        return (0, open);
     }
     let consumes = known.iter().any(Known::is_for_consumer)
         || env
@@ -80,12 +88,16 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> usi
     let java = known.iter().any(|k| k.java);
     let mut count = 0;
     for item in &known {
-        count += usize::from(place(item, owner, env, (consumes, produces)));
+        if place(item, owner, env, (consumes, produces)) {
+            count += 1;
+        } else if item.idea.side() == Side::Either && !consumes && !produces {
+            open.push(item.setting.clone());
+        }
     }
     if java {
         name_client(owner, env, &known);
     }
-    count
+    (count, open)
 }
 
 /// Whether nothing is known of a consumer but workers: they may be anybody's.

@@ -8,41 +8,74 @@ mod kafka_names;
 pub mod url;
 mod words;
 
+use crate::context::Place;
 use crate::parts;
-use crate::pipeline::Place;
+use crate::secret_scan;
 use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::cells::RateLimit;
+use cofferdam_model::secrets::SecretLiteral;
+use cofferdam_model::settings::OpenSettings;
+pub use cofferdam_model::settings::Setting;
 use cofferdam_model::units::{millis, seconds};
 use cofferdam_model::workload::{ConfigObject, Container};
 use cofferdam_model::{Fact, Owner, Parts, Rate, Span, Variable, VariableValue};
 use cofferdam_syntax::flat::Entry;
+use cofferdam_syntax::source::FileId;
 use cofferdam_syntax::tree::{Node, Value};
+use cofferdam_syntax::{env_file, properties};
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// A setting as written.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
-    /// Its name.
-    pub name: String,
-    /// Place of the name.
-    pub name_span: Span,
-    /// Its value, which is text; empty when nothing is set.
-    pub value: Fact<String>,
-}
-
-impl From<Entry> for Setting {
-    fn from(entry: Entry) -> Self {
-        Setting {
-            name: entry.name,
-            name_span: entry.name_span,
-            value: entry.value.into(),
-        }
-    }
-}
+use std::path::Path;
 
 /// Entries of a flat file as settings.
 pub fn of_entries(entries: Vec<Entry>) -> Vec<Setting> {
-    entries.into_iter().map(Setting::from).collect()
+    let setting = |entry: Entry| Setting {
+        name: entry.name,
+        name_span: entry.name_span,
+        value: entry.value.into(),
+    };
+    entries.into_iter().map(setting).collect()
+}
+
+/// Whether a file is one of variables for a process, by the lower case of its name.
+pub fn is_env_file(_: &Path, name: &str) -> bool {
+    name == ".env" || name.starts_with(".env.") || name.ends_with(".env")
+}
+
+/// Reads a `.env` file as settings of its directory.
+pub fn read_env_file(text: &str, file: FileId, place: Place<'_>) -> Option<Parts> {
+    of_file(&of_entries(env_file::read(text, file, 0)), place)
+}
+
+/// Reads a properties file as settings of its directory.
+pub fn read_properties(text: &str, file: FileId, place: Place<'_>) -> Option<Parts> {
+    of_file(&of_entries(properties::read(text, file, 0)), place)
+}
+
+fn of_file(settings: &[Setting], place: Place<'_>) -> Option<Parts> {
+    if settings.is_empty() {
+        return None;
+    }
+    let mut parts = Parts::default();
+    let owner = Owner::in_directory(place.path.parent().unwrap_or(Path::new("")));
+    apply(settings, &owner, place, &mut parts);
+    parts.secret_literals.extend(secrets_in(settings));
+    Some(parts)
+}
+
+/// Secrets that stand in a file of flat settings. A password that everybody tries first is there for
+/// one's own machine.
+fn secrets_in(settings: &[Setting]) -> Vec<SecretLiteral> {
+    let found = settings.iter().filter_map(|setting| {
+        let text = setting.value.value.as_str();
+        let secret = secret_scan::classify(&setting.name, text)?;
+        (!secret_scan::is_first_guess(text)).then_some(secret_scan::literal(
+            &setting.name,
+            text,
+            setting.value.span()?,
+            secret,
+        ))
+    });
+    found.collect()
 }
 
 /// Fills `env` with what `settings` say of `owner`: its producers, consumer and pools, timeouts that
@@ -59,7 +92,14 @@ pub(crate) fn apply_in(settings: &[Setting], owner: &Owner, section: &str, env: 
         .filter(|s| !s.value.value.trim().is_empty())
         .cloned()
         .collect();
-    kafka::apply(&present, owner, env)
+    let (understood, open) = kafka::apply(&present, owner, env);
+    if !open.is_empty() {
+        env.open_settings.push(OpenSettings {
+            owner: owner.clone(),
+            settings: open,
+        });
+    }
+    understood
         + database::apply(&present, owner, section, env)
         + timeouts(&present, owner, section, env)
         + web_workers(&present, owner, env)
@@ -342,6 +382,13 @@ pub fn finish(env: &mut Parts) {
             apply_in(&settings, &owner, &section, &mut own);
             absorb(env, own);
         }
+    }
+}
+
+/// Gives settings that other documents were needed for another try, now that all parts are together.
+pub fn settle(env: &mut Parts) {
+    for open in std::mem::take(&mut env.open_settings) {
+        kafka::apply(&open.settings, &open.owner, env);
     }
 }
 

@@ -3,8 +3,8 @@
 //! and `camelCase`; the values and their places stay.
 
 use super::Context;
+use crate::context::Place;
 use crate::kubernetes;
-use crate::pipeline::Place;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_render::hcl::Resource;

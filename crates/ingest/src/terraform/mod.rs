@@ -12,8 +12,8 @@ mod nrql;
 mod refused;
 mod secrets;
 
+use crate::context::Place;
 use crate::facts::NodeFacts as _;
-use crate::pipeline::Place;
 use cofferdam_model::delivery::{Dangling, DanglingKind, Defect, DefectEffect};
 use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_render::hcl::{self, Missing, Mode, Resource, RootValues, Terraform};

@@ -1,0 +1,159 @@
+//! From files to platform, in stages. Each stage works on what the one before it made, and nothing later changes it:
+//!
+//! 1. **detect**: files become documents; deploy tools' files become what the tools make of them ([`builds`],
+//!    [`formats`]).
+//! 2. **read**: every document is given to the reader of its format and becomes parts ([`read`](self::read)).
+//! 3. **settle**: the parts of one environment are merged by precedence, and what needs several documents is joined
+//!    ([`settle`]).
+//! 4. **observe**: what a person states and what code shows is added, now that variables are known.
+//! 5. **link**: names become relations ([`cofferdam_model::link`]).
+//!
+//! A file is judged once: what a build consumes is judged as part of that build and nowhere else. A document that
+//! names no environment holds in all of them.
+
+mod builds;
+mod formats;
+mod read;
+mod settle;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use crate::dockerfile;
+use crate::overlay::{self, OverlayDocument, Unmatched};
+use crate::suppress;
+use crate::walk::{self, ReadError};
+use builds::{Piece, Sources};
+use cofferdam_code::python::Code;
+use cofferdam_model::{Environment, Platform, UnreadableFile, link};
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::Node;
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Reads everything below `root`.
+///
+/// # Errors
+/// [`ReadError`] when `root` cannot be opened; whatever else cannot be read is in [`Platform::reading`].
+pub fn read(root: &Path) -> Result<Platform, ReadError> {
+    Ok(assemble(walk::read(root)?, &[]))
+}
+
+/// The same with statements that count over those of `cofferdam.yaml`, such as
+/// `services.api.requests_per_second=7000`.
+///
+/// # Errors
+/// [`ReadError`] when `root` cannot be opened or a statement is none.
+pub fn read_given(root: &Path, statements: &[String]) -> Result<Platform, ReadError> {
+    let mut repo = walk::read(root)?;
+    let given: Vec<Node> = statements
+        .iter()
+        .map(|statement| overlay::given(&mut repo, statement).map_err(ReadError::Statement))
+        .collect::<Result<_, _>>()?;
+    Ok(assemble(repo, &given))
+}
+
+/// The same for files in memory: paths below an imagined root and their bytes.
+pub fn read_files(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Platform {
+    assemble(Repo::from_files(files), &[])
+}
+
+fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
+    let mut platform = Platform::default();
+    let (mut stated, mut problems) = match overlay::load_with(&repo, given) {
+        Ok(document) => (document, Vec::new()),
+        Err(problems) => (OverlayDocument::default(), problems),
+    };
+    repo.exclude(|path| stated.excludes(path));
+    stated.find_pins(&repo);
+    let code = Code::read(&repo);
+    let sources = Sources::of(&repo, &stated, &code);
+    let pieces = builds::pieces(&sources);
+    let environments = names(&sources, &pieces);
+    let documented = read::documents(&sources, &pieces, &environments);
+    let (texts, text_formats) = read::texts(&sources);
+    let filled: Vec<(Environment, Unmatched)> = environments
+        .par_iter()
+        .map(|name| {
+            let mut parts = read::merged(&documented, &texts, name);
+            settle::settle(&sources, name, &mut parts);
+            let mut env = Environment {
+                name: name.clone(),
+                parts,
+            };
+            let unmatched = observe(&sources, &mut env);
+            (env, unmatched)
+        })
+        .collect();
+    let mut unmatched = Unmatched::default();
+    for (env, names) in filled {
+        platform.environments.push(env);
+        unmatched.join(names);
+    }
+    problems.extend(unmatched.problems());
+    platform.reading.overlay_problems = problems
+        .into_iter()
+        .map(|problem| UnreadableFile {
+            path: repo.sources.path(problem.span.file).to_path_buf(),
+            span: Some(problem.span),
+            message: problem.message,
+        })
+        .collect();
+    let unread = repo
+        .unreadable
+        .iter()
+        .filter(|u| overlay::NAMES.iter().any(|n| u.path == Path::new(n)));
+    platform
+        .reading
+        .overlay_problems
+        .extend(unread.map(summary::unreadable_file));
+    platform.overlay = stated.steering();
+    platform.suppressions = suppress::find(&repo.sources);
+    let mut formats = documented.formats;
+    formats.extend(text_formats);
+    summary::fill(&sources, &formats, &mut platform);
+    let Sources {
+        built,
+        charts,
+        releases,
+        terraform,
+        ..
+    } = sources;
+    platform.sources = repo.sources;
+    // Freeing every tree takes as long as judging them, and nobody has to wait for it.
+    let yaml = repo.yaml;
+    rayon::spawn(move || drop((yaml, built, charts, releases, terraform, code)));
+    platform
+}
+
+/// Adds what a person states, then what code shows, and links. Code comes last: what it reads from its environment is
+/// known by then.
+fn observe(sources: &Sources<'_>, env: &mut Environment) -> Unmatched {
+    let name = env.name.clone();
+    let mut unmatched = sources.overlay.apply(&name, env);
+    let owners = link::prepare(env);
+    let holds = |path: &Path| sources.file_environments.get(path).is_none_or(|e| *e == name);
+    dockerfile::interpret(sources.repo, &owners, &holds, env);
+    sources.code.interpret(env, &owners, &holds);
+    link::link(env);
+    unmatched.join(sources.overlay.check_names(&name, env));
+    unmatched
+}
+
+/// The environments that anything names; one called `default` where nothing does.
+fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
+    let mut names: BTreeSet<String> = read::named(sources, pieces);
+    // A file that is for one environment by its path names no others.
+    names.extend(read::sections(sources, pieces));
+    names.extend(sources.terraform.environments().map(str::to_owned));
+    names.extend(sources.overlay.environments().map(str::to_owned));
+    if names.is_empty() {
+        names = sources.code.environments();
+    }
+    names.extend(crate::cloud_run::environments(&sources.deploys));
+    if names.is_empty() {
+        names.insert("default".to_owned());
+    }
+    names.into_iter().collect()
+}

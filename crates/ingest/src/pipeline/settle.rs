@@ -1,0 +1,62 @@
+//! The third stage: what one environment's documents say together. Settings that need one another are joined, charts'
+//! values and commands are laid over what files declare, references are looked up.
+
+use super::builds::Sources;
+use crate::context::Place;
+use crate::{cloud_run, compose, ideas, kubernetes, pgbouncer, settings, terraform};
+use cofferdam_model::delivery::{Dangling, DanglingKind};
+use cofferdam_model::workload::Completeness;
+use cofferdam_model::{Fact, Parts};
+use cofferdam_render::kustomize::Named;
+use std::path::Path;
+
+/// Settles the merged parts of `environment`.
+pub(super) fn settle(sources: &Sources<'_>, environment: &str, env: &mut Parts) {
+    let place = Place {
+        repo: sources.repo,
+        environment,
+        path: Path::new(""),
+        completeness: Completeness::Whole,
+    };
+    terraform::interpret(&sources.terraform, place, env);
+    let deployed_here = |deploy: &cloud_run::Deploy| {
+        let of_file = || sources.file_environments.get(deploy.path.as_path());
+        (deploy.environment.as_ref().or_else(of_file)).is_none_or(|e| *e == environment)
+    };
+    cloud_run::interpret(&sources.deploys, &deployed_here, place, env);
+    compose::settle(env);
+    kubernetes::finish(sources.repo, environment, env);
+    let mut known = None;
+    for release in
+        (sources.releases.iter()).filter(|r| r.environment.as_ref().is_none_or(|e| *e == environment))
+    {
+        let place = Place {
+            path: &release.dir,
+            ..place
+        };
+        let known = known.get_or_insert_with(|| ideas::Known::of(env));
+        ideas::read_values(&release.values, &release.owner(), place, known, env);
+    }
+    settings::finish(env);
+    settings::settle(env);
+    ideas::finish(env);
+    pgbouncer::finish(env, &sources.repo.sources);
+    for dangling in sources
+        .built
+        .dangling
+        .iter()
+        .chain(&sources.applications.dangling)
+    {
+        let path = sources.repo.sources.path(dangling.span.file).display();
+        env.dangling.push(Dangling {
+            subject: path.to_string(),
+            kind: match dangling.what {
+                Named::File => DanglingKind::File,
+                _ => DanglingKind::PatchTarget,
+            },
+            name: Fact::declared(dangling.name.clone(), dangling.span),
+            nearest: dangling.nearest.clone(),
+            certain: true,
+        });
+    }
+}

@@ -1,0 +1,118 @@
+//! What was read and what was not, for the report's summary.
+
+use super::builds::Sources;
+use super::formats::{FORMATS, Reads};
+use crate::cloud_run;
+use cofferdam_model::{Platform, UnreadableFile};
+use cofferdam_syntax::repo::Unreadable;
+use cofferdam_syntax::yaml;
+use std::collections::HashMap;
+use std::path::Path;
+
+pub(super) fn unreadable_file(unreadable: &Unreadable) -> UnreadableFile {
+    UnreadableFile {
+        path: unreadable.path.clone(),
+        span: unreadable.span,
+        message: unreadable.message.clone(),
+    }
+}
+
+/// Fills in what was read and what was not. `documents` are the formats of files that were read one by one.
+pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], platform: &mut Platform) {
+    let mut formats: HashMap<&Path, &str> = documents.iter().copied().collect();
+    // The trees of builds bear the path of a directory.
+    let directories = (sources.built.builds.iter().map(|b| b.dir.as_path()))
+        .chain(sources.releases.iter().map(|r| r.dir.as_path()));
+    for directory in directories {
+        formats.remove(directory);
+    }
+    for format in FORMATS {
+        if let Reads::Together(files) = &format.reads {
+            for path in files(sources) {
+                let known = formats.entry(path).or_insert(format.name);
+                // A file that is built counts for the tool that builds it; one that only names a command does not.
+                if format.name != cloud_run::FORMAT {
+                    *known = format.name;
+                }
+            }
+        }
+    }
+    let reading = &mut platform.reading;
+    for format in formats.values() {
+        *reading.formats.entry((*format).to_owned()).or_default() += 1;
+    }
+    let files = sources.repo.files.len() + sources.repo.passed_over.len();
+    reading.passed_over = files.saturating_sub(formats.len());
+    reading
+        .unreadable
+        .extend(sources.repo.unreadable.iter().map(unreadable_file));
+    reading.unreadable.extend(
+        sources
+            .built
+            .builds
+            .iter()
+            .filter_map(|b| b.failed.as_ref())
+            .map(unreadable_file),
+    );
+    reading
+        .unreadable
+        .extend(sources.terraform.problems.iter().map(unreadable_file));
+    for (path, stream) in &sources.repo.yaml {
+        if stream.errors.is_empty() && stream.problems.is_empty()
+            || sources.terraform.claimed.contains(path)
+            || sources.charts.consumed.contains(path)
+        {
+            continue;
+        }
+        let told = |problem: &yaml::Problem| UnreadableFile {
+            path: path.clone(),
+            span: Some(problem.span),
+            message: problem.message.clone(),
+        };
+        if !stream.errors.is_empty() && looks_like_configuration(path, sources.repo.text(path).unwrap_or(""))
+        {
+            reading.unreadable.extend(stream.errors.iter().map(told));
+        }
+        if formats.contains_key(path.as_path()) {
+            reading.notes.extend(stream.problems.iter().map(told));
+        }
+    }
+    reading
+        .unreadable
+        .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));
+    reading.notes.extend(
+        sources
+            .built
+            .notes
+            .iter()
+            .chain(&sources.charts.notes)
+            .map(unreadable_file),
+    );
+    reading
+        .notes
+        .extend(sources.code_notes.iter().map(unreadable_file));
+    reading
+        .notes
+        .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));
+}
+
+/// Whether a YAML or JSON file that cannot be read is likely to be platform configuration; anything else
+/// (a document with its own tags, a template of some other tool) is passed over.
+fn looks_like_configuration(path: &Path, text: &str) -> bool {
+    let hidden_tool = path
+        .iter()
+        .any(|p| matches!(p.to_str(), Some(".github" | ".vscode" | ".idea" | ".circleci")));
+    let is_template = text.contains("{{") || text.contains("{%");
+    let marks = [
+        "apiVersion:",
+        "kind:",
+        "replicas",
+        "containers:",
+        "env_vars",
+        "environments:",
+        "kafka",
+        "deployment",
+        "services:",
+    ];
+    !hidden_tool && !is_template && marks.iter().any(|mark| text.contains(mark))
+}

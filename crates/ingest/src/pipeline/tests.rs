@@ -1,0 +1,78 @@
+//! Tests of the path from files to platform.
+
+use super::*;
+
+fn platform(files: &[(&str, &str)]) -> Platform {
+    read_files(
+        files
+            .iter()
+            .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
+    )
+}
+
+#[test]
+fn terraform_is_valued_in_the_environments_that_its_value_files_name() {
+    let platform = platform(&[
+        (
+            "terraform/alerts.tf",
+            "variable \"delay\" {}\nresource \"newrelic_nrql_alert_condition\" \"a\" {\n  name = \"a\"\n  aggregation_delay = var.delay\n}\n",
+        ),
+        ("terraform/prod.tfvars", "delay = 120\n"),
+        ("terraform/staging.tfvars", "delay = 0\n"),
+        ("terraform/broken.tf", "locals {\n"),
+    ]);
+    let delays: Vec<(String, u64)> = (platform.environments.iter())
+        .map(|e| {
+            let cofferdam_model::alerts::Timing::NewRelic(t) = &e.alerts[0].timing else {
+                panic!()
+            };
+            (e.name.clone(), t.delay.as_ref().unwrap().value.as_secs())
+        })
+        .collect();
+    assert_eq!(
+        delays,
+        [("production".to_owned(), 120), ("staging".to_owned(), 0)]
+    );
+    assert_eq!(platform.reading.formats["Terraform"], 3);
+    assert_eq!(
+        platform.reading.unreadable[0].path,
+        Path::new("terraform/broken.tf")
+    );
+}
+
+#[test]
+fn what_a_person_states_is_in_the_platform() {
+    let platform = platform(&[
+        (
+            "cofferdam.yaml",
+            "databases: {main: {max_connections: 500}}\ntargets: {detection: 60s}\nenvironments: {prod: {paths: [blue]}, staging: {}}\n",
+        ),
+        ("blue/a.yaml", "x: 1 # cofferdam: ignore[single-replica] enough\n"),
+    ]);
+    let names: Vec<&str> = platform.environments.iter().map(|e| e.name.as_str()).collect();
+    assert_eq!(names, ["production", "staging"]);
+    assert_eq!(platform.environments[0].databases.len(), 1);
+    assert_eq!(platform.suppressions.len(), 1);
+    assert!(platform.overlay.detection_target.is_some());
+    assert!(platform.reading.overlay_problems.is_empty());
+}
+
+#[test]
+fn what_cannot_be_meant_is_told() {
+    let platform_with = |text: &str| platform(&[("cofferdam.yaml", text)]).reading.overlay_problems;
+    assert_eq!(platform_with("servces: {}").len(), 1);
+    assert_eq!(platform_with("services: {api: {processes: 2}}").len(), 1);
+    assert_eq!(platform_with("services: {").len(), 1);
+    let unread = read_files([(PathBuf::from("cofferdam.yaml"), b"\0\x01".to_vec())]);
+    assert_eq!(unread.reading.overlay_problems.len(), 1);
+}
+
+#[test]
+fn excluded_files_are_there_and_not_read() {
+    let files = [
+        ("cofferdam.yaml", "paths: {exclude: [old]}"),
+        ("old/a.yaml", "apiVersion: v1\nkind: [broken\n"),
+    ];
+    let platform = platform(&files);
+    assert!(platform.reading.unreadable.is_empty());
+}
