@@ -101,6 +101,7 @@ fn workload(name: &str, span: Span, service: &Node, env: &mut Parts) -> Workload
         id: ObjectId {
             kind: KIND.to_owned(),
             namespace: None,
+            deployment: None,
             name: name.to_owned(),
         },
         span,

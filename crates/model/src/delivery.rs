@@ -2,6 +2,7 @@
 //! names, and descriptions that disagree.
 
 use crate::platform::Owner;
+use crate::scope::{DeploymentId, Home};
 use crate::source::Fact;
 use cofferdam_syntax::Span;
 use jiff::civil::Time;
@@ -98,8 +99,20 @@ pub struct Reference {
     pub name: Fact<String>,
     /// Namespace in which it is looked for, where known.
     pub namespace: Option<String>,
+    /// The deployment of what names it.
+    pub deployment: Option<DeploymentId>,
     /// The object that the name is a part of (the ConfigMap of a key, the Service of a port).
     pub within: Option<String>,
+}
+
+impl Reference {
+    /// Where the name is looked for.
+    pub fn home(&self) -> Home<'_> {
+        Home {
+            namespace: self.namespace.as_deref(),
+            deployment: self.deployment,
+        }
+    }
 }
 
 /// Kinds of dangling names.

@@ -18,6 +18,7 @@ pub mod network;
 pub mod overlay;
 pub mod platform;
 pub mod scaling;
+pub mod scope;
 pub mod secrets;
 pub mod settings;
 pub mod source;
@@ -28,6 +29,9 @@ pub use cofferdam_syntax::{FileId, Position, SourceFile, SourceMap, Span};
 pub use platform::{
     AutoscalerId, DatabaseId, Environment, Owner, Parts, Platform, Priority, Reading, Scale, Service,
     ServiceId, Suppression, TopicId, UnreadableFile, Variable, VariableValue, WorkloadId,
+};
+pub use scope::{
+    Absence, Apart, Deployment, DeploymentId, DeploymentKind, Home, Opening, Project, ProjectId, Scope,
 };
 pub use source::{Fact, Source};
 pub use units::{Bytes, Cpu, Money, Rate, Share};

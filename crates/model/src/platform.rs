@@ -12,6 +12,7 @@ use crate::kafka::{Consumer, KafkaCluster, Producer, Topic};
 use crate::network::{Namespace, NetworkPolicy};
 use crate::overlay::Overlay;
 use crate::scaling::{Autoscaler, DisruptionBudget};
+use crate::scope::{DeploymentId, ProjectId, Scope};
 use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
 use crate::settings::{LostClaim, OpenSettings};
 use crate::source::Fact;
@@ -35,6 +36,8 @@ pub struct Platform {
     pub overlay: Overlay,
     /// Suppressions in comments of the files.
     pub suppressions: Vec<Suppression>,
+    /// Which things belong together, and what may be claimed.
+    pub scope: Scope,
 }
 
 /// One environment (development, staging, production) with everything that holds in it: what is
@@ -43,6 +46,10 @@ pub struct Platform {
 pub struct Environment {
     /// Its name in full words (`production`).
     pub name: String,
+    /// The project that it is an environment of.
+    pub project: ProjectId,
+    /// The cluster, where the deployments of this environment name several.
+    pub cluster: Option<String>,
     /// What it consists of.
     pub parts: Parts,
 }
@@ -180,6 +187,8 @@ pub struct Owner {
     pub name: Option<String>,
     /// Namespace, where known. Unknown is unknown, not `default`.
     pub namespace: Option<String>,
+    /// The deployment that brings it; `None` for code and settings, which belong to none.
+    pub deployment: Option<DeploymentId>,
     /// Directory of the code or chart, below the root (`services/kafka-consumer`).
     pub directory: Option<PathBuf>,
     /// The service, once linked.

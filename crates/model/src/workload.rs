@@ -3,6 +3,7 @@
 
 use crate::images::Image;
 use crate::platform::{Owner, Variable};
+use crate::scope::{DeploymentId, Home};
 use crate::source::Fact;
 use crate::units::{Bytes, Cpu};
 use cofferdam_syntax::Span;
@@ -16,8 +17,20 @@ pub struct ObjectId {
     pub kind: String,
     /// Namespace; unknown is unknown, not `default`.
     pub namespace: Option<String>,
+    /// The deployment that brings it.
+    pub deployment: Option<DeploymentId>,
     /// Name.
     pub name: String,
+}
+
+impl ObjectId {
+    /// Where it is.
+    pub fn home(&self) -> Home<'_> {
+        Home {
+            namespace: self.namespace.as_deref(),
+            deployment: self.deployment,
+        }
+    }
 }
 
 impl std::fmt::Display for ObjectId {

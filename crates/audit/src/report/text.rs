@@ -455,6 +455,7 @@ mod tests {
                 }],
                 ..Parts::default()
             },
+            ..Environment::default()
         });
         platform
     }

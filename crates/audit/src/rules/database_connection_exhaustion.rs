@@ -139,7 +139,7 @@ mod tests {
             services: vec![service("collector", (2, 2, replicas)), service("processor", (2, 2, replicas))],
             databases: vec![database],
             pools: vec![pool(0), pool(1)],
- ..Parts::default() }}
+ ..Parts::default() }, ..Environment::default()}
     }
 
     #[test]

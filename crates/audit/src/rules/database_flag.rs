@@ -120,6 +120,7 @@ pub(crate) mod tests {
                 databases,
                 ..Parts::default()
             },
+            ..Environment::default()
         };
         assert!(
             testing::all(rule, &env).is_empty(),

@@ -67,6 +67,7 @@ pub(crate) mod tests {
                 deliveries: vec![delivery],
                 ..Parts::default()
             },
+            ..Environment::default()
         };
         assert!(testing::all(rule, &env).is_empty());
         env.deliveries[0].declarable = true;

@@ -124,7 +124,7 @@ mod tests {
     fn env(replicas: (u32, u32, u32), min: Option<Amount>, max: Option<Amount>) -> cofferdam_model::Environment {
         let mut env = pods::testing::env(replicas, |_| {});
         env.disruption_budgets.push(DisruptionBudget {
-            id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, name: "api".into() },
+            id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, deployment: None, name: "api".into() },
             span: span(9),
             selector: Selector { labels: [("app".to_owned(), fact("api".to_owned(), 8))].into(), ..Selector::default() },
             min_available: min.map(|m| fact(m, 10)),

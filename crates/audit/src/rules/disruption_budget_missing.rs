@@ -78,7 +78,7 @@ mod tests {
         let mut env = pods::testing::env((2, 2, 4), |_| {});
         assert_eq!(testing::only(&RULE, &env).figures["replicas"].value, 2.0);
         env.disruption_budgets.push(DisruptionBudget {
-            id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, name: "api".into() },
+            id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, deployment: None, name: "api".into() },
             span: span(9),
             selector: Selector::default(),
             min_available: None,

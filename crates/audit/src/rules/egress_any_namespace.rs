@@ -59,7 +59,7 @@ pub(crate) mod tests {
     pub(crate) fn env(peer: Option<PeerKind>, ports: &[&str]) -> Environment {
         let mut env = pods::testing::env((2, 2, 2), |_| {});
         env.network_policies.push(NetworkPolicy {
-            id: ObjectId { kind: "NetworkPolicy".into(), namespace: None, name: "egress".into() },
+            id: ObjectId { kind: "NetworkPolicy".into(), namespace: None, deployment: None, name: "egress".into() },
             span: span(20),
             selector: Selector { labels: [("app".to_owned(), fact("api".to_owned(), 21))].into(), ..Selector::default() },
             ingress: false,

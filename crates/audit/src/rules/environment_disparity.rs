@@ -114,7 +114,7 @@ mod tests {
         let mut database = Database::named("main", Some(span(n)));
         database.version = Some(fact(version.to_owned(), n + 1));
         Environment {name: name.to_owned(), parts: Parts { databases: vec![database],
- ..Parts::default() }}
+ ..Parts::default() }, ..Environment::default()}
     }
 
     fn run(staging: &str) -> Vec<Finding> {

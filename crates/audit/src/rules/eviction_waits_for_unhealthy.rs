@@ -59,7 +59,7 @@ mod tests {
     fn either_policy_is_an_answer_and_a_template_may_give_it_elsewhere() {
         let env = |policy: Option<&str>, completeness| Environment {parts: Parts {
             disruption_budgets: vec![DisruptionBudget {
-                id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, name: "api".into() },
+                id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, deployment: None, name: "api".into() },
                 span: span(9),
                 selector: Selector::default(),
                 min_available: None,
@@ -80,7 +80,7 @@ mod tests {
         let mut env = Environment::default();
         for n in 0..12 {
             env.disruption_budgets.push(DisruptionBudget {
-                id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, name: format!("b{n}") },
+                id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, deployment: None, name: format!("b{n}") },
                 span: span(9 + n),
                 selector: Selector::default(),
                 min_available: None,

@@ -162,6 +162,7 @@ pub(crate) mod testing {
             id: ObjectId {
                 kind: "Deployment".to_owned(),
                 namespace: None,
+                deployment: None,
                 name: "api".to_owned(),
             },
             span: span(1),
@@ -194,6 +195,7 @@ pub(crate) mod testing {
                 workloads: vec![workload],
                 ..Parts::default()
             },
+            ..Environment::default()
         }
     }
 }

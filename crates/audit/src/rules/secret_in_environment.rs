@@ -87,7 +87,7 @@ pub(crate) mod tests {
                     dynamic: None,
                 })
                 .collect(),
- ..Parts::default() }}
+ ..Parts::default() }, ..Environment::default()}
     }
 
     /// By reference to one key.

@@ -73,7 +73,7 @@ mod tests {
             }
         });
         env.service_ports.push(ServicePort {
-            id: ObjectId { kind: "Service".into(), namespace: None, name: "api".into() },
+            id: ObjectId { kind: "Service".into(), namespace: None, deployment: None, name: "api".into() },
             span: span(20),
             labels: BTreeMap::new(),
             selector: BTreeMap::new(),

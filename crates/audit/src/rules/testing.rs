@@ -99,6 +99,7 @@ pub(crate) fn env_with_consumer(
             consumers: vec![consumer],
             ..Parts::default()
         },
+        ..Environment::default()
     }
 }
 

@@ -72,7 +72,7 @@ mod tests {
             api.variables.insert("ENVIRONMENT".to_owned(), variable);
         }
         let env = Environment {name: "staging".to_owned(), parts: Parts { services: vec![api],
- ..Parts::default() }};
+ ..Parts::default() }, ..Environment::default()};
         let mut platform = Platform::default();
         platform.overlay.required_variables.push(RequiredVariable {
             name: fact("ENVIRONMENT".to_owned(), 3),

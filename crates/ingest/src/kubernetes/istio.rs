@@ -44,6 +44,7 @@ fn refer(object: &Object<'_>, host: &Fact<String>, env: &mut Parts) {
             namespace: namespace
                 .map(str::to_owned)
                 .or_else(|| object.id.namespace.clone()),
+            deployment: None,
             within: None,
         });
     }

@@ -73,6 +73,7 @@ fn monitored(object: &Object<'_>, env: &mut Parts) {
         kind: DanglingKind::Selector,
         name: Fact::declared(labels.join(","), span),
         namespace: object.id.namespace.clone().filter(|_| !elsewhere),
+        deployment: None,
         within: None,
     });
 }

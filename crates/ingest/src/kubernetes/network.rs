@@ -259,6 +259,7 @@ fn gateway_route(object: &Object<'_>, env: &mut Parts) {
                     kind,
                     name,
                     namespace: namespace.clone(),
+                    deployment: None,
                     within,
                 };
                 if let Some(port) = text(backend, "port") {

@@ -50,6 +50,7 @@ impl<'a> Object<'a> {
             group: version.rsplit_once('/').map_or("", |(group, _)| group),
             id: ObjectId {
                 kind: kind.as_str()?.to_owned(),
+                deployment: None,
                 namespace,
                 name: text,
             },
@@ -117,6 +118,7 @@ impl<'a> Object<'a> {
                 kind,
                 name,
                 namespace: self.id.namespace.clone(),
+                deployment: None,
                 within,
             });
         }

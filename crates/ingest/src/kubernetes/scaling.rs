@@ -64,6 +64,7 @@ fn target(object: &Object<'_>, node: Option<&Node>, default_kind: &str) -> Optio
     Some(text(node, "name")?.map(|name| ObjectId {
         kind: kind.to_owned(),
         namespace: object.id.namespace.clone(),
+        deployment: None,
         name,
     }))
 }

@@ -38,6 +38,7 @@ fn environment_with(services: &[&str]) -> Environment {
         id: ObjectId {
             kind: "Deployment".to_owned(),
             namespace: None,
+            deployment: None,
             name: (*name).to_owned(),
         },
         span: place(),
@@ -63,6 +64,7 @@ fn environment_with(services: &[&str]) -> Environment {
             workloads: workloads.collect(),
             ..Parts::default()
         },
+        ..Environment::default()
     }
 }
 

@@ -81,6 +81,7 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
             let mut env = Environment {
                 name: name.clone(),
                 parts,
+                ..Environment::default()
             };
             let unmatched = observe(&sources, &mut env);
             (env, unmatched)

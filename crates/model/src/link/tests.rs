@@ -45,6 +45,7 @@ fn object(kind: &str, name: &str) -> ObjectId {
     ObjectId {
         kind: kind.to_owned(),
         namespace: None,
+        deployment: None,
         name: name.to_owned(),
     }
 }

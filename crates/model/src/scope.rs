@@ -1,0 +1,338 @@
+//! Which platform this is, and what may be claimed about it: projects, deployments, places apart, and what makes it
+//! uncertain that a thing does not exist.
+
+use cofferdam_syntax::{FileId, Span};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// Index into [`Scope::projects`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ProjectId(pub u32);
+
+/// Index into [`Scope::deployments`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeploymentId(pub u32);
+
+/// What was found out about which things belong together.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Trees of files that have nothing to do with one another.
+    pub projects: Vec<Project>,
+    /// What deploy tools make of roots.
+    pub deployments: Vec<Deployment>,
+    /// Files in places apart from the platform that no deployment uses, and why they are apart.
+    pub apart: BTreeMap<FileId, Apart>,
+    /// Files whose values are defaults: a chart that nothing here installs.
+    pub default_files: BTreeSet<FileId>,
+    /// Places of values that hold only where nothing sets another one: defaults of Terraform variables.
+    pub default_values: BTreeSet<Span>,
+    /// What could declare more than was read.
+    pub openings: Vec<Opening>,
+}
+
+/// Files that belong together: a repository, or a directory of examples inside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// Its directory, below the root that was checked.
+    pub root: PathBuf,
+    /// Why it is no part of the platform, where it is not.
+    pub apart: Option<Apart>,
+}
+
+/// Why a place is apart from the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Apart {
+    /// Tests and their data.
+    Tests,
+    /// Examples.
+    Examples,
+    /// Documentation.
+    Documentation,
+    /// What is kept and no longer used.
+    Archive,
+    /// Templates and skeletons, from which others are made.
+    Templates,
+    /// Code of others, kept beside one's own.
+    Vendored,
+}
+
+impl Apart {
+    /// The word for it in reports, in the plural.
+    pub fn name(self) -> &'static str {
+        match self {
+            Apart::Tests => "tests",
+            Apart::Examples => "examples",
+            Apart::Documentation => "documentation",
+            Apart::Archive => "archives",
+            Apart::Templates => "templates",
+            Apart::Vendored => "vendored files",
+        }
+    }
+}
+
+/// What one deploy tool makes of one root, for one environment, on one cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// The tool.
+    pub kind: DeploymentKind,
+    /// Its root, below the root that was checked.
+    pub root: PathBuf,
+    /// Its name, where it has one beside its root (a release).
+    pub name: Option<String>,
+    /// The environment; `None` where no evidence names one.
+    pub environment: Option<String>,
+    /// The cluster, where known.
+    pub cluster: Option<String>,
+    /// How many objects or resources it has.
+    pub objects: usize,
+}
+
+/// Tools that deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeploymentKind {
+    /// A kustomization that no other uses.
+    Kustomize,
+    /// A release of a chart.
+    Helm,
+    /// A root module of Terraform.
+    Terraform,
+    /// A Compose file with its overrides.
+    Compose,
+    /// A directory of manifests.
+    Manifests,
+    /// A command of a script or pipeline.
+    Command,
+}
+
+impl DeploymentKind {
+    /// The word for it in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            DeploymentKind::Kustomize => "kustomize",
+            DeploymentKind::Helm => "Helm",
+            DeploymentKind::Terraform => "Terraform",
+            DeploymentKind::Compose => "Compose",
+            DeploymentKind::Manifests => "manifests",
+            DeploymentKind::Command => "deploy command",
+        }
+    }
+}
+
+/// Kinds of things whose absence a rule may claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Absence {
+    /// Workloads, and the targets of selectors and autoscalers.
+    Workload,
+    /// Services of Kubernetes.
+    Service,
+    /// ConfigMaps and their keys.
+    ConfigMap,
+    /// Secrets and their keys.
+    Secret,
+    /// Service accounts.
+    ServiceAccount,
+    /// Persistent volume claims.
+    Claim,
+    /// Disruption budgets.
+    DisruptionBudget,
+    /// Network policies.
+    NetworkPolicy,
+    /// Policies that admit or refuse objects.
+    AdmissionPolicy,
+    /// Autoscalers.
+    Autoscaler,
+    /// Alerts and burn-rate alerts.
+    Alert,
+    /// What exports a metric.
+    MetricSource,
+    /// Kafka topics, and topics for dead letters.
+    Topic,
+    /// Poolers before a database.
+    Pooler,
+    /// Circuit breakers, meshes' outlier ejection, retries and hedges of a mesh.
+    Breaker,
+    /// Backups, and copies of them.
+    Backup,
+    /// Variables of processes.
+    Variable,
+    /// Objects of Terraform: variables, resources, modules.
+    Terraform,
+    /// Files.
+    File,
+    /// Ways to deploy: rollback, canary, break-glass.
+    Delivery,
+    /// Retention of logs.
+    LogRetention,
+    /// Caches of names on nodes, time sources.
+    NodeService,
+}
+
+/// Something that could bring things and was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The project in which it stands.
+    pub project: ProjectId,
+    /// The environment in which it counts; `None` is all.
+    pub environment: Option<String>,
+    /// What it could bring; empty is anything.
+    pub kinds: BTreeSet<Absence>,
+    /// What it is, as a clause: "the chart redis of https://charts.example.com was not read".
+    pub reason: String,
+    /// Where it stands.
+    pub span: Option<Span>,
+}
+
+impl Scope {
+    /// Why it is not certain that no thing of this kind exists in an environment: the first of what was not read and
+    /// could bring it. `None` where everything of the kind was read.
+    pub fn open_for(&self, kind: Absence, project: ProjectId, environment: &str) -> Option<&Opening> {
+        self.openings.iter().find(|opening| {
+            opening.project == project
+                && opening.environment.as_deref().is_none_or(|e| e == environment)
+                && (opening.kinds.is_empty() || opening.kinds.contains(&kind))
+        })
+    }
+
+    /// Whether a value at this place is a default that something else may override.
+    pub fn is_default(&self, span: Span) -> bool {
+        self.default_files.contains(&span.file) || {
+            // The nearest default that begins at or before the place.
+            let before = self
+                .default_values
+                .range(
+                    ..=Span {
+                        end: u32::MAX,
+                        ..span
+                    },
+                )
+                .next_back();
+            before.is_some_and(|d| d.file == span.file && d.start <= span.start && span.end <= d.end)
+        }
+    }
+}
+
+/// How two objects stand to each other, by what is known of their namespaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meeting {
+    /// They are in the same namespace.
+    Same,
+    /// They may be: a namespace that is not known could be the other's.
+    Possible,
+    /// They are not, or nothing brings them together.
+    Apart,
+}
+
+/// The namespace of an object as far as it is known, and the deployment that brings it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Home<'a> {
+    /// The namespace; unknown is unknown, not `default`.
+    pub namespace: Option<&'a str>,
+    /// The deployment; `None` for what belongs to none (code, settings).
+    pub deployment: Option<DeploymentId>,
+}
+
+impl Home<'_> {
+    /// How two objects of one environment stand to each other.
+    ///
+    /// Known namespaces decide wherever both are known. An unknown namespace equals the unknown namespace of the same
+    /// deployment, may be any other one of it, and is never certainly that of another deployment.
+    pub fn meets(self, other: Home<'_>) -> Meeting {
+        let same_deployment = match (self.deployment, other.deployment) {
+            (Some(a), Some(b)) => Some(a == b),
+            _ => None,
+        };
+        match (self.namespace, other.namespace, same_deployment) {
+            (Some(a), Some(b), _) if a == b => Meeting::Same,
+            (Some(_), Some(_), _) => Meeting::Apart,
+            (None, None, Some(true)) => Meeting::Same,
+            _ => Meeting::Possible,
+        }
+    }
+
+    /// Whether a relation by name may be drawn between the two: they are in the same namespace, or in one deployment
+    /// and nothing speaks against it.
+    pub fn is_related(self, other: Home<'_>) -> bool {
+        match self.meets(other) {
+            Meeting::Same => true,
+            Meeting::Possible => match (self.deployment, other.deployment) {
+                (Some(a), Some(b)) => a == b,
+                _ => true,
+            },
+            Meeting::Apart => false,
+        }
+    }
+
+    /// Whether one could be what the other names: an absence may be claimed only where this is false for all.
+    pub fn may_meet(self, other: Home<'_>) -> bool {
+        self.meets(other) != Meeting::Apart
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home(namespace: Option<&str>, deployment: Option<u32>) -> Home<'_> {
+        Home {
+            namespace,
+            deployment: deployment.map(DeploymentId),
+        }
+    }
+
+    #[test]
+    fn namespaces_meet_as_the_table_says() {
+        use Meeting::{Apart, Possible, Same};
+        for (a, b, meeting, related) in [
+            (home(Some("x"), Some(0)), home(Some("x"), Some(0)), Same, true),
+            // Two deployments that name the same namespace meet in it.
+            (home(Some("x"), Some(0)), home(Some("x"), Some(1)), Same, true),
+            (home(Some("x"), Some(0)), home(Some("y"), Some(0)), Apart, false),
+            (home(None, Some(0)), home(None, Some(0)), Same, true),
+            // An unknown namespace equals only the unknown namespace of the same build.
+            (home(None, Some(0)), home(None, Some(1)), Possible, false),
+            (home(None, Some(0)), home(Some("x"), Some(1)), Possible, false),
+            (home(None, Some(0)), home(Some("x"), Some(0)), Possible, true),
+            // What belongs to no deployment (code, settings) is related by name.
+            (home(None, None), home(Some("x"), Some(0)), Possible, true),
+        ] {
+            assert_eq!(a.meets(b), meeting, "{a:?} {b:?}");
+            assert_eq!(b.meets(a), meeting, "{b:?} {a:?}");
+            assert_eq!(a.is_related(b), related, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn a_scope_is_open_only_for_what_an_opening_could_bring() {
+        let opening = |kinds: &[Absence], environment: Option<&str>| Opening {
+            project: ProjectId(0),
+            environment: environment.map(str::to_owned),
+            kinds: kinds.iter().copied().collect(),
+            reason: "a chart was not read".to_owned(),
+            span: None,
+        };
+        let scope = Scope {
+            openings: vec![opening(&[Absence::Alert], None), opening(&[], Some("staging"))],
+            ..Scope::default()
+        };
+        let open =
+            |kind, project, environment| scope.open_for(kind, ProjectId(project), environment).is_some();
+        assert!(open(Absence::Alert, 0, "production"));
+        assert!(!open(Absence::Topic, 0, "production"));
+        assert!(open(Absence::Topic, 0, "staging"));
+        assert!(!open(Absence::Alert, 1, "production"));
+    }
+
+    #[test]
+    fn a_place_inside_a_default_is_a_default() {
+        let span = |start, end| Span::new(FileId(0), start, end);
+        let scope = Scope {
+            default_values: [span(10, 20)].into(),
+            ..Scope::default()
+        };
+        assert!(scope.is_default(span(10, 20)) && scope.is_default(span(12, 15)));
+        assert!(!scope.is_default(span(5, 9)) && !scope.is_default(span(21, 22)));
+        assert!(!scope.is_default(Span::new(FileId(1), 12, 15)));
+    }
+}
