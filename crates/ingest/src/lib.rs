@@ -28,7 +28,9 @@ pub mod settings;
 pub mod suppress;
 pub mod terraform;
 pub mod tree;
+pub mod walk;
 pub mod yaml;
 pub use cofferdam_model::nearest;
 
-pub use pipeline::{Place, read, read_files, read_given};
+pub use pipeline::{LOOKED_FOR, Place, read, read_files, read_input};
+pub use walk::{Input, ReadError};

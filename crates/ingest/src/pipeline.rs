@@ -20,17 +20,18 @@ use crate::overlay::{self, OverlayDocument, Unmatched};
 use crate::pgbouncer;
 use crate::prometheus;
 use crate::python::{Code, interpret::Project};
-use crate::repo::{ReadError, Repo, Unreadable};
+use crate::repo::{self, Repo, Unreadable};
 use crate::secret_scan;
 use crate::settings::{self, Setting, env_file, ini, properties};
 use crate::suppress;
 use crate::terraform;
 use crate::tree::Node;
+use crate::walk::{self, Config, Input, ReadError, Walked};
 use crate::yaml;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::Completeness;
-use cofferdam_model::{Environment, Fact, Owner, Platform, UnreadableFile, link};
+use cofferdam_model::{Environment, Fact, Owner, Platform, SourceFile, UnreadableFile, link};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -133,39 +134,101 @@ struct Text<'a> {
     ini: Option<ini::Ini>,
 }
 
-/// Reads everything below `root`.
+/// What readers know, for people whose files are none of it.
+pub const LOOKED_FOR: &str = "Kubernetes manifests, kustomize, Helm charts, Argo CD, Compose, Prometheus and Alertmanager, deployment files and \
+application settings in YAML or JSON; Terraform (.tf, .tfvars); .env and .properties files; PgBouncer's ini; Python code \
+that builds clients; commands that deploy to Cloud Run";
+
+/// Reads one directory or file.
 ///
 /// # Errors
 /// [`ReadError`] when `root` cannot be opened; whatever else cannot be read is in [`Platform::reading`].
 pub fn read(root: &Path) -> Result<Platform, ReadError> {
-    Ok(assemble(Repo::read(root)?, &[]))
+    read_input(&Input::path(root))
 }
 
-/// The same with statements that count over those of `cofferdam.yaml`, such as
-/// `services.api.requests_per_second=7000`.
+/// Reads what a person pointed at.
 ///
 /// # Errors
-/// [`ReadError`] when `root` cannot be opened or a statement is none.
-pub fn read_given(root: &Path, statements: &[String]) -> Result<Platform, ReadError> {
-    let mut repo = Repo::read(root)?;
-    let given: Vec<Node> = statements
-        .iter()
-        .map(|statement| overlay::given(&mut repo, statement).map_err(ReadError::Statement))
+/// [`ReadError`] when a given path or the given overlay cannot be opened, or a statement cannot be understood.
+pub fn read_input(input: &Input) -> Result<Platform, ReadError> {
+    let mut walked = walk::read(input)?;
+    let given: Vec<Node> = (input.statements.iter())
+        .map(|statement| overlay::given(&mut walked.repo, statement).map_err(ReadError::Statement))
         .collect::<Result<_, _>>()?;
-    Ok(assemble(repo, &given))
+    Ok(assemble(walked, &given))
 }
 
 /// The same for files in memory: paths below an imagined root and their bytes.
 pub fn read_files(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Platform {
-    assemble(Repo::from_files(files), &[])
+    assemble(Walked::of(Repo::from_files(files)), &[])
 }
 
-fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
-    let mut platform = Platform::default();
-    let (mut stated, mut problems) = match overlay::load_with(&repo, given) {
-        Ok(document) => (document, Vec::new()),
-        Err(problems) => (OverlayDocument::default(), problems),
+/// The overlay as it was read, or what is wrong in it.
+fn overlay_of(
+    repo: &mut Repo,
+    config: Option<&Config>,
+    given: &[Node],
+) -> (OverlayDocument, Vec<UnreadableFile>) {
+    let parsed = config.map(|config| (config, parse_overlay(repo, config)));
+    let written = match &parsed {
+        None => None,
+        Some((config, Ok(stream))) => Some(overlay::Written {
+            path: &config.path,
+            above: &config.above,
+            stream,
+        }),
+        Some((config, Err(message))) => {
+            let unread = UnreadableFile {
+                path: config.path.clone(),
+                span: None,
+                message: message.clone(),
+            };
+            return (OverlayDocument::default(), vec![unread]);
+        }
     };
+    match overlay::load_with(written.as_ref(), given) {
+        Ok(document) => (document, Vec::new()),
+        Err(problems) => {
+            let problems = problems.into_iter().map(|problem| in_file(repo, problem));
+            (OverlayDocument::default(), problems.collect())
+        }
+    }
+}
+
+/// The tree of the overlay, which no other reader gets.
+fn parse_overlay(repo: &mut Repo, config: &Config) -> Result<yaml::Stream, String> {
+    if let Some(stream) = repo.yaml.remove(&config.path) {
+        return Ok(stream);
+    }
+    let id = match repo.files.remove(&config.path) {
+        Some(id) => id,
+        None => {
+            let text = config.bytes.clone().and_then(repo::to_text)?;
+            repo.sources.add(SourceFile::new(config.path.clone(), text))
+        }
+    };
+    Ok(yaml::parse(&repo.sources.file(id).text, id, 0))
+}
+
+fn in_file(repo: &Repo, problem: yaml::Problem) -> UnreadableFile {
+    UnreadableFile {
+        path: repo.sources.path(problem.span.file).to_path_buf(),
+        span: Some(problem.span),
+        message: problem.message,
+    }
+}
+
+fn assemble(walked: Walked, given: &[Node]) -> Platform {
+    let Walked {
+        mut repo,
+        config,
+        unused,
+        root,
+        part,
+    } = walked;
+    let mut platform = Platform::default();
+    let (mut stated, mut problems) = overlay_of(&mut repo, config.as_ref(), given);
     repo.exclude(|path| stated.excludes(path));
     stated.find_pins(&repo);
     // What does not need one another is read side by side.
@@ -235,23 +298,22 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
         platform.environments.push(env);
         unmatched.join(names);
     }
-    problems.extend(unmatched.problems());
-    platform.reading.overlay_problems = problems
-        .into_iter()
-        .map(|problem| UnreadableFile {
-            path: repo.sources.path(problem.span.file).to_path_buf(),
-            span: Some(problem.span),
-            message: problem.message,
-        })
-        .collect();
-    let unread = repo
-        .unreadable
-        .iter()
-        .filter(|u| overlay::NAMES.iter().any(|n| u.path == Path::new(n)));
-    platform
-        .reading
-        .overlay_problems
-        .extend(unread.map(unreadable_file));
+    let given = |config: &Config| !config.path.starts_with("..") && repo.is_given(&config.path);
+    let reading = &mut platform.reading;
+    reading.root = root;
+    reading.part = part;
+    reading.stated = config.as_ref().is_some_and(given) && stated.states_parts();
+    if part {
+        reading.notes.extend(not_here(config.as_ref(), unmatched));
+    } else {
+        let unmatched = unmatched.problems().into_iter();
+        problems.extend(unmatched.map(|problem| in_file(&repo, problem)));
+    }
+    reading
+        .notes
+        .extend(unused_overlays(config.as_ref(), &unused, &stated));
+    reading.config = config.map(|config| config.path);
+    reading.overlay_problems = problems;
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
     report_reading(&sources, &pieces, &mut platform);
@@ -267,6 +329,56 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
     let yaml = repo.yaml;
     rayon::spawn(move || drop((yaml, built, charts, releases, terraform, code)));
     platform
+}
+
+/// The names in the overlay that nothing bears where only a part was read: no fault, since the rest may bear them.
+fn not_here(config: Option<&Config>, unmatched: Unmatched) -> Option<UnreadableFile> {
+    let names = unmatched.names();
+    let path = config?.path.clone();
+    let shown: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
+    let message = match names.len() {
+        0 => return None,
+        1 => format!(
+            "`{}` is not in the files that were given; only a part was checked",
+            shown[0]
+        ),
+        n => format!(
+            "{n} names are not in the files that were given ({}{}); only a part was checked",
+            shown.join(", "),
+            if n > shown.len() { ", …" } else { "" }
+        ),
+    };
+    Some(UnreadableFile {
+        path,
+        span: None,
+        message,
+    })
+}
+
+/// Overlays are named that a person may believe to be in use; only so many, since each says the same.
+fn unused_overlays(
+    config: Option<&Config>,
+    unused: &[PathBuf],
+    stated: &OverlayDocument,
+) -> Vec<UnreadableFile> {
+    const NAMED: usize = 5;
+    let unused: Vec<&PathBuf> = unused.iter().filter(|path| !stated.excludes(path)).collect();
+    let note = |(at, path): (usize, &&PathBuf)| {
+        UnreadableFile {
+        path: (*path).clone(),
+        span: None,
+        message: match config {
+            _ if at == NAMED => format!("is not used, and {} more", unused.len() - NAMED),
+            Some(config) => format!(
+                "is not used, because {} is; check its directory alone, or give it with --config",
+                config.path.display()
+            ),
+            None => "is not used, because it is below the root; check its directory alone, or give it with --config"
+                .to_owned(),
+        },
+    }
+    };
+    unused.iter().enumerate().take(NAMED + 1).map(note).collect()
 }
 
 /// The environment of each file whose path names one, or for which a person states one.
@@ -704,7 +816,7 @@ fn report_reading(sources: &Sources<'_>, pieces: &[Piece<'_>], platform: &mut Pl
             formats.insert(piece.path, format);
         }
     }
-    for text in sources.texts.iter().filter(|t| !t.settings.is_empty()) {
+    for text in (sources.texts.iter()).filter(|t| !t.settings.is_empty() || t.ini.is_some()) {
         formats.insert(text.path, text.format);
     }
     for deploy in &sources.deploys {

@@ -1,13 +1,11 @@
-//! The files below the path that a person pointed at: walked once, read once, parsed once. Everything
-//! later works on this and touches no file system, so that tests and fuzzers use the same path with
-//! files from memory.
+//! The files of a platform: each read once and parsed once. Everything later works on this and touches no file
+//! system ([`crate::walk`] does), so that tests and fuzzers use the same path with files from memory.
 
 use crate::yaml::{self, Stream};
 use cofferdam_model::{FileId, SourceFile, SourceMap};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// Configuration files above this size are reported and not read; the largest real ones are far smaller.
@@ -27,6 +25,8 @@ pub struct Repo {
     pub unreadable: Vec<Unreadable>,
     /// Paths of files that exist and are not configuration that any reader knows (not read).
     pub passed_over: Vec<PathBuf>,
+    /// The files and directories below the root that were given, where that is not the whole root.
+    pub given: Option<BTreeSet<PathBuf>>,
     gitignores: Vec<(PathBuf, Gitignore)>,
 }
 
@@ -41,28 +41,17 @@ pub struct Unreadable {
     pub message: String,
 }
 
-/// Why nothing could be read at all.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The path does not exist or cannot be opened.
-    #[error("cannot read {path}: {source}")]
-    Root {
-        /// The path as given.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A statement of the command line is none.
-    #[error("{0}")]
-    Statement(String),
-}
-
 /// What a file name promises; content decides the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Yaml,
     Text,
     Other,
+}
+
+/// Whether a file of this name may be configuration, so that its content decides.
+pub fn may_be_configuration(path: &Path) -> bool {
+    kind(path) != Kind::Other
 }
 
 fn kind(path: &Path) -> Kind {
@@ -100,115 +89,28 @@ fn kind(path: &Path) -> Kind {
     }
 }
 
-/// What the walk came upon.
-enum Seen {
-    /// A directory or something that is no file.
-    Nothing,
-    /// A file that is no configuration by its name.
-    Other(PathBuf),
-    /// A file that may be configuration, or a place that could not be opened.
-    File(PathBuf, Result<Vec<u8>, String>),
-}
-
-fn seen(entry: Result<ignore::DirEntry, ignore::Error>, root: &Path, base: &Path) -> Seen {
-    let below = |path: &Path| path.strip_prefix(base).unwrap_or(path).to_path_buf();
-    match entry {
-        Ok(entry) if !entry.file_type().is_some_and(|t| t.is_file()) => Seen::Nothing,
-        Ok(entry) => {
-            let path = below(entry.path());
-            if kind(&path) == Kind::Other {
-                Seen::Other(path)
-            } else {
-                Seen::File(path, read_bounded(entry.path()))
-            }
-        }
-        Err(error) => {
-            let path = error_path(&error).unwrap_or_else(|| root.to_path_buf());
-            Seen::File(below(&path), Err(format!("cannot be opened: {}", reason(&error))))
-        }
-    }
-}
-
 impl Repo {
-    /// Walks `root` (a directory or one file) and reads every file that may be configuration. Files
-    /// that git ignores are left out, dotfiles are not. Fails only when `root` itself cannot be opened.
-    ///
-    /// # Errors
-    /// [`ReadError::Root`] with the system's reason.
-    pub fn read(root: &Path) -> Result<Repo, ReadError> {
-        let meta = std::fs::metadata(root).map_err(|source| ReadError::Root {
-            path: root.into(),
-            source,
-        })?;
-        if meta.is_dir() {
-            std::fs::read_dir(root).map_err(|source| ReadError::Root {
-                path: root.into(),
-                source,
-            })?;
-        }
-        let base = if meta.is_file() {
-            root.parent().unwrap_or(root)
-        } else {
-            root
-        };
-        let walk = ignore::WalkBuilder::new(root)
-            .hidden(false)
-            .require_git(false)
-            // What one person tells git to ignore everywhere is no part of the platform.
-            .git_global(false)
-            .threads(rayon::current_num_threads())
-            .filter_entry(|entry| {
-                !matches!(
-                    entry.file_name().to_str(),
-                    Some(".git" | "node_modules" | ".terraform" | ".venv" | "__pycache__" | ".hg" | ".svn")
-                )
-            })
-            .build_parallel();
-        // Whoever finds a file reads it; the order is made afterwards, by path.
-        let (send, receive) = std::sync::mpsc::channel();
-        walk.run(|| {
-            let send = send.clone();
-            Box::new(move |entry| {
-                // The receiver outlives the walk, so that nothing is lost.
-                let _ = send.send(seen(entry, root, base));
-                ignore::WalkState::Continue
-            })
-        });
-        drop(send);
-        let mut found: Vec<(PathBuf, Result<Vec<u8>, String>)> = Vec::new();
-        let mut passed_over = Vec::new();
-        for seen in receive {
-            match seen {
-                Seen::Nothing => {}
-                Seen::Other(path) => passed_over.push(path),
-                Seen::File(path, bytes) => found.push((path, bytes)),
-            }
-        }
-        let mut repo = Repo::build(found);
-        passed_over.sort();
-        repo.passed_over.extend(passed_over);
-        Ok(repo)
-    }
-
-    /// The same from memory: paths below an imagined root and their bytes.
+    /// Files in memory: paths below an imagined root and their bytes.
     pub fn from_files(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Repo {
-        let mut passed_over = Vec::new();
-        let mut found = Vec::new();
-        for (path, bytes) in files {
-            if kind(&path) == Kind::Other {
-                passed_over.push(path)
-            } else {
-                found.push((path, Ok(bytes)))
-            }
-        }
-        let mut repo = Repo::build(found);
-        repo.passed_over.extend(passed_over);
-        repo
+        let (found, passed_over) = files
+            .into_iter()
+            .partition::<Vec<_>, _>(|(path, _)| may_be_configuration(path));
+        let found = found.into_iter().map(|(path, bytes)| (path, Ok(bytes)));
+        Repo::build(
+            found.collect(),
+            passed_over.into_iter().map(|(path, _)| path).collect(),
+        )
     }
 
-    fn build(mut found: Vec<(PathBuf, Result<Vec<u8>, String>)>) -> Repo {
+    /// Parses what was `found`: each path below the root once, with its bytes or the reason why it could not be
+    /// read. `passed_over` are the files that nobody read.
+    pub fn build(mut found: Vec<(PathBuf, Result<Vec<u8>, String>)>, mut passed_over: Vec<PathBuf>) -> Repo {
         found.par_sort_by(|a, b| a.0.cmp(&b.0));
-        let mut repo = Repo::default();
+        passed_over.par_sort();
+        let mut repo = Repo {
+            passed_over,
+            ..Repo::default()
+        };
         let mut to_parse = Vec::new();
         let mut files = Vec::with_capacity(found.len());
         for (path, bytes) in found {
@@ -268,9 +170,19 @@ impl Repo {
         self.passed_over.sort();
     }
 
-    /// Whether git is told to ignore `path` (below the root): a file that is named and not there, but
-    /// ignored, is absent by design.
+    /// Whether all of `path` (below the root) was to be read. Nothing can be said of files that were not given.
+    pub fn is_given(&self, path: &Path) -> bool {
+        self.given
+            .as_ref()
+            .is_none_or(|given| path.ancestors().any(|above| given.contains(above)))
+    }
+
+    /// Whether `path` (below the root) may well be there although it was not read: git is told to ignore it, or it
+    /// lies outside of what was given.
     pub fn absent_by_design(&self, path: &Path) -> bool {
+        if !self.is_given(path) {
+            return true;
+        }
         self.gitignores.iter().any(|(dir, matcher)| {
             path.strip_prefix(dir).is_ok_and(|below| {
                 matcher
@@ -327,21 +239,11 @@ pub fn normalise(path: &Path) -> PathBuf {
     out
 }
 
-fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
-    let size = std::fs::metadata(path)
-        .map_err(|e| format!("cannot be opened: {e}"))?
-        .len();
-    if size > MAX_FILE_BYTES {
-        return Err(format!(
-            "is {} MiB; files above {} MiB are not read (if it is no configuration, exclude it under `paths` in cofferdam.yaml)",
-            size / (1024 * 1024),
-            MAX_FILE_BYTES / (1024 * 1024)
-        ));
-    }
-    std::fs::read(path).map_err(|e| format!("cannot be read: {e}"))
-}
-
-fn to_text(bytes: Vec<u8>) -> Result<String, String> {
+/// The text of a file.
+///
+/// # Errors
+/// What is wrong with the bytes, as the end of a sentence about the file.
+pub fn to_text(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!(
             "is larger than {} MiB and was not read",
@@ -359,20 +261,6 @@ fn to_text(bytes: Vec<u8>) -> Result<String, String> {
         let line = e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
         format!("is not UTF-8: byte {at} (line {line}) is not valid; save it as UTF-8")
     })
-}
-
-fn error_path(error: &ignore::Error) -> Option<PathBuf> {
-    match error {
-        ignore::Error::WithPath { path, .. } => Some(path.clone()),
-        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => error_path(err),
-        _ => None,
-    }
-}
-
-fn reason(error: &ignore::Error) -> String {
-    error
-        .io_error()
-        .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]
@@ -406,6 +294,17 @@ mod tests {
         assert!(repo.absent_by_design(Path::new("k8s/db.secret.yaml")));
         assert!(repo.absent_by_design(Path::new("k8s/local.env")));
         assert!(!repo.absent_by_design(Path::new("local.env")));
+    }
+
+    #[test]
+    fn nothing_is_missing_where_nothing_was_given() {
+        let mut repo = repo(&[("k8s/a.yaml", b"a: 1")]);
+        assert!(!repo.absent_by_design(Path::new("k8s/b.yaml")));
+        assert!(repo.is_given(Path::new("")));
+        repo.given = Some(["k8s/a.yaml".into(), "base".into()].into());
+        assert!(repo.absent_by_design(Path::new("k8s/b.yaml")));
+        assert!(!repo.absent_by_design(Path::new("base/b.yaml")));
+        assert!(!repo.is_given(Path::new("k8s")) && !repo.is_given(Path::new("")));
     }
 
     #[test]
