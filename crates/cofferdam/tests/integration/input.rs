@@ -157,7 +157,7 @@ fn symbolic_links_may_be_given() {
     assert_eq!(subjects(&file, "single-replica"), ["Deployment worker"]);
     assert_eq!(first_path(&file), "worker.yaml");
     let all = report(root, &["services", "link", "worker.yaml"]);
-    assert_eq!(subjects(&all, "single-replica").len(), 2, "each is read once");
+    assert_eq!(all["summary"]["files_read"]["Kubernetes"], 2, "each is read once");
     let apart = report(root, &["link", "services/worker"]);
     assert_eq!(subjects(&apart, "single-replica").len(), 2);
 }
@@ -273,7 +273,7 @@ fn the_overlay_of_the_repository_counts_for_a_directory_below() {
         root,
         "cofferdam.yaml",
         "services:\n  api: {requests_per_second: 100}\n  worker: {requests_per_second: 10}\n\
-         databases: {main: {engine: postgresql, used_by: [worker]}}\n\
+         databases: {main: {engine: postgresql, public: true, used_by: [worker]}}\n\
          ignore:\n  - {rule: single-replica, path: \"services/api/**\", reason: accepted}\n  \
          - {rule: requests-missing, path: \"services/worker/**\", reason: accepted}\n",
     );
@@ -292,11 +292,8 @@ fn the_overlay_of_the_repository_counts_for_a_directory_below() {
             "{notes}"
         );
         assert!(!notes.contains("matches no finding"), "{notes}");
-        assert!(
-            !part["findings"].to_string().contains("main"),
-            "{}",
-            part["findings"]
-        );
+        assert!(subjects(&part, "database-public").is_empty(), "{path}");
+        assert!(part["summary"]["only_stated"].as_u64().unwrap() > 0);
     }
     let text = run(root, &["check", "services/api", "--quiet"]);
     let text = String::from_utf8(text.stdout).unwrap();
@@ -549,17 +546,32 @@ fn nothing_is_missing_that_was_not_given() {
     write(root, "k/api.yaml", &deployment("api"));
     write(
         root,
-        "tf/main.tf",
-        "locals { x = var.size }\nmodule \"m\" { source = \"./m\" }\n",
+        "variable/main.tf",
+        "resource \"aws_db_instance\" \"a\" { engine = var.engine }\n",
     );
-    for path in ["k/kustomization.yaml", "tf/main.tf"] {
-        assert!(
-            subjects(&report(root, &[path]), "dangling-reference").is_empty(),
-            "{path}"
-        );
+    write(root, "module/main.tf", "module \"m\" { source = \"./m\" }\n");
+    write(
+        root,
+        "compose/compose.yaml",
+        "services: {web: {image: web, env_file: web.env}}\n",
+    );
+    for path in [
+        "k/kustomization.yaml",
+        "variable/main.tf",
+        "module/main.tf",
+        "compose/compose.yaml",
+    ] {
+        let part = report(root, &[path]);
+        assert!(subjects(&part, "dangling-reference").is_empty(), "{path}");
+        let directory = path.split('/').next().unwrap();
+        let whole = report(root, &[directory]);
+        assert!(!subjects(&whole, "dangling-reference").is_empty(), "{path}");
     }
-    assert!(!subjects(&report(root, &["k"]), "dangling-reference").is_empty());
-    assert!(!subjects(&report(root, &["tf"]), "dangling-reference").is_empty());
+    let part = report(root, &["k/kustomization.yaml"]).to_string();
+    assert!(
+        part.contains("`api.yaml` lies outside of what was given"),
+        "{part}"
+    );
 }
 
 #[test]
