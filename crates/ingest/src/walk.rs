@@ -1,5 +1,5 @@
 //! From paths on a command line to files in memory: the only place of this crate that touches a file system. What
-//! was given is located ([`given`]), walked and read here, and the overlay is found ([`config`]). Everything later
+//! was given is located (`given`), walked and read here, and the overlay is found (`config`). Everything later
 //! works on the [`Repo`] that comes out.
 
 mod config;
