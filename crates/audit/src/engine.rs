@@ -34,6 +34,8 @@ pub struct Report {
     pub suppressed: usize,
     /// Findings below the severity that was asked for: how many.
     pub below: usize,
+    /// Findings that rest on the overlay alone, left out because only a part of what it speaks of was read: how many.
+    pub only_stated: usize,
     /// Suppressions that did nothing, ended, or are malformed: where, and why.
     pub suppression_notes: Vec<(Span, String)>,
     /// Environments that were judged.
@@ -44,6 +46,11 @@ impl Report {
     /// Severity of a finding: its own or its rule's.
     pub fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(severity_of).max()
+    }
+
+    /// Whether there was nothing to judge. Without findings, that is no good news.
+    pub fn is_nothing(&self, platform: &Platform) -> bool {
+        self.findings.is_empty() && platform.reading.is_nothing()
     }
 }
 
@@ -105,7 +112,12 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         findings.extend(verdict.findings);
         unjudged.extend(verdict.unjudged);
     }
-    let findings = join_environments(findings);
+    let mut findings = join_environments(findings);
+    if platform.reading.part {
+        let before = findings.len();
+        findings.retain(|f| !is_only_stated(f, platform));
+        report.only_stated = before - findings.len();
+    }
     let mut kept = suppress(findings, platform, options, &mut report);
     let least = options.min_severity.or_else(|| {
         platform
@@ -123,6 +135,13 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
     report.findings = kept;
     report.unjudged = join_unjudged(unjudged);
     report
+}
+
+/// Whether a finding rests on the overlay alone. Where only a part was read, it is about something else.
+fn is_only_stated(finding: &Finding, platform: &Platform) -> bool {
+    let overlay = platform.overlay.path.as_deref();
+    let in_overlay = |l: &Location| Some(platform.sources.path(l.span.file)) == overlay;
+    !finding.locations.is_empty() && finding.locations.iter().all(in_overlay)
 }
 
 fn is_chosen(rule: &Rule, platform: &Platform, options: &Options) -> bool {
@@ -314,8 +333,9 @@ fn suppress(
             kept.push(finding);
         }
     }
-    // A filtered run leaves most suppressions without work; only a whole one can say that one is not needed.
-    if options.rules.is_empty() && options.environments.is_empty() {
+    // A run of some rules, or on a part, leaves suppressions without work; only a whole one can say that one is not
+    // needed.
+    if !platform.reading.part && options.rules.is_empty() && options.environments.is_empty() {
         for a in accepted.iter().filter(|a| !a.used) {
             report.suppression_notes.push((
                 a.ignore.span,
@@ -348,7 +368,7 @@ fn overlay_matches(accepted: &Accepted<'_>, finding: &Finding, platform: &Platfo
             finding
                 .locations
                 .first()
-                .is_some_and(|l| glob.is_match(platform.sources.path(l.span.file)))
+                .is_some_and(|l| glob.is_match(platform.overlay.sees(platform.sources.path(l.span.file))))
         })
 }
 

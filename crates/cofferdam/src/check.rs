@@ -1,11 +1,12 @@
 //! `cofferdam check`.
 
+use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
 use crate::{BAD_INPUT, FINDINGS};
 use clap::ValueEnum;
 use cofferdam_audit::report::{json, text};
 use cofferdam_audit::{Options, Severity, audit, rules, severity_of};
-use cofferdam_model::{Platform, UnreadableFile};
+use cofferdam_model::Platform;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,11 +15,12 @@ use std::time::Duration;
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --simulate --min-severity high\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n\nWhat no file says (request rates, connection limits, capacities) goes into cofferdam.yaml; `cofferdam init` writes one.\nA finding is accepted by a comment on its line, `# cofferdam: ignore[rule] reason`, or under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage or unreadable input."
+    after_help = format!("Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --simulate --min-severity high\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n  cofferdam check base/ overlays/production/      several paths are one platform\n  cofferdam check k8s/api.yaml                    one file\n  kustomize build overlays/production | cofferdam check -\n  cofferdam check services/api                    with the cofferdam.yaml of the repository\n  cofferdam check . --config ../ops/cofferdam.yaml\n\n{PATHS_HELP}\n\nWhat no file says (request rates, connection limits, capacities) goes into cofferdam.yaml; `cofferdam init` writes one.\nA finding is accepted by a comment on its line, `# cofferdam: ignore[rule] reason`, or under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, unreadable input, or nothing to check.")
 )]
 pub(crate) struct Args {
-    /// Directory or file to check.
-    path: PathBuf,
+    /// Directories and files to check; `-` is standard input.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
     /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -40,6 +42,8 @@ pub(crate) struct Args {
     /// Print one line a finding.
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    input: InputArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,9 +85,9 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
             return Err(crate::explain::unknown_rule(rule));
         }
     }
-    let progress = progress(&args.path);
-    let platform = cofferdam_ingest::read(&args.path).map_err(|e| e.to_string())?;
-    refuse_overlay_problems(&platform, color).inspect_err(|_| progress.finish_and_clear())?;
+    let progress = progress(&args.paths);
+    let platform =
+        input::read(&args.paths, &args.input, &[], color).inspect_err(|_| progress.finish_and_clear())?;
     check_environments(args, &platform)?;
     let options = Options {
         min_severity: args.min_severity.map(Severity::from),
@@ -92,6 +96,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
         today: Some(jiff::Zoned::now().date()),
     };
     let report = audit(&platform, &options);
+    let nothing = report.is_nothing(&platform);
     let rehearsals = if args.simulate {
         crate::simulate::pointed_at(&report, &platform, args.environment.first().map(String::as_str))?
     } else {
@@ -107,6 +112,8 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
                 .map_err(|e| format!("cannot write the report: {e}"))?;
             output::print_with(|out| json::write(&report, &platform, value, out))?;
         }
+        // The error below says the rest.
+        Format::Text if nothing && !args.input.allow_empty => input::print_notes(&platform),
         Format::Text => {
             let style = text::Style {
                 color: color.on_stdout(),
@@ -121,6 +128,9 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
             output::print(&format!("{lead}{}", text::render(&report, &platform, style)))?;
         }
     }
+    if nothing && !args.input.allow_empty {
+        return Err(input::nothing(&args.paths, &platform));
+    }
     let fail_on = Severity::from(args.fail_on);
     let failed = report.findings.iter().any(|f| severity_of(f) >= fail_on);
     let unreadable = !platform.reading.unreadable.is_empty();
@@ -134,62 +144,14 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
     })
 }
 
-/// Prints what is wrong in the overlay, if anything is.
-///
-/// # Errors
-/// The sentence to end with, when something is.
-pub(crate) fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), String> {
-    let problems = overlay_problems(platform);
-    if problems.is_empty() {
-        return Ok(());
-    }
-    let style = text::Style {
-        color: color.on_stderr(),
-        width: output::width(),
-        brief: false,
-    };
-    eprint!("{}", text::overlay_problems(&problems, platform, style));
-    let things = match problems.len() {
-        1 => "1 problem".to_owned(),
-        n => format!("{n} problems"),
-    };
-    Err(format!(
-        "cofferdam.yaml has {things}; nothing was checked, because figures would rest on what it does not say"
-    ))
-}
-
-/// What is wrong in the overlay, rules that do not exist included.
-fn overlay_problems(platform: &Platform) -> Vec<UnreadableFile> {
-    let mut problems = platform.reading.overlay_problems.clone();
-    let overlay = &platform.overlay;
-    let settings = overlay
-        .rules
-        .iter()
-        .filter_map(|(id, s)| Some((id.as_str(), s.span?)));
-    let ignores = overlay
-        .ignores
-        .iter()
-        .filter_map(|i| Some((i.rule.as_deref()?, i.span)));
-    for (id, span) in settings.chain(ignores) {
-        if rules::find(id).is_none() {
-            problems.push(UnreadableFile {
-                path: platform.sources.path(span.file).to_path_buf(),
-                span: Some(span),
-                message: crate::explain::unknown_rule(id),
-            });
-        }
-    }
-    problems
-}
-
 /// A spinner on a terminal once the work takes longer than a second; the work itself is one call each
 /// for reading and judging, so there is no count to show.
-fn progress(path: &std::path::Path) -> indicatif::ProgressBar {
+fn progress(paths: &[PathBuf]) -> indicatif::ProgressBar {
     if !std::io::stderr().is_terminal() {
         return indicatif::ProgressBar::hidden();
     }
     let bar = indicatif::ProgressBar::new_spinner();
-    bar.set_message(format!("checking {}", path.display()));
+    bar.set_message(format!("checking {}", input::shown(paths)));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }

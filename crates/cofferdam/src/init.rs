@@ -1,49 +1,49 @@
 //! `cofferdam init`.
 
+use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
 use cofferdam_audit::{Options, audit, init};
+use cofferdam_model::Platform;
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cofferdam init .           write ./cofferdam.yaml\n  cofferdam init . --print   show what would be written\n\nEvery statement in the file is commented out, with the reason and the default: take the `# ` away from those that are right.\nAn existing cofferdam.yaml is never changed; --print shows what it does not say yet."
+    after_help = format!("Examples:\n  cofferdam init .           write ./cofferdam.yaml\n  cofferdam init . --print   show what would be written\n  cofferdam init base/ overlays/production/\n  kustomize build . | cofferdam init - --print\n\n{PATHS_HELP}\n\nEvery statement in the file is commented out, with the reason and the default: take the `# ` away from those that are right.\nThe file is written to the root. An existing cofferdam.yaml is never changed; --print shows what it does not say yet.")
 )]
 pub(crate) struct Args {
-    /// Directory of the platform's configuration.
-    path: PathBuf,
+    /// Directories and files of the platform's configuration; `-` is standard input.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
     /// Print the file instead of writing it.
     #[arg(long)]
     print: bool,
+    #[command(flatten)]
+    input: InputArgs,
 }
 
 /// Writes the overlay to fill in.
 pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
-    let platform = cofferdam_ingest::read(&args.path).map_err(|e| e.to_string())?;
-    crate::check::refuse_overlay_problems(&platform, color)?;
+    let platform = input::read(&args.paths, &args.input, &[], color)?;
+    input::refuse_nothing(&args.paths, &args.input, &platform)?;
+    input::name_config(&platform);
     let report = audit(&platform, &Options::default());
     let text = init::template(&platform, &report);
     if args.print {
         output::print(&text)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if !args.path.is_dir() {
+    let root = root(&args.paths, &platform)?;
+    if let Some(used) = &platform.reading.config {
         return Err(format!(
-            "{} is not a directory; cofferdam.yaml stands at the root of the platform's configuration",
-            args.path.display()
+            "{} is there already and is not changed; with --print, `cofferdam init` shows what it does not say yet",
+            root.join(used).display()
         ));
     }
-    if let Some(there) = &platform.overlay.path {
-        return Err(format!(
-            "{} is there already and is not changed; `cofferdam init {} --print` shows what it does not say yet",
-            args.path.join(there).display(),
-            args.path.display()
-        ));
-    }
-    let file = args.path.join("cofferdam.yaml");
+    let file = root.join("cofferdam.yaml");
     // Nobody's file is overwritten, not even one that appears now.
     OpenOptions::new()
         .write(true)
@@ -60,4 +60,15 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         file.display()
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The directory that the file is written to.
+fn root<'a>(paths: &'a [PathBuf], platform: &'a Platform) -> Result<&'a Path, String> {
+    // Where the root is not shown, it is the one directory that was given, with standard input or alone.
+    let given = platform
+        .reading
+        .root
+        .as_deref()
+        .or(paths.iter().map(PathBuf::as_path).find(|path| path.is_dir()));
+    given.ok_or_else(|| "standard input has no directory to write cofferdam.yaml to; add --print".to_owned())
 }

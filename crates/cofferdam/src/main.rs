@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod init;
+mod input;
 mod output;
 mod simulate;
 
@@ -25,7 +26,7 @@ const BAD_INPUT: u8 = 2;
     name = "cofferdam",
     version,
     about = "Find how a platform will fail, from its own configuration",
-    after_help = "Examples:\n  cofferdam check .                       everything below this directory\n  cofferdam check . --min-severity high   only what can take the platform down\n  cofferdam init .                        write cofferdam.yaml: what check assumes, to confirm\n  cofferdam explain database-connection-exhaustion\n\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage or unreadable input."
+    after_help = "Examples:\n  cofferdam check .                       everything below this directory\n  cofferdam check . --min-severity high   only what can take the platform down\n  cofferdam init .                        write cofferdam.yaml: what check assumes, to confirm\n  kustomize build . | cofferdam check -   a stream of manifests\n  cofferdam explain database-connection-exhaustion\n\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, unreadable input, or nothing to check."
 )]
 struct Cli {
     #[command(subcommand)]

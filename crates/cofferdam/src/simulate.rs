@@ -1,6 +1,7 @@
 //! `cofferdam simulate`.
 
 use crate::FINDINGS;
+use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
 use clap::ValueEnum;
 use cofferdam_audit::Report;
@@ -16,12 +17,12 @@ use std::time::Duration;
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --all --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n\nA fact that decides an outcome and stands nowhere is asked for by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run for want of a fact, 2 bad usage or unreadable input."
+    after_help = format!("Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --all --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nA fact that decides an outcome and stands nowhere is asked for by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing, 2 bad usage, unreadable input, or nothing to rehearse on.")
 )]
 pub(crate) struct Args {
-    /// Directory or file of the platform's configuration.
-    #[arg(required_unless_present = "list")]
-    path: Option<PathBuf>,
+    /// Directories and files of the platform's configuration; `-` is standard input.
+    #[arg(required_unless_present = "list", value_name = "PATH")]
+    paths: Vec<PathBuf>,
     /// List the scenarios.
     #[arg(long)]
     list: bool,
@@ -52,6 +53,8 @@ pub(crate) struct Args {
     /// Write every decision of every policy in the first run of each case to this file, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    #[command(flatten)]
+    input: InputArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,11 +69,13 @@ enum Format {
 
 /// Runs the simulation.
 pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
-    let Some(path) = args.path.as_deref().filter(|_| !args.list) else {
+    if args.list {
         return list();
-    };
+    }
     let chosen = chosen(&args.scenario)?;
-    let platform = read(path, &args.set, color)?;
+    let compared = args.compare.as_slice();
+    input::refuse_two_streams(args.paths.iter().chain(compared))?;
+    let platform = read(&args.paths, args, color)?;
     let settings = Settings {
         runs: args.runs,
         seed: args.seed,
@@ -78,8 +83,8 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     };
     let rehearsals = simulate(&chosen, &platform, args.environment.as_deref(), settings)?;
     let other = match &args.compare {
-        Some(path) => {
-            let platform = read(path, &args.set, color)?;
+        Some(_) => {
+            let platform = read(compared, args, color)?;
             let rehearsals = simulate(&chosen, &platform, args.environment.as_deref(), settings)?;
             Some((platform, rehearsals))
         }
@@ -168,9 +173,10 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, String> {
     names.iter().map(one).collect()
 }
 
-fn read(path: &Path, set: &[String], color: Color) -> Result<Platform, String> {
-    let platform = cofferdam_ingest::read_given(path, set).map_err(|e| e.to_string())?;
-    crate::check::refuse_overlay_problems(&platform, color)?;
+fn read(paths: &[PathBuf], args: &Args, color: Color) -> Result<Platform, String> {
+    let platform = input::read(paths, &args.input, &args.set, color)?;
+    input::refuse_nothing(paths, &args.input, &platform)?;
+    input::name_config(&platform);
     Ok(platform)
 }
 

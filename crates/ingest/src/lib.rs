@@ -26,8 +26,8 @@ pub mod terraform;
 pub mod walk;
 
 pub use context::Place;
-pub use pipeline::{read, read_files, read_given};
-pub use walk::ReadError;
+pub use pipeline::{looked_for, read, read_files, read_input};
+pub use walk::{Input, ReadError};
 
 #[cfg(test)]
 mod tests;

@@ -1,77 +1,164 @@
-//! The files below the path that a person pointed at: walked once, read once. The only place of this crate that
-//! touches a file system.
+//! From paths on a command line to files in memory: the only place of this crate that touches a file system. What
+//! was given is located (`given`), walked and read here, and the overlay is found (`config`). Everything later
+//! works on the [`Repo`] that comes out.
 
-use cofferdam_syntax::repo::{Kind, MAX_FILE_BYTES, Repo, kind};
+mod config;
+mod given;
+
+use cofferdam_syntax::repo::{MAX_FILE_BYTES, Repo, may_be_configuration};
+pub use config::Config;
+use given::Given;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// What a person pointed at.
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    /// Directories and files. Several are one platform, whose root is their nearest common directory.
+    pub paths: Vec<PathBuf>,
+    /// What came on standard input, where it was given: a stream of manifests.
+    pub stdin: Option<Vec<u8>>,
+    /// The overlay to use, instead of the `cofferdam.yaml` that is found.
+    pub config: Option<PathBuf>,
+    /// Statements that count over those of the overlay, such as `services.api.requests_per_second=7000`.
+    pub statements: Vec<String>,
+}
+
+impl Input {
+    /// One directory or file, and nothing else.
+    pub fn path(path: &Path) -> Input {
+        Input {
+            paths: vec![path.to_path_buf()],
+            ..Input::default()
+        }
+    }
+}
 
 /// Why nothing could be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The path does not exist or cannot be opened.
-    #[error("cannot read {path}: {source}")]
-    Root {
-        /// The path as given.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A statement of the command line is none.
+    /// Given paths that do not exist, cannot be opened, or are neither files nor directories. One message for each.
+    #[error("{}", .0.join("\n"))]
+    Paths(Vec<String>),
+    /// The given overlay cannot be read.
+    #[error("{0}")]
+    Config(String),
+    /// A statement of the command line cannot be understood.
     #[error("{0}")]
     Statement(String),
 }
 
-/// What the walk came upon.
-enum Seen {
-    /// A directory or something that is no file.
-    Nothing,
-    /// A file that is no configuration by its name.
-    Other(PathBuf),
-    /// A file that may be configuration, or a place that could not be opened.
-    File(PathBuf, Result<Vec<u8>, String>),
+/// The files that were given, and what steers the check of them.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// The files.
+    pub repo: Repo,
+    /// The overlay that is used.
+    pub config: Option<Config>,
+    /// Overlays that are there and not used, as paths below the root.
+    pub unused: Vec<PathBuf>,
+    /// The root as a person may write it, where it is not the one directory that was given.
+    pub root: Option<PathBuf>,
+    /// Whether files below the root, or beside it in the overlay's directory, were not given.
+    pub part: bool,
 }
 
-fn seen(entry: Result<ignore::DirEntry, ignore::Error>, root: &Path, base: &Path) -> Seen {
-    let below = |path: &Path| path.strip_prefix(base).unwrap_or(path).to_path_buf();
-    match entry {
-        Ok(entry) if !entry.file_type().is_some_and(|t| t.is_file()) => Seen::Nothing,
-        Ok(entry) => {
-            let path = below(entry.path());
-            if kind(&path) == Kind::Other {
-                Seen::Other(path)
-            } else {
-                Seen::File(path, read_bounded(entry.path()))
-            }
-        }
-        Err(error) => {
-            let path = error_path(&error).unwrap_or_else(|| root.to_path_buf());
-            Seen::File(below(&path), Err(format!("cannot be opened: {}", reason(&error))))
-        }
-    }
-}
+/// The name under which standard input is read.
+pub const STDIN: &str = "stdin.yaml";
 
-/// Walks `root` (a directory or one file) and reads every file that may be configuration. Files
-/// that git ignores are left out, dotfiles are not. Fails only when `root` itself cannot be opened.
+/// Reads what was given. Files that git ignores are left out unless they were given by name; dotfiles are read.
 ///
 /// # Errors
-/// [`ReadError::Root`] with the system's reason.
-pub fn read(root: &Path) -> Result<Repo, ReadError> {
-    let meta = std::fs::metadata(root).map_err(|source| ReadError::Root {
-        path: root.into(),
-        source,
-    })?;
-    if meta.is_dir() {
-        std::fs::read_dir(root).map_err(|source| ReadError::Root {
-            path: root.into(),
-            source,
-        })?;
+/// [`ReadError`] when a given path or the given overlay cannot be opened; other files that cannot be read are in
+/// [`Repo::unreadable`].
+pub fn read(input: &Input) -> Result<Walked, ReadError> {
+    let given = Given::locate(input)?;
+    let mut found = Files::default();
+    for (below, path) in &given.directories {
+        walk(path, below, &mut found);
     }
-    let base = if meta.is_file() {
-        root.parent().unwrap_or(root)
+    let files: Vec<(PathBuf, Seen)> = (given.files.par_iter())
+        .map(|(below, path)| (below.clone(), look(path, below)))
+        .collect();
+    found.extend(files);
+    if let Some(bytes) = &input.stdin {
+        let name = free_name(&found);
+        found.insert(name, Seen::Read(Ok(bytes.clone())));
+    }
+    let config = config::find(&given, input.config.as_deref())?;
+    let mut unused = config::unused(&given, config.as_ref(), found.keys());
+    unused.sort();
+    let part = !given.is_whole() || config.as_ref().is_some_and(|c| !c.above.as_os_str().is_empty());
+    let (mut read, mut passed_over) = (Vec::new(), Vec::new());
+    for (path, seen) in found {
+        match seen {
+            Seen::Read(bytes) => read.push((path, bytes)),
+            Seen::PassedOver => passed_over.push(path),
+        }
+    }
+    let mut repo = Repo::build(read, passed_over);
+    repo.given = given.parts(input.stdin.is_some());
+    Ok(Walked {
+        repo,
+        config,
+        unused,
+        root: given.shown,
+        part,
+    })
+}
+
+impl Walked {
+    /// Files in memory, which are all that there is.
+    pub fn of(repo: Repo) -> Walked {
+        let config = Config::of(&repo);
+        let used = config.as_ref().map(|config| &config.path);
+        let unused = (repo.files.keys())
+            .filter(|path| config::is_overlay(path) && Some(*path) != used)
+            .cloned()
+            .collect();
+        Walked {
+            repo,
+            config,
+            unused,
+            ..Walked::default()
+        }
+    }
+}
+
+/// A file that was come upon.
+#[derive(Debug)]
+enum Seen {
+    /// It is no configuration by its name.
+    PassedOver,
+    /// It may be configuration; its bytes, or why they could not be read.
+    Read(Result<Vec<u8>, String>),
+}
+
+/// Files by their path below the root, each once however often it was given.
+type Files = BTreeMap<PathBuf, Seen>;
+
+fn free_name(found: &Files) -> PathBuf {
+    let taken = |name: &PathBuf| found.contains_key(name);
+    let numbered = (2..).map(|n| PathBuf::from(format!("stdin-{n}.yaml")));
+    std::iter::once(PathBuf::from(STDIN))
+        .chain(numbered)
+        .find(|name| !taken(name))
+        .unwrap_or_default()
+}
+
+fn look(path: &Path, below: &Path) -> Seen {
+    if may_be_configuration(below) {
+        Seen::Read(read_bounded(path))
     } else {
-        root
-    };
-    let walk = ignore::WalkBuilder::new(root)
+        Seen::PassedOver
+    }
+}
+
+/// Reads the files of a directory that stands at `below` under the root.
+fn walk(directory: &Path, below: &Path, found: &mut Files) {
+    let walk = ignore::WalkBuilder::new(directory)
         .hidden(false)
         .require_git(false)
         // What one person tells git to ignore everywhere is no part of the platform.
@@ -84,35 +171,46 @@ pub fn read(root: &Path) -> Result<Repo, ReadError> {
             )
         })
         .build_parallel();
-    // Whoever finds a file reads it; the order is made afterwards, by path.
+    // The thread that finds a file reads it; the order is made afterwards, by path.
     let (send, receive) = std::sync::mpsc::channel();
     walk.run(|| {
         let send = send.clone();
         Box::new(move |entry| {
-            // The receiver outlives the walk, so that nothing is lost.
-            let _ = send.send(seen(entry, root, base));
+            if let Some((path, seen)) = entry_seen(entry, directory) {
+                // The receiver outlives the walk, so that nothing is lost.
+                let _ = send.send((below.join(path), seen));
+            }
             ignore::WalkState::Continue
         })
     });
     drop(send);
-    let mut found: Vec<(PathBuf, Result<Vec<u8>, String>)> = Vec::new();
-    let mut passed_over = Vec::new();
-    for seen in receive {
-        match seen {
-            Seen::Nothing => {}
-            Seen::Other(path) => passed_over.push(path),
-            Seen::File(path, bytes) => found.push((path, bytes)),
+    found.extend(receive);
+}
+
+/// What is at an entry, with its path below `directory`; `None` for a directory or what is no file.
+fn entry_seen(entry: Result<ignore::DirEntry, ignore::Error>, directory: &Path) -> Option<(PathBuf, Seen)> {
+    let below = |path: &Path| path.strip_prefix(directory).unwrap_or(path).to_path_buf();
+    match entry {
+        Ok(entry) if !entry.file_type().is_some_and(|t| t.is_file()) => None,
+        Ok(entry) => {
+            let path = below(entry.path());
+            let seen = look(entry.path(), &path);
+            Some((path, seen))
+        }
+        Err(error) => {
+            let path = error_path(&error).unwrap_or_else(|| directory.to_path_buf());
+            let reason = error.io_error().map_or_else(|| error.to_string(), plain);
+            Some((
+                below(&path),
+                Seen::Read(Err(format!("cannot be opened: {reason}"))),
+            ))
         }
     }
-    let mut repo = Repo::build(found);
-    passed_over.sort();
-    repo.passed_over.extend(passed_over);
-    Ok(repo)
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
     let size = std::fs::metadata(path)
-        .map_err(|e| format!("cannot be opened: {e}"))?
+        .map_err(|e| format!("cannot be opened: {}", plain(&e)))?
         .len();
     if size > MAX_FILE_BYTES {
         return Err(format!(
@@ -121,7 +219,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
             MAX_FILE_BYTES / (1024 * 1024)
         ));
     }
-    std::fs::read(path).map_err(|e| format!("cannot be read: {e}"))
+    std::fs::read(path).map_err(|e| format!("cannot be read: {}", plain(&e)))
 }
 
 fn error_path(error: &ignore::Error) -> Option<PathBuf> {
@@ -132,8 +230,16 @@ fn error_path(error: &ignore::Error) -> Option<PathBuf> {
     }
 }
 
-fn reason(error: &ignore::Error) -> String {
-    error
-        .io_error()
-        .map_or_else(|| error.to_string(), ToString::to_string)
+/// The system's reason in plain words.
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::NotADirectory => "a part of the path is not a directory".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        _ => error.to_string(),
+    }
 }
+
+#[cfg(test)]
+mod tests;

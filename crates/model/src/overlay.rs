@@ -6,13 +6,16 @@ use crate::source::Fact;
 use crate::units::Money;
 use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 /// The part of the overlay that steers the check.
 #[derive(Debug, Clone, Default)]
 pub struct Overlay {
     /// Its path, when there is one.
-    pub path: Option<std::path::PathBuf>,
+    pub path: Option<PathBuf>,
+    /// The root, as seen from the directory that paths in the overlay are relative to. Empty where that is the root.
+    pub above: PathBuf,
     /// How fast an outage must be told.
     pub detection_target: Option<Fact<Duration>>,
     /// How long after a page what the people on call do takes effect.
@@ -35,6 +38,28 @@ pub struct Overlay {
     pub open_registries: Vec<Fact<String>>,
     /// Pairs of settings that may differ between environments.
     pub disparity_allowed: Vec<Fact<String>>,
+}
+
+impl Overlay {
+    /// A path below the root as the overlay's patterns see it.
+    pub fn sees(&self, path: &Path) -> PathBuf {
+        seen_from(&self.above, path)
+    }
+}
+
+/// A path below the root, as seen from a directory that sees the root at `above`.
+pub fn seen_from(above: &Path, path: &Path) -> PathBuf {
+    let mut seen = above.to_path_buf();
+    for part in path.components() {
+        match part {
+            Component::ParentDir if seen.file_name().is_some() => {
+                seen.pop();
+            }
+            Component::CurDir => {}
+            other => seen.push(other),
+        }
+    }
+    seen
 }
 
 /// Settings of one rule.

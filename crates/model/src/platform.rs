@@ -358,6 +358,22 @@ pub struct Reading {
     pub notes: Vec<UnreadableFile>,
     /// How many files were there and are no configuration.
     pub passed_over: usize,
+    /// The overlay that is used, relative to the root: `cofferdam.yaml`, `../cofferdam.yaml`.
+    pub config: Option<PathBuf>,
+    /// Whether the overlay is among the files that were read and states parts of the platform itself.
+    pub stated: bool,
+    /// The root as a person may write it, where it is not the one directory that was given.
+    pub root: Option<PathBuf>,
+    /// Whether files that the overlay may speak of were not given: single files, or a directory below the overlay's.
+    pub part: bool,
+}
+
+impl Reading {
+    /// Whether nothing that was read says anything of a platform, so that nothing can be judged. Files that could
+    /// not be read are something.
+    pub fn is_nothing(&self) -> bool {
+        self.formats.is_empty() && self.unreadable.is_empty() && !self.stated
+    }
 }
 
 /// A file, or a place in one, that could not be read.

@@ -1,11 +1,11 @@
-//! The files of a platform in memory: read once, parsed once. Everything later works on this and touches no
-//! file system, so that tests and fuzzers take the same path with files from memory.
+//! The files of a platform: each read once and parsed once. Everything later works on this and touches no file
+//! system (the walk of `cofferdam-ingest` does), so that tests and fuzzers use the same path with files from memory.
 
 use crate::source::{FileId, SourceFile, SourceMap, Span};
 use crate::yaml::{self, Stream};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// Configuration files above this size are reported and not read; the largest real ones are far smaller.
@@ -25,6 +25,8 @@ pub struct Repo {
     pub unreadable: Vec<Unreadable>,
     /// Paths of files that exist and are not configuration that any reader knows (not read).
     pub passed_over: Vec<PathBuf>,
+    /// The files and directories below the root that were given, where that is not the whole root.
+    pub given: Option<BTreeSet<PathBuf>>,
     gitignores: Vec<(PathBuf, Gitignore)>,
 }
 
@@ -41,17 +43,18 @@ pub struct Unreadable {
 
 /// What a file name promises; content decides the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// YAML or JSON.
+enum Kind {
     Yaml,
-    /// Text of another format.
     Text,
-    /// No configuration.
     Other,
 }
 
-/// What the name of `path` promises.
-pub fn kind(path: &Path) -> Kind {
+/// Whether a file of this name may be configuration, so that its content decides.
+pub fn may_be_configuration(path: &Path) -> bool {
+    kind(path) != Kind::Other
+}
+
+fn kind(path: &Path) -> Kind {
     let name = path
         .file_name()
         .and_then(|n| n.to_str())
@@ -89,24 +92,25 @@ pub fn kind(path: &Path) -> Kind {
 impl Repo {
     /// Files in memory: paths below an imagined root and their bytes.
     pub fn from_files(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Repo {
-        let mut passed_over = Vec::new();
-        let mut found = Vec::new();
-        for (path, bytes) in files {
-            if kind(&path) == Kind::Other {
-                passed_over.push(path)
-            } else {
-                found.push((path, Ok(bytes)))
-            }
-        }
-        let mut repo = Repo::build(found);
-        repo.passed_over.extend(passed_over);
-        repo
+        let (found, passed_over) = files
+            .into_iter()
+            .partition::<Vec<_>, _>(|(path, _)| may_be_configuration(path));
+        let found = found.into_iter().map(|(path, bytes)| (path, Ok(bytes)));
+        Repo::build(
+            found.collect(),
+            passed_over.into_iter().map(|(path, _)| path).collect(),
+        )
     }
 
-    /// Indexes and parses files: each with its path below the root and its bytes, or why it could not be read.
-    pub fn build(mut found: Vec<(PathBuf, Result<Vec<u8>, String>)>) -> Repo {
+    /// Parses what was `found`: each path below the root once, with its bytes or the reason why it could not be
+    /// read. `passed_over` are the files that nobody read.
+    pub fn build(mut found: Vec<(PathBuf, Result<Vec<u8>, String>)>, mut passed_over: Vec<PathBuf>) -> Repo {
         found.par_sort_by(|a, b| a.0.cmp(&b.0));
-        let mut repo = Repo::default();
+        passed_over.par_sort();
+        let mut repo = Repo {
+            passed_over,
+            ..Repo::default()
+        };
         let mut to_parse = Vec::new();
         let mut files = Vec::with_capacity(found.len());
         for (path, bytes) in found {
@@ -166,9 +170,19 @@ impl Repo {
         self.passed_over.sort();
     }
 
-    /// Whether git is told to ignore `path` (below the root): a file that is named and not there, but
-    /// ignored, is absent by design.
+    /// Whether all of `path` (below the root) was to be read. Nothing can be said of files that were not given.
+    pub fn is_given(&self, path: &Path) -> bool {
+        self.given
+            .as_ref()
+            .is_none_or(|given| path.ancestors().any(|above| given.contains(above)))
+    }
+
+    /// Whether `path` (below the root) may well be there although it was not read: git is told to ignore it, or it
+    /// lies outside of what was given.
     pub fn absent_by_design(&self, path: &Path) -> bool {
+        if !self.is_given(path) {
+            return true;
+        }
         self.gitignores.iter().any(|(dir, matcher)| {
             path.strip_prefix(dir).is_ok_and(|below| {
                 matcher
@@ -225,7 +239,11 @@ pub fn normalise(path: &Path) -> PathBuf {
     out
 }
 
-fn to_text(bytes: Vec<u8>) -> Result<String, String> {
+/// The text of a file.
+///
+/// # Errors
+/// What is wrong with the bytes, as the end of a sentence about the file.
+pub fn to_text(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!(
             "is larger than {} MiB and was not read",
@@ -276,6 +294,17 @@ mod tests {
         assert!(repo.absent_by_design(Path::new("k8s/db.secret.yaml")));
         assert!(repo.absent_by_design(Path::new("k8s/local.env")));
         assert!(!repo.absent_by_design(Path::new("local.env")));
+    }
+
+    #[test]
+    fn nothing_is_missing_where_nothing_was_given() {
+        let mut repo = repo(&[("k8s/a.yaml", b"a: 1")]);
+        assert!(!repo.absent_by_design(Path::new("k8s/b.yaml")));
+        assert!(repo.is_given(Path::new("")));
+        repo.given = Some(["k8s/a.yaml".into(), "base".into()].into());
+        assert!(repo.absent_by_design(Path::new("k8s/b.yaml")));
+        assert!(!repo.absent_by_design(Path::new("base/b.yaml")));
+        assert!(!repo.is_given(Path::new("k8s")) && !repo.is_given(Path::new("")));
     }
 
     #[test]

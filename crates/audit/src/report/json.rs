@@ -8,6 +8,7 @@ use cofferdam_model::{Platform, Span};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Version of the shape.
 pub const VERSION: u32 = 1;
@@ -31,6 +32,11 @@ struct Summary<'a> {
     files_passed_over: usize,
     suppressed: usize,
     below_severity: usize,
+    only_stated: usize,
+    nothing_to_check: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<String>,
+    config: Option<String>,
     notes: Vec<JsonUnreadable>,
 }
 
@@ -134,6 +140,10 @@ pub fn write(
             files_passed_over: platform.reading.passed_over,
             suppressed: report.suppressed,
             below_severity: report.below,
+            only_stated: report.only_stated,
+            nothing_to_check: report.is_nothing(platform),
+            root: shown(platform.reading.root.as_deref()),
+            config: shown(platform.reading.config.as_deref()),
             notes: notes.chain(suppressions).collect(),
         },
         findings: report.findings.par_iter().map(|f| finding(f, platform)).collect(),
@@ -143,6 +153,10 @@ pub fn write(
     };
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
+}
+
+fn shown(path: Option<&Path>) -> Option<String> {
+    path.map(|path| path.display().to_string())
 }
 
 fn position(platform: &Platform, file: u32, offset: u32) -> JsonPosition {

@@ -359,8 +359,10 @@ pub(crate) fn plural(n: usize, one: &str, many: &str) -> String {
 fn summary(out: &mut String, report: &Report, platform: &Platform) {
     let reading = &platform.reading;
     let files: usize = reading.formats.values().sum();
-    if files == 0 {
+    if report.is_nothing(platform) {
         out.push_str("nothing to check: no file here is configuration that Cofferdam reads\n");
+    } else if files == 0 && report.findings.is_empty() && !reading.unreadable.is_empty() {
+        out.push_str("nothing was checked: the configuration that is here cannot be read\n");
     } else {
         let counts: Vec<String> = Severity::ALL
             .into_iter()
@@ -384,12 +386,21 @@ fn summary(out: &mut String, report: &Report, platform: &Platform) {
             .iter()
             .map(|(name, n)| format!("{n} {name}"))
             .collect();
-        let _ = writeln!(
-            out,
-            "read: {} ({})",
-            plural(files, "file", "files"),
-            formats.join(", ")
-        );
+        let _ = match files {
+            0 => writeln!(out, "read: no file but the overlay"),
+            _ => writeln!(
+                out,
+                "read: {} ({})",
+                plural(files, "file", "files"),
+                formats.join(", ")
+            ),
+        };
+    }
+    if let Some(root) = &reading.root {
+        let _ = writeln!(out, "root: {}", root.display());
+    }
+    if let Some(config) = &reading.config {
+        let _ = writeln!(out, "config: {}{}", config.display(), relative_to(platform));
     }
     let mut rest = Vec::new();
     if !reading.unreadable.is_empty() {
@@ -404,6 +415,12 @@ fn summary(out: &mut String, report: &Report, platform: &Platform) {
     if report.below > 0 {
         rest.push(format!("{} below the severity asked for", report.below));
     }
+    if report.only_stated > 0 {
+        rest.push(format!(
+            "{} on things that only the config names (a part was checked)",
+            report.only_stated
+        ));
+    }
     if reading.passed_over > 0 {
         rest.push(format!(
             "{} passed over (no configuration)",
@@ -415,6 +432,18 @@ fn summary(out: &mut String, report: &Report, platform: &Platform) {
     }
     for note in &reading.notes {
         let _ = writeln!(out, "note: {}: {}", place(note, platform), note.message);
+    }
+}
+
+/// What the paths in the overlay are relative to, where that is not plain.
+fn relative_to(platform: &Platform) -> &'static str {
+    let beside = |path: &std::path::Path| path.parent() == Some(std::path::Path::new(""));
+    if !platform.overlay.above.as_os_str().is_empty() {
+        " (paths in it are relative to its own directory)"
+    } else if platform.reading.config.as_deref().is_some_and(beside) {
+        ""
+    } else {
+        " (paths in it are relative to the root of what is checked)"
     }
 }
 
@@ -438,6 +467,9 @@ mod tests {
 
     fn platform() -> Platform {
         let mut platform = Platform::default();
+        platform.reading.formats.insert("Kubernetes".to_owned(), 1);
+        platform.reading.config = Some("../cofferdam.yaml".into());
+        platform.overlay.above = "platform".into();
         let id = platform.sources.add(SourceFile::new(
             "k8s/a.yaml".into(),
             "a: 1\npassword: hunter2x\nmax: 50\n",
@@ -483,6 +515,40 @@ mod tests {
         let text = render(&report, &platform(), Style::default());
         assert!(!text.contains("hunter2x"), "{text}");
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_summary_tells_nothing_from_nothing_found() {
+        let summary = |change: &dyn Fn(&mut Platform)| {
+            let mut platform = platform();
+            platform.reading.formats.clear();
+            change(&mut platform);
+            render(&Report::default(), &platform, Style::default())
+        };
+        assert!(summary(&|_| {}).starts_with("nothing to check: "));
+        let read = summary(&|p| {
+            p.reading.formats.insert("Compose".to_owned(), 2);
+        });
+        assert!(
+            read.starts_with("no findings\n") && read.contains("read: 2 files (2 Compose)"),
+            "{read}"
+        );
+        let stated = summary(&|p| p.reading.stated = true);
+        assert!(stated.contains("read: no file but the overlay"), "{stated}");
+        let unreadable = summary(&|p| {
+            p.reading.unreadable.push(UnreadableFile {
+                path: "a.yaml".into(),
+                span: None,
+                message: "is UTF-16".to_owned(),
+            });
+        });
+        assert!(unreadable.contains("nothing was checked"), "{unreadable}");
+        let several = summary(&|p| p.reading.root = Some("services".into()));
+        assert!(several.contains(
+            "root: services\nconfig: ../cofferdam.yaml (paths in it are relative to its own directory)"
+        ));
+        let elsewhere = summary(&|p| p.overlay.above = "".into());
+        assert!(elsewhere.contains("(paths in it are relative to the root of what is checked)"));
     }
 
     #[test]

@@ -77,9 +77,13 @@ fn a_binary_file_under_a_configuration_name_is_told() {
 
 #[test]
 fn a_binary_file_under_its_own_name_is_passed_over() {
-    let outcome = check(&[("logo.png", b"\x89PNG\r\n\x1a\n\0\0")]);
-    assert_eq!(outcome.code, 0, "{}", outcome.said);
+    let logo: &[u8] = b"\x89PNG\r\n\x1a\n\0\0";
+    let outcome = check(&[("logo.png", logo), ("api.yaml", FAULTY.as_bytes())]);
+    assert_eq!(outcome.code, 1, "{}", outcome.said);
     outcome.says(&["1 file passed over"]);
+    let alone = check(&[("logo.png", logo)]);
+    assert_eq!(alone.code, 2, "{}", alone.said);
+    alone.says(&["nothing to check", "the one file there is not configuration"]);
 }
 
 #[test]
@@ -190,25 +194,36 @@ fn a_file_that_may_not_be_read_is_told() {
     }
     let outcome = run(command);
     assert_eq!(outcome.code, 1, "{}", outcome.said);
-    outcome.says(&["secret.yaml", "Permission denied", "api.yaml"]);
+    outcome.says(&["secret.yaml", "permission denied", "api.yaml"]);
 
-    let mut alone = Command::new(&copy);
-    alone
-        .args(["check", "--color", "never"])
-        .arg(&secret)
-        .current_dir("/");
-    if as_root {
-        alone.uid(65534).gid(65534);
+    let closed = directory.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    mode(&closed, 0o000);
+    for arguments in [
+        vec![secret.as_path()],
+        vec![&closed],
+        vec![directory.path(), &closed.join("api.yaml")],
+        vec![directory.path(), Path::new("--config"), &secret],
+    ] {
+        let mut refused = Command::new(&copy);
+        refused
+            .args(["check", "--color", "never"])
+            .args(&arguments)
+            .current_dir("/");
+        if as_root {
+            refused.uid(65534).gid(65534);
+        }
+        let outcome = run(refused);
+        assert_eq!(outcome.code, 2, "{arguments:?}: {}", outcome.said);
+        outcome.says(&["permission denied"]);
     }
-    let outcome = run(alone);
-    assert_eq!(outcome.code, 2, "{}", outcome.said);
-    outcome.says(&["secret.yaml", "Permission denied"]);
+    mode(&closed, 0o755);
 }
 
 #[test]
 fn an_empty_directory_has_nothing_to_check() {
     let outcome = check(&[]);
-    assert_eq!(outcome.code, 0, "{}", outcome.said);
+    assert_eq!(outcome.code, 2, "{}", outcome.said);
     outcome.says(&["nothing to check"]);
 }
 
@@ -216,5 +231,5 @@ fn an_empty_directory_has_nothing_to_check() {
 fn a_path_that_is_not_there_is_bad_usage() {
     let outcome = run(command(Path::new("/there/is/no/such/directory")));
     assert_eq!(outcome.code, 2, "{}", outcome.said);
-    outcome.says(&["/there/is/no/such/directory", "No such file"]);
+    outcome.says(&["/there/is/no/such/directory", "no such file"]);
 }

@@ -10,6 +10,7 @@ mod broken;
 mod command;
 mod dependencies;
 mod detection;
+mod input;
 mod overlay;
 mod simulate;
 

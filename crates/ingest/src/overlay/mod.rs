@@ -14,12 +14,12 @@ mod tests;
 
 pub use names::Unmatched;
 
-use cofferdam_model::overlay::Overlay;
+use cofferdam_model::overlay::{Overlay, seen_from};
 use cofferdam_model::{Fact, FileId, SourceFile};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
-use cofferdam_syntax::yaml::Problem;
+use cofferdam_syntax::yaml::{Problem, Stream};
 use fields::{Fields, Problems};
 use globset::{GlobBuilder, GlobMatcher};
 use sections::Sections;
@@ -28,7 +28,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use steering::Steering;
 
-/// Where the overlay is looked for, below the root.
+/// The overlay's file names, the first before the second.
 pub const NAMES: [&str; 2] = ["cofferdam.yaml", "cofferdam.yml"];
 
 /// An overlay that was read without problems.
@@ -48,24 +48,45 @@ pub struct OverlayDocument {
     steering: Steering,
 }
 
+/// An overlay as it was written.
+#[derive(Debug)]
+pub struct Written<'a> {
+    /// Its path, relative to the root.
+    pub path: &'a Path,
+    /// The root, as seen from the directory that its paths are relative to.
+    pub above: &'a Path,
+    /// Its text as a tree.
+    pub stream: &'a Stream,
+}
+
+impl<'a> Written<'a> {
+    /// The overlay at the root of `repo`.
+    fn at_root(repo: &'a Repo) -> Option<Written<'a>> {
+        NAMES.iter().map(Path::new).find_map(|path| {
+            Some(Written {
+                path,
+                above: Path::new(""),
+                stream: repo.yaml.get(path)?,
+            })
+        })
+    }
+}
+
 /// Reads the overlay at the root of `repo`, if there is one.
 ///
 /// # Errors
 /// Everything that is wrong in it, in the order of the lines.
 pub fn load(repo: &Repo) -> Result<OverlayDocument, Vec<Problem>> {
-    load_with(repo, &[])
+    load_with(Written::at_root(repo).as_ref(), &[])
 }
 
-/// The same with statements that count over those of the file, each a document like it (see [`given`]).
+/// Reads an overlay, if there is one, with statements that count over its own, each a document like it (see
+/// [`given`]).
 ///
 /// # Errors
-/// The same as for [`load`].
-pub fn load_with(repo: &Repo, given: &[Node]) -> Result<OverlayDocument, Vec<Problem>> {
-    let file = NAMES
-        .iter()
-        .map(PathBuf::from)
-        .find_map(|path| Some((repo.yaml.get(&path)?, path)));
-    let Some((stream, path)) = file else {
+/// Everything that is wrong in them, in the order of the lines.
+pub fn load_with(written: Option<&Written<'_>>, given: &[Node]) -> Result<OverlayDocument, Vec<Problem>> {
+    let Some(Written { path, above, stream }) = written else {
         let Some((first, rest)) = given.split_first() else {
             return Ok(OverlayDocument::default());
         };
@@ -85,12 +106,12 @@ pub fn load_with(repo: &Repo, given: &[Node]) -> Result<OverlayDocument, Vec<Pro
     for duplicate in &stream.problems {
         problems.add(duplicate.span, duplicate.message.clone());
     }
-    let document = match stream.documents.as_slice() {
+    let mut document = match stream.documents.as_slice() {
         [] => match given.split_first() {
-            Some((first, rest)) => read(first, &path, rest, &problems),
+            Some((first, rest)) => read(first, path, rest, &problems),
             None => OverlayDocument::default(),
         },
-        [one] => read(one, &path, given, &problems),
+        [one] => read(one, path, given, &problems),
         [_, second, ..] => {
             problems.add(
                 second.span,
@@ -99,6 +120,7 @@ pub fn load_with(repo: &Repo, given: &[Node]) -> Result<OverlayDocument, Vec<Pro
             OverlayDocument::default()
         }
     };
+    document.seen_from(above);
     let problems = problems.into_sorted();
     if problems.is_empty() {
         Ok(document)
@@ -295,14 +317,33 @@ impl OverlayDocument {
         overlay
     }
 
+    /// Takes note that the directory which its paths are relative to sees the root at `above`.
+    fn seen_from(&mut self, above: &Path) {
+        self.steering.overlay.above = above.to_path_buf();
+        for sections in self.by_environment.values_mut().chain([&mut self.common]) {
+            sections.code_below(above);
+        }
+    }
+
+    /// A path below the root as its patterns see it.
+    fn sees(&self, path: &Path) -> PathBuf {
+        seen_from(&self.steering.overlay.above, &normalise(path))
+    }
+
+    /// Whether it states parts of the platform, and not only how to check it.
+    pub fn states_parts(&self) -> bool {
+        (self.by_environment.values()).any(Sections::states_parts) || self.common.states_parts()
+    }
+
     /// Whether a file is to be left out, as `paths.exclude` states.
     pub fn excludes(&self, path: &Path) -> bool {
-        self.exclude.iter().any(|g| g.is_match(normalise(path)))
+        let path = self.sees(path);
+        self.exclude.iter().any(|g| g.is_match(&path))
     }
 
     /// The environment that a file is for, where `environments.NAME.paths` states one; the first that fits.
     pub fn environment_of(&self, path: &Path) -> Option<&str> {
-        let path = normalise(path);
+        let path = self.sees(path);
         self.paths
             .iter()
             .find(|(glob, _)| glob.is_match(&path))
@@ -328,8 +369,9 @@ impl OverlayDocument {
 
     /// Looks up what pins point at in the files of `repo`.
     pub fn find_pins(&mut self, repo: &Repo) {
+        let above = &self.steering.overlay.above;
         for selected in &mut self.steering.pins {
-            selected.pin.found = pins::find(repo, selected);
+            selected.pin.found = pins::find(repo, above, selected);
         }
     }
 }

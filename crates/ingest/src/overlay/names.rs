@@ -51,7 +51,19 @@ impl Unmatched {
         self.0.extend(other.0);
     }
 
-    /// The names that no environment knows, in order of place.
+    /// The names that no environment knows, each once, in order.
+    pub fn names(self) -> Vec<String> {
+        let found: BTreeSet<&str> = self
+            .0
+            .iter()
+            .filter(|l| l.found)
+            .map(|l| l.name.as_str())
+            .collect();
+        let names: BTreeSet<&str> = self.0.iter().map(|l| l.name.as_str()).collect();
+        names.difference(&found).map(|name| (*name).to_owned()).collect()
+    }
+
+    /// What is wrong with the names that no environment knows, in order of place.
     pub fn problems(self) -> Vec<Problem> {
         let mut by_name: BTreeMap<(Span, &str), Vec<&Looked>> = BTreeMap::new();
         for looked in &self.0 {

@@ -4,6 +4,7 @@
 
 use super::steering::Selected;
 use crate::facts::NodeFacts as _;
+use cofferdam_model::overlay::seen_from;
 use cofferdam_model::{Fact, FileId, Span};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
@@ -60,8 +61,9 @@ impl Selector {
     }
 }
 
-/// Every value that the selector points at, in files of the pin's environments, in order of path.
-pub(super) fn find(repo: &Repo, selected: &Selected) -> Vec<Fact<String>> {
+/// Every value that the selector points at, in files of the pin's environments, in order of path. The selector's
+/// paths are relative to a directory that sees the root at `above`.
+pub(super) fn find(repo: &Repo, above: &Path, selected: &Selected) -> Vec<Fact<String>> {
     let Ok(selector) = Selector::parse(&selected.select.value) else {
         return Vec::new();
     };
@@ -70,7 +72,7 @@ pub(super) fn find(repo: &Repo, selected: &Selected) -> Vec<Fact<String>> {
         let wanted = &selected.pin.environments;
         let elsewhere =
             !wanted.is_empty() && environment::of_path(path).is_some_and(|e| !wanted.contains(&e));
-        if elsewhere || !selector.paths.is_match(path) {
+        if elsewhere || !selector.paths.is_match(seen_from(above, path)) {
             continue;
         }
         let text = &repo.sources.file(*id).text;

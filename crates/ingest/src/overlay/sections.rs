@@ -2,10 +2,11 @@
 //! the top and under `environments.NAME`.
 
 use super::fields::{Fields, is_percent};
+use cofferdam_syntax::repo::normalise;
 use cofferdam_model::database::{Backup, Engine};
 use cofferdam_model::platform::Callers;
 use cofferdam_model::{Bytes, Fact, Priority, Rate, Scale, Share, Span};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Everything said about parts, for one environment or for all.
@@ -18,6 +19,37 @@ pub(super) struct Sections {
     pub(super) cells: Vec<Named<CellEntry>>,
     pub(super) slos: Vec<Named<SloEntry>>,
     pub(super) secrets: Vec<Named<SecretEntry>>,
+}
+
+impl Sections {
+    /// Whether it says anything.
+    pub(super) fn states_parts(&self) -> bool {
+        let named = [
+            self.services.len(),
+            self.databases.len(),
+            self.poolers.len(),
+            self.cells.len(),
+            self.slos.len(),
+            self.secrets.len(),
+        ];
+        self.kafka.is_some() || named.iter().any(|n| *n > 0)
+    }
+
+    /// Makes directories of code relative to the root, which the overlay sees at `above`. Those that lie elsewhere
+    /// were not read.
+    pub(super) fn code_below(&mut self, above: &Path) {
+        for service in &mut self.services {
+            let code = std::mem::take(&mut service.entry.code).into_iter();
+            let below = code.filter_map(|directory| {
+                let directory = normalise(&directory);
+                match directory.strip_prefix(above) {
+                    Ok(below) => Some(below.to_path_buf()),
+                    Err(_) => above.starts_with(&directory).then(PathBuf::new),
+                }
+            });
+            service.entry.code = below.collect();
+        }
+    }
 }
 
 /// A statement about the thing of this name.

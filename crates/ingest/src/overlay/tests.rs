@@ -572,15 +572,75 @@ fn statements_of_the_command_line_count_over_the_file() {
     let text = "services: {api: {requests_per_second: 5, processes: 2}}\nenvironments: {prod: {services: {api: {requests_per_second: 6}}}}\n";
     let mut repo = Repo::from_files([(PathBuf::from("cofferdam.yaml"), text.as_bytes().to_vec())]);
     let given = given(&mut repo, "services.\"api\".requests_per_second = 7").unwrap();
-    let document = load_with(&repo, std::slice::from_ref(&given)).unwrap();
+    let document = load_with(Written::at_root(&repo).as_ref(), std::slice::from_ref(&given)).unwrap();
     for environment in ["production", "other"] {
         let service = &document.sections(environment).services[0].entry;
         assert_eq!(service.rate.as_ref().unwrap().value.0, 7.0, "{environment}");
         assert_eq!(service.processes.as_ref().unwrap().value, 2);
     }
     // Without a file they are the overlay.
-    let alone = load_with(&Repo::default(), &[given]).unwrap();
+    let alone = load_with(None, &[given]).unwrap();
     assert_eq!(alone.sections("production").services.len(), 1);
+}
+
+/// The overlay of a directory that sees the root at `above`.
+fn document_above(text: &str, above: &str) -> OverlayDocument {
+    let repo = repo(&[("cofferdam.yaml", text)]);
+    let written = Written {
+        above: Path::new(above),
+        ..Written::at_root(&repo).unwrap()
+    };
+    load_with(Some(&written), &[]).unwrap()
+}
+
+#[test]
+fn patterns_of_paths_are_relative_to_the_overlays_directory() {
+    let text = "paths: {exclude: [k8s/old]}\nenvironments: {production: {paths: [k8s/blue/**]}, staging: {paths: [k8s]}}\n\
+                pins: [{name: p, select: \"k8s/*.env:SIZE\", equals: 5, reason: r}, {name: q, select: \"*.env:SIZE\", equals: 5, reason: r}]\n";
+    let mut document = document_above(text, "k8s");
+    let environment = |path: &str| document.environment_of(Path::new(path));
+    assert_eq!(environment("blue/a.yaml"), Some("production"));
+    assert_eq!(environment("a.yaml"), Some("staging"));
+    assert!(document.excludes(Path::new("old/a.yaml")));
+    assert!(!document.excludes(Path::new("k8s/old/a.yaml")) && !document.excludes(Path::new("a.yaml")));
+    document.find_pins(&repo(&[("app.env", "SIZE=5\n"), ("k8s/app.env", "SIZE=6\n")]));
+    let pins = document.steering().pins;
+    assert_eq!(pins[0].found.len(), 1);
+    assert_eq!(pins[0].found[0].value, "5");
+    assert!(pins[1].found.is_empty());
+    let overlay = document.steering();
+    assert_eq!(overlay.sees(Path::new("a.yaml")), Path::new("k8s/a.yaml"));
+    assert_eq!(
+        overlay.sees(Path::new("../cofferdam.yaml")),
+        Path::new("cofferdam.yaml")
+    );
+}
+
+#[test]
+fn directories_of_code_are_made_relative_to_the_root() {
+    let text = "services:\n  a: {code: [src/a, ./src/a/lib]}\n  b: {code: [src/b]}\n  all: {code: [src]}\n";
+    let document = document_above(text, "src/a");
+    let code: Vec<Vec<PathBuf>> = (document.common.services.iter())
+        .map(|service| service.entry.code.clone())
+        .collect();
+    assert_eq!(
+        code,
+        [vec![PathBuf::new(), "lib".into()], vec![], vec![PathBuf::new()]]
+    );
+}
+
+#[test]
+fn an_overlay_that_only_steers_states_no_part() {
+    assert!(
+        !document("targets: {detection: 60s}\nignore: [{rule: single-replica, reason: r}]\n").states_parts()
+    );
+    for text in [
+        "kafka: {brokers: 3}",
+        "services: {api: {processes: 2}}",
+        "environments: {prod: {cells: {a: {weight: 5}}}}",
+    ] {
+        assert!(document(text).states_parts(), "{text}");
+    }
 }
 
 #[test]

@@ -15,56 +15,70 @@ mod builds;
 mod formats;
 mod read;
 mod settle;
+mod stated;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 use crate::dockerfile;
-use crate::overlay::{self, OverlayDocument, Unmatched};
+use crate::overlay::{self, Unmatched};
 use crate::suppress;
-use crate::walk::{self, ReadError};
+use crate::walk::{self, Config, Input, ReadError, Walked};
 use builds::{Piece, Sources};
 use cofferdam_code::python::Code;
-use cofferdam_model::{Environment, Platform, UnreadableFile, link};
+use cofferdam_model::{Environment, Platform, link};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Reads everything below `root`.
+/// Names of the formats that are read, for people whose files are none of them.
+pub fn looked_for() -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for format in formats::FORMATS {
+        if !names.contains(&format.name) {
+            names.push(format.name);
+        }
+    }
+    names.join(", ")
+}
+
+/// Reads one directory or file.
 ///
 /// # Errors
 /// [`ReadError`] when `root` cannot be opened; whatever else cannot be read is in [`Platform::reading`].
 pub fn read(root: &Path) -> Result<Platform, ReadError> {
-    Ok(assemble(walk::read(root)?, &[]))
+    read_input(&Input::path(root))
 }
 
-/// The same with statements that count over those of `cofferdam.yaml`, such as
-/// `services.api.requests_per_second=7000`.
+/// Reads what a person pointed at.
 ///
 /// # Errors
-/// [`ReadError`] when `root` cannot be opened or a statement is none.
-pub fn read_given(root: &Path, statements: &[String]) -> Result<Platform, ReadError> {
-    let mut repo = walk::read(root)?;
-    let given: Vec<Node> = statements
-        .iter()
-        .map(|statement| overlay::given(&mut repo, statement).map_err(ReadError::Statement))
+/// [`ReadError`] when a given path or the given overlay cannot be opened, or a statement cannot be understood.
+pub fn read_input(input: &Input) -> Result<Platform, ReadError> {
+    let mut walked = walk::read(input)?;
+    let given: Vec<Node> = (input.statements.iter())
+        .map(|statement| overlay::given(&mut walked.repo, statement).map_err(ReadError::Statement))
         .collect::<Result<_, _>>()?;
-    Ok(assemble(repo, &given))
+    Ok(assemble(walked, &given))
 }
 
 /// The same for files in memory: paths below an imagined root and their bytes.
 pub fn read_files(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Platform {
-    assemble(Repo::from_files(files), &[])
+    assemble(Walked::of(Repo::from_files(files)), &[])
 }
 
-fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
+fn assemble(walked: Walked, given: &[Node]) -> Platform {
+    let Walked {
+        mut repo,
+        config,
+        unused,
+        root,
+        part,
+    } = walked;
     let mut platform = Platform::default();
-    let (mut stated, mut problems) = match overlay::load_with(&repo, given) {
-        Ok(document) => (document, Vec::new()),
-        Err(problems) => (OverlayDocument::default(), problems),
-    };
+    let (mut stated, mut problems) = stated::overlay_of(&mut repo, config.as_ref(), given);
     repo.exclude(|path| stated.excludes(path));
     stated.find_pins(&repo);
     let code = Code::read(&repo);
@@ -92,23 +106,22 @@ fn assemble(mut repo: Repo, given: &[Node]) -> Platform {
         platform.environments.push(env);
         unmatched.join(names);
     }
-    problems.extend(unmatched.problems());
-    platform.reading.overlay_problems = problems
-        .into_iter()
-        .map(|problem| UnreadableFile {
-            path: repo.sources.path(problem.span.file).to_path_buf(),
-            span: Some(problem.span),
-            message: problem.message,
-        })
-        .collect();
-    let unread = repo
-        .unreadable
-        .iter()
-        .filter(|u| overlay::NAMES.iter().any(|n| u.path == Path::new(n)));
-    platform
-        .reading
-        .overlay_problems
-        .extend(unread.map(summary::unreadable_file));
+    let given = |config: &Config| !config.path.starts_with("..") && repo.is_given(&config.path);
+    let reading = &mut platform.reading;
+    reading.root = root;
+    reading.part = part;
+    reading.stated = config.as_ref().is_some_and(given) && stated.states_parts();
+    if part {
+        reading.notes.extend(stated::not_here(config.as_ref(), unmatched));
+    } else {
+        let unmatched = unmatched.problems().into_iter();
+        problems.extend(unmatched.map(|problem| stated::in_file(&repo, problem)));
+    }
+    reading
+        .notes
+        .extend(stated::unused_overlays(config.as_ref(), &unused, &stated));
+    reading.config = config.map(|config| config.path);
+    reading.overlay_problems = problems;
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
     let mut formats = documented.formats;

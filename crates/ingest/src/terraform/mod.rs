@@ -17,8 +17,10 @@ use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{Dangling, DanglingKind, Defect, DefectEffect};
 use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_render::hcl::{self, Missing, Mode, Resource, RootValues, Terraform};
+use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What an interpreter is told besides the resource it reads.
 pub(crate) struct Context<'a> {
@@ -104,7 +106,12 @@ impl<'a> Context<'a> {
         manifest::fill(self, env);
         refused::check(self, env);
         secrets::fill(self, env);
-        for dangling in &self.values.dangling {
+        for dangling in self
+            .values
+            .dangling
+            .iter()
+            .filter(|dangling| self.may_claim(dangling))
+        {
             env.dangling.push(Dangling {
                 subject: format!(
                     "Terraform {}",
@@ -118,6 +125,21 @@ impl<'a> Context<'a> {
                 nearest: dangling.nearest.clone(),
                 certain: true,
             });
+        }
+    }
+
+    /// Whether what the name may lead to was read. A directory of which only some files were given may declare it in
+    /// another one.
+    fn may_claim(&self, dangling: &hcl::Dangling) -> bool {
+        let repo = self.place.repo;
+        let directory = repo
+            .sources
+            .path(dangling.span.file)
+            .parent()
+            .unwrap_or(Path::new(""));
+        match dangling.what {
+            Missing::ModuleDirectory => repo.is_given(&normalise(&directory.join(&dangling.name))),
+            _ => repo.is_given(directory),
         }
     }
 

@@ -226,7 +226,7 @@ impl<'r> Index<'r> {
         if is_remote(written) {
             return Target::Remote;
         }
-        if path.starts_with("..") || path.is_absolute() {
+        if path.starts_with("..") || path.is_absolute() || !self.repo.is_given(&path) {
             return Target::Outside;
         }
         if self.repo.absent_by_design(&path) {

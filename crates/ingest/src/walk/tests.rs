@@ -1,0 +1,188 @@
+use super::*;
+use std::fs;
+
+struct Tree(tempfile::TempDir);
+
+impl Tree {
+    fn new(files: &[&str]) -> Tree {
+        let tree = Tree(tempfile::tempdir().unwrap());
+        for file in files {
+            let path = tree.path(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "a: 1\n").unwrap();
+        }
+        tree
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.0.path().join(below)
+    }
+
+    fn read(&self, paths: &[&str]) -> Walked {
+        self.with(paths, None).unwrap()
+    }
+
+    fn with(&self, paths: &[&str], config: Option<&str>) -> Result<Walked, ReadError> {
+        read(&Input {
+            paths: paths.iter().map(|path| self.path(path)).collect(),
+            config: config.map(|config| self.path(config)),
+            ..Input::default()
+        })
+    }
+}
+
+fn files(walked: &Walked) -> Vec<String> {
+    let paths = walked.repo.files.keys();
+    paths.map(|path| path.display().to_string()).collect()
+}
+
+#[test]
+fn the_root_is_the_nearest_common_directory() {
+    let tree = Tree::new(&["a/b/x.yaml", "a/c/y.yaml", "a/c/d/z.yaml", "other.yaml"]);
+    for (paths, wanted, whole) in [
+        (vec!["a"], vec!["b/x.yaml", "c/d/z.yaml", "c/y.yaml"], true),
+        (
+            vec!["a/b", "a/c"],
+            vec!["b/x.yaml", "c/d/z.yaml", "c/y.yaml"],
+            false,
+        ),
+        (vec!["a/b", "a/c/d/z.yaml"], vec!["b/x.yaml", "c/d/z.yaml"], false),
+        (vec!["a/c/d", "a/c"], vec!["d/z.yaml", "y.yaml"], true),
+        (vec!["a/c/y.yaml", "a/c/y.yaml"], vec!["y.yaml"], false),
+        (
+            vec!["a/c/y.yaml", "a/c/d/z.yaml"],
+            vec!["d/z.yaml", "y.yaml"],
+            false,
+        ),
+        (
+            vec!["a/b/..", "a/./b"],
+            vec!["b/x.yaml", "c/d/z.yaml", "c/y.yaml"],
+            true,
+        ),
+    ] {
+        let walked = tree.read(&paths);
+        assert_eq!(files(&walked), wanted, "{paths:?}");
+        assert_eq!(walked.part, !whole, "{paths:?}");
+        assert_eq!(walked.repo.given.is_none(), whole, "{paths:?}");
+    }
+    assert_eq!(tree.read(&["a"]).root, None);
+    let root = tree.read(&["a/b", "a/c"]).root.unwrap();
+    assert_eq!(root, fs::canonicalize(tree.path("a")).unwrap());
+}
+
+#[test]
+fn paths_that_cannot_be_read_are_all_named() {
+    let tree = Tree::new(&["a.yaml"]);
+    let ReadError::Paths(messages) = tree.with(&["a.yaml", "b.yaml", "a.yaml/c"], None).unwrap_err() else {
+        panic!()
+    };
+    assert_eq!(messages.len(), 2);
+}
+
+#[test]
+fn reasons_are_in_plain_words() {
+    let said = |kind| plain(&io::Error::from(kind));
+    assert_eq!(said(io::ErrorKind::PermissionDenied), "permission denied");
+    assert_eq!(said(io::ErrorKind::NotFound), "no such file or directory");
+    assert_eq!(
+        said(io::ErrorKind::NotADirectory),
+        "a part of the path is not a directory"
+    );
+    assert_eq!(said(io::ErrorKind::IsADirectory), "it is a directory");
+}
+
+#[test]
+fn the_overlay_sees_the_root_from_its_own_directory() {
+    let tree = Tree::new(&[
+        "r/.git/HEAD",
+        "r/cofferdam.yaml",
+        "r/a/b/x.yaml",
+        "r/ops/o.yaml",
+        "above/o.yaml",
+    ]);
+    let config = |paths: &[&str], named: Option<&str>| {
+        let config = tree.with(paths, named).unwrap().config.unwrap();
+        (
+            config.path.display().to_string(),
+            config.above.display().to_string(),
+        )
+    };
+    let pair = |path: &str, above: &str| (path.to_owned(), above.to_owned());
+    assert_eq!(config(&["r"], None), pair("cofferdam.yaml", ""));
+    assert_eq!(config(&["r/a/b"], None), pair("../../cofferdam.yaml", "a/b"));
+    assert_eq!(
+        config(&["r/a/b/x.yaml"], None),
+        pair("../../cofferdam.yaml", "a/b")
+    );
+    assert_eq!(
+        config(&["r/a/b"], Some("r/cofferdam.yaml")),
+        pair("../../cofferdam.yaml", "a/b")
+    );
+    assert_eq!(
+        config(&["r/a/b"], Some("r/ops/o.yaml")),
+        pair("../../ops/o.yaml", "")
+    );
+    assert_eq!(config(&["r"], Some("r/ops/o.yaml")), pair("ops/o.yaml", ""));
+    assert_eq!(
+        config(&["r/a"], Some("above/o.yaml")),
+        pair("../../above/o.yaml", "")
+    );
+    assert!(tree.read(&["r/a/b"]).part && !tree.read(&["r"]).part);
+}
+
+#[test]
+fn a_repository_ends_at_a_file_called_git_too() {
+    let tree = Tree::new(&[
+        "r/.git/HEAD",
+        "r/cofferdam.yaml",
+        "r/module/.git",
+        "r/module/k/x.yaml",
+    ]);
+    assert_eq!(tree.read(&["r/module/k"]).config, None);
+    fs::write(tree.path("r/module/cofferdam.yaml"), "{}").unwrap();
+    assert_eq!(
+        tree.read(&["r/module/k"]).config.unwrap().path,
+        Path::new("../cofferdam.yaml")
+    );
+}
+
+#[test]
+fn a_directory_with_an_overlays_name_is_none() {
+    let tree = Tree::new(&[
+        "r/.git/HEAD",
+        "r/cofferdam.yaml/x.yaml",
+        "r/cofferdam.yml",
+        "r/a/y.yaml",
+    ]);
+    assert_eq!(
+        tree.read(&["r/a"]).config.unwrap().path,
+        Path::new("../cofferdam.yml")
+    );
+}
+
+#[test]
+fn overlays_that_are_not_used_are_known() {
+    let tree = Tree::new(&[
+        "cofferdam.yaml",
+        "cofferdam.yml",
+        "a/cofferdam.yaml",
+        "a/x.yaml",
+        "b/cofferdam.yml",
+        "b/y.yaml",
+    ]);
+    let unused = |paths: &[&str], config: Option<&str>| {
+        let unused = tree.with(paths, config).unwrap().unused;
+        unused
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>()
+    };
+    let wanted = ["a/cofferdam.yaml", "b/cofferdam.yml", "cofferdam.yml"];
+    assert_eq!(unused(&[""], None), wanted);
+    assert_eq!(unused(&["a/x.yaml", "b/y.yaml"], None), wanted);
+    assert_eq!(
+        unused(&["a", "b/y.yaml"], Some("b/cofferdam.yml")),
+        ["a/cofferdam.yaml", "cofferdam.yaml", "cofferdam.yml"]
+    );
+    assert!(unused(&["a/x.yaml"], None).is_empty());
+}
