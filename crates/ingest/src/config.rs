@@ -144,7 +144,19 @@ pub fn environments(node: &Node, path: &Path) -> Vec<String> {
         .for_each(|(key, _)| add(&key.text));
     let enough = names.len() >= 2;
     names.retain(|name| enough && says_something(node, path, name));
+    // A document that says for which profile it is names an environment outright.
+    let profiles = profile(node, "").into_iter().flat_map(words_of_profile);
+    for name in profiles.filter_map(environment::canonical) {
+        if !names.iter().any(|n| n == name) && says_something(node, path, name) {
+            names.push(name.to_owned());
+        }
+    }
     names
+}
+
+fn words_of_profile(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', '|', '&', ' '])
+        .filter(|word| !word.starts_with('!'))
 }
 
 /// Whether any key below is a section for one environment, or a document says that it is for a profile.
@@ -201,8 +213,7 @@ fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
 fn is_for_another_profile(node: &Node, environment: &str) -> bool {
     let words = profile(node, "");
     words.is_some_and(|words| {
-        let mut named = words
-            .split([',', '|', '&', ' '])
+        let mut named = words_of_profile(words)
             .filter_map(environment::canonical)
             .peekable();
         named.peek().is_some() && !named.any(|name| name == environment)

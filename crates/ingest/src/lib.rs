@@ -19,6 +19,7 @@ pub mod pgbouncer;
 pub mod pipeline;
 pub mod prometheus;
 mod promql;
+mod scope;
 pub mod secret_scan;
 pub mod settings;
 pub mod suppress;

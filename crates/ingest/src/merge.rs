@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 /// How much a document counts against others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rank {
+pub(crate) enum Rank {
     /// It holds for every environment.
     Shared,
     /// It is for one environment.
@@ -18,7 +18,7 @@ pub enum Rank {
 
 /// The parts merged so far, with what is needed to find the one that a later document speaks of.
 #[derive(Debug, Default)]
-pub struct Merger {
+pub(crate) struct Merger {
     parts: Parts,
     /// Where each kind of part of a name stands: producers, consumers, and so on.
     by_name: HashMap<(Kind, String), Vec<usize>>,
@@ -112,17 +112,17 @@ fn show(owner: &Owner) -> String {
 
 impl Merger {
     /// A merger that continues with these parts, which nothing has to be merged with yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// All parts.
-    pub fn finish(self) -> Parts {
+    pub(crate) fn finish(self) -> Parts {
         self.parts
     }
 
     /// Adds what one document says. Documents come in the order of their precedence.
-    pub fn add(&mut self, later: Parts, rank: Rank) {
+    pub(crate) fn add(&mut self, later: Parts, rank: Rank) {
         let is_nearer = self.rank.is_some_and(|before| before < rank);
         self.rank = Some(rank);
         self.unnamed(&later);
@@ -313,10 +313,11 @@ macro_rules! merge_kind {
 
 merge_kind!(services, Service, services, cofferdam_model::Service,
     name: |s| s.name.clone(),
-    same: |a, b| a.namespace == b.namespace || a.namespace.is_none() || b.namespace.is_none(),
+    same: |a, b| a.home().is_related(b.home()),
     subject: |s| format!("service {}", s.name),
     over: |over, known, later| {
         known.namespace = known.namespace.take().or(later.namespace);
+        known.deployment = known.deployment.or(later.deployment);
         for span in later.declared {
             if !known.declared.contains(&span) {
                 known.declared.push(span);

@@ -11,9 +11,7 @@ use cofferdam_model::{Fact, Owner, Parts, Service, Span};
 /// Whether two places tell of the same owner: the same name where both have one, else the same directory.
 pub fn same_owner(a: &Owner, b: &Owner) -> bool {
     match (&a.name, &b.name) {
-        (Some(x), Some(y)) => {
-            x == y && (a.namespace == b.namespace || a.namespace.is_none() || b.namespace.is_none())
-        }
+        (Some(x), Some(y)) => x == y && a.home().is_related(b.home()),
         (None, None) => a.directory == b.directory,
         _ => false,
     }

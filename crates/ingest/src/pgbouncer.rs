@@ -521,7 +521,7 @@ mod tests {
                 "[databases]\n* = host=db.internal\n[pgbouncer]\npool_mode = transaction\nauth_file = /etc/pgbouncer/userlist.cfg\nmax_db_connections = 50\n",
             ),
             ("pgbouncer/userlist.cfg", "\"a\" \"md5x\"\n"),
-            ("other/app.ini", "[server]\nport = 80\n"),
+            ("pgbouncer/other/app.ini", "[server]\nport = 80\n"),
         ]);
         let [p] = env.poolers.as_slice() else {
             panic!("{:?}", env.poolers)

@@ -99,15 +99,10 @@ pub struct Reach<'a> {
 }
 
 impl Environment {
-    /// The policies that govern `workload`: those of its namespace (an unknown namespace on either side
-    /// is taken to be the same) whose selector matches its pod labels.
+    /// The policies that govern `workload`: those of its namespace whose selector matches its pod labels.
     pub fn reach(&self, workload: &Workload) -> Reach<'_> {
         let governs = |policy: &&NetworkPolicy| {
-            let same = match (&policy.id.namespace, &workload.id.namespace) {
-                (Some(a), Some(b)) => a == b,
-                _ => true,
-            };
-            same && policy.selector.matches(&workload.labels)
+            policy.id.home().is_related(workload.id.home()) && policy.selector.matches(&workload.labels)
         };
         Reach {
             egress: self

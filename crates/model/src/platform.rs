@@ -12,7 +12,7 @@ use crate::kafka::{Consumer, KafkaCluster, Producer, Topic};
 use crate::network::{Namespace, NetworkPolicy};
 use crate::overlay::Overlay;
 use crate::scaling::{Autoscaler, DisruptionBudget};
-use crate::scope::{DeploymentId, ProjectId, Scope};
+use crate::scope::{DeploymentId, Home, ProjectId, Scope};
 use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
 use crate::settings::{LostClaim, OpenSettings};
 use crate::source::Fact;
@@ -196,6 +196,14 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// Where it is.
+    pub fn home(&self) -> Home<'_> {
+        Home {
+            namespace: self.namespace.as_deref(),
+            deployment: self.deployment,
+        }
+    }
+
     /// An owner known by its name alone.
     pub fn named(name: impl Into<String>) -> Self {
         Owner {
@@ -220,6 +228,8 @@ pub struct Service {
     pub name: String,
     /// Namespace, where known.
     pub namespace: Option<String>,
+    /// The deployment that brings its workloads.
+    pub deployment: Option<DeploymentId>,
     /// The workloads that run it.
     pub workloads: Vec<WorkloadId>,
     /// Where it is declared (a workload's name, a section of a deployment file).
@@ -257,6 +267,16 @@ pub struct Service {
     pub memory_per_message: Option<Fact<Bytes>>,
     /// How those who call it behave, where a person states it.
     pub callers: Callers,
+}
+
+impl Service {
+    /// Where it is.
+    pub fn home(&self) -> Home<'_> {
+        Home {
+            namespace: self.namespace.as_deref(),
+            deployment: self.deployment,
+        }
+    }
 }
 
 /// How the callers of a service behave.
@@ -401,6 +421,47 @@ pub struct Suppression {
 }
 
 impl Parts {
+    /// Says of all objects and their parts that this deployment brings them.
+    pub fn set_deployment(&mut self, deployment: DeploymentId) {
+        let id = Some(deployment);
+        for workload in &mut self.workloads {
+            workload.id.deployment = id;
+            workload.owner.deployment = id;
+        }
+        for autoscaler in &mut self.autoscalers {
+            autoscaler.owner.deployment = id;
+            if let Some(target) = &mut autoscaler.target {
+                target.value.deployment = id;
+            }
+        }
+        self.disruption_budgets
+            .iter_mut()
+            .for_each(|b| b.id.deployment = id);
+        self.service_ports.iter_mut().for_each(|s| s.id.deployment = id);
+        self.config_objects.iter_mut().for_each(|o| o.id.deployment = id);
+        self.network_policies
+            .iter_mut()
+            .for_each(|p| p.id.deployment = id);
+        self.foreign_policies.iter_mut().for_each(|o| o.deployment = id);
+        self.references.iter_mut().for_each(|r| r.deployment = id);
+        self.services.iter_mut().for_each(|s| s.deployment = id);
+        let owners = (self.producers.iter_mut().map(|p| &mut p.owner))
+            .chain(self.consumers.iter_mut().map(|c| &mut c.owner))
+            .chain(self.pools.iter_mut().map(|p| &mut p.owner))
+            .chain(self.poolers.iter_mut().map(|p| &mut p.owner))
+            .chain(self.calls.iter_mut().map(|c| &mut c.owner))
+            .chain(self.breakers.iter_mut().map(|b| &mut b.owner))
+            .chain(self.secret_uses.iter_mut().map(|s| &mut s.owner))
+            .chain(self.alerts.iter_mut().map(|a| &mut a.owner))
+            .chain(self.slos.iter_mut().map(|s| &mut s.owner))
+            .chain(self.deliveries.iter_mut().map(|d| &mut d.owner))
+            .chain(self.local_caches.iter_mut().map(|c| &mut c.owner))
+            .chain(self.rate_limits.iter_mut().map(|r| &mut r.owner))
+            .chain(self.routings.iter_mut().map(|r| &mut r.owner))
+            .chain(self.deadlines.iter_mut().map(|d| &mut d.owner));
+        owners.for_each(|owner| owner.deployment = id);
+    }
+
     /// Whether nothing is here that a rule could judge.
     pub fn is_empty(&self) -> bool {
         self.services.is_empty()

@@ -3,7 +3,7 @@
 //! the other way round: a directory `test` that holds tests is no environment, so words that mean
 //! other things as well count only where the place says that configuration of a platform is kept there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How much a word says by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,10 +232,25 @@ pub fn of_path(path: &Path) -> Option<String> {
     Files::in_directory(path.parent().unwrap_or(Path::new(""))).named(name)
 }
 
+/// What a path says of the environment, and the part of it that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The environment.
+    pub name: String,
+    /// The file or directory whose own name says so; its siblings tell whether it names an environment at all.
+    pub place: PathBuf,
+}
+
+/// The environment that the path of a file or directory names, with the part that names it; see [`of_path`].
+pub fn label(path: &Path) -> Option<Label> {
+    let name = path.file_name()?.to_str()?;
+    Files::in_directory(path.parent().unwrap_or(Path::new(""))).label(name)
+}
+
 /// The files of one directory: what its path says is found out once for all of them.
 pub struct Files<'p> {
     above: Vec<&'p str>,
-    of_directory: Option<String>,
+    of_directory: Option<(usize, String)>,
 }
 
 impl<'p> Files<'p> {
@@ -250,10 +265,30 @@ impl<'p> Files<'p> {
 
     /// The environment of the file of this name; see [`of_path`].
     pub fn named(&self, name: &str) -> Option<String> {
+        self.at(name).map(|(_, name)| name)
+    }
+
+    /// The environment of the directory itself.
+    pub fn of_directory(&self) -> Option<String> {
+        self.of_directory.as_ref().map(|(_, name)| name.clone())
+    }
+
+    /// The same with the part of the path that names it.
+    pub fn label(&self, name: &str) -> Option<Label> {
+        let (at, environment) = self.at(name)?;
+        let parts = self.above.iter().copied().chain([name]);
+        Some(Label {
+            name: environment,
+            place: parts.take(at + 1).collect(),
+        })
+    }
+
+    /// The index of the part of the path that names the environment, and the environment.
+    fn at(&self, name: &str) -> Option<(usize, String)> {
         let is_file = name.starts_with(".env") || name.get(1..).is_some_and(|rest| rest.contains('.'));
         if is_file {
             of_file_name(name, &self.above)
-                .map(str::to_owned)
+                .map(|found| (self.above.len(), found.to_owned()))
                 .or_else(|| self.of_directory.clone())
         } else {
             let parts: Vec<&str> = self.above.iter().copied().chain([name]).collect();
@@ -265,32 +300,50 @@ impl<'p> Files<'p> {
 /// The environment of a directory, as its path below the root says; see [`of_path`].
 pub fn of_directory(path: &Path) -> Option<String> {
     let parts: Vec<&str> = path.iter().filter_map(|p| p.to_str()).collect();
-    of_directories(&parts)
+    of_directories(&parts).map(|(_, name)| name)
+}
+
+/// The same with the directory that names it.
+pub fn directory_label(path: &Path) -> Option<Label> {
+    let parts: Vec<&str> = path.iter().filter_map(|p| p.to_str()).collect();
+    let (at, name) = of_directories(&parts)?;
+    Some(Label {
+        name,
+        place: parts[..=at].iter().collect(),
+    })
+}
+
+/// Whether a word stands for a stage before production, such as development or staging.
+pub fn is_before_production(name: &str) -> bool {
+    canonical(name).is_some_and(|name| !matches!(name, "production" | "disaster-recovery" | "canary"))
 }
 
 fn is_one_of(word: &str, table: &[&str]) -> bool {
     table.iter().any(|w| crate::tree::folds_to(word, w))
 }
 
-fn of_directories(parts: &[&str]) -> Option<String> {
+/// The index of the directory that names the environment, and the environment.
+fn of_directories(parts: &[&str]) -> Option<(usize, String)> {
     // What stands directly below `overlays` is an environment by its place; the deepest such wins.
     for (index, pair) in parts.windows(2).enumerate().rev() {
         let names_none =
             pair[1].starts_with('.') || is_one_of(pair[1], NOT_ENVIRONMENTS) || is_one_of(pair[1], PARENTS);
         if is_one_of(pair[0], PARENTS) && !names_none && !in_tests(&parts[..index]) {
-            return Some(name(undecorated(pair[1])));
+            return Some((index + 1, name(undecorated(pair[1]))));
         }
     }
     parts.iter().enumerate().rev().find_map(|(index, part)| {
         let above = &parts[..index];
         let Some((name, weight)) = lookup(undecorated(part)) else {
-            return of_stack(part).filter(|_| !in_tests(above)).map(str::to_owned);
+            return of_stack(part)
+                .filter(|_| !in_tests(above))
+                .map(|name| (index, name.to_owned()));
         };
         let counts = match weight {
             Clear => !in_tests(above),
             NeedsPlace => above.last().is_some_and(|a| is_one_of(a, PLACES)) && !in_tests(above),
         };
-        counts.then(|| name.to_owned())
+        counts.then(|| (index, name.to_owned()))
     })
 }
 

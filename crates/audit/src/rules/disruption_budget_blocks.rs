@@ -33,9 +33,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         };
         let mut selects = false;
         for workload in candidates {
-            let same = budget.id.namespace.is_none()
-                || workload.id.namespace.is_none()
-                || budget.id.namespace == workload.id.namespace;
+            let same = budget.id.home().is_related(workload.id.home());
             if same && budget.selector.matches(&workload.labels) {
                 judge(cx, budget, workload, out);
                 selects = true;

@@ -23,12 +23,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if fewest < 2 || !is_kubernetes(&workload.id.kind) {
             continue;
         }
-        let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
         let has = cx
             .env
             .disruption_budgets
             .iter()
-            .any(|b| limits(b) && same(&b.id.namespace, &workload.id.namespace) && b.selector.matches(&workload.labels));
+            .any(|b| limits(b) && b.id.home().may_meet(workload.id.home()) && b.selector.matches(&workload.labels));
         if has {
             continue;
         }

@@ -27,12 +27,11 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
     let what = match workload.fields.get("serviceName").filter(|n| !n.value.is_empty()) {
         None => "names no Service".to_owned(),
         Some(name) => {
-            let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
             let service = cx
                 .env
                 .service_ports
                 .iter()
-                .find(|s| s.id.name == name.value && same(&s.id.namespace, &workload.id.namespace));
+                .find(|s| s.id.name == name.value && s.id.home().is_related(workload.id.home()));
             // One that is nowhere is a dangling reference.
             let Some(service) = service else { return };
             let address = service.address.as_ref().map(|a| a.value.as_str());

@@ -199,8 +199,9 @@ impl<'m> Project<'m> {
     }
 
     /// Names of environments that the code's own sections are named after (`"staging": {…}`).
-    pub fn environments(&self) -> BTreeSet<String> {
+    pub fn environments(&self, is_here: &dyn Fn(&Path) -> bool) -> BTreeSet<String> {
         self.services()
+            .filter(|module| is_here(&module.path))
             .flat_map(|module| sections::labels(&module.settings))
             .map(str::to_owned)
             .collect()

@@ -56,6 +56,7 @@ impl Users {
             let owner = Owner {
                 name: Some(workload.id.name.clone()),
                 namespace: workload.id.namespace.clone(),
+                deployment: workload.id.deployment,
                 ..Owner::default()
             };
             for name in used_by(workload) {
@@ -70,10 +71,7 @@ impl Users {
 
     /// Who uses the ConfigMap; where nobody does, whoever has its name.
     fn of(&self, id: &ObjectId) -> Vec<Owner> {
-        let together = |owner: &&Owner| match (&owner.namespace, &id.namespace) {
-            (Some(a), Some(b)) => a == b,
-            _ => true,
-        };
+        let together = |owner: &&Owner| owner.home().is_related(id.home());
         let known = self.by_name.get(&id.name).into_iter().flatten();
         let users: Vec<Owner> = known.filter(together).cloned().collect();
         if !users.is_empty() {
@@ -82,6 +80,7 @@ impl Users {
         vec![Owner {
             name: Some(id.name.clone()),
             namespace: id.namespace.clone(),
+            deployment: id.deployment,
             ..Owner::default()
         }]
     }

@@ -5,6 +5,7 @@ mod selectors;
 
 use self::selectors::namespace_selector;
 use super::config::leads_to;
+use cofferdam_model::Home;
 use cofferdam_model::delivery::{Dangling, DanglingKind, Reference};
 use cofferdam_model::network::PeerKind;
 use cofferdam_model::scaling::Selector;
@@ -88,14 +89,15 @@ struct Index<'a> {
     comparisons: Cell<usize>,
 }
 
-/// Whether two places may be in one namespace; an unknown one may be any.
-fn together(a: Option<&str>, b: Option<&str>) -> bool {
-    a.is_none() || b.is_none() || a == b
-}
-
 /// The names that may be in this namespace.
-fn in_namespace<'n>(names: &'n Names<'_>, namespace: Option<&'n str>) -> impl Iterator<Item = &'n str> {
-    let here = names.iter().filter(move |(n, _)| together(**n, namespace));
+fn in_namespace<'n>(names: &'n Names<'_>, home: Home<'n>) -> impl Iterator<Item = &'n str> {
+    let here = names.iter().filter(move |(n, _)| {
+        let other = Home {
+            namespace: **n,
+            deployment: None,
+        };
+        other.may_meet(home)
+    });
     here.flat_map(|(_, names)| names.iter().copied())
 }
 
@@ -147,20 +149,20 @@ impl<'a> Index<'a> {
     }
 
     /// The name of something of this kind that was likely meant.
-    fn nearest_of(&self, kind: DanglingKind, name: &str, namespace: Option<&str>) -> Option<String> {
-        self.nearest(name, in_namespace(self.names.get(&kind)?, namespace))
+    fn nearest_of(&self, kind: DanglingKind, name: &str, home: Home<'_>) -> Option<String> {
+        self.nearest(name, in_namespace(self.names.get(&kind)?, home))
     }
 
     /// The reference as dangling, if it leads to nothing.
     fn missing(&self, reference: Reference) -> Option<Dangling> {
-        let namespace = reference.namespace.as_deref();
+        let home = reference.home();
         let name = reference.name.value.as_str();
         let (nearest, certain) = match reference.kind {
             DanglingKind::ConfigMap
             | DanglingKind::Secret
             | DanglingKind::ServiceAccount
             | DanglingKind::Claim => {
-                if ALWAYS_THERE.contains(&name) || self.object(reference.kind, name, namespace).is_some() {
+                if ALWAYS_THERE.contains(&name) || self.object(reference.kind, name, home).is_some() {
                     return None;
                 }
                 let certain = match reference.kind {
@@ -168,25 +170,25 @@ impl<'a> Index<'a> {
                     // Others may come from elsewhere unless the files declare such things at all.
                     _ => !self.has_fragments && self.names.contains_key(&reference.kind),
                 };
-                (self.nearest_of(reference.kind, name, namespace), certain)
+                (self.nearest_of(reference.kind, name, home), certain)
             }
             DanglingKind::SecretKey => (self.missing_key(&reference)?, true),
             DanglingKind::ConfigMapKey => {
-                let object = self.object(reference.kind, reference.within.as_deref()?, namespace)?;
+                let object = self.object(reference.kind, reference.within.as_deref()?, home)?;
                 if !object.complete || object.data.contains_key(name) {
                     return None;
                 }
                 (self.nearest(name, object.data.keys().map(String::as_str)), true)
             }
             DanglingKind::Service => {
-                if self.service_of(name, namespace).is_some() {
+                if self.service_of(name, home).is_some() {
                     return None;
                 }
                 let certain = !self.has_fragments && !self.env.service_ports.is_empty();
-                (self.nearest_of(reference.kind, name, namespace), certain)
+                (self.nearest_of(reference.kind, name, home), certain)
             }
             DanglingKind::Port => {
-                let service = self.service_of(reference.within.as_deref()?, namespace)?;
+                let service = self.service_of(reference.within.as_deref()?, home)?;
                 let of_port = |(port, number, _): &(Option<String>, Fact<u32>, _)| {
                     port.as_deref() == Some(name) || number.value.to_string() == name
                 };
@@ -201,16 +203,13 @@ impl<'a> Index<'a> {
                 let known = self.workloads.get(name).into_iter().flatten();
                 if known
                     .map(|at| &self.env.workloads[*at])
-                    .any(|w| together(w.id.namespace.as_deref(), namespace))
+                    .any(|w| w.id.home().may_meet(home))
                 {
                     return None;
                 }
-                (
-                    self.nearest_of(reference.kind, name, namespace),
-                    !self.has_fragments,
-                )
+                (self.nearest_of(reference.kind, name, home), !self.has_fragments)
             }
-            DanglingKind::Selector => self.monitored(name, namespace)?,
+            DanglingKind::Selector => self.monitored(name, home)?,
             _ => return None,
         };
         Some(Dangling {
@@ -226,13 +225,11 @@ impl<'a> Index<'a> {
     /// else may write into the Secret, or where it is not here at all.
     fn missing_key(&self, reference: &Reference) -> Option<Option<String>> {
         let key = reference.name.value.as_str();
-        let namespace = reference.namespace.as_deref();
+        let home = reference.home();
         let all = self.objects.get(reference.within.as_deref()?)?;
         let mut keys = Vec::new();
         for object in all.iter().map(|at| &self.env.config_objects[*at]) {
-            if !leads_to(DanglingKind::Secret, &object.id.kind)
-                || !together(object.id.namespace.as_deref(), namespace)
-            {
+            if !leads_to(DanglingKind::Secret, &object.id.kind) || !object.id.home().may_meet(home) {
                 continue;
             }
             if object.id.kind != "Secret" || !object.complete {
@@ -249,14 +246,14 @@ impl<'a> Index<'a> {
     /// For labels that no Service has: the pair that was likely meant, and whether it is certain. Nothing
     /// where a Service has them all, or where the files declare Services and none there: charts and
     /// operators bring their own.
-    fn monitored(&self, labels: &str, namespace: Option<&str>) -> Option<(Option<String>, bool)> {
+    fn monitored(&self, labels: &str, home: Home<'_>) -> Option<(Option<String>, bool)> {
         let wanted: Vec<(&str, &str)> = labels
             .split(',')
             .filter_map(|pair| pair.split_once('='))
             .collect();
         let here = || {
             let all = self.env.service_ports.iter();
-            all.filter(|s| together(s.id.namespace.as_deref(), namespace))
+            all.filter(|s| s.id.home().may_meet(home))
         };
         let has = |s: &ServicePort, (key, value): &(&str, &str)| {
             s.labels.get(*key).is_some_and(|l| l.value == *value)
@@ -288,7 +285,7 @@ impl<'a> Index<'a> {
         &self,
         kind: DanglingKind,
         name: &str,
-        namespace: Option<&str>,
+        home: Home<'_>,
     ) -> Option<&'a cofferdam_model::workload::ConfigObject> {
         let known = self
             .objects
@@ -297,18 +294,16 @@ impl<'a> Index<'a> {
             .map(|at| &self.env.config_objects[*at]);
         known
             .filter(|o| leads_to(kind, &o.id.kind))
-            .find(|o| together(o.id.namespace.as_deref(), namespace))
+            .find(|o| o.id.home().may_meet(home))
     }
 
-    fn service_of(&self, name: &str, namespace: Option<&str>) -> Option<&'a ServicePort> {
+    fn service_of(&self, name: &str, home: Home<'_>) -> Option<&'a ServicePort> {
         let known = self
             .services
             .get(name)?
             .iter()
             .map(|at| &self.env.service_ports[*at]);
-        known
-            .into_iter()
-            .find(|s| together(s.id.namespace.as_deref(), namespace))
+        known.into_iter().find(|s| s.id.home().may_meet(home))
     }
 
     /// The likely name among `names`, as long as there is time to look.
@@ -333,7 +328,7 @@ impl<'a> Index<'a> {
             return;
         }
         self.selector(&service.id, &selector, found);
-        let workloads = self.selected(&selector, service.id.namespace.as_deref());
+        let workloads = self.selected(&selector, service.id.home());
         if workloads.is_empty() || workloads.iter().any(|w| w.completeness == Completeness::Fragment) {
             return;
         }

@@ -2,10 +2,10 @@
 //! the top and under `environments.NAME`.
 
 use super::fields::{Fields, is_percent};
-use cofferdam_syntax::repo::normalise;
 use cofferdam_model::database::{Backup, Engine};
 use cofferdam_model::platform::Callers;
 use cofferdam_model::{Bytes, Fact, Priority, Rate, Scale, Share, Span};
+use cofferdam_syntax::repo::normalise;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -1,11 +1,12 @@
 //! What deploy tools make of the files, and where each tree of it holds: the first stage after reading.
 
-use crate::cloud_run;
 use crate::code::Project;
 use crate::overlay::OverlayDocument;
+use crate::scope::{self, Evidence, Projects};
+use crate::{cloud_run, compose, config, grand_central, kubernetes};
 use cofferdam_code::python::Code;
-use cofferdam_model::Owner;
 use cofferdam_model::workload::Completeness;
+use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, Owner, ProjectId};
 use cofferdam_render::argo::{self, Applications, Deploys};
 use cofferdam_render::hcl::{self, Terraform};
 use cofferdam_render::helm::{self, Charts};
@@ -14,14 +15,26 @@ use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+
+/// Where a tree holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Holder<'a> {
+    /// The project it belongs to.
+    pub(super) project: ProjectId,
+    /// The environment it is for; `None` is all of the project.
+    pub(super) environment: Option<&'a str>,
+    /// The cluster it is for; `None` is all of the environment.
+    pub(super) cluster: Option<&'a str>,
+    /// The deployment that brings it; `None` for what belongs to none.
+    pub(super) deployment: Option<DeploymentId>,
+}
 
 /// A tree and where it holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece<'a> {
-    /// The environment it is for; `None` is all.
-    pub(super) environment: Option<&'a str>,
+    pub(super) holder: Holder<'a>,
     pub(super) path: &'a Path,
     pub(super) completeness: Completeness,
     pub(super) node: &'a Node,
@@ -38,6 +51,10 @@ pub(super) struct Sources<'a> {
     /// The environment of each file whose path names one. Paths are compared part by part, which an ordered map would
     /// do a dozen times for each question.
     pub(super) file_environments: HashMap<&'a Path, String>,
+    /// Which files belong together.
+    pub(super) projects: Projects,
+    /// Which environments there is evidence for.
+    pub(super) evidence: Evidence,
     pub(super) overlay: &'a OverlayDocument,
     /// Python code that says something of the platform.
     pub(super) code: Project<'a>,
@@ -95,9 +112,9 @@ impl<'a> Sources<'a> {
     /// Builds everything that has to be built.
     pub(super) fn of(repo: &'a Repo, stated: &'a OverlayDocument, code: &'a Code) -> Sources<'a> {
         // What does not need one another is read side by side.
-        let (mut charts, (file_environments, terraform)) = rayon::join(
+        let (mut charts, (mut terraform, projects)) = rayon::join(
             || helm::read(repo),
-            || rayon::join(|| file_environments(repo, stated), || terraform_of(repo, stated)),
+            || rayon::join(|| hcl::read(repo), || projects(repo, stated)),
         );
         let manifests = repo
             .yaml
@@ -108,7 +125,16 @@ impl<'a> Sources<'a> {
         charts
             .consumed
             .extend(listed.iter().flat_map(|l| l.files.iter().cloned()));
-        let releases = releases(repo, &charts, (&applications, listed), stated);
+        let evidence = evidence(repo, &projects, stated, (&applications, &listed));
+        let known = Known {
+            stated,
+            projects: &projects,
+            evidence: &evidence,
+        };
+        let file_environments = file_environments(repo, &known);
+        name_environments(&mut terraform, &known);
+        let releases = releases(repo, &charts, (&applications, listed), &known);
+        let built = built(repo, &applications, &known);
         Sources {
             code: Project::new(
                 code,
@@ -116,62 +142,151 @@ impl<'a> Sources<'a> {
             ),
             deploys: cloud_run::read(repo, code),
             code_notes: &code.notes,
-            built: built(repo, &applications),
+            built,
             charts,
             releases,
             applications,
             terraform,
             repo,
             file_environments,
+            projects,
+            evidence,
             overlay: stated,
         }
     }
 }
 
+/// Divides the files into projects. A directory is no place apart if it is an environment or a chart's.
+fn projects(repo: &Repo, stated: &OverlayDocument) -> Projects {
+    let environments = scope::sibling_directories(repo);
+    Projects::of(repo, &|dir| {
+        let is_template_of_chart = dir.file_name().is_some_and(|n| n == "templates" || n == "tests")
+            && dir
+                .ancestors()
+                .skip(1)
+                .take(2)
+                .any(|above| repo.files.contains_key(&above.join("Chart.yaml")));
+        environments.contains(dir) || is_template_of_chart || stated.environment_of(&dir.join("x")).is_some()
+    })
+}
+
+/// What is needed to name the environment of a place.
+struct Known<'k> {
+    stated: &'k OverlayDocument,
+    projects: &'k Projects,
+    evidence: &'k Evidence,
+}
+
+impl Known<'_> {
+    /// The environment of a directory: as a person states it, else as its path says.
+    fn of_directory(&self, directory: &Path) -> Option<String> {
+        if let Some(name) = self.stated.environment_of(&directory.join("x")) {
+            return Some(name.to_owned());
+        }
+        let project = self.projects.of_path(directory);
+        self.evidence
+            .of_directory(project, directory)
+            .map(|name| self.stated.environment_name(&name))
+    }
+
+    /// An environment that a file's name tells, if there is evidence for it; else that of the directory.
+    fn named(&self, name: Option<&String>, directory: &Path) -> Option<String> {
+        let project = self.projects.of_path(directory);
+        name.filter(|name| self.evidence.knows(project, name))
+            .map(|name| self.stated.environment_name(name))
+            .or_else(|| self.of_directory(directory))
+    }
+}
+
+/// Evidence in paths, and what applications and lists of releases say outright.
+fn evidence(
+    repo: &Repo,
+    projects: &Projects,
+    stated: &OverlayDocument,
+    (applications, listed): (&Applications, &[helm::Listed]),
+) -> Evidence {
+    let mut evidence = Evidence::of(repo, projects, stated);
+    for application in &applications.applications {
+        if let Some(name) = &application.environment {
+            let project = projects.of_path(repo.sources.path(application.span.file));
+            let is_told_by_path =
+                environment::of_path(repo.sources.path(application.span.file)).as_ref() == Some(name);
+            if !is_told_by_path {
+                evidence.add(project, name);
+            }
+        }
+    }
+    for (path, stream) in &repo.yaml {
+        for node in &stream.documents {
+            let names = if grand_central::is_deployment_file(node) {
+                grand_central::environments(node)
+            } else if kubernetes::is_object(node) {
+                continue;
+            } else {
+                config::environments(node, path)
+            };
+            let project = projects.of_path(path);
+            names.iter().for_each(|name| evidence.add(project, name));
+        }
+    }
+    let mut of_lists: BTreeMap<ProjectId, BTreeSet<&str>> = BTreeMap::new();
+    for release in listed {
+        if let (Some(name), Some(file)) = (&release.environment, release.files.first()) {
+            of_lists.entry(projects.of_path(file)).or_default().insert(name);
+        }
+    }
+    for (project, names) in of_lists {
+        for name in names.iter().filter(|_| names.len() >= 2) {
+            evidence.add(project, name);
+        }
+    }
+    evidence
+}
+
 /// The environment of each file whose path names one, or for which a person states one.
-fn file_environments<'a>(repo: &'a Repo, stated: &OverlayDocument) -> HashMap<&'a Path, String> {
+fn file_environments<'a>(repo: &'a Repo, known: &Known<'_>) -> HashMap<&'a Path, String> {
     let paths: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
     paths
         .par_chunk_by(|a, b| a.parent() == b.parent())
         .flat_map_iter(|paths| {
-            let directory = paths.first().and_then(|path| path.parent());
-            let files = environment::Files::in_directory(directory.unwrap_or(Path::new("")));
-            paths
-                .iter()
-                .filter_map(move |path| Some((*path, environment_of(path, &files, stated)?)))
+            let directory = paths
+                .first()
+                .and_then(|path| path.parent())
+                .unwrap_or(Path::new(""));
+            let files = environment::Files::in_directory(directory);
+            let project = known.projects.of_path(directory);
+            paths.iter().filter_map(move |path| {
+                let name = match known.stated.environment_of(path) {
+                    Some(name) => name.to_owned(),
+                    None => {
+                        let name = known
+                            .evidence
+                            .of_file(project, &files, path.file_name()?.to_str()?)?;
+                        known.stated.environment_name(&name)
+                    }
+                };
+                Some((*path, name))
+            })
         })
         .collect()
 }
 
-/// The environment that a file is for: as a person states it, else as its path says.
-fn environment_of(path: &Path, files: &environment::Files<'_>, stated: &OverlayDocument) -> Option<String> {
-    match stated.environment_of(path) {
-        Some(name) => Some(name.to_owned()),
-        None => files
-            .named(path.file_name()?.to_str()?)
-            .map(|name| stated.environment_name(&name)),
-    }
-}
-
-/// Terraform's modules, their environments under the names that a person gave them.
-fn terraform_of(repo: &Repo, stated: &OverlayDocument) -> Terraform {
-    let mut terraform = hcl::read(repo);
+/// Gives the environments of Terraform's roots the names that a person gave them, where there is evidence for them.
+fn name_environments(terraform: &mut Terraform, known: &Known<'_>) {
     for root in &mut terraform.roots {
-        let place = stated
+        let place = known
+            .stated
             .environment_of(&root.dir.join("main.tf"))
             .map(str::to_owned);
         for values in &mut root.environments {
-            values.environment = match values.environment.take() {
-                Some(name) => Some(stated.environment_name(&name)),
-                None => place.clone(),
-            };
+            let name = values.environment.take();
+            values.environment = known.named(name.as_ref(), &root.dir).or_else(|| place.clone());
         }
     }
-    terraform
 }
 
 /// The builds, each under what the one application that deploys it lays over it.
-fn built(repo: &Repo, applications: &Applications) -> Built {
+fn built(repo: &Repo, applications: &Applications, known: &Known<'_>) -> Built {
     let mut built = kustomize::build_with(repo, &deployed(applications));
     let mut over: HashMap<&Path, Vec<Option<&Node>>> = HashMap::new();
     for source in applications.applications.iter().flat_map(|a| &a.sources) {
@@ -180,6 +295,7 @@ fn built(repo: &Repo, applications: &Applications) -> Built {
         }
     }
     for build in &mut built.builds {
+        build.environment = known.of_directory(&build.dir);
         if let Some([Some(section)]) = over.get(build.dir.as_path()).map(Vec::as_slice) {
             kustomize::lay_over(build, section);
         }
@@ -204,9 +320,8 @@ fn releases(
     repo: &Repo,
     charts: &Charts,
     (applications, listed): (&Applications, Vec<helm::Listed>),
-    stated: &OverlayDocument,
+    known: &Known<'_>,
 ) -> Vec<Release> {
-    let named = |environment: &Option<String>| environment.as_ref().map(|name| stated.environment_name(name));
     let mut releases = Vec::new();
     let mut by_application = BTreeSet::new();
     for application in &applications.applications {
@@ -215,7 +330,8 @@ fn releases(
                 continue;
             };
             by_application.insert(number);
-            let environment = named(&application.environment);
+            let file = repo.sources.path(application.span.file);
+            let environment = known.named(application.environment.as_ref(), file);
             let installed = helm::install(repo, charts, number, &values, source.release.as_ref());
             releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
         }
@@ -223,7 +339,8 @@ fn releases(
     for listed in listed {
         by_application.insert(listed.chart);
         let installed = helm::install(repo, charts, listed.chart, &listed.values, Some(&listed.name));
-        let environment = named(&listed.environment);
+        let file = listed.files.first().map_or(Path::new(""), PathBuf::as_path);
+        let environment = known.named(listed.environment.as_ref(), file);
         releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
     }
     for (number, chart) in charts.charts.iter().enumerate() {
@@ -231,8 +348,7 @@ fn releases(
             continue;
         }
         for values in chart.deployed() {
-            let environment = values.environment.clone();
-            let environment = named(&environment.or_else(|| environment::of_directory(&chart.dir)));
+            let environment = known.named(values.environment.as_ref(), &chart.dir);
             let installed = helm::install(repo, charts, number, &values.values, None);
             releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
         }
@@ -240,18 +356,71 @@ fn releases(
     releases
 }
 
-/// Every tree with the environment it holds in.
-pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
+/// The deployments that were found while trees were put in their places.
+#[derive(Default)]
+pub(super) struct Deployments {
+    pub(super) all: Vec<Deployment>,
+    /// Deployments that consist of several files, by what makes them one.
+    shared: BTreeMap<(DeploymentKind, ProjectId, Option<String>, Option<String>, PathBuf), DeploymentId>,
+}
+
+impl Deployments {
+    fn add(&mut self, deployment: Deployment) -> DeploymentId {
+        self.all.push(deployment);
+        DeploymentId(u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// The deployment of this kind and root, which has one object more.
+    fn shared(&mut self, deployment: Deployment) -> DeploymentId {
+        let key = (
+            deployment.kind,
+            deployment.project,
+            deployment.environment.clone(),
+            deployment.cluster.clone(),
+            deployment.root.clone(),
+        );
+        let id = match self.shared.get(&key) {
+            Some(id) => *id,
+            None => {
+                let id = self.add(deployment);
+                self.shared.insert(key, id);
+                id
+            }
+        };
+        self.all[id.0 as usize].objects += 1;
+        id
+    }
+}
+
+/// Every tree with the place it holds in, and the deployments that these are.
+pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deployments) {
     let mut pieces = Vec::new();
+    let mut deployments = Deployments::default();
     for build in &sources.built.builds {
         let completeness = if build.complete {
             Completeness::Whole
         } else {
             Completeness::Fragment
         };
+        let project = sources.projects.of_path(&build.dir);
+        let cluster = scope::cluster_of(&build.path);
+        let deployment = deployments.add(Deployment {
+            project,
+            kind: DeploymentKind::Kustomize,
+            root: build.dir.clone(),
+            name: None,
+            environment: build.environment.clone(),
+            cluster: cluster.map(str::to_owned),
+            objects: build.objects.len(),
+        });
         for node in &build.objects {
             pieces.push(Piece {
-                environment: build.environment.as_deref(),
+                holder: Holder {
+                    project,
+                    environment: build.environment.as_deref(),
+                    cluster,
+                    deployment: Some(deployment),
+                },
                 path: &build.dir,
                 completeness,
                 node,
@@ -259,9 +428,24 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
         }
     }
     for release in &sources.releases {
+        let project = sources.projects.of_path(&release.dir);
+        let deployment = deployments.add(Deployment {
+            project,
+            kind: DeploymentKind::Helm,
+            root: release.dir.clone(),
+            name: Some(release.name.clone()),
+            environment: release.environment.clone(),
+            cluster: None,
+            objects: release.objects.len(),
+        });
         for node in &release.objects {
             pieces.push(Piece {
-                environment: release.environment.as_deref(),
+                holder: Holder {
+                    project,
+                    environment: release.environment.as_deref(),
+                    cluster: None,
+                    deployment: Some(deployment),
+                },
                 path: &release.dir,
                 completeness: Completeness::Fragment,
                 node,
@@ -286,9 +470,37 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
         };
         let stated = sources.file_environments.get(path).map(String::as_str);
         let environment = stated.or_else(|| environment_of_directory(sources, path));
+        let project = sources.projects.of_path(path);
+        let cluster = scope::cluster_of(path);
         for node in &stream.documents {
+            let kind = if kubernetes::is_object(node) {
+                Some((
+                    DeploymentKind::Manifests,
+                    sources.projects.get(project).root.as_path(),
+                ))
+            } else if compose::is_compose(node) {
+                Some((DeploymentKind::Compose, path.parent().unwrap_or(Path::new(""))))
+            } else {
+                None
+            };
+            let deployment = kind.map(|(kind, root)| {
+                deployments.shared(Deployment {
+                    project,
+                    kind,
+                    root: root.to_path_buf(),
+                    name: None,
+                    environment: environment.map(str::to_owned),
+                    cluster: cluster.map(str::to_owned),
+                    objects: 0,
+                })
+            });
             pieces.push(Piece {
-                environment,
+                holder: Holder {
+                    project,
+                    environment,
+                    cluster,
+                    deployment,
+                },
                 path,
                 completeness,
                 node,
@@ -296,8 +508,35 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> Vec<Piece<'a>> {
         }
     }
     // What is for one environment counts over what is for all, and so is read after it.
-    pieces.sort_by_key(|p| p.environment.is_some());
-    pieces
+    pieces.sort_by_key(|p| p.holder.environment.is_some());
+    for root in &sources.terraform.roots {
+        for values in root.environments.iter().filter(|v| !v.resources.is_empty()) {
+            deployments.add(Deployment {
+                project: sources.projects.of_path(&root.dir),
+                kind: DeploymentKind::Terraform,
+                root: root.dir.clone(),
+                name: None,
+                environment: values.environment.clone(),
+                cluster: None,
+                objects: values.resources.len(),
+            });
+        }
+    }
+    for deploy in &sources.deploys {
+        deployments.shared(Deployment {
+            project: sources.projects.of_path(&deploy.path),
+            kind: DeploymentKind::Command,
+            root: deploy.path.clone(),
+            name: None,
+            environment: deploy
+                .environment
+                .clone()
+                .or_else(|| sources.file_environments.get(deploy.path.as_path()).cloned()),
+            cluster: None,
+            objects: 0,
+        });
+    }
+    (pieces, deployments)
 }
 
 /// Paths to look up, without an order.

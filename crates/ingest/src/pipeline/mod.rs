@@ -22,11 +22,12 @@ mod tests;
 
 use crate::dockerfile;
 use crate::overlay::{self, Unmatched};
+use crate::scope;
 use crate::suppress;
 use crate::walk::{self, Config, Input, ReadError, Walked};
-use builds::{Piece, Sources};
+use builds::{Holder, Piece, Sources};
 use cofferdam_code::python::Code;
-use cofferdam_model::{Environment, Platform, link};
+use cofferdam_model::{Environment, Platform, ProjectId, link};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
@@ -83,21 +84,22 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     stated.find_pins(&repo);
     let code = Code::read(&repo);
     let sources = Sources::of(&repo, &stated, &code);
-    let pieces = builds::pieces(&sources);
-    let environments = names(&sources, &pieces);
-    let documented = read::documents(&sources, &pieces, &environments);
+    let (pieces, deployments) = builds::pieces(&sources);
+    let universes = universes(&sources, &pieces);
+    let documented = read::documents(&sources, &pieces, &universes);
     let (texts, text_formats) = read::texts(&sources);
-    let filled: Vec<(Environment, Unmatched)> = environments
+    let filled: Vec<(Environment, Unmatched)> = universes
         .par_iter()
-        .map(|name| {
-            let mut parts = read::merged(&documented, &texts, name);
-            settle::settle(&sources, name, &mut parts);
+        .map(|universe| {
+            let mut parts = read::merged(&documented, &texts, universe);
+            settle::settle(&sources, universe, &mut parts);
             let mut env = Environment {
-                name: name.clone(),
+                name: universe.name.clone(),
+                project: universe.project,
+                cluster: universe.cluster.clone(),
                 parts,
-                ..Environment::default()
             };
-            let unmatched = observe(&sources, &mut env);
+            let unmatched = observe(&sources, universe, &mut env);
             (env, unmatched)
         })
         .collect();
@@ -124,6 +126,8 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     reading.overlay_problems = problems;
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
+    platform.scope.deployments = deployments.all;
+    platform.scope.projects = sources.projects.all.clone();
     let mut formats = documented.formats;
     formats.extend(text_formats);
     summary::fill(&sources, &formats, &mut platform);
@@ -141,33 +145,111 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform
 }
 
+/// What is judged together: one environment of one project, on one cluster where its deployments name several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Universe {
+    project: ProjectId,
+    name: String,
+    cluster: Option<String>,
+}
+
+impl Universe {
+    /// Whether what this holder brings is here.
+    fn holds(&self, holder: &Holder<'_>) -> bool {
+        let same = |own: &str, of: Option<&str>| of.is_none_or(|name| name == own);
+        holder.project == self.project
+            && same(&self.name, holder.environment)
+            && match (&self.cluster, holder.cluster) {
+                (Some(own), of) => same(own, of),
+                (None, of) => of.is_none(),
+            }
+    }
+
+    /// Whether a file is here that is for this environment, if for any.
+    fn holds_file(&self, sources: &Sources<'_>, path: &Path) -> bool {
+        sources.projects.of_path(path) == self.project
+            && sources
+                .file_environments
+                .get(path)
+                .is_none_or(|name| *name == self.name)
+    }
+}
+
 /// Adds what a person states, then what code shows, and links. Code comes last: what it reads from its environment is
 /// known by then.
-fn observe(sources: &Sources<'_>, env: &mut Environment) -> Unmatched {
-    let name = env.name.clone();
-    let mut unmatched = sources.overlay.apply(&name, env);
+fn observe(sources: &Sources<'_>, universe: &Universe, env: &mut Environment) -> Unmatched {
+    let mut unmatched = sources.overlay.apply(&universe.name, env);
     let owners = link::prepare(env);
-    let holds = |path: &Path| sources.file_environments.get(path).is_none_or(|e| *e == name);
+    let holds = |path: &Path| universe.holds_file(sources, path);
     dockerfile::interpret(sources.repo, &owners, &holds, env);
     sources.code.interpret(env, &owners, &holds);
     link::link(env);
-    unmatched.join(sources.overlay.check_names(&name, env));
+    unmatched.join(sources.overlay.check_names(&universe.name, env));
     unmatched
 }
 
-/// The environments that anything names; one called `default` where nothing does.
-fn names(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<String> {
-    let mut names: BTreeSet<String> = read::named(sources, pieces);
+/// The environments that anything names, in each project; one without a name where nothing does.
+fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<Universe> {
+    let mut names: BTreeSet<(ProjectId, String)> = read::named(sources, pieces);
     // A file that is for one environment by its path names no others.
     names.extend(read::sections(sources, pieces));
-    names.extend(sources.terraform.environments().map(str::to_owned));
-    names.extend(sources.overlay.environments().map(str::to_owned));
-    if names.is_empty() {
-        names = sources.code.environments();
+    for root in &sources.terraform.roots {
+        let project = sources.projects.of_path(&root.dir);
+        let values = root.environments.iter();
+        let made = values.filter(|v| !(v.resources.is_empty() && v.modules.is_empty()));
+        names.extend(made.filter_map(|v| Some((project, v.environment.clone()?))));
     }
-    names.extend(crate::cloud_run::environments(&sources.deploys));
-    if names.is_empty() {
-        names.insert("default".to_owned());
+    for deploy in &sources.deploys {
+        let project = sources.projects.of_path(&deploy.path);
+        names.extend(deploy.environment.clone().map(|name| (project, name)));
     }
-    names.into_iter().collect()
+    let stated: Vec<&str> = sources.overlay.environments().collect();
+    let mut used: BTreeSet<ProjectId> = pieces.iter().map(|p| p.holder.project).collect();
+    used.extend(
+        sources
+            .repo
+            .files
+            .keys()
+            .map(|path| sources.projects.of_path(path)),
+    );
+    if used.is_empty() {
+        used.insert(ProjectId::default());
+    }
+    let mut universes = Vec::new();
+    for project in used {
+        let mut here: BTreeSet<String> = names
+            .range((project, String::new())..)
+            .take_while(|(of, _)| *of == project)
+            .map(|(_, name)| name.clone())
+            .collect();
+        here.extend(stated.iter().map(|name| (*name).to_owned()));
+        if here.is_empty() {
+            here = sources
+                .code
+                .environments(&|path| sources.projects.of_path(path) == project);
+        }
+        if here.is_empty() {
+            here.insert(scope::UNNAMED.to_owned());
+        }
+        for name in here {
+            let clusters: BTreeSet<&str> = (pieces.iter())
+                .filter(|p| p.holder.project == project && p.holder.environment.is_none_or(|e| e == name))
+                .filter_map(|p| p.holder.cluster)
+                .collect();
+            if clusters.is_empty() {
+                universes.push(Universe {
+                    project,
+                    name,
+                    cluster: None,
+                });
+            } else {
+                universes.extend(clusters.into_iter().map(|cluster| Universe {
+                    project,
+                    name: name.clone(),
+                    cluster: Some(cluster.to_owned()),
+                }));
+            }
+        }
+    }
+    universes
 }

@@ -1,20 +1,21 @@
 //! The second stage: every document is given to the reader of its format, once, or once for each environment that it
 //! has sections for. What holds in several environments is read here and shared later.
 
-use super::builds::{Piece, Sources};
+use super::Universe;
+use super::builds::{Holder, Piece, Sources};
 use super::formats::{self, Documents};
 use crate::context::Place;
 use crate::merge::{Merger, Rank};
-use cofferdam_model::Parts;
 use cofferdam_model::workload::Completeness;
+use cofferdam_model::{Parts, ProjectId};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What a run of documents with one holder says.
-pub(super) struct Group {
-    /// The environment that it holds in; `None` is all.
-    pub(super) environment: Option<String>,
+pub(super) struct Group<'a> {
+    /// Where it holds.
+    pub(super) holder: Holder<'a>,
     /// What is the same for every environment.
     pub(super) parts: Parts,
     /// What documents with sections for environments say in each.
@@ -24,7 +25,7 @@ pub(super) struct Group {
 /// All documents, read.
 pub(super) struct Documented<'a> {
     /// Groups in the order of their precedence.
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<Group<'a>>,
     /// The format of each file of which a document was read.
     pub(super) formats: Vec<(&'a Path, &'static str)>,
 }
@@ -36,15 +37,15 @@ const CHUNK: usize = 64;
 pub(super) fn documents<'a>(
     sources: &'a Sources<'a>,
     pieces: &[Piece<'a>],
-    environments: &[String],
+    universes: &[Universe],
 ) -> Documented<'a> {
     let chunks: Vec<&[Piece<'a>]> = pieces
-        .chunk_by(|a, b| a.environment == b.environment)
+        .chunk_by(|a, b| a.holder == b.holder)
         .flat_map(|run| run.chunks(CHUNK))
         .collect();
-    let read: Vec<(Group, Vec<(&Path, &'static str)>)> = chunks
+    let read: Vec<(Group<'a>, Vec<(&Path, &'static str)>)> = chunks
         .into_par_iter()
-        .map(|chunk| of_chunk(sources, chunk, environments))
+        .map(|chunk| of_chunk(sources, chunk, universes))
         .collect();
     let mut all = Documented {
         groups: Vec::with_capacity(read.len()),
@@ -60,9 +61,14 @@ pub(super) fn documents<'a>(
 fn of_chunk<'a>(
     sources: &'a Sources<'a>,
     chunk: &[Piece<'a>],
-    environments: &[String],
-) -> (Group, Vec<(&'a Path, &'static str)>) {
-    let environment = chunk.first().and_then(|piece| piece.environment);
+    universes: &[Universe],
+) -> (Group<'a>, Vec<(&'a Path, &'static str)>) {
+    let holder = chunk.first().map_or_else(Holder::default, |piece| piece.holder);
+    let environment = holder.environment;
+    let environments: BTreeSet<&str> = (universes.iter())
+        .filter(|u| u.project == holder.project)
+        .map(|u| u.name.as_str())
+        .collect();
     let rank = rank(environment);
     let mut merger = Merger::new();
     let mut varying: BTreeMap<String, Merger> = BTreeMap::new();
@@ -80,10 +86,10 @@ fn of_chunk<'a>(
         };
         let mut spoke = !reader.by_content;
         if environment.is_none() && varies(piece, reader) {
-            for name in environments {
+            for name in &environments {
                 let parts = (reader.read)(piece.node, place(name));
                 spoke |= !parts.is_empty();
-                varying.entry(name.clone()).or_default().add(parts, rank);
+                varying.entry((*name).to_owned()).or_default().add(parts, rank);
             }
         } else {
             let parts = (reader.read)(piece.node, here);
@@ -94,12 +100,19 @@ fn of_chunk<'a>(
             formats.push((piece.path, format.name));
         }
     }
+    let finish = |merger: Merger| {
+        let mut parts = merger.finish();
+        if let Some(deployment) = holder.deployment {
+            parts.set_deployment(deployment);
+        }
+        parts
+    };
     let group = Group {
-        environment: environment.map(str::to_owned),
-        parts: merger.finish(),
+        holder,
+        parts: finish(merger),
         by_environment: varying
             .into_iter()
-            .map(|(name, merger)| (name, merger.finish()))
+            .map(|(name, merger)| (name, finish(merger)))
             .collect(),
     };
     (group, formats)
@@ -120,6 +133,7 @@ fn varies(piece: &Piece<'_>, reader: &Documents) -> bool {
 
 /// A text with the environment that it is for.
 pub(super) struct TextParts {
+    pub(super) project: ProjectId,
     pub(super) environment: Option<String>,
     pub(super) parts: Parts,
 }
@@ -148,52 +162,65 @@ pub(super) fn texts<'a>(sources: &'a Sources<'a>) -> (Vec<TextParts>, Vec<(&'a P
         if sources.built.consumed.contains(path) && !sources.built.fragments.contains(path) {
             continue;
         }
-        read.push(TextParts { environment, parts });
+        read.push(TextParts {
+            project: sources.projects.of_path(path),
+            environment,
+            parts,
+        });
     }
     read.sort_by_key(|text| text.environment.is_some());
     (read, formats)
 }
 
 /// Everything that holds in one environment, merged in the order of precedence.
-pub(super) fn merged(documented: &Documented<'_>, texts: &[TextParts], environment: &str) -> Parts {
+pub(super) fn merged(documented: &Documented<'_>, texts: &[TextParts], universe: &Universe) -> Parts {
     let mut merger = Merger::new();
-    let holds = |of: &Option<String>| of.as_deref().is_none_or(|name| name == environment);
-    for group in documented.groups.iter().filter(|g| holds(&g.environment)) {
-        let rank = rank(group.environment.as_deref());
+    let environment = universe.name.as_str();
+    for group in documented.groups.iter().filter(|g| universe.holds(&g.holder)) {
+        let rank = rank(group.holder.environment);
         merger.add(group.parts.clone(), rank);
         if let Some(parts) = group.by_environment.get(environment) {
             merger.add(parts.clone(), rank);
         }
     }
-    for text in texts.iter().filter(|t| holds(&t.environment)) {
+    let holds = |text: &&TextParts| {
+        text.project == universe.project && text.environment.as_deref().is_none_or(|name| name == environment)
+    };
+    for text in texts.iter().filter(holds) {
         merger.add(text.parts.clone(), rank(text.environment.as_deref()));
     }
     merger.finish()
 }
 
-/// Names of environments that documents have sections for.
-pub(super) fn sections(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> BTreeSet<String> {
-    let shared = pieces.iter().filter(|p| p.environment.is_none());
+/// Environments that documents have sections for.
+pub(super) fn sections(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> BTreeSet<(ProjectId, String)> {
+    let shared = pieces.iter().filter(|p| p.holder.environment.is_none());
     shared
-        .filter_map(|piece| {
+        .flat_map(|piece| {
             let place = Place {
                 repo: sources.repo,
                 environment: "",
                 path: piece.path,
                 completeness: piece.completeness,
             };
-            let (_, reader) = formats::of_document(piece.node, place)?;
-            Some((reader.environments)(piece.node, piece.path))
+            let reader = formats::of_document(piece.node, place).map(|(_, reader)| reader);
+            let names = reader.map_or_else(Vec::new, |r| (r.environments)(piece.node, piece.path));
+            names.into_iter().map(|name| (piece.holder.project, name))
         })
-        .flatten()
         .collect()
 }
 
 /// Environments that documents are for by their place, where a reader knows the document.
-pub(super) fn named(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = BTreeSet::new();
+pub(super) fn named(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> BTreeSet<(ProjectId, String)> {
+    let mut names: BTreeSet<(ProjectId, String)> = BTreeSet::new();
+    let mut seen: BTreeSet<(ProjectId, &str)> = BTreeSet::new();
     for piece in pieces {
-        let Some(environment) = piece.environment.filter(|name| !names.contains(*name)) else {
+        let project = piece.holder.project;
+        let Some(environment) = piece
+            .holder
+            .environment
+            .filter(|name| !seen.contains(&(project, *name)))
+        else {
             continue;
         };
         let place = Place {
@@ -205,7 +232,8 @@ pub(super) fn named(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> BTreeSet<Str
         let says_something = formats::of_document(piece.node, place)
             .is_some_and(|(_, reader)| !reader.by_content || !(reader.read)(piece.node, place).is_empty());
         if says_something {
-            names.insert(environment.to_owned());
+            seen.insert((project, environment));
+            names.insert((project, environment.to_owned()));
         }
     }
     names

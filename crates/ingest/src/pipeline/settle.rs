@@ -1,6 +1,7 @@
 //! The third stage: what one environment's documents say together. Settings that need one another are joined, charts'
 //! values and commands are laid over what files declare, references are looked up.
 
+use super::Universe;
 use super::builds::Sources;
 use crate::context::Place;
 use crate::{cloud_run, compose, ideas, kubernetes, pgbouncer, settings, terraform};
@@ -11,24 +12,27 @@ use cofferdam_render::kustomize::Named;
 use std::path::Path;
 
 /// Settles the merged parts of `environment`.
-pub(super) fn settle(sources: &Sources<'_>, environment: &str, env: &mut Parts) {
+pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts) {
+    let environment = universe.name.as_str();
+    let is_here = |path: &Path| sources.projects.of_path(path) == universe.project;
     let place = Place {
         repo: sources.repo,
         environment,
         path: Path::new(""),
         completeness: Completeness::Whole,
     };
-    terraform::interpret(&sources.terraform, place, env);
+    terraform::interpret(&sources.terraform, &is_here, place, env);
     let deployed_here = |deploy: &cloud_run::Deploy| {
         let of_file = || sources.file_environments.get(deploy.path.as_path());
-        (deploy.environment.as_ref().or_else(of_file)).is_none_or(|e| *e == environment)
+        is_here(&deploy.path)
+            && (deploy.environment.as_ref().or_else(of_file)).is_none_or(|e| *e == environment)
     };
     cloud_run::interpret(&sources.deploys, &deployed_here, place, env);
     compose::settle(env);
     kubernetes::finish(sources.repo, environment, env);
     let mut known = None;
-    for release in
-        (sources.releases.iter()).filter(|r| r.environment.as_ref().is_none_or(|e| *e == environment))
+    for release in (sources.releases.iter())
+        .filter(|r| is_here(&r.dir) && r.environment.as_ref().is_none_or(|e| *e == environment))
     {
         let place = Place {
             path: &release.dir,
@@ -46,6 +50,7 @@ pub(super) fn settle(sources: &Sources<'_>, environment: &str, env: &mut Parts) 
         .dangling
         .iter()
         .chain(&sources.applications.dangling)
+        .filter(|d| is_here(sources.repo.sources.path(d.span.file)))
     {
         let path = sources.repo.sources.path(dangling.span.file).display();
         env.dangling.push(Dangling {

@@ -11,6 +11,7 @@ mod words;
 use crate::context::Place;
 use crate::parts;
 use crate::secret_scan;
+use cofferdam_model::Home;
 use cofferdam_model::calls::{Deadline, DeadlineRole};
 use cofferdam_model::cells::RateLimit;
 use cofferdam_model::secrets::SecretLiteral;
@@ -357,9 +358,10 @@ pub fn finish(env: &mut Parts) {
             if owner.name.is_none() {
                 owner.name = Some(workload.id.name.clone());
                 owner.namespace.clone_from(&workload.id.namespace);
+                owner.deployment = workload.id.deployment;
             }
             let mut settings = of_variables(&container.variables);
-            settings.extend(maps.settings_of(workload.id.namespace.as_deref(), container));
+            settings.extend(maps.settings_of(workload.id.home(), container));
             if !settings.is_empty() {
                 let section = format!("{} {}", workload.id.kind, workload.id.name);
                 lists.push((owner, section, settings));
@@ -425,23 +427,22 @@ impl<'e> ConfigMaps<'e> {
         ConfigMaps(maps)
     }
 
-    /// The ConfigMap of a name that a pod of `namespace` can mean.
-    fn get(&self, name: &str, namespace: Option<&str>) -> Option<&'e ConfigObject> {
-        let fits = |object: &&&ConfigObject| {
-            object.id.namespace.is_none()
-                || namespace.is_none()
-                || object.id.namespace.as_deref() == namespace
-        };
-        self.0.get(name)?.iter().find(fits).copied()
+    /// The ConfigMap of a name that a pod there means.
+    fn get(&self, name: &str, home: Home<'_>) -> Option<&'e ConfigObject> {
+        self.0
+            .get(name)?
+            .iter()
+            .find(|object| object.id.home().is_related(home))
+            .copied()
     }
 
     /// Variables of a container whose text stands in a ConfigMap that is there and that the reader of
     /// the container has not looked up.
-    fn settings_of(&self, namespace: Option<&str>, container: &Container) -> Vec<Setting> {
+    fn settings_of(&self, home: Home<'_>, container: &Container) -> Vec<Setting> {
         let mut found = Vec::new();
         for source in container.variable_sources.iter().filter(|s| !s.secret) {
             let data = self
-                .get(&source.name.value, namespace)
+                .get(&source.name.value, home)
                 .into_iter()
                 .flat_map(|o| &o.data);
             for (key, text) in data {
@@ -462,7 +463,7 @@ impl<'e> ConfigMaps<'e> {
                 value: None,
                 ..
             } = &variable.value.value
-                && let Some(text) = self.get(map, namespace).and_then(|o| o.data.get(key))
+                && let Some(text) = self.get(map, home).and_then(|o| o.data.get(key))
             {
                 found.push(Setting {
                     name: name.clone(),

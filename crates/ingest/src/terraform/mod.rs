@@ -33,9 +33,9 @@ pub(crate) struct Context<'a> {
     by_kind: BTreeMap<&'a str, Vec<&'a Resource>>,
 }
 
-/// Fills `env` with everything that `terraform` declares for it.
-pub fn interpret(terraform: &Terraform, place: Place<'_>, env: &mut Parts) {
-    for root in &terraform.roots {
+/// Fills `env` with everything that `terraform` declares for it, of the directories that are here.
+pub fn interpret(terraform: &Terraform, is_here: &dyn Fn(&Path) -> bool, place: Place<'_>, env: &mut Parts) {
+    for root in terraform.roots.iter().filter(|root| is_here(&root.dir)) {
         for values in &root.environments {
             if values
                 .environment
@@ -54,7 +54,7 @@ pub fn interpret(terraform: &Terraform, place: Place<'_>, env: &mut Parts) {
             context.fill(env);
         }
     }
-    for misplaced in &terraform.misplaced {
+    for misplaced in terraform.misplaced.iter().filter(|m| is_here(&m.path)) {
         env.defects.push(Defect {
             subject: format!("file {}", misplaced.path.display()),
             path: misplaced.name.clone(),
@@ -65,7 +65,7 @@ pub fn interpret(terraform: &Terraform, place: Place<'_>, env: &mut Parts) {
                 .to_owned(),
         });
     }
-    for (path, span) in &terraform.misnamed {
+    for (path, span) in terraform.misnamed.iter().filter(|(path, _)| is_here(path)) {
         env.defects.push(Defect {
             subject: format!("file {}", path.display()),
             path: String::new(),
@@ -278,7 +278,7 @@ mod tests {
             path: Path::new(""),
             completeness: Completeness::Whole,
         };
-        interpret(&terraform, place, &mut env);
+        interpret(&terraform, &|_| true, place, &mut env);
         env
     }
 

@@ -57,8 +57,12 @@ fn a_helmfile_installs_one_chart_under_many_names() {
 fn flux_installs_a_chart_of_the_tree() {
     let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: api}\nspec:\n  chart: {spec: {chart: ./charts/service, sourceRef: {kind: GitRepository, name: r}}}\n  values: {replicas: 7}\n";
     assert_eq!(
-        replicas(&[("clusters/production/api.yaml", release)]),
-        [row("production", "api", 7)]
+        replicas(&[
+            ("clusters/production/api.yaml", release),
+            ("clusters/staging/README.md", ""),
+            ("clusters/staging/api.yaml", release)
+        ]),
+        [row("production", "api", 7), row("staging", "api", 7)]
     );
 }
 

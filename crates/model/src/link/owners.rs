@@ -3,6 +3,7 @@
 use super::names::{Affixes, fold};
 use super::services;
 use crate::platform::{Environment, Owner, Service, ServiceId};
+use crate::scope::{DeploymentId, Home};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -143,6 +144,7 @@ fn undescribed(env: &Environment) -> Vec<Service> {
         let service = found.entry(fold(&name)).or_insert_with(|| Service {
             name,
             namespace: owner.namespace.clone(),
+            deployment: owner.deployment,
             declared: vec![span],
             ..Service::default()
         });
@@ -176,6 +178,7 @@ fn is_common(part: &str) -> bool {
 struct Entry {
     service: ServiceId,
     namespace: Option<String>,
+    deployment: Option<DeploymentId>,
     /// Whether the key is the service's whole name, not a part of it.
     whole: bool,
 }
@@ -212,6 +215,7 @@ impl Owners {
             let entry = |whole| Entry {
                 service: id,
                 namespace: service.namespace.clone(),
+                deployment: service.deployment,
                 whole,
             };
             index
@@ -267,51 +271,51 @@ impl Owners {
         let named = owner
             .name
             .as_deref()
-            .and_then(|name| self.by_name(name, owner.namespace.as_ref()));
+            .and_then(|name| self.by_name(name, owner.home()));
         if named.is_some() {
             return named;
         }
         let directory = owner.directory.as_deref().unwrap_or(Path::new(""));
-        self.by_directory(directory, owner.namespace.as_ref())
+        self.by_directory(directory, owner.home())
             .or_else(|| self.only.filter(|_| owner.name.is_none() && !has_home(directory)))
     }
 
-    fn by_name(&self, name: &str, namespace: Option<&String>) -> Option<ServiceId> {
+    fn by_name(&self, name: &str, home: Home<'_>) -> Option<ServiceId> {
         let exact = self.exact.get(name).and_then(|entries| {
-            let mut same = entries.iter().filter(|e| may_be_same(e, namespace));
+            let mut same = entries.iter().filter(|e| may_be_same(e, home));
             same.next().map(|e| e.service)
         });
         exact.or_else(|| {
             let folded = fold(name);
-            single(self.alike.get(&folded), namespace).or_else(|| {
+            single(self.alike.get(&folded), home).or_else(|| {
                 let stripped = self.affixes.strip(name)?;
-                single(self.alike.get(&stripped), namespace)
+                single(self.alike.get(&stripped), home)
             })
         })
     }
 
     /// A stated directory that contains it counts first; then the deepest part that names a service or
     /// an image; a part that says nothing (`app`) does so only as a service's whole name, and last.
-    fn by_directory(&self, directory: &Path, namespace: Option<&String>) -> Option<ServiceId> {
+    fn by_directory(&self, directory: &Path, home: Home<'_>) -> Option<ServiceId> {
         if let Some(stated) = directory.ancestors().find_map(|d| self.directories.get(d)) {
             return Some(*stated);
         }
         let parts = || directory.iter().filter_map(|p| p.to_str()).rev();
         let telling = parts().filter(|p| !is_common(p)).find_map(|part| {
-            self.by_name(part, namespace)
-                .or_else(|| single(self.images.get(&fold(part)), namespace))
+            self.by_name(part, home)
+                .or_else(|| single(self.images.get(&fold(part)), home))
         });
         telling
             .or_else(|| {
                 let mut common = parts().filter(|p| is_common(p));
-                common.find_map(|part| single(self.exact.get(part), namespace))
+                common.find_map(|part| single(self.exact.get(part), home))
             })
-            .or_else(|| self.by_ending(directory, namespace))
+            .or_else(|| self.by_ending(directory, home))
     }
 
     /// `services/auth` is `shop-auth-service` where no other service ends so. Only the outermost part
     /// that says anything counts: what lies below it are its modules.
-    fn by_ending(&self, directory: &Path, namespace: Option<&String>) -> Option<ServiceId> {
+    fn by_ending(&self, directory: &Path, home: Home<'_>) -> Option<ServiceId> {
         let parts: Vec<&str> = directory.iter().filter_map(|p| p.to_str()).collect();
         let at = child_of_home(&parts).or_else(|| parts.iter().position(|p| !is_common(p)))?;
         let bare = self.affixes.bare(parts[at]);
@@ -321,7 +325,7 @@ impl Owners {
         if key.len() < 3 {
             return None;
         }
-        single(self.endings.get(&key), namespace)
+        single(self.endings.get(&key), home)
     }
 }
 
@@ -349,16 +353,17 @@ fn has_home(directory: &Path) -> bool {
     child_of_home(&parts).is_some_and(|at| parts[at - 1] != "src")
 }
 
-fn may_be_same(entry: &Entry, namespace: Option<&String>) -> bool {
-    match (&entry.namespace, namespace) {
-        (Some(a), Some(b)) => a == b,
-        _ => true,
-    }
+fn may_be_same(entry: &Entry, home: Home<'_>) -> bool {
+    let own = Home {
+        namespace: entry.namespace.as_deref(),
+        deployment: entry.deployment,
+    };
+    own.is_related(home)
 }
 
 /// The service of `entries` if it is the only one, or the only one with the whole name.
-fn single(entries: Option<&Vec<Entry>>, namespace: Option<&String>) -> Option<ServiceId> {
-    let same: Vec<&Entry> = entries?.iter().filter(|e| may_be_same(e, namespace)).collect();
+fn single(entries: Option<&Vec<Entry>>, home: Home<'_>) -> Option<ServiceId> {
+    let same: Vec<&Entry> = entries?.iter().filter(|e| may_be_same(e, home)).collect();
     match same.as_slice() {
         [one] => Some(one.service),
         several => {

@@ -103,11 +103,7 @@ fn find_target(target: &ObjectId, same_name: &[usize], workloads: &[Workload]) -
     let fits = |at: &&usize| {
         let id = &workloads[**at].id;
         let kind = target.kind.is_empty() || target.kind.eq_ignore_ascii_case(&id.kind);
-        let namespace = match (&target.namespace, &id.namespace) {
-            (Some(a), Some(b)) => a == b,
-            _ => true,
-        };
-        kind && namespace
+        kind && target.home().is_related(id.home())
     };
     same_name.iter().find(fits).map(|at| WorkloadId(*at))
 }

@@ -3,6 +3,7 @@
 use super::facts::prefer;
 use super::names::{Affixes, fold};
 use crate::platform::{Environment, Scale, Service, ServiceId, WorkloadId};
+use crate::scope::{DeploymentId, Home};
 use std::collections::HashMap;
 
 /// Makes [`Environment::services`] from the workloads and from the partial entries that readers and
@@ -57,16 +58,16 @@ fn of_workloads(env: &Environment) -> Vec<Service> {
     for at in order {
         let workload = &env.workloads[at];
         let same_name = by_name.entry(&workload.id.name).or_default();
-        let namespace = &workload.id.namespace;
         let known = same_name
             .iter()
             .copied()
-            .find(|s| namespace.is_none() || services[*s].namespace == *namespace);
+            .find(|s| services[*s].home().is_related(workload.id.home()));
         let service = known.unwrap_or_else(|| {
             same_name.push(services.len());
             services.push(Service {
                 name: workload.id.name.clone(),
-                namespace: namespace.clone(),
+                namespace: workload.id.namespace.clone(),
+                deployment: workload.id.deployment,
                 ..Service::default()
             });
             services.len() - 1
@@ -80,11 +81,19 @@ fn of_workloads(env: &Environment) -> Vec<Service> {
     services
 }
 
+/// A service in the index.
+#[derive(Clone)]
+struct Entry {
+    namespace: Option<String>,
+    deployment: Option<DeploymentId>,
+    at: usize,
+}
+
 /// Finds the service that a partial entry speaks of: by its name, then regardless of case and
 /// separators, then without the environment's words.
 struct NameIndex {
-    exact: HashMap<String, Vec<(Option<String>, usize)>>,
-    alike: HashMap<String, Vec<(Option<String>, usize)>>,
+    exact: HashMap<String, Vec<Entry>>,
+    alike: HashMap<String, Vec<Entry>>,
     affixes: Affixes,
 }
 
@@ -102,7 +111,11 @@ impl NameIndex {
     }
 
     fn insert(&mut self, service: &Service, at: usize) {
-        let entry = (service.namespace.clone(), at);
+        let entry = Entry {
+            namespace: service.namespace.clone(),
+            deployment: service.deployment,
+            at,
+        };
         self.exact
             .entry(service.name.clone())
             .or_default()
@@ -117,14 +130,15 @@ impl NameIndex {
     }
 
     fn find(&self, partial: &Service) -> Option<usize> {
-        let same = |entries: &Vec<(Option<String>, usize)>| -> Vec<usize> {
-            entries
-                .iter()
-                .filter(|(namespace, _)| {
-                    namespace.is_none() || partial.namespace.is_none() || *namespace == partial.namespace
-                })
-                .map(|(_, at)| *at)
-                .collect()
+        let same = |entries: &Vec<Entry>| -> Vec<usize> {
+            let related = entries.iter().filter(|e| {
+                let home = Home {
+                    namespace: e.namespace.as_deref(),
+                    deployment: e.deployment,
+                };
+                home.is_related(partial.home())
+            });
+            related.map(|e| e.at).collect()
         };
         if let Some(at) = self
             .exact
@@ -151,6 +165,7 @@ fn join(service: &mut Service, other: Service) {
     if service.namespace.is_none() {
         service.namespace = other.namespace;
     }
+    service.deployment = service.deployment.or(other.deployment);
     for span in other.declared {
         if !service.declared.contains(&span) {
             service.declared.push(span);

@@ -1,6 +1,7 @@
 //! Variables of services: what their containers get, over what deployment files declare.
 
 use crate::platform::{Parts, Variable, VariableValue};
+use crate::scope::Home;
 use crate::source::Fact;
 use crate::workload::{ConfigObject, Container, VariableSource};
 use std::collections::btree_map::Entry;
@@ -18,7 +19,7 @@ pub(super) fn resolve_config_maps(env: &mut Parts) {
         return;
     }
     for workload in &mut env.workloads {
-        let namespace = workload.id.namespace.as_deref();
+        let id = workload.id.clone();
         for container in workload
             .containers
             .iter_mut()
@@ -28,13 +29,13 @@ pub(super) fn resolve_config_maps(env: &mut Parts) {
                 if let VariableValue::Config { name, key, value, .. } = &mut variable.value.value
                     && value.is_none()
                 {
-                    *value = find(&objects, (false, name), namespace)
+                    *value = find(&objects, (false, name), id.home())
                         .and_then(|o| o.data.get(key.as_str()))
                         .map(|text| text.value.clone());
                 }
             }
             for source in &container.variable_sources {
-                let object = find(&objects, (source.secret, &source.name.value), namespace);
+                let object = find(&objects, (source.secret, &source.name.value), id.home());
                 for (key, text) in object.into_iter().flat_map(|o| &o.data) {
                     // A variable of its own counts over one of a whole object.
                     if let Entry::Vacant(slot) = container.variables.entry(format!("{}{key}", source.prefix))
@@ -51,12 +52,12 @@ pub(super) fn resolve_config_maps(env: &mut Parts) {
 /// ConfigMaps (`false`) and Secrets (`true`) by name.
 type Objects<'a> = HashMap<(bool, &'a str), Vec<&'a ConfigObject>>;
 
-fn find<'a>(objects: &Objects<'a>, key: (bool, &str), namespace: Option<&str>) -> Option<&'a ConfigObject> {
-    let here = |o: &&&ConfigObject| match (&o.id.namespace, namespace) {
-        (Some(a), Some(b)) => a == b,
-        _ => true,
-    };
-    objects.get(&key)?.iter().find(here).copied()
+fn find<'a>(objects: &Objects<'a>, key: (bool, &str), home: Home<'_>) -> Option<&'a ConfigObject> {
+    objects
+        .get(&key)?
+        .iter()
+        .find(|o| o.id.home().is_related(home))
+        .copied()
 }
 
 fn from_object(source: &VariableSource, key: &str, text: &Fact<String>) -> Option<Variable> {

@@ -1,10 +1,10 @@
 //! Selectors that select nothing: of Services, budgets and network policies, and of the peers of policies.
 
-use super::{Index, NAMESPACE_NAME, in_namespace, together};
+use super::{Index, NAMESPACE_NAME, in_namespace};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{ObjectId, Workload};
-use cofferdam_model::{Fact, Parts};
+use cofferdam_model::{Fact, Home, Parts};
 
 /// Labels that controllers give to pods, with values that are in no file.
 const CONTROLLERS_OWN: &[&str] = &[
@@ -18,7 +18,7 @@ const CONTROLLERS_OWN: &[&str] = &[
 
 impl<'a> Index<'a> {
     /// Workloads that a selector with labels selects, in its namespace.
-    pub(super) fn selected(&self, selector: &Selector, namespace: Option<&str>) -> Vec<&'a Workload> {
+    pub(super) fn selected(&self, selector: &Selector, home: Home<'_>) -> Vec<&'a Workload> {
         let by_label = selector
             .labels
             .iter()
@@ -38,7 +38,7 @@ impl<'a> Index<'a> {
             (None, None) => Box::new(self.env.workloads.iter()),
         };
         candidates
-            .filter(|w| together(w.id.namespace.as_deref(), namespace) && selector.matches(&w.labels))
+            .filter(|w| w.id.home().may_meet(home) && selector.matches(&w.labels))
             .collect()
     }
 
@@ -62,7 +62,7 @@ impl<'a> Index<'a> {
     }
 
     fn selects_nothing(&self, id: &ObjectId, selector: &Selector, meant: bool) -> Option<Dangling> {
-        let namespace = id.namespace.as_deref();
+        let home = id.home();
         let foreign = |key: &str| {
             let domain = key.split_once('/').map(|(domain, _)| domain);
             let made = CONTROLLERS_OWN.contains(&key);
@@ -74,7 +74,7 @@ impl<'a> Index<'a> {
             .keys()
             .chain(selector.expressions.iter().map(|(key, ..)| key));
         let asks = !selector.labels.is_empty() || selector.expressions.iter().any(|(_, op, _)| wants(op));
-        if !asks || keys.any(|key| foreign(key)) || !self.selected(selector, namespace).is_empty() {
+        if !asks || keys.any(|key| foreign(key)) || !self.selected(selector, home).is_empty() {
             return None;
         }
         let missing = selector
@@ -84,7 +84,7 @@ impl<'a> Index<'a> {
             .or_else(|| selector.labels.iter().next());
         let nearest = missing.and_then(|(key, value)| {
             let values = self.values.get(key.as_str())?;
-            let near = self.nearest(&value.value, in_namespace(values, namespace))?;
+            let near = self.nearest(&value.value, in_namespace(values, home))?;
             Some(format!("{key}={near}"))
         });
         // The pods may be in what could not be built.

@@ -1,0 +1,31 @@
+//! Which platform this is: which files belong together, which environment each is for, and which are no part of the
+//! platform. Runs once, before documents are read; readers and rules get its result and do not repeat it.
+//!
+//! Two mistakes make most false findings: bringing together what never runs together, and reporting what was not seen
+//! as missing. This module must never guess towards more: without evidence there is one unnamed environment, and
+//! directories that nothing connects are projects of their own.
+
+mod evidence;
+mod places;
+mod projects;
+
+pub(crate) use evidence::{Evidence, sibling_directories};
+pub(crate) use projects::Projects;
+
+use std::path::Path;
+
+/// The name of the environment that no evidence names.
+pub(crate) const UNNAMED: &str = "default";
+
+/// The cluster that a path is for: the directory below `clusters`.
+pub(crate) fn cluster_of(path: &Path) -> Option<&str> {
+    let mut parts = path.iter().filter_map(|p| p.to_str()).peekable();
+    while let Some(part) = parts.next() {
+        if part == "clusters" {
+            let name = parts.next()?;
+            // A file directly below `clusters` names none.
+            return parts.peek().map(|_| name);
+        }
+    }
+    None
+}

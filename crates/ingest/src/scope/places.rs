@@ -1,0 +1,91 @@
+//! Places apart from the platform: tests, examples, documentation, archives, templates, code of others. By the path
+//! below what was given, so that `check examples/shop` checks all of it.
+
+use cofferdam_model::Apart;
+use std::path::Path;
+
+/// Names of directories, and what is kept there.
+const PLACES: &[(&str, Apart)] = &[
+    ("test", Apart::Tests),
+    ("tests", Apart::Tests),
+    ("testing", Apart::Tests),
+    ("testdata", Apart::Tests),
+    ("test-data", Apart::Tests),
+    ("fixtures", Apart::Tests),
+    ("__tests__", Apart::Tests),
+    ("__fixtures__", Apart::Tests),
+    ("e2e", Apart::Tests),
+    ("ci", Apart::Tests),
+    ("example", Apart::Examples),
+    ("examples", Apart::Examples),
+    ("sample", Apart::Examples),
+    ("samples", Apart::Examples),
+    ("docs", Apart::Documentation),
+    ("doc", Apart::Documentation),
+    ("documentation", Apart::Documentation),
+    ("archive", Apart::Archive),
+    ("archived", Apart::Archive),
+    ("archives", Apart::Archive),
+    ("deprecated", Apart::Archive),
+    ("old", Apart::Archive),
+    ("template", Apart::Templates),
+    ("templates", Apart::Templates),
+    ("skeleton", Apart::Templates),
+    ("skeletons", Apart::Templates),
+    ("vendor", Apart::Vendored),
+    ("vendored", Apart::Vendored),
+    ("third_party", Apart::Vendored),
+    ("third-party", Apart::Vendored),
+];
+
+/// The outermost directory of a path that is apart, as the number of its parts, and why. `is_platform` excepts
+/// directories that bear such a name and are part of the platform: an environment called `test`, a chart's templates.
+pub(crate) fn apart(path: &Path, is_platform: impl Fn(&Path) -> bool) -> Option<(usize, Apart)> {
+    let mut above = std::path::PathBuf::new();
+    let directory = path.parent().unwrap_or(Path::new(""));
+    for (index, part) in directory.iter().enumerate() {
+        above.push(part);
+        let name = part.to_str().unwrap_or_default().to_ascii_lowercase();
+        let known = PLACES.iter().find(|(place, _)| *place == name);
+        if let Some((_, why)) = known
+            && !is_platform(&above)
+        {
+            return Some((index + 1, *why));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_apart_are_known_by_their_whole_name() {
+        let table = [
+            ("examples/shop/a.yaml", Some((1, Apart::Examples))),
+            ("deploy/tests/a.yaml", Some((2, Apart::Tests))),
+            ("docs/a.yaml", Some((1, Apart::Documentation))),
+            ("k8s/old/a.yaml", Some((2, Apart::Archive))),
+            ("vendor/x/k8s/a.yaml", Some((1, Apart::Vendored))),
+            ("Examples/a.yaml", Some((1, Apart::Examples))),
+            // The outermost counts.
+            ("docs/examples/a.yaml", Some((1, Apart::Documentation))),
+            ("k8s/examples.yaml", None),
+            ("k8s/testing-tools/a.yaml", None),
+            ("latest/a.yaml", None),
+            ("examples", None),
+        ];
+        for (path, wanted) in table {
+            assert_eq!(apart(Path::new(path), |_| false), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_environment_called_test_is_no_test() {
+        let is_environment = |dir: &Path| dir == Path::new("overlays/test");
+        assert_eq!(apart(Path::new("overlays/test/a.yaml"), is_environment), None);
+        let below = apart(Path::new("overlays/test/fixtures/a.yaml"), is_environment);
+        assert_eq!(below, Some((3, Apart::Tests)));
+    }
+}

@@ -1,0 +1,385 @@
+//! Projects: trees of files that have nothing to do with one another. Two repositories side by side are two projects,
+//! and what stands apart (an example, a test) is one of its own: nothing in one says anything about another.
+
+use super::places::apart;
+use cofferdam_model::{Project, ProjectId};
+use cofferdam_syntax::repo::{Repo, normalise};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+/// Names of directories that are parts of one platform: beside one of them, the others are parts as well.
+const PARTS: &[&str] = &[
+    "k8s",
+    "kubernetes",
+    "kube",
+    "manifests",
+    "kustomize",
+    "helm",
+    "helmfile",
+    "chart",
+    "charts",
+    "deploy",
+    "deployment",
+    "deployments",
+    "base",
+    "bases",
+    "overlays",
+    "components",
+    "environments",
+    "envs",
+    "env",
+    "clusters",
+    "cluster",
+    "infra",
+    "infrastructure",
+    "terraform",
+    "tofu",
+    "tf",
+    "modules",
+    "iac",
+    "live",
+    "gitops",
+    "argocd",
+    "argo",
+    "flux",
+    "flux-system",
+    "apps",
+    "services",
+    "src",
+    "app",
+    "backend",
+    "frontend",
+    "monitoring",
+    "alerts",
+    "observability",
+    "prometheus",
+    "grafana",
+    "config",
+    "configs",
+    "settings",
+    "scripts",
+    "ci",
+    "docs",
+    "test",
+    "tests",
+    "examples",
+    "lib",
+    "libs",
+    "pkg",
+    "cmd",
+    "packages",
+    "tools",
+    "ops",
+    "database",
+    "kafka",
+    "security",
+    "network",
+    "policies",
+    "namespaces",
+    "applications",
+    "templates",
+    "stacks",
+    "prod",
+    "production",
+    "staging",
+    "stage",
+    "dev",
+    "development",
+    "qa",
+    "uat",
+    "common",
+    "shared",
+    "global",
+    ".github",
+    ".circleci",
+    ".gitlab",
+];
+
+/// Which project each path belongs to.
+#[derive(Debug, Default)]
+pub(crate) struct Projects {
+    /// All projects, in the order of their directories.
+    pub(crate) all: Vec<Project>,
+    by_root: HashMap<PathBuf, ProjectId>,
+}
+
+/// Directories with what lies directly in them.
+#[derive(Default)]
+struct Tree {
+    with_files: BTreeSet<PathBuf>,
+    children: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+}
+
+impl Tree {
+    fn of<'p>(paths: impl Iterator<Item = &'p Path>) -> Tree {
+        let mut tree = Tree::default();
+        let mut last: Option<&Path> = None;
+        for path in paths {
+            let directory = path.parent().unwrap_or(Path::new(""));
+            if last == Some(directory) {
+                continue;
+            }
+            last = Some(directory);
+            tree.with_files.insert(directory.to_path_buf());
+            let mut below = directory;
+            while let Some(above) = below.parent() {
+                let children = tree.children.entry(above.to_path_buf()).or_default();
+                if !children.insert(below.to_path_buf()) {
+                    break;
+                }
+                below = above;
+            }
+        }
+        tree
+    }
+}
+
+impl Projects {
+    /// Divides the files. `is_platform` names directories that are not apart though they are called so.
+    pub(crate) fn of(repo: &Repo, is_platform: &dyn Fn(&Path) -> bool) -> Projects {
+        let paths = || repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path);
+        let mut sorted: Vec<&Path> = paths().collect();
+        sorted.sort_unstable();
+        let tree = Tree::of(sorted.iter().copied());
+        let mut roots: BTreeMap<PathBuf, Option<cofferdam_model::Apart>> = BTreeMap::new();
+        let mut repositories = Vec::new();
+        divide(Path::new(""), &tree, &mut repositories);
+        let joined = joined(repo, &repositories);
+        for root in joined {
+            roots.insert(root, None);
+        }
+        roots.entry(PathBuf::new()).or_insert(None);
+        // What lies apart: each directory below such a place is a project of its own.
+        let mut seen: Option<PathBuf> = None;
+        for path in repo.files.keys() {
+            let directory = path.parent().unwrap_or(Path::new(""));
+            if seen.as_deref() == Some(directory) {
+                continue;
+            }
+            seen = Some(directory.to_path_buf());
+            if let Some((depth, why)) = apart(path, is_platform) {
+                let parts = directory.iter().count().min(depth + 1);
+                roots.insert(directory.iter().take(parts).collect(), Some(why));
+            }
+        }
+        let all: Vec<Project> = roots
+            .into_iter()
+            .map(|(root, apart)| Project { root, apart })
+            .collect();
+        let by_root = all
+            .iter()
+            .enumerate()
+            .map(|(at, project)| {
+                (
+                    project.root.clone(),
+                    ProjectId(u32::try_from(at).unwrap_or(u32::MAX)),
+                )
+            })
+            .collect();
+        Projects { all, by_root }
+    }
+
+    /// The project of a file or directory below the root.
+    pub(crate) fn of_path(&self, path: &Path) -> ProjectId {
+        path.ancestors()
+            .find_map(|above| self.by_root.get(above))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// The project of an id that this gave.
+    pub(crate) fn get(&self, id: ProjectId) -> &Project {
+        &self.all[id.0 as usize]
+    }
+}
+
+/// A directory without files of its own whose subdirectories are no parts of one platform only holds repositories.
+fn divide(directory: &Path, tree: &Tree, found: &mut Vec<PathBuf>) {
+    let children = tree.children.get(directory);
+    let is_part = |child: &PathBuf| {
+        let name = child.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        PARTS.contains(&name.to_ascii_lowercase().as_str())
+            || cofferdam_syntax::environment::canonical(name).is_some()
+    };
+    match children {
+        Some(children) if !tree.with_files.contains(directory) && !children.iter().any(is_part) => {
+            for child in children {
+                divide(child, tree, found);
+            }
+        }
+        _ => found.push(directory.to_path_buf()),
+    }
+}
+
+/// Directories of which one uses files of another, or calls what only the other declares, are one project, at the
+/// directory that holds them.
+fn joined(repo: &Repo, repositories: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let mut roots: BTreeSet<PathBuf> = repositories.iter().cloned().collect();
+    if roots.len() < 2 {
+        return roots;
+    }
+    let declared = declared(repo, &roots);
+    let mut pairs: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for (path, id) in &repo.files {
+        let Some(own) = root_of(&roots, path) else {
+            continue;
+        };
+        let text = &*repo.sources.file(*id).text;
+        let directory = path.parent().unwrap_or(Path::new(""));
+        let targets = paths_in(text).map(|word| normalise(&directory.join(word)));
+        let others = targets
+            .filter(|target| !target.starts_with("..") && !target.starts_with(own) && repo.exists(target))
+            .filter_map(|target| root_of(&roots, &target).map(Path::to_path_buf));
+        let called = hosts_in(text).filter_map(|host| match declared.get(host).map(Vec::as_slice) {
+            Some([one]) if one != own => Some(one.clone()),
+            _ => None,
+        });
+        pairs.extend(others.chain(called).map(|other| (own.to_path_buf(), other)));
+    }
+    for (a, b) in pairs {
+        let parts = a.iter().zip(b.iter());
+        let together: PathBuf = parts.take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
+        roots.retain(|root| !root.starts_with(&together));
+        roots.insert(together);
+    }
+    roots
+}
+
+/// The directories that declare a service of each name.
+fn declared<'r>(repo: &'r Repo, roots: &BTreeSet<PathBuf>) -> HashMap<&'r str, Vec<PathBuf>> {
+    let mut declared: HashMap<&str, Vec<PathBuf>> = HashMap::new();
+    for (path, stream) in &repo.yaml {
+        let Some(root) = root_of(roots, path) else {
+            continue;
+        };
+        let mut add = |name| {
+            let known = declared.entry(name).or_default();
+            if !known.iter().any(|r| r == root) {
+                known.push(root.to_path_buf());
+            }
+        };
+        for document in &stream.documents {
+            if document.get("kind").and_then(|k| k.as_str()) == Some("Service") {
+                document
+                    .at("metadata/name")
+                    .and_then(|n| n.as_str())
+                    .into_iter()
+                    .for_each(&mut add);
+            } else if let Some(services) = document.get("services").and_then(|s| s.as_map()) {
+                services.iter().for_each(|(key, _)| add(&*key.text));
+            }
+        }
+    }
+    declared
+}
+
+/// Relative paths that lead upwards.
+fn paths_in(text: &str) -> impl Iterator<Item = &str> {
+    let is_end =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '[' | ']' | '(' | ')' | '{' | '}');
+    let words = text.contains("../").then(|| text.split(is_end));
+    words
+        .into_iter()
+        .flatten()
+        .filter_map(|word| Some(word[word.find("../")?..].trim_end_matches(['/', ':', ';'])))
+}
+
+/// First labels of the hosts of URLs.
+fn hosts_in(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("://").map(|(at, found)| {
+        let rest = &text[at + found.len()..];
+        let rest = rest
+            .split_once('@')
+            .filter(|(user, _)| !user.contains(['/', ' ', '\n']))
+            .map_or(rest, |(_, host)| host);
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+            .unwrap_or(rest.len());
+        &rest[..end]
+    })
+}
+
+fn root_of<'r>(roots: &'r BTreeSet<PathBuf>, path: &Path) -> Option<&'r Path> {
+    path.ancestors()
+        .find_map(|above| roots.get(above))
+        .map(PathBuf::as_path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roots(files: &[(&str, &str)]) -> Vec<String> {
+        let repo = Repo::from_files(
+            files
+                .iter()
+                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
+        );
+        let projects = Projects::of(&repo, &|_| false);
+        let show = |p: &Project| match p.apart {
+            None => p.root.display().to_string(),
+            Some(why) => format!("{} ({})", p.root.display(), why.name()),
+        };
+        projects.all.iter().map(show).collect()
+    }
+
+    #[test]
+    fn one_repository_is_one_project() {
+        assert_eq!(
+            roots(&[("a.yaml", ""), ("one/b.yaml", ""), ("two/c.yaml", "")]),
+            [""]
+        );
+        assert_eq!(roots(&[("k8s/b.yaml", ""), ("shop/c.yaml", "")]), [""]);
+        assert_eq!(
+            roots(&[("only/k8s/b.yaml", ""), ("only/shop/c.yaml", "")]),
+            ["", "only"]
+        );
+    }
+
+    #[test]
+    fn repositories_side_by_side_are_projects() {
+        assert_eq!(
+            roots(&[
+                ("shop/README.md", ""),
+                ("shop/k8s/a.yaml", ""),
+                ("till/b.yaml", "")
+            ]),
+            ["", "shop", "till"]
+        );
+        // One that calls what only another declares belongs to it; copies of one platform do not.
+        let service = "kind: Service\nmetadata: {name: api}\n";
+        let call = "env: [{name: A, value: 'http://api:80/'}]\n";
+        assert_eq!(roots(&[("shop/a.yaml", service), ("till/b.yaml", call)]), [""]);
+        let both = format!("{service}---\n{call}");
+        assert_eq!(
+            roots(&[("shop/a.yaml", &both), ("till/b.yaml", &both)]),
+            ["", "shop", "till"]
+        );
+        // One that uses files of another belongs to it.
+        assert_eq!(
+            roots(&[
+                ("shop/kustomization.yaml", "resources: [../till/b.yaml]\n"),
+                ("till/b.yaml", ""),
+            ]),
+            [""]
+        );
+    }
+
+    #[test]
+    fn each_example_is_a_project_of_its_own() {
+        assert_eq!(
+            roots(&[
+                ("a.yaml", ""),
+                ("examples/x/k8s/a.yaml", ""),
+                ("examples/y/a.yaml", ""),
+                ("examples/z.yaml", ""),
+            ]),
+            [
+                "",
+                "examples (examples)",
+                "examples/x (examples)",
+                "examples/y (examples)"
+            ]
+        );
+    }
+}
