@@ -1,14 +1,16 @@
 //! Runs the rules over a platform and puts what they say in order: environments joined, suppressions
 //! and settings applied, the most severe first, the same on every run and machine.
 
+use crate::claim;
 use crate::finding::{Confidence, Finding, Location, Severity, Unjudged};
+use crate::join;
 use crate::rule::{Context, Rule, Verdicts};
 use crate::rules;
 use cofferdam_model::overlay::Ignore;
-use cofferdam_model::{Platform, Span, Suppression};
+use cofferdam_model::{Platform, ProjectId, Span, Suppression};
 use globset::{Glob, GlobMatcher};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a person asked for.
 #[derive(Debug, Clone, Default)]
@@ -75,7 +77,7 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         .iter()
         .flat_map(|env| chosen.iter().map(move |rule| (*env, *rule)))
         .collect();
-    let verdicts: Vec<Verdicts> = jobs
+    let verdicts: Vec<(ProjectId, Verdicts)> = jobs
         .into_par_iter()
         .map(|(env, rule)| {
             let settings = platform.overlay.rules.get(rule.id);
@@ -91,28 +93,31 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
             for finding in &mut out.findings {
                 finding.rule = rule.id;
                 finding.environments = vec![env.name.clone()];
+                finding.severity = Some(finding.severity.unwrap_or(rule.severity));
+                claim::weigh(finding, env, platform);
                 let stated = settings
                     .and_then(|s| s.severity.as_ref())
                     .and_then(|s| Severity::parse(&s.value));
-                finding.severity = Some(stated.or(finding.severity).unwrap_or(rule.severity));
+                finding.severity = stated.or(finding.severity);
             }
             for unjudged in &mut out.unjudged {
                 unjudged.rule = rule.id;
                 unjudged.environments = vec![env.name.clone()];
             }
-            out
+            (env.project, out)
         })
         .collect();
     let mut report = Report {
-        environments: environments.iter().map(|e| e.name.clone()).collect(),
+        environments: distinct(environments.iter().map(|e| e.name.clone())),
         ..Report::default()
     };
     let (mut findings, mut unjudged) = (Vec::new(), Vec::new());
-    for verdict in verdicts {
-        findings.extend(verdict.findings);
+    for (project, verdict) in verdicts {
+        let placed = |finding| join::Placed { project, finding };
+        findings.extend(verdict.findings.into_iter().map(placed));
         unjudged.extend(verdict.unjudged);
     }
-    let mut findings = join_environments(findings);
+    let mut findings = join::findings(findings);
     if platform.reading.part {
         let before = findings.len();
         findings.retain(|f| !is_only_stated(f, platform));
@@ -133,7 +138,7 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
     }
     kept.sort_by_cached_key(|f| order(f, platform));
     report.findings = kept;
-    report.unjudged = join_unjudged(unjudged);
+    report.unjudged = join::unjudged(unjudged);
     report
 }
 
@@ -142,6 +147,10 @@ fn is_only_stated(finding: &Finding, platform: &Platform) -> bool {
     let overlay = platform.overlay.path.as_deref();
     let in_overlay = |l: &Location| Some(platform.sources.path(l.span.file)) == overlay;
     !finding.locations.is_empty() && finding.locations.iter().all(in_overlay)
+}
+
+fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 fn is_chosen(rule: &Rule, platform: &Platform, options: &Options) -> bool {
@@ -185,93 +194,6 @@ fn order(finding: &Finding, platform: &Platform) -> Order {
         finding.subject.clone(),
         finding.title.clone(),
     )
-}
-
-/// A finding that says the same of the same subject in several environments is told once.
-fn join_environments(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut joined: Vec<Finding> = Vec::with_capacity(findings.len());
-    let mut index: BTreeMap<(&'static str, String, String, String), usize> = BTreeMap::new();
-    for finding in findings {
-        let figures: String = finding
-            .figures
-            .iter()
-            .map(|(name, f)| format!("{name}={:?};", f.value))
-            .collect();
-        let key = (
-            finding.rule,
-            finding.subject.clone(),
-            finding.title.clone(),
-            figures,
-        );
-        match index.get(&key) {
-            Some(&at) => {
-                let first = &mut joined[at];
-                first.severity = first.severity.max(finding.severity);
-                first.confidence = first.confidence.min(finding.confidence);
-                for name in finding.environments {
-                    if !first.environments.contains(&name) {
-                        first.environments.push(name);
-                    }
-                }
-                for assumption in finding.assumptions {
-                    if !first.assumptions.contains(&assumption) {
-                        first.assumptions.push(assumption);
-                    }
-                }
-                merge_locations(&mut first.locations, finding.locations);
-            }
-            None => {
-                index.insert(key, joined.len());
-                joined.push(finding);
-            }
-        }
-    }
-    for finding in &mut joined {
-        finding.environments.sort();
-    }
-    joined
-}
-
-/// Keeps the first environment's places, and of the others those in files not yet shown.
-fn merge_locations(kept: &mut Vec<Location>, more: Vec<Location>) {
-    for location in more {
-        if !kept
-            .iter()
-            .any(|l| l.span.file == location.span.file || l.label == location.label)
-        {
-            kept.push(location);
-        }
-    }
-}
-
-type UnjudgedKey = (&'static str, String, Vec<String>, Option<String>);
-
-fn join_unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
-    let mut joined: Vec<Unjudged> = Vec::new();
-    let mut index: BTreeMap<UnjudgedKey, usize> = BTreeMap::new();
-    for one in all {
-        let key = (
-            one.rule,
-            one.subject.clone(),
-            one.needs.clone(),
-            one.partial.clone(),
-        );
-        match index.get(&key) {
-            Some(&at) => {
-                for name in one.environments {
-                    if !joined[at].environments.contains(&name) {
-                        joined[at].environments.push(name);
-                    }
-                }
-            }
-            None => {
-                index.insert(key, joined.len());
-                joined.push(one);
-            }
-        }
-    }
-    joined.sort_by(|a, b| (a.rule, &a.subject, &a.needs).cmp(&(b.rule, &b.subject, &b.needs)));
-    joined
 }
 
 /// A suppression from the overlay, ready to match.

@@ -1,7 +1,7 @@
 //! What a rule reports: a finding with its figures, the places it rests on and the assumptions it
 //! makes; or that it could not judge, and what it would need.
 
-use cofferdam_model::{Fact, Source, Span};
+use cofferdam_model::{Absence, Apart, Fact, Source, Span};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -117,6 +117,10 @@ pub struct Finding {
     pub locations: Vec<Location>,
     /// What to do.
     pub remedy: String,
+    /// What the finding claims not to exist; the engine lowers the claim where not everything of that kind was read.
+    pub absence: Option<Absence>,
+    /// The place apart from the platform that it is in; the engine fills it.
+    pub apart: Option<Apart>,
 }
 
 impl Finding {
@@ -134,6 +138,8 @@ impl Finding {
             assumptions: Vec::new(),
             locations: Vec::new(),
             remedy: String::new(),
+            absence: None,
+            apart: None,
         }
     }
 
@@ -141,6 +147,13 @@ impl Finding {
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
+        self
+    }
+
+    /// Says that the finding claims that something of this kind does not exist.
+    #[must_use]
+    pub fn absent(mut self, kind: Absence) -> Self {
+        self.absence = Some(kind);
         self
     }
 

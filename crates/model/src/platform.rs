@@ -511,7 +511,10 @@ impl Parts {
             None => owner
                 .name
                 .clone()
-                .or_else(|| owner.directory.as_ref().map(|d| d.display().to_string()))
+                .or_else(|| match owner.directory.as_ref()?.display().to_string() {
+                    at_the_root if at_the_root.is_empty() => Some("the code at the root".to_owned()),
+                    directory => Some(directory),
+                })
                 .unwrap_or_else(|| "a service that no file names".to_owned()),
         }
     }

@@ -53,8 +53,6 @@ pub(super) struct Sources<'a> {
     pub(super) file_environments: HashMap<&'a Path, String>,
     /// Which files belong together.
     pub(super) projects: Projects,
-    /// Which environments there is evidence for.
-    pub(super) evidence: Evidence,
     pub(super) overlay: &'a OverlayDocument,
     /// Python code that says something of the platform.
     pub(super) code: Project<'a>,
@@ -72,6 +70,8 @@ pub(super) struct Release {
     /// The chart's name there and its values.
     pub(super) name: String,
     pub(super) values: Node,
+    /// Whether nothing here installs it, so that its values are a chart's defaults.
+    pub(super) by_default: bool,
 }
 
 impl Release {
@@ -88,6 +88,7 @@ impl Release {
             objects,
             name,
             values,
+            by_default: false,
         }
     }
 
@@ -150,7 +151,6 @@ impl<'a> Sources<'a> {
             repo,
             file_environments,
             projects,
-            evidence,
             overlay: stated,
         }
     }
@@ -349,8 +349,13 @@ fn releases(
         }
         for values in chart.deployed() {
             let environment = known.named(values.environment.as_ref(), &chart.dir);
+            // Values for one environment are there to install it with; the chart's own alone are defaults.
+            let by_default = values.environment.is_none();
             let installed = helm::install(repo, charts, number, &values.values, None);
-            releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
+            releases.extend(installed.into_iter().map(|i| Release {
+                by_default,
+                ..Release::of(environment.clone(), i)
+            }));
         }
     }
     releases

@@ -13,6 +13,7 @@
 
 mod builds;
 mod formats;
+mod openings;
 mod read;
 mod settle;
 mod stated;
@@ -27,11 +28,11 @@ use crate::suppress;
 use crate::walk::{self, Config, Input, ReadError, Walked};
 use builds::{Holder, Piece, Sources};
 use cofferdam_code::python::Code;
-use cofferdam_model::{Environment, Platform, ProjectId, link};
+use cofferdam_model::{Apart, Environment, FileId, Platform, ProjectId, link};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Names of the formats that are read, for people whose files are none of them.
@@ -127,6 +128,9 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
     platform.scope.deployments = deployments.all;
+    platform.scope.apart = apart(&sources, &pieces);
+    platform.scope.default_files = default_files(&sources);
+    platform.scope.openings = openings::of(&sources, &universes, platform.reading.part);
     platform.scope.projects = sources.projects.all.clone();
     let mut formats = documented.formats;
     formats.extend(text_formats);
@@ -143,6 +147,35 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let yaml = repo.yaml;
     rayon::spawn(move || drop((yaml, built, charts, releases, terraform, code)));
     platform
+}
+
+/// Files in places apart that nothing of the platform deploys.
+fn apart(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> BTreeMap<FileId, Apart> {
+    let is_apart = |project: ProjectId| sources.projects.get(project).apart;
+    let used: BTreeSet<FileId> = (pieces.iter())
+        .filter(|piece| is_apart(piece.holder.project).is_none())
+        .map(|piece| piece.node.span.file)
+        .collect();
+    let files = sources.repo.files.iter();
+    files
+        .filter(|(_, id)| !used.contains(id))
+        .filter_map(|(path, id)| Some((*id, is_apart(sources.projects.of_path(path))?)))
+        .collect()
+}
+
+/// Files of charts that nothing here installs: their values are defaults.
+fn default_files(sources: &Sources<'_>) -> BTreeSet<FileId> {
+    let directories = sources
+        .releases
+        .iter()
+        .filter(|r| r.by_default)
+        .map(|r| r.dir.as_path());
+    let directories: BTreeSet<&Path> = directories.collect();
+    let files = sources.repo.files.iter();
+    files
+        .filter(|(path, _)| path.ancestors().any(|above| directories.contains(above)))
+        .map(|(_, id)| *id)
+        .collect()
 }
 
 /// What is judged together: one environment of one project, on one cluster where its deployments name several.

@@ -98,7 +98,7 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
 
 /// Whether a YAML or JSON file that cannot be read is likely to be platform configuration; anything else
 /// (a document with its own tags, a template of some other tool) is passed over.
-fn looks_like_configuration(path: &Path, text: &str) -> bool {
+pub(super) fn looks_like_configuration(path: &Path, text: &str) -> bool {
     let hidden_tool = path
         .iter()
         .any(|p| matches!(p.to_str(), Some(".github" | ".vscode" | ".idea" | ".circleci")));

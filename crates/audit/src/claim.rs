@@ -1,0 +1,190 @@
+//! What may be claimed of a finding, by what is known of where it stands. Rules say what they found; whether it is
+//! deployed, a default, in a place apart, or merely not seen is weighed here, once and for all rules.
+
+use crate::finding::{Confidence, Finding, Severity};
+use cofferdam_model::{Environment, Platform};
+use cofferdam_syntax::environment;
+
+/// Lowers what a finding of one environment claims to what its places allow.
+pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platform) {
+    let scope = &platform.scope;
+    if let Some(kind) = finding.absence
+        && let Some(opening) = scope.open_for(kind, env.project, &env.name)
+    {
+        at_most(finding, Severity::Low, Confidence::Likely);
+        let reason = format!("Not found here; it may exist all the same: {}.", opening.reason);
+        if !finding.explanation.contains(&reason) {
+            finding.explanation = format!("{} {reason}", finding.explanation).trim().to_owned();
+        }
+    }
+    if finding.locations.iter().any(|l| scope.is_default(l.span)) {
+        at_most(finding, Severity::Medium, Confidence::Likely);
+        let sentence = "holds by default: what installs this may set another value";
+        if !finding.assumptions.iter().any(|a| a == sentence) {
+            finding.assumptions.push(sentence.to_owned());
+        }
+    }
+    if environment::is_before_production(&env.name) {
+        at_most(finding, Severity::Medium, Confidence::Certain);
+    }
+    // A finding without places rests on the project as a whole.
+    let apart_of = |finding: &Finding| {
+        let files = finding.locations.iter().map(|l| l.span.file);
+        let known: Vec<_> = files.map(|file| scope.apart.get(&file).copied()).collect();
+        match known.first() {
+            None => scope.projects.get(env.project.0 as usize).and_then(|p| p.apart),
+            Some(first) if known.iter().all(Option::is_some) => *first,
+            Some(_) => None,
+        }
+    };
+    finding.apart = apart_of(finding);
+    if finding.apart.is_some() {
+        at_most(finding, Severity::Low, Confidence::Certain);
+    }
+    name_subject(finding, platform);
+}
+
+fn at_most(finding: &mut Finding, severity: Severity, confidence: Confidence) {
+    finding.severity = finding.severity.map(|s| s.min(severity));
+    finding.confidence = finding.confidence.min(confidence);
+}
+
+/// A subject always has a name that a person would use.
+fn name_subject(finding: &mut Finding, platform: &Platform) {
+    if !finding.subject.trim().is_empty() {
+        return;
+    }
+    finding.subject = match finding.locations.first() {
+        Some(location) => platform.sources.path(location.span.file).display().to_string(),
+        None => "the platform".to_owned(),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_model::{Absence, Apart, FileId, Opening, Project, ProjectId, SourceFile, Span};
+    use std::collections::BTreeSet;
+
+    fn platform() -> Platform {
+        let mut platform = Platform::default();
+        platform.sources.add(SourceFile::new("a.yaml".into(), "a: 1\n"));
+        platform
+            .sources
+            .add(SourceFile::new("examples/b.yaml".into(), "b: 1\n"));
+        platform.scope.projects.push(Project {
+            root: "".into(),
+            apart: None,
+        });
+        platform
+    }
+
+    fn span(file: u32) -> Span {
+        Span::new(FileId(file), 0, 1)
+    }
+
+    fn finding(file: u32) -> Finding {
+        Finding::new("thing", "thing: a title")
+            .severity(Severity::Critical)
+            .at(span(file), "")
+    }
+
+    fn env(name: &str) -> Environment {
+        Environment {
+            name: name.to_owned(),
+            ..Environment::default()
+        }
+    }
+
+    fn weighed(mut finding: Finding, name: &str, platform: &Platform) -> Finding {
+        weigh(&mut finding, &env(name), platform);
+        finding
+    }
+
+    #[test]
+    fn an_absence_is_certain_only_in_a_closed_scope() {
+        let mut platform = platform();
+        let claim = || finding(0).absent(Absence::Alert);
+        let closed = weighed(claim(), "production", &platform);
+        assert_eq!(
+            (closed.severity, closed.confidence),
+            (Some(Severity::Critical), Confidence::Certain)
+        );
+        platform.scope.openings.push(Opening {
+            project: ProjectId(0),
+            environment: None,
+            kinds: BTreeSet::from([Absence::Alert]),
+            reason: "the chart alerts was not read".to_owned(),
+            span: None,
+        });
+        let open = weighed(claim(), "production", &platform);
+        assert_eq!(
+            (open.severity, open.confidence),
+            (Some(Severity::Low), Confidence::Likely)
+        );
+        assert!(open.explanation.contains("the chart alerts was not read"));
+        // A value that is there is claimed all the same, and so is the absence of what the chart cannot bring.
+        assert_eq!(
+            weighed(finding(0), "production", &platform).severity,
+            Some(Severity::Critical)
+        );
+        let other = weighed(finding(0).absent(Absence::Topic), "production", &platform);
+        assert_eq!(other.severity, Some(Severity::Critical));
+    }
+
+    #[test]
+    fn a_default_is_at_most_likely_and_medium() {
+        let mut platform = platform();
+        assert_eq!(
+            weighed(finding(0), "production", &platform).confidence,
+            Confidence::Certain
+        );
+        platform.scope.default_values.insert(span(0));
+        let found = weighed(finding(0), "production", &platform);
+        assert_eq!(
+            (found.severity, found.confidence),
+            (Some(Severity::Medium), Confidence::Likely)
+        );
+        assert_eq!(found.assumptions.len(), 1);
+    }
+
+    #[test]
+    fn only_production_and_the_unnamed_environment_are_high() {
+        let platform = platform();
+        for (name, wanted) in [
+            ("production", Severity::Critical),
+            ("default", Severity::Critical),
+            ("eu-west", Severity::Critical),
+            ("development", Severity::Medium),
+            ("staging", Severity::Medium),
+            ("test", Severity::Medium),
+        ] {
+            assert_eq!(
+                weighed(finding(0), name, &platform).severity,
+                Some(wanted),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_stands_apart_is_low_and_what_uses_it_is_not() {
+        let mut platform = platform();
+        platform.scope.apart.insert(FileId(1), Apart::Examples);
+        let apart = weighed(finding(1), "production", &platform);
+        assert_eq!(
+            (apart.severity, apart.apart),
+            (Some(Severity::Low), Some(Apart::Examples))
+        );
+        let used = weighed(finding(1).at(span(0), "the overlay"), "production", &platform);
+        assert_eq!((used.severity, used.apart), (Some(Severity::Critical), None));
+    }
+
+    #[test]
+    fn a_subject_is_never_empty() {
+        let platform = platform();
+        let mut nameless = finding(0);
+        nameless.subject = " ".to_owned();
+        assert_eq!(weighed(nameless, "production", &platform).subject, "a.yaml");
+    }
+}
