@@ -119,7 +119,7 @@ impl<'a> Sources<'a> {
         let manifests = repo
             .yaml
             .iter()
-            .filter(|(path, _)| !charts.consumed.contains(*path));
+            .filter(|(path, _)| !charts.consumed.contains(*path) && !repo.links.contains_key(*path));
         let applications = argo::read(repo, manifests.flat_map(|(_, stream)| &stream.documents));
         let listed = helm::listed(repo, &charts);
         charts
@@ -344,7 +344,9 @@ fn releases(
         releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
     }
     for (number, chart) in charts.charts.iter().enumerate() {
-        if by_application.contains(&number) || chart.library || helm::is_brought(charts, number) {
+        // A chart that stands behind a link stands somewhere else as well.
+        let is_copy = repo.links.contains_key(&chart.chart_file);
+        if by_application.contains(&number) || chart.library || is_copy || helm::is_brought(charts, number) {
             continue;
         }
         for values in chart.deployed() {
@@ -456,8 +458,16 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
     let in_builds = by_hash(&sources.built.consumed);
     let fragments = by_hash(&sources.built.fragments);
     let of_terraform = by_hash(&sources.terraform.claimed);
+    // What a build names through a link is judged in that build, as if it were named at its own place.
+    let behind: HashSet<&Path> = (sources.repo.links.iter())
+        .filter(|(link, _)| in_charts.contains(link.as_path()) || in_builds.contains(link.as_path()))
+        .map(|(_, real)| real.as_path())
+        .collect();
     for (path, stream) in &sources.repo.yaml {
         let path = path.as_path();
+        if sources.repo.links.contains_key(path) || behind.contains(path) {
+            continue;
+        }
         let fragment = fragments.contains(path);
         let built = in_builds.contains(path) && !fragment;
         if built || in_charts.contains(path) || of_terraform.contains(path) {

@@ -144,6 +144,9 @@ pub(super) fn texts<'a>(sources: &'a Sources<'a>) -> (Vec<TextParts>, Vec<(&'a P
     let mut read: Vec<TextParts> = Vec::new();
     let mut formats = Vec::new();
     for (path, id) in &sources.repo.files {
+        if sources.repo.is_below_link(path) {
+            continue;
+        }
         let Some((format, reader)) = formats::of_text(path) else {
             continue;
         };
