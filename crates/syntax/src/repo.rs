@@ -11,6 +11,9 @@ use std::path::{Component, Path, PathBuf};
 /// Configuration files above this size are reported and not read; the largest real ones are far smaller.
 pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
+/// What a file that git-crypt has encrypted begins with.
+const GIT_CRYPT: &[u8] = b"\0GITCRYPT\0";
+
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub struct Repo {
@@ -27,6 +30,8 @@ pub struct Repo {
     pub passed_over: Vec<PathBuf>,
     /// The files and directories below the root that were given, where that is not the whole root.
     pub given: Option<BTreeSet<PathBuf>>,
+    /// Files that git-crypt has encrypted: they are there, and nobody can read them without its key.
+    pub encrypted: Vec<PathBuf>,
     /// Symbolic links to files that were read at their own place too, and what each leads to. At a link's
     /// place stands the same file, with the same id: a build that names the link has it, and what is
     /// judged by itself is judged once, where it really is.
@@ -75,7 +80,7 @@ fn kind(path: &Path) -> Kind {
         .and_then(|n| n.to_str())
         .unwrap_or_default()
         .to_ascii_lowercase();
-    if name == ".env" || name.starts_with(".env.") || name.starts_with("dockerfile") {
+    if name == ".env" || name == ".secrets" || name.starts_with(".env.") || name.starts_with("dockerfile") {
         return Kind::Text;
     }
     if matches!(
@@ -129,6 +134,10 @@ impl Repo {
         let mut to_parse = Vec::new();
         let mut files = Vec::with_capacity(found.len());
         for (path, bytes) in found {
+            if bytes.as_ref().is_ok_and(|bytes| bytes.starts_with(GIT_CRYPT)) {
+                repo.encrypted.push(path);
+                continue;
+            }
             match bytes.and_then(to_text) {
                 Ok(text) => {
                     let id = repo.sources.add(SourceFile::new(path.clone(), text));
@@ -226,6 +235,7 @@ impl Repo {
         self.files.contains_key(&path)
             || self.passed_over.binary_search(&path).is_ok()
             || self.unreadable.iter().any(|u| u.path == path)
+            || self.encrypted.contains(&path)
             || self.has_directory(&path)
     }
 
@@ -307,7 +317,10 @@ mod tests {
             ("latin.yaml", b"a: \xe9"),
             ("utf16.yaml", b"\xff\xfea\0"),
             ("photo.png", b"\x89PNG"),
+            ("secrets/prod.yaml", b"\0GITCRYPT\0\x01"),
         ]);
+        assert_eq!(repo.encrypted, [PathBuf::from("secrets/prod.yaml")]);
+        assert!(repo.exists(Path::new("secrets/prod.yaml")));
         assert_eq!(repo.yaml.len(), 1);
         assert_eq!(repo.unreadable.len(), 3);
         assert_eq!(repo.passed_over, [PathBuf::from("photo.png")]);

@@ -92,6 +92,9 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
         .par_iter()
         .map(|universe| {
             let mut parts = read::merged(&documented, &texts, universe);
+            parts
+                .secret_literals
+                .extend(read::stray_secrets(&texts, universe, &universes));
             settle::settle(&sources, universe, &mut parts);
             let mut env = Environment {
                 name: universe.name.clone(),

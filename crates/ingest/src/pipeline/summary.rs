@@ -97,6 +97,18 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
     reading
         .notes
         .extend(sources.repo.named_unfollowed().iter().map(unreadable_file));
+    if let [first, others @ ..] = sources.repo.encrypted.as_slice() {
+        let others = match others.len() {
+            0 => String::new(),
+            1 => " (the same holds for 1 other file)".to_owned(),
+            n => format!(" (the same holds for {n} other files)"),
+        };
+        reading.notes.push(UnreadableFile {
+            path: first.clone(),
+            span: None,
+            message: format!("is encrypted by git-crypt, not read{others}"),
+        });
+    }
     reading
         .notes
         .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));

@@ -76,3 +76,23 @@ fn excluded_files_are_there_and_not_read() {
     let platform = platform(&files);
     assert!(platform.reading.unreadable.is_empty());
 }
+
+#[test]
+fn a_secret_for_an_environment_that_nothing_else_names_is_seen() {
+    let secret = "SIGNING_SECRET=h7Gk2pQ9vL9xT4mN7wkZ8pQ2vL9xT4mN7x\nLOG_LEVEL=info\n";
+    let secrets = |paths: &[&str]| -> usize {
+        let files: Vec<(&str, &str)> = paths.iter().map(|path| (*path, secret)).collect();
+        let platform = platform(&files);
+        assert_eq!(platform.environments.len(), 1, "{paths:?} deploy nothing");
+        let spans = platform.environments[0].secret_literals.iter().map(|l| l.span);
+        spans.collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!(secrets(&["config/staging.env"]), 1);
+    assert_eq!(secrets(&["config/.secrets"]), 1);
+    assert_eq!(secrets(&["config/staging.env", "config/production.env"]), 2);
+    assert_eq!(
+        secrets(&["config/staging.env", "config/local.env"]),
+        1,
+        "on one's own machine a secret protects nothing"
+    );
+}

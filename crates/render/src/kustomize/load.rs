@@ -163,6 +163,7 @@ impl<'r> Index<'r> {
         index.unread = repo
             .passed_over
             .iter()
+            .chain(&repo.encrypted)
             .map(PathBuf::as_path)
             .chain(unread)
             .collect();
