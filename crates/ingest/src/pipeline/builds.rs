@@ -457,6 +457,7 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
     let in_charts = by_hash(&sources.charts.consumed);
     let in_builds = by_hash(&sources.built.consumed);
     let fragments = by_hash(&sources.built.fragments);
+    let kustomized = kustomized(&sources.built);
     let of_terraform = by_hash(&sources.terraform.claimed);
     // What a build names through a link is judged in that build, as if it were named at its own place.
     let behind: HashSet<&Path> = (sources.repo.links.iter())
@@ -473,7 +474,7 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
         if built || in_charts.contains(path) || of_terraform.contains(path) {
             continue;
         }
-        let completeness = if fragment {
+        let completeness = if fragment || is_part(path, &kustomized) {
             Completeness::Fragment
         } else {
             Completeness::Whole
@@ -547,6 +548,26 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
         });
     }
     (pieces, deployments)
+}
+
+/// Directories with a kustomization.
+fn kustomized(built: &Built) -> HashSet<&Path> {
+    let kustomizations = built.consumed.iter().filter(|path| {
+        let name = path.file_stem().and_then(|n| n.to_str());
+        name.is_some_and(|name| name.eq_ignore_ascii_case("kustomization"))
+    });
+    kustomizations.filter_map(|path| path.parent()).collect()
+}
+
+/// Whether a file that no build takes is likely a part of one all the same: a patch that is named as one, or what
+/// lies beside a kustomization that does not name it. What it lacks may stand in what it would be laid over.
+fn is_part(path: &Path, kustomized: &HashSet<&Path>) -> bool {
+    let is_patch = |part: &str| {
+        part.split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| word.eq_ignore_ascii_case("patch") || word.eq_ignore_ascii_case("patches"))
+    };
+    path.parent().is_some_and(|dir| kustomized.contains(dir))
+        || path.iter().filter_map(|part| part.to_str()).any(is_patch)
 }
 
 /// Paths to look up, without an order.

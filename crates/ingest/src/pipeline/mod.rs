@@ -24,6 +24,7 @@ use crate::dockerfile;
 use crate::overlay::{self, Unmatched};
 use crate::scope;
 use crate::suppress;
+use crate::templates;
 use crate::walk::{self, Config, Input, ReadError, Walked};
 use builds::{Holder, Piece, Sources};
 use cofferdam_code::python::Code;
@@ -81,6 +82,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let mut platform = Platform::default();
     let (mut stated, mut problems) = stated::overlay_of(&mut repo, config.as_ref(), given);
     repo.exclude(|path| stated.excludes(path));
+    let templates = templates::set_aside(&mut repo);
     stated.find_pins(&repo);
     let code = Code::read(&repo);
     let sources = Sources::of(&repo, &stated, &code);
@@ -133,6 +135,10 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform.scope.projects = sources.projects.all.clone();
     let mut formats = documented.formats;
     formats.extend(text_formats);
+    platform
+        .reading
+        .notes
+        .extend(templates.iter().map(summary::unreadable_file));
     summary::fill(&sources, &formats, &mut platform);
     let Sources {
         built,
