@@ -48,8 +48,16 @@ impl Why {
     }
 }
 
+/// The templates that were found.
+pub(crate) struct Templates {
+    /// One note for each kind.
+    pub(crate) notes: Vec<Unreadable>,
+    /// How many files they are.
+    pub(crate) count: usize,
+}
+
 /// Takes the templates of `repo` out of what readers look at, and says which were found.
-pub(crate) fn set_aside(repo: &mut Repo) -> Vec<Unreadable> {
+pub(crate) fn set_aside(repo: &mut Repo) -> Templates {
     let mut found: BTreeMap<Why, BTreeSet<PathBuf>> = BTreeMap::new();
     let charts: BTreeSet<PathBuf> = repo
         .yaml
@@ -89,10 +97,13 @@ pub(crate) fn set_aside(repo: &mut Repo) -> Vec<Unreadable> {
     for link in behind {
         repo.yaml.remove(&link);
     }
-    found
-        .into_iter()
-        .filter_map(|(why, paths)| note(why, &paths))
-        .collect()
+    Templates {
+        count: found.values().map(BTreeSet::len).sum(),
+        notes: found
+            .into_iter()
+            .filter_map(|(why, paths)| note(why, &paths))
+            .collect(),
+    }
 }
 
 fn note(why: Why, paths: &BTreeSet<PathBuf>) -> Option<Unreadable> {
@@ -178,7 +189,8 @@ mod tests {
             .iter()
             .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec()));
         let mut repo = Repo::from_files(files);
-        let notes = set_aside(&mut repo);
+        let Templates { notes, count } = set_aside(&mut repo);
+        assert!(count >= notes.len());
         (
             repo,
             notes

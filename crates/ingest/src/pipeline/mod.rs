@@ -138,7 +138,8 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform
         .reading
         .notes
-        .extend(templates.iter().map(summary::unreadable_file));
+        .extend(templates.notes.iter().map(summary::unreadable_file));
+    platform.reading.templates = templates.count;
     summary::fill(&sources, &formats, &mut platform);
     let Sources {
         built,

@@ -130,4 +130,5 @@ fn a_template_is_named_and_not_judged() {
     )]);
     assert!(platform.environments[0].defects.is_empty());
     assert!(platform.reading.notes[0].message.contains("template, not read"));
+    assert!(!platform.reading.is_nothing());
 }
