@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Sets the processes of services whose manifests leave the command to the image. Called when services
 /// are known.
 pub fn interpret(repo: &Repo, owners: &link::Owners, holds: &dyn Fn(&Path) -> bool, env: &mut Environment) {
-    for (path, id) in &repo.files {
+    for (path, id) in repo.own_files() {
         let Some((owner, named)) = owner_of(path).filter(|_| holds(path)) else {
             continue;
         };

@@ -23,6 +23,7 @@ mod scope;
 pub mod secret_scan;
 pub mod settings;
 pub mod suppress;
+mod templates;
 pub mod terraform;
 pub mod walk;
 

@@ -115,7 +115,108 @@ const SECRET_KEYS: &[&str] = &[
     "webhook",
     "insert",
     "session",
+    "fernet",
+    "jwt",
+    "hmac",
+    "aes",
+    "cookie",
+    "crypto",
+    "cipher",
+    "shared",
+    "storage",
+    "batch",
 ];
+
+/// Words beside `key` that make it a name, a place in an order or something that everybody may have.
+const OPEN_KEYS: &[&str] = &[
+    "public",
+    "routing",
+    "partition",
+    "sort",
+    "primary",
+    "foreign",
+    "cache",
+    "object",
+    "map",
+    "config",
+    "registry",
+    "row",
+    "hash",
+    "label",
+    "annotation",
+    "topology",
+    "message",
+    "field",
+    "lookup",
+    "kms",
+    "ssh",
+    "host",
+    "gpg",
+    "pgp",
+    "idempotency",
+];
+
+/// Words after `key` for what the key is.
+const KEY_CONTENT: &[&str] = &[
+    "content", "contents", "data", "value", "base64", "b64", "json", "pem",
+];
+
+/// Environments that stand at the end of a name: `JWT_SECRET_PRODUCTION`.
+fn is_environment(word: &str) -> bool {
+    cofferdam_syntax::environment::canonical(word).is_some()
+}
+
+/// First words of what people write where the secret will be, and the words that may follow.
+const INSTRUCTIONS: &[(&str, &[&str])] = &[
+    (
+        "change",
+        &["me", "this", "it", "in", "to", "before", "on", "pls", "please"],
+    ),
+    ("replace", &["me", "this", "it", "with", "by", "in", "at"]),
+    ("update", &["me", "this", "it", "in", "with", "at"]),
+    (
+        "set",
+        &["me", "this", "it", "by", "in", "from", "at", "via", "on", "here"],
+    ),
+    ("fill", &["me", "this", "it", "in", "by", "from"]),
+    ("filled", &["in", "by", "from", "at"]),
+    (
+        "enter",
+        &["your", "the", "a", "here", "password", "secret", "token"],
+    ),
+    ("put", &["your", "the", "a", "here", "it", "password", "secret"]),
+    ("provide", &["me", "your", "the", "a", "in", "by", "at"]),
+    ("provided", &["by", "in", "at", "from"]),
+    ("managed", &["by", "in"]),
+    ("generated", &["by", "in", "at"]),
+    ("stored", &["in", "by", "at"]),
+    ("injected", &["by", "in", "at", "from"]),
+    ("add", &["me", "your", "the", "a", "here", "manually"]),
+    ("dont", &["commit", "use"]),
+    ("do", &["not"]),
+    ("see", &["vault", "secret", "the", "in", "below", "above"]),
+    ("my", &[]),
+    ("your", &[]),
+    ("some", &[]),
+    ("sample", &[]),
+    ("fake", &[]),
+];
+
+/// Whether a text tells people what to write instead of it (`REPLACE_ME`, `SET_BY_PIPELINE`,
+/// `my_secret_key`).
+fn is_instruction(value: &str) -> bool {
+    let words = words(value);
+    let (Some(first), second) = (words.first(), words.get(1)) else {
+        return false;
+    };
+    INSTRUCTIONS.iter().any(|(start, next)| {
+        let glued = || next.iter().any(|next| first.strip_prefix(start) == Some(*next));
+        match second {
+            Some(second) => first == start && (next.is_empty() || next.contains(&second.as_str())),
+            None => glued(),
+        }
+    })
+}
 
 /// Texts that people put where a secret will be.
 const PLACEHOLDERS: &[&str] = &[
@@ -203,15 +304,21 @@ pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
         return None;
     }
     if let Some(found) = by_shape(value) {
-        return Some(found);
+        // The id of an access key names it, and opens nothing without the key.
+        let only_id = found.0 == SecretKind::Token && value.starts_with(['A']) && last_word(name) == "id";
+        return (!only_id).then_some(found);
     }
-    let kind = kind_of_name(name)?;
-    if is_placeholder(value) || !is_one_word(value) {
+    let kind = match kind_of_name(name) {
+        Some(kind) => kind,
+        None if is_key(name) && is_key_material(value) => SecretKind::Token,
+        None => return None,
+    };
+    let guess = kind == SecretKind::Password && is_first_guess(value);
+    if is_placeholder(value) || !is_one_word(value) || (is_instruction(value) && !guess) {
         return None;
     }
     let length = value.chars().count();
     if kind == SecretKind::Password {
-        let guess = is_first_guess(value);
         let evidence = if guess {
             format!("one of the first passwords that anybody tries, under `{name}`")
         } else if length < 4 || names_something(value) {
@@ -351,7 +458,10 @@ pub fn fingerprint(value: &str) -> u64 {
 
 /// What a secret of this name opens; `None` for a name that speaks of no secret.
 pub fn kind_of_name(name: &str) -> Option<SecretKind> {
-    let words = words(name);
+    let mut words = words(name);
+    if words.len() > 1 && words.last().is_some_and(|last| is_environment(last)) {
+        words.pop();
+    }
     let last = words.last()?.as_str();
     let has = |word: &str| words.iter().any(|w| w == word);
     if ABOUT.contains(&last) || has("public") || has("pull") {
@@ -359,10 +469,11 @@ pub fn kind_of_name(name: &str) -> Option<SecretKind> {
     }
     let folded: String = words.concat();
     let ends = |tails: &[&str]| tails.iter().any(|tail| folded.ends_with(tail));
-    if ends(&["password", "passwd", "passphrase", "pwd", "passwort"])
-        || matches!(last, "pass" | "credentials")
-    {
+    if ends(&["password", "passwd", "passphrase", "pwd", "passwort"]) || last == "pass" {
         return Some(SecretKind::Password);
+    }
+    if last == "credentials" {
+        return Some(SecretKind::Other);
     }
     if ends(&["token"]) {
         return Some(if has("vault") {
@@ -385,6 +496,148 @@ pub fn kind_of_name(name: &str) -> Option<SecretKind> {
         return Some(SecretKind::Other);
     }
     None
+}
+
+fn last_word(name: &str) -> String {
+    words(name).pop().unwrap_or_default()
+}
+
+/// Whether a name is that of some key, though it does not say of which kind (`AZURE_BATCH_KEY`,
+/// `OCI_CLI_KEY_CONTENT`).
+fn is_key(name: &str) -> bool {
+    let words = words(name);
+    let at = words.iter().position(|word| word == "key");
+    let ends = at.is_some_and(|at| words[at + 1..].iter().all(|w| KEY_CONTENT.contains(&w.as_str())));
+    words.len() > 1 && ends && !words.iter().any(|word| OPEN_KEYS.contains(&word.as_str()))
+}
+
+/// Whether a text is as long and as mixed as what machines make for keys, and no UUID, which mostly names
+/// something.
+fn is_key_material(value: &str) -> bool {
+    let has = |test: fn(&u8) -> bool| value.bytes().any(|b| test(&b));
+    let hex = value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    value.len() >= 24
+        && !hex
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && entropy(value) >= 3.5
+        && is_one_word(value)
+        && !names_something(value)
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'))
+}
+
+/// A secret in a text of a Kubernetes Secret under a key that speaks of none: most of them are hosts,
+/// users and settings. What gives one away is its shape, chance, or a name inside the text.
+pub fn in_secret(key: &str, text: &str) -> Option<(SecretKind, String)> {
+    if let Some(found) = classify(key, text) {
+        return Some(found);
+    }
+    let text = text.trim();
+    if text.contains(['\n', ':', '=', '{', '\'']) {
+        let docker = key.to_ascii_lowercase().contains("dockerc");
+        return in_settings(text, docker);
+    }
+    let last = last_word(key);
+    let length = text.chars().count();
+    let bits = entropy(text);
+    let digit = text.bytes().any(|b| b.is_ascii_digit());
+    let letter = text.bytes().any(|b| b.is_ascii_alphabetic());
+    let host = text.contains('.')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-".contains(&b));
+    let uuid = text.len() == 36 && text.bytes().filter(|b| *b == b'-').count() == 4;
+    let random = length >= 16 && bits >= 3.5 && digit && letter;
+    let plain = ABOUT.contains(&last.as_str())
+        || host
+        || uuid
+        || is_reference(text)
+        || is_placeholder(text)
+        || is_instruction(text)
+        || !is_one_word(text)
+        || names_something(text);
+    (random && !plain).then(|| {
+        let evidence = format!("{length} characters of {bits:.1} bits each under `{key}` of a Secret");
+        (SecretKind::Other, evidence)
+    })
+}
+
+/// Lines of settings that are looked through for a secret.
+const MAX_LINES: usize = 5_000;
+
+/// The first secret in a text of settings: lines of `name: value` or `name = value`, JSON, SQL.
+fn in_settings(text: &str, docker: bool) -> Option<(SecretKind, String)> {
+    for line in text.lines().take(MAX_LINES) {
+        let line = line.trim();
+        if line.starts_with(['#', ';']) || line.starts_with("//") || line.starts_with("--") {
+            continue;
+        }
+        if let Some(found) = by_shape(line.trim_matches(['"', '\'', ','])) {
+            return Some(found);
+        }
+        if let Some(password) = sql_password(line).filter(|p| !is_placeholder_or_reference(p)) {
+            let evidence = format!(
+                "{} characters as the password of a user in SQL",
+                password.chars().count()
+            );
+            return Some((SecretKind::Password, evidence));
+        }
+        // JSON may hold several pairs in a line.
+        for part in line.split([',', '{', '}']) {
+            let Some((name, value)) = part.split_once([':', '=']) else {
+                continue;
+            };
+            let name = name.trim().trim_start_matches("- ").trim_matches(['"', '\'']);
+            let value = value.trim().trim_matches(['"', '\'']);
+            if name.contains(char::is_whitespace) || name.is_empty() {
+                continue;
+            }
+            if docker && name == "auth" && value.len() > 4 && !is_placeholder_or_reference(value) {
+                return Some((
+                    SecretKind::Password,
+                    "a login of a registry, in base64".to_owned(),
+                ));
+            }
+            if let Some((kind, evidence)) = classify(name, value) {
+                return Some((kind, evidence));
+            }
+        }
+    }
+    None
+}
+
+/// `x` of `IDENTIFIED BY 'x'` and of `PASSWORD 'x'`.
+fn sql_password(line: &str) -> Option<&str> {
+    let lower = line.to_ascii_lowercase();
+    let after = ["identified by '", "with password '", " password '"]
+        .iter()
+        .find_map(|words| Some(lower.find(words)? + words.len()))?;
+    line.get(after..)?
+        .split('\'')
+        .next()
+        .filter(|password| !password.is_empty())
+}
+
+/// Whether a text only says again what stands there (`SECRET` under `CLIENT_SECRET`, `my_access_key` under
+/// `access_key`); a password that is `password` is one.
+pub fn names_itself(name: &str, value: &str) -> bool {
+    let (name, value) = (words(name), words(value));
+    let filler = [
+        "my", "your", "the", "a", "some", "value", "here", "of", "for", "name",
+    ];
+    !value.is_empty()
+        && value
+            .iter()
+            .all(|word| name.contains(word) || filler.contains(&word.as_str()))
+        && value != ["password"]
+}
+
+/// Whether a text stands where the secret will be and says so as an order: `changeme`, `REPLACE_ME`.
+pub fn is_to_be_replaced(value: &str) -> bool {
+    is_instruction(value.trim())
 }
 
 /// The words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are the same.
@@ -437,7 +690,12 @@ fn by_shape(value: &str) -> Option<(SecretKind, String)> {
         ));
     }
     let password = url_password(value).or_else(|| dsn_password(value))?;
-    let real = !password.is_empty() && !is_reference(password) && !is_placeholder(password);
+    let shouted = password.contains('_') && password.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    let real = !password.is_empty()
+        && !shouted
+        && !is_reference(password)
+        && !is_placeholder(password)
+        && !is_instruction(password);
     (real && !password.contains(['{', '$', '%'])).then(|| {
         let what = if value.contains("://") {
             "a URL"
@@ -481,7 +739,37 @@ fn is_reference(value: &str) -> bool {
     value.is_empty()
         || value.starts_with('$')
         || value.contains("{{")
+        || is_wrapped(value)
         || REFERENCES.iter().any(|start| value.starts_with(start))
+}
+
+/// Whether a text is a name between marks that a program replaces: `{FRIGATE_PASSWORD}`, `@TOKEN@`, `__KEY__`.
+fn is_wrapped(value: &str) -> bool {
+    let inner = |start: &str, end: &str| value.strip_prefix(start)?.strip_suffix(end);
+    let names = |text: &str| {
+        text.len() > 2
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            && text.bytes().any(|b| b.is_ascii_uppercase())
+    };
+    let braced = inner("{", "}").is_some_and(|text| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    });
+    braced
+        || [
+            ("@", "@"),
+            ("%", "%"),
+            ("#", "#"),
+            ("__", "__"),
+            ("[", "]"),
+            ("#{", "}#"),
+        ]
+        .iter()
+        .any(|(start, end)| inner(start, end).is_some_and(names))
 }
 
 fn is_placeholder(value: &str) -> bool {
@@ -504,13 +792,21 @@ fn is_one_word(value: &str) -> bool {
 /// Whether a text reads as the name of something (`orders-db-credentials`, `app.db.password`, `os.environ`):
 /// words of letters with separators between them, as secrets of chance are not.
 fn names_something(value: &str) -> bool {
+    let (mut words, mut mixed) = (0, 0);
     value.contains(['-', '_', '.', '/'])
         && value.split(['-', '_', '.', '/']).all(|part| {
             let letters = part.bytes().all(|b| b.is_ascii_lowercase());
             let number = part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
             let shout = part.bytes().all(|b| b.is_ascii_uppercase());
-            letters || number || shout
+            // `s3`, `K8S`, `db2`: short names with a digit in them.
+            let short = part.len() <= 4
+                && (part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+                    || part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()));
+            words += usize::from((letters || shout) && part.len() > 2);
+            mixed += usize::from(short && !letters && !shout && !number);
+            letters || number || shout || short
         })
+        && (mixed == 0 || words >= mixed)
 }
 
 /// Shannon's entropy of the characters in bits each: Σ −p·log2 p over the share p of each character.
@@ -647,6 +943,63 @@ mod tests {
             ("SORT_KEY", "created"),
         ] {
             assert!(!found(name, value), "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn keys_under_names_of_their_own_are_secrets_when_chance_made_them() {
+        let random = "Jx7Qm2Vt9Lr4Wz8Kp1Ny6Hs3Dg5Bc0Fa2Ue7==";
+        for name in [
+            "AZURE_BATCH_KEY",
+            "AZURE_MAPS_KEY",
+            "OCI_CLI_KEY_CONTENT",
+            "client-key-data",
+            "FERNET_KEY",
+            "JWT_SECRET_PRODUCTION",
+        ] {
+            assert!(kind(name, random).is_some(), "{name}");
+        }
+        for name in ["SORT_KEY", "ROUTING_KEY", "SSH_PUBLIC_KEY", "KEY", "KEYBOARD"] {
+            assert_eq!(kind(name, random), None, "{name}");
+        }
+        for value in [
+            "orders/2026/summary.json",
+            "3f2b8c1e-7a41-4d0e-9b1a-2c4d5e6f7a8b",
+            "d41d8cd98f00b204e9800998ecf8427e",
+            "COURIER_K8S_DEPLOY_TOKEN",
+        ] {
+            assert_eq!(kind("BLOB_KEY", value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_stands_where_a_secret_will_be_is_none() {
+        for (name, value) in [
+            ("API_KEY", "REPLACE_ME_12345678"),
+            ("DB_PASSWORD", "UPDATE_THIS"),
+            ("SIGNING_KEY", "SET_BY_PIPELINE"),
+            ("DB_PASSWORD", "my_database_password_1"),
+            ("mqtt_password", "{MQTT_PASSWORD}"),
+            ("TOKEN", "__API_TOKEN__"),
+            ("pipeline_secret_kube_token", "COURIER_K8S_DEPLOY_TOKEN"),
+            ("s3_credentials_secret", "s3-credentials"),
+            ("REQUEST_CREDENTIALS", "include"),
+            ("aws_access_key_id", "AKIAQ7ZJ4X5T2M8KQWER"),
+            (
+                "endpoint",
+                "http://ACCESS_KEY_ID:ACCESS_SECRET_KEY@S3_HOST:S3_PORT",
+            ),
+            ("DATABASE_URL", "postgresql://app:REPLACE_ME@db/app"),
+        ] {
+            assert_eq!(kind(name, value), None, "{name}={value}");
+        }
+        for (name, value) in [
+            ("DB_PASSWORD", "settled7Gk2"),
+            ("DB_PASSWORD", "changeme"),
+            ("DB_PASSWORD", "m7y-gk2p-q9"),
+            ("API_TOKEN", "abc1-d2ef-3gh4-ij5k"),
+        ] {
+            assert!(kind(name, value).is_some(), "{name}={value}");
         }
     }
 

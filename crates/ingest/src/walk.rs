@@ -5,7 +5,8 @@
 mod config;
 mod given;
 
-use cofferdam_syntax::repo::{MAX_FILE_BYTES, Repo, may_be_configuration};
+use cofferdam_syntax::links::Target;
+use cofferdam_syntax::repo::{MAX_FILE_BYTES, Repo, are_alike, may_be_configuration};
 pub use config::Config;
 use given::Given;
 use rayon::prelude::*;
@@ -77,7 +78,7 @@ pub fn read(input: &Input) -> Result<Walked, ReadError> {
     let given = Given::locate(input)?;
     let mut found = Files::default();
     for (below, path) in &given.directories {
-        walk(path, below, &mut found);
+        walk((path, &given.root), below, &mut found);
     }
     let files: Vec<(PathBuf, Seen)> = (given.files.par_iter())
         .map(|(below, path)| (below.clone(), look(path, below)))
@@ -91,14 +92,16 @@ pub fn read(input: &Input) -> Result<Walked, ReadError> {
     let mut unused = config::unused(&given, config.as_ref(), found.keys());
     unused.sort();
     let part = !given.is_whole() || config.as_ref().is_some_and(|c| !c.above.as_os_str().is_empty());
+    let links = links(&mut found, &given.root);
     let (mut read, mut passed_over) = (Vec::new(), Vec::new());
     for (path, seen) in found {
         match seen {
             Seen::Read(bytes) => read.push((path, bytes)),
-            Seen::PassedOver => passed_over.push(path),
+            Seen::PassedOver | Seen::Link(_) => passed_over.push(path),
         }
     }
     let mut repo = Repo::build(read, passed_over);
+    repo.add_links(links);
     repo.given = given.parts(input.stdin.is_some());
     Ok(Walked {
         repo,
@@ -134,6 +137,8 @@ enum Seen {
     PassedOver,
     /// It may be configuration; its bytes, or why they could not be read.
     Read(Result<Vec<u8>, String>),
+    /// It is a symbolic link.
+    Link(Target),
 }
 
 /// Files by their path below the root, each once however often it was given.
@@ -156,8 +161,54 @@ fn look(path: &Path, below: &Path) -> Seen {
     }
 }
 
+/// Where a link leads, seen from the root.
+fn target(link: &Path, root: &Path) -> Target {
+    let Ok(real) = std::fs::canonicalize(link) else {
+        return Target::Unfollowed("leads nowhere, or to itself");
+    };
+    let Ok(below) = real.strip_prefix(root) else {
+        return Target::Unfollowed("leaves the directory that was given");
+    };
+    if real.is_dir() {
+        Target::Directory(below.to_path_buf())
+    } else {
+        Target::File(below.to_path_buf())
+    }
+}
+
+/// Takes the links out of what was found. A link to a file that was not read under its own name, because git ignores
+/// it or its name promises nothing, is read as a file of its own.
+fn links(found: &mut Files, root: &Path) -> BTreeMap<PathBuf, Target> {
+    let mut links: BTreeMap<PathBuf, Target> = found
+        .iter()
+        .filter_map(|(path, seen)| match seen {
+            Seen::Link(target) => Some((path.clone(), target.clone())),
+            _ => None,
+        })
+        .collect();
+    links.retain(|path, target| {
+        let Target::File(real) = target else {
+            found.remove(path);
+            return true;
+        };
+        let is_read = matches!(found.get(real), Some(Seen::Read(_)));
+        if is_read && are_alike(path, real) {
+            found.remove(path);
+            return true;
+        }
+        let seen = if may_be_configuration(path) {
+            Seen::Read(read_bounded(&root.join(real)))
+        } else {
+            Seen::PassedOver
+        };
+        found.insert(path.clone(), seen);
+        false
+    });
+    links
+}
+
 /// Reads the files of a directory that stands at `below` under the root.
-fn walk(directory: &Path, below: &Path, found: &mut Files) {
+fn walk((directory, root): (&Path, &Path), below: &Path, found: &mut Files) {
     let walk = ignore::WalkBuilder::new(directory)
         .hidden(false)
         .require_git(false)
@@ -176,7 +227,7 @@ fn walk(directory: &Path, below: &Path, found: &mut Files) {
     walk.run(|| {
         let send = send.clone();
         Box::new(move |entry| {
-            if let Some((path, seen)) = entry_seen(entry, directory) {
+            if let Some((path, seen)) = entry_seen(entry, (directory, root)) {
                 // The receiver outlives the walk, so that nothing is lost.
                 let _ = send.send((below.join(path), seen));
             }
@@ -188,9 +239,16 @@ fn walk(directory: &Path, below: &Path, found: &mut Files) {
 }
 
 /// What is at an entry, with its path below `directory`; `None` for a directory or what is no file.
-fn entry_seen(entry: Result<ignore::DirEntry, ignore::Error>, directory: &Path) -> Option<(PathBuf, Seen)> {
+fn entry_seen(
+    entry: Result<ignore::DirEntry, ignore::Error>,
+    (directory, root): (&Path, &Path),
+) -> Option<(PathBuf, Seen)> {
     let below = |path: &Path| path.strip_prefix(directory).unwrap_or(path).to_path_buf();
     match entry {
+        Ok(entry) if entry.depth() > 0 && entry.path_is_symlink() => {
+            let target = target(entry.path(), root);
+            Some((below(entry.path()), Seen::Link(target)))
+        }
         Ok(entry) if !entry.file_type().is_some_and(|t| t.is_file()) => None,
         Ok(entry) => {
             let path = below(entry.path());

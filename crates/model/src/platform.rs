@@ -376,6 +376,8 @@ pub struct Reading {
     pub overlay_problems: Vec<UnreadableFile>,
     /// What was read only in part or not supported, as sentences with a place.
     pub notes: Vec<UnreadableFile>,
+    /// How many files would be configuration once somebody fills them in, and were not read.
+    pub templates: usize,
     /// How many files were there and are no configuration.
     pub passed_over: usize,
     /// The overlay that is used, relative to the root: `cofferdam.yaml`, `../cofferdam.yaml`.
@@ -390,9 +392,9 @@ pub struct Reading {
 
 impl Reading {
     /// Whether nothing that was read says anything of a platform, so that nothing can be judged. Files that could
-    /// not be read are something.
+    /// not be read are something, and so are templates.
     pub fn is_nothing(&self) -> bool {
-        self.formats.is_empty() && self.unreadable.is_empty() && !self.stated
+        self.formats.is_empty() && self.unreadable.is_empty() && self.templates == 0 && !self.stated
     }
 }
 

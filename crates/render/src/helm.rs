@@ -601,7 +601,7 @@ fn objects(
                 problem = None;
             }
             let clashes: HashSet<Span> = stream.problems.iter().map(|p| p.span).collect();
-            for document in stream.documents {
+            for document in one_of_each(&printed, stream.documents) {
                 let node = printed.finish(document, &clashes);
                 if node.get("kind").is_some() && !is_helm_test(&node) {
                     objects.push(node);
@@ -620,6 +620,27 @@ fn objects(
         }
     }
     objects
+}
+
+/// Documents of one kind and name that are in different branches of a condition are one object.
+fn one_of_each(printed: &Printed<'_>, documents: Vec<Node>) -> Vec<Node> {
+    let mut by_name: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
+    for (number, document) in documents.iter().enumerate() {
+        let text = |path: &str| document.at(path).and_then(Node::as_str).map(str::to_owned);
+        if let (Some(kind), Some(name)) = (text("kind"), text("metadata/name")) {
+            by_name.entry((kind, name)).or_default().push(number);
+        }
+    }
+    let mut left_out = HashSet::new();
+    for numbers in by_name.into_values().filter(|numbers| numbers.len() > 1) {
+        let possible = printed.possible(numbers.clone(), |number| Some(documents[*number].span));
+        left_out.extend(numbers.into_iter().filter(|number| !possible.contains(number)));
+    }
+    let numbered = documents.into_iter().enumerate();
+    numbered
+        .filter(|(number, _)| !left_out.contains(number))
+        .map(|(_, document)| document)
+        .collect()
 }
 
 /// Pods that only run when somebody asks helm to test a release.

@@ -6,6 +6,7 @@ pub mod environment;
 pub mod flat;
 pub mod hcl;
 pub mod ini;
+pub mod links;
 pub mod nearest;
 pub mod properties;
 pub mod python;

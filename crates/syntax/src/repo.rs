@@ -11,6 +11,9 @@ use std::path::{Component, Path, PathBuf};
 /// Configuration files above this size are reported and not read; the largest real ones are far smaller.
 pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
+/// What a file that git-crypt has encrypted begins with.
+const GIT_CRYPT: &[u8] = b"\0GITCRYPT\0";
+
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub struct Repo {
@@ -27,7 +30,19 @@ pub struct Repo {
     pub passed_over: Vec<PathBuf>,
     /// The files and directories below the root that were given, where that is not the whole root.
     pub given: Option<BTreeSet<PathBuf>>,
+    /// Files that git-crypt has encrypted: they are there, and nobody can read them without its key.
+    pub encrypted: Vec<PathBuf>,
+    /// Symbolic links to files that were read at their own place too, and what each leads to. At a link's
+    /// place stands the same file, with the same id: a build that names the link has it, and what is
+    /// judged by itself is judged once, where it really is.
+    pub links: BTreeMap<PathBuf, PathBuf>,
+    /// Symbolic links to directories, and what each leads to. Every file below stands below the link too.
+    pub linked_directories: BTreeMap<PathBuf, PathBuf>,
+    /// Symbolic links that were not followed, and why, as a clause.
+    pub unfollowed: BTreeMap<PathBuf, &'static str>,
     gitignores: Vec<(PathBuf, Gitignore)>,
+    /// Directories that git fills from other repositories.
+    submodules: Vec<PathBuf>,
 }
 
 /// A file, or a place in one, that could not be read.
@@ -54,20 +69,25 @@ pub fn may_be_configuration(path: &Path) -> bool {
     kind(path) != Kind::Other
 }
 
+/// Whether the names of two files promise the same.
+pub fn are_alike(a: &Path, b: &Path) -> bool {
+    kind(a) == kind(b)
+}
+
 fn kind(path: &Path) -> Kind {
     let name = path
         .file_name()
         .and_then(|n| n.to_str())
         .unwrap_or_default()
         .to_ascii_lowercase();
-    if name == ".env" || name.starts_with(".env.") || name.starts_with("dockerfile") {
+    if name == ".env" || name == ".secrets" || name.starts_with(".env.") || name.starts_with("dockerfile") {
         return Kind::Text;
     }
     if matches!(
         name.as_str(),
-        ".gitignore" | "procfile" | "package-lock.json" | "composer.lock"
+        ".gitignore" | ".gitmodules" | "procfile" | "package-lock.json" | "composer.lock"
     ) {
-        return if name == ".gitignore" {
+        return if name.starts_with(".git") {
             Kind::Text
         } else {
             Kind::Other
@@ -114,6 +134,10 @@ impl Repo {
         let mut to_parse = Vec::new();
         let mut files = Vec::with_capacity(found.len());
         for (path, bytes) in found {
+            if bytes.as_ref().is_ok_and(|bytes| bytes.starts_with(GIT_CRYPT)) {
+                repo.encrypted.push(path);
+                continue;
+            }
             match bytes.and_then(to_text) {
                 Ok(text) => {
                     let id = repo.sources.add(SourceFile::new(path.clone(), text));
@@ -122,6 +146,9 @@ impl Repo {
                     }
                     if path.file_name().is_some_and(|n| n == ".gitignore") {
                         repo.add_gitignore(&path, id);
+                    }
+                    if path.file_name().is_some_and(|n| n == ".gitmodules") {
+                        repo.add_submodules(&path, id);
                     }
                     files.push((path, id));
                 }
@@ -158,6 +185,16 @@ impl Repo {
         }
     }
 
+    fn add_submodules(&mut self, path: &Path, id: FileId) {
+        let dir = path.parent().unwrap_or(Path::new(""));
+        let paths = self.sources.file(id).text.lines().filter_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            (key.trim() == "path").then(|| normalise(&dir.join(value.trim())))
+        });
+        let paths: Vec<PathBuf> = paths.filter(|path| !path.as_os_str().is_empty()).collect();
+        self.submodules.extend(paths);
+    }
+
     /// Passes over the files that `left_out` names: they are there, and nobody reads them.
     pub fn exclude(&mut self, left_out: impl Fn(&Path) -> bool) {
         let excluded: Vec<PathBuf> = self.files.keys().filter(|p| left_out(p)).cloned().collect();
@@ -177,10 +214,10 @@ impl Repo {
             .is_none_or(|given| path.ancestors().any(|above| given.contains(above)))
     }
 
-    /// Whether `path` (below the root) may well be there although it was not read: git is told to ignore it, or it
-    /// lies outside of what was given.
+    /// Whether `path` (below the root) may well be there although it was not read: git is told to ignore it or
+    /// to fill it from another repository, or it lies outside of what was given.
     pub fn absent_by_design(&self, path: &Path) -> bool {
-        if !self.is_given(path) {
+        if !self.is_given(path) || self.submodules.iter().any(|dir| path.starts_with(dir)) {
             return true;
         }
         self.gitignores.iter().any(|(dir, matcher)| {
@@ -198,6 +235,7 @@ impl Repo {
         self.files.contains_key(&path)
             || self.passed_over.binary_search(&path).is_ok()
             || self.unreadable.iter().any(|u| u.path == path)
+            || self.encrypted.contains(&path)
             || self.has_directory(&path)
     }
 
@@ -279,7 +317,10 @@ mod tests {
             ("latin.yaml", b"a: \xe9"),
             ("utf16.yaml", b"\xff\xfea\0"),
             ("photo.png", b"\x89PNG"),
+            ("secrets/prod.yaml", b"\0GITCRYPT\0\x01"),
         ]);
+        assert_eq!(repo.encrypted, [PathBuf::from("secrets/prod.yaml")]);
+        assert!(repo.exists(Path::new("secrets/prod.yaml")));
         assert_eq!(repo.yaml.len(), 1);
         assert_eq!(repo.unreadable.len(), 3);
         assert_eq!(repo.passed_over, [PathBuf::from("photo.png")]);
@@ -294,6 +335,13 @@ mod tests {
         assert!(repo.absent_by_design(Path::new("k8s/db.secret.yaml")));
         assert!(repo.absent_by_design(Path::new("k8s/local.env")));
         assert!(!repo.absent_by_design(Path::new("local.env")));
+    }
+
+    #[test]
+    fn what_a_submodule_fills_is_absent_by_design() {
+        let repo = repo(&[("r/.gitmodules", b"[submodule \"s\"]\n\tpath = lib/s\n\turl = x\n")]);
+        assert!(repo.absent_by_design(Path::new("r/lib/s/modules/a")));
+        assert!(!repo.absent_by_design(Path::new("r/lib/t")));
     }
 
     #[test]

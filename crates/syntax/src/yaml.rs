@@ -13,7 +13,7 @@ const MAX_NODES: usize = 2_000_000;
 const MAX_DEPTH: usize = 200;
 
 /// What a stream of documents holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Stream {
     /// The documents that could be read. One that is empty or only comments is left out.
     pub documents: Vec<Node>,

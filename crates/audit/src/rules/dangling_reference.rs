@@ -3,6 +3,7 @@
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
+use std::collections::BTreeMap;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -27,22 +28,65 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
         DanglingKind::Service => ("Service", "Requests that are routed there fail with 503.", Severity::Medium),
         DanglingKind::Port => ("port", "What asks for it by name never gets an answer: a probe fails, a Service has no endpoint.", Severity::High),
         DanglingKind::PatchTarget => ("patch target", "The patch changes nothing, and the value that it was to set is not set.", Severity::High),
-        DanglingKind::Variable => ("variable, resource or module", "The plan fails before it changes anything.", Severity::High),
         DanglingKind::Volume => ("volume", "The API server refuses the pod.", Severity::High),
         DanglingKind::Claim => ("volume claim", "The pod waits in Pending until the claim exists.", Severity::Medium),
         DanglingKind::Selector => ("pods", "It selects nothing, and so does nothing.", Severity::Medium),
         DanglingKind::Cell => ("cell", "Traffic that is routed there goes nowhere.", Severity::High),
-        // These have rules of their own.
-        DanglingKind::Topic | DanglingKind::ScaleTarget => return None,
+        // These have rules of their own, and variables are told once for each module.
+        DanglingKind::Topic | DanglingKind::ScaleTarget | DanglingKind::Variable => return None,
     })
 }
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let mut modules: BTreeMap<&str, BTreeMap<&str, &Dangling>> = BTreeMap::new();
     for dangling in &cx.env.dangling {
         if let Some((what, happens, severity)) = consequence(dangling.kind) {
             report(dangling, (what, happens, severity), out);
+        } else if dangling.kind == DanglingKind::Variable {
+            let names = modules.entry(&dangling.subject).or_default();
+            let first = names.entry(&dangling.name.value).or_insert(dangling);
+            if dangling.name.span() < first.name.span() {
+                *first = dangling;
+            }
         }
     }
+    for (subject, names) in modules {
+        report_module(subject, &names, out);
+    }
+}
+
+/// Names that a title lists before it counts the rest.
+const LISTED: usize = 8;
+/// Places that a finding shows.
+const SHOWN: usize = 6;
+
+/// A module with names that nothing in it declares is one fault: mostly a file of it is missing here.
+fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Verdicts) {
+    let listed: Vec<String> = names.keys().take(LISTED).map(|name| format!("`{name}`")).collect();
+    let title = match names.len() {
+        1 => format!("{subject} names the variable, resource or module {}, which does not exist here", listed.concat()),
+        n if n <= LISTED => format!("{subject} names {n} variables, resources or modules that do not exist here: {}", listed.join(", ")),
+        n => format!("{subject} names {n} variables, resources or modules that do not exist here: {} and {} more", listed.join(", "), n - LISTED),
+    };
+    let nearest: Vec<String> = names
+        .iter()
+        .filter_map(|(name, dangling)| Some(format!("`{}` for `{name}`", dangling.nearest.as_ref()?)))
+        .take(LISTED)
+        .collect();
+    let mut finding = Finding::new(subject, title)
+        .severity(Severity::Medium)
+        .likely()
+        .explain("The plan fails before it changes anything, unless a file that is not here declares them.")
+        .remedy(match nearest.as_slice() {
+            [] => "Declare what is missing, or remove the reference.".to_owned(),
+            near => format!("Write {} if that is what is meant; otherwise declare what is missing.", near.join(", ")),
+        });
+    let mut places: Vec<_> = names.values().filter_map(|dangling| dangling.name.span()).collect();
+    places.sort();
+    for span in places.into_iter().take(SHOWN) {
+        finding = finding.at(span, "leads nowhere");
+    }
+    out.report(finding);
 }
 
 fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity), out: &mut Verdicts) {
@@ -104,6 +148,16 @@ mod tests {
         assert!(finding.remedy.contains("`settings`"));
         assert_eq!(testing::only(&RULE, &env(DanglingKind::Secret, false)).severity, Some(Severity::Low));
         assert!(testing::all(&RULE, &env(DanglingKind::Topic, true)).is_empty(), "told by a rule of its own");
+        let mut module = env(DanglingKind::Variable, true);
+        let mut again = module.dangling[0].clone();
+        again.name = fact("var.two".to_owned(), 2);
+        module.dangling.extend([again.clone(), again]);
+        let finding = testing::only(&RULE, &module);
+        assert_eq!(finding.severity, Some(Severity::Medium));
+        assert!(finding.title.contains("names 2 variables, resources or modules") && finding.title.contains("`var.two`"));
+        assert_eq!(finding.locations.len(), 2);
+        module.dangling[1].subject = "another module".to_owned();
+        assert_eq!(testing::all(&RULE, &module).len(), 2);
         let mut selector = env(DanglingKind::Selector, true);
         selector.dangling[0].subject = "Service api".to_owned();
         assert!(testing::only(&RULE, &selector).explanation.contains("no endpoint"));

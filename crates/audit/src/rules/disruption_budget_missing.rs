@@ -60,9 +60,13 @@ fn limits(budget: &DisruptionBudget) -> bool {
     budget.min_available.is_some() || budget.max_unavailable.is_some()
 }
 
-/// Whether a budget can select its pods: Cloud Run and Compose have none.
+/// Workloads that run without pods of their own: on Cloud Run, by Compose, or scaled by Knative as requests come.
+const HOSTED: [&str; 4] = ["Cloud Run service", "Cloud Run job", "Compose service", "Knative Service"];
+
+/// Whether a controller keeps a number of pods alive, whoever's kind it is: a CloneSet of OpenKruise is to these
+/// rules what a Deployment is.
 pub(crate) fn is_kubernetes(kind: &str) -> bool {
-    matches!(kind, "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController" | "Rollout" | "DeploymentConfig")
+    !HOSTED.contains(&kind) && !matches!(kind, "DaemonSet" | "Job" | "CronJob" | "ScaledJob" | "Pod")
 }
 
 #[cfg(test)]
@@ -92,5 +96,7 @@ mod tests {
         env.disruption_budgets[0].max_unavailable = Some(testing::fact(Amount::Count(1), 10));
         assert!(testing::all(&RULE, &env).is_empty());
         assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty(), "one replica has nothing to keep");
+        let of_kind = |kind: &str| testing::all(&RULE, &pods::testing::env((2, 2, 4), |w| w.id.kind = kind.to_owned())).len();
+        assert_eq!((of_kind("CloneSet"), of_kind("Compose service"), of_kind("Cloud Run service")), (1, 0, 0));
     }
 }

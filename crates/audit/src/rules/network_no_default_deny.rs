@@ -73,7 +73,8 @@ fn sends_everywhere(open: &[&Workload]) -> Finding {
 /// (Kubernetes documentation, "Network Policies", section "NetworkPolicy and hostNetwork pods").
 fn is_governed(workload: &Workload) -> bool {
     let on_host = workload.fields.get("hostNetwork").is_some_and(|h| h.value == "true");
-    !on_host && !matches!(workload.id.kind.as_str(), "Service" | "Compose" | "CloudRunService" | "CloudRun")
+    let elsewhere = workload.id.kind.starts_with("Cloud Run") || workload.id.kind == "Compose service";
+    !on_host && !elsewhere
 }
 
 #[cfg(test)]
@@ -102,6 +103,11 @@ mod tests {
         e.workloads[0].fields.insert("hostNetwork".to_owned(), testing::fact("true".to_owned(), 30));
         assert!(testing::all(&RULE, &e).is_empty(), "policies do not govern pods on the host's network");
         e.workloads[0].fields.clear();
+        let kinds = [("Compose service", false), ("Cloud Run service", false), ("Cloud Run job", false), ("CloneSet", true)];
+        for (kind, governed) in kinds {
+            e.workloads[0].id.kind = kind.to_owned();
+            assert_eq!(!testing::all(&RULE, &e).is_empty(), governed, "{kind}");
+        }
         let id = e.workloads[0].id.clone();
         e.foreign_policies.push(id);
         assert!(testing::all(&RULE, &e).is_empty(), "what a plugin's policies select is not known");

@@ -21,7 +21,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for literal in &cx.env.secret_literals {
         by_value.entry((literal.fingerprint, literal.name.as_str())).or_default().push(literal);
     }
-    for ((_, name), literals) in by_value {
+    for ((_, name), mut literals) in by_value {
+        // A base that several builds take stands in one place.
+        literals.sort_by_key(|literal| literal.span);
+        literals.dedup_by_key(|literal| literal.span);
         let first = literals[0];
         let places = if literals.len() == 1 { String::new() } else { format!(", in {} places", literals.len()) };
         let mut finding = Finding::new(format!("secret {name}"), format!("`{name}` stands in clear in a file{places} ({})", first.evidence))
@@ -62,6 +65,8 @@ mod tests {
  ..Parts::default() }, ..Environment::default()};
         let found = testing::all(&RULE, &env);
         assert_eq!(found.iter().map(|f| f.figures["places"].value).collect::<Vec<_>>(), [2.0, 1.0]);
+        let twice = Environment { parts: Parts { secret_literals: vec![literal(1, 7), literal(1, 7)], ..Parts::default() }, ..Environment::default() };
+        assert!((testing::only(&RULE, &twice).figures["places"].value - 1.0).abs() < 1e-9);
         let plain = Environment {parts: Parts { secret_literals: vec![SecretLiteral { doubtful: true, ..literal(1, 7) }],
  ..Parts::default() }, ..Environment::default()};
         assert_eq!(testing::only(&RULE, &plain).severity, Some(Severity::Low));

@@ -4,6 +4,28 @@
 use cofferdam_audit::{Options, Severity, audit, severity_of};
 use std::path::Path;
 
+/// A workload with much to find in it, as `kind`.
+fn workload(kind: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let (api, kind) = kind.split_once(' ').unwrap();
+    let text = format!(
+        "apiVersion: {api}\nkind: {kind}\nmetadata: {{name: api}}\nspec:\n  replicas: 1\n  selector: {{matchLabels: {{app: api}}}}\n  template:\n    metadata: {{labels: {{app: api}}}}\n    spec:\n      volumes: [{{name: tmp, emptyDir: {{}}}}]\n      containers:\n        - name: api\n          image: registry.example.net/api:latest\n          imagePullPolicy: IfNotPresent\n          ports: [{{containerPort: 8080}}]\n          volumeMounts: [{{name: tmp, mountPath: /data}}]\n---\napiVersion: v1\nkind: Service\nmetadata: {{name: api}}\nspec: {{selector: {{app: api}}, ports: [{{port: 80, targetPort: 8080}}]}}\n"
+    );
+    vec![("k8s/api.yaml".into(), text.into_bytes())]
+}
+
+#[test]
+fn a_kind_of_somebodys_own_is_judged_as_a_deployment() {
+    let rules = |kind: &str| -> std::collections::BTreeSet<&str> {
+        let platform = cofferdam_ingest::read_files(workload(kind));
+        let report = audit(&platform, &Options::default());
+        report.findings.into_iter().map(|finding| finding.rule).collect()
+    };
+    let deployment = rules("apps/v1 Deployment");
+    assert!(deployment.len() > 8, "{deployment:?}");
+    assert_eq!(rules("apps.kruise.io/v1alpha1 CloneSet"), deployment);
+    assert_eq!(rules("example.net/v1 Anything"), deployment);
+}
+
 #[test]
 fn ten_sound_platforms_have_nothing_above_low() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cofferdam/tests/sound");

@@ -41,7 +41,7 @@ pub struct Deploy {
 /// Every deployment of `repo`, whole deployments before updates.
 pub fn read(repo: &Repo, code: &Code) -> Vec<Deploy> {
     let mut found = Vec::new();
-    for (path, id) in &repo.files {
+    for (path, id) in repo.own_files() {
         let text = &*repo.sources.file(*id).text;
         if !(text.contains("gcloud") || text.contains("deploy-cloudrun")) {
             continue;

@@ -126,11 +126,16 @@ fn secret(object: &Object<'_>, env: &mut Parts) {
             if encrypted {
                 continue;
             }
-            if let (Some(text), Some(kind)) = (&decoded, kind)
-                && let Some(found) = in_clear(&key.text, text, kind, encoded)
-            {
-                push_literal(&key.text, text, value.span, found, env);
-            }
+            let Some(text) = decoded.filter(|_| !is_public(&key.text)) else {
+                continue;
+            };
+            let Some(found) = in_clear(&key.text, &text, encoded) else {
+                continue;
+            };
+            env.secret_literals.push(SecretLiteral {
+                doubtful: secret_scan::is_to_be_replaced(&text),
+                ..secret_scan::literal(&key.text, &text, value.span, found)
+            });
         }
     }
     env.config_objects.push(ConfigObject {
@@ -148,11 +153,17 @@ fn is_public(key: &str) -> bool {
     key.ends_with(".crt") || key.ends_with(".cer") || key.ends_with(".pub") || key.ends_with("ca.pem")
 }
 
-fn in_clear(key: &str, text: &str, kind: SecretKind, encoded: bool) -> Option<(SecretKind, String)> {
+/// What a value of a Secret opens: anything under a key that speaks of a secret, and under any other key,
+/// which may be that of a host or of a whole file, what is one by its own looks.
+fn in_clear(key: &str, text: &str, encoded: bool) -> Option<(SecretKind, String)> {
+    let Some(kind) = secret_scan::kind_of_name(key) else {
+        return secret_scan::in_secret(key, text);
+    };
     if let Some(found) = secret_scan::classify(key, text) {
         return Some(found);
     }
-    if secret_scan::is_placeholder_or_reference(text) {
+    let names_itself = secret_scan::names_itself(key, text);
+    if names_itself || secret_scan::is_placeholder_or_reference(text) {
         return None;
     }
     let how = if encoded {
@@ -269,7 +280,7 @@ mod tests {
     fn a_secret_with_values_is_in_clear_and_its_values_are_not_kept() {
         // aDdHazJwUTk= is h7Gk2pQ9, ZGIuZXhhbXBsZQ== is db.example.
         let env = read(
-            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {password: aDdHazJwUTk=, host: ZGIuaW50ZXJuYWw=, tls.crt: aDdHazJwUTk=}\nstringData: {token: \"${TOKEN}\", config: real-value-9, empty: \"\"}\n",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {password: aDdHazJwUTk=, host: ZGIuaW50ZXJuYWw=, tls.crt: aDdHazJwUTk=}\nstringData: {token: \"${TOKEN}\", config: h7Gk2pQ9vL9xT4mN7, empty: \"\"}\n",
         );
         let names: Vec<&str> = env.secret_literals.iter().map(|l| l.name.as_str()).collect();
         assert_eq!(names, ["password", "config"]);
@@ -277,6 +288,52 @@ mod tests {
         assert_eq!(data["host"].value, "db.internal");
         assert_eq!(data["password"].value, "");
         assert_eq!(env.secret_stores[0].name, "s");
+    }
+
+    #[test]
+    fn not_every_key_of_a_secret_is_a_secret() {
+        let found = |text: &str| -> Vec<(String, bool)> {
+            let env = read(&format!(
+                "apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\n{text}"
+            ));
+            let literals = env.secret_literals.iter();
+            literals.map(|l| (l.name.clone(), l.doubtful)).collect()
+        };
+        let none = [
+            "stringData: {PROTOCOL: http, FNAME: admin, Retention: 1d, endPoint: 'https://s3.example.net', admin: admin, bucket: shop-files-2}",
+            "stringData: {db_host: a1b2c3d4e5f6g7h8.db.example.net, id: 3f2b8c1e-7a41-4d0e-9b1a-2c4d5e6f7a8b}",
+            "stringData:\n  alertmanager.yaml: |\n    route: {receiver: default}\n    receivers: [{name: default}]\n",
+            "stringData:\n  app.ini: |\n    # password = h7Gk2pQ9vL\n    port = 8080\n",
+            "stringData: {CLIENT_SECRET: SECRET, access_key: my_access_key, secret_key: SECRET_KEY}",
+        ];
+        for text in none {
+            assert_eq!(found(text), [], "{text}");
+        }
+        for (text, name) in [
+            (
+                "stringData: {DATABASE_URL: 'postgresql://app:h7Gk2pQ9@db/app'}",
+                "DATABASE_URL",
+            ),
+            (
+                "stringData:\n  app.ini: |\n    port = 8080\n    password = h7Gk2pQ9vL\n",
+                "app.ini",
+            ),
+            (
+                "stringData:\n  a.sql: |\n    CREATE USER 'a'@'%' IDENTIFIED BY 'h7Gk2pQ9';\n",
+                "a.sql",
+            ),
+            (
+                "stringData:\n  .dockerconfigjson: '{\"auths\": {\"r.example.net\": {\"auth\": \"dXNlcjpoN0drMnBROQ==\"}}}'\n",
+                ".dockerconfigjson",
+            ),
+            ("stringData: {pepper: h7Gk2pQ9vL9xT4mN7}", "pepper"),
+        ] {
+            assert_eq!(found(text), [(name.to_owned(), false)], "{text}");
+        }
+        assert_eq!(
+            found("stringData: {API_KEY: changeme, DB_PASSWORD: CHANGE-ME}"),
+            [("API_KEY".to_owned(), true), ("DB_PASSWORD".to_owned(), true)]
+        );
     }
 
     #[test]

@@ -30,9 +30,10 @@ use crate::prometheus;
 use cofferdam_model::Parts;
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
-use cofferdam_syntax::tree::Node;
+use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 pub(crate) use monitoring::sloth;
 use object::Object;
+use std::collections::BTreeMap;
 
 /// Whether a tree is a Kubernetes object: it says its API version and kind.
 pub fn is_object(node: &Node) -> bool {
@@ -88,8 +89,9 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
             completeness: Completeness::Fragment,
             ..place
         };
+        let parameters = parameters(object.node);
         for item in object.node.get("objects").map_or(&[][..], Node::items) {
-            interpret(item, place, env);
+            interpret(&with_parameters(item, &parameters), place, env);
         }
         return;
     }
@@ -114,6 +116,76 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
     if !readers.iter().any(|read| read(&object, env)) {
         custom::interpret(&object, env);
     }
+}
+
+/// The values that the parameters of an OpenShift Template have unless somebody gives others.
+fn parameters(template: &Node) -> BTreeMap<&str, &str> {
+    let parameters = template.get("parameters").map_or(&[][..], Node::items);
+    parameters
+        .iter()
+        .filter_map(|parameter| {
+            let name = parameter.get("name")?.as_str()?;
+            Some((name, parameter.get("value")?.as_str()?))
+        })
+        .collect()
+}
+
+/// A part of an OpenShift Template with its parameters in place; what has a parameter without a value in it is
+/// not known.
+fn with_parameters(node: &Node, parameters: &BTreeMap<&str, &str>) -> Node {
+    let value = match &node.value {
+        Value::Scalar(scalar) if scalar.text.contains("${") => match filled_in(&scalar.text, parameters) {
+            Some((text, style)) => Value::Scalar(Scalar {
+                text: text.as_str().into(),
+                style: style.unwrap_or(scalar.style),
+            }),
+            None => Value::Unknown("a parameter of a template".into()),
+        },
+        Value::Seq(items) => Value::Seq(
+            items
+                .iter()
+                .map(|item| with_parameters(item, parameters))
+                .collect(),
+        ),
+        Value::Map(map) => Value::Map(
+            map.iter()
+                .map(|(key, value)| (key.clone(), with_parameters(value, parameters)))
+                .collect(),
+        ),
+        other => other.clone(),
+    };
+    Node {
+        span: node.span,
+        value,
+    }
+}
+
+/// A text with `${NAME}` and `${{NAME}}` replaced; the latter gives a number or boolean, and no text. `None` if
+/// one of them has no value.
+fn filled_in(text: &str, parameters: &BTreeMap<&str, &str>) -> Option<(String, Option<Style>)> {
+    if let Some(name) = text.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")) {
+        return Some(((*parameters.get(name)?).to_owned(), Some(Style::Plain)));
+    }
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        filled.push_str(before);
+        match after.split_once('}') {
+            Some((name, after)) if is_name(name) => {
+                filled.push_str(parameters.get(name)?);
+                rest = after;
+            }
+            // No parameter: a variable of a shell, or the like.
+            _ => {
+                filled.push_str("${");
+                rest = after;
+            }
+        }
+    }
+    filled.push_str(rest);
+    Some((filled, Some(Style::Quoted)))
 }
 
 /// Reads an object of some kinds; whether it is of one of them.

@@ -155,3 +155,21 @@ fn the_objects_of_an_openshift_template_are_fragments() {
     assert_eq!(env.workloads.len(), 1);
     assert_eq!(env.workloads[0].completeness, Completeness::Fragment);
 }
+
+#[test]
+fn the_parameters_of_an_openshift_template_have_their_values() {
+    let env = read(
+        "apiVersion: template.openshift.io/v1\nkind: Template\nmetadata: {name: t}\nparameters: [{name: IMAGE, value: 'r.example.net/a:4.2'}, {name: COUNT, value: '3'}, {name: TAG}]\nobjects:\n  - apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: a}\n    spec: {replicas: '${{COUNT}}', template: {spec: {containers: [{name: web, image: '${IMAGE}-${COUNT}'}, {name: side, image: 'b:${TAG}'}, {name: shell, image: 'c:1', command: ['echo ${x:-1}']}]}}}\n",
+    );
+    let workload = &env.workloads[0];
+    assert_eq!(workload.replicas.as_ref().unwrap().value, 3);
+    let image = |at: usize| {
+        workload.containers[at]
+            .image
+            .as_ref()
+            .map(|i| i.text.value.clone())
+    };
+    assert_eq!(image(0).as_deref(), Some("r.example.net/a:4.2-3"));
+    assert_eq!(image(1), None, "what it is depends on who fills it in");
+    assert_eq!(workload.containers[2].command[0].value, "echo ${x:-1}");
+}

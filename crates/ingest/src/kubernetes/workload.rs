@@ -195,7 +195,8 @@ fn rollout(object: &Object<'_>) -> Rollout {
         .map(|(node, _)| node)
         .or_else(|| strategy.get("rollingUpdate"))
         .or_else(|| strategy.get("rollingParams"));
-    let amount = |key| parameters?.get(key)?.fact(Amount::parse);
+    // OpenKruise has the amounts beside the type.
+    let amount = |key| parameters.unwrap_or(strategy).get(key)?.fact(Amount::parse);
     let named = strategy.get("type").and_then(Node::text_fact).map(|fact| {
         // OpenShift's word for the same.
         fact.map(|t| {

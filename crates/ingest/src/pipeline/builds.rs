@@ -120,7 +120,7 @@ impl<'a> Sources<'a> {
         let manifests = repo
             .yaml
             .iter()
-            .filter(|(path, _)| !charts.consumed.contains(*path));
+            .filter(|(path, _)| !charts.consumed.contains(*path) && !repo.links.contains_key(*path));
         let applications = argo::read(repo, manifests.flat_map(|(_, stream)| &stream.documents));
         let listed = helm::listed(repo, &charts);
         charts
@@ -344,7 +344,9 @@ fn releases(
         releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
     }
     for (number, chart) in charts.charts.iter().enumerate() {
-        if by_application.contains(&number) || chart.library || helm::is_brought(charts, number) {
+        // A chart that stands behind a link stands somewhere else as well.
+        let is_copy = repo.links.contains_key(&chart.chart_file);
+        if by_application.contains(&number) || chart.library || is_copy || helm::is_brought(charts, number) {
             continue;
         }
         for values in chart.deployed() {
@@ -460,15 +462,24 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
     let in_charts = by_hash(&sources.charts.consumed);
     let in_builds = by_hash(&sources.built.consumed);
     let fragments = by_hash(&sources.built.fragments);
+    let kustomized = kustomized(&sources.built);
     let of_terraform = by_hash(&sources.terraform.claimed);
+    // What a build names through a link is judged in that build, as if it were named at its own place.
+    let behind: HashSet<&Path> = (sources.repo.links.iter())
+        .filter(|(link, _)| in_charts.contains(link.as_path()) || in_builds.contains(link.as_path()))
+        .map(|(_, real)| real.as_path())
+        .collect();
     for (path, stream) in &sources.repo.yaml {
         let path = path.as_path();
+        if sources.repo.links.contains_key(path) || behind.contains(path) {
+            continue;
+        }
         let fragment = fragments.contains(path);
         let built = in_builds.contains(path) && !fragment;
         if built || in_charts.contains(path) || of_terraform.contains(path) {
             continue;
         }
-        let completeness = if fragment {
+        let completeness = if fragment || is_part(path, &kustomized) {
             Completeness::Fragment
         } else {
             Completeness::Whole
@@ -542,6 +553,26 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
         });
     }
     (pieces, deployments)
+}
+
+/// Directories with a kustomization.
+fn kustomized(built: &Built) -> HashSet<&Path> {
+    let kustomizations = built.consumed.iter().filter(|path| {
+        let name = path.file_stem().and_then(|n| n.to_str());
+        name.is_some_and(|name| name.eq_ignore_ascii_case("kustomization"))
+    });
+    kustomizations.filter_map(|path| path.parent()).collect()
+}
+
+/// Whether a file that no build takes is likely a part of one all the same: a patch that is named as one, or what
+/// lies beside a kustomization that does not name it. What it lacks may stand in what it would be laid over.
+fn is_part(path: &Path, kustomized: &HashSet<&Path>) -> bool {
+    let is_patch = |part: &str| {
+        part.split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| word.eq_ignore_ascii_case("patch") || word.eq_ignore_ascii_case("patches"))
+    };
+    path.parent().is_some_and(|dir| kustomized.contains(dir))
+        || path.iter().filter_map(|part| part.to_str()).any(is_patch)
 }
 
 /// Paths to look up, without an order.

@@ -25,6 +25,7 @@ use crate::dockerfile;
 use crate::overlay::{self, Unmatched};
 use crate::scope;
 use crate::suppress;
+use crate::templates;
 use crate::walk::{self, Config, Input, ReadError, Walked};
 use builds::{Holder, Piece, Sources};
 use cofferdam_code::python::Code;
@@ -82,6 +83,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let mut platform = Platform::default();
     let (mut stated, mut problems) = stated::overlay_of(&mut repo, config.as_ref(), given);
     repo.exclude(|path| stated.excludes(path));
+    let templates = templates::set_aside(&mut repo);
     stated.find_pins(&repo);
     let code = Code::read(&repo);
     let sources = Sources::of(&repo, &stated, &code);
@@ -93,6 +95,9 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
         .par_iter()
         .map(|universe| {
             let mut parts = read::merged(&documented, &texts, universe);
+            parts
+                .secret_literals
+                .extend(read::stray_secrets(&texts, universe, &universes));
             settle::settle(&sources, universe, &mut parts);
             let mut env = Environment {
                 name: universe.name.clone(),
@@ -134,6 +139,11 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform.scope.projects = sources.projects.all.clone();
     let mut formats = documented.formats;
     formats.extend(text_formats);
+    platform
+        .reading
+        .notes
+        .extend(templates.notes.iter().map(summary::unreadable_file));
+    platform.reading.templates = templates.count;
     summary::fill(&sources, &formats, &mut platform);
     let Sources {
         built,

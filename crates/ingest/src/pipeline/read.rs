@@ -6,6 +6,7 @@ use super::builds::{Holder, Piece, Sources};
 use super::formats::{self, Documents};
 use crate::context::Place;
 use crate::merge::{Merger, Rank};
+use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Parts, ProjectId};
 use rayon::prelude::*;
@@ -144,6 +145,9 @@ pub(super) fn texts<'a>(sources: &'a Sources<'a>) -> (Vec<TextParts>, Vec<(&'a P
     let mut read: Vec<TextParts> = Vec::new();
     let mut formats = Vec::new();
     for (path, id) in &sources.repo.files {
+        if sources.repo.is_below_link(path) {
+            continue;
+        }
         let Some((format, reader)) = formats::of_text(path) else {
             continue;
         };
@@ -170,6 +174,31 @@ pub(super) fn texts<'a>(sources: &'a Sources<'a>) -> (Vec<TextParts>, Vec<(&'a P
     }
     read.sort_by_key(|text| text.environment.is_some());
     (read, formats)
+}
+
+/// Whether an environment is one person's machine or a test's, where a secret protects nothing.
+fn is_private(environment: &str) -> bool {
+    matches!(environment, "local" | "development" | "test" | "ci")
+}
+
+/// Secrets of files for environments that nothing else names: such an environment is judged nowhere, and its secrets
+/// stand in clear all the same.
+pub(super) fn stray_secrets(
+    texts: &[TextParts],
+    universe: &Universe,
+    universes: &[Universe],
+) -> Vec<SecretLiteral> {
+    let judged = |text: &TextParts, name: &str| {
+        universes
+            .iter()
+            .any(|u| u.project == text.project && u.name == name)
+    };
+    let stray = |text: &&TextParts| {
+        let of = text.environment.as_ref();
+        text.project == universe.project && of.is_some_and(|name| !judged(text, name) && !is_private(name))
+    };
+    let secrets = texts.iter().filter(stray).map(|text| &text.parts.secret_literals);
+    secrets.flatten().cloned().collect()
 }
 
 /// Everything that holds in one environment, merged in the order of precedence.

@@ -61,7 +61,8 @@ pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts
             },
             name: Fact::declared(dangling.name.clone(), dangling.span),
             nearest: dangling.nearest.clone(),
-            certain: true,
+            // An image that nothing has (any more) is mostly left over.
+            certain: dangling.what != Named::Image || dangling.nearest.is_some(),
         });
     }
 }

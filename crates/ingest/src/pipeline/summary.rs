@@ -41,8 +41,10 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
     for format in formats.values() {
         *reading.formats.entry((*format).to_owned()).or_default() += 1;
     }
+    let links = sources.repo.links.keys();
+    let silent_links = links.filter(|link| !formats.contains_key(link.as_path())).count();
     let files = sources.repo.files.len() + sources.repo.passed_over.len();
-    reading.passed_over = files.saturating_sub(formats.len());
+    reading.passed_over = files.saturating_sub(formats.len() + silent_links);
     reading
         .unreadable
         .extend(sources.repo.unreadable.iter().map(unreadable_file));
@@ -59,6 +61,7 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
         .extend(sources.terraform.problems.iter().map(unreadable_file));
     for (path, stream) in &sources.repo.yaml {
         if stream.errors.is_empty() && stream.problems.is_empty()
+            || sources.repo.links.contains_key(path)
             || sources.terraform.claimed.contains(path)
             || sources.charts.consumed.contains(path)
         {
@@ -91,6 +94,21 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
     reading
         .notes
         .extend(sources.code_notes.iter().map(unreadable_file));
+    reading
+        .notes
+        .extend(sources.repo.named_unfollowed().iter().map(unreadable_file));
+    if let [first, others @ ..] = sources.repo.encrypted.as_slice() {
+        let others = match others.len() {
+            0 => String::new(),
+            1 => " (the same holds for 1 other file)".to_owned(),
+            n => format!(" (the same holds for {n} other files)"),
+        };
+        reading.notes.push(UnreadableFile {
+            path: first.clone(),
+            span: None,
+            message: format!("is encrypted by git-crypt, not read{others}"),
+        });
+    }
     reading
         .notes
         .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));

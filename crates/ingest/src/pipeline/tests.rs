@@ -76,3 +76,59 @@ fn excluded_files_are_there_and_not_read() {
     let platform = platform(&files);
     assert!(platform.reading.unreadable.is_empty());
 }
+
+#[test]
+fn a_secret_for_an_environment_that_nothing_else_names_is_seen() {
+    let secret = "SIGNING_SECRET=h7Gk2pQ9vL9xT4mN7wkZ8pQ2vL9xT4mN7x\nLOG_LEVEL=info\n";
+    let secrets = |paths: &[&str]| -> usize {
+        let files: Vec<(&str, &str)> = paths.iter().map(|path| (*path, secret)).collect();
+        let platform = platform(&files);
+        assert_eq!(platform.environments.len(), 1, "{paths:?} deploy nothing");
+        let spans = platform.environments[0].secret_literals.iter().map(|l| l.span);
+        spans.collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!(secrets(&["config/staging.env"]), 1);
+    assert_eq!(secrets(&["config/.secrets"]), 1);
+    assert_eq!(secrets(&["config/staging.env", "config/production.env"]), 2);
+    assert_eq!(
+        secrets(&["config/staging.env", "config/local.env"]),
+        1,
+        "on one's own machine a secret protects nothing"
+    );
+}
+
+#[test]
+fn a_patch_that_no_build_takes_is_judged_as_a_part() {
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 2}\n";
+    let defects = |path: &str| {
+        let files = [
+            ("k8s/kustomization.yaml", "resources: [cm.yaml]\n"),
+            (
+                "k8s/cm.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n",
+            ),
+            (path, patch),
+        ];
+        platform(&files).environments[0].defects.len()
+    };
+    assert_eq!(defects("k8s/patches/replicas.yaml"), 0);
+    assert_eq!(defects("other/replicas_patch.yaml"), 0);
+    assert_eq!(
+        defects("k8s/replicas.yaml"),
+        0,
+        "beside a kustomization that leaves it out"
+    );
+    assert_ne!(defects("other/replicas.yaml"), 0);
+    assert_ne!(defects("other/dispatcher.yaml"), 0);
+}
+
+#[test]
+fn a_template_is_named_and_not_judged() {
+    let platform = platform(&[(
+        "skeleton/quota.yaml",
+        "apiVersion: v1\nkind: ResourceQuota\nmetadata:\n  name: pods\n  namespace: {{ namespace }}\nspec: {hard: {pods: 2}}\n",
+    )]);
+    assert!(platform.environments[0].defects.is_empty());
+    assert!(platform.reading.notes[0].message.contains("template, not read"));
+    assert!(!platform.reading.is_nothing());
+}

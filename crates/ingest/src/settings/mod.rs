@@ -39,7 +39,7 @@ pub fn of_entries(entries: Vec<Entry>) -> Vec<Setting> {
 
 /// Whether a file is one of variables for a process, by the lower case of its name.
 pub fn is_env_file(_: &Path, name: &str) -> bool {
-    name == ".env" || name.starts_with(".env.") || name.ends_with(".env")
+    matches!(name, ".env" | ".secrets") || name.starts_with(".env.") || name.ends_with(".env")
 }
 
 /// Reads a `.env` file as settings of its directory.

@@ -17,7 +17,6 @@ use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{Dangling, DanglingKind, Defect, DefectEffect};
 use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_render::hcl::{self, Missing, Mode, Resource, RootValues, Terraform};
-use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -113,14 +112,11 @@ impl<'a> Context<'a> {
             .filter(|dangling| self.may_claim(dangling))
         {
             env.dangling.push(Dangling {
-                subject: format!(
-                    "Terraform {}",
-                    self.place.repo.sources.path(dangling.span.file).display()
-                ),
-                kind: match dangling.what {
-                    Missing::ModuleDirectory => DanglingKind::File,
-                    _ => DanglingKind::Variable,
+                subject: match dangling.dir.as_os_str().is_empty() {
+                    true => "Terraform module at the root".to_owned(),
+                    false => format!("Terraform module {}", dangling.dir.display()),
                 },
+                kind: DanglingKind::Variable,
                 name: Fact::declared(shown(dangling), dangling.span),
                 nearest: dangling.nearest.clone(),
                 certain: true,
@@ -132,14 +128,9 @@ impl<'a> Context<'a> {
     /// another one.
     fn may_claim(&self, dangling: &hcl::Dangling) -> bool {
         let repo = self.place.repo;
-        let directory = repo
-            .sources
-            .path(dangling.span.file)
-            .parent()
-            .unwrap_or(Path::new(""));
         match dangling.what {
-            Missing::ModuleDirectory => repo.is_given(&normalise(&directory.join(&dangling.name))),
-            _ => repo.is_given(directory),
+            Missing::ModuleDirectory => repo.is_given(Path::new(&dangling.name)),
+            _ => repo.is_given(&dangling.dir),
         }
     }
 
@@ -193,7 +184,8 @@ fn shown(dangling: &hcl::Dangling) -> String {
         Missing::ModuleCall => format!("module.{name}"),
         Missing::Argument => format!("argument {name}"),
         Missing::Output => format!("output {name}"),
-        Missing::ModuleDirectory | Missing::Resource | Missing::Cycle => name.clone(),
+        Missing::ModuleDirectory => format!("module directory {name}"),
+        Missing::Resource | Missing::Cycle => name.clone(),
     }
 }
 

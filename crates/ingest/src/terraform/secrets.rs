@@ -4,13 +4,17 @@
 use super::Context;
 use crate::secret_scan;
 use cofferdam_model::{Parts, Span};
+use cofferdam_render::hcl::{self, Mode};
 use cofferdam_syntax::tree::{Node, Style, Value};
 use std::collections::BTreeSet;
 
 /// Notes every literal secret once, at the place where it is written.
 pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     let mut seen: BTreeSet<Span> = env.secret_literals.iter().map(|literal| literal.span).collect();
-    let resources = context.values.resources.iter().map(|r| &r.body);
+    // What is looked up is named; its arguments are no secrets of their own.
+    let named = |kind: &str| kind.contains("secret_manager_secret") || kind.contains("secretsmanager_secret");
+    let looked_up = |r: &&hcl::Resource| r.mode != Mode::Data || !named(&r.kind);
+    let resources = context.values.resources.iter().filter(looked_up).map(|r| &r.body);
     let modules = context.values.modules.iter().map(|m| &m.body);
     let providers = context.values.providers.iter().map(|p| &p.body);
     for body in resources.chain(modules).chain(providers) {
@@ -80,5 +84,25 @@ resource "aws_ecs_task_definition" "t" {
         assert_eq!(env.secret_literals.len(), 1, "{:?}", env.secret_literals);
         assert_eq!(env.secret_literals[0].name, "password");
         assert_eq!(env.secret_literals[0].span.start, 14);
+    }
+
+    #[test]
+    fn the_name_of_a_secret_that_is_looked_up_is_none() {
+        let text = |mode: &str| {
+            format!(
+                "{mode} \"google_secret_manager_secret_version\" \"s\" {{\n  secret = \"shop--access--h7Gk2pQ9vL9xT4mN7\"\n}}\n"
+            )
+        };
+        assert!(
+            environment(&[("main.tf", &text("data"))])
+                .secret_literals
+                .is_empty()
+        );
+        assert_eq!(
+            environment(&[("main.tf", &text("resource"))])
+                .secret_literals
+                .len(),
+            1
+        );
     }
 }

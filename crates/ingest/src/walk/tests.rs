@@ -186,3 +186,104 @@ fn overlays_that_are_not_used_are_known() {
     );
     assert!(unused(&["a/x.yaml"], None).is_empty());
 }
+
+/// A tree of real files, links included: path and text, link and what is written in it.
+#[cfg(unix)]
+fn linked(files: &[(&str, &str)], links: &[(&str, &str)]) -> (tempfile::TempDir, Repo) {
+    let outer = tempfile::tempdir().unwrap();
+    let root = outer.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::write(outer.path().join("outside.yaml"), "a: outside").unwrap();
+    for (path, text) in files {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    for (path, target) in links {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, path).unwrap();
+    }
+    let repo = read(&Input::path(&root)).unwrap().repo;
+    (outer, repo)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_the_file_that_it_leads_to() {
+    let (_kept, repo) = linked(
+        &[
+            ("shared/a.yaml", "a: 1"),
+            ("shared/b.tf", "locals {}"),
+            (".gitignore", "built\n"),
+            ("built/c.yaml", "c: 1"),
+            ("notes.txt", "a: 1"),
+        ],
+        &[
+            ("x/a.yaml", "../shared/a.yaml"),
+            ("x/all", "../shared"),
+            ("x/c.yaml", "../built/c.yaml"),
+            ("x/d.yaml", "../notes.txt"),
+            ("y", "x"),
+        ],
+    );
+    let id = |path: &str| repo.files.get(Path::new(path)).copied();
+    for link in ["x/a.yaml", "x/all/a.yaml", "y/a.yaml", "y/all/a.yaml"] {
+        assert_eq!(id(link), id("shared/a.yaml"), "{link}");
+        assert!(repo.yaml.contains_key(Path::new(link)), "{link}");
+        assert_eq!(repo.links[Path::new(link)], Path::new("shared/a.yaml"));
+    }
+    assert_eq!(id("y/all/b.tf"), id("shared/b.tf"));
+    // Read through the link only, so that they are files of their own.
+    assert!(repo.yaml.contains_key(Path::new("x/c.yaml")));
+    assert!(repo.yaml.contains_key(Path::new("x/d.yaml")));
+    assert!(!repo.links.contains_key(Path::new("x/c.yaml")));
+    assert!(repo.is_below_link(Path::new("y/a.yaml")) && !repo.is_below_link(Path::new("x/a.yaml")));
+    assert!(repo.unfollowed.is_empty(), "{:?}", repo.unfollowed);
+    assert_eq!(
+        repo.own_files()
+            .filter(|(path, _)| path.ends_with("a.yaml"))
+            .count(),
+        1
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_leave_the_root_or_loop_are_not_followed() {
+    let (_kept, repo) = linked(
+        &[("a/x.yaml", "resources: [out.yaml]"), ("b/y.yaml", "y: 1")],
+        &[
+            ("a/out.yaml", "../../outside.yaml"),
+            ("a/self.yaml", "self.yaml"),
+            ("a/gone.yaml", "gone/x.yaml"),
+            ("a/vars.tf", "../../vars.tf"),
+            ("a/up", ".."),
+            ("a/to-b", "../b"),
+            ("b/to-a", "../a"),
+        ],
+    );
+    for path in [
+        "a/out.yaml",
+        "a/self.yaml",
+        "a/gone.yaml",
+        "a/vars.tf",
+        "a/up",
+        "a/to-b/to-a",
+    ] {
+        assert!(
+            repo.unfollowed.contains_key(Path::new(path)),
+            "{path}: {:?}",
+            repo.unfollowed
+        );
+    }
+    assert!(repo.is_unfollowed(Path::new("a/up/b/y.yaml")));
+    assert!(repo.yaml.contains_key(Path::new("a/to-b/y.yaml")));
+    assert!(!repo.files.contains_key(Path::new("a/to-b/to-a/x.yaml")));
+    let named: Vec<PathBuf> = repo.named_unfollowed().into_iter().map(|u| u.path).collect();
+    assert!(
+        named.contains(&"a/out.yaml".into()) && named.contains(&"a/vars.tf".into()),
+        "{named:?}"
+    );
+    assert!(!named.contains(&"a/self.yaml".into()), "{named:?}");
+}

@@ -396,7 +396,7 @@ impl<'b, 'w> Scope<'b, 'w> {
             "try" => {
                 let mut last = Wrong("try() has no arguments".to_owned());
                 for arg in call.args.iter() {
-                    match self.eval(Expr::Hcl(arg, at)) {
+                    match self.run.trying(|| self.eval(Expr::Hcl(arg, at))) {
                         Ok(node) => return Ok(node),
                         Err(why) => last = why,
                     }
@@ -404,7 +404,10 @@ impl<'b, 'w> Scope<'b, 'w> {
                 return Err(last);
             }
             "can" => {
-                let result = call.args.get(0).map(|arg| self.eval(Expr::Hcl(arg, at)));
+                let result = call
+                    .args
+                    .get(0)
+                    .map(|arg| self.run.trying(|| self.eval(Expr::Hcl(arg, at))));
                 return Ok(match result {
                     Some(Ok(node)) => match node.value {
                         Value::Unknown(why) => unknown(why.to_string(), span),

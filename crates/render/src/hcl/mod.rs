@@ -6,9 +6,11 @@
 
 mod eval;
 mod functions;
+mod generated;
 mod module;
 mod names;
 use cofferdam_syntax::hcl as parse;
+mod references;
 mod root;
 mod template;
 mod types;
@@ -100,6 +102,8 @@ pub enum Mode {
     Managed,
     /// `data`: made elsewhere.
     Data,
+    /// `ephemeral`: there while Terraform runs, and kept nowhere.
+    Ephemeral,
 }
 
 impl Mode {
@@ -107,6 +111,7 @@ impl Mode {
         match self {
             Mode::Managed => "",
             Mode::Data => "data.",
+            Mode::Ephemeral => "ephemeral.",
         }
     }
 }
@@ -174,6 +179,8 @@ pub struct Dangling {
     pub name: String,
     /// The nearest name that exists.
     pub nearest: Option<String>,
+    /// Directory of the module in which it stands.
+    pub dir: PathBuf,
 }
 
 /// What a name should lead to.
@@ -251,11 +258,15 @@ pub fn read(repo: &Repo) -> Terraform {
         let dir = file.path.parent().unwrap_or(Path::new("")).to_owned();
         let module = modules.entry(dir.clone()).or_default();
         module.add(file);
-        module.incomplete = broken.contains(&dir);
+        module.incomplete = broken.contains(&dir) || !repo.is_given(&dir);
         module.dir = dir;
     }
     modules.retain(|_, module| !module.is_empty());
-    let roots = find_roots(&modules);
+    generated::declare(repo, &mut modules);
+    for module in modules.values_mut() {
+        module.undeclared = references::undeclared(module);
+    }
+    let roots = find_roots(repo, &modules);
     let declared: BTreeMap<PathBuf, BTreeSet<String>> = roots
         .iter()
         .filter_map(|dir| {
@@ -376,7 +387,7 @@ fn given_values(repo: &Repo, dir: &Path, files: &[&parse::File]) -> BTreeMap<Str
 }
 
 /// Directories that no other module calls; of modules that only call each other, the first.
-fn find_roots(modules: &BTreeMap<PathBuf, module::Module<'_>>) -> Vec<PathBuf> {
+fn find_roots(repo: &Repo, modules: &BTreeMap<PathBuf, module::Module<'_>>) -> Vec<PathBuf> {
     let calls = |dir: &Path| -> Vec<PathBuf> {
         let Some(module) = modules.get(dir) else {
             return Vec::new();
@@ -390,11 +401,9 @@ fn find_roots(modules: &BTreeMap<PathBuf, module::Module<'_>>) -> Vec<PathBuf> {
             .collect()
     };
     let called: BTreeSet<PathBuf> = modules.keys().flat_map(|dir| calls(dir)).collect();
-    let mut roots: Vec<PathBuf> = modules
-        .keys()
-        .filter(|dir| !called.contains(*dir))
-        .cloned()
-        .collect();
+    // Behind a link to a directory is what stands somewhere else as well.
+    let is_root = |dir: &PathBuf| !called.contains(dir) && !repo.is_below_link(dir);
+    let mut roots: Vec<PathBuf> = modules.keys().filter(|dir| is_root(dir)).cloned().collect();
     let mut reached: BTreeSet<PathBuf> = BTreeSet::new();
     let mut open = roots.clone();
     let mut rest = modules.keys();
@@ -404,7 +413,7 @@ fn find_roots(modules: &BTreeMap<PathBuf, module::Module<'_>>) -> Vec<PathBuf> {
                 open.extend(calls(&dir));
             }
         }
-        let Some(dir) = rest.find(|dir| !reached.contains(*dir)) else {
+        let Some(dir) = rest.find(|dir| !reached.contains(*dir) && !repo.is_below_link(dir)) else {
             break;
         };
         roots.push(dir.clone());

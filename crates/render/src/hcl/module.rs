@@ -3,11 +3,11 @@
 
 use super::eval::{Bind, Scope, Wrong, number, pairs, unknown};
 use super::parse::{Block, Body, Expr, File, Item};
-use super::{Mode, names};
+use super::{Dangling, Missing, Mode, names};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,6 +43,10 @@ pub(super) struct Module<'a> {
     pub(super) providers: Vec<Block<'a>>,
     /// Whether a file of it could not be read: then a name that nothing declares proves nothing.
     pub(super) incomplete: bool,
+    /// Names that a file declares which a tool writes before Terraform runs; what they stand for is not known.
+    pub(super) generated: BTreeSet<(Missing, String)>,
+    /// Names that stand in its files and that nothing declares.
+    pub(super) undeclared: Vec<Dangling>,
 }
 
 impl<'a> Module<'a> {
@@ -67,11 +71,11 @@ impl<'a> Module<'a> {
                         }
                     }
                 }
-                ("resource" | "data", Some(kind), Some(name)) => {
-                    let mode = if &*block.kind.text == "data" {
-                        Mode::Data
-                    } else {
-                        Mode::Managed
+                ("resource" | "data" | "ephemeral", Some(kind), Some(name)) => {
+                    let mode = match &*block.kind.text {
+                        "data" => Mode::Data,
+                        "ephemeral" => Mode::Ephemeral,
+                        _ => Mode::Managed,
                     };
                     let key = (mode, kind, name);
                     if self.resources.insert(key.clone(), block).is_none() {

@@ -5,7 +5,7 @@ use super::eval::{Bind, Eval, MAX_TEXT, Scope, Step, Wrong, address_of, size, un
 use super::module::{Call, Each, Expansion, Instance, Module};
 use super::parse::{At, Body};
 use super::types;
-use super::{Missing, Mode};
+use super::{Dangling, Missing, Mode};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
@@ -108,12 +108,18 @@ impl<'b, 'w> Scope<'b, 'w> {
                 span,
             )),
             _ if first.is_empty() => wrong(format!("`{name}` alone is no reference")),
-            "data" => match steps.get(1) {
+            "data" | "ephemeral" | "resource" => match steps.get(1) {
                 Some(Step::Attribute(second)) => {
-                    let key = (Mode::Data, first.to_owned(), second.clone());
+                    let mode = match name {
+                        "data" => Mode::Data,
+                        "ephemeral" => Mode::Ephemeral,
+                        // Another way to write what stands without it.
+                        _ => Mode::Managed,
+                    };
+                    let key = (mode, first.to_owned(), second.clone());
                     Ok(self.resource(key, &steps[2..], span))
                 }
-                _ => wrong("`data` needs a type and a name"),
+                _ => wrong(format!("`{name}` needs a type and a name")),
             },
             _ => {
                 let key = (Mode::Managed, name.to_owned(), first.to_owned());
@@ -126,7 +132,7 @@ impl<'b, 'w> Scope<'b, 'w> {
         let key = (kind, name.to_owned());
         match self.instance.memo.borrow().get(&key) {
             Some(Memo::Busy) => {
-                self.run.dangle(Missing::Cycle, name, span, None);
+                self.dangle(Missing::Cycle, name, span, None);
                 return unknown(format!("`{name}` refers to itself"), span);
             }
             Some(Memo::Done(node)) => {
@@ -154,11 +160,26 @@ impl<'b, 'w> Scope<'b, 'w> {
         span: Span,
         known: impl Iterator<Item = &'n String>,
     ) -> Node {
-        if !self.instance.module.incomplete {
+        let module = self.instance.module;
+        if module.generated.contains(&(what, name.to_owned())) {
+            return unknown(format!("`{name}` is declared in a file that is generated"), span);
+        }
+        let known_already = || module.undeclared.iter().any(|d| d.what == what && d.name == name);
+        if !module.incomplete && !known_already() {
             let near = cofferdam_syntax::nearest::nearest(name, known.map(String::as_str)).map(str::to_owned);
-            self.run.dangle(what, name, span, near);
+            self.dangle(what, name, span, near);
         }
         unknown(format!("`{name}` is not declared"), span)
+    }
+
+    fn dangle(self, what: Missing, name: &str, span: Span, nearest: Option<String>) {
+        self.run.dangle(Dangling {
+            span,
+            what,
+            name: name.to_owned(),
+            nearest,
+            dir: self.instance.module.dir.clone(),
+        });
     }
 
     fn variable(self, name: &str, span: Span) -> Node {
@@ -222,13 +243,13 @@ impl<'b, 'w> Scope<'b, 'w> {
         let address = format!("{}{}{kind}.{name}", self.instance.prefix, mode.prefix());
         let reference = unknown(format!("ref:{address}{}", address_of(steps)), span);
         let Some(block) = module.resources.get(&key) else {
-            if !module.incomplete {
+            let wanted = format!("{}{kind}.{name}", mode.prefix());
+            let generated = module.generated.contains(&(Missing::Resource, wanted.clone()));
+            if !module.incomplete && !generated {
                 let full = |k: &super::module::ResourceKey| format!("{}{}.{}", k.0.prefix(), k.1, k.2);
                 let known: Vec<String> = module.resources.keys().map(full).collect();
-                let wanted = full(&key);
                 let near = cofferdam_syntax::nearest::nearest(&wanted, known.iter().map(String::as_str));
-                self.run
-                    .dangle(Missing::Resource, &wanted, span, near.map(str::to_owned));
+                self.dangle(Missing::Resource, &wanted, span, near.map(str::to_owned));
             }
             return reference;
         };
@@ -324,7 +345,17 @@ impl<'b, 'w> Scope<'b, 'w> {
         };
         let outputs = &child.module.outputs;
         let Some(block) = outputs.get(name) else {
-            return Ok(inner.undeclared(Missing::Output, name, span, outputs.keys()));
+            let (module, key) = (child.module, (Missing::Output, name.to_owned()));
+            if module.incomplete || module.generated.contains(&key) {
+                return Ok(unknown(format!("`{name}` is not known"), span));
+            }
+            // An absent output is an attribute that `try` and `can` may ask for.
+            if !self.run.is_tried() {
+                let near = cofferdam_syntax::nearest::nearest(name, outputs.keys().map(String::as_str));
+                self.dangle(Missing::Output, name, span, near.map(str::to_owned));
+                return Ok(unknown(format!("`{name}` is not declared"), span));
+            }
+            return wrong(format!("the module has no output `{name}`"));
         };
         let Some(value) = block.body.attribute("value") else {
             return wrong(format!("output `{name}` has no value"));
@@ -358,18 +389,22 @@ impl<'b, 'w> Scope<'b, 'w> {
         else {
             return Children::Elsewhere;
         };
-        if path.starts_with("..") {
+        // A directory that git ignores, or that a submodule fills, is brought there before Terraform runs.
+        let repo = self.run.repo();
+        if path.starts_with("..") || repo.is_unfollowed(&path) {
             return Children::Elsewhere;
         }
         let Some(module) = self.run.module(&path) else {
+            if repo.absent_by_design(&path) {
+                return Children::Elsewhere;
+            }
             let shown = path.display().to_string();
-            self.run
-                .dangle(Missing::ModuleDirectory, &shown, source.span(), None);
+            self.dangle(Missing::ModuleDirectory, &shown, source.span(), None);
             return Children::Missing;
         };
         if self.instance.ancestors().any(|a| a.module.dir == path) {
             let shown = path.display().to_string();
-            self.run.dangle(Missing::Cycle, &shown, source.span(), None);
+            self.dangle(Missing::Cycle, &shown, source.span(), None);
             return Children::Missing;
         }
         if self.instance.ancestors().count() > MAX_MODULES_DEEP {
@@ -420,10 +455,15 @@ impl<'b, 'w> Scope<'b, 'w> {
                 "providers",
                 "depends_on",
             ];
-            if !meta.contains(&&*key.text) && !module.variables.contains_key(&*key.text) {
+            let generated = || {
+                module
+                    .generated
+                    .contains(&(Missing::Variable, key.text.to_string()))
+            };
+            if !meta.contains(&&*key.text) && !module.variables.contains_key(&*key.text) && !generated() {
                 let known = module.variables.keys().map(String::as_str);
                 let near = cofferdam_syntax::nearest::nearest(&key.text, known).map(str::to_owned);
-                self.run.dangle(Missing::Argument, &key.text, key.span, near);
+                self.dangle(Missing::Argument, &key.text, key.span, near);
             }
         }
     }

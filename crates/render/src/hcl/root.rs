@@ -4,8 +4,7 @@ use super::eval::{Bind, Scope};
 use super::module::{Expansion, Instance, Module};
 use super::names::Children;
 use super::parse::Expr;
-use super::{Dangling, Missing, ModuleCall, Provider, Resource, RootValues};
-use cofferdam_syntax::Span;
+use super::{Dangling, ModuleCall, Provider, Resource, RootValues};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Value};
 use std::cell::{Cell, RefCell};
@@ -23,6 +22,7 @@ pub(super) struct Run<'w> {
     root: &'w Path,
     steps: Cell<usize>,
     depth: Cell<usize>,
+    tried: Cell<usize>,
     children: RefCell<BTreeMap<String, Children<'w>>>,
     dangling: RefCell<BTreeSet<Dangling>>,
 }
@@ -44,6 +44,7 @@ impl<'w> Run<'w> {
             root,
             steps: Cell::new(0),
             depth: Cell::new(0),
+            tried: Cell::new(0),
             children: RefCell::default(),
             dangling: RefCell::default(),
         }
@@ -56,6 +57,19 @@ impl<'w> Run<'w> {
         }
         self.depth.set(self.depth.get() + 1);
         Some(Depth(&self.depth))
+    }
+
+    /// Evaluates what `try` or `can` stands around.
+    pub(super) fn trying<T>(&self, evaluate: impl FnOnce() -> T) -> T {
+        self.tried.set(self.tried.get() + 1);
+        let result = evaluate();
+        self.tried.set(self.tried.get() - 1);
+        result
+    }
+
+    /// Whether `try` or `can` stands around what is evaluated.
+    pub(super) fn is_tried(&self) -> bool {
+        self.tried.get() > 0
     }
 
     /// Takes `steps` from the budget; false when it is spent.
@@ -84,13 +98,8 @@ impl<'w> Run<'w> {
         self.children.borrow_mut().insert(key, children.clone());
     }
 
-    pub(super) fn dangle(&self, what: Missing, name: &str, span: Span, nearest: Option<String>) {
-        self.dangling.borrow_mut().insert(Dangling {
-            span,
-            what,
-            name: name.to_owned(),
-            nearest,
-        });
+    pub(super) fn dangle(&self, dangling: Dangling) {
+        self.dangling.borrow_mut().insert(dangling);
     }
 
     /// Evaluates the root with these values of its variables.
@@ -135,6 +144,9 @@ impl<'w> Scope<'_, 'w> {
     /// Adds every resource of this instance and of the modules that it calls.
     fn collect(self, values: &mut RootValues) {
         let module = self.instance.module;
+        for dangling in &module.undeclared {
+            self.run.dangle(dangling.clone());
+        }
         for key in &module.order {
             let (mode, kind, name) = key;
             let Some(block) = module.resources.get(key) else {

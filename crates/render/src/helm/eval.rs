@@ -2,7 +2,7 @@
 //! cluster, the release, functions that are not known here) stays unknown and is printed as a mark.
 
 use super::functions;
-use super::output::{MARK, MARK_END, Origin, Piece, indent, to_yaml};
+use super::output::{MARK, MARK_END, Origin, Piece, Within, indent, to_yaml};
 use super::parse::{Defines, Expr, Item, Output};
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{FileId, Span};
@@ -124,6 +124,13 @@ pub(super) struct Evaluator<'a> {
     printed: usize,
     steps: usize,
     depth: usize,
+    /// Unknown conditions so far.
+    conditions: usize,
+    /// The branches of unknown conditions that are being printed.
+    within: Option<Within>,
+    /// Variables that were there before the innermost of these branches: what one of them becomes in it is not
+    /// known after it.
+    outside: usize,
     variables: Vec<(&'a str, Val<'a>)>,
     dot: Val<'a>,
     root: Val<'a>,
@@ -142,6 +149,9 @@ impl<'a> Evaluator<'a> {
             printed: 0,
             steps: 0,
             depth: 0,
+            conditions: 0,
+            within: None,
+            outside: 0,
             variables: Vec::new(),
             dot: Val::Root,
             root: Val::Root,
@@ -155,7 +165,10 @@ impl<'a> Evaluator<'a> {
         (self.out, self.unknowns)
     }
 
-    fn print(&mut self, piece: Piece<'a>) {
+    fn print(&mut self, mut piece: Piece<'a>) {
+        if piece.within.is_none() {
+            piece.within.clone_from(&self.within);
+        }
         self.printed += piece.text.len();
         if self.printed <= MAX_BYTES {
             self.out.push(piece);
@@ -176,9 +189,12 @@ impl<'a> Evaluator<'a> {
                 Item::Output(output) => self.output(output),
                 Item::Assign { name, value, declare } => {
                     let value = self.eval(value);
-                    let known = self.variables.iter_mut().rev().find(|(n, _)| n == name);
+                    let known = self.variables.iter().rposition(|(n, _)| n == name);
                     match known {
-                        Some(slot) if !declare => slot.1 = value,
+                        Some(slot) if !declare => {
+                            let is_sure = slot >= self.outside;
+                            self.variables[slot].1 = if is_sure { value } else { Val::Unknown };
+                        }
                         _ => self.variables.push((name, value)),
                     }
                 }
@@ -191,12 +207,16 @@ impl<'a> Evaluator<'a> {
                 } => {
                     let value = self.eval(value);
                     let truth = value.truth();
-                    if truth != Some(false) {
-                        let variables = variable.iter().map(|name| (*name, value.clone())).collect();
-                        self.within(value, variables, body);
-                    }
-                    if truth != Some(true) {
-                        self.scoped(otherwise);
+                    let variables = variable.iter().map(|name| (*name, value.clone())).collect();
+                    match truth {
+                        Some(true) => self.within(value, variables, body),
+                        Some(false) => self.scoped(otherwise),
+                        None => {
+                            let condition = self.condition();
+                            let held = self.branch((condition, 0), |e| e.within(value, variables, body));
+                            let not = self.branch((condition, 1), |e| e.scoped(otherwise));
+                            self.choose(vec![held, not]);
+                        }
                     }
                 }
                 Item::Range {
@@ -226,15 +246,72 @@ impl<'a> Evaluator<'a> {
 
     /// The branch that holds, or every one that may.
     fn branches(&mut self, branches: &'a [(Option<Expr<'a>>, Vec<Item<'a>>)]) {
+        let mut possible = Vec::new();
+        let mut number = None;
         for (condition, items) in branches {
             let truth = condition.as_ref().map_or(Some(true), |c| self.eval(c).truth());
-            if truth != Some(false) {
-                self.scoped(items);
+            match (truth, number) {
+                (Some(false), _) => continue,
+                (Some(true), None) => return self.scoped(items),
+                _ => {}
             }
+            let number = *number.get_or_insert_with(|| self.condition());
+            possible.push(self.branch((number, possible.len()), |e| e.scoped(items)));
             if truth == Some(true) {
-                return;
+                return self.choose(possible);
             }
         }
+        if number.is_some() {
+            // None of them may hold.
+            possible.push(Vec::new());
+            self.choose(possible);
+        }
+    }
+
+    /// A number for a condition that cannot be known.
+    fn condition(&mut self) -> usize {
+        self.conditions += 1;
+        self.conditions
+    }
+
+    /// What one branch of an unknown condition prints.
+    fn branch(&mut self, branch: (usize, usize), run: impl FnOnce(&mut Self)) -> Vec<Piece<'a>> {
+        let around = self.within.as_deref().unwrap_or_default();
+        let within = around.iter().copied().chain([branch]).collect();
+        let outer_out = std::mem::take(&mut self.out);
+        let outer_within = self.within.replace(within);
+        let outer_outside = std::mem::replace(&mut self.outside, self.variables.len());
+        run(self);
+        self.outside = outer_outside;
+        self.within = outer_within;
+        std::mem::replace(&mut self.out, outer_out)
+    }
+
+    /// Prints what may be there. A part of a line is one of them and not known; whole lines are all printed, and
+    /// the tree tells which of them never stand together.
+    fn choose(&mut self, possible: Vec<Vec<Piece<'a>>>) {
+        let text = |pieces: &[Piece<'a>]| -> String { pieces.iter().map(|p| p.text.as_str()).collect() };
+        let texts: Vec<String> = possible.iter().map(|pieces| text(pieces)).collect();
+        let is_entry = |text: &str| {
+            let text = text.trim();
+            text.contains('\n')
+                || text.contains(": ")
+                || text.ends_with(':')
+                || text.starts_with("- ")
+                || text == "-"
+        };
+        let same = texts.windows(2).all(|pair| pair[0] == pair[1]);
+        let part_of_a_line = !texts.iter().any(|text| text.contains('\n') || is_entry(text));
+        if part_of_a_line && !same {
+            let mark = self.mark("{{ if … }}");
+            self.out.push(Piece {
+                within: self.within.clone(),
+                ..Piece::new(mark, self.here)
+            });
+            return;
+        }
+        let several = if same { 1 } else { possible.len() };
+        self.out.extend(possible.into_iter().take(several).flatten());
     }
 
     fn range(
@@ -481,7 +558,9 @@ impl<'a> Evaluator<'a> {
         let outer_dot = std::mem::replace(&mut self.dot, dot.clone());
         let outer_root = std::mem::replace(&mut self.root, dot);
         let outer_here = self.here;
+        let outer_outside = std::mem::take(&mut self.outside);
         self.items(items);
+        self.outside = outer_outside;
         self.here = outer_here;
         self.root = outer_root;
         self.dot = outer_dot;

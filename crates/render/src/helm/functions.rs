@@ -5,6 +5,63 @@ use super::eval::Val;
 use super::output::{Origin, Piece, quoted};
 use cofferdam_syntax::tree::{Node, Style, Value};
 
+/// Versions of Kubernetes' own groups that today's clusters serve. Source: Kubernetes' documentation,
+/// "Deprecated API Migration Guide".
+const SERVED: &[&str] = &[
+    "v1",
+    "admissionregistration.k8s.io/v1",
+    "apiextensions.k8s.io/v1",
+    "apps/v1",
+    "autoscaling/v1",
+    "autoscaling/v2",
+    "batch/v1",
+    "certificates.k8s.io/v1",
+    "coordination.k8s.io/v1",
+    "discovery.k8s.io/v1",
+    "networking.k8s.io/v1",
+    "policy/v1",
+    "rbac.authorization.k8s.io/v1",
+    "scheduling.k8s.io/v1",
+    "storage.k8s.io/v1",
+];
+
+/// Versions that no cluster serves any longer (same source).
+const GONE: &[&str] = &[
+    "admissionregistration.k8s.io/v1beta1",
+    "apiextensions.k8s.io/v1beta1",
+    "apps/v1beta1",
+    "apps/v1beta2",
+    "autoscaling/v2beta1",
+    "autoscaling/v2beta2",
+    "batch/v1beta1",
+    "certificates.k8s.io/v1beta1",
+    "coordination.k8s.io/v1beta1",
+    "discovery.k8s.io/v1beta1",
+    "extensions/v1beta1",
+    "networking.k8s.io/v1beta1",
+    "policy/v1beta1",
+    "rbac.authorization.k8s.io/v1beta1",
+    "scheduling.k8s.io/v1beta1",
+    "storage.k8s.io/v1beta1",
+];
+
+/// Whether a cluster of today serves an API version or one kind of it (`policy/v1beta1/PodSecurityPolicy`);
+/// what is no part of Kubernetes depends on what is installed.
+fn serves(version: &str) -> Option<bool> {
+    let parts: Vec<&str> = version.split('/').collect();
+    let (version, kind) = match parts.as_slice() {
+        ["v1", kind] => ("v1".to_owned(), Some(*kind)),
+        [group, version, kind] => (format!("{group}/{version}"), Some(*kind)),
+        _ => (version.to_owned(), None),
+    };
+    if GONE.contains(&version.as_str()) {
+        return Some(false);
+    }
+    SERVED
+        .contains(&version.as_str())
+        .then_some(kind != Some("PodSecurityPolicy"))
+}
+
 /// Calls a function; `None` if its result cannot be known. The piped value is the last argument.
 pub(super) fn call<'a>(name: &str, arguments: &[Val<'a>], here: Origin<'a>) -> Option<Val<'a>> {
     let last = arguments.last();
@@ -109,6 +166,7 @@ pub(super) fn call<'a>(name: &str, arguments: &[Val<'a>], here: Origin<'a>) -> O
                 _ => None,
             }
         }
+        "Capabilities.APIVersions.Has" => truth(serves(&last?.text()?)?),
         "dict" => {
             let mut entries = Vec::new();
             for pair in arguments.chunks(2) {

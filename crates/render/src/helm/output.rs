@@ -5,6 +5,7 @@ use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
 use cofferdam_syntax::{FileId, Span};
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Around the number of something unknown; private-use characters, which no configuration holds.
@@ -16,6 +17,18 @@ pub(super) const MARK_END: char = '\u{E001}';
 pub(super) struct Piece<'a> {
     pub(super) text: String,
     pub(super) origin: Origin<'a>,
+    /// The branches of unknown conditions that it was printed in; `None` outside all.
+    pub(super) within: Option<Within>,
+}
+
+/// A condition that cannot be known and the branch of it, for each such condition around a piece.
+pub(super) type Within = Rc<[(usize, usize)]>;
+
+/// Whether two pieces are never printed together: they are in different branches of one condition.
+fn exclusive(a: Option<&Within>, b: Option<&Within>) -> bool {
+    let (Some(a), Some(b)) = (a, b) else { return false };
+    a.iter()
+        .any(|(condition, branch)| b.iter().any(|(other, at)| other == condition && at != branch))
 }
 
 /// Where text comes from.
@@ -44,6 +57,7 @@ impl<'a> Piece<'a> {
         Piece {
             text: text.into(),
             origin,
+            within: None,
         }
     }
 
@@ -68,7 +82,10 @@ pub(super) fn indent<'a>(pieces: Vec<Piece<'a>>, width: usize, origin: Origin<'a
                 Origin::Template(file, start) => Origin::Template(file, start + offset),
                 other => other,
             };
-            out.push(Piece::new(line, origin));
+            out.push(Piece {
+                within: piece.within.clone(),
+                ..Piece::new(line, origin)
+            });
             offset += line.len();
             if line.ends_with('\n') {
                 out.push(pad());
@@ -163,6 +180,7 @@ pub(super) struct Printed<'a> {
     /// Where each piece begins in `text`, in order.
     starts: Vec<usize>,
     origins: Vec<Origin<'a>>,
+    within: Vec<Option<Within>>,
     /// The actions behind the marks, by their numbers.
     unknowns: &'a [&'a str],
 }
@@ -173,11 +191,13 @@ impl<'a> Printed<'a> {
             text: String::new(),
             starts: Vec::with_capacity(pieces.len()),
             origins: Vec::with_capacity(pieces.len()),
+            within: Vec::with_capacity(pieces.len()),
             unknowns,
         };
         for piece in pieces.into_iter().filter(|p| !p.text.is_empty()) {
             printed.starts.push(printed.text.len());
             printed.origins.push(piece.origin);
+            printed.within.push(piece.within);
             printed.text.push_str(&piece.text);
         }
         printed
@@ -187,6 +207,35 @@ impl<'a> Printed<'a> {
     fn piece(&self, at: usize) -> Option<(Origin<'a>, usize)> {
         let index = self.starts.partition_point(|start| *start <= at).checked_sub(1)?;
         Some((self.origins[index], at - self.starts[index]))
+    }
+
+    /// The branches of unknown conditions that a byte was printed in.
+    fn within(&self, at: usize) -> Option<&Within> {
+        let index = self.starts.partition_point(|start| *start <= at).checked_sub(1)?;
+        self.within.get(index)?.as_ref()
+    }
+
+    /// Of parts that are never printed together, the first. Which branch holds is not known, but it is one of
+    /// them, and all together are nothing that the template ever gives.
+    pub(super) fn possible<T>(
+        &self,
+        parts: impl IntoIterator<Item = T>,
+        at: impl Fn(&T) -> Option<Span>,
+    ) -> Vec<T> {
+        let mut kept: Vec<&Within> = Vec::new();
+        let mut possible = Vec::new();
+        for part in parts {
+            if let Some(within) = at(&part).and_then(|span| self.within(span.start as usize)) {
+                if kept.iter().any(|other| exclusive(Some(other), Some(within))) {
+                    continue;
+                }
+                if !kept.contains(&within) {
+                    kept.push(within);
+                }
+            }
+            possible.push(part);
+        }
+        possible
     }
 
     /// Where something is written that was read from `start..end` of the text.
@@ -262,7 +311,10 @@ impl<'a> Printed<'a> {
             }
             Value::Map(map) => {
                 let held = map.len();
-                let map: Map = map
+                // What stands in several branches is there whichever holds.
+                let at = |(key, _): &(Key, Node)| (!clashes.contains(&key.span)).then_some(key.span);
+                let map: Map = self
+                    .possible(map, at)
                     .into_iter()
                     .filter(|(key, _)| !(key.text.starts_with(MARK) && key.text.ends_with(MARK_END)))
                     .map(|(key, value)| self.entry(key, value, clashes))
@@ -278,7 +330,12 @@ impl<'a> Printed<'a> {
             }
             Value::Seq(items) => Node {
                 span: self.place(node.span),
-                value: Value::Seq(items.into_iter().map(|i| self.finish(i, clashes)).collect()),
+                value: Value::Seq(
+                    self.possible(items, |item| Some(item.span))
+                        .into_iter()
+                        .map(|i| self.finish(i, clashes))
+                        .collect(),
+                ),
             },
             other => Node {
                 span: self.place(node.span),

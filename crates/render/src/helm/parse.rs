@@ -447,6 +447,12 @@ impl<'t> Reader<'t> {
             return Some(Expr::Call(name, operands));
         }
         let operands = self.operands()?;
+        if let [Expr::Field(method) | Expr::Variable("", method), version] = operands.as_slice()
+            && method.as_slice() == ["Capabilities", "APIVersions", "Has"]
+            && piped.is_none()
+        {
+            return Some(Expr::Call("Capabilities.APIVersions.Has", vec![version.clone()]));
+        }
         match (<[Expr<'t>; 1]>::try_from(operands), piped) {
             (Ok([only]), None) => Some(only),
             // A method with arguments, or a value that something is piped into.

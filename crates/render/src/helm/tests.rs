@@ -119,6 +119,44 @@ fn values_are_put_in_and_what_is_not_known_is_unknown() {
             "a:new",
         ),
         ("a: {{ index .Values.list 1 }}", "a:b"),
+        // Of the branches of an unknown condition one holds, and never two.
+        (
+            "a: {{ if .Release.IsUpgrade }}x{{ else }}y{{ end }}\nb: 1",
+            "a:? b:1",
+        ),
+        (
+            "a: {{ if .Release.IsUpgrade }}x{{ else }}x{{ end }}\nb: 1",
+            "a:x b:1",
+        ),
+        ("a: p{{ if .Release.IsUpgrade }}-x{{ end }}\nb: 1", "a:? b:1"),
+        (
+            "a: {{ with .Release.IsUpgrade }}x{{ else }}y{{ end }}\nb: 1",
+            "a:? b:1",
+        ),
+        (
+            "a:\n{{- if .Release.IsUpgrade }}\n- x\n- y\n{{- else }}\n- z\n{{- end }}\n- w",
+            "a:[x y w]",
+        ),
+        (
+            "a:\n{{- if .Release.IsUpgrade }}\n  x: 1\n  s: 1\n{{- else if .Release.IsInstall }}\n  y: 2\n  s: 2\n{{- end }}\n  z: 3",
+            "a:{x:1 s:? z:3}",
+        ),
+        (
+            "{{ define \"g\" }}{{ if .Release.IsUpgrade }}\nx: 1\n{{ else }}\ny: 2\n{{ end }}{{ end }}a:\n  {{- include \"g\" . | nindent 2 }}\n  z: 3",
+            "a:{x:1 z:3}",
+        ),
+        (
+            "{{- $x := 1 }}{{ if .Release.IsUpgrade }}{{ $x = 2 }}{{ end }}\na: {{ $x }}",
+            "a:?",
+        ),
+        (
+            "{{ if .Capabilities.APIVersions.Has \"policy/v1beta1/PodSecurityPolicy\" }}\na: old\n{{ else }}\na: new\n{{ end }}",
+            "a:new",
+        ),
+        (
+            "{{ if $.Capabilities.APIVersions.Has \"networking.k8s.io/v1/Ingress\" }}\na: new\n{{ else }}\na: old\n{{ end }}",
+            "a:new",
+        ),
         ("a: {{ .Values.port | int }}", "a:80"),
     ] {
         assert_eq!(given(values, template), wanted, "{template}");

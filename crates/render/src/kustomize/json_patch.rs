@@ -34,8 +34,11 @@ pub(super) fn apply(target: &mut Node, operation: &Node) -> Result<(), Refused> 
         "add" => add(target, &tokens, value()?).ok_or_else(fail),
         "replace" => {
             let value = value()?;
-            let slot = find_mut(target, &tokens).ok_or_else(fail)?;
-            *slot = value;
+            match find_mut(target, &tokens) {
+                Some(slot) => *slot = value,
+                // Against the standard, kustomize sets a key that is not there, as long as its parent is.
+                None => set(target, &tokens, value).ok_or_else(fail)?,
+            }
             Ok(())
         }
         "remove" => remove(target, &tokens).map(|_| ()).ok_or_else(fail),
@@ -150,6 +153,20 @@ fn add(target: &mut Node, tokens: &[String], value: Node) -> Option<()> {
     Some(())
 }
 
+/// Sets a key of a map that is there.
+fn set(target: &mut Node, tokens: &[String], value: Node) -> Option<()> {
+    let (last, above) = tokens.split_last()?;
+    let Value::Map(map) = &mut find_mut(target, above)?.value else {
+        return None;
+    };
+    let key = Key {
+        text: last.as_str().into(),
+        span: value.span,
+    };
+    map.insert(key, value);
+    Some(())
+}
+
 fn remove(target: &mut Node, tokens: &[String]) -> Option<Node> {
     let (last, above) = tokens.split_last()?;
     match &mut find_mut(target, above)?.value {
@@ -215,6 +232,11 @@ mod tests {
         becomes("a: [1, 2]", "{op: add, path: /a/1, value: 9}", "a: [1, 9, 2]");
         becomes("a: [1, 2]", "{op: add, path: /a/-, value: 9}", "a: [1, 2, 9]");
         becomes("a: [1, 2]", "{op: replace, path: /a/0, value: 9}", "a: [9, 2]");
+        becomes(
+            "a: {b: 1}",
+            "{op: replace, path: /a/c, value: 9}",
+            "a: {b: 1, c: 9}",
+        );
         becomes("a: [1, 2]", "{op: remove, path: /a/0}", "a: [2]");
         becomes("a: {b: 1}", "{op: move, from: /a/b, path: /c}", "a: {}\nc: 1");
         becomes(
@@ -234,7 +256,9 @@ mod tests {
     #[test]
     fn what_does_not_apply_is_refused_with_its_path() {
         for (target, operation, path) in [
-            ("a: 1", "{op: replace, path: /b, value: 1}", "/b"),
+            ("a: 1", "{op: replace, path: /b/c, value: 1}", "/b/c"),
+            ("a: [1]", "{op: replace, path: /a/1, value: 1}", "/a/1"),
+            ("a: 1", "{op: replace, path: /a/b, value: 1}", "/a/b"),
             ("a: 1", "{op: remove, path: /b}", "/b"),
             ("a: 1", "{op: add, path: /b/c, value: 1}", "/b/c"),
             ("a: [1]", "{op: add, path: /a/2, value: 1}", "/a/2"),

@@ -163,6 +163,7 @@ impl<'r> Index<'r> {
         index.unread = repo
             .passed_over
             .iter()
+            .chain(&repo.encrypted)
             .map(PathBuf::as_path)
             .chain(unread)
             .collect();
@@ -217,7 +218,7 @@ impl<'r> Index<'r> {
         if let Some(number) = self.by_dir.get(&path) {
             return Target::Base(*number);
         }
-        if self.unread.contains(path.as_path()) {
+        if self.unread.contains(path.as_path()) || self.repo.is_unfollowed(&path) {
             return Target::Unread;
         }
         if self.directories.contains(path.as_path()) {

@@ -229,6 +229,8 @@ fn roots(index: &Index<'_>, deployed: &BTreeSet<PathBuf>) -> Vec<usize> {
     let mut roots = Vec::new();
     for (number, is_used) in used.into_iter().enumerate() {
         let kustomization = &index.all[number];
+        // Through a link it is what stands elsewhere, and is built only where something names it.
+        let is_used = is_used || index.repo.is_below_link(kustomization.path);
         if !kustomization.component && (!is_used || deployed.contains(&kustomization.dir)) {
             roots.push(number);
         }
@@ -237,7 +239,7 @@ fn roots(index: &Index<'_>, deployed: &BTreeSet<PathBuf>) -> Vec<usize> {
         }
     }
     for number in 0..count {
-        if !reached[number] {
+        if !reached[number] && !index.repo.is_below_link(index.all[number].path) {
             roots.push(number);
             reach(index, number, &mut reached);
         }

@@ -208,6 +208,36 @@ fn run(object: &Node, fragment: bool) -> Vec<SchemaProblem> {
     walk.out
 }
 
+/// Paths of the images that OpenShift's triggers set, so that they may be left out: those of a
+/// DeploymentConfig, and those of an annotation, which other kinds have.
+fn images_of_triggers(object: &Node) -> Vec<String> {
+    let triggers = object.at("spec/triggers").map_or(&[][..], Node::items);
+    let named: Vec<&str> = triggers
+        .iter()
+        .filter_map(|trigger| trigger.at("imageChangeParams/containerNames"))
+        .flat_map(Node::items)
+        .filter_map(Node::as_str)
+        .collect();
+    let annotations = object.at("metadata/annotations");
+    let annotated = annotations.is_some_and(|a| a.get("image.openshift.io/triggers").is_some());
+    if named.is_empty() && !annotated {
+        return Vec::new();
+    }
+    ["containers", "initContainers"]
+        .iter()
+        .flat_map(|list| {
+            let place = format!("spec/template/spec/{list}");
+            let containers = object.at(&place).map_or(&[][..], Node::items);
+            containers.iter().enumerate().map(move |(index, container)| {
+                let name = container.get("name").and_then(Node::as_str).unwrap_or("");
+                (name, format!("spec.template.spec.{list}[{index}].image"))
+            })
+        })
+        .filter(|(name, _)| annotated || named.contains(name))
+        .map(|(_, path)| path)
+        .collect()
+}
+
 /// Lists inside lists that are followed; nobody writes more than one.
 const LIST_DEPTH: usize = 4;
 
@@ -240,6 +270,9 @@ impl Walk {
             if !self.fragment {
                 check::root(&root, ty, &mut self.out);
             }
+            let triggered = images_of_triggers(object);
+            self.out
+                .retain(|p| p.kind != ProblemKind::Missing || !triggered.contains(&p.path));
             return;
         }
         self.unserved(&root, version, (version_text, kind_text));

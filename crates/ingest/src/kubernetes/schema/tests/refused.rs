@@ -936,6 +936,29 @@ fn a_deployment_config_is_judged_as_openshift_does() {
         ),
     ]);
     assert_eq!(problems(&sound("  selector: {app: x}")), Vec::<String>::new());
+    let bare = of_kind(
+        "apps.openshift.io/v1",
+        "DeploymentConfig",
+        "spec: {replicas: 2}\n",
+    );
+    each_has_one(&[(bare, "requires `spec.template`, which is missing")]);
+    let without = |lines: &str| sound(lines).replace(", image: 'app:1'", "");
+    let trigger = |name: &str| {
+        format!(
+            "  triggers: [{{type: ImageChange, imageChangeParams: {{containerNames: [{name}], from: {{kind: ImageStreamTag, name: 'a:b'}}}}}}]"
+        )
+    };
+    each_has_one(&[
+        (
+            without("  replicas: 1"),
+            "requires `spec.template.spec.containers[0].image`",
+        ),
+        (
+            without(&trigger("other")),
+            "requires `spec.template.spec.containers[0].image`",
+        ),
+    ]);
+    assert_eq!(problems(&without(&trigger("app"))), Vec::<String>::new());
 }
 
 #[test]

@@ -1,0 +1,252 @@
+//! Files that somebody fills in before they are applied, outside charts: they are no YAML yet, and what a
+//! parser makes of them means nothing. They are named as not read, each kind once.
+
+use cofferdam_syntax::repo::{Repo, Unreadable};
+use cofferdam_syntax::tree::{Node, Value};
+use cofferdam_syntax::yaml::Stream;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Endings of templates.
+const ENDINGS: &[&str] = &[
+    "j2", "jinja", "jinja2", "tmpl", "tpl", "template", "gotmpl", "erb", "mustache", "hbs", "ejs",
+];
+/// Endings before those, of files that would be read.
+const CONFIGURATION: &[&str] = &[
+    "yaml",
+    "yml",
+    "json",
+    "tf",
+    "tfvars",
+    "properties",
+    "ini",
+    "env",
+    "conf",
+];
+
+/// Why a file is a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Why {
+    /// Its ending.
+    Ending,
+    /// A directory above it has a name to be filled in.
+    Directory,
+    /// `{{ … }}` or `{% … %}` where YAML would stand.
+    Braces,
+    /// `#NAME#` where a value would stand.
+    Hashes,
+}
+
+impl Why {
+    fn text(self) -> &'static str {
+        match self {
+            Why::Ending => "its ending is that of a template",
+            Why::Directory => "the name of a directory above it is filled in when it is used",
+            Why::Braces => "`{{ … }}` or `{% … %}` stands where YAML would",
+            Why::Hashes => "`#NAME#` stands where a value would",
+        }
+    }
+}
+
+/// The templates that were found.
+pub(crate) struct Templates {
+    /// One note for each kind.
+    pub(crate) notes: Vec<Unreadable>,
+    /// How many files they are.
+    pub(crate) count: usize,
+}
+
+/// Takes the templates of `repo` out of what readers look at, and says which were found.
+pub(crate) fn set_aside(repo: &mut Repo) -> Templates {
+    let mut found: BTreeMap<Why, BTreeSet<PathBuf>> = BTreeMap::new();
+    let charts: BTreeSet<PathBuf> = repo
+        .yaml
+        .keys()
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.eq_ignore_ascii_case("chart.yaml"))
+        })
+        .filter_map(|path| Some(path.parent()?.join("templates")))
+        .collect();
+    let in_chart = |path: &Path| path.ancestors().skip(1).any(|above| charts.contains(above));
+    for path in repo.files.keys().chain(&repo.passed_over) {
+        if has_open_name(path) {
+            found.entry(Why::Directory).or_default().insert(path.clone());
+        } else if has_ending(path) && !in_chart(path) {
+            found.entry(Why::Ending).or_default().insert(path.clone());
+        }
+    }
+    repo.exclude(has_open_name);
+    for (path, stream) in &repo.yaml {
+        if in_chart(path) || repo.links.contains_key(path) {
+            continue;
+        }
+        if let Some(why) = why(stream, repo.text(path).unwrap_or("")) {
+            found.entry(why).or_default().insert(path.clone());
+        }
+    }
+    for path in found.values().flatten() {
+        repo.yaml.remove(path);
+    }
+    let behind: Vec<PathBuf> = repo
+        .links
+        .iter()
+        .filter(|(_, real)| found.values().any(|paths| paths.contains(*real)))
+        .map(|(link, _)| link.clone())
+        .collect();
+    for link in behind {
+        repo.yaml.remove(&link);
+    }
+    Templates {
+        count: found.values().map(BTreeSet::len).sum(),
+        notes: found
+            .into_iter()
+            .filter_map(|(why, paths)| note(why, &paths))
+            .collect(),
+    }
+}
+
+fn note(why: Why, paths: &BTreeSet<PathBuf>) -> Option<Unreadable> {
+    let first = paths.first()?;
+    let others = match paths.len() - 1 {
+        0 => String::new(),
+        1 => " (the same holds for 1 other file)".to_owned(),
+        n => format!(" (the same holds for {n} other files)"),
+    };
+    Some(Unreadable {
+        path: first.clone(),
+        span: None,
+        message: format!("template, not read: {}{others}", why.text()),
+    })
+}
+
+/// Whether a directory of this path has a name such as `{{cookiecutter.name}}`.
+fn has_open_name(path: &Path) -> bool {
+    let open = |part: &str| part.contains("{{") || part.contains("{%") || part.contains("[[");
+    path.iter().filter_map(|part| part.to_str()).any(open)
+}
+
+/// Whether a name is that of a template of configuration: `values.yaml.j2`.
+fn has_ending(path: &Path) -> bool {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    let ending = |name: &str, known: &[&str]| {
+        let (stem, ending) = name.rsplit_once('.')?;
+        known
+            .iter()
+            .any(|k| ending.eq_ignore_ascii_case(k))
+            .then(|| stem.to_owned())
+    };
+    ending(name, ENDINGS).is_some_and(|stem| ending(&stem, CONFIGURATION).is_some())
+}
+
+fn why(stream: &Stream, text: &str) -> Option<Why> {
+    let braces = text.contains("{{") || text.contains("{%");
+    let control = || text.lines().any(|line| line.trim_start().starts_with("{%"));
+    if braces && (!stream.errors.is_empty() || control() || stream.documents.iter().any(|d| is_open(d, text)))
+    {
+        return Some(Why::Braces);
+    }
+    (text.contains('#') && text.lines().any(has_hashes)).then_some(Why::Hashes)
+}
+
+/// Whether a value of the tree is `{{ … }}` without quotes, which YAML reads as a map in a map.
+fn is_open(node: &Node, text: &str) -> bool {
+    match &node.value {
+        Value::Map(map) => {
+            let start = node.span.start as usize;
+            text.get(start..).is_some_and(|rest| rest.starts_with("{{"))
+                || map.iter().any(|(_, value)| is_open(value, text))
+        }
+        Value::Seq(items) => items.iter().any(|item| is_open(item, text)),
+        Value::Scalar(_) | Value::Null | Value::Unknown(_) => false,
+    }
+}
+
+/// Whether a line has `#NAME#` as its value, which YAML reads as a comment.
+fn has_hashes(line: &str) -> bool {
+    let Some((key, value)) = line.split_once(": #") else {
+        return false;
+    };
+    let key = key.trim_start().trim_start_matches("- ");
+    let plain = !key.is_empty()
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.-/".contains(&b));
+    let name = value.split_once('#').map_or("", |(name, _)| name);
+    plain
+        && name.len() > 1
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(files: &[(&str, &str)]) -> (Repo, Vec<String>) {
+        let files = files
+            .iter()
+            .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec()));
+        let mut repo = Repo::from_files(files);
+        let Templates { notes, count } = set_aside(&mut repo);
+        assert!(count >= notes.len());
+        (
+            repo,
+            notes
+                .into_iter()
+                .map(|n| format!("{}: {}", n.path.display(), n.message))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn what_is_filled_in_first_is_named_and_not_read() {
+        let (repo, notes) = read(&[
+            (
+                "a/quota.yaml",
+                "kind: A\nmetadata:\n  namespace: {{ namespace }}\n",
+            ),
+            ("a/list.yaml", "items: [{{ x }}]\n"),
+            ("a/loop.yaml", "a: 1\n{% if x %}\nb: 2\n{% endif %}\n"),
+            ("b/deploy.yaml.j2", "a: 1\n"),
+            ("b/main.tf.tmpl", "a: 1\n"),
+            ("c/service.yml", "metadata:\n  name: #SERVICE_NAME#-web\n"),
+            ("{{cookiecutter.name}}/k8s/a.yaml", "a: 1\n"),
+            ("{{cookiecutter.name}}/main.tf", "locals {}\n"),
+        ]);
+        assert!(repo.yaml.is_empty(), "{:?}", repo.yaml.keys());
+        assert!(
+            !repo
+                .files
+                .contains_key(Path::new("{{cookiecutter.name}}/main.tf"))
+        );
+        assert_eq!(notes.len(), 4, "{notes:#?}");
+        assert!(notes.iter().all(|note| note.contains("template, not read")));
+        assert!(notes[0].starts_with("b/deploy.yaml.j2") && notes[0].contains("1 other file"));
+        assert!(notes[2].contains("2 other files"), "{notes:#?}");
+    }
+
+    #[test]
+    fn what_only_has_braces_in_its_texts_is_read() {
+        let texts = [
+            (
+                "rules.yaml",
+                "summary: \"{{ $labels.pod }} is down\"\nother: 'x {{ y }}'\n",
+            ),
+            (
+                "cm.yaml",
+                "data:\n  alert.tmpl: |\n    {{ define \"x\" }}\n    {{ end }}\n",
+            ),
+            ("flow.yaml", "a: {b: {c: 1}}\nd: ${{ secrets.X }}\n"),
+            ("comment.yaml", "a: # A# and more\nb: #1 choice\nc: 1 # SEE#2\n"),
+            ("chart/Chart.yaml", "name: c\nversion: 1.0.0\n"),
+            ("chart/templates/a.yaml", "a: {{ .Values.x }}\n"),
+            ("chart/templates/b.yaml.tpl", "a: {{ .Values.x }}\n"),
+            ("broken.yaml", "a: [1\n"),
+        ];
+        let (repo, notes) = read(&texts);
+        assert_eq!(notes, Vec::<String>::new());
+        assert_eq!(repo.yaml.len(), texts.len() - 1);
+    }
+}

@@ -1,0 +1,212 @@
+//! Symbolic links: a file behind a link stands at the link's place too. Links are told by whoever walks a
+//! file system; here they are only names.
+
+use crate::repo::{Repo, Unreadable};
+use crate::source::FileId;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What a symbolic link below the root leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A file below the root.
+    File(PathBuf),
+    /// A directory below the root.
+    Directory(PathBuf),
+    /// Nothing that is followed, and why.
+    Unfollowed(&'static str),
+}
+
+/// Files that links to directories may add before the rest is not followed.
+const MAX_LINKED_FILES: usize = 20_000;
+/// Links within linked directories before one is not followed.
+const MAX_LINKS_DEEP: usize = 8;
+
+impl Repo {
+    /// Puts what links lead to at the places of the links.
+    pub fn add_links(&mut self, links: BTreeMap<PathBuf, Target>) {
+        let mut directories = BTreeMap::new();
+        for (path, target) in links {
+            match target {
+                Target::File(real) => self.link(path, real),
+                Target::Directory(real) => {
+                    directories.insert(path, real);
+                }
+                Target::Unfollowed(why) => {
+                    self.unfollowed.insert(path, why);
+                }
+            }
+        }
+        let mut added = Vec::new();
+        for (path, real) in &directories {
+            let mut within = vec![real.as_path()];
+            self.below_link(&directories, (path, real), &mut within, &mut added);
+        }
+        for (path, real) in added {
+            self.link(path, real);
+        }
+        self.passed_over.sort();
+    }
+
+    /// Collects the files below a link to the directory `real`, each with its real place. `within` are the
+    /// directories that links led to on the way here: to lead to one of them again is a loop.
+    fn below_link<'l>(
+        &mut self,
+        directories: &'l BTreeMap<PathBuf, PathBuf>,
+        (path, real): (&Path, &Path),
+        within: &mut Vec<&'l Path>,
+        added: &mut Vec<(PathBuf, PathBuf)>,
+    ) {
+        if path.starts_with(real) {
+            self.unfollowed
+                .insert(path.to_path_buf(), "leads to a directory that it is in");
+            return;
+        }
+        self.linked_directories
+            .insert(path.to_path_buf(), real.to_path_buf());
+        for file in self.files.keys().chain(&self.passed_over) {
+            if let Ok(below) = file.strip_prefix(real)
+                && added.len() < MAX_LINKED_FILES
+            {
+                let source = self.links.get(file).unwrap_or(file);
+                added.push((path.join(below), source.clone()));
+            }
+        }
+        for (inner, target) in directories {
+            let Ok(below) = inner.strip_prefix(real) else {
+                continue;
+            };
+            let place = path.join(below);
+            if within.iter().any(|seen| seen.starts_with(target)) || within.len() > MAX_LINKS_DEEP {
+                self.unfollowed.insert(place, "leads round in a loop");
+            } else {
+                within.push(target);
+                self.below_link(directories, (&place, target), within, added);
+                within.pop();
+            }
+        }
+    }
+
+    /// Lets the file at `real` stand at `path` too.
+    fn link(&mut self, path: PathBuf, real: PathBuf) {
+        if let Some(stream) = self.yaml.get(&real).cloned() {
+            self.yaml.insert(path.clone(), stream);
+        }
+        if let Some(id) = self.files.get(&real).copied() {
+            self.files.insert(path.clone(), id);
+            self.links.insert(path, real);
+        } else {
+            self.passed_over.push(path);
+        }
+    }
+
+    /// Every file that was read, at its own place only.
+    pub fn own_files(&self) -> impl Iterator<Item = (&PathBuf, &FileId)> {
+        self.files
+            .iter()
+            .filter(|(path, _)| !self.links.contains_key(*path))
+    }
+
+    /// Whether this place is below a link to a directory: what is there is somewhere else.
+    pub fn is_below_link(&self, path: &Path) -> bool {
+        !self.linked_directories.is_empty()
+            && path
+                .ancestors()
+                .any(|above| self.linked_directories.contains_key(above))
+    }
+
+    /// Whether a link that is not followed stands at this path or above it.
+    pub fn is_unfollowed(&self, path: &Path) -> bool {
+        !self.unfollowed.is_empty() && path.ancestors().any(|above| self.unfollowed.contains_key(above))
+    }
+
+    /// The links that were not followed and that configuration names: a module's own files, and those whose
+    /// names stand in a file that was read.
+    pub fn named_unfollowed(&self) -> Vec<Unreadable> {
+        let texts = || self.files.values().map(|id| &self.sources.file(*id).text);
+        self.unfollowed
+            .iter()
+            .filter(|(path, _)| {
+                let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+                let terraform = [".tf", ".tf.json", ".tfvars", ".tfvars.json"];
+                !name.is_empty()
+                    && (terraform.iter().any(|ending| name.ends_with(ending))
+                        || texts().any(|text| text.contains(name)))
+            })
+            .map(|(path, why)| Unreadable {
+                path: path.clone(),
+                span: None,
+                message: format!("is a symbolic link that {why}; it was not followed"),
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files of memory with links: path and text, link and what it leads to.
+    fn linked(files: &[(&str, &str)], links: &[(&str, Target)]) -> Repo {
+        let mut repo = Repo::from_files(
+            files
+                .iter()
+                .map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec())),
+        );
+        repo.add_links(
+            links
+                .iter()
+                .map(|(path, target)| (PathBuf::from(path), target.clone()))
+                .collect(),
+        );
+        repo
+    }
+
+    #[test]
+    fn a_link_is_the_file_that_it_leads_to() {
+        let repo = linked(
+            &[("shared/a.yaml", "a: 1"), ("shared/b.tf", "locals {}")],
+            &[
+                ("x/a.yaml", Target::File("shared/a.yaml".into())),
+                ("x/all", Target::Directory("shared".into())),
+                ("y", Target::Directory("x".into())),
+            ],
+        );
+        let id = |path: &str| repo.files.get(Path::new(path)).copied();
+        for link in ["x/a.yaml", "x/all/a.yaml", "y/a.yaml", "y/all/a.yaml"] {
+            assert_eq!(id(link), id("shared/a.yaml"), "{link}");
+            assert!(repo.yaml.contains_key(Path::new(link)), "{link}");
+            assert_eq!(repo.links[Path::new(link)], Path::new("shared/a.yaml"));
+        }
+        assert_eq!(id("y/all/b.tf"), id("shared/b.tf"));
+        assert!(repo.is_below_link(Path::new("y/a.yaml")) && !repo.is_below_link(Path::new("x/a.yaml")));
+        assert!(repo.unfollowed.is_empty(), "{:?}", repo.unfollowed);
+        assert_eq!(repo.own_files().count(), 2);
+    }
+
+    #[test]
+    fn links_that_are_not_followed_are_named_where_something_names_them() {
+        let away = Target::Unfollowed("leaves the directory that was given");
+        let repo = linked(
+            &[("a/x.yaml", "resources: [out.yaml]"), ("b/y.yaml", "y: 1")],
+            &[
+                ("a/out.yaml", away.clone()),
+                ("a/other.yaml", away.clone()),
+                ("a/vars.tf", away),
+                ("a/up", Target::Directory("".into())),
+                ("a/to-b", Target::Directory("b".into())),
+                ("b/to-a", Target::Directory("a".into())),
+            ],
+        );
+        assert!(repo.is_unfollowed(Path::new("a/up/b/y.yaml")));
+        assert!(
+            repo.unfollowed.contains_key(Path::new("a/to-b/to-a")),
+            "{:?}",
+            repo.unfollowed
+        );
+        assert!(repo.yaml.contains_key(Path::new("a/to-b/y.yaml")));
+        assert!(!repo.files.contains_key(Path::new("a/to-b/to-a/x.yaml")));
+        let named: Vec<PathBuf> = repo.named_unfollowed().into_iter().map(|u| u.path).collect();
+        assert_eq!(named, [PathBuf::from("a/out.yaml"), "a/vars.tf".into()]);
+    }
+}
