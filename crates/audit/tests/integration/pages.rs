@@ -118,6 +118,35 @@ fn every_rule_has_a_page_and_every_page_a_rule() {
 }
 
 #[test]
+fn every_file_of_the_rules_is_declared_and_every_rule_is_listed() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
+    let declarations = std::fs::read_to_string(dir.join("mod.rs")).unwrap();
+    let declared: BTreeSet<&str> = declarations
+        .lines()
+        .filter_map(|line| line.split_once("mod ")?.1.strip_suffix(';'))
+        .collect();
+    let mut files = BTreeSet::new();
+    let mut rules_in_files = BTreeSet::new();
+    for entry in std::fs::read_dir(&dir).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if stem == "mod" {
+            continue;
+        }
+        if std::fs::read_to_string(&path).unwrap().contains("RULE: Rule =") {
+            rules_in_files.insert(stem.replace('_', "-"));
+        }
+        files.insert(stem);
+    }
+    assert_eq!(
+        files.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+        declared
+    );
+    let listed: BTreeSet<String> = rules::ALL.iter().map(|rule| rule.id.to_owned()).collect();
+    assert_eq!(rules_in_files, listed);
+}
+
+#[test]
 fn the_index_lists_every_rule_as_it_is() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules/README.md");
     let index = std::fs::read_to_string(path).unwrap();
