@@ -34,14 +34,32 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     if cx.env.alerts.is_empty() {
         return;
     }
-    let uses_new_relic = cx.env.alerts.iter().any(|a| matches!(a.timing, Timing::NewRelic(_)));
-    for gap in gaps(cx).into_iter().filter(|g| !cx.env.alerts.iter().any(|a| watches(a, g.words))) {
-        let rule = if uses_new_relic { &gap.new_relic } else { &gap.prometheus };
-        let mut finding = Finding::new(&gap.subject, format!("{}: no alert watches {}", gap.subject, gap.what))
-            .severity(gap.severity)
-            .explain(format!("None of the {} alerts here reads {}: it fails first, and is heard of by what it breaks.", cx.env.alerts.len(), gap.what))
-            .remedy(format!("Add: {rule}"))
-            .figure("alerts", cx.env.alerts.len() as f64, "alerts");
+    let uses_new_relic = cx
+        .env
+        .alerts
+        .iter()
+        .any(|a| matches!(a.timing, Timing::NewRelic(_)));
+    for gap in gaps(cx)
+        .into_iter()
+        .filter(|g| !cx.env.alerts.iter().any(|a| watches(a, g.words)))
+    {
+        let rule = if uses_new_relic {
+            &gap.new_relic
+        } else {
+            &gap.prometheus
+        };
+        let mut finding = Finding::new(
+            &gap.subject,
+            format!("{}: no alert watches {}", gap.subject, gap.what),
+        )
+        .severity(gap.severity)
+        .explain(format!(
+            "None of the {} alerts here reads {}: it fails first, and is heard of by what it breaks.",
+            cx.env.alerts.len(),
+            gap.what
+        ))
+        .remedy(format!("Add: {rule}"))
+        .figure("alerts", cx.env.alerts.len() as f64, "alerts");
         if let Some(place) = gap.place {
             finding = finding.at(place, "not watched");
         }
@@ -70,7 +88,8 @@ fn gaps(cx: &Context<'_>) -> Vec<Gap> {
     for (index, database) in env.databases.iter().enumerate() {
         let mut scratch = Evidence::new();
         let wanted = demand::direct(env, DatabaseId(index), &mut scratch).wanted();
-        let exhausts = demand::slots(database, &mut scratch).is_some_and(|(slots, _)| wanted > u64::from(slots));
+        let exhausts =
+            demand::slots(database, &mut scratch).is_some_and(|(slots, _)| wanted > u64::from(slots));
         let name = &database.name;
         gaps.push(Gap {
             subject: format!("database {name}"),
@@ -120,10 +139,15 @@ mod tests {
     #[test]
     fn a_group_whose_lag_nobody_watches_is_told_where_alerts_are_kept() {
         let mut env = env_with_consumer(12, (1, 1, 1), None);
-        assert!(testing::all(&RULE, &env).is_empty(), "no alerts here: they are kept elsewhere");
-        env.alerts.push(alert("Error rate", Timing::NewRelic(condition(60, 0, 60))));
+        assert!(
+            testing::all(&RULE, &env).is_empty(),
+            "no alerts here: they are kept elsewhere"
+        );
+        env.alerts
+            .push(alert("Error rate", Timing::NewRelic(condition(60, 0, 60))));
         assert!(testing::only(&RULE, &env).remedy.contains("consumer.lag"));
-        env.alerts.push(alert("Consumer lag", Timing::NewRelic(condition(60, 0, 60))));
+        env.alerts
+            .push(alert("Consumer lag", Timing::NewRelic(condition(60, 0, 60))));
         assert!(testing::all(&RULE, &env).is_empty());
     }
 }

@@ -36,10 +36,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let mut evidence = Evidence::new();
-        let Some(detection) = detection::of(alert, &mut evidence) else { continue };
+        let Some(detection) = detection::of(alert, &mut evidence) else {
+            continue;
+        };
         let limit = alert.promised.as_ref().or(target).map_or(TARGET, |t| t.value);
         if detection.worst > limit {
-            groups.entry((detection.worst.as_millis(), detection.words.clone())).or_default().push((alert, detection, evidence));
+            groups
+                .entry((detection.worst.as_millis(), detection.words.clone()))
+                .or_default()
+                .push((alert, detection, evidence));
         }
     }
     for group in groups.into_values().rev() {
@@ -50,7 +55,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 /// Whether anyone is to be woken: tickets and information may take their time.
 fn pages(alert: &Alert) -> bool {
     alert.severity.as_ref().is_none_or(|s| {
-        !matches!(s.value.to_ascii_lowercase().as_str(), "warning" | "warn" | "info" | "ticket" | "low" | "none")
+        !matches!(
+            s.value.to_ascii_lowercase().as_str(),
+            "warning" | "warn" | "info" | "ticket" | "low" | "none"
+        )
     })
 }
 
@@ -60,7 +68,10 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
     for (_, _, more) in group.iter().take(4) {
         evidence.merge(more.clone());
     }
-    let stated = first.promised.as_ref().or(cx.platform.overlay.detection_target.as_ref());
+    let stated = first
+        .promised
+        .as_ref()
+        .or(cx.platform.overlay.detection_target.as_ref());
     let target = match stated {
         Some(stated) => evidence.take(stated, format!("target {}", show_duration(stated.value))),
         None => {
@@ -72,7 +83,12 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
     let burned = detection::slo_of(cx.env, first)
         .and_then(|slo| detection::budget(slo, &mut slo_evidence))
         .map(|budget| (budget, detection.worst.as_secs_f64() / budget.as_secs_f64()));
-    let mut explanation = format!("{}: {} = {}.", detection.product, detection.words, show_duration(detection.worst));
+    let mut explanation = format!(
+        "{}: {} = {}.",
+        detection.product,
+        detection.words,
+        show_duration(detection.worst)
+    );
     if let Some((budget, share)) = burned {
         evidence.merge(slo_evidence);
         explanation.push_str(&format!(
@@ -110,7 +126,11 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
     };
     let mut finding = Finding::new(
         subject,
-        format!("{who} up to {} after the fault, {} is the target", show_duration(detection.worst), show_duration(target)),
+        format!(
+            "{who} up to {} after the fault, {} is the target",
+            show_duration(detection.worst),
+            show_duration(target)
+        ),
     )
     .severity(severity)
     .explain(explanation)
@@ -149,23 +169,27 @@ mod tests {
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, span};
     use cofferdam_model::alerts::{Slo, Timing};
-    use cofferdam_model::{Environment, Parts, Owner, Share};
+    use cofferdam_model::{Environment, Owner, Parts, Share};
 
     fn env(delay: u64) -> Environment {
-        Environment {parts: Parts {
-            alerts: vec![
-                alert("Errors", Timing::NewRelic(condition(60, delay, 300))),
-                alert("Latency", Timing::NewRelic(condition(60, delay, 300))),
-            ],
-            slos: vec![Slo {
-                name: "availability".to_owned(),
-                owner: Owner::default(),
-                span: span(9),
-                target: Some(fact(Share(0.9995), 10)),
-                window: Some(fact(Duration::from_secs(30 * 86_400), 11)),
-                indicator: None,
-            }],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                alerts: vec![
+                    alert("Errors", Timing::NewRelic(condition(60, delay, 300))),
+                    alert("Latency", Timing::NewRelic(condition(60, delay, 300))),
+                ],
+                slos: vec![Slo {
+                    name: "availability".to_owned(),
+                    owner: Owner::default(),
+                    span: span(9),
+                    target: Some(fact(Share(0.9995), 10)),
+                    window: Some(fact(Duration::from_secs(30 * 86_400), 11)),
+                    indicator: None,
+                }],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]

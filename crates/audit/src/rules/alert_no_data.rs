@@ -16,7 +16,12 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let on = || cx.env.alerts.iter().filter(|a| a.enabled.as_ref().is_none_or(|e| e.value));
+    let on = || {
+        cx.env
+            .alerts
+            .iter()
+            .filter(|a| a.enabled.as_ref().is_none_or(|e| e.value))
+    };
     let silent: Vec<&Alert> = on().filter(|a| is_silent_new_relic(a)).collect();
     report(
         &silent,
@@ -26,8 +31,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         "Set expiration_duration (three windows or more) and open_violation_on_expiration = true on conditions whose data always flows.",
         out,
     );
-    let prometheus: Vec<&Alert> = on().filter(|a| matches!(a.timing, Timing::Prometheus(_))).collect();
-    let noticed = prometheus.iter().any(|a| matches!(&a.timing, Timing::Prometheus(t) if t.notices_absence));
+    let prometheus: Vec<&Alert> = on()
+        .filter(|a| matches!(a.timing, Timing::Prometheus(_)))
+        .collect();
+    let noticed = prometheus
+        .iter()
+        .any(|a| matches!(&a.timing, Timing::Prometheus(t) if t.notices_absence));
     if !noticed {
         report(
             &prometheus,
@@ -41,7 +50,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 }
 
 fn is_silent_new_relic(alert: &Alert) -> bool {
-    let Timing::NewRelic(timing) = &alert.timing else { return false };
+    let Timing::NewRelic(timing) = &alert.timing else {
+        return false;
+    };
     // A count of errors has no data when all is well: loss of signal would page every quiet night.
     if timing.sparse.as_ref().is_some_and(|s| s.value) {
         return false;
@@ -59,9 +70,17 @@ fn report(alerts: &[&Alert], product: &str, explanation: &str, remedy: &str, out
         1 => format!("`{}` stays silent when its data stops", first.name.value),
         n => format!("{n} {product} alerts stay silent when their data stops"),
     };
-    let subject = if alerts.len() == 1 { format!("alert {}", first.name.value) } else { format!("{product} alerts") };
+    let subject = if alerts.len() == 1 {
+        format!("alert {}", first.name.value)
+    } else {
+        format!("{product} alerts")
+    };
     out.report(
-        Finding::new(subject, title).explain(explanation).remedy(remedy).figure("alerts", alerts.len() as f64, "alerts").evidence(evidence),
+        Finding::new(subject, title)
+            .explain(explanation)
+            .remedy(remedy)
+            .figure("alerts", alerts.len() as f64, "alerts")
+            .evidence(evidence),
     );
 }
 
@@ -70,15 +89,20 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::alerts::PrometheusTiming;
+    use cofferdam_model::{Environment, Parts};
     use std::time::Duration;
 
     #[test]
     fn loss_of_signal_must_open_an_incident() {
         let mut timing = condition(60, 0, 60);
-        let env = |t| Environment {parts: Parts { alerts: vec![alert("a", Timing::NewRelic(t))],
- ..Parts::default() }, ..Environment::default()};
+        let env = |t| Environment {
+            parts: Parts {
+                alerts: vec![alert("a", Timing::NewRelic(t))],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert_eq!(testing::all(&RULE, &env(timing.clone())).len(), 1);
         timing.expiration = Some(fact(Duration::from_secs(180), 8));
         assert_eq!(testing::all(&RULE, &env(timing.clone())).len(), 1);
@@ -90,18 +114,34 @@ mod tests {
     fn a_count_of_errors_is_allowed_to_be_silent() {
         let mut timing = condition(60, 0, 60);
         timing.sparse = Some(fact(true, 8));
-        let env = Environment {parts: Parts { alerts: vec![alert("a", Timing::NewRelic(timing))],
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            parts: Parts {
+                alerts: vec![alert("a", Timing::NewRelic(timing))],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert!(testing::all(&RULE, &env).is_empty());
     }
 
     #[test]
     fn one_alert_on_absence_serves_all_of_prometheus() {
         let rule = |notices_absence| {
-            alert("p", Timing::Prometheus(PrometheusTiming { notices_absence, ..PrometheusTiming::default() }))
+            alert(
+                "p",
+                Timing::Prometheus(PrometheusTiming {
+                    notices_absence,
+                    ..PrometheusTiming::default()
+                }),
+            )
         };
-        let mut env = Environment {parts: Parts { alerts: vec![rule(false), rule(false)],
- ..Parts::default() }, ..Environment::default()};
+        let mut env = Environment {
+            parts: Parts {
+                alerts: vec![rule(false), rule(false)],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert_eq!(testing::only(&RULE, &env).figures["alerts"].value, 2.0);
         env.alerts.push(rule(true));
         assert!(testing::all(&RULE, &env).is_empty());

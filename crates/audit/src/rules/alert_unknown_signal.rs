@@ -23,7 +23,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .map(|s| s.name.as_str())
         .chain(env.topics.iter().map(|t| t.name.value.as_str()))
         .chain(env.cells.iter().map(|c| c.name.value.as_str()))
-        .chain(env.consumers.iter().filter_map(|c| c.group.as_ref()).map(|g| g.value.as_str()))
+        .chain(
+            env.consumers
+                .iter()
+                .filter_map(|c| c.group.as_ref())
+                .map(|g| g.value.as_str()),
+        )
         .collect();
     for alert in &env.alerts {
         for selected in &alert.selects {
@@ -32,9 +37,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             if name.contains(['%', '*', '$', '{', '|', '(', ' ']) || known.contains(&name) {
                 continue;
             }
-            let Some(near) = nearest(name, known.iter().copied()) else { continue };
+            let Some(near) = nearest(name, known.iter().copied()) else {
+                continue;
+            };
             // Names that differ in case or separators only may be matched without regard to them.
-            let fold = |s: &str| s.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+            let fold = |s: &str| {
+                s.chars()
+                    .filter(|c| c.is_alphanumeric())
+                    .flat_map(char::to_lowercase)
+                    .collect::<String>()
+            };
             let differs_little = fold(near) == fold(name);
             let mut evidence = Evidence::new();
             evidence.likely();
@@ -59,8 +71,8 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, service};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::alerts::Timing;
+    use cofferdam_model::{Environment, Parts};
 
     #[test]
     fn a_name_that_is_nearly_right_is_told_and_others_are_left_alone() {
@@ -71,8 +83,14 @@ mod tests {
             fact("checkout".to_owned(), 7),
             fact("data-%".to_owned(), 8),
         ];
-        let env = Environment {parts: Parts { services: vec![service("data-collector", (1, 1, 1))], alerts: vec![one],
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            parts: Parts {
+                services: vec![service("data-collector", (1, 1, 1))],
+                alerts: vec![one],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert!(testing::only(&RULE, &env).title.contains("`data-colector`"));
     }
 }

@@ -21,10 +21,14 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for autoscaler in &cx.env.autoscalers {
         let Some(max) = &autoscaler.max else { continue };
         let unset = || {
-            let taken_as_one = autoscaler.format == "HorizontalPodAutoscaler" && autoscaler.completeness == Completeness::Whole;
-            taken_as_one.then(|| Fact::assumed(1, "minReplicas is not set; a HorizontalPodAutoscaler takes 1"))
+            let taken_as_one = autoscaler.format == "HorizontalPodAutoscaler"
+                && autoscaler.completeness == Completeness::Whole;
+            taken_as_one
+                .then(|| Fact::assumed(1, "minReplicas is not set; a HorizontalPodAutoscaler takes 1"))
         };
-        let Some(min) = autoscaler.min.clone().or_else(unset) else { continue };
+        let Some(min) = autoscaler.min.clone().or_else(unset) else {
+            continue;
+        };
         // Zero is switched off, on purpose.
         if max.value > min.value || max.value == 0 {
             continue;
@@ -32,9 +36,25 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut evidence = Evidence::new();
         let (most, fewest) = (evidence.take(max, "most"), evidence.take(&min, "fewest"));
         let (severity, title) = if most < fewest {
-            (Severity::High, format!("{} {}: at most {} and at least {fewest}: it is refused", autoscaler.format, autoscaler.name, count(most.into(), "replica")))
+            (
+                Severity::High,
+                format!(
+                    "{} {}: at most {} and at least {fewest}: it is refused",
+                    autoscaler.format,
+                    autoscaler.name,
+                    count(most.into(), "replica")
+                ),
+            )
         } else {
-            (Severity::Low, format!("{} {}: {} at most and at least: it never scales", autoscaler.format, autoscaler.name, count(most.into(), "replica")))
+            (
+                Severity::Low,
+                format!(
+                    "{} {}: {} at most and at least: it never scales",
+                    autoscaler.format,
+                    autoscaler.name,
+                    count(most.into(), "replica")
+                ),
+            )
         };
         out.report(
             Finding::new(format!("{} {}", autoscaler.format, autoscaler.name), title)
@@ -53,8 +73,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
+    use cofferdam_model::{Environment, Parts};
 
     fn severity(min: impl Into<Option<u32>>, max: u32) -> Option<Severity> {
         let autoscaler = Autoscaler {
@@ -71,8 +91,13 @@ mod tests {
             up: ScalingBehaviour::default(),
             down: ScalingBehaviour::default(),
         };
-        let env = Environment {parts: Parts { autoscalers: vec![autoscaler],
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            parts: Parts {
+                autoscalers: vec![autoscaler],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         testing::all(&RULE, &env).first().and_then(|f| f.severity)
     }
 
@@ -82,7 +107,11 @@ mod tests {
         assert_eq!(severity(3, 3), Some(Severity::Low));
         assert_eq!(severity(5, 3), Some(Severity::High));
         assert_eq!(severity(0, 0), None);
-        assert_eq!(severity(None, 1), Some(Severity::Low), "a minimum that is not set is 1");
+        assert_eq!(
+            severity(None, 1),
+            Some(Severity::Low),
+            "a minimum that is not set is 1"
+        );
         assert_eq!(severity(None, 2), None);
     }
 }

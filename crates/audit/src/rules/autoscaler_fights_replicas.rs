@@ -17,10 +17,17 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for autoscaler in &cx.env.autoscalers {
-        let Some(workload) = autoscaler.workload.map(|id| &cx.env.workloads[id.0]) else { continue };
-        let Some(replicas) = &workload.replicas else { continue };
+        let Some(workload) = autoscaler.workload.map(|id| &cx.env.workloads[id.0]) else {
+            continue;
+        };
+        let Some(replicas) = &workload.replicas else {
+            continue;
+        };
         let mut evidence = Evidence::new();
-        evidence.note(replicas, format!("set back to {} with every deploy", replicas.value));
+        evidence.note(
+            replicas,
+            format!("set back to {} with every deploy", replicas.value),
+        );
         if let Some(max) = &autoscaler.max {
             evidence.note(max, format!("the autoscaler may be at {}", max.value));
         }
@@ -89,7 +96,10 @@ mod tests {
         });
         assert_eq!(testing::only(&RULE, &env).figures["kept_at_peak"].value, 25.0);
         env.workloads[0].replicas = Some(fact(15, 9));
-        assert!(testing::only(&RULE, &env).explanation.contains("it ends 3 again"), "15 − 12");
+        assert!(
+            testing::only(&RULE, &env).explanation.contains("it ends 3 again"),
+            "15 − 12"
+        );
         env.workloads[0].replicas = None;
         assert!(testing::all(&RULE, &env).is_empty());
     }

@@ -30,10 +30,15 @@ const LONGEST: u64 = 3600;
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for autoscaler in &cx.env.autoscalers {
         // Of two that describe one service, the one in the cluster is the one that runs.
-        let in_cluster = |a: &Autoscaler| a.format.contains("HorizontalPodAutoscaler") || a.format.contains("KEDA");
+        let in_cluster =
+            |a: &Autoscaler| a.format.contains("HorizontalPodAutoscaler") || a.format.contains("KEDA");
         let overruled = !in_cluster(autoscaler)
             && autoscaler.owner.service.is_some()
-            && cx.env.autoscalers.iter().any(|a| in_cluster(a) && a.owner.service == autoscaler.owner.service);
+            && cx
+                .env
+                .autoscalers
+                .iter()
+                .any(|a| in_cluster(a) && a.owner.service == autoscaler.owner.service);
         if !overruled {
             judge(cx, autoscaler, out);
         }
@@ -63,7 +68,11 @@ pub(crate) fn climb(min: u32, max: u32, up: Option<&ScalingBehaviour>) -> Vec<(u
         // The recommendation is the least of the window: it rises once all of the window is in the load.
         if now >= stabilization {
             let limits = limits(up).into_iter().map(|(amount, period)| {
-                let base = history.iter().rev().find(|(at, _)| at + period <= now).map_or(min, |(_, n)| *n);
+                let base = history
+                    .iter()
+                    .rev()
+                    .find(|(at, _)| at + period <= now)
+                    .map_or(min, |(_, n)| *n);
                 match amount {
                     Amount::Count(n) => base.saturating_add(n),
                     Amount::Percent(p) => (f64::from(base) * (1.0 + p / 100.0)).ceil() as u32,
@@ -86,14 +95,21 @@ fn limits(up: &ScalingBehaviour) -> Vec<(Amount, u64)> {
     if up.policies.is_empty() {
         return vec![(Amount::Percent(100.0), 15), (Amount::Count(4), 15)];
     }
-    up.policies.iter().map(|p| (p.amount.value, p.period.value.as_secs())).collect()
+    up.policies
+        .iter()
+        .map(|p| (p.amount.value, p.period.value.as_secs()))
+        .collect()
 }
 
 fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
     let Some(max) = &autoscaler.max else { return };
     let mut evidence = Evidence::new();
     let most = evidence.take(max, format!("at most {} replicas", max.value));
-    let least = autoscaler.min.as_ref().map_or(1, |m| evidence.take(m, format!("at least {} replicas", m.value))).max(1);
+    let least = autoscaler
+        .min
+        .as_ref()
+        .map_or(1, |m| evidence.take(m, format!("at least {} replicas", m.value)))
+        .max(1);
     if most < least.saturating_mul(GROWTH) {
         return;
     }
@@ -102,7 +118,10 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
             Amount::Count(n) => format!("{n} pods"),
             Amount::Percent(p) => format!("{} %", show_number(p)),
         };
-        evidence.note(&policy.amount, format!("{by} in {}", show_duration(policy.period.value)));
+        evidence.note(
+            &policy.amount,
+            format!("{by} in {}", show_duration(policy.period.value)),
+        );
     }
     let declared = autoscaler.says_how_fast().then_some(&autoscaler.up);
     match &autoscaler.up.stabilization {
@@ -117,7 +136,9 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
         });
     }
     let path = climb(least, most, declared);
-    let Some((full, reached)) = path.last().copied().filter(|(_, n)| *n >= most) else { return };
+    let Some((full, reached)) = path.last().copied().filter(|(_, n)| *n >= most) else {
+        return;
+    };
     let alert = slowest_page(cx);
     // Told in time, a person can still decide.
     if alert.is_none_or(|page| page.as_secs() <= full) {
@@ -131,7 +152,10 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
         out.cannot_judge(
             format!("autoscaler {}", autoscaler.name),
             ["prices.pod_hour (cost at the maximum)"],
-            Some(format!("{most} replicas after {}", show_duration(Duration::from_secs(full)))),
+            Some(format!(
+                "{most} replicas after {}",
+                show_duration(Duration::from_secs(full))
+            )),
         );
     }
     let mut explanation = format!(
@@ -141,7 +165,10 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
         show_duration(page)
     );
     if let Some(cost) = cost {
-        explanation.push_str(&format!(" At the maximum it costs ${} an hour.", show_number(cost)));
+        explanation.push_str(&format!(
+            " At the maximum it costs ${} an hour.",
+            show_number(cost)
+        ));
     }
     let mut finding = Finding::new(
         format!("autoscaler {}", autoscaler.name),
@@ -166,7 +193,12 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
 }
 
 fn slowest_page(cx: &Context<'_>) -> Option<Duration> {
-    cx.env.alerts.iter().filter_map(|a| detection::of(a, &mut Evidence::new())).map(|d| d.worst).max()
+    cx.env
+        .alerts
+        .iter()
+        .filter_map(|a| detection::of(a, &mut Evidence::new()))
+        .map(|d| d.worst)
+        .max()
 }
 
 #[cfg(test)]
@@ -174,9 +206,9 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::alerts::Timing;
     use cofferdam_model::scaling::ScalingPolicy;
+    use cofferdam_model::{Environment, Parts};
 
     fn up(stabilization: u64) -> ScalingBehaviour {
         ScalingBehaviour {
@@ -232,14 +264,21 @@ mod tests {
             up: up(60),
             down: ScalingBehaviour::default(),
         };
-        let mut env = Environment {parts: Parts {
-            services: vec![service("collector", (2, 2, 50))],
-            autoscalers: vec![autoscaler(50)],
-            alerts: vec![alert("a", Timing::NewRelic(condition(60, 120, 300)))],
- ..Parts::default() }, ..Environment::default()};
+        let mut env = Environment {
+            parts: Parts {
+                services: vec![service("collector", (2, 2, 50))],
+                autoscalers: vec![autoscaler(50)],
+                alerts: vec![alert("a", Timing::NewRelic(condition(60, 120, 300)))],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert_eq!(testing::only(&RULE, &env).figures["time_to_max"].value, 180.0);
         env.autoscalers = vec![autoscaler(8)];
-        assert!(testing::all(&RULE, &env).is_empty(), "four times is an ordinary peak");
+        assert!(
+            testing::all(&RULE, &env).is_empty(),
+            "four times is an ordinary peak"
+        );
         env.autoscalers = vec![autoscaler(50)];
         env.alerts = vec![alert("a", Timing::NewRelic(condition(30, 0, 60)))];
         assert!(testing::all(&RULE, &env).is_empty(), "told in time");

@@ -16,7 +16,12 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for dangling in cx.env.dangling.iter().filter(|d| d.kind == DanglingKind::ScaleTarget) {
+    for dangling in cx
+        .env
+        .dangling
+        .iter()
+        .filter(|d| d.kind == DanglingKind::ScaleTarget)
+    {
         let name = &dangling.name.value;
         let mut finding = Finding::new(&dangling.subject, format!("{} scales `{name}`, which is not declared", dangling.subject))
             .explain("The autoscaler finds nothing to scale: the number of replicas stays as it is, whatever the load, and only its status says why.")
@@ -32,7 +37,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if elsewhere {
             finding = finding.severity(Severity::Low);
         }
-        out.report(if dangling.certain && !elsewhere { finding } else { finding.likely() });
+        out.report(if dangling.certain && !elsewhere {
+            finding
+        } else {
+            finding.likely()
+        });
     }
 }
 
@@ -41,8 +50,8 @@ mod tests {
     use super::*;
     use crate::rules::pods;
     use crate::rules::testing::{self, fact};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::delivery::Dangling;
+    use cofferdam_model::{Environment, Parts};
 
     #[test]
     fn a_dangling_target_is_told_and_other_dangling_names_are_not() {
@@ -53,14 +62,27 @@ mod tests {
             nearest: Some("api".to_owned()),
             certain: true,
         };
-        let env = Environment {parts: Parts {
-            dangling: vec![dangling(DanglingKind::ScaleTarget), dangling(DanglingKind::Topic)],
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            parts: Parts {
+                dangling: vec![dangling(DanglingKind::ScaleTarget), dangling(DanglingKind::Topic)],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         let alone = testing::only(&RULE, &env);
         assert!(alone.remedy.contains("`api`"));
-        assert_eq!(alone.severity, Some(Severity::Low), "no workload is in these files");
-        let among = Environment {parts: Parts { workloads: pods::testing::env((1, 1, 1), |_| {}).parts.workloads,
- ..Parts::default() }, ..env};
+        assert_eq!(
+            alone.severity,
+            Some(Severity::Low),
+            "no workload is in these files"
+        );
+        let among = Environment {
+            parts: Parts {
+                workloads: pods::testing::env((1, 1, 1), |_| {}).parts.workloads,
+                ..Parts::default()
+            },
+            ..env
+        };
         assert_eq!(testing::only(&RULE, &among).severity, None);
     }
 }

@@ -26,6 +26,8 @@ const ABSENT: Absent = Absent {
 mod tests {
     #[test]
     fn silence_in_a_file_that_could_say_so_is_told_in_production_only() {
-        crate::rules::database_flag::tests::silence_is_told(&super::RULE, |d, on| d.backup.restore_tested = on);
+        crate::rules::database_flag::tests::silence_is_told(&super::RULE, |d, on| {
+            d.backup.restore_tested = on
+        });
     }
 }

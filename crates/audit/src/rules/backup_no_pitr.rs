@@ -19,7 +19,9 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for database in cx.env.databases.iter().filter(|d| d.backup.declarable) {
-        let Some(pitr) = database.backup.point_in_time.as_ref().filter(|f| !f.value) else { continue };
+        let Some(pitr) = database.backup.point_in_time.as_ref().filter(|f| !f.value) else {
+            continue;
+        };
         let mut evidence = Evidence::new();
         evidence.note(pitr, "no point-in-time recovery");
         let interval = evidence.take_or(
@@ -49,16 +51,21 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::database::Database;
+    use cofferdam_model::{Environment, Parts};
 
     #[test]
     fn a_daily_backup_alone_can_lose_a_day() {
         let mut database = Database::named("main", Some(span(1)));
         database.backup.declarable = true;
         database.backup.point_in_time = Some(fact(false, 2));
-        let mut env = Environment {parts: Parts { databases: vec![database],
- ..Parts::default() }, ..Environment::default()};
+        let mut env = Environment {
+            parts: Parts {
+                databases: vec![database],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert_eq!(testing::only(&RULE, &env).figures["worst_loss"].value, 24.0);
         env.databases[0].backup.point_in_time = Some(fact(true, 2));
         assert!(testing::all(&RULE, &env).is_empty());

@@ -28,20 +28,27 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 }
 
 fn judge(cx: &Context<'_>, database: &Database, out: &mut Verdicts) {
-    let Some(retention) = &database.backup.retention else { return };
+    let Some(retention) = &database.backup.retention else {
+        return;
+    };
     let mut evidence = Evidence::new();
     let kept = evidence.take(retention, "how long backups are kept");
     let detection = database.backup.detection.as_ref();
     let (title, explanation, severity) = if kept.is_zero() {
         (
             "backups are off".to_owned(),
-            "There is nothing to go back to: a dropped table, a bad migration or a lost volume is final.".to_owned(),
+            "There is nothing to go back to: a dropped table, a bad migration or a lost volume is final."
+                .to_owned(),
             Severity::Critical,
         )
     } else if let Some(detection) = detection.filter(|d| d.value > kept) {
         evidence.note(detection, "how long corruption goes unnoticed");
         (
-            format!("backups are kept {}, corruption is noticed after {}", show_duration(kept), show_duration(detection.value)),
+            format!(
+                "backups are kept {}, corruption is noticed after {}",
+                show_duration(kept),
+                show_duration(detection.value)
+            ),
             "By the time anyone looks for a good copy, the last good one has been deleted.".to_owned(),
             Severity::High,
         )
@@ -82,15 +89,23 @@ mod tests {
         let mut database = Database::named("main", Some(span(1)));
         database.backup.declarable = true;
         database.backup.retention = Some(fact(Duration::from_secs(days * 86_400), 2));
-        Environment {parts: Parts { databases: vec![database],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                databases: vec![database],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
     fn none_is_critical_a_day_is_high_and_a_week_is_enough() {
         assert_eq!(testing::only(&RULE, &env(0)).severity, Some(Severity::Critical));
         let finding = testing::only(&RULE, &env(1));
-        assert_eq!((finding.severity, finding.figures["retention"].value), (Some(Severity::High), 24.0));
+        assert_eq!(
+            (finding.severity, finding.figures["retention"].value),
+            (Some(Severity::High), 24.0)
+        );
         assert!(testing::all(&RULE, &env(7)).is_empty());
     }
 

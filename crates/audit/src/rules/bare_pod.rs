@@ -17,7 +17,12 @@ pub const RULE: Rule = Rule {
 };
 
 /// Annotations of pods that are meant to run once, or that the kubelet keeps from a file of its node.
-const MEANT: &[&str] = &["helm.sh/hook", "argocd.argoproj.io/hook", "kubernetes.io/config.source", "kubernetes.io/config.mirror"];
+const MEANT: &[&str] = &[
+    "helm.sh/hook",
+    "argocd.argoproj.io/hook",
+    "kubernetes.io/config.source",
+    "kubernetes.io/config.mirror",
+];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env).filter(|w| w.lifecycle == Lifecycle::Pod && w.id.kind == "Pod") {
@@ -25,8 +30,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if of_the_node || MEANT.iter().any(|a| workload.annotations.contains_key(*a)) {
             continue;
         }
-        let once = workload.fields.get("restartPolicy").is_some_and(|p| p.value != "Always");
-        let severity = if once { Severity::Low } else { common::severity_in(cx.env, Severity::Medium) };
+        let once = workload
+            .fields
+            .get("restartPolicy")
+            .is_some_and(|p| p.value != "Always");
+        let severity = if once {
+            Severity::Low
+        } else {
+            common::severity_in(cx.env, Severity::Medium)
+        };
         out.report(
             Finding::new(workload.id.to_string(), format!("{}: no controller keeps it running", workload.id))
                 .severity(severity)
@@ -52,10 +64,27 @@ mod tests {
                 set(w);
             })
         };
-        assert_eq!(testing::only(&RULE, &pod(|_| {})).severity, Some(Severity::Medium));
-        let once = pod(|w| drop(w.fields.insert("restartPolicy".to_owned(), fact("Never".to_owned(), 8))));
+        assert_eq!(
+            testing::only(&RULE, &pod(|_| {})).severity,
+            Some(Severity::Medium)
+        );
+        let once = pod(|w| {
+            drop(
+                w.fields
+                    .insert("restartPolicy".to_owned(), fact("Never".to_owned(), 8)),
+            )
+        });
         assert_eq!(testing::only(&RULE, &once).severity, Some(Severity::Low));
-        assert!(testing::all(&RULE, &pod(|w| drop(w.annotations.insert("helm.sh/hook".to_owned(), fact("test".to_owned(), 8))))).is_empty());
+        assert!(
+            testing::all(
+                &RULE,
+                &pod(|w| drop(
+                    w.annotations
+                        .insert("helm.sh/hook".to_owned(), fact("test".to_owned(), 8))
+                ))
+            )
+            .is_empty()
+        );
         assert!(testing::all(&RULE, &pod(|w| w.id.namespace = Some("kube-system".to_owned()))).is_empty());
         assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty());
     }

@@ -28,7 +28,10 @@ const REQUESTS: f64 = 1000.0;
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     // Only where there is somewhere else to go does a partial failure of one target matter to a breaker.
     let somewhere_else = cx.env.cells.len() > 1;
-    let partial = cx.number("partial_failure").filter(|p| (0.0..1.0).contains(p)).unwrap_or(PARTIAL);
+    let partial = cx
+        .number("partial_failure")
+        .filter(|p| (0.0..1.0).contains(p))
+        .unwrap_or(PARTIAL);
     for breaker in &cx.env.breakers {
         judge(breaker, partial, somewhere_else, out);
     }
@@ -67,19 +70,32 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
         let n = match &breaker.minimum_calls {
             Some(calls) => evidence.take(calls, format!("over at least {} calls", calls.value)),
             None => {
-                evidence.assume(format!("the breaker judges {MINIMUM_CALLS} calls together, as no minimum is set"));
+                evidence.assume(format!(
+                    "the breaker judges {MINIMUM_CALLS} calls together, as no minimum is set"
+                ));
                 MINIMUM_CALLS
             }
         };
         let k = (threshold * f64::from(n)).ceil() as u32;
         let chance = at_least(k, n, partial);
-        (chance, format!("{k} of {n} calls must fail; with {shown} % failing, the chance of that in one window is {chance:.2e}"))
+        (
+            chance,
+            format!(
+                "{k} of {n} calls must fail; with {shown} % failing, the chance of that in one window is {chance:.2e}"
+            ),
+        )
     } else if let Some(run) = &breaker.consecutive_failures {
         let k = evidence.take(run, format!("opens after {} in a row", run.value));
         let mean = until_run(k, partial);
         // Runs come as good as at random: the chance of one within so many requests is exponential.
         let chance = 1.0 - (-REQUESTS / mean).exp();
-        (chance, format!("{k} failures in a row come, with {shown} % failing, once in {} requests", show_number(mean.round())))
+        (
+            chance,
+            format!(
+                "{k} failures in a row come, with {shown} % failing, once in {} requests",
+                show_number(mean.round())
+            ),
+        )
     } else {
         return;
     };
@@ -105,7 +121,7 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{Environment, Parts, Owner, Share};
+    use cofferdam_model::{Environment, Owner, Parts, Share};
 
     #[test]
     fn the_binomial_tail_is_right() {
@@ -129,9 +145,16 @@ mod tests {
         let mut breaker = Breaker::at(span(1), Owner::default(), "cells");
         breaker.failure_rate = Some(fact(Share(0.5), 2));
         breaker.minimum_calls = Some(fact(10, 3));
-        let mut env = Environment {parts: Parts { breakers: vec![breaker],
- ..Parts::default() }, ..Environment::default()};
-        assert!((testing::only(&RULE, &env).figures["chance_of_opening"].value - 0.001_634_937_4).abs() < 1e-9);
+        let mut env = Environment {
+            parts: Parts {
+                breakers: vec![breaker],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
+        assert!(
+            (testing::only(&RULE, &env).figures["chance_of_opening"].value - 0.001_634_937_4).abs() < 1e-9
+        );
         env.breakers[0].failure_rate = Some(fact(Share(0.05), 2));
         assert!(testing::all(&RULE, &env).is_empty());
     }

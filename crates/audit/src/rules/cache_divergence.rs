@@ -23,12 +23,22 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for cache in &cx.env.local_caches {
         let matters = matches!(
             cache.kind,
-            LocalCacheKind::Routing | LocalCacheKind::Discovery | LocalCacheKind::Flags | LocalCacheKind::RateLimit
+            LocalCacheKind::Routing
+                | LocalCacheKind::Discovery
+                | LocalCacheKind::Flags
+                | LocalCacheKind::RateLimit
         );
         // One replica cannot disagree with itself.
-        let alone = cx.env.owner_service(&cache.owner).and_then(|s| s.scale.max.as_ref()).is_some_and(|m| m.value < 2);
+        let alone = cx
+            .env
+            .owner_service(&cache.owner)
+            .and_then(|s| s.scale.max.as_ref())
+            .is_some_and(|m| m.value < 2);
         if matters && cache.invalidation.is_none() && !alone {
-            by_owner.entry(cx.env.owner_name(&cache.owner)).or_default().push(cache);
+            by_owner
+                .entry(cx.env.owner_name(&cache.owner))
+                .or_default()
+                .push(cache);
         }
     }
     for (owner, caches) in by_owner {
@@ -72,7 +82,12 @@ fn report(owner: &str, caches: &[&LocalCache], out: &mut Verdicts) {
             (_, None) => format!("{} without end", holds(*kind)),
         })
         .collect();
-    let stale = || lives.iter().filter(|(kind, _)| **kind != LocalCacheKind::RateLimit).map(|(_, life)| *life);
+    let stale = || {
+        lives
+            .iter()
+            .filter(|(kind, _)| **kind != LocalCacheKind::RateLimit)
+            .map(|(_, life)| *life)
+    };
     let longest = stale().flatten().max();
     let how_long = match longest {
         Some(life) if stale().all(|l| l.is_some()) => format!("for up to {}", show_duration(life)),
@@ -110,15 +125,25 @@ mod tests {
             medium: None,
             invalidation: None,
         };
-        Environment {parts: Parts {
-            services: vec![service("router", (replicas, replicas, replicas))],
-            local_caches: vec![cache(LocalCacheKind::Discovery, 300), cache(LocalCacheKind::Routing, 60)],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                services: vec![service("router", (replicas, replicas, replicas))],
+                local_caches: vec![
+                    cache(LocalCacheKind::Discovery, 300),
+                    cache(LocalCacheKind::Routing, 60),
+                ],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
     fn the_longest_life_is_the_longest_disagreement() {
-        assert_eq!(testing::only(&RULE, &env(3)).figures["longest_disagreement"].value, 300.0);
+        assert_eq!(
+            testing::only(&RULE, &env(3)).figures["longest_disagreement"].value,
+            300.0
+        );
         assert!(testing::all(&RULE, &env(1)).is_empty());
         let mut told = env(3);
         for cache in &mut told.local_caches {

@@ -20,13 +20,25 @@ pub const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut by_owner: BTreeMap<String, Vec<(&str, Span)>> = BTreeMap::new();
     for call in cx.env.calls.iter().filter(|c| c.timeout == TimeoutSetting::Never) {
-        by_owner.entry(cx.env.owner_name(&call.owner)).or_default().push((&call.what, call.span));
+        by_owner
+            .entry(cx.env.owner_name(&call.owner))
+            .or_default()
+            .push((&call.what, call.span));
     }
     for (owner, calls) in by_owner {
         let mut names: Vec<&str> = calls.iter().map(|(what, _)| *what).collect();
         names.dedup();
-        let shown = names.iter().take(3).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-        let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
+        let shown = names
+            .iter()
+            .take(3)
+            .map(|n| format!("`{n}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let more = if names.len() > 3 {
+            format!(" and {} more", names.len() - 3)
+        } else {
+            String::new()
+        };
         let mut evidence = Evidence::new();
         evidence.likely();
         for (_, span) in calls.iter().take(6) {
@@ -49,8 +61,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::calls::{Call, CallTarget};
+    use cofferdam_model::{Environment, Parts};
     use std::time::Duration;
 
     #[test]
@@ -74,8 +86,14 @@ mod tests {
             call(3, TimeoutSetting::Unknown),
             call(4, TimeoutSetting::After(fact(Duration::from_secs(1), 5))),
         ];
-        let env = Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], calls,
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            parts: Parts {
+                services: vec![service("api", (1, 1, 1))],
+                calls,
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert_eq!(testing::only(&RULE, &env).figures["calls"].value, 2.0);
     }
 }

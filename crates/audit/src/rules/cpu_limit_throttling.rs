@@ -32,24 +32,43 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 }
 
 /// Threads that may run at once: worker processes and the worker settings of the service's consumers.
-fn concurrency<'a>(cx: &Context<'a>, workload: &Workload, container: &'a Container) -> Option<(u32, String, &'a Fact<u32>)> {
+fn concurrency<'a>(
+    cx: &Context<'a>,
+    workload: &Workload,
+    container: &'a Container,
+) -> Option<(u32, String, &'a Fact<u32>)> {
     let service = pods::service(cx.env, workload)?;
     let single = workload.containers.len() == 1 || container.name == service.name;
     let workers = cx
         .env
         .consumers
         .iter()
-        .filter(|c| single && cx.env.owner_service(&c.owner).is_some_and(|s| s.name == service.name))
+        .filter(|c| {
+            single
+                && cx
+                    .env
+                    .owner_service(&c.owner)
+                    .is_some_and(|s| s.name == service.name)
+        })
         .flat_map(|c| &c.workers)
         .map(|w| (w.count.value, format!("{} `{}`", w.count.value, w.name), &w.count))
         .max_by_key(|(n, ..)| *n);
-    let processes = service.processes.as_ref().filter(|_| single).map(|p| (p.value, format!("{} processes", p.value), p));
-    [workers, processes].into_iter().flatten().max_by_key(|(n, ..)| *n)
+    let processes = service
+        .processes
+        .as_ref()
+        .filter(|_| single)
+        .map(|p| (p.value, format!("{} processes", p.value), p));
+    [workers, processes]
+        .into_iter()
+        .flatten()
+        .max_by_key(|(n, ..)| *n)
 }
 
 fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut Verdicts) {
     let Some(limit) = &container.cpu_limit else { return };
-    let Some((threads, words, place)) = concurrency(cx, workload, container) else { return };
+    let Some((threads, words, place)) = concurrency(cx, workload, container) else {
+        return;
+    };
     let cores = limit.value.cores();
     if cores <= 0.0 || f64::from(threads) <= cores {
         return;
@@ -62,9 +81,16 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
     evidence.note(place, words.clone());
     evidence.assume("all of these threads want CPU at once, as they do under load");
     if let Some(request) = &container.cpu_request {
-        evidence.note(request, format!("the autoscaler counts utilisation of {}", request.value));
+        evidence.note(
+            request,
+            format!("the autoscaler counts utilisation of {}", request.value),
+        );
     }
-    let utilisation = container.cpu_request.as_ref().filter(|r| r.value.0 > 0).map(|r| limit.value.0 as f64 / r.value.0 as f64 * 100.0);
+    let utilisation = container
+        .cpu_request
+        .as_ref()
+        .filter(|r| r.value.0 > 0)
+        .map(|r| limit.value.0 as f64 / r.value.0 as f64 * 100.0);
     let mut explanation = format!(
         "The limit gives {} ms of CPU in each period of 100 ms. {words} that run at once use it up in {} ms and stand still for {} ms, ten \
          times a second, whatever the average says: latency is in steps of 100 ms while graphs show a pod that is not busy.",
@@ -81,10 +107,18 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
     out.report(
         Finding::new(
             workload.id.to_string(),
-            format!("{}: {words} under a limit of {}: up to {} ms of every 100 ms stalled", workload.id, limit.value, show_number(stall.round())),
+            format!(
+                "{}: {words} under a limit of {}: up to {} ms of every 100 ms stalled",
+                workload.id,
+                limit.value,
+                show_number(stall.round())
+            ),
         )
         .explain(explanation)
-        .remedy(format!("Remove the CPU limit (keep the request), or run at most {} of them in this container.", cores.floor().max(1.0)))
+        .remedy(format!(
+            "Remove the CPU limit (keep the request), or run at most {} of them in this container.",
+            cores.floor().max(1.0)
+        ))
         .figure("stall", stall, "ms")
         .figure("runs", runs, "ms")
         .figure("threads", threads, "threads")
@@ -111,7 +145,11 @@ mod tests {
         let mut fragment = testing::only(&RULE, &env);
         env.workloads[0].completeness = cofferdam_model::workload::Completeness::Fragment;
         let finding = testing::only(&RULE, &env);
-        assert_eq!(finding.figures, std::mem::take(&mut fragment.figures), "what a chart makes is judged alike");
+        assert_eq!(
+            finding.figures,
+            std::mem::take(&mut fragment.figures),
+            "what a chart makes is judged alike"
+        );
         assert!((finding.figures["stall"].value - 85.714).abs() < 1e-3);
         assert!(finding.explanation.contains("200 %"));
     }
@@ -119,7 +157,11 @@ mod tests {
     #[test]
     fn a_limit_that_has_a_core_for_each_and_no_limit_are_silent() {
         let mut env = env_with_consumer(12, (2, 2, 50), Some(2));
-        env.workloads = pods::testing::env((2, 2, 50), |w| w.containers[0].cpu_limit = Some(fact(Cpu(2000), 9))).parts.workloads;
+        env.workloads = pods::testing::env((2, 2, 50), |w| {
+            w.containers[0].cpu_limit = Some(fact(Cpu(2000), 9))
+        })
+        .parts
+        .workloads;
         assert!(testing::all(&RULE, &env).is_empty());
         env.workloads[0].containers[0].cpu_limit = None;
         assert!(testing::all(&RULE, &env).is_empty());

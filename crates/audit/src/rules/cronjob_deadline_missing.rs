@@ -31,8 +31,14 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             hours = schedule::frequency(&schedule.value).map(|f| MISSED / f64::from(f.runs) * 24.0);
         }
         let title = match hours {
-            Some(hours) => format!("{}: no `startingDeadlineSeconds`: 100 runs are missed in {hours:.1} h of an outage", workload.id),
-            None => format!("{}: no `startingDeadlineSeconds`: a missed run starts however late, and after 100 missed ones none", workload.id),
+            Some(hours) => format!(
+                "{}: no `startingDeadlineSeconds`: 100 runs are missed in {hours:.1} h of an outage",
+                workload.id
+            ),
+            None => format!(
+                "{}: no `startingDeadlineSeconds`: a missed run starts however late, and after 100 missed ones none",
+                workload.id
+            ),
         };
         let mut finding = Finding::new(workload.id.to_string(), title);
         if let Some(hours) = hours {
@@ -58,9 +64,11 @@ mod tests {
         let env = |deadline: bool| {
             pods::testing::env((1, 1, 1), |w| {
                 w.id.kind = "CronJob".to_owned();
-                w.fields.insert("schedule".to_owned(), fact("* * * * *".to_owned(), 20));
+                w.fields
+                    .insert("schedule".to_owned(), fact("* * * * *".to_owned(), 20));
                 if deadline {
-                    w.fields.insert("startingDeadlineSeconds".to_owned(), fact("60".to_owned(), 21));
+                    w.fields
+                        .insert("startingDeadlineSeconds".to_owned(), fact("60".to_owned(), 21));
                 }
             })
         };

@@ -19,8 +19,12 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env).filter(|w| w.id.kind == "CronJob") {
-        let Some(ttl) = workload.fields.get("ttlSecondsAfterFinished") else { continue };
-        let Ok(seconds) = ttl.value.parse::<u32>() else { continue };
+        let Some(ttl) = workload.fields.get("ttlSecondsAfterFinished") else {
+            continue;
+        };
+        let Ok(seconds) = ttl.value.parse::<u32>() else {
+            continue;
+        };
         let mut evidence = Evidence::new();
         evidence.note(ttl, "removes each run after this time");
         let after = show_duration(Duration::from_secs(seconds.into()));
@@ -46,7 +50,8 @@ mod tests {
             pods::testing::env((1, 1, 1), |w| {
                 w.id.kind = kind.to_owned();
                 if let Some(ttl) = ttl {
-                    w.fields.insert("ttlSecondsAfterFinished".to_owned(), fact(ttl.to_owned(), 21));
+                    w.fields
+                        .insert("ttlSecondsAfterFinished".to_owned(), fact(ttl.to_owned(), 21));
                 }
             })
         };

@@ -25,11 +25,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let field = |name: &str| workload.fields.get(name);
         let policy = field("concurrencyPolicy");
         let suspended = field("suspend").is_some_and(|s| s.value == "true");
-        if suspended || policy.is_some_and(|p| p.value != "Allow") || field("activeDeadlineSeconds").is_some() {
+        if suspended || policy.is_some_and(|p| p.value != "Allow") || field("activeDeadlineSeconds").is_some()
+        {
             continue;
         }
-        let Some(schedule) = field("schedule") else { continue };
-        let Some(frequency) = schedule::frequency(&schedule.value) else { continue };
+        let Some(schedule) = field("schedule") else {
+            continue;
+        };
+        let Some(frequency) = schedule::frequency(&schedule.value) else {
+            continue;
+        };
         let at_once = HANGING.div_ceil(frequency.shortest);
         // `Allow` that someone wrote is meant.
         let severity = if policy.is_none() && frequency.shortest <= OFTEN {
@@ -38,14 +43,26 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             Severity::Low
         };
         let mut evidence = Evidence::new();
-        evidence.note(schedule, format!("a run every {}", common::count(frequency.shortest.into(), "minute")));
+        evidence.note(
+            schedule,
+            format!(
+                "a run every {}",
+                common::count(frequency.shortest.into(), "minute")
+            ),
+        );
         if let Some(policy) = policy {
             evidence.note(policy, "lets runs overlap");
         }
         let title = if at_once > 1 {
-            format!("{}: runs may overlap without end, {at_once} at once after an hour in which none ends", workload.id)
+            format!(
+                "{}: runs may overlap without end, {at_once} at once after an hour in which none ends",
+                workload.id
+            )
         } else {
-            format!("{}: a run that hangs never ends, and the next starts beside it", workload.id)
+            format!(
+                "{}: a run that hangs never ends, and the next starts beside it",
+                workload.id
+            )
         };
         out.report(
             Finding::new(workload.id.to_string(), title)
@@ -69,7 +86,8 @@ mod tests {
         pods::testing::env((1, 1, 1), |w| {
             w.id.kind = "CronJob".to_owned();
             for (n, (name, value)) in fields.iter().enumerate() {
-                w.fields.insert((*name).to_owned(), fact((*value).to_owned(), 20 + n));
+                w.fields
+                    .insert((*name).to_owned(), fact((*value).to_owned(), 20 + n));
             }
         })
     }
@@ -79,11 +97,28 @@ mod tests {
         let often = ("schedule", "*/5 * * * *");
         let finding = testing::only(&RULE, &env(&[often]));
         // 60 / 5 = 12.
-        assert_eq!((finding.figures["runs_at_once"].value, finding.severity), (12.0, Some(Severity::Medium)));
-        assert_eq!(testing::only(&RULE, &env(&[often, ("concurrencyPolicy", "Allow")])).severity, Some(Severity::Low));
-        assert_eq!(testing::only(&RULE, &env(&[("schedule", "0 3 * * *")])).severity, Some(Severity::Low));
-        for mended in [("concurrencyPolicy", "Forbid"), ("concurrencyPolicy", "Replace"), ("activeDeadlineSeconds", "240"), ("suspend", "true")] {
-            assert!(testing::all(&RULE, &env(&[often, mended])).is_empty(), "{mended:?}");
+        assert_eq!(
+            (finding.figures["runs_at_once"].value, finding.severity),
+            (12.0, Some(Severity::Medium))
+        );
+        assert_eq!(
+            testing::only(&RULE, &env(&[often, ("concurrencyPolicy", "Allow")])).severity,
+            Some(Severity::Low)
+        );
+        assert_eq!(
+            testing::only(&RULE, &env(&[("schedule", "0 3 * * *")])).severity,
+            Some(Severity::Low)
+        );
+        for mended in [
+            ("concurrencyPolicy", "Forbid"),
+            ("concurrencyPolicy", "Replace"),
+            ("activeDeadlineSeconds", "240"),
+            ("suspend", "true"),
+        ] {
+            assert!(
+                testing::all(&RULE, &env(&[often, mended])).is_empty(),
+                "{mended:?}"
+            );
         }
     }
 }

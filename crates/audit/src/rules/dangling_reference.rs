@@ -19,19 +19,67 @@ pub const RULE: Rule = Rule {
 /// What is named, what follows when it is not there, and how bad that is.
 fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severity)> {
     Some(match kind {
-        DanglingKind::File => ("file", "The build fails, or leaves out what the file holds.", Severity::High),
-        DanglingKind::ConfigMap => ("ConfigMap", "The pod does not start: its container waits in CreateContainerConfigError or its volume is never mounted.", Severity::High),
-        DanglingKind::ConfigMapKey => ("ConfigMap key", "The container waits in CreateContainerConfigError.", Severity::High),
-        DanglingKind::Secret => ("Secret", "Unless someone makes it by hand, the pod does not start.", Severity::Low),
-        DanglingKind::SecretKey => ("Secret key", "The container waits in CreateContainerConfigError.", Severity::High),
-        DanglingKind::ServiceAccount => ("service account", "The API server refuses the pod: the rollout stops with the old ones.", Severity::Medium),
-        DanglingKind::Service => ("Service", "Requests that are routed there fail with 503.", Severity::Medium),
-        DanglingKind::Port => ("port", "What asks for it by name never gets an answer: a probe fails, a Service has no endpoint.", Severity::High),
-        DanglingKind::PatchTarget => ("patch target", "The patch changes nothing, and the value that it was to set is not set.", Severity::High),
+        DanglingKind::File => (
+            "file",
+            "The build fails, or leaves out what the file holds.",
+            Severity::High,
+        ),
+        DanglingKind::ConfigMap => (
+            "ConfigMap",
+            "The pod does not start: its container waits in CreateContainerConfigError or its volume is never mounted.",
+            Severity::High,
+        ),
+        DanglingKind::ConfigMapKey => (
+            "ConfigMap key",
+            "The container waits in CreateContainerConfigError.",
+            Severity::High,
+        ),
+        DanglingKind::Secret => (
+            "Secret",
+            "Unless someone makes it by hand, the pod does not start.",
+            Severity::Low,
+        ),
+        DanglingKind::SecretKey => (
+            "Secret key",
+            "The container waits in CreateContainerConfigError.",
+            Severity::High,
+        ),
+        DanglingKind::ServiceAccount => (
+            "service account",
+            "The API server refuses the pod: the rollout stops with the old ones.",
+            Severity::Medium,
+        ),
+        DanglingKind::Service => (
+            "Service",
+            "Requests that are routed there fail with 503.",
+            Severity::Medium,
+        ),
+        DanglingKind::Port => (
+            "port",
+            "What asks for it by name never gets an answer: a probe fails, a Service has no endpoint.",
+            Severity::High,
+        ),
+        DanglingKind::PatchTarget => (
+            "patch target",
+            "The patch changes nothing, and the value that it was to set is not set.",
+            Severity::High,
+        ),
         DanglingKind::Volume => ("volume", "The API server refuses the pod.", Severity::High),
-        DanglingKind::Claim => ("volume claim", "The pod waits in Pending until the claim exists.", Severity::Medium),
-        DanglingKind::Selector => ("pods", "It selects nothing, and so does nothing.", Severity::Medium),
-        DanglingKind::Cell => ("cell", "Traffic that is routed there goes nowhere.", Severity::High),
+        DanglingKind::Claim => (
+            "volume claim",
+            "The pod waits in Pending until the claim exists.",
+            Severity::Medium,
+        ),
+        DanglingKind::Selector => (
+            "pods",
+            "It selects nothing, and so does nothing.",
+            Severity::Medium,
+        ),
+        DanglingKind::Cell => (
+            "cell",
+            "Traffic that is routed there goes nowhere.",
+            Severity::High,
+        ),
         // These have rules of their own, and variables are told once for each module.
         DanglingKind::Topic | DanglingKind::ScaleTarget | DanglingKind::Variable => return None,
     })
@@ -62,11 +110,25 @@ const SHOWN: usize = 6;
 
 /// A module with names that nothing in it declares is one fault: mostly a file of it is missing here.
 fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Verdicts) {
-    let listed: Vec<String> = names.keys().take(LISTED).map(|name| format!("`{name}`")).collect();
+    let listed: Vec<String> = names
+        .keys()
+        .take(LISTED)
+        .map(|name| format!("`{name}`"))
+        .collect();
     let title = match names.len() {
-        1 => format!("{subject} names the variable, resource or module {}, which does not exist here", listed.concat()),
-        n if n <= LISTED => format!("{subject} names {n} variables, resources or modules that do not exist here: {}", listed.join(", ")),
-        n => format!("{subject} names {n} variables, resources or modules that do not exist here: {} and {} more", listed.join(", "), n - LISTED),
+        1 => format!(
+            "{subject} names the variable, resource or module {}, which does not exist here",
+            listed.concat()
+        ),
+        n if n <= LISTED => format!(
+            "{subject} names {n} variables, resources or modules that do not exist here: {}",
+            listed.join(", ")
+        ),
+        n => format!(
+            "{subject} names {n} variables, resources or modules that do not exist here: {} and {} more",
+            listed.join(", "),
+            n - LISTED
+        ),
     };
     let nearest: Vec<String> = names
         .iter()
@@ -79,9 +141,15 @@ fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Ver
         .explain("The plan fails before it changes anything, unless a file that is not here declares them.")
         .remedy(match nearest.as_slice() {
             [] => "Declare what is missing, or remove the reference.".to_owned(),
-            near => format!("Write {} if that is what is meant; otherwise declare what is missing.", near.join(", ")),
+            near => format!(
+                "Write {} if that is what is meant; otherwise declare what is missing.",
+                near.join(", ")
+            ),
         });
-    let mut places: Vec<_> = names.values().filter_map(|dangling| dangling.name.span()).collect();
+    let mut places: Vec<_> = names
+        .values()
+        .filter_map(|dangling| dangling.name.span())
+        .collect();
     places.sort();
     for span in places.into_iter().take(SHOWN) {
         finding = finding.at(span, "leads nowhere");
@@ -93,31 +161,63 @@ fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity)
     let name = &dangling.name.value;
     let title = match dangling.kind {
         DanglingKind::Selector if dangling.subject.starts_with("ServiceMonitor ") => {
-            format!("{} selects Services with {name}, and none here has these labels: nothing is scraped", dangling.subject)
+            format!(
+                "{} selects Services with {name}, and none here has these labels: nothing is scraped",
+                dangling.subject
+            )
         }
         DanglingKind::Selector => format!("{} selects {name}, and no pod here matches", dangling.subject),
-        _ => format!("{} names the {what} `{name}`, which does not exist here", dangling.subject),
+        _ => format!(
+            "{} names the {what} `{name}`, which does not exist here",
+            dangling.subject
+        ),
     };
-    let happens = if dangling.kind == DanglingKind::Selector { selects_nothing(&dangling.subject) } else { happens };
+    let happens = if dangling.kind == DanglingKind::Selector {
+        selects_nothing(&dangling.subject)
+    } else {
+        happens
+    };
     let severity = if dangling.certain { severity } else { Severity::Low };
-    let mut finding = Finding::new(&dangling.subject, title).severity(severity).explain(happens).remedy(match &dangling.nearest {
-        Some(near) => format!("Write `{near}` if that is what is meant; otherwise add what is missing."),
-        None => "Add what is missing, or remove the reference.".to_owned(),
-    });
+    let mut finding = Finding::new(&dangling.subject, title)
+        .severity(severity)
+        .explain(happens)
+        .remedy(match &dangling.nearest {
+            Some(near) => format!("Write `{near}` if that is what is meant; otherwise add what is missing."),
+            None => "Add what is missing, or remove the reference.".to_owned(),
+        });
     if let Some(span) = dangling.name.span() {
         finding = finding.at(span, "leads nowhere");
     }
-    out.report(if dangling.certain { finding } else { finding.likely() });
+    out.report(if dangling.certain {
+        finding
+    } else {
+        finding.likely()
+    });
 }
 
 /// What follows when a selector of this subject selects nothing.
 fn selects_nothing(subject: &str) -> &'static str {
     const KINDS: [(&str, &str); 5] = [
-        ("Service ", "The Service has no endpoint: every connection to it fails."),
-        ("PodDisruptionBudget ", "It keeps no pod: a drain may take all of those that were meant at once."),
-        ("NetworkPolicy ", "The policy governs no pod: what it was to close stays open, and what it was to allow is not allowed by it."),
-        ("a peer of ", "That part of the rule lets nobody through: if the pods that were meant have other labels, their connections are refused."),
-        ("ServiceMonitor ", "Nothing is scraped: the metrics are absent, and alerts on them stay silent."),
+        (
+            "Service ",
+            "The Service has no endpoint: every connection to it fails.",
+        ),
+        (
+            "PodDisruptionBudget ",
+            "It keeps no pod: a drain may take all of those that were meant at once.",
+        ),
+        (
+            "NetworkPolicy ",
+            "The policy governs no pod: what it was to close stays open, and what it was to allow is not allowed by it.",
+        ),
+        (
+            "a peer of ",
+            "That part of the rule lets nobody through: if the pods that were meant have other labels, their connections are refused.",
+        ),
+        (
+            "ServiceMonitor ",
+            "Nothing is scraped: the metrics are absent, and alerts on them stay silent.",
+        ),
     ];
     let found = KINDS.iter().find(|(kind, _)| subject.starts_with(kind));
     found.map_or("It selects nothing, and so does nothing.", |(_, happens)| happens)
@@ -137,8 +237,13 @@ mod tests {
             nearest: Some("settings".to_owned()),
             certain,
         };
-        Environment {parts: Parts { dangling: vec![dangling],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                dangling: vec![dangling],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
@@ -146,20 +251,33 @@ mod tests {
         let finding = testing::only(&RULE, &env(DanglingKind::ConfigMap, true));
         assert_eq!(finding.severity, Some(Severity::High));
         assert!(finding.remedy.contains("`settings`"));
-        assert_eq!(testing::only(&RULE, &env(DanglingKind::Secret, false)).severity, Some(Severity::Low));
-        assert!(testing::all(&RULE, &env(DanglingKind::Topic, true)).is_empty(), "told by a rule of its own");
+        assert_eq!(
+            testing::only(&RULE, &env(DanglingKind::Secret, false)).severity,
+            Some(Severity::Low)
+        );
+        assert!(
+            testing::all(&RULE, &env(DanglingKind::Topic, true)).is_empty(),
+            "told by a rule of its own"
+        );
         let mut module = env(DanglingKind::Variable, true);
         let mut again = module.dangling[0].clone();
         again.name = fact("var.two".to_owned(), 2);
         module.dangling.extend([again.clone(), again]);
         let finding = testing::only(&RULE, &module);
         assert_eq!(finding.severity, Some(Severity::Medium));
-        assert!(finding.title.contains("names 2 variables, resources or modules") && finding.title.contains("`var.two`"));
+        assert!(
+            finding.title.contains("names 2 variables, resources or modules")
+                && finding.title.contains("`var.two`")
+        );
         assert_eq!(finding.locations.len(), 2);
         module.dangling[1].subject = "another module".to_owned();
         assert_eq!(testing::all(&RULE, &module).len(), 2);
         let mut selector = env(DanglingKind::Selector, true);
         selector.dangling[0].subject = "Service api".to_owned();
-        assert!(testing::only(&RULE, &selector).explanation.contains("no endpoint"));
+        assert!(
+            testing::only(&RULE, &selector)
+                .explanation
+                .contains("no endpoint")
+        );
     }
 }

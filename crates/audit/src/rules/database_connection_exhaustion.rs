@@ -28,9 +28,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if total.demands.is_empty() {
             continue;
         }
-        let partial = format!("{} connections are wanted: {}", show_number(total.wanted() as f64), total.words());
-        let subject = host.map_or("the database, which no file names".to_owned(), |host| format!("database at {host}"));
-        out.cannot_judge(subject, ["the database, under `databases` with its hosts and max_connections"], Some(partial));
+        let partial = format!(
+            "{} connections are wanted: {}",
+            show_number(total.wanted() as f64),
+            total.words()
+        );
+        let subject = host.map_or("the database, which no file names".to_owned(), |host| {
+            format!("database at {host}")
+        });
+        out.cannot_judge(
+            subject,
+            ["the database, under `databases` with its hosts and max_connections"],
+            Some(partial),
+        );
     }
 }
 
@@ -44,15 +54,29 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     }
     let wanted = total.wanted();
     let Some((slots, reserved)) = demand::slots(database, &mut slot_evidence) else {
-        let partial = (!total.demands.is_empty()).then(|| format!("{} connections are wanted: {}", show_number(wanted as f64), total.words()));
-        out.cannot_judge(subject, [format!("databases.{}.max_connections", database.name)], partial);
+        let partial = (!total.demands.is_empty()).then(|| {
+            format!(
+                "{} connections are wanted: {}",
+                show_number(wanted as f64),
+                total.words()
+            )
+        });
+        out.cannot_judge(
+            subject,
+            [format!("databases.{}.max_connections", database.name)],
+            partial,
+        );
         return;
     };
     let slots64 = u64::from(slots);
     let rollout = total.wanted_in_rollout();
     if wanted.max(rollout) <= slots64 {
         if !total.unknown.is_empty() {
-            let partial = format!("{} of {} connections are accounted for", show_number(wanted as f64), show_number(f64::from(slots)));
+            let partial = format!(
+                "{} of {} connections are accounted for",
+                show_number(wanted as f64),
+                show_number(f64::from(slots))
+            );
             out.cannot_judge(subject, total.unknown, Some(partial));
         }
         return;
@@ -60,7 +84,11 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     let only_in_rollout = wanted <= slots64;
     let asked = if only_in_rollout { rollout } else { wanted };
     let deficit = asked - slots64;
-    let when = if only_in_rollout { "during a rollout at full scale" } else { "at full scale" };
+    let when = if only_in_rollout {
+        "during a rollout at full scale"
+    } else {
+        "at full scale"
+    };
     let mut explanation = format!(
         "{} = {} connections {when}; max_connections less {reserved} reserved leaves {}. A connection beyond that is refused at \
          once with \"sorry, too many clients already\": pools that are open keep what they have, so it is the replicas that start \
@@ -71,13 +99,23 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     );
     let breaks_at = total.breaks_at(slots64);
     if let Some(n) = breaks_at {
-        explanation.push_str(&format!(" It begins when {} run {n} replicas{}.", who(&total), if total.demands.len() > 1 { " each" } else { "" }));
+        explanation.push_str(&format!(
+            " It begins when {} run {n} replicas{}.",
+            who(&total),
+            if total.demands.len() > 1 { " each" } else { "" }
+        ));
     }
     if rollout > wanted {
-        explanation.push_str(&format!(" A rollout at full scale wants {} while old and new pods overlap.", show_number(rollout as f64)));
+        explanation.push_str(&format!(
+            " A rollout at full scale wants {} while old and new pods overlap.",
+            show_number(rollout as f64)
+        ));
     }
     if !total.unknown.is_empty() {
-        explanation.push_str(&format!(" Not counted, because their pools are not known: {}.", total.unknown.join(", ")));
+        explanation.push_str(&format!(
+            " Not counted, because their pools are not known: {}.",
+            total.unknown.join(", ")
+        ));
     }
     let replicas: u64 = total.demands.iter().map(|d| u64::from(d.replicas)).sum();
     let each = (f64::from(slots) / replicas.max(1) as f64).floor();
@@ -135,11 +173,19 @@ mod tests {
             pool.database = Some(DatabaseId(0));
             pool
         };
-        Environment {name: "production".to_owned(), parts: Parts {
-            services: vec![service("collector", (2, 2, replicas)), service("processor", (2, 2, replicas))],
-            databases: vec![database],
-            pools: vec![pool(0), pool(1)],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            name: "production".to_owned(),
+            parts: Parts {
+                services: vec![
+                    service("collector", (2, 2, replicas)),
+                    service("processor", (2, 2, replicas)),
+                ],
+                databases: vec![database],
+                pools: vec![pool(0), pool(1)],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
@@ -162,7 +208,10 @@ mod tests {
     fn exactly_the_slots_is_enough_and_one_more_is_not() {
         // 2 × 10 × 10 = 200; 203 − 3 = 200.
         assert!(testing::all(&RULE, &env(10, 10, Some(203))).is_empty());
-        assert_eq!(testing::only(&RULE, &env(10, 10, Some(202))).figures["deficit"].value, 1.0);
+        assert_eq!(
+            testing::only(&RULE, &env(10, 10, Some(202))).figures["deficit"].value,
+            1.0
+        );
     }
 
     #[test]
@@ -185,14 +234,23 @@ mod tests {
             pool.database = None;
         }
         env.pools[1].host = Some(fact("db.example".to_owned(), 9));
-        let told: Vec<(String, String)> =
-            testing::verdicts(&RULE, &env).unjudged.into_iter().map(|u| (u.subject, u.partial.unwrap())).collect();
+        let told: Vec<(String, String)> = testing::verdicts(&RULE, &env)
+            .unjudged
+            .into_iter()
+            .map(|u| (u.subject, u.partial.unwrap()))
+            .collect();
         // 50 × 20 = 1,000 each.
         assert_eq!(
             told,
             [
-                ("the database, which no file names".to_owned(), "1,000 connections are wanted: 50 collector × 20".to_owned()),
-                ("database at db.example".to_owned(), "1,000 connections are wanted: 50 processor × 20".to_owned()),
+                (
+                    "the database, which no file names".to_owned(),
+                    "1,000 connections are wanted: 50 collector × 20".to_owned()
+                ),
+                (
+                    "database at db.example".to_owned(),
+                    "1,000 connections are wanted: 50 processor × 20".to_owned()
+                ),
             ]
         );
     }

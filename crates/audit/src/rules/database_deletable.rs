@@ -29,6 +29,10 @@ const FLAG: Flag = Flag {
 mod tests {
     #[test]
     fn the_setting_decides_and_silence_is_no_finding() {
-        crate::rules::database_flag::tests::the_setting_decides(&super::RULE, |d, on| d.deletion_protection = on, false);
+        crate::rules::database_flag::tests::the_setting_decides(
+            &super::RULE,
+            |d, on| d.deletion_protection = on,
+            false,
+        );
     }
 }

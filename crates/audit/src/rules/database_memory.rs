@@ -17,7 +17,9 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for database in &cx.env.databases {
-        let (Some(memory), Some(work_mem), Some(most)) = (&database.memory, &database.work_mem, &database.max_connections) else {
+        let (Some(memory), Some(work_mem), Some(most)) =
+            (&database.memory, &database.work_mem, &database.max_connections)
+        else {
             continue;
         };
         let mut evidence = Evidence::new();
@@ -27,7 +29,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let shared = match &database.shared_buffers {
             Some(shared) => evidence.take(shared, format!("{} shared", shared.value)).0,
             None => {
-                evidence.assume("shared_buffers is a quarter of the memory, the default on managed PostgreSQL");
+                evidence
+                    .assume("shared_buffers is a quarter of the memory, the default on managed PostgreSQL");
                 have / 4
             }
         };
@@ -60,8 +63,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::database::Database;
+    use cofferdam_model::{Environment, Parts};
 
     #[test]
     fn a_thousand_connections_of_16_mib_do_not_fit_in_16_gib() {
@@ -72,8 +75,13 @@ mod tests {
         database.work_mem = Some(fact(Bytes(16 * mib), 3));
         database.shared_buffers = Some(fact(Bytes(4096 * mib), 4));
         database.max_connections = Some(fact(1000, 5));
-        let mut env = Environment {parts: Parts { databases: vec![database],
- ..Parts::default() }, ..Environment::default()};
+        let mut env = Environment {
+            parts: Parts {
+                databases: vec![database],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert_eq!(testing::only(&RULE, &env).figures["wanted"].value, 20_096.0);
         env.databases[0].work_mem = Some(fact(Bytes(12 * mib), 3));
         assert!(testing::all(&RULE, &env).is_empty(), "4,096 + 12,000 = 16,096");

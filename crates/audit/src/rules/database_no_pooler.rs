@@ -30,7 +30,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         let mut slot_evidence = Evidence::new();
         // Pools that together need less than half of what is there are sized with room; no pooler is needed.
-        let Some((slots, _)) = demand::slots(database, &mut slot_evidence) else { continue };
+        let Some((slots, _)) = demand::slots(database, &mut slot_evidence) else {
+            continue;
+        };
         if total.wanted() * 2 <= u64::from(slots) {
             continue;
         }
@@ -63,8 +65,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::database::{Database, Pool, PoolTarget};
+    use cofferdam_model::{Environment, Parts};
 
     fn env(replicas: u32, size: u32) -> Environment {
         let mut database = Database::named("main", Some(span(1)));
@@ -72,13 +74,23 @@ mod tests {
         let mut pool = Pool::at(span(3), owned_by(0), PoolTarget::Sql);
         pool.size = Some(fact(size, 4));
         pool.database = Some(DatabaseId(0));
-        Environment {parts: Parts { services: vec![service("api", (2, 2, replicas))], databases: vec![database], pools: vec![pool],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                services: vec![service("api", (2, 2, replicas))],
+                databases: vec![database],
+                pools: vec![pool],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
     fn many_replicas_that_need_half_the_slots_are_told() {
-        assert_eq!(testing::only(&RULE, &env(50, 20)).figures["connections"].value, 1000.0);
+        assert_eq!(
+            testing::only(&RULE, &env(50, 20)).figures["connections"].value,
+            1000.0
+        );
         assert!(testing::all(&RULE, &env(10, 60)).is_empty(), "few replicas");
         assert!(testing::all(&RULE, &env(50, 5)).is_empty(), "250 of 997");
         let mut pooled = env(50, 20);

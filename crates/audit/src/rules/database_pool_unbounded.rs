@@ -49,7 +49,11 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
     if let Some(size) = &pool.size {
         evidence.note(size, format!("{} connections", size.value));
     }
-    let severity = if unbounded { Severity::High } else { Severity::Medium };
+    let severity = if unbounded {
+        Severity::High
+    } else {
+        Severity::Medium
+    };
     let what = if pool.unpooled {
         "Every caller opens a connection of its own: as many as there are requests at once, until the database refuses."
     } else if unbounded {
@@ -84,17 +88,29 @@ fn join(words: &[&str]) -> String {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::{Environment, Parts, Fact};
+    use cofferdam_model::{Environment, Fact, Parts};
     use std::time::Duration;
 
     #[test]
     fn what_is_missing_is_named_and_a_whole_pool_is_silent() {
         let mut pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
         pool.constructed = true;
-        let mut env = Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], pools: vec![pool],
- ..Parts::default() }, ..Environment::default()};
+        let mut env = Environment {
+            parts: Parts {
+                services: vec![service("api", (1, 1, 1))],
+                pools: vec![pool],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         let finding = testing::only(&RULE, &env);
-        assert!(finding.title.ends_with("no pool size, no pool timeout and no connect timeout set"), "{}", finding.title);
+        assert!(
+            finding
+                .title
+                .ends_with("no pool size, no pool timeout and no connect timeout set"),
+            "{}",
+            finding.title
+        );
         assert_eq!(finding.severity, Some(Severity::High));
         env.pools[0].size = Some(Fact::assumed(15, "SQLAlchemy's default is 5 + 10"));
         assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::Medium));
@@ -107,8 +123,14 @@ mod tests {
     #[test]
     fn code_that_was_not_read_is_not_judged() {
         let pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
-        let env = Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], pools: vec![pool],
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            parts: Parts {
+                services: vec![service("api", (1, 1, 1))],
+                pools: vec![pool],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert!(testing::all(&RULE, &env).is_empty());
     }
 }

@@ -28,7 +28,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
     };
     // Only what code shows: a variable with a URL says nothing of how the client behind it is wrapped.
-    for pool in cx.env.pools.iter().filter(|p| p.constructed && p.target == PoolTarget::Sql) {
+    for pool in cx
+        .env
+        .pools
+        .iter()
+        .filter(|p| p.constructed && p.target == PoolTarget::Sql)
+    {
         add(&pool.owner, CallTarget::Database, pool.span);
     }
     for call in cx.env.calls.iter().filter(|c| c.breaker.is_none()) {
@@ -37,7 +42,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if host.is_some_and(|host| cx.env.breakers.iter().any(|b| same_host(&b.name, host))) {
             continue;
         }
-        if matches!(call.target, CallTarget::Database | CallTarget::Service | CallTarget::Outside) {
+        if matches!(
+            call.target,
+            CallTarget::Database | CallTarget::Service | CallTarget::Outside
+        ) {
             add(&call.owner, call.target, call.span);
         }
     }
@@ -86,15 +94,21 @@ fn is_protected(cx: &Context<'_>, owner: &Owner, target: CallTarget) -> bool {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, owned_by, service, span};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::calls::Breaker;
     use cofferdam_model::database::Pool;
+    use cofferdam_model::{Environment, Parts};
 
     fn env() -> Environment {
         let mut pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
         pool.constructed = true;
-        Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], pools: vec![pool],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                services: vec![service("api", (1, 1, 1))],
+                pools: vec![pool],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]

@@ -24,7 +24,12 @@ const FROM: (i16, i8, i8) = (2026, 1, 1);
 const DAYS: usize = 730;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for delivery in cx.env.deliveries.iter().filter(|d| !d.windows.is_empty() && d.override_path.is_none()) {
+    for delivery in cx
+        .env
+        .deliveries
+        .iter()
+        .filter(|d| !d.windows.is_empty() && d.override_path.is_none())
+    {
         judge(delivery, out);
     }
 }
@@ -54,10 +59,22 @@ fn open(windows: &[DeployWindow]) -> Option<Vec<(Timestamp, Timestamp)>> {
             if !window.days[date.weekday().to_monday_zero_offset() as usize] {
                 continue;
             }
-            let start = date.to_datetime(window.start.value).to_zoned(zone.clone()).ok()?.timestamp();
+            let start = date
+                .to_datetime(window.start.value)
+                .to_zoned(zone.clone())
+                .ok()?
+                .timestamp();
             // A window that ends before it starts ends the next day.
-            let end_date = if window.end.value <= window.start.value { date.tomorrow().ok()? } else { date };
-            let end = end_date.to_datetime(window.end.value).to_zoned(zone.clone()).ok()?.timestamp();
+            let end_date = if window.end.value <= window.start.value {
+                date.tomorrow().ok()?
+            } else {
+                date
+            };
+            let end = end_date
+                .to_datetime(window.end.value)
+                .to_zoned(zone.clone())
+                .ok()?
+                .timestamp();
             spans.push((start, end));
         }
     }
@@ -78,12 +95,22 @@ fn hours(from: Timestamp, to: Timestamp) -> f64 {
 
 fn closed(windows: &[DeployWindow]) -> Option<Closed> {
     let spans = open(windows)?;
-    let zone = windows.first().and_then(|w| w.timezone.as_ref()).and_then(|t| TimeZone::get(&t.value).ok()).unwrap_or(TimeZone::UTC);
-    let gaps: Vec<(f64, Timestamp, Timestamp)> = spans.windows(2).map(|p| (hours(p[0].1, p[1].0), p[0].1, p[1].0)).collect();
+    let zone = windows
+        .first()
+        .and_then(|w| w.timezone.as_ref())
+        .and_then(|t| TimeZone::get(&t.value).ok())
+        .unwrap_or(TimeZone::UTC);
+    let gaps: Vec<(f64, Timestamp, Timestamp)> = spans
+        .windows(2)
+        .map(|p| (hours(p[0].1, p[1].0), p[0].1, p[1].0))
+        .collect();
     let longest = gaps.iter().map(|g| g.0).fold(0.0, f64::max);
     // The most frequent of the long gaps is the ordinary week's: clock changes are two in a year.
     let long: Vec<f64> = gaps.iter().map(|g| g.0).filter(|g| *g > longest - 2.5).collect();
-    let usual = long.iter().copied().max_by_key(|g| long.iter().filter(|x| (*x - g).abs() < 0.01).count())?;
+    let usual = long
+        .iter()
+        .copied()
+        .max_by_key(|g| long.iter().filter(|x| (*x - g).abs() < 0.01).count())?;
     let (_, from, to) = gaps.iter().find(|g| (g.0 - usual).abs() < 0.01)?;
     let day = |at: Timestamp| {
         let at = at.to_zoned(zone.clone());
@@ -98,7 +125,11 @@ fn closed(windows: &[DeployWindow]) -> Option<Closed> {
         };
         format!("{name} {:02}:{:02}", at.hour(), at.minute())
     };
-    Some(Closed { usual, longest, words: format!("{} to {}", day(*from), day(*to)) })
+    Some(Closed {
+        usual,
+        longest,
+        words: format!("{} to {}", day(*from), day(*to)),
+    })
 }
 
 fn judge(delivery: &Delivery, out: &mut Verdicts) {
@@ -110,8 +141,16 @@ fn judge(delivery: &Delivery, out: &mut Verdicts) {
         }
     }
     let Some(closed) = closed(&delivery.windows) else {
-        let zone = delivery.windows.iter().find_map(|w| w.timezone.as_ref()).map_or("?", |z| z.value.as_str());
-        out.cannot_judge(format!("deploy windows of {}", delivery.name), [format!("a time zone that exists (not `{zone}`)")], None);
+        let zone = delivery
+            .windows
+            .iter()
+            .find_map(|w| w.timezone.as_ref())
+            .map_or("?", |z| z.value.as_str());
+        out.cannot_judge(
+            format!("deploy windows of {}", delivery.name),
+            [format!("a time zone that exists (not `{zone}`)")],
+            None,
+        );
         return;
     };
     if closed.longest <= 0.0 {
@@ -125,7 +164,10 @@ fn judge(delivery: &Delivery, out: &mut Verdicts) {
         show_number(closed.usual)
     );
     if clock > 0.01 {
-        explanation.push_str(&format!(" In the week of a clock change it is {} h.", show_number(closed.longest)));
+        explanation.push_str(&format!(
+            " In the week of a clock change it is {} h.",
+            show_number(closed.longest)
+        ));
     }
     explanation.push_str(if delivery.holidays.is_empty() {
         " A holiday at its end adds a day where people keep it."

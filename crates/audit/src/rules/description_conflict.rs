@@ -19,11 +19,18 @@ pub const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut by_subject: BTreeMap<&str, BTreeMap<&str, Vec<&Description>>> = BTreeMap::new();
     for description in &cx.env.descriptions {
-        by_subject.entry(&description.subject).or_default().entry(&description.attribute).or_default().push(description);
+        by_subject
+            .entry(&description.subject)
+            .or_default()
+            .entry(&description.attribute)
+            .or_default()
+            .push(description);
     }
     for (subject, attributes) in by_subject {
-        let conflicts: Vec<(&str, Vec<&Description>)> =
-            attributes.into_iter().filter_map(|(attribute, all)| Some((attribute, sides(all)?))).collect();
+        let conflicts: Vec<(&str, Vec<&Description>)> = attributes
+            .into_iter()
+            .filter_map(|(attribute, all)| Some((attribute, sides(all)?)))
+            .collect();
         if !conflicts.is_empty() {
             report(subject, &conflicts, out);
         }
@@ -41,7 +48,10 @@ fn sides(all: Vec<&Description>) -> Option<Vec<&Description>> {
     let formats: std::collections::BTreeSet<&str> = all.iter().map(|d| d.by.as_str()).collect();
     // A value that one format has and another has too is agreed on.
     let agreed = formats.iter().all(|format| {
-        all.iter().filter(|d| d.by == *format).any(|d| all.iter().any(|o| o.by != *format && o.value.value == d.value.value))
+        all.iter().filter(|d| d.by == *format).any(|d| {
+            all.iter()
+                .any(|o| o.by != *format && o.value.value == d.value.value)
+        })
     });
     (values.len() > 1 && formats.len() > 1 && !agreed).then_some(values)
 }
@@ -50,7 +60,10 @@ fn report(subject: &str, conflicts: &[(&str, Vec<&Description>)], out: &mut Verd
     let words: Vec<String> = conflicts
         .iter()
         .map(|(attribute, sides)| {
-            let each: Vec<String> = sides.iter().map(|d| format!("{} ({})", d.value.value, d.by)).collect();
+            let each: Vec<String> = sides
+                .iter()
+                .map(|d| format!("{} ({})", d.value.value, d.by))
+                .collect();
             format!("{attribute} {}", each.join(" against "))
         })
         .collect();
@@ -95,20 +108,47 @@ mod tests {
                 by: (*by).to_owned(),
             })
             .collect();
-        Environment {parts: Parts { descriptions,
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                descriptions,
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
     fn formats_that_disagree_are_told_side_by_side() {
-        let finding = testing::only(&RULE, &env(&[("max replicas", "50", "Grand Central"), ("max replicas", "20", "HorizontalPodAutoscaler")]));
-        assert!(finding.title.contains("50 (Grand Central) against 20 (HorizontalPodAutoscaler)"));
+        let finding = testing::only(
+            &RULE,
+            &env(&[
+                ("max replicas", "50", "Grand Central"),
+                ("max replicas", "20", "HorizontalPodAutoscaler"),
+            ]),
+        );
+        assert!(
+            finding
+                .title
+                .contains("50 (Grand Central) against 20 (HorizontalPodAutoscaler)")
+        );
         assert_eq!(finding.locations.len(), 2);
     }
 
     #[test]
     fn agreement_and_one_format_alone_are_silent() {
-        assert!(testing::all(&RULE, &env(&[("max replicas", "50", "A"), ("max replicas", "50", "B")])).is_empty());
-        assert!(testing::all(&RULE, &env(&[("max replicas", "50", "A"), ("max replicas", "20", "A")])).is_empty());
+        assert!(
+            testing::all(
+                &RULE,
+                &env(&[("max replicas", "50", "A"), ("max replicas", "50", "B")])
+            )
+            .is_empty()
+        );
+        assert!(
+            testing::all(
+                &RULE,
+                &env(&[("max replicas", "50", "A"), ("max replicas", "20", "A")])
+            )
+            .is_empty()
+        );
     }
 }

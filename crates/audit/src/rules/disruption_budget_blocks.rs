@@ -28,7 +28,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     for budget in &cx.env.disruption_budgets {
         let candidates: Vec<&Workload> = match budget.selector.labels.iter().next() {
-            Some((key, value)) => by_label.get(&(key.as_str(), value.value.as_str())).cloned().unwrap_or_default(),
+            Some((key, value)) => by_label
+                .get(&(key.as_str(), value.value.as_str()))
+                .cloned()
+                .unwrap_or_default(),
             None => pods::whole(cx.env).collect(),
         };
         let mut selects = false;
@@ -47,19 +50,40 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 /// A budget whose pods are in no file here and that blocks whatever their number is.
 fn alone(cx: &Context<'_>, budget: &DisruptionBudget, out: &mut Verdicts) {
-    let all_stay = budget.min_available.as_ref().filter(|m| matches!(m.value, Amount::Percent(p) if p >= 100.0));
-    let none_goes = budget.max_unavailable.as_ref().filter(|m| matches!(m.value, Amount::Count(0)) || m.value == Amount::Percent(0.0));
-    let Some(fact) = all_stay.or(none_goes) else { return };
+    let all_stay = budget
+        .min_available
+        .as_ref()
+        .filter(|m| matches!(m.value, Amount::Percent(p) if p >= 100.0));
+    let none_goes = budget
+        .max_unavailable
+        .as_ref()
+        .filter(|m| matches!(m.value, Amount::Count(0)) || m.value == Amount::Percent(0.0));
+    let Some(fact) = all_stay.or(none_goes) else {
+        return;
+    };
     let mut evidence = Evidence::new();
-    evidence.note(fact, if all_stay.is_some() { "all must stay" } else { "none may go" });
+    evidence.note(
+        fact,
+        if all_stay.is_some() {
+            "all must stay"
+        } else {
+            "none may go"
+        },
+    );
     out.report(
-        Finding::new(budget.id.to_string(), format!("{} lets no pod go, however many there are: a drain never ends", budget.id))
-            .severity(common::severity_in(cx.env, Severity::Medium))
-            .explain(WAITS)
-            .remedy("Use `maxUnavailable: 1`; it is right at every number of replicas above one.")
-            .figure("may_go", 0, "pods")
-            .evidence(evidence)
-            .at(budget.span, "the budget"),
+        Finding::new(
+            budget.id.to_string(),
+            format!(
+                "{} lets no pod go, however many there are: a drain never ends",
+                budget.id
+            ),
+        )
+        .severity(common::severity_in(cx.env, Severity::Medium))
+        .explain(WAITS)
+        .remedy("Use `maxUnavailable: 1`; it is right at every number of replicas above one.")
+        .figure("may_go", 0, "pods")
+        .evidence(evidence)
+        .at(budget.span, "the budget"),
     );
 }
 
@@ -72,13 +96,18 @@ fn may_go(budget: &DisruptionBudget, replicas: u32) -> Option<u32> {
     if let Some(min) = &budget.min_available {
         return Some(replicas.saturating_sub(min.value.of_rounded_up(replicas)));
     }
-    budget.max_unavailable.as_ref().map(|max| max.value.of_rounded_up(replicas).min(replicas))
+    budget
+        .max_unavailable
+        .as_ref()
+        .map(|max| max.value.of_rounded_up(replicas).min(replicas))
 }
 
 fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: &mut Verdicts) {
     let (fewest, fact) = pods::fewest(cx.env, workload);
     let most = pods::most(cx.env, workload);
-    let Some(at_least) = may_go(budget, fewest) else { return };
+    let Some(at_least) = may_go(budget, fewest) else {
+        return;
+    };
     if fewest == 0 || at_least > 0 {
         return;
     }
@@ -88,13 +117,24 @@ fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: 
         evidence.note(min, "this many must stay");
     }
     if let Some(max) = &budget.max_unavailable {
-        evidence.note(max, if at_least == 0 { "none may go" } else { "this many may go" });
+        evidence.note(
+            max,
+            if at_least == 0 {
+                "none may go"
+            } else {
+                "this many may go"
+            },
+        );
     }
     match fact {
         Some(fact) => evidence.note(fact, common::count(fewest.into(), "replica")),
         None => evidence.assume("replicas is not set; Kubernetes runs 1"),
     }
-    let when = if always { String::new() } else { format!(" at the minimum of {}", common::count(fewest.into(), "replica")) };
+    let when = if always {
+        String::new()
+    } else {
+        format!(" at the minimum of {}", common::count(fewest.into(), "replica"))
+    };
     out.report(
         Finding::new(budget.id.to_string(), format!("{} lets no pod of {} go{when}: a drain never ends", budget.id, workload.id))
             .explain(WAITS)
@@ -119,12 +159,24 @@ mod tests {
     use cofferdam_model::scaling::Selector;
     use cofferdam_model::workload::ObjectId;
 
-    fn env(replicas: (u32, u32, u32), min: Option<Amount>, max: Option<Amount>) -> cofferdam_model::Environment {
+    fn env(
+        replicas: (u32, u32, u32),
+        min: Option<Amount>,
+        max: Option<Amount>,
+    ) -> cofferdam_model::Environment {
         let mut env = pods::testing::env(replicas, |_| {});
         env.disruption_budgets.push(DisruptionBudget {
-            id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, deployment: None, name: "api".into() },
+            id: ObjectId {
+                kind: "PodDisruptionBudget".into(),
+                namespace: None,
+                deployment: None,
+                name: "api".into(),
+            },
             span: span(9),
-            selector: Selector { labels: [("app".to_owned(), fact("api".to_owned(), 8))].into(), ..Selector::default() },
+            selector: Selector {
+                labels: [("app".to_owned(), fact("api".to_owned(), 8))].into(),
+                ..Selector::default()
+            },
             min_available: min.map(|m| fact(m, 10)),
             max_unavailable: max.map(|m| fact(m, 11)),
             unhealthy_eviction: None,
@@ -135,12 +187,21 @@ mod tests {
 
     #[test]
     fn what_must_stay_is_counted_at_the_minimum() {
-        assert_eq!(testing::all(&RULE, &env((2, 2, 10), Some(Amount::Count(2)), None)).len(), 1);
+        assert_eq!(
+            testing::all(&RULE, &env((2, 2, 10), Some(Amount::Count(2)), None)).len(),
+            1
+        );
         assert!(testing::all(&RULE, &env((3, 3, 10), Some(Amount::Count(2)), None)).is_empty());
         // 50 % of 1 rounds up to 1: none may go. 50 % of 2 is 1: one may go.
-        assert_eq!(testing::all(&RULE, &env((1, 1, 1), Some(Amount::Percent(50.0)), None)).len(), 1);
+        assert_eq!(
+            testing::all(&RULE, &env((1, 1, 1), Some(Amount::Percent(50.0)), None)).len(),
+            1
+        );
         assert!(testing::all(&RULE, &env((2, 2, 2), Some(Amount::Percent(50.0)), None)).is_empty());
-        assert_eq!(testing::all(&RULE, &env((3, 3, 3), None, Some(Amount::Count(0)))).len(), 1);
+        assert_eq!(
+            testing::all(&RULE, &env((3, 3, 3), None, Some(Amount::Count(0)))).len(),
+            1
+        );
         // 10 % of 3 rounds up to 1: one may go.
         assert!(testing::all(&RULE, &env((3, 3, 3), None, Some(Amount::Percent(10.0)))).is_empty());
     }
@@ -156,6 +217,10 @@ mod tests {
         assert_eq!(alone(None, Some(Amount::Percent(0.0))), 1);
         assert_eq!(alone(Some(Amount::Percent(100.0)), None), 1);
         assert_eq!(alone(Some(Amount::Count(3)), None), 0, "there may be four");
-        assert_eq!(alone(None, Some(Amount::Percent(1.0))), 0, "1 % is rounded up to one pod");
+        assert_eq!(
+            alone(None, Some(Amount::Percent(1.0))),
+            0,
+            "1 % is rounded up to one pod"
+        );
     }
 }

@@ -23,11 +23,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if fewest < 2 || !is_kubernetes(&workload.id.kind) {
             continue;
         }
-        let has = cx
-            .env
-            .disruption_budgets
-            .iter()
-            .any(|b| limits(b) && b.id.home().may_meet(workload.id.home()) && b.selector.matches(&workload.labels));
+        let has = cx.env.disruption_budgets.iter().any(|b| {
+            limits(b) && b.id.home().may_meet(workload.id.home()) && b.selector.matches(&workload.labels)
+        });
         if has {
             continue;
         }
@@ -45,7 +43,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         out.report(finding);
     }
     let counts = common::is_production_like(&cx.env.name);
-    for budget in cx.env.disruption_budgets.iter().filter(|b| counts && b.completeness == Completeness::Whole && !limits(b)) {
+    for budget in cx
+        .env
+        .disruption_budgets
+        .iter()
+        .filter(|b| counts && b.completeness == Completeness::Whole && !limits(b))
+    {
         out.report(
             Finding::new(budget.id.to_string(), format!("{} sets neither `minAvailable` nor `maxUnavailable`: it keeps no pod", budget.id))
                 .explain("A budget without a number allows every pod to go at once: a drain takes all of them, as if there were no budget.")
@@ -61,7 +64,12 @@ fn limits(budget: &DisruptionBudget) -> bool {
 }
 
 /// Workloads that run without pods of their own: on Cloud Run, by Compose, or scaled by Knative as requests come.
-const HOSTED: [&str; 4] = ["Cloud Run service", "Cloud Run job", "Compose service", "Knative Service"];
+const HOSTED: [&str; 4] = [
+    "Cloud Run service",
+    "Cloud Run job",
+    "Compose service",
+    "Knative Service",
+];
 
 /// Whether a controller keeps a number of pods alive, whoever's kind it is: a CloneSet of OpenKruise is to these
 /// rules what a Deployment is.
@@ -81,7 +89,12 @@ mod tests {
         let mut env = pods::testing::env((2, 2, 4), |_| {});
         assert_eq!(testing::only(&RULE, &env).figures["replicas"].value, 2.0);
         env.disruption_budgets.push(DisruptionBudget {
-            id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, deployment: None, name: "api".into() },
+            id: ObjectId {
+                kind: "PodDisruptionBudget".into(),
+                namespace: None,
+                deployment: None,
+                name: "api".into(),
+            },
             span: span(9),
             selector: Selector::default(),
             min_available: None,
@@ -90,13 +103,36 @@ mod tests {
             completeness: cofferdam_model::workload::Completeness::Whole,
         });
         let titles: Vec<String> = testing::all(&RULE, &env).into_iter().map(|f| f.title).collect();
-        assert!(titles[0].ends_with("no disruption budget") && titles[1].ends_with("keeps no pod"), "{titles:?}");
+        assert!(
+            titles[0].ends_with("no disruption budget") && titles[1].ends_with("keeps no pod"),
+            "{titles:?}"
+        );
         env.disruption_budgets[0].completeness = Completeness::Fragment;
-        assert_eq!(testing::all(&RULE, &env).len(), 1, "a template may set the number elsewhere");
+        assert_eq!(
+            testing::all(&RULE, &env).len(),
+            1,
+            "a template may set the number elsewhere"
+        );
         env.disruption_budgets[0].max_unavailable = Some(testing::fact(Amount::Count(1), 10));
         assert!(testing::all(&RULE, &env).is_empty());
-        assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty(), "one replica has nothing to keep");
-        let of_kind = |kind: &str| testing::all(&RULE, &pods::testing::env((2, 2, 4), |w| w.id.kind = kind.to_owned())).len();
-        assert_eq!((of_kind("CloneSet"), of_kind("Compose service"), of_kind("Cloud Run service")), (1, 0, 0));
+        assert!(
+            testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty(),
+            "one replica has nothing to keep"
+        );
+        let of_kind = |kind: &str| {
+            testing::all(
+                &RULE,
+                &pods::testing::env((2, 2, 4), |w| w.id.kind = kind.to_owned()),
+            )
+            .len()
+        };
+        assert_eq!(
+            (
+                of_kind("CloneSet"),
+                of_kind("Compose service"),
+                of_kind("Cloud Run service")
+            ),
+            (1, 0, 0)
+        );
     }
 }

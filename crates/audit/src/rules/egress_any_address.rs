@@ -37,14 +37,22 @@ fn opening(rule: &PolicyRule) -> Option<(Span, String, bool)> {
     }
     rule.peers.iter().find_map(|peer| match &peer.kind {
         PeerKind::Addresses { cidr, except } if reach::is_everything(cidr) => {
-            let inside = !PRIVATE.iter().all(|private| except.iter().any(|e| reach::holds(e, private)));
+            let inside = !PRIVATE
+                .iter()
+                .all(|private| except.iter().any(|e| reach::holds(e, private)));
             Some((peer.span, cidr.clone(), inside))
         }
         _ => None,
     })
 }
 
-fn judge(cx: &Context<'_>, policy: &NetworkPolicy, rule: &PolicyRule, opening: (Span, String, bool), out: &mut Verdicts) {
+fn judge(
+    cx: &Context<'_>,
+    policy: &NetworkPolicy,
+    rule: &PolicyRule,
+    opening: (Span, String, bool),
+    out: &mut Verdicts,
+) {
     let (place, label, inside) = opening;
     let every_port = rule.ports.is_empty();
     // HTTPS to the outside world without the private ranges is what most services need.
@@ -52,12 +60,18 @@ fn judge(cx: &Context<'_>, policy: &NetworkPolicy, rule: &PolicyRule, opening: (
         return;
     }
     let governed = reach::governed(policy, &cx.env.workloads);
-    let who = if governed.is_empty() { "the pods it selects".to_owned() } else { reach::names(&governed) };
+    let who = if governed.is_empty() {
+        "the pods it selects".to_owned()
+    } else {
+        reach::names(&governed)
+    };
     let others = policy.egress_rules.len() - 1
         + cx.env
             .network_policies
             .iter()
-            .filter(|p| p.egress && p.id != policy.id && governed.iter().any(|w| p.selector.matches(&w.labels)))
+            .filter(|p| {
+                p.egress && p.id != policy.id && governed.iter().any(|w| p.selector.matches(&w.labels))
+            })
             .map(|p| p.egress_rules.len())
             .sum::<usize>();
     let ports = reach::ports(rule);
@@ -81,7 +95,12 @@ fn judge(cx: &Context<'_>, policy: &NetworkPolicy, rule: &PolicyRule, opening: (
         .figure("workloads", governed.len() as f64, "workloads")
         .figure("rules_undone", if every_port { others as f64 } else { 0.0 }, "rules")
         .at(place, label);
-    for other in policy.egress_rules.iter().filter(|r| r.span != rule.span && every_port).take(3) {
+    for other in policy
+        .egress_rules
+        .iter()
+        .filter(|r| r.span != rule.span && every_port)
+        .take(3)
+    {
         finding = finding.at(other.span, "undone");
     }
     out.report(finding);
@@ -94,15 +113,24 @@ mod tests {
     use crate::rules::testing;
 
     fn everything(except: &[&str]) -> PeerKind {
-        PeerKind::Addresses { cidr: "0.0.0.0/0".to_owned(), except: except.iter().map(|e| (*e).to_owned()).collect() }
+        PeerKind::Addresses {
+            cidr: "0.0.0.0/0".to_owned(),
+            except: except.iter().map(|e| (*e).to_owned()).collect(),
+        }
     }
 
     #[test]
     fn every_port_everywhere_is_high_and_a_narrow_opening_is_not() {
         let open = testing::only(&RULE, &env(Some(everything(&["169.254.169.254/32"])), &[]));
         assert_eq!(open.severity, Some(Severity::High));
-        assert_eq!(testing::only(&RULE, &env(None, &[])).severity, Some(Severity::High));
-        assert_eq!(testing::only(&RULE, &env(Some(everything(&[])), &["443"])).severity, Some(Severity::Low));
+        assert_eq!(
+            testing::only(&RULE, &env(None, &[])).severity,
+            Some(Severity::High)
+        );
+        assert_eq!(
+            testing::only(&RULE, &env(Some(everything(&[])), &["443"])).severity,
+            Some(Severity::Low)
+        );
         let sound = everything(&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]);
         assert!(testing::all(&RULE, &env(Some(sound), &["443"])).is_empty());
     }
@@ -111,7 +139,19 @@ mod tests {
     fn the_rules_it_undoes_are_counted() {
         let mut e = env(Some(everything(&[])), &[]);
         let narrow = env(None, &["5432"]).network_policies[0].egress_rules[0].clone();
-        e.network_policies[0].egress_rules.insert(0, PolicyRule { span: testing::span(40), ..narrow });
-        assert_eq!(testing::all(&RULE, &e).iter().map(|f| f.figures["rules_undone"].value).fold(0.0, f64::max), 1.0);
+        e.network_policies[0].egress_rules.insert(
+            0,
+            PolicyRule {
+                span: testing::span(40),
+                ..narrow
+            },
+        );
+        assert_eq!(
+            testing::all(&RULE, &e)
+                .iter()
+                .map(|f| f.figures["rules_undone"].value)
+                .fold(0.0, f64::max),
+            1.0
+        );
     }
 }

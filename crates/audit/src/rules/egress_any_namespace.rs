@@ -20,14 +20,25 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
         for rule in policy.egress_rules.iter().filter(|r| !is_dns_only(r)) {
             for peer in &rule.peers {
-                let PeerKind::Pods { namespaces: Some(namespaces), pods } = &peer.kind else { continue };
-                let any = |s: &Option<cofferdam_model::scaling::Selector>| s.as_ref().is_none_or(|s| s.is_empty());
+                let PeerKind::Pods {
+                    namespaces: Some(namespaces),
+                    pods,
+                } = &peer.kind
+                else {
+                    continue;
+                };
+                let any =
+                    |s: &Option<cofferdam_model::scaling::Selector>| s.as_ref().is_none_or(|s| s.is_empty());
                 if !namespaces.is_empty() || !any(pods) {
                     continue;
                 }
                 let governed = reach::governed(policy, &cx.env.workloads);
                 let ports = reach::ports(rule);
-                let who = if governed.is_empty() { "the pods it selects".to_owned() } else { reach::names(&governed) };
+                let who = if governed.is_empty() {
+                    "the pods it selects".to_owned()
+                } else {
+                    reach::names(&governed)
+                };
                 out.report(
                     Finding::new(policy.id.to_string(), format!("{}: {who} may talk to every pod of every namespace on {ports}", policy.id))
                         .explain("An empty namespaceSelector selects all namespaces, and without a podSelector all their pods: whoever takes over one of these pods can reach every service of the cluster there. It selects pods only: addresses outside the cluster, and the metadata service, are not among them.")
@@ -42,7 +53,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 }
 
 fn is_dns_only(rule: &PolicyRule) -> bool {
-    !rule.ports.is_empty() && rule.ports.iter().all(|p| p.port.as_deref().is_some_and(|p| p == "53" || p.starts_with("dns")))
+    !rule.ports.is_empty()
+        && rule.ports.iter().all(|p| {
+            p.port
+                .as_deref()
+                .is_some_and(|p| p == "53" || p.starts_with("dns"))
+        })
 }
 
 #[cfg(test)]
@@ -59,18 +75,33 @@ pub(crate) mod tests {
     pub(crate) fn env(peer: Option<PeerKind>, ports: &[&str]) -> Environment {
         let mut env = pods::testing::env((2, 2, 2), |_| {});
         env.network_policies.push(NetworkPolicy {
-            id: ObjectId { kind: "NetworkPolicy".into(), namespace: None, deployment: None, name: "egress".into() },
+            id: ObjectId {
+                kind: "NetworkPolicy".into(),
+                namespace: None,
+                deployment: None,
+                name: "egress".into(),
+            },
             span: span(20),
-            selector: Selector { labels: [("app".to_owned(), fact("api".to_owned(), 21))].into(), ..Selector::default() },
+            selector: Selector {
+                labels: [("app".to_owned(), fact("api".to_owned(), 21))].into(),
+                ..Selector::default()
+            },
             ingress: false,
             egress: true,
             ingress_rules: Vec::new(),
             egress_rules: vec![PolicyRule {
                 span: span(22),
-                peers: peer.map(|kind| Peer { span: span(23), kind }).into_iter().collect(),
+                peers: peer
+                    .map(|kind| Peer { span: span(23), kind })
+                    .into_iter()
+                    .collect(),
                 ports: ports
                     .iter()
-                    .map(|p| PortRange { protocol: "TCP".to_owned(), port: Some((*p).to_owned()), end: None })
+                    .map(|p| PortRange {
+                        protocol: "TCP".to_owned(),
+                        port: Some((*p).to_owned()),
+                        end: None,
+                    })
                     .collect(),
             }],
         });
@@ -79,19 +110,35 @@ pub(crate) mod tests {
 
     /// Every pod of every namespace.
     pub(crate) fn any_namespace() -> PeerKind {
-        PeerKind::Pods { namespaces: Some(Selector::default()), pods: None }
+        PeerKind::Pods {
+            namespaces: Some(Selector::default()),
+            pods: None,
+        }
     }
 
     #[test]
     fn an_empty_selector_is_told_unless_it_is_for_dns_or_narrowed_by_pods() {
-        assert!(testing::only(&RULE, &env(Some(any_namespace()), &["443"])).title.contains("443/TCP"));
+        assert!(
+            testing::only(&RULE, &env(Some(any_namespace()), &["443"]))
+                .title
+                .contains("443/TCP")
+        );
         assert!(testing::all(&RULE, &env(Some(any_namespace()), &["53"])).is_empty());
         let narrowed = PeerKind::Pods {
             namespaces: Some(Selector::default()),
-            pods: Some(Selector { labels: [("app".to_owned(), fact("vault".to_owned(), 9))].into(), ..Selector::default() }),
+            pods: Some(Selector {
+                labels: [("app".to_owned(), fact("vault".to_owned(), 9))].into(),
+                ..Selector::default()
+            }),
         };
         assert!(testing::all(&RULE, &env(Some(narrowed), &["443"])).is_empty());
-        let own = PeerKind::Pods { namespaces: None, pods: Some(Selector::default()) };
-        assert!(testing::all(&RULE, &env(Some(own), &["443"])).is_empty(), "its own namespace only");
+        let own = PeerKind::Pods {
+            namespaces: None,
+            pods: Some(Selector::default()),
+        };
+        assert!(
+            testing::all(&RULE, &env(Some(own), &["443"])).is_empty(),
+            "its own namespace only"
+        );
     }
 }

@@ -37,11 +37,21 @@ fn allows_dns(rule: &PolicyRule) -> bool {
         return true;
     }
     rule.peers.iter().any(|peer| match &peer.kind {
-        PeerKind::Addresses { cidr, .. } => reach::is_everything(cidr) || reach::holds(cidr, "10.96.0.10") || reach::holds(cidr, "169.254.20.10"),
-        PeerKind::Pods { namespaces: Some(namespaces), .. } => {
+        PeerKind::Addresses { cidr, .. } => {
+            reach::is_everything(cidr)
+                || reach::holds(cidr, "10.96.0.10")
+                || reach::holds(cidr, "169.254.20.10")
+        }
+        PeerKind::Pods {
+            namespaces: Some(namespaces),
+            ..
+        } => {
             namespaces.is_empty()
                 || !namespaces.expressions.is_empty()
-                || namespaces.labels.values().any(|v| v.value == "kube-system" || v.value.contains("dns"))
+                || namespaces
+                    .labels
+                    .values()
+                    .any(|v| v.value == "kube-system" || v.value.contains("dns"))
         }
         PeerKind::Pods { namespaces: None, .. } => false,
     })
@@ -71,7 +81,10 @@ mod tests {
 
     #[test]
     fn port_53_or_every_port_to_the_cluster_is_enough() {
-        assert_eq!(testing::all(&RULE, &env(Some(any_namespace()), &["443"])).len(), 1);
+        assert_eq!(
+            testing::all(&RULE, &env(Some(any_namespace()), &["443"])).len(),
+            1
+        );
         assert!(testing::all(&RULE, &env(Some(any_namespace()), &["53"])).is_empty());
         assert!(testing::all(&RULE, &env(Some(any_namespace()), &[])).is_empty());
         assert!(testing::all(&RULE, &env(None, &[])).is_empty());

@@ -24,11 +24,21 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 }
 
 fn judge(workload: &Workload, out: &mut Verdicts) {
-    let unbound: Vec<_> = workload.volumes.iter().filter(|v| v.kind == VolumeKind::EmptyDir).collect();
-    let has_volume = |c: &Container| c.mounts.iter().any(|(name, _)| unbound.iter().any(|v| v.name == *name));
+    let unbound: Vec<_> = workload
+        .volumes
+        .iter()
+        .filter(|v| v.kind == VolumeKind::EmptyDir)
+        .collect();
+    let has_volume = |c: &Container| {
+        c.mounts
+            .iter()
+            .any(|(name, _)| unbound.iter().any(|v| v.name == *name))
+    };
     let is = |c: &Container, field: &str, value: &str| c.fields.get(field).is_some_and(|f| f.value == value);
     let limited = |c: &Container| c.fields.contains_key("resources.limits.ephemeral-storage");
-    let writes = |c: &Container| !limited(c) && (has_volume(c) || !is(c, "securityContext.readOnlyRootFilesystem", "true"));
+    let writes = |c: &Container| {
+        !limited(c) && (has_volume(c) || !is(c, "securityContext.readOnlyRootFilesystem", "true"))
+    };
     let free: Vec<&Container> = workload.containers.iter().filter(|c| writes(c)).collect();
     if free.is_empty() {
         return;
@@ -45,10 +55,17 @@ fn judge(workload: &Workload, out: &mut Verdicts) {
             "Set `ephemeral-storage` under the container's requests and limits, or `readOnlyRootFilesystem: true` where it writes nothing.",
         )
     };
-    let mut finding = Finding::new(workload.id.to_string(), format!("{}: {} may fill the disk of the node", workload.id, pods::names(&free)))
-        .explain(explanation)
-        .remedy(remedy)
-        .figure("containers", free.len() as f64, "containers");
+    let mut finding = Finding::new(
+        workload.id.to_string(),
+        format!(
+            "{}: {} may fill the disk of the node",
+            workload.id,
+            pods::names(&free)
+        ),
+    )
+    .explain(explanation)
+    .remedy(remedy)
+    .figure("containers", free.len() as f64, "containers");
     match unbound.first().filter(|_| in_volume) {
         Some(volume) => finding = finding.at(volume.span, "no size limit"),
         None => {
@@ -70,10 +87,19 @@ mod tests {
     fn a_bound_on_the_volume_or_the_container_is_enough() {
         let env = |kind: VolumeKind, limit: bool| {
             pods::testing::env((2, 2, 2), |w| {
-                w.volumes.push(Volume { name: "tmp".to_owned(), span: span(11), kind });
-                w.containers[0].mounts.push(("tmp".to_owned(), fact("/tmp".to_owned(), 12)));
+                w.volumes.push(Volume {
+                    name: "tmp".to_owned(),
+                    span: span(11),
+                    kind,
+                });
+                w.containers[0]
+                    .mounts
+                    .push(("tmp".to_owned(), fact("/tmp".to_owned(), 12)));
                 if limit {
-                    w.containers[0].fields.insert("resources.limits.ephemeral-storage".to_owned(), fact("1Gi".to_owned(), 13));
+                    w.containers[0].fields.insert(
+                        "resources.limits.ephemeral-storage".to_owned(),
+                        fact("1Gi".to_owned(), 13),
+                    );
                 }
             })
         };
@@ -81,7 +107,10 @@ mod tests {
         assert!(testing::all(&RULE, &env(VolumeKind::EmptyDir, true)).is_empty());
         let read_only = |kind: VolumeKind| {
             let mut env = env(kind, false);
-            env.workloads[0].containers[0].fields.insert("securityContext.readOnlyRootFilesystem".to_owned(), fact("true".to_owned(), 14));
+            env.workloads[0].containers[0].fields.insert(
+                "securityContext.readOnlyRootFilesystem".to_owned(),
+                fact("true".to_owned(), 14),
+            );
             env
         };
         assert!(testing::all(&RULE, &read_only(VolumeKind::BoundedEmptyDir)).is_empty());
@@ -91,6 +120,9 @@ mod tests {
     #[test]
     fn the_containers_own_file_system_counts_unless_it_is_read_only() {
         let finding = testing::only(&RULE, &pods::testing::env((2, 2, 2), |_| {}));
-        assert_eq!((finding.severity, finding.locations[0].label.as_str()), (None, "no ephemeral-storage limit"));
+        assert_eq!(
+            (finding.severity, finding.locations[0].label.as_str()),
+            (None, "no ephemeral-storage limit")
+        );
     }
 }

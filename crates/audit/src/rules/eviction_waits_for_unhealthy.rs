@@ -27,14 +27,27 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     // A budget without a number keeps no pod.
     let keeps = |b: &&DisruptionBudget| b.min_available.is_some() || b.max_unavailable.is_some();
-    let says_nothing = |b: &&DisruptionBudget| b.unhealthy_eviction.is_none() && b.completeness == Completeness::Whole;
-    let silent: Vec<&DisruptionBudget> = cx.env.disruption_budgets.iter().filter(keeps).filter(says_nothing).collect();
+    let says_nothing =
+        |b: &&DisruptionBudget| b.unhealthy_eviction.is_none() && b.completeness == Completeness::Whole;
+    let silent: Vec<&DisruptionBudget> = cx
+        .env
+        .disruption_budgets
+        .iter()
+        .filter(keeps)
+        .filter(says_nothing)
+        .collect();
     let (subject, title) = match silent.as_slice() {
         [] => return,
-        [one] => (one.id.to_string(), format!("{}: pods that are not ready hold up a drain", one.id)),
+        [one] => (
+            one.id.to_string(),
+            format!("{}: pods that are not ready hold up a drain", one.id),
+        ),
         many => (
             "disruption budgets".to_owned(),
-            format!("{} disruption budgets: pods that are not ready hold up a drain", show_number(many.len() as f64)),
+            format!(
+                "{} disruption budgets: pods that are not ready hold up a drain",
+                show_number(many.len() as f64)
+            ),
         ),
     };
     let mut finding = Finding::new(subject, title)
@@ -51,23 +64,32 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::scaling::Selector;
     use cofferdam_model::workload::{Amount, ObjectId};
+    use cofferdam_model::{Environment, Parts};
 
     #[test]
     fn either_policy_is_an_answer_and_a_template_may_give_it_elsewhere() {
-        let env = |policy: Option<&str>, completeness| Environment {parts: Parts {
-            disruption_budgets: vec![DisruptionBudget {
-                id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, deployment: None, name: "api".into() },
-                span: span(9),
-                selector: Selector::default(),
-                min_available: None,
-                max_unavailable: Some(fact(Amount::Count(1), 10)),
-                unhealthy_eviction: policy.map(|p| fact(p.to_owned(), 11)),
-                completeness,
-            }],
- ..Parts::default() }, ..Environment::default()};
+        let env = |policy: Option<&str>, completeness| Environment {
+            parts: Parts {
+                disruption_budgets: vec![DisruptionBudget {
+                    id: ObjectId {
+                        kind: "PodDisruptionBudget".into(),
+                        namespace: None,
+                        deployment: None,
+                        name: "api".into(),
+                    },
+                    span: span(9),
+                    selector: Selector::default(),
+                    min_available: None,
+                    max_unavailable: Some(fact(Amount::Count(1), 10)),
+                    unhealthy_eviction: policy.map(|p| fact(p.to_owned(), 11)),
+                    completeness,
+                }],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         let count = |policy, completeness| testing::all(&RULE, &env(policy, completeness)).len();
         assert_eq!(count(None, Completeness::Whole), 1);
         assert_eq!(count(Some("AlwaysAllow"), Completeness::Whole), 0);
@@ -80,7 +102,12 @@ mod tests {
         let mut env = Environment::default();
         for n in 0..12 {
             env.disruption_budgets.push(DisruptionBudget {
-                id: ObjectId { kind: "PodDisruptionBudget".into(), namespace: None, deployment: None, name: format!("b{n}") },
+                id: ObjectId {
+                    kind: "PodDisruptionBudget".into(),
+                    namespace: None,
+                    deployment: None,
+                    name: format!("b{n}"),
+                },
                 span: span(9 + n),
                 selector: Selector::default(),
                 min_available: None,
@@ -90,6 +117,9 @@ mod tests {
             });
         }
         let finding = testing::only(&RULE, &env);
-        assert_eq!((finding.figures["budgets"].value, finding.locations.len()), (12.0, SHOWN));
+        assert_eq!(
+            (finding.figures["budgets"].value, finding.locations.len()),
+            (12.0, SHOWN)
+        );
     }
 }

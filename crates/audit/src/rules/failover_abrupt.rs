@@ -16,7 +16,11 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for routing in &cx.env.routings {
-        let cells = if routing.cells.is_empty() { cx.env.cells.len() } else { routing.cells.len() };
+        let cells = if routing.cells.is_empty() {
+            cx.env.cells.len()
+        } else {
+            routing.cells.len()
+        };
         if cells < 2 || routing.gradual.as_ref().is_some_and(|g| g.value) {
             continue;
         }
@@ -39,25 +43,29 @@ pub(crate) mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
     use cofferdam_model::cells::Routing;
-    use cofferdam_model::{Environment, Parts, Owner};
+    use cofferdam_model::{Environment, Owner, Parts};
 
     /// A routing between two cells of which nothing else is known.
     pub(crate) fn env() -> Environment {
-        Environment {parts: Parts {
-            routings: vec![Routing {
-                name: "cell-router".to_owned(),
-                owner: Owner::default(),
-                span: span(1),
-                health_path: None,
-                health_interval: None,
-                health_threshold: None,
-                healthy_threshold: None,
-                gradual: None,
-                second_try: None,
-                cache_ttl: None,
-                cells: vec!["a".to_owned(), "b".to_owned()],
-            }],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                routings: vec![Routing {
+                    name: "cell-router".to_owned(),
+                    owner: Owner::default(),
+                    span: span(1),
+                    health_path: None,
+                    health_interval: None,
+                    health_threshold: None,
+                    healthy_threshold: None,
+                    gradual: None,
+                    second_try: None,
+                    cache_ttl: None,
+                    cells: vec!["a".to_owned(), "b".to_owned()],
+                }],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]

@@ -16,7 +16,11 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for routing in &cx.env.routings {
-        let cells = if routing.cells.is_empty() { cx.env.cells.len() } else { routing.cells.len() };
+        let cells = if routing.cells.is_empty() {
+            cx.env.cells.len()
+        } else {
+            routing.cells.len()
+        };
         if cells < 2 || routing.second_try.as_ref().is_some_and(|s| s.value) {
             continue;
         }

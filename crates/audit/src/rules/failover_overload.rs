@@ -22,18 +22,33 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     if cells.len() < 2 {
         return;
     }
-    let by_rate: Option<Vec<(f64, &Cell)>> = cells.iter().map(|c| Some((c.capacity.as_ref()?.value.0, c))).collect();
-    let by_share: Option<Vec<(f64, &Cell)>> =
-        cells.iter().map(|c| Some((c.capacity_share.as_ref().or(c.weight.as_ref())?.value.0, c))).collect();
+    let by_rate: Option<Vec<(f64, &Cell)>> = cells
+        .iter()
+        .map(|c| Some((c.capacity.as_ref()?.value.0, c)))
+        .collect();
+    let by_share: Option<Vec<(f64, &Cell)>> = cells
+        .iter()
+        .map(|c| Some((c.capacity_share.as_ref().or(c.weight.as_ref())?.value.0, c)))
+        .collect();
     let load: Option<f64> = cells.iter().map(|c| c.traffic.as_ref().map(|t| t.value.0)).sum();
     match (by_rate, load, by_share) {
         (Some(capacities), Some(load), _) => with_rates(&capacities, load, out),
         (_, _, Some(shares)) => with_shares(&shares, load, out),
         (Some(capacities), None, None) => {
             for (_, lost) in &capacities {
-                let safe: f64 = capacities.iter().filter(|(_, c)| c.name.value != lost.name.value).map(|(n, _)| n).sum();
-                let needs = cells.iter().map(|c| format!("cells.{}.requests_per_second", c.name.value));
-                let partial = format!("without {} the load must stay below {}/s", lost.name.value, show_number(safe));
+                let safe: f64 = capacities
+                    .iter()
+                    .filter(|(_, c)| c.name.value != lost.name.value)
+                    .map(|(n, _)| n)
+                    .sum();
+                let needs = cells
+                    .iter()
+                    .map(|c| format!("cells.{}.requests_per_second", c.name.value));
+                let partial = format!(
+                    "without {} the load must stay below {}/s",
+                    lost.name.value,
+                    show_number(safe)
+                );
                 out.cannot_judge(format!("loss of cell {}", lost.name.value), needs, Some(partial));
             }
         }
@@ -45,12 +60,20 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 }
 
 fn names(cells: &[&Cell]) -> String {
-    cells.iter().map(|c| c.name.value.as_str()).collect::<Vec<_>>().join(" and ")
+    cells
+        .iter()
+        .map(|c| c.name.value.as_str())
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 fn with_rates(capacities: &[(f64, &Cell)], load: f64, out: &mut Verdicts) {
     for (_, lost) in capacities {
-        let left: Vec<(f64, &Cell)> = capacities.iter().filter(|(_, c)| c.name.value != lost.name.value).copied().collect();
+        let left: Vec<(f64, &Cell)> = capacities
+            .iter()
+            .filter(|(_, c)| c.name.value != lost.name.value)
+            .copied()
+            .collect();
         let safe: f64 = left.iter().map(|(n, _)| n).sum();
         let utilisation = load / safe * 100.0;
         if safe <= 0.0 || load <= safe {
@@ -107,7 +130,11 @@ fn with_rates(capacities: &[(f64, &Cell)], load: f64, out: &mut Verdicts) {
 fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
     let total: f64 = shares.iter().map(|(n, _)| n).sum();
     for (_, lost) in shares {
-        let left: Vec<(f64, &Cell)> = shares.iter().filter(|(_, c)| c.name.value != lost.name.value).copied().collect();
+        let left: Vec<(f64, &Cell)> = shares
+            .iter()
+            .filter(|(_, c)| c.name.value != lost.name.value)
+            .copied()
+            .collect();
         let kept: f64 = left.iter().map(|(n, _)| n).sum::<f64>() / total.max(f64::MIN_POSITIVE);
         // Cells that are left with most of the whole carry it; what "most" is, their reserve decides.
         if kept <= 0.0 || kept > 0.75 {
@@ -122,12 +149,22 @@ fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
             }
         };
         for (_, cell) in shares {
-            note(&mut evidence, cell.capacity_share.as_ref().or(cell.weight.as_ref()));
+            note(
+                &mut evidence,
+                cell.capacity_share.as_ref().or(cell.weight.as_ref()),
+            );
         }
-        evidence.assume("the percentages are both the traffic of each cell and its part of the whole capacity");
-        let needs = shares.iter().map(|(_, c)| format!("cells.{}.capacity and .requests_per_second", c.name.value));
+        evidence
+            .assume("the percentages are both the traffic of each cell and its part of the whole capacity");
+        let needs = shares
+            .iter()
+            .map(|(_, c)| format!("cells.{}.capacity and .requests_per_second", c.name.value));
         if load.is_none() {
-            let partial = format!("without {} the load must stay below {} % of the whole capacity", lost.name.value, show_number(kept * 100.0));
+            let partial = format!(
+                "without {} the load must stay below {} % of the whole capacity",
+                lost.name.value,
+                show_number(kept * 100.0)
+            );
             out.cannot_judge(format!("loss of cell {}", lost.name.value), needs, Some(partial));
         }
         let finding = Finding::new(
@@ -195,9 +232,16 @@ pub(crate) mod tests {
     #[test]
     fn twelve_thousand_on_a_cell_for_five_thousand_are_240_percent() {
         // 7,000 + 5,000 = 12,000; 12,000 / 5,000 = 2.4; 12,000 / 7,000 = 1.714.
-        let env = Environment {parts: Parts {
-            cells: vec![cell("core", 10, 0.6, Some((7000.0, 7000.0))), cell("mule", 20, 0.4, Some((5000.0, 5000.0)))],
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            parts: Parts {
+                cells: vec![
+                    cell("core", 10, 0.6, Some((7000.0, 7000.0))),
+                    cell("mule", 20, 0.4, Some((5000.0, 5000.0))),
+                ],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         let all = testing::all(&RULE, &env);
         assert_eq!(find(&all, "core").figures["utilisation"].value, 240.0);
         assert_eq!(find(&all, "core").figures["safe_load"].value, 5000.0);
@@ -206,8 +250,13 @@ pub(crate) mod tests {
 
     #[test]
     fn sixty_and_forty_percent_alone_are_two_and_a_half_times_the_traffic() {
-        let env = Environment {parts: Parts { cells: vec![cell("core", 10, 0.6, None), cell("mule", 20, 0.4, None)],
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            parts: Parts {
+                cells: vec![cell("core", 10, 0.6, None), cell("mule", 20, 0.4, None)],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         let all = testing::all(&RULE, &env);
         assert!((find(&all, "core").figures["traffic_factor"].value - 2.5).abs() < 1e-9);
         assert!((find(&all, "core").figures["traffic_growth"].value - 150.0).abs() < 1e-9);
@@ -215,9 +264,16 @@ pub(crate) mod tests {
 
     #[test]
     fn reserve_for_the_loss_is_silent() {
-        let env = Environment {parts: Parts {
-            cells: vec![cell("a", 10, 0.5, Some((4000.0, 9000.0))), cell("b", 20, 0.5, Some((4000.0, 9000.0)))],
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            parts: Parts {
+                cells: vec![
+                    cell("a", 10, 0.5, Some((4000.0, 9000.0))),
+                    cell("b", 20, 0.5, Some((4000.0, 9000.0))),
+                ],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert!(testing::all(&RULE, &env).is_empty());
     }
 }

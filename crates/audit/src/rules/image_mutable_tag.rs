@@ -17,13 +17,32 @@ pub const RULE: Rule = Rule {
 };
 
 /// Tags that are made to be moved.
-pub(crate) const MOVING: &[&str] =
-    &["latest", "stable", "main", "master", "dev", "develop", "edge", "nightly", "prod", "production", "staging", "release", "current", "canary"];
+pub(crate) const MOVING: &[&str] = &[
+    "latest",
+    "stable",
+    "main",
+    "master",
+    "dev",
+    "develop",
+    "edge",
+    "nightly",
+    "prod",
+    "production",
+    "staging",
+    "release",
+    "current",
+    "canary",
+];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut by_name: BTreeMap<&str, Vec<&Image>> = BTreeMap::new();
     for workload in &cx.env.workloads {
-        for image in workload.containers.iter().chain(&workload.init_containers).filter_map(|c| c.image.as_ref()) {
+        for image in workload
+            .containers
+            .iter()
+            .chain(&workload.init_containers)
+            .filter_map(|c| c.image.as_ref())
+        {
             if image.digest.is_none() && !image.repository.is_empty() {
                 by_name.entry(&image.text.value).or_default().push(image);
             }

@@ -35,7 +35,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 /// Whether the kubelet applies its default policy to workloads of this kind.
 pub(crate) fn is_kubelets(kind: &str) -> bool {
-    super::disruption_budget_missing::is_kubernetes(kind) || matches!(kind, "DaemonSet" | "Job" | "CronJob" | "Pod")
+    super::disruption_budget_missing::is_kubernetes(kind)
+        || matches!(kind, "DaemonSet" | "Job" | "CronJob" | "Pod")
 }
 
 /// An image by a tag that its nodes do not ask for again.
@@ -49,7 +50,10 @@ struct Stale<'a> {
 
 impl<'a> Stale<'a> {
     fn of(container: &'a Container) -> Option<Self> {
-        let image = container.image.as_ref().filter(|i| i.digest.is_none() && !i.repository.is_empty())?;
+        let image = container
+            .image
+            .as_ref()
+            .filter(|i| i.digest.is_none() && !i.repository.is_empty())?;
         let tag = image.tag.as_ref().map_or("latest", |t| t.value.as_str());
         let moves = MOVING.contains(&tag.to_ascii_lowercase().as_str());
         let mut evidence = Evidence::new();
@@ -63,15 +67,30 @@ impl<'a> Stale<'a> {
                 "IfNotPresent".to_owned()
             }
         };
-        evidence.note(image.tag.as_ref().unwrap_or(&image.text), if moves { "a tag that moves" } else { "a tag, not a digest" });
-        Some(Stale { tag, moves, policy, evidence })
+        evidence.note(
+            image.tag.as_ref().unwrap_or(&image.text),
+            if moves {
+                "a tag that moves"
+            } else {
+                "a tag, not a digest"
+            },
+        );
+        Some(Stale {
+            tag,
+            moves,
+            policy,
+            evidence,
+        })
     }
 }
 
 const REMEDY: &str = "Name the image by version and digest; the pull policy then does not matter. Failing that, `imagePullPolicy: Always`.";
 
 fn moving(cx: &Context<'_>, workload: &Workload, container: &Container, stale: &Stale<'_>) -> Finding {
-    let title = format!("{}: `{}` has the moving tag `{}` and the pull policy {}", workload.id, container.name, stale.tag, stale.policy);
+    let title = format!(
+        "{}: `{}` has the moving tag `{}` and the pull policy {}",
+        workload.id, container.name, stale.tag, stale.policy
+    );
     Finding::new(workload.id.to_string(), title)
         .severity(common::severity_in(cx.env, Severity::Medium))
         .explain("A node that ran the tag before starts its old copy, a fresh node pulls the new one: replicas of one deployment run different versions, and a restart or a scale-out changes which.")
@@ -84,8 +103,15 @@ fn moving(cx: &Context<'_>, workload: &Workload, container: &Container, stale: &
 fn fixed(workload: &Workload, stale: &[(&Container, Stale<'_>)]) -> Finding {
     let containers: Vec<&Container> = stale.iter().map(|(c, _)| *c).collect();
     let title = match stale {
-        [(one, stale)] => format!("{}: `{}` has the tag `{}` and the pull policy {}", workload.id, one.name, stale.tag, stale.policy),
-        _ => format!("{}: the tags of {} are not pulled again", workload.id, pods::names(&containers)),
+        [(one, stale)] => format!(
+            "{}: `{}` has the tag `{}` and the pull policy {}",
+            workload.id, one.name, stale.tag, stale.policy
+        ),
+        _ => format!(
+            "{}: the tags of {} are not pulled again",
+            workload.id,
+            pods::names(&containers)
+        ),
     };
     let mut finding = Finding::new(workload.id.to_string(), title)
         .severity(Severity::Low)
@@ -114,7 +140,9 @@ mod tests {
                 digest: None,
             });
             if let Some(policy) = policy {
-                w.containers[0].fields.insert("imagePullPolicy".to_owned(), fact(policy.to_owned(), 11));
+                w.containers[0]
+                    .fields
+                    .insert("imagePullPolicy".to_owned(), fact(policy.to_owned(), 11));
             }
         });
         testing::all(&RULE, &env).first().and_then(|f| f.severity)
@@ -125,8 +153,16 @@ mod tests {
         let medium = Some(Severity::Medium);
         assert_eq!(severity(Some("latest"), Some("IfNotPresent")), medium);
         assert_eq!(severity(None, Some("Never")), medium);
-        assert_eq!(severity(Some("main"), None), medium, "the default for other tags than latest is IfNotPresent");
-        assert_eq!((severity(Some("latest"), None), severity(None, None)), (None, None), "the default for latest is Always");
+        assert_eq!(
+            severity(Some("main"), None),
+            medium,
+            "the default for other tags than latest is IfNotPresent"
+        );
+        assert_eq!(
+            (severity(Some("latest"), None), severity(None, None)),
+            (None, None),
+            "the default for latest is Always"
+        );
         assert_eq!(severity(Some("main"), Some("Always")), None);
         assert_eq!(severity(Some("1.4.2"), Some("IfNotPresent")), Some(Severity::Low));
         assert_eq!(severity(Some("1.4.2"), Some("Always")), None);
@@ -143,10 +179,20 @@ mod tests {
         };
         let env = pods::testing::env((2, 2, 2), |w| {
             w.containers[0].image = Some(image("api"));
-            w.init_containers.push(Container { name: "migrate".to_owned(), image: Some(image("migrate")), ..Container::default() });
+            w.init_containers.push(Container {
+                name: "migrate".to_owned(),
+                image: Some(image("migrate")),
+                ..Container::default()
+            });
         });
         let finding = testing::only(&RULE, &env);
-        assert!(finding.title.ends_with("the tags of `api` and `migrate` are not pulled again"), "{}", finding.title);
+        assert!(
+            finding
+                .title
+                .ends_with("the tags of `api` and `migrate` are not pulled again"),
+            "{}",
+            finding.title
+        );
         assert_eq!(finding.assumptions.len(), 1);
     }
 }

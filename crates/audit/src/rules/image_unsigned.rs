@@ -17,9 +17,13 @@ pub const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let policies = &cx.env.admission_policies;
     let about_images: Vec<_> = policies.iter().filter(|p| !p.allowed_images.is_empty()).collect();
-    let verified = policies.iter().any(|p| p.verifies_signatures.as_ref().is_some_and(|v| v.value));
+    let verified = policies
+        .iter()
+        .any(|p| p.verifies_signatures.as_ref().is_some_and(|v| v.value));
     // Where no policy about images stands in the files, admission is decided elsewhere or nowhere.
-    let Some(first) = about_images.first().filter(|_| !verified) else { return };
+    let Some(first) = about_images.first().filter(|_| !verified) else {
+        return;
+    };
     let mut finding = Finding::new(
         "image signatures",
         format!("{} checks images by their name only; no policy verifies a signature", first.name),
@@ -37,8 +41,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::images::AdmissionPolicy;
+    use cofferdam_model::{Environment, Parts};
 
     #[test]
     fn one_policy_that_verifies_is_enough() {
@@ -51,8 +55,13 @@ mod tests {
             verified_images: Vec::new(),
             message: None,
         };
-        let mut env = Environment {parts: Parts { admission_policies: vec![policy(None)],
- ..Parts::default() }, ..Environment::default()};
+        let mut env = Environment {
+            parts: Parts {
+                admission_policies: vec![policy(None)],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert_eq!(testing::all(&RULE, &env).len(), 1);
         env.admission_policies.push(policy(Some(fact(true, 3))));
         assert!(testing::all(&RULE, &env).is_empty());

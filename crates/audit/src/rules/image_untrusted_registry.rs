@@ -35,7 +35,10 @@ fn open_paths(cx: &Context<'_>, out: &mut Verdicts) {
         for admitted in &policy.allowed_images {
             let is_wild = admitted.value.contains('*') || admitted.value.ends_with('/');
             let path = prefix(&admitted.value);
-            match open.iter().find(|o| path.starts_with(prefix(&o.value)) || prefix(&o.value).starts_with(path)) {
+            match open
+                .iter()
+                .find(|o| path.starts_with(prefix(&o.value)) || prefix(&o.value).starts_with(path))
+            {
                 Some(stated) => {
                     let mut evidence = Evidence::new();
                     evidence.note(admitted, "admitted");
@@ -52,7 +55,10 @@ fn open_paths(cx: &Context<'_>, out: &mut Verdicts) {
                     );
                 }
                 None if is_wild && open.is_empty() && cx.platform.overlay.trusted_registries.is_empty() => {
-                    let needs = [format!("registries.open or registries.trusted (who may push to {})", admitted.value)];
+                    let needs = [format!(
+                        "registries.open or registries.trusted (who may push to {})",
+                        admitted.value
+                    )];
                     out.cannot_judge(format!("policy {}", policy.name), needs, None);
                 }
                 None => {}
@@ -72,21 +78,33 @@ fn is_from(image: &str, places: &[&Fact<String>]) -> bool {
 
 fn outside(cx: &Context<'_>, out: &mut Verdicts) {
     let stated: Vec<&Fact<String>> = cx.platform.overlay.trusted_registries.iter().collect();
-    let admitted: Vec<&Fact<String>> = cx.env.admission_policies.iter().flat_map(|p| &p.allowed_images).collect();
+    let admitted: Vec<&Fact<String>> = cx
+        .env
+        .admission_policies
+        .iter()
+        .flat_map(|p| &p.allowed_images)
+        .collect();
     let places = if stated.is_empty() { admitted } else { stated };
     if places.is_empty() {
         return;
     }
     // One finding for each place that images come from, however many come from there.
     let mut by_place: BTreeMap<String, Vec<&Image>> = BTreeMap::new();
-    let containers = cx.env.workloads.iter().flat_map(|w| w.containers.iter().chain(&w.init_containers));
+    let containers = cx
+        .env
+        .workloads
+        .iter()
+        .flat_map(|w| w.containers.iter().chain(&w.init_containers));
     for image in containers.filter_map(|c| c.image.as_ref()) {
         if !is_from(&image.text.value, &places) {
             by_place.entry(place_of(image)).or_default().push(image);
         }
     }
     for (place, images) in by_place {
-        let mut names: Vec<&str> = images.iter().map(|i| i.repository.rsplit('/').next().unwrap_or_default()).collect();
+        let mut names: Vec<&str> = images
+            .iter()
+            .map(|i| i.repository.rsplit('/').next().unwrap_or_default())
+            .collect();
         names.sort_unstable();
         names.dedup();
         let mut evidence = Evidence::new();
@@ -143,7 +161,10 @@ mod tests {
             name: "registries".to_owned(),
             span: span(20),
             enforced: None,
-            allowed_images: vec![fact("cr.example.net/core/".to_owned(), 21), fact("cr.example.net/anyone/*".to_owned(), 22)],
+            allowed_images: vec![
+                fact("cr.example.net/core/".to_owned(), 21),
+                fact("cr.example.net/anyone/*".to_owned(), 22),
+            ],
             verifies_signatures: None,
             verified_images: Vec::new(),
             message: None,
@@ -151,7 +172,14 @@ mod tests {
         let mut platform = Platform::default();
         platform.overlay.open_registries = open.iter().map(|o| fact((*o).to_owned(), 23)).collect();
         let mut out = Verdicts::default();
-        (RULE.check)(&Context { env: &env, platform: &platform, settings: None }, &mut out);
+        (RULE.check)(
+            &Context {
+                env: &env,
+                platform: &platform,
+                settings: None,
+            },
+            &mut out,
+        );
         out
     }
 

@@ -20,7 +20,9 @@ const CLEANED_BY: &[&str] = &["helm.sh/hook", "argocd.argoproj.io/hook"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env).filter(|w| w.id.kind == "Job") {
-        if workload.fields.contains_key("ttlSecondsAfterFinished") || CLEANED_BY.iter().any(|a| workload.annotations.contains_key(*a)) {
+        if workload.fields.contains_key("ttlSecondsAfterFinished")
+            || CLEANED_BY.iter().any(|a| workload.annotations.contains_key(*a))
+        {
             continue;
         }
         out.report(
@@ -48,10 +50,23 @@ mod tests {
     #[test]
     fn a_time_to_live_or_a_tool_that_cleans_up_is_enough() {
         assert_eq!(testing::all(&RULE, &env(|_| {})).len(), 1);
-        let ttl = |w: &mut Workload| drop(w.fields.insert("ttlSecondsAfterFinished".to_owned(), fact("60".to_owned(), 9)));
+        let ttl = |w: &mut Workload| {
+            drop(
+                w.fields
+                    .insert("ttlSecondsAfterFinished".to_owned(), fact("60".to_owned(), 9)),
+            )
+        };
         assert!(testing::all(&RULE, &env(ttl)).is_empty());
-        let hook = |w: &mut Workload| drop(w.annotations.insert("helm.sh/hook".to_owned(), fact("pre-upgrade".to_owned(), 9)));
+        let hook = |w: &mut Workload| {
+            drop(
+                w.annotations
+                    .insert("helm.sh/hook".to_owned(), fact("pre-upgrade".to_owned(), 9)),
+            )
+        };
         assert!(testing::all(&RULE, &env(hook)).is_empty());
-        assert!(testing::all(&RULE, &env(|w| w.id.kind = "CronJob".to_owned())).is_empty(), "a CronJob keeps three");
+        assert!(
+            testing::all(&RULE, &env(|w| w.id.kind = "CronJob".to_owned())).is_empty(),
+            "a CronJob keeps three"
+        );
     }
 }

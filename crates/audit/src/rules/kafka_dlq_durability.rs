@@ -18,9 +18,16 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for producer in cx.env.producers.iter().filter(|p| p.role == ProducerRole::DeadLetter) {
+    for producer in cx
+        .env
+        .producers
+        .iter()
+        .filter(|p| p.role == ProducerRole::DeadLetter)
+    {
         let mut evidence = Evidence::new();
-        let Some(acks) = effective_acks(producer, &mut evidence) else { continue };
+        let Some(acks) = effective_acks(producer, &mut evidence) else {
+            continue;
+        };
         if acks == Acks::All {
             continue;
         }
@@ -42,7 +49,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for consumer in &cx.env.consumers {
         let served = consumer.dead_letter.is_some()
             || cx.env.producers.iter().any(|p| {
-                p.role == ProducerRole::DeadLetter && (p.owner == consumer.owner || p.owner.service == consumer.owner.service)
+                p.role == ProducerRole::DeadLetter
+                    && (p.owner == consumer.owner || p.owner.service == consumer.owner.service)
             });
         // Only a consumer whose way of committing is known is seen well enough to miss something in it.
         if served || consumer.commit_order.is_none() && consumer.auto_commit.is_none() {

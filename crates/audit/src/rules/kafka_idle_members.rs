@@ -89,7 +89,11 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         let n = worker.count.value;
         evidence.note(&worker.count, format!("{n} workers a process"));
         let total = most.value.saturating_mul(per_replica).saturating_mul(n);
-        let known = if ruled_out { ", and the code builds one consumer a process" } else { "" };
+        let known = if ruled_out {
+            ", and the code builds one consumer a process"
+        } else {
+            ""
+        };
         explanation.push_str(&format!(
             " A worker thread is no member by itself{known}: the {n} `{}` of a process share what it is assigned. If each built a consumer of \
              its own, {n} × {} replicas would be {total} members, {idle_then} of them idle.",

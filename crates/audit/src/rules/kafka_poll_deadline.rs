@@ -38,8 +38,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             let allowed = deadline.as_secs_f64() * 1e3 / f64::from(records.max(1));
             out.cannot_judge(
                 name,
-                [format!("services.{service}.time_per_message (time to process one message)")],
-                Some(format!("{records} messages in {} allow {allowed:.0} ms each", show_duration(deadline))),
+                [format!(
+                    "services.{service}.time_per_message (time to process one message)"
+                )],
+                Some(format!(
+                    "{records} messages in {} allow {allowed:.0} ms each",
+                    show_duration(deadline)
+                )),
             );
             continue;
         };
@@ -83,7 +88,10 @@ mod tests {
         assert_eq!(finding.figures["batch_time"].value, 500.0);
         assert_eq!(finding.figures["records_that_fit"].value, 300.0);
         env.consumers[0].max_poll_records = Some(fact(300, 9));
-        assert!(testing::all(&RULE, &env).is_empty(), "exactly the deadline still holds");
+        assert!(
+            testing::all(&RULE, &env).is_empty(),
+            "exactly the deadline still holds"
+        );
     }
 
     #[test]

@@ -34,11 +34,20 @@ pub(crate) fn effective_acks(producer: &Producer, evidence: &mut Evidence) -> Op
     }
     let client = producer.client.as_ref()?;
     let (acks, why) = match client.value {
-        KafkaClient::Java => (Acks::All, "acks is not set; the Java client's default is all since 3.0"),
+        KafkaClient::Java => (
+            Acks::All,
+            "acks is not set; the Java client's default is all since 3.0",
+        ),
         KafkaClient::Librdkafka => (Acks::All, "acks is not set; librdkafka's default is all"),
         KafkaClient::KafkaPython => (Acks::Leader, "acks is not set; kafka-python's default is 1"),
-        KafkaClient::AioKafka => (Acks::Leader, "acks is not set; aiokafka's default is 1 without idempotence"),
-        KafkaClient::Sarama => (Acks::Leader, "RequiredAcks is not set; Sarama's default is WaitForLocal (1)"),
+        KafkaClient::AioKafka => (
+            Acks::Leader,
+            "acks is not set; aiokafka's default is 1 without idempotence",
+        ),
+        KafkaClient::Sarama => (
+            Acks::Leader,
+            "RequiredAcks is not set; Sarama's default is WaitForLocal (1)",
+        ),
         KafkaClient::KafkaJs => (Acks::All, "acks is not set; KafkaJS's default is all"),
     };
     evidence.note(client, "the producer's client");
@@ -73,7 +82,10 @@ fn judge(cx: &Context<'_>, producer: &Producer, out: &mut Verdicts) {
     }
     if let Some(flight) = producer.max_in_flight.as_ref().filter(|f| f.value > 5) {
         evidence.note(flight, format!("{} requests in flight", flight.value));
-        problems.push(format!("{} requests in flight: idempotence keeps order for at most 5", flight.value));
+        problems.push(format!(
+            "{} requests in flight: idempotence keeps order for at most 5",
+            flight.value
+        ));
         remedies.push("max.in.flight.requests.per.connection at most 5");
     }
     bounded_retries(producer, &mut evidence, &mut problems, &mut remedies);
@@ -81,7 +93,10 @@ fn judge(cx: &Context<'_>, producer: &Producer, out: &mut Verdicts) {
         return;
     }
     let Some(acks) = acks.filter(|_| loses) else {
-        let title = format!("{name}: its Kafka producer can double, reorder or drop messages: {}", problems.join("; "));
+        let title = format!(
+            "{name}: its Kafka producer can double, reorder or drop messages: {}",
+            problems.join("; ")
+        );
         out.report(
             Finding::new(format!("producer of {name}"), title)
                 .severity(Severity::Medium)
@@ -92,7 +107,18 @@ fn judge(cx: &Context<'_>, producer: &Producer, out: &mut Verdicts) {
         );
         return;
     };
-    report_loss(cx.env, producer, &name, Loss { acks, problems, remedies, evidence }, out);
+    report_loss(
+        cx.env,
+        producer,
+        &name,
+        Loss {
+            acks,
+            problems,
+            remedies,
+            evidence,
+        },
+        out,
+    );
 }
 
 fn bounded_retries(
@@ -101,10 +127,16 @@ fn bounded_retries(
     problems: &mut Vec<String>,
     remedies: &mut Vec<&'static str>,
 ) {
-    if let Some(delivery) = producer.delivery_timeout.as_ref().filter(|f| f.value < SHORT_DELIVERY) {
+    if let Some(delivery) = producer
+        .delivery_timeout
+        .as_ref()
+        .filter(|f| f.value < SHORT_DELIVERY)
+    {
         let shown = cofferdam_model::units::show_duration(delivery.value);
         evidence.note(delivery, "gives up here");
-        problems.push(format!("it gives up after {shown}, before a leader election may be over"));
+        problems.push(format!(
+            "it gives up after {shown}, before a leader election may be over"
+        ));
         remedies.push("delivery.timeout.ms of 120000 or more");
     }
     // A number of retries alone bounds nothing when the client waits between them; a handful does not
@@ -124,10 +156,22 @@ struct Loss<'a> {
 }
 
 fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_>, out: &mut Verdicts) {
-    let Loss { acks, problems, remedies, mut evidence } = loss;
+    let Loss {
+        acks,
+        problems,
+        remedies,
+        mut evidence,
+    } = loss;
     let service = env.owner_service(&producer.owner);
-    let rate = producer.peak_rate.as_ref().or_else(|| service.and_then(|s| s.peak_rate.as_ref()));
-    let cluster = env.kafka_clusters.iter().find(|c| c.replication_lag.is_some()).or(env.kafka_clusters.first());
+    let rate = producer
+        .peak_rate
+        .as_ref()
+        .or_else(|| service.and_then(|s| s.peak_rate.as_ref()));
+    let cluster = env
+        .kafka_clusters
+        .iter()
+        .find(|c| c.replication_lag.is_some())
+        .or(env.kafka_clusters.first());
     let lag = cluster.and_then(|c| c.replication_lag.as_ref());
     let brokers = cluster.and_then(|c| c.brokers.as_ref());
     let mut finding_figures: Vec<(&str, f64)> = Vec::new();
@@ -163,12 +207,25 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
         if lag.is_none() {
             needs.push("kafka.replication_lag (how far followers are behind)".to_owned());
         }
-        out.cannot_judge(format!("producer of {name}"), needs, Some("the messages at risk are not counted".to_owned()));
+        out.cannot_judge(
+            format!("producer of {name}"),
+            needs,
+            Some("the messages at risk are not counted".to_owned()),
+        );
     }
-    let headline = match finding_figures.iter().find(|(n, _)| *n == "messages_lost_per_broker_failover") {
-        Some((_, n)) => format!("about {} acknowledged messages lost with each broker failover", show_number(n.round())),
+    let headline = match finding_figures
+        .iter()
+        .find(|(n, _)| *n == "messages_lost_per_broker_failover")
+    {
+        Some((_, n)) => format!(
+            "about {} acknowledged messages lost with each broker failover",
+            show_number(n.round())
+        ),
         None => match finding_figures.first() {
-            Some((_, n)) => format!("up to {} acknowledged messages lost with each leader failover", show_number(*n)),
+            Some((_, n)) => format!(
+                "up to {} acknowledged messages lost with each leader failover",
+                show_number(*n)
+            ),
             None => "acknowledged messages are lost with each leader failover".to_owned(),
         },
     };
@@ -183,11 +240,14 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
     for problem in problems {
         explanation.push_str(&format!(" Besides, {problem}."));
     }
-    let mut finding = Finding::new(format!("producer of {name}"), format!("{name}: {headline} (acks={})", acks_name(acks)))
-        .explain(explanation)
-        .remedy(format!("Set {}.", remedies.join(", ")))
-        .evidence(evidence)
-        .at(producer.span, "the producer");
+    let mut finding = Finding::new(
+        format!("producer of {name}"),
+        format!("{name}: {headline} (acks={})", acks_name(acks)),
+    )
+    .explain(explanation)
+    .remedy(format!("Set {}.", remedies.join(", ")))
+    .evidence(evidence)
+    .at(producer.span, "the producer");
     for (figure, value) in finding_figures {
         finding = finding.figure(figure, value, "messages");
     }
@@ -197,8 +257,8 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cofferdam_model::Parts;
     use crate::rules::testing::{self, fact, owned_by, service, span};
+    use cofferdam_model::Parts;
     use cofferdam_model::kafka::KafkaCluster;
 
     fn env(acks: Option<Acks>) -> Environment {
@@ -206,22 +266,29 @@ mod tests {
         producer.acks = acks.map(|a| fact(a, 2));
         let mut collector = service("collector", (2, 2, 4));
         collector.peak_rate = Some(fact(Rate(7000.0), 3));
-        Environment {parts: Parts {
-            services: vec![collector],
-            producers: vec![producer],
-            kafka_clusters: vec![KafkaCluster {
-                brokers: Some(fact(3, 4)),
-                replication_lag: Some(fact(Duration::from_millis(50), 5)),
-                ..KafkaCluster::default()
-            }],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                services: vec![collector],
+                producers: vec![producer],
+                kafka_clusters: vec![KafkaCluster {
+                    brokers: Some(fact(3, 4)),
+                    replication_lag: Some(fact(Duration::from_millis(50), 5)),
+                    ..KafkaCluster::default()
+                }],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
     fn seven_thousand_a_second_and_fifty_milliseconds_are_350_in_all_and_117_a_broker() {
         // 7,000/s × 0.050 s = 350; 350 / 3 brokers = 116.67.
         let finding = testing::only(&RULE, &env(Some(Acks::Leader)));
-        assert_eq!(finding.figures["messages_lost_if_one_broker_leads_all"].value, 350.0);
+        assert_eq!(
+            finding.figures["messages_lost_if_one_broker_leads_all"].value,
+            350.0
+        );
         assert!((finding.figures["messages_lost_per_broker_failover"].value - 116.6667).abs() < 1e-3);
         assert!(finding.title.contains("about 117"), "{}", finding.title);
     }

@@ -34,8 +34,12 @@ fn eager(consumer: &Consumer, evidence: &mut Evidence) -> bool {
     }
     let why = match consumer.client.as_ref().map(|c| c.value) {
         Some(KafkaClient::Java) => "no assignor is set; the Java client's default is range, which is eager",
-        Some(KafkaClient::Librdkafka) => "no assignor is set; librdkafka's default is range,roundrobin, both eager",
-        Some(KafkaClient::KafkaPython) => "no assignor is set; kafka-python's default is range, which is eager",
+        Some(KafkaClient::Librdkafka) => {
+            "no assignor is set; librdkafka's default is range,roundrobin, both eager"
+        }
+        Some(KafkaClient::KafkaPython) => {
+            "no assignor is set; kafka-python's default is range, which is eager"
+        }
         Some(KafkaClient::AioKafka) => "no assignor is set; aiokafka's default is roundrobin, which is eager",
         Some(KafkaClient::Sarama) => "no strategy is set; Sarama's default is range, which is eager",
         Some(KafkaClient::KafkaJs) => "KafkaJS assigns round robin, which is eager",
@@ -47,10 +51,16 @@ fn eager(consumer: &Consumer, evidence: &mut Evidence) -> bool {
 }
 
 fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
-    if consumer.protocol.as_ref().is_some_and(|p| p.value.eq_ignore_ascii_case("consumer")) {
+    if consumer
+        .protocol
+        .as_ref()
+        .is_some_and(|p| p.value.eq_ignore_ascii_case("consumer"))
+    {
         return;
     }
-    let Some(service) = cx.env.owner_service(&consumer.owner) else { return };
+    let Some(service) = cx.env.owner_service(&consumer.owner) else {
+        return;
+    };
     let scales = common::replicas(service);
     let most = scales.iter().map(|(_, f)| f.value).max().unwrap_or(0);
     let least = scales.iter().map(|(_, f)| f.value).min().unwrap_or(0);
@@ -88,7 +98,10 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let name = common::group_name(consumer, cx.env);
     let mut missing = Vec::new();
     if is_eager {
-        let java = consumer.client.as_ref().is_some_and(|c| c.value == KafkaClient::Java);
+        let java = consumer
+            .client
+            .as_ref()
+            .is_some_and(|c| c.value == KafkaClient::Java);
         missing.push(if java {
             "partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
         } else {
@@ -123,12 +136,22 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
             show_duration(standstill_scale)
         ));
     }
-    let severity = common::severity_in(cx.env, if scale_out > 0 || members > 4 { Severity::High } else { Severity::Medium });
+    let severity = common::severity_in(
+        cx.env,
+        if scale_out > 0 || members > 4 {
+            Severity::High
+        } else {
+            Severity::Medium
+        },
+    );
     out.report(
         Finding::new(name, title)
             .severity(severity)
             .explain(explanation)
-            .remedy(format!("Set {}; on Kafka 4 brokers, group.protocol=consumer does both.", missing.join(" and ")))
+            .remedy(format!(
+                "Set {}; on Kafka 4 brokers, group.protocol=consumer does both.",
+                missing.join(" and ")
+            ))
             .figure("members", members, "members")
             .figure("rebalances_per_deploy", per_deploy, "rebalances")
             .figure("standstill_per_deploy", standstill.as_secs_f64(), "s")

@@ -23,14 +23,23 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 }
 
 fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
-    let Some(factor_fact) = &topic.replication_factor else { return };
+    let Some(factor_fact) = &topic.replication_factor else {
+        return;
+    };
     let mut evidence = Evidence::new();
     let factor = evidence.take(factor_fact, format!("{} copies", factor_fact.value));
     let isr = topic.min_insync_replicas.as_ref();
     let name = &topic.name.value;
     let (title, explanation, remedy, severity) = if factor < 3 {
         (
-            format!("topic {name}: replication factor {factor}: {}", if factor <= 1 { "one broker lost is data lost" } else { "no broker can be lost during maintenance of another" }),
+            format!(
+                "topic {name}: replication factor {factor}: {}",
+                if factor <= 1 {
+                    "one broker lost is data lost"
+                } else {
+                    "no broker can be lost during maintenance of another"
+                }
+            ),
             if factor <= 1 {
                 "There is one copy. While its broker is down the partitions cannot be read or written, and if its disk is lost so are the messages.".to_owned()
             } else {
@@ -48,7 +57,11 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
             Severity::High,
         )
     } else if let Some(isr) = isr.filter(|i| i.value <= 1)
-        && cx.env.producers.iter().any(|p| p.acks.as_ref().is_some_and(|a| a.value == Acks::All))
+        && cx
+            .env
+            .producers
+            .iter()
+            .any(|p| p.acks.as_ref().is_some_and(|a| a.value == Acks::All))
     {
         evidence.note(isr, "one replica in sync is enough");
         (
@@ -66,7 +79,11 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
             .explain(explanation)
             .remedy(remedy)
             .figure("replication_factor", factor, "copies")
-            .figure("brokers_that_may_fail", isr.map_or(factor.saturating_sub(1), |i| factor.saturating_sub(i.value)), "brokers")
+            .figure(
+                "brokers_that_may_fail",
+                isr.map_or(factor.saturating_sub(1), |i| factor.saturating_sub(i.value)),
+                "brokers",
+            )
             .evidence(evidence),
     );
 }
@@ -83,7 +100,14 @@ mod tests {
         let mut producer = Producer::at(span(1), owned_by(0), ProducerRole::Main);
         producer.acks = Some(fact(Acks::All, 2));
         env.producers.push(producer);
-        for (factor, isr, fires) in [(1, None, true), (2, Some(1), true), (3, Some(3), true), (3, Some(1), true), (3, Some(2), false), (3, None, false)] {
+        for (factor, isr, fires) in [
+            (1, None, true),
+            (2, Some(1), true),
+            (3, Some(3), true),
+            (3, Some(1), true),
+            (3, Some(2), false),
+            (3, None, false),
+        ] {
             env.topics[0].replication_factor = Some(fact(factor, 3));
             env.topics[0].min_insync_replicas = isr.map(|i| fact(i, 4));
             assert_eq!(!testing::all(&RULE, &env).is_empty(), fires, "{factor} {isr:?}");

@@ -32,7 +32,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             let killed = match limit {
                 Some(limit) => {
                     evidence.note(limit, "killed at this limit");
-                    format!("the container's memory limit of {} is reached and the process is killed", limit.value)
+                    format!(
+                        "the container's memory limit of {} is reached and the process is killed",
+                        limit.value
+                    )
                 }
                 None => "the node's memory is gone and a process on it is killed".to_owned(),
             };
@@ -66,7 +69,11 @@ mod tests {
     #[test]
     fn a_queue_without_a_bound_is_told_and_a_bounded_one_is_not() {
         let mut env = env_with_consumer(12, (1, 1, 1), None);
-        env.consumers[0].buffers = vec![Buffer { name: "batch_queue".to_owned(), span: span(9), bound: None }];
+        env.consumers[0].buffers = vec![Buffer {
+            name: "batch_queue".to_owned(),
+            span: span(9),
+            bound: None,
+        }];
         assert!(testing::only(&RULE, &env).title.contains("batch_queue"));
         env.consumers[0].buffers[0].bound = Some(fact(100, 10));
         assert!(testing::all(&RULE, &env).is_empty());

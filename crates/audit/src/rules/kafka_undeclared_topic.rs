@@ -19,7 +19,10 @@ pub const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for dangling in cx.env.dangling.iter().filter(|d| d.kind == DanglingKind::Topic) {
         let topic = &dangling.name.value;
-        let near = dangling.nearest.as_ref().and_then(|near| cx.env.topics.iter().find(|t| t.name.value == *near));
+        let near = dangling
+            .nearest
+            .as_ref()
+            .and_then(|near| cx.env.topics.iter().find(|t| t.name.value == *near));
         let mut finding = Finding::new(
             &dangling.subject,
             format!("{} names the topic `{topic}`, which nothing here declares", dangling.subject),
@@ -45,7 +48,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     near.name.value
                 ))
             }
-            None => finding.remedy(format!("Declare `{topic}` with its partitions, or correct the name.")),
+            None => finding.remedy(format!(
+                "Declare `{topic}` with its partitions, or correct the name."
+            )),
         };
         if !dangling.certain {
             finding = finding.likely();

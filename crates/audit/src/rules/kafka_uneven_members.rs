@@ -28,8 +28,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let mut evidence = Evidence::new();
-    let Some(partitions) = common::partitions(consumer, cx.env, &mut evidence) else { return };
-    let Some(service) = cx.env.owner_service(&consumer.owner) else { return };
+    let Some(partitions) = common::partitions(consumer, cx.env, &mut evidence) else {
+        return;
+    };
+    let Some(service) = cx.env.owner_service(&consumer.owner) else {
+        return;
+    };
     if let Some((worker, false)) = common::other_reading(consumer)
         && partitions > worker.count.value
         && !partitions.is_multiple_of(worker.count.value)
@@ -40,22 +44,50 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
             "each of the {} `{}` is a member of the group, which nothing in the code shows",
             worker.count.value, worker.name
         ));
-        report(cx, consumer, Case { partitions, members: worker.count.value, severity: Severity::Low, evidence }, out);
+        report(
+            cx,
+            consumer,
+            Case {
+                partitions,
+                members: worker.count.value,
+                severity: Severity::Low,
+                evidence,
+            },
+            out,
+        );
     }
     let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
     let fixed = service.scale.min.as_ref().map(|f| f.value) == service.scale.max.as_ref().map(|f| f.value);
     // An autoscaler passes through uneven numbers on its way; only where it rests can be mended.
-    let rests: Vec<_> =
-        common::replicas(service).into_iter().filter(|(at, _)| *at == At::Min || (fixed && *at == At::Current)).collect();
-    let Some((at, replicas)) = rests.first() else { return };
+    let rests: Vec<_> = common::replicas(service)
+        .into_iter()
+        .filter(|(at, _)| *at == At::Min || (fixed && *at == At::Current))
+        .collect();
+    let Some((at, replicas)) = rests.first() else {
+        return;
+    };
     let members = replicas.value.saturating_mul(per_replica);
     if members == 0 || members >= partitions || partitions.is_multiple_of(members) {
         return;
     }
     evidence.note(*replicas, format!("{} replicas: {}", at.name(), replicas.value));
     let ratio = f64::from(partitions.div_ceil(members)) / (f64::from(partitions) / f64::from(members));
-    let severity = if ratio >= NOTABLE { Severity::Medium } else { Severity::Low };
-    report(cx, consumer, Case { partitions, members, severity, evidence }, out);
+    let severity = if ratio >= NOTABLE {
+        Severity::Medium
+    } else {
+        Severity::Low
+    };
+    report(
+        cx,
+        consumer,
+        Case {
+            partitions,
+            members,
+            severity,
+            evidence,
+        },
+        out,
+    );
 }
 
 struct Case {
@@ -66,7 +98,12 @@ struct Case {
 }
 
 fn report(cx: &Context<'_>, consumer: &Consumer, case: Case, out: &mut Verdicts) {
-    let Case { partitions, members, severity, evidence } = case;
+    let Case {
+        partitions,
+        members,
+        severity,
+        evidence,
+    } = case;
     let name = common::group_name(consumer, cx.env);
     let busiest = partitions.div_ceil(members);
     let mean = f64::from(partitions) / f64::from(members);
@@ -103,7 +140,11 @@ fn report(cx: &Context<'_>, consumer: &Consumer, case: Case, out: &mut Verdicts)
 }
 
 fn divisors(n: u32) -> String {
-    (1..=n.min(1000)).filter(|d| n.is_multiple_of(*d)).map(|d| d.to_string()).collect::<Vec<_>>().join(", ")
+    (1..=n.min(1000))
+        .filter(|d| n.is_multiple_of(*d))
+        .map(|d| d.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -118,7 +159,11 @@ mod tests {
         assert_eq!(finding.figures["busiest"].value, 2.0);
         assert!((finding.figures["mean"].value - 1.714_285).abs() < 1e-5);
         assert_eq!(finding.figures["effective_members"].value, 6.0);
-        assert!(finding.explanation.contains("5 members get 2 and 2 get 1"), "{}", finding.explanation);
+        assert!(
+            finding.explanation.contains("5 members get 2 and 2 get 1"),
+            "{}",
+            finding.explanation
+        );
     }
 
     #[test]
@@ -131,7 +176,13 @@ mod tests {
     #[test]
     fn divisors_and_more_members_than_partitions_are_silent() {
         for replicas in [1, 2, 3, 4, 6, 12, 20] {
-            assert!(testing::all(&RULE, &env_with_consumer(12, (replicas, replicas, replicas), None)).is_empty());
+            assert!(
+                testing::all(
+                    &RULE,
+                    &env_with_consumer(12, (replicas, replicas, replicas), None)
+                )
+                .is_empty()
+            );
         }
     }
 }

@@ -32,11 +32,14 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         };
         let label = defect.problem.clone();
         out.report(
-            Finding::new(&defect.subject, format!("{} {verb}: {}", defect.subject, defect.problem))
-                .severity(severity)
-                .explain(what_happens)
-                .at(defect.span, label)
-                .remedy(&defect.remedy),
+            Finding::new(
+                &defect.subject,
+                format!("{} {verb}: {}", defect.subject, defect.problem),
+            )
+            .severity(severity)
+            .explain(what_happens)
+            .at(defect.span, label)
+            .remedy(&defect.remedy),
         );
     }
 }

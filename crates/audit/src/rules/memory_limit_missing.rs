@@ -17,7 +17,12 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env) {
-        let pods::Bare { containers: bare, only_init } = pods::bare(workload, |c| c.memory_limit.as_ref().is_none_or(|l| l.value.0 == 0));
+        let pods::Bare {
+            containers: bare,
+            only_init,
+        } = pods::bare(workload, |c| {
+            c.memory_limit.as_ref().is_none_or(|l| l.value.0 == 0)
+        });
         if bare.is_empty() {
             continue;
         }
@@ -50,7 +55,9 @@ mod tests {
         assert!(testing::only(&RULE, &env).title.contains("`api`"));
         let fragment = pods::testing::env((2, 2, 2), |w| w.completeness = Completeness::Fragment);
         assert!(testing::all(&RULE, &fragment).is_empty());
-        let limited = pods::testing::env((2, 2, 2), |w| w.containers[0].memory_limit = Some(fact(Bytes(1 << 30), 9)));
+        let limited = pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].memory_limit = Some(fact(Bytes(1 << 30), 9))
+        });
         assert!(testing::all(&RULE, &limited).is_empty());
     }
 
@@ -58,7 +65,10 @@ mod tests {
     fn an_init_container_alone_is_low() {
         let env = pods::testing::env((2, 2, 2), |w| {
             w.containers[0].memory_limit = Some(fact(Bytes(1 << 30), 9));
-            w.init_containers.push(cofferdam_model::workload::Container { name: "migrate".to_owned(), ..Default::default() });
+            w.init_containers.push(cofferdam_model::workload::Container {
+                name: "migrate".to_owned(),
+                ..Default::default()
+            });
         });
         assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::Low));
     }

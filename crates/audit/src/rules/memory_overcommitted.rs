@@ -42,32 +42,58 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 /// Request and limit of a container whose limit is above its request.
 fn beyond(container: &Container) -> Option<(u64, u64)> {
-    let (request, limit) = (container.memory_request.as_ref()?.value.0, container.memory_limit.as_ref()?.value.0);
+    let (request, limit) = (
+        container.memory_request.as_ref()?.value.0,
+        container.memory_limit.as_ref()?.value.0,
+    );
     (request > 0 && limit > request).then_some((request, limit))
 }
 
 impl<'a> Pod<'a> {
     fn of(workload: &'a Workload) -> Option<Self> {
-        let above: Vec<&Container> = workload.containers.iter().filter(|c| beyond(c).is_some()).collect();
+        let above: Vec<&Container> = workload
+            .containers
+            .iter()
+            .filter(|c| beyond(c).is_some())
+            .collect();
         let sums = above.iter().copied().filter_map(beyond);
-        let (set_aside, most) = sums.fold((0u64, 0u64), |(r, l), (request, limit)| (r.saturating_add(request), l.saturating_add(limit)));
-        (!above.is_empty()).then_some(Pod { workload, above, set_aside, most })
+        let (set_aside, most) = sums.fold((0u64, 0u64), |(r, l), (request, limit)| {
+            (r.saturating_add(request), l.saturating_add(limit))
+        });
+        (!above.is_empty()).then_some(Pod {
+            workload,
+            above,
+            set_aside,
+            most,
+        })
     }
 }
 
 fn finding(pods: &[Pod<'_>]) -> Finding {
-    let (set_aside, most) =
-        pods.iter().fold((0u64, 0u64), |(r, l), pod| (r.saturating_add(pod.set_aside), l.saturating_add(pod.most)));
+    let (set_aside, most) = pods.iter().fold((0u64, 0u64), |(r, l), pod| {
+        (r.saturating_add(pod.set_aside), l.saturating_add(pod.most))
+    });
     let (subject, title) = match pods {
         [one] => (
             one.workload.id.to_string(),
-            format!("{}: {} may take {} of memory in each pod, and {} is set aside", one.workload.id, pods::names(&one.above), Bytes(most), Bytes(set_aside)),
+            format!(
+                "{}: {} may take {} of memory in each pod, and {} is set aside",
+                one.workload.id,
+                pods::names(&one.above),
+                Bytes(most),
+                Bytes(set_aside)
+            ),
         ),
         many => {
             let workloads: Vec<&Workload> = many.iter().map(|pod| pod.workload).collect();
             (
                 "memory of pods".to_owned(),
-                format!("one pod each of {} may take {} of memory, and {} is set aside", reach::names(&workloads), Bytes(most), Bytes(set_aside)),
+                format!(
+                    "one pod each of {} may take {} of memory, and {} is set aside",
+                    reach::names(&workloads),
+                    Bytes(most),
+                    Bytes(set_aside)
+                ),
             )
         }
     };
@@ -108,10 +134,19 @@ mod tests {
         };
         // 1024 / 256 = 4.
         let finding = testing::only(&RULE, &env(256, 1024));
-        assert_eq!((finding.figures["factor"].value, finding.figures["most"].value), (4.0, 1024.0));
+        assert_eq!(
+            (finding.figures["factor"].value, finding.figures["most"].value),
+            (4.0, 1024.0)
+        );
         assert!(testing::all(&RULE, &env(256, 256)).is_empty());
-        assert!(testing::all(&RULE, &env(512, 256)).is_empty(), "refused, and told as such");
-        assert!(testing::all(&RULE, &env(0, 256)).is_empty(), "nothing set aside is told as no request");
+        assert!(
+            testing::all(&RULE, &env(512, 256)).is_empty(),
+            "refused, and told as such"
+        );
+        assert!(
+            testing::all(&RULE, &env(0, 256)).is_empty(),
+            "nothing set aside is told as no request"
+        );
         assert!(testing::all(&RULE, &pods::testing::env((2, 2, 2), |_| {})).is_empty());
     }
 
@@ -127,7 +162,16 @@ mod tests {
         env.workloads.push(more);
         let finding = testing::only(&RULE, &env);
         // 512 + 1024 = 1536 of 256 + 256 = 512: 3 times.
-        assert_eq!((finding.figures["most"].value, finding.figures["factor"].value), (1536.0, 3.0));
-        assert!(finding.title.starts_with("one pod each of api, worker may take 1.5 GiB"), "{}", finding.title);
+        assert_eq!(
+            (finding.figures["most"].value, finding.figures["factor"].value),
+            (1536.0, 3.0)
+        );
+        assert!(
+            finding
+                .title
+                .starts_with("one pod each of api, worker may take 1.5 GiB"),
+            "{}",
+            finding.title
+        );
     }
 }

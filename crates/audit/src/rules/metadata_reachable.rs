@@ -28,11 +28,22 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 continue;
             }
             let governed = reach::governed(policy, &cx.env.workloads);
-            let who = if governed.is_empty() { "the pods it selects".to_owned() } else { reach::names(&governed) };
+            let who = if governed.is_empty() {
+                "the pods it selects".to_owned()
+            } else {
+                reach::names(&governed)
+            };
             out.report(
-                base(policy.id.to_string(), format!("{}: {who} can reach the metadata service at {}", policy.id, reach::METADATA))
-                    .figure("workloads", governed.len() as f64, "workloads")
-                    .at(peer.map_or(rule.span, |p| p.span), "covers the metadata address"),
+                base(
+                    policy.id.to_string(),
+                    format!(
+                        "{}: {who} can reach the metadata service at {}",
+                        policy.id,
+                        reach::METADATA
+                    ),
+                )
+                .figure("workloads", governed.len() as f64, "workloads")
+                .at(peer.map_or(rule.span, |p| p.span), "covers the metadata address"),
             );
         }
     }
@@ -85,7 +96,10 @@ mod tests {
         assert!(testing::all(&RULE, &env(Some(any_namespace()), &["443"])).is_empty());
         assert_eq!(testing::all(&RULE, &env(block(&[]), &[])).len(), 1);
         assert!(testing::all(&RULE, &env(block(&["169.254.169.254/32"]), &[])).is_empty());
-        assert!(testing::all(&RULE, &env(block(&[]), &["443"])).is_empty(), "it answers on port 80");
+        assert!(
+            testing::all(&RULE, &env(block(&[]), &["443"])).is_empty(),
+            "it answers on port 80"
+        );
     }
 
     #[test]

@@ -17,7 +17,12 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let whole = || cx.env.workloads.iter().filter(|w| w.completeness == Completeness::Whole && is_governed(w));
+    let whole = || {
+        cx.env
+            .workloads
+            .iter()
+            .filter(|w| w.completeness == Completeness::Whole && is_governed(w))
+    };
     // What the policies of a plugin select is not known.
     if !cx.env.foreign_policies.is_empty() {
         return;
@@ -40,7 +45,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let kept = !cx.env.network_policies.is_empty();
     let title = if kept {
         let them = if open.len() == 1 { "it" } else { "them" };
-        format!("{} may be reached from everywhere: no ingress policy selects {them}", reach::names(&open))
+        format!(
+            "{} may be reached from everywhere: no ingress policy selects {them}",
+            reach::names(&open)
+        )
     } else {
         "no network policy stands in these files: every pod may be reached from every other".to_owned()
     };
@@ -72,7 +80,10 @@ fn sends_everywhere(open: &[&Workload]) -> Finding {
 /// Whether the workload runs as pods that network policies govern: those on their node's network are not
 /// (Kubernetes documentation, "Network Policies", section "NetworkPolicy and hostNetwork pods").
 fn is_governed(workload: &Workload) -> bool {
-    let on_host = workload.fields.get("hostNetwork").is_some_and(|h| h.value == "true");
+    let on_host = workload
+        .fields
+        .get("hostNetwork")
+        .is_some_and(|h| h.value == "true");
     let elsewhere = workload.id.kind.starts_with("Cloud Run") || workload.id.kind == "Compose service";
     !on_host && !elsewhere
 }
@@ -86,7 +97,10 @@ mod tests {
 
     #[test]
     fn an_ingress_policy_for_all_is_enough_and_none_at_all_is_told_low() {
-        assert_eq!(testing::only(&RULE, &pods::testing::env((1, 1, 1), |_| {})).severity, Some(Severity::Low));
+        assert_eq!(
+            testing::only(&RULE, &pods::testing::env((1, 1, 1), |_| {})).severity,
+            Some(Severity::Low)
+        );
         let mut e = env(Some(any_namespace()), &["443"]);
         assert_eq!(testing::only(&RULE, &e).severity, Some(Severity::Medium));
         let mut deny = e.network_policies[0].clone();
@@ -100,16 +114,29 @@ mod tests {
         let sends = testing::only(&RULE, &e);
         assert!(sends.title.contains("may send to everywhere"), "{}", sends.title);
         e.network_policies.clear();
-        e.workloads[0].fields.insert("hostNetwork".to_owned(), testing::fact("true".to_owned(), 30));
-        assert!(testing::all(&RULE, &e).is_empty(), "policies do not govern pods on the host's network");
+        e.workloads[0]
+            .fields
+            .insert("hostNetwork".to_owned(), testing::fact("true".to_owned(), 30));
+        assert!(
+            testing::all(&RULE, &e).is_empty(),
+            "policies do not govern pods on the host's network"
+        );
         e.workloads[0].fields.clear();
-        let kinds = [("Compose service", false), ("Cloud Run service", false), ("Cloud Run job", false), ("CloneSet", true)];
+        let kinds = [
+            ("Compose service", false),
+            ("Cloud Run service", false),
+            ("Cloud Run job", false),
+            ("CloneSet", true),
+        ];
         for (kind, governed) in kinds {
             e.workloads[0].id.kind = kind.to_owned();
             assert_eq!(!testing::all(&RULE, &e).is_empty(), governed, "{kind}");
         }
         let id = e.workloads[0].id.clone();
         e.foreign_policies.push(id);
-        assert!(testing::all(&RULE, &e).is_empty(), "what a plugin's policies select is not known");
+        assert!(
+            testing::all(&RULE, &e).is_empty(),
+            "what a plugin's policies select is not known"
+        );
     }
 }

@@ -37,7 +37,11 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
         GRACE,
         "terminationGracePeriodSeconds is 30 s, Kubernetes' default",
     );
-    let sleep = workload.containers.iter().filter_map(|c| c.pre_stop_sleep.as_ref()).max_by_key(|s| s.value);
+    let sleep = workload
+        .containers
+        .iter()
+        .filter_map(|c| c.pre_stop_sleep.as_ref())
+        .max_by_key(|s| s.value);
     let pause = sleep.map_or(Duration::ZERO, |s| evidence.take(s, "sleeps first"));
     let longest = pods::service(cx.env, workload).and_then(|s| s.request_time.as_ref());
     if let Some(longest) = longest.filter(|l| l.value + pause > grace) {
@@ -89,7 +93,16 @@ mod tests {
 
     #[test]
     fn a_service_without_a_pause_is_told_low() {
-        assert_eq!(testing::only(&RULE, &pods::testing::env((2, 2, 2), |_| {})).severity, Some(Severity::Low));
-        assert!(testing::all(&RULE, &pods::testing::env((2, 2, 2), |w| w.containers[0].ports.clear())).is_empty());
+        assert_eq!(
+            testing::only(&RULE, &pods::testing::env((2, 2, 2), |_| {})).severity,
+            Some(Severity::Low)
+        );
+        assert!(
+            testing::all(
+                &RULE,
+                &pods::testing::env((2, 2, 2), |w| w.containers[0].ports.clear())
+            )
+            .is_empty()
+        );
     }
 }

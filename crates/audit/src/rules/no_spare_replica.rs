@@ -18,7 +18,9 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::services(cx.env).filter(|w| is_kubernetes(&w.id.kind)) {
-        let (fewest, Some(fact)) = pods::fewest(cx.env, workload) else { continue };
+        let (fewest, Some(fact)) = pods::fewest(cx.env, workload) else {
+            continue;
+        };
         if fewest == 2 {
             let mut evidence = Evidence::new();
             evidence.note(fact, "two replicas");
@@ -32,7 +34,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 }
 
 fn finding(subject: String, evidence: Evidence) -> Finding {
-    let title = format!("{subject}: two replicas, and with one away the other carries 200 % of its load alone");
+    let title =
+        format!("{subject}: two replicas, and with one away the other carries 200 % of its load alone");
     Finding::new(subject, title)
         .explain("Every drain of a node and every deploy that takes a pod away first leaves one: it gets twice its load, and whatever happens to it in that time is an outage.")
         .remedy("Run three on different nodes, best in three zones, where the service may not be away; two are enough where it may be for a minute.")

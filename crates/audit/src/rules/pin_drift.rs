@@ -24,7 +24,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         // Where only a part was read, the value may stand in the rest.
         if pin.found.is_empty() && !cx.platform.reading.part {
-            out.cannot_judge(format!("pin {}", pin.name), ["a value where its `select` points: nothing is there"], None);
+            out.cannot_judge(
+                format!("pin {}", pin.name),
+                ["a value where its `select` points: nothing is there"],
+                None,
+            );
         }
         for found in pin.found.iter().filter(|f| !holds(&pin.expected, &f.value)) {
             report(pin, found, out);
@@ -35,7 +39,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 /// A number, or a duration in seconds.
 fn number(text: &str) -> Option<f64> {
     let text = text.trim();
-    text.parse().ok().or_else(|| duration(text).map(|d| d.as_secs_f64()))
+    text.parse()
+        .ok()
+        .or_else(|| duration(text).map(|d| d.as_secs_f64()))
 }
 
 fn holds(expected: &PinValue, found: &str) -> bool {
@@ -53,9 +59,18 @@ fn holds(expected: &PinValue, found: &str) -> bool {
 fn words(expected: &PinValue) -> String {
     match expected {
         PinValue::Equal(text) => text.clone(),
-        PinValue::Range { min: Some(min), max: Some(max) } => format!("{} to {}", show_number(*min), show_number(*max)),
-        PinValue::Range { min: Some(min), max: None } => format!("at least {}", show_number(*min)),
-        PinValue::Range { min: None, max: Some(max) } => format!("at most {}", show_number(*max)),
+        PinValue::Range {
+            min: Some(min),
+            max: Some(max),
+        } => format!("{} to {}", show_number(*min), show_number(*max)),
+        PinValue::Range {
+            min: Some(min),
+            max: None,
+        } => format!("at least {}", show_number(*min)),
+        PinValue::Range {
+            min: None,
+            max: Some(max),
+        } => format!("at most {}", show_number(*max)),
         PinValue::Range { min: None, max: None } => "any number".to_owned(),
     }
 }
@@ -65,10 +80,24 @@ fn report(pin: &Pin, found: &Fact<String>, out: &mut Verdicts) {
     evidence.note(found, format!("is {}", found.value));
     evidence.place(pin.span, format!("pinned to {}", words(&pin.expected)));
     let issue = pin.issue.as_ref().map_or(String::new(), |i| format!(" ({i})"));
-    let mut finding = Finding::new(format!("pin {}", pin.name), format!("{} is {}, pinned to {}{issue}", pin.name, found.value, words(&pin.expected)))
-        .explain(format!("It was pinned because: {}.", pin.reason.trim_end_matches('.')))
-        .remedy(format!("Set it back to {}, or change the pin with a new reason.", words(&pin.expected)))
-        .evidence(evidence);
+    let mut finding = Finding::new(
+        format!("pin {}", pin.name),
+        format!(
+            "{} is {}, pinned to {}{issue}",
+            pin.name,
+            found.value,
+            words(&pin.expected)
+        ),
+    )
+    .explain(format!(
+        "It was pinned because: {}.",
+        pin.reason.trim_end_matches('.')
+    ))
+    .remedy(format!(
+        "Set it back to {}, or change the pin with a new reason.",
+        words(&pin.expected)
+    ))
+    .evidence(evidence);
     if let Some(n) = number(&found.value) {
         finding = finding.figure("found", n, "");
     }
@@ -88,8 +117,20 @@ mod tests {
         assert!(holds(&PinValue::Equal("75".into()), "75s"));
         assert!(!holds(&PinValue::Equal("75.0".into()), "25.0"));
         assert!(holds(&PinValue::Equal("all-traffic".into()), "all-traffic"));
-        assert!(holds(&PinValue::Range { min: Some(3.0), max: Some(10.0) }, "10"));
-        assert!(!holds(&PinValue::Range { min: Some(3.0), max: Some(10.0) }, "30"));
+        assert!(holds(
+            &PinValue::Range {
+                min: Some(3.0),
+                max: Some(10.0)
+            },
+            "10"
+        ));
+        assert!(!holds(
+            &PinValue::Range {
+                min: Some(3.0),
+                max: Some(10.0)
+            },
+            "30"
+        ));
         assert!(!holds(&PinValue::Range { min: None, max: None }, "many"));
     }
 }

@@ -41,19 +41,28 @@ fn sum(pooler: &Pooler, evidence: &mut Evidence) -> Option<Sum> {
         None => evidence.assume("default_pool_size is 20, PgBouncer's default"),
     }
     if let Some(limit) = &pooler.max_db_connections {
-        evidence.note(limit, format!("{} for each database, in each replica", limit.value));
+        evidence.note(
+            limit,
+            format!("{} for each database, in each replica", limit.value),
+        );
     }
     if let Some(reserve) = &pooler.reserve_pool_size {
         evidence.note(reserve, format!("{} in reserve for each pool", reserve.value));
     }
-    let databases = pooler.databases.as_ref().map_or(1, |d| evidence.take(d, format!("{} databases", d.value)));
+    let databases = pooler
+        .databases
+        .as_ref()
+        .map_or(1, |d| evidence.take(d, format!("{} databases", d.value)));
     let each = |users| demand::pooler_connections(pooler, users, databases) * u64::from(replicas);
     let one_user = each(1);
     let (worst, worst_words) = if let Some(dynamic) = &pooler.dynamic_credentials {
         evidence.note(dynamic, "every lease is a user of its own");
         // Leases are not bounded by any file; the limit of max_db_connections is reached, or there is none.
         match pooler.max_db_connections.as_ref().filter(|m| m.value > 0) {
-            Some(limit) => (u64::from(limit.value) * u64::from(databases) * u64::from(replicas), "with a user for each lease".to_owned()),
+            Some(limit) => (
+                u64::from(limit.value) * u64::from(databases) * u64::from(replicas),
+                "with a user for each lease".to_owned(),
+            ),
             None => (u64::MAX, "without bound, as each lease is a user".to_owned()),
         }
     } else {
@@ -65,7 +74,12 @@ fn sum(pooler: &Pooler, evidence: &mut Evidence) -> Option<Sum> {
             None => (one_user, "with one user".to_owned()),
         }
     };
-    Some(Sum { replicas, one_user, worst: worst.max(one_user), worst_words })
+    Some(Sum {
+        replicas,
+        one_user,
+        worst: worst.max(one_user),
+        worst_words,
+    })
 }
 
 fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
@@ -82,13 +96,26 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
         if let Some((slots, _)) = demand::slots(database, &mut slot_evidence)
             && sum.worst > u64::from(slots)
         {
-            limits.push((u64::from(slots), format!("the {} connections of {}", show_number(f64::from(slots)), database.name)));
+            limits.push((
+                u64::from(slots),
+                format!(
+                    "the {} connections of {}",
+                    show_number(f64::from(slots)),
+                    database.name
+                ),
+            ));
             evidence.merge(slot_evidence);
         }
         for (limit, reason) in &database.stated_limits {
             if sum.worst > u64::from(limit.value) {
                 evidence.note(limit, format!("stated limit: {reason}"));
-                limits.push((u64::from(limit.value), format!("the stated limit of {} ({reason})", show_number(f64::from(limit.value)))));
+                limits.push((
+                    u64::from(limit.value),
+                    format!(
+                        "the stated limit of {} ({reason})",
+                        show_number(f64::from(limit.value))
+                    ),
+                ));
             }
         }
     }
@@ -96,18 +123,40 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
         let partial = Some(format!("up to {} server connections", bound(sum.worst)));
         match database {
             Some(database) if database.max_connections.is_none() && database.stated_limits.is_empty() => {
-                out.cannot_judge(subject, [format!("databases.{}.max_connections", database.name)], partial);
+                out.cannot_judge(
+                    subject,
+                    [format!("databases.{}.max_connections", database.name)],
+                    partial,
+                );
             }
-            None => out.cannot_judge(subject, ["the database behind it, under `databases` with its max_connections"], partial),
+            None => out.cannot_judge(
+                subject,
+                ["the database behind it, under `databases` with its max_connections"],
+                partial,
+            ),
             Some(_) => {}
         }
         return;
     };
-    report(pooler, Case { subject, sum, lowest, words, evidence }, out);
+    report(
+        pooler,
+        Case {
+            subject,
+            sum,
+            lowest,
+            words,
+            evidence,
+        },
+        out,
+    );
 }
 
 fn bound(n: u64) -> String {
-    if n == u64::MAX { "any number of".to_owned() } else { show_number(n as f64) }
+    if n == u64::MAX {
+        "any number of".to_owned()
+    } else {
+        show_number(n as f64)
+    }
 }
 
 struct Case {
@@ -119,9 +168,19 @@ struct Case {
 }
 
 fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
-    let Case { subject, sum, lowest, words, evidence } = case;
+    let Case {
+        subject,
+        sum,
+        lowest,
+        words,
+        evidence,
+    } = case;
     let title = if sum.one_user > lowest {
-        format!("{}: {} server connections even with one user, against {words}", pooler.name, bound(sum.one_user))
+        format!(
+            "{}: {} server connections even with one user, against {words}",
+            pooler.name,
+            bound(sum.one_user)
+        )
     } else {
         format!(
             "{}: {} server connections with one user, up to {} {}, against {words}",
@@ -177,7 +236,12 @@ fn unread(pooler: &Pooler, out: &mut Verdicts) {
     let mut names = Vec::new();
     let mut right = Vec::new();
     for (name, reads) in &pooler.unread_settings {
-        evidence.note(name, reads.as_ref().map_or("not read".to_owned(), |r| format!("not read; the image reads {r}")));
+        evidence.note(
+            name,
+            reads.as_ref().map_or("not read".to_owned(), |r| {
+                format!("not read; the image reads {r}")
+            }),
+        );
         names.push(format!("`{}`", name.value));
         right.extend(reads.iter().map(|r| format!("`{r}`")));
     }
@@ -205,9 +269,9 @@ fn unread(pooler: &Pooler, out: &mut Verdicts) {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use cofferdam_model::database::Database;
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{DatabaseId, Environment, Parts, Owner, Span};
+    use cofferdam_model::database::Database;
+    use cofferdam_model::{DatabaseId, Environment, Owner, Parts, Span};
 
     /// A pooler of which only what `set` says is known.
     pub(crate) fn pooler(at: Span, set: impl FnOnce(&mut Pooler)) -> Pooler {
@@ -227,8 +291,14 @@ pub(crate) mod tests {
             p.database = Some(DatabaseId(0));
             set(p);
         });
-        Environment {parts: Parts { databases: vec![database], poolers: vec![pooler],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                databases: vec![database],
+                poolers: vec![pooler],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
@@ -244,7 +314,10 @@ pub(crate) mod tests {
 
     #[test]
     fn dynamic_credentials_are_a_user_for_each_lease() {
-        let finding = testing::only(&RULE, &env(|p| p.dynamic_credentials = Some(fact("database/creds/x".to_owned(), 8))));
+        let finding = testing::only(
+            &RULE,
+            &env(|p| p.dynamic_credentials = Some(fact("database/creds/x".to_owned(), 8))),
+        );
         assert_eq!(finding.figures["connections_at_most"].value, 300.0);
         let unbounded = env(|p| {
             p.max_db_connections = None;
@@ -258,7 +331,10 @@ pub(crate) mod tests {
     #[test]
     fn settings_that_the_image_does_not_read_are_named() {
         let env = env(|p| {
-            p.unread_settings = vec![(fact("POOL_MODE".to_owned(), 9), Some("PGBOUNCER_POOL_MODE".to_owned()))];
+            p.unread_settings = vec![(
+                fact("POOL_MODE".to_owned(), 9),
+                Some("PGBOUNCER_POOL_MODE".to_owned()),
+            )];
         });
         let finding = testing::only(&RULE, &env);
         assert!(finding.title.contains("`POOL_MODE`") && finding.remedy.contains("PGBOUNCER_POOL_MODE"));

@@ -17,11 +17,31 @@ pub const RULE: Rule = Rule {
 
 /// Drivers that prepare statements by themselves, and how to stop them.
 const PREPARING: &[(&str, &str, &str)] = &[
-    ("asyncpg", "asyncpg prepares every query and caches 100 statements", "statement_cache_size=0"),
-    ("jdbc", "pgJDBC prepares on the server from the fifth execution", "prepareThreshold=0"),
-    ("pgx", "pgx prepares and caches every query", "default_query_exec_mode=simple_protocol"),
-    ("psycopg", "psycopg 3 prepares on the server from the fifth execution", "prepare_threshold=None"),
-    ("postgres.js", "postgres.js prepares every query", "prepare: false"),
+    (
+        "asyncpg",
+        "asyncpg prepares every query and caches 100 statements",
+        "statement_cache_size=0",
+    ),
+    (
+        "jdbc",
+        "pgJDBC prepares on the server from the fifth execution",
+        "prepareThreshold=0",
+    ),
+    (
+        "pgx",
+        "pgx prepares and caches every query",
+        "default_query_exec_mode=simple_protocol",
+    ),
+    (
+        "psycopg",
+        "psycopg 3 prepares on the server from the fifth execution",
+        "prepare_threshold=None",
+    ),
+    (
+        "postgres.js",
+        "postgres.js prepares every query",
+        "prepare: false",
+    ),
     ("prisma", "Prisma prepares every query", "pgbouncer=true"),
 ];
 
@@ -31,7 +51,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if mode.value.eq_ignore_ascii_case("session") {
             continue;
         }
-        for pool in cx.env.pools.iter().filter(|p| p.target == PoolTarget::Sql && goes_through(p, index, pooler)) {
+        for pool in cx
+            .env
+            .pools
+            .iter()
+            .filter(|p| p.target == PoolTarget::Sql && goes_through(p, index, pooler))
+        {
             judge(cx, pooler, index, pool, out);
         }
     }
@@ -39,7 +64,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 /// Through this pooler, or (host unknown) to the database behind it, which is then likely.
 fn goes_through(pool: &Pool, index: usize, pooler: &Pooler) -> bool {
-    pool.pooler == Some(index) || (pool.pooler.is_none() && pool.host.is_none() && pool.database.is_some() && pool.database == pooler.database)
+    pool.pooler == Some(index)
+        || (pool.pooler.is_none()
+            && pool.host.is_none()
+            && pool.database.is_some()
+            && pool.database == pooler.database)
 }
 
 /// Major and minor of a version (`1.20.1`, `v1.20`).
@@ -51,7 +80,10 @@ fn version(text: &str) -> Option<(u32, u32)> {
 fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut Verdicts) {
     let Some(driver) = &pool.driver else { return };
     let lower = driver.value.to_ascii_lowercase();
-    let Some((_, how, switch)) = PREPARING.iter().find(|(name, ..)| lower == *name || lower == format!("postgresql+{name}")) else {
+    let Some((_, how, switch)) = PREPARING
+        .iter()
+        .find(|(name, ..)| lower == *name || lower == format!("postgresql+{name}"))
+    else {
         return;
     };
     if pool.statement_cache.as_ref().is_some_and(|c| c.value == 0) {
@@ -64,7 +96,10 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
     let known = pooler.version.as_ref().and_then(|v| version(&v.value));
     let why = match (known, &pooler.max_prepared_statements) {
         (Some(v), _) if v < (1, 21) => {
-            format!("PgBouncer {} cannot keep prepared statements in this mode; 1.21 is the first that can", text_of(pooler))
+            format!(
+                "PgBouncer {} cannot keep prepared statements in this mode; 1.21 is the first that can",
+                text_of(pooler)
+            )
         }
         (_, Some(kept)) if kept.value == 0 => {
             evidence.note(kept, "prepared statements are not kept");
@@ -72,11 +107,16 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
         }
         (_, Some(_)) => return,
         (Some(v), None) if v < (1, 24) => {
-            format!("max_prepared_statements is not set, and its default in PgBouncer {} is 0", text_of(pooler))
+            format!(
+                "max_prepared_statements is not set, and its default in PgBouncer {} is 0",
+                text_of(pooler)
+            )
         }
         (Some(_), None) => return,
         (None, None) => {
-            evidence.assume("the version of PgBouncer is not known; before 1.24 max_prepared_statements is 0 unless set");
+            evidence.assume(
+                "the version of PgBouncer is not known; before 1.24 max_prepared_statements is 0 unless set",
+            );
             "max_prepared_statements is not set".to_owned()
         }
     };
@@ -85,15 +125,28 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
     }
     evidence.note(driver, *how);
     if pool.pooler != Some(index) {
-        evidence.assume(format!("{} connects through {}: its host is not known", cx.env.owner_name(&pool.owner), pooler.name));
+        evidence.assume(format!(
+            "{} connects through {}: its host is not known",
+            cx.env.owner_name(&pool.owner),
+            pooler.name
+        ));
     }
     // A mode that the image does not read is what people believe to run; mending the name brings the fault.
-    let unread = match pooler.unread_settings.iter().any(|(name, _)| name.value.to_ascii_lowercase().contains("pool_mode")) {
-        true => " The image does not read the mode under this name, so that it begins on the day the name is mended.",
+    let unread = match pooler
+        .unread_settings
+        .iter()
+        .any(|(name, _)| name.value.to_ascii_lowercase().contains("pool_mode"))
+    {
+        true => {
+            " The image does not read the mode under this name, so that it begins on the day the name is mended."
+        }
         false => "",
     };
     let name = cx.env.owner_name(&pool.owner);
-    let mode = pooler.pool_mode.as_ref().map_or("transaction", |m| m.value.as_str());
+    let mode = pooler
+        .pool_mode
+        .as_ref()
+        .map_or("transaction", |m| m.value.as_str());
     out.report(
         Finding::new(
             format!("{name} through {}", pooler.name),
@@ -114,7 +167,10 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
 }
 
 fn text_of(pooler: &Pooler) -> &str {
-    pooler.version.as_ref().map_or("of this version", |v| v.value.as_str())
+    pooler
+        .version
+        .as_ref()
+        .map_or("of this version", |v| v.value.as_str())
 }
 
 #[cfg(test)]
@@ -133,8 +189,15 @@ mod tests {
             p.version = Some(fact(version.to_owned(), 5));
             p.max_prepared_statements = kept.map(|k| fact(k, 6));
         });
-        Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], pools: vec![pool], poolers: vec![pooler],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                services: vec![service("api", (1, 1, 1))],
+                pools: vec![pool],
+                poolers: vec![pooler],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
@@ -148,7 +211,11 @@ mod tests {
             ("1.24.0", None, false),
             ("1.24.0", Some(0), true),
         ] {
-            assert_eq!(!testing::all(&RULE, &env(version, kept)).is_empty(), fires, "{version} {kept:?}");
+            assert_eq!(
+                !testing::all(&RULE, &env(version, kept)).is_empty(),
+                fires,
+                "{version} {kept:?}"
+            );
         }
     }
 

@@ -26,13 +26,22 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     let stays = |w: &&Workload| w.lifecycle != Lifecycle::Batch && is_kubelets(&w.id.kind);
     let all: Vec<&Workload> = pods::whole(cx.env).filter(stays).collect();
-    let without: Vec<&Workload> = all.iter().copied().filter(|w| w.priority_class.is_none()).collect();
+    let without: Vec<&Workload> = all
+        .iter()
+        .copied()
+        .filter(|w| w.priority_class.is_none())
+        .collect();
     if without.is_empty() {
         return;
     }
     let title = match without.as_slice() {
         [one] => format!("{} has no priority class", one.id),
-        many => format!("{} of {} workloads have no priority class: {}", many.len(), all.len(), reach::names(many)),
+        many => format!(
+            "{} of {} workloads have no priority class: {}",
+            many.len(),
+            all.len(),
+            reach::names(many)
+        ),
     };
     let mut finding = Finding::new("priority classes", title)
         .explain("A pod without one has the priority 0 unless the cluster has a default class. When nodes are short, whatever has more takes its place; and among pods of equal priority nothing says that the shop matters more than a report.")

@@ -30,7 +30,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 /// Whether its pods are to run until they are replaced.
 fn stays(workload: &Workload) -> bool {
-    let always = workload.fields.get("restartPolicy").is_none_or(|p| p.value == "Always");
+    let always = workload
+        .fields
+        .get("restartPolicy")
+        .is_none_or(|p| p.value == "Always");
     let once = || ONCE.iter().any(|a| workload.annotations.contains_key(*a));
     match workload.lifecycle {
         Lifecycle::Service | Lifecycle::Daemon => true,
@@ -46,8 +49,11 @@ fn is_kubelets(workload: &Workload) -> bool {
 
 fn judge(workload: &Workload, is_called: bool, out: &mut Verdicts) {
     let all = || workload.containers.iter();
-    let asked: Vec<&Container> = all().filter(|c| is_kubelets(workload) || !c.ports.is_empty()).collect();
-    let lacks = |wanted: fn(&Container) -> bool| asked.iter().copied().filter(|c| wanted(c)).collect::<Vec<_>>();
+    let asked: Vec<&Container> = all()
+        .filter(|c| is_kubelets(workload) || !c.ports.is_empty())
+        .collect();
+    let lacks =
+        |wanted: fn(&Container) -> bool| asked.iter().copied().filter(|c| wanted(c)).collect::<Vec<_>>();
     let not_ready = lacks(|c| c.readiness.is_none());
     if !not_ready.is_empty() {
         // A second container (a proxy, an exporter) need not say that the pod is ready if another does.
@@ -72,7 +78,11 @@ fn judge(workload: &Workload, is_called: bool, out: &mut Verdicts) {
 
 fn without_readiness(workload: &Workload, bare: &[&Container], (grave, is_called): (bool, bool)) -> Finding {
     let neither = bare.iter().all(|c| c.liveness.is_none());
-    let what = if neither { "a readiness or a liveness probe" } else { "a readiness probe" };
+    let what = if neither {
+        "a readiness or a liveness probe"
+    } else {
+        "a readiness probe"
+    };
     let mut explanation = if is_called {
         "A pod without one counts as ready the moment its process starts: with every deploy and every scale-out requests go to pods that cannot answer yet, and a rollout replaces good pods with bad ones without noticing.".to_owned()
     } else {
@@ -87,7 +97,10 @@ fn without_readiness(workload: &Workload, bare: &[&Container], (grave, is_called
         .remedy("Add a readiness probe that succeeds once the process can do its work, and a start-up probe if that takes long; what answers no requests can be asked by a command.")
         .figure("containers", bare.len() as f64, "containers");
     for span in bare.iter().filter_map(|c| c.span) {
-        finding = finding.at(span, format!("no {}", what.trim_start_matches("a ").replace(" a ", " ")));
+        finding = finding.at(
+            span,
+            format!("no {}", what.trim_start_matches("a ").replace(" a ", " ")),
+        );
     }
     finding.at(workload.span, "the workload")
 }
@@ -100,7 +113,9 @@ mod tests {
 
     fn probe() -> Option<Probe> {
         Some(Probe {
-            check: ProbeCheck::Tcp { port: "8080".to_owned() },
+            check: ProbeCheck::Tcp {
+                port: "8080".to_owned(),
+            },
             span: span(9),
             initial_delay: None,
             period: None,
@@ -111,9 +126,16 @@ mod tests {
 
     #[test]
     fn what_has_a_port_wants_a_readiness_probe() {
-        assert_eq!(testing::only(&RULE, &pods::testing::env((2, 2, 2), |_| {})).severity, Some(Severity::Medium));
+        assert_eq!(
+            testing::only(&RULE, &pods::testing::env((2, 2, 2), |_| {})).severity,
+            Some(Severity::Medium)
+        );
         let worker = pods::testing::env((2, 2, 2), |w| w.containers[0].ports.clear());
-        assert_eq!(testing::only(&RULE, &worker).severity, Some(Severity::Low), "a rollout waits for readiness there too");
+        assert_eq!(
+            testing::only(&RULE, &worker).severity,
+            Some(Severity::Low),
+            "a rollout waits for readiness there too"
+        );
         let ready = pods::testing::env((2, 2, 2), |w| w.containers[0].readiness = probe());
         assert_eq!(testing::only(&RULE, &ready).severity, Some(Severity::Low));
         let both = pods::testing::env((2, 2, 2), |w| {
@@ -126,12 +148,19 @@ mod tests {
     #[test]
     fn daemons_and_pods_that_stay_are_asked_and_runs_are_not() {
         let of = |lifecycle: Lifecycle| pods::testing::env((1, 1, 1), |w| w.lifecycle = lifecycle);
-        assert_eq!(testing::only(&RULE, &of(Lifecycle::Daemon)).severity, Some(Severity::Low));
-        assert_eq!(testing::only(&RULE, &of(Lifecycle::Pod)).severity, Some(Severity::Low));
+        assert_eq!(
+            testing::only(&RULE, &of(Lifecycle::Daemon)).severity,
+            Some(Severity::Low)
+        );
+        assert_eq!(
+            testing::only(&RULE, &of(Lifecycle::Pod)).severity,
+            Some(Severity::Low)
+        );
         assert!(testing::all(&RULE, &of(Lifecycle::Batch)).is_empty());
         let once = pods::testing::env((1, 1, 1), |w| {
             w.lifecycle = Lifecycle::Pod;
-            w.fields.insert("restartPolicy".to_owned(), testing::fact("Never".to_owned(), 7));
+            w.fields
+                .insert("restartPolicy".to_owned(), testing::fact("Never".to_owned(), 7));
         });
         assert!(testing::all(&RULE, &once).is_empty());
     }
@@ -141,11 +170,21 @@ mod tests {
         let env = pods::testing::env((2, 2, 2), |w| {
             w.containers[0].readiness = probe();
             w.containers[0].liveness = probe();
-            let second = Container { name: "admin".to_owned(), ports: w.containers[0].ports.clone(), ..Container::default() };
+            let second = Container {
+                name: "admin".to_owned(),
+                ports: w.containers[0].ports.clone(),
+                ..Container::default()
+            };
             w.containers.push(second);
         });
         let finding = testing::only(&RULE, &env);
         assert_eq!(finding.severity, Some(Severity::Low));
-        assert!(finding.title.contains("`admin` without a readiness or a liveness probe"), "{}", finding.title);
+        assert!(
+            finding
+                .title
+                .contains("`admin` without a readiness or a liveness probe"),
+            "{}",
+            finding.title
+        );
     }
 }

@@ -20,8 +20,8 @@ pub const RULE: Rule = Rule {
 /// Ports on which common servers and proxies answer about their health without anyone declaring them
 /// (Spring's and controllers' management ports, Prometheus, Envoy, Istio, ingress-nginx, kube-proxy, Caddy).
 const MANAGEMENT: &[&str] = &[
-    "2019", "8081", "8082", "8086", "8090", "8558", "8888", "9000", "9001", "9090", "9091", "9100", "9102", "9901", "9990", "10254", "10256",
-    "15000", "15020", "15021", "15090", "19000",
+    "2019", "8081", "8082", "8086", "8090", "8558", "8888", "9000", "9001", "9090", "9091", "9100", "9102",
+    "9901", "9990", "10254", "10256", "15000", "15020", "15021", "15090", "19000",
 ];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -34,7 +34,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 fn port(probe: &Probe) -> Option<&str> {
     match &probe.check {
-        ProbeCheck::Http { port, .. } | ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port, .. } => Some(port),
+        ProbeCheck::Http { port, .. } | ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port, .. } => {
+            Some(port)
+        }
         ProbeCheck::Exec(_) => None,
     }
 }
@@ -56,11 +58,14 @@ fn is_named(env: &Environment, workload: &Workload, number: &str) -> bool {
     containers().any(|c| {
         c.ports.iter().any(|(_, p)| p.value.to_string() == number)
             || c.command.iter().any(|part| says(&part.value))
-            || c.variables.values().any(|v| v.value.value.text().is_some_and(says))
+            || c.variables
+                .values()
+                .any(|v| v.value.value.text().is_some_and(says))
     }) || workload.annotations.values().any(|a| says(&a.value))
         || env.config_objects.iter().any(|o| {
             // What an object holds that is not all known may name it.
-            configs.contains(&o.id.name.as_str()) && (!o.complete || o.id.kind == "Secret" || o.data.values().any(|text| says(&text.value)))
+            configs.contains(&o.id.name.as_str())
+                && (!o.complete || o.id.kind == "Secret" || o.data.values().any(|text| says(&text.value)))
         })
 }
 
@@ -68,7 +73,11 @@ fn judge(env: &Environment, workload: &Workload, container: &Container, out: &mu
     if container.ports.is_empty() && !super::image_pull_stale::is_kubelets(&workload.id.kind) {
         return;
     }
-    let probes = [("start-up", &container.startup), ("readiness", &container.readiness), ("liveness", &container.liveness)];
+    let probes = [
+        ("start-up", &container.startup),
+        ("readiness", &container.readiness),
+        ("liveness", &container.liveness),
+    ];
     let wrong: Vec<(&str, &Probe, &str)> = probes
         .iter()
         .filter_map(|(what, probe)| {
@@ -78,11 +87,21 @@ fn judge(env: &Environment, workload: &Workload, container: &Container, out: &mu
             (plain && !is_named(env, workload, number)).then_some((*what, probe, number))
         })
         .collect();
-    let Some((what, _, number)) = wrong.first() else { return };
+    let Some((what, _, number)) = wrong.first() else {
+        return;
+    };
     let low = container.ports.is_empty() || wrong.iter().all(|(_, _, n)| MANAGEMENT.contains(n));
-    let severity = if low { Severity::Low } else { common::severity_in(env, Severity::Medium) };
+    let severity = if low {
+        Severity::Low
+    } else {
+        common::severity_in(env, Severity::Medium)
+    };
     let declared: Vec<String> = container.ports.iter().map(|(_, p)| p.value.to_string()).collect();
-    let names = if declared.is_empty() { "no port".to_owned() } else { declared.join(", ") };
+    let names = if declared.is_empty() {
+        "no port".to_owned()
+    } else {
+        declared.join(", ")
+    };
     let mut finding = Finding::new(
         workload.id.to_string(),
         format!("{}: the {what} probe of `{}` asks port {number}, and the container names {names}", workload.id, container.name),
@@ -114,7 +133,10 @@ mod tests {
     fn env(number: &str, set: impl FnOnce(&mut Workload)) -> Environment {
         pods::testing::env((2, 2, 2), |w| {
             w.containers[0].readiness = Some(Probe {
-                check: ProbeCheck::Http { path: "/".to_owned(), port: number.to_owned() },
+                check: ProbeCheck::Http {
+                    path: "/".to_owned(),
+                    port: number.to_owned(),
+                },
                 span: span(9),
                 initial_delay: None,
                 period: None,
@@ -127,10 +149,24 @@ mod tests {
 
     #[test]
     fn a_port_that_nothing_names_is_told_and_one_that_anything_names_is_not() {
-        assert_eq!(testing::only(&RULE, &env("8000", |_| {})).severity, Some(Severity::Medium));
+        assert_eq!(
+            testing::only(&RULE, &env("8000", |_| {})).severity,
+            Some(Severity::Medium)
+        );
         assert!(testing::all(&RULE, &env("8080", |_| {})).is_empty());
-        assert!(testing::all(&RULE, &env("http", |_| {})).is_empty(), "names are looked up by the reader");
-        assert!(testing::all(&RULE, &env("8000", |w| w.containers[0].command.push(fact("--health=:8000".to_owned(), 11)))).is_empty());
+        assert!(
+            testing::all(&RULE, &env("http", |_| {})).is_empty(),
+            "names are looked up by the reader"
+        );
+        assert!(
+            testing::all(
+                &RULE,
+                &env("8000", |w| w.containers[0]
+                    .command
+                    .push(fact("--health=:8000".to_owned(), 11)))
+            )
+            .is_empty()
+        );
         let unnamed = testing::only(&RULE, &env("8000", |w| w.containers[0].ports.clear()));
         assert_eq!(unnamed.severity, Some(Severity::Low), "ports need not be named");
         assert!(unnamed.title.ends_with("names no port"), "{}", unnamed.title);
@@ -138,6 +174,9 @@ mod tests {
 
     #[test]
     fn a_management_port_is_low() {
-        assert_eq!(testing::only(&RULE, &env("9090", |_| {})).severity, Some(Severity::Low));
+        assert_eq!(
+            testing::only(&RULE, &env("9090", |_| {})).severity,
+            Some(Severity::Low)
+        );
     }
 }

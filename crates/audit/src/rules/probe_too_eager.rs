@@ -21,7 +21,11 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let fragments = cx.env.workloads.iter().filter(|w| w.completeness == Completeness::Fragment && w.lifecycle == Lifecycle::Service);
+    let fragments = cx
+        .env
+        .workloads
+        .iter()
+        .filter(|w| w.completeness == Completeness::Fragment && w.lifecycle == Lifecycle::Service);
     for workload in pods::whole(cx.env).chain(fragments) {
         for container in &workload.containers {
             if workload.completeness == Completeness::Whole || is_said(container) {
@@ -34,7 +38,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 /// Whether a start-up probe with all of its numbers stands there: then nothing that is not there could
 /// change its patience. (Cloud Run's services are read as fragments.)
 fn is_said(container: &Container) -> bool {
-    container.startup.as_ref().is_some_and(|p| p.period.is_some() && p.failure_threshold.is_some())
+    container
+        .startup
+        .as_ref()
+        .is_some_and(|p| p.period.is_some() && p.failure_threshold.is_some())
 }
 
 /// How long the process may take to start: stated, else the whole initialisation that its settings allow.
@@ -46,7 +53,13 @@ fn start_up<'a>(cx: &Context<'a>, workload: &Workload) -> Option<(&'a Fact<Durat
     cx.env
         .deadlines
         .iter()
-        .filter(|d| d.role == DeadlineRole::Initialisation && cx.env.owner_service(&d.owner).is_some_and(|s| s.name == service.name))
+        .filter(|d| {
+            d.role == DeadlineRole::Initialisation
+                && cx
+                    .env
+                    .owner_service(&d.owner)
+                    .is_some_and(|s| s.name == service.name)
+        })
         .map(|d| (&d.value, "initialisation may take this long"))
         .max_by_key(|(value, _)| value.value)
 }
@@ -58,13 +71,18 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
         (None, Some(liveness)) => (liveness, "liveness"),
         (None, None) => return,
     };
-    let Some((needs, label)) = start_up(cx, workload) else { return };
+    let Some((needs, label)) = start_up(cx, workload) else {
+        return;
+    };
     let patience = probe.patience();
     if patience >= needs.value {
         return;
     }
     let mut evidence = Evidence::new();
-    evidence.place(probe.span, format!("gives up {} after the start", show_duration(patience)));
+    evidence.place(
+        probe.span,
+        format!("gives up {} after the start", show_duration(patience)),
+    );
     let needed = evidence.take(needs, label);
     let place: Option<Span> = container.span;
     let mut finding = Finding::new(
@@ -101,7 +119,10 @@ mod tests {
 
     fn env(startup: bool) -> cofferdam_model::Environment {
         let probe = |failures| Probe {
-            check: ProbeCheck::Http { path: "/health".to_owned(), port: "8080".to_owned() },
+            check: ProbeCheck::Http {
+                path: "/health".to_owned(),
+                port: "8080".to_owned(),
+            },
             span: span(9),
             initial_delay: Some(fact(Duration::from_secs(15), 10)),
             period: None,
@@ -127,7 +148,10 @@ mod tests {
     fn in_a_fragment_only_a_start_up_probe_with_its_numbers_is_judged() {
         let mut e = env(false);
         e.workloads[0].completeness = Completeness::Fragment;
-        assert!(testing::all(&RULE, &e).is_empty(), "a start-up probe may yet be there");
+        assert!(
+            testing::all(&RULE, &e).is_empty(),
+            "a start-up probe may yet be there"
+        );
         let container = &mut e.workloads[0].containers[0];
         container.startup = container.liveness.clone();
         assert!(testing::all(&RULE, &e).is_empty(), "its period is not known");

@@ -23,9 +23,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 }
 
 fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
-    let Some(service) = cx.env.owner_service(&limit.owner) else { return };
+    let Some(service) = cx.env.owner_service(&limit.owner) else {
+        return;
+    };
     let mut evidence = Evidence::new();
-    let each = evidence.take(&limit.limit, format!("limit {}", limit.limit.value)).0;
+    let each = evidence
+        .take(&limit.limit, format!("limit {}", limit.limit.value))
+        .0;
     let counts_alone = limit.per_replica.as_ref().is_some_and(|p| p.value);
     let replicas = service.scale.max.as_ref().filter(|_| counts_alone);
     let total = match replicas {
@@ -37,10 +41,21 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
         out.report(
             Finding::new(
                 format!("rate limit {}", limit.name),
-                format!("{}: {}/s are let through, {}/s come at peak", limit.name, show_number(total), show_number(peak)),
+                format!(
+                    "{}: {}/s are let through, {}/s come at peak",
+                    limit.name,
+                    show_number(total),
+                    show_number(peak)
+                ),
             )
-            .explain(format!("At peak {} % of requests are refused although nothing is wrong.", show_number(((peak - total) / peak * 100.0).round())))
-            .remedy(format!("Raise the limit above {}/s with some room, up to what the service can carry.", show_number(peak)))
+            .explain(format!(
+                "At peak {} % of requests are refused although nothing is wrong.",
+                show_number(((peak - total) / peak * 100.0).round())
+            ))
+            .remedy(format!(
+                "Raise the limit above {}/s with some room, up to what the service can carry.",
+                show_number(peak)
+            ))
             .figure("limit", total, "requests/s")
             .figure("peak", peak, "requests/s")
             .figure("refused", (peak - total) / peak * 100.0, "%")
@@ -48,7 +63,12 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
         );
         return;
     }
-    let capacity: Option<f64> = cx.env.cells.iter().map(|c| c.capacity.as_ref().map(|r| r.value.0)).sum();
+    let capacity: Option<f64> = cx
+        .env
+        .cells
+        .iter()
+        .map(|c| c.capacity.as_ref().map(|r| r.value.0))
+        .sum();
     if let Some(capacity) = capacity.filter(|c| *c > 0.0 && total > *c) {
         for fact in cx.env.cells.iter().filter_map(|c| c.capacity.as_ref()) {
             evidence.note(fact, format!("carries {}", fact.value));
@@ -78,15 +98,19 @@ mod tests {
     fn env(limit: f64, peak: f64) -> Environment {
         let mut api = service("api", (2, 2, 4));
         api.peak_rate = Some(fact(Rate(peak), 1));
-        Environment {parts: Parts {
-            services: vec![api],
-            rate_limits: vec![RateLimit {
-                name: "api".to_owned(),
-                owner: owned_by(0),
-                limit: fact(Rate(limit), 2),
-                per_replica: None,
-            }],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                services: vec![api],
+                rate_limits: vec![RateLimit {
+                    name: "api".to_owned(),
+                    owner: owned_by(0),
+                    limit: fact(Rate(limit), 2),
+                    per_replica: None,
+                }],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]

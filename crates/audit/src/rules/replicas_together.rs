@@ -20,7 +20,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::services(cx.env) {
         let (fewest, _) = pods::fewest(cx.env, workload);
         let spread = &workload.spread;
-        if fewest < 2 || !is_kubernetes(&workload.id.kind) || !(spread.constraints.is_empty() && spread.anti_affinity.is_empty()) {
+        if fewest < 2
+            || !is_kubernetes(&workload.id.kind)
+            || !(spread.constraints.is_empty() && spread.anti_affinity.is_empty())
+        {
             continue;
         }
         out.report(
@@ -40,10 +43,25 @@ mod tests {
 
     #[test]
     fn a_constraint_or_an_anti_affinity_is_enough() {
-        assert_eq!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |_| {})).len(), 1);
+        assert_eq!(
+            testing::all(&RULE, &pods::testing::env((3, 3, 3), |_| {})).len(),
+            1
+        );
         let host = || fact("kubernetes.io/hostname".to_owned(), 9);
-        assert!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |w| w.spread.constraints.push(host()))).is_empty());
-        assert!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |w| w.spread.anti_affinity.push(host()))).is_empty());
+        assert!(
+            testing::all(
+                &RULE,
+                &pods::testing::env((3, 3, 3), |w| w.spread.constraints.push(host()))
+            )
+            .is_empty()
+        );
+        assert!(
+            testing::all(
+                &RULE,
+                &pods::testing::env((3, 3, 3), |w| w.spread.anti_affinity.push(host()))
+            )
+            .is_empty()
+        );
         assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty());
     }
 }

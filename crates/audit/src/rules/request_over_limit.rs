@@ -31,14 +31,20 @@ fn judge(workload: &Workload, container: &Container, out: &mut Verdicts) {
     {
         evidence.note(request, format!("requests {}", request.value));
         evidence.note(limit, format!("limited to {}", limit.value));
-        what.push(format!("requests {} with a limit of {}", request.value, limit.value));
+        what.push(format!(
+            "requests {} with a limit of {}",
+            request.value, limit.value
+        ));
     }
     if let (Some(request), Some(limit)) = (&container.memory_request, &container.memory_limit)
         && request.value > limit.value
     {
         evidence.note(request, format!("requests {}", request.value));
         evidence.note(limit, format!("limited to {}", limit.value));
-        what.push(format!("requests {} with a limit of {}", request.value, limit.value));
+        what.push(format!(
+            "requests {} with a limit of {}",
+            request.value, limit.value
+        ));
     }
     if what.is_empty() {
         return;
@@ -67,6 +73,10 @@ mod tests {
             })
         };
         assert!(testing::all(&RULE, &env(500)).is_empty());
-        assert!(testing::only(&RULE, &env(501)).title.contains("requests 501m CPU with a limit of 500m CPU"));
+        assert!(
+            testing::only(&RULE, &env(501))
+                .title
+                .contains("requests 501m CPU with a limit of 500m CPU")
+        );
     }
 }

@@ -29,8 +29,14 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 fn lacks(container: &Container) -> (bool, bool) {
     let unset = |zero: Option<bool>, limit: bool| zero.unwrap_or(!limit);
     (
-        unset(container.cpu_request.as_ref().map(|r| r.value.0 == 0), container.cpu_limit.is_some()),
-        unset(container.memory_request.as_ref().map(|r| r.value.0 == 0), container.memory_limit.is_some()),
+        unset(
+            container.cpu_request.as_ref().map(|r| r.value.0 == 0),
+            container.cpu_limit.is_some(),
+        ),
+        unset(
+            container.memory_request.as_ref().map(|r| r.value.0 == 0),
+            container.memory_limit.is_some(),
+        ),
     )
 }
 
@@ -39,7 +45,10 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
     if bare.containers.is_empty() {
         return;
     }
-    let pods::Bare { containers: bare, only_init } = bare;
+    let pods::Bare {
+        containers: bare,
+        only_init,
+    } = bare;
     let cpu = bare.iter().any(|c| lacks(c).0);
     let memory = bare.iter().any(|c| lacks(c).1);
     let what = match (cpu, memory) {
@@ -48,8 +57,11 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
         _ => "a memory request",
     };
     let by_cpu = cx.env.autoscalers.iter().find(|a| {
-        a.workload.is_some_and(|id| cx.env.workloads[id.0].id == workload.id)
-            && a.metrics.iter().any(|m| m.kind == MetricKind::Resource && m.name.value == "cpu")
+        a.workload
+            .is_some_and(|id| cx.env.workloads[id.0].id == workload.id)
+            && a.metrics
+                .iter()
+                .any(|m| m.kind == MetricKind::Resource && m.name.value == "cpu")
     });
     let mut evidence = Evidence::new();
     for span in bare.iter().filter_map(|c| c.span) {
@@ -59,7 +71,14 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
         "The scheduler adds up requests to see where a pod fits; one without any fits everywhere. Nodes get too full, and under pressure \
          such pods are the first to be evicted."
             .to_owned();
-    let mut severity = common::severity_in(cx.env, if only_init { Severity::Low } else { Severity::Medium });
+    let mut severity = common::severity_in(
+        cx.env,
+        if only_init {
+            Severity::Low
+        } else {
+            Severity::Medium
+        },
+    );
     if let Some(autoscaler) = by_cpu.filter(|_| cpu && !only_init) {
         evidence.place(autoscaler.span, "scales by CPU utilisation of the request");
         explanation.push_str(" And its autoscaler counts utilisation as a share of the request: without one it has no value and never scales.");
@@ -85,9 +104,19 @@ mod tests {
     #[test]
     fn a_limit_stands_for_the_request_and_each_missing_one_is_named() {
         let env = pods::testing::env((2, 2, 2), |_| {});
-        assert!(testing::only(&RULE, &env).title.ends_with("without CPU and memory requests"));
-        let env = pods::testing::env((2, 2, 2), |w| w.containers[0].memory_limit = Some(fact(Bytes(1), 9)));
-        assert!(testing::only(&RULE, &env).title.ends_with("without a CPU request"));
+        assert!(
+            testing::only(&RULE, &env)
+                .title
+                .ends_with("without CPU and memory requests")
+        );
+        let env = pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].memory_limit = Some(fact(Bytes(1), 9))
+        });
+        assert!(
+            testing::only(&RULE, &env)
+                .title
+                .ends_with("without a CPU request")
+        );
         let env = pods::testing::env((2, 2, 2), |w| {
             w.containers[0].memory_request = Some(fact(Bytes(1), 9));
             w.containers[0].cpu_request = Some(fact(Cpu(100), 9));
@@ -105,12 +134,22 @@ mod tests {
             whole(&mut w.containers[0]);
             w.containers[0].cpu_request = Some(fact(Cpu(0), 9));
         });
-        assert!(testing::only(&RULE, &zero).title.ends_with("without a CPU request"));
+        assert!(
+            testing::only(&RULE, &zero)
+                .title
+                .ends_with("without a CPU request")
+        );
         let init = pods::testing::env((2, 2, 2), |w| {
             whole(&mut w.containers[0]);
-            w.init_containers.push(Container { name: "migrate".to_owned(), ..Container::default() });
+            w.init_containers.push(Container {
+                name: "migrate".to_owned(),
+                ..Container::default()
+            });
         });
         let finding = testing::only(&RULE, &init);
-        assert_eq!((finding.severity, finding.figures["containers"].value), (Some(Severity::Low), 1.0));
+        assert_eq!(
+            (finding.severity, finding.figures["containers"].value),
+            (Some(Severity::Low), 1.0)
+        );
     }
 }

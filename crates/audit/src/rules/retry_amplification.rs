@@ -28,7 +28,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for call in cx.env.calls.iter().filter(|c| c.attempts.is_some()) {
         let chain = worst_chain(cx.env, call, &mut Vec::new());
         let starts_here = !cx.env.calls.iter().any(|c| {
-            c.attempts.as_ref().is_some_and(|a| a.value > 1) && callee(cx.env, c).is_some() && callee(cx.env, c) == call.owner.service
+            c.attempts.as_ref().is_some_and(|a| a.value > 1)
+                && callee(cx.env, c).is_some()
+                && callee(cx.env, c) == call.owner.service
         });
         if chain.len() > 1 && starts_here {
             report_chain(cx.env, &chain, out);
@@ -40,7 +42,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 fn callee(env: &Environment, call: &Call) -> Option<ServiceId> {
     let target = call.target_name.as_ref()?;
     let host = target.value.split(['.', ':', '/']).next()?;
-    env.services.iter().position(|s| s.name == target.value || s.name == host).map(ServiceId)
+    env.services
+        .iter()
+        .position(|s| s.name == target.value || s.name == host)
+        .map(ServiceId)
 }
 
 fn attempts(call: &Call) -> u64 {
@@ -50,9 +55,15 @@ fn attempts(call: &Call) -> u64 {
 /// The chain of retrying calls from `call` down with the largest product.
 fn worst_chain<'a>(env: &'a Environment, call: &'a Call, seen: &mut Vec<ServiceId>) -> Vec<&'a Call> {
     let mut best = vec![call];
-    let Some(next) = callee(env, call).filter(|id| !seen.contains(id) && seen.len() < DEEPEST) else { return best };
+    let Some(next) = callee(env, call).filter(|id| !seen.contains(id) && seen.len() < DEEPEST) else {
+        return best;
+    };
     seen.push(next);
-    for deeper in env.calls.iter().filter(|c| c.owner.service == Some(next) && attempts(c) > 1) {
+    for deeper in env
+        .calls
+        .iter()
+        .filter(|c| c.owner.service == Some(next) && attempts(c) > 1)
+    {
         let mut chain = vec![call];
         chain.extend(worst_chain(env, deeper, seen));
         if product(&chain) > product(&best) {
@@ -78,7 +89,11 @@ fn report_chain(env: &Environment, chain: &[&Call], out: &mut Verdicts) {
         if let Some(attempts) = &call.attempts {
             evidence.note(attempts, format!("{} tries", attempts.value));
         }
-        words.push(format!("{} tries by {}", attempts(call), env.owner_name(&call.owner)));
+        words.push(format!(
+            "{} tries by {}",
+            attempts(call),
+            env.owner_name(&call.owner)
+        ));
     }
     let first = env.owner_name(&chain[0].owner);
     out.report(
@@ -96,7 +111,9 @@ fn report_chain(env: &Environment, chain: &[&Call], out: &mut Verdicts) {
 
 /// Tries that come at once, together, or without a bound on their share.
 fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
-    let Some(tries) = call.attempts.as_ref().filter(|a| a.value > 1) else { return };
+    let Some(tries) = call.attempts.as_ref().filter(|a| a.value > 1) else {
+        return;
+    };
     let mut missing = Vec::new();
     if call.backoff.as_ref().is_some_and(|b| !b.value) {
         missing.push("backoff");
@@ -110,7 +127,11 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
     let name = env.owner_name(&call.owner);
     let mut evidence = Evidence::new();
     evidence.note(tries, format!("{} tries", tries.value));
-    for fact in [&call.backoff, &call.jitter].into_iter().flatten().filter(|f| !f.value) {
+    for fact in [&call.backoff, &call.jitter]
+        .into_iter()
+        .flatten()
+        .filter(|f| !f.value)
+    {
         evidence.note(fact, "switched off");
     }
     out.report(
@@ -127,8 +148,8 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cofferdam_model::Parts;
     use crate::rules::testing::{self, fact, owned_by, service, span};
+    use cofferdam_model::Parts;
     use cofferdam_model::calls::{CallTarget, TimeoutSetting};
 
     fn call(from: usize, to: &str, tries: u32) -> Call {
@@ -149,13 +170,23 @@ mod tests {
 
     fn env(calls: Vec<Call>) -> Environment {
         let services = ["a", "b", "c"].iter().map(|n| service(n, (1, 1, 1))).collect();
-        Environment {parts: Parts { services, calls,
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                services,
+                calls,
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
     fn three_layers_of_three_are_27_and_told_once_at_the_top() {
-        let env = env(vec![call(0, "b", 3), call(1, "c.svc.cluster.local", 3), call(2, "db", 3)]);
+        let env = env(vec![
+            call(0, "b", 3),
+            call(1, "c.svc.cluster.local", 3),
+            call(2, "db", 3),
+        ]);
         let finding = testing::only(&RULE, &env);
         assert_eq!(finding.figures["amplification"].value, 27.0);
         assert!(finding.subject.contains("from a"));
@@ -172,6 +203,10 @@ mod tests {
     fn tries_without_backoff_are_told() {
         let mut one = call(0, "b", 3);
         one.backoff = Some(fact(false, 9));
-        assert!(testing::only(&RULE, &env(vec![one])).title.contains("without backoff"));
+        assert!(
+            testing::only(&RULE, &env(vec![one]))
+                .title
+                .contains("without backoff")
+        );
     }
 }

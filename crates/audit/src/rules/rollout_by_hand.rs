@@ -16,8 +16,16 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for workload in pods::whole(cx.env).filter(|w| matches!(w.id.kind.as_str(), "StatefulSet" | "DaemonSet")) {
-        let Some(strategy) = workload.rollout.strategy.as_ref().filter(|s| s.value == "OnDelete") else { continue };
+    for workload in pods::whole(cx.env).filter(|w| matches!(w.id.kind.as_str(), "StatefulSet" | "DaemonSet"))
+    {
+        let Some(strategy) = workload
+            .rollout
+            .strategy
+            .as_ref()
+            .filter(|s| s.value == "OnDelete")
+        else {
+            continue;
+        };
         let mut evidence = Evidence::new();
         evidence.note(strategy, "waits for someone to delete each pod");
         out.report(

@@ -18,11 +18,21 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::services(cx.env).filter(|w| is_kubernetes(&w.id.kind)) {
-        let Some(limit) = workload.fields.get("revisionHistoryLimit").filter(|l| l.value == "0") else { continue };
+        let Some(limit) = workload
+            .fields
+            .get("revisionHistoryLimit")
+            .filter(|l| l.value == "0")
+        else {
+            continue;
+        };
         let mut evidence = Evidence::new();
         evidence.note(limit, "keeps none");
         // Where something delivers from a repository, an older commit is a way back, only a slower one.
-        let severity = if cx.env.deliveries.is_empty() { Severity::Medium } else { Severity::Low };
+        let severity = if cx.env.deliveries.is_empty() {
+            Severity::Medium
+        } else {
+            Severity::Low
+        };
         out.report(
             Finding::new(workload.id.to_string(), format!("{}: keeps 0 old revisions, so that none can be rolled back to", workload.id))
                 .severity(severity)
@@ -44,12 +54,15 @@ mod tests {
     fn none_kept_is_told_and_one_is_enough() {
         let env = |limit: &str| {
             pods::testing::env((2, 2, 2), |w| {
-                w.fields.insert("revisionHistoryLimit".to_owned(), fact(limit.to_owned(), 8));
+                w.fields
+                    .insert("revisionHistoryLimit".to_owned(), fact(limit.to_owned(), 8));
             })
         };
         assert_eq!(testing::only(&RULE, &env("0")).severity, Some(Severity::Medium));
         let mut delivered = env("0");
-        delivered.deliveries.push(cofferdam_model::delivery::Delivery::default());
+        delivered
+            .deliveries
+            .push(cofferdam_model::delivery::Delivery::default());
         assert_eq!(testing::only(&RULE, &delivered).severity, Some(Severity::Low));
         assert!(testing::all(&RULE, &env("1")).is_empty());
         assert!(testing::all(&RULE, &pods::testing::env((2, 2, 2), |_| {})).is_empty());

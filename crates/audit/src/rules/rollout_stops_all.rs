@@ -29,10 +29,22 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out: &mut Verdicts) {
     let (fewest, replicas) = pods::fewest(cx.env, workload);
     let mut evidence = Evidence::new();
-    let recreate = workload.rollout.strategy.as_ref().filter(|s| s.value == "Recreate");
+    let recreate = workload
+        .rollout
+        .strategy
+        .as_ref()
+        .filter(|s| s.value == "Recreate");
     let how = match (recreate, &workload.rollout.max_unavailable) {
         // A volume that one pod may hold leaves no other way for a single replica.
-        (Some(_), _) if fewest == 1 && workload.volumes.iter().any(|v| matches!(v.kind, VolumeKind::Claim(_))) => return,
+        (Some(_), _)
+            if fewest == 1
+                && workload
+                    .volumes
+                    .iter()
+                    .any(|v| matches!(v.kind, VolumeKind::Claim(_))) =>
+        {
+            return;
+        }
         (Some(strategy), _) if fewest > 0 => {
             evidence.note(strategy, "stops the old version first");
             "`Recreate`"
@@ -48,7 +60,11 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
         None => evidence.assume("replicas is not set; Kubernetes runs 1"),
     }
     let called = callers.call(workload);
-    let severity = if fewest > 1 && called { Severity::Medium } else { Severity::Low };
+    let severity = if fewest > 1 && called {
+        Severity::Medium
+    } else {
+        Severity::Low
+    };
     out.report(
         Finding::new(workload.id.to_string(), format!("{}: {how} lets a rollout stop {} first", workload.id, if fewest == 1 { "its only pod".to_owned() } else { format!("all {fewest} of its pods") }))
             .severity(severity)
@@ -73,8 +89,13 @@ mod tests {
 
     #[test]
     fn all_of_the_pods_or_fewer() {
-        let unavailable = |n: u32, amount| pods::testing::env((n, n, n), |w| w.rollout.max_unavailable = Some(fact(amount, 8)));
-        assert_eq!(testing::only(&RULE, &unavailable(4, Amount::Percent(100.0))).figures["stopped_at_once"].value, 4.0);
+        let unavailable = |n: u32, amount| {
+            pods::testing::env((n, n, n), |w| w.rollout.max_unavailable = Some(fact(amount, 8)))
+        };
+        assert_eq!(
+            testing::only(&RULE, &unavailable(4, Amount::Percent(100.0))).figures["stopped_at_once"].value,
+            4.0
+        );
         assert_eq!(testing::all(&RULE, &unavailable(2, Amount::Count(2))).len(), 1);
         // 99 % of 4 is 3.96, rounded down 3: one stays.
         assert!(testing::all(&RULE, &unavailable(4, Amount::Percent(99.0))).is_empty());
@@ -88,12 +109,22 @@ mod tests {
             pods::testing::env((n, n, n), |w| {
                 w.rollout.strategy = Some(fact("Recreate".to_owned(), 8));
                 if claim {
-                    w.volumes.push(Volume { name: "data".to_owned(), span: testing::span(9), kind: VolumeKind::Claim("data".to_owned()) });
+                    w.volumes.push(Volume {
+                        name: "data".to_owned(),
+                        span: testing::span(9),
+                        kind: VolumeKind::Claim("data".to_owned()),
+                    });
                 }
             })
         };
-        assert_eq!(testing::only(&RULE, &recreate(3, true)).severity, Some(Severity::Medium));
-        assert_eq!(testing::only(&RULE, &recreate(1, false)).severity, Some(Severity::Low));
+        assert_eq!(
+            testing::only(&RULE, &recreate(3, true)).severity,
+            Some(Severity::Medium)
+        );
+        assert_eq!(
+            testing::only(&RULE, &recreate(1, false)).severity,
+            Some(Severity::Low)
+        );
         assert!(testing::all(&RULE, &recreate(1, true)).is_empty());
         assert!(testing::all(&RULE, &recreate(0, false)).is_empty());
     }

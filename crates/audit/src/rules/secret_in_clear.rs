@@ -19,14 +19,21 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     // The same value in several places is one secret.
     let mut by_value: BTreeMap<(u64, &str), Vec<_>> = BTreeMap::new();
     for literal in &cx.env.secret_literals {
-        by_value.entry((literal.fingerprint, literal.name.as_str())).or_default().push(literal);
+        by_value
+            .entry((literal.fingerprint, literal.name.as_str()))
+            .or_default()
+            .push(literal);
     }
     for ((_, name), mut literals) in by_value {
         // A base that several builds take stands in one place.
         literals.sort_by_key(|literal| literal.span);
         literals.dedup_by_key(|literal| literal.span);
         let first = literals[0];
-        let places = if literals.len() == 1 { String::new() } else { format!(", in {} places", literals.len()) };
+        let places = if literals.len() == 1 {
+            String::new()
+        } else {
+            format!(", in {} places", literals.len())
+        };
         let mut finding = Finding::new(format!("secret {name}"), format!("`{name}` stands in clear in a file{places} ({})", first.evidence))
             .explain("Everyone who can read the repository, now or later, has it; deleting the line leaves it in the history. The value is not printed here.")
             .remedy("Revoke it first, then deliver a new one from a secret store (External Secrets, Vault, Secret Manager) and keep only the reference in the file.")
@@ -48,8 +55,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, span};
-    use cofferdam_model::{Environment, Parts};
     use cofferdam_model::secrets::{SecretKind, SecretLiteral};
+    use cofferdam_model::{Environment, Parts};
 
     #[test]
     fn one_value_in_two_places_is_one_finding() {
@@ -61,14 +68,39 @@ mod tests {
             fingerprint,
             doubtful: false,
         };
-        let env = Environment {parts: Parts { secret_literals: vec![literal(1, 7), literal(2, 7), literal(3, 8)],
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            parts: Parts {
+                secret_literals: vec![literal(1, 7), literal(2, 7), literal(3, 8)],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         let found = testing::all(&RULE, &env);
-        assert_eq!(found.iter().map(|f| f.figures["places"].value).collect::<Vec<_>>(), [2.0, 1.0]);
-        let twice = Environment { parts: Parts { secret_literals: vec![literal(1, 7), literal(1, 7)], ..Parts::default() }, ..Environment::default() };
+        assert_eq!(
+            found
+                .iter()
+                .map(|f| f.figures["places"].value)
+                .collect::<Vec<_>>(),
+            [2.0, 1.0]
+        );
+        let twice = Environment {
+            parts: Parts {
+                secret_literals: vec![literal(1, 7), literal(1, 7)],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert!((testing::only(&RULE, &twice).figures["places"].value - 1.0).abs() < 1e-9);
-        let plain = Environment {parts: Parts { secret_literals: vec![SecretLiteral { doubtful: true, ..literal(1, 7) }],
- ..Parts::default() }, ..Environment::default()};
+        let plain = Environment {
+            parts: Parts {
+                secret_literals: vec![SecretLiteral {
+                    doubtful: true,
+                    ..literal(1, 7)
+                }],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         assert_eq!(testing::only(&RULE, &plain).severity, Some(Severity::Low));
     }
 }

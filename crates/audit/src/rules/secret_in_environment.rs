@@ -33,10 +33,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
         names.sort();
         names.dedup();
-        let every_key = uses.iter().all(|u| matches!(u.passage, Passage::EnvironmentAll { .. }));
-        let variable = if every_key { "a variable for each of its keys".to_owned() } else { format!("the variable `{}`", uses[0].name) };
+        let every_key = uses
+            .iter()
+            .all(|u| matches!(u.passage, Passage::EnvironmentAll { .. }));
+        let variable = if every_key {
+            "a variable for each of its keys".to_owned()
+        } else {
+            format!("the variable `{}`", uses[0].name)
+        };
         let (severity, opens) = match worst {
-            SecretKind::VaultToken => (Severity::High, " It is a token of the secret store: it opens every secret that its policy covers, and the store's log cannot tell which pod used it."),
+            SecretKind::VaultToken => (
+                Severity::High,
+                " It is a token of the secret store: it opens every secret that its policy covers, and the store's log cannot tell which pod used it.",
+            ),
             _ => (Severity::Low, ""),
         };
         let mut finding = Finding::new(
@@ -75,32 +84,50 @@ pub(crate) mod tests {
 
     /// Services that all get one secret by this passage.
     pub(crate) fn env(kind: SecretKind, passage: &Passage, services: usize) -> Environment {
-        Environment {name: "production".to_owned(), parts: Parts {
-            services: (0..services).map(|i| service(&format!("s{i}"), (2, 2, 2))).collect(),
-            secret_uses: (0..services)
-                .map(|i| SecretUse {
-                    owner: owned_by(i),
-                    span: span(10 + i),
-                    name: "VAULT_TOKEN".to_owned(),
-                    kind,
-                    passage: passage.clone(),
-                    dynamic: None,
-                })
-                .collect(),
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            name: "production".to_owned(),
+            parts: Parts {
+                services: (0..services)
+                    .map(|i| service(&format!("s{i}"), (2, 2, 2)))
+                    .collect(),
+                secret_uses: (0..services)
+                    .map(|i| SecretUse {
+                        owner: owned_by(i),
+                        span: span(10 + i),
+                        name: "VAULT_TOKEN".to_owned(),
+                        kind,
+                        passage: passage.clone(),
+                        dynamic: None,
+                    })
+                    .collect(),
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     /// By reference to one key.
     pub(crate) fn reference() -> Passage {
-        Passage::EnvironmentReference { secret: "vault-credentials".to_owned(), key: "token".to_owned() }
+        Passage::EnvironmentReference {
+            secret: "vault-credentials".to_owned(),
+            key: "token".to_owned(),
+        }
     }
 
     #[test]
     fn a_vault_token_is_worse_than_a_password_and_a_file_is_silent() {
         let finding = testing::only(&RULE, &env(SecretKind::VaultToken, &reference(), 3));
-        assert_eq!((finding.severity, finding.figures["services"].value), (Some(Severity::High), 3.0));
-        assert_eq!(testing::only(&RULE, &env(SecretKind::Password, &reference(), 1)).severity, Some(Severity::Low));
-        let file = Passage::File { secret: "vault-credentials".to_owned() };
+        assert_eq!(
+            (finding.severity, finding.figures["services"].value),
+            (Some(Severity::High), 3.0)
+        );
+        assert_eq!(
+            testing::only(&RULE, &env(SecretKind::Password, &reference(), 1)).severity,
+            Some(Severity::Low)
+        );
+        let file = Passage::File {
+            secret: "vault-credentials".to_owned(),
+        };
         assert!(testing::all(&RULE, &env(SecretKind::VaultToken, &file, 1)).is_empty());
     }
 }

@@ -20,7 +20,10 @@ pub const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
     for one in &cx.env.secret_uses {
-        if !matches!(one.kind, SecretKind::VaultToken | SecretKind::Password | SecretKind::Token) {
+        if !matches!(
+            one.kind,
+            SecretKind::VaultToken | SecretKind::Password | SecretKind::Token
+        ) {
             continue;
         }
         if let Some(name) = static_name(one) {
@@ -29,7 +32,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     for (secret, uses) in by_secret {
         let object = secret.split('/').next().unwrap_or(&secret);
-        let store = cx.env.secret_stores.iter().find(|s| s.name == object || s.name == secret);
+        let store = cx
+            .env
+            .secret_stores
+            .iter()
+            .find(|s| s.name == object || s.name == secret);
         if store.is_some_and(|s| s.rotation.is_some()) {
             continue;
         }

@@ -22,14 +22,21 @@ pub const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
     for one in &cx.env.secret_uses {
-        let at_start = matches!(one.passage, Passage::EnvironmentReference { .. } | Passage::EnvironmentAll { .. });
+        let at_start = matches!(
+            one.passage,
+            Passage::EnvironmentReference { .. } | Passage::EnvironmentAll { .. }
+        );
         if let Some(name) = static_name(one).filter(|_| at_start) {
             by_secret.entry(name).or_default().push(one);
         }
     }
     for (secret, uses) in by_secret {
         let object = secret.split('/').next().unwrap_or(&secret);
-        let store = cx.env.secret_stores.iter().find(|s| s.name == object || s.name == secret);
+        let store = cx
+            .env
+            .secret_stores
+            .iter()
+            .find(|s| s.name == object || s.name == secret);
         let overlap = store.and_then(|s| s.overlap.as_ref());
         let reload = store.and_then(|s| s.reload.as_ref());
         if overlap.is_some_and(|o| o.value) || reload.is_some_and(|r| r.value) {

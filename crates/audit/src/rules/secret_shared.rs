@@ -1,7 +1,7 @@
 //! One credential for several services opens all of them at once.
 
-use super::secret_in_environment::join;
 use super::common;
+use super::secret_in_environment::join;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
@@ -34,7 +34,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
     for one in &cx.env.secret_uses {
         // A certificate or a file of unknown content is often the same for all on purpose.
-        if !matches!(one.kind, SecretKind::VaultToken | SecretKind::Password | SecretKind::Token) {
+        if !matches!(
+            one.kind,
+            SecretKind::VaultToken | SecretKind::Password | SecretKind::Token
+        ) {
             continue;
         }
         if let Some(name) = static_name(one) {

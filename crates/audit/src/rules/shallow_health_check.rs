@@ -21,7 +21,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::present(cx.env) {
         let whole = workload.completeness == Completeness::Whole;
         for container in &workload.containers {
-            let (Some(live), Some(ready)) = (&container.liveness, &container.readiness) else { continue };
+            let (Some(live), Some(ready)) = (&container.liveness, &container.readiness) else {
+                continue;
+            };
             if let ProbeCheck::Http { path, .. } = &live.check {
                 live_paths.push((path.as_str(), live.span));
             }
@@ -41,8 +43,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
     }
     for routing in &cx.env.routings {
-        let Some(health) = &routing.health_path else { continue };
-        let Some((_, live)) = live_paths.iter().find(|(path, _)| *path == health.value) else { continue };
+        let Some(health) = &routing.health_path else {
+            continue;
+        };
+        let Some((_, live)) = live_paths.iter().find(|(path, _)| *path == health.value) else {
+            continue;
+        };
         let mut finding = Finding::new(format!("routing {}", routing.name), format!("{}: a cell counts as healthy while {} answers, which asks no dependency", routing.name, health.value))
             .severity(Severity::Medium)
             .likely()
@@ -63,11 +69,16 @@ fn is_said(check: &ProbeCheck) -> bool {
 /// Whether two probes of a container get one answer: the same check, its port by name or by number.
 fn same(live: &ProbeCheck, ready: &ProbeCheck, container: &Container) -> bool {
     let number = |port: &str| {
-        let named = container.ports.iter().find(|(name, _)| name.as_deref() == Some(port));
+        let named = container
+            .ports
+            .iter()
+            .find(|(name, _)| name.as_deref() == Some(port));
         named.map_or_else(|| port.to_owned(), |(_, number)| number.value.to_string())
     };
     match (live, ready) {
-        (ProbeCheck::Http { path: a, port: p }, ProbeCheck::Http { path: b, port: q }) => a == b && number(p) == number(q),
+        (ProbeCheck::Http { path: a, port: p }, ProbeCheck::Http { path: b, port: q }) => {
+            a == b && number(p) == number(q)
+        }
         (ProbeCheck::Tcp { port: p }, ProbeCheck::Tcp { port: q }) => number(p) == number(q),
         _ => live == ready,
     }
@@ -79,7 +90,10 @@ fn asked(check: &ProbeCheck) -> (String, &'static str) {
     match check {
         ProbeCheck::Http { path, .. } => (format!("ask {path}"), DEPENDS),
         ProbeCheck::Grpc { port, .. } => (format!("ask the gRPC health service on port {port}"), DEPENDS),
-        ProbeCheck::Exec(command) => (format!("run `{}`", command.chars().take(60).collect::<String>()), DEPENDS),
+        ProbeCheck::Exec(command) => (
+            format!("run `{}`", command.chars().take(60).collect::<String>()),
+            DEPENDS,
+        ),
         ProbeCheck::Tcp { port } => (
             format!("connect to port {port}"),
             "The kernel takes a connection for any process that listens: one that is overloaded or cannot reach its database still gets requests, and one that hangs is not found by either.",
@@ -96,7 +110,10 @@ mod tests {
 
     fn probe(path: &str, n: usize) -> Option<Probe> {
         Some(Probe {
-            check: ProbeCheck::Http { path: path.to_owned(), port: "8080".to_owned() },
+            check: ProbeCheck::Http {
+                path: path.to_owned(),
+                port: "8080".to_owned(),
+            },
             span: span(n),
             initial_delay: None,
             period: None,
@@ -120,7 +137,10 @@ mod tests {
         assert_eq!(testing::all(&RULE, &chart).len(), 1, "both stand there");
         chart.workloads[0].containers[0].liveness = probe("/", 9);
         chart.workloads[0].containers[0].readiness = probe("/", 10);
-        assert!(testing::all(&RULE, &chart).is_empty(), "the path may not be known");
+        assert!(
+            testing::all(&RULE, &chart).is_empty(),
+            "the path may not be known"
+        );
         let mut cells = env("/ready");
         cells.routings = routing().parts.routings;
         cells.routings[0].health_path = Some(fact("/health".to_owned(), 11));
@@ -136,13 +156,26 @@ mod tests {
                 w.containers[0].readiness = probe("/", 10).map(|p| Probe { check: ready, ..p });
             })
         };
-        let tcp = |port: &str| ProbeCheck::Tcp { port: port.to_owned() };
-        let grpc = |service: &str| ProbeCheck::Grpc { port: "9000".to_owned(), service: service.to_owned() };
-        assert!(testing::only(&RULE, &env(tcp("http"), tcp("8080"))).title.ends_with("both connect to port http"));
+        let tcp = |port: &str| ProbeCheck::Tcp {
+            port: port.to_owned(),
+        };
+        let grpc = |service: &str| ProbeCheck::Grpc {
+            port: "9000".to_owned(),
+            service: service.to_owned(),
+        };
+        assert!(
+            testing::only(&RULE, &env(tcp("http"), tcp("8080")))
+                .title
+                .ends_with("both connect to port http")
+        );
         assert!(testing::all(&RULE, &env(tcp("http"), tcp("9090"))).is_empty());
         assert_eq!(testing::all(&RULE, &env(grpc(""), grpc(""))).len(), 1);
         assert!(testing::all(&RULE, &env(grpc("live"), grpc("ready"))).is_empty());
         let exec = || ProbeCheck::Exec("pg_isready".to_owned());
-        assert!(testing::only(&RULE, &env(exec(), exec())).title.ends_with("both run `pg_isready`"));
+        assert!(
+            testing::only(&RULE, &env(exec(), exec()))
+                .title
+                .ends_with("both run `pg_isready`")
+        );
     }
 }

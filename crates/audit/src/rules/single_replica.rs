@@ -63,11 +63,17 @@ mod tests {
 
     #[test]
     fn the_autoscalers_minimum_counts_and_what_nobody_calls_is_low() {
-        assert_eq!(testing::all(&RULE, &pods::testing::env((1, 1, 5), |_| {})).len(), 1);
+        assert_eq!(
+            testing::all(&RULE, &pods::testing::env((1, 1, 5), |_| {})).len(),
+            1
+        );
         assert!(testing::all(&RULE, &pods::testing::env((2, 1, 5), |_| {})).is_empty());
         let worker = pods::testing::env((1, 1, 1), |w| w.containers[0].ports.clear());
         assert_eq!(testing::only(&RULE, &worker).severity, Some(Severity::Low));
-        assert!(testing::all(&RULE, &pods::testing::env((0, 0, 0), |_| {})).is_empty(), "switched off on purpose");
+        assert!(
+            testing::all(&RULE, &pods::testing::env((0, 0, 0), |_| {})).is_empty(),
+            "switched off on purpose"
+        );
         let mut dev = pods::testing::env((1, 1, 1), |_| {});
         dev.name = "development".to_owned();
         assert!(testing::all(&RULE, &dev).is_empty());

@@ -19,7 +19,11 @@ pub const RULE: Rule = Rule {
 };
 
 /// Share of the budget, long window and short window of the three alerts that the SRE Workbook recommends.
-const WINDOWS: [(f64, u64, u64); 3] = [(0.02, 3600, 300), (0.05, 6 * 3600, 1800), (0.10, 3 * 86_400, 6 * 3600)];
+const WINDOWS: [(f64, u64, u64); 3] = [
+    (0.02, 3600, 300),
+    (0.05, 6 * 3600, 1800),
+    (0.10, 3 * 86_400, 6 * 3600),
+];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for slo in &cx.env.slos {
@@ -35,17 +39,28 @@ fn is_burn_alert(alert: &Alert) -> bool {
     if matches!(&alert.timing, Timing::Prometheus(timing) if !timing.burn.is_empty()) {
         return true;
     }
-    let text = format!("{} {}", alert.name.value, alert.query.as_ref().map_or("", |q| q.value.as_str())).to_ascii_lowercase();
+    let text = format!(
+        "{} {}",
+        alert.name.value,
+        alert.query.as_ref().map_or("", |q| q.value.as_str())
+    )
+    .to_ascii_lowercase();
     text.contains("burn") || text.contains("14.4") || (text.contains("[1h]") && text.contains("[5m]"))
 }
 
 fn judge(cx: &Context<'_>, slo: &Slo, out: &mut Verdicts) {
     let mut evidence = Evidence::new();
-    let Some(budget) = detection::budget(slo, &mut evidence) else { return };
+    let Some(budget) = detection::budget(slo, &mut evidence) else {
+        return;
+    };
     let target = slo.target.as_ref().map_or(0.0, |t| t.value.0);
     let window = budget.as_secs_f64() / (1.0 - target);
     let owner = cx.env.owner_name(&slo.owner);
-    let name = if slo.name.is_empty() { owner } else { slo.name.clone() };
+    let name = if slo.name.is_empty() {
+        owner
+    } else {
+        slo.name.clone()
+    };
     let rows: Vec<String> = WINDOWS
         .iter()
         .map(|(share, long, short)| {
@@ -79,19 +94,23 @@ mod tests {
     use super::*;
     use crate::rules::detection::tests::{alert, condition};
     use crate::rules::testing::{self, fact, span};
-    use cofferdam_model::{Environment, Parts, Owner, Share};
+    use cofferdam_model::{Environment, Owner, Parts, Share};
 
     fn env(days: u64) -> Environment {
-        Environment {parts: Parts {
-            slos: vec![Slo {
-                name: "availability".to_owned(),
-                owner: Owner::default(),
-                span: span(1),
-                target: Some(fact(Share(0.9995), 2)),
-                window: Some(fact(Duration::from_secs(days * 86_400), 3)),
-                indicator: None,
-            }],
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                slos: vec![Slo {
+                    name: "availability".to_owned(),
+                    owner: Owner::default(),
+                    span: span(1),
+                    target: Some(fact(Share(0.9995), 2)),
+                    window: Some(fact(Duration::from_secs(days * 86_400), 3)),
+                    indicator: None,
+                }],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
@@ -104,7 +123,10 @@ mod tests {
     #[test]
     fn a_burn_rate_alert_is_enough() {
         let mut env = env(30);
-        env.alerts.push(alert("Availability burn rate", Timing::NewRelic(condition(60, 0, 60))));
+        env.alerts.push(alert(
+            "Availability burn rate",
+            Timing::NewRelic(condition(60, 0, 60)),
+        ));
         assert!(testing::all(&RULE, &env).is_empty());
     }
 }

@@ -20,13 +20,51 @@ pub const RULE: Rule = Rule {
 
 /// Images whose processes keep data that nobody else has. Caches are not among them.
 const STATEFUL: &[&str] = &[
-    "postgres", "postgresql", "postgis", "timescaledb", "timescaledb-ha", "mysql", "mysql-server", "percona-server", "mariadb", "mongo",
-    "mongodb", "mongodb-community-server", "kafka", "cp-kafka", "redpanda", "elasticsearch", "opensearch", "cassandra", "scylla",
-    "clickhouse", "clickhouse-server", "cockroach", "influxdb", "couchdb", "etcd", "zookeeper", "cp-zookeeper", "rabbitmq", "minio", "neo4j",
+    "postgres",
+    "postgresql",
+    "postgis",
+    "timescaledb",
+    "timescaledb-ha",
+    "mysql",
+    "mysql-server",
+    "percona-server",
+    "mariadb",
+    "mongo",
+    "mongodb",
+    "mongodb-community-server",
+    "kafka",
+    "cp-kafka",
+    "redpanda",
+    "elasticsearch",
+    "opensearch",
+    "cassandra",
+    "scylla",
+    "clickhouse",
+    "clickhouse-server",
+    "cockroach",
+    "influxdb",
+    "couchdb",
+    "etcd",
+    "zookeeper",
+    "cp-zookeeper",
+    "rabbitmq",
+    "minio",
+    "neo4j",
 ];
 
 /// Words of a command by which such an image is a client or a router, not a server.
-const NO_SERVER: &[&str] = &["sleep", "psql", "pg_dump", "pg_basebackup", "mysqldump", "mongodump", "mongos", "mongosh", "mc", "etcdctl"];
+const NO_SERVER: &[&str] = &[
+    "sleep",
+    "psql",
+    "pg_dump",
+    "pg_basebackup",
+    "mysqldump",
+    "mongodump",
+    "mongos",
+    "mongosh",
+    "mc",
+    "etcdctl",
+];
 
 /// Where data is.
 enum Kept {
@@ -39,7 +77,9 @@ enum Kept {
 }
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for workload in pods::whole(cx.env).filter(|w| w.lifecycle == Lifecycle::Service && is_kubernetes(&w.id.kind)) {
+    for workload in
+        pods::whole(cx.env).filter(|w| w.lifecycle == Lifecycle::Service && is_kubernetes(&w.id.kind))
+    {
         let before = out.findings.len();
         for container in &workload.containers {
             let alone = workload.containers.len() == 1;
@@ -56,8 +96,23 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 /// Directories of a node that are the system's, or that agents look into: what is written there is no data
 /// of a service.
 const OF_THE_NODE: &[&str] = &[
-    "/etc", "/dev", "/sys", "/proc", "/run", "/var/run", "/var/log", "/var/lib/kubelet", "/var/lib/docker", "/var/lib/containerd", "/var/lib/rancher",
-    "/lib", "/usr", "/boot", "/tmp", "/opt/cni", "/cgroup",
+    "/etc",
+    "/dev",
+    "/sys",
+    "/proc",
+    "/run",
+    "/var/run",
+    "/var/log",
+    "/var/lib/kubelet",
+    "/var/lib/docker",
+    "/var/lib/containerd",
+    "/var/lib/rancher",
+    "/lib",
+    "/usr",
+    "/boot",
+    "/tmp",
+    "/opt/cni",
+    "/cgroup",
 ];
 
 /// Any service that writes into a directory of its node.
@@ -68,9 +123,13 @@ fn on_node(workload: &Workload) -> Option<Finding> {
             _ => None,
         })
     };
-    let below = |path: &str, of: &str| path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
+    let below =
+        |path: &str, of: &str| path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
     let (container, path, span, mount) = workload.containers.iter().find_map(|c| {
-        let writable = c.mounts.iter().filter(|(name, _)| !c.read_only_mounts.contains(name));
+        let writable = c
+            .mounts
+            .iter()
+            .filter(|(name, _)| !c.read_only_mounts.contains(name));
         writable.into_iter().find_map(|(name, mount)| {
             let (path, span) = directory(name)?;
             let own = path.len() > 1 && !OF_THE_NODE.iter().any(|of| below(path, of));
@@ -91,8 +150,17 @@ fn on_node(workload: &Workload) -> Option<Finding> {
 }
 
 fn is_server(container: &Container) -> bool {
-    let name = container.image.as_ref().and_then(|i| i.repository.rsplit('/').next()).unwrap_or_default();
-    let words = || container.command.iter().flat_map(|part| part.value.split_whitespace());
+    let name = container
+        .image
+        .as_ref()
+        .and_then(|i| i.repository.rsplit('/').next())
+        .unwrap_or_default();
+    let words = || {
+        container
+            .command
+            .iter()
+            .flat_map(|part| part.value.split_whitespace())
+    };
     STATEFUL.contains(&name) && !words().any(|w| NO_SERVER.contains(&w.rsplit('/').next().unwrap_or(w)))
 }
 
@@ -100,12 +168,18 @@ fn kept(workload: &Workload, container: &Container) -> Kept {
     let (mut in_pod, mut on_node) = (None, None);
     for (name, path) in &container.mounts {
         // A name without a volume is a claim template.
-        let Some(volume) = workload.volumes.iter().find(|v| v.name == *name) else { return Kept::Elsewhere };
-        let of_the_system = ["/etc", "/dev", "/sys", "/proc", "/tmp", "/run", "/var/run"].iter().any(|p| path.value.starts_with(p));
+        let Some(volume) = workload.volumes.iter().find(|v| v.name == *name) else {
+            return Kept::Elsewhere;
+        };
+        let of_the_system = ["/etc", "/dev", "/sys", "/proc", "/tmp", "/run", "/var/run"]
+            .iter()
+            .any(|p| path.value.starts_with(p));
         match &volume.kind {
             VolumeKind::Claim(_) | VolumeKind::Other(_) => return Kept::Elsewhere,
             VolumeKind::HostPath(_) if !of_the_system => on_node = Some(volume.span),
-            VolumeKind::EmptyDir | VolumeKind::BoundedEmptyDir if !of_the_system => in_pod = in_pod.or(Some(volume.span)),
+            VolumeKind::EmptyDir | VolumeKind::BoundedEmptyDir if !of_the_system => {
+                in_pod = in_pod.or(Some(volume.span))
+            }
             _ => {}
         }
     }
@@ -119,7 +193,11 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
     let (where_, span, severity, lost) = match kept(workload, container) {
         Kept::Elsewhere => return,
         Kept::InPod(span) => (
-            if span.is_some() { "in an emptyDir" } else { "in its container" },
+            if span.is_some() {
+                "in an emptyDir"
+            } else {
+                "in its container"
+            },
             span,
             Severity::High,
             "Every deploy, eviction and node upgrade removes the pod, and all that was written is gone with it.",
@@ -161,8 +239,14 @@ mod tests {
                 digest: None,
             });
             if let Some(kind) = kind {
-                w.containers[0].mounts.push(("data".to_owned(), fact("/var/lib/data".to_owned(), 10)));
-                w.volumes.push(Volume { name: "data".to_owned(), span: span(11), kind });
+                w.containers[0]
+                    .mounts
+                    .push(("data".to_owned(), fact("/var/lib/data".to_owned(), 10)));
+                w.volumes.push(Volume {
+                    name: "data".to_owned(),
+                    span: span(11),
+                    kind,
+                });
             }
         });
         testing::all(&RULE, &env).first().and_then(|f| f.severity)
@@ -171,28 +255,54 @@ mod tests {
     #[test]
     fn only_what_outlives_the_pod_keeps_data() {
         assert_eq!(severity("library/postgres", None), Some(Severity::High));
-        assert_eq!(severity("postgres", Some(VolumeKind::EmptyDir)), Some(Severity::High));
-        assert_eq!(severity("postgres", Some(VolumeKind::HostPath("/data".to_owned()))), Some(Severity::Medium));
-        assert_eq!(severity("postgres", Some(VolumeKind::Claim("data".to_owned()))), None);
+        assert_eq!(
+            severity("postgres", Some(VolumeKind::EmptyDir)),
+            Some(Severity::High)
+        );
+        assert_eq!(
+            severity("postgres", Some(VolumeKind::HostPath("/data".to_owned()))),
+            Some(Severity::Medium)
+        );
+        assert_eq!(
+            severity("postgres", Some(VolumeKind::Claim("data".to_owned()))),
+            None
+        );
         assert_eq!(severity("postgres-exporter", None), None);
-        assert_eq!(severity("redis", Some(VolumeKind::EmptyDir)), None, "a cache may be lost");
+        assert_eq!(
+            severity("redis", Some(VolumeKind::EmptyDir)),
+            None,
+            "a cache may be lost"
+        );
     }
 
     #[test]
     fn any_service_that_writes_to_its_node_is_told_low() {
         let at = |path: &str, read_only: bool| {
             let env = pods::testing::env((2, 2, 2), |w| {
-                w.containers[0].mounts.push(("data".to_owned(), fact("/data".to_owned(), 10)));
+                w.containers[0]
+                    .mounts
+                    .push(("data".to_owned(), fact("/data".to_owned(), 10)));
                 if read_only {
                     w.containers[0].read_only_mounts.push("data".to_owned());
                 }
-                w.volumes.push(Volume { name: "data".to_owned(), span: span(11), kind: VolumeKind::HostPath(path.to_owned()) });
+                w.volumes.push(Volume {
+                    name: "data".to_owned(),
+                    span: span(11),
+                    kind: VolumeKind::HostPath(path.to_owned()),
+                });
             });
             testing::all(&RULE, &env).first().and_then(|f| f.severity)
         };
         assert_eq!(at("/srv/uploads", false), Some(Severity::Low));
         assert_eq!(at("/srv/uploads", true), None);
-        assert_eq!((at("/var/run/docker.sock", false), at("/etc/ssl", false), at("/", false)), (None, None, None));
+        assert_eq!(
+            (
+                at("/var/run/docker.sock", false),
+                at("/etc/ssl", false),
+                at("/", false)
+            ),
+            (None, None, None)
+        );
         assert_eq!(at("/etcetera", false), Some(Severity::Low), "a whole name counts");
     }
 
@@ -206,7 +316,9 @@ mod tests {
                 tag: None,
                 digest: None,
             });
-            w.containers[0].mounts.push(("data".to_owned(), fact("/var/lib/data".to_owned(), 10)));
+            w.containers[0]
+                .mounts
+                .push(("data".to_owned(), fact("/var/lib/data".to_owned(), 10)));
         });
         assert!(testing::all(&RULE, &env).is_empty());
     }

@@ -44,7 +44,10 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
         }
     };
     evidence.place(workload.span, "the workload");
-    let example = workload.fields.get("serviceName").map_or(workload.id.name.as_str(), |n| n.value.as_str());
+    let example = workload
+        .fields
+        .get("serviceName")
+        .map_or(workload.id.name.as_str(), |n| n.value.as_str());
     out.report(
         Finding::new(workload.id.to_string(), format!("{}: {what}: its pods cannot be called by name", workload.id))
             .explain(format!(
@@ -68,11 +71,17 @@ mod tests {
         let mut env = pods::testing::env((3, 3, 3), |w| {
             w.id.kind = "StatefulSet".to_owned();
             if let Some(name) = named {
-                w.fields.insert("serviceName".to_owned(), fact(name.to_owned(), 9));
+                w.fields
+                    .insert("serviceName".to_owned(), fact(name.to_owned(), 9));
             }
         });
         env.service_ports.push(ServicePort {
-            id: ObjectId { kind: "Service".into(), namespace: None, deployment: None, name: "api".into() },
+            id: ObjectId {
+                kind: "Service".into(),
+                namespace: None,
+                deployment: None,
+                name: "api".into(),
+            },
             span: span(20),
             labels: BTreeMap::new(),
             selector: BTreeMap::new(),
@@ -86,13 +95,27 @@ mod tests {
 
     #[test]
     fn a_headless_service_is_wanted() {
-        assert!(testing::only(&RULE, &env(None, Some("None"))).title.contains("names no Service"));
-        assert!(testing::only(&RULE, &env(Some("api"), None)).title.contains("not headless"));
+        assert!(
+            testing::only(&RULE, &env(None, Some("None")))
+                .title
+                .contains("names no Service")
+        );
+        assert!(
+            testing::only(&RULE, &env(Some("api"), None))
+                .title
+                .contains("not headless")
+        );
         assert!(testing::all(&RULE, &env(Some("api"), Some("None"))).is_empty());
-        assert!(testing::all(&RULE, &env(Some("gone"), None)).is_empty(), "told as a dangling reference");
+        assert!(
+            testing::all(&RULE, &env(Some("gone"), None)).is_empty(),
+            "told as a dangling reference"
+        );
         let mut template = env(Some("api"), None);
         template.service_ports[0].completeness = Completeness::Fragment;
-        assert!(testing::all(&RULE, &template).is_empty(), "a template may set it elsewhere");
+        assert!(
+            testing::all(&RULE, &template).is_empty(),
+            "a template may set it elsewhere"
+        );
         assert!(testing::all(&RULE, &pods::testing::env((3, 3, 3), |_| {})).is_empty());
     }
 }

@@ -23,7 +23,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut groups: BTreeMap<(String, u32), Vec<&Deadline>> = BTreeMap::new();
     for deadline in &cx.env.deadlines {
         let file = deadline.value.span().map_or(u32::MAX, |s| s.file.0);
-        groups.entry((cx.env.owner_name(&deadline.owner), file)).or_default().push(deadline);
+        groups
+            .entry((cx.env.owner_name(&deadline.owner), file))
+            .or_default()
+            .push(deadline);
     }
     for ((owner, _), mut deadlines) in groups {
         deadlines.sort_by_key(|d| (d.role, d.value.value));
@@ -33,7 +36,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 /// The longest timeout of a role.
 fn longest<'a>(deadlines: &[&'a Deadline], role: DeadlineRole) -> Option<&'a Deadline> {
-    deadlines.iter().filter(|d| d.role == role).max_by_key(|d| d.value.value).copied()
+    deadlines
+        .iter()
+        .filter(|d| d.role == role)
+        .max_by_key(|d| d.value.value)
+        .copied()
 }
 
 fn judge(owner: &str, deadlines: &[&Deadline], out: &mut Verdicts) {
@@ -41,18 +48,33 @@ fn judge(owner: &str, deadlines: &[&Deadline], out: &mut Verdicts) {
     let connect = longest(deadlines, Connect);
     let wait = longest(deadlines, PoolWait);
     // Waiting for the pool may end in opening a connection, which bounds the wait from below, not on top of it.
-    let acquire = [connect, wait].into_iter().flatten().max_by_key(|d| d.value.value);
+    let acquire = [connect, wait]
+        .into_iter()
+        .flatten()
+        .max_by_key(|d| d.value.value);
     if let (Some(connect), Some(wait)) = (connect, wait)
         && wait.value.value < connect.value.value
     {
         report(owner, wait, &[connect], out);
     }
     for outer_role in [Request, Initialisation] {
-        let Some(outer) = deadlines.iter().filter(|d| d.role == outer_role).min_by_key(|d| d.value.value).copied() else {
+        let Some(outer) = deadlines
+            .iter()
+            .filter(|d| d.role == outer_role)
+            .min_by_key(|d| d.value.value)
+            .copied()
+        else {
             continue;
         };
-        let last = if outer_role == Initialisation { Setup } else { Statement };
-        let inner: Vec<&Deadline> = [acquire, longest(deadlines, last)].into_iter().flatten().collect();
+        let last = if outer_role == Initialisation {
+            Setup
+        } else {
+            Statement
+        };
+        let inner: Vec<&Deadline> = [acquire, longest(deadlines, last)]
+            .into_iter()
+            .flatten()
+            .collect();
         if inner.iter().map(|d| d.value.value).sum::<Duration>() > outer.value.value {
             report(owner, outer, &inner, out);
         }
@@ -67,30 +89,46 @@ fn judge(owner: &str, deadlines: &[&Deadline], out: &mut Verdicts) {
 
 fn report(owner: &str, outer: &Deadline, inner: &[&Deadline], out: &mut Verdicts) {
     let mut evidence = Evidence::new();
-    let limit = evidence.take(&outer.value, format!("gives up after {}", show_duration(outer.value.value)));
+    let limit = evidence.take(
+        &outer.value,
+        format!("gives up after {}", show_duration(outer.value.value)),
+    );
     let mut chain = Vec::new();
     let mut sum = Duration::ZERO;
     for deadline in inner {
-        evidence.note(&deadline.value, format!("may take {}", show_duration(deadline.value.value)));
+        evidence.note(
+            &deadline.value,
+            format!("may take {}", show_duration(deadline.value.value)),
+        );
         sum += deadline.value.value;
-        chain.push(format!("{} {}", deadline.name, show_duration(deadline.value.value)));
+        chain.push(format!(
+            "{} {}",
+            deadline.name,
+            show_duration(deadline.value.value)
+        ));
     }
     if inner.iter().any(|d| d.section != outer.section) {
         evidence.likely();
     }
     let longest_alone = inner.iter().any(|d| d.value.value > limit);
-    let title = if longest_alone && inner.len() == 1 || inner.iter().filter(|d| d.value.value > limit).count() == 1 {
-        let worst = inner.iter().find(|d| d.value.value > limit).unwrap_or(&inner[0]);
-        format!(
-            "{owner}: {} gives up after {}, inside it {} may take {}",
-            outer.name,
-            show_duration(limit),
-            worst.name,
-            show_duration(worst.value.value)
-        )
-    } else {
-        format!("{owner}: {} gives up after {}, what it contains may take {}", outer.name, show_duration(limit), show_duration(sum))
-    };
+    let title =
+        if longest_alone && inner.len() == 1 || inner.iter().filter(|d| d.value.value > limit).count() == 1 {
+            let worst = inner.iter().find(|d| d.value.value > limit).unwrap_or(&inner[0]);
+            format!(
+                "{owner}: {} gives up after {}, inside it {} may take {}",
+                outer.name,
+                show_duration(limit),
+                worst.name,
+                show_duration(worst.value.value)
+            )
+        } else {
+            format!(
+                "{owner}: {} gives up after {}, what it contains may take {}",
+                outer.name,
+                show_duration(limit),
+                show_duration(sum)
+            )
+        };
     out.report(
         Finding::new(format!("timeouts of {owner}"), title)
             .explain(format!(
@@ -130,8 +168,14 @@ mod tests {
                 value: fact(Duration::from_secs(*seconds), i),
             })
             .collect();
-        Environment {parts: Parts { services: vec![service("api", (1, 1, 1))], deadlines,
- ..Parts::default() }, ..Environment::default()}
+        Environment {
+            parts: Parts {
+                services: vec![service("api", (1, 1, 1))],
+                deadlines,
+                ..Parts::default()
+            },
+            ..Environment::default()
+        }
     }
 
     #[test]
@@ -148,7 +192,11 @@ mod tests {
             ]),
         );
         assert_eq!(finding.figures["inner"].value, 115.0);
-        assert!(finding.title.contains("pool_timeout may take 90 s"), "{}", finding.title);
+        assert!(
+            finding.title.contains("pool_timeout may take 90 s"),
+            "{}",
+            finding.title
+        );
     }
 
     #[test]
@@ -166,7 +214,16 @@ mod tests {
 
     #[test]
     fn a_pool_wait_shorter_than_a_connect_is_told() {
-        let finding = testing::only(&RULE, &env(&[("connect", DeadlineRole::Connect, 35), ("pool", DeadlineRole::PoolWait, 30)]));
-        assert_eq!((finding.figures["outer"].value, finding.figures["inner"].value), (30.0, 35.0));
+        let finding = testing::only(
+            &RULE,
+            &env(&[
+                ("connect", DeadlineRole::Connect, 35),
+                ("pool", DeadlineRole::PoolWait, 30),
+            ]),
+        );
+        assert_eq!(
+            (finding.figures["outer"].value, finding.figures["inner"].value),
+            (30.0, 35.0)
+        );
     }
 }

@@ -22,7 +22,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if !required.environments.is_empty() && !required.environments.contains(&cx.env.name) {
             continue;
         }
-        let services = cx.env.services.iter().filter(|s| required.service.as_ref().is_none_or(|name| *name == s.name));
+        let services = cx
+            .env
+            .services
+            .iter()
+            .filter(|s| required.service.as_ref().is_none_or(|name| *name == s.name));
         for service in services {
             judge(required, service, out);
         }
@@ -33,17 +37,29 @@ fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
     let name = &required.name.value;
     let subject = format!("variable {name} of {}", service.name);
     let mut finding = match service.variables.get(name) {
-        None => Finding::new(subject, format!("{}: the required variable {name} is not set", service.name)),
+        None => Finding::new(
+            subject,
+            format!("{}: the required variable {name} is not set", service.name),
+        ),
         Some(variable) => {
-            let (Some(shape), Some(text)) = (&required.shape, variable.value.value.text()) else { return };
+            let (Some(shape), Some(text)) = (&required.shape, variable.value.value.text()) else {
+                return;
+            };
             if Glob::new(&shape.value).is_ok_and(|g| g.compile_matcher().is_match(text)) {
                 return;
             }
             let place = variable.value.span().unwrap_or(variable.name_span);
             // A value from a ConfigMap or a literal is no secret by its place, but its name may say that it is one.
-            let is_plain = matches!(variable.value.value, VariableValue::Literal(_) | VariableValue::Config { .. });
+            let is_plain = matches!(
+                variable.value.value,
+                VariableValue::Literal(_) | VariableValue::Config { .. }
+            );
             debug_assert!(is_plain, "only these have a text");
-            Finding::new(subject, format!("{}: {name} does not have the shape {}", service.name, shape.value)).at(place, "not of that shape")
+            Finding::new(
+                subject,
+                format!("{}: {name} does not have the shape {}", service.name, shape.value),
+            )
+            .at(place, "not of that shape")
         }
     };
     if let Some(span) = required.name.span() {
@@ -68,11 +84,20 @@ mod tests {
     fn run(value: Option<&str>, shape: Option<&str>) -> Vec<Finding> {
         let mut api = service("api", (1, 1, 1));
         if let Some(value) = value {
-            let variable = Variable { value: fact(VariableValue::Literal(value.to_owned()), 1), name_span: span(2) };
+            let variable = Variable {
+                value: fact(VariableValue::Literal(value.to_owned()), 1),
+                name_span: span(2),
+            };
             api.variables.insert("ENVIRONMENT".to_owned(), variable);
         }
-        let env = Environment {name: "staging".to_owned(), parts: Parts { services: vec![api],
- ..Parts::default() }, ..Environment::default()};
+        let env = Environment {
+            name: "staging".to_owned(),
+            parts: Parts {
+                services: vec![api],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         let mut platform = Platform::default();
         platform.overlay.required_variables.push(RequiredVariable {
             name: fact("ENVIRONMENT".to_owned(), 3),
@@ -81,7 +106,14 @@ mod tests {
             shape: shape.map(|s| fact(s.to_owned(), 4)),
         });
         let mut out = Verdicts::default();
-        (RULE.check)(&Context { env: &env, platform: &platform, settings: None }, &mut out);
+        (RULE.check)(
+            &Context {
+                env: &env,
+                platform: &platform,
+                settings: None,
+            },
+            &mut out,
+        );
         out.findings
     }
 

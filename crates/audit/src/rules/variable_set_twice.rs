@@ -48,11 +48,19 @@ mod tests {
     fn two_values_are_worse_than_one_value_twice() {
         let env = |same| {
             pods::testing::env((2, 2, 2), |w| {
-                w.containers[0].overridden = vec![Overridden { name: "URL".to_owned(), first: span(10), last: span(12), same }];
+                w.containers[0].overridden = vec![Overridden {
+                    name: "URL".to_owned(),
+                    first: span(10),
+                    last: span(12),
+                    same,
+                }];
             })
         };
         let finding = testing::only(&RULE, &env(false));
-        assert_eq!((finding.severity, finding.locations.len()), (Some(Severity::Medium), 2));
+        assert_eq!(
+            (finding.severity, finding.locations.len()),
+            (Some(Severity::Medium), 2)
+        );
         assert_eq!(testing::only(&RULE, &env(true)).severity, Some(Severity::Low));
         assert!(testing::all(&RULE, &pods::testing::env((2, 2, 2), |_| {})).is_empty());
     }
