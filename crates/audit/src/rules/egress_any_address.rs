@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// The private ranges of RFC 1918.
-const PRIVATE: [&str; 3] = ["10.0.0.0", "172.16.0.0", "192.168.0.0"];
+const PRIVATE: [&str; 3] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
@@ -37,9 +37,7 @@ fn opening(rule: &PolicyRule) -> Option<(Span, String, bool)> {
     }
     rule.peers.iter().find_map(|peer| match &peer.kind {
         PeerKind::Addresses { cidr, except } if reach::is_everything(cidr) => {
-            let inside = !PRIVATE
-                .iter()
-                .all(|private| except.iter().any(|e| reach::holds(e, private)));
+            let inside = !PRIVATE.iter().all(|private| reach::covers(except, private));
             Some((peer.span, cidr.clone(), inside))
         }
         _ => None,

@@ -5,6 +5,7 @@ use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::network::{NetworkPolicy, PeerKind, PolicyRule};
 use cofferdam_model::workload::Workload;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -28,6 +29,14 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
+/// Where DNS usually answers: the cluster's service, and the cache on each node.
+/// Source: Kubernetes documentation, "Customizing DNS Service" (kubeadm's default range of services) and
+/// "Using NodeLocal DNSCache".
+const DNS: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(10, 96, 0, 10)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 20, 10)),
+];
+
 /// Port 53 by name, or every port to where the cluster's DNS may be.
 fn allows_dns(rule: &PolicyRule) -> bool {
     if !reach::opens(rule, 53) {
@@ -38,9 +47,7 @@ fn allows_dns(rule: &PolicyRule) -> bool {
     }
     rule.peers.iter().any(|peer| match &peer.kind {
         PeerKind::Addresses { cidr, .. } => {
-            reach::is_everything(cidr)
-                || reach::holds(cidr, "10.96.0.10")
-                || reach::holds(cidr, "169.254.20.10")
+            reach::is_everything(cidr) || DNS.iter().any(|address| reach::holds(cidr, *address))
         }
         PeerKind::Pods {
             namespaces: Some(namespaces),

@@ -2,44 +2,35 @@
 
 use cofferdam_model::network::{NetworkPolicy, Peer, PeerKind, PolicyRule, PortRange};
 use cofferdam_model::workload::Workload;
-use std::net::IpAddr;
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The address at which clouds tell a machine its credentials.
 /// Source: AWS EC2 and Google Cloud documentation, "instance metadata".
-pub(crate) const METADATA: &str = "169.254.169.254";
+pub(crate) const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 
 /// Whether the block `cidr` holds `address`. A block that cannot be read holds nothing.
-pub(crate) fn holds(cidr: &str, address: &str) -> bool {
-    let (Some((network, length)), Ok(address)) = (split(cidr), address.parse::<IpAddr>()) else {
-        return false;
-    };
-    match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0);
-            u32::from(network) & mask == u32::from(address) & mask
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) => {
-            let mask = u128::MAX
-                .checked_shl(128 - u32::from(length.min(128)))
-                .unwrap_or(0);
-            u128::from(network) & mask == u128::from(address) & mask
-        }
-        _ => false,
-    }
+pub(crate) fn holds(cidr: &str, address: IpAddr) -> bool {
+    block(cidr).is_some_and(|block| block.contains(&address))
 }
 
-fn split(cidr: &str) -> Option<(IpAddr, u8)> {
-    let (address, length) = cidr.split_once('/')?;
-    Some((address.trim().parse().ok()?, length.trim().parse().ok()?))
+fn block(cidr: &str) -> Option<IpNet> {
+    cidr.trim().parse().ok()
+}
+
+/// Whether blocks together hold all addresses of the block `whole`.
+pub(crate) fn covers(blocks: &[String], whole: &str) -> bool {
+    let parts = blocks.iter().filter_map(|b| block(b)).collect();
+    block(whole).is_some_and(|whole| IpNet::aggregate(&parts).iter().any(|part| part.contains(&whole)))
 }
 
 /// Whether the block is the whole internet.
 pub(crate) fn is_everything(cidr: &str) -> bool {
-    split(cidr).is_some_and(|(_, length)| length == 0)
+    block(cidr).is_some_and(|block| block.prefix_len() == 0)
 }
 
 /// Whether a peer lets `address` through.
-pub(crate) fn reaches(peer: &Peer, address: &str) -> bool {
+pub(crate) fn reaches(peer: &Peer, address: IpAddr) -> bool {
     match &peer.kind {
         PeerKind::Addresses { cidr, except } => {
             holds(cidr, address) && !except.iter().any(|e| holds(e, address))
@@ -98,12 +89,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn blocks_cover_a_block_alone_or_together() {
+        let covered = |blocks: &[&str]| {
+            let blocks: Vec<String> = blocks.iter().map(|b| (*b).to_owned()).collect();
+            covers(&blocks, "10.0.0.0/8")
+        };
+        assert!(covered(&["10.0.0.0/8"]) && covered(&["192.168.0.0/16", "8.0.0.0/6"]));
+        assert!(covered(&["10.128.0.0/9", "10.0.0.0/9"]));
+        assert!(!covered(&["10.0.0.0/24"]) && !covered(&["10.0.0.0/9"]) && !covered(&[]));
+    }
+
+    #[test]
     fn blocks_hold_their_addresses() {
         assert!(holds("0.0.0.0/0", METADATA));
         assert!(holds("169.254.0.0/16", METADATA));
         assert!(!holds("10.0.0.0/8", METADATA));
         assert!(holds("169.254.169.254/32", METADATA));
         assert!(!holds("nonsense", METADATA) && !holds("::/0", METADATA));
+        // No mask has 33 bits: a block that no server takes opens nothing.
+        assert!(!holds("169.254.169.254/33", METADATA));
         assert!(is_everything("0.0.0.0/0") && is_everything("::/0") && !is_everything("10.0.0.0/8"));
     }
 }

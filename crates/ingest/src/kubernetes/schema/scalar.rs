@@ -5,7 +5,7 @@
 //! (`yes`, `on`, `y`) a scalar is [`Plain::Unsure`] and nothing is said of it.
 
 use cofferdam_syntax::tree::{Map, Node, Scalar, Style, Value};
-use std::net::IpAddr;
+use ipnet::IpNet;
 
 /// The type of a scalar after YAML.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -275,25 +275,10 @@ pub(super) fn is_qualified_name(text: &str, any_case: bool) -> bool {
     }
 }
 
-/// A network in CIDR form as the address of its first bits and their number; `None` when the text is
-/// none. The address may have bits below the mask, as the server lets it.
-pub(super) fn cidr(text: &str) -> Option<(IpAddr, u8)> {
-    let (address, bits) = text.split_once('/')?;
-    let address: IpAddr = address.parse().ok()?;
-    let digits = !bits.is_empty() && bits.bytes().all(|b| b.is_ascii_digit());
-    let bits: u8 = digits.then(|| bits.parse().ok()).flatten()?;
-    (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, bits))
-}
-
-/// Whether the network `inner` lies in `outer` and is smaller.
-pub(super) fn strictly_within(inner: (IpAddr, u8), outer: (IpAddr, u8)) -> bool {
-    let masked = |address: IpAddr, bits: u8| match address {
-        IpAddr::V4(a) => u128::from(u32::from(a).checked_shr(32 - u32::from(bits)).unwrap_or(0)),
-        IpAddr::V6(a) => u128::from(a).checked_shr(128 - u32::from(bits)).unwrap_or(0),
-    };
-    inner.0.is_ipv4() == outer.0.is_ipv4()
-        && inner.1 > outer.1
-        && masked(inner.0, outer.1) == masked(outer.0, outer.1)
+/// Whether the network `inner` lies in `outer` and is smaller. Addresses may have bits below the mask, as the
+/// server lets them.
+pub(super) fn strictly_within(inner: IpNet, outer: IpNet) -> bool {
+    inner.prefix_len() > outer.prefix_len() && outer.contains(&inner)
 }
 
 #[cfg(test)]
@@ -384,9 +369,10 @@ mod tests {
 
     #[test]
     fn networks_lie_in_each_other_by_their_first_bits() {
-        let net = |t: &str| cidr(t).unwrap();
+        let net = |t: &str| t.parse::<IpNet>().unwrap();
         assert!(strictly_within(net("169.254.169.254/32"), net("0.0.0.0/0")));
         assert!(strictly_within(net("10.1.0.0/16"), net("10.0.0.0/8")));
+        assert!(strictly_within(net("10.1.2.3/16"), net("10.9.9.9/8")));
         assert!(!strictly_within(net("11.1.0.0/16"), net("10.0.0.0/8")));
         assert!(!strictly_within(net("10.0.0.0/8"), net("10.0.0.0/8")));
         assert!(!strictly_within(net("fd00::/8"), net("0.0.0.0/0")));
@@ -400,7 +386,7 @@ mod tests {
             "10.0.0.0/",
             "::/129",
         ] {
-            assert_eq!(cidr(text), None, "{text}");
+            assert!(text.parse::<IpNet>().is_err(), "{text}");
         }
     }
 

@@ -4,6 +4,7 @@ use super::{Out, PORT, invalid, invalid_map, missing, port_or_name, unique, with
 use crate::kubernetes::schema::cursor::Cursor;
 use crate::kubernetes::schema::scalar;
 use cofferdam_syntax::tree::{Node, Value};
+use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// A Service (`ValidateService`).
@@ -225,7 +226,7 @@ pub(super) fn ip_block<'a>(at: &'a Cursor<'a>, out: &mut Out) {
         {
             out.push(invalid(
                 &item,
-                format!("is {text}, which is no part of {}/{}", outer.0, outer.1),
+                format!("is {text}, which is no part of {outer}"),
                 "Except only ranges that lie in `cidr` and are smaller.",
             ));
         }
@@ -233,8 +234,8 @@ pub(super) fn ip_block<'a>(at: &'a Cursor<'a>, out: &mut Out) {
 }
 
 /// The network that a text means. Leading zeros, on which parsers disagree, are not judged.
-fn network(at: &Cursor<'_>, text: &str, out: &mut Out) -> Option<(IpAddr, u8)> {
-    let parsed = scalar::cidr(text);
+fn network(at: &Cursor<'_>, text: &str, out: &mut Out) -> Option<IpNet> {
+    let parsed = text.parse::<IpNet>().ok();
     let zeros = text
         .split(['.', '/'])
         .any(|part| part.len() > 1 && part.starts_with('0') && !part.contains(':'));

@@ -176,7 +176,7 @@ proptest! {
     #[test]
     fn scalars_of_any_text_are_read_without_a_panic(text in ".{0,40}") {
         scalar::quantity(&text);
-        scalar::cidr(&text);
+        let _ = text.parse::<ipnet::IpNet>();
         scalar::is_base64(&text);
         scalar::is_qualified_name(&text, true);
         scalar::templated(&text);
