@@ -181,28 +181,15 @@ fn singular(unit: &str) -> String {
 
 /// Breaks text at spaces; a word longer than the width stands alone.
 fn wrap(text: &str, width: usize) -> String {
-    let width = width.max(40);
-    let mut out = String::new();
-    let mut column = 0;
-    for (i, line) in text.lines().enumerate() {
-        if i > 0 {
-            out.push('\n');
-            column = 0;
-        }
-        for word in line.split_whitespace() {
-            let length = word.chars().count();
-            if column > 0 && column + 1 + length > width {
-                out.push('\n');
-                column = 0;
-            } else if column > 0 {
-                out.push(' ');
-                column += 1;
-            }
-            out.push_str(word);
-            column += length;
-        }
-    }
-    out
+    let options = textwrap::Options::new(width.max(40))
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    textwrap::fill(&lines.join("\n"), options)
 }
 
 /// One snippet a file, files in the order of the locations.
@@ -556,6 +543,14 @@ mod tests {
         assert_eq!(wrap("a b", 40), "a b");
         let long = "word ".repeat(20);
         assert!(wrap(&long, 40).lines().all(|l| l.len() <= 40));
+        // Blanks are one, line breaks stay, and a word that is too long stands alone, whole.
+        let path = "/a-long-path".repeat(6);
+        assert_eq!(
+            wrap(&format!("  see \t {path}  for\n\nmore"), 40),
+            format!("see\n{path}\nfor\n\nmore")
+        );
+        // What counts is columns, not bytes or characters: a wide letter takes two.
+        assert_eq!(wrap(&format!("{} b", "語".repeat(20)), 40).lines().count(), 2);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! How often a schedule of cron runs.
 
+use jiff::{SignedDuration, Timestamp};
+
 /// Minutes of a day.
 const DAY: u32 = 24 * 60;
 
@@ -24,17 +26,12 @@ pub(crate) fn frequency(text: &str) -> Option<Frequency> {
         .split_whitespace()
         .filter(|f| !f.starts_with("TZ=") && !f.starts_with("CRON_TZ="))
         .collect();
-    let [minutes, hours, ..] = fields.as_slice() else {
+    let [minutes, hours, _, _, _] = fields.as_slice() else {
         return None;
     };
-    if fields.len() != 5 {
-        return None;
-    }
-    let (minutes, hours) = (values(minutes, 60)?, values(hours, 24)?);
-    let runs: Vec<u32> = hours
-        .iter()
-        .flat_map(|h| minutes.iter().map(move |m| h * 60 + m))
-        .collect();
+    // On which days it runs does not matter here, so every day will do. `?` is `*` to the controller.
+    let every_day = format!("{minutes} {hours} * * * UTC").replace('?', "*");
+    let runs = runs(&cronexpr::parse_crontab(&every_day).ok()?)?;
     let (first, last) = (*runs.first()?, *runs.last()?);
     // The last run of a day is followed by the first of the next.
     let around = DAY - last + first;
@@ -49,30 +46,16 @@ pub(crate) fn frequency(text: &str) -> Option<Frequency> {
     })
 }
 
-/// The values of a field below `end`, in order.
-fn values(field: &str, end: u32) -> Option<Vec<u32>> {
-    let mut found = Vec::new();
-    for part in field.split(',') {
-        let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, Some(step.parse().ok().filter(|s: &u32| *s > 0)?)),
-            None => (part, None),
-        };
-        let (from, to) = match range.split_once('-') {
-            _ if range == "*" || range == "?" => (0, end - 1),
-            Some((from, to)) => (from.parse().ok()?, to.parse().ok()?),
-            None => {
-                let from: u32 = range.parse().ok()?;
-                (from, if step.is_some() { end - 1 } else { from })
-            }
-        };
-        if to >= end {
-            return None;
-        }
-        found.extend((from..=to).step_by(step.unwrap_or(1) as usize));
-    }
-    found.sort_unstable();
-    found.dedup();
-    Some(found)
+/// The minutes of a day at which a schedule of every day runs, in order.
+fn runs(schedule: &cronexpr::Crontab) -> Option<Vec<u32>> {
+    let midnight = Timestamp::UNIX_EPOCH;
+    let minute =
+        |run: &jiff::Zoned| u32::try_from(run.timestamp().duration_since(midnight).as_secs() / 60).ok();
+    let after = schedule
+        .iter_after(midnight - SignedDuration::from_secs(1))
+        .ok()?;
+    let of_the_day = after.map_while(|run| minute(&run.ok()?).filter(|minute| *minute < DAY));
+    Some(of_the_day.collect())
 }
 
 #[cfg(test)]
@@ -88,6 +71,8 @@ mod tests {
         // 8:00, 8:50, 9:00, 9:50: ten minutes from 8:50 to 9:00.
         assert_eq!(seen("0,50 8-9 * * 1-5"), Some((10, 4)));
         assert_eq!(seen("@hourly"), Some((60, 24)));
+        assert_eq!(seen("7/20 ? * * *"), Some((20, 72)));
+        assert_eq!(seen("0 0-23/8,5 * JAN-MAR mon,wed"), Some((180, 4)));
         assert_eq!(seen("CRON_TZ=UTC 0 0 * * *"), Some((1440, 1)));
         for wrong in [
             "",

@@ -68,26 +68,18 @@ fn rounded(n: f64, width: f64) -> String {
     }
 }
 
-/// Breaks text into lines of at most `width` characters, at spaces.
+/// Breaks text into lines of at most `width` columns, at spaces; a longer word stands alone.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut length = 0;
-    for word in text.split_whitespace() {
-        let long = word.chars().count();
-        if length > 0 && length + 1 + long > width {
-            lines.push(String::new());
-            length = 0;
-        }
-        let Some(line) = lines.last_mut() else { break };
-        if length > 0 {
-            line.push(' ');
-            length += 1;
-        }
-        line.push_str(word);
-        length += long;
-    }
-    lines
+    let options = textwrap::Options::new(width)
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    textwrap::wrap(&words.join(" "), options)
+        .into_iter()
+        .map(std::borrow::Cow::into_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -107,6 +99,8 @@ mod tests {
     fn a_line_is_no_longer_than_it_may_be() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("unbreakable", 3), ["unbreakable"]);
+        assert_eq!(wrap("half-open", 5), ["half-open"]);
+        assert_eq!(wrap("", 3), [""]);
     }
 
     #[test]
