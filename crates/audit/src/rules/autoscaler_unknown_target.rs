@@ -79,9 +79,9 @@ mod tests {
         let among = Environment {
             parts: Parts {
                 workloads: pods::testing::env((1, 1, 1), |_| {}).parts.workloads,
-                ..Parts::default()
+                ..env.parts
             },
-            ..env
+            ..Environment::default()
         };
         assert_eq!(testing::only(&RULE, &among).severity, None);
     }

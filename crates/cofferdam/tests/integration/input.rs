@@ -448,7 +448,7 @@ fn nothing_to_check_is_an_error_and_never_looks_like_a_pass() {
             assert_eq!(output.status.code(), Some(2), "{command} {path}");
             let told = stderr(&output);
             assert!(told.contains(&format!("nothing to check in {path}")), "{told}");
-            assert!(told.contains("looked for: Kubernetes manifests"), "{told}");
+            assert!(told.contains("looked for: Kubernetes"), "{told}");
             assert!(told.contains("--allow-empty"), "{told}");
             assert!(output.stdout.is_empty());
         }
