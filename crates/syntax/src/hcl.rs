@@ -13,15 +13,20 @@ use std::path::{Path, PathBuf};
 /// A parsed file.
 #[derive(Debug)]
 pub struct File {
+    /// Path below the root that was read.
     pub path: PathBuf,
+    /// Turns ranges of the content into places of the file.
     pub at: At,
+    /// What it holds.
     pub content: Content,
 }
 
 /// What a file holds.
 #[derive(Debug)]
 pub enum Content {
+    /// HCL's own syntax.
     Hcl(structure::Body),
+    /// The JSON form of it.
     Json(Node),
 }
 
@@ -35,6 +40,7 @@ pub struct At {
 }
 
 impl At {
+    /// Every piece is at `span`: for text that is not in the file as it was parsed.
     pub fn inside(span: Span) -> At {
         At {
             file: span.file,
@@ -115,11 +121,14 @@ pub fn json(path: &Path, document: Node) -> File {
 /// An expression in either syntax.
 #[derive(Debug, Clone, Copy)]
 pub enum Expr<'a> {
+    /// An expression of HCL, and where its ranges lead.
     Hcl(&'a Expression, At),
+    /// A value of JSON, whose strings are templates.
     Json(&'a Node),
 }
 
 impl Expr<'_> {
+    /// Where it is written.
     pub fn span(self) -> Span {
         match self {
             Expr::Hcl(expr, at) => at.span(range(expr)),
@@ -155,22 +164,29 @@ impl Expr<'_> {
 /// The inside of a block in either syntax.
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'a> {
+    /// A body of HCL, and where its ranges lead.
     Hcl(&'a structure::Body, At),
+    /// A map of JSON.
     Json(&'a Node),
 }
 
 /// One piece of a body.
 #[derive(Debug)]
 pub enum Item<'a> {
+    /// A name and its value.
     Attribute(Key, Expr<'a>),
+    /// A block with a body of its own.
     Block(Block<'a>),
 }
 
 /// A block.
 #[derive(Debug, Clone)]
 pub struct Block<'a> {
+    /// Its first word.
     pub kind: Key,
+    /// The words after it.
     pub labels: Vec<Key>,
+    /// What is between its braces.
     pub body: Body<'a>,
     /// The header: kind and labels.
     pub header: Span,

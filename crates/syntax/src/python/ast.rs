@@ -6,29 +6,42 @@ use crate::source::Span;
 /// An expression and its place (a string's place has its quotes).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expr {
+    /// Where it is written.
     pub span: Span,
+    /// What it is.
     pub kind: ExprKind,
 }
 
 /// What an expression is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {
+    /// `None`.
     None,
+    /// `True` or `False`.
     Bool(bool),
+    /// A whole number that fits.
     Int(i64),
+    /// A number with a fraction or an exponent.
     Float(f64),
+    /// A string literal, escapes resolved and neighbours joined.
     Str(Box<str>),
     /// An f-string: literal pieces are `Str`, the rest is interpolated.
     Format(Vec<Expr>),
+    /// A name.
     Name(Box<str>),
+    /// `value.name`.
     Attribute(Box<Expr>, Box<str>),
+    /// `value[index]`.
     Index(Box<Expr>, Box<Expr>),
+    /// A call.
     Call(Box<Call>),
     /// A dictionary; an item without a key is `**value`.
     Dict(Vec<(Option<Expr>, Expr)>),
     /// A list, tuple or set.
     List(Vec<Expr>),
+    /// `-value`.
     Negative(Box<Expr>),
+    /// Arithmetic of two values.
     Binary(Operator, Box<(Expr, Expr)>),
     /// `a or b`.
     Or(Box<(Expr, Expr)>),
@@ -47,35 +60,50 @@ pub enum ExprKind {
 /// `then if condition else other`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
+    /// The value when the condition holds.
     pub then: Expr,
+    /// The condition.
     pub condition: Expr,
+    /// The value when it does not.
     pub other: Expr,
 }
 
 /// A comprehension.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Each {
+    /// What is built each time.
     pub element: Expr,
+    /// What is gone through, and the conditions.
     pub over: Vec<Expr>,
 }
 
 /// Arithmetic that is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
+    /// `+`
     Add,
+    /// `-`
     Subtract,
+    /// `*`
     Multiply,
+    /// `/`
     Divide,
+    /// `//`
     FloorDivide,
+    /// `%`
     Modulo,
+    /// `**`
     Power,
+    /// `<<`
     ShiftLeft,
 }
 
 /// A call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
+    /// What is called.
     pub callee: Expr,
+    /// The arguments, in the order written.
     pub args: Vec<CallArg>,
 }
 
@@ -84,14 +112,18 @@ pub struct Call {
 pub struct CallArg {
     /// The whole argument, name included.
     pub span: Span,
+    /// How it is passed.
     pub kind: ArgKind,
+    /// Its value.
     pub value: Expr,
 }
 
 /// How an argument is passed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ArgKind {
+    /// By position.
     Positional,
+    /// By name.
     Named(Box<str>),
     /// `*value`.
     Splat,
@@ -102,7 +134,9 @@ pub enum ArgKind {
 /// A statement and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stmt {
+    /// Where it is written.
     pub span: Span,
+    /// What it is.
     pub kind: StmtKind,
 }
 
@@ -111,16 +145,23 @@ pub struct Stmt {
 pub enum StmtKind {
     /// Local names and the dotted names they stand for; `*` is everything of a module.
     Import(Vec<(Box<str>, Box<str>)>),
+    /// An assignment.
     Assign(Box<Assign>),
+    /// An expression on a line of its own.
     Expr(Expr),
+    /// `return`, with its value.
     Return(Option<Expr>),
     /// `raise`, `break`, `continue`.
     Jump(Jump),
+    /// A function.
     Function(Box<Function>),
+    /// A class.
     Class(Box<Class>),
     /// Branches with their conditions; `else` has none.
     If(Vec<(Option<Expr>, Vec<Stmt>)>),
+    /// `for` or `while`.
     Loop(Box<Loop>),
+    /// `try`.
     Try(Box<Try>),
     /// Context managers with the names they are bound to.
     With(Vec<(Expr, Option<Expr>)>, Vec<Stmt>),
@@ -131,46 +172,67 @@ pub enum StmtKind {
 /// A statement that leaves the straight line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jump {
+    /// `raise`.
     Raise,
+    /// `break`.
     Break,
+    /// `continue`.
     Continue,
 }
 
 /// `a = b = value`, `a: type = value`, `a += value`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assign {
+    /// What is assigned to, several for `a = b = value`.
     pub targets: Vec<Expr>,
+    /// The type that is written.
     pub annotation: Option<Expr>,
+    /// The value; `a: int` has none.
     pub value: Option<Expr>,
+    /// Whether it is `+=` or the like.
     pub augmented: bool,
 }
 
 /// A function or method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
+    /// Its name.
     pub name: Box<str>,
+    /// Place of the name.
     pub name_span: Span,
+    /// Its parameters.
     pub parameters: Vec<Parameter>,
+    /// Its decorators, without `@`.
     pub decorators: Vec<Expr>,
+    /// Its statements.
     pub body: Vec<Stmt>,
 }
 
 /// A parameter of a function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
+    /// Its name, stars included.
     pub name: Box<str>,
+    /// Where it is written.
     pub span: Span,
+    /// The type that is written.
     pub annotation: Option<Expr>,
+    /// The default.
     pub default: Option<Expr>,
 }
 
 /// A class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Class {
+    /// Its name.
     pub name: Box<str>,
+    /// Place of the name.
     pub name_span: Span,
+    /// The classes that it extends.
     pub bases: Vec<Expr>,
+    /// Its decorators, without `@`.
     pub decorators: Vec<Expr>,
+    /// Its statements.
     pub body: Vec<Stmt>,
 }
 
@@ -179,17 +241,24 @@ pub struct Class {
 pub struct Loop {
     /// The loop's variable; `while` has none.
     pub target: Option<Expr>,
+    /// What is gone through, or the condition.
     pub over: Option<Expr>,
+    /// The statements of the loop.
     pub body: Vec<Stmt>,
+    /// The statements of its `else`.
     pub after: Vec<Stmt>,
 }
 
 /// `try`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Try {
+    /// The statements that are tried.
     pub body: Vec<Stmt>,
+    /// The statements of each `except`.
     pub handlers: Vec<Vec<Stmt>>,
+    /// The statements of `else`.
     pub otherwise: Vec<Stmt>,
+    /// The statements of `finally`.
     pub finally: Vec<Stmt>,
 }
 

@@ -13,6 +13,7 @@ pub const MAX_DEPTH: usize = 160;
 /// What the parser made of a text.
 #[derive(Debug)]
 pub struct Parsed {
+    /// The statements, as far as they could be read.
     pub body: Vec<Stmt>,
     /// First place that is no Python, if any.
     pub first_error: Option<Span>,
@@ -58,7 +59,18 @@ pub fn parse(file: FileId, text: &str) -> Option<Parsed> {
     })
 }
 
-fn syntax_tree(text: &str) -> Option<Tree> {
+/// A literal of the syntax tree of `text`; `None` for anything deeper than a string.
+pub(crate) fn literal(node: Node<'_>, text: &str) -> Option<Expr> {
+    let mut lower = Lower {
+        text,
+        file: FileId(0),
+        too_deep: false,
+    };
+    Some(lower.expr(node, 0)).filter(|_| !lower.too_deep)
+}
+
+/// The parser's own tree of `text`; `None` when the parser gives up.
+pub(crate) fn syntax_tree(text: &str) -> Option<Tree> {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_python::LANGUAGE.into()).ok()?;
     // The callback comes once for every hundred or so steps of the parser; sound text needs about one
@@ -81,23 +93,23 @@ fn syntax_tree(text: &str) -> Option<Tree> {
     )
 }
 
-pub struct Lower<'t> {
-    pub text: &'t str,
-    pub file: FileId,
-    pub too_deep: bool,
+pub(super) struct Lower<'t> {
+    pub(super) text: &'t str,
+    pub(super) file: FileId,
+    pub(super) too_deep: bool,
 }
 
 impl Lower<'_> {
-    pub fn span(&self, node: Node<'_>) -> Span {
+    pub(super) fn span(&self, node: Node<'_>) -> Span {
         let range = node.byte_range();
         Span::new(self.file, range.start, range.end)
     }
 
-    pub fn text(&self, node: Node<'_>) -> &str {
+    pub(super) fn text(&self, node: Node<'_>) -> &str {
         self.text.get(node.byte_range()).unwrap_or_default()
     }
 
-    pub fn named<'n>(&self, node: Node<'n>) -> Vec<Node<'n>> {
+    pub(super) fn named<'n>(&self, node: Node<'n>) -> Vec<Node<'n>> {
         node.named_children(&mut node.walk())
             .filter(|n| n.kind() != "comment")
             .collect()
@@ -272,7 +284,7 @@ impl Lower<'_> {
         }))
     }
 
-    pub fn field_name(&self, node: Node<'_>) -> (Box<str>, Span) {
+    pub(super) fn field_name(&self, node: Node<'_>) -> (Box<str>, Span) {
         match node.child_by_field_name("name") {
             Some(name) => (self.text(name).into(), self.span(name)),
             None => ("".into(), self.span(node)),
