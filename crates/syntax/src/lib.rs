@@ -1,6 +1,8 @@
 //! Text in, documents out, with the place of every value. This crate knows formats (YAML, JSON, HCL,
 //! properties, ini, `.env`, Python) and nothing of platforms: what a value means is for its readers to say.
 
+pub mod document;
+pub mod edit;
 pub mod env_file;
 pub mod environment;
 pub mod flat;
@@ -11,6 +13,7 @@ pub mod nearest;
 pub mod properties;
 pub mod python;
 pub mod repo;
+pub mod route;
 pub mod source;
 pub mod tree;
 pub mod yaml;
