@@ -13,6 +13,7 @@ pub mod ideas;
 pub mod images_env;
 pub mod kubernetes;
 mod merge;
+mod objectives;
 pub mod overlay;
 pub mod parts;
 pub mod pgbouncer;

@@ -2,7 +2,7 @@
 //! in Kubernetes objects are the same groups and come here too.
 
 use crate::facts::NodeFacts as _;
-use crate::kubernetes;
+use crate::objectives;
 use crate::promql;
 use cofferdam_model::alerts::{Alert, AlertRoute, MetricSource, PrometheusTiming, Timing};
 use cofferdam_model::{Fact, Owner, Parts, Span, units};
@@ -45,7 +45,7 @@ pub fn interpret(node: &Node, env: &mut Parts) -> bool {
         known = true;
     }
     if is_sloth(node) {
-        kubernetes::sloth(node, node.span, env);
+        objectives::sloth(node, node.span, env);
         known = true;
     }
     known

@@ -5,26 +5,12 @@ use super::aliases;
 use super::fields::{Bare, field, is_off, on, text, time, time_of};
 use super::{Section, said};
 use crate::facts::NodeFacts as _;
-use crate::parts::same_owner;
-use crate::settings::Setting;
+use crate::settings::caches::{kind_of, push};
 use cofferdam_model::cells::{LocalCache, LocalCacheKind};
 use cofferdam_model::workload::VolumeKind;
 use cofferdam_model::{Fact, Owner, Parts};
 use cofferdam_syntax::tree::{Key, Node, fold};
 use std::time::Duration;
-
-/// Words in a name and what a cache of that name holds; the first that fits.
-const KINDS: &[(&str, LocalCacheKind)] = &[
-    ("featureflag", LocalCacheKind::Flags),
-    ("flag", LocalCacheKind::Flags),
-    ("toggle", LocalCacheKind::Flags),
-    ("discovery", LocalCacheKind::Discovery),
-    ("registry", LocalCacheKind::Discovery),
-    ("ratelimit", LocalCacheKind::RateLimit),
-    ("throttl", LocalCacheKind::RateLimit),
-    ("rout", LocalCacheKind::Routing),
-    ("cell", LocalCacheKind::Routing),
-];
 
 /// Media that are a replica's own.
 const OWN: &[&str] = &[
@@ -41,13 +27,6 @@ const OWN: &[&str] = &[
     "tmpfs",
     "ehcache",
 ];
-
-fn kind_of(name: &str) -> Option<LocalCacheKind> {
-    KINDS
-        .iter()
-        .find(|(word, _)| name.contains(word))
-        .map(|(_, kind)| *kind)
-}
 
 /// Reads a key that may be a cache or a cache's life: called for every key, since a cache hides under
 /// the name of what it serves (`feature_flags: {cache_ttl: 300}`).
@@ -254,55 +233,6 @@ fn entry(key: &Key, node: &Node, owner: &Owner, held: Held) -> LocalCache {
         medium: held.medium,
         invalidation,
     }
-}
-
-fn push(env: &mut Parts, cache: LocalCache) {
-    env.local_caches
-        .retain(|c| !(c.kind == cache.kind && c.name == cache.name && same_owner(&c.owner, &cache.owner)));
-    env.local_caches.push(cache);
-}
-
-/// Notes a cache that a variable's name tells of (`FEATURE_FLAG_CACHE_TTL_SECONDS`).
-pub(crate) fn cache_of_variable(setting: &Setting, owner: &Owner, env: &mut Parts) -> bool {
-    let Setting {
-        name,
-        name_span,
-        value,
-    } = setting;
-    let folded = fold(name);
-    let Some((purpose, unit)) = folded.split_once("cachettl") else {
-        return false;
-    };
-    let Some(kind) = kind_of(purpose) else {
-        return false;
-    };
-    let text = value.value.trim();
-    let ttl = match unit {
-        "" | "s" | "sec" | "secs" | "seconds" => cofferdam_model::units::seconds(text),
-        "ms" | "millis" => cofferdam_model::units::millis(text),
-        "minutes" | "mins" => text
-            .parse()
-            .ok()
-            .and_then(|n: f64| Duration::try_from_secs_f64(n * 60.0).ok()),
-        _ => None,
-    };
-    let Some(ttl) = ttl else { return false };
-    push(
-        env,
-        LocalCache {
-            name: name.clone(),
-            owner: owner.clone(),
-            span: *name_span,
-            kind,
-            ttl: Some(Fact {
-                value: ttl,
-                source: value.source.clone(),
-            }),
-            medium: None,
-            invalidation: None,
-        },
-    );
-    true
 }
 
 /// Finds the caches that workloads keep on a volume that dies with the pod. A name must say that it is a

@@ -28,7 +28,6 @@ mod timeouts;
 mod values;
 mod windows;
 
-pub(crate) use caches::cache_of_variable;
 pub use caches::finish;
 mod priorities;
 pub(crate) use priorities::priority_of;

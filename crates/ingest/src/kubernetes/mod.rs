@@ -31,7 +31,6 @@ use cofferdam_model::Parts;
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
-pub(crate) use monitoring::sloth;
 use object::Object;
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 //! containers and deployment files, nested configuration written flat. What a name means is in tables;
 //! what several files set for one owner joins in one producer, consumer or pool.
 
+pub(crate) mod caches;
 mod database;
 mod kafka;
 mod kafka_names;
@@ -280,7 +281,7 @@ const RATE_LIMITS: &[(&str, f64)] = &[
 fn caches_and_limits(settings: &[Setting], owner: &Owner, env: &mut Parts) -> usize {
     let mut count = 0;
     for setting in settings {
-        count += usize::from(crate::ideas::cache_of_variable(setting, owner, env));
+        count += usize::from(caches::of_variable(setting, owner, env));
         let folded = cofferdam_syntax::tree::fold(&setting.name);
         let limit = RATE_LIMITS
             .iter()

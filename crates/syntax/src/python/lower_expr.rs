@@ -5,7 +5,7 @@ use super::lower::{Lower, MAX_DEPTH};
 use tree_sitter::Node;
 
 impl Lower<'_> {
-    pub fn expr(&mut self, node: Node<'_>, depth: usize) -> Expr {
+    pub(super) fn expr(&mut self, node: Node<'_>, depth: usize) -> Expr {
         let span = self.span(node);
         let kind = if depth > MAX_DEPTH {
             self.too_deep = true;
@@ -26,7 +26,7 @@ impl Lower<'_> {
         Expr { span, kind }
     }
 
-    pub fn field(&mut self, node: Node<'_>, field: &str, depth: usize) -> Expr {
+    pub(super) fn field(&mut self, node: Node<'_>, field: &str, depth: usize) -> Expr {
         match node.child_by_field_name(field) {
             Some(child) => self.expr(child, depth),
             None => Expr {

@@ -1,0 +1,79 @@
+//! Caches of a process, by the names of settings (`FEATURE_FLAG_CACHE_TTL_SECONDS`).
+
+use super::Setting;
+use crate::parts::same_owner;
+use cofferdam_model::cells::{LocalCache, LocalCacheKind};
+use cofferdam_model::{Fact, Owner, Parts};
+use cofferdam_syntax::tree::fold;
+use std::time::Duration;
+
+/// Words in a name and what a cache of that name holds; the first that fits.
+const KINDS: &[(&str, LocalCacheKind)] = &[
+    ("featureflag", LocalCacheKind::Flags),
+    ("flag", LocalCacheKind::Flags),
+    ("toggle", LocalCacheKind::Flags),
+    ("discovery", LocalCacheKind::Discovery),
+    ("registry", LocalCacheKind::Discovery),
+    ("ratelimit", LocalCacheKind::RateLimit),
+    ("throttl", LocalCacheKind::RateLimit),
+    ("rout", LocalCacheKind::Routing),
+    ("cell", LocalCacheKind::Routing),
+];
+
+/// The kind of cache that a folded name tells.
+pub(crate) fn kind_of(name: &str) -> Option<LocalCacheKind> {
+    KINDS
+        .iter()
+        .find(|(word, _)| name.contains(word))
+        .map(|(_, kind)| *kind)
+}
+
+/// Adds a cache in place of an earlier one of the same name.
+pub(crate) fn push(env: &mut Parts, cache: LocalCache) {
+    env.local_caches
+        .retain(|c| !(c.kind == cache.kind && c.name == cache.name && same_owner(&c.owner, &cache.owner)));
+    env.local_caches.push(cache);
+}
+
+/// Notes a cache that a variable's name tells of (`FEATURE_FLAG_CACHE_TTL_SECONDS`).
+pub(super) fn of_variable(setting: &Setting, owner: &Owner, env: &mut Parts) -> bool {
+    let Setting {
+        name,
+        name_span,
+        value,
+    } = setting;
+    let folded = fold(name);
+    let Some((purpose, unit)) = folded.split_once("cachettl") else {
+        return false;
+    };
+    let Some(kind) = kind_of(purpose) else {
+        return false;
+    };
+    let text = value.value.trim();
+    let ttl = match unit {
+        "" | "s" | "sec" | "secs" | "seconds" => cofferdam_model::units::seconds(text),
+        "ms" | "millis" => cofferdam_model::units::millis(text),
+        "minutes" | "mins" => text
+            .parse()
+            .ok()
+            .and_then(|n: f64| Duration::try_from_secs_f64(n * 60.0).ok()),
+        _ => None,
+    };
+    let Some(ttl) = ttl else { return false };
+    push(
+        env,
+        LocalCache {
+            name: name.clone(),
+            owner: owner.clone(),
+            span: *name_span,
+            kind,
+            ttl: Some(Fact {
+                value: ttl,
+                source: value.source.clone(),
+            }),
+            medium: None,
+            invalidation: None,
+        },
+    );
+    true
+}
