@@ -1,6 +1,6 @@
 //! Alerts and objectives: what is watched, how long it takes to tell someone, and what would be missed.
 
-use crate::platform::Owner;
+use crate::owner::Owner;
 use crate::source::Fact;
 use crate::units::Share;
 use cofferdam_syntax::Span;

@@ -1,7 +1,7 @@
 //! Calls between services and to what they depend on: how long they wait, how often they try, and
 //! what stops them.
 
-use crate::platform::Owner;
+use crate::owner::Owner;
 use crate::source::Fact;
 use crate::units::Share;
 use cofferdam_syntax::Span;

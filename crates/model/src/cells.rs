@@ -1,6 +1,6 @@
 //! Cells that share the load, how requests find them, and the caches that each replica keeps.
 
-use crate::platform::Owner;
+use crate::owner::Owner;
 use crate::source::Fact;
 use crate::units::{Rate, Share};
 use cofferdam_syntax::Span;

@@ -1,6 +1,6 @@
 //! Databases, the pools of the services that use them, and the poolers between.
 
-use crate::platform::{DatabaseId, Owner, WorkloadId};
+use crate::owner::{DatabaseId, Owner, WorkloadId};
 use crate::source::Fact;
 use crate::units::Bytes;
 use cofferdam_syntax::Span;

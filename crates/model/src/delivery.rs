@@ -1,7 +1,7 @@
 //! How changes reach the platform, and what is wrong in the files themselves: defects, dangling
 //! names, and descriptions that disagree.
 
-use crate::platform::Owner;
+use crate::owner::Owner;
 use crate::scope::{DeploymentId, Home};
 use crate::source::Fact;
 use cofferdam_syntax::Span;

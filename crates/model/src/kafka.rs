@@ -1,6 +1,6 @@
 //! Kafka: topics, producers, and consumers as members of groups.
 
-use crate::platform::{Owner, TopicId};
+use crate::owner::{Owner, TopicId};
 use crate::source::Fact;
 use crate::units::Rate;
 use cofferdam_syntax::Span;

@@ -16,6 +16,7 @@ pub mod kafka;
 pub mod link;
 pub mod network;
 pub mod overlay;
+pub mod owner;
 pub mod platform;
 pub mod scaling;
 pub mod scope;
@@ -23,15 +24,17 @@ pub mod secrets;
 pub mod settings;
 pub mod source;
 pub mod units;
+pub mod variable;
 pub mod workload;
 
 pub use cofferdam_syntax::{FileId, Position, SourceFile, SourceMap, Span};
+pub use owner::{AutoscalerId, DatabaseId, Owner, ServiceId, TopicId, WorkloadId};
 pub use platform::{
-    AutoscalerId, DatabaseId, Environment, Owner, Parts, Platform, Priority, Reading, Scale, Service,
-    ServiceId, Suppression, TopicId, UnreadableFile, Variable, VariableValue, WorkloadId,
+    Environment, Parts, Platform, Priority, Reading, Scale, Service, Suppression, UnreadableFile,
 };
 pub use scope::{
     Absence, Apart, Deployment, DeploymentId, DeploymentKind, Home, Opening, Project, ProjectId, Scope,
 };
 pub use source::{Fact, Source};
 pub use units::{Bytes, Cpu, Money, Rate, Share};
+pub use variable::{Variable, VariableValue};

@@ -1,7 +1,6 @@
 //! Network policies, and what they amount to for one workload. Kubernetes' policies only add: a pod
 //! that no policy selects may talk to all, a selected one to whatever any of its policies allows.
 
-use crate::platform::Environment;
 use crate::scaling::Selector;
 use crate::source::Fact;
 use crate::workload::{ObjectId, Workload};
@@ -96,27 +95,4 @@ pub struct Reach<'a> {
     pub egress: Vec<&'a NetworkPolicy>,
     /// The ingress policies that select it. Empty: anything may reach it.
     pub ingress: Vec<&'a NetworkPolicy>,
-}
-
-impl Environment {
-    /// The policies that govern `workload`: those of its namespace whose selector matches its pod labels.
-    pub fn reach(&self, workload: &Workload) -> Reach<'_> {
-        let governs = |policy: &&NetworkPolicy| {
-            policy.id.home().is_related(workload.id.home()) && policy.selector.matches(&workload.labels)
-        };
-        Reach {
-            egress: self
-                .network_policies
-                .iter()
-                .filter(|p| p.egress)
-                .filter(governs)
-                .collect(),
-            ingress: self
-                .network_policies
-                .iter()
-                .filter(|p| p.ingress)
-                .filter(governs)
-                .collect(),
-        }
-    }
 }

@@ -9,14 +9,16 @@ use crate::database::{Cache, Database, Pool, Pooler};
 use crate::delivery::{Dangling, Defect, Delivery, Description, Reference, VariableUse};
 use crate::images::AdmissionPolicy;
 use crate::kafka::{Consumer, KafkaCluster, Producer, Topic};
-use crate::network::{Namespace, NetworkPolicy};
+use crate::network::{Namespace, NetworkPolicy, Reach};
 use crate::overlay::Overlay;
+use crate::owner::{AutoscalerId, Owner, ServiceId, WorkloadId};
 use crate::scaling::{Autoscaler, DisruptionBudget};
 use crate::scope::{DeploymentId, Home, ProjectId, Scope};
 use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
 use crate::settings::{LostClaim, OpenSettings};
 use crate::source::Fact;
 use crate::units::{Bytes, Rate};
+use crate::variable::Variable;
 use crate::workload::{ConfigObject, ContainerDefaults, ObjectId, ServicePort, Workload};
 use cofferdam_syntax::{SourceMap, Span};
 use std::collections::BTreeMap;
@@ -162,65 +164,6 @@ pub struct Parts {
     pub lost_claims: Vec<LostClaim>,
 }
 
-macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub usize);
-    };
-}
-id!(/// Index into [`Parts::services`].
-    ServiceId);
-id!(/// Index into [`Parts::workloads`].
-    WorkloadId);
-id!(/// Index into [`Parts::databases`].
-    DatabaseId);
-id!(/// Index into [`Parts::topics`].
-    TopicId);
-id!(/// Index into [`Parts::autoscalers`].
-    AutoscalerId);
-
-/// To which service a part belongs: what its place tells, and, after linking, which service that is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owner {
-    /// Name of the service or workload, where the place names one.
-    pub name: Option<String>,
-    /// Namespace, where known. Unknown is unknown, not `default`.
-    pub namespace: Option<String>,
-    /// The deployment that brings it; `None` for code and settings, which belong to none.
-    pub deployment: Option<DeploymentId>,
-    /// Directory of the code or chart, below the root (`services/kafka-consumer`).
-    pub directory: Option<PathBuf>,
-    /// The service, once linked.
-    pub service: Option<ServiceId>,
-}
-
-impl Owner {
-    /// Where it is.
-    pub fn home(&self) -> Home<'_> {
-        Home {
-            namespace: self.namespace.as_deref(),
-            deployment: self.deployment,
-        }
-    }
-
-    /// An owner known by its name alone.
-    pub fn named(name: impl Into<String>) -> Self {
-        Owner {
-            name: Some(name.into()),
-            ..Owner::default()
-        }
-    }
-
-    /// An owner known by the directory of its code.
-    pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
-        Owner {
-            directory: Some(directory.into()),
-            ..Owner::default()
-        }
-    }
-}
-
 /// A service: one thing that people deploy and scale under one name, whatever files describe it.
 #[derive(Debug, Clone, Default)]
 pub struct Service {
@@ -304,55 +247,6 @@ pub struct Scale {
     pub surge: Option<Fact<u32>>,
 }
 
-/// A variable of a process.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Variable {
-    /// The name's place and, as its source, the value's.
-    pub value: Fact<VariableValue>,
-    /// Place of the name.
-    pub name_span: Span,
-}
-
-/// What a variable holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VariableValue {
-    /// This text.
-    Literal(String),
-    /// A key of a Secret.
-    Secret {
-        /// Secret's name.
-        name: String,
-        /// Key in it.
-        key: String,
-        /// Whether the container starts without it.
-        optional: bool,
-    },
-    /// A key of a ConfigMap, with its text where the ConfigMap is there.
-    Config {
-        /// ConfigMap's name.
-        name: String,
-        /// Key in it.
-        key: String,
-        /// The text.
-        value: Option<String>,
-        /// Whether the container starts without it.
-        optional: bool,
-    },
-    /// Known only when it runs (field reference, resource reference, template).
-    Unknown(String),
-}
-
-impl VariableValue {
-    /// The text, when the files tell it.
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            VariableValue::Literal(text) => Some(text),
-            VariableValue::Config { value, .. } => value.as_deref(),
-            _ => None,
-        }
-    }
-}
-
 /// How much a service matters when not all can be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
@@ -420,6 +314,29 @@ pub struct Suppression {
     pub span: Span,
     /// The line it speaks of, from 1: its own if it follows text, otherwise the next line with text.
     pub line: u32,
+}
+
+impl Environment {
+    /// The policies that govern `workload`: those of its namespace whose selector matches its pod labels.
+    pub fn reach(&self, workload: &Workload) -> Reach<'_> {
+        let governs = |policy: &&NetworkPolicy| {
+            policy.id.home().is_related(workload.id.home()) && policy.selector.matches(&workload.labels)
+        };
+        Reach {
+            egress: self
+                .network_policies
+                .iter()
+                .filter(|p| p.egress)
+                .filter(governs)
+                .collect(),
+            ingress: self
+                .network_policies
+                .iter()
+                .filter(|p| p.ingress)
+                .filter(governs)
+                .collect(),
+        }
+    }
 }
 
 impl Parts {

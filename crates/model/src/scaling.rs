@@ -1,6 +1,6 @@
 //! Autoscalers and disruption budgets: who changes the number of replicas, and who limits that.
 
-use crate::platform::{Owner, WorkloadId};
+use crate::owner::{Owner, WorkloadId};
 use crate::source::Fact;
 use crate::workload::{Amount, Completeness, ObjectId};
 use cofferdam_syntax::Span;

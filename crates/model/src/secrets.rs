@@ -1,6 +1,6 @@
 //! Secrets: where they live, how they reach a process, who shares them. Values are never stored here.
 
-use crate::platform::Owner;
+use crate::owner::Owner;
 use crate::source::Fact;
 use cofferdam_syntax::Span;
 use std::time::Duration;

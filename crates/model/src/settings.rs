@@ -1,6 +1,6 @@
 //! Settings as flat names and values, before anybody knows what they mean.
 
-use crate::platform::Owner;
+use crate::owner::Owner;
 use crate::source::Fact;
 use cofferdam_syntax::Span;
 

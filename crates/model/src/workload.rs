@@ -2,10 +2,11 @@
 //! declare alike. A workload here is what is built (base and overlays merged), never a patch.
 
 use crate::images::Image;
-use crate::platform::{Owner, Variable};
+use crate::owner::Owner;
 use crate::scope::{DeploymentId, Home};
 use crate::source::Fact;
 use crate::units::{Bytes, Cpu};
+use crate::variable::Variable;
 use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,7 +2,8 @@
 
 use super::names::{Affixes, fold};
 use super::services;
-use crate::platform::{Environment, Owner, Service, ServiceId};
+use crate::owner::{Owner, ServiceId};
+use crate::platform::{Environment, Service};
 use crate::scope::{DeploymentId, Home};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,8 @@
 use super::facts::{fill, prefer};
 use super::names::Suggestions;
 use crate::delivery::{Dangling, DanglingKind};
-use crate::platform::{AutoscalerId, Environment, Parts, Scale, Service, WorkloadId};
+use crate::owner::{AutoscalerId, WorkloadId};
+use crate::platform::{Environment, Parts, Scale, Service};
 use crate::scaling::Autoscaler;
 use crate::source::{Fact, Source};
 use crate::workload::{Amount, Completeness, Lifecycle, ObjectId, Workload};

@@ -2,7 +2,8 @@
 
 use super::facts::prefer;
 use super::names::{Affixes, fold};
-use crate::platform::{Environment, Scale, Service, ServiceId, WorkloadId};
+use crate::owner::{ServiceId, WorkloadId};
+use crate::platform::{Environment, Scale, Service};
 use crate::scope::{DeploymentId, Home};
 use std::collections::HashMap;
 

@@ -3,8 +3,10 @@
 use super::facts::fill;
 use super::names::{Affixes, fold};
 use crate::database::{Pool, PoolTarget, Pooler};
-use crate::platform::{DatabaseId, Environment, Parts, Service, VariableValue};
+use crate::owner::DatabaseId;
+use crate::platform::{Environment, Parts, Service};
 use crate::source::Fact;
+use crate::variable::VariableValue;
 use crate::workload::Workload;
 use std::collections::HashMap;
 

@@ -6,10 +6,12 @@ use crate::calls::{Call, CallTarget, TimeoutSetting};
 use crate::database::{Database, Pool, PoolTarget, Pooler};
 use crate::delivery::DanglingKind;
 use crate::kafka::{Consumer, KafkaClient, Producer, ProducerRole, Topic, WorkerSetting};
-use crate::platform::{Environment, Owner, Service, Variable, VariableValue};
+use crate::owner::Owner;
+use crate::platform::{Environment, Service};
 use crate::scaling::{Autoscaler, MetricKind, ScalingBehaviour, ScalingMetric};
 use crate::source::Fact;
 use crate::units::Rate;
+use crate::variable::{Variable, VariableValue};
 use crate::workload::{
     Amount, Completeness, ConfigObject, Container, Lifecycle, ObjectId, Rollout, ServicePort, Spread,
     VariableSource, Workload,

@@ -2,7 +2,8 @@
 
 use super::names::Suggestions;
 use crate::delivery::{Dangling, DanglingKind};
-use crate::platform::{Parts, TopicId};
+use crate::owner::TopicId;
+use crate::platform::Parts;
 use crate::source::{Fact, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,8 +1,9 @@
 //! Variables of services: what their containers get, over what deployment files declare.
 
-use crate::platform::{Parts, Variable, VariableValue};
+use crate::platform::Parts;
 use crate::scope::Home;
 use crate::source::Fact;
+use crate::variable::{Variable, VariableValue};
 use crate::workload::{ConfigObject, Container, VariableSource};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
