@@ -3,7 +3,7 @@
 
 use crate::scaling::Selector;
 use crate::source::Fact;
-use crate::workload::{ObjectId, Workload};
+use crate::workload::ObjectId;
 use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
 
