@@ -73,6 +73,14 @@ fn line(text: &str, start: usize, end: usize, file: FileId, base: usize) -> Opti
     })
 }
 
+/// The number after `\u`, at most four digits of it.
+fn unit(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<u32> {
+    let digits: String = std::iter::from_fn(|| chars.next_if(char::is_ascii_hexdigit))
+        .take(4)
+        .collect();
+    u32::from_str_radix(&digits, 16).ok()
+}
+
 /// Takes continued lines together and resolves escapes.
 fn unescape(text: &str) -> String {
     if !text.contains('\\') {
@@ -92,10 +100,23 @@ fn unescape(text: &str) -> String {
             Some('r') => out.push('\r'),
             Some('f') => out.push('\u{c}'),
             Some('u') => {
-                let digits: String = std::iter::from_fn(|| chars.next_if(char::is_ascii_hexdigit))
-                    .take(4)
-                    .collect();
-                out.extend(u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32));
+                let first = unit(&mut chars);
+                // A character beyond 0xffff is written as two units.
+                if let Some(high) = first.filter(|u| (0xd800..0xdc00).contains(u)) {
+                    let mut ahead = chars.clone();
+                    let low = (ahead.next() == Some('\\') && ahead.next() == Some('u'))
+                        .then(|| unit(&mut ahead))
+                        .flatten()
+                        .filter(|u| (0xdc00..0xe000).contains(u));
+                    if let Some(low) = low {
+                        out.extend(char::from_u32(
+                            0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00),
+                        ));
+                        chars = ahead;
+                    }
+                } else {
+                    out.extend(first.and_then(char::from_u32));
+                }
             }
             Some('\r' | '\n') => {
                 while chars
@@ -155,6 +176,14 @@ mod tests {
                 ("x".into(), "\\".into()),
                 ("y".into(), "2".into())
             ]
+        );
+    }
+
+    #[test]
+    fn a_character_in_two_units_is_one() {
+        assert_eq!(
+            pairs("a=\\uD83D\\uDE00!\nb=\\uD83Dx"),
+            [("a".into(), "\u{1f600}!".into()), ("b".into(), "x".into())]
         );
     }
 
