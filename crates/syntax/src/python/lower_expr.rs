@@ -279,7 +279,7 @@ fn unescape(text: &str) -> String {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
+    let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         if c != '\\' {
             out.push(c);
@@ -289,9 +289,43 @@ fn unescape(text: &str) -> String {
             Some('n') => out.push('\n'),
             Some('t') => out.push('\t'),
             Some('r') => out.push('\r'),
-            Some('0') => out.push('\0'),
+            Some('a') => out.push('\u{7}'),
+            Some('b') => out.push('\u{8}'),
+            Some('f') => out.push('\u{c}'),
+            Some('v') => out.push('\u{b}'),
+            Some(c @ '0'..='7') => {
+                let rest: String = std::iter::from_fn(|| chars.next_if(|c| matches!(c, '0'..='7')))
+                    .take(2)
+                    .collect();
+                let code = u32::from_str_radix(&format!("{c}{rest}"), 8).ok();
+                out.extend(code.and_then(char::from_u32));
+            }
+            Some(c @ ('x' | 'u' | 'U')) => {
+                let length = match c {
+                    'x' => 2,
+                    'u' => 4,
+                    _ => 8,
+                };
+                let digits: String = std::iter::from_fn(|| chars.next_if(char::is_ascii_hexdigit))
+                    .take(length)
+                    .collect();
+                let code = u32::from_str_radix(&digits, 16)
+                    .ok()
+                    .filter(|_| digits.len() == length);
+                match code.and_then(char::from_u32) {
+                    Some(c) => out.push(c),
+                    None => {
+                        out.push('\\');
+                        out.push(c);
+                        out.push_str(&digits);
+                    }
+                }
+            }
             Some(c @ ('\\' | '\'' | '"')) => out.push(c),
             Some('\n') => {}
+            Some('\r') if chars.peek() == Some(&'\n') => {
+                chars.next();
+            }
             Some(other) => {
                 out.push('\\');
                 out.push(other);
@@ -317,4 +351,20 @@ fn integer(text: &str) -> Option<i64> {
 
 fn float(text: &str) -> Option<f64> {
     text.replace('_', "").parse().ok().filter(|n: &f64| n.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn escapes_are_those_of_python() {
+        for (written, meant) in [
+            (r"a\nb", "a\nb"),
+            (r"\x41\u00e9\U0001F600\101\0", "A\u{e9}\u{1f600}A\0"),
+            (r"\a\b\f\v", "\u{7}\u{8}\u{c}\u{b}"),
+            (r"\d\xg\u12", r"\d\xg\u12"),
+            ("a\\\r\nb\\\nc", "abc"),
+        ] {
+            assert_eq!(super::unescape(written), meant, "{written}");
+        }
+    }
 }
