@@ -213,7 +213,7 @@ impl<'a> Brackets<'a> {
         {
             changes.push(Change::delete(comma..comma + 1));
         }
-        changes.push(Change::delete(entry));
+        changes.push(Change::delete(entry.start..tail));
         changes
     }
 }

@@ -139,10 +139,13 @@ impl Writer for Ini {
             return Ok(vec![lines::delete(text, entry.span.clone())]);
         }
         // Settings of a section that stands twice lie apart; what is between them must stay.
-        let split = site.doc.roots[0]
-            .entries
-            .iter()
-            .any(|other| other.span.start > entry.span.start && other.span.start < entry.span.end);
+        let headers = text.lines().filter(|line| {
+            let line = line.trim_start_matches('\u{feff}').trim_start();
+            let name = line.strip_prefix('[').and_then(|rest| rest.split(']').next());
+            name.zip(entry.key.as_deref())
+                .is_some_and(|(name, key)| name.trim().eq_ignore_ascii_case(key))
+        });
+        let split = headers.count() > 1;
         if split {
             return Err(
                 site.unsupported("the section stands in several places; delete its settings one by one")

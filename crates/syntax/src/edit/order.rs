@@ -3,6 +3,7 @@
 use super::site::Site;
 use super::{Edit, EditError, Op};
 use crate::document::Document;
+use crate::route::Step;
 
 /// Refuses edits that exclude each other.
 pub(super) fn check(edits: &[Edit]) -> Result<(), EditError> {
@@ -53,6 +54,10 @@ pub(super) fn from_the_back<'e>(doc: &Document, edits: &'e [Edit]) -> Result<Vec
             Op::InsertAfter(_) => (span.end, 0, back),
             Op::Append(_) => (site.item().span.end, 1, number),
             Op::Replace(_) => (span.start, 2, number),
+            // The first one moves an element of a list on, so again the last given comes first.
+            Op::InsertBefore(_) if matches!(edit.route.steps.last(), Some(Step::Index(_))) => {
+                (span.start, 3, back)
+            }
             Op::InsertBefore(_) => (span.start, 3, number),
             Op::RenameKey(_) => (span.start, 4, number),
             Op::Delete => (span.start, 5, number),

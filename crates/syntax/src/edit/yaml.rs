@@ -331,7 +331,9 @@ impl<'s, 'a> Writing<'s, 'a> {
         });
         let end = entry.map_or(item.span.end, |e| e.span.end);
         let mut style = Style::of(site);
-        style.blocks = !deep_comment_follows(text, end, column);
+        // Below a root nothing ends a block of text, and a comment behind one would become part of it.
+        let alone = entry.is_some() || text[end..lines::end(text, end)].trim().is_empty();
+        style.blocks = alone && !deep_comment_follows(text, end, column);
         Writing {
             site,
             item,

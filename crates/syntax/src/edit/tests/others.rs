@@ -230,6 +230,7 @@ fn ini_knows_sections() {
     assert!(refused(Format::Ini, text, "a.x", Op::Replace("a ; b".into())));
     assert!(refused(Format::Ini, text, "a.x", Op::Replace("a\nb".into())));
     assert!(refused(Format::Ini, text, "a", Op::RenameKey("c".into())));
+    assert!(refused(Format::Ini, "[a]\n[b]\n[A]\n", "a", Op::Delete));
 }
 
 #[test]

@@ -371,6 +371,27 @@ fn several_edits_are_done_together_or_not_at_all() {
 }
 
 #[test]
+fn entries_for_one_place_are_written_in_the_order_given() {
+    for (text, place, key) in [("- x\n", "[0][0]", false), ("x: 0\n", "x", true)] {
+        let new = |name: &str| match key {
+            true => Addition::pair(name, 0),
+            false => Addition::element(name),
+        };
+        let edits = [
+            Edit::new(route(place), Op::InsertBefore(new("a"))),
+            Edit::new(route(place), Op::InsertAfter(new("c"))),
+            Edit::new(route(place), Op::InsertBefore(new("b"))),
+            Edit::new(route(place), Op::InsertAfter(new("d"))),
+        ];
+        let expected = match key {
+            true => "a: 0\nb: 0\nx: 0\nc: 0\nd: 0\n",
+            false => "- a\n- b\n- x\n- c\n- d\n",
+        };
+        assert_eq!(apply(text, Format::Yaml, &edits).as_deref(), Ok(expected));
+    }
+}
+
+#[test]
 fn places_lead_to_routes_and_back() {
     let text = "base: &b {x: 1}\nuse: *b\nmore:\n  <<: *b\nlist:\n- name: n\n";
     let doc = read(text, Format::Yaml);
