@@ -1,6 +1,7 @@
 //! Text in, documents out, with the place of every value. This crate knows formats (YAML, JSON, HCL,
 //! properties, ini, `.env`, Python) and nothing of platforms: what a value means is for its readers to say.
 
+pub mod chain;
 pub mod document;
 pub mod edit;
 pub mod env_file;
@@ -18,4 +19,5 @@ pub mod source;
 pub mod tree;
 pub mod yaml;
 
+pub use chain::{ChainId, Chains, Layer, Link};
 pub use source::{FileId, Position, SourceFile, SourceMap, Span, Spanned};

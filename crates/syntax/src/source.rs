@@ -1,6 +1,10 @@
 //! Places in files: a finding is only as good as the line it points at, so every value keeps the place it was
 //! written.
 
+use crate::chain::{ChainId, Chains};
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,8 +12,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
 
-/// A half-open byte range `start..end` in one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A half-open byte range `start..end` in one file. Two spans are equal when the place is; what the value there
+/// passed through does not count.
+#[derive(Clone, Copy)]
 pub struct Span {
     /// The file.
     pub file: FileId,
@@ -17,9 +22,15 @@ pub struct Span {
     pub start: u32,
     /// One past the last byte.
     pub end: u32,
+    /// What the value passed through before it took effect; see [`Chains`].
+    pub chain: ChainId,
 }
 
 impl Span {
+    fn place(&self) -> (FileId, u32, u32) {
+        (self.file, self.start, self.end)
+    }
+
     /// A span of `start..end` bytes in `file`; offsets above 4 GiB saturate (readers refuse such files).
     pub fn new(file: FileId, start: usize, end: usize) -> Self {
         let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -27,6 +38,7 @@ impl Span {
             file,
             start: clamp(start),
             end: clamp(end.max(start)),
+            chain: ChainId::NONE,
         }
     }
 
@@ -38,10 +50,47 @@ impl Span {
                 file: self.file,
                 start: self.start.min(other.start),
                 end: self.end.max(other.end),
+                chain: self.chain,
             }
         } else {
             self
         }
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Span")
+            .field("file", &self.file)
+            .field("start", &self.start)
+            .field("end", &self.end)
+            .finish()
+    }
+}
+
+impl PartialEq for Span {
+    fn eq(&self, other: &Span) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for Span {}
+
+impl PartialOrd for Span {
+    fn partial_cmp(&self, other: &Span) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Span {
+    fn cmp(&self, other: &Span) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+impl Hash for Span {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.place().hash(state);
     }
 }
 
@@ -115,6 +164,7 @@ impl SourceFile {
 #[derive(Debug, Clone, Default)]
 pub struct SourceMap {
     files: Vec<SourceFile>,
+    chains: Chains,
 }
 
 impl SourceMap {
@@ -146,6 +196,11 @@ impl SourceMap {
     /// Start of a span as line and column.
     pub fn position(&self, span: Span) -> Position {
         self.file(span.file).position(span.start)
+    }
+
+    /// What values of these files passed through.
+    pub fn chains(&self) -> &Chains {
+        &self.chains
     }
 
     /// All files in the order they were added.

@@ -1,6 +1,7 @@
 //! YAML and JSON text to [`Node`] trees. Every document of a stream counts; anchors and merge keys are
 //! resolved here, once; comments are kept because people suppress findings with them.
 
+use crate::chain::{Chains, Layer};
 use crate::source::{FileId, Span};
 use crate::tree::{Key, Map, Node, Scalar, Style, Value};
 use granit_parser::{Event, Parser, ScalarStyle};
@@ -46,7 +47,18 @@ pub struct Problem {
 /// Reads `text`, which begins at byte `base` of `file` (0 for a whole file; the offset of a block
 /// scalar for YAML inside YAML).
 pub fn parse(text: &str, file: FileId, base: usize) -> Stream {
+    read(text, file, base, None)
+}
+
+/// Reads like [`parse`], and notes in `chains` the aliases and merge keys that values came through: an alias' value
+/// is written at its anchor, and its chain has the place of the alias.
+pub fn parse_with(text: &str, file: FileId, base: usize, chains: &Chains) -> Stream {
+    read(text, file, base, Some(chains))
+}
+
+fn read(text: &str, file: FileId, base: usize, chains: Option<&Chains>) -> Stream {
     let mut builder = Builder {
+        chains,
         file,
         base,
         stream: Stream::default(),
@@ -107,7 +119,8 @@ fn line_indent_has_tab(text: &str, at: usize) -> bool {
         .any(|b| *b == b'\t')
 }
 
-struct Builder {
+struct Builder<'c> {
+    chains: Option<&'c Chains>,
     file: FileId,
     base: usize,
     stream: Stream,
@@ -132,9 +145,10 @@ enum Frame {
     },
 }
 
-impl Builder {
+impl Builder<'_> {
     fn empty(file: FileId) -> Self {
         Builder {
+            chains: None,
             file,
             base: 0,
             stream: Stream::default(),
@@ -215,6 +229,15 @@ impl Builder {
                     value: Value::Unknown("an alias of a node that contains itself".into()),
                 });
                 self.nodes += count(&node);
+                let layer = if self.in_merge() {
+                    Layer::Merge
+                } else {
+                    Layer::Alias
+                };
+                let node = match self.chains {
+                    Some(chains) => chains.tree_through(node, layer, self.span(start, end)),
+                    None => node,
+                };
                 self.place(node, 0)?;
             }
             Event::DocumentEnd => {
@@ -228,6 +251,16 @@ impl Builder {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether what comes next is the value of a merge key, or in the list that is one.
+    fn in_merge(&self) -> bool {
+        let mut frames = self.stack.iter().rev();
+        let frame = match frames.next() {
+            Some(Frame::Seq { .. }) => frames.next(),
+            frame => frame,
+        };
+        matches!(frame, Some(Frame::Map { key: Some(key), .. }) if &*key.text == "<<")
     }
 
     fn push(&mut self, frame: Frame) -> Result<(), String> {
@@ -444,160 +477,4 @@ fn placed(node: Node, place: &dyn Fn(Span) -> Span) -> Node {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const FILE: FileId = FileId(0);
-
-    fn one(text: &str) -> Node {
-        let stream = parse(text, FILE, 0);
-        assert!(stream.errors.is_empty(), "{:?}", stream.errors);
-        stream.documents.into_iter().next().unwrap()
-    }
-
-    fn slice(text: &str, node: &Node) -> String {
-        text[node.span.start as usize..node.span.end as usize].to_owned()
-    }
-
-    #[test]
-    fn a_plain_scalar_tagged_as_text_is_text() {
-        let root = one("a: !!str 5\nb: 5\n");
-        let style = |key| match &root.get(key).unwrap().value {
-            Value::Scalar(scalar) => scalar.style,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!((style("a"), style("b")), (Style::Quoted, Style::Plain));
-    }
-
-    #[test]
-    fn spans_point_at_the_text() {
-        let text = "a: 1\nb:\n  - \"two\"\n  - {c: 1.20}\nd: é\ne: end\n";
-        let root = one(text);
-        assert_eq!(slice(text, root.get("a").unwrap()), "1");
-        assert_eq!(slice(text, &root.get("b").unwrap().items()[0]), "\"two\"");
-        let c = root.get("b").unwrap().items()[1].get("c").unwrap();
-        assert_eq!((slice(text, c).as_str(), c.as_str()), ("1.20", Some("1.20")));
-        assert_eq!(slice(text, root.get("e").unwrap()), "end");
-    }
-
-    #[test]
-    fn every_document_counts_and_a_broken_one_hides_no_other() {
-        let stream = parse("a: 1\n---\nb: [1, 2\nc: }\n---\nd: 4\n", FILE, 0);
-        assert_eq!(stream.errors.len(), 1);
-        assert_eq!(stream.documents.len(), 2);
-        assert!(stream.documents[1].get("d").is_some());
-        let stream = parse("---\n# only a comment\n---\na: 1\n", FILE, 0);
-        assert_eq!((stream.documents.len(), stream.comments.len()), (1, 1));
-    }
-
-    #[test]
-    fn anchors_and_merge_keys_resolve_and_own_keys_win() {
-        let root = one("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nlist: {<<: [*b, {z: 9, x: 5}]}\n");
-        let used = root.get("use").unwrap();
-        assert_eq!(used.get("x").unwrap().as_i64(), Some(1));
-        assert_eq!(used.get("y").unwrap().as_i64(), Some(3));
-        let list = root.get("list").unwrap();
-        assert_eq!(
-            (list.get("x").unwrap().as_i64(), list.get("z").unwrap().as_i64()),
-            (Some(1), Some(9))
-        );
-    }
-
-    #[test]
-    fn duplicate_keys_are_told_and_the_last_counts() {
-        let stream = parse("a: 1\na: 2\n", FILE, 0);
-        assert_eq!(stream.problems.len(), 1);
-        assert_eq!(stream.documents[0].get("a").unwrap().as_i64(), Some(2));
-    }
-
-    #[test]
-    fn a_tab_is_named() {
-        let stream = parse("a:\n\tb: 1\n", FILE, 0);
-        assert!(
-            stream.errors[0].message.contains("tab"),
-            "{}",
-            stream.errors[0].message
-        );
-    }
-
-    #[test]
-    fn aliases_cannot_eat_all_memory_and_nesting_is_bounded() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for i in 1..12 {
-            text += &format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(", "));
-        }
-        let stream = parse(&text, FILE, 0);
-        assert!(
-            stream.errors[0].message.contains("aliases"),
-            "{:?}",
-            stream.errors
-        );
-        assert!(!parse(&"[".repeat(100_000), FILE, 0).errors.is_empty());
-    }
-
-    #[test]
-    fn yaml_inside_a_block_keeps_its_place() {
-        let text = "data:\n  routing.yaml: |\n    cells:\n      - name: us\n        weight: 60\n";
-        let root = one(text);
-        let inner = parse_embedded(root.get("data").unwrap().get("routing.yaml").unwrap(), text).unwrap();
-        let cell = &inner.documents[0].get("cells").unwrap().items()[0];
-        let weight = cell.get("weight").unwrap();
-        assert_eq!(
-            (
-                slice(text, weight).as_str(),
-                slice(text, cell.get("name").unwrap()).as_str()
-            ),
-            ("60", "us")
-        );
-    }
-
-    #[test]
-    fn a_block_of_several_keys_and_documents_keeps_its_places() {
-        let text = "patch: |-\n  kind: A # c\n  spec:\n    n: 5\n\n  ---\n  kind: \"B\"\nafter: 1\n";
-        let inner = parse_embedded(one(text).get("patch").unwrap(), text).unwrap();
-        assert_eq!(inner.documents.len(), 2);
-        assert_eq!(
-            slice(text, inner.documents[0].at("spec/n").unwrap()),
-            "5",
-            "{inner:?}"
-        );
-        assert_eq!(slice(text, inner.documents[1].get("kind").unwrap()), "\"B\"");
-        let (key, _) = inner.documents[0].as_map().unwrap().entry("spec").unwrap();
-        assert_eq!(&text[key.span.start as usize..key.span.end as usize], "spec");
-        let comment = inner.comments[0].span;
-        assert_eq!(&text[comment.start as usize..comment.end as usize], "# c");
-    }
-
-    #[test]
-    fn yaml_in_a_quoted_scalar_stands_at_the_scalar() {
-        let text = "patch: \"a: 1\\nb: 2\"\n";
-        let root = one(text);
-        let patch = root.get("patch").unwrap();
-        let inner = parse_embedded(patch, text).unwrap();
-        assert_eq!(inner.documents[0].get("b").unwrap().span, patch.span);
-    }
-
-    #[test]
-    fn keys_fold() {
-        let root = one("capacityPercentage: 60\n");
-        assert_eq!(root.like("capacitypercentage").unwrap().as_i64(), Some(60));
-        assert!(folds_to_both());
-    }
-
-    fn folds_to_both() -> bool {
-        use crate::tree::{fold, folds_to};
-        fold("capacity_percentage") == "capacitypercentage"
-            && folds_to("Capacity-Percentage", "capacitypercentage")
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "[a-c:\\-\\[\\]{}&*<|>\"'#\\n\\t !?%@,é]{0,80}") {
-            let stream = parse(&text, FILE, 0);
-            for document in &stream.documents {
-                prop_assert!(document.span.end as usize <= text.len());
-            }
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,266 @@
+//! The way of a value through layers. A span says where a value is written; what it passed through before it took
+//! effect (an alias, an overlay, a template, a variable) is its chain. Most values have none, so a span carries only
+//! a number, and the chains stand in one table beside the sources.
+
+use crate::source::Span;
+use crate::tree::{Key, Node, Value};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Links beyond which a chain does not grow: no real one comes near it, and a circle must end.
+const MAX_LINKS: usize = 64;
+
+/// The number of a span's chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ChainId(u32);
+
+impl ChainId {
+    /// The chain of a value that passed through nothing.
+    pub const NONE: ChainId = ChainId(0);
+
+    /// Whether the value passed through nothing.
+    pub fn is_none(self) -> bool {
+        self == ChainId::NONE
+    }
+}
+
+/// In what way a value passed through a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layer {
+    /// An alias stands there for the value.
+    Alias,
+    /// A merge key takes the value in.
+    Merge,
+    /// Another document takes in the one that the value is in: an overlay its base, a chart its dependency.
+    Include,
+    /// The value took the place of what is written there: a patch over a base, a setting over a default.
+    Override,
+    /// An expression gives the value on: a template's, a reference to a variable.
+    Reference,
+    /// The value is given to a parameter: by a call, a module's argument.
+    Argument,
+    /// The value is in the text of another value: a file inside a document.
+    Content,
+}
+
+/// One place that a value passed through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Link {
+    /// In what way.
+    pub layer: Layer,
+    /// Where.
+    pub span: Span,
+}
+
+/// All chains. A clone is the same table.
+#[derive(Debug, Clone, Default)]
+pub struct Chains(Arc<RwLock<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    /// Each link with the chain before it. Equal chains have one number, whoever made them first.
+    links: Vec<(Link, ChainId)>,
+    known: HashMap<(Link, ChainId), ChainId>,
+}
+
+impl Table {
+    fn get(&self, id: ChainId) -> Option<&(Link, ChainId)> {
+        self.links.get((id.0 as usize).checked_sub(1)?)
+    }
+
+    fn length(&self, mut id: ChainId) -> usize {
+        let mut length = 0;
+        while let Some((_, before)) = self.get(id) {
+            length += 1;
+            id = *before;
+        }
+        length
+    }
+}
+
+impl Chains {
+    /// The span of a value after it passed through `at`.
+    #[must_use]
+    pub fn through(&self, span: Span, layer: Layer, at: Span) -> Span {
+        Span {
+            chain: self.longer(span.chain, Link { layer, span: at }),
+            ..span
+        }
+    }
+
+    fn longer(&self, chain: ChainId, link: Link) -> ChainId {
+        let link = Link {
+            span: Span {
+                chain: ChainId::NONE,
+                ..link.span
+            },
+            ..link
+        };
+        {
+            let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(id) = table.known.get(&(link, chain)) {
+                return *id;
+            }
+        }
+        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = table.known.get(&(link, chain)) {
+            return *id;
+        }
+        let next = u32::try_from(table.links.len() + 1).ok();
+        match next {
+            Some(next) if table.length(chain) < MAX_LINKS => {
+                table.links.push((link, chain));
+                table.known.insert((link, chain), ChainId(next));
+                ChainId(next)
+            }
+            _ => chain,
+        }
+    }
+
+    /// What the value at a span passed through, the first place first.
+    pub fn of(&self, span: Span) -> Vec<Link> {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut links = Vec::new();
+        let mut id = span.chain;
+        while let Some((link, before)) = table.get(id) {
+            links.push(*link);
+            id = *before;
+        }
+        links.reverse();
+        links
+    }
+
+    /// A tree after all of it passed through `at`.
+    #[must_use]
+    pub fn tree_through(&self, node: Node, layer: Layer, at: Span) -> Node {
+        let mut mark = Mark {
+            chains: self,
+            link: Link { layer, span: at },
+            last: None,
+        };
+        mark.node(node)
+    }
+}
+
+/// Adds one link to every span of a tree. Neighbours have the same chain nearly always, so the table is asked once.
+struct Mark<'a> {
+    chains: &'a Chains,
+    link: Link,
+    last: Option<(ChainId, ChainId)>,
+}
+
+impl Mark<'_> {
+    fn span(&mut self, span: Span) -> Span {
+        let chain = match self.last {
+            Some((before, after)) if before == span.chain => after,
+            _ => self.chains.longer(span.chain, self.link),
+        };
+        self.last = Some((span.chain, chain));
+        Span { chain, ..span }
+    }
+
+    fn node(&mut self, node: Node) -> Node {
+        let span = self.span(node.span);
+        let value = match node.value {
+            Value::Seq(items) => Value::Seq(items.into_iter().map(|item| self.node(item)).collect()),
+            Value::Map(map) => Value::Map(
+                map.into_iter()
+                    .map(|(key, value)| {
+                        let span = self.span(key.span);
+                        (Key { span, ..key }, self.node(value))
+                    })
+                    .collect(),
+            ),
+            other => other,
+        };
+        Node { span, value }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::FileId;
+    use crate::yaml;
+
+    fn at(start: usize) -> Span {
+        Span::new(FileId(0), start, start + 1)
+    }
+
+    fn layers(chains: &Chains, span: Span) -> Vec<(Layer, u32)> {
+        chains.of(span).iter().map(|l| (l.layer, l.span.start)).collect()
+    }
+
+    #[test]
+    fn a_value_keeps_every_place_in_order() {
+        let chains = Chains::default();
+        let value = at(10);
+        assert!(value.chain.is_none() && chains.of(value).is_empty());
+        let through = chains.through(value, Layer::Reference, at(20));
+        let through = chains.through(through, Layer::Argument, at(30));
+        let through = chains.through(through, Layer::Include, at(40));
+        assert_eq!(
+            layers(&chains, through),
+            [
+                (Layer::Reference, 20),
+                (Layer::Argument, 30),
+                (Layer::Include, 40)
+            ]
+        );
+        // The place is still where it is written, and equal to it for all who only want the place.
+        assert_eq!((through, through.start), (value, 10));
+    }
+
+    #[test]
+    fn equal_chains_are_stored_once_and_a_clone_is_the_same_table() {
+        let chains = Chains::default();
+        let other = chains.clone();
+        let a = chains.through(at(1), Layer::Include, at(5));
+        let b = other.through(at(2), Layer::Include, at(5));
+        assert_eq!(a.chain, b.chain);
+        assert_ne!(chains.through(at(1), Layer::Override, at(5)).chain, a.chain);
+        // Where the layer itself came from is not part of the link.
+        assert_eq!(
+            chains
+                .through(at(3), Layer::Include, chains.through(at(5), Layer::Alias, at(9)))
+                .chain,
+            a.chain
+        );
+    }
+
+    #[test]
+    fn a_circle_of_layers_ends() {
+        let chains = Chains::default();
+        let mut span = at(1);
+        for round in 0..1000 {
+            span = chains.through(span, Layer::Include, at(round % 3));
+        }
+        assert_eq!(chains.of(span).len(), MAX_LINKS);
+    }
+
+    #[test]
+    fn a_tree_passes_through_as_a_whole() {
+        let chains = Chains::default();
+        let tree = yaml::parse("a: [1, {b: 2}]\n", FileId(0), 0).documents.remove(0);
+        let inner = tree.get("a").unwrap().items()[1].get("b").unwrap().span;
+        let tree = chains.tree_through(tree, Layer::Include, at(100));
+        let tree = chains.tree_through(tree, Layer::Content, at(200));
+        let (key, list) = tree.as_map().unwrap().entry("a").unwrap();
+        let value = list.items()[1].get("b").unwrap();
+        for span in [tree.span, key.span, list.span, value.span] {
+            assert_eq!(
+                layers(&chains, span),
+                [(Layer::Include, 100), (Layer::Content, 200)]
+            );
+        }
+        assert_eq!(value.span, inner);
+    }
+
+    #[test]
+    fn a_chain_takes_no_room_in_the_tree() {
+        assert_eq!(
+            (size_of::<Span>(), size_of::<Key>(), size_of::<Node>()),
+            (16, 32, 48)
+        );
+    }
+}

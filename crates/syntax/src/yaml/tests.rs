@@ -1,0 +1,182 @@
+//! Tests of reading YAML.
+
+use super::*;
+use proptest::prelude::*;
+
+const FILE: FileId = FileId(0);
+
+fn one(text: &str) -> Node {
+    let stream = parse(text, FILE, 0);
+    assert!(stream.errors.is_empty(), "{:?}", stream.errors);
+    stream.documents.into_iter().next().unwrap()
+}
+
+fn slice(text: &str, node: &Node) -> String {
+    text[node.span.start as usize..node.span.end as usize].to_owned()
+}
+
+#[test]
+fn a_plain_scalar_tagged_as_text_is_text() {
+    let root = one("a: !!str 5\nb: 5\n");
+    let style = |key| match &root.get(key).unwrap().value {
+        Value::Scalar(scalar) => scalar.style,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((style("a"), style("b")), (Style::Quoted, Style::Plain));
+}
+
+#[test]
+fn spans_point_at_the_text() {
+    let text = "a: 1\nb:\n  - \"two\"\n  - {c: 1.20}\nd: é\ne: end\n";
+    let root = one(text);
+    assert_eq!(slice(text, root.get("a").unwrap()), "1");
+    assert_eq!(slice(text, &root.get("b").unwrap().items()[0]), "\"two\"");
+    let c = root.get("b").unwrap().items()[1].get("c").unwrap();
+    assert_eq!((slice(text, c).as_str(), c.as_str()), ("1.20", Some("1.20")));
+    assert_eq!(slice(text, root.get("e").unwrap()), "end");
+}
+
+#[test]
+fn every_document_counts_and_a_broken_one_hides_no_other() {
+    let stream = parse("a: 1\n---\nb: [1, 2\nc: }\n---\nd: 4\n", FILE, 0);
+    assert_eq!(stream.errors.len(), 1);
+    assert_eq!(stream.documents.len(), 2);
+    assert!(stream.documents[1].get("d").is_some());
+    let stream = parse("---\n# only a comment\n---\na: 1\n", FILE, 0);
+    assert_eq!((stream.documents.len(), stream.comments.len()), (1, 1));
+}
+
+#[test]
+fn anchors_and_merge_keys_resolve_and_own_keys_win() {
+    let root = one("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nlist: {<<: [*b, {z: 9, x: 5}]}\n");
+    let used = root.get("use").unwrap();
+    assert_eq!(used.get("x").unwrap().as_i64(), Some(1));
+    assert_eq!(used.get("y").unwrap().as_i64(), Some(3));
+    let list = root.get("list").unwrap();
+    assert_eq!(
+        (list.get("x").unwrap().as_i64(), list.get("z").unwrap().as_i64()),
+        (Some(1), Some(9))
+    );
+}
+
+#[test]
+fn an_alias_and_a_merge_are_in_the_chain_of_their_values() {
+    let text = "base: &b {x: 1}\nuse: *b\nmore:\n  <<: *b\n  y: 2\nlist:\n  <<: [*b]\n";
+    let chains = Chains::default();
+    let root = parse_with(text, FILE, 0, &chains).documents.remove(0);
+    let chain = |path: &str| {
+        let links = chains.of(root.at(path).unwrap().span);
+        links
+            .iter()
+            .map(|l| (l.layer, l.span.start as usize))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(chain("base/x"), []);
+    assert_eq!(chain("use/x"), [(Layer::Alias, text.find("*b").unwrap())]);
+    assert_eq!(
+        chain("more/x"),
+        [(Layer::Merge, text.find("<<: *b").unwrap() + 4)]
+    );
+    assert_eq!(chain("more/y"), []);
+    assert_eq!(chain("list/x"), [(Layer::Merge, text.rfind("*b").unwrap())]);
+    assert_eq!(root.at("use/x").unwrap().span, root.at("base/x").unwrap().span);
+    // The same tree as without chains.
+    assert_eq!(parse(text, FILE, 0).documents.remove(0), root);
+}
+
+#[test]
+fn duplicate_keys_are_told_and_the_last_counts() {
+    let stream = parse("a: 1\na: 2\n", FILE, 0);
+    assert_eq!(stream.problems.len(), 1);
+    assert_eq!(stream.documents[0].get("a").unwrap().as_i64(), Some(2));
+}
+
+#[test]
+fn a_tab_is_named() {
+    let stream = parse("a:\n\tb: 1\n", FILE, 0);
+    assert!(
+        stream.errors[0].message.contains("tab"),
+        "{}",
+        stream.errors[0].message
+    );
+}
+
+#[test]
+fn aliases_cannot_eat_all_memory_and_nesting_is_bounded() {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for i in 1..12 {
+        text += &format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(", "));
+    }
+    let stream = parse(&text, FILE, 0);
+    assert!(
+        stream.errors[0].message.contains("aliases"),
+        "{:?}",
+        stream.errors
+    );
+    assert!(!parse(&"[".repeat(100_000), FILE, 0).errors.is_empty());
+}
+
+#[test]
+fn yaml_inside_a_block_keeps_its_place() {
+    let text = "data:\n  routing.yaml: |\n    cells:\n      - name: us\n        weight: 60\n";
+    let root = one(text);
+    let inner = parse_embedded(root.get("data").unwrap().get("routing.yaml").unwrap(), text).unwrap();
+    let cell = &inner.documents[0].get("cells").unwrap().items()[0];
+    let weight = cell.get("weight").unwrap();
+    assert_eq!(
+        (
+            slice(text, weight).as_str(),
+            slice(text, cell.get("name").unwrap()).as_str()
+        ),
+        ("60", "us")
+    );
+}
+
+#[test]
+fn a_block_of_several_keys_and_documents_keeps_its_places() {
+    let text = "patch: |-\n  kind: A # c\n  spec:\n    n: 5\n\n  ---\n  kind: \"B\"\nafter: 1\n";
+    let inner = parse_embedded(one(text).get("patch").unwrap(), text).unwrap();
+    assert_eq!(inner.documents.len(), 2);
+    assert_eq!(
+        slice(text, inner.documents[0].at("spec/n").unwrap()),
+        "5",
+        "{inner:?}"
+    );
+    assert_eq!(slice(text, inner.documents[1].get("kind").unwrap()), "\"B\"");
+    let (key, _) = inner.documents[0].as_map().unwrap().entry("spec").unwrap();
+    assert_eq!(&text[key.span.start as usize..key.span.end as usize], "spec");
+    let comment = inner.comments[0].span;
+    assert_eq!(&text[comment.start as usize..comment.end as usize], "# c");
+}
+
+#[test]
+fn yaml_in_a_quoted_scalar_stands_at_the_scalar() {
+    let text = "patch: \"a: 1\\nb: 2\"\n";
+    let root = one(text);
+    let patch = root.get("patch").unwrap();
+    let inner = parse_embedded(patch, text).unwrap();
+    assert_eq!(inner.documents[0].get("b").unwrap().span, patch.span);
+}
+
+#[test]
+fn keys_fold() {
+    let root = one("capacityPercentage: 60\n");
+    assert_eq!(root.like("capacitypercentage").unwrap().as_i64(), Some(60));
+    assert!(folds_to_both());
+}
+
+fn folds_to_both() -> bool {
+    use crate::tree::{fold, folds_to};
+    fold("capacity_percentage") == "capacitypercentage"
+        && folds_to("Capacity-Percentage", "capacitypercentage")
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "[a-c:\\-\\[\\]{}&*<|>\"'#\\n\\t !?%@,é]{0,80}") {
+        let stream = parse(&text, FILE, 0);
+        for document in &stream.documents {
+            prop_assert!(document.span.end as usize <= text.len());
+        }
+    }
+}
