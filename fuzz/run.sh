@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(yaml hcl properties python overlay platform)
+[ ${#targets[@]} -gt 0 ] || targets=(yaml hcl properties python overlay platform edit)
 export RUSTC_BOOTSTRAP=1
 
 # The examples are the seeds: real files reach deeper than noise does.
@@ -23,6 +23,22 @@ seed properties -name '*.properties' -o -name '*.ini' -o -name '.env*'
 seed python -name '*.py'
 seed overlay -name 'cofferdam.yaml'
 seed platform -name '*.yaml' -o -name '*.tf' -o -name '*.py'
+# The first byte of an edit is its format, in the order of `Format::ALL`; the next three choose place and edits.
+seed_edit() { # format's number, then names that find(1) takes
+    mkdir -p corpus/edit
+    find ../examples -type f \( "${@:2}" \) -size -8k | while read -r file; do
+        { printf "\\x0$1\\x05\\x00\\x09"; cat "$file"; } > "corpus/edit/$1-$(printf '%s' "$file" | cksum | cut -d' ' -f1)"
+    done
+}
+seed_edit 0 -name '*.yaml' -o -name '*.yml'
+seed_edit 2 -name '*.tf' -o -name '*.tfvars'
+seed_edit 4 -name '*.properties'
+seed_edit 6 -name '.env*'
+seed_edit 7 -name '*.py'
+for format in 1 3 5; do
+    printf "\\x0$format\\x01\\x00\\x09%s" '{"a": [1, {"b": null}]}' > "corpus/edit/$format-json"
+    printf "\\x0$format\\x01\\x00\\x09%s" $'[a]\nb = 1 # c\n[a.c]\nd = ["x"]\n' > "corpus/edit/$format-sections"
+done
 
 cargo fuzz build
 for target in "${targets[@]}"; do
