@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod architecture;
 mod broken;
 mod command;
 mod dependencies;

@@ -1,0 +1,108 @@
+//! Who uses whom, and the circles in it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Arrows between names.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Graph(BTreeMap<String, BTreeSet<String>>);
+
+impl<A: AsRef<str>, B: AsRef<str>> FromIterator<(A, B)> for Graph {
+    fn from_iter<I: IntoIterator<Item = (A, B)>>(arrows: I) -> Self {
+        let mut graph = Self::default();
+        for (from, to) in arrows {
+            let targets = graph.0.entry(from.as_ref().to_owned()).or_default();
+            targets.insert(to.as_ref().to_owned());
+        }
+        graph
+    }
+}
+
+impl Graph {
+    /// Whether an arrow runs from the one to the other.
+    pub(super) fn has(&self, from: &str, to: &str) -> bool {
+        self.0.get(from).is_some_and(|targets| targets.contains(to))
+    }
+
+    /// An arrow wherever a way leads.
+    pub(super) fn closure(&self) -> Self {
+        Self(
+            self.0
+                .keys()
+                .map(|from| (from.clone(), self.reached(from)))
+                .collect(),
+        )
+    }
+
+    /// What a way of one arrow or more leads to.
+    fn reached(&self, from: &str) -> BTreeSet<String> {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(name) = open.pop() {
+            for target in self.0.get(name).into_iter().flatten() {
+                if reached.insert(target.clone()) {
+                    open.push(target);
+                }
+            }
+        }
+        reached
+    }
+
+    /// Groups of names of which each reaches every other.
+    pub(super) fn circles(&self) -> BTreeSet<BTreeSet<String>> {
+        let closure = self.closure();
+        closure
+            .0
+            .iter()
+            .filter(|(name, reached)| reached.contains(*name))
+            .map(|(name, reached)| {
+                let back = |other: &&String| closure.has(other, name);
+                reached.iter().filter(back).cloned().collect()
+            })
+            .collect()
+    }
+
+    /// A shortest way from a name of a circle back to itself, both ends named.
+    pub(super) fn way_around(&self, circle: &BTreeSet<String>) -> Vec<String> {
+        let ways = circle.iter().filter_map(|start| self.way_back(start));
+        ways.min_by_key(Vec::len).unwrap_or_default()
+    }
+
+    fn way_back(&self, start: &str) -> Option<Vec<String>> {
+        let mut ways = VecDeque::from([vec![start.to_owned()]]);
+        let mut seen = BTreeSet::new();
+        while let Some(way) = ways.pop_front() {
+            for target in self.0.get(way.last()?).into_iter().flatten() {
+                let longer = [way.as_slice(), std::slice::from_ref(target)].concat();
+                if target == start {
+                    return Some(longer);
+                }
+                if seen.insert(target) {
+                    ways.push_back(longer);
+                }
+            }
+        }
+        None
+    }
+}
+
+#[test]
+fn circles_are_found_and_shown_by_a_shortest_way() {
+    let graph: Graph = [
+        ("a", "b"),
+        ("b", "c"),
+        ("c", "a"),
+        ("c", "b"),
+        ("c", "d"),
+        ("d", "e"),
+        ("f", "a"),
+    ]
+    .into_iter()
+    .collect();
+    let circles: Vec<BTreeSet<String>> = graph.circles().into_iter().collect();
+    assert_eq!(circles.len(), 1);
+    assert_eq!(circles[0].iter().collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert_eq!(graph.way_around(&circles[0]), ["b", "c", "b"]);
+    let straight: Graph = [("a", "b"), ("a", "c"), ("b", "c")].into_iter().collect();
+    assert!(straight.circles().is_empty());
+    assert!(straight.closure() == straight && graph.closure().has("f", "e"));
+}
