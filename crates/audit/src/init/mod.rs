@@ -6,6 +6,8 @@
 //! is, and with every `# ` taken away.
 
 mod entries;
+mod entry;
+mod keys;
 mod write;
 
 use crate::engine::Report;

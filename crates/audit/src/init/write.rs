@@ -1,6 +1,6 @@
 //! The text of the template.
 
-use super::entries::Entry;
+use super::entry::{Entry, quoted};
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -66,31 +66,6 @@ fn statement<'a>(out: &mut String, open: &mut Vec<&'a str>, entry: &'a Entry) {
     let _ = writeln!(out, "## {indent}{}", one_line(&entry.why));
     // The `# ` stands in the first column, so that taking it away leaves the line where it belongs.
     let _ = writeln!(out, "# {indent}{}: {}", quoted(key), entry.value);
-}
-
-/// A key as YAML: in quotes unless it is plainly a text.
-pub(super) fn quoted(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && (name.chars()).all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'))
-        && !matches!(
-            name.to_ascii_lowercase().as_str(),
-            "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
-        );
-    if plain {
-        return name.to_owned();
-    }
-    let mut text = String::from("\"");
-    for c in name.chars() {
-        match c {
-            '"' | '\\' => text.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(text, "\\u{:04x}", u32::from(c));
-            }
-            c => text.push(c),
-        }
-    }
-    text.push('"');
-    text
 }
 
 /// Text that may come from files, on one line.

@@ -1,7 +1,6 @@
 //! Arithmetic and conversions of values that are known.
 
-use super::eval::MAX_LENGTH;
-use super::value::{Argument, EnvValue, HOLE, PyValue, Val};
+use super::value::{Argument, EnvValue, HOLE, MAX_LENGTH, PyValue, Val};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::Operator;
 

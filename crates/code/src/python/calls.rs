@@ -2,11 +2,9 @@
 //! module itself, conversions, and methods of values that are known.
 
 use super::arith::{convert, timedelta};
-use super::eval::{
-    Bound, Eval, Frame, MAX_LENGTH, Passed, by_environment, env, merge, one_of, outside, passed,
-};
+use super::eval::{Bound, Eval, Frame, Passed, by_environment, env, merge, one_of, outside, passed};
 use super::scope::{FunctionId, Scope};
-use super::value::{Dict, DictItem, Object, PyValue, SPREAD, Val};
+use super::value::{Dict, DictItem, MAX_LENGTH, Object, PyValue, SPREAD, Val};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::{ArgKind, Call, Expr, ExprKind};
 use std::collections::BTreeMap;

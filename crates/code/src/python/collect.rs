@@ -1,35 +1,17 @@
 //! Walks a module once and notes what is known in it: calls of known constructors with their
 //! arguments, what calls what, what reads the environment.
 
+mod repeats;
+mod uses;
+
 use super::clients::{self, ClientKind, Known, Library};
 use super::eval::{Eval, comes_from_elsewhere};
-use super::found::{BreakerUse, Client, ClientCall, Edge, EnvRead, Found, Instance, Place, Repeat, TopicUse};
-use super::scope::{ClassId, FunctionId, Scope, Symbols};
-use super::value::{self, Argument, EnvValue, PyValue, Val};
+use super::found::{BreakerUse, Client, ClientCall, EnvRead, Found, Place, Repeat};
+use super::scope::{Scope, Symbols};
+use super::value::{self, Argument, PyValue, Val};
 use cofferdam_syntax::Span;
-use cofferdam_syntax::python::ast::{ArgKind, Call, Expr, ExprKind, Function, Jump, Loop, Stmt, StmtKind};
+use cofferdam_syntax::python::ast::{ArgKind, Call, Expr, ExprKind, Function, Loop, Stmt, StmtKind};
 use std::collections::BTreeMap;
-
-/// Functions and methods that start something in a thread, task or process of its own.
-const SPAWNERS: &[&str] = &[
-    "Thread",
-    "Process",
-    "submit",
-    "create_task",
-    "ensure_future",
-    "run_in_executor",
-    "to_thread",
-    "start_soon",
-    "map",
-    "imap",
-    "imap_unordered",
-    "apply_async",
-    "spawn",
-    "Greenlet",
-    "gather",
-    "add_task",
-    "Timer",
-];
 
 /// What surrounds the expression at hand.
 #[derive(Clone, Default)]
@@ -188,83 +170,6 @@ impl<'a> Collector<'a, '_> {
         }
     }
 
-    fn inside_loop(&self, l: &'a Loop, stmt: &'a Stmt, around: &Around) -> Around {
-        let (Some(target), Some(over)) = (&l.target, &l.over) else {
-            return around.clone();
-        };
-        let name = target.name().unwrap_or_default().to_ascii_lowercase();
-        let tries = ["attempt", "retry", "retries", "tries", "try"]
-            .iter()
-            .any(|w| name.contains(w));
-        if tries || leaves(&l.body, 0) {
-            // A loop that is left once it succeeds repeats nothing.
-            return around.clone();
-        }
-        let head = Span {
-            file: stmt.span.file,
-            start: stmt.span.start,
-            end: over.span.end,
-        };
-        Around {
-            repeated: Some(self.repeat(head, over, around)),
-            ..around.clone()
-        }
-    }
-
-    fn repeat(&self, span: Span, over: &'a Expr, around: &Around) -> Repeat {
-        Repeat {
-            span,
-            count: self.count(over, around.scope),
-            spawned: false,
-        }
-    }
-
-    /// How many items a loop goes over.
-    fn count(&self, over: &'a Expr, scope: Scope) -> Option<Val> {
-        if let Some(call) = over.call()
-            && call.callee.name() == Some("range")
-        {
-            return match call.args.as_slice() {
-                [end] => Some(self.eval.value(&end.value, scope)).filter(|v| !v.is_unknown()),
-                [start, end] => {
-                    let start = self.eval.value(&start.value, scope);
-                    let end = self.eval.value(&end.value, scope);
-                    match (&start.value, &end.value) {
-                        (PyValue::Int(0), _) => Some(end),
-                        (PyValue::Int(a), PyValue::Int(b)) => Some(Val {
-                            value: PyValue::Int(b.saturating_sub(*a).max(0)),
-                            span: end.span,
-                        }),
-                        _ => None,
-                    }
-                }
-                _ => None,
-            };
-        }
-        let value = self.eval.value(over, scope);
-        match &value.value {
-            PyValue::List(items) => Some(Val {
-                value: PyValue::Int(i64::try_from(items.len()).ok()?),
-                span: value.span,
-            }),
-            _ => None,
-        }
-    }
-
-    fn timeout_scope(&self, value: &'a Expr, scope: Scope) -> Option<Val> {
-        let call = value.call()?;
-        let dotted = self.eval.callee(&call.callee, scope)?;
-        matches!(
-            &*dotted,
-            "asyncio.timeout"
-                | "async_timeout.timeout"
-                | "anyio.fail_after"
-                | "anyio.move_on_after"
-                | "trio.fail_after"
-        )
-        .then(|| call.args.first().map(|a| self.eval.value(&a.value, scope)))?
-    }
-
     fn expr(&mut self, expr: &'a Expr, around: &Around, assigned: Option<String>) {
         match &expr.kind {
             ExprKind::Call(call) => return self.call(call, expr, around, assigned),
@@ -390,204 +295,6 @@ impl<'a> Collector<'a, '_> {
     fn class_name(&self, scope: Scope) -> Option<String> {
         scope.class.map(|c| self.symbols.class(c).class.name.to_string())
     }
-
-    fn env_read(&mut self, expr: &'a Expr, around: &Around) {
-        let reads = match &expr.kind {
-            ExprKind::Index(base, _) => {
-                matches!(base.dotted().as_deref(), Some("os.environ" | "environ"))
-            }
-            ExprKind::Call(call) => match self.eval.local_callee(&call.callee, around.scope) {
-                Some(id) => self.symbols.function(id).reads_env,
-                None => self
-                    .eval
-                    .callee(&call.callee, around.scope)
-                    .is_some_and(|d| reads_environment(&d)),
-            },
-            _ => false,
-        };
-        if !reads {
-            return;
-        }
-        let value = self.eval.value(expr, around.scope);
-        if let PyValue::Env(env) = value.value {
-            let required = env.required;
-            self.note_read(*env, required);
-        }
-    }
-
-    /// Notes a variable once; a helper's call knows the default that its body does not.
-    fn note_read(&mut self, env: EnvValue, required: bool) {
-        let read = EnvRead {
-            name: env.name.to_string(),
-            name_span: env.name_span,
-            default: env.default,
-            required,
-        };
-        match self.env_reads.get_mut(&read.name_span) {
-            Some(old) if old.default.is_some() => {}
-            Some(old) => *old = read,
-            None => {
-                self.env_reads.insert(read.name_span, read);
-            }
-        }
-    }
-
-    /// Fields of settings classes (pydantic) are variables that are read.
-    fn settings_fields(&mut self) {
-        for (index, info) in self.symbols.classes.iter().enumerate() {
-            let id = ClassId(index);
-            if self.eval.settings_prefix(id, 0).is_none() {
-                continue;
-            }
-            for name in info.annotations.keys() {
-                let Some(value) = self.eval.attribute_value(id, name) else {
-                    continue;
-                };
-                if let PyValue::Env(env) = value.value {
-                    let required = env.default.is_none();
-                    self.note_read(*env, required);
-                }
-            }
-        }
-    }
-
-    fn graph(&mut self, call: &'a Call, span: Span, around: &Around) {
-        if let Some(to) = self.eval.local_callee(&call.callee, around.scope) {
-            self.edge(to, around, false);
-        } else if let Some(class) = call.callee.name().and_then(|n| self.symbols.class_names.get(n)) {
-            self.found.instances.push(Instance {
-                from: around.scope,
-                class: *class,
-                repeated: around.repeated.clone(),
-            });
-        }
-        let last = call.callee.last_name().unwrap_or_default();
-        if !SPAWNERS.contains(&last) {
-            return;
-        }
-        // `executor.map(worker, range(4))` repeats by itself.
-        let mut around = around.clone();
-        if last.contains("map")
-            && around.repeated.is_none()
-            && let Some(over) = call.args.get(1)
-        {
-            around.repeated = Some(self.repeat(span, &over.value, &around));
-        }
-        for arg in &call.args {
-            let target = match &arg.value.kind {
-                ExprKind::Call(inner) => self.eval.local_callee(&inner.callee, around.scope),
-                _ => self.eval.local_callee(&arg.value, around.scope),
-            };
-            if let Some(to) = target {
-                self.edge(to, &around, true);
-            }
-        }
-    }
-
-    fn edge(&mut self, to: FunctionId, around: &Around, spawned: bool) {
-        self.found.spawns |= spawned && around.repeated.is_some();
-        let mut repeated = around.repeated.clone();
-        if let Some(repeat) = &mut repeated {
-            repeat.spawned |= spawned;
-        }
-        self.found.edges.push(Edge {
-            from: around.scope,
-            to,
-            repeated,
-        });
-    }
-
-    fn breaker_use(&mut self, expr: &'a Expr, span: Span, around: &Around) {
-        let Some(name) = expr.last_name() else { return };
-        let folded = cofferdam_syntax::tree::fold(name);
-        let is_module = self
-            .symbols
-            .imports
-            .get(name)
-            .is_some_and(|target| *target == name);
-        if !folded.contains("breaker")
-            || clients::is_breaker_class(name)
-            || folded.contains("error")
-            || is_module
-        {
-            return;
-        }
-        let function = around.scope.function.map(|f| self.symbols.function(f));
-        let function = function.map(|f| f.function.name.to_string());
-        self.found.breaker_uses.push(BreakerUse {
-            name: name.to_owned(),
-            span,
-            class: self.class_name(around.scope),
-            function: around.decorates.clone().or(function),
-        });
-    }
-
-    fn topics(&mut self, call: &'a Call, span: Span, around: &Around) {
-        let ExprKind::Attribute(base, method) = &call.callee.kind else {
-            return;
-        };
-        let Some(client) = base.dotted() else { return };
-        let folded = client.to_ascii_lowercase();
-        let batch: &[&str] = match &**method {
-            "poll" => &["timeout", "maxrecords"],
-            "consume" => &["nummessages"],
-            "getmany" => &[],
-            _ => &["topic"],
-        };
-        if batch != ["topic"] && folded.contains("consumer") {
-            let (args, _) = self.eval.arguments(call, around.scope, batch);
-            let size = ["maxrecords", "nummessages"]
-                .iter()
-                .find_map(|name| value::find(&args, name));
-            self.found
-                .poll_sizes
-                .extend(size.map(|s| (client.clone(), s.value.clone())));
-        }
-        let sends = matches!(&**method, "send" | "produce" | "send_and_wait");
-        let reads = matches!(&**method, "subscribe" | "assign");
-        let named = |word: &str| folded.contains(word);
-        if !(sends || reads) {
-            return;
-        }
-        let built = self.eval.value(base, around.scope);
-        let built = built
-            .object()
-            .and_then(|o| clients::lookup(&o.class))
-            .map(|k| k.kind);
-        let writes = named("producer") || named("dlq") || built == Some(ClientKind::KafkaProducer);
-        let consumes = named("consumer") || built == Some(ClientKind::KafkaConsumer);
-        if !(sends && writes || reads && consumes) {
-            return;
-        }
-        let (args, _) = self.eval.arguments(call, around.scope, &["topic"]);
-        let Some(topic) = args.iter().find(|a| matches!(&*a.name, "topic" | "topics")) else {
-            return;
-        };
-        let topics = match &topic.value.value {
-            PyValue::List(items) => items.clone(),
-            _ => vec![topic.value.clone()],
-        };
-        self.found.topic_uses.push(TopicUse {
-            client,
-            topics,
-            span,
-            sends,
-            class: self.class_name(around.scope),
-        });
-    }
-}
-
-fn reads_environment(dotted: &str) -> bool {
-    [
-        "os.",
-        "environ",
-        "getenv",
-        "decouple.",
-        "starlette.config",
-        "prettyconf.",
-    ]
-    .iter()
-    .any(|p| dotted.starts_with(p))
 }
 
 /// Takes the settings out of a configuration dictionary: they count as arguments.
@@ -616,16 +323,6 @@ fn flatten((args, open): &mut (Vec<Argument>, bool), known: Known) {
         }),
         _ => *open = true,
     }
-}
-
-/// Whether a loop's body leaves the loop before its end (`break`, `return`).
-fn leaves(body: &[Stmt], depth: usize) -> bool {
-    depth < 50
-        && body.iter().any(|stmt| match &stmt.kind {
-            StmtKind::Jump(Jump::Break) | StmtKind::Return(_) => true,
-            StmtKind::Function(_) | StmtKind::Class(_) | StmtKind::Loop(_) => false,
-            _ => stmt.bodies().iter().any(|b| leaves(b, depth + 1)),
-        })
 }
 
 impl<'a> Eval<'a, '_> {

@@ -5,7 +5,7 @@
 use super::arith::{compute, negate};
 use super::labels;
 use super::scope::{Branch, FunctionId, Scope, Symbols};
-use super::value::{Argument, Dict, DictItem, EnvValue, HOLE, PyValue, SPREAD, Val};
+use super::value::{Argument, Dict, DictItem, EnvValue, HOLE, MAX_LENGTH, PyValue, SPREAD, Val};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::{ArgKind, Call, Expr, ExprKind};
 use std::cell::{Cell, RefCell};
@@ -21,8 +21,6 @@ const FUEL_OF_ONE: u32 = 4_000;
 const MAX_NESTING: u32 = 200;
 /// How many values one value may hold; a larger one is data, not configuration.
 const MAX_WEIGHT: usize = 1500;
-/// Longest text and list that is built.
-pub(super) const MAX_LENGTH: usize = 20_000;
 
 /// Evaluates expressions of one module.
 pub(super) struct Eval<'a, 's> {

@@ -1,8 +1,8 @@
 //! What a name is worth: locals, parameters by what callers pass, module constants, imports.
 
-use super::eval::{Bound, Eval, Frame, MAX_LENGTH, MAX_STEPS, Passed, merge, one_of, passed, same};
+use super::eval::{Bound, Eval, Frame, MAX_STEPS, Passed, merge, one_of, passed, same};
 use super::scope::{Binding, FunctionId, Holder, Scope};
-use super::value::{DictItem, Object, PyValue, Val};
+use super::value::{DictItem, MAX_LENGTH, Object, PyValue, Val};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::{Call, Expr, ExprKind};
 

@@ -4,6 +4,9 @@ use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use std::time::Duration;
 
+/// Longest text and list that is built.
+pub(super) const MAX_LENGTH: usize = 20_000;
+
 /// Stands for a part of a text that is not known (in [`PyValue::Partial`]).
 pub const HOLE: char = '\u{FFFD}';
 
