@@ -89,34 +89,8 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     } else {
         "at full scale"
     };
-    let mut explanation = format!(
-        "{} = {} connections {when}; max_connections less {reserved} reserved leaves {}. A connection beyond that is refused at \
-         once with \"sorry, too many clients already\": pools that are open keep what they have, so it is the replicas that start \
-         last (the ones that were to help) that cannot work, and every restart puts another one among them.",
-        total.words(),
-        show_number(asked as f64),
-        show_number(f64::from(slots)),
-    );
     let breaks_at = total.breaks_at(slots64);
-    if let Some(n) = breaks_at {
-        explanation.push_str(&format!(
-            " It begins when {} run {n} replicas{}.",
-            who(&total),
-            if total.demands.len() > 1 { " each" } else { "" }
-        ));
-    }
-    if rollout > wanted {
-        explanation.push_str(&format!(
-            " A rollout at full scale wants {} while old and new pods overlap.",
-            show_number(rollout as f64)
-        ));
-    }
-    if !total.unknown.is_empty() {
-        explanation.push_str(&format!(
-            " Not counted, because their pools are not known: {}.",
-            total.unknown.join(", ")
-        ));
-    }
+    let explanation = explanation(&total, asked, when, (slots, reserved));
     let replicas: u64 = total.demands.iter().map(|d| u64::from(d.replicas)).sum();
     let each = (f64::from(slots) / replicas.max(1) as f64).floor();
     let title = format!(
@@ -146,6 +120,39 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
         finding = finding.figure("begins_at", f64::from(n), "replicas");
     }
     out.report(finding);
+}
+
+/// Why connections are missing: the sum, where it begins, and what it leaves out.
+fn explanation(total: &demand::Total, asked: u64, when: &str, (slots, reserved): (u32, u32)) -> String {
+    let mut explanation = format!(
+        "{} = {} connections {when}; max_connections less {reserved} reserved leaves {}. A connection beyond that is refused at \
+         once with \"sorry, too many clients already\": pools that are open keep what they have, so it is the replicas that start \
+         last (the ones that were to help) that cannot work, and every restart puts another one among them.",
+        total.words(),
+        show_number(asked as f64),
+        show_number(f64::from(slots)),
+    );
+    if let Some(n) = total.breaks_at(u64::from(slots)) {
+        explanation.push_str(&format!(
+            " It begins when {} run {n} replicas{}.",
+            who(total),
+            if total.demands.len() > 1 { " each" } else { "" }
+        ));
+    }
+    let rollout = total.wanted_in_rollout();
+    if rollout > total.wanted() {
+        explanation.push_str(&format!(
+            " A rollout at full scale wants {} while old and new pods overlap.",
+            show_number(rollout as f64)
+        ));
+    }
+    if !total.unknown.is_empty() {
+        explanation.push_str(&format!(
+            " Not counted, because their pools are not known: {}.",
+            total.unknown.join(", ")
+        ));
+    }
+    explanation
 }
 
 fn who(total: &demand::Total) -> String {

@@ -96,21 +96,6 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let standstill = heartbeat * per_deploy;
     let standstill_scale = heartbeat * scale_out;
     let name = common::group_name(consumer, cx.env);
-    let mut missing = Vec::new();
-    if is_eager {
-        let java = consumer
-            .client
-            .as_ref()
-            .is_some_and(|c| c.value == KafkaClient::Java);
-        missing.push(if java {
-            "partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
-        } else {
-            "partition.assignment.strategy=cooperative-sticky"
-        });
-    }
-    if !is_static {
-        missing.push("group.instance.id from the pod's stable name (StatefulSet) with session.timeout.ms above a restart");
-    }
     let title = if is_static {
         format!("{name}: a scale-out from {least} to {most} replicas stops all partitions {scale_out} times")
     } else {
@@ -150,7 +135,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
             .explain(explanation)
             .remedy(format!(
                 "Set {}; on Kafka 4 brokers, group.protocol=consumer does both.",
-                missing.join(" and ")
+                missing(consumer).join(" and ")
             ))
             .figure("members", members, "members")
             .figure("rebalances_per_deploy", per_deploy, "rebalances")
@@ -161,6 +146,23 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
             .evidence(evidence)
             .at(consumer.span, "the consumer"),
     );
+}
+
+/// What is not set that would spare the rebalances of an eager assignor.
+fn missing(consumer: &Consumer) -> Vec<&'static str> {
+    let java = consumer
+        .client
+        .as_ref()
+        .is_some_and(|c| c.value == KafkaClient::Java);
+    let mut missing = vec![if java {
+        "partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
+    } else {
+        "partition.assignment.strategy=cooperative-sticky"
+    }];
+    if consumer.instance_id.is_none() {
+        missing.push("group.instance.id from the pod's stable name (StatefulSet) with session.timeout.ms above a restart");
+    }
+    missing
 }
 
 #[cfg(test)]
