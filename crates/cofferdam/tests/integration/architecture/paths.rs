@@ -225,15 +225,15 @@ impl Finder<'_> {
     fn paths(&mut self, tokens: &[TokenTree]) -> usize {
         let (paths, length) = tree(tokens, &[]);
         for written in paths {
-            if let Some(path) = self.from_the_root(&written.parts) {
+            if let Some(path) = self.absolute(&written.parts) {
                 self.record(written.line, &path);
             }
         }
         length
     }
 
-    /// A path from the root of the crate; `None` when it does not begin in this crate.
-    fn from_the_root(&self, path: &[String]) -> Option<Vec<String>> {
+    /// The path from the root of the crate; `None` when it does not begin in this crate.
+    fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let mut base: Vec<String> = match path.first()?.as_str() {
             // One word is no path: `pub(crate)`, a value, a field.
             _ if path.len() == 1 => return None,
