@@ -90,39 +90,18 @@ fn split_number(text: &str) -> Option<(f64, &str)> {
     Some((number, text[end..].trim_start()))
 }
 
-/// Reads a duration with a unit: `30s`, `5m`, `1h30m`, `250ms`, `7d`, `2w`, `1.5h`, `PT30S`, `30 seconds`.
+/// Reads a duration with a unit: `30s`, `5m`, `1h30m`, `250ms`, `7d`, `2w`, `1.5h`, `PT30S`, `30 seconds`. A day has
+/// 24 hours; months and years have no length of their own.
 /// A bare number has no unit and is `None`: the caller knows what it counts (see [`seconds`], [`millis`]).
 pub fn duration(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    let iso = text.strip_prefix("PT").or_else(|| text.strip_prefix("P"));
-    let lower = iso.unwrap_or(text).to_ascii_lowercase();
-    let mut rest = lower.trim();
-    let mut total = 0.0f64;
-    let mut any = false;
-    while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-            .filter(|n| *n > 0)?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        let after = rest[digits..].trim_start();
-        let length = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
-        let unit = match &after[..length] {
-            "ns" => 1e-9,
-            "us" | "µs" | "micros" | "microseconds" => 1e-6,
-            "ms" | "millis" | "msec" | "millisecond" | "milliseconds" => 1e-3,
-            "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-            "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
-            "d" | "day" | "days" => 86_400.0,
-            "w" | "week" | "weeks" => 604_800.0,
-            _ => return None,
-        };
-        total += number * unit;
-        any = true;
-        rest = after[length..].trim_start();
+    let lower = text.trim().to_ascii_lowercase();
+    // `01:30` may be a duration or a time of day.
+    if lower.contains(':') {
+        return None;
     }
-    any.then_some(())?;
-    Duration::try_from_secs_f64(total).ok()
+    let span: jiff::Span = lower.parse().ok()?;
+    let exact = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours());
+    Duration::try_from(exact.ok()?).ok()
 }
 
 /// A duration whose bare numbers are seconds.
@@ -282,7 +261,13 @@ mod tests {
         assert_eq!(seconds("30"), Some(Duration::from_secs(30)));
         assert_eq!(millis("1500"), Some(Duration::from_millis(1500)));
         assert_eq!(seconds("-1"), None);
-        assert_eq!(duration("s"), None);
+        assert_eq!(duration("P1DT2H"), Some(Duration::from_secs(26 * 3600)));
+        assert_eq!(duration("2w"), Some(Duration::from_secs(14 * 86_400)));
+        assert_eq!(duration("1.1s"), Some(Duration::from_millis(1100)));
+        // A month is no minute, a time of day no duration, and nothing lasts less than no time.
+        for none in ["s", "", "P1M", "1mo", "03:00:00", "-5m", "5m ago", "1h-5m"] {
+            assert_eq!(duration(none), None, "{none}");
+        }
     }
 
     #[test]
