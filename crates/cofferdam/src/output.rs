@@ -1,11 +1,13 @@
 //! Writing to the terminal: colours only where they are wanted, and a closed pipe is no error.
 
-use std::io::{self, IsTerminal, Write};
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
+use std::io::{self, Write};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal that shows them, unless NO_COLOR is set.
     Auto,
     /// Always.
     Always,
@@ -16,23 +18,19 @@ pub(crate) enum Color {
 impl Color {
     /// Whether to colour what goes to standard output.
     pub(crate) fn on_stdout(self) -> bool {
-        self.wanted(io::stdout().is_terminal())
+        self.choice(&io::stdout()) != ColorChoice::Never
     }
 
     /// Whether to colour what goes to standard error.
     pub(crate) fn on_stderr(self) -> bool {
-        self.wanted(io::stderr().is_terminal())
+        self.choice(&io::stderr()) != ColorChoice::Never
     }
 
-    fn wanted(self, terminal: bool) -> bool {
+    fn choice(self, stream: &impl RawStream) -> ColorChoice {
         match self {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
-                let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
-                !set("NO_COLOR") && (set("CLICOLOR_FORCE") || (terminal && !dumb))
-            }
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+            Color::Auto => AutoStream::choice(stream),
         }
     }
 }
@@ -70,11 +68,11 @@ pub(crate) fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
 
 /// Prints an error message to standard error.
 pub(crate) fn error(message: &str, color: Color) {
-    let (red, end) = if color.wanted(io::stderr().is_terminal()) {
-        ("\x1b[1;31m", "\x1b[0m")
-    } else {
-        ("", "")
-    };
+    let stderr = io::stderr();
+    let choice = color.choice(&stderr);
     // Nothing is left to do when standard error is closed.
-    let _ = writeln!(io::stderr(), "{red}error{end}: {message}");
+    let _ = writeln!(
+        AutoStream::new(stderr, choice),
+        "\x1b[1;31merror\x1b[0m: {message}"
+    );
 }

@@ -4,6 +4,9 @@
 //! kubectl turns YAML into JSON with YAML 1.1's rules, kustomize with 1.2's; where the two differ
 //! (`yes`, `on`, `y`) a scalar is [`Plain::Unsure`] and nothing is said of it.
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use cofferdam_syntax::tree::{Map, Node, Scalar, Style, Value};
 use ipnet::IpNet;
 
@@ -205,19 +208,15 @@ pub(super) fn quantity(text: &str) -> Option<f64> {
     Some(if text.starts_with('-') { -size } else { size } * factor)
 }
 
-/// Whether text is base64 as Go's standard decoder takes it: padded, line breaks passed over.
+/// Whether text is base64 as Go's standard decoder takes it: padded, line breaks passed over, bits after the last
+/// byte not looked at.
 pub(super) fn is_base64(text: &str) -> bool {
-    let mut length = 0usize;
-    let mut padding = 0usize;
-    for byte in text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')) {
-        match byte {
-            b'=' => padding += 1,
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' if padding == 0 => {}
-            _ => return false,
-        }
-        length += 1;
-    }
-    length.is_multiple_of(4) && padding <= 2
+    const GO: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+    );
+    let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    GO.decode(text).is_ok()
 }
 
 /// An RFC 1123 label: at most 63 of `a-z0-9-`, the ends no `-`.
@@ -364,7 +363,14 @@ mod tests {
     #[test]
     fn base64_is_padded() {
         assert!(is_base64("") && is_base64("YQ==") && is_base64("YWJj\nYWJj\n"));
-        assert!(!is_base64("YQ") && !is_base64("pass word") && !is_base64("Y=Q=") && !is_base64("===="));
+        assert!(
+            !is_base64("YQ")
+                && !is_base64("pass word")
+                && !is_base64("Y=Q=")
+                && !is_base64("====")
+                && !is_base64("YQ==YQ==")
+                && !is_base64("=")
+        );
     }
 
     #[test]
