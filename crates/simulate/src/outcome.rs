@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cofferdam_model::units;
 use cofferdam_policy::Time;
 use serde::Serialize;
 
@@ -228,6 +229,17 @@ impl Trace {
     #[must_use]
     pub fn into_decisions(self) -> Vec<Decision> {
         self.decisions
+    }
+}
+
+/// A value with its unit as reports write it: `1,005 connections`, `50 %`, `7.2 s`.
+#[must_use]
+pub fn shown(value: f64, unit: &str) -> String {
+    let number = units::show_number(value);
+    if unit.is_empty() {
+        number
+    } else {
+        format!("{number} {unit}")
     }
 }
 

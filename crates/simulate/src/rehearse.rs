@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use cofferdam_model::Environment;
 use cofferdam_model::overlay::Overlay;
-use cofferdam_model::{Environment, units};
 use cofferdam_policy::Time;
 use rayon::prelude::*;
 
@@ -285,17 +285,6 @@ pub fn worst(rehearsals: &[Rehearsal]) -> Option<(&Rehearsal, &Summary)> {
             Some(known) if known.1.harm >= one.1.harm => Some(known),
             _ => Some(one),
         })
-}
-
-/// A value with its unit as reports write it: `1,005 connections`, `50 %`, `7.2 s`.
-#[must_use]
-pub fn shown(value: f64, unit: &str) -> String {
-    let number = units::show_number(value);
-    if unit.is_empty() {
-        number
-    } else {
-        format!("{number} {unit}")
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Text in, documents out, with the place of every value. This crate knows formats (YAML, JSON, HCL,
 //! properties, ini, `.env`, Python) and nothing of platforms: what a value means is for its readers to say.
 
-pub mod chain;
 pub mod document;
 pub mod edit;
 pub mod env_file;
@@ -19,5 +18,4 @@ pub mod source;
 pub mod tree;
 pub mod yaml;
 
-pub use chain::{ChainId, Chains, Layer, Link};
-pub use source::{FileId, Position, SourceFile, SourceMap, Span, Spanned};
+pub use source::{ChainId, Chains, FileId, Layer, Link, Position, SourceFile, SourceMap, Span, Spanned};

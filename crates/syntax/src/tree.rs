@@ -2,7 +2,7 @@
 //! keeps the place it was written, through aliases, merges and patches, so that a value can be
 //! followed back to its line whatever built it.
 
-use crate::source::{Span, Spanned};
+use crate::source::{ChainId, Chains, Layer, Link, Span, Spanned};
 use std::sync::Arc;
 
 /// A value with its place.
@@ -313,5 +313,53 @@ impl Node {
                 .collect(),
             _ => Vec::new(),
         }
+    }
+}
+
+impl Chains {
+    /// A tree after all of it passed through `at`.
+    #[must_use]
+    pub fn tree_through(&self, node: Node, layer: Layer, at: Span) -> Node {
+        let mut mark = Mark {
+            chains: self,
+            link: Link { layer, span: at },
+            last: None,
+        };
+        mark.node(node)
+    }
+}
+
+/// Adds one link to every span of a tree. Neighbours have the same chain nearly always, so the table is asked once.
+struct Mark<'a> {
+    chains: &'a Chains,
+    link: Link,
+    last: Option<(ChainId, ChainId)>,
+}
+
+impl Mark<'_> {
+    fn span(&mut self, span: Span) -> Span {
+        let chain = match self.last {
+            Some((before, after)) if before == span.chain => after,
+            _ => self.chains.longer(span.chain, self.link),
+        };
+        self.last = Some((span.chain, chain));
+        Span { chain, ..span }
+    }
+
+    fn node(&mut self, node: Node) -> Node {
+        let span = self.span(node.span);
+        let value = match node.value {
+            Value::Seq(items) => Value::Seq(items.into_iter().map(|item| self.node(item)).collect()),
+            Value::Map(map) => Value::Map(
+                map.into_iter()
+                    .map(|(key, value)| {
+                        let span = self.span(key.span);
+                        (Key { span, ..key }, self.node(value))
+                    })
+                    .collect(),
+            ),
+            other => other,
+        };
+        Node { span, value }
     }
 }

@@ -1,7 +1,7 @@
 //! YAML and JSON text to [`Node`] trees. Every document of a stream counts; anchors and merge keys are
 //! resolved here, once; comments are kept because people suppress findings with them.
 
-use crate::chain::{Chains, Layer};
+use crate::source::{Chains, Layer};
 use crate::source::{FileId, Span};
 use crate::tree::{Key, Map, Node, Scalar, Style, Value};
 use granit_parser::{Event, Parser, ScalarStyle};

@@ -160,11 +160,8 @@ fn shown(path: Option<&Path>) -> Option<String> {
 }
 
 fn position(platform: &Platform, file: u32, offset: u32) -> JsonPosition {
-    let span = Span {
-        file: cofferdam_model::FileId(file),
-        start: offset,
-        end: offset,
-    };
+    let offset = offset as usize;
+    let span = Span::new(cofferdam_model::FileId(file), offset, offset);
     let at = platform.sources.position(span);
     JsonPosition {
         line: at.line,

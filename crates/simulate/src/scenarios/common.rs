@@ -266,18 +266,7 @@ pub(super) fn group(
         "one replica, because nothing says how many there are",
     );
     let least = service.scale.min.as_ref().map_or(1, |min| min.value).min(most);
-    let assignor = match consumer.assignors.first() {
-        Some(first) => {
-            facts.take("assignor", &first.clone().map(|assignor| format!("{assignor:?}")));
-            first.value
-        }
-        None => {
-            facts.assume(
-                "the assignor is range, or another eager one, as is the default of every common client",
-            );
-            Assignor::Range
-        }
-    };
+    let assignor = assignor(consumer, facts);
     let session = facts.or(
         "session timeout",
         consumer.session_timeout.as_ref(),
@@ -325,6 +314,22 @@ pub(super) fn group(
             start_up,
         },
     }))
+}
+
+/// The assignor that the group uses; of several, the first.
+fn assignor(consumer: &Consumer, facts: &mut Facts) -> Assignor {
+    match consumer.assignors.first() {
+        Some(first) => {
+            facts.take("assignor", &first.clone().map(|assignor| format!("{assignor:?}")));
+            first.value
+        }
+        None => {
+            facts.assume(
+                "the assignor is range, or another eager one, as is the default of every common client",
+            );
+            Assignor::Range
+        }
+    }
 }
 
 /// Members that keep each below 70 % of what it can do, within what there may be.

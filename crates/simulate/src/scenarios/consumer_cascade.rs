@@ -10,8 +10,8 @@ use super::{Case, Prepared, Scenario, common};
 use crate::chance::Streams;
 use crate::components::kafka::group::{Group, GroupConfig};
 use crate::facts::{Facts, Need};
+use crate::outcome::shown;
 use crate::outcome::{Outcome, Role};
-use crate::rehearse::shown;
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -203,8 +203,13 @@ const fn at(second: u64) -> Time {
     Time::from_nanos(second * 1_000_000_000)
 }
 
+impl Course {
+    fn largest_lag(&self) -> f64 {
+        self.lag.iter().copied().fold(0.0, f64::max)
+    }
+}
+
 fn run(plan: &Plan, streams: &Streams) -> Outcome {
-    let mut out = Outcome::default();
     let as_is = course(plan, plan.group.clone(), streams);
     let bounded = course(
         plan,
@@ -214,6 +219,22 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         },
         streams,
     );
+    let mut out = Outcome::default();
+    moments(&mut out, plan, &as_is);
+    figures(&mut out, plan, &as_is, &bounded);
+    curves(&mut out, plan, &as_is, &bounded);
+    out.harm = 1.0
+        - as_is
+            .caught_up
+            .map_or(0.0, |second| 1.0 - (second - FAST) as f64 / (END - FAST) as f64);
+    if shown(as_is.largest_lag(), "") == "0" {
+        out.harm = 0.0;
+    }
+    out
+}
+
+/// What happens when, and why.
+fn moments(out: &mut Outcome, plan: &Plan, as_is: &Course) {
     out.moment(
         at(SLOW),
         Role::Trigger,
@@ -264,10 +285,14 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
     }
     if let Some(second) = as_is.caught_up {
         out.moment(at(second), Role::Recovery, "caught up", "the group has caught up");
+    }
+}
+
+fn figures(out: &mut Outcome, plan: &Plan, as_is: &Course, bounded: &Course) {
+    if let Some(second) = as_is.caught_up {
         out.amount("time to catch up", (second - FAST) as f64, "s");
     }
-    let most = |course: &Course| course.lag.iter().copied().fold(0.0, f64::max);
-    out.amount("largest lag", most(&as_is), "messages");
+    out.amount("largest lag", as_is.largest_lag(), "messages");
     out.whether(
         "still behind 27 minutes after the work is fast again",
         as_is.caught_up.is_none(),
@@ -285,7 +310,11 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
     out.amount(dead, as_is.dead as f64, "messages");
     out.amount("rebalances", f64::from(as_is.rebalances), "");
     if plan.group.memory.is_some() {
-        out.amount("largest lag with a bounded queue", most(&bounded), "messages");
+        out.amount(
+            "largest lag with a bounded queue",
+            bounded.largest_lag(),
+            "messages",
+        );
         out.whether("still behind with a bounded queue", bounded.caught_up.is_none());
         if let Some(second) = bounded.caught_up {
             out.amount(
@@ -309,10 +338,9 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         f64::from(plan.most.saturating_sub(plan.group.partitions)),
         "members",
     );
-    out.harm = 1.0
-        - as_is
-            .caught_up
-            .map_or(0.0, |second| 1.0 - (second - FAST) as f64 / (END - FAST) as f64);
+}
+
+fn curves(out: &mut Outcome, plan: &Plan, as_is: &Course, bounded: &Course) {
     let every = |values: &[f64]| {
         values
             .iter()
@@ -343,10 +371,6 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         .map(|(n, members)| (at(n as u64 + 1), *members as f64))
         .collect();
     out.series("members that work", "members", "members", working);
-    if shown(most(&as_is), "") == "0" {
-        out.harm = 0.0;
-    }
-    out
 }
 
 #[cfg(test)]

@@ -397,9 +397,25 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
     ) else {
         return out;
     };
+    out.harm = percent(fails.failed, fails.requests) / 100.0;
+    moments(&mut out, plan, &loses, &fails);
+    figures(&mut out, plan, &loses, &fails);
+    curves(&mut out, plan, &loses, &fails);
+    out
+}
+
+/// What the slowest hundredth takes at least, in milliseconds.
+fn p99(times: &[f64]) -> f64 {
+    statistics::percentile(times, 0.99).unwrap_or(0.0) * 1e3
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    part as f64 / (whole as f64).max(1.0) * 100.0
+}
+
+/// What happens when, and why.
+fn moments(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_>) {
     let name = &plan.cells[plan.ill].0;
-    let p99 = |times: &[f64]| statistics::percentile(times, 0.99).unwrap_or(0.0) * 1e3;
-    let share = |part: u64, whole: u64| part as f64 / (whole as f64).max(1.0) * 100.0;
     let rounded = |ms: f64| cofferdam_model::units::show_number(ms.round());
     out.moment(
         BEGINS,
@@ -458,15 +474,17 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
             format!("a comparison of {name} with its peers sees the slow requests"),
         );
     }
-    out.harm = share(fails.failed, fails.requests) / 100.0;
+}
+
+fn figures(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_>) {
     out.amount(
         "packets lost: requests that fail",
-        share(loses.failed, loses.requests),
+        percent(loses.failed, loses.requests),
         "%",
     );
     out.amount(
         "packets lost: requests that wait for one",
-        share(loses.delayed, loses.requests),
+        percent(loses.delayed, loses.requests),
         "%",
     );
     out.amount(
@@ -482,7 +500,7 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
     );
     out.amount(
         "requests failing: requests that fail",
-        share(fails.failed, fails.requests),
+        percent(fails.failed, fails.requests),
         "%",
     );
     out.whether(
@@ -500,14 +518,17 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
         fails.seen.is_some(),
     );
     for (course, name) in [
-        (&loses, "… after, packets lost"),
-        (&fails, "… after, requests failing"),
+        (loses, "… after, packets lost"),
+        (fails, "… after, requests failing"),
     ] {
         if let Some(seen) = course.seen {
             out.amount(name, seen.since(BEGINS).as_secs_f64(), "s");
         }
     }
-    for (course, name) in [(&loses, "packets lost"), (&fails, "requests failing")] {
+}
+
+fn curves(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_>) {
+    for (course, name) in [(loses, "packets lost"), (fails, "requests failing")] {
         for (place, whose) in [(0, plan.cells[plan.ill].0.as_str()), (1, "its peers")] {
             let points = course
                 .seconds
@@ -524,7 +545,6 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
             out.series("slow or failed requests", format!("{name}: {whose}"), "%", points);
         }
     }
-    out
 }
 
 #[cfg(test)]

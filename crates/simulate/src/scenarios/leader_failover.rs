@@ -11,8 +11,8 @@ use super::{Case, Prepared, Scenario};
 use crate::chance::Streams;
 use crate::components::kafka::cluster::{Answer, Cluster, ClusterConfig, Leaders, Stop};
 use crate::facts::{Facts, Need};
+use crate::outcome::shown;
 use crate::outcome::{Outcome, Role};
-use crate::rehearse::shown;
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -289,6 +289,34 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
     ) else {
         return out;
     };
+    moments(&mut out, &config, &as_is);
+    figures(
+        &mut out,
+        &Courses {
+            as_is: &as_is,
+            hurried: &hurried,
+            safe: &safe,
+            one: &one,
+        },
+    );
+    out.harm = if as_is.all > 0 { 0.05 } else { 0.0 };
+    out.series(
+        "acknowledged messages lost",
+        "as configured",
+        "messages",
+        as_is.lost.iter().map(|(at, n)| (*at, *n as f64)).collect(),
+    );
+    out.series(
+        "acknowledged messages lost",
+        "acks=all, 2 in sync",
+        "messages",
+        safe.lost.iter().map(|(at, n)| (*at, *n as f64)).collect(),
+    );
+    out
+}
+
+/// What happens when, and why.
+fn moments(out: &mut Outcome, config: &ClusterConfig, as_is: &Course) {
     let begins = as_is.begins;
     out.moment(
         begins,
@@ -340,6 +368,26 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         );
     }
     out.moment(as_is.back, Role::Recovery, "all back", "every broker is back");
+}
+
+/// The courses that a report compares.
+struct Courses<'a> {
+    as_is: &'a Course,
+    /// Brokers die a minute apart.
+    hurried: &'a Course,
+    /// With acks=all and two replicas in sync.
+    safe: &'a Course,
+    /// With one broker that leads every partition.
+    one: &'a Course,
+}
+
+fn figures(out: &mut Outcome, courses: &Courses<'_>) {
+    let Courses {
+        as_is,
+        hurried,
+        safe,
+        one,
+    } = courses;
     out.amount(
         "acknowledged messages lost with the first broker",
         as_is.first as f64,
@@ -370,20 +418,6 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         as_is.blocked,
         "s",
     );
-    out.harm = if as_is.all > 0 { 0.05 } else { 0.0 };
-    out.series(
-        "acknowledged messages lost",
-        "as configured",
-        "messages",
-        as_is.lost.iter().map(|(at, n)| (*at, *n as f64)).collect(),
-    );
-    out.series(
-        "acknowledged messages lost",
-        "acks=all, 2 in sync",
-        "messages",
-        safe.lost.iter().map(|(at, n)| (*at, *n as f64)).collect(),
-    );
-    out
 }
 
 #[cfg(test)]

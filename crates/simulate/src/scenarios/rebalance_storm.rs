@@ -9,8 +9,8 @@ use super::{Case, Prepared, Scenario, common};
 use crate::chance::Streams;
 use crate::components::kafka::group::{Group, GroupConfig};
 use crate::facts::{Facts, Need};
+use crate::outcome::shown;
 use crate::outcome::{Outcome, Role};
-use crate::rehearse::shown;
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {

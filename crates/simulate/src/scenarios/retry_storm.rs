@@ -1,5 +1,8 @@
 //! A service stands still for a moment, its callers try again, and the tries keep it down after the cause is gone.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use cofferdam_model::calls::{Breaker, Call, CallTarget, TimeoutSetting};
@@ -17,8 +20,8 @@ use crate::components::load::{OpenLoad, Spacing};
 use crate::components::station::{Stale, Station, StationConfig};
 use crate::engine::Agenda;
 use crate::facts::{Facts, Input, Need, Shown};
+use crate::outcome::shown;
 use crate::outcome::{Outcome, Role, Trace};
-use crate::rehearse::shown;
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -363,6 +366,15 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
     ) else {
         return out;
     };
+    out.harm = failed_after(&plain) / 100.0;
+    moments(&mut out, &plan, subject, plain.recovered(WELL));
+    figures(&mut out, &plan, &plain, &guarded);
+    curves(&mut out, &plan, &plain, &guarded);
+    out
+}
+
+/// What happens when, and why.
+fn moments(out: &mut Outcome, plan: &Plan, subject: &str, recovered: Option<Time>) {
     let busy = plan.stormy_load();
     let percent = |load: f64| shown((load * 100.0).round(), "%");
     let overloaded = plan.load() >= 1.0;
@@ -407,7 +419,6 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
         "goes on",
         format!("{subject} works again at its full speed"),
     );
-    let recovered = plain.recovered(WELL);
     if recovered.is_none() && !overloaded {
         out.moment(
             GOES_ON,
@@ -429,17 +440,22 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
             "recovered",
             "99 of 100 calls are answered in time again",
         );
+    }
+}
+
+fn figures(out: &mut Outcome, plan: &Plan, plain: &CallersWorld, guarded: &CallersWorld) {
+    let recovered = plain.recovered(WELL);
+    if let Some(at) = recovered {
         out.amount("time to recover", at.since(GOES_ON).as_secs_f64(), "s");
     }
-    out.harm = failed_after(&plain) / 100.0;
     out.amount("load of first tries", plan.load() * 100.0, "% of capacity");
     out.amount(
         "load while all tries time out, ρ(1+R)",
-        busy * 100.0,
+        plan.stormy_load() * 100.0,
         "% of capacity",
     );
     out.whether("still down six minutes after it works again", recovered.is_none());
-    out.amount("calls that fail after it works again", failed_after(&plain), "%");
+    out.amount("calls that fail after it works again", failed_after(plain), "%");
     if let Some(at) = guarded.recovered(WELL) {
         out.amount(
             "time to recover with a breaker and a retry budget",
@@ -453,7 +469,7 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
     );
     out.amount(
         "calls that fail after it works again, with a breaker and a retry budget",
-        failed_after(&guarded),
+        failed_after(guarded),
         "%",
     );
     out.amount(
@@ -461,10 +477,13 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
         plain.callers.tally().tries as f64 / (plain.callers.tally().calls as f64).max(1.0),
         "",
     );
-    for (world, name) in [(&plain, AS_IS), (&guarded, GUARDED)] {
+}
+
+fn curves(out: &mut Outcome, plan: &Plan, plain: &CallersWorld, guarded: &CallersWorld) {
+    for (world, name) in [(plain, AS_IS), (guarded, GUARDED)] {
         out.series("calls answered in time", name, "%", answered(world));
     }
-    for (world, name) in [(&plain, AS_IS), (&guarded, GUARDED)] {
+    for (world, name) in [(plain, AS_IS), (guarded, GUARDED)] {
         let queue = world
             .samples
             .iter()
@@ -473,7 +492,6 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
             .collect();
         out.series("time to work the queue off", name, "s", queue);
     }
-    out
 }
 
 /// Of the calls that end in each two seconds, how many are answered.
@@ -496,93 +514,4 @@ fn answered(world: &CallersWorld) -> Vec<(Time, f64)> {
             )
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan(load: f64) -> Plan {
-        Plan {
-            rate: load * 100.0,
-            capacity: 100.0,
-            service: Duration::from_millis(100),
-            timeout: Duration::from_secs(1),
-            retries: 3,
-            backoff: Duration::ZERO,
-            declared: Guard::default(),
-        }
-    }
-
-    fn figure(outcome: &Outcome, name: &str) -> Option<f64> {
-        outcome.figures.iter().find(|f| f.name == name).map(|f| f.value)
-    }
-
-    #[test]
-    fn above_one_it_stays_down_and_its_callers_policies_bring_it_back() {
-        // ρ(1 + R) = 0.325 × 4 = 1.3.
-        let out = run(plan(0.325), "x", &Streams::new(1, 0), &mut Trace::default());
-        assert_eq!(figure(&out, "load while all tries time out, ρ(1+R)"), Some(130.0));
-        assert_eq!(
-            figure(&out, "still down six minutes after it works again"),
-            Some(1.0)
-        );
-        assert!(figure(&out, "time to recover with a breaker and a retry budget").unwrap() <= 10.0);
-        assert!(out.moments.iter().any(|m| m.role == Role::Loop));
-    }
-
-    #[test]
-    fn below_one_it_recovers_by_itself() {
-        let out = run(plan(0.2), "x", &Streams::new(1, 0), &mut Trace::default());
-        assert_eq!(
-            figure(&out, "still down six minutes after it works again"),
-            Some(0.0)
-        );
-        assert!(out.moments.iter().all(|m| m.role != Role::Loop));
-    }
-
-    #[test]
-    fn a_declared_breaker_and_budget_hold_the_callers_as_configured_too() {
-        let mut guarded = plan(0.325);
-        guarded.declared = Guard {
-            breaker: Some(BreakerConfig {
-                open_time: Duration::from_secs(1),
-                open_time_cap: Duration::from_secs(5),
-                ..BreakerConfig::default()
-            }),
-            budget: Some(BudgetConfig::default()),
-        };
-        let mut trace = Trace::new(true);
-        let out = run(guarded, "x", &Streams::new(1, 0), &mut trace);
-        assert_eq!(
-            figure(&out, "still down six minutes after it works again"),
-            Some(0.0)
-        );
-        let decisions = trace.into_decisions();
-        let of = |name: &str, what: &str| {
-            decisions
-                .iter()
-                .any(|d| d.entity == format!("callers → x, {name}") && d.decision == what)
-        };
-        for name in [AS_IS, GUARDED] {
-            for what in [
-                "breaker: permit",
-                "breaker: open",
-                "breaker: reject",
-                "breaker: close",
-                "retry: at once",
-            ] {
-                assert!(of(name, what), "{name}: {what}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_overloaded_from_the_start_is_not_blamed_on_its_callers() {
-        let out = run(plan(1.5), "x", &Streams::new(1, 0), &mut Trace::default());
-        let causes: Vec<_> = out.moments.iter().filter(|m| m.role == Role::Cause).collect();
-        assert_eq!(causes.len(), 1);
-        assert!(causes[0].text.contains("150 %"), "{}", causes[0].text);
-        assert!(out.moments.iter().all(|m| m.role != Role::Loop));
-    }
 }

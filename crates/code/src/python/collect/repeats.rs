@@ -24,6 +24,7 @@ impl<'a> Collector<'a, '_> {
             file: stmt.span.file,
             start: stmt.span.start,
             end: over.span.end,
+            ..stmt.span
         };
         Around {
             repeated: Some(self.repeat(head, over, around)),

@@ -6,8 +6,8 @@ use super::requests::Why;
 use super::storm::Storm;
 use super::{END, LOAD};
 use crate::erlang::erlang_b;
+use crate::outcome::shown;
 use crate::outcome::{Outcome, Role};
-use crate::rehearse::shown;
 
 /// The outcome of a run.
 pub(super) fn tell(storm: &Storm<'_>) -> Outcome {

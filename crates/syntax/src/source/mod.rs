@@ -1,7 +1,10 @@
 //! Places in files: a finding is only as good as the line it points at, so every value keeps the place it was
 //! written.
 
-use crate::chain::{ChainId, Chains};
+mod chain;
+
+pub use chain::{ChainId, Chains, Layer, Link};
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -2,8 +2,7 @@
 //! effect (an alias, an overlay, a template, a variable) is its chain. Most values have none, so a span carries only
 //! a number, and the chains stand in one table beside the sources.
 
-use crate::source::Span;
-use crate::tree::{Key, Node, Value};
+use super::Span;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -88,7 +87,7 @@ impl Chains {
         }
     }
 
-    fn longer(&self, chain: ChainId, link: Link) -> ChainId {
+    pub(crate) fn longer(&self, chain: ChainId, link: Link) -> ChainId {
         let link = Link {
             span: Span {
                 chain: ChainId::NONE,
@@ -129,58 +128,13 @@ impl Chains {
         links.reverse();
         links
     }
-
-    /// A tree after all of it passed through `at`.
-    #[must_use]
-    pub fn tree_through(&self, node: Node, layer: Layer, at: Span) -> Node {
-        let mut mark = Mark {
-            chains: self,
-            link: Link { layer, span: at },
-            last: None,
-        };
-        mark.node(node)
-    }
-}
-
-/// Adds one link to every span of a tree. Neighbours have the same chain nearly always, so the table is asked once.
-struct Mark<'a> {
-    chains: &'a Chains,
-    link: Link,
-    last: Option<(ChainId, ChainId)>,
-}
-
-impl Mark<'_> {
-    fn span(&mut self, span: Span) -> Span {
-        let chain = match self.last {
-            Some((before, after)) if before == span.chain => after,
-            _ => self.chains.longer(span.chain, self.link),
-        };
-        self.last = Some((span.chain, chain));
-        Span { chain, ..span }
-    }
-
-    fn node(&mut self, node: Node) -> Node {
-        let span = self.span(node.span);
-        let value = match node.value {
-            Value::Seq(items) => Value::Seq(items.into_iter().map(|item| self.node(item)).collect()),
-            Value::Map(map) => Value::Map(
-                map.into_iter()
-                    .map(|(key, value)| {
-                        let span = self.span(key.span);
-                        (Key { span, ..key }, self.node(value))
-                    })
-                    .collect(),
-            ),
-            other => other,
-        };
-        Node { span, value }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::source::FileId;
+    use crate::tree::{Key, Node};
     use crate::yaml;
 
     fn at(start: usize) -> Span {

@@ -1,0 +1,142 @@
+//! What a rollout came to: moments, figures and curves.
+
+use cofferdam_policy::Time;
+
+use super::course::{Course, at};
+use super::{BEGINS, Plan, WATCHED};
+use crate::outcome::{Outcome, Role};
+
+pub(super) fn tell(plan: &Plan, course: &Course) -> Outcome {
+    let mut out = Outcome::default();
+    moments(&mut out, plan, course);
+    figures(&mut out, plan, course);
+    curves(&mut out, plan, course);
+    out.harm = course.failed as f64 / (course.requests as f64).max(1.0);
+    out
+}
+
+/// What happens when, and why.
+fn moments(out: &mut Outcome, plan: &Plan, course: &Course) {
+    out.moment(
+        at(BEGINS),
+        Role::Trigger,
+        "rollout",
+        format!(
+            "a new version of {} rolls out over {} replicas",
+            plan.name, plan.replicas
+        ),
+    );
+    if course.deaf > 0 {
+        let why = "new pods get requests before they can serve: they have no readiness probe, and old ones stop as soon as new ones run";
+        out.moment(at(BEGINS), Role::Cause, "deaf", why);
+        let action = "a readiness probe that passes when the replica can serve";
+        out.moment(at(BEGINS), Role::Action, "probe", action);
+    }
+    if course.failed > course.deaf {
+        let why = if plan.pause < plan.lag {
+            "each pod that stops refuses requests that proxies still send it: it has no preStop pause, or one that is too short"
+        } else {
+            "the replicas that are left cannot carry the load"
+        };
+        out.moment(at(BEGINS), Role::Cause, "refusing", why);
+        let action = "a preStop sleep of 5 to 15 s within the grace period, and no more pods missing than the rest can carry";
+        out.moment(at(BEGINS), Role::Action, "pause", action);
+    }
+    if course.overloaded > 0 {
+        out.moment(
+            at(BEGINS),
+            Role::Effect,
+            "overload",
+            format!(
+                "down to {} ready replicas, which carry less than the load",
+                course.fewest
+            ),
+        );
+    }
+    if plan
+        .longest
+        .is_some_and(|longest| longest + plan.pause > plan.grace)
+    {
+        out.moment(
+            at(BEGINS),
+            Role::Effect,
+            "cut off",
+            "requests that take longer than the grace period are cut off when their pod is killed",
+        );
+    }
+    match course.done {
+        Some(done) => {
+            out.moment(
+                at(done),
+                Role::Recovery,
+                "rolled",
+                "every replica is of the new version and ready",
+            );
+        }
+        None => out.moment(
+            at(WATCHED),
+            Role::Loop,
+            "stuck",
+            "two hours later the rollout is not done",
+        ),
+    }
+}
+
+fn figures(out: &mut Outcome, plan: &Plan, course: &Course) {
+    if let (Some(done), true) = (course.done, plan.start_up.is_some()) {
+        out.amount("time that the rollout takes", (done - BEGINS) as f64, "s");
+    }
+    out.whether("the rollout ends", course.done.is_some());
+    out.amount(
+        "requests that fail because of it",
+        course.failed as f64,
+        "requests",
+    );
+    out.amount(
+        "share of the requests in that time",
+        course.failed as f64 / (course.requests as f64).max(1.0) * 100.0,
+        "%",
+    );
+    out.amount("fewest ready replicas", f64::from(course.fewest), "replicas");
+    out.amount(
+        "most replicas of both versions",
+        f64::from(course.most),
+        "replicas",
+    );
+    if let Some(each) = plan.connections {
+        out.amount(
+            "most database connections, old and new together",
+            f64::from(course.most * each),
+            "connections",
+        );
+    }
+    if let Some(capacity) = plan.capacity {
+        out.amount(
+            "load of the fewest ready replicas",
+            plan.rate / (capacity * f64::from(course.fewest.max(1))) * 100.0,
+            "% of capacity",
+        );
+    }
+}
+
+fn curves(out: &mut Outcome, plan: &Plan, course: &Course) {
+    let step = (course.points.len() / 200).max(1);
+    let thin = |pick: fn(&(Time, f64, f64, f64)) -> f64| {
+        course
+            .points
+            .iter()
+            .step_by(step)
+            .map(|point| (point.0, pick(point)))
+            .collect()
+    };
+    out.series("ready replicas", "ready", "replicas", thin(|point| point.1));
+    out.series("requests that fail", "failing", "%", thin(|point| point.3));
+    if plan.connections.is_some() {
+        out.series(
+            "database connections",
+            "open",
+            "connections",
+            thin(|point| point.2),
+        );
+    }
+}
