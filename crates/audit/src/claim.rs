@@ -2,7 +2,7 @@
 //! deployed, a default, in a place apart, or merely not seen is weighed here, once and for all rules.
 
 use crate::finding::{Confidence, Finding, Severity};
-use cofferdam_model::{Environment, Platform};
+use cofferdam_model::{Apart, Environment, Platform};
 use cofferdam_syntax::environment;
 
 /// Lowers what a finding of one environment claims to what its places allow.
@@ -27,21 +27,25 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
     if environment::is_before_production(&env.name) {
         at_most(finding, Severity::Medium, Confidence::Certain);
     }
-    // A finding without places rests on the project as a whole.
-    let apart_of = |finding: &Finding| {
-        let files = finding.locations.iter().map(|l| l.span.file);
-        let known: Vec<_> = files.map(|file| scope.apart.get(&file).copied()).collect();
-        match known.first() {
-            None => scope.projects.get(env.project.0 as usize).and_then(|p| p.apart),
-            Some(first) if known.iter().all(Option::is_some) => *first,
-            Some(_) => None,
-        }
-    };
-    finding.apart = apart_of(finding);
+    finding.apart = apart(finding, env, platform);
     if finding.apart.is_some() {
         at_most(finding, Severity::Low, Confidence::Certain);
     }
     name_subject(finding, platform);
+}
+
+/// The place apart that all of a finding is in. A finding without places rests on the project as a whole.
+fn apart(finding: &Finding, env: &Environment, platform: &Platform) -> Option<Apart> {
+    let scope = &platform.scope;
+    let Some(first) = finding.locations.first() else {
+        return scope.projects.get(env.project.0 as usize).and_then(|p| p.apart);
+    };
+    let is_apart = |l: &crate::finding::Location| scope.apart.contains_key(&l.span.file);
+    finding
+        .locations
+        .iter()
+        .all(is_apart)
+        .then(|| scope.apart.get(&first.span.file).copied())?
 }
 
 fn at_most(finding: &mut Finding, severity: Severity, confidence: Confidence) {
@@ -63,7 +67,7 @@ fn name_subject(finding: &mut Finding, platform: &Platform) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cofferdam_model::{Absence, Apart, FileId, Opening, Project, ProjectId, SourceFile, Span};
+    use cofferdam_model::{Absence, FileId, Opening, Project, ProjectId, SourceFile, Span};
     use std::collections::BTreeSet;
 
     fn platform() -> Platform {

@@ -8,7 +8,9 @@ use std::ops::Range;
 /// A word and where it stands in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
+    /// The word, without its quotes.
     pub text: String,
+    /// Its bytes in the text.
     pub place: Range<usize>,
 }
 

@@ -100,9 +100,13 @@ pub enum Library {
 /// A known constructor or function.
 #[derive(Debug, Clone, Copy)]
 pub struct Known {
+    /// Name of the constructor or function, without its module.
     pub name: &'static str,
+    /// What it builds.
     pub kind: ClientKind,
+    /// The library that it is from.
     pub library: Library,
+    /// Its positional parameters, in order.
     pub parameters: &'static [&'static str],
 }
 

@@ -93,7 +93,7 @@ pub struct Flows {
 }
 
 /// Reads the order of work in every function of a module.
-pub fn read(eval: &Eval<'_, '_>) -> Flows {
+pub(super) fn read(eval: &Eval<'_, '_>) -> Flows {
     let symbols = eval.symbols;
     let all: Vec<Vec<Event>> = (0..symbols.functions.len())
         .map(|index| {
@@ -501,7 +501,7 @@ fn is_work(call: &Call, name: &str) -> bool {
 
 /// How often one process does what stands at `place`: the nearest loop or list of threads around it,
 /// or around the calls that lead to it.
-pub fn repeated(found: &Found, symbols: &Symbols<'_>, place: &Place) -> Option<Repeat> {
+pub(super) fn repeated(found: &Found, symbols: &Symbols<'_>, place: &Place) -> Option<Repeat> {
     if let Some(repeat) = &place.repeated {
         return Some(repeat.clone());
     }

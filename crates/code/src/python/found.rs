@@ -52,7 +52,7 @@ pub struct Place {
     pub decorates: Option<String>,
     /// How often one process does it, where the code shows more than once.
     pub repeated: Option<Repeat>,
-    pub scope: Scope,
+    pub(super) scope: Scope,
 }
 
 /// A loop (or a list of threads) that does something several times in one process.
@@ -109,23 +109,23 @@ pub struct TopicUse {
 
 /// That one function calls or starts another.
 #[derive(Debug, Clone)]
-pub struct Edge {
-    pub from: Scope,
-    pub to: FunctionId,
+pub(super) struct Edge {
+    pub(super) from: Scope,
+    pub(super) to: FunctionId,
     pub repeated: Option<Repeat>,
 }
 
 /// That a class is instantiated.
 #[derive(Debug, Clone)]
-pub struct Instance {
-    pub from: Scope,
-    pub class: ClassId,
+pub(super) struct Instance {
+    pub(super) from: Scope,
+    pub(super) class: ClassId,
     pub repeated: Option<Repeat>,
 }
 
 /// What the walk found.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(super) struct Found {
     pub calls: Vec<ClientCall>,
     pub env_reads: Vec<EnvRead>,
     pub breaker_uses: Vec<BreakerUse>,

@@ -363,12 +363,15 @@ fn releases(
     releases
 }
 
+/// Kind, project, environment, cluster and root of a deployment.
+type SharedKey = (DeploymentKind, ProjectId, Option<String>, Option<String>, PathBuf);
+
 /// The deployments that were found while trees were put in their places.
 #[derive(Default)]
 pub(super) struct Deployments {
     pub(super) all: Vec<Deployment>,
     /// Deployments that consist of several files, by what makes them one.
-    shared: BTreeMap<(DeploymentKind, ProjectId, Option<String>, Option<String>, PathBuf), DeploymentId>,
+    shared: BTreeMap<SharedKey, DeploymentId>,
 }
 
 impl Deployments {
