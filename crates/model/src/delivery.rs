@@ -146,8 +146,6 @@ pub enum DanglingKind {
     ScaleTarget,
     /// Pods of a selector (Service, PDB, NetworkPolicy) that match nothing.
     Selector,
-    /// A cell.
-    Cell,
     /// A persistent volume claim.
     Claim,
 }

@@ -2,6 +2,7 @@
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_syntax::nearest::nearest;
 
 /// The rule.
@@ -11,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "an alert selects a service, cell or topic by a name that nothing here has",
+    absences: &[Absence::MetricSource],
     page: include_str!("../../../../docs/rules/alert-unknown-signal.md"),
     check,
 };
@@ -57,6 +59,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     format!("`{}` selects `{name}`, and nothing here has that name; `{near}` has", alert.name.value),
                 )
                 .severity(if differs_little { Severity::Low } else { Severity::Medium })
+                .absent(Absence::MetricSource)
                 .explain("A query that selects what does not exist has no data. The alert never fires, and its silence looks like health.")
                 .remedy(format!("Write `{near}` if that is what is meant."))
                 .at(alert.span, "the alert")

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "an outgoing call or client has no timeout",
+    absences: &[],
     page: include_str!("../../../../docs/rules/call-without-timeout.md"),
     check,
 };

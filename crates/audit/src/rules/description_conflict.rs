@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Advice,
     summary: "two descriptions of one service, topic, limit or probe disagree",
+    absences: &[],
     page: include_str!("../../../../docs/rules/description-conflict.md"),
     check,
 };

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "an egress rule opens every address and so undoes the allow list beside it",
+    absences: &[],
     page: include_str!("../../../../docs/rules/egress-any-address.md"),
     check,
 };

@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "an egress rule lets pods talk to every pod of every namespace",
+    absences: &[],
     page: include_str!("../../../../docs/rules/egress-any-namespace.md"),
     check,
 };

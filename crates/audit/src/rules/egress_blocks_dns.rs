@@ -3,6 +3,7 @@
 use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::network::{NetworkPolicy, PeerKind, PolicyRule};
 use cofferdam_model::workload::Workload;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "egress policies let a workload send, but not ask for names",
+    absences: &[Absence::NetworkPolicy],
     page: include_str!("../../../../docs/rules/egress-blocks-dns.md"),
     check,
 };
@@ -73,6 +75,7 @@ fn report(workload: &Workload, policies: &[&NetworkPolicy], out: &mut Verdicts) 
             names.join(", ")
         ))
         .remedy("Add an egress rule to the namespace kube-system (`kubernetes.io/metadata.name: kube-system`) for ports 53/UDP and 53/TCP.")
+        .absent(Absence::NetworkPolicy)
         .figure("policies", policies.len() as f64, "policies");
     for policy in policies.iter().take(3) {
         finding = finding.at(policy.span, "selects it, without DNS");

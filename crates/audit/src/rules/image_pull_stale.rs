@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a tag is not pulled again when it is moved: nodes run different versions",
+    absences: &[],
     page: include_str!("../../../../docs/rules/image-pull-stale.md"),
     check,
 };

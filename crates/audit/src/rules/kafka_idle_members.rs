@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a consumer group can have more members than partitions: the rest run idle",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-idle-members.md"),
     check,
 };

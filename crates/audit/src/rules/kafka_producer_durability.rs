@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Critical,
     fix: Fix::Automatic,
     summary: "a producer that can lose or double messages: acks, idempotence, requests in flight, retries",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-producer-durability.md"),
     check,
 };

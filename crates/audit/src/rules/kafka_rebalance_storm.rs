@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "every deploy and scale-out stops the whole consumer group: eager assignor, no static membership",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-rebalance-storm.md"),
     check,
 };

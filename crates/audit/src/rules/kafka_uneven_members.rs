@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "partitions are no multiple of the group's members: the busiest sets the pace",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-uneven-members.md"),
     check,
 };

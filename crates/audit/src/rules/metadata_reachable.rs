@@ -3,6 +3,7 @@
 use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::workload::{Completeness, Workload};
 
 /// The rule.
@@ -12,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "pods can reach the cloud's metadata service and with it the node's credentials",
+    absences: &[Absence::NetworkPolicy],
     page: include_str!("../../../../docs/rules/metadata-reachable.md"),
     check,
 };
@@ -64,6 +66,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             if unselected.len() == 1 { "it" } else { "them" }
         ),
     )
+    .absent(Absence::NetworkPolicy)
     .figure("workloads", unselected.len() as f64, "workloads");
     for workload in unselected.iter().take(4) {
         finding = finding.at(workload.span, "no egress policy");

@@ -3,6 +3,7 @@
 use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::workload::{Completeness, Workload};
 
 /// The rule.
@@ -12,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "no policy denies by default: pods that nobody thought of talk to all and are reached by all",
+    absences: &[Absence::NetworkPolicy],
     page: include_str!("../../../../docs/rules/network-no-default-deny.md"),
     check,
 };
@@ -56,6 +58,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .severity(if kept { Severity::Medium } else { Severity::Low })
         .explain("Without a policy that selects it, a pod takes connections from every pod of the cluster and sends to everywhere: one that is taken over reaches all the others.")
         .remedy("Add to each namespace a policy with an empty podSelector, `policyTypes: [Ingress, Egress]` and no rules, and allow beside it what is really called (DNS first).")
+        .absent(Absence::NetworkPolicy)
         .figure("workloads", open.len() as f64, "workloads");
     for workload in open.iter().take(4) {
         finding = finding.at(workload.span, "selected by no ingress policy");
@@ -70,6 +73,7 @@ fn sends_everywhere(open: &[&Workload]) -> Finding {
         .severity(Severity::Low)
         .explain("Who may call these pods is kept, whom they may call is not: one that is taken over, or that retries without end, reaches everything that does not keep it out itself.")
         .remedy("Add `Egress` to the `policyTypes` of a policy that selects all pods, and allow beside it what is really called (DNS first).")
+        .absent(Absence::NetworkPolicy)
         .figure("workloads", open.len() as f64, "workloads");
     for workload in open.iter().take(4) {
         finding = finding.at(workload.span, "selected by no egress policy");

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "PgBouncer replicas together may open more server connections than the database, or a stated limit, allows",
+    absences: &[],
     page: include_str!("../../../../docs/rules/pooler-overcommit.md"),
     check,
 };

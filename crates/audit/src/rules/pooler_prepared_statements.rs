@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Critical,
     fix: Fix::Automatic,
     summary: "a driver that prepares statements runs through transaction pooling that does not keep them",
+    absences: &[],
     page: include_str!("../../../../docs/rules/pooler-prepared-statements.md"),
     check,
 };

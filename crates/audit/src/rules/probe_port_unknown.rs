@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a probe asks a port that its container does not name",
+    absences: &[],
     page: include_str!("../../../../docs/rules/probe-port-unknown.md"),
     check,
 };

@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a liveness or start-up probe gives up before the process can have started",
+    absences: &[],
     page: include_str!("../../../../docs/rules/probe-too-eager.md"),
     check,
 };

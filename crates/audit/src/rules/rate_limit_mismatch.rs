@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a rate limit is below the stated peak or above the capacity it should protect",
+    absences: &[],
     page: include_str!("../../../../docs/rules/rate-limit-mismatch.md"),
     check,
 };

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a token or password reaches a process through its environment where a file or agent can deliver it",
+    absences: &[],
     page: include_str!("../../../../docs/rules/secret-in-environment.md"),
     check,
 };

@@ -3,6 +3,7 @@
 use super::secret_shared::static_name;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::secrets::{SecretKind, SecretUse};
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Advice,
     summary: "a static credential without rotation",
+    absences: &[Absence::Secret],
     page: include_str!("../../../../docs/rules/secret-no-expiry.md"),
     check,
 };
@@ -44,6 +46,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut finding = Finding::new(format!("secret {secret}"), format!("nothing here rotates the secret {secret}"))
             .severity(if is_token { Severity::Medium } else { Severity::Low })
             .likely()
+            .absent(Absence::Secret)
             .explain("Whoever once had it (a former colleague, a laptop, a backup, the log of a build) has it still, and outlives the pod that it was given to.")
             .remedy(format!("Use credentials with a lease (Vault database roles, workload identity), or rotate it on a schedule and state it under secrets.{object}.rotation."))
             .figure("uses", uses.len() as f64, "uses");

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Advice,
     summary: "changing a secret needs a restart, and during the restart old and new pods need different values",
+    absences: &[],
     page: include_str!("../../../../docs/rules/secret-rotation-deadlock.md"),
     check,
 };

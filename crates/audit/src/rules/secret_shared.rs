@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Advice,
     summary: "one static credential is used by several services: whoever takes one has all",
+    absences: &[],
     page: include_str!("../../../../docs/rules/secret-shared.md"),
     check,
 };

@@ -4,6 +4,7 @@ use super::disruption_budget_missing::is_kubernetes;
 use super::pods;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -12,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a service runs one replica: every restart is an outage",
+    absences: &[Absence::Autoscaler],
     page: include_str!("../../../../docs/rules/single-replica.md"),
     check,
 };
@@ -37,8 +39,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             .at(workload.span, "the workload");
         finding = match written.and_then(cofferdam_model::Fact::span) {
             Some(span) => finding.at(span, "one replica"),
-            None if !is_called => finding,
-            None => finding.explain(
+            // An autoscaler may set the number that nothing writes.
+            None if !is_called => finding.absent(Absence::Autoscaler),
+            None => finding.absent(Absence::Autoscaler).explain(
                 "No number of replicas is set, and Kubernetes then runs one. Its node's upgrade and its own crash are outages of the whole service.",
             ),
         };
