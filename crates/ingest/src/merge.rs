@@ -556,17 +556,26 @@ impl Merger {
                 "{}\n{}\n{}",
                 description.subject, description.attribute, description.by
             );
-            let known = self.find(Kind::Description, &key, &taken, |at| {
-                let known = &self.parts.descriptions[at];
-                let file = |fact: &Fact<String>| fact.span().map(|s| s.file);
-                is_nearer || file(&known.value) == file(&description.value)
-            });
-            match known {
-                Some(at) => {
-                    taken.insert(at);
-                    self.parts.descriptions[at] = description;
+            let file = |fact: &Fact<String>| fact.span().map(|s| s.file);
+            let is_same = |known: &cofferdam_model::delivery::Description| {
+                known.home().may_meet(description.home())
+                    && (is_nearer || file(&known.value) == file(&description.value))
+            };
+            // A nearer file overrides every statement that was made for all.
+            let mut known = Vec::new();
+            while let Some(at) = self.find(Kind::Description, &key, &taken, |at| {
+                is_same(&self.parts.descriptions[at])
+            }) {
+                taken.insert(at);
+                known.push(at);
+            }
+            match known.as_slice() {
+                [_, ..] => {
+                    for at in known {
+                        self.parts.descriptions[at] = description.clone();
+                    }
                 }
-                None => {
+                [] => {
                     let at = self.parts.descriptions.len();
                     taken.insert(at);
                     self.remember(Kind::Description, key, at);

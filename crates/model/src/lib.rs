@@ -27,7 +27,7 @@ pub mod workload;
 
 pub use cofferdam_syntax::{FileId, Position, SourceFile, SourceMap, Span};
 pub use platform::{
-    AutoscalerId, DatabaseId, Environment, Owner, Parts, Platform, Priority, Reading, Scale, Service,
+    AutoscalerId, DatabaseId, Environment, Linked, Owner, Parts, Platform, Priority, Reading, Scale, Service,
     ServiceId, Suppression, TopicId, UnreadableFile, Variable, VariableValue, WorkloadId,
 };
 pub use scope::{

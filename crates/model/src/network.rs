@@ -101,8 +101,23 @@ pub struct Reach<'a> {
 impl Environment {
     /// The policies that govern `workload`: those of its namespace whose selector matches its pod labels.
     pub fn reach(&self, workload: &Workload) -> Reach<'_> {
+        // Where one namespace is known and the other is not, nobody can say.
+        self.reach_where(workload, |policy, workload| {
+            policy.namespace == workload.namespace && policy.home().is_related(workload.home())
+        })
+    }
+
+    /// The same with the policies that may govern it, because a namespace is not known. That a workload has no policy
+    /// may be said only where this finds none.
+    pub fn possible_reach(&self, workload: &Workload) -> Reach<'_> {
+        self.reach_where(workload, |policy, workload| {
+            policy.home().may_meet(workload.home())
+        })
+    }
+
+    fn reach_where(&self, workload: &Workload, meet: impl Fn(&ObjectId, &ObjectId) -> bool) -> Reach<'_> {
         let governs = |policy: &&NetworkPolicy| {
-            policy.id.home().is_related(workload.id.home()) && policy.selector.matches(&workload.labels)
+            meet(&policy.id, &workload.id) && policy.selector.matches(&workload.labels)
         };
         Reach {
             egress: self

@@ -193,6 +193,21 @@ pub struct Owner {
     pub directory: Option<PathBuf>,
     /// The service, once linked.
     pub service: Option<ServiceId>,
+    /// By what the service was found.
+    pub linked: Linked,
+}
+
+/// By what a part was found to belong to a service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Linked {
+    /// By its name, or by a directory that somebody states: that is certain.
+    #[default]
+    Named,
+    /// By a directory that is called like the service: likely.
+    Directory,
+    /// By a name that is like the service's, by the end of a name, or because there is no other service: likely, and
+    /// too little for a critical finding.
+    Similar,
 }
 
 impl Owner {
@@ -446,6 +461,7 @@ impl Parts {
             .for_each(|p| p.id.deployment = id);
         self.foreign_policies.iter_mut().for_each(|o| o.deployment = id);
         self.references.iter_mut().for_each(|r| r.deployment = id);
+        self.descriptions.iter_mut().for_each(|d| d.deployment = id);
         self.services.iter_mut().for_each(|s| s.deployment = id);
         let owners = (self.producers.iter_mut().map(|p| &mut p.owner))
             .chain(self.consumers.iter_mut().map(|c| &mut c.owner))

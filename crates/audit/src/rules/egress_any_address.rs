@@ -69,7 +69,11 @@ fn judge(
             .network_policies
             .iter()
             .filter(|p| {
-                p.egress && p.id != policy.id && governed.iter().any(|w| p.selector.matches(&w.labels))
+                let same = p.id.home().is_related(policy.id.home());
+                p.egress
+                    && same
+                    && p.id != policy.id
+                    && governed.iter().any(|w| p.selector.matches(&w.labels))
             })
             .map(|p| p.egress_rules.len())
             .sum::<usize>();

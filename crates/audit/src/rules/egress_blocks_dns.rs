@@ -25,7 +25,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let policies = cx.env.reach(workload).egress;
         // A policy that lets nothing out at all is meant to; one that lets something out wants its name.
         let lets_out = policies.iter().any(|p| !p.egress_rules.is_empty());
-        if lets_out && !policies.iter().flat_map(|p| &p.egress_rules).any(allows_dns) {
+        // A policy that may govern it, too, may be the one that allows DNS.
+        let allowed = || {
+            let possible = cx.env.possible_reach(workload).egress;
+            possible.iter().flat_map(|p| &p.egress_rules).any(allows_dns)
+        };
+        if lets_out && !allowed() {
             report(workload, &policies, out);
         }
     }

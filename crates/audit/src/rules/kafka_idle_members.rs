@@ -35,6 +35,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         return;
     };
     let Some(service) = service else { return };
+    evidence.owner(&consumer.owner);
     let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
     let scales = common::replicas(service);
     let Some((_, most)) = scales.iter().max_by_key(|(_, f)| f.value) else {

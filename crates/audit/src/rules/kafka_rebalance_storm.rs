@@ -66,6 +66,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let most = scales.iter().map(|(_, f)| f.value).max().unwrap_or(0);
     let least = scales.iter().map(|(_, f)| f.value).min().unwrap_or(0);
     let mut evidence = Evidence::new();
+    evidence.owner(&consumer.owner);
     let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
     let members = most.saturating_mul(per_replica);
     if members < 2 {

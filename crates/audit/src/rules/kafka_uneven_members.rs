@@ -35,6 +35,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let Some(service) = cx.env.owner_service(&consumer.owner) else {
         return;
     };
+    evidence.owner(&consumer.owner);
     if let Some((worker, false)) = common::other_reading(consumer)
         && partitions > worker.count.value
         && !partitions.is_multiple_of(worker.count.value)

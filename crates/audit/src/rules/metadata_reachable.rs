@@ -53,7 +53,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .env
         .workloads
         .iter()
-        .filter(|w| w.completeness == Completeness::Whole && cx.env.reach(w).egress.is_empty())
+        .filter(|w| w.completeness == Completeness::Whole && cx.env.possible_reach(w).egress.is_empty())
         .collect();
     if unselected.is_empty() {
         return;

@@ -31,7 +31,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     let (mut open, mut sends): (Vec<&Workload>, Vec<&Workload>) = (Vec::new(), Vec::new());
     for workload in whole() {
-        let reach = cx.env.reach(workload);
+        let reach = cx.env.possible_reach(workload);
         if reach.ingress.is_empty() {
             open.push(workload);
         } else if reach.egress.is_empty() {

@@ -37,6 +37,7 @@ struct Sum {
 
 fn sum(pooler: &Pooler, evidence: &mut Evidence) -> Option<Sum> {
     let replicas = evidence.take(pooler.replicas.as_ref()?, "replicas of the pooler");
+    evidence.owner(&pooler.owner);
     match &pooler.default_pool_size {
         Some(size) => evidence.note(size, format!("{} for each user and database", size.value)),
         None => evidence.assume("default_pool_size is 20, PgBouncer's default"),

@@ -28,6 +28,7 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
         return;
     };
     let mut evidence = Evidence::new();
+    evidence.owner(&limit.owner);
     let each = evidence
         .take(&limit.limit, format!("limit {}", limit.limit.value))
         .0;

@@ -3,7 +3,7 @@
 use super::facts::{fill, prefer};
 use super::names::Suggestions;
 use crate::delivery::{Dangling, DanglingKind};
-use crate::platform::{AutoscalerId, Environment, Parts, Scale, Service, WorkloadId};
+use crate::platform::{AutoscalerId, Environment, Linked, Parts, Scale, Service, WorkloadId};
 use crate::scaling::Autoscaler;
 use crate::source::{Fact, Source};
 use crate::workload::{Amount, Completeness, Lifecycle, ObjectId, Workload};
@@ -76,6 +76,7 @@ fn targets(env: &mut Parts) {
         if let Some(id) = found {
             autoscaler.workload = Some(id);
             autoscaler.owner.service = env.workloads[id.0].owner.service;
+            autoscaler.owner.linked = Linked::Named;
             continue;
         }
         if !kinds.contains(target.value.kind.as_str()) {
@@ -83,6 +84,15 @@ fn targets(env: &mut Parts) {
         }
         // Nothing is scaled, whatever service the owner's name resembles.
         autoscaler.owner.service = None;
+        // One of another deployment may be meant: nobody can say that it is not there.
+        let may_be = |at: &&usize| {
+            let id = &env.workloads[**at].id;
+            let kind = target.value.kind.is_empty() || target.value.kind.eq_ignore_ascii_case(&id.kind);
+            kind && target.value.home().may_meet(id.home())
+        };
+        if same_name.iter().any(|at| may_be(&at)) {
+            continue;
+        }
         let near = match same_name.first() {
             Some(at) => Some(env.workloads[*at].id.to_string()),
             None => suggestions.find(&target.value.name, by_name.keys().copied()),
