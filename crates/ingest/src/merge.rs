@@ -635,6 +635,41 @@ mod tests {
     }
 
     #[test]
+    fn a_nearer_description_overrides_all_that_were_made_for_every_environment() {
+        let described = |value: &str, file| Parts {
+            descriptions: vec![cofferdam_model::delivery::Description {
+                subject: "service api".to_owned(),
+                attribute: "replicas".to_owned(),
+                value: Fact::declared(value.to_owned(), span(file, 0)),
+                by: "Grand Central".to_owned(),
+                namespace: None,
+                deployment: None,
+            }],
+            ..Parts::default()
+        };
+        let values = |documents: &[(&str, u32, Rank)]| {
+            let mut merger = Merger::new();
+            for (value, file, rank) in documents {
+                merger.add(described(value, *file), *rank);
+            }
+            let mut values: Vec<String> = merger
+                .finish()
+                .descriptions
+                .into_iter()
+                .map(|d| d.value.value)
+                .collect();
+            values.dedup();
+            values
+        };
+        let shared = [("2", 0, Rank::Shared), ("3", 1, Rank::Shared)];
+        assert_eq!(values(&shared), ["2", "3"]);
+        assert_eq!(
+            values(&[&shared[..], &[("5", 2, Rank::Specific)]].concat()),
+            ["5"]
+        );
+    }
+
+    #[test]
     fn two_parts_of_one_document_stay_two() {
         let mut two = producer(0, Acks::All);
         two.producers.extend(producer(0, Acks::Leader).producers);

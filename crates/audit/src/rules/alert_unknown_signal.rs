@@ -3,6 +3,7 @@
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Absence;
+use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_syntax::nearest::nearest;
 
 /// The rule.
@@ -36,6 +37,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         for selected in &alert.selects {
             let name = selected.value.as_str();
             // Patterns are no names, and a name that is like nothing here is about something else.
+            let is_topic = |d: &Dangling| d.kind == DanglingKind::Topic && d.name.span() == selected.span();
+            // A topic that nothing declares has a rule of its own.
+            if env.dangling.iter().any(is_topic) {
+                continue;
+            }
             if name.contains(['%', '*', '$', '{', '|', '(', ' ']) || known.contains(&name) {
                 continue;
             }

@@ -24,6 +24,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let Some(pitr) = database.backup.point_in_time.as_ref().filter(|f| !f.value) else {
             continue;
         };
+        // Where backups are off altogether, backup-retention says so.
+        if database
+            .backup
+            .retention
+            .as_ref()
+            .is_some_and(|r| r.value.is_zero())
+        {
+            continue;
+        }
         let mut evidence = Evidence::new();
         evidence.note(pitr, "no point-in-time recovery");
         let interval = evidence.take_or(
@@ -73,6 +82,12 @@ mod tests {
             ..Environment::default()
         };
         assert_eq!(testing::only(&RULE, &env).figures["worst_loss"].value, 24.0);
+        env.databases[0].backup.retention = Some(fact(Duration::ZERO, 3));
+        assert!(
+            testing::all(&RULE, &env).is_empty(),
+            "where backups are off, that is the finding"
+        );
+        env.databases[0].backup.retention = None;
         env.databases[0].backup.point_in_time = Some(fact(true, 2));
         assert!(testing::all(&RULE, &env).is_empty());
     }

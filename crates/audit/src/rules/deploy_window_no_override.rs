@@ -13,7 +13,7 @@ use jiff::{Timestamp, ToSpan};
 pub const RULE: Rule = Rule {
     id: "deploy-window-no-override",
     group: Group::Delivery,
-    severity: Severity::High,
+    severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "deploy windows without a way past them: the longest time in which nothing can be mended",
     absences: &[Absence::Delivery],

@@ -76,7 +76,7 @@ fn conflicts<'a>(cx: &Context<'a>, all: impl Iterator<Item = &'a Description>) -
         .collect();
     // Two that run side by side on purpose differ in their size. Where nothing says that both are in one place, they
     // have to differ in more than that.
-    let surely = |(_, sides): &Conflict<'_>| sides.windows(2).all(|pair| is_one_place(pair[0], pair[1]));
+    let surely = |(_, sides): &Conflict<'_>| sides.windows(2).all(|pair| is_one_place(cx, pair[0], pair[1]));
     if one_format
         .iter()
         .any(|conflict| surely(conflict) || !is_size(conflict.0))
@@ -95,11 +95,24 @@ fn is_size(attribute: &str) -> bool {
         || attribute == "image tag"
 }
 
-/// Whether both describe the same object for certain: its namespace is known, or none has a namespace at all.
-fn is_one_place(a: &Description, b: &Description) -> bool {
+/// Whether both describe the same object for certain: in one namespace that is known, or side by side in one directory.
+/// What belongs to no deployment is a file about one project.
+fn is_one_place(cx: &Context<'_>, a: &Description, b: &Description) -> bool {
+    let directory = |d: &Description| {
+        Some(
+            cx.platform
+                .sources
+                .path(d.value.span()?.file)
+                .parent()?
+                .to_owned(),
+        )
+    };
     match (a.deployment, b.deployment) {
         (None, None) => true,
-        _ => a.home().meets(b.home()) == Meeting::Same,
+        _ => {
+            let same = a.home().meets(b.home()) == Meeting::Same;
+            same && (a.namespace.is_some() || directory(a) == directory(b))
+        }
     }
 }
 
@@ -145,7 +158,7 @@ fn two_of_one_format<'a>(cx: &Context<'a>, all: &[&'a Description]) -> Option<Ve
         }
     };
     let contradict = |a: &Description, b: &Description| {
-        let one_place = a.deployment.is_some() && a.home().meets(b.home()) == Meeting::Same;
+        let one_place = a.deployment.is_some() && is_one_place(cx, a, b);
         a.by == b.by
             && file(a) != file(b)
             && (one_place || plain(a) && plain(b) && a.home().may_meet(b.home()))
@@ -313,7 +326,7 @@ mod tests {
             }
         };
         let mut platform = Platform::default();
-        for name in ["a.yaml", "b.yaml"] {
+        for name in ["a/x.yaml", "b/x.yaml", "b/y.yaml"] {
             platform
                 .sources
                 .add(SourceFile::new(name.into(), "replicas: 1\n"));
@@ -355,7 +368,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(
             found[0].title,
-            "service api: max replicas 40 (a.yaml) against 9 (b.yaml)"
+            "service api: max replicas 40 (a/x.yaml) against 9 (b/x.yaml)"
         );
         assert!(
             of_files(&[
@@ -384,6 +397,11 @@ mod tests {
         assert_eq!(of_files(&[replicas(None, 0, 1), port(0, 1)].concat()).len(), 1);
         // Overlays of one base are told apart by what deploys them.
         assert!(of_files(&[replicas(None, 2, 3), port(2, 3)].concat()).is_empty());
+        // One project of manifests may have a directory for each site; side by side they are one object.
+        assert!(of_files(&replicas(None, 0, 0)).is_empty());
+        let mut beside = replicas(None, 0, 0);
+        beside[0].2 = 2;
+        assert_eq!(of_files(&beside).len(), 1);
         // In one namespace they are one object.
         assert_eq!(of_files(&replicas(Some("shop"), 2, 3)).len(), 1);
     }

@@ -111,4 +111,20 @@ mod tests {
         e.network_policies[0].egress_rules.clear();
         assert!(testing::all(&RULE, &e).is_empty());
     }
+
+    #[test]
+    fn a_policy_of_a_named_namespace_says_nothing_of_a_pod_whose_namespace_is_not_known() {
+        let mut e = env(Some(any_namespace()), &["443"]);
+        e.network_policies[0].id.namespace = Some("lockers".to_owned());
+        assert!(testing::all(&RULE, &e).is_empty());
+        e.workloads[0].id.namespace = Some("lockers".to_owned());
+        assert_eq!(testing::only(&RULE, &e).absence, Some(Absence::NetworkPolicy));
+        // One that may govern it may be the one that allows DNS.
+        let mut dns = e.network_policies[0].clone();
+        dns.id.namespace = None;
+        dns.id.name = "dns".to_owned();
+        dns.egress_rules[0].ports[0].port = Some("53".to_owned());
+        e.network_policies.push(dns);
+        assert!(testing::all(&RULE, &e).is_empty());
+    }
 }

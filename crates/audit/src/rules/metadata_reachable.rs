@@ -3,8 +3,9 @@
 use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::Absence;
+use cofferdam_model::network::PolicyRule;
 use cofferdam_model::workload::{Completeness, Workload};
+use cofferdam_model::{Absence, Span};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -24,29 +25,27 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     }
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
-        for rule in &policy.egress_rules {
-            let peer = rule.peers.iter().find(|p| reach::reaches(p, reach::METADATA));
-            if !(rule.peers.is_empty() || peer.is_some()) || !reach::opens(rule, 80) {
-                continue;
-            }
+        let places: Vec<Span> = policy.egress_rules.iter().filter_map(opening).collect();
+        if !places.is_empty() {
             let governed = reach::governed(policy, &cx.env.workloads);
             let who = if governed.is_empty() {
                 "the pods it selects".to_owned()
             } else {
                 reach::names(&governed)
             };
-            out.report(
-                base(
-                    policy.id.to_string(),
-                    format!(
-                        "{}: {who} can reach the metadata service at {}",
-                        policy.id,
-                        reach::METADATA
-                    ),
-                )
-                .figure("workloads", governed.len() as f64, "workloads")
-                .at(peer.map_or(rule.span, |p| p.span), "covers the metadata address"),
-            );
+            let mut finding = base(
+                policy.id.to_string(),
+                format!(
+                    "{}: {who} can reach the metadata service at {}",
+                    policy.id,
+                    reach::METADATA
+                ),
+            )
+            .figure("workloads", governed.len() as f64, "workloads");
+            for place in places {
+                finding = finding.at(place, "covers the metadata address");
+            }
+            out.report(finding);
         }
     }
     let unselected: Vec<&Workload> = cx
@@ -72,6 +71,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         finding = finding.at(workload.span, "no egress policy");
     }
     out.report(finding);
+}
+
+/// Where a rule lets requests to the metadata service through.
+fn opening(rule: &PolicyRule) -> Option<Span> {
+    let peer = rule.peers.iter().find(|p| reach::reaches(p, reach::METADATA));
+    let opens = (rule.peers.is_empty() || peer.is_some()) && reach::opens(rule, 80);
+    opens.then(|| peer.map_or(rule.span, |p| p.span))
 }
 
 fn base(subject: String, title: String) -> Finding {

@@ -39,7 +39,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
     }
     if open.is_empty() {
-        if !sends.is_empty() {
+        // Where egress policies are kept, metadata-reachable names those that none selects.
+        if !sends.is_empty() && !cx.env.network_policies.iter().any(|p| p.egress) {
             out.report(sends_everywhere(&sends));
         }
         return;
@@ -117,6 +118,11 @@ mod tests {
         e.network_policies = vec![ingress_only];
         let sends = testing::only(&RULE, &e);
         assert!(sends.title.contains("may send to everywhere"), "{}", sends.title);
+        e.network_policies[0].id.namespace = Some("shop".to_owned());
+        assert!(
+            testing::only(&RULE, &e).title.contains("may send to everywhere"),
+            "a policy that may select it is no absence"
+        );
         e.network_policies.clear();
         e.workloads[0]
             .fields

@@ -378,6 +378,15 @@ mod tests {
         let found = only(service("{}") + monitor);
         assert_eq!(found, [(DanglingKind::Selector, "app=web".into(), None, true)]);
         assert_eq!(only(service("{app: web}") + monitor), []);
+        // A Service of another namespace is not looked at, and it is what was meant.
+        let elsewhere = monitor.replace("namespace: shop", "namespace: observe");
+        let found = only(service("{app: web}") + &elsewhere);
+        let near = "namespaceSelector: {matchNames: [shop]}".to_owned();
+        assert_eq!(
+            found,
+            [(DanglingKind::Selector, "app=web".into(), Some(near), true)]
+        );
+        assert_eq!(only(service("{app: other}") + &elsewhere), []);
         // Without any Service in the files it may be anywhere.
         let found = only(deployment("env: []") + monitor);
         assert_eq!(found, [(DanglingKind::Selector, "app=web".into(), None, false)]);

@@ -271,7 +271,7 @@ impl Owners {
         self.link(owner).map(|(id, _)| id)
     }
 
-    fn tell(&self, owner: &mut Owner) {
+    pub(super) fn tell(&self, owner: &mut Owner) {
         let link = self.link(owner);
         owner.service = link.map(|(id, _)| id);
         owner.linked = link.map_or_else(Linked::default, |(_, linked)| linked);

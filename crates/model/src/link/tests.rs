@@ -751,6 +751,57 @@ fn code_can_ask_for_variables_before_everything_is_linked() {
 }
 
 #[test]
+fn an_owner_says_by_what_it_was_found() {
+    use crate::platform::Linked;
+    let mut env = env("production");
+    env.workloads = vec![deployment("collector"), deployment("shop-mailer")];
+    let of = |owner: Owner| Producer::at(in_file(9), owner, ProducerRole::Main);
+    env.producers = vec![
+        of(Owner::named("collector")),
+        of(Owner::in_directory("services/collector")),
+        of(Owner::named("Collector")),
+        of(Owner::in_directory("services/mailer")),
+    ];
+    link(&mut env);
+    let linked: Vec<Linked> = env.producers.iter().map(|p| p.owner.linked).collect();
+    // Those of one service are joined with what was known first.
+    assert!(linked.contains(&Linked::Named), "{linked:?}");
+    let owners = super::Owners::of(&env);
+    for (owner, expected) in [
+        (Owner::named("collector"), Linked::Named),
+        (Owner::in_directory("services/collector"), Linked::Directory),
+        (Owner::named("Collector"), Linked::Similar),
+        (Owner::in_directory("services/mailer"), Linked::Similar),
+    ] {
+        let mut owner = owner;
+        owners.tell(&mut owner);
+        assert_eq!(
+            (owner.service.is_some(), owner.linked),
+            (true, expected),
+            "{owner:?}"
+        );
+    }
+}
+
+#[test]
+fn an_autoscaler_of_another_deployment_has_no_missing_target() {
+    use crate::scope::DeploymentId;
+    let mut env = env("production");
+    env.workloads = vec![deployment("api")];
+    env.workloads[0].id.deployment = Some(DeploymentId(0));
+    let mut target = object("Deployment", "api");
+    target.deployment = Some(DeploymentId(1));
+    env.autoscalers = vec![autoscaler(
+        "HorizontalPodAutoscaler",
+        Some(target),
+        (Some(2), Some(4)),
+    )];
+    link(&mut env);
+    assert!(env.autoscalers[0].workload.is_none());
+    assert!(env.dangling.is_empty(), "{:?}", env.dangling);
+}
+
+#[test]
 fn producers_join_by_owner_and_role() {
     let mut env = env("production");
     env.workloads = vec![deployment("collector")];
