@@ -360,3 +360,25 @@ pub struct Unjudged {
     /// What could be computed all the same.
     pub partial: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_model::FileId;
+
+    #[test]
+    fn a_figure_is_as_certain_as_its_weakest_part_and_names_it() {
+        let span = |n| Span::new(FileId(0), n, n + 1);
+        let mut evidence = Evidence::new();
+        let mut sum = evidence.take(&Fact::declared(2, span(1)), "declared");
+        let found = |evidence: &Evidence| Finding::new("x", "x").evidence(evidence.clone());
+        assert_eq!(found(&evidence).confidence, Confidence::Certain);
+        sum += evidence.take(&Fact::inferred(3, span(2), "a literal in code"), "read in code");
+        assert_eq!(found(&evidence).confidence, Confidence::Likely);
+        sum += evidence.take_or(None, "not said", 5, "the default is 5");
+        let finding = found(&evidence);
+        assert_eq!((sum, finding.confidence), (10, Confidence::Assumed));
+        assert_eq!(finding.assumptions, ["the default is 5"]);
+        assert_eq!(finding.locations.len(), 2);
+    }
+}

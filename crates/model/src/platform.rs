@@ -462,6 +462,7 @@ impl Parts {
         self.foreign_policies.iter_mut().for_each(|o| o.deployment = id);
         self.references.iter_mut().for_each(|r| r.deployment = id);
         self.descriptions.iter_mut().for_each(|d| d.deployment = id);
+        self.container_defaults.iter_mut().for_each(|d| d.deployment = id);
         self.services.iter_mut().for_each(|s| s.deployment = id);
         let owners = (self.producers.iter_mut().map(|p| &mut p.owner))
             .chain(self.consumers.iter_mut().map(|c| &mut c.owner))

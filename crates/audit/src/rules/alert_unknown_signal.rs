@@ -92,7 +92,7 @@ mod tests {
             fact("checkout".to_owned(), 7),
             fact("data-%".to_owned(), 8),
         ];
-        let env = Environment {
+        let mut env = Environment {
             parts: Parts {
                 services: vec![service("data-collector", (1, 1, 1))],
                 alerts: vec![one],
@@ -101,5 +101,16 @@ mod tests {
             ..Environment::default()
         };
         assert!(testing::only(&RULE, &env).title.contains("`data-colector`"));
+        env.dangling.push(Dangling {
+            subject: "alert a".to_owned(),
+            kind: DanglingKind::Topic,
+            name: fact("data-colector".to_owned(), 5),
+            nearest: None,
+            certain: false,
+        });
+        assert!(
+            testing::all(&RULE, &env).is_empty(),
+            "a topic that nothing declares has a rule of its own"
+        );
     }
 }

@@ -187,12 +187,8 @@ mod tests {
                 ..narrow
             },
         );
-        assert_eq!(
-            testing::all(&RULE, &e)
-                .iter()
-                .map(|f| f.figures["rules_undone"].value)
-                .fold(0.0, f64::max),
-            1.0
-        );
+        // Both rules are open on some port: they are one finding, about the wider of them.
+        let found = testing::only(&RULE, &e);
+        assert_eq!(found.figures["rules_undone"].value, 1.0);
     }
 }

@@ -121,6 +121,21 @@ pub(crate) mod tests {
         env
     }
 
+    #[test]
+    fn the_open_rules_of_one_policy_are_one_finding() {
+        let mut e = env(Some(any_namespace()), &["443"]);
+        let mut second = env(Some(any_namespace()), &["8443"]).network_policies[0].egress_rules[0].clone();
+        second.peers[0].span = span(33);
+        e.network_policies[0].egress_rules.push(second);
+        let found = testing::only(&RULE, &e);
+        assert!(
+            found.title.ends_with("on 443/TCP and 8443/TCP"),
+            "{}",
+            found.title
+        );
+        assert_eq!(found.locations.len(), 3);
+    }
+
     /// Every pod of every namespace.
     pub(crate) fn any_namespace() -> PeerKind {
         PeerKind::Pods {

@@ -112,6 +112,15 @@ mod tests {
     }
 
     #[test]
+    fn the_open_rules_of_one_policy_are_one_finding() {
+        let mut e = env(block(&[]), &[]);
+        let mut second = e.network_policies[0].egress_rules[0].clone();
+        second.peers[0].span = testing::span(33);
+        e.network_policies[0].egress_rules.push(second);
+        assert_eq!(testing::only(&RULE, &e).locations.len(), 2);
+    }
+
+    #[test]
     fn a_pod_that_no_policy_selects_reaches_it_where_policies_are_kept() {
         let mut e = env(Some(any_namespace()), &["443"]);
         let mut other = e.workloads[0].clone();

@@ -50,7 +50,33 @@ pub(super) fn link(env: &mut Environment) {
     }
 }
 
+/// A patch of an autoscaler that its build could not apply (a name and limits, and nothing that is scaled) counts over
+/// the limits of the autoscaler of its name, where there is only one such patch.
+fn lay_patches_over(autoscalers: &mut [Autoscaler]) {
+    let is_patch = |a: &Autoscaler| {
+        a.format == "HorizontalPodAutoscaler"
+            && a.completeness == Completeness::Fragment
+            && a.target.is_none()
+            && (a.min.is_some() || a.max.is_some())
+    };
+    let mut patches: BTreeMap<String, Vec<Autoscaler>> = BTreeMap::new();
+    for patch in autoscalers.iter().filter(|a| is_patch(a)) {
+        patches.entry(patch.name.clone()).or_default().push(patch.clone());
+    }
+    for autoscaler in autoscalers {
+        let Some([patch]) = patches.get(&autoscaler.name).map(Vec::as_slice) else {
+            continue;
+        };
+        let same = autoscaler.format == patch.format && autoscaler.owner.home().may_meet(patch.owner.home());
+        if same && autoscaler.target.is_some() {
+            autoscaler.min = patch.min.clone().or(autoscaler.min.take());
+            autoscaler.max = patch.max.clone().or(autoscaler.max.take());
+        }
+    }
+}
+
 fn targets(env: &mut Parts) {
+    lay_patches_over(&mut env.autoscalers);
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, workload) in env.workloads.iter().enumerate() {
         by_name.entry(&workload.id.name).or_default().push(at);
