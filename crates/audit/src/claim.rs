@@ -17,6 +17,9 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
             finding.explanation = format!("{} {reason}", finding.explanation).trim().to_owned();
         }
     }
+    if finding.similar {
+        at_most(finding, Severity::High, Confidence::Likely);
+    }
     if finding.locations.iter().any(|l| scope.is_default(l.span)) {
         at_most(finding, Severity::Medium, Confidence::Likely);
         let sentence = "holds by default: what installs this may set another value";
@@ -134,6 +137,24 @@ mod tests {
         );
         let other = weighed(finding(0).absent(Absence::Topic), "production", &platform);
         assert_eq!(other.severity, Some(Severity::Critical));
+    }
+
+    #[test]
+    fn a_relation_by_similar_names_carries_no_critical_finding() {
+        let platform = platform();
+        let linked = |linked| {
+            let mut evidence = crate::finding::Evidence::new();
+            evidence.owner(&cofferdam_model::Owner {
+                linked,
+                ..cofferdam_model::Owner::default()
+            });
+            let found = weighed(finding(0).evidence(evidence), "production", &platform);
+            (found.severity, found.confidence)
+        };
+        use cofferdam_model::Linked::{Directory, Named, Similar};
+        assert_eq!(linked(Named), (Some(Severity::Critical), Confidence::Certain));
+        assert_eq!(linked(Directory), (Some(Severity::Critical), Confidence::Likely));
+        assert_eq!(linked(Similar), (Some(Severity::High), Confidence::Likely));
     }
 
     #[test]

@@ -94,6 +94,11 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
                 finding.rule = rule.id;
                 finding.environments = vec![env.name.clone()];
                 finding.severity = Some(finding.severity.unwrap_or(rule.severity));
+                debug_assert!(
+                    finding.absence.is_none_or(|kind| rule.absences.contains(&kind)),
+                    "{} claims an absence that it does not list",
+                    rule.id
+                );
                 claim::weigh(finding, env, platform);
                 let stated = settings
                     .and_then(|s| s.severity.as_ref())

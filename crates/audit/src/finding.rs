@@ -1,7 +1,7 @@
 //! What a rule reports: a finding with its figures, the places it rests on and the assumptions it
 //! makes; or that it could not judge, and what it would need.
 
-use cofferdam_model::{Absence, Apart, Fact, Source, Span};
+use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, Source, Span};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -119,6 +119,8 @@ pub struct Finding {
     pub remedy: String,
     /// What the finding claims not to exist; the engine lowers the claim where not everything of that kind was read.
     pub absence: Option<Absence>,
+    /// Whether it rests on a relation by similar names; the engine lowers it.
+    pub similar: bool,
     /// The place apart from the platform that it is in; the engine fills it.
     pub apart: Option<Apart>,
 }
@@ -139,6 +141,7 @@ impl Finding {
             locations: Vec::new(),
             remedy: String::new(),
             absence: None,
+            similar: false,
             apart: None,
         }
     }
@@ -195,6 +198,7 @@ impl Finding {
     #[must_use]
     pub fn evidence(mut self, evidence: Evidence) -> Self {
         self.confidence = self.confidence.min(evidence.confidence);
+        self.similar |= evidence.similar;
         for location in evidence.locations {
             self.push_location(location.span, location.label);
         }
@@ -236,6 +240,7 @@ pub struct Evidence {
     confidence: Confidence,
     locations: Vec<Location>,
     assumptions: Vec<String>,
+    similar: bool,
 }
 
 impl Default for Evidence {
@@ -244,6 +249,7 @@ impl Default for Evidence {
             confidence: Confidence::Certain,
             locations: Vec::new(),
             assumptions: Vec::new(),
+            similar: false,
         }
     }
 }
@@ -312,11 +318,24 @@ impl Evidence {
     /// Adds what another computation rests on.
     pub fn merge(&mut self, other: Evidence) {
         self.confidence = self.confidence.min(other.confidence);
+        self.similar |= other.similar;
         for location in other.locations {
             self.place(location.span, location.label);
         }
         for assumption in other.assumptions {
             self.assume(assumption);
+        }
+    }
+
+    /// Uses that a part belongs to its service. By a directory or a similar name that is likely only.
+    pub fn owner(&mut self, owner: &Owner) {
+        match owner.linked {
+            Linked::Named => {}
+            Linked::Directory => self.likely(),
+            Linked::Similar => {
+                self.likely();
+                self.similar = true;
+            }
         }
     }
 
@@ -340,4 +359,26 @@ pub struct Unjudged {
     pub needs: Vec<String>,
     /// What could be computed all the same.
     pub partial: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_model::FileId;
+
+    #[test]
+    fn a_figure_is_as_certain_as_its_weakest_part_and_names_it() {
+        let span = |n| Span::new(FileId(0), n, n + 1);
+        let mut evidence = Evidence::new();
+        let mut sum = evidence.take(&Fact::declared(2, span(1)), "declared");
+        let found = |evidence: &Evidence| Finding::new("x", "x").evidence(evidence.clone());
+        assert_eq!(found(&evidence).confidence, Confidence::Certain);
+        sum += evidence.take(&Fact::inferred(3, span(2), "a literal in code"), "read in code");
+        assert_eq!(found(&evidence).confidence, Confidence::Likely);
+        sum += evidence.take_or(None, "not said", 5, "the default is 5");
+        let finding = found(&evidence);
+        assert_eq!((sum, finding.confidence), (10, Confidence::Assumed));
+        assert_eq!(finding.assumptions, ["the default is 5"]);
+        assert_eq!(finding.locations.len(), 2);
+    }
 }

@@ -17,7 +17,7 @@ type Key = (&'static str, ProjectId, String, String, String);
 /// subject only and rest on the same line.
 pub(crate) fn findings(all: Vec<Placed>) -> Vec<Finding> {
     let mut joined: Vec<Placed> = Vec::with_capacity(all.len());
-    let mut index: BTreeMap<Key, usize> = BTreeMap::new();
+    let mut index: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
     for placed in all {
         let finding = &placed.finding;
         let key = (
@@ -27,10 +27,11 @@ pub(crate) fn findings(all: Vec<Placed>) -> Vec<Finding> {
             finding.title.clone(),
             figures(finding),
         );
-        match index.get(&key) {
+        let known = index.entry(key).or_default();
+        match known.iter().find(|at| !are_two(&joined[**at].finding, finding)) {
             Some(&at) => absorb(&mut joined[at].finding, placed.finding),
             None => {
-                index.insert(key, joined.len());
+                known.push(joined.len());
                 joined.push(placed);
             }
         }
@@ -40,6 +41,13 @@ pub(crate) fn findings(all: Vec<Placed>) -> Vec<Finding> {
         finding.environments.sort();
     }
     findings
+}
+
+/// Whether one environment has both, in two places: two objects of one name.
+fn are_two(a: &Finding, b: &Finding) -> bool {
+    let places = |finding: &Finding| finding.locations.first().map(|l| l.span);
+    let both = a.environments.iter().any(|name| b.environments.contains(name));
+    both && matches!((places(a), places(b)), (Some(one), Some(other)) if one != other)
 }
 
 fn figures(finding: &Finding) -> String {
@@ -200,6 +208,25 @@ mod tests {
                 .explanation
                 .contains("5 times: Deployment ns0/web, Deployment ns1/web, Deployment ns2/web and 2 more")
         );
+    }
+
+    #[test]
+    fn two_objects_of_one_name_in_one_environment_are_two_findings() {
+        let of = |environment: &str, at| {
+            let mut one = placed(0, "Deployment web", at);
+            one.finding.environments = vec![environment.to_owned()];
+            one
+        };
+        assert_eq!(findings(vec![of("production", 1), of("production", 2)]).len(), 2);
+        assert_eq!(findings(vec![of("production", 1), of("staging", 2)]).len(), 1);
+        let four = findings(vec![
+            of("production", 1),
+            of("production", 2),
+            of("staging", 1),
+            of("staging", 2),
+        ]);
+        assert_eq!(four.len(), 2);
+        assert!(four.iter().all(|f| f.environments == ["production", "staging"]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::finding::{Finding, Severity, Unjudged};
 use cofferdam_model::overlay::RuleSettings;
-use cofferdam_model::{Environment, Platform};
+use cofferdam_model::{Absence, Environment, Platform};
 use std::time::Duration;
 
 /// A rule.
@@ -19,6 +19,9 @@ pub struct Rule {
     pub fix: Fix,
     /// What it finds, in one line.
     pub summary: &'static str,
+    /// What its findings may claim not to exist: other objects and files than the one that they point at. Empty where
+    /// every finding rests on what is written.
+    pub absences: &'static [Absence],
     /// Its documentation page, in Markdown.
     pub page: &'static str,
     /// Looks at one environment.

@@ -555,17 +555,26 @@ impl Merger {
                 "{}\n{}\n{}",
                 description.subject, description.attribute, description.by
             );
-            let known = self.find(Kind::Description, &key, &taken, |at| {
-                let known = &self.parts.descriptions[at];
-                let file = |fact: &Fact<String>| fact.span().map(|s| s.file);
-                is_nearer || file(&known.value) == file(&description.value)
-            });
-            match known {
-                Some(at) => {
-                    taken.insert(at);
-                    self.parts.descriptions[at] = description;
+            let file = |fact: &Fact<String>| fact.span().map(|s| s.file);
+            let is_same = |known: &cofferdam_model::delivery::Description| {
+                known.home().may_meet(description.home())
+                    && (is_nearer || file(&known.value) == file(&description.value))
+            };
+            // A nearer file overrides every statement that was made for all.
+            let mut known = Vec::new();
+            while let Some(at) = self.find(Kind::Description, &key, &taken, |at| {
+                is_same(&self.parts.descriptions[at])
+            }) {
+                taken.insert(at);
+                known.push(at);
+            }
+            match known.as_slice() {
+                [_, ..] => {
+                    for at in known {
+                        self.parts.descriptions[at] = description.clone();
+                    }
                 }
-                None => {
+                [] => {
                     let at = self.parts.descriptions.len();
                     taken.insert(at);
                     self.remember(Kind::Description, key, at);
@@ -622,6 +631,41 @@ mod tests {
         let parts = merger.finish();
         assert_eq!(parts.producers[0].acks.as_ref().unwrap().value, Acks::All);
         assert_eq!(parts.lost_claims, []);
+    }
+
+    #[test]
+    fn a_nearer_description_overrides_all_that_were_made_for_every_environment() {
+        let described = |value: &str, file| Parts {
+            descriptions: vec![cofferdam_model::delivery::Description {
+                subject: "service api".to_owned(),
+                attribute: "replicas".to_owned(),
+                value: Fact::declared(value.to_owned(), span(file, 0)),
+                by: "Grand Central".to_owned(),
+                namespace: None,
+                deployment: None,
+            }],
+            ..Parts::default()
+        };
+        let values = |documents: &[(&str, u32, Rank)]| {
+            let mut merger = Merger::new();
+            for (value, file, rank) in documents {
+                merger.add(described(value, *file), *rank);
+            }
+            let mut values: Vec<String> = merger
+                .finish()
+                .descriptions
+                .into_iter()
+                .map(|d| d.value.value)
+                .collect();
+            values.dedup();
+            values
+        };
+        let shared = [("2", 0, Rank::Shared), ("3", 1, Rank::Shared)];
+        assert_eq!(values(&shared), ["2", "3"]);
+        assert_eq!(
+            values(&[&shared[..], &[("5", 2, Rank::Specific)]].concat()),
+            ["5"]
+        );
     }
 
     #[test]

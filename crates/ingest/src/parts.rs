@@ -129,6 +129,8 @@ pub fn describe(env: &mut Parts, subject: String, attribute: &str, value: Fact<S
             attribute: attribute.to_owned(),
             value,
             by: by.to_owned(),
+            namespace: None,
+            deployment: None,
         }),
     }
 }

@@ -350,11 +350,7 @@ fn mounted(pooler: &mut Pooler, workload: &Workload, env: &Parts, sources: &Sour
             .config_objects
             .iter()
             .filter(|o| o.id.kind == "ConfigMap" && o.id.name == *name);
-        let objects = objects.filter(|o| {
-            o.id.namespace.is_none()
-                || workload.id.namespace.is_none()
-                || o.id.namespace == workload.id.namespace
-        });
+        let objects = objects.filter(|o| o.id.home().is_related(workload.id.home()));
         for (key, text) in objects.flat_map(|o| &o.data) {
             let Some(span) = text.span() else { continue };
             if key.ends_with(".txt") && text.value.trim_start().starts_with('"') {

@@ -146,8 +146,6 @@ pub enum DanglingKind {
     ScaleTarget,
     /// Pods of a selector (Service, PDB, NetworkPolicy) that match nothing.
     Selector,
-    /// A cell.
-    Cell,
     /// A persistent volume claim.
     Claim,
 }
@@ -163,6 +161,20 @@ pub struct Description {
     pub value: Fact<String>,
     /// The format or file kind that says so ("HorizontalPodAutoscaler", "Grand Central").
     pub by: String,
+    /// Namespace of the object that says so, where known.
+    pub namespace: Option<String>,
+    /// The deployment that brings the object that says so.
+    pub deployment: Option<DeploymentId>,
+}
+
+impl Description {
+    /// Where the object is that says so.
+    pub fn home(&self) -> Home<'_> {
+        Home {
+            namespace: self.namespace.as_deref(),
+            deployment: self.deployment,
+        }
+    }
 }
 
 /// A variable that code reads.

@@ -28,7 +28,7 @@ pub mod variable;
 pub mod workload;
 
 pub use cofferdam_syntax::{FileId, Position, SourceFile, SourceMap, Span};
-pub use owner::{AutoscalerId, DatabaseId, Owner, ServiceId, TopicId, WorkloadId};
+pub use owner::{AutoscalerId, DatabaseId, Linked, Owner, ServiceId, TopicId, WorkloadId};
 pub use platform::{
     Environment, Parts, Platform, Priority, Reading, Scale, Service, Suppression, UnreadableFile,
 };

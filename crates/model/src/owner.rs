@@ -34,6 +34,21 @@ pub struct Owner {
     pub directory: Option<PathBuf>,
     /// The service, once linked.
     pub service: Option<ServiceId>,
+    /// By what the service was found.
+    pub linked: Linked,
+}
+
+/// By what a part was found to belong to a service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Linked {
+    /// By its name, or by a directory that somebody states: that is certain.
+    #[default]
+    Named,
+    /// By a directory that is called like the service: likely.
+    Directory,
+    /// By a name that is like the service's, by the end of a name, or because there is no other service: likely, and
+    /// too little for a critical finding.
+    Similar,
 }
 
 impl Owner {

@@ -319,8 +319,23 @@ pub struct Suppression {
 impl Environment {
     /// The policies that govern `workload`: those of its namespace whose selector matches its pod labels.
     pub fn reach(&self, workload: &Workload) -> Reach<'_> {
+        // Where one namespace is known and the other is not, nobody can say.
+        self.reach_where(workload, |policy, workload| {
+            policy.namespace == workload.namespace && policy.home().is_related(workload.home())
+        })
+    }
+
+    /// The same with the policies that may govern it, because a namespace is not known. That a workload has no policy
+    /// may be said only where this finds none.
+    pub fn possible_reach(&self, workload: &Workload) -> Reach<'_> {
+        self.reach_where(workload, |policy, workload| {
+            policy.home().may_meet(workload.home())
+        })
+    }
+
+    fn reach_where(&self, workload: &Workload, meet: impl Fn(&ObjectId, &ObjectId) -> bool) -> Reach<'_> {
         let governs = |policy: &&NetworkPolicy| {
-            policy.id.home().is_related(workload.id.home()) && policy.selector.matches(&workload.labels)
+            meet(&policy.id, &workload.id) && policy.selector.matches(&workload.labels)
         };
         Reach {
             egress: self
@@ -363,6 +378,8 @@ impl Parts {
             .for_each(|p| p.id.deployment = id);
         self.foreign_policies.iter_mut().for_each(|o| o.deployment = id);
         self.references.iter_mut().for_each(|r| r.deployment = id);
+        self.descriptions.iter_mut().for_each(|d| d.deployment = id);
+        self.container_defaults.iter_mut().for_each(|d| d.deployment = id);
         self.services.iter_mut().for_each(|s| s.deployment = id);
         let owners = (self.producers.iter_mut().map(|p| &mut p.owner))
             .chain(self.consumers.iter_mut().map(|c| &mut c.owner))

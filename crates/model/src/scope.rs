@@ -167,6 +167,39 @@ pub enum Absence {
     LogRetention,
     /// Caches of names on nodes, time sources.
     NodeService,
+    /// What fills in what pods leave unset: default priority classes, limit ranges, webhooks.
+    PodDefault,
+}
+
+impl Absence {
+    /// The word for it in the documentation, in the plural.
+    pub fn name(self) -> &'static str {
+        match self {
+            Absence::Workload => "workloads",
+            Absence::Service => "Services",
+            Absence::ConfigMap => "ConfigMaps",
+            Absence::Secret => "Secrets",
+            Absence::ServiceAccount => "service accounts",
+            Absence::Claim => "volume claims",
+            Absence::DisruptionBudget => "disruption budgets",
+            Absence::NetworkPolicy => "network policies",
+            Absence::AdmissionPolicy => "admission policies",
+            Absence::Autoscaler => "autoscalers",
+            Absence::Alert => "alerts",
+            Absence::MetricSource => "sources of metrics",
+            Absence::Topic => "topics",
+            Absence::Pooler => "poolers",
+            Absence::Breaker => "breakers and retries",
+            Absence::Backup => "backups",
+            Absence::Variable => "variables",
+            Absence::Terraform => "Terraform declarations",
+            Absence::File => "files",
+            Absence::Delivery => "ways to deploy",
+            Absence::LogRetention => "retention of logs",
+            Absence::NodeService => "services of nodes",
+            Absence::PodDefault => "defaults of pods",
+        }
+    }
 }
 
 /// Something that could bring things and was not read.

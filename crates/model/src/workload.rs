@@ -265,6 +265,8 @@ impl Probe {
 pub struct ContainerDefaults {
     /// The namespace; `None` is unknown.
     pub namespace: Option<String>,
+    /// The deployment that brings it.
+    pub deployment: Option<DeploymentId>,
     /// CPU request.
     pub cpu_request: Option<Fact<Cpu>>,
     /// CPU limit.
@@ -275,6 +277,16 @@ pub struct ContainerDefaults {
     pub memory_limit: Option<Fact<Bytes>>,
     /// Limit of space on the node's disk, as written.
     pub storage_limit: Option<Fact<String>>,
+}
+
+impl ContainerDefaults {
+    /// Where it is.
+    pub fn home(&self) -> Home<'_> {
+        Home {
+            namespace: self.namespace.as_deref(),
+            deployment: self.deployment,
+        }
+    }
 }
 
 /// What a probe asks.

@@ -4,7 +4,7 @@ use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::alerts::{Alert, Timing};
-use cofferdam_model::{DatabaseId, Span};
+use cofferdam_model::{Absence, DatabaseId, Span};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Automatic,
     summary: "a failure that these files make possible, or a dependency, that no alert would see",
+    absences: &[Absence::Alert],
     page: include_str!("../../../../docs/rules/alert-coverage-gap.md"),
     check,
 };
@@ -53,6 +54,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             format!("{}: no alert watches {}", gap.subject, gap.what),
         )
         .severity(gap.severity)
+        .absent(Absence::Alert)
         .explain(format!(
             "None of the {} alerts here reads {}: it fails first, and is heard of by what it breaks.",
             cx.env.alerts.len(),

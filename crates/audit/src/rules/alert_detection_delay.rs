@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "an alert pages later than it should: its product's own timing, and the error budget gone by then",
+    absences: &[],
     page: include_str!("../../../../docs/rules/alert-detection-delay.md"),
     check,
 };

@@ -2,6 +2,7 @@
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::alerts::{Alert, Timing};
 
 /// The rule.
@@ -11,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "an alert stays silent when its data stops",
+    absences: &[Absence::Alert],
     page: include_str!("../../../../docs/rules/alert-no-data.md"),
     check,
 };
@@ -23,14 +25,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             .filter(|a| a.enabled.as_ref().is_none_or(|e| e.value))
     };
     let silent: Vec<&Alert> = on().filter(|a| is_silent_new_relic(a)).collect();
-    report(
+    let new_relic = finding(
         &silent,
         "New Relic",
         "With event flow a window is judged when later data arrives: when the data stops, none is, and the condition keeps its last state. A \
          service that is down altogether looks like one that is well.",
         "Set expiration_duration (three windows or more) and open_violation_on_expiration = true on conditions whose data always flows.",
-        out,
     );
+    // The setting is one of the condition itself.
+    out.findings.extend(new_relic);
     let prometheus: Vec<&Alert> = on()
         .filter(|a| matches!(a.timing, Timing::Prometheus(_)))
         .collect();
@@ -38,14 +41,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .iter()
         .any(|a| matches!(&a.timing, Timing::Prometheus(t) if t.notices_absence));
     if !noticed {
-        report(
+        let silent = finding(
             &prometheus,
             "Prometheus",
             "An expression over a series that is gone has no result, and no result is no alert: a target that is down altogether fires none of \
              these.",
             "Add an alert on `up == 0` for the scraped jobs, and `absent(METRIC)` for metrics that must always be there.",
-            out,
         );
+        // Another alert would notice.
+        out.findings.extend(silent.map(|f| f.absent(Absence::Alert)));
     }
 }
 
@@ -60,8 +64,8 @@ fn is_silent_new_relic(alert: &Alert) -> bool {
     timing.expiration.is_none() || timing.opens_on_expiration.as_ref().is_none_or(|o| !o.value)
 }
 
-fn report(alerts: &[&Alert], product: &str, explanation: &str, remedy: &str, out: &mut Verdicts) {
-    let Some(first) = alerts.first() else { return };
+fn finding(alerts: &[&Alert], product: &str, explanation: &str, remedy: &str) -> Option<Finding> {
+    let first = alerts.first()?;
     let mut evidence = Evidence::new();
     for alert in alerts.iter().take(6) {
         evidence.note(&alert.name, "silent without data");
@@ -75,13 +79,13 @@ fn report(alerts: &[&Alert], product: &str, explanation: &str, remedy: &str, out
     } else {
         format!("{product} alerts")
     };
-    out.report(
+    Some(
         Finding::new(subject, title)
             .explain(explanation)
             .remedy(remedy)
             .figure("alerts", alerts.len() as f64, "alerts")
             .evidence(evidence),
-    );
+    )
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
+use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_syntax::nearest::nearest;
 
 /// The rule.
@@ -11,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "an alert selects a service, cell or topic by a name that nothing here has",
+    absences: &[Absence::MetricSource],
     page: include_str!("../../../../docs/rules/alert-unknown-signal.md"),
     check,
 };
@@ -34,6 +37,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         for selected in &alert.selects {
             let name = selected.value.as_str();
             // Patterns are no names, and a name that is like nothing here is about something else.
+            let is_topic = |d: &Dangling| d.kind == DanglingKind::Topic && d.name.span() == selected.span();
+            // A topic that nothing declares has a rule of its own.
+            if env.dangling.iter().any(is_topic) {
+                continue;
+            }
             if name.contains(['%', '*', '$', '{', '|', '(', ' ']) || known.contains(&name) {
                 continue;
             }
@@ -57,6 +65,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     format!("`{}` selects `{name}`, and nothing here has that name; `{near}` has", alert.name.value),
                 )
                 .severity(if differs_little { Severity::Low } else { Severity::Medium })
+                .absent(Absence::MetricSource)
                 .explain("A query that selects what does not exist has no data. The alert never fires, and its silence looks like health.")
                 .remedy(format!("Write `{near}` if that is what is meant."))
                 .at(alert.span, "the alert")
@@ -83,7 +92,7 @@ mod tests {
             fact("checkout".to_owned(), 7),
             fact("data-%".to_owned(), 8),
         ];
-        let env = Environment {
+        let mut env = Environment {
             parts: Parts {
                 services: vec![service("data-collector", (1, 1, 1))],
                 alerts: vec![one],
@@ -92,5 +101,16 @@ mod tests {
             ..Environment::default()
         };
         assert!(testing::only(&RULE, &env).title.contains("`data-colector`"));
+        env.dangling.push(Dangling {
+            subject: "alert a".to_owned(),
+            kind: DanglingKind::Topic,
+            name: fact("data-colector".to_owned(), 5),
+            nearest: None,
+            certain: false,
+        });
+        assert!(
+            testing::all(&RULE, &env).is_empty(),
+            "a topic that nothing declares has a rule of its own"
+        );
     }
 }

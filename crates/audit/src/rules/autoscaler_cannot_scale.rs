@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "an autoscaler's maximum is not above its minimum",
+    absences: &[],
     page: include_str!("../../../../docs/rules/autoscaler-cannot-scale.md"),
     check,
 };

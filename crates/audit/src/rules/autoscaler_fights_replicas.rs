@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "fixed replicas are applied over an autoscaler with every deploy",
+    absences: &[],
     page: include_str!("../../../../docs/rules/autoscaler-fights-replicas.md"),
     check,
 };

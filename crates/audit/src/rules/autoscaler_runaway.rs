@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "an autoscaler reaches its maximum before anyone is told, at least ten times its minimum",
+    absences: &[],
     page: include_str!("../../../../docs/rules/autoscaler-runaway.md"),
     check,
 };

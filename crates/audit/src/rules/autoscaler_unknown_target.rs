@@ -2,6 +2,7 @@
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::delivery::DanglingKind;
 
 /// The rule.
@@ -11,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "an autoscaler scales something that is not declared",
+    absences: &[Absence::Workload],
     page: include_str!("../../../../docs/rules/autoscaler-unknown-target.md"),
     check,
 };
@@ -24,6 +26,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     {
         let name = &dangling.name.value;
         let mut finding = Finding::new(&dangling.subject, format!("{} scales `{name}`, which is not declared", dangling.subject))
+            .absent(Absence::Workload)
             .explain("The autoscaler finds nothing to scale: the number of replicas stays as it is, whatever the load, and only its status says why.")
             .remedy(match &dangling.nearest {
                 Some(near) => format!("Write `{near}` if that is what is meant."),

@@ -3,6 +3,7 @@
 use super::database_flag::{Absent, judge_absent};
 use crate::finding::Severity;
 use crate::rule::{Fix, Group, Rule};
+use cofferdam_model::Absence;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -11,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "nothing here restores a backup to try it",
+    absences: &[Absence::Backup],
     page: include_str!("../../../../docs/rules/backup-never-restored.md"),
     check: |cx, out| judge_absent(&ABSENT, cx, out),
 };

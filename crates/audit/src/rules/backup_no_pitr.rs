@@ -3,6 +3,7 @@
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::units::show_duration;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "no point-in-time recovery: everything since the last backup is lost",
+    absences: &[Absence::Backup],
     page: include_str!("../../../../docs/rules/backup-no-pitr.md"),
     check,
 };
@@ -22,6 +24,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let Some(pitr) = database.backup.point_in_time.as_ref().filter(|f| !f.value) else {
             continue;
         };
+        // Where backups are off altogether, backup-retention says so.
+        if database
+            .backup
+            .retention
+            .as_ref()
+            .is_some_and(|r| r.value.is_zero())
+        {
+            continue;
+        }
         let mut evidence = Evidence::new();
         evidence.note(pitr, "no point-in-time recovery");
         let interval = evidence.take_or(
@@ -40,6 +51,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .remedy("Switch it on: `point_in_time_recovery_enabled = true` (Cloud SQL), a retention above 0 (RDS), WAL archiving (your own).")
         .figure("worst_loss", interval.as_secs_f64() / 3600.0, "h")
         .evidence(evidence);
+        // The provider's default holds for its own backups; others may be made beside them.
+        if pitr.is_assumed() {
+            finding = finding.absent(Absence::Backup);
+        }
         if let Some(span) = database.span {
             finding = finding.at(span, "the database");
         }
@@ -67,6 +82,12 @@ mod tests {
             ..Environment::default()
         };
         assert_eq!(testing::only(&RULE, &env).figures["worst_loss"].value, 24.0);
+        env.databases[0].backup.retention = Some(fact(Duration::ZERO, 3));
+        assert!(
+            testing::all(&RULE, &env).is_empty(),
+            "where backups are off, that is the finding"
+        );
+        env.databases[0].backup.retention = None;
         env.databases[0].backup.point_in_time = Some(fact(true, 2));
         assert!(testing::all(&RULE, &env).is_empty());
     }

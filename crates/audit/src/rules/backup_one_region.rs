@@ -3,6 +3,7 @@
 use super::database_flag::{Absent, judge_absent};
 use crate::finding::Severity;
 use crate::rule::{Fix, Group, Rule};
+use cofferdam_model::Absence;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -11,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "backups stay in the region of the database",
+    absences: &[Absence::Backup],
     page: include_str!("../../../../docs/rules/backup-one-region.md"),
     check: |cx, out| judge_absent(&ABSENT, cx, out),
 };

@@ -3,6 +3,7 @@
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::database::Database;
 use cofferdam_model::units::show_duration;
 use std::time::Duration;
@@ -14,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "backups are off, or kept for less time than it takes to notice that data is corrupt",
+    absences: &[Absence::Backup],
     page: include_str!("../../../../docs/rules/backup-retention.md"),
     check,
 };
@@ -70,6 +72,10 @@ fn judge(cx: &Context<'_>, database: &Database, out: &mut Verdicts) {
         .remedy("Keep automated backups for at least 7 days (35 is the most RDS and Aurora keep), longer than it takes to notice.")
         .figure("retention", kept.as_secs_f64() / 3600.0, "h")
         .evidence(evidence);
+    // Where nothing is written, something else may make the backups.
+    if kept.is_zero() && retention.is_assumed() {
+        finding = finding.absent(Absence::Backup);
+    }
     if let Some(detection) = detection {
         finding = finding.figure("time_to_detect", detection.value.as_secs_f64() / 3600.0, "h");
     }

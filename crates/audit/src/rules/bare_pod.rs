@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a Pod that no controller makes anew when its node is lost",
+    absences: &[],
     page: include_str!("../../../../docs/rules/bare-pod.md"),
     check,
 };

@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a partial failure never trips the breaker: users fail, and it stays closed",
+    absences: &[],
     page: include_str!("../../../../docs/rules/breaker-blind-spot.md"),
     check,
 };

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "replicas keep routing or flags in caches of their own that nothing invalidates: they disagree",
+    absences: &[],
     page: include_str!("../../../../docs/rules/cache-divergence.md"),
     check,
 };
@@ -94,6 +95,8 @@ fn report(owner: &str, caches: &[&LocalCache], out: &mut Verdicts) {
         None if stale().next().is_none() => "on who is over the limit".to_owned(),
         _ => "until they are restarted".to_owned(),
     };
+    // Code that was not read may drop entries.
+    evidence.likely();
     let mut finding = Finding::new(format!("caches of {owner}"), format!("{owner}: replicas may disagree {how_long}"))
         .explain(format!(
             "Each replica keeps {} in a cache of its own, and nothing tells it that an entry is stale. After a change (a failover, a flag \

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "an outgoing call or client has no timeout",
+    absences: &[],
     page: include_str!("../../../../docs/rules/call-without-timeout.md"),
     check,
 };
@@ -95,5 +96,16 @@ mod tests {
             ..Environment::default()
         };
         assert_eq!(testing::only(&RULE, &env).figures["calls"].value, 2.0);
+        let mut at_the_root = env;
+        for call in &mut at_the_root.calls {
+            call.owner = cofferdam_model::Owner::in_directory("");
+        }
+        let found = testing::only(&RULE, &at_the_root);
+        assert!(
+            found.title.starts_with("the code at the root: "),
+            "{}",
+            found.title
+        );
+        assert_eq!(found.subject, "calls of the code at the root");
     }
 }

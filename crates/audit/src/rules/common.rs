@@ -2,8 +2,10 @@
 
 use crate::finding::{Evidence, Severity};
 use cofferdam_model::kafka::Consumer;
+use cofferdam_model::secrets::SecretUse;
 use cofferdam_model::units::show_number;
 use cofferdam_model::{Environment, Fact, Service};
+use std::collections::BTreeMap;
 
 /// Whether an outage in an environment of this name is one: all but those whose name says that they are
 /// for trying things out. An environment without a known name counts.
@@ -155,6 +157,52 @@ pub(crate) fn group_name(consumer: &Consumer, env: &Environment) -> String {
         Some(group) => format!("consumer group {}", group.value),
         None => format!("consumers of {}", env.owner_name(&consumer.owner)),
     }
+}
+
+/// The uses of one secret: all of its namespace.
+pub(crate) struct OneSecret<'a> {
+    /// Its name, with its key where it has one.
+    pub name: String,
+    /// The same with its namespace, where another namespace has a secret of that name.
+    pub shown: String,
+    /// Its uses.
+    pub uses: Vec<&'a SecretUse>,
+}
+
+/// Uses of secrets by the secret. Secrets of one name in two namespaces are two.
+pub(crate) fn by_secret<'a>(
+    uses: impl Iterator<Item = &'a SecretUse>,
+    name: impl Fn(&SecretUse) -> Option<String>,
+) -> Vec<OneSecret<'a>> {
+    let mut by_name: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
+    for one in uses {
+        if let Some(name) = name(one) {
+            by_name.entry(name).or_default().push(one);
+        }
+    }
+    let mut found = Vec::new();
+    for (name, mut uses) in by_name {
+        // Known namespaces first, so that an unknown one finds the secret it may mean.
+        uses.sort_by_key(|one| one.owner.namespace.is_none());
+        let mut groups: Vec<Vec<&SecretUse>> = Vec::new();
+        for one in uses {
+            let same = |group: &&mut Vec<&SecretUse>| group[0].owner.home().is_related(one.owner.home());
+            match groups.iter_mut().find(same) {
+                Some(group) => group.push(one),
+                None => groups.push(vec![one]),
+            }
+        }
+        let several = groups.len() > 1;
+        for uses in groups {
+            let namespace = uses[0].owner.namespace.as_deref().filter(|_| several);
+            found.push(OneSecret {
+                shown: namespace.map_or_else(|| name.clone(), |n| format!("{name} of {n}")),
+                name: name.clone(),
+                uses,
+            });
+        }
+    }
+    found
 }
 
 /// A secret with its key, where it has one: `vault-credentials/token`.

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "a CPU limit with more running threads than it has cores: every period stalls",
+    absences: &[],
     page: include_str!("../../../../docs/rules/cpu-limit-throttling.md"),
     check,
 };

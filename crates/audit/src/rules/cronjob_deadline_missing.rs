@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Automatic,
     summary: "a CronJob does not say how late a missed run may start",
+    absences: &[],
     page: include_str!("../../../../docs/rules/cronjob-deadline-missing.md"),
     check,
 };

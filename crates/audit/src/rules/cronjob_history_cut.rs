@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Automatic,
     summary: "the runs of a CronJob are removed by time as well as by number: a failed one may be gone before anyone looks",
+    absences: &[],
     page: include_str!("../../../../docs/rules/cronjob-history-cut.md"),
     check,
 };

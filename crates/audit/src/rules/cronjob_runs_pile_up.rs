@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "runs of a CronJob that hang or are slow run side by side without end",
+    absences: &[],
     page: include_str!("../../../../docs/rules/cronjob-runs-pile-up.md"),
     check,
 };

@@ -2,6 +2,7 @@
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use std::collections::BTreeMap;
 
@@ -12,6 +13,16 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a file, config map, secret, service account, port, patch target or variable is named and does not exist",
+    absences: &[
+        Absence::File,
+        Absence::ConfigMap,
+        Absence::Secret,
+        Absence::ServiceAccount,
+        Absence::Service,
+        Absence::Workload,
+        Absence::Claim,
+        Absence::Terraform,
+    ],
     page: include_str!("../../../../docs/rules/dangling-reference.md"),
     check,
 };
@@ -75,13 +86,25 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
             "It selects nothing, and so does nothing.",
             Severity::Medium,
         ),
-        DanglingKind::Cell => (
-            "cell",
-            "Traffic that is routed there goes nowhere.",
-            Severity::High,
-        ),
         // These have rules of their own, and variables are told once for each module.
         DanglingKind::Topic | DanglingKind::ScaleTarget | DanglingKind::Variable => return None,
+    })
+}
+
+/// What is claimed not to exist. Ports and volumes are parts of the one object that names or has them.
+fn claims(dangling: &Dangling) -> Option<Absence> {
+    Some(match dangling.kind {
+        DanglingKind::File => Absence::File,
+        DanglingKind::ConfigMap | DanglingKind::ConfigMapKey => Absence::ConfigMap,
+        DanglingKind::Secret | DanglingKind::SecretKey => Absence::Secret,
+        DanglingKind::ServiceAccount => Absence::ServiceAccount,
+        DanglingKind::Service => Absence::Service,
+        DanglingKind::Selector if dangling.subject.starts_with("ServiceMonitor ") => Absence::Service,
+        DanglingKind::Selector | DanglingKind::PatchTarget | DanglingKind::ScaleTarget => Absence::Workload,
+        DanglingKind::Claim => Absence::Claim,
+        DanglingKind::Variable => Absence::Terraform,
+        DanglingKind::Topic => Absence::Topic,
+        DanglingKind::Port | DanglingKind::Volume => return None,
     })
 }
 
@@ -138,6 +161,7 @@ fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Ver
     let mut finding = Finding::new(subject, title)
         .severity(Severity::Medium)
         .likely()
+        .absent(Absence::Terraform)
         .explain("The plan fails before it changes anything, unless a file that is not here declares them.")
         .remedy(match nearest.as_slice() {
             [] => "Declare what is missing, or remove the reference.".to_owned(),
@@ -185,6 +209,7 @@ fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity)
             Some(near) => format!("Write `{near}` if that is what is meant; otherwise add what is missing."),
             None => "Add what is missing, or remove the reference.".to_owned(),
         });
+    finding.absence = claims(dangling);
     if let Some(span) = dangling.name.span() {
         finding = finding.at(span, "leads nowhere");
     }

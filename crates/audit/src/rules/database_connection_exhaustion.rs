@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Critical,
     fix: Fix::Proposed,
     summary: "replicas × pool at full scale want more connections than the database has",
+    absences: &[],
     page: include_str!("../../../../docs/rules/database-connection-exhaustion.md"),
     check,
 };

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "a database can be deleted by one command",
+    absences: &[],
     page: include_str!("../../../../docs/rules/database-deletable.md"),
     check: |cx, out| judge(&FLAG, cx, out),
 };

@@ -3,8 +3,8 @@
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Verdicts};
-use cofferdam_model::Fact;
 use cofferdam_model::database::Database;
+use cofferdam_model::{Absence, Fact};
 
 /// A switch, which of its positions is bad, and what to say then.
 pub(crate) struct Flag {
@@ -81,6 +81,9 @@ pub(crate) fn judge_absent(absent: &Absent, cx: &Context<'_>, out: &mut Verdicts
             .explain(absent.explanation)
             .remedy(absent.remedy)
             .evidence(evidence);
+        if fact.is_none() {
+            finding = finding.absent(Absence::Backup);
+        }
         if let Some(span) = database.span {
             finding = finding.at(span, "the database");
         }

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "shared_buffers and work_mem × connections exceed the memory of the database's tier",
+    absences: &[],
     page: include_str!("../../../../docs/rules/database-memory.md"),
     check,
 };

@@ -3,8 +3,8 @@
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::DatabaseId;
 use cofferdam_model::units::show_number;
+use cofferdam_model::{Absence, DatabaseId};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "many clients connect to a database without a pooler between",
+    absences: &[Absence::Pooler],
     page: include_str!("../../../../docs/rules/database-no-pooler.md"),
     check,
 };
@@ -54,6 +55,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 show_number(total.wanted() as f64)
             ))
             .remedy("Put PgBouncer in transaction mode (1.21 or later for drivers that prepare statements) between, sized from queries a second × seconds each.")
+            .absent(Absence::Pooler)
             .figure("replicas", replicas as f64, "replicas")
             .figure("connections", total.wanted() as f64, "connections")
             .evidence(evidence),

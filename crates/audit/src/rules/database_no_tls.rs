@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "a database accepts connections without TLS",
+    absences: &[],
     page: include_str!("../../../../docs/rules/database-no-tls.md"),
     check: |cx, out| judge(&FLAG, cx, out),
 };

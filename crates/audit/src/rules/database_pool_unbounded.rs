@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "a database pool has no size, no pool timeout or no connect timeout set",
+    absences: &[],
     page: include_str!("../../../../docs/rules/database-pool-unbounded.md"),
     check,
 };

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "a database has a public address",
+    absences: &[],
     page: include_str!("../../../../docs/rules/database-public.md"),
     check: |cx, out| judge(&FLAG, cx, out),
 };

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "a database has no standby in another zone",
+    absences: &[],
     page: include_str!("../../../../docs/rules/database-single-zone.md"),
     check: |cx, out| judge(&FLAG, cx, out),
 };

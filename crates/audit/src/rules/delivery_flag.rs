@@ -4,8 +4,8 @@ use super::common;
 use super::secret_in_environment::join;
 use crate::finding::Finding;
 use crate::rule::{Context, Verdicts};
-use cofferdam_model::Fact;
 use cofferdam_model::delivery::Delivery;
+use cofferdam_model::{Absence, Fact};
 
 /// Something that a delivery has or lacks, and what to say when it lacks it.
 pub(crate) struct Flag {
@@ -37,6 +37,9 @@ pub(crate) fn judge(flag: &Flag, cx: &Context<'_>, out: &mut Verdicts) {
         .remedy(flag.remedy)
         .figure("deliveries", names.len() as f64, "deliveries")
         .likely();
+    if lacking.iter().any(|d| (flag.fact)(d).is_none()) {
+        finding = finding.absent(Absence::Delivery);
+    }
     for delivery in lacking.iter().take(4) {
         if let Some(span) = (flag.fact)(delivery).and_then(Fact::span) {
             finding = finding.at(span, "switched off");

@@ -124,6 +124,11 @@ fn of_pools<'a>(
         let Some(service) = env.owner_service(&pool.owner) else {
             continue;
         };
+        evidence.owner(&pool.owner);
+        // Without a host it goes to the only database that there is.
+        if pool.host.is_none() && pool.database_name.is_none() {
+            evidence.likely();
+        }
         if let Some(stated) = &service.connections_per_pod {
             // What a person states is for all pools of the service together.
             if !total.demands.iter().any(|d| d.service == service.name) {

@@ -4,7 +4,7 @@ use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::calls::CallTarget;
 use cofferdam_model::database::PoolTarget;
-use cofferdam_model::{Owner, ServiceId, Span};
+use cofferdam_model::{Absence, Owner, ServiceId, Span};
 use std::collections::BTreeMap;
 
 /// The rule.
@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a service calls a database or another service and no circuit breaker or outlier ejection stands between",
+    absences: &[Absence::Breaker],
     page: include_str!("../../../../docs/rules/dependency-without-breaker.md"),
     check,
 };
@@ -63,6 +64,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(format!("{name} → {what}"), format!("{name} calls {what} without a circuit breaker"))
+                .absent(Absence::Breaker)
                 .explain(format!(
                     "When {what} answers slowly, each call waits out its timeout and holds a worker meanwhile: requests that do not need it \
                      wait too, callers retry, and {name} is down with it. A breaker fails such calls at once and lets it recover."

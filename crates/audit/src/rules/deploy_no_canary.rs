@@ -3,6 +3,7 @@
 use super::delivery_flag::{Flag, judge};
 use crate::finding::Severity;
 use crate::rule::{Fix, Group, Rule};
+use cofferdam_model::Absence;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -11,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "a new version gets all of the traffic at once",
+    absences: &[Absence::Delivery],
     page: include_str!("../../../../docs/rules/deploy-no-canary.md"),
     check: |cx, out| judge(&FLAG, cx, out),
 };

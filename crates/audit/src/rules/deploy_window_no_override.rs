@@ -2,6 +2,7 @@
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::delivery::{Delivery, DeployWindow};
 use cofferdam_model::units::show_number;
 use jiff::civil::{Date, Weekday};
@@ -12,9 +13,10 @@ use jiff::{Timestamp, ToSpan};
 pub const RULE: Rule = Rule {
     id: "deploy-window-no-override",
     group: Group::Delivery,
-    severity: Severity::High,
+    severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "deploy windows without a way past them: the longest time in which nothing can be mended",
+    absences: &[Absence::Delivery],
     page: include_str!("../../../../docs/rules/deploy-window-no-override.md"),
     check,
 };
@@ -180,6 +182,7 @@ fn judge(delivery: &Delivery, out: &mut Verdicts) {
     )
     .explain(explanation)
     .remedy("Declare an emergency override (break-glass) that needs two people and a reason, tells everyone, and is reviewed afterwards.")
+    .absent(Absence::Delivery)
     .figure("closed", closed.usual, "h")
     .figure("closed_at_most", closed.longest, "h")
     .evidence(evidence);

@@ -1,9 +1,13 @@
 //! Two files that say different things of one subject: one of them is wrong, and nobody knows which.
 
+use super::secret_in_environment::join;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::delivery::Description;
-use std::collections::BTreeMap;
+use cofferdam_model::scope::Meeting;
+use cofferdam_model::settings::LostClaim;
+use cofferdam_model::{DeploymentKind, Span};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -12,40 +16,120 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Advice,
     summary: "two descriptions of one service, topic, limit or probe disagree",
+    absences: &[],
     page: include_str!("../../../../docs/rules/description-conflict.md"),
     check,
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let mut by_subject: BTreeMap<&str, BTreeMap<&str, Vec<&Description>>> = BTreeMap::new();
+    let mut by_subject: BTreeMap<&str, Vec<&Description>> = BTreeMap::new();
     for description in &cx.env.descriptions {
         by_subject
             .entry(&description.subject)
             .or_default()
+            .push(description);
+    }
+    let mut reported: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for (subject, all) in by_subject {
+        let namespaces: BTreeSet<&str> = all.iter().filter_map(|d| d.namespace.as_deref()).collect();
+        let several = namespaces.len() > 1;
+        let mut groups: Vec<Option<&str>> = namespaces.into_iter().map(Some).collect();
+        if groups.is_empty() {
+            groups.push(None);
+        }
+        for namespace in groups {
+            // What says nothing of a namespace speaks of each.
+            let here = all.iter().filter(|d| {
+                namespace.is_none() || d.namespace.is_none() || d.namespace.as_deref() == namespace
+            });
+            let conflicts = conflicts(cx, here.copied());
+            reported.extend(conflicts.iter().map(|(attribute, _)| (subject, *attribute)));
+            let subject = match namespace.filter(|_| several) {
+                Some(namespace) => format!("{subject} in {namespace}"),
+                None => subject.to_owned(),
+            };
+            if !conflicts.is_empty() {
+                report(cx, &subject, &conflicts, out);
+            }
+        }
+    }
+    lost(cx, &reported, out);
+}
+
+/// An attribute, and one description for each of its values.
+type Conflict<'a> = (&'a str, Vec<&'a Description>);
+
+fn conflicts<'a>(cx: &Context<'a>, all: impl Iterator<Item = &'a Description>) -> Vec<Conflict<'a>> {
+    let mut attributes: BTreeMap<&str, Vec<&Description>> = BTreeMap::new();
+    for description in all {
+        attributes
             .entry(&description.attribute)
             .or_default()
             .push(description);
     }
-    for (subject, attributes) in by_subject {
-        let conflicts: Vec<(&str, Vec<&Description>)> = attributes
-            .into_iter()
-            .filter_map(|(attribute, all)| Some((attribute, sides(all)?)))
-            .collect();
-        if !conflicts.is_empty() {
-            report(subject, &conflicts, out);
+    let of_formats = |(attribute, all): (&&'a str, &Vec<&'a Description>)| Some((*attribute, sides(all)?));
+    let mut found: Vec<Conflict<'_>> = attributes.iter().filter_map(of_formats).collect();
+    let one_format: Vec<Conflict<'_>> = attributes
+        .iter()
+        .filter(|(attribute, _)| !found.iter().any(|(known, _)| known == *attribute))
+        .filter_map(|(attribute, all)| Some((*attribute, two_of_one_format(cx, all)?)))
+        .collect();
+    // Two that run side by side on purpose differ in their size. Where nothing says that both are in one place, they
+    // have to differ in more than that.
+    let surely = |(_, sides): &Conflict<'_>| sides.windows(2).all(|pair| is_one_place(cx, pair[0], pair[1]));
+    if one_format
+        .iter()
+        .any(|conflict| surely(conflict) || !is_size(conflict.0))
+    {
+        found.extend(one_format);
+    }
+    found.sort_by_key(|(attribute, _)| *attribute);
+    found
+}
+
+/// Attributes in which copies of one service differ on purpose.
+fn is_size(attribute: &str) -> bool {
+    attribute.ends_with("replicas")
+        || attribute.starts_with("cpu ")
+        || attribute.starts_with("memory ")
+        || attribute == "image tag"
+}
+
+/// Whether both describe the same object for certain: in one namespace that is known, or side by side in one directory.
+/// What belongs to no deployment is a file about one project.
+fn is_one_place(cx: &Context<'_>, a: &Description, b: &Description) -> bool {
+    let directory = |d: &Description| {
+        Some(
+            cx.platform
+                .sources
+                .path(d.value.span()?.file)
+                .parent()?
+                .to_owned(),
+        )
+    };
+    match (a.deployment, b.deployment) {
+        (None, None) => true,
+        _ => {
+            let same = a.home().meets(b.home()) == Meeting::Same;
+            same && (a.namespace.is_some() || directory(a) == directory(b))
         }
     }
 }
 
-/// One description for each value, where formats disagree. Two values of one format are base and overlay.
-fn sides(all: Vec<&Description>) -> Option<Vec<&Description>> {
+fn values<'a>(all: &[&'a Description]) -> Vec<&'a Description> {
     let mut values: Vec<&Description> = Vec::new();
-    for description in &all {
+    for description in all {
         if !values.iter().any(|v| v.value.value == description.value.value) {
             values.push(description);
         }
     }
-    let formats: std::collections::BTreeSet<&str> = all.iter().map(|d| d.by.as_str()).collect();
+    values
+}
+
+/// One description for each value, where formats disagree.
+fn sides<'a>(all: &[&'a Description]) -> Option<Vec<&'a Description>> {
+    let values = values(all);
+    let formats: BTreeSet<&str> = all.iter().map(|d| d.by.as_str()).collect();
     // A value that one format has and another has too is agreed on.
     let agreed = formats.iter().all(|format| {
         all.iter().filter(|d| d.by == *format).any(|d| {
@@ -56,13 +140,50 @@ fn sides(all: Vec<&Description>) -> Option<Vec<&Description>> {
     (values.len() > 1 && formats.len() > 1 && !agreed).then_some(values)
 }
 
-fn report(subject: &str, conflicts: &[(&str, Vec<&Description>)], out: &mut Verdicts) {
+/// Formats of which one file describes one project, whatever builds it.
+const OF_A_PROJECT: &str = "Grand Central";
+
+/// One description for each value, where two files of one format and of equal rank disagree. (Of a base and what lies
+/// over it only the nearer one is there.)
+fn two_of_one_format<'a>(cx: &Context<'a>, all: &[&'a Description]) -> Option<Vec<&'a Description>> {
+    let file = |d: &Description| d.value.span().map(|s| s.file);
+    let values = values(all);
+    let plain = |d: &Description| {
+        let deployment = d
+            .deployment
+            .map(|id| cx.platform.scope.deployments.get(id.0 as usize));
+        match deployment {
+            None => d.by == OF_A_PROJECT,
+            Some(deployment) => deployment.is_some_and(|d| d.kind == DeploymentKind::Manifests),
+        }
+    };
+    let contradict = |a: &Description, b: &Description| {
+        let one_place = a.deployment.is_some() && is_one_place(cx, a, b);
+        a.by == b.by
+            && file(a) != file(b)
+            && (one_place || plain(a) && plain(b) && a.home().may_meet(b.home()))
+    };
+    let all_contradict = values.windows(2).all(|pair| contradict(pair[0], pair[1]));
+    (values.len() > 1 && all_contradict).then_some(values)
+}
+
+/// Who says it, for a sentence: the format, or the file where both are of one format.
+fn who(cx: &Context<'_>, sides: &[&Description], side: &Description) -> String {
+    match side.value.span() {
+        Some(span) if sides.iter().all(|d| d.by == side.by) => {
+            cx.platform.sources.path(span.file).display().to_string()
+        }
+        _ => side.by.clone(),
+    }
+}
+
+fn report(cx: &Context<'_>, subject: &str, conflicts: &[Conflict<'_>], out: &mut Verdicts) {
     let words: Vec<String> = conflicts
         .iter()
         .map(|(attribute, sides)| {
             let each: Vec<String> = sides
                 .iter()
-                .map(|d| format!("{} ({})", d.value.value, d.by))
+                .map(|d| format!("{} ({})", d.value.value, who(cx, sides, d)))
                 .collect();
             format!("{attribute} {}", each.join(" against "))
         })
@@ -91,11 +212,56 @@ fn report(subject: &str, conflicts: &[(&str, Vec<&Description>)], out: &mut Verd
     out.report(finding.likely());
 }
 
+/// What of two files describes one thing by its name. Settings of a program (pools, consumers) are laid over one
+/// another in ways that only the program knows.
+const DESCRIBED: [&str; 4] = ["service ", "delivery of ", "topic ", "cell "];
+
+/// Claims of one file that gave way to another's of equal rank.
+fn lost<'a>(cx: &Context<'a>, reported: &BTreeSet<(&'a str, &'a str)>, out: &mut Verdicts) {
+    let mut by_subject: BTreeMap<&str, Vec<&LostClaim>> = BTreeMap::new();
+    for claim in &cx.env.lost_claims {
+        let is_known = reported.contains(&(claim.subject.as_str(), claim.attribute));
+        if !is_known && DESCRIBED.iter().any(|word| claim.subject.starts_with(word)) {
+            by_subject.entry(&claim.subject).or_default().push(claim);
+        }
+    }
+    for (subject, claims) in by_subject {
+        let mut attributes: Vec<&str> = claims.iter().map(|c| c.attribute).collect();
+        attributes.sort_unstable();
+        attributes.dedup();
+        let attributes: Vec<String> = attributes.iter().map(|a| a.replace('_', " ")).collect();
+        let path = |span: Span| cx.platform.sources.path(span.file).display().to_string();
+        let first = claims[0];
+        let mut finding = Finding::new(
+            subject,
+            format!(
+                "{subject}: {} and {} say different things of its {}",
+                path(first.lost),
+                path(first.kept),
+                join(&attributes)
+            ),
+        )
+        .severity(Severity::Low)
+        .explain("Both hold for the same environments, so that one of them is not what runs. This check goes by the file that comes last; the tool that deploys may go by the other.")
+        .remedy("Decide which one counts, and remove the other.")
+        .figure("conflicts", attributes.len() as f64, "attributes")
+        .likely();
+        for claim in claims.iter().take(3) {
+            finding = finding
+                .at(claim.kept, "what this check goes by")
+                .at(claim.lost, "what gives way");
+        }
+        out.report(finding);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact};
-    use cofferdam_model::{Environment, Parts};
+    use cofferdam_model::{
+        Deployment, DeploymentId, Environment, Fact, FileId, Parts, Platform, ProjectId, SourceFile,
+    };
 
     fn env(all: &[(&str, &str, &str)]) -> Environment {
         let descriptions = all
@@ -106,6 +272,8 @@ mod tests {
                 attribute: (*attribute).to_owned(),
                 value: fact((*value).to_owned(), i),
                 by: (*by).to_owned(),
+                namespace: None,
+                deployment: None,
             })
             .collect();
         Environment {
@@ -132,6 +300,148 @@ mod tests {
                 .contains("50 (Grand Central) against 20 (HorizontalPodAutoscaler)")
         );
         assert_eq!(finding.locations.len(), 2);
+    }
+
+    /// What two files of one format say of a service: its attribute, value, file, and where it is.
+    fn of_files(all: &[(&str, &str, u32, Option<&str>, Option<u32>)]) -> Vec<Finding> {
+        let described = |(attribute, value, file, namespace, deployment): &(
+            &str,
+            &str,
+            u32,
+            Option<&str>,
+            Option<u32>,
+        )| {
+            Description {
+                subject: "service api".to_owned(),
+                attribute: (*attribute).to_owned(),
+                value: Fact::declared((*value).to_owned(), Span::new(FileId(*file), 0, 1)),
+                by: if deployment.is_some() {
+                    "Deployment"
+                } else {
+                    OF_A_PROJECT
+                }
+                .to_owned(),
+                namespace: namespace.map(str::to_owned),
+                deployment: deployment.map(DeploymentId),
+            }
+        };
+        let mut platform = Platform::default();
+        for name in ["a/x.yaml", "b/x.yaml", "b/y.yaml"] {
+            platform
+                .sources
+                .add(SourceFile::new(name.into(), "replicas: 1\n"));
+        }
+        for kind in [
+            DeploymentKind::Manifests,
+            DeploymentKind::Manifests,
+            DeploymentKind::Kustomize,
+            DeploymentKind::Kustomize,
+        ] {
+            platform.scope.deployments.push(Deployment {
+                project: ProjectId(0),
+                kind,
+                root: "".into(),
+                name: None,
+                environment: None,
+                cluster: None,
+                objects: 1,
+            });
+        }
+        let mut env = Environment::default();
+        env.descriptions = all.iter().map(described).collect();
+        let mut out = Verdicts::default();
+        let cx = Context {
+            env: &env,
+            platform: &platform,
+            settings: None,
+        };
+        (RULE.check)(&cx, &mut out);
+        out.findings
+    }
+
+    #[test]
+    fn two_files_of_a_project_contradict_each_other() {
+        let found = of_files(&[
+            ("max replicas", "40", 0, None, None),
+            ("max replicas", "9", 1, None, None),
+        ]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0].title,
+            "service api: max replicas 40 (a/x.yaml) against 9 (b/x.yaml)"
+        );
+        assert!(
+            of_files(&[
+                ("max replicas", "40", 0, None, None),
+                ("max replicas", "40", 1, None, None),
+            ])
+            .is_empty()
+        );
+    }
+
+    #[test]
+    fn two_directories_of_manifests_contradict_each_other_in_more_than_their_size() {
+        let replicas = |namespace, first, second| {
+            [
+                ("replicas", "2", 0, namespace, Some(first)),
+                ("replicas", "5", 1, namespace, Some(second)),
+            ]
+        };
+        let port = |first, second| {
+            [
+                ("liveness port", "8080", 0, None, Some(first)),
+                ("liveness port", "9090", 1, None, Some(second)),
+            ]
+        };
+        assert!(of_files(&replicas(None, 0, 1)).is_empty());
+        assert_eq!(of_files(&[replicas(None, 0, 1), port(0, 1)].concat()).len(), 1);
+        // Overlays of one base are told apart by what deploys them.
+        assert!(of_files(&[replicas(None, 2, 3), port(2, 3)].concat()).is_empty());
+        // One project of manifests may have a directory for each site; side by side they are one object.
+        assert!(of_files(&replicas(None, 0, 0)).is_empty());
+        let mut beside = replicas(None, 0, 0);
+        beside[0].2 = 2;
+        assert_eq!(of_files(&beside).len(), 1);
+        // In one namespace they are one object.
+        assert_eq!(of_files(&replicas(Some("shop"), 2, 3)).len(), 1);
+    }
+
+    #[test]
+    fn one_name_in_two_namespaces_is_two_services() {
+        let found = of_files(&[
+            ("liveness port", "8080", 0, Some("shop"), Some(0)),
+            ("liveness port", "9090", 1, Some("jobs"), Some(1)),
+        ]);
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn a_claim_that_gave_way_is_told_once() {
+        let mut env = Environment::default();
+        let claim = |subject: &str, attribute| LostClaim {
+            subject: subject.to_owned(),
+            attribute,
+            kept: testing::span(1),
+            lost: testing::span(3),
+        };
+        env.lost_claims = vec![
+            claim("delivery of api", "deploy windows"),
+            // How a program lays its settings over one another is its own matter.
+            claim("pool of services/api", "size"),
+        ];
+        let mut platform = Platform::default();
+        platform
+            .sources
+            .add(SourceFile::new("a.yaml".into(), "windows: []\n"));
+        let mut out = Verdicts::default();
+        let cx = Context {
+            env: &env,
+            platform: &platform,
+            settings: None,
+        };
+        (RULE.check)(&cx, &mut out);
+        assert_eq!(out.findings.len(), 1);
+        assert!(out.findings[0].title.contains("deploy windows"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "a disruption budget allows no pod to go: a drain never ends",
+    absences: &[],
     page: include_str!("../../../../docs/rules/disruption-budget-blocks.md"),
     check,
 };

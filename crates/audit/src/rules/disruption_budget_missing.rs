@@ -3,6 +3,7 @@
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::scaling::DisruptionBudget;
 use cofferdam_model::workload::Completeness;
 
@@ -13,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "several replicas and no disruption budget: a drain may take them all at once",
+    absences: &[Absence::DisruptionBudget],
     page: include_str!("../../../../docs/rules/disruption-budget-missing.md"),
     check,
 };
@@ -35,6 +37,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         )
         .explain("An upgrade of the nodes drains them one after another or several at once; without a budget all replicas may be on those that go, and the service is away until new ones are ready.")
         .remedy("Add a PodDisruptionBudget with `maxUnavailable: 1` that selects the pods.")
+        .absent(Absence::DisruptionBudget)
         .figure("replicas", fewest, "replicas")
         .at(workload.span, "the workload");
         if let Some(span) = fact.and_then(cofferdam_model::Fact::span) {

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "an egress rule opens every address and so undoes the allow list beside it",
+    absences: &[],
     page: include_str!("../../../../docs/rules/egress-any-address.md"),
     check,
 };
@@ -22,10 +23,18 @@ const PRIVATE: [&str; 3] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
-        for rule in &policy.egress_rules {
-            if let Some((place, label, inside)) = opening(rule) {
-                judge(cx, policy, rule, (place, label, inside), out);
-            }
+        // One finding for each policy: the widest of its rules, with the places of the others.
+        let open = policy.egress_rules.iter().filter_map(|rule| {
+            let opening = opening(rule)?;
+            // HTTPS to the outside world without the private ranges is what most services need.
+            (rule.ports.is_empty() || opening.2).then_some((rule, opening))
+        });
+        let mut open: Vec<_> = open.collect();
+        open.sort_by_key(|(rule, _)| !rule.ports.is_empty());
+        let mut open = open.into_iter();
+        if let Some((rule, opening)) = open.next() {
+            let others = open.map(|(_, (place, label, _))| (place, label)).collect();
+            judge(cx, policy, rule, (opening, others), out);
         }
     }
 }
@@ -48,15 +57,11 @@ fn judge(
     cx: &Context<'_>,
     policy: &NetworkPolicy,
     rule: &PolicyRule,
-    opening: (Span, String, bool),
+    (opening, more): ((Span, String, bool), Vec<(Span, String)>),
     out: &mut Verdicts,
 ) {
-    let (place, label, inside) = opening;
+    let (place, label, _) = opening;
     let every_port = rule.ports.is_empty();
-    // HTTPS to the outside world without the private ranges is what most services need.
-    if !every_port && !inside {
-        return;
-    }
     let governed = reach::governed(policy, &cx.env.workloads);
     let who = if governed.is_empty() {
         "the pods it selects".to_owned()
@@ -68,7 +73,11 @@ fn judge(
             .network_policies
             .iter()
             .filter(|p| {
-                p.egress && p.id != policy.id && governed.iter().any(|w| p.selector.matches(&w.labels))
+                let same = p.id.home().is_related(policy.id.home());
+                p.egress
+                    && same
+                    && p.id != policy.id
+                    && governed.iter().any(|w| p.selector.matches(&w.labels))
             })
             .map(|p| p.egress_rules.len())
             .sum::<usize>();
@@ -78,7 +87,12 @@ fn judge(
     } else {
         String::new()
     };
-    let severity = if every_port { Severity::High } else { Severity::Low };
+    // Where it is the only rule it undoes nothing: that is as if no policy governed what is sent.
+    let severity = if every_port && others > 0 {
+        Severity::High
+    } else {
+        Severity::Low
+    };
     let mut finding = Finding::new(policy.id.to_string(), format!("{}: {who} may send to every address on {ports}{}", policy.id, if every_port && others > 0 { ", which undoes its allow list" } else { "" }))
         .severity(severity)
         .explain(format!(
@@ -93,6 +107,9 @@ fn judge(
         .figure("workloads", governed.len() as f64, "workloads")
         .figure("rules_undone", if every_port { others as f64 } else { 0.0 }, "rules")
         .at(place, label);
+    for (place, label) in more {
+        finding = finding.at(place, label);
+    }
     for other in policy
         .egress_rules
         .iter()
@@ -109,6 +126,7 @@ mod tests {
     use super::*;
     use crate::rules::egress_any_namespace::tests::env;
     use crate::rules::testing;
+    use cofferdam_model::Environment;
 
     fn everything(except: &[&str]) -> PeerKind {
         PeerKind::Addresses {
@@ -119,10 +137,35 @@ mod tests {
 
     #[test]
     fn every_port_everywhere_is_high_and_a_narrow_opening_is_not() {
-        let open = testing::only(&RULE, &env(Some(everything(&["169.254.169.254/32"])), &[]));
-        assert_eq!(open.severity, Some(Severity::High));
+        let with_another = |mut e: Environment| {
+            let mut narrow = e.network_policies[0].egress_rules[0].clone();
+            narrow.span = testing::span(60);
+            narrow.ports = env(None, &["5432"]).network_policies[0].egress_rules[0]
+                .ports
+                .clone();
+            narrow.peers.clear();
+            narrow.peers.push(cofferdam_model::network::Peer {
+                span: testing::span(61),
+                kind: PeerKind::Addresses {
+                    cidr: "10.1.2.0/24".to_owned(),
+                    except: Vec::new(),
+                },
+            });
+            e.network_policies[0].egress_rules.push(narrow);
+            e
+        };
+        let open = env(Some(everything(&["169.254.169.254/32"])), &[]);
         assert_eq!(
-            testing::only(&RULE, &env(None, &[])).severity,
+            testing::only(&RULE, &open).severity,
+            Some(Severity::Low),
+            "it undoes nothing"
+        );
+        assert_eq!(
+            testing::only(&RULE, &with_another(open)).severity,
+            Some(Severity::High)
+        );
+        assert_eq!(
+            testing::only(&RULE, &with_another(env(None, &[]))).severity,
             Some(Severity::High)
         );
         assert_eq!(
@@ -144,12 +187,8 @@ mod tests {
                 ..narrow
             },
         );
-        assert_eq!(
-            testing::all(&RULE, &e)
-                .iter()
-                .map(|f| f.figures["rules_undone"].value)
-                .fold(0.0, f64::max),
-            1.0
-        );
+        // Both rules are open on some port: they are one finding, about the wider of them.
+        let found = testing::only(&RULE, &e);
+        assert_eq!(found.figures["rules_undone"].value, 1.0);
     }
 }

@@ -3,7 +3,8 @@
 use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::network::{PeerKind, PolicyRule};
+use cofferdam_model::Span;
+use cofferdam_model::network::{NetworkPolicy, PeerKind, PolicyRule};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -12,12 +13,14 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "an egress rule lets pods talk to every pod of every namespace",
+    absences: &[],
     page: include_str!("../../../../docs/rules/egress-any-namespace.md"),
     check,
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
+        let mut places: Vec<(Span, String)> = Vec::new();
         for rule in policy.egress_rules.iter().filter(|r| !is_dns_only(r)) {
             for peer in &rule.peers {
                 let PeerKind::Pods {
@@ -32,24 +35,34 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 if !namespaces.is_empty() || !any(pods) {
                     continue;
                 }
-                let governed = reach::governed(policy, &cx.env.workloads);
-                let ports = reach::ports(rule);
-                let who = if governed.is_empty() {
-                    "the pods it selects".to_owned()
-                } else {
-                    reach::names(&governed)
-                };
-                out.report(
-                    Finding::new(policy.id.to_string(), format!("{}: {who} may talk to every pod of every namespace on {ports}", policy.id))
-                        .explain("An empty namespaceSelector selects all namespaces, and without a podSelector all their pods: whoever takes over one of these pods can reach every service of the cluster there. It selects pods only: addresses outside the cluster, and the metadata service, are not among them.")
-                        .remedy("Name the namespaces (`kubernetes.io/metadata.name: NAME`) and the pods that are really called.")
-                        .figure("workloads", governed.len() as f64, "workloads")
-                        .at(peer.span, format!("every namespace, {ports}"))
-                        .at(policy.selector.span.unwrap_or(policy.span), "for these pods"),
-                );
+                places.push((peer.span, reach::ports(rule)));
             }
         }
+        if !places.is_empty() {
+            out.report(finding(cx, policy, &places));
+        }
     }
+}
+
+/// One finding for each policy, however many of its rules are open.
+fn finding(cx: &Context<'_>, policy: &NetworkPolicy, places: &[(Span, String)]) -> Finding {
+    let governed = reach::governed(policy, &cx.env.workloads);
+    let mut ports: Vec<&str> = places.iter().map(|(_, ports)| ports.as_str()).collect();
+    ports.dedup();
+    let ports = ports.join(" and ");
+    let who = if governed.is_empty() {
+        "the pods it selects".to_owned()
+    } else {
+        reach::names(&governed)
+    };
+    let mut finding = Finding::new(policy.id.to_string(), format!("{}: {who} may talk to every pod of every namespace on {ports}", policy.id))
+        .explain("An empty namespaceSelector selects all namespaces, and without a podSelector all their pods: whoever takes over one of these pods can reach every service of the cluster there. It selects pods only: addresses outside the cluster, and the metadata service, are not among them.")
+        .remedy("Name the namespaces (`kubernetes.io/metadata.name: NAME`) and the pods that are really called.")
+        .figure("workloads", governed.len() as f64, "workloads");
+    for (span, ports) in places {
+        finding = finding.at(*span, format!("every namespace, {ports}"));
+    }
+    finding.at(policy.selector.span.unwrap_or(policy.span), "for these pods")
 }
 
 fn is_dns_only(rule: &PolicyRule) -> bool {
@@ -106,6 +119,21 @@ pub(crate) mod tests {
             }],
         });
         env
+    }
+
+    #[test]
+    fn the_open_rules_of_one_policy_are_one_finding() {
+        let mut e = env(Some(any_namespace()), &["443"]);
+        let mut second = env(Some(any_namespace()), &["8443"]).network_policies[0].egress_rules[0].clone();
+        second.peers[0].span = span(33);
+        e.network_policies[0].egress_rules.push(second);
+        let found = testing::only(&RULE, &e);
+        assert!(
+            found.title.ends_with("on 443/TCP and 8443/TCP"),
+            "{}",
+            found.title
+        );
+        assert_eq!(found.locations.len(), 3);
     }
 
     /// Every pod of every namespace.

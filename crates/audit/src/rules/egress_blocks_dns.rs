@@ -3,6 +3,7 @@
 use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::network::{NetworkPolicy, PeerKind, PolicyRule};
 use cofferdam_model::workload::Workload;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "egress policies let a workload send, but not ask for names",
+    absences: &[Absence::NetworkPolicy],
     page: include_str!("../../../../docs/rules/egress-blocks-dns.md"),
     check,
 };
@@ -23,7 +25,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let policies = cx.env.reach(workload).egress;
         // A policy that lets nothing out at all is meant to; one that lets something out wants its name.
         let lets_out = policies.iter().any(|p| !p.egress_rules.is_empty());
-        if lets_out && !policies.iter().flat_map(|p| &p.egress_rules).any(allows_dns) {
+        // A policy that may govern it, too, may be the one that allows DNS.
+        let allowed = || {
+            let possible = cx.env.possible_reach(workload).egress;
+            possible.iter().flat_map(|p| &p.egress_rules).any(allows_dns)
+        };
+        if lets_out && !allowed() {
             report(workload, &policies, out);
         }
     }
@@ -73,6 +80,7 @@ fn report(workload: &Workload, policies: &[&NetworkPolicy], out: &mut Verdicts) 
             names.join(", ")
         ))
         .remedy("Add an egress rule to the namespace kube-system (`kubernetes.io/metadata.name: kube-system`) for ports 53/UDP and 53/TCP.")
+        .absent(Absence::NetworkPolicy)
         .figure("policies", policies.len() as f64, "policies");
     for policy in policies.iter().take(3) {
         finding = finding.at(policy.span, "selects it, without DNS");
@@ -101,6 +109,22 @@ mod tests {
     fn a_policy_that_denies_all_is_meant_to() {
         let mut e = env(None, &[]);
         e.network_policies[0].egress_rules.clear();
+        assert!(testing::all(&RULE, &e).is_empty());
+    }
+
+    #[test]
+    fn a_policy_of_a_named_namespace_says_nothing_of_a_pod_whose_namespace_is_not_known() {
+        let mut e = env(Some(any_namespace()), &["443"]);
+        e.network_policies[0].id.namespace = Some("lockers".to_owned());
+        assert!(testing::all(&RULE, &e).is_empty());
+        e.workloads[0].id.namespace = Some("lockers".to_owned());
+        assert_eq!(testing::only(&RULE, &e).absence, Some(Absence::NetworkPolicy));
+        // One that may govern it may be the one that allows DNS.
+        let mut dns = e.network_policies[0].clone();
+        dns.id.namespace = None;
+        dns.id.name = "dns".to_owned();
+        dns.egress_rules[0].ports[0].port = Some("53".to_owned());
+        e.network_policies.push(dns);
         assert!(testing::all(&RULE, &e).is_empty());
     }
 }

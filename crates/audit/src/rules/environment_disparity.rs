@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::{Environment, Fact, Span};
+use cofferdam_model::{Absence, Environment, Fact, Span};
 use std::collections::BTreeSet;
 
 /// The rule.
@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Advice,
     summary: "staging and production differ in what should be alike",
+    absences: &[Absence::Workload, Absence::Variable],
     page: include_str!("../../../../docs/rules/environment-disparity.md"),
     check,
 };
@@ -22,13 +23,16 @@ struct Pair {
     staging: String,
     production: String,
     places: Vec<Span>,
+    /// What one of the two lacks, and which; `None` where both say something.
+    lacks: Option<(Absence, &'static str)>,
 }
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     if cx.env.name != "production" {
         return;
     }
-    let Some(staging) = cx.platform.environments.iter().find(|e| e.name == "staging") else {
+    let is_staging = |e: &&Environment| e.name == "staging" && e.project == cx.env.project;
+    let Some(staging) = cx.platform.environments.iter().find(is_staging) else {
         return;
     };
     let allowed: Vec<&str> = cx
@@ -41,6 +45,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let pairs: Vec<Pair> = pairs(staging, cx.env)
         .into_iter()
         .filter(|p| !allowed.iter().any(|a| p.what.contains(a)))
+        // What one of the two lacks may be in what was not read of it.
+        .filter(|p| !p.lacks.is_some_and(|(kind, name)| is_open(cx, kind, name)))
         .collect();
     if pairs.is_empty() {
         return;
@@ -73,10 +79,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     ))
     .remedy("Make them alike, or allow the difference under `rules.environment-disparity` with the reason.")
     .figure("differences", pairs.len() as f64, "differences");
+    finding.absence = pairs.iter().find_map(|p| p.lacks.map(|(kind, _)| kind));
     for span in pairs.iter().flat_map(|p| &p.places).take(6) {
         finding = finding.at(*span, "");
     }
     out.report(finding);
+}
+
+fn is_open(cx: &Context<'_>, kind: Absence, environment: &str) -> bool {
+    let scope = &cx.platform.scope;
+    scope.open_for(kind, cx.env.project, environment).is_some()
 }
 
 fn pairs(staging: &Environment, production: &Environment) -> Vec<Pair> {
@@ -105,6 +117,14 @@ fn pairs(staging: &Environment, production: &Environment) -> Vec<Pair> {
                 staging: there(&theirs),
                 production: there(&ours),
                 places: places.into_iter().collect(),
+                lacks: Some((
+                    Absence::Workload,
+                    if ours.contains(name) {
+                        "staging"
+                    } else {
+                        "production"
+                    },
+                )),
             });
         }
     }
@@ -161,6 +181,7 @@ fn pairs(staging: &Environment, production: &Environment) -> Vec<Pair> {
                     staging: "absent".to_owned(),
                     production: "set".to_owned(),
                     places: vec![variable.name_span],
+                    lacks: Some((Absence::Variable, "staging")),
                 });
             }
         }
@@ -187,6 +208,7 @@ fn compare(
             staging: staging.value.clone(),
             production: production.value.clone(),
             places,
+            lacks: None,
         });
     }
 }
@@ -229,6 +251,57 @@ mod tests {
             );
         }
         out.findings
+    }
+
+    #[test]
+    fn what_staging_lacks_is_told_only_where_all_of_it_was_read() {
+        let with_variable = |name: &str, variables: &[&str]| {
+            let mut env = env(name, "16", 1);
+            let mut service = crate::rules::testing::service("api", (1, 1, 1));
+            for variable in variables {
+                let value = cofferdam_model::Variable {
+                    value: fact(cofferdam_model::VariableValue::Literal("x".to_owned()), 7),
+                    name_span: span(8),
+                };
+                service.variables.insert((*variable).to_owned(), value);
+            }
+            env.services.push(service);
+            env
+        };
+        let mut platform = Platform {
+            environments: vec![
+                with_variable("production", &["A", "B"]),
+                with_variable("staging", &["A"]),
+            ],
+            ..Platform::default()
+        };
+        let run = |platform: &Platform| {
+            let mut out = Verdicts::default();
+            let env = &platform.environments[0];
+            let settings = None;
+            (RULE.check)(
+                &Context {
+                    env,
+                    platform,
+                    settings,
+                },
+                &mut out,
+            );
+            out.findings
+        };
+        assert_eq!(run(&platform).len(), 1);
+        platform.scope.openings.push(cofferdam_model::Opening {
+            project: cofferdam_model::ProjectId(0),
+            environment: Some("staging".to_owned()),
+            kinds: [Absence::Variable].into(),
+            reason: "the file of variables is not here".to_owned(),
+            span: None,
+        });
+        assert!(run(&platform).is_empty());
+        // The staging of another project says nothing.
+        platform.scope.openings.clear();
+        platform.environments[1].project = cofferdam_model::ProjectId(1);
+        assert!(run(&platform).is_empty());
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "a container may write to its node's disk without bound",
+    absences: &[],
     page: include_str!("../../../../docs/rules/ephemeral-storage-missing.md"),
     check,
 };

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Automatic,
     summary: "a disruption budget does not say that pods which are not ready may be evicted: they hold up a drain",
+    absences: &[],
     page: include_str!("../../../../docs/rules/eviction-waits-for-unhealthy.md"),
     check,
 };

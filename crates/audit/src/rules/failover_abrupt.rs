@@ -2,6 +2,7 @@
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -10,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "traffic moves between cells all at once: no steps and no slow start",
+    absences: &[Absence::Breaker],
     page: include_str!("../../../../docs/rules/failover-abrupt.md"),
     check,
 };
@@ -32,7 +34,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if let Some(gradual) = routing.gradual.as_ref().and_then(|g| g.span()) {
             finding = finding.at(gradual, "switched off");
         } else {
-            finding = finding.likely();
+            finding = finding.likely().absent(Absence::Breaker);
         }
         out.report(finding);
     }

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Critical,
     fix: Fix::Advice,
     summary: "the cells that are left cannot carry the load of one that is lost",
+    absences: &[],
     page: include_str!("../../../../docs/rules/failover-overload.md"),
     check,
 };

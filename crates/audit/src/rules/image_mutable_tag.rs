@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "an image is named by a tag that can be moved, not by a digest",
+    absences: &[],
     page: include_str!("../../../../docs/rules/image-mutable-tag.md"),
     check,
 };

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a tag is not pulled again when it is moved: nodes run different versions",
+    absences: &[],
     page: include_str!("../../../../docs/rules/image-pull-stale.md"),
     check,
 };
@@ -23,8 +24,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         for container in workload.containers.iter().chain(&workload.init_containers) {
             match Stale::of(container) {
                 Some(stale) if stale.moves => out.report(moving(cx, workload, container, &stale)),
-                Some(stale) => others.push((container, stale)),
-                None => {}
+                // That a version may be pushed again is what image-mutable-tag says of the same line.
+                Some(stale) if stale.written => others.push((container, stale)),
+                _ => {}
             }
         }
         if !others.is_empty() {
@@ -45,6 +47,8 @@ struct Stale<'a> {
     /// Whether the tag is made to be moved.
     moves: bool,
     policy: String,
+    /// Whether the file says the policy.
+    written: bool,
     evidence: Evidence,
 }
 
@@ -79,6 +83,7 @@ impl<'a> Stale<'a> {
             tag,
             moves,
             policy,
+            written: container.fields.contains_key("imagePullPolicy"),
             evidence,
         })
     }
@@ -166,6 +171,11 @@ mod tests {
         assert_eq!(severity(Some("main"), Some("Always")), None);
         assert_eq!(severity(Some("1.4.2"), Some("IfNotPresent")), Some(Severity::Low));
         assert_eq!(severity(Some("1.4.2"), Some("Always")), None);
+        assert_eq!(
+            severity(Some("1.4.2"), None),
+            None,
+            "image-mutable-tag says of the tag that it may be pushed again"
+        );
     }
 
     #[test]
@@ -179,8 +189,11 @@ mod tests {
         };
         let env = pods::testing::env((2, 2, 2), |w| {
             w.containers[0].image = Some(image("api"));
+            let policy = || [("imagePullPolicy".to_owned(), fact("IfNotPresent".to_owned(), 12))];
+            w.containers[0].fields.extend(policy());
             w.init_containers.push(Container {
                 name: "migrate".to_owned(),
+                fields: policy().into(),
                 image: Some(image("migrate")),
                 ..Container::default()
             });
@@ -193,6 +206,6 @@ mod tests {
             "{}",
             finding.title
         );
-        assert_eq!(finding.assumptions.len(), 1);
+        assert!(finding.assumptions.is_empty());
     }
 }

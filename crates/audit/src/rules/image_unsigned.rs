@@ -2,6 +2,7 @@
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -10,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "admission policies check images by name and none verifies a signature",
+    absences: &[Absence::AdmissionPolicy],
     page: include_str!("../../../../docs/rules/image-unsigned.md"),
     check,
 };
@@ -30,6 +32,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     )
     .explain("A name says where an image was pulled from. Whoever can push there, or take over one account that can, decides what runs; nothing ties the image to the build that should have made it.")
     .remedy("Sign in the build (cosign) and add a policy with `verifyImages` for these patterns, first with Audit, then Enforce.")
+    .absent(Absence::AdmissionPolicy)
     .figure("policies", about_images.len() as f64, "policies");
     for policy in about_images.iter().take(3) {
         finding = finding.at(policy.span, "by name only");

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "the admission policy admits images from a registry path that anyone may push to, or images run from elsewhere",
+    absences: &[],
     page: include_str!("../../../../docs/rules/image-untrusted-registry.md"),
     check,
 };

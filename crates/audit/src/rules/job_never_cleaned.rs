@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Automatic,
     summary: "a finished Job and its pods stay for ever",
+    absences: &[],
     page: include_str!("../../../../docs/rules/job-never-cleaned.md"),
     check,
 };

@@ -4,6 +4,7 @@ use super::common;
 use super::kafka_producer_durability::{acks_name, effective_acks};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::kafka::{Acks, ProducerRole};
 
 /// The rule.
@@ -13,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "the dead-letter path is weaker than the path it serves, or there is none",
+    absences: &[Absence::Topic],
     page: include_str!("../../../../docs/rules/kafka-dlq-durability.md"),
     check,
 };
@@ -61,6 +63,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             Finding::new(group.clone(), format!("{group}: no dead-letter topic for messages that cannot be processed"))
                 .severity(Severity::Low)
                 .likely()
+                .absent(Absence::Topic)
                 .explain(
                     "One message that always fails either stops its partition for good or is dropped: without a dead-letter \
                      topic there is no third way.",

@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a consumer group can have more members than partitions: the rest run idle",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-idle-members.md"),
     check,
 };
@@ -34,6 +35,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         return;
     };
     let Some(service) = service else { return };
+    evidence.owner(&consumer.owner);
     let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
     let scales = common::replicas(service);
     let Some((_, most)) = scales.iter().max_by_key(|(_, f)| f.value) else {

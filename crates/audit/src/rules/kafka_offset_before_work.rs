@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "offsets are committed before the work is done: what was in memory is lost when the process dies",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-offset-before-work.md"),
     check,
 };

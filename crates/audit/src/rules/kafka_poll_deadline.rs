@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a full batch takes longer than max.poll.interval: the member is thrown out and the batch repeated",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-poll-deadline.md"),
     check,
 };

@@ -4,7 +4,7 @@ use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::kafka::{Acks, KafkaClient, Producer, ProducerRole};
 use cofferdam_model::units::show_number;
-use cofferdam_model::{Environment, Rate};
+use cofferdam_model::{Environment, Linked, Rate};
 use std::time::Duration;
 
 /// The rule.
@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Critical,
     fix: Fix::Automatic,
     summary: "a producer that can lose or double messages: acks, idempotence, requests in flight, retries",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-producer-durability.md"),
     check,
 };
@@ -177,6 +178,10 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
     let mut finding_figures: Vec<(&str, f64)> = Vec::new();
     let mut counted = String::new();
     if let (Some(rate), Some(lag)) = (rate, lag) {
+        // The count, not the loss, rests on whose producer it is.
+        if producer.peak_rate.is_none() && producer.owner.linked != Linked::Named {
+            evidence.likely();
+        }
         let Rate(rate) = evidence.take(rate, "messages a second at peak");
         let lag = evidence.take(lag, "how far followers are behind").as_secs_f64();
         let all = rate * lag;

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "every deploy and scale-out stops the whole consumer group: eager assignor, no static membership",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-rebalance-storm.md"),
     check,
 };
@@ -65,6 +66,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let most = scales.iter().map(|(_, f)| f.value).max().unwrap_or(0);
     let least = scales.iter().map(|(_, f)| f.value).min().unwrap_or(0);
     let mut evidence = Evidence::new();
+    evidence.owner(&consumer.owner);
     let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
     let members = most.saturating_mul(per_replica);
     if members < 2 {

@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "too few copies of a topic, or a minimum in sync that loses data or stops writes with one broker down",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-replication.md"),
     check,
 };

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a consumer's queue in memory has no bound: when work is slow it grows until the process is killed",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-unbounded-buffer.md"),
     check,
 };

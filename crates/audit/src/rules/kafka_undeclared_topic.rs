@@ -2,8 +2,8 @@
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::Source;
 use cofferdam_model::delivery::DanglingKind;
+use cofferdam_model::{Absence, Source};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "an autoscaler, alert or consumer names a topic that nothing declares",
+    absences: &[Absence::Topic],
     page: include_str!("../../../../docs/rules/kafka-undeclared-topic.md"),
     check,
 };
@@ -27,6 +28,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             &dangling.subject,
             format!("{} names the topic `{topic}`, which nothing here declares", dangling.subject),
         )
+        .absent(Absence::Topic)
         .explain(format!(
             "If `{topic}` does not exist, a scaler reads no lag and never scales, an alert has no data and never fires, and a \
              consumer waits for messages that go elsewhere (or creates the topic with the broker's defaults). Nothing reports an \

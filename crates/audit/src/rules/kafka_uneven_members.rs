@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "partitions are no multiple of the group's members: the busiest sets the pace",
+    absences: &[],
     page: include_str!("../../../../docs/rules/kafka-uneven-members.md"),
     check,
 };
@@ -34,6 +35,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let Some(service) = cx.env.owner_service(&consumer.owner) else {
         return;
     };
+    evidence.owner(&consumer.owner);
     if let Some((worker, false)) = common::other_reading(consumer)
         && partitions > worker.count.value
         && !partitions.is_multiple_of(worker.count.value)

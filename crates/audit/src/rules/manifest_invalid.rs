@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "configuration that Kubernetes, the provider or the image would refuse or silently ignore",
+    absences: &[],
     page: include_str!("../../../../docs/rules/manifest-invalid.md"),
     check,
 };

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "a container has no memory limit: a leak takes the node, not the pod",
+    absences: &[],
     page: include_str!("../../../../docs/rules/memory-limit-missing.md"),
     check,
 };

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "a container may take more memory than is set aside for it: under pressure its pod is evicted first",
+    absences: &[],
     page: include_str!("../../../../docs/rules/memory-overcommitted.md"),
     check,
 };

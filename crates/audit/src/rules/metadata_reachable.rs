@@ -3,7 +3,9 @@
 use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::network::PolicyRule;
 use cofferdam_model::workload::{Completeness, Workload};
+use cofferdam_model::{Absence, Span};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -12,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "pods can reach the cloud's metadata service and with it the node's credentials",
+    absences: &[Absence::NetworkPolicy],
     page: include_str!("../../../../docs/rules/metadata-reachable.md"),
     check,
 };
@@ -22,36 +25,34 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     }
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
-        for rule in &policy.egress_rules {
-            let peer = rule.peers.iter().find(|p| reach::reaches(p, reach::METADATA));
-            if !(rule.peers.is_empty() || peer.is_some()) || !reach::opens(rule, 80) {
-                continue;
-            }
+        let places: Vec<Span> = policy.egress_rules.iter().filter_map(opening).collect();
+        if !places.is_empty() {
             let governed = reach::governed(policy, &cx.env.workloads);
             let who = if governed.is_empty() {
                 "the pods it selects".to_owned()
             } else {
                 reach::names(&governed)
             };
-            out.report(
-                base(
-                    policy.id.to_string(),
-                    format!(
-                        "{}: {who} can reach the metadata service at {}",
-                        policy.id,
-                        reach::METADATA
-                    ),
-                )
-                .figure("workloads", governed.len() as f64, "workloads")
-                .at(peer.map_or(rule.span, |p| p.span), "covers the metadata address"),
-            );
+            let mut finding = base(
+                policy.id.to_string(),
+                format!(
+                    "{}: {who} can reach the metadata service at {}",
+                    policy.id,
+                    reach::METADATA
+                ),
+            )
+            .figure("workloads", governed.len() as f64, "workloads");
+            for place in places {
+                finding = finding.at(place, "covers the metadata address");
+            }
+            out.report(finding);
         }
     }
     let unselected: Vec<&Workload> = cx
         .env
         .workloads
         .iter()
-        .filter(|w| w.completeness == Completeness::Whole && cx.env.reach(w).egress.is_empty())
+        .filter(|w| w.completeness == Completeness::Whole && cx.env.possible_reach(w).egress.is_empty())
         .collect();
     if unselected.is_empty() {
         return;
@@ -64,11 +65,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             if unselected.len() == 1 { "it" } else { "them" }
         ),
     )
+    .absent(Absence::NetworkPolicy)
     .figure("workloads", unselected.len() as f64, "workloads");
     for workload in unselected.iter().take(4) {
         finding = finding.at(workload.span, "no egress policy");
     }
     out.report(finding);
+}
+
+/// Where a rule lets requests to the metadata service through.
+fn opening(rule: &PolicyRule) -> Option<Span> {
+    let peer = rule.peers.iter().find(|p| reach::reaches(p, reach::METADATA));
+    let opens = (rule.peers.is_empty() || peer.is_some()) && reach::opens(rule, 80);
+    opens.then(|| peer.map_or(rule.span, |p| p.span))
 }
 
 fn base(subject: String, title: String) -> Finding {
@@ -100,6 +109,15 @@ mod tests {
             testing::all(&RULE, &env(block(&[]), &["443"])).is_empty(),
             "it answers on port 80"
         );
+    }
+
+    #[test]
+    fn the_open_rules_of_one_policy_are_one_finding() {
+        let mut e = env(block(&[]), &[]);
+        let mut second = e.network_policies[0].egress_rules[0].clone();
+        second.peers[0].span = testing::span(33);
+        e.network_policies[0].egress_rules.push(second);
+        assert_eq!(testing::only(&RULE, &e).locations.len(), 2);
     }
 
     #[test]

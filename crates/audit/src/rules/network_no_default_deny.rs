@@ -3,6 +3,7 @@
 use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::workload::{Completeness, Workload};
 
 /// The rule.
@@ -12,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "no policy denies by default: pods that nobody thought of talk to all and are reached by all",
+    absences: &[Absence::NetworkPolicy],
     page: include_str!("../../../../docs/rules/network-no-default-deny.md"),
     check,
 };
@@ -29,7 +31,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     let (mut open, mut sends): (Vec<&Workload>, Vec<&Workload>) = (Vec::new(), Vec::new());
     for workload in whole() {
-        let reach = cx.env.reach(workload);
+        let reach = cx.env.possible_reach(workload);
         if reach.ingress.is_empty() {
             open.push(workload);
         } else if reach.egress.is_empty() {
@@ -37,7 +39,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
     }
     if open.is_empty() {
-        if !sends.is_empty() {
+        // Where egress policies are kept, metadata-reachable names those that none selects.
+        if !sends.is_empty() && !cx.env.network_policies.iter().any(|p| p.egress) {
             out.report(sends_everywhere(&sends));
         }
         return;
@@ -56,6 +59,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .severity(if kept { Severity::Medium } else { Severity::Low })
         .explain("Without a policy that selects it, a pod takes connections from every pod of the cluster and sends to everywhere: one that is taken over reaches all the others.")
         .remedy("Add to each namespace a policy with an empty podSelector, `policyTypes: [Ingress, Egress]` and no rules, and allow beside it what is really called (DNS first).")
+        .absent(Absence::NetworkPolicy)
         .figure("workloads", open.len() as f64, "workloads");
     for workload in open.iter().take(4) {
         finding = finding.at(workload.span, "selected by no ingress policy");
@@ -70,6 +74,7 @@ fn sends_everywhere(open: &[&Workload]) -> Finding {
         .severity(Severity::Low)
         .explain("Who may call these pods is kept, whom they may call is not: one that is taken over, or that retries without end, reaches everything that does not keep it out itself.")
         .remedy("Add `Egress` to the `policyTypes` of a policy that selects all pods, and allow beside it what is really called (DNS first).")
+        .absent(Absence::NetworkPolicy)
         .figure("workloads", open.len() as f64, "workloads");
     for workload in open.iter().take(4) {
         finding = finding.at(workload.span, "selected by no egress policy");
@@ -113,6 +118,11 @@ mod tests {
         e.network_policies = vec![ingress_only];
         let sends = testing::only(&RULE, &e);
         assert!(sends.title.contains("may send to everywhere"), "{}", sends.title);
+        e.network_policies[0].id.namespace = Some("shop".to_owned());
+        assert!(
+            testing::only(&RULE, &e).title.contains("may send to everywhere"),
+            "a policy that may select it is no absence"
+        );
         e.network_policies.clear();
         e.workloads[0]
             .fields

@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "pods are killed before the work in hand can end, or get requests while they stop",
+    absences: &[],
     page: include_str!("../../../../docs/rules/no-graceful-stop.md"),
     check,
 };

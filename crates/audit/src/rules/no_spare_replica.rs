@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "a service runs two replicas: while one is away, one fault is an outage",
+    absences: &[],
     page: include_str!("../../../../docs/rules/no-spare-replica.md"),
     check,
 };

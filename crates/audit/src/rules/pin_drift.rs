@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "a value differs from the one that is pinned",
+    absences: &[],
     page: include_str!("../../../../docs/rules/pin-drift.md"),
     check,
 };

@@ -2,6 +2,7 @@
 
 use super::common;
 use crate::finding::Evidence;
+use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, ServicePort, Workload};
 use cofferdam_model::{Environment, Fact, Service};
 use std::collections::HashMap;
@@ -70,7 +71,9 @@ impl<'a> Callers<'a> {
     pub(crate) fn call(&self, workload: &Workload) -> bool {
         let selects = |service: &&ServicePort| {
             let mut all = service.selector.iter();
-            all.all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
+            // A Service selects pods of its own namespace.
+            service.id.home().is_related(workload.id.home())
+                && all.all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
         };
         let of_label = |(key, value): (&'_ String, &'_ Fact<String>)| {
             let services = self.0.get(&(key.as_str(), value.value.as_str()));
@@ -93,9 +96,18 @@ pub(crate) struct LoneAutoscaler {
 /// The autoscalers, in an environment where an outage is one, whose workload is in no file here.
 pub(crate) fn lone_autoscalers(env: &Environment) -> impl Iterator<Item = LoneAutoscaler> {
     let counts = common::is_production_like(&env.name);
+    // One that is only in another deployment may be meant.
+    let is_here = |a: &Autoscaler| {
+        let target = a.target.as_ref().map(|t| &t.value);
+        target.is_some_and(|t| {
+            let mut workloads = env.workloads.iter().map(|w| &w.id);
+            workloads.any(|id| id.name == t.name && id.kind == t.kind && id.home().may_meet(t.home()))
+        })
+    };
     let lone = env.autoscalers.iter().filter(move |a| {
         counts
             && a.workload.is_none()
+            && !is_here(a)
             && a.format == "HorizontalPodAutoscaler"
             && a.completeness == Completeness::Whole
     });

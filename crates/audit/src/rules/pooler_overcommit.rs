@@ -15,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "PgBouncer replicas together may open more server connections than the database, or a stated limit, allows",
+    absences: &[],
     page: include_str!("../../../../docs/rules/pooler-overcommit.md"),
     check,
 };
@@ -36,6 +37,7 @@ struct Sum {
 
 fn sum(pooler: &Pooler, evidence: &mut Evidence) -> Option<Sum> {
     let replicas = evidence.take(pooler.replicas.as_ref()?, "replicas of the pooler");
+    evidence.owner(&pooler.owner);
     match &pooler.default_pool_size {
         Some(size) => evidence.note(size, format!("{} for each user and database", size.value)),
         None => evidence.assume("default_pool_size is 20, PgBouncer's default"),

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Critical,
     fix: Fix::Automatic,
     summary: "a driver that prepares statements runs through transaction pooling that does not keep them",
+    absences: &[],
     page: include_str!("../../../../docs/rules/pooler-prepared-statements.md"),
     check,
 };
@@ -142,6 +143,12 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
         }
         false => "",
     };
+    // That it goes through the pooler at all is a guess where its host is not known.
+    let severity = if pool.pooler == Some(index) {
+        Severity::Critical
+    } else {
+        Severity::High
+    };
     let name = cx.env.owner_name(&pool.owner);
     let mode = pooler
         .pool_mode
@@ -152,6 +159,7 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
             format!("{name} through {}", pooler.name),
             format!("{name}: {} prepares statements, and {} in {mode} mode forgets them", driver.value, pooler.name),
         )
+        .severity(severity)
         .explain(format!(
             "{how}. After each transaction the server connection goes to another client, so the next use of the statement meets a server \
              that does not know it (\"prepared statement does not exist\") or knows another of that name (\"already exists\"). {why}. It \

@@ -4,6 +4,7 @@ use super::image_pull_stale::is_kubelets;
 use super::{common, pods, reach};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::workload::{Lifecycle, Workload};
 
 /// The rule.
@@ -13,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "pods have no priority class: when nodes run out, nothing says which of them may go",
+    absences: &[Absence::PodDefault],
     page: include_str!("../../../../docs/rules/priority-class-missing.md"),
     check,
 };
@@ -46,6 +48,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut finding = Finding::new("priority classes", title)
         .explain("A pod without one has the priority 0 unless the cluster has a default class. When nodes are short, whatever has more takes its place; and among pods of equal priority nothing says that the shop matters more than a report.")
         .remedy("Make a PriorityClass for what must stay and one for what may wait and name them in `priorityClassName`, or mark one class `globalDefault: true`.")
+        .absent(Absence::PodDefault)
         .figure("workloads", without.len() as f64, "workloads");
     for workload in without.iter().take(SHOWN) {
         finding = finding.at(workload.span, "no priorityClassName");

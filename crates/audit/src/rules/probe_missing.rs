@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a container has no readiness or no liveness probe",
+    absences: &[],
     page: include_str!("../../../../docs/rules/probe-missing.md"),
     check,
 };

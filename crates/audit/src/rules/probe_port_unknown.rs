@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a probe asks a port that its container does not name",
+    absences: &[],
     page: include_str!("../../../../docs/rules/probe-port-unknown.md"),
     check,
 };
@@ -65,6 +66,7 @@ fn is_named(env: &Environment, workload: &Workload, number: &str) -> bool {
         || env.config_objects.iter().any(|o| {
             // What an object holds that is not all known may name it.
             configs.contains(&o.id.name.as_str())
+                && o.id.home().may_meet(workload.id.home())
                 && (!o.complete || o.id.kind == "Secret" || o.data.values().any(|text| says(&text.value)))
         })
 }

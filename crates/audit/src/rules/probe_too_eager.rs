@@ -6,7 +6,7 @@ use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::calls::DeadlineRole;
 use cofferdam_model::units::show_duration;
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, Workload};
-use cofferdam_model::{Fact, Span};
+use cofferdam_model::{Fact, Owner, Span};
 use std::time::Duration;
 
 /// The rule.
@@ -16,6 +16,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a liveness or start-up probe gives up before the process can have started",
+    absences: &[],
     page: include_str!("../../../../docs/rules/probe-too-eager.md"),
     check,
 };
@@ -45,10 +46,13 @@ fn is_said(container: &Container) -> bool {
 }
 
 /// How long the process may take to start: stated, else the whole initialisation that its settings allow.
-fn start_up<'a>(cx: &Context<'a>, workload: &Workload) -> Option<(&'a Fact<Duration>, &'static str)> {
+fn start_up<'a>(
+    cx: &Context<'a>,
+    workload: &Workload,
+) -> Option<(&'a Fact<Duration>, &'static str, Option<&'a Owner>)> {
     let service = pods::service(cx.env, workload)?;
     if let Some(stated) = &service.start_up_time {
-        return Some((stated, "takes this long to start"));
+        return Some((stated, "takes this long to start", None));
     }
     cx.env
         .deadlines
@@ -60,8 +64,8 @@ fn start_up<'a>(cx: &Context<'a>, workload: &Workload) -> Option<(&'a Fact<Durat
                     .owner_service(&d.owner)
                     .is_some_and(|s| s.name == service.name)
         })
-        .map(|d| (&d.value, "initialisation may take this long"))
-        .max_by_key(|(value, _)| value.value)
+        .map(|d| (&d.value, "initialisation may take this long", Some(&d.owner)))
+        .max_by_key(|(value, ..)| value.value)
 }
 
 fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut Verdicts) {
@@ -71,7 +75,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
         (None, Some(liveness)) => (liveness, "liveness"),
         (None, None) => return,
     };
-    let Some((needs, label)) = start_up(cx, workload) else {
+    let Some((needs, label, owner)) = start_up(cx, workload) else {
         return;
     };
     let patience = probe.patience();
@@ -84,6 +88,9 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
         format!("gives up {} after the start", show_duration(patience)),
     );
     let needed = evidence.take(needs, label);
+    if let Some(owner) = owner {
+        evidence.owner(owner);
+    }
     let place: Option<Span> = container.span;
     let mut finding = Finding::new(
         workload.id.to_string(),

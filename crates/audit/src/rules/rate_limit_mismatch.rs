@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a rate limit is below the stated peak or above the capacity it should protect",
+    absences: &[],
     page: include_str!("../../../../docs/rules/rate-limit-mismatch.md"),
     check,
 };
@@ -27,6 +28,7 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
         return;
     };
     let mut evidence = Evidence::new();
+    evidence.owner(&limit.owner);
     let each = evidence
         .take(&limit.limit, format!("limit {}", limit.limit.value))
         .0;

@@ -67,7 +67,11 @@ pub(crate) fn opens(rule: &PolicyRule, port: u32) -> bool {
 /// The workloads that a policy governs, of `all`; for the words of a finding.
 pub(crate) fn governed<'a>(policy: &NetworkPolicy, all: &'a [Workload]) -> Vec<&'a Workload> {
     all.iter()
-        .filter(|w| policy.id.home().is_related(w.id.home()) && policy.selector.matches(&w.labels))
+        .filter(|w| {
+            policy.id.namespace == w.id.namespace
+                && policy.id.home().is_related(w.id.home())
+                && policy.selector.matches(&w.labels)
+        })
         .collect()
 }
 

@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "nothing keeps replicas on different nodes and zones",
+    absences: &[],
     page: include_str!("../../../../docs/rules/replicas-together.md"),
     check,
 };

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Automatic,
     summary: "a request is above its limit: Kubernetes refuses the pod",
+    absences: &[],
     page: include_str!("../../../../docs/rules/request-over-limit.md"),
     check,
 };

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "a container has no CPU or memory request: it is placed blindly, and its autoscaler cannot count",
+    absences: &[],
     page: include_str!("../../../../docs/rules/requests-missing.md"),
     check,
 };

@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "retries multiply across layers, or come without backoff, jitter or a budget",
+    absences: &[],
     page: include_str!("../../../../docs/rules/retry-amplification.md"),
     check,
 };

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "a new version reaches a pod only when someone deletes it: versions mix as pods are lost",
+    absences: &[],
     page: include_str!("../../../../docs/rules/rollout-by-hand.md"),
     check,
 };

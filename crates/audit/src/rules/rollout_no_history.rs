@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "no old revision is kept: `kubectl rollout undo` has nothing to go back to",
+    absences: &[],
     page: include_str!("../../../../docs/rules/rollout-no-history.md"),
     check,
 };

@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a new version stops every pod of the old one first: each deploy is an outage",
+    absences: &[],
     page: include_str!("../../../../docs/rules/rollout-stops-all.md"),
     check,
 };

@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a secret stands in a file in clear",
+    absences: &[],
     page: include_str!("../../../../docs/rules/secret-in-clear.md"),
     check,
 };

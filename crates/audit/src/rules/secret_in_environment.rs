@@ -4,7 +4,6 @@ use super::common;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
-use std::collections::BTreeMap;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -13,22 +12,20 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a token or password reaches a process through its environment where a file or agent can deliver it",
+    absences: &[],
     page: include_str!("../../../../docs/rules/secret-in-environment.md"),
     check,
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     // One finding for each secret and key, whoever gets it.
-    let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
-    for one in &cx.env.secret_uses {
-        let name = match &one.passage {
-            Passage::EnvironmentReference { secret, key } => common::secret_key(secret, key),
-            Passage::EnvironmentAll { secret } => secret.clone(),
-            _ => continue,
-        };
-        by_secret.entry(name).or_default().push(one);
-    }
-    for (secret, uses) in by_secret {
+    let name = |one: &SecretUse| match &one.passage {
+        Passage::EnvironmentReference { secret, key } => Some(common::secret_key(secret, key)),
+        Passage::EnvironmentAll { secret } => Some(secret.clone()),
+        _ => None,
+    };
+    for one in common::by_secret(cx.env.secret_uses.iter(), name) {
+        let (secret, uses) = (one.shown, one.uses);
         let worst = uses.iter().map(|u| u.kind).min().unwrap_or(SecretKind::Other);
         let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
         names.sort();

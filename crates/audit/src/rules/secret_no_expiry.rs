@@ -1,10 +1,11 @@
 //! A credential that never changes is good for ever to whoever once had it.
 
+use super::common;
 use super::secret_shared::static_name;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::secrets::{SecretKind, SecretUse};
-use std::collections::BTreeMap;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -13,37 +14,34 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Advice,
     summary: "a static credential without rotation",
+    absences: &[Absence::Secret],
     page: include_str!("../../../../docs/rules/secret-no-expiry.md"),
     check,
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
-    for one in &cx.env.secret_uses {
-        if !matches!(
+    let is_credential = |one: &&SecretUse| {
+        matches!(
             one.kind,
             SecretKind::VaultToken | SecretKind::Password | SecretKind::Token
-        ) {
-            continue;
-        }
-        if let Some(name) = static_name(one) {
-            by_secret.entry(name).or_default().push(one);
-        }
-    }
-    for (secret, uses) in by_secret {
-        let object = secret.split('/').next().unwrap_or(&secret);
+        )
+    };
+    let credentials = cx.env.secret_uses.iter().filter(is_credential);
+    for common::OneSecret { name, shown, uses } in common::by_secret(credentials, static_name) {
+        let object = name.split('/').next().unwrap_or(&name);
         let store = cx
             .env
             .secret_stores
             .iter()
-            .find(|s| s.name == object || s.name == secret);
+            .find(|s| s.name == object || s.name == name);
         if store.is_some_and(|s| s.rotation.is_some()) {
             continue;
         }
         let is_token = uses.iter().any(|u| u.kind == SecretKind::VaultToken);
-        let mut finding = Finding::new(format!("secret {secret}"), format!("nothing here rotates the secret {secret}"))
+        let mut finding = Finding::new(format!("secret {shown}"), format!("nothing here rotates the secret {shown}"))
             .severity(if is_token { Severity::Medium } else { Severity::Low })
             .likely()
+            .absent(Absence::Secret)
             .explain("Whoever once had it (a former colleague, a laptop, a backup, the log of a build) has it still, and outlives the pod that it was given to.")
             .remedy(format!("Use credentials with a lease (Vault database roles, workload identity), or rotate it on a schedule and state it under secrets.{object}.rotation."))
             .figure("uses", uses.len() as f64, "uses");

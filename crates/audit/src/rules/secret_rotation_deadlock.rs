@@ -1,12 +1,12 @@
 //! A secret that a process reads only at its start, and of which only one version is valid, cannot be
 //! changed without an outage.
 
+use super::common;
 use super::secret_in_environment::join;
 use super::secret_shared::static_name;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
-use std::collections::BTreeMap;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -15,28 +15,26 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Advice,
     summary: "changing a secret needs a restart, and during the restart old and new pods need different values",
+    absences: &[],
     page: include_str!("../../../../docs/rules/secret-rotation-deadlock.md"),
     check,
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
-    for one in &cx.env.secret_uses {
-        let at_start = matches!(
+    let at_start = |one: &&SecretUse| {
+        matches!(
             one.passage,
             Passage::EnvironmentReference { .. } | Passage::EnvironmentAll { .. }
-        );
-        if let Some(name) = static_name(one).filter(|_| at_start) {
-            by_secret.entry(name).or_default().push(one);
-        }
-    }
-    for (secret, uses) in by_secret {
-        let object = secret.split('/').next().unwrap_or(&secret);
+        )
+    };
+    let uses = cx.env.secret_uses.iter().filter(at_start);
+    for common::OneSecret { name, shown, uses } in common::by_secret(uses, static_name) {
+        let object = name.split('/').next().unwrap_or(&name);
         let store = cx
             .env
             .secret_stores
             .iter()
-            .find(|s| s.name == object || s.name == secret);
+            .find(|s| s.name == object || s.name == name);
         let overlap = store.and_then(|s| s.overlap.as_ref());
         let reload = store.and_then(|s| s.reload.as_ref());
         if overlap.is_some_and(|o| o.value) || reload.is_some_and(|r| r.value) {
@@ -50,14 +48,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut evidence = Evidence::new();
         match overlap {
             Some(overlap) => evidence.note(overlap, "only one version is valid at a time"),
-            None => evidence.assume(format!("only one version of {secret} is valid at a time; say otherwise under secrets.{object}.overlap")),
+            None => evidence.assume(format!(
+                "only one version of {shown} is valid at a time; say otherwise under secrets.{object}.overlap"
+            )),
         }
         let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
         names.sort();
         names.dedup();
         let mut finding = Finding::new(
-            format!("secret {secret}"),
-            format!("{secret} cannot be changed without an outage of {}", join(&names)),
+            format!("secret {shown}"),
+            format!("{shown} cannot be changed without an outage of {}", join(&names)),
         )
         .explain("It reaches its processes as a variable, which is read once, at the start. Change it first and every pod that restarts works while the others fail; restart first and the new pods have the old value. A pod that is killed in between does not come back, and when it has to be revoked in a hurry all fail at once.")
         .remedy("Keep two versions valid during a change (two database users in turn, Vault leases that overlap), or deliver it as a file that the process reads again.")

@@ -5,7 +5,6 @@ use super::secret_in_environment::join;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
-use std::collections::BTreeMap;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -14,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Advice,
     summary: "one static credential is used by several services: whoever takes one has all",
+    absences: &[],
     page: include_str!("../../../../docs/rules/secret-shared.md"),
     check,
 };
@@ -31,20 +31,16 @@ pub(crate) fn static_name(one: &SecretUse) -> Option<String> {
 }
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let mut by_secret: BTreeMap<String, Vec<&SecretUse>> = BTreeMap::new();
-    for one in &cx.env.secret_uses {
-        // A certificate or a file of unknown content is often the same for all on purpose.
-        if !matches!(
+    // A certificate or a file of unknown content is often the same for all on purpose.
+    let is_credential = |one: &&SecretUse| {
+        matches!(
             one.kind,
             SecretKind::VaultToken | SecretKind::Password | SecretKind::Token
-        ) {
-            continue;
-        }
-        if let Some(name) = static_name(one) {
-            by_secret.entry(name).or_default().push(one);
-        }
-    }
-    for (secret, uses) in by_secret {
+        )
+    };
+    let credentials = cx.env.secret_uses.iter().filter(is_credential);
+    for one in common::by_secret(credentials, static_name) {
+        let (secret, uses) = (one.shown, one.uses);
         let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
         names.sort();
         names.dedup();
@@ -79,5 +75,16 @@ mod tests {
         }
         assert!(testing::all(&RULE, &shared).is_empty());
         assert!(testing::all(&RULE, &env(SecretKind::VaultToken, &reference(), 1)).is_empty());
+    }
+
+    #[test]
+    fn secrets_of_one_name_in_two_namespaces_are_two() {
+        let mut apart = env(SecretKind::VaultToken, &reference(), 4);
+        for (at, one) in apart.secret_uses.iter_mut().enumerate() {
+            one.owner.namespace = Some(if at < 3 { "shop" } else { "jobs" }.to_owned());
+        }
+        let found = testing::only(&RULE, &apart);
+        assert_eq!(found.figures["services"].value, 3.0);
+        assert!(found.subject.ends_with("of shop"), "{}", found.subject);
     }
 }

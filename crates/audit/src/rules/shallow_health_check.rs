@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Advice,
     summary: "liveness and readiness, or the health of a whole cell, are one question",
+    absences: &[],
     page: include_str!("../../../../docs/rules/shallow-health-check.md"),
     check,
 };

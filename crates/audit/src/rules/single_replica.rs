@@ -4,6 +4,7 @@ use super::disruption_budget_missing::is_kubernetes;
 use super::pods;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -12,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a service runs one replica: every restart is an outage",
+    absences: &[Absence::Autoscaler],
     page: include_str!("../../../../docs/rules/single-replica.md"),
     check,
 };
@@ -37,8 +39,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             .at(workload.span, "the workload");
         finding = match written.and_then(cofferdam_model::Fact::span) {
             Some(span) => finding.at(span, "one replica"),
-            None if !is_called => finding,
-            None => finding.explain(
+            // An autoscaler may set the number that nothing writes.
+            None if !is_called => finding.absent(Absence::Autoscaler),
+            None => finding.absent(Absence::Autoscaler).explain(
                 "No number of replicas is set, and Kubernetes then runs one. Its node's upgrade and its own crash are outages of the whole service.",
             ),
         };
@@ -62,6 +65,16 @@ mod tests {
     use crate::rules::testing;
 
     #[test]
+    fn a_number_that_nothing_writes_may_be_an_autoscalers() {
+        let mut unset = pods::testing::env((1, 1, 1), |w| w.replicas = None);
+        let assumed = || Some(cofferdam_model::Fact::assumed(1, "replicas is not set"));
+        unset.services[0].scale.min = assumed();
+        assert_eq!(testing::only(&RULE, &unset).absence, Some(Absence::Autoscaler));
+        let written = pods::testing::env((1, 1, 1), |_| {});
+        assert_eq!(testing::only(&RULE, &written).absence, None);
+    }
+
+    #[test]
     fn the_autoscalers_minimum_counts_and_what_nobody_calls_is_low() {
         assert_eq!(
             testing::all(&RULE, &pods::testing::env((1, 1, 5), |_| {})).len(),
@@ -74,6 +87,33 @@ mod tests {
             testing::all(&RULE, &pods::testing::env((0, 0, 0), |_| {})).is_empty(),
             "switched off on purpose"
         );
+        let mut elsewhere = worker;
+        let id = cofferdam_model::workload::ObjectId {
+            kind: "Service".to_owned(),
+            namespace: Some("shop".to_owned()),
+            ..elsewhere.workloads[0].id.clone()
+        };
+        elsewhere.workloads[0].id.namespace = Some("jobs".to_owned());
+        elsewhere
+            .service_ports
+            .push(cofferdam_model::workload::ServicePort {
+                id,
+                span: testing::span(40),
+                labels: Default::default(),
+                selector: [("app".to_owned(), testing::fact("api".to_owned(), 41))].into(),
+                ports: Vec::new(),
+                kind: None,
+                address: None,
+                completeness: cofferdam_model::workload::Completeness::Whole,
+            });
+        let called = |env: &cofferdam_model::Environment| testing::only(&RULE, env).severity;
+        assert_eq!(
+            called(&elsewhere),
+            Some(Severity::Low),
+            "a Service selects in its own namespace"
+        );
+        elsewhere.service_ports[0].id.namespace = Some("jobs".to_owned());
+        assert_eq!(called(&elsewhere), Some(Severity::Medium));
         let mut dev = pods::testing::env((1, 1, 1), |_| {});
         dev.name = "development".to_owned();
         assert!(testing::all(&RULE, &dev).is_empty());

@@ -3,6 +3,7 @@
 use super::detection;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Absence;
 use cofferdam_model::alerts::{Alert, Slo, Timing};
 use cofferdam_model::units::{show_duration, show_number};
 use std::time::Duration;
@@ -14,6 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Automatic,
     summary: "a service level objective without multi-window burn-rate alerts",
+    absences: &[Absence::Alert],
     page: include_str!("../../../../docs/rules/slo-no-burn-alert.md"),
     check,
 };
@@ -81,6 +83,7 @@ fn judge(cx: &Context<'_>, slo: &Slo, out: &mut Verdicts) {
                  uses the budget up; one on the burn rate, over a long and a short window together, does neither.",
                 show_duration(budget)
             ))
+            .absent(Absence::Alert)
             .remedy(format!("Page on {} and on {}; open a ticket on {}.", rows[0], rows[1], rows[2]))
             .figure("budget", budget.as_secs_f64() / 60.0, "min")
             .figure("fast_burn_rate", fast, "")

@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a database keeps its data in the pod or on one node, or a service writes to its node",
+    absences: &[],
     page: include_str!("../../../../docs/rules/state-in-pod.md"),
     check,
 };

@@ -12,6 +12,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Low,
     fix: Fix::Proposed,
     summary: "a StatefulSet has no headless Service: its pods have no names by which to find each other",
+    absences: &[],
     page: include_str!("../../../../docs/rules/statefulset-service.md"),
     check,
 };

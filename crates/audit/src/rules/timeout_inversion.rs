@@ -14,6 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a timeout is shorter than what it contains: the caller gives up before the answer can come",
+    absences: &[],
     page: include_str!("../../../../docs/rules/timeout-inversion.md"),
     check,
 };

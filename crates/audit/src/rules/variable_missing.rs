@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::overlay::RequiredVariable;
-use cofferdam_model::{Service, VariableValue};
+use cofferdam_model::{Absence, Service, VariableValue};
 use globset::Glob;
 
 /// The rule.
@@ -13,6 +13,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::High,
     fix: Fix::Proposed,
     summary: "a required variable is absent, or has the wrong shape, in an environment",
+    absences: &[Absence::Variable],
     page: include_str!("../../../../docs/rules/variable-missing.md"),
     check,
 };
@@ -40,7 +41,8 @@ fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
         None => Finding::new(
             subject,
             format!("{}: the required variable {name} is not set", service.name),
-        ),
+        )
+        .absent(Absence::Variable),
         Some(variable) => {
             let (Some(shape), Some(text)) = (&required.shape, variable.value.value.text()) else {
                 return;

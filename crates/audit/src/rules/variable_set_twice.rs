@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Medium,
     fix: Fix::Proposed,
     summary: "a container sets one variable twice: the last counts, whatever the first says",
+    absences: &[],
     page: include_str!("../../../../docs/rules/variable-set-twice.md"),
     check,
 };

@@ -154,8 +154,13 @@ fn the_index_lists_every_rule_as_it_is() {
     let expected: BTreeSet<String> = rules::ALL
         .iter()
         .map(|r| {
+            let absences: Vec<&str> = r.absences.iter().map(|kind| kind.name()).collect();
+            let absences = match absences.join(", ") {
+                none if none.is_empty() => none,
+                some => format!(" {some}"),
+            };
             format!(
-                "| [{0}]({0}.md) | {1} | {2} | {3} |",
+                "| [{0}]({0}.md) | {1} | {2} | {3} |{absences} |",
                 r.id,
                 r.severity,
                 r.fix.name(),
@@ -170,6 +175,222 @@ fn the_index_lists_every_rule_as_it_is() {
         missing.is_empty() && stale.is_empty(),
         "to add: {missing:#?}\nto remove: {stale:#?}"
     );
+}
+
+/// Rules whose words speak of something that is not there and that claim no absence, and why that is right.
+const REVIEWED: [(&str, &str); 47] = [
+    (
+        "alert-detection-delay",
+        "the target that nobody states is an assumption, which the finding names",
+    ),
+    ("autoscaler-cannot-scale", "both numbers are the autoscaler's own"),
+    (
+        "bare-pod",
+        "the pod is a whole object, and a controller's pod is made by the controller, not by a file",
+    ),
+    (
+        "breaker-blind-spot",
+        "the breaker's numbers are written, or are defaults that the finding names",
+    ),
+    (
+        "cache-divergence",
+        "the finding is likely everywhere, since code that drops entries may be elsewhere",
+    ),
+    (
+        "call-without-timeout",
+        "the call is written whole; the finding is likely everywhere",
+    ),
+    ("cpu-limit-throttling", "the limit and the threads are written"),
+    (
+        "cronjob-deadline-missing",
+        "the CronJob is a whole object, and nothing else sets the field",
+    ),
+    ("cronjob-history-cut", "the time to live is written"),
+    (
+        "cronjob-runs-pile-up",
+        "the CronJob is a whole object, and nothing else sets the fields",
+    ),
+    (
+        "database-no-tls",
+        "the switch is written, or is the provider's default",
+    ),
+    (
+        "database-pool-unbounded",
+        "only a pool whose constructor was read is judged; the finding is likely everywhere",
+    ),
+    (
+        "database-single-zone",
+        "the switch is written, or is the provider's default",
+    ),
+    ("description-conflict", "both values are written"),
+    ("disruption-budget-blocks", "the budget's number is written"),
+    (
+        "egress-any-address",
+        "the rule that opens every address is written, and policies only add",
+    ),
+    (
+        "egress-any-namespace",
+        "the rule that opens every namespace is written, and policies only add",
+    ),
+    (
+        "ephemeral-storage-missing",
+        "the pod is a whole object; limit ranges that were read are filled in before",
+    ),
+    (
+        "eviction-waits-for-unhealthy",
+        "the budget is a whole object, and nothing else sets the field",
+    ),
+    (
+        "failover-overload",
+        "the loads and capacities are written or stated",
+    ),
+    ("image-mutable-tag", "the image's name is written"),
+    (
+        "image-pull-stale",
+        "the image's name is written, and the default of the policy is named as an assumption",
+    ),
+    (
+        "job-never-cleaned",
+        "the Job is a whole object, and the annotations of tools that remove it are looked at",
+    ),
+    (
+        "kafka-producer-durability",
+        "the settings are written, or are the client's defaults, which the finding names",
+    ),
+    (
+        "kafka-rebalance-storm",
+        "the settings are written, or are the client's defaults, which the finding names",
+    ),
+    (
+        "kafka-unbounded-buffer",
+        "the queue is written in code; the finding is likely everywhere",
+    ),
+    (
+        "kafka-uneven-members",
+        "partitions and members are written or are assumptions that the finding names",
+    ),
+    ("manifest-invalid", "a schema speaks of one whole object"),
+    (
+        "memory-limit-missing",
+        "the pod is a whole object; limit ranges that were read are filled in before",
+    ),
+    ("memory-overcommitted", "requests and limits are written"),
+    (
+        "no-graceful-stop",
+        "the pod is a whole object; the finding about the pause is likely everywhere",
+    ),
+    ("no-spare-replica", "the number is written"),
+    (
+        "pooler-overcommit",
+        "the settings are written, or are PgBouncer's defaults, which the finding names",
+    ),
+    (
+        "probe-missing",
+        "the pod is a whole object, and nothing adds probes to it",
+    ),
+    (
+        "probe-port-unknown",
+        "the pod is a whole object; the finding is likely everywhere",
+    ),
+    ("probe-too-eager", "the probe's numbers are written"),
+    (
+        "replicas-together",
+        "the pod is a whole object; the scheduler's own preference is named",
+    ),
+    (
+        "requests-missing",
+        "the pod is a whole object; limit ranges that were read are filled in before",
+    ),
+    (
+        "retry-amplification",
+        "the tries are written, and backoff and jitter are switched off in writing",
+    ),
+    ("rollout-by-hand", "the strategy is written"),
+    ("rollout-no-history", "the limit of 0 is written"),
+    ("rollout-stops-all", "the strategy is written"),
+    ("secret-in-clear", "the value is written"),
+    (
+        "secret-rotation-deadlock",
+        "that one version is valid at a time is stated, or is an assumption that the finding names",
+    ),
+    ("shallow-health-check", "both probes are written"),
+    ("state-in-pod", "the pod is a whole object with its volumes"),
+    (
+        "statefulset-service",
+        "the name in the StatefulSet is its own, and the address is the Service's own; a Service that is not there is a dangling reference",
+    ),
+];
+
+/// Words by which a text says that something is not there.
+const ABSENT: [&str; 13] = [
+    "no",
+    "without",
+    "never",
+    "missing",
+    "nothing",
+    "none",
+    "neither",
+    "lacks",
+    "absent",
+    "undeclared",
+    "unknown",
+    "nobody",
+    "unset",
+];
+
+fn speaks_of_absence(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let phrases = ["does not exist", "does not say", "not declared", "not set"];
+    let mut words = text.split(|c: char| !c.is_ascii_alphabetic());
+    words.any(|word| ABSENT.contains(&word)) || phrases.iter().any(|phrase| text.contains(phrase))
+}
+
+/// The texts of a rule's titles, from its source: what stands in quotes between `Finding::new` and the explanation.
+fn titles(id: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/rules")
+        .join(format!("{}.rs", id.replace('-', "_")));
+    let source = std::fs::read_to_string(path).unwrap();
+    let source = source.split("#[cfg(test)]").next().unwrap();
+    let mut out = String::new();
+    for part in source.split("Finding::new(").skip(1) {
+        let ends = [".explain", ".severity", ".remedy", ";"];
+        let end = ends
+            .iter()
+            .filter_map(|e| part.find(e))
+            .min()
+            .unwrap_or(part.len());
+        for quoted in part[..end].split('"').skip(1).step_by(2) {
+            out.push_str(quoted);
+            out.push(' ');
+        }
+    }
+    out
+}
+
+#[test]
+fn a_rule_that_speaks_of_absence_lists_what_it_claims_or_was_reviewed() {
+    let reviewed: BTreeSet<&str> = REVIEWED.iter().map(|(id, _)| *id).collect();
+    let mut wrong = Vec::new();
+    for rule in rules::ALL {
+        let lead = section(rule.page, "What it finds").unwrap();
+        let lead = lead.trim().split("\n\n").next().unwrap_or_default();
+        let first = rule.page.lines().nth(2).unwrap_or_default();
+        let speaks = [rule.summary, first, lead, &titles(rule.id)]
+            .iter()
+            .any(|text| speaks_of_absence(text));
+        match (speaks && rule.absences.is_empty(), reviewed.contains(rule.id)) {
+            (true, false) => wrong.push(format!("{}: claims an absence, or has to be reviewed", rule.id)),
+            (false, true) => wrong.push(format!("{}: need not be on the list of reviewed rules", rule.id)),
+            _ => {}
+        }
+    }
+    for (id, why) in REVIEWED {
+        if rules::find(id).is_none() || why.len() < 20 {
+            wrong.push(format!("{id}: no such rule, or no reason"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -207,6 +428,12 @@ fn every_firing_example_fires_with_its_figures() {
             }
         }
         for finding in &found {
+            if let Some(kind) = finding.absence.filter(|kind| !rule.absences.contains(kind)) {
+                wrong.push(format!(
+                    "{}: claims an absence that it does not list: {kind:?}",
+                    rule.id
+                ));
+            }
             if finding.locations.is_empty() {
                 wrong.push(format!(
                     "{}: a finding without a place: {}",

@@ -7,6 +7,7 @@ use cofferdam_code::python::labels;
 use cofferdam_code::python::value::PyValue;
 use cofferdam_code::python::{Dict, Module};
 use cofferdam_model::{Environment, Fact, Owner};
+use cofferdam_syntax::environment;
 use cofferdam_syntax::tree::{Key, Node, Value};
 
 /// Deepest nesting that is searched.
@@ -157,6 +158,14 @@ impl Walk<'_> {
         let Value::Map(map) = &node.value else { return };
         let mut settings = Vec::new();
         let mut nested: Vec<(&Key, &Node, bool)> = Vec::new();
+        // Beside `production`, `test` is an environment, too.
+        let of_environments = map
+            .iter()
+            .any(|(key, value)| value.as_map().is_some() && labels::exact(&key.text).is_some());
+        let label = |key: &str| {
+            let beside = || of_environments.then(|| environment::canonical(key)).flatten();
+            labels::within(key).or_else(beside)
+        };
         for (key, value) in map.iter() {
             match &value.value {
                 Value::Scalar(scalar) => settings.push(Setting {
@@ -164,7 +173,7 @@ impl Walk<'_> {
                     name_span: key.span,
                     value: Fact::declared(scalar.text.to_string(), value.span),
                 }),
-                Value::Map(_) if depth < MAX_DEPTH => match labels::within(&key.text) {
+                Value::Map(_) if depth < MAX_DEPTH => match label(&key.text) {
                     Some(name) if Some(name) != self.here => {}
                     found => nested.push((key, value, found.is_some())),
                 },

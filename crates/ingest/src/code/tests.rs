@@ -525,6 +525,20 @@ def get_cloud_sql_optimized_config(environment):
 }
 
 #[test]
+fn beside_production_test_is_an_environment_too() {
+    let text = "def limits(environment):
+    table = {
+        \"test\": {\"initialization_timeout\": 4.0, \"table_setup_timeout\": 1.0},
+        \"production\": {\"initialization_timeout\": 90.0, \"table_setup_timeout\": 20.0},
+    }
+    return table[environment]
+";
+    let env = platform_in("production", &[], &[("till/limits.py", text)]);
+    let values: Vec<Duration> = env.deadlines.iter().map(|d| d.value.value).collect();
+    assert_eq!(values, [seconds(90), seconds(20)]);
+}
+
+#[test]
 fn a_dictionary_named_after_its_environment_is_for_it() {
     let text = "STAGING_DB_CONFIG = {'pool_size': 5, 'max_overflow': 3, 'pool_timeout': 45, 'connect_timeout': 45}\n";
     let files = [("consumer/app/core/configuration/database.py", text)];

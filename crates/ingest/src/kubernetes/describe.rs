@@ -3,13 +3,15 @@
 
 use super::pod::main_container;
 use cofferdam_model::delivery::Description;
-use cofferdam_model::workload::{Completeness, Container, Lifecycle, Probe, ProbeCheck, Workload};
+use cofferdam_model::workload::{Completeness, Container, Lifecycle, ObjectId, Probe, ProbeCheck, Workload};
 use cofferdam_model::{Fact, Parts};
 
 /// States one attribute of a service.
-pub(super) fn state(env: &mut Parts, service: &str, attribute: &str, value: Fact<String>, by: &str) {
+pub(super) fn state(env: &mut Parts, service: &ObjectId, attribute: &str, value: Fact<String>, by: &str) {
     env.descriptions.push(Description {
-        subject: format!("service {service}"),
+        subject: format!("service {}", service.name),
+        namespace: service.namespace.clone(),
+        deployment: service.deployment,
         attribute: attribute.to_owned(),
         value,
         by: by.to_owned(),
@@ -24,7 +26,7 @@ pub(super) fn workload(workload: &Workload, env: &mut Parts) {
     let name = &workload.id.name;
     let mut say = |attribute: &str, value: Option<Fact<String>>| {
         if let Some(value) = value {
-            state(env, name, attribute, value, &workload.id.kind);
+            state(env, &workload.id, attribute, value, &workload.id.kind);
         }
     };
     say("replicas", shown(&workload.replicas));

@@ -25,6 +25,7 @@ fn defaults(limit: &Node, object: &Object<'_>) -> ContainerDefaults {
     let memory = |path: &str| limit.at(path).and_then(|n| n.fact(Bytes::parse));
     ContainerDefaults {
         namespace: object.id.namespace.clone(),
+        deployment: None,
         cpu_request: cpu("defaultRequest/cpu").or_else(|| cpu("default/cpu")),
         cpu_limit: cpu("default/cpu"),
         memory_request: memory("defaultRequest/memory").or_else(|| memory("default/memory")),
@@ -46,7 +47,9 @@ pub(super) fn finish(env: &mut Parts) {
         .filter(|w| w.completeness == Completeness::Whole);
     for workload in whole {
         for defaults in defaults {
-            if defaults.namespace == workload.id.namespace {
+            // Where one namespace is known and the other is not, nobody can say.
+            let same = defaults.namespace == workload.id.namespace;
+            if same && defaults.home().is_related(workload.id.home()) {
                 fill(workload, defaults);
             }
         }
@@ -80,8 +83,8 @@ fn fill(workload: &mut Workload, defaults: &ContainerDefaults) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::finished;
-    use cofferdam_model::{Bytes, Cpu};
+    use super::super::tests::{finished, read};
+    use cofferdam_model::{Bytes, Cpu, DeploymentId};
 
     const RANGE: &str = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: d, namespace: shop}\nspec: {limits: [{type: Pod, max: {cpu: 4}}, {type: Container, default: {memory: 512Mi, ephemeral-storage: 1Gi}, defaultRequest: {cpu: 100m}}]}\n---\n";
 
@@ -111,6 +114,19 @@ mod tests {
         );
         let other = RANGE.replace("shop", "staff") + &deployment("{}");
         assert!(finished(&other).workloads[0].containers[0].memory_limit.is_none());
+    }
+
+    #[test]
+    fn a_range_of_another_deployment_fills_nothing_where_no_namespace_is_known() {
+        let text = (RANGE.to_owned() + &deployment("{}")).replace(", namespace: shop", "");
+        let mut env = read(&text);
+        env.container_defaults[0].deployment = Some(DeploymentId(0));
+        env.workloads[0].id.deployment = Some(DeploymentId(1));
+        super::finish(&mut env);
+        assert!(env.workloads[0].containers[0].memory_limit.is_none());
+        env.workloads[0].id.deployment = Some(DeploymentId(0));
+        super::finish(&mut env);
+        assert!(env.workloads[0].containers[0].memory_limit.is_some());
     }
 
     #[test]

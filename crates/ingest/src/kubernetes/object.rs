@@ -69,9 +69,9 @@ impl<'a> Object<'a> {
         self.node.at(path)
     }
 
-    /// How reports name it: `Deployment api`.
+    /// How reports name it: `Deployment api`, `Deployment shop/api`.
     pub(super) fn subject(&self) -> String {
-        format!("{} {}", self.id.kind, self.id.name)
+        self.id.to_string()
     }
 
     /// Itself as the owner of a part.

@@ -261,8 +261,16 @@ impl<'a> Index<'a> {
         if self.env.service_ports.is_empty() {
             return Some((None, false));
         }
-        if here().next().is_none() || here().any(|s| wanted.iter().all(|pair| has(s, pair))) {
+        let has_all = |s: &ServicePort| wanted.iter().all(|pair| has(s, pair));
+        if here().any(has_all) {
             return None;
+        }
+        if here().next().is_none() {
+            // A monitor looks in its own namespace unless it names others.
+            let meant = self.env.service_ports.iter().find(|s| has_all(s))?;
+            let namespace = meant.id.namespace.as_deref()?;
+            let write = format!("namespaceSelector: {{matchNames: [{namespace}]}}");
+            return Some((Some(write), !self.has_fragments));
         }
         let (key, value) = wanted
             .iter()
@@ -342,7 +350,7 @@ impl<'a> Index<'a> {
             let is_number = target.value.bytes().all(|b| b.is_ascii_digit());
             if !is_number && !ports().any(|name| name == target.value) {
                 found.push(Dangling {
-                    subject: format!("Service {}", service.id.name),
+                    subject: service.id.to_string(),
                     kind: DanglingKind::Port,
                     name: target.clone(),
                     nearest: self.nearest(&target.value, ports()),
@@ -370,6 +378,15 @@ mod tests {
         let found = only(service("{}") + monitor);
         assert_eq!(found, [(DanglingKind::Selector, "app=web".into(), None, true)]);
         assert_eq!(only(service("{app: web}") + monitor), []);
+        // A Service of another namespace is not looked at, and it is what was meant.
+        let elsewhere = monitor.replace("namespace: shop", "namespace: observe");
+        let found = only(service("{app: web}") + &elsewhere);
+        let near = "namespaceSelector: {matchNames: [shop]}".to_owned();
+        assert_eq!(
+            found,
+            [(DanglingKind::Selector, "app=web".into(), Some(near), true)]
+        );
+        assert_eq!(only(service("{app: other}") + &elsewhere), []);
         // Without any Service in the files it may be anywhere.
         let found = only(deployment("env: []") + monitor);
         assert_eq!(found, [(DanglingKind::Selector, "app=web".into(), None, false)]);

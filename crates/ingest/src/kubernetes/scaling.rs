@@ -73,13 +73,13 @@ fn push(mut autoscaler: Autoscaler, object: &Object<'_>, env: &mut Parts) {
     if let Some(target) = &autoscaler.target {
         autoscaler.owner = object.owner_named(&target.value.name);
         if object.is_whole() {
-            let name = target.value.name.clone();
+            let scaled = target.value.clone();
             for (attribute, value) in [
                 ("min replicas", &autoscaler.min),
                 ("max replicas", &autoscaler.max),
             ] {
                 if let Some(value) = describe::shown(value) {
-                    describe::state(env, &name, attribute, value, &autoscaler.format);
+                    describe::state(env, &scaled, attribute, value, &autoscaler.format);
                 }
             }
         }

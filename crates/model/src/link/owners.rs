@@ -2,7 +2,7 @@
 
 use super::names::{Affixes, fold};
 use super::services;
-use crate::owner::{Owner, ServiceId};
+use crate::owner::{Linked, Owner, ServiceId};
 use crate::platform::{Environment, Service};
 use crate::scope::{DeploymentId, Home};
 use std::collections::{BTreeMap, HashMap};
@@ -116,12 +116,12 @@ const BOUGHT_IN: [&str; 40] = [
 /// becomes a service, so that what is found in it has a name.
 pub(super) fn resolve(env: &mut Environment) {
     let owners = Owners::of(env);
-    each_owner(env, |owner| owner.service = owners.find(owner));
+    each_owner(env, |owner| owners.tell(owner));
     let found = undescribed(env);
     if !found.is_empty() {
         services::add(env, found);
         let owners = Owners::of(env);
-        each_owner(env, |owner| owner.service = owners.find(owner));
+        each_owner(env, |owner| owners.tell(owner));
     }
 }
 
@@ -269,6 +269,16 @@ impl Owners {
     /// The service that `owner` means, in the environment that this was made from, as long as its
     /// services do not change.
     pub fn find(&self, owner: &Owner) -> Option<ServiceId> {
+        self.link(owner).map(|(id, _)| id)
+    }
+
+    pub(super) fn tell(&self, owner: &mut Owner) {
+        let link = self.link(owner);
+        owner.service = link.map(|(id, _)| id);
+        owner.linked = link.map_or_else(Linked::default, |(_, linked)| linked);
+    }
+
+    fn link(&self, owner: &Owner) -> Option<(ServiceId, Linked)> {
         let named = owner
             .name
             .as_deref()
@@ -277,41 +287,46 @@ impl Owners {
             return named;
         }
         let directory = owner.directory.as_deref().unwrap_or(Path::new(""));
-        self.by_directory(directory, owner.home())
-            .or_else(|| self.only.filter(|_| owner.name.is_none() && !has_home(directory)))
+        self.by_directory(directory, owner.home()).or_else(|| {
+            let only = self.only.filter(|_| owner.name.is_none() && !has_home(directory));
+            only.map(|id| (id, Linked::Similar))
+        })
     }
 
-    fn by_name(&self, name: &str, home: Home<'_>) -> Option<ServiceId> {
+    fn by_name(&self, name: &str, home: Home<'_>) -> Option<(ServiceId, Linked)> {
         let exact = self.exact.get(name).and_then(|entries| {
             let mut same = entries.iter().filter(|e| may_be_same(e, home));
-            same.next().map(|e| e.service)
+            same.next().map(|e| (e.service, Linked::Named))
         });
         exact.or_else(|| {
             let folded = fold(name);
-            single(self.alike.get(&folded), home).or_else(|| {
+            let alike = single(self.alike.get(&folded), home).or_else(|| {
                 let stripped = self.affixes.strip(name)?;
                 single(self.alike.get(&stripped), home)
-            })
+            });
+            alike.map(|id| (id, Linked::Similar))
         })
     }
 
     /// A stated directory that contains it counts first; then the deepest part that names a service or
     /// an image; a part that says nothing (`app`) does so only as a service's whole name, and last.
-    fn by_directory(&self, directory: &Path, home: Home<'_>) -> Option<ServiceId> {
+    fn by_directory(&self, directory: &Path, home: Home<'_>) -> Option<(ServiceId, Linked)> {
         if let Some(stated) = directory.ancestors().find_map(|d| self.directories.get(d)) {
-            return Some(*stated);
+            return Some((*stated, Linked::Named));
         }
         let parts = || directory.iter().filter_map(|p| p.to_str()).rev();
         let telling = parts().filter(|p| !is_common(p)).find_map(|part| {
-            self.by_name(part, home)
-                .or_else(|| single(self.images.get(&fold(part)), home))
+            let named = self
+                .by_name(part, home)
+                .map(|(id, linked)| (id, linked.max(Linked::Directory)));
+            named.or_else(|| Some((single(self.images.get(&fold(part)), home)?, Linked::Similar)))
         });
         telling
             .or_else(|| {
                 let mut common = parts().filter(|p| is_common(p));
-                common.find_map(|part| single(self.exact.get(part), home))
+                common.find_map(|part| Some((single(self.exact.get(part), home)?, Linked::Directory)))
             })
-            .or_else(|| self.by_ending(directory, home))
+            .or_else(|| Some((self.by_ending(directory, home)?, Linked::Similar)))
     }
 
     /// `services/auth` is `shop-auth-service` where no other service ends so. Only the outermost part

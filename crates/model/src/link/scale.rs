@@ -3,7 +3,7 @@
 use super::facts::{fill, prefer};
 use super::names::Suggestions;
 use crate::delivery::{Dangling, DanglingKind};
-use crate::owner::{AutoscalerId, WorkloadId};
+use crate::owner::{AutoscalerId, Linked, WorkloadId};
 use crate::platform::{Environment, Parts, Scale, Service};
 use crate::scaling::Autoscaler;
 use crate::source::{Fact, Source};
@@ -51,7 +51,33 @@ pub(super) fn link(env: &mut Environment) {
     }
 }
 
+/// A patch of an autoscaler that its build could not apply (a name and limits, and nothing that is scaled) counts over
+/// the limits of the autoscaler of its name, where there is only one such patch.
+fn lay_patches_over(autoscalers: &mut [Autoscaler]) {
+    let is_patch = |a: &Autoscaler| {
+        a.format == "HorizontalPodAutoscaler"
+            && a.completeness == Completeness::Fragment
+            && a.target.is_none()
+            && (a.min.is_some() || a.max.is_some())
+    };
+    let mut patches: BTreeMap<String, Vec<Autoscaler>> = BTreeMap::new();
+    for patch in autoscalers.iter().filter(|a| is_patch(a)) {
+        patches.entry(patch.name.clone()).or_default().push(patch.clone());
+    }
+    for autoscaler in autoscalers {
+        let Some([patch]) = patches.get(&autoscaler.name).map(Vec::as_slice) else {
+            continue;
+        };
+        let same = autoscaler.format == patch.format && autoscaler.owner.home().may_meet(patch.owner.home());
+        if same && autoscaler.target.is_some() {
+            autoscaler.min = patch.min.clone().or(autoscaler.min.take());
+            autoscaler.max = patch.max.clone().or(autoscaler.max.take());
+        }
+    }
+}
+
 fn targets(env: &mut Parts) {
+    lay_patches_over(&mut env.autoscalers);
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, workload) in env.workloads.iter().enumerate() {
         by_name.entry(&workload.id.name).or_default().push(at);
@@ -77,6 +103,7 @@ fn targets(env: &mut Parts) {
         if let Some(id) = found {
             autoscaler.workload = Some(id);
             autoscaler.owner.service = env.workloads[id.0].owner.service;
+            autoscaler.owner.linked = Linked::Named;
             continue;
         }
         if !kinds.contains(target.value.kind.as_str()) {
@@ -84,6 +111,15 @@ fn targets(env: &mut Parts) {
         }
         // Nothing is scaled, whatever service the owner's name resembles.
         autoscaler.owner.service = None;
+        // One of another deployment may be meant: nobody can say that it is not there.
+        let may_be = |at: &&usize| {
+            let id = &env.workloads[**at].id;
+            let kind = target.value.kind.is_empty() || target.value.kind.eq_ignore_ascii_case(&id.kind);
+            kind && target.value.home().may_meet(id.home())
+        };
+        if same_name.iter().any(|at| may_be(&at)) {
+            continue;
+        }
         let near = match same_name.first() {
             Some(at) => Some(env.workloads[*at].id.to_string()),
             None => suggestions.find(&target.value.name, by_name.keys().copied()),

@@ -240,8 +240,11 @@ impl Addresses {
                     .filter_map(|(key, value)| selected.get(&(key.as_str(), value.value.as_str())))
                     .flatten()
                     .map(|port| &env.service_ports[*port]);
+                let home = env.workloads[id.0].id.home();
                 let selects = |port: &&crate::workload::ServicePort| {
-                    (port.selector.iter()).all(|(k, v)| labels.get(k).is_some_and(|l| l.value == v.value))
+                    port.id.home().is_related(home)
+                        && (port.selector.iter())
+                            .all(|(k, v)| labels.get(k).is_some_and(|l| l.value == v.value))
                 };
                 names.extend(ports.filter(selects).map(|p| p.id.name.to_ascii_lowercase()));
             }

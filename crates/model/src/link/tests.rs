@@ -753,6 +753,86 @@ fn code_can_ask_for_variables_before_everything_is_linked() {
 }
 
 #[test]
+fn an_owner_says_by_what_it_was_found() {
+    use crate::owner::Linked;
+    let mut env = env("production");
+    env.workloads = vec![deployment("collector"), deployment("shop-mailer")];
+    let of = |owner: Owner| Producer::at(in_file(9), owner, ProducerRole::Main);
+    env.producers = vec![
+        of(Owner::named("collector")),
+        of(Owner::in_directory("services/collector")),
+        of(Owner::named("Collector")),
+        of(Owner::in_directory("services/mailer")),
+    ];
+    link(&mut env);
+    let linked: Vec<Linked> = env.producers.iter().map(|p| p.owner.linked).collect();
+    // Those of one service are joined with what was known first.
+    assert!(linked.contains(&Linked::Named), "{linked:?}");
+    let owners = super::Owners::of(&env);
+    for (owner, expected) in [
+        (Owner::named("collector"), Linked::Named),
+        (Owner::in_directory("services/collector"), Linked::Directory),
+        (Owner::named("Collector"), Linked::Similar),
+        (Owner::in_directory("services/mailer"), Linked::Similar),
+    ] {
+        let mut owner = owner;
+        owners.tell(&mut owner);
+        assert_eq!(
+            (owner.service.is_some(), owner.linked),
+            (true, expected),
+            "{owner:?}"
+        );
+    }
+}
+
+#[test]
+fn a_patch_that_was_not_applied_counts_over_the_limits_of_its_autoscaler() {
+    let limits = |patches: usize| {
+        let mut env = env("production");
+        env.workloads = vec![deployment("api")];
+        let mut base = autoscaler(
+            "HorizontalPodAutoscaler",
+            Some(object("Deployment", "api")),
+            (Some(2), Some(4)),
+        );
+        base.name = "api".to_owned();
+        let mut patch = autoscaler("HorizontalPodAutoscaler", None, (Some(6), None));
+        patch.name = "api".to_owned();
+        patch.completeness = Completeness::Fragment;
+        env.autoscalers = vec![base];
+        env.autoscalers.extend(vec![patch; patches]);
+        link(&mut env);
+        let scale = &env.services[0].scale;
+        (
+            scale.min.as_ref().map(|m| m.value),
+            scale.max.as_ref().map(|m| m.value),
+        )
+    };
+    assert_eq!(limits(0), (Some(2), Some(4)));
+    assert_eq!(limits(1), (Some(6), Some(4)));
+    // Two overlays patch it: neither holds for both.
+    assert_eq!(limits(2), (Some(2), Some(4)));
+}
+
+#[test]
+fn an_autoscaler_of_another_deployment_has_no_missing_target() {
+    use crate::scope::DeploymentId;
+    let mut env = env("production");
+    env.workloads = vec![deployment("api")];
+    env.workloads[0].id.deployment = Some(DeploymentId(0));
+    let mut target = object("Deployment", "api");
+    target.deployment = Some(DeploymentId(1));
+    env.autoscalers = vec![autoscaler(
+        "HorizontalPodAutoscaler",
+        Some(target),
+        (Some(2), Some(4)),
+    )];
+    link(&mut env);
+    assert!(env.autoscalers[0].workload.is_none());
+    assert!(env.dangling.is_empty(), "{:?}", env.dangling);
+}
+
+#[test]
 fn producers_join_by_owner_and_role() {
     let mut env = env("production");
     env.workloads = vec![deployment("collector")];
@@ -904,6 +984,36 @@ fn pgbouncer(server: Option<&str>) -> Pooler {
         server_host: server.and_then(|h| declared(h.to_owned())),
         ..Pooler::named("pgbouncer", span(0), Owner::named("pgbouncer"))
     }
+}
+
+#[test]
+fn a_service_of_another_namespace_leads_to_no_pooler() {
+    let reached = |namespace: &str| {
+        let mut env = env("production");
+        let mut bouncer = deployment("pgbouncer");
+        bouncer.id.namespace = Some("data".to_owned());
+        let labelled = || BTreeMap::from([("app".to_owned(), Fact::declared("bouncer".to_owned(), span(0)))]);
+        bouncer.labels = labelled();
+        env.workloads = vec![bouncer, deployment("a")];
+        let mut id = object("Service", "db-pool");
+        id.namespace = Some(namespace.to_owned());
+        env.service_ports.push(ServicePort {
+            id,
+            span: span(0),
+            labels: BTreeMap::new(),
+            selector: labelled(),
+            ports: Vec::new(),
+            kind: None,
+            address: None,
+            completeness: Completeness::Whole,
+        });
+        env.poolers.push(pgbouncer(None));
+        env.pools = vec![sql_pool("a", Some("db-pool"))];
+        link(&mut env);
+        env.pools[0].pooler
+    };
+    assert_eq!(reached("data"), Some(0));
+    assert_eq!(reached("other"), None);
 }
 
 #[test]

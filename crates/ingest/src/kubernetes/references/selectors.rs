@@ -54,7 +54,7 @@ impl<'a> Index<'a> {
     pub(super) fn peer(&self, id: &ObjectId, selector: &Selector, found: &mut Vec<Dangling>) {
         if let Some(dangling) = self.selects_nothing(id, selector, false) {
             found.push(Dangling {
-                subject: format!("a peer of {} {}", id.kind, id.name),
+                subject: format!("a peer of {id}"),
                 certain: false,
                 ..dangling
             });
@@ -93,7 +93,7 @@ impl<'a> Index<'a> {
         }
         let span = missing.and_then(|(_, value)| value.span()).or(selector.span)?;
         Some(Dangling {
-            subject: format!("{} {}", id.kind, id.name),
+            subject: id.to_string(),
             kind: DanglingKind::Selector,
             name: Fact::declared(shown(selector), span),
             certain: !self.has_fragments && (nearest.is_some() || meant),
@@ -133,7 +133,7 @@ pub(super) fn namespace_selector(env: &Parts, id: &ObjectId, selector: &Selector
         return None;
     }
     Some(Dangling {
-        subject: format!("{} {}", id.kind, id.name),
+        subject: id.to_string(),
         kind: DanglingKind::Selector,
         name: value.clone().map(|v| format!("namespaces with {key}={v}")),
         nearest: Some(format!("{NAMESPACE_NAME}={}", value.value)),
