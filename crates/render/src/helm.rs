@@ -10,6 +10,7 @@ mod helmfile;
 mod install;
 mod output;
 mod parse;
+mod remote;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use install::{Installed, install, is_brought};
 use output::Printed;
 use parse::Defines;
 use rayon::prelude::*;
+pub use remote::{Remote, remote};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 

@@ -525,7 +525,13 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
     }
     // What is for one environment counts over what is for all, and so is read after it.
     pieces.sort_by_key(|p| p.holder.environment.is_some());
-    for root in &sources.terraform.roots {
+    // A module that nothing calls and nobody is seen to run deploys nothing by itself.
+    for root in sources
+        .terraform
+        .roots
+        .iter()
+        .filter(|root| !root.signs.is_empty())
+    {
         for values in root.environments.iter().filter(|v| !v.resources.is_empty()) {
             deployments.add(Deployment {
                 project: sources.projects.of_path(&root.dir),

@@ -116,6 +116,16 @@ pub(super) fn assign<'a>(
 }
 
 impl<'a> ValueFiles<'a> {
+    /// Whether there is no file.
+    pub(super) fn is_empty(&self) -> bool {
+        self.shared.is_empty() && self.by_environment.is_empty() && self.others.is_empty()
+    }
+
+    /// Names that files set of which nobody knows when they are used.
+    pub(super) fn unassigned(&self) -> BTreeSet<String> {
+        self.others.iter().flat_map(|file| names(file)).collect()
+    }
+
     /// The environments of a root in `dir` and the files that hold in each, later ones winning.
     pub(super) fn environments(&self, dir: &Path) -> Vec<(Option<String>, Vec<&'a File>)> {
         if self.by_environment.is_empty() {
