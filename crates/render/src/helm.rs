@@ -22,7 +22,7 @@ use cofferdam_syntax::tree::{Map, Node, Value};
 use cofferdam_syntax::yaml;
 use cofferdam_syntax::{FileId, Span, Spanned};
 use eval::{Evaluator, World};
-pub use helmfile::{Listed, listed};
+pub use helmfile::{Listed, listed, values_with};
 pub use install::{Installed, install, is_brought};
 use output::Printed;
 use parse::Defines;

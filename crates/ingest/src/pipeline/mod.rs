@@ -195,10 +195,20 @@ fn default_files(sources: &Sources<'_>) -> BTreeSet<FileId> {
 
 /// Places of defaults of Terraform's variables that something which was not read may set otherwise.
 fn default_values(sources: &Sources<'_>) -> BTreeSet<Span> {
-    let roots = sources.terraform.roots.iter();
-    roots
-        .flat_map(|root| root.open_defaults.iter().map(|(_, span)| *span))
-        .collect()
+    let mut found = BTreeSet::new();
+    for root in &sources.terraform.roots {
+        let run = sources.commands.terraform.get(&root.dir);
+        // What a command runs is deployed, so that its defaults hold unless the command sets others.
+        if run.is_none() || !root.signs.is_empty() {
+            found.extend(root.open_defaults.iter().map(|(_, span)| *span));
+        }
+        if let Some(set) = run {
+            let defaults = root.defaults.iter();
+            let is_open = |name: &String| set.unknown_file || set.names.contains(name);
+            found.extend(defaults.filter(|(name, _)| is_open(name)).map(|(_, span)| *span));
+        }
+    }
+    found
 }
 
 /// What is judged together: one environment of one project, on one cluster where its deployments name several.

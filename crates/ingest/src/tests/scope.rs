@@ -300,3 +300,294 @@ fn only_a_root_that_somebody_runs_is_a_deployment() {
     assert_eq!(count(&[("prod.tfvars", "zones = true\n")]), 1);
     assert_eq!(count(&[("terragrunt.hcl", "inputs = {}\n")]), 1);
 }
+
+const CHART: &[(&str, &str)] = &[
+    ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\n"),
+    ("charts/web/values.yaml", "replicas: 1\n"),
+    (
+        "charts/web/templates/d.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: '{{ .Release.Name }}'}\nspec:\n  replicas: {{ .Values.replicas }}\n  template: {spec: {containers: [{name: a, image: x}]}}\n",
+    ),
+];
+
+/// Names, namespaces and replicas of what the chart and these files run, and whether its values are defaults.
+fn releases(files: &[(&str, &str)]) -> (Vec<(String, Option<String>, u32)>, bool) {
+    let mut all = CHART.to_vec();
+    all.extend(files);
+    let platform = platform(&all);
+    let workloads = platform.environments.iter().flat_map(|env| &env.workloads);
+    let shown = workloads
+        .map(|w| {
+            (
+                w.id.name.clone(),
+                w.id.namespace.clone(),
+                w.replicas.as_ref().unwrap().value,
+            )
+        })
+        .collect();
+    (shown, !platform.scope.default_files.is_empty())
+}
+
+fn release(name: &str, namespace: Option<&str>, replicas: u32) -> (String, Option<String>, u32) {
+    (name.to_owned(), namespace.map(str::to_owned), replicas)
+}
+
+#[test]
+fn a_chart_that_a_command_installs_has_no_defaults() {
+    assert_eq!(releases(&[]), (vec![release("web", None, 1)], true));
+    let values = ("big.yaml", "replicas: 5\n");
+    let command = |rest: &str| format!("helm upgrade --install front charts/web {rest}\n");
+    let with = |rest: &str| releases(&[("deploy.sh", &command(rest)), values]);
+    assert_eq!(with(""), (vec![release("front", None, 1)], false));
+    assert_eq!(
+        with("-n shop -f big.yaml"),
+        (vec![release("front", Some("shop"), 5)], false)
+    );
+    assert_eq!(
+        with("-f big.yaml --set replicas=7"),
+        (vec![release("front", None, 7)], false)
+    );
+    // What the script fills in may set anything.
+    assert_eq!(with("--set image=$TAG"), (vec![release("front", None, 1)], true));
+    assert_eq!(with("-f $FILE"), (vec![release("front", None, 1)], true));
+    // With values for environments beside it, those are what is installed.
+    let prod = [
+        ("charts/web/values-prod.yaml", "replicas: 9\n"),
+        ("charts/web/values-dev.yaml", "replicas: 2\n"),
+        (
+            "deploy.sh",
+            "helm upgrade --install front charts/web -f charts/web/values-$ENV.yaml\n",
+        ),
+    ];
+    let (mut found, by_default) = releases(&prod);
+    found.sort();
+    assert_eq!(
+        (found, by_default),
+        (vec![release("web", None, 2), release("web", None, 9)], false)
+    );
+}
+
+#[test]
+fn a_chart_of_a_repository_that_a_command_installs_opens() {
+    let open = platform(&[("d.sh", "helm install cache bitnami/redis\n")]);
+    assert_eq!(
+        reason(&open, Absence::Service).as_deref(),
+        Some("the chart redis of bitnami (release cache) was not read")
+    );
+    assert!(
+        reason(
+            &platform(&[("d.sh", "helm install cache ./redis\n")]),
+            Absence::Service
+        )
+        .is_none()
+    );
+    assert!(
+        reason(
+            &platform(&[("d.sh", "helm install cache redis\n")]),
+            Absence::Service
+        )
+        .is_none()
+    );
+}
+
+#[test]
+fn objects_without_a_namespace_get_the_one_they_are_deployed_into() {
+    let flux = |spec: &str| {
+        format!(
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: front, namespace: own}}\nspec:\n  chart: {{spec: {{chart: ./charts/web, sourceRef: {{kind: GitRepository, name: r}}}}}}\n{spec}"
+        )
+    };
+    let targeted = flux("  targetNamespace: shop\n");
+    assert_eq!(
+        releases(&[("r.yaml", &targeted)]).0,
+        [release("front", Some("shop"), 1)]
+    );
+    assert_eq!(
+        releases(&[("r.yaml", &flux(""))]).0,
+        [release("front", Some("own"), 1)]
+    );
+    let app = |path: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: front}}\nspec: {{source: {{repoURL: r, path: {path}}}, destination: {{namespace: shop}}}}\n"
+        )
+    };
+    assert_eq!(
+        releases(&[("a.yaml", &app("charts/web"))]).0,
+        [release("web", Some("shop"), 1)]
+    );
+    let helmfile = "releases: [{name: front, chart: ./charts/web, namespace: shop}]\n";
+    assert_eq!(
+        releases(&[("helmfile.yaml", helmfile)]).0,
+        [release("front", Some("shop"), 1)]
+    );
+    let deployment = |namespace: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d{namespace}}}\nspec: {{replicas: 1, selector: {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {{containers: [{{name: c, image: x}}]}}}}}}\n"
+        )
+    };
+    let namespaces = |files: &[(&str, &str)]| -> Vec<Option<String>> {
+        let platform = platform(files);
+        platform.environments[0]
+            .workloads
+            .iter()
+            .map(|w| w.id.namespace.clone())
+            .collect()
+    };
+    let (plain, named) = (deployment(""), deployment(", namespace: other"));
+    let of_directory = app("k8s");
+    let shop = || Some("shop".to_owned());
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("k8s/d.yaml", &plain)]),
+        [shop()]
+    );
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("k8s/d.yaml", &named)]),
+        [Some("other".to_owned())]
+    );
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("far/d.yaml", &plain)]),
+        [None]
+    );
+    let build = ("k8s/kustomization.yaml", "resources: [d.yaml]\n");
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("k8s/d.yaml", &plain), build]),
+        [shop()]
+    );
+    let apply = ("d.sh", "kubectl apply -n shop -f k8s\n");
+    assert_eq!(namespaces(&[apply, ("k8s/d.yaml", &plain)]), [shop()]);
+    // Two applications of one directory deploy it twice, and neither namespace is the one.
+    let second = of_directory.replace("shop", "till");
+    assert_eq!(
+        namespaces(&[
+            ("a.yaml", &of_directory),
+            ("b.yaml", &second),
+            ("k8s/d.yaml", &plain)
+        ]),
+        [None]
+    );
+}
+
+fn deployments(files: &[(&str, &str)]) -> Vec<String> {
+    let platform = platform(files);
+    let mut shown: Vec<String> = (platform.scope.deployments.iter())
+        .map(|d| {
+            let cluster = d.cluster.as_ref().map_or(String::new(), |c| format!(" on {c}"));
+            format!("{} {}{cluster}", d.kind.name(), d.root.display())
+        })
+        .collect();
+    shown.sort();
+    shown
+}
+
+#[test]
+fn a_directory_that_an_application_deploys_is_a_deployment() {
+    let app = |cluster: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: x}}\nspec: {{source: {{repoURL: r, path: k8s/x}}, destination: {{{cluster}}}}}\n"
+        )
+    };
+    let files = |app: &str| {
+        deployments(&[
+            ("a.yaml", app),
+            ("k8s/x/cm.yaml", CONFIG.1),
+            ("k8s/y/cm.yaml", CONFIG.1),
+        ])
+    };
+    assert_eq!(
+        files(&app("name: east")),
+        ["manifests ", "manifests k8s/x on east"]
+    );
+    assert_eq!(files(&app("name: in-cluster")), ["manifests ", "manifests k8s/x"]);
+    assert_eq!(
+        files(&app("server: 'https://k'")),
+        ["manifests ", "manifests k8s/x"]
+    );
+    assert_eq!(
+        deployments(&[("k8s/x/cm.yaml", CONFIG.1), ("k8s/y/cm.yaml", CONFIG.1)]),
+        ["manifests "]
+    );
+}
+
+#[test]
+fn a_kustomization_that_a_command_applies_is_deployed_though_it_is_a_base() {
+    let base = [
+        ("k8s/base/kustomization.yaml", "resources: [cm.yaml]\n"),
+        ("k8s/base/cm.yaml", CONFIG.1),
+        ("k8s/over/kustomization.yaml", "resources: [../base]\n"),
+    ];
+    assert_eq!(deployments(&base), ["kustomize k8s/over"]);
+    let mut applied = base.to_vec();
+    applied.push(("d.sh", "kubectl apply -k k8s/base\n"));
+    assert_eq!(
+        deployments(&applied),
+        ["kustomize k8s/base", "kustomize k8s/over"]
+    );
+}
+
+#[test]
+fn a_compose_file_is_deployed_with_its_overrides_or_by_itself() {
+    let service = |name: &str| format!("services: {{{name}: {{image: x}}}}\n");
+    let (a, b) = (service("a"), service("b"));
+    let files = [
+        ("compose.yaml", &*a),
+        ("compose.override.yaml", &*b),
+        ("compose.load.yaml", &*b),
+    ];
+    assert_eq!(deployments(&files), ["Compose ", "Compose compose.load.yaml"]);
+    let mut named = files.to_vec();
+    named.push((
+        "up.sh",
+        "docker compose -f compose.yaml -f compose.load.yaml up\n",
+    ));
+    assert_eq!(deployments(&named), ["Compose "]);
+    let others = [
+        ("one.yaml", &*a),
+        ("two.yaml", &*b),
+        ("up.sh", "docker-compose -f one.yaml -f two.yaml up\n"),
+    ];
+    assert_eq!(deployments(&others), ["Compose one.yaml"]);
+}
+
+#[test]
+fn a_root_that_a_pipeline_runs_is_deployed_and_its_arguments_are_open() {
+    let run = |rest: &str| {
+        let script = format!("terraform -chdir=infra apply {rest}\n");
+        let platform = platform(&[("infra/main.tf", DATABASE), ("d.sh", &script)]);
+        let count = platform
+            .scope
+            .deployments
+            .iter()
+            .filter(|d| d.kind == DeploymentKind::Terraform)
+            .count();
+        (count, platform.scope.default_values.len())
+    };
+    assert_eq!(run(""), (1, 0));
+    assert_eq!(run("-var zones=$ZONES"), (1, 1));
+    assert_eq!(run("-var other=1"), (1, 0));
+    assert_eq!(run("-var-file=$ENV.tfvars"), (1, 1));
+    let exported = "export TF_VAR_zones=true\nterraform -chdir=infra apply\n";
+    let platform = platform(&[("infra/main.tf", DATABASE), ("d.sh", exported)]);
+    assert_eq!(platform.scope.default_values.len(), 1);
+}
+
+#[test]
+fn values_of_another_project_set_nothing() {
+    let zones = |files: &[(&str, &str)]| {
+        let platform = platform(files);
+        let env = platform
+            .environments
+            .iter()
+            .find(|env| !env.databases.is_empty())
+            .unwrap();
+        env.databases[0].multi_zone.as_ref().map(|fact| fact.value)
+    };
+    let root = ("shop/infra/main.tf", DATABASE);
+    assert_eq!(
+        zones(&[root, ("shop/values/a.tfvars", "zones = true\n")]),
+        Some(true)
+    );
+    assert_eq!(
+        zones(&[root, ("till/values/a.tfvars", "zones = true\n")]),
+        Some(false)
+    );
+}

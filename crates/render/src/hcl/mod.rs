@@ -252,8 +252,16 @@ struct Parsed {
     misnamed: Vec<(PathBuf, Span)>,
 }
 
-/// Reads every Terraform file of `repo`.
+/// Whether the files of two paths belong to one project.
+pub type Together<'t> = &'t (dyn Fn(&Path, &Path) -> bool + Sync);
+
+/// Reads every Terraform file of `repo`, all of one project.
 pub fn read(repo: &Repo) -> Terraform {
+    read_with(repo, &|_, _| true)
+}
+
+/// The same for several projects: value files are for roots of their own.
+pub fn read_with(repo: &Repo, together: Together<'_>) -> Terraform {
     let parsed = parse_all(repo);
     let broken: BTreeSet<PathBuf> = parsed
         .problems
@@ -284,7 +292,7 @@ pub fn read(repo: &Repo) -> Terraform {
             Some((dir.clone(), names))
         })
         .collect();
-    let values = vars::assign(&parsed.values, &declared);
+    let values = vars::assign(&parsed.values, &declared, together);
     let none = vars::ValueFiles::default();
     let evaluated = roots
         .par_iter()

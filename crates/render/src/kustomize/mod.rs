@@ -28,7 +28,7 @@ use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
 use load::Index;
-pub use over::lay_over;
+pub use over::{lay_over, put_into};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;

@@ -148,6 +148,25 @@ impl Finder<'_> {
         for remote in helm::remote(sources.repo, &sources.charts) {
             self.chart(&remote);
         }
+        for release in sources.commands.releases.iter().filter(|r| r.dir.is_none()) {
+            let Some((from, chart)) = release
+                .chart
+                .as_str()
+                .and_then(|written| written.rsplit_once('/'))
+            else {
+                continue;
+            };
+            // A path that leads nowhere is no chart of a repository.
+            if !from.is_empty() && !from.starts_with('.') {
+                self.chart(&helm::Remote {
+                    path: release.path.clone(),
+                    span: release.chart.span,
+                    chart: chart.to_owned(),
+                    from: Some(from.to_owned()),
+                    release: release.name.as_str().map(str::to_owned),
+                });
+            }
+        }
         let templates: BTreeSet<&Path> = (sources.charts.charts.iter())
             .flat_map(|chart| chart.templates.iter().map(AsRef::as_ref))
             .collect();
