@@ -81,6 +81,8 @@ pub(super) struct Directory {
 /// A chart as one application, or one environment's values, render it.
 pub(super) struct Release {
     pub(super) environment: Option<String>,
+    /// The cluster that it is deployed to, where known.
+    pub(super) cluster: Option<String>,
     pub(super) dir: PathBuf,
     pub(super) objects: Vec<Node>,
     /// The chart's name there and its values.
@@ -106,6 +108,7 @@ impl Release {
         }
         Release {
             environment,
+            cluster: None,
             dir,
             objects,
             name,
@@ -316,7 +319,11 @@ fn name_environments(terraform: &mut Terraform, known: &Known<'_>) {
             .map(str::to_owned);
         for values in &mut root.environments {
             let name = values.environment.take();
-            values.environment = known.named(name.as_ref(), &root.dir).or_else(|| place.clone());
+            let stated = values.stated.as_ref();
+            values.environment = known
+                .named(name.as_ref(), &root.dir)
+                .or_else(|| place.clone())
+                .or_else(|| stated.map(|name| known.stated.environment_name(name)));
         }
     }
 }
@@ -336,7 +343,9 @@ fn built(repo: &Repo, (applications, commands): (&Applications, &Commands), know
         }
     }
     for build in &mut built.builds {
-        build.environment = known.of_directory(&build.dir);
+        build.environment = known
+            .of_directory(&build.dir)
+            .or_else(|| Some(known.stated.environment_name(&scope::stated_by(&build.objects)?)));
         let Some([(section, namespace)]) = over.get(build.dir.as_path()).map(Vec::as_slice) else {
             continue;
         };
@@ -448,7 +457,10 @@ fn releases(
             let environment = known.named(application.environment.as_ref(), file);
             let namespace = namespace_of(application);
             let installed = helm::install(repo, charts, number, &values, source.release.as_ref());
-            let of = |i| Release::of(environment.clone(), namespace.as_ref(), i);
+            let of = |i| Release {
+                cluster: cluster_of_application(application),
+                ..Release::of(environment.clone(), namespace.as_ref(), i)
+            };
             releases.extend(installed.into_iter().map(of));
         }
     }
@@ -585,7 +597,7 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
             root: release.dir.clone(),
             name: Some(release.name.clone()),
             environment: release.environment.clone(),
-            cluster: None,
+            cluster: release.cluster.clone(),
             objects: release.objects.len(),
         });
         for node in &release.objects {
@@ -593,7 +605,7 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
                 holder: Holder {
                     project,
                     environment: release.environment.as_deref(),
-                    cluster: None,
+                    cluster: release.cluster.as_deref(),
                     deployment: Some(deployment),
                 },
                 path: &release.dir,

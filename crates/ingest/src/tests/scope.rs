@@ -591,3 +591,33 @@ fn values_of_another_project_set_nothing() {
         Some(false)
     );
 }
+
+#[test]
+fn values_that_name_an_environment_count_alone() {
+    let names = |files: &[(&str, &str)]| -> Vec<String> {
+        platform(files)
+            .environments
+            .iter()
+            .map(|env| env.name.clone())
+            .collect()
+    };
+    let build = |rest: &str| format!("resources: [cm.yaml]\n{rest}");
+    let kustomize = |rest: &str| names(&[("k/kustomization.yaml", &build(rest)), ("k/cm.yaml", CONFIG.1)]);
+    assert_eq!(kustomize(""), ["default"]);
+    assert_eq!(kustomize("commonLabels: {environment: prod}\n"), ["production"]);
+    assert_eq!(kustomize("namespace: shop-staging\n"), ["staging"]);
+    let root = |values: &str| names(&[("main.tf", DATABASE), ("terraform.tfvars", values)]);
+    assert_eq!(root("zones = true\n"), ["default"]);
+    for name in ["environment", "env", "stage"] {
+        assert_eq!(root(&format!("{name} = \"prod\"\n")), ["production"], "{name}");
+    }
+    assert_eq!(root("stage = \"blue\"\n"), ["default"]);
+}
+
+#[test]
+fn a_release_is_on_the_cluster_that_its_application_names() {
+    let app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\nspec: {source: {repoURL: r, path: charts/web}, destination: {name: east}}\n";
+    let mut files = CHART.to_vec();
+    files.push(("a.yaml", app));
+    assert_eq!(deployments(&files), ["Helm charts/web on east", "manifests "]);
+}

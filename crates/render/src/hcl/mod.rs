@@ -21,6 +21,7 @@ mod vars;
 mod tests;
 
 use cofferdam_syntax::Span;
+use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::yaml::Stream;
@@ -93,6 +94,8 @@ pub struct Root {
 pub struct RootValues {
     /// The environment; `None` when nothing says which.
     pub environment: Option<String>,
+    /// The environment that a value file names in a variable for it.
+    pub stated: Option<String>,
     /// Resources and data sources, those of called modules included.
     pub resources: Vec<Resource>,
     /// Calls of modules from elsewhere (a registry, git): their arguments are all that is known.
@@ -307,7 +310,9 @@ pub fn read_with(repo: &Repo, together: Together<'_>) -> Terraform {
                     .into_iter()
                     .map(|(environment, files)| {
                         let given = given_values(repo, dir, &files);
-                        root::Run::new(repo, &modules, dir).evaluate(environment, given)
+                        let stated = stated_environment(&given);
+                        let values = root::Run::new(repo, &modules, dir).evaluate(environment, given);
+                        RootValues { stated, ..values }
                     })
                     .collect(),
                 signs: deployed::signs(module, values, &units),
@@ -387,6 +392,14 @@ fn misplaced(file: &parse::File) -> Vec<Misplaced> {
             }
         })
         .collect()
+}
+
+/// The environment that a value for it names.
+fn stated_environment(given: &BTreeMap<String, Node>) -> Option<String> {
+    ["environment", "env", "stage"]
+        .iter()
+        .find_map(|name| environment::canonical(given.get(*name)?.as_str()?))
+        .map(str::to_owned)
 }
 
 /// Values that value files give to a root's variables; they are literals.
