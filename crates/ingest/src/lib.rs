@@ -3,6 +3,7 @@
 
 pub mod cloud_run;
 pub mod code;
+mod commands;
 pub mod compose;
 pub mod config;
 pub mod context;

@@ -46,6 +46,8 @@ pub struct Application {
     pub environment: Option<String>,
     /// What it deploys.
     pub sources: Vec<AppSource>,
+    /// The generator that makes it, where nothing in the files says what that gives.
+    pub unknown_generator: Option<String>,
     /// Whether it follows the repository by itself.
     pub automated: Option<Spanned<bool>>,
     /// Whether it deletes what the repository no longer has.
@@ -216,6 +218,7 @@ fn application(object: &Node, written: &Node, here: &Directories<'_>) -> Applica
         cluster: text("spec/destination/name").or_else(|| text("spec/destination/server")),
         environment: None,
         sources,
+        unknown_generator: None,
         automated: at("spec/syncPolicy/automated").map(|node| {
             // Present is on, unless it says otherwise.
             let on = node.get("enabled").and_then(Node::as_bool).unwrap_or(true);
@@ -475,6 +478,7 @@ fn application_set(set: &Node, here: &Directories<'_>) -> Vec<Application> {
     let mut applications = Vec::new();
     for generator in generators {
         let elements = elements(generator, here, 0);
+        let unknown_generator = elements.is_none().then(|| generator_name(generator));
         // What a generator that asks a cluster or a forge gives is not known: the template is read with
         // what it says by itself.
         let elements = elements.unwrap_or_else(|| vec![Element::new()]);
@@ -482,10 +486,19 @@ fn application_set(set: &Node, here: &Directories<'_>) -> Vec<Application> {
             let filled = fill(template, &element);
             let mut application = application(&filled, set, here);
             application.from_set = true;
+            application.unknown_generator.clone_from(&unknown_generator);
             applications.push(application);
         }
     }
     applications
+}
+
+/// The key that says what kind of generator it is.
+fn generator_name(generator: &Node) -> String {
+    let keys = generator.entries().map(|(key, _)| key.text.to_string());
+    keys.into_iter()
+        .find(|key| !matches!(&**key, "selector" | "template" | "values"))
+        .unwrap_or_else(|| "unnamed".to_owned())
 }
 
 /// The elements of a generator; `None` if they are not in the files.

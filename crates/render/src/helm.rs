@@ -10,6 +10,7 @@ mod helmfile;
 mod install;
 mod output;
 mod parse;
+mod remote;
 #[cfg(test)]
 mod tests;
 
@@ -21,11 +22,12 @@ use cofferdam_syntax::tree::{Map, Node, Value};
 use cofferdam_syntax::yaml;
 use cofferdam_syntax::{FileId, Span, Spanned};
 use eval::{Evaluator, World};
-pub use helmfile::{Listed, listed};
+pub use helmfile::{Listed, listed, values_with};
 pub use install::{Installed, install, is_brought};
 use output::Printed;
 use parse::Defines;
 use rayon::prelude::*;
+pub use remote::{Remote, remote};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 

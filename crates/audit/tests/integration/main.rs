@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod beside;
 mod checkers;
 mod claims;
 mod overlay;

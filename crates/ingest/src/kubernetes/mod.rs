@@ -8,6 +8,7 @@ pub(crate) mod container;
 mod custom;
 mod describe;
 mod entries;
+mod foreign;
 mod image_variables;
 mod istio;
 mod limits;
@@ -31,6 +32,7 @@ use cofferdam_model::Parts;
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
+pub use foreign::Foreign;
 use object::Object;
 use std::collections::BTreeMap;
 
@@ -101,20 +103,14 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
     };
     let subject = object.subject();
     env.defects.extend(problems.iter().map(|p| p.to_defect(&subject)));
-    let readers: [Reader; 9] = [
-        config::interpret,
-        network::interpret,
-        scaling::interpret,
-        limits::interpret,
-        monitoring::interpret,
-        admission::interpret,
-        istio::interpret,
-        stores::interpret,
-        workload::interpret,
-    ];
-    if !readers.iter().any(|read| read(&object, env)) {
+    if !READERS.iter().any(|read| read(&object, env)) {
         custom::interpret(&object, env);
     }
+}
+
+/// The object as one of an operator that no reader knows, which may make others of it.
+pub fn foreign<'n>(node: &'n Node, place: Place<'n>) -> Option<Foreign<'n>> {
+    foreign::foreign(node, place, &READERS)
 }
 
 /// The values that the parameters of an OpenShift Template have unless somebody gives others.
@@ -189,6 +185,19 @@ fn filled_in(text: &str, parameters: &BTreeMap<&str, &str>) -> Option<(String, O
 
 /// Reads an object of some kinds; whether it is of one of them.
 type Reader = fn(&Object<'_>, &mut Parts) -> bool;
+
+/// Every reader of objects; the first that knows one reads it.
+const READERS: [Reader; 9] = [
+    config::interpret,
+    network::interpret,
+    scaling::interpret,
+    limits::interpret,
+    monitoring::interpret,
+    admission::interpret,
+    istio::interpret,
+    stores::interpret,
+    workload::interpret,
+];
 
 /// Reads the files inside ConfigMaps for those who use them, checks what objects refer to, and gives
 /// alerts the settings that hold for all of them. Called once, when everything has been read and before

@@ -1,6 +1,7 @@
 //! What deploy tools make of the files, and where each tree of it holds: the first stage after reading.
 
 use crate::code::Project;
+use crate::commands::{self, Commands};
 use crate::overlay::OverlayDocument;
 use crate::scope::{self, Evidence, Projects};
 use crate::{cloud_run, compose, config, grand_central, kubernetes};
@@ -56,15 +57,32 @@ pub(super) struct Sources<'a> {
     pub(super) overlay: &'a OverlayDocument,
     /// Python code that says something of the platform.
     pub(super) code: Project<'a>,
+    /// What commands of scripts and pipelines deploy.
+    pub(super) commands: Commands,
+    /// Directories of manifests that are deployed by themselves.
+    pub(super) directories: Vec<Directory>,
     /// Services that commands deploy.
     pub(super) deploys: Vec<cloud_run::Deploy>,
     /// Code that could not be read, or only in part.
     pub(super) code_notes: &'a [Unreadable],
 }
 
+/// A directory of manifests that an application or a command deploys.
+pub(super) struct Directory {
+    pub(super) dir: PathBuf,
+    /// The application, where it has a name.
+    pub(super) name: Option<String>,
+    /// The cluster that it is deployed to.
+    pub(super) cluster: Option<String>,
+    /// Its documents, with the namespace that they are deployed into.
+    documents: BTreeMap<PathBuf, Vec<Node>>,
+}
+
 /// A chart as one application, or one environment's values, render it.
 pub(super) struct Release {
     pub(super) environment: Option<String>,
+    /// The cluster that it is deployed to, where known.
+    pub(super) cluster: Option<String>,
     pub(super) dir: PathBuf,
     pub(super) objects: Vec<Node>,
     /// The chart's name there and its values.
@@ -75,15 +93,22 @@ pub(super) struct Release {
 }
 
 impl Release {
-    fn of(environment: Option<String>, installed: helm::Installed) -> Release {
+    /// What is installed for an environment, into a namespace.
+    fn of(environment: Option<String>, namespace: Option<&Node>, installed: helm::Installed) -> Release {
         let helm::Installed {
             name,
             dir,
-            objects,
+            mut objects,
             values,
         } = installed;
+        if let Some(namespace) = namespace {
+            objects
+                .iter_mut()
+                .for_each(|object| kustomize::put_into(object, namespace));
+        }
         Release {
             environment,
+            cluster: None,
             dir,
             objects,
             name,
@@ -115,14 +140,25 @@ impl<'a> Sources<'a> {
         // What does not need one another is read side by side.
         let (mut charts, (mut terraform, projects)) = rayon::join(
             || helm::read(repo),
-            || rayon::join(|| hcl::read(repo), || projects(repo, stated)),
+            || {
+                let projects = projects(repo, stated);
+                let together = |a: &Path, b: &Path| projects.of_path(a) == projects.of_path(b);
+                (hcl::read_with(repo, &together), projects)
+            },
         );
         let manifests = repo
             .yaml
             .iter()
             .filter(|(path, _)| !charts.consumed.contains(*path) && !repo.links.contains_key(*path));
         let applications = argo::read(repo, manifests.flat_map(|(_, stream)| &stream.documents));
-        let listed = helm::listed(repo, &charts);
+        let commands = commands::read(repo);
+        let mut listed = helm::listed(repo, &charts);
+        listed.extend(
+            commands
+                .releases
+                .iter()
+                .filter_map(|r| of_command(repo, &charts, r)),
+        );
         charts
             .consumed
             .extend(listed.iter().flat_map(|l| l.files.iter().cloned()));
@@ -135,7 +171,8 @@ impl<'a> Sources<'a> {
         let file_environments = file_environments(repo, &known);
         name_environments(&mut terraform, &known);
         let releases = releases(repo, &charts, (&applications, listed), &known);
-        let built = built(repo, &applications, &known);
+        let built = built(repo, (&applications, &commands), &known);
+        let directories = directories(repo, (&applications, &commands));
         Sources {
             code: Project::new(
                 code,
@@ -143,6 +180,8 @@ impl<'a> Sources<'a> {
             ),
             deploys: cloud_run::read(repo, code),
             code_notes: &code.notes,
+            commands,
+            directories,
             built,
             charts,
             releases,
@@ -280,27 +319,111 @@ fn name_environments(terraform: &mut Terraform, known: &Known<'_>) {
             .map(str::to_owned);
         for values in &mut root.environments {
             let name = values.environment.take();
-            values.environment = known.named(name.as_ref(), &root.dir).or_else(|| place.clone());
+            let stated = values.stated.as_ref();
+            values.environment = known
+                .named(name.as_ref(), &root.dir)
+                .or_else(|| place.clone())
+                .or_else(|| stated.map(|name| known.stated.environment_name(name)));
         }
     }
 }
 
 /// The builds, each under what the one application that deploys it lays over it.
-fn built(repo: &Repo, applications: &Applications, known: &Known<'_>) -> Built {
-    let mut built = kustomize::build_with(repo, &deployed(applications));
-    let mut over: HashMap<&Path, Vec<Option<&Node>>> = HashMap::new();
-    for source in applications.applications.iter().flat_map(|a| &a.sources) {
-        if let Some(Deploys::Kustomization(dir)) = &source.deploys {
-            over.entry(dir).or_default().push(source.kustomize.as_ref());
+fn built(repo: &Repo, (applications, commands): (&Applications, &Commands), known: &Known<'_>) -> Built {
+    let mut deployed = deployed(applications);
+    deployed.extend(commands.kustomizations.iter().cloned());
+    let mut built = kustomize::build_with(repo, &deployed);
+    let mut over: HashMap<&Path, Vec<(Option<&Node>, Option<Node>)>> = HashMap::new();
+    for application in &applications.applications {
+        for source in &application.sources {
+            if let Some(Deploys::Kustomization(dir)) = &source.deploys {
+                let laid = (source.kustomize.as_ref(), namespace_of(application));
+                over.entry(dir).or_default().push(laid);
+            }
         }
     }
     for build in &mut built.builds {
-        build.environment = known.of_directory(&build.dir);
-        if let Some([Some(section)]) = over.get(build.dir.as_path()).map(Vec::as_slice) {
+        build.environment = known
+            .of_directory(&build.dir)
+            .or_else(|| Some(known.stated.environment_name(&scope::stated_by(&build.objects)?)));
+        let Some([(section, namespace)]) = over.get(build.dir.as_path()).map(Vec::as_slice) else {
+            continue;
+        };
+        if let Some(section) = section {
             kustomize::lay_over(build, section);
+        }
+        if let Some(namespace) = namespace {
+            let objects = build.objects.iter_mut();
+            objects.for_each(|object| kustomize::put_into(object, namespace));
         }
     }
     built
+}
+
+/// The namespace that an application deploys into.
+fn namespace_of(application: &argo::Application) -> Option<Node> {
+    let namespace = application.namespace.as_ref()?;
+    Some(Node::text(&namespace.value, namespace.span))
+}
+
+/// The cluster that an application names; an address is no name.
+fn cluster_of_application(application: &argo::Application) -> Option<String> {
+    let cluster = &application.cluster.as_ref()?.value;
+    (cluster != "in-cluster" && !cluster.contains("://")).then(|| cluster.clone())
+}
+
+/// Directories of manifests that one application or a command deploys. One that several deploy holds for all of them.
+fn directories(repo: &Repo, (applications, commands): (&Applications, &Commands)) -> Vec<Directory> {
+    let mut by_dir: BTreeMap<&Path, Vec<(Directory, Option<Node>)>> = BTreeMap::new();
+    for application in &applications.applications {
+        for source in &application.sources {
+            if let Some(Deploys::Directory(dir)) = &source.deploys {
+                let directory = Directory {
+                    dir: dir.clone(),
+                    name: application.name.as_ref().map(|name| name.value.clone()),
+                    cluster: cluster_of_application(application),
+                    documents: BTreeMap::new(),
+                };
+                by_dir
+                    .entry(dir)
+                    .or_default()
+                    .push((directory, namespace_of(application)));
+            }
+        }
+    }
+    for (dir, namespace) in &commands.directories {
+        let directory = Directory {
+            dir: dir.clone(),
+            name: None,
+            cluster: None,
+            documents: BTreeMap::new(),
+        };
+        let all = by_dir.entry(dir).or_default();
+        if all.is_empty() {
+            all.push((directory, namespace.clone()));
+        }
+    }
+    let mut found = Vec::new();
+    for (dir, mut all) in by_dir {
+        let (Some((mut directory, namespace)), true) = (all.pop(), all.is_empty()) else {
+            continue;
+        };
+        if let Some(namespace) = namespace {
+            let below = repo
+                .yaml
+                .range(dir.to_path_buf()..)
+                .take_while(|(path, _)| path.starts_with(dir));
+            for (path, stream) in below {
+                let mut documents = stream.documents.clone();
+                documents
+                    .iter_mut()
+                    .for_each(|node| kustomize::put_into(node, &namespace));
+                directory.documents.insert(path.clone(), documents);
+            }
+        }
+        found.push(directory);
+    }
+    found
 }
 
 /// Directories of kustomizations that applications deploy: each is a build of its own, used as a base or not.
@@ -332,8 +455,13 @@ fn releases(
             by_application.insert(number);
             let file = repo.sources.path(application.span.file);
             let environment = known.named(application.environment.as_ref(), file);
+            let namespace = namespace_of(application);
             let installed = helm::install(repo, charts, number, &values, source.release.as_ref());
-            releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
+            let of = |i| Release {
+                cluster: cluster_of_application(application),
+                ..Release::of(environment.clone(), namespace.as_ref(), i)
+            };
+            releases.extend(installed.into_iter().map(of));
         }
     }
     for listed in listed {
@@ -341,7 +469,10 @@ fn releases(
         let installed = helm::install(repo, charts, listed.chart, &listed.values, Some(&listed.name));
         let file = listed.files.first().map_or(Path::new(""), PathBuf::as_path);
         let environment = known.named(listed.environment.as_ref(), file);
-        releases.extend(installed.into_iter().map(|i| Release::of(environment.clone(), i)));
+        releases.extend(installed.into_iter().map(|i| Release {
+            by_default: !listed.known,
+            ..Release::of(environment.clone(), listed.namespace.as_ref(), i)
+        }));
     }
     for (number, chart) in charts.charts.iter().enumerate() {
         // A chart that stands behind a link stands somewhere else as well.
@@ -356,11 +487,35 @@ fn releases(
             let installed = helm::install(repo, charts, number, &values.values, None);
             releases.extend(installed.into_iter().map(|i| Release {
                 by_default,
-                ..Release::of(environment.clone(), i)
+                ..Release::of(environment.clone(), None, i)
             }));
         }
     }
     releases
+}
+
+/// The release that a command installs, where its chart is here. Where values of environments lie beside the chart and
+/// the command does not say which of them it takes, those of the environments are judged instead.
+fn of_command(repo: &Repo, charts: &Charts, release: &commands::Release) -> Option<helm::Listed> {
+    let dir = release.dir.as_ref()?;
+    let chart = charts.charts.iter().position(|c| c.dir == *dir)?;
+    if !release.known && charts.charts[chart].values.len() > 1 || release.name.as_str().is_none() {
+        return None;
+    }
+    let environment = release
+        .files
+        .iter()
+        .rev()
+        .find_map(|file| environment::of_path(file));
+    Some(helm::Listed {
+        chart,
+        environment,
+        name: release.name.clone(),
+        values: helm::values_with(repo, charts, chart, &release.files, &release.set),
+        files: release.files.clone(),
+        namespace: release.namespace.clone().filter(|n| n.as_str().is_some()),
+        known: release.known,
+    })
 }
 
 /// Kind, project, environment, cluster and root of a deployment.
@@ -445,7 +600,7 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
             root: release.dir.clone(),
             name: Some(release.name.clone()),
             environment: release.environment.clone(),
-            cluster: None,
+            cluster: release.cluster.clone(),
             objects: release.objects.len(),
         });
         for node in &release.objects {
@@ -453,7 +608,7 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
                 holder: Holder {
                     project,
                     environment: release.environment.as_deref(),
-                    cluster: None,
+                    cluster: release.cluster.as_deref(),
                     deployment: Some(deployment),
                 },
                 path: &release.dir,
@@ -490,15 +645,15 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
         let stated = sources.file_environments.get(path).map(String::as_str);
         let environment = stated.or_else(|| environment_of_directory(sources, path));
         let project = sources.projects.of_path(path);
-        let cluster = scope::cluster_of(path);
-        for node in &stream.documents {
+        let directory = directory_of(sources, path);
+        let cluster = scope::cluster_of(path).or_else(|| directory?.cluster.as_deref());
+        let placed = directory.and_then(|d| d.documents.get(path));
+        for node in placed.unwrap_or(&stream.documents) {
             let kind = if kubernetes::is_object(node) {
-                Some((
-                    DeploymentKind::Manifests,
-                    sources.projects.get(project).root.as_path(),
-                ))
+                let root = directory.map_or(&sources.projects.get(project).root, |d| &d.dir);
+                Some((DeploymentKind::Manifests, root.as_path()))
             } else if compose::is_compose(node) {
-                Some((DeploymentKind::Compose, path.parent().unwrap_or(Path::new(""))))
+                Some((DeploymentKind::Compose, compose_root(sources, path)))
             } else {
                 None
             };
@@ -507,7 +662,7 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
                     project,
                     kind,
                     root: root.to_path_buf(),
-                    name: None,
+                    name: directory.and_then(|d| d.name.clone()),
                     environment: environment.map(str::to_owned),
                     cluster: cluster.map(str::to_owned),
                     objects: 0,
@@ -528,7 +683,10 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
     }
     // What is for one environment counts over what is for all, and so is read after it.
     pieces.sort_by_key(|p| p.holder.environment.is_some());
-    for root in &sources.terraform.roots {
+    // A module that nothing calls and nobody is seen to run deploys nothing by itself.
+    let is_run =
+        |root: &&hcl::Root| !root.signs.is_empty() || sources.commands.terraform.contains_key(&root.dir);
+    for root in sources.terraform.roots.iter().filter(is_run) {
         for values in root.environments.iter().filter(|v| !v.resources.is_empty()) {
             deployments.add(Deployment {
                 project: sources.projects.of_path(&root.dir),
@@ -581,6 +739,41 @@ fn is_part(path: &Path, kustomized: &HashSet<&Path>) -> bool {
 /// Paths to look up, without an order.
 pub(super) fn by_hash(paths: &BTreeSet<PathBuf>) -> HashSet<&Path> {
     paths.iter().map(PathBuf::as_path).collect()
+}
+
+/// The innermost directory that is deployed by itself and holds this file.
+fn directory_of<'s>(sources: &'s Sources<'_>, path: &Path) -> Option<&'s Directory> {
+    let holding = sources.directories.iter().filter(|d| path.starts_with(&d.dir));
+    holding.max_by_key(|d| d.dir.iter().count())
+}
+
+/// Names of files that Compose reads together where nobody names files.
+const COMPOSE_FILES: &[&str] = &[
+    "compose",
+    "docker-compose",
+    "compose.override",
+    "docker-compose.override",
+];
+
+/// What makes Compose files one deployment: the directory of the main file and its overrides, the first file of a
+/// command that names several, else the file itself.
+fn compose_root<'p>(sources: &'p Sources<'_>, path: &'p Path) -> &'p Path {
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let is_main = |path: &Path| {
+        let stem = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default();
+        COMPOSE_FILES.contains(&stem)
+    };
+    let together = sources
+        .commands
+        .compose
+        .iter()
+        .find(|files| files.iter().any(|file| file == path));
+    match together.and_then(|files| files.first()) {
+        _ if is_main(path) => directory,
+        Some(first) if is_main(first) => first.parent().unwrap_or(Path::new("")),
+        Some(first) => first,
+        None => path,
+    }
 }
 
 /// The environment of the one application that deploys the directory of a plain manifest.

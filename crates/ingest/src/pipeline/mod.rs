@@ -29,7 +29,7 @@ use crate::templates;
 use crate::walk::{self, Config, Input, ReadError, Walked};
 use builds::{Holder, Piece, Sources};
 use cofferdam_code::python::Code;
-use cofferdam_model::{Apart, Environment, FileId, Platform, ProjectId, link};
+use cofferdam_model::{Apart, Environment, FileId, Platform, ProjectId, Span, link};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
@@ -135,7 +135,11 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform.scope.deployments = deployments.all;
     platform.scope.apart = apart(&sources, &pieces);
     platform.scope.default_files = default_files(&sources);
-    platform.scope.openings = openings::of(&sources, &universes, platform.reading.part);
+    let found = openings::of(&sources, &pieces, &universes, platform.reading.part);
+    platform.scope.openings = found.openings;
+    let owned = openings::owned_elsewhere(&platform.environments);
+    platform.scope.openings.extend(owned);
+    platform.scope.default_values = default_values(&sources);
     platform.scope.projects = sources.projects.all.clone();
     let mut formats = documented.formats;
     formats.extend(text_formats);
@@ -145,6 +149,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
         .extend(templates.notes.iter().map(summary::unreadable_file));
     platform.reading.templates = templates.count;
     summary::fill(&sources, &formats, &mut platform);
+    platform.reading.notes.splice(0..0, found.notes);
     let Sources {
         built,
         charts,
@@ -186,6 +191,24 @@ fn default_files(sources: &Sources<'_>) -> BTreeSet<FileId> {
         .filter(|(path, _)| path.ancestors().any(|above| directories.contains(above)))
         .map(|(_, id)| *id)
         .collect()
+}
+
+/// Places of defaults of Terraform's variables that something which was not read may set otherwise.
+fn default_values(sources: &Sources<'_>) -> BTreeSet<Span> {
+    let mut found = BTreeSet::new();
+    for root in &sources.terraform.roots {
+        let run = sources.commands.terraform.get(&root.dir);
+        // What a command runs is deployed, so that its defaults hold unless the command sets others.
+        if run.is_none() || !root.signs.is_empty() {
+            found.extend(root.open_defaults.iter().map(|(_, span)| *span));
+        }
+        if let Some(set) = run {
+            let defaults = root.defaults.iter();
+            let is_open = |name: &String| set.unknown_file || set.names.contains(name);
+            found.extend(defaults.filter(|(name, _)| is_open(name)).map(|(_, span)| *span));
+        }
+    }
+    found
 }
 
 /// What is judged together: one environment of one project, on one cluster where its deployments name several.

@@ -6,6 +6,7 @@ use crate::overlay::OverlayDocument;
 use cofferdam_model::ProjectId;
 use cofferdam_syntax::environment::{self, Files};
 use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::Node;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -105,9 +106,62 @@ impl Evidence {
     }
 }
 
+/// Labels whose value names an environment.
+const LABELS: &[&str] = &["environment", "env", "app.kubernetes.io/environment"];
+
+/// The environment that the objects of one build name themselves: by a label that all of them bear, or by the ending of
+/// the one namespace that they name. Such a value counts alone.
+pub(crate) fn stated_by(objects: &[Node]) -> Option<String> {
+    let one = |mut names: Vec<Option<&'static str>>| {
+        names.dedup();
+        match names.as_slice() {
+            [Some(name)] => Some((*name).to_owned()),
+            _ => None,
+        }
+    };
+    let labelled = |object: &Node| {
+        let labels = object.at("metadata/labels")?;
+        let value = LABELS.iter().find_map(|label| labels.get(label)?.as_str())?;
+        environment::canonical(value)
+    };
+    let namespaces = objects
+        .iter()
+        .filter_map(|object| object.at("metadata/namespace")?.as_str());
+    one(objects.iter().map(labelled).collect())
+        .or_else(|| one(namespaces.map(environment::of_name).collect()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn objects_name_their_environment_by_label_or_namespace() {
+        let stated = |objects: &[&str]| {
+            let files = objects.iter().enumerate();
+            let repo = Repo::from_files(files.map(|(n, metadata)| {
+                let text = format!("kind: X\nmetadata: {{{metadata}}}\n");
+                (PathBuf::from(format!("{n}.yaml")), text.into_bytes())
+            }));
+            let objects: Vec<Node> = repo.yaml.values().flat_map(|s| s.documents.clone()).collect();
+            stated_by(&objects)
+        };
+        for label in ["environment", "env", "app.kubernetes.io/environment"] {
+            let prod = format!("labels: {{{label}: prod}}");
+            let dev = format!("labels: {{{label}: dev}}");
+            assert_eq!(stated(&[&prod, &prod]).as_deref(), Some("production"), "{label}");
+            assert_eq!(stated(&[&prod, &dev]), None);
+            assert_eq!(stated(&[&prod, "name: x"]), None, "all of them have to bear it");
+        }
+        assert_eq!(stated(&["labels: {env: blue}"]), None);
+        assert_eq!(
+            stated(&["namespace: shop-staging", "name: x"]).as_deref(),
+            Some("staging")
+        );
+        assert_eq!(stated(&["namespace: shop-staging", "namespace: shop-prod"]), None);
+        assert_eq!(stated(&["namespace: shop-staging", "namespace: shop"]), None);
+        assert_eq!(stated(&[]), None);
+    }
 
     fn evidence(paths: &[&str]) -> Vec<String> {
         let repo = Repo::from_files(paths.iter().map(|p| (PathBuf::from(p), Vec::new())));

@@ -9,7 +9,7 @@ mod evidence;
 mod places;
 mod projects;
 
-pub(crate) use evidence::{Evidence, sibling_directories};
+pub(crate) use evidence::{Evidence, sibling_directories, stated_by};
 pub(crate) use projects::Projects;
 
 use std::path::Path;

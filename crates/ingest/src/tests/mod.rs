@@ -2,3 +2,4 @@
 
 mod argo_overrides;
 mod helmfile;
+mod scope;

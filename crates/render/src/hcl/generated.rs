@@ -6,7 +6,7 @@ use super::Missing;
 use super::module::Module;
 use super::parse::{self, Body, Expr};
 use cofferdam_syntax::repo::{Repo, normalise};
-use hcl_edit::expr::Expression;
+use hcl_edit::expr::{Expression, ObjectKey};
 use hcl_edit::structure;
 use hcl_edit::template::Element;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +30,23 @@ const TEMPLATES: &[&str] = &[
     ".ejs",
 ];
 
-/// Tells the modules of `repo` what is generated into their directories.
-pub(super) fn declare(repo: &Repo, modules: &mut BTreeMap<PathBuf, Module<'_>>) {
+/// What units of Terragrunt give to modules, by the module's directory.
+#[derive(Debug, Default)]
+pub(super) struct Units {
+    pub(super) inputs: BTreeMap<PathBuf, Inputs>,
+}
+
+/// Variables that units set.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    pub(super) names: BTreeSet<String>,
+    /// Whether these are all.
+    pub(super) known: bool,
+}
+
+/// Tells the modules of `repo` what is generated into their directories, and gives what units set there.
+pub(super) fn declare(repo: &Repo, modules: &mut BTreeMap<PathBuf, Module<'_>>) -> Units {
+    let mut units = Units::default();
     let files: BTreeMap<&Path, parse::File> = repo
         .files
         .iter()
@@ -53,6 +68,12 @@ pub(super) fn declare(repo: &Repo, modules: &mut BTreeMap<PathBuf, Module<'_>>) 
         };
         module.incomplete |= unit.opaque;
         module.generated.extend(unit.names);
+        let inputs = units.inputs.entry(unit.module).or_insert(Inputs {
+            names: BTreeSet::new(),
+            known: true,
+        });
+        inputs.names.extend(unit.inputs);
+        inputs.known &= unit.inputs_known && !unit.opaque;
     }
     for path in repo.files.keys().chain(&repo.passed_over) {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
@@ -70,6 +91,7 @@ pub(super) fn declare(repo: &Repo, modules: &mut BTreeMap<PathBuf, Module<'_>>) 
             }
         }
     }
+    units
 }
 
 /// Whether a file is a template of one that Terraform would load, such as `variables.tf.j2`.
@@ -97,6 +119,9 @@ struct Unit<'p> {
     names: BTreeSet<(Missing, String)>,
     /// Whether a file is written whose content is not known.
     opaque: bool,
+    /// Variables that it sets, and whether these are all.
+    inputs: BTreeSet<String>,
+    inputs_known: bool,
 }
 
 impl<'p> Unit<'p> {
@@ -108,6 +133,8 @@ impl<'p> Unit<'p> {
             has_source: false,
             names: BTreeSet::new(),
             opaque: false,
+            inputs: BTreeSet::new(),
+            inputs_known: true,
         }
     }
 
@@ -118,6 +145,22 @@ impl<'p> Unit<'p> {
             return;
         };
         let above = path.parent().unwrap_or(Path::new(""));
+        match file.body().attribute("inputs") {
+            None => {}
+            Some(Expr::Hcl(Expression::Object(object), _)) => {
+                let names = object.iter().map(|(key, _)| match key {
+                    ObjectKey::Ident(name) => Some(name.to_string()),
+                    ObjectKey::Expression(Expression::String(name)) => Some(name.to_string()),
+                    ObjectKey::Expression(Expression::Variable(name)) => Some(name.to_string()),
+                    ObjectKey::Expression(_) => None,
+                });
+                for name in names {
+                    self.inputs_known &= name.is_some();
+                    self.inputs.extend(name);
+                }
+            }
+            Some(_) => self.inputs_known = false,
+        }
         for block in file.blocks() {
             match &*block.kind.text {
                 "generate" => self.generate(block.body),

@@ -4,6 +4,7 @@
 //! [`cofferdam_syntax::tree::Value::Unknown`] with the reason, and a reference to another resource is the text
 //! `ref:` and its address.
 
+mod deployed;
 mod eval;
 mod functions;
 mod generated;
@@ -20,9 +21,11 @@ mod vars;
 mod tests;
 
 use cofferdam_syntax::Span;
+use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::yaml::Stream;
+pub use deployed::Sign;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -78,6 +81,12 @@ pub struct Root {
     pub dir: PathBuf,
     /// Its values, once for each environment that its value files or its place name.
     pub environments: Vec<RootValues>,
+    /// What shows that it is deployed; without any, it is a module that nothing here calls.
+    pub signs: BTreeSet<Sign>,
+    /// Its variables, with the places of their defaults.
+    pub defaults: BTreeMap<String, Span>,
+    /// Those of its defaults that something which was not read may set otherwise.
+    pub open_defaults: Vec<(String, Span)>,
 }
 
 /// A root module with the values of one environment.
@@ -85,6 +94,8 @@ pub struct Root {
 pub struct RootValues {
     /// The environment; `None` when nothing says which.
     pub environment: Option<String>,
+    /// The environment that a value file names in a variable for it.
+    pub stated: Option<String>,
     /// Resources and data sources, those of called modules included.
     pub resources: Vec<Resource>,
     /// Calls of modules from elsewhere (a registry, git): their arguments are all that is known.
@@ -244,8 +255,16 @@ struct Parsed {
     misnamed: Vec<(PathBuf, Span)>,
 }
 
-/// Reads every Terraform file of `repo`.
+/// Whether the files of two paths belong to one project.
+pub type Together<'t> = &'t (dyn Fn(&Path, &Path) -> bool + Sync);
+
+/// Reads every Terraform file of `repo`, all of one project.
 pub fn read(repo: &Repo) -> Terraform {
+    read_with(repo, &|_, _| true)
+}
+
+/// The same for several projects: value files are for roots of their own.
+pub fn read_with(repo: &Repo, together: Together<'_>) -> Terraform {
     let parsed = parse_all(repo);
     let broken: BTreeSet<PathBuf> = parsed
         .problems
@@ -262,11 +281,13 @@ pub fn read(repo: &Repo) -> Terraform {
         module.dir = dir;
     }
     modules.retain(|_, module| !module.is_empty());
-    generated::declare(repo, &mut modules);
+    let units = generated::declare(repo, &mut modules);
     for module in modules.values_mut() {
         module.undeclared = references::undeclared(module);
     }
-    let roots = find_roots(repo, &modules);
+    let mut roots = find_roots(repo, &modules);
+    let stores = stores(repo, &parsed.modules);
+    roots.retain(|dir| !stores.contains(dir.as_path()));
     let declared: BTreeMap<PathBuf, BTreeSet<String>> = roots
         .iter()
         .filter_map(|dir| {
@@ -274,22 +295,30 @@ pub fn read(repo: &Repo) -> Terraform {
             Some((dir.clone(), names))
         })
         .collect();
-    let values = vars::assign(&parsed.values, &declared);
+    let values = vars::assign(&parsed.values, &declared, together);
     let none = vars::ValueFiles::default();
     let evaluated = roots
         .par_iter()
-        .map(|dir| Root {
-            dir: dir.clone(),
-            environments: values
-                .get(dir)
-                .unwrap_or(&none)
-                .environments(dir)
-                .into_iter()
-                .map(|(environment, files)| {
-                    let given = given_values(repo, dir, &files);
-                    root::Run::new(repo, &modules, dir).evaluate(environment, given)
-                })
-                .collect(),
+        .map(|dir| {
+            let values = values.get(dir).unwrap_or(&none);
+            let nothing = module::Module::default();
+            let module = modules.get(dir).unwrap_or(&nothing);
+            Root {
+                dir: dir.clone(),
+                environments: values
+                    .environments(dir)
+                    .into_iter()
+                    .map(|(environment, files)| {
+                        let given = given_values(repo, dir, &files);
+                        let stated = stated_environment(&given);
+                        let values = root::Run::new(repo, &modules, dir).evaluate(environment, given);
+                        RootValues { stated, ..values }
+                    })
+                    .collect(),
+                signs: deployed::signs(module, values, &units),
+                defaults: module.defaults(),
+                open_defaults: deployed::open_defaults(repo, module, values, &units),
+            }
         })
         .collect();
     Terraform {
@@ -365,6 +394,14 @@ fn misplaced(file: &parse::File) -> Vec<Misplaced> {
         .collect()
 }
 
+/// The environment that a value for it names.
+fn stated_environment(given: &BTreeMap<String, Node>) -> Option<String> {
+    ["environment", "env", "stage"]
+        .iter()
+        .find_map(|name| environment::canonical(given.get(*name)?.as_str()?))
+        .map(str::to_owned)
+}
+
 /// Values that value files give to a root's variables; they are literals.
 fn given_values(repo: &Repo, dir: &Path, files: &[&parse::File]) -> BTreeMap<String, Node> {
     let (nothing, empty) = (BTreeMap::new(), module::Module::default());
@@ -421,6 +458,29 @@ fn find_roots(repo: &Repo, modules: &BTreeMap<PathBuf, module::Module<'_>>) -> V
     }
     roots.sort();
     roots
+}
+
+/// Directories that only hold files which other directories link to.
+fn stores<'f>(repo: &Repo, files: &'f [parse::File]) -> BTreeSet<&'f Path> {
+    let lent: BTreeSet<&Path> = repo
+        .links
+        .iter()
+        .filter(|(link, real)| link.parent() != real.parent())
+        .map(|(_, real)| real.as_path())
+        .collect();
+    let files = || {
+        files
+            .iter()
+            .filter_map(|file| Some((file.path.parent()?, file.path.as_path())))
+    };
+    let own: BTreeSet<&Path> = files()
+        .filter(|(_, path)| !lent.contains(path))
+        .map(|(dir, _)| dir)
+        .collect();
+    files()
+        .map(|(dir, _)| dir)
+        .filter(|dir| !own.contains(dir))
+        .collect()
 }
 
 fn role(name: &str) -> Option<Role> {

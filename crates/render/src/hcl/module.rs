@@ -41,6 +41,8 @@ pub(super) struct Module<'a> {
     /// Keys of `resources` in the order written.
     pub(super) order: Vec<ResourceKey>,
     pub(super) providers: Vec<Block<'a>>,
+    /// The kind of its backend; `cloud` for a workspace of HCP Terraform.
+    pub(super) backend: Option<String>,
     /// Whether a file of it could not be read: then a name that nothing declares proves nothing.
     pub(super) incomplete: bool,
     /// Names that a file declares which a tool writes before Terraform runs; what they stand for is not known.
@@ -83,9 +85,34 @@ impl<'a> Module<'a> {
                     }
                 }
                 ("provider", ..) => self.providers.push(block),
+                ("terraform", ..) => {
+                    let backend = block.body.items().into_iter().find_map(|item| match item {
+                        Item::Block(b) if &*b.kind.text == "cloud" => Some("cloud".to_owned()),
+                        Item::Block(b) if &*b.kind.text == "backend" => {
+                            Some(b.labels.first().map_or_else(String::new, |l| l.text.to_string()))
+                        }
+                        // In JSON the kind is a key.
+                        Item::Attribute(key, Expr::Json(node)) if &*key.text == "backend" => {
+                            node.entries().next().map(|(kind, _)| kind.text.to_string())
+                        }
+                        Item::Attribute(key, Expr::Json(_)) if &*key.text == "cloud" => {
+                            Some("cloud".to_owned())
+                        }
+                        _ => None,
+                    });
+                    self.backend = self.backend.take().or(backend);
+                }
                 _ => {}
             }
         }
+    }
+
+    /// Places of the defaults of its variables.
+    pub(super) fn defaults(&self) -> BTreeMap<String, Span> {
+        let defaults = self.variables.iter();
+        defaults
+            .filter_map(|(name, block)| Some((name.clone(), block.body.attribute("default")?.span())))
+            .collect()
     }
 
     /// Whether it declares anything that a module is made of.

@@ -106,6 +106,7 @@ impl<'w> Run<'w> {
     pub(super) fn evaluate(self, environment: Option<String>, given: BTreeMap<String, Node>) -> RootValues {
         let mut values = RootValues {
             environment,
+            stated: None,
             resources: Vec::new(),
             modules: Vec::new(),
             providers: Vec::new(),

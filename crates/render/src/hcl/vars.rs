@@ -1,5 +1,6 @@
 //! Which files give a root module's variables their values, and in which environment.
 
+use super::Together;
 use super::parse::{File, Item};
 use cofferdam_syntax::environment;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,18 +65,21 @@ fn names(file: &File) -> BTreeSet<String> {
 pub(super) fn assign<'a>(
     files: &'a [File],
     roots: &BTreeMap<PathBuf, BTreeSet<String>>,
+    together: Together<'_>,
 ) -> BTreeMap<PathBuf, ValueFiles<'a>> {
     let mut assigned: BTreeMap<PathBuf, ValueFiles<'a>> = BTreeMap::new();
     for file in files {
-        let above = file.path.ancestors().skip(1).find(|dir| roots.contains_key(*dir));
+        let is_near = |dir: &Path| together(&file.path, dir);
+        let mut above = file.path.ancestors().skip(1);
+        let above = above.find(|dir| roots.contains_key(*dir) && is_near(dir));
         let owners: Vec<&PathBuf> = match above {
             Some(dir) => roots.get_key_value(dir).map(|(dir, _)| dir).into_iter().collect(),
             None => {
                 let set = names(file);
                 let declared = |known: &BTreeSet<String>| known.intersection(&set).count();
-                let most = roots.values().map(declared).max().unwrap_or(0);
-                roots
-                    .iter()
+                let near = || roots.iter().filter(|(dir, _)| is_near(dir));
+                let most = near().map(|(_, known)| declared(known)).max().unwrap_or(0);
+                near()
                     .filter(|(_, known)| most > 0 && declared(known) == most)
                     .map(|(dir, _)| dir)
                     .collect()
@@ -116,6 +120,16 @@ pub(super) fn assign<'a>(
 }
 
 impl<'a> ValueFiles<'a> {
+    /// Whether there is no file.
+    pub(super) fn is_empty(&self) -> bool {
+        self.shared.is_empty() && self.by_environment.is_empty() && self.others.is_empty()
+    }
+
+    /// Names that files set of which nobody knows when they are used.
+    pub(super) fn unassigned(&self) -> BTreeSet<String> {
+        self.others.iter().flat_map(|file| names(file)).collect()
+    }
+
     /// The environments of a root in `dir` and the files that hold in each, later ones winning.
     pub(super) fn environments(&self, dir: &Path) -> Vec<(Option<String>, Vec<&'a File>)> {
         if self.by_environment.is_empty() {

@@ -21,6 +21,32 @@ pub struct Listed {
     pub values: Node,
     /// Values files that it takes.
     pub files: Vec<PathBuf>,
+    /// The namespace of what it installs, where it names one.
+    pub namespace: Option<Node>,
+    /// Whether all that it sets is known; where not, the chart's own values are defaults.
+    pub known: bool,
+}
+
+/// The chart's own values, with those of files and then single ones by their paths laid over them.
+pub fn values_with(
+    repo: &Repo,
+    charts: &Charts,
+    chart: usize,
+    files: &[PathBuf],
+    set: &[(String, Node)],
+) -> Node {
+    let mut values = charts.charts[chart].own.clone();
+    for file in files {
+        if let Some(document) = repo.yaml.get(file).and_then(|s| s.documents.first()) {
+            merge_values(&mut values, document);
+        }
+    }
+    for (path, value) in set {
+        if let Some(over) = nested(path, value) {
+            merge_values(&mut values, &over);
+        }
+    }
+    values
 }
 
 /// Every release that a file of `repo` lists of one of its charts.
@@ -109,6 +135,8 @@ fn of_helmfile(
         name,
         values,
         files,
+        namespace: release.get("namespace").filter(|n| is_plain(n)).cloned(),
+        known: true,
     })
 }
 
@@ -153,6 +181,12 @@ fn nested(path: &str, value: &Node) -> Option<Node> {
     Some(node)
 }
 
+/// Whether a text stands for itself: no tool puts anything in.
+fn is_plain(node: &Node) -> bool {
+    node.as_str()
+        .is_some_and(|text| !text.is_empty() && !text.contains(['{', '$']))
+}
+
 /// Flux: `spec.chart.spec.chart` is a path of the repository that the source names.
 fn of_flux(charts: &Charts, path: &Path, object: &Node) -> Option<Listed> {
     let written = object.at("spec/chart/spec/chart")?.as_str()?;
@@ -172,5 +206,11 @@ fn of_flux(charts: &Charts, path: &Path, object: &Node) -> Option<Listed> {
         name,
         values,
         files: Vec::new(),
+        // Without a target, a release installs into its own namespace.
+        namespace: (object.at("spec/targetNamespace"))
+            .or_else(|| object.at("metadata/namespace"))
+            .filter(|n| is_plain(n))
+            .cloned(),
+        known: true,
     })
 }

@@ -141,7 +141,7 @@ fn below(charts: &Charts, number: usize) -> Vec<(usize, &str, Option<&Dependency
 }
 
 /// The chart of this tree that a dependency names: in the `charts/` directory, else by its local path.
-fn of_dependency(charts: &Charts, number: usize, dependency: &Dependency) -> Option<usize> {
+pub(super) fn of_dependency(charts: &Charts, number: usize, dependency: &Dependency) -> Option<usize> {
     let chart: &Chart = &charts.charts[number];
     let vendored = charts
         .charts

@@ -6,7 +6,7 @@ use super::load::{Index, Kustomization, Reference, Target};
 use super::object::{Object, same_namespace};
 use super::patch::index_names;
 use super::transform::{self, Reach};
-use super::{Dangling, Named, names};
+use super::{Brings, Dangling, Gap, Named, names};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::Unreadable;
@@ -31,6 +31,8 @@ pub(super) struct Session<'r> {
     pub(super) notes: Vec<Unreadable>,
     /// Whether all that the build names was read; if not, what matches nothing may match what is missing.
     pub(super) complete: bool,
+    /// What was not read.
+    pub(super) gaps: Vec<Gap>,
     /// Whether a kustomization brings a schema, by which lists of custom resources merge.
     pub(super) schema: bool,
     /// Whether a kustomization teaches kustomize more fields, which are not read.
@@ -46,6 +48,7 @@ impl<'r> Session<'r> {
             dangling: Vec::new(),
             notes: Vec::new(),
             complete: true,
+            gaps: Vec::new(),
             schema: false,
             configured: false,
             stack: Vec::new(),
@@ -216,9 +219,33 @@ impl<'r> Session<'r> {
             }
             Target::Base(_) => return Ok(()),
         };
-        self.complete = false;
+        let brings = match &reference.target {
+            Target::Remote => Brings::Remote,
+            _ => Brings::Anything,
+        };
+        self.gap(kustomization, reference.span, brings, gap.clone());
         self.note(kustomization, reference.span, gap);
         Ok(())
+    }
+
+    /// Remembers that something was not read.
+    pub(super) fn gap(
+        &mut self,
+        kustomization: &Kustomization<'_>,
+        span: Span,
+        brings: Brings,
+        reason: String,
+    ) {
+        self.complete = false;
+        let gap = Gap {
+            brings,
+            reason,
+            path: kustomization.path.to_path_buf(),
+            span,
+        };
+        if !self.gaps.contains(&gap) {
+            self.gaps.push(gap);
+        }
     }
 
     pub(super) fn note(&mut self, kustomization: &Kustomization<'_>, span: Span, message: String) {
@@ -263,12 +290,11 @@ impl<'r> Session<'r> {
                 .and_then(|m| m.entry(field))
                 .filter(|(_, v)| !v.is_null())
             {
-                self.complete &= !adds;
-                self.note(
-                    kustomization,
-                    key.span,
-                    format!("`{field}` is not supported: {what}"),
-                );
+                let message = format!("`{field}` is not supported: {what}");
+                if adds {
+                    self.gap(kustomization, key.span, Brings::Anything, message.clone());
+                }
+                self.note(kustomization, key.span, message);
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::build::Session;
 use super::load::{Kustomization, Target};
 use super::object::{Object, child_map, same_namespace, set};
-use super::{Dangling, Named};
+use super::{Brings, Dangling, Named};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::tree::{Key, Map, Node, Scalar, Style, Value};
@@ -108,7 +108,10 @@ impl<'r> Session<'r> {
                     });
                 }
                 // What such a file holds cannot be known, so nothing is said of its keys.
-                _ => self.complete = false,
+                _ => {
+                    let reason = format!("the keys in `{written}` were not read");
+                    self.gap(kustomization, item.span, Brings::Keys, reason);
+                }
             }
         }
         for item in list("literals") {

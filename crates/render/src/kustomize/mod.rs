@@ -28,7 +28,7 @@ use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
 use load::Index;
-pub use over::lay_over;
+pub use over::{lay_over, put_into};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -66,8 +66,34 @@ pub struct Build {
     pub generated: BTreeSet<(String, String)>,
     /// Whether all that it names was read; when not, an object that is absent here may still be there.
     pub complete: bool,
+    /// What it names or needs and what was not read, each once.
+    pub gaps: Vec<Gap>,
     /// The first cause, when it cannot be built.
     pub failed: Option<Unreadable>,
+}
+
+/// Something of a build that was not read, so that the build may have more than is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// What could be missing.
+    pub brings: Brings,
+    /// What was not read and why, as a clause.
+    pub reason: String,
+    /// The kustomization.
+    pub path: PathBuf,
+    /// The place in it.
+    pub span: Span,
+}
+
+/// What a gap in a build could bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brings {
+    /// Objects of any kind.
+    Anything,
+    /// Objects of any kind, from another repository.
+    Remote,
+    /// Keys of ConfigMaps and Secrets.
+    Keys,
 }
 
 /// A name that leads to nothing.
@@ -156,6 +182,7 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
                 objects: Vec::new(),
                 generated: BTreeSet::new(),
                 complete: session.complete,
+                gaps: std::mem::take(&mut session.gaps),
                 failed: None,
             };
             match result {

@@ -34,6 +34,22 @@ pub fn lay_over(build: &mut Build, kustomize: &Node) {
     }
 }
 
+/// Puts an object that names no namespace into this one, as a tool does that deploys into a namespace.
+pub fn put_into(node: &mut Node, namespace: &Node) {
+    let names_one = |node: &Node| {
+        let own = node.at("metadata/namespace");
+        own.is_some_and(|n| !n.is_null() && n.as_str() != Some(""))
+    };
+    if node.get("kind").is_none() || names_one(node) {
+        return;
+    }
+    let mut object = Object::new(std::mem::replace(node, Node::plain("", node.span)));
+    if object.is_namespaced() {
+        object.set_metadata("namespace", namespace.clone());
+    }
+    *node = object.node;
+}
+
 /// `old=new:tag`, `name:tag` or `name@digest` as an entry of `images`.
 fn entry(node: &Node) -> Option<Node> {
     let text = node.as_str().filter(|t| !t.is_empty() && !t.contains("{{"))?;

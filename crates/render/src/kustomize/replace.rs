@@ -4,7 +4,7 @@ use super::build::Session;
 use super::load::{Kustomization, Target};
 use super::object::Object;
 use super::select::Selector;
-use super::{Dangling, Named};
+use super::{Brings, Dangling, Named};
 use cofferdam_syntax::tree::{Key, Map, Node, Scalar, Style, Value};
 
 /// A step of a field path.
@@ -57,7 +57,10 @@ impl<'r> Session<'r> {
                         .missing(path.as_str().unwrap_or(""), &missing, path.span);
                     self.dangling.push(dangling);
                 }
-                _ => self.complete = false,
+                _ => {
+                    let reason = format!("`{}` was not read", path.as_str().unwrap_or("replacements"));
+                    self.gap(kustomization, path.span, Brings::Anything, reason);
+                }
             }
         }
     }

@@ -1,0 +1,269 @@
+//! What something that was not read could bring, judged by what it is and by its name.
+
+use cofferdam_model::Absence;
+use std::collections::BTreeSet;
+
+/// What an operator may make of a resource of its own: never what guards or watches other workloads.
+const OPERATOR: &[Absence] = &[
+    Absence::Workload,
+    Absence::Service,
+    Absence::ConfigMap,
+    Absence::Secret,
+];
+
+/// What any chart may bring for itself.
+const CHART: &[Absence] = &[
+    Absence::Workload,
+    Absence::Service,
+    Absence::ConfigMap,
+    Absence::Secret,
+    Absence::ServiceAccount,
+    Absence::Claim,
+    Absence::Alert,
+    Absence::MetricSource,
+];
+
+/// What the repository that other applications come from may bring for all.
+const REPOSITORY: &[Absence] = &[
+    Absence::NetworkPolicy,
+    Absence::AdmissionPolicy,
+    Absence::Topic,
+    Absence::Pooler,
+    Absence::Breaker,
+    Absence::Backup,
+    Absence::NodeService,
+    Absence::Delivery,
+    Absence::LogRetention,
+];
+
+/// What any module of Terraform may bring.
+const MODULE: &[Absence] = &[
+    Absence::Alert,
+    Absence::MetricSource,
+    Absence::Topic,
+    Absence::Pooler,
+    Absence::Backup,
+    Absence::LogRetention,
+    Absence::Secret,
+];
+
+/// Words in names, and what a thing of that name may bring besides.
+const WORDS: &[(&[&str], &[Absence])] = &[
+    (
+        &[
+            "policy",
+            "policies",
+            "network",
+            "namespace",
+            "namespaces",
+            "baseline",
+            "cilium",
+            "calico",
+        ],
+        &[Absence::NetworkPolicy],
+    ),
+    (
+        &[
+            "policy",
+            "policies",
+            "kyverno",
+            "gatekeeper",
+            "admission",
+            "baseline",
+            "cosign",
+            "connaisseur",
+        ],
+        &[Absence::AdmissionPolicy],
+    ),
+    (
+        &["kafka", "strimzi", "topic", "topics", "redpanda"],
+        &[Absence::Topic],
+    ),
+    (
+        &["pgbouncer", "pooler", "pgcat", "odyssey", "proxysql"],
+        &[Absence::Pooler],
+    ),
+    (
+        &["istio", "istiod", "mesh", "linkerd", "envoy", "consul", "gateway"],
+        &[Absence::Breaker],
+    ),
+    (
+        &["backup", "backups", "velero", "k8up", "stash", "snapshot"],
+        &[Absence::Backup],
+    ),
+    (
+        &["dns", "nodelocaldns", "chrony", "ntp", "node"],
+        &[Absence::NodeService],
+    ),
+    (
+        &[
+            "rollouts",
+            "flagger",
+            "spinnaker",
+            "argocd",
+            "argo",
+            "flux",
+            "deploy",
+            "pipeline",
+        ],
+        &[Absence::Delivery],
+    ),
+    (
+        &[
+            "log",
+            "logs",
+            "logging",
+            "loki",
+            "fluent",
+            "vector",
+            "elastic",
+            "opensearch",
+        ],
+        &[Absence::LogRetention],
+    ),
+    (&["autoscaler", "keda", "hpa"], &[Absence::Autoscaler]),
+];
+
+/// Words in names of modules that make clusters or what runs on them.
+const ON_CLUSTERS: &[&str] = &[
+    "eks",
+    "gke",
+    "aks",
+    "kubernetes",
+    "k8s",
+    "addons",
+    "helm",
+    "cluster",
+];
+
+/// Words in names of modules that only make networks, names or permissions.
+const GROUNDWORK: &[&str] = &[
+    "vpc",
+    "vnet",
+    "network",
+    "subnet",
+    "subnets",
+    "security",
+    "iam",
+    "dns",
+    "route53",
+    "zone",
+    "zones",
+    "acm",
+    "certificate",
+    "label",
+    "naming",
+];
+
+/// Whether a text has one of these words.
+fn has_word(text: &str, words: &[&str]) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word)))
+}
+
+fn named(text: &str) -> impl Iterator<Item = Absence> {
+    WORDS
+        .iter()
+        .filter(move |(words, _)| has_word(text, words))
+        .flat_map(|(_, kinds)| kinds.iter().copied())
+}
+
+/// What a chart of this name may bring.
+pub(super) fn chart(name: &str) -> BTreeSet<Absence> {
+    CHART.iter().copied().chain(named(name)).collect()
+}
+
+/// What a directory of another repository may bring.
+pub(super) fn repository() -> BTreeSet<Absence> {
+    CHART.iter().chain(REPOSITORY).copied().collect()
+}
+
+/// What a module of Terraform with this name and source may bring. Only its source and name tell.
+pub(super) fn module(text: &str) -> BTreeSet<Absence> {
+    if has_word(text, GROUNDWORK) && !has_word(text, ON_CLUSTERS) {
+        return [Absence::LogRetention].into();
+    }
+    let on_cluster = has_word(text, ON_CLUSTERS).then_some(CHART).unwrap_or_default();
+    MODULE
+        .iter()
+        .chain(on_cluster)
+        .copied()
+        .chain(named(text))
+        .collect()
+}
+
+/// What a data source of this type shows to exist elsewhere.
+pub(super) fn data(kind: &str) -> BTreeSet<Absence> {
+    let table: &[(&str, &[Absence])] = &[
+        ("remote_state", MODULE),
+        ("secret", &[Absence::Secret]),
+        ("backup", &[Absence::Backup]),
+        ("log_group", &[Absence::LogRetention]),
+        ("log_analytics", &[Absence::LogRetention]),
+        ("kafka_topic", &[Absence::Topic]),
+        ("monitor", &[Absence::Alert]),
+        ("alarm", &[Absence::Alert]),
+        ("alert", &[Absence::Alert]),
+        ("kubernetes_service", &[Absence::Service]),
+        ("kubernetes_config_map", &[Absence::ConfigMap]),
+    ];
+    let kinds = table.iter().filter(|(word, _)| kind.contains(word));
+    kinds.flat_map(|(_, kinds)| kinds.iter().copied()).collect()
+}
+
+/// What an operator may make of a resource.
+pub(super) fn operator() -> BTreeSet<Absence> {
+    OPERATOR.iter().copied().collect()
+}
+
+/// What a file of Terraform that cannot be read may bring.
+pub(super) fn terraform_file() -> BTreeSet<Absence> {
+    let mut kinds: BTreeSet<Absence> = MODULE.iter().chain(CHART).chain(REPOSITORY).copied().collect();
+    kinds.extend([Absence::Terraform, Absence::Autoscaler]);
+    kinds
+}
+
+/// Keys of ConfigMaps and Secrets, and variables made of them.
+pub(super) fn keys() -> BTreeSet<Absence> {
+    [Absence::ConfigMap, Absence::Secret, Absence::Variable].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_what_a_thing_may_bring() {
+        for (kinds, has, has_not) in [
+            (chart("redis"), Absence::Service, Absence::NetworkPolicy),
+            (chart("redis"), Absence::Alert, Absence::DisruptionBudget),
+            (
+                chart("kyverno-policies"),
+                Absence::AdmissionPolicy,
+                Absence::Backup,
+            ),
+            (chart("velero"), Absence::Backup, Absence::Topic),
+            (
+                module("terraform-aws-modules/vpc/aws"),
+                Absence::LogRetention,
+                Absence::Alert,
+            ),
+            (
+                module("terraform-aws-modules/eks/aws"),
+                Absence::Service,
+                Absence::DisruptionBudget,
+            ),
+            (module("registry/database/aws"), Absence::Alert, Absence::Service),
+            (data("aws_secretsmanager_secret"), Absence::Secret, Absence::Alert),
+            (data("terraform_remote_state"), Absence::Alert, Absence::Workload),
+            (operator(), Absence::Workload, Absence::DisruptionBudget),
+            (repository(), Absence::NetworkPolicy, Absence::DisruptionBudget),
+            (terraform_file(), Absence::Terraform, Absence::File),
+            (keys(), Absence::ConfigMap, Absence::Service),
+        ] {
+            assert!(kinds.contains(&has), "{has:?} in {kinds:?}");
+            assert!(!kinds.contains(&has_not), "{has_not:?} in {kinds:?}");
+        }
+        assert!(data("aws_availability_zones").is_empty());
+    }
+}

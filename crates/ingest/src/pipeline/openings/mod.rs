@@ -1,0 +1,332 @@
+//! What could bring more than was read: builds that cannot be built whole, files that cannot be read, charts and modules
+//! from elsewhere, operators. While it is there, nobody can say for certain that a thing does not exist.
+
+mod kinds;
+mod owned;
+mod told;
+
+pub(super) use owned::owned_elsewhere;
+
+use super::Universe;
+use super::builds::{Piece, Sources};
+use crate::context::Place;
+use crate::kubernetes;
+use cofferdam_model::{Absence, Opening, ProjectId, Span, UnreadableFile};
+use cofferdam_render::argo::{self, Application};
+use cofferdam_render::hcl::Mode;
+use cofferdam_render::helm;
+use cofferdam_render::kustomize::Brings;
+use cofferdam_syntax::repo::normalise;
+use cofferdam_syntax::tree::Node;
+use std::collections::BTreeSet;
+use std::path::Path;
+use told::{Told, What};
+
+/// What was found.
+pub(super) struct Found {
+    /// Every opening, in the order of its project.
+    pub(super) openings: Vec<Opening>,
+    /// What was not read and no other note names, largest first.
+    pub(super) notes: Vec<UnreadableFile>,
+}
+
+/// Every opening that files show.
+pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>], universes: &[Universe], part: bool) -> Found {
+    let mut finder = Finder {
+        sources,
+        universes,
+        openings: Vec::new(),
+        told: Told::default(),
+    };
+    if part {
+        let projects: BTreeSet<ProjectId> = universes.iter().map(|u| u.project).collect();
+        let of_part = projects.into_iter().map(|project| Opening {
+            project,
+            environment: None,
+            kinds: BTreeSet::new(),
+            reason: "only a part of the platform was given".to_owned(),
+            span: None,
+        });
+        finder.openings.extend(of_part);
+    }
+    finder.files();
+    finder.builds();
+    finder.charts();
+    finder.applications(&sources.applications.applications);
+    finder.objects(pieces);
+    finder.terraform();
+    let mut openings = finder.openings;
+    openings.sort_by(|a, b| {
+        (a.project, &a.reason, &a.environment, a.span).cmp(&(b.project, &b.reason, &b.environment, b.span))
+    });
+    openings
+        .dedup_by(|a, b| (a.project, &a.reason, &a.environment) == (b.project, &b.reason, &b.environment));
+    Found {
+        openings,
+        notes: finder.told.notes(),
+    }
+}
+
+struct Finder<'s> {
+    sources: &'s Sources<'s>,
+    universes: &'s [Universe],
+    openings: Vec<Opening>,
+    told: Told,
+}
+
+impl Finder<'_> {
+    /// Adds an opening for what stands at a path.
+    fn open(&mut self, path: &Path, span: Option<Span>, kinds: BTreeSet<Absence>, reason: String) {
+        let environment = self.sources.file_environments.get(path).cloned();
+        self.open_in(path, environment, (span, kinds, reason));
+    }
+
+    fn open_in(
+        &mut self,
+        path: &Path,
+        environment: Option<String>,
+        (span, kinds, reason): (Option<Span>, BTreeSet<Absence>, String),
+    ) {
+        self.openings.push(Opening {
+            project: self.sources.projects.of_path(path),
+            environment,
+            kinds,
+            reason,
+            span,
+        });
+    }
+
+    /// Files that cannot be read.
+    fn files(&mut self) {
+        let sources = self.sources;
+        for unread in &sources.repo.unreadable {
+            let reason = format!("{} could not be read", unread.path.display());
+            self.open(&unread.path, unread.span, BTreeSet::new(), reason);
+        }
+        for (path, stream) in &sources.repo.yaml {
+            let Some(error) = stream.errors.first() else {
+                continue;
+            };
+            // Another format under this ending is no YAML.
+            let is_other = sources.terraform.claimed.contains(path) || sources.charts.consumed.contains(path);
+            if !is_other
+                && super::summary::looks_like_configuration(path, sources.repo.text(path).unwrap_or(""))
+            {
+                let reason = format!("{} could not be read", path.display());
+                self.open(path, Some(error.span), BTreeSet::new(), reason);
+            }
+        }
+        for problem in &sources.terraform.problems {
+            let reason = format!("{} could not be read", problem.path.display());
+            self.open(&problem.path, problem.span, kinds::terraform_file(), reason);
+        }
+    }
+
+    /// What kustomizations name and what was not built.
+    fn builds(&mut self) {
+        for build in &self.sources.built.builds {
+            let environment = || build.environment.clone();
+            if let Some(failed) = &build.failed {
+                let reason = format!("the kustomization {} could not be built", build.path.display());
+                self.open_in(&build.dir, environment(), (failed.span, BTreeSet::new(), reason));
+            }
+            for gap in &build.gaps {
+                let kinds = match gap.brings {
+                    Brings::Anything => BTreeSet::new(),
+                    Brings::Remote => kinds::repository(),
+                    Brings::Keys => kinds::keys(),
+                };
+                let reason = format!("{}: {}", gap.path.display(), gap.reason);
+                self.open_in(&build.dir, environment(), (Some(gap.span), kinds, reason));
+            }
+        }
+    }
+
+    /// Charts from elsewhere, and templates that could not be rendered.
+    fn charts(&mut self) {
+        let sources = self.sources;
+        for remote in helm::remote(sources.repo, &sources.charts) {
+            self.chart(&remote);
+        }
+        for release in sources.commands.releases.iter().filter(|r| r.dir.is_none()) {
+            let Some((from, chart)) = release
+                .chart
+                .as_str()
+                .and_then(|written| written.rsplit_once('/'))
+            else {
+                continue;
+            };
+            // A path that leads nowhere is no chart of a repository.
+            if !from.is_empty() && !from.starts_with('.') {
+                self.chart(&helm::Remote {
+                    path: release.path.clone(),
+                    span: release.chart.span,
+                    chart: chart.to_owned(),
+                    from: Some(from.to_owned()),
+                    release: release.name.as_str().map(str::to_owned),
+                });
+            }
+        }
+        let templates: BTreeSet<&Path> = (sources.charts.charts.iter())
+            .flat_map(|chart| chart.templates.iter().map(AsRef::as_ref))
+            .collect();
+        for note in sources
+            .charts
+            .notes
+            .iter()
+            .filter(|n| templates.contains(n.path.as_path()))
+        {
+            let reason = format!("the template {} could not be rendered", note.path.display());
+            self.open(&note.path, note.span, BTreeSet::new(), reason);
+        }
+    }
+
+    fn chart(&mut self, remote: &helm::Remote) {
+        let from = remote.from.as_deref();
+        let of = from
+            .filter(|f| !f.is_empty())
+            .map_or(String::new(), |from| format!(" of {from}"));
+        let release = remote.release.as_ref();
+        let by = release.map_or(String::new(), |name| format!(" (release {name})"));
+        let name = format!("{}{of}{by}", remote.chart);
+        let kinds = kinds::chart(&remote.chart);
+        let reason = format!("the chart {name} was not read");
+        self.open(&remote.path, Some(remote.span), kinds, reason);
+        self.told.add(What::Chart, name, &remote.path, Some(remote.span));
+    }
+
+    /// What applications of Argo CD deploy from elsewhere, or for clusters that no file names.
+    fn applications(&mut self, applications: &[Application]) {
+        for application in applications {
+            let path = self
+                .sources
+                .repo
+                .sources
+                .path(application.span.file)
+                .to_path_buf();
+            let project = self.sources.projects.of_path(&path);
+            // Only an environment for which there is evidence is one.
+            let environment = application.environment.clone().filter(|name| {
+                self.universes
+                    .iter()
+                    .any(|u| u.project == project && u.name == *name)
+            });
+            let name = application
+                .name
+                .as_ref()
+                .map_or("without a known name", |n| &n.value);
+            if let Some(generator) = &application.unknown_generator {
+                let name = format!("the generator `{generator}` of an ApplicationSet");
+                let reason = format!("what {name} gives is not in the files");
+                self.open_in(
+                    &path,
+                    environment.clone(),
+                    (Some(application.span), kinds::repository(), reason),
+                );
+                self.told
+                    .add(What::Generator, name, &path, Some(application.span));
+            }
+            for source in &application.sources {
+                let repository = source.repository.as_ref().map_or("elsewhere", |r| &r.value);
+                if let Some(chart) = &source.chart {
+                    let shown = format!("{} of {repository} (release {name})", chart.value);
+                    let reason = format!("the chart {shown} was not read");
+                    let kinds = kinds::chart(&chart.value);
+                    self.open_in(&path, environment.clone(), (Some(chart.span), kinds, reason));
+                    self.told.add(What::Chart, shown, &path, Some(chart.span));
+                } else if let (Some(below), None) = (&source.path, &source.deploys) {
+                    let shown = format!("{} of {repository} (application {name})", below.value);
+                    let reason = format!("the directory {shown} was not read");
+                    self.open_in(
+                        &path,
+                        environment.clone(),
+                        (Some(below.span), kinds::repository(), reason),
+                    );
+                    self.told.add(What::Directory, shown, &path, Some(below.span));
+                }
+            }
+        }
+    }
+
+    /// Objects that deploy from elsewhere, or of which an operator makes others.
+    fn objects(&mut self, pieces: &[Piece<'_>]) {
+        let in_builds: BTreeSet<&Path> = self.sources.releases.iter().map(|r| r.dir.as_path()).collect();
+        let mut of_charts: Vec<&Node> = Vec::new();
+        for piece in pieces {
+            let text = |path: &str| piece.node.at(path).and_then(Node::as_str);
+            let api = text("apiVersion").unwrap_or_default();
+            // Applications of documents were read before; those that templates give were not.
+            if api.starts_with("argoproj.io/") && in_builds.contains(piece.path) {
+                of_charts.push(piece.node);
+            }
+            let path = self.sources.repo.sources.path(piece.node.span.file).to_path_buf();
+            let environment = piece.holder.environment.map(str::to_owned);
+            if api.starts_with("kustomize.toolkit.fluxcd.io/")
+                && let Some(below) = piece.node.at("spec/path").filter(|n| n.as_str().is_some())
+            {
+                let written = below.as_str().unwrap_or_default();
+                let dir = normalise(Path::new(written.trim_start_matches('/')));
+                if !self.sources.repo.has_directory(&dir) {
+                    let name = text("metadata/name").unwrap_or_default();
+                    let repository = text("spec/sourceRef/name").unwrap_or("elsewhere");
+                    let shown = format!("{written} of {repository} (Kustomization {name})");
+                    let reason = format!("the directory {shown} was not read");
+                    self.open_in(
+                        &path,
+                        environment,
+                        (Some(below.span), kinds::repository(), reason),
+                    );
+                    self.told.add(What::Directory, shown, &path, Some(below.span));
+                }
+                continue;
+            }
+            let place = Place {
+                repo: self.sources.repo,
+                environment: "",
+                path: piece.path,
+                completeness: piece.completeness,
+            };
+            if let Some(foreign) = kubernetes::foreign(piece.node, place) {
+                let shown = format!("{} {} ({})", foreign.kind, foreign.name, foreign.group);
+                let span = Some(piece.node.span);
+                let reason = format!(
+                    "what an operator makes of {} of {} is not known",
+                    foreign.kind, foreign.group
+                );
+                self.open_in(&path, environment, (span, kinds::operator(), reason));
+                if foreign.carries_pods {
+                    self.told.add(What::Pods, shown, &path, span);
+                }
+            }
+        }
+        let applications = argo::read(self.sources.repo, of_charts).applications;
+        self.applications(&applications);
+    }
+
+    /// Modules from elsewhere, and what is only looked up.
+    fn terraform(&mut self) {
+        let sources = self.sources;
+        for root in &sources.terraform.roots {
+            for values in &root.environments {
+                for call in &values.modules {
+                    let source = call.source.as_deref().unwrap_or("elsewhere");
+                    let name = format!("{} of {source}", call.name);
+                    let kinds = kinds::module(&format!("{} {source}", call.name));
+                    let reason = format!("the module {name} was not read");
+                    let environment = values.environment.clone();
+                    self.open_in(&root.dir, environment, (Some(call.span), kinds, reason));
+                    let path = sources.repo.sources.path(call.span.file).to_path_buf();
+                    self.told.add(What::Module, name, &path, Some(call.span));
+                }
+                for resource in values.resources.iter().filter(|r| r.mode == Mode::Data) {
+                    let kinds = kinds::data(&resource.kind);
+                    if !kinds.is_empty() {
+                        let reason = format!("{} is only looked up, and made elsewhere", resource.address);
+                        let environment = values.environment.clone();
+                        self.open_in(&root.dir, environment, (Some(resource.span), kinds, reason));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What was not read, for people: each thing once, those of one sort together, the largest sort first.
+
+use cofferdam_model::{Span, UnreadableFile};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// How many things of one sort are named before the rest is only counted.
+const NAMED: usize = 5;
+
+/// Sorts of things that are not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum What {
+    /// A chart of a chart repository.
+    Chart,
+    /// A module of Terraform from a registry or git.
+    Module,
+    /// A directory of another repository.
+    Directory,
+    /// What a generator of an ApplicationSet gives.
+    Generator,
+    /// A resource of an operator that carries pods.
+    Pods,
+}
+
+impl What {
+    /// The sentence on one thing or several.
+    fn sentence(self, names: &str, count: usize) -> String {
+        let one = count == 1;
+        match self {
+            What::Chart if one => format!("not read, so what it brings is not judged: the chart {names}"),
+            What::Chart => format!("{count} charts from elsewhere were not read: {names}"),
+            What::Module if one => format!("not read, so what it makes is not judged: the module {names}"),
+            What::Module => format!("{count} modules from elsewhere were not read: {names}"),
+            What::Directory if one => {
+                format!("not read, since it is in another repository: the directory {names}")
+            }
+            What::Directory => format!("{count} directories of other repositories were not read: {names}"),
+            What::Generator => format!("not known from files, so what it deploys is not judged: {names}"),
+            What::Pods if one => {
+                format!("not judged, since only its operator knows what it makes: {names} carries pods")
+            }
+            What::Pods => format!("{count} resources of operators carry pods that were not judged: {names}"),
+        }
+    }
+}
+
+/// Where a thing was first named.
+type First = (PathBuf, Option<Span>);
+
+/// Everything that was not read.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    by_sort: BTreeMap<What, BTreeMap<String, First>>,
+}
+
+impl Told {
+    /// Adds a thing by its name.
+    pub(super) fn add(&mut self, what: What, name: String, path: &Path, span: Option<Span>) {
+        let first = (path.to_path_buf(), span);
+        let known = self
+            .by_sort
+            .entry(what)
+            .or_default()
+            .entry(name)
+            .or_insert_with(|| first.clone());
+        if first < *known {
+            *known = first;
+        }
+    }
+
+    /// A note for each sort.
+    pub(super) fn notes(self) -> Vec<UnreadableFile> {
+        let mut sorts: Vec<(What, BTreeMap<String, First>)> = self.by_sort.into_iter().collect();
+        sorts.sort_by_key(|(what, names)| (std::cmp::Reverse(names.len()), *what));
+        sorts
+            .into_iter()
+            .filter_map(|(what, names)| {
+                let (path, span) = names.values().min()?.clone();
+                let shown: Vec<&str> = names.keys().take(NAMED).map(String::as_str).collect();
+                let more = match names.len() - shown.len() {
+                    0 => String::new(),
+                    n => format!(", and {n} more"),
+                };
+                Some(UnreadableFile {
+                    path,
+                    span,
+                    message: what.sentence(&format!("{}{more}", shown.join(", ")), names.len()),
+                })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thing_is_named_once_and_the_largest_sort_first() {
+        let mut told = Told::default();
+        told.add(What::Module, "vpc of git".to_owned(), Path::new("main.tf"), None);
+        for path in ["b.yaml", "a.yaml"] {
+            told.add(What::Chart, "redis".to_owned(), Path::new(path), None);
+        }
+        for n in 0..6 {
+            told.add(What::Chart, format!("x{n}"), Path::new("c.yaml"), None);
+        }
+        let shown: Vec<(String, String)> = told
+            .notes()
+            .into_iter()
+            .map(|n| (n.path.display().to_string(), n.message))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (
+                    "a.yaml".to_owned(),
+                    "7 charts from elsewhere were not read: redis, x0, x1, x2, x3, and 2 more".to_owned()
+                ),
+                (
+                    "main.tf".to_owned(),
+                    "not read, so what it makes is not judged: the module vpc of git".to_owned()
+                ),
+            ]
+        );
+    }
+}

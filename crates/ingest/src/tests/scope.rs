@@ -1,0 +1,623 @@
+//! What makes a scope open, what is a default, and what is a deployment.
+
+use crate::pipeline::read_files;
+use cofferdam_model::{Absence, DeploymentKind, Platform, ProjectId};
+
+fn platform(files: &[(&str, &str)]) -> Platform {
+    read_files(files.iter().map(|(p, t)| ((*p).into(), t.as_bytes().to_vec())))
+}
+
+/// Why a scope is open for a kind.
+fn reason(platform: &Platform, kind: Absence) -> Option<String> {
+    let env = &platform.environments[0];
+    platform
+        .scope
+        .open_for(kind, env.project, &env.name)
+        .map(|opening| opening.reason.clone())
+}
+
+/// Reasons of openings that speak of this.
+fn reasons(platform: &Platform, words: &str) -> Vec<String> {
+    let all = platform.scope.openings.iter().map(|o| o.reason.clone());
+    all.filter(|reason| reason.contains(words)).collect()
+}
+
+fn notes(platform: &Platform) -> String {
+    let notes = platform.reading.notes.iter().map(|n| format!("{}\n", n.message));
+    notes.collect()
+}
+
+const CONFIG: (&str, &str) = (
+    "cm.yaml",
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n",
+);
+
+#[test]
+fn a_release_of_a_chart_from_elsewhere_opens_and_is_named() {
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: cache}\nspec: {chart: {spec: {chart: redis, sourceRef: {kind: HelmRepository, name: pantry}}}}\n";
+    let open = platform(&[("a.yaml", release)]);
+    let wanted = "the chart redis of pantry (release cache) was not read";
+    assert_eq!(reason(&open, Absence::Service).as_deref(), Some(wanted));
+    assert!(reason(&open, Absence::DisruptionBudget).is_none());
+    assert!(
+        notes(&open).contains("not judged: the chart redis of pantry (release cache)"),
+        "{}",
+        notes(&open)
+    );
+    assert!(reason(&platform(&[CONFIG]), Absence::Service).is_none());
+}
+
+#[test]
+fn applications_of_elsewhere_open() {
+    let app = |source: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: x}}\nspec: {{source: {{repoURL: 'https://r', {source}}}}}\n"
+        )
+    };
+    let chart = platform(&[("a.yaml", &app("chart: loki, targetRevision: '1'"))]);
+    assert_eq!(
+        reason(&chart, Absence::LogRetention).as_deref(),
+        Some("the chart loki of https://r (release x) was not read")
+    );
+    let directory = platform(&[("a.yaml", &app("path: apps/far"))]);
+    let wanted = "the directory apps/far of https://r (application x) was not read";
+    assert_eq!(
+        reason(&directory, Absence::NetworkPolicy).as_deref(),
+        Some(wanted)
+    );
+    assert!(notes(&directory).contains("apps/far of https://r"));
+    let here = platform(&[
+        ("a.yaml", &app("path: apps/near")),
+        ("apps/near/cm.yaml", CONFIG.1),
+    ]);
+    assert!(reason(&here, Absence::Service).is_none());
+    // Applications that a chart brings count as well.
+    let template = platform(&[
+        ("apps/Chart.yaml", "apiVersion: v2\nname: apps\n"),
+        ("apps/templates/a.yaml", &app("chart: loki, targetRevision: '1'")),
+    ]);
+    assert!(reason(&template, Absence::Service).is_some());
+}
+
+#[test]
+fn a_generator_that_asks_a_cluster_opens() {
+    let set = |generator: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: s}}\nspec:\n  generators: [{generator}]\n  template: {{metadata: {{name: x}}, spec: {{source: {{repoURL: r, path: k8s}}}}}}\n"
+        )
+    };
+    let files = |text: &str| platform(&[("s.yaml", text), ("k8s/cm.yaml", CONFIG.1)]);
+    let open = files(&set("{clusters: {}}"));
+    assert_eq!(
+        reason(&open, Absence::NetworkPolicy).as_deref(),
+        Some("what the generator `clusters` of an ApplicationSet gives is not in the files")
+    );
+    assert!(notes(&open).contains("`clusters`"));
+    let closed = files(&set("{list: {elements: [{env: prod}]}}"));
+    assert!(reasons(&closed, "generator").is_empty());
+}
+
+#[test]
+fn a_kustomization_with_a_remote_base_opens_its_own_environment() {
+    let files = |resources: &str| {
+        let kustomization = format!("resources: [{resources}]\n");
+        platform(&[
+            ("overlays/dev/kustomization.yaml", &kustomization),
+            ("overlays/dev/cm.yaml", CONFIG.1),
+            ("overlays/prod/kustomization.yaml", "resources: [cm.yaml]\n"),
+            ("overlays/prod/cm.yaml", CONFIG.1),
+        ])
+    };
+    let open = files("cm.yaml, 'https://github.com/o/r//base?ref=v1'");
+    let is_open = |platform: &Platform, name: &str| {
+        platform
+            .scope
+            .open_for(Absence::Service, ProjectId(0), name)
+            .is_some()
+    };
+    assert!(is_open(&open, "development") && !is_open(&open, "production"));
+    let closed = files("cm.yaml");
+    assert!(!is_open(&closed, "development"));
+}
+
+#[test]
+fn keys_that_were_not_read_open_config_maps_alone() {
+    let files = |ignored: &str| {
+        platform(&[
+            (".gitignore", ignored),
+            (
+                "kustomization.yaml",
+                "secretGenerator: [{name: s, envs: [.env.secret]}]\n",
+            ),
+        ])
+    };
+    let open = files(".env.secret\n");
+    assert!(reason(&open, Absence::Secret).unwrap().contains("`.env.secret`"));
+    assert!(reason(&open, Absence::Service).is_none());
+}
+
+#[test]
+fn a_template_that_cannot_be_rendered_opens() {
+    let files = |template: &str| {
+        platform(&[
+            ("c/Chart.yaml", "apiVersion: v2\nname: c\n"),
+            ("c/templates/a.yaml", template),
+        ])
+    };
+    let open = files("a: {{ if }\n");
+    assert_eq!(
+        reason(&open, Absence::Claim).as_deref(),
+        Some("the template c/templates/a.yaml could not be rendered")
+    );
+    assert!(reason(&files(CONFIG.1), Absence::Claim).is_none());
+}
+
+#[test]
+fn modules_from_elsewhere_open_and_are_named() {
+    let open = platform(&[(
+        "main.tf",
+        "module \"ledger\" {\n  source = \"r.example.org/h/database/aws\"\n}\n",
+    )]);
+    let wanted = "the module ledger of r.example.org/h/database/aws was not read";
+    assert_eq!(reason(&open, Absence::Pooler).as_deref(), Some(wanted));
+    assert!(reason(&open, Absence::Service).is_none());
+    assert!(notes(&open).contains("the module ledger of r.example.org/h/database/aws"));
+    let here = platform(&[
+        ("main.tf", "module \"ledger\" {\n  source = \"./m\"\n}\n"),
+        ("m/main.tf", "locals {\n  a = 1\n}\n"),
+    ]);
+    assert!(reason(&here, Absence::Pooler).is_none());
+}
+
+#[test]
+fn data_sources_and_broken_files_of_terraform_open() {
+    let data = platform(&[(
+        "main.tf",
+        "data \"aws_backup_plan\" \"p\" {\n  plan_id = \"x\"\n}\n",
+    )]);
+    assert!(reasons(&data, "made elsewhere").len() == 1);
+    assert_eq!(
+        reason(&data, Absence::Backup).as_deref(),
+        Some("data.aws_backup_plan.p is only looked up, and made elsewhere")
+    );
+    let zones = platform(&[("main.tf", "data \"aws_availability_zones\" \"z\" {}\n")]);
+    assert!(reasons(&zones, "made elsewhere").is_empty());
+    let broken = platform(&[("main.tf", "resource \"a\" {\n")]);
+    assert_eq!(
+        reason(&broken, Absence::Terraform).as_deref(),
+        Some("main.tf could not be read")
+    );
+}
+
+#[test]
+fn resources_of_unknown_operators_open_and_those_with_pods_are_named() {
+    let app = |spec: &str| {
+        format!("apiVersion: example.org/v1\nkind: HarbourApp\nmetadata: {{name: parcels}}\nspec: {spec}\n")
+    };
+    let pods = platform(&[("a.yaml", &app("{parts: [{podSpec: {image: x}}]}"))]);
+    assert!(
+        reason(&pods, Absence::Workload)
+            .unwrap()
+            .contains("HarbourApp of example.org")
+    );
+    assert!(reason(&pods, Absence::DisruptionBudget).is_none());
+    assert!(notes(&pods).contains("not judged"), "{}", notes(&pods));
+    let plain = platform(&[("a.yaml", &app("{size: 3}"))]);
+    assert!(reason(&plain, Absence::Workload).is_some());
+    assert!(!notes(&plain).contains("HarbourApp"));
+}
+
+#[test]
+fn what_is_usually_kept_elsewhere_is_open_until_one_is_read() {
+    let alert = "groups: [{name: g, rules: [{alert: A, expr: up == 0, for: 5m}]}]\n";
+    let without = platform(&[CONFIG]);
+    let wanted = "no alert of any kind is in these files; they may be kept elsewhere";
+    assert_eq!(reason(&without, Absence::Alert).as_deref(), Some(wanted));
+    assert!(reason(&platform(&[CONFIG, ("rules.yaml", alert)]), Absence::Alert).is_none());
+    for (kind, text) in [
+        (
+            Absence::Secret,
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n",
+        ),
+        (
+            Absence::NetworkPolicy,
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: n}\nspec: {podSelector: {}}\n",
+        ),
+        (
+            Absence::Topic,
+            "apiVersion: kafka.strimzi.io/v1beta2\nkind: KafkaTopic\nmetadata: {name: t}\nspec: {partitions: 1}\n",
+        ),
+        (
+            Absence::NodeService,
+            "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: d}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: x}]}}}\n",
+        ),
+    ] {
+        assert!(reason(&without, kind).is_some(), "{kind:?}");
+        assert!(
+            reason(&platform(&[CONFIG, ("one.yaml", text)]), kind).is_none(),
+            "{kind:?}"
+        );
+    }
+    // What another project has says nothing of this one.
+    let two = platform(&[("shop/cm.yaml", CONFIG.1), ("till/rules.yaml", alert)]);
+    let open: Vec<bool> = (two.environments.iter())
+        .map(|env| {
+            two.scope
+                .open_for(Absence::Alert, env.project, &env.name)
+                .is_some()
+        })
+        .collect();
+    assert!(open.contains(&true) && open.contains(&false), "{open:?}");
+}
+
+const DATABASE: &str = "variable \"zones\" {\n  default = false\n}\nresource \"aws_db_instance\" \"d\" {\n  identifier = \"d\"\n  multi_az   = var.zones\n}\n";
+
+/// How many places are defaults that something else may set.
+fn defaults(files: &[(&str, &str)]) -> usize {
+    let mut all = vec![("main.tf", DATABASE)];
+    all.extend(files);
+    platform(&all).scope.default_values.len()
+}
+
+#[test]
+fn a_default_is_open_where_something_else_may_set_it() {
+    let provider = ("provider.tf", "provider \"aws\" {}\n");
+    assert_eq!(defaults(&[]), 1, "a module that nothing runs");
+    assert_eq!(defaults(&[provider]), 0, "a root sets its own");
+    assert_eq!(
+        defaults(&[("backend.tf", "terraform {\n  backend \"s3\" {}\n}\n")]),
+        0
+    );
+    assert_eq!(defaults(&[("terraform.tfvars", "other = 1\n")]), 0);
+    let cloud = ("cloud.tf", "terraform {\n  cloud {}\n}\n");
+    assert_eq!(defaults(&[cloud]), 1, "a workspace keeps variables of its own");
+    assert_eq!(defaults(&[provider, (".gitignore", "*.tfvars\n")]), 1);
+    let read = ("terraform.tfvars", "other = 1\n");
+    assert_eq!(defaults(&[provider, (".gitignore", "*.tfvars\n"), read]), 0);
+    let unit = |text| ("terragrunt.hcl", text);
+    assert_eq!(defaults(&[unit("inputs = {\n  zones = true\n}\n")]), 1);
+    assert_eq!(defaults(&[unit("inputs = {\n  other = true\n}\n")]), 0);
+    assert_eq!(defaults(&[unit("inputs = merge(local.a, local.b)\n")]), 1);
+    let many = [("one.tfvars", "zones = true\n"), ("two.tfvars", "other = 1\n")];
+    assert_eq!(defaults(&many), 1, "nobody knows which file is used");
+    let others = [("one.tfvars", "other = true\n"), ("two.tfvars", "other = 1\n")];
+    assert_eq!(defaults(&others), 0);
+}
+
+#[test]
+fn only_a_root_that_somebody_runs_is_a_deployment() {
+    let count = |files: &[(&str, &str)]| {
+        let mut all = vec![("main.tf", DATABASE)];
+        all.extend(files);
+        let deployments = platform(&all).scope.deployments;
+        deployments
+            .iter()
+            .filter(|d| d.kind == DeploymentKind::Terraform)
+            .count()
+    };
+    assert_eq!(count(&[]), 0);
+    assert_eq!(count(&[("provider.tf", "provider \"aws\" {}\n")]), 1);
+    assert_eq!(count(&[("prod.tfvars", "zones = true\n")]), 1);
+    assert_eq!(count(&[("terragrunt.hcl", "inputs = {}\n")]), 1);
+}
+
+const CHART: &[(&str, &str)] = &[
+    ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\n"),
+    ("charts/web/values.yaml", "replicas: 1\n"),
+    (
+        "charts/web/templates/d.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: '{{ .Release.Name }}'}\nspec:\n  replicas: {{ .Values.replicas }}\n  template: {spec: {containers: [{name: a, image: x}]}}\n",
+    ),
+];
+
+/// Names, namespaces and replicas of what the chart and these files run, and whether its values are defaults.
+fn releases(files: &[(&str, &str)]) -> (Vec<(String, Option<String>, u32)>, bool) {
+    let mut all = CHART.to_vec();
+    all.extend(files);
+    let platform = platform(&all);
+    let workloads = platform.environments.iter().flat_map(|env| &env.workloads);
+    let shown = workloads
+        .map(|w| {
+            (
+                w.id.name.clone(),
+                w.id.namespace.clone(),
+                w.replicas.as_ref().unwrap().value,
+            )
+        })
+        .collect();
+    (shown, !platform.scope.default_files.is_empty())
+}
+
+fn release(name: &str, namespace: Option<&str>, replicas: u32) -> (String, Option<String>, u32) {
+    (name.to_owned(), namespace.map(str::to_owned), replicas)
+}
+
+#[test]
+fn a_chart_that_a_command_installs_has_no_defaults() {
+    assert_eq!(releases(&[]), (vec![release("web", None, 1)], true));
+    let values = ("big.yaml", "replicas: 5\n");
+    let command = |rest: &str| format!("helm upgrade --install front charts/web {rest}\n");
+    let with = |rest: &str| releases(&[("deploy.sh", &command(rest)), values]);
+    assert_eq!(with(""), (vec![release("front", None, 1)], false));
+    assert_eq!(
+        with("-n shop -f big.yaml"),
+        (vec![release("front", Some("shop"), 5)], false)
+    );
+    assert_eq!(
+        with("-f big.yaml --set replicas=7"),
+        (vec![release("front", None, 7)], false)
+    );
+    // What the script fills in may set anything.
+    assert_eq!(with("--set image=$TAG"), (vec![release("front", None, 1)], true));
+    assert_eq!(with("-f $FILE"), (vec![release("front", None, 1)], true));
+    // With values for environments beside it, those are what is installed.
+    let prod = [
+        ("charts/web/values-prod.yaml", "replicas: 9\n"),
+        ("charts/web/values-dev.yaml", "replicas: 2\n"),
+        (
+            "deploy.sh",
+            "helm upgrade --install front charts/web -f charts/web/values-$ENV.yaml\n",
+        ),
+    ];
+    let (mut found, by_default) = releases(&prod);
+    found.sort();
+    assert_eq!(
+        (found, by_default),
+        (vec![release("web", None, 2), release("web", None, 9)], false)
+    );
+}
+
+#[test]
+fn a_chart_of_a_repository_that_a_command_installs_opens() {
+    let open = platform(&[("d.sh", "helm install cache bitnami/redis\n")]);
+    assert_eq!(
+        reason(&open, Absence::Service).as_deref(),
+        Some("the chart redis of bitnami (release cache) was not read")
+    );
+    assert!(
+        reason(
+            &platform(&[("d.sh", "helm install cache ./redis\n")]),
+            Absence::Service
+        )
+        .is_none()
+    );
+    assert!(
+        reason(
+            &platform(&[("d.sh", "helm install cache redis\n")]),
+            Absence::Service
+        )
+        .is_none()
+    );
+}
+
+#[test]
+fn objects_without_a_namespace_get_the_one_they_are_deployed_into() {
+    let flux = |spec: &str| {
+        format!(
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: front, namespace: own}}\nspec:\n  chart: {{spec: {{chart: ./charts/web, sourceRef: {{kind: GitRepository, name: r}}}}}}\n{spec}"
+        )
+    };
+    let targeted = flux("  targetNamespace: shop\n");
+    assert_eq!(
+        releases(&[("r.yaml", &targeted)]).0,
+        [release("front", Some("shop"), 1)]
+    );
+    assert_eq!(
+        releases(&[("r.yaml", &flux(""))]).0,
+        [release("front", Some("own"), 1)]
+    );
+    let app = |path: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: front}}\nspec: {{source: {{repoURL: r, path: {path}}}, destination: {{namespace: shop}}}}\n"
+        )
+    };
+    assert_eq!(
+        releases(&[("a.yaml", &app("charts/web"))]).0,
+        [release("web", Some("shop"), 1)]
+    );
+    let helmfile = "releases: [{name: front, chart: ./charts/web, namespace: shop}]\n";
+    assert_eq!(
+        releases(&[("helmfile.yaml", helmfile)]).0,
+        [release("front", Some("shop"), 1)]
+    );
+    let deployment = |namespace: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d{namespace}}}\nspec: {{replicas: 1, selector: {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {{containers: [{{name: c, image: x}}]}}}}}}\n"
+        )
+    };
+    let namespaces = |files: &[(&str, &str)]| -> Vec<Option<String>> {
+        let platform = platform(files);
+        platform.environments[0]
+            .workloads
+            .iter()
+            .map(|w| w.id.namespace.clone())
+            .collect()
+    };
+    let (plain, named) = (deployment(""), deployment(", namespace: other"));
+    let of_directory = app("k8s");
+    let shop = || Some("shop".to_owned());
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("k8s/d.yaml", &plain)]),
+        [shop()]
+    );
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("k8s/d.yaml", &named)]),
+        [Some("other".to_owned())]
+    );
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("far/d.yaml", &plain)]),
+        [None]
+    );
+    let build = ("k8s/kustomization.yaml", "resources: [d.yaml]\n");
+    assert_eq!(
+        namespaces(&[("a.yaml", &of_directory), ("k8s/d.yaml", &plain), build]),
+        [shop()]
+    );
+    let apply = ("d.sh", "kubectl apply -n shop -f k8s\n");
+    assert_eq!(namespaces(&[apply, ("k8s/d.yaml", &plain)]), [shop()]);
+    // Two applications of one directory deploy it twice, and neither namespace is the one.
+    let second = of_directory.replace("shop", "till");
+    assert_eq!(
+        namespaces(&[
+            ("a.yaml", &of_directory),
+            ("b.yaml", &second),
+            ("k8s/d.yaml", &plain)
+        ]),
+        [None]
+    );
+}
+
+fn deployments(files: &[(&str, &str)]) -> Vec<String> {
+    let platform = platform(files);
+    let mut shown: Vec<String> = (platform.scope.deployments.iter())
+        .map(|d| {
+            let cluster = d.cluster.as_ref().map_or(String::new(), |c| format!(" on {c}"));
+            format!("{} {}{cluster}", d.kind.name(), d.root.display())
+        })
+        .collect();
+    shown.sort();
+    shown
+}
+
+#[test]
+fn a_directory_that_an_application_deploys_is_a_deployment() {
+    let app = |cluster: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: x}}\nspec: {{source: {{repoURL: r, path: k8s/x}}, destination: {{{cluster}}}}}\n"
+        )
+    };
+    let files = |app: &str| {
+        deployments(&[
+            ("a.yaml", app),
+            ("k8s/x/cm.yaml", CONFIG.1),
+            ("k8s/y/cm.yaml", CONFIG.1),
+        ])
+    };
+    assert_eq!(
+        files(&app("name: east")),
+        ["manifests ", "manifests k8s/x on east"]
+    );
+    assert_eq!(files(&app("name: in-cluster")), ["manifests ", "manifests k8s/x"]);
+    assert_eq!(
+        files(&app("server: 'https://k'")),
+        ["manifests ", "manifests k8s/x"]
+    );
+    assert_eq!(
+        deployments(&[("k8s/x/cm.yaml", CONFIG.1), ("k8s/y/cm.yaml", CONFIG.1)]),
+        ["manifests "]
+    );
+}
+
+#[test]
+fn a_kustomization_that_a_command_applies_is_deployed_though_it_is_a_base() {
+    let base = [
+        ("k8s/base/kustomization.yaml", "resources: [cm.yaml]\n"),
+        ("k8s/base/cm.yaml", CONFIG.1),
+        ("k8s/over/kustomization.yaml", "resources: [../base]\n"),
+    ];
+    assert_eq!(deployments(&base), ["kustomize k8s/over"]);
+    let mut applied = base.to_vec();
+    applied.push(("d.sh", "kubectl apply -k k8s/base\n"));
+    assert_eq!(
+        deployments(&applied),
+        ["kustomize k8s/base", "kustomize k8s/over"]
+    );
+}
+
+#[test]
+fn a_compose_file_is_deployed_with_its_overrides_or_by_itself() {
+    let service = |name: &str| format!("services: {{{name}: {{image: x}}}}\n");
+    let (a, b) = (service("a"), service("b"));
+    let files = [
+        ("compose.yaml", &*a),
+        ("compose.override.yaml", &*b),
+        ("compose.load.yaml", &*b),
+    ];
+    assert_eq!(deployments(&files), ["Compose ", "Compose compose.load.yaml"]);
+    let mut named = files.to_vec();
+    named.push((
+        "up.sh",
+        "docker compose -f compose.yaml -f compose.load.yaml up\n",
+    ));
+    assert_eq!(deployments(&named), ["Compose "]);
+    let others = [
+        ("one.yaml", &*a),
+        ("two.yaml", &*b),
+        ("up.sh", "docker-compose -f one.yaml -f two.yaml up\n"),
+    ];
+    assert_eq!(deployments(&others), ["Compose one.yaml"]);
+}
+
+#[test]
+fn a_root_that_a_pipeline_runs_is_deployed_and_its_arguments_are_open() {
+    let run = |rest: &str| {
+        let script = format!("terraform -chdir=infra apply {rest}\n");
+        let platform = platform(&[("infra/main.tf", DATABASE), ("d.sh", &script)]);
+        let count = platform
+            .scope
+            .deployments
+            .iter()
+            .filter(|d| d.kind == DeploymentKind::Terraform)
+            .count();
+        (count, platform.scope.default_values.len())
+    };
+    assert_eq!(run(""), (1, 0));
+    assert_eq!(run("-var zones=$ZONES"), (1, 1));
+    assert_eq!(run("-var other=1"), (1, 0));
+    assert_eq!(run("-var-file=$ENV.tfvars"), (1, 1));
+    let exported = "export TF_VAR_zones=true\nterraform -chdir=infra apply\n";
+    let platform = platform(&[("infra/main.tf", DATABASE), ("d.sh", exported)]);
+    assert_eq!(platform.scope.default_values.len(), 1);
+}
+
+#[test]
+fn values_of_another_project_set_nothing() {
+    let zones = |files: &[(&str, &str)]| {
+        let platform = platform(files);
+        let env = platform
+            .environments
+            .iter()
+            .find(|env| !env.databases.is_empty())
+            .unwrap();
+        env.databases[0].multi_zone.as_ref().map(|fact| fact.value)
+    };
+    let root = ("shop/infra/main.tf", DATABASE);
+    assert_eq!(
+        zones(&[root, ("shop/values/a.tfvars", "zones = true\n")]),
+        Some(true)
+    );
+    assert_eq!(
+        zones(&[root, ("till/values/a.tfvars", "zones = true\n")]),
+        Some(false)
+    );
+}
+
+#[test]
+fn values_that_name_an_environment_count_alone() {
+    let names = |files: &[(&str, &str)]| -> Vec<String> {
+        platform(files)
+            .environments
+            .iter()
+            .map(|env| env.name.clone())
+            .collect()
+    };
+    let build = |rest: &str| format!("resources: [cm.yaml]\n{rest}");
+    let kustomize = |rest: &str| names(&[("k/kustomization.yaml", &build(rest)), ("k/cm.yaml", CONFIG.1)]);
+    assert_eq!(kustomize(""), ["default"]);
+    assert_eq!(kustomize("commonLabels: {environment: prod}\n"), ["production"]);
+    assert_eq!(kustomize("namespace: shop-staging\n"), ["staging"]);
+    let root = |values: &str| names(&[("main.tf", DATABASE), ("terraform.tfvars", values)]);
+    assert_eq!(root("zones = true\n"), ["default"]);
+    for name in ["environment", "env", "stage"] {
+        assert_eq!(root(&format!("{name} = \"prod\"\n")), ["production"], "{name}");
+    }
+    assert_eq!(root("stage = \"blue\"\n"), ["default"]);
+}
+
+#[test]
+fn a_release_is_on_the_cluster_that_its_application_names() {
+    let app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\nspec: {source: {repoURL: r, path: charts/web}, destination: {name: east}}\n";
+    let mut files = CHART.to_vec();
+    files.push(("a.yaml", app));
+    assert_eq!(deployments(&files), ["Helm charts/web on east", "manifests "]);
+}

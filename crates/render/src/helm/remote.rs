@@ -1,0 +1,227 @@
+//! Charts that files name and that are not in the tree: they could bring more than anybody here can read.
+
+use super::install::of_dependency;
+use super::{Charts, turned_on};
+use cofferdam_syntax::Span;
+use cofferdam_syntax::repo::{Repo, normalise};
+use cofferdam_syntax::tree::Node;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A chart of elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// The file that names it.
+    pub path: PathBuf,
+    /// The place of its name.
+    pub span: Span,
+    /// Its name.
+    pub chart: String,
+    /// Where it is from: an address, or the name of a repository.
+    pub from: Option<String>,
+    /// The release that installs it; for a dependency, the chart that brings it.
+    pub release: Option<String>,
+}
+
+/// Repositories that objects of Flux declare, with their addresses.
+type Addresses = BTreeMap<(String, String), String>;
+
+/// Every chart of elsewhere that a release installs or a chart of the tree depends on. Dependencies stand at the end.
+pub fn remote(repo: &Repo, charts: &Charts) -> Vec<Remote> {
+    let documents = || {
+        let yaml = repo
+            .yaml
+            .iter()
+            .filter(|(path, _)| !repo.links.contains_key(*path));
+        yaml.flat_map(|(path, stream)| {
+            stream
+                .documents
+                .iter()
+                .map(move |document| (path.as_path(), document))
+        })
+    };
+    let addresses = addresses(documents().map(|(_, document)| document));
+    let mut found = Vec::new();
+    for (path, document) in documents() {
+        match document.get("kind").and_then(Node::as_str) {
+            Some("HelmRelease") => found.extend(of_flux(charts, path, document, &addresses)),
+            Some(_) => {}
+            None => {
+                let releases = document.get("releases").map_or(&[][..], Node::items);
+                let listed = releases
+                    .iter()
+                    .filter_map(|r| of_helmfile(charts, path, r, document));
+                found.extend(listed);
+            }
+        }
+    }
+    for (number, chart) in charts.charts.iter().enumerate() {
+        for dependency in &chart.dependencies {
+            let is_here = of_dependency(charts, number, dependency).is_some();
+            let is_on = chart
+                .deployed()
+                .iter()
+                .any(|values| turned_on(dependency, &values.values));
+            if is_here || !is_on || repo.links.contains_key(&chart.chart_file) {
+                continue;
+            }
+            found.push(Remote {
+                path: chart.chart_file.clone(),
+                span: dependency.name.span,
+                chart: dependency.name.value.clone(),
+                from: dependency.repository.as_ref().map(|r| r.value.clone()),
+                release: Some(chart.name.value.clone()),
+            });
+        }
+    }
+    found
+}
+
+fn addresses<'n>(documents: impl Iterator<Item = &'n Node>) -> Addresses {
+    documents
+        .filter_map(|document| {
+            let text = |path: &str| document.at(path).and_then(Node::as_str).map(str::to_owned);
+            let kind = text("kind").filter(|kind| kind.ends_with("Repository"))?;
+            Some(((kind, text("metadata/name")?), text("spec/url")?))
+        })
+        .collect()
+}
+
+fn of_flux(charts: &Charts, path: &Path, object: &Node, addresses: &Addresses) -> Option<Remote> {
+    let text = |path: &str| object.at(path).and_then(Node::as_str);
+    let reference = |at: &str| {
+        let kind = text(&format!("{at}/kind"))?;
+        let name = text(&format!("{at}/name"))?;
+        let address = addresses.get(&(kind.to_owned(), name.to_owned()));
+        Some(address.map_or_else(|| name.to_owned(), Clone::clone))
+    };
+    let (node, from) = match object.at("spec/chart/spec/chart") {
+        Some(chart) => {
+            let below = normalise(Path::new(chart.as_str()?.trim_start_matches('/')));
+            if charts.charts.iter().any(|c| c.dir == below) {
+                return None;
+            }
+            (chart, reference("spec/chart/spec/sourceRef"))
+        }
+        None => (object.at("spec/chartRef/name")?, reference("spec/chartRef")),
+    };
+    Some(Remote {
+        path: path.to_path_buf(),
+        span: node.span,
+        chart: node.as_str()?.to_owned(),
+        from,
+        release: text("spec/releaseName")
+            .or_else(|| text("metadata/name"))
+            .map(str::to_owned),
+    })
+}
+
+fn of_helmfile(charts: &Charts, path: &Path, release: &Node, document: &Node) -> Option<Remote> {
+    if release.get("installed").and_then(Node::as_bool) == Some(false) {
+        return None;
+    }
+    // A list of releases of something else has no charts; one of a helmfile has names too.
+    let name = release.get("name").and_then(Node::as_str)?;
+    let node = release.get("chart")?;
+    let written = node.as_str()?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    let is_path = written.starts_with(['.', '/']) || !written.contains('/');
+    if is_path
+        || charts
+            .charts
+            .iter()
+            .any(|c| c.dir == normalise(&base.join(written)))
+    {
+        return None;
+    }
+    let (repository, chart) = match written.split_once("://") {
+        Some(_) => written.rsplit_once('/')?,
+        None => written.split_once('/')?,
+    };
+    let listed = document.get("repositories").map_or(&[][..], Node::items);
+    let address = listed
+        .iter()
+        .find(|r| r.get("name").and_then(Node::as_str) == Some(repository))
+        .and_then(|r| r.get("url")?.as_str());
+    Some(Remote {
+        path: path.to_path_buf(),
+        span: node.span,
+        chart: chart.to_owned(),
+        from: Some(address.unwrap_or(repository).to_owned()),
+        release: Some(name.to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::helm;
+
+    fn shown(files: &[(&str, &str)]) -> Vec<String> {
+        let repo = Repo::from_files(
+            files
+                .iter()
+                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
+        );
+        let charts = helm::read(&repo);
+        let text = |t: &Option<String>| t.clone().unwrap_or_else(|| "-".to_owned());
+        remote(&repo, &charts)
+            .iter()
+            .map(|r| format!("{} of {} in {}", r.chart, text(&r.from), text(&r.release)))
+            .collect()
+    }
+
+    #[test]
+    fn releases_of_flux_name_charts_of_elsewhere() {
+        let release = |chart: &str| {
+            format!(
+                "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: cache}}\nspec: {chart}\n"
+            )
+        };
+        let repository = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {name: pantry}\nspec: {url: 'https://charts.example.org'}\n";
+        let of_repository =
+            release("{chart: {spec: {chart: redis, sourceRef: {kind: HelmRepository, name: pantry}}}}");
+        assert_eq!(
+            shown(&[("a.yaml", &of_repository), ("b.yaml", repository)]),
+            ["redis of https://charts.example.org in cache"]
+        );
+        assert_eq!(shown(&[("a.yaml", &of_repository)]), ["redis of pantry in cache"]);
+        let of_oci = release("{chartRef: {kind: OCIRepository, name: podinfo}, releaseName: pod}");
+        assert_eq!(shown(&[("a.yaml", &of_oci)]), ["podinfo of podinfo in pod"]);
+        let here = release("{chart: {spec: {chart: ./charts/x, sourceRef: {kind: GitRepository, name: r}}}}");
+        let chart = ("charts/x/Chart.yaml", "apiVersion: v2\nname: x\n");
+        assert_eq!(shown(&[("a.yaml", &here), chart]), [""; 0]);
+        assert_eq!(shown(&[("a.yaml", &here)]), ["./charts/x of r in cache"]);
+        // A patch of a release names no chart.
+        assert_eq!(shown(&[("a.yaml", &release("{values: {a: 1}}"))]), [""; 0]);
+    }
+
+    #[test]
+    fn a_helmfile_names_charts_of_elsewhere() {
+        let helmfile = "repositories: [{name: bitnami, url: 'https://charts.example.com'}]\nreleases:\n- {name: far, chart: bitnami/redis}\n- {name: oci, chart: 'oci://r.example.com/charts/app'}\n- {name: near, chart: ./charts/x}\n- {name: off, chart: bitnami/nginx, installed: false}\n";
+        assert_eq!(
+            shown(&[
+                ("helmfile.yaml", helmfile),
+                ("charts/x/Chart.yaml", "apiVersion: v2\nname: x\n")
+            ]),
+            [
+                "redis of https://charts.example.com in far",
+                "app of oci://r.example.com/charts in oci"
+            ]
+        );
+    }
+
+    #[test]
+    fn dependencies_that_are_not_vendored_are_of_elsewhere() {
+        let chart = "apiVersion: v2\nname: shop\ndependencies:\n- {name: redis, version: 1, repository: 'https://c.example.com'}\n- {name: kafka, version: 1, repository: 'https://c.example.com', condition: kafka.enabled}\n- {name: api, version: 1, repository: 'file://../api'}\n- {name: lib, version: 1, repository: 'https://c.example.com'}\n";
+        assert_eq!(
+            shown(&[
+                ("shop/Chart.yaml", chart),
+                ("shop/values.yaml", "kafka: {enabled: false}\n"),
+                ("shop/charts/lib/Chart.yaml", "apiVersion: v2\nname: lib\n"),
+                ("api/Chart.yaml", "apiVersion: v2\nname: api\n"),
+            ]),
+            ["redis of https://c.example.com in shop"]
+        );
+    }
+}
