@@ -31,16 +31,13 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
         at_most(finding, Severity::Medium, Confidence::Certain);
     }
     // A finding without places rests on the project as a whole.
-    let apart_of = |finding: &Finding| {
-        let files = finding.locations.iter().map(|l| l.span.file);
-        let known: Vec<_> = files.map(|file| scope.apart.get(&file).copied()).collect();
-        match known.first() {
-            None => scope.projects.get(env.project.0 as usize).and_then(|p| p.apart),
-            Some(first) if known.iter().all(Option::is_some) => *first,
-            Some(_) => None,
-        }
+    let files = finding.locations.iter().map(|l| l.span.file);
+    let known: Vec<_> = files.map(|file| scope.apart.get(&file).copied()).collect();
+    finding.apart = match known.first() {
+        None => scope.projects.get(env.project.0 as usize).and_then(|p| p.apart),
+        Some(first) if known.iter().all(Option::is_some) => *first,
+        Some(_) => None,
     };
-    finding.apart = apart_of(finding);
     if finding.apart.is_some() {
         at_most(finding, Severity::Low, Confidence::Certain);
     }

@@ -62,19 +62,18 @@ impl Over<'_> {
         later: Option<Fact<T>>,
     ) {
         let Some(later) = later else { return };
-        if let Some(earlier) = slot {
-            if let (Some(kept), Some(lost)) = (later.span(), earlier.span())
-                && !self.is_nearer
-                && kept.file != lost.file
-                && earlier.value != later.value
-            {
-                self.lost.push(LostClaim {
-                    subject: (self.subject)(),
-                    attribute,
-                    kept,
-                    lost,
-                });
-            }
+        if let Some(earlier) = slot
+            && let (Some(kept), Some(lost)) = (later.span(), earlier.span())
+            && !self.is_nearer
+            && kept.file != lost.file
+            && earlier.value != later.value
+        {
+            self.lost.push(LostClaim {
+                subject: (self.subject)(),
+                attribute,
+                kept,
+                lost,
+            });
         }
         *slot = Some(later);
     }
