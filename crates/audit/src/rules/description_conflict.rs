@@ -302,28 +302,22 @@ mod tests {
         assert_eq!(finding.locations.len(), 2);
     }
 
-    /// What two files of one format say of a service: its attribute, value, file, and where it is.
-    fn of_files(all: &[(&str, &str, u32, Option<&str>, Option<u32>)]) -> Vec<Finding> {
-        let described = |(attribute, value, file, namespace, deployment): &(
-            &str,
-            &str,
-            u32,
-            Option<&str>,
-            Option<u32>,
-        )| {
-            Description {
-                subject: "service api".to_owned(),
-                attribute: (*attribute).to_owned(),
-                value: Fact::declared((*value).to_owned(), Span::new(FileId(*file), 0, 1)),
-                by: if deployment.is_some() {
-                    "Deployment"
-                } else {
-                    OF_A_PROJECT
-                }
-                .to_owned(),
-                namespace: namespace.map(str::to_owned),
-                deployment: deployment.map(DeploymentId),
+    /// What a file says of a service: the attribute, its value, the file, and where it is.
+    type Said<'a> = (&'a str, &'a str, u32, Option<&'a str>, Option<u32>);
+
+    fn of_files(all: &[Said<'_>]) -> Vec<Finding> {
+        let described = |(attribute, value, file, namespace, deployment): &Said<'_>| Description {
+            subject: "service api".to_owned(),
+            attribute: (*attribute).to_owned(),
+            value: Fact::declared((*value).to_owned(), Span::new(FileId(*file), 0, 1)),
+            by: if deployment.is_some() {
+                "Deployment"
+            } else {
+                OF_A_PROJECT
             }
+            .to_owned(),
+            namespace: namespace.map(str::to_owned),
+            deployment: deployment.map(DeploymentId),
         };
         let mut platform = Platform::default();
         for name in ["a/x.yaml", "b/x.yaml", "b/y.yaml"] {
@@ -347,8 +341,13 @@ mod tests {
                 objects: 1,
             });
         }
-        let mut env = Environment::default();
-        env.descriptions = all.iter().map(described).collect();
+        let env = Environment {
+            parts: Parts {
+                descriptions: all.iter().map(described).collect(),
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         let mut out = Verdicts::default();
         let cx = Context {
             env: &env,
@@ -417,18 +416,23 @@ mod tests {
 
     #[test]
     fn a_claim_that_gave_way_is_told_once() {
-        let mut env = Environment::default();
         let claim = |subject: &str, attribute| LostClaim {
             subject: subject.to_owned(),
             attribute,
             kept: testing::span(1),
             lost: testing::span(3),
         };
-        env.lost_claims = vec![
-            claim("delivery of api", "deploy windows"),
-            // How a program lays its settings over one another is its own matter.
-            claim("pool of services/api", "size"),
-        ];
+        let env = Environment {
+            parts: Parts {
+                lost_claims: vec![
+                    claim("delivery of api", "deploy windows"),
+                    // How a program lays its settings over one another is its own matter.
+                    claim("pool of services/api", "size"),
+                ],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
         let mut platform = Platform::default();
         platform
             .sources

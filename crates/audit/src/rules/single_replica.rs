@@ -67,8 +67,7 @@ mod tests {
     #[test]
     fn a_number_that_nothing_writes_may_be_an_autoscalers() {
         let mut unset = pods::testing::env((1, 1, 1), |w| w.replicas = None);
-        let assumed = || Some(cofferdam_model::Fact::assumed(1, "replicas is not set"));
-        unset.services[0].scale.min = assumed();
+        unset.services[0].scale.min = Some(cofferdam_model::Fact::assumed(1, "replicas is not set"));
         assert_eq!(testing::only(&RULE, &unset).absence, Some(Absence::Autoscaler));
         let written = pods::testing::env((1, 1, 1), |_| {});
         assert_eq!(testing::only(&RULE, &written).absence, None);
