@@ -31,7 +31,8 @@ pub use platform::{
     ServiceId, Suppression, TopicId, UnreadableFile, Variable, VariableValue, WorkloadId,
 };
 pub use scope::{
-    Absence, Apart, Deployment, DeploymentId, DeploymentKind, Home, Opening, Project, ProjectId, Scope,
+    Absence, Apart, Deployment, DeploymentId, DeploymentKind, Home, Opening, PlaceApart, Project, ProjectId,
+    Scope,
 };
 pub use source::{Fact, Source};
 pub use units::{Bytes, Cpu, Money, Rate, Share};
