@@ -6,7 +6,10 @@
 //! is, and with every `# ` taken away.
 
 mod entries;
+mod need;
 mod write;
+
+pub(crate) use need::need;
 
 use crate::engine::Report;
 use cofferdam_model::Platform;
