@@ -12,6 +12,7 @@ mod dependencies;
 mod detection;
 mod input;
 mod overlay;
+mod scope;
 mod simulate;
 
 use std::path::{Path, PathBuf};
