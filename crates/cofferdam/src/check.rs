@@ -63,7 +63,7 @@ pub(crate) struct Args {
 enum Format {
     /// For people.
     Text,
-    /// For programs (schemas/report.schema.json).
+    /// For programs (schemas/report.schema.json; with --explain-scope, schemas/scope.schema.json).
     Json,
 }
 
