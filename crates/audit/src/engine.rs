@@ -7,7 +7,7 @@ use crate::join;
 use crate::rule::{Context, Rule, Verdicts};
 use crate::rules;
 use cofferdam_model::overlay::Ignore;
-use cofferdam_model::{Platform, ProjectId, Span, Suppression};
+use cofferdam_model::{Environment, Platform, Span, Suppression};
 use globset::{Glob, GlobMatcher};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,8 @@ pub struct Options {
     pub rules: Vec<String>,
     /// Only these environments; empty is all.
     pub environments: Vec<String>,
+    /// Count what is in places apart from the platform (examples, tests) like everything else.
+    pub all: bool,
     /// The day of the check, for suppressions that end; `None` lets none end.
     pub today: Option<jiff::civil::Date>,
 }
@@ -30,6 +32,8 @@ pub struct Options {
 pub struct Report {
     /// Findings, in order.
     pub findings: Vec<Finding>,
+    /// Findings in places apart from the platform, in order; none where these count like others.
+    pub apart: Vec<Finding>,
     /// What could not be judged, in order.
     pub unjudged: Vec<Unjudged>,
     /// Findings that a person accepted: how many.
@@ -42,6 +46,8 @@ pub struct Report {
     pub suppression_notes: Vec<(Span, String)>,
     /// Environments that were judged.
     pub environments: Vec<String>,
+    /// Whether places apart from the platform count like everything else.
+    pub all: bool,
 }
 
 impl Report {
@@ -68,16 +74,17 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         .copied()
         .filter(|rule| is_chosen(rule, platform, options))
         .collect();
-    let environments: Vec<_> = platform
+    let environments: Vec<&Environment> = platform
         .environments
         .iter()
         .filter(|e| options.environments.is_empty() || options.environments.contains(&e.name))
         .collect();
+    let counts = |env: &Environment| options.all || platform.scope.project_apart(env.project).is_none();
     let jobs: Vec<_> = environments
         .iter()
         .flat_map(|env| chosen.iter().map(move |rule| (*env, *rule)))
         .collect();
-    let verdicts: Vec<(ProjectId, Verdicts)> = jobs
+    let verdicts: Vec<Verdicts> = jobs
         .into_par_iter()
         .map(|(env, rule)| {
             let settings = platform.overlay.rules.get(rule.id);
@@ -93,6 +100,7 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
             for finding in &mut out.findings {
                 finding.rule = rule.id;
                 finding.environments = vec![env.name.clone()];
+                finding.project = env.project;
                 finding.severity = Some(finding.severity.unwrap_or(rule.severity));
                 debug_assert!(
                     finding.absence.is_none_or(|kind| rule.absences.contains(&kind)),
@@ -105,28 +113,31 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
                     .and_then(|s| Severity::parse(&s.value));
                 finding.severity = stated.or(finding.severity);
             }
+            if !counts(env) {
+                out.unjudged.clear();
+            }
             for unjudged in &mut out.unjudged {
                 unjudged.rule = rule.id;
                 unjudged.environments = vec![env.name.clone()];
             }
-            (env.project, out)
+            out
         })
         .collect();
     let mut report = Report {
-        environments: distinct(environments.iter().map(|e| e.name.clone())),
+        environments: distinct(environments.iter().filter(|e| counts(e)).map(|e| e.name.clone())),
+        all: options.all,
         ..Report::default()
     };
     let (mut findings, mut unjudged) = (Vec::new(), Vec::new());
-    for (project, verdict) in verdicts {
-        let placed = |finding| join::Placed { project, finding };
-        findings.extend(verdict.findings.into_iter().map(placed));
+    for verdict in verdicts {
+        findings.extend(verdict.findings);
         unjudged.extend(verdict.unjudged);
     }
-    let mut findings = join::findings(findings);
+    let mut findings = join::of_one_subject(findings);
     if platform.reading.part {
-        let before = findings.len();
-        findings.retain(|f| !is_only_stated(f, platform));
-        report.only_stated = before - findings.len();
+        let (stated, kept) = findings.into_iter().partition(|f| is_only_stated(f, platform));
+        report.only_stated = join::of_one_line(stated).len();
+        findings = kept;
     }
     let mut kept = suppress(findings, platform, options, &mut report);
     let least = options.min_severity.or_else(|| {
@@ -136,13 +147,17 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
             .as_ref()
             .and_then(|s| Severity::parse(&s.value))
     });
+    kept.sort_by_cached_key(|f| order(f, platform));
+    let (mut kept, mut apart): (Vec<Finding>, Vec<Finding>) =
+        kept.into_iter().partition(|f| options.all || f.apart.is_none());
     if let Some(least) = least {
         let before = kept.len();
         kept.retain(|f| severity_of(f) >= least);
         report.below = before - kept.len();
+        apart.retain(|f| severity_of(f) >= least);
     }
-    kept.sort_by_cached_key(|f| order(f, platform));
     report.findings = kept;
+    report.apart = apart;
     report.unjudged = join::unjudged(unjudged);
     report
 }
@@ -243,17 +258,20 @@ fn suppress(
             }
         }
     }
+    // A person who accepts one subject has not accepted the others that the same line brings about.
+    let (by_overlay, findings) = findings.into_iter().partition(|finding| {
+        let by = accepted
+            .iter_mut()
+            .find(|a| overlay_matches(a, finding, platform));
+        by.map(|by| by.used = true).is_some()
+    });
+    report.suppressed += join::of_one_line(by_overlay).len();
+    let findings = join::of_one_line(findings);
     let comments = Comments::new(&platform.suppressions, report);
     let mut comment_used = vec![false; platform.suppressions.len()];
     let mut kept = Vec::with_capacity(findings.len());
     for finding in findings {
-        let by_overlay = accepted
-            .iter_mut()
-            .find(|a| overlay_matches(a, &finding, platform));
-        if let Some(by) = by_overlay {
-            by.used = true;
-            report.suppressed += 1;
-        } else if let Some(at) = comments.matching(&finding, platform) {
+        if let Some(at) = comments.matching(&finding, platform) {
             comment_used[at] = true;
             report.suppressed += 1;
         } else {

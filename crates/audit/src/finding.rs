@@ -1,7 +1,7 @@
 //! What a rule reports: a finding with its figures, the places it rests on and the assumptions it
 //! makes; or that it could not judge, and what it would need.
 
-use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, Source, Span};
+use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, ProjectId, Source, Span};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -105,6 +105,11 @@ pub struct Finding {
     /// What it is about ("Deployment data-collector", "topic platform-events"). The same thing has the
     /// same subject in every environment.
     pub subject: String,
+    /// Everything that it holds for, the subject first, where one line has the same effect on several things; the
+    /// engine fills it.
+    pub subjects: Vec<String>,
+    /// The project it is in; the engine fills it.
+    pub project: ProjectId,
     /// Headline with the figure in it.
     pub title: String,
     /// What happens, in the platform's own terms.
@@ -134,6 +139,8 @@ impl Finding {
             confidence: Confidence::Certain,
             environments: Vec::new(),
             subject: subject.into(),
+            subjects: Vec::new(),
+            project: ProjectId::default(),
             title: title.into(),
             explanation: String::new(),
             figures: BTreeMap::new(),

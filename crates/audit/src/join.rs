@@ -5,42 +5,31 @@ use crate::finding::{Finding, Location, Unjudged};
 use cofferdam_model::{ProjectId, Span};
 use std::collections::BTreeMap;
 
-/// A finding of one environment of one project.
-pub(crate) struct Placed {
-    pub(crate) project: ProjectId,
-    pub(crate) finding: Finding,
-}
-
 type Key = (&'static str, ProjectId, String, String, String);
 
-/// Joins findings that say the same of the same subject in several environments, then those that differ in their
-/// subject only and rest on the same line.
-pub(crate) fn findings(all: Vec<Placed>) -> Vec<Finding> {
-    let mut joined: Vec<Placed> = Vec::with_capacity(all.len());
+/// Joins findings that say the same of the same subject in several environments.
+pub(crate) fn of_one_subject(all: Vec<Finding>) -> Vec<Finding> {
+    let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
     let mut index: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
-    for placed in all {
-        let finding = &placed.finding;
+    for mut finding in all {
         let key = (
             finding.rule,
-            placed.project,
+            finding.project,
             finding.subject.clone(),
             finding.title.clone(),
-            figures(finding),
+            figures(&finding),
         );
         let known = index.entry(key).or_default();
-        match known.iter().find(|at| !are_two(&joined[**at].finding, finding)) {
-            Some(&at) => absorb(&mut joined[at].finding, placed.finding),
+        match known.iter().find(|at| !are_two(&joined[**at], &finding)) {
+            Some(&at) => absorb(&mut joined[at], finding),
             None => {
                 known.push(joined.len());
-                joined.push(placed);
+                finding.subjects = vec![finding.subject.clone()];
+                joined.push(finding);
             }
         }
     }
-    let mut findings = of_one_line(joined);
-    for finding in &mut findings {
-        finding.environments.sort();
-    }
-    findings
+    joined
 }
 
 /// Whether one environment has both, in two places: two objects of one name.
@@ -63,6 +52,11 @@ fn absorb(first: &mut Finding, other: Finding) {
     first.confidence = first.confidence.min(other.confidence);
     if other.apart.is_none() {
         first.apart = None;
+    }
+    for subject in other.subjects {
+        if !first.subjects.contains(&subject) {
+            first.subjects.push(subject);
+        }
     }
     for name in other.environments {
         if !first.environments.contains(&name) {
@@ -87,67 +81,69 @@ fn merge_locations(kept: &mut Vec<Location>, more: Vec<Location>) {
     }
 }
 
-/// The text without the name of its subject.
+/// The text without the name of its subject, also where the subject is a part of what the text names ("Deployment
+/// shop/api container api").
 fn without_subject(text: &str, subject: &str) -> String {
+    let mut text = text.replace(subject, "{}");
+    for word in subject.split(' ').filter(|word| word.contains('/')) {
+        text = text.replace(word, "{}");
+    }
     let name = subject.rsplit([' ', '/']).next().unwrap_or(subject);
-    text.replace(subject, "{}").replace(name, "{}")
+    text.replace(name, "{}")
 }
 
-/// One base that many overlays put into many namespaces has its fault in one line.
-fn of_one_line(all: Vec<Placed>) -> Vec<Finding> {
-    let mut joined: Vec<(Finding, Vec<String>)> = Vec::with_capacity(all.len());
-    let mut index: BTreeMap<(&'static str, ProjectId, Vec<Span>, String, String), usize> = BTreeMap::new();
-    for Placed { project, finding } in all {
+/// Joins findings that differ in their subject only and rest on the same line: one base that many overlays put into
+/// many namespaces has its fault in one line.
+pub(crate) fn of_one_line(all: Vec<Finding>) -> Vec<Finding> {
+    let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
+    let mut index: BTreeMap<(&'static str, ProjectId, Span, String, String), usize> = BTreeMap::new();
+    for finding in all {
         let Some(first) = finding.locations.first() else {
-            joined.push((finding, Vec::new()));
+            joined.push(finding);
             continue;
         };
         let key = (
             finding.rule,
-            project,
-            vec![first.span],
+            finding.project,
+            first.span,
             without_subject(&finding.title, &finding.subject),
             figures(&finding),
         );
         match index.get(&key) {
-            Some(&at) => {
-                let (kept, others) = &mut joined[at];
-                if finding.subject != kept.subject && !others.contains(&finding.subject) {
-                    others.push(finding.subject.clone());
-                }
-                absorb(kept, finding);
-            }
+            Some(&at) => absorb(&mut joined[at], finding),
             None => {
                 index.insert(key, joined.len());
-                joined.push((finding, Vec::new()));
+                joined.push(finding);
             }
         }
     }
+    for finding in &mut joined {
+        finding.environments.sort();
+        name_others(finding);
+    }
     joined
-        .into_iter()
-        .map(|(finding, others)| with_others(finding, &others))
-        .collect()
 }
 
 /// Names the others that the finding holds for: their number and the first three.
-fn with_others(mut finding: Finding, others: &[String]) -> Finding {
-    if others.is_empty() {
-        return finding;
+fn name_others(finding: &mut Finding) {
+    let total = finding.subjects.len();
+    if total < 2 {
+        return;
     }
-    let shown: Vec<&str> = std::iter::once(finding.subject.as_str())
-        .chain(others.iter().map(String::as_str))
-        .take(3)
-        .collect();
-    let total = others.len() + 1;
-    let more = total - shown.len();
-    let names = match more {
+    let others = total - 1;
+    let shown: Vec<&str> = finding.subjects.iter().take(3).map(String::as_str).collect();
+    let names = match total - shown.len() {
         0 => shown.join(", "),
         n => format!("{} and {n} more", shown.join(", ")),
     };
-    let sentence = format!("One line makes this {total} times: {names}.");
-    finding.title = format!("{} (and {} more)", finding.title, others.len());
+    finding.title = match finding.title.split_once(": ") {
+        Some((thing, rest)) if finding.subject.starts_with(thing) => {
+            format!("{thing} and {others} more: {rest}")
+        }
+        _ => format!("{} (and the same for {others} more)", finding.title),
+    };
+    let sentence = format!("The same line causes this {total} times: for {names}.");
     finding.explanation = format!("{} {sentence}", finding.explanation).trim().to_owned();
-    finding
 }
 
 type UnjudgedKey = (&'static str, String, Vec<String>, Option<String>);
@@ -186,35 +182,41 @@ mod tests {
     use super::*;
     use cofferdam_model::FileId;
 
-    fn placed(project: u32, subject: &str, at: usize) -> Placed {
-        let finding = Finding::new(subject, format!("{subject}: no requests"))
+    fn found(project: u32, subject: &str, at: usize) -> Finding {
+        let mut finding = Finding::new(subject, format!("{subject}: no requests"))
             .at(Span::new(FileId(0), at, at + 1), "the workload");
-        Placed {
-            project: ProjectId(project),
-            finding,
-        }
+        finding.project = ProjectId(project);
+        finding
+    }
+
+    fn findings(all: Vec<Finding>) -> Vec<Finding> {
+        of_one_line(of_one_subject(all))
     }
 
     #[test]
-    fn one_line_of_many_overlays_is_one_finding() {
-        let all: Vec<Placed> = (0..5)
-            .map(|n| placed(0, &format!("Deployment ns{n}/web"), 7))
+    fn one_line_of_many_overlays_is_one_finding_that_names_all() {
+        let all: Vec<Finding> = (0..5)
+            .map(|n| found(0, &format!("Deployment ns{n}/web"), 7))
             .collect();
-        let found = findings(all);
-        assert_eq!(found.len(), 1);
-        assert!(found[0].title.ends_with("(and 4 more)"), "{}", found[0].title);
+        let joined = findings(all);
+        assert_eq!(joined.len(), 1);
+        assert_eq!(joined[0].title, "Deployment ns0/web and 4 more: no requests");
+        assert_eq!(joined[0].subject, "Deployment ns0/web");
+        assert_eq!(joined[0].subjects.len(), 5);
+        assert_eq!(joined[0].subjects[4], "Deployment ns4/web");
+        let sentence = "5 times: for Deployment ns0/web, Deployment ns1/web, Deployment ns2/web and 2 more.";
         assert!(
-            found[0]
-                .explanation
-                .contains("5 times: Deployment ns0/web, Deployment ns1/web, Deployment ns2/web and 2 more")
+            joined[0].explanation.contains(sentence),
+            "{}",
+            joined[0].explanation
         );
     }
 
     #[test]
     fn two_objects_of_one_name_in_one_environment_are_two_findings() {
         let of = |environment: &str, at| {
-            let mut one = placed(0, "Deployment web", at);
-            one.finding.environments = vec![environment.to_owned()];
+            let mut one = found(0, "Deployment web", at);
+            one.environments = vec![environment.to_owned()];
             one
         };
         assert_eq!(findings(vec![of("production", 1), of("production", 2)]).len(), 2);
@@ -230,11 +232,54 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_titles_or_projects_stay_apart() {
-        assert_eq!(findings(vec![placed(0, "a", 1), placed(0, "b", 2)]).len(), 2);
-        assert_eq!(findings(vec![placed(0, "a", 1), placed(1, "a", 1)]).len(), 2);
-        let mut other = placed(0, "b", 1);
-        other.finding.title = "b: no limits".to_owned();
-        assert_eq!(findings(vec![placed(0, "a", 1), other]).len(), 2);
+    fn a_title_that_does_not_begin_with_its_subject_says_that_there_are_more() {
+        let one = |n: usize| {
+            let mut finding = found(0, &format!("topic t{n}"), 7);
+            finding.title = format!("one copy of topic t{n}");
+            finding
+        };
+        let joined = findings(vec![one(0), one(1), one(2)]);
+        assert_eq!(joined[0].title, "one copy of topic t0 (and the same for 2 more)");
+        assert!(
+            joined[0]
+                .explanation
+                .ends_with("3 times: for topic t0, topic t1, topic t2.")
+        );
+    }
+
+    #[test]
+    fn a_part_of_what_the_title_names_is_a_subject_too() {
+        let one = |namespace: &str| {
+            let mut finding = found(0, &format!("Deployment {namespace}/api container web"), 7);
+            finding.title = format!("Deployment {namespace}/api: `web` has no limit");
+            finding
+        };
+        let joined = findings(vec![one("a"), one("b")]);
+        assert_eq!(joined.len(), 1);
+        assert_eq!(joined[0].title, "Deployment a/api and 1 more: `web` has no limit");
+    }
+
+    #[test]
+    fn environments_are_sorted_and_each_is_there_once() {
+        let of = |name: &str| {
+            let mut finding = found(0, "web", 1);
+            finding.environments = vec![name.to_owned()];
+            finding
+        };
+        // Two clusters of one environment have the same name.
+        let joined = findings(vec![of("staging"), of("production"), of("staging")]);
+        assert_eq!(joined.len(), 1);
+        assert_eq!(joined[0].environments, ["production", "staging"]);
+        assert_eq!(joined[0].subjects, ["web"]);
+        assert_eq!(joined[0].title, "web: no requests");
+    }
+
+    #[test]
+    fn other_lines_titles_or_projects_stay_separate() {
+        assert_eq!(findings(vec![found(0, "a", 1), found(0, "b", 2)]).len(), 2);
+        assert_eq!(findings(vec![found(0, "a", 1), found(1, "a", 1)]).len(), 2);
+        let mut other = found(0, "b", 1);
+        other.title = "b: no limits".to_owned();
+        assert_eq!(findings(vec![found(0, "a", 1), other]).len(), 2);
     }
 }

@@ -1,10 +1,10 @@
 //! `cofferdam check`.
 
+use crate::exit::{BAD_INPUT, FINDINGS};
 use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
-use crate::{BAD_INPUT, FINDINGS};
 use clap::ValueEnum;
-use cofferdam_audit::report::{json, text};
+use cofferdam_audit::report::{json, scope, text};
 use cofferdam_audit::{Options, Severity, audit, rules, severity_of};
 use cofferdam_model::Platform;
 use std::io::IsTerminal;
@@ -15,7 +15,9 @@ use std::time::Duration;
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = format!("Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --simulate --min-severity high\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n  cofferdam check base/ overlays/production/      several paths are one platform\n  cofferdam check k8s/api.yaml                    one file\n  kustomize build overlays/production | cofferdam check -\n  cofferdam check services/api                    with the cofferdam.yaml of the repository\n  cofferdam check . --config ../ops/cofferdam.yaml\n\n{PATHS_HELP}\n\nWhat no file says (request rates, connection limits, capacities) goes into cofferdam.yaml; `cofferdam init` writes one.\nA finding is accepted by a comment on its line, `# cofferdam: ignore[rule] reason`, or under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, unreadable input, or nothing to check.")
+    after_help = format!("Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --simulate --min-severity high\n  cofferdam check . --all                         examples, tests and other places apart count too\n  cofferdam check . --explain-scope               which deployments there are, and what was not read\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n  cofferdam check base/ overlays/production/      several paths are one platform\n  cofferdam check k8s/api.yaml                    one file\n  kustomize build overlays/production | cofferdam check -\n  cofferdam check services/api                    with the cofferdam.yaml of the repository\n  cofferdam check . --config ../ops/cofferdam.yaml\n\n{PATHS_HELP}\n\nPlaces apart (directories called examples, tests, docs, archive, templates, vendor and the like) are read, and what is found there is \
+counted in the summary and nothing else. Given by its own path (`cofferdam check examples/shop`), such a directory is checked like any other.\n\n\
+What no file says (request rates, connection limits, capacities) goes into cofferdam.yaml; `cofferdam init` writes one.\nA finding is accepted by a comment on its line, `# cofferdam: ignore[rule] reason`, or under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, unreadable input, or nothing to check.")
 )]
 pub(crate) struct Args {
     /// Directories and files to check; `-` is standard input.
@@ -39,9 +41,20 @@ pub(crate) struct Args {
     /// Rehearse the scenarios that findings point at, and lead the report with the worst cascade.
     #[arg(long)]
     simulate: bool,
+    /// Let findings in places apart (examples, tests, archives …) count like others: they are printed after the others,
+    /// and decide the exit code too.
+    #[arg(long)]
+    all: bool,
+    /// Print which deployments and environments were found and why, which places are apart, and what was not read;
+    /// judge nothing.
+    #[arg(long, conflicts_with_all = ["min_severity", "rule", "simulate", "quiet"])]
+    explain_scope: bool,
     /// Print one line a finding.
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
+    /// Print everything that could not be judged, instead of each reason once.
+    #[arg(long, short)]
+    verbose: bool,
     #[command(flatten)]
     input: InputArgs,
 }
@@ -50,7 +63,7 @@ pub(crate) struct Args {
 enum Format {
     /// For people.
     Text,
-    /// For programs (schemas/report.schema.json).
+    /// For programs (schemas/report.schema.json; with --explain-scope, schemas/scope.schema.json).
     Json,
 }
 
@@ -89,16 +102,25 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
     let platform =
         input::read(&args.paths, &args.input, &[], color).inspect_err(|_| progress.finish_and_clear())?;
     check_environments(args, &platform)?;
+    if args.explain_scope {
+        progress.finish_and_clear();
+        return explain_scope(args, &platform, color);
+    }
     let options = Options {
         min_severity: args.min_severity.map(Severity::from),
         rules: args.rule.clone(),
-        environments: args.environment.iter().map(|e| full_name(e)).collect(),
+        environments: environments(args),
+        all: args.all,
         today: Some(jiff::Zoned::now().date()),
     };
     let report = audit(&platform, &options);
     let nothing = report.is_nothing(&platform);
     let rehearsals = if args.simulate {
-        crate::simulate::pointed_at(&report, &platform, args.environment.first().map(String::as_str))?
+        let wanted = crate::simulate::Wanted {
+            name: args.environment.first().map(String::as_str),
+            all: args.all,
+        };
+        crate::simulate::pointed_at(&report, &platform, wanted)?
     } else {
         Vec::new()
     };
@@ -115,11 +137,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
         // The error below says the rest.
         Format::Text if nothing && !args.input.allow_empty => input::print_notes(&platform),
         Format::Text => {
-            let style = text::Style {
-                color: color.on_stdout(),
-                width: output::width(),
-                brief: args.quiet,
-            };
+            let style = style(args, color);
             let lead = cofferdam_simulate::report::text::Style {
                 color: style.color,
                 width: style.width,
@@ -144,6 +162,35 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
     })
 }
 
+fn style(args: &Args, color: Color) -> text::Style {
+    text::Style {
+        color: color.on_stdout(),
+        width: output::width(),
+        brief: args.quiet,
+        verbose: args.verbose,
+    }
+}
+
+/// Prints what was found out about which things belong together.
+fn explain_scope(args: &Args, platform: &Platform, color: Color) -> Result<ExitCode, String> {
+    input::refuse_nothing(&args.paths, &args.input, platform)?;
+    let selection = scope::Selection {
+        environments: environments(args),
+        all: args.all,
+    };
+    let explanation = scope::explain(platform, &selection);
+    match args.format {
+        Format::Json => output::print_with(|out| explanation.write_json(out))?,
+        Format::Text => output::print(&explanation.text(style(args, color)))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The environments that were asked for, by their full names.
+fn environments(args: &Args) -> Vec<String> {
+    args.environment.iter().map(|e| full_name(e)).collect()
+}
+
 /// A spinner on a terminal once the work takes longer than a second; the work itself is one call each
 /// for reading and judging, so there is no count to show.
 fn progress(paths: &[PathBuf]) -> indicatif::ProgressBar {
@@ -162,16 +209,11 @@ fn full_name(name: &str) -> String {
 }
 
 fn check_environments(args: &Args, platform: &Platform) -> Result<(), String> {
-    let known: Vec<&str> = platform.environments.iter().map(|e| e.name.as_str()).collect();
-    match args
-        .environment
-        .iter()
-        .find(|e| !known.contains(&full_name(e).as_str()))
-    {
-        Some(unknown) => Err(format!(
-            "there is no environment `{unknown}` here; there are: {}",
-            known.join(", ")
-        )),
+    match args.environment.iter().find(|e| {
+        let name = full_name(e);
+        !input::environments(platform, args.all).any(|env| env.name == name)
+    }) {
+        Some(unknown) => Err(input::no_environment(platform, unknown, args.all)),
         None => Ok(()),
     }
 }

@@ -4,7 +4,8 @@ use crate::output::{self, Color};
 use cofferdam_audit::report::text;
 use cofferdam_audit::rules;
 use cofferdam_ingest::Input;
-use cofferdam_model::{Platform, UnreadableFile};
+use cofferdam_model::{Environment, Platform, UnreadableFile};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -93,7 +94,7 @@ fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), Stri
     let style = text::Style {
         color: color.on_stderr(),
         width: output::width(),
-        brief: false,
+        ..text::Style::default()
     };
     eprint!("{}", text::overlay_problems(&problems, platform, style));
     let things = match problems.len() {
@@ -129,6 +130,30 @@ fn overlay_problems(platform: &Platform) -> Vec<UnreadableFile> {
         }
     }
     problems
+}
+
+/// The environments that count: those of the platform, and with `all` those of places apart.
+pub(crate) fn environments(platform: &Platform, all: bool) -> impl Iterator<Item = &Environment> {
+    platform
+        .environments
+        .iter()
+        .filter(move |e| all || platform.scope.project_apart(e.project).is_none())
+}
+
+/// The message for an environment that is not there.
+pub(crate) fn no_environment(platform: &Platform, name: &str, all: bool) -> String {
+    let full = cofferdam_syntax::environment::name(name);
+    let mut message = if environments(platform, true).any(|e| e.name == full) {
+        format!("the environment `{name}` is only in places apart (add --all, or give their path)")
+    } else {
+        format!("there is no environment `{name}` here")
+    };
+    let known: BTreeSet<&str> = environments(platform, all).map(|e| e.name.as_str()).collect();
+    if !known.is_empty() {
+        let known: Vec<&str> = known.into_iter().collect();
+        let _ = write!(message, "; there are: {}", known.join(", "));
+    }
+    message
 }
 
 /// The message for paths with nothing to check.

@@ -1,6 +1,7 @@
 //! The command: parse arguments, call a crate, print. It decides nothing itself.
 
 mod check;
+mod exit;
 mod explain;
 mod init;
 mod input;
@@ -14,11 +15,6 @@ use std::process::ExitCode;
 /// spends a quarter of the whole time (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Exit code for findings at or above `--fail-on`.
-const FINDINGS: u8 = 1;
-/// Exit code for bad usage or input that cannot be read.
-const BAD_INPUT: u8 = 2;
 
 /// Find how a platform will fail, from its own configuration.
 #[derive(Debug, Parser)]
@@ -75,6 +71,6 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|message| {
         output::error(&message, cli.color);
-        ExitCode::from(BAD_INPUT)
+        ExitCode::from(exit::BAD_INPUT)
     })
 }

@@ -1,6 +1,6 @@
 //! `cofferdam simulate`.
 
-use crate::FINDINGS;
+use crate::exit::FINDINGS;
 use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
 use clap::ValueEnum;
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = format!("Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --all --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nA fact that decides an outcome and stands nowhere is asked for by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing, 2 bad usage, unreadable input, or nothing to rehearse on.")
+    after_help = format!("Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nA fact that decides an outcome and stands nowhere is asked for by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing, 2 bad usage, unreadable input, or nothing to rehearse on.")
 )]
 pub(crate) struct Args {
     /// Directories and files of the platform's configuration; `-` is standard input.
@@ -26,10 +26,11 @@ pub(crate) struct Args {
     /// List the scenarios.
     #[arg(long)]
     list: bool,
-    /// Rehearse only this scenario (may be given more than once).
-    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    /// Rehearse only this scenario, instead of all (may be given more than once).
+    #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
-    /// Rehearse all scenarios (the default).
+    /// Leave nothing out: all scenarios, where none is named, and the environments of places apart (examples, tests,
+    /// archives …), which are not rehearsed otherwise unless their path is given.
     #[arg(long)]
     all: bool,
     /// State a fact for this run, as in cofferdam.yaml (may be given more than once).
@@ -81,11 +82,15 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         seed: args.seed,
         trace: args.trace.is_some(),
     };
-    let rehearsals = simulate(&chosen, &platform, args.environment.as_deref(), settings)?;
+    let wanted = Wanted {
+        name: args.environment.as_deref(),
+        all: args.all,
+    };
+    let rehearsals = simulate(&chosen, &platform, wanted, settings)?;
     let other = match &args.compare {
         Some(_) => {
             let platform = read(compared, args, color)?;
-            let rehearsals = simulate(&chosen, &platform, args.environment.as_deref(), settings)?;
+            let rehearsals = simulate(&chosen, &platform, wanted, settings)?;
             Some((platform, rehearsals))
         }
         None => None,
@@ -180,35 +185,41 @@ fn read(paths: &[PathBuf], args: &Args, color: Color) -> Result<Platform, String
     Ok(platform)
 }
 
-/// The environment that is meant: the one named, else production, else the first.
-fn environment<'a>(platform: &'a Platform, name: Option<&str>) -> Result<&'a Environment, String> {
-    let known: Vec<&str> = platform.environments.iter().map(|e| e.name.as_str()).collect();
-    let Some(name) = name else {
-        let production = platform.environments.iter().find(|e| e.name == "production");
-        return production
-            .or(platform.environments.first())
-            .ok_or_else(|| "there is no environment here".to_owned());
+/// Which environment is meant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// Its name; without one, production where there is one, else the first.
+    pub(crate) name: Option<&'a str>,
+    /// Whether those of places apart count.
+    pub(crate) all: bool,
+}
+
+fn environment<'a>(platform: &'a Platform, wanted: Wanted<'_>) -> Result<&'a Environment, String> {
+    let mut known = input::environments(platform, wanted.all);
+    let Some(name) = wanted.name else {
+        let all: Vec<&Environment> = known.collect();
+        let production = all.iter().find(|e| e.name == "production");
+        return production.or(all.first()).copied().ok_or_else(|| {
+            if platform.environments.is_empty() {
+                return "there is no environment here".to_owned();
+            }
+            "everything here is in places apart (examples, tests …): add --all, or give the path of one"
+                .to_owned()
+        });
     };
     let full = cofferdam_syntax::environment::name(name);
-    platform
-        .environments
-        .iter()
+    known
         .find(|e| e.name == full)
-        .ok_or_else(|| {
-            format!(
-                "there is no environment `{name}` here; there are: {}",
-                known.join(", ")
-            )
-        })
+        .ok_or_else(|| input::no_environment(platform, name, wanted.all))
 }
 
 fn simulate(
     chosen: &[&'static Scenario],
     platform: &Platform,
-    name: Option<&str>,
+    wanted: Wanted<'_>,
     settings: Settings,
 ) -> Result<Vec<Rehearsal>, String> {
-    let environment = environment(platform, name)?;
+    let environment = environment(platform, wanted)?;
     let bar = progress();
     let rehearsals = rehearse(
         chosen,
@@ -230,7 +241,7 @@ const QUICK_RUNS: u32 = 5;
 pub(crate) fn pointed_at(
     report: &Report,
     platform: &Platform,
-    name: Option<&str>,
+    wanted: Wanted<'_>,
 ) -> Result<Vec<Rehearsal>, String> {
     let shows = |scenario: &&Scenario| {
         let found = |rule: &&str| report.findings.iter().any(|finding| finding.rule == *rule);
@@ -242,7 +253,7 @@ pub(crate) fn pointed_at(
         seed: 1,
         trace: false,
     };
-    simulate(&chosen, platform, name, settings)
+    simulate(&chosen, platform, wanted, settings)
 }
 
 /// Runs done and time left, on a terminal.

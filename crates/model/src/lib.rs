@@ -33,7 +33,8 @@ pub use platform::{
     Environment, Parts, Platform, Priority, Reading, Scale, Service, Suppression, UnreadableFile,
 };
 pub use scope::{
-    Absence, Apart, Deployment, DeploymentId, DeploymentKind, Home, Opening, Project, ProjectId, Scope,
+    Absence, Apart, Deployment, DeploymentId, DeploymentKind, Home, Opening, PlaceApart, Project, ProjectId,
+    Scope,
 };
 pub use source::{Fact, Source};
 pub use units::{Bytes, Cpu, Money, Rate, Share};

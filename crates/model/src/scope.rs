@@ -3,7 +3,7 @@
 
 use cofferdam_syntax::{FileId, Span};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Index into [`Scope::projects`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -28,6 +28,22 @@ pub struct Scope {
     pub default_values: BTreeSet<Span>,
     /// What could declare more than was read.
     pub openings: Vec<Opening>,
+    /// Directories that are apart from the platform, in the order of their paths.
+    pub places_apart: Vec<PlaceApart>,
+    /// What names each environment of a project, as phrases ("overlays/production/", "a section of deploy.yml").
+    /// Empty where nothing names any.
+    pub evidence: BTreeMap<(ProjectId, String), Vec<String>>,
+}
+
+/// A directory that is apart from the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceApart {
+    /// The directory, below the root that was checked.
+    pub directory: PathBuf,
+    /// Why it is apart.
+    pub why: Apart,
+    /// How many files in it no deployment of the platform uses.
+    pub files: usize,
 }
 
 /// Files that belong together: a repository, or a directory of examples inside it.
@@ -117,6 +133,17 @@ impl DeploymentKind {
             DeploymentKind::Manifests => "manifests",
             DeploymentKind::Command => "deploy command",
         }
+    }
+
+    /// The words for a number of them.
+    pub fn count(self, number: usize) -> String {
+        let words = match (self, number) {
+            (DeploymentKind::Manifests, 1) => "set of manifests",
+            (DeploymentKind::Manifests, _) => "sets of manifests",
+            (DeploymentKind::Command, 2..) => "deploy commands",
+            _ => self.name(),
+        };
+        format!("{number} {words}")
     }
 }
 
@@ -226,6 +253,18 @@ impl Scope {
                 && opening.environment.as_deref().is_none_or(|e| e == environment)
                 && (opening.kinds.is_empty() || opening.kinds.contains(&kind))
         })
+    }
+
+    /// Why a project is no part of the platform, where it is not.
+    pub fn project_apart(&self, project: ProjectId) -> Option<Apart> {
+        self.projects.get(project.0 as usize).and_then(|p| p.apart)
+    }
+
+    /// The place apart that a path is in.
+    pub fn place_apart(&self, path: &Path) -> Option<&PlaceApart> {
+        self.places_apart
+            .iter()
+            .find(|place| path.starts_with(&place.directory))
     }
 
     /// Whether a value at this place is a default that something else may override.

@@ -38,7 +38,8 @@ impl Entries {
 /// Every statement that a check of `platform` would be glad of, in order of path.
 pub(super) fn collect(platform: &Platform, report: &Report) -> Vec<Entry> {
     let mut entries = Entries::default();
-    let mut environments: Vec<&Environment> = platform.environments.iter().collect();
+    let is_platform = |e: &&Environment| platform.scope.project_apart(e.project).is_none();
+    let mut environments: Vec<&Environment> = platform.environments.iter().filter(is_platform).collect();
     // What holds in production is the better default.
     environments.sort_by_key(|e| !is_production_like(&e.name));
     for env in environments {
@@ -61,7 +62,7 @@ pub(super) fn collect(platform: &Platform, report: &Report) -> Vec<Entry> {
 }
 
 /// `services.my.api.pool.size` as section, name and key: names may contain dots, keys are known.
-fn parse(text: &str) -> Option<Vec<&str>> {
+pub(super) fn parse(text: &str) -> Option<Vec<&str>> {
     let (section, rest) = match text.strip_prefix("kafka.topics.") {
         Some(rest) => ("kafka.topics", rest),
         None => text.split_once('.')?,

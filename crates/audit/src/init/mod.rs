@@ -8,7 +8,10 @@
 mod entries;
 mod entry;
 mod keys;
+mod need;
 mod write;
+
+pub(crate) use need::need;
 
 use crate::engine::Report;
 use cofferdam_model::Platform;

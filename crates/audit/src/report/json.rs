@@ -1,7 +1,7 @@
 //! The report for programs; its shape is published in `schemas/report.schema.json` and changes only
 //! with `version`.
 
-use super::page_of;
+use super::{page_of, summary};
 use crate::engine::{Report, severity_of};
 use crate::finding::{Finding, Severity, Unjudged};
 use cofferdam_model::{Platform, Span};
@@ -18,6 +18,7 @@ struct Document<'a> {
     version: u32,
     summary: Summary<'a>,
     findings: Vec<JsonFinding<'a>>,
+    findings_apart: Vec<JsonFinding<'a>>,
     not_judged: Vec<JsonUnjudged<'a>>,
     unreadable: Vec<JsonUnreadable>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,6 +28,8 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct Summary<'a> {
     environments: &'a [String],
+    deployments: Vec<JsonDeployments<'a>>,
+    apart: Vec<JsonPlace>,
     findings: BTreeMap<&'static str, usize>,
     files_read: BTreeMap<&'a str, usize>,
     files_passed_over: usize,
@@ -41,12 +44,29 @@ struct Summary<'a> {
 }
 
 #[derive(Serialize)]
+struct JsonDeployments<'a> {
+    kind: &'static str,
+    count: usize,
+    environments: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonPlace {
+    directory: String,
+    why: &'static str,
+    files: usize,
+    findings: usize,
+}
+
+#[derive(Serialize)]
 struct JsonFinding<'a> {
     rule: &'a str,
     severity: &'static str,
     confidence: &'static str,
     environments: &'a [String],
     subject: &'a str,
+    subjects: &'a [String],
+    apart: Option<&'static str>,
     title: &'a str,
     explanation: &'a str,
     figures: BTreeMap<&'a str, JsonFigure<'a>>,
@@ -122,6 +142,8 @@ pub fn write(
         version: VERSION,
         summary: Summary {
             environments: &report.environments,
+            deployments: deployments(report, platform),
+            apart: places(report, platform),
             findings: Severity::ALL
                 .into_iter()
                 .map(|s| {
@@ -147,12 +169,36 @@ pub fn write(
             notes: notes.chain(suppressions).collect(),
         },
         findings: report.findings.par_iter().map(|f| finding(f, platform)).collect(),
+        findings_apart: report.apart.par_iter().map(|f| finding(f, platform)).collect(),
         not_judged: report.unjudged.iter().map(unjudged).collect(),
         unreadable: platform.reading.unreadable.iter().map(place).collect(),
         rehearsals,
     };
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
+}
+
+fn deployments<'a>(report: &Report, platform: &'a Platform) -> Vec<JsonDeployments<'a>> {
+    let deployed = summary::deployed(report, platform).into_iter();
+    deployed
+        .map(|d| JsonDeployments {
+            kind: d.kind.name(),
+            count: d.count,
+            environments: d.environments.into_iter().collect(),
+        })
+        .collect()
+}
+
+fn places(report: &Report, platform: &Platform) -> Vec<JsonPlace> {
+    let places = summary::places(report, platform).into_iter();
+    places
+        .map(|p| JsonPlace {
+            directory: p.place.directory.display().to_string(),
+            why: p.place.why.name(),
+            files: p.place.files,
+            findings: p.findings,
+        })
+        .collect()
 }
 
 fn shown(path: Option<&Path>) -> Option<String> {
@@ -176,6 +222,8 @@ fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
         confidence: finding.confidence.name(),
         environments: &finding.environments,
         subject: &finding.subject,
+        subjects: &finding.subjects,
+        apart: finding.apart.map(cofferdam_model::Apart::name),
         title: &finding.title,
         explanation: &finding.explanation,
         figures: finding

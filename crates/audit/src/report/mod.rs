@@ -1,6 +1,8 @@
 //! Reports: the same findings for people and for programs.
 
 pub mod json;
+pub mod scope;
+mod summary;
 pub mod text;
 
 use cofferdam_model::{Environment, Platform, Span};

@@ -1,13 +1,12 @@
 //! The report for people: every finding with the lines it rests on, then a summary.
 
-use super::{Redaction, page_of};
+use super::{Redaction, page_of, summary};
 use crate::engine::{Report, severity_of};
-use crate::finding::{Figure, Finding, Location, Severity, Unjudged};
+use crate::finding::{Figure, Finding, Location, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use cofferdam_model::units::show_number;
 use cofferdam_model::{FileId, Platform, SourceFile, Span, UnreadableFile};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +17,8 @@ pub struct Style {
     pub width: usize,
     /// Only the findings' headlines and the summary.
     pub brief: bool,
+    /// Everything that could not be judged, instead of each reason once.
+    pub verbose: bool,
 }
 
 impl Default for Style {
@@ -26,6 +27,7 @@ impl Default for Style {
             color: false,
             width: 110,
             brief: false,
+            verbose: false,
         }
     }
 }
@@ -35,11 +37,17 @@ pub fn render(report: &Report, platform: &Platform, style: Style) -> String {
     let mut out = String::new();
     let renderer = renderer(style);
     let redaction = Redaction::new(platform);
-    for finding in &report.findings {
+    let names = summary::Names::of(report, platform);
+    let (counted, apart): (Vec<&Finding>, Vec<&Finding>) =
+        report.findings.iter().partition(|f| f.apart.is_none());
+    for (at, finding) in counted.iter().chain(&apart).enumerate() {
+        if at == counted.len() {
+            out.push_str("in places apart from the platform:\n\n");
+        }
         if style.brief {
             out.push_str(&headline(finding, platform));
         } else {
-            out.push_str(&one(finding, platform, &redaction, style, &renderer));
+            out.push_str(&one(finding, platform, &redaction, style, &names));
             out.push('\n');
         }
         out.push('\n');
@@ -61,9 +69,9 @@ pub fn render(report: &Report, platform: &Platform, style: Style) -> String {
         out.push_str("\n\n");
     }
     if !style.brief {
-        not_judged(&mut out, &report.unjudged, style.width);
+        summary::not_judged(&mut out, &report.unjudged, style);
     }
-    summary(&mut out, report, platform);
+    summary::summary(&mut out, report, platform, style);
     out
 }
 
@@ -108,7 +116,7 @@ fn one(
     platform: &Platform,
     redaction: &Redaction,
     style: Style,
-    renderer: &Renderer,
+    names: &summary::Names<'_>,
 ) -> String {
     let mut group: Group<'_> = level(severity_of(finding))
         .primary_title(finding.title.as_str())
@@ -133,9 +141,7 @@ fn one(
         note("assumes", assumption);
     }
     note("mend", &finding.remedy);
-    if platform.environments.len() > 1 {
-        note("holds in", &finding.environments.join(", "));
-    }
+    note("holds in", &names.holds_in(finding));
     note(
         "page",
         &format!(
@@ -144,7 +150,7 @@ fn one(
             finding.rule
         ),
     );
-    renderer.render(&[group])
+    renderer(style).render(&[group])
 }
 
 fn figures(figures: &BTreeMap<String, Figure>) -> String {
@@ -180,7 +186,7 @@ fn singular(unit: &str) -> String {
 }
 
 /// Breaks text at spaces; a word longer than the width stands alone.
-fn wrap(text: &str, width: usize) -> String {
+pub(super) fn wrap(text: &str, width: usize) -> String {
     let options = textwrap::Options::new(width.max(40))
         .break_words(false)
         .word_separator(textwrap::WordSeparator::AsciiSpace)
@@ -319,131 +325,9 @@ fn unread<'a>(
     }
 }
 
-fn not_judged(out: &mut String, all: &[Unjudged], width: usize) {
-    if all.is_empty() {
-        return;
-    }
-    out.push_str("could not judge (say it in cofferdam.yaml; `cofferdam init` writes one to fill in):\n");
-    for one in all {
-        let partial = one.partial.as_ref().map_or(String::new(), |p| format!(" ({p})"));
-        let text = format!(
-            "{}: {}: needs {}{partial}",
-            one.rule,
-            one.subject,
-            one.needs.join(" and ")
-        );
-        let wrapped = wrap(&text, width.saturating_sub(6)).replace('\n', "\n      ");
-        let _ = writeln!(out, "    - {wrapped}");
-    }
-    out.push('\n');
-}
-
 /// Number and noun.
 pub(crate) fn plural(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", show_number(n as f64), if n == 1 { one } else { many })
-}
-
-fn summary(out: &mut String, report: &Report, platform: &Platform) {
-    let reading = &platform.reading;
-    let files: usize = reading.formats.values().sum();
-    if report.is_nothing(platform) {
-        out.push_str("nothing to check: no file here is configuration that Cofferdam reads\n");
-    } else if files == 0 && report.findings.is_empty() && !reading.unreadable.is_empty() {
-        out.push_str("nothing was checked: the configuration that is here cannot be read\n");
-    } else {
-        let counts: Vec<String> = Severity::ALL
-            .into_iter()
-            .rev()
-            .map(|s| (s, report.findings.iter().filter(|f| severity_of(f) == s).count()))
-            .filter(|(_, n)| *n > 0)
-            .map(|(s, n)| format!("{n} {s}"))
-            .collect();
-        let _ = match counts.is_empty() {
-            true => writeln!(out, "no findings"),
-            false => writeln!(
-                out,
-                "{}: {}",
-                plural(report.findings.len(), "finding", "findings"),
-                counts.join(", ")
-            ),
-        };
-        let _ = writeln!(out, "environments: {}", report.environments.join(", "));
-        let formats: Vec<String> = reading
-            .formats
-            .iter()
-            .map(|(name, n)| format!("{n} {name}"))
-            .collect();
-        let _ = match files {
-            0 => writeln!(out, "read: no file but the overlay"),
-            _ => writeln!(
-                out,
-                "read: {} ({})",
-                plural(files, "file", "files"),
-                formats.join(", ")
-            ),
-        };
-    }
-    if let Some(root) = &reading.root {
-        let _ = writeln!(out, "root: {}", root.display());
-    }
-    if let Some(config) = &reading.config {
-        let _ = writeln!(out, "config: {}{}", config.display(), relative_to(platform));
-    }
-    let mut rest = Vec::new();
-    if !reading.unreadable.is_empty() {
-        rest.push(format!("{} unreadable", reading.unreadable.len()));
-    }
-    if !report.unjudged.is_empty() {
-        rest.push(format!("{} not judged for want of a fact", report.unjudged.len()));
-    }
-    if report.suppressed > 0 {
-        rest.push(format!("{} suppressed", report.suppressed));
-    }
-    if report.below > 0 {
-        rest.push(format!("{} below the severity asked for", report.below));
-    }
-    if report.only_stated > 0 {
-        rest.push(format!(
-            "{} on things that only the config names (a part was checked)",
-            report.only_stated
-        ));
-    }
-    if reading.passed_over > 0 {
-        rest.push(format!(
-            "{} passed over (no configuration)",
-            plural(reading.passed_over, "file", "files")
-        ));
-    }
-    if !rest.is_empty() {
-        let _ = writeln!(out, "besides: {}", rest.join(", "));
-    }
-    for note in &reading.notes {
-        let _ = writeln!(out, "note: {}: {}", place(note, platform), note.message);
-    }
-}
-
-/// What the paths in the overlay are relative to, where that is not plain.
-fn relative_to(platform: &Platform) -> &'static str {
-    let beside = |path: &std::path::Path| path.parent() == Some(std::path::Path::new(""));
-    if !platform.overlay.above.as_os_str().is_empty() {
-        " (paths in it are relative to its own directory)"
-    } else if platform.reading.config.as_deref().is_some_and(beside) {
-        ""
-    } else {
-        " (paths in it are relative to the root of what is checked)"
-    }
-}
-
-/// `path:line:column`, or the path alone when no place in it is known.
-fn place(note: &UnreadableFile, platform: &Platform) -> String {
-    let path = note.path.display();
-    note.span.map_or_else(
-        || path.to_string(),
-        |span| {
-            let at = platform.sources.position(span);
-            format!("{path}:{}:{}", at.line, at.column)
-        },
-    )
 }
 
 #[cfg(test)]

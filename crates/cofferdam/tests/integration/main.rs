@@ -13,6 +13,7 @@ mod dependencies;
 mod detection;
 mod input;
 mod overlay;
+mod scope;
 mod simulate;
 
 use std::path::{Path, PathBuf};

@@ -11,7 +11,9 @@
 //! A file is judged once: what a build consumes is judged as part of that build and nowhere else. A document that
 //! names no environment holds in all of them.
 
+mod apart;
 mod builds;
+mod evidence;
 mod formats;
 mod openings;
 mod read;
@@ -29,11 +31,11 @@ use crate::templates;
 use crate::walk::{self, Config, Input, ReadError, Walked};
 use builds::{Holder, Piece, Sources};
 use cofferdam_code::python::Code;
-use cofferdam_model::{Apart, Environment, FileId, Platform, ProjectId, Span, link};
+use cofferdam_model::{Environment, FileId, Platform, ProjectId, Span, link};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Names of the formats that are read, for people whose files are none of them.
@@ -88,7 +90,8 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let code = Code::read(&repo);
     let sources = Sources::of(&repo, &stated, &code);
     let (pieces, deployments) = builds::pieces(&sources);
-    let universes = universes(&sources, &pieces);
+    let sections = read::sections(&sources, &pieces);
+    let universes = universes(&sources, &pieces, &sections);
     let documented = read::documents(&sources, &pieces, &universes);
     let (texts, text_formats) = read::texts(&sources);
     let filled: Vec<(Environment, Unmatched)> = universes
@@ -133,7 +136,14 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
     platform.scope.deployments = deployments.all;
-    platform.scope.apart = apart(&sources, &pieces);
+    platform.scope.apart = apart::files(&sources, &pieces);
+    platform.scope.places_apart = apart::places(&sources, &platform.scope.apart);
+    platform.scope.evidence = evidence::of(
+        &sources,
+        &sections,
+        &universes,
+        platform.reading.config.as_deref(),
+    );
     platform.scope.default_files = default_files(&sources);
     let found = openings::of(&sources, &pieces, &universes, platform.reading.part);
     platform.scope.openings = found.openings;
@@ -162,20 +172,6 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let yaml = repo.yaml;
     rayon::spawn(move || drop((yaml, built, charts, releases, terraform, code)));
     platform
-}
-
-/// Files in places apart that nothing of the platform deploys.
-fn apart(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> BTreeMap<FileId, Apart> {
-    let is_apart = |project: ProjectId| sources.projects.get(project).apart;
-    let used: BTreeSet<FileId> = (pieces.iter())
-        .filter(|piece| is_apart(piece.holder.project).is_none())
-        .map(|piece| piece.node.span.file)
-        .collect();
-    let files = sources.repo.files.iter();
-    files
-        .filter(|(_, id)| !used.contains(id))
-        .filter_map(|(path, id)| Some((*id, is_apart(sources.projects.of_path(path))?)))
-        .collect()
 }
 
 /// Files of charts that nothing here installs: their values are defaults.
@@ -255,10 +251,9 @@ fn observe(sources: &Sources<'_>, universe: &Universe, env: &mut Environment) ->
 }
 
 /// The environments that anything names, in each project; one without a name where nothing does.
-fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Vec<Universe> {
+fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Sections<'_>) -> Vec<Universe> {
     let mut names: BTreeSet<(ProjectId, String)> = read::named(sources, pieces);
-    // A file that is for one environment by its path names no others.
-    names.extend(read::sections(sources, pieces));
+    names.extend(sections.keys().cloned());
     for root in &sources.terraform.roots {
         let project = sources.projects.of_path(&root.dir);
         let values = root.environments.iter();

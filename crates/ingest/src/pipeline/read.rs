@@ -221,22 +221,27 @@ pub(super) fn merged(documented: &Documented<'_>, texts: &[TextParts], universe:
     merger.finish()
 }
 
-/// Environments that documents have sections for.
-pub(super) fn sections(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> BTreeSet<(ProjectId, String)> {
-    let shared = pieces.iter().filter(|p| p.holder.environment.is_none());
-    shared
-        .flat_map(|piece| {
-            let place = Place {
-                repo: sources.repo,
-                environment: "",
-                path: piece.path,
-                completeness: piece.completeness,
-            };
-            let reader = formats::of_document(piece.node, place).map(|(_, reader)| reader);
-            let names = reader.map_or_else(Vec::new, |r| (r.environments)(piece.node, piece.path));
-            names.into_iter().map(|name| (piece.holder.project, name))
-        })
-        .collect()
+/// The environments that sections of files name, and those files.
+pub(super) type Sections<'a> = BTreeMap<(ProjectId, String), BTreeSet<&'a Path>>;
+
+/// Environments that sections of documents name. A file that is for one environment by its path names no others.
+pub(super) fn sections<'a>(sources: &Sources<'_>, pieces: &[Piece<'a>]) -> Sections<'a> {
+    let mut found = Sections::new();
+    for piece in pieces.iter().filter(|p| p.holder.environment.is_none()) {
+        let place = Place {
+            repo: sources.repo,
+            environment: "",
+            path: piece.path,
+            completeness: piece.completeness,
+        };
+        let reader = formats::of_document(piece.node, place).map(|(_, reader)| reader);
+        let names = reader.map_or_else(Vec::new, |r| (r.environments)(piece.node, piece.path));
+        for name in names {
+            let files = found.entry((piece.holder.project, name)).or_default();
+            files.insert(piece.path);
+        }
+    }
+    found
 }
 
 /// Environments that documents are for by their place, where a reader knows the document.

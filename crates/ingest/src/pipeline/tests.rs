@@ -132,3 +132,110 @@ fn a_template_is_named_and_not_judged() {
     assert!(platform.reading.notes[0].message.contains("template, not read"));
     assert!(!platform.reading.is_nothing());
 }
+
+#[test]
+fn places_apart_are_the_outermost_directories_with_the_files_that_nothing_uses() {
+    let object = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n";
+    let platform = platform(&[
+        (
+            "k8s/kustomization.yaml",
+            "resources: [a.yaml, ../examples/used/a.yaml]\n",
+        ),
+        ("k8s/a.yaml", object),
+        (
+            "examples/used/a.yaml",
+            "kind: ConfigMap\napiVersion: v1\nmetadata: {name: used}\n",
+        ),
+        ("examples/one/docs/a.yaml", object),
+        ("examples/two/a.yaml", object),
+        ("deploy/tests/a.yaml", object),
+        // An environment called `test` is no place apart.
+        ("overlays/test/a.yaml", object),
+        ("overlays/production/a.yaml", object),
+    ]);
+    let places = &platform.scope.places_apart;
+    let shown: Vec<(String, &str, usize)> = (places.iter())
+        .map(|p| (p.directory.display().to_string(), p.why.name(), p.files))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("deploy/tests".to_owned(), "tests", 1),
+            ("examples".to_owned(), "examples", 2)
+        ]
+    );
+    let place = |path: &str| platform.scope.place_apart(Path::new(path)).map(|p| p.why.name());
+    assert_eq!(place("examples/one/docs/a.yaml"), Some("examples"));
+    assert_eq!(place("k8s/a.yaml"), None);
+}
+
+#[test]
+fn each_environment_has_the_evidence_that_names_it() {
+    let platform = platform(&[
+        (
+            "k8s/overlays/staging/a.yaml",
+            "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n",
+        ),
+        (
+            "k8s/overlays/production/a.yaml",
+            "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n",
+        ),
+        ("api/.env.production", "A=1\n"),
+        ("api/.env.staging", "A=1\n"),
+        ("cofferdam.yaml", "environments:\n  production: {}\n"),
+        (
+            "deploy.sh",
+            "gcloud run deploy api-qa --image registry.example.net/api:1 --region europe-west1\n",
+        ),
+    ]);
+    let of = |name: &str| platform.scope.evidence.get(&(ProjectId(0), name.to_owned()));
+    assert_eq!(
+        of("production").unwrap(),
+        &[
+            "cofferdam.yaml",
+            "api/.env.production",
+            "k8s/overlays/production/"
+        ]
+    );
+    assert_eq!(
+        of("staging").unwrap(),
+        &["api/.env.staging", "k8s/overlays/staging/"]
+    );
+    assert!(of("default").is_none());
+    // Evidence is told of environments that are judged, and of no others.
+    let judged: BTreeSet<&str> = platform.environments.iter().map(|e| e.name.as_str()).collect();
+    assert!(
+        platform
+            .scope
+            .evidence
+            .keys()
+            .all(|(_, name)| judged.contains(name.as_str()))
+    );
+}
+
+#[test]
+fn sections_and_applications_are_evidence() {
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop-prod}\nspec:\n  source: {repoURL: x, path: k8s}\n  \
+         destination: {namespace: shop-prod, server: https://kubernetes.default.svc}\n";
+    let platform = platform(&[
+        ("apps/shop.yaml", application),
+        (
+            "k8s/a.yaml",
+            "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n",
+        ),
+    ]);
+    let key = (ProjectId(0), "production".to_owned());
+    assert_eq!(
+        platform.scope.evidence.get(&key).map(Vec::as_slice),
+        Some(["the application shop-prod in apps/shop.yaml".to_owned()].as_slice()),
+        "{:?}",
+        platform.scope.evidence
+    );
+    let sections = self::platform(&[(
+        "grand-central.yml",
+        include_str!("../../../../examples/clean-platform/grandcentral-enhanced.yml"),
+    )]);
+    let phrases = sections.scope.evidence.values().flatten();
+    assert!(phrases.clone().count() >= 2, "{:?}", sections.scope.evidence);
+    assert!(phrases.clone().all(|p| p == "a section of grand-central.yml"));
+}

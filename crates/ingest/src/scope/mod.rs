@@ -10,6 +10,7 @@ mod places;
 mod projects;
 
 pub(crate) use evidence::{Evidence, sibling_directories, stated_by};
+pub(crate) use places::apart;
 pub(crate) use projects::Projects;
 
 use std::path::Path;

@@ -1,0 +1,450 @@
+//! What was found out about which things belong together, for `check --explain-scope`: its shape for programs is
+//! published in `schemas/scope.schema.json`.
+
+use super::summary::listed;
+use super::text::{Style, plural, wrap};
+use cofferdam_model::{Absence, Apart, Deployment, Opening, Platform, Project, ProjectId, Span};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// Version of the shape.
+pub const VERSION: u32 = 1;
+
+/// Phrases of evidence and reasons that are shown before the rest is only counted.
+const SHOWN: usize = 3;
+
+/// What to explain.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Only these environments; empty is all.
+    pub environments: Vec<String>,
+    /// Projects apart as well.
+    pub all: bool,
+}
+
+impl Selection {
+    fn takes(&self, environment: Option<&str>) -> bool {
+        self.environments.is_empty()
+            || environment.is_none_or(|name| self.environments.iter().any(|e| e == name))
+    }
+}
+
+/// The scope of a platform.
+#[derive(Debug, Serialize)]
+pub struct Explanation<'a> {
+    version: u32,
+    projects: Vec<ExplainedProject<'a>>,
+    apart: Vec<ExplainedPlace>,
+}
+
+#[derive(Debug, Serialize)]
+struct ExplainedProject<'a> {
+    root: String,
+    apart: Option<&'static str>,
+    deployments: Vec<ExplainedDeployment<'a>>,
+    environments: Vec<ExplainedEnvironment<'a>>,
+    open: Vec<Open<'a>>,
+}
+
+#[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+struct ExplainedDeployment<'a> {
+    kind: &'static str,
+    root: String,
+    name: Option<&'a str>,
+    environment: Option<&'a str>,
+    cluster: Option<&'a str>,
+    objects: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ExplainedEnvironment<'a> {
+    name: &'a str,
+    clusters: BTreeSet<&'a str>,
+    judged: bool,
+    evidence: &'a [String],
+}
+
+/// What was not read and could bring things of the same kinds.
+#[derive(Debug, Serialize)]
+struct Open<'a> {
+    kinds: Vec<&'static str>,
+    reasons: Vec<Reason<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reason<'a> {
+    reason: &'a str,
+    environment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct ExplainedPlace {
+    directory: String,
+    why: &'static str,
+    files: usize,
+    deployments: usize,
+}
+
+/// Explains the scope of a platform.
+pub fn explain<'a>(platform: &'a Platform, selection: &Selection) -> Explanation<'a> {
+    let scope = &platform.scope;
+    let ids = (0..).map(ProjectId);
+    let projects = scope
+        .projects
+        .iter()
+        .zip(ids)
+        .filter(|(project, _)| selection.all || project.apart.is_none())
+        .map(|(project, id)| explain_project(platform, (project, id), selection))
+        .filter(|project| !project.is_empty())
+        .collect();
+    let places = scope.places_apart.iter().map(|place| ExplainedPlace {
+        directory: place.directory.display().to_string(),
+        why: place.why.name(),
+        files: place.files,
+        deployments: scope
+            .deployments
+            .iter()
+            .filter(|d| d.root.starts_with(&place.directory))
+            .count(),
+    });
+    Explanation {
+        version: VERSION,
+        projects,
+        apart: places.collect(),
+    }
+}
+
+impl ExplainedProject<'_> {
+    /// Whether there is nothing to tell: a directory that only holds other projects.
+    fn is_empty(&self) -> bool {
+        let named = self.environments.iter().any(|e| !e.evidence.is_empty());
+        self.deployments.is_empty() && self.open.is_empty() && !named
+    }
+}
+
+fn explain_project<'a>(
+    platform: &'a Platform,
+    (project, id): (&'a Project, ProjectId),
+    selection: &Selection,
+) -> ExplainedProject<'a> {
+    let scope = &platform.scope;
+    let own = |d: &&Deployment| d.project == id && selection.takes(d.environment.as_deref());
+    let mut deployments: Vec<ExplainedDeployment<'a>> = (scope.deployments.iter())
+        .filter(own)
+        .map(|d| ExplainedDeployment {
+            kind: d.kind.name(),
+            root: d.root.display().to_string(),
+            name: d.name.as_deref(),
+            environment: d.environment.as_deref(),
+            cluster: d.cluster.as_deref(),
+            objects: d.objects,
+        })
+        .collect();
+    deployments.sort();
+    let openings = scope.openings.iter();
+    let openings = openings.filter(|o| o.project == id && selection.takes(o.environment.as_deref()));
+    ExplainedProject {
+        root: project.root.display().to_string(),
+        apart: project.apart.map(Apart::name),
+        deployments,
+        environments: environments(platform, id, selection),
+        open: open(platform, openings),
+    }
+}
+
+fn environments<'a>(
+    platform: &'a Platform,
+    project: ProjectId,
+    selection: &Selection,
+) -> Vec<ExplainedEnvironment<'a>> {
+    let mut clusters: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let own = platform.environments.iter();
+    for env in own.filter(|e| e.project == project && selection.takes(Some(&e.name))) {
+        clusters
+            .entry(&env.name)
+            .or_default()
+            .extend(env.cluster.as_deref());
+    }
+    let judged: BTreeSet<&str> = clusters.keys().copied().collect();
+    let deployments = platform.scope.deployments.iter().filter(|d| d.project == project);
+    for name in deployments.filter_map(|d| d.environment.as_deref()) {
+        if selection.takes(Some(name)) {
+            clusters.entry(name).or_default();
+        }
+    }
+    clusters
+        .into_iter()
+        .map(|(name, clusters)| ExplainedEnvironment {
+            name,
+            clusters,
+            judged: judged.contains(name),
+            evidence: (platform.scope.evidence.get(&(project, name.to_owned()))).map_or(&[], Vec::as_slice),
+        })
+        .collect()
+}
+
+/// What makes the scope open, by what could come from there; the most frequent first.
+fn open<'a>(platform: &Platform, openings: impl Iterator<Item = &'a Opening>) -> Vec<Open<'a>> {
+    type Seen<'a> = BTreeMap<(&'a str, Option<&'a str>), Option<Span>>;
+    let mut by_kinds: BTreeMap<&BTreeSet<Absence>, Seen<'a>> = BTreeMap::new();
+    for opening in openings {
+        let reasons = by_kinds.entry(&opening.kinds).or_default();
+        reasons
+            .entry((&opening.reason, opening.environment.as_deref()))
+            .or_insert(opening.span);
+    }
+    let mut all: Vec<Open<'a>> = by_kinds
+        .into_iter()
+        .map(|(kinds, reasons)| Open {
+            kinds: kinds.iter().map(|kind| kind.name()).collect(),
+            reasons: reasons
+                .into_iter()
+                .map(|((reason, environment), span)| Reason {
+                    reason,
+                    environment,
+                    path: span.map(|s| platform.sources.path(s.file).display().to_string()),
+                    line: span.map(|s| platform.sources.position(s).line),
+                })
+                .collect(),
+        })
+        .collect();
+    all.sort_by_key(|open| std::cmp::Reverse(open.reasons.len()));
+    all
+}
+
+impl Explanation<'_> {
+    /// For programs.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write_json(&self, mut out: impl std::io::Write) -> std::io::Result<()> {
+        serde_json::to_writer_pretty(&mut out, self)?;
+        out.write_all(b"\n")
+    }
+
+    /// For people.
+    pub fn text(&self, style: Style) -> String {
+        let mut out = String::new();
+        for project in &self.projects {
+            let name = match project.root.as_str() {
+                "" => "the root of what is checked".to_owned(),
+                root => format!("project {root}/"),
+            };
+            let apart = project
+                .apart
+                .map_or(String::new(), |why| format!(" (apart: {why})"));
+            let _ = writeln!(out, "{}", strong(&format!("{name}{apart}"), style));
+            project.text(&mut out, style);
+            out.push('\n');
+        }
+        if self.projects.is_empty() {
+            out.push_str("no deployment was found\n\n");
+        }
+        if !self.apart.is_empty() {
+            let heading = "places apart, whose findings do not count (see --all)";
+            let _ = writeln!(out, "{}", strong(heading, style));
+            let rows = self.apart.iter().map(|p| {
+                [
+                    format!("{}/", p.directory),
+                    p.why.to_owned(),
+                    plural(p.files, "file", "files"),
+                    match p.deployments {
+                        0 => String::new(),
+                        n => plural(n, "deployment", "deployments"),
+                    },
+                ]
+            });
+            table(&mut out, rows.collect(), style.width);
+            out.push('\n');
+        }
+        // The last blank line separates nothing.
+        out.pop();
+        out
+    }
+}
+
+impl ExplainedProject<'_> {
+    fn text(&self, out: &mut String, style: Style) {
+        if self.deployments.is_empty() {
+            out.push_str("  no deployment\n");
+        } else {
+            let head =
+                ["DEPLOYED BY", "ROOT", "NAME", "ENVIRONMENT", "CLUSTER", "OBJECTS"].map(str::to_owned);
+            let known = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            let rows = self.deployments.iter().map(|d| {
+                [
+                    d.kind.to_owned(),
+                    if d.root.is_empty() {
+                        ".".to_owned()
+                    } else {
+                        d.root.clone()
+                    },
+                    known(d.name),
+                    known(d.environment),
+                    known(d.cluster),
+                    d.objects.to_string(),
+                ]
+            });
+            table(out, std::iter::once(head).chain(rows).collect(), style.width);
+        }
+        out.push_str("  environments\n");
+        let width = self.environments.iter().map(|e| e.name.len()).max().unwrap_or(0);
+        for environment in &self.environments {
+            let mut text = match environment.evidence {
+                _ if !environment.judged => "not judged: nothing that was read is declared for it".to_owned(),
+                [] => "nothing names an environment; judged at full severity".to_owned(),
+                evidence if style.verbose => evidence.join(", "),
+                evidence => listed(evidence, SHOWN),
+            };
+            if !environment.clusters.is_empty() {
+                let clusters: Vec<&str> = environment.clusters.iter().copied().collect();
+                text = format!("{text}; on {}", listed(&clusters, SHOWN));
+            }
+            let indent = width + 6;
+            let wrapped = wrap(&text, style.width.saturating_sub(indent));
+            let wrapped = wrapped.replace('\n', &format!("\n{:indent$}", ""));
+            let _ = writeln!(out, "    {:width$}  {wrapped}", environment.name);
+        }
+        if self.open.is_empty() {
+            out.push_str("  closed: all was read, so what is not here does not exist\n");
+            return;
+        }
+        out.push_str("  open: these may exist although they were not found\n");
+        for open in &self.open {
+            open.text(out, style);
+        }
+    }
+}
+
+impl Open<'_> {
+    fn text(&self, out: &mut String, style: Style) {
+        let kinds = match self.kinds.is_empty() {
+            true => "anything".to_owned(),
+            false => self.kinds.join(", "),
+        };
+        let count = plural(self.reasons.len(), "reason", "reasons");
+        let kinds = wrap(&format!("{kinds}, for {count}"), style.width.saturating_sub(4));
+        let _ = writeln!(out, "    {}", kinds.replace('\n', "\n    "));
+        let shown = match style.verbose || self.reasons.len() == SHOWN + 1 {
+            true => self.reasons.len(),
+            false => SHOWN,
+        };
+        for reason in self.reasons.iter().take(shown) {
+            let environment = reason.environment.map_or(String::new(), |e| format!(" (in {e})"));
+            let text = format!("{}{environment}", reason.reason);
+            let wrapped = wrap(&text, style.width.saturating_sub(8)).replace('\n', "\n        ");
+            let _ = writeln!(out, "      - {wrapped}");
+        }
+        if self.reasons.len() > shown {
+            let _ = writeln!(out, "      - and {} more", self.reasons.len() - shown);
+        }
+    }
+}
+
+fn strong(text: &str, style: Style) -> String {
+    match style.color {
+        true => format!("\x1b[1m{text}\x1b[0m"),
+        false => text.to_owned(),
+    }
+}
+
+/// Columns, aligned; those without anything are left out, and the widest give way where all do not fit.
+fn table<const N: usize>(out: &mut String, rows: Vec<[String; N]>, width: usize) {
+    let with_head = rows.len() > 1 && rows.first().is_some_and(|head| head.iter().all(|h| is_head(h)));
+    let body = &rows[usize::from(with_head)..];
+    let used: Vec<usize> = (0..N)
+        .filter(|column| body.iter().any(|row| !row[*column].is_empty()))
+        .collect();
+    let longest = |column: usize| rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0);
+    let mut widths: Vec<usize> = used.iter().map(|column| longest(*column)).collect();
+    let room = width.saturating_sub(2 + 2 * used.len().saturating_sub(1));
+    while widths.iter().sum::<usize>() > room {
+        match widths.iter_mut().max() {
+            Some(widest) if *widest > LEAST => *widest -= 1,
+            _ => break,
+        }
+    }
+    for row in &rows {
+        let mut line = " ".to_owned();
+        for (column, width) in used.iter().zip(&widths) {
+            let text = shortened(&row[*column], *width);
+            let gap = width.saturating_sub(columns(&text));
+            let is_number = body
+                .iter()
+                .all(|row| row[*column].bytes().all(|b| b.is_ascii_digit()));
+            let _ = match is_number {
+                true => write!(line, " {:gap$}{text} ", ""),
+                false => write!(line, " {text}{:gap$} ", ""),
+            };
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+}
+
+/// A column is not made narrower than this.
+const LEAST: usize = 12;
+
+fn is_head(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_uppercase() || c == ' ')
+}
+
+fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// The text with its middle left out where it is too long: both ends of a path tell something.
+fn shortened(text: &str, width: usize) -> String {
+    let length = columns(text);
+    if length <= width {
+        return text.to_owned();
+    }
+    let kept = width.saturating_sub(1);
+    let head = kept / 2;
+    let start: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(length - (kept - head)).collect();
+    format!("{start}…{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_fits_the_width_and_leaves_out_what_is_empty() {
+        let long = "k8s/overlays/".repeat(8);
+        let rows = vec![
+            ["KIND", "ROOT", "NAME", "OBJECTS"].map(str::to_owned),
+            ["kustomize", long.as_str(), "", "5"].map(str::to_owned),
+            ["Helm", "charts/api", "", "1200"].map(str::to_owned),
+        ];
+        let mut out = String::new();
+        table(&mut out, rows, 60);
+        let lines: Vec<&str> = out.lines().collect();
+        assert!(lines.iter().all(|line| columns(line) <= 60), "{out}");
+        assert!(!out.contains("NAME"), "{out}");
+        assert!(
+            lines[1].contains("k8s/overlays/") && lines[1].contains('…'),
+            "{out}"
+        );
+        // Numbers stand under each other.
+        assert!(
+            lines[1].ends_with("      5") && lines[2].ends_with("   1200"),
+            "{out}"
+        );
+        let mut wide = String::new();
+        table(&mut wide, vec![["a".to_owned(), long.clone()]], 140);
+        assert!(wide.contains(&long));
+    }
+
+    #[test]
+    fn the_ends_of_a_long_text_stay() {
+        assert_eq!(shortened("abcdefghij", 10), "abcdefghij");
+        assert_eq!(shortened("abcdefghijk", 6), "ab…ijk");
+        assert_eq!(shortened("äöüäöü", 3), "ä…ü");
+    }
+}

@@ -1,0 +1,685 @@
+//! What a report ends with: what was found, what was put apart, what could not be judged, and what was read.
+
+use super::text::{Style, plural, wrap};
+use crate::engine::{Report, severity_of};
+use crate::finding::{Finding, Severity, Unjudged};
+use crate::init;
+use cofferdam_model::{Apart, Deployment, DeploymentKind, PlaceApart, Platform, ProjectId, UnreadableFile};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// How many names are listed before the rest is only counted.
+const SHOWN: usize = 12;
+
+/// A place apart, and how many findings are in it.
+pub(super) struct Place<'a> {
+    pub(super) place: &'a PlaceApart,
+    pub(super) findings: usize,
+}
+
+/// The places apart, in the order of their paths.
+pub(super) fn places<'a>(report: &Report, platform: &'a Platform) -> Vec<Place<'a>> {
+    let mut places: Vec<Place<'a>> = (platform.scope.places_apart.iter())
+        .map(|place| Place { place, findings: 0 })
+        .collect();
+    let apart = report.findings.iter().chain(&report.apart);
+    for finding in apart.filter(|f| f.apart.is_some()) {
+        if let Some(there) = place_of(finding, platform)
+            && let Some(place) = places.iter_mut().find(|p| p.place == there)
+        {
+            place.findings += 1;
+        }
+    }
+    places
+}
+
+fn place_of<'a>(finding: &Finding, platform: &'a Platform) -> Option<&'a PlaceApart> {
+    let path = match finding.locations.first() {
+        Some(location) => platform.sources.path(location.span.file),
+        // It rests on its project as a whole.
+        None => &platform.scope.projects.get(finding.project.0 as usize)?.root,
+    };
+    platform.scope.place_apart(path)
+}
+
+/// Deployments of one kind: how many, and for which environments.
+pub(super) struct Deployed<'a> {
+    pub(super) kind: DeploymentKind,
+    pub(super) count: usize,
+    pub(super) environments: BTreeSet<&'a str>,
+}
+
+/// The deployments that were judged, by kind, the most first.
+pub(super) fn deployed<'a>(report: &Report, platform: &'a Platform) -> Vec<Deployed<'a>> {
+    let mut kinds: BTreeMap<DeploymentKind, Deployed<'a>> = BTreeMap::new();
+    for deployment in platform
+        .scope
+        .deployments
+        .iter()
+        .filter(|d| is_judged(d, report, platform))
+    {
+        let of_kind = kinds.entry(deployment.kind).or_insert_with(|| Deployed {
+            kind: deployment.kind,
+            count: 0,
+            environments: BTreeSet::new(),
+        });
+        of_kind.count += 1;
+        of_kind.environments.extend(deployment.environment.as_deref());
+    }
+    let mut all: Vec<Deployed<'a>> = kinds.into_values().collect();
+    all.sort_by_key(|d| std::cmp::Reverse(d.count));
+    all
+}
+
+fn is_judged(deployment: &Deployment, report: &Report, platform: &Platform) -> bool {
+    (report.all || platform.scope.project_apart(deployment.project).is_none())
+        && is_chosen(deployment.environment.as_deref(), report, platform)
+}
+
+/// Whether what holds in this environment was not left out on demand. An environment of which nothing could be read is
+/// not judged, and all the same nobody left it out.
+fn is_chosen(environment: Option<&str>, report: &Report, platform: &Platform) -> bool {
+    environment.is_none_or(|name| {
+        report.environments.iter().any(|e| e == name) || platform.environments.iter().all(|e| e.name != name)
+    })
+}
+
+/// How environments are named: with their project where findings are in several.
+pub(super) struct Names<'a> {
+    platform: &'a Platform,
+    several: bool,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn of(report: &Report, platform: &'a Platform) -> Self {
+        let projects: BTreeSet<ProjectId> = report.findings.iter().map(|f| f.project).collect();
+        Names {
+            platform,
+            several: projects.len() > 1,
+        }
+    }
+
+    /// The environments that a finding holds in, where there are several to choose from.
+    pub(super) fn holds_in(&self, finding: &Finding) -> String {
+        let own = self.platform.environments.iter();
+        let own: BTreeSet<&str> = own
+            .filter(|e| e.project == finding.project)
+            .map(|e| e.name.as_str())
+            .collect();
+        if !self.several && own.len() < 2 {
+            return String::new();
+        }
+        let names = finding.environments.iter();
+        let names: Vec<String> = names.map(|name| self.name(finding.project, name)).collect();
+        names.join(", ")
+    }
+
+    /// The environment's name, with the directory of its project before it.
+    fn name(&self, project: ProjectId, environment: &str) -> String {
+        let root = self.platform.scope.projects.get(project.0 as usize);
+        match root.map(|p| p.root.display().to_string()) {
+            Some(root) if self.several && !root.is_empty() => format!("{root}/{environment}"),
+            _ => environment.to_owned(),
+        }
+    }
+
+    /// The environments that were judged.
+    fn judged(&self, report: &Report) -> Vec<String> {
+        if !self.several {
+            return report.environments.clone();
+        }
+        let scope = &self.platform.scope;
+        let mut telling: BTreeSet<ProjectId> = report.findings.iter().map(|f| f.project).collect();
+        telling.extend(scope.deployments.iter().map(|d| d.project));
+        let judged = self.platform.environments.iter().filter(|e| {
+            telling.contains(&e.project)
+                && (report.all || scope.project_apart(e.project).is_none())
+                && report.environments.contains(&e.name)
+        });
+        let names: BTreeSet<String> = judged.map(|e| self.name(e.project, &e.name)).collect();
+        names.into_iter().collect()
+    }
+}
+
+/// Names, separated by commas; of many, the first, and how many more there are.
+pub(super) fn listed<T: AsRef<str>>(names: &[T], shown: usize) -> String {
+    let shown = if names.len() == shown + 1 {
+        names.len()
+    } else {
+        shown
+    };
+    let first: Vec<&str> = names.iter().take(shown).map(AsRef::as_ref).collect();
+    match names.len() - first.len() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// What could not be judged: each reason once, the most frequent first, or with `verbose` every one.
+pub(super) fn not_judged(out: &mut String, all: &[Unjudged], style: Style) {
+    if all.is_empty() {
+        return;
+    }
+    out.push_str("could not judge (say it in cofferdam.yaml; `cofferdam init` writes one to fill in):\n");
+    let lines = if style.verbose {
+        all.iter().map(in_full).collect()
+    } else {
+        reasons(all)
+    };
+    for line in lines {
+        let wrapped = wrap(&line, style.width.saturating_sub(6)).replace('\n', "\n      ");
+        let _ = writeln!(out, "    - {wrapped}");
+    }
+    out.push('\n');
+}
+
+fn in_full(one: &Unjudged) -> String {
+    let partial = one.partial.as_ref().map_or(String::new(), |p| format!(" ({p})"));
+    format!(
+        "{}: {}: needs {}{partial}",
+        one.rule,
+        one.subject,
+        one.needs.join(" and ")
+    )
+}
+
+/// What several things need in the same way.
+#[derive(Default)]
+struct Wanted<'a> {
+    /// The things: names, or subjects where the need names nothing that could be stated.
+    things: BTreeSet<&'a str>,
+    /// The rules' own words for it.
+    words: BTreeSet<&'a str>,
+}
+
+/// A need without the name of the thing: a section and a key, or the whole text.
+type Wish<'a> = (Option<(&'a str, bool)>, &'a str);
+
+fn reasons(all: &[Unjudged]) -> Vec<String> {
+    let mut wanted: BTreeMap<Wish<'_>, Wanted<'_>> = BTreeMap::new();
+    for one in all {
+        for text in &one.needs {
+            match init::need(text) {
+                Some(need) => {
+                    let wish = (Some((need.section, need.name.is_some())), need.key);
+                    let wanted = wanted.entry(wish).or_default();
+                    wanted.things.insert(need.name.unwrap_or(need.section));
+                    wanted.words.extend(need.reason);
+                }
+                None => {
+                    let wanted = wanted.entry((None, text)).or_default();
+                    wanted.things.insert(&one.subject);
+                }
+            }
+        }
+    }
+    let mut lines: Vec<(usize, String)> = wanted
+        .iter()
+        .map(|(wish, wanted)| (wanted.things.len(), reason(*wish, wanted)))
+        .collect();
+    lines.sort_by(|a, b| (std::cmp::Reverse(a.0), &a.1).cmp(&(std::cmp::Reverse(b.0), &b.1)));
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+fn reason((place, key): Wish<'_>, wanted: &Wanted<'_>) -> String {
+    let first = wanted.things.first().copied().unwrap_or_default();
+    let Some((section, named)) = place else {
+        return match wanted.things.len() {
+            1 => format!("{first}: needs {key}"),
+            n => format!("{first} and {} more: need {key}", n - 1),
+        };
+    };
+    let words = match wanted.words.len() {
+        1 => wanted.words.first().copied().unwrap_or_default().to_owned(),
+        _ => key.replace(['_', '.'], " "),
+    };
+    if !named {
+        return format!("{words} not stated ({section}.{key})");
+    }
+    let things = section.rsplit('.').next().unwrap_or(section);
+    match wanted.things.len() {
+        1 => {
+            let thing = things.strip_suffix('s').unwrap_or(things);
+            format!("1 {thing}: {words} not stated ({section}.{first}.{key})")
+        }
+        n => format!("{n} {things}: {words} not stated ({section}.NAME.{key})"),
+    }
+}
+
+/// The last lines of the report.
+pub(super) fn summary(out: &mut String, report: &Report, platform: &Platform, style: Style) {
+    let reading = &platform.reading;
+    let files: usize = reading.formats.values().sum();
+    let mut line = |text: &str| {
+        let wrapped = wrap(text, style.width.saturating_sub(4)).replace('\n', "\n    ");
+        let _ = writeln!(out, "{wrapped}");
+    };
+    if report.is_nothing(platform) {
+        line("nothing to check: no file here is configuration that Cofferdam reads");
+    } else if files == 0 && report.findings.is_empty() && !reading.unreadable.is_empty() {
+        line("nothing was checked: the configuration that is here cannot be read");
+    } else {
+        line(&counts(report));
+        for text in [
+            apart_line(report, platform),
+            deployments_line(report, platform),
+            environments_line(report, platform),
+            open_line(report, platform),
+        ] {
+            text.iter().for_each(|text| line(text));
+        }
+        let formats = reading.formats.iter();
+        let formats: Vec<String> = formats.map(|(name, n)| format!("{n} {name}")).collect();
+        line(&match files {
+            0 => "read: no file but the overlay".to_owned(),
+            _ => format!(
+                "read: {} ({})",
+                plural(files, "file", "files"),
+                formats.join(", ")
+            ),
+        });
+    }
+    if let Some(root) = &reading.root {
+        let _ = writeln!(out, "root: {}", root.display());
+    }
+    if let Some(config) = &reading.config {
+        let _ = writeln!(out, "config: {}{}", config.display(), relative_to(platform));
+    }
+    let besides = besides(report, platform);
+    if !besides.is_empty() {
+        let _ = writeln!(out, "besides: {}", besides.join(", "));
+    }
+    for note in &reading.notes {
+        let _ = writeln!(out, "note: {}: {}", place(note, platform), note.message);
+    }
+}
+
+fn counts(report: &Report) -> String {
+    let counts: Vec<String> = Severity::ALL
+        .into_iter()
+        .rev()
+        .map(|s| (s, report.findings.iter().filter(|f| severity_of(f) == s).count()))
+        .filter(|(_, n)| *n > 0)
+        .map(|(s, n)| format!("{n} {s}"))
+        .collect();
+    match counts.is_empty() {
+        true => "no findings".to_owned(),
+        false => format!(
+            "{}: {}",
+            plural(report.findings.len(), "finding", "findings"),
+            counts.join(", ")
+        ),
+    }
+}
+
+/// `apart: 12 findings in examples (examples/), 3 in tests (deploy/tests/); --all shows them`
+fn apart_line(report: &Report, platform: &Platform) -> Option<String> {
+    let mut by_reason: BTreeMap<Apart, Vec<Place<'_>>> = BTreeMap::new();
+    for place in places(report, platform) {
+        by_reason.entry(place.place.why).or_default().push(place);
+    }
+    let mut total = 0;
+    let mut parts: Vec<(usize, String)> = Vec::new();
+    for (why, mut places) in by_reason {
+        places.sort_by_key(|p| std::cmp::Reverse(p.findings));
+        let directories = places.iter().map(|p| format!("{}/", p.place.directory.display()));
+        let directories: Vec<String> = directories.collect();
+        let count = places.iter().map(|p| p.findings).sum();
+        total += count;
+        parts.push((count, format!("{} ({})", why.name(), listed(&directories, 3))));
+    }
+    parts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    let text = |(at, (count, place)): (usize, &(usize, String))| match (at, count) {
+        (_, 0) if total == 0 => place.clone(),
+        (_, 0) => format!("none in {place}"),
+        (0, n) => format!("{} in {place}", plural(*n, "finding", "findings")),
+        (_, n) => format!("{n} in {place}"),
+    };
+    let texts: Vec<String> = parts.iter().enumerate().map(text).collect();
+    let end = match total {
+        0 => ": no findings",
+        _ if report.all => "",
+        1 => "; --all shows it",
+        _ => "; --all shows them",
+    };
+    (!texts.is_empty()).then(|| format!("apart: {}{end}", texts.join(", ")))
+}
+
+/// `9 deployments: 3 kustomize (development, production, staging), 1 Terraform`
+fn deployments_line(report: &Report, platform: &Platform) -> Option<String> {
+    let kinds = deployed(report, platform);
+    let total: usize = kinds.iter().map(|d| d.count).sum();
+    let of_kind = |d: &Deployed<'_>| {
+        let names: Vec<&str> = d.environments.iter().copied().collect();
+        match names.is_empty() {
+            true => d.kind.count(d.count),
+            false => format!("{} ({})", d.kind.count(d.count), listed(&names, SHOWN)),
+        }
+    };
+    let texts: Vec<String> = kinds.iter().map(of_kind).collect();
+    (total > 0).then(|| {
+        format!(
+            "{}: {}",
+            plural(total, "deployment", "deployments"),
+            texts.join(", ")
+        )
+    })
+}
+
+fn environments_line(report: &Report, platform: &Platform) -> Option<String> {
+    let names = Names::of(report, platform).judged(report);
+    (!names.is_empty()).then(|| format!("environments: {}", listed(&names, SHOWN)))
+}
+
+/// How much could bring more than was read.
+fn open_line(report: &Report, platform: &Platform) -> Option<String> {
+    let scope = &platform.scope;
+    let openings = scope.openings.iter().filter(|opening| {
+        (report.all || scope.project_apart(opening.project).is_none())
+            && is_chosen(opening.environment.as_deref(), report, platform)
+    });
+    let reasons: BTreeSet<&str> = openings.map(|opening| opening.reason.as_str()).collect();
+    let only = reasons.first()?;
+    Some(match reasons.len() {
+        1 => format!("open: {only}, so what is missing here may exist elsewhere"),
+        n => format!(
+            "open: {n} things were not read, so what is missing here may exist elsewhere (--explain-scope lists them)"
+        ),
+    })
+}
+
+fn besides(report: &Report, platform: &Platform) -> Vec<String> {
+    let reading = &platform.reading;
+    let mut rest = Vec::new();
+    if !reading.unreadable.is_empty() {
+        rest.push(format!("{} unreadable", reading.unreadable.len()));
+    }
+    if !report.unjudged.is_empty() {
+        rest.push(format!("{} not judged for want of a fact", report.unjudged.len()));
+    }
+    if report.suppressed > 0 {
+        rest.push(format!("{} suppressed", report.suppressed));
+    }
+    if report.below > 0 {
+        rest.push(format!("{} below the severity asked for", report.below));
+    }
+    if report.only_stated > 0 {
+        rest.push(format!(
+            "{} on things that only the config names (a part was checked)",
+            report.only_stated
+        ));
+    }
+    if reading.passed_over > 0 {
+        rest.push(format!(
+            "{} passed over (no configuration)",
+            plural(reading.passed_over, "file", "files")
+        ));
+    }
+    rest
+}
+
+/// What the paths in the overlay are relative to, where that is not plain.
+fn relative_to(platform: &Platform) -> &'static str {
+    let beside = |path: &std::path::Path| path.parent() == Some(std::path::Path::new(""));
+    if !platform.overlay.above.as_os_str().is_empty() {
+        " (paths in it are relative to its own directory)"
+    } else if platform.reading.config.as_deref().is_some_and(beside) {
+        ""
+    } else {
+        " (paths in it are relative to the root of what is checked)"
+    }
+}
+
+/// `path:line:column`, or the path alone when no place in it is known.
+fn place(note: &UnreadableFile, platform: &Platform) -> String {
+    let path = note.path.display();
+    note.span.map_or_else(
+        || path.to_string(),
+        |span| {
+            let at = platform.sources.position(span);
+            format!("{path}:{}:{}", at.line, at.column)
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_model::{Environment, FileId, Opening, Project, SourceFile, Span};
+
+    fn unjudged(subject: &str, needs: &[&str]) -> Unjudged {
+        Unjudged {
+            rule: "a-rule",
+            environments: vec!["default".to_owned()],
+            subject: subject.to_owned(),
+            needs: needs.iter().map(|n| (*n).to_owned()).collect(),
+            partial: Some("half of it is known".to_owned()),
+        }
+    }
+
+    #[test]
+    fn each_reason_is_told_once_the_largest_first() {
+        let all = [
+            unjudged("topic a", &["kafka.topics.a.partitions"]),
+            unjudged(
+                "producer of x",
+                &[
+                    "services.x.requests_per_second (peak load)",
+                    "kafka.replication_lag (lag)",
+                ],
+            ),
+            unjudged(
+                "producer of y.z",
+                &["services.y.z.requests_per_second (peak load)"],
+            ),
+            unjudged(
+                "producer of y.z again",
+                &["services.y.z.requests_per_second (peak load)"],
+            ),
+            unjudged("Deployment a", &["the database, under `databases`"]),
+            unjudged("Deployment b", &["the database, under `databases`"]),
+            unjudged(
+                "pool of p",
+                &[
+                    "services.p.pool.size (size)",
+                    "services.q.pool.size (other words)",
+                ],
+            ),
+        ];
+        assert_eq!(
+            reasons(&all),
+            [
+                "2 services: peak load not stated (services.NAME.requests_per_second)",
+                "2 services: pool size not stated (services.NAME.pool.size)",
+                "Deployment a and 1 more: need the database, under `databases`",
+                "1 topic: partitions not stated (kafka.topics.a.partitions)",
+                "lag not stated (kafka.replication_lag)",
+            ]
+        );
+        let text = |verbose| {
+            let mut out = String::new();
+            let style = Style {
+                verbose,
+                ..Style::default()
+            };
+            not_judged(&mut out, &all, style);
+            out
+        };
+        assert_eq!(text(true).matches("    - a-rule: ").count(), all.len());
+        assert_eq!(text(false).matches("    - ").count(), 5);
+        assert!(text(true).contains("half of it is known") && !text(false).contains("half of it is known"));
+    }
+
+    /// A platform with one project at the root and one for each of these directories.
+    fn platform(directories: &[(&str, Option<Apart>)]) -> Platform {
+        let mut platform = Platform::default();
+        platform.reading.formats.insert("Kubernetes".to_owned(), 1);
+        for (at, (directory, apart)) in std::iter::once(&("", None)).chain(directories).enumerate() {
+            platform.scope.projects.push(Project {
+                root: directory.into(),
+                apart: *apart,
+            });
+            let path = std::path::Path::new(directory).join("a.yaml");
+            platform.sources.add(SourceFile::new(path, "a: 1\n"));
+            if let Some(why) = apart {
+                platform.scope.places_apart.push(PlaceApart {
+                    directory: directory.into(),
+                    why: *why,
+                    files: 1,
+                });
+            }
+            platform.environments.push(Environment {
+                name: "default".to_owned(),
+                project: project(at),
+                ..Environment::default()
+            });
+        }
+        platform
+    }
+
+    fn project(at: usize) -> ProjectId {
+        ProjectId(u32::try_from(at).unwrap())
+    }
+
+    fn finding(at: usize, apart: Option<Apart>) -> Finding {
+        let file = FileId(u32::try_from(at).unwrap());
+        let mut finding = Finding::new("a", "a: wrong").at(Span::new(file, 0, 1), "");
+        finding.severity = Some(Severity::Low);
+        finding.project = project(at);
+        finding.apart = apart;
+        finding.environments = vec!["default".to_owned()];
+        finding
+    }
+
+    fn text(report: &Report, platform: &Platform) -> String {
+        let mut out = String::new();
+        summary(&mut out, report, platform, Style::default());
+        out
+    }
+
+    #[test]
+    fn places_apart_are_counted_by_reason() {
+        let (examples, tests) = (Some(Apart::Examples), Some(Apart::Tests));
+        let platform = platform(&[
+            ("deploy/tests", tests),
+            ("docs", Some(Apart::Documentation)),
+            ("examples", examples),
+            ("more/examples", examples),
+        ]);
+        let report = |apart: Vec<Finding>| Report {
+            apart,
+            ..Report::default()
+        };
+        let found = report(vec![
+            finding(1, tests),
+            finding(3, examples),
+            finding(4, examples),
+        ]);
+        let shown = text(&found, &platform);
+        assert!(
+            shown.contains(
+                "apart: 2 findings in examples (examples/, more/examples/), 1 in tests (deploy/tests/), none in\n    \
+                 documentation (docs/); --all shows them\n"
+            ),
+            "{shown}"
+        );
+        assert!(shown.starts_with("no findings\n"), "{shown}");
+        let none = text(&report(Vec::new()), &platform);
+        assert!(
+            none.contains("apart: tests (deploy/tests/), examples (examples/, more/examples/), documentation (docs/): no findings\n"),
+            "{none}"
+        );
+        assert!(!text(&report(Vec::new()), &self::platform(&[])).contains("apart"));
+    }
+
+    #[test]
+    fn environments_bear_their_project_only_where_several_have_findings() {
+        let mut platform = platform(&[("shop", None), ("till", None)]);
+        let report = |findings: Vec<Finding>| Report {
+            findings,
+            environments: vec!["default".to_owned()],
+            ..Report::default()
+        };
+        let one = report(vec![finding(1, None)]);
+        assert!(text(&one, &platform).contains("environments: default\n"));
+        assert_eq!(Names::of(&one, &platform).holds_in(&one.findings[0]), "");
+        let two = report(vec![finding(1, None), finding(2, None)]);
+        assert!(text(&two, &platform).contains("environments: shop/default, till/default\n"));
+        assert_eq!(
+            Names::of(&two, &platform).holds_in(&two.findings[1]),
+            "till/default"
+        );
+        // One project with several environments names them alone.
+        platform.environments.push(Environment {
+            name: "production".to_owned(),
+            project: project(1),
+            ..Environment::default()
+        });
+        assert_eq!(Names::of(&one, &platform).holds_in(&one.findings[0]), "default");
+    }
+
+    #[test]
+    fn deployments_are_counted_by_kind_with_their_environments() {
+        let mut platform = platform(&[("examples", Some(Apart::Examples))]);
+        let mut add = |at: usize, kind, environment: Option<&str>| {
+            platform.scope.deployments.push(Deployment {
+                project: project(at),
+                kind,
+                root: "x".into(),
+                name: None,
+                environment: environment.map(str::to_owned),
+                cluster: None,
+                objects: 1,
+            });
+        };
+        add(0, DeploymentKind::Manifests, None);
+        add(0, DeploymentKind::Kustomize, Some("staging"));
+        add(0, DeploymentKind::Kustomize, Some("production"));
+        add(1, DeploymentKind::Compose, None);
+        for name in ["production", "staging"] {
+            platform.environments.push(Environment {
+                name: name.to_owned(),
+                ..Environment::default()
+            });
+        }
+        let mut report = Report {
+            environments: vec!["production".to_owned(), "staging".to_owned()],
+            ..Report::default()
+        };
+        let shown = text(&report, &platform);
+        assert!(
+            shown.contains("3 deployments: 2 kustomize (production, staging), 1 set of manifests\n"),
+            "{shown}"
+        );
+        report.environments.pop();
+        let shown = text(&report, &platform);
+        assert!(
+            shown.contains("2 deployments: 1 kustomize (production), 1 set of manifests\n"),
+            "{shown}"
+        );
+        report.all = true;
+        assert!(text(&report, &platform).contains("3 deployments: "));
+    }
+
+    #[test]
+    fn an_open_scope_is_named_with_its_one_reason_or_their_number() {
+        let mut platform = platform(&[]);
+        let open = |reason: &str| Opening {
+            project: ProjectId(0),
+            environment: None,
+            kinds: BTreeSet::new(),
+            reason: reason.to_owned(),
+            span: None,
+        };
+        assert!(!text(&Report::default(), &platform).contains("open: "));
+        platform.scope.openings.push(open("the chart redis was not read"));
+        assert!(
+            text(&Report::default(), &platform).contains(
+                "open: the chart redis was not read, so what is missing here may exist elsewhere\n"
+            )
+        );
+        platform.scope.openings.push(open("the chart kafka was not read"));
+        platform.scope.openings.push(open("the chart kafka was not read"));
+        assert!(text(&Report::default(), &platform).contains("open: 2 things were not read, "));
+    }
+}

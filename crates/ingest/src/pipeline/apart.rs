@@ -1,0 +1,49 @@
+//! Places apart from the platform: which files are there, and which directories they are.
+
+use super::builds::{Piece, Sources};
+use crate::scope;
+use cofferdam_model::{Apart, FileId, PlaceApart, ProjectId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Files in places apart that nothing of the platform deploys.
+pub(super) fn files(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> BTreeMap<FileId, Apart> {
+    let is_apart = |project: ProjectId| sources.projects.get(project).apart;
+    let used: BTreeSet<FileId> = (pieces.iter())
+        .filter(|piece| is_apart(piece.holder.project).is_none())
+        .map(|piece| piece.node.span.file)
+        .collect();
+    let files = sources.repo.files.iter();
+    files
+        .filter(|(_, id)| !used.contains(id))
+        .filter_map(|(path, id)| Some((*id, is_apart(sources.projects.of_path(path))?)))
+        .collect()
+}
+
+/// The directories of these files: each the outermost one that is apart.
+pub(super) fn places(sources: &Sources<'_>, files: &BTreeMap<FileId, Apart>) -> Vec<PlaceApart> {
+    let mut places: BTreeMap<PathBuf, PlaceApart> = BTreeMap::new();
+    for (id, why) in files {
+        let path = sources.repo.sources.path(*id);
+        let directory = directory(sources, path);
+        let place = places.entry(directory.clone()).or_insert(PlaceApart {
+            directory,
+            why: *why,
+            files: 0,
+        });
+        place.files += 1;
+    }
+    places.into_values().collect()
+}
+
+/// The project of a file apart is the directory below the place, or the place itself.
+fn directory(sources: &Sources<'_>, path: &Path) -> PathBuf {
+    let root = &sources.projects.get(sources.projects.of_path(path)).root;
+    // What lies above its parent is part of the platform, whatever it is called.
+    let is_platform = |dir: &Path| {
+        root.parent()
+            .is_some_and(|parent| parent.starts_with(dir) && parent != dir)
+    };
+    let depth = scope::apart(&root.join("x"), is_platform).map_or(usize::MAX, |(depth, _)| depth);
+    root.iter().take(depth).collect()
+}
