@@ -487,10 +487,10 @@ impl<'w> Arguments<'w> {
             };
             if let Some((flag, value)) = flag.split_once('=') {
                 arguments.flags.push((flag.to_owned(), word(value, node.span)));
-            } else if with_value.contains(&flag) {
-                if let Some(value) = words.next() {
-                    arguments.flags.push((flag.to_owned(), value.clone()));
-                }
+            } else if with_value.contains(&flag)
+                && let Some(value) = words.next()
+            {
+                arguments.flags.push((flag.to_owned(), value.clone()));
             }
         }
         arguments

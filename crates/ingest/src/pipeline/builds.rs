@@ -333,7 +333,9 @@ fn built(repo: &Repo, (applications, commands): (&Applications, &Commands), know
     let mut deployed = deployed(applications);
     deployed.extend(commands.kustomizations.iter().cloned());
     let mut built = kustomize::build_with(repo, &deployed);
-    let mut over: HashMap<&Path, Vec<(Option<&Node>, Option<Node>)>> = HashMap::new();
+    // What each application lays over a build, and the namespace that it deploys into.
+    type Laid<'n> = (Option<&'n Node>, Option<Node>);
+    let mut over: HashMap<&Path, Vec<Laid<'_>>> = HashMap::new();
     for application in &applications.applications {
         for source in &application.sources {
             if let Some(Deploys::Kustomization(dir)) = &source.deploys {

@@ -183,7 +183,7 @@ pub(super) fn module(text: &str) -> BTreeSet<Absence> {
     if has_word(text, GROUNDWORK) && !has_word(text, ON_CLUSTERS) {
         return [Absence::LogRetention].into();
     }
-    let on_cluster = has_word(text, ON_CLUSTERS).then_some(CHART).unwrap_or_default();
+    let on_cluster = if has_word(text, ON_CLUSTERS) { CHART } else { &[] };
     MODULE
         .iter()
         .chain(on_cluster)
