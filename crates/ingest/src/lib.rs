@@ -17,12 +17,12 @@ pub mod pgbouncer;
 pub mod pipeline;
 pub mod prometheus;
 mod promql;
-pub mod secret_scan;
 pub mod settings;
 pub mod suppress;
 pub mod terraform;
 pub mod walk;
 
+pub use cofferdam_model::secret_scan;
 pub use pipeline::{Place, read, read_files, read_given};
 pub use walk::ReadError;
 

@@ -18,6 +18,7 @@ pub mod network;
 pub mod overlay;
 pub mod platform;
 pub mod scaling;
+pub mod secret_scan;
 pub mod secrets;
 pub mod source;
 pub mod units;
