@@ -5,6 +5,7 @@ use crate::{BAD_INPUT, FINDINGS};
 use clap::ValueEnum;
 use cofferdam_audit::report::{json, text};
 use cofferdam_audit::{Options, Severity, audit, rules, severity_of};
+use cofferdam_model::redact::Redactor;
 use cofferdam_model::{Platform, UnreadableFile};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -83,7 +84,8 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
     }
     let progress = progress(&args.path);
     let platform = cofferdam_ingest::read(&args.path).map_err(|e| e.to_string())?;
-    refuse_overlay_problems(&platform, color).inspect_err(|_| progress.finish_and_clear())?;
+    let redactor = Redactor::new(&platform);
+    refuse_overlay_problems(&platform, &redactor, color).inspect_err(|_| progress.finish_and_clear())?;
     check_environments(args, &platform)?;
     let options = Options {
         min_severity: args.min_severity.map(Severity::from),
@@ -105,7 +107,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
                 .then(|| cofferdam_simulate::report::json::value(&rehearsals, &platform))
                 .transpose()
                 .map_err(|e| format!("cannot write the report: {e}"))?;
-            output::print_with(|out| json::write(&report, &platform, value, out))?;
+            output::print_with(&[&redactor], |out| json::write(&report, &platform, value, out))?;
         }
         Format::Text => {
             let style = text::Style {
@@ -118,7 +120,8 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
                 width: style.width,
             };
             let lead = cofferdam_simulate::report::text::lead(&rehearsals, lead);
-            output::print(&format!("{lead}{}", text::render(&report, &platform, style)))?;
+            let report = text::render(&report, &platform, &redactor, style);
+            output::print(&format!("{lead}{report}"), &[&redactor])?;
         }
     }
     let fail_on = Severity::from(args.fail_on);
@@ -126,7 +129,8 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
     let unreadable = !platform.reading.unreadable.is_empty();
     // The process ends now, and the system takes memory back at once: freeing a large platform value by
     // value would only make people wait.
-    std::mem::forget((report, platform));
+    std::mem::forget((report, redactor));
+    std::mem::forget(platform);
     Ok(match (failed, unreadable) {
         (true, _) => ExitCode::from(FINDINGS),
         (false, true) => ExitCode::from(BAD_INPUT),
@@ -138,7 +142,11 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
 ///
 /// # Errors
 /// The sentence to end with, when something is.
-pub(crate) fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), String> {
+pub(crate) fn refuse_overlay_problems(
+    platform: &Platform,
+    redactor: &Redactor<'_>,
+    color: Color,
+) -> Result<(), String> {
     let problems = overlay_problems(platform);
     if problems.is_empty() {
         return Ok(());
@@ -148,7 +156,10 @@ pub(crate) fn refuse_overlay_problems(platform: &Platform, color: Color) -> Resu
         width: output::width(),
         brief: false,
     };
-    eprint!("{}", text::overlay_problems(&problems, platform, style));
+    output::complain(
+        &text::overlay_problems(&problems, platform, redactor, style),
+        redactor,
+    );
     let things = match problems.len() {
         1 => "1 problem".to_owned(),
         n => format!("{n} problems"),

@@ -2,6 +2,7 @@
 
 use crate::output::{self, Color};
 use cofferdam_audit::{Options, audit, init};
+use cofferdam_model::redact::Redactor;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,11 +24,13 @@ pub(crate) struct Args {
 /// Writes the overlay to fill in.
 pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     let platform = cofferdam_ingest::read(&args.path).map_err(|e| e.to_string())?;
-    crate::check::refuse_overlay_problems(&platform, color)?;
+    let redactor = Redactor::new(&platform);
+    crate::check::refuse_overlay_problems(&platform, &redactor, color)?;
     let report = audit(&platform, &Options::default());
     let text = init::template(&platform, &report);
+    let text = redactor.text(&text);
     if args.print {
-        output::print(&text)?;
+        output::print(&text, &[])?;
         return Ok(ExitCode::SUCCESS);
     }
     if !args.path.is_dir() {
@@ -55,9 +58,12 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         1 => "1 statement".to_owned(),
         n => format!("{n} statements"),
     };
-    output::print(&format!(
-        "wrote {}: {count} to confirm, each commented out with its reason\n",
-        file.display()
-    ))?;
+    output::print(
+        &format!(
+            "wrote {}: {count} to confirm, each commented out with its reason\n",
+            file.display()
+        ),
+        &[],
+    )?;
     Ok(ExitCode::SUCCESS)
 }

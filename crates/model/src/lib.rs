@@ -17,6 +17,7 @@ pub mod link;
 pub mod network;
 pub mod overlay;
 pub mod platform;
+pub mod redact;
 pub mod scaling;
 pub mod secret_scan;
 pub mod secrets;

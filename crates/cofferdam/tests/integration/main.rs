@@ -7,6 +7,7 @@
 )]
 
 mod broken;
+mod canary;
 mod command;
 mod dependencies;
 mod detection;
