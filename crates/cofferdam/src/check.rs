@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use cofferdam_audit::report::{json, scope, text};
 use cofferdam_audit::{Options, Severity, audit, rules, severity_of};
 use cofferdam_model::Platform;
+use cofferdam_model::redact::Redactor;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -101,6 +102,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
     let progress = progress(&args.paths);
     let platform =
         input::read(&args.paths, &args.input, &[], color).inspect_err(|_| progress.finish_and_clear())?;
+    let redactor = Redactor::new(&platform);
     check_environments(args, &platform)?;
     if args.explain_scope {
         progress.finish_and_clear();
@@ -132,7 +134,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
                 .then(|| cofferdam_simulate::report::json::value(&rehearsals, &platform))
                 .transpose()
                 .map_err(|e| format!("cannot write the report: {e}"))?;
-            output::print_with(|out| json::write(&report, &platform, value, out))?;
+            output::print_with(&[&redactor], |out| json::write(&report, &platform, value, out))?;
         }
         // The error below says the rest.
         Format::Text if nothing && !args.input.allow_empty => input::print_notes(&platform),
@@ -143,7 +145,8 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
                 width: style.width,
             };
             let lead = cofferdam_simulate::report::text::lead(&rehearsals, lead);
-            output::print(&format!("{lead}{}", text::render(&report, &platform, style)))?;
+            let report = text::render(&report, &platform, &redactor, style);
+            output::print(&format!("{lead}{report}"), &[&redactor])?;
         }
     }
     if nothing && !args.input.allow_empty {
@@ -154,7 +157,8 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
     let unreadable = !platform.reading.unreadable.is_empty();
     // The process ends now, and the system takes memory back at once: freeing a large platform value by
     // value would only make people wait.
-    std::mem::forget((report, platform));
+    std::mem::forget((report, redactor));
+    std::mem::forget(platform);
     Ok(match (failed, unreadable) {
         (true, _) => ExitCode::from(FINDINGS),
         (false, true) => ExitCode::from(BAD_INPUT),
@@ -178,10 +182,11 @@ fn explain_scope(args: &Args, platform: &Platform, color: Color) -> Result<ExitC
         environments: environments(args),
         all: args.all,
     };
+    let redactor = Redactor::new(platform);
     let explanation = scope::explain(platform, &selection);
     match args.format {
-        Format::Json => output::print_with(|out| explanation.write_json(out))?,
-        Format::Text => output::print(&explanation.text(style(args, color)))?,
+        Format::Json => output::print_with(&[&redactor], |out| explanation.write_json(out))?,
+        Format::Text => output::print(&explanation.text(style(args, color)), &[&redactor])?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
 use cofferdam_audit::{Options, audit, init};
 use cofferdam_model::Platform;
+use cofferdam_model::redact::Redactor;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,10 +31,12 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     let platform = input::read(&args.paths, &args.input, &[], color)?;
     input::refuse_nothing(&args.paths, &args.input, &platform)?;
     input::name_config(&platform);
+    let redactor = Redactor::new(&platform);
     let report = audit(&platform, &Options::default());
     let text = init::template(&platform, &report);
+    let text = redactor.text(&text);
     if args.print {
-        output::print(&text)?;
+        output::print(&text, &[])?;
         return Ok(ExitCode::SUCCESS);
     }
     let root = root(&args.paths, &platform)?;
@@ -55,10 +58,13 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         1 => "1 statement".to_owned(),
         n => format!("{n} statements"),
     };
-    output::print(&format!(
-        "wrote {}: {count} to confirm, each commented out with its reason\n",
-        file.display()
-    ))?;
+    output::print(
+        &format!(
+            "wrote {}: {count} to confirm, each commented out with its reason\n",
+            file.display()
+        ),
+        &[],
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

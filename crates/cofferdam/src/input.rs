@@ -4,6 +4,7 @@ use crate::output::{self, Color};
 use cofferdam_audit::report::text;
 use cofferdam_audit::rules;
 use cofferdam_ingest::Input;
+use cofferdam_model::redact::Redactor;
 use cofferdam_model::{Environment, Platform, UnreadableFile};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -96,7 +97,11 @@ fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), Stri
         width: output::width(),
         ..text::Style::default()
     };
-    eprint!("{}", text::overlay_problems(&problems, platform, style));
+    let redactor = Redactor::new(platform);
+    output::complain(
+        &text::overlay_problems(&problems, platform, &redactor, style),
+        &redactor,
+    );
     let things = match problems.len() {
         1 => "1 problem".to_owned(),
         n => format!("{n} problems"),

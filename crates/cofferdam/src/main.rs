@@ -55,8 +55,37 @@ enum Command {
     },
 }
 
+/// What a panic prints: where it was, and its words only if they were written in the source. Words made at run time may
+/// quote a file.
+fn describe(place: &str, payload: &dyn std::any::Any) -> String {
+    let words = payload.downcast_ref::<&'static str>().copied();
+    format!(
+        "cofferdam has a bug at {place}: {}\nplease report it with the version ({}) and what you ran",
+        words.unwrap_or("its message is not shown, because it may quote a file"),
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    std::panic::set_hook(Box::new(|info| {
+        let place = info
+            .location()
+            .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        eprintln!("{}", describe(&place, info.payload()));
+    }));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) if !answer.use_stderr() => answer.exit(),
+        Err(refusal) => {
+            let text = refusal.render();
+            let text = match output::Color::Auto.on_stderr() {
+                true => text.ansi().to_string(),
+                false => text.to_string(),
+            };
+            eprint!("{}", output::without_arguments(&text));
+            return ExitCode::from(exit::BAD_INPUT);
+        }
+    };
     let result = match cli.command {
         Command::Check(args) => check::run(&args, cli.color),
         Command::Simulate(args) => simulate::run(&args, cli.color),
@@ -66,11 +95,24 @@ fn main() -> ExitCode {
         Command::Completions { shell } => {
             let mut buffer = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "cofferdam", &mut buffer);
-            output::print(&String::from_utf8_lossy(&buffer)).map(|()| ExitCode::SUCCESS)
+            output::print(&String::from_utf8_lossy(&buffer), &[]).map(|()| ExitCode::SUCCESS)
         }
     };
     result.unwrap_or_else(|message| {
         output::error(&message, cli.color);
         ExitCode::from(exit::BAD_INPUT)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::describe;
+
+    #[test]
+    fn a_panic_never_prints_words_that_were_made_at_run_time() {
+        let made: Box<dyn std::any::Any + Send> = Box::new(format!("cannot slice `{}`", "hunter2"));
+        let told = describe("a.rs:1:2", &*made);
+        assert!(told.contains("a.rs:1:2") && !told.contains("hunter2"), "{told}");
+        assert!(describe("a.rs:1:2", &"the list is empty").contains("the list is empty"));
+    }
 }

@@ -1,7 +1,12 @@
 //! Writing to the terminal: colours only where they are wanted, and a closed pipe is no error.
+//!
+//! The only place where the command prints. What may hold text of files passes through their redactors here;
+//! who prints what no file has part in gives none.
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
+use cofferdam_model::redact::{self, Redacted, Redactor};
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// When to use colours.
@@ -35,6 +40,39 @@ impl Color {
     }
 }
 
+/// `text` with every control character shown as a sign, except line breaks, tabs and colours: a name in a file may hold
+/// sequences that make a terminal do things.
+fn visible(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let colour = rest.strip_prefix("\x1b[").and_then(|codes| {
+            let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            codes[end..].starts_with('m').then_some(end + 3)
+        });
+        match colour {
+            Some(length) => {
+                out.push_str(&rest[..length]);
+                rest = &rest[length..];
+                continue;
+            }
+            None if harmless(c) => out.push(c),
+            // The signs for the control characters stand in their order from U+2400.
+            None => out.push(
+                char::from_u32(0x2400 + u32::from(c))
+                    .filter(|_| c < ' ')
+                    .unwrap_or('\u{FFFD}'),
+            ),
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    Cow::Owned(out)
+}
+
 /// Columns of the terminal, between 60 and 140; 110 where there is none.
 pub(crate) fn width() -> usize {
     let columns = std::env::var("COLUMNS")
@@ -45,20 +83,24 @@ pub(crate) fn width() -> usize {
         .map_or(110, |w| w.clamp(60, 140))
 }
 
-/// Prints to standard output.
+/// Prints to standard output, without the secrets of the files that the redactors know.
 ///
 /// # Errors
 /// The system's reason, except when the reader closed the pipe.
-pub(crate) fn print(text: &str) -> Result<(), String> {
-    print_with(|out| out.write_all(text.as_bytes()))
+pub(crate) fn print(text: &str, redactors: &[&Redactor<'_>]) -> Result<(), String> {
+    print_with(redactors, |out| out.write_all(visible(text).as_bytes()))
 }
 
 /// The same for what is made piece by piece.
 ///
 /// # Errors
 /// The system's reason, except when the reader closed the pipe.
-pub(crate) fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), String> {
-    let mut out = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+pub(crate) fn print_with(
+    redactors: &[&Redactor<'_>],
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), String> {
+    let out = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    let mut out = Redacted::new(redactors, out);
     match write(&mut out).and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(e) => Err(format!("cannot write to standard output: {e}")),
@@ -66,8 +108,27 @@ pub(crate) fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     }
 }
 
-/// Prints an error message to standard error.
+/// Prints what is wrong to standard error, without the secrets of the files.
+pub(crate) fn complain(text: &str, redactor: &Redactor<'_>) {
+    // Nothing is left to do when standard error is closed.
+    let _ = io::stderr().write_all(visible(&redactor.text(text)).as_bytes());
+}
+
+/// A message that may repeat an argument, without the secrets that people put into arguments.
+pub(crate) fn without_arguments(message: &str) -> String {
+    let mut message = redact::statement(message);
+    for argument in std::env::args().skip(1) {
+        let shown = redact::argument(&argument);
+        if shown != argument {
+            message = message.replace(&argument, &shown);
+        }
+    }
+    message
+}
+
+/// Prints an error message to standard error. It may repeat an argument, which may hold a secret.
 pub(crate) fn error(message: &str, color: Color) {
+    let message = without_arguments(message);
     let stderr = io::stderr();
     let choice = color.choice(&stderr);
     // Nothing is left to do when standard error is closed.
@@ -75,4 +136,19 @@ pub(crate) fn error(message: &str, color: Color) {
         AutoStream::new(stderr, choice),
         "\x1b[1;31merror\x1b[0m: {message}"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_would_move_a_terminal_is_shown_and_colours_stay() {
+        assert_eq!(visible("a\tb\n"), "a\tb\n");
+        assert_eq!(visible("\x1b[1;31mred\x1b[0m"), "\x1b[1;31mred\x1b[0m");
+        assert_eq!(
+            visible("\x1b]0;title\x07 \x1b[2J \u{9b}2J \x7f é"),
+            "␛]0;title␇ ␛[2J \u{FFFD}2J \u{FFFD} é"
+        );
+    }
 }

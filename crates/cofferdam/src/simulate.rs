@@ -5,6 +5,7 @@ use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
 use clap::ValueEnum;
 use cofferdam_audit::Report;
+use cofferdam_model::redact::{Redacted, Redactor};
 use cofferdam_model::{Environment, Platform};
 use cofferdam_simulate::rehearse::{Rehearsal, Settings, rehearse};
 use cofferdam_simulate::report::{chart, compare, json, text};
@@ -95,14 +96,17 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         }
         None => None,
     };
+    let mut redactors = vec![Redactor::new(&platform)];
+    redactors.extend(other.iter().map(|(platform, _)| Redactor::new(platform)));
+    let redactors: Vec<&Redactor<'_>> = redactors.iter().collect();
     if let Some(file) = &args.trace {
         let sides: &[(Option<&'static str>, &[Rehearsal])] = match &other {
             Some((_, after)) => &[(Some("before"), &rehearsals), (Some("after"), after)],
             None => &[(None, &rehearsals)],
         };
-        write_trace(file, sides).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+        write_trace(file, sides, &redactors).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
     }
-    print(args, &platform, &rehearsals, other.as_ref(), color)?;
+    print(args, (&platform, &rehearsals), other.as_ref(), &redactors, color)?;
     let after = other.iter().flat_map(|(_, rehearsals)| rehearsals);
     let wanting = rehearsals.iter().chain(after).any(|r| !r.needs.is_empty());
     Ok(if wanting {
@@ -114,9 +118,9 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
 
 fn print(
     args: &Args,
-    platform: &Platform,
-    rehearsals: &[Rehearsal],
+    (platform, rehearsals): (&Platform, &[Rehearsal]),
     other: Option<&(Platform, Vec<Rehearsal>)>,
+    redactors: &[&Redactor<'_>],
     color: Color,
 ) -> Result<(), String> {
     let style = text::Style {
@@ -124,10 +128,12 @@ fn print(
         width: output::width(),
     };
     match (args.format, other) {
-        (Format::Text, None) => output::print(&text::render(rehearsals, platform, style)),
-        (Format::Text, Some((_, after))) => output::print(&compare::render(rehearsals, after, style)),
-        (Format::Json, None) => output::print_with(|out| json::write(rehearsals, platform, out)),
-        (Format::Json, Some((after_platform, after))) => output::print_with(|out| {
+        (Format::Text, None) => output::print(&text::render(rehearsals, platform, style), redactors),
+        (Format::Text, Some((_, after))) => {
+            output::print(&compare::render(rehearsals, after, style), redactors)
+        }
+        (Format::Json, None) => output::print_with(redactors, |out| json::write(rehearsals, platform, out)),
+        (Format::Json, Some((after_platform, after))) => output::print_with(redactors, |out| {
             json::write_comparison((rehearsals, platform), (after, after_platform), out)
         }),
         (Format::Svg, after) => {
@@ -142,9 +148,12 @@ fn print(
                 charts
             };
             match chart::render(&charts) {
-                Some(svg) => output::print(&svg),
+                Some(svg) => output::print(&svg, redactors),
                 None => {
-                    eprint!("{}", text::render(rehearsals, platform, style));
+                    let text = text::render(rehearsals, platform, style);
+                    if let Some(redactor) = redactors.first() {
+                        output::complain(&text, redactor);
+                    }
                     Err("nothing was run, so there is nothing to draw".to_owned())
                 }
             }
@@ -158,7 +167,7 @@ fn list() -> Result<ExitCode, String> {
         .iter()
         .map(|s| format!("{:<width$}  {}\n", s.name, s.title))
         .collect();
-    output::print(&lines).map(|()| ExitCode::SUCCESS)
+    output::print(&lines, &[]).map(|()| ExitCode::SUCCESS)
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, String> {
@@ -269,8 +278,13 @@ fn progress() -> indicatif::ProgressBar {
     bar
 }
 
-fn write_trace(file: &Path, sides: &[(Option<&'static str>, &[Rehearsal])]) -> std::io::Result<()> {
-    let mut out = std::io::BufWriter::new(std::fs::File::create(file)?);
+fn write_trace(
+    file: &Path,
+    sides: &[(Option<&'static str>, &[Rehearsal])],
+    redactors: &[&Redactor<'_>],
+) -> std::io::Result<()> {
+    let out = std::io::BufWriter::new(std::fs::File::create(file)?);
+    let mut out = Redacted::new(redactors, out);
     for (side, rehearsals) in sides {
         for rehearsal in *rehearsals {
             for summary in &rehearsal.results {

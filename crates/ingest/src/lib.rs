@@ -22,13 +22,13 @@ pub mod pipeline;
 pub mod prometheus;
 mod promql;
 mod scope;
-pub mod secret_scan;
 pub mod settings;
 pub mod suppress;
 mod templates;
 pub mod terraform;
 pub mod walk;
 
+pub use cofferdam_model::secret_scan;
 pub use context::Place;
 pub use pipeline::{looked_for, read, read_files, read_input};
 pub use walk::{Input, ReadError};

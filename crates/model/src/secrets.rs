@@ -3,7 +3,37 @@
 use crate::owner::Owner;
 use crate::source::Fact;
 use cofferdam_syntax::Span;
+use std::fmt;
 use std::time::Duration;
+
+/// A value that is printed as `***`, whatever prints it. Who needs the value itself says so with
+/// [`Secret::expose`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret<T>(T);
+
+impl<T> Secret<T> {
+    /// Keeps `value` from being printed.
+    pub const fn new(value: T) -> Self {
+        Secret(value)
+    }
+
+    /// The value, for what has to work with it and prints nothing.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(crate::redact::MASK)
+    }
+}
+
+impl<T> fmt::Display for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(crate::redact::MASK)
+    }
+}
 
 /// How a secret reaches a process.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! The report for people: every finding with the lines it rests on, then a summary.
 
-use super::{Redaction, page_of, summary};
+use super::{page_of, summary};
 use crate::engine::{Report, severity_of};
 use crate::finding::{Figure, Finding, Location, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use cofferdam_model::redact::Redactor;
 use cofferdam_model::units::show_number;
 use cofferdam_model::{FileId, Platform, SourceFile, Span, UnreadableFile};
 use std::collections::BTreeMap;
@@ -33,10 +34,9 @@ impl Default for Style {
 }
 
 /// Prints the whole report.
-pub fn render(report: &Report, platform: &Platform, style: Style) -> String {
+pub fn render(report: &Report, platform: &Platform, redaction: &Redactor<'_>, style: Style) -> String {
     let mut out = String::new();
     let renderer = renderer(style);
-    let redaction = Redaction::new(platform);
     let names = summary::Names::of(report, platform);
     let (counted, apart): (Vec<&Finding>, Vec<&Finding>) =
         report.findings.iter().partition(|f| f.apart.is_none());
@@ -47,14 +47,14 @@ pub fn render(report: &Report, platform: &Platform, style: Style) -> String {
         if style.brief {
             out.push_str(&headline(finding, platform));
         } else {
-            out.push_str(&one(finding, platform, &redaction, style, &names));
+            out.push_str(&one(finding, (platform, redaction), style, &names));
             out.push('\n');
         }
         out.push('\n');
     }
     for unreadable in &platform.reading.unreadable {
         let warning = Level::WARNING.with_name("unreadable");
-        out.push_str(&unread(warning, unreadable, platform, &renderer));
+        out.push_str(&unread(warning, unreadable, (platform, redaction), &renderer));
         out.push_str("\n\n");
     }
     for (span, note) in &report.suppression_notes {
@@ -64,7 +64,7 @@ pub fn render(report: &Report, platform: &Platform, style: Style) -> String {
         }];
         let group = Level::NOTE
             .primary_title(note.as_str())
-            .elements(snippets(&here, platform, &redaction));
+            .elements(snippets(&here, platform, redaction));
         out.push_str(&renderer.render(&[group]));
         out.push_str("\n\n");
     }
@@ -113,8 +113,7 @@ fn headline(finding: &Finding, platform: &Platform) -> String {
 
 fn one(
     finding: &Finding,
-    platform: &Platform,
-    redaction: &Redaction,
+    (platform, redaction): (&Platform, &Redactor<'_>),
     style: Style,
     names: &summary::Names<'_>,
 ) -> String {
@@ -202,7 +201,7 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
 fn snippets<'a>(
     locations: &'a [Location],
     platform: &'a Platform,
-    redaction: &Redaction,
+    redaction: &Redactor<'_>,
 ) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
     let mut files: Vec<FileId> = Vec::new();
     for location in locations {
@@ -217,22 +216,25 @@ fn snippets<'a>(
             let file = platform.sources.file(id);
             let here: Vec<&Location> = locations.iter().filter(|l| l.span.file == id).collect();
             let (start, end) = window(file, &here);
-            let text = redaction.apply(id.0, start, file.text.get(start..end).unwrap_or(""));
-            let length = text.len();
-            let annotations = here.iter().map(|location| {
-                let span = first_line(file, location.span);
-                let from = (span.start as usize).saturating_sub(start).min(length);
-                let to = (span.end as usize).saturating_sub(start).clamp(from, length);
-                let kind = if Some(location.span) == primary {
-                    AnnotationKind::Primary
-                } else {
-                    AnnotationKind::Context
-                };
-                let label = (!location.label.is_empty()).then_some(location.label.as_str());
-                kind.span(from..to).label(label)
-            });
+            let marks: Vec<Span> = here.iter().map(|l| first_line(file, l.span)).collect();
+            let excerpt = redaction.excerpt(id, start..end, &marks);
+            let annotations: Vec<_> = here
+                .iter()
+                .zip(marks)
+                .map(|(location, span)| {
+                    let from = excerpt.place(span.start as usize, false);
+                    let to = excerpt.place(span.end as usize, true).max(from);
+                    let kind = if Some(location.span) == primary {
+                        AnnotationKind::Primary
+                    } else {
+                        AnnotationKind::Context
+                    };
+                    let label = (!location.label.is_empty()).then_some(location.label.as_str());
+                    kind.span(from..to).label(label)
+                })
+                .collect();
             let line = file.position(u32::try_from(start).unwrap_or(u32::MAX)).line;
-            Snippet::source(text)
+            Snippet::source(excerpt.text)
                 .path(file.path.display().to_string())
                 .line_start(line as usize)
                 .fold(true)
@@ -285,12 +287,17 @@ fn first_line(file: &SourceFile, span: Span) -> Span {
 }
 
 /// Prints what is wrong in `cofferdam.yaml`, each problem at its line.
-pub fn overlay_problems(problems: &[UnreadableFile], platform: &Platform, style: Style) -> String {
+pub fn overlay_problems(
+    problems: &[UnreadableFile],
+    platform: &Platform,
+    redaction: &Redactor<'_>,
+    style: Style,
+) -> String {
     let renderer = renderer(style);
     let mut out = String::new();
     for problem in problems {
         let error = Level::ERROR.with_name("error[overlay]");
-        out.push_str(&unread(error, problem, platform, &renderer));
+        out.push_str(&unread(error, problem, (platform, redaction), &renderer));
         out.push_str("\n\n");
     }
     out
@@ -299,7 +306,7 @@ pub fn overlay_problems(problems: &[UnreadableFile], platform: &Platform, style:
 fn unread<'a>(
     level: Level<'a>,
     unreadable: &'a UnreadableFile,
-    platform: &Platform,
+    (platform, redaction): (&Platform, &Redactor<'_>),
     renderer: &Renderer,
 ) -> String {
     let title = level.primary_title(unreadable.message.as_str());
@@ -309,13 +316,7 @@ fn unread<'a>(
                 span,
                 label: String::new(),
             }];
-            let elements = snippets(
-                &locations,
-                platform,
-                &Redaction {
-                    by_file: BTreeMap::new(),
-                },
-            );
+            let elements = snippets(&locations, platform, redaction);
             renderer.render(&[title.elements(elements)])
         }
         None => {
@@ -383,7 +384,8 @@ mod tests {
             environments: vec!["default".into()],
             ..Report::default()
         };
-        let text = render(&report, &platform(), Style::default());
+        let platform = platform();
+        let text = render(&report, &platform, &Redactor::new(&platform), Style::default());
         assert!(!text.contains("hunter2x"), "{text}");
         insta::assert_snapshot!(text);
     }

@@ -8,6 +8,7 @@
 
 mod architecture;
 mod broken;
+mod canary;
 mod command;
 mod dependencies;
 mod detection;

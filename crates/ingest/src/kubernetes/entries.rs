@@ -4,6 +4,7 @@
 use crate::context::Place;
 use crate::settings::{self, Setting};
 use crate::{ideas, prometheus, secret_scan};
+use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::{Completeness, ObjectId, VolumeKind, Workload};
 use cofferdam_model::{Fact, Owner, Parts, Span, VariableValue};
 use cofferdam_syntax::properties;
@@ -132,7 +133,7 @@ fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut Pa
         if document.as_map().is_none() || super::is_object(document) {
             continue;
         }
-        env.secret_literals.extend(secret_scan::literals(document));
+        env.secret_literals.extend(secrets_of(document));
         if !prometheus::interpret(document, env) {
             section(document, users, place, env);
         }
@@ -313,6 +314,36 @@ fn properties_of(node: &Node, text: &str, place: Place<'_>) -> Vec<Setting> {
         }
     }
     settings
+}
+
+/// The secrets among all texts of a tree, each under the key that it stands at.
+fn secrets_of(root: &Node) -> Vec<SecretLiteral> {
+    let mut found = Vec::new();
+    secrets_under("", root, &mut found);
+    found
+}
+
+fn secrets_under(key: &str, node: &Node, found: &mut Vec<SecretLiteral>) {
+    match &node.value {
+        Value::Scalar(scalar) => {
+            if let Some(secret) = secret_scan::classify(key, &scalar.text) {
+                found.push(secret_scan::literal(key, &scalar.text, node.span, secret));
+            }
+        }
+        Value::Seq(items) => items.iter().for_each(|item| secrets_under(key, item, found)),
+        Value::Map(map) => {
+            // A list of `{name, value}` names its values beside them.
+            let named = map.get("name").and_then(Node::as_str);
+            for (own, value) in map.iter() {
+                let key = match (&*own.text, named) {
+                    ("value", Some(name)) => name,
+                    (own, _) => own,
+                };
+                secrets_under(key, value, found);
+            }
+        }
+        Value::Null | Value::Unknown(_) => {}
+    }
 }
 
 #[cfg(test)]

@@ -138,11 +138,10 @@ pub const GIVEN: &str = "--set";
 /// # Errors
 /// What is wrong with it, as a sentence.
 pub fn given(repo: &mut Repo, statement: &str) -> Result<Node, String> {
-    let wrong = || {
-        format!(
-            "`{statement}` is no statement; write FACT=VALUE, as in services.api.requests_per_second=7000"
-        )
-    };
+    // What is stated may be a secret by mistake: a message repeats only the fact's name.
+    let name = statement.split(['=', ' ']).next().unwrap_or_default();
+    let wrong =
+        || format!("`{name}` is no statement; write FACT=VALUE, as in services.api.requests_per_second=7000");
     let (fact, value) = statement.split_once('=').ok_or_else(wrong)?;
     let mut keys: Vec<String> = vec![String::new()];
     let mut quoted = false;
@@ -176,7 +175,7 @@ pub fn given(repo: &mut Repo, statement: &str) -> Result<Node, String> {
         stream.errors.first().or(stream.problems.first()),
     ) {
         (1, None) => Ok(stream.documents.remove(0)),
-        (_, Some(problem)) => Err(format!("`{statement}`: {}", problem.message)),
+        (_, Some(problem)) => Err(format!("`{name}`: {}", problem.message)),
         _ => Err(wrong()),
     }
 }

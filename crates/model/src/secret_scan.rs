@@ -3,9 +3,8 @@
 //! that goes unseen, on the other a report so full of false alarms that nobody reads it: a name that
 //! speaks of a secret is not enough, and neither is a random-looking text under another name.
 
-use cofferdam_model::Span;
-use cofferdam_model::secrets::{SecretKind, SecretLiteral};
-use cofferdam_syntax::tree::{Node, Value};
+use crate::secrets::{SecretKind, SecretLiteral};
+use cofferdam_syntax::Span;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What known kinds of keys begin with, the fewest characters after that, and what they are.
@@ -242,7 +241,7 @@ const PLACEHOLDERS: &[&str] = &[
 ];
 
 /// Beginnings of texts that say where a secret is.
-const REFERENCES: &[&str] = &[
+pub(crate) const REFERENCES: &[&str] = &[
     "/",
     "./",
     "../",
@@ -417,36 +416,6 @@ pub fn by_name_alone(name: &str, value: &str) -> Option<(SecretKind, String)> {
         kind,
         format!("{length} characters; only the name speaks of a secret"),
     ))
-}
-
-/// The secrets among all texts of a tree, each under the key that it stands at.
-pub fn literals(root: &Node) -> Vec<SecretLiteral> {
-    let mut found = Vec::new();
-    walk("", root, &mut found);
-    found
-}
-
-fn walk(key: &str, node: &Node, found: &mut Vec<SecretLiteral>) {
-    match &node.value {
-        Value::Scalar(scalar) => {
-            if let Some(secret) = classify(key, &scalar.text) {
-                found.push(literal(key, &scalar.text, node.span, secret));
-            }
-        }
-        Value::Seq(items) => items.iter().for_each(|item| walk(key, item, found)),
-        Value::Map(map) => {
-            // A list of `{name, value}` names its values beside them.
-            let named = map.get("name").and_then(Node::as_str);
-            for (own, value) in map.iter() {
-                let key = match (&*own.text, named) {
-                    ("value", Some(name)) => name,
-                    (own, _) => own,
-                };
-                walk(key, value, found);
-            }
-        }
-        Value::Null | Value::Unknown(_) => {}
-    }
 }
 
 /// A number that is the same for equal values and tells nothing else about them in a report.
@@ -641,7 +610,7 @@ pub fn is_to_be_replaced(value: &str) -> bool {
 }
 
 /// The words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are the same.
-fn words(name: &str) -> Vec<String> {
+pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = '_';
     for c in name.chars() {
@@ -791,7 +760,7 @@ fn is_one_word(value: &str) -> bool {
 
 /// Whether a text reads as the name of something (`orders-db-credentials`, `app.db.password`, `os.environ`):
 /// words of letters with separators between them, as secrets of chance are not.
-fn names_something(value: &str) -> bool {
+pub(crate) fn names_something(value: &str) -> bool {
     let (mut words, mut mixed) = (0, 0);
     value.contains(['-', '_', '.', '/'])
         && value.split(['-', '_', '.', '/']).all(|part| {

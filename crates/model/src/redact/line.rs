@@ -1,0 +1,359 @@
+//! The raw text of a file by its lines, and in a line the pairs of a key and a value. Nothing here needs the
+//! file to parse: the lines that cannot be parsed are those that an error shows.
+
+use std::ops::Range;
+
+/// A line: where it stands, and where its text begins.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    /// First byte.
+    pub(super) start: usize,
+    /// One past the last byte, without the line break.
+    pub(super) end: usize,
+    /// First byte of the next line, or the end of the text.
+    pub(super) next: usize,
+    /// First byte that is no white space.
+    pub(super) text: usize,
+    /// First byte after the dashes of list items.
+    pub(super) item: usize,
+    /// Column of `text`, tabs to the next multiple of eight.
+    pub(super) indent: usize,
+    /// Column of `item`.
+    pub(super) column: usize,
+}
+
+impl Line {
+    /// The line that begins at `start`.
+    pub(super) fn from(all: &str, start: usize) -> Line {
+        let next = all[start..].find('\n').map_or(all.len(), |n| start + n + 1);
+        let end = start + all[start..next].trim_end_matches(['\n', '\r']).len();
+        let bytes = all.as_bytes();
+        let (mut at, mut indent) = (start, 0);
+        while at < end && matches!(bytes[at], b' ' | b'\t') {
+            indent = if bytes[at] == b'\t' {
+                (indent / 8 + 1) * 8
+            } else {
+                indent + 1
+            };
+            at += 1;
+        }
+        let (text, mut item) = (at, at);
+        while item < end && bytes[item] == b'-' && (item + 1 == end || bytes[item + 1] == b' ') {
+            item += 1;
+            while item < end && bytes[item] == b' ' {
+                item += 1;
+            }
+        }
+        Line {
+            start,
+            end,
+            next,
+            text,
+            item,
+            indent,
+            column: indent + (item - text),
+        }
+    }
+
+    /// The line that byte `at` stands in.
+    pub(super) fn around(all: &str, at: usize) -> Line {
+        let start = all[..at].rfind('\n').map_or(0, |n| n + 1);
+        Line::from(all, start)
+    }
+
+    /// The line before, if there is one.
+    pub(super) fn before(&self, all: &str) -> Option<Line> {
+        let at = self.start.checked_sub(1)?;
+        Some(Line::around(all, at))
+    }
+
+    /// The line after, if there is one.
+    pub(super) fn after(&self, all: &str) -> Option<Line> {
+        (self.next < all.len()).then(|| Line::from(all, self.next))
+    }
+
+    /// Whether it begins a list item.
+    pub(super) fn is_item(&self) -> bool {
+        self.item > self.text
+    }
+
+    /// Its text without white space around it.
+    pub(super) fn trimmed<'a>(&self, all: &'a str) -> &'a str {
+        all[self.text..self.end].trim_end()
+    }
+
+    /// Whether git has written it between two versions of a file; such a line belongs to no format.
+    pub(super) fn is_conflict_mark(&self, all: &str) -> bool {
+        ["<<<<<<<", "=======", ">>>>>>>", "|||||||"]
+            .iter()
+            .any(|mark| all[self.start..self.end].starts_with(mark))
+    }
+
+    /// Whether it is a comment.
+    pub(super) fn is_comment(&self, all: &str) -> bool {
+        let text = self.trimmed(all);
+        text.starts_with(['#', ';', '!']) || text.starts_with("//") || text.starts_with("--")
+    }
+
+    /// Whether it begins with a key and a separator, as in `key:` or `key = 1`.
+    pub(super) fn has_key(&self, all: &str) -> bool {
+        let text = &all[self.item..self.end];
+        let text = ["export ", "ENV ", "ARG "]
+            .iter()
+            .find_map(|word| text.strip_prefix(word))
+            .unwrap_or(text);
+        let quoted = text.starts_with(['"', '\'']);
+        let inner = text.trim_start_matches(['"', '\'']);
+        let key = inner
+            .bytes()
+            .take_while(|b| b.is_ascii_alphanumeric() || b"_.-/$".contains(b))
+            .count();
+        let rest = &inner[key..];
+        let rest = rest.strip_prefix(['"', '\'']).filter(|_| quoted).unwrap_or(rest);
+        let value = rest.trim_start();
+        match value.as_bytes() {
+            [b':', ..] => {
+                (1..=80).contains(&key) && (quoted || value.len() == 1 || value[1..].starts_with([' ', '\t']))
+            }
+            // What ends in `=` may be the padding of base64.
+            [b'=', after, ..] => {
+                let empty = value[1..].trim_matches(['"', '\'', ',', ' ']).is_empty();
+                *after != b'='
+                    && !empty
+                    && !(quoted && matches!(after, b'"' | b'\''))
+                    && (1..=80).contains(&key)
+            }
+            [b'{', ..] => rest.len() > value.len() && key > 0,
+            _ => false,
+        }
+    }
+}
+
+/// A key and what separates it from its value.
+#[derive(Debug, Clone)]
+pub(super) struct Pair {
+    /// The key without its quotes and without the dashes of an option.
+    pub(super) key: Range<usize>,
+    /// First byte after the separator and white space.
+    pub(super) value: usize,
+    /// Whether the separator is a colon.
+    pub(super) colon: bool,
+    /// Whether nothing but `export`, `ENV` or the like stands before the key.
+    pub(super) own: bool,
+    /// Whether the key is an option (`--password=`).
+    pub(super) option: bool,
+    /// The quote inside which the key stands, which does not close before it.
+    pub(super) inside: Option<u8>,
+    /// Brackets that are open before the key.
+    pub(super) depth: usize,
+}
+
+/// Words that may stand before the key of a line.
+const BEFORE: &[&str] = &[
+    "export", "ENV", "ARG", "set", "declare", "local", "readonly", "override", "LABEL", "setenv", "#", "//",
+    ";", "!", "-", "+", "?",
+];
+
+/// The pairs of a line, in order.
+pub(super) fn pairs(all: &str, line: &Line) -> Vec<Pair> {
+    let bytes = all.as_bytes();
+    let mut found: Vec<Pair> = Vec::new();
+    let (mut inside, mut depth) = (None, 0usize);
+    let mut at = line.item;
+    while at < line.end {
+        let byte = bytes[at];
+        match byte {
+            b'\\' => at += 1,
+            b'"' | b'\'' | b'`' => match inside {
+                Some(quote) if quote == byte => inside = None,
+                // An apostrophe inside a word opens nothing.
+                None if byte != b'\'' || at == line.item || !bytes[at - 1].is_ascii_alphanumeric() => {
+                    inside = Some(byte)
+                }
+                _ => {}
+            },
+            b'{' | b'[' | b'(' if inside.is_none() => depth += 1,
+            b'}' | b']' | b')' if inside.is_none() => depth = depth.saturating_sub(1),
+            b':' | b'=' => {
+                if let Some(pair) = pair(all, line, at, (inside, depth)) {
+                    at = pair.value.max(at + 1) - 1;
+                    found.push(pair);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+fn pair(all: &str, line: &Line, at: usize, (inside, depth): (Option<u8>, usize)) -> Option<Pair> {
+    let bytes = all.as_bytes();
+    let get = |at: usize| bytes.get(at).copied().filter(|_| at < line.end).unwrap_or(b' ');
+    let colon = bytes[at] == b':';
+    let mut after = at + 1;
+    if colon {
+        match get(after) {
+            b'=' => after += 1,
+            b':' | b'/' => return None,
+            _ => {}
+        }
+    } else {
+        match get(after) {
+            b'=' | b'~' => return None,
+            b'>' => after += 1,
+            _ => {}
+        }
+    }
+    // What stands before the separator: `?=`, `+=`, `:=` are separators too, `!=`, `<=` and `>=` are none.
+    let mut end = at;
+    if !colon && end > line.item {
+        match bytes[end - 1] {
+            b'!' | b'<' | b'>' | b'=' | b'~' => return None,
+            b'?' | b'+' | b':' => end -= 1,
+            _ => {}
+        }
+    }
+    while end > line.item && matches!(bytes[end - 1], b' ' | b'\t' | b']') {
+        end -= 1;
+    }
+    let quoted = end > line.item && matches!(bytes[end - 1], b'"' | b'\'' | b'`');
+    if quoted {
+        end -= 1;
+        while end > line.item && bytes[end - 1] == b'\\' {
+            end -= 1;
+        }
+    }
+    let mut start = end;
+    while start > line.item
+        && (bytes[start - 1].is_ascii_alphanumeric() || b"_.-/$".contains(&bytes[start - 1]))
+    {
+        start -= 1;
+    }
+    let mut before = start;
+    if quoted {
+        while before > line.item && matches!(bytes[before - 1], b'"' | b'\'' | b'`' | b'\\' | b'[') {
+            before -= 1;
+        }
+    }
+    let option = bytes[start..end].starts_with(b"-");
+    while start < end && bytes[start] == b'-' {
+        start += 1;
+    }
+    if start == end {
+        return None;
+    }
+    // A colon is a separator when white space, a quote or nothing follows, or when the key is quoted.
+    let flat = colon
+        && !(quoted || matches!(get(after), b' ' | b'\t' | b'"' | b'\'' | b'\\' | b'=') || after >= line.end);
+    if flat && inside.is_some() {
+        return None;
+    }
+    let words = all[line.item..before].trim();
+    let own = words.is_empty()
+        || words.bytes().all(|b| matches!(b, b'"' | b'\'')) && inside.is_some()
+        || words
+            .split_whitespace()
+            .all(|word| BEFORE.contains(&word.trim_matches(['"', '\''])));
+    if flat && !own {
+        return None;
+    }
+    while after < line.end && matches!(bytes[after], b' ' | b'\t') {
+        after += 1;
+    }
+    // A quoted key stands in no quote that matters for its value.
+    let inside = inside.filter(|_| !quoted || bytes[end] == b'\\');
+    Some(Pair {
+        key: start..end,
+        value: after,
+        colon,
+        own,
+        option,
+        inside,
+        depth,
+    })
+}
+
+/// A quote at the start of a text, with the backslashes before it: it is closed by the same again.
+pub(super) fn opening_quote(text: &str) -> Option<&str> {
+    let slashes = text.bytes().take_while(|b| *b == b'\\').count();
+    let quote = text
+        .as_bytes()
+        .get(slashes)
+        .copied()
+        .filter(|b| matches!(b, b'"' | b'\'' | b'`'))?;
+    let three = slashes == 0 && text.len() >= 3 && text.bytes().take(3).all(|b| b == quote) && quote != b'`';
+    Some(&text[..if three { 3 } else { slashes + 1 }])
+}
+
+/// Where in `text`, which stands after an opening quote, the same quote closes.
+pub(super) fn closing_quote(text: &str, quote: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < text.len() {
+        if bytes[at..].starts_with(quote.as_bytes()) {
+            // Two single quotes are one inside a single-quoted text of YAML.
+            if quote == "'" && bytes.get(at + 1) == Some(&b'\'') {
+                at += 2;
+                continue;
+            }
+            return Some(at);
+        }
+        at += if bytes[at] == b'\\' && !quote.starts_with('\'') {
+            2
+        } else {
+            1
+        };
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(text: &str) -> Vec<(&str, &str, bool)> {
+        let line = Line::from(text, 0);
+        pairs(text, &line)
+            .into_iter()
+            .map(|p| (&text[p.key.clone()], &text[p.value..], p.own))
+            .collect()
+    }
+
+    #[test]
+    fn pairs_of_every_format_are_found() {
+        assert_eq!(keys("  - password: x"), [("password", "x", true)]);
+        assert_eq!(keys("\"password\": \"x\""), [("password", "\"x\"", true)]);
+        assert_eq!(keys("export A_B=x"), [("A_B", "x", true)]);
+        assert_eq!(keys("A ?= x"), [("A", "x", true)]);
+        assert_eq!(keys("settings[\"key\"] = 1").last(), Some(&("key", "1", false)));
+        assert_eq!(
+            keys("run --password=x --level=y")[0],
+            ("password", "x --level=y", false)
+        );
+        assert_eq!(keys("# password: x"), [("password", "x", true)]);
+        assert_eq!(keys("{\"a\":1,\"b\":2}").len(), 2);
+        assert_eq!(keys("if a == b && c != d").len(), 0);
+        assert_eq!(keys("image: repo:tag"), [("image", "repo:tag", true)]);
+        assert_eq!(
+            keys("x = \"{\\\"password\\\": \\\"y\\\"}\"").last().map(|k| k.0),
+            Some("password")
+        );
+    }
+
+    #[test]
+    fn quotes_close_with_the_same_quote() {
+        assert_eq!(closing_quote("a\\\"b\"c", "\""), Some(4));
+        assert_eq!(closing_quote("it''s'", "'"), Some(5));
+        assert_eq!(closing_quote("x\\\"}", "\\\""), Some(1));
+        assert_eq!(closing_quote("open", "\""), None);
+        assert_eq!(opening_quote("\"\"\"x"), Some("\"\"\""));
+    }
+
+    #[test]
+    fn lines_with_keys_are_told_from_texts() {
+        let has = |text: &str| Line::from(text, 0).has_key(text);
+        assert!(has("key: x") && has("- key:") && has("\"key\": 1") && has("A=1") && has("block {"));
+        assert!(!has("abcdef==") && !has("hunter2") && !has("https://x") && !has("a b: c"));
+    }
+}

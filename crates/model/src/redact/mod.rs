@@ -1,0 +1,391 @@
+//! No text of a file reaches an output before it has passed here.
+//!
+//! A [`Redactor`] knows what is secret in the files of a platform: what readers took for a secret, and what a scan
+//! of the raw text finds, which needs no file to parse, because an error shows the very lines that do not. It
+//! shows lines with `***` in place of each secret ([`Redactor::excerpt`]), and takes known secrets out of every
+//! other text ([`Redactor::text`], [`Redacted`]). Each file is scanned once, and only when a report needs it.
+
+mod line;
+mod names;
+mod scan;
+mod values;
+
+use crate::{FileId, Platform, Span};
+use cofferdam_syntax::SourceMap;
+use rayon::prelude::*;
+use scan::{Hidden, scan};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::OnceLock;
+use values::Values;
+
+/// What stands in place of a secret.
+pub const MASK: &str = "***";
+
+/// What is secret in the files of a platform.
+pub struct Redactor<'a> {
+    sources: Option<&'a SourceMap>,
+    /// Secrets that readers found, by file.
+    literals: BTreeMap<u32, Vec<Hidden>>,
+    hidden: Vec<OnceLock<Vec<Hidden>>>,
+    values: OnceLock<Values>,
+}
+
+impl<'a> Redactor<'a> {
+    /// The redactor of a platform's files. It looks into them when it is asked for the first time.
+    #[must_use]
+    pub fn new(platform: &'a Platform) -> Self {
+        let mut literals: BTreeMap<u32, Vec<Hidden>> = BTreeMap::new();
+        for literal in platform.environments.iter().flat_map(|env| &env.secret_literals) {
+            let range = literal.span.start as usize..literal.span.end as usize;
+            let hidden = Hidden {
+                range,
+                sure: !literal.doubtful,
+            };
+            let of_file = literals.entry(literal.span.file.0).or_default();
+            if !of_file.contains(&hidden) {
+                of_file.push(hidden);
+            }
+        }
+        Redactor {
+            sources: Some(&platform.sources),
+            literals,
+            hidden: platform.sources.iter().map(|_| OnceLock::new()).collect(),
+            values: OnceLock::new(),
+        }
+    }
+
+    /// A redactor for what is printed before any file is read, or without one.
+    #[must_use]
+    pub fn without_files() -> Redactor<'static> {
+        Redactor {
+            sources: None,
+            literals: BTreeMap::new(),
+            hidden: Vec::new(),
+            values: OnceLock::new(),
+        }
+    }
+
+    /// What is secret in a file, in order.
+    fn hidden(&self, file: FileId) -> &[Hidden] {
+        let (Some(sources), Some(cell)) = (self.sources, self.hidden.get(file.0 as usize)) else {
+            return &[];
+        };
+        cell.get_or_init(|| {
+            let source = sources.file(file);
+            let mut all = scan(&source.path, &source.text);
+            let literals = self.literals.get(&file.0).map_or(&[] as &[Hidden], Vec::as_slice);
+            let more: Vec<Hidden> = literals
+                .iter()
+                .flat_map(|literal| lines_of(&source.text, literal))
+                .collect();
+            // Of an address only the password is hidden, where the scan has found it.
+            let more = more
+                .into_iter()
+                .filter(|literal| !all.iter().any(|h| overlap(&h.range, &literal.range)));
+            let more: Vec<Hidden> = more.collect();
+            all.extend(more);
+            all.sort_by_key(|hidden| hidden.range.start);
+            all
+        })
+    }
+
+    fn values(&self) -> &Values {
+        self.values.get_or_init(|| {
+            let Some(sources) = self.sources else {
+                return Values::default();
+            };
+            let files: Vec<FileId> = sources.iter().map(|(id, _)| id).collect();
+            files.par_iter().for_each(|id| {
+                self.hidden(*id);
+            });
+            let all = files.iter().flat_map(|id| {
+                let text = &sources.file(*id).text;
+                self.hidden(*id)
+                    .iter()
+                    .filter_map(|h| Some((text.get(h.range.clone())?, h.sure)))
+            });
+            Values::new(all)
+        })
+    }
+
+    /// Whether a text stands in some file where it is no secret: a password that is also a user's name.
+    fn in_clear(&self, value: &str) -> bool {
+        let Some(sources) = self.sources else { return false };
+        sources.iter().any(|(id, file)| {
+            file.text.match_indices(value).any(|(at, _)| {
+                let range = at..at + value.len();
+                values::stands_alone(&file.text, at, value)
+                    && !is_only_text(&file.text, &range)
+                    && !self.hidden(id).iter().any(|h| overlap(&h.range, &range))
+            })
+        })
+    }
+
+    /// `text` with `***` in place of every secret of the files.
+    #[must_use]
+    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let found = self.values().in_text(text, &|value| self.in_clear(value));
+        replaced(text, &found)
+    }
+
+    /// The lines of a file from byte `lines.start` to byte `lines.end` as they may be shown. `marks` are the
+    /// places that something points at: a mask before one on its line is as wide as the secret, so that columns
+    /// stay true.
+    #[must_use]
+    pub fn excerpt(&self, file: FileId, lines: Range<usize>, marks: &[Span]) -> Excerpt {
+        let source = self.sources.map_or("", |sources| &sources.file(file).text);
+        let text = source.get(lines.clone()).unwrap_or("");
+        let marks: Vec<usize> = marks
+            .iter()
+            .flat_map(|m| [m.start as usize, m.end as usize])
+            .collect();
+        let mut excerpt = Excerpt {
+            text: String::with_capacity(text.len()),
+            start: lines.start,
+            masks: Vec::new(),
+        };
+        let mut at = lines.start;
+        let copies = self.values().in_text(text, &|value| self.in_clear(value));
+        let copies = copies
+            .into_iter()
+            .map(|range| lines.start + range.start..lines.start + range.end);
+        let here = self.hidden(file).iter().map(|hidden| hidden.range.clone());
+        let mut ranges: Vec<Range<usize>> = here.chain(copies).collect();
+        ranges.sort_by_key(|range| (range.start, range.end));
+        for range in joined(ranges) {
+            let range = range.start.max(at)..range.end.min(lines.end);
+            let Some(secret) = source.get(range.clone()).filter(|secret| !secret.is_empty()) else {
+                continue;
+            };
+            let line_end = source[range.end..]
+                .find('\n')
+                .map_or(source.len(), |n| range.end + n);
+            let marked = marks.iter().any(|mark| *mark > range.end && *mark <= line_end);
+            let width = if marked {
+                secret.chars().count()
+            } else {
+                MASK.len()
+            };
+            excerpt.text.push_str(&source[at..range.start]);
+            let shown = excerpt.text.len();
+            excerpt.text.extend(std::iter::repeat_n('*', width));
+            at = range.end;
+            excerpt.masks.push((range, shown..excerpt.text.len()));
+        }
+        excerpt.text.push_str(source.get(at..lines.end).unwrap_or(""));
+        excerpt
+    }
+}
+
+/// Lines of a file as they may be shown.
+#[derive(Debug)]
+pub struct Excerpt {
+    /// The text.
+    pub text: String,
+    start: usize,
+    /// Each mask: where the secret stands in the file, and the stars in `text`.
+    masks: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Excerpt {
+    /// Where byte `at` of the file stands in the text. A place inside a secret is the start of its mask, or for
+    /// the end of a mark (`end`) its end.
+    #[must_use]
+    pub fn place(&self, at: usize, end: bool) -> usize {
+        let (mut file, mut text) = (self.start, 0);
+        for (secret, mask) in &self.masks {
+            if at <= secret.start {
+                break;
+            }
+            if at < secret.end {
+                return if end { mask.end } else { mask.start };
+            }
+            (file, text) = (secret.end, mask.end);
+        }
+        (text + at.saturating_sub(file)).min(self.text.len())
+    }
+}
+
+/// A writer that takes every secret out of what it is given. It keeps whole lines together, because a secret may come
+/// in two pieces.
+pub struct Redacted<'r, 'a, W: Write> {
+    redactors: &'r [&'r Redactor<'a>],
+    pending: Vec<u8>,
+    out: W,
+}
+
+/// Bytes that are redacted at once.
+const CHUNK: usize = 32 * 1024;
+
+impl<'r, 'a, W: Write> Redacted<'r, 'a, W> {
+    /// Writes to `out` what the redactors let through.
+    pub fn new(redactors: &'r [&'r Redactor<'a>], out: W) -> Self {
+        Redacted {
+            redactors,
+            pending: Vec::with_capacity(2 * CHUNK),
+            out,
+        }
+    }
+
+    /// Writes the first `length` bytes of what waits.
+    fn write_redacted(&mut self, length: usize) -> io::Result<()> {
+        let text = String::from_utf8_lossy(&self.pending[..length]);
+        let mut shown = Cow::Borrowed(&*text);
+        for redactor in self.redactors {
+            if let Cow::Owned(redacted) = redactor.text(&shown) {
+                shown = Cow::Owned(redacted);
+            }
+        }
+        self.out.write_all(shown.as_bytes())?;
+        drop(shown);
+        drop(text);
+        self.pending.drain(..length);
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Redacted<'_, '_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= CHUNK
+            && let Some(end) = self.pending.iter().rposition(|b| *b == b'\n')
+        {
+            self.write_redacted(end + 1)?;
+        }
+        Ok(bytes.len())
+    }
+
+    /// Writes the last line too, which may have no end.
+    fn flush(&mut self) -> io::Result<()> {
+        self.write_redacted(self.pending.len())?;
+        self.out.flush()
+    }
+}
+
+/// Every line of a file's text as it may be shown.
+#[must_use]
+pub fn masked(path: &Path, text: &str) -> String {
+    let hidden = scan(path, text);
+    let values = Values::new(hidden.iter().map(|h| (&text[h.range.clone()], h.sure)));
+    let mut found: Vec<Range<usize>> = hidden.into_iter().map(|hidden| hidden.range).collect();
+    // The same value in other lines of the file: a copy under another name.
+    let in_clear = |value: &str| {
+        let mut places = text.match_indices(value).map(|(at, _)| at..at + value.len());
+        places.any(|place| {
+            values::stands_alone(text, place.start, value)
+                && !is_only_text(text, &place)
+                && !found.iter().any(|h| overlap(h, &place))
+        })
+    };
+    let more = values.in_text(text, &in_clear);
+    found.extend(more);
+    found.sort_by_key(|range| (range.start, range.end));
+    replaced(text, &found).into_owned()
+}
+
+/// An argument of the command as it may be shown: `name=value` and `name value` hide the value of a secret's name.
+#[must_use]
+pub fn argument(text: &str) -> String {
+    masked(Path::new("argument.conf"), text)
+}
+
+/// A message that may repeat an argument as it may be shown.
+#[must_use]
+pub fn statement(text: &str) -> String {
+    masked(Path::new("statement.sh"), text)
+}
+
+fn replaced<'t>(text: &'t str, found: &[Range<usize>]) -> Cow<'t, str> {
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for range in found {
+        // Pieces are found by bytes: a character is hidden as a whole.
+        let (mut start, mut end) = (range.start, range.end);
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
+        if start >= at {
+            out.push_str(&text[at..start]);
+            out.push_str(MASK);
+        }
+        at = end.max(at);
+    }
+    out.push_str(&text[at..]);
+    Cow::Owned(out)
+}
+
+/// Ranges in order, those that meet as one.
+fn joined(ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match out.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => out.push(range),
+        }
+    }
+    out
+}
+
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+/// Whether a range is all that its line says. A line of nothing but a password is no use of the word.
+fn is_only_text(text: &str, range: &Range<usize>) -> bool {
+    let start = text[..range.start].rfind('\n').map_or(0, |n| n + 1);
+    let end = text[range.end..].find('\n').map_or(text.len(), |n| range.end + n);
+    let around = |c: char| c.is_whitespace() || matches!(c, '-' | '"' | '\'' | ',' | '\\' | '#');
+    let after = text[range.end..end].split(" #").next().unwrap_or("");
+    let before = text[start..range.start].trim_matches(around);
+    matches!(before, "" | "value:") && after.trim_matches(around).is_empty()
+}
+
+/// The parts of a range by lines, without the white space before each.
+fn lines_of(text: &str, hidden: &Hidden) -> Vec<Hidden> {
+    let Some(body) = text.get(hidden.range.clone()) else {
+        return Vec::new();
+    };
+    let mut at = hidden.range.start;
+    let mut all = Vec::new();
+    for line in body.split_inclusive('\n') {
+        let inner = line.trim();
+        let start = at + (line.len() - line.trim_start().len());
+        if !inner.is_empty() {
+            all.push(Hidden {
+                range: start..start + inner.len(),
+                sure: hidden.sure,
+            });
+        }
+        at += line.len();
+    }
+    all
+}
+
+/// The words of a text that may be a key, each with its place.
+fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
+        .filter_map(move |word| {
+            let start = at;
+            // What separates two words may be a character of several bytes.
+            at += word.len()
+                + text[start + word.len()..]
+                    .chars()
+                    .next()
+                    .map_or(0, char::len_utf8);
+            (word.len() >= 10 && word.bytes().any(|b| b.is_ascii_digit())).then_some((start, word))
+        })
+}
+
+#[cfg(test)]
+mod tests;

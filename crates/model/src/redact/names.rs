@@ -1,0 +1,361 @@
+//! Which names speak of a secret, and which values under such a name may be shown all the same.
+//!
+//! [`crate::secret_scan`] decides what is reported as a secret, and has to be right before loud. Here the
+//! danger is on the other side: what is hidden without need costs a reader a look into the file, what is shown
+//! cannot be taken back. Therefore placeholders and weak passwords are hidden too.
+
+use crate::secret_scan::{self, REFERENCES};
+use crate::secrets::SecretKind;
+
+/// How much the name of a value says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// A password: every text under it is one.
+    Password,
+    /// A token: every text but a number and the name of a token is one.
+    Token,
+    /// A key or a word as general as `secret`: names of secrets stand under it as well.
+    Named,
+    /// Some key: only what chance has made is one.
+    Key,
+    /// Something in a Secret: most likely worth hiding, but hosts and users stand there too.
+    Data,
+}
+
+/// Last words that say in which form a secret stands under a name (`secret_string`, `password_base64`).
+const FORMS: &[&str] = &[
+    "string",
+    "value",
+    "data",
+    "text",
+    "plain",
+    "plaintext",
+    "content",
+    "contents",
+    "base64",
+    "b64",
+    "hash",
+    "literal",
+    "default",
+    "json",
+    "pem",
+];
+
+/// Words before `key` that make it a secret, besides those that [`secret_scan`] knows.
+const SECRET_KEYS: &[&str] = &[
+    "service",
+    "integration",
+    "fernet",
+    "jwt",
+    "hmac",
+    "aes",
+    "cookie",
+    "cipher",
+    "shared",
+    "storage",
+];
+
+/// Words beside `key` that make it a name, a place in an order or something that everybody may have.
+const OPEN_KEYS: &[&str] = &[
+    "public",
+    "partition",
+    "sort",
+    "primary",
+    "foreign",
+    "topology",
+    "hash",
+    "label",
+    "row",
+    "object",
+];
+
+/// Names of settings that hold a secret and say so in a word of their own.
+const OWN_WORDS: &[&str] = &["requirepass", "masterauth", "passcode", "passwords", "passwds"];
+
+/// Keys beside or below a secret's name that hold its value.
+const VALUES: &[&str] = &[
+    "value",
+    "default",
+    "defaultvalue",
+    "literal",
+    "plain",
+    "plaintext",
+    "stringvalue",
+    "initial",
+];
+
+/// Keys that hold the name of what stands beside them.
+const NAMES: &[&str] = &[
+    "name",
+    "key",
+    "variable",
+    "var",
+    "env",
+    "envname",
+    "parameter",
+    "setting",
+    "property",
+    "field",
+];
+
+/// What a key says of its value; `None` when it speaks of no secret.
+pub(super) fn level(key: &str) -> Option<Level> {
+    // Most keys have nothing of the kind in them.
+    let begins = |part: &[u8]| {
+        let part = [part[0] | 0x20, part[1] | 0x20, part[2] | 0x20];
+        [b"pas", b"pwd", b"sec", b"tok", b"key", b"cre", b"aut"].contains(&&part)
+    };
+    if !key.as_bytes().windows(3).any(begins) {
+        return None;
+    }
+    let words = secret_scan::words(key);
+    let (last, before) = words.split_last()?;
+    if OWN_WORDS.contains(&last.as_str()) {
+        return Some(Level::Password);
+    }
+    let of = |name: &str| {
+        secret_scan::kind_of_name(name).map(|kind| match kind {
+            SecretKind::Password => Level::Password,
+            _ if name.to_ascii_lowercase().ends_with("token") => Level::Token,
+            _ => Level::Named,
+        })
+    };
+    if let Some(level) = of(key) {
+        return Some(level);
+    }
+    // `tokens` are several of what `token` is; `secrets` are mostly names of objects.
+    if let Some(one) = last.strip_suffix('s').filter(|one| *one != "secret") {
+        return of(&[before, &[one.to_owned()]].concat().join("_"));
+    }
+    if !before.is_empty() && FORMS.contains(&last.as_str()) {
+        return level(&before.join("_"));
+    }
+    if last == "key"
+        && before
+            .last()
+            .is_some_and(|word| SECRET_KEYS.contains(&word.as_str()))
+    {
+        return Some(Level::Named);
+    }
+    let key = last == "key" && !words.iter().any(|word| OPEN_KEYS.contains(&word.as_str()));
+    key.then_some(Level::Key)
+}
+
+/// Whether a key holds the value of the secret that is named beside or above it.
+pub(super) fn holds_value(key: &str) -> bool {
+    VALUES.iter().any(|value| key.eq_ignore_ascii_case(value))
+}
+
+/// Whether a key holds the name of what stands beside it.
+pub(super) fn holds_name(key: &str) -> bool {
+    NAMES.iter().any(|name| key.eq_ignore_ascii_case(name))
+}
+
+/// Whether a value under a name of this level may be shown: it says where the secret is, or it is a name, a
+/// switch or a number.
+pub(super) fn is_open(value: &str, level: Level) -> bool {
+    let value = value.trim().trim_matches(['"', '\'', '`']).trim();
+    let switch = [
+        "true",
+        "false",
+        "null",
+        "none",
+        "nil",
+        "~",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "undefined",
+    ];
+    if value.is_empty()
+        || switch.iter().any(|word| value.eq_ignore_ascii_case(word))
+        || value.bytes().all(|b| b == b'*')
+        || !value.bytes().any(|b| b.is_ascii_alphanumeric() || b >= 0x80) && value.len() < 4
+        || is_reference(value)
+    {
+        return true;
+    }
+    let number = value.len() <= 6 && value.bytes().all(|b| b.is_ascii_digit());
+    match level {
+        Level::Password => false,
+        Level::Token => number || level_of_name(value),
+        Level::Named => number || is_name(value),
+        Level::Key => value.len() < 16 || value.contains(char::is_whitespace) || !looks_random(value),
+        Level::Data => value.len() <= 3,
+    }
+}
+
+/// Whether a text is itself the name of a secret: `token: api-token`.
+fn level_of_name(value: &str) -> bool {
+    is_name(value) && level(value).is_some()
+}
+
+/// Whether a text is the name of something: words of letters, with or without separators.
+pub(super) fn is_name(value: &str) -> bool {
+    let one_word = value.len() <= 24
+        && value.bytes().all(|b| b.is_ascii_alphabetic())
+        && value.bytes().skip(1).filter(u8::is_ascii_uppercase).count() <= 2
+        || value.bytes().all(|b| b.is_ascii_uppercase());
+    one_word || secret_scan::names_something(value)
+}
+
+/// Whether a text only says where the secret is: a variable, a template, a path, an entry of a store.
+fn is_reference(value: &str) -> bool {
+    let word = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_.-[]:/ ".contains(&b))
+    };
+    let between = |start: &str, end: &str| value.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+    if value.starts_with("{{") || value.starts_with("{%") || value.ends_with("}}") && value.contains("{{") {
+        return true;
+    }
+    if let Some(rest) = value.strip_prefix('$') {
+        // Defaults inside braces are looked at on their own.
+        let braced = rest.starts_with(['{', '(']) && rest.ends_with(['}', ')']);
+        let name = rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && (rest.len() <= 2 || !looks_random(rest));
+        return braced || name;
+    }
+    let marked = [
+        ("<", ">"),
+        ("{", "}"),
+        ("@", "@"),
+        ("%(", ")s"),
+        ("__", "__"),
+        ("[", "]"),
+    ]
+    .iter()
+    .any(|(start, end)| between(start, end).is_some_and(|name| word(name) && !looks_random(name)));
+    if marked || value == "%s" {
+        return true;
+    }
+    if value.starts_with(['/', '.', '~']) {
+        let path = value.starts_with('/') || ["./", "../", "~/"].iter().any(|start| value.starts_with(start));
+        return path && value.split('/').all(is_part_of_path);
+    }
+    if value.contains("://") {
+        // A password inside an address is looked for on its own.
+        return true;
+    }
+    let stores = REFERENCES
+        .iter()
+        .filter(|start| start.len() > 3 && start.bytes().any(|b| b.is_ascii_alphanumeric()));
+    stores.into_iter().any(|start| value.starts_with(start))
+}
+
+fn is_part_of_path(part: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-@*$={}()".contains(&b);
+    part.bytes().all(plain) && !looks_random(part)
+}
+
+/// Whether a text looks as if chance had made it: letters and digits mixed, or many changes of case.
+pub(super) fn looks_random(text: &str) -> bool {
+    let has = |test: fn(&u8) -> bool| text.bytes().any(|b| test(&b));
+    let digits = has(u8::is_ascii_digit);
+    let letters = has(u8::is_ascii_alphabetic);
+    let both = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    let mixed =
+        digits && letters || both || text.bytes().any(|b| b"!@#$%^&*+=".contains(&b)) && (letters || digits);
+    text.len() >= 8 && mixed && secret_scan::entropy(text) >= 2.7 && !secret_scan::names_something(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_have_a_level_and_names_about_them_none() {
+        for key in [
+            "password",
+            "db.password",
+            "POSTGRES_PASSWORD",
+            "adminPassword",
+            "pgpassword",
+            "requirepass",
+            "passwords",
+        ] {
+            assert_eq!(level(key), Some(Level::Password), "{key}");
+        }
+        for key in ["tokens", "API_TOKEN", "token_base64", "vaultToken"] {
+            assert_eq!(level(key), Some(Level::Token), "{key}");
+        }
+        for key in [
+            "api_key",
+            "secret_string",
+            "clientSecret",
+            "x-api-key",
+            "private_key",
+            "AccountKey",
+        ] {
+            assert_eq!(level(key), Some(Level::Named), "{key}");
+        }
+        assert_eq!(level("other_key"), Some(Level::Key));
+        for key in [
+            "secretName",
+            "tokenTTL",
+            "password_min_length",
+            "secretKeyRef",
+            "secrets",
+            "publicKey",
+            "imagePullSecrets",
+            "partition_key",
+            "automountServiceAccountToken_enabled",
+            "DB_PASSWORD_FILE",
+            "name",
+            "value",
+            "replicas",
+            "sslmode",
+            "",
+        ] {
+            assert_eq!(level(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn references_and_names_are_open_and_texts_of_chance_are_not() {
+        for value in [
+            "",
+            "${DB_PASSWORD}",
+            "$(DB_PASSWORD)",
+            "$DB_PASSWORD",
+            "{{ .Values.x }}",
+            "<password>",
+            "/run/secrets/db-password",
+            "vault:secret/data/db#password",
+            "arn:aws:secretsmanager:x",
+            "true",
+            "***",
+            "~",
+            "%(password)s",
+            "{password}",
+        ] {
+            assert!(is_open(value, Level::Password), "{value}");
+        }
+        for value in [
+            "hunter2",
+            "correct-horse-battery",
+            "changeme",
+            "/9j4AAQSkZJRgABAQAAAQ",
+            "$%kd82Jsn",
+            "12345678",
+            "$2b$10$abc",
+            "!Pass123",
+        ] {
+            assert!(!is_open(value, Level::Password), "{value}");
+        }
+        for value in ["orders-db", "DB_PASSWORD", "password", "3600"] {
+            assert!(is_open(value, Level::Named), "{value}");
+        }
+        assert!(is_open("api-token", Level::Token) && !is_open("correct-horse", Level::Token));
+        for value in ["a1b2c3d4e5f6a7b8", "hunter2", "xKqLmPzRtWvBnYcDfGhJ"] {
+            assert!(
+                !is_open(value, Level::Named) && !is_open(value, Level::Token),
+                "{value}"
+            );
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What is shown of files and texts, as a whole.
+
+use super::*;
+use crate::{Environment, SourceFile};
+use proptest::prelude::*;
+
+fn platform(files: &[(&str, &str)]) -> Platform {
+    let mut platform = Platform::default();
+    for (path, text) in files {
+        platform.sources.add(SourceFile::new((*path).into(), *text));
+    }
+    platform.environments.push(Environment::default());
+    platform
+}
+
+const SECRET: &str = "4XjbnhsRw0a8zKow";
+
+#[test]
+fn what_a_file_calls_secret_is_hidden_in_every_other_text() {
+    let platform = platform(&[(
+        "a.yaml",
+        "password: 4XjbnhsRw0a8zKow\nadmin_password: correct-horse-battery\n",
+    )]);
+    let redactor = Redactor::new(&platform);
+    for (text, wanted) in [
+        ("`x` is `4XjbnhsRw0a8zKow`", "`x` is `***`"),
+        ("cut: 4XjbnhsR…", "cut: ***…"),
+        ("NFhqYm5oc1J3MGE4ektvdw==", "***=="),
+        ("is correct-horse-battery.", "is ***."),
+        ("a correct-horse", "a correct-horse"),
+        ("nothing of it", "nothing of it"),
+    ] {
+        assert_eq!(redactor.text(text), wanted);
+    }
+}
+
+#[test]
+fn base64_and_escapes_are_known_in_their_plain_form_too() {
+    let platform = platform(&[
+        ("s.yaml", "kind: Secret\ndata:\n  x: NFhqYm5oc1J3MGE4ektvdw==\n"),
+        ("u.env", "URL=postgres://u:aB3%40kQ9%2Fx7@db/app\n"),
+    ]);
+    let redactor = Redactor::new(&platform);
+    assert_eq!(redactor.text(SECRET), "***");
+    assert_eq!(redactor.text("the password aB3@kQ9/x7"), "the password ***");
+}
+
+#[test]
+fn a_password_that_is_also_a_name_in_clear_does_not_take_the_name_out_of_reports() {
+    let platform = platform(&[(
+        "compose.yaml",
+        "services:\n  airflow:\n    environment:\n      POSTGRES_PASSWORD: airflow\n",
+    )]);
+    let redactor = Redactor::new(&platform);
+    assert_eq!(
+        redactor.text("service airflow has one replica"),
+        "service airflow has one replica"
+    );
+    let file = FileId(0);
+    let text = &platform.sources.file(file).text;
+    let shown = redactor.excerpt(file, 0..text.len(), &[]).text;
+    assert!(
+        shown.contains("POSTGRES_PASSWORD: ***") && shown.contains("  airflow:"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn first_guesses_and_short_words_stay_in_sentences() {
+    let platform = platform(&[(
+        "a.yaml",
+        "password: postgres\nroot_password: app\npasswd: changeme\n",
+    )]);
+    let redactor = Redactor::new(&platform);
+    let text = "postgres runs for app; changeme";
+    assert_eq!(redactor.text(text), text);
+}
+
+#[test]
+fn a_mark_points_at_the_mask_and_columns_behind_one_stay_true() {
+    let text = "a: 1\nx: {password: \"hunter2!Pass\", max: 50}\nb: 2\n";
+    let platform = platform(&[("a.yaml", text)]);
+    let redactor = Redactor::new(&platform);
+    let file = FileId(0);
+    let span = |what: &str| {
+        let at = text.find(what).unwrap();
+        Span::new(file, at, at + what.len())
+    };
+    let secret = span("hunter2!Pass");
+    let lines = 5..text.len() - 6;
+    let excerpt = redactor.excerpt(file, lines.clone(), &[secret]);
+    assert_eq!(excerpt.text, "x: {password: \"***\", max: 50}");
+    let shown = |excerpt: &Excerpt, span: Span| {
+        let (start, end) = (
+            excerpt.place(span.start as usize, false),
+            excerpt.place(span.end as usize, true),
+        );
+        excerpt.text[start..end].to_owned()
+    };
+    assert_eq!(shown(&excerpt, secret), "***");
+    // A mark behind the secret: the mask is as wide as the secret was.
+    let excerpt = redactor.excerpt(file, lines, &[span("50")]);
+    assert_eq!(excerpt.text, "x: {password: \"************\", max: 50}");
+    assert_eq!(shown(&excerpt, span("50")), "50");
+    assert_eq!(
+        excerpt.place(span("50").start as usize, false),
+        span("50").start as usize - 5
+    );
+}
+
+#[test]
+fn what_readers_call_a_secret_is_hidden_where_the_scan_sees_none() {
+    use crate::secrets::{SecretKind, SecretLiteral};
+    let mut platform = platform(&[("a.yaml", "first: opensesame now\nsecond: opensesame-and-more\n")]);
+    platform.environments[0].secret_literals.push(SecretLiteral {
+        name: "first".to_owned(),
+        span: Span::new(FileId(0), 7, 21),
+        kind: SecretKind::Other,
+        evidence: String::new(),
+        fingerprint: 0,
+        doubtful: false,
+    });
+    let redactor = Redactor::new(&platform);
+    assert_eq!(redactor.excerpt(FileId(0), 0..21, &[]).text, "first: ***");
+}
+
+#[test]
+fn of_an_address_only_the_password_is_hidden() {
+    for (text, wanted) in [
+        (
+            "URL: postgresql://app:hunter2x@db.internal:5432/app",
+            "URL: postgresql://app:***@db.internal:5432/app",
+        ),
+        (
+            "url = https://registry.example.net:5000/@scope/x",
+            "url = https://registry.example.net:5000/@scope/x",
+        ),
+        ("u: redis://:hunter2x@cache/0?a=b", "u: redis://:***@cache/0?a=b"),
+        (
+            "image: https://example.net/a:1@b",
+            "image: https://example.net/a:1@b",
+        ),
+    ] {
+        assert_eq!(masked(Path::new("a.yaml"), text), wanted);
+    }
+}
+
+#[test]
+fn a_writer_redacts_lines_however_they_come() {
+    let platform = platform(&[("a.env", "TOKEN=4XjbnhsRw0a8zKow\n")]);
+    let redactor = Redactor::new(&platform);
+    let redactors = [&redactor];
+    let mut out = Vec::new();
+    let mut writer = Redacted::new(&redactors, &mut out);
+    for piece in ["{\"a\": \"4Xjbn", "hsRw0a8z", "Kow\"}\nlast 4XjbnhsRw0a8zKow"] {
+        writer.write_all(piece.as_bytes()).unwrap();
+    }
+    writer.flush().unwrap();
+    drop(writer);
+    assert_eq!(String::from_utf8(out).unwrap(), "{\"a\": \"***\"}\nlast ***");
+}
+
+#[test]
+fn a_secret_prints_as_stars() {
+    let secret = crate::secrets::Secret::new(SECRET.to_owned());
+    assert_eq!(
+        format!("{secret} {secret:?} {:?}", Some(&secret)),
+        "*** *** Some(***)"
+    );
+    assert_eq!(secret.expose(), SECRET);
+}
+
+#[test]
+fn arguments_hide_what_they_state() {
+    assert_eq!(argument("db.password=hunter2"), "db.password=***");
+    assert_eq!(argument("db.password hunter2"), "db.password ***");
+    assert_eq!(argument("services.api.replicas=3"), "services.api.replicas=3");
+    assert_eq!(
+        statement("unknown argument '--token=hunter2' found"),
+        "unknown argument '--token=***' found"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_and_no_line_is_lost(
+        name in prop::sample::select(vec!["a.yaml", "a.json", "a.tf", "a.py", "a.sh", "a.env", "secret.env", "a.properties", "Dockerfile"]),
+        parts in prop::collection::vec(
+            prop_oneof![
+                "\\PC{0,12}",
+                prop::sample::select(vec![
+                    "password", ":", "=", " ", "\n", "\"", "'", "|", "- ", "{", "}", "[", "]", "(", "\\", "\\\"", "--token", "<<EOF", "kind: Secret\n",
+                    "data:\n", "  ", "\t", "https://", "@", "${", "{{", "default", "name: ", "value: ", "-----BEGIN PRIVATE KEY-----", "<<<<<<<", "=======\n",
+                    "secretGenerator:\n", "é", "&", "!", "curl -u ", "\r\n", "\"\"\"", "variable \"token\" {\n", "#",
+                ]).prop_map(str::to_owned),
+            ],
+            0..24,
+        ),
+    ) {
+        let text = parts.concat();
+        let shown = masked(Path::new(name), &text);
+        prop_assert_eq!(shown.matches('\n').count(), text.matches('\n').count());
+        let platform = platform(&[(name, &text)]);
+        let redactor = Redactor::new(&platform);
+        let excerpt = redactor.excerpt(FileId(0), 0..text.len(), &[Span::new(FileId(0), 0, text.len())]);
+        let (start, end) = (excerpt.place(0, false), excerpt.place(text.len(), true));
+        prop_assert!(excerpt.text.is_char_boundary(start) && excerpt.text.is_char_boundary(end) && start <= end);
+        let _ = redactor.text(&text);
+    }
+}

@@ -1,0 +1,293 @@
+//! The values that are known to be secret, to find them again in any text that a report holds.
+
+use super::names;
+use super::scan::scan;
+use crate::secret_scan;
+use crate::secrets::Secret;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// Bytes of a value that are looked for at once.
+const GRAM: usize = 6;
+
+/// An index of secret values.
+///
+/// Of a value of chance every piece of six bytes is known, so that a part of it is found too. A value of words is
+/// looked for as a whole, because its parts stand in other texts.
+#[derive(Default)]
+pub(super) struct Values {
+    grams: HashSet<u64>,
+    words: HashMap<u64, Vec<Word>>,
+    /// One bit for each hash of a probe, to leave most places of a text at once.
+    filter: Vec<u64>,
+    /// Bits of the filter, as a power of two.
+    size: u32,
+}
+
+struct Word {
+    text: Secret<String>,
+    /// Whether it stands elsewhere in the files where everybody may read it.
+    in_clear: OnceLock<bool>,
+}
+
+/// Bytes that are looked at first, at every third place: every piece of six bytes has four that begin there.
+const PROBE: usize = 4;
+/// From one place that is looked at to the next.
+const STEP: usize = GRAM - PROBE + 1;
+
+/// Bytes as a number, the first one lowest.
+fn bits(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, b| (word << 8) | u64::from(*b))
+}
+
+/// The place of a probe in a filter of `2^size` bits.
+fn bit(probe: u64, size: u32) -> usize {
+    (probe.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - size)) as usize
+}
+
+impl Values {
+    /// Indexes values; each with whether its name or shape gave it away.
+    pub(super) fn new<'a>(all: impl IntoIterator<Item = (&'a str, bool)>) -> Values {
+        let mut values = Values::default();
+        for (text, sure) in all {
+            for form in forms(text) {
+                values.add(&form, sure);
+            }
+        }
+        values.fill_filter();
+        values
+    }
+
+    /// Whether no value is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.filter.is_empty()
+    }
+
+    /// Sixteen bits for each probe, so that few places of a text are looked at twice.
+    fn fill_filter(&mut self) {
+        let pieces = self.grams.len() + self.words.len();
+        if pieces == 0 {
+            return;
+        }
+        self.size = (pieces * STEP * 16).next_power_of_two().ilog2().clamp(14, 24);
+        self.filter = vec![0; 1 << (self.size - 6)];
+        for piece in self.grams.iter().chain(self.words.keys()) {
+            for offset in 0..STEP {
+                let probe = (piece >> (8 * offset)) & ((1 << (8 * PROBE)) - 1);
+                let bit = bit(probe, self.size);
+                self.filter[bit / 64] |= 1 << (bit % 64);
+            }
+        }
+    }
+
+    fn add(&mut self, text: &str, sure: bool) {
+        let text = text.trim();
+        if text.len() < GRAM || secret_scan::is_first_guess(text) || names::is_open(text, names::Level::Data)
+        {
+            return;
+        }
+        let random = names::looks_random(text) || text.contains(|c: char| "!$%^&*+=".contains(c));
+        if random && !text.contains(char::is_whitespace) {
+            self.add_grams(text);
+            if text.len() >= 12 {
+                self.add_grams(&encoded(text.as_bytes()));
+            }
+        }
+        if sure {
+            let piece = bits(&text.as_bytes()[..GRAM]);
+            let words = self.words.entry(piece).or_default();
+            if !words.iter().any(|word| word.text.expose() == text) {
+                words.push(Word {
+                    text: Secret::new(text.to_owned()),
+                    in_clear: OnceLock::new(),
+                });
+            }
+        }
+    }
+
+    fn add_grams(&mut self, text: &str) {
+        for window in text.as_bytes().windows(GRAM).filter(|window| is_rare(window)) {
+            self.grams.insert(bits(window));
+        }
+    }
+
+    /// The ranges of `text` that show a secret, in order. `in_clear` says whether a text stands in a file where it
+    /// is no secret.
+    pub(super) fn in_text(&self, text: &str, in_clear: &dyn Fn(&str) -> bool) -> Vec<Range<usize>> {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        let bytes = text.as_bytes();
+        if self.is_empty() || bytes.len() < GRAM {
+            return found;
+        }
+        let mut at = 0;
+        while at + PROBE <= bytes.len() {
+            let probe = match bytes.get(at..at + PROBE).and_then(|four| four.try_into().ok()) {
+                Some(four) => u64::from(u32::from_le_bytes(four)),
+                None => break,
+            };
+            let bit = bit(probe, self.size);
+            if self.filter[bit / 64] >> (bit % 64) & 1 != 0 {
+                for start in at.saturating_sub(STEP - 1)..=at {
+                    self.at_place(text, start, &mut found, in_clear);
+                }
+            }
+            at += STEP;
+        }
+        found.sort_by_key(|range| (range.start, range.end));
+        super::joined(found)
+    }
+
+    /// The secrets that begin at a place, or whose piece of six bytes stands there.
+    fn at_place(
+        &self,
+        text: &str,
+        at: usize,
+        found: &mut Vec<Range<usize>>,
+        in_clear: &dyn Fn(&str) -> bool,
+    ) {
+        let bytes = text.as_bytes();
+        let Some(piece) = bytes.get(at..at + GRAM) else {
+            return;
+        };
+        let piece = bits(piece);
+        if self.grams.contains(&piece) {
+            // The rest of the word belongs to it: pieces that look like ordinary text are not known.
+            let part = |b: &&u8| b.is_ascii_alphanumeric();
+            let end = at + GRAM + bytes[at + GRAM..].iter().take_while(part).count();
+            let start = at - bytes[..at].iter().rev().take_while(part).count();
+            found.push(start..end);
+        }
+        for candidate in self.words.get(&piece).into_iter().flatten() {
+            let value = candidate.text.expose();
+            if stands_alone(text, at, value) && !*candidate.in_clear.get_or_init(|| in_clear(value)) {
+                found.push(at..at + value.len());
+            }
+        }
+    }
+}
+
+/// Whether `value` stands at `at` and is no part of a longer word.
+pub(super) fn stands_alone(text: &str, at: usize, value: &str) -> bool {
+    let bytes = text.as_bytes();
+    let part = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric());
+    bytes[at..].starts_with(value.as_bytes())
+        && !part(at.checked_sub(1).and_then(|at| bytes.get(at)))
+        && !part(bytes.get(at + value.len()))
+}
+
+/// Whether a piece is one that ordinary texts do not have: letters and digits mixed, signs, changes of case.
+fn is_rare(piece: &[u8]) -> bool {
+    let digits = piece.iter().filter(|b| b.is_ascii_digit()).count();
+    let letters = piece.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    let signs = piece.iter().filter(|b| b"!@#$%^&*+=".contains(b)).count();
+    let changes = piece
+        .windows(2)
+        .filter(|pair| {
+            pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()
+                || pair[0].is_ascii_uppercase() && pair[1].is_ascii_lowercase()
+        })
+        .count();
+    let all = |test: fn(&u8) -> bool| piece.iter().all(test);
+    digits > 0 && letters > 1
+        || signs > 0 && letters + digits > 2
+        || changes >= 2
+        || all(u8::is_ascii_digit) && digits == GRAM && piece[0] != b'0'
+}
+
+/// A value in the forms in which it may come back: without escapes, decoded from base64 or from an address.
+fn forms(text: &str) -> Vec<String> {
+    let mut all = vec![text.to_owned()];
+    if text.contains('\\') {
+        all.push(
+            text.replace("\\\"", "\"")
+                .replace("\\\\", "\\")
+                .replace("\\n", "\n"),
+        );
+    }
+    if text.contains("''") {
+        all.push(text.replace("''", "'"));
+    }
+    if text.contains('%') {
+        all.extend(percent_decoded(text));
+    }
+    if let Some(inner) = decoded(text) {
+        if inner.contains(['\n', ':', '=', '{', ' ']) {
+            all.extend(
+                scan(Path::new("inner.yaml"), &inner)
+                    .into_iter()
+                    .map(|hidden| inner[hidden.range].to_owned()),
+            );
+        }
+        all.push(inner);
+    }
+    all
+}
+
+/// The text behind one in base64, when it is one that people can read.
+pub(super) fn decoded(text: &str) -> Option<String> {
+    let text = text.trim();
+    let body = text.trim_end_matches('=');
+    if text.len() < 8 || text.len() > 1 << 16 || body.len() % 4 == 1 || text.len() - body.len() > 2 {
+        return None;
+    }
+    let (mut word, mut bits) = (0u32, 0);
+    let mut bytes = Vec::with_capacity(body.len() * 3 / 4);
+    for b in body.bytes() {
+        let value = match b {
+            b'A'..=b'Z' => b - b'A',
+            b'a'..=b'z' => b - b'a' + 26,
+            b'0'..=b'9' => b - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        word = word << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((word >> bits & 0xFF) as u8);
+        }
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    text.chars()
+        .all(|c| !c.is_control() || c.is_whitespace())
+        .then_some(text)
+}
+
+/// A text in base64, without its end, which depends on what follows.
+fn encoded(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bytes
+        .chunks_exact(3)
+        .flat_map(|chunk| {
+            let word = chunk.iter().fold(0u32, |word, b| word << 8 | u32::from(*b));
+            (0..4).map(move |place| char::from(ALPHABET[(word >> (18 - 6 * place)) as usize & 63]))
+        })
+        .collect()
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|hex| std::str::from_utf8(hex).ok());
+        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    let decoded = String::from_utf8(bytes).ok()?;
+    // A part before a sign that ends an address there may come back alone.
+    Some(decoded).filter(|decoded| decoded != text)
+}
