@@ -216,7 +216,8 @@ pub(crate) fn print_notes(platform: &Platform) {
             .any(|name| note.path.ends_with(name))
     };
     for note in platform.reading.notes.iter().filter(is_overlay) {
-        eprintln!("note: {}: {}", note.path.display(), note.message);
+        let line = format!("note: {}: {}\n", note.path.display(), note.message);
+        output::complain(&line, &Redactor::new(platform));
     }
 }
 

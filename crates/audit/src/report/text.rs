@@ -396,7 +396,12 @@ mod tests {
             let mut platform = platform();
             platform.reading.formats.clear();
             change(&mut platform);
-            render(&Report::default(), &platform, Style::default())
+            render(
+                &Report::default(),
+                &platform,
+                &Redactor::new(&platform),
+                Style::default(),
+            )
         };
         assert!(summary(&|_| {}).starts_with("nothing to check: "));
         let read = summary(&|p| {
