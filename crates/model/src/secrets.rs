@@ -6,6 +6,9 @@ use cofferdam_syntax::Span;
 use std::fmt;
 use std::time::Duration;
 
+/// What stands in place of a secret.
+pub const MASK: &str = "***";
+
 /// A value that is printed as `***`, whatever prints it. Who needs the value itself says so with
 /// [`Secret::expose`].
 #[derive(Clone, PartialEq, Eq)]
@@ -25,13 +28,13 @@ impl<T> Secret<T> {
 
 impl<T> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(crate::redact::MASK)
+        f.write_str(MASK)
     }
 }
 
 impl<T> fmt::Display for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(crate::redact::MASK)
+        f.write_str(MASK)
     }
 }
 

@@ -22,8 +22,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use values::Values;
 
-/// What stands in place of a secret.
-pub const MASK: &str = "***";
+pub use crate::secrets::MASK;
 
 /// What is secret in the files of a platform.
 pub struct Redactor<'a> {
