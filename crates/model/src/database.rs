@@ -120,7 +120,7 @@ pub struct Pool {
     pub database_name: Option<Fact<String>>,
     /// The database at its end, directly or through a pooler, once linked.
     pub database: Option<DatabaseId>,
-    /// Index of the pooler it goes through in [`crate::Environment::poolers`], once linked.
+    /// Index of the pooler it goes through in [`crate::Parts::poolers`], once linked.
     pub pooler: Option<usize>,
     /// Driver (`asyncpg`, `psycopg2`, `jdbc`, `pgx`).
     pub driver: Option<Fact<String>>,

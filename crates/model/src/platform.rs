@@ -106,7 +106,7 @@ pub struct Parts {
     pub producers: Vec<Producer>,
     /// Kafka consumers (members of a group).
     pub consumers: Vec<Consumer>,
-    /// Databases. [`DatabaseId`] indexes this list.
+    /// Databases. [`crate::owner::DatabaseId`] indexes this list.
     pub databases: Vec<Database>,
     /// Connection pools of services.
     pub pools: Vec<Pool>,

@@ -238,7 +238,7 @@ pub struct Opening {
     pub environment: Option<String>,
     /// What it could bring; empty is anything.
     pub kinds: BTreeSet<Absence>,
-    /// What it is, as a clause: "the chart redis of https://charts.example.com was not read".
+    /// What it is, as a clause: "the chart redis of `https://charts.example.com` was not read".
     pub reason: String,
     /// Where it stands.
     pub span: Option<Span>,

@@ -1,5 +1,5 @@
 //! The constructors and functions that are known: what they make, whose they are, and how their
-//! positional arguments are called. Data only; what an argument means is [`super::interpret`]'s matter.
+//! positional arguments are called. Data only; what an argument means is for readers to say.
 
 /// What a call makes or does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

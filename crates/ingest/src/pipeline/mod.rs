@@ -1,10 +1,10 @@
 //! From files to platform, in stages. Each stage works on what the one before it made, and nothing later changes it:
 //!
-//! 1. **detect**: files become documents; deploy tools' files become what the tools make of them ([`builds`],
-//!    [`formats`]).
-//! 2. **read**: every document is given to the reader of its format and becomes parts ([`read`](self::read)).
+//! 1. **detect**: files become documents; deploy tools' files become what the tools make of them (`builds`,
+//!    `formats`).
+//! 2. **read**: every document is given to the reader of its format and becomes parts (`read`).
 //! 3. **settle**: the parts of one environment are merged by precedence, and what needs several documents is joined
-//!    ([`settle`]).
+//!    (`settle`).
 //! 4. **observe**: what a person states and what code shows is added, now that variables are known.
 //! 5. **link**: names become relations ([`cofferdam_model::link`]).
 //!
