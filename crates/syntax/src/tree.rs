@@ -157,6 +157,16 @@ pub fn fold(key: &str) -> String {
 
 /// Whether `key` folds to `folded` (which the caller gives already folded); allocates nothing.
 pub fn folds_to(key: &str, folded: &str) -> bool {
+    if key.is_ascii() {
+        // Folding only takes letters away, so that a shorter key is another one.
+        let counts = |b: &u8| !matches!(b, b'_' | b'-' | b'.' | b' ' | b'/');
+        return key.len() >= folded.len()
+            && key
+                .bytes()
+                .filter(counts)
+                .map(|b| b.to_ascii_lowercase())
+                .eq(folded.bytes());
+    }
     key.chars()
         .filter(|c| !matches!(c, '_' | '-' | '.' | ' ' | '/'))
         .flat_map(char::to_lowercase)

@@ -44,11 +44,12 @@ fn each_label(repo: &Repo, mut visit: impl FnMut(environment::Label)) {
             .unwrap_or(Path::new(""));
         let files = Files::in_directory(directory);
         for path in run {
-            if let Some(label) = path
+            let label = path
                 .file_name()
                 .and_then(|n| n.to_str())
-                .and_then(|n| files.label(n))
-            {
+                .and_then(|n| files.label(n));
+            // What the directory says is visited once, below.
+            if let Some(label) = label.filter(|label| label.place == **path) {
                 visit(label);
             }
         }
