@@ -250,11 +250,8 @@ fn pair(all: &str, line: &Line, at: usize, (inside, depth): (Option<u8>, usize))
         return None;
     }
     let words = all[line.item..before].trim();
-    let own = words.is_empty()
-        || words.bytes().all(|b| matches!(b, b'"' | b'\'')) && inside.is_some()
-        || words
-            .split_whitespace()
-            .all(|word| BEFORE.contains(&word.trim_matches(['"', '\''])));
+    // No more than a few words stand before a key.
+    let own = words.len() <= 64 && is_before(words, inside);
     if flat && !own {
         return None;
     }
@@ -272,6 +269,13 @@ fn pair(all: &str, line: &Line, at: usize, (inside, depth): (Option<u8>, usize))
         inside,
         depth,
     })
+}
+
+/// Whether what stands before a key on its line leaves the key the first thing there.
+fn is_before(words: &str, inside: Option<u8>) -> bool {
+    let quotes = inside.is_some() && words.bytes().all(|b| matches!(b, b'"' | b'\''));
+    let known = |word: &str| BEFORE.contains(&word.trim_matches(['"', '\'']));
+    words.is_empty() || quotes || words.split_whitespace().all(known)
 }
 
 /// A quote at the start of a text, with the backslashes before it: it is closed by the same again.

@@ -115,6 +115,13 @@ impl<'a> Redactor<'a> {
     fn in_clear(&self, value: &str) -> bool {
         let Some(sources) = self.sources else { return false };
         sources.iter().any(|(id, file)| {
+            let path = file.path.to_string_lossy();
+            if path
+                .match_indices(value)
+                .any(|(at, _)| values::stands_alone(&path, at, value))
+            {
+                return true;
+            }
             file.text.match_indices(value).any(|(at, _)| {
                 let range = at..at + value.len();
                 values::stands_alone(&file.text, at, value)
@@ -148,7 +155,15 @@ impl<'a> Redactor<'a> {
             masks: Vec::new(),
         };
         let mut at = lines.start;
-        let copies = self.values().in_text(text, &|value| self.in_clear(value));
+        // Copies of a secret elsewhere in these lines: what is hidden already is not looked for again.
+        let mut rest = text.as_bytes().to_vec();
+        for hidden in self.hidden(file) {
+            let start = hidden.range.start.saturating_sub(lines.start).min(rest.len());
+            let end = hidden.range.end.saturating_sub(lines.start).min(rest.len());
+            rest[start..end].fill(b'*');
+        }
+        let rest = String::from_utf8(rest).unwrap_or_default();
+        let copies = self.values().in_text(&rest, &|value| self.in_clear(value));
         let copies = copies
             .into_iter()
             .map(|range| lines.start + range.start..lines.start + range.end);

@@ -110,6 +110,10 @@ pub(super) fn level(key: &str) -> Option<Level> {
     }
     let words = secret_scan::words(key);
     let (last, before) = words.split_last()?;
+    if words.iter().any(|word| word == "existing") {
+        // `existingSecretKey` names one.
+        return None;
+    }
     if OWN_WORDS.contains(&last.as_str()) {
         return Some(Level::Password);
     }
@@ -137,7 +141,8 @@ pub(super) fn level(key: &str) -> Option<Level> {
     {
         return Some(Level::Named);
     }
-    let key = last == "key" && !words.iter().any(|word| OPEN_KEYS.contains(&word.as_str()));
+    let key =
+        last == "key" && !before.is_empty() && !words.iter().any(|word| OPEN_KEYS.contains(&word.as_str()));
     key.then_some(Level::Key)
 }
 
@@ -167,6 +172,13 @@ pub(super) fn is_open(value: &str, level: Level) -> bool {
         "on",
         "off",
         "undefined",
+        "read",
+        "write",
+        "required",
+        "optional",
+        "auto",
+        "enabled",
+        "disabled",
     ];
     if value.is_empty()
         || switch.iter().any(|word| value.eq_ignore_ascii_case(word))
@@ -179,11 +191,20 @@ pub(super) fn is_open(value: &str, level: Level) -> bool {
     let number = value.len() <= 6 && value.bytes().all(|b| b.is_ascii_digit());
     match level {
         Level::Password => false,
-        Level::Token => number || level_of_name(value),
-        Level::Named => number || is_name(value),
-        Level::Key => value.len() < 16 || value.contains(char::is_whitespace) || !looks_random(value),
+        Level::Token => number || level_of_name(value) || is_prose(value),
+        Level::Named => number || is_name(value) || is_prose(value),
+        Level::Key => !is_chance(value) || value.len() < 16,
         Level::Data => value.len() <= 3,
     }
+}
+
+/// Whether a text is a sentence, which no token is.
+fn is_prose(value: &str) -> bool {
+    let word = |word: &str| {
+        word.bytes()
+            .all(|b| b.is_ascii_alphabetic() || b",.'()".contains(&b))
+    };
+    value.split_whitespace().count() >= 3 && value.split_whitespace().all(word)
 }
 
 /// Whether a text is itself the name of a secret: `token: api-token`.
@@ -261,6 +282,26 @@ pub(super) fn looks_random(text: &str) -> bool {
     let mixed =
         digits && letters || both || text.bytes().any(|b| b"!@#$%^&*+=".contains(&b)) && (letters || digits);
     text.len() >= 8 && mixed && secret_scan::entropy(text) >= 2.7 && !secret_scan::names_something(text)
+}
+
+/// Whether nobody but chance can have made a text: in some part of it letters, capitals, digits and signs change places
+/// all the time. Names with numbers in them (`eu-west1-db2`, `legacyExporterRef`) do not.
+pub(super) fn is_chance(text: &str) -> bool {
+    let class = |b: u8| match b {
+        b'a'..=b'z' => 0,
+        b'A'..=b'Z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let mixed = |part: &str| {
+        let changes = part.as_bytes().windows(2).filter(|pair| {
+            let word = pair[0].is_ascii_uppercase() && pair[1].is_ascii_lowercase();
+            class(pair[0]) != class(pair[1]) && !word
+        });
+        let runs = 1 + changes.count();
+        part.len() >= 8 && runs >= 5 && part.len() < 3 * runs
+    };
+    !text.contains(char::is_whitespace) && text.split(['-', '_', '.', '/', ':']).any(mixed)
 }
 
 #[cfg(test)]
@@ -356,6 +397,30 @@ mod tests {
                 !is_open(value, Level::Named) && !is_open(value, Level::Token),
                 "{value}"
             );
+        }
+    }
+
+    #[test]
+    fn texts_of_chance_are_told_from_names() {
+        for text in [
+            "4XjbnhsRw0a8zKowEF6i9ABb",
+            "4ae7fa55f11bae778f5d607ab1f29ab6d0a19b4b",
+            "/0ZsI+fSABN1T8GncGFl4Wb5pJxyv1Mu",
+            "8sVhe7!uM7vN",
+        ] {
+            assert!(is_chance(text), "{text}");
+        }
+        for text in [
+            "osc-cl1-dev",
+            "k8s-eu1-db2-s3-x1",
+            "legacyElasticsearchExporterPasswordRef",
+            "N8N_ENCRYPTION",
+            "base64Encoded1",
+            "correct-horse-battery",
+            "group_wait: 30s",
+            "hunter2",
+        ] {
+            assert!(!is_chance(text), "{text}");
         }
     }
 }

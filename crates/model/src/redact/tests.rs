@@ -66,6 +66,48 @@ fn a_password_that_is_also_a_name_in_clear_does_not_take_the_name_out_of_reports
 }
 
 #[test]
+fn names_with_numbers_stay_in_sentences_and_paths() {
+    let platform = platform(&[
+        (
+            "overlays/osc-cl1-dev/a.yaml",
+            "password: osc-cl1-dev\nadmin_password: configPassword\n",
+        ),
+        (
+            "b.env",
+            "TOKEN=N8N_ENCRYPTION\nN8N_ENCRYPTION_KEY=${x}\nconfigPassword=1\n",
+        ),
+        ("c.yaml", "token: base64Encoded1\nother: base64Encoded1\n"),
+    ]);
+    let redactor = Redactor::new(&platform);
+    for text in [
+        "overlays/osc-cl1-dev/a.yaml:1:1",
+        "`N8N_ENCRYPTION_KEY`",
+        "under `configPassword`",
+        "`userPassword`",
+        "in base64, eu-cl1-x",
+    ] {
+        assert_eq!(redactor.text(text), text);
+    }
+}
+
+#[test]
+fn settings_in_a_secret_are_hidden_as_a_whole_and_only_their_passwords_elsewhere() {
+    let text = "kind: Secret\nstringData:\n  a.yaml: |\n    route:\n      group_wait: 30s\n      password: hunter2x\n  b: 1\n";
+    let platform = platform(&[
+        ("secret.yaml", text),
+        ("other.yaml", "group_wait: 30s\n# hunter2x\n"),
+    ]);
+    let redactor = Redactor::new(&platform);
+    assert_eq!(
+        redactor.excerpt(FileId(0), 0..text.len(), &[]).text,
+        "kind: Secret\nstringData:\n  a.yaml: |\n    ***\n      ***\n      ***\n  b: 1\n"
+    );
+    assert_eq!(redactor.excerpt(FileId(1), 0..15, &[]).text, "group_wait: 30s");
+    assert_eq!(redactor.text("`x` is `hunter2x`"), "`x` is `***`");
+    assert_eq!(redactor.text("group_wait: 30s"), "group_wait: 30s");
+}
+
+#[test]
 fn first_guesses_and_short_words_stay_in_sentences() {
     let platform = platform(&[(
         "a.yaml",
@@ -178,6 +220,66 @@ fn arguments_hide_what_they_state() {
     assert_eq!(
         statement("unknown argument '--token=hunter2' found"),
         "unknown argument '--token=***' found"
+    );
+}
+
+#[test]
+fn a_file_made_to_waste_time_is_hidden_instead_of_looked_through() {
+    let units = [
+        "password=",
+        "\"password\":{",
+        "{name: password, ",
+        "name: token, value: x, ",
+        "--token ",
+        "\"token\", ",
+        "https://a:b",
+        "${token:-",
+        "{{ default ",
+        "bearer x ",
+        "curl -u ",
+        "\"kind\": \"Secret\", \"data\": {",
+        "password: \"",
+        "password='",
+        "(token(",
+        "mysql -pxyz ",
+        "kind: Secret\n",
+        "name: token\n",
+        "password: {\n",
+        "secretGenerator:\n",
+        "\"kind\": \"Secret\",\n",
+        "password: |\n",
+        "token=\"\n",
+        "value: x\n",
+    ];
+    for name in ["a.yaml", "a.json", "a.tf", "a.sh"] {
+        for unit in units {
+            let text = unit.repeat(120_000 / unit.len());
+            let started = std::time::Instant::now();
+            let found = scan(Path::new(name), &text);
+            let hidden = found
+                .windows(2)
+                .all(|pair| pair[0].range.start <= pair[1].range.start);
+            assert!(hidden, "{name}: {unit}");
+            // Without a bound the worst of them takes minutes.
+            assert!(started.elapsed().as_secs() < 20, "{name}: {unit}");
+        }
+    }
+}
+
+#[test]
+fn a_long_line_of_json_is_looked_through() {
+    let mut text = "{\"panels\": [".to_owned();
+    for n in 0..2000 {
+        text.push_str(&format!(
+            "{{\"title\": \"panel {n}\", \"key\": \"value {n}\", \"datasource\": {{\"uid\": \"abc\"}}}}, "
+        ));
+    }
+    text.push_str("{\"token\": \"4XjbnhsRw0a8zKow\"}]}\n");
+    let shown = masked(Path::new("dashboard.json"), &text);
+    assert!(
+        shown.contains("panel 1999") && !shown.contains("4Xjb"),
+        "{}",
+        &shown[..200]
     );
 }
 

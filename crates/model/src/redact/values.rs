@@ -52,8 +52,8 @@ impl Values {
     pub(super) fn new<'a>(all: impl IntoIterator<Item = (&'a str, bool)>) -> Values {
         let mut values = Values::default();
         for (text, sure) in all {
-            for form in forms(text) {
-                values.add(&form, sure);
+            for (form, own) in forms(text) {
+                values.add(&form, sure || own);
             }
         }
         values.fill_filter();
@@ -88,12 +88,11 @@ impl Values {
         {
             return;
         }
-        let random = names::looks_random(text) || text.contains(|c: char| "!$%^&*+=".contains(c));
-        if random && !text.contains(char::is_whitespace) {
+        if names::is_chance(text) {
             self.add_grams(text);
-            if text.len() >= 12 {
-                self.add_grams(&encoded(text.as_bytes()));
-            }
+        }
+        if text.len() >= 12 {
+            self.add_grams(&encoded(text.as_bytes()));
         }
         if sure {
             let piece = bits(&text.as_bytes()[..GRAM]);
@@ -158,6 +157,7 @@ impl Values {
             let end = at + GRAM + bytes[at + GRAM..].iter().take_while(part).count();
             let start = at - bytes[..at].iter().rev().take_while(part).count();
             found.push(start..end);
+            return;
         }
         for candidate in self.words.get(&piece).into_iter().flatten() {
             let value = candidate.text.expose();
@@ -196,15 +196,13 @@ fn is_rare(piece: &[u8]) -> bool {
         || all(u8::is_ascii_digit) && digits == GRAM && piece[0] != b'0'
 }
 
-/// A value in the forms in which it may come back: without escapes, decoded from base64 or from an address.
-fn forms(text: &str) -> Vec<String> {
+/// A value in the forms in which it may come back: without escapes, decoded from base64 or from an address; and what is
+/// a secret by its name in a text behind base64 (`true`).
+fn forms(text: &str) -> Vec<(String, bool)> {
     let mut all = vec![text.to_owned()];
     if text.contains('\\') {
-        all.push(
-            text.replace("\\\"", "\"")
-                .replace("\\\\", "\\")
-                .replace("\\n", "\n"),
-        );
+        let plain = text.replace("\\\"", "\"").replace("\\\\", "\\");
+        all.push(plain.replace("\\n", "\n"));
     }
     if text.contains("''") {
         all.push(text.replace("''", "'"));
@@ -212,17 +210,16 @@ fn forms(text: &str) -> Vec<String> {
     if text.contains('%') {
         all.extend(percent_decoded(text));
     }
+    let mut forms: Vec<(String, bool)> = Vec::new();
     if let Some(inner) = decoded(text) {
         if inner.contains(['\n', ':', '=', '{', ' ']) {
-            all.extend(
-                scan(Path::new("inner.yaml"), &inner)
-                    .into_iter()
-                    .map(|hidden| inner[hidden.range].to_owned()),
-            );
+            let found = scan(Path::new("inner.yaml"), &inner);
+            forms.extend(found.into_iter().map(|h| (inner[h.range].to_owned(), h.sure)));
         }
         all.push(inner);
     }
-    all
+    forms.extend(all.into_iter().map(|form| (form, false)));
+    forms
 }
 
 /// The text behind one in base64, when it is one that people can read.

@@ -511,4 +511,29 @@ def login(user: str, password: str) -> Token:
     assert_eq!(redact::masked(Path::new("a.json"), json), json);
     let settings = "token.ttl=3600\ndb.user=app\ndb.password=${DB_PASSWORD}\npool.size=20\nkey.serializer=org.x.StringSerializer\n";
     assert_eq!(redact::masked(Path::new("a.properties"), settings), settings);
+    let values = "\
+auth:
+  secret:
+    ## @param auth.secret.existingSecret names a Secret that exists
+    existingSecret: auth0-credentials
+    existingSecretKey: auth0-key1
+  automountServiceAccountToken: false
+  ## @param annotations of the service account
+  annotations: {}
+  remoteKey: {key: osc/osc-cl2/mysql-secrets}
+  topic: {key: \"bootstrapServers\"}
+permissions:
+  id-token: write
+  token: |
+    Can create and modify tokens
+";
+    assert_eq!(redact::masked(Path::new("values.yaml"), values), values);
+    let template = "\
+{{- $requiredPassword := include \"common.secrets.required\" (dict \"key\" \"password\" \"context\" $) -}}
+{{- $existingSecret := .Values.auth.existingSecret | default (include \"app.fullname\" .) }}
+- exec pg_isready -U {{ default \"postgres\" $customUser | quote }} -d {{ .Values.database }}
+password: \"{{ include \"app.passwordReference\" . }}\"
+key: {{ .Values.auth.secretKey | default \"client-key\" }}
+";
+    assert_eq!(redact::masked(Path::new("_helpers.tpl"), template), template);
 }

@@ -1,0 +1,351 @@
+//! Secrets that are not the value of a key: in options, calls, templates, commands and addresses, and those that show
+//! by their shape.
+
+use super::super::line::{Line, closing_quote, opening_quote};
+use super::super::names::{self, Level};
+use super::super::tokens;
+use super::{Carry, Format, Scanner};
+use crate::secret_scan;
+use std::ops::Range;
+
+impl Scanner<'_> {
+    /// Options and their values in separate words: `--password hunter2`, `"--token", "…"`.
+    pub(super) fn options(&mut self, line: &Line, from: usize) {
+        let all = self.all;
+        let mut at = from;
+        while let Some(found) = self.text(at..line.end).find("--").filter(|_| !self.is_spent()) {
+            self.spend(found);
+            let start = at + found + 2;
+            let name = self
+                .text(start..line.end)
+                .bytes()
+                .take_while(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+                .count();
+            at = start + name;
+            let opens = start < 3
+                || !all.as_bytes()[start - 3].is_ascii_alphanumeric() && all.as_bytes()[start - 3] != b'-';
+            let Some(level) = names::level(self.text(start..at)).filter(|_| opens) else {
+                continue;
+            };
+            let _ = level;
+            let rest = self.text(at..line.end);
+            if rest.starts_with('=') {
+                continue;
+            }
+            let quote = rest
+                .as_bytes()
+                .first()
+                .copied()
+                .filter(|b| matches!(b, b'"' | b'\''));
+            let gap = rest.len() - rest.trim_start_matches(['"', '\'', ',', ' ']).len();
+            if gap == 0 {
+                // Nothing follows: the value is the next item.
+                if rest.is_empty() {
+                    self.carry = Some(Carry::Argument);
+                }
+                continue;
+            }
+            let value = &rest[gap..];
+            if value.is_empty() || value.starts_with(['#', ']', '}']) {
+                self.carry = Some(Carry::Argument);
+                continue;
+            }
+            let own_quote = quote.or_else(|| {
+                rest[..gap]
+                    .bytes()
+                    .next_back()
+                    .filter(|b| matches!(b, b'"' | b'\''))
+            });
+            let end = match own_quote {
+                Some(q) => value.bytes().position(|b| b == q).unwrap_or(value.len()),
+                None => value
+                    .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
+                    .unwrap_or(value.len()),
+            };
+            self.spend(end);
+            if !value.starts_with("--") {
+                self.judge(at + gap..at + gap + end, Level::Password);
+            }
+        }
+    }
+
+    /// A name in quotes and a value in quotes after a comma: `getenv("TOKEN", "…")`; or a call with one text:
+    /// `SecretStr("…")`.
+    pub(super) fn quoted_pairs(&mut self, line: &Line, from: usize) {
+        let all = self.all;
+        let mut at = from;
+        while let Some(found) = self.first(at..line.end, |c| matches!(c, '"' | '\'')) {
+            if self.is_spent() {
+                return;
+            }
+            let start = at + found;
+            let Some(quote) = opening_quote(self.text(start..line.end)) else {
+                return;
+            };
+            let body = start + quote.len();
+            let Some(length) = self.closing(body..line.end, quote) else {
+                return;
+            };
+            let end = body + length;
+            at = end + quote.len();
+            let text = self.text(body..end);
+            let before = self.text(from..start).trim_end();
+            if self.format == Format::Code
+                && let Some(callee) = before.strip_suffix('(')
+                && !text.is_empty()
+            {
+                let name = callee
+                    .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
+                    .next()
+                    .unwrap_or("");
+                if let Some(level) =
+                    names::level(name).filter(|_| !name.starts_with("get") && !name.starts_with("input"))
+                {
+                    self.judge(body..end, level);
+                }
+            }
+            if names::level(text).is_none() {
+                continue;
+            }
+            let rest = self.text(at..line.end);
+            let Some(after) = rest.trim_start().strip_prefix(',') else {
+                continue;
+            };
+            let value = line.end - after.trim_start().len();
+            let Some(quote) = opening_quote(self.text(value..line.end)) else {
+                continue;
+            };
+            let inner = value + quote.len();
+            let length = self.closing(inner..line.end, quote).unwrap_or(line.end - inner);
+            let call =
+                before.ends_with('(') && all.as_bytes()[from..start].iter().any(u8::is_ascii_alphanumeric);
+            let list = !call && names::is_name(self.text(inner..inner + length));
+            if !list && !text.starts_with('-') {
+                self.judge(inner..inner + length, Level::Password);
+            }
+        }
+    }
+
+    /// Defaults in templates and in references to variables: `| default "…"`, `${TOKEN:-…}`.
+    pub(super) fn defaults(&mut self, line: &Line, from: usize) {
+        let text = self.text(from..line.end);
+        for (open, _) in text.match_indices("{{") {
+            if self.is_spent() {
+                return;
+            }
+            let end = text[open..].find("}}").map_or(text.len(), |n| open + n);
+            self.spend(2 * (end - open));
+            let inner = &text[open..end];
+            let call = inner
+                .match_indices("default")
+                .map(|(at, word)| (at, at + word.len()));
+            let call = call.filter(|(at, end)| {
+                let starts = inner[..*at].ends_with([' ', '(', '|', '{']);
+                starts && inner[*end..].starts_with([' ', '"'])
+            });
+            let level = self.named_in(inner).or_else(|| self.named_in(&text[..open]));
+            if let (Some((_, after)), Some(level)) = (call.last(), level) {
+                let start = open + after;
+                let mut quote_at = start;
+                while let Some(n) = text[quote_at..end].find(['"', '\'', '`']) {
+                    let body = quote_at + n + 1;
+                    let quote = &text[body - 1..body];
+                    let length = closing_quote(&text[body..end], quote).unwrap_or(end - body);
+                    self.judge(from + body..from + body + length, level);
+                    quote_at = (body + length + 1).min(end);
+                }
+                // The quote is missing.
+                let word = text[start..end].trim();
+                if !word.starts_with(['"', '\'', '`', '.', '$', '(']) {
+                    let word = word.split([' ', '|']).next().unwrap_or("");
+                    let at = start + (text[start..end].len() - text[start..end].trim_start().len());
+                    self.judge(from + at..from + at + word.len(), level);
+                }
+            }
+        }
+        for (open, _) in text.match_indices("${") {
+            if self.is_spent() {
+                return;
+            }
+            let inner = open + 2;
+            let end = text[inner..].find('}').map_or(text.len(), |n| inner + n);
+            self.spend(end - inner);
+            let name = text[inner..end]
+                .bytes()
+                .take_while(|b| b.is_ascii_alphanumeric() || b"_.".contains(b))
+                .count();
+            let rest = &text[inner + name..end];
+            let signs = rest
+                .bytes()
+                .take_while(|b| matches!(b, b':' | b'-' | b'='))
+                .count();
+            let own = names::level(&text[inner..inner + name]).is_some();
+            // `${ENV:DB_PASSWORD}` says where it comes from.
+            let variable = rest[signs..].bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+            if signs > 0 && !variable && (own || self.named_in(&text[..open]).is_some()) {
+                self.judge(from + inner + name + signs..from + end, Level::Password);
+            }
+        }
+    }
+
+    /// What the last name of a secret in a text says.
+    fn named_in(&self, text: &str) -> Option<Level> {
+        self.spend(text.len());
+        text.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
+            .find_map(names::level)
+    }
+
+    /// Logins that programs take in ways of their own.
+    pub(super) fn programs(&mut self, line: &Line, from: usize) {
+        let text = self.text(from..line.end);
+        let words = || {
+            text.split([' ', '"', '\'', ',', '[', ']'])
+                .filter(|word| !word.is_empty())
+                .map(move |word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
+        };
+        let has = |program: &str| text.contains(program);
+        let (curl, sshpass, redis) = (has("curl"), has("sshpass"), has("redis-cli"));
+        let mysql = has("mysql") || has("mariadb");
+        let mut before = "";
+        for (at, word) in words() {
+            if self.is_spent() {
+                return;
+            }
+            let start = from + at;
+            let login = matches!(before, "-u" | "--user" | "-U") && curl;
+            if login && let Some((user, _)) = word.split_once(':') {
+                self.judge(start + user.len() + 1..start + word.len(), Level::Password);
+            }
+            let glued = word
+                .strip_prefix("-p")
+                .filter(|rest| !rest.is_empty() && !rest.starts_with('-'));
+            if let Some(rest) = glued.filter(|_| mysql || sshpass) {
+                self.judge(start + 2..start + 2 + rest.len(), Level::Password);
+            }
+            // A quote stands between the option and the word, or a space does.
+            let quoted = at > 0 && matches!(text.as_bytes()[at - 1], b'"' | b'\'');
+            if before == "-p" && (sshpass || mysql && quoted)
+                || before == "-a" && redis
+                || before.ends_with(':') && quoted && curl
+            {
+                self.judge(start..start + word.len(), Level::Password);
+            }
+            let scheme = before.eq_ignore_ascii_case("bearer") || before.eq_ignore_ascii_case("basic");
+            let header = || {
+                let line = self.text(line.start..line.end);
+                line.to_ascii_lowercase().contains("authorization")
+            };
+            if scheme && word.len() >= 6 && (!names::is_name(word) || header()) {
+                self.judge(start..start + word.len(), Level::Password);
+            }
+            before = word;
+        }
+        let lower = if text.contains('\'') {
+            text.to_ascii_lowercase()
+        } else {
+            String::new()
+        };
+        for words in ["identified by '", "password '"] {
+            if let Some(at) = lower.find(words) {
+                let body = from + at + words.len();
+                let length = self.text(body..line.end).find('\'').unwrap_or(line.end - body);
+                self.judge(body..body + length, Level::Password);
+            }
+        }
+    }
+
+    /// A name and a value with nothing but white space between them.
+    pub(super) fn words(&mut self, line: &Line) {
+        let all = self.all;
+        if line.is_comment(all) {
+            return;
+        }
+        let text = self.text(line.text..line.end);
+        let rest = ["ENV ", "ARG ", "set ", "setenv "]
+            .iter()
+            .find_map(|word| text.strip_prefix(word))
+            .unwrap_or(text);
+        let Some((name, value)) = rest.split_once([' ', '\t']) else {
+            return;
+        };
+        let own = matches!(name, "requirepass" | "masterauth");
+        let dockerfile = self.format == Format::Shell && rest.len() < text.len();
+        if own || self.format == Format::Flat || dockerfile {
+            let plain = name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+            if let Some(level) = names::level(name).filter(|_| plain) {
+                self.judge(line.end - value.trim_start().len()..line.end, level);
+            }
+        }
+    }
+
+    /// Secrets that show by themselves: keys with a known beginning, signed tokens, passwords in addresses.
+    pub(super) fn shapes(&mut self, line: &Line, from: usize) {
+        let text = self.text(from..line.end);
+        for (at, word) in tokens(text) {
+            if secret_scan::classify("", word).is_some()
+                || is_cut_off(word, from + at + word.len() == self.all.trim_end().len())
+            {
+                self.hide(from + at..from + at + word.len(), Level::Password);
+            }
+        }
+        for (at, _) in text.match_indices("://") {
+            if self.is_spent() {
+                return;
+            }
+            let start = from + at + 3;
+            let rest = self.text(start..line.end);
+            let colon = rest.bytes().take(256).position(|b| b == b':');
+            // A quote that does not belong there may stand before the password.
+            let skip = colon
+                .filter(|n| rest[n + 1..].starts_with(['"', '\'']))
+                .map_or(0, |n| n + 2);
+            let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\');
+            let stop = rest[skip..].find(ends).map_or(rest.len(), |n| skip + n);
+            self.spend(stop);
+            let rest = &rest[..stop];
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+            if let Some(range) = login(rest, authority) {
+                self.judge(start + range.start..start + range.end, Level::Password);
+            } else if let Some((user, part)) = authority.split_once(':') {
+                // The file ends inside the address.
+                let cut = start + rest.len() == self.all.trim_end().len()
+                    && (authority.len() == rest.len() || part.is_empty());
+                let port = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+                if cut && !port && !user.contains('.') {
+                    self.judge(start + user.len() + 1..start + rest.len(), Level::Password);
+                }
+            }
+        }
+    }
+}
+
+/// The password of `user:password@host`, or a token alone before the `@`.
+fn login(rest: &str, authority: &str) -> Option<Range<usize>> {
+    let text = match authority.rsplit_once('@') {
+        Some((login, _)) => login,
+        None => rest.rsplit_once('@')?.0,
+    };
+    match text.split_once(':') {
+        Some((user, password)) => {
+            let port = password.bytes().take_while(u8::is_ascii_digit).count();
+            let is_port = port > 0
+                && password[port..].starts_with('/')
+                && authority.len() < rest.len()
+                && !authority.contains('@');
+            let path = user.contains('/');
+            (!is_port && !path).then(|| user.len() + 1..user.len() + 1 + password.len())
+        }
+        None => (authority.contains('@') && text.len() >= 16 && names::looks_random(text))
+            .then_some(0..text.len()),
+    }
+}
+
+/// Whether a word begins as a known key does and the file ends inside it.
+fn is_cut_off(word: &str, at_end: bool) -> bool {
+    let begins = ["AKIA", "ghp_", "glpat-", "xoxb-", "sk_live_", "eyJ"]
+        .iter()
+        .any(|start| word.starts_with(start));
+    begins && at_end && word.len() >= 10
+}
