@@ -16,14 +16,20 @@ pub(crate) enum Rank {
     Specific,
 }
 
-/// The parts merged so far, with what is needed to find the one that a later document speaks of.
+/// Merges documents, in the order of their precedence within each rank.
 #[derive(Debug, Default)]
 pub(crate) struct Merger {
+    shared: Level,
+    specific: Level,
+}
+
+/// The parts of one rank merged so far, with what is needed to find the one that a later document speaks of.
+#[derive(Debug, Default)]
+struct Level {
     parts: Parts,
     /// Where each kind of part of a name stands: producers, consumers, and so on.
     by_name: HashMap<(Kind, String), Vec<usize>>,
     literals: HashSet<Span>,
-    rank: Option<Rank>,
 }
 
 /// Kinds of parts of which several documents can speak.
@@ -110,21 +116,34 @@ fn show(owner: &Owner) -> String {
 }
 
 impl Merger {
-    /// A merger that continues with these parts, which nothing has to be merged with yet.
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
-    /// All parts.
-    pub(crate) fn finish(self) -> Parts {
-        self.parts
-    }
-
-    /// Adds what one document says. Documents come in the order of their precedence.
+    /// Adds what one document says.
     pub(crate) fn add(&mut self, later: Parts, rank: Rank) {
-        let is_nearer = self.rank.is_some_and(|before| before < rank);
-        self.rank = Some(rank);
-        self.unnamed(&later);
+        let level = match rank {
+            Rank::Shared => &mut self.shared,
+            Rank::Specific => &mut self.specific,
+        };
+        level.add(later, false);
+    }
+
+    /// All parts: what is for one environment laid over what is for all.
+    pub(crate) fn finish(self) -> Parts {
+        let mut all = self.shared;
+        all.add(self.specific.parts, true);
+        all.parts
+    }
+}
+
+impl Level {
+    /// Adds what a document says. Where it is nearer, what it overrides is no contradiction.
+    fn add(&mut self, later: Parts, is_nearer: bool) {
+        // Indices into lists are set by linking, which comes later.
+        debug_assert!(
+            later
+                .pools
+                .iter()
+                .all(|p| p.database.is_none() && p.pooler.is_none())
+        );
+        debug_assert!(later.autoscalers.iter().all(|a| a.workload.is_none()));
         let Parts {
             services,
             producers,
@@ -228,17 +247,6 @@ impl Merger {
         mine.lost_claims.extend(lost_claims);
     }
 
-    /// Indices that readers of one document set point into its own lists; nothing sets any before linking.
-    fn unnamed(&self, later: &Parts) {
-        debug_assert!(
-            later
-                .pools
-                .iter()
-                .all(|p| p.database.is_none() && p.pooler.is_none())
-        );
-        debug_assert!(later.autoscalers.iter().all(|a| a.workload.is_none()));
-    }
-
     /// The known part that a later one speaks of: the first of its name that `is_same` takes and that no other
     /// part of the same document was merged with.
     fn find(
@@ -267,7 +275,7 @@ macro_rules! merge_kind {
      same: |$known_one:ident, $later_one:ident| $same:expr,
      subject: |$shown:ident| $subject:expr,
      over: |$over:ident, $known:ident, $later:ident| $body:block) => {
-        impl Merger {
+        impl Level {
             fn $method(&mut self, later: Vec<$type>, is_nearer: bool) {
                 let mut taken = HashSet::new();
                 for $later in later {
@@ -477,7 +485,7 @@ merge_kind!(cells, Cell, cells, cofferdam_model::cells::Cell,
     }
 );
 
-impl Merger {
+impl Level {
     fn metric_sources(&mut self, later: Vec<cofferdam_model::alerts::MetricSource>) {
         for source in later {
             // Groups of rules are as many as there are; a section of settings has one for its owner.
@@ -606,7 +614,7 @@ mod tests {
 
     #[test]
     fn a_later_document_of_equal_rank_counts_and_the_other_claim_is_kept() {
-        let mut merger = Merger::new();
+        let mut merger = Merger::default();
         merger.add(producer(0, Acks::Leader), Rank::Shared);
         merger.add(producer(1, Acks::All), Rank::Shared);
         let parts = merger.finish();
@@ -625,7 +633,7 @@ mod tests {
 
     #[test]
     fn an_environments_document_overrides_without_a_contradiction() {
-        let mut merger = Merger::new();
+        let mut merger = Merger::default();
         merger.add(producer(0, Acks::Leader), Rank::Shared);
         merger.add(producer(1, Acks::All), Rank::Specific);
         let parts = merger.finish();
@@ -647,7 +655,7 @@ mod tests {
             ..Parts::default()
         };
         let values = |documents: &[(&str, u32, Rank)]| {
-            let mut merger = Merger::new();
+            let mut merger = Merger::default();
             for (value, file, rank) in documents {
                 merger.add(described(value, *file), *rank);
             }
@@ -669,10 +677,28 @@ mod tests {
     }
 
     #[test]
+    fn whatever_comes_between_an_environments_document_overrides_what_is_for_all() {
+        let mut other = producer(1, Acks::All);
+        other.producers[0].owner = Owner::named("billing");
+        let mut merger = Merger::default();
+        merger.add(producer(0, Acks::Leader), Rank::Shared);
+        merger.add(other, Rank::Specific);
+        merger.add(producer(2, Acks::All), Rank::Specific);
+        let parts = merger.finish();
+        let orders = parts
+            .producers
+            .iter()
+            .find(|p| p.owner.name.as_deref() == Some("orders"))
+            .unwrap();
+        assert_eq!(orders.acks.as_ref().unwrap().value, Acks::All);
+        assert_eq!(parts.lost_claims, []);
+    }
+
+    #[test]
     fn two_parts_of_one_document_stay_two() {
         let mut two = producer(0, Acks::All);
         two.producers.extend(producer(0, Acks::Leader).producers);
-        let mut merger = Merger::new();
+        let mut merger = Merger::default();
         merger.add(two, Rank::Shared);
         assert_eq!(merger.finish().producers.len(), 2);
     }

@@ -71,7 +71,7 @@ fn of_chunk<'a>(
         .map(|u| u.name.as_str())
         .collect();
     let rank = rank(environment);
-    let mut merger = Merger::new();
+    let mut merger = Merger::default();
     let mut varying: BTreeMap<String, Merger> = BTreeMap::new();
     let mut formats = Vec::new();
     for piece in chunk {
@@ -203,7 +203,7 @@ pub(super) fn stray_secrets(
 
 /// Everything that holds in one environment, merged in the order of precedence.
 pub(super) fn merged(documented: &Documented<'_>, texts: &[TextParts], universe: &Universe) -> Parts {
-    let mut merger = Merger::new();
+    let mut merger = Merger::default();
     let environment = universe.name.as_str();
     for group in documented.groups.iter().filter(|g| universe.holds(&g.holder)) {
         let rank = rank(group.holder.environment);

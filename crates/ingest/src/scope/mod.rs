@@ -30,3 +30,22 @@ pub(crate) fn cluster_of(path: &Path) -> Option<&str> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_below_clusters_is_a_cluster_and_a_file_is_none() {
+        let table = [
+            ("clusters/eu-1/apps/a.yaml", Some("eu-1")),
+            ("gitops/clusters/eu-1/a.yaml", Some("eu-1")),
+            ("clusters/a.yaml", None),
+            ("apps/eu-1/a.yaml", None),
+            ("clusters", None),
+        ];
+        for (path, wanted) in table {
+            assert_eq!(cluster_of(Path::new(path)), wanted, "{path}");
+        }
+    }
+}
