@@ -4,22 +4,60 @@
 use crate::kubernetes::processes;
 use cofferdam_code::dockerfile;
 use cofferdam_model::workload::Container;
-use cofferdam_model::{Environment, Fact, FileId, Owner, Variable, VariableValue, link};
+use cofferdam_model::{Environment, Fact, FileId, Owner, ProjectId, Variable, VariableValue, link};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// A Dockerfile, and whose image it makes.
+#[derive(Debug)]
+pub struct Dockerfile<'r> {
+    path: &'r Path,
+    file: FileId,
+    text: &'r str,
+    owner: Owner,
+    /// The environment that its name says it is for.
+    environment: Option<&'static str>,
+}
+
+/// The Dockerfiles of each project.
+pub fn find<'r>(
+    repo: &'r Repo,
+    project_of: &dyn Fn(&Path) -> ProjectId,
+) -> BTreeMap<ProjectId, Vec<Dockerfile<'r>>> {
+    let mut found: BTreeMap<ProjectId, Vec<Dockerfile<'r>>> = BTreeMap::new();
+    for (path, file) in &repo.files {
+        let Some((owner, environment)) = owner_of(path).filter(|_| !repo.links.contains_key(path)) else {
+            continue;
+        };
+        found.entry(project_of(path)).or_default().push(Dockerfile {
+            path,
+            file: *file,
+            text: &repo.sources.file(*file).text,
+            owner,
+            environment,
+        });
+    }
+    found
+}
 
 /// Sets the processes of services whose manifests leave the command to the image. Called when services
 /// are known.
-pub fn interpret(repo: &Repo, owners: &link::Owners, holds: &dyn Fn(&Path) -> bool, env: &mut Environment) {
-    for (path, id) in repo.own_files() {
-        let Some((owner, named)) = owner_of(path).filter(|_| holds(path)) else {
-            continue;
-        };
-        if named.is_some_and(|name| name != env.name) {
+pub fn interpret(
+    dockerfiles: &[Dockerfile<'_>],
+    owners: &link::Owners,
+    holds: &dyn Fn(&Path) -> bool,
+    env: &mut Environment,
+) {
+    for dockerfile in dockerfiles {
+        let named = dockerfile.environment;
+        if named.is_some_and(|name| name != env.name) || !holds(dockerfile.path) {
             continue;
         }
-        let Some(at) = owners.find(&owner) else { continue };
+        let Some(at) = owners.find(&dockerfile.owner) else {
+            continue;
+        };
         let overridden = env.services[at.0]
             .workloads
             .iter()
@@ -28,7 +66,7 @@ pub fn interpret(repo: &Repo, owners: &link::Owners, holds: &dyn Fn(&Path) -> bo
         if env.services[at.0].processes.is_some() || overridden {
             continue;
         }
-        let mut container = container(&repo.sources.file(*id).text, *id);
+        let mut container = container(dockerfile.text, dockerfile.file);
         // What the platform sets counts over the image's own.
         for (name, variable) in &env.services[at.0].variables {
             container.variables.insert(name.clone(), variable.clone());
@@ -41,6 +79,15 @@ pub fn interpret(repo: &Repo, owners: &link::Owners, holds: &dyn Fn(&Path) -> bo
 /// with the environment that this names.
 fn owner_of(path: &Path) -> Option<(Owner, Option<&'static str>)> {
     let name = path.file_name()?.to_str()?;
+    // Nearly all files are no Dockerfiles, and this looks at each.
+    let is_dockerfile = |end: Option<&str>| end.is_some_and(|end| end.eq_ignore_ascii_case("dockerfile"));
+    let (start, end) = (
+        name.get(..10),
+        name.len().checked_sub(10).and_then(|at| name.get(at..)),
+    );
+    if !is_dockerfile(start) && !is_dockerfile(end) {
+        return None;
+    }
     let lower = name.to_ascii_lowercase();
     if let Some(stem) = lower.strip_suffix(".dockerfile") {
         let environment = environment::of_name(stem);

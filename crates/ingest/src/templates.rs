@@ -4,7 +4,7 @@
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::yaml::Stream;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Endings of templates.
@@ -59,7 +59,7 @@ pub(crate) struct Templates {
 /// Takes the templates of `repo` out of what readers look at, and says which were found.
 pub(crate) fn set_aside(repo: &mut Repo) -> Templates {
     let mut found: BTreeMap<Why, BTreeSet<PathBuf>> = BTreeMap::new();
-    let charts: BTreeSet<PathBuf> = repo
+    let charts: HashSet<PathBuf> = repo
         .yaml
         .keys()
         .filter(|path| {
@@ -68,7 +68,8 @@ pub(crate) fn set_aside(repo: &mut Repo) -> Templates {
         })
         .filter_map(|path| Some(path.parent()?.join("templates")))
         .collect();
-    let in_chart = |path: &Path| path.ancestors().skip(1).any(|above| charts.contains(above));
+    let in_chart =
+        |path: &Path| !charts.is_empty() && path.ancestors().skip(1).any(|above| charts.contains(above));
     for path in repo.files.keys().chain(&repo.passed_over) {
         if has_open_name(path) {
             found.entry(Why::Directory).or_default().insert(path.clone());
@@ -122,8 +123,8 @@ fn note(why: Why, paths: &BTreeSet<PathBuf>) -> Option<Unreadable> {
 
 /// Whether a directory of this path has a name such as `{{cookiecutter.name}}`.
 fn has_open_name(path: &Path) -> bool {
-    let open = |part: &str| part.contains("{{") || part.contains("{%") || part.contains("[[");
-    path.iter().filter_map(|part| part.to_str()).any(open)
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes.windows(2).any(|pair| matches!(pair, b"{{" | b"{%" | b"[["))
 }
 
 /// Whether a name is that of a template of configuration: `values.yaml.j2`.
@@ -140,13 +141,14 @@ fn has_ending(path: &Path) -> bool {
 }
 
 fn why(stream: &Stream, text: &str) -> Option<Why> {
-    let braces = text.contains("{{") || text.contains("{%");
+    // Looking for one byte is far cheaper than looking for two, and most files have none.
+    let braces = text.contains('{') && (text.contains("{{") || text.contains("{%"));
     let control = || text.lines().any(|line| line.trim_start().starts_with("{%"));
     if braces && (!stream.errors.is_empty() || control() || stream.documents.iter().any(|d| is_open(d, text)))
     {
         return Some(Why::Braces);
     }
-    (text.contains('#') && text.lines().any(has_hashes)).then_some(Why::Hashes)
+    (text.contains('#') && text.contains(": #") && text.lines().any(has_hashes)).then_some(Why::Hashes)
 }
 
 /// Whether a value of the tree is `{{ … }}` without quotes, which YAML reads as a map in a map.

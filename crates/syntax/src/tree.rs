@@ -157,6 +157,13 @@ pub fn fold(key: &str) -> String {
 
 /// Whether `key` folds to `folded` (which the caller gives already folded); allocates nothing.
 pub fn folds_to(key: &str, folded: &str) -> bool {
+    // Tables of words are searched with this: nearly every word differs in its first letter.
+    if let (Some(first), Some(wanted)) = (key.bytes().next(), folded.bytes().next())
+        && first.is_ascii_alphanumeric()
+        && first.to_ascii_lowercase() != wanted
+    {
+        return false;
+    }
     if key.is_ascii() {
         // Folding only takes letters away, so that a shorter key is another one.
         let counts = |b: &u8| !matches!(b, b'_' | b'-' | b'.' | b' ' | b'/');

@@ -16,7 +16,7 @@ use cofferdam_model::database::Pool;
 use cofferdam_model::delivery::VariableUse;
 use cofferdam_model::kafka::Producer;
 use cofferdam_model::link::Owners;
-use cofferdam_model::{Environment, Fact, Owner, Source, Span, Variable};
+use cofferdam_model::{Environment, Fact, Owner, ProjectId, Source, Span, Variable};
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,13 +45,13 @@ const NOT_SERVICES: &[&str] = &[
     "fixtures",
 ];
 
-/// All modules of a platform, so that a name can be followed from one to another.
-#[derive(Debug)]
+/// All modules of one project, so that a name can be followed from one to another.
+#[derive(Debug, Default)]
 pub struct Project<'m> {
-    modules: &'m [Module],
+    modules: Vec<&'m Module>,
     /// Every file by the last part of its dotted path, with that path.
     by_last: BTreeMap<String, Vec<(usize, String)>>,
-    files: &'m [(PathBuf, Vec<String>)],
+    files: Vec<&'m (PathBuf, Vec<String>)>,
     /// Module of a file, where it holds something.
     module_of: BTreeMap<&'m Path, usize>,
     /// Files that import a file.
@@ -102,50 +102,60 @@ fn same_service(a: &Owner, b: &Owner, owners: &Owners) -> bool {
     }
 }
 
+fn is_root_file(path: &Path) -> bool {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    ROOT_FILES.iter().any(|root| name.eq_ignore_ascii_case(root))
+}
+
 /// Whether code runs as part of a service, as its path says.
 fn is_service_code(path: &Path) -> bool {
     !path.iter().any(|p| is_one_of(p, NOT_SERVICES))
 }
 
 impl<'m> Project<'m> {
-    /// Indexes code by its paths. `files` are all files of the platform: some mark what is built as one.
-    pub fn new<'f>(code: &'m Code, files: impl Iterator<Item = &'f Path>) -> Self {
-        let marks = |path: &&Path| {
-            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-            ROOT_FILES.contains(&name.to_ascii_lowercase().as_str())
-        };
-        let roots = files
-            .filter(marks)
-            .filter_map(|p| p.parent().map(Path::to_path_buf))
-            .collect();
-        let mut project = Project {
-            modules: &code.modules,
-            by_last: BTreeMap::new(),
-            files: &code.imports,
-            module_of: code
-                .modules
-                .iter()
-                .enumerate()
-                .map(|(at, m)| (m.path.as_path(), at))
-                .collect(),
-            importers: BTreeMap::new(),
-            roots,
-        };
-        for (at, (path, _)) in code.imports.iter().enumerate() {
-            let name = dotted(path);
-            let last = name.rsplit('.').next().unwrap_or(&name).to_owned();
-            project.by_last.entry(last).or_default().push((at, name));
+    /// Divides code into its projects and indexes each by its paths. `files` are all files of the platform: some
+    /// mark what is built as one.
+    pub fn divide<'f>(
+        code: &'m Code,
+        files: impl Iterator<Item = &'f Path>,
+        project_of: &dyn Fn(&Path) -> ProjectId,
+    ) -> BTreeMap<ProjectId, Self> {
+        let mut all: BTreeMap<ProjectId, Self> = BTreeMap::new();
+        for module in &code.modules {
+            let project = all.entry(project_of(&module.path)).or_default();
+            project
+                .module_of
+                .insert(module.path.as_path(), project.modules.len());
+            project.modules.push(module);
         }
-        for (at, (path, names)) in code.imports.iter().enumerate() {
+        for file in &code.imports {
+            let project = all.entry(project_of(&file.0)).or_default();
+            let name = dotted(&file.0);
+            let last = name.rsplit('.').next().unwrap_or(&name).to_owned();
+            let at = project.files.len();
+            project.by_last.entry(last).or_default().push((at, name));
+            project.files.push(file);
+        }
+        for file in files.filter(|path| is_root_file(path)) {
+            if let Some(project) = all.get_mut(&project_of(file)) {
+                project.roots.extend(file.parent().map(Path::to_path_buf));
+            }
+        }
+        all.values_mut().for_each(Self::follow_imports);
+        all
+    }
+
+    /// Notes which files import which.
+    fn follow_imports(&mut self) {
+        for (at, (path, names)) in self.files.iter().enumerate() {
             for name in names {
                 let name = absolute(path, name);
                 let parts: Vec<&str> = name.split('.').filter(|p| !p.is_empty()).collect();
-                if let Some(imported) = project.file(path, &parts).filter(|i| *i != at) {
-                    project.importers.entry(imported).or_default().push(at);
+                if let Some(imported) = self.file(path, &parts).filter(|i| *i != at) {
+                    self.importers.entry(imported).or_default().push(at);
                 }
             }
         }
-        project
     }
 
     /// Whose is what a module says. Code in a directory that services share belongs to each service
@@ -199,9 +209,8 @@ impl<'m> Project<'m> {
     }
 
     /// Names of environments that the code's own sections are named after (`"staging": {…}`).
-    pub fn environments(&self, is_here: &dyn Fn(&Path) -> bool) -> BTreeSet<String> {
+    pub fn environments(&self) -> BTreeSet<String> {
         self.services()
-            .filter(|module| is_here(&module.path))
             .flat_map(|module| sections::labels(&module.settings))
             .map(str::to_owned)
             .collect()
@@ -267,6 +276,7 @@ impl<'m> Project<'m> {
     fn services(&self) -> impl Iterator<Item = &'m Module> {
         self.modules
             .iter()
+            .copied()
             .filter(|m| !m.is_test && is_service_code(&m.path))
     }
 
@@ -291,7 +301,7 @@ impl<'m> Project<'m> {
     fn module(&self, from: &Module, path: &[&str]) -> Option<&'m Module> {
         let file = self.file(&from.path, path)?;
         let at = self.module_of.get(self.files[file].0.as_path())?;
-        Some(&self.modules[*at])
+        Some(self.modules[*at])
     }
 
     /// The file that the dotted `path` names, the nearest to `from` when several could be.

@@ -41,9 +41,12 @@ fn platform_in(name: &str, variables: &[(&str, &str)], files: &[(&str, &str)]) -
         .map(|(at, (path, text))| (FileId(u32::try_from(at).unwrap()), Path::new(*path), *text))
         .collect();
     let code = Code::of(&texts);
-    let project = Project::new(&code, files.iter().map(|(path, _)| Path::new(*path)));
+    let files = files.iter().map(|(path, _)| Path::new(*path));
+    let projects = Project::divide(&code, files, &|_| ProjectId::default());
     let owners = link::prepare(&mut env);
-    project.interpret(&mut env, &owners, &|_| true);
+    for project in projects.values() {
+        project.interpret(&mut env, &owners, &|_| true);
+    }
     env
 }
 
@@ -775,9 +778,9 @@ fn code_that_no_manifest_names_belongs_to_what_is_built_as_one() {
         let mut env = Environment::default();
         let code = Code::of(&[(FileId(0), Path::new(path), engine)]);
         let files = [Path::new(path), Path::new(marker)];
-        let project = Project::new(&code, files.into_iter());
+        let projects = Project::divide(&code, files.into_iter(), &|_| ProjectId::default());
         let owners = link::prepare(&mut env);
-        project.interpret(&mut env, &owners, &|_| true);
+        projects[&ProjectId::default()].interpret(&mut env, &owners, &|_| true);
         env.pools[0].owner.directory.clone().unwrap()
     };
     assert_eq!(directory("backend/app/db/session.py", "x"), Path::new("backend"));

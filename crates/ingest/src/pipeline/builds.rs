@@ -2,6 +2,7 @@
 
 use crate::code::Project;
 use crate::commands::{self, Commands};
+use crate::dockerfile::{self, Dockerfile};
 use crate::overlay::OverlayDocument;
 use crate::scope::{self, Evidence, Projects};
 use crate::{cloud_run, compose, config, grand_central, kubernetes};
@@ -55,8 +56,10 @@ pub(super) struct Sources<'a> {
     /// Which files belong together.
     pub(super) projects: Projects,
     pub(super) overlay: &'a OverlayDocument,
-    /// Python code that says something of the platform.
-    pub(super) code: Project<'a>,
+    /// Dockerfiles of each project.
+    pub(super) dockerfiles: BTreeMap<ProjectId, Vec<Dockerfile<'a>>>,
+    /// Python code of each project.
+    pub(super) code: BTreeMap<ProjectId, Project<'a>>,
     /// What commands of scripts and pipelines deploy.
     pub(super) commands: Commands,
     /// Directories of manifests that are deployed by themselves.
@@ -174,10 +177,12 @@ impl<'a> Sources<'a> {
         let built = built(repo, (&applications, &commands), &known);
         let directories = directories(repo, (&applications, &commands));
         Sources {
-            code: Project::new(
+            code: Project::divide(
                 code,
                 repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path),
+                &|path| projects.of_path(path),
             ),
+            dockerfiles: dockerfile::find(repo, &|path| projects.of_path(path)),
             deploys: cloud_run::read(repo, code),
             code_notes: &code.notes,
             commands,

@@ -103,8 +103,8 @@ fn paths(sources: &Sources<'_>, found: &mut Found) {
 }
 
 fn code(sources: &Sources<'_>, universe: &Universe, found: &mut Found) {
-    let is_here = |path: &Path| sources.projects.of_path(path) == universe.project;
-    if sources.code.environments(&is_here).contains(&universe.name) {
+    let code = sources.code.get(&universe.project);
+    if code.is_some_and(|code| code.environments().contains(&universe.name)) {
         let key = (universe.project, universe.name.as_str());
         add(found, key, Kind::Code, "settings in code".to_owned());
     }

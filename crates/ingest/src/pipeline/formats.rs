@@ -3,6 +3,7 @@
 //! its own and add a row.
 
 use super::builds::Sources;
+use crate::code::Project;
 use crate::context::Place;
 use crate::{cloud_run, compose, config, grand_central, kubernetes, pgbouncer, prometheus, settings};
 use cofferdam_model::Parts;
@@ -148,7 +149,7 @@ pub(super) static FORMATS: &[Format] = &[
     },
     Format {
         name: "Python",
-        reads: Reads::Together(|sources| sources.code.telling().collect()),
+        reads: Reads::Together(|sources| sources.code.values().flat_map(Project::telling).collect()),
     },
     Format {
         name: "kustomize",

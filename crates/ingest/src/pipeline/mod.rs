@@ -23,6 +23,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+use crate::code::Project;
 use crate::dockerfile;
 use crate::overlay::{self, Unmatched};
 use crate::scope;
@@ -92,15 +93,15 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let (pieces, deployments) = builds::pieces(&sources);
     let sections = read::sections(&sources, &pieces);
     let universes = universes(&sources, &pieces, &sections);
-    let documented = read::documents(&sources, &pieces, &universes);
+    let read::Documented { groups, mut formats } = read::documents(&sources, &pieces, &universes);
     let (texts, text_formats) = read::texts(&sources);
+    formats.extend(text_formats);
+    let shares = read::shares(groups, texts, &universes);
     let filled: Vec<(Environment, Unmatched)> = universes
         .par_iter()
-        .map(|universe| {
-            let mut parts = read::merged(&documented, &texts, universe);
-            parts
-                .secret_literals
-                .extend(read::stray_secrets(&texts, universe, &universes));
+        .zip(shares)
+        .map(|(universe, share)| {
+            let mut parts = share.merge();
             settle::settle(&sources, universe, &mut parts);
             let mut env = Environment {
                 name: universe.name.clone(),
@@ -151,8 +152,6 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform.scope.openings.extend(owned);
     platform.scope.default_values = default_values(&sources);
     platform.scope.projects = sources.projects.all.clone();
-    let mut formats = documented.formats;
-    formats.extend(text_formats);
     platform
         .reading
         .notes
@@ -243,8 +242,12 @@ fn observe(sources: &Sources<'_>, universe: &Universe, env: &mut Environment) ->
     let mut unmatched = sources.overlay.apply(&universe.name, env);
     let owners = link::prepare(env);
     let holds = |path: &Path| universe.holds_file(sources, path);
-    dockerfile::interpret(sources.repo, &owners, &holds, env);
-    sources.code.interpret(env, &owners, &holds);
+    if let Some(dockerfiles) = sources.dockerfiles.get(&universe.project) {
+        dockerfile::interpret(dockerfiles, &owners, &holds, env);
+    }
+    if let Some(code) = sources.code.get(&universe.project) {
+        code.interpret(env, &owners, &holds);
+    }
     link::link(env);
     unmatched.join(sources.overlay.check_names(&universe.name, env));
     unmatched
@@ -285,9 +288,7 @@ fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Secti
             .collect();
         here.extend(stated.iter().map(|name| (*name).to_owned()));
         if here.is_empty() {
-            here = sources
-                .code
-                .environments(&|path| sources.projects.of_path(path) == project);
+            here = (sources.code.get(&project)).map_or_else(BTreeSet::new, Project::environments);
         }
         if here.is_empty() {
             here.insert(scope::UNNAMED.to_owned());

@@ -10,8 +10,9 @@ use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Parts, ProjectId};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 /// What a run of documents with one holder says.
 pub(super) struct Group<'a> {
@@ -181,44 +182,87 @@ fn is_private(environment: &str) -> bool {
     matches!(environment, "local" | "development" | "test" | "ci")
 }
 
-/// Secrets of files for environments that nothing else names: such an environment is judged nowhere, and its secrets
-/// stand in clear all the same.
-pub(super) fn stray_secrets(
-    texts: &[TextParts],
-    universe: &Universe,
-    universes: &[Universe],
-) -> Vec<SecretLiteral> {
-    let judged = |text: &TextParts, name: &str| {
-        universes
-            .iter()
-            .any(|u| u.project == text.project && u.name == name)
-    };
-    let stray = |text: &&TextParts| {
-        let of = text.environment.as_ref();
-        text.project == universe.project && of.is_some_and(|name| !judged(text, name) && !is_private(name))
-    };
-    let secrets = texts.iter().filter(stray).map(|text| &text.parts.secret_literals);
-    secrets.flatten().cloned().collect()
+/// What one environment of one project consists of.
+#[derive(Default)]
+pub(super) struct Share {
+    /// Parts in the order of their precedence. What several environments use is shared until each takes its copy; the
+    /// last one takes the parts themselves.
+    parts: Vec<(Rank, Arc<Parts>)>,
+    /// Secrets of files for environments that nothing else names. No such environment is judged, but its secrets are
+    /// still written in clear.
+    stray_secrets: Arc<Vec<SecretLiteral>>,
 }
 
-/// Everything that holds in one environment, merged in the order of precedence.
-pub(super) fn merged(documented: &Documented<'_>, texts: &[TextParts], universe: &Universe) -> Parts {
-    let mut merger = Merger::default();
-    let environment = universe.name.as_str();
-    for group in documented.groups.iter().filter(|g| universe.holds(&g.holder)) {
+impl Share {
+    /// Merges the parts in the order of their precedence.
+    pub(super) fn merge(self) -> Parts {
+        let mut merger = Merger::default();
+        for (rank, parts) in self.parts {
+            merger.add(Arc::unwrap_or_clone(parts), rank);
+        }
+        let mut merged = merger.finish();
+        merged.secret_literals.extend(self.stray_secrets.iter().cloned());
+        merged
+    }
+}
+
+/// The share of each of `universes`, in their order. Each part is offered to the environments of its own project only:
+/// offering all parts to all environments would cost their product.
+pub(super) fn shares(groups: Vec<Group<'_>>, texts: Vec<TextParts>, universes: &[Universe]) -> Vec<Share> {
+    let mut shares: Vec<Share> = universes.iter().map(|_| Share::default()).collect();
+    let mut of_project: HashMap<ProjectId, Vec<usize>> = HashMap::new();
+    for (at, universe) in universes.iter().enumerate() {
+        of_project.entry(universe.project).or_default().push(at);
+    }
+    let here = |project: ProjectId| of_project.get(&project).map_or(&[][..], Vec::as_slice);
+    for mut group in groups {
         let rank = rank(group.holder.environment);
-        merger.add(group.parts.clone(), rank);
-        if let Some(parts) = group.by_environment.get(environment) {
-            merger.add(parts.clone(), rank);
+        let parts = Arc::new(group.parts);
+        let holding: Vec<usize> = (here(group.holder.project).iter().copied())
+            .filter(|at| universes[*at].holds(&group.holder))
+            .collect();
+        for at in &holding {
+            shares[*at].parts.push((rank, Arc::clone(&parts)));
+        }
+        let mut sections: HashMap<&str, Arc<Parts>> = HashMap::new();
+        for at in holding {
+            let name = universes[at].name.as_str();
+            if let Some(parts) = group.by_environment.remove(name) {
+                sections.insert(name, Arc::new(parts));
+            }
+            if let Some(parts) = sections.get(name) {
+                shares[at].parts.push((rank, Arc::clone(parts)));
+            }
         }
     }
-    let holds = |text: &&TextParts| {
-        text.project == universe.project && text.environment.as_deref().is_none_or(|name| name == environment)
-    };
-    for text in texts.iter().filter(holds) {
-        merger.add(text.parts.clone(), rank(text.environment.as_deref()));
+    let mut stray: HashMap<ProjectId, Vec<SecretLiteral>> = HashMap::new();
+    for text in texts {
+        let universes_here = here(text.project);
+        let environment = text.environment.as_deref();
+        let is_judged = |name: &str| universes_here.iter().any(|at| universes[*at].name == name);
+        if environment.is_some_and(|name| !is_judged(name) && !is_private(name)) {
+            let secrets = text.parts.secret_literals.iter().cloned();
+            stray.entry(text.project).or_default().extend(secrets);
+        }
+        let rank = rank(environment);
+        let parts = Arc::new(text.parts);
+        for at in universes_here {
+            if text
+                .environment
+                .as_ref()
+                .is_none_or(|name| *name == universes[*at].name)
+            {
+                shares[*at].parts.push((rank, Arc::clone(&parts)));
+            }
+        }
     }
-    merger.finish()
+    for (project, secrets) in stray {
+        let secrets = Arc::new(secrets);
+        for at in here(project) {
+            shares[*at].stray_secrets = Arc::clone(&secrets);
+        }
+    }
+    shares
 }
 
 /// The environments that sections of files name, and those files.

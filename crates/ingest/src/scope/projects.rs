@@ -4,7 +4,7 @@
 use super::places::apart;
 use cofferdam_model::{Project, ProjectId};
 use cofferdam_syntax::repo::{Repo, normalise};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Names of directories that are parts of one platform: beside one of them, the others are parts as well.
@@ -218,44 +218,79 @@ fn joined(repo: &Repo, repositories: &[PathBuf]) -> BTreeSet<PathBuf> {
     if roots.len() < 2 {
         return roots;
     }
-    let declared = declared(repo, &roots);
-    let mut pairs: Vec<(PathBuf, PathBuf)> = Vec::new();
+    let mut merged: HashSet<PathBuf> = HashSet::new();
+    for (a, b) in related(repo, repositories) {
+        let parts = repositories[a].iter().zip(repositories[b].iter());
+        let together: PathBuf = parts.take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
+        // What is one project already is not divided again.
+        if together.ancestors().any(|above| merged.contains(above)) {
+            continue;
+        }
+        let below = roots.range(together.clone()..);
+        let below: Vec<PathBuf> = below
+            .take_while(|root| root.starts_with(&together))
+            .cloned()
+            .collect();
+        for root in below {
+            roots.remove(&root);
+        }
+        roots.insert(together.clone());
+        merged.insert(together);
+    }
+    roots
+}
+
+/// Repositories by number, so that thousands of files compare no paths with one another.
+struct Numbers<'r>(HashMap<&'r Path, usize>);
+
+impl<'r> Numbers<'r> {
+    fn of(repositories: &'r [PathBuf]) -> Self {
+        let numbered = repositories.iter().enumerate();
+        Numbers(numbered.map(|(at, root)| (root.as_path(), at)).collect())
+    }
+
+    /// The repository that a path lies in.
+    fn of_path(&self, path: &Path) -> Option<usize> {
+        path.ancestors().find_map(|above| self.0.get(above)).copied()
+    }
+}
+
+/// Pairs of repositories of which one uses the other, each once.
+fn related(repo: &Repo, repositories: &[PathBuf]) -> BTreeSet<(usize, usize)> {
+    let numbers = Numbers::of(repositories);
+    let declared = declared(repo, &numbers);
+    let mut pairs = BTreeSet::new();
     for (path, id) in &repo.files {
-        let Some(own) = root_of(&roots, path) else {
+        let Some(own) = numbers.of_path(path) else {
             continue;
         };
         let text = &*repo.sources.file(*id).text;
         let directory = path.parent().unwrap_or(Path::new(""));
         let targets = paths_in(text).map(|word| normalise(&directory.join(word)));
-        let others = targets
-            .filter(|target| !target.starts_with("..") && !target.starts_with(own) && repo.exists(target))
-            .filter_map(|target| root_of(&roots, &target).map(Path::to_path_buf));
-        let called = hosts_in(text).filter_map(|host| match declared.get(host).map(Vec::as_slice) {
-            Some([one]) if one != own => Some(one.clone()),
-            _ => None,
-        });
-        pairs.extend(others.chain(called).map(|other| (own.to_path_buf(), other)));
+        let used = targets
+            .filter(|target| !target.starts_with("..") && !target.starts_with(&repositories[own]))
+            .filter_map(|target| numbers.of_path(&target).filter(|_| repo.exists(&target)));
+        let called = hosts_in(text).filter_map(|host| declared.get(host).copied().flatten());
+        pairs.extend(
+            (used.chain(called))
+                .filter(|other| *other != own)
+                .map(|other| (own, other)),
+        );
     }
-    for (a, b) in pairs {
-        let parts = a.iter().zip(b.iter());
-        let together: PathBuf = parts.take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
-        roots.retain(|root| !root.starts_with(&together));
-        roots.insert(together);
-    }
-    roots
+    pairs
 }
 
-/// The directories that declare a service of each name.
-fn declared<'r>(repo: &'r Repo, roots: &BTreeSet<PathBuf>) -> HashMap<&'r str, Vec<PathBuf>> {
-    let mut declared: HashMap<&str, Vec<PathBuf>> = HashMap::new();
+/// The repository that declares a service of each name; `None` where several do.
+fn declared<'r>(repo: &'r Repo, numbers: &Numbers<'_>) -> HashMap<&'r str, Option<usize>> {
+    let mut declared: HashMap<&str, Option<usize>> = HashMap::new();
     for (path, stream) in &repo.yaml {
-        let Some(root) = root_of(roots, path) else {
+        let Some(own) = numbers.of_path(path) else {
             continue;
         };
         let mut add = |name| {
-            let known = declared.entry(name).or_default();
-            if !known.iter().any(|r| r == root) {
-                known.push(root.to_path_buf());
+            let known = declared.entry(name).or_insert(Some(own));
+            if *known != Some(own) {
+                *known = None;
             }
         };
         for document in &stream.documents {
@@ -286,23 +321,14 @@ fn paths_in(text: &str) -> impl Iterator<Item = &str> {
 
 /// First labels of the hosts of URLs.
 fn hosts_in(text: &str) -> impl Iterator<Item = &str> {
-    text.match_indices("://").map(|(at, found)| {
+    let is_label = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
+    text.match_indices("://").map(move |(at, found)| {
         let rest = &text[at + found.len()..];
-        let rest = rest
-            .split_once('@')
-            .filter(|(user, _)| !user.contains(['/', ' ', '\n']))
-            .map_or(rest, |(_, host)| host);
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-            .unwrap_or(rest.len());
-        &rest[..end]
+        // Only the authority: what follows it may be the rest of a long file.
+        let end = rest.find(['/', ' ', '\n']).unwrap_or(rest.len());
+        let host = rest[..end].split_once('@').map_or(rest, |(_, host)| host);
+        &host[..host.bytes().take_while(is_label).count()]
     })
-}
-
-fn root_of<'r>(roots: &'r BTreeSet<PathBuf>, path: &Path) -> Option<&'r Path> {
-    path.ancestors()
-        .find_map(|above| roots.get(above))
-        .map(PathBuf::as_path)
 }
 
 #[cfg(test)]
@@ -354,6 +380,17 @@ mod tests {
         assert_eq!(
             roots(&[("shop/a.yaml", &both), ("till/b.yaml", &both)]),
             ["", "shop", "till"]
+        );
+        // Two that belong together stay together, in whatever order their calls are read.
+        let first = "env: [{name: A, value: 'http://mill:80/'}, {name: B, value: 'http://zoo:80/'}]\n";
+        let named = |name: &str| format!("kind: Service\nmetadata: {{name: {name}}}\n");
+        assert_eq!(
+            roots(&[
+                ("all/a/one/x.yaml", first),
+                ("all/a/two/x.yaml", &named("zoo")),
+                ("all/b/x.yaml", &named("mill")),
+            ]),
+            ["", "all"]
         );
         // One that uses files of another belongs to it.
         assert_eq!(
