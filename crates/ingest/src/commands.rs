@@ -153,7 +153,7 @@ impl Reader<'_> {
                     _ => None,
                 };
                 let place = |range: std::ops::Range<usize>| match &lines {
-                    Some(lines) => lines.place(Span::new(document.span.file, range.start, range.end)),
+                    Some(lines) => lines.place(document.span.part(range.start, range.end)),
                     None => document.span,
                 };
                 self.script(&scalar.text, &place, directory);

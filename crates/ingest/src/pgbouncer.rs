@@ -371,10 +371,15 @@ fn mounted(pooler: &mut Pooler, workload: &Workload, env: &Parts, sources: &Sour
 /// at the entry's.
 fn read_entry(text: &str, span: Span, sources: &SourceMap) -> Ini {
     let known = (span.file.0 as usize) < sources.len();
-    let lines = known
-        .then(|| yaml::block_lines(text, span, &sources.file(span.file).text))
-        .flatten();
-    let place = |inner: Span| lines.as_ref().map_or(span, |l| l.place(inner));
+    let file_text = known.then(|| &*sources.file(span.file).text);
+    let lines = file_text.and_then(|file| Some((yaml::block_lines(text, span, file)?, file)));
+    let links = lines
+        .as_ref()
+        .map(|(_, file)| sources.chains().inside(span, yaml::is_file(span, file)));
+    let place = |inner: Span| match (&lines, &links) {
+        (Some((lines, _)), Some(links)) => sources.chains().extended(lines.place(inner), links),
+        _ => span,
+    };
     let mut ini = ini::read(text, span.file, 0);
     for section in &mut ini.sections {
         section.span = place(section.span);

@@ -198,7 +198,7 @@ fn within(node: &Node, part: Range<usize>) -> Span {
         Style::Quoted if length == scalar.text.len() + 2 => node.span.start as usize + 1,
         _ => return node.span,
     };
-    Span::new(node.span.file, start + part.start, start + part.end)
+    node.span.part(start + part.start, start + part.end)
 }
 
 /// What an annotation says about how fast the alert is: "pages within 60 s".

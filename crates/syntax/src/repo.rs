@@ -165,7 +165,7 @@ impl Repo {
         let parsed: Vec<(PathBuf, Stream)> = to_parse
             .into_par_iter()
             .map(|(path, id)| {
-                let stream = yaml::parse(&sources.file(id).text, id, 0);
+                let stream = yaml::parse_with(&sources.file(id).text, id, 0, sources.chains());
                 (path, stream)
             })
             .collect();

@@ -336,47 +336,69 @@ impl Node {
 impl Chains {
     /// A tree after all of it passed through `at`.
     #[must_use]
-    pub fn tree_through(&self, node: Node, layer: Layer, at: Span) -> Node {
+    pub fn tree_through(&self, mut node: Node, layer: Layer, at: Span) -> Node {
+        self.mark(&mut node, &[Link { layer, span: at }]);
+        node
+    }
+
+    /// A tree that counts as a whole over the value at `other`.
+    #[must_use]
+    pub fn tree_over(&self, mut node: Node, other: Span) -> Node {
+        if node.span != other {
+            self.mark(&mut node, &self.replaced(other));
+        }
+        node
+    }
+
+    /// Adds links to the chain of everything in a tree, in place.
+    pub fn mark(&self, node: &mut Node, links: &[Link]) {
+        self.mark_all(std::iter::once(node), links);
+    }
+
+    /// The same for several trees.
+    pub fn mark_all<'n>(&self, nodes: impl Iterator<Item = &'n mut Node>, links: &[Link]) {
+        if links.is_empty() {
+            return;
+        }
         let mut mark = Mark {
             chains: self,
-            link: Link { layer, span: at },
+            links,
             last: None,
         };
-        mark.node(node)
+        nodes.for_each(|node| mark.node(node));
     }
 }
 
-/// Adds one link to every span of a tree. Neighbours have the same chain nearly always, so the table is asked once.
+/// Adds links to every span of a tree. Neighbours nearly always have the same chain, so the table is asked once.
 struct Mark<'a> {
     chains: &'a Chains,
-    link: Link,
+    links: &'a [Link],
     last: Option<(ChainId, ChainId)>,
 }
 
 impl Mark<'_> {
-    fn span(&mut self, span: Span) -> Span {
-        let chain = match self.last {
-            Some((before, after)) if before == span.chain => after,
-            _ => self.chains.longer(span.chain, self.link),
-        };
-        self.last = Some((span.chain, chain));
-        Span { chain, ..span }
+    fn span(&mut self, span: &mut Span) {
+        let before = span.chain;
+        match self.last {
+            Some((known, after)) if known == before => span.chain = after,
+            _ => {
+                *span = self.chains.extended(*span, self.links);
+                self.last = Some((before, span.chain));
+            }
+        }
     }
 
-    fn node(&mut self, node: Node) -> Node {
-        let span = self.span(node.span);
-        let value = match node.value {
-            Value::Seq(items) => Value::Seq(items.into_iter().map(|item| self.node(item)).collect()),
-            Value::Map(map) => Value::Map(
-                map.into_iter()
-                    .map(|(key, value)| {
-                        let span = self.span(key.span);
-                        (Key { span, ..key }, self.node(value))
-                    })
-                    .collect(),
-            ),
-            other => other,
-        };
-        Node { span, value }
+    fn node(&mut self, node: &mut Node) {
+        self.span(&mut node.span);
+        match &mut node.value {
+            Value::Seq(items) => items.iter_mut().for_each(|item| self.node(item)),
+            Value::Map(map) => {
+                for (key, value) in &mut map.entries {
+                    self.span(&mut key.span);
+                    self.node(value);
+                }
+            }
+            Value::Null | Value::Scalar(_) | Value::Unknown(_) => {}
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! YAML and JSON text to [`Node`] trees. Every document of a stream counts; anchors and merge keys are
 //! resolved here, once; comments are kept because people suppress findings with them.
 
-use crate::source::{Chains, Layer};
+use crate::source::{ChainId, Chains, Layer};
 use crate::source::{FileId, Span};
 use crate::tree::{Key, Map, Node, Scalar, Style, Value};
 use granit_parser::{Event, Parser, ScalarStyle};
@@ -50,15 +50,30 @@ pub fn parse(text: &str, file: FileId, base: usize) -> Stream {
     read(text, file, base, None)
 }
 
+/// Where aliases and merge keys are noted.
+#[derive(Clone, Copy)]
+struct Notes<'a> {
+    chains: &'a Chains,
+    /// The place of a span, where the text is not in the file as it is.
+    place: Option<&'a dyn Fn(Span) -> Span>,
+}
+
 /// Reads like [`parse`], and notes in `chains` the aliases and merge keys that values came through: an alias' value
 /// is written at its anchor, and its chain has the place of the alias.
 pub fn parse_with(text: &str, file: FileId, base: usize, chains: &Chains) -> Stream {
-    read(text, file, base, Some(chains))
+    read(text, file, base, Some(Notes { chains, place: None }))
 }
 
-fn read(text: &str, file: FileId, base: usize, chains: Option<&Chains>) -> Stream {
+/// Reads like [`parse_with`] a text that was put together. The tree has the places in the text; what is noted in
+/// `chains` has the places that `place` gives for them.
+pub fn parse_made(text: &str, file: FileId, chains: &Chains, place: &dyn Fn(Span) -> Span) -> Stream {
+    let place = Some(place);
+    read(text, file, 0, Some(Notes { chains, place }))
+}
+
+fn read(text: &str, file: FileId, base: usize, notes: Option<Notes<'_>>) -> Stream {
     let mut builder = Builder {
-        chains,
+        notes,
         file,
         base,
         stream: Stream::default(),
@@ -120,7 +135,7 @@ fn line_indent_has_tab(text: &str, at: usize) -> bool {
 }
 
 struct Builder<'c> {
-    chains: Option<&'c Chains>,
+    notes: Option<Notes<'c>>,
     file: FileId,
     base: usize,
     stream: Stream,
@@ -148,7 +163,7 @@ enum Frame {
 impl Builder<'_> {
     fn empty(file: FileId) -> Self {
         Builder {
-            chains: None,
+            notes: None,
             file,
             base: 0,
             stream: Stream::default(),
@@ -234,8 +249,11 @@ impl Builder<'_> {
                 } else {
                     Layer::Alias
                 };
-                let node = match self.chains {
-                    Some(chains) => chains.tree_through(node, layer, self.span(start, end)),
+                let node = match self.notes {
+                    Some(Notes { chains, place }) => {
+                        let at = self.span(start, end);
+                        chains.tree_through(node, layer, place.map_or(at, |place| place(at)))
+                    }
                     None => node,
                 };
                 self.place(node, 0)?;
@@ -372,25 +390,43 @@ fn count(node: &Node) -> usize {
 
 /// Reads YAML that stands inside a scalar (a ConfigMap's entry, an inline patch). In a `|` block the
 /// lines are in the file as they are, so spans are exact; in any other style all spans are the scalar's
-/// own. `file_text` is the text of the scalar's file.
-pub fn parse_embedded(node: &Node, file_text: &str) -> Option<Stream> {
+/// own. `file_text` is the text of the scalar's file. Every value has the scalar and what that passed through in its
+/// chain.
+pub fn parse_embedded(node: &Node, file_text: &str, chains: &Chains) -> Option<Stream> {
     let Value::Scalar(scalar) = &node.value else {
         return None;
     };
-    let mut stream = parse(&scalar.text, node.span.file, 0);
     let lines = if scalar.style == Style::Literal {
         block_lines(&scalar.text, node.span, file_text)
     } else {
         None
     };
-    match lines {
-        Some(lines) => place_stream(&mut stream, &|span| lines.place(span)),
-        None => {
-            place_stream(&mut stream, &|_| node.span);
-            stream.comments.clear();
-        }
+    let own = Span {
+        chain: ChainId::NONE,
+        ..node.span
+    };
+    let place = |span: Span| match &lines {
+        Some(lines) => lines.place(span),
+        None => Span {
+            chain: span.chain,
+            ..own
+        },
+    };
+    let mut stream = parse_made(&scalar.text, node.span.file, chains, &place);
+    place_stream(&mut stream, &place);
+    if lines.is_none() {
+        stream.comments.clear();
+    }
+    let links = chains.inside(node.span, is_file(node.span, file_text));
+    for document in &mut stream.documents {
+        chains.mark(document, &links);
     }
     Some(stream)
+}
+
+/// Whether a span is all of its file.
+pub fn is_file(span: Span, file_text: &str) -> bool {
+    (span.start as usize, span.end as usize) == (0, file_text.len())
 }
 
 /// Where each line of a block scalar's text begins, in the text and in the file.
@@ -412,7 +448,7 @@ impl BlockLines {
         } else {
             from
         };
-        Span::new(span.file, from, to)
+        span.part(from, to)
     }
 }
 
@@ -420,8 +456,7 @@ impl BlockLines {
 pub fn block_lines(text: &str, span: Span, file_text: &str) -> Option<BlockLines> {
     let (start, end) = (span.start as usize, span.end as usize);
     let raw = file_text.get(start..end)?;
-    let whole_file = (start, end) == (0, file_text.len());
-    let mut at = if raw.starts_with('|') && !whole_file {
+    let mut at = if raw.starts_with('|') && !is_file(span, file_text) {
         start + raw.find('\n')? + 1
     } else {
         file_text.get(..start)?.rfind('\n').map_or(0, |i| i + 1)

@@ -4,7 +4,6 @@
 use super::{Deploy, environment_of, of_arguments, of_words, placed, value};
 use crate::facts::NodeFacts as _;
 use cofferdam_code::shell;
-use cofferdam_model::Span;
 use cofferdam_syntax::tree::{Node, Style, Value};
 use cofferdam_syntax::yaml;
 use std::collections::BTreeMap;
@@ -30,7 +29,7 @@ pub(super) fn read(path: &Path, document: &Node, text: &str, found: &mut Vec<Dep
                 _ => None,
             };
             let place = |range: std::ops::Range<usize>| match &lines {
-                Some(lines) => lines.place(Span::new(document.span.file, range.start, range.end)),
+                Some(lines) => lines.place(document.span.part(range.start, range.end)),
                 None => document.span,
             };
             for words in shell::commands(&scalar.text) {

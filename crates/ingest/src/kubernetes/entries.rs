@@ -7,6 +7,7 @@ use crate::{ideas, prometheus, secret_scan};
 use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::{Completeness, ObjectId, VolumeKind, Workload};
 use cofferdam_model::{Fact, Owner, Parts, Span, VariableValue};
+use cofferdam_syntax::Chains;
 use cofferdam_syntax::properties;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
@@ -117,7 +118,7 @@ fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut Pa
             style: Style::Literal,
         }),
     };
-    let mut stream = yaml::parse_embedded(&node, &file.text);
+    let mut stream = yaml::parse_embedded(&node, &file.text, place.repo.sources.chains());
     if let Some(stream) = &mut stream
         && yaml::block_lines(text, span, &file.text).is_none()
     {
@@ -171,17 +172,20 @@ fn written_at(documents: &mut [Node], place: Place<'_>) {
     }
     documents
         .iter_mut()
-        .for_each(|document| place_like(document, &written));
+        .for_each(|document| place_like(place.repo.sources.chains(), document, &written));
 }
 
-fn place_like(node: &mut Node, written: &[&Node]) {
+fn place_like(chains: &Chains, node: &mut Node, written: &[&Node]) {
     if let Some(same) = written.iter().find(|w| says_the_same(node, w)) {
+        // It came here as the text did.
+        let links = chains.of(node.span);
         *node = (*same).clone();
+        chains.mark(node, &links);
         return;
     }
     match &mut node.value {
-        Value::Map(map) => map.iter_mut().for_each(|(_, below)| place_like(below, written)),
-        Value::Seq(items) => items.iter_mut().for_each(|below| place_like(below, written)),
+        Value::Map(map) => map.iter_mut().for_each(|(_, below)| place_like(chains, below, written)),
+        Value::Seq(items) => items.iter_mut().for_each(|below| place_like(chains, below, written)),
         _ => {}
     }
 }
@@ -303,9 +307,14 @@ fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, env: 
 
 /// The lines of an entry as properties, each at its place where the entry's lines are the file's.
 fn properties_of(node: &Node, text: &str, place: Place<'_>) -> Vec<Setting> {
-    let file = node.span.file;
-    let lines = yaml::block_lines(text, node.span, &place.repo.sources.file(file).text);
-    let at = |span: Span| lines.as_ref().map_or(node.span, |lines| lines.place(span));
+    let (file, sources) = (node.span.file, &place.repo.sources);
+    let file_text = &sources.file(file).text;
+    let lines = yaml::block_lines(text, node.span, file_text);
+    let links = sources.chains().inside(node.span, yaml::is_file(node.span, file_text));
+    let at = |span: Span| match &lines {
+        Some(lines) => sources.chains().extended(lines.place(span), &links),
+        None => node.span,
+    };
     let mut settings = settings::of_entries(properties::read(text, file, 0));
     for setting in &mut settings {
         setting.name_span = at(setting.name_span);

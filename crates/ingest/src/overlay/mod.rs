@@ -19,7 +19,7 @@ use cofferdam_model::{Fact, FileId, SourceFile};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
-use cofferdam_syntax::yaml::{Problem, Stream};
+use cofferdam_syntax::yaml::{Problem, Stream, parse_with};
 use fields::{Fields, Problems};
 use globset::{GlobBuilder, GlobMatcher};
 use sections::Sections;
@@ -169,7 +169,12 @@ pub fn given(repo: &mut Repo, statement: &str) -> Result<Node, String> {
     let file = repo
         .sources
         .add(SourceFile::new(GIVEN.into(), text.trim_start().to_owned()));
-    let mut stream = cofferdam_syntax::yaml::parse(&repo.sources.file(file).text, file, 0);
+    let mut stream = parse_with(
+        &repo.sources.file(file).text,
+        file,
+        0,
+        repo.sources.chains(),
+    );
     match (
         stream.documents.len(),
         stream.errors.first().or(stream.problems.first()),

@@ -6,6 +6,7 @@ use super::steering::Selected;
 use crate::facts::NodeFacts as _;
 use cofferdam_model::overlay::seen_from;
 use cofferdam_model::{Fact, FileId, Span};
+use cofferdam_syntax::Chains;
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Value};
@@ -76,12 +77,13 @@ pub(super) fn find(repo: &Repo, above: &Path, selected: &Selected) -> Vec<Fact<S
             continue;
         }
         let text = &repo.sources.file(*id).text;
+        let source = (&**text, repo.sources.chains());
         match &selector.what {
             What::Around(before, after) => around(text, *id, (before, after), &mut found),
             What::Keys(keys) => match repo.yaml.get(path) {
                 Some(stream) => {
                     for document in &stream.documents {
-                        in_tree(document, keys, text, &mut found);
+                        in_tree(document, keys, source, &mut found);
                     }
                 }
                 None => {
@@ -89,7 +91,7 @@ pub(super) fn find(repo: &Repo, above: &Path, selected: &Selected) -> Vec<Fact<S
                     if path.extension().is_some_and(|e| e == "py")
                         && let Ok(module) = cofferdam_code::python::read(*id, path, text)
                     {
-                        in_tree(&module.tree(&|_| None), keys, text, &mut found);
+                        in_tree(&module.tree(&|_| None), keys, source, &mut found);
                     }
                     if found.len() == before {
                         in_lines(path, text, *id, keys, &mut found);
@@ -103,7 +105,7 @@ pub(super) fn find(repo: &Repo, above: &Path, selected: &Selected) -> Vec<Fact<S
 
 /// Follows keys into a tree. `*` is any key or item; an item of a list goes by its index or its name; a
 /// key may itself contain dots; configuration inside a text is followed too.
-fn in_tree(node: &Node, keys: &[String], file: &str, found: &mut Vec<Fact<String>>) {
+fn in_tree(node: &Node, keys: &[String], file: (&str, &Chains), found: &mut Vec<Fact<String>>) {
     let Some((first, rest)) = keys.split_first() else {
         found.extend(node.text_fact());
         return;
@@ -133,7 +135,7 @@ fn in_tree(node: &Node, keys: &[String], file: &str, found: &mut Vec<Fact<String
             }
         }
         Value::Scalar(_) => {
-            if let Some(stream) = yaml::parse_embedded(node, file) {
+            if let Some(stream) = yaml::parse_embedded(node, file.0, file.1) {
                 for document in stream.documents.iter().filter(|d| d.as_map().is_some()) {
                     in_tree(document, keys, file, found);
                 }

@@ -357,7 +357,7 @@ fn built(repo: &Repo, (applications, commands): (&Applications, &Commands), know
             continue;
         };
         if let Some(section) = section {
-            kustomize::lay_over(build, section);
+            kustomize::lay_over(repo.sources.chains(), build, section);
         }
         if let Some(namespace) = namespace {
             let objects = build.objects.iter_mut();

@@ -52,7 +52,12 @@ fn parse_overlay(repo: &mut Repo, config: &Config) -> Result<yaml::Stream, Strin
             repo.sources.add(SourceFile::new(config.path.clone(), text))
         }
     };
-    Ok(yaml::parse(&repo.sources.file(id).text, id, 0))
+    Ok(yaml::parse_with(
+        &repo.sources.file(id).text,
+        id,
+        0,
+        repo.sources.chains(),
+    ))
 }
 
 pub(super) fn in_file(repo: &Repo, problem: yaml::Problem) -> UnreadableFile {

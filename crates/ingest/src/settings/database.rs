@@ -262,8 +262,7 @@ fn host_span(setting: &Setting, at: usize, length: usize) -> Option<Span> {
     let span = setting.value.span()?;
     let whole = (span.end - span.start) as usize;
     (whole == setting.value.value.len()).then(|| {
-        Span::new(
-            span.file,
+        span.part(
             span.start as usize + at,
             span.start as usize + at + length,
         )

@@ -9,7 +9,8 @@ use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_render::hcl::Resource;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
-use cofferdam_syntax::yaml;
+use cofferdam_syntax::SourceMap;
+use cofferdam_syntax::yaml::{self, Stream};
 
 /// Resource types, API version and kind.
 const KINDS: &[(&[&str], &str, &str)] = &[
@@ -158,8 +159,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
         if body.as_map().is_some() {
             // yamlencode() of an object, kept as that.
             give(context, body.clone(), env);
-        } else if let Some(stream) =
-            yaml::parse_embedded(body, &context.place.repo.sources.file(body.span.file).text)
+        } else if let Some(stream) = text_of(&context.place.repo.sources, body)
         {
             for document in stream.documents {
                 give(context, document, env);
@@ -172,6 +172,11 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     for resource in context.managed("google_cloud_run_v2_service") {
         cloud_run_v2(context, resource, env);
     }
+}
+
+/// The documents in a text.
+fn text_of(sources: &SourceMap, body: &Node) -> Option<Stream> {
+    yaml::parse_embedded(body, &sources.file(body.span.file).text, sources.chains())
 }
 
 /// Hands an object on. With a part that is not known it is a fragment: what seems to be missing may be

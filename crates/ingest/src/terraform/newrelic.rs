@@ -300,7 +300,7 @@ fn narrowed(context: &Context<'_>, span: Span, query: &str, word: &nrql::Word) -
     match raw.find(query) {
         Some(offset) => {
             let start = span.start as usize + offset;
-            Span::new(span.file, start + word.start, start + word.end)
+            span.part(start + word.start, start + word.end)
         }
         None => span,
     }

@@ -6,6 +6,7 @@
 
 mod deployed;
 mod eval;
+mod files;
 mod functions;
 mod generated;
 mod module;
@@ -15,6 +16,7 @@ mod references;
 mod root;
 mod template;
 mod types;
+mod value;
 mod vars;
 
 #[cfg(test)]
@@ -412,11 +414,15 @@ fn given_values(repo: &Repo, dir: &Path, files: &[&parse::File]) -> BTreeMap<Str
         instance: &instance,
         bind: None,
     };
-    let mut given = BTreeMap::new();
+    let mut given: BTreeMap<String, Node> = BTreeMap::new();
     for file in files {
         for item in file.body().items() {
             if let parse::Item::Attribute(key, expr) = item {
-                given.insert(key.text.to_string(), scope.value(expr));
+                let mut value = scope.value(expr);
+                if let Some(other) = given.get(&*key.text) {
+                    value = repo.sources.chains().tree_over(value, other.span);
+                }
+                given.insert(key.text.to_string(), value);
             }
         }
     }

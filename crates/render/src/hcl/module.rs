@@ -1,8 +1,9 @@
 //! A Terraform module: what its files declare, and an instance of it with its arguments, in which
 //! names have values. Values are found when they are asked for, each once.
 
-use super::eval::{Bind, Scope, Wrong, number, pairs, unknown};
+use super::eval::{Bind, Scope};
 use super::parse::{Block, Body, Expr, File, Item};
+use super::value::{Wrong, number, pairs, unknown};
 use super::{Dangling, Missing, Mode, names};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
@@ -144,6 +145,8 @@ pub(super) struct Instance<'w> {
 pub(super) struct Call<'w> {
     pub(super) parent: Rc<Instance<'w>>,
     pub(super) body: Body<'w>,
+    /// Its header.
+    pub(super) span: Span,
     pub(super) each: Option<Each>,
 }
 

@@ -1,15 +1,15 @@
 //! What names stand for inside a module: `var.x`, `local.x`, `module.x.y`, and resources. A name that
 //! nothing declares is kept as dangling: Terraform would refuse the whole plan.
 
-use super::eval::{Bind, Eval, MAX_TEXT, Scope, Step, Wrong, address_of, size, unknown, why_unknown, wrong};
+use super::eval::{Bind, Scope};
 use super::module::{Call, Each, Expansion, Instance, Module};
-use super::parse::{At, Body};
+use super::parse::Body;
 use super::types;
+use super::value::{Eval, Step, address_of, size, unknown, why_unknown, wrong};
 use super::{Dangling, Missing, Mode};
-use cofferdam_syntax::Span;
 use cofferdam_syntax::repo::normalise;
-use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
-use cofferdam_syntax::yaml;
+use cofferdam_syntax::tree::{Node, Value};
+use cofferdam_syntax::{Chains, Layer, Link, Span};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -72,8 +72,31 @@ impl<'w> Instance<'w> {
 }
 
 impl<'b, 'w> Scope<'b, 'w> {
-    /// The value of a name and the steps after it.
+    fn chains(self) -> &'w Chains {
+        self.run.repo().sources.chains()
+    }
+
+    /// The value of a name and the steps after it. The expression at `span` gives it on.
     pub(super) fn lookup(self, name: &str, steps: Vec<Step>, span: Span) -> Eval {
+        let mut node = self.named(name, steps, span)?;
+        let link = Link {
+            layer: Layer::Reference,
+            span,
+        };
+        let mark = |node: &mut Node| {
+            if node.span != span && why_unknown(node).is_none() {
+                self.chains().mark(node, &[link]);
+            }
+        };
+        match &mut node.value {
+            // A list that the expression itself makes, of values that it gives on.
+            Value::Seq(items) if node.span == span => items.iter_mut().for_each(mark),
+            _ => mark(&mut node),
+        }
+        Ok(node)
+    }
+
+    fn named(self, name: &str, steps: Vec<Step>, span: Span) -> Eval {
         let mut next = self.bind;
         while let Some(bind) = next {
             if bind.name == name {
@@ -201,12 +224,17 @@ impl<'b, 'w> Scope<'b, 'w> {
                         instance: &call.parent,
                         bind: bind.as_ref(),
                     };
-                    outer.value(expr)
+                    let value = outer.value(expr);
+                    self.chains().tree_through(value, Layer::Argument, call.span)
                 }),
             };
+            let written = block.body.attribute("default").map(|expr| expr.span());
             let default = || block.body.attribute("default").map(|expr| self.value(expr));
             let value = match given {
-                Some(value) if !value.is_null() => Some(value),
+                Some(value) if !value.is_null() => Some(match written {
+                    Some(written) => self.chains().tree_over(value, written),
+                    None => value,
+                }),
                 Some(null) => match block.body.attribute("nullable").map(|e| self.value(e)) {
                     Some(nullable) if nullable.as_bool() == Some(false) => default(),
                     _ => Some(null),
@@ -428,6 +456,7 @@ impl<'b, 'w> Scope<'b, 'w> {
                     call: Some(Call {
                         parent: Rc::clone(self.instance),
                         body: block.body,
+                        span: block.header,
                         each: each.clone(),
                     }),
                     memo: RefCell::default(),
@@ -466,112 +495,5 @@ impl<'b, 'w> Scope<'b, 'w> {
                 self.dangle(Missing::Argument, &key.text, key.span, near);
             }
         }
-    }
-
-    /// Functions that read files of the tree.
-    pub(super) fn file_function(self, name: &str, args: &[Node], span: Span) -> Eval {
-        let Some(first) = args.first() else {
-            return wrong(format!("{name}() takes an argument"));
-        };
-        if let Some(why) = why_unknown(first) {
-            return Ok(unknown(why, span));
-        }
-        if matches!(name, "jsondecode" | "yamldecode") {
-            return self.decode(first, span);
-        }
-        let Some(path) = first.as_str() else {
-            return wrong(format!("{name}() takes a path"));
-        };
-        let path = if path.starts_with('/') {
-            normalise(Path::new(path.trim_start_matches('/')))
-        } else {
-            normalise(&self.run.root_dir().join(path))
-        };
-        let repo = self.run.repo();
-        let found = repo
-            .files
-            .get(&path)
-            .map(|id| repo.sources.file(*id).text.clone());
-        let (Some(text), Some(id)) = (found, repo.files.get(&path)) else {
-            return Ok(match name {
-                "fileexists" if repo.exists(&path) => super::eval::bool_node(true, span),
-                _ => unknown(format!("the file {} was not read", path.display()), span),
-            });
-        };
-        if name == "fileexists" {
-            return Ok(super::eval::bool_node(true, span));
-        }
-        if text.len() > MAX_TEXT || !self.run.spend(text.len() / 64) {
-            return Ok(unknown("a file too long to take in", span));
-        }
-        let whole = Span::new(*id, 0, text.len());
-        if name == "file" {
-            return Ok(Node {
-                span: whole,
-                value: Value::Scalar(Scalar {
-                    text: text.as_ref().into(),
-                    style: Style::Literal,
-                }),
-            });
-        }
-        let Ok(template) = hcl_edit::parser::parse_template(&text) else {
-            return wrong(format!("{} is no template", path.display()));
-        };
-        let variables: Vec<(&str, &Node)> = args
-            .get(1)
-            .map(|n| n.entries().map(|(k, v)| (&*k.text, v)).collect())
-            .unwrap_or_default();
-        self.with_all(&variables, None, &|scope| {
-            scope.template(template.iter(), At::inside(whole), whole)
-        })
-    }
-
-    /// Evaluates with several names bound and no others.
-    fn with_all(
-        self,
-        names: &[(&str, &Node)],
-        bound: Option<&Bind<'_>>,
-        then: &dyn Fn(Scope<'_, 'w>) -> Eval,
-    ) -> Eval {
-        match names {
-            // Templates have few variables; more than this would only serve an attack on the stack.
-            [(name, value), rest @ ..] if rest.len() < 200 => {
-                let bind = Bind {
-                    name,
-                    value,
-                    next: bound,
-                };
-                self.with_all(rest, Some(&bind), then)
-            }
-            _ => then(Scope {
-                run: self.run,
-                instance: self.instance,
-                bind: bound,
-            }),
-        }
-    }
-
-    fn decode(self, node: &Node, span: Span) -> Eval {
-        let Some(text) = node.as_str() else {
-            // It was encoded here and is still what it says.
-            return Ok(node.clone());
-        };
-        let source = &self.run.repo().sources.file(node.span.file).text;
-        let whole = node.span.start == 0 && node.span.end as usize == source.len();
-        let stream = if whole && **source == *text {
-            Some(yaml::parse(text, node.span.file, 0))
-        } else {
-            yaml::parse_embedded(node, source)
-        };
-        let Some(stream) = stream else {
-            return wrong("the text cannot be decoded");
-        };
-        if let Some(error) = stream.errors.first() {
-            return Err(Wrong(error.message.clone()));
-        }
-        Ok(stream.documents.into_iter().next().unwrap_or(Node {
-            span,
-            value: Value::Null,
-        }))
     }
 }

@@ -1,7 +1,8 @@
 //! Templates: texts with values and directives inside.
 
-use super::eval::{Bind, Eval, MAX_TEXT, Scope, Wrong, boolean, pairs, unknown, why_unknown, wrong};
+use super::eval::{Bind, Scope};
 use super::parse::{At, Expr};
+use super::value::{Eval, MAX_TEXT, Wrong, boolean, pairs, unknown, why_unknown, wrong};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Node, Value};
 use hcl_edit::template::{Directive, Element, ForDirective, IfDirective};

@@ -1,8 +1,9 @@
 //! A variable's declared type, as far as it changes the value: conversions between text, number and
 //! boolean, and the defaults of optional attributes.
 
-use super::eval::{Scope, number, number_node};
+use super::eval::Scope;
 use super::parse::{At, Expr};
+use super::value::{number, number_node};
 use cofferdam_syntax::tree::{Key, Node, Style, Value};
 use hcl_edit::expr::{Expression, FuncCall, ObjectKey};
 

@@ -5,7 +5,7 @@ use super::functions;
 use super::output::{MARK, MARK_END, Origin, Piece, Within, indent, to_yaml};
 use super::parse::{Defines, Expr, Item, Output};
 use cofferdam_syntax::tree::{Node, Value};
-use cofferdam_syntax::{FileId, Span};
+use cofferdam_syntax::{ChainId, Chains, FileId, Layer, Span};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -21,6 +21,8 @@ const MAX_PIECES: usize = 50_000;
 /// What is there to evaluate with.
 #[derive(Clone, Copy)]
 pub(super) struct World<'a> {
+    /// Where it is noted that an action gives a value on.
+    pub(super) chains: &'a Chains,
     /// The merged values.
     pub(super) values: &'a Node,
     /// `Chart.yaml`.
@@ -96,12 +98,12 @@ impl<'a> Val<'a> {
     /// Where it comes from, or `otherwise`.
     pub(super) fn origin(&self, otherwise: Origin<'a>) -> Origin<'a> {
         match self {
-            Val::Node(node) => Origin::Node(node),
+            Val::Node(node) => Origin::Node(node, node.span),
             Val::Text(pieces) => pieces
                 .iter()
                 .rev()
                 .map(|p| p.origin)
-                .find(|o| matches!(o, Origin::Node(_)))
+                .find(|o| matches!(o, Origin::Node(..)))
                 .unwrap_or(otherwise),
             _ => otherwise,
         }
@@ -136,6 +138,8 @@ pub(super) struct Evaluator<'a> {
     root: Val<'a>,
     /// The action that is being evaluated.
     pub(super) here: Origin<'a>,
+    /// The last chain that an action made longer: neighbours mostly have the same.
+    last: Option<(ChainId, Span, ChainId)>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -156,6 +160,7 @@ impl<'a> Evaluator<'a> {
             dot: Val::Root,
             root: Val::Root,
             here: Origin::Place(Span::new(file, 0, 0)),
+            last: None,
         }
     }
 
@@ -183,7 +188,7 @@ impl<'a> Evaluator<'a> {
             }
             match item {
                 Item::Text { start, text } => {
-                    let origin = Origin::Template(self.file, *start);
+                    let origin = Origin::Template(Span::new(self.file, *start, *start));
                     self.print(Piece::new(*text, origin));
                 }
                 Item::Output(output) => self.output(output),
@@ -363,18 +368,38 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    /// The origin of what the action at `action` gives on.
+    fn given_on(&mut self, origin: Origin<'a>, action: Span) -> Origin<'a> {
+        let span = origin.start();
+        // What is written in the action itself passes through nothing.
+        if span == action {
+            return origin;
+        }
+        let chain = match self.last {
+            Some((before, at, after)) if (before, at) == (span.chain, action) => after,
+            _ => self.world.chains.through(span, Layer::Reference, action).chain,
+        };
+        self.last = Some((span.chain, action, chain));
+        origin.with_chain(chain)
+    }
+
     fn output(&mut self, output: &'a Output<'a>) {
-        self.here = Origin::Place(Span::new(
-            self.file,
-            output.start,
-            output.start + output.source.len(),
-        ));
+        let action = Span::new(self.file, output.start, output.start + output.source.len());
+        self.here = Origin::Place(action);
         let here = self.here;
         match self.eval(&output.value) {
-            Val::Text(pieces) => pieces.into_iter().for_each(|p| self.print(p)),
+            Val::Text(pieces) => {
+                for piece in pieces {
+                    let origin = self.given_on(piece.origin, action);
+                    self.print(Piece { origin, ..piece });
+                }
+            }
             Val::Plain(text) => self.print(Piece::new(text, here)),
             Val::Node(node) => match &node.value {
-                Value::Scalar(scalar) => self.print(Piece::new(&*scalar.text, Origin::Node(node))),
+                Value::Scalar(scalar) => {
+                    let origin = self.given_on(Origin::Node(node, node.span), action);
+                    self.print(Piece::new(&*scalar.text, origin));
+                }
                 Value::Null => self.unknown(output),
                 // A map printed bare is Go's own notation, which is never meant.
                 _ => self.unknown(output),

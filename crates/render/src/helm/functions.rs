@@ -230,7 +230,7 @@ fn number<'a>(value: &Val<'a>) -> Option<Val<'a>> {
             Some(Val::Node(node))
         }
         Val::Node(node) if parsed.is_finite() => {
-            Some(Val::Text(vec![Piece::new(text.trim(), Origin::Node(node))]))
+            Some(Val::Text(vec![Piece::new(text.trim(), Origin::Node(node, node.span))]))
         }
         _ => Some(Val::Plain(text.trim().to_owned())),
     }

@@ -6,6 +6,7 @@ use crate::kustomize::merge::merge_values;
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use cofferdam_syntax::{Chains, Layer};
 use std::path::{Path, PathBuf};
 
 /// A release of a chart of this tree.
@@ -35,15 +36,16 @@ pub fn values_with(
     files: &[PathBuf],
     set: &[(String, Node)],
 ) -> Node {
+    let chains = repo.sources.chains();
     let mut values = charts.charts[chart].own.clone();
     for file in files {
         if let Some(document) = repo.yaml.get(file).and_then(|s| s.documents.first()) {
-            merge_values(&mut values, document);
+            merge_values(chains, &mut values, document);
         }
     }
     for (path, value) in set {
         if let Some(over) = nested(path, value) {
-            merge_values(&mut values, &over);
+            merge_values(chains, &mut values, &over);
         }
     }
     values
@@ -66,7 +68,7 @@ pub fn listed(repo: &Repo, charts: &Charts) -> Vec<Listed> {
             }
         }
         for object in documents().filter(|d| d.get("kind").and_then(Node::as_str) == Some("HelmRelease")) {
-            found.extend(of_flux(charts, path, object));
+            found.extend(of_flux(repo.sources.chains(), charts, path, object));
         }
     }
     found
@@ -104,11 +106,12 @@ fn of_helmfile(
     let base = path.parent().unwrap_or(Path::new(""));
     let chart = chart_at(charts, &normalise(&base.join(release.get("chart")?.as_str()?)))?;
     let name = release.get("name").filter(|n| n.as_str().is_some())?.clone();
+    let chains = repo.sources.chains();
     let mut values = charts.charts[chart].own.clone();
     let mut files = Vec::new();
     for layer in release.get("values").map_or(&[][..], Node::items) {
         if layer.as_map().is_some() {
-            merge_values(&mut values, layer);
+            merge_values(chains, &mut values, layer);
             continue;
         }
         let Some(written) = layer.as_str() else { continue };
@@ -118,7 +121,8 @@ fn of_helmfile(
         };
         let file = normalise(&base.join(written));
         if let Some(document) = repo.yaml.get(&file).and_then(|s| s.documents.first()) {
-            merge_values(&mut values, document);
+            let document = chains.tree_through(document.clone(), Layer::Include, layer.span);
+            merge_values(chains, &mut values, &document);
             files.push(file);
         }
     }
@@ -126,7 +130,7 @@ fn of_helmfile(
         if let (Some(at), Some(value)) = (item.get("name").and_then(Node::as_str), item.get("value"))
             && let Some(over) = nested(at, value)
         {
-            merge_values(&mut values, &over);
+            merge_values(chains, &mut values, &over);
         }
     }
     Some(Listed {
@@ -188,7 +192,7 @@ fn is_plain(node: &Node) -> bool {
 }
 
 /// Flux: `spec.chart.spec.chart` is a path of the repository that the source names.
-fn of_flux(charts: &Charts, path: &Path, object: &Node) -> Option<Listed> {
+fn of_flux(chains: &Chains, charts: &Charts, path: &Path, object: &Node) -> Option<Listed> {
     let written = object.at("spec/chart/spec/chart")?.as_str()?;
     let chart = chart_at(charts, &normalise(Path::new(written.trim_start_matches('/'))))?;
     let name = object
@@ -198,7 +202,7 @@ fn of_flux(charts: &Charts, path: &Path, object: &Node) -> Option<Listed> {
         .clone();
     let mut values = charts.charts[chart].own.clone();
     if let Some(over) = object.at("spec/values").filter(|n| n.as_map().is_some()) {
-        merge_values(&mut values, over);
+        merge_values(chains, &mut values, over);
     }
     Some(Listed {
         chart,

@@ -2,7 +2,9 @@
 //! the values that the chart above gives it. One chart may be a dependency several times under other
 //! names (`alias`), as shared service charts are.
 
-use super::{Chart, Charts, Dependency, render_with, turned_on};
+use super::render::render_with;
+use super::values::{entry_given, given, turned_on};
+use super::{Chart, Charts, Dependency};
 use crate::kustomize::merge::merge_values;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Node, Value};
@@ -95,25 +97,32 @@ impl Walk<'_> {
             if dependency.is_some_and(|d| !turned_on(d, values)) {
                 continue;
             }
-            let given = self.values_below(child, key, values);
+            let given = self.values_below(child, (dependency, key), values);
             let alias = dependency.and_then(|d| d.alias.as_deref());
             self.chart((child, alias), &given, depth + 1, out);
         }
     }
 
     /// The child's own values under what `above` says of it, and what is for all charts.
-    fn values_below(&self, child: usize, key: &str, above: &Node) -> Node {
+    fn values_below(&self, child: usize, named: (Option<&Dependency>, &str), above: &Node) -> Node {
+        let chains = self.repo.sources.chains();
         let chart = &self.charts.charts[child];
         let mut values = chart.own.clone();
-        if let Some(over) = above.get(key).filter(|n| n.as_map().is_some()) {
-            merge_values(&mut values, over);
+        if let Some(over) = given(chains, named, above).filter(|n| n.as_map().is_some()) {
+            merge_values(chains, &mut values, &over);
         }
         if let (Some((key, global)), Value::Map(map)) =
-            (above.as_map().and_then(|m| m.entry("global")), &mut values.value)
+            (entry_given(chains, None, above, "global"), &mut values.value)
         {
-            let mut all = map.get("global").cloned().unwrap_or_else(|| global.clone());
-            merge_values(&mut all, global);
-            map.insert(key.clone(), all);
+            let all = match map.get("global") {
+                Some(own) => {
+                    let mut all = own.clone();
+                    merge_values(chains, &mut all, &global);
+                    all
+                }
+                None => global,
+            };
+            map.insert(key, all);
         }
         values
     }

@@ -2,7 +2,7 @@
 //! its values where they are written: in the template or in a values file.
 
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
-use cofferdam_syntax::{FileId, Span};
+use cofferdam_syntax::{ChainId, Chains, Span};
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::rc::Rc;
@@ -34,20 +34,48 @@ fn exclusive(a: Option<&Within>, b: Option<&Within>) -> bool {
 /// Where text comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Origin<'a> {
-    /// The file has it as it is, from this byte.
-    Template(FileId, usize),
+    /// The file has it as it is, from the start of this place.
+    Template(Span),
     /// A place stands for all of it.
     Place(Span),
-    /// A value stands for all of it.
-    Node(&'a Node),
+    /// A value stands for all of it; with its place and all that it passed through until it was printed.
+    Node(&'a Node, Span),
 }
 
 impl Origin<'_> {
-    fn span(self, offset: usize) -> Span {
+    /// The place where it begins.
+    pub(super) fn start(self) -> Span {
         match self {
-            Origin::Template(file, start) => Span::new(file, start + offset, start + offset + 1),
-            Origin::Place(span) => span,
-            Origin::Node(node) => node.span,
+            Origin::Template(span) | Origin::Place(span) | Origin::Node(_, span) => span,
+        }
+    }
+
+    /// The same origin with another chain.
+    pub(super) fn with_chain(mut self, chain: ChainId) -> Self {
+        match &mut self {
+            Origin::Template(span) | Origin::Place(span) | Origin::Node(_, span) => span.chain = chain,
+        }
+        self
+    }
+
+    /// The origin of what begins `offset` bytes later.
+    fn after(self, offset: usize) -> Self {
+        match self {
+            Origin::Template(span) => {
+                let start = span.start as usize + offset;
+                Origin::Template(span.part(start, start))
+            }
+            other => other,
+        }
+    }
+
+    fn span(self, offset: usize) -> Span {
+        match self.after(offset) {
+            Origin::Template(span) => Span {
+                end: span.start.saturating_add(1),
+                ..span
+            },
+            other => other.start(),
         }
     }
 }
@@ -78,10 +106,7 @@ pub(super) fn indent<'a>(pieces: Vec<Piece<'a>>, width: usize, origin: Origin<'a
         }
         let mut offset = 0;
         for line in piece.text.split_inclusive('\n') {
-            let origin = match piece.origin {
-                Origin::Template(file, start) => Origin::Template(file, start + offset),
-                other => other,
-            };
+            let origin = piece.origin.after(offset);
             out.push(Piece {
                 within: piece.within.clone(),
                 ..Piece::new(line, origin)
@@ -125,18 +150,18 @@ fn write_yaml<'a>(node: &'a Node, depth: usize, inline: bool, out: &mut Vec<Piec
                 nested(item, depth, out);
             }
         }
-        Value::Map(_) => out.push(Piece::new("{}", Origin::Node(node))),
-        Value::Seq(_) => out.push(Piece::new("[]", Origin::Node(node))),
-        Value::Null => out.push(Piece::new("null", Origin::Node(node))),
+        Value::Map(_) => out.push(Piece::new("{}", Origin::Node(node, node.span))),
+        Value::Seq(_) => out.push(Piece::new("[]", Origin::Node(node, node.span))),
+        Value::Null => out.push(Piece::new("null", Origin::Node(node, node.span))),
         Value::Scalar(scalar) => {
             let text = if scalar.style == Style::Plain {
                 scalar.text.to_string()
             } else {
                 quoted(&scalar.text)
             };
-            out.push(Piece::new(text, Origin::Node(node)));
+            out.push(Piece::new(text, Origin::Node(node, node.span)));
         }
-        Value::Unknown(_) => out.push(Piece::new(format!("{MARK}{MARK_END}"), Origin::Node(node))),
+        Value::Unknown(_) => out.push(Piece::new(format!("{MARK}{MARK_END}"), Origin::Node(node, node.span))),
     }
 }
 
@@ -177,6 +202,7 @@ pub(super) fn quoted(text: &str) -> String {
 /// All that a template printed.
 pub(super) struct Printed<'a> {
     pub(super) text: String,
+    chains: &'a Chains,
     /// Where each piece begins in `text`, in order.
     starts: Vec<usize>,
     origins: Vec<Origin<'a>>,
@@ -186,8 +212,9 @@ pub(super) struct Printed<'a> {
 }
 
 impl<'a> Printed<'a> {
-    pub(super) fn new(pieces: Vec<Piece<'a>>, unknowns: &'a [&'a str]) -> Self {
+    pub(super) fn new(chains: &'a Chains, pieces: Vec<Piece<'a>>, unknowns: &'a [&'a str]) -> Self {
         let mut printed = Printed {
+            chains,
             text: String::new(),
             starts: Vec::with_capacity(pieces.len()),
             origins: Vec::with_capacity(pieces.len()),
@@ -263,10 +290,16 @@ impl<'a> Printed<'a> {
             .iter()
             .rev()
             .find_map(|origin| match origin {
-                Origin::Node(node) => Some(node.span),
+                Origin::Node(_, span) => Some(*span),
                 _ => None,
             });
-        whole.unwrap_or_else(|| self.place(span))
+        let place = whole.unwrap_or_else(|| self.place(span));
+        self.kept(place, span)
+    }
+
+    /// A place with what was noted while the text was read: an alias in a template.
+    fn kept(&self, place: Span, read: Span) -> Span {
+        self.chains.extended(place, &self.chains.of(read))
     }
 
     /// The value behind a scalar that is nothing but that value.
@@ -274,7 +307,7 @@ impl<'a> Printed<'a> {
         let index = self.starts.binary_search(&(span.start as usize)).ok()?;
         let next = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
         match self.origins[index] {
-            Origin::Node(node) if next == span.end as usize => Some(node),
+            Origin::Node(node, _) if next == span.end as usize => Some(node),
             _ => None,
         }
     }
@@ -302,7 +335,8 @@ impl<'a> Printed<'a> {
                 if let Some(value) = self.value_behind(node.span)
                     && matches!(&value.value, Value::Scalar(s) if s.style == Style::Literal && s.text == scalar.text)
                 {
-                    return value.clone();
+                    let value = value.value.clone();
+                    return Node { span, value };
                 }
                 Node {
                     span,

@@ -1,7 +1,8 @@
 //! Charts that files name and that are not in the tree: they could bring more than anybody here can read.
 
 use super::install::of_dependency;
-use super::{Charts, turned_on};
+use super::Charts;
+use super::values::turned_on;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::Node;

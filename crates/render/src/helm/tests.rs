@@ -1,4 +1,7 @@
 use super::*;
+use crate::kustomize::merge::merge_values;
+use cofferdam_syntax::tree::Value;
+use cofferdam_syntax::{FileId, yaml};
 use proptest::prelude::*;
 
 fn repo(files: &[(&str, &str)]) -> Repo {
@@ -403,7 +406,7 @@ fn an_application_renders_with_its_own_values() {
     let charts = read(&repo);
     let mut values = charts.charts[0].values[0].values.clone();
     let over = yaml::parse("replicas: 9", FileId(0), 0).documents.remove(0);
-    merge_values(&mut values, &over);
+    merge_values(repo.sources.chains(), &mut values, &over);
     let release = Node::text("eu-shop", values.span);
     let objects = install(&repo, &charts, 0, &values, Some(&release))
         .remove(0)

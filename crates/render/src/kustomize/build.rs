@@ -7,7 +7,7 @@ use super::object::{Object, same_namespace};
 use super::patch::index_names;
 use super::transform::{self, Reach};
 use super::{Brings, Dangling, Gap, Named, names};
-use cofferdam_syntax::Span;
+use cofferdam_syntax::{Chains, Layer, Link, Span};
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::Unreadable;
 use cofferdam_syntax::tree::{Node, Value};
@@ -39,6 +39,9 @@ pub(super) struct Session<'r> {
     configured: bool,
     stack: Vec<usize>,
     visits: usize,
+    /// The places that name the components around what is being read, the innermost first. What a component brings
+    /// or sets has them in its chain; a base has them later, as part of what names it.
+    components: Vec<Link>,
 }
 
 impl<'r> Session<'r> {
@@ -53,14 +56,28 @@ impl<'r> Session<'r> {
             configured: false,
             stack: Vec::new(),
             visits: 0,
+            components: Vec::new(),
         }
+    }
+
+    pub(super) fn chains(&self) -> &'r Chains {
+        self.index.repo.sources.chains()
+    }
+
+    /// The links of what the path at `span` takes in.
+    pub(super) fn taken_in(&self, span: Span) -> Vec<Link> {
+        let layer = Layer::Include;
+        let named = Link { layer, span };
+        std::iter::once(named)
+            .chain(self.components.iter().copied())
+            .collect()
     }
 
     /// Builds the kustomization `root`.
     pub(super) fn run(&mut self, root: usize) -> Result<Vec<Object>, Failure> {
         let span = self.index.all[root].node.span;
         let mut objects = self.apply(root, Vec::new(), span)?;
-        names::follow(&mut objects);
+        names::follow(self.chains(), &mut objects);
         self.refuse_doubles(&objects)?;
         Ok(objects)
     }
@@ -82,7 +99,7 @@ impl<'r> Session<'r> {
         named_at: Span,
     ) -> Result<Vec<Object>, Failure> {
         let index = self.index;
-        let kustomization = &index.all[number];
+        let mut kustomization = &index.all[number];
         if let Some(start) = self.stack.iter().position(|n| *n == number) {
             let path: Vec<String> = self.stack[start..]
                 .iter()
@@ -114,6 +131,13 @@ impl<'r> Session<'r> {
             ));
         }
         self.stack.push(number);
+        // What a component sets passes through the places that name it.
+        let marked = self.of_component(kustomization);
+        let marked = marked.as_ref().map(|node| Kustomization {
+            node,
+            ..kustomization.clone()
+        });
+        kustomization = marked.as_ref().unwrap_or(kustomization);
         let node = kustomization.node;
         self.schema |= node.get("openapi").is_some_and(|n| !n.is_null());
         self.configured |= node.get("configurations").is_some();
@@ -125,7 +149,10 @@ impl<'r> Session<'r> {
         for reference in &kustomization.components {
             match &reference.target {
                 Target::Base(component) => {
+                    let inner = self.taken_in(reference.span);
+                    let outer = std::mem::replace(&mut self.components, inner);
                     objects = self.apply(*component, objects, reference.span)?;
+                    self.components = outer;
                 }
                 _ => self.unresolved(kustomization, reference)?,
             }
@@ -135,15 +162,29 @@ impl<'r> Session<'r> {
         Ok(objects)
     }
 
+    /// The tree of a component with the places that name it in its chains; `None` outside of components.
+    fn of_component(&self, kustomization: &Kustomization<'_>) -> Option<Node> {
+        if self.components.is_empty() {
+            return None;
+        }
+        let mut node = kustomization.node.clone();
+        self.chains().mark(&mut node, &self.components);
+        Some(node)
+    }
+
     fn resource(
         &mut self,
-        kustomization: &Kustomization<'r>,
-        reference: &Reference<'r>,
+        kustomization: &Kustomization<'_>,
+        reference: &Reference<'_>,
         objects: &mut Vec<Object>,
     ) -> Result<(), Failure> {
         match &reference.target {
             Target::Base(base) => {
-                let gathered = self.apply(*base, Vec::new(), reference.span)?;
+                let outer = std::mem::take(&mut self.components);
+                let mut gathered = self.apply(*base, Vec::new(), reference.span)?;
+                self.components = outer;
+                let nodes = gathered.iter_mut().map(|object| &mut object.node);
+                self.chains().mark_all(nodes, &self.taken_in(reference.span));
                 objects.extend(gathered);
                 Ok(())
             }
@@ -154,8 +195,8 @@ impl<'r> Session<'r> {
 
     fn file(
         &mut self,
-        kustomization: &Kustomization<'r>,
-        reference: &Reference<'r>,
+        kustomization: &Kustomization<'_>,
+        reference: &Reference<'_>,
         path: &Path,
         objects: &mut Vec<Object>,
     ) -> Result<(), Failure> {
@@ -173,6 +214,7 @@ impl<'r> Session<'r> {
                 message: format!("{}; nothing that uses this file can be built", error.message),
             }));
         }
+        let before = objects.len();
         for document in &stream.documents {
             // A list stands for its items.
             let items = document
@@ -186,14 +228,16 @@ impl<'r> Session<'r> {
                 None => objects.push(Object::new(document.clone())),
             }
         }
+        let nodes = objects[before..].iter_mut().map(|object| &mut object.node);
+        self.chains().mark_all(nodes, &self.taken_in(reference.span));
         Ok(())
     }
 
     /// A named path that leads to nothing that can be built here: some stop the build, others leave a gap.
     fn unresolved(
         &mut self,
-        kustomization: &Kustomization<'r>,
-        reference: &Reference<'r>,
+        kustomization: &Kustomization<'_>,
+        reference: &Reference<'_>,
     ) -> Result<(), Failure> {
         let written = reference.written;
         let gap = match &reference.target {
@@ -256,7 +300,7 @@ impl<'r> Session<'r> {
         });
     }
 
-    fn note_unsupported(&mut self, kustomization: &Kustomization<'r>) {
+    fn note_unsupported(&mut self, kustomization: &Kustomization<'_>) {
         for (field, adds, what) in [
             (
                 "helmCharts",
@@ -301,10 +345,10 @@ impl<'r> Session<'r> {
 
     fn transform(
         &mut self,
-        kustomization: &Kustomization<'r>,
+        kustomization: &Kustomization<'_>,
         objects: &mut Vec<Object>,
     ) -> Result<(), Failure> {
-        let node = kustomization.node;
+        let (node, chains) = (kustomization.node, self.chains());
         self.patches(kustomization, &["patchesStrategicMerge", "patches"], objects)?;
         if let Some(namespace) = node
             .get("namespace")
@@ -312,20 +356,23 @@ impl<'r> Session<'r> {
         {
             objects
                 .iter_mut()
-                .for_each(|object| transform::namespace(object, namespace));
+                .for_each(|object| transform::namespace(chains, object, namespace));
         }
-        let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or("");
-        let (prefix, suffix) = (text("namePrefix"), text("nameSuffix"));
-        if !(prefix.is_empty() && suffix.is_empty()) {
+        let text = |key: &str| {
+            node.get(key)
+                .filter(|n| n.as_str().is_some_and(|t| !t.is_empty()))
+        };
+        let affixes = (text("namePrefix"), text("nameSuffix"));
+        if affixes != (None, None) {
             objects
                 .iter_mut()
-                .for_each(|object| transform::affix(object, prefix, suffix));
+                .for_each(|object| transform::affix(chains, object, affixes));
         }
-        labels(node, objects);
+        labels(chains, node, objects);
         if let Some(pairs) = node.get("commonAnnotations") {
             objects
                 .iter_mut()
-                .for_each(|object| transform::annotations(object, pairs));
+                .for_each(|object| transform::annotations(chains, object, pairs));
         }
         self.patches(kustomization, &["patchesJson6902"], objects)?;
         self.replicas(node, objects);
@@ -334,11 +381,12 @@ impl<'r> Session<'r> {
         Ok(())
     }
 
-    fn replicas(&mut self, node: &'r Node, objects: &mut [Object]) {
+    fn replicas(&mut self, node: &Node, objects: &mut [Object]) {
         let entries = node.get("replicas").map_or(&[][..], Node::items);
         if entries.is_empty() {
             return;
         }
+        let chains = self.chains();
         let by_name = index_names(objects);
         for entry in entries {
             let (Some(name), Some(count)) = (entry.get("name"), entry.get("count")) else {
@@ -347,7 +395,7 @@ impl<'r> Session<'r> {
             let wanted = name.as_str().unwrap_or("");
             let mut found = false;
             for at in by_name.get(wanted).into_iter().flatten() {
-                found |= transform::replicas(&mut objects[*at], count);
+                found |= transform::replicas(chains, &mut objects[*at], count);
             }
             if !found && self.complete && !self.configured {
                 let scaled = objects
@@ -365,12 +413,12 @@ impl<'r> Session<'r> {
         }
     }
 
-    fn images(&mut self, kustomization: &Kustomization<'r>, objects: &mut [Object]) {
+    fn images(&mut self, kustomization: &Kustomization<'_>, objects: &mut [Object]) {
         let entries = kustomization.node.get("images").map_or(&[][..], Node::items);
         if entries.is_empty() {
             return;
         }
-        let mut changes = ImageChanges::new(entries);
+        let mut changes = ImageChanges::new(self.chains(), entries);
         for object in objects.iter_mut() {
             changes.apply(&mut object.node);
         }
@@ -430,12 +478,12 @@ impl<'r> Session<'r> {
     }
 }
 
-fn labels(node: &Node, objects: &mut [Object]) {
+fn labels(chains: &Chains, node: &Node, objects: &mut [Object]) {
     let flag = |entry: &Node, key: &str| entry.get(key).and_then(Node::as_bool).unwrap_or(false);
     if let Some(pairs) = node.get("commonLabels") {
         objects
             .iter_mut()
-            .for_each(|o| transform::labels(o, pairs, Reach::Selectors));
+            .for_each(|o| transform::labels(chains, o, pairs, Reach::Selectors));
     }
     for entry in node.get("labels").map_or(&[][..], Node::items) {
         let Some(pairs) = entry.get("pairs") else { continue };
@@ -447,12 +495,12 @@ fn labels(node: &Node, objects: &mut [Object]) {
             Reach::Metadata
         };
         for object in objects.iter_mut() {
-            transform::labels(object, pairs, reach);
+            transform::labels(chains, object, pairs, reach);
             for field in entry.get("fields").map_or(&[][..], Node::items) {
                 let kind = field.get("kind").and_then(Node::as_str);
                 let path = field.get("path").and_then(Node::as_str);
                 if let Some(path) = path.filter(|_| kind.is_none_or(|k| k == object.kind())) {
-                    transform::labels_at(object, pairs, path, flag(field, "create"));
+                    transform::labels_at(chains, object, pairs, path, flag(field, "create"));
                 }
             }
         }

@@ -3,15 +3,15 @@
 
 use super::build::Session;
 use super::load::{Kustomization, Target};
-use super::object::{Object, child_map, same_namespace, set};
+use super::object::{Object, child_map, laid_over, same_namespace, set};
 use super::{Brings, Dangling, Named};
-use cofferdam_syntax::Span;
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::tree::{Key, Map, Node, Scalar, Style, Value};
+use cofferdam_syntax::{Chains, Span};
 
 impl<'r> Session<'r> {
     /// Runs the generators of `kustomization`: new objects are added, others merged or replaced.
-    pub(super) fn generate(&mut self, kustomization: &Kustomization<'r>, objects: &mut Vec<Object>) {
+    pub(super) fn generate(&mut self, kustomization: &Kustomization<'_>, objects: &mut Vec<Object>) {
         for (field, kind) in [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")] {
             for entry in kustomization.node.get(field).map_or(&[][..], Node::items) {
                 self.generate_one(kustomization, kind, entry, objects);
@@ -21,9 +21,9 @@ impl<'r> Session<'r> {
 
     fn generate_one(
         &mut self,
-        kustomization: &Kustomization<'r>,
+        kustomization: &Kustomization<'_>,
         kind: &str,
-        entry: &'r Node,
+        entry: &Node,
         objects: &mut Vec<Object>,
     ) {
         let Some(name) = entry.get("name") else { return };
@@ -38,7 +38,9 @@ impl<'r> Session<'r> {
                         .any(|(n, ns)| n == wanted && same_namespace(ns, namespace))
             });
             match found {
-                Some(object) => lay_over(object, kind, data, entry, behavior == "replace"),
+                Some(object) => {
+                    lay_over(self.chains(), object, kind, data, entry, behavior == "replace");
+                }
                 None if self.complete => {
                     let names: Vec<&str> = objects
                         .iter()
@@ -72,9 +74,9 @@ impl<'r> Session<'r> {
     }
 
     /// The entries: files, then env files, then literals, as kustomize orders them.
-    fn data(&mut self, kustomization: &Kustomization<'r>, entry: &'r Node) -> Map {
+    fn data(&mut self, kustomization: &Kustomization<'_>, entry: &Node) -> Map {
         let mut data = Map::default();
-        let list = |key: &str| -> Vec<&'r Node> {
+        let list = |key: &str| -> Vec<&Node> {
             match entry.get(key) {
                 Some(node) if node.as_str().is_some() => vec![node],
                 Some(node) => node.items().iter().collect(),
@@ -127,8 +129,9 @@ impl<'r> Session<'r> {
         data
     }
 
-    /// The text of a file that a generator names, with the file's own places.
-    fn content(&mut self, kustomization: &Kustomization<'r>, written: &str, span: Span) -> Node {
+    /// The text of a file that a generator names, with the file's own places. It is the content of the entry that
+    /// names it.
+    fn content(&mut self, kustomization: &Kustomization<'_>, written: &str, span: Span) -> Node {
         let unknown = |why: &str| Node {
             span,
             value: Value::Unknown(why.into()),
@@ -140,8 +143,10 @@ impl<'r> Session<'r> {
                     return unknown("a file that was not read");
                 };
                 let text = &repo.sources.file(*id).text;
+                let chains = repo.sources.chains();
+                let whole = Span::new(*id, 0, text.len());
                 Node {
-                    span: Span::new(*id, 0, text.len()),
+                    span: chains.extended(whole, &chains.inside(span, false)),
                     value: Value::Scalar(Scalar {
                         text: (&**text).into(),
                         style: Style::Literal,
@@ -222,8 +227,9 @@ fn options(object: &mut Object, general: Option<&Node>, own: Option<&Node>) {
     }
 }
 
-fn lay_over(object: &mut Object, kind: &str, data: Map, entry: &Node, replace: bool) {
+fn lay_over(chains: &Chains, object: &mut Object, kind: &str, data: Map, entry: &Node, replace: bool) {
     let field = data_key(kind);
+    let before = object.node.get(field).cloned();
     if replace && let Some(map) = object.node.as_map_mut() {
         for field in ["data", "binaryData", "stringData"] {
             map.remove(field);
@@ -231,7 +237,8 @@ fn lay_over(object: &mut Object, kind: &str, data: Map, entry: &Node, replace: b
     }
     if let Some(map) = child_map(&mut object.node, field, entry.span) {
         for (key, value) in data.iter() {
-            map.insert(key.clone(), value.clone());
+            let old = before.as_ref().and_then(|before| before.get(&key.text));
+            map.insert(key.clone(), laid_over(chains, value, old));
         }
     }
     options(object, None, entry.get("options"));
@@ -260,13 +267,13 @@ fn env_lines(text: &str, file: Span) -> Vec<(Key, Node)> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let line_span = Span::new(file.file, at, at + line.len());
+        let span_of = |start: usize, length: usize| file.part(start, start + length);
+        let line_span = span_of(at, line.len());
         // A name alone takes its value from whoever runs the build.
         let (name, value) = match line.split_once('=') {
             Some((name, value)) => {
                 let from = at + name.len() + 1;
-                let span = Span::new(file.file, from, from + value.len());
-                (name, Node::text(value, span))
+                (name, Node::text(value, span_of(from, value.len())))
             }
             None => (
                 line,
@@ -278,7 +285,7 @@ fn env_lines(text: &str, file: Span) -> Vec<(Key, Node)> {
         };
         let key = Key {
             text: name.into(),
-            span: Span::new(file.file, at, at + name.len()),
+            span: span_of(at, name.len()),
         };
         entries.push((key, value));
     }

@@ -2,13 +2,14 @@
 //! changed image stands at the entry, because that is where a person would change it again.
 
 use crate::image::parse_image;
-use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
+use cofferdam_syntax::{Chains, Layer, Span};
 use std::collections::{BTreeSet, HashMap};
 
 /// All entries, by the name that each looks for.
 #[derive(Debug)]
 pub(super) struct ImageChanges<'r> {
+    chains: &'r Chains,
     changes: Vec<ImageChange<'r>>,
     by_name: HashMap<&'r str, Vec<usize>>,
 }
@@ -20,14 +21,15 @@ struct ImageChange<'r> {
     new_name: Option<&'r Node>,
     new_tag: Option<&'r Node>,
     digest: Option<&'r Node>,
-    tag_suffix: Option<&'r str>,
+    tag_suffix: Option<&'r Node>,
     used: bool,
 }
 
 impl<'r> ImageChanges<'r> {
     /// Reads the entries; those without a name are left out.
-    pub(super) fn new(entries: &'r [Node]) -> Self {
+    pub(super) fn new(chains: &'r Chains, entries: &'r [Node]) -> Self {
         let mut all = ImageChanges {
+            chains,
             changes: Vec::new(),
             by_name: HashMap::new(),
         };
@@ -45,7 +47,7 @@ impl<'r> ImageChanges<'r> {
                 new_name: some("newName"),
                 new_tag: some("newTag"),
                 digest: some("digest"),
-                tag_suffix: some("tagSuffix").and_then(Node::as_str),
+                tag_suffix: some("tagSuffix"),
                 used: false,
             });
         }
@@ -90,7 +92,7 @@ impl<'r> ImageChanges<'r> {
                 return;
             };
             self.changes[at].used = true;
-            *image = self.changes[at].changed(text, image.span);
+            *image = self.changes[at].changed(self.chains, text, image.span);
             next = at + 1;
         }
     }
@@ -98,7 +100,7 @@ impl<'r> ImageChanges<'r> {
 
 impl<'r> ImageChange<'r> {
     /// What the image `text` becomes, at the place of what decides it.
-    fn changed(&self, text: &str, span: Span) -> Node {
+    fn changed(&self, chains: &Chains, text: &str, span: Span) -> Node {
         let image = parse_image(text);
         let text_of = |node: Option<&'r Node>| node.and_then(Node::as_str);
         let mut name = text_of(self.new_name).map_or_else(|| image.name(), str::to_owned);
@@ -110,15 +112,19 @@ impl<'r> ImageChange<'r> {
         if let Some(tag) = tag {
             name.push(':');
             name.push_str(tag);
-            name.push_str(self.tag_suffix.unwrap_or(""));
+            name.push_str(text_of(self.tag_suffix).unwrap_or(""));
         }
         if let Some(digest) = digest {
             name.push('@');
             name.push_str(digest);
         }
-        let place = self.new_tag.or(self.digest).or(self.new_name);
+        let span = match (self.new_tag.or(self.digest).or(self.new_name), self.tag_suffix) {
+            (Some(place), _) => chains.over(place.span, span),
+            (None, Some(suffix)) => chains.through(span, Layer::Change, suffix.span),
+            (None, None) => span,
+        };
         Node {
-            span: place.map_or(span, |n| n.span),
+            span,
             value: Value::Scalar(Scalar {
                 text: name.into(),
                 style: Style::Quoted,
@@ -161,7 +167,8 @@ mod tests {
 
     fn changed(entries: &Node, image: &str) -> Node {
         let mut pod = tree(&format!("spec: {{containers: [{{image: \"{image}\"}}]}}"), 0);
-        ImageChanges::new(entries.items()).apply(&mut pod);
+        let chains = Chains::default();
+        ImageChanges::new(&chains, entries.items()).apply(&mut pod);
         let containers = pod.at("spec/containers").unwrap().items();
         containers[0].get("image").unwrap().clone()
     }

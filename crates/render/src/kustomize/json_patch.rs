@@ -1,7 +1,8 @@
 //! JSON Patch (RFC 6902): operations on places that are named by JSON Pointers (RFC 6901).
 
-use cofferdam_syntax::Span;
+use super::object::laid_over;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use cofferdam_syntax::{Chains, Layer, Span};
 
 /// An operation that does not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(super) struct Refused {
 }
 
 /// Applies one operation. A refused one changes nothing.
-pub(super) fn apply(target: &mut Node, operation: &Node) -> Result<(), Refused> {
+pub(super) fn apply(chains: &Chains, target: &mut Node, operation: &Node) -> Result<(), Refused> {
     let refused = |node: &Node, path: &str| Refused {
         path: path.to_owned(),
         span: node.span,
@@ -27,15 +28,15 @@ pub(super) fn apply(target: &mut Node, operation: &Node) -> Result<(), Refused> 
     let fail = || refused(path_node, path);
     let value = || operation.get("value").cloned().ok_or_else(fail);
     let source = || {
-        let from = operation.get("from")?.as_str()?;
-        Some(self::tokens(from))
+        let from = operation.get("from")?;
+        Some((self::tokens(from.as_str()?), from.span))
     };
     match op {
-        "add" => add(target, &tokens, value()?).ok_or_else(fail),
+        "add" => add(chains, target, &tokens, value()?).ok_or_else(fail),
         "replace" => {
             let value = value()?;
             match find_mut(target, &tokens) {
-                Some(slot) => *slot = value,
+                Some(slot) => *slot = laid_over(chains, &value, Some(slot)),
                 // Against the standard, kustomize sets a key that is not there, as long as its parent is.
                 None => set(target, &tokens, value).ok_or_else(fail)?,
             }
@@ -48,22 +49,23 @@ pub(super) fn apply(target: &mut Node, operation: &Node) -> Result<(), Refused> 
             if same(found, &wanted) { Ok(()) } else { Err(fail()) }
         }
         "copy" | "move" => {
-            let from = source().ok_or_else(fail)?;
+            let (from, named_at) = source().ok_or_else(fail)?;
             // Into a part of itself nothing can be moved.
             if op == "move" && tokens.len() > from.len() && tokens.starts_with(&from) {
                 return Err(fail());
             }
             let value = find(target, &from).ok_or_else(fail)?.clone();
+            let value = chains.tree_through(value, Layer::Reference, named_at);
             if op == "move" {
                 let before = target.clone();
                 remove(target, &from).ok_or_else(fail)?;
-                if add(target, &tokens, value).is_none() {
+                if add(chains, target, &tokens, value).is_none() {
                     *target = before;
                     return Err(fail());
                 }
                 return Ok(());
             }
-            add(target, &tokens, value).ok_or_else(fail)
+            add(chains, target, &tokens, value).ok_or_else(fail)
         }
         _ => Err(refused(
             operation.get("op").unwrap_or(operation),
@@ -108,7 +110,7 @@ fn index(token: &str, len: usize) -> Option<usize> {
     token.parse().ok().filter(|at| *at < len)
 }
 
-fn add(target: &mut Node, tokens: &[String], value: Node) -> Option<()> {
+fn add(chains: &Chains, target: &mut Node, tokens: &[String], value: Node) -> Option<()> {
     let Some((last, above)) = tokens.split_last() else {
         *target = value;
         return Some(());
@@ -124,6 +126,7 @@ fn add(target: &mut Node, tokens: &[String], value: Node) -> Option<()> {
     };
     match &mut parent.value {
         Value::Map(map) => {
+            let value = laid_over(chains, &value, map.get(last));
             let span = value.span;
             map.insert(
                 Key {
@@ -212,7 +215,7 @@ mod tests {
     fn patched(target: &str, operation: &str) -> Result<Node, String> {
         let mut node = tree(target, 0);
         let before = node.clone();
-        match apply(&mut node, &tree(operation, 1)) {
+        match apply(&Chains::default(), &mut node, &tree(operation, 1)) {
             Ok(()) => Ok(node),
             Err(refused) => {
                 assert_eq!(node, before, "a refused operation changes nothing");
@@ -284,7 +287,7 @@ mod tests {
             let mut node = tree("a: {b: [1, {a: 2}]}\nb: [{a: 1}, 2]", 0);
             let operation = tree(&format!("{{op: {op}, path: \"{path}\", from: \"{from}\", value: [1]}}"), 1);
             let before = node.clone();
-            if apply(&mut node, &operation).is_err() {
+            if apply(&Chains::default(), &mut node, &operation).is_err() {
                 prop_assert_eq!(node, before);
             }
         }

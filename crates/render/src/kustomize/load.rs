@@ -49,7 +49,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// One kustomization and the paths that it names.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Kustomization<'r> {
     /// Its file.
     pub(super) path: &'r Path,
@@ -66,7 +66,7 @@ pub(super) struct Kustomization<'r> {
 }
 
 /// A path as a kustomization names it, and what it leads to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Reference<'r> {
     pub(super) written: &'r str,
     pub(super) span: Span,

@@ -3,7 +3,9 @@
 //! every other list is replaced. Lists of custom resources are replaced always, as JSON merge patch has
 //! it, unless the kustomization brings a schema.
 
-use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use super::object::laid_over;
+use cofferdam_syntax::Chains;
+use cofferdam_syntax::tree::{Map, Node, Value};
 
 /// Lists that merge and the keys of their items, from `x-kubernetes-patch-merge-key` in Kubernetes'
 /// published OpenAPI document. Of several keys, the first that the patch's items have counts.
@@ -39,19 +41,19 @@ pub(super) enum Outcome {
 }
 
 /// Merges `patch` into `target`. `keyed` says whether lists merge by key.
-pub(super) fn strategic(target: &mut Node, patch: &Node, keyed: bool) -> Outcome {
+pub(super) fn strategic(chains: &Chains, target: &mut Node, patch: &Node, keyed: bool) -> Outcome {
     match directive(patch) {
         Some("delete") => return Outcome::Deleted,
         Some("replace") => {
-            *target = cleaned(patch);
+            *target = chains.tree_over(cleaned(patch), target.span);
             return Outcome::Kept;
         }
         _ => {}
     }
     match (&mut target.value, &patch.value) {
-        (Value::Map(map), Value::Map(changes)) => merge_maps(map, changes, keyed),
+        (Value::Map(map), Value::Map(changes)) => merge_maps(chains, map, changes, keyed),
         (_, Value::Map(_)) | (_, Value::Seq(_)) | (_, Value::Scalar(_)) | (_, Value::Unknown(_)) => {
-            *target = cleaned(patch);
+            *target = chains.tree_over(cleaned(patch), target.span);
         }
         (_, Value::Null) => target.value = Value::Null,
     }
@@ -62,7 +64,7 @@ fn directive(node: &Node) -> Option<&str> {
     node.get("$patch")?.as_str()
 }
 
-fn merge_maps(map: &mut Map, changes: &Map, keyed: bool) {
+fn merge_maps(chains: &Chains, map: &mut Map, changes: &Map, keyed: bool) {
     for (key, change) in changes.iter() {
         if let Some(list) = key.text.strip_prefix("$deleteFromPrimitiveList/") {
             if let Some(Value::Seq(items)) = map.get_mut(list).map(|n| &mut n.value) {
@@ -83,7 +85,7 @@ fn merge_maps(map: &mut Map, changes: &Map, keyed: bool) {
         };
         match (&mut present.value, &change.value) {
             (Value::Map(_), Value::Map(_)) => {
-                strategic(present, change, keyed);
+                strategic(chains, present, change, keyed);
             }
             (Value::Seq(items), Value::Seq(changes)) if keyed && UNIONS.contains(&&*key.text) => {
                 for change in changes {
@@ -99,14 +101,16 @@ fn merge_maps(map: &mut Map, changes: &Map, keyed: bool) {
                     None
                 };
                 match merge_key {
-                    Some(merge_key) => merge_lists(items, changes, merge_key),
+                    Some(merge_key) => merge_lists(chains, items, changes, merge_key),
                     None => {
-                        map.insert(key.clone(), cleaned(change));
+                        let value = chains.tree_over(cleaned(change), present.span);
+                        map.insert(key.clone(), value);
                     }
                 }
             }
             _ => {
-                map.insert(key.clone(), cleaned(change));
+                let value = chains.tree_over(cleaned(change), present.span);
+                map.insert(key.clone(), value);
             }
         }
     }
@@ -147,7 +151,7 @@ fn same_item(a: &Node, b: &Node, merge_key: &str) -> bool {
 }
 
 /// The patch's items come first, in its order, then what it does not name: kustomize's order.
-fn merge_lists(items: &mut Vec<Node>, changes: &[Node], merge_key: &str) {
+fn merge_lists(chains: &Chains, items: &mut Vec<Node>, changes: &[Node], merge_key: &str) {
     let mut rest = std::mem::take(items);
     for change in changes {
         let present = rest.iter().position(|item| same_item(item, change, merge_key));
@@ -158,7 +162,7 @@ fn merge_lists(items: &mut Vec<Node>, changes: &[Node], merge_key: &str) {
             (Some("delete"), None) => {}
             (_, Some(at)) => {
                 let mut item = rest.remove(at);
-                if strategic(&mut item, change, true) == Outcome::Kept {
+                if strategic(chains, &mut item, change, true) == Outcome::Kept {
                     items.push(item);
                 }
             }
@@ -195,7 +199,7 @@ fn cleaned(node: &Node) -> Node {
 
 /// Merges maps by key and replaces everything else, null deleting (JSON merge patch, RFC 7396): how
 /// Helm lays one values file over another.
-pub(crate) fn merge_values(target: &mut Node, over: &Node) {
+pub(crate) fn merge_values(chains: &Chains, target: &mut Node, over: &Node) {
     match (&mut target.value, &over.value) {
         (Value::Map(map), Value::Map(changes)) => {
             for (key, change) in changes.iter() {
@@ -204,19 +208,14 @@ pub(crate) fn merge_values(target: &mut Node, over: &Node) {
                 } else if let Some(present) = map.get_mut(&key.text)
                     && matches!((&present.value, &change.value), (Value::Map(_), Value::Map(_)))
                 {
-                    merge_values(present, change);
+                    merge_values(chains, present, change);
                 } else {
-                    map.insert(
-                        Key {
-                            text: key.text.clone(),
-                            span: key.span,
-                        },
-                        change.clone(),
-                    );
+                    let value = laid_over(chains, change, map.get(&key.text));
+                    map.insert(key.clone(), value);
                 }
             }
         }
-        _ => *target = over.clone(),
+        _ => *target = chains.tree_over(over.clone(), target.span),
     }
 }
 
@@ -252,7 +251,7 @@ mod tests {
 
     fn merged(target: &str, patch: &str, keyed: bool) -> String {
         let mut node = tree(target, 0);
-        strategic(&mut node, &tree(patch, 1), keyed);
+        strategic(&Chains::default(), &mut node, &tree(patch, 1), keyed);
         show(&node)
     }
 
@@ -342,7 +341,7 @@ mod tests {
         );
         let mut node = tree("a: 1", 0);
         assert_eq!(
-            strategic(&mut node, &tree("$patch: delete", 1), true),
+            strategic(&Chains::default(), &mut node, &tree("$patch: delete", 1), true),
             Outcome::Deleted
         );
     }
@@ -350,7 +349,7 @@ mod tests {
     #[test]
     fn what_comes_from_the_patch_keeps_its_place() {
         let mut node = tree("a: {x: 1, y: 2}", 0);
-        strategic(&mut node, &tree("a: {y: 3}", 7), true);
+        strategic(&Chains::default(), &mut node, &tree("a: {y: 3}", 7), true);
         assert_eq!(node.at("a/x").unwrap().span.file, FileId(0));
         assert_eq!(node.at("a/y").unwrap().span.file, FileId(7));
     }
@@ -358,7 +357,7 @@ mod tests {
     #[test]
     fn values_files_lie_over_one_another() {
         let mut node = tree("a: {x: 1, l: [1, 2]}\nb: 2", 0);
-        merge_values(&mut node, &tree("a: {l: [3], z: 1}\nb: null", 1));
+        merge_values(&Chains::default(), &mut node, &tree("a: {l: [3], z: 1}\nb: null", 1));
         assert_eq!(show(&node), "{a:{x:1 l:[3] z:1}}");
     }
 
@@ -369,10 +368,10 @@ mod tests {
             b in "([a-c]|env|containers): (\\{x: ~, \\$patch: (replace|delete)\\}|1|~|\\[\\{name: a, v: 2\\}, \\{\\$patch: replace\\}\\]|\\[1\\])",
         ) {
             let mut node = tree(&a, 0);
-            strategic(&mut node, &tree(&b, 1), true);
+            strategic(&Chains::default(), &mut node, &tree(&b, 1), true);
             let mut same = tree("containers: [{name: a, env: [{name: X, value: 1}]}]\nm: {k: v}", 0);
             let copy = same.clone();
-            strategic(&mut same, &copy, true);
+            strategic(&Chains::default(), &mut same, &copy, true);
             prop_assert_eq!(same, copy);
         }
     }

@@ -4,6 +4,7 @@
 
 use super::object::{Object, same_namespace, set};
 use cofferdam_syntax::tree::{Node, Value};
+use cofferdam_syntax::{ChainId, Chains, Layer, Link, Span};
 use std::collections::HashMap;
 
 /// Fields that hold a name, wherever they stand in an object of Kubernetes' own kinds: the key, the key
@@ -52,18 +53,21 @@ struct Referrer {
 /// What became of an object.
 struct New {
     name: String,
+    /// What its name passed through: the prefixes and suffixes are among it.
+    links: Vec<Link>,
     namespace: Option<String>,
     affixes: Vec<(Box<str>, Box<str>)>,
     before: Vec<(Box<str>, Option<Box<str>>)>,
 }
 
 /// Changes every reference to an object whose name or namespace has changed.
-pub(super) fn follow(objects: &mut [Object]) {
+pub(super) fn follow(chains: &Chains, objects: &mut [Object]) {
     let mut renamed: Renamed = HashMap::new();
     let mut news = Vec::new();
     for object in objects.iter().filter(|o| !o.before.is_empty()) {
         let new = New {
             name: object.name().to_owned(),
+            links: (object.node.at("metadata/name")).map_or_else(Vec::new, |name| chains.of(name.span)),
             namespace: object.namespace().map(str::to_owned),
             affixes: object.affixes.clone(),
             before: object.before.clone(),
@@ -87,6 +91,7 @@ pub(super) fn follow(objects: &mut [Object]) {
             affixes: object.affixes.clone(),
         };
         let lookup = Lookup {
+            chains,
             renamed: &renamed,
             news: &news,
             referrer: &referrer,
@@ -96,12 +101,29 @@ pub(super) fn follow(objects: &mut [Object]) {
 }
 
 struct Lookup<'a> {
+    chains: &'a Chains,
     renamed: &'a Renamed,
     news: &'a [New],
     referrer: &'a Referrer,
 }
 
 impl Lookup<'_> {
+    /// The span of a reference that follows `new`: what changed the name changed the reference as well.
+    fn followed(&self, span: Span, new: &New) -> Span {
+        let changes = |link: &&Link| link.layer == Layer::Change;
+        let others = new.links.iter().filter(|link| !changes(link));
+        if others.eq(&self.chains.of(span)) {
+            // Both came the same way, so the changes stand at the same places between.
+            let written = Span {
+                chain: ChainId::NONE,
+                ..span
+            };
+            return self.chains.extended(written, &new.links);
+        }
+        let changes: Vec<Link> = new.links.iter().filter(changes).copied().collect();
+        self.chains.extended(span, &changes)
+    }
+
     /// The object of `kind` that `name` meant when it was written; `namespace` where the reference has one.
     fn find(&self, kind: &str, name: &str, namespace: Option<&str>) -> Option<&New> {
         let candidates = self.renamed.get(&(kind.to_owned(), name.to_owned()))?;
@@ -189,7 +211,7 @@ fn rename(value: &mut Node, below: &str, kind: &str, lookup: &Lookup<'_>) {
     let Some(new) = lookup.find(kind, name, namespace.as_deref()) else {
         return;
     };
-    *slot = Node::text(&new.name, slot.span);
+    *slot = Node::text(&new.name, lookup.followed(slot.span, new));
     move_namespace(value, namespace, new);
 }
 
@@ -207,7 +229,7 @@ fn rename_by_kind(value: &mut Node, lookup: &Lookup<'_>) {
         return;
     };
     if let Some(slot) = value.as_map_mut().and_then(|m| m.get_mut("name")) {
-        *slot = Node::text(&new.name, slot.span);
+        *slot = Node::text(&new.name, lookup.followed(slot.span, new));
     }
     if kind == "ServiceAccount"
         && let (None, Some(own)) = (&namespace, &new.namespace)

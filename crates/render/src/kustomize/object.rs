@@ -1,8 +1,8 @@
 //! A resource on its way through a build: its tree and the identities that it had before, because
 //! patches and references name it by any of them.
 
-use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use cofferdam_syntax::{Chains, Span};
 
 /// A resource.
 #[derive(Debug, Clone)]
@@ -150,6 +150,14 @@ pub(super) fn same_namespace(a: Option<&str>, b: Option<&str>) -> bool {
         Some(ns) => ns.to_owned(),
     };
     a == b || effective(a) == effective(b)
+}
+
+/// `value` as it counts over what was there before.
+pub(super) fn laid_over(chains: &Chains, value: &Node, old: Option<&Node>) -> Node {
+    match old {
+        Some(old) => chains.tree_over(value.clone(), old.span),
+        None => value.clone(),
+    }
 }
 
 /// Sets a value and keeps the old key's place.

@@ -6,18 +6,18 @@ use super::images::ImageChanges;
 use super::object::Object;
 use super::transform;
 use crate::image::parse_image;
-use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use cofferdam_syntax::{Chains, Span};
 
 /// Changes the objects of `build` as `kustomize` (the section of an application) says.
-pub fn lay_over(build: &mut Build, kustomize: &Node) {
+pub fn lay_over(chains: &Chains, build: &mut Build, kustomize: &Node) {
     let entries: Vec<Node> = kustomize
         .get("images")
         .map_or(&[][..], Node::items)
         .iter()
         .filter_map(entry)
         .collect();
-    let mut images = ImageChanges::new(&entries);
+    let mut images = ImageChanges::new(chains, &entries);
     let counts: Vec<(&str, &Node)> = kustomize
         .get("replicas")
         .map_or(&[][..], Node::items)
@@ -28,7 +28,7 @@ pub fn lay_over(build: &mut Build, kustomize: &Node) {
         images.apply(node);
         let mut object = Object::new(std::mem::replace(node, Node::plain("", node.span)));
         if let Some((_, count)) = counts.iter().find(|(name, _)| *name == object.name()) {
-            transform::replicas(&mut object, count);
+            transform::replicas(chains, &mut object, count);
         }
         *node = object.node;
     }

@@ -11,13 +11,12 @@ use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::Unreadable;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::yaml;
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A patch entry.
-struct Patch<'r> {
+struct Patch {
     target: Option<Selector>,
-    documents: Vec<Cow<'r, Node>>,
+    documents: Vec<Node>,
     span: Span,
     of_component: bool,
     /// Whether it may change the name.
@@ -30,7 +29,7 @@ impl<'r> Session<'r> {
     /// Applies the patches of these fields, in order.
     pub(super) fn patches(
         &mut self,
-        kustomization: &Kustomization<'r>,
+        kustomization: &Kustomization<'_>,
         fields: &[&str],
         objects: &mut Vec<Object>,
     ) -> Result<(), Failure> {
@@ -58,7 +57,7 @@ impl<'r> Session<'r> {
     }
 
     /// Reads a patch entry: a path or a text, with or without a target.
-    fn patch(&mut self, kustomization: &Kustomization<'r>, entry: &'r Node) -> Result<Patch<'r>, Failure> {
+    fn patch(&mut self, kustomization: &Kustomization<'_>, entry: &Node) -> Result<Patch, Failure> {
         let allows = |option: &str| {
             entry
                 .get("options")
@@ -81,14 +80,12 @@ impl<'r> Session<'r> {
             None => (entry.get("path"), entry.get("patch")),
         };
         if let Some(path) = path {
-            patch.documents = self
-                .patch_file(kustomization, path)?
-                .iter()
-                .map(Cow::Borrowed)
-                .collect();
+            patch.documents = self.patch_file(kustomization, path)?.to_vec();
+            let links = self.taken_in(path.span);
+            self.chains().mark_all(patch.documents.iter_mut(), &links);
         } else if let Some(inline) = inline {
             let file_text = self.index.repo.text(kustomization.path).unwrap_or("");
-            let stream = yaml::parse_embedded(inline, file_text).unwrap_or_default();
+            let stream = yaml::parse_embedded(inline, file_text, self.chains()).unwrap_or_default();
             if let Some(error) = stream.errors.first() {
                 let message = format!(
                     "{}; this patch cannot be read, so nothing is built",
@@ -96,12 +93,12 @@ impl<'r> Session<'r> {
                 );
                 return Err(self.fail(kustomization, error.span, message));
             }
-            patch.documents = stream.documents.into_iter().map(Cow::Owned).collect();
+            patch.documents = stream.documents;
         }
         Ok(patch)
     }
 
-    fn patch_file(&mut self, kustomization: &Kustomization<'r>, path: &Node) -> Result<&'r [Node], Failure> {
+    fn patch_file(&mut self, kustomization: &Kustomization<'_>, path: &Node) -> Result<&'r [Node], Failure> {
         let written = path.as_str().unwrap_or("");
         match self.index.resolve(&kustomization.dir, written) {
             Target::File(file) => {
@@ -138,7 +135,7 @@ impl<'r> Session<'r> {
     /// Which objects a patch document changes; reported when there is none.
     fn chosen(
         &mut self,
-        patch: &Patch<'_>,
+        patch: &Patch,
         document: &Node,
         objects: &[Object],
         by_name: &HashMap<String, Vec<usize>>,
@@ -212,11 +209,11 @@ impl<'r> Session<'r> {
     }
 
     /// Changes one object; an object that the patch deletes becomes null.
-    fn patch_object(&mut self, patch: &Patch<'_>, document: &Node, object: &mut Object) {
+    fn patch_object(&mut self, patch: &Patch, document: &Node, object: &mut Object) {
         if let Value::Seq(operations) = &document.value {
             object.remember();
             for operation in operations {
-                if let Err(refused) = super::json_patch::apply(&mut object.node, operation) {
+                if let Err(refused) = super::json_patch::apply(self.chains(), &mut object.node, operation) {
                     self.dangling.push(Dangling {
                         what: Named::PatchPath,
                         name: refused.path,
@@ -242,7 +239,7 @@ impl<'r> Session<'r> {
             object.remember();
         }
         let keyed = object.is_built_in() || self.schema;
-        if merge::strategic(&mut object.node, document, keyed) == merge::Outcome::Deleted {
+        if merge::strategic(self.chains(), &mut object.node, document, keyed) == merge::Outcome::Deleted {
             object.node.value = Value::Null;
             return;
         }

@@ -6,6 +6,7 @@ use super::object::Object;
 use super::select::Selector;
 use super::{Brings, Dangling, Named};
 use cofferdam_syntax::tree::{Key, Map, Node, Scalar, Style, Value};
+use cofferdam_syntax::{Chains, Layer};
 
 /// A step of a field path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,7 @@ struct Part<'a> {
 
 impl<'r> Session<'r> {
     /// Applies the replacements of `kustomization`.
-    pub(super) fn replace(&mut self, kustomization: &Kustomization<'r>, objects: &mut [Object]) {
+    pub(super) fn replace(&mut self, kustomization: &Kustomization<'_>, objects: &mut [Object]) {
         let entries = kustomization
             .node
             .get("replacements")
@@ -78,6 +79,7 @@ impl<'r> Session<'r> {
             .iter()
             .find(|o| selector.matches(o))
             .and_then(|o| get(&o.node, &steps(field)).cloned());
+        let named_at = source.get("fieldPath").map_or(source.span, |n| n.span);
         let Some(mut value) = found else {
             self.unmatched(
                 Named::ReplacementSource,
@@ -96,6 +98,9 @@ impl<'r> Session<'r> {
             let piece = piece.unwrap_or(text).to_owned();
             value = Node::text(&piece, value.span);
         }
+        value = self
+            .chains()
+            .tree_through(value, Layer::Reference, named_at);
         for target in targets.map_or(&[][..], Node::items) {
             self.replace_in(target, &value, objects);
         }
@@ -112,6 +117,7 @@ impl<'r> Session<'r> {
             .iter()
             .map(Selector::new)
             .collect();
+        let chains = self.chains();
         let options = target.get("options");
         let create = options
             .and_then(|o| o.get("create"))
@@ -132,7 +138,7 @@ impl<'r> Session<'r> {
                 let steps = steps(path.as_str().unwrap_or(""));
                 object.remember();
                 let count = put(&mut object.node, &steps, create, &mut |slot| {
-                    *slot = spliced(slot, value, part(options));
+                    *slot = spliced(chains, slot, value, part(options));
                 });
                 if count == 0 {
                     self.dangling.push(Dangling {
@@ -166,9 +172,9 @@ fn part(options: Option<&Node>) -> Option<Part<'_>> {
 
 /// `value`, or the old text with one of its parts replaced by it. Before the first part an index below
 /// zero adds one, an index past the end adds one there.
-fn spliced(old: &Node, value: &Node, part: Option<Part<'_>>) -> Node {
-    let (Some(part), Some(old), Some(new)) = (part, old.as_str(), value.as_str()) else {
-        return value.clone();
+fn spliced(chains: &Chains, slot: &Node, value: &Node, part: Option<Part<'_>>) -> Node {
+    let (Some(part), Some(old), Some(new)) = (part, slot.as_str(), value.as_str()) else {
+        return chains.tree_over(value.clone(), slot.span);
     };
     let mut pieces: Vec<&str> = old.split(part.delimiter).collect();
     match usize::try_from(part.index) {
@@ -179,7 +185,7 @@ fn spliced(old: &Node, value: &Node, part: Option<Part<'_>>) -> Node {
         },
     }
     Node {
-        span: value.span,
+        span: chains.over(value.span, slot.span),
         value: Value::Scalar(Scalar {
             text: pieces.join(part.delimiter).into(),
             style: Style::Quoted,
@@ -355,7 +361,7 @@ mod tests {
                 delimiter: "/",
                 index,
             };
-            spliced(&old, &new, Some(part)).as_str().unwrap().to_owned()
+            spliced(&Chains::default(), &old, &new, Some(part)).as_str().unwrap().to_owned()
         };
         assert_eq!(with(0), "X/b/c");
         assert_eq!(with(2), "a/b/X");

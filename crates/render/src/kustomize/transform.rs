@@ -2,9 +2,9 @@
 //! annotations, replicas and images. Which fields each reaches is data, from kustomize's default
 //! transformer configuration.
 
-use super::object::{Object, child_map, set};
-use cofferdam_syntax::Span;
+use super::object::{Object, child_map, laid_over, set};
 use cofferdam_syntax::tree::{Map, Node, Style, Value};
+use cofferdam_syntax::{Chains, Layer, Span};
 
 /// Kinds with a pod template at `spec/template`.
 const TEMPLATED: &[&str] = &[
@@ -128,10 +128,10 @@ fn visit(node: &mut Node, path: &str, create: bool, span: Span, change: &mut dyn
     }
 }
 
-fn put_all(map: &mut Map, pairs: &Node) {
+fn put_all(chains: &Chains, map: &mut Map, pairs: &Node) {
     for (key, value) in pairs.entries() {
         // Labels are text, whatever they look like.
-        let mut value = value.clone();
+        let mut value = laid_over(chains, value, map.get(&key.text));
         if let Value::Scalar(scalar) = &mut value.value {
             scalar.style = Style::Quoted;
         }
@@ -139,7 +139,7 @@ fn put_all(map: &mut Map, pairs: &Node) {
     }
 }
 
-fn apply_fields(object: &mut Object, fields: &[Field], pairs: &Node) {
+fn apply_fields(chains: &Chains, object: &mut Object, fields: &[Field], pairs: &Node) {
     if !object.is_built_in() {
         return;
     }
@@ -150,7 +150,7 @@ fn apply_fields(object: &mut Object, fields: &[Field], pairs: &Node) {
                 field.path,
                 field.create,
                 pairs.span,
-                &mut |map| put_all(map, pairs),
+                &mut |map| put_all(chains, map, pairs),
             );
         }
     }
@@ -166,61 +166,63 @@ pub(super) enum Reach {
 }
 
 /// Puts labels on an object.
-pub(super) fn labels(object: &mut Object, pairs: &Node, reach: Reach) {
+pub(super) fn labels(chains: &Chains, object: &mut Object, pairs: &Node, reach: Reach) {
     visit(
         &mut object.node,
         "metadata/labels",
         true,
         pairs.span,
-        &mut |map| put_all(map, pairs),
+        &mut |map| put_all(chains, map, pairs),
     );
     if reach != Reach::Metadata {
-        apply_fields(object, TEMPLATE_LABELS, pairs);
+        apply_fields(chains, object, TEMPLATE_LABELS, pairs);
     }
     if reach != Reach::Selectors {
         return;
     }
-    apply_fields(object, SELECTORS, pairs);
+    apply_fields(chains, object, SELECTORS, pairs);
     if object.is_built_in() && TEMPLATED.contains(&object.kind()) {
         for path in POD_SELECTORS {
             let path = format!("spec/template/spec/{path}");
             visit(&mut object.node, &path, false, pairs.span, &mut |map| {
-                put_all(map, pairs)
+                put_all(chains, map, pairs)
             });
         }
     }
 }
 
 /// Puts labels at one more path that the kustomization itself names (`fields`).
-pub(super) fn labels_at(object: &mut Object, pairs: &Node, path: &str, create: bool) {
+pub(super) fn labels_at(chains: &Chains, object: &mut Object, pairs: &Node, path: &str, create: bool) {
     let path = path.replace("[]", "/[]");
     visit(&mut object.node, &path, create, pairs.span, &mut |map| {
-        put_all(map, pairs)
+        put_all(chains, map, pairs)
     });
 }
 
 /// Puts annotations on an object and on the pods that it makes.
-pub(super) fn annotations(object: &mut Object, pairs: &Node) {
+pub(super) fn annotations(chains: &Chains, object: &mut Object, pairs: &Node) {
     visit(
         &mut object.node,
         "metadata/annotations",
         true,
         pairs.span,
-        &mut |map| put_all(map, pairs),
+        &mut |map| put_all(chains, map, pairs),
     );
-    apply_fields(object, TEMPLATE_ANNOTATIONS, pairs);
+    apply_fields(chains, object, TEMPLATE_ANNOTATIONS, pairs);
 }
 
 /// Puts an object into a namespace, or renames the namespace that it is.
-pub(super) fn namespace(object: &mut Object, namespace: &Node) {
+pub(super) fn namespace(chains: &Chains, object: &mut Object, namespace: &Node) {
     if object.kind() == "Namespace" && object.group().is_empty() {
         object.remember();
-        object.set_name(namespace.clone());
+        let name = laid_over(chains, namespace, object.node.at("metadata/name"));
+        object.set_name(name);
         return;
     }
     if object.is_namespaced() {
         object.remember();
-        object.set_metadata("namespace", namespace.clone());
+        let value = laid_over(chains, namespace, object.node.at("metadata/namespace"));
+        object.set_metadata("namespace", value);
     }
     if matches!(object.kind(), "RoleBinding" | "ClusterRoleBinding")
         && let Some(Value::Seq(subjects)) = object
@@ -234,14 +236,19 @@ pub(super) fn namespace(object: &mut Object, namespace: &Node) {
             let is_default = subject.get("kind").and_then(Node::as_str) == Some("ServiceAccount")
                 && subject.get("name").and_then(Node::as_str) == Some("default");
             if is_default && let Some(map) = subject.as_map_mut() {
-                set(map, "namespace", namespace.clone());
+                let value = laid_over(chains, namespace, map.get("namespace"));
+                set(map, "namespace", value);
             }
         }
     }
 }
 
 /// Puts a prefix and a suffix around an object's name. The name keeps its place.
-pub(super) fn affix(object: &mut Object, prefix: &str, suffix: &str) {
+pub(super) fn affix(
+    chains: &Chains,
+    object: &mut Object,
+    (prefix, suffix): (Option<&Node>, Option<&Node>),
+) {
     if UNPREFIXED.contains(&object.kind()) {
         return;
     }
@@ -249,17 +256,24 @@ pub(super) fn affix(object: &mut Object, prefix: &str, suffix: &str) {
         return;
     };
     let Some(text) = name.as_str() else { return };
-    let renamed = Node::text(&format!("{prefix}{text}{suffix}"), name.span);
+    let mut span = name.span;
+    for affix in [prefix, suffix].into_iter().flatten() {
+        span = chains.through(span, Layer::Change, affix.span);
+    }
+    let text_of = |affix: Option<&Node>| affix.and_then(Node::as_str).unwrap_or("").to_owned();
+    let (prefix, suffix) = (text_of(prefix), text_of(suffix));
+    let renamed = Node::text(&format!("{prefix}{text}{suffix}"), span);
     object.remember();
     object.affixes.push((prefix.into(), suffix.into()));
     object.set_name(renamed);
 }
 
 /// Sets `spec/replicas`. Returns whether the object is of a kind that `replicas` reaches.
-pub(super) fn replicas(object: &mut Object, count: &Node) -> bool {
+pub(super) fn replicas(chains: &Chains, object: &mut Object, count: &Node) -> bool {
     let scaled = object.is_built_in() && SCALED.contains(&object.kind());
     if scaled && let Some(spec) = child_map(&mut object.node, "spec", count.span) {
-        set(spec, "replicas", count.clone());
+        let count = laid_over(chains, count, spec.get("replicas"));
+        set(spec, "replicas", count);
     }
     scaled
 }
@@ -295,7 +309,7 @@ mod tests {
         ];
         for (reach, template, selector) in cases {
             let mut object = deployment();
-            labels(&mut object, &pairs, reach);
+            labels(&Chains::default(), &mut object, &pairs, reach);
             assert!(has(&object, "metadata/labels/team"));
             assert_eq!(has(&object, "spec/template/metadata/labels/team"), template);
             assert_eq!(has(&object, "spec/selector/matchLabels/team"), selector);
@@ -308,7 +322,12 @@ mod tests {
             "apiVersion: argoproj.io/v1alpha1\nkind: Deployment\nspec: {selector: {matchLabels: {a: b}}}\n",
             0,
         ));
-        labels(&mut object, &tree("{team: a}", 1), Reach::Selectors);
+        labels(
+            &Chains::default(),
+            &mut object,
+            &tree("{team: a}", 1),
+            Reach::Selectors,
+        );
         assert!(object.node.at("metadata/labels/team").is_some());
         assert!(object.node.at("spec/selector/matchLabels/team").is_none());
     }
@@ -319,7 +338,12 @@ mod tests {
             "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nspec: {podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: x}}}]}]}\n",
             0,
         ));
-        labels(&mut object, &tree("{team: a}", 1), Reach::Selectors);
+        labels(
+            &Chains::default(),
+            &mut object,
+            &tree("{team: a}", 1),
+            Reach::Selectors,
+        );
         assert!(object.node.at("spec/podSelector/matchLabels").is_none());
         let from = object.node.at("spec/ingress").unwrap().items()[0]
             .get("from")

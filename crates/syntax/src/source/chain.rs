@@ -1,6 +1,12 @@
 //! The way of a value through layers. A span says where a value is written; what it passed through before it took
 //! effect (an alias, an overlay, a template, a variable) is its chain. Most values have none, so a span carries only
 //! a number, and the chains stand in one table beside the sources.
+//!
+//! One convention holds for all layers. The span is the place where the value that counts is written. The links are
+//! the places that it passed through until it took effect, the first place first. A value that counts over another
+//! has an [`Layer::Override`] whose place is where the other is written; what the other had replaced itself comes
+//! before it. So a default that two files set again is seen from the last of them: first the default, then the
+//! first file.
 
 use super::Span;
 use std::collections::HashMap;
@@ -36,6 +42,8 @@ pub enum Layer {
     Override,
     /// An expression gives the value on: a template's, a reference to a variable.
     Reference,
+    /// What is written there changes the value: a prefix is put before a name.
+    Change,
     /// The value is given to a parameter: by a call, a module's argument.
     Argument,
     /// The value is in the text of another value: a file inside a document.
@@ -49,6 +57,22 @@ pub struct Link {
     pub layer: Layer,
     /// Where.
     pub span: Span,
+}
+
+impl Layer {
+    /// What happened at the place, in a few words for people.
+    pub fn shown(self) -> &'static str {
+        match self {
+            Layer::Alias => "used by an alias",
+            Layer::Merge => "merged in",
+            Layer::Include => "included",
+            Layer::Override => "overridden",
+            Layer::Reference => "referenced",
+            Layer::Change => "changed",
+            Layer::Argument => "passed as an argument",
+            Layer::Content => "inside this text",
+        }
+    }
 }
 
 /// All chains. A clone is the same table.
@@ -87,6 +111,48 @@ impl Chains {
         }
     }
 
+    /// The span of a value after it passed through all of these places, in this order.
+    #[must_use]
+    pub fn extended(&self, span: Span, links: &[Link]) -> Span {
+        let longer = |chain, link: &Link| self.longer(chain, *link);
+        Span {
+            chain: links.iter().fold(span.chain, longer),
+            ..span
+        }
+    }
+
+    /// The span of a value that counts over the one at `other`.
+    #[must_use]
+    pub fn over(&self, span: Span, other: Span) -> Span {
+        // One value in two ways replaces nothing.
+        if span == other {
+            return span;
+        }
+        self.extended(span, &self.replaced(other))
+    }
+
+    /// The links of what counts over the value at `other`: all that `other` had replaced, then `other` itself.
+    pub fn replaced(&self, other: Span) -> Vec<Link> {
+        let mut links = self.of(other);
+        links.retain(|link| link.layer == Layer::Override);
+        links.push(Link {
+            layer: Layer::Override,
+            span: other,
+        });
+        links
+    }
+
+    /// The links of what is in the text at `text`, with those of the text itself after them. A file that stands for
+    /// the text as a whole is where its values are written, and no place that they passed through.
+    pub fn inside(&self, text: Span, is_file: bool) -> Vec<Link> {
+        let content = Link {
+            layer: Layer::Content,
+            span: text,
+        };
+        let outer = self.of(text);
+        (!is_file).then_some(content).into_iter().chain(outer).collect()
+    }
+
     pub(crate) fn longer(&self, chain: ChainId, link: Link) -> ChainId {
         let link = Link {
             span: Span {
@@ -118,6 +184,9 @@ impl Chains {
 
     /// What the value at a span passed through, the first place first.
     pub fn of(&self, span: Span) -> Vec<Link> {
+        if span.chain.is_none() {
+            return Vec::new();
+        }
         let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut links = Vec::new();
         let mut id = span.chain;
@@ -180,6 +249,38 @@ mod tests {
                 .chain,
             a.chain
         );
+    }
+
+    #[test]
+    fn what_counts_over_another_keeps_all_that_it_replaced() {
+        let chains = Chains::default();
+        let default = chains.through(at(10), Layer::Include, at(11));
+        let first = chains.over(at(20), default);
+        let first = chains.through(first, Layer::Include, at(21));
+        let second = chains.over(chains.through(at(30), Layer::Include, at(31)), first);
+        // How the replaced values came there is their own business.
+        assert_eq!(
+            layers(&chains, second),
+            [
+                (Layer::Include, 31),
+                (Layer::Override, 10),
+                (Layer::Override, 20)
+            ]
+        );
+        assert!(chains.over(at(5), at(5)).chain.is_none());
+    }
+
+    #[test]
+    fn what_is_in_a_text_has_the_text_and_its_chain() {
+        let chains = Chains::default();
+        let text = chains.through(at(10), Layer::Include, at(20));
+        let inner = chains.extended(at(11), &chains.inside(text, false));
+        assert_eq!(
+            layers(&chains, inner),
+            [(Layer::Content, 10), (Layer::Include, 20)]
+        );
+        let inner = chains.extended(at(11), &chains.inside(text, true));
+        assert_eq!(layers(&chains, inner), [(Layer::Include, 20)]);
     }
 
     #[test]

@@ -45,6 +45,15 @@ impl Span {
         }
     }
 
+    /// The part `start..end` (bytes of the file) of what is here; it passed through the same places.
+    #[must_use]
+    pub fn part(self, start: usize, end: usize) -> Span {
+        Span {
+            chain: self.chain,
+            ..Span::new(self.file, start, end)
+        }
+    }
+
     /// The smallest span that covers both; `self` when the two are in different files.
     #[must_use]
     pub fn to(self, other: Span) -> Span {

@@ -120,7 +120,7 @@ fn aliases_cannot_eat_all_memory_and_nesting_is_bounded() {
 fn yaml_inside_a_block_keeps_its_place() {
     let text = "data:\n  routing.yaml: |\n    cells:\n      - name: us\n        weight: 60\n";
     let root = one(text);
-    let inner = parse_embedded(root.get("data").unwrap().get("routing.yaml").unwrap(), text).unwrap();
+    let inner = parse_embedded(root.get("data").unwrap().get("routing.yaml").unwrap(), text, &Chains::default()).unwrap();
     let cell = &inner.documents[0].get("cells").unwrap().items()[0];
     let weight = cell.get("weight").unwrap();
     assert_eq!(
@@ -135,7 +135,7 @@ fn yaml_inside_a_block_keeps_its_place() {
 #[test]
 fn a_block_of_several_keys_and_documents_keeps_its_places() {
     let text = "patch: |-\n  kind: A # c\n  spec:\n    n: 5\n\n  ---\n  kind: \"B\"\nafter: 1\n";
-    let inner = parse_embedded(one(text).get("patch").unwrap(), text).unwrap();
+    let inner = parse_embedded(one(text).get("patch").unwrap(), text, &Chains::default()).unwrap();
     assert_eq!(inner.documents.len(), 2);
     assert_eq!(
         slice(text, inner.documents[0].at("spec/n").unwrap()),
@@ -154,7 +154,7 @@ fn yaml_in_a_quoted_scalar_stands_at_the_scalar() {
     let text = "patch: \"a: 1\\nb: 2\"\n";
     let root = one(text);
     let patch = root.get("patch").unwrap();
-    let inner = parse_embedded(patch, text).unwrap();
+    let inner = parse_embedded(patch, text, &Chains::default()).unwrap();
     assert_eq!(inner.documents[0].get("b").unwrap().span, patch.span);
 }
 

@@ -1,0 +1,70 @@
+//! Paths and value files that applications name and that are not there.
+
+use super::{Application, Deploys, Directories};
+use crate::kustomize::{Dangling, Named};
+use cofferdam_syntax::nearest;
+use cofferdam_syntax::repo::normalise;
+use std::collections::HashSet;
+
+/// Names that lead nowhere. A path is of this tree when another path of the same repository is; value
+/// files are when their chart is.
+pub(super) fn dangling(applications: &[Application], here: &Directories<'_>) -> Vec<Dangling> {
+    let sources = || applications.iter().flat_map(|a| &a.sources);
+    let ours: HashSet<&str> = sources()
+        .filter(|s| {
+            s.deploys
+                .as_ref()
+                .is_some_and(|d| !d.dir().as_os_str().is_empty())
+        })
+        .filter_map(|s| Some(s.repository.as_ref()?.value.as_str()))
+        .collect();
+    let mut found = Vec::new();
+    for source in sources() {
+        let is_ours = source
+            .repository
+            .as_ref()
+            .is_some_and(|r| ours.contains(r.value.as_str()));
+        if let (Some(path), None, None, true) = (&source.path, &source.deploys, &source.chart, is_ours) {
+            let span = path.span;
+            let known = here.all.iter().filter_map(|d| d.to_str());
+            found.push(Dangling {
+                what: Named::File,
+                name: path.value.clone(),
+                span,
+                nearest: nearest::nearest(&path.value, known).map(str::to_owned),
+                refused: true,
+            });
+        }
+        let Some(Deploys::Chart(dir)) = &source.deploys else {
+            continue;
+        };
+        for (name, path) in &source.value_files {
+            let written = &name.value;
+            if path.is_some() || written.starts_with('$') || written.contains("://") {
+                continue;
+            }
+            let span = name.span;
+            let wanted = normalise(&dir.join(written.trim_start_matches('/')));
+            if here.repo.absent_by_design(&wanted) || wanted.starts_with("..") {
+                continue;
+            }
+            let beside: Vec<&str> = here
+                .repo
+                .files
+                .range(dir.clone()..)
+                .take_while(|(p, _)| p.starts_with(dir))
+                .filter_map(|(p, _)| p.strip_prefix(dir).ok()?.to_str())
+                .collect();
+            found.push(Dangling {
+                what: Named::File,
+                name: written.clone(),
+                span,
+                nearest: nearest::nearest(written, beside).map(str::to_owned),
+                refused: true,
+            });
+        }
+    }
+    let mut seen = HashSet::new();
+    found.retain(|d| seen.insert((d.span, d.name.clone())));
+    found
+}

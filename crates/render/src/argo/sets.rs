@@ -1,0 +1,232 @@
+//! Application sets: the applications that their generators make, as far as the files say what those give.
+
+use super::{Application, Directories, application};
+use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
+use cofferdam_syntax::{Chains, Layer, Span};
+use globset::{GlobBuilder, GlobMatcher};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Applications that one set may make; more are not read.
+const MAX_ELEMENTS: usize = 1000;
+
+/// What a generator gives for one application: parameters by name, each with its place.
+type Element = BTreeMap<String, Node>;
+
+pub(super) fn application_set(set: &Node, here: &Directories<'_>) -> Vec<Application> {
+    let Some(template) = set.at("spec/template") else {
+        return Vec::new();
+    };
+    let generators = set.at("spec/generators").map_or(&[][..], Node::items);
+    let mut applications = Vec::new();
+    for generator in generators {
+        let elements = elements(generator, here, 0);
+        let unknown_generator = elements.is_none().then(|| generator_name(generator));
+        // What a generator that asks a cluster or a forge gives is not known: the template is read with
+        // what it says by itself.
+        let elements = elements.unwrap_or_else(|| vec![Element::new()]);
+        for element in elements.into_iter().take(MAX_ELEMENTS) {
+            let filled = fill(here.repo.sources.chains(), template, &element);
+            let mut application = application(&filled, set, here);
+            application.from_set = true;
+            application.unknown_generator.clone_from(&unknown_generator);
+            applications.push(application);
+        }
+    }
+    applications
+}
+
+/// The key that says what kind of generator it is.
+fn generator_name(generator: &Node) -> String {
+    let keys = generator.entries().map(|(key, _)| key.text.to_string());
+    keys.into_iter()
+        .find(|key| !matches!(&**key, "selector" | "template" | "values"))
+        .unwrap_or_else(|| "unnamed".to_owned())
+}
+
+/// The elements of a generator; `None` if they are not in the files.
+fn elements(generator: &Node, here: &Directories<'_>, depth: usize) -> Option<Vec<Element>> {
+    if let Some(list) = generator.at("list/elements") {
+        return Some(list.items().iter().map(|item| flat("", item)).collect());
+    }
+    if let Some(directories) = generator.at("git/directories") {
+        return Some(git_directories(directories, here));
+    }
+    if let Some(files) = generator.at("git/files") {
+        return Some(git_files(files, here));
+    }
+    let matrix = generator.at("matrix/generators").filter(|_| depth < 2)?;
+    let mut all = vec![Element::new()];
+    for part in matrix.items() {
+        let part = elements(part, here, depth + 1)?;
+        let mut product = Vec::new();
+        for left in &all {
+            for right in &part {
+                if product.len() >= MAX_ELEMENTS {
+                    break;
+                }
+                let mut both = left.clone();
+                both.extend(right.clone());
+                product.push(both);
+            }
+        }
+        all = product;
+    }
+    Some(all)
+}
+
+/// A tree as parameters: `a.b` for nested keys.
+fn flat(prefix: &str, node: &Node) -> Element {
+    let mut element = Element::new();
+    for (key, value) in node.entries() {
+        let name = if prefix.is_empty() {
+            key.text.to_string()
+        } else {
+            format!("{prefix}.{}", key.text)
+        };
+        match &value.value {
+            Value::Map(_) if prefix.len() < 200 => element.extend(flat(&name, value)),
+            Value::Scalar(_) => {
+                element.insert(name, value.clone());
+            }
+            _ => {}
+        }
+    }
+    element
+}
+
+fn matcher(pattern: &str) -> Option<GlobMatcher> {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build().ok()?;
+    Some(glob.compile_matcher())
+}
+
+fn git_directories(patterns: &Node, here: &Directories<'_>) -> Vec<Element> {
+    let mut wanted = Vec::new();
+    let mut unwanted = Vec::new();
+    for item in patterns.items() {
+        let Some(path) = item.get("path") else { continue };
+        let Some(glob) = path.as_str().and_then(matcher) else {
+            continue;
+        };
+        if item.get("exclude").and_then(Node::as_bool) == Some(true) {
+            unwanted.push(glob);
+        } else {
+            wanted.push((glob, path.span));
+        }
+    }
+    here.all
+        .iter()
+        .filter(|dir| !dir.as_os_str().is_empty() && !unwanted.iter().any(|g| g.is_match(dir)))
+        .filter_map(|dir| {
+            let (_, span) = wanted.iter().find(|(glob, _)| glob.is_match(dir))?;
+            Some(path_element(dir.to_str()?, *span))
+        })
+        .take(MAX_ELEMENTS)
+        .collect()
+}
+
+fn git_files(patterns: &Node, here: &Directories<'_>) -> Vec<Element> {
+    let globs: Vec<GlobMatcher> = patterns
+        .items()
+        .iter()
+        .filter_map(|item| matcher(item.get("path")?.as_str()?))
+        .collect();
+    here.repo
+        .yaml
+        .iter()
+        .filter(|(path, _)| globs.iter().any(|g| g.is_match(path)))
+        .flat_map(|(path, stream)| {
+            stream.documents.iter().map(move |document| {
+                let mut element = flat("", document);
+                let dir = path.parent().and_then(Path::to_str).unwrap_or("");
+                element.extend(path_element(dir, document.span));
+                element
+            })
+        })
+        .take(MAX_ELEMENTS)
+        .collect()
+}
+
+/// The parameters that Argo CD gives for a path, in both of its notations.
+fn path_element(path: &str, span: Span) -> Element {
+    let mut element = Element::new();
+    let mut set = |name: String, text: &str| {
+        element.insert(name, Node::text(text, span));
+    };
+    set("path".to_owned(), path);
+    set("path.path".to_owned(), path);
+    for (index, segment) in path.split('/').enumerate() {
+        set(format!("path[{index}]"), segment);
+        set(format!("path.segments[{index}]"), segment);
+        set("path.basename".to_owned(), segment);
+        set(
+            "path.basenameNormalized".to_owned(),
+            &segment.replace(['_', '.'], "-"),
+        );
+    }
+    element
+}
+
+/// The template with the parameters put in; what names no parameter stays as it is.
+fn fill(chains: &Chains, node: &Node, element: &Element) -> Node {
+    let value = match &node.value {
+        Value::Map(map) => Value::Map(
+            map.iter()
+                .map(|(key, value)| (key.clone(), fill(chains, value, element)))
+                .collect(),
+        ),
+        Value::Seq(items) => Value::Seq(items.iter().map(|item| fill(chains, item, element)).collect()),
+        Value::Scalar(scalar) if scalar.text.contains("{{") => return fill_text(chains, (node, scalar), element),
+        other => other.clone(),
+    };
+    Node {
+        span: node.span,
+        value,
+    }
+}
+
+fn fill_text(chains: &Chains, (node, scalar): (&Node, &Scalar), element: &Element) -> Node {
+    let mut text = String::new();
+    let mut rest: &str = &scalar.text;
+    let mut span = node.span;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((action, after)) = after.split_once("}}") else {
+            break;
+        };
+        text.push_str(before);
+        match element.get(&parameter(action)) {
+            Some(value) => {
+                text.push_str(value.as_str().unwrap_or(""));
+                // What is nothing but a parameter stands where the parameter is given.
+                if before.is_empty() && after.is_empty() && text.len() == value.as_str().map_or(0, str::len) {
+                    span = chains.through(value.span, Layer::Reference, node.span);
+                }
+            }
+            None => {
+                text.push_str("{{");
+                text.push_str(action);
+                text.push_str("}}");
+            }
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    Node {
+        span,
+        value: Value::Scalar(Scalar {
+            text: text.into(),
+            style: Style::Quoted,
+        }),
+    }
+}
+
+/// `{{ name }}`, `{{ .name }}` and `{{ index .path.segments 1 }}` as a parameter's name.
+fn parameter(action: &str) -> String {
+    let action = action.trim().trim_matches('-').trim();
+    if let Some(rest) = action.strip_prefix("index ")
+        && let Some((list, index)) = rest.trim().rsplit_once(' ')
+    {
+        return format!("{}[{}]", list.trim().trim_start_matches('.'), index.trim());
+    }
+    action.trim_start_matches('.').to_owned()
+}
