@@ -1,5 +1,6 @@
 //! Tests of the whole path from files to platform.
 
 mod argo_overrides;
+mod chains;
 mod helmfile;
 mod scope;
