@@ -42,8 +42,8 @@ impl fmt::Display for ImageName {
     }
 }
 
-/// Takes an image's name apart. Any text is accepted, since what a registry would refuse is for a rule
-/// to say; an empty part counts as absent. A first component is a registry when it has a dot or a
+/// Splits an image's name. Any text is accepted, because a rule says what a registry would refuse. An
+/// empty part counts as absent. The first component is a registry if it has a dot or a
 /// port, or is `localhost` (the rule of the distribution reference grammar).
 pub fn parse_image(text: &str) -> ImageName {
     let text = text.trim();
@@ -172,7 +172,7 @@ fn pair(map: &Node, path: &[String]) -> Option<ImagePair> {
     let registry = part(&["registry", "imageregistry"]);
     let named_parts = tag.is_some() || digest.is_some() || registry.is_some();
     let has_parts = named_parts || has_part(map);
-    // A bare `repository` is an image only where its place says so: a chart's dependency has one too.
+    // `repository` alone is an image only if its path says so: a chart's dependency has that key too.
     let repository_only = cofferdam_syntax::tree::folds_to(&key.text, "repository") && under_image;
     if !(has_parts || repository_only) || written.contains("://") {
         return None;
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_found_wherever_they_stand() {
+    fn pairs_are_found_at_any_depth() {
         let found = pairs(
             "image: {repository: r.io/web, tag: \"1.0\"}\nsidecars:\n  - imageRepository: log\n    imageTag: latest\n\
              proxy: {image: {registry: q.io, repository: envoy, digest: 'sha256:aa'}}\njob: {image: 'busybox:1'}\n\
@@ -301,7 +301,7 @@ mod tests {
         fn no_text_panics_and_printing_reads_back(text in "[a-z0-9:/@.é -]{0,40}") {
             let image = parse_image(&text);
             let again = parse_image(&image.to_string());
-            // Blanks at the ends are no part of a name.
+            // Blanks at the ends do not belong to a name.
             let plain = image.repository.trim() == image.repository;
             if plain && !image.repository.contains([':', '@']) && !image.repository.starts_with('/') && image.registry.is_some() {
                 prop_assert_eq!(image, again);

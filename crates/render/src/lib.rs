@@ -1,7 +1,7 @@
 //! What deploy tools make of documents: kustomize builds, Helm charts, Terraform modules, Argo CD
 //! applications. Documents in, documents out; every value of the result keeps the place it was written.
 //!
-//! Nothing is executed and nothing is fetched. What a tool would have to fetch or run is named as not read.
+//! Nothing is executed and nothing is fetched. What a tool would have to fetch or run is reported as not read.
 
 pub mod argo;
 pub mod hcl;

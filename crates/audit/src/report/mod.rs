@@ -7,6 +7,7 @@ pub mod json;
 pub mod scope;
 mod summary;
 pub mod text;
+mod through;
 
 /// Where a rule's page stands, relative to the project's root.
 pub fn page_of(rule: &str) -> String {

@@ -1,6 +1,6 @@
 //! The report for people: every finding with the lines it rests on, then a summary.
 
-use super::{page_of, summary};
+use super::{page_of, summary, through};
 use crate::engine::{Report, severity_of};
 use crate::finding::{Figure, Finding, Location, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -134,6 +134,11 @@ fn one(
             group = std::mem::replace(&mut group, Group::with_level(Level::NOTE)).element(message);
         }
     };
+    if style.verbose {
+        for line in through::lines(&finding.locations, &platform.sources) {
+            note("through", &line);
+        }
+    }
     note("what happens", &finding.explanation);
     note("figures", &figures(&finding.figures));
     for assumption in &finding.assumptions {

@@ -184,8 +184,12 @@ fn place_like(chains: &Chains, node: &mut Node, written: &[&Node]) {
         return;
     }
     match &mut node.value {
-        Value::Map(map) => map.iter_mut().for_each(|(_, below)| place_like(chains, below, written)),
-        Value::Seq(items) => items.iter_mut().for_each(|below| place_like(chains, below, written)),
+        Value::Map(map) => map
+            .iter_mut()
+            .for_each(|(_, below)| place_like(chains, below, written)),
+        Value::Seq(items) => items
+            .iter_mut()
+            .for_each(|below| place_like(chains, below, written)),
         _ => {}
     }
 }
@@ -310,7 +314,9 @@ fn properties_of(node: &Node, text: &str, place: Place<'_>) -> Vec<Setting> {
     let (file, sources) = (node.span.file, &place.repo.sources);
     let file_text = &sources.file(file).text;
     let lines = yaml::block_lines(text, node.span, file_text);
-    let links = sources.chains().inside(node.span, yaml::is_file(node.span, file_text));
+    let links = sources
+        .chains()
+        .inside(node.span, yaml::is_file(node.span, file_text));
     let at = |span: Span| match &lines {
         Some(lines) => sources.chains().extended(lines.place(span), &links),
         None => node.span,

@@ -169,12 +169,7 @@ pub fn given(repo: &mut Repo, statement: &str) -> Result<Node, String> {
     let file = repo
         .sources
         .add(SourceFile::new(GIVEN.into(), text.trim_start().to_owned()));
-    let mut stream = parse_with(
-        &repo.sources.file(file).text,
-        file,
-        0,
-        repo.sources.chains(),
-    );
+    let mut stream = parse_with(&repo.sources.file(file).text, file, 0, repo.sources.chains());
     match (
         stream.documents.len(),
         stream.errors.first().or(stream.problems.first()),

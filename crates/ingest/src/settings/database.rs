@@ -261,12 +261,8 @@ fn address(item: &Known<'_>, owner: &Owner, env: &mut Parts) -> bool {
 fn host_span(setting: &Setting, at: usize, length: usize) -> Option<Span> {
     let span = setting.value.span()?;
     let whole = (span.end - span.start) as usize;
-    (whole == setting.value.value.len()).then(|| {
-        span.part(
-            span.start as usize + at,
-            span.start as usize + at + length,
-        )
-    })
+    (whole == setting.value.value.len())
+        .then(|| span.part(span.start as usize + at, span.start as usize + at + length))
 }
 
 /// A parameter of an address that sets something of the pool: Prisma's, pgx's, libpq's, JDBC's and

@@ -8,8 +8,8 @@ use crate::kubernetes;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_render::hcl::Resource;
-use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use cofferdam_syntax::SourceMap;
+use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use cofferdam_syntax::yaml::{self, Stream};
 
 /// Resource types, API version and kind.
@@ -159,8 +159,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
         if body.as_map().is_some() {
             // yamlencode() of an object, kept as that.
             give(context, body.clone(), env);
-        } else if let Some(stream) = text_of(&context.place.repo.sources, body)
-        {
+        } else if let Some(stream) = text_of(&context.place.repo.sources, body) {
             for document in stream.documents {
                 give(context, document, env);
             }

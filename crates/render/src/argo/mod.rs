@@ -46,9 +46,9 @@ pub struct Application {
     pub environment: Option<String>,
     /// What it deploys.
     pub sources: Vec<AppSource>,
-    /// The generator that makes it, where nothing in the files says what that gives.
+    /// The generator that makes it, if the files do not show what it generates.
     pub unknown_generator: Option<String>,
-    /// Whether it follows the repository by itself.
+    /// Whether it syncs with the repository by itself.
     pub automated: Option<Spanned<bool>>,
     /// Whether it deletes what the repository no longer has.
     pub prune: Option<Spanned<bool>>,
@@ -197,7 +197,7 @@ fn application(object: &Node, written: &Node, here: &Directories<'_>) -> Applica
         sources,
         unknown_generator: None,
         automated: at("spec/syncPolicy/automated").map(|node| {
-            // Present is on, unless it says otherwise.
+            // If the section is there, it is on, unless it says otherwise.
             let on = node.get("enabled").and_then(Node::as_bool).unwrap_or(true);
             Spanned::new(on && !node.is_null(), node.span)
         }),
@@ -216,7 +216,7 @@ fn environment_of(application: &Application, repo: &Repo) -> Option<String> {
             .and_then(|p| environment::of_directory(Path::new(&p.value)))
     });
     let from_values = || {
-        // The last value file lies on top.
+        // The last value file wins.
         application
             .sources
             .iter()

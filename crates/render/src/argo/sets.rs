@@ -22,8 +22,8 @@ pub(super) fn application_set(set: &Node, here: &Directories<'_>) -> Vec<Applica
     for generator in generators {
         let elements = elements(generator, here, 0);
         let unknown_generator = elements.is_none().then(|| generator_name(generator));
-        // What a generator that asks a cluster or a forge gives is not known: the template is read with
-        // what it says by itself.
+        // A generator may ask a cluster or a forge. Its result is not known then, and the template is read
+        // without parameters.
         let elements = elements.unwrap_or_else(|| vec![Element::new()]);
         for element in elements.into_iter().take(MAX_ELEMENTS) {
             let filled = fill(here.repo.sources.chains(), template, &element);
@@ -176,7 +176,9 @@ fn fill(chains: &Chains, node: &Node, element: &Element) -> Node {
                 .collect(),
         ),
         Value::Seq(items) => Value::Seq(items.iter().map(|item| fill(chains, item, element)).collect()),
-        Value::Scalar(scalar) if scalar.text.contains("{{") => return fill_text(chains, (node, scalar), element),
+        Value::Scalar(scalar) if scalar.text.contains("{{") => {
+            return fill_text(chains, (node, scalar), element);
+        }
         other => other.clone(),
     };
     Node {
@@ -197,7 +199,7 @@ fn fill_text(chains: &Chains, (node, scalar): (&Node, &Scalar), element: &Elemen
         match element.get(&parameter(action)) {
             Some(value) => {
                 text.push_str(value.as_str().unwrap_or(""));
-                // What is nothing but a parameter stands where the parameter is given.
+                // A text that is only a parameter is at the place where the parameter is given.
                 if before.is_empty() && after.is_empty() && text.len() == value.as_str().map_or(0, str::len) {
                     span = chains.through(value.span, Layer::Reference, node.span);
                 }

@@ -90,7 +90,7 @@ fn values_of_an_application_lie_over_those_of_the_chart() {
 }
 
 #[test]
-fn a_value_file_that_is_not_there_is_told() {
+fn a_value_file_that_is_absent_is_reported() {
     let repo = chart_repo("      valueFiles: [mor.yaml, $other/x.yaml, 'https://x/y.yaml']\n");
     let found = read_all(&repo);
     assert_eq!(found.dangling.len(), 1);

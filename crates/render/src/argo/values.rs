@@ -38,7 +38,11 @@ pub fn chart_values(repo: &Repo, charts: &Charts, source: &AppSource) -> Option<
 }
 
 /// Where a value file is: below the chart, or below the root of a source that `$name` refers to.
-pub(super) fn value_file(written: &str, dir: Option<&Path>, references: &BTreeMap<&str, &Node>) -> Option<PathBuf> {
+pub(super) fn value_file(
+    written: &str,
+    dir: Option<&Path>,
+    references: &BTreeMap<&str, &Node>,
+) -> Option<PathBuf> {
     if written.contains("://") {
         return None;
     }

@@ -43,9 +43,9 @@ pub(super) fn open_defaults(
     units: &Units,
 ) -> Vec<(String, Span)> {
     let is_module = signs(module, values, units).is_empty();
-    // The service that runs the plan keeps variables of its own.
+    // The service that runs the plan has variables of its own.
     let is_kept_elsewhere = matches!(module.backend.as_deref(), Some("cloud" | "remote"));
-    // A file of values that git ignores is loaded all the same.
+    // Terraform loads a value file even if git ignores it.
     let is_ignored = values.is_empty() && repo.absent_by_design(&module.dir.join("terraform.tfvars"));
     let inputs = units.inputs.get(&module.dir);
     let all = is_module || is_kept_elsewhere || is_ignored || inputs.is_some_and(|i| !i.known);

@@ -1,16 +1,16 @@
-//! Expressions to values, as Terraform values them. What only an apply could tell is
-//! [`Value::Unknown`] with the reason; a reference to another resource is the text `ref:` and its
+//! Evaluates expressions as Terraform does. A value that only an apply can show is
+//! [`Value::Unknown`] with the reason. A reference to another resource is the text `ref:` and its
 //! address, so that a later step can follow it. Nothing is ever guessed.
 //!
-//! Input is anybody's text, so everything is bounded: steps, depth, the length of texts and lists.
+//! The input is not trusted, so everything is bounded: steps, depth, the length of texts and lists.
 
 use super::functions;
 use super::module::Instance;
 use super::parse::{self, At, Expr};
 use super::root::Run;
 use super::value::{
-    Eval, Step, Wrong, attribute, bool_node, boolean, continue_reference, equal, number, number_node, pairs, size,
-    unknown, why_unknown, wrong,
+    Eval, Step, Wrong, attribute, bool_node, boolean, continue_reference, equal, number, number_node, pairs,
+    size, unknown, why_unknown, wrong,
 };
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
@@ -41,7 +41,7 @@ pub(super) struct Scope<'b, 'w> {
 }
 
 impl<'b, 'w> Scope<'b, 'w> {
-    /// The value of `expr`; what Terraform would refuse is unknown, with the reason.
+    /// The value of `expr`; unknown, with the reason, if Terraform would refuse the expression.
     pub(super) fn value(self, expr: Expr<'_>) -> Node {
         let span = expr.span();
         self.eval(expr)
@@ -276,7 +276,7 @@ impl<'b, 'w> Scope<'b, 'w> {
         if call.name.is_namespaced() {
             return Ok(unknown(format!("{name}() is a function of a provider"), span));
         }
-        // These two catch what would be refused, so their arguments are not evaluated first.
+        // These two catch errors, so their arguments are not evaluated before the call.
         match name {
             "try" => {
                 let mut last = Wrong("try() has no arguments".to_owned());

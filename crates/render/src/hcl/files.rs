@@ -78,7 +78,7 @@ impl<'w> Scope<'_, 'w> {
         then: &dyn Fn(Scope<'_, 'w>) -> Eval,
     ) -> Eval {
         match names {
-            // Templates have few variables; more than this would only serve an attack on the stack.
+            // Templates have few variables. The bound protects the stack from hostile files.
             [(name, value), rest @ ..] if rest.len() < 200 => {
                 let bind = Bind {
                     name,
@@ -97,7 +97,7 @@ impl<'w> Scope<'_, 'w> {
 
     fn decode(self, node: &Node, span: Span) -> Eval {
         let Some(text) = node.as_str() else {
-            // It was encoded here and is still what it says.
+            // It was encoded in this configuration, and the tree was kept.
             return Ok(node.clone());
         };
         let sources = &self.run.repo().sources;
@@ -107,7 +107,7 @@ impl<'w> Scope<'_, 'w> {
             && yaml::is_file(node.span, source)
             && **source == *text
         {
-            // A whole file that was taken in: its lines are there as they are.
+            // A whole file was read: its lines are in the file as they are.
             scalar.style = Style::Literal;
         }
         let stream = yaml::parse_embedded(&written, source, sources.chains());

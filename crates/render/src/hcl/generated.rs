@@ -40,7 +40,7 @@ pub(super) struct Units {
 #[derive(Debug)]
 pub(super) struct Inputs {
     pub(super) names: BTreeSet<String>,
-    /// Whether these are all.
+    /// Whether there are no others.
     pub(super) known: bool,
 }
 
@@ -83,7 +83,7 @@ pub(super) fn declare(repo: &Repo, modules: &mut BTreeMap<PathBuf, Module<'_>>) 
         {
             module.incomplete = true;
         }
-        // Terramate writes into its own directory and into all below.
+        // Terramate writes into its own directory and into those below it.
         let terramate = name.ends_with(".tm.hcl") || name.ends_with(".tm");
         if terramate && repo.text(path).is_none_or(|text| text.contains("generate_")) {
             for (_, module) in modules.iter_mut().filter(|(below, _)| below.starts_with(dir)) {
@@ -138,7 +138,7 @@ impl<'p> Unit<'p> {
         }
     }
 
-    /// Takes in the file at `path`: the unit's own, or one that it includes.
+    /// Reads the file at `path`: the unit's own, or one that it includes.
     fn read(&mut self, files: &BTreeMap<&Path, parse::File>, path: &Path, depth: usize) {
         let Some(file) = files.get(path).filter(|_| depth < MAX_INCLUDES_DEEP) else {
             self.opaque = true;
@@ -169,7 +169,7 @@ impl<'p> Unit<'p> {
                         self.has_source = true;
                         let source = text_of(source, &|function| self.place(function, above));
                         let local = source.filter(|text| text.starts_with(['.', '/']));
-                        // A module from elsewhere is none of this tree.
+                        // A module from another repository is not in this tree.
                         self.module = local.map_or_else(
                             || PathBuf::from("/"),
                             |text| match text.strip_prefix('/') {
@@ -237,7 +237,7 @@ impl<'p> Unit<'p> {
         if path.is_some_and(|path| !path.ends_with(".tf")) {
             return;
         }
-        // What stands for a value in the text is not known, and names are not made of it.
+        // The text contains a value that is not known, so it gives no name.
         let contents = body
             .attribute("contents")
             .and_then(|contents| text_of(contents, &|_| Some("x".to_owned())));

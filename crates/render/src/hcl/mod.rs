@@ -1,6 +1,6 @@
-//! Terraform configurations, read as Terraform reads them and evaluated as far as files alone allow:
+//! Terraform configurations, read as Terraform reads them and evaluated as far as the files allow:
 //! variables with their defaults and value files, locals, repetition, templates, functions and local
-//! modules. Nothing is run and no provider is asked, so what only an apply could tell is
+//! modules. Nothing is run and no provider is asked. So a value that only an apply can show is
 //! [`cofferdam_syntax::tree::Value::Unknown`] with the reason, and a reference to another resource is the text
 //! `ref:` and its address.
 
@@ -41,18 +41,18 @@ pub struct Terraform {
     pub roots: Vec<Root>,
     /// Files that could not be read.
     pub problems: Vec<Unreadable>,
-    /// Files that were read here and are therefore no YAML or JSON of another kind.
+    /// Files that were read here, so that no other reader of YAML or JSON takes them.
     pub claimed: BTreeSet<PathBuf>,
     /// Terraform under another ending (`alerts.yaml`), which Terraform itself never loads: the file and
     /// its first block.
     pub misnamed: Vec<(PathBuf, Span)>,
-    /// What stands at the top of a file and cannot stand there; Terraform refuses the whole module.
+    /// What is at the top of a file and is not allowed there. Terraform refuses the whole module.
     pub misplaced: Vec<Misplaced>,
     /// Files that were read.
     pub files: BTreeSet<PathBuf>,
 }
 
-/// A piece that cannot stand at the top of a file.
+/// Something that is not allowed at the top of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misplaced {
     /// Path of the file below the root.
@@ -66,7 +66,7 @@ pub struct Misplaced {
 }
 
 impl Terraform {
-    /// The environments that value files or places name for a root that makes or looks up anything.
+    /// The environments of the roots that create or look up anything, as value files or directories name them.
     pub fn environments(&self) -> impl Iterator<Item = &str> {
         self.roots
             .iter()
@@ -83,11 +83,11 @@ pub struct Root {
     pub dir: PathBuf,
     /// Its values, once for each environment that its value files or its place name.
     pub environments: Vec<RootValues>,
-    /// What shows that it is deployed; without any, it is a module that nothing here calls.
+    /// Signs that it is deployed. Without any, it is a module that nothing here calls.
     pub signs: BTreeSet<Sign>,
     /// Its variables, with the places of their defaults.
     pub defaults: BTreeMap<String, Span>,
-    /// Those of its defaults that something which was not read may set otherwise.
+    /// Defaults that a source which was not read may override.
     pub open_defaults: Vec<(String, Span)>,
 }
 
@@ -108,14 +108,14 @@ pub struct RootValues {
     pub dangling: Vec<Dangling>,
 }
 
-/// Whether a resource is made or only looked up.
+/// Whether a resource is created or only looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
-    /// `resource`: made and kept by this configuration.
+    /// `resource`: created and managed by this configuration.
     Managed,
-    /// `data`: made elsewhere.
+    /// `data`: created elsewhere.
     Data,
-    /// `ephemeral`: there while Terraform runs, and kept nowhere.
+    /// `ephemeral`: exists while Terraform runs, and is stored nowhere.
     Ephemeral,
 }
 
@@ -132,7 +132,7 @@ impl Mode {
 /// A resource or data source.
 #[derive(Debug, Clone)]
 pub struct Resource {
-    /// Made or looked up.
+    /// Created or looked up.
     pub mode: Mode,
     /// Type (`aws_db_instance`).
     pub kind: String,
@@ -140,7 +140,7 @@ pub struct Resource {
     pub name: String,
     /// Key or number of this repetition, where it is repeated.
     pub index: Option<String>,
-    /// Why it is not known how often it is repeated; this one then stands for all.
+    /// Why the number of repetitions is not known. Then this one stands for all.
     pub uncertain: Option<Arc<str>>,
     /// Full address (`module.a["x"].aws_db_instance.main[0]`).
     pub address: String,
@@ -360,7 +360,7 @@ const TOP: &[(&str, Option<usize>)] = &[
 ];
 
 fn misplaced(file: &parse::File) -> Vec<Misplaced> {
-    // JSON has other rules at its top, and comments there under any name.
+    // JSON has other rules at its top, and comments with any name.
     if matches!(file.content, parse::Content::Json(_)) {
         return Vec::new();
     }
@@ -444,7 +444,7 @@ fn find_roots(repo: &Repo, modules: &BTreeMap<PathBuf, module::Module<'_>>) -> V
             .collect()
     };
     let called: BTreeSet<PathBuf> = modules.keys().flat_map(|dir| calls(dir)).collect();
-    // Behind a link to a directory is what stands somewhere else as well.
+    // Behind a link to a directory are files that also exist elsewhere.
     let is_root = |dir: &PathBuf| !called.contains(dir) && !repo.is_below_link(dir);
     let mut roots: Vec<PathBuf> = modules.keys().filter(|dir| is_root(dir)).cloned().collect();
     let mut reached: BTreeSet<PathBuf> = BTreeSet::new();
@@ -466,7 +466,7 @@ fn find_roots(repo: &Repo, modules: &BTreeMap<PathBuf, module::Module<'_>>) -> V
     roots
 }
 
-/// Directories that only hold files which other directories link to.
+/// Directories whose files are all links' targets of other directories.
 fn stores<'f>(repo: &Repo, files: &'f [parse::File]) -> BTreeSet<&'f Path> {
     let lent: BTreeSet<&Path> = repo
         .links
@@ -508,7 +508,7 @@ fn parse_all(repo: &Repo) -> Parsed {
         claimed: BTreeSet::new(),
         misnamed: Vec::new(),
     };
-    // What is HCL by its name, and what is by its content whatever its name promises.
+    // Files that are HCL by name, and files that are HCL by content although the name says otherwise.
     let mut candidates: Vec<(&PathBuf, Option<Role>)> = Vec::new();
     for (path, stream) in &repo.yaml {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();

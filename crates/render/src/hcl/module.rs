@@ -44,11 +44,11 @@ pub(super) struct Module<'a> {
     pub(super) providers: Vec<Block<'a>>,
     /// The kind of its backend; `cloud` for a workspace of HCP Terraform.
     pub(super) backend: Option<String>,
-    /// Whether a file of it could not be read: then a name that nothing declares proves nothing.
+    /// Whether one of its files could not be read. Then an undeclared name proves nothing.
     pub(super) incomplete: bool,
-    /// Names that a file declares which a tool writes before Terraform runs; what they stand for is not known.
+    /// Names that a generated file declares (a tool writes it before Terraform runs); their values are not known.
     pub(super) generated: BTreeSet<(Missing, String)>,
-    /// Names that stand in its files and that nothing declares.
+    /// Names that its files use and that nothing declares.
     pub(super) undeclared: Vec<Dangling>,
 }
 
@@ -116,7 +116,7 @@ impl<'a> Module<'a> {
             .collect()
     }
 
-    /// Whether it declares anything that a module is made of.
+    /// Whether it declares nothing that belongs to a module.
     pub(super) fn is_empty(&self) -> bool {
         self.variables.is_empty()
             && self.locals.is_empty()
@@ -162,7 +162,7 @@ pub(super) struct Each {
 }
 
 impl Each {
-    /// As an address has it: `[0]` or `["a"]`.
+    /// In the form of an address: `[0]` or `["a"]`.
     pub(super) fn suffix(&self) -> String {
         if self.name == "count" {
             format!("[{}]", self.index)
@@ -177,7 +177,7 @@ impl Each {
 pub(super) enum Expansion {
     Once,
     Many(Vec<Each>),
-    /// The number is not known; the one repetition stands for all.
+    /// The number is not known; one repetition stands for all.
     Uncertain(Each, Arc<str>),
 }
 
@@ -238,7 +238,7 @@ impl<'b, 'w> Scope<'b, 'w> {
         }
     }
 
-    /// What a body holds: attributes that are set, and inner blocks by type, each type a list.
+    /// The content of a body: attributes that are set, and inner blocks by type, each type a list.
     pub(super) fn body(self, body: Body<'_>, top: bool) -> Map {
         let mut map = Map::default();
         for item in body.items() {
@@ -250,7 +250,7 @@ impl<'b, 'w> Scope<'b, 'w> {
                     let value = self.value(expr);
                     if !value.is_null() {
                         match map.get_mut(&key.text).map(|node| &mut node.value) {
-                            // The name is used for blocks as well.
+                            // The name is also used for blocks.
                             Some(Value::Seq(items)) => items.push(value),
                             _ => {
                                 map.insert(key, value);
@@ -278,7 +278,7 @@ impl<'b, 'w> Scope<'b, 'w> {
         map
     }
 
-    /// Only what has a value: the rest of the block are names that are not to be evaluated.
+    /// Only the arguments that have values. The others are names, which are not evaluated.
     fn lifecycle(self, block: &Block<'_>) -> Node {
         let map = block
             .body

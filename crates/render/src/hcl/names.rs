@@ -1,4 +1,4 @@
-//! What names stand for inside a module: `var.x`, `local.x`, `module.x.y`, and resources. A name that
+//! The values of names inside a module: `var.x`, `local.x`, `module.x.y`, and resources. A name that
 //! nothing declares is kept as dangling: Terraform would refuse the whole plan.
 
 use super::eval::{Bind, Scope};
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 /// A value that was asked for.
 #[derive(Debug, Clone)]
 pub(super) enum Memo {
-    /// It is being found; asking again is a cycle.
+    /// It is being evaluated; asking for it again is a cycle.
     Busy,
     Done(Node),
 }
@@ -136,7 +136,7 @@ impl<'b, 'w> Scope<'b, 'w> {
                     let mode = match name {
                         "data" => Mode::Data,
                         "ephemeral" => Mode::Ephemeral,
-                        // Another way to write what stands without it.
+                        // The prefix may be left out; both forms mean the same.
                         _ => Mode::Managed,
                     };
                     let key = (mode, first.to_owned(), second.clone());
@@ -259,12 +259,12 @@ impl<'b, 'w> Scope<'b, 'w> {
         self.remember(Kind::Local, name, span, || self.outside().value(*expr))
     }
 
-    /// The same module without names that only hold inside an expression.
+    /// The same module without the names that are bound inside an expression.
     fn outside(self) -> Scope<'b, 'w> {
         Scope { bind: None, ..self }
     }
 
-    /// A resource's value. What its own arguments say is known; the rest only its provider knows.
+    /// A resource's value. Its own arguments are known; only its provider knows the rest.
     fn resource(self, key: super::module::ResourceKey, steps: &[Step], span: Span) -> Node {
         let module = self.instance.module;
         let (mode, kind, name) = &key;
@@ -377,7 +377,7 @@ impl<'b, 'w> Scope<'b, 'w> {
             if module.incomplete || module.generated.contains(&key) {
                 return Ok(unknown(format!("`{name}` is not known"), span));
             }
-            // An absent output is an attribute that `try` and `can` may ask for.
+            // `try` and `can` may ask for an output that is absent.
             if !self.run.is_tried() {
                 let near = cofferdam_syntax::nearest::nearest(name, outputs.keys().map(String::as_str));
                 self.dangle(Missing::Output, name, span, near.map(str::to_owned));
@@ -392,7 +392,7 @@ impl<'b, 'w> Scope<'b, 'w> {
         self.walk(node, rest, span)
     }
 
-    /// The instances that the module call `name` makes, the same at every question.
+    /// The instances of the module call `name`. Each call of this function returns the same ones.
     pub(super) fn children(self, name: &str) -> Children<'w> {
         let key = format!("{}module.{name}", self.instance.prefix);
         if let Some(children) = self.run.known_children(&key) {
@@ -417,7 +417,7 @@ impl<'b, 'w> Scope<'b, 'w> {
         else {
             return Children::Elsewhere;
         };
-        // A directory that git ignores, or that a submodule fills, is brought there before Terraform runs.
+        // A directory that git ignores, or that a submodule fills, is there before Terraform runs.
         let repo = self.run.repo();
         if path.starts_with("..") || repo.is_unfollowed(&path) {
             return Children::Elsewhere;

@@ -1,5 +1,5 @@
-//! Names that stand in a module and that nothing declares. Terraform looks for them in the text before it
-//! evaluates anything, so a name counts wherever it stands: in a branch that is never taken, in a function
+//! Names that a module uses and does not declare. Terraform checks them before it evaluates anything, so a
+//! name counts wherever it is written: in a branch that is never taken, in a function
 //! that is not known here.
 
 use super::module::Module;
@@ -118,7 +118,7 @@ impl Visit for Names {
     }
 
     fn visit_block(&mut self, node: &Block) {
-        // A dynamic block's iterator is called as the block, or as it says.
+        // The iterator of a dynamic block has the block's name, or the name that `iterator` gives.
         if node.ident.as_str() == "dynamic" {
             self.bound
                 .extend(node.labels.first().map(|label| label.as_str().to_owned()));

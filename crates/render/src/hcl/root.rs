@@ -27,7 +27,7 @@ pub(super) struct Run<'w> {
     dangling: RefCell<BTreeSet<Dangling>>,
 }
 
-/// Gives the depth back when it is dropped.
+/// Restores the depth when it is dropped.
 pub(super) struct Depth<'r>(&'r Cell<usize>);
 
 impl Drop for Depth<'_> {
@@ -59,7 +59,7 @@ impl<'w> Run<'w> {
         Some(Depth(&self.depth))
     }
 
-    /// Evaluates what `try` or `can` stands around.
+    /// Evaluates an argument of `try` or `can`.
     pub(super) fn trying<T>(&self, evaluate: impl FnOnce() -> T) -> T {
         self.tried.set(self.tried.get() + 1);
         let result = evaluate();
@@ -67,7 +67,7 @@ impl<'w> Run<'w> {
         result
     }
 
-    /// Whether `try` or `can` stands around what is evaluated.
+    /// Whether an argument of `try` or `can` is being evaluated.
     pub(super) fn is_tried(&self) -> bool {
         self.tried.get() > 0
     }

@@ -8,7 +8,7 @@ use cofferdam_syntax::tree::{Node, Value};
 use hcl_edit::template::{Directive, Element, ForDirective, IfDirective};
 
 impl Scope<'_, '_> {
-    /// The text of a template; a lone interpolation is its value, of whatever type.
+    /// The text of a template; a single interpolation gives its value, of any type.
     pub(super) fn template<'e>(
         self,
         elements: impl Iterator<Item = &'e Element>,
@@ -51,7 +51,7 @@ impl Scope<'_, '_> {
                         Value::Scalar(scalar) => text.push_str(&scalar.text),
                         Value::Unknown(why) => return Ok(Some(why.to_string())),
                         Value::Null => return wrong("a template takes no null"),
-                        // What jsonencode() makes is kept as what it says.
+                        // The result of jsonencode() is kept as a tree.
                         _ => return Ok(Some("a list or map inside a text".to_owned())),
                     }
                     strip_next = interpolation.strip.strip_end();

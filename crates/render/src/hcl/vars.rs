@@ -103,7 +103,7 @@ pub(super) fn assign<'a>(
         }
     }
     for (root, values) in &mut assigned {
-        // `terraform.tfvars` comes before `*.auto.tfvars`, and those before files that a person names.
+        // `terraform.tfvars` comes before `*.auto.tfvars`, and both before files that a person passes.
         values.shared.sort_by_key(|file| {
             (
                 !loaded_by_itself(&file.path, root),
@@ -111,7 +111,7 @@ pub(super) fn assign<'a>(
                 file.path.clone(),
             )
         });
-        // The only file there is, is the one that people name when they run it.
+        // If there is only one file, it is the one that people pass when they run Terraform.
         if values.by_environment.is_empty() && values.others.len() == 1 {
             values.shared.append(&mut values.others);
         }
@@ -125,7 +125,7 @@ impl<'a> ValueFiles<'a> {
         self.shared.is_empty() && self.by_environment.is_empty() && self.others.is_empty()
     }
 
-    /// Names that files set of which nobody knows when they are used.
+    /// Names that are set by files whose use is not known.
     pub(super) fn unassigned(&self) -> BTreeSet<String> {
         self.others.iter().flat_map(|file| names(file)).collect()
     }

@@ -1,4 +1,4 @@
-//! Templates evaluated as far as values files and literals reach. What depends on anything else (the
+//! Evaluates templates as far as values files and literals allow. What depends on anything else (the
 //! cluster, the release, functions that are not known here) stays unknown and is printed as a mark.
 
 use super::functions;
@@ -18,16 +18,16 @@ const MAX_BYTES: usize = 4 << 20;
 /// Pieces that one computed text may have.
 const MAX_PIECES: usize = 50_000;
 
-/// What is there to evaluate with.
+/// What a template can use.
 #[derive(Clone, Copy)]
 pub(super) struct World<'a> {
-    /// Where it is noted that an action gives a value on.
+    /// The table that records which actions gave a value on.
     pub(super) chains: &'a Chains,
     /// The merged values.
     pub(super) values: &'a Node,
     /// `Chart.yaml`.
     pub(super) chart: &'a Node,
-    /// Name of the release, as a node where it is known from.
+    /// Name of the release, at the place where it is written.
     pub(super) release: Option<&'a Node>,
     /// Named templates, with the file of each.
     pub(super) defines: &'a BTreeMap<FileId, Defines<'a>>,
@@ -40,11 +40,11 @@ pub(super) enum Val<'a> {
     Root,
     Chart,
     Release,
-    /// Not there. Values may yet be set by someone, so it is only printed as unknown.
+    /// Absent. Somebody may still set the value, so it is printed as unknown.
     Nil,
     Unknown,
     Node(&'a Node),
-    /// A text that was put together.
+    /// A text made of pieces.
     Text(Vec<Piece<'a>>),
     /// A number or boolean that was computed, or written in the template.
     Plain(String),
@@ -83,7 +83,7 @@ impl<'a> Val<'a> {
         })
     }
 
-    /// Its text; `None` if that is not known or it is none.
+    /// Its text; `None` if it is not known or not a text.
     pub(super) fn text(&self) -> Option<String> {
         match self {
             Val::Plain(text) => Some(text.clone()),
@@ -118,8 +118,8 @@ fn is_false(text: &str) -> bool {
 pub(super) struct Evaluator<'a> {
     pub(super) world: World<'a>,
     pub(super) file: FileId,
-    /// Whether marks that stand alone on their line are printed; without them what is around parses
-    /// where a mark would be in the way.
+    /// Whether marks that are alone on their line are printed. Without them, the text around them parses
+    /// where a mark would break it.
     marks_alone: bool,
     pub(super) unknowns: Vec<&'a str>,
     out: Vec<Piece<'a>>,
@@ -130,15 +130,15 @@ pub(super) struct Evaluator<'a> {
     conditions: usize,
     /// The branches of unknown conditions that are being printed.
     within: Option<Within>,
-    /// Variables that were there before the innermost of these branches: what one of them becomes in it is not
-    /// known after it.
+    /// Number of variables that existed before the innermost of these branches. If the branch sets one of them, its
+    /// value is not known after the branch.
     outside: usize,
     variables: Vec<(&'a str, Val<'a>)>,
     dot: Val<'a>,
     root: Val<'a>,
     /// The action that is being evaluated.
     pub(super) here: Origin<'a>,
-    /// The last chain that an action made longer: neighbours mostly have the same.
+    /// The last chain that an action extended. Neighbours mostly have the same chain.
     last: Option<(ChainId, Span, ChainId)>,
 }
 
@@ -249,7 +249,7 @@ impl<'a> Evaluator<'a> {
         self.variables.truncate(outer);
     }
 
-    /// The branch that holds, or every one that may.
+    /// Prints the branch that holds, or every branch that may hold.
     fn branches(&mut self, branches: &'a [(Option<Expr<'a>>, Vec<Item<'a>>)]) {
         let mut possible = Vec::new();
         let mut number = None;
@@ -292,8 +292,8 @@ impl<'a> Evaluator<'a> {
         std::mem::replace(&mut self.out, outer_out)
     }
 
-    /// Prints what may be there. A part of a line is one of them and not known; whole lines are all printed, and
-    /// the tree tells which of them never stand together.
+    /// Prints the possible branches. Where they are only a part of a line, the result is unknown. Whole lines are
+    /// all printed, and the tree shows which of them never occur together.
     fn choose(&mut self, possible: Vec<Vec<Piece<'a>>>) {
         let text = |pieces: &[Piece<'a>]| -> String { pieces.iter().map(|p| p.text.as_str()).collect() };
         let texts: Vec<String> = possible.iter().map(|pieces| text(pieces)).collect();
@@ -401,14 +401,14 @@ impl<'a> Evaluator<'a> {
                     self.print(Piece::new(&*scalar.text, origin));
                 }
                 Value::Null => self.unknown(output),
-                // A map printed bare is Go's own notation, which is never meant.
+                // A map that is printed as such comes out in Go's own notation, which nobody wants.
                 _ => self.unknown(output),
             },
             _ => self.unknown(output),
         }
     }
 
-    /// A mark for what cannot be known, in a form that what is around it can be read with.
+    /// Prints a mark for a value that is not known, in a form that keeps the text around it readable.
     fn unknown(&mut self, output: &'a Output<'a>) {
         let here = self.here;
         let mark = self.mark(output.source);
@@ -422,7 +422,7 @@ impl<'a> Evaluator<'a> {
         match width {
             None if !output.alone => self.print(Piece::new(mark, here)),
             _ if !self.marks_alone => {}
-            // Alone on its line it stands for some entries of a map.
+            // Alone on its line, it stands for some entries of a map.
             None => self.print(Piece::new(format!("{mark}: ~"), here)),
             Some(width) => {
                 let newline = if matches!(output.value, Expr::Call("nindent", _)) {
@@ -491,7 +491,7 @@ impl<'a> Evaluator<'a> {
                 _ => Val::Unknown,
             },
             Val::Chart => {
-                // Fields are Go's names of the keys: `AppVersion` is `appVersion`.
+                // Fields have Go's names for the keys: `AppVersion` is `appVersion`.
                 let mut key = field.to_owned();
                 if let Some(first) = key.get_mut(..1) {
                     first.make_ascii_lowercase();

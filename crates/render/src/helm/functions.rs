@@ -25,7 +25,7 @@ const SERVED: &[&str] = &[
     "storage.k8s.io/v1",
 ];
 
-/// Versions that no cluster serves any longer (same source).
+/// Versions that no cluster serves any more (same source).
 const GONE: &[&str] = &[
     "admissionregistration.k8s.io/v1beta1",
     "apiextensions.k8s.io/v1beta1",
@@ -157,7 +157,7 @@ pub(super) fn call<'a>(name: &str, arguments: &[Val<'a>], here: Origin<'a>) -> O
             truth(text.ends_with(&part))
         }
         "semverCompare" => {
-            // Charts ask so whether the cluster is newer than some old release; today's are.
+            // Charts use it to ask whether the cluster is newer than some old release. Today's clusters are.
             let wanted = arguments.first()?.text()?;
             let asks_cluster = matches!(last?, Val::Unknown);
             match wanted.trim().chars().next()? {
@@ -229,9 +229,10 @@ fn number<'a>(value: &Val<'a>) -> Option<Val<'a>> {
         Val::Node(node) if matches!(&node.value, Value::Scalar(s) if s.style == Style::Plain) => {
             Some(Val::Node(node))
         }
-        Val::Node(node) if parsed.is_finite() => {
-            Some(Val::Text(vec![Piece::new(text.trim(), Origin::Node(node, node.span))]))
-        }
+        Val::Node(node) if parsed.is_finite() => Some(Val::Text(vec![Piece::new(
+            text.trim(),
+            Origin::Node(node, node.span),
+        )])),
         _ => Some(Val::Plain(text.trim().to_owned())),
     }
 }

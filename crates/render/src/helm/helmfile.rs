@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub struct Listed {
     /// The chart, as an index.
     pub chart: usize,
-    /// The environment; `None` is all that the file is for.
+    /// The environment; `None` if the file names none.
     pub environment: Option<String>,
     /// Name of the release.
     pub name: Node,
@@ -24,7 +24,7 @@ pub struct Listed {
     pub files: Vec<PathBuf>,
     /// The namespace of what it installs, where it names one.
     pub namespace: Option<Node>,
-    /// Whether all that it sets is known; where not, the chart's own values are defaults.
+    /// Whether everything that it sets is known. If not, the chart's own values are only defaults.
     pub known: bool,
 }
 
@@ -185,7 +185,7 @@ fn nested(path: &str, value: &Node) -> Option<Node> {
     Some(node)
 }
 
-/// Whether a text stands for itself: no tool puts anything in.
+/// Whether a text is final: no tool puts anything into it.
 fn is_plain(node: &Node) -> bool {
     node.as_str()
         .is_some_and(|text| !text.is_empty() && !text.contains(['{', '$']))

@@ -10,7 +10,7 @@ use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Node, Value};
 use std::path::PathBuf;
 
-/// Charts below charts before the rest is left out; a chart that depends on itself ends here.
+/// Levels of charts that are read. A chart that depends on itself ends here.
 const MAX_DEPTH: usize = 8;
 /// Charts that one installation may bring.
 const MAX_CHARTS: usize = 1_000;
@@ -18,7 +18,7 @@ const MAX_CHARTS: usize = 1_000;
 /// One chart as an installation has it.
 #[derive(Debug)]
 pub struct Installed {
-    /// Its name there: the alias where the chart above gives one.
+    /// Its name in this installation: the alias if the chart above gives one.
     pub name: String,
     /// Its directory.
     pub dir: PathBuf,
@@ -103,7 +103,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The child's own values under what `above` says of it, and what is for all charts.
+    /// The child's own values, with those that the chart above gives it and the global ones laid over them.
     fn values_below(&self, child: usize, named: (Option<&Dependency>, &str), above: &Node) -> Node {
         let chains = self.repo.sources.chains();
         let chart = &self.charts.charts[child];
@@ -140,7 +140,7 @@ fn below(charts: &Charts, number: usize) -> Vec<(usize, &str, Option<&Dependency
             Some((child, dependency.key(), Some(dependency)))
         })
         .collect();
-    // What lies in `charts/` is installed, named or not.
+    // A chart in `charts/` is installed, named or not.
     for (index, other) in charts.charts.iter().enumerate() {
         if other.parent == Some(number) && !found.iter().any(|(child, ..)| *child == index) {
             found.push((index, &other.name.value, None));

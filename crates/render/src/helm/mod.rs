@@ -1,8 +1,7 @@
-//! Helm charts: their values, the images in them, and what their templates say as far as that can be
-//! known from files. Helm itself is not run. Templates are evaluated by a small reader of our own that
-//! knows conditions, loops, named templates and the usual functions; whatever it does not know is
-//! unknown in the tree and never guessed. So a template gives fragments, not manifests: what is absent
-//! may yet be there when helm renders it.
+//! Helm charts: their values, the images in them, and what their templates say as far as the files show
+//! it. Helm itself is not run. A small evaluator of our own knows conditions, loops, named templates and
+//! the usual functions. What it does not know is unknown in the tree and never guessed. So a template
+//! gives fragments, not manifests: what is absent here may be there when helm renders it.
 
 mod eval;
 mod functions;
@@ -17,9 +16,9 @@ mod tests;
 mod values;
 
 use crate::image::ImagePair;
+use cofferdam_syntax::Spanned;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
-use cofferdam_syntax::Spanned;
 pub use helmfile::{Listed, listed, values_with};
 pub use install::{Installed, install, is_brought};
 use rayon::prelude::*;
@@ -49,13 +48,13 @@ pub struct Chart {
     pub dir: PathBuf,
     /// `Chart.yaml`.
     pub chart_file: PathBuf,
-    /// Whether it only lends templates to others (`type: library`).
+    /// Whether it only provides templates for other charts (`type: library`).
     pub library: bool,
     /// The chart whose `charts/` directory it is in, as an index; its values come from there too.
     pub parent: Option<usize>,
     /// What `Chart.yaml` and `requirements.yaml` name.
     pub dependencies: Vec<Dependency>,
-    /// The chart's own values, and for each environment that has a values file these with that laid over.
+    /// The chart's own values first; then, for each environment that has a values file, both merged.
     pub values: Vec<ChartValues>,
     /// Its own values alone.
     pub own: Node,
@@ -63,7 +62,7 @@ pub struct Chart {
     pub images: Vec<ChartImage>,
     /// Its templates.
     pub templates: Vec<PathBuf>,
-    /// What the templates give, for each environment that has a values file, or once.
+    /// What the templates give: for each environment that has a values file, or once.
     pub rendered: Vec<Rendered>,
     node: Node,
 }
@@ -108,16 +107,16 @@ pub struct Dependency {
     pub version: Option<Spanned<String>>,
     /// Where it is from.
     pub repository: Option<Spanned<String>>,
-    /// The key under which its values stand, when it is not its name.
+    /// The key of its values, if that is not its name.
     pub alias: Option<String>,
-    /// Path in the values that turns it on.
+    /// Path of the value that turns it on.
     pub condition: Option<String>,
 }
 
 /// What a chart's templates give.
 #[derive(Debug)]
 pub struct Rendered {
-    /// The environment whose values were used; `None` where the chart's own are all there are.
+    /// The environment whose values were used; `None` if the chart has only its own values.
     pub environment: Option<String>,
     /// The objects; all of them fragments.
     pub objects: Vec<Node>,

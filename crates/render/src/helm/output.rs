@@ -17,7 +17,7 @@ pub(super) const MARK_END: char = '\u{E001}';
 pub(super) struct Piece<'a> {
     pub(super) text: String,
     pub(super) origin: Origin<'a>,
-    /// The branches of unknown conditions that it was printed in; `None` outside all.
+    /// The branches of unknown conditions that it was printed in; `None` outside of all branches.
     pub(super) within: Option<Within>,
 }
 
@@ -161,7 +161,10 @@ fn write_yaml<'a>(node: &'a Node, depth: usize, inline: bool, out: &mut Vec<Piec
             };
             out.push(Piece::new(text, Origin::Node(node, node.span)));
         }
-        Value::Unknown(_) => out.push(Piece::new(format!("{MARK}{MARK_END}"), Origin::Node(node, node.span))),
+        Value::Unknown(_) => out.push(Piece::new(
+            format!("{MARK}{MARK_END}"),
+            Origin::Node(node, node.span),
+        )),
     }
 }
 
@@ -230,7 +233,7 @@ impl<'a> Printed<'a> {
         printed
     }
 
-    /// The piece that holds a byte, and the byte's place in it.
+    /// The piece that a byte is in, and the byte's offset in it.
     fn piece(&self, at: usize) -> Option<(Origin<'a>, usize)> {
         let index = self.starts.partition_point(|start| *start <= at).checked_sub(1)?;
         Some((self.origins[index], at - self.starts[index]))
@@ -242,8 +245,8 @@ impl<'a> Printed<'a> {
         self.within.get(index)?.as_ref()
     }
 
-    /// Of parts that are never printed together, the first. Which branch holds is not known, but it is one of
-    /// them, and all together are nothing that the template ever gives.
+    /// Keeps the first of the parts that are never printed together. Which branch holds is not known, but only one
+    /// of them does; the template never gives all of them at once.
     pub(super) fn possible<T>(
         &self,
         parts: impl IntoIterator<Item = T>,
@@ -265,7 +268,7 @@ impl<'a> Printed<'a> {
         possible
     }
 
-    /// Where something is written that was read from `start..end` of the text.
+    /// The place in a file of what is at `span` in the printed text.
     pub(super) fn place(&self, span: Span) -> Span {
         let (start, end) = (
             span.start as usize,
@@ -277,8 +280,8 @@ impl<'a> Printed<'a> {
         first.span(from).to(last.span(to))
     }
 
-    /// Where a scalar is written: the last value that it is made of, because that is what a person
-    /// would change (the tag of an image); or else the template.
+    /// Where a scalar is written: at the last value that it is made of, because a person would change
+    /// that one (the tag of an image); or else in the template.
     fn place_of_scalar(&self, span: Span) -> Span {
         let (start, end) = (
             span.start as usize,
@@ -302,7 +305,7 @@ impl<'a> Printed<'a> {
         self.chains.extended(place, &self.chains.of(read))
     }
 
-    /// The value behind a scalar that is nothing but that value.
+    /// The value of which the scalar consists, if it consists of one value only.
     fn value_behind(&self, span: Span) -> Option<&'a Node> {
         let index = self.starts.binary_search(&(span.start as usize)).ok()?;
         let next = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
@@ -312,8 +315,8 @@ impl<'a> Printed<'a> {
         }
     }
 
-    /// The tree read from the text, with every value at its real place; `clashes` are the keys that
-    /// stood twice because both branches of a condition were printed.
+    /// The tree read from the text, with every value at its real place. `clashes` are the keys that
+    /// occur twice because both branches of a condition were printed.
     pub(super) fn finish(&self, node: Node, clashes: &HashSet<Span>) -> Node {
         match node.value {
             Value::Scalar(scalar) => {
@@ -324,7 +327,7 @@ impl<'a> Printed<'a> {
                     if !whole_lines {
                         return unknown(span);
                     }
-                    // A whole file inside the template: the rest of it is worth reading.
+                    // A whole file inside the template: the rest of it can still be read.
                     let text = self.with_actions(&scalar.text);
                     let value = Value::Scalar(cofferdam_syntax::tree::Scalar {
                         text: text.into(),
@@ -345,7 +348,7 @@ impl<'a> Printed<'a> {
             }
             Value::Map(map) => {
                 let held = map.len();
-                // What stands in several branches is there whichever holds.
+                // A key that is in several branches exists in any case.
                 let at = |(key, _): &(Key, Node)| (!clashes.contains(&key.span)).then_some(key.span);
                 let map: Map = self
                     .possible(map, at)

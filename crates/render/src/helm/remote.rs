@@ -1,7 +1,7 @@
-//! Charts that files name and that are not in the tree: they could bring more than anybody here can read.
+//! Charts that files name and that are not in the tree. They could bring objects that cannot be read here.
 
-use super::install::of_dependency;
 use super::Charts;
+use super::install::of_dependency;
 use super::values::turned_on;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::repo::{Repo, normalise};
@@ -9,7 +9,7 @@ use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A chart of elsewhere.
+/// A chart from another place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remote {
     /// The file that names it.
@@ -18,7 +18,7 @@ pub struct Remote {
     pub span: Span,
     /// Its name.
     pub chart: String,
-    /// Where it is from: an address, or the name of a repository.
+    /// Its source: an address, or the name of a repository.
     pub from: Option<String>,
     /// The release that installs it; for a dependency, the chart that brings it.
     pub release: Option<String>,
@@ -27,7 +27,7 @@ pub struct Remote {
 /// Repositories that objects of Flux declare, with their addresses.
 type Addresses = BTreeMap<(String, String), String>;
 
-/// Every chart of elsewhere that a release installs or a chart of the tree depends on. Dependencies stand at the end.
+/// Every chart from another place that a release installs or a chart of the tree depends on. Dependencies come last.
 pub fn remote(repo: &Repo, charts: &Charts) -> Vec<Remote> {
     let documents = || {
         let yaml = repo
@@ -121,7 +121,7 @@ fn of_helmfile(charts: &Charts, path: &Path, release: &Node, document: &Node) ->
     if release.get("installed").and_then(Node::as_bool) == Some(false) {
         return None;
     }
-    // A list of releases of something else has no charts; one of a helmfile has names too.
+    // A list of other releases has no charts; a helmfile's releases have names too.
     let name = release.get("name").and_then(Node::as_str)?;
     let node = release.get("chart")?;
     let written = node.as_str()?;
@@ -193,7 +193,7 @@ mod tests {
         let chart = ("charts/x/Chart.yaml", "apiVersion: v2\nname: x\n");
         assert_eq!(shown(&[("a.yaml", &here), chart]), [""; 0]);
         assert_eq!(shown(&[("a.yaml", &here)]), ["./charts/x of r in cache"]);
-        // A patch of a release names no chart.
+        // A patch of a release does not name a chart.
         assert_eq!(shown(&[("a.yaml", &release("{values: {a: 1}}"))]), [""; 0]);
     }
 

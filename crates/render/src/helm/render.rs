@@ -167,7 +167,7 @@ fn objects(
     let mut objects = Vec::new();
     for (path, file, items) in &read.bodies {
         let mut problem = None;
-        // What stands alone on its line is mostly part of a map; where it is not, it is left out.
+        // A mark that is alone on its line is mostly an entry of a map. Where that does not parse, it is left out.
         for marks_alone in [true, false] {
             let (pieces, unknowns) = Evaluator::new(world, *file, marks_alone).run(items);
             let printed = Printed::new(chains, pieces, &unknowns);

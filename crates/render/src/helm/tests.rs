@@ -122,7 +122,7 @@ fn values_are_put_in_and_what_is_not_known_is_unknown() {
             "a:new",
         ),
         ("a: {{ index .Values.list 1 }}", "a:b"),
-        // Of the branches of an unknown condition one holds, and never two.
+        // One branch of an unknown condition holds, and never two.
         (
             "a: {{ if .Release.IsUpgrade }}x{{ else }}y{{ end }}\nb: 1",
             "a:? b:1",
@@ -239,7 +239,7 @@ fn a_chart_gives_its_objects_for_each_environment() {
 }
 
 #[test]
-fn a_value_stands_where_it_is_written() {
+fn a_value_is_at_the_place_where_it_is_written() {
     let repo = shop();
     let charts = read(&repo);
     let place = |node: &Node| {
@@ -343,7 +343,7 @@ fn named_templates_of_a_local_library_are_known() {
 }
 
 #[test]
-fn that_helm_is_not_run_is_told_once_for_all_charts() {
+fn one_note_says_for_all_charts_that_helm_is_not_run() {
     let repo = repo(&[
         ("a/Chart.yaml", CHART),
         ("b/Chart.yaml", CHART),
@@ -359,7 +359,7 @@ fn that_helm_is_not_run_is_told_once_for_all_charts() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_once() {
+fn what_cannot_be_read_is_reported_once() {
     let repo = repo(&[
         ("c/Chart.yaml", CHART),
         ("c/values-prod.yaml", "a: 1"),

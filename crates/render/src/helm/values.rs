@@ -120,9 +120,10 @@ pub(super) fn under_parent(
             if let Some(over) = given(chains, (dependency, key), &above.values) {
                 merge_values(chains, &mut values, &over);
             }
-            if let (Some((key, global)), Some(map)) =
-                (entry_given(chains, None, &above.values, "global"), values.as_map_mut())
-            {
+            if let (Some((key, global)), Some(map)) = (
+                entry_given(chains, None, &above.values, "global"),
+                values.as_map_mut(),
+            ) {
                 map.insert(key, global);
             }
             ChartValues {
@@ -201,7 +202,7 @@ pub(super) fn turned_on(dependency: &Dependency, values: &Node) -> bool {
     let Some(condition) = dependency.condition.as_deref() else {
         return true;
     };
-    // Of several paths the first that is set decides.
+    // The first of several paths that is set decides.
     let set = condition
         .split(',')
         .find_map(|path| values.at(&path.trim().replace('.', "/"))?.as_bool());

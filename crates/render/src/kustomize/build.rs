@@ -7,16 +7,16 @@ use super::object::{Object, same_namespace};
 use super::patch::index_names;
 use super::transform::{self, Reach};
 use super::{Brings, Dangling, Gap, Named, names};
-use cofferdam_syntax::{Chains, Layer, Link, Span};
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::Unreadable;
 use cofferdam_syntax::tree::{Node, Value};
+use cofferdam_syntax::{Chains, Layer, Link, Span};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 /// Bases below bases before a build is refused; real ones have a handful.
 const MAX_DEPTH: usize = 64;
-/// Objects that one build may gather: bases that name one another twice over would double it at each level.
+/// Objects that one build may have: bases that each name the next one twice would double the number at each level.
 const MAX_OBJECTS: usize = 500_000;
 /// Kustomizations that one build may go through, for the same reason.
 const MAX_VISITS: usize = 20_000;
@@ -29,13 +29,14 @@ pub(super) struct Session<'r> {
     pub(super) index: &'r Index<'r>,
     pub(super) dangling: Vec<Dangling>,
     pub(super) notes: Vec<Unreadable>,
-    /// Whether all that the build names was read; if not, what matches nothing may match what is missing.
+    /// Whether everything that the build names was read. If not, a selector that matches nothing may match a file
+    /// that was not read.
     pub(super) complete: bool,
     /// What was not read.
     pub(super) gaps: Vec<Gap>,
-    /// Whether a kustomization brings a schema, by which lists of custom resources merge.
+    /// Whether a kustomization brings a schema. It says how lists of custom resources merge.
     pub(super) schema: bool,
-    /// Whether a kustomization teaches kustomize more fields, which are not read.
+    /// Whether a kustomization configures more fields for the transformers; that configuration is not read.
     configured: bool,
     stack: Vec<usize>,
     visits: usize,
@@ -90,8 +91,8 @@ impl<'r> Session<'r> {
         })
     }
 
-    /// Gathers what `number` names onto `objects` and changes it all. A base starts with none, a
-    /// component with those of whoever names it.
+    /// Adds what `number` names to `objects` and transforms all of them. A base starts with no objects, a
+    /// component with those of the kustomization that names it.
     fn apply(
         &mut self,
         number: usize,
@@ -216,7 +217,7 @@ impl<'r> Session<'r> {
         }
         let before = objects.len();
         for document in &stream.documents {
-            // A list stands for its items.
+            // A list counts as its items.
             let items = document
                 .get("kind")
                 .and_then(Node::as_str)
@@ -233,7 +234,7 @@ impl<'r> Session<'r> {
         Ok(())
     }
 
-    /// A named path that leads to nothing that can be built here: some stop the build, others leave a gap.
+    /// A path that leads to nothing that can be built here. Some of them stop the build, others leave a gap.
     fn unresolved(
         &mut self,
         kustomization: &Kustomization<'_>,
@@ -422,7 +423,7 @@ impl<'r> Session<'r> {
         for object in objects.iter_mut() {
             changes.apply(&mut object.node);
         }
-        // A component changes what others bring, and need not find all of it everywhere.
+        // A component changes objects of others, and they need not all be there each time.
         if kustomization.component || !self.complete || self.configured {
             return;
         }
@@ -446,7 +447,7 @@ impl<'r> Session<'r> {
         }
     }
 
-    /// Two objects of one identity: kustomize refuses them.
+    /// Reports two objects with the same identity: kustomize refuses them.
     fn refuse_doubles(&self, objects: &[Object]) -> Result<(), Failure> {
         let mut seen: HashMap<(&str, &str, &str), Vec<Option<&str>>> = HashMap::new();
         for object in objects.iter().filter(|o| !o.name().is_empty()) {

@@ -109,7 +109,7 @@ impl<'r> Session<'r> {
                         data.insert(key, value);
                     });
                 }
-                // What such a file holds cannot be known, so nothing is said of its keys.
+                // The content of such a file is not known, so its keys are not known either.
                 _ => {
                     let reason = format!("the keys in `{written}` were not read");
                     self.gap(kustomization, item.span, Brings::Keys, reason);
@@ -269,7 +269,7 @@ fn env_lines(text: &str, file: Span) -> Vec<(Key, Node)> {
         }
         let span_of = |start: usize, length: usize| file.part(start, start + length);
         let line_span = span_of(at, line.len());
-        // A name alone takes its value from whoever runs the build.
+        // A name alone takes its value from the environment in which the build runs.
         let (name, value) = match line.split_once('=') {
             Some((name, value)) => {
                 let from = at + name.len() + 1;

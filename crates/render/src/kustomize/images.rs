@@ -54,7 +54,7 @@ impl<'r> ImageChanges<'r> {
         all
     }
 
-    /// Names of the entries that no image had.
+    /// Names of the entries that matched no image.
     pub(super) fn unused(&self) -> Vec<&'r Node> {
         self.changes.iter().filter(|c| !c.used).map(|c| c.name).collect()
     }
@@ -99,13 +99,13 @@ impl<'r> ImageChanges<'r> {
 }
 
 impl<'r> ImageChange<'r> {
-    /// What the image `text` becomes, at the place of what decides it.
+    /// The new image for `text`, at the place of the entry's field that decides it.
     fn changed(&self, chains: &Chains, text: &str, span: Span) -> Node {
         let image = parse_image(text);
         let text_of = |node: Option<&'r Node>| node.and_then(Node::as_str);
         let mut name = text_of(self.new_name).map_or_else(|| image.name(), str::to_owned);
         let (mut tag, mut digest) = (image.tag.as_deref(), image.digest.as_deref());
-        // A new tag or digest stands instead of whatever was there.
+        // A new tag or digest replaces both the old tag and the old digest.
         if self.new_tag.is_some() || self.digest.is_some() {
             (tag, digest) = (text_of(self.new_tag), text_of(self.digest));
         }
@@ -197,7 +197,7 @@ mod tests {
                 "b:3",
             ),
             ("[{name: nginx, tagSuffix: -x}]", "nginx:1", "nginx:1-x"),
-            // An entry sees what those before it made, and none twice.
+            // An entry sees the results of those before it, and no entry is used twice.
             ("[{name: a, newName: b}, {name: b, newName: c}]", "a", "c"),
             ("[{name: b, newName: c}, {name: a, newName: b}]", "a", "b"),
             ("[{name: a, newName: a}]", "a", "a"),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_image_stands_where_its_tag_is_written() {
+    fn a_changed_image_is_at_the_place_of_its_tag() {
         let entries = tree("[{name: nginx, newName: x, newTag: '2'}]", 1);
         let tag = entries.items()[0].get("newTag").unwrap();
         assert_eq!(changed(&entries, "nginx").span, tag.span);

@@ -37,7 +37,7 @@ pub(super) fn apply(chains: &Chains, target: &mut Node, operation: &Node) -> Res
             let value = value()?;
             match find_mut(target, &tokens) {
                 Some(slot) => *slot = laid_over(chains, &value, Some(slot)),
-                // Against the standard, kustomize sets a key that is not there, as long as its parent is.
+                // Unlike the standard, kustomize sets a key that is absent, if its parent exists.
                 None => set(target, &tokens, value).ok_or_else(fail)?,
             }
             Ok(())
@@ -50,7 +50,7 @@ pub(super) fn apply(chains: &Chains, target: &mut Node, operation: &Node) -> Res
         }
         "copy" | "move" => {
             let (from, named_at) = source().ok_or_else(fail)?;
-            // Into a part of itself nothing can be moved.
+            // Nothing can be moved into a part of itself.
             if op == "move" && tokens.len() > from.len() && tokens.starts_with(&from) {
                 return Err(fail());
             }
@@ -117,7 +117,7 @@ fn add(chains: &Chains, target: &mut Node, tokens: &[String], value: Node) -> Op
     };
     let parent = match find_mut(target, above) {
         Some(_) => find_mut(target, above)?,
-        // Every object has annotations and labels while kustomize builds, so adding one always works.
+        // kustomize gives every object annotations and labels while it builds, so adding one always works.
         None if matches!(above, [m, k] if m == "metadata" && (k == "annotations" || k == "labels")) => {
             super::object::child_map(find_mut(target, &above[..1])?, &above[1], value.span)?;
             find_mut(target, above)?

@@ -56,7 +56,7 @@ pub(super) struct Kustomization<'r> {
     /// The directory that its paths are relative to.
     pub(super) dir: PathBuf,
     pub(super) node: &'r Node,
-    /// `kind: Component`: applies to whoever names it and is not built alone.
+    /// `kind: Component`: changes the objects of the kustomization that names it, and is not built alone.
     pub(super) component: bool,
     /// Why it cannot be used at all.
     pub(super) broken: Option<(Span, String)>,
@@ -84,7 +84,7 @@ pub(super) enum Target {
     Remote,
     /// A place above the directory that was read.
     Outside,
-    /// Named and not there, but ignored by git.
+    /// Named and absent, but ignored by git.
     ByDesign,
     /// A file that is there and was not read.
     Unread,
@@ -121,7 +121,7 @@ fn is_kustomization(path: &Path, node: &Node) -> bool {
     if of_kustomize {
         return matches!(kind, "Kustomization" | "Component" | "");
     }
-    // Both fields may be left out; another group (Flux has a kind of this name) is another thing.
+    // Both fields may be left out. A kind of this name in another group (Flux has one) is something else.
     has_proper_name(path) && api.is_empty() && matches!(kind, "" | "Kustomization" | "Component")
 }
 
@@ -260,8 +260,8 @@ impl<'r> Index<'r> {
         }
     }
 
-    /// Every file that the kustomization names itself, its own included: what is judged only as a part
-    /// of what it builds.
+    /// Every file that the kustomization names itself, its own file included. These are judged only as
+    /// parts of the build.
     pub(super) fn files_of(&self, number: usize) -> BTreeSet<PathBuf> {
         let kustomization = &self.all[number];
         let mut files = BTreeSet::from([kustomization.path.to_path_buf()]);

@@ -357,7 +357,11 @@ mod tests {
     #[test]
     fn values_files_lie_over_one_another() {
         let mut node = tree("a: {x: 1, l: [1, 2]}\nb: 2", 0);
-        merge_values(&Chains::default(), &mut node, &tree("a: {l: [3], z: 1}\nb: null", 1));
+        merge_values(
+            &Chains::default(),
+            &mut node,
+            &tree("a: {l: [3], z: 1}\nb: null", 1),
+        );
         assert_eq!(show(&node), "{a:{x:1 l:[3] z:1}}");
     }
 

@@ -1,6 +1,6 @@
-//! Kustomize, built without kustomize: the objects that an overlay really deploys, with every value at
-//! the place that decided it. A patch is no manifest and a base is not deployed, so neither is ever
-//! judged by itself; what this reader does not support is named, never guessed.
+//! Builds kustomizations without kustomize: the objects that an overlay really deploys, with every value at
+//! the place that decided it. A patch is no manifest and a base is not deployed, so neither is
+//! judged by itself. What this reader does not support is reported, never guessed.
 //!
 //! What kustomize does is reproduced from its behaviour (version 5): the order in which transformers
 //! run, the fields that they reach, the way lists merge. Left out: the hash on generated names, `vars`,
@@ -64,9 +64,9 @@ pub struct Build {
     pub objects: Vec<Node>,
     /// Kind and name of the objects that a generator made.
     pub generated: BTreeSet<(String, String)>,
-    /// Whether all that it names was read; when not, an object that is absent here may still be there.
+    /// Whether everything that it names was read. If not, an object that is absent here may still exist.
     pub complete: bool,
-    /// What it names or needs and what was not read, each once.
+    /// What it names or needs and could not be read, each once.
     pub gaps: Vec<Gap>,
     /// The first cause, when it cannot be built.
     pub failed: Option<Unreadable>,
@@ -107,8 +107,8 @@ pub struct Dangling {
     pub span: Span,
     /// The name that was likely meant.
     pub nearest: Option<String>,
-    /// Whether kustomize refuses to build because of it; otherwise it passes over it in silence, and
-    /// what was to be changed is deployed unchanged.
+    /// Whether kustomize refuses to build because of it. Otherwise kustomize ignores it without a word, and
+    /// deploys the object unchanged.
     pub refused: bool,
 }
 
@@ -227,7 +227,7 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
         built.consumed.extend(files);
     }
     built.fragments = built.consumed.difference(&whole).cloned().collect();
-    // Overlays share bases, so the same is found in several builds.
+    // Overlays share bases, so several builds find the same.
     let mut seen = HashSet::new();
     built
         .dangling
@@ -256,7 +256,7 @@ fn roots(index: &Index<'_>, deployed: &BTreeSet<PathBuf>) -> Vec<usize> {
     let mut roots = Vec::new();
     for (number, is_used) in used.into_iter().enumerate() {
         let kustomization = &index.all[number];
-        // Through a link it is what stands elsewhere, and is built only where something names it.
+        // Behind a link is a directory that also exists elsewhere. It is built only where something names it.
         let is_used = is_used || index.repo.is_below_link(kustomization.path);
         if !kustomization.component && (!is_used || deployed.contains(&kustomization.dir)) {
             roots.push(number);

@@ -1,6 +1,6 @@
 //! References by name follow what they name: when a prefix, a suffix or a namespace changed an object,
-//! the fields of Kubernetes' own kinds that name it are changed with it. Custom resources are left as
-//! they are, because kustomize does not know their fields, and a person should see that.
+//! the fields of Kubernetes' own kinds that name it are changed with it. Custom resources stay as
+//! they are, because kustomize does not know their fields, and the reader should see that.
 
 use super::object::{Object, same_namespace, set};
 use cofferdam_syntax::tree::{Node, Value};
@@ -44,7 +44,7 @@ const FREE_KEYS: &[&str] = &["labels", "annotations", "matchLabels", "selector",
 /// Objects by kind and any name that they had before.
 type Renamed = HashMap<(String, String), Vec<usize>>;
 
-/// Who refers, as far as it decides who is meant.
+/// The object that refers, as far as it decides which object is meant.
 struct Referrer {
     namespaces: Vec<Option<String>>,
     affixes: Vec<(Box<str>, Box<str>)>,
@@ -53,7 +53,7 @@ struct Referrer {
 /// What became of an object.
 struct New {
     name: String,
-    /// What its name passed through: the prefixes and suffixes are among it.
+    /// What its name passed through, its prefixes and suffixes included.
     links: Vec<Link>,
     namespace: Option<String>,
     affixes: Vec<(Box<str>, Box<str>)>,
@@ -144,7 +144,7 @@ impl Lookup<'_> {
         let first = fitting.next();
         let others: Vec<&New> = fitting.collect();
         if others.is_empty() {
-            // Where only one has the name at all, it is meant from any namespace of a cluster-wide kind.
+            // Where only one object has the name, it is meant, if it has no namespace.
             return first.or_else(|| match candidates[..] {
                 [only] if namespace.is_none() && self.news[only].namespace.is_none() => {
                     Some(&self.news[only])
@@ -152,7 +152,7 @@ impl Lookup<'_> {
                 _ => None,
             });
         }
-        // The same base used twice: the copy with the referrer's own prefixes is the one meant.
+        // The same base is used twice: the copy with the same prefixes as the referrer is meant.
         let mut alike = first
             .into_iter()
             .chain(others)

@@ -16,7 +16,7 @@ pub(super) struct Object {
     pub(super) generated: bool,
 }
 
-/// Groups of Kubernetes itself; whatever else there is are custom resources, of whose lists nothing is known.
+/// Groups of Kubernetes itself. Everything else is a custom resource, and nothing is known about its lists.
 const BUILT_IN: &[&str] = &[
     "",
     "apps",

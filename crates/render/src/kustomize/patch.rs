@@ -1,5 +1,5 @@
-//! Patches: which entry means which objects, and what happens to them. What means nothing is kept as a
-//! dangling name, because kustomize either stops there or, worse, passes over it in silence.
+//! Patches: which objects an entry changes, and how. An entry that matches no object is kept as a
+//! dangling name, because kustomize either stops there or, worse, ignores it without a word.
 
 use super::build::{Failure, Session};
 use super::load::{Kustomization, Target};
@@ -160,8 +160,8 @@ impl<'r> Session<'r> {
         };
         if chosen.is_empty() {
             match &patch.target {
-                // A component is for whoever uses it, and a selector without a name for whatever there
-                // is: neither names something that has to exist.
+                // A component serves any kustomization that uses it, and a selector without a name
+                // matches whatever exists. Neither names something that has to exist.
                 Some(selector) if patch.of_component || !selector.names_one => {}
                 Some(selector) => {
                     self.unmatched(Named::PatchTarget, selector.shown.clone(), selector, objects);
@@ -183,7 +183,7 @@ impl<'r> Session<'r> {
                 name: shown,
                 span: selector.span,
                 nearest: likely.map(str::to_owned),
-                // Unlike a patch without a target, one whose selector matches nothing is passed over.
+                // kustomize ignores a patch whose selector matches nothing. It refuses one without a target.
                 refused: what != Named::PatchTarget,
             });
         }

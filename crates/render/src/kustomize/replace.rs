@@ -98,9 +98,7 @@ impl<'r> Session<'r> {
             let piece = piece.unwrap_or(text).to_owned();
             value = Node::text(&piece, value.span);
         }
-        value = self
-            .chains()
-            .tree_through(value, Layer::Reference, named_at);
+        value = self.chains().tree_through(value, Layer::Reference, named_at);
         for target in targets.map_or(&[][..], Node::items) {
             self.replace_in(target, &value, objects);
         }
@@ -361,7 +359,10 @@ mod tests {
                 delimiter: "/",
                 index,
             };
-            spliced(&Chains::default(), &old, &new, Some(part)).as_str().unwrap().to_owned()
+            spliced(&Chains::default(), &old, &new, Some(part))
+                .as_str()
+                .unwrap()
+                .to_owned()
         };
         assert_eq!(with(0), "X/b/c");
         assert_eq!(with(2), "a/b/X");

@@ -19,9 +19,9 @@ pub(super) struct Selector {
     namespace: Option<Pattern>,
     labels: Vec<Requirement>,
     annotations: Vec<Requirement>,
-    /// Where the most telling part is written: the name, or else the whole.
+    /// The place of its name, or of the whole selector where it has none.
     pub(super) span: Span,
-    /// Whether it has a name, or labels to tell one by, and so speaks of something that should exist.
+    /// Whether it has a name, or labels that identify one object. Then the object should exist.
     pub(super) names_one: bool,
     /// The selector for people: `Deployment web`.
     pub(super) shown: String,
@@ -32,7 +32,7 @@ enum Pattern {
     Any,
     Literal(String),
     Regex(Regex),
-    /// No valid expression: matches nothing.
+    /// An invalid expression: matches nothing.
     Nothing,
 }
 
@@ -105,7 +105,7 @@ impl Selector {
         }
     }
 
-    /// The one name that it asks for, where it is no pattern.
+    /// The name that it asks for, unless it is a pattern.
     pub(super) fn literal_name(&self) -> Option<&str> {
         match &self.name {
             Pattern::Literal(name) => Some(name),
@@ -113,7 +113,7 @@ impl Selector {
         }
     }
 
-    /// Whether it means `object`, by any identity that the object has or had.
+    /// Whether it matches `object`, by any identity that the object has or had.
     pub(super) fn matches(&self, object: &Object) -> bool {
         let (group, version) = group_version(object.api_version());
         self.kind.matches(object.kind())

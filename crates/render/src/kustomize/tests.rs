@@ -321,7 +321,7 @@ fn an_unused_component_leaves_fragments() {
 }
 
 #[test]
-fn generated_data_stand_where_they_are_written() {
+fn generated_data_are_at_the_place_where_they_are_written() {
     let repo = repo(&[
         (
             "k/Kustomization",

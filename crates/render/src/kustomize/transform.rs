@@ -232,7 +232,7 @@ pub(super) fn namespace(chains: &Chains, object: &mut Object, namespace: &Node) 
             .map(|n| &mut n.value)
     {
         for subject in subjects {
-            // The default account is the one that exists in every namespace, so it is the one meant.
+            // Every namespace has a default account, so the one in this namespace is meant.
             let is_default = subject.get("kind").and_then(Node::as_str) == Some("ServiceAccount")
                 && subject.get("name").and_then(Node::as_str) == Some("default");
             if is_default && let Some(map) = subject.as_map_mut() {
@@ -244,11 +244,7 @@ pub(super) fn namespace(chains: &Chains, object: &mut Object, namespace: &Node) 
 }
 
 /// Puts a prefix and a suffix around an object's name. The name keeps its place.
-pub(super) fn affix(
-    chains: &Chains,
-    object: &mut Object,
-    (prefix, suffix): (Option<&Node>, Option<&Node>),
-) {
+pub(super) fn affix(chains: &Chains, object: &mut Object, (prefix, suffix): (Option<&Node>, Option<&Node>)) {
     if UNPREFIXED.contains(&object.kind()) {
         return;
     }
@@ -293,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_reach_what_they_are_told_to() {
+    fn labels_reach_the_fields_that_were_asked_for() {
         let pairs = tree("{team: a}", 1);
         let deployment = || {
             Object::new(tree(

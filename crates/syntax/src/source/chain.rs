@@ -261,11 +261,7 @@ mod tests {
         // How the replaced values came there is their own business.
         assert_eq!(
             layers(&chains, second),
-            [
-                (Layer::Include, 31),
-                (Layer::Override, 10),
-                (Layer::Override, 20)
-            ]
+            [(Layer::Include, 31), (Layer::Override, 10), (Layer::Override, 20)]
         );
         assert!(chains.over(at(5), at(5)).chain.is_none());
     }

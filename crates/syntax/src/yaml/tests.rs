@@ -120,7 +120,12 @@ fn aliases_cannot_eat_all_memory_and_nesting_is_bounded() {
 fn yaml_inside_a_block_keeps_its_place() {
     let text = "data:\n  routing.yaml: |\n    cells:\n      - name: us\n        weight: 60\n";
     let root = one(text);
-    let inner = parse_embedded(root.get("data").unwrap().get("routing.yaml").unwrap(), text, &Chains::default()).unwrap();
+    let inner = parse_embedded(
+        root.get("data").unwrap().get("routing.yaml").unwrap(),
+        text,
+        &Chains::default(),
+    )
+    .unwrap();
     let cell = &inner.documents[0].get("cells").unwrap().items()[0];
     let weight = cell.get("weight").unwrap();
     assert_eq!(

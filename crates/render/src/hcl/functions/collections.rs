@@ -52,7 +52,7 @@ pub(super) fn distinct(args: &[Node], span: Span) -> Eval {
     let Value::Seq(items) = &args[0].value else {
         return wrong("a list is needed");
     };
-    // Lists here are a person's; comparing each with each beyond this would only serve an attack.
+    // People write short lists. The bound protects from hostile files: each item is compared with each other.
     if items.len() > 2_000 {
         return Ok(unknown("a list too long to compare", span));
     }
@@ -108,7 +108,7 @@ pub(super) fn index(args: &[Node], span: Span) -> Eval {
 pub(super) fn contains(args: &[Node], span: Span) -> Eval {
     match &args[0].value {
         Value::Seq(items) => {
-            // A set of texts converts what it is asked for to text.
+            // In a set of texts, the wanted value is converted to text.
             let found = items.iter().any(|i| {
                 equal(i, &args[1]) == Some(true) || (i.as_str().is_some() && i.as_str() == args[1].as_str())
             });

@@ -5,8 +5,8 @@ mod collections;
 mod text;
 
 use collections::{
-    coalesce, concat, contains, distinct, element, flatten, index, length, lookup, map_parts, merge, one, quantified,
-    range, slice, sorted, toset, zipmap,
+    coalesce, concat, contains, distinct, element, flatten, index, length, lookup, map_parts, merge, one,
+    quantified, range, slice, sorted, toset, zipmap,
 };
 use text::{format, join, replace, split, substr, title};
 
@@ -105,7 +105,7 @@ const FUNCTIONS: &[(&str, usize, Function)] = &[
     ("values", 1, |a, s| map_parts(a, s, |(_, value)| value)),
     ("tomap", 1, |a, _| Ok(a[0].clone())),
     ("zipmap", 2, zipmap),
-    // What these encode is read as what it says, not as text.
+    // The argument of these is kept as a tree, not as text.
     ("jsonencode", 1, |a, _| Ok(a[0].clone())),
     ("yamlencode", 1, |a, _| Ok(a[0].clone())),
     ("sensitive", 1, |a, _| Ok(a[0].clone())),
@@ -215,7 +215,7 @@ fn tonumber(args: &[Node], _span: Span) -> Eval {
         return Ok(args[0].clone());
     }
     match number(&args[0]) {
-        // The value's own place, not that of the conversion.
+        // The place is the value's own, not that of the conversion.
         Some(n) => Ok(number_node(n, args[0].span)),
         None => wrong("tonumber() takes a number"),
     }

@@ -84,7 +84,7 @@ fn value_files_make_environments() {
         })
         .collect();
     assert_eq!(shown, ["Some(\"production\") 50 2", "Some(\"staging\") 5 3"]);
-    // Beside the root: the root that declares what it sets.
+    // A file beside the root belongs to the root that declares what it sets.
     let terraform = self::terraform(&[
         ("tf/main.tf", main),
         ("other/main.tf", "variable \"z\" {}\n"),
@@ -176,7 +176,7 @@ fn json_configurations_are_the_same() {
 }
 
 #[test]
-fn a_syntax_error_is_told_with_its_line_and_hides_no_other_file() {
+fn a_syntax_error_is_reported_with_its_line_and_hides_no_other_file() {
     let terraform = terraform(&[
         ("a.tf", "resource \"t\" \"r\" {\n  x = = 1\n}\n"),
         ("b.tf", "resource \"t\" \"s\" { x = var.elsewhere }\n"),
@@ -245,7 +245,7 @@ fn references_without_end_and_values_without_bound_stop() {
     }
     doubling.push_str("}\nresource \"t\" \"r\" { x = local.l59 }\n");
     assert!(show(&x(&doubling)).starts_with('?'));
-    // The deepest that the parser takes, in every link of a chain.
+    // The deepest nesting that the parser accepts, in each step of a chain of references.
     let deep = |inner: &str| format!("{}{inner}{}", "[(".repeat(30), ")][0]".repeat(30));
     let mut chain = String::from("locals {\n  l0 = 1\n");
     for i in 1..60 {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn names_that_lead_nowhere_are_told_with_the_nearest_that_exists() {
+fn names_that_lead_nowhere_are_reported_with_the_nearest_that_exists() {
     let terraform = terraform(&[
         (
             "main.tf",
@@ -54,7 +54,7 @@ resource "t" "r" {
 }
 
 #[test]
-fn modules_that_call_each_other_are_read_once_and_told() {
+fn modules_that_call_each_other_are_read_once_and_reported() {
     let terraform = terraform(&[
         (
             "a/main.tf",
@@ -81,7 +81,7 @@ fn dangling(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn a_name_counts_wherever_it_stands() {
+fn a_name_counts_wherever_it_is_written() {
     let nested = "resource \"t\" \"r\" {\n  x = f(concat([], var.a ? [{ y = [{ \"Id\" = var.b }] }] : []), \"${local.c}\")\n  dynamic \"module\" {\n    for_each = [for var in [1] : var.mine]\n    content { z = module.value }\n  }\n}\noutput \"o\" { value = false ? module.d.x : null }\n";
     assert_eq!(
         dangling(&[("main.tf", nested)]),
@@ -132,7 +132,7 @@ fn what_terragrunt_writes_is_declared() {
         dangling(&[("a/main.tf", main), ("a/terragrunt.hcl", own)]),
         ["Variable gone"]
     );
-    // The same from an included file, into the module that the unit names.
+    // The same from an included file, for the module that the unit names.
     let including = "include \"root\" {\n  path = find_in_parent_folders(\"root.hcl\")\n}\nterraform {\n  source = \"${get_repo_root()}/modules//m\"\n}\n";
     let through = [
         ("modules/m/main.tf", main),
@@ -140,7 +140,7 @@ fn what_terragrunt_writes_is_declared() {
         ("live/prod/terragrunt.hcl", including),
     ];
     assert_eq!(dangling(&through), ["Variable gone"]);
-    // What cannot be read proves nothing; what is no file of Terraform changes nothing.
+    // A file that cannot be read proves nothing. A file that is not Terraform's changes nothing.
     let opaque = "generate \"x\" {\n  path = \"x.tf\"\n  contents = file(\"x.txt\")\n}\n";
     assert!(dangling(&[("a/main.tf", main), ("a/terragrunt.hcl", opaque)]).is_empty());
     let other = opaque.replace("x.tf", "x.json");

@@ -87,12 +87,12 @@ fn functions_do_what_terraform_documents() {
 }
 
 #[test]
-fn what_only_an_apply_could_tell_is_unknown_and_never_guessed() {
+fn what_only_an_apply_can_show_is_unknown_and_never_guessed() {
     assert_eq!(
         value_of("timestamp()"),
         "?timestamp() is decided when Terraform runs"
     );
-    // An unknown first argument decides nothing about the second.
+    // An unknown first argument says nothing about the second.
     assert!(value_of("try(uuid(), 5)").starts_with('?'));
     assert!(value_of("uuid() == \"a\" ? 1 : 2").starts_with('?'));
     // But one side of `&&` may decide alone.

@@ -1,5 +1,5 @@
-//! Go templates to a tree: text, actions and the blocks that they open. Only the syntax is settled
-//! here; an expression that is not understood is kept as such, and evaluates to what cannot be known.
+//! Parses Go templates to a tree: text, actions and the blocks that they open. Only the syntax is handled
+//! here. An expression that is not understood is kept as such, and its value is unknown.
 
 mod expression;
 #[cfg(test)]
@@ -24,7 +24,7 @@ pub(super) enum Item<'t> {
         value: Expr<'t>,
         declare: bool,
     },
-    /// Conditions and what stands under each; the one of `else` is `None`.
+    /// Conditions and the items under each; the condition of `else` is `None`.
     If(Branches<'t>),
     With {
         variable: Option<&'t str>,
@@ -177,7 +177,7 @@ struct Parser<'t, 'p> {
     text: &'t str,
     actions: &'p [Action<'t>],
     next: usize,
-    /// Where the text that is not read yet begins.
+    /// Where the unread text begins.
     at: usize,
     depth: usize,
     defines: &'p mut Defines<'t>,

@@ -65,7 +65,7 @@ fn blocks_nest_and_trim() {
 }
 
 #[test]
-fn what_is_not_closed_is_told() {
+fn what_is_not_closed_is_reported() {
     for (text, at) in [
         ("a {{ .x", 2),
         ("{{ if .x }} a", 11),
