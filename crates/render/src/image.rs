@@ -1,6 +1,6 @@
-//! Names of container images, wherever they stand: as one text, or as `{repository, tag}` pairs in
-//! values of charts, Argo applications and custom resources. Nothing is filled in: an image without a
-//! registry has none here, although a runtime would ask its default one.
+//! Names of container images: as one text, or as `{repository, tag}` pairs in
+//! values of charts, Argo applications and custom resources. No defaults are added: an image without a
+//! registry has none here, although a runtime would ask its default registry.
 
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{Span, Spanned};

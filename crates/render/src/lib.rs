@@ -1,5 +1,6 @@
 //! What deploy tools make of documents: kustomize builds, Helm charts, Terraform modules, Argo CD
-//! applications. Documents in, documents out; every value of the result keeps the place it was written.
+//! applications. Documents in, documents out; every value of the result keeps the place where it is written and what
+//! it passed through.
 //!
 //! Nothing is executed and nothing is fetched. What a tool would have to fetch or run is reported as not read.
 

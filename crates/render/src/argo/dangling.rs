@@ -1,4 +1,4 @@
-//! Paths and value files that applications name and that are not there.
+//! Paths and value files that applications name and that do not exist.
 
 use super::{Application, Deploys, Directories};
 use crate::kustomize::{Dangling, Named};
@@ -6,8 +6,8 @@ use cofferdam_syntax::nearest;
 use cofferdam_syntax::repo::normalise;
 use std::collections::HashSet;
 
-/// Names that lead nowhere. A path is of this tree when another path of the same repository is; value
-/// files are when their chart is.
+/// Names that lead nowhere. A path belongs to this tree if another path of the same repository does. Value
+/// files do if their chart does.
 pub(super) fn dangling(applications: &[Application], here: &Directories<'_>) -> Vec<Dangling> {
     let sources = || applications.iter().flat_map(|a| &a.sources);
     let ours: HashSet<&str> = sources()

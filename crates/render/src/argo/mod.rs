@@ -1,5 +1,5 @@
 //! Argo CD applications: which directory of this tree is deployed where, with which values and images
-//! on top. A path may be of another repository; it counts as ours only when it is there.
+//! on top. A path may belong to another repository; it counts as ours only if it exists here.
 
 mod dangling;
 mod sets;
@@ -81,7 +81,7 @@ pub struct AppSource {
     pub kustomize: Option<Node>,
 }
 
-/// What a source deploys of this tree.
+/// What a source deploys from this tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deploys {
     /// The kustomization in a directory.

@@ -1,4 +1,4 @@
-//! Application sets: the applications that their generators make, as far as the files say what those give.
+//! Application sets: the applications that their generators make, as far as the files show it.
 
 use super::{Application, Directories, application};
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
@@ -147,7 +147,7 @@ fn git_files(patterns: &Node, here: &Directories<'_>) -> Vec<Element> {
         .collect()
 }
 
-/// The parameters that Argo CD gives for a path, in both of its notations.
+/// The parameters that Argo CD provides for a path, in both of its notations.
 fn path_element(path: &str, span: Span) -> Element {
     let mut element = Element::new();
     let mut set = |name: String, text: &str| {

@@ -12,8 +12,8 @@ use cofferdam_syntax::{Layer, Span, Spanned};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The values with which an application installs a chart of this tree: the chart's own, its value
-/// files, what stands in it. With the chart's index in `charts`.
+/// The values with which an application installs a chart of this tree: the chart's own values, then value
+/// files, then values in the application. With the chart's index in `charts`.
 pub fn chart_values(repo: &Repo, charts: &Charts, source: &AppSource) -> Option<(usize, Node)> {
     let Some(Deploys::Chart(dir)) = &source.deploys else {
         return None;
@@ -37,7 +37,7 @@ pub fn chart_values(repo: &Repo, charts: &Charts, source: &AppSource) -> Option<
     Some((number, values))
 }
 
-/// Where a value file is: below the chart, or below the root of a source that `$name` refers to.
+/// The path of a value file: below the chart, or below the root of the source that `$name` refers to.
 pub(super) fn value_file(
     written: &str,
     dir: Option<&Path>,

@@ -1,4 +1,4 @@
-//! Whether a module that no other calls is deployed, and which defaults of its variables hold for certain.
+//! Whether a module that no other module calls is deployed, and which defaults of its variables are certain.
 
 use super::generated::Units;
 use super::module::Module;
@@ -7,7 +7,7 @@ use cofferdam_syntax::Span;
 use cofferdam_syntax::repo::Repo;
 use std::collections::BTreeSet;
 
-/// What shows that somebody runs Terraform in a directory.
+/// A sign that somebody runs Terraform in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sign {
     /// A backend, or a workspace of HCP Terraform.
@@ -34,8 +34,8 @@ pub(super) fn signs(module: &Module<'_>, values: &ValueFiles<'_>, units: &Units)
     .collect()
 }
 
-/// Defaults of the variables of a root that something which was not read may set otherwise. Without any sign that it
-/// is deployed, it is a module, and whoever calls it sets what it likes.
+/// Defaults of a root's variables that a source which was not read may override. Without any sign that the root is
+/// deployed, it is a module, and its callers may set any of them.
 pub(super) fn open_defaults(
     repo: &Repo,
     module: &Module<'_>,

@@ -21,7 +21,7 @@ use hcl_edit::expr::{
 use hcl_edit::template::Element;
 use std::rc::Rc;
 
-/// Expressions within expressions and references to references beyond this are not followed.
+/// Nesting of expressions, and length of references to references, that is followed.
 const MAX_DEPTH: usize = 160;
 
 /// A name that is bound inside an expression: `each`, `count`, a `for` variable, a dynamic block's iterator.

@@ -1,6 +1,6 @@
-//! Files of a module that a tool writes before Terraform runs. What Terragrunt's `generate` writes is read
-//! for its names; where a tool writes what cannot be read, a module is not complete and a name that
-//! nothing declares proves nothing.
+//! Files of a module that a tool writes before Terraform runs. The files of Terragrunt's `generate` are read
+//! for their names. If a tool writes files that cannot be read, the module is not complete, and an undeclared
+//! name proves nothing.
 
 use super::Missing;
 use super::module::Module;
@@ -12,10 +12,10 @@ use hcl_edit::template::Element;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Files that include files before the rest is left out.
+/// Levels of included files; deeper ones are left out.
 const MAX_INCLUDES_DEEP: usize = 8;
 
-/// Endings of templates that become Terraform's files once somebody fills them in.
+/// Endings of templates from which a tool makes Terraform's files.
 const TEMPLATES: &[&str] = &[
     ".j2",
     ".jinja",
@@ -30,7 +30,7 @@ const TEMPLATES: &[&str] = &[
     ".ejs",
 ];
 
-/// What units of Terragrunt give to modules, by the module's directory.
+/// What units of Terragrunt pass to modules, by the module's directory.
 #[derive(Debug, Default)]
 pub(super) struct Units {
     pub(super) inputs: BTreeMap<PathBuf, Inputs>,
@@ -44,7 +44,7 @@ pub(super) struct Inputs {
     pub(super) known: bool,
 }
 
-/// Tells the modules of `repo` what is generated into their directories, and gives what units set there.
+/// Adds to the modules of `repo` what is generated into their directories, and returns what units set there.
 pub(super) fn declare(repo: &Repo, modules: &mut BTreeMap<PathBuf, Module<'_>>) -> Units {
     let mut units = Units::default();
     let files: BTreeMap<&Path, parse::File> = repo
@@ -270,8 +270,8 @@ impl<'p> Unit<'p> {
     }
 }
 
-/// The text of an expression; `value` gives what a function without a known meaning here, or any other
-/// expression (under an empty name), stands for.
+/// The text of an expression. `value` gives the text for a function that is not known here, and (under an
+/// empty name) for any other expression.
 fn text_of(expr: Expr<'_>, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let Expr::Hcl(expr, _) = expr else { return None };
     let elements = match expr {

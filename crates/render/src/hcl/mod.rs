@@ -260,12 +260,12 @@ struct Parsed {
 /// Whether the files of two paths belong to one project.
 pub type Together<'t> = &'t (dyn Fn(&Path, &Path) -> bool + Sync);
 
-/// Reads every Terraform file of `repo`, all of one project.
+/// Reads every Terraform file of `repo` as one project.
 pub fn read(repo: &Repo) -> Terraform {
     read_with(repo, &|_, _| true)
 }
 
-/// The same for several projects: value files are for roots of their own.
+/// The same for several projects: value files belong to roots of their own project.
 pub fn read_with(repo: &Repo, together: Together<'_>) -> Terraform {
     let parsed = parse_all(repo);
     let broken: BTreeSet<PathBuf> = parsed
@@ -338,7 +338,7 @@ pub fn read_with(repo: &Repo, together: Together<'_>) -> Terraform {
     }
 }
 
-/// Block types that may stand at the top of a file, and how many labels they take; `None` is not checked.
+/// Block types that are allowed at the top of a file, and their number of labels; `None` is not checked.
 /// Source: Terraform's documentation, "Terraform language: blocks".
 const TOP: &[(&str, Option<usize>)] = &[
     ("resource", Some(2)),
@@ -396,7 +396,7 @@ fn misplaced(file: &parse::File) -> Vec<Misplaced> {
         .collect()
 }
 
-/// The environment that a value for it names.
+/// The environment that one of the values names.
 fn stated_environment(given: &BTreeMap<String, Node>) -> Option<String> {
     ["environment", "env", "stage"]
         .iter()
@@ -466,7 +466,7 @@ fn find_roots(repo: &Repo, modules: &BTreeMap<PathBuf, module::Module<'_>>) -> V
     roots
 }
 
-/// Directories whose files are all links' targets of other directories.
+/// Directories that only hold files to which links in other directories lead.
 fn stores<'f>(repo: &Repo, files: &'f [parse::File]) -> BTreeSet<&'f Path> {
     let lent: BTreeSet<&Path> = repo
         .links
@@ -577,8 +577,8 @@ fn no_yaml(stream: &Stream) -> bool {
     !stream.errors.is_empty() || stream.documents.iter().any(|d| d.as_str().is_some())
 }
 
-/// Whether a file under HCL's general ending has blocks that only Terraform has. Lock files, tests and Terragrunt have
-/// blocks of the same names and other meanings.
+/// Whether a file with HCL's general ending has blocks that only Terraform has. Lock files, tests and Terragrunt have
+/// blocks with the same names and other meanings.
 fn disguised(name: &str, text: &str) -> bool {
     name.ends_with(".hcl")
         && !name.ends_with(".lock.hcl")

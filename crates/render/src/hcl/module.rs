@@ -1,5 +1,5 @@
 //! A Terraform module: what its files declare, and an instance of it with its arguments, in which
-//! names have values. Values are found when they are asked for, each once.
+//! names have values. A value is evaluated when it is needed, and only once.
 
 use super::eval::{Bind, Scope};
 use super::parse::{Block, Body, Expr, File, Item};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Instances that one `count` or `for_each` may make.
 const MAX_INSTANCES: usize = 1_000;
 
-/// Arguments that say how a resource or module is made and are no part of it.
+/// Arguments that say how a resource or module is created and do not belong to it.
 const META: &[&str] = &[
     "count",
     "for_each",

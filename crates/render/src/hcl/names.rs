@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Modules within modules beyond this are not followed.
+/// Levels of modules that are followed.
 const MAX_MODULES_DEEP: usize = 32;
 
 /// What a remembered value is of.

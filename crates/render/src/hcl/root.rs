@@ -1,4 +1,4 @@
-//! Root modules evaluated: every resource with its values, once for each environment.
+//! Evaluates root modules: every resource with its values, once for each environment.
 
 use super::eval::{Bind, Scope};
 use super::module::{Expansion, Instance, Module};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Steps that the evaluation of one root in one environment may take: far more than any real one.
+/// Steps that the evaluation of one root in one environment may take: far more than any real one needs.
 const MAX_STEPS: usize = 4_000_000;
 
 /// One evaluation of one root in one environment.

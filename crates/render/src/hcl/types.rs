@@ -7,7 +7,7 @@ use super::value::{number, number_node};
 use cofferdam_syntax::tree::{Key, Node, Style, Value};
 use hcl_edit::expr::{Expression, FuncCall, ObjectKey};
 
-/// `node` as a value of the type that `expr` writes. What does not fit is left as it is.
+/// `node` converted to the type that `expr` declares. A value that does not fit stays as it is.
 pub(super) fn convert(scope: Scope<'_, '_>, expr: Option<Expr<'_>>, node: Node) -> Node {
     match expr {
         Some(Expr::Hcl(expr, at)) => to_type(scope, expr, at, node),

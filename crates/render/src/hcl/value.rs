@@ -1,4 +1,4 @@
-//! What a value is to Terraform: numbers, truth, equality, collections, and the ways into one.
+//! Values as Terraform sees them: numbers, booleans, equality, collections, and access to their parts.
 
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
@@ -113,7 +113,7 @@ fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     known.then_some(true)
 }
 
-/// How many nodes a value has, for the budget that copies are charged to.
+/// Number of nodes of a value. Copies count against the budget of the evaluation.
 pub(super) fn size(node: &Node) -> usize {
     1 + match &node.value {
         Value::Seq(items) => items.iter().map(size).sum(),
@@ -123,7 +123,7 @@ pub(super) fn size(node: &Node) -> usize {
     }
 }
 
-/// A reference goes on where the steps do: the attribute of a resource held in a local.
+/// Extends a reference by further steps: an attribute of a resource that a local holds.
 pub(super) fn continue_reference(why: &str, steps: &[Step]) -> String {
     if why.starts_with("ref:") && !why.contains(' ') {
         format!("{why}{}", address_of(steps))
@@ -132,7 +132,7 @@ pub(super) fn continue_reference(why: &str, steps: &[Step]) -> String {
     }
 }
 
-/// Steps as an address has them: `.id`, `[0]`, `["a"]`, `[*]`.
+/// Steps in the form of an address: `.id`, `[0]`, `["a"]`, `[*]`.
 pub(super) fn address_of(steps: &[Step]) -> String {
     steps
         .iter()

@@ -6,7 +6,7 @@ use cofferdam_syntax::environment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Words of files that hold for every environment though Terraform does not load them by itself.
+/// Words in the names of files that hold for every environment, although Terraform does not load them by itself.
 const SHARED: &[&str] = &[
     "common",
     "global",
@@ -29,7 +29,7 @@ pub(super) struct ValueFiles<'a> {
     others: Vec<&'a File>,
 }
 
-/// The name below which Terraform would look a value file up, without its endings.
+/// The name of a value file without its endings.
 fn stem(path: &Path) -> String {
     let name = path
         .file_name()
@@ -60,8 +60,8 @@ fn names(file: &File) -> BTreeSet<String> {
         .collect()
 }
 
-/// Gives each value file to its root: the nearest directory above it that is one, or else the roots
-/// that declare most of what it sets.
+/// Assigns each value file to its root: the nearest root directory above it, or else the roots
+/// that declare most of the names that it sets.
 pub(super) fn assign<'a>(
     files: &'a [File],
     roots: &BTreeMap<PathBuf, BTreeSet<String>>,

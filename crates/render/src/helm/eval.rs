@@ -9,9 +9,9 @@ use cofferdam_syntax::{ChainId, Chains, FileId, Layer, Span};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Templates within templates before one is left unknown.
+/// Levels of nested templates; deeper ones are unknown.
 const MAX_DEPTH: usize = 24;
-/// Items that one template may go through; loops over loops end here.
+/// Items that one template may evaluate; nested loops end here.
 const MAX_STEPS: usize = 200_000;
 /// Bytes that one template may print.
 const MAX_BYTES: usize = 4 << 20;

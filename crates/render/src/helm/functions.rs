@@ -1,5 +1,5 @@
-//! The functions of Go templates, sprig and Helm that real charts use to put values together. A
-//! function that is not here, or that gets something unknown, gives nothing.
+//! The functions of Go templates, sprig and Helm that real charts use to make values. A
+//! function that is not here, or that gets an unknown argument, has an unknown result.
 
 use super::eval::Val;
 use super::output::{Origin, Piece, quoted};
@@ -45,8 +45,8 @@ const GONE: &[&str] = &[
     "storage.k8s.io/v1beta1",
 ];
 
-/// Whether a cluster of today serves an API version or one kind of it (`policy/v1beta1/PodSecurityPolicy`);
-/// what is no part of Kubernetes depends on what is installed.
+/// Whether a cluster of today serves an API version or one kind of it (`policy/v1beta1/PodSecurityPolicy`).
+/// `None` for groups that are not part of Kubernetes: they may be installed.
 fn serves(version: &str) -> Option<bool> {
     let parts: Vec<&str> = version.split('/').collect();
     let (version, kind) = match parts.as_slice() {
@@ -210,7 +210,7 @@ fn two(arguments: &[Val<'_>]) -> Option<(String, String)> {
     Some((a.text()?, b.text()?))
 }
 
-/// A value for comparison: nothing is told apart from the empty text.
+/// A value for comparison. An absent value differs from the empty text.
 fn comparable(value: &Val<'_>) -> Option<Option<String>> {
     match value {
         Val::Nil => Some(None),
@@ -221,7 +221,7 @@ fn comparable(value: &Val<'_>) -> Option<Option<String>> {
     }
 }
 
-/// A whole number keeps the place of its value; anything else has to be computed.
+/// A whole number keeps the place of its value; other numbers are computed.
 fn number<'a>(value: &Val<'a>) -> Option<Val<'a>> {
     let text = value.text()?;
     let parsed: f64 = text.trim().parse().ok()?;
@@ -257,7 +257,7 @@ fn entry<'a>(value: &Val<'a>, key: &Val<'a>) -> Option<Val<'a>> {
     }
 }
 
-/// Texts put together, each part with its own origin. Only `%s`, `%v` and `%d` are understood.
+/// Joins texts; each part keeps its own origin. Only `%s`, `%v` and `%d` are understood.
 fn printf<'a>(plain: bool, arguments: &[Val<'a>], here: Origin<'a>) -> Option<Val<'a>> {
     let pieces_of = |value: &Val<'a>| -> Option<Vec<Piece<'a>>> {
         match value {

@@ -1,5 +1,5 @@
 //! Releases that files list: helmfile's `releases`, and Flux's HelmRelease of a chart in this tree. Each
-//! installs a chart with values of its own, mostly one chart many times.
+//! installs a chart with its own values. Mostly, many releases install the same chart.
 
 use super::Charts;
 use crate::kustomize::merge::merge_values;
@@ -28,7 +28,7 @@ pub struct Listed {
     pub known: bool,
 }
 
-/// The chart's own values, with those of files and then single ones by their paths laid over them.
+/// The chart's own values, with values files and then single values (by path) laid over them.
 pub fn values_with(
     repo: &Repo,
     charts: &Charts,
@@ -51,7 +51,7 @@ pub fn values_with(
     values
 }
 
-/// Every release that a file of `repo` lists of one of its charts.
+/// Every release of a chart of `repo` that a file lists.
 pub fn listed(repo: &Repo, charts: &Charts) -> Vec<Listed> {
     let mut found = Vec::new();
     if charts.charts.is_empty() {
@@ -74,7 +74,7 @@ pub fn listed(repo: &Repo, charts: &Charts) -> Vec<Listed> {
     found
 }
 
-/// The environments that a helmfile names; once for all where it names none.
+/// The environments that a helmfile names; one for all if it names none.
 fn environments(documents: &[Node], path: &Path) -> Vec<Option<(String, String)>> {
     let named: Vec<Option<(String, String)>> = documents
         .iter()
@@ -144,7 +144,7 @@ fn of_helmfile(
     })
 }
 
-/// The text with the environment's name put in for `{{ .Environment.Name }}`.
+/// The text with the environment's name in place of `{{ .Environment.Name }}`.
 fn named_in(text: &str, environment: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

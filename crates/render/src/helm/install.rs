@@ -1,6 +1,6 @@
-//! What installing a chart brings: its own objects and those of every chart that it depends on, each with
-//! the values that the chart above gives it. One chart may be a dependency several times under other
-//! names (`alias`), as shared service charts are.
+//! What the installation of a chart creates: its own objects and those of every chart that it depends on, each
+//! with the values that the chart above gives it. One chart may be a dependency several times under different
+//! names (`alias`), for example a shared service chart.
 
 use super::render::render_with;
 use super::values::{entry_given, given, turned_on};
@@ -12,10 +12,10 @@ use std::path::PathBuf;
 
 /// Levels of charts that are read. A chart that depends on itself ends here.
 const MAX_DEPTH: usize = 8;
-/// Charts that one installation may bring.
+/// Charts that one installation may have.
 const MAX_CHARTS: usize = 1_000;
 
-/// One chart as an installation has it.
+/// One chart of an installation.
 #[derive(Debug)]
 pub struct Installed {
     /// Its name in this installation: the alias if the chart above gives one.
@@ -50,7 +50,7 @@ pub fn install(
     installed
 }
 
-/// Whether another chart of the tree brings chart `number` with it.
+/// Whether another chart of the tree depends on chart `number`.
 pub fn is_brought(charts: &Charts, number: usize) -> bool {
     charts.charts[number].parent.is_some()
         || (0..charts.charts.len()).any(|other| {

@@ -1,5 +1,5 @@
-//! What a template prints, with the origin of every piece, so that the tree that is read from it has
-//! its values where they are written: in the template or in a values file.
+//! The printed text of a template, with the origin of every piece. So each value of the tree that is read from
+//! it is at the place where it is written: in the template or in a values file.
 
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
 use cofferdam_syntax::{ChainId, Chains, Span};
@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Around the number of something unknown; private-use characters, which no configuration holds.
+/// Characters around the number of an unknown value. They are for private use, so no configuration contains them.
 pub(super) const MARK: char = '\u{E000}';
 pub(super) const MARK_END: char = '\u{E001}';
 
@@ -21,7 +21,7 @@ pub(super) struct Piece<'a> {
     pub(super) within: Option<Within>,
 }
 
-/// A condition that cannot be known and the branch of it, for each such condition around a piece.
+/// The unknown conditions around a piece, each with the branch that the piece is in.
 pub(super) type Within = Rc<[(usize, usize)]>;
 
 /// Whether two pieces are never printed together: they are in different branches of one condition.

@@ -118,15 +118,15 @@ pub(super) fn render_all(repo: &Repo, charts: &[Chart], number: usize) -> (Vec<R
     (rendered, notes)
 }
 
-/// The release bears the name of the chart that is installed.
+/// The name of the chart that is installed, which is the release's name.
 fn release_name(charts: &[Chart], number: usize) -> Option<&Node> {
     let top = charts[number].parent.map_or(&charts[number], |p| &charts[p]);
     top.node.get("name")
 }
 
-/// What the templates of a chart give with these values, as part of a release of this name; the chart
-/// may bear another name there. The objects are fragments. Templates that cannot be read are left out;
-/// [`super::read`] has noted them.
+/// What the templates of a chart give with these values, as part of a release of this name. The chart
+/// may have another name there. The objects are fragments. Templates that cannot be read are left out;
+/// [`super::read`] has reported them.
 pub(super) fn render_with(
     repo: &Repo,
     charts: &Charts,
@@ -201,7 +201,7 @@ fn objects(
     objects
 }
 
-/// Documents of one kind and name that are in different branches of a condition are one object.
+/// Documents of the same kind and name in different branches of a condition are one object.
 fn one_of_each(printed: &Printed<'_>, documents: Vec<Node>) -> Vec<Node> {
     let mut by_name: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
     for (number, document) in documents.iter().enumerate() {
@@ -222,7 +222,7 @@ fn one_of_each(printed: &Printed<'_>, documents: Vec<Node>) -> Vec<Node> {
         .collect()
 }
 
-/// Pods that only run when somebody asks helm to test a release.
+/// Whether an object only exists when somebody asks helm to test a release.
 fn is_helm_test(node: &Node) -> bool {
     let hook = node
         .at("metadata/annotations")

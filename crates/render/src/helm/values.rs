@@ -1,5 +1,5 @@
-//! The values of charts: a chart's own files, those of its environments, and what the chart above says. What counts
-//! is merged, and every value keeps what it passed through.
+//! The values of charts: a chart's own files, those of its environments, and what the chart above gives. They are
+//! merged, and every value keeps what it passed through.
 
 use super::{Chart, ChartImage, ChartValues, Dependency, below};
 use crate::image::image_pairs;
@@ -45,7 +45,7 @@ pub(super) fn empty(span: Span) -> Node {
     }
 }
 
-/// The values of a chart by its own files: its own, and those of environments.
+/// The values of a chart from its own files: its defaults, and those of environments.
 pub(super) fn own_values(repo: &Repo, chart: &Chart, consumed: &mut BTreeSet<PathBuf>) -> Vec<ChartValues> {
     let chains = repo.sources.chains();
     let mut own = ChartValues {
@@ -100,7 +100,7 @@ pub(super) fn own_values(repo: &Repo, chart: &Chart, consumed: &mut BTreeSet<Pat
     all
 }
 
-/// What a parent chart says about a chart below it, for each environment of the parent.
+/// The values that a parent chart gives to a chart below it, for each environment of the parent.
 pub(super) fn under_parent(
     chains: &Chains,
     parent: &Chart,
@@ -197,7 +197,7 @@ pub(super) fn turned_off(parent: &Chart, chart: &Chart, environment: Option<&str
     matches!((dependency, values), (Some(d), Some(v)) if !turned_on(d, &v.values))
 }
 
-/// Whether the values of the chart that names a dependency leave it on.
+/// Whether a dependency is turned on in the values of the chart that names it.
 pub(super) fn turned_on(dependency: &Dependency, values: &Node) -> bool {
     let Some(condition) = dependency.condition.as_deref() else {
         return true;

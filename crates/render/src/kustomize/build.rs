@@ -1,5 +1,5 @@
-//! One build: objects are gathered from the bases up, and each kustomization on the way changes what
-//! it gathered, in kustomize's order.
+//! One build: objects are collected from the bases up, and each kustomization on the way changes the objects
+//! that it collected, in kustomize's order.
 
 use super::images::{ImageChanges, names_in};
 use super::load::{Index, Kustomization, Reference, Target};
@@ -14,11 +14,11 @@ use cofferdam_syntax::{Chains, Layer, Link, Span};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-/// Bases below bases before a build is refused; real ones have a handful.
+/// Levels of bases beyond which a build is refused; real ones have a handful.
 const MAX_DEPTH: usize = 64;
 /// Objects that one build may have: bases that each name the next one twice would double the number at each level.
 const MAX_OBJECTS: usize = 500_000;
-/// Kustomizations that one build may go through, for the same reason.
+/// Kustomizations that one build may visit, for the same reason.
 const MAX_VISITS: usize = 20_000;
 
 /// Why a build stops.
@@ -508,7 +508,7 @@ fn labels(chains: &Chains, node: &Node, objects: &mut [Object]) {
     }
 }
 
-/// A directory for people; the root has a name too.
+/// A directory as people read it; the root has a name too.
 fn shown_dir(dir: &Path) -> String {
     if dir.as_os_str().is_empty() {
         ".".to_owned()

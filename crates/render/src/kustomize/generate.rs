@@ -1,5 +1,5 @@
-//! Config maps and secrets that a kustomization makes of literals and files. The hash that kustomize
-//! appends to their names is left out, here and in what refers to them.
+//! Config maps and secrets that a kustomization makes from literals and files. The hash that kustomize
+//! appends to their names is left out, here and in references to them.
 
 use super::build::Session;
 use super::load::{Kustomization, Target};
@@ -163,7 +163,7 @@ impl<'r> Session<'r> {
     }
 }
 
-/// Secrets are kept in clear, under the field that Kubernetes has for that.
+/// Secrets are kept as plain text, in the field that Kubernetes has for that.
 fn data_key(kind: &str) -> &'static str {
     if kind == "Secret" { "stringData" } else { "data" }
 }

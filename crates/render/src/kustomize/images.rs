@@ -1,5 +1,5 @@
 //! The `images` entries of a kustomization: new names, tags and digests for the images of containers. A
-//! changed image stands at the entry, because that is where a person would change it again.
+//! changed image is at the place of the entry, because a person would change it there again.
 
 use crate::image::parse_image;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};

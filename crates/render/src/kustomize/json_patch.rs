@@ -1,4 +1,4 @@
-//! JSON Patch (RFC 6902): operations on places that are named by JSON Pointers (RFC 6901).
+//! JSON Patch (RFC 6902): operations on places that JSON Pointers (RFC 6901) name.
 
 use super::object::laid_over;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
@@ -156,7 +156,7 @@ fn add(chains: &Chains, target: &mut Node, tokens: &[String], value: Node) -> Op
     Some(())
 }
 
-/// Sets a key of a map that is there.
+/// Sets a key of a map that exists.
 fn set(target: &mut Node, tokens: &[String], value: Node) -> Option<()> {
     let (last, above) = tokens.split_last()?;
     let Value::Map(map) = &mut find_mut(target, above)?.value else {
@@ -182,7 +182,7 @@ fn remove(target: &mut Node, tokens: &[String]) -> Option<Node> {
     }
 }
 
-/// Equality of values wherever they stand; maps in any order.
+/// Equality of values; places do not count, and maps may be in any order.
 fn same(a: &Node, b: &Node) -> bool {
     match (&a.value, &b.value) {
         (Value::Null, Value::Null) => true,

@@ -1,5 +1,5 @@
-//! Finding the kustomizations of a tree and what each names. Paths are looked up in an index that is
-//! made once; nothing here builds anything.
+//! Finds the kustomizations of a tree and what each names. Paths are looked up in an index that is
+//! made once. Nothing is built here.
 
 use super::{Dangling, Named};
 use cofferdam_syntax::Span;

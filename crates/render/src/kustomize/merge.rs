@@ -1,14 +1,14 @@
 //! Strategic merge: how a patch that looks like the object changes it. Lists of the kinds that
 //! Kubernetes itself defines merge by the key that its API declares for them (`containers` by `name`);
-//! every other list is replaced. Lists of custom resources are replaced always, as JSON merge patch has
-//! it, unless the kustomization brings a schema.
+//! every other list is replaced. Lists of custom resources are always replaced, as in JSON merge patch,
+//! unless the kustomization brings a schema.
 
 use super::object::laid_over;
 use cofferdam_syntax::Chains;
 use cofferdam_syntax::tree::{Map, Node, Value};
 
 /// Lists that merge and the keys of their items, from `x-kubernetes-patch-merge-key` in Kubernetes'
-/// published OpenAPI document. Of several keys, the first that the patch's items have counts.
+/// published OpenAPI document. If there are several keys, the first one that the patch's items have counts.
 const MERGE_KEYS: &[(&str, &[&str])] = &[
     ("containers", &["name"]),
     ("initContainers", &["name"]),
@@ -136,7 +136,7 @@ fn is_replace_marker(item: &Node) -> bool {
     directive(item) == Some("replace") && item.entries().count() == 1
 }
 
-/// Whether two items of a keyed list are the same one. Ports are told apart by protocol too.
+/// Whether two items of a keyed list are the same one. Ports differ by protocol too.
 fn same_item(a: &Node, b: &Node, merge_key: &str) -> bool {
     let protocol = |n: &Node| {
         n.get("protocol")
@@ -150,7 +150,7 @@ fn same_item(a: &Node, b: &Node, merge_key: &str) -> bool {
         && (!matches!(merge_key, "port" | "containerPort") || protocol(a) == protocol(b))
 }
 
-/// The patch's items come first, in its order, then what it does not name: kustomize's order.
+/// Merges by key. The patch's items come first, in its order, then the others: kustomize's order.
 fn merge_lists(chains: &Chains, items: &mut Vec<Node>, changes: &[Node], merge_key: &str) {
     let mut rest = std::mem::take(items);
     for change in changes {
@@ -172,7 +172,7 @@ fn merge_lists(chains: &Chains, items: &mut Vec<Node>, changes: &[Node], merge_k
     items.append(&mut rest);
 }
 
-/// A part of a patch that stands alone: without directives and without the nulls that only delete.
+/// A part of a patch as a value of its own: without directives and without the nulls that only delete.
 fn cleaned(node: &Node) -> Node {
     let value = match &node.value {
         Value::Map(map) => Value::Map(
@@ -197,8 +197,8 @@ fn cleaned(node: &Node) -> Node {
     }
 }
 
-/// Merges maps by key and replaces everything else, null deleting (JSON merge patch, RFC 7396): how
-/// Helm lays one values file over another.
+/// Merges maps by key and replaces everything else; null deletes (JSON merge patch, RFC 7396). Helm lays
+/// one values file over another in this way.
 pub(crate) fn merge_values(chains: &Chains, target: &mut Node, over: &Node) {
     match (&mut target.value, &over.value) {
         (Value::Map(map), Value::Map(changes)) => {

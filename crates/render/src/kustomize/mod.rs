@@ -2,7 +2,7 @@
 //! the place that decided it. A patch is no manifest and a base is not deployed, so neither is
 //! judged by itself. What this reader does not support is reported, never guessed.
 //!
-//! What kustomize does is reproduced from its behaviour (version 5): the order in which transformers
+//! The behaviour is that of kustomize (version 5): the order in which transformers
 //! run, the fields that they reach, the way lists merge. Left out: the hash on generated names, `vars`,
 //! plugins, charts, and remote bases.
 
@@ -72,7 +72,7 @@ pub struct Build {
     pub failed: Option<Unreadable>,
 }
 
-/// Something of a build that was not read, so that the build may have more than is known.
+/// A part of a build that was not read, so that the build may have more objects than are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// What could be missing.
@@ -159,8 +159,8 @@ pub fn build(repo: &Repo) -> Built {
     build_with(repo, &BTreeSet::new())
 }
 
-/// The same, and those in the directories `deployed` too: what an Argo CD application names is deployed
-/// even if an overlay uses it as its base.
+/// The same, and also those in the directories `deployed`: a directory that an Argo CD application names is
+/// deployed even if an overlay uses it as its base.
 pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
     let index = Index::new(repo);
     let count = index.all.len();

@@ -1,5 +1,5 @@
-//! References by name follow what they name: when a prefix, a suffix or a namespace changed an object,
-//! the fields of Kubernetes' own kinds that name it are changed with it. Custom resources stay as
+//! References by name follow the objects that they name: when a prefix, a suffix or a namespace changes an
+//! object, the fields of Kubernetes' own kinds that name it change with it. Custom resources stay as
 //! they are, because kustomize does not know their fields, and the reader should see that.
 
 use super::object::{Object, same_namespace, set};
@@ -7,7 +7,7 @@ use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{ChainId, Chains, Layer, Link, Span};
 use std::collections::HashMap;
 
-/// Fields that hold a name, wherever they stand in an object of Kubernetes' own kinds: the key, the key
+/// Fields that hold a name, at any depth of an object of Kubernetes' own kinds: the key, the key
 /// below it that has the name (empty: the field is the name itself), and the kind of what is named.
 const FIELDS: &[(&str, &str, &str)] = &[
     ("configMapRef", "name", "ConfigMap"),
@@ -36,7 +36,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
 /// Fields that name an object by kind and name.
 const BY_KIND: &[&str] = &["scaleTargetRef", "roleRef", "subjects"];
 
-/// Kinds whose content is free, so that a key in it means nothing.
+/// Kinds with free content, so that a key in it means nothing.
 const FREE_CONTENT: &[&str] = &["ConfigMap", "Secret", "CustomResourceDefinition"];
 /// Maps whose keys people choose.
 const FREE_KEYS: &[&str] = &["labels", "annotations", "matchLabels", "selector", "nodeSelector"];
@@ -50,7 +50,7 @@ struct Referrer {
     affixes: Vec<(Box<str>, Box<str>)>,
 }
 
-/// What became of an object.
+/// An object after its changes.
 struct New {
     name: String,
     /// What its name passed through, its prefixes and suffixes included.

@@ -1,4 +1,4 @@
-//! A resource on its way through a build: its tree and the identities that it had before, because
+//! A resource during a build: its tree and its earlier identities, because
 //! patches and references name it by any of them.
 
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
@@ -143,7 +143,7 @@ pub(super) fn group_version(api: &str) -> (&str, &str) {
     api.split_once('/').unwrap_or(("", api))
 }
 
-/// The empty namespace and `default` are one.
+/// Whether two namespaces are the same: the empty one is `default`.
 pub(super) fn same_namespace(a: Option<&str>, b: Option<&str>) -> bool {
     let effective = |ns: Option<&str>| match ns {
         None | Some("") => "default".to_owned(),
@@ -177,7 +177,7 @@ pub(super) fn set(map: &mut Map, key: &str, value: Node) {
     }
 }
 
-/// The map under `key`, made if nothing is there; `None` if something else is.
+/// The map under `key`, created if it is absent; `None` if the value is no map.
 pub(super) fn child_map<'a>(node: &'a mut Node, key: &str, span: Span) -> Option<&'a mut Map> {
     let map = node.as_map_mut()?;
     if map.get(key).is_none_or(Node::is_null) {

@@ -34,7 +34,7 @@ pub fn lay_over(chains: &Chains, build: &mut Build, kustomize: &Node) {
     }
 }
 
-/// Puts an object that names no namespace into this one, as a tool does that deploys into a namespace.
+/// Puts an object without a namespace into this one, like a tool that deploys into a namespace.
 pub fn put_into(node: &mut Node, namespace: &Node) {
     let names_one = |node: &Node| {
         let own = node.at("metadata/namespace");

@@ -168,8 +168,8 @@ fn part(options: Option<&Node>) -> Option<Part<'_>> {
     Some(Part { delimiter, index })
 }
 
-/// `value`, or the old text with one of its parts replaced by it. Before the first part an index below
-/// zero adds one, an index past the end adds one there.
+/// `value`, or the old text with one of its parts replaced by it. An index below zero adds a part at the
+/// start, an index past the end adds one at the end.
 fn spliced(chains: &Chains, slot: &Node, value: &Node, part: Option<Part<'_>>) -> Node {
     let (Some(part), Some(old), Some(new)) = (part, slot.as_str(), value.as_str()) else {
         return chains.tree_over(value.clone(), slot.span);

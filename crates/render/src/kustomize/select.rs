@@ -1,12 +1,12 @@
-//! Which objects a patch or a replacement means: by group, version, kind, name, namespace (each an
-//! anchored regular expression, as kustomize has it) and by labels and annotations.
+//! The objects that a patch or a replacement selects: by group, version, kind, name, namespace (each an
+//! anchored regular expression, as in kustomize) and by labels and annotations.
 
 use super::object::{Object, group_version, same_namespace};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::Node;
 use regex_automata::meta::Regex;
 
-/// Bytes that a compiled expression may take; names need a small part of it.
+/// Bytes that a compiled expression may use; names need a small part of that.
 const REGEX_BYTES: usize = 1 << 20;
 
 /// A selector as written under `target` or `select`.
@@ -190,8 +190,8 @@ fn requirement(part: &str) -> Requirement {
     }
 }
 
-/// The objects that a strategic merge patch without a target means: group, version, kind, name and
-/// namespace are the patch's own, and the object may have had them at any time.
+/// Whether a strategic merge patch without a target changes an object: group, version, kind, name and
+/// namespace are those of the patch, and the object has them or had them before.
 pub(super) fn names_object(patch: &Node, object: &Object) -> bool {
     let meta = |key: &str| {
         patch

@@ -1,5 +1,5 @@
 //! What a kustomization does to all of its objects: namespace, prefix and suffix, labels,
-//! annotations, replicas and images. Which fields each reaches is data, from kustomize's default
+//! annotations, replicas and images. The fields that each changes are data, from kustomize's default
 //! transformer configuration.
 
 use super::object::{Object, child_map, laid_over, set};
@@ -20,7 +20,7 @@ const UNPREFIXED: &[&str] = &["CustomResourceDefinition", "APIService", "Namespa
 /// Kinds that `replicas` reaches.
 const SCALED: &[&str] = &["Deployment", "ReplicaSet", "ReplicationController", "StatefulSet"];
 
-/// A field that labels reach: kinds, path (`[]` goes into a list), whether it is made where absent.
+/// A field that labels reach: kinds, path (`[]` goes into a list), whether it is created if absent.
 struct Field {
     kinds: &'static [&'static str],
     path: &'static str,
@@ -31,7 +31,7 @@ const fn field(kinds: &'static [&'static str], path: &'static str, create: bool)
     Field { kinds, path, create }
 }
 
-/// Labels of what a kind makes: pod templates, jobs of cron jobs, claims.
+/// Labels of the objects that a kind creates: pod templates, jobs of cron jobs, claims.
 const TEMPLATE_LABELS: &[Field] = &[
     field(TEMPLATED, "spec/template/metadata/labels", true),
     field(&["CronJob"], "spec/jobTemplate/metadata/labels", true),
@@ -156,7 +156,7 @@ fn apply_fields(chains: &Chains, object: &mut Object, fields: &[Field], pairs: &
     }
 }
 
-/// Which places beside `metadata/labels` a set of labels reaches.
+/// The places that a set of labels reaches, besides `metadata/labels`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     Metadata,

@@ -1,5 +1,5 @@
-//! Terraform's functions, those whose result the files alone decide. Any other is unknown, by name:
-//! a function that is not here is no reason for `try` to take its other argument.
+//! Terraform's functions whose result depends on the files alone. The result of any other function is unknown.
+//! It is no error, so `try` does not take its other argument because of it.
 
 mod collections;
 mod text;
@@ -14,7 +14,7 @@ use super::value::{Eval, MAX_TEXT, bool_node, number, number_node, unknown, wron
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Node, Style, Value};
 
-/// Functions by name, how many arguments they take at least, and what they do.
+/// Functions by name, with the least number of arguments and the implementation.
 const FUNCTIONS: &[(&str, usize, Function)] = &[
     ("abs", 1, |a, s| numbers(a, s, |n| n[0].abs())),
     ("ceil", 1, |a, s| numbers(a, s, |n| n[0].ceil())),
@@ -121,12 +121,12 @@ const FUNCTIONS: &[(&str, usize, Function)] = &[
 
 type Function = fn(&[Node], Span) -> Eval;
 
-/// Functions for which elements that are not known are elements like any other.
+/// Functions that treat unknown elements like any others.
 const SHALLOW: &[&str] = &[
     "element", "flatten", "keys", "length", "one", "reverse", "slice", "tolist", "tomap", "toset", "values",
 ];
 
-/// Functions that cope with unknown arguments themselves.
+/// Functions that handle unknown arguments themselves.
 const OWN: &[&str] = &[
     "coalesce",
     "concat",

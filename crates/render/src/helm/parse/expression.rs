@@ -2,7 +2,7 @@
 
 use super::{Expr, MAX_DEPTH};
 
-/// Reads a whole expression; anything that is none is unknown.
+/// Reads a whole expression. Any other text is unknown.
 pub(super) fn expression(text: &str) -> Expr<'_> {
     let mut reader = Reader {
         text,

@@ -8,7 +8,7 @@ mod tests;
 use expression::{arguments, expression};
 use std::collections::BTreeMap;
 
-/// Blocks and parentheses in one another beyond which a template is refused.
+/// Nesting of blocks and parentheses beyond which a template is refused.
 const MAX_DEPTH: usize = 64;
 
 /// A piece of a template.
@@ -74,7 +74,7 @@ pub(super) enum Expr<'t> {
     Unknown,
 }
 
-/// The named templates of a chart, with the file that each stands in.
+/// The named templates of a file.
 pub(super) type Defines<'t> = BTreeMap<String, Vec<Item<'t>>>;
 
 /// A template that cannot be read.
@@ -148,7 +148,7 @@ fn actions(text: &str) -> Result<Vec<Action<'_>>, Malformed> {
     Ok(found)
 }
 
-/// Where `}}` closes an action, past texts and comments that hold it.
+/// The `}}` that closes an action; those inside texts and comments do not count.
 fn closing(text: &str) -> Option<usize> {
     let trimmed = text.trim_start();
     if trimmed.starts_with("/*") {
@@ -183,7 +183,7 @@ struct Parser<'t, 'p> {
     defines: &'p mut Defines<'t>,
 }
 
-/// What ends a block: `end`, or `else` with what follows it.
+/// The end of a block: `end`, or `else` with its condition.
 enum Closer<'t> {
     End,
     Else(&'t str),
