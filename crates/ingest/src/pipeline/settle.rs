@@ -41,7 +41,7 @@ pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts
         let known = known.get_or_insert_with(|| ideas::Known::of(env));
         ideas::read_values(&release.values, &release.owner(), place, known, env);
     }
-    settings::finish(env);
+    settings::finish(env, sources.repo.sources.chains());
     settings::settle(env);
     ideas::finish(env);
     pgbouncer::finish(env, &sources.repo.sources);

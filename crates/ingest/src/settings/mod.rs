@@ -20,11 +20,11 @@ use cofferdam_model::settings::OpenSettings;
 pub use cofferdam_model::settings::Setting;
 use cofferdam_model::units::{millis, seconds};
 use cofferdam_model::workload::{ConfigObject, Container};
-use cofferdam_model::{Fact, Owner, Parts, Rate, Span, Variable, VariableValue};
+use cofferdam_model::{Fact, Owner, Parts, Rate, Source, Span, Variable, VariableValue};
 use cofferdam_syntax::flat::Entry;
 use cofferdam_syntax::source::FileId;
 use cofferdam_syntax::tree::{Node, Value};
-use cofferdam_syntax::{env_file, properties};
+use cofferdam_syntax::{Chains, Layer, env_file, properties};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
@@ -350,7 +350,7 @@ const SERVERS: &[&str] = &[
 
 /// Reads the variables of every container as settings of its workload. Called when all objects are
 /// there, since a variable may stand in a ConfigMap.
-pub fn finish(env: &mut Parts) {
+pub fn finish(env: &mut Parts, chains: &Chains) {
     let maps = ConfigMaps::of(env);
     let mut lists: Vec<(Owner, String, Vec<Setting>)> = Vec::new();
     for workload in &env.workloads {
@@ -362,7 +362,7 @@ pub fn finish(env: &mut Parts) {
                 owner.deployment = workload.id.deployment;
             }
             let mut settings = of_variables(&container.variables);
-            settings.extend(maps.settings_of(workload.id.home(), container));
+            settings.extend(maps.settings_of(workload.id.home(), container, chains));
             if !settings.is_empty() {
                 let section = format!("{} {}", workload.id.kind, workload.id.name);
                 lists.push((owner, section, settings));
@@ -437,10 +437,16 @@ impl<'e> ConfigMaps<'e> {
             .copied()
     }
 
-    /// Variables of a container whose text stands in a ConfigMap that is there and that the reader of
-    /// the container has not looked up.
-    fn settings_of(&self, home: Home<'_>, container: &Container) -> Vec<Setting> {
+    /// Variables of a container whose text is in a ConfigMap that exists and that the reader of the container has not
+    /// looked up. The container's entry refers to the text.
+    fn settings_of(&self, home: Home<'_>, container: &Container, chains: &Chains) -> Vec<Setting> {
         let mut found = Vec::new();
+        let given_on = |text: &Fact<String>, entry: Option<Span>| match (&text.source, entry) {
+            (Source::Declared(span), Some(entry)) => {
+                Fact::declared(text.value.clone(), chains.through(*span, Layer::Reference, entry))
+            }
+            _ => text.clone(),
+        };
         for source in container.variable_sources.iter().filter(|s| !s.secret) {
             let data = self
                 .get(&source.name.value, home)
@@ -452,7 +458,7 @@ impl<'e> ConfigMaps<'e> {
                     found.push(Setting {
                         name,
                         name_span: span,
-                        value: text.clone(),
+                        value: given_on(text, source.name.span()),
                     });
                 }
             }
@@ -469,7 +475,7 @@ impl<'e> ConfigMaps<'e> {
                 found.push(Setting {
                     name: name.clone(),
                     name_span: variable.name_span,
-                    value: text.clone(),
+                    value: given_on(text, variable.value.span()),
                 });
             }
         }

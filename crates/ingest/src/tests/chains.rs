@@ -809,6 +809,49 @@ configMapGenerator:
 }
 
 #[test]
+fn a_variable_refers_to_the_entry_of_a_config_map() {
+    let pod = |env: &str| {
+        format!(
+            "apiVersion: v1
+kind: Pod
+metadata: {{name: web}}
+spec:
+  containers:
+    - name: web
+      image: x
+      {env}
+"
+        )
+    };
+    let conf = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf}
+data:
+  DB_POOL_SIZE: '5'
+  DB_MAX_OVERFLOW: '10'
+";
+    for env in [
+        "envFrom: [{configMapRef: {name: conf}}]",
+        "env: [{name: DB_POOL_SIZE, valueFrom: {configMapKeyRef: {name: conf, key: DB_POOL_SIZE}}}]",
+    ] {
+        let platform = platform(&[
+            (
+                "k/kustomization.yaml",
+                "resources:\n  - web.yaml\n  - conf.yaml\n",
+            ),
+            ("k/web.yaml", &pod(env)),
+            ("k/conf.yaml", conf),
+        ]);
+        assert_way(
+            &platform,
+            of(&pool(&platform).size),
+            "k/conf.yaml:5",
+            &[(Include, "k/kustomization.yaml:3"), (Reference, "k/web.yaml:8")],
+        );
+    }
+}
+
+#[test]
 fn an_alias_in_a_base_and_a_merge_key_are_kept() {
     let platform = platform(&[
         (

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// Templates of a chart that were read, by file.
 struct Templates<'t> {
+    /// What values of the tree passed through.
+    chains: &'t Chains,
     bodies: Vec<(&'t Path, FileId, Vec<parse::Item<'t>>)>,
     defines: BTreeMap<FileId, Defines<'t>>,
 }
@@ -26,6 +28,7 @@ fn templates<'t>(
     notes: &mut Vec<Unreadable>,
 ) -> Templates<'t> {
     let mut read = Templates {
+        chains: repo.sources.chains(),
         bodies: Vec::new(),
         defines: BTreeMap::new(),
     };
@@ -106,7 +109,6 @@ pub(super) fn render_all(repo: &Repo, charts: &[Chart], number: usize) -> (Vec<R
                 .clone()
                 .or_else(|| environment::of_directory(&chart.dir)),
             objects: objects(
-                repo.sources.chains(),
                 &chart.node,
                 &read,
                 &values.values,
@@ -145,18 +147,17 @@ pub(super) fn render_with(
     {
         *name = Node::text(alias, name.span);
     }
-    let chains = repo.sources.chains();
-    objects(chains, &node, &read, values, release, &mut notes)
+    objects(&node, &read, values, release, &mut notes)
 }
 
 fn objects(
-    chains: &Chains,
     chart: &Node,
     read: &Templates<'_>,
     values: &Node,
     release: Option<&Node>,
     notes: &mut Vec<Unreadable>,
 ) -> Vec<Node> {
+    let chains = read.chains;
     let world = World {
         chains,
         values,

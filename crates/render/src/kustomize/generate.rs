@@ -39,7 +39,7 @@ impl<'r> Session<'r> {
             });
             match found {
                 Some(object) => {
-                    lay_over(self.chains(), object, kind, data, entry, behavior == "replace");
+                    lay_over(self.chains(), object, data, entry, behavior == "replace");
                 }
                 None if self.complete => {
                     let names: Vec<&str> = objects
@@ -227,8 +227,8 @@ fn options(object: &mut Object, general: Option<&Node>, own: Option<&Node>) {
     }
 }
 
-fn lay_over(chains: &Chains, object: &mut Object, kind: &str, data: Map, entry: &Node, replace: bool) {
-    let field = data_key(kind);
+fn lay_over(chains: &Chains, object: &mut Object, data: Map, entry: &Node, replace: bool) {
+    let field = data_key(object.kind());
     let before = object.node.get(field).cloned();
     if replace && let Some(map) = object.node.as_map_mut() {
         for field in ["data", "binaryData", "stringData"] {
