@@ -1,6 +1,6 @@
-//! An edit of any text in any format: the first bytes choose the format, the place and the edit, the rest is the
-//! text. What comes out must read as meant or be refused, which the edit itself checks; here it must not panic, and
-//! the changes that it reports must lead from the old text to the new one.
+//! An edit of any text in any format: the first bytes choose the format, the place and the edit, the rest is
+//! the text. The result must read as intended or the edit must be refused, which the edit itself checks; here
+//! it must not panic, and the changes that it reports must lead from the old text to the new one.
 #![no_main]
 
 use cofferdam_syntax::FileId;

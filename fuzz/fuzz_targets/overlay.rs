@@ -1,4 +1,4 @@
-//! Any bytes as `cofferdam.yaml` beside a platform that it can speak about, judged by every rule.
+//! Any bytes as `cofferdam.yaml` beside a platform that it can describe, judged by every rule.
 #![no_main]
 
 use cofferdam_audit::{Options, audit};

@@ -1,5 +1,5 @@
-//! Two files of any kinds, read together, judged by every rule and reported: the first two bytes
-//! choose the kinds, the rest is split where the separator stands.
+//! Two files of any kinds, read together, judged by every rule and reported: the first two bytes choose the
+//! kinds, the rest is split at the separator.
 #![no_main]
 
 use cofferdam_audit::report::{json, text};

@@ -1,9 +1,9 @@
-//! One permitted call through a closed breaker, decision and recorded success, in Cofferdam and in its peers, and the
-//! same for a call that is rejected. docs/performance.md says how to read the figures.
+//! One permitted call through a closed breaker, decision and recorded success, in Cofferdam and in its peers,
+//! and the same for a rejected call. docs/performance.md explains the figures.
 //!
-//! The peers read the clock themselves. Cofferdam is given the time; it stands here with the time given, and with the
-//! clock read for each of its decisions as a caller would. governor is no breaker but a rate limiter, and gives a
-//! decision without a record: a yardstick.
+//! The peers read the clock themselves. Cofferdam receives the time as an argument; it is measured with the
+//! time given, and with the clock read for each of its decisions as a caller would. governor is a rate
+//! limiter, not a breaker, and gives a decision without a record: it is a reference.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -26,7 +26,7 @@ use tower_resilience_circuitbreaker::CircuitBreakerLayer;
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
-/// Enough for a sample to be far longer than the clock's grain.
+/// Enough for a sample to be far longer than the clock's resolution.
 const SAMPLE: u32 = 10_000;
 
 fn main() {

@@ -1,1 +1,1 @@
-//! Nothing of its own: the benchmark is in `benches/peers.rs`.
+//! Empty: the benchmark is in `benches/peers.rs`.

@@ -1,18 +1,19 @@
-//! What may be claimed of a finding, by what is known of where it stands. Rules say what they found; whether it is
-//! deployed, a default, in a place apart, or merely not seen is weighed here, once and for all rules.
+//! Decides how strongly a finding may be claimed, given what is known about its place. Rules report what they
+//! found. Whether it is deployed, a default, in a separate place, or only not seen is weighed here, once for
+//! all rules.
 
 use crate::finding::{Confidence, Finding, Severity};
 use cofferdam_model::{Apart, Environment, Platform};
 use cofferdam_syntax::environment;
 
-/// Lowers what a finding of one environment claims to what its places allow.
+/// Lowers the claims of a finding of one environment to what its places allow.
 pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platform) {
     let scope = &platform.scope;
     if let Some(kind) = finding.absence
         && let Some(opening) = scope.open_for(kind, env.project, &env.name)
     {
         at_most(finding, Severity::Low, Confidence::Likely);
-        let reason = format!("Not found here; it may exist all the same: {}.", opening.reason);
+        let reason = format!("Not found here; it may still exist: {}.", opening.reason);
         if !finding.explanation.contains(&reason) {
             finding.explanation = format!("{} {reason}", finding.explanation).trim().to_owned();
         }
@@ -22,7 +23,7 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
     }
     if finding.locations.iter().any(|l| scope.is_default(l.span)) {
         at_most(finding, Severity::Medium, Confidence::Likely);
-        let sentence = "holds by default: what installs this may set another value";
+        let sentence = "this is the default; whoever installs this may set another value";
         if !finding.assumptions.iter().any(|a| a == sentence) {
             finding.assumptions.push(sentence.to_owned());
         }
@@ -37,7 +38,8 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
     name_subject(finding, platform);
 }
 
-/// The place apart that all of a finding is in. A finding without places rests on the project as a whole.
+/// The separate place that contains all of a finding. A finding without places is about the project as a
+/// whole.
 fn apart(finding: &Finding, env: &Environment, platform: &Platform) -> Option<Apart> {
     let scope = &platform.scope;
     let Some(first) = finding.locations.first() else {
@@ -130,7 +132,7 @@ mod tests {
             (Some(Severity::Low), Confidence::Likely)
         );
         assert!(open.explanation.contains("the chart alerts was not read"));
-        // A value that is there is claimed all the same, and so is the absence of what the chart cannot bring.
+        // A value that exists is still claimed, and so is the absence of things that the chart cannot create.
         assert_eq!(
             weighed(finding(0), "production", &platform).severity,
             Some(Severity::Critical)

@@ -1,5 +1,5 @@
-//! Runs the rules over a platform and puts what they say in order: environments joined, suppressions
-//! and settings applied, the most severe first, the same on every run and machine.
+//! Runs the rules over a platform and orders their results: environments are joined, suppressions and
+//! settings applied, the most severe findings come first. The order is the same on every run and machine.
 
 use crate::claim;
 use crate::finding::{Confidence, Finding, Location, Severity, Unjudged};
@@ -12,7 +12,7 @@ use globset::{Glob, GlobMatcher};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a person asked for.
+/// Options that a person chose.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Only findings at or above this.
@@ -21,32 +21,33 @@ pub struct Options {
     pub rules: Vec<String>,
     /// Only these environments; empty is all.
     pub environments: Vec<String>,
-    /// Count what is in places apart from the platform (examples, tests) like everything else.
+    /// Count separate places (examples, tests) like the rest of the platform.
     pub all: bool,
-    /// The day of the check, for suppressions that end; `None` lets none end.
+    /// The day of the check, for suppressions with an end; with `None` no suppression ends.
     pub today: Option<jiff::civil::Date>,
 }
 
-/// What a check found.
+/// The results of a check.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Findings, in order.
     pub findings: Vec<Finding>,
-    /// Findings in places apart from the platform, in order; none where these count like others.
+    /// Findings in separate places (examples, tests), in order; empty if these count like the rest.
     pub apart: Vec<Finding>,
     /// What could not be judged, in order.
     pub unjudged: Vec<Unjudged>,
-    /// Findings that a person accepted: how many.
+    /// The number of findings that a person accepted.
     pub suppressed: usize,
-    /// Findings below the severity that was asked for: how many.
+    /// The number of findings below the requested severity.
     pub below: usize,
-    /// Findings that rest on the overlay alone, left out because only a part of what it speaks of was read: how many.
+    /// The number of findings that depend on the overlay alone and were left out because only a part of the
+    /// files it describes was read.
     pub only_stated: usize,
-    /// Suppressions that did nothing, ended, or are malformed: where, and why.
+    /// Suppressions that did nothing, ended, or are malformed, with their place and the reason.
     pub suppression_notes: Vec<(Span, String)>,
     /// Environments that were judged.
     pub environments: Vec<String>,
-    /// Whether places apart from the platform count like everything else.
+    /// Whether separate places count like the rest of the platform.
     pub all: bool,
 }
 
@@ -56,7 +57,7 @@ impl Report {
         self.findings.iter().map(severity_of).max()
     }
 
-    /// Whether there was nothing to judge. Without findings, that is no good news.
+    /// Whether there was nothing to judge. In that case "no findings" is not good news.
     pub fn is_nothing(&self, platform: &Platform) -> bool {
         self.findings.is_empty() && platform.reading.is_nothing()
     }
@@ -162,7 +163,7 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
     report
 }
 
-/// Whether a finding rests on the overlay alone. Where only a part was read, it is about something else.
+/// Whether a finding depends on the overlay alone. If only a part was read, it is about something else.
 fn is_only_stated(finding: &Finding, platform: &Platform) -> bool {
     let overlay = platform.overlay.path.as_deref();
     let in_overlay = |l: &Location| Some(platform.sources.path(l.span.file)) == overlay;
@@ -216,7 +217,7 @@ fn order(finding: &Finding, platform: &Platform) -> Order {
     )
 }
 
-/// A suppression from the overlay, ready to match.
+/// A suppression from the overlay, prepared for matching.
 struct Accepted<'a> {
     ignore: &'a Ignore,
     path: Option<GlobMatcher>,
@@ -258,7 +259,7 @@ fn suppress(
             }
         }
     }
-    // A person who accepts one subject has not accepted the others that the same line brings about.
+    // A person who accepts one subject has not accepted other subjects of the same line.
     let (by_overlay, findings) = findings.into_iter().partition(|finding| {
         let by = accepted
             .iter_mut()
@@ -278,8 +279,8 @@ fn suppress(
             kept.push(finding);
         }
     }
-    // A run of some rules, or on a part, leaves suppressions without work; only a whole one can say that one is not
-    // needed.
+    // If only some rules or a part of the files were checked, some suppressions match nothing; only a
+    // complete run can show that one is not needed.
     if !platform.reading.part && options.rules.is_empty() && options.environments.is_empty() {
         for a in accepted.iter().filter(|a| !a.used) {
             report.suppression_notes.push((
@@ -317,7 +318,7 @@ fn overlay_matches(accepted: &Accepted<'_>, finding: &Finding, platform: &Platfo
         })
 }
 
-/// File and line to the suppressions there: their index and their rules.
+/// Maps file and line to the suppressions there: their index and their rules.
 type ByLine = BTreeMap<(u32, u32), Vec<(usize, Vec<String>)>>;
 
 /// Suppressing comments by file and line.

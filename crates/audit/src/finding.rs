@@ -1,5 +1,5 @@
-//! What a rule reports: a finding with its figures, the places it rests on and the assumptions it
-//! makes; or that it could not judge, and what it would need.
+//! What a rule reports: a finding with its figures, its places and its assumptions; or that it could not
+//! judge, and which facts are missing.
 
 use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, ProjectId, Source, Span};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::fmt;
 pub enum Severity {
     /// Worth knowing.
     Low,
-    /// Hurts, or hides something that hurts.
+    /// Causes harm, or hides something that does.
     Medium,
     /// Outage or breach under a plausible trigger.
     High,
@@ -19,7 +19,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// Every severity, the least first.
+    /// Every severity, the lowest first.
     pub const ALL: [Severity; 4] = [
         Severity::Low,
         Severity::Medium,
@@ -27,7 +27,7 @@ impl Severity {
         Severity::Critical,
     ];
 
-    /// The word for it.
+    /// The word for the severity.
     pub fn name(self) -> &'static str {
         match self {
             Severity::Low => "low",
@@ -51,19 +51,19 @@ impl fmt::Display for Severity {
     }
 }
 
-/// How sure it is.
+/// How certain a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confidence {
-    /// Rests on an assumption, which the finding names.
+    /// Depends on an assumption, which the finding names.
     Assumed,
-    /// Rests on an interpretation (code, a link by name).
+    /// Depends on an interpretation (code, a link by name).
     Likely,
-    /// The files say so.
+    /// The files state it.
     Certain,
 }
 
 impl Confidence {
-    /// The word for it.
+    /// The word for the confidence.
     pub fn name(self) -> &'static str {
         match self {
             Confidence::Assumed => "assumed",
@@ -82,12 +82,12 @@ pub struct Figure {
     pub unit: String,
 }
 
-/// A place that a finding rests on.
+/// A place that supports a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     /// Where.
     pub span: Span,
-    /// What the place says, in a few words ("at most 50 replicas"); may be empty.
+    /// The meaning of the place in a few words ("at most 50 replicas"); may be empty.
     pub label: String,
 }
 
@@ -100,38 +100,39 @@ pub struct Finding {
     pub severity: Option<Severity>,
     /// Confidence, from the sources of the facts it used.
     pub confidence: Confidence,
-    /// Environments it holds in; the engine fills them.
+    /// Environments with this finding; the engine fills them.
     pub environments: Vec<String>,
     /// What it is about ("Deployment data-collector", "topic platform-events"). The same thing has the
     /// same subject in every environment.
     pub subject: String,
-    /// Everything that it holds for, the subject first, where one line has the same effect on several things; the
+    /// All subjects of the finding, its main subject first, if one line has the same effect on several; the
     /// engine fills it.
     pub subjects: Vec<String>,
-    /// The project it is in; the engine fills it.
+    /// The project of the finding; the engine fills it.
     pub project: ProjectId,
-    /// Headline with the figure in it.
+    /// Title, including the figure.
     pub title: String,
-    /// What happens, in the platform's own terms.
+    /// The consequence, in the platform's own terms.
     pub explanation: String,
     /// Computed numbers by name (`snake_case`).
     pub figures: BTreeMap<String, Figure>,
-    /// Assumptions it rests on, as sentences.
+    /// Assumptions of the finding, as sentences.
     pub assumptions: Vec<String>,
-    /// Places, the most telling first.
+    /// Places, the most important first.
     pub locations: Vec<Location>,
     /// What to do.
     pub remedy: String,
-    /// What the finding claims not to exist; the engine lowers the claim where not everything of that kind was read.
+    /// What the finding claims does not exist. The engine lowers the claim if not all objects of that kind
+    /// were read.
     pub absence: Option<Absence>,
-    /// Whether it rests on a relation by similar names; the engine lowers it.
+    /// Whether it depends on a relation by similar names; then the engine lowers its confidence.
     pub similar: bool,
-    /// The place apart from the platform that it is in; the engine fills it.
+    /// The separate place (examples, tests) that contains it; the engine fills it.
     pub apart: Option<Apart>,
 }
 
 impl Finding {
-    /// A finding about `subject` with the headline `title`.
+    /// A finding about `subject` with the title `title`.
     pub fn new(subject: impl Into<String>, title: impl Into<String>) -> Self {
         Finding {
             rule: "",
@@ -153,14 +154,14 @@ impl Finding {
         }
     }
 
-    /// Sets another severity than the rule's own.
+    /// Sets a severity other than the rule's own.
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
         self
     }
 
-    /// Says that the finding claims that something of this kind does not exist.
+    /// Records that the finding claims that something of this kind does not exist.
     #[must_use]
     pub fn absent(mut self, kind: Absence) -> Self {
         self.absence = Some(kind);
@@ -174,7 +175,7 @@ impl Finding {
         self
     }
 
-    /// Says what to do.
+    /// Sets the fix.
     #[must_use]
     pub fn remedy(mut self, text: impl Into<String>) -> Self {
         self.remedy = text.into();
@@ -194,14 +195,14 @@ impl Finding {
         self
     }
 
-    /// Adds a place that is no fact (a section, a name).
+    /// Adds a place that is not a fact (a section, a name).
     #[must_use]
     pub fn at(mut self, span: Span, label: impl Into<String>) -> Self {
         self.push_location(span, label.into());
         self
     }
 
-    /// Adds what the figures rest on: places, assumptions, confidence.
+    /// Adds the sources of the figures: places, assumptions, confidence.
     #[must_use]
     pub fn evidence(mut self, evidence: Evidence) -> Self {
         self.confidence = self.confidence.min(evidence.confidence);
@@ -225,7 +226,7 @@ impl Finding {
         self
     }
 
-    /// Says that it rests on an interpretation.
+    /// Records that it depends on an interpretation.
     #[must_use]
     pub fn likely(mut self) -> Self {
         self.confidence = self.confidence.min(Confidence::Likely);
@@ -241,7 +242,7 @@ impl Finding {
     }
 }
 
-/// Collects where the numbers of a computation come from while it is made.
+/// Collects the sources of a computation's numbers while it is made.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     confidence: Confidence,
@@ -286,7 +287,7 @@ impl Evidence {
         }
     }
 
-    /// Uses a fact if it is there, else a default that is named as an assumption.
+    /// Uses a fact if it exists, otherwise a default that is named as an assumption.
     pub fn take_or<T: Clone>(
         &mut self,
         fact: Option<&Fact<T>>,
@@ -322,7 +323,7 @@ impl Evidence {
         }
     }
 
-    /// Adds what another computation rests on.
+    /// Adds the sources of another computation.
     pub fn merge(&mut self, other: Evidence) {
         self.confidence = self.confidence.min(other.confidence);
         self.similar |= other.similar;
@@ -334,7 +335,8 @@ impl Evidence {
         }
     }
 
-    /// Uses that a part belongs to its service. By a directory or a similar name that is likely only.
+    /// Uses the relation of a part to its service. A relation by directory or by a similar name is only
+    /// likely.
     pub fn owner(&mut self, owner: &Owner) {
         match owner.linked {
             Linked::Named => {}
@@ -346,13 +348,13 @@ impl Evidence {
         }
     }
 
-    /// Says that a step was an interpretation.
+    /// Records that a step was an interpretation.
     pub fn likely(&mut self) {
         self.confidence = self.confidence.min(Confidence::Likely);
     }
 }
 
-/// A rule that could not judge something, and what it would need.
+/// A rule that could not judge something, and the facts that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unjudged {
     /// Rule id; the engine fills it.
@@ -361,10 +363,10 @@ pub struct Unjudged {
     pub environments: Vec<String>,
     /// What could not be judged.
     pub subject: String,
-    /// What is missing, each as the overlay names it with a word why
+    /// The missing facts. Each has its name in the overlay and a short reason
     /// (`services.api.requests_per_second (peak load)`).
     pub needs: Vec<String>,
-    /// What could be computed all the same.
+    /// What could be computed without them.
     pub partial: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! One cause, one finding: what says the same in several environments, or of several builds of one line, is reported
-//! once.
+//! Joins findings with one cause: a finding that is the same in several environments, or in several builds of
+//! one line, is reported once.
 
 use crate::finding::{Finding, Location, Unjudged};
 use cofferdam_model::{ProjectId, Span};
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 type Key = (&'static str, ProjectId, String, String, String);
 
-/// Joins findings that say the same of the same subject in several environments.
+/// Joins equal findings about the same subject in several environments.
 pub(crate) fn of_one_subject(all: Vec<Finding>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
     let mut index: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
@@ -32,7 +32,7 @@ pub(crate) fn of_one_subject(all: Vec<Finding>) -> Vec<Finding> {
     joined
 }
 
-/// Whether one environment has both, in two places: two objects of one name.
+/// Whether one environment has both, in two places: then they are two objects with one name.
 fn are_two(a: &Finding, b: &Finding) -> bool {
     let places = |finding: &Finding| finding.locations.first().map(|l| l.span);
     let both = a.environments.iter().any(|name| b.environments.contains(name));
@@ -46,7 +46,7 @@ fn figures(finding: &Finding) -> String {
         .collect()
 }
 
-/// Adds what the same finding says elsewhere.
+/// Adds the data of the same finding in other environments.
 fn absorb(first: &mut Finding, other: Finding) {
     first.severity = first.severity.max(other.severity);
     first.confidence = first.confidence.min(other.confidence);
@@ -71,7 +71,7 @@ fn absorb(first: &mut Finding, other: Finding) {
     merge_locations(&mut first.locations, other.locations);
 }
 
-/// Keeps the first environment's places, and of the others those in files not yet shown.
+/// Keeps the first environment's places, and adds the others' places in files that are not yet shown.
 fn merge_locations(kept: &mut Vec<Location>, more: Vec<Location>) {
     for location in more {
         let is_shown = |l: &Location| l.span.file == location.span.file || l.label == location.label;
@@ -81,8 +81,8 @@ fn merge_locations(kept: &mut Vec<Location>, more: Vec<Location>) {
     }
 }
 
-/// The text without the name of its subject, also where the subject is a part of what the text names ("Deployment
-/// shop/api container api").
+/// The text without the name of its subject, also if the subject is a part of the object that the text names
+/// ("Deployment shop/api container api").
 fn without_subject(text: &str, subject: &str) -> String {
     let mut text = text.replace(subject, "{}");
     for word in subject.split(' ').filter(|word| word.contains('/')) {
@@ -92,8 +92,8 @@ fn without_subject(text: &str, subject: &str) -> String {
     text.replace(name, "{}")
 }
 
-/// Joins findings that differ in their subject only and rest on the same line: one base that many overlays put into
-/// many namespaces has its fault in one line.
+/// Joins findings that differ only in their subject and come from the same line: if many overlays put one
+/// base into many namespaces, the fault is in one line.
 pub(crate) fn of_one_line(all: Vec<Finding>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
     let mut index: BTreeMap<(&'static str, ProjectId, Span, String, String), usize> = BTreeMap::new();
@@ -124,7 +124,7 @@ pub(crate) fn of_one_line(all: Vec<Finding>) -> Vec<Finding> {
     joined
 }
 
-/// Names the others that the finding holds for: their number and the first three.
+/// Names the other subjects of the finding: their number and the first three.
 fn name_others(finding: &mut Finding) {
     let total = finding.subjects.len();
     if total < 2 {
@@ -148,7 +148,7 @@ fn name_others(finding: &mut Finding) {
 
 type UnjudgedKey = (&'static str, String, Vec<String>, Option<String>);
 
-/// Joins what could not be judged for the same reason in several environments.
+/// Joins results of "could not judge" with the same reason in several environments.
 pub(crate) fn unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
     let mut joined: Vec<Unjudged> = Vec::new();
     let mut index: BTreeMap<UnjudgedKey, usize> = BTreeMap::new();

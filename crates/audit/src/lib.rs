@@ -1,5 +1,5 @@
-//! Rules that find how a platform will fail, and the reports they make. Rules read the model and
-//! never a file format; reports print what rules found and decide nothing.
+//! Rules that find how a platform will fail, and the reports about them. Rules read the model and never a
+//! file format; reports print what rules found and make no decisions.
 
 mod claim;
 pub mod engine;

@@ -1,5 +1,5 @@
-//! What a rule is: an id that never changes, a page of documentation, and a function from an
-//! environment to findings. A rule reads the model only; it knows no file format.
+//! What a rule is: an id that never changes, a page of documentation, and a function from an environment to
+//! findings. A rule reads only the model; it knows no file format.
 
 use crate::finding::{Finding, Severity, Unjudged};
 use cofferdam_model::overlay::RuleSettings;
@@ -11,16 +11,16 @@ use std::time::Duration;
 pub struct Rule {
     /// Id in kebab-case.
     pub id: &'static str,
-    /// Group it belongs to.
+    /// The group of the rule.
     pub group: Group,
     /// Severity unless the finding sets another.
     pub severity: Severity,
-    /// Whether and how it can be mended in the files.
+    /// Whether and how it can be fixed in the files.
     pub fix: Fix,
     /// What it finds, in one line.
     pub summary: &'static str,
-    /// What its findings may claim not to exist: other objects and files than the one that they point at. Empty where
-    /// every finding rests on what is written.
+    /// What its findings may claim not to exist: objects and files other than the one that they point at.
+    /// Empty if every finding is about something that exists.
     pub absences: &'static [Absence],
     /// Its documentation page, in Markdown.
     pub page: &'static str,
@@ -60,12 +60,12 @@ impl Group {
     }
 }
 
-/// Whether a finding can be mended in the files.
+/// Whether a finding can be fixed in the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fix {
     /// By an edit that is always right.
     Automatic,
-    /// By an edit that needs a choice.
+    /// By an edit that needs a decision.
     Proposed,
     /// Only by people.
     Advice,
@@ -89,7 +89,7 @@ pub struct Context<'a> {
     pub env: &'a Environment,
     /// The whole platform.
     pub platform: &'a Platform,
-    /// What the overlay says about this rule.
+    /// The overlay's settings for this rule.
     pub settings: Option<&'a RuleSettings>,
 }
 
@@ -105,7 +105,7 @@ impl Context<'_> {
     }
 }
 
-/// Collects what rules say.
+/// Collects the results of rules.
 #[derive(Debug, Default)]
 pub struct Verdicts {
     /// Findings.
@@ -120,7 +120,7 @@ impl Verdicts {
         self.findings.push(finding);
     }
 
-    /// Says that `subject` could not be judged, and what is missing.
+    /// Records that `subject` could not be judged, and what is missing.
     pub fn cannot_judge(
         &mut self,
         subject: impl Into<String>,

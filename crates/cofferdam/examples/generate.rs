@@ -1,7 +1,7 @@
-//! Writes a synthetic platform to time the checker on: as many Kubernetes manifests as asked for, one
-//! document a file, the same bytes for the same seed. Every service has names, labels and values of
-//! its own, so that nothing is found twice by accident; half of the services carry faults; a fifth is
-//! built by kustomize from a base and two overlays.
+//! Writes a synthetic platform to measure the checker's speed: the requested number of Kubernetes manifests,
+//! one document in each file, the same bytes for the same seed. Every service has its own names, labels and
+//! values, so that nothing is found twice by accident; half of the services have faults; a fifth is built by
+//! kustomize from a base and two overlays.
 //!
 //! `cargo run --release --example generate -- --manifests 10000 --seed 1 DIR`
 
@@ -48,8 +48,8 @@ fn parse(args: impl Iterator<Item = String>) -> Result<(usize, u64, PathBuf), St
     Ok((manifests, seed, dir))
 }
 
-/// Writes services until there are `manifests` files, and says how many there are: the last service
-/// is cut short, so exactly that many.
+/// Writes services until there are `manifests` files, and returns their number: the last service is cut short
+/// to reach exactly that number.
 fn generate(dir: &Path, manifests: usize, seed: u64) -> io::Result<usize> {
     let mut random = Random(seed);
     let mut written = 0;
@@ -103,7 +103,7 @@ impl Random {
     }
 }
 
-/// What is wrong with a service.
+/// The faults of a service.
 #[derive(Clone, Copy, Default)]
 struct Faults {
     no_limits: bool,
@@ -120,7 +120,7 @@ struct Faults {
 }
 
 impl Faults {
-    /// Every other service is sound; the rest has each fault with its own chance.
+    /// Every second service is sound; the others have each fault with its own probability.
     fn draw(index: u64, random: &mut Random) -> Faults {
         if index.is_multiple_of(2) {
             return Faults::default();
@@ -176,7 +176,7 @@ const SECOND: &[&str] = &[
 ];
 
 impl Service {
-    /// `team` names the services of this team so far; a service calls one of them.
+    /// `team` contains the names of the services of this team so far; a service calls one of them.
     fn draw(index: u64, team: &[String], random: &mut Random) -> Service {
         let team_number = index / SERVICES_A_TEAM;
         let kind = match random.below(10) {

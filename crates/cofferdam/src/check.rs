@@ -16,9 +16,9 @@ use std::time::Duration;
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = format!("Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --simulate --min-severity high\n  cofferdam check . --all                         examples, tests and other places apart count too\n  cofferdam check . --explain-scope               which deployments there are, and what was not read\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n  cofferdam check base/ overlays/production/      several paths are one platform\n  cofferdam check k8s/api.yaml                    one file\n  kustomize build overlays/production | cofferdam check -\n  cofferdam check services/api                    with the cofferdam.yaml of the repository\n  cofferdam check . --config ../ops/cofferdam.yaml\n\n{PATHS_HELP}\n\nPlaces apart (directories called examples, tests, docs, archive, templates, vendor and the like) are read, and what is found there is \
-counted in the summary and nothing else. Given by its own path (`cofferdam check examples/shop`), such a directory is checked like any other.\n\n\
-What no file says (request rates, connection limits, capacities) goes into cofferdam.yaml; `cofferdam init` writes one.\nA finding is accepted by a comment on its line, `# cofferdam: ignore[rule] reason`, or under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, unreadable input, or nothing to check.")
+    after_help = format!("Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --simulate --min-severity high\n  cofferdam check . --all                         count examples, tests and other separate places too\n  cofferdam check . --explain-scope               which deployments exist, and what was not read\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n  cofferdam check base/ overlays/production/      several paths are one platform\n  cofferdam check k8s/api.yaml                    one file\n  kustomize build overlays/production | cofferdam check -\n  cofferdam check services/api                    with the cofferdam.yaml of the repository\n  cofferdam check . --config ../ops/cofferdam.yaml\n\n{PATHS_HELP}\n\nSeparate places (directories called examples, tests, docs, archive, templates, vendor and similar) are read, but their findings are \
+only counted in the summary. If it is given by its own path (`cofferdam check examples/shop`), such a directory is checked like any other.\n\n\
+Facts that no file contains (request rates, connection limits, capacities) go into cofferdam.yaml; `cofferdam init` writes one.\nTo accept a finding, add a comment on its line, `# cofferdam: ignore[rule] reason`, or an entry under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, unreadable input, or nothing to check.")
 )]
 pub(crate) struct Args {
     /// Directories and files to check; `-` is standard input.
@@ -39,18 +39,18 @@ pub(crate) struct Args {
     /// Judge only this environment (may be given more than once).
     #[arg(long, value_name = "NAME")]
     environment: Vec<String>,
-    /// Rehearse the scenarios that findings point at, and lead the report with the worst cascade.
+    /// Rehearse the scenarios that findings point at, and begin the report with the worst cascade.
     #[arg(long)]
     simulate: bool,
-    /// Let findings in places apart (examples, tests, archives …) count like others: they are printed after the others,
-    /// and decide the exit code too.
+    /// Count findings in separate places (examples, tests, archives …) like others: they are printed after
+    /// the others, and affect the exit code too.
     #[arg(long)]
     all: bool,
-    /// Print which deployments and environments were found and why, which places are apart, and what was not read;
-    /// judge nothing.
+    /// Print which deployments and environments were found and why, which places are separate, and what was
+    /// not read; judge nothing.
     #[arg(long, conflicts_with_all = ["min_severity", "rule", "simulate", "quiet"])]
     explain_scope: bool,
-    /// Print one line a finding.
+    /// Print one line for each finding.
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
     /// Print everything that could not be judged, instead of each reason once.
@@ -87,8 +87,8 @@ impl From<Level> for Severity {
     }
 }
 
-/// Runs the check, on a thread of the pool that reads and judges: what stands between the parallel parts then finds
-/// memory that is in use already, instead of touching new pages on a thread of its own.
+/// Runs the check on a thread of the pool that reads and judges, so that the code between the parallel parts
+/// uses memory that is already mapped, instead of touching new pages on its own thread.
 pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     rayon::scope(|_| check(args, color))
 }
@@ -136,7 +136,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
                 .map_err(|e| format!("cannot write the report: {e}"))?;
             output::print_with(&[&redactor], |out| json::write(&report, &platform, value, out))?;
         }
-        // The error below says the rest.
+        // The error below explains the rest.
         Format::Text if nothing && !args.input.allow_empty => input::print_notes(&platform),
         Format::Text => {
             let style = style(args, color);
@@ -155,8 +155,8 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
     let fail_on = Severity::from(args.fail_on);
     let failed = report.findings.iter().any(|f| severity_of(f) >= fail_on);
     let unreadable = !platform.reading.unreadable.is_empty();
-    // The process ends now, and the system takes memory back at once: freeing a large platform value by
-    // value would only make people wait.
+    // The process ends now, and the system frees the memory at once: freeing a large platform value by value
+    // would only cost time.
     std::mem::forget((report, redactor));
     std::mem::forget(platform);
     Ok(match (failed, unreadable) {
@@ -175,7 +175,7 @@ fn style(args: &Args, color: Color) -> text::Style {
     }
 }
 
-/// Prints what was found out about which things belong together.
+/// Prints which things belong together, and why.
 fn explain_scope(args: &Args, platform: &Platform, color: Color) -> Result<ExitCode, String> {
     input::refuse_nothing(&args.paths, &args.input, platform)?;
     let selection = scope::Selection {
@@ -191,13 +191,13 @@ fn explain_scope(args: &Args, platform: &Platform, color: Color) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// The environments that were asked for, by their full names.
+/// The requested environments, by their full names.
 fn environments(args: &Args) -> Vec<String> {
     args.environment.iter().map(|e| full_name(e)).collect()
 }
 
-/// A spinner on a terminal once the work takes longer than a second; the work itself is one call each
-/// for reading and judging, so there is no count to show.
+/// Shows a spinner on a terminal once the work takes longer than a second. Reading and judging are one call
+/// each, so there is no count to show.
 fn progress(paths: &[PathBuf]) -> indicatif::ProgressBar {
     if !std::io::stderr().is_terminal() {
         return indicatif::ProgressBar::hidden();
@@ -208,7 +208,7 @@ fn progress(paths: &[PathBuf]) -> indicatif::ProgressBar {
     bar
 }
 
-/// `prod` is `production`, on the command line as in files; a name that is there as typed stays as typed.
+/// `prod` is `production`, on the command line as in files; if a name exists as typed, it stays as typed.
 fn full_name(name: &str) -> String {
     cofferdam_syntax::environment::name(name)
 }

@@ -86,7 +86,7 @@ fn json() -> Result<String, String> {
         .map_err(|e| e.to_string())
 }
 
-/// The message for a rule that does not exist.
+/// The error for a rule that does not exist.
 pub(crate) fn unknown_rule(name: &str) -> String {
     match cofferdam_syntax::nearest::nearest(name, rules::ALL.iter().map(|r| r.id)) {
         Some(near) => {

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = format!("Examples:\n  cofferdam init .           write ./cofferdam.yaml\n  cofferdam init . --print   show what would be written\n  cofferdam init base/ overlays/production/\n  kustomize build . | cofferdam init - --print\n\n{PATHS_HELP}\n\nEvery statement in the file is commented out, with the reason and the default: take the `# ` away from those that are right.\nThe file is written to the root. An existing cofferdam.yaml is never changed; --print shows what it does not say yet.")
+    after_help = format!("Examples:\n  cofferdam init .           write ./cofferdam.yaml\n  cofferdam init . --print   show what would be written\n  cofferdam init base/ overlays/production/\n  kustomize build . | cofferdam init - --print\n\n{PATHS_HELP}\n\nEvery statement in the file is commented out, with the reason and the default: remove the `# ` from those that apply.\nThe file is written to the root. An existing cofferdam.yaml is never changed; --print shows what it does not declare yet.")
 )]
 pub(crate) struct Args {
     /// Directories and files of the platform's configuration; `-` is standard input.
@@ -42,12 +42,13 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     let root = root(&args.paths, &platform)?;
     if let Some(used) = &platform.reading.config {
         return Err(format!(
-            "{} is there already and is not changed; with --print, `cofferdam init` shows what it does not say yet",
+            "{} already exists and is not changed; with --print, `cofferdam init` shows what it does not \
+             declare yet",
             root.join(used).display()
         ));
     }
     let file = root.join("cofferdam.yaml");
-    // Nobody's file is overwritten, not even one that appears now.
+    // No existing file is overwritten, not even one that is created at this moment.
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -68,9 +69,9 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The directory that the file is written to.
+/// The directory to which the file is written.
 fn root<'a>(paths: &'a [PathBuf], platform: &'a Platform) -> Result<&'a Path, String> {
-    // Where the root is not shown, it is the one directory that was given, with standard input or alone.
+    // If the root is not shown, it is the one given directory, alone or with standard input.
     let given = platform
         .reading
         .root

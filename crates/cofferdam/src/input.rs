@@ -1,4 +1,4 @@
-//! What `check`, `simulate` and `init` are given: paths, standard input, an overlay.
+//! The input of `check`, `simulate` and `init`: paths, standard input, an overlay.
 
 use crate::output::{self, Color};
 use cofferdam_audit::report::text;
@@ -14,20 +14,19 @@ use std::path::{Path, PathBuf};
 /// Options that go with the paths.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct InputArgs {
-    /// Use this overlay instead of the cofferdam.yaml that is found at the root of what is given, or above it in the same
-    /// repository.
+    /// Use this overlay instead of the cofferdam.yaml found at the root, or above it in the same repository.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Go on where there is nothing to check (otherwise that is an error).
+    /// Continue if there is nothing to check (otherwise that is an error).
     #[arg(long)]
     pub(crate) allow_empty: bool,
 }
 
-/// How paths are given, for the help of each command.
+/// How paths work, for the help of each command.
 pub(crate) const PATHS_HELP: &str = "Paths: directories and single files, and `-` for a stream of manifests on standard input. Several paths are one platform: \
 its root is their nearest common directory, and only what is below the given paths is read, each file once.\n\
-Config: the cofferdam.yaml at the root is used, else the nearest one above it, up to the directory with .git. Paths in it are \
-relative to its own directory. One from elsewhere (--config) has its paths relative to the root.";
+Config: the cofferdam.yaml at the root is used, otherwise the nearest one above it, up to the directory with .git. Paths in it are \
+relative to its own directory. Paths in a file from elsewhere (--config) are relative to the root.";
 
 /// The path that stands for standard input.
 const STDIN: &str = "-";
@@ -35,10 +34,11 @@ const STDIN: &str = "-";
 /// Standard input above this size is cut off; the readers then report it as too large.
 const MAX_STDIN: u64 = cofferdam_syntax::repo::MAX_FILE_BYTES + 1;
 
-/// Reads what was given.
+/// Reads the given input.
 ///
 /// # Errors
-/// A sentence: what cannot be read, or what is wrong in the overlay (printed before, each at its line).
+/// A sentence: what cannot be read, or what is wrong in the overlay (printed before, each problem at its
+/// line).
 pub(crate) fn read(
     paths: &[PathBuf],
     args: &InputArgs,
@@ -62,10 +62,10 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new(STDIN)
 }
 
-/// Refuses `-` where it is given more than once.
+/// Refuses `-` if it is given more than once.
 ///
 /// # Errors
-/// A sentence that says so.
+/// A sentence about this.
 pub(crate) fn refuse_two_streams<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), String> {
     match paths.into_iter().filter(|path| is_stdin(path)).count() {
         0 | 1 => Ok(()),
@@ -83,10 +83,10 @@ fn standard_input() -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Prints what is wrong in the overlay, if anything is.
+/// Prints the errors in the overlay, if there are any.
 ///
 /// # Errors
-/// The sentence to end with, when something is.
+/// The final sentence, if there are any.
 fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), String> {
     let problems = overlay_problems(platform);
     if problems.is_empty() {
@@ -108,12 +108,12 @@ fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), Stri
     };
     let config = (platform.reading.config.as_deref()).unwrap_or(Path::new("cofferdam.yaml"));
     Err(format!(
-        "{} has {things}; nothing was checked, because figures would rest on what it does not say",
+        "{} has {things}; nothing was checked, because the figures would be wrong without these statements",
         config.display()
     ))
 }
 
-/// What is wrong in the overlay, rules that do not exist included.
+/// The errors in the overlay, including rules that do not exist.
 fn overlay_problems(platform: &Platform) -> Vec<UnreadableFile> {
     let mut problems = platform.reading.overlay_problems.clone();
     let overlay = &platform.overlay;
@@ -137,7 +137,7 @@ fn overlay_problems(platform: &Platform) -> Vec<UnreadableFile> {
     problems
 }
 
-/// The environments that count: those of the platform, and with `all` those of places apart.
+/// The environments that count: those of the platform, and with `all` those of separate places.
 pub(crate) fn environments(platform: &Platform, all: bool) -> impl Iterator<Item = &Environment> {
     platform
         .environments
@@ -145,11 +145,14 @@ pub(crate) fn environments(platform: &Platform, all: bool) -> impl Iterator<Item
         .filter(move |e| all || platform.scope.project_apart(e.project).is_none())
 }
 
-/// The message for an environment that is not there.
+/// The error for an environment that does not exist.
 pub(crate) fn no_environment(platform: &Platform, name: &str, all: bool) -> String {
     let full = cofferdam_syntax::environment::name(name);
     let mut message = if environments(platform, true).any(|e| e.name == full) {
-        format!("the environment `{name}` is only in places apart (add --all, or give their path)")
+        format!(
+            "the environment `{name}` is only in separate places such as examples or tests (add --all, \
+            or give their path)"
+        )
     } else {
         format!("there is no environment `{name}` here")
     };
@@ -161,27 +164,27 @@ pub(crate) fn no_environment(platform: &Platform, name: &str, all: bool) -> Stri
     message
 }
 
-/// The message for paths with nothing to check.
+/// The error for paths with nothing to check.
 pub(crate) fn nothing(paths: &[PathBuf], platform: &Platform) -> String {
     let there = match platform.reading.passed_over {
         1 if matches!(paths, [one] if is_stdin(one)) => {
             "no document in it is configuration that Cofferdam reads".to_owned()
         }
-        0 => "there is no file (what git ignores is not read)".to_owned(),
-        1 => "the one file there is not configuration that Cofferdam reads".to_owned(),
+        0 => "there is no file (files that git ignores are not read)".to_owned(),
+        1 => "the only file there is not configuration that Cofferdam reads".to_owned(),
         n => format!("none of the {n} files there is configuration that Cofferdam reads"),
     };
     format!(
-        "nothing to check in {}: {there}\nlooked for: {}\nif nothing is right here, add --allow-empty",
+        "nothing to check in {}: {there}\nlooked for: {}\nif this is expected, add --allow-empty",
         shown(paths),
         cofferdam_ingest::looked_for()
     )
 }
 
-/// Refuses to go on with nothing, for commands whose output would look like an answer.
+/// Refuses to continue without input, for commands whose output would look like an answer.
 ///
 /// # Errors
-/// What is missing, or what could not be read where nothing could.
+/// What is missing, or what could not be read if nothing could.
 pub(crate) fn refuse_nothing(paths: &[PathBuf], args: &InputArgs, platform: &Platform) -> Result<(), String> {
     let reading = &platform.reading;
     if reading.is_nothing() && !args.allow_empty {
@@ -197,7 +200,8 @@ pub(crate) fn refuse_nothing(paths: &[PathBuf], args: &InputArgs, platform: &Pla
     Ok(())
 }
 
-/// Names the overlay on standard error where it is not plain which one is used, for commands whose report does not.
+/// Names the overlay on standard error if it is not obvious which one is used, for commands whose report does
+/// not name it.
 pub(crate) fn name_config(platform: &Platform) {
     let reading = &platform.reading;
     if let Some(config) = &reading.config
@@ -208,7 +212,7 @@ pub(crate) fn name_config(platform: &Platform) {
     print_notes(platform);
 }
 
-/// Prints on standard error what there is to say of overlays that are not used, or not in full.
+/// Prints notes on standard error about overlays that are not used, or only in part.
 pub(crate) fn print_notes(platform: &Platform) {
     let is_overlay = |note: &&UnreadableFile| {
         cofferdam_ingest::overlay::NAMES
@@ -221,7 +225,7 @@ pub(crate) fn print_notes(platform: &Platform) {
     }
 }
 
-/// Paths as they were given.
+/// The paths as given.
 pub(crate) fn shown(paths: &[PathBuf]) -> String {
     let name = |path: &PathBuf| match path.to_str() {
         Some(STDIN) => "standard input".to_owned(),

@@ -1,4 +1,4 @@
-//! The command: parse arguments, call a crate, print. It decides nothing itself.
+//! The command: parse arguments, call a crate, print. It makes no decisions itself.
 
 mod check;
 mod exit;
@@ -11,8 +11,8 @@ mod simulate;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Reading a platform is mostly small allocations on several threads, where the system's allocator
-/// spends a quarter of the whole time (docs/performance.md).
+/// Reading a platform is mostly small allocations on several threads; with the system's allocator they take a
+/// quarter of the total time (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -55,8 +55,8 @@ enum Command {
     },
 }
 
-/// What a panic prints: where it was, and its words only if they were written in the source. Words made at run time may
-/// quote a file.
+/// What a panic prints: its place, and its message only if that was written in the source, because a message
+/// made at run time may quote a file.
 fn describe(place: &str, payload: &dyn std::any::Any) -> String {
     let words = payload.downcast_ref::<&'static str>().copied();
     format!(

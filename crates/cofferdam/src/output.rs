@@ -1,7 +1,7 @@
-//! Writing to the terminal: colours only where they are wanted, and a closed pipe is no error.
+//! Writing to the terminal: colours only if they are wanted, and a closed pipe is not an error.
 //!
-//! The only place where the command prints. What may hold text of files passes through their redactors here;
-//! who prints what no file has part in gives none.
+//! This is the only place where the command prints. Text that may come from files passes through the
+//! redactors here; callers whose output contains no text from files pass none.
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
@@ -12,7 +12,7 @@ use std::io::{self, Write};
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal that shows them, unless NO_COLOR is set.
+    /// On a terminal that supports them, unless NO_COLOR is set.
     Auto,
     /// Always.
     Always,
@@ -21,12 +21,12 @@ pub(crate) enum Color {
 }
 
 impl Color {
-    /// Whether to colour what goes to standard output.
+    /// Whether to colour standard output.
     pub(crate) fn on_stdout(self) -> bool {
         self.choice(&io::stdout()) != ColorChoice::Never
     }
 
-    /// Whether to colour what goes to standard error.
+    /// Whether to colour standard error.
     pub(crate) fn on_stderr(self) -> bool {
         self.choice(&io::stderr()) != ColorChoice::Never
     }
@@ -40,8 +40,8 @@ impl Color {
     }
 }
 
-/// `text` with every control character shown as a sign, except line breaks, tabs and colours: a name in a file may hold
-/// sequences that make a terminal do things.
+/// `text` with every control character shown as a symbol, except line breaks, tabs and colours: a name in a
+/// file may contain sequences that control the terminal.
 fn visible(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
     if text.chars().all(harmless) {
@@ -61,7 +61,7 @@ fn visible(text: &str) -> Cow<'_, str> {
                 continue;
             }
             None if harmless(c) => out.push(c),
-            // The signs for the control characters stand in their order from U+2400.
+            // The symbols for the control characters are in the same order from U+2400.
             None => out.push(
                 char::from_u32(0x2400 + u32::from(c))
                     .filter(|_| c < ' ')
@@ -73,7 +73,7 @@ fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Columns of the terminal, between 60 and 140; 110 where there is none.
+/// Columns of the terminal, between 60 and 140; 110 without a terminal.
 pub(crate) fn width() -> usize {
     let columns = std::env::var("COLUMNS")
         .ok()
@@ -91,7 +91,7 @@ pub(crate) fn print(text: &str, redactors: &[&Redactor<'_>]) -> Result<(), Strin
     print_with(redactors, |out| out.write_all(visible(text).as_bytes()))
 }
 
-/// The same for what is made piece by piece.
+/// The same for output that is made piece by piece.
 ///
 /// # Errors
 /// The system's reason, except when the reader closed the pipe.
@@ -108,13 +108,13 @@ pub(crate) fn print_with(
     }
 }
 
-/// Prints what is wrong to standard error, without the secrets of the files.
+/// Prints errors to standard error, without the secrets of the files.
 pub(crate) fn complain(text: &str, redactor: &Redactor<'_>) {
-    // Nothing is left to do when standard error is closed.
+    // If standard error is closed, nothing more can be done.
     let _ = io::stderr().write_all(visible(&redactor.text(text)).as_bytes());
 }
 
-/// A message that may repeat an argument, without the secrets that people put into arguments.
+/// A message that may repeat an argument, without the secrets in arguments.
 pub(crate) fn without_arguments(message: &str) -> String {
     let mut message = redact::statement(message);
     for argument in std::env::args().skip(1) {
@@ -126,12 +126,12 @@ pub(crate) fn without_arguments(message: &str) -> String {
     message
 }
 
-/// Prints an error message to standard error. It may repeat an argument, which may hold a secret.
+/// Prints an error message to standard error. It may repeat an argument, which may contain a secret.
 pub(crate) fn error(message: &str, color: Color) {
     let message = without_arguments(message);
     let stderr = io::stderr();
     let choice = color.choice(&stderr);
-    // Nothing is left to do when standard error is closed.
+    // If standard error is closed, nothing more can be done.
     let _ = writeln!(
         AutoStream::new(stderr, choice),
         "\x1b[1;31merror\x1b[0m: {message}"

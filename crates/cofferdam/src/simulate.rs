@@ -18,7 +18,7 @@ use std::time::Duration;
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = format!("Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nA fact that decides an outcome and stands nowhere is asked for by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing, 2 bad usage, unreadable input, or nothing to rehearse on.")
+    after_help = format!("Examples:\n  cofferdam simulate .                                    what each scenario needs, and those that can run\n  cofferdam simulate . --scenario connection-storm\n  cofferdam simulate . --scenario retry-storm --set services.api.requests_per_second=500\n  cofferdam simulate examples/clean-platform --compare examples/clean-platform-mitigated\n  cofferdam simulate . --scenario cell-failover --format svg > failover.svg\n  cofferdam simulate base/ overlays/production/           several paths are one platform\n  kustomize build overlays/production | cofferdam simulate - --config cofferdam.yaml\n\n{PATHS_HELP}\n\nIf a fact that decides the outcome is missing, the command asks for it by name; nothing is run on a guess.\nThe same seed gives the same figures, byte for byte.\nExit codes: 0 rehearsed, 1 a scenario could not be run because a fact is missing, 2 bad usage, unreadable input, or nothing to rehearse.")
 )]
 pub(crate) struct Args {
     /// Directories and files of the platform's configuration; `-` is standard input.
@@ -30,23 +30,23 @@ pub(crate) struct Args {
     /// Rehearse only this scenario, instead of all (may be given more than once).
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
-    /// Leave nothing out: all scenarios, where none is named, and the environments of places apart (examples, tests,
-    /// archives …), which are not rehearsed otherwise unless their path is given.
+    /// Include everything: all scenarios, if none is named, and the environments of separate places
+    /// (examples, tests, archives …), which are otherwise not rehearsed unless their path is given.
     #[arg(long)]
     all: bool,
-    /// State a fact for this run, as in cofferdam.yaml (may be given more than once).
+    /// Declare a fact for this run, as in cofferdam.yaml (may be given more than once).
     #[arg(long, value_name = "FACT=VALUE")]
     set: Vec<String>,
-    /// Rehearse the same on another platform, and put both side by side.
+    /// Rehearse the same on another platform, and show both side by side.
     #[arg(long, value_name = "PATH")]
     compare: Option<PathBuf>,
-    /// The environment; production where there is one, else the first.
+    /// The environment; production if there is one, otherwise the first.
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
     /// Runs of each case.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     runs: u32,
-    /// Seed of all chance.
+    /// Seed of all random numbers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Output format.
@@ -194,12 +194,12 @@ fn read(paths: &[PathBuf], args: &Args, color: Color) -> Result<Platform, String
     Ok(platform)
 }
 
-/// Which environment is meant.
+/// Which environment to rehearse.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {
-    /// Its name; without one, production where there is one, else the first.
+    /// Its name; without one, production if there is one, otherwise the first.
     pub(crate) name: Option<&'a str>,
-    /// Whether those of places apart count.
+    /// Whether environments of separate places count.
     pub(crate) all: bool,
 }
 
@@ -212,7 +212,7 @@ fn environment<'a>(platform: &'a Platform, wanted: Wanted<'_>) -> Result<&'a Env
             if platform.environments.is_empty() {
                 return "there is no environment here".to_owned();
             }
-            "everything here is in places apart (examples, tests …): add --all, or give the path of one"
+            "everything here is in separate places (examples, tests …): add --all, or give the path of one"
                 .to_owned()
         });
     };
@@ -243,7 +243,7 @@ fn simulate(
     Ok(rehearsals)
 }
 
-/// Runs of a case when the check asks: enough for the order of magnitude, in a few seconds.
+/// Runs of a case for the check: enough for the order of magnitude, in a few seconds.
 const QUICK_RUNS: u32 = 5;
 
 /// Rehearses the scenarios that a report's findings point at.

@@ -1,4 +1,4 @@
-//! Alerts and objectives: what is watched, how long it takes to tell someone, and what would be missed.
+//! Alerts and objectives: what is watched, how long an alert takes, and which failures it would miss.
 
 use crate::owner::Owner;
 use crate::source::Fact;
@@ -13,11 +13,11 @@ pub struct Alert {
     pub name: Fact<String>,
     /// Place of the alert.
     pub span: Span,
-    /// Whose it is, where it names a service.
+    /// The service that it belongs to, if it names one.
     pub owner: Owner,
     /// Severity as written (`critical`, `page`).
     pub severity: Option<Fact<String>>,
-    /// Whether it is on.
+    /// Whether it is enabled.
     pub enabled: Option<Fact<bool>>,
     /// What it asks.
     pub query: Option<Fact<String>>,
@@ -27,11 +27,11 @@ pub struct Alert {
     pub selects: Vec<Fact<String>>,
     /// Comparison and value.
     pub threshold: Option<Fact<f64>>,
-    /// How the product times it.
+    /// The product's timing of it.
     pub timing: Timing,
     /// Who is told.
     pub notifies: Vec<Fact<String>>,
-    /// A condition's text that says how fast it should be ("page within 60 s"), where one is stated.
+    /// A condition's text about its target time ("page within 60 s"), if there is one.
     pub promised: Option<Fact<Duration>>,
 }
 
@@ -52,7 +52,7 @@ pub enum Timing {
         window: Option<Fact<Duration>>,
         /// Time between evaluations.
         interval: Option<Fact<Duration>>,
-        /// How long the condition must hold.
+        /// How long the condition must be true.
         hold: Option<Fact<Duration>>,
     },
 }
@@ -76,30 +76,30 @@ pub struct NewRelicTiming {
     pub threshold_duration: Option<Fact<Duration>>,
     /// `threshold_occurrences`: `all` or `at_least_once`.
     pub occurrences: Option<Fact<String>>,
-    /// `expiration_duration`: loss of signal after so long.
+    /// `expiration_duration`: loss of signal after this time.
     pub expiration: Option<Fact<Duration>>,
     /// `open_violation_on_expiration`.
     pub opens_on_expiration: Option<Fact<bool>>,
     /// `fill_option`.
     pub fill: Option<Fact<String>>,
-    /// Whether the signal also exists when nothing happens (`count(*)` of errors has no data without
-    /// errors, so loss of signal would be noise), where that can be told from the query.
+    /// Whether the signal also exists when nothing happens (`count(*)` of errors has no data without errors,
+    /// so loss of signal would be noise), if the query shows it.
     pub sparse: Option<Fact<bool>>,
 }
 
-/// When New Relic judges a window (`aggregation_method`).
+/// When New Relic evaluates a window (`aggregation_method`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aggregation {
-    /// When data come that are later than its end by the delay.
+    /// When data arrive that are later than its end by the delay.
     EventFlow,
-    /// When no data have come for the timer.
+    /// When no data have arrived for the timer.
     EventTimer,
     /// By the clock, the delay after its end.
     Cadence,
 }
 
 impl NewRelicTiming {
-    /// The method, New Relic's default where none is set.
+    /// The method, or New Relic's default if none is set.
     #[must_use]
     pub fn aggregation(&self) -> Aggregation {
         let method = self.method.as_ref().map_or("", |method| method.value.as_str());
@@ -123,7 +123,7 @@ impl NewRelicTiming {
 /// Timing of a Prometheus rule.
 #[derive(Debug, Clone, Default)]
 pub struct PrometheusTiming {
-    /// `scrape_interval` of what it reads.
+    /// `scrape_interval` of the metrics that it reads.
     pub scrape: Option<Fact<Duration>>,
     /// Range of the query's longest `[5m]` selector.
     pub range: Option<Fact<Duration>>,
@@ -133,15 +133,15 @@ pub struct PrometheusTiming {
     pub hold: Option<Fact<Duration>>,
     /// Alertmanager's `group_wait`.
     pub group_wait: Option<Fact<Duration>>,
-    /// Whether the expression itself notices missing data (`absent`, `up == 0`).
+    /// Whether the expression itself detects missing data (`absent`, `up == 0`).
     pub notices_absence: bool,
     /// Pairs of windows of a burn-rate alert, any of which pages; empty for other expressions.
     pub burn: Vec<Fact<BurnWindows>>,
 }
 
-/// A long and a short window of a burn-rate alert: true while both have more than this share of bad events. The long
-/// one keeps blips from paging, the short one ends the alert when the fault ends (Google, *The Site Reliability
-/// Workbook*, chapter 5).
+/// A long and a short window of a burn-rate alert: true while both have more than this share of bad events.
+/// The long one prevents pages for short spikes, the short one ends the alert when the fault ends (Google,
+/// *The Site Reliability Workbook*, chapter 5).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BurnWindows {
     /// The long window.
@@ -152,28 +152,28 @@ pub struct BurnWindows {
     pub share: f64,
 }
 
-/// Settings of Prometheus and Alertmanager that hold for every alert that does not say otherwise.
+/// Settings of Prometheus and Alertmanager for all alerts without their own.
 #[derive(Debug, Clone, Default)]
 pub struct AlertDefaults {
     /// `global.scrape_interval`; Prometheus' default is 1 min.
     pub scrape: Option<Fact<Duration>>,
     /// `global.evaluation_interval`; Prometheus' default is 1 min.
     pub evaluation: Option<Fact<Duration>>,
-    /// Routes of Alertmanager's tree, children before their parents, so that the first whose matchers
-    /// hold is the one that Alertmanager takes.
+    /// Routes of Alertmanager's tree, children before their parents, so that Alertmanager uses the first one
+    /// whose matchers match.
     pub routes: Vec<AlertRoute>,
 }
 
 /// A route of Alertmanager.
 #[derive(Debug, Clone)]
 pub struct AlertRoute {
-    /// Labels that must have these values; empty takes every alert.
+    /// Labels that must have these values; empty matches every alert.
     pub matchers: Vec<(String, String)>,
-    /// Whether all matchers could be read as plain equality; otherwise nobody knows whom it takes.
+    /// Whether all matchers could be read as plain equality; otherwise it is unknown which alerts it matches.
     pub plain: bool,
-    /// `group_wait`, a parent's where it has none; Alertmanager's default is 30 s.
+    /// `group_wait`, or that of a parent; Alertmanager's default is 30 s.
     pub group_wait: Option<Fact<Duration>>,
-    /// Receiver, a parent's where it has none.
+    /// Receiver, or that of a parent.
     pub receiver: Option<Fact<String>>,
 }
 
@@ -205,17 +205,17 @@ pub struct MetricSource {
     pub interval: Option<Fact<Duration>>,
     /// Metrics it is known to export (recording rules, exporters with known names).
     pub metrics: Vec<Fact<String>>,
-    /// Values of labels that recording rules select by: jobs and services whose metrics they read.
+    /// Values of labels that recording rules select by: the jobs and services whose metrics they read.
     pub reads: Vec<String>,
 }
 
-/// Where logs go and how long they stay.
+/// Where logs go and how long they are kept.
 #[derive(Debug, Clone)]
 pub struct LogStore {
     /// Name.
     pub name: String,
     /// Place of it.
     pub span: Span,
-    /// Retention; `None` is without end.
+    /// Retention; `None` means without end.
     pub retention: Option<Fact<Duration>>,
 }

@@ -1,5 +1,5 @@
-//! Calls between services and to what they depend on: how long they wait, how often they try, and
-//! what stops them.
+//! Calls between services and to their dependencies: how long they wait, how often they try, and what limits
+//! them.
 
 use crate::owner::Owner;
 use crate::source::Fact;
@@ -7,7 +7,7 @@ use crate::units::Share;
 use cofferdam_syntax::Span;
 use std::time::Duration;
 
-/// What a call goes to.
+/// The target of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallTarget {
     /// An SQL database.
@@ -33,21 +33,21 @@ pub struct Call {
     pub span: Span,
     /// What is called.
     pub target: CallTarget,
-    /// Name or host of what is called.
+    /// Name or host of the target.
     pub target_name: Option<Fact<String>>,
     /// The call as written, for the report (`requests.get`, `route api-gateway → auth`).
     pub what: String,
-    /// Time for the whole call; `Some(None)` in code that can set it is "no timeout".
+    /// Time for the whole call; `Some(None)` means "no timeout" in code that could set one.
     pub timeout: TimeoutSetting,
     /// Tries in all (1 is no retry).
     pub attempts: Option<Fact<u32>>,
     /// Whether tries wait longer each time.
     pub backoff: Option<Fact<bool>>,
-    /// Whether waits are spread by chance.
+    /// Whether waits are randomised.
     pub jitter: Option<Fact<bool>>,
-    /// Retries as a share of requests that may be spent.
+    /// Retries as a share of requests, at most.
     pub retry_budget: Option<Fact<Share>>,
-    /// The breaker around it, where the code or configuration shows one.
+    /// The breaker around it, if the code or configuration shows one.
     pub breaker: Option<Fact<String>>,
 }
 
@@ -56,9 +56,9 @@ pub struct Call {
 pub enum TimeoutSetting {
     /// Bounded.
     After(Fact<Duration>),
-    /// The place could set one, does not, and the library's default is none.
+    /// The place could set one, does not, and the library has none by default.
     Never,
-    /// The place does not tell.
+    /// The place does not show it.
     Unknown,
 }
 
@@ -71,26 +71,26 @@ pub struct Breaker {
     pub owner: Owner,
     /// Place of it.
     pub span: Span,
-    /// What it protects, where that can be told.
+    /// What it protects, if known.
     pub protects: Option<CallTarget>,
     /// Failures in a row that open it.
     pub consecutive_failures: Option<Fact<u32>>,
     /// Share of failures that opens it.
     pub failure_rate: Option<Fact<Share>>,
-    /// Fewest calls in the window before the share counts.
+    /// Minimum number of calls in the window before the share counts.
     pub minimum_calls: Option<Fact<u32>>,
     /// Window over which it counts.
     pub window: Option<Fact<Duration>>,
     /// Time it stays open.
     pub open_time: Option<Fact<Duration>>,
-    /// Calls let through to try.
+    /// Calls allowed as probes.
     pub half_open_calls: Option<Fact<u32>>,
-    /// Whether something uses it, where that can be told.
+    /// Whether it is used, if known.
     pub used: Option<Fact<bool>>,
 }
 
 impl Breaker {
-    /// A breaker of which nothing is known but its name and place.
+    /// A breaker of which only its name and place are known.
     pub fn at(span: Span, owner: Owner, name: impl Into<String>) -> Self {
         Breaker {
             name: name.into(),
@@ -108,7 +108,7 @@ impl Breaker {
     }
 }
 
-/// What a named timeout bounds, from the innermost wait out.
+/// The wait that a named timeout bounds, from the innermost to the outermost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeadlineRole {
     /// One statement.
@@ -127,14 +127,14 @@ pub enum DeadlineRole {
     Initialisation,
 }
 
-/// A named timeout in a section of settings; those of one section contain or wait for one another.
+/// A named timeout in a section of settings; timeouts of one section contain or wait for one another.
 #[derive(Debug, Clone)]
 pub struct Deadline {
     /// Whose it is.
     pub owner: Owner,
     /// Name as written (`pool_timeout`).
     pub name: String,
-    /// Section it stands in (`staging`), for grouping; the file is part of it.
+    /// The section that contains it (`staging`), for grouping; the file is part of it.
     pub section: String,
     /// What it bounds.
     pub role: DeadlineRole,

@@ -13,15 +13,15 @@ pub struct Cell {
     pub name: Fact<String>,
     /// Part of the traffic that is routed to it.
     pub weight: Option<Fact<Share>>,
-    /// Part of the whole platform's capacity that it has, where a file says capacity in hundredths.
+    /// Its part of the whole platform's capacity, if a file declares capacity in hundredths.
     pub capacity_share: Option<Fact<Share>>,
-    /// Requests a second it can carry.
+    /// Requests a second that it can carry.
     pub capacity: Option<Fact<Rate>>,
-    /// Requests a second it gets at peak.
+    /// Requests a second that it gets at peak.
     pub traffic: Option<Fact<Rate>>,
     /// Region.
     pub region: Option<Fact<String>>,
-    /// Its own failover target, where named.
+    /// Its own failover target, if named.
     pub failover_to: Option<Fact<String>>,
 }
 
@@ -40,19 +40,19 @@ pub struct Routing {
     pub health_interval: Option<Fact<Duration>>,
     /// Health check: failures in a row that count.
     pub health_threshold: Option<Fact<u32>>,
-    /// Health check: successes in a row after which a failed cell is well again.
+    /// Health check: successes in a row after which a failed cell is healthy again.
     pub healthy_threshold: Option<Fact<u32>>,
     /// Whether weights move in steps, or a slow start is set.
     pub gradual: Option<Fact<bool>>,
     /// Whether a failed request is tried on another cell, or hedged.
     pub second_try: Option<Fact<bool>>,
-    /// Life of a routing decision in a router's cache.
+    /// Lifetime of a routing decision in a router's cache.
     pub cache_ttl: Option<Fact<Duration>>,
-    /// Names of the cells it routes to.
+    /// Names of the cells that it routes to.
     pub cells: Vec<String>,
 }
 
-/// What a cache that each replica keeps for itself holds.
+/// The contents of a cache that each replica keeps for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LocalCacheKind {
     /// Routing decisions.
@@ -78,11 +78,11 @@ pub struct LocalCache {
     pub span: Span,
     /// What it holds.
     pub kind: LocalCacheKind,
-    /// Life of an entry; `None` where none is set.
+    /// Lifetime of an entry; `None` if none is set.
     pub ttl: Option<Fact<Duration>>,
-    /// Where it lives (`emptyDir`, `memory`).
+    /// Its storage (`emptyDir`, `memory`).
     pub medium: Option<Fact<String>>,
-    /// What tells it that an entry is stale, where something does.
+    /// What invalidates stale entries, if anything does.
     pub invalidation: Option<Fact<String>>,
 }
 
@@ -95,6 +95,6 @@ pub struct RateLimit {
     pub owner: Owner,
     /// The limit.
     pub limit: Fact<Rate>,
-    /// Whether each replica counts for itself.
+    /// Whether each replica counts separately.
     pub per_replica: Option<Fact<bool>>,
 }

@@ -1,5 +1,5 @@
-//! Connectors between serverless services and a private network: a few small machines through which
-//! everything that such a service sends to private addresses passes.
+//! Connectors between serverless services and a private network: a few small machines that carry all traffic
+//! from such a service to private addresses.
 
 use crate::source::Fact;
 use cofferdam_syntax::Span;
@@ -17,9 +17,9 @@ pub struct Connector {
     pub machine_type: Option<Fact<String>>,
     /// Fewest machines.
     pub min_instances: Option<Fact<u32>>,
-    /// Most machines; a connector never takes machines away again.
+    /// Maximum number of machines; a connector never removes machines again.
     pub max_instances: Option<Fact<u32>>,
-    /// Most throughput in megabits a second, where it is set instead of machines.
+    /// Maximum throughput in megabits a second, if it is set instead of machines.
     pub max_throughput: Option<Fact<u32>>,
     /// Range of addresses (`10.1.0.0/28`).
     pub range: Option<Fact<String>>,

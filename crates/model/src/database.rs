@@ -1,4 +1,4 @@
-//! Databases, the pools of the services that use them, and the poolers between.
+//! Databases, the pools of the services that use them, and the poolers in front of them.
 
 use crate::owner::{DatabaseId, Owner, WorkloadId};
 use crate::source::Fact;
@@ -41,7 +41,7 @@ pub struct Database {
     /// Connections that ordinary users cannot take: superuser_reserved_connections (3) and
     /// reserved_connections (0; 2 on RDS).
     pub reserved_connections: Option<Fact<u32>>,
-    /// Other limits that people or documents state, each with its reason (a checklist's "< 100").
+    /// Other limits in declarations or documents, each with its reason (a checklist's "< 100").
     pub stated_limits: Vec<(Fact<u32>, String)>,
     /// `shared_buffers`.
     pub shared_buffers: Option<Fact<Bytes>>,
@@ -57,7 +57,7 @@ pub struct Database {
     pub deletion_protection: Option<Fact<bool>>,
     /// Backups.
     pub backup: Backup,
-    /// Hosts and endpoints that lead to it, in lower case.
+    /// Hosts and endpoints of it, in lower case.
     pub hosts: Vec<Fact<String>>,
 }
 
@@ -89,7 +89,7 @@ impl Database {
 /// How a database is backed up.
 #[derive(Debug, Clone, Default)]
 pub struct Backup {
-    /// Whether a file that could declare backups was read: only then does silence mean "not set".
+    /// Whether a file that could declare backups was read: only then does a missing value mean "not set".
     pub declarable: bool,
     /// How long backups are kept.
     pub retention: Option<Fact<Duration>>,
@@ -112,11 +112,11 @@ pub struct Pool {
     pub owner: Owner,
     /// Place of the constructor or of the first setting.
     pub span: Span,
-    /// What it connects to.
+    /// Its target.
     pub target: PoolTarget,
     /// Host it names, in lower case.
     pub host: Option<Fact<String>>,
-    /// Name of the database or pooler that it reaches, where a person states it.
+    /// Name of its database or pooler, if a person declares it.
     pub database_name: Option<Fact<String>>,
     /// The database at its end, directly or through a pooler, once linked.
     pub database: Option<DatabaseId>,
@@ -126,24 +126,24 @@ pub struct Pool {
     pub driver: Option<Fact<String>>,
     /// Connections it keeps.
     pub size: Option<Fact<u32>>,
-    /// Connections it may add.
+    /// Connections that it may add.
     pub overflow: Option<Fact<u32>>,
     /// Wait for a connection of the pool.
     pub pool_timeout: Option<Fact<Duration>>,
     /// Wait for the server to accept a new connection.
     pub connect_timeout: Option<Fact<Duration>>,
-    /// Life of a connection.
+    /// Lifetime of a connection.
     pub recycle: Option<Fact<Duration>>,
     /// Size of the driver's cache of prepared statements; 0 is off.
     pub statement_cache: Option<Fact<u32>>,
-    /// Whether every new caller opens a connection of its own (no pool at all).
+    /// Whether every new caller opens its own connection (no pool at all).
     pub unpooled: bool,
-    /// Whether the constructor in the code was read: only then does silence mean "not set".
+    /// Whether the constructor in the code was read: only then does a missing value mean "not set".
     pub constructed: bool,
 }
 
 impl Pool {
-    /// A pool of which nothing is known but its place.
+    /// A pool of which only its place is known.
     pub fn at(span: Span, owner: Owner, target: PoolTarget) -> Self {
         Pool {
             owner,
@@ -166,7 +166,7 @@ impl Pool {
     }
 }
 
-/// What a pool connects to.
+/// The target of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolTarget {
     /// An SQL database.
@@ -188,7 +188,7 @@ pub struct Pooler {
     pub owner: Owner,
     /// Replicas (the workload's maximum once linked).
     pub replicas: Option<Fact<u32>>,
-    /// Version, from the image tag or stated.
+    /// Version, from the image tag or declared.
     pub version: Option<Fact<String>>,
     /// `session`, `transaction`, `statement`.
     pub pool_mode: Option<Fact<String>>,
@@ -208,9 +208,9 @@ pub struct Pooler {
     pub users: Option<Fact<u32>>,
     /// Databases it lists.
     pub databases: Option<Fact<u32>>,
-    /// Credentials that a vault makes for each lease: every lease is a user.
+    /// Credentials that a vault creates for each lease: every lease is a separate user.
     pub dynamic_credentials: Option<Fact<String>>,
-    /// Variables that look like settings and that the image does not read, with the name it does read.
+    /// Variables that look like settings and that the image does not read, with the name that it does read.
     pub unread_settings: Vec<(Fact<String>, Option<String>)>,
     /// Host of the database behind it.
     pub server_host: Option<Fact<String>>,
@@ -257,6 +257,6 @@ pub struct Cache {
     pub tier: Option<Fact<String>>,
     /// Whether a replica takes over.
     pub multi_zone: Option<Fact<bool>>,
-    /// Hosts that lead to it.
+    /// Its hosts.
     pub hosts: Vec<Fact<String>>,
 }

@@ -1,5 +1,5 @@
-//! How changes reach the platform, and what is wrong in the files themselves: defects, dangling
-//! names, and descriptions that disagree.
+//! How changes reach the platform, and faults in the files themselves: defects, dangling names, and
+//! contradicting descriptions.
 
 use crate::owner::Owner;
 use crate::scope::{DeploymentId, Home};
@@ -17,15 +17,15 @@ pub struct Delivery {
     pub owner: Owner,
     /// Place of the section.
     pub span: Option<Span>,
-    /// When deploys are allowed; empty is always.
+    /// When deploys are allowed; empty means always.
     pub windows: Vec<DeployWindow>,
-    /// A way past the windows (break-glass), where one is declared.
+    /// An override of the windows (break-glass), if one is declared.
     pub override_path: Option<Fact<String>>,
-    /// Holidays that close the windows, where declared.
+    /// Holidays that close the windows, if declared.
     pub holidays: Vec<Fact<String>>,
-    /// Whether a failed deploy goes back by itself, where declared.
+    /// Whether a failed deploy is rolled back automatically, if declared.
     pub rollback: Option<Fact<bool>>,
-    /// Whether a new version first gets a part of the traffic, where declared.
+    /// Whether a new version first gets a part of the traffic, if declared.
     pub canary: Option<Fact<bool>>,
     /// Whether the file is of a kind that could declare rollback and canary.
     pub declarable: bool,
@@ -40,7 +40,7 @@ pub struct DeployWindow {
     pub start: Fact<Time>,
     /// End.
     pub end: Fact<Time>,
-    /// Time zone (`America/New_York`); UTC when none is written.
+    /// Time zone (`America/New_York`); UTC if none is written.
     pub timezone: Option<Fact<String>>,
     /// Days on which it opens, Monday first.
     pub days: [bool; 7],
@@ -49,7 +49,7 @@ pub struct DeployWindow {
 /// Configuration that its consumer would refuse or silently ignore.
 #[derive(Debug, Clone)]
 pub struct Defect {
-    /// What has the defect ("Deployment pgbouncer").
+    /// The object with the defect ("Deployment pgbouncer").
     pub subject: String,
     /// Path in the object (`spec.selector`).
     pub path: String,
@@ -57,25 +57,25 @@ pub struct Defect {
     pub span: Span,
     /// What is wrong, as a clause: "requires `spec.selector`, which is missing".
     pub problem: String,
-    /// What happens: whether it is refused or ignored.
+    /// Whether it is refused or ignored.
     pub effect: DefectEffect,
     /// What to write instead.
     pub remedy: String,
 }
 
-/// What becomes of a defect.
+/// The consequence of a defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefectEffect {
     /// The object is refused.
     Refused,
-    /// The field or variable does nothing.
+    /// The field or variable has no effect.
     Ignored,
 }
 
 /// The name of a thing that does not exist.
 #[derive(Debug, Clone)]
 pub struct Dangling {
-    /// What names it ("Deployment data-collector").
+    /// The object that names it ("Deployment data-collector").
     pub subject: String,
     /// What it names.
     pub kind: DanglingKind,
@@ -83,23 +83,24 @@ pub struct Dangling {
     pub name: Fact<String>,
     /// The nearest name that exists.
     pub nearest: Option<String>,
-    /// Whether everything that could declare it was read (a Secret may be made by hand: then false).
+    /// Whether everything that could declare it was read (false if, for example, a Secret may be created by
+    /// hand).
     pub certain: bool,
 }
 
-/// A name that something uses and that some file has to declare. Readers push them while they read;
-/// once everything is read, those that lead to nothing become [`Dangling`].
+/// A name that is used and that some file must declare. Readers push them while they read; once everything is
+/// read, those without a declaration become [`Dangling`].
 #[derive(Debug, Clone)]
 pub struct Reference {
-    /// What names it ("Deployment data-collector").
+    /// The object that names it ("Deployment data-collector").
     pub subject: String,
     /// What it names.
     pub kind: DanglingKind,
     /// The name.
     pub name: Fact<String>,
-    /// Namespace in which it is looked for, where known.
+    /// Namespace in which it is looked for, if known.
     pub namespace: Option<String>,
-    /// The deployment of what names it.
+    /// The deployment of the object that names it.
     pub deployment: Option<DeploymentId>,
     /// The object that the name is a part of (the ConfigMap of a key, the Service of a port).
     pub within: Option<String>,
@@ -150,25 +151,25 @@ pub enum DanglingKind {
     Claim,
 }
 
-/// One place's statement about an attribute of a subject; two that disagree are a finding.
+/// One place's statement about an attribute of a subject; if two contradict each other, that is a finding.
 #[derive(Debug, Clone)]
 pub struct Description {
-    /// What is described (`service data-collector`, `topic platform-events`).
+    /// The subject (`service data-collector`, `topic platform-events`).
     pub subject: String,
     /// Which attribute (`max replicas`, `partitions`, `cpu limit`, `readiness path`).
     pub attribute: String,
     /// The value, in one spelling for all formats (`50`, `1 CPU`, `/health`).
     pub value: Fact<String>,
-    /// The format or file kind that says so ("HorizontalPodAutoscaler", "Grand Central").
+    /// The format or kind of the file ("HorizontalPodAutoscaler", "Grand Central").
     pub by: String,
-    /// Namespace of the object that says so, where known.
+    /// Namespace of the object with the statement, if known.
     pub namespace: Option<String>,
-    /// The deployment that brings the object that says so.
+    /// The deployment that contains this object.
     pub deployment: Option<DeploymentId>,
 }
 
 impl Description {
-    /// Where the object is that says so.
+    /// The place of this object.
     pub fn home(&self) -> Home<'_> {
         Home {
             namespace: self.namespace.as_deref(),
@@ -184,7 +185,7 @@ pub struct VariableUse {
     pub owner: Owner,
     /// Name.
     pub name: Fact<String>,
-    /// The value the code falls back to.
+    /// The value that the code uses by default.
     pub default: Option<Fact<String>>,
     /// Whether the code fails without it.
     pub required: bool,

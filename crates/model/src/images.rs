@@ -6,9 +6,9 @@ use cofferdam_syntax::Span;
 /// An image as named.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Image {
-    /// The whole name as written or as pieced together from repository and tag.
+    /// The whole name as written or as composed of repository and tag.
     pub text: Fact<String>,
-    /// Registry host, where written (`cf-registry.example.net`).
+    /// Registry host, if written (`cf-registry.example.net`).
     pub registry: Option<String>,
     /// Path without registry, tag and digest (`newrelic/data-collector`).
     pub repository: String,
@@ -25,12 +25,12 @@ pub struct AdmissionPolicy {
     pub name: String,
     /// Place of its name.
     pub span: Span,
-    /// Whether it refuses (`Enforce`) or only notes (`Audit`).
+    /// Whether it refuses (`Enforce`) or only reports (`Audit`).
     pub enforced: Option<Fact<bool>>,
-    /// Image patterns it admits (`cf-registry.example.net/platform-team/*`), from patterns or, failing
-    /// these, from its message.
+    /// Image patterns that it admits (`cf-registry.example.net/platform-team/*`), from its patterns or, if
+    /// there are none, from its message.
     pub allowed_images: Vec<Fact<String>>,
-    /// Where it verifies signatures.
+    /// The place where it verifies signatures.
     pub verifies_signatures: Option<Fact<bool>>,
     /// Image patterns whose signatures it verifies.
     pub verified_images: Vec<Fact<String>>,

@@ -19,7 +19,7 @@ pub struct KafkaCluster {
     pub version: Option<Fact<String>>,
 }
 
-/// A topic that something declares.
+/// A declared topic.
 #[derive(Debug, Clone)]
 pub struct Topic {
     /// Name.
@@ -53,7 +53,7 @@ pub enum KafkaClient {
     KafkaJs,
 }
 
-/// What a producer waits for before a message counts as sent.
+/// The acknowledgement for which a producer waits before a message counts as sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acks {
     /// Nothing.
@@ -65,7 +65,7 @@ pub enum Acks {
 }
 
 impl Acks {
-    /// Reads `0`, `1`, `-1` or `all`.
+    /// Parses `0`, `1`, `-1` or `all`.
     pub fn parse(text: &str) -> Option<Acks> {
         match text.trim().to_ascii_lowercase().as_str() {
             "0" => Some(Acks::None),
@@ -76,7 +76,7 @@ impl Acks {
     }
 }
 
-/// What a producer is for.
+/// The purpose of a producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProducerRole {
     /// The data itself.
@@ -90,7 +90,7 @@ pub enum ProducerRole {
 pub struct Producer {
     /// Whose it is.
     pub owner: Owner,
-    /// What it is for.
+    /// Its purpose.
     pub role: ProducerRole,
     /// Place of the constructor or of the first setting.
     pub span: Span,
@@ -117,7 +117,7 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// A producer of which nothing is known but its place.
+    /// A producer of which only its place is known.
     pub fn at(span: Span, owner: Owner, role: ProducerRole) -> Self {
         Producer {
             owner,
@@ -151,7 +151,7 @@ pub enum Assignor {
 }
 
 impl Assignor {
-    /// Reads the names of all clients: `range`, `RangeAssignor`, `cooperative-sticky`, ….
+    /// Parses the names of all clients: `range`, `RangeAssignor`, `cooperative-sticky`, ….
     pub fn parse(text: &str) -> Option<Assignor> {
         let text = text.to_ascii_lowercase().replace(['-', '_'], "");
         if text.contains("cooperativesticky") {
@@ -189,7 +189,7 @@ pub struct WorkerSetting {
     pub name: String,
     /// How many.
     pub count: Fact<u32>,
-    /// Whether each worker builds a consumer of its own, where the code shows it.
+    /// Whether each worker builds its own consumer, if the code shows it.
     pub builds_consumer: Option<Fact<bool>>,
 }
 
@@ -200,7 +200,7 @@ pub struct Buffer {
     pub name: String,
     /// Place of its construction.
     pub span: Span,
-    /// Most items; `None` is unbounded.
+    /// Maximum number of items; `None` is unbounded.
     pub bound: Option<Fact<u64>>,
 }
 
@@ -213,20 +213,20 @@ pub struct Consumer {
     pub span: Span,
     /// `group.id`.
     pub group: Option<Fact<String>>,
-    /// Topics it subscribes to.
+    /// Topics that it subscribes to.
     pub topics: Vec<Fact<String>>,
-    /// The topics that something declares, once linked.
+    /// The declared topics among them, once linked.
     pub topic_ids: Vec<TopicId>,
     /// Client library.
     pub client: Option<Fact<KafkaClient>>,
     /// Version of the client library.
     pub client_version: Option<Fact<String>>,
-    /// Consumers that one process builds, where the code shows it.
+    /// Consumers that one process builds, if the code shows it.
     pub consumers_per_process: Option<Fact<u32>>,
     /// Settings that count workers or threads.
     pub workers: Vec<WorkerSetting>,
-    /// Whether each of those workers builds a consumer of its own, where a person states it; linking
-    /// gives it to the settings.
+    /// Whether each of those workers builds its own consumer, if a person declares it; linking gives it to
+    /// the settings.
     pub workers_build_consumers: Option<Fact<bool>>,
     /// `partition.assignment.strategy`, in order.
     pub assignors: Vec<Fact<Assignor>>,
@@ -246,7 +246,7 @@ pub struct Consumer {
     pub time_per_record: Option<Fact<Duration>>,
     /// `enable.auto.commit`.
     pub auto_commit: Option<Fact<bool>>,
-    /// When it commits by hand.
+    /// When it commits manually.
     pub commit_order: Option<Fact<CommitOrder>>,
     /// Queues in memory.
     pub buffers: Vec<Buffer>,
@@ -255,7 +255,7 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// A consumer of which nothing is known but its place.
+    /// A consumer of which only its place is known.
     pub fn at(span: Span, owner: Owner) -> Self {
         Consumer {
             owner,

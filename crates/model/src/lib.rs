@@ -1,9 +1,9 @@
-//! The platform model: one picture of a platform that every reader fills and every rule reads.
+//! The platform model: one description of a platform that every reader fills and every rule reads.
 //!
-//! It depends on `cofferdam-syntax` for places in files only, and does no input or output. A value in it is a
-//! [`Fact`]: the value and the place that says so. Units are types, so that seconds are never
-//! mistaken for milliseconds. Readers push parts into an [`Environment`]; [`link`] then finds, once,
-//! what belongs to what.
+//! It depends on `cofferdam-syntax` only for places in files, and does no input or output. A value in it is a
+//! [`Fact`]: the value and the place that declares it. Units are types, so that seconds are never mistaken
+//! for milliseconds. Readers push parts into an [`Environment`]; [`link`] then determines, once, how they are
+//! related.
 
 pub mod alerts;
 pub mod calls;

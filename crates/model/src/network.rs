@@ -1,5 +1,5 @@
-//! Network policies, and what they amount to for one workload. Kubernetes' policies only add: a pod
-//! that no policy selects may talk to all, a selected one to whatever any of its policies allows.
+//! Network policies, and their effect on one workload. Kubernetes' policies only add permissions: a pod that
+//! no policy selects may talk to all, a selected one only as any of its policies allows.
 
 use crate::scaling::Selector;
 use crate::source::Fact;
@@ -27,17 +27,17 @@ pub struct NetworkPolicy {
     pub span: Span,
     /// Pods it selects, in its namespace.
     pub selector: Selector,
-    /// Whether it governs what pods may receive.
+    /// Whether it restricts what pods may receive.
     pub ingress: bool,
-    /// Whether it governs what pods may send.
+    /// Whether it restricts what pods may send.
     pub egress: bool,
-    /// What may come in.
+    /// Allowed incoming traffic.
     pub ingress_rules: Vec<PolicyRule>,
-    /// What may go out.
+    /// Allowed outgoing traffic.
     pub egress_rules: Vec<PolicyRule>,
 }
 
-/// One rule: these peers (none listed is all), these ports (none listed is all).
+/// One rule: these peers (an empty list means all), these ports (an empty list means all).
 #[derive(Debug, Clone)]
 pub struct PolicyRule {
     /// Place of the rule.
@@ -57,7 +57,7 @@ pub struct Peer {
     pub kind: PeerKind,
 }
 
-/// What a peer is.
+/// The kind of a peer.
 #[derive(Debug, Clone)]
 pub enum PeerKind {
     /// Pods: of the policy's own namespace without a namespace selector; all pods of the namespaces
@@ -72,7 +72,7 @@ pub enum PeerKind {
     Addresses {
         /// The block (`0.0.0.0/0`).
         cidr: String,
-        /// Blocks in it that are left out.
+        /// Blocks in it that are excluded.
         except: Vec<String>,
     },
 }
@@ -82,13 +82,13 @@ pub enum PeerKind {
 pub struct PortRange {
     /// `TCP` (the default), `UDP` or `SCTP`.
     pub protocol: String,
-    /// First port, or a port's name; `None` is every port.
+    /// First port, or a port's name; `None` means every port.
     pub port: Option<String>,
     /// Last port.
     pub end: Option<u32>,
 }
 
-/// What a workload may send, after all policies.
+/// What a workload may send under all policies.
 #[derive(Debug)]
 pub struct Reach<'a> {
     /// The egress policies that select it. Empty: it may send anything anywhere.

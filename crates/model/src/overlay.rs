@@ -1,6 +1,5 @@
-//! What a person said in `cofferdam.yaml` that is about the check itself: targets, settings of rules,
-//! pins, filters and suppressions. What it says about parts of the platform is in those parts, as
-//! stated facts.
+//! The statements in `cofferdam.yaml` about the check itself: targets, settings of rules, pins, filters and
+//! suppressions. Its statements about parts of the platform are in those parts, as stated facts.
 
 use crate::source::Fact;
 use crate::units::Money;
@@ -9,16 +8,17 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-/// The part of the overlay that steers the check.
+/// The part of the overlay that controls the check.
 #[derive(Debug, Clone, Default)]
 pub struct Overlay {
-    /// Its path, when there is one.
+    /// Its path, if there is one.
     pub path: Option<PathBuf>,
-    /// The root, as seen from the directory that paths in the overlay are relative to. Empty where that is the root.
+    /// The root, relative to the directory that paths in the overlay are relative to. Empty if that is the
+    /// root.
     pub above: PathBuf,
-    /// How fast an outage must be told.
+    /// How soon an outage must be reported.
     pub detection_target: Option<Fact<Duration>>,
-    /// How long after a page what the people on call do takes effect.
+    /// Time from a page until the actions of the people on call take effect.
     pub response: Option<Fact<Duration>>,
     /// Settings of rules by rule id.
     pub rules: BTreeMap<String, RuleSettings>,
@@ -28,26 +28,26 @@ pub struct Overlay {
     pub ignores: Vec<Ignore>,
     /// Prices by name (`pod_hour`, `log_gb_month`).
     pub prices: BTreeMap<String, Fact<Money>>,
-    /// Variables that must be there.
+    /// Variables that must exist.
     pub required_variables: Vec<RequiredVariable>,
-    /// Only findings at or above this severity name are reported, where stated.
+    /// Only findings at or above this severity are reported, if it is set.
     pub min_severity: Option<Fact<String>>,
-    /// Registries whose images are trusted, where stated.
+    /// Registries whose images are trusted, if declared.
     pub trusted_registries: Vec<Fact<String>>,
-    /// Registry paths that anyone in the company may push to, where stated.
+    /// Registry paths to which anyone in the company may push, if declared.
     pub open_registries: Vec<Fact<String>>,
     /// Pairs of settings that may differ between environments.
     pub disparity_allowed: Vec<Fact<String>>,
 }
 
 impl Overlay {
-    /// A path below the root as the overlay's patterns see it.
+    /// A path below the root in the form in which the overlay's patterns match it.
     pub fn sees(&self, path: &Path) -> PathBuf {
         seen_from(&self.above, path)
     }
 }
 
-/// A path below the root, as seen from a directory that sees the root at `above`.
+/// A path below the root, relative to a directory from which the root is at `above`.
 pub fn seen_from(above: &Path, path: &Path) -> PathBuf {
     let mut seen = above.to_path_buf();
     for part in path.components() {
@@ -71,7 +71,7 @@ pub struct RuleSettings {
     pub enabled: Option<Fact<bool>>,
     /// Severity instead of its own.
     pub severity: Option<Fact<String>>,
-    /// Anything else, by name; each rule's page says what it reads.
+    /// All other settings, by name; each rule's page describes those that it reads.
     pub settings: BTreeMap<String, Fact<String>>,
 }
 
@@ -82,19 +82,19 @@ pub struct Pin {
     pub name: String,
     /// Place of the pin.
     pub span: Span,
-    /// Why it is pinned.
+    /// The reason of the pin.
     pub reason: String,
     /// Issue or incident.
     pub issue: Option<String>,
-    /// What it must be.
+    /// The required value.
     pub expected: PinValue,
-    /// Environments it holds in; empty is all.
+    /// Environments to which it applies; empty means all.
     pub environments: Vec<String>,
-    /// What was found where the selector points, filled by the readers.
+    /// The values found at the selector's place, filled in by the readers.
     pub found: Vec<Fact<String>>,
 }
 
-/// What a pinned value must be.
+/// The required value of a pin.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PinValue {
     /// This text (numbers compare as numbers).
@@ -113,27 +113,27 @@ pub enum PinValue {
 pub struct Ignore {
     /// Place of it.
     pub span: Span,
-    /// Rule id; `None` is all.
+    /// Rule id; `None` means all.
     pub rule: Option<String>,
-    /// Glob of paths; `None` is all.
+    /// Glob of paths; `None` means all.
     pub path: Option<String>,
-    /// Glob of the subject; `None` is all.
+    /// Glob of the subject; `None` means all.
     pub subject: Option<String>,
     /// Why.
     pub reason: String,
-    /// Last day on which it holds.
+    /// Last day on which it applies.
     pub until: Option<Fact<jiff::civil::Date>>,
 }
 
-/// A variable that must be there.
+/// A variable that must exist.
 #[derive(Debug, Clone)]
 pub struct RequiredVariable {
     /// Name.
     pub name: Fact<String>,
-    /// Service that needs it; `None` is every service.
+    /// Service that needs it; `None` means every service.
     pub service: Option<String>,
-    /// Environments; empty is all.
+    /// Environments; empty means all.
     pub environments: Vec<String>,
-    /// What its text must look like: a glob.
+    /// The required format of its text: a glob.
     pub shape: Option<Fact<String>>,
 }

@@ -1,4 +1,4 @@
-//! To whom a part belongs, and how parts refer to one another before and after linking.
+//! The owner of a part, and how parts refer to one another before and after linking.
 
 use crate::scope::{DeploymentId, Home};
 use std::path::PathBuf;
@@ -21,33 +21,33 @@ id!(/// Index into [`crate::platform::Parts::topics`].
 id!(/// Index into [`crate::platform::Parts::autoscalers`].
     AutoscalerId);
 
-/// To which service a part belongs: what its place tells, and, after linking, which service that is.
+/// The service of a part: what its place shows, and, after linking, the service itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owner {
-    /// Name of the service or workload, where the place names one.
+    /// Name of the service or workload, if the place names one.
     pub name: Option<String>,
-    /// Namespace, where known. Unknown is unknown, not `default`.
+    /// Namespace, if known. An unknown one is unknown, not `default`.
     pub namespace: Option<String>,
-    /// The deployment that brings it; `None` for code and settings, which belong to none.
+    /// The deployment that contains it; `None` for code and settings, which belong to none.
     pub deployment: Option<DeploymentId>,
     /// Directory of the code or chart, below the root (`services/kafka-consumer`).
     pub directory: Option<PathBuf>,
     /// The service, once linked.
     pub service: Option<ServiceId>,
-    /// By what the service was found.
+    /// How the service was found.
     pub linked: Linked,
 }
 
-/// By what a part was found to belong to a service.
+/// How the service of a part was found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Linked {
-    /// By its name, or by a directory that somebody states: that is certain.
+    /// By its name, or by a declared directory: that is certain.
     #[default]
     Named,
-    /// By a directory that is called like the service: likely.
+    /// By a directory with the service's name: likely.
     Directory,
-    /// By a name that is like the service's, by the end of a name, or because there is no other service: likely, and
-    /// too little for a critical finding.
+    /// By a similar name, by the end of a name, or because there is no other service: likely, and not enough
+    /// for a critical finding.
     Similar,
 }
 
@@ -60,7 +60,7 @@ impl Owner {
         }
     }
 
-    /// An owner known by its name alone.
+    /// An owner of which only the name is known.
     pub fn named(name: impl Into<String>) -> Self {
         Owner {
             name: Some(name.into()),
@@ -68,7 +68,7 @@ impl Owner {
         }
     }
 
-    /// An owner known by the directory of its code.
+    /// An owner of which only the directory of its code is known.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
         Owner {
             directory: Some(directory.into()),

@@ -1,5 +1,5 @@
-//! The platform as a whole: its environments, and in each the parts that the other modules define.
-//! Readers push parts; [`crate::link`] then finds, once, what belongs to what.
+//! The platform as a whole: its environments, and in each the parts that the other modules define. Readers
+//! push parts; [`crate::link`] then determines, once, how they are related.
 
 use crate::alerts::{Alert, AlertDefaults, LogStore, MetricSource, Slo};
 use crate::calls::{Breaker, Call, Deadline};
@@ -30,11 +30,11 @@ use std::time::Duration;
 pub struct Platform {
     /// The files that were read.
     pub sources: SourceMap,
-    /// The environments, by name in order. A platform that names none has one, called `default`.
+    /// The environments, ordered by name. A platform that names none has one, called `default`.
     pub environments: Vec<Environment>,
     /// What was read and what was not.
     pub reading: Reading,
-    /// What a person said in `cofferdam.yaml`.
+    /// The statements in `cofferdam.yaml`.
     pub overlay: Overlay,
     /// Suppressions in comments of the files.
     pub suppressions: Vec<Suppression>,
@@ -42,17 +42,17 @@ pub struct Platform {
     pub scope: Scope,
 }
 
-/// One environment (development, staging, production) with everything that holds in it: what is
-/// declared for it and what is declared for all.
+/// One environment (development, staging, production) with everything that applies to it: declarations for it
+/// and declarations for all.
 #[derive(Debug, Default)]
 pub struct Environment {
     /// Its name in full words (`production`).
     pub name: String,
-    /// The project that it is an environment of.
+    /// The project of the environment.
     pub project: ProjectId,
-    /// The cluster, where the deployments of this environment name several.
+    /// The cluster, if the deployments of this environment name several.
     pub cluster: Option<String>,
-    /// What it consists of.
+    /// Its parts.
     pub parts: Parts,
 }
 
@@ -70,10 +70,10 @@ impl std::ops::DerefMut for Environment {
     }
 }
 
-/// What readers find: a document's parts, then those of a whole environment.
+/// The results of readers: a document's parts, then those of a whole environment.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
-    /// Services. Readers push what their format says of one; linking joins them in order of name, and then
+    /// Services. Readers push the data of their format; linking joins them in order of name, and then
     /// [`ServiceId`] indexes this list.
     pub services: Vec<Service>,
     /// Things that run. [`WorkloadId`] indexes this list.
@@ -82,7 +82,7 @@ pub struct Parts {
     pub autoscalers: Vec<Autoscaler>,
     /// Pod disruption budgets.
     pub disruption_budgets: Vec<DisruptionBudget>,
-    /// What containers get that set no requests or limits; readers have filled it in already.
+    /// Defaults for containers that set no requests or limits; readers have already filled them in.
     pub container_defaults: Vec<ContainerDefaults>,
     /// The priority class of pods that name none (`globalDefault`).
     pub default_priority: Option<Fact<String>>,
@@ -94,13 +94,13 @@ pub struct Parts {
     pub namespaces: Vec<Namespace>,
     /// Network policies.
     pub network_policies: Vec<NetworkPolicy>,
-    /// Policies of other kinds (Cilium, Calico, Antrea), whose reach is not computed.
+    /// Policies of other kinds (Cilium, Calico, Antrea), whose effect is not computed.
     pub foreign_policies: Vec<ObjectId>,
     /// Policies that admit or refuse workloads (Kyverno and the like).
     pub admission_policies: Vec<AdmissionPolicy>,
     /// Kafka clusters.
     pub kafka_clusters: Vec<KafkaCluster>,
-    /// Kafka topics that something declares.
+    /// Declared Kafka topics.
     pub topics: Vec<Topic>,
     /// Kafka producers.
     pub producers: Vec<Producer>,
@@ -132,27 +132,27 @@ pub struct Parts {
     pub rate_limits: Vec<RateLimit>,
     /// How secrets reach processes.
     pub secret_uses: Vec<SecretUse>,
-    /// Secret values that stand in a file.
+    /// Secret values that are written in a file.
     pub secret_literals: Vec<SecretLiteral>,
     /// Where secrets live and how they rotate.
     pub secret_stores: Vec<SecretStore>,
     /// Alerts.
     pub alerts: Vec<Alert>,
-    /// Settings of Prometheus and Alertmanager that hold for all alerts.
+    /// Settings of Prometheus and Alertmanager for all alerts.
     pub alert_defaults: AlertDefaults,
     /// Service level objectives.
     pub slos: Vec<Slo>,
-    /// What exports metrics (scrape targets, agents), for alerts on signals that nothing produces.
+    /// Sources of metrics (scrape targets, agents), for alerts on signals that nothing produces.
     pub metric_sources: Vec<MetricSource>,
     /// Log stores and their retention.
     pub log_stores: Vec<LogStore>,
     /// How changes reach the platform.
     pub deliveries: Vec<Delivery>,
-    /// Facts that several places describe, for conflicts between them.
+    /// Facts that several places describe, to find contradictions between them.
     pub descriptions: Vec<Description>,
     /// Configuration that its consumer would refuse or ignore.
     pub defects: Vec<Defect>,
-    /// Names that have to lead to something, for the check after reading.
+    /// Names that must refer to something, for the check after reading.
     pub references: Vec<Reference>,
     /// Names of things that do not exist.
     pub dangling: Vec<Dangling>,
@@ -160,18 +160,18 @@ pub struct Parts {
     pub variable_uses: Vec<VariableUse>,
     /// Settings whose meaning depends on other documents; empty once everything is settled.
     pub open_settings: Vec<OpenSettings>,
-    /// Claims that lost against one of equal rank.
+    /// Claims that were overridden by one of equal rank.
     pub lost_claims: Vec<LostClaim>,
 }
 
-/// A service: one thing that people deploy and scale under one name, whatever files describe it.
+/// A service: what people deploy and scale under one name, whatever files describe it.
 #[derive(Debug, Clone, Default)]
 pub struct Service {
     /// Its name.
     pub name: String,
     /// Namespace, where known.
     pub namespace: Option<String>,
-    /// The deployment that brings its workloads.
+    /// The deployment that contains its workloads.
     pub deployment: Option<DeploymentId>,
     /// The workloads that run it.
     pub workloads: Vec<WorkloadId>,
@@ -179,36 +179,36 @@ pub struct Service {
     pub declared: Vec<Span>,
     /// How many replicas it has.
     pub scale: Scale,
-    /// Its autoscalers; several are rivals, and a finding.
+    /// Its autoscalers; if there are several they compete, which is a finding.
     pub autoscalers: Vec<AutoscalerId>,
     /// Its variables by name, from every format that links to it.
     pub variables: BTreeMap<String, Variable>,
     /// Directories of its code.
     pub directories: Vec<PathBuf>,
-    /// Processes a replica runs (gunicorn or uvicorn workers), 1 when nothing says otherwise.
+    /// Processes of a replica (gunicorn or uvicorn workers), 1 if no source sets another number.
     pub processes: Option<Fact<u32>>,
-    /// Requests or messages it handles at peak.
+    /// Requests or messages that it handles at peak.
     pub peak_rate: Option<Fact<Rate>>,
-    /// How much it matters when not all can be served.
+    /// Its importance when not all requests can be served.
     pub priority: Option<Fact<Priority>>,
-    /// Connections to SQL databases that one replica opens at most, over all its pools and processes,
-    /// where a person states it. It counts instead of what the pools add up to.
+    /// Maximum number of connections to SQL databases of one replica, over all its pools and processes, if a
+    /// person declares it. It replaces the sum of the pools.
     pub connections_per_pod: Option<Fact<u32>>,
     /// Time from the start of a container until it can serve.
     pub start_up_time: Option<Fact<Duration>>,
-    /// Longest time that one request or message is worked on.
+    /// Longest time that one request or message takes.
     pub request_time: Option<Fact<Duration>>,
-    /// Mean time that one request is worked on when the service is not busy, without waiting.
+    /// Mean time that one request takes when the service is not busy, without waiting.
     pub service_time: Option<Fact<Duration>>,
-    /// Mean time that one request or message holds a connection to the database, waits for one not counted.
+    /// Mean time that one request or message holds a connection to the database, without waits for one.
     pub transaction_time: Option<Fact<Duration>>,
     /// Requests a second that one replica can serve.
     pub capacity_per_pod: Option<Fact<Rate>>,
     /// Processor time that one request or message takes.
     pub cpu_per_request: Option<Fact<Duration>>,
-    /// Memory that one message takes in a process of it.
+    /// Memory that one message needs in a process of the service.
     pub memory_per_message: Option<Fact<Bytes>>,
-    /// How those who call it behave, where a person states it.
+    /// How its callers behave, if a person declares it.
     pub callers: Callers,
 }
 
@@ -233,21 +233,21 @@ pub struct Callers {
     pub backoff: Option<Fact<Duration>>,
 }
 
-/// How many replicas there are. After linking, the effective numbers: the autoscaler's where there is
-/// one, the fixed number otherwise.
+/// Numbers of replicas. After linking, the effective numbers: the autoscaler's if there is one, otherwise the
+/// fixed number.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scale {
-    /// Replicas as declared now (`replicas:`; absent when nothing says so).
+    /// Replicas as declared now (`replicas:`; absent if none are declared).
     pub current: Option<Fact<u32>>,
     /// Fewest replicas.
     pub min: Option<Fact<u32>>,
-    /// Most replicas in steady operation.
+    /// Maximum number of replicas in steady operation.
     pub max: Option<Fact<u32>>,
     /// Replicas above the wanted number that a rollout may add at `max`.
     pub surge: Option<Fact<u32>>,
 }
 
-/// How much a service matters when not all can be served.
+/// The importance of a service when not all requests can be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
     /// First to be served.
@@ -265,28 +265,29 @@ pub struct Reading {
     pub formats: BTreeMap<String, usize>,
     /// Files that are configuration and could not be read, in order of path.
     pub unreadable: Vec<UnreadableFile>,
-    /// What is wrong in `cofferdam.yaml`. Statements that cannot be understood would make every figure
-    /// doubtful, so that a check stops here.
+    /// Errors in `cofferdam.yaml`. Statements that cannot be understood would make every figure doubtful, so
+    /// a check stops here.
     pub overlay_problems: Vec<UnreadableFile>,
-    /// What was read only in part or not supported, as sentences with a place.
+    /// What was read only in part or is not supported, as sentences with a place.
     pub notes: Vec<UnreadableFile>,
-    /// How many files would be configuration once somebody fills them in, and were not read.
+    /// How many files are templates that must be filled in first, and were not read.
     pub templates: usize,
-    /// How many files were there and are no configuration.
+    /// How many files are not configuration.
     pub passed_over: usize,
     /// The overlay that is used, relative to the root: `cofferdam.yaml`, `../cofferdam.yaml`.
     pub config: Option<PathBuf>,
     /// Whether the overlay is among the files that were read and states parts of the platform itself.
     pub stated: bool,
-    /// The root as a person may write it, where it is not the one directory that was given.
+    /// The root in readable form, unless it is the one given directory.
     pub root: Option<PathBuf>,
-    /// Whether files that the overlay may speak of were not given: single files, or a directory below the overlay's.
+    /// Whether files that the overlay may describe were not given: single files, or a directory below the
+    /// overlay's.
     pub part: bool,
 }
 
 impl Reading {
-    /// Whether nothing that was read says anything of a platform, so that nothing can be judged. Files that could
-    /// not be read are something, and so are templates.
+    /// Whether nothing that was read describes a platform, so that nothing can be judged. Files that could
+    /// not be read count as something, and so do templates.
     pub fn is_nothing(&self) -> bool {
         self.formats.is_empty() && self.unreadable.is_empty() && self.templates == 0 && !self.stated
     }
@@ -308,25 +309,25 @@ pub struct UnreadableFile {
 pub struct Suppression {
     /// Rule ids; empty means a malformed comment, which is reported and suppresses nothing.
     pub rules: Vec<String>,
-    /// Why; a suppression without a reason is reported and suppresses nothing.
+    /// The reason; a suppression without one is reported and suppresses nothing.
     pub reason: String,
     /// Where it stands.
     pub span: Span,
-    /// The line it speaks of, from 1: its own if it follows text, otherwise the next line with text.
+    /// The line to which it applies, from 1: its own if it follows text, otherwise the next line with text.
     pub line: u32,
 }
 
 impl Environment {
-    /// The policies that govern `workload`: those of its namespace whose selector matches its pod labels.
+    /// The policies that apply to `workload`: those of its namespace whose selector matches its pod labels.
     pub fn reach(&self, workload: &Workload) -> Reach<'_> {
-        // Where one namespace is known and the other is not, nobody can say.
+        // If one namespace is known and the other is not, this is undecided.
         self.reach_where(workload, |policy, workload| {
             policy.namespace == workload.namespace && policy.home().is_related(workload.home())
         })
     }
 
-    /// The same with the policies that may govern it, because a namespace is not known. That a workload has no policy
-    /// may be said only where this finds none.
+    /// The same, including policies that may apply to it because a namespace is not known. Only if this finds
+    /// none may a rule claim that a workload has no policy.
     pub fn possible_reach(&self, workload: &Workload) -> Reach<'_> {
         self.reach_where(workload, |policy, workload| {
             policy.home().may_meet(workload.home())
@@ -355,7 +356,7 @@ impl Environment {
 }
 
 impl Parts {
-    /// Says of all objects and their parts that this deployment brings them.
+    /// Records for all objects and their parts that they belong to this deployment.
     pub fn set_deployment(&mut self, deployment: DeploymentId) {
         let id = Some(deployment);
         for workload in &mut self.workloads {
@@ -398,7 +399,7 @@ impl Parts {
         owners.for_each(|owner| owner.deployment = id);
     }
 
-    /// Whether nothing is here that a rule could judge.
+    /// Whether there is nothing that a rule could judge.
     pub fn is_empty(&self) -> bool {
         self.services.is_empty()
             && self.workloads.is_empty()
@@ -435,12 +436,12 @@ impl Parts {
         &self.services[id.0]
     }
 
-    /// The service a part belongs to.
+    /// The service of a part.
     pub fn owner_service(&self, owner: &Owner) -> Option<&Service> {
         owner.service.map(|id| self.service(id))
     }
 
-    /// The owner's name for a report: its service, else the name or directory its place tells.
+    /// The owner's name for a report: its service, otherwise the name or directory of its place.
     pub fn owner_name(&self, owner: &Owner) -> String {
         match self.owner_service(owner) {
             Some(service) => service.name.clone(),

@@ -1,4 +1,4 @@
-//! Autoscalers and disruption budgets: who changes the number of replicas, and who limits that.
+//! Autoscalers and disruption budgets: what changes the number of replicas, and what limits the change.
 
 use crate::owner::{Owner, WorkloadId};
 use crate::source::Fact;
@@ -17,19 +17,19 @@ pub struct Autoscaler {
     pub format: String,
     /// Place of its name or section.
     pub span: Span,
-    /// Whether what it does not say is really unset.
+    /// Whether missing fields are really unset.
     pub completeness: Completeness,
-    /// What it scales, as named.
+    /// Its target, as named.
     pub target: Option<Fact<ObjectId>>,
     /// The workload it scales, once linked; `None` with a `target` is a dangling target.
     pub workload: Option<WorkloadId>,
-    /// The service it scales.
+    /// The service that it scales.
     pub owner: Owner,
     /// Fewest replicas.
     pub min: Option<Fact<u32>>,
     /// Most replicas.
     pub max: Option<Fact<u32>>,
-    /// What it looks at.
+    /// The metrics that it uses.
     pub metrics: Vec<ScalingMetric>,
     /// How it scales up.
     pub up: ScalingBehaviour,
@@ -38,8 +38,9 @@ pub struct Autoscaler {
 }
 
 impl Autoscaler {
-    /// Whether anything says how fast it may move. Where nothing does, Kubernetes' controller keeps to its older way:
-    /// up to twice as many replicas, or four, at each look, and the largest recommendation of five minutes.
+    /// Whether any source sets how fast it may move. If none does, Kubernetes' controller uses its older
+    /// algorithm: up to twice as many replicas, or four, at each sync, and the largest recommendation of five
+    /// minutes.
     #[must_use]
     pub fn says_how_fast(&self) -> bool {
         let says = |direction: &ScalingBehaviour| {
@@ -52,7 +53,7 @@ impl Autoscaler {
     }
 }
 
-/// What an autoscaler looks at.
+/// A metric of an autoscaler.
 #[derive(Debug, Clone)]
 pub struct ScalingMetric {
     /// `cpu`, `memory`, or the metric's name.
@@ -65,7 +66,7 @@ pub struct ScalingMetric {
     pub topic: Option<Fact<String>>,
     /// Kafka consumer group whose lag it reads.
     pub group: Option<Fact<String>>,
-    /// Labels or selectors it names.
+    /// Labels or selectors that it names.
     pub labels: BTreeMap<String, Fact<String>>,
 }
 
@@ -109,15 +110,15 @@ pub struct DisruptionBudget {
     pub id: ObjectId,
     /// Place of its name.
     pub span: Span,
-    /// Labels it selects (`matchLabels`); an empty selector selects every pod of the namespace.
+    /// Labels that it selects (`matchLabels`); an empty selector selects every pod of the namespace.
     pub selector: Selector,
     /// Pods that must stay.
     pub min_available: Option<Fact<Amount>>,
-    /// Pods that may go.
+    /// Pods that may be evicted.
     pub max_unavailable: Option<Fact<Amount>>,
     /// When pods that run and are not ready may be evicted (`unhealthyPodEvictionPolicy`).
     pub unhealthy_eviction: Option<Fact<String>>,
-    /// Whether what it does not say is really unset.
+    /// Whether missing fields are really unset.
     pub completeness: Completeness,
 }
 
@@ -133,7 +134,8 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// Whether it selects something with these labels, as Kubernetes does (all must hold; empty selects all).
+    /// Whether it selects something with these labels, as Kubernetes does (all must match; empty selects
+    /// all).
     pub fn matches(&self, labels: &BTreeMap<String, Fact<String>>) -> bool {
         self.matches_with(|key| labels.get(key).map(|f| f.value.as_str()))
     }

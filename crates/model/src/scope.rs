@@ -1,5 +1,5 @@
-//! Which platform this is, and what may be claimed about it: projects, deployments, places apart, and what makes it
-//! uncertain that a thing does not exist.
+//! Which platform this is, and what may be claimed about it: projects, deployments, separate places, and the
+//! sources that make it uncertain whether a missing thing exists.
 
 use cofferdam_syntax::{FileId, Span};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,34 +13,34 @@ pub struct ProjectId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeploymentId(pub u32);
 
-/// What was found out about which things belong together.
+/// Which things belong together.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
-    /// Trees of files that have nothing to do with one another.
+    /// Trees of files that are unrelated to one another.
     pub projects: Vec<Project>,
-    /// What deploy tools make of roots.
+    /// The results of deploy tools for their roots.
     pub deployments: Vec<Deployment>,
-    /// Files in places apart from the platform that no deployment uses, and why they are apart.
+    /// Files in separate places that no deployment uses, and why they are separate.
     pub apart: BTreeMap<FileId, Apart>,
     /// Files whose values are defaults: a chart that nothing here installs.
     pub default_files: BTreeSet<FileId>,
-    /// Places of values that hold only where nothing sets another one: defaults of Terraform variables.
+    /// Places of values that apply only if nothing else sets one: defaults of Terraform variables.
     pub default_values: BTreeSet<Span>,
-    /// What could declare more than was read.
+    /// Sources that could declare more than was read.
     pub openings: Vec<Opening>,
-    /// Directories that are apart from the platform, in the order of their paths.
+    /// Directories that are separate from the platform, ordered by path.
     pub places_apart: Vec<PlaceApart>,
-    /// What names each environment of a project, as phrases ("overlays/production/", "a section of deploy.yml").
-    /// Empty where nothing names any.
+    /// The evidence for each environment of a project, as phrases ("overlays/production/", "a section of
+    /// deploy.yml"). Empty if there is none.
     pub evidence: BTreeMap<(ProjectId, String), Vec<String>>,
 }
 
-/// A directory that is apart from the platform.
+/// A directory that is separate from the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceApart {
-    /// The directory, below the root that was checked.
+    /// The directory, below the root of the check.
     pub directory: PathBuf,
-    /// Why it is apart.
+    /// Why it is separate.
     pub why: Apart,
     /// How many files in it no deployment of the platform uses.
     pub files: usize,
@@ -49,13 +49,13 @@ pub struct PlaceApart {
 /// Files that belong together: a repository, or a directory of examples inside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    /// Its directory, below the root that was checked.
+    /// Its directory, below the root of the check.
     pub root: PathBuf,
-    /// Why it is no part of the platform, where it is not.
+    /// Why it is not part of the platform, if it is not.
     pub apart: Option<Apart>,
 }
 
-/// Why a place is apart from the platform.
+/// Why a place is separate from the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Apart {
     /// Tests and their data.
@@ -64,11 +64,11 @@ pub enum Apart {
     Examples,
     /// Documentation.
     Documentation,
-    /// What is kept and no longer used.
+    /// Files that are kept and no longer used.
     Archive,
-    /// Templates and skeletons, from which others are made.
+    /// Templates and skeletons from which other files are made.
     Templates,
-    /// Code of others, kept beside one's own.
+    /// Third-party code, kept beside one's own.
     Vendored,
 }
 
@@ -86,20 +86,20 @@ impl Apart {
     }
 }
 
-/// What one deploy tool makes of one root, for one environment, on one cluster.
+/// The result of one deploy tool for one root, in one environment, on one cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
     /// The project it belongs to.
     pub project: ProjectId,
     /// The tool.
     pub kind: DeploymentKind,
-    /// Its root, below the root that was checked.
+    /// Its root, below the root of the check.
     pub root: PathBuf,
-    /// Its name, where it has one beside its root (a release).
+    /// Its name, if it has one in addition to its root (a release).
     pub name: Option<String>,
-    /// The environment; `None` where no evidence names one.
+    /// The environment; `None` if there is no evidence for one.
     pub environment: Option<String>,
-    /// The cluster, where known.
+    /// The cluster, if known.
     pub cluster: Option<String>,
     /// How many objects or resources it has.
     pub objects: usize,
@@ -172,11 +172,11 @@ pub enum Absence {
     Autoscaler,
     /// Alerts and burn-rate alerts.
     Alert,
-    /// What exports a metric.
+    /// Sources of metrics.
     MetricSource,
     /// Kafka topics, and topics for dead letters.
     Topic,
-    /// Poolers before a database.
+    /// Poolers in front of a database.
     Pooler,
     /// Circuit breakers, meshes' outlier ejection, retries and hedges of a mesh.
     Breaker,
@@ -194,7 +194,7 @@ pub enum Absence {
     LogRetention,
     /// Caches of names on nodes, time sources.
     NodeService,
-    /// What fills in what pods leave unset: default priority classes, limit ranges, webhooks.
+    /// Sources of values that pods leave unset: default priority classes, limit ranges, webhooks.
     PodDefault,
 }
 
@@ -229,14 +229,14 @@ impl Absence {
     }
 }
 
-/// Something that could bring things and was not read.
+/// A source that could contain more things and was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
-    /// The project in which it stands.
+    /// The project that contains it.
     pub project: ProjectId,
-    /// The environment in which it counts; `None` is all.
+    /// The environment in which it counts; `None` means all.
     pub environment: Option<String>,
-    /// What it could bring; empty is anything.
+    /// The kinds that it could contain; empty means any.
     pub kinds: BTreeSet<Absence>,
     /// What it is, as a clause: "the chart redis of `https://charts.example.com` was not read".
     pub reason: String,
@@ -245,8 +245,8 @@ pub struct Opening {
 }
 
 impl Scope {
-    /// Why it is not certain that no thing of this kind exists in an environment: the first of what was not read and
-    /// could bring it. `None` where everything of the kind was read.
+    /// Why it is not certain that no thing of this kind exists in an environment: the first unread source
+    /// that could contain it. `None` if everything of the kind was read.
     pub fn open_for(&self, kind: Absence, project: ProjectId, environment: &str) -> Option<&Opening> {
         self.openings.iter().find(|opening| {
             opening.project == project
@@ -255,12 +255,12 @@ impl Scope {
         })
     }
 
-    /// Why a project is no part of the platform, where it is not.
+    /// Why a project is not part of the platform, if it is not.
     pub fn project_apart(&self, project: ProjectId) -> Option<Apart> {
         self.projects.get(project.0 as usize).and_then(|p| p.apart)
     }
 
-    /// The place apart that a path is in.
+    /// The separate place that contains a path.
     pub fn place_apart(&self, path: &Path) -> Option<&PlaceApart> {
         self.places_apart
             .iter()
@@ -285,31 +285,31 @@ impl Scope {
     }
 }
 
-/// How two objects stand to each other, by what is known of their namespaces.
+/// The relation of two objects, by what is known about their namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meeting {
     /// They are in the same namespace.
     Same,
-    /// They may be: a namespace that is not known could be the other's.
+    /// They may be: an unknown namespace could be the other's.
     Possible,
-    /// They are not, or nothing brings them together.
+    /// They are not, or nothing connects them.
     Apart,
 }
 
-/// The namespace of an object as far as it is known, and the deployment that brings it.
+/// The namespace of an object, if known, and the deployment that contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Home<'a> {
-    /// The namespace; unknown is unknown, not `default`.
+    /// The namespace; an unknown one is unknown, not `default`.
     pub namespace: Option<&'a str>,
-    /// The deployment; `None` for what belongs to none (code, settings).
+    /// The deployment; `None` for things that belong to none (code, settings).
     pub deployment: Option<DeploymentId>,
 }
 
 impl Home<'_> {
-    /// How two objects of one environment stand to each other.
+    /// The relation of two objects of one environment.
     ///
-    /// Known namespaces decide wherever both are known. An unknown namespace equals the unknown namespace of the same
-    /// deployment, may be any other one of it, and is never certainly that of another deployment.
+    /// If both namespaces are known, they decide. An unknown namespace equals the unknown namespace of the
+    /// same deployment, may be any other one of it, and is never certainly that of another deployment.
     pub fn meets(self, other: Home<'_>) -> Meeting {
         let same_deployment = match (self.deployment, other.deployment) {
             (Some(a), Some(b)) => Some(a == b),
@@ -323,8 +323,8 @@ impl Home<'_> {
         }
     }
 
-    /// Whether a relation by name may be drawn between the two: they are in the same namespace, or in one deployment
-    /// and nothing speaks against it.
+    /// Whether a relation by name is allowed between the two: they are in the same namespace, or in one
+    /// deployment and nothing contradicts it.
     pub fn is_related(self, other: Home<'_>) -> bool {
         match self.meets(other) {
             Meeting::Same => true,
@@ -336,7 +336,8 @@ impl Home<'_> {
         }
     }
 
-    /// Whether one could be what the other names: an absence may be claimed only where this is false for all.
+    /// Whether one could be the object that the other names: an absence may be claimed only if this is false
+    /// for all.
     pub fn may_meet(self, other: Home<'_>) -> bool {
         self.meets(other) != Meeting::Apart
     }
@@ -358,7 +359,7 @@ mod tests {
         use Meeting::{Apart, Possible, Same};
         for (a, b, meeting, related) in [
             (home(Some("x"), Some(0)), home(Some("x"), Some(0)), Same, true),
-            // Two deployments that name the same namespace meet in it.
+            // Two deployments that name the same namespace share it.
             (home(Some("x"), Some(0)), home(Some("x"), Some(1)), Same, true),
             (home(Some("x"), Some(0)), home(Some("y"), Some(0)), Apart, false),
             (home(None, Some(0)), home(None, Some(0)), Same, true),
@@ -366,7 +367,7 @@ mod tests {
             (home(None, Some(0)), home(None, Some(1)), Possible, false),
             (home(None, Some(0)), home(Some("x"), Some(1)), Possible, false),
             (home(None, Some(0)), home(Some("x"), Some(0)), Possible, true),
-            // What belongs to no deployment (code, settings) is related by name.
+            // Things that belong to no deployment (code, settings) are related by name.
             (home(None, None), home(Some("x"), Some(0)), Possible, true),
         ] {
             assert_eq!(a.meets(b), meeting, "{a:?} {b:?}");

@@ -1,13 +1,13 @@
-//! Tells secrets that stand in a file from names, paths, references and placeholders that only look
-//! like some. It says what gave a value away and never the value. The danger on one side is a secret
-//! that goes unseen, on the other a report so full of false alarms that nobody reads it: a name that
-//! speaks of a secret is not enough, and neither is a random-looking text under another name.
+//! Distinguishes secrets in files from names, paths, references and placeholders that only look like secrets.
+//! It reports the reason and never the value. One danger is a secret that is missed, the other a report with
+//! so many false alarms that nobody reads it. Therefore a name that suggests a secret is not enough, and
+//! neither is a random-looking text under another name.
 
 use crate::secrets::{SecretKind, SecretLiteral};
 use cofferdam_syntax::Span;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What known kinds of keys begin with, the fewest characters after that, and what they are.
+/// Prefixes of known kinds of keys, the minimum number of characters after them, and their names.
 const PREFIXES: &[(&str, usize, SecretKind, &str)] = &[
     ("AKIA", 16, SecretKind::Token, "an AWS access key"),
     ("ASIA", 16, SecretKind::Token, "a temporary AWS access key"),
@@ -39,7 +39,7 @@ const PREFIXES: &[(&str, usize, SecretKind, &str)] = &[
     ("shpat_", 30, SecretKind::Token, "a Shopify token"),
 ];
 
-/// Last words of names that speak of something about a secret, not of the secret.
+/// Last words of names that describe something about a secret, not the secret.
 const ABOUT: &[&str] = &[
     "file",
     "path",
@@ -95,7 +95,7 @@ const ABOUT: &[&str] = &[
     "engine",
 ];
 
-/// Words before `key` that make the key a secret; a routing or partition key is none.
+/// Words before `key` that make the key a secret; a routing or partition key is not.
 const SECRET_KEYS: &[&str] = &[
     "api",
     "access",
@@ -126,7 +126,7 @@ const SECRET_KEYS: &[&str] = &[
     "batch",
 ];
 
-/// Words beside `key` that make it a name, a place in an order or something that everybody may have.
+/// Words beside `key` that make it a name, a position in an order or something public.
 const OPEN_KEYS: &[&str] = &[
     "public",
     "routing",
@@ -155,17 +155,17 @@ const OPEN_KEYS: &[&str] = &[
     "idempotency",
 ];
 
-/// Words after `key` for what the key is.
+/// Words after `key` that describe what the key is.
 const KEY_CONTENT: &[&str] = &[
     "content", "contents", "data", "value", "base64", "b64", "json", "pem",
 ];
 
-/// Environments that stand at the end of a name: `JWT_SECRET_PRODUCTION`.
+/// Environments at the end of a name: `JWT_SECRET_PRODUCTION`.
 fn is_environment(word: &str) -> bool {
     cofferdam_syntax::environment::canonical(word).is_some()
 }
 
-/// First words of what people write where the secret will be, and the words that may follow.
+/// First words of placeholders for a secret, and the words that may follow.
 const INSTRUCTIONS: &[(&str, &[&str])] = &[
     (
         "change",
@@ -201,8 +201,7 @@ const INSTRUCTIONS: &[(&str, &[&str])] = &[
     ("fake", &[]),
 ];
 
-/// Whether a text tells people what to write instead of it (`REPLACE_ME`, `SET_BY_PIPELINE`,
-/// `my_secret_key`).
+/// Whether a text tells people what to write in its place (`REPLACE_ME`, `SET_BY_PIPELINE`, `my_secret_key`).
 fn is_instruction(value: &str) -> bool {
     let words = words(value);
     let (Some(first), second) = (words.first(), words.get(1)) else {
@@ -217,7 +216,7 @@ fn is_instruction(value: &str) -> bool {
     })
 }
 
-/// Texts that people put where a secret will be.
+/// Placeholders for a secret.
 const PLACEHOLDERS: &[&str] = &[
     "example",
     "placeholder",
@@ -240,7 +239,7 @@ const PLACEHOLDERS: &[&str] = &[
     "injected",
 ];
 
-/// Beginnings of texts that say where a secret is.
+/// Prefixes of texts that refer to a secret.
 pub(crate) const REFERENCES: &[&str] = &[
     "/",
     "./",
@@ -267,7 +266,7 @@ pub(crate) const REFERENCES: &[&str] = &[
     "doppler:",
 ];
 
-/// Passwords that whoever tries any tries first.
+/// Passwords that every attacker tries first.
 const FIRST_GUESSES: &[&str] = &[
     "changeme",
     "change-me",
@@ -296,14 +295,14 @@ const FIRST_GUESSES: &[&str] = &[
     "qwerty",
 ];
 
-/// Whether the literal `value` under `name` is a secret: what it opens, and what gave it away.
+/// Whether the literal `value` under `name` is a secret: what it opens, and the reason.
 pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
     let value = value.trim();
     if is_reference(value) {
         return None;
     }
     if let Some(found) = by_shape(value) {
-        // The id of an access key names it, and opens nothing without the key.
+        // The id of an access key is its name, and opens nothing without the key.
         let only_id = found.0 == SecretKind::Token && value.starts_with(['A']) && last_word(name) == "id";
         return (!only_id).then_some(found);
     }
@@ -319,7 +318,7 @@ pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
     let length = value.chars().count();
     if kind == SecretKind::Password {
         let evidence = if guess {
-            format!("one of the first passwords that anybody tries, under `{name}`")
+            format!("one of the first passwords that attackers try, under `{name}`")
         } else if length < 4 || names_something(value) {
             return None;
         } else {
@@ -340,8 +339,8 @@ pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
     })
 }
 
-/// What a variable opens that refers to a Secret, from its name and the key's; `None` for an address, a
-/// user or the like, which is kept in a Secret and is none.
+/// What a variable that refers to a Secret opens, from its name and the key's; `None` for an address, a user
+/// or similar, which may be kept in a Secret but is not one.
 pub fn kind_of_reference(variable: &str, key: &str) -> Option<SecretKind> {
     if let Some(kind) = kind_of_name(variable) {
         return Some(kind);
@@ -362,14 +361,14 @@ pub fn kind_of_reference(variable: &str, key: &str) -> Option<SecretKind> {
     Some(kind_of_name(key).unwrap_or(SecretKind::Other))
 }
 
-/// Whether a text says where a secret is, or stands where one will be.
+/// Whether a text refers to a secret, or is a placeholder for one.
 pub fn is_placeholder_or_reference(value: &str) -> bool {
     let value = value.trim();
     is_reference(value) || is_placeholder(value)
 }
 
-/// Whether a password, alone or inside an address, is one that everybody tries first. In a file that
-/// only sets up one's own machine, such a one protects nothing and is no secret.
+/// Whether a password, alone or inside an address, is one that every attacker tries first. In a file that
+/// only sets up a developer's own machine, such a password protects nothing and is not a secret.
 pub fn is_first_guess(value: &str) -> bool {
     let value = value.trim();
     let password = url_password(value)
@@ -390,8 +389,8 @@ pub fn literal(name: &str, value: &str, span: Span, (kind, evidence): (SecretKin
     }
 }
 
-/// A word under a name that speaks of a secret and is too plain for [`classify`]: what it may open, and
-/// what gave it away. It may be a secret that is easy to guess, or no secret.
+/// A word under a name that suggests a secret and is too plain for [`classify`]: what it may open, and the
+/// reason. It may be a secret that is easy to guess, or not a secret.
 pub fn by_name_alone(name: &str, value: &str) -> Option<(SecretKind, String)> {
     let value = value.trim();
     let words = words(name);
@@ -418,14 +417,14 @@ pub fn by_name_alone(name: &str, value: &str) -> Option<(SecretKind, String)> {
     ))
 }
 
-/// A number that is the same for equal values and tells nothing else about them in a report.
+/// A number that is the same for equal values and reveals nothing else about them in a report.
 pub fn fingerprint(value: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     ("cofferdam secret", value.trim()).hash(&mut hasher);
     hasher.finish()
 }
 
-/// What a secret of this name opens; `None` for a name that speaks of no secret.
+/// What a secret with this name opens; `None` for a name that does not suggest a secret.
 pub fn kind_of_name(name: &str) -> Option<SecretKind> {
     let mut words = words(name);
     if words.len() > 1 && words.last().is_some_and(|last| is_environment(last)) {
@@ -471,8 +470,7 @@ fn last_word(name: &str) -> String {
     words(name).pop().unwrap_or_default()
 }
 
-/// Whether a name is that of some key, though it does not say of which kind (`AZURE_BATCH_KEY`,
-/// `OCI_CLI_KEY_CONTENT`).
+/// Whether a name is that of a key, without saying of which kind (`AZURE_BATCH_KEY`, `OCI_CLI_KEY_CONTENT`).
 fn is_key(name: &str) -> bool {
     let words = words(name);
     let at = words.iter().position(|word| word == "key");
@@ -480,8 +478,7 @@ fn is_key(name: &str) -> bool {
     words.len() > 1 && ends && !words.iter().any(|word| OPEN_KEYS.contains(&word.as_str()))
 }
 
-/// Whether a text is as long and as mixed as what machines make for keys, and no UUID, which mostly names
-/// something.
+/// Whether a text is as long and as mixed as machine-made keys, and not a UUID, which is usually a name.
 fn is_key_material(value: &str) -> bool {
     let has = |test: fn(&u8) -> bool| value.bytes().any(|b| test(&b));
     let hex = value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
@@ -498,8 +495,8 @@ fn is_key_material(value: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'))
 }
 
-/// A secret in a text of a Kubernetes Secret under a key that speaks of none: most of them are hosts,
-/// users and settings. What gives one away is its shape, chance, or a name inside the text.
+/// A secret in a text of a Kubernetes Secret under a key that does not suggest one: most of them are hosts,
+/// users and settings. It is recognised by its format, its randomness, or a name inside the text.
 pub fn in_secret(key: &str, text: &str) -> Option<(SecretKind, String)> {
     if let Some(found) = classify(key, text) {
         return Some(found);
@@ -534,7 +531,7 @@ pub fn in_secret(key: &str, text: &str) -> Option<(SecretKind, String)> {
     })
 }
 
-/// Lines of settings that are looked through for a secret.
+/// Lines of settings that are searched for a secret.
 const MAX_LINES: usize = 5_000;
 
 /// The first secret in a text of settings: lines of `name: value` or `name = value`, JSON, SQL.
@@ -590,8 +587,8 @@ fn sql_password(line: &str) -> Option<&str> {
         .filter(|password| !password.is_empty())
 }
 
-/// Whether a text only says again what stands there (`SECRET` under `CLIENT_SECRET`, `my_access_key` under
-/// `access_key`); a password that is `password` is one.
+/// Whether a text only repeats its name (`SECRET` under `CLIENT_SECRET`, `my_access_key` under `access_key`);
+/// a password that is `password` is a secret.
 pub fn names_itself(name: &str, value: &str) -> bool {
     let (name, value) = (words(name), words(value));
     let filler = [
@@ -604,7 +601,7 @@ pub fn names_itself(name: &str, value: &str) -> bool {
         && value != ["password"]
 }
 
-/// Whether a text stands where the secret will be and says so as an order: `changeme`, `REPLACE_ME`.
+/// Whether a text is a placeholder for a secret in the form of a request: `changeme`, `REPLACE_ME`.
 pub fn is_to_be_replaced(value: &str) -> bool {
     is_instruction(value.trim())
 }
@@ -629,7 +626,7 @@ pub(crate) fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Secrets that show by themselves, under any name.
+/// Secrets that are recognised by themselves, under any name.
 fn by_shape(value: &str) -> Option<(SecretKind, String)> {
     if value.starts_with("-----BEGIN") && value.lines().next().is_some_and(|l| l.contains("PRIVATE KEY")) {
         return Some((SecretKind::PrivateKey, "the header of a private key".to_owned()));
@@ -703,7 +700,7 @@ fn dsn_password(value: &str) -> Option<&str> {
     is_dsn.then_some(password.trim())
 }
 
-/// Whether a text says where the secret is, or is to be filled in when it runs.
+/// Whether a text refers to the secret, or is filled in at run time.
 fn is_reference(value: &str) -> bool {
     value.is_empty()
         || value.starts_with('$')
@@ -712,7 +709,8 @@ fn is_reference(value: &str) -> bool {
         || REFERENCES.iter().any(|start| value.starts_with(start))
 }
 
-/// Whether a text is a name between marks that a program replaces: `{FRIGATE_PASSWORD}`, `@TOKEN@`, `__KEY__`.
+/// Whether a text is a name between marks that a program replaces: `{FRIGATE_PASSWORD}`, `@TOKEN@`,
+/// `__KEY__`.
 fn is_wrapped(value: &str) -> bool {
     let inner = |start: &str, end: &str| value.strip_prefix(start)?.strip_suffix(end);
     let names = |text: &str| {
@@ -758,8 +756,8 @@ fn is_one_word(value: &str) -> bool {
     !value.is_empty() && !value.contains(char::is_whitespace) && !value.contains("://")
 }
 
-/// Whether a text reads as the name of something (`orders-db-credentials`, `app.db.password`, `os.environ`):
-/// words of letters with separators between them, as secrets of chance are not.
+/// Whether a text reads like a name (`orders-db-credentials`, `app.db.password`, `os.environ`): words of
+/// letters with separators between them, which random secrets are not.
 pub(crate) fn names_something(value: &str) -> bool {
     let (mut words, mut mixed) = (0, 0);
     value.contains(['-', '_', '.', '/'])

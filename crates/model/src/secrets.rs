@@ -1,4 +1,4 @@
-//! Secrets: where they live, how they reach a process, who shares them. Values are never stored here.
+//! Secrets: where they are kept, how they reach a process, who shares them. Values are never stored here.
 
 use crate::owner::Owner;
 use crate::source::Fact;
@@ -6,21 +6,20 @@ use cofferdam_syntax::Span;
 use std::fmt;
 use std::time::Duration;
 
-/// What stands in place of a secret.
+/// The text shown in place of a secret.
 pub const MASK: &str = "***";
 
-/// A value that is printed as `***`, whatever prints it. Who needs the value itself says so with
-/// [`Secret::expose`].
+/// A value that is always printed as `***`. Code that needs the value itself calls [`Secret::expose`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret<T>(T);
 
 impl<T> Secret<T> {
-    /// Keeps `value` from being printed.
+    /// Prevents `value` from being printed.
     pub const fn new(value: T) -> Self {
         Secret(value)
     }
 
-    /// The value, for what has to work with it and prints nothing.
+    /// The value, for code that uses it and prints nothing.
     pub const fn expose(&self) -> &T {
         &self.0
     }
@@ -48,7 +47,7 @@ pub enum Passage {
         /// Key in it.
         key: String,
     },
-    /// A variable whose value stands in the file.
+    /// A variable whose value is written in the file.
     EnvironmentLiteral,
     /// Every key of a Secret as a variable (`envFrom`).
     EnvironmentAll {
@@ -83,7 +82,7 @@ impl Passage {
 /// What a secret opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretKind {
-    /// A token for a secret store: opens every secret its policy covers.
+    /// A token for a secret store: opens every secret that its policy covers.
     VaultToken,
     /// A password or a URL with one.
     Password,
@@ -91,7 +90,7 @@ pub enum SecretKind {
     Token,
     /// A private key or certificate.
     PrivateKey,
-    /// Anything else that its name calls secret.
+    /// Anything else whose name suggests a secret.
     Other,
 }
 
@@ -106,13 +105,13 @@ pub struct SecretUse {
     pub name: String,
     /// What it opens.
     pub kind: SecretKind,
-    /// How it gets there.
+    /// How it reaches the process.
     pub passage: Passage,
-    /// Whether it is made new for each lease (dynamic credentials), where that can be told.
+    /// Whether it is created anew for each lease (dynamic credentials), if known.
     pub dynamic: Option<Fact<bool>>,
 }
 
-/// A secret value that stands in a file. The value itself is not kept.
+/// A secret value that is written in a file. The value itself is not kept.
 #[derive(Debug, Clone)]
 pub struct SecretLiteral {
     /// Name of the key that holds it.
@@ -121,15 +120,16 @@ pub struct SecretLiteral {
     pub span: Span,
     /// What it opens.
     pub kind: SecretKind,
-    /// Why it is taken for a secret ("the prefix of an AWS access key", "32 random characters under `password`").
+    /// Why it counts as a secret ("the prefix of an AWS access key", "32 random characters under
+    /// `password`").
     pub evidence: String,
-    /// Tells equal values without telling them: a keyed hash.
+    /// Identifies equal values without revealing them: a keyed hash.
     pub fingerprint: u64,
-    /// Whether only its name speaks of a secret: the value may as well be a word of another meaning.
+    /// Whether only its name suggests a secret: the value may also be an ordinary word.
     pub doubtful: bool,
 }
 
-/// A secret object and what is known of its life.
+/// A secret object and its rotation.
 #[derive(Debug, Clone)]
 pub struct SecretStore {
     /// Name (of the Secret, ExternalSecret, Vault role, Secrets Manager entry).
@@ -138,7 +138,7 @@ pub struct SecretStore {
     pub namespace: Option<String>,
     /// Place of its name.
     pub span: Span,
-    /// Time between rotations or life of a lease.
+    /// Time between rotations or lifetime of a lease.
     pub rotation: Option<Fact<Duration>>,
     /// Whether an old and a new version are valid at once during rotation.
     pub overlap: Option<Fact<bool>>,

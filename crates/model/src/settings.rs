@@ -1,4 +1,4 @@
-//! Settings as flat names and values, before anybody knows what they mean.
+//! Settings as flat names and values, before their meaning is known.
 
 use crate::owner::Owner;
 use crate::source::Fact;
@@ -11,12 +11,12 @@ pub struct Setting {
     pub name: String,
     /// Place of the name.
     pub name_span: Span,
-    /// Its value, which is text; empty when nothing is set.
+    /// Its value, which is text; empty if nothing is set.
     pub value: Fact<String>,
 }
 
-/// Settings of one owner whose meaning depends on what other documents say of it. `WORKERS=4` speaks of a
-/// Kafka consumer only where the owner has one.
+/// Settings of one owner whose meaning depends on other documents about it. `WORKERS=4` refers to a Kafka
+/// consumer only if the owner has one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenSettings {
     /// Whose they are.
@@ -25,15 +25,15 @@ pub struct OpenSettings {
     pub settings: Vec<Setting>,
 }
 
-/// Two documents of equal rank that say different things of one attribute: the later one counts.
+/// Two documents of equal rank that contradict each other about one attribute: the later one counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LostClaim {
-    /// What is described (`consumer of orders`).
+    /// The subject (`consumer of orders`).
     pub subject: String,
     /// Which attribute (`group`).
     pub attribute: &'static str,
     /// The place of the value that counts.
     pub kept: Span,
-    /// The place of the value that does not.
+    /// The place of the overridden value.
     pub lost: Span,
 }

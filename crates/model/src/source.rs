@@ -1,6 +1,6 @@
-//! Where values come from. A finding is only as good as the line it points at, so every value that
-//! a rule computes with carries its source: a place in a file, a statement in the overlay, or an
-//! assumption that the report must name. A value never loses its source on the way through merges.
+//! Where values come from. A finding is only as good as the line that it points at, so every value that a
+//! rule computes with carries its source: a place in a file, a statement in the overlay, or an assumption
+//! that the report must name. A value keeps its source through all merges.
 
 use cofferdam_syntax::{Span, Spanned};
 use std::fmt;
@@ -9,31 +9,31 @@ use std::sync::Arc;
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A configuration file says so.
+    /// A configuration file declares it.
     Declared(Span),
-    /// Read from a file by an interpretation that a person might contest: a literal in code, a link
-    /// made by name. Findings that rest on it are `likely`.
+    /// Read from a file by an interpretation that a person might dispute: a literal in code, a link made by
+    /// name. Findings that depend on it are `likely`.
     Inferred {
         /// The place.
         span: Span,
         /// What was inferred, as a clause: "the class is the only consumer in its directory".
         why: Arc<str>,
     },
-    /// A person said so in `cofferdam.yaml`.
+    /// A person declared it in `cofferdam.yaml`.
     Stated(Span),
-    /// Nobody said so; a sourced default. The report names it.
+    /// Nobody declared it: a default with a source. The report names it.
     Assumed {
         /// The assumption as a sentence, with its source: "max_connections is 100, PostgreSQL's default".
         why: Arc<str>,
     },
-    /// Seen on a live system.
+    /// Observed on a live system.
     Observed {
-        /// From what, and when.
+        /// From where, and when.
         what: Arc<str>,
     },
 }
 
-/// A value and where it came from.
+/// A value and its source.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fact<T> {
     /// The value.
@@ -102,7 +102,7 @@ impl<T> Fact<T> {
         }
     }
 
-    /// Whether nobody said so.
+    /// Whether nobody declared it.
     pub fn is_assumed(&self) -> bool {
         matches!(self.source, Source::Assumed { .. })
     }

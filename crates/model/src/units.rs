@@ -1,5 +1,5 @@
-//! Units as types. Durations are [`std::time::Duration`]; everything else that configuration files
-//! count has a type here, with the parser for the way people write it.
+//! Units as types. Durations are [`std::time::Duration`]; every other unit of configuration files has a type
+//! here, with a parser for the usual notations.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub struct Cpu(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
 pub struct Rate(pub f64);
 
-/// A part of a whole, 0 to 1 (it may exceed 1 where something is overcommitted).
+/// A part of a whole, 0 to 1 (it may exceed 1 if a resource is overcommitted).
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
 pub struct Share(pub f64);
 
@@ -45,7 +45,7 @@ impl Bytes {
             _ => return None,
         };
         let bytes = number * factor;
-        // Above 2^63 an f64 no longer says anything about bytes; nobody has that much memory.
+        // Above 2^63 an f64 is no longer exact in bytes; nobody has that much memory.
         (bytes.is_finite() && (0.0..9.2e18).contains(&bytes)).then_some(Bytes(bytes.ceil() as u64))
     }
 }
@@ -90,9 +90,9 @@ fn split_number(text: &str) -> Option<(f64, &str)> {
     Some((number, text[end..].trim_start()))
 }
 
-/// Reads a duration with a unit: `30s`, `5m`, `1h30m`, `250ms`, `7d`, `2w`, `1.5h`, `PT30S`, `30 seconds`. A day has
-/// 24 hours; months and years have no length of their own.
-/// A bare number has no unit and is `None`: the caller knows what it counts (see [`seconds`], [`millis`]).
+/// Parses a duration with a unit: `30s`, `5m`, `1h30m`, `250ms`, `7d`, `2w`, `1.5h`, `PT30S`, `30 seconds`. A
+/// day has 24 hours; months and years have no fixed length. A bare number has no unit and gives `None`: the
+/// caller knows its unit (see [`seconds`], [`millis`]).
 pub fn duration(text: &str) -> Option<Duration> {
     let lower = text.trim().to_ascii_lowercase();
     // `01:30` may be a duration or a time of day.
@@ -138,7 +138,7 @@ pub fn share(text: &str) -> Option<Share> {
     }))
 }
 
-/// A duration as people say it: `360 s` below ten minutes, then `12 min`, `64.5 h`, `7 d`.
+/// A duration in readable form: `360 s` below ten minutes, then `12 min`, `64.5 h`, `7 d`.
 pub fn show_duration(duration: Duration) -> String {
     let s = duration.as_secs_f64();
     let trim = |n: f64| {
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(duration("P1DT2H"), Some(Duration::from_secs(26 * 3600)));
         assert_eq!(duration("2w"), Some(Duration::from_secs(14 * 86_400)));
         assert_eq!(duration("1.1s"), Some(Duration::from_millis(1100)));
-        // A month is no minute, a time of day no duration, and nothing lasts less than no time.
+        // A month is not a minute, a time of day is not a duration, and no duration is negative.
         for none in ["s", "", "P1M", "1mo", "03:00:00", "-5m", "5m ago", "1h-5m"] {
             assert_eq!(duration(none), None, "{none}");
         }

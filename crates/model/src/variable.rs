@@ -26,7 +26,7 @@ pub enum VariableValue {
         /// Whether the container starts without it.
         optional: bool,
     },
-    /// A key of a ConfigMap, with its text where the ConfigMap is there.
+    /// A key of a ConfigMap, with its text if the ConfigMap exists.
     Config {
         /// ConfigMap's name.
         name: String,
@@ -37,12 +37,12 @@ pub enum VariableValue {
         /// Whether the container starts without it.
         optional: bool,
     },
-    /// Known only when it runs (field reference, resource reference, template).
+    /// Known only at run time (field reference, resource reference, template).
     Unknown(String),
 }
 
 impl VariableValue {
-    /// The text, when the files tell it.
+    /// The text, if the files contain it.
     pub fn text(&self) -> Option<&str> {
         match self {
             VariableValue::Literal(text) => Some(text),

@@ -1,5 +1,5 @@
-//! Things that run: Kubernetes workloads of every kind, and what Cloud Run, Compose and Terraform
-//! declare alike. A workload here is what is built (base and overlays merged), never a patch.
+//! Running things: Kubernetes workloads of every kind, and the equivalent declarations of Cloud Run, Compose
+//! and Terraform. A workload here is a build's result (base and overlays merged), never a patch.
 
 use crate::images::Image;
 use crate::owner::Owner;
@@ -11,14 +11,14 @@ use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What makes the same thing the same across files: kind, namespace and name within an environment.
+/// The identity of a thing across files: kind, namespace and name within an environment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {
     /// Kind (`Deployment`).
     pub kind: String,
-    /// Namespace; unknown is unknown, not `default`.
+    /// Namespace; an unknown one is unknown, not `default`.
     pub namespace: Option<String>,
-    /// The deployment that brings it.
+    /// The deployment that contains it.
     pub deployment: Option<DeploymentId>,
     /// Name.
     pub name: String,
@@ -43,17 +43,17 @@ impl std::fmt::Display for ObjectId {
     }
 }
 
-/// How complete the picture of a workload is.
+/// How complete the description of a workload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completeness {
-    /// A manifest or a finished build: what is not there is not set.
+    /// A manifest or a finished build: a missing field is not set.
     Whole,
-    /// A template or a build that failed: what is not there may be set elsewhere. Only rules about
-    /// what *is* there may judge it.
+    /// A template or a build that failed: a missing field may be set elsewhere. Only rules about existing
+    /// values may judge it.
     Fragment,
 }
 
-/// What kind of life a workload has.
+/// The lifetime of a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifecycle {
     /// Runs until replaced and is replicated (Deployment, StatefulSet, Rollout, Cloud Run service).
@@ -73,19 +73,19 @@ pub struct Workload {
     pub id: ObjectId,
     /// Place of its name.
     pub span: Span,
-    /// Whether what is absent is really unset.
+    /// Whether missing fields are really unset.
     pub completeness: Completeness,
     /// Kind of life.
     pub lifecycle: Lifecycle,
     /// The service it runs, once linked.
     pub owner: Owner,
-    /// Replicas as written; `None` is Kubernetes' 1, not zero.
+    /// Replicas as written; `None` means Kubernetes' default 1, not zero.
     pub replicas: Option<Fact<u32>>,
     /// How a new version replaces the old one.
     pub rollout: Rollout,
     /// Labels of the pod template.
     pub labels: BTreeMap<String, Fact<String>>,
-    /// Annotations of the pod template (and of the workload where that is where controllers read them).
+    /// Annotations of the pod template (and of the workload if controllers read them there).
     pub annotations: BTreeMap<String, Fact<String>>,
     /// Containers.
     pub containers: Vec<Container>,
@@ -97,11 +97,11 @@ pub struct Workload {
     pub service_account: Option<Fact<String>>,
     /// Volumes.
     pub volumes: Vec<Volume>,
-    /// How its pods are kept apart.
+    /// How its pods are distributed.
     pub spread: Spread,
     /// Priority class.
     pub priority_class: Option<Fact<String>>,
-    /// Restart policy, host network and the like that checks of the pod template read, by field name
+    /// Restart policy, host network and similar fields that checks of the pod template read, by field name
     /// (`hostNetwork`, `dnsPolicy`, `restartPolicy`, `activeDeadlineSeconds`, `backoffLimit`, `schedule`,
     /// `concurrencyPolicy`, `startingDeadlineSeconds`, `minReadySeconds`, `progressDeadlineSeconds`,
     /// `revisionHistoryLimit`, `serviceName`, `timeoutSeconds`).
@@ -164,13 +164,13 @@ impl Amount {
 pub struct Container {
     /// Name.
     pub name: String,
-    /// Place of the name, or of the container where it has none.
+    /// Place of the name, or of the container if it has none.
     pub span: Option<Span>,
     /// Image.
     pub image: Option<Image>,
     /// Command and arguments in one list.
     pub command: Vec<Fact<String>>,
-    /// Variables by name, those of `envFrom` included where the object is there.
+    /// Variables by name, including those of `envFrom` if the object exists.
     pub variables: BTreeMap<String, Variable>,
     /// Variables that the same list sets again further down.
     pub overridden: Vec<Overridden>,
@@ -192,7 +192,7 @@ pub struct Container {
     pub startup: Option<Probe>,
     /// What runs before TERM: the command or path, or `sleep N`.
     pub pre_stop: Option<Fact<String>>,
-    /// How long `preStop` sleeps, where that can be read from it.
+    /// How long `preStop` sleeps, if that can be read from it.
     pub pre_stop_sleep: Option<Fact<Duration>>,
     /// Ports by number, with their names.
     pub ports: Vec<(Option<String>, Fact<u32>)>,
@@ -214,7 +214,7 @@ pub struct Overridden {
     pub first: Span,
     /// Place of the entry that counts.
     pub last: Span,
-    /// Whether both say the same.
+    /// Whether both have the same value.
     pub same: bool,
 }
 
@@ -225,7 +225,7 @@ pub struct VariableSource {
     pub secret: bool,
     /// Its name.
     pub name: Fact<String>,
-    /// What stands before each key in the variable's name.
+    /// The prefix of each key in the variable's name.
     pub prefix: String,
     /// Whether the container starts without it.
     pub optional: bool,
@@ -249,8 +249,8 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// How long from the container's start until this probe has failed for good when it never answers:
-    /// initial delay + period × failure threshold, Kubernetes' defaults where unset
+    /// The time from the container's start until this probe has failed permanently if it never succeeds:
+    /// initial delay + period × failure threshold, with Kubernetes' defaults for unset fields
     /// (`initialDelaySeconds` 0, `periodSeconds` 10, `failureThreshold` 3).
     pub fn patience(&self) -> Duration {
         let delay = self.initial_delay.as_ref().map_or(Duration::ZERO, |f| f.value);
@@ -263,9 +263,9 @@ impl Probe {
 /// Requests and limits of containers that set none in a namespace (a LimitRange).
 #[derive(Debug, Clone, Default)]
 pub struct ContainerDefaults {
-    /// The namespace; `None` is unknown.
+    /// The namespace; `None` means unknown.
     pub namespace: Option<String>,
-    /// The deployment that brings it.
+    /// The deployment that contains it.
     pub deployment: Option<DeploymentId>,
     /// CPU request.
     pub cpu_request: Option<Fact<Cpu>>,
@@ -289,7 +289,7 @@ impl ContainerDefaults {
     }
 }
 
-/// What a probe asks.
+/// What a probe checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeCheck {
     /// An HTTP GET.
@@ -308,7 +308,7 @@ pub enum ProbeCheck {
     Grpc {
         /// Port.
         port: String,
-        /// Service that is asked about; empty for the server as a whole.
+        /// The checked service; empty for the server as a whole.
         service: String,
     },
     /// A command in the container.
@@ -326,7 +326,7 @@ pub struct Volume {
     pub kind: VolumeKind,
 }
 
-/// What a volume is.
+/// The kind of a volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VolumeKind {
     /// A ConfigMap.
@@ -343,10 +343,10 @@ pub enum VolumeKind {
         /// Whether the pod starts without it.
         optional: bool,
     },
-    /// Space that dies with the pod.
+    /// Space that is deleted with the pod.
     EmptyDir,
-    /// The same with an end: a pod that fills it is evicted, and its node stays whole. Memory counts,
-    /// since it ends at the container's limit.
+    /// The same with a limit: a pod that fills it is evicted, and its node is not harmed. Memory counts too,
+    /// because it is limited by the container's limit.
     BoundedEmptyDir,
     /// A claim.
     Claim(String),
@@ -360,18 +360,18 @@ pub enum VolumeKind {
     Other(String),
 }
 
-/// How pods of one workload are kept apart.
+/// How pods of one workload are distributed.
 #[derive(Debug, Clone, Default)]
 pub struct Spread {
-    /// Topology keys of spread constraints whose selector matches the pods and whose `maxSkew` keeps some of
-    /// them apart. Keys that set no nodes apart (`kubernetes.io/os`) are left out.
+    /// Topology keys of spread constraints whose selector matches the pods and whose `maxSkew` separates some
+    /// of them. Keys that do not separate nodes (`kubernetes.io/os`) are left out.
     pub constraints: Vec<Fact<String>>,
     /// Topology keys of pod anti-affinity (required or preferred) against the workload's own pods, without
-    /// those that set no nodes apart.
+    /// those that do not separate nodes.
     pub anti_affinity: Vec<Fact<String>>,
 }
 
-/// A Kubernetes Service: a name that leads to pods.
+/// A Kubernetes Service: a name for a set of pods.
 #[derive(Debug, Clone)]
 pub struct ServicePort {
     /// Identity (`kind` is `Service`).
@@ -380,15 +380,15 @@ pub struct ServicePort {
     pub span: Span,
     /// Labels of the Service itself, by which monitors find it.
     pub labels: BTreeMap<String, Fact<String>>,
-    /// Selector; empty when it has none.
+    /// Selector; empty if it has none.
     pub selector: BTreeMap<String, Fact<String>>,
     /// Ports: name, port, target port as written.
     pub ports: Vec<PortMapping>,
     /// `ClusterIP`, `LoadBalancer`, `ExternalName`, …
     pub kind: Option<Fact<String>>,
-    /// Address (`clusterIP`); `None` as text is a headless Service, whose name leads to each of its pods.
+    /// Address (`clusterIP`); `None` as text is a headless Service, whose name resolves to each of its pods.
     pub address: Option<Fact<String>>,
-    /// Whether what it does not say is really unset.
+    /// Whether missing fields are really unset.
     pub completeness: Completeness,
 }
 
@@ -398,11 +398,11 @@ pub type PortMapping = (Option<String>, Fact<u32>, Option<Fact<String>>);
 /// A ConfigMap or Secret that exists.
 #[derive(Debug, Clone)]
 pub struct ConfigObject {
-    /// Identity (`kind` is `ConfigMap`, `Secret`, or the kind of the resource that makes a Secret).
+    /// Identity (`kind` is `ConfigMap`, `Secret`, or the kind of the resource that creates a Secret).
     pub id: ObjectId,
     /// Place of its name.
     pub span: Span,
-    /// Keys with their text, where it is text and no secret.
+    /// Keys with their text, if it is text and not a secret.
     pub data: BTreeMap<String, Fact<String>>,
     /// Whether all keys are known (false for one that an operator fills).
     pub complete: bool,

@@ -1,4 +1,4 @@
-//! What a decision about a slot, a retry or a hedge costs. `make bench` runs this.
+//! The cost of a decision about a slot, a retry or a hedge. `make bench` runs this.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn main() {
     divan::main();
 }
 
-/// Fifty slots and a hundred places, of which this many slots are taken.
+/// Fifty slots and a hundred places in the queue, of which this many slots are taken.
 fn admission(taken: usize) -> (Admission, Vec<Slot>) {
     let mut admission = match Admission::new(AdmissionConfig::default()) {
         Ok(admission) => admission,
@@ -60,7 +60,7 @@ fn a_free_slot_through_the_shared_handle(bencher: Bencher) {
     });
 }
 
-/// All slots are taken: one waits, another releases, the first fetches its slot.
+/// All slots are taken: one caller waits, another releases its slot, the first claims it.
 #[divan::bench(sample_size = 10_000)]
 fn a_taken_slot_wait_release_and_claim(bencher: Bencher) {
     let (mut admission, mut slots) = admission(50);
@@ -104,7 +104,7 @@ fn budget_request_and_withdraw(bencher: Bencher) {
     });
 }
 
-/// An answer is recorded, and the percentile asked for.
+/// An answer is recorded, and the percentile is computed.
 #[divan::bench(sample_size = 10_000)]
 fn hedge_record_and_percentile(bencher: Bencher) {
     let mut hedge = match Hedge::new(HedgeConfig::default()) {

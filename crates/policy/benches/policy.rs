@@ -1,4 +1,4 @@
-//! What a decision of a policy costs. `make bench` runs this; docs/performance.md has the figures.
+//! The cost of a policy's decision. `make bench` runs this; docs/performance.md has the figures.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn breaker(window: WindowConfig) -> SharedBreaker {
     }
 }
 
-/// One call a microsecond, every hundredth a failure: leave to make it, and its result.
+/// One call a microsecond, every hundredth a failure: permission for it, and its result.
 fn calls(bencher: Bencher, window: WindowConfig) {
     let breaker = breaker(window);
     let mut calls = 0_u64;
@@ -73,7 +73,7 @@ fn breaker_acquire_and_record_by_time(bencher: Bencher) {
     );
 }
 
-/// Without the handle: what the lock costs is the difference.
+/// Without the handle: the difference is the cost of the lock.
 #[divan::bench(sample_size = 10_000)]
 fn breaker_alone_acquire_and_record_by_calls(bencher: Bencher) {
     let mut breaker = match Breaker::new(config(WindowConfig::Calls(100))) {

@@ -1,30 +1,31 @@
-//! How many retries and hedges callers may send: a share of their requests, and a little always.
+//! Limits the retries and hedges of callers: a share of their requests, plus a small constant rate.
 //!
-//! Retries help against single failures and kill in numbers: while everything fails, R retries multiply the load by
-//! 1 + R. A budget caps that factor at 1 + ratio whatever each caller's own limit is. Every first try adds `ratio` of
-//! a retry to the budget, a floor adds some a second so that few callers can retry at all, and what is not used within
-//! the window is gone. Source: Google, *Site Reliability Engineering*, chapter 21 ("per-client retry budget").
+//! Retries help against single failures but are harmful in large numbers: while everything fails, R retries
+//! multiply the load by 1 + R. A budget limits that factor to 1 + ratio, whatever each caller's own limit is.
+//! Every first try adds `ratio` of a retry to the budget, a floor adds some each second so that few callers
+//! can retry at all, and what is not used within the window expires. Source: Google, *Site Reliability
+//! Engineering*, chapter 21 ("per-client retry budget").
 //!
-//! Share it between callers through [`crate::shared::Shared`]: looking and taking are one step, so that two callers
-//! never both get the last one.
+//! Share it between callers through [`crate::shared::Shared`]: checking and taking are one step, so two
+//! callers never both get the last one.
 
 use std::time::Duration;
 
 use crate::Time;
 
-/// Parts of the window; what a part held is gone when it leaves.
+/// Parts of the window; the content of a part expires when it leaves.
 const SLICES: usize = 20;
 /// The budget is kept in millionths of a retry.
 const WHOLE: u64 = 1_000_000;
 
-/// How large the budget is.
+/// The size of the budget.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BudgetConfig {
     /// Retries for each first try, at least 0 and at most 10: 0.1 is one retry for ten requests.
     pub ratio: f64,
     /// Retries a second that are always allowed, at least 0.
     pub floor: f64,
-    /// How far back requests and retries count.
+    /// How long requests and retries count.
     pub window: Duration,
 }
 
@@ -39,16 +40,16 @@ impl Default for BudgetConfig {
     }
 }
 
-/// Why a budget cannot be built.
+/// An error in the configuration of a budget.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum BudgetError {
-    /// The ratio is no ratio.
+    /// The ratio is out of range.
     #[error("a ratio of {0}; it must be from 0 to 10")]
     Ratio(f64),
-    /// The floor is no rate.
+    /// The floor is out of range.
     #[error("a floor of {0} retries a second; it must be from 0 to 1,000,000")]
     Floor(f64),
-    /// The window is too short to be cut in parts, or endless.
+    /// The window is too short to be divided, or too long.
     #[error("a window of {0:?}; it must be from 1 ms to a day")]
     Window(Duration),
 }
@@ -79,18 +80,18 @@ pub struct RetryBudget {
     /// Nanoseconds of a slice.
     length: u64,
     slices: [Slice; SLICES],
-    /// Number of the running slice since time zero.
+    /// Number of the current slice since time zero.
     current: u64,
     requests: u64,
     spent: u64,
 }
 
 impl RetryBudget {
-    /// A budget of no requests yet.
+    /// A budget without requests so far.
     ///
     /// # Errors
     ///
-    /// [`BudgetError`] names what is wrong.
+    /// [`BudgetError`] names the error.
     pub fn new(config: BudgetConfig) -> Result<Self, BudgetError> {
         if !(0.0..=10.0).contains(&config.ratio) {
             return Err(BudgetError::Ratio(config.ratio));
@@ -103,7 +104,7 @@ impl RetryBudget {
         }
         let seconds = config.window.as_secs_f64();
         Ok(Self {
-            // A thousandth of a part against 0.57 × 1,000,000 = 569,999.9999….
+            // A thousandth of a part, against 0.57 × 1,000,000 = 569,999.9999….
             ratio: (config.ratio * WHOLE as f64 + 1e-3) as u64,
             floor: (config.floor * seconds * WHOLE as f64) as u64,
             // At most a day, which fits.
@@ -122,7 +123,7 @@ impl RetryBudget {
         self.slice().requests += 1;
     }
 
-    /// Takes one retry, or hedge, out of the budget.
+    /// Takes one retry, or hedge, from the budget.
     ///
     /// # Errors
     ///
@@ -141,7 +142,7 @@ impl RetryBudget {
         Ok(())
     }
 
-    /// Retries within the window, and those that its requests and the floor allow.
+    /// Retries within the window, and the number allowed by its requests and the floor.
     pub fn balance(&mut self, now: Time) -> (u64, u64) {
         self.catch_up(now);
         (self.spent, self.allowed())
@@ -156,7 +157,7 @@ impl RetryBudget {
         &mut self.slices[place]
     }
 
-    /// Drops the slices that have left the window. Time that runs backwards is the present.
+    /// Drops the slices that have left the window. An earlier time counts as the current one.
     fn catch_up(&mut self, now: Time) {
         let number = now.as_nanos() / self.length;
         let passed = number.saturating_sub(self.current);
@@ -261,7 +262,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a model that keeps every event: what is spent in any window is allowed by that window.
+        /// Compared with a model that keeps every event: the retries in any window are allowed by that
+        /// window.
         #[test]
         fn the_budget_is_never_exceeded(
             steps in prop::collection::vec((0_u64..900, any::<bool>()), 1..300),
@@ -285,8 +287,8 @@ mod tests {
                 let oldest = (now / 500 + 1).saturating_sub(SLICES as u64) * 500;
                 let spent = log.iter().filter(|(time, retry)| *retry && *time >= oldest).count() as f64;
                 let requests = log.iter().filter(|(time, retry)| !retry && *time >= oldest).count() as f64;
-                // Requests may have left the window that paid for retries that have not, so the bound is that of the
-                // time of each retry; at a retry it holds exactly.
+                // Requests that paid for retries may have left the window while the retries have not, so the
+                // bound is that at the time of each retry; at a retry it is exact.
                 if retry && log.last() == Some(&(now, true)) {
                     prop_assert!(spent <= requests * ratio + floor * 10.0 + 1e-6, "{} of {}", spent, requests);
                 }

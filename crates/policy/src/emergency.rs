@@ -1,8 +1,8 @@
-//! States of a platform that is short of something, and what each changes.
+//! Emergency states of a platform that lacks resources, and what each one changes.
 //!
-//! A state is entered when its signals say so for long enough, left when others say so for long enough, and kept for a
-//! least time, so that a platform on the edge does not flap. A person may hold it in any state. What a state changes is
-//! data: limits by name, which whoever enforces them reads.
+//! A state is entered when its signals are bad for long enough, left when they are good for long enough, and
+//! kept for a minimum time, so that a platform near a bound does not switch back and forth. A person may hold
+//! it in any state. The changes of a state are data: limits by name, which the code that enforces them reads.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,7 +29,7 @@ impl fmt::Display for Condition {
     }
 }
 
-/// When a condition holds. A signal that is not there, or is no number, meets none.
+/// When a condition is true. A missing signal, or one that is not a number, satisfies none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum When {
     /// The signal is above this.
@@ -66,7 +66,7 @@ impl Condition {
     }
 }
 
-/// What a state changes.
+/// A change by a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting {
     /// A number (`websocket connections`, 50).
@@ -82,11 +82,11 @@ pub enum Setting {
 pub struct StateConfig {
     /// Its name (`emergency`).
     pub name: String,
-    /// It is entered when any of these holds …
+    /// It is entered when any of these is true …
     pub enter: Vec<Condition>,
     /// … for this long.
     pub enter_after: Duration,
-    /// It is left when all of these hold and none of those to enter …
+    /// It is left when all of these are true and none of those to enter …
     pub leave: Vec<Condition>,
     /// … for this long.
     pub leave_after: Duration,
@@ -96,16 +96,16 @@ pub struct StateConfig {
     pub settings: BTreeMap<String, Setting>,
 }
 
-/// Why states make no sense.
+/// An error in the states.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EmergencyError {
-    /// Two states have a name.
+    /// Two states have the same name.
     #[error("two states are called `{0}`")]
     Twice(String),
     /// A state can never be entered, or never left.
     #[error("the state `{0}` needs conditions to enter and to leave")]
     NoConditions(String),
-    /// A state would be entered and left by the same value.
+    /// The same value would both enter and leave a state.
     #[error("the state `{state}` is entered and left by `{signal}` without a distance between the bounds")]
     NoHysteresis {
         /// The state.
@@ -120,14 +120,14 @@ pub enum EmergencyError {
 pub enum Why {
     /// Nothing has happened.
     Normal,
-    /// Conditions held for long enough; this is the first of those that hold at the end.
+    /// Conditions were true for long enough; this is the first of those that are true at the end.
     Entered {
         /// What holds.
         condition: Condition,
-        /// For how long one or another has held.
+        /// How long any of them has been true.
         after: Duration,
     },
-    /// Its conditions to leave held for long enough.
+    /// Its conditions to leave were true for long enough.
     Left(String),
     /// A person holds it there.
     Held(String),
@@ -144,11 +144,11 @@ impl fmt::Display for Why {
     }
 }
 
-/// The states and the present one. States are listed by gravity: a later one takes over from an earlier one.
+/// The states and the current one. States are listed by severity: a later one overrides an earlier one.
 #[derive(Debug)]
 pub struct Emergency {
     states: Vec<StateConfig>,
-    /// Since when each state's conditions to enter hold.
+    /// Since when each state's conditions to enter are true.
     entering: Vec<Option<Time>>,
     current: Option<usize>,
     since: Time,
@@ -201,9 +201,9 @@ impl Emergency {
         })
     }
 
-    /// The state of a service that is short of connections: entered at a utilisation above 0.8, a queue above 10 or an
-    /// error rate above 0.1 for 30 s, left well below for 5 minutes, kept for 10. It allows 50 WebSocket connections and
-    /// pools of 3, lets caches live an hour, and does no background work.
+    /// The state of a service that lacks connections: entered at a utilisation above 0.8, a queue above 10 or
+    /// an error rate above 0.1 for 30 s, left well below for 5 minutes, kept for 10. It allows 50 WebSocket
+    /// connections and pools of 3, lets cache entries live for an hour, and stops background work.
     #[must_use]
     pub fn connections() -> StateConfig {
         let settings = [
@@ -234,7 +234,7 @@ impl Emergency {
         }
     }
 
-    /// The name of the present state; `None` is normal operation.
+    /// The name of the current state; `None` is normal operation.
     #[must_use]
     pub fn state(&self) -> Option<&str> {
         self.current.map(|number| self.states[number].name.as_str())
@@ -246,14 +246,14 @@ impl Emergency {
         &self.why
     }
 
-    /// What the present state says of a setting; `None` leaves it as it is in normal operation.
+    /// The current state's value for a setting; `None` means its value in normal operation.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&Setting> {
         self.states[self.current?].settings.get(name)
     }
 
-    /// A person holds the platform in a state (`None` is normal operation) until [`Emergency::release`]. Says whether
-    /// there is a state of that name.
+    /// A person holds the platform in a state (`None` is normal operation) until [`Emergency::release`].
+    /// Returns whether a state of that name exists.
     pub fn hold(&mut self, now: Time, state: Option<&str>, reason: &str) -> bool {
         let number = state.map(|name| self.states.iter().position(|s| s.name == name));
         let Some(target) = number.map_or(Some(None), |found| found.map(Some)) else {
@@ -265,12 +265,12 @@ impl Emergency {
         true
     }
 
-    /// Signals decide again, from the state that it was held in.
+    /// Signals decide again, from the held state.
     pub fn release(&mut self) {
         self.held = None;
     }
 
-    /// Takes in the signals of a moment. Says whether the state has changed.
+    /// Processes the signals of a moment. Returns whether the state has changed.
     pub fn observe(&mut self, now: Time, signals: &BTreeMap<String, f64>) -> bool {
         self.latest = self.latest.max(now);
         let now = self.latest;
@@ -288,7 +288,7 @@ impl Emergency {
         }
         let Some(number) = self.current else { return false };
         let state = &self.states[number];
-        // Where the conditions to leave do not speak of what brought it, it would be left and entered by turns.
+        // If the conditions to leave ignored the cause, the state would be left and entered in turns.
         let over =
             self.entering[number].is_none() && state.leave.iter().all(|condition| condition.holds(signals));
         self.leaving = if over { self.leaving.or(Some(now)) } else { None };
@@ -306,7 +306,7 @@ impl Emergency {
         true
     }
 
-    /// The gravest of these states whose conditions to enter have held for long enough.
+    /// The most severe of these states whose conditions to enter have been true for long enough.
     fn due(&self, now: Time, mut states: Range<usize>) -> Option<usize> {
         states.rfind(|number| {
             self.entering[*number].is_some_and(|since| now.since(since) >= self.states[*number].enter_after)
@@ -382,7 +382,8 @@ mod tests {
         let mut emergency = emergency();
         emergency.observe(at(0), &signals(0.0, 0.2));
         assert!(emergency.observe(at(30), &signals(0.0, 0.2)));
-        // Well since 40 s, for 300 s at 340 s, but it stays until 630 s. A value between the bounds starts anew.
+        // Good since 40 s, for 300 s at 340 s, but it stays until 630 s. A value between the bounds restarts
+        // the time.
         assert!(!emergency.observe(at(40), &signals(0.5, 0.0)));
         assert!(!emergency.observe(at(340), &signals(0.5, 0.0)));
         assert!(!emergency.observe(at(500), &signals(0.7, 0.0)));
@@ -439,7 +440,7 @@ mod tests {
         emergency.observe(at(0), &signals(0.9, 0.6));
         assert!(emergency.observe(at(30), &signals(0.9, 0.6)));
         assert_eq!(emergency.state(), Some("lockdown"));
-        // Errors are over; the utilisation is as it was.
+        // Errors are over; the utilisation is unchanged.
         assert!(!emergency.observe(at(100), &signals(0.9, 0.0)));
         assert!(emergency.observe(at(700), &signals(0.9, 0.0)));
         assert_eq!(emergency.state(), Some("emergency"));
@@ -479,12 +480,13 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the signals do, a state lasts its least time, and a change takes its conditions long enough.
+        /// Whatever the signals are, a state lasts its minimum time, and a change needs its conditions for
+        /// long enough.
         #[test]
         fn it_never_flaps(
             spells in prop::collection::vec((1_u64..1000, 0.0_f64..1.0, 0.0_f64..0.15), 1..40),
         ) {
-            // Spells of some minutes, seen each ten seconds.
+            // Periods of some minutes, sampled each ten seconds.
             let steps = spells.into_iter().flat_map(|(lasts, utilisation, errors)| {
                 (0..=lasts / 10).map(move |_| (10, utilisation, if errors > 0.1 { errors } else { 0.0 }))
             });

@@ -1,8 +1,9 @@
-//! A second request when the first is slower than most: it takes the edge off slow answers for a few per cent more load.
+//! Sends a second request when the first is slower than most: this avoids slow answers for a few per cent
+//! more load.
 //!
-//! The wait is a percentile of the answers of late, so that the share of requests that are hedged is known beforehand:
-//! after the 95th, one in twenty. Hedges draw on the same budget as retries. Source: J. Dean and L. A. Barroso, *The Tail
-//! at Scale*, Communications of the ACM, 2013.
+//! The wait is a percentile of recent answers, so that the share of hedged requests is known in advance:
+//! after the 95th, one in twenty. Hedges use the same budget as retries. Source: J. Dean and L. A. Barroso,
+//! *The Tail at Scale*, Communications of the ACM, 2013.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,20 +11,21 @@ use std::time::Duration;
 use crate::Time;
 use crate::budget::{Exhausted, RetryBudget};
 
-/// Buckets for each doubling of the time: a bucket is an eighth of its lower end wide, or less.
+/// Buckets for each doubling of the time: a bucket is at most an eighth of its lower end wide.
 const PER_DOUBLING: u32 = 8;
-/// Doublings above a nanosecond: up to about 19.5 hours; what took longer counts as that.
+/// Doublings above a nanosecond: up to about 19.5 hours; longer times count as that.
 const DOUBLINGS: u32 = 46;
 const BUCKETS: usize = (PER_DOUBLING * DOUBLINGS) as usize;
 
 /// When a request is hedged.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HedgeConfig {
-    /// The percentile of answers after which it is, in (0, 1).
+    /// The percentile of answers after which it is hedged, in (0, 1).
     pub percentile: f64,
-    /// Answers that must be known before anything is hedged, at least 1.
+    /// The number of answers before anything is hedged, at least 1.
     pub minimum: u32,
-    /// When so many answers are known, all count half, so that the old fade. At least twice the minimum.
+    /// At this number of answers, all counts are halved, so that old ones lose weight. At least twice the
+    /// minimum.
     pub memory: u32,
     /// Never hedged sooner than this.
     pub least: Duration,
@@ -41,18 +43,18 @@ impl Default for HedgeConfig {
     }
 }
 
-/// Why nothing can be hedged like that.
+/// An error in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum HedgeError {
-    /// The percentile is none.
+    /// The percentile is out of range.
     #[error("a percentile of {0}; it must lie between 0 and 1")]
     Percentile(f64),
-    /// It would hedge without knowing anything, or forget all that it knows.
+    /// It would hedge without data, or forget all its data.
     #[error("from {minimum} answers on with a memory of {memory}; at least 1, and the memory twice as many")]
     Minimum {
-        /// Answers that must be known.
+        /// Required number of answers.
         minimum: u32,
-        /// Answers that are remembered.
+        /// Number of remembered answers.
         memory: u32,
     },
 }
@@ -64,21 +66,21 @@ pub enum NoHedge {
     Unknown,
     /// It is not slow yet; ask again when it has waited this long.
     NotYet(Duration),
-    /// All callers together send too many second requests already.
+    /// All callers together already send too many second requests.
     Budget(Exhausted),
 }
 
 impl fmt::Display for NoHedge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => f.write_str("too few answers are known to tell a slow one"),
+            Self::Unknown => f.write_str("too few answers are known to recognise a slow one"),
             Self::NotYet(after) => write!(f, "it is not slow before it has waited {after:?}"),
             Self::Budget(exhausted) => exhausted.fmt(f),
         }
     }
 }
 
-/// The answers of late, and when to send a second request.
+/// Recent answers, and when to send a second request.
 #[derive(Debug)]
 pub struct Hedge {
     config: HedgeConfig,
@@ -87,11 +89,11 @@ pub struct Hedge {
 }
 
 impl Hedge {
-    /// A hedge that knows no answers.
+    /// A hedge without answers so far.
     ///
     /// # Errors
     ///
-    /// [`HedgeError`] names what is wrong.
+    /// [`HedgeError`] names the error.
     pub fn new(config: HedgeConfig) -> Result<Self, HedgeError> {
         if !(config.percentile > 0.0 && config.percentile < 1.0) {
             return Err(HedgeError::Percentile(config.percentile));
@@ -122,8 +124,8 @@ impl Hedge {
         }
     }
 
-    /// The time after which a request is hedged, at most an eighth above the true percentile; `None` while too few answers
-    /// are known.
+    /// The time after which a request is hedged, at most an eighth above the true percentile; `None` while
+    /// there are too few answers.
     #[must_use]
     pub fn after(&self) -> Option<Duration> {
         // Halving may have left fewer; then it waits for more.
@@ -139,7 +141,7 @@ impl Hedge {
         Some(upper(place).max(self.config.least))
     }
 
-    /// Whether a request that has waited so long is hedged now; a hedge is paid for from the budget.
+    /// Whether a request that has waited this long is hedged now; the hedge is taken from the budget.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
-//! State machines that hold a platform up while parts of it fail.
+//! State machines that keep a platform running while parts of it fail.
 //!
-//! They do no I/O and own neither a clock nor a source of randomness: `now` is an argument, and so is a
-//! [`Random`]. That is why the simulator can run them under virtual time and the data path under real time
-//! and both take the same decisions. Every policy comes with a configuration that is checked when the policy
-//! is built, tells the reason of each decision, and hands out tokens that carry the generation of the state
-//! that issued them, so that a result that comes late or twice changes nothing.
+//! They do no I/O and have neither a clock nor a source of randomness: `now` is an argument, and so is a
+//! [`Random`]. Therefore the simulator can run them under virtual time and the data path under real time,
+//! with the same decisions. Every policy has a configuration that is checked when the policy is built, gives
+//! the reason of each decision, and issues tokens that carry the generation of the state that issued them, so
+//! that a late or repeated result changes nothing.
 
 pub mod admission;
 pub mod breaker;

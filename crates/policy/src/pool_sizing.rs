@@ -1,11 +1,13 @@
-//! How many connections each service gets of those that there are.
+//! How many of the available connections each service gets.
 //!
-//! A service needs, on average, arrivals a second × seconds that each holds a connection (Little's law), and some more
-//! because arrivals come at random; it asks for what brings the wait below a bound by Erlang's formula. When all together
-//! ask for more than there are, every service keeps its least number, then classes are served in order of priority, and
-//! within a class all give up the same part of what they ask beyond it. The sum never exceeds the limit.
+//! A service needs, on average, arrivals a second × seconds that each holds a connection (Little's law), and
+//! some more because arrivals are random; it asks for the number that brings the wait below a bound by
+//! Erlang's formula. If all together ask for more than are available, every service keeps its minimum, then
+//! classes are served in order of priority, and within a class all give up the same part of their request
+//! above the minimum. The sum never exceeds the limit.
 //!
-//! Sources: J. D. C. Little, *A Proof for the Queuing Formula L = λW*, 1961; A. K. Erlang, 1917 (delay formula).
+//! Sources: J. D. C. Little, *A Proof for the Queuing Formula L = λW*, 1961; A. K. Erlang, 1917 (delay
+//! formula).
 
 use std::fmt;
 use std::time::Duration;
@@ -17,17 +19,17 @@ use crate::admission::Class;
 pub struct Demand {
     /// Its priority.
     pub class: Class,
-    /// Connections that it needs at least to work at all.
+    /// The minimum number of connections to work at all.
     pub least: u32,
-    /// Connections that it can use at most (its replicas × what each can open).
+    /// The maximum number of connections that it can use (its replicas × the number that each can open).
     pub most: u32,
-    /// Times a second that it takes a connection, all replicas together.
+    /// How often it takes a connection in a second, all replicas together.
     pub rate: f64,
     /// How long it keeps one, on average.
     pub hold: Duration,
-    /// Connections that it uses now, where that is known: it asks for no fewer, whatever its rate and hold time say.
+    /// Connections that it uses now, if known: it asks for no fewer, whatever its rate and hold time are.
     pub used: Option<u32>,
-    /// How long it waits for one now, where that is known: above the bound it asks for more than the formula says.
+    /// How long it waits for one now, if known: above the bound it asks for more than the formula gives.
     pub wait: Option<Duration>,
 }
 
@@ -36,13 +38,13 @@ pub struct Demand {
 pub struct Supply {
     /// The server's limit.
     pub limit: u32,
-    /// Connections that nobody here may take.
+    /// Connections that no service here may take.
     pub reserved: u32,
     /// No service shall wait longer than this on average.
     pub wait: Duration,
 }
 
-/// What a service gets.
+/// The result for a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
     /// Connections that it gets.
@@ -76,20 +78,21 @@ impl fmt::Display for Grant {
     }
 }
 
-/// Why nothing can be shared out.
+/// Why the connections cannot be divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SizingError {
-    /// What services need to work at all is more than there is.
+    /// The sum of the minimums is more than available.
     #[error("{least} connections are needed at least, and there are {available}")]
     Least {
-        /// Sum of the least numbers.
+        /// Sum of the minimums.
         least: u64,
         /// Limit less reserve.
         available: u32,
     },
 }
 
-/// Mean wait for one of `connections` at a load of `erlangs`, in units of the hold time; infinite at or above it.
+/// Mean wait for one of `connections` at a load of `erlangs`, in units of the hold time; infinite at or above
+/// it.
 fn mean_wait(connections: u32, erlangs: f64) -> f64 {
     let c = f64::from(connections);
     if erlangs >= c {
@@ -99,7 +102,7 @@ fn mean_wait(connections: u32, erlangs: f64) -> f64 {
     let mut blocked = 1.0;
     for servers in 1..=connections {
         blocked = erlangs * blocked / (f64::from(servers) + erlangs * blocked);
-        // From here on it only falls: nobody waits for longer than a clock can tell.
+        // From here on it only falls: the wait is shorter than a clock can measure.
         if blocked < 1e-18 {
             return 0.0;
         }
@@ -108,15 +111,15 @@ fn mean_wait(connections: u32, erlangs: f64) -> f64 {
     waits / (c - erlangs)
 }
 
-/// A load in erlangs up to which the wait is worked out; above it the square root alone is off by less than a
-/// thousandth.
+/// The load in erlangs up to which the wait is computed exactly; above it the square root alone is off by
+/// less than a thousandth.
 const LARGEST: f64 = 1e5;
 
 /// Connections that keep the mean wait at or below a bound, at least the load rounded up and at most `most`.
 #[must_use]
 pub fn asked(demand: &Demand, wait: Duration) -> u32 {
     let hold = demand.hold.as_secs_f64();
-    // `max` makes zero of not-a-number; an endless rate stays endless, unless nothing is held.
+    // `max` turns not-a-number into zero; an infinite rate stays infinite, unless the hold time is zero.
     let erlangs = if hold > 0.0 {
         demand.rate.max(0.0) * hold
     } else {
@@ -130,9 +133,9 @@ pub fn asked(demand: &Demand, wait: Duration) -> u32 {
         return demand.most.max(demand.least);
     }
     let bound = wait.as_secs_f64() / hold;
-    // At or below the load the wait is endless. It falls with every connection more, so the first that is enough is
-    // found by halving, between the load and four times its square root above: there fewer than one in ten thousand
-    // wait (Halfin and Whitt, 1981).
+    // At or below the load the wait is infinite. It falls with every additional connection, so a binary
+    // search finds the first number that is enough, between the load and four times its square root above:
+    // there fewer than one in ten thousand wait (Halfin and Whitt, 1981).
     let above = erlangs + 4.0 * erlangs.sqrt() + 16.0;
     if erlangs > LARGEST {
         return (above as u32).clamp(demand.least, demand.most);
@@ -150,17 +153,19 @@ pub fn asked(demand: &Demand, wait: Duration) -> u32 {
         }
     }
     let pressed = demand.wait.is_some_and(|now| now > wait);
-    // Who waits too long although the formula is content has burstier load than it knows: a quarter more.
+    // A service that waits too long although the formula is satisfied has burstier load than the formula
+    // assumes: a quarter more.
     let enough = high.max(used);
     let more = if pressed { enough.div_ceil(4) } else { 0 };
     enough.saturating_add(more).clamp(demand.least, demand.most)
 }
 
-/// Shares the supply out. The grants are in the order of the demands, and their sum never exceeds limit less reserve.
+/// Divides the supply. The grants are in the order of the demands, and their sum never exceeds limit less
+/// reserve.
 ///
 /// # Errors
 ///
-/// [`SizingError`]: not even the least numbers fit.
+/// [`SizingError`]: not even the minimums fit.
 pub fn share_out(supply: Supply, demands: &[Demand]) -> Result<Vec<Grant>, SizingError> {
     let available = supply.limit.saturating_sub(supply.reserved);
     let least: u64 = demands.iter().map(|demand| u64::from(demand.least)).sum();
@@ -174,7 +179,7 @@ pub fn share_out(supply: Supply, demands: &[Demand]) -> Result<Vec<Grant>, Sizin
             asked: asked(demand, supply.wait),
         })
         .collect();
-    // What is left is less than 2^32.
+    // The rest is less than 2^32.
     let mut left = available - least as u32;
     for class in Class::ALL {
         let of_class: Vec<usize> = (0..demands.len())
@@ -188,7 +193,8 @@ pub fn share_out(supply: Supply, demands: &[Demand]) -> Result<Vec<Grant>, Sizin
             }
             continue;
         }
-        // Each the same part of what it asks beyond its least, whole connections first, then the largest remainders.
+        // Each the same part of its request above its minimum, whole connections first, then the largest
+        // remainders.
         let part = |n: usize| u64::from(grants[n].short()) * u64::from(left);
         let whole: Vec<(usize, u32, u64)> = of_class
             .iter()
@@ -216,9 +222,9 @@ mod tests {
     #[test]
     fn the_largest_pool_that_may_be_costs_no_time() {
         let wait = Duration::from_millis(5);
-        // 10 erlangs need 12 connections, whatever the most is.
+        // 10 erlangs need 12 connections, whatever the maximum is.
         assert_eq!(asked(&demand(Class::Critical, 1, u32::MAX, 500.0), wait), 12);
-        // Nobody may wait at all: as many as it takes for that to be a matter of no moment, not all that there may be.
+        // No wait is allowed: as many as make the wait negligible, not all that are available.
         let none = asked(&demand(Class::Critical, 1, 1_000_000, 500.0), Duration::ZERO);
         assert!((40..200).contains(&none), "{none}");
         // 50,000,000 a second × 20 ms = 1,000,000 erlangs: 4,016 more.
@@ -265,17 +271,17 @@ mod tests {
             asked(&demand(Class::Critical, 4, 50, 1.0), Duration::from_millis(5)),
             4
         );
-        // Without any load it keeps its least, and with an endless one it takes all that it can use.
+        // Without any load it keeps its minimum, and with an infinite one it takes all that it can use.
         let idle = Duration::from_millis(5);
         assert_eq!(asked(&demand(Class::Critical, 0, 50, 0.0), idle), 0);
         assert_eq!(asked(&demand(Class::Critical, 1, 50, f64::INFINITY), idle), 50);
-        // It waits too long all the same: a quarter more.
+        // It still waits too long: a quarter more.
         let pressed = Demand {
             wait: Some(Duration::from_millis(50)),
             ..demand(Class::Critical, 1, 50, 500.0)
         };
         assert_eq!(asked(&pressed, Duration::from_millis(5)), 15);
-        // It uses 20 and waits for more: 20 and a quarter. Idle by its rate, it keeps what it uses.
+        // It uses 20 and waits for more: 20 and a quarter. Idle by its rate, it keeps those that it uses.
         let busy = Demand {
             used: Some(20),
             ..pressed
@@ -302,7 +308,7 @@ mod tests {
             grants[0].to_string(),
             "6 connections of 12 that it asks for: 6 short"
         );
-        // Enough for all: each what it asks for, the rest is nobody's.
+        // Enough for all: each gets what it asks for, the rest is unassigned.
         let grants = share_out(supply(200), &demands).unwrap();
         assert!(
             grants
@@ -357,7 +363,8 @@ mod tests {
             for (demand, grant) in demands.iter().zip(&grants) {
                 prop_assert!(grant.connections >= demand.least && grant.connections <= demand.most.max(demand.least));
             }
-            // Nobody less important gets more than the least while somebody more important is short.
+            // No less important service gets more than the minimum while a more important one lacks
+            // connections.
             for (one, grant) in demands.iter().zip(&grants) {
                 if grant.short() > 0 {
                     for (other, theirs) in demands.iter().zip(&grants) {
@@ -365,7 +372,7 @@ mod tests {
                     }
                 }
             }
-            // Nothing is kept back while somebody is short.
+            // Nothing is kept back while a service lacks connections.
             if grants.iter().any(|grant| grant.short() > 0) {
                 prop_assert_eq!(sum, limit.saturating_sub(3));
             }

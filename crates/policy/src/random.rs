@@ -1,6 +1,6 @@
-//! Chance from outside, so that a decision can be repeated.
+//! Randomness from outside, so that a decision can be repeated.
 
-/// A source of random bits that the caller owns: seeded in a simulation, the system's in production.
+/// A source of random bits owned by the caller: seeded in a simulation, the system's in production.
 pub trait Random {
     /// Sixty-four random bits.
     fn bits(&mut self) -> u64;

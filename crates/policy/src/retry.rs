@@ -1,8 +1,8 @@
 //! Whether a failed call is tried again, and when.
 //!
-//! Waits grow exponentially and are drawn evenly from zero to their bound ("full jitter"): callers that failed together
-//! do not come back together. Source: M. Brooker, *Exponential Backoff and Jitter*, AWS Architecture Blog, 2015:
-//! `sleep = random(0, min(cap, base × 2^attempt))`.
+//! Waits grow exponentially and are drawn uniformly from zero to their bound ("full jitter"), so that callers
+//! that failed together do not come back together. Source: M. Brooker, *Exponential Backoff and Jitter*, AWS
+//! Architecture Blog, 2015: `sleep = random(0, min(cap, base × 2^attempt))`.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::{Random, Time};
 /// How a call is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryConfig {
-    /// Tries in all, the first included; 1 is no retry.
+    /// Total number of tries, including the first; 1 means no retry.
     pub attempts: u32,
     /// Bound of the wait before the first retry; it doubles for each further one.
     pub base: Duration,
@@ -35,11 +35,11 @@ impl Default for RetryConfig {
     }
 }
 
-/// Why calls cannot be tried again like that.
+/// An error in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RetryError {
     /// Not even the first try.
-    #[error("0 tries in all; 1 is no retry")]
+    #[error("0 tries in total; 1 means no retry")]
     Attempts,
     /// The cap is below the base.
     #[error("a cap of {cap:?} below the base of {base:?}")]
@@ -58,7 +58,7 @@ pub enum GiveUp {
     Attempts(u32),
     /// The next try would begin after the deadline.
     Deadline,
-    /// All callers together retry too much already.
+    /// All callers together already retry too much.
     Budget(Exhausted),
 }
 
@@ -82,11 +82,11 @@ pub struct Tried {
     pub now: Time,
     /// Tries that have failed, at least 1.
     pub failed: u32,
-    /// How long from now the next try is pointless: `Retry-After`, or a rejection's `retry_after`.
+    /// The time from now before which the next try is useless: `Retry-After`, or a rejection's `retry_after`.
     pub not_before: Duration,
 }
 
-/// Decides about retries; holds no state of its own.
+/// Decides about retries; it has no state of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry {
     config: RetryConfig,
@@ -111,7 +111,8 @@ impl Retry {
         Ok(Self { config })
     }
 
-    /// Whether a call that began at `began` and has failed `failed` times is tried again, and after what wait.
+    /// Whether a call that began at `began` and has failed `failed` times is tried again, and after what
+    /// wait.
     ///
     /// # Errors
     ///
@@ -132,9 +133,9 @@ impl Retry {
         self.next_after(tried, budget, random)
     }
 
-    /// The same where the server, a breaker or an admission said when to come back: no sooner than that, and then the
-    /// drawn wait, so that those who were told the same do not come together. The budget is drawn on last, so that a
-    /// retry that is not made for another reason costs nothing.
+    /// The same if the server, a breaker or an admission set a time to come back: no sooner than that, and
+    /// then the drawn wait, so that callers with the same time do not come together. The budget is used last,
+    /// so that a retry that is not made for another reason costs nothing.
     ///
     /// # Errors
     ///
@@ -157,7 +158,8 @@ impl Retry {
         Ok(wait)
     }
 
-    /// The wait before retry number `retry` (from 1): even between zero and `min(cap, base × 2^(retry − 1))`.
+    /// The wait before retry number `retry` (from 1): uniform between zero and `min(cap, base × 2^(retry −
+    /// 1))`.
     pub fn wait(&self, retry: u32, random: &mut impl Random) -> Duration {
         let doubled = self
             .config
@@ -232,7 +234,7 @@ mod tests {
             retry.next((at(0), at(100)), 3, &mut budget, &mut half),
             Err(GiveUp::Attempts(3))
         );
-        // Only the retry that was made was paid for.
+        // Only the retry that was made was taken from the budget.
         assert_eq!(budget.balance(at(990)).0, 1);
         let mut none = RetryBudget::new(BudgetConfig {
             floor: 0.0,
@@ -328,7 +330,7 @@ mod tests {
                     }
                 }
             }
-            // Each retry was paid for, and nothing else was.
+            // Each retry was taken from the budget, and nothing else was.
             prop_assert!(budget.balance(now).0 <= u64::from(failed));
         }
     }

@@ -6,11 +6,11 @@ use crate::Time;
 use crate::breaker::{Breaker, Mode, Permit, Recorded, Rejection, State, Tally};
 use crate::window::Outcome;
 
-/// A handle on a policy behind a lock that is held for one decision at a time, never for a call. All clones speak
-/// of the same policy.
+/// A handle on a policy behind a lock that is held for one decision at a time, never during a call. All
+/// clones refer to the same policy.
 ///
-/// A thread that panics with the lock in its hand does not take the policy from the others: a policy's methods
-/// leave it in order between them.
+/// A thread that panics while it holds the lock does not block the others: between calls of a policy's
+/// methods its state is always consistent.
 #[derive(Debug)]
 pub struct Shared<P>(Arc<Mutex<P>>);
 
@@ -30,8 +30,8 @@ impl<P> From<P> for Shared<P> {
 }
 
 impl<P> Shared<P> {
-    /// Asks or tells the policy something, alone with it. What `with` is given must be short, and must not use a
-    /// handle on the same policy: it would wait for itself.
+    /// Calls the policy exclusively. The closure of `with` must be short, and must not use a handle on the
+    /// same policy: it would deadlock.
     pub fn with<R>(&self, with: impl FnOnce(&mut P) -> R) -> R {
         with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -129,7 +129,7 @@ mod tests {
                 });
                 assert_eq!(permits.len(), probes as usize);
                 assert_eq!(breaker.tally().rejected, 2 * CALLERS as u64 - u64::from(probes));
-                // And all of them count: the last one closes it.
+                // All of them count: the last one closes it.
                 let closed = permits
                     .into_iter()
                     .map(|permit| breaker.record(then, permit, Outcome::Success))

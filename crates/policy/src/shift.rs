@@ -1,9 +1,10 @@
-//! Moving traffic between cells without knocking over the next one.
+//! Moves traffic between cells without overloading the next one.
 //!
-//! Each cell has a share of the traffic. When a cell falls ill its share moves to the others, and back when it is
-//! well, by at most so many points a step: caches fill and autoscalers follow meanwhile. No cell is ever sent more
-//! than its safe load; what does not fit is refused at the door, the least important class first, because a cell that
-//! is overloaded serves nobody. A cell counts as ill, or as well again, only after several readings in a row say so.
+//! Each cell has a share of the traffic. When a cell becomes unhealthy its share moves to the others, and
+//! back when it is healthy, by at most a number of points in each step: caches fill and autoscalers follow
+//! meanwhile. No cell is ever sent more than its safe load. The excess is refused at the entrance, the least
+//! important class first, because an overloaded cell serves no one. A cell's health changes only after
+//! several readings in a row.
 
 use std::fmt;
 
@@ -15,13 +16,13 @@ pub const CLASSES: usize = 3;
 /// How traffic is moved.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ShiftConfig {
-    /// Most that a cell's share may change in one step, in (0, 1]: 0.1 is ten points.
+    /// Maximum change of a cell's share in one step, in (0, 1]: 0.1 is ten points.
     pub step: f64,
-    /// Part of a cell's capacity that it may be sent, in (0, 1].
+    /// Part of a cell's capacity that may be used, in (0, 1].
     pub safe_load: f64,
-    /// Readings in a row that make a cell ill.
+    /// Readings in a row that make a cell unhealthy.
     pub ill_after: u32,
-    /// Readings in a row that make it well again.
+    /// Readings in a row that make it healthy again.
     pub well_after: u32,
 }
 
@@ -36,7 +37,7 @@ impl Default for ShiftConfig {
     }
 }
 
-/// Why traffic cannot be moved like that.
+/// An error in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum ShiftError {
     /// The step is not in (0, 1].
@@ -45,35 +46,35 @@ pub enum ShiftError {
     /// The safe load is not in (0, 1].
     #[error("a safe load of {0}; it must be above 0 and at most 1")]
     SafeLoad(f64),
-    /// A cell would be ill, or well, after no reading at all.
-    #[error("a number of readings of 0; it takes at least one to change one's mind")]
+    /// A cell's health would change without a reading.
+    #[error("a number of readings of 0; a change needs at least one")]
     Readings,
-    /// There are no cells, or their shares are no shares.
+    /// There are no cells, or their shares are invalid.
     #[error("shares that are not finite, negative, or all zero")]
     Shares,
 }
 
-/// What is known of a cell at a step.
+/// The known state of a cell at a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CellReading {
     /// Whether its health check passed.
     pub healthy: bool,
-    /// Requests a second that it can carry now; what is not a positive number counts as none.
+    /// Requests a second that it can carry now; anything but a positive number counts as none.
     pub capacity: f64,
 }
 
-/// Why the weights are what they are.
+/// The reason for the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShiftReason {
     /// Every cell has its own share.
     Steady,
-    /// Traffic is on its way to where it should be.
+    /// Traffic is moving towards its target.
     Moving,
-    /// It is where it should be, with a cell ill or at its safe load.
+    /// It has reached its target, with a cell unhealthy or at its safe load.
     Displaced,
-    /// The cells that are well cannot carry everything.
+    /// The healthy cells cannot carry everything.
     Shedding,
-    /// No cell is well: nothing is sent.
+    /// No cell is healthy: nothing is sent.
     NoneWell,
 }
 
@@ -82,9 +83,9 @@ impl fmt::Display for ShiftReason {
         f.write_str(match self {
             Self::Steady => "every cell has its own share",
             Self::Moving => "traffic is moving in steps",
-            Self::Displaced => "a cell is ill or at its safe load, and others carry its share",
-            Self::Shedding => "the cells that are well cannot carry everything",
-            Self::NoneWell => "no cell is well",
+            Self::Displaced => "a cell is unhealthy or at its safe load, and others carry its share",
+            Self::Shedding => "the healthy cells cannot carry everything",
+            Self::NoneWell => "no cell is healthy",
         })
     }
 }
@@ -115,7 +116,7 @@ struct Cell {
     share: f64,
     weight: f64,
     target: f64,
-    /// Readings in a row against what it counts as.
+    /// Readings in a row that contradict its current health.
     against: u32,
     ill: bool,
     sent: f64,
@@ -128,15 +129,15 @@ pub struct Shift {
     cells: Vec<Cell>,
 }
 
-/// Below this a difference of shares is rounding.
+/// A difference of shares below this is rounding.
 const TINY: f64 = 1e-12;
 
 impl Shift {
-    /// All cells well, each with its own share; shares need not add up to one.
+    /// All cells healthy, each with its own share; shares need not add up to one.
     ///
     /// # Errors
     ///
-    /// A configuration or shares that make no sense.
+    /// An invalid configuration or invalid shares.
     pub fn new(config: ShiftConfig, shares: &[f64]) -> Result<Self, ShiftError> {
         let in_unit = |n: f64| n > 0.0 && n <= 1.0;
         if !in_unit(config.step) {
@@ -169,26 +170,26 @@ impl Shift {
         })
     }
 
-    /// Part of the traffic that is meant for a cell.
+    /// Part of the traffic that is intended for a cell.
     #[must_use]
     pub fn weight(&self, cell: usize) -> f64 {
         self.cells.get(cell).map_or(0.0, |cell| cell.weight)
     }
 
-    /// Requests a second that a cell is to be sent: never more than its safe load, none when it is ill.
+    /// Requests a second that a cell should get: never more than its safe load, none if it is unhealthy.
     #[must_use]
     pub fn sent(&self, cell: usize) -> f64 {
         self.cells.get(cell).map_or(0.0, |cell| cell.sent)
     }
 
-    /// Whether a cell counts as ill.
+    /// Whether a cell counts as unhealthy.
     #[must_use]
     pub fn is_ill(&self, cell: usize) -> bool {
         self.cells.get(cell).is_some_and(|cell| cell.ill)
     }
 
-    /// Takes one step with what is known now: demand by class in requests a second, and a reading of each cell (one
-    /// that is missing counts as ill).
+    /// Takes one step with the current data: demand by class in requests a second, and a reading of each cell
+    /// (a missing one counts as unhealthy).
     pub fn step(&mut self, demand: [f64; CLASSES], readings: &[CellReading]) -> ShiftDecision {
         let demand = demand.map(|rate| if rate.is_finite() { rate.max(0.0) } else { 0.0 });
         let total: f64 = demand.iter().sum();
@@ -243,7 +244,8 @@ impl Shift {
         }
     }
 
-    /// Aims at each well cell's own share of what is there, none above its safe load as long as another has room.
+    /// The target: each healthy cell's own share of the traffic, none above its safe load as long as another
+    /// has room.
     fn aim(&mut self, total: f64, readings: &[CellReading]) {
         let config = self.config;
         let most = |number: usize, cell: &Cell| {
@@ -259,7 +261,8 @@ impl Shift {
             cell.target = 0.0;
         }
         let mut left = 1.0;
-        // Each round fills at least one cell or gives everything away, so that there are at most as many as cells.
+        // Each round fills at least one cell or distributes everything, so there are at most as many rounds
+        // as cells.
         for _ in 0..self.cells.len() {
             let open = |number: usize, cell: &Cell| !cell.ill && cell.target + TINY < most(number, cell);
             let shares: f64 = self
@@ -283,7 +286,7 @@ impl Shift {
             }
         }
         if left > TINY {
-            // What fits nowhere is shed; its share stands with the cells that are well, in proportion.
+            // The excess is shed; its share stays with the healthy cells, in proportion.
             let placed: f64 = self.cells.iter().map(|cell| cell.target).sum();
             let well = self.cells.iter().filter(|cell| !cell.ill).count() as f64;
             for cell in self.cells.iter_mut().filter(|cell| !cell.ill) {
@@ -302,7 +305,7 @@ impl Shift {
         let wanted = |cell: &Cell| (cell.target - cell.weight).clamp(-step, step);
         let up: f64 = self.cells.iter().map(|cell| wanted(cell).max(0.0)).sum();
         let down: f64 = self.cells.iter().map(|cell| (-wanted(cell)).max(0.0)).sum();
-        // What goes up must have come down: the larger side is scaled to the smaller.
+        // Increases and decreases must be equal: the larger side is scaled to the smaller.
         let moved = up.min(down);
         if moved <= TINY {
             return;
@@ -335,7 +338,7 @@ impl Shift {
     }
 }
 
-/// A cell's own share; a cell whose share is nothing can still take over a little.
+/// A cell's own share; a cell with a share of zero can still take over a little.
 fn weight_of(cell: &Cell) -> f64 {
     cell.share.max(1e-6)
 }
@@ -349,7 +352,7 @@ fn safe_load(config: ShiftConfig, readings: &[CellReading], number: usize) -> f6
     }
 }
 
-/// Takes what must be refused from the least important class first.
+/// Takes the refused requests from the least important class first.
 fn shed(demand: [f64; CLASSES], refused: f64) -> [f64; CLASSES] {
     let mut left = refused;
     let mut shed = [0.0; CLASSES];
@@ -430,7 +433,7 @@ mod tests {
                 (shift.weight(0) * 10.0).round() / 10.0
             })
             .collect();
-        // Well after three readings, then 20 points a step up to 60.
+        // Healthy after three readings, then 20 points a step up to 60.
         assert_eq!(weights, [0.0, 0.0, 0.2, 0.4, 0.6, 0.6]);
     }
 
@@ -510,7 +513,8 @@ mod tests {
                     sent += shift.sent(cell);
                 }
                 prop_assert!((sum - 1.0).abs() < 1e-6, "weights add up to {}", sum);
-                // What is not sent is shed, and a more important class only after all less important ones.
+                // Requests that are not sent are shed, and a more important class only after all less
+                // important ones.
                 let total: f64 = demand.iter().sum();
                 let shed: f64 = demand.iter().zip(decision.shed).map(|(rate, share)| rate * share).sum();
                 prop_assert!((total - shed - sent).abs() <= 1e-6 * total.max(1.0), "{} of {} sent, {} shed", sent, total, shed);

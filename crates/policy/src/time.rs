@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Nanoseconds since the caller's origin (the start of a simulation, or of the process).
 ///
-/// A policy that is given an earlier time than before treats it as the latest that it has seen: time never runs
+/// A policy that gets an earlier time than before treats it as the latest that it has seen: time never runs
 /// backwards in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(u64);
@@ -17,17 +17,17 @@ impl Time {
     /// The last representable time, 584 years after the origin: "never".
     pub const MAX: Self = Self(u64::MAX);
 
-    /// The time that many nanoseconds after the origin.
+    /// The time this many nanoseconds after the origin.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// The time that many seconds after the origin; negative and not-a-number count as zero, and what is too far
-    /// away as [`Time::MAX`].
+    /// The time this many seconds after the origin; negative and not-a-number count as zero, and a time too
+    /// far away as [`Time::MAX`].
     #[must_use]
     pub fn from_secs_f64(seconds: f64) -> Self {
-        // A float to integer cast saturates at both ends and makes zero of not-a-number.
+        // A float to integer cast saturates at both ends and turns not-a-number into zero.
         Self((seconds * 1e9) as u64)
     }
 

@@ -1,7 +1,8 @@
-//! Waits inside waits: each must end before the one around it, or the outer one gives up while the inner one still works.
+//! Nested timeouts: each must end before the one around it, otherwise the outer one gives up while the inner
+//! one still works.
 //!
-//! A layer that tries several times needs the sum of its tries and the waits between them. What is left of a deadline is
-//! handed down, so that nobody works for a caller who has gone.
+//! A layer with several tries needs the sum of its tries and the waits between them. The rest of a deadline
+//! is passed on, so that no layer works for a caller that has given up.
 
 use std::time::Duration;
 
@@ -44,8 +45,9 @@ pub struct Inverted {
     pub longest: Duration,
 }
 
-/// Every pair of neighbours in a chain, from the outside in, of which the inner does not surely end before the outer's
-/// wait: one that ends at the same moment may come too late. `margin` is what the way between them takes.
+/// Every pair of neighbours in a chain, from the outside in, in which the inner one does not certainly end
+/// before the outer one's wait: if both end at the same moment, the answer may come too late. `margin` is the
+/// time of the way between them.
 #[must_use]
 pub fn inverted(chain: &[Layer], margin: Duration) -> Vec<Inverted> {
     chain
@@ -62,26 +64,26 @@ pub fn inverted(chain: &[Layer], margin: Duration) -> Vec<Inverted> {
         .collect()
 }
 
-/// A time by which an answer must be there, handed from caller to callee.
+/// A time by which an answer is needed, passed from caller to callee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline(Time);
 
 impl Deadline {
-    /// So long from now.
+    /// This long from now.
     #[must_use]
     pub fn after(now: Time, wait: Duration) -> Self {
         Self(now + wait)
     }
 
-    /// What is left; `None` when it is over and no work should begin.
+    /// The rest; `None` if it is over and no work should begin.
     #[must_use]
     pub fn left(&self, now: Time) -> Option<Duration> {
         let left = self.0.since(now);
         (!left.is_zero()).then_some(left)
     }
 
-    /// The deadline of a call below: this layer's own wait, and never later than what is left less `reserve`, which it
-    /// keeps to answer its own caller. `None` when nothing is left for it.
+    /// The deadline of a call below: this layer's own wait, and never later than the rest less `reserve`,
+    /// which it keeps to answer its own caller. `None` if nothing is left.
     #[must_use]
     pub fn below(&self, now: Time, own: Duration, reserve: Duration) -> Option<Self> {
         let wait = self
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn tries_of_an_inner_layer_count_together() {
-        // 3 × 20 s + 6 s outlast 60 s; 2 × 20 s + 2 s do not, with a second for the way.
+        // 3 × 20 s + 6 s are longer than 60 s; 2 × 20 s + 2 s are not, with a second for the way.
         let chain = [
             layer("initialisation", 60_000, 1, 0),
             layer("pool", 20_000, 3, 6_000),
@@ -154,7 +156,7 @@ mod tests {
     }
 
     proptest! {
-        /// However deep the calls go, nobody below works on after somebody above has gone.
+        /// However deep the calls go, no lower layer works after an upper one has given up.
         #[test]
         fn no_deadline_is_later_than_that_of_its_caller(
             first in 1_u64..10_000,

@@ -1,7 +1,8 @@
-//! The outcomes of the latest calls: of the last so many, or of the last so many seconds.
+//! The outcomes of the latest calls: by number, or by seconds.
 //!
-//! Both are rings of fixed size, allocated once, whose totals are kept as outcomes come and go. A ring must really
-//! slide: a window that only grows needs as many failures to notice an outage as there were successes before it.
+//! Both are rings of fixed size, allocated once, whose totals are updated with each outcome. A ring must
+//! really slide: a window that only grows needs as many failures to notice an outage as there were successes
+//! before it.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub enum Outcome {
     Failure,
 }
 
-/// How many calls ended how.
+/// How many calls ended in which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Calls that succeeded in time.
@@ -67,8 +68,8 @@ impl Counts {
     }
 }
 
-/// `part` of `whole`; 0 of nothing. A quotient of integers below 2^53 is the double that is nearest to it, and so
-/// is a literal: 3 of 30 compares equal to `0.1`.
+/// `part` of `whole`; 0 if `whole` is 0. A quotient of integers below 2^53 is the nearest double, and so is a
+/// literal: 3 of 30 equals `0.1`.
 pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         0.0
@@ -77,17 +78,17 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
     }
 }
 
-/// Which calls a window holds.
+/// Which calls a window contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WindowConfig {
-    /// The last so many calls, however old. One byte each.
+    /// The last calls, this many, however old. One byte each.
     Calls(u32),
-    /// The calls of the last `length`, to the nearest slice: it holds the running slice and the `slices − 1` before,
-    /// so a call leaves when it is between `length − length / slices` and `length` old.
+    /// The calls of the last `length`, to the nearest slice: it contains the current slice and the `slices −
+    /// 1` before, so a call leaves when it is between `length − length / slices` and `length` old.
     Time {
         /// How far back the window reaches.
         length: Duration,
-        /// Into how many equal parts it is cut. More parts forget more evenly and take 24 bytes each.
+        /// The number of equal parts. More parts forget more evenly and take 24 bytes each.
         slices: u32,
     },
 }
@@ -96,11 +97,11 @@ impl WindowConfig {
     /// The largest number of calls or slices.
     pub const MOST: u32 = 1 << 20;
 
-    /// Whether a window can be built of it.
+    /// Checks the configuration.
     ///
     /// # Errors
     ///
-    /// [`WindowError`] names what is wrong.
+    /// [`WindowError`] names the error.
     pub fn check(&self) -> Result<(), WindowError> {
         match *self {
             Self::Calls(calls) if calls == 0 || calls > Self::MOST => Err(WindowError::Calls(calls)),
@@ -122,7 +123,7 @@ impl Default for WindowConfig {
     }
 }
 
-/// Why no window can be built.
+/// An error in the configuration of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
     /// No calls, or too many.
@@ -141,7 +142,7 @@ pub enum WindowError {
     },
 }
 
-/// Nanoseconds of one slice; 0 where that is impossible.
+/// Nanoseconds of one slice; 0 if that is impossible.
 fn slice_width(length: Duration, slices: u32) -> u64 {
     u64::try_from(length.as_nanos() / u128::from(slices.max(1))).unwrap_or(0)
 }
@@ -164,7 +165,7 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// [`WindowError`] where `config` describes none.
+    /// [`WindowError`] if `config` is invalid.
     pub fn new(config: WindowConfig) -> Result<Self, WindowError> {
         config.check()?;
         let ring = match config {
@@ -217,7 +218,7 @@ impl Window {
 #[derive(Debug)]
 struct Calls {
     ring: Box<[Outcome]>,
-    /// Where the next outcome goes: the oldest one's place once the ring is full.
+    /// The place of the next outcome: the oldest one's once the ring is full.
     next: usize,
     full: bool,
 }
@@ -257,7 +258,7 @@ struct Slices {
     width: u64,
     /// The running slice's place in the ring.
     at: usize,
-    /// When the running slice ends, so that the usual call needs no division.
+    /// When the current slice ends, so that the usual call needs no division.
     end: u64,
 }
 
@@ -275,7 +276,7 @@ impl Slices {
         &mut self.ring[self.at]
     }
 
-    /// Moves to the slice of `now` and takes what leaves the window out of `counts`.
+    /// Moves to the slice of `now` and removes the calls that leave the window from `counts`.
     fn advance(&mut self, now: Time, counts: &mut Counts) {
         let now = now.as_nanos();
         // The last slice of representable time never ends.
@@ -284,7 +285,7 @@ impl Slices {
         }
         let steps = (now - self.end) / self.width + 1;
         self.end = self.end.saturating_add(steps.saturating_mul(self.width));
-        // After a whole round everything has left, however long ago that was.
+        // After a whole round every call has left, however long ago that was.
         for _ in 0..steps.min(self.ring.len() as u64) {
             self.at = if self.at + 1 == self.ring.len() {
                 0
@@ -495,7 +496,7 @@ mod tests {
             let mut records = Vec::new();
             let mut latest = 0_u64;
             for (gap, back, outcome) in steps {
-                // Now and then the clock is asked to run backwards.
+                // Sometimes the clock runs backwards.
                 let now = if back { latest.saturating_sub(gap) } else { latest + gap / 4 };
                 latest = latest.max(now);
                 window.record(Time::from_nanos(now), outcome);
@@ -503,7 +504,7 @@ mod tests {
                 let counts = window.counts(Time::from_nanos(now));
                 let held = records.iter().filter(|(time, _)| latest / width - time / width < u64::from(slices));
                 prop_assert_eq!(counts, tally(held));
-                // What the documentation promises without speaking of slices.
+                // The documented property, independent of slices.
                 let length = width * u64::from(slices);
                 let young = records.iter().filter(|(time, _)| latest - time <= length - width).count() as u64;
                 let old = records.iter().filter(|(time, _)| latest - time < length).count() as u64;

@@ -1,8 +1,8 @@
-//! Real servers for tests: PostgreSQL and PgBouncer, each in a temporary directory on a free port of the loopback
-//! interface, stopped and removed when the value is dropped, also when a test panics.
+//! Real servers for tests: PostgreSQL and PgBouncer, each in a temporary directory on a free port of the
+//! loopback interface, stopped and removed when the value is dropped, even if a test panics.
 //!
-//! A simulation is evidence only as far as it agrees with the real thing; this crate starts the real thing. A program
-//! that is not there is an error that says how to get it, never a skipped test.
+//! A simulation is evidence only if it agrees with the real system; this crate starts the real system. A
+//! missing program is an error that explains how to install it, never a skipped test.
 
 mod pgbouncer;
 mod postgres;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 
-/// Roles that are no superusers and may log in without a password.
+/// Roles that are not superusers and may log in without a password.
 pub const ROLES: [&str; 4] = ["app", "app1", "app2", "app3"];
 
 /// Why a server does not run.
@@ -28,7 +28,7 @@ pub enum ServerError {
         /// Where it was looked for.
         looked: String,
     },
-    /// A file or process could not be made.
+    /// A file or process could not be created.
     #[error("{what}: {source}")]
     Io {
         /// What was tried.
@@ -53,7 +53,7 @@ impl ServerError {
     }
 }
 
-/// The first of some paths that is there; directories on PATH are looked through for the bare name as well.
+/// The first of some paths that exists; for a bare name, the directories of PATH are searched as well.
 fn find(program: &'static str, places: &[PathBuf]) -> Result<PathBuf, ServerError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|directory| directory.join(program));

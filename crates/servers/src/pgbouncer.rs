@@ -8,10 +8,10 @@ use tempfile::TempDir;
 use crate::process::{Process, command, directory, on_a_port, own, ports};
 use crate::{Postgres, ROLES, ServerError, find};
 
-/// A PgBouncer that pools connections to a PostgreSQL server. Nobody needs a password.
+/// A PgBouncer that pools connections to a PostgreSQL server. No password is needed.
 #[derive(Debug)]
 pub struct PgBouncer {
-    // Dropped in this order: the server stops before its directory goes.
+    // Dropped in this order: the server stops before its directory is removed.
     _process: Process,
     _directory: TempDir,
     port: u16,
@@ -61,13 +61,13 @@ impl PgBouncer {
         })
     }
 
-    /// Where the first of the roles connects.
+    /// The address at which the first of the roles connects.
     #[must_use]
     pub fn url(&self) -> String {
         self.url_of(ROLES[0])
     }
 
-    /// Where a role connects.
+    /// The address at which a role connects.
     #[must_use]
     pub fn url_of(&self, role: &str) -> String {
         format!("host=127.0.0.1 port={} user={role} dbname=postgres", self.port)

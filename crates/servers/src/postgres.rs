@@ -9,10 +9,10 @@ use tempfile::TempDir;
 use crate::process::{Process, command, directory, on_a_port, ports};
 use crate::{ROLES, ServerError, find};
 
-/// A PostgreSQL server with one database, `postgres`, and the [`ROLES`]. Nobody needs a password.
+/// A PostgreSQL server with one database, `postgres`, and the [`ROLES`]. No password is needed.
 #[derive(Debug)]
 pub struct Postgres {
-    // Dropped in this order: the server stops before its directory goes.
+    // Dropped in this order: the server stops before its directory is removed.
     process: Process,
     _directory: TempDir,
     port: u16,
@@ -84,7 +84,7 @@ impl Postgres {
         self.process.id()
     }
 
-    /// Where the first of the roles connects.
+    /// The address at which the first of the roles connects.
     #[must_use]
     pub fn url(&self) -> String {
         format!(
@@ -114,12 +114,12 @@ fn programs() -> Result<PathBuf, ServerError> {
         .map(|(_, bin)| bin.join("postgres"))
         .collect();
     let postgres = find("postgres", &places)?;
-    // Debian's link in /usr/bin, if any, leads to the directory with the other programs.
+    // Debian's link in /usr/bin, if there is one, leads to the directory with the other programs.
     let postgres = std::fs::canonicalize(&postgres).unwrap_or(postgres);
     Ok(postgres.parent().unwrap_or(Path::new("/")).to_path_buf())
 }
 
-/// Runs a program to its end on a data directory, with something to read.
+/// Runs a program to its end on a data directory, with input to read.
 fn run(program: &Path, arguments: &[&str], data: &Path, input: &str) -> Result<(), ServerError> {
     let what = || format!("cannot run {}", program.display());
     let mut single = command(program);

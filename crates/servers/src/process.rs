@@ -1,4 +1,4 @@
-//! A server's process: started as somebody who is not root, ready when its log says so, stopped when dropped.
+//! A server's process: started as a user other than root, ready when its log says so, stopped when dropped.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use crate::ServerError;
 
-/// The user that servers run as when we are root; they refuse to run as root.
+/// The user that servers run as if the test runs as root; they refuse to run as root.
 const USER: &str = "postgres";
-/// Lines of the log that are kept for an error message.
+/// How many lines of the log are kept for an error message.
 const KEPT: usize = 40;
-/// Ports that are tried.
+/// How many ports are tried.
 const TRIES: usize = 5;
-/// What the log says, besides other things, when a port is taken: the system's words for `EADDRINUSE`.
+/// What the log contains if a port is taken: the system's words for `EADDRINUSE`.
 const TAKEN: &str = "Address already in use";
-/// A server that is not ready by then never will be.
+/// A server that is not ready by then counts as failed.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// A server that has not stopped by then is killed.
 const STOPS_WITHIN: Duration = Duration::from_secs(10);
 
-/// Whether this process is root's. The owner of `/proc/self` is its effective user.
+/// Whether this process runs as root. The owner of `/proc/self` is its effective user.
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
@@ -86,7 +86,7 @@ pub(crate) fn ports() -> impl Iterator<Item = Result<u16, ServerError>> {
     std::iter::repeat_with(free_port).take(TRIES)
 }
 
-/// Starts a server on the first of some ports that nobody takes before it does.
+/// Starts a server on the first of some ports that no other process takes first.
 pub(crate) fn on_a_port(
     ports: impl IntoIterator<Item = Result<u16, ServerError>>,
     mut start: impl FnMut(u16) -> Result<Process, ServerError>,
@@ -114,12 +114,13 @@ pub(crate) struct Process {
     child: Child,
     /// Signal that asks it to stop quickly.
     stop: &'static str,
-    /// Ends when the server's log does, which is when it has stopped.
+    /// Ends when the server's log ends, which is when it has stopped.
     log_ended: mpsc::Receiver<()>,
 }
 
 impl Process {
-    /// Its number, which is the server's own: what starts it as another user replaces itself with it.
+    /// Its process id, which is the server's own: the program that starts it as another user replaces itself
+    /// with it.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -143,13 +144,13 @@ impl Process {
         let (ended, log_ended) = mpsc::channel::<()>();
         if let Some(log) = log {
             let said = Arc::clone(&said);
-            // It reads to the end, so that the server never waits for somebody to read its log.
+            // It reads to the end, so that the server never blocks on its log.
             std::thread::spawn(move || {
-                // Dropped with this thread: that is the news.
+                // Dropped with this thread; that is the signal.
                 let _ended = ended;
                 for line in BufReader::new(log).lines().map_while(Result::ok) {
                     if line.contains(ready) {
-                        // Nobody listens any more after the first time.
+                        // After the first time nothing listens any more.
                         let _ = send.send(());
                     }
                     let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,7 +166,7 @@ impl Process {
             stop,
             log_ended,
         };
-        // The sender is gone when the log ends, which is when the server does.
+        // The sender is dropped when the log ends, which is when the server does.
         if receive.recv_timeout(READY_WITHIN).is_ok() {
             return Ok(process);
         }
@@ -182,11 +183,11 @@ impl Drop for Process {
             .arg(self.child.id().to_string())
             .status();
         if !asked.is_ok_and(|status| status.success()) {
-            // It is gone already, or cannot be asked.
+            // It has already stopped, or cannot be signalled.
             let _ = self.child.kill();
         }
         if let Err(mpsc::RecvTimeoutError::Timeout) = self.log_ended.recv_timeout(STOPS_WITHIN) {
-            // It does not stop when asked.
+            // It does not stop when signalled.
             let _ = self.child.kill();
         }
         let _ = self.child.wait();

@@ -1,9 +1,9 @@
-//! Randomness that repeats: one stream for each entity and purpose.
+//! Repeatable randomness: one stream for each entity and purpose.
 //!
-//! A stream's numbers depend on the seed, the run and the stream's name only, never on what other streams drew.
-//! A platform before and after a fix thus meets the same arrivals and the same service times (common random
-//! numbers), and the difference between the two is the fix. Logarithms and exponentials come from `libm`, so that
-//! a result is the same on every machine.
+//! A stream's numbers depend only on the seed, the run and the stream's name, never on what other streams
+//! drew. Therefore a platform before and after a fix gets the same arrivals and the same service times
+//! (common random numbers), and the difference between the two is the effect of the fix. Logarithms and
+//! exponentials come from `libm`, so that a result is the same on every machine.
 
 use std::time::Duration;
 
@@ -87,11 +87,11 @@ impl Chance {
         ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// How many events of a Poisson process fall in a time in which `mean` are expected.
+    /// The number of events of a Poisson process in a time in which `mean` are expected.
     ///
-    /// For small means the product of uniform numbers is held against e^−mean (Knuth); from 10 on by transformed
-    /// rejection, which takes the same time for every mean (W. Hörmann, "The transformed rejection method for
-    /// generating Poisson random variables", 1993, algorithm PTRS).
+    /// For small means, the product of uniform numbers is compared with e^−mean (Knuth). From 10 on,
+    /// transformed rejection is used, which takes the same time for every mean (W. Hörmann, "The transformed
+    /// rejection method for generating Poisson random variables", 1993, algorithm PTRS).
     pub fn poisson(&mut self, mean: f64) -> u64 {
         if !mean.is_finite() || mean <= 0.0 {
             return 0;

@@ -1,9 +1,9 @@
 //! The event loop: what happens next, under virtual time.
 //!
-//! Events are ordered by (time, order of scheduling), so that two events at the same instant always come in the
-//! same order and a run repeats exactly. A simulation is a [`World`]: plain state, and a function that handles an
-//! event and schedules others. Events that all come after the same delay (timeouts) go in a [lane](Agenda::lane):
-//! a queue that costs nothing to keep in order, so that the heap stays small.
+//! Events are ordered by (time, order of scheduling), so that two events at the same instant always come in
+//! the same order and a run repeats exactly. A simulation is a [`World`]: plain state, and a function that
+//! handles an event and schedules others. Events that all come after the same delay (timeouts) go in a
+//! [lane](Agenda::lane): a queue that needs no sorting, so that the heap stays small.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -16,11 +16,11 @@ pub trait World {
     /// What can happen.
     type Event;
 
-    /// Handle an event at `agenda.now()`; schedule what follows from it.
+    /// Handles an event at `agenda.now()` and schedules its consequences.
     fn handle(&mut self, event: Self::Event, agenda: &mut Agenda<Self::Event>);
 }
 
-/// An event and its place: time in the upper half of the key, order of scheduling in the lower.
+/// An event and its order: time in the upper half of the key, order of scheduling in the lower.
 #[derive(Debug)]
 struct Entry<E> {
     key: u128,
@@ -57,7 +57,7 @@ impl<E> Ord for Entry<E> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lane(usize);
 
-/// What is scheduled, and the present time.
+/// The scheduled events, and the current time.
 #[derive(Debug)]
 pub struct Agenda<E> {
     now: Time,
@@ -130,7 +130,7 @@ impl<E> Agenda<E> {
         Entry { key, event }
     }
 
-    /// Take the next event if it comes no later than `until`, and make its time the present.
+    /// Takes the next event if it comes no later than `until`, and makes its time the current time.
     fn next(&mut self, until: Time) -> Option<E> {
         let mut first = self.heap.peek().map(|Reverse(entry)| entry.key);
         let mut from = None;
@@ -154,7 +154,7 @@ impl<E> Agenda<E> {
         Some(entry.event)
     }
 
-    /// Handle every event up to and at `until`, which then is the present.
+    /// Handles every event up to and at `until`, which then is the current time.
     pub fn run<W: World<Event = E>>(&mut self, world: &mut W, until: Time) {
         while let Some(event) = self.next(until) {
             world.handle(event, self);

@@ -1,25 +1,26 @@
-//! Closed forms of queueing theory: what a simulation must agree with, and what needs no simulation.
+//! Closed forms of queueing theory: results that a simulation must reproduce, and results that need no
+//! simulation.
 //!
-//! `servers` is the number of servers c; `load` is a = λ·s, the arrivals a second times the mean service time in
-//! seconds (in erlangs). Arrivals are Poisson throughout. Sources: Kleinrock, *Queueing Systems*, volume 1, chapters
-//! 3 and 5; the recursion for B is the one that ITU-T's Teletraffic Handbook gives.
+//! `servers` is the number of servers c; `load` is a = λ·s, the arrivals a second times the mean service time
+//! in seconds (in erlangs). Arrivals are always Poisson. Sources: Kleinrock, *Queueing Systems*, volume 1,
+//! chapters 3 and 5; the recursion for B is the one that ITU-T's Teletraffic Handbook gives.
 
-/// Share of arrivals that find all servers busy when none may wait (Erlang's B, M/G/c/c).
+/// Share of arrivals that find all servers busy if none may wait (Erlang's B, M/G/c/c).
 ///
-/// A load of 0 or below, or not a number, blocks nothing; without servers everything is blocked.
+/// With a load of 0 or below, or not a number, nothing is blocked; without servers everything is.
 #[must_use]
 pub fn erlang_b(servers: u32, load: f64) -> f64 {
     if load.is_nan() || load <= 0.0 {
         return 0.0;
     }
-    // B(0) = 1; B(n) = a·B(n−1) / (n + a·B(n−1)): all terms positive, so that nothing is lost to rounding.
+    // B(0) = 1; B(n) = a·B(n−1) / (n + a·B(n−1)): all terms are positive, so no precision is lost.
     (1..=servers).fold(1.0, |blocked, n| {
         let offered = load * blocked;
         offered / (f64::from(n) + offered)
     })
 }
 
-/// Share of arrivals that must wait when all may (Erlang's C, M/M/c); 1 where the load is not below the servers.
+/// Share of arrivals that must wait if all may (Erlang's C, M/M/c); 1 if the load is not below the servers.
 #[must_use]
 pub fn erlang_c(servers: u32, load: f64) -> f64 {
     let spare = 1.0 - load / f64::from(servers);
@@ -30,8 +31,8 @@ pub fn erlang_c(servers: u32, load: f64) -> f64 {
     blocked / (spare + (1.0 - spare) * blocked)
 }
 
-/// Mean wait before service in M/M/c, in units of the mean service time; infinite where the load is not below the
-/// servers.
+/// Mean wait before service in M/M/c, in units of the mean service time; infinite if the load is not below
+/// the servers.
 #[must_use]
 pub fn mmc_wait(servers: u32, load: f64) -> f64 {
     let spare = f64::from(servers) - load;
@@ -148,7 +149,7 @@ mod tests {
             (f64::INFINITY, f64::INFINITY)
         );
         assert_eq!((mmck_refused(1, 0, 0.0), mmck_refused(1, 3, 0.0)), (1.0, 0.0));
-        // A million servers: the recursion neither overflows nor loses its way (B ≈ √(2/(π·a)) at a = c).
+        // A million servers: the recursion neither overflows nor loses precision (B ≈ √(2/(π·a)) at a = c).
         close(erlang_b(1_000_000, 1e6), 7.976e-4, 1e-6);
     }
 

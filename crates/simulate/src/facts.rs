@@ -1,5 +1,5 @@
-//! What a scenario takes from the platform, and from where: every input is shown with the line it comes from, and
-//! what nobody gave is asked for by name.
+//! What a scenario takes from the platform, and from which place: every input is shown with its line, and
+//! missing ones are asked for by name.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use cofferdam_model::units::{show_duration, show_number};
 use cofferdam_model::{Bytes, Fact, Rate, Share, Source, Span};
 use serde::Serialize;
 
-/// A value as a person reads it.
+/// A value in readable form.
 pub trait Shown {
     /// The value with its unit.
     fn shown(&self) -> String;
@@ -89,18 +89,18 @@ pub struct Input {
     pub name: String,
     /// Its value with the unit.
     pub value: String,
-    /// Where it stands; `None` for an assumption.
+    /// Its place; `None` for an assumption.
     pub place: Option<Span>,
 }
 
-/// A fact that a scenario needs and nobody gave.
+/// A missing fact that a scenario needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Need {
     /// Its name, as in `cofferdam.yaml` and for `--set` (`services.api.requests_per_second`).
     pub fact: String,
     /// Why the outcome depends on it.
     pub why: String,
-    /// A value to show how it is written.
+    /// An example that shows how the value is written.
     pub example: String,
 }
 
@@ -122,12 +122,12 @@ impl Need {
     }
 }
 
-/// Collects what a scenario takes from the platform.
+/// Collects the facts that a scenario takes from the platform.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// What it runs with, in the order taken.
+    /// The inputs, in the order taken.
     pub inputs: Vec<Input>,
-    /// What it takes for granted, as sentences with their source.
+    /// The assumptions, as sentences with their source.
     pub assumptions: Vec<String>,
     /// What it lacks.
     pub needs: Vec<Need>,
@@ -153,8 +153,8 @@ impl Facts {
         fact.value.clone()
     }
 
-    /// Takes a fact without which there is no run: `fact` is its name in `cofferdam.yaml`, `example` a value to
-    /// show how it is written, `why` a clause. `None` where nobody gave it, which is then a need.
+    /// Takes a fact without which there is no run: `fact` is its name in `cofferdam.yaml`, `example` a value
+    /// that shows how it is written, `why` a clause. `None` if it is missing; it is then a need.
     pub fn need<T: Shown + Clone>(
         &mut self,
         name: impl Into<String>,

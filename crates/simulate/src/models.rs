@@ -1,4 +1,4 @@
-//! The models of the textbooks, whose answers are known: what validates the simulator, and what times it.
+//! The models of the textbooks, whose results are known: they validate the simulator and measure its speed.
 
 use cofferdam_policy::Time;
 
@@ -6,9 +6,9 @@ use crate::components::load::{ClosedLoad, OpenLoad};
 use crate::components::station::{Admission, Broken, Served, Start, Station, Ticket};
 use crate::engine::{Agenda, World};
 
-/// An open load that goes through one station after the other; of one station, M/M/c and its kin.
+/// An open load that goes through one station after the other; with one station, M/M/c and similar models.
 ///
-/// `observe` is told of every piece of work that a station completes: the station's place, the work (which carries the
+/// `observe` receives every piece of work that a station completes: the station's place, the work (with the
 /// time at which it entered the chain), and the time.
 #[derive(Debug)]
 pub struct Chain<O> {
@@ -49,7 +49,7 @@ impl<O: FnMut(u32, &Served<Time>, Time)> Chain<O> {
         chain
     }
 
-    /// Hold every station to the laws.
+    /// Checks the laws of every station.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What one run of a scenario found: moments in order, figures, curves, and the decisions of its policies.
+//! The result of one run of a scenario: moments in order, figures, curves, and the decisions of its policies.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use cofferdam_model::units;
 use cofferdam_policy::Time;
 use serde::Serialize;
 
-/// What a moment is in the story of a failure.
+/// The role of a moment in the story of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -22,7 +22,7 @@ pub enum Role {
     Detection,
     /// The latest time at which this action would have stopped it.
     Action,
-    /// What the scenario did is over; whether the platform recovers by that is another question.
+    /// The scenario's fault is over; whether the platform recovers is another question.
     Over,
     /// It works as before.
     Recovery,
@@ -50,15 +50,15 @@ impl Role {
 pub struct Moment {
     /// When.
     pub at: Time,
-    /// What it is called across runs, whose times are summed up under it (`pool full`).
+    /// Its name across runs, whose times are summarised under it (`pool full`).
     pub key: &'static str,
-    /// What it is in the story.
+    /// Its role in the story.
     pub role: Role,
     /// What happened, as a sentence without a full stop.
     pub text: String,
 }
 
-/// How a figure is summed up over the runs.
+/// How a figure is summarised over the runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A quantity: its mean, with Student's interval.
@@ -67,7 +67,7 @@ pub enum Kind {
     Whether,
 }
 
-/// A number that a run ended with.
+/// A number at the end of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     /// What it counts, in plain words (`refused connections`).
@@ -76,7 +76,7 @@ pub struct Figure {
     pub unit: &'static str,
     /// Its value.
     pub value: f64,
-    /// How it is summed up.
+    /// How it is summarised.
     pub kind: Kind,
 }
 
@@ -93,18 +93,18 @@ pub struct Series {
     pub points: Vec<(Time, f64)>,
 }
 
-/// What one run found.
+/// The result of one run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
-    /// What happened, in any order; reports sort by time.
+    /// Moments in any order; reports sort by time.
     pub moments: Vec<Moment>,
-    /// What it ended with, in the order of importance. A figure that has no value in a run (the time of
-    /// something that did not happen) is left out of that run.
+    /// Results, most important first. A figure that has no value in a run (the time of something that did not
+    /// happen) is left out of that run.
     pub figures: Vec<Figure>,
     /// Curves.
     pub series: Vec<Series>,
-    /// How bad it was, to tell the worst of several cascades: the share of the work that is lost while it lasts, in
-    /// [0, 1].
+    /// How bad it was, to find the worst of several cascades: the share of the work that is lost while it
+    /// lasts, in [0, 1].
     pub harm: f64,
 }
 
@@ -162,29 +162,29 @@ impl Outcome {
 pub struct Decision {
     /// Nanoseconds since the start of the run.
     pub at: u64,
-    /// Whose decision (`data-collector → data-processor breaker`).
+    /// Which policy (`data-collector → data-processor breaker`).
     pub entity: String,
     /// What was decided.
     pub decision: String,
     /// Why.
     pub reason: String,
-    /// How often in a row it was decided so by this policy, for this reason.
+    /// How often in a row this policy made the same decision for this reason.
     pub times: u64,
     /// The last of these times, in nanoseconds since the start of the run.
     pub until: u64,
 }
 
-/// Takes down the decisions of policies, where somebody wants them.
+/// Records the decisions of policies, if a caller wants them.
 #[derive(Debug, Default)]
 pub struct Trace {
     wanted: bool,
     decisions: Vec<Decision>,
-    /// Where the latest decision of each entity stands.
+    /// The place of the latest decision of each entity.
     latest: BTreeMap<String, usize>,
 }
 
 impl Trace {
-    /// One that takes decisions down, or lets them pass.
+    /// A log that records decisions, or ignores them.
     #[must_use]
     pub const fn new(wanted: bool) -> Self {
         Self {
@@ -194,13 +194,13 @@ impl Trace {
         }
     }
 
-    /// Whether decisions are taken down.
+    /// Whether decisions are recorded.
     #[must_use]
     pub const fn wanted(&self) -> bool {
         self.wanted
     }
 
-    /// Takes a decision down; the words are made only where somebody wants them. One that the same entity decided just
+    /// Records a decision; the text is made only if it is recorded. A decision that the same entity made just
     /// before, for the same reason, is counted there.
     pub fn decide(&mut self, at: Time, entity: &str, words: impl FnOnce() -> (String, String)) {
         if self.wanted {
@@ -225,7 +225,7 @@ impl Trace {
         }
     }
 
-    /// What was taken down, in order.
+    /// The recorded decisions, in order.
     #[must_use]
     pub fn into_decisions(self) -> Vec<Decision> {
         self.decisions

@@ -1,4 +1,4 @@
-//! Runs scenarios many times and sums up what the runs found.
+//! Runs scenarios many times and summarises the results.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,13 +19,13 @@ use crate::statistics::{self, Interval};
 pub struct Settings {
     /// Runs of each case, at least 1.
     pub runs: u32,
-    /// Seed of all chance.
+    /// Seed of all random numbers.
     pub seed: u64,
     /// Whether the decisions of the first run are kept.
     pub trace: bool,
 }
 
-/// What a scenario says of an environment.
+/// The result of a scenario for an environment.
 #[derive(Debug)]
 pub struct Rehearsal {
     /// The scenario.
@@ -34,16 +34,16 @@ pub struct Rehearsal {
     pub environment: String,
     /// What was run.
     pub results: Vec<Summary>,
-    /// What would have to be known to run more.
+    /// The facts that are needed to run more.
     pub needs: Vec<Need>,
-    /// Why it concerns nothing here.
+    /// Why it does not apply here.
     pub nothing: Option<String>,
 }
 
-/// The runs of one case, summed up.
+/// The runs of one case, summarised.
 #[derive(Debug)]
 pub struct Summary {
-    /// What it happened to.
+    /// The subject.
     pub subject: String,
     /// How many runs.
     pub runs: u32,
@@ -57,9 +57,9 @@ pub struct Summary {
     pub series: Vec<Series>,
     /// Mean over the runs of the share of the work that is lost, in [0, 1].
     pub harm: f64,
-    /// What it ran with.
+    /// Its inputs.
     pub inputs: Vec<Input>,
-    /// What it took for granted.
+    /// Its assumptions.
     pub assumptions: Vec<String>,
     /// Decisions of the first run's policies, if they were wanted.
     pub decisions: Vec<Decision>,
@@ -70,7 +70,7 @@ pub struct Summary {
 pub struct Happening {
     /// Its name across runs.
     pub key: &'static str,
-    /// What it is in the story.
+    /// Its role in the story.
     pub role: Role,
     /// Median time over the runs in which it happened.
     pub at: Time,
@@ -80,7 +80,7 @@ pub struct Happening {
     pub first_run: Option<Time>,
     /// In how many runs it happened.
     pub runs: u32,
-    /// The words of the first run in which it happened.
+    /// The text of the first run in which it happened.
     pub text: String,
 }
 
@@ -100,21 +100,21 @@ pub struct FigureSummary {
 }
 
 impl Summary {
-    /// The first moment of a role, if there is one.
+    /// The first moment with a role, if there is one.
     #[must_use]
     pub fn first(&self, role: Role) -> Option<&Happening> {
         self.timeline.iter().find(|happening| happening.role == role)
     }
 
-    /// The figure of a name, if there is one.
+    /// The figure with a name, if there is one.
     #[must_use]
     pub fn figure(&self, name: &str) -> Option<&FigureSummary> {
         self.figures.iter().find(|figure| figure.name == name)
     }
 }
 
-/// Runs scenarios in an environment. `progress` is told after each run how many of how many are done; it is called
-/// from several threads.
+/// Runs scenarios in an environment. `progress` is called after each run with the number of finished runs and
+/// the total; it is called from several threads.
 #[must_use]
 pub fn rehearse(
     scenarios: &[&Scenario],
@@ -188,7 +188,8 @@ fn sum_up(case: Case, outcomes: Vec<(Outcome, Vec<Decision>)>, seed: u64) -> Sum
 }
 
 fn timeline(outcomes: &[Outcome]) -> Vec<Happening> {
-    // Times of each moment in order of first appearance; one that comes several times in a run counts by its first.
+    // Times of each moment in order of first appearance; if one comes several times in a run the first
+    // counts.
     let mut found: Vec<(&'static str, Role, String, Vec<Time>)> = Vec::new();
     let mut first_run: BTreeMap<&'static str, Time> = BTreeMap::new();
     for (run, outcome) in outcomes.iter().enumerate() {
@@ -262,8 +263,8 @@ fn figures(outcomes: &[Outcome]) -> Vec<FigureSummary> {
             }
         };
         if let Some(mut interval) = interval {
-            // What was never below nothing in any run is not thought to be so on average: few runs that differ widely
-            // make Student's interval wider than what can be.
+            // A value that was never below zero in any run is not below zero on average: with few runs that
+            // differ widely, Student's interval is wider than possible.
             if values.iter().all(|value| *value >= 0.0) {
                 interval.low = interval.low.max(0.0);
             }

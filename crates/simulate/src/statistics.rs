@@ -1,8 +1,9 @@
-//! How sure a figure is: intervals over the runs of a simulation.
+//! How certain a figure is: intervals over the runs of a simulation.
 //!
-//! Runs are independent, so Student's t serves for their means and differences, the bootstrap for what is not a mean,
-//! Wilson's interval for shares. Within a run, [`Histogram`] keeps percentiles, and [`BatchMeans`] and [`Cycles`] the
-//! standard error of values that depend on their neighbours.
+//! Runs are independent. Therefore Student's t is used for their means and differences, the bootstrap for
+//! statistics other than means, and Wilson's interval for shares. Within a run, [`Histogram`] keeps
+//! percentiles, and [`BatchMeans`] and [`Cycles`] the standard error of values that depend on their
+//! neighbours.
 
 mod histogram;
 mod quantile;
@@ -41,8 +42,8 @@ pub fn student(degrees: usize) -> f64 {
     }
 }
 
-/// Mean with Student's 95 % interval. Of one value, and of values that are all the same, the interval is that value;
-/// `None` of no values.
+/// Mean with Student's 95 % interval. For one value, and for equal values, the interval is that value; `None`
+/// without values.
 #[must_use]
 pub fn mean(values: &[f64]) -> Option<Interval> {
     let runs = values.len();
@@ -67,8 +68,8 @@ pub fn mean(values: &[f64]) -> Option<Interval> {
     })
 }
 
-/// Mean difference `after − before` of runs that met the same chance, with Student's 95 % interval; `None` unless
-/// there are as many of the one as of the other.
+/// Mean difference `after − before` of runs with the same random numbers, with Student's 95 % interval;
+/// `None` unless both have the same number of runs.
 #[must_use]
 pub fn paired(before: &[f64], after: &[f64]) -> Option<Interval> {
     if before.len() != after.len() {
@@ -82,8 +83,8 @@ pub fn paired(before: &[f64], after: &[f64]) -> Option<Interval> {
     mean(&differences)
 }
 
-/// Share of runs in which something happened, with Wilson's 95 % interval (E. B. Wilson, 1927), which stays within
-/// 0 and 1 and is sound for few runs; `None` of no runs.
+/// Share of runs in which something happened, with Wilson's 95 % interval (E. B. Wilson, 1927), which stays
+/// within 0 and 1 and is valid for few runs; `None` without runs.
 #[must_use]
 pub fn wilson(happened: usize, runs: usize) -> Option<Interval> {
     if runs == 0 {
@@ -101,7 +102,7 @@ pub fn wilson(happened: usize, runs: usize) -> Option<Interval> {
     })
 }
 
-/// The median of values in any order; `None` of no values.
+/// The median of values in any order; `None` without values.
 #[must_use]
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
@@ -144,11 +145,11 @@ pub fn bootstrap(
     })
 }
 
-/// The smallest sample that at least a share `rank` of the samples do not exceed (nearest rank); `None` without
-/// samples. `sorted` must be in rising order.
+/// The smallest sample that at least a share `rank` of the samples do not exceed (nearest rank); `None`
+/// without samples. `sorted` must be in rising order.
 #[must_use]
 pub fn percentile<T: Copy>(sorted: &[T], rank: f64) -> Option<T> {
-    // Half a millionth of a rank guards against 0.95 × 20 = 19.000000000000004.
+    // Half a millionth of a rank protects against 0.95 × 20 = 19.000000000000004.
     let place = libm::ceil(rank * sorted.len() as f64 - 5e-7).max(1.0) as usize;
     sorted.get(place.min(sorted.len()).checked_sub(1)?).copied()
 }

@@ -1,4 +1,4 @@
-//! What a check assumes or misses, as statements of the overlay.
+//! The assumptions and missing facts of a check, as statements of the overlay.
 
 use super::entry::{Entry, quoted};
 use super::keys::{KEYS, known};
@@ -10,12 +10,12 @@ use cofferdam_model::workload::Lifecycle;
 use cofferdam_model::{Environment, Fact, Platform, Service, Source};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where an entry is collected; later ones about the same key give way.
+/// Collects entries; a later entry with the same key is dropped.
 #[derive(Default)]
 struct Entries(BTreeMap<Vec<String>, Entry>);
 
 impl Entries {
-    /// Adds a statement. `taken` is what the check takes without it, if it takes anything.
+    /// Adds a statement. `taken` is the value that the check assumes without it, if any.
     fn add(&mut self, path: &[&str], value: Option<String>, taken: Option<&str>) {
         let Some((_, key, example, what)) = known(path) else {
             return;
@@ -23,7 +23,7 @@ impl Entries {
         let (value, why) = match (value, taken) {
             (Some(value), Some(taken)) => (value, format!("{what}; without it: {taken}")),
             (Some(value), None) => (value, what.to_owned()),
-            (None, Some(need)) => (example.to_owned(), format!("{what}; tells {need}. An example:")),
+            (None, Some(need)) => (example.to_owned(), format!("{what}; decides {need}. Example:")),
             (None, None) => (example.to_owned(), format!("{what}. An example:")),
         };
         let mut path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
@@ -35,12 +35,12 @@ impl Entries {
     }
 }
 
-/// Every statement that a check of `platform` would be glad of, in order of path.
+/// Every statement that would help a check of `platform`, ordered by path.
 pub(super) fn collect(platform: &Platform, report: &Report) -> Vec<Entry> {
     let mut entries = Entries::default();
     let is_platform = |e: &&Environment| platform.scope.project_apart(e.project).is_none();
     let mut environments: Vec<&Environment> = platform.environments.iter().filter(is_platform).collect();
-    // What holds in production is the better default.
+    // The value in production is the better default.
     environments.sort_by_key(|e| !is_production_like(&e.name));
     for env in environments {
         of_services(env, &mut entries);
@@ -89,7 +89,7 @@ pub(super) fn parse(text: &str) -> Option<Vec<&str>> {
     })
 }
 
-/// What an assumed fact takes, and why.
+/// The value that an assumed fact has, and the reason.
 fn assumed<T: ToString>(fact: Option<&Fact<T>>) -> Option<(String, String)> {
     match fact {
         Some(Fact {
@@ -141,7 +141,7 @@ fn of_services(env: &Environment, entries: &mut Entries) {
                 (None, None) => add(
                     "connections_per_pod",
                     None,
-                    Some("how many connections are wanted against those there"),
+                    Some("how many connections are wanted and how many exist"),
                 ),
                 _ => {}
             }
@@ -178,12 +178,12 @@ fn of_consumer(service: &Service, consumer: &Consumer, entries: &mut Entries) {
         );
     }
     if let Some(worker) = consumer.workers.iter().find(|w| w.builds_consumer.is_none()) {
-        // No row of the table: the sentence names the setting.
+        // The table has no row for it, so the sentence names the setting.
         let path = ["services", &service.name, "workers_build_consumers"]
             .map(str::to_owned)
             .to_vec();
         let why = format!(
-            "whether each of the {} workers of `{}` builds a consumer of its own; without it: they share one",
+            "whether each of the {} workers of `{}` builds its own consumer; without it: they share one",
             worker.count.value, worker.name
         );
         entries.0.entry(path.clone()).or_insert(Entry {
@@ -194,8 +194,8 @@ fn of_consumer(service: &Service, consumer: &Consumer, entries: &mut Entries) {
     }
 }
 
-/// A database that pools show and no file declares, and objectives that are not there, in one line each:
-/// whoever takes the `# ` away adds the whole.
+/// A database that pools use and no file declares, and missing objectives, in one line each: removing the `#
+/// ` adds the whole statement.
 fn of_missing_parts(env: &Environment, entries: &mut Entries) {
     let mut add = |path: &[&str], value: String, why: &str| {
         let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
@@ -219,7 +219,8 @@ fn of_missing_parts(env: &Environment, entries: &mut Entries) {
         add(
             &["databases", "main"],
             value,
-            "the database that the pools here reach and no file declares; tells how many connections are wanted against those there. An example:",
+            "the database that the pools here use and no file declares; decides how many connections are \
+             wanted and how many exist. Example:",
         );
     }
     let unset: Vec<String> = (env.slos.iter())
@@ -231,10 +232,11 @@ fn of_missing_parts(env: &Environment, entries: &mut Entries) {
         })
         .collect();
     if !unset.is_empty() {
-        let why = "share of good events and the window over which it counts; tells how fast the error budget goes. An example:";
+        let why = "share of good events and the window over which it counts; decides how fast the error \
+            budget is used. Example:";
         add(&["slos"], format!("[{}]", unset.join(", ")), why);
     } else if env.slos.is_empty() && !env.services.is_empty() {
-        let why = "what the platform promises; tells how fast the error budget goes. An example:";
+        let why = "what the platform promises; decides how fast the error budget is used. Example:";
         add(
             &["slos"],
             "[{name: availability, target: 99.9%, window: 30d}]".to_owned(),
@@ -259,7 +261,7 @@ fn of_stores(env: &Environment, entries: &mut Entries) {
             add(
                 "max_connections",
                 None,
-                Some("how many connections are wanted against those there"),
+                Some("how many connections are wanted and how many exist"),
             );
         }
         if database.engine.is_none() {
@@ -273,7 +275,7 @@ fn of_stores(env: &Environment, entries: &mut Entries) {
             add(
                 "detection",
                 None,
-                Some("whether backups are still there when the damage is seen"),
+                Some("whether backups still exist when the damage is noticed"),
             );
         }
     }
@@ -286,7 +288,7 @@ fn of_stores(env: &Environment, entries: &mut Entries) {
             add(
                 "dynamic_credentials",
                 Some("false".to_owned()),
-                Some("credentials that stay"),
+                Some("credentials that do not change"),
             );
         }
         if pooler.databases.is_none() {
@@ -301,7 +303,8 @@ fn of_stores(env: &Environment, entries: &mut Entries) {
     }
 }
 
-/// Connections that ordinary users cannot have when nothing says so (see `database-connection-exhaustion`).
+/// Connections that ordinary users cannot have if no file sets the number (see
+/// `database-connection-exhaustion`).
 fn reserved(database: &Database) -> (&'static str, &'static str) {
     use cofferdam_model::database::Engine;
     match database.engine.as_ref().map(|e| e.value) {
@@ -314,10 +317,13 @@ fn reserved(database: &Database) -> (&'static str, &'static str) {
     }
 }
 
-/// Keys of a topic, and what they are needed for.
+/// Keys of a topic, and the reason why each is needed.
 const NEEDED_OF_TOPICS: [(&str, &str); 2] = [
-    ("partitions", "how many members have nothing to do"),
-    ("replication_factor", "whether a broker's loss loses messages"),
+    ("partitions", "how many members get no partition"),
+    (
+        "replication_factor",
+        "whether the loss of a broker loses messages",
+    ),
 ];
 
 fn of_kafka(env: &Environment, entries: &mut Entries) {
@@ -352,7 +358,7 @@ fn of_kafka(env: &Environment, entries: &mut Entries) {
         }
     }
     let declared: BTreeSet<&str> = env.topics.iter().map(|t| t.name.value.as_str()).collect();
-    // With a list of topics in the files, a name that is not on it is a finding, not a question.
+    // If the files list topics, a name that is not on the list is a finding, not a question.
     for topic in env
         .consumers
         .iter()
@@ -378,14 +384,14 @@ fn of_the_rest(env: &Environment, platform: &Platform, entries: &mut Entries) {
             entries.add(
                 &["cells", name, "capacity"],
                 None,
-                Some("how much the others get when one is lost"),
+                Some("how much traffic the others get when one is lost"),
             );
         }
         if cell.traffic.is_none() && cell.weight.is_none() {
             entries.add(
                 &["cells", name, "requests_per_second"],
                 None,
-                Some("how much the others get when one is lost"),
+                Some("how much traffic the others get when one is lost"),
             );
         }
     }

@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
-/// A statement that the overlay could make.
+/// A statement that the overlay could contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Keys from the top down; the last is the one that is stated.
+    /// Keys from the top down; the last one gets the value.
     pub(super) path: Vec<String>,
     /// Its value as YAML.
     pub(super) value: String,
-    /// Why it is asked for, and what is taken without it.
+    /// The reason for asking, and the value that is assumed without it.
     pub(super) why: String,
 }
 
-/// A key as YAML: in quotes unless it is plainly a text.
+/// A key as YAML: in quotes unless it is clearly a plain string.
 pub(super) fn quoted(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && (name.chars()).all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'))

@@ -1,6 +1,6 @@
-//! The keys that the template may offer, each with an example and what it is.
+//! The keys that the template may offer, each with an example and a description.
 
-/// Keys that a rule may ask for: section, key, an example in its unit, and what it is.
+/// Keys that a rule may ask for: section, key, an example in its unit, and a description.
 pub(super) const KEYS: &[(&str, &str, &str, &str)] = &[
     (
         "services",
@@ -12,7 +12,7 @@ pub(super) const KEYS: &[(&str, &str, &str, &str)] = &[
         "services",
         "connections_per_pod",
         "20",
-        "connections to databases that one replica opens at most",
+        "maximum number of database connections of one replica",
     ),
     ("services", "replicas", "{min: 1, max: 1}", "replicas"),
     ("services", "processes", "1", "processes that a replica runs"),
@@ -38,14 +38,14 @@ pub(super) const KEYS: &[(&str, &str, &str, &str)] = &[
         "services",
         "request_time",
         "30s",
-        "longest time that one request or message is worked on",
+        "longest time that one request or message takes",
     ),
     ("services", "driver", "asyncpg", "driver of the SQL database"),
     (
         "services",
         "priority",
         "important",
-        "critical, important or optional: who is served first when not all can be",
+        "critical, important or optional: the order in which requests are dropped when not all can be served",
     ),
     (
         "services",
@@ -107,13 +107,13 @@ pub(super) const KEYS: &[(&str, &str, &str, &str)] = &[
         "poolers",
         "users",
         "1",
-        "distinct users that log in through it: each has a pool of its own",
+        "distinct users that log in through it: each has its own pool",
     ),
     (
         "poolers",
         "databases",
         "1",
-        "databases that it serves: each has a pool of its own",
+        "databases that it serves: each has its own pool",
     ),
     ("poolers", "replicas", "1", "replicas of the pooler"),
     ("poolers", "version", "'1.23'", "version of PgBouncer"),
@@ -121,7 +121,7 @@ pub(super) const KEYS: &[(&str, &str, &str, &str)] = &[
         "poolers",
         "dynamic_credentials",
         "false",
-        "whether every lease of a credential is a user of its own (Vault)",
+        "whether every lease of a credential is a separate user (Vault)",
     ),
     (
         "cells",
@@ -141,7 +141,7 @@ pub(super) const KEYS: &[(&str, &str, &str, &str)] = &[
         "kafka",
         "replication_lag",
         "10ms",
-        "how far followers are behind their leader: what a failover loses",
+        "how far followers are behind their leader: a failover loses this",
     ),
     ("kafka", "version", "'3.7'", "version of the brokers"),
     ("kafka.topics", "partitions", "1", "partitions"),
@@ -171,7 +171,12 @@ pub(super) const KEYS: &[(&str, &str, &str, &str)] = &[
         "false",
         "whether processes take a new value without a restart",
     ),
-    ("targets", "detection", "60s", "how fast an outage must be told"),
+    (
+        "targets",
+        "detection",
+        "60s",
+        "how soon an outage must be reported",
+    ),
     (
         "prices",
         "pod_hour",

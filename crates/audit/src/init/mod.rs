@@ -1,9 +1,9 @@
-//! `cofferdam init`: an overlay to fill in, with every assumption that a check of this platform makes
-//! and every fact that it misses, each commented out with the reason and the default.
+//! `cofferdam init` writes an overlay to fill in. It contains every assumption that a check of this platform
+//! makes and every fact that is missing, each commented out, with the reason and the default.
 //!
-//! The file is made so that one line can be confirmed at a time: sections and names that the platform
-//! has stand as they are, statements stand behind `# `, and words for people behind `##`. It loads as it
-//! is, and with every `# ` taken away.
+//! Each line of the file can be confirmed separately: sections and names of the platform are active,
+//! statements are behind `# `, and explanations for people behind `##`. The file loads as it is, and also
+//! with every `# ` removed.
 
 mod entries;
 mod entry;
@@ -16,7 +16,7 @@ pub(crate) use need::need;
 use crate::engine::Report;
 use cofferdam_model::Platform;
 
-/// The text of a `cofferdam.yaml` for `platform`, whose check gave `report`.
+/// The text of a `cofferdam.yaml` for `platform`, whose check returned `report`.
 pub fn template(platform: &Platform, report: &Report) -> String {
     write::render(&entries::collect(platform, report), &sentences(report))
 }
@@ -26,7 +26,7 @@ pub fn statements(platform: &Platform, report: &Report) -> usize {
     entries::collect(platform, report).len()
 }
 
-/// Assumptions as the findings name them, for those that no key states.
+/// Assumptions in the words of the findings, if no key can declare them.
 fn sentences(report: &Report) -> Vec<String> {
     let mut all: Vec<String> = report
         .findings

@@ -1,20 +1,20 @@
-//! Needs of rules that could not judge, read as the statements of the overlay that would meet them.
+//! Parses the needs of rules that could not judge into the statements of the overlay that would satisfy them.
 
 use super::entries::parse;
 
-/// A need that names a statement: its section, its name and its key, and the words in brackets behind it.
+/// A need that names a statement: its section, its name and its key, and the words in brackets after it.
 pub(crate) struct Need<'a> {
     /// Section (`services`, `kafka.topics`).
     pub(crate) section: &'a str,
-    /// The thing in it; `None` for a section that has none.
+    /// The name in the section; `None` for a section without names.
     pub(crate) name: Option<&'a str>,
     /// The key (`requests_per_second`, `pool.size`).
     pub(crate) key: &'a str,
-    /// Why it is needed.
+    /// The reason why it is needed.
     pub(crate) reason: Option<&'a str>,
 }
 
-/// Reads a need as rules write it: `services.api.requests_per_second (peak load)`. `None` for one that names no
+/// Parses a need as rules write it: `services.api.requests_per_second (peak load)`. `None` if it names no
 /// statement.
 pub(crate) fn need(text: &str) -> Option<Need<'_>> {
     let (path, reason) = match text.split_once(" (") {

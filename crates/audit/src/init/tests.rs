@@ -1,4 +1,4 @@
-//! A template is only worth something if it loads, before and after people touch it.
+//! A template is useful only if it loads, before and after people edit it.
 
 use super::*;
 use crate::engine::{Options, audit};
@@ -63,7 +63,7 @@ fn template_of(platform: &Platform) -> String {
     template(platform, &audit(platform, &Options::default()))
 }
 
-/// Takes `# ` away from every line that has it.
+/// Removes `# ` from every line that has it.
 fn confirmed(text: &str) -> String {
     text.lines()
         .map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line)))
@@ -141,7 +141,7 @@ fn needs_of_rules_become_statements_whatever_dots_are_in_the_name() {
         "{text}"
     );
     assert!(text.contains("services:\n  a.b:\n    pool:\n"), "{text}");
-    assert!(text.contains("tells members. An example:"), "{text}");
+    assert!(text.contains("decides members. Example:"), "{text}");
     assert!(
         text.contains("# prices:\n") || text.contains("prices:\n"),
         "{text}"

@@ -1,17 +1,18 @@
-//! The text of the template.
+//! Writes the text of the template.
 
 use super::entry::{Entry, quoted};
 use std::fmt::Write;
 
-const HEAD: &str = "\
-## What people know about this platform and no file says. `cofferdam check` reads it beside the files.
+const HEAD: &str = "## Facts that people know about this platform and no file contains. `cofferdam check` \
+reads them with the files.
 ##
-## Each line behind `# ` is a statement that the check would be glad of. Take the `# ` away from those
-## that are right, with the right value; leave the others. Lines behind `##` are words for people.
-## Every key: schemas/cofferdam.schema.json
-";
+## Each line behind `# ` is a statement that would help the check. Remove the \
+`# ` from those that
+## apply, and set the right value; leave the others. Lines behind `##` are \
+explanations.
+## Every key: schemas/cofferdam.schema.json";
 
-/// Sections in the order in which people think of them, with words about each.
+/// Sections in the order in which people think of them, with a description of each.
 const SECTIONS: &[(&str, &str)] = &[
     (
         "services",
@@ -21,9 +22,12 @@ const SECTIONS: &[(&str, &str)] = &[
     ("poolers", "Poolers: who logs in through them."),
     ("kafka", "Kafka: the cluster and its topics."),
     ("slos", "Objectives."),
-    ("cells", "Cells: what each gets and can carry."),
+    ("cells", "Cells: the traffic that each gets and can carry."),
     ("secrets", "Secrets: how they change."),
-    ("targets", "What the platform is measured by."),
+    (
+        "targets",
+        "Targets: the values that the platform is compared with.",
+    ),
     ("prices", "Prices in US dollars."),
 ];
 
@@ -51,7 +55,7 @@ pub(super) fn render(entries: &[Entry], sentences: &[String]) -> String {
     out
 }
 
-/// Writes the keys above that are not open yet, the reason, and the statement behind `# `.
+/// Writes the keys above that are not yet open, the reason, and the statement behind `# `.
 fn statement<'a>(out: &mut String, open: &mut Vec<&'a str>, entry: &'a Entry) {
     let Some((key, above)) = entry.path.split_last() else {
         return;
@@ -64,7 +68,7 @@ fn statement<'a>(out: &mut String, open: &mut Vec<&'a str>, entry: &'a Entry) {
     }
     let indent = "  ".repeat(open.len());
     let _ = writeln!(out, "## {indent}{}", one_line(&entry.why));
-    // The `# ` stands in the first column, so that taking it away leaves the line where it belongs.
+    // The `# ` is in the first column, so that the line has the right indentation when it is removed.
     let _ = writeln!(out, "# {indent}{}: {}", quoted(key), entry.value);
 }
 

@@ -1,5 +1,5 @@
-//! The report for programs; its shape is published in `schemas/report.schema.json` and changes only
-//! with `version`.
+//! The report for programs. Its schema is published in `schemas/report.schema.json` and changes only with
+//! `version`.
 
 use super::{page_of, summary};
 use crate::engine::{Report, severity_of};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Version of the shape.
+/// Version of the schema.
 pub const VERSION: u32 = 1;
 
 #[derive(Serialize)]
@@ -113,11 +113,11 @@ struct JsonUnreadable {
     message: String,
 }
 
-/// Writes the whole report as one JSON document, as it is made: a report can be large. `rehearsals` are those that
-/// the findings point at, where they were run.
+/// Writes the whole report as one JSON document, in a stream because a report can be large. `rehearsals` are
+/// the simulations that the findings refer to, if they were run.
 ///
 /// # Errors
-/// What the writer says.
+/// The writer's errors.
 pub fn write(
     report: &Report,
     platform: &Platform,

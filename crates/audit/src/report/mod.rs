@@ -1,7 +1,7 @@
 //! Reports: the same findings for people and for programs.
 //!
-//! The lines of files that they show have no secrets in them ([`cofferdam_model::redact`]). Their other texts may
-//! quote a value, so that who prints a report writes it through [`cofferdam_model::redact::Redacted`].
+//! The source lines in reports contain no secrets ([`cofferdam_model::redact`]). Other texts may quote a
+//! value, so callers that print a report write it through [`cofferdam_model::redact::Redacted`].
 
 pub mod json;
 pub mod scope;
@@ -9,7 +9,7 @@ mod summary;
 pub mod text;
 mod through;
 
-/// Where a rule's page stands, relative to the project's root.
+/// The path of a rule's page, relative to the project's root.
 pub fn page_of(rule: &str) -> String {
     format!("docs/rules/{rule}.md")
 }

@@ -1,5 +1,5 @@
-//! What was found out about which things belong together, for `check --explain-scope`: its shape for programs is
-//! published in `schemas/scope.schema.json`.
+//! Explains which things belong together, for `check --explain-scope`. The schema for programs is published
+//! in `schemas/scope.schema.json`.
 
 use super::summary::listed;
 use super::text::{Style, plural, wrap};
@@ -8,10 +8,10 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// Version of the shape.
+/// Version of the schema.
 pub const VERSION: u32 = 1;
 
-/// Phrases of evidence and reasons that are shown before the rest is only counted.
+/// How many phrases of evidence and reasons are shown before the rest is only counted.
 const SHOWN: usize = 3;
 
 /// What to explain.
@@ -19,7 +19,7 @@ const SHOWN: usize = 3;
 pub struct Selection {
     /// Only these environments; empty is all.
     pub environments: Vec<String>,
-    /// Projects apart as well.
+    /// Show separate projects as well.
     pub all: bool,
 }
 
@@ -65,7 +65,7 @@ struct ExplainedEnvironment<'a> {
     evidence: &'a [String],
 }
 
-/// What was not read and could bring things of the same kinds.
+/// Files that were not read and could add things of the same kinds.
 #[derive(Debug, Serialize)]
 struct Open<'a> {
     kinds: Vec<&'static str>,
@@ -120,7 +120,7 @@ pub fn explain<'a>(platform: &'a Platform, selection: &Selection) -> Explanation
 }
 
 impl ExplainedProject<'_> {
-    /// Whether there is nothing to tell: a directory that only holds other projects.
+    /// Whether there is nothing to show: a directory that only contains other projects.
     fn is_empty(&self) -> bool {
         let named = self.environments.iter().any(|e| !e.evidence.is_empty());
         self.deployments.is_empty() && self.open.is_empty() && !named
@@ -188,7 +188,7 @@ fn environments<'a>(
         .collect()
 }
 
-/// What makes the scope open, by what could come from there; the most frequent first.
+/// The reasons why the scope is open, by the kinds that could come from there; the most frequent first.
 fn open<'a>(platform: &Platform, openings: impl Iterator<Item = &'a Opening>) -> Vec<Open<'a>> {
     type Seen<'a> = BTreeMap<(&'a str, Option<&'a str>), Option<Span>>;
     let mut by_kinds: BTreeMap<&BTreeSet<Absence>, Seen<'a>> = BTreeMap::new();
@@ -218,10 +218,10 @@ fn open<'a>(platform: &Platform, openings: impl Iterator<Item = &'a Opening>) ->
 }
 
 impl Explanation<'_> {
-    /// For programs.
+    /// Writes the scope for programs.
     ///
     /// # Errors
-    /// What the writer says.
+    /// The writer's errors.
     pub fn write_json(&self, mut out: impl std::io::Write) -> std::io::Result<()> {
         serde_json::to_writer_pretty(&mut out, self)?;
         out.write_all(b"\n")
@@ -232,7 +232,7 @@ impl Explanation<'_> {
         let mut out = String::new();
         for project in &self.projects {
             let name = match project.root.as_str() {
-                "" => "the root of what is checked".to_owned(),
+                "" => "the root of the check".to_owned(),
                 root => format!("project {root}/"),
             };
             let apart = project
@@ -246,7 +246,7 @@ impl Explanation<'_> {
             out.push_str("no deployment was found\n\n");
         }
         if !self.apart.is_empty() {
-            let heading = "places apart, whose findings do not count (see --all)";
+            let heading = "separate places, whose findings do not count (see --all)";
             let _ = writeln!(out, "{}", strong(heading, style));
             let rows = self.apart.iter().map(|p| {
                 [
@@ -296,8 +296,8 @@ impl ExplainedProject<'_> {
         let width = self.environments.iter().map(|e| e.name.len()).max().unwrap_or(0);
         for environment in &self.environments {
             let mut text = match environment.evidence {
-                _ if !environment.judged => "not judged: nothing that was read is declared for it".to_owned(),
-                [] => "nothing names an environment; judged at full severity".to_owned(),
+                _ if !environment.judged => "not judged: no file that was read is declared for it".to_owned(),
+                [] => "no file names an environment; judged at full severity".to_owned(),
                 evidence if style.verbose => evidence.join(", "),
                 evidence => listed(evidence, SHOWN),
             };
@@ -311,7 +311,7 @@ impl ExplainedProject<'_> {
             let _ = writeln!(out, "    {:width$}  {wrapped}", environment.name);
         }
         if self.open.is_empty() {
-            out.push_str("  closed: all was read, so what is not here does not exist\n");
+            out.push_str("  closed: everything was read, so a thing that is missing here does not exist\n");
             return;
         }
         out.push_str("  open: these may exist although they were not found\n");
@@ -353,7 +353,7 @@ fn strong(text: &str, style: Style) -> String {
     }
 }
 
-/// Columns, aligned; those without anything are left out, and the widest give way where all do not fit.
+/// Aligned columns. Empty columns are left out, and the widest ones become narrower if not all fit.
 fn table<const N: usize>(out: &mut String, rows: Vec<[String; N]>, width: usize) {
     let with_head = rows.len() > 1 && rows.first().is_some_and(|head| head.iter().all(|h| is_head(h)));
     let body = &rows[usize::from(with_head)..];
@@ -386,7 +386,7 @@ fn table<const N: usize>(out: &mut String, rows: Vec<[String; N]>, width: usize)
     }
 }
 
-/// A column is not made narrower than this.
+/// The minimum width of a column.
 const LEAST: usize = 12;
 
 fn is_head(text: &str) -> bool {
@@ -397,7 +397,7 @@ fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The text with its middle left out where it is too long: both ends of a path tell something.
+/// The text with its middle left out if it is too long: both ends of a path are useful.
 fn shortened(text: &str, width: usize) -> String {
     let length = columns(text);
     if length <= width {
@@ -431,7 +431,7 @@ mod tests {
             lines[1].contains("k8s/overlays/") && lines[1].contains('…'),
             "{out}"
         );
-        // Numbers stand under each other.
+        // Numbers are aligned in columns.
         assert!(
             lines[1].ends_with("      5") && lines[2].ends_with("   1200"),
             "{out}"

@@ -1,4 +1,5 @@
-//! What a report ends with: what was found, what was put apart, what could not be judged, and what was read.
+//! The end of a report: a summary of what was found, what was put apart, what could not be judged, and what
+//! was read.
 
 use super::text::{Style, plural, wrap};
 use crate::engine::{Report, severity_of};
@@ -11,13 +12,13 @@ use std::fmt::Write;
 /// How many names are listed before the rest is only counted.
 const SHOWN: usize = 12;
 
-/// A place apart, and how many findings are in it.
+/// A separate place, and the number of findings in it.
 pub(super) struct Place<'a> {
     pub(super) place: &'a PlaceApart,
     pub(super) findings: usize,
 }
 
-/// The places apart, in the order of their paths.
+/// The separate places, ordered by path.
 pub(super) fn places<'a>(report: &Report, platform: &'a Platform) -> Vec<Place<'a>> {
     let mut places: Vec<Place<'a>> = (platform.scope.places_apart.iter())
         .map(|place| Place { place, findings: 0 })
@@ -36,20 +37,20 @@ pub(super) fn places<'a>(report: &Report, platform: &'a Platform) -> Vec<Place<'
 fn place_of<'a>(finding: &Finding, platform: &'a Platform) -> Option<&'a PlaceApart> {
     let path = match finding.locations.first() {
         Some(location) => platform.sources.path(location.span.file),
-        // It rests on its project as a whole.
+        // The finding is about its project as a whole.
         None => &platform.scope.projects.get(finding.project.0 as usize)?.root,
     };
     platform.scope.place_apart(path)
 }
 
-/// Deployments of one kind: how many, and for which environments.
+/// Deployments of one kind: their number and their environments.
 pub(super) struct Deployed<'a> {
     pub(super) kind: DeploymentKind,
     pub(super) count: usize,
     pub(super) environments: BTreeSet<&'a str>,
 }
 
-/// The deployments that were judged, by kind, the most first.
+/// The deployments that were judged, by kind, the most frequent first.
 pub(super) fn deployed<'a>(report: &Report, platform: &'a Platform) -> Vec<Deployed<'a>> {
     let mut kinds: BTreeMap<DeploymentKind, Deployed<'a>> = BTreeMap::new();
     for deployment in platform
@@ -76,15 +77,15 @@ fn is_judged(deployment: &Deployment, report: &Report, platform: &Platform) -> b
         && is_chosen(deployment.environment.as_deref(), report, platform)
 }
 
-/// Whether what holds in this environment was not left out on demand. An environment of which nothing could be read is
-/// not judged, and all the same nobody left it out.
+/// Whether the user did not exclude this environment. An environment of which nothing could be read is not
+/// judged, but it was not excluded either.
 fn is_chosen(environment: Option<&str>, report: &Report, platform: &Platform) -> bool {
     environment.is_none_or(|name| {
         report.environments.iter().any(|e| e == name) || platform.environments.iter().all(|e| e.name != name)
     })
 }
 
-/// How environments are named: with their project where findings are in several.
+/// The names of environments, with their project if findings are in several projects.
 pub(super) struct Names<'a> {
     platform: &'a Platform,
     several: bool,
@@ -99,7 +100,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The environments that a finding holds in, where there are several to choose from.
+    /// The environments of a finding, if the platform has several.
     pub(super) fn holds_in(&self, finding: &Finding) -> String {
         let own = self.platform.environments.iter();
         let own: BTreeSet<&str> = own
@@ -114,7 +115,7 @@ impl<'a> Names<'a> {
         names.join(", ")
     }
 
-    /// The environment's name, with the directory of its project before it.
+    /// The environment's name, with the directory of its project in front.
     fn name(&self, project: ProjectId, environment: &str) -> String {
         let root = self.platform.scope.projects.get(project.0 as usize);
         match root.map(|p| p.root.display().to_string()) {
@@ -141,7 +142,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Names, separated by commas; of many, the first, and how many more there are.
+/// Names, separated by commas; if there are many, the first ones and the number of the others.
 pub(super) fn listed<T: AsRef<str>>(names: &[T], shown: usize) -> String {
     let shown = if names.len() == shown + 1 {
         names.len()
@@ -155,12 +156,15 @@ pub(super) fn listed<T: AsRef<str>>(names: &[T], shown: usize) -> String {
     }
 }
 
-/// What could not be judged: each reason once, the most frequent first, or with `verbose` every one.
+/// What could not be judged: each reason once, the most frequent first, or every case with `verbose`.
 pub(super) fn not_judged(out: &mut String, all: &[Unjudged], style: Style) {
     if all.is_empty() {
         return;
     }
-    out.push_str("could not judge (say it in cofferdam.yaml; `cofferdam init` writes one to fill in):\n");
+    out.push_str(
+        "could not judge (declare the missing facts in cofferdam.yaml; `cofferdam init` writes one \
+        to fill in):\n",
+    );
     let lines = if style.verbose {
         all.iter().map(in_full).collect()
     } else {
@@ -183,12 +187,12 @@ fn in_full(one: &Unjudged) -> String {
     )
 }
 
-/// What several things need in the same way.
+/// A fact that several things need in the same way.
 #[derive(Default)]
 struct Wanted<'a> {
-    /// The things: names, or subjects where the need names nothing that could be stated.
+    /// The things: names, or subjects if the need names no fact that could be declared.
     things: BTreeSet<&'a str>,
-    /// The rules' own words for it.
+    /// The rule's own words for it.
     words: BTreeSet<&'a str>,
 }
 
@@ -234,15 +238,15 @@ fn reason((place, key): Wish<'_>, wanted: &Wanted<'_>) -> String {
         _ => key.replace(['_', '.'], " "),
     };
     if !named {
-        return format!("{words} not stated ({section}.{key})");
+        return format!("{words} not declared ({section}.{key})");
     }
     let things = section.rsplit('.').next().unwrap_or(section);
     match wanted.things.len() {
         1 => {
             let thing = things.strip_suffix('s').unwrap_or(things);
-            format!("1 {thing}: {words} not stated ({section}.{first}.{key})")
+            format!("1 {thing}: {words} not declared ({section}.{first}.{key})")
         }
-        n => format!("{n} {things}: {words} not stated ({section}.NAME.{key})"),
+        n => format!("{n} {things}: {words} not declared ({section}.NAME.{key})"),
     }
 }
 
@@ -257,7 +261,7 @@ pub(super) fn summary(out: &mut String, report: &Report, platform: &Platform, st
     if report.is_nothing(platform) {
         line("nothing to check: no file here is configuration that Cofferdam reads");
     } else if files == 0 && report.findings.is_empty() && !reading.unreadable.is_empty() {
-        line("nothing was checked: the configuration that is here cannot be read");
+        line("nothing was checked: the configuration here cannot be read");
     } else {
         line(&counts(report));
         for text in [
@@ -271,7 +275,7 @@ pub(super) fn summary(out: &mut String, report: &Report, platform: &Platform, st
         let formats = reading.formats.iter();
         let formats: Vec<String> = formats.map(|(name, n)| format!("{n} {name}")).collect();
         line(&match files {
-            0 => "read: no file but the overlay".to_owned(),
+            0 => "read: only the overlay".to_owned(),
             _ => format!(
                 "read: {} ({})",
                 plural(files, "file", "files"),
@@ -371,7 +375,7 @@ fn environments_line(report: &Report, platform: &Platform) -> Option<String> {
     (!names.is_empty()).then(|| format!("environments: {}", listed(&names, SHOWN)))
 }
 
-/// How much could bring more than was read.
+/// How many sources could add things that were not read.
 fn open_line(report: &Report, platform: &Platform) -> Option<String> {
     let scope = &platform.scope;
     let openings = scope.openings.iter().filter(|opening| {
@@ -395,13 +399,16 @@ fn besides(report: &Report, platform: &Platform) -> Vec<String> {
         rest.push(format!("{} unreadable", reading.unreadable.len()));
     }
     if !report.unjudged.is_empty() {
-        rest.push(format!("{} not judged for want of a fact", report.unjudged.len()));
+        rest.push(format!(
+            "{} not judged because a fact is missing",
+            report.unjudged.len()
+        ));
     }
     if report.suppressed > 0 {
         rest.push(format!("{} suppressed", report.suppressed));
     }
     if report.below > 0 {
-        rest.push(format!("{} below the severity asked for", report.below));
+        rest.push(format!("{} below the requested severity", report.below));
     }
     if report.only_stated > 0 {
         rest.push(format!(
@@ -411,14 +418,14 @@ fn besides(report: &Report, platform: &Platform) -> Vec<String> {
     }
     if reading.passed_over > 0 {
         rest.push(format!(
-            "{} passed over (no configuration)",
+            "{} skipped (no configuration)",
             plural(reading.passed_over, "file", "files")
         ));
     }
     rest
 }
 
-/// What the paths in the overlay are relative to, where that is not plain.
+/// The directory to which paths in the overlay are relative, if that is not obvious.
 fn relative_to(platform: &Platform) -> &'static str {
     let beside = |path: &std::path::Path| path.parent() == Some(std::path::Path::new(""));
     if !platform.overlay.above.as_os_str().is_empty() {
@@ -426,11 +433,11 @@ fn relative_to(platform: &Platform) -> &'static str {
     } else if platform.reading.config.as_deref().is_some_and(beside) {
         ""
     } else {
-        " (paths in it are relative to the root of what is checked)"
+        " (paths in it are relative to the root of the check)"
     }
 }
 
-/// `path:line:column`, or the path alone when no place in it is known.
+/// `path:line:column`, or only the path if no place in it is known.
 fn place(note: &UnreadableFile, platform: &Platform) -> String {
     let path = note.path.display();
     note.span.map_or_else(
@@ -489,11 +496,11 @@ mod tests {
         assert_eq!(
             reasons(&all),
             [
-                "2 services: peak load not stated (services.NAME.requests_per_second)",
-                "2 services: pool size not stated (services.NAME.pool.size)",
+                "2 services: peak load not declared (services.NAME.requests_per_second)",
+                "2 services: pool size not declared (services.NAME.pool.size)",
                 "Deployment a and 1 more: need the database, under `databases`",
-                "1 topic: partitions not stated (kafka.topics.a.partitions)",
-                "lag not stated (kafka.replication_lag)",
+                "1 topic: partitions not declared (kafka.topics.a.partitions)",
+                "lag not declared (kafka.replication_lag)",
             ]
         );
         let text = |verbose| {
@@ -609,7 +616,7 @@ mod tests {
             Names::of(&two, &platform).holds_in(&two.findings[1]),
             "till/default"
         );
-        // One project with several environments names them alone.
+        // The environments of a single project are named without the project.
         platform.environments.push(Environment {
             name: "production".to_owned(),
             project: project(1),

@@ -1,4 +1,4 @@
-//! The report for people: every finding with the lines it rests on, then a summary.
+//! The report for people: every finding with its source lines, then a summary.
 
 use super::{page_of, summary, through};
 use crate::engine::{Report, severity_of};
@@ -16,9 +16,9 @@ pub struct Style {
     pub color: bool,
     /// Columns of the terminal.
     pub width: usize,
-    /// Only the findings' headlines and the summary.
+    /// Print only the findings' titles and the summary.
     pub brief: bool,
-    /// Everything that could not be judged, instead of each reason once.
+    /// Print everything that could not be judged, instead of each reason once.
     pub verbose: bool,
 }
 
@@ -42,7 +42,7 @@ pub fn render(report: &Report, platform: &Platform, redaction: &Redactor<'_>, st
         report.findings.iter().partition(|f| f.apart.is_none());
     for (at, finding) in counted.iter().chain(&apart).enumerate() {
         if at == counted.len() {
-            out.push_str("in places apart from the platform:\n\n");
+            out.push_str("in separate places (examples, tests):\n\n");
         }
         if style.brief {
             out.push_str(&headline(finding, platform));
@@ -123,7 +123,7 @@ fn one(
         .elements(snippets(&finding.locations, platform, redaction));
     let mut note = |name: &'static str, text: &str| {
         if !text.is_empty() {
-            // A page's path and the command for it are to be copied whole.
+            // Users copy a page's path and its command, so these are not broken.
             let width = if name == "page" {
                 usize::MAX
             } else {
@@ -144,8 +144,8 @@ fn one(
     for assumption in &finding.assumptions {
         note("assumes", assumption);
     }
-    note("mend", &finding.remedy);
-    note("holds in", &names.holds_in(finding));
+    note("fix", &finding.remedy);
+    note("environments", &names.holds_in(finding));
     note(
         "page",
         &format!(
@@ -177,7 +177,8 @@ fn figures(figures: &BTreeMap<String, Figure>) -> String {
         .join(" · ")
 }
 
-/// The unit of one: `replica`, `entry`; units that are no words (`s`, `MiB`, `requests/s`) stay.
+/// The singular of a unit: `replica`, `entry`; units that are not words (`s`, `MiB`, `requests/s`) do not
+/// change.
 fn singular(unit: &str) -> String {
     if unit.len() <= 3 || !unit.bytes().all(|b| b.is_ascii_lowercase()) {
         return unit.to_owned();
@@ -189,7 +190,7 @@ fn singular(unit: &str) -> String {
     }
 }
 
-/// Breaks text at spaces; a word longer than the width stands alone.
+/// Breaks text at spaces; a word longer than the width gets its own line.
 pub(super) fn wrap(text: &str, width: usize) -> String {
     let options = textwrap::Options::new(width.max(40))
         .break_words(false)
@@ -202,7 +203,7 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
     textwrap::fill(&lines.join("\n"), options)
 }
 
-/// One snippet a file, files in the order of the locations.
+/// One snippet for each file, with files in the order of the locations.
 fn snippets<'a>(
     locations: &'a [Location],
     platform: &'a Platform,
@@ -274,7 +275,7 @@ fn window(file: &SourceFile, here: &[&Location]) -> (usize, usize) {
     (start, end)
 }
 
-/// A span over several lines is shown by the first of them that has text.
+/// A span over several lines is shown by its first line that has text.
 fn first_line(file: &SourceFile, span: Span) -> Span {
     let text = file.text.as_bytes();
     let end = (span.end as usize).min(text.len());
@@ -291,7 +292,7 @@ fn first_line(file: &SourceFile, span: Span) -> Span {
     Span::new(span.file, start, stop)
 }
 
-/// Prints what is wrong in `cofferdam.yaml`, each problem at its line.
+/// Prints the errors in `cofferdam.yaml`, each at its line.
 pub fn overlay_problems(
     problems: &[UnreadableFile],
     platform: &Platform,
@@ -417,7 +418,7 @@ mod tests {
             "{read}"
         );
         let stated = summary(&|p| p.reading.stated = true);
-        assert!(stated.contains("read: no file but the overlay"), "{stated}");
+        assert!(stated.contains("read: only the overlay"), "{stated}");
         let unreadable = summary(&|p| {
             p.reading.unreadable.push(UnreadableFile {
                 path: "a.yaml".into(),
@@ -431,7 +432,7 @@ mod tests {
             "root: services\nconfig: ../cofferdam.yaml (paths in it are relative to its own directory)"
         ));
         let elsewhere = summary(&|p| p.overlay.above = "".into());
-        assert!(elsewhere.contains("(paths in it are relative to the root of what is checked)"));
+        assert!(elsewhere.contains("(paths in it are relative to the root of the check)"));
     }
 
     #[test]
@@ -439,13 +440,14 @@ mod tests {
         assert_eq!(wrap("a b", 40), "a b");
         let long = "word ".repeat(20);
         assert!(wrap(&long, 40).lines().all(|l| l.len() <= 40));
-        // Blanks are one, line breaks stay, and a word that is too long stands alone, whole.
+        // Several spaces become one, line breaks stay, and a word that is too long gets its own line,
+        // unbroken.
         let path = "/a-long-path".repeat(6);
         assert_eq!(
             wrap(&format!("  see \t {path}  for\n\nmore"), 40),
             format!("see\n{path}\nfor\n\nmore")
         );
-        // What counts is columns, not bytes or characters: a wide letter takes two.
+        // The width is counted in columns, not bytes or characters: a wide letter takes two.
         assert_eq!(wrap(&format!("{} b", "語".repeat(20)), 40).lines().count(), 2);
     }
 

@@ -1,4 +1,4 @@
-//! A dependency that no alert watches fails in silence.
+//! Finds dependencies that can fail without any alert.
 
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
@@ -12,17 +12,17 @@ pub const RULE: Rule = Rule {
     group: Group::Alerts,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "a failure that these files make possible, or a dependency, that no alert would see",
+    summary: "a dependency, or a failure that these files make possible, is watched by no alert",
     absences: &[Absence::Alert],
     page: include_str!("../../../../docs/rules/alert-coverage-gap.md"),
     check,
 };
 
-/// Something that ought to be watched.
+/// Something that should be watched.
 struct Gap {
     subject: String,
     what: String,
-    /// Words of which one in a query, signal or name means that it is watched.
+    /// If a query, signal or name contains one of these words, it is watched.
     words: &'static [&'static str],
     prometheus: String,
     new_relic: String,
@@ -31,7 +31,7 @@ struct Gap {
 }
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    // Where no alert stands in the files, alerts are kept elsewhere: silence says nothing.
+    // If the files contain no alert at all, alerts are kept elsewhere, so a missing alert proves nothing.
     if cx.env.alerts.is_empty() {
         return;
     }
@@ -56,7 +56,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .severity(gap.severity)
         .absent(Absence::Alert)
         .explain(format!(
-            "None of the {} alerts here reads {}: it fails first, and is heard of by what it breaks.",
+            "None of the {} alerts here reads {}. When it fails, you notice only when something else breaks.",
             cx.env.alerts.len(),
             gap.what
         ))
@@ -68,7 +68,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut evidence = Evidence::new();
         evidence.likely();
         for alert in cx.env.alerts.iter().take(1) {
-            evidence.place(alert.span, "the alerts that are there");
+            evidence.place(alert.span, "the existing alerts");
         }
         out.report(finding.evidence(evidence));
     }
@@ -119,7 +119,7 @@ fn gaps(cx: &Context<'_>) -> Vec<Gap> {
     if let Some(cell) = env.cells.first().filter(|_| env.cells.len() > 1) {
         gaps.push(Gap {
             subject: "cells".to_owned(),
-            what: "each cell by itself (a partial failure of one is hidden in the mean of all)".to_owned(),
+            what: "each cell by itself (the mean of all cells hides a partial failure of one)".to_owned(),
             words: &["cell"],
             prometheus: "expr: sum by (cell) (rate(http_requests_total{code=~\"5..\"}[5m])) / sum by (cell) (rate(http_requests_total[5m])) > 0.05"
                 .to_owned(),

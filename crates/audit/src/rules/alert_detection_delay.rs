@@ -1,4 +1,4 @@
-//! What an outage costs before anyone hears of it.
+//! How much of the error budget an outage uses before anyone is alerted.
 
 use super::detection::{self, Detection};
 use crate::finding::{Evidence, Finding, Severity};
@@ -14,23 +14,23 @@ pub const RULE: Rule = Rule {
     group: Group::Alerts,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "an alert pages later than it should: its product's own timing, and the error budget gone by then",
+    summary: "an alert pages too late because of its product's timing, and part of the error budget is gone by then",
     absences: &[],
     page: include_str!("../../../../docs/rules/alert-detection-delay.md"),
     check,
 };
 
-/// The target where nobody states one.
+/// The target if none is declared.
 const TARGET: Duration = Duration::from_secs(60);
-/// Part of the error budget that may be gone before the first page where no target is stated.
+/// The part of the error budget that may be gone before the first page if no target is declared.
 const BUDGET_SHARE: f64 = 0.25;
 
-/// An alert, its detection time, and what that rests on.
+/// An alert, its detection time, and the settings that the time depends on.
 type Timed<'a> = (&'a Alert, Detection, Evidence);
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let target = cx.platform.overlay.detection_target.as_ref();
-    // Alerts that share their timing share the finding.
+    // Alerts with the same timing share one finding.
     let mut groups: BTreeMap<(u128, String), Vec<Timed<'_>>> = BTreeMap::new();
     for alert in &cx.env.alerts {
         if alert.enabled.as_ref().is_some_and(|e| !e.value) || !pages(alert) {
@@ -53,7 +53,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Whether anyone is to be woken: tickets and information may take their time.
+/// Whether the alert pages someone. Tickets and information may arrive later.
 fn pages(alert: &Alert) -> bool {
     alert.severity.as_ref().is_none_or(|s| {
         !matches!(
@@ -76,7 +76,8 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
     let target = match stated {
         Some(stated) => evidence.take(stated, format!("target {}", show_duration(stated.value))),
         None => {
-            evidence.assume("an outage should page within 60 s; state your own under targets.detection");
+            evidence
+                .assume("an outage should page within 60 s; declare your own target under targets.detection");
             TARGET
         }
     };
@@ -100,8 +101,8 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
     }
     if detection.product == "New Relic" {
         explanation.push_str(
-            " And only while data flows: with event flow a window closes when later data arrives, so an outage that stops the data \
-             pages only by a loss-of-signal setting.",
+            " This is true only while data arrives: with event flow a window closes only when later data \
+             arrives, so an outage that stops the data pages only through a loss-of-signal setting.",
         );
     }
     let mut names: Vec<&str> = Vec::new();
@@ -153,14 +154,15 @@ fn report(cx: &Context<'_>, group: &[Timed<'_>], out: &mut Verdicts) {
 fn remedy(detection: &Detection) -> &'static str {
     match detection.product {
         "New Relic" => {
-            "Shorten threshold_duration first (60 s is the least with a 60 s window), then the window (30 s) and the delay (as late as your \
-             data really is); or threshold_occurrences = \"at_least_once\" for total outages. For 60 s and less add a synthetic check."
+            "Shorten threshold_duration first (60 s is the minimum with a 60 s window), then the window (30 \
+             s) and the delay (no longer than your data is really late); or set threshold_occurrences = \
+             \"at_least_once\" for total outages. For 60 s and less add a synthetic check."
         }
         "Prometheus" => {
-            "Shorten `for` (burn-rate alerts need none), the group's interval and the scrape interval for what pages, and group_wait to 0 s \
-             for the paging route."
+            "Shorten `for` (burn-rate alerts need none), the group's interval and the scrape interval of \
+             paging alerts, and set group_wait to 0 s for the paging route."
         }
-        _ => "Shorten the window and the time that the condition must hold.",
+        _ => "Shorten the window and the time for which the condition must be true.",
     }
 }
 

@@ -1,4 +1,4 @@
-//! An outage that stops the data stops the alert that was to tell of it.
+//! An outage that stops the data also silences the alert that should report it.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -28,11 +28,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let new_relic = finding(
         &silent,
         "New Relic",
-        "With event flow a window is judged when later data arrives: when the data stops, none is, and the condition keeps its last state. A \
-         service that is down altogether looks like one that is well.",
-        "Set expiration_duration (three windows or more) and open_violation_on_expiration = true on conditions whose data always flows.",
+        "With event flow, New Relic evaluates a window only when later data arrives. When the data stops, no \
+         window is evaluated and the condition keeps its last state. A service that is completely down then \
+         looks healthy.",
+        "Set expiration_duration (three windows or more) and open_violation_on_expiration = true on \
+         conditions whose data always flows.",
     );
-    // The setting is one of the condition itself.
+    // The setting belongs to the condition itself.
     out.findings.extend(new_relic);
     let prometheus: Vec<&Alert> = on()
         .filter(|a| matches!(a.timing, Timing::Prometheus(_)))
@@ -44,11 +46,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let silent = finding(
             &prometheus,
             "Prometheus",
-            "An expression over a series that is gone has no result, and no result is no alert: a target that is down altogether fires none of \
-             these.",
-            "Add an alert on `up == 0` for the scraped jobs, and `absent(METRIC)` for metrics that must always be there.",
+            "An expression over a missing series has no result, and without a result no alert fires: a \
+             target that is completely down fires none of these.",
+            "Add an alert on `up == 0` for the scraped jobs, and `absent(METRIC)` for metrics that must \
+             always exist.",
         );
-        // Another alert would notice.
+        // Another alert would notice the outage.
         out.findings.extend(silent.map(|f| f.absent(Absence::Alert)));
     }
 }
@@ -57,7 +60,7 @@ fn is_silent_new_relic(alert: &Alert) -> bool {
     let Timing::NewRelic(timing) = &alert.timing else {
         return false;
     };
-    // A count of errors has no data when all is well: loss of signal would page every quiet night.
+    // A count of errors has no data when everything works, so loss of signal would page every quiet night.
     if timing.sparse.as_ref().is_some_and(|s| s.value) {
         return false;
     }

@@ -1,4 +1,4 @@
-//! An alert on a name that nothing here has never fires, and nobody notices.
+//! An alert that selects a name which does not exist never fires, and nobody notices.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     group: Group::Alerts,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "an alert selects a service, cell or topic by a name that nothing here has",
+    summary: "an alert selects a service, cell or topic by a name that does not exist here",
     absences: &[Absence::MetricSource],
     page: include_str!("../../../../docs/rules/alert-unknown-signal.md"),
     check,
@@ -36,9 +36,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for alert in &env.alerts {
         for selected in &alert.selects {
             let name = selected.value.as_str();
-            // Patterns are no names, and a name that is like nothing here is about something else.
+            // A pattern is not a name. A name that resembles nothing here probably refers to something else.
             let is_topic = |d: &Dangling| d.kind == DanglingKind::Topic && d.name.span() == selected.span();
-            // A topic that nothing declares has a rule of its own.
+            // An undeclared topic has its own rule.
             if env.dangling.iter().any(is_topic) {
                 continue;
             }
@@ -48,7 +48,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             let Some(near) = nearest(name, known.iter().copied()) else {
                 continue;
             };
-            // Names that differ in case or separators only may be matched without regard to them.
+            // Names that differ only in case or separators may be matched case-insensitively.
             let fold = |s: &str| {
                 s.chars()
                     .filter(|c| c.is_alphanumeric())
@@ -62,12 +62,22 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             out.report(
                 Finding::new(
                     format!("alert {}", alert.name.value),
-                    format!("`{}` selects `{name}`, and nothing here has that name; `{near}` has", alert.name.value),
+                    format!(
+                        "`{}` selects `{name}`, which does not exist here; `{near}` does",
+                        alert.name.value
+                    ),
                 )
-                .severity(if differs_little { Severity::Low } else { Severity::Medium })
+                .severity(if differs_little {
+                    Severity::Low
+                } else {
+                    Severity::Medium
+                })
                 .absent(Absence::MetricSource)
-                .explain("A query that selects what does not exist has no data. The alert never fires, and its silence looks like health.")
-                .remedy(format!("Write `{near}` if that is what is meant."))
+                .explain(
+                    "A query for something that does not exist returns no data. The alert never fires, \
+                    and its silence looks like health.",
+                )
+                .remedy(format!("Write `{near}` if that is the intended name."))
                 .at(alert.span, "the alert")
                 .evidence(evidence),
             );

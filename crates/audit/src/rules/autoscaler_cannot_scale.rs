@@ -1,4 +1,4 @@
-//! An autoscaler whose most is its fewest scales nothing.
+//! An autoscaler whose maximum equals its minimum never scales.
 
 use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
@@ -24,13 +24,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let unset = || {
             let taken_as_one = autoscaler.format == "HorizontalPodAutoscaler"
                 && autoscaler.completeness == Completeness::Whole;
-            taken_as_one
-                .then(|| Fact::assumed(1, "minReplicas is not set; a HorizontalPodAutoscaler takes 1"))
+            taken_as_one.then(|| Fact::assumed(1, "minReplicas is not set; a HorizontalPodAutoscaler uses 1"))
         };
         let Some(min) = autoscaler.min.clone().or_else(unset) else {
             continue;
         };
-        // Zero is switched off, on purpose.
+        // Zero means that scaling is switched off on purpose.
         if max.value > min.value || max.value == 0 {
             continue;
         }
@@ -40,7 +39,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             (
                 Severity::High,
                 format!(
-                    "{} {}: at most {} and at least {fewest}: it is refused",
+                    "{} {}: the maximum is {} and the minimum {fewest}: it is refused",
                     autoscaler.format,
                     autoscaler.name,
                     count(most.into(), "replica")
@@ -50,7 +49,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             (
                 Severity::Low,
                 format!(
-                    "{} {}: {} at most and at least: it never scales",
+                    "{} {}: the minimum and the maximum are both {}: it never scales",
                     autoscaler.format,
                     autoscaler.name,
                     count(most.into(), "replica")
@@ -60,7 +59,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         out.report(
             Finding::new(format!("{} {}", autoscaler.format, autoscaler.name), title)
                 .severity(severity)
-                .explain("Under load the number of replicas stays as it is, although the files look as if it would grow.")
+                .explain(
+                    "The number of replicas does not change under load, although the files suggest that \
+                    it would.",
+                )
                 .remedy("Set a maximum above the minimum, or remove the autoscaler and set `replicas`.")
                 .figure("fewest", fewest, "replicas")
                 .figure("most", most, "replicas")

@@ -1,4 +1,4 @@
-//! A fixed number of replicas in a manifest is applied over the autoscaler's with every deploy.
+//! Every deploy overwrites the autoscaler's number of replicas with the fixed number in the manifest.
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
@@ -10,7 +10,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "fixed replicas are applied over an autoscaler with every deploy",
+    summary: "every deploy overwrites an autoscaler's number of replicas with a fixed one",
     absences: &[],
     page: include_str!("../../../../docs/rules/autoscaler-fights-replicas.md"),
     check,
@@ -30,36 +30,44 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             format!("set back to {} with every deploy", replicas.value),
         );
         if let Some(max) = &autoscaler.max {
-            evidence.note(max, format!("the autoscaler may be at {}", max.value));
+            evidence.note(max, format!("the autoscaler may have set {}", max.value));
         }
         let least = autoscaler.min.as_ref().map_or(1, |m| m.value);
         let most = autoscaler.max.as_ref().map_or(least, |m| m.value);
-        // A deploy at the maximum is cut to this part until the autoscaler has climbed again.
+        // A deploy at the maximum reduces the replicas to this part until the autoscaler has scaled up again.
         let kept = f64::from(replicas.value) / f64::from(most.max(1)) * 100.0;
         let kept = kept.min(100.0);
         out.report(
             Finding::new(
                 workload.id.to_string(),
-                format!("{}: `replicas: {}` undoes the autoscaler ({least} to {most}) with every deploy", workload.id, replicas.value),
+                format!(
+                    "{}: every deploy overwrites the autoscaler ({least} to {most}) with `replicas: {}`",
+                    workload.id, replicas.value
+                ),
             )
-            .severity(if replicas.value <= least && most <= least { Severity::Low } else { Severity::Medium })
+            .severity(if replicas.value <= least && most <= least {
+                Severity::Low
+            } else {
+                Severity::Medium
+            })
             .explain(if replicas.value > most {
                 format!(
-                    "Applying the manifest sets the replicas to {}, more than the autoscaler allows: it ends {} again with every deploy, \
-                     and the pods that were started for nothing take requests meanwhile.",
+                    "Applying the manifest sets the replicas to {}, more than the autoscaler allows. With \
+                     every deploy it then removes {} of them again, and meanwhile these unneeded pods take \
+                     requests.",
                     replicas.value,
                     replicas.value - most
                 )
             } else {
                 format!(
-                    "Applying the manifest sets the replicas to {}; the autoscaler then begins again from there. A deploy at peak, with {} \
-                     at work, leaves {:.0} % of them.",
+                    "Applying the manifest sets the replicas to {}, and the autoscaler starts again from \
+                     there. A deploy at peak, with {} replicas running, leaves {:.0} % of them.",
                     replicas.value,
                     common::count(most.into(), "replica"),
                     kept
                 )
             })
-            .remedy("Remove `replicas` from the manifest; the autoscaler owns it.")
+            .remedy("Remove `replicas` from the manifest; the autoscaler owns the number.")
             .figure("replicas", replicas.value, "replicas")
             .figure("max_replicas", most, "replicas")
             .figure("kept_at_peak", kept, "%")
@@ -98,7 +106,9 @@ mod tests {
         assert_eq!(testing::only(&RULE, &env).figures["kept_at_peak"].value, 25.0);
         env.workloads[0].replicas = Some(fact(15, 9));
         assert!(
-            testing::only(&RULE, &env).explanation.contains("it ends 3 again"),
+            testing::only(&RULE, &env)
+                .explanation
+                .contains("removes 3 of them"),
             "15 − 12"
         );
         env.workloads[0].replicas = None;

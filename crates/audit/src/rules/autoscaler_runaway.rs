@@ -1,5 +1,5 @@
-//! How fast an autoscaler reaches its maximum under its own policies, and what that costs before anyone
-//! is told.
+//! How fast an autoscaler reaches its maximum under its own policies, and what that costs before anyone is
+//! alerted.
 
 use super::detection;
 use crate::finding::{Evidence, Finding, Severity};
@@ -15,22 +15,22 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "an autoscaler reaches its maximum before anyone is told, at least ten times its minimum",
+    summary: "an autoscaler reaches its maximum, at least ten times its minimum, before anyone is alerted",
     absences: &[],
     page: include_str!("../../../../docs/rules/autoscaler-runaway.md"),
     check,
 };
 
-/// Growth from which it matters: below, the maximum is the ordinary peak.
+/// The smallest growth that is reported. Below it, the maximum is the ordinary peak.
 const GROWTH: u32 = 10;
 /// The controller's period. Source: Kubernetes documentation, `--horizontal-pod-autoscaler-sync-period`.
 const SYNC: u64 = 15;
-/// No autoscaler is followed for longer than this.
+/// An autoscaler is simulated for this time at most.
 const LONGEST: u64 = 3600;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for autoscaler in &cx.env.autoscalers {
-        // Of two that describe one service, the one in the cluster is the one that runs.
+        // If two autoscalers describe one service, the one in the cluster is the one that runs.
         let in_cluster =
             |a: &Autoscaler| a.format.contains("HorizontalPodAutoscaler") || a.format.contains("KEDA");
         let overruled = !in_cluster(autoscaler)
@@ -46,12 +46,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Replicas over time when the metric asks for everything from time 0 and pods are ready at once, with
-/// the load beginning just after a sync. The policies bound what may be added in their period.
+/// Replicas over time when the metric demands the maximum from time 0 and pods are ready at once, with the
+/// load beginning just after a sync. The policies bound how many replicas may be added in their period.
 /// Source: Kubernetes documentation, "Configurable scaling behavior".
 ///
-/// `None` is an autoscaler that says nothing about it: up to twice as many, or four, at each look (the controller's
-/// older way, which it keeps to without a `behavior`).
+/// `None` is an autoscaler without a `behavior`. It adds up to twice as many replicas, or four, at each sync
+/// (the controller's older algorithm).
 pub(crate) fn climb(min: u32, max: u32, up: Option<&ScalingBehaviour>) -> Vec<(u64, u32)> {
     let Some(up) = up else {
         let each = |&(at, replicas): &(u64, u32)| {
@@ -66,7 +66,8 @@ pub(crate) fn climb(min: u32, max: u32, up: Option<&ScalingBehaviour>) -> Vec<(u
     let mut now = SYNC;
     let mut replicas = min;
     while replicas < max && now <= LONGEST && !disabled {
-        // The recommendation is the least of the window: it rises once all of the window is in the load.
+        // The recommendation is the minimum of the window, so it rises only when the whole window is under
+        // load.
         if now >= stabilization {
             let limits = limits(up).into_iter().map(|(amount, period)| {
                 let base = history
@@ -91,7 +92,7 @@ pub(crate) fn climb(min: u32, max: u32, up: Option<&ScalingBehaviour>) -> Vec<(u
     history
 }
 
-/// The policies, Kubernetes' defaults where there are none: 100 % or 4 pods each 15 s, the larger.
+/// The policies, or Kubernetes' defaults if none are set: 100 % or 4 pods each 15 s, whichever is larger.
 fn limits(up: &ScalingBehaviour) -> Vec<(Amount, u64)> {
     if up.policies.is_empty() {
         return vec![(Amount::Percent(100.0), 15), (Amount::Count(4), 15)];
@@ -141,7 +142,7 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
         return;
     };
     let alert = slowest_page(cx);
-    // Told in time, a person can still decide.
+    // If the alert comes in time, a person can still decide.
     if alert.is_none_or(|page| page.as_secs() <= full) {
         return;
     }
@@ -160,8 +161,8 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
         );
     }
     let mut explanation = format!(
-        "When its metric asks for more, the replicas go {}. The bound is its maximum, not 2ⁿ; pods that take time to get ready make it slower. \
-         The slowest alert here pages after {}.",
+        "When its metric demands more, the replicas go {}. The maximum bounds this, not 2ⁿ; pods that need \
+         time to become ready make it slower. The slowest alert here pages after {}.",
         steps.join(", "),
         show_duration(page)
     );
@@ -181,7 +182,10 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
         ),
     )
     .explain(explanation)
-    .remedy("Bound a step in pods (for instance 4 pods in 60 s), set the maximum to what the database and the topic can take, and alert on replicas at the maximum.")
+    .remedy(
+        "Limit a step in pods (for instance 4 pods in 60 s), set the maximum to what the database and \
+        the topic can handle, and alert on replicas at the maximum.",
+    )
     .figure("time_to_max", full as f64, "s")
     .figure("max_replicas", most, "replicas")
     .figure("page_after", page.as_secs_f64(), "s")

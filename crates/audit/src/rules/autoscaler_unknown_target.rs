@@ -1,4 +1,4 @@
-//! An autoscaler that scales what is not there does nothing, and says so only in its status.
+//! An autoscaler whose target does not exist does nothing, and only its status shows it.
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "an autoscaler scales something that is not declared",
+    summary: "an autoscaler scales a workload that is not declared",
     absences: &[Absence::Workload],
     page: include_str!("../../../../docs/rules/autoscaler-unknown-target.md"),
     check,
@@ -25,17 +25,23 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .filter(|d| d.kind == DanglingKind::ScaleTarget)
     {
         let name = &dangling.name.value;
-        let mut finding = Finding::new(&dangling.subject, format!("{} scales `{name}`, which is not declared", dangling.subject))
-            .absent(Absence::Workload)
-            .explain("The autoscaler finds nothing to scale: the number of replicas stays as it is, whatever the load, and only its status says why.")
-            .remedy(match &dangling.nearest {
-                Some(near) => format!("Write `{near}` if that is what is meant."),
-                None => "Name the workload as it is declared: apiVersion, kind and name.".to_owned(),
-            });
+        let mut finding = Finding::new(
+            &dangling.subject,
+            format!("{} scales `{name}`, which is not declared", dangling.subject),
+        )
+        .absent(Absence::Workload)
+        .explain(
+            "The autoscaler finds no workload to scale. The number of replicas does not change \
+                under load, and only the autoscaler's status shows why.",
+        )
+        .remedy(match &dangling.nearest {
+            Some(near) => format!("Write `{near}` if that is the intended name."),
+            None => "Name the workload as it is declared: apiVersion, kind and name.".to_owned(),
+        });
         if let Some(span) = dangling.name.span() {
             finding = finding.at(span, "not declared");
         }
-        // Where the files have no workload at all, it may well be in others.
+        // If the files contain no workload at all, the target may be declared elsewhere.
         let elsewhere = cx.env.workloads.is_empty();
         if elsewhere {
             finding = finding.severity(Severity::Low);

@@ -1,4 +1,4 @@
-//! Restores are tried on a schedule: where nothing says so, there is none.
+//! Restores should be tested on a schedule. If no file mentions a restore test, we assume that there is none.
 
 use super::database_flag::{Absent, judge_absent};
 use crate::finding::Severity;
@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "nothing here restores a backup to try it",
+    summary: "no restore test of a backup is declared here",
     absences: &[Absence::Backup],
     page: include_str!("../../../../docs/rules/backup-never-restored.md"),
     check: |cx, out| judge_absent(&ABSENT, cx, out),
@@ -19,9 +19,11 @@ pub const RULE: Rule = Rule {
 
 const ABSENT: Absent = Absent {
     fact: |database| database.backup.restore_tested.as_ref(),
-    title: "nothing here restores a backup to try it",
-    explanation: "A backup that has never been restored is a hope. What is wrong with it (a missing role, an extension, hours of replay) is found during the outage.",
-    remedy: "Restore the latest backup into a scratch instance on a schedule, run a query against it, and say so in cofferdam.yaml (`databases.NAME.backups.restore_tested: true`).",
+    title: "no restore test of a backup is declared here",
+    explanation: "A backup that has never been restored may not work. Problems with it (a missing role, an \
+        extension, hours of replay) are found during the outage.",
+    remedy: "Restore the latest backup into a scratch instance on a schedule, run a query against it, and \
+        declare it in cofferdam.yaml (`databases.NAME.backups.restore_tested: true`).",
 };
 
 #[cfg(test)]

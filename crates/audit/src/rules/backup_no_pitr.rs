@@ -24,7 +24,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let Some(pitr) = database.backup.point_in_time.as_ref().filter(|f| !f.value) else {
             continue;
         };
-        // Where backups are off altogether, backup-retention says so.
+        // backup-retention reports databases without any backups.
         if database
             .backup
             .retention
@@ -39,19 +39,28 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             database.backup.interval.as_ref(),
             "time between backups",
             Duration::from_secs(86_400),
-            "automated backups are made once a day, as every managed database does",
+            "automated backups are made once a day, as on every managed database",
         );
         let loss = show_duration(interval);
         let mut finding = Finding::new(
             format!("database {}", database.name),
-            format!("{}: no point-in-time recovery: up to {loss} of data are lost in a restore", database.name),
+            format!(
+                "{}: no point-in-time recovery: a restore loses up to {loss} of data",
+                database.name
+            ),
         )
         .severity(common::severity_in(cx.env, Severity::High))
-        .explain(format!("A restore goes back to the last backup. What was written since, up to {loss}, is gone, whatever went wrong."))
-        .remedy("Switch it on: `point_in_time_recovery_enabled = true` (Cloud SQL), a retention above 0 (RDS), WAL archiving (your own).")
+        .explain(format!(
+            "A restore goes back to the last backup. Everything written since then, up to \
+            {loss}, is lost, whatever the reason for the restore."
+        ))
+        .remedy(
+            "Switch it on: `point_in_time_recovery_enabled = true` (Cloud SQL), a retention above 0 \
+            (RDS), WAL archiving (your own).",
+        )
         .figure("worst_loss", interval.as_secs_f64() / 3600.0, "h")
         .evidence(evidence);
-        // The provider's default holds for its own backups; others may be made beside them.
+        // The provider's default describes the provider's own backups; there may be other backups as well.
         if pitr.is_assumed() {
             finding = finding.absent(Absence::Backup);
         }

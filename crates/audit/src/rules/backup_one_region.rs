@@ -1,4 +1,4 @@
-//! A copy in another region: where nothing says so, there is none.
+//! Backups should have a copy in another region. If no file mentions one, we assume that there is none.
 
 use super::database_flag::{Absent, judge_absent};
 use crate::finding::Severity;
@@ -20,7 +20,8 @@ pub const RULE: Rule = Rule {
 const ABSENT: Absent = Absent {
     fact: |database| database.backup.other_region.as_ref(),
     title: "no copy of the backups is declared in another region",
-    explanation: "What takes the region takes the database and its backups together: there is then nothing to restore, anywhere.",
+    explanation: "An event that destroys the region destroys the database and its backups together. Then \
+        there is nothing left to restore.",
     remedy: "Copy backups to another region (`aws_db_instance_automated_backups_replication`, an AWS Backup plan with a copy action, Cloud SQL backups with `location`), and try a restore there.",
 };
 

@@ -1,4 +1,4 @@
-//! How long backups are kept against how long it takes to notice that they are needed.
+//! Compares how long backups are kept with how long it takes to notice that they are needed.
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
@@ -14,13 +14,13 @@ pub const RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "backups are off, or kept for less time than it takes to notice that data is corrupt",
+    summary: "backups are off, or are kept for less time than it takes to notice corrupt data",
     absences: &[Absence::Backup],
     page: include_str!("../../../../docs/rules/backup-retention.md"),
     check,
 };
 
-/// A week: the least that outlasts a long weekend.
+/// A week, the shortest time that covers a long weekend.
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -39,7 +39,7 @@ fn judge(cx: &Context<'_>, database: &Database, out: &mut Verdicts) {
     let (title, explanation, severity) = if kept.is_zero() {
         (
             "backups are off".to_owned(),
-            "There is nothing to go back to: a dropped table, a bad migration or a lost volume is final."
+            "There is no backup to restore: a dropped table, a bad migration or a lost volume is permanent."
                 .to_owned(),
             Severity::Critical,
         )
@@ -51,14 +51,15 @@ fn judge(cx: &Context<'_>, database: &Database, out: &mut Verdicts) {
                 show_duration(kept),
                 show_duration(detection.value)
             ),
-            "By the time anyone looks for a good copy, the last good one has been deleted.".to_owned(),
+            "When someone looks for a good copy, the last good one has already been deleted.".to_owned(),
             Severity::High,
         )
     } else if kept < WEEK {
         (
             format!("backups are kept {} only", show_duration(kept)),
             format!(
-                "Corruption that nobody notices within {} cannot be undone: a fault on a Friday evening is found on Monday.",
+                "Corruption that nobody notices within {} cannot be undone: a fault on a Friday evening is \
+                 found on Monday.",
                 show_duration(kept)
             ),
             Severity::High,
@@ -66,13 +67,19 @@ fn judge(cx: &Context<'_>, database: &Database, out: &mut Verdicts) {
     } else {
         return;
     };
-    let mut finding = Finding::new(format!("database {}", database.name), format!("{}: {title}", database.name))
-        .severity(common::severity_in(cx.env, severity))
-        .explain(explanation)
-        .remedy("Keep automated backups for at least 7 days (35 is the most RDS and Aurora keep), longer than it takes to notice.")
-        .figure("retention", kept.as_secs_f64() / 3600.0, "h")
-        .evidence(evidence);
-    // Where nothing is written, something else may make the backups.
+    let mut finding = Finding::new(
+        format!("database {}", database.name),
+        format!("{}: {title}", database.name),
+    )
+    .severity(common::severity_in(cx.env, severity))
+    .explain(explanation)
+    .remedy(
+        "Keep automated backups for at least 7 days (35 is the maximum on RDS and Aurora), and \
+            longer than it takes to notice corruption.",
+    )
+    .figure("retention", kept.as_secs_f64() / 3600.0, "h")
+    .evidence(evidence);
+    // If the files do not mention backups, another tool may make them.
     if kept.is_zero() && retention.is_assumed() {
         finding = finding.absent(Absence::Backup);
     }

@@ -1,4 +1,4 @@
-//! A pod without a controller is gone with its node.
+//! A pod without a controller is lost with its node.
 
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
@@ -11,13 +11,13 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a Pod that no controller makes anew when its node is lost",
+    summary: "a Pod has no controller that recreates it when its node is lost",
     absences: &[],
     page: include_str!("../../../../docs/rules/bare-pod.md"),
     check,
 };
 
-/// Annotations of pods that are meant to run once, or that the kubelet keeps from a file of its node.
+/// Annotations of pods that should run once, or that the kubelet runs from a file on its node.
 const MEANT: &[&str] = &[
     "helm.sh/hook",
     "argocd.argoproj.io/hook",
@@ -41,12 +41,22 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             common::severity_in(cx.env, Severity::Medium)
         };
         out.report(
-            Finding::new(workload.id.to_string(), format!("{}: no controller keeps it running", workload.id))
-                .severity(severity)
-                .explain("When its node fails, is drained or runs short of memory, the pod is removed and nothing makes it anew; it cannot be rolled out or scaled either.")
-                .remedy(if once { "Make it a Job." } else { "Make it the template of a Deployment (or of a StatefulSet, where it has an identity)." })
-                .figure("replicas", 1, "replicas")
-                .at(workload.span, "the pod"),
+            Finding::new(
+                workload.id.to_string(),
+                format!("{}: no controller keeps it running", workload.id),
+            )
+            .severity(severity)
+            .explain(
+                "When its node fails, is drained or runs out of memory, the pod is removed and \
+                    nothing recreates it. It also cannot be rolled out or scaled.",
+            )
+            .remedy(if once {
+                "Make it a Job."
+            } else {
+                "Make it the template of a Deployment (or of a StatefulSet if it needs an identity)."
+            })
+            .figure("replicas", 1, "replicas")
+            .at(workload.span, "the pod"),
         );
     }
 }

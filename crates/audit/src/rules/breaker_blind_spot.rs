@@ -1,4 +1,5 @@
-//! A breaker that waits for half of the requests to fail never sees the tenth that always does.
+//! A breaker that opens when half of the requests fail never notices a target that always loses one request
+//! in ten.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -11,23 +12,23 @@ pub const RULE: Rule = Rule {
     group: Group::Cells,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a partial failure never trips the breaker: users fail, and it stays closed",
+    summary: "a partial failure never opens the breaker: users see errors while it stays closed",
     absences: &[],
     page: include_str!("../../../../docs/rules/breaker-blind-spot.md"),
     check,
 };
 
-/// The partial failure that is asked about unless the rule's setting `partial_failure` says otherwise.
+/// The partial failure that is checked unless the rule's setting `partial_failure` gives another.
 const PARTIAL: f64 = 0.10;
-/// Calls that are judged together where nothing is set.
+/// The number of calls that are judged together if none is set.
 const MINIMUM_CALLS: u32 = 20;
-/// Chance of a trip from which the breaker is taken to see the failure.
+/// If the chance that the breaker opens is at least this, the breaker counts as able to see the failure.
 const SEES: f64 = 0.5;
-/// Requests in which it should have seen it.
+/// The number of requests within which the breaker should open.
 const REQUESTS: f64 = 1000.0;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    // Only where there is somewhere else to go does a partial failure of one target matter to a breaker.
+    // A partial failure of one target matters to a breaker only if requests can go to another target.
     let somewhere_else = cx.env.cells.len() > 1;
     let partial = cx
         .number("partial_failure")
@@ -72,7 +73,7 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
             Some(calls) => evidence.take(calls, format!("over at least {} calls", calls.value)),
             None => {
                 evidence.assume(format!(
-                    "the breaker judges {MINIMUM_CALLS} calls together, as no minimum is set"
+                    "the breaker judges {MINIMUM_CALLS} calls together, because no minimum is set"
                 ));
                 MINIMUM_CALLS
             }
@@ -82,18 +83,19 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
         (
             chance,
             format!(
-                "{k} of {n} calls must fail; with {shown} % failing, the chance of that in one window is {chance:.2e}"
+                "{k} of {n} calls must fail; with {shown} % failing, the chance of that in one window is \
+                 {chance:.2e}"
             ),
         )
     } else if let Some(run) = &breaker.consecutive_failures {
         let k = evidence.take(run, format!("opens after {} in a row", run.value));
         let mean = until_run(k, partial);
-        // Runs come as good as at random: the chance of one within so many requests is exponential.
+        // Runs of failures are almost random, so the chance of one within that many requests is exponential.
         let chance = 1.0 - (-REQUESTS / mean).exp();
         (
             chance,
             format!(
-                "{k} failures in a row come, with {shown} % failing, once in {} requests",
+                "with {shown} % failing, {k} failures in a row happen once in {} requests",
                 show_number(mean.round())
             ),
         )
@@ -104,17 +106,31 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
         return;
     }
     out.report(
-        Finding::new(format!("breaker {}", breaker.name), format!("{}: {shown} % of requests may fail for good and the breaker stays closed", breaker.name))
-            .severity(if somewhere_else { Severity::Medium } else { Severity::Low })
-            .explain(format!(
-                "{words}. A target that loses one request in ten (a bad link, one broken instance of many) goes on getting its full share, \
-                 health checks pass most of the time, and retries hide it as latency."
-            ))
-            .remedy("Compare each target's success rate with that of its peers and eject the one that falls behind (outlier ejection by success rate), and alert on each target by itself.")
-            .figure("partial_failure", partial * 100.0, "%")
-            .figure("chance_of_opening", chance, "")
-            .evidence(evidence)
-            .at(breaker.span, "the breaker"),
+        Finding::new(
+            format!("breaker {}", breaker.name),
+            format!(
+                "{}: {shown} % of requests can fail permanently while the breaker stays closed",
+                breaker.name
+            ),
+        )
+        .severity(if somewhere_else {
+            Severity::Medium
+        } else {
+            Severity::Low
+        })
+        .explain(format!(
+            "{words}. A target that loses one request in ten (a bad link, one broken instance of many) \
+                 continues to get its full share of requests. Health checks pass most of the time, and \
+                 retries hide the failures as latency."
+        ))
+        .remedy(
+            "Compare each target's success rate with that of the other targets and eject a target \
+                that is worse (outlier ejection by success rate), and alert on each target separately.",
+        )
+        .figure("partial_failure", partial * 100.0, "%")
+        .figure("chance_of_opening", chance, "")
+        .evidence(evidence)
+        .at(breaker.span, "the breaker"),
     );
 }
 

@@ -1,4 +1,4 @@
-//! Replicas that each keep their own copy of routing or flags disagree for as long as a copy lives.
+//! Replicas that each cache routing or flags themselves disagree until their entries expire.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     group: Group::Cells,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "replicas keep routing or flags in caches of their own that nothing invalidates: they disagree",
+    summary: "each replica caches routing or flags itself and nothing invalidates the entries: replicas disagree",
     absences: &[],
     page: include_str!("../../../../docs/rules/cache-divergence.md"),
     check,
@@ -29,7 +29,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 | LocalCacheKind::Flags
                 | LocalCacheKind::RateLimit
         );
-        // One replica cannot disagree with itself.
+        // A single replica cannot disagree with itself.
         let alone = cx
             .env
             .owner_service(&cache.owner)
@@ -47,7 +47,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// What a kind of cache holds, for sentences.
+/// What a kind of cache contains, in words for sentences.
 fn holds(kind: LocalCacheKind) -> &'static str {
     match kind {
         LocalCacheKind::Routing => "routing decisions",
@@ -60,8 +60,8 @@ fn holds(kind: LocalCacheKind) -> &'static str {
 
 fn report(owner: &str, caches: &[&LocalCache], out: &mut Verdicts) {
     let mut evidence = Evidence::new();
-    // Settings, code and a volume may each speak of one cache: what it holds is what makes it one. Its
-    // life is the longest that any of them gives.
+    // Settings, code and a volume may describe the same cache, so caches are identified by what they contain.
+    // The lifetime is the longest that any of them gives.
     let mut lives: BTreeMap<LocalCacheKind, Option<Duration>> = BTreeMap::new();
     for cache in caches {
         let life = lives.entry(cache.kind).or_default();
@@ -77,10 +77,10 @@ fn report(owner: &str, caches: &[&LocalCache], out: &mut Verdicts) {
     let words: Vec<String> = lives
         .iter()
         .map(|(kind, life)| match (kind, life) {
-            // Counts are not stale, they are another replica's.
+            // Counts are not stale; they are separate in each replica.
             (LocalCacheKind::RateLimit, _) => holds(*kind).to_owned(),
             (_, Some(life)) => format!("{} for {}", holds(*kind), show_duration(*life)),
-            (_, None) => format!("{} without end", holds(*kind)),
+            (_, None) => format!("{} forever", holds(*kind)),
         })
         .collect();
     let stale = || {
@@ -92,20 +92,27 @@ fn report(owner: &str, caches: &[&LocalCache], out: &mut Verdicts) {
     let longest = stale().flatten().max();
     let how_long = match longest {
         Some(life) if stale().all(|l| l.is_some()) => format!("for up to {}", show_duration(life)),
-        None if stale().next().is_none() => "on who is over the limit".to_owned(),
+        None if stale().next().is_none() => "about who is over the limit".to_owned(),
         _ => "until they are restarted".to_owned(),
     };
-    // Code that was not read may drop entries.
+    // Code that was not read may remove entries.
     evidence.likely();
-    let mut finding = Finding::new(format!("caches of {owner}"), format!("{owner}: replicas may disagree {how_long}"))
-        .explain(format!(
-            "Each replica keeps {} in a cache of its own, and nothing tells it that an entry is stale. After a change (a failover, a flag \
-             switched off) some replicas act on the old value and some on the new, and it depends on the replica what a user gets.",
-            words.join(", ")
-        ))
-        .remedy("Publish changes (Redis pub/sub, a watch) and let every replica drop the entry at once; keep the TTL as a safety net, below what a wrong decision may last.")
-        .figure("caches", lives.len() as f64, "caches")
-        .evidence(evidence);
+    let mut finding = Finding::new(
+        format!("caches of {owner}"),
+        format!("{owner}: replicas may disagree {how_long}"),
+    )
+    .explain(format!(
+        "Each replica keeps {} in its own cache, and nothing invalidates a stale entry. After a change \
+             (a failover, a flag switched off) some replicas use the old value and some the new one. What a \
+             user gets depends on which replica answers.",
+        words.join(", ")
+    ))
+    .remedy(
+        "Publish changes (Redis pub/sub, a watch) and let every replica remove the entry at once. \
+            Keep the TTL as a safety net, shorter than the time for which a wrong decision is acceptable.",
+    )
+    .figure("caches", lives.len() as f64, "caches")
+    .evidence(evidence);
     if let Some(longest) = longest {
         finding = finding.figure("longest_disagreement", longest.as_secs_f64(), "s");
     }

@@ -1,4 +1,4 @@
-//! A wait without an end holds what it holds for good.
+//! A call without a timeout can hold its worker forever.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -46,14 +46,21 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             evidence.place(*span, "no timeout");
         }
         out.report(
-            Finding::new(format!("calls of {owner}"), format!("{owner}: {shown}{more} may wait for ever"))
-                .explain(
-                    "When the other side accepts the connection and never answers, the call never returns: its worker is gone until the \
-                     process is restarted, and after as many such calls as there are workers so is the service.",
-                )
-                .remedy("Give every call a timeout: connect in 1 to 3 s, the answer within what the caller's own caller allows.")
-                .figure("calls", calls.len() as f64, "calls")
-                .evidence(evidence),
+            Finding::new(
+                format!("calls of {owner}"),
+                format!("{owner}: {shown}{more} may wait forever"),
+            )
+            .explain(
+                "When the other side accepts the connection and never answers, the call never returns. \
+                     Its worker is lost until the process restarts. When this has happened as many times as \
+                     there are workers, the service is down.",
+            )
+            .remedy(
+                "Give every call a timeout: 1 to 3 s to connect, and for the answer less than the \
+                    timeout of the service's own callers.",
+            )
+            .figure("calls", calls.len() as f64, "calls")
+            .evidence(evidence),
         );
     }
 }

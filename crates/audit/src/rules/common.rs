@@ -1,4 +1,4 @@
-//! What several rules share: which environments count as production, and words for counts.
+//! Helpers for several rules: which environments count as production, and words for counts.
 
 use crate::finding::{Evidence, Severity};
 use cofferdam_model::kafka::Consumer;
@@ -7,8 +7,8 @@ use cofferdam_model::units::show_number;
 use cofferdam_model::{Environment, Fact, Service};
 use std::collections::BTreeMap;
 
-/// Whether an outage in an environment of this name is one: all but those whose name says that they are
-/// for trying things out. An environment without a known name counts.
+/// Whether an outage in an environment with this name counts as an outage. This is so for all environments,
+/// including those without a known name, except those whose name shows that they are for testing.
 pub(crate) fn is_production_like(name: &str) -> bool {
     !matches!(
         name,
@@ -26,7 +26,7 @@ pub(crate) fn is_production_like(name: &str) -> bool {
     )
 }
 
-/// `severity` where an outage is one, low elsewhere.
+/// `severity` if an outage in the environment counts as one, otherwise low.
 pub(crate) fn severity_in(env: &Environment, severity: Severity) -> Severity {
     if is_production_like(&env.name) {
         severity
@@ -57,7 +57,7 @@ pub(crate) enum At {
 }
 
 impl At {
-    /// The word for it.
+    /// The word for the scale.
     pub(crate) fn name(self) -> &'static str {
         match self {
             At::Min => "min",
@@ -79,8 +79,8 @@ pub(crate) fn replicas(service: &Service) -> Vec<(At, &Fact<u32>)> {
     .collect()
 }
 
-/// Members of its group that one replica of a consumer's service adds: processes × consumers a process.
-/// A worker setting counts only where something shows that each worker builds a consumer.
+/// Members that one replica of a service adds to its consumer group: processes × consumers a process. A
+/// worker setting counts only if there is evidence that each worker builds a consumer.
 pub(crate) fn members_per_replica(
     consumer: &Consumer,
     service: Option<&Service>,
@@ -104,7 +104,7 @@ pub(crate) fn members_per_replica(
         let known = worker.builds_consumer.as_ref().is_some_and(|b| !b.value);
         if !known {
             evidence.assume(format!(
-                "one consumer a process: nothing shows that each of the {} `{}` builds a consumer of its own",
+                "one consumer a process: nothing shows that each of the {} `{}` builds its own consumer",
                 worker.count.value, worker.name
             ));
         }
@@ -112,7 +112,7 @@ pub(crate) fn members_per_replica(
     processes
 }
 
-/// The first worker setting whose workers might be taken for members and are not counted as such: the other
+/// The first worker setting whose workers could be members but are not counted as such: the alternative
 /// reading, and whether the code rules it out.
 pub(crate) fn other_reading(consumer: &Consumer) -> Option<(&cofferdam_model::kafka::WorkerSetting, bool)> {
     let builds =
@@ -125,8 +125,8 @@ pub(crate) fn other_reading(consumer: &Consumer) -> Option<(&cofferdam_model::ka
     Some((worker, ruled_out))
 }
 
-/// Partitions of everything a consumer subscribes to, when all of it is declared. With several topics the
-/// largest counts for the range assignor, which deals each topic out by itself, and the sum for others.
+/// Partitions of all topics that a consumer subscribes to, if all are declared. With several topics, the
+/// range assignor is limited by the largest (it assigns each topic separately), and the others by the sum.
 pub(crate) fn partitions(consumer: &Consumer, env: &Environment, evidence: &mut Evidence) -> Option<u32> {
     if consumer.topic_ids.is_empty() || consumer.topic_ids.len() < consumer.topics.len() {
         return None;
@@ -151,7 +151,7 @@ pub(crate) fn partitions(consumer: &Consumer, env: &Environment, evidence: &mut 
     }
 }
 
-/// What a group is called in reports.
+/// The name of a group in reports.
 pub(crate) fn group_name(consumer: &Consumer, env: &Environment) -> String {
     match &consumer.group {
         Some(group) => format!("consumer group {}", group.value),
@@ -159,17 +159,17 @@ pub(crate) fn group_name(consumer: &Consumer, env: &Environment) -> String {
     }
 }
 
-/// The uses of one secret: all of its namespace.
+/// The uses of one secret, all in the same namespace.
 pub(crate) struct OneSecret<'a> {
-    /// Its name, with its key where it has one.
+    /// The secret's name, with its key if it has one.
     pub name: String,
-    /// The same with its namespace, where another namespace has a secret of that name.
+    /// The same with its namespace, if another namespace has a secret with the same name.
     pub shown: String,
     /// Its uses.
     pub uses: Vec<&'a SecretUse>,
 }
 
-/// Uses of secrets by the secret. Secrets of one name in two namespaces are two.
+/// Groups uses of secrets by secret. Secrets with one name in two namespaces are two secrets.
 pub(crate) fn by_secret<'a>(
     uses: impl Iterator<Item = &'a SecretUse>,
     name: impl Fn(&SecretUse) -> Option<String>,
@@ -182,7 +182,7 @@ pub(crate) fn by_secret<'a>(
     }
     let mut found = Vec::new();
     for (name, mut uses) in by_name {
-        // Known namespaces first, so that an unknown one finds the secret it may mean.
+        // Known namespaces first, so that a use without a namespace finds the secret it may refer to.
         uses.sort_by_key(|one| one.owner.namespace.is_none());
         let mut groups: Vec<Vec<&SecretUse>> = Vec::new();
         for one in uses {
@@ -205,7 +205,7 @@ pub(crate) fn by_secret<'a>(
     found
 }
 
-/// A secret with its key, where it has one: `vault-credentials/token`.
+/// A secret with its key, if it has one: `vault-credentials/token`.
 pub(crate) fn secret_key(secret: &str, key: &str) -> String {
     if key.is_empty() {
         secret.to_owned()

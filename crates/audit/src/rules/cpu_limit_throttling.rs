@@ -1,5 +1,5 @@
-//! A CPU limit is enforced each 100 ms: more threads than the limit has cores use it up early and stand
-//! still for the rest.
+//! The kernel enforces a CPU limit in periods of 100 ms. If more threads run than the limit has cores, they
+//! use up the quota early and are stopped for the rest of the period.
 
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a CPU limit with more running threads than it has cores: every period stalls",
+    summary: "more threads run than the CPU limit has cores, so every period has a stall",
     absences: &[],
     page: include_str!("../../../../docs/rules/cpu-limit-throttling.md"),
     check,
@@ -93,15 +93,16 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
         .filter(|r| r.value.0 > 0)
         .map(|r| limit.value.0 as f64 / r.value.0 as f64 * 100.0);
     let mut explanation = format!(
-        "The limit gives {} ms of CPU in each period of 100 ms. {words} that run at once use it up in {} ms and stand still for {} ms, ten \
-         times a second, whatever the average says: latency is in steps of 100 ms while graphs show a pod that is not busy.",
+        "The limit gives {} ms of CPU in each period of 100 ms. {words} that run at once use it up in {} ms \
+         and are then stopped for {} ms, ten times a second, whatever the average shows. Latency increases \
+         in steps of 100 ms while graphs show a pod that is not busy.",
         show_number(cores * PERIOD_MS),
         show_number(runs),
         show_number(stall)
     );
     if let Some(utilisation) = utilisation {
         explanation.push_str(&format!(
-            " The autoscaler measures against the request, where the limit is {} %.",
+            " The autoscaler compares with the request, and the limit is {} % of the request.",
             show_number(utilisation.round())
         ));
     }

@@ -1,4 +1,4 @@
-//! A run that was missed is started however late, or, after many, never.
+//! Without a deadline, a missed run starts however late, and after many missed runs none starts.
 
 use super::{pods, schedule};
 use crate::finding::{Evidence, Finding, Severity};
@@ -10,13 +10,14 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "a CronJob does not say how late a missed run may start",
+    summary: "a CronJob does not declare how late a missed run may start",
     absences: &[],
     page: include_str!("../../../../docs/rules/cronjob-deadline-missing.md"),
     check,
 };
 
-/// Missed runs after which none is started. Source: Kubernetes documentation, "CronJob", "Job creation".
+/// After this many missed runs, the controller starts none. Source: Kubernetes documentation, "CronJob", "Job
+/// creation".
 const MISSED: f64 = 100.0;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -33,11 +34,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         let title = match hours {
             Some(hours) => format!(
-                "{}: no `startingDeadlineSeconds`: 100 runs are missed in {hours:.1} h of an outage",
+                "{}: no `startingDeadlineSeconds`: an outage of {hours:.1} h misses 100 runs",
                 workload.id
             ),
             None => format!(
-                "{}: no `startingDeadlineSeconds`: a missed run starts however late, and after 100 missed ones none",
+                "{}: no `startingDeadlineSeconds`: a missed run starts however late, and after 100 missed \
+                 runs none starts",
                 workload.id
             ),
         };
@@ -47,8 +49,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             finding
-                .explain("A run that was missed while the control plane was away is started when it is back, however late. And with more than 100 missed runs since the last one the controller starts none and only logs it; with a deadline it counts only what was missed within the deadline.")
-                .remedy("Set `startingDeadlineSeconds` to how late a run still makes sense, and to more than 10 (the controller looks every 10 s).")
+                .explain(
+                    "The controller starts a run that was missed during an outage of the control plane \
+                    when it is back, however late that is. If more than 100 runs were missed since the last \
+                    one, it starts none and only logs this. With a deadline it counts only the runs missed \
+                    within the deadline.",
+                )
+                .remedy(
+                    "Set `startingDeadlineSeconds` to the longest delay at which a run is still useful, \
+                    and to more than 10 (the controller checks every 10 s).",
+                )
                 .evidence(evidence)
                 .at(workload.span, "no deadline for a start"),
         );

@@ -1,4 +1,5 @@
-//! Two clocks remove the runs of a CronJob; the one in the Job's template takes the trace of a failure.
+//! Two settings remove the runs of a CronJob. The one in the Job's template also removes the evidence of a
+//! failure.
 
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
@@ -12,7 +13,8 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "the runs of a CronJob are removed by time as well as by number: a failed one may be gone before anyone looks",
+    summary: "the runs of a CronJob are removed by age as well as by number: a failed one may be gone before \
+        anyone looks at it",
     absences: &[],
     page: include_str!("../../../../docs/rules/cronjob-history-cut.md"),
     check,
@@ -30,12 +32,26 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         evidence.note(ttl, "removes each run after this time");
         let after = show_duration(Duration::from_secs(seconds.into()));
         out.report(
-            Finding::new(workload.id.to_string(), format!("{}: a failed run and its logs are gone after {after}, whatever the history limits say", workload.id))
-                .explain("A CronJob keeps its last runs by number (`failedJobsHistoryLimit` 1, `successfulJobsHistoryLimit` 3 by default) and so cleans up by itself. The time to live in its template removes them earlier: after a failure at night nobody finds the pod, its events or its logs in the morning.")
-                .remedy("Remove `ttlSecondsAfterFinished` from the template and set the two history limits; it is for Jobs that nothing else removes.")
-                .figure("kept", seconds, "s")
-                .evidence(evidence)
-                .at(workload.span, "the CronJob"),
+            Finding::new(
+                workload.id.to_string(),
+                format!(
+                    "{}: a failed run and its logs are gone after {after}, whatever the history limits say",
+                    workload.id
+                ),
+            )
+            .explain(
+                "A CronJob keeps its last runs by number (by default `failedJobsHistoryLimit` 1, \
+                    `successfulJobsHistoryLimit` 3) and therefore cleans up by itself. The time to live in \
+                    its template removes them earlier: after a failure at night, nobody finds the pod, its \
+                    events or its logs in the morning.",
+            )
+            .remedy(
+                "Remove `ttlSecondsAfterFinished` from the template and set the two history limits; \
+                    the field is for Jobs that nothing else removes.",
+            )
+            .figure("kept", seconds, "s")
+            .evidence(evidence)
+            .at(workload.span, "the CronJob"),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Runs that take longer than the time between them run side by side, more and more of them.
+//! Runs that take longer than the interval between them overlap, and their number grows.
 
 use super::{common, pods, schedule};
 use crate::finding::{Evidence, Finding, Severity};
@@ -10,15 +10,15 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "runs of a CronJob that hang or are slow run side by side without end",
+    summary: "runs of a CronJob that hang or are slow overlap without limit",
     absences: &[],
     page: include_str!("../../../../docs/rules/cronjob-runs-pile-up.md"),
     check,
 };
 
-/// Minutes that a slow dependency is slow, for the figure.
+/// How many minutes a dependency is slow, for the figure.
 const HANGING: u32 = 60;
-/// Minutes between runs up to which an hour of trouble makes several of them.
+/// The longest interval, in minutes, at which an hour of trouble makes several runs overlap.
 const OFTEN: u32 = 15;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -37,7 +37,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         };
         let at_once = HANGING.div_ceil(frequency.shortest);
-        // `Allow` that someone wrote is meant.
+        // If someone wrote `Allow`, it is intended.
         let severity = if policy.is_none() && frequency.shortest <= OFTEN {
             common::severity_in(cx.env, Severity::Medium)
         } else {
@@ -56,20 +56,28 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         let title = if at_once > 1 {
             format!(
-                "{}: runs may overlap without end, {at_once} at once after an hour in which none ends",
+                "{}: the number of overlapping runs has no limit, {at_once} run at once after an hour in \
+                 which none ends",
                 workload.id
             )
         } else {
             format!(
-                "{}: a run that hangs never ends, and the next starts beside it",
+                "{}: a run that hangs never ends, and the next one starts beside it",
                 workload.id
             )
         };
         out.report(
             Finding::new(workload.id.to_string(), title)
                 .severity(severity)
-                .explain("When what the job calls is slow or away, every run waits, and with each interval another joins it with its own connections and memory: the load grows on what is in trouble already. Two runs may also work on the same rows.")
-                .remedy("Set `concurrencyPolicy: Forbid` (or `Replace`), and `activeDeadlineSeconds` on the job so that a run that hangs ends.")
+                .explain(
+                    "When a dependency of the job is slow or down, every run waits for it. After each \
+                    interval another run joins with its own connections and memory, so the load grows on a \
+                    dependency that is already in trouble. Two runs may also work on the same rows.",
+                )
+                .remedy(
+                    "Set `concurrencyPolicy: Forbid` (or `Replace`), and `activeDeadlineSeconds` on the \
+                    job so that a run that hangs ends.",
+                )
                 .figure("interval", frequency.shortest, "min")
                 .figure("runs_at_once", at_once, "runs")
                 .evidence(evidence)

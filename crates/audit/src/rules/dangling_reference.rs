@@ -1,4 +1,4 @@
-//! A name that leads nowhere stops a pod from starting, or a patch from doing anything.
+//! A reference to a missing object stops a pod from starting, or makes a patch do nothing.
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -12,7 +12,8 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a file, config map, secret, service account, port, patch target or variable is named and does not exist",
+    summary: "a file, config map, secret, service account, port, patch target or variable is referenced and \
+        does not exist",
     absences: &[
         Absence::File,
         Absence::ConfigMap,
@@ -27,12 +28,12 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// What is named, what follows when it is not there, and how bad that is.
+/// The kind of the referenced object, the consequence when it does not exist, and the severity.
 fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severity)> {
     Some(match kind {
         DanglingKind::File => (
             "file",
-            "The build fails, or leaves out what the file holds.",
+            "The build fails, or its result lacks the contents of the file.",
             Severity::High,
         ),
         DanglingKind::ConfigMap => (
@@ -47,7 +48,7 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
         ),
         DanglingKind::Secret => (
             "Secret",
-            "Unless someone makes it by hand, the pod does not start.",
+            "Unless someone creates it by hand, the pod does not start.",
             Severity::Low,
         ),
         DanglingKind::SecretKey => (
@@ -57,7 +58,7 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
         ),
         DanglingKind::ServiceAccount => (
             "service account",
-            "The API server refuses the pod: the rollout stops with the old ones.",
+            "The API server refuses the pod: the rollout stops and the old pods stay.",
             Severity::Medium,
         ),
         DanglingKind::Service => (
@@ -67,12 +68,12 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
         ),
         DanglingKind::Port => (
             "port",
-            "What asks for it by name never gets an answer: a probe fails, a Service has no endpoint.",
+            "Clients that use this port name never get an answer: a probe fails, a Service has no endpoint.",
             Severity::High,
         ),
         DanglingKind::PatchTarget => (
             "patch target",
-            "The patch changes nothing, and the value that it was to set is not set.",
+            "The patch changes nothing, so its value is not set.",
             Severity::High,
         ),
         DanglingKind::Volume => ("volume", "The API server refuses the pod.", Severity::High),
@@ -83,15 +84,15 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
         ),
         DanglingKind::Selector => (
             "pods",
-            "It selects nothing, and so does nothing.",
+            "It selects nothing and therefore does nothing.",
             Severity::Medium,
         ),
-        // These have rules of their own, and variables are told once for each module.
+        // These have their own rules, and variables are reported once for each module.
         DanglingKind::Topic | DanglingKind::ScaleTarget | DanglingKind::Variable => return None,
     })
 }
 
-/// What is claimed not to exist. Ports and volumes are parts of the one object that names or has them.
+/// The missing object. Ports and volumes are parts of the object that names or has them.
 fn claims(dangling: &Dangling) -> Option<Absence> {
     Some(match dangling.kind {
         DanglingKind::File => Absence::File,
@@ -126,12 +127,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Names that a title lists before it counts the rest.
+/// The number of names that a title lists before it counts the rest.
 const LISTED: usize = 8;
-/// Places that a finding shows.
+/// The number of places that a finding shows.
 const SHOWN: usize = 6;
 
-/// A module with names that nothing in it declares is one fault: mostly a file of it is missing here.
+/// Undeclared names of one module are one fault: usually one of the module's files is missing here.
 fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Verdicts) {
     let listed: Vec<String> = names
         .keys()
@@ -164,9 +165,9 @@ fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Ver
         .absent(Absence::Terraform)
         .explain("The plan fails before it changes anything, unless a file that is not here declares them.")
         .remedy(match nearest.as_slice() {
-            [] => "Declare what is missing, or remove the reference.".to_owned(),
+            [] => "Declare the missing names, or remove the references.".to_owned(),
             near => format!(
-                "Write {} if that is what is meant; otherwise declare what is missing.",
+                "Write {} if that is the intended name; otherwise declare the missing one.",
                 near.join(", ")
             ),
         });
@@ -176,7 +177,7 @@ fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Ver
         .collect();
     places.sort();
     for span in places.into_iter().take(SHOWN) {
-        finding = finding.at(span, "leads nowhere");
+        finding = finding.at(span, "does not exist");
     }
     out.report(finding);
 }
@@ -206,12 +207,14 @@ fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity)
         .severity(severity)
         .explain(happens)
         .remedy(match &dangling.nearest {
-            Some(near) => format!("Write `{near}` if that is what is meant; otherwise add what is missing."),
-            None => "Add what is missing, or remove the reference.".to_owned(),
+            Some(near) => {
+                format!("Write `{near}` if that is the intended name; otherwise add the missing object.")
+            }
+            None => "Add the missing object, or remove the reference.".to_owned(),
         });
     finding.absence = claims(dangling);
     if let Some(span) = dangling.name.span() {
-        finding = finding.at(span, "leads nowhere");
+        finding = finding.at(span, "does not exist");
     }
     out.report(if dangling.certain {
         finding
@@ -220,7 +223,7 @@ fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity)
     });
 }
 
-/// What follows when a selector of this subject selects nothing.
+/// The consequence when a selector of this subject selects nothing.
 fn selects_nothing(subject: &str) -> &'static str {
     const KINDS: [(&str, &str); 5] = [
         (
@@ -229,15 +232,17 @@ fn selects_nothing(subject: &str) -> &'static str {
         ),
         (
             "PodDisruptionBudget ",
-            "It keeps no pod: a drain may take all of those that were meant at once.",
+            "It protects no pod: a drain may evict all of the intended pods at once.",
         ),
         (
             "NetworkPolicy ",
-            "The policy governs no pod: what it was to close stays open, and what it was to allow is not allowed by it.",
+            "The policy applies to no pod: traffic that it should block stays open, and traffic that it \
+             should allow is not allowed by it.",
         ),
         (
             "a peer of ",
-            "That part of the rule lets nobody through: if the pods that were meant have other labels, their connections are refused.",
+            "That part of the rule allows no peer: if the intended pods have other labels, their connections \
+             are refused.",
         ),
         (
             "ServiceMonitor ",
@@ -245,7 +250,10 @@ fn selects_nothing(subject: &str) -> &'static str {
         ),
     ];
     let found = KINDS.iter().find(|(kind, _)| subject.starts_with(kind));
-    found.map_or("It selects nothing, and so does nothing.", |(_, happens)| happens)
+    found.map_or(
+        "It selects nothing and therefore does nothing.",
+        |(_, happens)| happens,
+    )
 }
 
 #[cfg(test)]

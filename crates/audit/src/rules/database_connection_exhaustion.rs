@@ -1,4 +1,4 @@
-//! Replicas × pool against the connections that the database has.
+//! Compares replicas × pool with the connections that the database has.
 
 use super::common;
 use super::demand;
@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::Critical,
     fix: Fix::Proposed,
-    summary: "replicas × pool at full scale want more connections than the database has",
+    summary: "replicas × pool at full scale need more connections than the database has",
     absences: &[],
     page: include_str!("../../../../docs/rules/database-connection-exhaustion.md"),
     check,
@@ -24,7 +24,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for (index, database) in cx.env.databases.iter().enumerate() {
         judge(cx, DatabaseId(index), database, out);
     }
-    // A database that no file describes has a limit all the same.
+    // A database that no file describes also has a limit.
     for (host, total) in demand::undescribed(cx.env) {
         if total.demands.is_empty() {
             continue;
@@ -95,18 +95,25 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     let replicas: u64 = total.demands.iter().map(|d| u64::from(d.replicas)).sum();
     let each = (f64::from(slots) / replicas.max(1) as f64).floor();
     let title = format!(
-        "{}: {} connections wanted {when}, {} there: {} refused",
+        "{}: {} connections wanted {when}, {} available: {} refused",
         database.name,
         show_number(asked as f64),
         show_number(f64::from(slots)),
         show_number(deficit as f64)
     );
     let mut finding = Finding::new(subject, title)
-        .severity(common::severity_in(cx.env, if only_in_rollout { Severity::High } else { Severity::Critical }))
+        .severity(common::severity_in(
+            cx.env,
+            if only_in_rollout {
+                Severity::High
+            } else {
+                Severity::Critical
+            },
+        ))
         .explain(explanation)
         .remedy(format!(
-            "Put a pooler between (PgBouncer with max_db_connections below {}), or let pool and overflow together be at most {} a \
-             process, or lower the maximum of replicas.",
+            "Put a pooler in front of the database (PgBouncer with max_db_connections below {}), or let pool \
+             and overflow together be at most {} a process, or lower the maximum of replicas.",
             show_number(f64::from(slots)),
             show_number(each)
         ))
@@ -123,19 +130,21 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     out.report(finding);
 }
 
-/// Why connections are missing: the sum, where it begins, and what it leaves out.
+/// Explains the missing connections: the sum, the scale at which the shortage begins, and what is not
+/// counted.
 fn explanation(total: &demand::Total, asked: u64, when: &str, (slots, reserved): (u32, u32)) -> String {
     let mut explanation = format!(
-        "{} = {} connections {when}; max_connections less {reserved} reserved leaves {}. A connection beyond that is refused at \
-         once with \"sorry, too many clients already\": pools that are open keep what they have, so it is the replicas that start \
-         last (the ones that were to help) that cannot work, and every restart puts another one among them.",
+        "{} = {} connections {when}; max_connections less {reserved} reserved leaves {}. A connection beyond \
+         that is refused at once with \"sorry, too many clients already\". Pools that are already open keep \
+         their connections, so the replicas that start last (those that should help) cannot work, and each \
+         restarted replica becomes one of them.",
         total.words(),
         show_number(asked as f64),
         show_number(f64::from(slots)),
     );
     if let Some(n) = total.breaks_at(u64::from(slots)) {
         explanation.push_str(&format!(
-            " It begins when {} run {n} replicas{}.",
+            " The shortage begins when {} run {n} replicas{}.",
             who(total),
             if total.demands.len() > 1 { " each" } else { "" }
         ));

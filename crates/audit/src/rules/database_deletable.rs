@@ -21,8 +21,10 @@ const FLAG: Flag = Flag {
     bad: false,
     severity: Severity::Medium,
     title: "deletion protection is off: one command, or one wrong plan, deletes it",
-    explanation: "A renamed resource in Terraform is a deleted and a new one. With protection off the plan goes through and the data goes with it.",
-    remedy: "Set `deletion_protection = true`, and `lifecycle { prevent_destroy = true }` where Terraform makes it.",
+    explanation: "If a resource is renamed in Terraform, Terraform deletes the old one and creates a new \
+        one. With protection off the plan succeeds and the data is lost.",
+    remedy: "Set `deletion_protection = true`, and `lifecycle { prevent_destroy = true }` if Terraform \
+        creates the database.",
     label: "not protected",
 };
 

@@ -1,4 +1,4 @@
-//! The rules about one switch of a database differ in words only; this is what they share.
+//! Shared code of the rules that check one switch of a database. They differ only in their words.
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
@@ -6,26 +6,26 @@ use crate::rule::{Context, Verdicts};
 use cofferdam_model::database::Database;
 use cofferdam_model::{Absence, Fact};
 
-/// A switch, which of its positions is bad, and what to say then.
+/// A switch, its bad position, and the text of the finding for it.
 pub(crate) struct Flag {
     /// The switch.
     pub(crate) fact: fn(&Database) -> Option<&Fact<bool>>,
     /// The position that is reported.
     pub(crate) bad: bool,
-    /// Severity in an environment where an outage is one.
+    /// Severity in an environment where an outage counts as one.
     pub(crate) severity: Severity,
-    /// Headline after the database's name.
+    /// The title after the database's name.
     pub(crate) title: &'static str,
     /// What happens.
     pub(crate) explanation: &'static str,
     /// What to do.
     pub(crate) remedy: &'static str,
-    /// What the line says.
+    /// The label of the place.
     pub(crate) label: &'static str,
 }
 
-/// Reports every database whose switch is in the bad position. One that says nothing is not judged: the
-/// readers put the provider's default there where there is one.
+/// Reports every database whose switch is in the bad position. A database without a value is not judged: the
+/// readers fill in the provider's default if there is one.
 pub(crate) fn judge(flag: &Flag, cx: &Context<'_>, out: &mut Verdicts) {
     for database in &cx.env.databases {
         let Some(fact) = (flag.fact)(database).filter(|f| f.value == flag.bad) else {
@@ -48,11 +48,11 @@ pub(crate) fn judge(flag: &Flag, cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Something about backups that is not there unless something says so.
+/// A precaution for backups that counts as missing unless a file declares it.
 pub(crate) struct Absent {
-    /// What would say so.
+    /// Where it would be declared.
     pub(crate) fact: fn(&Database) -> Option<&Fact<bool>>,
-    /// Headline after the database's name.
+    /// The title after the database's name.
     pub(crate) title: &'static str,
     /// What happens.
     pub(crate) explanation: &'static str,
@@ -60,8 +60,8 @@ pub(crate) struct Absent {
     pub(crate) remedy: &'static str,
 }
 
-/// Reports every database of which a file could say so and none does, where an outage is one. It is likely
-/// only: what no file declares may still be done.
+/// Reports every database for which no file declares the precaution although one could, in environments where
+/// an outage counts as one. The finding is only likely: the precaution may exist without being declared.
 pub(crate) fn judge_absent(absent: &Absent, cx: &Context<'_>, out: &mut Verdicts) {
     if !common::is_production_like(&cx.env.name) {
         return;
@@ -73,7 +73,7 @@ pub(crate) fn judge_absent(absent: &Absent, cx: &Context<'_>, out: &mut Verdicts
         }
         let mut evidence = Evidence::new();
         match fact {
-            Some(fact) => evidence.note(fact, "said here"),
+            Some(fact) => evidence.note(fact, "declared here"),
             None => evidence.likely(),
         }
         let title = format!("{}: {}", database.name, absent.title);
@@ -98,7 +98,7 @@ pub(crate) mod tests {
     use cofferdam_model::database::Database;
     use cofferdam_model::{Environment, Fact, Parts};
 
-    /// The bad position fires, the other and silence do not.
+    /// Only the bad position is reported; the other position and a missing value are not.
     pub(crate) fn the_setting_decides(rule: &Rule, set: fn(&mut Database, Option<Fact<bool>>), bad: bool) {
         let mut env = Environment {
             parts: Parts {
@@ -114,7 +114,7 @@ pub(crate) mod tests {
         assert!(testing::all(rule, &env).is_empty());
     }
 
-    /// Silence counts where it could have been broken, in production-like environments.
+    /// A missing declaration counts only where one could have been read, in production-like environments.
     pub(crate) fn silence_is_told(rule: &Rule, set: fn(&mut Database, Option<Fact<bool>>)) {
         let databases = vec![Database::named("main", Some(span(1)))];
         let mut env = Environment {
@@ -127,7 +127,7 @@ pub(crate) mod tests {
         };
         assert!(
             testing::all(rule, &env).is_empty(),
-            "nothing was read that could say so"
+            "no file was read that could declare it"
         );
         env.databases[0].backup.declarable = true;
         assert_eq!(testing::all(rule, &env).len(), 1);

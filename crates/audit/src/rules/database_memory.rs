@@ -1,4 +1,4 @@
-//! Connections × memory each against the memory that the server has.
+//! Compares connections × memory for each with the memory of the server.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -43,16 +43,26 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         out.report(
             Finding::new(
                 format!("database {}", database.name),
-                format!("{}: {} of memory can be asked for, {} are there", database.name, Bytes(wanted), Bytes(have)),
+                format!(
+                    "{}: {} of memory can be requested, {} are available",
+                    database.name,
+                    Bytes(wanted),
+                    Bytes(have)
+                ),
             )
             .explain(format!(
-                "shared_buffers {} + {connections} connections × work_mem {} = {}. A query may use work_mem several times (once for each sort \
-                 or hash), so this is no upper bound: under load the kernel kills the server, and all connections end together.",
+                "shared_buffers {} + {connections} connections × work_mem {} = {}. A query may use work_mem \
+                 several times (once for each sort or hash), so this is not an upper bound. Under load the \
+                 kernel kills the server, and all connections end together.",
                 Bytes(shared),
                 Bytes(each),
                 Bytes(wanted)
             ))
-            .remedy(format!("Lower work_mem to at most {}, or max_connections (a pooler makes that possible), or take a larger tier.", Bytes(fits)))
+            .remedy(format!(
+                "Lower work_mem to at most {}, or lower max_connections (a pooler makes that \
+                possible), or use a larger tier.",
+                Bytes(fits)
+            ))
             .figure("wanted", wanted as f64 / 1_048_576.0, "MiB")
             .figure("available", have as f64 / 1_048_576.0, "MiB")
             .evidence(evidence),

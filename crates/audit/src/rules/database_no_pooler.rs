@@ -1,4 +1,4 @@
-//! Many processes that each keep a pool of their own hold connections that do nothing.
+//! Many processes with their own pools keep many idle connections open.
 
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
@@ -12,13 +12,13 @@ pub const RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "many clients connect to a database without a pooler between",
+    summary: "many clients connect to a database without a pooler",
     absences: &[Absence::Pooler],
     page: include_str!("../../../../docs/rules/database-no-pooler.md"),
     check,
 };
 
-/// Replicas that together are "many": below, their pools can be sized by hand.
+/// The total number of replicas that counts as "many". Fewer pools can be sized by hand.
 const MANY: u64 = 20;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -30,7 +30,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let mut slot_evidence = Evidence::new();
-        // Pools that together need less than half of what is there are sized with room; no pooler is needed.
+        // If all pools together need less than half of the connections, they leave enough room and no pooler
+        // is needed.
         let Some((slots, _)) = demand::slots(database, &mut slot_evidence) else {
             continue;
         };
@@ -49,12 +50,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 ),
             )
             .explain(format!(
-                "{} = {} connections, most of them idle at any moment: a connection works only while a query runs. Each costs the server \
-                 memory and a process, and every scale-out opens its share at once.",
+                "{} = {} connections, most of them idle at any moment: a connection works only while a query \
+                 runs. Each one costs the server memory and a process, and every scale-out opens its share \
+                 at once.",
                 total.words(),
                 show_number(total.wanted() as f64)
             ))
-            .remedy("Put PgBouncer in transaction mode (1.21 or later for drivers that prepare statements) between, sized from queries a second × seconds each.")
+            .remedy(
+                "Put PgBouncer in transaction mode (1.21 or later for drivers that prepare statements) \
+                in front of the database, sized from queries a second × seconds each.",
+            )
             .absent(Absence::Pooler)
             .figure("replicas", replicas as f64, "replicas")
             .figure("connections", total.wanted() as f64, "connections")

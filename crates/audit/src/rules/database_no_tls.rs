@@ -21,7 +21,8 @@ const FLAG: Flag = Flag {
     bad: false,
     severity: Severity::Medium,
     title: "accepts connections without TLS",
-    explanation: "A client that does not ask for TLS gets none: passwords and data cross the network in clear, and nothing says so.",
+    explanation: "A client that does not ask for TLS does not get it: passwords and data cross the network \
+        in clear text, and nothing reports it.",
     remedy: "Require TLS on the server: `rds.force_ssl = 1` in the parameter group, `ssl_mode = \"ENCRYPTED_ONLY\"` (Cloud SQL), `hostssl` lines in pg_hba.conf.",
     label: "TLS is not required",
 };

@@ -1,4 +1,4 @@
-//! A pool without a size, or a wait without an end.
+//! A database pool without a size, or a wait without a timeout.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -30,7 +30,7 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
     } else if !size_is_set {
         missing.push("pool size");
     }
-    // asyncpg has no such setting: the wait is an argument of each `acquire`.
+    // asyncpg has no such setting: the timeout is an argument of each `acquire`.
     let settable = pool.driver.as_ref().is_none_or(|d| !d.value.contains("asyncpg"))
         || pool.overflow.as_ref().is_some_and(|o| o.value > 0);
     if settable && !pool.unpooled && pool.pool_timeout.as_ref().is_none_or(|t| t.is_assumed()) {
@@ -39,7 +39,7 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
     if pool.connect_timeout.as_ref().is_none_or(|t| t.is_assumed()) {
         missing.push("connect timeout");
     }
-    // Without the constructor in view, what is not set here may be set in code that nobody read.
+    // If the constructor was not read, a setting that is missing here may be set in code that was not read.
     if missing.is_empty() || !pool.constructed {
         return;
     }
@@ -56,24 +56,31 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
         Severity::Medium
     };
     let what = if pool.unpooled {
-        "Every caller opens a connection of its own: as many as there are requests at once, until the database refuses."
+        "Every caller opens its own connection: there are as many connections as concurrent requests, until \
+         the database refuses more."
     } else if unbounded {
-        "Nothing bounds the connections that one process opens: load on it is load on the database, one for one."
+        "Nothing limits the connections that one process opens: every increase of its load reaches the \
+         database in full."
     } else if size_is_set {
-        "When the database is slow or away, callers wait without an end, hold what they have, and take their own callers with them."
+        "When the database is slow or down, callers wait without a timeout, keep their resources, and block \
+         their own callers."
     } else {
-        "The driver's default decides how many connections each process opens, and nobody has multiplied it by the replicas."
+        "The driver's default decides how many connections each process opens, and nobody has multiplied it \
+         by the number of replicas."
     };
     out.report(
-        Finding::new(format!("database pool of {name}"), format!("{name}: its database pool has no {} set", join(&missing)))
-            .severity(severity)
-            .explain(what)
-            .remedy(
-                "Set all three: a size from queries a second × seconds each, a wait for the pool shorter than the caller's own timeout, \
-                 and a connect timeout shorter than that.",
-            )
-            .at(pool.span, "the pool")
-            .evidence(evidence),
+        Finding::new(
+            format!("database pool of {name}"),
+            format!("{name}: its database pool has no {} set", join(&missing)),
+        )
+        .severity(severity)
+        .explain(what)
+        .remedy(
+            "Set all three: a size from queries a second × seconds each, a pool timeout shorter than the \
+                 caller's own timeout, and a connect timeout shorter than that.",
+        )
+        .at(pool.span, "the pool")
+        .evidence(evidence),
     );
 }
 

@@ -21,8 +21,10 @@ const FLAG: Flag = Flag {
     bad: true,
     severity: Severity::High,
     title: "has a public address",
-    explanation: "Anyone on the internet can reach the port: a leaked password or a flaw in the server is then enough, and every scan finds it.",
-    remedy: "Switch the public address off (`publicly_accessible = false`; `ipv4_enabled = false` with a private network) and reach it from inside.",
+    explanation: "Anyone on the internet can reach the port. A leaked password or a vulnerability in the \
+        server is then enough to break in, and every port scan finds the server.",
+    remedy: "Switch the public address off (`publicly_accessible = false`; `ipv4_enabled = false` with a \
+        private network) and connect through the private network.",
     label: "reachable from the internet",
 };
 

@@ -20,8 +20,9 @@ const FLAG: Flag = Flag {
     fact: |database| database.multi_zone.as_ref(),
     bad: false,
     severity: Severity::High,
-    title: "no standby in another zone: the zone's outage is the database's",
-    explanation: "Everything that needs this database stops with its zone, and comes back only when the zone does or a backup is restored elsewhere. Maintenance of the one instance is an outage too.",
+    title: "no standby in another zone: an outage of the zone is an outage of the database",
+    explanation: "If its zone fails, everything that needs this database stops. It comes back only when the \
+        zone does, or when a backup is restored elsewhere. Maintenance of the one instance is an outage too.",
     remedy: "Set `multi_az = true` (RDS), a second instance in the cluster (Aurora), or `availability_type = \"REGIONAL\"` (Cloud SQL).",
     label: "one zone only",
 };

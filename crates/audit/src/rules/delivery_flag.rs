@@ -1,4 +1,4 @@
-//! The rules about what a delivery lacks differ in words only; this is what they share.
+//! Shared code of the rules about missing precautions of a delivery. They differ only in their words.
 
 use super::common;
 use super::secret_in_environment::join;
@@ -7,11 +7,11 @@ use crate::rule::{Context, Verdicts};
 use cofferdam_model::delivery::Delivery;
 use cofferdam_model::{Absence, Fact};
 
-/// Something that a delivery has or lacks, and what to say when it lacks it.
+/// A precaution of a delivery, and the text of the finding if it is missing.
 pub(crate) struct Flag {
-    /// What says that it is there.
+    /// Where it is declared.
     pub(crate) fact: fn(&Delivery) -> Option<&Fact<bool>>,
-    /// Headline after the names of the deliveries.
+    /// The title after the names of the deliveries.
     pub(crate) title: &'static str,
     /// What happens.
     pub(crate) explanation: &'static str,
@@ -19,7 +19,7 @@ pub(crate) struct Flag {
     pub(crate) remedy: &'static str,
 }
 
-/// Reports the deliveries that lack it together: they are parts of one way to production.
+/// Reports all deliveries without the precaution together, because they are parts of one way to production.
 pub(crate) fn judge(flag: &Flag, cx: &Context<'_>, out: &mut Verdicts) {
     if !common::is_production_like(&cx.env.name) {
         return;
@@ -44,7 +44,7 @@ pub(crate) fn judge(flag: &Flag, cx: &Context<'_>, out: &mut Verdicts) {
         if let Some(span) = (flag.fact)(delivery).and_then(Fact::span) {
             finding = finding.at(span, "switched off");
         } else if let Some(span) = delivery.span {
-            finding = finding.at(span, "nothing said here");
+            finding = finding.at(span, "not declared here");
         }
     }
     out.report(finding);
@@ -57,7 +57,7 @@ pub(crate) mod tests {
     use cofferdam_model::delivery::Delivery;
     use cofferdam_model::{Environment, Fact, Parts};
 
-    /// Silence counts only where it could have been broken.
+    /// A missing declaration counts only where one could have been read.
     pub(crate) fn silence_is_told(rule: &Rule, set: fn(&mut Delivery, Option<Fact<bool>>)) {
         let delivery = Delivery {
             name: "api".to_owned(),

@@ -1,5 +1,4 @@
-//! How many connections a platform's services open to a database: the one computation that the
-//! connection rules share.
+//! Computes how many connections a platform's services open to a database, for all rules about connections.
 
 use crate::finding::Evidence;
 use cofferdam_model::database::{Database, Engine, Pool, PoolTarget, Pooler};
@@ -12,20 +11,20 @@ use std::collections::BTreeSet;
 pub(crate) struct Demand {
     /// Service.
     pub(crate) service: String,
-    /// Connections that one replica opens at most: processes × (pool + overflow), over all its pools.
+    /// The maximum number of connections of one replica: processes × (pool + overflow), over all its pools.
     pub(crate) per_replica: u32,
     /// Most replicas.
     pub(crate) replicas: u32,
-    /// Replicas that a rollout adds on top.
+    /// Additional replicas during a rollout.
     pub(crate) surge: u32,
 }
 
-/// Everything that opens connections to one database.
+/// All services that open connections to one database.
 #[derive(Debug, Default)]
 pub(crate) struct Total {
-    /// Services with a known demand, in order of name.
+    /// Services with a known demand, ordered by name.
     pub(crate) demands: Vec<Demand>,
-    /// What would have to be known of others, as the overlay names it.
+    /// What is missing to know the demand of the other services, in the words of the overlay.
     pub(crate) unknown: Vec<String>,
 }
 
@@ -38,7 +37,7 @@ impl Total {
             .sum()
     }
 
-    /// Connections when all are at full scale and in a rollout.
+    /// Connections at full scale during a rollout of all services.
     pub(crate) fn wanted_in_rollout(&self) -> u64 {
         self.demands
             .iter()
@@ -46,8 +45,8 @@ impl Total {
             .sum()
     }
 
-    /// The number of replicas of each service, all growing alike up to their own maximum, at which more
-    /// than `slots` connections are wanted.
+    /// The number of replicas of each service at which more than `slots` connections are wanted, if all
+    /// services grow equally up to their own maximum.
     pub(crate) fn breaks_at(&self, slots: u64) -> Option<u32> {
         let most = self.demands.iter().map(|d| d.replicas).max()?;
         let wanted = |n: u32| -> u64 {
@@ -59,7 +58,7 @@ impl Total {
         if wanted(most) <= slots {
             return None;
         }
-        // The demand grows with n, so the first n above the slots is found by halving.
+        // The demand grows with n, so a binary search finds the first n above the slots.
         let (mut low, mut high) = (0, most);
         while high - low > 1 {
             let middle = low + (high - low) / 2;
@@ -86,18 +85,19 @@ impl Total {
     }
 }
 
-/// Whether a pool reaches this database without a pooler between.
+/// Whether a pool connects to this database without a pooler.
 fn is_direct(pool: &Pool, id: DatabaseId) -> bool {
     pool.target == PoolTarget::Sql && pool.database == Some(id) && pool.pooler.is_none()
 }
 
-/// What the services that connect directly may open at full scale.
+/// The connections that the services without a pooler may open at full scale.
 pub(crate) fn direct(env: &Environment, id: DatabaseId, evidence: &mut Evidence) -> Total {
     of_pools(env, env.pools.iter().filter(|p| is_direct(p, id)), evidence)
 }
 
-/// The hosts of SQL databases that nothing here describes, and what the services that connect to each
-/// directly may open at full scale. Without any database at all, what has no host goes to one, too.
+/// The hosts of SQL databases that no file describes, with the connections that the services without a pooler
+/// may open to each at full scale. If no database is described at all, pools without a host go to one
+/// database, too.
 pub(crate) fn undescribed(env: &Environment) -> Vec<(Option<&str>, Total)> {
     let unknown = |p: &&Pool| p.target == PoolTarget::Sql && p.database.is_none() && p.pooler.is_none();
     let hosts: BTreeSet<Option<&str>> = env.pools.iter().filter(unknown).map(host).collect();
@@ -125,12 +125,12 @@ fn of_pools<'a>(
             continue;
         };
         evidence.owner(&pool.owner);
-        // Without a host it goes to the only database that there is.
+        // A pool without a host uses the only database.
         if pool.host.is_none() && pool.database_name.is_none() {
             evidence.likely();
         }
         if let Some(stated) = &service.connections_per_pod {
-            // What a person states is for all pools of the service together.
+            // A value declared by a person covers all pools of the service together.
             if !total.demands.iter().any(|d| d.service == service.name) {
                 add_stated(service, stated, &mut total, evidence);
             }
@@ -187,7 +187,7 @@ fn add_stated(service: &Service, stated: &Fact<u32>, total: &mut Total, evidence
     });
 }
 
-/// Connections that ordinary users can have: max_connections less what is reserved.
+/// Connections that ordinary users can have: max_connections less the reserved ones.
 pub(crate) fn slots(database: &Database, evidence: &mut Evidence) -> Option<(u32, u32)> {
     let most = database.max_connections.as_ref()?;
     let most = evidence.take(most, format!("max_connections {}", most.value));

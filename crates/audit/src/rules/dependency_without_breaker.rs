@@ -1,4 +1,4 @@
-//! Without a breaker, a dependency that is slow makes every caller slow.
+//! Without a breaker, a slow dependency makes every caller slow.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a service calls a database or another service and no circuit breaker or outlier ejection stands between",
+    summary: "a service calls a database or another service without a circuit breaker or outlier ejection",
     absences: &[Absence::Breaker],
     page: include_str!("../../../../docs/rules/dependency-without-breaker.md"),
     check,
@@ -28,7 +28,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             bare.entry((id, target)).or_default().push(span);
         }
     };
-    // Only what code shows: a variable with a URL says nothing of how the client behind it is wrapped.
+    // Only calls in code count: a variable with a URL does not show how the client that uses it is wrapped.
     for pool in cx
         .env
         .pools
@@ -38,7 +38,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         add(&pool.owner, CallTarget::Database, pool.span);
     }
     for call in cx.env.calls.iter().filter(|c| c.breaker.is_none()) {
-        // A breaker that is named after the host ejects it for every caller, as a mesh does.
+        // A breaker named after the host ejects it for every caller, as a mesh does.
         let host = call.target_name.as_ref().map(|t| t.value.as_str());
         if host.is_some_and(|host| cx.env.breakers.iter().any(|b| same_host(&b.name, host))) {
             continue;
@@ -63,19 +63,26 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             evidence.place(span, "called here");
         }
         out.report(
-            Finding::new(format!("{name} → {what}"), format!("{name} calls {what} without a circuit breaker"))
-                .absent(Absence::Breaker)
-                .explain(format!(
-                    "When {what} answers slowly, each call waits out its timeout and holds a worker meanwhile: requests that do not need it \
-                     wait too, callers retry, and {name} is down with it. A breaker fails such calls at once and lets it recover."
-                ))
-                .remedy("Wrap the calls in a breaker (open after 5 failures in a row, try again after 30 s with a few calls), or eject outliers in the mesh.")
-                .evidence(evidence),
+            Finding::new(
+                format!("{name} → {what}"),
+                format!("{name} calls {what} without a circuit breaker"),
+            )
+            .absent(Absence::Breaker)
+            .explain(format!(
+                "When {what} answers slowly, each call waits until its timeout and blocks a worker \
+                     meanwhile. Requests that do not need it wait too, callers retry, and {name} fails with \
+                     it. A breaker fails such calls at once and lets the dependency recover."
+            ))
+            .remedy(
+                "Wrap the calls in a breaker (open after 5 failures in a row, try again after 30 s \
+                    with a few calls), or eject outliers in the mesh.",
+            )
+            .evidence(evidence),
         );
     }
 }
 
-/// Whether two names lead to one service: `orders` and `orders.shop.svc.cluster.local` do.
+/// Whether two names refer to one service, as `orders` and `orders.shop.svc.cluster.local` do.
 fn same_host(a: &str, b: &str) -> bool {
     let short = |text: &str| text.split(['.', ':', '/']).next().unwrap_or_default().to_owned();
     !a.is_empty() && short(a) == short(b)
@@ -85,7 +92,7 @@ fn same_host(a: &str, b: &str) -> bool {
 fn is_protected(cx: &Context<'_>, owner: &Owner, target: CallTarget) -> bool {
     cx.env.breakers.iter().any(|b| {
         let same = b.owner.service.is_some() && b.owner.service == owner.service;
-        // Shared code (a common library) belongs to no one service and serves all.
+        // Shared code (a common library) does not belong to one service and protects all.
         let shared = b.owner.service.is_none();
         let used = b.used.as_ref().is_none_or(|u| u.value);
         (same || shared) && used && b.protects.is_none_or(|p| p == target)

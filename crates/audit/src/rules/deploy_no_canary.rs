@@ -1,4 +1,4 @@
-//! How a bad version meets its users: a new version gets all of the traffic at once.
+//! How a bad version reaches users: a new version gets all of the traffic at once.
 
 use super::delivery_flag::{Flag, judge};
 use crate::finding::Severity;
@@ -20,8 +20,9 @@ pub const RULE: Rule = Rule {
 const FLAG: Flag = Flag {
     fact: |delivery| delivery.canary.as_ref(),
     title: "a new version gets all of the traffic at once",
-    explanation: "A fault that only real traffic shows meets all users at once.",
-    remedy: "Give a new version a small share first (5 %), compare its errors and latency with the old one's, then go on in steps.",
+    explanation: "A fault that appears only under real traffic affects all users at once.",
+    remedy: "Give a new version a small share first (5 %), compare its errors and latency with those of the \
+        old one, then continue in steps.",
 };
 
 #[cfg(test)]

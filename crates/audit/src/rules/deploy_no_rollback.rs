@@ -1,4 +1,4 @@
-//! How a bad version meets its users: a failed deploy does not go back by itself.
+//! How a bad version reaches users: a failed deploy is not rolled back automatically.
 
 use super::delivery_flag::{Flag, judge};
 use crate::finding::Severity;
@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a failed deploy does not go back by itself",
+    summary: "a failed deploy is not rolled back automatically",
     absences: &[Absence::Delivery],
     page: include_str!("../../../../docs/rules/deploy-no-rollback.md"),
     check: |cx, out| judge(&FLAG, cx, out),
@@ -19,8 +19,9 @@ pub const RULE: Rule = Rule {
 
 const FLAG: Flag = Flag {
     fact: |delivery| delivery.rollback.as_ref(),
-    title: "a failed deploy does not go back by itself",
-    explanation: "The new version stays until someone notices, decides and undoes it: the outage lasts as long as the page, the person and the way back together.",
+    title: "a failed deploy is not rolled back automatically",
+    explanation: "The new version stays until someone notices, decides and undoes it. The outage lasts as \
+        long as the page, the decision and the rollback take together.",
     remedy: "Declare an automatic rollback on failed health checks or a rising error rate.",
 };
 

@@ -1,4 +1,4 @@
-//! A window in which deploys are allowed is a time in which mending is forbidden.
+//! Outside the windows in which deploys are allowed, fixes are forbidden too.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -15,13 +15,13 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "deploy windows without a way past them: the longest time in which nothing can be mended",
+    summary: "deploy windows have no emergency override: the longest time in which no fix can be deployed",
     absences: &[Absence::Delivery],
     page: include_str!("../../../../docs/rules/deploy-window-no-override.md"),
     check,
 };
 
-/// Two whole years, so that every change of the clock and both kinds of year's end are among the weeks.
+/// Two whole years, so that the weeks contain every change of the clock and both kinds of year's end.
 const FROM: (i16, i8, i8) = (2026, 1, 1);
 const DAYS: usize = 730;
 
@@ -39,15 +39,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 /// The longest time between the end of one window and the start of the next.
 #[derive(Debug, Clone, PartialEq)]
 struct Closed {
-    /// An ordinary week's, in hours.
+    /// The gap of an ordinary week, in hours.
     usual: f64,
-    /// The longest of two years, with the clock changes of the time zone.
+    /// The longest gap of two years, with the clock changes of the time zone.
     longest: f64,
-    /// From when to when, in an ordinary week.
+    /// Start and end of the gap in an ordinary week.
     words: String,
 }
 
-/// When windows are open in two years, joined where they touch.
+/// The open windows of two years. Windows that touch are joined.
 fn open(windows: &[DeployWindow]) -> Option<Vec<(Timestamp, Timestamp)>> {
     let mut spans = Vec::new();
     let first = Date::new(FROM.0, FROM.1, FROM.2).ok()?;
@@ -107,7 +107,7 @@ fn closed(windows: &[DeployWindow]) -> Option<Closed> {
         .map(|p| (hours(p[0].1, p[1].0), p[0].1, p[1].0))
         .collect();
     let longest = gaps.iter().map(|g| g.0).fold(0.0, f64::max);
-    // The most frequent of the long gaps is the ordinary week's: clock changes are two in a year.
+    // The most frequent of the long gaps is the ordinary week's: only two weeks a year have a clock change.
     let long: Vec<f64> = gaps.iter().map(|g| g.0).filter(|g| *g > longest - 2.5).collect();
     let usual = long
         .iter()
@@ -160,8 +160,8 @@ fn judge(delivery: &Delivery, out: &mut Verdicts) {
     }
     let clock = closed.longest - closed.usual;
     let mut explanation = format!(
-        "From {} nothing may be deployed: {} h. What is found just after the window closes, a hole that is being used or a fault that \
-         loses data, stays until it opens again.",
+        "From {} nothing may be deployed: {} h. A problem found just after the window closes, such as a \
+         security hole in active use or a fault that loses data, stays until it opens again.",
         closed.words,
         show_number(closed.usual)
     );
@@ -172,16 +172,24 @@ fn judge(delivery: &Delivery, out: &mut Verdicts) {
         ));
     }
     explanation.push_str(if delivery.holidays.is_empty() {
-        " A holiday at its end adds a day where people keep it."
+        " A holiday at its end adds a day if it is observed."
     } else {
         " Each declared holiday at its end adds a day."
     });
     let mut finding = Finding::new(
         format!("deploy windows of {}", delivery.name),
-        format!("{}: nothing can be mended for {} h ({}), and there is no way past the window", delivery.name, show_number(closed.usual), closed.words),
+        format!(
+            "{}: no fix can be deployed for {} h ({}), and there is no emergency override",
+            delivery.name,
+            show_number(closed.usual),
+            closed.words
+        ),
     )
     .explain(explanation)
-    .remedy("Declare an emergency override (break-glass) that needs two people and a reason, tells everyone, and is reviewed afterwards.")
+    .remedy(
+        "Declare an emergency override (break-glass) that needs two people and a reason, notifies \
+        everyone, and is reviewed afterwards.",
+    )
     .absent(Absence::Delivery)
     .figure("closed", closed.usual, "h")
     .figure("closed_at_most", closed.longest, "h")

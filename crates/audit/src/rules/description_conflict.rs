@@ -1,4 +1,4 @@
-//! Two files that say different things of one subject: one of them is wrong, and nobody knows which.
+//! Two files contradict each other about one subject: one of them is wrong, and nobody knows which.
 
 use super::secret_in_environment::join;
 use crate::finding::{Finding, Severity};
@@ -38,7 +38,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             groups.push(None);
         }
         for namespace in groups {
-            // What says nothing of a namespace speaks of each.
+            // A description without a namespace applies to every namespace.
             let here = all.iter().filter(|d| {
                 namespace.is_none() || d.namespace.is_none() || d.namespace.as_deref() == namespace
             });
@@ -74,8 +74,8 @@ fn conflicts<'a>(cx: &Context<'a>, all: impl Iterator<Item = &'a Description>) -
         .filter(|(attribute, _)| !found.iter().any(|(known, _)| known == *attribute))
         .filter_map(|(attribute, all)| Some((*attribute, two_of_one_format(cx, all)?)))
         .collect();
-    // Two that run side by side on purpose differ in their size. Where nothing says that both are in one place, they
-    // have to differ in more than that.
+    // Services that run side by side on purpose differ in their size. If nothing shows that both are in one
+    // place, they must differ in more than size to be reported.
     let surely = |(_, sides): &Conflict<'_>| sides.windows(2).all(|pair| is_one_place(cx, pair[0], pair[1]));
     if one_format
         .iter()
@@ -95,8 +95,8 @@ fn is_size(attribute: &str) -> bool {
         || attribute == "image tag"
 }
 
-/// Whether both describe the same object for certain: in one namespace that is known, or side by side in one directory.
-/// What belongs to no deployment is a file about one project.
+/// Whether both certainly describe the same object: in one known namespace, or side by side in one directory.
+/// A file outside any deployment describes one project.
 fn is_one_place(cx: &Context<'_>, a: &Description, b: &Description) -> bool {
     let directory = |d: &Description| {
         Some(
@@ -126,11 +126,11 @@ fn values<'a>(all: &[&'a Description]) -> Vec<&'a Description> {
     values
 }
 
-/// One description for each value, where formats disagree.
+/// One description for each value, if formats disagree.
 fn sides<'a>(all: &[&'a Description]) -> Option<Vec<&'a Description>> {
     let values = values(all);
     let formats: BTreeSet<&str> = all.iter().map(|d| d.by.as_str()).collect();
-    // A value that one format has and another has too is agreed on.
+    // If two formats share one value, they agree on it.
     let agreed = formats.iter().all(|format| {
         all.iter().filter(|d| d.by == *format).any(|d| {
             all.iter()
@@ -143,8 +143,8 @@ fn sides<'a>(all: &[&'a Description]) -> Option<Vec<&'a Description>> {
 /// Formats of which one file describes one project, whatever builds it.
 const OF_A_PROJECT: &str = "Grand Central";
 
-/// One description for each value, where two files of one format and of equal rank disagree. (Of a base and what lies
-/// over it only the nearer one is there.)
+/// One description for each value, if two files of one format and of equal rank disagree. (Of a base and its
+/// overlay only the overlay's value is left here.)
 fn two_of_one_format<'a>(cx: &Context<'a>, all: &[&'a Description]) -> Option<Vec<&'a Description>> {
     let file = |d: &Description| d.value.span().map(|s| s.file);
     let values = values(all);
@@ -167,7 +167,7 @@ fn two_of_one_format<'a>(cx: &Context<'a>, all: &[&'a Description]) -> Option<Ve
     (values.len() > 1 && all_contradict).then_some(values)
 }
 
-/// Who says it, for a sentence: the format, or the file where both are of one format.
+/// The source of a description, for a sentence: the format, or the file if both have one format.
 fn who(cx: &Context<'_>, sides: &[&Description], side: &Description) -> String {
     match side.value.span() {
         Some(span) if sides.iter().all(|d| d.by == side.by) => {
@@ -195,11 +195,11 @@ fn report(cx: &Context<'_>, subject: &str, conflicts: &[Conflict<'_>], out: &mut
     };
     let mut finding = Finding::new(subject, title)
         .explain(format!(
-            "{}. Only one of them runs; whoever reads the other sizes limits, alerts and capacity for something that is not there, and the \
-             next deploy may bring it.",
+            "{}. Only one of them runs. Someone who reads the other sizes limits, alerts and capacity for a \
+             service that does not exist, and the next deploy may apply it.",
             words.join("; ")
         ))
-        .remedy("Decide which one counts, generate the other from it or remove it.")
+        .remedy("Decide which one is right, and generate the other from it or remove it.")
         .figure("conflicts", conflicts.len() as f64, "attributes");
     for (attribute, sides) in conflicts.iter().take(3) {
         for side in sides {
@@ -208,15 +208,15 @@ fn report(cx: &Context<'_>, subject: &str, conflicts: &[Conflict<'_>], out: &mut
             }
         }
     }
-    // That both speak of one thing is told by their names only.
+    // Only their names show that both describe one thing.
     out.report(finding.likely());
 }
 
-/// What of two files describes one thing by its name. Settings of a program (pools, consumers) are laid over one
-/// another in ways that only the program knows.
+/// Things that two files describe together under one name. Settings of a program (pools, consumers) are
+/// merged in ways that only the program knows.
 const DESCRIBED: [&str; 4] = ["service ", "delivery of ", "topic ", "cell "];
 
-/// Claims of one file that gave way to another's of equal rank.
+/// Claims of one file that were overridden by another file of equal rank.
 fn lost<'a>(cx: &Context<'a>, reported: &BTreeSet<(&'a str, &'a str)>, out: &mut Verdicts) {
     let mut by_subject: BTreeMap<&str, Vec<&LostClaim>> = BTreeMap::new();
     for claim in &cx.env.lost_claims {
@@ -235,21 +235,24 @@ fn lost<'a>(cx: &Context<'a>, reported: &BTreeSet<(&'a str, &'a str)>, out: &mut
         let mut finding = Finding::new(
             subject,
             format!(
-                "{subject}: {} and {} say different things of its {}",
+                "{subject}: {} and {} give different values for its {}",
                 path(first.lost),
                 path(first.kept),
                 join(&attributes)
             ),
         )
         .severity(Severity::Low)
-        .explain("Both hold for the same environments, so that one of them is not what runs. This check goes by the file that comes last; the tool that deploys may go by the other.")
-        .remedy("Decide which one counts, and remove the other.")
+        .explain(
+            "Both apply to the same environments, so one of them is not what runs. This check uses the \
+            file that comes last; the tool that deploys may use the other.",
+        )
+        .remedy("Decide which one is right, and remove the other.")
         .figure("conflicts", attributes.len() as f64, "attributes")
         .likely();
         for claim in claims.iter().take(3) {
             finding = finding
-                .at(claim.kept, "what this check goes by")
-                .at(claim.lost, "what gives way");
+                .at(claim.kept, "this check uses this value")
+                .at(claim.lost, "overridden");
         }
         out.report(finding);
     }
@@ -302,7 +305,7 @@ mod tests {
         assert_eq!(finding.locations.len(), 2);
     }
 
-    /// What a file says of a service: the attribute, its value, the file, and where it is.
+    /// A statement of a file about a service: the attribute, its value, the file, and the place in it.
     type Said<'a> = (&'a str, &'a str, u32, Option<&'a str>, Option<u32>);
 
     fn of_files(all: &[Said<'_>]) -> Vec<Finding> {
@@ -394,9 +397,9 @@ mod tests {
         };
         assert!(of_files(&replicas(None, 0, 1)).is_empty());
         assert_eq!(of_files(&[replicas(None, 0, 1), port(0, 1)].concat()).len(), 1);
-        // Overlays of one base are told apart by what deploys them.
+        // Overlays of one base are different if different tools deploy them.
         assert!(of_files(&[replicas(None, 2, 3), port(2, 3)].concat()).is_empty());
-        // One project of manifests may have a directory for each site; side by side they are one object.
+        // One project of manifests may have a directory for each site; in one directory, they are one object.
         assert!(of_files(&replicas(None, 0, 0)).is_empty());
         let mut beside = replicas(None, 0, 0);
         beside[0].2 = 2;
@@ -426,7 +429,7 @@ mod tests {
             parts: Parts {
                 lost_claims: vec![
                     claim("delivery of api", "deploy windows"),
-                    // How a program lays its settings over one another is its own matter.
+                    // Only the program knows how it merges its settings.
                     claim("pool of services/api", "size"),
                 ],
                 ..Parts::default()

@@ -1,5 +1,5 @@
-//! How long an outage lasts before a product tells someone: the one computation that the alert rules
-//! share, for each product by its own timing.
+//! Computes how long an outage lasts before a product alerts someone, by each product's own timing. All rules
+//! about alerts share it.
 
 use crate::finding::Evidence;
 use cofferdam_model::Environment;
@@ -9,7 +9,7 @@ use cofferdam_model::alerts::{
 use cofferdam_model::units::{show_duration, show_number};
 use std::time::Duration;
 
-/// A detection time and the sum that makes it.
+/// A detection time and the sum that it consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Detection {
     /// Worst case from the fault to the page.
@@ -58,8 +58,8 @@ pub(crate) fn of(alert: &Alert, evidence: &mut Evidence) -> Option<Detection> {
     }
 }
 
-/// New Relic: the first window that lies wholly in the outage ends up to one window after the fault began
-/// and is followed by the rest of the threshold duration; a window is judged after the delay. So the worst
+/// New Relic: the first window that lies completely in the outage ends up to one window after the fault
+/// began, followed by the rest of the threshold duration; a window is evaluated after the delay. So the worst
 /// case is window + threshold duration + delay, and with `at_least_once` one slide (or window) for the
 /// alignment + window + delay. Source: New Relic documentation, "Streaming alerts: key terms and concepts".
 fn new_relic(timing: &NewRelicTiming, evidence: &mut Evidence) -> Option<Detection> {
@@ -115,11 +115,11 @@ fn new_relic(timing: &NewRelicTiming, evidence: &mut Evidence) -> Option<Detecti
     })
 }
 
-/// Prometheus: a fault just after a scrape is seen with the next, judged by the next evaluation, held for
-/// `for` (counted in whole evaluations), and sent after the group's wait. A burn-rate alert first needs so much
-/// outage that its long window has the share: share × window, of its quickest pair. Source: Prometheus documentation,
-/// "Alerting rules" and "Configuration"; Alertmanager documentation, `group_wait`; The Site Reliability Workbook,
-/// chapter 5.
+/// Prometheus: the next scrape after the fault sees it, the next evaluation judges it, `for` (counted in
+/// whole evaluations) must pass, and the alert is sent after the group's wait. A burn-rate alert first needs
+/// enough outage to fill the share of its long window: share × window, of its quickest pair. Source:
+/// Prometheus documentation, "Alerting rules" and "Configuration"; Alertmanager documentation, `group_wait`;
+/// The Site Reliability Workbook, chapter 5.
 fn prometheus(timing: &PrometheusTiming, evidence: &mut Evidence) -> Detection {
     let scrape = evidence.take_or(
         timing.scrape.as_ref(),
@@ -176,20 +176,20 @@ fn prometheus(timing: &PrometheusTiming, evidence: &mut Evidence) -> Detection {
     }
 }
 
-/// The error budget of an objective as time of full outage: window × (1 − target). A window that nobody
-/// set is 30 days.
+/// The error budget of an objective as time of full outage: window × (1 − target). If no window is set, it is
+/// 30 days.
 pub(crate) fn budget(slo: &Slo, evidence: &mut Evidence) -> Option<Duration> {
     let target = evidence.take(slo.target.as_ref()?, "the objective").0;
     let window = evidence.take_or(
         slo.window.as_ref(),
         "over this window",
         secs(30 * 86_400),
-        "the objective counts over 30 days, as no window is set",
+        "the objective counts over 30 days, because no window is set",
     );
     (target > 0.0 && target < 1.0).then(|| window.mul_f64(1.0 - target))
 }
 
-/// The objective that an alert guards: that of its service, else the strictest of the environment.
+/// The objective that an alert protects: that of its service, otherwise the strictest one of the environment.
 pub(crate) fn slo_of<'a>(env: &'a Environment, alert: &Alert) -> Option<&'a Slo> {
     let strictest = |slos: &mut dyn Iterator<Item = &'a Slo>| {
         slos.filter(|s| s.target.as_ref().is_some_and(|t| t.value.0 < 1.0))
@@ -279,7 +279,7 @@ pub(crate) mod tests {
             ..PrometheusTiming::default()
         };
         assert_eq!(worst(Timing::Prometheus(timing.clone())), 370);
-        // for 45 s with an evaluation each 30 s holds for two evaluations.
+        // for 45 s with an evaluation each 30 s takes two evaluations.
         let rounded = PrometheusTiming {
             hold: Some(fact(secs(45), 4)),
             ..timing

@@ -1,4 +1,4 @@
-//! A budget that allows no pod to go stops every drain.
+//! A disruption budget that allows no disruption blocks every drain.
 
 use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
@@ -13,14 +13,14 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a disruption budget allows no pod to go: a drain never ends",
+    summary: "a disruption budget allows no disruption: a drain never ends",
     absences: &[],
     page: include_str!("../../../../docs/rules/disruption-budget-blocks.md"),
     check,
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    // Workloads by one of their labels, so that a budget looks at few.
+    // Indexes workloads by one of their labels, so that each budget is compared with few workloads.
     let mut by_label: BTreeMap<(&str, &str), Vec<&Workload>> = BTreeMap::new();
     for workload in pods::whole(cx.env) {
         for (key, value) in &workload.labels {
@@ -49,7 +49,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// A budget whose pods are in no file here and that blocks whatever their number is.
+/// A budget whose pods are in no file here and that blocks with any number of pods.
 fn alone(cx: &Context<'_>, budget: &DisruptionBudget, out: &mut Verdicts) {
     let all_stay = budget
         .min_available
@@ -68,31 +68,33 @@ fn alone(cx: &Context<'_>, budget: &DisruptionBudget, out: &mut Verdicts) {
         if all_stay.is_some() {
             "all must stay"
         } else {
-            "none may go"
+            "no pod may be evicted"
         },
     );
     out.report(
         Finding::new(
             budget.id.to_string(),
             format!(
-                "{} lets no pod go, however many there are: a drain never ends",
+                "{} allows no pod to be evicted, however many there are: a drain never ends",
                 budget.id
             ),
         )
         .severity(common::severity_in(cx.env, Severity::Medium))
         .explain(WAITS)
-        .remedy("Use `maxUnavailable: 1`; it is right at every number of replicas above one.")
+        .remedy("Use `maxUnavailable: 1`; it works with every number of replicas above one.")
         .figure("may_go", 0, "pods")
         .evidence(evidence)
         .at(budget.span, "the budget"),
     );
 }
 
-/// What follows from a budget that lets no pod go.
-const WAITS: &str = "Evictions are refused as long as none may go, so draining a node waits for ever: upgrades stop, the autoscaler of the nodes cannot remove one, and in the end someone deletes the pod by force.";
+/// The consequence of a budget that allows no disruption.
+const WAITS: &str = "Evictions are refused as long as no disruption is allowed, so draining a node waits \
+    forever. Node upgrades stop, the cluster autoscaler cannot remove a node, and in the end someone deletes \
+    the pod by force.";
 
-/// Pods that may go out of `replicas`. Source: Kubernetes documentation, "Specifying a Disruption Budget":
-/// shares of `minAvailable` and of `maxUnavailable` are both rounded up.
+/// How many of `replicas` pods may be evicted. Source: Kubernetes documentation, "Specifying a Disruption
+/// Budget": shares of `minAvailable` and of `maxUnavailable` are both rounded up.
 fn may_go(budget: &DisruptionBudget, replicas: u32) -> Option<u32> {
     if let Some(min) = &budget.min_available {
         return Some(replicas.saturating_sub(min.value.of_rounded_up(replicas)));
@@ -121,9 +123,9 @@ fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: 
         evidence.note(
             max,
             if at_least == 0 {
-                "none may go"
+                "no pod may be evicted"
             } else {
-                "this many may go"
+                "this many may be evicted"
             },
         );
     }
@@ -137,19 +139,27 @@ fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: 
         format!(" at the minimum of {}", common::count(fewest.into(), "replica"))
     };
     out.report(
-        Finding::new(budget.id.to_string(), format!("{} lets no pod of {} go{when}: a drain never ends", budget.id, workload.id))
-            .explain(WAITS)
-            .remedy(if fewest == 1 {
-                "Run at least two replicas and allow `maxUnavailable: 1`.".to_owned()
-            } else if budget.max_unavailable.is_some() {
-                "Write `maxUnavailable: 1`; it is right at every number of replicas above one.".to_owned()
-            } else {
-                "Use `maxUnavailable: 1` instead of `minAvailable`; it is right at every number of replicas above one.".to_owned()
-            })
-            .figure("replicas", fewest, "replicas")
-            .figure("may_go", 0, "pods")
-            .evidence(evidence)
-            .at(budget.span, "the budget"),
+        Finding::new(
+            budget.id.to_string(),
+            format!(
+                "{} allows no pod of {} to be evicted{when}: a drain never ends",
+                budget.id, workload.id
+            ),
+        )
+        .explain(WAITS)
+        .remedy(if fewest == 1 {
+            "Run at least two replicas and allow `maxUnavailable: 1`.".to_owned()
+        } else if budget.max_unavailable.is_some() {
+            "Write `maxUnavailable: 1`; it works with every number of replicas above one.".to_owned()
+        } else {
+            "Use `maxUnavailable: 1` instead of `minAvailable`; it works with every number of replicas \
+                 above one."
+                .to_owned()
+        })
+        .figure("replicas", fewest, "replicas")
+        .figure("may_go", 0, "pods")
+        .evidence(evidence)
+        .at(budget.span, "the budget"),
     );
 }
 
@@ -193,7 +203,7 @@ mod tests {
             1
         );
         assert!(testing::all(&RULE, &env((3, 3, 10), Some(Amount::Count(2)), None)).is_empty());
-        // 50 % of 1 rounds up to 1: none may go. 50 % of 2 is 1: one may go.
+        // 50 % of 1 rounds up to 1: none may be evicted. 50 % of 2 is 1: one may be evicted.
         assert_eq!(
             testing::all(&RULE, &env((1, 1, 1), Some(Amount::Percent(50.0)), None)).len(),
             1
@@ -203,7 +213,7 @@ mod tests {
             testing::all(&RULE, &env((3, 3, 3), None, Some(Amount::Count(0)))).len(),
             1
         );
-        // 10 % of 3 rounds up to 1: one may go.
+        // 10 % of 3 rounds up to 1: one may be evicted.
         assert!(testing::all(&RULE, &env((3, 3, 3), None, Some(Amount::Percent(10.0)))).is_empty());
     }
 

@@ -1,4 +1,4 @@
-//! Without a disruption budget, a drain may take every replica at once.
+//! Without a disruption budget, a drain may evict every replica at once.
 
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "several replicas and no disruption budget: a drain may take them all at once",
+    summary: "several replicas have no disruption budget: a drain may evict them all at once",
     absences: &[Absence::DisruptionBudget],
     page: include_str!("../../../../docs/rules/disruption-budget-missing.md"),
     check,
@@ -35,7 +35,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             workload.id.to_string(),
             format!("{}: {fewest} replicas and no disruption budget", workload.id),
         )
-        .explain("An upgrade of the nodes drains them one after another or several at once; without a budget all replicas may be on those that go, and the service is away until new ones are ready.")
+        .explain(
+            "A node upgrade drains nodes one after another or several at once. Without a budget all \
+            replicas may be on the drained nodes, and the service is down until new replicas are ready.",
+        )
         .remedy("Add a PodDisruptionBudget with `maxUnavailable: 1` that selects the pods.")
         .absent(Absence::DisruptionBudget)
         .figure("replicas", fewest, "replicas")
@@ -53,20 +56,29 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .filter(|b| counts && b.completeness == Completeness::Whole && !limits(b))
     {
         out.report(
-            Finding::new(budget.id.to_string(), format!("{} sets neither `minAvailable` nor `maxUnavailable`: it keeps no pod", budget.id))
-                .explain("A budget without a number allows every pod to go at once: a drain takes all of them, as if there were no budget.")
-                .remedy("Set `maxUnavailable: 1`.")
-                .at(budget.span, "the budget"),
+            Finding::new(
+                budget.id.to_string(),
+                format!(
+                    "{} sets neither `minAvailable` nor `maxUnavailable`: it protects no pod",
+                    budget.id
+                ),
+            )
+            .explain(
+                "A budget without a number allows every pod to be evicted at once: a drain evicts \
+                    all of them, as if there were no budget.",
+            )
+            .remedy("Set `maxUnavailable: 1`.")
+            .at(budget.span, "the budget"),
         );
     }
 }
 
-/// Whether a budget keeps any pod: one that names neither number lets every pod go.
+/// Whether a budget protects any pod. A budget with neither number allows every eviction.
 fn limits(budget: &DisruptionBudget) -> bool {
     budget.min_available.is_some() || budget.max_unavailable.is_some()
 }
 
-/// Workloads that run without pods of their own: on Cloud Run, by Compose, or scaled by Knative as requests come.
+/// Workloads without pods of their own: on Cloud Run, by Compose, or scaled by Knative on demand.
 const HOSTED: [&str; 4] = [
     "Cloud Run service",
     "Cloud Run job",
@@ -74,8 +86,8 @@ const HOSTED: [&str; 4] = [
     "Knative Service",
 ];
 
-/// Whether a controller keeps a number of pods alive, whoever's kind it is: a CloneSet of OpenKruise is to these
-/// rules what a Deployment is.
+/// Whether a controller keeps a number of pods alive, including controllers of other projects: to these
+/// rules, an OpenKruise CloneSet is equivalent to a Deployment.
 pub(crate) fn is_kubernetes(kind: &str) -> bool {
     !HOSTED.contains(&kind) && !matches!(kind, "DaemonSet" | "Job" | "CronJob" | "ScaledJob" | "Pod")
 }
@@ -107,7 +119,7 @@ mod tests {
         });
         let titles: Vec<String> = testing::all(&RULE, &env).into_iter().map(|f| f.title).collect();
         assert!(
-            titles[0].ends_with("no disruption budget") && titles[1].ends_with("keeps no pod"),
+            titles[0].ends_with("no disruption budget") && titles[1].ends_with("protects no pod"),
             "{titles:?}"
         );
         env.disruption_budgets[0].completeness = Completeness::Fragment;

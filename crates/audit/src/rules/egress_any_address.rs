@@ -1,4 +1,5 @@
-//! Policies only add: one rule to everywhere undoes every allow list beside it.
+//! Network policies only add permissions: one rule that allows every address cancels every allow list beside
+//! it.
 
 use super::reach;
 use crate::finding::{Finding, Severity};
@@ -12,7 +13,7 @@ pub const RULE: Rule = Rule {
     group: Group::Network,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "an egress rule opens every address and so undoes the allow list beside it",
+    summary: "an egress rule opens every address and so cancels the allow list beside it",
     absences: &[],
     page: include_str!("../../../../docs/rules/egress-any-address.md"),
     check,
@@ -23,10 +24,10 @@ const PRIVATE: [&str; 3] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
-        // One finding for each policy: the widest of its rules, with the places of the others.
+        // One finding for each policy: its widest rule, with the places of the other rules.
         let open = policy.egress_rules.iter().filter_map(|rule| {
             let opening = opening(rule)?;
-            // HTTPS to the outside world without the private ranges is what most services need.
+            // HTTPS to the internet without the private ranges is what most services need.
             (rule.ports.is_empty() || opening.2).then_some((rule, opening))
         });
         let mut open: Vec<_> = open.collect();
@@ -39,7 +40,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Where a rule opens everything, in words, and whether private addresses are among them.
+/// Words for the place to which a rule opens everything, and whether private addresses are part of it.
 fn opening(rule: &PolicyRule) -> Option<(Span, String, bool)> {
     if rule.peers.is_empty() {
         return Some((rule.span, "to everywhere".to_owned(), true));
@@ -83,30 +84,48 @@ fn judge(
             .sum::<usize>();
     let ports = reach::ports(rule);
     let undone = if every_port && others > 0 {
-        format!(" The {others} other egress rules for these pods limit nothing any more.")
+        format!(" The {others} other egress rules for these pods no longer limit anything.")
     } else {
         String::new()
     };
-    // Where it is the only rule it undoes nothing: that is as if no policy governed what is sent.
+    // If it is the only rule it cancels nothing: it is as if no egress policy applied.
     let severity = if every_port && others > 0 {
         Severity::High
     } else {
         Severity::Low
     };
-    let mut finding = Finding::new(policy.id.to_string(), format!("{}: {who} may send to every address on {ports}{}", policy.id, if every_port && others > 0 { ", which undoes its allow list" } else { "" }))
-        .severity(severity)
-        .explain(format!(
-            "Network policies only add: what any rule allows is allowed. With {label} on {ports}, data can leave to anywhere, and with most \
-             network plugins the block covers the pods of the cluster too. `except` takes addresses out of this one block only.{undone}"
-        ))
-        .remedy(if every_port {
-            "Give the rule its ports (443) and take the private ranges out of it (`except: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16]`), or name the addresses; send the rest through an egress proxy."
-        } else {
-            "Take the private and link-local ranges out of the block with `except`."
-        })
-        .figure("workloads", governed.len() as f64, "workloads")
-        .figure("rules_undone", if every_port { others as f64 } else { 0.0 }, "rules")
-        .at(place, label);
+    let mut finding = Finding::new(
+        policy.id.to_string(),
+        format!(
+            "{}: {who} may send to every address on {ports}{}",
+            policy.id,
+            if every_port && others > 0 {
+                ", which cancels its allow list"
+            } else {
+                ""
+            }
+        ),
+    )
+    .severity(severity)
+    .explain(format!(
+        "Network policies only add permissions: traffic that any rule allows is allowed. With {label} on \
+             {ports}, data can leave to anywhere, and with most network plugins the block also covers the \
+             pods of the cluster. `except` removes addresses from this one block only.{undone}"
+    ))
+    .remedy(if every_port {
+        "Restrict the rule to its ports (443) and exclude the private ranges (`except: [10.0.0.0/8, \
+             172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16]`), or list the addresses; send other traffic \
+             through an egress proxy."
+    } else {
+        "Exclude the private and link-local ranges from the block with `except`."
+    })
+    .figure("workloads", governed.len() as f64, "workloads")
+    .figure(
+        "rules_undone",
+        if every_port { others as f64 } else { 0.0 },
+        "rules",
+    )
+    .at(place, label);
     for (place, label) in more {
         finding = finding.at(place, label);
     }
@@ -187,7 +206,7 @@ mod tests {
                 ..narrow
             },
         );
-        // Both rules are open on some port: they are one finding, about the wider of them.
+        // Both rules are open on the same port: they are one finding, about the wider rule.
         let found = testing::only(&RULE, &e);
         assert_eq!(found.figures["rules_undone"].value, 1.0);
     }

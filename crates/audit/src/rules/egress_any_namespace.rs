@@ -1,4 +1,4 @@
-//! An empty namespace selector is every namespace.
+//! An empty namespace selector selects every namespace.
 
 use super::reach;
 use crate::finding::{Finding, Severity};
@@ -55,10 +55,21 @@ fn finding(cx: &Context<'_>, policy: &NetworkPolicy, places: &[(Span, String)]) 
     } else {
         reach::names(&governed)
     };
-    let mut finding = Finding::new(policy.id.to_string(), format!("{}: {who} may talk to every pod of every namespace on {ports}", policy.id))
-        .explain("An empty namespaceSelector selects all namespaces, and without a podSelector all their pods: whoever takes over one of these pods can reach every service of the cluster there. It selects pods only: addresses outside the cluster, and the metadata service, are not among them.")
-        .remedy("Name the namespaces (`kubernetes.io/metadata.name: NAME`) and the pods that are really called.")
-        .figure("workloads", governed.len() as f64, "workloads");
+    let mut finding = Finding::new(
+        policy.id.to_string(),
+        format!(
+            "{}: {who} may talk to every pod of every namespace on {ports}",
+            policy.id
+        ),
+    )
+    .explain(
+        "An empty namespaceSelector selects all namespaces, and without a podSelector all their \
+            pods. An attacker who takes over one of these pods can reach every service of the cluster on \
+            these ports. The selector selects pods only: addresses outside the cluster, and the metadata \
+            service, are not included.",
+    )
+    .remedy("Name the namespaces (`kubernetes.io/metadata.name: NAME`) and the pods that are really called.")
+    .figure("workloads", governed.len() as f64, "workloads");
     for (span, ports) in places {
         finding = finding.at(*span, format!("every namespace, {ports}"));
     }
@@ -84,7 +95,7 @@ pub(crate) mod tests {
     use cofferdam_model::scaling::Selector;
     use cofferdam_model::workload::ObjectId;
 
-    /// A workload `api` governed by one egress policy with one rule: a peer on ports.
+    /// A workload `api` to which one egress policy with one rule applies: a peer on ports.
     pub(crate) fn env(peer: Option<PeerKind>, ports: &[&str]) -> Environment {
         let mut env = pods::testing::env((2, 2, 2), |_| {});
         env.network_policies.push(NetworkPolicy {

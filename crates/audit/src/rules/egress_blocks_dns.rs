@@ -1,4 +1,4 @@
-//! An egress policy that forgets DNS stops every name, and with it nearly everything.
+//! An egress policy that omits DNS breaks every name lookup, and therefore almost every connection.
 
 use super::reach;
 use crate::finding::{Finding, Severity};
@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     group: Group::Network,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "egress policies let a workload send, but not ask for names",
+    summary: "egress policies let a workload send traffic, but block its DNS lookups",
     absences: &[Absence::NetworkPolicy],
     page: include_str!("../../../../docs/rules/egress-blocks-dns.md"),
     check,
@@ -23,9 +23,9 @@ pub const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in &cx.env.workloads {
         let policies = cx.env.reach(workload).egress;
-        // A policy that lets nothing out at all is meant to; one that lets something out wants its name.
+        // A policy that allows no egress at all is intended; one that allows some egress needs DNS for it.
         let lets_out = policies.iter().any(|p| !p.egress_rules.is_empty());
-        // A policy that may govern it, too, may be the one that allows DNS.
+        // Another policy that may apply to the workload may also be the one that allows DNS.
         let allowed = || {
             let possible = cx.env.possible_reach(workload).egress;
             possible.iter().flat_map(|p| &p.egress_rules).any(allows_dns)
@@ -36,15 +36,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Where DNS usually answers: the cluster's service, and the cache on each node.
-/// Source: Kubernetes documentation, "Customizing DNS Service" (kubeadm's default range of services) and
-/// "Using NodeLocal DNSCache".
+/// Usual addresses of DNS: the cluster's service, and the cache on each node. Source: Kubernetes
+/// documentation, "Customizing DNS Service" (kubeadm's default range of services) and "Using NodeLocal
+/// DNSCache".
 const DNS: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(10, 96, 0, 10)),
     IpAddr::V4(Ipv4Addr::new(169, 254, 20, 10)),
 ];
 
-/// Port 53 by name, or every port to where the cluster's DNS may be.
+/// Port 53 by name, or every port to the places where the cluster's DNS may be.
 fn allows_dns(rule: &PolicyRule) -> bool {
     if !reach::opens(rule, 53) {
         return false;
@@ -75,8 +75,9 @@ fn report(workload: &Workload, policies: &[&NetworkPolicy], out: &mut Verdicts) 
     let names: Vec<String> = policies.iter().map(|p| p.id.name.clone()).collect();
     let mut finding = Finding::new(workload.id.to_string(), format!("{}: no egress rule allows DNS", workload.id))
         .explain(format!(
-            "Once any egress policy selects a pod ({}), only what its policies allow leaves it, and none allows port 53: every name the \
-             process looks up fails after a timeout, the database's too.",
+            "Once any egress policy selects a pod ({}), the pod may send only what its policies allow, and \
+             none allows port 53. Every name that the process looks up fails after a timeout, including the \
+             name of the database.",
             names.join(", ")
         ))
         .remedy("Add an egress rule to the namespace kube-system (`kubernetes.io/metadata.name: kube-system`) for ports 53/UDP and 53/TCP.")
@@ -119,7 +120,7 @@ mod tests {
         assert!(testing::all(&RULE, &e).is_empty());
         e.workloads[0].id.namespace = Some("lockers".to_owned());
         assert_eq!(testing::only(&RULE, &e).absence, Some(Absence::NetworkPolicy));
-        // One that may govern it may be the one that allows DNS.
+        // A policy that may apply to it may be the one that allows DNS.
         let mut dns = e.network_policies[0].clone();
         dns.id.namespace = None;
         dns.id.name = "dns".to_owned();

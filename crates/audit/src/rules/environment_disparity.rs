@@ -1,4 +1,4 @@
-//! What is tried in staging proves something for production only where the two are alike.
+//! A test in staging proves something for production only if both are alike.
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -11,19 +11,19 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Advice,
-    summary: "staging and production differ in what should be alike",
+    summary: "staging and production differ in settings that should be alike",
     absences: &[Absence::Workload, Absence::Variable],
     page: include_str!("../../../../docs/rules/environment-disparity.md"),
     check,
 };
 
-/// A pair that differs: what, in staging, in production, and places.
+/// A difference: the setting, its value in staging and in production, and the places.
 struct Pair {
     what: String,
     staging: String,
     production: String,
     places: Vec<Span>,
-    /// What one of the two lacks, and which; `None` where both say something.
+    /// The environment that lacks the value; `None` if both have one.
     lacks: Option<(Absence, &'static str)>,
 }
 
@@ -45,7 +45,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let pairs: Vec<Pair> = pairs(staging, cx.env)
         .into_iter()
         .filter(|p| !allowed.iter().any(|a| p.what.contains(a)))
-        // What one of the two lacks may be in what was not read of it.
+        // A value that one of the two lacks may be in a file that was not read.
         .filter(|p| !p.lacks.is_some_and(|(kind, name)| is_open(cx, kind, name)))
         .collect();
     if pairs.is_empty() {
@@ -74,7 +74,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         ),
     )
     .explain(format!(
-        "{}{more}. What passes in staging has not been tried as it will run.",
+        "{}{more}. A version that passes in staging has not been tested as it will run in production.",
         words.join("; ")
     ))
     .remedy("Make them alike, or allow the difference under `rules.environment-disparity` with the reason.")
@@ -101,7 +101,7 @@ fn pairs(staging: &Environment, production: &Environment) -> Vec<Pair> {
             .collect::<BTreeSet<_>>()
     };
     let (ours, theirs) = (names(production), names(staging));
-    // An environment of which the files hold nothing is not a different one.
+    // An environment about which the files contain nothing is not a different one.
     if !theirs.is_empty() {
         for name in ours.symmetric_difference(&theirs) {
             let there =
@@ -298,7 +298,7 @@ mod tests {
             span: None,
         });
         assert!(run(&platform).is_empty());
-        // The staging of another project says nothing.
+        // The staging environment of another project proves nothing.
         platform.scope.openings.clear();
         platform.environments[1].project = cofferdam_model::ProjectId(1);
         assert!(run(&platform).is_empty());

@@ -1,4 +1,4 @@
-//! A pod that writes without bound fills its node's disk and takes its neighbours with it.
+//! A pod that writes without a limit fills its node's disk and harms the other pods on the node.
 
 use super::image_pull_stale::is_kubelets;
 use super::pods;
@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a container may write to its node's disk without bound",
+    summary: "a container may write to its node's disk without a limit",
     absences: &[],
     page: include_str!("../../../../docs/rules/ephemeral-storage-missing.md"),
     check,
@@ -47,13 +47,17 @@ fn judge(workload: &Workload, out: &mut Verdicts) {
     let in_volume = free.iter().any(|c| has_volume(c));
     let (explanation, remedy) = if in_volume {
         (
-            "An emptyDir without a size limit grows until the node's disk is short; the kubelet then evicts pods, not only this one, and takes no new ones.",
+            "An emptyDir without a size limit grows until the node's disk is almost full. The kubelet then \
+             evicts pods, not only this one, and accepts no new ones.",
             "Set `sizeLimit` on the emptyDir, or `ephemeral-storage` under the container's requests and limits.",
         )
     } else {
         (
-            "What it writes into its own file system is on the node's disk and has no bound; when that disk is short the kubelet evicts pods, not only this one, and takes no new ones.",
-            "Set `ephemeral-storage` under the container's requests and limits, or `readOnlyRootFilesystem: true` where it writes nothing.",
+            "Files that the container writes into its own file system are on the node's disk and have no \
+             size limit. When that disk is almost full the kubelet evicts pods, not only this one, and \
+             accepts no new ones.",
+            "Set `ephemeral-storage` under the container's requests and limits, or `readOnlyRootFilesystem: \
+             true` if it writes nothing.",
         )
     };
     let mut finding = Finding::new(

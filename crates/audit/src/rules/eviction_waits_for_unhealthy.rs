@@ -1,4 +1,4 @@
-//! A pod that is not ready can hold up the drain of its node.
+//! A pod that is not ready can block the drain of its node.
 
 use super::common;
 use crate::finding::{Finding, Severity};
@@ -13,20 +13,20 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "a disruption budget does not say that pods which are not ready may be evicted: they hold up a drain",
+    summary: "a disruption budget does not allow eviction of pods that are not ready: they block a drain",
     absences: &[],
     page: include_str!("../../../../docs/rules/eviction-waits-for-unhealthy.md"),
     check,
 };
 
-/// Places shown of many.
+/// The number of places that a finding shows.
 const SHOWN: usize = 8;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     if !common::is_production_like(&cx.env.name) {
         return;
     }
-    // A budget without a number keeps no pod.
+    // A budget without a number protects no pod.
     let keeps = |b: &&DisruptionBudget| b.min_available.is_some() || b.max_unavailable.is_some();
     let says_nothing =
         |b: &&DisruptionBudget| b.unhealthy_eviction.is_none() && b.completeness == Completeness::Whole;
@@ -41,22 +41,29 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         [] => return,
         [one] => (
             one.id.to_string(),
-            format!("{}: pods that are not ready hold up a drain", one.id),
+            format!("{}: pods that are not ready block a drain", one.id),
         ),
         many => (
             "disruption budgets".to_owned(),
             format!(
-                "{} disruption budgets: pods that are not ready hold up a drain",
+                "{} disruption budgets: pods that are not ready block a drain",
                 show_number(many.len() as f64)
             ),
         ),
     };
     let mut finding = Finding::new(subject, title)
-        .explain("By default a pod that runs and is not ready may be evicted only while enough others are ready. When a bad version or a dependency that is away keeps them all from being ready, no drain of their nodes ends, although nobody would miss them.")
-        .remedy("Set `unhealthyPodEvictionPolicy: AlwaysAllow`. Where pods that are not ready are at work on something (a database that recovers), write `IfHealthyBudget`, so that it is said.")
+        .explain(
+            "By default a pod that runs and is not ready may be evicted only while enough other pods \
+            are ready. If a bad version or a dependency that is down keeps all of them from being ready, no \
+            drain of their nodes ends, although these pods serve nothing.",
+        )
+        .remedy(
+            "Set `unhealthyPodEvictionPolicy: AlwaysAllow`. If pods that are not ready still do useful \
+            work (a database that recovers), write `IfHealthyBudget` to make this explicit.",
+        )
         .figure("budgets", silent.len() as f64, "budgets");
     for budget in silent.iter().take(SHOWN) {
-        finding = finding.at(budget.span, "says nothing of pods that are not ready");
+        finding = finding.at(budget.span, "does not cover pods that are not ready");
     }
     out.report(finding);
 }

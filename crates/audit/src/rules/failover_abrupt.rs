@@ -1,4 +1,4 @@
-//! Moving all of a cell's traffic at once meets cold caches and pools.
+//! When all of a cell's traffic moves at once, it arrives at cold caches and small pools.
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -26,11 +26,24 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if cells < 2 || routing.gradual.as_ref().is_some_and(|g| g.value) {
             continue;
         }
-        let mut finding = Finding::new(format!("routing {}", routing.name), format!("{}: {cells} cells and no gradual shift between them", routing.name))
-            .explain("When a cell fails its health check, all its requests go to the others at once: their caches are cold, their pools small, their autoscalers not yet awake. And when it comes back it gets its full share in the same instant.")
-            .remedy("Move weights in steps (10 points every 30 s, both ways) and let a cell that comes back begin slowly.")
-            .figure("cells", cells as f64, "cells")
-            .at(routing.span, "the routing");
+        let mut finding = Finding::new(
+            format!("routing {}", routing.name),
+            format!(
+                "{}: {cells} cells and no gradual shift between them",
+                routing.name
+            ),
+        )
+        .explain(
+            "When a cell fails its health check, all its requests go to the others at once. Their \
+                caches are cold, their pools are small, and their autoscalers have not reacted yet. When the \
+                cell comes back, it gets its full share at once.",
+        )
+        .remedy(
+            "Move weights in steps (10 points every 30 s, in both directions) and let a recovered \
+                cell start slowly.",
+        )
+        .figure("cells", cells as f64, "cells")
+        .at(routing.span, "the routing");
         if let Some(gradual) = routing.gradual.as_ref().and_then(|g| g.span()) {
             finding = finding.at(gradual, "switched off");
         } else {
@@ -47,7 +60,7 @@ pub(crate) mod tests {
     use cofferdam_model::cells::Routing;
     use cofferdam_model::{Environment, Owner, Parts};
 
-    /// A routing between two cells of which nothing else is known.
+    /// A routing between two cells about which nothing else is known.
     pub(crate) fn env() -> Environment {
         Environment {
             parts: Parts {

@@ -27,7 +27,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let mut finding = Finding::new(format!("routing {}", routing.name), format!("{}: a request that fails in one of {cells} cells is not tried in another", routing.name))
-            .explain("Until a cell is taken out as a whole, every request that it fails is a failure for its user, although another cell would have answered: a cell that loses 10 % of requests loses them for good.")
+            .explain("Until a failing cell is removed from routing, every request that it fails is a failure \
+                for the user, although another cell could have answered. A cell that loses 10 % of requests \
+                loses them permanently.")
             .remedy("Retry idempotent requests once in another cell, or hedge after the 95th percentile of latency, both within a budget of about 10 % of requests.")
             .figure("cells", cells as f64, "cells")
             .at(routing.span, "the routing");

@@ -1,4 +1,4 @@
-//! When a cell is lost, the others must carry what it carried.
+//! When a cell is lost, the other cells must carry its load.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     group: Group::Cells,
     severity: Severity::Critical,
     fix: Fix::Advice,
-    summary: "the cells that are left cannot carry the load of one that is lost",
+    summary: "the remaining cells cannot carry the load of a lost one",
     absences: &[],
     page: include_str!("../../../../docs/rules/failover-overload.md"),
     check,
@@ -100,8 +100,9 @@ fn with_rates(capacities: &[(f64, &Cell)], load: f64, out: &mut Verdicts) {
             ),
         )
         .explain(format!(
-            "{}/s go to {}, which carries {}/s: {} % of its capacity, safe only below {}/s in all. It fails too, or, with limits, refuses \
-             {}/s. It comes when the health check has failed its threshold and routers' caches have run out, not at once.",
+            "{}/s go to {}, which carries {}/s: {} % of its capacity, safe only below {}/s in total. It \
+             fails too, or, with limits, refuses {}/s. The load does not move at once, but when the health \
+             check has reached its threshold and the routers' caches have expired.",
             show_number(load),
             names(&survivors),
             show_number(safe),
@@ -110,7 +111,8 @@ fn with_rates(capacities: &[(f64, &Cell)], load: f64, out: &mut Verdicts) {
             show_number(load - safe)
         ))
         .remedy(format!(
-            "Keep the load of all cells below {}/s, or give {} capacity for {}/s, or shed by priority down to what it carries; move weights in steps.",
+            "Keep the load of all cells below {}/s, or give {} capacity for {}/s, or shed by priority down \
+             to its capacity; move weights in steps.",
             show_number(safe),
             names(&survivors),
             show_number(load)
@@ -137,7 +139,8 @@ fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
             .copied()
             .collect();
         let kept: f64 = left.iter().map(|(n, _)| n).sum::<f64>() / total.max(f64::MIN_POSITIVE);
-        // Cells that are left with most of the whole carry it; what "most" is, their reserve decides.
+        // If the remaining cells have most of the total capacity, they carry the load; their reserve decides
+        // how much "most" is.
         if kept <= 0.0 || kept > 0.75 {
             continue;
         }
@@ -156,13 +159,13 @@ fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
             );
         }
         evidence
-            .assume("the percentages are both the traffic of each cell and its part of the whole capacity");
+            .assume("the percentages are both the traffic of each cell and its part of the total capacity");
         let needs = shares
             .iter()
             .map(|(_, c)| format!("cells.{}.capacity and .requests_per_second", c.name.value));
         if load.is_none() {
             let partial = format!(
-                "without {} the load must stay below {} % of the whole capacity",
+                "without {} the load must stay below {} % of the total capacity",
                 lost.name.value,
                 show_number(kept * 100.0)
             );
@@ -171,7 +174,7 @@ fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
         let finding = Finding::new(
             format!("loss of cell {}", lost.name.value),
             format!(
-                "without {} the traffic of {} grows {} times; safe only below {} % of the whole capacity",
+                "without {} the traffic of {} grows {} times; safe only below {} % of the total capacity",
                 lost.name.value,
                 names(&survivors),
                 show_number(factor),
@@ -180,14 +183,18 @@ fn with_shares(shares: &[(f64, &Cell)], load: Option<f64>, out: &mut Verdicts) {
         )
         .severity(Severity::High)
         .explain(format!(
-            "{} has {} % of the whole and then gets all of it: its traffic grows by {} %. Its utilisation is the whole load over its own \
-             capacity, so it holds only while the platform as a whole uses less than {} % of what it has.",
+            "{} has {} % of the total capacity and then gets all of the traffic: its traffic grows by {} %. \
+             Its utilisation is the whole load over its own capacity, so it is safe only while the platform \
+             as a whole uses less than {} % of its capacity.",
             names(&survivors),
             show_number(kept * 100.0),
             show_number((factor - 1.0) * 100.0),
             show_number(kept * 100.0)
         ))
-        .remedy("State loads and capacities of the cells for the exact figure; keep enough reserve in each for the loss of the largest other, or shed by priority.")
+        .remedy(
+            "Declare loads and capacities of the cells for the exact figure. Keep enough reserve in each \
+            cell for the loss of the largest other cell, or shed by priority.",
+        )
         .figure("traffic_factor", factor, "times")
         .figure("traffic_growth", (factor - 1.0) * 100.0, "%")
         .figure("safe_load_share", kept * 100.0, "%");
@@ -213,7 +220,7 @@ pub(crate) mod tests {
     use crate::rules::testing::{self, fact};
     use cofferdam_model::{Environment, Parts, Rate, Share};
 
-    /// A cell with its part of the whole and perhaps its traffic and capacity.
+    /// A cell with its part of the total and, if known, its traffic and capacity.
     pub(crate) fn cell(name: &str, n: usize, share: f64, rates: Option<(f64, f64)>) -> Cell {
         Cell {
             name: fact(name.to_owned(), n),

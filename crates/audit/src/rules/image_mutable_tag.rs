@@ -11,13 +11,13 @@ pub const RULE: Rule = Rule {
     group: Group::Images,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "an image is named by a tag that can be moved, not by a digest",
+    summary: "an image is named by a tag, which can be moved, not by a digest",
     absences: &[],
     page: include_str!("../../../../docs/rules/image-mutable-tag.md"),
     check,
 };
 
-/// Tags that are made to be moved.
+/// Tags that are intended to move.
 pub(crate) const MOVING: &[&str] = &[
     "latest",
     "stable",
@@ -54,15 +54,17 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let moving = tag.is_none_or(|t| MOVING.contains(&t.to_ascii_lowercase().as_str()));
         let what = match tag {
             None => "has no tag, which means `latest`".to_owned(),
-            Some(tag) if moving => format!("has the tag `{tag}`, which is made to be moved"),
+            Some(tag) if moving => format!("has the tag `{tag}`, which is intended to move"),
             Some(_) => "is named by a tag, not by a digest".to_owned(),
         };
         let mut finding = Finding::new(format!("image {name}"), format!("{name} {what}"))
             .severity(if moving { Severity::Medium } else { Severity::Low })
             .explain(if moving {
-                "Pods of one deployment may run different images, depending on when their node pulled; a restart can bring a version that nobody rolled out, and rolling back brings the same tag."
+                "Pods of one deployment may run different images, depending on when their node pulled. A \
+                 restart can start a version that nobody rolled out, and a rollback uses the same tag again."
             } else {
-                "Whoever may push to the registry may replace what the tag names; nodes then run different images under one name."
+                "Anyone who may push to the registry may replace the image behind the tag; nodes then run \
+                 different images under one name."
             })
             .remedy("Name the image by digest, `NAME:TAG@sha256:…`, and let a tool (Renovate, kustomize `images`) keep it up to date.")
             .figure("workloads", images.len() as f64, "containers");

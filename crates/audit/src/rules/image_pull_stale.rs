@@ -1,4 +1,4 @@
-//! A node that has an image of a moved tag keeps the old one.
+//! A node that already has an image keeps it when the tag moves.
 
 use super::image_mutable_tag::MOVING;
 use super::{common, pods};
@@ -24,7 +24,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         for container in workload.containers.iter().chain(&workload.init_containers) {
             match Stale::of(container) {
                 Some(stale) if stale.moves => out.report(moving(cx, workload, container, &stale)),
-                // That a version may be pushed again is what image-mutable-tag says of the same line.
+                // image-mutable-tag already reports, for the same line, that a version may be pushed again.
                 Some(stale) if stale.written => others.push((container, stale)),
                 _ => {}
             }
@@ -41,13 +41,13 @@ pub(crate) fn is_kubelets(kind: &str) -> bool {
         || matches!(kind, "DaemonSet" | "Job" | "CronJob" | "Pod")
 }
 
-/// An image by a tag that its nodes do not ask for again.
+/// An image with a tag that its nodes do not pull again.
 struct Stale<'a> {
     tag: &'a str,
-    /// Whether the tag is made to be moved.
+    /// Whether the tag is intended to move.
     moves: bool,
     policy: String,
-    /// Whether the file says the policy.
+    /// Whether the file sets the policy.
     written: bool,
     evidence: Evidence,
 }
@@ -63,7 +63,7 @@ impl<'a> Stale<'a> {
         let mut evidence = Evidence::new();
         let policy = match container.fields.get("imagePullPolicy") {
             Some(policy) if policy.value == "Always" => return None,
-            Some(policy) => evidence.take(policy, "does not pull what it has"),
+            Some(policy) => evidence.take(policy, "does not pull an image that the node has"),
             // The API server's default: Always for `latest`, IfNotPresent for every other tag.
             None if tag == "latest" => return None,
             None => {
@@ -89,7 +89,8 @@ impl<'a> Stale<'a> {
     }
 }
 
-const REMEDY: &str = "Name the image by version and digest; the pull policy then does not matter. Failing that, `imagePullPolicy: Always`.";
+const REMEDY: &str = "Name the image by version and digest; then the pull policy does not matter. If that is \
+    not possible, set `imagePullPolicy: Always`.";
 
 fn moving(cx: &Context<'_>, workload: &Workload, container: &Container, stale: &Stale<'_>) -> Finding {
     let title = format!(
@@ -98,13 +99,17 @@ fn moving(cx: &Context<'_>, workload: &Workload, container: &Container, stale: &
     );
     Finding::new(workload.id.to_string(), title)
         .severity(common::severity_in(cx.env, Severity::Medium))
-        .explain("A node that ran the tag before starts its old copy, a fresh node pulls the new one: replicas of one deployment run different versions, and a restart or a scale-out changes which.")
+        .explain(
+            "A node that has run the tag before starts its old copy, and a fresh node pulls the new \
+            one. Replicas of one deployment run different versions, and each restart or scale-out changes \
+            which ones.",
+        )
         .remedy(REMEDY)
         .evidence(stale.evidence.clone())
         .at(workload.span, "the workload")
 }
 
-/// Tags that move only when someone pushes them again, all of a workload in one finding.
+/// Tags that move only when someone pushes them again. All such tags of a workload are one finding.
 fn fixed(workload: &Workload, stale: &[(&Container, Stale<'_>)]) -> Finding {
     let containers: Vec<&Container> = stale.iter().map(|(c, _)| *c).collect();
     let title = match stale {
@@ -120,7 +125,10 @@ fn fixed(workload: &Workload, stale: &[(&Container, Stale<'_>)]) -> Finding {
     };
     let mut finding = Finding::new(workload.id.to_string(), title)
         .severity(Severity::Low)
-        .explain("Such a tag is not made to be moved; but if it is pushed again (a rebuild under the same version), nodes that have it keep the old image and others pull the new one.")
+        .explain(
+            "Such a tag is not intended to move. But if it is pushed again (a rebuild under the same \
+            version), nodes that have it keep the old image and others pull the new one.",
+        )
         .remedy(REMEDY)
         .figure("containers", stale.len() as f64, "containers");
     for (_, stale) in stale {

@@ -1,4 +1,4 @@
-//! Without verification of signatures, an image's name is all that vouches for it.
+//! Without verified signatures, only an image's name shows where it comes from.
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -22,7 +22,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let verified = policies
         .iter()
         .any(|p| p.verifies_signatures.as_ref().is_some_and(|v| v.value));
-    // Where no policy about images stands in the files, admission is decided elsewhere or nowhere.
+    // If the files contain no policy about images, admission is decided elsewhere or not at all.
     let Some(first) = about_images.first().filter(|_| !verified) else {
         return;
     };
@@ -30,7 +30,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         "image signatures",
         format!("{} checks images by their name only; no policy verifies a signature", first.name),
     )
-    .explain("A name says where an image was pulled from. Whoever can push there, or take over one account that can, decides what runs; nothing ties the image to the build that should have made it.")
+    .explain("A name shows from where an image was pulled. Anyone who can push there, or take over an \
+        account that can, decides what runs. Nothing ties the image to the build that should have made it.")
     .remedy("Sign in the build (cosign) and add a policy with `verifyImages` for these patterns, first with Audit, then Enforce.")
     .absent(Absence::AdmissionPolicy)
     .figure("policies", about_images.len() as f64, "policies");

@@ -1,4 +1,4 @@
-//! An admission policy is as good as the narrowest place it admits images from.
+//! An admission policy is only as strict as the most open place from which it admits images.
 
 use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
@@ -47,10 +47,19 @@ fn open_paths(cx: &Context<'_>, out: &mut Verdicts) {
                     out.report(
                         Finding::new(
                             format!("policy {}", policy.name),
-                            format!("{} admits images from `{}`, where anyone may push", policy.name, admitted.value),
+                            format!(
+                                "{} admits images from `{}`, where anyone may push",
+                                policy.name, admitted.value
+                            ),
                         )
-                        .explain("The policy checks where an image comes from, not who made it: whoever may push there may run anything in the cluster, with the policy's blessing.")
-                        .remedy("Admit only paths that the build system alone may push to, and verify signatures (`verifyImages`).")
+                        .explain(
+                            "The policy checks where an image comes from, not who made it: anyone who \
+                            may push there may run anything in the cluster.",
+                        )
+                        .remedy(
+                            "Admit only paths to which only the build system may push, and verify \
+                            signatures (`verifyImages`).",
+                        )
                         .evidence(evidence)
                         .at(policy.span, "the policy"),
                     );
@@ -68,7 +77,7 @@ fn open_paths(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Whether an image is of one of the places.
+/// Whether an image comes from one of the places.
 fn is_from(image: &str, places: &[&Fact<String>]) -> bool {
     places.iter().any(|place| {
         let text = place.value.as_str();
@@ -89,7 +98,7 @@ fn outside(cx: &Context<'_>, out: &mut Verdicts) {
     if places.is_empty() {
         return;
     }
-    // One finding for each place that images come from, however many come from there.
+    // One finding for each place that images come from, however many images come from there.
     let mut by_place: BTreeMap<String, Vec<&Image>> = BTreeMap::new();
     let containers = cx
         .env
@@ -118,11 +127,20 @@ fn outside(cx: &Context<'_>, out: &mut Verdicts) {
         out.report(
             Finding::new(
                 format!("images from {place}"),
-                format!("{} from {place} come from outside the trusted registries ({})", count(names.len() as u64, "image"), names.join(", ")),
+                format!(
+                    "{} from {place} come from outside the trusted registries ({})",
+                    count(names.len() as u64, "image"),
+                    names.join(", ")
+                ),
             )
             .severity(Severity::Medium)
-            .explain("Where a policy enforces them, the pod is refused; where it does not, an image that nobody here built or checked runs beside the data.")
-            .remedy("Copy the images into a trusted registry, scan and sign them there, and name those copies.")
+            .explain(
+                "If a policy enforces the trusted registries, the pod is refused. Otherwise an image \
+                that nobody here built or checked runs beside the data.",
+            )
+            .remedy(
+                "Copy the images into a trusted registry, scan and sign them there, and use those copies.",
+            )
             .figure("images", names.len() as f64, "images")
             .evidence(evidence),
         );

@@ -10,13 +10,13 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "a finished Job and its pods stay for ever",
+    summary: "a finished Job and its pods stay forever",
     absences: &[],
     page: include_str!("../../../../docs/rules/job-never-cleaned.md"),
     check,
 };
 
-/// Annotations of tools that remove the jobs they make.
+/// Annotations of tools that remove the jobs they create.
 const CLEANED_BY: &[&str] = &["helm.sh/hook", "argocd.argoproj.io/hook"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -27,10 +27,17 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         out.report(
-            Finding::new(workload.id.to_string(), format!("{}: nothing removes it when it has finished", workload.id))
-                .explain("The Job and its pods stay in the API server after their end. The next deploy cannot change the Job's template and fails on it, and where jobs are made often their number slows every list of pods.")
-                .remedy("Set `ttlSecondsAfterFinished`, for instance 86400 to keep the logs of one day.")
-                .at(workload.span, "stays"),
+            Finding::new(
+                workload.id.to_string(),
+                format!("{}: nothing removes it when it has finished", workload.id),
+            )
+            .explain(
+                "The Job and its pods stay in the API server after their end. The next deploy tries \
+                    to change the Job's template, which is not allowed, and fails. If jobs are created \
+                    often, their number slows down every list of pods.",
+            )
+            .remedy("Set `ttlSecondsAfterFinished`, for instance 86400 to keep the logs of one day.")
+            .at(workload.span, "stays"),
         );
     }
 }

@@ -1,4 +1,5 @@
-//! Where messages go that could not be processed must be at least as safe as the path they came by.
+//! The path for messages that could not be processed must be at least as safe as the path on which they
+//! arrived.
 
 use super::common;
 use super::kafka_producer_durability::{acks_name, effective_acks};
@@ -13,7 +14,7 @@ pub const RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "the dead-letter path is weaker than the path it serves, or there is none",
+    summary: "the dead-letter path is weaker than the path it serves, or is missing",
     absences: &[Absence::Topic],
     page: include_str!("../../../../docs/rules/kafka-dlq-durability.md"),
     check,
@@ -40,8 +41,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 format!("{name}: dead letters are sent with acks={}, so the last copy of a failed message can be lost", acks_name(acks)),
             )
             .explain(
-                "A message goes to the dead-letter topic after its offset is given up: there it is the only copy. Acknowledged \
-                 by the leader alone, it is gone if that broker fails before a follower has it, and nothing will say so.",
+                "When a message goes to the dead-letter topic, its offset is already committed, so this is \
+                 the only copy. If only the leader has acknowledged it, it is lost when that broker fails \
+                 before a follower has copied it, and nothing reports the loss.",
             )
             .remedy("Give the dead-letter producer acks=all and enable.idempotence=true, and its topic min.insync.replicas=2.")
             .at(producer.span, "the dead-letter producer")
@@ -54,22 +56,29 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 p.role == ProducerRole::DeadLetter
                     && (p.owner == consumer.owner || p.owner.service == consumer.owner.service)
             });
-        // Only a consumer whose way of committing is known is seen well enough to miss something in it.
+        // Only for a consumer whose way of committing is known can we conclude that a dead-letter topic is
+        // missing.
         if served || consumer.commit_order.is_none() && consumer.auto_commit.is_none() {
             continue;
         }
         let group = common::group_name(consumer, cx.env);
         out.report(
-            Finding::new(group.clone(), format!("{group}: no dead-letter topic for messages that cannot be processed"))
-                .severity(Severity::Low)
-                .likely()
-                .absent(Absence::Topic)
-                .explain(
-                    "One message that always fails either stops its partition for good or is dropped: without a dead-letter \
-                     topic there is no third way.",
-                )
-                .remedy("Send a message that failed its last try to a dead-letter topic (acks=all), then commit its offset.")
-                .at(consumer.span, "the consumer"),
+            Finding::new(
+                group.clone(),
+                format!("{group}: no dead-letter topic for messages that cannot be processed"),
+            )
+            .severity(Severity::Low)
+            .likely()
+            .absent(Absence::Topic)
+            .explain(
+                "A message that always fails either stops its partition permanently or is dropped: \
+                     without a dead-letter topic there is no third option.",
+            )
+            .remedy(
+                "Send a message that failed its last try to a dead-letter topic (acks=all), then \
+                    commit its offset.",
+            )
+            .at(consumer.span, "the consumer"),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! A group gives each partition to one member: members beyond the partitions get none.
+//! A group assigns each partition to one member. Members beyond the number of partitions get none.
 
 use super::common::{self, At};
 use crate::finding::{Evidence, Finding, Severity};
@@ -97,8 +97,9 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
             ""
         };
         explanation.push_str(&format!(
-            " A worker thread is no member by itself{known}: the {n} `{}` of a process share what it is assigned. If each built a consumer of \
-             its own, {n} × {} replicas would be {total} members, {idle_then} of them idle.",
+            " A worker thread is not a member by itself{known}: the {n} `{}` of a process share its assigned \
+             partitions. If each built its own consumer, {n} × {} replicas would be {total} members, \
+             {idle_then} of them idle.",
             worker.name,
             most.value.saturating_mul(per_replica)
         ));
@@ -108,8 +109,8 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         .severity(severity)
         .explain(explanation)
         .remedy(format!(
-            "Let the autoscaler stop at {} replicas, or give the topic at least {members} partitions before it may \
-             scale further (partitions can be added, not removed).",
+            "Limit the autoscaler to {} replicas, or give the topic at least {members} partitions before it \
+             may scale further (partitions can be added, not removed).",
             (partitions / per_replica.max(1)).max(1)
         ))
         .figure("partitions", partitions, "partitions")

@@ -1,4 +1,4 @@
-//! An offset that is committed before the work is done is a message lost when the process dies.
+//! If an offset is committed before the work is done, the message is lost when the process dies.
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "offsets are committed before the work is done: what was in memory is lost when the process dies",
+    summary: "offsets are committed before the work is done: messages in memory are lost when the process dies",
     absences: &[],
     page: include_str!("../../../../docs/rules/kafka-offset-before-work.md"),
     check,
@@ -45,8 +45,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             Finding::new(name, title)
                 .explain(explanation)
                 .remedy(
-                    "Set enable.auto.commit=false and commit the offsets of a batch only after all of it has been stored or sent \
-                     on; make the work safe to repeat, because it will be repeated.",
+                    "Set enable.auto.commit=false and commit the offsets of a batch only after all of it has \
+                     been stored or sent on. Make the work safe to repeat, because it will be repeated.",
                 )
                 .evidence(evidence)
                 .at(consumer.span, "the consumer"),
@@ -57,8 +57,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 fn auto_words(name: &str) -> (String, String) {
     (
         format!("{name}: offsets are committed on a timer, whether or not the work succeeded"),
-        "Auto-commit stores the position of the last poll every 5 s (auto.commit.interval.ms). Messages that were polled and \
-         wait in memory count as done; when the process dies they are never read again."
+        "Auto-commit stores the position of the last poll every 5 s (auto.commit.interval.ms). Messages that \
+         were polled and wait in memory count as done. When the process dies they are never read again."
             .to_owned(),
     )
 }

@@ -1,4 +1,4 @@
-//! A member that works longer on a batch than max.poll.interval is thrown out of its group.
+//! A member that works on a batch for longer than max.poll.interval is removed from its group.
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
@@ -12,7 +12,8 @@ pub const RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a full batch takes longer than max.poll.interval: the member is thrown out and the batch repeated",
+    summary: "a full batch takes longer than max.poll.interval: the member is removed from its group and the \
+        batch repeated",
     absences: &[],
     page: include_str!("../../../../docs/rules/kafka-poll-deadline.md"),
     check,
@@ -58,14 +59,22 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         out.report(
             Finding::new(
                 name.clone(),
-                format!("{name}: a full batch takes {}, {} is allowed between polls", show_duration(batch), show_duration(deadline)),
+                format!(
+                    "{name}: a full batch takes {}, {} is allowed between polls",
+                    show_duration(batch),
+                    show_duration(deadline)
+                ),
             )
             .explain(format!(
-                "After {} without a poll the broker takes the member for dead: its partitions move, its commit is refused, and the \
-                 next member begins the same batch, with the same end. The group works and never advances.",
+                "After {} without a poll the broker considers the member dead: its partitions move, its \
+                 commit is refused, and the next member starts the same batch and fails in the same way. The \
+                 group works and never advances.",
                 show_duration(deadline)
             ))
-            .remedy(format!("Set max.poll.records to at most {fits}, or max.poll.interval.ms above {}.", show_duration(batch)))
+            .remedy(format!(
+                "Set max.poll.records to at most {fits}, or max.poll.interval.ms above {}.",
+                show_duration(batch)
+            ))
             .figure("batch_time", batch.as_secs_f64(), "s")
             .figure("allowed", deadline.as_secs_f64(), "s")
             .figure("records_that_fit", fits, "records")

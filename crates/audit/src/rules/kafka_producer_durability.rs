@@ -1,4 +1,4 @@
-//! A producer that does not wait for the replicas loses what the failed leader had alone.
+//! A producer that does not wait for the replicas loses messages that only the failed leader had.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -13,13 +13,14 @@ pub const RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::Critical,
     fix: Fix::Automatic,
-    summary: "a producer that can lose or double messages: acks, idempotence, requests in flight, retries",
+    summary: "a producer can lose or duplicate messages: acks, idempotence, requests in flight, retries",
     absences: &[],
     page: include_str!("../../../../docs/rules/kafka-producer-durability.md"),
     check,
 };
 
-/// Retries that outlast a leader election and a broker's restart; `delivery.timeout.ms` defaults to 120 s.
+/// Retries must last longer than a leader election and a broker's restart; `delivery.timeout.ms` defaults to
+/// 120 s.
 const SHORT_DELIVERY: Duration = Duration::from_secs(30);
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -28,7 +29,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// What a producer waits for, by its setting or its client's default.
+/// The acknowledgement for which a producer waits, by its setting or its client's default.
 pub(crate) fn effective_acks(producer: &Producer, evidence: &mut Evidence) -> Option<Acks> {
     if let Some(acks) = &producer.acks {
         return Some(evidence.take(acks, format!("acks={}", acks_name(acks.value))));
@@ -95,13 +96,16 @@ fn judge(cx: &Context<'_>, producer: &Producer, out: &mut Verdicts) {
     }
     let Some(acks) = acks.filter(|_| loses) else {
         let title = format!(
-            "{name}: its Kafka producer can double, reorder or drop messages: {}",
+            "{name}: its Kafka producer can duplicate, reorder or drop messages: {}",
             problems.join("; ")
         );
         out.report(
             Finding::new(format!("producer of {name}"), title)
                 .severity(Severity::Medium)
-                .explain("Acknowledged messages are safe, but a broker's restart makes the client retry, and these settings decide what the retry does.")
+                .explain(
+                    "Acknowledged messages are safe, but when a broker restarts the client retries, and \
+                    these settings decide what the retry does.",
+                )
                 .remedy(format!("Set {}.", remedies.join(", ")))
                 .at(producer.span, "the producer")
                 .evidence(evidence),
@@ -140,8 +144,8 @@ fn bounded_retries(
         ));
         remedies.push("delivery.timeout.ms of 120000 or more");
     }
-    // A number of retries alone bounds nothing when the client waits between them; a handful does not
-    // outlast a broker's restart.
+    // A number of retries alone does not bound the time when the client waits between them; a handful of
+    // retries may end before a broker has restarted.
     if let Some(retries) = producer.retries.as_ref().filter(|f| f.value < 10) {
         evidence.note(retries, format!("{} retries", retries.value));
         problems.push(format!("it gives up after {} retries", retries.value));
@@ -178,7 +182,7 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
     let mut finding_figures: Vec<(&str, f64)> = Vec::new();
     let mut counted = String::new();
     if let (Some(rate), Some(lag)) = (rate, lag) {
-        // The count, not the loss, rests on whose producer it is.
+        // The owner of the producer affects only the count, not the loss itself.
         if producer.peak_rate.is_none() && producer.owner.linked != Linked::Named {
             evidence.likely();
         }
@@ -239,8 +243,9 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
         _ => "waits for the leader only (acks=1)",
     };
     let mut explanation = format!(
-        "The producer {waits}: what the leader has acknowledged and no follower has copied is gone when that broker fails \
-         or is restarted.{counted} It is a broker's failover that loses them, not the restart of a pod."
+        "The producer {waits}: messages that the leader has acknowledged and no follower has copied are lost \
+         when that broker fails or is restarted.{counted} The failover of a broker loses them, not the \
+         restart of a pod."
     );
     for problem in problems {
         explanation.push_str(&format!(" Besides, {problem}."));

@@ -1,4 +1,4 @@
-//! Every pod that comes or goes stops the group while it rebalances; an eager assignor stops all of it.
+//! Every pod that joins or leaves stops the group while it rebalances. An eager assignor stops all members.
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
@@ -75,7 +75,8 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let is_eager = eager(consumer, &mut evidence);
     let is_static = consumer.instance_id.is_some();
     if !is_eager || is_static && least == most {
-        // Incremental assignment moves only what must move; static members that only restart move nothing.
+        // Incremental assignment moves only the partitions that must move; static members that only restart
+        // move nothing.
         return;
     }
     for (at, fact) in &scales {
@@ -106,20 +107,22 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
             show_duration(standstill)
         )
     };
-    let mut explanation = "With an eager assignor every member gives up all its partitions whenever one comes or goes, and nobody \
-         processes until the last member has joined again: at least one heartbeat interval each time."
-        .to_owned();
+    let mut explanation =
+        "With an eager assignor every member gives up all its partitions whenever a member \
+         joins or leaves. Nobody processes messages until the last member has joined again, at least one \
+         heartbeat interval each time."
+            .to_owned();
     if !is_static {
         explanation.push_str(&format!(
-            " Without static membership a restarted pod leaves and joins: two rebalances each. A pod that dies without leaving \
-             holds its partitions for the session timeout, {}.",
+            " Without static membership a restarted pod leaves and joins: two rebalances each. A pod that \
+             dies without leaving keeps its partitions until the session timeout, {}.",
             show_duration(session)
         ));
     }
     if scale_out > 0 {
         explanation.push_str(&format!(
-            " An autoscaler that goes from {least} to {most} replicas adds up to {scale_out} more rebalances ({} at least), just \
-             when the group is behind.",
+            " An autoscaler that goes from {least} to {most} replicas adds up to {scale_out} more rebalances \
+             ({} at least), exactly when the group is behind.",
             show_duration(standstill_scale)
         ));
     }
@@ -150,7 +153,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     );
 }
 
-/// What is not set that would spare the rebalances of an eager assignor.
+/// The settings that are missing and would avoid the rebalances of an eager assignor.
 fn missing(consumer: &Consumer) -> Vec<&'static str> {
     let java = consumer
         .client
@@ -162,7 +165,10 @@ fn missing(consumer: &Consumer) -> Vec<&'static str> {
         "partition.assignment.strategy=cooperative-sticky"
     }];
     if consumer.instance_id.is_none() {
-        missing.push("group.instance.id from the pod's stable name (StatefulSet) with session.timeout.ms above a restart");
+        missing.push(
+            "group.instance.id from the pod's stable name (StatefulSet) with session.timeout.ms \
+            longer than a restart",
+        );
     }
     missing
 }

@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "too few copies of a topic, or a minimum in sync that loses data or stops writes with one broker down",
+    summary: "a topic has too few copies, or a minimum in sync that loses data or stops writes with one broker down",
     absences: &[],
     page: include_str!("../../../../docs/rules/kafka-replication.md"),
     check,
@@ -36,15 +36,19 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
             format!(
                 "topic {name}: replication factor {factor}: {}",
                 if factor <= 1 {
-                    "one broker lost is data lost"
+                    "the loss of one broker loses data"
                 } else {
                     "no broker can be lost during maintenance of another"
                 }
             ),
             if factor <= 1 {
-                "There is one copy. While its broker is down the partitions cannot be read or written, and if its disk is lost so are the messages.".to_owned()
+                "There is only one copy. While its broker is down the partitions cannot be read or written, \
+                 and if its disk is lost the messages are lost too."
+                    .to_owned()
             } else {
-                "While one broker is restarted the other holds the only copy: a second fault in that time loses acknowledged messages, and with min.insync.replicas=2 every restart stops writes.".to_owned()
+                "While one broker is restarted the other has the only copy. A second fault in that time \
+                 loses acknowledged messages, and with min.insync.replicas=2 every restart stops writes."
+                    .to_owned()
             },
             "Use replication.factor=3 with min.insync.replicas=2.".to_owned(),
             Severity::High,
@@ -52,8 +56,13 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
     } else if let Some(isr) = isr.filter(|i| i.value >= factor) {
         evidence.note(isr, "all of them must be in sync");
         (
-            format!("topic {name}: min.insync.replicas {} of {factor} copies: one broker down stops all writes", isr.value),
-            "With acks=all every write needs this many replicas in sync; a single broker's restart leaves one fewer, and producers get NOT_ENOUGH_REPLICAS until it is back.".to_owned(),
+            format!(
+                "topic {name}: min.insync.replicas {} of {factor} copies: one broker down stops all writes",
+                isr.value
+            ),
+            "With acks=all every write needs this many replicas in sync. The restart of a single broker \
+             leaves one fewer, and producers get NOT_ENOUGH_REPLICAS until it is back."
+                .to_owned(),
             format!("Set min.insync.replicas to {}.", factor - 1),
             Severity::High,
         )
@@ -67,7 +76,9 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
         evidence.note(isr, "one replica in sync is enough");
         (
             format!("topic {name}: min.insync.replicas 1 makes acks=all wait for one broker only"),
-            "acks=all waits for the replicas that are in sync. When the followers fall out, the leader alone acknowledges, and its loss is the loss of those messages.".to_owned(),
+            "acks=all waits for the replicas that are in sync. When the followers fall out of sync, the \
+             leader alone acknowledges, and if it is lost those messages are lost."
+                .to_owned(),
             "Set min.insync.replicas=2.".to_owned(),
             Severity::Medium,
         )

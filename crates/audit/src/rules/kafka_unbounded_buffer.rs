@@ -1,4 +1,4 @@
-//! A queue in memory without a bound turns a slow downstream into a killed process.
+//! With an unbounded queue in memory, a slow downstream ends in a killed process.
 
 use super::common;
 use crate::finding::{Evidence, Finding, Severity};
@@ -38,7 +38,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                         limit.value
                     )
                 }
-                None => "the node's memory is gone and a process on it is killed".to_owned(),
+                None => "the node's memory is exhausted and a process on it is killed".to_owned(),
             };
             out.report(
                 Finding::new(
@@ -46,9 +46,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     format!("{name}: the queue `{}` between polling and working has no bound", buffer.name),
                 )
                 .explain(format!(
-                    "When work falls behind, polling does not: the queue grows until {killed}. What it held is read again by the \
-                     members that are left, which now carry more and fill up sooner. {}",
-                    "One slow dependency takes the whole group down this way."
+                    "When the work is slow, polling continues at full speed: the queue grows until {killed}. \
+                     The remaining members read its messages again, carry more load and fill up sooner. {}",
+                    "In this way one slow dependency stops the whole group."
                 ))
                 .remedy(
                     "Give the queue a maximum (a few batches) and pause polling while it is full (`consumer.pause`), so that the \

@@ -1,4 +1,4 @@
-//! Something names a topic that nothing declares: a scaler that sees no lag, an alert that never fires.
+//! A component uses a topic that no file declares: a scaler sees no lag, an alert never fires.
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -42,11 +42,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         finding = match near {
             Some(near) => {
                 let with_place = match near.name.span() {
-                    Some(span) => finding.at(span, "the nearest name that is declared"),
+                    Some(span) => finding.at(span, "the nearest declared name"),
                     None => finding,
                 };
                 with_place.remedy(format!(
-                    "Write `{}` if that is what is meant; otherwise declare `{topic}` beside it.",
+                    "Write `{}` if that is the intended name; otherwise declare `{topic}` beside it.",
                     near.name.value
                 ))
             }

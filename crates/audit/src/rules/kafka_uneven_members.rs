@@ -1,4 +1,4 @@
-//! When partitions are no multiple of the members, some members carry more than others.
+//! If the number of partitions is not a multiple of the members, some members carry more load than others.
 
 use super::common::{self, At};
 use crate::finding::{Evidence, Finding, Severity};
@@ -12,13 +12,13 @@ pub const RULE: Rule = Rule {
     group: Group::Kafka,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "partitions are no multiple of the group's members: the busiest sets the pace",
+    summary: "partitions are not a multiple of the group's members: the busiest member limits the group",
     absences: &[],
     page: include_str!("../../../../docs/rules/kafka-uneven-members.md"),
     check,
 };
 
-/// Load of the busiest member over the mean from which it is worth a change.
+/// The load of the busiest member over the mean load from which a change is worth making.
 const NOTABLE: f64 = 4.0 / 3.0;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -60,7 +60,8 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     }
     let per_replica = common::members_per_replica(consumer, Some(service), &mut evidence);
     let fixed = service.scale.min.as_ref().map(|f| f.value) == service.scale.max.as_ref().map(|f| f.value);
-    // An autoscaler passes through uneven numbers on its way; only where it rests can be mended.
+    // An autoscaler passes through uneven numbers while it scales; only the numbers at which it stays can be
+    // fixed.
     let rests: Vec<_> = common::replicas(service)
         .into_iter()
         .filter(|(at, _)| *at == At::Min || (fixed && *at == At::Current))
@@ -128,7 +129,8 @@ fn report(cx: &Context<'_>, consumer: &Consumer, case: Case, out: &mut Verdicts)
             show_number(effective)
         ))
         .remedy(format!(
-            "Run a number of members that divides {partitions} ({}), or choose a number of partitions with many divisors.",
+            "Run a number of members that divides {partitions} ({}), or choose a number of partitions with \
+             many divisors.",
             divisors(partitions)
         ))
         .figure("partitions", partitions, "partitions")

@@ -1,5 +1,5 @@
-//! Configuration that its consumer refuses or silently ignores: the readers know each format's fields,
-//! this rule says what it means.
+//! Configuration that its consumer refuses or silently ignores. The readers know each format's fields; this
+//! rule explains the consequence.
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -23,12 +23,14 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             DefectEffect::Refused => (
                 Severity::High,
                 "is refused",
-                "It is rejected when applied: the change does not arrive, and whatever is deployed with it may stop half-way.",
+                "It is rejected when applied: the change is not made, and other changes of the same deploy \
+                 may stop half-way.",
             ),
             DefectEffect::Ignored => (
                 Severity::Medium,
                 "is ignored",
-                "Nothing fails and nothing happens: the platform runs with a default that the file seems to have replaced.",
+                "Nothing fails and nothing changes: the platform uses a default that the file seems to have \
+                 replaced.",
             ),
         };
         let label = defect.problem.clone();

@@ -1,4 +1,4 @@
-//! A container without a memory limit takes its neighbours' memory.
+//! A container without a memory limit can use the memory of the other pods on its node.
 
 use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
@@ -10,7 +10,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a container has no memory limit: a leak takes the node, not the pod",
+    summary: "a container has no memory limit: a leak harms the whole node, not only the pod",
     absences: &[],
     page: include_str!("../../../../docs/rules/memory-limit-missing.md"),
     check,
@@ -34,7 +34,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         out.report(
             Finding::new(workload.id.to_string(), format!("{}: {} without a memory limit", workload.id, pods::names(&bare)))
                 .severity(common::severity_in(cx.env, if only_init { Severity::Low } else { Severity::Medium }))
-                .explain("When it leaks or meets a large input it takes the node's memory: the kernel then kills what it finds, neighbours included, and the node may stop answering.")
+                .explain("When it leaks or gets a large input it uses up the node's memory. The kernel then \
+                    kills processes, including those of other pods, and the node may stop answering.")
                 .remedy("Set `resources.limits.memory` above the peak of a normal week, and `requests.memory` near its usual use.")
                 .figure("containers", bare.len() as f64, "containers")
                 .evidence(evidence)

@@ -1,4 +1,5 @@
-//! What pods may take beyond what is set aside for them is there only while their neighbours leave it.
+//! Memory that pods use beyond their requests is available only while the other pods on the node do not need
+//! it.
 
 use super::image_pull_stale::is_kubelets;
 use super::{pods, reach};
@@ -13,16 +14,16 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a container may take more memory than is set aside for it: under pressure its pod is evicted first",
+    summary: "a container may use more memory than is reserved for it: under pressure its pod is evicted first",
     absences: &[],
     page: include_str!("../../../../docs/rules/memory-overcommitted.md"),
     check,
 };
 
-/// Workloads shown of many.
+/// The number of workloads that a finding shows.
 const SHOWN: usize = 4;
 
-/// What one pod of a workload has.
+/// The memory of one pod of a workload.
 struct Pod<'a> {
     workload: &'a Workload,
     /// Containers whose limit is above their request.
@@ -34,7 +35,7 @@ struct Pod<'a> {
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let stays = |w: &&Workload| w.lifecycle != Lifecycle::Batch && is_kubelets(&w.id.kind);
     let mut pods: Vec<Pod<'_>> = pods::whole(cx.env).filter(stays).filter_map(Pod::of).collect();
-    // Those first that take the most beyond their share.
+    // Largest excess over the request first.
     pods.sort_by_key(|pod| std::cmp::Reverse(pod.most.saturating_sub(pod.set_aside)));
     if !pods.is_empty() {
         out.report(finding(&pods));
@@ -78,7 +79,7 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
         [one] => (
             one.workload.id.to_string(),
             format!(
-                "{}: {} may take {} of memory in each pod, and {} is set aside",
+                "{}: {} may use {} of memory in each pod, and {} is reserved",
                 one.workload.id,
                 pods::names(&one.above),
                 Bytes(most),
@@ -90,7 +91,7 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
             (
                 "memory of pods".to_owned(),
                 format!(
-                    "one pod each of {} may take {} of memory, and {} is set aside",
+                    "one pod each of {} may use {} of memory, and {} is reserved",
                     reach::names(&workloads),
                     Bytes(most),
                     Bytes(set_aside)
@@ -103,12 +104,19 @@ fn finding(pods: &[Pod<'_>]) -> Finding {
     for container in pods.iter().take(SHOWN).flat_map(|pod| &pod.above) {
         if let (Some(request), Some(limit)) = (&container.memory_request, &container.memory_limit) {
             evidence.note(limit, format!("up to {}", limit.value));
-            evidence.note(request, format!("{} set aside", request.value));
+            evidence.note(request, format!("{} reserved", request.value));
         }
     }
     let finding = Finding::new(subject, title)
-        .explain("The scheduler fills nodes by requests. When several pods use at once what was not set aside, the node runs short; the kubelet evicts first the pods that use more than their request, or the kernel kills one of their processes.")
-        .remedy("Set `requests.memory` to the limit for what must stay, or to the use at its peak; leave room between them only where the pod may be away.")
+        .explain(
+            "The scheduler fills nodes by requests. When several pods use more than was reserved at the \
+            same time, the node runs out of memory. The kubelet first evicts the pods that use more than \
+            their request, or the kernel kills one of their processes.",
+        )
+        .remedy(
+            "Set `requests.memory` to the limit for pods that must stay, or to the usage at peak. Leave \
+            a gap between them only if the pod may be evicted.",
+        )
         .figure("workloads", pods.len() as f64, "workloads")
         .figure("set_aside", mebibytes(set_aside), "MiB")
         .figure("most", mebibytes(most), "MiB")
@@ -170,7 +178,7 @@ mod tests {
         assert!(
             finding
                 .title
-                .starts_with("one pod each of api, worker may take 1.5 GiB"),
+                .starts_with("one pod each of api, worker may use 1.5 GiB"),
             "{}",
             finding.title
         );

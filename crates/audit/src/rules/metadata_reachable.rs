@@ -1,4 +1,4 @@
-//! The metadata service hands out the node's credentials to whoever can reach it.
+//! The metadata service gives the node's credentials to every process that can reach it.
 
 use super::reach;
 use crate::finding::{Finding, Severity};
@@ -20,7 +20,8 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    // Where no egress policy stands in the files, nobody meant to close anything: network-no-default-deny says so.
+    // If the files contain no egress policy, no restriction was intended: network-no-default-deny reports
+    // that.
     if !cx.env.network_policies.iter().any(|p| p.egress) {
         return;
     }
@@ -73,7 +74,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     out.report(finding);
 }
 
-/// Where a rule lets requests to the metadata service through.
+/// The place where a rule allows requests to the metadata service.
 fn opening(rule: &PolicyRule) -> Option<Span> {
     let peer = rule.peers.iter().find(|p| reach::reaches(p, reach::METADATA));
     let opens = (rule.peers.is_empty() || peer.is_some()) && reach::opens(rule, 80);
@@ -82,8 +83,16 @@ fn opening(rule: &PolicyRule) -> Option<Span> {
 
 fn base(subject: String, title: String) -> Finding {
     Finding::new(subject, title)
-        .explain("A request that someone makes a pod send (by a forged URL, or from a shell in it) gets the credentials of the node, and with them what the node may do. A selector of namespaces never covers this address: it is reached where no egress policy selects the pod, or where an address block covers it.")
-        .remedy("Select every pod by an egress policy, and take 169.254.169.254/32 out of blocks that cover it (`except`); require IMDSv2 with a hop limit of 1, or Workload Identity.")
+        .explain(
+            "A request that an attacker makes a pod send (by a forged URL, or from a shell in it) gets \
+            the credentials of the node, and with them all the node's permissions. A selector of namespaces \
+            never covers this address: it can be reached if no egress policy selects the pod, or if an \
+            address block covers it.",
+        )
+        .remedy(
+            "Select every pod by an egress policy, and exclude 169.254.169.254/32 from blocks that cover \
+            it (`except`); require IMDSv2 with a hop limit of 1, or Workload Identity.",
+        )
 }
 
 #[cfg(test)]

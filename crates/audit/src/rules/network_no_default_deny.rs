@@ -1,4 +1,4 @@
-//! A pod that no policy selects takes connections from everywhere.
+//! A pod that no policy selects accepts connections from everywhere.
 
 use super::reach;
 use crate::finding::{Finding, Severity};
@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     group: Group::Network,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "no policy denies by default: pods that nobody thought of talk to all and are reached by all",
+    summary: "no policy denies by default: unselected pods can talk to all others and be reached by all",
     absences: &[Absence::NetworkPolicy],
     page: include_str!("../../../../docs/rules/network-no-default-deny.md"),
     check,
@@ -25,7 +25,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             .iter()
             .filter(|w| w.completeness == Completeness::Whole && is_governed(w))
     };
-    // What the policies of a plugin select is not known.
+    // It is not known what the policies of a plugin select.
     if !cx.env.foreign_policies.is_empty() {
         return;
     }
@@ -39,7 +39,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
     }
     if open.is_empty() {
-        // Where egress policies are kept, metadata-reachable names those that none selects.
+        // If there are egress policies, metadata-reachable reports the workloads that none selects.
         if !sends.is_empty() && !cx.env.network_policies.iter().any(|p| p.egress) {
             out.report(sends_everywhere(&sends));
         }
@@ -53,12 +53,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             reach::names(&open)
         )
     } else {
-        "no network policy stands in these files: every pod may be reached from every other".to_owned()
+        "these files contain no network policy: every pod may be reached from every other".to_owned()
     };
     let mut finding = Finding::new("network policies", title)
         .severity(if kept { Severity::Medium } else { Severity::Low })
-        .explain("Without a policy that selects it, a pod takes connections from every pod of the cluster and sends to everywhere: one that is taken over reaches all the others.")
-        .remedy("Add to each namespace a policy with an empty podSelector, `policyTypes: [Ingress, Egress]` and no rules, and allow beside it what is really called (DNS first).")
+        .explain(
+            "Without a policy that selects it, a pod accepts connections from every pod of the cluster \
+            and can send to everywhere. An attacker who takes over one pod reaches all the others.",
+        )
+        .remedy(
+            "Add to each namespace a policy with an empty podSelector, `policyTypes: [Ingress, Egress]` \
+            and no rules, and beside it policies that allow the connections that are really needed (DNS \
+            first).",
+        )
         .absent(Absence::NetworkPolicy)
         .figure("workloads", open.len() as f64, "workloads");
     for workload in open.iter().take(4) {
@@ -67,23 +74,36 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     out.report(if kept { finding } else { finding.likely() });
 }
 
-/// Pods that others cannot reach as they like and that reach all others.
+/// Pods that are protected from incoming connections but can reach all other pods.
 fn sends_everywhere(open: &[&Workload]) -> Finding {
     let them = if open.len() == 1 { "it" } else { "them" };
-    let mut finding = Finding::new("network policies", format!("{} may send to everywhere: no egress policy selects {them}", reach::names(open)))
-        .severity(Severity::Low)
-        .explain("Who may call these pods is kept, whom they may call is not: one that is taken over, or that retries without end, reaches everything that does not keep it out itself.")
-        .remedy("Add `Egress` to the `policyTypes` of a policy that selects all pods, and allow beside it what is really called (DNS first).")
-        .absent(Absence::NetworkPolicy)
-        .figure("workloads", open.len() as f64, "workloads");
+    let mut finding = Finding::new(
+        "network policies",
+        format!(
+            "{} may send to everywhere: no egress policy selects {them}",
+            reach::names(open)
+        ),
+    )
+    .severity(Severity::Low)
+    .explain(
+        "The policies limit who may call these pods, but not which targets they may call. A pod \
+            that is taken over, or that retries without end, reaches everything that does not block it.",
+    )
+    .remedy(
+        "Add `Egress` to the `policyTypes` of a policy that selects all pods, and beside it policies \
+            that allow the connections that are really needed (DNS first).",
+    )
+    .absent(Absence::NetworkPolicy)
+    .figure("workloads", open.len() as f64, "workloads");
     for workload in open.iter().take(4) {
         finding = finding.at(workload.span, "selected by no egress policy");
     }
     finding
 }
 
-/// Whether the workload runs as pods that network policies govern: those on their node's network are not
-/// (Kubernetes documentation, "Network Policies", section "NetworkPolicy and hostNetwork pods").
+/// Whether the workload runs as pods to which network policies apply. They do not apply to pods on their
+/// node's network (Kubernetes documentation, "Network Policies", section "NetworkPolicy and hostNetwork
+/// pods").
 fn is_governed(workload: &Workload) -> bool {
     let on_host = workload
         .fields

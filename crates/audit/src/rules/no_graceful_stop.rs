@@ -1,4 +1,4 @@
-//! A pod that is stopped while requests still come in or are being answered drops them.
+//! A pod that stops while it still receives or answers requests drops them.
 
 use super::disruption_budget_missing::is_kubernetes;
 use super::pods;
@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "pods are killed before the work in hand can end, or get requests while they stop",
+    summary: "pods are killed before their work can end, or get requests while they stop",
     absences: &[],
     page: include_str!("../../../../docs/rules/no-graceful-stop.md"),
     check,
@@ -50,10 +50,21 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
         out.report(
             Finding::new(
                 workload.id.to_string(),
-                format!("{}: killed {} after TERM, and the work in hand may take {}", workload.id, show_duration(grace), show_duration(needs)),
+                format!(
+                    "{}: killed {} after TERM, and its work may take {}",
+                    workload.id,
+                    show_duration(grace),
+                    show_duration(needs)
+                ),
             )
-            .explain("With every deploy, scale-in and drain the requests that are still being answered are cut off; callers see a reset connection and may do the work twice.")
-            .remedy(format!("Set terminationGracePeriodSeconds above {}.", show_duration(needs)))
+            .explain(
+                "With every deploy, scale-in and drain, requests that are still being answered are cut \
+                off. Callers see a reset connection and may do the work twice.",
+            )
+            .remedy(format!(
+                "Set terminationGracePeriodSeconds above {}.",
+                show_duration(needs)
+            ))
             .figure("grace", grace.as_secs_f64(), "s")
             .figure("needed", needs.as_secs_f64(), "s")
             .evidence(evidence)
@@ -64,10 +75,13 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
     let handles = workload.containers.iter().any(|c| c.pre_stop.is_some());
     if !handles && callers.call(workload) {
         out.report(
-            Finding::new(workload.id.to_string(), format!("{}: no preStop pause: requests still come while it stops", workload.id))
+            Finding::new(workload.id.to_string(), format!("{}: no preStop pause: requests still arrive while it stops", workload.id))
                 .severity(Severity::Low)
                 .likely()
-                .explain("TERM and the removal from the Service happen at the same time, and every node learns of the second a little later: a process that ends at once refuses the requests of that time. One that goes on listening for some seconds after TERM needs no preStop.")
+                .explain("TERM and the removal from the Service happen at the same time, and every node \
+                    learns of the removal a little later. A process that ends at once refuses the requests \
+                    of that time. A process that continues to listen for some seconds after TERM needs no \
+                    preStop.")
                 .remedy("Add `lifecycle.preStop` with a sleep of 5 to 15 s (Kubernetes 1.30 has `sleep: {seconds: 10}`), within the grace period.")
                 .at(workload.span, "the workload"),
         );

@@ -1,4 +1,4 @@
-//! Of two replicas one is left whenever the other is away.
+//! With two replicas, only one is left whenever the other is down.
 
 use super::disruption_budget_missing::is_kubernetes;
 use super::pods;
@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a service runs two replicas: while one is away, one fault is an outage",
+    summary: "a service runs two replicas: while one is down, one fault is an outage",
     absences: &[],
     page: include_str!("../../../../docs/rules/no-spare-replica.md"),
     check,
@@ -36,13 +36,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
 
 fn finding(subject: String, evidence: Evidence) -> Finding {
     let title =
-        format!("{subject}: two replicas, and with one away the other carries 200 % of its load alone");
+        format!("{subject}: two replicas, and with one down the other carries 200 % of its usual load");
     Finding::new(subject, title)
-        .explain("Every drain of a node and every deploy that takes a pod away first leaves one: it gets twice its load, and whatever happens to it in that time is an outage.")
-        .remedy("Run three on different nodes, best in three zones, where the service may not be away; two are enough where it may be for a minute.")
+        .explain(
+            "Every drain of a node, and every deploy that stops a pod first, leaves one replica. It \
+            gets twice its load, and any fault in that time is an outage.",
+        )
+        .remedy(
+            "If the service must always be available, run three replicas on different nodes, preferably \
+            in three zones; if it may be down for a minute, two are enough.",
+        )
         .figure("replicas", 2, "replicas")
         .figure("left", 1, "replicas")
-        // Two pods at 100 % each: the one that is left gets 2 / 1.
+        // Two pods at 100 % each: the remaining one gets 2 / 1.
         .figure("load_on_the_rest", 200, "%")
         .evidence(evidence)
 }

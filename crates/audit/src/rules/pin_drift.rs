@@ -1,4 +1,4 @@
-//! A value that was settled in an incident comes back changed.
+//! A value that was pinned after an incident has changed again.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "a value differs from the one that is pinned",
+    summary: "a value differs from its pin",
     absences: &[],
     page: include_str!("../../../../docs/rules/pin-drift.md"),
     check,
@@ -23,11 +23,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if !pin.environments.is_empty() && !pin.environments.contains(&cx.env.name) {
             continue;
         }
-        // Where only a part was read, the value may stand in the rest.
+        // If only a part was read, the value may be in the rest.
         if pin.found.is_empty() && !cx.platform.reading.part {
             out.cannot_judge(
                 format!("pin {}", pin.name),
-                ["a value where its `select` points: nothing is there"],
+                ["a value at the place of its `select`: nothing exists there"],
                 None,
             );
         }

@@ -1,4 +1,4 @@
-//! What the rules about workloads share: which of them are services, and how many pods they have.
+//! Shared code of the rules about workloads: which of them are services, and how many pods they have.
 
 use super::common;
 use crate::finding::Evidence;
@@ -7,8 +7,7 @@ use cofferdam_model::workload::{Completeness, Container, Lifecycle, ServicePort,
 use cofferdam_model::{Environment, Fact, Service};
 use std::collections::HashMap;
 
-/// Workloads that run until they are replaced and of which the whole is known, in an environment where
-/// an outage is one.
+/// Long-running workloads that are completely known, in an environment where an outage counts as one.
 pub(crate) fn services(env: &Environment) -> impl Iterator<Item = &Workload> {
     let counts = common::is_production_like(&env.name);
     env.workloads
@@ -16,23 +15,23 @@ pub(crate) fn services(env: &Environment) -> impl Iterator<Item = &Workload> {
         .filter(move |w| counts && w.completeness == Completeness::Whole && w.lifecycle == Lifecycle::Service)
 }
 
-/// Workloads of every kind of life of which the whole is known.
+/// Completely known workloads of every lifetime.
 pub(crate) fn whole(env: &Environment) -> impl Iterator<Item = &Workload> {
     env.workloads
         .iter()
         .filter(|w| w.completeness == Completeness::Whole)
 }
 
-/// Pods for rules that judge only what is there: those of which the whole is known, and those that a chart
-/// makes. What Cloud Run runs is no pod.
+/// Pods for rules that judge only values that were read: pods that are completely known, and pods that a
+/// chart makes. Cloud Run runs no pods.
 pub(crate) fn present(env: &Environment) -> impl Iterator<Item = &Workload> {
     env.workloads
         .iter()
         .filter(|w| w.completeness == Completeness::Whole || !w.id.kind.starts_with("Cloud Run"))
 }
 
-/// Fewest pods of a workload: the autoscaler's minimum, else what is declared. Kubernetes runs one where
-/// nothing is said.
+/// The minimum number of pods of a workload: the autoscaler's minimum, otherwise the declared number.
+/// Kubernetes runs one if none is declared.
 pub(crate) fn fewest<'a>(env: &'a Environment, workload: &'a Workload) -> (u32, Option<&'a Fact<u32>>) {
     let scale = service(env, workload).and_then(|s| s.scale.min.as_ref());
     match scale.or(workload.replicas.as_ref()) {
@@ -41,7 +40,7 @@ pub(crate) fn fewest<'a>(env: &'a Environment, workload: &'a Workload) -> (u32, 
     }
 }
 
-/// Most pods of a workload.
+/// The maximum number of pods of a workload.
 pub(crate) fn most(env: &Environment, workload: &Workload) -> u32 {
     let scale = service(env, workload).and_then(|s| s.scale.max.as_ref());
     scale.or(workload.replicas.as_ref()).map_or(1, |f| f.value)
@@ -52,11 +51,11 @@ pub(crate) fn service<'a>(env: &'a Environment, workload: &Workload) -> Option<&
     env.owner_service(&workload.owner)
 }
 
-/// Kubernetes Services by a label that they select, to tell which pods are called.
+/// Kubernetes Services by a label that they select, to find which pods are called.
 pub(crate) struct Callers<'a>(HashMap<(&'a str, &'a str), Vec<&'a ServicePort>>);
 
 impl<'a> Callers<'a> {
-    /// Those of an environment.
+    /// The Services of an environment.
     pub(crate) fn new(env: &'a Environment) -> Self {
         let mut by_label: HashMap<(&str, &str), Vec<&ServicePort>> = HashMap::new();
         for service in &env.service_ports {
@@ -67,7 +66,7 @@ impl<'a> Callers<'a> {
         Callers(by_label)
     }
 
-    /// Whether anything calls its pods: a container has a port or a Service selects them.
+    /// Whether its pods are called: a container has a port or a Service selects them.
     pub(crate) fn call(&self, workload: &Workload) -> bool {
         let selects = |service: &&ServicePort| {
             let mut all = service.selector.iter();
@@ -83,20 +82,21 @@ impl<'a> Callers<'a> {
     }
 }
 
-/// A HorizontalPodAutoscaler of which only the limits are known: what it scales is in no file here.
+/// A HorizontalPodAutoscaler of which only the limits are known, because the scaled workload is in no file
+/// here.
 pub(crate) struct LoneAutoscaler {
-    /// How reports name it.
+    /// Its name in reports.
     pub subject: String,
     /// Fewest replicas.
     pub fewest: u32,
-    /// Where that stands, or that it is Kubernetes' default.
+    /// The place of the minimum, or the note that it is Kubernetes' default.
     pub evidence: Evidence,
 }
 
-/// The autoscalers, in an environment where an outage is one, whose workload is in no file here.
+/// The autoscalers, in an environment where an outage counts as one, whose workload is in no file here.
 pub(crate) fn lone_autoscalers(env: &Environment) -> impl Iterator<Item = LoneAutoscaler> {
     let counts = common::is_production_like(&env.name);
-    // One that is only in another deployment may be meant.
+    // A workload that exists only in another deployment may be the target.
     let is_here = |a: &Autoscaler| {
         let target = a.target.as_ref().map(|t| &t.value);
         target.is_some_and(|t| {
@@ -116,7 +116,7 @@ pub(crate) fn lone_autoscalers(env: &Environment) -> impl Iterator<Item = LoneAu
         let fewest = match &autoscaler.min {
             Some(min) => evidence.take(min, "fewest replicas"),
             None => {
-                evidence.assume("minReplicas is not set; a HorizontalPodAutoscaler takes 1");
+                evidence.assume("minReplicas is not set; a HorizontalPodAutoscaler uses 1");
                 1
             }
         };
@@ -129,15 +129,16 @@ pub(crate) fn lone_autoscalers(env: &Environment) -> impl Iterator<Item = LoneAu
     })
 }
 
-/// Containers of a workload that lack something.
+/// Containers of a workload that lack a setting.
 pub(crate) struct Bare<'a> {
-    /// Those that lack it, the ones that prepare the pod last.
+    /// The containers that lack it, with those that prepare the pod last.
     pub containers: Vec<&'a Container>,
-    /// Whether only containers lack it that run and end before the pod does its work.
+    /// Whether all containers that lack it end before the pod does its work.
     pub only_init: bool,
 }
 
-/// The containers of a workload that lack something. What prepares the pod counts where the kubelet runs it.
+/// The containers of a workload that lack a setting. Containers that prepare the pod count if the kubelet
+/// runs it.
 pub(crate) fn bare<'a>(workload: &'a Workload, lacks: impl Fn(&Container) -> bool) -> Bare<'a> {
     let of = |list: &'a [Container]| list.iter().filter(|c| lacks(c)).collect::<Vec<&Container>>();
     let mut containers = of(&workload.containers);
@@ -149,7 +150,7 @@ pub(crate) fn bare<'a>(workload: &'a Workload, lacks: impl Fn(&Container) -> boo
     }
 }
 
-/// Names of containers for a headline: `api`, or `api and proxy`.
+/// Names of containers for a title: `api`, or `api and proxy`.
 pub(crate) fn names(containers: &[&Container]) -> String {
     let names: Vec<String> = containers.iter().map(|c| format!("`{}`", c.name)).collect();
     match names.as_slice() {

@@ -1,5 +1,5 @@
-//! A pooler limits connections for each of its replicas and, by default, for each user: the sum is what
-//! the database sees.
+//! A pooler limits connections separately in each of its replicas and, by default, for each user. The
+//! database sees the sum.
 
 use super::common;
 use super::demand;
@@ -14,7 +14,8 @@ pub const RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Automatic,
-    summary: "PgBouncer replicas together may open more server connections than the database, or a stated limit, allows",
+    summary: "PgBouncer replicas together may open more server connections than the database, or a declared \
+        limit, allows",
     absences: &[],
     page: include_str!("../../../../docs/rules/pooler-overcommit.md"),
     check,
@@ -27,7 +28,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// What the replicas may open together.
+/// The number of connections that the replicas may open together.
 struct Sum {
     replicas: u32,
     one_user: u64,
@@ -58,14 +59,15 @@ fn sum(pooler: &Pooler, evidence: &mut Evidence) -> Option<Sum> {
     let each = |users| demand::pooler_connections(pooler, users, databases) * u64::from(replicas);
     let one_user = each(1);
     let (worst, worst_words) = if let Some(dynamic) = &pooler.dynamic_credentials {
-        evidence.note(dynamic, "every lease is a user of its own");
-        // Leases are not bounded by any file; the limit of max_db_connections is reached, or there is none.
+        evidence.note(dynamic, "each lease is a separate user");
+        // No file limits the number of leases, so the total is the limit by max_db_connections, or unlimited
+        // without it.
         match pooler.max_db_connections.as_ref().filter(|m| m.value > 0) {
             Some(limit) => (
                 u64::from(limit.value) * u64::from(databases) * u64::from(replicas),
                 "with a user for each lease".to_owned(),
             ),
-            None => (u64::MAX, "without bound, as each lease is a user".to_owned()),
+            None => (u64::MAX, "without bound, because each lease is a user".to_owned()),
         }
     } else {
         match &pooler.users {
@@ -195,15 +197,16 @@ fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
     let remedy_each = lowest / u64::from(sum.replicas.max(1));
     let mut finding = Finding::new(subject, title)
         .explain(format!(
-            "PgBouncer keeps a pool for each pair of user and database, and every limit holds for one replica only: {} replicas have \
-             {} times it. max_db_connections caps what one replica opens to a database, not what all of them open together.{}",
+            "PgBouncer keeps a pool for each pair of user and database, and every limit applies to one \
+             replica only: {} replicas have {} times the limit. max_db_connections limits the connections \
+             that one replica opens to a database, not those that all replicas open together.{}",
             sum.replicas,
             sum.replicas,
             as_deployed(pooler, sum.replicas)
         ))
         .remedy(format!(
-            "Set max_db_connections to {remedy_each} ({lowest} ÷ {} replicas, rounded down), or run fewer replicas; let applications log in \
-             as one user.",
+            "Set max_db_connections to {remedy_each} ({lowest} ÷ {} replicas, rounded down), or run fewer \
+             replicas; let applications log in as one user.",
             sum.replicas
         ))
         .figure("replicas", f64::from(sum.replicas), "replicas")
@@ -217,19 +220,19 @@ fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
     out.report(finding);
 }
 
-/// What runs where the image reads none of the settings: 20 for each user and database, without a limit.
+/// What runs if the image reads none of the settings: 20 for each user and database, without a limit.
 fn as_deployed(pooler: &Pooler, replicas: u32) -> String {
     if pooler.unread_settings.is_empty() {
         return String::new();
     }
     format!(
-        " This is what the file means. The image does not read all of it; with PgBouncer's defaults instead, {replicas} replicas open \
-         {} connections for each user, without any limit.",
+        " This is the sum by the file's settings. The image does not read all of them; with PgBouncer's \
+         defaults instead, {replicas} replicas open {} connections for each user, without any limit.",
         u64::from(replicas) * 20
     )
 }
 
-/// Settings under names that the image does not read: what the file says is not what runs.
+/// Settings under names that the image does not read: the file does not describe what runs.
 fn unread(pooler: &Pooler, out: &mut Verdicts) {
     if pooler.unread_settings.is_empty() {
         return;
@@ -250,12 +253,17 @@ fn unread(pooler: &Pooler, out: &mut Verdicts) {
     out.report(
         Finding::new(
             format!("settings of pooler {}", pooler.name),
-            format!("{}: the image does not read {}: PgBouncer's defaults hold instead", pooler.name, names.join(", ")),
+            format!(
+                "{}: the image does not read {}: PgBouncer's defaults apply instead",
+                pooler.name,
+                names.join(", ")
+            ),
         )
         .severity(Severity::High)
         .explain(
-            "Nothing fails: the container starts with PgBouncer's defaults (pool_mode session, default_pool_size 20, max_client_conn 100, \
-             max_db_connections without limit), and the limits that the file seems to set are not there.",
+            "Nothing fails: the container starts with PgBouncer's defaults (pool_mode session, \
+             default_pool_size 20, max_client_conn 100, max_db_connections without limit), and the limits \
+             that the file seems to set do not exist.",
         )
         .remedy(if right.is_empty() {
             "Use the names that the image documents.".to_owned()
@@ -275,7 +283,7 @@ pub(crate) mod tests {
     use cofferdam_model::database::Database;
     use cofferdam_model::{DatabaseId, Environment, Owner, Parts, Span};
 
-    /// A pooler of which only what `set` says is known.
+    /// A pooler of which only the settings made by `set` are known.
     pub(crate) fn pooler(at: Span, set: impl FnOnce(&mut Pooler)) -> Pooler {
         let mut pooler = Pooler::named("pgbouncer", at, Owner::default());
         set(&mut pooler);

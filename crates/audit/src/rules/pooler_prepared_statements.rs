@@ -1,4 +1,5 @@
-//! A pooled connection changes hands after every transaction; a statement prepared on it stays behind.
+//! In transaction pooling a server connection goes to another client after every transaction, but a statement
+//! prepared on it stays on it.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -10,13 +11,13 @@ pub const RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::Critical,
     fix: Fix::Automatic,
-    summary: "a driver that prepares statements runs through transaction pooling that does not keep them",
+    summary: "a driver that prepares statements uses transaction pooling that does not keep them",
     absences: &[],
     page: include_str!("../../../../docs/rules/pooler-prepared-statements.md"),
     check,
 };
 
-/// Drivers that prepare statements by themselves, and how to stop them.
+/// Drivers that prepare statements automatically, and how to stop them.
 const PREPARING: &[(&str, &str, &str)] = &[
     (
         "asyncpg",
@@ -63,7 +64,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Through this pooler, or (host unknown) to the database behind it, which is then likely.
+/// Pools through this pooler, or (host unknown) to the database behind it; then the finding is likely.
 fn goes_through(pool: &Pool, index: usize, pooler: &Pooler) -> bool {
     pool.pooler == Some(index)
         || (pool.pooler.is_none()
@@ -132,18 +133,20 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
             pooler.name
         ));
     }
-    // A mode that the image does not read is what people believe to run; mending the name brings the fault.
+    // People believe that this mode runs although the image does not read it; when someone corrects the name,
+    // the fault appears.
     let unread = match pooler
         .unread_settings
         .iter()
         .any(|(name, _)| name.value.to_ascii_lowercase().contains("pool_mode"))
     {
         true => {
-            " The image does not read the mode under this name, so that it begins on the day the name is mended."
+            " The image does not read the mode under this name, so the fault appears when the name is \
+             corrected."
         }
         false => "",
     };
-    // That it goes through the pooler at all is a guess where its host is not known.
+    // If its host is not known, it is a guess that the pool goes through the pooler at all.
     let severity = if pool.pooler == Some(index) {
         Severity::Critical
     } else {
@@ -161,9 +164,10 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, index: usize, pool: &Pool, out: &mut
         )
         .severity(severity)
         .explain(format!(
-            "{how}. After each transaction the server connection goes to another client, so the next use of the statement meets a server \
-             that does not know it (\"prepared statement does not exist\") or knows another of that name (\"already exists\"). {why}. It \
-             passes a test with one client and fails under load.{unread}"
+            "{how}. After each transaction the server connection goes to another client, so the next use of \
+             the statement reaches a server that does not know it (\"prepared statement does not exist\") or \
+             knows another of that name (\"already exists\"). {why}. It passes a test with one client and \
+             fails under load.{unread}"
         ))
         .remedy(format!(
             "Run PgBouncer 1.21 or later with max_prepared_statements above 0 (200 is the default from 1.24), or switch the driver's \

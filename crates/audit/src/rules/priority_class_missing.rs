@@ -1,4 +1,4 @@
-//! When nodes run out, priority says who goes first.
+//! When nodes run out of resources, priority decides which pods are removed first.
 
 use super::image_pull_stale::is_kubelets;
 use super::{common, pods, reach};
@@ -13,13 +13,13 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "pods have no priority class: when nodes run out, nothing says which of them may go",
+    summary: "pods have no priority class: when nodes run out, nothing decides which of them is removed first",
     absences: &[Absence::PodDefault],
     page: include_str!("../../../../docs/rules/priority-class-missing.md"),
     check,
 };
 
-/// Places shown of many.
+/// The number of places that a finding shows.
 const SHOWN: usize = 4;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -46,8 +46,15 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         ),
     };
     let mut finding = Finding::new("priority classes", title)
-        .explain("A pod without one has the priority 0 unless the cluster has a default class. When nodes are short, whatever has more takes its place; and among pods of equal priority nothing says that the shop matters more than a report.")
-        .remedy("Make a PriorityClass for what must stay and one for what may wait and name them in `priorityClassName`, or mark one class `globalDefault: true`.")
+        .explain(
+            "A pod without one has the priority 0 unless the cluster has a default class. When nodes \
+            run out of resources, pods with a higher priority replace it. Among pods of equal priority, the \
+            scheduler does not know that the shop matters more than a report.",
+        )
+        .remedy(
+            "Create a PriorityClass for pods that must stay and one for pods that can wait, and set them \
+            in `priorityClassName`, or mark one class `globalDefault: true`.",
+        )
         .absent(Absence::PodDefault)
         .figure("workloads", without.len() as f64, "workloads");
     for workload in without.iter().take(SHOWN) {

@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// Annotations of pods that are meant to run once.
+/// Annotations of pods that should run once.
 const ONCE: &[&str] = &["helm.sh/hook", "argocd.argoproj.io/hook"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -29,7 +29,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Whether its pods are to run until they are replaced.
+/// Whether its pods should run until they are replaced.
 fn stays(workload: &Workload) -> bool {
     let always = workload
         .fields
@@ -43,7 +43,7 @@ fn stays(workload: &Workload) -> bool {
     }
 }
 
-/// Whether the kubelet asks its probes: elsewhere what has no port is no matter of probes.
+/// Whether the kubelet runs its probes. On other platforms a container without a port needs no probe.
 fn is_kubelets(workload: &Workload) -> bool {
     is_kubernetes(&workload.id.kind) || matches!(workload.lifecycle, Lifecycle::Daemon | Lifecycle::Pod)
 }
@@ -57,7 +57,7 @@ fn judge(workload: &Workload, is_called: bool, out: &mut Verdicts) {
         |wanted: fn(&Container) -> bool| asked.iter().copied().filter(|c| wanted(c)).collect::<Vec<_>>();
     let not_ready = lacks(|c| c.readiness.is_none());
     if !not_ready.is_empty() {
-        // A second container (a proxy, an exporter) need not say that the pod is ready if another does.
+        // A second container (a proxy, an exporter) needs no readiness probe if another container has one.
         let someone_says = all().any(|c| c.readiness.is_some());
         let daemon = workload.lifecycle == Lifecycle::Daemon;
         let grave = is_called && !someone_says && !daemon && workload.lifecycle != Lifecycle::Pod;
@@ -65,11 +65,24 @@ fn judge(workload: &Workload, is_called: bool, out: &mut Verdicts) {
     }
     let not_live = lacks(|c| c.liveness.is_none() && c.readiness.is_some());
     if !not_live.is_empty() {
-        let mut finding = Finding::new(workload.id.to_string(), format!("{}: {} without a liveness probe", workload.id, pods::names(&not_live)))
-            .severity(Severity::Low)
-            .explain("A process that hangs stays: it is taken out of service by its readiness probe and never comes back.")
-            .remedy("Add a liveness probe that asks only whether the process itself still works, never its dependencies.")
-            .figure("containers", not_live.len() as f64, "containers");
+        let mut finding = Finding::new(
+            workload.id.to_string(),
+            format!(
+                "{}: {} without a liveness probe",
+                workload.id,
+                pods::names(&not_live)
+            ),
+        )
+        .severity(Severity::Low)
+        .explain(
+            "A process that hangs is not restarted: its readiness probe removes it from service and \
+                it never comes back.",
+        )
+        .remedy(
+            "Add a liveness probe that checks only whether the process itself still works, never its \
+                dependencies.",
+        )
+        .figure("containers", not_live.len() as f64, "containers");
         for span in not_live.iter().filter_map(|c| c.span) {
             finding = finding.at(span, "no liveness probe");
         }
@@ -85,18 +98,29 @@ fn without_readiness(workload: &Workload, bare: &[&Container], (grave, is_called
         "a readiness probe"
     };
     let mut explanation = if is_called {
-        "A pod without one counts as ready the moment its process starts: with every deploy and every scale-out requests go to pods that cannot answer yet, and a rollout replaces good pods with bad ones without noticing.".to_owned()
+        "A pod without one counts as ready as soon as its process starts. With every deploy and every \
+         scale-out, requests go to pods that cannot answer yet, and a rollout replaces good pods with bad \
+         ones without noticing."
+            .to_owned()
     } else {
-        "A pod without one counts as ready the moment its process starts: a rollout replaces every good pod with one that cannot do its work, and does not notice.".to_owned()
+        "A pod without one counts as ready as soon as its process starts: a rollout replaces every good pod \
+         with one that cannot do its work, and does not notice."
+            .to_owned()
     };
     if neither {
-        explanation.push_str(" And a process that hangs is never started anew.");
+        explanation.push_str(" And a process that hangs is never restarted.");
     }
-    let mut finding = Finding::new(workload.id.to_string(), format!("{}: {} without {what}", workload.id, pods::names(bare)))
-        .severity(if grave { Severity::Medium } else { Severity::Low })
-        .explain(explanation)
-        .remedy("Add a readiness probe that succeeds once the process can do its work, and a start-up probe if that takes long; what answers no requests can be asked by a command.")
-        .figure("containers", bare.len() as f64, "containers");
+    let mut finding = Finding::new(
+        workload.id.to_string(),
+        format!("{}: {} without {what}", workload.id, pods::names(bare)),
+    )
+    .severity(if grave { Severity::Medium } else { Severity::Low })
+    .explain(explanation)
+    .remedy(
+        "Add a readiness probe that succeeds once the process can do its work, and a start-up probe \
+            if that takes long. A process that answers no requests can be checked by a command.",
+    )
+    .figure("containers", bare.len() as f64, "containers");
     for span in bare.iter().filter_map(|c| c.span) {
         finding = finding.at(
             span,

@@ -1,4 +1,4 @@
-//! A probe that asks a port on which nothing listens keeps a pod from ever being ready, or kills it.
+//! A probe of a port on which nothing listens keeps a pod from ever being ready, or kills it.
 
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
@@ -12,14 +12,14 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a probe asks a port that its container does not name",
+    summary: "a probe uses a port that its container does not name",
     absences: &[],
     page: include_str!("../../../../docs/rules/probe-port-unknown.md"),
     check,
 };
 
-/// Ports on which common servers and proxies answer about their health without anyone declaring them
-/// (Spring's and controllers' management ports, Prometheus, Envoy, Istio, ingress-nginx, kube-proxy, Caddy).
+/// Ports on which common servers and proxies answer health checks without a declaration (Spring's and
+/// controllers' management ports, Prometheus, Envoy, Istio, ingress-nginx, kube-proxy, Caddy).
 const MANAGEMENT: &[&str] = &[
     "2019", "8081", "8082", "8086", "8090", "8558", "8888", "9000", "9001", "9090", "9091", "9100", "9102",
     "9901", "9990", "10254", "10256", "15000", "15020", "15021", "15090", "19000",
@@ -42,8 +42,8 @@ fn port(probe: &Probe) -> Option<&str> {
     }
 }
 
-/// Whether anything about the pod names the number: its containers share one network, and the process may
-/// be told its port in a command, a variable, an annotation or a file.
+/// Whether another part of the pod names the number: its containers share one network, and the process may
+/// get its port from a command, a variable, an annotation or a file.
 fn is_named(env: &Environment, workload: &Workload, number: &str) -> bool {
     let containers = || workload.containers.iter().chain(&workload.init_containers);
     let says = |text: &str| text.contains(number);
@@ -64,7 +64,7 @@ fn is_named(env: &Environment, workload: &Workload, number: &str) -> bool {
                 .any(|v| v.value.value.text().is_some_and(says))
     }) || workload.annotations.values().any(|a| says(&a.value))
         || env.config_objects.iter().any(|o| {
-            // What an object holds that is not all known may name it.
+            // An object that is not completely known may name it.
             configs.contains(&o.id.name.as_str())
                 && o.id.home().may_meet(workload.id.home())
                 && (!o.complete || o.id.kind == "Secret" || o.data.values().any(|text| says(&text.value)))
@@ -106,14 +106,26 @@ fn judge(env: &Environment, workload: &Workload, container: &Container, out: &mu
     };
     let mut finding = Finding::new(
         workload.id.to_string(),
-        format!("{}: the {what} probe of `{}` asks port {number}, and the container names {names}", workload.id, container.name),
+        format!(
+            "{}: the {what} probe of `{}` uses port {number}, and the container names {names}",
+            workload.id, container.name
+        ),
     )
     .severity(severity)
     .likely()
-    .explain("If nothing listens there the probe fails for ever: without readiness the pod never gets a request and the rollout stops, and a liveness or start-up probe kills the process again and again.")
+    .explain(
+        "If nothing listens there the probe always fails: without readiness the pod never gets a \
+        request and the rollout stops, and a liveness or start-up probe kills the process again and again.",
+    )
     .remedy(match declared.first() {
-        Some(first) => format!("Ask port {first}, best by the name of the port; or add {number} to `ports` if the process does listen on it."),
-        None => format!("Add {number} to `ports` with a name, if the process does listen on it, and ask by that name: then a typing error is refused or found."),
+        Some(first) => format!(
+            "Use port {first}, preferably by the name of the port; or add {number} to \
+            `ports` if the process does listen on it."
+        ),
+        None => format!(
+            "Add {number} to `ports` with a name, if the process does listen on it, and use that \
+            name in the probe: then a typing error is refused or found."
+        ),
     })
     .figure("probes", wrong.len() as f64, "probes");
     for (what, probe, number) in &wrong {

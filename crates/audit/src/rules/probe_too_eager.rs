@@ -1,4 +1,4 @@
-//! A liveness probe that gives up before the process has started kills it for ever.
+//! A liveness probe that gives up before the process has started kills it again and again.
 
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
@@ -36,8 +36,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Whether a start-up probe with all of its numbers stands there: then nothing that is not there could
-/// change its patience. (Cloud Run's services are read as fragments.)
+/// Whether there is a start-up probe with all of its numbers. Then nothing outside the files can change how
+/// long it waits. (Cloud Run's services are read as fragments.)
 fn is_said(container: &Container) -> bool {
     container
         .startup
@@ -45,7 +45,8 @@ fn is_said(container: &Container) -> bool {
         .is_some_and(|p| p.period.is_some() && p.failure_threshold.is_some())
 }
 
-/// How long the process may take to start: stated, else the whole initialisation that its settings allow.
+/// How long the process may take to start: the declared time, otherwise the whole initialisation that its
+/// settings allow.
 fn start_up<'a>(
     cx: &Context<'a>,
     workload: &Workload,
@@ -69,7 +70,8 @@ fn start_up<'a>(
 }
 
 fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut Verdicts) {
-    // While a start-up probe runs, the liveness probe does not; after it, only its own patience counts.
+    // While a start-up probe runs, the liveness probe does not; after it, only the liveness probe's own
+    // limits count.
     let (probe, kind) = match (&container.startup, &container.liveness) {
         (Some(startup), _) => (startup, "start-up"),
         (None, Some(liveness)) => (liveness, "liveness"),
@@ -102,8 +104,8 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
         ),
     )
     .explain(
-        "The container is killed while it starts, started again, and killed again, with longer and longer waits: on the day when the \
-         database is slow, none of the pods ever comes up.",
+        "The container is killed while it starts, started again, and killed again, with longer and longer \
+         waits. On a day when the database is slow, no pod ever starts.",
     )
     .remedy(format!(
         "Add a start-up probe with periodSeconds × failureThreshold of at least {} and leave the liveness probe short.",

@@ -1,4 +1,4 @@
-//! A limit below the peak turns customers away; one above the capacity protects nothing.
+//! A limit below the peak refuses customers; a limit above the capacity protects nothing.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Cells,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a rate limit is below the stated peak or above the capacity it should protect",
+    summary: "a rate limit is below the declared peak or above the capacity it should protect",
     absences: &[],
     page: include_str!("../../../../docs/rules/rate-limit-mismatch.md"),
     check,
@@ -44,7 +44,7 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
             Finding::new(
                 format!("rate limit {}", limit.name),
                 format!(
-                    "{}: {}/s are let through, {}/s come at peak",
+                    "{}: {}/s are allowed, {}/s arrive at peak",
                     limit.name,
                     show_number(total),
                     show_number(peak)
@@ -78,10 +78,18 @@ fn judge(cx: &Context<'_>, limit: &RateLimit, out: &mut Verdicts) {
         out.report(
             Finding::new(
                 format!("rate limit {}", limit.name),
-                format!("{}: {}/s are let through, {}/s can be carried", limit.name, show_number(total), show_number(capacity)),
+                format!(
+                    "{}: {}/s are allowed, {}/s can be carried",
+                    limit.name,
+                    show_number(total),
+                    show_number(capacity)
+                ),
             )
             .severity(Severity::Medium)
-            .explain("The limit begins to refuse only when what it protects is already overloaded: it protects nothing.")
+            .explain(
+                "The limit begins to refuse only when the protected service is already overloaded: it \
+                protects nothing.",
+            )
             .remedy(format!("Set the limit at or below {}/s.", show_number(capacity)))
             .figure("limit", total, "requests/s")
             .figure("capacity", capacity, "requests/s")

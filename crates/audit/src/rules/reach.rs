@@ -1,15 +1,15 @@
-//! What the network rules share: address blocks, and what a rule of a policy opens.
+//! Shared code of the network rules: address blocks, and what a rule of a policy opens.
 
 use cofferdam_model::network::{NetworkPolicy, Peer, PeerKind, PolicyRule, PortRange};
 use cofferdam_model::workload::Workload;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The address at which clouds tell a machine its credentials.
-/// Source: AWS EC2 and Google Cloud documentation, "instance metadata".
+/// The address at which clouds give a machine its credentials. Source: AWS EC2 and Google Cloud
+/// documentation, "instance metadata".
 pub(crate) const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 
-/// Whether the block `cidr` holds `address`. A block that cannot be read holds nothing.
+/// Whether the block `cidr` contains `address`. A block that cannot be parsed contains nothing.
 pub(crate) fn holds(cidr: &str, address: IpAddr) -> bool {
     block(cidr).is_some_and(|block| block.contains(&address))
 }
@@ -18,7 +18,7 @@ fn block(cidr: &str) -> Option<IpNet> {
     cidr.trim().parse().ok()
 }
 
-/// Whether blocks together hold all addresses of the block `whole`.
+/// Whether blocks together contain all addresses of the block `whole`.
 pub(crate) fn covers(blocks: &[String], whole: &str) -> bool {
     let parts = blocks.iter().filter_map(|b| block(b)).collect();
     block(whole).is_some_and(|whole| IpNet::aggregate(&parts).iter().any(|part| part.contains(&whole)))
@@ -29,7 +29,7 @@ pub(crate) fn is_everything(cidr: &str) -> bool {
     block(cidr).is_some_and(|block| block.prefix_len() == 0)
 }
 
-/// Whether a peer lets `address` through.
+/// Whether a peer allows `address`.
 pub(crate) fn reaches(peer: &Peer, address: IpAddr) -> bool {
     match &peer.kind {
         PeerKind::Addresses { cidr, except } => {
@@ -52,7 +52,7 @@ pub(crate) fn ports(rule: &PolicyRule) -> String {
     rule.ports.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a rule lets `port` through.
+/// Whether a rule allows `port`.
 pub(crate) fn opens(rule: &PolicyRule, port: u32) -> bool {
     rule.ports.is_empty()
         || rule.ports.iter().any(|p| match (&p.port, p.end) {
@@ -64,7 +64,7 @@ pub(crate) fn opens(rule: &PolicyRule, port: u32) -> bool {
         })
 }
 
-/// The workloads that a policy governs, of `all`; for the words of a finding.
+/// The workloads, out of `all`, to which a policy applies, in words for a finding.
 pub(crate) fn governed<'a>(policy: &NetworkPolicy, all: &'a [Workload]) -> Vec<&'a Workload> {
     all.iter()
         .filter(|w| {
@@ -75,7 +75,7 @@ pub(crate) fn governed<'a>(policy: &NetworkPolicy, all: &'a [Workload]) -> Vec<&
         .collect()
 }
 
-/// Names of workloads for a sentence: the first three and how many more.
+/// Names of workloads for a sentence: the first three and the number of the others.
 pub(crate) fn names(workloads: &[&Workload]) -> String {
     let mut names: Vec<&str> = workloads.iter().map(|w| w.id.name.as_str()).collect();
     names.sort_unstable();
@@ -110,7 +110,7 @@ mod tests {
         assert!(!holds("10.0.0.0/8", METADATA));
         assert!(holds("169.254.169.254/32", METADATA));
         assert!(!holds("nonsense", METADATA) && !holds("::/0", METADATA));
-        // No mask has 33 bits: a block that no server takes opens nothing.
+        // No mask has 33 bits: a block that every server refuses opens nothing.
         assert!(!holds("169.254.169.254/33", METADATA));
         assert!(is_everything("0.0.0.0/0") && is_everything("::/0") && !is_everything("10.0.0.0/8"));
     }

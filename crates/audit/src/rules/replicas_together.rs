@@ -1,4 +1,4 @@
-//! Replicas that may all be on one node are one replica.
+//! Replicas that may all be on one node fail together.
 
 use super::disruption_budget_missing::is_kubernetes;
 use super::pods;
@@ -29,7 +29,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(
             Finding::new(workload.id.to_string(), format!("{}: nothing keeps its {fewest} replicas on different nodes", workload.id))
-                .explain("The scheduler's own preference for spreading is weak and gives way to a fuller or emptier node; with all replicas on one node, its loss is the loss of the service.")
+                .explain("The scheduler's default spreading is only a weak preference; a node with more or \
+                    less free capacity can outweigh it. If all replicas are on one node, its loss is the \
+                    loss of the service.")
                 .remedy("Add `topologySpreadConstraints` over `topology.kubernetes.io/zone` and `kubernetes.io/hostname` with `maxSkew: 1`.")
                 .figure("replicas", fewest, "replicas")
                 .at(workload.span, "the workload"),

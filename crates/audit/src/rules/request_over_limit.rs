@@ -1,4 +1,4 @@
-//! A request above its limit is refused by Kubernetes.
+//! Kubernetes refuses a request above its limit.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -51,10 +51,16 @@ fn judge(workload: &Workload, container: &Container, out: &mut Verdicts) {
         return;
     }
     out.report(
-        Finding::new(format!("{} container {}", workload.id, container.name), format!("{}: `{}` {}", workload.id, container.name, what.join(" and ")))
-            .explain("The API server refuses the pod: the rollout stops with the old pods, and a node that is lost takes replicas that do not come back.")
-            .remedy("Raise the limit to at least the request, or lower the request.")
-            .evidence(evidence),
+        Finding::new(
+            format!("{} container {}", workload.id, container.name),
+            format!("{}: `{}` {}", workload.id, container.name, what.join(" and ")),
+        )
+        .explain(
+            "The API server refuses the pod: the rollout stops and the old pods stay, and replicas \
+                of a lost node are not replaced.",
+        )
+        .remedy("Raise the limit to at least the request, or lower the request.")
+        .evidence(evidence),
     );
 }
 

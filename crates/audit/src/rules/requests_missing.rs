@@ -1,4 +1,4 @@
-//! The scheduler places pods by their requests; without them it places blindly.
+//! The scheduler places pods by their requests; without requests it places them blindly.
 
 use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
@@ -12,7 +12,8 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "a container has no CPU or memory request: it is placed blindly, and its autoscaler cannot count",
+    summary: "a container has no CPU or memory request: it is placed blindly, and its autoscaler cannot \
+        compute utilisation",
     absences: &[],
     page: include_str!("../../../../docs/rules/requests-missing.md"),
     check,
@@ -24,9 +25,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Which of the two requests a container lacks; a limit alone is taken as the request too,
-/// and a request of 0 reserves nothing.
-/// Source: Kubernetes documentation, "Resource Management for Pods and Containers".
+/// Which of the two requests a container lacks. A limit without a request also counts as the request, and a
+/// request of 0 reserves nothing. Source: Kubernetes documentation, "Resource Management for Pods and
+/// Containers".
 fn lacks(container: &Container) -> (bool, bool) {
     let unset = |zero: Option<bool>, limit: bool| zero.unwrap_or(!limit);
     (
@@ -69,8 +70,8 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
         evidence.place(span, format!("no {}", what.trim_start_matches("a ")));
     }
     let mut explanation =
-        "The scheduler adds up requests to see where a pod fits; one without any fits everywhere. Nodes get too full, and under pressure \
-         such pods are the first to be evicted."
+        "The scheduler adds up requests to find where a pod fits, and a pod without any fits everywhere. \
+         Nodes get too full, and under pressure such pods are the first to be evicted."
             .to_owned();
     let mut severity = common::severity_in(
         cx.env,
@@ -82,17 +83,26 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
     );
     if let Some(autoscaler) = by_cpu.filter(|_| cpu && !only_init) {
         evidence.place(autoscaler.span, "scales by CPU utilisation of the request");
-        explanation.push_str(" And its autoscaler counts utilisation as a share of the request: without one it has no value and never scales.");
+        explanation.push_str(
+            " Its autoscaler computes utilisation as a share of the request: without a \
+            request it has no value and never scales.",
+        );
         severity = common::severity_in(cx.env, Severity::High);
     }
     out.report(
-        Finding::new(workload.id.to_string(), format!("{}: {} without {what}", workload.id, pods::names(&bare)))
-            .severity(severity)
-            .explain(explanation)
-            .remedy("Set `resources.requests.cpu` and `.memory` to what it uses in a normal week (the 95th percentile is a good start).")
-            .figure("containers", bare.len() as f64, "containers")
-            .evidence(evidence)
-            .at(workload.span, "the workload"),
+        Finding::new(
+            workload.id.to_string(),
+            format!("{}: {} without {what}", workload.id, pods::names(&bare)),
+        )
+        .severity(severity)
+        .explain(explanation)
+        .remedy(
+            "Set `resources.requests.cpu` and `.memory` to its usage in a normal week (the 95th \
+                percentile is a good start).",
+        )
+        .figure("containers", bare.len() as f64, "containers")
+        .evidence(evidence)
+        .at(workload.span, "the workload"),
     );
 }
 

@@ -1,4 +1,4 @@
-//! Retries multiply along a chain of calls: three tries at each of three layers are 27 calls for one.
+//! Retries multiply along a chain of calls: three tries at each of three layers are 27 calls for one request.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -11,15 +11,16 @@ pub const RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "retries multiply across layers, or come without backoff, jitter or a budget",
+    summary: "retries multiply across layers, or lack backoff, jitter or a budget",
     absences: &[],
     page: include_str!("../../../../docs/rules/retry-amplification.md"),
     check,
 };
 
-/// Calls for one request from which a fault downstream is a flood: two layers of three.
+/// The number of calls for one request from which a fault downstream causes a flood: two layers of three
+/// tries.
 const FLOOD: u64 = 9;
-/// Layers beyond which a chain is not followed; no real one is deeper.
+/// A chain is followed through this many layers; no real one is deeper.
 const DEEPEST: usize = 8;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
@@ -39,7 +40,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// The service that a call goes to, by the name it uses.
+/// The service that a call goes to, by the name that the call uses.
 fn callee(env: &Environment, call: &Call) -> Option<ServiceId> {
     let target = call.target_name.as_ref()?;
     let host = target.value.split(['.', ':', '/']).next()?;
@@ -100,8 +101,8 @@ fn report_chain(env: &Environment, chain: &[&Call], out: &mut Verdicts) {
     out.report(
         Finding::new(format!("calls from {first}"), format!("{first}: one request can become {total} calls at the end of the chain"))
             .explain(format!(
-                "{} = {total}. When the last service fails, every request arrives there {total} times: the load that keeps it down is made by \
-                 its own callers.",
+                "{} = {total}. When the last service fails, every request arrives there {total} times: its \
+                 own callers create the load that keeps it down.",
                 words.join(" × ")
             ))
             .remedy("Retry at one layer only (the outermost that can), with a budget of about 10 % of requests, exponential backoff and full jitter.")
@@ -110,7 +111,7 @@ fn report_chain(env: &Environment, chain: &[&Call], out: &mut Verdicts) {
     );
 }
 
-/// Tries that come at once, together, or without a bound on their share.
+/// Tries without a wait, at the same moment, or without a limit on their share.
 fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
     let Some(tries) = call.attempts.as_ref().filter(|a| a.value > 1) else {
         return;
@@ -136,13 +137,27 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
         evidence.note(fact, "switched off");
     }
     out.report(
-        Finding::new(format!("{name}: {}", call.what), format!("{name}: {} is tried {} times without {}", call.what, tries.value, missing.join(" or ")))
-            .severity(Severity::Medium)
-            .explain("All callers that failed together try again together: the load comes in waves, each as high as the one that broke it.")
-            .remedy("Wait base × 2ⁿ between tries, spread by chance over the whole wait (full jitter), and bound retries by a budget.")
-            .figure("attempts", tries.value, "tries")
-            .at(call.span, "the call")
-            .evidence(evidence),
+        Finding::new(
+            format!("{name}: {}", call.what),
+            format!(
+                "{name}: {} is tried {} times without {}",
+                call.what,
+                tries.value,
+                missing.join(" or ")
+            ),
+        )
+        .severity(Severity::Medium)
+        .explain(
+            "All callers that failed together try again together: the load comes in waves, each as \
+                high as the one that caused the failure.",
+        )
+        .remedy(
+            "Wait base × 2ⁿ between tries, at a random time within the whole wait (full jitter), and \
+                bound retries by a budget.",
+        )
+        .figure("attempts", tries.value, "tries")
+        .at(call.span, "the call")
+        .evidence(evidence),
     );
 }
 

@@ -1,4 +1,4 @@
-//! A new version that reaches a pod only when someone deletes it arrives when nobody expects it.
+//! If a pod gets a new version only when someone deletes it, the version arrives at an unexpected time.
 
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
@@ -10,7 +10,7 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Low,
     fix: Fix::Proposed,
-    summary: "a new version reaches a pod only when someone deletes it: versions mix as pods are lost",
+    summary: "pods get a new version only when someone deletes them: versions mix as pods are lost",
     absences: &[],
     page: include_str!("../../../../docs/rules/rollout-by-hand.md"),
     check,
@@ -30,11 +30,25 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut evidence = Evidence::new();
         evidence.note(strategy, "waits for someone to delete each pod");
         out.report(
-            Finding::new(workload.id.to_string(), format!("{}: a new version reaches no pod until someone deletes it", workload.id))
-                .explain("Applying a change changes nothing that runs. It arrives with the next pod that is lost or drained, at a time that nobody chose and one pod at a time: versions run side by side for weeks, a mended fault stays in place, and a bad version shows long after its deploy.")
-                .remedy("Use `type: RollingUpdate` (for a StatefulSet with `partition` to go step by step). Keep `OnDelete` where an operator deletes the pods in its own order.")
-                .evidence(evidence)
-                .at(workload.span, "the workload"),
+            Finding::new(
+                workload.id.to_string(),
+                format!(
+                    "{}: no pod gets a new version until someone deletes it",
+                    workload.id
+                ),
+            )
+            .explain(
+                "Applying a change does not change any running pod. The change arrives with the \
+                    next pod that is lost or drained, at a time that nobody chose and one pod at a time. \
+                    Versions run side by side for weeks, a fixed fault stays active, and a bad version shows \
+                    long after its deploy.",
+            )
+            .remedy(
+                "Use `type: RollingUpdate` (for a StatefulSet with `partition` to go step by step). \
+                    Keep `OnDelete` if an operator deletes the pods in its own order.",
+            )
+            .evidence(evidence)
+            .at(workload.span, "the workload"),
         );
     }
 }

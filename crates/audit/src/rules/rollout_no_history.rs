@@ -1,4 +1,4 @@
-//! Without the old revisions there is nothing to roll back to.
+//! Without the old revisions a rollback is not possible.
 
 use super::disruption_budget_missing::is_kubernetes;
 use super::pods;
@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Automatic,
-    summary: "no old revision is kept: `kubectl rollout undo` has nothing to go back to",
+    summary: "no old revision is kept: `kubectl rollout undo` cannot roll back",
     absences: &[],
     page: include_str!("../../../../docs/rules/rollout-no-history.md"),
     check,
@@ -28,20 +28,30 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         };
         let mut evidence = Evidence::new();
         evidence.note(limit, "keeps none");
-        // Where something delivers from a repository, an older commit is a way back, only a slower one.
+        // If a tool delivers from a repository, an older commit is also a way back, only a slower one.
         let severity = if cx.env.deliveries.is_empty() {
             Severity::Medium
         } else {
             Severity::Low
         };
         out.report(
-            Finding::new(workload.id.to_string(), format!("{}: keeps 0 old revisions, so that none can be rolled back to", workload.id))
-                .severity(severity)
-                .explain("The old ReplicaSets are removed as soon as a rollout is done: `kubectl rollout undo` fails, and the way back is a new deploy of the old version through the whole pipeline, while the bad one serves.")
-                .remedy("Remove `revisionHistoryLimit: 0` (Kubernetes keeps 10), or keep at least 2.")
-                .figure("revisions", 0, "revisions")
-                .evidence(evidence)
-                .at(workload.span, "the workload"),
+            Finding::new(
+                workload.id.to_string(),
+                format!(
+                    "{}: keeps 0 old revisions, so that no rollback is possible",
+                    workload.id
+                ),
+            )
+            .severity(severity)
+            .explain(
+                "The old ReplicaSets are removed as soon as a rollout is done. `kubectl rollout \
+                    undo` fails, and the only way back is a new deploy of the old version through the whole \
+                    pipeline, while the bad version serves.",
+            )
+            .remedy("Remove `revisionHistoryLimit: 0` (Kubernetes keeps 10), or keep at least 2.")
+            .figure("revisions", 0, "revisions")
+            .evidence(evidence)
+            .at(workload.span, "the workload"),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! A rollout that takes every pod away at once is an outage with every deploy.
+//! A rollout that stops every pod at once makes every deploy an outage.
 
 use super::disruption_budget_missing::is_kubernetes;
 use super::{common, pods};
@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a new version stops every pod of the old one first: each deploy is an outage",
+    summary: "a new version first stops every pod of the old one: each deploy is an outage",
     absences: &[],
     page: include_str!("../../../../docs/rules/rollout-stops-all.md"),
     check,
@@ -36,7 +36,7 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
         .as_ref()
         .filter(|s| s.value == "Recreate");
     let how = match (recreate, &workload.rollout.max_unavailable) {
-        // A volume that one pod may hold leaves no other way for a single replica.
+        // If only one pod may use a volume, a single replica has no other way.
         (Some(_), _)
             if fewest == 1
                 && workload
@@ -67,18 +67,34 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
         Severity::Low
     };
     out.report(
-        Finding::new(workload.id.to_string(), format!("{}: {how} lets a rollout stop {} first", workload.id, if fewest == 1 { "its only pod".to_owned() } else { format!("all {fewest} of its pods") }))
-            .severity(severity)
-            .explain(if called {
-                "From the stop of the old pods until the new ones are ready nothing answers; and when the new version does not come up, nothing answers until someone rolls back."
-            } else {
-                "From the stop of the old pods until the new ones are ready its work stands still; and when the new version does not come up, until someone rolls back."
-            })
-            .remedy("Use `type: RollingUpdate` with `maxUnavailable: 0` and `maxSurge: 1`. Where two versions must not run side by side, make the change in two compatible steps.")
-            .figure("replicas", fewest, "replicas")
-            .figure("stopped_at_once", fewest, "pods")
-            .evidence(evidence)
-            .at(workload.span, "the workload"),
+        Finding::new(
+            workload.id.to_string(),
+            format!(
+                "{}: {how} lets a rollout stop {} first",
+                workload.id,
+                if fewest == 1 {
+                    "its only pod".to_owned()
+                } else {
+                    format!("all {fewest} of its pods")
+                }
+            ),
+        )
+        .severity(severity)
+        .explain(if called {
+            "No pod answers from the stop of the old pods until the new ones are ready. If the new \
+                 version does not start, no pod answers until someone rolls back."
+        } else {
+            "No work is done from the stop of the old pods until the new ones are ready. If the new \
+                 version does not start, no work is done until someone rolls back."
+        })
+        .remedy(
+            "Use `type: RollingUpdate` with `maxUnavailable: 0` and `maxSurge: 1`. If two versions \
+                must not run side by side, make the change in two compatible steps.",
+        )
+        .figure("replicas", fewest, "replicas")
+        .figure("stopped_at_once", fewest, "pods")
+        .evidence(evidence)
+        .at(workload.span, "the workload"),
     );
 }
 

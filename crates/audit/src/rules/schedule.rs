@@ -1,11 +1,11 @@
-//! How often a schedule of cron runs.
+//! How often a cron schedule runs.
 
 use jiff::{SignedDuration, Timestamp};
 
 /// Minutes of a day.
 const DAY: u32 = 24 * 60;
 
-/// How often something runs on a day on which it runs.
+/// How often a schedule runs on a day on which it runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Frequency {
     /// Shortest time between two runs, in minutes.
@@ -14,7 +14,7 @@ pub(crate) struct Frequency {
     pub runs: u32,
 }
 
-/// The frequency of a schedule of five fields or of a word (`@hourly`); nothing for what cannot be read.
+/// The frequency of a schedule of five fields or of a word (`@hourly`); `None` if it cannot be parsed.
 pub(crate) fn frequency(text: &str) -> Option<Frequency> {
     let text = text.trim();
     let text = match text {
@@ -29,7 +29,8 @@ pub(crate) fn frequency(text: &str) -> Option<Frequency> {
     let [minutes, hours, _, _, _] = fields.as_slice() else {
         return None;
     };
-    // On which days it runs does not matter here, so every day will do. `?` is `*` to the controller.
+    // The days on which it runs do not matter here, so it is parsed as a daily schedule. `?` is `*` to the
+    // controller.
     let every_day = format!("{minutes} {hours} * * * UTC").replace('?', "*");
     let runs = runs(&cronexpr::parse_crontab(&every_day).ok()?)?;
     let (first, last) = (*runs.first()?, *runs.last()?);
@@ -46,7 +47,7 @@ pub(crate) fn frequency(text: &str) -> Option<Frequency> {
     })
 }
 
-/// The minutes of a day at which a schedule of every day runs, in order.
+/// The minutes of a day at which a daily schedule runs, in order.
 fn runs(schedule: &cronexpr::Crontab) -> Option<Vec<u32>> {
     let midnight = Timestamp::UNIX_EPOCH;
     let minute =

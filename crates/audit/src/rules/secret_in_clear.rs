@@ -1,4 +1,4 @@
-//! A secret in a file is a secret in the history of the repository.
+//! A secret in a file is also in the history of the repository.
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -10,7 +10,7 @@ pub const RULE: Rule = Rule {
     group: Group::Secrets,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a secret stands in a file in clear",
+    summary: "a file contains a secret in clear text",
     absences: &[],
     page: include_str!("../../../../docs/rules/secret-in-clear.md"),
     check,
@@ -26,7 +26,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             .push(literal);
     }
     for ((_, name), mut literals) in by_value {
-        // A base that several builds take stands in one place.
+        // A base that several builds use is one place.
         literals.sort_by_key(|literal| literal.span);
         literals.dedup_by_key(|literal| literal.span);
         let first = literals[0];
@@ -35,18 +35,20 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         } else {
             format!(", in {} places", literals.len())
         };
-        let mut finding = Finding::new(format!("secret {name}"), format!("`{name}` stands in clear in a file{places} ({})", first.evidence))
-            .explain("Everyone who can read the repository, now or later, has it; deleting the line leaves it in the history. The value is not printed here.")
+        let mut finding = Finding::new(format!("secret {name}"), format!("a file contains `{name}` in clear text{places} ({})", first.evidence))
+            .explain("Everyone who can read the repository, now or later, has it. Deleting the line leaves \
+                it in the history. The value is not printed here.")
             .remedy("Revoke it first, then deliver a new one from a secret store (External Secrets, Vault, Secret Manager) and keep only the reference in the file.")
             .figure("places", literals.len() as f64, "places");
         if literals.iter().all(|l| l.doubtful) {
-            finding = finding
-                .severity(Severity::Low)
-                .likely()
-                .remedy("If it is a secret, revoke it, and deliver a new one from a secret store; keep only the reference in the file. If it is none, a name without `secret` or `token` in it says so.");
+            finding = finding.severity(Severity::Low).likely().remedy(
+                "If it is a secret, revoke it, and deliver a new one from a secret store; keep only \
+                    the reference in the file. If it is not a secret, give it a name without `secret` or \
+                    `token`.",
+            );
         }
         for literal in literals.iter().take(4) {
-            finding = finding.at(literal.span, "in clear (not shown)");
+            finding = finding.at(literal.span, "in clear text (not shown)");
         }
         out.report(finding);
     }

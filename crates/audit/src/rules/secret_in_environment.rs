@@ -1,4 +1,4 @@
-//! A variable is seen by everything in the process, its children and its dumps; a file need not be.
+//! All code of the process, its children and its dumps can see a variable; a file can be protected from them.
 
 use super::common;
 use crate::finding::{Finding, Severity};
@@ -11,14 +11,14 @@ pub const RULE: Rule = Rule {
     group: Group::Secrets,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a token or password reaches a process through its environment where a file or agent can deliver it",
+    summary: "a process gets a token or password through its environment although a file or agent can deliver it",
     absences: &[],
     page: include_str!("../../../../docs/rules/secret-in-environment.md"),
     check,
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    // One finding for each secret and key, whoever gets it.
+    // One finding for each secret and key, however many services get it.
     let name = |one: &SecretUse| match &one.passage {
         Passage::EnvironmentReference { secret, key } => Some(common::secret_key(secret, key)),
         Passage::EnvironmentAll { secret } => Some(secret.clone()),
@@ -41,7 +41,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let (severity, opens) = match worst {
             SecretKind::VaultToken => (
                 Severity::High,
-                " It is a token of the secret store: it opens every secret that its policy covers, and the store's log cannot tell which pod used it.",
+                " It is a token of the secret store: it opens every secret that its policy covers, and the \
+                 store's log cannot show which pod used it.",
             ),
             _ => (Severity::Low, ""),
         };
@@ -51,8 +52,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         )
         .severity(severity)
         .explain(format!(
-            "A variable is readable by every process of the container, inherited by its children, and ends up in crash dumps and debug pages. \
-             `get pods` shows the reference only; `exec`, the node and /proc show the value.{opens}"
+            "Every process of the container can read a variable, its children inherit it, and it appears in \
+             crash dumps and debug pages. `get pods` shows only the reference; `exec`, the node and /proc \
+             show the value.{opens}"
         ))
         .remedy("Deliver it as a file: a Secret or CSI volume, or Vault Agent (`vault.hashicorp.com/agent-inject`) with the pod's own service account, and read the file.")
         .figure("services", names.len() as f64, "services");
@@ -79,7 +81,7 @@ pub(crate) mod tests {
     use crate::rules::testing::{self, owned_by, service, span};
     use cofferdam_model::{Environment, Parts};
 
-    /// Services that all get one secret by this passage.
+    /// Services that all get one secret in this way.
     pub(crate) fn env(kind: SecretKind, passage: &Passage, services: usize) -> Environment {
         Environment {
             name: "production".to_owned(),

@@ -1,4 +1,4 @@
-//! A credential that never changes is good for ever to whoever once had it.
+//! A credential that never changes stays valid for everyone who ever had it.
 
 use super::common;
 use super::secret_shared::static_name;
@@ -38,13 +38,22 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let is_token = uses.iter().any(|u| u.kind == SecretKind::VaultToken);
-        let mut finding = Finding::new(format!("secret {shown}"), format!("nothing here rotates the secret {shown}"))
-            .severity(if is_token { Severity::Medium } else { Severity::Low })
-            .likely()
-            .absent(Absence::Secret)
-            .explain("Whoever once had it (a former colleague, a laptop, a backup, the log of a build) has it still, and outlives the pod that it was given to.")
-            .remedy(format!("Use credentials with a lease (Vault database roles, workload identity), or rotate it on a schedule and state it under secrets.{object}.rotation."))
-            .figure("uses", uses.len() as f64, "uses");
+        let mut finding = Finding::new(
+            format!("secret {shown}"),
+            format!("nothing here rotates the secret {shown}"),
+        )
+        .severity(if is_token { Severity::Medium } else { Severity::Low })
+        .likely()
+        .absent(Absence::Secret)
+        .explain(
+            "Everyone who ever had it (a former colleague, a laptop, a backup, the log of a build) \
+                still has it, and it stays valid after its pod is gone.",
+        )
+        .remedy(format!(
+            "Use credentials with a lease (Vault database roles, workload identity), or \
+                rotate it on a schedule and declare that under secrets.{object}.rotation."
+        ))
+        .figure("uses", uses.len() as f64, "uses");
         for one in uses.iter().take(4) {
             finding = finding.at(one.span, "static");
         }

@@ -1,5 +1,5 @@
-//! A secret that a process reads only at its start, and of which only one version is valid, cannot be
-//! changed without an outage.
+//! A secret that a process reads only at its start, and of which only one version is valid, cannot be changed
+//! without an outage.
 
 use super::common;
 use super::secret_in_environment::join;
@@ -41,7 +41,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let token = uses.iter().any(|u| u.kind == SecretKind::VaultToken);
-        // A secret that nobody says anything of is not judged, but for the one that opens all the others.
+        // A secret without a declaration is not judged, except the one that opens all the others.
         if overlap.is_none() && !token {
             continue;
         }
@@ -49,7 +49,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         match overlap {
             Some(overlap) => evidence.note(overlap, "only one version is valid at a time"),
             None => evidence.assume(format!(
-                "only one version of {shown} is valid at a time; say otherwise under secrets.{object}.overlap"
+                "only one version of {shown} is valid at a time; declare under secrets.{object}.overlap if \
+                 this is not so"
             )),
         }
         let mut names: Vec<String> = uses.iter().map(|u| cx.env.owner_name(&u.owner)).collect();
@@ -59,8 +60,16 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             format!("secret {shown}"),
             format!("{shown} cannot be changed without an outage of {}", join(&names)),
         )
-        .explain("It reaches its processes as a variable, which is read once, at the start. Change it first and every pod that restarts works while the others fail; restart first and the new pods have the old value. A pod that is killed in between does not come back, and when it has to be revoked in a hurry all fail at once.")
-        .remedy("Keep two versions valid during a change (two database users in turn, Vault leases that overlap), or deliver it as a file that the process reads again.")
+        .explain(
+            "Its processes get it as a variable, which is read once, at the start. If you change the \
+            secret first, every pod that restarts works while the others fail; if you restart first, the new \
+            pods have the old value. A pod that is killed in between does not come back, and when the secret \
+            must be revoked quickly all pods fail at once.",
+        )
+        .remedy(
+            "Keep two versions valid during a change (two database users in turn, Vault leases that \
+            overlap), or deliver it as a file that the process reads again.",
+        )
         .figure("services", names.len() as f64, "services")
         .evidence(evidence);
         for one in uses.iter().take(4) {

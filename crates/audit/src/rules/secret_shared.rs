@@ -1,4 +1,4 @@
-//! One credential for several services opens all of them at once.
+//! If several services share one credential, its theft opens all of them at once.
 
 use super::common;
 use super::secret_in_environment::join;
@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     group: Group::Secrets,
     severity: Severity::High,
     fix: Fix::Advice,
-    summary: "one static credential is used by several services: whoever takes one has all",
+    summary: "several services use one static credential: a thief who gets it from one has access to all",
     absences: &[],
     page: include_str!("../../../../docs/rules/secret-shared.md"),
     check,
@@ -31,7 +31,7 @@ pub(crate) fn static_name(one: &SecretUse) -> Option<String> {
 }
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    // A certificate or a file of unknown content is often the same for all on purpose.
+    // A certificate or a file of unknown content is often shared on purpose.
     let is_credential = |one: &&SecretUse| {
         matches!(
             one.kind,
@@ -48,11 +48,24 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             continue;
         }
         let is_store = uses.iter().any(|u| u.kind == SecretKind::VaultToken);
-        let mut finding = Finding::new(format!("secret {secret}"), format!("{} services share the secret {secret}: {}", names.len(), join(&names)))
-            .severity(if is_store { Severity::High } else { Severity::Low })
-            .explain("Whoever takes it from one service has what all of them have; no log can tell which of them used it; and changing it means restarting all of them together.")
-            .remedy("Give each service its own: a Vault role bound to its service account, or a database user of its own.")
-            .figure("services", names.len() as f64, "services");
+        let mut finding = Finding::new(
+            format!("secret {secret}"),
+            format!(
+                "{} services share the secret {secret}: {}",
+                names.len(),
+                join(&names)
+            ),
+        )
+        .severity(if is_store { Severity::High } else { Severity::Low })
+        .explain(
+            "Anyone who steals it from one service has access to all of them. No log can show which \
+                of them used it, and a change requires a restart of all of them together.",
+        )
+        .remedy(
+            "Give each service its own credential: a Vault role bound to its service account, or a \
+                separate database user.",
+        )
+        .figure("services", names.len() as f64, "services");
         for one in uses.iter().take(6) {
             finding = finding.at(one.span, cx.env.owner_name(&one.owner));
         }

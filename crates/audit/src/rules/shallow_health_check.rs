@@ -1,4 +1,4 @@
-//! One path cannot answer two questions.
+//! One health path cannot serve as both liveness and readiness, or as the health of a whole cell.
 
 use super::pods;
 use crate::finding::{Finding, Severity};
@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     group: Group::Cells,
     severity: Severity::Low,
     fix: Fix::Advice,
-    summary: "liveness and readiness, or the health of a whole cell, are one question",
+    summary: "liveness and readiness, or the health of a whole cell, use the same check",
     absences: &[],
     page: include_str!("../../../../docs/rules/shallow-health-check.md"),
     check,
@@ -34,12 +34,18 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             }
             let (asks, why) = asked(&live.check);
             out.report(
-                Finding::new(workload.id.to_string(), format!("{}: liveness and readiness both {asks}", workload.id))
-                    .severity(Severity::Low)
-                    .explain(why)
-                    .remedy("Let liveness ask only whether the process itself works, and readiness whether it can serve (its pool has a connection, its caches are filled).")
-                    .at(ready.span, "readiness")
-                    .at(live.span, "liveness"),
+                Finding::new(
+                    workload.id.to_string(),
+                    format!("{}: liveness and readiness both {asks}", workload.id),
+                )
+                .severity(Severity::Low)
+                .explain(why)
+                .remedy(
+                    "Let liveness check only whether the process itself works, and readiness whether \
+                        it can serve (its pool has a connection, its caches are filled).",
+                )
+                .at(ready.span, "readiness")
+                .at(live.span, "liveness"),
             );
         }
     }
@@ -50,11 +56,24 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let Some((_, live)) = live_paths.iter().find(|(path, _)| *path == health.value) else {
             continue;
         };
-        let mut finding = Finding::new(format!("routing {}", routing.name), format!("{}: a cell counts as healthy while {} answers, which asks no dependency", routing.name, health.value))
-            .severity(Severity::Medium)
-            .likely()
-            .explain("The router asks the path by which pods say that their process lives. A cell whose database or broker is gone, or that loses one request in ten, answers it as before and keeps its share of the traffic.")
-            .remedy("Ask a path that does a small piece of real work, and judge cells by the success rate of real requests as well.");
+        let mut finding = Finding::new(
+            format!("routing {}", routing.name),
+            format!(
+                "{}: a cell counts as healthy while {} answers, which checks no dependency",
+                routing.name, health.value
+            ),
+        )
+        .severity(Severity::Medium)
+        .likely()
+        .explain(
+            "The router checks the path by which pods report that their process is alive. A cell \
+                whose database or broker is down, or that loses one request in ten, answers this check as \
+                before and keeps its share of the traffic.",
+        )
+        .remedy(
+            "Check a path that does a small piece of real work, and also judge cells by the success \
+                rate of real requests.",
+        );
         if let Some(span) = health.span() {
             finding = finding.at(span, "health of the cell");
         }
@@ -62,12 +81,13 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Whether the check says what it asks, and not only by default.
+/// Whether the check is set explicitly, not only by default.
 fn is_said(check: &ProbeCheck) -> bool {
     matches!(check, ProbeCheck::Http { path, port } if path != "/" && !port.is_empty())
 }
 
-/// Whether two probes of a container get one answer: the same check, its port by name or by number.
+/// Whether two probes of a container get the same answer: they make the same check, on the same port by name
+/// or by number.
 fn same(live: &ProbeCheck, ready: &ProbeCheck, container: &Container) -> bool {
     let number = |port: &str| {
         let named = container
@@ -85,9 +105,11 @@ fn same(live: &ProbeCheck, ready: &ProbeCheck, container: &Container) -> bool {
     }
 }
 
-/// What both probes do, for the headline, and what follows.
+/// What both probes do, for the title, and the consequence.
 fn asked(check: &ProbeCheck) -> (String, &'static str) {
-    const DEPENDS: &str = "If the answer depends on others, a slow database gets every pod killed; if it does not, pods that cannot do their work go on getting requests. One answer cannot be right for both.";
+    const DEPENDS: &str = "If the answer depends on other services, a slow database gets every pod killed; \
+        if it does not, pods that cannot do their work continue to get requests. One answer cannot be right \
+        for both.";
     match check {
         ProbeCheck::Http { path, .. } => (format!("ask {path}"), DEPENDS),
         ProbeCheck::Grpc { port, .. } => (format!("ask the gRPC health service on port {port}"), DEPENDS),
@@ -97,7 +119,8 @@ fn asked(check: &ProbeCheck) -> (String, &'static str) {
         ),
         ProbeCheck::Tcp { port } => (
             format!("connect to port {port}"),
-            "The kernel takes a connection for any process that listens: one that is overloaded or cannot reach its database still gets requests, and one that hangs is not found by either.",
+            "The kernel accepts a connection for any process that listens. A process that is overloaded or \
+             cannot reach its database still gets requests, and neither probe finds a process that hangs.",
         ),
     }
 }

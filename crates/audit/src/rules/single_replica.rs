@@ -1,4 +1,4 @@
-//! One replica is an outage with every restart.
+//! With one replica, every restart is an outage.
 
 use super::disruption_budget_missing::is_kubernetes;
 use super::pods;
@@ -30,31 +30,40 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut finding = Finding::new(workload.id.to_string(), format!("{}: one replica{}", workload.id, if is_called { ", and it is called" } else { "" }))
             .severity(if is_called { Severity::Medium } else { Severity::Low })
             .explain(if is_called {
-                "Its node's upgrade, its own crash and, with a volume that one pod may hold, every deploy are outages of the whole service."
+                "An upgrade of its node, its own crash and, with a volume that only one pod may use, every \
+                 deploy are outages of the whole service."
             } else {
-                "While its node is upgraded or it starts anew after a crash, its work stands still. Nothing in these files calls it, so that work may be allowed to wait."
+                "While its node is upgraded or it restarts after a crash, it does no work. Nothing in these \
+                 files calls it, so its work may be able to wait."
             })
             .remedy("Run at least two replicas on different nodes; if only one may work at a time, elect a leader among them.")
             .figure("replicas", 1, "replicas")
             .at(workload.span, "the workload");
         finding = match written.and_then(cofferdam_model::Fact::span) {
             Some(span) => finding.at(span, "one replica"),
-            // An autoscaler may set the number that nothing writes.
+            // If no file sets the number, an autoscaler may set it.
             None if !is_called => finding.absent(Absence::Autoscaler),
             None => finding.absent(Absence::Autoscaler).explain(
-                "No number of replicas is set, and Kubernetes then runs one. Its node's upgrade and its own crash are outages of the whole service.",
+                "No number of replicas is set, so Kubernetes runs one. An upgrade of its node and its own \
+                 crash are outages of the whole service.",
             ),
         };
         out.report(finding);
     }
     for autoscaler in pods::lone_autoscalers(cx.env).filter(|a| a.fewest == 1) {
         out.report(
-            Finding::new(autoscaler.subject.clone(), format!("{} may scale down to one replica", autoscaler.subject))
-                .severity(Severity::Low)
-                .explain("When there is little to do one replica is left: its node's upgrade and its own crash are outages of the whole service then, and the first wave of load meets it alone.")
-                .remedy("Set `minReplicas` to at least two, on different nodes.")
-                .figure("replicas", 1, "replicas")
-                .evidence(autoscaler.evidence),
+            Finding::new(
+                autoscaler.subject.clone(),
+                format!("{} may scale down to one replica", autoscaler.subject),
+            )
+            .severity(Severity::Low)
+            .explain(
+                "Under low load one replica is left. An upgrade of its node and its own crash are \
+                    then outages of the whole service, and it meets the first increase of load alone.",
+            )
+            .remedy("Set `minReplicas` to at least two, on different nodes.")
+            .figure("replicas", 1, "replicas")
+            .evidence(autoscaler.evidence),
         );
     }
 }

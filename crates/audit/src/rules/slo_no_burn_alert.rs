@@ -1,4 +1,4 @@
-//! An objective is kept by alerts on how fast its budget burns.
+//! Alerts on the burn rate of its error budget protect an objective.
 
 use super::detection;
 use crate::finding::{Evidence, Finding, Severity};
@@ -77,18 +77,28 @@ fn judge(cx: &Context<'_>, slo: &Slo, out: &mut Verdicts) {
         .collect();
     let fast = WINDOWS[0].0 * window / WINDOWS[0].1 as f64;
     out.report(
-        Finding::new(format!("objective {name}"), format!("{name}: {} % is promised and no alert watches how fast its budget burns", show_number(target * 100.0)))
-            .explain(format!(
-                "The budget is {} of full outage. An alert on a fixed error rate either pages for a blip or sleeps through a slow burn that \
-                 uses the budget up; one on the burn rate, over a long and a short window together, does neither.",
-                show_duration(budget)
-            ))
-            .absent(Absence::Alert)
-            .remedy(format!("Page on {} and on {}; open a ticket on {}.", rows[0], rows[1], rows[2]))
-            .figure("budget", budget.as_secs_f64() / 60.0, "min")
-            .figure("fast_burn_rate", fast, "")
-            .at(slo.span, "the objective")
-            .evidence(evidence),
+        Finding::new(
+            format!("objective {name}"),
+            format!(
+                "{name}: {} % is promised and no alert watches how fast its budget burns",
+                show_number(target * 100.0)
+            ),
+        )
+        .explain(format!(
+            "The budget is {} of full outage. An alert on a fixed error rate either pages for a short \
+                 spike, or misses a slow burn that uses up the budget. An alert on the burn rate, over a \
+                 long and a short window together, avoids both.",
+            show_duration(budget)
+        ))
+        .absent(Absence::Alert)
+        .remedy(format!(
+            "Page on {} and on {}; open a ticket on {}.",
+            rows[0], rows[1], rows[2]
+        ))
+        .figure("budget", budget.as_secs_f64() / 60.0, "min")
+        .figure("fast_burn_rate", fast, "")
+        .at(slo.span, "the objective")
+        .evidence(evidence),
     );
 }
 

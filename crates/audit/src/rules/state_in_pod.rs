@@ -1,4 +1,4 @@
-//! A database that keeps its data in its pod loses it with the pod.
+//! A database that keeps its data in its pod loses the data with the pod.
 
 use super::disruption_budget_missing::is_kubernetes;
 use super::{common, pods};
@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
-/// Images whose processes keep data that nobody else has. Caches are not among them.
+/// Images whose processes store the only copy of their data. Caches are not included.
 const STATEFUL: &[&str] = &[
     "postgres",
     "postgresql",
@@ -53,7 +53,7 @@ const STATEFUL: &[&str] = &[
     "neo4j",
 ];
 
-/// Words of a command by which such an image is a client or a router, not a server.
+/// Words of a command that show that the image runs as a client or a router, not as a server.
 const NO_SERVER: &[&str] = &[
     "sleep",
     "psql",
@@ -73,7 +73,7 @@ enum Kept {
     InPod(Option<Span>),
     /// In a directory of the node.
     OnNode(Span),
-    /// Somewhere that outlives both, or that the files do not tell.
+    /// On storage that outlives both, or that the files do not describe.
     Elsewhere,
 }
 
@@ -94,8 +94,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Directories of a node that are the system's, or that agents look into: what is written there is no data
-/// of a service.
+/// System directories of a node, or directories that agents read: files there are not the data of a service.
 const OF_THE_NODE: &[&str] = &[
     "/etc",
     "/dev",
@@ -137,12 +136,24 @@ fn on_node(workload: &Workload) -> Option<Finding> {
             own.then_some((c, path, span, mount))
         })
     })?;
-    let finding = Finding::new(workload.id.to_string(), format!("{}: `{}` writes into {path} of its node", workload.id, container.name))
-        .severity(Severity::Low)
-        .likely()
-        .explain("What it writes stays on that node: a pod that comes up on another one does not find it, replicas on different nodes see different files, and the loss of the node is the loss of what was written.")
-        .remedy("Mount a PersistentVolumeClaim; or `readOnly: true` where it only reads, and an emptyDir where what it writes may be lost.")
-        .at(span, "a directory of the node");
+    let finding = Finding::new(
+        workload.id.to_string(),
+        format!(
+            "{}: `{}` writes into {path} of its node",
+            workload.id, container.name
+        ),
+    )
+    .severity(Severity::Low)
+    .likely()
+    .explain(
+        "Its files stay on that node. A pod that starts on another node does not find them, \
+            replicas on different nodes see different files, and if the node is lost the files are lost.",
+    )
+    .remedy(
+        "Mount a PersistentVolumeClaim; or set `readOnly: true` if it only reads, or use an emptyDir \
+            if its files may be lost.",
+    )
+    .at(span, "a directory of the node");
     let finding = match mount.span() {
         Some(mount) => finding.at(mount, "written to"),
         None => finding,
@@ -201,13 +212,14 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
             },
             span,
             Severity::High,
-            "Every deploy, eviction and node upgrade removes the pod, and all that was written is gone with it.",
+            "Every deploy, eviction and node upgrade removes the pod and all its data.",
         ),
         Kept::OnNode(span) => (
             "in a directory of its node",
             Some(span),
             Severity::Medium,
-            "A pod that comes up on another node finds nothing there and starts empty; the loss of the node is the loss of the data.",
+            "A pod that starts on another node finds no data there and starts empty; if the node is lost the \
+             data is lost.",
         ),
     };
     let mut finding = Finding::new(workload.id.to_string(), format!("{}: `{}` keeps its data {where_}", workload.id, container.name))

@@ -33,7 +33,7 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
                 .service_ports
                 .iter()
                 .find(|s| s.id.name == name.value && s.id.home().is_related(workload.id.home()));
-            // One that is nowhere is a dangling reference.
+            // A Service that does not exist is a dangling reference.
             let Some(service) = service else { return };
             let address = service.address.as_ref().map(|a| a.value.as_str());
             if address == Some("None") || service.completeness == Completeness::Fragment {
@@ -50,14 +50,23 @@ fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
         .get("serviceName")
         .map_or(workload.id.name.as_str(), |n| n.value.as_str());
     out.report(
-        Finding::new(workload.id.to_string(), format!("{}: {what}: its pods cannot be called by name", workload.id))
-            .explain(format!(
-                "Only a headless Service gives each pod a name (`{}-0.{example}`). Members that look for each other by such names (a quorum, a replica for its primary) do not find each other, and a client cannot choose one.",
-                workload.id.name
-            ))
-            .remedy("Add a Service with `clusterIP: None` that selects the pods and name it in `serviceName`; keep a second one with an address for those who take any pod. If nothing needs the names, this may stay.")
-            .likely()
-            .evidence(evidence),
+        Finding::new(
+            workload.id.to_string(),
+            format!("{}: {what}: its pods cannot be called by name", workload.id),
+        )
+        .explain(format!(
+            "Only a headless Service gives each pod a name (`{}-0.{example}`). Members that look for \
+                 each other by such names (a quorum, a replica for its primary) do not find each other, and \
+                 a client cannot choose one.",
+            workload.id.name
+        ))
+        .remedy(
+            "Add a Service with `clusterIP: None` that selects the pods and set it in `serviceName`; \
+                keep a second one with an address for clients that may use any pod. If nothing needs the \
+                names, no change is needed.",
+        )
+        .likely()
+        .evidence(evidence),
     );
 }
 

@@ -8,7 +8,7 @@ use cofferdam_model::{
     Environment, Fact, FileId, Owner, Parts, Platform, Scale, Service, ServiceId, Span, TopicId,
 };
 
-/// A place that differs for each `n`.
+/// A different place for each `n`.
 pub(crate) fn span(n: usize) -> Span {
     Span::new(FileId(0), n, n + 1)
 }
@@ -18,7 +18,7 @@ pub(crate) fn fact<T>(value: T, n: usize) -> Fact<T> {
     Fact::declared(value, span(n))
 }
 
-/// Everything the rule says about one environment.
+/// All results of the rule for one environment.
 pub(crate) fn verdicts(rule: &Rule, env: &Environment) -> Verdicts {
     let platform = Platform::default();
     let mut out = Verdicts::default();
@@ -38,7 +38,7 @@ pub(crate) fn all(rule: &Rule, env: &Environment) -> Vec<Finding> {
     verdicts(rule, env).findings
 }
 
-/// The one finding there must be.
+/// The single finding that must exist.
 pub(crate) fn only(rule: &Rule, env: &Environment) -> Finding {
     let mut found = all(rule, env);
     assert_eq!(found.len(), 1, "{found:#?}");

@@ -1,4 +1,4 @@
-//! A caller that gives up before what it waits for can answer never sees the answer.
+//! A caller that gives up before the call inside it can answer never sees the answer.
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -13,14 +13,14 @@ pub const RULE: Rule = Rule {
     group: Group::Database,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a timeout is shorter than what it contains: the caller gives up before the answer can come",
+    summary: "a timeout is shorter than the timeouts inside it: the caller gives up before the answer can come",
     absences: &[],
     page: include_str!("../../../../docs/rules/timeout-inversion.md"),
     check,
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    // Timeouts of one service that stand in one file bound one another, whatever sections they stand in.
+    // Timeouts of one service in one file limit one another, even in different sections.
     let mut groups: BTreeMap<(String, u32), Vec<&Deadline>> = BTreeMap::new();
     for deadline in &cx.env.deadlines {
         let file = deadline.value.span().map_or(u32::MAX, |s| s.file.0);
@@ -48,7 +48,8 @@ fn judge(owner: &str, deadlines: &[&Deadline], out: &mut Verdicts) {
     use DeadlineRole::{Connect, HealthCheck, Initialisation, PoolWait, Request, Setup, Statement};
     let connect = longest(deadlines, Connect);
     let wait = longest(deadlines, PoolWait);
-    // Waiting for the pool may end in opening a connection, which bounds the wait from below, not on top of it.
+    // Waiting for the pool may end in opening a connection. This bounds the wait from below and is not added
+    // to it.
     let acquire = [connect, wait]
         .into_iter()
         .flatten()
@@ -124,7 +125,7 @@ fn report(owner: &str, outer: &Deadline, inner: &[&Deadline], out: &mut Verdicts
             )
         } else {
             format!(
-                "{owner}: {} gives up after {}, what it contains may take {}",
+                "{owner}: {} gives up after {}, the calls inside it may take {}",
                 outer.name,
                 show_duration(limit),
                 show_duration(sum)
@@ -133,8 +134,9 @@ fn report(owner: &str, outer: &Deadline, inner: &[&Deadline], out: &mut Verdicts
     out.report(
         Finding::new(format!("timeouts of {owner}"), title)
             .explain(format!(
-                "Innermost first: {}; then {} {}. The outer wait ends while the inner one still runs: the work goes on for nobody, holds \
-                 its connection, and a retry starts it a second time.",
+                "Innermost first: {}; then {} {}. The outer wait ends while the inner one still runs. The \
+                 work continues although nobody needs its result, keeps its connection, and a retry starts \
+                 it a second time.",
                 chain.join(", "),
                 outer.name,
                 show_duration(limit)

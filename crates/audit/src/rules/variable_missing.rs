@@ -1,4 +1,4 @@
-//! A variable that must be there and is not is found at the start, in production.
+//! A required variable that is missing is noticed only at the start, in production.
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::High,
     fix: Fix::Proposed,
-    summary: "a required variable is absent, or has the wrong shape, in an environment",
+    summary: "a required variable is missing, or has the wrong format, in an environment",
     absences: &[Absence::Variable],
     page: include_str!("../../../../docs/rules/variable-missing.md"),
     check,
@@ -51,7 +51,8 @@ fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
                 return;
             }
             let place = variable.value.span().unwrap_or(variable.name_span);
-            // A value from a ConfigMap or a literal is no secret by its place, but its name may say that it is one.
+            // A ConfigMap or a literal is not a place for secrets, but the variable's name may show that it
+            // is one.
             let is_plain = matches!(
                 variable.value.value,
                 VariableValue::Literal(_) | VariableValue::Config { .. }
@@ -59,9 +60,12 @@ fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
             debug_assert!(is_plain, "only these have a text");
             Finding::new(
                 subject,
-                format!("{}: {name} does not have the shape {}", service.name, shape.value),
+                format!(
+                    "{}: {name} does not have the format {}",
+                    service.name, shape.value
+                ),
             )
-            .at(place, "not of that shape")
+            .at(place, "not in that format")
         }
     };
     if let Some(span) = required.name.span() {
@@ -72,7 +76,7 @@ fn judge(required: &RequiredVariable, service: &Service, out: &mut Verdicts) {
     }
     out.report(
         finding
-            .explain("The process stops at its start, or runs with a default that was meant for another environment.")
+            .explain("The process stops at its start, or runs with a default that is meant for another environment.")
             .remedy(format!("Set {name} where the environment's other variables are set.")),
     );
 }

@@ -1,4 +1,4 @@
-//! Of two variables of one name the process sees the last.
+//! If a container sets a variable twice, the process sees the last value.
 
 use super::pods;
 use crate::finding::{Finding, Severity};
@@ -10,7 +10,7 @@ pub const RULE: Rule = Rule {
     group: Group::Delivery,
     severity: Severity::Medium,
     fix: Fix::Proposed,
-    summary: "a container sets one variable twice: the last counts, whatever the first says",
+    summary: "a container sets one variable twice: only the last value counts",
     absences: &[],
     page: include_str!("../../../../docs/rules/variable-set-twice.md"),
     check,
@@ -26,13 +26,20 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     (Severity::Medium, "is set twice, and the last counts")
                 };
                 out.report(
-                    Finding::new(workload.id.to_string(), format!("{}: {} of `{}` {title}", workload.id, twice.name, container.name))
-                        .severity(severity)
-                        .explain("The process gets the value of the last entry. Whoever changes the first changes nothing, and a later `kubectl apply`, which merges the list by name, may keep the other one.")
-                        .remedy("Remove the entry that is not meant.")
-                        .figure("entries", 2, "entries")
-                        .at(twice.first, "does not count")
-                        .at(twice.last, "counts"),
+                    Finding::new(
+                        workload.id.to_string(),
+                        format!("{}: {} of `{}` {title}", workload.id, twice.name, container.name),
+                    )
+                    .severity(severity)
+                    .explain(
+                        "The process gets the value of the last entry. A change of the first entry \
+                            has no effect, and a later `kubectl apply`, which merges the list by name, may \
+                            keep the other one.",
+                    )
+                    .remedy("Remove the wrong entry.")
+                    .figure("entries", 2, "entries")
+                    .at(twice.first, "does not count")
+                    .at(twice.last, "counts"),
                 );
             }
         }

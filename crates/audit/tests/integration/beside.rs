@@ -1,13 +1,12 @@
-//! Laws of the stage that finds out which platform this is, over random platforms: an unrelated platform beside one
-//! changes none of its findings, the name of a directory that means nothing changes nothing, and neither does the
-//! order of the files.
+//! Properties of the detection of platforms, tested on random platforms: an unrelated platform beside one
+//! changes none of its findings, and neither does a directory name without meaning or the order of the files.
 
 use cofferdam_audit::{Options, audit, severity_of};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// Names that both platforms of a pair draw from, so that they collide.
+/// Names that both platforms of a pair use, so that they collide.
 const NAMES: &[&str] = &["api", "worker", "ledger", "web", "orders"];
 const ENVIRONMENTS: &[&str] = &["dev", "staging", "prod"];
 
@@ -158,7 +157,7 @@ fn part() -> impl Strategy<Value = Part> {
 }
 
 fn platform() -> impl Strategy<Value = Vec<Part>> {
-    // Of parts that write one file the first is there.
+    // If two parts write the same file, the first one is kept.
     prop::collection::vec(part(), 1..5).prop_map(|parts| {
         let mut seen = BTreeSet::new();
         let first = |part: &Part| files(part).into_iter().next().map(|(path, _)| path);
@@ -202,7 +201,7 @@ fn hosts(parts: &[Part]) -> (BTreeSet<String>, BTreeSet<String>) {
     (called, declared)
 }
 
-/// Whether one platform calls what only the other declares: then they are one.
+/// Whether one platform calls a host that only the other declares: then they are one platform.
 fn is_related(a: &[Part], b: &[Part]) -> bool {
     let ((calls, own), (_, others)) = (hosts(a), hosts(b));
     calls
@@ -210,7 +209,7 @@ fn is_related(a: &[Part], b: &[Part]) -> bool {
         .any(|host| !own.contains(host) && others.contains(host))
 }
 
-/// What is said of the files, sorted.
+/// All results about the files, sorted.
 fn findings(files: &[(String, String)]) -> Vec<String> {
     let given = files
         .iter()
@@ -244,7 +243,7 @@ fn findings(files: &[(String, String)]) -> Vec<String> {
     shown
 }
 
-/// What is in one list and not in the other.
+/// The entries of one list that are missing in the other.
 fn difference(wanted: &[String], found: &[String]) -> Vec<String> {
     let count = |list: &[String], item: &String| list.iter().filter(|other| *other == item).count();
     let mut lines: Vec<String> = Vec::new();
@@ -276,7 +275,7 @@ proptest! {
         wanted.sort();
         let both: Files = a.iter().chain(&b).cloned().collect();
         let found = findings(&both);
-        // What two platforms share is reported once; nothing else may differ.
+        // A finding that two platforms share is reported once; nothing else may differ.
         let lines = difference(&wanted, &found);
         prop_assert!(lines.is_empty(), "{}\n{both:#?}", lines.join("\n"));
     }

@@ -1,6 +1,6 @@
-//! The table of other tools' checks names only rules that exist, says of each check that has none why,
-//! and is held by cases: each check that has rules has files that its rule reports and files on which it
-//! is silent, read alone and without an overlay, as their users have them.
+//! The table of other tools' checks names only rules that exist and gives a reason for each check without a
+//! rule. Cases verify it: each check with rules has files that its rule reports and files on which it is
+//! silent, read alone and without an overlay, as their users have them.
 
 use cofferdam_audit::{Finding, Options, Severity, audit, rules, severity_of};
 use cofferdam_ingest::read_files;
@@ -41,14 +41,14 @@ fn rows() -> Vec<(String, Vec<String>, String)> {
         .collect()
 }
 
-/// What a case says of its rule.
+/// The expected result of a rule in a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     /// It reports.
     Fires,
     /// It reports nothing.
     Silent,
-    /// It reports, nothing above low: advice on a sound manifest.
+    /// The rule reports, nothing above low: advice on a sound manifest.
     Mild,
 }
 
@@ -57,7 +57,7 @@ struct Case<'a> {
     wanted: Wanted,
     rule: &'a str,
     checks: Vec<&'a str>,
-    /// Kinds to build around the text, which is a pod's specification then.
+    /// Kinds to build around the text, which is then a pod's specification.
     kinds: Vec<&'a str>,
     text: &'a str,
 }

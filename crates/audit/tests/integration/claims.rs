@@ -1,10 +1,10 @@
-//! The table of claims about the example platform is true: every figure in it is one that a finding of the
-//! rule in its row carries, what it calls found is found, and what it calls silent is silent.
+//! Verifies the table of claims about the example platform: every figure in it is a figure of a finding of
+//! the rule in its row, every claimed finding is found, and every claimed silence is silent.
 
 use cofferdam_audit::{Finding, Options, audit, rules};
 use std::path::Path;
 
-/// A row of a table: the claim, the rules it names, and what it says is right.
+/// A row of a table: the claim, the rules it names, and the value that it gives as right.
 struct Row {
     claim: String,
     rules: Vec<String>,

@@ -1,4 +1,4 @@
-//! The published schema of `cofferdam.yaml` and the reader say the same.
+//! The published schema of `cofferdam.yaml` and the reader accept the same files.
 
 use cofferdam_ingest::overlay;
 use cofferdam_syntax::repo::Repo;
@@ -230,7 +230,7 @@ fn the_guides_example_is_accepted() {
         text.as_bytes().to_vec(),
     )];
     let platform = cofferdam_ingest::read_files(files);
-    // It speaks of services that no file beside it declares; nothing else may be wrong with it.
+    // It describes services that no file beside it declares; nothing else may be wrong with it.
     let wrong: Vec<_> = (platform.reading.overlay_problems.iter())
         .filter(|p| !p.message.contains("is called"))
         .collect();

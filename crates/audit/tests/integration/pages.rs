@@ -1,12 +1,12 @@
-//! Every rule has a page, and every page is true: its firing example fires with the figures it
-//! names, its silent example does not fire.
+//! Every rule has a page, and every page is true: its "Fires" example fires with the figures it names, its
+//! "Silent" example does not fire.
 
 use cofferdam_audit::{Finding, Options, audit, rules};
 use cofferdam_ingest::read_files;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const SECTIONS: [&str; 5] = ["What it finds", "Why", "Fires", "Silent", "How to mend"];
+const SECTIONS: [&str; 5] = ["What it finds", "Why", "Fires", "Silent", "How to fix"];
 
 /// A fenced block: its info string and its text.
 struct Block {
@@ -17,7 +17,7 @@ struct Block {
 fn section<'a>(page: &'a str, title: &str) -> Option<&'a str> {
     let start = page.find(&format!("\n## {title}\n"))? + title.len() + 5;
     let rest = &page[start..];
-    // A line that starts a section inside a fenced example is part of the example.
+    // A line inside a fenced example that looks like the start of a section is part of the example.
     let mut fenced = false;
     let mut at = 0;
     for line in rest.split_inclusive('\n') {
@@ -177,7 +177,8 @@ fn the_index_lists_every_rule_as_it_is() {
     );
 }
 
-/// Rules whose words speak of something that is not there and that claim no absence, and why that is right.
+/// Rules whose text mentions something that is missing although they claim no absence, and the reason why
+/// that is right.
 const REVIEWED: [(&str, &str); 47] = [
     (
         "alert-detection-delay",
@@ -265,10 +266,6 @@ const REVIEWED: [(&str, &str); 47] = [
         "kafka-unbounded-buffer",
         "the queue is written in code; the finding is likely everywhere",
     ),
-    (
-        "kafka-uneven-members",
-        "partitions and members are written or are assumptions that the finding names",
-    ),
     ("manifest-invalid", "a schema speaks of one whole object"),
     (
         "memory-limit-missing",
@@ -321,7 +318,7 @@ const REVIEWED: [(&str, &str); 47] = [
     ),
 ];
 
-/// Words by which a text says that something is not there.
+/// Words by which a text states that something does not exist.
 const ABSENT: [&str; 13] = [
     "no",
     "without",
@@ -345,7 +342,8 @@ fn speaks_of_absence(text: &str) -> bool {
     words.any(|word| ABSENT.contains(&word)) || phrases.iter().any(|phrase| text.contains(phrase))
 }
 
-/// The texts of a rule's titles, from its source: what stands in quotes between `Finding::new` and the explanation.
+/// The texts of a rule's titles, from its source: the quoted texts between `Finding::new` and the
+/// explanation.
 fn titles(id: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("src/rules")
@@ -476,7 +474,7 @@ fn every_silent_example_is_silent_and_is_the_same_case_mended() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Figures on a page are rounded to what a reader wants; half a unit of the last digit is close.
+/// Figures on a page are rounded for readers; half a unit of the last digit is close enough.
 fn close(found: f64, page: f64) -> bool {
     (found - page).abs() <= page.abs() * 5e-3 + 1e-9
 }

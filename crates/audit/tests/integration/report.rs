@@ -1,4 +1,4 @@
-//! The JSON report has the shape that is published, and the shape refuses what it does not name.
+//! The JSON report conforms to the published schema, and the schema refuses unknown fields.
 
 use cofferdam_audit::report::json;
 use cofferdam_audit::{Options, audit};

@@ -1,10 +1,10 @@
-//! False alarms: on sound platforms nothing above low may be reported, everything must be readable, and
-//! each must really have been read.
+//! False alarms: on sound platforms nothing above low may be reported, every file must be readable, and every
+//! file must really have been read.
 
 use cofferdam_audit::{Options, Severity, audit, severity_of};
 use std::path::Path;
 
-/// A workload with much to find in it, as `kind`.
+/// A workload with many faults, as `kind`.
 fn workload(kind: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let (api, kind) = kind.split_once(' ').unwrap();
     let text = format!(

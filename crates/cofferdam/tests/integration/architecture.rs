@@ -1,8 +1,8 @@
-//! The house has no arrow that runs the wrong way: crates depend on each other as ARCHITECTURE says, and no module of
-//! a crate reaches itself through others.
+//! Dependencies go only in the allowed direction: crates depend on each other as ARCHITECTURE says, and there
+//! are no cycles between the modules of a crate.
 //!
-//! A module is a file or a folder at the top of a crate (`src/foo.rs` and `src/foo/` are one). What only tests use
-//! does not count.
+//! A module is a file or a folder at the top of a crate (`src/foo.rs` and `src/foo/` are one). Dependencies
+//! of tests do not count.
 
 mod crates;
 mod graph;
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use graph::Graph;
 
-/// Which crates a crate may use. What those may use is allowed as well.
+/// Which crates a crate may use. The dependencies of those are allowed as well.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("cofferdam-syntax", &[]),
     ("cofferdam-policy", &[]),
@@ -32,7 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Circles that are still there, to be removed: crate and modules. Nothing may be added.
+/// Cycles that still exist, to be removed: crate and modules. Nothing may be added.
 const KNOWN_CIRCLES: &[(&str, &[&str])] = &[];
 
 #[test]

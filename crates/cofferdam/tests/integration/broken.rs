@@ -1,5 +1,5 @@
-//! Broken input: the command says what is wrong and where, or rightly passes it over; it never panics,
-//! and what can be read is judged all the same.
+//! Broken input: the command reports what is wrong and where, or correctly skips it; it never panics, and
+//! everything that can be read is still judged.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ const FAULTY: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: ap
                       selector: {matchLabels: {app: api}}\n  template:\n    metadata: {labels: {app: api}}\n    \
                       spec: {containers: [{name: api, image: \"api:latest\"}]}\n";
 
-/// What the command did.
+/// The result of the command.
 struct Outcome {
     code: i32,
     said: String,
@@ -58,8 +58,8 @@ fn run(mut command: Command) -> Outcome {
     Outcome { code, said }
 }
 
-/// The same broken file alone (exit code 2) and beside a faulty one, whose faults are told all the
-/// same (exit code 1).
+/// The same broken file alone (exit code 2) and beside a faulty one, whose faults are still reported (exit
+/// code 1).
 #[track_caller]
 fn refused(path: &str, bytes: &[u8], wanted: &[&str]) {
     let alone = check(&[(path, bytes)]);
@@ -178,7 +178,8 @@ fn a_file_that_may_not_be_read_is_told() {
         |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     mode(&secret, 0o000);
     mode(directory.path(), 0o755);
-    // Root may read everything: run as nobody. The binary is copied where nobody may reach it.
+    // Root may read everything, so the command runs as nobody. The binary is copied if nobody may not reach
+    // it.
     let as_root = directory.path().metadata().unwrap().uid() == 0;
     let binary = tempfile::tempdir().unwrap();
     let copy = binary.path().join("cofferdam");

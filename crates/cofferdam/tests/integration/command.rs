@@ -1,4 +1,4 @@
-//! The command as its users meet it: help, exit codes, filters, colours, machine-readable output.
+//! The command as its users see it: help, exit codes, filters, colours, machine-readable output.
 
 use crate::{cofferdam, repository};
 use std::io::Read;

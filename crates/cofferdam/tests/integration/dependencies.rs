@@ -1,4 +1,4 @@
-//! What a newcomer must have to build the command: Rust and a C compiler, and nothing else.
+//! What a newcomer needs to build the command: only Rust and a C compiler.
 
 /// Crates that look for a library or a tool on the machine, or build one for minutes.
 const UNWANTED: [&str; 7] = [

@@ -1,5 +1,6 @@
-//! The rule that computes how late an alert pages, and the rehearsal of that alert, are two programs: over random
-//! phases of windows, scrapes and evaluations they agree to a second at both ends.
+//! The rule that computes how late an alert pages, and the rehearsal of that alert, are two separate
+//! implementations. Over random phases of windows, scrapes and evaluations they agree to a second at both
+//! ends.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,7 +31,7 @@ fn judged(path: &str, text: &str) -> u64 {
     finding.figures["detection"].value.round() as u64
 }
 
-/// Least and most seconds from the fault to the page, over random phases.
+/// Minimum and maximum seconds from the fault to the page, over random phases.
 fn rehearsed(config: &AlertConfig, faulty: Events, seed: u64) -> (u64, u64) {
     const BEGINS: u64 = 120;
     const DRAWS: u32 = 30_000;
@@ -79,7 +80,7 @@ fn new_relic_pages_as_late_as_the_rule_says_and_no_later() {
             share: 0.05,
             loss_of_signal: None,
         };
-        // 5.001 %: a window violates only if it lies wholly in the fault.
+        // 5.001 %: a window violates only if it lies completely in the fault.
         let faulty = Events {
             good: 94_999,
             bad: 5001,

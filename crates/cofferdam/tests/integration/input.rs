@@ -1,4 +1,5 @@
-//! What `check`, `simulate` and `init` are given: several paths, single files, standard input, an overlay, nothing.
+//! The input of `check`, `simulate` and `init`: several paths, single files, standard input, an overlay,
+//! nothing.
 
 use crate::cofferdam;
 use serde_json::Value;
@@ -98,7 +99,7 @@ fn several_paths_are_one_platform_below_their_nearest_common_directory() {
         paths.contains("\"api/api.yaml\"") && paths.contains("\"worker/worker.yaml\""),
         "{paths}"
     );
-    // What was not given is not read, though it lies below the root.
+    // A file that was not given is not read, although it is below the root.
     write(
         directory.path(),
         "services/other/other.yaml",
@@ -285,7 +286,7 @@ fn the_overlay_of_the_repository_counts_for_a_directory_below() {
             "its patterns see services/api/api.yaml"
         );
         assert_eq!(subjects(&part, "requests-missing"), ["Deployment api"]);
-        // What it says of the rest is no fault here, and no finding.
+        // Statements about the rest are neither an error here nor a finding.
         let notes = part["summary"]["notes"].to_string();
         assert!(
             notes.contains("`worker` is not in the files that were given"),
@@ -372,7 +373,7 @@ fn a_named_overlay_is_used_instead_with_its_paths_relative_to_the_root() {
     let found = report(root, &["services/api"]);
     let same = report(root, &["services/api", "--config", "services/cofferdam.yaml"]);
     assert_eq!(found, same);
-    // One that is among the checked files is no configuration of the platform.
+    // An overlay among the checked files is not configuration of the platform.
     let inside = report(root, &[".", "--config", "ops/strict.yaml"]);
     assert_eq!(inside["summary"]["files_read"]["Kubernetes"], 2);
     assert_eq!(inside["summary"]["files_read"].as_object().unwrap().len(), 1);
@@ -482,7 +483,7 @@ fn what_the_overlay_of_another_directory_states_is_nothing_to_check_here() {
     );
     assert_eq!(run(root, &["check", "docs"]).status.code(), Some(2));
     assert_eq!(piped(root, &["check", "-"], "").status.code(), Some(2));
-    // A platform that only its own overlay describes is one.
+    // A platform that only its own overlay describes is a platform.
     write(
         root,
         "stated/cofferdam.yaml",

@@ -1,4 +1,4 @@
-//! The command and `cofferdam.yaml`: written once, never overwritten, and refused when it cannot be meant.
+//! The command and `cofferdam.yaml`: written once, never overwritten, and refused if it is invalid.
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,4 +1,4 @@
-//! Which platform it is: what stands apart does not count, and people can read what was decided and why.
+//! Which platform it is: separate places do not count, and people can read what was decided and why.
 
 use crate::{cofferdam, repository};
 use serde_json::Value;
@@ -186,7 +186,9 @@ fn what_stands_apart_is_counted_and_decides_nothing() {
     let all = run(directory.path(), &["check", ".", "--all", "--quiet"]);
     assert_eq!(all.status.code(), Some(1));
     let text = stdout(&all);
-    let (before, after) = text.split_once("in places apart from the platform:\n").unwrap();
+    let (before, after) = text
+        .split_once("in separate places (examples, tests):\n")
+        .unwrap();
     assert_eq!(before, "");
     assert!(after.contains("low[request-over-limit]"), "{text}");
     assert!(text.contains(" in examples (examples/)\n"), "{text}");
@@ -261,7 +263,7 @@ fn one_line_of_many_overlays_names_all_its_subjects() {
         finding["title"].as_str().unwrap().contains("and 1 more"),
         "{finding:#}"
     );
-    // Who accepts one of them has not accepted the other.
+    // Accepting one of them does not accept the other.
     let subject = finding["subject"].as_str().unwrap();
     let ignore = format!("ignore:\n  - {{rule: request-over-limit, subject: {subject}, reason: a trial}}\n");
     write(directory.path(), &[("cofferdam.yaml", &ignore)]);

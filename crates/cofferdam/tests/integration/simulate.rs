@@ -1,4 +1,4 @@
-//! `cofferdam simulate`, as people run it.
+//! Tests of `cofferdam simulate`, run as people run it.
 
 use crate::{cofferdam, repository};
 use serde_json::Value;
@@ -58,9 +58,10 @@ fn the_example_is_rehearsed_in_full_and_in_the_published_shape() {
             rehearsal["scenario"]
         );
     }
-    // What is commonly believed, and what is true: scenario, figure, least and most.
+    // Common beliefs and the correct values: scenario, figure, minimum and maximum.
     let truths = [
-        // The survivor of 7,000 and 5,000 requests a second gets 240 % of what it can carry, 2.4 times its traffic.
+        // The survivor of 7,000 and 5,000 requests a second gets 240 % of its capacity, 2.4 times its
+        // traffic.
         (
             "cell-failover",
             "load of the survivors, by capacity",
@@ -75,7 +76,7 @@ fn the_example_is_rehearsed_in_full_and_in_the_published_shape() {
         ),
         // Checks for 20 to 30 s, then a cache of 60 s.
         ("cell-failover", "time until the last router knows", 20.0, 90.0),
-        // 2,000 wanted, 995 there.
+        // 2,000 wanted, 995 available.
         (
             "connection-storm",
             "connections missing at full scale",
@@ -129,7 +130,7 @@ fn the_example_is_rehearsed_in_full_and_in_the_published_shape() {
             180.0,
         ),
         ("alert-blind-spot", "replicas when somebody is told", 50.0, 50.0),
-        // Calm on the graph and throttled all the same.
+        // The graph shows no problem, but the replica is throttled.
         ("cpu-throttle", "what a graph of use by limit shows", 20.0, 50.0),
         ("cpu-throttle", "periods in which it stands still", 85.0, 100.0),
     ];
@@ -249,7 +250,7 @@ fn the_end_of_the_trigger_is_no_recovery_and_rounding_is_no_difference() {
         ];
         text(&simulate(&arguments).stdout)
     };
-    // The collector works again after ten seconds and answers nobody any more.
+    // The collector works again after ten seconds, but no caller gets an answer any more.
     let words = compare("retry-storm");
     assert!(words.contains("recovered, before: none"), "{words}");
     // The same group on both sides, with sums of twelfths of 7,000 in them.

@@ -1,9 +1,9 @@
-//! Which of two facts about the same thing counts.
+//! Which of two facts about the same thing has precedence.
 
 use crate::source::{Fact, Source};
 
-/// What a person states counts most, then what was seen, then what a file declares, then what was
-/// read by interpretation, then assumptions.
+/// A declaration of a person has the highest precedence, then an observation, then a file's declaration, then
+/// an interpretation, then an assumption.
 pub(super) fn rank(source: &Source) -> u8 {
     match source {
         Source::Stated(_) => 4,
@@ -14,7 +14,7 @@ pub(super) fn rank(source: &Source) -> u8 {
     }
 }
 
-/// Takes `other` where nothing is known, or where its source counts more.
+/// Takes `other` if nothing is known, or if its source has higher precedence.
 pub(super) fn prefer<T>(into: &mut Option<Fact<T>>, other: Option<Fact<T>>) {
     if let Some(other) = other
         && into
@@ -25,7 +25,7 @@ pub(super) fn prefer<T>(into: &mut Option<Fact<T>>, other: Option<Fact<T>>) {
     }
 }
 
-/// Takes `other` only where nothing is known.
+/// Takes `other` only if nothing is known.
 pub(super) fn fill<T>(into: &mut Option<Fact<T>>, other: Option<Fact<T>>) {
     if into.is_none() {
         *into = other;

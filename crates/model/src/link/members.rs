@@ -1,8 +1,8 @@
-//! One consumer, producer or pool where code and settings each tell a part of it.
+//! Joins the code and settings of one consumer, producer or pool that each describe a part of it.
 //!
-//! Code shows that it is there and what it does when nothing else is said; settings (variables,
-//! ConfigMaps, deployment files) say with what numbers it runs. Settings count over what code falls
-//! back to. Two that code builds stay two, whatever they share: each opens connections of its own.
+//! Code shows that it exists and how it behaves by default; settings (variables, ConfigMaps, deployment
+//! files) set its numbers. Settings override the defaults of code. Two that code builds stay two, even if
+//! they share settings: each opens its own connections.
 
 use super::facts::{fill, prefer};
 use crate::cells::{LocalCache, LocalCacheKind};
@@ -31,9 +31,9 @@ pub(super) fn merge(env: &mut Environment) {
     }
 }
 
-/// A variable that a whole project shares reaches every service. Where code was read, what it builds is what
-/// there is: a service whose code shows other clients has none that is known by a line alone which, for
-/// another service, belongs to a client that code builds.
+/// A variable that a whole project shares reaches every service. If the code of a service was read, its
+/// clients are those that the code builds: it has no client that only such a shared line suggests and that
+/// code builds in another service.
 fn keep_real_members(env: &mut Environment) {
     let mut coded: BTreeSet<ServiceId> = BTreeSet::new();
     coded.extend(owners_in_code(&env.consumers));
@@ -65,8 +65,8 @@ fn drop_shared<M: Member>(all: &mut Vec<M>, coded: &BTreeSet<ServiceId>) {
     });
 }
 
-/// A cache that code shows and one of the same kind that settings of its service describe are one: the
-/// settings say with what life it runs.
+/// A cache in code and one of the same kind in the settings of its service are one: the settings define its
+/// lifetime.
 fn merge_caches(env: &mut Environment) {
     let in_code = |c: &LocalCache| inferred(&c.medium);
     let key =
@@ -83,9 +83,9 @@ fn merge_caches(env: &mut Environment) {
 trait Member: Sized {
     /// Members with different keys are never the same.
     type Key: Ord;
-    /// `None` for one that belongs to no service: it is joined with nothing.
+    /// `None` if it belongs to no service: it is not joined with anything.
     fn key(&self) -> Option<Self::Key>;
-    /// Whether both can be the same (their names agree, as far as they have one).
+    /// Whether both can be the same (their names agree, if they have any).
     fn may_be(&self, other: &Self) -> bool;
     /// Whether a number is set on both and differs.
     fn conflicts(&self, other: &Self) -> bool;
@@ -94,20 +94,20 @@ trait Member: Sized {
     fn in_code(&self) -> bool;
     /// The service it belongs to.
     fn service(&self) -> Option<ServiceId>;
-    /// Lines of settings that make it what it is.
+    /// Lines of settings that prove that it exists.
     fn lines(&self) -> Vec<Span>;
-    /// Takes what `other` says. `choose` decides between two values.
+    /// Takes the values of `other`. `choose` decides between two values.
     fn take(&mut self, other: &Self, choose: Choose);
-    /// Whether it only adds to a member that something else shows, and is none by itself.
+    /// Whether it only adds to a member that another source shows, and is not a member by itself.
     fn is_addition(&self) -> bool;
 }
 
-/// How a value is chosen of two.
+/// How one of two values is chosen.
 #[derive(Clone, Copy)]
 enum Choose {
-    /// By what counts more.
+    /// By precedence.
     Better,
-    /// Only where nothing is known, or where a person states it.
+    /// Only if nothing is known, or if a person declares it.
     Missing,
 }
 
@@ -121,7 +121,7 @@ impl Choose {
     }
 }
 
-/// Joins settings with settings, then gives them to what code builds. Order is kept.
+/// Joins settings with settings, then with the members that code builds. Keeps the order.
 fn merged<M: Member>(all: Vec<M>) -> Vec<M> {
     let mut groups: BTreeMap<M::Key, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for (at, member) in all.iter().enumerate() {
@@ -156,7 +156,7 @@ fn merged<M: Member>(all: Vec<M>) -> Vec<M> {
     slots.into_iter().flatten().collect()
 }
 
-/// Joins settings that speak of the same member. Two of one file that disagree are two members.
+/// Joins settings of the same member. If two in one file contradict each other, they are two members.
 fn join_settings<M: Member>(slots: &mut [Option<M>], settings: Vec<usize>) -> Vec<usize> {
     let mut kept: Vec<usize> = Vec::new();
     for at in settings {
@@ -287,7 +287,7 @@ impl Member for Consumer {
         if self.topics.is_empty() || matches!(choose, Choose::Better) {
             add_all(&mut self.topics, &other.topics);
         }
-        // Assignors are one setting, a list in order: joined it would mean something else.
+        // Assignors are one setting, a list in order: a joined list would mean something else.
         let better = matches!(choose, Choose::Better) && self.assignors.iter().any(is_inferred);
         if self.assignors.is_empty() || (better && !other.assignors.is_empty()) {
             self.assignors.clone_from(&other.assignors);
@@ -309,8 +309,8 @@ impl Member for Consumer {
         }
     }
 
-    /// What a person states of a service's consumers says nothing where it has none; nor do workers
-    /// that stand beside Kafka's settings.
+    /// A declaration about a service's consumers has no effect if it has none; nor do worker settings beside
+    /// Kafka's settings.
     fn is_addition(&self) -> bool {
         let stated = self.time_per_record.as_ref().is_some_and(is_stated)
             || self.consumers_per_process.as_ref().is_some_and(is_stated)
@@ -448,8 +448,8 @@ impl Member for Pool {
         let before = self.size.as_ref().map(|s| s.value);
         take_each!(self, other, choose, size);
         let theirs = other.size.as_ref().map(|s| s.value);
-        // Size and overflow are one decision: where two places disagree on the size, the overflow of the one
-        // that does not count is not added to the other's size.
+        // Size and overflow are set together: if two places disagree on the size, the overflow of the
+        // overridden place is not added to the other's size.
         if before.is_none() || theirs.is_none() || before == theirs {
             take_each!(self, other, choose, overflow);
         } else if self.size.as_ref().map(|s| s.value) == theirs {
@@ -467,7 +467,7 @@ impl Member for Pool {
             recycle,
             statement_cache
         );
-        // Settings of a pool say that there is one.
+        // Settings of a pool prove that there is one.
         self.unpooled &= other.unpooled || other.size.is_none();
     }
 

@@ -1,9 +1,9 @@
-//! Finds, once, what belongs to what: which workloads run which service, what an autoscaler scales,
-//! which database a pool reaches. Rules read the answers and never search for themselves.
+//! Determines, once, how parts are related: which workloads run which service, what an autoscaler scales,
+//! which database a pool reaches. Rules read the results and never search themselves.
 //!
-//! Every step looks names up in an index that is built once, so that linking stays linear in the
-//! number of parts. What resolves to nothing is kept as a [`crate::delivery::Dangling`] or stays
-//! unlinked; nothing is guessed where two things could be meant.
+//! Every step looks names up in an index that is built once, so that linking stays linear in the number of
+//! parts. A name that resolves to nothing is kept as a [`crate::delivery::Dangling`] or stays unlinked; if a
+//! name is ambiguous, nothing is guessed.
 
 mod facts;
 mod members;
@@ -23,9 +23,9 @@ use crate::platform::Environment;
 pub use names::bare_name;
 pub use owners::Owners;
 
-/// Builds the services and collects their variables, before anything that waits on variables is read
-/// (code whose settings come from its environment). [`link`] follows when all is read and does it again
-/// with what was added.
+/// Builds the services and collects their variables, before readers that need variables run (code whose
+/// settings come from its environment). [`link`] runs when everything is read and repeats this with the
+/// additions.
 pub fn prepare(env: &mut Environment) -> Owners {
     variables::resolve_config_maps(&mut env.parts);
     services::build(env);
@@ -33,8 +33,8 @@ pub fn prepare(env: &mut Environment) -> Owners {
     Owners::of(env)
 }
 
-/// Resolves every relation of `env`. Called once, after all readers and the overlay. The order
-/// matters: services first, then who owns what, then everything that looks through a service.
+/// Resolves every relation of `env`. Called once, after all readers and the overlay. The order matters:
+/// services first, then owners, then everything that is found through a service.
 pub fn link(env: &mut Environment) {
     variables::resolve_config_maps(&mut env.parts);
     services::build(env);

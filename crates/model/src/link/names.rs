@@ -1,5 +1,5 @@
-//! How names are compared: people write `data_collector`, `DataCollector` and `prod-data-collector`
-//! for one service.
+//! How names are compared: people write `data_collector`, `DataCollector` and `prod-data-collector` for one
+//! service.
 
 use cofferdam_syntax::nearest::nearest;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ pub(super) fn fold(name: &str) -> String {
         .collect()
 }
 
-/// Short and long words for environments; those of a line mean the same.
+/// Short and long words for environments; those in one line mean the same.
 const ENVIRONMENT_WORDS: [&[&str]; 4] = [
     &["production", "prod", "prd", "live"],
     &["staging", "stage", "stg"],
@@ -20,26 +20,25 @@ const ENVIRONMENT_WORDS: [&[&str]; 4] = [
     &["test", "testing", "qa"],
 ];
 
-/// A name as people mean it: without the words of `environment`, in lower case and without separators
-/// (`orders-db-prod` in production is `ordersdb`). Two things of one kind and environment whose names
-/// are the same so are likely the same thing.
+/// The significant part of a name: without the words of `environment`, in lower case and without separators
+/// (`orders-db-prod` in production is `ordersdb`). If two things of one kind and environment have the same
+/// one, they are likely the same thing.
 pub fn bare_name(environment: &str, name: &str) -> String {
     Affixes::new(environment, std::iter::empty())
         .strip(name)
         .unwrap_or_else(|| fold(name))
 }
 
-/// What a name may carry in front or behind without meaning another service, in lower case with `-`
-/// as separator.
+/// Prefixes and suffixes that do not distinguish services, in lower case with `-` as separator.
 #[derive(Debug, Default)]
 pub(super) struct Affixes {
     words: Vec<String>,
 }
 
 impl Affixes {
-    /// The words for `environment`, and whatever all of `names` share in front or behind (the
-    /// `namePrefix` and `nameSuffix` of a kustomize build). An environment that has no name of its
-    /// own may carry the word of any.
+    /// The words for `environment`, and the common prefix and suffix of all `names` (the `namePrefix` and
+    /// `nameSuffix` of a kustomize build). Names of an environment without a name may contain the word of any
+    /// environment.
     pub(super) fn new<'a>(environment: &str, names: impl Iterator<Item = &'a str>) -> Affixes {
         let environment = dashed(environment);
         let mut words: Vec<String> = ENVIRONMENT_WORDS
@@ -57,7 +56,7 @@ impl Affixes {
         Affixes { words }
     }
 
-    /// `name` without those words, folded; `None` when it carries none, or nothing else.
+    /// `name` without those words, folded; `None` if it contains none, or nothing else.
     pub(super) fn strip(&self, name: &str) -> Option<String> {
         let whole = dashed(name);
         let rest = self.rest(&whole);
@@ -65,7 +64,7 @@ impl Affixes {
         (rest.len() < whole.len() && !folded.is_empty()).then_some(folded)
     }
 
-    /// `name` without those words, in lower case, its own words with `-` between them.
+    /// `name` without those words, in lower case, with `-` between its own words.
     pub(super) fn bare(&self, name: &str) -> String {
         let whole = dashed(name);
         self.rest(&whole).to_owned()
@@ -94,8 +93,8 @@ fn dashed(name: &str) -> String {
         .collect()
 }
 
-/// The longest prefix that ends before a `-` and that all names share; two names at least, since one
-/// shares everything with itself.
+/// The longest prefix that ends before a `-` and that all names share; it needs two names, because one shares
+/// everything with itself.
 fn shared_prefix(names: &[String]) -> Option<String> {
     let (first, rest) = names.split_first()?;
     if rest.is_empty() {
@@ -113,15 +112,15 @@ fn shared_prefix(names: &[String]) -> Option<String> {
     (end > 0).then(|| first[..end].to_owned())
 }
 
-/// The nearest names for what is missing, within a bound on the work: each look goes through every
-/// known name, so a large platform with thousands of missing names gets suggestions for the first few.
+/// Suggests the nearest names for missing ones, with a limit on the work: each search goes through every
+/// known name, so a large platform with thousands of missing names gets suggestions only for the first few.
 pub(super) struct Suggestions {
     left: usize,
     told: HashMap<String, Option<String>>,
 }
 
 impl Suggestions {
-    /// For looks among `known` names.
+    /// Searches among `known` names.
     pub(super) fn among(known: usize) -> Suggestions {
         Suggestions {
             left: (100_000 / known.max(1)).max(8),
@@ -129,7 +128,7 @@ impl Suggestions {
         }
     }
 
-    /// The nearest of `known`, the same names at every call.
+    /// The nearest of `known`, which must be the same names in every call.
     pub(super) fn find<'a>(&mut self, name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
         if let Some(told) = self.told.get(name) {
             return told.clone();

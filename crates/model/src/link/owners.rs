@@ -1,4 +1,4 @@
-//! To which service each part belongs, by the name or the directory that its place tells.
+//! Finds the service of each part, by the name or the directory of its place.
 
 use super::names::{Affixes, fold};
 use super::services;
@@ -20,7 +20,7 @@ const HOMES: [&str; 8] = [
     "src",
 ];
 
-/// Directories that say nothing about whose code is in them.
+/// Directories that do not identify the owner of their code.
 const COMMON: [&str; 44] = [
     "src",
     "app",
@@ -68,7 +68,7 @@ const COMMON: [&str; 44] = [
     "docs",
 ];
 
-/// Last parts of image names that hold no code of the platform's own.
+/// Last parts of image names that contain no code of the platform's own.
 const BOUGHT_IN: [&str; 40] = [
     "postgres",
     "postgresql",
@@ -112,8 +112,8 @@ const BOUGHT_IN: [&str; 40] = [
     "pgadmin4",
 ];
 
-/// Fills [`Owner::service`] of every part. Code in a directory of its own that no file describes
-/// becomes a service, so that what is found in it has a name.
+/// Fills [`Owner::service`] of every part. A separate directory of code that no file describes becomes a
+/// service, so that findings in it have a name.
 pub(super) fn resolve(env: &mut Environment) {
     let owners = Owners::of(env);
     each_owner(env, |owner| owners.tell(owner));
@@ -125,7 +125,7 @@ pub(super) fn resolve(env: &mut Environment) {
     }
 }
 
-/// Services that only a consumer, producer, pool or call shows.
+/// Services that only a consumer, producer, pool or call proves.
 fn undescribed(env: &Environment) -> Vec<Service> {
     let owners = (env.consumers.iter().map(|c| (&c.owner, c.span)))
         .chain(env.producers.iter().map(|p| (&p.owner, p.span)))
@@ -158,15 +158,15 @@ fn undescribed(env: &Environment) -> Vec<Service> {
     found.into_values().collect()
 }
 
-/// The service that a directory of code is, by its path alone: the child of a directory of services,
-/// else the deepest part that says anything. With it its path.
+/// The service of a directory of code, by its path alone: the child of a directory of services, otherwise the
+/// deepest significant part. Returned with its path.
 fn home(directory: &Path) -> Option<(String, PathBuf)> {
     let parts: Vec<&str> = directory.iter().filter_map(|p| p.to_str()).collect();
     let at = child_of_home(&parts).or_else(|| parts.iter().rposition(|p| !is_common(p)))?;
     Some((parts[at].to_owned(), parts[..=at].iter().collect()))
 }
 
-/// Index of the first part below a directory of services, unless it says nothing itself.
+/// Index of the first part below a directory of services, unless this part is not significant.
 fn child_of_home(parts: &[&str]) -> Option<usize> {
     (1..parts.len()).find(|at| HOMES.contains(&fold(parts[at - 1]).as_str()) && !is_common(parts[*at]))
 }
@@ -184,7 +184,7 @@ struct Entry {
     whole: bool,
 }
 
-/// Services by everything that names them: tells the service of an owner.
+/// Services by everything that names them: finds the service of an owner.
 #[derive(Debug)]
 pub struct Owners {
     exact: HashMap<String, Vec<Entry>>,
@@ -194,7 +194,7 @@ pub struct Owners {
     endings: HashMap<String, Vec<Entry>>,
     directories: HashMap<PathBuf, ServiceId>,
     affixes: Affixes,
-    /// The one service that can hold code of the platform's own, when there is exactly one.
+    /// The only service that can contain code of the platform's own, if there is exactly one.
     only: Option<ServiceId>,
 }
 
@@ -251,7 +251,7 @@ impl Owners {
             for directory in &service.directories {
                 index.directories.entry(directory.clone()).or_insert(id);
             }
-            // Of what has no image that is known, nothing says that it was bought.
+            // Without a known image, nothing shows that a service is third-party.
             if !bought_in || !has_image {
                 let bare = index.affixes.bare(&service.name);
                 for ending in endings(&bare) {
@@ -266,8 +266,8 @@ impl Owners {
         index
     }
 
-    /// The service that `owner` means, in the environment that this was made from, as long as its
-    /// services do not change.
+    /// The service of `owner`, in the environment from which the index was made, as long as its services do
+    /// not change.
     pub fn find(&self, owner: &Owner) -> Option<ServiceId> {
         self.link(owner).map(|(id, _)| id)
     }
@@ -308,8 +308,9 @@ impl Owners {
         })
     }
 
-    /// A stated directory that contains it counts first; then the deepest part that names a service or
-    /// an image; a part that says nothing (`app`) does so only as a service's whole name, and last.
+    /// A declared directory that contains it has the highest precedence; then the deepest part that names a
+    /// service or an image. A part that is not significant (`app`) counts only as a service's whole name, and
+    /// last.
     fn by_directory(&self, directory: &Path, home: Home<'_>) -> Option<(ServiceId, Linked)> {
         if let Some(stated) = directory.ancestors().find_map(|d| self.directories.get(d)) {
             return Some((*stated, Linked::Named));
@@ -329,14 +330,14 @@ impl Owners {
             .or_else(|| Some((self.by_ending(directory, home)?, Linked::Similar)))
     }
 
-    /// `services/auth` is `shop-auth-service` where no other service ends so. Only the outermost part
-    /// that says anything counts: what lies below it are its modules.
+    /// `services/auth` is `shop-auth-service` if no other service ends like this. Only the outermost
+    /// significant part counts: directories below it are its modules.
     fn by_ending(&self, directory: &Path, home: Home<'_>) -> Option<ServiceId> {
         let parts: Vec<&str> = directory.iter().filter_map(|p| p.to_str()).collect();
         let at = child_of_home(&parts).or_else(|| parts.iter().position(|p| !is_common(p)))?;
         let bare = self.affixes.bare(parts[at]);
         let words = telling_words(&bare);
-        // One letter or two say too little.
+        // One or two letters are not enough.
         let key = words.concat();
         if key.len() < 3 {
             return None;
@@ -345,10 +346,10 @@ impl Owners {
     }
 }
 
-/// Words at the end of a service's name that only say that it is one.
+/// Words at the end of a service's name that only mean that it is one.
 const GENERIC: [&str; 5] = ["service", "svc", "app", "application", "server"];
 
-/// The words of a name, without those at its end that say nothing.
+/// The words of a name, without insignificant ones at its end.
 fn telling_words(name: &str) -> Vec<&str> {
     let mut words: Vec<&str> = name.split('-').filter(|w| !w.is_empty()).collect();
     while words.len() > 1 && words.last().is_some_and(|w| GENERIC.contains(w)) {
@@ -363,7 +364,7 @@ fn endings(name: &str) -> impl Iterator<Item = String> + '_ {
     (0..words.len()).map(move |from| words[from..].concat())
 }
 
-/// Whether the directory lies in a directory of services, and so belongs to one that it names.
+/// Whether the directory is in a directory of services, and therefore belongs to one that it names.
 fn has_home(directory: &Path) -> bool {
     let parts: Vec<&str> = directory.iter().filter_map(|p| p.to_str()).collect();
     child_of_home(&parts).is_some_and(|at| parts[at - 1] != "src")
@@ -392,7 +393,7 @@ fn single(entries: Option<&Vec<Entry>>, home: Home<'_>) -> Option<ServiceId> {
     }
 }
 
-/// Every owner of the environment but the workloads', which their names tell.
+/// Every owner of the environment except those of workloads, whose names identify them.
 fn each_owner(env: &mut Environment, mut visit: impl FnMut(&mut Owner)) {
     macro_rules! owners_of {
         ($($list:ident),*) => { $( env.$list.iter_mut().for_each(|part| visit(&mut part.owner)); )* };

@@ -1,4 +1,4 @@
-//! Autoscalers find what they scale, and services their effective number of replicas.
+//! Links autoscalers to what they scale, and computes the effective number of replicas of services.
 
 use super::facts::{fill, prefer};
 use super::names::Suggestions;
@@ -10,7 +10,7 @@ use crate::source::{Fact, Source};
 use crate::workload::{Amount, Completeness, Lifecycle, ObjectId, Workload};
 use std::collections::{BTreeMap, HashSet};
 
-/// Kinds that every reader of Kubernetes knows: one that an autoscaler names and that is not there is
+/// Kinds that every reader of Kubernetes knows: if an autoscaler names one that does not exist, it is
 /// missing. A kind that no workload has may be one that no reader knows.
 const KNOWN_KINDS: [&str; 5] = [
     "Deployment",
@@ -36,7 +36,7 @@ pub(super) fn link(env: &mut Environment) {
         ..
     } = &mut env.parts;
     for (service, mut ids) in services.iter_mut().zip(autoscalers) {
-        // The one that counts stands first; of rivals in one format the one that goes furthest.
+        // The one with precedence is first; among rivals in one format the one with the highest maximum.
         ids.sort_by_key(|id| {
             let a = &all[id.0];
             (
@@ -51,8 +51,8 @@ pub(super) fn link(env: &mut Environment) {
     }
 }
 
-/// A patch of an autoscaler that its build could not apply (a name and limits, and nothing that is scaled) counts over
-/// the limits of the autoscaler of its name, where there is only one such patch.
+/// A patch of an autoscaler that its build could not apply (a name and limits, without a target) overrides
+/// the limits of the autoscaler with its name, if there is only one such patch.
 fn lay_patches_over(autoscalers: &mut [Autoscaler]) {
     let is_patch = |a: &Autoscaler| {
         a.format == "HorizontalPodAutoscaler"
@@ -109,9 +109,9 @@ fn targets(env: &mut Parts) {
         if !kinds.contains(target.value.kind.as_str()) {
             continue;
         }
-        // Nothing is scaled, whatever service the owner's name resembles.
+        // Nothing is scaled, even if the owner's name resembles a service.
         autoscaler.owner.service = None;
-        // One of another deployment may be meant: nobody can say that it is not there.
+        // The target may be in another deployment, so it cannot be reported as missing.
         let may_be = |at: &&usize| {
             let id = &env.workloads[**at].id;
             let kind = target.value.kind.is_empty() || target.value.kind.eq_ignore_ascii_case(&id.kind);
@@ -135,7 +135,7 @@ fn targets(env: &mut Parts) {
     env.dangling.extend(dangling);
 }
 
-/// The workload of that kind, name and namespace; an unknown namespace or kind is any.
+/// The workload of that kind, name and namespace; an unknown namespace or kind matches any.
 fn find_target(target: &ObjectId, same_name: &[usize], workloads: &[Workload]) -> Option<WorkloadId> {
     let fits = |at: &&usize| {
         let id = &workloads[**at].id;
@@ -168,14 +168,14 @@ fn main_id(service: &Service, workloads: &[Workload]) -> Option<WorkloadId> {
     service.workloads.iter().min_by_key(key).copied()
 }
 
-/// The workload whose replicas are the service's: one that stays over one that ends, a whole manifest
-/// over a fragment, then the first.
+/// The workload whose replicas are the service's: a long-running one before one that ends, a whole manifest
+/// before a fragment, then the first.
 fn main_workload<'a>(service: &Service, workloads: &'a [Workload]) -> Option<&'a Workload> {
     main_id(service, workloads).map(|id| &workloads[id.0])
 }
 
-/// What a service runs with: what a person states, else the autoscaler's limits where there is one,
-/// else the workload's own number, else what other formats say.
+/// The replicas of a service: as declared by a person, otherwise the autoscaler's limits if there is one,
+/// otherwise the workload's own number, otherwise the values of other formats.
 fn effective(service: &Service, workload: Option<&Workload>, autoscaler: Option<&Autoscaler>) -> Scale {
     let told = &service.scale;
     let mut scale = Scale::default();
@@ -191,7 +191,7 @@ fn effective(service: &Service, workload: Option<&Workload>, autoscaler: Option<
         let (min, max) = autoscaler_defaults(autoscaler);
         fill(&mut scale.min, told.min.clone().or(min));
         fill(&mut scale.max, told.max.clone().or(max));
-        // Without a number of its own the workload starts where its autoscaler puts it.
+        // Without its own number the workload starts at its autoscaler's minimum.
         fill(&mut scale.current, scale.min.clone());
     } else {
         fill(&mut scale.min, told.min.clone());
@@ -210,33 +210,33 @@ fn effective(service: &Service, workload: Option<&Workload>, autoscaler: Option<
     scale
 }
 
-/// Limits that an autoscaler has when its file sets none.
+/// The limits of an autoscaler whose file sets none.
 fn autoscaler_defaults(autoscaler: &Autoscaler) -> (Option<Fact<u32>>, Option<Fact<u32>>) {
     let format = autoscaler.format.to_ascii_lowercase();
     if format.contains("keda") || format.contains("scaledobject") {
         (
-            Some(Fact::assumed(0, "minReplicaCount is not set; KEDA takes 0")),
-            Some(Fact::assumed(100, "maxReplicaCount is not set; KEDA takes 100")),
+            Some(Fact::assumed(0, "minReplicaCount is not set; KEDA uses 0")),
+            Some(Fact::assumed(100, "maxReplicaCount is not set; KEDA uses 100")),
         )
     } else if format.contains("cloud run") {
         (
             Some(Fact::assumed(
                 0,
-                "the minimum number of instances is not set; Cloud Run takes 0",
+                "the minimum number of instances is not set; Cloud Run uses 0",
             )),
             Some(Fact::assumed(
                 100,
-                "the maximum number of instances is not set; Cloud Run takes 100",
+                "the maximum number of instances is not set; Cloud Run uses 100",
             )),
         )
     } else {
-        let why = "the autoscaler's minimum is not set; a HorizontalPodAutoscaler takes 1";
+        let why = "the autoscaler's minimum is not set; a HorizontalPodAutoscaler uses 1";
         (Some(Fact::assumed(1, why)), None)
     }
 }
 
-/// Replicas of a workload that sets none. A fragment may get them elsewhere, and a daemon has one on
-/// each node.
+/// Replicas of a workload that sets none. A fragment may get them elsewhere, and a daemon has one on each
+/// node.
 fn default_replicas(workload: &Workload) -> Option<Fact<u32>> {
     if workload.completeness == Completeness::Fragment {
         return None;
@@ -272,7 +272,7 @@ fn surge(workload: &Workload, replicas: u32) -> Option<Fact<u32>> {
             (None, Completeness::Fragment) => None,
             (None, Completeness::Whole) => Some(Fact::assumed(
                 Amount::Percent(25.0).of_rounded_up(replicas),
-                "maxSurge is not set; Kubernetes takes 25 %, rounded up",
+                "maxSurge is not set; Kubernetes uses 25 %, rounded up",
             )),
         },
         _ => None,

@@ -1,4 +1,4 @@
-//! Services: one for each name that workloads run under, joined with what other formats say of it.
+//! Services: one for each name of workloads, joined with the data from other formats.
 
 use super::facts::prefer;
 use super::names::{Affixes, fold};
@@ -7,11 +7,11 @@ use crate::platform::{Environment, Scale, Service};
 use crate::scope::{DeploymentId, Home};
 use std::collections::HashMap;
 
-/// Makes [`Environment::services`] from the workloads and from the partial entries that readers and
-/// the overlay pushed, in order of name, and tells each workload its service.
+/// Fills [`Environment::services`] from the workloads and from the partial entries that readers and the
+/// overlay pushed, in order of name, and gives each workload its service.
 ///
-/// A name in an unknown namespace is the same name in whatever namespace is known; names that differ
-/// (`api`, `api-canary`) are different services however alike they are.
+/// A name in an unknown namespace is the same as this name in any known namespace; different names (`api`,
+/// `api-canary`) are different services, even if they are similar.
 pub(super) fn build(env: &mut Environment) {
     let partial = std::mem::take(&mut env.services);
     let mut services = of_workloads(env);
@@ -31,14 +31,14 @@ pub(super) fn build(env: &mut Environment) {
     set(env, services);
 }
 
-/// Adds services that only code shows. Ids change; call it before anything holds one.
+/// Adds services that only code shows. Ids change, so call it before any id is stored.
 pub(super) fn add(env: &mut Environment, more: Vec<Service>) {
     let mut services = std::mem::take(&mut env.services);
     services.extend(more);
     set(env, services);
 }
 
-/// Sorts `services` into the environment and tells the workloads.
+/// Sorts `services` into the environment and updates the workloads.
 fn set(env: &mut Environment, mut services: Vec<Service>) {
     services.sort_by(|a, b| (&a.name, &a.namespace).cmp(&(&b.name, &b.namespace)));
     for (at, service) in services.iter().enumerate() {
@@ -53,7 +53,7 @@ fn set(env: &mut Environment, mut services: Vec<Service>) {
 fn of_workloads(env: &Environment) -> Vec<Service> {
     let mut services: Vec<Service> = Vec::new();
     let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-    // Known namespaces first, so that an unknown one finds the service it belongs to.
+    // Known namespaces first, so that an unknown one finds the service that it belongs to.
     let mut order: Vec<usize> = (0..env.workloads.len()).collect();
     order.sort_by_key(|at| env.workloads[*at].id.namespace.is_none());
     for at in order {
@@ -90,8 +90,8 @@ struct Entry {
     at: usize,
 }
 
-/// Finds the service that a partial entry speaks of: by its name, then regardless of case and
-/// separators, then without the environment's words.
+/// Finds the service of a partial entry: by its name, then regardless of case and separators, then without
+/// the environment's words.
 struct NameIndex {
     exact: HashMap<String, Vec<Entry>>,
     alike: HashMap<String, Vec<Entry>>,
@@ -160,8 +160,8 @@ impl NameIndex {
     }
 }
 
-/// Adds what `other` says to `service`; a person's statement counts over a file's, and of two files
-/// the first.
+/// Adds the data of `other` to `service`; a person's declaration overrides a file's, and of two files the
+/// first has precedence.
 fn join(service: &mut Service, other: Service) {
     if service.namespace.is_none() {
         service.namespace = other.namespace;

@@ -1,4 +1,4 @@
-//! What a pool reaches: a pooler or a database, by its host, or the only one there is.
+//! The target of a pool: a pooler or a database, by its host, or the only one that exists.
 
 use super::facts::fill;
 use super::names::{Affixes, fold};
@@ -10,7 +10,7 @@ use crate::variable::VariableValue;
 use crate::workload::Workload;
 use std::collections::HashMap;
 
-/// Variables that hold the address of an SQL database, folded, the most telling first.
+/// Variables with the address of an SQL database, folded, the most reliable first.
 const SQL_VARIABLES: [&str; 20] = [
     "databaseurl",
     "dburl",
@@ -49,10 +49,10 @@ const LOCAL: [&str; 4] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
 
 /// Links poolers to workloads and databases, and pools to poolers and databases.
 ///
-/// A pool whose host is a pooler's name (or that of a Kubernetes Service before it) goes through the
-/// pooler; one whose host is a database's goes there. One whose host tells nothing goes to the only
-/// database there is, unless that one's hosts are known and are others. What a person states counts over
-/// a database's host, but not over a pooler that files name: the statement is about the end of the way.
+/// A pool whose host is a pooler's name (or that of a Kubernetes Service in front of it) goes through the
+/// pooler; one whose host is a database's goes to that database. One with an unknown host goes to the only
+/// database, unless that database's hosts are known and different. A person's declaration overrides a
+/// database's host, but not a pooler that files name: the declaration is about the end of the path.
 pub(super) fn link(env: &mut Environment) {
     hosts_from_variables(&mut env.parts);
     poolers(env);
@@ -107,7 +107,7 @@ fn poolers(env: &mut Environment) {
     }
 }
 
-/// The workload of `service` that runs the pooler: the one of its name, else the only one.
+/// The workload of `service` that runs the pooler: the one with its name, otherwise the only one.
 fn running(pooler: &Pooler, service: &Service, workloads: &[Workload]) -> Option<crate::WorkloadId> {
     let named = service
         .workloads
@@ -116,7 +116,7 @@ fn running(pooler: &Pooler, service: &Service, workloads: &[Workload]) -> Option
     named.or(service.workloads.first()).copied()
 }
 
-/// Gives pools without a host the one that their service's variables tell.
+/// Gives pools without a host the one from their service's variables.
 fn hosts_from_variables(env: &mut Parts) {
     // Many pools of one service ask for the same variables.
     let mut known: HashMap<(usize, bool), Option<Fact<String>>> = HashMap::new();
@@ -160,8 +160,8 @@ fn host_of(service: &Service, redis: bool) -> Option<Fact<String>> {
     best.map(|(_, host)| host)
 }
 
-/// The host in a URL, a `host:port` or a bare host, in lower case. `None` for a text that is filled in
-/// later (`${HOST}`) or is no address.
+/// The host in a URL, a `host:port` or a bare host, in lower case. `None` for a text that is filled in later
+/// (`${HOST}`) or is not an address.
 pub(super) fn host_in(text: &str) -> Option<String> {
     let text = text.trim();
     // libpq's keywords: `host=db port=5432 dbname=app`.
@@ -172,7 +172,7 @@ pub(super) fn host_in(text: &str) -> Option<String> {
         return host_in(host);
     }
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    // jdbc:postgresql://…; a user and a password may hold anything but `@` after the last of them.
+    // jdbc:postgresql://…; a user and a password may contain anything but `@` after the last of them.
     let authority = rest.split(['/', '?', '#', ',']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = match host.strip_prefix('[') {
@@ -191,7 +191,7 @@ fn is_local(host: &str) -> bool {
     LOCAL.contains(&host)
 }
 
-/// Databases and poolers by the hosts that lead to them.
+/// Databases and poolers by their hosts.
 struct Addresses {
     databases: HashMap<String, DatabaseId>,
     poolers: HashMap<String, usize>,
@@ -208,7 +208,7 @@ impl Addresses {
                 databases.entry(host).or_insert(DatabaseId(at));
             }
         }
-        // Whole names first, so that `orders` is not taken for `orders-prod` where both are there.
+        // Whole names first, so that `orders` is not mistaken for `orders-prod` if both exist.
         for (at, database) in env.databases.iter().enumerate() {
             let bare = affixes
                 .strip(&database.name)
@@ -255,8 +255,8 @@ impl Addresses {
         addresses
     }
 
-    /// The pooler that a host leads to: by its whole name, or by the first label of a name inside the
-    /// cluster (`pgbouncer.platform.svc.cluster.local`, `pgbouncer.platform`).
+    /// The pooler of a host: by its whole name, or by the first label of a name inside the cluster
+    /// (`pgbouncer.platform.svc.cluster.local`, `pgbouncer.platform`).
     fn pooler(&self, host: &str) -> Option<usize> {
         let (first, rest) = host.split_once('.').unwrap_or((host, ""));
         let inside =
@@ -267,7 +267,7 @@ impl Addresses {
             .copied()
     }
 
-    /// The database of this host or name.
+    /// The database with this host or name.
     fn named(&self, host: &str) -> Option<DatabaseId> {
         let first = host.split('.').next().unwrap_or(host);
         (self.databases.get(host))
@@ -276,8 +276,8 @@ impl Addresses {
             .copied()
     }
 
-    /// The database that a host leads to, or the only one there is, when `open` says that its hosts are
-    /// not known or the host tells nothing.
+    /// The database of a host, or the only one that exists, if `open` says that its hosts are not known or
+    /// the host does not identify one.
     fn database(&self, host: Option<&str>, open: impl Fn(DatabaseId) -> bool) -> Option<DatabaseId> {
         let Some(host) = host.filter(|h| !is_local(h)) else {
             return self.only;

@@ -248,7 +248,7 @@ fn owners_are_found_by_name_however_it_is_written() {
         );
         assert_eq!(found.as_deref(), Some("data-collector"), "{name}");
     }
-    // The name carries the word in the manifests, not in the code.
+    // The name contains the word in the manifests, not in the code.
     let found = owner_of_consumer(
         vec![deployment("prod-api"), deployment("prod-web")],
         Owner::named("api"),
@@ -337,7 +337,7 @@ fn the_only_service_owns_code_at_the_root_but_not_a_directory_of_another_service
         owner_of_consumer(one(), Owner::in_directory("services/mail")).as_deref(),
         Some("mail")
     );
-    // Two could be meant: nothing is guessed.
+    // The name is ambiguous, so nothing is guessed.
     let two = vec![deployment("shop"), deployment("mail")];
     assert_eq!(owner_of_consumer(two, Owner::in_directory("src")), None);
 }
@@ -499,7 +499,7 @@ fn an_autoscaler_of_nothing_is_told_with_the_nearest_name() {
             Some(object("Deployment", "store")),
             (None, None),
         ),
-        // A kind that no reader knows may exist all the same.
+        // A kind that no reader knows may still exist.
         autoscaler(
             "HorizontalPodAutoscaler",
             Some(object("CloneSet", "data-collector")),
@@ -810,7 +810,7 @@ fn a_patch_that_was_not_applied_counts_over_the_limits_of_its_autoscaler() {
     };
     assert_eq!(limits(0), (Some(2), Some(4)));
     assert_eq!(limits(1), (Some(6), Some(4)));
-    // Two overlays patch it: neither holds for both.
+    // Two overlays patch it: neither applies to both.
     assert_eq!(limits(2), (Some(2), Some(4)));
 }
 
@@ -927,7 +927,7 @@ fn topics_that_a_person_states_are_no_list_of_all() {
         .to_vec();
     env.consumers.push(consumer);
     link(&mut env);
-    // The one that is a slip away, and not for sure.
+    // The name that differs by one letter, and not with certainty.
     assert_eq!(env.dangling.len(), 1);
     assert_eq!(
         (env.dangling[0].name.value.as_str(), env.dangling[0].certain),
@@ -1268,7 +1268,7 @@ fn a_directory_that_bears_the_end_of_one_services_name_is_that_services() {
         ("backend", Some("shop-backend-staging")),
         ("auth_service", Some("shop-auth-service")),
         ("services/auth/core", Some("shop-auth-service")),
-        // What lies below a directory that says something is one of its modules.
+        // A directory below a significant one is one of its modules.
         ("tools/backend", None),
     ] {
         let mut env = env("staging");
@@ -1286,7 +1286,7 @@ fn a_directory_that_bears_the_end_of_one_services_name_is_that_services() {
             "{directory}"
         );
     }
-    // Two services that end so: neither is meant.
+    // Two services end like this: neither is chosen.
     let mut env = env("production");
     env.workloads = vec![deployment("a-worker"), deployment("b-worker")];
     env.consumers.push(consumer_in("worker", "g"));

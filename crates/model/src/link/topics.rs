@@ -1,4 +1,4 @@
-//! Topics: what consumers, producers, autoscalers and alerts name, found among those that are declared.
+//! Topics: finds the topics that consumers, producers, autoscalers and alerts name among the declared ones.
 
 use super::names::Suggestions;
 use crate::delivery::{Dangling, DanglingKind};
@@ -7,9 +7,9 @@ use crate::platform::Parts;
 use crate::source::{Fact, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Links consumers to declared topics and notes every name that nothing declares. Where no file declares
-/// any topic, topics are made elsewhere and no name is missing; what a person states of some topics is no
-/// list of all, so that only a name a slip away from one of them is told.
+/// Links consumers to declared topics and records every name that is not declared. If no file declares any
+/// topic, topics are created elsewhere and no name is missing. Topics declared by a person are not a complete
+/// list, so only a name that differs from one of them by a slip is reported.
 pub(super) fn link(env: &mut Parts) {
     if env.topics.is_empty() {
         return;
@@ -28,7 +28,7 @@ pub(super) fn link(env: &mut Parts) {
         .topics
         .iter()
         .all(|t| matches!(t.name.source, Source::Stated(_)));
-    // By subject and name, so that a name that one thing repeats is told once.
+    // By subject and name, so that a repeated name is reported once.
     let mut missing: BTreeMap<(String, String), Fact<String>> = BTreeMap::new();
     for (subject, topic) in named(env) {
         if !ids.contains_key(topic.value.as_str()) && is_one_name(&topic.value) {
@@ -56,7 +56,8 @@ pub(super) fn link(env: &mut Parts) {
     env.dangling.extend(found);
 }
 
-/// Where one topic is declared besides those for dead letters and retries, a group that names none reads it.
+/// If one topic is declared in addition to those for dead letters and retries, a group that names none reads
+/// it.
 fn only_topic(env: &mut Parts) {
     let is_aside = |name: &str| {
         let name = name.to_ascii_lowercase();
@@ -80,7 +81,7 @@ fn only_topic(env: &mut Parts) {
     }
 }
 
-/// Who names which topic.
+/// The objects that name each topic.
 fn named(env: &Parts) -> Vec<(String, &Fact<String>)> {
     let mut all = Vec::new();
     for consumer in &env.consumers {
@@ -102,7 +103,7 @@ fn named(env: &Parts) -> Vec<(String, &Fact<String>)> {
     all
 }
 
-/// Whether a text names one topic: not a pattern, and nothing that is filled in later.
+/// Whether a text names one topic: not a pattern, and not a text that is filled in later.
 fn is_one_name(name: &str) -> bool {
     // Kafka allows letters, digits, `.`, `_` and `-` in a topic's name (up to 249 characters).
     !name.is_empty()
@@ -110,8 +111,8 @@ fn is_one_name(name: &str) -> bool {
         && (name.chars()).all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
-/// An alert's query selects by many things; a value is taken for a topic only if the alert reads
-/// something of Kafka and the value is a slip away from a declared topic, and is nothing else here.
+/// An alert's query selects by many things. A value counts as a topic only if the alert reads something of
+/// Kafka, and the value differs from a declared topic by a slip and is nothing else here.
 fn of_alerts(env: &Parts, ids: &HashMap<&str, TopicId>) -> Vec<Dangling> {
     let mut known: BTreeSet<&str> = env.services.iter().map(|s| s.name.as_str()).collect();
     known.extend(

@@ -1,4 +1,4 @@
-//! Variables of services: what their containers get, over what deployment files declare.
+//! Variables of services: those of their containers, which override those of deployment files.
 
 use crate::platform::Parts;
 use crate::scope::Home;
@@ -8,8 +8,8 @@ use crate::workload::{ConfigObject, Container, VariableSource};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-/// Gives every variable that refers to a ConfigMap's key the key's text, and every container the
-/// variables of its `envFrom`, where the objects are there and the reader has not done so.
+/// Gives every variable that refers to a ConfigMap's key the key's text, and every container the variables of
+/// its `envFrom`, if the objects exist and the reader has not done so.
 pub(super) fn resolve_config_maps(env: &mut Parts) {
     let mut objects = Objects::new();
     for object in &env.config_objects {
@@ -38,7 +38,7 @@ pub(super) fn resolve_config_maps(env: &mut Parts) {
             for source in &container.variable_sources {
                 let object = find(&objects, (source.secret, &source.name.value), id.home());
                 for (key, text) in object.into_iter().flat_map(|o| &o.data) {
-                    // A variable of its own counts over one of a whole object.
+                    // A variable of its own overrides one from a whole object.
                     if let Entry::Vacant(slot) = container.variables.entry(format!("{}{key}", source.prefix))
                         && let Some(variable) = from_object(source, key, text)
                     {
@@ -81,9 +81,9 @@ fn from_object(source: &VariableSource, key: &str, text: &Fact<String>) -> Optio
     })
 }
 
-/// Collects the variables of each service. A container's own value counts over a deployment file's;
-/// of several containers the one named like the service counts first, then the order of the manifest
-/// (sidecars stand after the container that they serve).
+/// Collects the variables of each service. A container's own value overrides a deployment file's; of several
+/// containers the one named like the service comes first, then the order of the manifest (sidecars come after
+/// the container that they serve).
 pub(super) fn collect(env: &mut Parts) {
     let Parts {
         services, workloads, ..

@@ -1,9 +1,9 @@
-//! The raw text of a file by its lines, and in a line the pairs of a key and a value. Nothing here needs the
-//! file to parse: the lines that cannot be parsed are those that an error shows.
+//! Splits the raw text of a file into lines, and a line into pairs of a key and a value. The file need not
+//! parse: lines that cannot be parsed are exactly those that an error shows.
 
 use std::ops::Range;
 
-/// A line: where it stands, and where its text begins.
+/// A line: its place, and the beginning of its text.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     /// First byte.
@@ -12,7 +12,7 @@ pub(super) struct Line {
     pub(super) end: usize,
     /// First byte of the next line, or the end of the text.
     pub(super) next: usize,
-    /// First byte that is no white space.
+    /// First byte that is not white space.
     pub(super) text: usize,
     /// First byte after the dashes of list items.
     pub(super) item: usize,
@@ -55,7 +55,7 @@ impl Line {
         }
     }
 
-    /// The line that byte `at` stands in.
+    /// The line that contains byte `at`.
     pub(super) fn around(all: &str, at: usize) -> Line {
         let start = all[..at].rfind('\n').map_or(0, |n| n + 1);
         Line::from(all, start)
@@ -115,7 +115,7 @@ impl Line {
             [b':', ..] => {
                 (1..=80).contains(&key) && (quoted || value.len() == 1 || value[1..].starts_with([' ', '\t']))
             }
-            // What ends in `=` may be the padding of base64.
+            // A text that ends in `=` may be the padding of base64.
             [b'=', after, ..] => {
                 let empty = value[1..].trim_matches(['"', '\'', ',', ' ']).is_empty();
                 *after != b'='
@@ -138,17 +138,17 @@ pub(super) struct Pair {
     pub(super) value: usize,
     /// Whether the separator is a colon.
     pub(super) colon: bool,
-    /// Whether nothing but `export`, `ENV` or the like stands before the key.
+    /// Whether only `export`, `ENV` or similar words are before the key.
     pub(super) own: bool,
     /// Whether the key is an option (`--password=`).
     pub(super) option: bool,
-    /// The quote inside which the key stands, which does not close before it.
+    /// The quote that contains the key and does not close before it.
     pub(super) inside: Option<u8>,
     /// Brackets that are open before the key.
     pub(super) depth: usize,
 }
 
-/// Words that may stand before the key of a line.
+/// Words that may precede the key of a line.
 const BEFORE: &[&str] = &[
     "export", "ENV", "ARG", "set", "declare", "local", "readonly", "override", "LABEL", "setenv", "#", "//",
     ";", "!", "-", "+", "?",
@@ -166,7 +166,7 @@ pub(super) fn pairs(all: &str, line: &Line) -> Vec<Pair> {
             b'\\' => at += 1,
             b'"' | b'\'' | b'`' => match inside {
                 Some(quote) if quote == byte => inside = None,
-                // An apostrophe inside a word opens nothing.
+                // An apostrophe inside a word does not open a quote.
                 None if byte != b'\'' || at == line.item || !bytes[at - 1].is_ascii_alphanumeric() => {
                     inside = Some(byte)
                 }
@@ -205,7 +205,7 @@ fn pair(all: &str, line: &Line, at: usize, (inside, depth): (Option<u8>, usize))
             _ => {}
         }
     }
-    // What stands before the separator: `?=`, `+=`, `:=` are separators too, `!=`, `<=` and `>=` are none.
+    // The characters before the separator: `?=`, `+=`, `:=` are separators too, `!=`, `<=` and `>=` are not.
     let mut end = at;
     if !colon && end > line.item {
         match bytes[end - 1] {
@@ -250,7 +250,7 @@ fn pair(all: &str, line: &Line, at: usize, (inside, depth): (Option<u8>, usize))
         return None;
     }
     let words = all[line.item..before].trim();
-    // No more than a few words stand before a key.
+    // Only a few words may precede a key.
     let own = words.len() <= 64 && is_before(words, inside);
     if flat && !own {
         return None;
@@ -258,7 +258,7 @@ fn pair(all: &str, line: &Line, at: usize, (inside, depth): (Option<u8>, usize))
     while after < line.end && matches!(bytes[after], b' ' | b'\t') {
         after += 1;
     }
-    // A quoted key stands in no quote that matters for its value.
+    // For a quoted key, no surrounding quote matters for its value.
     let inside = inside.filter(|_| !quoted || bytes[end] == b'\\');
     Some(Pair {
         key: start..end,
@@ -271,14 +271,14 @@ fn pair(all: &str, line: &Line, at: usize, (inside, depth): (Option<u8>, usize))
     })
 }
 
-/// Whether what stands before a key on its line leaves the key the first thing there.
+/// Whether the text before a key on its line allows the key to be the first thing there.
 fn is_before(words: &str, inside: Option<u8>) -> bool {
     let quotes = inside.is_some() && words.bytes().all(|b| matches!(b, b'"' | b'\''));
     let known = |word: &str| BEFORE.contains(&word.trim_matches(['"', '\'']));
     words.is_empty() || quotes || words.split_whitespace().all(known)
 }
 
-/// A quote at the start of a text, with the backslashes before it: it is closed by the same again.
+/// A quote at the start of a text, with the backslashes before it: the same sequence closes it.
 pub(super) fn opening_quote(text: &str) -> Option<&str> {
     let slashes = text.bytes().take_while(|b| *b == b'\\').count();
     let quote = text
@@ -290,7 +290,7 @@ pub(super) fn opening_quote(text: &str) -> Option<&str> {
     Some(&text[..if three { 3 } else { slashes + 1 }])
 }
 
-/// Where in `text`, which stands after an opening quote, the same quote closes.
+/// The place in `text`, which follows an opening quote, at which the same quote closes.
 pub(super) fn closing_quote(text: &str, quote: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;

@@ -1,9 +1,10 @@
-//! No text of a file reaches an output before it has passed here.
+//! All text of files passes through here before it reaches an output.
 //!
-//! A [`Redactor`] knows what is secret in the files of a platform: what readers took for a secret, and what a scan
-//! of the raw text finds, which needs no file to parse, because an error shows the very lines that do not. It
-//! shows lines with `***` in place of each secret ([`Redactor::excerpt`]), and takes known secrets out of every
-//! other text ([`Redactor::text`], [`Redacted`]). Each file is scanned once, and only when a report needs it.
+//! A [`Redactor`] knows the secrets in the files of a platform: values that readers recognised as secrets,
+//! and results of a scan of the raw text. The scan does not need a file to parse, because errors show exactly
+//! the lines that do not. The redactor shows lines with `***` in place of each secret
+//! ([`Redactor::excerpt`]), and removes known secrets from every other text ([`Redactor::text`],
+//! [`Redacted`]). Each file is scanned once, and only if a report needs it.
 
 mod line;
 mod names;
@@ -24,7 +25,7 @@ use values::Values;
 
 pub use crate::secrets::MASK;
 
-/// What is secret in the files of a platform.
+/// The secrets in the files of a platform.
 pub struct Redactor<'a> {
     sources: Option<&'a SourceMap>,
     /// Secrets that readers found, by file.
@@ -34,7 +35,7 @@ pub struct Redactor<'a> {
 }
 
 impl<'a> Redactor<'a> {
-    /// The redactor of a platform's files. It looks into them when it is asked for the first time.
+    /// The redactor of a platform's files. It reads them when it is first used.
     #[must_use]
     pub fn new(platform: &'a Platform) -> Self {
         let mut literals: BTreeMap<u32, Vec<Hidden>> = BTreeMap::new();
@@ -57,7 +58,7 @@ impl<'a> Redactor<'a> {
         }
     }
 
-    /// A redactor for what is printed before any file is read, or without one.
+    /// A redactor for text that is printed before any file is read, or without one.
     #[must_use]
     pub fn without_files() -> Redactor<'static> {
         Redactor {
@@ -68,7 +69,7 @@ impl<'a> Redactor<'a> {
         }
     }
 
-    /// What is secret in a file, in order.
+    /// The secrets in a file, in order.
     fn hidden(&self, file: FileId) -> &[Hidden] {
         let (Some(sources), Some(cell)) = (self.sources, self.hidden.get(file.0 as usize)) else {
             return &[];
@@ -81,7 +82,7 @@ impl<'a> Redactor<'a> {
                 .iter()
                 .flat_map(|literal| lines_of(&source.text, literal))
                 .collect();
-            // Of an address only the password is hidden, where the scan has found it.
+            // In an address only the password is hidden, if the scan has found it.
             let more = more
                 .into_iter()
                 .filter(|literal| !all.iter().any(|h| overlap(&h.range, &literal.range)));
@@ -111,7 +112,7 @@ impl<'a> Redactor<'a> {
         })
     }
 
-    /// Whether a text stands in some file where it is no secret: a password that is also a user's name.
+    /// Whether a text occurs in some file where it is not a secret: a password that is also a user's name.
     fn in_clear(&self, value: &str) -> bool {
         let Some(sources) = self.sources else { return false };
         sources.iter().any(|(id, file)| {
@@ -139,8 +140,8 @@ impl<'a> Redactor<'a> {
     }
 
     /// The lines of a file from byte `lines.start` to byte `lines.end` as they may be shown. `marks` are the
-    /// places that something points at: a mask before one on its line is as wide as the secret, so that columns
-    /// stay true.
+    /// places to which something points: a mask before one on its line is as wide as the secret, so that
+    /// columns stay correct.
     #[must_use]
     pub fn excerpt(&self, file: FileId, lines: Range<usize>, marks: &[Span]) -> Excerpt {
         let source = self.sources.map_or("", |sources| &sources.file(file).text);
@@ -155,7 +156,7 @@ impl<'a> Redactor<'a> {
             masks: Vec::new(),
         };
         let mut at = lines.start;
-        // Copies of a secret elsewhere in these lines: what is hidden already is not looked for again.
+        // Copies of a secret elsewhere in these lines: parts that are already hidden are not searched again.
         let mut rest = text.as_bytes().to_vec();
         for hidden in self.hidden(file) {
             let start = hidden.range.start.saturating_sub(lines.start).min(rest.len());
@@ -201,13 +202,13 @@ pub struct Excerpt {
     /// The text.
     pub text: String,
     start: usize,
-    /// Each mask: where the secret stands in the file, and the stars in `text`.
+    /// Each mask: the place of the secret in the file, and of the stars in `text`.
     masks: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl Excerpt {
-    /// Where byte `at` of the file stands in the text. A place inside a secret is the start of its mask, or for
-    /// the end of a mark (`end`) its end.
+    /// The position of the file's byte `at` in the text. A place inside a secret is the start of its mask, or
+    /// for the end of a mark (`end`) its end.
     #[must_use]
     pub fn place(&self, at: usize, end: bool) -> usize {
         let (mut file, mut text) = (self.start, 0);
@@ -224,8 +225,8 @@ impl Excerpt {
     }
 }
 
-/// A writer that takes every secret out of what it is given. It keeps whole lines together, because a secret may come
-/// in two pieces.
+/// A writer that removes every secret from its input. It keeps whole lines together, because a secret may
+/// arrive in two pieces.
 pub struct Redacted<'r, 'a, W: Write> {
     redactors: &'r [&'r Redactor<'a>],
     pending: Vec<u8>,
@@ -236,7 +237,7 @@ pub struct Redacted<'r, 'a, W: Write> {
 const CHUNK: usize = 32 * 1024;
 
 impl<'r, 'a, W: Write> Redacted<'r, 'a, W> {
-    /// Writes to `out` what the redactors let through.
+    /// Writes to `out` the text that the redactors allow.
     pub fn new(redactors: &'r [&'r Redactor<'a>], out: W) -> Self {
         Redacted {
             redactors,
@@ -245,7 +246,7 @@ impl<'r, 'a, W: Write> Redacted<'r, 'a, W> {
         }
     }
 
-    /// Writes the first `length` bytes of what waits.
+    /// Writes the first `length` bytes of the waiting text.
     fn write_redacted(&mut self, length: usize) -> io::Result<()> {
         let text = String::from_utf8_lossy(&self.pending[..length]);
         let mut shown = Cow::Borrowed(&*text);
@@ -273,7 +274,7 @@ impl<W: Write> Write for Redacted<'_, '_, W> {
         Ok(bytes.len())
     }
 
-    /// Writes the last line too, which may have no end.
+    /// Writes the last line too, which may have no line break.
     fn flush(&mut self) -> io::Result<()> {
         self.write_redacted(self.pending.len())?;
         self.out.flush()
@@ -301,7 +302,8 @@ pub fn masked(path: &Path, text: &str) -> String {
     replaced(text, &found).into_owned()
 }
 
-/// An argument of the command as it may be shown: `name=value` and `name value` hide the value of a secret's name.
+/// An argument of the command as it may be shown: in `name=value` and `name value` the value of a secret's
+/// name is hidden.
 #[must_use]
 pub fn argument(text: &str) -> String {
     masked(Path::new("argument.conf"), text)
@@ -338,7 +340,7 @@ fn replaced<'t>(text: &'t str, found: &[Range<usize>]) -> Cow<'t, str> {
     Cow::Owned(out)
 }
 
-/// Ranges in order, those that meet as one.
+/// Ranges in order; ranges that touch become one.
 fn joined(ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     let mut out: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
     for range in ranges {
@@ -354,7 +356,8 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
     a.start < b.end && b.start < a.end
 }
 
-/// Whether a range is all that its line says. A line of nothing but a password is no use of the word.
+/// Whether a range is the whole content of its line. A line that consists only of a password is not a use of
+/// the word.
 fn is_only_text(text: &str, range: &Range<usize>) -> bool {
     let start = text[..range.start].rfind('\n').map_or(0, |n| n + 1);
     let end = text[range.end..].find('\n').map_or(text.len(), |n| range.end + n);
@@ -391,7 +394,7 @@ fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
         .filter_map(move |word| {
             let start = at;
-            // What separates two words may be a character of several bytes.
+            // The separator of two words may be a character of several bytes.
             at += word.len()
                 + text[start + word.len()..]
                     .chars()

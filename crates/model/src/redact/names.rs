@@ -1,28 +1,28 @@
-//! Which names speak of a secret, and which values under such a name may be shown all the same.
+//! Which names suggest a secret, and which values under such a name may still be shown.
 //!
-//! [`crate::secret_scan`] decides what is reported as a secret, and has to be right before loud. Here the
-//! danger is on the other side: what is hidden without need costs a reader a look into the file, what is shown
-//! cannot be taken back. Therefore placeholders and weak passwords are hidden too.
+//! [`crate::secret_scan`] decides what is reported as a secret, and must avoid false alarms. Here the danger
+//! is the opposite: hiding a value without need costs a reader a look into the file, but a shown value cannot
+//! be taken back. Therefore placeholders and weak passwords are hidden too.
 
 use crate::secret_scan::{self, REFERENCES};
 use crate::secrets::SecretKind;
 
-/// How much the name of a value says.
+/// How much a name reveals about its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
     /// A password: every text under it is one.
     Password,
-    /// A token: every text but a number and the name of a token is one.
+    /// A token: every text except a number and the name of a token is one.
     Token,
-    /// A key or a word as general as `secret`: names of secrets stand under it as well.
+    /// A key or a word as general as `secret`: it may also contain the name of a secret.
     Named,
-    /// Some key: only what chance has made is one.
+    /// An unspecific key: only a random text is a secret.
     Key,
-    /// Something in a Secret: most likely worth hiding, but hosts and users stand there too.
+    /// A value in a Secret: most likely worth hiding, but it may also be a host or a user.
     Data,
 }
 
-/// Last words that say in which form a secret stands under a name (`secret_string`, `password_base64`).
+/// Last words that describe the form of a secret under a name (`secret_string`, `password_base64`).
 const FORMS: &[&str] = &[
     "string",
     "value",
@@ -41,7 +41,7 @@ const FORMS: &[&str] = &[
     "pem",
 ];
 
-/// Words before `key` that make it a secret, besides those that [`secret_scan`] knows.
+/// Words before `key` that make it a secret, in addition to those of [`secret_scan`].
 const SECRET_KEYS: &[&str] = &[
     "service",
     "integration",
@@ -55,7 +55,7 @@ const SECRET_KEYS: &[&str] = &[
     "storage",
 ];
 
-/// Words beside `key` that make it a name, a place in an order or something that everybody may have.
+/// Words beside `key` that make it a name, a position in an order or something public.
 const OPEN_KEYS: &[&str] = &[
     "public",
     "partition",
@@ -69,10 +69,10 @@ const OPEN_KEYS: &[&str] = &[
     "object",
 ];
 
-/// Names of settings that hold a secret and say so in a word of their own.
+/// Names of settings that contain a secret and have a special word for it.
 const OWN_WORDS: &[&str] = &["requirepass", "masterauth", "passcode", "passwords", "passwds"];
 
-/// Keys beside or below a secret's name that hold its value.
+/// Keys beside or below a secret's name that contain its value.
 const VALUES: &[&str] = &[
     "value",
     "default",
@@ -84,7 +84,7 @@ const VALUES: &[&str] = &[
     "initial",
 ];
 
-/// Keys that hold the name of what stands beside them.
+/// Keys that contain the name of the object beside them.
 const NAMES: &[&str] = &[
     "name",
     "key",
@@ -98,9 +98,9 @@ const NAMES: &[&str] = &[
     "field",
 ];
 
-/// What a key says of its value; `None` when it speaks of no secret.
+/// What a key reveals about its value; `None` if it does not suggest a secret.
 pub(super) fn level(key: &str) -> Option<Level> {
-    // Most keys have nothing of the kind in them.
+    // Most keys contain none of these words.
     let begins = |part: &[u8]| {
         let part = [part[0] | 0x20, part[1] | 0x20, part[2] | 0x20];
         [b"pas", b"pwd", b"sec", b"tok", b"key", b"cre", b"aut"].contains(&&part)
@@ -127,7 +127,7 @@ pub(super) fn level(key: &str) -> Option<Level> {
     if let Some(level) = of(key) {
         return Some(level);
     }
-    // `tokens` are several of what `token` is; `secrets` are mostly names of objects.
+    // `tokens` are several of what `token` is; `secrets` are usually names of objects.
     if let Some(one) = last.strip_suffix('s').filter(|one| *one != "secret") {
         return of(&[before, &[one.to_owned()]].concat().join("_"));
     }
@@ -146,17 +146,17 @@ pub(super) fn level(key: &str) -> Option<Level> {
     key.then_some(Level::Key)
 }
 
-/// Whether a key holds the value of the secret that is named beside or above it.
+/// Whether a key contains the value of the secret that is named beside or above it.
 pub(super) fn holds_value(key: &str) -> bool {
     VALUES.iter().any(|value| key.eq_ignore_ascii_case(value))
 }
 
-/// Whether a key holds the name of what stands beside it.
+/// Whether a key contains the name of the object beside it.
 pub(super) fn holds_name(key: &str) -> bool {
     NAMES.iter().any(|name| key.eq_ignore_ascii_case(name))
 }
 
-/// Whether a value under a name of this level may be shown: it says where the secret is, or it is a name, a
+/// Whether a value under a name of this level may be shown: it refers to the secret, or it is a name, a
 /// switch or a number.
 pub(super) fn is_open(value: &str, level: Level) -> bool {
     let value = value.trim().trim_matches(['"', '\'', '`']).trim();
@@ -198,7 +198,7 @@ pub(super) fn is_open(value: &str, level: Level) -> bool {
     }
 }
 
-/// Whether a text is a sentence, which no token is.
+/// Whether a text is a sentence; a token never is.
 fn is_prose(value: &str) -> bool {
     let word = |word: &str| {
         word.bytes()
@@ -212,7 +212,7 @@ fn level_of_name(value: &str) -> bool {
     is_name(value) && level(value).is_some()
 }
 
-/// Whether a text is the name of something: words of letters, with or without separators.
+/// Whether a text is a name: words of letters, with or without separators.
 pub(super) fn is_name(value: &str) -> bool {
     let one_word = value.len() <= 24
         && value.bytes().all(|b| b.is_ascii_alphabetic())
@@ -221,7 +221,7 @@ pub(super) fn is_name(value: &str) -> bool {
     one_word || secret_scan::names_something(value)
 }
 
-/// Whether a text only says where the secret is: a variable, a template, a path, an entry of a store.
+/// Whether a text only refers to the secret: a variable, a template, a path, an entry of a store.
 fn is_reference(value: &str) -> bool {
     let word = |text: &str| {
         !text.is_empty()
@@ -234,7 +234,7 @@ fn is_reference(value: &str) -> bool {
         return true;
     }
     if let Some(rest) = value.strip_prefix('$') {
-        // Defaults inside braces are looked at on their own.
+        // Defaults inside braces are examined separately.
         let braced = rest.starts_with(['{', '(']) && rest.ends_with(['}', ')']);
         let name = rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
             && rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -259,7 +259,7 @@ fn is_reference(value: &str) -> bool {
         return path && value.split('/').all(is_part_of_path);
     }
     if value.contains("://") {
-        // A password inside an address is looked for on its own.
+        // A password inside an address is searched for separately.
         return true;
     }
     let stores = REFERENCES
@@ -273,7 +273,7 @@ fn is_part_of_path(part: &str) -> bool {
     part.bytes().all(plain) && !looks_random(part)
 }
 
-/// Whether a text looks as if chance had made it: letters and digits mixed, or many changes of case.
+/// Whether a text looks random: letters and digits mixed, or many changes of case.
 pub(super) fn looks_random(text: &str) -> bool {
     let has = |test: fn(&u8) -> bool| text.bytes().any(|b| test(&b));
     let digits = has(u8::is_ascii_digit);
@@ -284,8 +284,8 @@ pub(super) fn looks_random(text: &str) -> bool {
     text.len() >= 8 && mixed && secret_scan::entropy(text) >= 2.7 && !secret_scan::names_something(text)
 }
 
-/// Whether nobody but chance can have made a text: in some part of it letters, capitals, digits and signs change places
-/// all the time. Names with numbers in them (`eu-west1-db2`, `legacyExporterRef`) do not.
+/// Whether a text must be random: in some part of it letters, capitals, digits and symbols alternate all the
+/// time. Names with numbers in them (`eu-west1-db2`, `legacyExporterRef`) do not.
 pub(super) fn is_chance(text: &str) -> bool {
     let class = |b: u8| match b {
         b'a'..=b'z' => 0,

@@ -1,4 +1,4 @@
-//! What is shown of files and texts, as a whole.
+//! The complete view of files and texts after redaction.
 
 use super::*;
 use crate::{Environment, SourceFile};

@@ -1,4 +1,4 @@
-//! The values that are known to be secret, to find them again in any text that a report holds.
+//! The known secret values, to find them again in any text of a report.
 
 use super::names;
 use super::scan::scan;
@@ -9,18 +9,18 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// Bytes of a value that are looked for at once.
+/// Bytes of a value that are searched for at once.
 const GRAM: usize = 6;
 
 /// An index of secret values.
 ///
-/// Of a value of chance every piece of six bytes is known, so that a part of it is found too. A value of words is
-/// looked for as a whole, because its parts stand in other texts.
+/// For a random value every piece of six bytes is indexed, so that a part of it is found too. A value of
+/// words is searched for as a whole, because other texts also contain its parts.
 #[derive(Default)]
 pub(super) struct Values {
     grams: HashSet<u64>,
     words: HashMap<u64, Vec<Word>>,
-    /// One bit for each hash of a probe, to leave most places of a text at once.
+    /// One bit for each hash of a probe, to skip most positions of a text at once.
     filter: Vec<u64>,
     /// Bits of the filter, as a power of two.
     size: u32,
@@ -28,13 +28,14 @@ pub(super) struct Values {
 
 struct Word {
     text: Secret<String>,
-    /// Whether it stands elsewhere in the files where everybody may read it.
+    /// Whether it also occurs in the files in a place where it is not secret.
     in_clear: OnceLock<bool>,
 }
 
-/// Bytes that are looked at first, at every third place: every piece of six bytes has four that begin there.
+/// Bytes that are examined first, at every third position: every piece of six bytes has four that begin
+/// there.
 const PROBE: usize = 4;
-/// From one place that is looked at to the next.
+/// The distance from one examined position to the next.
 const STEP: usize = GRAM - PROBE + 1;
 
 /// Bytes as a number, the first one lowest.
@@ -48,7 +49,7 @@ fn bit(probe: u64, size: u32) -> usize {
 }
 
 impl Values {
-    /// Indexes values; each with whether its name or shape gave it away.
+    /// Indexes values; each with whether its name or format proves that it is a secret.
     pub(super) fn new<'a>(all: impl IntoIterator<Item = (&'a str, bool)>) -> Values {
         let mut values = Values::default();
         for (text, sure) in all {
@@ -65,7 +66,7 @@ impl Values {
         self.filter.is_empty()
     }
 
-    /// Sixteen bits for each probe, so that few places of a text are looked at twice.
+    /// Sixteen bits for each probe, so that few positions of a text are examined twice.
     fn fill_filter(&mut self) {
         let pieces = self.grams.len() + self.words.len();
         if pieces == 0 {
@@ -112,8 +113,8 @@ impl Values {
         }
     }
 
-    /// The ranges of `text` that show a secret, in order. `in_clear` says whether a text stands in a file where it
-    /// is no secret.
+    /// The ranges of `text` that show a secret, in order. `in_clear` returns whether a text occurs in a file
+    /// where it is not a secret.
     pub(super) fn in_text(&self, text: &str, in_clear: &dyn Fn(&str) -> bool) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         let bytes = text.as_bytes();
@@ -138,7 +139,7 @@ impl Values {
         super::joined(found)
     }
 
-    /// The secrets that begin at a place, or whose piece of six bytes stands there.
+    /// The secrets that begin at a position, or whose piece of six bytes is there.
     fn at_place(
         &self,
         text: &str,
@@ -152,7 +153,7 @@ impl Values {
         };
         let piece = bits(piece);
         if self.grams.contains(&piece) {
-            // The rest of the word belongs to it: pieces that look like ordinary text are not known.
+            // The rest of the word belongs to it: pieces that look like ordinary text are not indexed.
             let part = |b: &&u8| b.is_ascii_alphanumeric();
             let end = at + GRAM + bytes[at + GRAM..].iter().take_while(part).count();
             let start = at - bytes[..at].iter().rev().take_while(part).count();
@@ -168,7 +169,7 @@ impl Values {
     }
 }
 
-/// Whether `value` stands at `at` and is no part of a longer word.
+/// Whether `value` is at `at` and not part of a longer word.
 pub(super) fn stands_alone(text: &str, at: usize, value: &str) -> bool {
     let bytes = text.as_bytes();
     let part = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric());
@@ -177,7 +178,7 @@ pub(super) fn stands_alone(text: &str, at: usize, value: &str) -> bool {
         && !part(bytes.get(at + value.len()))
 }
 
-/// Whether a piece is one that ordinary texts do not have: letters and digits mixed, signs, changes of case.
+/// Whether a piece never occurs in ordinary texts: letters and digits mixed, symbols, changes of case.
 fn is_rare(piece: &[u8]) -> bool {
     let digits = piece.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = piece.iter().filter(|b| b.is_ascii_alphabetic()).count();
@@ -196,8 +197,8 @@ fn is_rare(piece: &[u8]) -> bool {
         || all(u8::is_ascii_digit) && digits == GRAM && piece[0] != b'0'
 }
 
-/// A value in the forms in which it may come back: without escapes, decoded from base64 or from an address; and what is
-/// a secret by its name in a text behind base64 (`true`).
+/// The forms in which a value may occur: without escapes, decoded from base64 or from an address; and the
+/// values of secret names in a text behind base64 (`true`).
 fn forms(text: &str) -> Vec<(String, bool)> {
     let mut all = vec![text.to_owned()];
     if text.contains('\\') {
@@ -222,7 +223,7 @@ fn forms(text: &str) -> Vec<(String, bool)> {
     forms
 }
 
-/// The text behind one in base64, when it is one that people can read.
+/// The text behind base64, if it is readable.
 pub(super) fn decoded(text: &str) -> Option<String> {
     let text = text.trim();
     let body = text.trim_end_matches('=');
@@ -253,7 +254,7 @@ pub(super) fn decoded(text: &str) -> Option<String> {
         .then_some(text)
 }
 
-/// A text in base64, without its end, which depends on what follows.
+/// A text in base64, without its end, which depends on the following text.
 fn encoded(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     bytes
@@ -285,6 +286,6 @@ fn percent_decoded(text: &str) -> Option<String> {
         }
     }
     let decoded = String::from_utf8(bytes).ok()?;
-    // A part before a sign that ends an address there may come back alone.
+    // The part before a symbol that ends an address may occur alone.
     Some(decoded).filter(|decoded| decoded != text)
 }

@@ -1,12 +1,12 @@
-//! Who gets one of a limited number of connections or requests: shares by class of priority, idle shares lent, and a
-//! short queue in front.
+//! Limits the number of connections or requests: each priority class has a share, unused shares are lent, and
+//! a short queue is in front.
 //!
-//! Each class is guaranteed its share of the total. What a class does not use is lent to whoever asks; when the owner
-//! wants it back it waits at the head of the queue and gets the next slot that is released, within one service time.
-//! The total is never exceeded, the queue is bounded, and nobody waits longer than the deadline of its class. Places in
-//! the queue are shared like slots, or a flood of what is least important would fill it: a class that has fewer than
-//! its share of them takes the place of whoever came last of a class that has more. Nothing here allocates after
-//! [`Admission::new`].
+//! Each class is guaranteed its share of the total. The unused part of a share is lent to other classes; when
+//! the owner wants it back it waits at the head of the queue and gets the next released slot, within one
+//! service time. The total is never exceeded, the queue is bounded, and no caller waits longer than the
+//! deadline of its class. Places in the queue are shared like slots, because otherwise a flood of the least
+//! important requests would fill it: a class with fewer places than its share takes the latest place of a
+//! class that has more. Nothing here allocates after [`Admission::new`].
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -46,21 +46,21 @@ impl fmt::Display for Class {
     }
 }
 
-/// How many may come in, and who first.
+/// The limits, and the order of priority.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdmissionConfig {
     /// Slots in all.
     pub total: u32,
     /// Part of the slots that each class is guaranteed, each at least 0, together 1.
     pub shares: [f64; 3],
-    /// How many may wait, all classes together. Each class is guaranteed its share of these places, too.
+    /// How many may wait, all classes together. Each class is also guaranteed its share of these places.
     pub queue: u32,
     /// How long each class may wait.
     pub patience: [Duration; 3],
 }
 
 impl AdmissionConfig {
-    /// The most slots and places in the queue together: some 60 MB.
+    /// The maximum number of slots and places in the queue together: about 60 MB.
     pub const MOST_PLACES: u32 = 1 << 20;
 }
 
@@ -80,33 +80,33 @@ impl Default for AdmissionConfig {
     }
 }
 
-/// Why nobody can be admitted like that.
+/// An error in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum AdmissionError {
     /// There are no slots.
     #[error("0 slots: nobody would ever be admitted")]
     Total,
-    /// Slots and places in the queue are more than memory is kept for.
+    /// The slots and places in the queue exceed the memory limit.
     #[error(
         "slots and places in the queue must be at most {} together",
         AdmissionConfig::MOST_PLACES
     )]
     Size,
-    /// The shares are no shares of a whole.
+    /// The shares do not add up to a whole.
     #[error("shares that add up to {0}; each must be at least 0 and all together 1")]
     Shares(f64),
 }
 
-/// Why somebody is turned away.
+/// The reason of a rejection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// As many wait as may.
+    /// The queue is full.
     QueueFull,
     /// Its place in the queue was lent, and the class that owns it wanted it back.
     Displaced,
     /// It has waited as long as its class may.
     Patience,
-    /// Its ticket is none, or was used before.
+    /// Its ticket is invalid, or was used before.
     NoTicket,
 }
 
@@ -121,15 +121,15 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Somebody is turned away.
+/// A rejected request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rejected {
     /// Why.
     pub reason: Refusal,
-    /// When it may be worth coming again: the mean time between releases for each that waits and one more, and never
-    /// more than the patience of its class, for by then everybody who waits now has been served or has gone. That
-    /// patience, too, before two releases are known. Zero for a ticket of another admission, which can wait for
-    /// nothing here.
+    /// When another attempt is useful: the mean time between releases for each waiting request and one more,
+    /// but never more than the deadline of its class, because by then every request that waits now has been
+    /// served or has given up. It is also that deadline before two releases are known. Zero for a ticket of
+    /// another admission, which can wait for nothing here.
     pub retry_after: Duration,
 }
 
@@ -139,7 +139,7 @@ impl fmt::Display for Rejected {
     }
 }
 
-/// Leave to use a slot, until it is released.
+/// Permission to use a slot, until it is released.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Slot {
     class: Class,
@@ -156,25 +156,25 @@ pub struct Ticket {
     until: Time,
 }
 
-/// Tells a ticket from others of its admission, for those who keep a list of who waits.
+/// Identifies a ticket within its admission, for callers that keep a list of waiting requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TicketId(u64);
 
 impl Ticket {
-    /// Its number, as [`Admission::next_called`] tells it.
+    /// Its number, as returned by [`Admission::next_called`].
     #[must_use]
     pub const fn id(&self) -> TicketId {
         TicketId(self.serial)
     }
 
-    /// When its class's patience ends.
+    /// When its class's deadline ends.
     #[must_use]
     pub const fn until(&self) -> Time {
         self.until
     }
 }
 
-/// What came of asking.
+/// The result of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Come in.
@@ -183,7 +183,7 @@ pub enum Answer {
     Queued(Ticket),
 }
 
-/// What came of asking with a ticket.
+/// The result of a request with a ticket.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Claim {
     /// Come in.
@@ -194,7 +194,7 @@ pub enum Claim {
     Rejected(Rejected),
 }
 
-/// A place in the queue: whose, until when, and whether a slot is kept for it.
+/// A place in the queue: whose it is, until when, and whether a slot is kept for it.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     serial: u64,
@@ -213,15 +213,16 @@ pub struct Admission {
     /// Places in the queue that each class is guaranteed.
     guaranteed_places: [u32; 3],
     in_use: [u32; 3],
-    /// One for each that may wait and each that a slot may be kept for.
+    /// One for each request that may wait and each for which a slot may be kept.
     places: Box<[Option<Waiting>]>,
     free_places: Vec<u32>,
     queues: [VecDeque<u32>; 3],
-    /// Tickets that a slot is kept for or that lost their place, and nobody was told yet; as many as there are places.
+    /// Tickets for which a slot is kept or that lost their place, not yet reported; as many as there are
+    /// places.
     called: VecDeque<TicketId>,
     serial: u64,
     latest: Time,
-    /// Nobody's patience ends before this.
+    /// No deadline ends before this.
     soonest: Time,
     identity: Identity,
     last_release: Option<Time>,
@@ -276,9 +277,9 @@ impl Admission {
         self.guaranteed[class.index()]
     }
 
-    /// From now on there are so many slots, at least 1 and at most those of the configuration: an emergency takes some
-    /// away, its end gives them back. Shares are of the new number. Who is in stays; nobody else comes in before
-    /// enough have left. Returns how many there are.
+    /// Sets the number of slots, at least 1 and at most that of the configuration: an emergency removes some,
+    /// its end restores them. Shares are of the new number. Admitted requests stay; no other is admitted
+    /// before enough have left. Returns the number.
     pub fn resize(&mut self, now: Time, total: u32) -> u32 {
         self.catch_up(now);
         self.total = total.clamp(1, self.config.total);
@@ -293,17 +294,18 @@ impl Admission {
         self.in_use[class.index()]
     }
 
-    /// How many of a class wait.
+    /// How many requests of a class wait.
     #[must_use]
     pub fn waiting(&self, class: Class) -> usize {
         self.queues[class.index()].len()
     }
 
-    /// Asks for a slot.
+    /// Requests a slot.
     ///
     /// # Errors
     ///
-    /// [`Rejected`]: all slots are taken and the queue is full, with at least its share of places for this class.
+    /// [`Rejected`]: all slots are taken and the queue is full, with at least its share of places for this
+    /// class.
     pub fn acquire(&mut self, now: Time, class: Class) -> Result<Answer, Rejected> {
         let now = self.catch_up(now);
         let nobody_first = Class::ALL
@@ -318,7 +320,7 @@ impl Admission {
         if waiting >= self.config.queue as usize && !self.displace(class) {
             return Err(self.rejected(Refusal::QueueFull, class));
         }
-        // There are as many as may wait and be kept slots for together.
+        // There are as many places as requests that may wait and that slots may be kept for together.
         let Some(place) = self.free_places.pop() else {
             return Err(self.rejected(Refusal::QueueFull, class));
         };
@@ -341,11 +343,11 @@ impl Admission {
         }))
     }
 
-    /// Asks whether a place in the queue has come up.
+    /// Checks whether the ticket has a slot now.
     pub fn claim(&mut self, now: Time, ticket: Ticket) -> Claim {
         let now = self.catch_up(now);
         let Some(waiting) = self.of(&ticket) else {
-            // It was taken out: its time was up, or another got its place.
+            // It was removed: its time was up, or another request got its place.
             return Claim::Rejected(if ticket.issuer != self.identity {
                 Rejected {
                     reason: Refusal::NoTicket,
@@ -372,7 +374,7 @@ impl Admission {
         }
     }
 
-    /// Gives a slot back. One that another issued changes nothing.
+    /// Releases a slot. A slot of another admission changes nothing.
     pub fn release(&mut self, now: Time, slot: Slot) {
         let now = self.catch_up(now);
         if slot.issuer != self.identity {
@@ -387,8 +389,8 @@ impl Admission {
         self.grant();
     }
 
-    /// Makes room in a full queue for a class that has fewer than its share of places: the last one goes of the least
-    /// important class that has more than its share. Says whether there is room now.
+    /// Makes room in a full queue for a class with fewer places than its share: removes the last request of
+    /// the least important class that has more than its share. Returns whether there is room now.
     fn displace(&mut self, class: Class) -> bool {
         let waiting = |class: Class| self.queues[class.index()].len();
         let share = |class: Class| self.guaranteed_places[class.index()] as usize;
@@ -406,9 +408,9 @@ impl Admission {
         true
     }
 
-    /// The next of the tickets that have something to claim: a slot, or the news that their place is gone. Ask until
-    /// there is none after every call that can move the queue, and wake whoever holds them. A ticket may be used
-    /// before it is told of here; when nobody asks, the oldest are forgotten.
+    /// The next ticket that has something to claim: a slot, or the message that its place is lost. After
+    /// every call that can move the queue, call this until it returns none, and wake the tickets' owners. A
+    /// ticket may be used before it is returned here; if this is never called, the oldest are forgotten.
     pub fn next_called(&mut self) -> Option<TicketId> {
         self.called.pop_front()
     }
@@ -420,7 +422,7 @@ impl Admission {
         self.called.push_back(TicketId(serial));
     }
 
-    /// Keeps free slots for those who wait: first classes below their share, then anybody, by priority.
+    /// Keeps free slots for waiting requests: first for classes below their share, then for any, by priority.
     fn grant(&mut self) {
         while self.free() > 0 {
             let waits = |class: &&Class| !self.queues[class.index()].is_empty();
@@ -449,7 +451,8 @@ impl Admission {
         if now < self.soonest {
             return now;
         }
-        // Whoever waited too long goes, and so does a slot that was kept for somebody who did not come.
+        // Requests that waited too long are removed, and so is a slot that was kept for a caller that did not
+        // claim it.
         for place in 0..self.places.len() as u32 {
             if let Some(waiting) = self.places[place as usize]
                 && waiting.until <= now
@@ -484,7 +487,7 @@ impl Admission {
     }
 
     fn free(&self) -> u32 {
-        // More may be in use than there are now, when there were more a moment ago.
+        // More may be in use than there are now, if there were more a moment ago.
         self.total.saturating_sub(self.in_use.iter().sum())
     }
 
@@ -512,10 +515,11 @@ impl Admission {
     }
 }
 
-/// Whole slots for shares: each gets the whole part of its own, and the largest remainders get the rest (Hamilton).
+/// Whole slots for shares: each gets the whole part of its share, and the largest remainders get the rest
+/// (Hamilton).
 fn apportion(total: u32, shares: [f64; 3]) -> [u32; 3] {
     let exact = shares.map(|share| share * f64::from(total));
-    // A billionth against 35.00000000000001 − 35.
+    // A billionth, against 35.00000000000001 − 35.
     let mut whole = exact.map(|slots| (slots + 1e-9) as u32);
     let mut order = [0, 1, 2];
     order.sort_by(|a, b| {

@@ -44,7 +44,7 @@ fn an_idle_share_is_lent_and_comes_back_with_the_next_release() {
     let mut lent: Vec<Slot> = (0..10)
         .map(|_| slot(admission.acquire(at(0), Class::Optional)))
         .collect();
-    // Critical owns 7 of these. It waits at the head, before others who asked earlier.
+    // Critical owns 7 of these. It waits at the head, before others that asked earlier.
     let optional = ticket(admission.acquire(at(1), Class::Optional));
     let critical = ticket(admission.acquire(at(2), Class::Critical));
     admission.release(at(10), lent.pop().unwrap());
@@ -94,7 +94,7 @@ fn a_flood_of_the_least_important_does_not_fill_the_queue_for_the_others() {
         .map(|_| ticket(admission.acquire(at(1), Class::Optional)))
         .collect();
     assert!(admission.acquire(at(2), Class::Optional).is_err());
-    // 7, 3 and 0 of the 10 places: critical and important take theirs, from whoever came last.
+    // 7, 3 and 0 of the 10 places: critical and important take theirs from the latest ones.
     let first = ticket(admission.acquire(at(3), Class::Critical));
     let _others: Vec<Ticket> = [Class::Critical; 6]
         .into_iter()
@@ -147,7 +147,7 @@ fn whoever_has_something_to_claim_is_called() {
     admission.release(at(3), held);
     assert_eq!(admission.next_called(), Some(critical.id()), "it has a slot");
     assert_eq!(admission.next_called(), None);
-    // Its patience ends at one second, that of the slot's at 5 s.
+    // Its deadline is at one second, that of the slot's at 5 s.
     assert_eq!(lent[0].until(), at(1000));
     assert!(matches!(admission.claim(at(1000), critical), Claim::Admitted(_)));
     assert_eq!(admission.next_called(), Some(lent[0].id()), "it waited too long");
@@ -159,7 +159,7 @@ fn slots_that_are_kept_take_no_place_in_the_queue() {
     let held = slot(admission.acquire(at(0), Class::Critical));
     let first = ticket(admission.acquire(at(0), Class::Critical));
     admission.release(at(1), held);
-    // The first has a slot, which it has not fetched yet; another may wait.
+    // The first has a slot that it has not claimed yet; another may wait.
     let second = ticket(admission.acquire(at(2), Class::Critical));
     let Claim::Admitted(slot) = admission.claim(at(3), first) else {
         panic!("not admitted")
@@ -255,7 +255,7 @@ fn nonsense_is_refused() {
 
 #[test]
 fn a_token_of_an_admission_that_is_gone_changes_nothing_at_its_successor() {
-    // The successor may well stand where the other stood.
+    // The successor may have the same address as the other had.
     for _ in 0..100 {
         let mut gone = admission(1, 1);
         let old = slot(gone.acquire(at(0), Class::Critical));
@@ -331,7 +331,7 @@ proptest! {
                     Err(_) => {}
                 },
                 3 if !slots.is_empty() => {
-                    // Time passes first, so that nobody's patience ends with the release.
+                    // Time passes first, so that no deadline ends with the release.
                     admission.catch_up(at(now));
                     let slot = slots.swap_remove(which.index(slots.len()));
                     let full: u32 = Class::ALL.iter().map(|class| admission.in_use(*class)).sum();
@@ -339,12 +339,12 @@ proptest! {
                         admission.waiting(*class) > 0 && admission.in_use(*class) < admission.guaranteed(*class)
                     });
                     let own = slot.class;
-                    // Where slots were taken away, what is released may be nobody's.
+                    // If slots were removed, a released one may be lost.
                     let before = owner.filter(|_| full <= size).map(|class| (class, admission.waiting(class)));
                     admission.release(at(now), slot);
                     if let Some((class, waiting)) = before {
-                        // The most important class that waits below its share gets what is released next, unless
-                        // a more important one releases its own and waits for it.
+                        // The most important class that waits below its share gets the next released slot,
+                        // unless a more important one releases its own and waits for it.
                         let own_back = own < class;
                         prop_assert!(own_back || admission.waiting(class) == waiting - 1);
                     }
@@ -354,7 +354,7 @@ proptest! {
                     Claim::Waiting(ticket) => tickets.push(ticket),
                     Claim::Rejected(_) => {}
                 },
-                // A caller that goes away without a word, or with one.
+                // A caller that goes away without cancelling, or after it.
                 5 if !tickets.is_empty() => {
                     let ticket = tickets.swap_remove(which.index(tickets.len()));
                     if now % 2 == 0 {
@@ -365,19 +365,19 @@ proptest! {
                 _ => {}
             }
             let in_use: u32 = Class::ALL.iter().map(|class| admission.in_use(*class)).sum();
-            // Where slots were taken away, what is in use only falls.
+            // If slots were removed, the number in use only falls.
             prop_assert!(in_use <= most.max(size) && in_use >= slots.len() as u32);
             most = in_use.max(size);
             let waiting: usize = Class::ALL.iter().map(|class| admission.waiting(*class)).sum();
             prop_assert!(waiting <= queue as usize);
-            // Nobody waits while a slot is free.
+            // No request waits while a slot is free.
             prop_assert!(waiting == 0 || in_use >= size);
         }
         admission.resize(at(now), total);
         for slot in slots {
             admission.release(at(now), slot);
         }
-        // When everybody's patience is over, every slot is free again.
+        // When every deadline is over, every slot is free again.
         let end = at(now + 10_000);
         let all = (0..total).filter(|_| matches!(admission.acquire(end, Class::Critical), Ok(Answer::Admitted(_)))).count();
         prop_assert_eq!(all as u32, total);

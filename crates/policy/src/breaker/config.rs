@@ -1,18 +1,18 @@
-//! What opens a breaker, for how long, and what closes it again.
+//! The conditions that open a breaker, the open time, and the conditions that close it again.
 
 use std::time::Duration;
 
 use crate::window::{WindowConfig, WindowError};
 
-/// Whether a breaker's decisions bind.
+/// Whether a breaker's decisions are enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// It watches and rejects.
     #[default]
     Active,
-    /// It watches and admits everything; permits and tallies tell what it would have rejected.
+    /// It watches and admits everything; permits and counts show what it would have rejected.
     ObserveOnly,
-    /// It rejects everything and watches nothing, until told otherwise.
+    /// It rejects everything and watches nothing, until the mode is changed.
     ForcedOpen,
     /// It admits everything and watches nothing.
     Disabled,
@@ -31,29 +31,29 @@ pub struct SlowCalls {
 /// it by itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BreakerConfig {
-    /// Opens after so many failures without a success between them. Looks at neither window nor minimum.
+    /// Opens after this many failures without a success between them. Uses neither window nor minimum.
     pub consecutive_failures: Option<u32>,
     /// Opens at this share of failures in the window, in `(0, 1]`.
     pub failure_share: Option<f64>,
     /// Opens at a share of slow successes in the window.
     pub slow: Option<SlowCalls>,
-    /// The calls that the shares are of.
+    /// The calls over which the shares are computed.
     pub window: WindowConfig,
-    /// Calls that the window must hold before a share means anything.
+    /// The minimum number of calls in the window before a share counts.
     pub minimum_calls: u32,
     /// How long it stays open the first time.
     pub open_time: Duration,
-    /// By what the open time is multiplied when it opens again without having closed; 1 for always the same.
+    /// The factor for the open time when it opens again without having closed; 1 for a constant time.
     pub open_growth: f64,
     /// The longest open time.
     pub open_time_cap: Duration,
-    /// How many calls are let through to try the target, once the open time is over.
+    /// How many calls are allowed as probes, once the open time is over.
     pub probes: u32,
-    /// After this long a probe whose result nobody reported gives its place to another.
+    /// After this long a probe without a reported result gives its place to another.
     pub probe_timeout: Duration,
-    /// Probes that must succeed for the breaker to close. It opens again as soon as so many have failed that this
-    /// cannot be reached: with 10 probes and 6 successes, at the fifth failure. Where slow calls are a condition, a
-    /// slow probe has failed.
+    /// Probes that must succeed for the breaker to close. It opens again as soon as this cannot be reached
+    /// any more: with 10 probes and 6 successes, at the fifth failure. If slow calls are a condition, a slow
+    /// probe has failed.
     pub success_threshold: u32,
     /// Whether decisions bind.
     pub mode: Mode,
@@ -84,7 +84,8 @@ impl BreakerConfig {
     /// The largest number of probes.
     pub const MOST_PROBES: u32 = 1024;
 
-    /// The simplest breaker: opens after `failures` in a row for always the same time, and one probe decides.
+    /// The simplest breaker: opens after `failures` in a row, always for the same time, and one probe
+    /// decides.
     #[must_use]
     pub fn consecutive(failures: u32, open_time: Duration) -> Self {
         Self {
@@ -99,27 +100,27 @@ impl BreakerConfig {
         }
     }
 
-    /// Around a database: 5 failures in a row, open for 60 s.
+    /// For a database: 5 failures in a row, open for 60 s.
     #[must_use]
     pub fn database() -> Self {
         Self::consecutive(5, Duration::from_secs(60))
     }
 
-    /// Around Kafka: 10 failures in a row, open for 30 s.
+    /// For Kafka: 10 failures in a row, open for 30 s.
     #[must_use]
     pub fn kafka() -> Self {
         Self::consecutive(10, Duration::from_secs(30))
     }
 
-    /// Around connections through a VPC connector, which recovers by adding instances: 5 failures in a row, open for
-    /// 300 s.
+    /// For connections through a VPC connector, which recovers by adding instances: 5 failures in a row, open
+    /// for 300 s.
     #[must_use]
     pub fn connector() -> Self {
         Self::consecutive(5, Duration::from_secs(300))
     }
 
-    /// Around a cell: half of at least 20 calls in 60 s, open for 30 s, 10 half-open requests of which fewer than
-    /// half may fail.
+    /// For a cell: half of at least 20 calls in 60 s, open for 30 s, 10 half-open requests of which fewer
+    /// than half may fail.
     #[must_use]
     pub fn cell() -> Self {
         Self {
@@ -138,11 +139,11 @@ impl BreakerConfig {
         }
     }
 
-    /// Whether a breaker can be built of it.
+    /// Checks the configuration.
     ///
     /// # Errors
     ///
-    /// [`BreakerError`] names the first thing that is wrong.
+    /// [`BreakerError`] names the first error.
     pub fn check(&self) -> Result<(), BreakerError> {
         self.window.check()?;
         self.check_conditions()?;
@@ -209,13 +210,13 @@ impl BreakerConfig {
     }
 }
 
-/// Why no breaker can be built.
+/// An error in the configuration of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum BreakerError {
     /// The window is impossible.
     #[error(transparent)]
     Window(#[from] WindowError),
-    /// Nothing would open it.
+    /// No condition would open it.
     #[error(
         "a breaker needs a condition: consecutive failures, a share of failures, or a share of slow calls"
     )]
@@ -234,13 +235,13 @@ pub enum BreakerError {
     MinimumBeyondWindow {
         /// The minimum.
         minimum: u32,
-        /// What the window holds.
+        /// The number of calls in the window.
         calls: u32,
     },
     /// It would never be open.
     #[error("a breaker's open time is longer than zero")]
     OpenTime,
-    /// It would shrink, or be no number.
+    /// It would shrink, or is not a number.
     #[error("a breaker's open time grows by a factor of 1 or more, not {0}")]
     Growth(f64),
     /// The cap is below the first open time.
@@ -254,7 +255,7 @@ pub enum BreakerError {
     /// No probes, or too many.
     #[error("a breaker has 1 to {most} probes, not {0}", most = BreakerConfig::MOST_PROBES)]
     Probes(u32),
-    /// Probes would expire as they are sent.
+    /// Probes would expire when they are sent.
     #[error("a probe expires after longer than zero")]
     ProbeTimeout,
     /// It could never close, or would close without a success.

@@ -1,4 +1,4 @@
-//! What a breaker decides, and why, in words that a trace can print.
+//! The decisions of a breaker and their reasons, in words that a trace can print.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::Time;
 use crate::identity::Identity;
 
-/// Leave to make one call. Give it back with [`Breaker::record`](super::Breaker::record) when the target has
-/// answered or failed to, or with [`Breaker::release`](super::Breaker::release) when the call never reached it. One
-/// that is dropped counts for nothing; a probe's place is free again when the probe expires.
+/// Permission for one call. Return it with [`Breaker::record`](super::Breaker::record) when the target has
+/// answered or failed to, or with [`Breaker::release`](super::Breaker::release) if the call never reached it.
+/// A dropped permit does not count; a probe's place is free again when the probe expires.
 #[derive(Debug)]
 #[must_use = "a permit is reported with `record`, or given back with `release`"]
 pub struct Permit {
@@ -28,23 +28,23 @@ pub(super) enum Kind {
     Probe {
         /// Its place.
         slot: u32,
-        /// Tells it from others that had that place.
+        /// Distinguishes it from others that had that place.
         serial: u64,
     },
-    /// A call that a breaker which only observes would have rejected.
+    /// A call that a breaker in observation mode would have rejected.
     Shadow(RejectReason),
-    /// A call that nobody watches.
+    /// A call that is not watched.
     Unwatched,
 }
 
 impl Permit {
-    /// Whether the call tries out a target that the breaker has just kept calls from.
+    /// Whether the call tests a target from which the breaker has just kept calls away.
     #[must_use]
     pub const fn is_probe(&self) -> bool {
         matches!(self.kind, Kind::Probe { .. })
     }
 
-    /// Why the call would have been rejected if the breaker did more than observe.
+    /// Why the call would have been rejected if the breaker enforced its decisions.
     #[must_use]
     pub const fn would_reject(&self) -> Option<RejectReason> {
         match self.kind {
@@ -63,7 +63,7 @@ impl Permit {
 /// What opened a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// So many failures without a success between them.
+    /// This many failures without a success between them.
     InARow(u32),
     /// Too many of the window's calls failed.
     Failed {
@@ -83,7 +83,7 @@ pub enum Cause {
     Probes {
         /// How many failed.
         failed: u32,
-        /// Of how many that may be sent.
+        /// The number of allowed probes.
         of: u32,
     },
 }
@@ -107,7 +107,7 @@ pub enum RejectReason {
     Open(Cause),
     /// The breaker is half-open and its probes are on their way.
     ProbesOut(u32),
-    /// Someone forced the breaker open.
+    /// A person has forced the breaker open.
     Forced,
 }
 
@@ -122,17 +122,17 @@ impl fmt::Display for RejectReason {
     }
 }
 
-/// A call that must not be made. It says nothing about the target and cannot be recorded.
+/// A call that must not be made. It is not evidence about the target and cannot be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Rejection {
     /// Why.
     pub reason: RejectReason,
-    /// After how long another try may be admitted; unknown where a person decides.
+    /// After how long another try may be admitted; unknown if a person decides.
     pub retry_after: Option<Duration>,
 }
 
-/// What a reported result did.
+/// The effect of a reported result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
     /// It was counted; the breaker stays as it is.
@@ -183,7 +183,7 @@ impl fmt::Display for IgnoreReason {
     }
 }
 
-/// What a breaker is at a moment.
+/// The state of a breaker at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// It admits calls.
@@ -200,24 +200,24 @@ pub enum State {
         /// How many it would admit now.
         free: u32,
     },
-    /// Someone forced it open.
+    /// A person has forced it open.
     ForcedOpen,
     /// It admits every call and watches none.
     Disabled,
 }
 
-/// How often a breaker did what, since it was built.
+/// The counts of a breaker since it was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// Calls admitted, probes and those that would have been rejected included.
+    /// Admitted calls, including probes and those that would have been rejected.
     pub admitted: u64,
     /// Calls rejected.
     pub rejected: u64,
-    /// Calls admitted only because it does no more than observe.
+    /// Calls admitted only because it is in observation mode.
     pub would_reject: u64,
-    /// Times it opened, in observation too.
+    /// How often it opened, also in observation mode.
     pub opened: u64,
-    /// Times probes closed it.
+    /// How often probes closed it.
     pub closed: u64,
     /// Results that changed nothing.
     pub ignored: u64,

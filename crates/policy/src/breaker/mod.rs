@@ -1,14 +1,16 @@
-//! Stops calling a target that fails, so that callers do not wait for it and it can recover.
+//! Stops calls to a failing target, so that callers do not wait for it and it can recover.
 //!
-//! Closed, every call is admitted and its outcome recorded. It opens by failures in a row, by the share of failures,
-//! or by the share of slow calls. Open, every call is rejected, for a time that grows while the target stays down.
-//! Then it is half-open: exactly as many probes are let through as configured, and they decide.
+//! Closed: every call is admitted and its outcome recorded. It opens by failures in a row, by the share of
+//! failures, or by the share of slow calls. Open: every call is rejected, for a time that grows while the
+//! target stays down. Then it is half-open: exactly the configured number of probes is allowed, and they
+//! decide.
 //!
-//! What it must never do: let everyone through when the open time ends (the herd would fell a target that just
-//! stood up); lose a probe's place for good because a caller died with it; count its own rejections, or others'
-//! on the caller's side, against the target; let a result from before a change of state count after it. A rejected
-//! call therefore gets no permit and cannot be recorded, and permits carry the generation of the state that issued
-//! them. The state machine is that of M. Nygard, *Release It!*, 2nd ed., "Circuit Breaker".
+//! It must never do this: admit every call when the open time ends (the load would bring down a target that
+//! has just recovered); lose a probe's place permanently because a caller died with it; count its own
+//! rejections, or others' on the caller's side, against the target; count a result from before a change of
+//! state after it. Therefore a rejected call gets no permit and cannot be recorded, and permits carry the
+//! generation of the state that issued them. The state machine is that of M. Nygard, *Release It!*, 2nd ed.,
+//! "Circuit Breaker".
 //!
 //! Nothing here allocates after [`Breaker::new`].
 
@@ -33,7 +35,7 @@ pub struct Breaker {
     config: BreakerConfig,
     mode: Mode,
     phase: Phase,
-    /// Rises with every change of phase, so that permits from before it are known.
+    /// Increases with every change of phase, so that older permits are recognised.
     generation: u64,
     /// The latest time seen.
     latest: Time,
@@ -44,7 +46,7 @@ pub struct Breaker {
     /// The half-open places.
     places: Box<[Place]>,
     identity: Identity,
-    /// Rises with every probe.
+    /// Increases with every probe.
     serial: u64,
     tally: Tally,
 }
@@ -79,7 +81,7 @@ impl Breaker {
     ///
     /// # Errors
     ///
-    /// [`BreakerError`] where `config` describes none.
+    /// [`BreakerError`] if `config` is invalid.
     pub fn new(config: BreakerConfig) -> Result<Self, BreakerError> {
         config.check()?;
         Ok(Self {
@@ -98,7 +100,7 @@ impl Breaker {
         })
     }
 
-    /// Asks for leave to make a call now.
+    /// Requests permission for a call now.
     ///
     /// # Errors
     ///
@@ -134,8 +136,8 @@ impl Breaker {
         }
     }
 
-    /// Reports how the permitted call ended. A success that took longer than the configuration allows is taken as
-    /// slow.
+    /// Reports how the permitted call ended. A success that took longer than the configuration allows counts
+    /// as slow.
     pub fn record(&mut self, now: Time, permit: Permit, outcome: Outcome) -> Recorded {
         let now = self.catch_up(now);
         let recorded = match self.refuse(now, &permit) {
@@ -152,8 +154,8 @@ impl Breaker {
         recorded
     }
 
-    /// Gives back a permit whose call never reached the target: a pool was full here, a deadline had passed, another
-    /// breaker rejected it. Counts for nothing, and frees a probe's place.
+    /// Returns a permit whose call never reached the target: a pool was full here, a deadline had passed,
+    /// another breaker rejected it. It does not count, and frees a probe's place.
     pub fn release(&mut self, now: Time, permit: Permit) {
         let now = self.catch_up(now);
         if self.refuse(now, &permit).is_none()
@@ -164,8 +166,8 @@ impl Breaker {
         }
     }
 
-    /// Changes whether decisions bind. What only observed binds from its present state on, and the reverse. What was
-    /// forced open sends probes first; what was disabled starts anew, closed.
+    /// Changes whether decisions are enforced. A change between observation and enforcement keeps the current
+    /// state. After forced open it first sends probes; after disabled it starts again, closed.
     pub fn set_mode(&mut self, now: Time, mode: Mode) {
         self.catch_up(now);
         let left = std::mem::replace(&mut self.mode, mode);
@@ -177,7 +179,7 @@ impl Breaker {
         }
     }
 
-    /// What it is at `now`.
+    /// Its state at `now`.
     #[must_use]
     pub fn state(&self, now: Time) -> State {
         let now = now.max(self.latest);
@@ -197,19 +199,19 @@ impl Breaker {
         }
     }
 
-    /// The outcomes that it judges by at `now`.
+    /// The outcomes by which it judges at `now`.
     pub fn counts(&mut self, now: Time) -> Counts {
         let now = self.catch_up(now);
         self.window.counts(now)
     }
 
-    /// How often it did what.
+    /// Its counts.
     #[must_use]
     pub const fn tally(&self) -> Tally {
         self.tally
     }
 
-    /// Its configuration; the mode is the one that it began in.
+    /// Its configuration; the mode is the initial one.
     #[must_use]
     pub const fn config(&self) -> &BreakerConfig {
         &self.config
@@ -220,7 +222,7 @@ impl Breaker {
         self.latest
     }
 
-    /// What kind of leave the present phase gives.
+    /// The kind of permission that the current phase gives.
     fn decide(&mut self, now: Time) -> Result<Kind, Rejection> {
         match self.phase {
             Phase::Closed => return Ok(Kind::Call),
@@ -263,7 +265,7 @@ impl Breaker {
         })
     }
 
-    /// Why a result with this permit counts for nothing, if so.
+    /// Why a result with this permit does not count, if so.
     fn refuse(&self, now: Time, permit: &Permit) -> Option<IgnoreReason> {
         if permit.issuer != self.identity {
             return Some(IgnoreReason::Foreign);
@@ -309,8 +311,8 @@ impl Breaker {
         }
     }
 
-    /// What opens the closed breaker now. A success can: it may be the call that makes up the minimum, or push out
-    /// older successes.
+    /// What opens the closed breaker now. A success can: it may be the call that reaches the minimum, or push
+    /// out older successes.
     fn judge(&mut self, now: Time) -> Option<Cause> {
         if self
             .config

@@ -33,7 +33,7 @@ fn five_failures_in_a_row_open_the_database_breaker_for_sixty_seconds() {
     for _ in 0..4 {
         assert_eq!(call(&mut breaker, at(1.0), Outcome::Failure), Recorded::Counted);
     }
-    // A success between them starts the count anew.
+    // A success between them restarts the count.
     assert_eq!(call(&mut breaker, at(1.0), Outcome::Success), Recorded::Counted);
     for _ in 0..4 {
         assert_eq!(call(&mut breaker, at(2.0), Outcome::Failure), Recorded::Counted);
@@ -216,7 +216,7 @@ fn half_open_admits_exactly_its_probes_and_an_expired_one_gives_its_place_away()
     assert_eq!(breaker.state(at(65.0)), State::HalfOpen { free: 1 });
     let fourth = breaker.acquire(at(65.0)).unwrap();
     assert!(breaker.acquire(at(65.0)).is_err());
-    // The first comes late, and must not stand for the fourth, which has its place.
+    // The first is late, and must not count for the fourth, which has its place.
     let late = breaker.record(at(65.5), first, Outcome::Failure);
     assert_eq!(late, Recorded::Ignored(IgnoreReason::Expired));
     for probe in [second, third] {
@@ -465,7 +465,7 @@ fn a_growing_open_time_saturates() {
     );
 }
 
-/// What a caller may do.
+/// The possible actions of a caller.
 #[derive(Debug, Clone)]
 enum Step {
     Wait(u64),
@@ -500,8 +500,8 @@ fn take(permits: &mut Vec<Permit>, index: prop::sample::Index) -> Option<Permit>
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// Whatever callers do, in whatever order: open means rejected, half-open means at most its probes, and when
-    /// everything that is out has expired, every place that nobody reported is there again.
+    /// Whatever callers do, in any order: open means rejected, half-open means at most its probes, and when
+    /// all permits have expired, every unreported place is free again.
     #[test]
     fn no_permit_is_lost_and_none_is_given_twice(
         probes in 1_u32..6,
@@ -523,7 +523,7 @@ proptest! {
         let mut breaker = breaker(config);
         let (mut now, mut latest) = (Time::ZERO, Time::ZERO);
         let mut permits: Vec<Permit> = Vec::new();
-        // The probes of the present half-open phase: when they expire, or `None` once reported.
+        // The probes of the current half-open phase: when they expire, or `None` once reported.
         let mut model: Vec<(u64, Option<Time>)> = Vec::new();
         let mut phase = breaker.generation;
         for step in steps {
@@ -596,7 +596,7 @@ proptest! {
                 Step::Drop(index) => drop(take(&mut permits, index)),
             }
         }
-        // Everything that is out expires.
+        // All permits expire.
         let end = latest + 60 * second;
         if let State::HalfOpen { free } = breaker.state(end) {
             let reported = if breaker.generation == phase && matches!(breaker.phase, Phase::HalfOpen { .. }) {
@@ -609,7 +609,7 @@ proptest! {
         }
     }
 
-    /// The breaker opens at exactly the call at which a model that keeps every outcome says so.
+    /// The breaker opens at exactly the same call as a model that keeps every outcome.
     #[test]
     fn it_opens_exactly_when_a_model_that_keeps_every_outcome_does(
         in_a_row in 1_u32..8,

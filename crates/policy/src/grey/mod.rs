@@ -1,13 +1,14 @@
-//! Sees a target that fails a little: compares its success rate with that of its peers.
+//! Detects a partially failing target: compares its success rate with that of its peers.
 //!
-//! With 10 % loss to one target, a breaker that wants 50 % never opens and a health check passes nine times in ten,
-//! while a tenth of the users fail. What gives the target away is that its peers do better at the same time under the
-//! same kind of load. When all do badly together nobody is grey: that is an outage, or the callers' own fault, and
-//! moving load would help nothing.
+//! With 10 % loss to one target, a breaker that needs 50 % never opens and a health check passes nine times
+//! in ten, while a tenth of the users get errors. The target is recognised because its peers do better at the
+//! same time under the same kind of load. If all do badly together no target is grey: that is an outage, or a
+//! fault of the callers, and moving load would not help.
 //!
-//! Calls are counted by interval, and at each interval's end the target is compared with all peers that are not grey
-//! themselves by the two-proportion test ([`deviations`]). Intervals share no calls, so confirmations are
-//! independent: 4 standard deviations come by chance once in 31,600 comparisons, and twice running once in 10^9.
+//! Calls are counted by interval, and at each interval's end the target is compared with all peers that are
+//! not grey themselves by the two-proportion test ([`deviations`]). Intervals share no calls, so
+//! confirmations are independent: 4 standard deviations happen by chance once in 31,600 comparisons, and
+//! twice in a row once in 10^9.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,14 +16,14 @@ use std::time::Duration;
 use crate::Time;
 use crate::window::{Counts, Outcome, share};
 
-/// By how many standard deviations the share of bad calls in the first sample exceeds that in the second, under the
-/// assumption that both have the same: with `p = (bad + other_bad) / (calls + other_calls)`,
+/// By how many standard deviations the share of bad calls in the first sample exceeds that in the second,
+/// under the assumption that both have the same: with `p = (bad + other_bad) / (calls + other_calls)`,
 ///
 /// `z = (bad/calls − other_bad/other_calls) / √(p (1 − p) (1/calls + 1/other_calls))`
 ///
-/// Source: NIST/SEMATECH e-Handbook of Statistical Methods, 7.3.3 "How can we determine whether two processes produce
-/// the same proportion of defectives?". 0 where there is nothing to compare: an empty sample, or no call or every
-/// call bad in both.
+/// Source: NIST/SEMATECH e-Handbook of Statistical Methods, 7.3.3 "How can we determine whether two processes
+/// produce the same proportion of defectives?". 0 if there is nothing to compare: an empty sample, or no call
+/// or every call bad in both.
 #[must_use]
 pub fn deviations((bad, calls): (u64, u64), (other_bad, other_calls): (u64, u64)) -> f64 {
     let pooled = share(bad + other_bad, calls + other_calls);
@@ -39,28 +40,29 @@ pub fn deviations((bad, calls): (u64, u64), (other_bad, other_calls): (u64, u64)
 pub struct Bound {
     /// In standard deviations of the comparison, see [`deviations`]: whether it is chance.
     pub deviations: f64,
-    /// In share of calls, in `[0, 1]`: whether it matters. Among millions of calls any difference is significant.
+    /// In share of calls, in `[0, 1]`: whether it matters. Among millions of calls any difference is
+    /// significant.
     pub difference: f64,
 }
 
 /// The configuration of a [`GreyDetector`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GreyConfig {
-    /// Over how long calls are counted before they are compared.
+    /// How long calls are counted before they are compared.
     pub interval: Duration,
     /// Calls that both sides must have in an interval; with fewer, nothing changes.
     pub minimum_calls: u32,
-    /// Bad calls that a target must have in an interval to be thought grey. The test's normal approximation is poor
+    /// Bad calls that a target needs in an interval to count as grey. The test's normal approximation is poor
     /// below about 5.
     pub minimum_bad: u32,
     /// Grey at both of these.
     pub suspect: Bound,
     /// No longer grey below either of these.
     pub clear: Bound,
-    /// So many intervals running must say so, either way. An interval with too few calls says nothing and does not
-    /// interrupt.
+    /// This many intervals in a row must agree, in both directions. An interval with too few calls is ignored
+    /// and does not interrupt.
     pub confirmations: u32,
-    /// Whether slow successes are bad calls. Lost packets are sent again: they show as slowness first.
+    /// Whether slow successes are bad calls. Lost packets are sent again, so they appear as slowness first.
     pub slow_is_bad: bool,
 }
 
@@ -87,11 +89,11 @@ impl Default for GreyConfig {
 }
 
 impl GreyConfig {
-    /// Whether a detector can be built of it.
+    /// Checks the configuration.
     ///
     /// # Errors
     ///
-    /// [`GreyError`] names the first thing that is wrong.
+    /// [`GreyError`] names the first error.
     pub fn check(&self) -> Result<(), GreyError> {
         if self.interval.is_zero() || u64::try_from(self.interval.as_nanos()).is_err() {
             return Err(GreyError::Interval(self.interval));
@@ -118,7 +120,7 @@ impl GreyConfig {
     }
 }
 
-/// Why no detector can be built.
+/// An error in the configuration of a detector.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum GreyError {
     /// No interval, or one of more than 584 years.
@@ -127,7 +129,7 @@ pub enum GreyError {
     /// It would judge by no calls.
     #[error("a comparison needs 1 call or more, not 0")]
     MinimumCalls,
-    /// It would judge without looking.
+    /// It would decide without an interval.
     #[error("a verdict needs 1 interval or more, not 0")]
     Confirmations,
     /// Not a distance.
@@ -141,7 +143,7 @@ pub enum GreyError {
     Hysteresis,
 }
 
-/// One interval's calls to a target against those to its peers.
+/// One interval's calls to a target compared with those to its peers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
     /// The target's bad calls.
@@ -176,16 +178,16 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// What is thought of a target.
+/// The state of a target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Standing {
-    /// Nothing is held against it.
+    /// It is not suspect.
     Good,
     /// It is worse than its peers.
     Grey {
         /// The end of the interval that confirmed it.
         since: Time,
-        /// What that interval showed.
+        /// The result of that interval.
         shown: Comparison,
     },
 }
@@ -212,7 +214,7 @@ impl fmt::Display for Standing {
 pub struct GreyDetector {
     config: GreyConfig,
     targets: Box<[Target]>,
-    /// When the running interval ends. Intervals end at multiples of their length.
+    /// When the current interval ends. Intervals end at multiples of their length.
     due: Time,
 }
 
@@ -220,9 +222,9 @@ pub struct GreyDetector {
 struct Target {
     standing: Standing,
     counts: Counts,
-    /// Intervals running that spoke against the standing.
+    /// Intervals in a row that contradict the current state.
     against: u32,
-    /// What the latest interval with enough calls showed.
+    /// The result of the latest interval with enough calls.
     latest: Option<Comparison>,
 }
 
@@ -240,12 +242,11 @@ impl Target {
 }
 
 impl GreyDetector {
-    /// A detector of so many targets, numbered from 0, of which nothing is known. This is the only place that
-    /// allocates.
+    /// A detector of this many targets, numbered from 0, without data. This is the only place that allocates.
     ///
     /// # Errors
     ///
-    /// [`GreyError`] where `config` describes none.
+    /// [`GreyError`] if `config` is invalid.
     pub fn new(config: GreyConfig, targets: usize) -> Result<Self, GreyError> {
         config.check()?;
         let due = Time::ZERO + config.interval;
@@ -256,8 +257,8 @@ impl GreyDetector {
         })
     }
 
-    /// Adds a call to a target that ended now. Calls that never reached it must not be given. A target that there is
-    /// not is ignored.
+    /// Adds a call to a target that ended now. Do not add calls that never reached it. A target that does not
+    /// exist is ignored.
     pub fn record(&mut self, now: Time, target: usize, outcome: Outcome) {
         self.catch_up(now);
         if let Some(target) = self.targets.get_mut(target) {
@@ -265,7 +266,7 @@ impl GreyDetector {
         }
     }
 
-    /// What is thought of a target now; nothing is held against one that there is not.
+    /// The state of a target now; one that does not exist is not suspect.
     pub fn standing(&mut self, now: Time, target: usize) -> Standing {
         self.catch_up(now);
         self.targets
@@ -273,7 +274,7 @@ impl GreyDetector {
             .map_or(Standing::Good, |target| target.standing)
     }
 
-    /// What the latest interval in which it and its peers had enough calls showed of a target.
+    /// The result for a target of the latest interval in which it and its peers had enough calls.
     pub fn comparison(&mut self, now: Time, target: usize) -> Option<Comparison> {
         self.catch_up(now);
         self.targets.get(target)?.latest
@@ -337,7 +338,7 @@ impl GreyConfig {
         counts.failure + if self.slow_is_bad { counts.slow } else { 0 }
     }
 
-    /// Whether an interval speaks against a standing.
+    /// Whether an interval contradicts the current state.
     fn speaks_against(&self, standing: Standing, shown: &Comparison) -> bool {
         let Comparison {
             bad,
@@ -357,7 +358,7 @@ impl GreyConfig {
 }
 
 impl Target {
-    /// Takes in what an interval showed.
+    /// Processes the result of an interval.
     fn hear(&mut self, config: &GreyConfig, end: Time, shown: Comparison) {
         self.latest = Some(shown);
         if !config.speaks_against(self.standing, &shown) {
@@ -389,7 +390,7 @@ mod tests {
         GreyDetector::new(GreyConfig::default(), targets).unwrap()
     }
 
-    /// Gives each target 1,000 calls in the interval that begins at `from`, of which so many fail.
+    /// Gives each target 1,000 calls in the interval that begins at `from`, of which this many fail.
     fn interval(detector: &mut GreyDetector, from: u64, failures: &[u64]) {
         for (target, failures) in failures.iter().enumerate() {
             for call in 0..1000 {
@@ -528,7 +529,7 @@ mod tests {
         assert_eq!(grey(&mut detector, at(20)), []);
         interval(&mut detector, 20, &[100, 5]);
         assert_eq!(grey(&mut detector, at(30)), [0]);
-        // A target without load stays what it was.
+        // A target without load keeps its state.
         assert_eq!(grey(&mut detector, at(3000)), [0]);
         detector.forget(at(3000), 0);
         assert_eq!(grey(&mut detector, at(3000)), []);

@@ -5,45 +5,46 @@ use std::time::Duration;
 /// Ejection by comparison of success rates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Deviation {
-    /// Ejects hosts whose success rate is below the mean of all by more than so many standard deviations.
+    /// Ejects hosts whose success rate is below the mean of all by more than this many standard deviations.
     ///
-    /// One bad host among n is √(n − 1) standard deviations off, however bad it is, and k equally bad ones √((n − k) / k)
-    /// each. With 1.9, one of four is never ejected (√3 = 1.73), one of five is (√4 = 2); two must be among ten.
+    /// One bad host among n is √(n − 1) standard deviations off, however bad it is, and k equally bad ones
+    /// √((n − k) / k) each. With 1.9, one of four is never ejected (√3 = 1.73), one of five is (√4 = 2); two
+    /// must be among ten.
     pub factor: f64,
     /// Hosts that must have enough calls in the interval.
     pub minimum_hosts: u32,
-    /// How many calls are enough.
+    /// The number of calls that is enough.
     pub minimum_calls: u32,
 }
 
 /// The configuration of an [`OutlierDetector`](super::OutlierDetector).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OutlierConfig {
-    /// Ejects a host at once after so many failures without a success between them.
+    /// Ejects a host at once after this many failures without a success between them.
     pub consecutive_failures: Option<u32>,
     /// Ejects hosts whose success rate is below the others', at each sweep.
     pub deviation: Option<Deviation>,
     /// Time between sweeps. A sweep compares success rates, and only a sweep brings hosts back.
     pub interval: Duration,
-    /// How long the first ejection lasts; the nth running lasts n times that.
+    /// How long the first ejection lasts; the nth in a row lasts n times that.
     pub base_ejection: Duration,
     /// The longest ejection.
     pub longest_ejection: Duration,
     /// Largest percentage of the hosts that are ejected at the same time, rounded down, at most 100.
     pub most_percent: u32,
-    /// Whether one host may be ejected where that percentage of few hosts is none: 10 % of nine.
+    /// Whether one host may be ejected if that percentage is less than one host: 10 % of nine.
     pub at_least_one: bool,
-    /// Hosts that are never ejected together, whatever the percentage: with 1, the last one stays.
+    /// The number of hosts that always stay, whatever the percentage: with 1, the last one stays.
     pub keep: u32,
-    /// Over how long the weight of a host that comes back rises to that of the others. Zero: at once.
+    /// How long the weight of a returning host takes to reach that of the others. Zero: at once.
     pub ramp: Duration,
     /// Its weight at first, as a share of the others', in `[0, 1]`.
     pub ramp_from: f64,
 }
 
 impl Default for OutlierConfig {
-    /// As Envoy's, but that one host of few may be ejected, the last one stays, and weights rise over 30 s from a
-    /// tenth.
+    /// Envoy's defaults, except that one host of few may be ejected, the last one stays, and weights rise
+    /// over 30 s from a tenth.
     fn default() -> Self {
         Self {
             at_least_one: true,
@@ -90,10 +91,10 @@ impl OutlierConfig {
         }
     }
 
-    /// How many of so many hosts may be ejected at the same time.
+    /// How many of this many hosts may be ejected at the same time.
     #[must_use]
     pub fn most_ejected(&self, hosts: usize) -> usize {
-        // Quotient and remainder apart, so that nothing overflows.
+        // Quotient and remainder separately, so that nothing overflows.
         let percent = self.most_percent.min(100) as usize;
         let share = hosts / 100 * percent + hosts % 100 * percent / 100;
         share
@@ -101,11 +102,11 @@ impl OutlierConfig {
             .min(hosts.saturating_sub(self.keep as usize))
     }
 
-    /// Whether a detector can be built of it.
+    /// Checks the configuration.
     ///
     /// # Errors
     ///
-    /// [`OutlierError`] names the first thing that is wrong.
+    /// [`OutlierError`] names the first error.
     pub fn check(&self) -> Result<(), OutlierError> {
         if self.consecutive_failures.is_none() && self.deviation.is_none() {
             return Err(OutlierError::NoCondition);
@@ -140,10 +141,10 @@ impl OutlierConfig {
     }
 }
 
-/// Why no detector can be built.
+/// An error in the configuration of a detector.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum OutlierError {
-    /// Nothing would eject a host.
+    /// No condition would eject a host.
     #[error("an ejection needs a condition: consecutive failures or a deviation of success rates")]
     NoCondition,
     /// It would eject without a failure.

@@ -1,18 +1,20 @@
-//! Takes a host out of service that fails more than the others, for a while.
+//! Removes a host that fails more than the others from service, for a while.
 //!
-//! Envoy's semantics (Envoy documentation, "Outlier detection", and the API's `OutlierDetection`): failures in a row
-//! eject at once; success rates are compared at each sweep, among hosts with enough calls, against
-//! `mean − factor × standard deviation` of the population; an ejection lasts `base × n`, at most the longest, where n
-//! grows by one with each ejection and shrinks by one with each sweep that finds the host in service for an interval
-//! or more; hosts come back at the first sweep after that; ejections stop at a percentage of the hosts.
+//! Envoy's semantics (Envoy documentation, "Outlier detection", and the API's `OutlierDetection`): failures
+//! in a row eject at once; success rates are compared at each sweep, among hosts with enough calls, with
+//! `mean − factor × standard deviation` of the population; an ejection lasts `base × n`, at most the longest,
+//! where n grows by one with each ejection and shrinks by one with each sweep that finds the host in service
+//! for an interval or more; hosts come back at the first sweep after that; ejections stop at a percentage of
+//! the hosts.
 //!
-//! What differs from Envoy: a result counts only in the state in which its call was begun, so calls that were
-//! under way when a host was ejected do not eject it again when it is back; where the percentage leaves room for
-//! fewer hosts than are outliers, the worst go first; a number of hosts always stays; and a host that comes back is
-//! given its load bit by bit ([`OutlierDetector::weight`]). There is no jitter: chance is the caller's.
+//! Differences from Envoy: a result counts only in the state in which its call began, so calls that were in
+//! flight when a host was ejected do not eject it again when it is back; if the percentage allows fewer
+//! ejections than there are outliers, the worst are ejected first; a number of hosts always stays; and a host
+//! that comes back gets its load gradually ([`OutlierDetector::weight`]). There is no jitter: randomness
+//! belongs to the caller.
 //!
-//! Sweeps are due at multiples of the interval and are made up for when the detector is next asked. Nothing here
-//! allocates after [`OutlierDetector::new`].
+//! Sweeps are due at multiples of the interval; missed ones are made when the detector is next called.
+//! Nothing here allocates after [`OutlierDetector::new`].
 
 mod config;
 #[cfg(test)]
@@ -26,10 +28,10 @@ pub use config::{Deviation, OutlierConfig, OutlierError};
 use crate::Time;
 use crate::window::{Counts, Outcome, share};
 
-/// The weight of a host that has its full load.
+/// The weight of a host with its full load.
 pub const FULL_WEIGHT: u32 = 1000;
 
-/// Leave to call one host, to be given back with its result. One that is dropped counts for nothing.
+/// Permission to call one host, to be returned with the result. A dropped one does not count.
 #[derive(Debug)]
 #[must_use = "a ticket is reported with `record`"]
 pub struct Ticket {
@@ -40,7 +42,7 @@ pub struct Ticket {
 /// Why a host is ejected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum EjectReason {
-    /// So many failures without a success between them.
+    /// This many failures without a success between them.
     InARow(u32),
     /// A success rate below the others'.
     SuccessRate {
@@ -48,7 +50,7 @@ pub enum EjectReason {
         rate: f64,
         /// The mean of all hosts with enough calls.
         mean: f64,
-        /// What it would have had to be.
+        /// The minimum that it would have needed.
         bound: f64,
     },
 }
@@ -81,16 +83,16 @@ pub struct Ejected {
     pub reason: EjectReason,
 }
 
-/// What a reported result did.
+/// The effect of a reported result.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Noted {
     /// It was counted.
     Counted,
     /// It ejected the host.
     Ejected(EjectReason),
-    /// It would have ejected the host, but as many are ejected as may be.
+    /// It would have ejected the host, but the maximum number is already ejected.
     Spared(EjectReason),
-    /// It changed nothing: the host has been ejected, or replaced, since the call was begun.
+    /// It changed nothing: the host has been ejected, or replaced, since the call began.
     Ignored,
 }
 
@@ -118,11 +120,11 @@ pub struct OutlierDetector {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Host {
-    /// Rises with every ejection, return and replacement.
+    /// Increases with every ejection, return and replacement.
     generation: u64,
     ejected: Option<Ejected>,
     returned: Option<Time>,
-    /// By what the base time is multiplied: ejections, less healthy sweeps.
+    /// The factor for the base time: ejections, less healthy sweeps.
     multiplier: u32,
     in_a_row: u32,
     /// Since the latest sweep.
@@ -156,11 +158,11 @@ impl Host {
 }
 
 impl OutlierDetector {
-    /// A detector of so many hosts, numbered from 0, all in service.
+    /// A detector of this many hosts, numbered from 0, all in service.
     ///
     /// # Errors
     ///
-    /// [`OutlierError`] where `config` describes none.
+    /// [`OutlierError`] if `config` is invalid.
     pub fn new(config: OutlierConfig, hosts: usize) -> Result<Self, OutlierError> {
         config.check()?;
         Ok(Self {
@@ -172,8 +174,8 @@ impl OutlierDetector {
         })
     }
 
-    /// Asks for leave to call a host. A caller that calls an ejected one all the same, because all are, has no ticket
-    /// and nothing to report.
+    /// Requests permission to call a host. A caller that calls an ejected host nevertheless, because all are
+    /// ejected, has no ticket and nothing to report.
     ///
     /// # Errors
     ///
@@ -189,12 +191,12 @@ impl OutlierDetector {
                 host,
                 generation: *generation,
             }),
-            // A host that there is not: its results will be ignored.
+            // A host that does not exist: its results will be ignored.
             None => Ok(Ticket { host, generation: 0 }),
         }
     }
 
-    /// Reports how a call to a host ended. What never reached the host must not be reported: drop the ticket.
+    /// Reports how a call to a host ended. Do not report calls that never reached the host: drop the ticket.
     pub fn record(&mut self, now: Time, ticket: Ticket, outcome: Outcome) -> Noted {
         let now = self.sweep(now);
         let Some(host) = self.hosts.get_mut(ticket.host) else {
@@ -218,7 +220,7 @@ impl OutlierDetector {
         }
     }
 
-    /// Makes the sweeps that are due. The other methods do so by themselves. Returns the latest time seen.
+    /// Makes the sweeps that are due. The other methods do this themselves. Returns the latest time seen.
     pub fn sweep(&mut self, now: Time) -> Time {
         self.latest = self.latest.max(now);
         if self.latest < self.due {
@@ -239,8 +241,8 @@ impl OutlierDetector {
         self.latest
     }
 
-    /// What share of a full load a host should have, in thousandths of [`FULL_WEIGHT`]: nothing while ejected, and
-    /// after that a share that rises in a straight line (as Envoy's slow start with aggression 1).
+    /// The share of a full load that a host should have, in thousandths of [`FULL_WEIGHT`]: zero while
+    /// ejected, and after that a share that rises linearly (as Envoy's slow start with aggression 1).
     pub fn weight(&mut self, now: Time, host: usize) -> u32 {
         let now = self.sweep(now);
         let Some(host) = self.hosts.get(host) else {
@@ -285,7 +287,7 @@ impl OutlierDetector {
         self.config.interval.as_nanos() as u64
     }
 
-    /// Ejects a host, if as many are not ejected already.
+    /// Ejects a host, if the maximum is not reached.
     fn eject(&mut self, now: Time, host: usize, reason: EjectReason) -> Noted {
         if self.ejected >= self.config.most_ejected(self.hosts.len()) {
             return Noted::Spared(reason);
@@ -298,7 +300,7 @@ impl OutlierDetector {
             longest_ejection: longest,
             ..
         } = self.config;
-        // The multiplier stops where it lengthens nothing any more, so that it also shrinks from there.
+        // The multiplier stops at the longest ejection, so that it also shrinks from there.
         if base.saturating_mul(host.multiplier) < longest {
             host.multiplier += 1;
         }
@@ -333,7 +335,7 @@ impl OutlierDetector {
         {
             while let Some(host) = self.worst(&deviation, bound) {
                 let rate = self.hosts[host].success_rate();
-                // Without calls it is not looked at again.
+                // Without calls it is not examined again.
                 self.hosts[host].counts = Counts::default();
                 self.eject(now, host, EjectReason::SuccessRate { rate, mean, bound });
             }
@@ -354,8 +356,8 @@ impl OutlierDetector {
             .map(|(index, host)| (index, host.success_rate()))
     }
 
-    /// The mean of the success rates, and the bound below which a host is an outlier; nothing if too few hosts can be
-    /// compared.
+    /// The mean of the success rates, and the bound below which a host is an outlier; `None` if too few hosts
+    /// can be compared.
     fn bound(&self, deviation: &Deviation) -> Option<(f64, f64)> {
         let hosts = self.rates(deviation).count();
         if hosts == 0 || hosts < deviation.minimum_hosts as usize {
@@ -367,7 +369,7 @@ impl OutlierDetector {
             .map(|(_, rate)| (rate - mean) * (rate - mean))
             .sum::<f64>();
         let spread = (squares / hosts as f64).sqrt();
-        // Rates that differ by rounding only are equal.
+        // Rates that differ only by rounding are equal.
         (spread > 1e-9).then_some((mean, mean - deviation.factor * spread))
     }
 
@@ -391,7 +393,7 @@ impl OutlierDetector {
         }
     }
 
-    /// Makes so many sweeps after `first` at once, in which there were no calls.
+    /// Makes this many sweeps after `first` at once, in which there were no calls.
     fn idle(&mut self, first: Time, sweeps: u64) {
         let interval = self.interval();
         let nth = |sweep: u64| Time::from_nanos(first.as_nanos() + sweep * interval);

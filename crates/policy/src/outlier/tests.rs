@@ -64,7 +64,7 @@ fn the_share_ejected_is_capped_for_every_number_of_hosts_and_every_tenth() {
                 let least = usize::from(at_least_one);
                 let expected = most.max(least).min(hosts.saturating_sub(keep as usize));
                 assert_eq!(config.most_ejected(hosts), expected, "{hosts} hosts, {config:?}");
-                // And that is what happens when all fail.
+                // This is also the result when all fail.
                 let mut detector = detector(config, hosts);
                 let noted: Vec<Noted> = (0..hosts).map(|host| fail(&mut detector, at(1), host)).collect();
                 let reason = EjectReason::InARow(5);
@@ -417,7 +417,7 @@ fn what_is_wrong_with_a_configuration_is_named() {
 }
 
 proptest! {
-    /// Sweeps that are made up for at once equal sweeps made on time.
+    /// Missed sweeps that are made at once equal sweeps made on time.
     #[test]
     fn late_sweeps_equal_sweeps_on_time(
         base in 1_u64..50,
@@ -446,8 +446,8 @@ proptest! {
         }
     }
 
-    /// Whatever fails: never more are ejected than may be, the number is that of the ejected hosts, weights are in
-    /// range, and hosts that all do the same are not told apart by success rate.
+    /// Whatever fails: never more than the maximum are ejected, the number is that of the ejected hosts,
+    /// weights are in range, and hosts that behave alike are not distinguished by success rate.
     #[test]
     fn the_limits_hold(
         hosts in 1_usize..12,

@@ -157,7 +157,7 @@ fn an_admission_allocates_nothing_however_full_it_is() {
     assert_eq!(counted, 0);
 }
 
-/// A source of chance that is good enough to be different each time.
+/// A source of randomness that is good enough to be different each time.
 struct Steps(u64);
 
 impl Random for Steps {
@@ -180,7 +180,7 @@ fn retries_and_hedges_allocate_nothing() {
             budget.request(now);
             let took = Duration::from_nanos(chance.bits() >> 40);
             hedge.record(took);
-            // First, or the retries would leave nothing of the budget.
+            // First, because otherwise the retries would use up the budget.
             hedged += u64::from(hedge.ask(now, 2 * took, &mut budget).is_ok());
             match retry.next((now, now), 1, &mut budget, &mut chance) {
                 Ok(_) => retried += 1,

@@ -1,4 +1,5 @@
-//! Whatever configuration a policy accepts, it can be run with: extreme numbers, time that goes back, foreign tokens.
+//! Every configuration that a policy accepts can be run: extreme numbers, time that goes back, foreign
+//! tokens.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -53,7 +54,7 @@ fn count() -> impl Strategy<Value = u32> {
     ]
 }
 
-/// Moments in no order, up to the last that there is.
+/// Moments in no order, up to the last possible one.
 fn moments() -> impl Strategy<Value = Vec<Time>> {
     let moment = prop_oneof![
         8 => (0_u64..200_000_000_000).prop_map(Time::from_nanos),
@@ -95,7 +96,8 @@ proptest! {
                 one.record(*now, permit, outcome);
             }
             if let Ok(permit) = one.acquire(*now) {
-                // Another's permit, even of the same phase and place, says nothing of its target.
+                // Another breaker's permit, even of the same phase and place, is not evidence about its
+                // target.
                 let before = (other.counts(*now), other.tally().ignored);
                 other.record(*now, permit, Outcome::Failure);
                 prop_assert_eq!((other.counts(*now), other.tally().ignored), (before.0, before.1 + 1));
@@ -117,7 +119,7 @@ proptest! {
             }
             let _ = budget.withdraw(now);
             let (spent, allowed) = budget.balance(now);
-            // What was spent when more was allowed is no reason to allow less than nothing.
+            // Spending from a time when more was allowed must not make the allowance negative.
             prop_assert!(spent <= number as u64 + 1 && (spent <= allowed || budget.withdraw(now).is_err()));
         }
     }

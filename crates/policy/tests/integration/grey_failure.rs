@@ -1,4 +1,4 @@
-//! The failure that a breaker at 50 % never sees: one target loses a tenth of its calls.
+//! The failure that a breaker at 50 % never detects: one target loses a tenth of its calls.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ impl Random for SplitMix {
 /// Calls a second to each target.
 const RATE: u64 = 100;
 
-/// Sends `seconds` of calls to targets that lose those shares of them; returns the second at which each was first
-/// grey, and whether its breaker ever opened.
+/// Sends `seconds` of calls to targets that lose those shares of them; returns the second at which each was
+/// first grey, and whether its breaker ever opened.
 fn run(seconds: u64, losses: &[f64], seed: u64) -> Vec<(Option<u64>, bool)> {
     let mut random = SplitMix(seed);
     let mut detector = GreyDetector::new(GreyConfig::default(), losses.len()).unwrap();

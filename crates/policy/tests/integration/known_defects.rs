@@ -1,4 +1,4 @@
-//! Defects that breakers in use have had. Each test fails on a breaker that has the defect.
+//! Defects of breakers in use. Each test fails on a breaker that has the defect.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ fn a_million_successes_do_not_hide_an_outage() {
     }
 }
 
-/// A half-open state that admits everyone sends the whole load to a target that has just stood up.
+/// A half-open state that admits every call sends the whole load to a target that has just recovered.
 #[test]
 fn a_thousand_callers_at_the_end_of_the_open_time_send_one_probe() {
     for config in [
@@ -80,7 +80,8 @@ fn a_thousand_callers_at_the_end_of_the_open_time_send_one_probe() {
     }
 }
 
-/// Where a permit dies with its caller and the place is never free again, the breaker stays half-open for good.
+/// If a permit is lost with its caller and the place is never free again, the breaker stays half-open
+/// permanently.
 #[test]
 fn a_probe_that_nobody_reports_does_not_hold_the_breaker_half_open() {
     let mut breaker = Breaker::new(BreakerConfig::database()).unwrap();
@@ -93,8 +94,8 @@ fn a_probe_that_nobody_reports_does_not_hold_the_breaker_half_open() {
     assert_eq!(call(&mut breaker, expired, Outcome::Success), Recorded::Closed);
 }
 
-/// Where rejections on the caller's side count as failures of the target, a breaker that is open, or a pool that
-/// is full, keeps the breaker open by itself.
+/// If rejections on the caller's side count as failures of the target, an open breaker, or a full pool, keeps
+/// the breaker open by itself.
 #[test]
 fn local_rejections_are_not_counted_against_the_target() {
     let mut breaker = Breaker::new(BreakerConfig::database()).unwrap();
@@ -116,7 +117,7 @@ fn local_rejections_are_not_counted_against_the_target() {
     );
     let opened = call(&mut breaker, at(0), Outcome::Failure);
     assert_eq!(opened, Recorded::Opened(Cause::InARow(5)));
-    // The open breaker's own rejections neither count nor make it stay open for longer.
+    // The open breaker's own rejections neither count nor extend the open time.
     let until = State::Open {
         until: at(60),
         cause: Cause::InARow(5),

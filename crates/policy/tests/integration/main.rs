@@ -1,4 +1,4 @@
-//! What the policies promise to those who use them together.
+//! Properties of the policies for callers that combine them.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 

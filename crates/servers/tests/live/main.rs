@@ -1,7 +1,7 @@
-//! The simulator against the real servers: the same sequence of visits on both sides.
+//! The simulator compared with the real servers: the same sequence of visits on both sides.
 //!
-//! These tests wait most of their time; they stand in a binary of their own so that nothing else keeps the processors
-//! busy while they measure.
+//! These tests mostly wait. They are in a separate binary, so that nothing else uses the processors while
+//! they measure.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
@@ -15,7 +15,7 @@ use cofferdam_servers::ServerError;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
 
-/// Tests that mostly wait share it; one that keeps the processors busy has it for itself.
+/// Tests that mostly wait share it; one that needs the processors has it exclusively.
 static PROCESSORS: RwLock<()> = RwLock::new(());
 
 fn shared() -> RwLockReadGuard<'static, ()> {
@@ -43,7 +43,7 @@ fn started<S>(server: Result<S, ServerError>) -> S {
 async fn connect(url: &str) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     let handle = tokio::spawn(async move {
-        // How a connection ends is told to the client that uses it.
+        // The client that uses a connection gets its error.
         let _ = connection.await;
     });
     Ok((client, handle))

@@ -20,8 +20,8 @@ fn sleep(hold: Duration) -> String {
     format!("SELECT pg_sleep({})", seconds(hold))
 }
 
-/// What a transaction takes besides its sleep when nobody else is there, as its caller sees it: the way there and back,
-/// and the clock's tick.
+/// The time of a transaction in addition to its sleep when no other client is connected, as its caller
+/// measures it: the round trip, and the clock's resolution.
 async fn alone(client: &Client) -> Duration {
     const COUNT: u32 = 100;
     let mut overhead = Duration::ZERO;
@@ -34,8 +34,8 @@ async fn alone(client: &Client) -> Duration {
     overhead / COUNT
 }
 
-/// For how long a transaction holds its server connection besides its sleep: with more clients than connections, every
-/// connection is busy all the time.
+/// How long a transaction holds its server connection in addition to its sleep: with more clients than
+/// connections, every connection is busy all the time.
 async fn held(clients: &[Arc<Client>]) -> Duration {
     const EACH: u32 = 25;
     const BUSY: u32 = 12;
@@ -120,7 +120,7 @@ fn waits_are_within_a_tenth_of_the_simulated_ones() {
         query_wait_timeout: Duration::ZERO,
         ..PgBouncerConfig::default()
     };
-    // Warm: a connection that is asked for is there.
+    // Warm: a requested connection is open.
     let simulated = replay(&whole, 1, config, Duration::ZERO).waits;
     let mean = |waits: &[f64]| waits.iter().sum::<f64>() / waits.len() as f64;
     let simulated: Vec<f64> = simulated.into_iter().flatten().map(seconds).collect();
@@ -180,7 +180,7 @@ fn users_that_share_too_few_connections_open_one_for_each_transaction() {
     assert_eq!(processes, simulated.counts.opened);
 }
 
-/// What the pooler said.
+/// The pooler's message.
 fn words(error: &tokio_postgres::Error) -> String {
     let said = error.as_db_error().map(|error| error.message().to_owned());
     said.unwrap_or_else(|| error.to_string())
@@ -219,9 +219,9 @@ fn a_wait_ends_after_query_wait_timeout_and_a_refusal_of_the_server_is_passed_on
         (waited, why, turned_away)
     });
     assert!(why.contains("query_wait_timeout"), "{why}");
-    // At the first look after it, of three a second.
+    // At the first check after it, of three a second.
     let latest = 1.0 + seconds(TICK) + 0.2;
     assert!(seconds(waited) >= 1.0 && seconds(waited) <= latest, "{waited:?}");
-    // A user without a connection of its own is told what the server said.
+    // A user without a connection gets the server's message.
     assert!(turned_away.unwrap().contains("slots"));
 }

@@ -1,4 +1,4 @@
-//! Slots: how many connections a real PostgreSQL accepts, and whom it refuses.
+//! Slots: how many connections a real PostgreSQL accepts, and which it refuses.
 
 use std::time::Duration;
 
@@ -56,7 +56,8 @@ fn a_burst_gets_exactly_the_slots_that_are_left() {
     }
 }
 
-/// Returns when no other connection of the role is left: a server process outlives its connection for a moment.
+/// Returns when no other connection of the role is left: a server process outlives its connection for a
+/// moment.
 fn wait_until_free(url: &str) {
     let others =
         "SELECT count(*) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()";
@@ -91,7 +92,7 @@ fn poisson_demand_is_refused_as_erlang_b_and_the_simulator_say() {
                     tokio::time::sleep_until(at).await;
                     match connect(&url).await {
                         Ok((client, handle)) => {
-                            // It leaves when its time is over, whenever it was accepted.
+                            // It disconnects when its time is over, whenever it was accepted.
                             tokio::time::sleep_until(at + visit.hold).await;
                             drop(client);
                             handle.await.unwrap();
@@ -122,8 +123,8 @@ fn poisson_demand_is_refused_as_erlang_b_and_the_simulator_say() {
     assert!((predicted - formula).abs() < 0.04, "{predicted} is not {formula}");
 }
 
-/// Processor time of a server's postmaster and of the processes that it has seen end, in seconds, by the kernel's count
-/// of hundredths.
+/// Processor time of a server's postmaster and of its ended child processes, in seconds, by the kernel's
+/// count of hundredths.
 fn processor_time(postmaster: u32) -> (f64, f64) {
     let stat = std::fs::read_to_string(format!("/proc/{postmaster}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -132,7 +133,7 @@ fn processor_time(postmaster: u32) -> (f64, f64) {
     (hundredths(11) + hundredths(12), hundredths(13) + hundredths(14))
 }
 
-/// What one of so many attempts took the postmaster and its own process, in milliseconds.
+/// The mean cost of an attempt for the postmaster and for its own process, in milliseconds.
 fn cost(server: &Postgres, attempts: u32, refused: bool) -> (f64, f64) {
     let before = processor_time(server.postmaster());
     runtime().block_on(async {
@@ -196,6 +197,6 @@ fn a_refusal_takes_most_of_what_an_accept_takes() {
         "accept {:.2} + {:.2} ms, refuse {:.2} + {:.2} ms: {real:.2} of it, modelled {modelled:.2}",
         accept.0, accept.1, refuse.0, refuse.1
     );
-    // Nine runs gave 0.76 to 0.93, by what else the machine did.
+    // Nine runs gave 0.76 to 0.93, depending on the other load of the machine.
     assert!((real - modelled).abs() < 0.25, "{real}, modelled {modelled}");
 }

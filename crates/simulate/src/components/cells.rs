@@ -1,19 +1,21 @@
-//! Cells that share the load, as flows: so many requests a tick, each cell serving as fast as it can.
+//! Cells that share the load, as flows: a number of requests in each tick, each cell serving as fast as it
+//! can.
 //!
-//! At thousands of requests a second what counts is how much goes where and how long the queue is, not which request
-//! is where; arrivals are drawn tick by tick as Poisson counts, and a cell is a first-in-first-out queue of counts.
+//! At thousands of requests a second only the amounts and the length of the queue matter, not single
+//! requests. Arrivals are drawn tick by tick as Poisson counts, and a cell is a first-in-first-out queue of
+//! counts.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use cofferdam_policy::Time;
 
-/// What became of requests.
+/// Results of requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fate {
     /// Served while the caller waited.
     pub served: u64,
-    /// Served after the caller had gone: work for nothing.
+    /// Served after the caller had given up: wasted work.
     pub late: u64,
     /// Refused at once.
     pub refused: u64,
@@ -28,10 +30,10 @@ impl Fate {
     }
 }
 
-/// What a cell does with more than it can carry.
+/// What a cell does with load above its capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overload {
-    /// It queues everything, and serves requests whose callers have gone.
+    /// It queues everything, and serves requests whose callers have given up.
     Queues,
     /// It refuses what it could not serve while the caller waits.
     Refuses,
@@ -46,15 +48,15 @@ pub struct Cell {
     patience: Duration,
     overload: Overload,
     up: bool,
-    /// When they came, and how many are left.
+    /// When they arrived, and how many are left.
     queue: VecDeque<(Time, u64)>,
     waiting: u64,
-    /// Capacity that was not used up by whole requests.
+    /// Capacity that whole requests did not use up.
     credit: f64,
 }
 
 impl Cell {
-    /// A cell at rest. `capacity` is in requests a second.
+    /// An idle cell. `capacity` is in requests a second.
     #[must_use]
     pub const fn new(capacity: f64, patience: Duration, overload: Overload) -> Self {
         Self {
@@ -68,7 +70,7 @@ impl Cell {
         }
     }
 
-    /// Fails, losing its queue, or comes back empty. The requests that were lost are its answer.
+    /// Fails and loses its queue, or comes back empty. Returns the lost requests.
     pub fn set_up(&mut self, up: bool) -> u64 {
         self.up = up;
         self.credit = 0.0;
@@ -82,7 +84,7 @@ impl Cell {
         self.up
     }
 
-    /// How long a request that comes now has to wait.
+    /// The wait of a request that arrives now.
     #[must_use]
     pub fn wait(&self) -> Duration {
         if self.capacity > 0.0 {
@@ -98,7 +100,7 @@ impl Cell {
         self.waiting
     }
 
-    /// One tick that ends at `now`: `arrivals` come, and as many are served as the capacity allows.
+    /// One tick that ends at `now`: `arrivals` arrive, and as many are served as the capacity allows.
     pub fn tick(&mut self, now: Time, tick: Duration, arrivals: u64) -> Fate {
         let mut fate = Fate::default();
         if !self.up {
@@ -136,7 +138,7 @@ impl Cell {
             }
         }
         if self.queue.is_empty() {
-            // What was not asked for is gone: capacity cannot be saved up.
+            // Unused capacity is lost: it cannot be saved.
             self.credit = self.credit.min(1.0);
         }
         fate
@@ -148,30 +150,31 @@ impl Cell {
 pub struct Checks {
     /// Time between checks.
     pub interval: Duration,
-    /// Failures in a row after which the cell counts as ill.
+    /// Failures in a row after which the cell counts as unhealthy.
     pub failures: u32,
-    /// Successes in a row after which it counts as well again.
+    /// Successes in a row after which it counts as healthy again.
     pub successes: u32,
 }
 
-/// What one router believes of one cell: health checks in a row, kept in a cache for a while.
+/// What one router believes about one cell: health checks in a row, kept in a cache for a while.
 #[derive(Debug, Clone)]
 pub struct Belief {
     checks: Checks,
-    /// Life of an entry in the router's cache; zero is none.
+    /// Lifetime of an entry in the router's cache; zero means no cache.
     life: Duration,
     next_check: Time,
     next_refresh: Time,
-    /// Checks in a row that contradict what they said before.
+    /// Checks in a row that contradict the current result.
     against: u32,
-    /// What the last checks say.
+    /// The result of the last checks.
     fresh: bool,
-    /// What the router goes by.
+    /// The state that the router uses.
     believed: bool,
 }
 
 impl Belief {
-    /// A cell that is believed to be well; `check` and `refresh` in [0, 1) are the phases of checks and cache.
+    /// A cell that is believed to be healthy; `check` and `refresh` in [0, 1) are the phases of checks and
+    /// cache.
     #[must_use]
     pub fn new(checks: Checks, life: Duration, check: f64, refresh: f64) -> Self {
         Self {
@@ -185,7 +188,7 @@ impl Belief {
         }
     }
 
-    /// Whether the router sends to the cell at `now`, when checks find it `up`.
+    /// Whether the router sends to the cell at `now`, if checks find it `up`.
     pub fn well(&mut self, now: Time, up: bool) -> bool {
         while self.next_check <= now {
             self.against = if up == self.fresh { 0 } else { self.against + 1 };
@@ -276,8 +279,8 @@ mod tests {
 
     #[test]
     fn a_cell_that_is_back_must_pass_as_many_checks_as_it_should() {
-        // Checks at 0, 10, 20 …; down from 5 s to 45 s: ill from the third failure at 30; passes at 50 and 60. One
-        // failure between passes begins the count again.
+        // Checks at 0, 10, 20 …; down from 5 s to 45 s: unhealthy from the third failure at 30; passes at 50
+        // and 60. One failure between passes restarts the count.
         let mut belief = Belief::new(CHECKS, Duration::ZERO, 0.0, 0.0);
         let mut limping = Belief::new(CHECKS, Duration::ZERO, 0.0, 0.0);
         let at = |second: u64| Time::from_nanos(second * 1_000_000_000);

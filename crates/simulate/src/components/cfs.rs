@@ -1,12 +1,13 @@
-//! A CPU limit as Linux enforces it: a quota of processor time for each period of 100 ms, shared by all threads.
+//! A CPU limit as Linux enforces it: a quota of processor time for each period of 100 ms, shared by all
+//! threads.
 //!
-//! A container with a limit of one CPU and ten runnable threads uses its 100 ms up in 10 ms and then stands still for
-//! 90 ms, at 100 % of the limit while it stands and at a low average over a minute. What throttles is thus the number
-//! of runnable threads, not the utilisation that a monitor shows.
+//! A container with a limit of one CPU and ten runnable threads uses its 100 ms up in 10 ms and is then
+//! stopped for 90 ms. It shows 100 % of the limit in these moments and a low average over a minute. So the
+//! number of runnable threads causes throttling, not the utilisation that a monitor shows.
 //!
-//! Threads share the cores evenly (processor sharing), which is what the fair scheduler tends to. Left out: that each
-//! core takes quota in slices of 5 ms and may strand some, burst quota (`cpu.max.burst`), and other containers on the
-//! node. Source: the kernel's `Documentation/scheduler/sched-bwc.rst`.
+//! Threads share the cores evenly (processor sharing), which approximates the fair scheduler. Left out: each
+//! core takes quota in slices of 5 ms and may leave some unused, burst quota (`cpu.max.burst`), and other
+//! containers on the node. Source: the kernel's `Documentation/scheduler/sched-bwc.rst`.
 
 use std::time::Duration;
 
@@ -55,9 +56,9 @@ pub enum CfsError {
 pub struct CfsCounters {
     /// Periods in which something ran or wanted to (`nr_periods`).
     pub periods: u64,
-    /// Of them, those whose quota ran out while something still wanted to run (`nr_throttled`).
+    /// Of them, those whose quota ran out while a thread still wanted to run (`nr_throttled`).
     pub throttled: u64,
-    /// How long runnable threads stood still, by the clock.
+    /// How long runnable threads were stopped, by the clock.
     pub stood: Duration,
     /// Processor time used, in seconds.
     pub used: f64,
@@ -82,16 +83,17 @@ struct Thread<T> {
 #[derive(Debug)]
 pub struct Cfs<T> {
     config: CfsConfig,
-    /// Runnable threads, the one that is done first at the end.
+    /// Runnable threads; the one that finishes first is at the end.
     threads: Vec<Thread<T>>,
-    /// Processor time that a thread has had which was runnable since the beginning, in nanoseconds.
+    /// Processor time that a thread would have had if it had been runnable from the beginning, in
+    /// nanoseconds.
     attained: f64,
-    /// What is left of this period's quota, in nanoseconds; infinite without a limit.
+    /// The rest of this period's quota, in nanoseconds; infinite without a limit.
     left: f64,
     period_ends: Time,
     at: Time,
     generation: u64,
-    /// Whether something ran, and whether it stood, in this period.
+    /// Whether a thread ran, and whether threads were stopped, in this period.
     ran: bool,
     throttled: bool,
     counters: CfsCounters,
@@ -101,7 +103,7 @@ pub struct Cfs<T> {
 const ROUNDING: f64 = 0.5;
 
 impl<T> Cfs<T> {
-    /// A processor at rest.
+    /// An idle processor.
     ///
     /// # Errors
     ///
@@ -139,14 +141,14 @@ impl<T> Cfs<T> {
     pub fn start(&mut self, job: T, work: Duration, now: Time) -> Option<Wake> {
         self.advance(now);
         let target = self.attained + work.as_nanos() as f64;
-        // Equal targets are done in order of arrival: a new one goes before its equals.
+        // Equal targets finish in order of arrival: a new one goes before its equals.
         let place = self.threads.partition_point(|thread| thread.target > target);
         self.threads.insert(place, Thread { job, target });
         self.next_wake()
     }
 
-    /// Something may have changed: threads that are done go to `done`. A wake that was overtaken by a
-    /// [`Cfs::start`] changes nothing and gives `None`.
+    /// Handles a wake-up: finished threads go to `done`. A wake-up that is outdated by a later [`Cfs::start`]
+    /// changes nothing and returns `None`.
     pub fn wake(&mut self, wake: Wake, now: Time, done: &mut Vec<T>) -> Option<Wake> {
         if wake.generation != self.generation {
             return None;
@@ -167,13 +169,13 @@ impl<T> Cfs<T> {
         self.threads.len()
     }
 
-    /// Whether they stand still until the next period.
+    /// Whether they are stopped until the next period.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         !self.threads.is_empty() && self.left <= ROUNDING
     }
 
-    /// What the kernel would have counted by `now`. The present period counts when it is over.
+    /// What the kernel would have counted by `now`. The current period counts when it is over.
     pub fn counters(&mut self, now: Time) -> CfsCounters {
         self.advance(now);
         self.counters
@@ -215,7 +217,8 @@ impl<T> Cfs<T> {
         }
     }
 
-    /// Close the books of a period and open the one that holds the present. After a rest, that is not the next one.
+    /// Closes the counters of a period and opens the current one. After an idle time, that is not the next
+    /// one.
     fn begin_period(&mut self) {
         self.counters.periods += u64::from(self.ran || self.throttled);
         self.counters.throttled += u64::from(self.throttled);
@@ -227,7 +230,8 @@ impl<T> Cfs<T> {
         self.period_ends = self.period_ends + Duration::from_nanos(period.saturating_mul(periods));
     }
 
-    /// The time that many nanoseconds from now, rounded up so that what is due then has happened, and at least one.
+    /// The time this many nanoseconds from now, rounded up so that events due then have happened, and at
+    /// least one.
     fn after(&self, nanos: f64) -> Time {
         let nanos = libm::ceil(nanos - ROUNDING).max(1.0);
         self.at + Duration::from_nanos(nanos as u64)
@@ -267,7 +271,7 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    /// Run to rest: each thread with the millisecond at which it was done.
+    /// Runs until idle: each thread with the millisecond at which it finished.
     fn run(cfs: &mut Cfs<u32>, mut wake: Option<Wake>) -> Vec<(u32, u64)> {
         let mut ends = Vec::new();
         while let Some(next) = wake {
@@ -288,8 +292,8 @@ mod tests {
 
     #[test]
     fn ten_threads_use_up_one_cpu_in_a_tenth_of_the_period() {
-        // 10 threads × 20 ms = 200 ms of work at 100 ms a period: 10 ms of running (10 ms each), 90 ms standing,
-        // 10 ms of running: done at 110 ms instead of 20 ms.
+        // 10 threads × 20 ms = 200 ms of work at 100 ms a period: 10 ms of running (10 ms each), 90 ms
+        // stopped, 10 ms of running: finished at 110 ms instead of 20 ms.
         let mut cfs = limited(1.0, 16);
         let wake = start_all(&mut cfs, 10, millis(20));
         let ends = run(&mut cfs, wake);

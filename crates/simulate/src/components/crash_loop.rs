@@ -1,8 +1,9 @@
 //! How Kubernetes restarts a container that ends: at once the first time, then after 10, 20, 40 … 300 s.
 //!
-//! The kubelet forgets the delays once a container has run for twice the longest one (ten minutes). A fault that kills
-//! a container every few minutes thus never leaves the loop, and one that is mended is still paid for by up to five
-//! minutes of waiting. Source: the kubelet's `doBackOff`, and client-go's `flowcontrol/backoff.go`.
+//! The kubelet forgets the delays once a container has run for twice the longest one (ten minutes). Therefore
+//! a fault that kills a container every few minutes never leaves the loop, and after a fault is fixed the
+//! container may still wait up to five minutes. Source: the kubelet's `doBackOff`, and client-go's
+//! `flowcontrol/backoff.go`.
 
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ impl Default for CrashLoopConfig {
 #[derive(Debug, Clone, Copy)]
 pub struct CrashLoop {
     config: CrashLoopConfig,
-    /// The delay that the next restart waits, and when the last restart was.
+    /// The delay of the next restart, and the time of the last one.
     last: Option<(Duration, Time)>,
     restarts: u32,
 }
@@ -73,20 +74,20 @@ impl CrashLoop {
 pub struct Memory {
     /// The limit at which the kernel kills it.
     pub limit: Bytes,
-    /// What it takes without any work.
+    /// Its memory without any work.
     pub idle: Bytes,
-    /// What each piece of work in the container takes, waiting or in service.
+    /// The memory of each piece of work in the container, waiting or in service.
     pub each: Bytes,
 }
 
 impl Memory {
-    /// Bytes in use with so many pieces of work.
+    /// Bytes in use with this many pieces of work.
     #[must_use]
     pub const fn used(&self, present: u64) -> Bytes {
         Bytes(self.idle.0.saturating_add(self.each.0.saturating_mul(present)))
     }
 
-    /// Whether the kernel kills the container with so many pieces of work in it.
+    /// Whether the kernel kills the container with this many pieces of work in it.
     #[must_use]
     pub const fn kills(&self, present: u64) -> bool {
         self.used(present).0 > self.limit.0

@@ -1,7 +1,7 @@
-//! Where requests come from: an open stream that does not care how the service fares, or a fixed number of clients
-//! that wait for an answer and think before they ask again.
+//! Sources of requests: an open stream that does not react to the service, or a fixed number of clients that
+//! wait for an answer and think before they ask again.
 //!
-//! The difference decides outcomes: clients that wait slow down with the service, the open internet does not.
+//! The difference decides outcomes: clients that wait slow down with the service, an open stream does not.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use cofferdam_policy::Time;
 
 use crate::chance::{Chance, Distribution};
 
-/// How arrivals lie in time at a given rate.
+/// How arrivals are distributed in time at a given rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Spacing {
-    /// At random, as many independent users make it (a Poisson process).
+    /// At random, as from many independent users (a Poisson process).
     #[default]
     Poisson,
-    /// All the same distance apart.
+    /// At equal distances.
     Even,
 }
 
@@ -50,7 +50,7 @@ pub struct OpenLoad {
     spacing: Spacing,
     steps: Vec<Step>,
     chance: Chance,
-    /// The step that holds at `at`; steps before it are over.
+    /// The step that applies at `at`; earlier steps are over.
     current: usize,
     /// The last arrival in seconds: a float, so that even spacing does not drift by rounding to nanoseconds.
     at: f64,

@@ -1,4 +1,4 @@
-//! The parts of a platform as the simulator knows them, each behaving as the real one does.
+//! The simulated parts of a platform, each of which behaves as the real one does.
 
 pub mod alert;
 pub mod autoscaler;

@@ -1,23 +1,23 @@
-//! Lost packets as what they are to a request: time. TCP sends a lost segment again when no answer has come for the
-//! retransmission time-out, and doubles that for every further loss of it; a request fails only when its caller's own
-//! patience ends.
+//! Lost packets as the time that they cost a request. TCP sends a lost segment again when no answer has come
+//! for the retransmission time-out, and doubles that for every further loss. A request fails only when its
+//! caller's own timeout ends.
 //!
-//! Source: RFC 6298 (the time-out doubles), with Linux' least time-out of 200 ms (`TCP_RTO_MIN`) instead of its one
-//! second; a lost SYN waits one second (RFC 6298, 2.1). Left out: fast retransmission, which needs three later
-//! segments in flight and so does not come to the aid of short requests.
+//! Source: RFC 6298 (the time-out doubles), with Linux' minimum time-out of 200 ms (`TCP_RTO_MIN`) instead of
+//! its one second; a lost SYN waits one second (RFC 6298, 2.1). Left out: fast retransmission, which needs
+//! three later segments in flight and therefore does not help short requests.
 
 use std::time::Duration;
 
 use crate::chance::Chance;
 
-/// Linux' least retransmission time-out.
+/// Linux' minimum retransmission time-out.
 pub const LEAST_TIMEOUT: Duration = Duration::from_millis(200);
 /// The time-out of a connection's first packet.
 pub const SYN_TIMEOUT: Duration = Duration::from_secs(1);
-/// A packet that was lost so often is given up (`tcp_retries2` of Linux is 15).
+/// A packet that was lost this often is given up (`tcp_retries2` of Linux is 15).
 const MOST: u32 = 15;
 
-/// The time that one packet adds when each of its transmissions is lost with probability `loss`.
+/// The delay of one packet if each of its transmissions is lost with probability `loss`.
 pub fn delay(loss: f64, first: Duration, chance: &mut Chance) -> Duration {
     let mut waited = Duration::ZERO;
     let mut timeout = first;
@@ -31,7 +31,7 @@ pub fn delay(loss: f64, first: Duration, chance: &mut Chance) -> Duration {
     waited
 }
 
-/// The time that loss adds to a request and its answer on an open connection, one packet each.
+/// The delay of a request and its answer on an open connection, one packet each.
 pub fn exchange_delay(loss: f64, chance: &mut Chance) -> Duration {
     delay(loss, LEAST_TIMEOUT, chance) + delay(loss, LEAST_TIMEOUT, chance)
 }

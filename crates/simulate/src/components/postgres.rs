@@ -1,14 +1,16 @@
-//! Connections to PostgreSQL: so many slots, an error for whoever comes after, and work for the server either way.
+//! Connections to PostgreSQL: a number of slots, an error for every later client, and work for the server in
+//! both cases.
 //!
 //! A server accepts `max_connections` connections, of which ordinary roles get all but those reserved
-//! (`superuser_reserved_connections`, 3 unless set; from version 16 on also `reserved_connections`; on Amazon RDS and
-//! Aurora `rds.rds_superuser_reserved_connections`, 2). One more is refused at once with SQLSTATE 53300; nobody waits.
-//! Source: PostgreSQL documentation, *Connections and Authentication*.
+//! (`superuser_reserved_connections`, 3 unless set; from version 16 on also `reserved_connections`; on Amazon
+//! RDS and Aurora `rds.rds_superuser_reserved_connections`, 2). One more is refused at once with SQLSTATE
+//! 53300; nobody waits. Source: PostgreSQL documentation, *Connections and Authentication*.
 //!
-//! A refusal is no cheap answer. The server's first process, the postmaster, forks a process for every attempt, one
-//! after the other, and it is this process that says no: after log-in, when it finds only reserved slots left, or,
-//! while others hold these to be refused themselves, when it finds none (PostgreSQL documentation, *How Connections
-//! Are Established*; source, `InitProcess` and `InitPostgres`). So a storm of refusals makes accepts wait too.
+//! A refusal is not cheap. The server's first process, the postmaster, forks a process for every attempt, one
+//! after the other, and this process refuses: after log-in, if it finds only reserved slots left, or, if
+//! other attempts hold these until they are refused themselves, if it finds none (PostgreSQL documentation,
+//! *How Connections Are Established*; source, `InitProcess` and `InitPostgres`). Therefore a storm of
+//! refusals also delays accepts.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use cofferdam_policy::Time;
 
 use crate::chance::Chance;
 
-/// `superuser_reserved_connections` where nobody sets it.
+/// `superuser_reserved_connections` if it is not set.
 pub const RESERVED: u32 = 3;
 
 /// The slots of a server that ordinary roles can have.
@@ -41,7 +43,7 @@ impl Slots {
         }
     }
 
-    /// Somebody connects: whether it is accepted.
+    /// A client connects: returns whether it is accepted.
     pub const fn connect(&mut self) -> bool {
         if self.taken < self.most {
             self.taken += 1;
@@ -53,7 +55,7 @@ impl Slots {
         }
     }
 
-    /// One that was accepted disconnects; more than are there cannot.
+    /// An accepted client disconnects; there cannot be more than are connected.
     pub const fn disconnect(&mut self) {
         self.taken = self.taken.saturating_sub(1);
     }
@@ -82,22 +84,22 @@ impl Slots {
     }
 }
 
-/// What an attempt to connect takes of the server's processors.
+/// The cost of an attempt to connect for the server's processors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Costs {
-    /// Of the postmaster, which makes one process after the other.
+    /// For the postmaster, which creates one process after the other.
     pub fork: Duration,
-    /// Of the new process until it can take a query.
+    /// For the new process until it can take a query.
     pub start: Duration,
-    /// Of the new process until it has refused, with reserved slots left.
+    /// For the new process until it has refused, with reserved slots left.
     pub refuse: Duration,
     /// The same, with no slot left at all.
     pub refuse_full: Duration,
 }
 
 impl Default for Costs {
-    /// As measured on PostgreSQL 15 without TLS and passwords (`docs/performance.md`); both make all but the fork
-    /// longer.
+    /// As measured on PostgreSQL 15 without TLS and passwords (`docs/performance.md`); both increase
+    /// everything except the fork.
     fn default() -> Self {
         Self {
             fork: Duration::from_micros(350),
@@ -122,26 +124,27 @@ pub enum Refusal {
 pub struct Answer {
     /// When the client knows.
     pub at: Time,
-    /// Why not; `None` where it is connected.
+    /// Why it was refused; `None` if it is connected.
     pub refusal: Option<Refusal>,
 }
 
 /// A server that forks a process for every attempt.
 ///
-/// An attempt has two steps: [`Server::knock`] says when there is a process for it, and then [`Server::admit`] whether it
-/// gets a slot. Processes of attempts run beside each other: how many processors the server has is not known here.
+/// An attempt has two steps: [`Server::knock`] returns when there is a process for it, and then
+/// [`Server::admit`] whether it gets a slot. Processes of attempts run in parallel: the number of the
+/// server's processors is not known here.
 #[derive(Debug, Clone)]
 pub struct Server {
     slots: Slots,
     reserved: u32,
     costs: Costs,
-    /// When the postmaster has forked for all who have knocked.
+    /// When the postmaster has forked for all attempts so far.
     free: Time,
-    /// Until when processes hold a reserved slot that are to be refused.
+    /// Until when processes that will be refused hold a reserved slot.
     refusing: VecDeque<Time>,
     /// Time that the postmaster has spent on forks.
     busy: Duration,
-    /// Processor time of the processes that it has made, until they served or had refused.
+    /// Processor time of the processes that it has created, until they served or had refused.
     started: Duration,
 }
 
@@ -160,8 +163,8 @@ impl Server {
         }
     }
 
-    /// Somebody connects: when the postmaster has forked a process for it, after those who knocked before. That is the
-    /// time to call [`Server::admit`].
+    /// A client connects: returns when the postmaster has forked a process for it, after the earlier
+    /// attempts. At that time, call [`Server::admit`].
     pub fn knock(&mut self, now: Time) -> Time {
         self.free = self.free.max(now) + self.costs.fork;
         self.busy += self.costs.fork;
@@ -188,7 +191,7 @@ impl Server {
         }
     }
 
-    /// One that was accepted disconnects.
+    /// An accepted client disconnects.
     pub const fn disconnect(&mut self) {
         self.slots.disconnect();
     }
@@ -199,7 +202,7 @@ impl Server {
         &self.slots
     }
 
-    /// Time that the postmaster has spent, or will have for those who have knocked.
+    /// Time that the postmaster has spent, or will spend for the attempts so far.
     #[must_use]
     pub const fn busy(&self) -> Duration {
         self.busy
@@ -212,7 +215,7 @@ impl Server {
     }
 }
 
-/// A recorded sequence: when each comes, and how long it stays.
+/// A recorded sequence: when each client arrives, and how long it stays.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Visit {
     /// When it comes.
@@ -221,7 +224,7 @@ pub struct Visit {
     pub hold: Duration,
 }
 
-/// A sequence of visits as many independent users make it: exponential gaps at `rate` a second, exponential holds.
+/// A sequence of visits by many independent users: exponential gaps at `rate` a second, exponential holds.
 pub fn visits(count: usize, rate: f64, hold: Duration, chance: &mut Chance) -> Vec<Visit> {
     let mut at = 0.0;
     (0..count)
@@ -236,7 +239,7 @@ pub fn visits(count: usize, rate: f64, hold: Duration, chance: &mut Chance) -> V
         .collect()
 }
 
-/// Which visits of a sequence are accepted when each connects as it comes and disconnects after its hold.
+/// Which visits of a sequence are accepted if each connects on arrival and disconnects after its hold.
 #[must_use]
 pub fn replay(visits: &[Visit], mut slots: Slots) -> (Vec<bool>, Slots) {
     let mut ends: Vec<Time> = Vec::new();

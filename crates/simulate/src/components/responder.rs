@@ -1,5 +1,5 @@
-//! The people on call: a page reaches them, and what they do takes effect a while later. Nothing happens before
-//! somebody is told.
+//! The people on call: a page reaches them, and their actions take effect some time later. Nothing happens
+//! before a page.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// Whose actions take effect this long after the first page.
+    /// People whose actions take effect this long after the first page.
     #[must_use]
     pub const fn new(delay: Duration) -> Self {
         Self { delay, told: None }
     }
 
-    /// An alert pages. Those after the first change nothing: the first has begun the work.
+    /// An alert pages. Later pages change nothing: the first has started the work.
     pub fn page(&mut self, now: Time) {
         self.told = Some(self.told.map_or(now, |told| told.min(now)));
     }
 
-    /// When what they do takes effect; `None` while nobody has been told.
+    /// When their actions take effect; `None` if nobody was paged.
     #[must_use]
     pub fn acts(&self) -> Option<Time> {
         self.told.map(|told| told + self.delay)
     }
 
-    /// Whether it has taken effect.
+    /// Whether they have taken effect.
     #[must_use]
     pub fn acted(&self, now: Time) -> bool {
         self.acts().is_some_and(|at| at <= now)

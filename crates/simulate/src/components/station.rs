@@ -1,9 +1,10 @@
-//! A service as a queueing station: servers, a bounded queue in order of arrival, and the books of both.
+//! A service as a queueing station: servers, a bounded queue in order of arrival, and the accounts of both.
 //!
-//! A server is one unit of concurrency (a worker thread, a connection, a slot of a pool); replicas that come and
-//! go change their number. The station owns no clock and no agenda: it says when a piece of work ends, and whoever
-//! owns the agenda calls back then with the ticket. It keeps its books in whole nanoseconds, so that Little's law
-//! and the utilisation law hold exactly, not about, and [`Station::invariants`] can insist on it.
+//! A server is one unit of concurrency (a worker thread, a connection, a slot of a pool); replicas that start
+//! and stop change their number. The station has no clock and no agenda: it returns when a piece of work
+//! ends, and the owner of the agenda then calls back with the ticket. It keeps its accounts in whole
+//! nanoseconds, so that Little's law and the utilisation law are exactly true, not approximately, and
+//! [`Station::invariants`] can check them.
 //!
 //! Left out: work that shares a processor (see `cfs`), and more than one queue (several stations make that).
 
@@ -20,10 +21,10 @@ pub use books::{Broken, Counters};
 
 use crate::chance::{Chance, Distribution};
 
-/// What becomes of work in the queue whose caller no longer waits for it.
+/// What happens to work in the queue whose caller no longer waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stale {
-    /// It is served like any other: the server does not know. What most services do.
+    /// It is served like any other, because the server does not know. Most services do this.
     #[default]
     Served,
     /// It is dropped, at no cost, when its turn comes.
@@ -39,11 +40,12 @@ pub struct StationConfig {
     pub queue: usize,
     /// How long a server works on one.
     pub service: Distribution,
-    /// What becomes of work that nobody waits for any more.
+    /// What happens to work for which no caller waits any more.
     pub stale: Stale,
 }
 
-/// Names a piece of work in service. It is worth one call of [`Station::finish`]; after a crash it is worth none.
+/// Names a piece of work in service. It is valid for one call of [`Station::finish`]; after a crash it is
+/// invalid.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ticket {
     server: u32,
@@ -59,7 +61,7 @@ pub struct Start {
     pub ends: Time,
 }
 
-/// What became of an arrival.
+/// The result of an arrival.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission {
     /// A server took it at once.
@@ -94,7 +96,7 @@ struct Slot<T> {
     work: Option<Served<T>>,
 }
 
-/// A service with servers and a queue; `T` is what the caller wants back with a piece of work.
+/// A service with servers and a queue; `T` is the data that the caller wants back with a piece of work.
 #[derive(Debug)]
 pub struct Station<T> {
     config: StationConfig,
@@ -102,7 +104,7 @@ pub struct Station<T> {
     slots: Vec<Slot<T>>,
     /// Slots that are ready for work; the last one goes first.
     idle: Vec<u32>,
-    /// Slots whose server was taken away, for servers that come later.
+    /// Slots whose server was removed, for later servers.
     gone: Vec<u32>,
     busy: u32,
     queue: VecDeque<Waiting<T>>,
@@ -127,7 +129,7 @@ impl<T> Station<T> {
         station
     }
 
-    /// Work arrives; its caller waits for it until `deadline` ([`Time::MAX`]: for ever).
+    /// Work arrives; its caller waits for it until `deadline` ([`Time::MAX`]: forever).
     pub fn arrive(&mut self, job: T, deadline: Time, now: Time) -> Admission {
         let now = self.advance(now);
         self.counters.arrivals += 1;
@@ -183,7 +185,7 @@ impl<T> Station<T> {
         None
     }
 
-    /// Replicas come or go in good order: servers that are too many finish what they have and take no more.
+    /// Replicas start or stop cleanly: surplus servers finish their work and take no more.
     ///
     /// Call [`Station::start_next`] after it until it has nothing more to start.
     pub fn set_servers(&mut self, servers: u32, now: Time) {
@@ -206,7 +208,7 @@ impl<T> Station<T> {
         }
     }
 
-    /// Servers crash, each as likely as any other: what they had in service is lost and returned.
+    /// Servers crash, each with the same probability: their work in service is lost and returned.
     pub fn crash(&mut self, servers: u32, now: Time) -> Vec<T> {
         let now = self.advance(now);
         let mut up: Vec<u32> = self.idle.clone();
@@ -229,7 +231,7 @@ impl<T> Station<T> {
         lost
     }
 
-    /// The queue is lost, as when it stood in the memory of a process that crashed.
+    /// The queue is lost, as when it was in the memory of a process that crashed.
     pub fn lose_queue(&mut self, now: Time) -> Vec<T> {
         let now = self.advance(now);
         let mut lost = Vec::with_capacity(self.queue.len());
@@ -257,23 +259,23 @@ impl<T> Station<T> {
         self.busy
     }
 
-    /// How many servers there are; those that only finish what they have are not counted.
+    /// How many servers there are, without those that only finish their work.
     #[must_use]
     pub const fn servers(&self) -> u32 {
         self.config.servers
     }
 
-    /// The books as they stand at `now`.
+    /// The accounts at `now`.
     pub fn counters(&mut self, now: Time) -> Counters {
         self.advance(now);
         self.counters
     }
 
-    /// Hold the books to the laws that every station obeys. To be called between events.
+    /// Checks the laws that every station obeys. Call it between events.
     ///
     /// # Errors
     ///
-    /// The first law that is broken, with the figures.
+    /// The first broken law, with the figures.
     pub fn invariants(&mut self, now: Time) -> Result<(), Broken> {
         let now = self.advance(now);
         let c = &self.counters;
@@ -317,12 +319,12 @@ impl<T> Station<T> {
         Ok(())
     }
 
-    /// Servers that can hold work, those that only finish theirs included.
+    /// Servers that can have work, including those that only finish theirs.
     fn up(&self) -> u32 {
         self.busy + self.idle.len() as u32
     }
 
-    /// Bring the books up to `now`; an earlier time than before counts as the latest seen.
+    /// Brings the accounts up to `now`; a time before the latest one counts as the latest.
     fn advance(&mut self, now: Time) -> Time {
         let c = &mut self.counters;
         let now = now.max(c.at);
@@ -352,7 +354,7 @@ impl<T> Station<T> {
         }
     }
 
-    /// Book that a piece of work has left a server.
+    /// Records that a piece of work has left a server.
     fn leave(&mut self, served: &Served<T>, now: Time) {
         self.busy -= 1;
         self.counters.present -= 1;
@@ -366,7 +368,7 @@ impl<T> Station<T> {
         self.counters.sojourn += nanos(now.since(waiting.arrived));
     }
 
-    /// A server without work is ready for more, unless there are too many.
+    /// A server without work becomes ready for more, unless it is surplus.
     fn release(&mut self, server: u32) {
         if self.up() < self.config.servers {
             self.idle.push(server);

@@ -1,6 +1,6 @@
-//! Charts as SVG: one panel a chart, with units, lines at what happened, and the figures as a table below. Colours
-//! follow the reader's theme, light or dark, and are told apart by people who see few colours (the palette of Okabe and
-//! Ito, adapted to both grounds); curves are dashed differently too.
+//! Charts as SVG: one panel for each chart, with units, lines at the moments, and the figures as a table
+//! below. Colours follow the reader's theme, light or dark, and can be distinguished by colour-blind readers
+//! (the palette of Okabe and Ito, adapted to both backgrounds); curves also have different dashes.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ const WIDTH: f64 = 860.0;
 const LEFT: f64 = 78.0;
 const RIGHT: f64 = 24.0;
 const PLOT_HEIGHT: f64 = 190.0;
-/// Rows above a plot in which numbers of moments stand.
+/// Rows above a plot for the numbers of moments.
 const MARK_ROWS: usize = 3;
 const ROW: f64 = 18.0;
 
@@ -32,8 +32,8 @@ text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-seri
 
 const DASHES: [&str; 6] = ["", "7 3", "2 3", "9 3 2 3", "4 2", "12 4"];
 
-/// One SVG document with the charts of every case that has curves; `None` when none has. Each platform comes with
-/// a word for it (`before`, `after`), which is empty where there is but one.
+/// One SVG document with the charts of every case that has curves; `None` if none has. Each platform has a
+/// word (`before`, `after`), which is empty if there is only one.
 #[must_use]
 pub fn render(platforms: &[(&str, &[Rehearsal])]) -> Option<String> {
     let mut body = String::new();
@@ -83,7 +83,7 @@ fn text(out: &mut String, x: f64, y: f64, class: &str, words: &str) {
     );
 }
 
-/// Draws a case from `y` down; says where the next begins.
+/// Draws a case from `y` down; returns where the next one begins.
 fn case(out: &mut String, side: &str, rehearsal: &Rehearsal, summary: &Summary, y: f64) -> f64 {
     let mut y = y + 14.0;
     let side = if side.is_empty() {
@@ -187,7 +187,7 @@ fn role_colour(role: Role) -> &'static str {
 
 fn panel(out: &mut String, title: &str, curves: &[&Series], marks: &[&Happening], y: f64) -> f64 {
     let unit = curves.first().map_or("", |series| series.unit);
-    // "replicas" of replicas needs no unit behind it.
+    // "replicas" in replicas needs no unit after it.
     let named = title.rsplit(' ').next() == Some(unit);
     let heading = if unit.is_empty() || named {
         title.to_owned()
@@ -197,7 +197,7 @@ fn panel(out: &mut String, title: &str, curves: &[&Series], marks: &[&Happening]
     text(out, 20.0, y + 12.0, "t", &heading);
     let mut y = legend(out, curves, y + 12.0);
     let points = || curves.iter().flat_map(|series| &series.points);
-    // Moments that come a little after the last point belong to the picture.
+    // Moments shortly after the last point are part of the picture.
     let end = points().map(|(at, _)| at.as_secs_f64()).fold(0.0, f64::max);
     let told = marks
         .iter()
@@ -306,7 +306,7 @@ fn curve(out: &mut String, number: usize, series: &Series, across: &Scale, up: &
     );
 }
 
-/// A line at each moment that lies in the chart, with its number above; numbers that would touch stand in other rows.
+/// A line at each moment in the chart, with its number above; numbers that would touch go to other rows.
 fn draw_marks(out: &mut String, marks: &[&Happening], across: &Scale, (high, low): (f64, f64), last: f64) {
     let mut rows = [f64::NEG_INFINITY; MARK_ROWS];
     let mut circles = String::new();
@@ -333,7 +333,7 @@ fn draw_marks(out: &mut String, marks: &[&Happening], across: &Scale, (high, low
             "<path d=\"M{place:.1} {:.1}L{x:.1} {high:.1}V{low:.1}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1\" stroke-dasharray=\"3 3\"/>",
             centre + 7.0
         );
-        // Circles lie over all lines, so that every number can be read.
+        // Circles are drawn over all lines, so that every number can be read.
         let _ = writeln!(
             circles,
             "<circle cx=\"{place:.1}\" cy=\"{centre:.1}\" r=\"7\" fill=\"{colour}\"/>"

@@ -1,4 +1,4 @@
-//! Before and after, side by side: the same scenarios on two platforms that met the same chance.
+//! Before and after, side by side: the same scenarios on two platforms with the same random numbers.
 
 use std::fmt::Write;
 
@@ -8,8 +8,8 @@ use crate::outcome::{Kind, Role};
 use crate::rehearse::{FigureSummary, Happening, Rehearsal, Summary};
 use crate::statistics::{Interval, paired};
 
-/// Prints what differs between two platforms. Cases meet by scenario and subject; a scenario with one case on each
-/// side meets whatever the subjects are called.
+/// Prints the differences between two platforms. Cases are matched by scenario and subject; a scenario with
+/// one case on each side is matched whatever the subjects are called.
 #[must_use]
 pub fn render(before: &[Rehearsal], after: &[Rehearsal], style: Style) -> String {
     let mut out = String::new();
@@ -69,7 +69,7 @@ fn side_by_side(out: &mut String, rehearsal: &Rehearsal, before: &Summary, after
     let _ = writeln!(out, "{}", style.paint("1;36", &headline));
     let _ = writeln!(
         out,
-        "  {} · {} runs each, same chance, seed {}\n",
+        "  {} · {} runs each, same random numbers, seed {}\n",
         rehearsal.scenario.title, before.runs, before.seed
     );
     for (name, role) in [
@@ -88,7 +88,7 @@ fn side_by_side(out: &mut String, rehearsal: &Rehearsal, before: &Summary, after
     table(out, before, after, style);
 }
 
-/// A moment in a line, and in how many runs it happened where that is not all.
+/// A moment in a line, and in how many runs it happened if not in all.
 fn told(happening: &Happening, runs: u32) -> String {
     let part = if happening.runs < runs {
         format!(" (in {} of {runs} runs)", happening.runs)
@@ -196,7 +196,7 @@ fn difference(before: &FigureSummary, after: &FigureSummary) -> String {
             format!("+{text}")
         }
     };
-    // What sums of fractions differ by in their last digits is no difference.
+    // A difference only in the last digits of sums of fractions is not a difference.
     let size = before.interval.mean.abs().max(after.interval.mean.abs());
     let nothing = |n: f64| n.abs() <= 1e-9 * size;
     let (mean, low, high) = (signed(interval.mean), signed(interval.low), signed(interval.high));

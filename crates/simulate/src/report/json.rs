@@ -1,4 +1,4 @@
-//! The report for programs; its shape is published in `schemas/rehearsal.schema.json` and changes only with
+//! The report for programs. Its schema is published in `schemas/rehearsal.schema.json` and changes only with
 //! `version`.
 
 use cofferdam_model::Platform;
@@ -10,7 +10,7 @@ use crate::outcome::{Decision, Kind, Role};
 use crate::rehearse::{Rehearsal, Summary};
 use crate::statistics::Interval;
 
-/// Version of the shape.
+/// Version of the schema.
 pub const VERSION: u32 = 1;
 
 #[derive(Serialize)]
@@ -88,7 +88,7 @@ struct JsonInput<'a> {
 /// Writes all rehearsals as one JSON document.
 ///
 /// # Errors
-/// What the writer says.
+/// The writer's errors.
 pub fn write(
     rehearsals: &[Rehearsal],
     platform: &Platform,
@@ -102,7 +102,7 @@ pub fn write(
     out.write_all(b"\n")
 }
 
-/// The rehearsals as a value, to stand in another document.
+/// The rehearsals as a value, to be part of another document.
 ///
 /// # Errors
 /// None in practice: every value is text or a finite number.
@@ -114,7 +114,7 @@ pub fn value(rehearsals: &[Rehearsal], platform: &Platform) -> serde_json::Resul
 /// Writes two platforms' rehearsals, `before` and `after`, as one JSON document.
 ///
 /// # Errors
-/// What the writer says.
+/// The writer's errors.
 pub fn write_comparison(
     before: (&[Rehearsal], &Platform),
     after: (&[Rehearsal], &Platform),
@@ -135,10 +135,11 @@ struct JsonDecision<'a> {
     decision: &'a Decision,
 }
 
-/// Writes the decisions of a case, one JSON object a line. `side` tells two platforms apart that are compared.
+/// Writes the decisions of a case, one JSON object a line. `side` distinguishes two platforms that are
+/// compared.
 ///
 /// # Errors
-/// What the writer says.
+/// The writer's errors.
 pub fn write_decisions(
     scenario: &str,
     summary: &Summary,

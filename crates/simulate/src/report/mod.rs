@@ -1,4 +1,4 @@
-//! What a rehearsal found, for people ([`text`], [`chart`]) and for programs ([`json`]).
+//! Reports of a rehearsal, for people ([`text`], [`chart`]) and for programs ([`json`]).
 
 pub mod chart;
 pub mod compare;
@@ -11,7 +11,7 @@ use cofferdam_policy::Time;
 use crate::outcome::Kind;
 use crate::rehearse::FigureSummary;
 
-/// A time of a run as people write it: `+00:32`, `+01:30.250` below ten minutes when it has a fraction, `+2:10:00`.
+/// A time of a run as people write it: `+00:32`, `+01:30.250` below ten minutes with a fraction, `+2:10:00`.
 #[must_use]
 pub fn moment(at: Time) -> String {
     let millis = at.as_nanos() / 1_000_000;
@@ -50,7 +50,7 @@ pub fn value(figure: &FigureSummary) -> (String, String) {
     (with_unit(number(interval.mean)), range)
 }
 
-/// A number with no more digits than its interval's width gives sense to.
+/// A number with no more digits than the width of its interval justifies.
 fn rounded(n: f64, width: f64) -> String {
     if !n.is_finite() {
         return "unbounded".to_owned();
@@ -59,7 +59,7 @@ fn rounded(n: f64, width: f64) -> String {
     let small = n != 0.0 && n.abs() < 0.01;
     match (small, whole) {
         (true, _) => {
-            // Two significant digits, the exponent written out: the rest is below what a run can tell.
+            // Two significant digits, the exponent written out: a run cannot determine more.
             let digits = (2.0 - libm::floor(libm::log10(n.abs())) - 1.0).clamp(0.0, 12.0) as usize;
             format!("{n:.digits$}")
         }
@@ -68,7 +68,7 @@ fn rounded(n: f64, width: f64) -> String {
     }
 }
 
-/// Breaks text into lines of at most `width` columns, at spaces; a longer word stands alone.
+/// Breaks text into lines of at most `width` columns, at spaces; a longer word gets its own line.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let options = textwrap::Options::new(width)

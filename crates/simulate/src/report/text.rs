@@ -1,4 +1,4 @@
-//! The report for people: what happens in words first, then figures, then what it rests on.
+//! The report for people: first what happens in words, then figures, then inputs and assumptions.
 
 use std::fmt::Write;
 
@@ -56,7 +56,7 @@ pub fn render(rehearsals: &[Rehearsal], platform: &Platform, style: Style) -> St
     out
 }
 
-/// The worst of what was rehearsed, to lead another report; empty where nothing lost any work.
+/// The worst of the rehearsed cascades, to begin another report; empty if none lost any work.
 #[must_use]
 pub fn lead(rehearsals: &[Rehearsal], style: Style) -> String {
     let Some((rehearsal, summary)) = worst(rehearsals) else {
@@ -89,13 +89,13 @@ pub fn lead(rehearsals: &[Rehearsal], style: Style) -> String {
     out
 }
 
-/// What could not be run for want of a fact, and what concerns nothing here.
+/// Scenarios that could not be run because a fact is missing, and those that do not apply here.
 pub(super) fn not_run(out: &mut String, rehearsals: &[Rehearsal], style: Style) {
     for rehearsal in rehearsals.iter().filter(|r| !r.needs.is_empty()) {
         let name = rehearsal.scenario.name;
         let _ = writeln!(
             out,
-            "{}: not run in full, because nobody says:",
+            "{}: not run in full, because these facts are missing:",
             style.paint("1;33", name)
         );
         for need in &rehearsal.needs {
@@ -196,7 +196,7 @@ fn why(out: &mut String, summary: &Summary, style: Style) {
             };
             labelled(out, name, &text, style);
         } else if role == Role::Loop && summary.first(Role::Cause).is_some() {
-            labelled(out, name, "nothing; it ends with what caused it", style);
+            labelled(out, name, "nothing; it ends with its cause", style);
         }
     }
     out.push('\n');
@@ -289,5 +289,5 @@ pub(super) fn place(platform: &Platform, span: Span) -> String {
     format!("{path}:{}", platform.sources.position(span).line)
 }
 
-/// The path under which statements of the command line stand among the sources.
+/// The path under which statements of the command line are listed among the sources.
 const GIVEN: &str = "--set";

@@ -1,4 +1,4 @@
-//! What several scenarios take from the platform in the same way.
+//! Facts that several scenarios take from the platform in the same way.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) fn routing(env: &Environment) -> Option<&Routing> {
     env.routings.iter().max_by_key(|routing| routing.cells.len())
 }
 
-/// How many routers there are at least.
+/// The minimum number of routers.
 pub(super) fn routers(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> u32 {
     let service = routing.and_then(|routing| env.owner_service(&routing.owner));
     let replicas = service.and_then(|s| s.scale.current.as_ref().or(s.scale.min.as_ref()));
@@ -33,7 +33,7 @@ pub(super) fn routers(env: &Environment, routing: Option<&Routing>, facts: &mut 
             "routers",
             replicas,
             1,
-            "one router, because nothing says how many there are",
+            "one router, because no file declares how many there are",
         )
         .max(1)
 }
@@ -67,12 +67,13 @@ pub(super) fn checks(routing: Option<&Routing>, facts: &mut Facts) -> Checks {
             "health check: successes in a row",
             routing.and_then(|r| r.healthy_threshold.as_ref()),
             1,
-            "1 passed check makes a cell well again, the default of Kubernetes' probes",
+            "1 passed check makes a cell healthy again, the default of Kubernetes' probes",
         ),
     }
 }
 
-/// How long a caller of a cell waits: what a person states of the router's callers, else what its client says.
+/// How long a caller of a cell waits: the declared timeout of the router's callers, otherwise that of its
+/// client.
 pub(super) fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Duration {
     let service = routing.and_then(|routing| env.owner_service(&routing.owner));
     let call = env
@@ -97,13 +98,14 @@ pub(super) fn patience(env: &Environment, routing: Option<&Routing>, facts: &mut
     )
 }
 
-/// Whether a declared breaker says when it opens, and is used as far as can be told.
+/// Whether a declared breaker contains when it opens, and its other known settings are used.
 pub(super) fn can_open(declared: &Breaker) -> bool {
     let opens = declared.failure_rate.is_some() || declared.consecutive_failures.is_some();
     opens && declared.used.as_ref().is_none_or(|used| used.value)
 }
 
-/// A declared breaker as a policy; what it does not say is as in `base`. `None` where such a breaker cannot be.
+/// A declared breaker as a policy; missing settings are those of `base`. `None` if such a breaker is
+/// impossible.
 pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Facts) -> Option<BreakerConfig> {
     let mut config = BreakerConfig {
         failure_share: None,
@@ -133,7 +135,7 @@ pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Facts
         config.probes = facts
             .take("breaker: half-open calls", probes)
             .clamp(1, BreakerConfig::MOST_PROBES);
-        // More than half of them have to succeed, as where it opens at half.
+        // More than half of them must succeed, as the breaker opens at half.
         config.success_threshold = config.probes / 2 + 1;
     }
     match config.check() {
@@ -200,16 +202,16 @@ fn rules(declared: &ScalingBehaviour, default: Rules) -> Rules {
 /// A consumer group as its facts describe it.
 #[derive(Debug, Clone)]
 pub(super) struct GroupFacts {
-    /// What it is called in reports.
+    /// Its name in reports.
     pub(super) name: String,
-    /// Members at least and at most.
+    /// Minimum and maximum number of members.
     pub(super) least: u32,
     pub(super) most: u32,
-    /// All but the memory.
+    /// All settings except the memory.
     pub(super) group: GroupConfig,
 }
 
-/// The group that a consumer belongs to; `None` where its topic's partitions are not declared.
+/// The group of a consumer; `None` if its topic's partitions are not declared.
 pub(super) fn group(
     env: &Environment,
     consumer: &Consumer,
@@ -217,7 +219,7 @@ pub(super) fn group(
     facts: &mut Facts,
 ) -> Option<Result<GroupFacts, Vec<Need>>> {
     let topics: Vec<_> = consumer.topic_ids.iter().map(|id| &env.topics[id.0]).collect();
-    // Of several topics, the one with most partitions: the range assignor deals each out by itself.
+    // With several topics, the one with most partitions: the range assignor assigns each separately.
     let topic = topics
         .iter()
         .filter(|topic| topic.partitions.is_some())
@@ -243,7 +245,7 @@ pub(super) fn group(
         (
             &format!("services.{}.time_per_message", service.name),
             "5ms",
-            "it decides what a member can work off",
+            "it decides how many messages a member can process",
         ),
     );
     let workers = consumer.workers.iter().max_by_key(|worker| worker.count.value);
@@ -263,7 +265,7 @@ pub(super) fn group(
         "replicas at most",
         service.scale.max.as_ref().or(service.scale.current.as_ref()),
         1,
-        "one replica, because nothing says how many there are",
+        "one replica, because no file declares how many there are",
     );
     let least = service.scale.min.as_ref().map_or(1, |min| min.value).min(most);
     let assignor = assignor(consumer, facts);
@@ -283,7 +285,7 @@ pub(super) fn group(
         "a member joins after",
         service.start_up_time.as_ref(),
         Duration::from_secs(10),
-        "a member has started after 10 s, because nothing says how long it takes",
+        "a member has started after 10 s, because no file declares how long it takes",
     );
     let (Some(rate), Some(time)) = (rate, time) else {
         return Some(Err(std::mem::take(&mut facts.needs)));
@@ -316,7 +318,7 @@ pub(super) fn group(
     }))
 }
 
-/// The assignor that the group uses; of several, the first.
+/// The group's assignor; of several, the first.
 fn assignor(consumer: &Consumer, facts: &mut Facts) -> Assignor {
     match consumer.assignors.first() {
         Some(first) => {
@@ -332,13 +334,13 @@ fn assignor(consumer: &Consumer, facts: &mut Facts) -> Assignor {
     }
 }
 
-/// Members that keep each below 70 % of what it can do, within what there may be.
+/// The number of members that keeps each below 70 % of its capacity, within the possible range.
 pub(super) fn members_for_load(facts: &GroupFacts) -> u32 {
     let wanted = (facts.group.rate / (0.7 * facts.group.each)).ceil().max(1.0);
     (wanted as u32).clamp(facts.least, facts.most)
 }
 
-/// The case of a consumer, what it needs, or nothing where it concerns none.
+/// The case of a consumer, its needs, or nothing if it does not apply.
 type CaseOf = fn(&Environment, &Consumer) -> Option<Result<Case, Vec<Need>>>;
 
 /// A case for each consumer of a topic whose partitions are declared.

@@ -1,5 +1,5 @@
-//! The work of a consumer group slows down for a while, memory fills with what was fetched, members are killed, and those
-//! that are left, or come back, get the backlog at once.
+//! The work of a consumer group slows down for a while, memory fills with fetched messages, members are
+//! killed, and the remaining or returning members get the backlog at once.
 
 use cofferdam_model::Environment;
 use cofferdam_model::kafka::{CommitOrder, Consumer};
@@ -42,7 +42,7 @@ struct Plan {
     name: String,
     group: GroupConfig,
     members: u32,
-    /// Members when the autoscaler gives all it may.
+    /// The number of members at the autoscaler's maximum.
     most: u32,
     before_work: Option<bool>,
 }
@@ -110,11 +110,12 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
         Err(needs) => return Some(Err(needs.into_iter().chain(facts.needs).collect())),
     };
     facts.assume(
-        "only messages take memory, and a member that is told to fetch without a bound fetches all there is",
+        "only messages take memory, and a member that fetches without a bound fetches everything available",
     );
     let members = common::members_for_load(&base);
     facts.assume(format!(
-        "as many members as keep each below 70 % of what it can do: {members}, within what the autoscaler may"
+        "the number of members that keeps each below 70 % of its capacity: {members}, within the \
+         autoscaler's range"
     ));
     let plan = Plan {
         name: base.name.clone(),
@@ -134,7 +135,7 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
     })))
 }
 
-/// What became of the group.
+/// The result for the group.
 struct Course {
     lag: Vec<f64>,
     working: Vec<usize>,
@@ -239,20 +240,20 @@ fn moments(out: &mut Outcome, plan: &Plan, as_is: &Course) {
         at(SLOW),
         Role::Trigger,
         "slow",
-        "the work takes four times as long, as when a database below is slow",
+        "the work takes four times as long, for example because a database is slow",
     );
     if let Some(second) = as_is.first_killed {
         out.moment(
             at(second),
             Role::Cause,
             "killed",
-            "the first member is killed: what it fetched and has not worked off is more than its memory",
+            "the first member is killed: its fetched and unprocessed messages are more than its memory",
         );
         out.moment(
             at(SLOW),
             Role::Action,
             "bound",
-            "a bound on the queue in memory, so that what is not worked off stays in the broker",
+            "a bound on the queue in memory, so that unprocessed messages stay in the broker",
         );
         if let Some(down) = as_is.all_down {
             out.moment(at(down), Role::Effect, "all down", "every member is down");
@@ -262,7 +263,7 @@ fn moments(out: &mut Outcome, plan: &Plan, as_is: &Course) {
             at(SLOW),
             Role::Cause,
             "behind",
-            "less is worked off than comes in, and the lag grows",
+            "fewer messages are processed than arrive, and the lag grows",
         );
         out.moment(at(SLOW), Role::Action, "members", plan.enough_members());
     }
@@ -273,7 +274,7 @@ fn moments(out: &mut Outcome, plan: &Plan, as_is: &Course) {
             Role::Effect,
             "full scale",
             format!(
-                "{} members, all there may be, of which {idle} have no partition",
+                "{} members, the maximum, of which {idle} have no partition",
                 plan.most
             ),
         );
@@ -324,7 +325,7 @@ fn figures(out: &mut Outcome, plan: &Plan, as_is: &Course, bounded: &Course) {
             );
         }
     }
-    // 7 members of 12 partitions: two each but for two of them; the busiest sets the pace.
+    // 7 members of 12 partitions: two each for all except two members; the busiest limits the group.
     let busiest = plan.group.partitions.div_ceil(plan.members.max(1));
     out.amount("members", f64::from(plan.members), "members");
     out.amount(
@@ -409,11 +410,11 @@ mod tests {
     #[test]
     fn without_a_bound_members_die_of_what_they_fetched() {
         let out = run(&plan(Some(50_000), false), &Streams::new(1, 0));
-        // The busiest fetch 1,167 a second and do 350: 50,000 more after about a minute.
+        // The busiest fetch 1,167 a second and process 350: 50,000 more after about a minute.
         assert!(figure(&out, "members killed for want of memory") > 0.0);
         assert!(figure(&out, "messages lost with the memory of dead members") > 50_000.0);
-        // With a bound, the backlog stays where it is safe and is worked off: 8 members do 9,800 of 7,000 a second at
-        // best, 12 of 12 at full scale 16,800.
+        // With a bound, the backlog stays in Kafka and is processed from there: 8 members process 9,800 at
+        // best, of 7,000 a second, 12 of 12 at full scale 16,800.
         assert_eq!(figure(&out, "still behind with a bounded queue"), 0.0);
         assert_eq!(figure(&out, "members without a partition at full scale"), 38.0);
     }

@@ -1,4 +1,5 @@
-//! A container with a CPU limit whose threads run at once: it stands still in most periods while its average is low.
+//! A container with a CPU limit whose threads run at once: it is stopped in most periods while its average is
+//! low.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -49,7 +50,8 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
         }
     }
     if prepared.cases.is_empty() && prepared.needs.is_empty() {
-        let why = "no workload is known to run several threads or processes in a container whose CPU request is known";
+        let why =
+            "no known workload runs several threads or processes in a container whose CPU request is known";
         return Prepared::nothing(why);
     }
     prepared
@@ -119,7 +121,7 @@ fn case(
     if work.is_zero() || used <= 0.0 {
         return None;
     }
-    facts.assume("the node has a free core for every thread: that is what the quota then has to stop");
+    facts.assume("the node has a free core for every thread: the quota then has to stop them");
     facts.assume(
         "processor time of a request is exponentially distributed, and the threads wait for nothing else",
     );
@@ -137,7 +139,7 @@ fn case(
     })))
 }
 
-/// Cores in use at normal load: what the autoscaler holds, else what the peak rate makes.
+/// Cores in use at normal load: by the autoscaler's target, otherwise by the peak rate.
 fn used(env: &Environment, service: &Service, request: f64, facts: &mut Facts) -> Option<f64> {
     let metrics = service
         .autoscalers
@@ -274,7 +276,7 @@ impl World for Replica {
     }
 }
 
-/// What a replica went through.
+/// The results of a replica.
 struct Life {
     replica: Replica,
     throttled_share: f64,
@@ -335,7 +337,8 @@ fn run(plan: Plan, subject: &str, streams: &Streams) -> Outcome {
             Role::Cause,
             "standing",
             format!(
-                "{} threads run at once and use the quota of {} ms up in {} ms; all of them stand still until the period of 100 ms is over",
+                "{} threads run at once and use the quota of {} ms up in {} ms; all of them stop until the \
+                 period of 100 ms is over",
                 plan.threads,
                 hundredths(quota),
                 hundredths(runs)
@@ -426,8 +429,8 @@ mod tests {
 
     #[test]
     fn seven_threads_stand_still_in_most_periods_at_a_third_of_their_limit() {
-        // 500 × 2.5 ms = 1.25 s of work a batch: 12.5 quotas of 100 ms, so about 12 of 13 periods are throttled. Seven
-        // threads use a quota up in 14.3 ms and stand for 85.7 ms.
+        // 500 × 2.5 ms = 1.25 s of work a batch: 12.5 quotas of 100 ms, so about 12 of 13 periods are
+        // throttled. Seven threads use a quota up in 14.3 ms and are stopped for 85.7 ms.
         let outcome = run(PLAN, "x", &Streams::new(1, 0));
         let share = figure(&outcome, "periods in which it stands still");
         assert!((share - 92.0).abs() < 4.0, "{share}");

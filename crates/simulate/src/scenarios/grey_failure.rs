@@ -1,5 +1,5 @@
-//! A cell that is a little ill: one packet in ten is lost on the way to it, or one request in ten fails in it, and
-//! nothing that was set up to notice does.
+//! A cell fails partially: one packet in ten is lost on the way to it, or one request in ten fails in it, and
+//! nothing that should notice does.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ const PART: f64 = 0.10;
 /// When it begins and ends.
 const BEGINS: Time = Time::from_nanos(30_000_000_000);
 const END: Time = Time::from_nanos(120_000_000_000);
-/// At most so many requests a second are followed; of more, this many stand for all.
+/// The maximum number of followed requests a second; if there are more, these represent all.
 const MOST: f64 = 4000.0;
 
 /// What one run needs, of one router.
@@ -77,7 +77,7 @@ fn case(env: &Environment) -> Result<Case, Vec<Need>> {
             (
                 &format!("cells.{name}.requests_per_second"),
                 "1000",
-                "it decides how soon a small share of failures can be told from chance",
+                "it decides how soon a small share of failures can be distinguished from chance",
             ),
         );
         cells.push((name.clone(), traffic.map_or(0.0, |rate| rate.0)));
@@ -95,7 +95,7 @@ fn case(env: &Environment) -> Result<Case, Vec<Need>> {
     let service = facts.need(
         "time that a request takes when nothing is lost",
         busiest.and_then(|s| s.service_time.as_ref()),
-        (&ask, "50ms", "against it a lost packet shows"),
+        (&ask, "50ms", "a lost packet is visible in comparison with it"),
     );
     let Some(service) = service.filter(|_| facts.needs.is_empty()) else {
         return Err(facts.needs);
@@ -134,7 +134,7 @@ fn rate(service: &Service) -> f64 {
     service.peak_rate.as_ref().map_or(0.0, |rate| rate.value.0)
 }
 
-/// The breaker that routers have around cells, where one is declared.
+/// The breaker that routers have around cells, if one is declared.
 fn breaker(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> Option<BreakerConfig> {
     let owner = routing
         .and_then(|routing| env.owner_service(&routing.owner))
@@ -150,7 +150,7 @@ fn breaker(env: &Environment, routing: Option<&Routing>, facts: &mut Facts) -> O
     common::breaker(found, BreakerConfig::cell(), facts)
 }
 
-/// What is wrong with the cell.
+/// The fault of the cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ill {
     /// Packets to and from it are lost.
@@ -160,7 +160,7 @@ enum Ill {
 }
 
 impl Ill {
-    /// A policy of this course, as traces name it.
+    /// A policy of this case, as traces name it.
     fn entity(self, policy: &'static str) -> &'static str {
         match (self, policy) {
             (Self::Loses, "breaker") => "breaker, packets lost",
@@ -189,9 +189,9 @@ struct Router<'a> {
     breaker: Option<Breaker>,
     detector: GreyDetector,
     trace: Trace,
-    /// What was last taken down of the comparison of each cell.
+    /// The last recorded result of the comparison, for each cell.
     compared: Vec<Option<Comparison>>,
-    /// Time of each request in the ill cell before and after it fell ill, in seconds.
+    /// Time of each request in the faulty cell before and during the fault, in seconds.
     before: Vec<f64>,
     after: Vec<f64>,
     slow: Option<f64>,
@@ -202,12 +202,12 @@ struct Router<'a> {
     most_checks_failed: u32,
     opened: Option<Time>,
     seen: Option<Time>,
-    /// Requests and slow or failed ones in the ill cell and elsewhere, by second.
+    /// Requests and slow or failed ones in the faulty cell and elsewhere, by second.
     seconds: Vec<[(u32, u32); 2]>,
 }
 
 impl Router<'_> {
-    /// How a request in the ill cell ends, and when.
+    /// How a request in the faulty cell ends, and when.
     fn fate(&mut self, now: Time, cell: usize) -> (Duration, bool) {
         let work = self.plan.service.duration(&mut self.service);
         if cell != self.plan.ill || now < BEGINS {
@@ -299,7 +299,7 @@ impl Router<'_> {
         }
     }
 
-    /// Takes down what the comparison with peers says of each cell, whenever an interval has ended.
+    /// Records the result of the comparison with peers for each cell, whenever an interval has ended.
     fn tell_comparison(&mut self, now: Time) {
         if !self.trace.wanted() {
             return;
@@ -332,7 +332,7 @@ impl Router<'_> {
             Ill::Loses if agenda.now() >= BEGINS => {
                 packets::exchange_delay(PART, &mut self.network) > self.plan.interval
             }
-            // A plain request to the health path does none of the work that fails.
+            // A plain request to the health path does none of the failing work.
             _ => false,
         };
         self.checks_failed = if failed { self.checks_failed + 1 } else { 0 };
@@ -404,7 +404,7 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
     out
 }
 
-/// What the slowest hundredth takes at least, in milliseconds.
+/// The minimum time of the slowest hundredth, in milliseconds.
 fn p99(times: &[f64]) -> f64 {
     statistics::percentile(times, 0.99).unwrap_or(0.0) * 1e3
 }
@@ -436,10 +436,10 @@ fn moments(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_
     let blind = |opened: Option<Time>| opened.is_none();
     if blind(fails.opened) {
         let why = plan.breaker.map_or_else(
-            || "there is no breaker to see it".to_owned(),
+            || "there is no breaker that could notice it".to_owned(),
             |config| match config.failure_share {
                 Some(share) => format!(
-                    "the breaker stays closed: a tenth fails, and it waits for {} %",
+                    "the breaker stays closed: a tenth fails, and it opens at {} %",
                     (share * 100.0).round()
                 ),
                 None => "the breaker stays closed: a tenth hardly ever fails so often in a row".to_owned(),
@@ -457,13 +457,13 @@ fn moments(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_
             seen,
             Role::Detection,
             "peers, failing",
-            format!("a comparison of {name} with its peers sees the failing requests"),
+            format!("a comparison of {name} with its peers detects the failing requests"),
         );
         out.moment(
             seen,
             Role::Action,
             "drain",
-            format!("move traffic away from {name} in steps when the comparison with its peers says so"),
+            format!("move traffic away from {name} in steps when the comparison with its peers shows it"),
         );
     }
     if let Some(seen) = loses.seen {
@@ -471,7 +471,7 @@ fn moments(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_
             seen,
             Role::Detection,
             "peers, slow",
-            format!("a comparison of {name} with its peers sees the slow requests"),
+            format!("a comparison of {name} with its peers detects the slow requests"),
         );
     }
 }

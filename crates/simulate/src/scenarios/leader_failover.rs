@@ -1,4 +1,5 @@
-//! The brokers of a Kafka cluster die one after the other, and with each goes what only it had.
+//! The brokers of a Kafka cluster die one after the other, and each takes the messages with it that only it
+//! had.
 
 use std::time::Duration;
 
@@ -27,10 +28,10 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 const TICK: Duration = Duration::from_millis(5);
-/// Time goes on in steps of this where nothing happens, and in ticks from this before a death on.
+/// Time advances in steps of this when nothing happens, and in ticks from this long before a death.
 const STEP: Duration = Duration::from_millis(250);
 const WARM: Duration = Duration::from_secs(1);
-/// How long each broker is away, and when the first dies, in seconds.
+/// How long each broker is down, and when the first dies, in seconds.
 const AWAY: u64 = 30;
 const DEATH: f64 = 10.0;
 /// `leader.imbalance.check.interval.seconds`, Kafka's default.
@@ -52,7 +53,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
         .filter(|producer| producer.role == ProducerRole::Main)
     {
         let own = |topic: &&Topic| producer.topics.iter().any(|name| name.value == topic.name.value);
-        // A producer whose topics nobody tells writes the busiest one.
+        // A producer with unknown topics writes to the busiest one.
         let rate = |topic: &&Topic| topic.peak_rate.as_ref().map_or(0.0, |rate| rate.value.0);
         let topic = env.topics.iter().find(own).or_else(|| {
             let busiest = env.topics.iter().max_by(|a, b| rate(a).total_cmp(&rate(b)));
@@ -63,7 +64,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
         }
     }
     if prepared.cases.is_empty() && prepared.needs.is_empty() {
-        return Prepared::nothing("no producer of a topic that is declared is known");
+        return Prepared::nothing("no known producer writes to a declared topic");
     }
     prepared
 }
@@ -82,7 +83,7 @@ fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, V
         (
             &format!("kafka.topics.{name}.messages_per_second"),
             "1000",
-            "with the followers' lag it is what only the leader has",
+            "together with the followers' lag it gives the messages that only the leader has",
         ),
     );
     let kafka = env.kafka_clusters.first();
@@ -92,13 +93,17 @@ fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, V
         (
             "kafka.replication_lag",
             "50ms",
-            "with the rate it is what only the leader has",
+            "together with the rate it gives the messages that only the leader has",
         ),
     );
     let brokers = facts.need(
         "brokers",
         kafka.and_then(|k| k.brokers.as_ref()),
-        ("kafka.brokers", "3", "it decides how much one of them leads"),
+        (
+            "kafka.brokers",
+            "3",
+            "it decides how many partitions one of them leads",
+        ),
     );
     let partitions = facts
         .or(
@@ -125,7 +130,10 @@ fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, V
         return Err(facts.needs);
     };
     facts.assume("messages are spread evenly over the partitions, and partitions' leaders over the brokers");
-    facts.assume("a dead broker is missed after 9 s (broker.session.timeout.ms), and producers send again what was not acknowledged");
+    facts.assume(
+        "a dead broker is noticed after 9 s (broker.session.timeout.ms), and producers send \
+        unacknowledged messages again",
+    );
     facts.assume("leaders move back to their preferred brokers at a check every 300 s, Kafka's leader.imbalance.check.interval.seconds, and the next broker dies after it");
     let cluster = ClusterConfig {
         brokers: brokers.max(1),
@@ -147,7 +155,7 @@ fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, V
     }))
 }
 
-/// What a producer waits for: its setting, else its client's default.
+/// The acknowledgement for which a producer waits: its setting, otherwise its client's default.
 fn acks(producer: &Producer, facts: &mut Facts) -> Acks {
     if let Some(acks) = &producer.acks {
         let word = match acks.value {
@@ -177,7 +185,7 @@ fn acks(producer: &Producer, facts: &mut Facts) -> Acks {
 struct Rolling {
     /// From one death to the next, in seconds.
     apart: u64,
-    /// Whether the controller looks in between whether leaders are where they should be.
+    /// Whether the controller checks in between that leaders are on their preferred brokers.
     checks: bool,
 }
 
@@ -186,13 +194,14 @@ const PATIENT: Rolling = Rolling {
     apart: CHECKS + 60,
     checks: true,
 };
-/// As a rollout of brokers that waits for no check.
+/// As in a rollout of brokers that does not wait for a check.
 const HURRIED: Rolling = Rolling {
     apart: 60,
     checks: false,
 };
 
-/// Messages that are lost in all, after the first death, and time in which a partition could not be written, in seconds.
+/// Messages lost in total, after the first death, and time in which a partition could not be written, in
+/// seconds.
 struct Course {
     lost: Vec<(Time, u64)>,
     first: u64,
@@ -203,12 +212,13 @@ struct Course {
     back: Time,
 }
 
-/// Broker after broker. Around a death time goes on in ticks; in between, where nothing happens but messages, in steps.
+/// Broker after broker. Around a death time advances in ticks; in between, when there are only messages, in
+/// steps.
 fn course(plan: &Plan, config: ClusterConfig, rolling: Rolling, streams: &Streams) -> Option<Course> {
     let mut arrivals = streams.stream(&plan.name, "arrivals");
     let mut chance = streams.stream(&plan.name, "deaths");
     let mut cluster = Cluster::new(config).ok()?;
-    // A death comes at any moment of a second.
+    // A death happens at any moment of a second.
     let deaths: Vec<Time> = (0..config.brokers)
         .map(|broker| Time::from_secs_f64((u64::from(broker) * rolling.apart) as f64 + DEATH + chance.unit()))
         .collect();
@@ -329,14 +339,15 @@ fn moments(out: &mut Outcome, config: &ClusterConfig, as_is: &Course) {
             begins,
             Role::Effect,
             "no leader",
-            "its partitions have no leader until it is missed, after 9 s; producers wait and send again",
+            "its partitions have no leader until its death is noticed, after 9 s; producers wait and send \
+             again",
         );
     } else {
         out.moment(
             begins,
             Role::Cause,
             "no leader",
-            "nobody else has its partitions: they cannot be written until it is back, after 30 s",
+            "no other broker has its partitions: they cannot be written until it is back, after 30 s",
         );
         out.moment(
             Time::ZERO,
@@ -349,14 +360,14 @@ fn moments(out: &mut Outcome, config: &ClusterConfig, as_is: &Course) {
         let why = match config.acks {
             Acks::All => "no replica in sync is left that has them",
             Acks::Leader => "acks=1 acknowledged them when only the leader had them",
-            Acks::None => "acks=0 waits for nobody",
+            Acks::None => "acks=0 waits for no broker",
         };
         out.moment(
             *at,
             Role::Cause,
             "lost",
             format!(
-                "{} acknowledged messages are gone: {why}",
+                "{} acknowledged messages are lost: {why}",
                 shown(*lost as f64, "")
             ),
         );
@@ -370,7 +381,7 @@ fn moments(out: &mut Outcome, config: &ClusterConfig, as_is: &Course) {
     out.moment(as_is.back, Role::Recovery, "all back", "every broker is back");
 }
 
-/// The courses that a report compares.
+/// The cases that a report compares.
 struct Courses<'a> {
     as_is: &'a Course,
     /// Brokers die a minute apart.
@@ -450,8 +461,8 @@ mod tests {
         assert!((first - 117.0).abs() < 15.0, "{first}");
         let all = mean(Acks::Leader, "acknowledged messages lost when each has died once");
         assert!((all - 350.0).abs() < 35.0, "{all}");
-        // Without moving back: the first leads a third; that goes to the second, which then leads two thirds, of which
-        // its own go to the third: 1/3 + 2/3 + 2/3 of 350 = 583.
+        // Without moving back: the first leads a third; that goes to the second, which then leads two thirds,
+        // of which its own go to the third: 1/3 + 2/3 + 2/3 of 350 = 583.
         let hurried = mean(Acks::Leader, "… a minute apart, before leaders have moved back");
         assert!((hurried - 583.0).abs() < 70.0, "{hurried}");
         let bound = mean(Acks::Leader, "… with the first, if it led every partition");

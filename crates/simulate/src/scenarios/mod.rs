@@ -1,5 +1,5 @@
-//! The failures that can be rehearsed, one file each. A scenario derives its cases from the platform's facts; a case
-//! is run many times under different chance.
+//! The failures that can be rehearsed, one file each. A scenario derives its cases from the platform's facts;
+//! a case is run many times with different random numbers.
 
 mod alert_blind_spot;
 mod cell_failover;
@@ -27,9 +27,9 @@ pub struct Scenario {
     pub name: &'static str,
     /// What happens in it, as a sentence without a full stop.
     pub title: &'static str,
-    /// Rules whose findings it shows in motion.
+    /// Rules whose findings it shows over time.
     pub rules: &'static [&'static str],
-    /// Finds what it concerns in an environment; what a person states of targets and prices is in the overlay.
+    /// Finds its cases in an environment; declared targets and prices are in the overlay.
     pub prepare: fn(&Environment, &Overlay) -> Prepared,
 }
 
@@ -41,19 +41,19 @@ impl Scenario {
     }
 }
 
-/// What a scenario found in an environment.
+/// The result of a scenario for an environment.
 #[derive(Debug, Default)]
 pub struct Prepared {
     /// What can be run.
     pub cases: Vec<Case>,
-    /// What could be run if these were known.
+    /// What could be run if these facts were known.
     pub needs: Vec<Need>,
-    /// Why nothing here concerns it, as a sentence without a full stop; `None` when something does.
+    /// Why it does not apply here, as a sentence without a full stop; `None` if it does.
     pub nothing: Option<String>,
 }
 
 impl Prepared {
-    /// Nothing here concerns it, because of this.
+    /// Not applicable here, for this reason.
     #[must_use]
     pub fn nothing(why: impl Into<String>) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl Prepared {
         }
     }
 
-    /// Adds what can be run, or what is needed for it.
+    /// Adds a case that can be run, or the needs for it.
     pub fn add(&mut self, case: Result<Case, Vec<Need>>) {
         match case {
             Ok(case) => self.cases.push(case),
@@ -77,16 +77,16 @@ impl Prepared {
     }
 }
 
-/// The function of a case: one run, under the chance it is given.
+/// The function of a case: one run with the given random numbers.
 pub type Rehearse = Box<dyn Fn(&Streams, &mut Trace) -> Outcome + Send + Sync>;
 
-/// One thing that a scenario happens to.
+/// One subject of a scenario.
 pub struct Case {
-    /// What it happens to (a database, a group, a cell).
+    /// The subject (a database, a group, a cell).
     pub subject: String,
-    /// What it runs with.
+    /// Its inputs.
     pub inputs: Vec<Input>,
-    /// What it takes for granted.
+    /// Its assumptions.
     pub assumptions: Vec<String>,
     /// One run.
     pub rehearse: Rehearse,
@@ -102,7 +102,7 @@ impl std::fmt::Debug for Case {
 }
 
 impl Case {
-    /// A case of what the facts say of `subject`.
+    /// A case about `subject` with these facts.
     pub fn new(
         subject: impl Into<String>,
         facts: Facts,

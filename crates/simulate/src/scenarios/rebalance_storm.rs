@@ -22,7 +22,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 /// When the rollout begins, in seconds.
 const BEGINS: u64 = 60;
-/// Longest time that one watches, in seconds.
+/// The longest time that the scenario runs, in seconds.
 const WATCHED: u64 = 7200;
 
 /// What one run needs.
@@ -47,7 +47,10 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
     if base.most < 2 {
         return None;
     }
-    facts.assume("all the members that there may be are running, and a rollout restarts one at a time, each when the one before has joined");
+    facts.assume(
+        "the maximum number of members is running, and a rollout restarts one at a time, each when \
+        the one before has joined",
+    );
     let plan = Plan {
         name: base.name,
         members: base.most,
@@ -133,8 +136,15 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         ),
     );
     if let Some(second) = as_is.first_still {
-        out.moment(at(second), Role::Cause, "still", "a member leaves, and with an eager assignor everybody who hears of it gives up everything and waits for the slowest");
-        let why = "every restart is two rebalances, one when the member leaves and one when it joins, also of members that have no partition";
+        out.moment(
+            at(second),
+            Role::Cause,
+            "still",
+            "a member leaves, and with an eager assignor every \
+            member that learns of it gives up all its partitions and waits for the slowest",
+        );
+        let why = "every restart is two rebalances, one when the member leaves and one when it joins, even \
+            for members that have no partition";
         out.moment(at(second), Role::Loop, "again", why);
         let action =
             "cooperative-sticky assignment and static membership (group.instance.id), before the rollout";
@@ -196,7 +206,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         (&both, "cooperative and static"),
     ] {
         let step = (course.lag.len() / 250).max(1);
-        // The most of each step, so that a short stop shows.
+        // The maximum of each step, so that a short stop is visible.
         let points = course.lag.chunks(step).enumerate().map(|(n, part)| {
             (
                 at((n * step) as u64 + 1),
@@ -238,7 +248,8 @@ mod tests {
         let out = run(&plan, &Streams::new(1, 0));
         let figure = |name: &str| out.figures.iter().find(|f| f.name == name).unwrap().value;
         assert_eq!(figure("rebalances"), 100.0);
-        // The slowest of 50 hears after 3 s × 50/51, a member after 1.5 s on average: 100 × 1.44 = 144 s.
+        // The slowest of 50 learns of it after 3 s × 50/51, a member after 1.5 s on average: 100 × 1.44 = 144
+        // s.
         let unread = figure("time that a partition is not read, on average");
         assert!((138.0..=151.0).contains(&unread), "{unread}");
         // Only the members that have partitions move any: 12 leave and join, a twelfth of the partitions each time.

@@ -1,4 +1,4 @@
-//! A service stands still for a moment, its callers try again, and the tries keep it down after the cause is gone.
+//! A service stops for a moment, its callers try again, and the tries keep it down after the cause is gone.
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,7 @@ use crate::outcome::{Outcome, Role, Trace};
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "retry-storm",
-    title: "a service stands still for ten seconds while its callers try again",
+    title: "a service stops for ten seconds while its callers try again",
     rules: &[
         "retry-amplification",
         "dependency-without-breaker",
@@ -35,14 +35,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
     prepare,
 };
 
-/// When the service stands still, and when it goes on.
+/// When the service stops, and when it continues.
 const STANDS: Time = Time::from_nanos(30_000_000_000);
 const GOES_ON: Time = Time::from_nanos(40_000_000_000);
 const END: Time = Time::from_nanos(400_000_000_000);
-/// What the two courses of events are called.
+/// The names of the two cases.
 const AS_IS: &str = "as configured";
 const GUARDED: &str = "with a breaker and a retry budget";
-/// Share of calls answered in time from which the service counts as recovered.
+/// If at least this share of calls is answered in time, the service counts as recovered.
 const WELL: f64 = 0.99;
 
 /// What one run needs: one replica and its share of the callers.
@@ -62,7 +62,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Part of the replica's capacity that first tries take.
+    /// Part of the replica's capacity that first tries use.
     fn load(&self) -> f64 {
         self.rate / self.capacity
     }
@@ -78,7 +78,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
     let retried = |service: &&Service| attempts(env, service).is_some_and(|attempts| attempts.value > 1);
     let mut services: Vec<&Service> = env.services.iter().filter(retried).collect();
     if services.is_empty() {
-        // The busiest service stands for the question whether anybody tries again.
+        // If nobody is known to try again, the busiest service is used to ask.
         let rate = |s: &&Service| s.peak_rate.as_ref().map_or(0.0, |rate| rate.value.0);
         let busiest = env
             .services
@@ -92,7 +92,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
     }
     if services.is_empty() {
         return Prepared::nothing(
-            "no caller that tries again is declared, and of no service are the requests a second known",
+            "no callers that try again are declared, and the requests a second are known for no service",
         );
     }
     prepared
@@ -142,7 +142,7 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
         "replicas",
         service.scale.max.as_ref().or(service.scale.current.as_ref()),
         1,
-        "one replica, because nothing says how many there are",
+        "one replica, because no file declares how many there are",
     );
     let capacity = facts.need(
         "requests a second that a replica can serve",
@@ -154,7 +154,7 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
         ),
     );
     let work = facts.need(
-        "time that a request is worked on",
+        "time that a request takes",
         service.service_time.as_ref(),
         (
             &path("service_time"),
@@ -168,7 +168,7 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
         (
             &path("callers.timeout"),
             "2s",
-            "what waits longer is worked on for nobody",
+            "requests that wait longer are served although their callers have given up",
         ),
     );
     let tries = facts.need(
@@ -177,7 +177,7 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
         (
             &path("callers.attempts"),
             "3",
-            "each one more multiplies the load while tries time out",
+            "each additional try multiplies the load while tries time out",
         ),
     );
     let backoff = service
@@ -192,12 +192,13 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
     else {
         return Err(facts.needs);
     };
-    facts.assume("each replica gets its share of the requests, so that one replica tells the story of all");
+    facts.assume("each replica gets its share of the requests, so one replica represents all");
     facts.assume(
-        "the service works through everything in its queue in order; that a caller has gone it does not know",
+        "the service works through everything in its queue in order; it does not know that a caller has \
+         given up",
     );
     if backoff.is_zero() {
-        facts.assume("callers try again at once: nothing says that they wait");
+        facts.assume("callers try again at once: no wait is declared");
     }
     let plan = Plan {
         rate: rate.0 / f64::from(replicas.max(1)),
@@ -217,14 +218,14 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
     }))
 }
 
-/// What holds callers back.
+/// What limits callers.
 #[derive(Debug, Clone, Copy, Default)]
 struct Guard {
     breaker: Option<BreakerConfig>,
     budget: Option<BudgetConfig>,
 }
 
-/// The first wait where a file says that waits grow and not from what.
+/// The first wait if a file declares that waits grow but not their start.
 fn waits_longer(env: &Environment, service: &Service, facts: &mut Facts) -> Option<Duration> {
     let found = calls_to(env, service).find_map(|call| call.backoff.as_ref().filter(|grows| grows.value))?;
     let first = Duration::from_millis(25);
@@ -233,11 +234,14 @@ fn waits_longer(env: &Environment, service: &Service, facts: &mut Facts) -> Opti
         value: Shown::shown(&first),
         place: found.span(),
     });
-    facts.assume("the first wait is 25 ms, Envoy's default of a back-off's base: the file says that waits grow, not from what");
+    facts.assume(
+        "the first wait is 25 ms, Envoy's default of a back-off's base: the file declares that \
+        waits grow, but not their start",
+    );
     Some(first)
 }
 
-/// The breaker that stands around a call to the service, where one is declared.
+/// The breaker around a call to the service, if one is declared.
 fn declared_breaker(env: &Environment, service: &Service, facts: &mut Facts) -> Option<BreakerConfig> {
     let owner = |owner: &Owner| env.owner_service(owner).map(|s| s.name.as_str());
     let around = |breaker: &&Breaker| {
@@ -254,13 +258,16 @@ fn declared_breaker(env: &Environment, service: &Service, facts: &mut Facts) -> 
     if found.is_none() {
         let first = |name: &str| name.split('.').next() == Some(service.name.as_str());
         if env.breakers.iter().any(|b| common::can_open(b) && first(&b.name)) {
-            facts.assume("outlier ejection is left out: it takes out at most a tenth of the replicas (Istio's default of maxEjectionPercent), and here all of them stand still");
+            facts.assume(
+                "outlier ejection is left out: it removes at most a tenth of the replicas (Istio's \
+                default of maxEjectionPercent), and here all of them are stopped",
+            );
         }
     }
     common::breaker(found?, BreakerConfig::default(), facts)
 }
 
-/// The retry budget of the calls to the service, where one is declared; without a floor, which nobody declares.
+/// The retry budget of the calls to the service, if one is declared; without a floor, which no file declares.
 fn declared_budget(env: &Environment, service: &Service, facts: &mut Facts) -> Option<BudgetConfig> {
     let share = calls_to(env, service).find_map(|call| call.retry_budget.as_ref())?;
     Some(BudgetConfig {
@@ -270,7 +277,7 @@ fn declared_budget(env: &Environment, service: &Service, facts: &mut Facts) -> O
     })
 }
 
-/// One course of events: the callers as they are, or held back.
+/// One case: the callers as they are, or limited.
 fn course(
     plan: &Plan,
     subject: &str,
@@ -278,7 +285,7 @@ fn course(
     (guard, name): (Guard, &str),
     trace: &mut Trace,
 ) -> Option<CallersWorld> {
-    // A replica that serves `capacity` a second and works `service` on each works on so many at once.
+    // A replica that serves `capacity` a second and needs `service` for each works on this many at once.
     let servers = (plan.capacity * plan.service.as_secs_f64()).ceil().max(1.0);
     let mean = Duration::from_secs_f64(servers / plan.capacity);
     let service = Distribution::Exponential { mean };
@@ -388,14 +395,14 @@ fn moments(out: &mut Outcome, plan: &Plan, subject: &str, recovered: Option<Time
                 percent(plan.load())
             ),
         );
-        let action = "more replicas, or fewer calls let in, before its callers' tries come on top";
+        let action = "more replicas, or fewer accepted calls, before its callers' tries are added";
         out.moment(Time::ZERO, Role::Action, "capacity", action);
     }
     out.moment(
         STANDS,
         Role::Trigger,
         "stands",
-        format!("{subject} begins nothing for 10 s (a long pause, a lock, a failover below it)"),
+        format!("{subject} starts no request for 10 s (a long pause, a lock, a failover below it)"),
     );
     let again = match plan.retries {
         0 => "callers give up after {} and do not try again".to_owned(),
@@ -424,13 +431,17 @@ fn moments(out: &mut Outcome, plan: &Plan, subject: &str, recovered: Option<Time
             GOES_ON,
             Role::Loop,
             "storm",
-            "it works through tries whose callers have gone; each of those tries again, so that the queue never ends".to_owned(),
+            "it works through tries whose callers have given up; each of those tries again, so the queue \
+             never ends"
+                .to_owned(),
         );
         out.moment(
             STANDS + plan.timeout,
             Role::Action,
             "breaker",
-            "a breaker and a retry budget at the callers, or a queue that drops what nobody waits for, before the first tries time out".to_owned(),
+            "a breaker and a retry budget at the callers, or a queue that drops abandoned requests, before \
+             the first tries time out"
+                .to_owned(),
         );
     }
     if let Some(at) = recovered {
@@ -503,7 +514,7 @@ fn answered(world: &CallersWorld) -> Vec<(Time, f64)> {
             let answered = pair[1].tally.answered - pair[0].tally.answered;
             let failed = pair[1].tally.failed - pair[0].tally.failed;
             let ended = answered + failed;
-            // Nothing ends while everybody waits: nobody is answered then.
+            // Nothing ends while every caller waits: no call is answered then.
             (
                 pair[1].at,
                 if ended == 0 {

@@ -1,4 +1,4 @@
-//! Percentiles of more values than one would keep: counts in buckets whose width grows with the value.
+//! Percentiles of more values than can be kept: counts in buckets whose width grows with the value.
 
 /// Each power of two is cut into this many buckets: values in one differ by less than 1 in 128.
 const PARTS: u64 = 128;

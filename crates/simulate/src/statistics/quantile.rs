@@ -39,7 +39,7 @@ fn quantile(probability: f64, exceeds: impl Fn(f64) -> f64) -> f64 {
     if probability < 0.5 { -value } else { value }
 }
 
-/// The place between 0 and `high` where `below` turns false, as exactly as a float can say.
+/// The place between 0 and `high` where `below` becomes false, as exactly as a float can represent.
 fn bisect(high: f64, below: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, high);
     loop {
@@ -76,7 +76,7 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
 
 /// The continued fraction 1 + d₁/(1 + d₂/(1 + …)) of the incomplete beta function.
 fn beta_fraction(x: f64, a: f64, b: f64) -> f64 {
-    // Keeps a denominator that happens to vanish from ending the recursion.
+    // Prevents a zero denominator from ending the recursion.
     const TINY: f64 = 1e-300;
     const MOST: u32 = 10_000;
     let guard = |value: f64| if value.abs() < TINY { TINY } else { value };

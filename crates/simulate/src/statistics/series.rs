@@ -1,7 +1,7 @@
-//! Standard errors of what is measured within one run.
+//! Standard errors of values measured within one run.
 //!
-//! Waits within a run are not independent: each customer waits for the ones before. [`BatchMeans`] and [`Cycles`] give
-//! the honest standard error there, where the textbook formula is several times too small.
+//! Waits within a run are not independent: each customer waits for earlier ones. [`BatchMeans`] and
+//! [`Cycles`] give the true standard error for them, while the textbook formula is several times too small.
 
 /// A mean and its standard error.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,8 +31,8 @@ impl Estimate {
 
 /// Mean of a long series of values that depend on their neighbours, by means of batches.
 ///
-/// Batches that are long compared to the time over which values hang together are nearly independent, so that the
-/// spread of their means gives the standard error. Fifty or more batches are a good number.
+/// Batches that are long compared to the time over which values are correlated are nearly independent, so
+/// that the spread of their means gives the standard error. Fifty or more batches are a good number.
 #[derive(Debug, Clone)]
 pub struct BatchMeans {
     size: u64,
@@ -76,7 +76,8 @@ impl BatchMeans {
     }
 }
 
-/// Mean of a series that begins anew now and then (each time a station is empty), by its independent cycles.
+/// Mean of a series that restarts from time to time (each time a station is empty), by its independent
+/// cycles.
 ///
 /// Unlike batches it needs no size to be chosen; the ratio estimator's bias falls with the number of cycles.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,7 +91,7 @@ pub struct Cycles {
 }
 
 impl Cycles {
-    /// A cycle is over: the sum of its values, and how many they were (or how long it took).
+    /// A cycle is over: the sum of its values, and their number (or duration).
     pub fn push(&mut self, sum: f64, weight: f64) {
         self.count += 1.0;
         self.values += sum;

@@ -1,5 +1,5 @@
-//! Equality with librdkafka's own assignors: `tests/peers/assignors.py` lets groups of its consumers settle after each
-//! join and leave, and what they have must be what the assignors here give for the same members.
+//! Equality with librdkafka's own assignors: `tests/peers/assignors.py` lets groups of its consumers settle
+//! after each join and leave, and their partitions must be what the assignors here give for the same members.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,8 +45,8 @@ fn partitions(topics: &Topics, list: &Value) -> Vec<TopicPartition> {
     list.as_array().unwrap().iter().map(read).collect()
 }
 
-/// What the group has when it has settled: an eager one after one rebalance, a cooperative one after as many as it
-/// takes until nothing has to be given up first.
+/// The group's partitions after it has settled: an eager one after one rebalance, a cooperative one after as
+/// many as needed until nothing must be given up first.
 fn settled(assignor: Assignor, topics: &Topics, members: &mut [Member]) -> Vec<Vec<TopicPartition>> {
     loop {
         let mut given = assign(assignor, topics, members);

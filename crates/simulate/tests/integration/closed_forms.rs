@@ -1,6 +1,5 @@
-//! Every closed form of the design, within three standard errors, the error and the distance at most 1 % of
-//! the figure; and the laws
-//! that every station obeys, on every run.
+//! Every closed form of the design, within three standard errors, and with error and distance at most 1 % of
+//! the figure; and the laws that every station obeys, in every run.
 
 use std::time::Duration;
 

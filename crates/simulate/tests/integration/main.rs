@@ -1,4 +1,4 @@
-//! The simulator as a whole, against what is known.
+//! The whole simulator compared with known results.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 

@@ -1,4 +1,5 @@
-//! Every scenario has a page, and its example is one: it runs, and nothing that decides its outcome is missing.
+//! Every scenario has a page, and its example is complete: it runs, and no fact that decides its outcome is
+//! missing.
 
 use std::path::{Path, PathBuf};
 

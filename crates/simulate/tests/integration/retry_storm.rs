@@ -1,9 +1,9 @@
-//! The retry storm: a service that serves what nobody waits for any more stays down after the trigger is gone if and
+//! The retry storm: a service that also serves abandoned requests stays down after the trigger is gone if and
 //! only if ρ(1 + R) > 1, with a load of ρ and R retries.
 //!
-//! The service has ten workers and takes 0.1 s on average (100 a second). Callers wait 1 s for each try and try again
-//! at once. The trigger: for 10 s, from 20 s on, the service begins nothing. Recovered means that from some second on
-//! at least 99 % of the calls that end in each second are answered, to the end.
+//! The service has ten workers and takes 0.1 s on average (100 a second). Callers wait 1 s for each try and
+//! try again at once. The trigger: for 10 s, from 20 s on, the service starts no work. Recovered means that
+//! from some second until the end at least 99 % of the calls that end in each second are answered.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use rayon::prelude::*;
 const CAPACITY: f64 = 100.0;
 const TRIGGER: (u64, u64) = (20, 30);
 
-/// What holds the callers back.
+/// What limits the callers.
 #[derive(Clone, Copy, PartialEq)]
 enum Guard {
     None,
@@ -173,7 +173,7 @@ fn it_recovers_soon_if_it_drops_what_nobody_waits_for() {
     };
     let (recovered, slowest) = recover(setting, 200);
     assert_eq!(recovered, 200);
-    // Not at once: for a while it begins work just before its caller gives up.
+    // Not at once: for a while it starts work just before its caller gives up.
     assert!(slowest <= 10, "{slowest} s");
 }
 

@@ -9,7 +9,7 @@ use crate::repository;
 pub(super) struct Package {
     /// Its name.
     pub name: String,
-    /// The file in which it begins (`src/lib.rs` or `src/main.rs`).
+    /// Its root file (`src/lib.rs` or `src/main.rs`).
     pub root: PathBuf,
     /// Crates of the workspace that it uses when it is built; its tests may use any.
     pub uses: Vec<String>,
@@ -49,7 +49,7 @@ fn package(value: &serde_json::Value) -> Package {
         .as_array()
         .unwrap()
         .iter()
-        // Those of the workspace have a path; the kind of an ordinary one is null.
+        // Crates of the workspace have a path; the kind of an ordinary dependency is null.
         .filter(|dependency| dependency["path"].is_string() && dependency["kind"] != "dev")
         .map(|dependency| dependency["name"].as_str().unwrap().to_owned())
         .collect();

@@ -1,4 +1,4 @@
-//! Who uses whom, and the circles in it.
+//! The graph of dependencies, and its cycles.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -18,12 +18,12 @@ impl<A: AsRef<str>, B: AsRef<str>> FromIterator<(A, B)> for Graph {
 }
 
 impl Graph {
-    /// Whether an arrow runs from the one to the other.
+    /// Whether there is an edge from one to the other.
     pub(super) fn has(&self, from: &str, to: &str) -> bool {
         self.0.get(from).is_some_and(|targets| targets.contains(to))
     }
 
-    /// An arrow wherever a way leads.
+    /// The transitive closure: an edge for every path.
     pub(super) fn closure(&self) -> Self {
         Self(
             self.0
@@ -33,7 +33,7 @@ impl Graph {
         )
     }
 
-    /// What a way of one arrow or more leads to.
+    /// Everything that a path of at least one edge leads to.
     fn reached(&self, from: &str) -> BTreeSet<String> {
         let mut reached = BTreeSet::new();
         let mut open = vec![from];
@@ -47,7 +47,7 @@ impl Graph {
         reached
     }
 
-    /// Groups of names of which each reaches every other.
+    /// Groups of names in which each can reach every other.
     pub(super) fn circles(&self) -> BTreeSet<BTreeSet<String>> {
         let closure = self.closure();
         closure
@@ -61,7 +61,7 @@ impl Graph {
             .collect()
     }
 
-    /// A shortest way from a name of a circle back to itself, both ends named.
+    /// A shortest path from a name of a cycle back to itself, with both ends.
     pub(super) fn way_around(&self, circle: &BTreeSet<String>) -> Vec<String> {
         let ways = circle.iter().filter_map(|start| self.way_back(start));
         ways.min_by_key(Vec::len).unwrap_or_default()

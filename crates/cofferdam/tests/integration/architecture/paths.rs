@@ -1,20 +1,20 @@
 //! Which top module of a crate uses which, from the paths in its text.
 //!
-//! Files are split into tokens, so that a path counts wherever it stands (a use tree, a signature, a body, the
-//! arguments of a macro), and comments and quoted texts do not.
+//! Files are split into tokens, so that a path counts wherever it is written (a use tree, a signature, a
+//! body, the arguments of a macro), but not in comments and quoted texts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// The part of a crate that stands in its first file itself.
+/// The part of a crate that is written in its root file itself.
 const ROOT: &str = "(root)";
 
-/// Arrows between the top modules of a crate: from, to, and the first place that makes it one.
+/// Edges between the top modules of a crate: from, to, and the first place that causes the edge.
 pub(super) type Arrows = BTreeMap<(String, String), String>;
 
-/// The arrows of the crate that begins in `root`; `read` gives the text of a file, if it exists.
+/// The edges of the crate with the root file `root`; `read` returns the text of a file, if it exists.
 pub(super) fn arrows(root: &Path, read: &dyn Fn(&Path) -> Option<String>) -> Arrows {
     let mut modules = Vec::new();
     collect(root, Vec::new(), read, &mut modules);
@@ -40,7 +40,7 @@ struct Module {
     tokens: TokenStream,
 }
 
-/// Reads a file and the files of the modules that it declares, those of tests apart.
+/// Reads a file and the files of the modules that it declares, except those of tests.
 fn collect(
     file: &Path,
     path: Vec<String>,
@@ -83,7 +83,7 @@ fn declared(tokens: &TokenStream) -> Vec<String> {
         .collect()
 }
 
-/// Leaves out items behind `#[cfg(test)]` and `#[test]`, at every depth.
+/// Removes items behind `#[cfg(test)]` and `#[test]`, at every depth.
 fn without_tests(tokens: TokenStream) -> TokenStream {
     let mut kept = Vec::new();
     let mut rest = tokens.into_iter().peekable();
@@ -93,7 +93,7 @@ fn without_tests(tokens: TokenStream) -> TokenStream {
             _ => String::new(),
         };
         if attribute == "test" || attribute.replace(' ', "").starts_with("cfg(test") {
-            // The item ends with `;`, or with its body; the braces of a use tree are no body.
+            // The item ends with `;`, or with its body; the braces of a use tree are not a body.
             let mut body_ends = true;
             for token in rest.by_ref() {
                 body_ends &= !is_word(&token, "use");
@@ -124,11 +124,11 @@ fn is_mark(token: &TokenTree, mark: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == mark)
 }
 
-/// What a crate has at its top.
+/// The contents of a crate's root file.
 struct Own {
     /// Names of the modules.
     modules: BTreeSet<String>,
-    /// Names that the first file hands on from modules (`pub use module::Name`), with the module.
+    /// Names that the root file re-exports from modules (`pub use module::Name`), with the module.
     faces: BTreeMap<String, String>,
 }
 
@@ -171,7 +171,7 @@ impl Own {
     }
 }
 
-/// A path of the first file, without what says that it begins there.
+/// A path of the root file, without its beginning that says so.
 fn below_the_root(path: &[String]) -> &[String] {
     match path {
         [first, rest @ ..] if matches!(first.as_str(), "crate" | "self") => rest,
@@ -183,9 +183,9 @@ fn below_the_root(path: &[String]) -> &[String] {
 struct Finder<'a> {
     own: &'a Own,
     place: &'a Path,
-    /// The module in which the text stands.
+    /// The module that contains the text.
     scope: Vec<String>,
-    /// Whether the text is a `pub use` of the first file, which hands names on and uses none.
+    /// Whether the text is a `pub use` of the root file, which re-exports names and uses none.
     faces: bool,
     arrows: &'a mut Arrows,
 }
@@ -196,7 +196,7 @@ impl Finder<'_> {
         let mut at = 0;
         while at < tokens.len() {
             match &tokens[at] {
-                // `mod name { … }` is a place of its own for `super`.
+                // `mod name { … }` is a separate place for `super`.
                 TokenTree::Ident(word) if word == "mod" => {
                     if let [_, TokenTree::Ident(name), TokenTree::Group(body), ..] = &tokens[at..] {
                         self.scope.push(name.to_string());
@@ -221,7 +221,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Records the paths of a tree that begins here; how many tokens it takes.
+    /// Records the paths of a tree that begins here; returns how many tokens it takes.
     fn paths(&mut self, tokens: &[TokenTree]) -> usize {
         let (paths, length) = tree(tokens, &[]);
         for written in paths {
@@ -232,10 +232,10 @@ impl Finder<'_> {
         length
     }
 
-    /// The path from the root of the crate; `None` when it does not begin in this crate.
+    /// The path from the root of the crate; `None` if it does not begin in this crate.
     fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let mut base: Vec<String> = match path.first()?.as_str() {
-            // One word is no path: `pub(crate)`, a value, a field.
+            // A single word is not a path: `pub(crate)`, a value, a field.
             _ if path.len() == 1 => return None,
             "crate" => Vec::new(),
             "self" | "super" => self.scope.clone(),
@@ -263,7 +263,7 @@ impl Finder<'_> {
 struct Written {
     /// The line on which it ends.
     line: usize,
-    /// Its parts; the last is `*` where it means all of a module.
+    /// Its parts; the last is `*` if it means the whole module.
     parts: Vec<String>,
     /// The name that `as` gives it.
     alias: Option<String>,
@@ -292,7 +292,7 @@ fn tree(tokens: &[TokenTree], before: &[String]) -> (Vec<Written>, usize) {
                 parts.push("*".to_owned());
                 break;
             }
-            // Generics end a path; a path in them is one of its own.
+            // Generics end a path; a path in them is a separate one.
             _ => break,
         }
         match tokens.get(at..at + 2) {
@@ -315,7 +315,7 @@ fn tree(tokens: &[TokenTree], before: &[String]) -> (Vec<Written>, usize) {
 mod tests {
     use super::*;
 
-    /// The arrows of a crate of these files, as `from to`.
+    /// The edges of a crate of these files, as `from to`.
     fn of(files: &[(&str, &str)]) -> Vec<String> {
         let read = |path: &Path| {
             let text = files.iter().find(|(name, _)| Path::new(name) == path);

@@ -1,5 +1,5 @@
-//! Files of every kind that Cofferdam reads, each with secrets at the places where people write them.
-//! `@@` stands where the secret is, `@64@` for the same in base64.
+//! Files of every kind that Cofferdam reads, each with secrets in the places where people write them. `@@`
+//! marks the secret, `@64@` the same in base64.
 
 /// A path and a text. The line of each secret is broken in several ways by [`super::broken`].
 pub(super) const FILES: &[(&str, &str)] = &[
@@ -267,7 +267,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Files for secrets that show by their shape, under names that speak of none.
+/// Files for secrets that are recognised by their format, under names that do not suggest a secret.
 pub(super) const SHAPES: &[(&str, &str)] = &[
     (
         "shape.yaml",
@@ -281,7 +281,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("shape.properties", "setting=@@\n"),
 ];
 
-/// Overlays with a secret where none is wanted; `check` refuses each of them.
+/// Overlays with a secret in a place where none is expected; `check` refuses each of them.
 pub(super) const OVERLAYS: &[&str] = &[
     "version: 1\ndatabases:\n  main:\n    password: \"@@\"\n",
     "version: 1\nservices:\n  api:\n    token: @@\n",
@@ -297,7 +297,7 @@ pub(super) const OVERLAYS: &[&str] = &[
     "version: 1\n\tpassword: @@\n",
 ];
 
-/// Statements of `--set` that hold a secret and say nothing that Cofferdam knows.
+/// Statements of `--set` that contain a secret and nothing that Cofferdam knows.
 pub(super) const STATEMENTS: &[&str] = &[
     "databases.main.password=@@",
     "password=@@",

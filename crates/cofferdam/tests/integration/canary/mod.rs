@@ -1,5 +1,5 @@
-//! No output ever shows a secret: one of a known value is put into every kind of file, well-formed and
-//! broken, and no verb prints a piece of it in any format.
+//! No output ever shows a secret: a secret of a known value is put into every kind of file, well-formed and
+//! broken, and no command prints a piece of it in any format.
 
 mod files;
 
@@ -10,15 +10,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-/// A secret that must not be seen, in one of the forms that secrets have.
+/// A secret that must not be shown, in one of the forms that secrets have.
 struct Canary {
     kind: &'static str,
     text: String,
-    /// Its parts that must not be seen either.
+    /// Its parts that must not be shown either.
     pieces: BTreeSet<String>,
 }
 
-/// Characters of chance, the same on each run (xorshift).
+/// Random characters, the same in each run (xorshift).
 struct Chance(u64);
 
 impl Chance {
@@ -92,7 +92,7 @@ fn windows(text: &str, length: usize) -> impl Iterator<Item = String> {
 }
 
 impl Canary {
-    /// One of chance: no six characters of it may be seen in any encoding.
+    /// A random one: no six characters of it may be shown in any encoding.
     fn random(kind: &'static str, text: String) -> Self {
         let mut pieces: BTreeSet<String> = windows(&text, 6).collect();
         pieces.extend(windows(&percent_decoded(&text), 6));
@@ -101,7 +101,7 @@ impl Canary {
         Canary { kind, text, pieces }
     }
 
-    /// One of words, which stand in other texts too: the whole may not be seen, nor half of it.
+    /// One made of words that other texts also contain: neither the whole nor half of it may be shown.
     fn words(kind: &'static str, text: &str) -> Self {
         let half = text.rsplit_once('-').map_or(text, |(half, _)| half);
         let mut pieces = BTreeSet::from([text.to_owned(), half.to_owned(), percent_encoded(text)]);
@@ -165,7 +165,7 @@ impl Canary {
         let lines: Vec<&str> = template.split('\n').collect();
         let mut out = Vec::new();
         for (at, line) in lines.iter().enumerate() {
-            // Words under the name of a key or a `secret` are taken for the name of an object, and stay.
+            // Words under the name of a key or a `secret` count as the name of an object, and stay.
             let named = lines[at.saturating_sub(2)..=at]
                 .iter()
                 .map(|line| line.to_ascii_lowercase());
@@ -186,7 +186,7 @@ impl Canary {
     }
 }
 
-/// A way to break a file: from its lines, the number of one with a secret, and the secret.
+/// A way to break a file: takes its lines, the number of a line with a secret, and the secret.
 type Break = fn(&[&str], usize, &str) -> String;
 
 fn with_line(lines: &[&str], at: usize, new: &str) -> String {
@@ -195,10 +195,11 @@ fn with_line(lines: &[&str], at: usize, new: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Files whose secrets are named by what stands below them: cut off before that, nothing tells what they are.
+/// Files whose secrets are named by the lines below them: if they are cut off before these, nothing shows
+/// that they are secrets.
 const NAMED_BELOW: &[&str] = &["value-first.yaml", "secret-sorted.yaml", "secret-list.yaml"];
 
-/// What happens to files: each way with its name.
+/// The ways to break files, each with its name.
 const BREAKS: &[(&str, Break)] = &[
     ("whole", |lines, at, _| with_line(lines, at, lines[at])),
     ("a note on the line", |lines, at, _| {
@@ -271,7 +272,7 @@ const BREAKS: &[(&str, Break)] = &[
     ("line ends of Windows", |lines, _, _| lines.join("\r\n") + "\r\n"),
 ];
 
-/// Every file with every break at every line that holds the secret.
+/// Every file, broken in every way at every line that contains the secret.
 fn trees(canary: &Canary) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     let shapes: &[(&str, &str)] = if matches!(canary.kind, "key id" | "web token") {
@@ -305,7 +306,8 @@ fn trees(canary: &Canary) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// One file in as many as there are canaries: all of them together meet every file, each with another secret.
+/// One file in as many as there are canaries: all of them together cover every file, each with another
+/// secret.
 fn share(canary: &Canary, number: usize, of: usize) -> Vec<(String, Vec<u8>)> {
     trees(canary).into_iter().skip(number).step_by(of).collect()
 }

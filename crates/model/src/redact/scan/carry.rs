@@ -1,11 +1,11 @@
-//! Lines that belong to what stands before them: blocks, quotes over several lines, the value below its key.
+//! Lines that belong to an earlier line: blocks, quotes over several lines, the value below its key.
 
 use super::super::line::{Line, opening_quote};
 use super::super::names::Level;
 use super::{Carry, Format, Scanner, is_aside, is_mark};
 
 impl Scanner<'_> {
-    /// A line that belongs to what stands before it. Returns where in it something else begins.
+    /// A line that belongs to an earlier one. Returns the position at which something else begins.
     pub(super) fn carried(&mut self, line: &Line, carry: Carry) -> Option<usize> {
         let body = line.text..line.end;
         let all = self.all;
@@ -42,7 +42,7 @@ impl Scanner<'_> {
             }
             Carry::Quote { quote, column, left } => {
                 let close = self.closing(body.clone(), &quote);
-                // Somebody forgot the quote: this is the next key.
+                // The closing quote was forgotten: this is the next key.
                 let item = line.is_item() && line.indent < column;
                 let next = quote.len() < 3
                     && (line.indent <= column && line.has_key(all) || item)
@@ -76,7 +76,7 @@ impl Scanner<'_> {
                     self.hide(body.start..body.start + end, Level::Password);
                     return None;
                 }
-                // The first word: what follows may be a remark.
+                // The first word: the rest may be a remark.
                 let bare = text.trim_start_matches(['#', ' ', '"', '\'', '/']);
                 let word = bare.split([' ', '"', '\'', ',', '\\']).next().unwrap_or("");
                 let encoded = word.len() >= 8
@@ -153,7 +153,7 @@ impl Scanner<'_> {
             }
             return None;
         }
-        // Further left than it may be, but nothing of its own.
+        // Further left than allowed, but nothing separate.
         if !line.has_key(all) && !line.is_item() && !is_mark(line.trimmed(all)) && self.format != Format::Code
         {
             self.judge(line.text..line.end, level);

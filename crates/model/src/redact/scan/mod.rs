@@ -1,7 +1,7 @@
-//! Finds what is secret in the raw text of a file, line by line, whether the file parses or not.
+//! Finds secrets in the raw text of a file, line by line, whether the file parses or not.
 //!
-//! Only lines with a word that may have to do with a secret are looked at, and the lines after them that belong
-//! to what was found: blocks, quotes over several lines, the value beside or below a name.
+//! Only lines with a word that may be related to a secret are examined, and the lines after them that belong
+//! to a match: blocks, quotes over several lines, the value beside or below a name.
 
 mod carry;
 mod named;
@@ -21,11 +21,11 @@ use std::sync::LazyLock;
 pub(super) struct Hidden {
     /// Where.
     pub(super) range: Range<usize>,
-    /// Whether its name or shape gives it away; otherwise only its place in a Secret does.
+    /// Whether its name or format proves that it is a secret; otherwise only its place in a Secret does.
     pub(super) sure: bool,
 }
 
-/// What a line must hold to be looked at, without regard to case.
+/// A line is examined only if it contains one of these, case-insensitively.
 const STEMS: &[&str] = &[
     "pass",
     "pwd",
@@ -74,7 +74,7 @@ const STEMS: &[&str] = &[
     "eyj",
 ];
 
-/// `None` only if the automaton were too large, which a handful of words is not; then every line is looked at.
+/// `None` only if the automaton were too large, which a handful of words is not; then every line is examined.
 static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
@@ -82,22 +82,22 @@ static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         .ok()
 });
 
-/// How often each byte of a file may be looked at. Ordinary files take far fewer looks.
+/// How often each byte of a file may be examined. Ordinary files need far fewer.
 const EACH: usize = 128;
-/// Looks that any file may take.
+/// Examinations that any file may use.
 const FREE: usize = 1 << 20;
 /// Maps inside maps under names of secrets.
 const MAX_PARENTS: usize = 64;
 
-/// Lines after a name in which its value is looked for.
+/// The number of lines after a name in which its value is searched for.
 const NEAR: usize = 6;
-/// Lines of a text in quotes that nothing closes.
+/// Maximum number of lines of a quoted text without a closing quote.
 const MAX_QUOTED: usize = 200;
 
-/// What a file's name says of how its values end.
+/// How values end, by the file's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
-    /// YAML and JSON, and what looks like them.
+    /// YAML and JSON, and similar formats.
     Tree,
     /// Properties, ini, `.env`: a value ends with its line.
     Flat,
@@ -125,7 +125,7 @@ fn format(path: &Path) -> Format {
     }
 }
 
-/// What the next lines are, after a line that does not say all.
+/// The meaning of the next lines, after an incomplete line.
 #[derive(Debug, Clone)]
 enum Carry {
     /// Lines of a block, as long as they are further right than this column.
@@ -134,29 +134,29 @@ enum Carry {
     Plain(usize),
     /// The value of a key at this column, or what is nested below it.
     Below(usize, Level),
-    /// A text up to this word alone on a line.
+    /// A text that ends with a line consisting of this word.
     Heredoc(String),
-    /// A text up to this quote, of a key at this column.
+    /// A text that ends with this quote, of a key at this column.
     Quote {
         quote: String,
         column: usize,
         left: usize,
     },
-    /// A value that goes on after a backslash.
+    /// A value that continues after a backslash.
     Continued,
     /// The body of a key.
     Pem,
-    /// The value of the option on the line before.
+    /// The value of the option on the previous line.
     Argument,
     /// A list or an expression up to this bracket.
     Bracket(u8, Level),
 }
 
-/// A secret that was named, and whose value stands near.
+/// A secret that was named, and whose value is near.
 #[derive(Debug, Clone)]
 struct Named {
     level: Level,
-    /// Lines in which the value may stand.
+    /// Lines that may contain the value.
     left: usize,
     /// Column of a block's header: the block ends with a bracket there.
     block: Option<usize>,
@@ -170,20 +170,21 @@ struct Scanner<'a> {
     whole: bool,
     found: Vec<Hidden>,
     carry: Option<Carry>,
-    /// What was carried into a merge conflict.
+    /// The state at the beginning of a merge conflict.
     conflict: Option<Carry>,
     named: Option<Named>,
     /// Keys of secrets whose value is a map: their columns.
     parents: Vec<(usize, Level)>,
     /// The column of `data` in a Secret.
     data: Option<usize>,
-    /// The column of a key in it whose lines are hidden as a whole, and looked at as well.
+    /// The column of a key in it whose lines are hidden completely, and also examined.
     settings: Option<usize>,
-    /// Looks at a byte that are left. A file that wants more is made to waste time.
+    /// The remaining budget of examinations. A file that needs more was made to waste time.
     budget: Cell<usize>,
 }
 
-/// Finds the ranges to hide, in order. One may stand inside another: a password in a text that is hidden as a whole.
+/// Finds the ranges to hide, in order. One may be inside another: a password in a text that is hidden
+/// completely.
 pub(super) fn scan(path: &Path, all: &str) -> Vec<Hidden> {
     let name = path
         .file_name()
@@ -233,7 +234,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Looks at a line and at those after it that belong to it. Returns where the next line begins.
+    /// Examines a line and the lines after it that belong to it. Returns where the next line begins.
     fn lines_from(&mut self, mut line: Line) -> usize {
         loop {
             self.line(&line);
@@ -250,7 +251,7 @@ impl<'a> Scanner<'a> {
         &self.all[range]
     }
 
-    /// Where `quote` closes in a range, from its start.
+    /// The position in a range, from its start, at which `quote` closes.
     fn closing(&self, range: Range<usize>, quote: &str) -> Option<usize> {
         let length = range.len();
         let found = closing_quote(self.text(range), quote);
@@ -258,7 +259,7 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    /// Where the first of some characters stands in a range, from its start.
+    /// The position in a range, from its start, of the first of some characters.
     fn first(&self, range: Range<usize>, is: impl Fn(char) -> bool) -> Option<usize> {
         let length = range.len();
         let found = self.text(range).find(is);
@@ -266,12 +267,12 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    /// Takes from the budget.
+    /// Uses a part of the budget.
     fn spend(&self, bytes: usize) {
         self.budget.set(self.budget.get().saturating_sub(bytes + 1));
     }
 
-    /// Whether the file has cost too much: what is left of it is hidden as a whole.
+    /// Whether the file has used up the budget: the rest of it is hidden completely.
     fn is_spent(&self) -> bool {
         self.budget.get() == 0
     }
@@ -281,7 +282,7 @@ impl<'a> Scanner<'a> {
         pairs(self.all, line)
     }
 
-    /// Where the bracket at `open` closes, before `end`.
+    /// The position before `end` at which the bracket at `open` closes.
     fn matching(&self, open: usize, end: usize) -> Option<usize> {
         let found = matching(self.all, open, end);
         self.spend(found.unwrap_or(end) - open);
@@ -320,7 +321,7 @@ impl<'a> Scanner<'a> {
 
     fn line(&mut self, line: &Line) {
         if line.is_conflict_mark(self.all) {
-            // Both versions follow what stands above.
+            // Both versions continue the lines above.
             if self.text(line.start..line.end).starts_with('<') {
                 self.conflict = self.carry.clone();
             } else if self.conflict.is_some() {
@@ -427,7 +428,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// What a key says that holds the value of the secret named beside or above it.
+    /// The level of a key that contains the value of the secret named beside or above it.
     fn near(&self, line: &Line, key: &str) -> Option<Level> {
         let parent = self
             .parents
@@ -438,7 +439,7 @@ impl<'a> Scanner<'a> {
         names::holds_value(key).then_some(level)
     }
 
-    /// Whether a text is a login in base64, as in the settings of Docker.
+    /// Whether a text is a login in base64, as in Docker's settings.
     fn is_login(&self, range: Range<usize>) -> bool {
         let word = self.word(range);
         word.len() >= 8 && super::values::decoded(word).is_some_and(|text| text.contains(':'))
@@ -462,7 +463,7 @@ impl<'a> Scanner<'a> {
             let length = 1 + rest.find(char::is_whitespace).unwrap_or(rest.len());
             self.spend(length);
             let after = self.text(at + length..range.end);
-            // A word alone is the value, unless it names a type or an anchor.
+            // A single word is the value, unless it names a type or an anchor.
             if after.trim().is_empty()
                 && !rest.starts_with('!')
                 && !(self.all.as_bytes()[at] == b'&' && rest.len() < 12)
@@ -482,7 +483,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Whether a line is a comment or a template's, and no part of the text around it.
+/// Whether a line is a comment or a template directive, and not part of the text around it.
 fn is_aside(text: &str) -> bool {
     text.starts_with('#') || text.starts_with("//") || text.starts_with("{{") || text.starts_with("{%")
 }
@@ -492,7 +493,7 @@ fn is_mark(text: &str) -> bool {
     matches!(text, "---" | "...") || text.starts_with(['}', ']', ')'])
 }
 
-/// Where the bracket at `open` closes, before `end`.
+/// The position before `end` at which the bracket at `open` closes.
 fn matching(all: &str, open: usize, end: usize) -> Option<usize> {
     let bytes = all.as_bytes();
     let (mut depth, mut quote) = (0usize, None);

@@ -1,12 +1,12 @@
-//! Values whose key says nothing: beside a name, in the objects of Kubernetes and kustomize that hold secrets, in the
-//! body of a key.
+//! Values whose key reveals nothing: beside a name, in the objects of Kubernetes and kustomize that contain
+//! secrets, in the body of a key.
 
 use super::super::line::{Line, Pair};
 use super::super::names::{self, Level};
 use super::{Carry, MAX_QUOTED, NEAR, Named, Scanner, is_mark};
 
 impl Scanner<'_> {
-    /// A key that holds the name of a secret, whose value stands beside it.
+    /// A key that contains the name of a secret, whose value is beside it.
     pub(super) fn name(&mut self, line: &Line, pair: &Pair) {
         let Some(level) = names::level(self.word(pair.value..line.end)) else {
             if pair.own && !line.is_item() {
@@ -32,7 +32,7 @@ impl Scanner<'_> {
                 return;
             }
         }
-        // The value may stand before the name.
+        // The value may come before the name.
         let mut above = line.clone();
         for _ in 0..NEAR {
             let Some(before) = above.before(self.all).filter(|_| !self.is_spent()) else {
@@ -101,7 +101,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// A Secret of Kubernetes: the values below `data` and `stringData` of the object whose `kind` stands here.
+    /// A Secret of Kubernetes: the values below `data` and `stringData` of the object that has this `kind`.
     pub(super) fn secret_object(&mut self, line: &Line, pair: &Pair) {
         if pair.depth > 0 && pair.inside.is_none() || self.json {
             self.secret_in_braces(line);

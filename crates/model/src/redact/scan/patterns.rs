@@ -1,5 +1,5 @@
-//! Secrets that are not the value of a key: in options, calls, templates, commands and addresses, and those that show
-//! by their shape.
+//! Secrets that are not the value of a key: in options, calls, templates, commands and addresses, and those
+//! that are recognised by their format.
 
 use super::super::line::{Line, closing_quote, opening_quote};
 use super::super::names::{self, Level};
@@ -180,7 +180,7 @@ impl Scanner<'_> {
                 .take_while(|b| matches!(b, b':' | b'-' | b'='))
                 .count();
             let own = names::level(&text[inner..inner + name]).is_some();
-            // `${ENV:DB_PASSWORD}` says where it comes from.
+            // `${ENV:DB_PASSWORD}` only names the source.
             let variable = rest[signs..].bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
             if signs > 0 && !variable && (own || self.named_in(&text[..open]).is_some()) {
                 self.judge(from + inner + name + signs..from + end, Level::Password);
@@ -188,14 +188,14 @@ impl Scanner<'_> {
         }
     }
 
-    /// What the last name of a secret in a text says.
+    /// The level of the last name of a secret in a text.
     fn named_in(&self, text: &str) -> Option<Level> {
         self.spend(text.len());
         text.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
             .find_map(names::level)
     }
 
-    /// Logins that programs take in ways of their own.
+    /// Logins that programs take in special ways.
     pub(super) fn programs(&mut self, line: &Line, from: usize) {
         let text = self.text(from..line.end);
         let words = || {
@@ -222,7 +222,7 @@ impl Scanner<'_> {
             if let Some(rest) = glued.filter(|_| mysql || sshpass) {
                 self.judge(start + 2..start + 2 + rest.len(), Level::Password);
             }
-            // A quote stands between the option and the word, or a space does.
+            // A quote is between the option and the word, or a space.
             let quoted = at > 0 && matches!(text.as_bytes()[at - 1], b'"' | b'\'');
             if before == "-p" && (sshpass || mysql && quoted)
                 || before == "-a" && redis
@@ -254,7 +254,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// A name and a value with nothing but white space between them.
+    /// A name and a value with only white space between them.
     pub(super) fn words(&mut self, line: &Line) {
         let all = self.all;
         if line.is_comment(all) {
@@ -280,7 +280,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// Secrets that show by themselves: keys with a known beginning, signed tokens, passwords in addresses.
+    /// Secrets that are recognised by themselves: keys with a known prefix, signed tokens, passwords in
+    /// addresses.
     pub(super) fn shapes(&mut self, line: &Line, from: usize) {
         let text = self.text(from..line.end);
         for (at, word) in tokens(text) {
@@ -297,7 +298,7 @@ impl Scanner<'_> {
             let start = from + at + 3;
             let rest = self.text(start..line.end);
             let colon = rest.bytes().take(256).position(|b| b == b':');
-            // A quote that does not belong there may stand before the password.
+            // There may be a wrong quote before the password.
             let skip = colon
                 .filter(|n| rest[n + 1..].starts_with(['"', '\'']))
                 .map_or(0, |n| n + 2);
@@ -342,7 +343,7 @@ fn login(rest: &str, authority: &str) -> Option<Range<usize>> {
     }
 }
 
-/// Whether a word begins as a known key does and the file ends inside it.
+/// Whether a word begins like a known key and the file ends inside it.
 fn is_cut_off(word: &str, at_end: bool) -> bool {
     let begins = ["AKIA", "ghp_", "glpat-", "xoxb-", "sk_live_", "eyJ"]
         .iter()

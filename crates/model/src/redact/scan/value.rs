@@ -1,4 +1,4 @@
-//! Where the value of a key begins and ends, in every way of writing one.
+//! The range of a key's value, in every notation.
 
 use super::super::line::{Line, Pair, closing_quote, opening_quote};
 use super::super::names::{self, Level};
@@ -50,7 +50,7 @@ impl Scanner<'_> {
         }
         let before = self.text(line.start..pair.key.start);
         if before.rfind("{{") > before.rfind("}}") {
-            // `{{ $password := include "x" . }}` only says where it comes from.
+            // `{{ $password := include "x" . }}` only refers to the source.
             return;
         }
         let block = rest
@@ -73,7 +73,7 @@ impl Scanner<'_> {
             return;
         }
         if rest.starts_with("{{") || rest.starts_with("${") && rest.trim_end().ends_with('}') {
-            // What may stand inside as a default is looked for on its own.
+            // A default inside it is searched for separately.
             return;
         }
         match rest.as_bytes()[0] {
@@ -100,13 +100,13 @@ impl Scanner<'_> {
         let body = at + quote.len();
         let inner = self.text(body..line.end).trim_start();
         if inner.starts_with("{{") || inner.starts_with("{%") {
-            // A template may have quotes of its own; what is a default in it is looked for elsewhere.
+            // A template may have quotes of its own; a default in it is searched for elsewhere.
             return;
         }
         match self.closing(body..line.end, quote) {
             Some(length) => {
                 self.judge(body..body + length, level);
-                // What follows it in quotes belongs to it.
+                // The quoted text after it belongs to it.
                 let after = self.glued(body + length + quote.len(), line, level);
                 let next = self.text(after..line.end).trim_start();
                 if let Some(again) = opening_quote(next).filter(|_| quote.len() == 1) {
@@ -131,7 +131,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Hides what stands after a closing quote without a space. Returns where it ends.
+    /// Hides the text after a closing quote without a space. Returns where it ends.
     pub(super) fn glued(&mut self, after: usize, line: &Line, level: Level) -> usize {
         let rest = self.text(after..line.end);
         let end = rest.find(|c: char| {
@@ -184,7 +184,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// The texts in quotes of an expression, but for names and for keys of what is looked up.
+    /// The quoted texts of an expression, except names and keys of lookups.
     pub(super) fn literals(&mut self, range: Range<usize>, level: Level) {
         let mut at = range.start;
         while let Some(next) = self.first(at..range.end, |c| matches!(c, '"' | '\'')) {
@@ -222,7 +222,7 @@ impl Scanner<'_> {
             .iter()
             .any(|pair| inner.contains(&pair.key.start) && pair.value < inner.end)
         {
-            // No map: a text that only begins like one.
+            // Not a map: a text that only begins like one.
             let whole = at..(inner.end + 1).min(line.end);
             if !names::is_open(self.text(whole), level) {
                 self.judge(inner.clone(), level);
@@ -303,7 +303,7 @@ impl Scanner<'_> {
         self.judge(at..at + end, level);
     }
 
-    /// Where a value ends before `,name=`.
+    /// The position at which a value ends before `,name=`.
     pub(super) fn before_next(&self, text: &str) -> usize {
         self.spend(text.len());
         for (at, _) in text.match_indices(',') {
@@ -332,7 +332,7 @@ impl Scanner<'_> {
             .all(|b| b.is_ascii_alphanumeric() || b"_.*".contains(&b));
         let call = rest[end..].starts_with(['(', '[']);
         let number = word.bytes().all(|b| b.is_ascii_digit());
-        // A quote that nothing opens: the first one is missing.
+        // A quote without an opening quote: the first one is missing.
         let unopened = !call && word.ends_with(['"', '\'']) && word.len() > 1;
         if unopened
             || !name && !call && !word.contains(['"', '\''])

@@ -1,9 +1,9 @@
-//! Alerts as their products time them: second by second they are given how many events were good and how many bad,
-//! and they say when they page.
+//! Alerts with the timing of their products. Second by second they receive the numbers of good and bad
+//! events, and report when they page.
 //!
-//! Sources: New Relic documentation, *Streaming alerts: key terms and concepts* (windows, aggregation methods, loss of
-//! signal); Prometheus documentation, *Alerting rules* and *Querying basics*; Alertmanager documentation, `group_wait`;
-//! Google, *The Site Reliability Workbook*, chapter 5 (burn rates).
+//! Sources: New Relic documentation, *Streaming alerts: key terms and concepts* (windows, aggregation
+//! methods, loss of signal); Prometheus documentation, *Alerting rules* and *Querying basics*; Alertmanager
+//! documentation, `group_wait`; Google, *The Site Reliability Workbook*, chapter 5 (burn rates).
 
 mod new_relic;
 mod prometheus;
@@ -36,7 +36,7 @@ impl Events {
         self.bad += other.bad;
     }
 
-    /// So many of them for each of `seconds`.
+    /// The same events in each of `seconds` seconds.
     const fn times(self, seconds: u64) -> Self {
         Self {
             good: self.good * seconds,
@@ -44,7 +44,7 @@ impl Events {
         }
     }
 
-    /// Whether more than a share of them is bad. Of no events none is.
+    /// Whether more than a share of them is bad; false if there are no events.
     #[must_use]
     pub fn above(self, share: f64) -> bool {
         let all = self.good + self.bad;
@@ -55,13 +55,13 @@ impl Events {
 /// Why it pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Because {
-    /// The condition held for long enough.
+    /// The condition was true for long enough.
     Condition,
-    /// Nothing was heard for too long.
+    /// No data arrived for too long.
     LossOfSignal,
 }
 
-/// What kind of alert.
+/// The kind of alert.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AlertConfig {
     /// New Relic.
@@ -70,7 +70,7 @@ pub enum AlertConfig {
     Prometheus(PrometheusConfig),
 }
 
-/// An alert at work.
+/// A running alert.
 #[derive(Debug, Clone)]
 pub struct Alert {
     product: Product,
@@ -84,8 +84,8 @@ enum Product {
 }
 
 impl Alert {
-    /// An alert that has seen `before` in each second before time zero, for as long as it looks back. `phases` in
-    /// [0, 1) shift its windows (or scrapes) and its evaluations, in whole seconds.
+    /// An alert that has seen `before` in each second before time zero, for as long as it looks back.
+    /// `phases` in [0, 1) shift its windows (or scrapes) and its evaluations, in whole seconds.
     #[must_use]
     pub fn new(config: AlertConfig, phases: (f64, f64), before: Events) -> Self {
         let product = match config {
@@ -101,7 +101,7 @@ impl Alert {
         self.paged
     }
 
-    /// A second that ends at `now` (whole seconds, one after the other) had these events.
+    /// Adds the events of a second that ends at `now` (whole seconds, one after the other).
     pub fn second(&mut self, now: Time, events: Events) {
         if self.paged.is_some() {
             return;
@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    /// Seconds from the fault at 1,000 s to the page, over all phases: least and most.
+    /// Seconds from the fault at 1,000 s to the page, over all phases: minimum and maximum.
     fn range(config: &AlertConfig, faulty: Events) -> Option<(u64, u64)> {
         let pages: Option<Vec<u64>> = (0..120)
             .flat_map(|phase| (0..4).map(move |other| (f64::from(phase) / 120.0, f64::from(other) / 4.0)))
@@ -164,7 +164,7 @@ mod tests {
 
     const GOOD: Events = Events { good: 100, bad: 0 };
     const OUTAGE: Events = Events { good: 0, bad: 100 };
-    /// 6 % against a threshold of 5 %: a window must lie almost wholly in it.
+    /// 6 % against a threshold of 5 %: a window must be almost completely in the fault.
     const SLIGHT: Events = Events { good: 94, bad: 6 };
     const SILENCE: Events = Events { good: 0, bad: 0 };
 
@@ -175,7 +175,8 @@ mod tests {
         // 4 windows, the rest of the first, and the delay.
         let (least, most) = range(&config, OUTAGE).unwrap();
         assert_eq!((least, most), (4 * 60 + 120 + 4, 4 * 60 + 120 + 63));
-        // 6 % is above 5 % only in windows with at least 51 faulty seconds: 5 whole windows, alignment, delay.
+        // 6 % is above 5 % only in windows with at least 51 faulty seconds: 5 whole windows, alignment,
+        // delay.
         let (_, most) = range(&config, SLIGHT).unwrap();
         assert!((470..=480).contains(&most), "{most}");
     }
@@ -225,7 +226,8 @@ mod tests {
             },
             absence: false,
         };
-        // At most a scrape, an evaluation, `for` and the wait: 30 + 30 + 300 + 10; at least `for` and the wait.
+        // At most a scrape, an evaluation, `for` and the wait: 30 + 30 + 300 + 10; at least `for` and the
+        // wait.
         let (least, most) = range(&AlertConfig::Prometheus(config.clone()), OUTAGE).unwrap();
         assert!(least >= 310 && (365..=370).contains(&most), "{least} to {most}");
         assert_eq!(range(&AlertConfig::Prometheus(config.clone()), SILENCE), None);
@@ -267,7 +269,7 @@ mod tests {
         assert!(least >= 26, "{least}");
         assert!((40..=46).contains(&most), "{most}");
         assert_eq!(range(&config, SILENCE), None);
-        // 6 % of requests burn at 120 times: 0.72 % of 3,600 s are there after 432 s.
+        // 6 % of requests burn at 120 times: 0.72 % of 3,600 s are reached after 432 s.
         let (least, most) = range(&config, SLIGHT).unwrap();
         assert!(least >= 430 && most <= 452, "{least} to {most}");
     }
@@ -296,8 +298,9 @@ mod tests {
 
     #[test]
     fn the_short_window_keeps_a_fault_that_ended_from_paging() {
-        // 25 s of outage are 0.694 % of an hour, not enough; after half an hour of quiet another 10 s fill the long
-        // window and the short one at once; had it ended before the second, nothing pages.
+        // 25 s of outage are 0.694 % of an hour, which is not enough. After half an hour without failures
+        // another 10 s fill the long window and the short one at once; if the outage had ended before the
+        // second one, nothing would page.
         let page = |faulty: fn(u64) -> bool| {
             let mut alert = Alert::new(
                 AlertConfig::Prometheus(burning(&[(3600, 300, 0.0072)])),

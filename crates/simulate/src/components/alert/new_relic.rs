@@ -1,5 +1,5 @@
-//! A New Relic NRQL condition: events go into windows, a window is judged when it is complete, and enough windows in a
-//! row open an incident.
+//! A New Relic NRQL condition: events go into windows, a window is evaluated when it is complete, and enough
+//! violating windows in a row open an incident.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,9 +11,10 @@ use super::{Because, Events, seconds, seconds_of};
 /// How New Relic decides that a window is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// When an event arrives that is later than the window's end by this delay. Silence closes no window.
+    /// When an event arrives that is later than the window's end by this delay. Without events no window
+    /// closes.
     EventFlow(Duration),
-    /// When this long no event of the window has arrived.
+    /// When no event of the window has arrived for this long.
     EventTimer(Duration),
     /// By the clock, this long after its end.
     Cadence(Duration),
@@ -28,17 +29,17 @@ pub struct NewRelicConfig {
     pub slide: Duration,
     /// When a window is complete.
     pub method: Method,
-    /// For how long windows must violate.
+    /// How long windows must violate.
     pub threshold_duration: Duration,
-    /// Whether all windows of that time must violate, or one.
+    /// Whether all windows of that time must violate, or only one.
     pub all: bool,
     /// A window violates when more than this share of its events is bad.
     pub share: f64,
-    /// Opens an incident after so long without an event.
+    /// Opens an incident after this time without an event.
     pub loss_of_signal: Option<Duration>,
 }
 
-/// A part of a window: its end, what happened in it, and when the last of that arrived.
+/// A part of a window: its end, its events, and when the last of them arrived.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     end: Time,
@@ -46,15 +47,15 @@ struct Bucket {
     last: Option<Time>,
 }
 
-/// The condition at work.
+/// The running condition.
 #[derive(Debug, Clone)]
 pub(super) struct NewRelic {
     config: NewRelicConfig,
-    /// Shift of the windows against time zero, in seconds, less than a slide.
+    /// Shift of the windows from time zero, in seconds, less than a slide.
     phase: u64,
-    /// Parts that are not complete.
+    /// Parts that are not yet complete.
     open: VecDeque<Bucket>,
-    /// Parts that the next window still spans.
+    /// Parts that the next window still covers.
     closed: VecDeque<Events>,
     violating: u32,
     last_event: Option<Time>,
@@ -92,13 +93,13 @@ impl NewRelic {
         silent.then_some(Because::LossOfSignal)
     }
 
-    /// Counts events in the part of windows in which this second lies.
+    /// Counts events in the part of windows that contains this second.
     fn put(&mut self, now: Time, events: Events) {
         let slide = seconds(self.config.slide).max(1);
         let end = ((seconds_of(now) + slide - 1 - self.phase) / slide * slide + self.phase).max(1);
         let at = Time::from_nanos(end * 1_000_000_000);
         if self.open.back().is_none_or(|bucket| bucket.end < at) {
-            // What lies before time zero of the first part is as it was.
+            // The part of the first window before time zero contains the earlier events.
             self.open.push_back(Bucket {
                 end: at,
                 events: self.before.times(slide.saturating_sub(end)),
@@ -114,7 +115,7 @@ impl NewRelic {
         }
     }
 
-    /// A part is complete: judges the window that ends with it; whether the incident opens.
+    /// A part is complete: evaluates the window that ends with it, and returns whether the incident opens.
     fn window(&mut self, events: Events) -> bool {
         let slide = seconds(self.config.slide).max(1);
         let parts = (seconds(self.config.window) / slide).max(1) as usize;

@@ -1,5 +1,5 @@
-//! A Prometheus rule and Alertmanager: counters are read at scrapes, the expression is evaluated on what the scrapes
-//! gave, holds for a while, and goes out after the group's wait.
+//! A Prometheus rule and Alertmanager: counters are read at scrapes, the expression is evaluated on the
+//! scraped values, must be true for a while, and the alert is sent after the group's wait.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use super::{Because, Events, seconds, seconds_of};
 pub enum Expression {
     /// More than a share of the events of a range is bad.
     Share {
-        /// Range over which it looks back; zero for what the latest scrape added.
+        /// Range over which it looks back; zero for the increase at the latest scrape.
         range: Duration,
         /// Share of bad events, 0 to 1.
         share: f64,
     },
-    /// Any pair of windows burns faster than it may.
+    /// Any pair of windows burns faster than its limit.
     Burn(Vec<BurnWindows>),
 }
 
@@ -51,7 +51,7 @@ pub fn workbook(target: f64, window: Duration) -> BurnWindows {
     }
 }
 
-/// The rule at work.
+/// The running rule.
 #[derive(Debug, Clone)]
 pub(super) struct Prometheus {
     config: PrometheusConfig,
@@ -61,7 +61,7 @@ pub(super) struct Prometheus {
     /// Seconds of the first scrape at or after time zero, and the counters at each scrape from then on.
     first: i64,
     scraped: Vec<Events>,
-    /// Whether the latest scrape found nothing.
+    /// Whether the latest scrape found no data.
     silent: bool,
     next_evaluation: Time,
     true_since: Option<Time>,
@@ -84,7 +84,7 @@ impl Prometheus {
     }
 
     pub(super) fn second(&mut self, now: Time, events: Events) -> Option<Because> {
-        // What time zero itself showed is what came before.
+        // At time zero the counters show the earlier events.
         if self.first == 0 && self.scraped.is_empty() {
             self.scraped.push(self.total);
         }
@@ -130,8 +130,8 @@ impl Prometheus {
         seconds(self.config.scrape).max(1).cast_signed()
     }
 
-    /// What the counters grew by between the first and the last sample of a range that ends now. Fewer than two
-    /// samples are no growth, as with `rate`.
+    /// The increase of the counters between the first and the last sample of a range that ends now. With
+    /// fewer than two samples there is no increase, as with `rate`.
     fn over(&self, range: Duration, now: Time) -> Events {
         let last = self.scraped.len() as i64 - 1;
         let first = if range.is_zero() {
@@ -152,7 +152,7 @@ impl Prometheus {
         }
     }
 
-    /// Counters at a scrape, against those at time zero.
+    /// Counters at a scrape, relative to those at time zero.
     fn counters(&self, scrape: i64) -> (i64, i64) {
         match usize::try_from(scrape).ok().and_then(|n| self.scraped.get(n)) {
             Some(events) => (events.good.cast_signed(), events.bad.cast_signed()),

@@ -9,7 +9,7 @@ use cofferdam_policy::Time;
 pub enum Step {
     /// So many pods.
     Pods(u32),
-    /// So many hundredths of the pods at the period's start.
+    /// This many hundredths of the pods at the period's start.
     Percent(u32),
 }
 
@@ -22,7 +22,7 @@ pub struct Policy {
     pub period: Duration,
 }
 
-/// Which of several policies counts.
+/// Which of several policies applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Select {
     /// The one that allows most.
@@ -37,16 +37,16 @@ pub enum Select {
 /// How it moves in one direction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// How far back recommendations are heeded.
+    /// How far back recommendations count.
     pub stabilization: Duration,
     /// Policies.
     pub policies: Vec<Policy>,
-    /// Which of them counts.
+    /// Which of the policies applies.
     pub select: Select,
 }
 
 impl Rules {
-    /// Kubernetes' own for up: no window; the larger of 4 pods and 100 % in 15 s.
+    /// Kubernetes' default for scaling up: no window; the larger of 4 pods and 100 % in 15 s.
     #[must_use]
     pub fn up() -> Self {
         let period = Duration::from_secs(15);
@@ -66,7 +66,7 @@ impl Rules {
         }
     }
 
-    /// Kubernetes' own for down: a window of 5 min; 100 % in 15 s.
+    /// Kubernetes' default for scaling down: a window of 5 min; 100 % in 15 s.
     #[must_use]
     pub fn down() -> Self {
         let policies = vec![Policy {
@@ -80,7 +80,7 @@ impl Rules {
         }
     }
 
-    /// The longest period of its policies: changes before that do not matter any more.
+    /// The longest period of its policies: changes before that no longer matter.
     #[must_use]
     pub fn longest_period(&self) -> Duration {
         self.policies
@@ -91,7 +91,7 @@ impl Rules {
     }
 }
 
-/// What was recommended, or done, and when.
+/// A recommendation or a change, and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// Replicas.
@@ -106,13 +106,14 @@ fn cutoff(now: Time, back: Duration) -> Option<Time> {
         .map(Time::from_nanos)
 }
 
-/// Whether an entry is younger than `back`; everything is younger than what lies before time zero.
+/// Whether an entry is younger than `back`. Entries before time zero never are.
 fn within(entry: &Entry, now: Time, back: Duration) -> bool {
     cutoff(now, back).is_none_or(|cutoff| entry.at > cutoff)
 }
 
-/// Up goes only what every recommendation of the up window asks for, down only what none of the down window forbids:
-/// the smallest of the one, the largest of the other, and between them the replicas stay.
+/// The replicas rise only to what every recommendation of the up window asks for (their minimum), and fall
+/// only to what all recommendations of the down window allow (their maximum). Between these two they do not
+/// change.
 #[must_use]
 pub fn stabilize(
     current: u32,
@@ -134,7 +135,7 @@ pub fn stabilize(
     current.max(least).min(most)
 }
 
-/// How far back an autoscaler without a behaviour heeds recommendations
+/// How long recommendations count for an autoscaler without a behaviour
 /// (`--horizontal-pod-autoscaler-downscale-stabilization`).
 pub const PLAIN_WINDOW: Duration = Duration::from_secs(300);
 
@@ -150,7 +151,7 @@ pub fn largest(desired: u32, log: &[Entry], now: Time) -> u32 {
 /// What decided the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Nothing: it is what was desired.
+    /// Nothing: it is the desired number.
     None,
     /// The autoscaler's minimum.
     Minimum,
@@ -177,7 +178,7 @@ fn at_start(current: u32, (added, removed): (&[Entry], &[Entry]), policy: &Polic
     (u64::from(current) + gone).saturating_sub(come)
 }
 
-/// The most replicas that the policies allow now.
+/// The maximum number of replicas that the policies allow now.
 #[must_use]
 pub fn most(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rules, now: Time) -> u32 {
     if rules.select == Select::Disabled {
@@ -187,7 +188,7 @@ pub fn most(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rules,
         let start = at_start(current, (added, removed), policy, now);
         let limit = match policy.step {
             Step::Pods(pods) => start + u64::from(pods),
-            // Rounded up, in floating point as the controller does it: 10 % more than 100 are 111.
+            // Rounded up, in floating point as in the controller: 10 % more than 100 are 111.
             Step::Percent(percent) => libm::ceil(start as f64 * (1.0 + f64::from(percent) / 100.0)) as u64,
         };
         u32::try_from(limit).unwrap_or(u32::MAX)
@@ -200,7 +201,7 @@ pub fn most(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rules,
     chosen.unwrap_or(current)
 }
 
-/// The fewest replicas that the policies allow now.
+/// The minimum number of replicas that the policies allow now.
 #[must_use]
 pub fn fewest(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rules, now: Time) -> u32 {
     if rules.select == Select::Disabled {
@@ -210,7 +211,7 @@ pub fn fewest(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rule
         let start = at_start(current, (added, removed), policy, now);
         let limit = match policy.step {
             Step::Pods(pods) => start.saturating_sub(u64::from(pods)),
-            // Cut off, in floating point as the controller does it: 90 % less than 10 are 0.
+            // Rounded down, in floating point as in the controller: 90 % less than 10 are 0.
             Step::Percent(percent) => (start as f64 * (1.0 - f64::from(percent) / 100.0)) as u64,
         };
         u32::try_from(limit).unwrap_or(u32::MAX)
@@ -223,7 +224,8 @@ pub fn fewest(current: u32, (added, removed): (&[Entry], &[Entry]), rules: &Rule
     chosen.unwrap_or(current)
 }
 
-/// What is desired, held to minimum, maximum and policies. `added` and `removed` are the changes of the past.
+/// The desired number, limited by minimum, maximum and policies. `added` and `removed` are the changes of the
+/// past.
 #[must_use]
 pub fn limit(
     (current, desired): (u32, u32),
@@ -256,7 +258,7 @@ pub fn limit(
     (desired, Limit::None)
 }
 
-/// Without a behaviour: at most twice as many as there are, or four, and within minimum and maximum.
+/// Without a behaviour: at most twice the current number, or four, and within minimum and maximum.
 #[must_use]
 pub fn limit_plainly((current, desired): (u32, u32), (minimum, maximum): (u32, u32)) -> (u32, Limit) {
     let most = current.saturating_mul(2).max(4);

@@ -1,6 +1,6 @@
-//! Kubernetes' HorizontalPodAutoscaler (autoscaling/v2), step by step as its controller does it: every metric proposes
-//! a number, the largest counts, the stabilisation windows hold it back, the policies slow it down, and minimum and
-//! maximum bound it.
+//! Kubernetes' HorizontalPodAutoscaler (autoscaling/v2), step by step as in its controller: every metric
+//! proposes a number, the largest counts, the stabilisation windows delay it, the policies limit its speed,
+//! and minimum and maximum bound it.
 //!
 //! Source: Kubernetes documentation, *Horizontal Pod Autoscaling*, and the behaviour of the controller
 //! (`pkg/controller/podautoscaler`), whose published test tables are tests here.
@@ -20,11 +20,11 @@ use replicas::{Kind, NoAnswer, Pod, PodTarget, Youth};
 pub enum Target {
     /// CPU of the pods, in hundredths of what they request.
     Cpu(u32),
-    /// Another metric of the pods: the mean that is wanted, in thousandths.
+    /// Another metric of the pods: the target mean, in thousandths.
     Pods(u64),
-    /// One value that stands for all pods, in thousandths (an object's or an external metric's `Value`).
+    /// One value for all pods together, in thousandths (an object's or an external metric's `Value`).
     Value(u64),
-    /// A total of which each pod should have so much, in thousandths (`AverageValue`).
+    /// A total, with a target for each pod, in thousandths (`AverageValue`).
     Total(u64),
 }
 
@@ -39,18 +39,18 @@ pub struct AutoscalerConfig {
     pub targets: Vec<Target>,
     /// How fast it may move.
     pub pace: Pace,
-    /// When young pods count, and what change is too small.
+    /// When young pods count, and which changes are too small.
     pub youth: Youth,
 }
 
 /// How fast an autoscaler may move.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Pace {
-    /// It has no `behavior`, and the controller keeps to its older way: the largest recommendation of five minutes, and
-    /// at each look up to twice as many replicas or four, whichever is more.
+    /// It has no `behavior`, and the controller uses its older algorithm: the largest recommendation of five
+    /// minutes, and at each sync up to twice as many replicas or four, whichever is more.
     #[default]
     Plain,
-    /// It has one; what that leaves open has Kubernetes' defaults.
+    /// It has one; missing fields have Kubernetes' defaults.
     Rules {
         /// Upwards.
         up: Rules,
@@ -59,7 +59,7 @@ pub enum Pace {
     },
 }
 
-/// The time between two looks of the controller (`--horizontal-pod-autoscaler-sync-period`).
+/// The time between two syncs of the controller (`--horizontal-pod-autoscaler-sync-period`).
 pub const SYNC: Duration = Duration::from_secs(15);
 
 impl Default for AutoscalerConfig {
@@ -74,7 +74,7 @@ impl Default for AutoscalerConfig {
     }
 }
 
-/// Why there are as many replicas as there are.
+/// The reason for the number of replicas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// There are no replicas although there should be some: it is switched off.
@@ -85,7 +85,7 @@ pub enum Reason {
     Stabilized,
     /// Minimum, maximum or a policy decides.
     Limited(Limit),
-    /// No metric can be read, or one of several, and the others ask for fewer.
+    /// No metric can be read, or one of several cannot and the others ask for fewer.
     Unknown(NoAnswer),
 }
 
@@ -93,8 +93,8 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Metrics | Self::Limited(Limit::None) => f.write_str("the metrics ask for it"),
-            Self::Off => f.write_str("somebody has scaled it to nothing, which switches it off"),
-            Self::Stabilized => f.write_str("a recommendation within the stabilisation window holds it back"),
+            Self::Off => f.write_str("somebody has scaled it to zero, which switches it off"),
+            Self::Stabilized => f.write_str("a recommendation within the stabilisation window delays it"),
             Self::Limited(Limit::Minimum) => f.write_str("the minimum of replicas"),
             Self::Limited(Limit::Maximum) => f.write_str("the maximum of replicas"),
             Self::Limited(Limit::UpPolicy) => f.write_str("a policy for scaling up"),
@@ -109,14 +109,14 @@ impl fmt::Display for Reason {
 pub struct Decision {
     /// Replicas from now on.
     pub replicas: u32,
-    /// What the metrics asked for; `None` when they said nothing.
+    /// The number that the metrics ask for; `None` if they give none.
     pub desired: Option<u32>,
-    /// Why it is not that.
+    /// Why the result differs from it.
     pub reason: Reason,
 }
 
 impl Decision {
-    /// What it does to so many replicas, and why, as traces write it.
+    /// What it does with this number of replicas, and why, in the words of traces.
     #[must_use]
     pub fn told(&self, current: u32) -> (String, String) {
         let asked = match self.desired {
@@ -132,7 +132,7 @@ impl Decision {
     }
 }
 
-/// An autoscaler and what it remembers.
+/// An autoscaler and its history.
 #[derive(Debug, Clone)]
 pub struct Autoscaler {
     config: AutoscalerConfig,
@@ -142,7 +142,7 @@ pub struct Autoscaler {
 }
 
 impl Autoscaler {
-    /// One that has not looked yet.
+    /// An autoscaler before its first sync.
     #[must_use]
     pub const fn new(config: AutoscalerConfig) -> Self {
         Self {
@@ -153,8 +153,8 @@ impl Autoscaler {
         }
     }
 
-    /// Looks at the pods and at the values of its metrics: one for each target that is no metric of pods, in order,
-    /// `None` for one that cannot be read. `pods` are all of the workload's.
+    /// Runs one sync on the pods and the values of its metrics: one for each target that is not a metric of
+    /// pods, in order, `None` for one that cannot be read. `pods` are all pods of the workload.
     pub fn sync(&mut self, now: Time, current: u32, pods: &[Pod], values: &[Option<u64>]) -> Decision {
         if self.recommendations.is_empty() {
             self.recommendations.push(Entry {
@@ -164,7 +164,7 @@ impl Autoscaler {
         }
         let (minimum, maximum) = (self.config.minimum, self.config.maximum);
         let decision = if current == 0 && minimum > 0 {
-            // Somebody has scaled it to nothing: the autoscaler leaves it alone.
+            // Somebody has scaled it to zero: the autoscaler does nothing.
             Decision {
                 replicas: 0,
                 desired: None,
@@ -196,7 +196,7 @@ impl Autoscaler {
         decision
     }
 
-    /// The largest number that a metric asks for. While one of several cannot be read, nothing is taken away.
+    /// The largest number that a metric asks for. While one of several cannot be read, no replica is removed.
     fn desired(
         &self,
         now: Time,
@@ -275,7 +275,7 @@ impl Autoscaler {
         }
     }
 
-    /// Keeps what policies ask for: the changes within their periods.
+    /// Keeps the data that policies need: the changes within their periods.
     fn remember(&mut self, now: Time, before: u32, after: u32) {
         let Pace::Rules { up, down } = &self.config.pace else {
             return;
@@ -331,7 +331,7 @@ mod tests {
         vec![pod; count as usize]
     }
 
-    /// Replicas after each look, with a metric that asks for more than there can be from `from` seconds on.
+    /// Replicas after each sync, with a metric that asks for more than the maximum from `from` seconds on.
     fn course(config: AutoscalerConfig, from: u64) -> Vec<(u64, u32)> {
         let mut scaler = Autoscaler::new(config);
         let mut replicas = 2;

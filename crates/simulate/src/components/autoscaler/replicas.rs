@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cofferdam_policy::Time;
 
-/// What the controller knows of a pod.
+/// What the controller knows about a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pod {
     /// Its phase.
@@ -13,7 +13,7 @@ pub struct Pod {
     pub ready: bool,
     /// When it started.
     pub started: Time,
-    /// When it last became ready or not ready; the start, if it never did.
+    /// When it last became ready or not ready; its start if it never changed.
     pub ready_since: Time,
     /// Its request of the resource, in thousandths.
     pub request: u64,
@@ -21,7 +21,7 @@ pub struct Pod {
     pub sample: Option<Sample>,
 }
 
-/// The phases that the controller tells apart.
+/// The phases that the controller distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Not yet running.
@@ -37,7 +37,7 @@ pub enum Phase {
 pub struct Sample {
     /// Its value, in thousandths.
     pub value: u64,
-    /// The end of the time that it is the mean of.
+    /// The end of the time over which it is a mean.
     pub taken: Time,
     /// The length of that time.
     pub window: Duration,
@@ -46,18 +46,18 @@ pub struct Sample {
 /// When young pods count.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Youth {
-    /// A change of fewer than this share is none (`--horizontal-pod-autoscaler-tolerance`).
+    /// A change by less than this share is ignored (`--horizontal-pod-autoscaler-tolerance`).
     pub tolerance: f64,
-    /// For so long after its start a pod's CPU counts only when measured while it was ready
+    /// For this time after its start a pod's CPU counts only if it was measured while the pod was ready
     /// (`--horizontal-pod-autoscaler-cpu-initialization-period`).
     pub cpu_initialization: Duration,
-    /// A pod that is not ready and became so within this of its start was never ready
+    /// A pod that is not ready, and last changed within this time after its start, was never ready
     /// (`--horizontal-pod-autoscaler-initial-readiness-delay`).
     pub initial_readiness: Duration,
 }
 
 impl Default for Youth {
-    /// Kubernetes' own: 0.1, 5 min, 30 s.
+    /// Kubernetes' defaults: 0.1, 5 min, 30 s.
     fn default() -> Self {
         Self {
             tolerance: 0.1,
@@ -67,16 +67,16 @@ impl Default for Youth {
     }
 }
 
-/// Why a metric says nothing.
+/// Why a metric gives no number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
-    /// No pod that counts.
+    /// No pod counts.
     #[error("there are no pods")]
     NoPods,
-    /// No metric of any pod that counts.
+    /// No pod that counts has a metric.
     #[error("no pod that is ready has a metric")]
     NoMetrics,
-    /// A pod requests none of the resource, so that use has no share of it.
+    /// A pod has no request for the resource, so utilisation is undefined.
     #[error("a pod has no request")]
     NoRequest,
     /// The metric could not be read.
@@ -110,7 +110,7 @@ struct Part {
 }
 
 impl PodTarget {
-    /// Use by target. Both divisions are whole numbers first, as the controller has it.
+    /// Usage over target. Both divisions are whole numbers first, as in the controller.
     fn ratio(self, parts: &[Part]) -> Result<f64, NoAnswer> {
         let total: u64 = parts.iter().map(|part| part.value).sum();
         match self {
@@ -125,7 +125,7 @@ impl PodTarget {
         }
     }
 
-    /// What a pod without a metric is taken to use when use is low: all that it should.
+    /// A pod without a metric counts as using exactly its target when usage is low.
     fn full(self, request: u64) -> u64 {
         match self {
             Self::Utilization(_) => request,
@@ -166,12 +166,12 @@ fn ceil(n: f64) -> u32 {
     libm::ceil(n) as u32
 }
 
-/// Replicas that a metric of pods asks for. Pods that are not ready count as idle when that lowers a rise; pods
-/// without a metric count as fully used when use is low and as idle when it is high.
+/// Replicas that a metric of pods asks for. Pods that are not ready count as idle if that reduces an
+/// increase; pods without a metric count as fully used when usage is low and as idle when it is high.
 ///
 /// # Errors
 ///
-/// Why the metric says nothing.
+/// Why the metric gives no number.
 pub fn of_pods(
     current: u32,
     pods: &[Pod],
@@ -238,8 +238,8 @@ pub fn of_pods(
     Ok(if turned { current } else { replicas })
 }
 
-/// Replicas that one value asks for that stands for all (an object's, or an external one): in proportion to the pods
-/// that are ready.
+/// Replicas for one value of all pods together (an object's or an external one): in proportion to the ready
+/// pods.
 ///
 /// # Errors
 ///
@@ -267,7 +267,7 @@ pub fn of_value(
     Ok(ceil(ratio * ready as f64))
 }
 
-/// Replicas that a total asks for of which each pod should have so much.
+/// Replicas for a total with a target for each pod.
 #[must_use]
 pub fn of_total(current: u32, (total, each): (u64, u64), tolerance: f64) -> u32 {
     let each = each.max(1) as f64;

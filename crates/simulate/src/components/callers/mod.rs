@@ -1,10 +1,10 @@
-//! Callers of a service: each call has a timeout, tries again after a failure if the retry budget allows, and may have to
-//! ask a breaker.
+//! Callers of a service: each call has a timeout, tries again after a failure if the retry budget allows, and
+//! may need permission from a breaker.
 //!
-//! What a caller does when a service is slow decides whether the service recovers. A caller that gives up does not
-//! take its work out of the service's queue; one that tries again adds to it. With a load of ρ and R retries, a service
-//! that serves what nobody waits for any more has ρ(1 + R) to do while every try times out: above 1 it stays down
-//! after the cause is gone.
+//! The callers' reaction to a slow service decides whether the service recovers. A caller that gives up does
+//! not remove its work from the service's queue; one that tries again adds to it. With a load of ρ and R
+//! retries, a service that also serves abandoned requests has the load ρ(1 + R) while every try times out:
+//! above 1 it stays down after the cause is gone.
 //!
 //! [`Callers`] decides; [`CallersWorld`] is callers and a service on one agenda.
 
@@ -27,7 +27,8 @@ use crate::outcome::Trace;
 pub struct CallersConfig {
     /// Who calls, for traces (`data-collector → data-processor`).
     pub name: String,
-    /// How many processes call; each has its own breaker and its own budget. Calls go round among them.
+    /// How many processes call; each has its own breaker and its own budget. Calls are distributed among them
+    /// in turn.
     pub instances: u32,
     /// How long a caller waits for each try.
     pub timeout: Duration,
@@ -39,14 +40,14 @@ pub struct CallersConfig {
     pub breaker: Option<BreakerConfig>,
 }
 
-/// A budget that no number of retries uses up: for callers who have none.
+/// A budget that no number of retries uses up, for callers without one.
 const NO_LIMIT: BudgetConfig = BudgetConfig {
     ratio: 10.0,
     floor: 1e6,
     window: Duration::from_secs(1),
 };
 
-/// Why callers cannot be built: one of their policies cannot.
+/// Callers cannot be built because one of their policies cannot.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum CallersError {
     /// The breaker.
@@ -70,20 +71,20 @@ pub struct Try {
 /// Why a call has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Every try timed out or was refused, and there is no more, for this reason.
+    /// Every try timed out or was refused, and there are no more, for this reason.
     GivenUp(GiveUp),
-    /// The breaker let no try through.
+    /// The breaker allowed no try.
     Rejected,
 }
 
-/// What a caller does next.
+/// The caller's next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// It sends this try, and calls [`Callers::failed`] with it at the deadline.
     Send {
         /// The try.
         attempt: Try,
-        /// When it gives the try up.
+        /// When it gives up the try.
         deadline: Time,
     },
     /// It waits and calls [`Callers::retry`] with this at the time.
@@ -93,40 +94,41 @@ pub enum Next {
         /// When the wait is over.
         until: Time,
     },
-    /// It has its answer, so long after it first asked.
+    /// It has its answer, this long after its first try.
     Answered(Duration),
-    /// It gives the call up.
+    /// It gives up the call.
     Failed(Failure),
-    /// Nothing: nobody waits for this try any more.
+    /// Nothing: no caller waits for this try any more.
     Nothing,
 }
 
-/// What callers have seen since time zero.
+/// What callers have counted since time zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
     /// Calls begun.
     pub calls: u64,
     /// Of them: answered in time, at whichever try.
     pub answered: u64,
-    /// Given up, for whatever reason.
+    /// Given up, for any reason.
     pub failed: u64,
-    /// Given up because a breaker let no try through.
+    /// Given up because a breaker allowed no try.
     pub rejected: u64,
     /// Given up because the retry budget was used up.
     pub denied: u64,
     /// Tries sent to the service.
     pub tries: u64,
-    /// Of them: second tries and later ones.
+    /// Of them: second and later tries.
     pub retries: u64,
-    /// Answers that nobody waited for any more.
+    /// Answers for which no caller waited any more.
     pub wasted: u64,
-    /// Times a breaker opened.
+    /// How often a breaker opened.
     pub opened: u64,
 }
 
 #[derive(Debug, Default)]
 struct Call {
-    /// Rises with every try and with the end of the call, so that news of older tries is known as such.
+    /// Increases with every try and with the end of the call, so that results of older tries can be
+    /// recognised.
     serial: u32,
     began: Time,
     failed: u32,
@@ -145,12 +147,12 @@ pub struct Callers {
     calls: Vec<Call>,
     free: Vec<u32>,
     tally: Tally,
-    /// Where the policies' decisions go.
+    /// Receives the policies' decisions.
     pub trace: Trace,
 }
 
 impl Callers {
-    /// Callers who have not called yet; `chance` is for the jitter of their waits.
+    /// Callers before their first call; `chance` is for the jitter of their waits.
     ///
     /// # Errors
     ///
@@ -211,7 +213,7 @@ impl Callers {
         Next::Answered(now.since(began))
     }
 
-    /// The service has refused this try, or its time is up.
+    /// The service has refused this try, or its timeout has passed.
     pub fn failed(&mut self, attempt: Try, now: Time) -> Next {
         if !self.is_current(attempt) {
             return Next::Nothing;
@@ -305,7 +307,7 @@ impl Callers {
         }
     }
 
-    /// Tell the breaker how a try ended.
+    /// Reports to the breaker how a try ended.
     fn record(&mut self, place: u32, outcome: Outcome, now: Time) {
         let call = &mut self.calls[place as usize];
         let (Some(permit), Some(breaker)) =
@@ -342,7 +344,7 @@ impl Callers {
     }
 }
 
-/// Why a breaker let a call through.
+/// Why a breaker allowed a call.
 #[must_use]
 pub fn why_permitted(permit: &Permit) -> &'static str {
     if permit.is_probe() {
@@ -422,7 +424,7 @@ mod tests {
             callers.failed(attempt, at(3)),
             Next::Failed(Failure::GivenUp(GiveUp::Attempts(3)))
         );
-        // Its place serves the next call; news of the old one does not touch it.
+        // Its slot is used for the next call; results of the old call do not affect that one.
         let other = sent(callers.call(at(3)));
         assert_eq!(other.call, attempt.call);
         assert_eq!(callers.answered(attempt, at(3)), Next::Nothing);

@@ -1,4 +1,4 @@
-//! Callers and a service that something befalls for a while.
+//! Callers and a service that has a fault for a while.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::engine::{Agenda, Lane, World};
 /// How often [`CallersWorld`] takes a sample.
 const SAMPLING: Duration = Duration::from_secs(1);
 
-/// What befalls the service.
+/// The kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum What {
-    /// It begins nothing (a long pause, a lock, a dependency that hangs); what it has begun, it ends.
+    /// It starts no work (a long pause, a lock, a dependency that hangs); work that it has started ends.
     Stall,
-    /// Work that begins takes this long.
+    /// Work that starts takes this long.
     Slow(Distribution),
-    /// So many of its servers crash, with what they had in service, and come back at the end.
+    /// This many of its servers crash and lose the work in service; they come back at the end.
     Crash(u32),
 }
 
-/// Something that befalls the service for a while: the trigger.
+/// A fault of the service for a while: the trigger.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fault {
     /// When it begins.
@@ -35,12 +35,12 @@ pub struct Fault {
     pub what: What,
 }
 
-/// What there was at the end of a second.
+/// The state at the end of a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     /// When.
     pub at: Time,
-    /// What callers had seen by then.
+    /// What callers had counted by then.
     pub tally: Tally,
     /// How many tries waited in the service's queue.
     pub waiting: usize,
@@ -51,7 +51,7 @@ pub struct Sample {
 pub enum Event {
     /// Somebody calls.
     Call,
-    /// A caller's patience with a try is over.
+    /// A caller's timeout for a try has passed.
     Timeout(Try),
     /// A caller tries again.
     Retry(Try),
@@ -82,7 +82,8 @@ pub struct CallersWorld {
 }
 
 impl CallersWorld {
-    /// Put callers, service and fault on the agenda. `service` is how long the station's work takes without a fault.
+    /// Puts callers, service and fault on the agenda. `service` is the service time of the station without a
+    /// fault.
     pub fn begin(
         load: OpenLoad,
         callers: Callers,
@@ -109,9 +110,10 @@ impl CallersWorld {
         world
     }
 
-    /// The first second after the fault from which on, to the last sample, at least this share of the calls that end are
-    /// answered. It is looked at second by second where 300 calls end in one, and else over as many seconds as that
-    /// takes, at most 30: of 20 calls a single one is more than a hundredth. `None` if there is none.
+    /// The first second after the fault from which, until the last sample, at least this share of the calls
+    /// that end are answered. It is checked second by second if 300 calls end in one, otherwise over as many
+    /// seconds as that takes, at most 30: of 20 calls a single one is more than a hundredth. `None` if there
+    /// is none.
     #[must_use]
     pub fn recovered(&self, share: f64) -> Option<Time> {
         let over = self.fault.map_or(Time::ZERO, |fault| fault.until);
@@ -137,7 +139,7 @@ impl CallersWorld {
         }
     }
 
-    /// Do what a caller decided. A refusal is an answer too, so that this may take several rounds.
+    /// Does what a caller decided. A refusal is also an answer, so this may take several rounds.
     fn act(&mut self, mut next: Next, agenda: &mut Agenda<Event>) {
         let now = agenda.now();
         loop {
@@ -280,7 +282,7 @@ mod tests {
         // 0.3 s × 10 a second keep three of four servers busy, and 0.3 s is in time.
         let world = run(slow(300), 100, Duration::ZERO);
         assert_eq!(world.callers.tally().failed, 0);
-        // 0.6 s is too late: each of the calls of ten seconds fails, and its second try too.
+        // 0.6 s is too late: each call of the ten seconds fails, and its second try too.
         let world = run(slow(600), 0, Duration::ZERO);
         assert!(world.callers.tally().failed >= 95, "{:?}", world.callers.tally());
         assert!(world.recovered(0.99).is_some());
@@ -290,7 +292,8 @@ mod tests {
     fn a_crash_of_some_servers_is_borne_by_the_others() {
         let world = run(What::Crash(3), 100, Duration::ZERO);
         let counters = world.samples.last().unwrap();
-        // One server carries 0.1 s × 10 a second, just; at most what the three had in service is lost.
+        // One server carries exactly 0.1 s × 10 a second; at most the work that the three had in service is
+        // lost.
         assert!(counters.tally.failed <= 3, "{:?}", counters.tally);
         assert_eq!(world.station.servers(), 4);
     }
@@ -298,7 +301,8 @@ mod tests {
     #[test]
     fn a_full_queue_refuses_at_once_and_a_wait_may_carry_a_call_over() {
         let impatient = run(What::Stall, 0, Duration::ZERO);
-        // Nothing is begun for ten seconds, and both tries of a call come in the same instant: 100 calls fail.
+        // No work starts for ten seconds, and both tries of a call arrive in the same instant: 100 calls
+        // fail.
         assert!(impatient.callers.tally().failed.abs_diff(100) <= 2);
         let patient = run(What::Stall, 0, Duration::from_secs(10));
         assert!(

@@ -1,10 +1,12 @@
-//! Brokers, partitions and their replicas: what was acknowledged, and what of it is gone when a leader is.
+//! Brokers, partitions and their replicas: which messages were acknowledged, and which of them are lost with
+//! a leader.
 //!
-//! A follower has what its leader had one replication lag ago. With `acks=1` the leader acknowledges at once, so that
-//! what it got within the last lag exists once; when it goes, a follower leads without it, and the old leader cuts it
-//! off when it comes back. With `acks=all` a message is acknowledged when all replicas in sync have it, and refused
-//! while fewer than `min.insync.replicas` are. Sources: Apache Kafka documentation, *Replication*, `acks`,
-//! `min.insync.replicas`, `unclean.leader.election.enable`, `broker.session.timeout.ms`.
+//! A follower has the messages that its leader had one replication lag ago. With `acks=1` the leader
+//! acknowledges at once, so the messages of the last lag exist only once. When the leader fails, a follower
+//! leads without them, and the old leader removes them when it comes back. With `acks=all` a message is
+//! acknowledged when all replicas in sync have it, and refused while fewer than `min.insync.replicas` are.
+//! Sources: Apache Kafka documentation, *Replication*, `acks`, `min.insync.replicas`,
+//! `unclean.leader.election.enable`, `broker.session.timeout.ms`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -26,21 +28,21 @@ pub enum Leaders {
 pub struct ClusterConfig {
     /// Brokers.
     pub brokers: u32,
-    /// Partitions, of all topics that are looked at.
+    /// Partitions of all simulated topics.
     pub partitions: u32,
     /// Replicas of each partition.
     pub replication_factor: u32,
     /// `min.insync.replicas`.
     pub min_in_sync: u32,
-    /// `unclean.leader.election.enable`: whether a replica that is not in sync may lead when there is no other.
+    /// `unclean.leader.election.enable`: whether a replica that is not in sync may lead if there is no other.
     pub unclean_election: bool,
     /// How far followers are behind.
     pub lag: Duration,
-    /// How long a dead broker goes unnoticed.
+    /// How long a dead broker is not noticed.
     pub session: Duration,
     /// Where leaders are.
     pub leaders: Leaders,
-    /// What producers wait for.
+    /// The acknowledgement for which producers wait.
     pub acks: Acks,
 }
 
@@ -72,7 +74,7 @@ pub enum ClusterError {
     Factor {
         /// Replicas asked for.
         factor: u32,
-        /// Brokers that there are.
+        /// The number of brokers.
         brokers: u32,
     },
 }
@@ -80,31 +82,32 @@ pub enum ClusterError {
 /// How a broker stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// It dies; nobody knows for the session timeout.
+    /// It dies; the controller notices only after the session timeout.
     Killed,
     /// It hands its partitions over first (`controlled.shutdown.enable`, the default).
     Controlled,
 }
 
-/// What became of messages that were sent.
+/// Results of sent messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// The leader has them.
     Taken,
-    /// The partition has no leader; the producer keeps them and tries again. With `acks=0` nobody ever knows.
+    /// The partition has no leader; the producer keeps the messages and tries again. With `acks=0` the loss
+    /// is never noticed.
     NoLeader,
     /// Fewer replicas are in sync than `acks=all` needs; the producer keeps them and tries again.
     TooFewInSync,
 }
 
-/// What a cluster counted.
+/// The counts of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Messages that producers hold for sent.
+    /// Messages that producers consider sent.
     pub acknowledged: u64,
     /// Those of them that no leader has any more.
     pub lost: u64,
-    /// Messages that were not acknowledged when their leader went, and have to be sent again.
+    /// Messages that were not acknowledged when their leader failed and must be sent again.
     pub again: u64,
 }
 
@@ -120,7 +123,7 @@ struct Partition {
     /// In order of preference.
     replicas: Vec<Replica>,
     leader: Option<usize>,
-    /// The leader's ends in the recent past, for followers that are behind.
+    /// The leader's log ends in the recent past, for followers that are behind.
     ends: VecDeque<(Time, u64)>,
     acknowledged: u64,
 }
@@ -189,7 +192,7 @@ impl Cluster {
         partitions.filter(|n| self.answer(*n) != Answer::Taken).count()
     }
 
-    /// What sending to a partition would give now; one that does not exist has no leader.
+    /// The result of sending to a partition now; one that does not exist has no leader.
     #[must_use]
     pub fn answer(&self, partition: usize) -> Answer {
         let Some(partition) = self.partitions.get(partition) else {
@@ -234,7 +237,7 @@ impl Cluster {
         answer
     }
 
-    /// Followers copy, deaths are noticed, and what all replicas in sync have is acknowledged.
+    /// Followers copy, deaths are noticed, and messages that all replicas in sync have are acknowledged.
     pub fn tick(&mut self, now: Time) {
         self.replicate(now);
         let due: Vec<u32> = self
@@ -269,7 +272,7 @@ impl Cluster {
                 partition.ends.pop_front();
             }
             let end = partition.replicas[leader].end;
-            // Without anything on its way every follower has all.
+            // Without messages in flight every follower has all of them.
             let reached = match (copied, partition.ends.is_empty()) {
                 (_, true) => Some(end),
                 (copied, false) => copied,
@@ -278,7 +281,7 @@ impl Cluster {
                 if self.up[replica.broker as usize]
                     && let Some(reached) = reached
                 {
-                    // One that was away takes its place in sync again when it has caught up.
+                    // A replica that was down is in sync again when it has caught up.
                     replica.end = replica.end.max(reached);
                     replica.in_sync = true;
                 }
@@ -300,8 +303,8 @@ impl Cluster {
         }
     }
 
-    /// A broker comes back. Its replicas, cut off where their leaders began, follow; partitions without a leader may
-    /// get one.
+    /// A broker comes back. Its replicas, truncated to where their leaders began, follow; partitions without
+    /// a leader may get one.
     pub fn start(&mut self, broker: u32) {
         let Some(up) = self.up.get_mut(broker as usize) else {
             return;
@@ -315,7 +318,7 @@ impl Cluster {
         }
     }
 
-    /// Leaders go back to the brokers that are preferred, where those are in sync and nothing is on its way.
+    /// Leaders move back to their preferred brokers, if those are in sync and no message is in flight.
     pub fn prefer(&mut self) {
         for partition in &mut self.partitions {
             let first = &partition.replicas[0];
@@ -325,8 +328,8 @@ impl Cluster {
         }
     }
 
-    /// The controller knows that a broker is gone: it leads nothing and is in sync with nothing, except as the last
-    /// one that was.
+    /// The controller knows that a broker is down: it leads nothing and is in sync with nothing, except as
+    /// the last one that was.
     fn fence(&mut self, broker: u32) {
         for number in 0..self.partitions.len() {
             let partition = &mut self.partitions[number];
@@ -345,7 +348,8 @@ impl Cluster {
         }
     }
 
-    /// The first replica that is in sync and alive leads; what others had beyond its end is cut off.
+    /// The first replica that is in sync and alive leads; messages that others had beyond its end are
+    /// removed.
     fn elect(&mut self, number: usize) {
         let partition = &mut self.partitions[number];
         let alive = |replica: &Replica| self.up[replica.broker as usize];
@@ -373,7 +377,8 @@ impl Cluster {
     }
 }
 
-/// What a producer has taken from its program and the brokers have not acknowledged: it is in memory only.
+/// Messages that a producer has taken from its program and the brokers have not acknowledged: they are only
+/// in memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Buffer {
     waiting: u64,
@@ -386,7 +391,7 @@ impl Buffer {
         self.waiting += count;
     }
 
-    /// Takes out all that waits, to send it.
+    /// Takes out all waiting messages, to send them.
     pub const fn drain(&mut self) -> u64 {
         std::mem::replace(&mut self.waiting, 0)
     }
@@ -403,7 +408,8 @@ impl Buffer {
         self.lost
     }
 
-    /// The process ends: without `flush` or `close` before, what waits is gone. Returns how many that were.
+    /// The process ends: without `flush` or `close` before, the waiting messages are lost. Returns their
+    /// number.
     pub const fn end(&mut self, flushed: bool) -> u64 {
         let waiting = self.drain();
         if flushed {
@@ -470,7 +476,7 @@ mod tests {
             cluster.stop(broker, Stop::Controlled, now);
             assert_eq!(cluster.counters().lost, 350 * u64::from(broker + 1));
             cluster.start(broker);
-            // Nothing is sent until all have caught up and the leaders are back.
+            // No message is sent until all have caught up and the leaders are back.
             cluster.tick(now + Duration::from_millis(60));
             cluster.prefer();
         }
@@ -484,10 +490,10 @@ mod tests {
         let fenced = now + Duration::from_secs(9);
         cluster.tick(fenced);
         assert_eq!(cluster.counters().lost, 0);
-        // Broker 0 leads partitions 0, 3 and 6: 3 × 50 messages were on their way.
+        // Broker 0 leads partitions 0, 3 and 6: 3 × 50 messages were in flight.
         assert_eq!(cluster.counters().again, 150);
         assert_eq!(cluster.unwritable(), 0);
-        // With one more gone there is one replica in sync, and two are asked for.
+        // With one more broker down there is one replica in sync, and two are required.
         cluster.stop(1, Stop::Controlled, fenced);
         assert_eq!(cluster.answer(2), Answer::TooFewInSync);
         assert_eq!(cluster.counters().lost, 0);

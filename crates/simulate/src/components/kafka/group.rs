@@ -1,10 +1,12 @@
-//! A consumer group second by second: who owns which partitions, what waits in the broker and in memory, and who has died.
+//! A consumer group second by second: who owns which partitions, what waits in the broker and in memory, and
+//! which members have died.
 //!
-//! A member that leaves says so, and the group rebalances. One that dies counts until its session ends, and so do its
-//! partitions, which nobody reads meanwhile. In a rebalance each member of an eager group gives everything up when it hears
-//! of it, with its next heartbeat, and waits until the slowest has heard and come back; a cooperative one goes on with what does not
-//! move, and takes a second rebalance for what does. A static member that comes back within its session gets its
-//! partitions again without any rebalance. Source: Kafka's documentation of the consumer group protocol, KIP-345 (static
+//! A member that leaves says so, and the group rebalances. A member that dies counts until its session ends,
+//! and so do its partitions, which nobody reads meanwhile. In a rebalance each member of an eager group gives
+//! up all its partitions when it learns of it, with its next heartbeat, and waits until the slowest has
+//! learned of it and come back. A cooperative group continues with partitions that do not move, and needs a
+//! second rebalance for those that do. A static member that comes back within its session gets its partitions
+//! again without any rebalance. Source: Kafka's documentation of the consumer group protocol, KIP-345 (static
 //! membership), KIP-429 (incremental rebalance).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,22 +24,23 @@ use crate::components::crash_loop::{CrashLoop, CrashLoopConfig};
 pub struct GroupConfig {
     /// Partitions of its topic.
     pub partitions: u32,
-    /// How they are dealt out.
+    /// How they are assigned.
     pub assignor: Assignor,
-    /// A member that is not heard of for so long is dropped.
+    /// A member without a heartbeat for this time is removed.
     pub session: Duration,
-    /// Time between heartbeats, with which members hear of a rebalance.
+    /// Time between heartbeats, through which members learn of a rebalance.
     pub heartbeat: Duration,
-    /// Whether members keep their identity over a restart.
+    /// Whether members keep their identity after a restart.
     pub statics: bool,
     /// Messages a second, spread evenly over the partitions.
     pub rate: f64,
-    /// Messages a second that one member works off.
+    /// Messages a second that one member processes.
     pub each: f64,
-    /// Messages that a member's memory holds before it is killed; `None` when it takes no more than it works on.
+    /// Messages that a member's memory holds before it is killed; `None` if it fetches no more than it works
+    /// on.
     pub memory: Option<u64>,
-    /// Whether what was in the memory of a member that died comes again, as it does when offsets are committed after
-    /// the work; else it is lost.
+    /// Whether the messages in the memory of a dead member are read again, as they are if offsets are
+    /// committed after the work; otherwise they are lost.
     pub comes_again: bool,
     /// From the start of a process until it has joined.
     pub start_up: Duration,
@@ -66,7 +69,7 @@ struct Member {
     owned: Vec<u32>,
     /// Messages in its memory.
     queue: u64,
-    /// When it hears of the rebalance that runs, or heard of the last, in seconds.
+    /// When it learns of the current rebalance, or learned of the last, in seconds.
     hears_at: f64,
     /// Without heartbeats since.
     silent_since: u64,
@@ -85,9 +88,9 @@ pub struct Group {
     backlog: Vec<f64>,
     /// Until when the rebalance runs, in seconds.
     busy_until: f64,
-    /// Partitions that change hands in it, and since when nobody reads them.
+    /// Partitions that move in it, and since when nobody reads them.
     moving: BTreeMap<u32, f64>,
-    /// Whether another rebalance has to follow.
+    /// Whether another rebalance must follow.
     again: bool,
     second: u64,
     /// Messages that were in the memory of members that died.
@@ -95,7 +98,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group of so many members that have what they are assigned.
+    /// A group of this many members that have their assigned partitions.
     #[must_use]
     pub fn new(config: GroupConfig, members: u32) -> Self {
         let topics = Topics::new([("topic".to_owned(), config.partitions)]);
@@ -134,7 +137,7 @@ impl Group {
         }
     }
 
-    /// Members in all, running or not.
+    /// Members in total, running or not.
     #[must_use]
     pub fn size(&self) -> usize {
         self.members.len()
@@ -176,8 +179,8 @@ impl Group {
         self.backlog.iter().sum::<f64>() + self.members.iter().map(|member| member.queue as f64).sum::<f64>()
     }
 
-    /// Messages that were in the memory of members when they died: lost, or fetched again, by when offsets are
-    /// committed.
+    /// Messages that were in the memory of members when they died: lost, or fetched again, depending on when
+    /// offsets are committed.
     #[must_use]
     pub const fn in_dead_memory(&self) -> u64 {
         self.in_dead_memory
@@ -190,7 +193,7 @@ impl Group {
         self.members.push(member);
     }
 
-    /// A member is restarted in good order: it leaves (a static one does not), and joins when it has started.
+    /// A member is restarted cleanly: it leaves (a static one does not), and joins when it has started.
     pub fn restart(&mut self, number: usize, chance: &mut Chance) -> Second {
         let mut second = Second::default();
         let joins_at = self.second + self.config.start_up.as_secs();
@@ -200,7 +203,7 @@ impl Group {
         member.up = false;
         member.silent_since = self.second;
         member.joins_at = Some(joins_at);
-        // What it has in memory it works off before it leaves.
+        // It processes the messages in its memory before it leaves.
         member.queue = 0;
         if !self.config.statics {
             member.counted = false;
@@ -209,7 +212,7 @@ impl Group {
         second
     }
 
-    /// One second, in which a member works off `speed` times what it usually does.
+    /// One second, in which a member processes `speed` times its usual number.
     pub fn tick(&mut self, speed: f64, chance: &mut Chance) -> Second {
         self.second += 1;
         let mut second = Second::default();
@@ -231,7 +234,7 @@ impl Group {
         second
     }
 
-    /// Whether every member runs and no rebalance does.
+    /// Whether every member runs and there is no rebalance.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         !self.again && self.now() >= self.busy_until && self.members.iter().all(|member| member.up)
@@ -241,7 +244,7 @@ impl Group {
         self.second as f64
     }
 
-    /// Members that have started join, and members that were silent for a session are dropped.
+    /// Members that have started join, and members that were silent for a session are removed.
     fn come_and_go(&mut self, chance: &mut Chance, second: &mut Second) {
         let mut changed = false;
         for member in &mut self.members {
@@ -279,15 +282,15 @@ impl Group {
             .filter(|(_, before, number)| *before != Some(*number))
             .map(|(partition, before, _)| (partition, before))
             .collect();
-        // A cooperative group takes a second round for what somebody else has to give up first.
+        // A cooperative group needs a second round for partitions that another member must give up first.
         self.again = !self.config.assignor.is_eager() && !moved.is_empty();
         if now >= self.busy_until {
-            // The last rebalance is over; what moved in it does not any more.
+            // The last rebalance is over, so nothing moves any more.
             self.moving.clear();
         }
         self.stand(now, chance, second);
         for (partition, before) in moved {
-            // Who had it reads on until it hears, if it is still there.
+            // Its former owner, if still running, reads it until it learns of the rebalance.
             let before = before
                 .map(|number| &self.members[number])
                 .filter(|member| member.up);
@@ -296,7 +299,8 @@ impl Group {
         }
     }
 
-    /// A rebalance lasts until the slowest member has heard and come back; each reads on until it hears.
+    /// A rebalance lasts until the slowest member has learned of it and come back; each reads until it learns
+    /// of it.
     fn stand(&mut self, now: f64, chance: &mut Chance, second: &mut Second) {
         second.rebalances += 1;
         let running = now < self.busy_until;
@@ -311,7 +315,7 @@ impl Group {
         self.busy_until = self.busy_until.max(last);
     }
 
-    /// Part of the running second in which the member that has a partition reads it.
+    /// Part of the current second in which the partition's owner reads it.
     fn reads(&self, member: &Member, partition: u32) -> f64 {
         let to = self.now();
         let since = match self.moving.get(&partition) {
@@ -371,7 +375,8 @@ impl Group {
             let most = readable.iter().map(|(_, part)| *part).fold(0.0, f64::max);
             let member = &mut self.members[number];
             match self.config.memory {
-                // It takes everything that the broker has, and works it off from memory, also while the group is still.
+                // It takes everything that the broker has and processes it from memory, also while the group
+                // is stopped.
                 Some(memory) => {
                     for (partition, _) in readable {
                         let taken = libm::floor(self.backlog[partition as usize]);
@@ -382,8 +387,8 @@ impl Group {
                     member.queue -= done;
                     second.done += done;
                     if member.queue > memory {
-                        // It is killed at its limit: what it was still to fetch has not left the broker, and what it held
-                        // comes again where offsets follow the work.
+                        // It is killed at its limit: messages that it had not fetched yet stay in the broker,
+                        // and those in its memory come again if offsets are committed after the work.
                         self.in_dead_memory += memory;
                         let again = if self.config.comes_again {
                             member.queue
@@ -453,7 +458,7 @@ mod tests {
     fn seven_members_on_twelve_partitions_are_worth_six() {
         let mut group = Group::new(config(), 7);
         assert_eq!(group.shares(), [2, 2, 2, 2, 2, 1, 1]);
-        // Each can do 180; the busiest have 200 a second each: only those with one partition keep up.
+        // Each can process 180; the busiest have 200 a second each: only those with one partition keep up.
         group.config.each = 180.0;
         let mut chance = chance();
         let done: u64 = (0..1000).map(|_| group.tick(1.0, &mut chance).done).sum();
@@ -515,7 +520,7 @@ mod tests {
         let mut chance = chance();
         let killed: u32 = (0..40).map(|_| group.tick(0.1, &mut chance).killed).sum();
         assert!(killed >= 4);
-        // Nobody holds more than its memory when it dies.
+        // No member holds more than its memory when it dies.
         assert_eq!(group.in_dead_memory(), u64::from(killed) * 1000);
     }
 
@@ -539,7 +544,7 @@ mod tests {
                 killed += happened.killed;
             }
             assert!(killed > 0);
-            // 1,200 a second came in: they are done, wait, or were in a memory that died.
+            // 1,200 a second came in: they are processed, wait, or were lost in the memory of a dead member.
             let lost = if comes_again { 0 } else { 1000 * u64::from(killed) };
             let found = (done + lost) as f64 + group.lag();
             assert!((found - 1200.0 * 600.0).abs() < 1.0, "{found}");

@@ -1,4 +1,5 @@
-//! Kafka as clients meet it: who gets which partition, how a group comes to agree, and what a broker's death loses.
+//! Kafka as clients see it: who gets which partition, how a group reaches agreement, and what is lost when a
+//! broker dies.
 
 pub mod assign;
 pub mod cluster;

@@ -1,4 +1,4 @@
-//! Pools, the lines in front of them, and what they share.
+//! Pools, the queues in front of them, and the limits that they share.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,17 +14,17 @@ pub(super) struct Pool {
     database: u32,
     /// Clients that are connected.
     pub(super) clients: u32,
-    /// Server connections that serve somebody.
+    /// Server connections that serve a client.
     pub(super) active: u32,
-    /// Server connections that are free, by the time since when; the last is used first.
+    /// Server connections that are free, with the time since when; the last is used first.
     pub(super) idle: VecDeque<Time>,
-    /// When the connection was asked for that is being opened.
+    /// When the connection that is being opened was requested.
     pub(super) opening: Option<Time>,
-    /// When the attempt began that failed, if the last one did.
+    /// When the failed attempt began, if the last one failed.
     pub(super) failed: Option<Time>,
-    /// Whether it ever had a connection, and knows what the server says to those who log in.
+    /// Whether it ever had a connection, and therefore knows the server's greeting for clients that log in.
     pub(super) greeted: bool,
-    /// Clients that wait, first come first.
+    /// Waiting clients in order of arrival.
     pub(super) line: VecDeque<ClientId>,
 }
 
@@ -85,7 +85,7 @@ impl PgBouncer {
         self.connected -= 1;
     }
 
-    /// A client that is in no line is disconnected.
+    /// A client that is not in a queue is disconnected.
     pub(super) fn disconnected(&mut self, client: ClientId, waited: Duration, why: Disconnection) {
         self.remove(client);
         self.counts.disconnected += 1;
@@ -102,7 +102,7 @@ impl PgBouncer {
         }
     }
 
-    /// A server connection that was in use is free: the next in line has it, or it is idle.
+    /// A used server connection becomes free: the next client in the queue gets it, or it is idle.
     pub(super) fn release(&mut self, now: Time, pool: PoolId) {
         let own = self.pool(pool);
         if let Some(client) = own.line.pop_front() {
@@ -116,11 +116,12 @@ impl PgBouncer {
         own.active -= 1;
         own.idle.push_back(now);
         self.count_idle(pool, |idle| *idle += 1);
-        // Another pool at a limit that they share takes its place.
+        // Another pool at a shared limit takes its place.
         self.all_lines(now);
     }
 
-    /// Every pool in which somebody waits tries to open a connection, as at each turn of PgBouncer's event loop.
+    /// Every pool with a waiting client tries to open a connection, as at each turn of PgBouncer's event
+    /// loop.
     pub(super) fn all_lines(&mut self, now: Time) {
         if self.lines.is_empty() {
             return;
@@ -131,14 +132,16 @@ impl PgBouncer {
         }
     }
 
-    /// Opens a connection for a pool if it may have one more. `evict`: whether it may close another's.
+    /// Opens a connection for a pool if it may have one more. `evict`: whether it may close a connection of
+    /// another pool.
     pub(super) fn open_more(&mut self, now: Time, pool: PoolId, evict: bool) {
         let own = &self.pools[pool.0 as usize];
         let retry = self.config.server_login_retry;
         if own.opening.is_some() || own.failed.is_some_and(|begun| now.since(begun) < retry) {
             return;
         }
-        // The first connection of a pool is opened whatever its size: those who log in need the server's greeting.
+        // The first connection of a pool is opened whatever its size: clients that log in need the server's
+        // greeting.
         let size = self.config.default_pool_size.max(1);
         let reserve = self.config.reserve_pool_size;
         let first = own
@@ -168,8 +171,8 @@ impl PgBouncer {
         groups.entry(name).or_default()
     }
 
-    /// Whether one more connection fits under a limit that pools share, if need be after the one that has been idle
-    /// longest is closed.
+    /// Whether one more connection fits under a limit that pools share, if necessary after closing the one
+    /// that has been idle longest.
     fn room(&mut self, most: u32, name: u32, evict: bool, shared: Shared) -> bool {
         if most == 0 {
             return true;
@@ -195,7 +198,7 @@ impl PgBouncer {
         true
     }
 
-    /// Takes the connection of a pool that was used last; whether there is one.
+    /// Takes the pool's connection that was used last; returns whether there is one.
     pub(super) fn take_idle(&mut self, pool: PoolId) -> bool {
         let own = self.pool(pool);
         let taken = own.idle.pop_back().is_some();
@@ -206,7 +209,7 @@ impl PgBouncer {
         taken
     }
 
-    /// Counts a free connection of a pool in or out where limits are shared.
+    /// Adds a free connection of a pool to, or removes it from, the shared limits.
     fn count_idle(&mut self, pool: PoolId, by: fn(&mut u32)) {
         let (user, database) = (self.pool(pool).user, self.pool(pool).database);
         by(&mut self.group(Shared::Database, database).idle);
@@ -225,7 +228,7 @@ impl PgBouncer {
         self.group(Shared::User, user).servers -= 1;
     }
 
-    /// Disconnects those who have waited longer than they may.
+    /// Disconnects clients that have waited longer than allowed.
     pub(super) fn end_waits(&mut self, now: Time) {
         let most = self.config.query_wait_timeout;
         if most.is_zero() {
@@ -261,7 +264,7 @@ impl PgBouncer {
     }
 }
 
-/// What pools may share a limit by.
+/// What pools can share a limit by.
 #[derive(Debug, Clone, Copy)]
 enum Shared {
     Database,

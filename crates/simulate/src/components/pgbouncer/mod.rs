@@ -1,17 +1,17 @@
-//! PgBouncer: clients wait in line for the few connections that it has to the server.
+//! PgBouncer: clients wait in a queue for the few connections that it has to the server.
 //!
-//! As its configuration reference has it, and its source where that is silent. One pool for each pair of user and
-//! database, of `default_pool_size` connections and, once its first client in line has waited `reserve_pool_timeout`,
-//! `reserve_pool_size` more. A pool opens one connection at a time; while it cannot, because a limit is reached or the
-//! server refuses, its clients wait in order of arrival, at most `query_wait_timeout`, after which they are
-//! disconnected. `max_db_connections` and `max_user_connections` hold over pools: a pool that is at such a limit closes
-//! the connection of another that has been idle longest, and opens its own. After a refusal a pool asks the server
-//! again only `server_login_retry` later; if it has no connection at all, it passes the refusal on to all that wait.
-//! What is due by time alone is looked after three times a second ([`TICK`]), so that a client is disconnected up to a
-//! third of a second late, as by the real one.
+//! It follows the configuration reference, and the source where the reference does not say. There is one pool
+//! for each pair of user and database, of `default_pool_size` connections and, once its first waiting client
+//! has waited `reserve_pool_timeout`, `reserve_pool_size` more. A pool opens one connection at a time; while
+//! it cannot, because a limit is reached or the server refuses, its clients wait in order of arrival, at most
+//! `query_wait_timeout`, after which they are disconnected. `max_db_connections` and `max_user_connections`
+//! apply across pools: a pool at such a limit closes the connection of another that has been idle longest,
+//! and opens its own. After a refusal a pool asks the server again only `server_login_retry` later; if it has
+//! no connection at all, it passes the refusal on to all waiting clients. Timeouts are checked three times a
+//! second ([`TICK`]), so that a client is disconnected up to a third of a second late, as by the real one.
 //!
-//! It has no clock and no chance of its own: whoever drives it says what time it is, opens the server connections that
-//! it asks for ([`Effect::Open`]) and calls [`PgBouncer::maintain`] every [`TICK`].
+//! It has no clock and no randomness of its own: its caller passes the time, opens the server connections
+//! that it asks for ([`Effect::Open`]) and calls [`PgBouncer::maintain`] every [`TICK`].
 
 mod line;
 mod replay;
@@ -26,7 +26,7 @@ use cofferdam_policy::Time;
 use line::{Group, Pool};
 pub use replay::{Replay, replay};
 
-/// Time between two looks at what is due by time alone.
+/// Time between two checks of timeouts.
 pub const TICK: Duration = Duration::from_nanos(1_000_000_000 / 3);
 
 /// When a client gives its server connection back.
@@ -38,7 +38,8 @@ pub enum Mode {
     Transaction,
 }
 
-/// PgBouncer's settings, by their own names. Zero turns a timeout off and is no limit on connections to the server.
+/// PgBouncer's settings, by their own names. Zero turns a timeout off and means no limit on connections to
+/// the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PgBouncerConfig {
     /// `pool_mode`.
@@ -47,11 +48,12 @@ pub struct PgBouncerConfig {
     pub max_client_conn: u32,
     /// `default_pool_size`: server connections of a pool.
     pub default_pool_size: u32,
-    /// `min_pool_size`: server connections that a pool with a client opens unasked, one a look.
+    /// `min_pool_size`: server connections that a pool with a client opens without a request, one in each
+    /// check.
     pub min_pool_size: u32,
-    /// `reserve_pool_size`: more server connections of a pool for those who wait long.
+    /// `reserve_pool_size`: more server connections of a pool for clients that wait long.
     pub reserve_pool_size: u32,
-    /// `reserve_pool_timeout`: how long that is.
+    /// `reserve_pool_timeout`: how long they must have waited.
     pub reserve_pool_timeout: Duration,
     /// `max_db_connections`: server connections to one database, over its pools.
     pub max_db_connections: u32,
@@ -112,7 +114,8 @@ pub enum Disconnection {
 /// What PgBouncer did, or wants done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It connects to the server; [`PgBouncer::opened`] or [`PgBouncer::refused`] tells it how that ended.
+    /// It connects to the server; its caller reports the result with [`PgBouncer::opened`] or
+    /// [`PgBouncer::refused`].
     Open(PoolId),
     /// It has closed one of a pool's server connections.
     Close(PoolId),
@@ -134,7 +137,7 @@ pub enum Effect {
     },
 }
 
-/// What became of transactions and clients. Every transaction that arrived was served, was dropped, or waits.
+/// Results of transactions and clients. Every transaction that arrived was served, was dropped, or waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Transactions that clients asked for.
@@ -143,7 +146,7 @@ pub struct Counts {
     pub served: u64,
     /// Those whose client was disconnected before.
     pub disconnected: u64,
-    /// Those whose client went away by itself before.
+    /// Those whose client disconnected by itself before.
     pub gone: u64,
     /// Clients refused because of `max_client_conn`.
     pub refused: u64,
@@ -159,11 +162,11 @@ pub struct Counts {
 enum State {
     /// Connected, and nothing to do.
     Idle,
-    /// In line since then.
+    /// Waiting since then.
     Waiting(Time),
     /// Has a server connection; in a transaction or, in session mode, perhaps between two.
     Served { busy: bool },
-    /// Not there any more.
+    /// Disconnected.
     Gone,
 }
 
@@ -183,7 +186,7 @@ pub struct PgBouncer {
     names: BTreeMap<(u32, u32), PoolId>,
     databases: BTreeMap<u32, Group>,
     users: BTreeMap<u32, Group>,
-    /// Pools in which somebody waits.
+    /// Pools with a waiting client.
     lines: BTreeSet<PoolId>,
     counts: Counts,
     effects: VecDeque<Effect>,
@@ -207,7 +210,7 @@ impl PgBouncer {
         }
     }
 
-    /// A client logs in as `user` for `database`; `None` where it is refused: "no more connections allowed
+    /// A client logs in as `user` for `database`; `None` if it is refused: "no more connections allowed
     /// (max_client_conn)".
     pub fn connect(&mut self, user: u32, database: u32) -> Option<ClientId> {
         if self.connected >= self.config.max_client_conn {
@@ -231,8 +234,8 @@ impl PgBouncer {
         Some(id)
     }
 
-    /// A client sends the first statement of a transaction. It is served at once, waits, or is disconnected; the
-    /// effects tell. One that waits already, or is in a transaction, is left as it is.
+    /// A client sends the first statement of a transaction. It is served at once, waits, or is disconnected;
+    /// the effects show which. A client that already waits, or is in a transaction, does not change.
     pub fn request(&mut self, now: Time, client: ClientId) {
         let Client { pool, state } = self.clients[client.0 as usize];
         match state {
@@ -261,7 +264,8 @@ impl PgBouncer {
         self.open_more(now, pool, true);
     }
 
-    /// A client's transaction ends. In transaction mode its server connection goes to the next in line.
+    /// A client's transaction ends. In transaction mode its server connection goes to the next waiting
+    /// client.
     pub fn finish(&mut self, now: Time, client: ClientId) {
         let Client { pool, state } = self.clients[client.0 as usize];
         if state != (State::Served { busy: true }) {
@@ -276,8 +280,8 @@ impl PgBouncer {
         }
     }
 
-    /// A client goes away by itself. The server connection of an unfinished transaction is closed; one between
-    /// transactions goes to the next in line.
+    /// A client disconnects by itself. The server connection of an unfinished transaction is closed; one
+    /// between transactions goes to the next waiting client.
     pub fn disconnect(&mut self, now: Time, client: ClientId) {
         let Client { pool, state } = self.clients[client.0 as usize];
         match state {
@@ -301,7 +305,7 @@ impl PgBouncer {
         }
     }
 
-    /// A server connection that was asked for is there.
+    /// A requested server connection is open.
     pub fn opened(&mut self, now: Time, pool: PoolId) {
         let own = self.pool(pool);
         if own.opening.take().is_none() {
@@ -317,7 +321,7 @@ impl PgBouncer {
         }
     }
 
-    /// The server refused a connection that was asked for.
+    /// The server refused a requested connection.
     pub fn refused(&mut self, now: Time, pool: PoolId) {
         let own = self.pool(pool);
         let Some(begun) = own.opening.take() else {
@@ -339,8 +343,9 @@ impl PgBouncer {
         self.all_lines(now);
     }
 
-    /// Looks after what is due by time: clients that have waited too long, connections that were idle too long, the
-    /// reserve, attempts that may be made again, and `min_pool_size`. Called every [`TICK`].
+    /// Handles everything that depends only on time: clients that have waited too long, connections that were
+    /// idle too long, the reserve, attempts that may be made again, and `min_pool_size`. Called every
+    /// [`TICK`].
     pub fn maintain(&mut self, now: Time) {
         self.end_waits(now);
         for number in 0..self.pools.len() {
@@ -355,7 +360,7 @@ impl PgBouncer {
         self.all_lines(now);
     }
 
-    /// What was done, in order: the first of it that nobody has taken yet.
+    /// The effects in order: returns the first that was not taken yet.
     pub fn next_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
@@ -381,7 +386,7 @@ impl PgBouncer {
         self.databases.values().map(|group| group.servers).sum()
     }
 
-    /// What became of transactions and clients so far.
+    /// Results of transactions and clients so far.
     #[must_use]
     pub const fn counts(&self) -> Counts {
         self.counts

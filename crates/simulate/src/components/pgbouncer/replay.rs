@@ -1,4 +1,4 @@
-//! A recorded sequence of transactions through a PgBouncer, to hold beside what a real one does with it.
+//! Replays a recorded sequence of transactions through a PgBouncer, to compare it with a real one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use super::{ClientId, Counts, Effect, PgBouncer, PgBouncerConfig, PoolId, TICK};
 use crate::components::postgres::Visit;
 use crate::engine::{Agenda, World};
 
-/// What became of a sequence.
+/// Results of a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// How long each waited for a server connection; `None` for those that got none.
     pub waits: Vec<Option<Duration>>,
-    /// What became of all together.
+    /// Results of all together.
     pub counts: Counts,
 }
 
-/// Sends each visit of a sequence as one transaction of a client of its own, of the user with its number among `users`,
-/// to one database. A server connection is open `opens_in` after it was asked for.
+/// Sends each visit of a sequence as one transaction of its own client, of the user with its number among
+/// `users`, to one database. A server connection is open `opens_in` after it was requested.
 #[must_use]
 pub fn replay(visits: &[Visit], users: u32, config: PgBouncerConfig, opens_in: Duration) -> Replay {
     let mut world = Replaying {
@@ -54,7 +54,7 @@ struct Replaying<'a> {
     visits: &'a [Visit],
     users: u32,
     opens_in: Duration,
-    /// Whose transaction is whose.
+    /// Which transaction belongs to which visit.
     clients: BTreeMap<ClientId, usize>,
     waits: Vec<Option<Duration>>,
     /// Visits that are not over.

@@ -20,7 +20,7 @@ fn config(pool_mode: Mode, pool: u32) -> PgBouncerConfig {
     }
 }
 
-/// What was done since the last call.
+/// The effects since the last call.
 fn effects(pooler: &mut PgBouncer) -> Vec<Effect> {
     std::iter::from_fn(|| pooler.next_effect()).collect()
 }
@@ -61,12 +61,12 @@ fn a_pool_opens_one_connection_at_a_time_and_serves_in_order_of_arrival() {
     pooler.opened(at(5), POOL);
     assert_eq!(effects(&mut pooler), [served(c[0], 5), Effect::Open(POOL)]);
     pooler.opened(at(10), POOL);
-    // Two of two are open: the others wait for an end.
+    // Two of two are open: the others wait until one ends.
     assert_eq!(effects(&mut pooler), [served(c[1], 10)]);
     pooler.finish(at(30), c[1]);
     pooler.finish(at(40), c[0]);
     assert_eq!(effects(&mut pooler), [served(c[2], 30), served(c[3], 40)]);
-    // The client is still connected and asks again: behind nobody, but without a free connection.
+    // The client is still connected and asks again: it waits behind nobody, but there is no free connection.
     pooler.request(at(41), c[0]);
     assert_eq!((pooler.waiting(), pooler.server_connections()), (1, 2));
 }
@@ -85,7 +85,7 @@ fn in_session_mode_a_connection_is_kept_until_the_client_goes() {
     pooler.finish(at(30), c[0]);
     pooler.disconnect(at(50), c[0]);
     assert_eq!(effects(&mut pooler), [served(c[1], 50)]);
-    // In the middle of a transaction the connection goes with its client.
+    // A client that disconnects in the middle of a transaction takes its connection with it.
     pooler.disconnect(at(60), c[1]);
     assert_eq!(effects(&mut pooler), [Effect::Close(POOL)]);
     assert_eq!(pooler.server_connections(), 0);
@@ -221,7 +221,7 @@ fn a_pool_that_lost_all_its_connections_turns_clients_away_at_once() {
     let mut pooler = PgBouncer::new(config(Mode::Transaction, 1));
     let c = asking(&mut pooler, at(0), 2, 0);
     pooler.opened(at(1), POOL);
-    // The first goes within its transaction, and its connection with it.
+    // The first disconnects within its transaction, and its connection is closed.
     pooler.disconnect(at(2), c[0]);
     pooler.refused(at(3), POOL);
     effects(&mut pooler);
@@ -293,7 +293,7 @@ fn waits_in_a_pool_follow_erlang_c() {
 
 #[test]
 fn users_that_share_too_few_connections_open_one_for_nearly_every_transaction() {
-    // 30 users take turns, and 10 connections are all there may be: whoever comes finds its own closed again.
+    // 30 users take turns, and there are at most 10 connections: every user finds its own closed again.
     let visits: Vec<_> = (0..3000)
         .map(|number| crate::components::postgres::Visit {
             at: at(number * 10),
@@ -354,14 +354,14 @@ fn configs() -> impl Strategy<Value = PgBouncerConfig> {
     )
 }
 
-/// A PgBouncer in front of a server with few slots, and what a watcher knows of it.
+/// A PgBouncer in front of a server with few slots, and the expectations of an observer.
 struct Watched {
     pooler: PgBouncer,
     slots: Slots,
     now: u64,
     clients: Vec<ClientId>,
     asked: Vec<PoolId>,
-    /// Who waits, by the order in which they came: pool and client.
+    /// Waiting clients, in order of arrival: pool and client.
     lines: Vec<(PoolId, ClientId)>,
 }
 
@@ -377,7 +377,7 @@ impl Watched {
                     let Client { pool, state } = self.pooler.clients[client.0 as usize];
                     self.pooler.request(now, client);
                     if state == (State::Served { busy: false }) {
-                        // It has its connection still: no line for it.
+                        // It still has its connection and does not wait.
                         let once = Effect::Served {
                             client,
                             waited: Duration::ZERO,
@@ -432,11 +432,11 @@ impl Watched {
                     waited: Duration::ZERO,
                     ..
                 } => {
-                    // Turned away at once: it was never in line.
+                    // Refused at once: it never waited.
                     self.lines.retain(|(_, other)| *other != client);
                 }
                 Effect::Served { client, waited } | Effect::Disconnected { client, waited, .. } => {
-                    // A look every 300 ms: nobody waits longer than 2 s and one look.
+                    // A check every 300 ms: nobody waits longer than 2 s and one check.
                     assert!(waited <= ms(2300), "{waited:?}");
                     let pool = self.pooler.clients[client.0 as usize].pool;
                     let first = self.lines.iter().position(|(other, _)| *other == pool).unwrap();

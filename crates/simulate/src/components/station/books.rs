@@ -1,11 +1,11 @@
-//! The books of a station: what it counts, and the laws that the counts must obey.
+//! The accounts of a station: what it counts, and the laws that the counts must obey.
 
 use cofferdam_policy::Time;
 
 /// What a station has seen since time zero. The sums of times are in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// The time at which these counts hold.
+    /// The time of these counts.
     pub at: Time,
     /// Pieces of work that came.
     pub arrivals: u64,
@@ -13,7 +13,7 @@ pub struct Counters {
     pub done: u64,
     /// Turned away because the queue was full.
     pub refused: u64,
-    /// Dropped from the queue because nobody waited for them, or because the queue was lost.
+    /// Dropped from the queue because no caller waited for them, or because the queue was lost.
     pub dropped: u64,
     /// Lost in service by a crash.
     pub lost: u64,
@@ -32,7 +32,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// What happened between an earlier reading and this one. `present` stays what it is now.
+    /// What happened between an earlier reading and this one. `present` keeps its current value.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
@@ -84,7 +84,7 @@ fn ratio(part: u128, whole: u128) -> f64 {
     }
 }
 
-/// A law that a station's books break: a fault of the simulator, never of the platform.
+/// A law that a station's accounts break: a fault of the simulator, never of the platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
     /// Work appeared or vanished.
@@ -92,7 +92,7 @@ pub enum Broken {
     Flow {
         /// Pieces of work that came.
         arrivals: u64,
-        /// Those whose fate is known.
+        /// Those whose result is known.
         accounted: u64,
     },
     /// Little's law, as an identity of sums.
@@ -111,7 +111,7 @@ pub enum Broken {
         /// Sum of the times in service.
         service: u128,
     },
-    /// The queue outgrew its bound.
+    /// The queue exceeded its bound.
     #[error("{waiting} wait in a queue for {bound}")]
     Bound {
         /// Number waiting.
@@ -119,10 +119,11 @@ pub enum Broken {
         /// The bound.
         bound: usize,
     },
-    /// A server rests while work waits: the owner of the agenda forgot [`Station::start_next`](super::Station::start_next).
+    /// A server is idle while work waits: the owner of the agenda forgot
+    /// [`Station::start_next`](super::Station::start_next).
     #[error("{idle} servers rest while {waiting} wait")]
     Idle {
-        /// Number of resting servers.
+        /// Number of idle servers.
         idle: usize,
         /// Number waiting.
         waiting: usize,

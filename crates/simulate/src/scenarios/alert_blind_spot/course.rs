@@ -51,12 +51,12 @@ pub(super) fn first_page(
     None
 }
 
-/// How many replicas there are after each look of the autoscaler.
+/// The number of replicas after each sync of the autoscaler.
 #[derive(Debug)]
 pub(super) struct Replicas(Vec<(Time, u32)>);
 
-/// Runs the autoscaler: while the fault lasts its metric asks for more than there can be, otherwise for as many as
-/// there were before.
+/// Runs the autoscaler: while the fault lasts its metric asks for more than the maximum, otherwise for the
+/// number before the fault.
 pub(super) fn replicas(
     scaling: &Scaling,
     ends: Option<Time>,
@@ -111,13 +111,13 @@ fn seen(started: Time, start_up: Duration, now: Time) -> Pod {
 }
 
 impl Replicas {
-    /// When there were first more than `from` after the fault, and how many.
+    /// When there were first more than `from` replicas after the fault, and how many.
     pub(super) fn first_above(&self, from: u32) -> Option<(Time, u32)> {
         let after = |(time, replicas): &&(Time, u32)| *time >= at(BEGINS) && *replicas > from;
         self.0.iter().find(after).copied()
     }
 
-    /// When there were first so many.
+    /// When there were first this many replicas.
     pub(super) fn reached(&self, most: u32) -> Option<Time> {
         self.0
             .iter()
@@ -125,7 +125,7 @@ impl Replicas {
             .map(|(time, _)| *time)
     }
 
-    /// How many there are at a time.
+    /// The number of replicas at a time.
     pub(super) fn at(&self, now: Time) -> Option<u32> {
         let before = self.0.iter().rev().find(|(time, _)| *time <= now);
         before.map(|(_, replicas)| *replicas)
@@ -142,7 +142,7 @@ impl Replicas {
         self.0.last().map_or(Time::ZERO, |(time, _)| *time)
     }
 
-    /// Hours of replicas beyond `from` between the fault and `until`: each count holds until the next look.
+    /// Replica-hours beyond `from` between the fault and `until`: each count is valid until the next sync.
     pub(super) fn hours_above(&self, from: u32, until: Time) -> f64 {
         let looks = self
             .0
@@ -153,7 +153,7 @@ impl Replicas {
             .sum()
     }
 
-    /// Every second look until then, for a chart.
+    /// Every second sync until then, for a chart.
     pub(super) fn points(&self, until: Time) -> Vec<(Time, f64)> {
         let looks = self.0.iter().filter(|(time, _)| *time <= until).step_by(2);
         looks

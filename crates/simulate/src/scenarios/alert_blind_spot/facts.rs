@@ -1,4 +1,5 @@
-//! What the scenario takes from the platform: how each alert is timed, the error budget, the autoscaler.
+//! The facts that the scenario takes from the platform: the timing of each alert, the error budget, the
+//! autoscaler.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::components::alert::{
 };
 use crate::facts::{Facts, Shown};
 
-/// How an alert is timed, where its product is known.
+/// The timing of an alert, if its product is known.
 pub(super) fn timing(alert: &Declared, facts: &mut Facts) -> Option<AlertConfig> {
     let share = share(alert);
     match &alert.timing {
@@ -31,7 +32,7 @@ pub(super) fn timing(alert: &Declared, facts: &mut Facts) -> Option<AlertConfig>
     }
 }
 
-/// The share of bad events above which it fires: the threshold of a query for a percentage, else 5 %.
+/// The share of bad events above which it fires: the threshold of a query for a percentage, otherwise 5 %.
 fn share(alert: &Declared) -> f64 {
     let percentage = alert
         .query
@@ -64,7 +65,7 @@ fn new_relic(name: &str, timing: &NewRelicTiming, share: f64, facts: &mut Facts)
             "aggregation_timer is 60 s, New Relic's default",
         ))
     } else if let (None, Some(offset)) = (&timing.delay, &timing.evaluation_offset) {
-        // The older way: a window is judged by the clock, so many windows later.
+        // The older method: a window is evaluated by the clock, a number of windows later.
         Method::Cadence(window * facts.take(named("evaluation offset in windows"), offset))
     } else {
         let delay = facts.or(
@@ -112,7 +113,7 @@ fn prometheus(name: &str, timing: &PrometheusTiming, share: f64, facts: &mut Fac
         let pair = |fact: &Fact<BurnWindows>| facts.take(named("burn rate"), fact);
         Expression::Burn(timing.burn.iter().map(pair).collect())
     };
-    // A range with fewer than two samples has no rate, which nobody who wrote the rule can have meant.
+    // A range with fewer than two samples has no rate; the author of the rule cannot have intended that.
     let (scrape, why) = match shortest {
         Some(range) if range < minute * 2 => (
             (range / 4).max(Duration::from_secs(1)),
@@ -154,7 +155,7 @@ pub(super) fn budget(env: &Environment, service: &Service, facts: &mut Facts) ->
         "over",
         slo.window.as_ref(),
         Duration::from_secs(30 * 86_400),
-        "the objective counts over 30 days, as no window is set",
+        "the objective counts over 30 days, because no window is set",
     );
     Some(Budget {
         time: error_budget(target.0, window),

@@ -1,5 +1,5 @@
-//! An outage before anybody is told: how long until the page, how much of the error budget is gone by then, and what
-//! the autoscaler has done meanwhile.
+//! An outage before anybody is alerted: how long until the page, how much of the error budget is gone by
+//! then, and what the autoscaler has done meanwhile.
 
 mod course;
 mod facts;
@@ -26,7 +26,7 @@ use crate::outcome::{Outcome, Role, Trace};
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "alert-blind-spot",
-    title: "a service fails while nobody has been told yet",
+    title: "a service fails before anybody is alerted",
     rules: &[
         "alert-detection-delay",
         "alert-no-data",
@@ -36,10 +36,10 @@ pub(super) const SCENARIO: Scenario = Scenario {
     prepare,
 };
 
-/// When the fault begins, and how long one is watched.
+/// When the fault begins, and how long the scenario runs.
 const BEGINS: u64 = 300;
 const WATCHED: u64 = 3600;
-/// Events a second that alerts count: enough that shares are sharp.
+/// Events a second that alerts count: enough for exact shares.
 const EVENTS: u64 = 1000;
 
 /// What one run needs.
@@ -50,7 +50,7 @@ struct Plan {
     budget: Option<Budget>,
     scaler: Option<Scaling>,
     promised: Option<Duration>,
-    /// How long after the page somebody ends the fault, where that is stated.
+    /// How long after the page somebody ends the fault, if this is declared.
     response: Option<Duration>,
 }
 
@@ -61,7 +61,7 @@ struct Budget {
     time: Duration,
     /// The objective in words.
     words: String,
-    /// The burn-rate alert that would guard it.
+    /// The burn-rate alert that would protect it.
     windows: BurnWindows,
 }
 
@@ -88,7 +88,7 @@ fn prepare(env: &Environment, overlay: &Overlay) -> Prepared {
         }
     }
     if prepared.cases.is_empty() && prepared.needs.is_empty() {
-        return Prepared::nothing("no alert is known to be of a service, or none whose timing is known");
+        return Prepared::nothing("no alert belongs to a known service, or none has a known timing");
     }
     prepared
 }
@@ -109,7 +109,7 @@ fn case(
     if alerts.is_empty() {
         let need = Need {
             fact: format!("slos.{}", service.name),
-            why: "no alert of this service tells how it is timed".to_owned(),
+            why: "no alert of this service has a known timing".to_owned(),
             example: "{}".to_owned(),
         };
         return Err(vec![need]);
@@ -122,21 +122,31 @@ fn case(
         promised: overlay
             .detection_target
             .as_ref()
-            .map(|target| facts.take("an outage must be told within", target)),
+            .map(|target| facts.take("an outage must be reported within", target)),
         response: overlay
             .response
             .as_ref()
             .map(|response| facts.take("somebody acts, after the page", response)),
     };
     if plan.response.is_none() {
-        facts.assume("the fault goes on after the page: `targets.response` does not say when somebody acts");
+        facts.assume(
+            "the fault continues after the page: `targets.response` does not declare when somebody acts",
+        );
     }
     if plan.budget.is_some() {
-        facts.assume("the burn-rate alert beside the declared ones is scraped and evaluated every 30 s and sent at once");
+        facts.assume(
+            "the burn-rate alert for comparison is scraped and evaluated every 30 s and sent at once",
+        );
     }
-    facts.assume("every alert of the service sees the fault: all requests fail, or 6 of 100 where a share of 5 is allowed");
+    facts.assume(
+        "every alert of the service sees the fault: all requests fail, or 6 of 100 where a share of \
+        5 is allowed",
+    );
     if plan.scaler.is_some() {
-        facts.assume("the fault makes the autoscaler's metric ask for more than there can be, as a backlog or a spinning process does");
+        facts.assume(
+            "the fault makes the autoscaler's metric ask for more than the maximum, as a backlog or \
+            a spinning process does",
+        );
     }
     let subject = service.name.clone();
     Ok(Case::new(subject, facts, move |streams, trace| {
@@ -184,13 +194,13 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
             at(BEGINS),
             Role::Effect,
             "silence",
-            "an outage that stops the data as well would never page: nothing here notices that data are missing",
+            "an outage that also stops the data would never page: nothing here detects missing data",
         );
     }
     let what = if plan.scaler.is_some() {
-        "nobody acts before somebody is told, and the autoscaler adds replicas that cannot help"
+        "nobody acts before the page, and the autoscaler adds replicas that cannot help"
     } else {
-        "nobody acts before somebody is told"
+        "nobody acts before the page"
     };
     out.moment(at(BEGINS), Role::Loop, "untold", what);
     let paged = outage.as_ref().map(|page| at(BEGINS + page.seconds));
@@ -207,7 +217,7 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
     if let Some(budget) = &plan.budget {
         burn(budget, paged, (ends, until), &mut out);
     } else {
-        let what = "its users fail, and no objective says how much of that is too much";
+        let what = "its users fail, and no objective defines how much of that is too much";
         out.moment(at(BEGINS), Role::Cause, "burning", what);
     }
     if let (Some(scaling), Some(replicas)) = (&plan.scaler, &replicas) {
@@ -219,14 +229,14 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
     out
 }
 
-/// Whether and when somebody is told of the full outage.
+/// Whether and when the full outage pages somebody.
 fn told(plan: &Plan, page: Option<&Page>, out: &mut Outcome) {
     out.whether(
         "all requests fail: anybody is told within an hour",
         page.is_some(),
     );
     let Some(page) = page else {
-        let words = "an hour later nobody has been told";
+        let words = "an hour later nobody has been alerted";
         out.moment(at(BEGINS + WATCHED), Role::Effect, "no page", words);
         return;
     };
@@ -307,13 +317,13 @@ fn burn(budget: &Budget, paged: Option<Time>, (ends, shown_until): (Option<Time>
     out.series("error budget burned", "burned", "%", points.collect());
 }
 
-/// Seconds that charts show: half an hour of the fault, or until all is as before.
+/// Seconds that charts show: half an hour of the fault, or until the state before is restored.
 fn shown_until(over: Option<Time>) -> u64 {
     let over = over.map_or(0, |over| over.as_nanos() / 1_000_000_000 + 120);
     over.max(BEGINS + 1800)
 }
 
-/// What the autoscaler did, and what that cost.
+/// What the autoscaler did, and its cost.
 fn scale(
     scaling: &Scaling,
     replicas: &Replicas,
@@ -361,7 +371,8 @@ fn since_fault(time: Time) -> f64 {
     time.since(at(BEGINS)).as_secs_f64()
 }
 
-/// What would have told sooner: the burn-rate alert for the objective, with short windows, timed as the others are.
+/// A faster alternative: the burn-rate alert for the objective, with short windows and the same timing as the
+/// others.
 fn sooner(plan: &Plan, streams: &Streams, paged: Option<Time>, out: &mut Outcome) {
     let advice =
         "an alert on the burn rate with short windows and loss of signal, which pages within a minute or two";
@@ -386,7 +397,7 @@ fn sooner(plan: &Plan, streams: &Streams, paged: Option<Time>, out: &mut Outcome
     out.amount("time to the page of a burn-rate alert", page.seconds as f64, "s");
     let time = at(BEGINS + page.seconds);
     let words = if paged.is_some_and(|paged| paged <= time) {
-        "an alert on the burn rate would tell no sooner".to_owned()
+        "an alert on the burn rate would not page sooner".to_owned()
     } else {
         format!(
             "an alert on the burn rate, above {} of requests over {} and over {}, with loss of signal, would have paged",
@@ -503,8 +514,8 @@ mod tests {
         // 1,296 s of outage are the whole budget.
         let burned = figure(&out, "error budget burned when the fault ends");
         assert!((burned - end / 12.96).abs() < 1e-9);
-        // Scaling in waits for the largest recommendation of 300 s to pass, then removes all at once; looks are 15 s
-        // apart.
+        // Scaling in waits until the largest recommendation of 300 s has expired, then removes all at once;
+        // syncs are 15 s apart.
         let back = figure(&out, "time from the fault's end to the usual replicas");
         assert!((285.0..=330.0).contains(&back), "{back}");
         // 48 replicas too many from about 180 s on until then.

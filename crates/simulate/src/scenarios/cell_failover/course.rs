@@ -1,4 +1,4 @@
-//! What becomes of the requests of each tick, and where the survivors stand.
+//! The results of the requests of each tick, and the state of the survivors.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ pub(super) enum Steering {
     Policy,
 }
 
-/// Requests of each tick, what became of them, and where the survivors stood.
+/// Requests of each tick, their results, and the state of the survivors.
 #[derive(Debug, Default)]
 pub(super) struct Course {
     pub(super) offered: Vec<u64>,
     pub(super) fates: Vec<Fate>,
-    /// Requests that were served in time, by the tick in which they came.
+    /// Requests that were served in time, by the tick in which they arrived.
     pub(super) in_time: Vec<u64>,
-    /// Before this tick every request has been served or has gone.
+    /// Before this tick every request has been served or given up.
     seen: usize,
     /// Longest wait in a survivor after each tick, in seconds.
     pub(super) wait: Vec<f64>,
@@ -39,9 +39,10 @@ pub(super) struct Course {
 }
 
 impl Course {
-    /// Share of the requests that come in a time and are not served while their callers wait.
+    /// Share of the requests that arrive in a time and are not served while their callers wait.
     pub(super) fn failed_share(&self, from: Time, to: Time, patience: Duration) -> f64 {
-        // What comes so late that its end is not seen is not counted; who waits longer than that has failed.
+        // Requests so late that their end is not seen are not counted; those that wait longer than that have
+        // failed.
         let waited = self.fates.len().saturating_sub(tick_of(Time::ZERO + patience));
         let seen = self.seen.max(waited);
         let (from, to) = (tick_of(from), tick_of(to).min(self.fates.len()).min(seen));
@@ -82,7 +83,7 @@ pub(super) fn time_of(tick: usize) -> Time {
     Time::from_nanos(tick as u64 * TICK.as_nanos() as u64)
 }
 
-/// One run of the loss, as the overload and the steering have it.
+/// One run of the loss, with the given overload behaviour and steering.
 pub(super) fn course(
     plan: &Plan,
     streams: &Streams,
@@ -114,7 +115,7 @@ pub(super) fn course(
         ..ShiftConfig::default()
     };
     let mut shift = Shift::new(config, &shares).ok();
-    // The policy hears of the cell by the same checks, and keeps no cache.
+    // The policy learns of the cell by the same checks, and has no cache.
     let phase = cofferdam_policy::Random::unit(&mut phases);
     let mut heard = Belief::new(plan.checks, Duration::ZERO, phase, 0.0);
     let mut course = Course::default();
@@ -164,7 +165,7 @@ pub(super) fn course(
             course.in_time.resize(course.fates.len() + 1, 0);
             course.in_time[came] += own.served;
         }
-        // What the policy refuses at the door counts as asked for and not served.
+        // Requests that the policy refuses at the router count as requested and not served.
         let refused = (load * TICK.as_secs_f64() * (1.0 - sent.iter().sum::<f64>()))
             .max(0.0)
             .round() as u64;
@@ -183,10 +184,10 @@ pub(super) fn course(
     course
 }
 
-/// When the requests came that a first-in-first-out queue serves now.
+/// When the requests that a first-in-first-out queue serves now had arrived.
 #[derive(Debug, Clone, Default)]
 struct Came {
-    /// Wait of what came in each tick.
+    /// Wait of the requests that arrived in each tick.
     waits: Vec<f64>,
     /// The first tick whose requests are not served yet.
     next: usize,
@@ -216,7 +217,7 @@ fn decide(plan: &Plan, shift: &mut Shift, well: bool, now: Time, trace: &mut Tra
             capacity: *capacity,
         })
         .collect();
-    // Without classes every request is as important as the next.
+    // Without classes every request is equally important.
     let decision = shift.step([plan.load(), 0.0, 0.0], &readings);
     trace.decide(now, "traffic shift", || {
         let weights: Vec<String> = plan

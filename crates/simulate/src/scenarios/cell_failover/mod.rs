@@ -1,5 +1,5 @@
-//! A cell is lost and its traffic goes to the others: who notices when, whether the survivors can carry it, and
-//! whether they come back when the cell does.
+//! A cell is lost and its traffic goes to the others: who notices when, whether the survivors can carry the
+//! load, and whether they recover when the cell does.
 
 mod course;
 mod tell;
@@ -75,7 +75,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
             .collect();
         losses.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     }
-    // The worst loss tells the story; where the rates are missing, the first stands for asking for them.
+    // The case shows the worst loss; if rates are missing, the first cell is used to ask for them.
     let lost = losses.first().map_or(0, |(_, number)| *number);
     prepared.add(case(env, lost));
     prepared
@@ -92,7 +92,7 @@ fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
             (
                 &format!("cells.{name}.requests_per_second"),
                 "1000",
-                "it decides what the others have to carry",
+                "it decides how much load the others have to carry",
             ),
         );
         let capacity = facts.need(
@@ -123,7 +123,7 @@ fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
     facts.assume(
         "the health check of an overloaded cell still passes: it is a plain request that does no work",
     );
-    facts.assume("callers do not try again; where they do, it is worse");
+    facts.assume("callers do not try again; if they do, it is worse");
     let subject = format!("loss of {}", plan.cells[plan.lost].0);
     Ok(Case::new(subject, facts, move |streams, trace| {
         tell::run(&plan, streams, trace)

@@ -1,4 +1,4 @@
-//! What a run came to: moments, figures and curves.
+//! The outcome of a run: moments, figures and curves.
 
 use cofferdam_policy::Time;
 
@@ -8,7 +8,7 @@ use crate::chance::Streams;
 use crate::components::cells::Overload;
 use crate::outcome::{Outcome, Role, Trace, shown};
 
-/// The cells that are left, and what they get.
+/// The remaining cells, and the load that they get.
 struct Survivors {
     names: String,
     /// Whether there is only one.
@@ -31,13 +31,13 @@ impl Survivors {
         }
     }
 
-    /// The whole load by what they can serve, in percent.
+    /// The whole load over their capacity, in percent.
     fn utilisation(&self, load: f64) -> f64 {
         load / self.safe.max(1e-9) * 100.0
     }
 }
 
-/// How the loss ends under three ways to meet it.
+/// How the loss ends in three ways of handling it.
 struct Courses {
     as_is: Course,
     refusing: Course,
@@ -78,7 +78,7 @@ pub(super) fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome 
     out
 }
 
-/// When so large a part of the routers no longer sends to the lost cell.
+/// When this part of the routers no longer sends to the lost cell.
 fn heard(as_is: &Course, share: f64) -> Option<Time> {
     as_is
         .turned
@@ -87,7 +87,7 @@ fn heard(as_is: &Course, share: f64) -> Option<Time> {
         .map(time_of)
 }
 
-/// The loss, and how the routers hear of it.
+/// The loss, and how the routers learn of it.
 fn spread(out: &mut Outcome, plan: &Plan, as_is: &Course) {
     let (lost, traffic, _) = &plan.cells[plan.lost];
     let load = plan.load();
@@ -106,7 +106,7 @@ fn spread(out: &mut Outcome, plan: &Plan, as_is: &Course) {
             first,
             Role::Effect,
             "first router",
-            "the first router stops sending to it; until here every request to it failed",
+            "the first router stops sending to it; until then every request to it failed",
         );
     }
     if let Some(all) = heard(as_is, 1.0) {
@@ -114,7 +114,7 @@ fn spread(out: &mut Outcome, plan: &Plan, as_is: &Course) {
             all,
             Role::Effect,
             "all routers",
-            "the last router has heard of it",
+            "the last router has learned of it",
         );
     }
 }
@@ -150,26 +150,36 @@ fn cause(out: &mut Outcome, plan: &Plan, survivors: &Survivors, as_is: &Course) 
             Role::Loop,
             "stale work",
             format!(
-                "{names} {} through requests whose callers have gone, and so {} nobody",
+                "{names} {} through requests whose callers have given up, and so {} nobody",
                 if *one { "works" } else { "work" },
                 if *one { "serves" } else { "serve" },
             ),
         );
         if let Some(first) = heard(as_is, 1e-9) {
-            out.moment(first, Role::Action, "shed", format!("refuse what is above {} requests a second, by priority, before the routers move the traffic", shown(*safe, "")));
+            out.moment(
+                first,
+                Role::Action,
+                "shed",
+                format!(
+                    "refuse requests above {} a second, by priority, before the routers move the traffic",
+                    shown(*safe, "")
+                ),
+            );
         }
     } else {
         out.moment(
             LOST,
             Role::Cause,
             "unheard",
-            format!("requests to {lost} fail until every router has heard of it; {names} can carry the rest"),
+            format!(
+                "requests to {lost} fail until every router has learned of it; {names} can carry the rest"
+            ),
         );
         out.moment(
             LOST,
             Role::Action,
             "sooner",
-            "quicker checks and shorter lives of what routers keep, or a second try in another cell",
+            "faster checks and shorter lifetimes in the routers' caches, or a second try in another cell",
         );
     }
 }

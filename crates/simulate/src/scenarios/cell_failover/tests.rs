@@ -28,10 +28,10 @@ fn the_survivor_of_a_60_40_split_gets_240_percent() {
     // 12,000 ÷ 5,000 = 240 % of its capacity; its traffic grows 12,000 ÷ 5,000 = 2.4 times.
     assert!((figure(&outcome, "load of the survivors, by capacity") - 240.0).abs() < 1e-9);
     assert!((figure(&outcome, "traffic of the survivors, by what they had") - 2.4).abs() < 1e-9);
-    // Checks fail at most 30 s after the loss, and a cache lives 60 s more.
+    // Checks fail at most 30 s after the loss, and a cache entry lives 60 s more.
     let heard = figure(&outcome, "time until the last router knows");
     assert!((20.0..=90.0).contains(&heard), "{heard}");
-    // Refusing what is too much, 5,000 of 12,000 are served once the routers know: 58.3 % fail.
+    // With the excess refused, 5,000 of 12,000 are served once the routers know: 58.3 % fail.
     let refusing = figure(&outcome, "… if survivors refuse what they cannot serve in time");
     assert!((refusing - 58.3).abs() < 3.0, "{refusing}");
     assert!(figure(&outcome, "requests that fail during the loss") > 80.0);
@@ -49,14 +49,15 @@ fn survivors_with_room_carry_the_load() {
         figure(&outcome, "still down ten minutes after the cell is back"),
         0.0
     );
-    // All that fails is what was sent to the lost cell until the routers knew.
+    // Only requests that were sent to the lost cell until the routers knew fail.
     assert!(figure(&outcome, "requests that fail during the loss") < 20.0);
 }
 
 #[test]
 fn what_waits_when_the_cell_is_back_counts_by_when_it_came() {
-    // b carries 1,200 and gets 1,500. Until the router knows, 20 to 30 s, 1,000 of 1,500 fail: 4.4 to 6.7 % of the
-    // 300 s. The queue then grows by 300 a second, to 75,000 at most, which is a minute; callers wait longer.
+    // b carries 1,200 and gets 1,500. Until the router knows, 20 to 30 s, 1,000 of 1,500 fail: 4.4 to 6.7 %
+    // of the 300 s. The queue then grows by 300 a second, to 75,000 at most, which is a minute; callers wait
+    // longer.
     let plan = Plan {
         cells: vec![("a".into(), 1000.0, 1000.0), ("b".into(), 500.0, 1200.0)],
         routers: 1,
@@ -69,7 +70,8 @@ fn what_waits_when_the_cell_is_back_counts_by_when_it_came() {
     assert!((4.0..=7.0).contains(&during), "{during}");
     let after = figure(&out, "requests that fail in the ten minutes after it");
     assert!(after < 0.1, "{after}");
-    // Callers who wait 30 s only: the queue is that long after 120 s, and from then on everybody at b is late.
+    // Callers who wait only 30 s: the queue is that long after 120 s, and from then on every request at b is
+    // late.
     let plan = Plan {
         patience: Duration::from_secs(30),
         ..plan

@@ -1,4 +1,4 @@
-//! What a connection storm takes from the platform.
+//! The facts that a connection storm takes from the platform.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::components::pgbouncer::{Mode, PgBouncerConfig};
 use crate::components::postgres::{Costs, RESERVED};
 use crate::facts::{Facts, Need};
 
-/// The cases of a database: with the pooler as its files mean it, and as its image runs it where that does not read them.
+/// The cases of a database: with the pooler as its files configure it, and as its image runs if it does not
+/// read all settings.
 pub(super) fn cases(env: &Environment, database: &Database, pools: &[&Pool]) -> Vec<Result<Case, Vec<Need>>> {
     let pooler = pools
         .iter()
@@ -30,7 +31,7 @@ pub(super) fn cases(env: &Environment, database: &Database, pools: &[&Pool]) -> 
     cases
 }
 
-/// A pooler without the settings that its image does not read; `None` where it reads them all.
+/// A pooler without the settings that its image does not read; `None` if it reads all of them.
 fn as_run(pooler: &Pooler) -> Option<Pooler> {
     if pooler.unread_settings.is_empty() {
         return None;
@@ -85,7 +86,7 @@ fn case(
             continue;
         };
         if let Some(there) = parts.iter_mut().find(|part| part.service == service.name) {
-            // What a person states is for all pools together; what files say adds up.
+            // A declared value is for all pools together; values in files are added up.
             if service.connections_per_pod.is_none() {
                 there.each = there
                     .each
@@ -104,7 +105,7 @@ fn case(
             (
                 &ask,
                 "{min: 2, max: 10}",
-                "with the connections of each it is what is wanted",
+                "with the connections of each it is the number that is wanted",
             ),
         );
         if let (Some(each), Some(most)) = (each, most) {
@@ -136,7 +137,8 @@ fn case(
         return Err(facts.needs);
     };
     facts.assume(
-        "a client whose connection was refused tries again after about a second, and keeps what it has",
+        "a client whose connection was refused tries again after about a second, and keeps its other \
+         connections",
     );
     let stated = database
         .stated_limits
@@ -157,7 +159,7 @@ fn case(
     }))
 }
 
-/// Services whose connections nobody tells are left out, and named, where others are known: what is missing is missing
+/// Services with unknown connections are left out, and named, if others are known: the shortage exists
 /// without them.
 fn leave_out_unknown(parts: &[Part], facts: &mut Facts) {
     if parts.is_empty() {
@@ -168,11 +170,11 @@ fn leave_out_unknown(parts: &[Part], facts: &mut Facts) {
         .partition(|need| need.fact.starts_with("services."));
     facts.needs = others;
     for need in unknown {
-        facts.assume(format!("what is not known is not counted: {}", need.fact));
+        facts.assume(format!("not counted, because it is not known: {}", need.fact));
     }
 }
 
-/// Connections of one replica by what its pool says; a need where that is nothing.
+/// Connections of one replica by its pool; a need if the pool does not declare them.
 fn of_pool(service: &Service, pool: &Pool, facts: &mut Facts) -> Option<u32> {
     let ask = format!("services.{}.connections_per_pod", service.name);
     let size = facts.need(
@@ -210,7 +212,7 @@ fn reserved(database: &Database, facts: &mut Facts) -> u32 {
     )
 }
 
-/// What clients are told by PostgreSQL (SQLSTATE 53300), MySQL (error 1040) and PgBouncer.
+/// The errors that clients get from PostgreSQL (SQLSTATE 53300), MySQL (error 1040) and PgBouncer.
 fn refusal(database: &Database, pooled: bool) -> &'static str {
     match database.engine.as_ref().map(|e| e.value) {
         _ if pooled => "no more connections allowed (max_client_conn)",
@@ -219,7 +221,7 @@ fn refusal(database: &Database, pooled: bool) -> &'static str {
     }
 }
 
-/// What an attempt takes of the server.
+/// The cost of an attempt for the server.
 fn costs(database: &Database, facts: &mut Facts) -> Costs {
     if database
         .engine
@@ -227,7 +229,8 @@ fn costs(database: &Database, facts: &mut Facts) -> Costs {
         .is_some_and(|engine| engine.value == Engine::MySql)
     {
         facts.assume(
-            "what an attempt to connect takes of the server is not counted: MySQL makes a thread, no process",
+            "the cost of an attempt to connect is not counted for the server: MySQL creates a thread, not a \
+             process",
         );
         return Costs {
             fork: Duration::ZERO,
@@ -239,7 +242,8 @@ fn costs(database: &Database, facts: &mut Facts) -> Costs {
     let costs = Costs::default();
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     facts.assume(format!(
-        "an attempt to connect takes the server's postmaster {} ms, one after the other, and its new process {} ms more, {} ms if it is refused: as measured on PostgreSQL 15 (docs/performance.md)",
+        "an attempt to connect takes the server's postmaster {} ms, one after the other, and its new process \
+         {} ms more, {} ms if it is refused: as measured on PostgreSQL 15 (docs/performance.md)",
         ms(costs.fork),
         ms(costs.start),
         ms(costs.refuse)
@@ -247,8 +251,8 @@ fn costs(database: &Database, facts: &mut Facts) -> Costs {
     costs
 }
 
-/// The requests of a service, where it is known how long one holds a connection. `in_turns`: whether requests take turns
-/// on the connections of a pooler, so that this decides who waits.
+/// The requests of a service, if it is known how long one holds a connection. `in_turns`: whether requests
+/// take turns on the connections of a pooler, so that this decides which of them wait.
 fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: &mut Facts) -> Option<Flow> {
     let service = env.services.iter().find(|service| service.name == part.service)?;
     let name = &service.name;
@@ -259,14 +263,18 @@ fn flow(env: &Environment, part: &Part, pools: &[&Pool], in_turns: bool, facts: 
         };
         if in_turns {
             facts.assume(format!(
-                "requests of {name} are not followed: services.{name}.{unknown} is not known, and it decides who waits"
+                "requests of {name} are not followed: services.{name}.{unknown} is not known, and it decides \
+                 which requests wait"
             ));
         }
         return None;
     };
     let rate = facts.take(format!("{name}: requests a second"), rate).0;
     let hold = facts.take(format!("{name}: a transaction takes"), hold);
-    facts.assume("requests come as from many independent callers, and transactions take exponentially distributed times");
+    facts.assume(
+        "requests arrive as from many independent callers, and transactions take exponentially \
+        distributed times",
+    );
     let pool = pools.iter().find(|pool| {
         env.owner_service(&pool.owner)
             .is_some_and(|owner| owner.name == *name)
@@ -298,16 +306,19 @@ fn patience(service: &str, pool: &Pool, facts: &mut Facts) -> Option<Duration> {
     ))
 }
 
-/// Whether a pool hands out the connection first that was used last. Behind a pooler this decides how many of its
-/// connections are kept busy.
+/// Whether a pool uses the connection first that was used last. Behind a pooler this decides how many of its
+/// connections are busy.
 fn last_first(service: &str, pool: &Pool, in_turns: bool, facts: &mut Facts) -> bool {
     let driver = pool.driver.as_ref().map(|driver| driver.value.as_str());
     let last_first = driver == Some("asyncpg");
     if in_turns {
         facts.assume(if last_first {
-            format!("the pool of {service} hands out the connection that was used last, as asyncpg's does")
+            format!("the pool of {service} uses the connection first that was used last, as asyncpg's does")
         } else {
-            format!("the pool of {service} hands out the connection that has rested longest, as those of SQLAlchemy and psycopg do")
+            format!(
+                "the pool of {service} uses the connection first that has been idle longest, as those of \
+                SQLAlchemy and psycopg do"
+            )
         });
     }
     last_first
@@ -316,7 +327,10 @@ fn last_first(service: &str, pool: &Pool, in_turns: bool, facts: &mut Facts) -> 
 fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
     let defaults = PgBouncerConfig::default();
     let users = if pooler.dynamic_credentials.is_some() {
-        facts.assume("every replica has credentials of its own, because a vault makes them for each lease: to the pooler it is a user");
+        facts.assume(
+            "every replica has its own credentials, because a vault creates them for each lease: to \
+            the pooler each replica is a separate user",
+        );
         None
     } else {
         Some(facts.or(
@@ -360,7 +374,10 @@ fn between(pooler: &Pooler, facts: &mut Facts) -> Between {
         "query_wait_timeout is 120 s, PgBouncer's default",
     );
     facts.assume("reserve_pool_timeout is 5 s, server_login_retry 15 s, server_idle_timeout 10 min, and neither min_pool_size nor max_user_connections is set, PgBouncer's defaults");
-    facts.assume("a client's connection begins with a statement, which in session mode takes a connection to the server for good");
+    facts.assume(
+        "a client's connection begins with a statement, which in session mode takes a connection to \
+        the server permanently",
+    );
     Between {
         replicas: replicas.max(1),
         users,

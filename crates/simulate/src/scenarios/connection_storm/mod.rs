@@ -1,6 +1,6 @@
-//! Load makes the autoscalers add replicas, and each new one opens its connections: the slots run out, and the replicas
-//! that were to help are those that get none. With a pooler between, clients wait instead, for as long as the pooler and
-//! their own pools let them.
+//! Load makes the autoscalers add replicas, and each new one opens its connections. The slots run out, and
+//! the replicas that should help are those that get none. With a pooler in front, clients wait instead, as
+//! long as the pooler and their own pools allow.
 
 mod facts;
 mod requests;
@@ -35,17 +35,17 @@ pub(super) const SCENARIO: Scenario = Scenario {
     prepare,
 };
 
-/// When the load comes, and how long one watches.
+/// When the load arrives, and how long the scenario runs.
 const LOAD: Time = Time::from_nanos(60_000_000_000);
 const END: Time = Time::from_nanos(600_000_000_000);
 /// A client whose connection was refused tries again after about this long.
 const AGAIN: f64 = 1.0;
-/// Time from one connection of a replica to its next besides what the server takes, on average: the way there and back
+/// Mean time from one connection of a replica to its next, in addition to the server's time: the round trips
 /// for TCP, TLS and the log-in.
 const SET_UP: f64 = 0.02;
 /// Requests are followed for this long at most, from full scale on.
 const FOLLOWED: f64 = 120.0;
-/// So many at most, so that a run stays short.
+/// The maximum number of followed requests, so that a run stays short.
 const REQUESTS: f64 = 600_000.0;
 
 /// One service's part.
@@ -57,7 +57,7 @@ struct Part {
     surge: u32,
     start_up: Duration,
     scaler: AutoscalerConfig,
-    /// Its requests, where it is known how long they hold a connection.
+    /// Its requests, if it is known how long they hold a connection.
     flow: Option<Flow>,
 }
 
@@ -68,9 +68,9 @@ struct Flow {
     rate: f64,
     /// How long one holds a connection on average.
     hold: Duration,
-    /// How long one waits for a connection of its replica's own pool; `None` for ever.
+    /// How long one waits for a connection of its replica's own pool; `None` means forever.
     patience: Option<Duration>,
-    /// Whether its pool hands out the connection first that was used last, not the one that has rested longest.
+    /// Whether its pool uses the connection first that was used last, not the one that has been idle longest.
     last_first: bool,
 }
 
@@ -78,20 +78,21 @@ struct Flow {
 #[derive(Debug, Clone)]
 struct Between {
     replicas: u32,
-    /// Users; `None` when every replica of a service has its own.
+    /// Users; `None` if every replica of a service has its own.
     users: Option<u32>,
     config: PgBouncerConfig,
 }
 
 impl Between {
-    /// Clients that all replicas of the pooler take together.
+    /// Clients that all replicas of the pooler accept together.
     fn clients(&self) -> u32 {
         self.config.max_client_conn.saturating_mul(self.replicas)
     }
 
-    /// Server connections that it may open for so many replicas of services.
+    /// Server connections that it may open for this many replicas of services.
     fn server_connections(&self, replicas: u32) -> u32 {
-        // The connections of a replica go to all of the pooler's; it is a user of its own there or shares one.
+        // The connections of a replica go to all replicas of the pooler; in each it is a separate user or
+        // shares one.
         let users = self.users.unwrap_or(replicas);
         let pool = self
             .config
@@ -113,9 +114,9 @@ struct Plan {
     reserved: u32,
     costs: Costs,
     between: Option<Between>,
-    /// What a client is told that gets no connection.
+    /// The error for a client that gets no connection.
     refusal: &'static str,
-    /// The least limit that a person states, and why.
+    /// The lowest declared limit, and its reason.
     stated: Option<(u32, String)>,
 }
 
@@ -174,7 +175,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
         }
     }
     if prepared.cases.is_empty() && prepared.needs.is_empty() {
-        return Prepared::nothing("no pool of connections is known to reach a database that is declared");
+        return Prepared::nothing("no known connection pool reaches a declared database");
     }
     prepared
 }

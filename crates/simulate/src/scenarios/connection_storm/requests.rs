@@ -1,5 +1,5 @@
-//! Requests that need a connection: what they wait for it, in their service's own pool and in the pooler, and how many
-//! get none.
+//! Requests that need a connection: how long they wait for it, in their service's own pool and in the pooler,
+//! and how many get none.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::statistics::Histogram;
 /// Why a request got no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Why {
-    /// It waited longer for a connection of its service's own pool than that lets it.
+    /// It waited for a connection of its service's own pool for longer than the pool allows.
     OwnPool,
     /// The pooler disconnected its client after `query_wait_timeout`.
     QueryWait,
     /// The server refused the pooler.
     Server,
-    /// It waits, since before requests were counted, and nothing ends its wait.
+    /// It has waited since before requests were counted, and nothing ends its wait.
     NoEnd,
 }
 
@@ -41,28 +41,28 @@ impl Why {
 /// The time for which requests are followed.
 #[derive(Debug, Clone, Copy)]
 struct Followed {
-    /// From when on those count that end: the last eighth, when lines have grown.
+    /// From when ending requests count: the last eighth, when queues have grown.
     counted: Time,
     until: Time,
 }
 
-/// What became of requests.
+/// Results of requests.
 #[derive(Debug)]
 pub(super) struct Requests {
-    /// When the next comes, by part.
+    /// When the next one arrives, by part.
     arrivals: Vec<Chance>,
     choice: Chance,
     transactions: Chance,
-    /// Of each part, whether one of its requests ever failed.
+    /// For each part, whether one of its requests ever failed.
     pub(super) hurt: Vec<bool>,
     pub(super) first_failure: Option<(Time, Why)>,
-    /// For which time requests are followed, and from when on those count that end.
+    /// How long requests are followed, and from when ending requests count.
     followed: Option<Followed>,
-    /// Requests that got a connection, of those that count.
+    /// Counted requests that got a connection.
     pub(super) served: u64,
-    /// Requests that failed, of those that count, by reason.
+    /// Counted requests that failed, by reason.
     pub(super) failures: [u64; Why::ALL.len()],
-    /// What those that count waited for a connection, in nanoseconds.
+    /// The waits of counted requests for a connection, in nanoseconds.
     pub(super) waits: Histogram,
     /// The same since the last point of the curve.
     lately: Histogram,
@@ -90,7 +90,7 @@ impl Requests {
         }
     }
 
-    /// A request that came then has ended: whether it counts.
+    /// A request that arrived then has ended: returns whether it counts.
     fn ended(&mut self, now: Time, came: Time) -> bool {
         let Some(followed) = self.followed.filter(|followed| now <= followed.until) else {
             return false;
@@ -108,14 +108,14 @@ impl Requests {
         self.served += u64::from(self.ended(now, came));
     }
 
-    /// A request of a part that came then has failed.
+    /// A request of a part that arrived then has failed.
     pub(super) fn failed(&mut self, part: usize, now: Time, came: Time, why: Why) {
         self.failures[why as usize] += u64::from(self.ended(now, came));
         self.hurt[part] = true;
         self.first_failure = self.first_failure.or(Some((now, why)));
     }
 
-    /// Requests that failed, of those that count.
+    /// Counted requests that failed.
     pub(super) fn failed_in_all(&self) -> u64 {
         self.failures.iter().sum()
     }
@@ -130,7 +130,7 @@ impl Requests {
 }
 
 impl Storm<'_> {
-    /// Requests come from now on, and are followed.
+    /// Requests arrive from now on, and are followed.
     pub(super) fn follow(&mut self, agenda: &mut Agenda<Event>) {
         if self.requests.followed.is_some() || self.plan.flows().next().is_none() {
             return;
@@ -151,7 +151,7 @@ impl Storm<'_> {
         agenda.at(followed.until, Event::Counted);
     }
 
-    /// A request to one of a service's replicas, and when the next comes.
+    /// A request to one of a service's replicas, and when the next arrives.
     pub(super) fn request(&mut self, part: usize, agenda: &mut Agenda<Event>) {
         let Some(flow) = self.plan.parts[part].flow else {
             return;
@@ -224,7 +224,7 @@ impl Storm<'_> {
         }
     }
 
-    /// Requests that have waited for their own pool as long as it lets them fail.
+    /// Requests fail that have waited for their own pool as long as it allows.
     fn give_up(&mut self, number: usize, now: Time) {
         let part = self.replicas[number].part;
         let Some(patience) = self.plan.parts[part].flow.and_then(|flow| flow.patience) else {
@@ -239,8 +239,8 @@ impl Storm<'_> {
         }
     }
 
-    /// When requests are no longer followed: those that came before they were counted, and still wait, have failed as well
-    /// where nothing ends their wait.
+    /// When requests are no longer followed: those that arrived before the counted time and still wait have
+    /// also failed, if nothing ends their wait.
     pub(super) fn end_requests(&mut self, now: Time) {
         for number in 0..self.replicas.len() {
             self.give_up(number, now);
@@ -264,7 +264,7 @@ impl Storm<'_> {
         let Some(followed) = self.requests.followed.filter(|_| endless) else {
             return;
         };
-        // As many as come in the time that counts: those of the same time before it.
+        // As many as arrive in the counted time: those of an equal time before it.
         let before = followed.counted.since(came);
         if !before.is_zero() && before <= followed.until.since(followed.counted) {
             self.requests.failed(part, now, came, Why::NoEnd);

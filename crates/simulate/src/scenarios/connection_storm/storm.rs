@@ -1,5 +1,5 @@
-//! The course of a connection storm: autoscalers add replicas, replicas connect, and server and pooler accept, refuse or
-//! let them wait.
+//! The course of a connection storm: autoscalers add replicas, replicas connect, and server and pooler accept
+//! them, refuse them or let them wait.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::statistics::Histogram;
 
 /// Time between two points of a curve.
 const STEP: u64 = 2_000_000_000;
-/// Over how long the attempts that are refused are counted at the end.
+/// The time over which refused attempts are counted at the end.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A replica of a service and its connections.
@@ -32,11 +32,11 @@ pub(super) struct Replica {
     pub(super) open: u32,
     /// Whether it has begun to connect.
     pub(super) up: bool,
-    /// Whether an attempt is under way, or will be made.
+    /// Whether an attempt is in progress, or will be made.
     connecting: bool,
     /// Connections that no request uses, the one that was used last at the back.
     pub(super) idle: VecDeque<usize>,
-    /// When the requests came that wait for a connection, first come first.
+    /// Arrival times of the requests that wait for a connection, in order of arrival.
     pub(super) line: VecDeque<Time>,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Replica {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Link {
     pub(super) replica: usize,
-    /// The pooler's replica and the client that it is there; none where it goes to the server.
+    /// The pooler's replica and the number of its client; none if it goes to the server directly.
     pub(super) client: Option<(usize, ClientId)>,
     pub(super) doing: Doing,
 }
@@ -56,13 +56,13 @@ pub(super) enum Doing {
     Opening,
     /// Nothing.
     Idle,
-    /// A request that came then waits in the pooler.
+    /// A request that arrived then waits in the pooler.
     Waiting(Time),
     /// A request's transaction.
     Serving,
 }
 
-/// Who connects to the server.
+/// The client that connects to the server.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Who {
     Replica(usize),
@@ -82,11 +82,11 @@ pub(super) enum Event {
     Request(usize),
     /// The transaction on a connection is over.
     Finish(usize),
-    /// The poolers look after what is due by time.
+    /// The poolers handle everything that depends only on time.
     Tick,
     /// Requests are followed from now on, if they are not yet.
     Follow,
-    /// The time begins for which they count, and over which rates are taken.
+    /// The counted time begins, over which rates are also taken.
     Count,
     /// It ends.
     Counted,
@@ -97,12 +97,12 @@ pub(super) struct Storm<'a> {
     pub(super) plan: &'a Plan,
     scalers: Vec<Autoscaler>,
     pub(super) replicas: Vec<Replica>,
-    /// Of each part, the replicas that are up.
+    /// For each part, the replicas that are up.
     pub(super) up: Vec<Vec<usize>>,
     pub(super) server: Server,
     pub(super) poolers: Vec<PgBouncer>,
     pub(super) links: Vec<Link>,
-    /// Of each pooler, the connection of each client by number.
+    /// For each pooler, the connection of each client by number.
     clients: Vec<Vec<usize>>,
     chance: Chance,
     balance: Chance,
@@ -113,40 +113,40 @@ pub(super) struct Storm<'a> {
     trace: &'a mut Trace,
 }
 
-/// What attempts to connect have come to.
+/// The cost of attempts to connect.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Spent {
-    /// Of the postmaster's time.
+    /// Time of the postmaster.
     pub(super) postmaster: Duration,
-    /// Of the server's processors.
+    /// Time of the server's processors.
     pub(super) work: Duration,
     /// Connections that were opened for poolers.
     pub(super) opened: u64,
 }
 
-/// What is taken down on the way.
+/// Values recorded during the run.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// When nothing was left for the first time.
+    /// When no slot was left for the first time.
     pub(super) full: Option<Time>,
     pub(super) first_refusal: Option<Time>,
-    /// When there were all the replicas that there may be.
+    /// When all replicas up to the maximum existed.
     pub(super) scaled: Option<Time>,
     /// Refused attempts a second in the last minute.
     pub(super) refused_rate: f64,
-    /// From the first byte to the server's answer, of each attempt since the load came.
+    /// From the first byte to the server's answer, for each attempt since the load arrived.
     pub(super) answers: Histogram,
-    /// What attempts had come to when rates began to be taken, and afterwards.
+    /// The cost of attempts when rates began to be taken, and afterwards.
     pub(super) spent: Option<[(Time, Spent); 2]>,
     /// When a pooler first closed one user's connection to open another's.
     pub(super) first_evicted: Option<Time>,
     /// Attempts of the pooler that the server refused.
     pub(super) refused_to_pooler: u64,
-    /// When the first client waited too long for the connection that its first statement takes.
+    /// When the first client had waited too long for the connection for its first statement.
     pub(super) first_timeout: Option<Time>,
     /// Connections wanted, open, and at the server, by time.
     pub(super) course: Vec<(Time, u32, u32, u32)>,
-    /// Most connections to the server at a time.
+    /// Maximum number of connections to the server at a time.
     pub(super) most: u32,
 }
 
@@ -158,7 +158,7 @@ impl Storm<'_> {
             .count() as u32
     }
 
-    /// Connections that replicas which are up would have.
+    /// Connections that the running replicas want.
     pub(super) fn wanted(&self) -> u32 {
         let up = self.replicas.iter().filter(|replica| replica.up);
         up.map(|replica| self.plan.parts[replica.part].each).sum()
@@ -169,7 +169,7 @@ impl Storm<'_> {
         self.replicas.iter().map(|replica| replica.open).sum()
     }
 
-    /// What attempts to connect have come to so far.
+    /// The cost of attempts to connect so far.
     pub(super) fn spent(&self) -> Spent {
         Spent {
             postmaster: self.server.busy(),
@@ -214,7 +214,7 @@ impl Storm<'_> {
         }
     }
 
-    /// Follows requests once all the replicas that there may be are up.
+    /// Follows requests once all replicas up to the maximum are up.
     fn follow_when_up(&mut self, agenda: &mut Agenda<Event>) {
         if self.seen.scaled.is_some() && self.replicas.iter().all(|replica| replica.up) {
             self.follow(agenda);
@@ -306,7 +306,7 @@ impl Storm<'_> {
         self.free(link, agenda);
     }
 
-    /// A replica was refused a connection: it tries again.
+    /// A replica was refused a connection and tries again.
     fn refused(&mut self, number: usize, agenda: &mut Agenda<Event>) {
         let now = agenda.now();
         self.recent.push_back(now);
@@ -378,7 +378,7 @@ impl Storm<'_> {
         }
     }
 
-    /// Takes down where things are, every other second.
+    /// Records the state, every other second.
     fn note(&mut self, now: Time) {
         let server = self.server.slots().taken();
         self.seen.most = self.seen.most.max(server);

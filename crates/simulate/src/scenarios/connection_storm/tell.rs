@@ -1,4 +1,4 @@
-//! What a connection storm came to: moments, figures and curves.
+//! The outcome of a connection storm: moments, figures and curves.
 
 use cofferdam_policy::Time;
 
@@ -16,14 +16,14 @@ pub(super) fn tell(storm: &Storm<'_>) -> Outcome {
         LOAD,
         Role::Trigger,
         "load",
-        "load comes, and every autoscaler asks for all the replicas it may have",
+        "load arrives, and every autoscaler asks for its maximum of replicas",
     );
     if let Some(scaled) = storm.seen.scaled {
         out.moment(
             scaled,
             Role::Effect,
             "full scale",
-            format!("{} replicas, all there may be", storm.replicas.len()),
+            format!("{} replicas, the maximum", storm.replicas.len()),
         );
     }
     let missing = missing(storm);
@@ -38,7 +38,7 @@ pub(super) fn tell(storm: &Storm<'_>) -> Outcome {
     out
 }
 
-/// Connections that replicas want and have not.
+/// Connections that replicas want and do not have.
 fn missing(storm: &Storm<'_>) -> u32 {
     storm.wanted() - storm.open()
 }
@@ -58,7 +58,7 @@ fn who(storm: &Storm<'_>) -> String {
     words.join(", ")
 }
 
-/// Who found nothing left: slots of the server, or clients of the pooler.
+/// The limit that ran out: slots of the server, or clients of the pooler.
 fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
     let plan = storm.plan;
     let (Some(full), Some(refused)) = (storm.seen.full, storm.seen.first_refusal) else {
@@ -89,15 +89,16 @@ fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
         Role::Loop,
         "trying again",
         format!(
-            "replicas lack connections ({}) and try again, {} times a second; those that have connections never give them up, so that this does not end",
+            "replicas lack connections ({}) and try again, {} times a second; replicas that have connections \
+             never give them up, so this does not end",
             who(storm),
             shown(storm.seen.refused_rate.round(), "")
         ),
     );
     let instead = if plan.between.is_some() {
-        "let the pooler take more clients, or replicas open fewer,"
+        "let the pooler accept more clients, or replicas open fewer,"
     } else {
-        "hold all pools together below that, by a pooler or by fewer connections a replica,"
+        "keep all pools together below that, by a pooler or by fewer connections a replica,"
     };
     out.moment(
         full,
@@ -112,7 +113,7 @@ fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
     );
 }
 
-/// Connections of replicas to the pooler whose first statement waits for nothing.
+/// Connections of replicas to the pooler whose first statement waits without result.
 fn timeouts(storm: &Storm<'_>, out: &mut Outcome) {
     let (Some(first), Some(between)) = (storm.seen.first_timeout, &storm.plan.between) else {
         return;
@@ -125,7 +126,8 @@ fn timeouts(storm: &Storm<'_>, out: &mut Outcome) {
         Role::Cause,
         "pooler full",
         format!(
-            "all {} connections of the pooler to the server are taken, each by one client for good: more clients wait",
+            "all {} connections of the pooler to the server are taken, each by one client permanently: more \
+             clients wait",
             shown(f64::from(most.min(storm.plan.slots())), "")
         ),
     );
@@ -200,7 +202,7 @@ fn connections(storm: &Storm<'_>, missing: u32, out: &mut Outcome) {
     }
 }
 
-/// Connections to the server, and what they cost it.
+/// Connections to the server, and their cost.
 fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
     let plan = storm.plan;
     let replicas = storm.replicas.len() as u32;
@@ -242,7 +244,7 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
                 Role::Effect,
                 "above the limit",
                 format!(
-                    "{can} {} connections to the server, and {why} says {limit}",
+                    "{can} {} connections to the server, and {why} allows {limit}",
                     shown(f64::from(may), "")
                 ),
             );
@@ -285,7 +287,7 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
     }
 }
 
-/// A rate, without the digits that say only how long was measured.
+/// A rate, without the digits that only reflect how long was measured.
 fn rounded(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts
 }
@@ -312,13 +314,14 @@ fn churn(storm: &Storm<'_>, rate: f64, out: &mut Outcome) {
         Role::Loop,
         "closed for another",
         format!(
-            "the pooler closes the connection of one user to open that of another, {} times a second, and each is a new process of the server",
+            "the pooler closes the connection of one user to open one of another, {} times a second, and \
+             each is a new process of the server",
             shown(rate.round(), "")
         ),
     );
 }
 
-/// Requests, where it is known how long they hold a connection; the share that fails.
+/// Requests, if it is known how long they hold a connection; the share that fails.
 fn requests(storm: &Storm<'_>, out: &mut Outcome) -> f64 {
     let requests = &storm.requests;
     let failed = requests.failed_in_all();
@@ -379,7 +382,8 @@ fn overload(storm: &Storm<'_>, busy: f64, out: &mut Outcome) {
             Role::Loop,
             "more transactions than connections",
             format!(
-                "transactions{whose} want {} connections at a time and there are {}: requests wait longer and longer, until they give up",
+                "transactions{whose} want {} connections at a time and {} exist: requests wait longer and \
+                 longer, until they give up",
                 shown(want.round(), ""),
                 shown(f64::from(most), "")
             ),
@@ -403,7 +407,7 @@ fn overload(storm: &Storm<'_>, busy: f64, out: &mut Outcome) {
 
 const fn words(why: Why) -> &'static str {
     match why {
-        Why::OwnPool => "no connection of their service's own pool comes free in time",
+        Why::OwnPool => "no connection of their service's own pool becomes free in time",
         Why::QueryWait => "the pooler disconnects them after query_wait_timeout",
         Why::Server => "the server refuses the pooler, which passes it on",
         Why::NoEnd => "they wait without end",
@@ -431,7 +435,7 @@ fn curves(storm: &Storm<'_>, out: &mut Outcome) {
     if plan.between.is_some() {
         out.series(chart, "to the server", "connections", by(|one| one.3));
     }
-    // A limit far above what is wanted would press everything else to the ground.
+    // A limit far above the wanted connections would make all other curves flat.
     if plan.there_are() <= plan.wanted().saturating_mul(2) {
         let most = f64::from(plan.there_are());
         out.series(
@@ -443,7 +447,7 @@ fn curves(storm: &Storm<'_>, out: &mut Outcome) {
     }
     let course = &storm.requests.course;
     let longest = course.iter().map(|(_, wait)| *wait).fold(0.0, f64::max);
-    // No picture where nobody waits.
+    // No chart if nothing waits.
     if longest >= 1e-3 {
         let (unit, parts) = if longest < 1.0 { ("ms", 1e3) } else { ("s", 1.0) };
         out.series(

@@ -146,7 +146,7 @@ fn a_pooler_may_open_300_connections_with_a_user_a_replica_and_75_with_one() {
     let mut each = between(Mode::Transaction, None);
     (each.config.max_db_connections, each.config.default_pool_size) = (0, 1);
     assert_eq!(each.server_connections(100), 300);
-    // No limit of its own, but no more than there are clients for.
+    // It has no limit of its own, but opens no more than there are clients.
     let mut open = between(Mode::Transaction, None);
     (open.config.max_db_connections, open.config.max_client_conn) = (0, 100);
     assert_eq!(open.server_connections(100), 300);
@@ -233,8 +233,8 @@ fn more_than_the_pooler_can_carry_waits_in_the_services_pools_until_they_give_up
         });
     }
     let out = rehearsed(&plan);
-    // The wait grows by a third of a second each second, so that after 30 s it is 10 s, and from then on a quarter gives
-    // up.
+    // The wait grows by a third of a second each second, so that after 30 s it is 10 s, and from then on a
+    // quarter gives up.
     let failing = figure(&out, "requests that fail for want of a connection, at full scale");
     assert!((failing - 25.0).abs() < 1.0, "{failing}");
     let wait = figure(&out, "wait for a connection at full scale, 95th percentile");
@@ -260,8 +260,8 @@ fn a_pooler_that_takes_too_few_clients_refuses_the_rest() {
 
 #[test]
 fn users_that_outnumber_the_connections_have_them_closed_for_each_other() {
-    // 240 users with three connections each are clients of 170 pools of each replica of the pooler on average, which
-    // share 100 connections; 40 users have room to spare.
+    // 240 users with three connections each are clients of 170 pools of each replica of the pooler on
+    // average, which share 100 connections; with 40 users there is enough room.
     let mut plan = with_requests(plan(Some(between(Mode::Transaction, None))), 1000.0);
     plan.parts[0].each = 3;
     plan.parts[1].each = 3;
@@ -276,8 +276,9 @@ fn users_that_outnumber_the_connections_have_them_closed_for_each_other() {
     plan.parts[1].scaler.maximum = 120;
     let out = rehearsed(&plan);
     assert!(out.moments.iter().any(|m| m.key == opens));
-    // 667 transactions a second find their connection closed in 1 − 100 ÷ 170 of all cases: about 275, three times.
-    // Rather more, because replicas use their three in turns: whoever comes is the one that was away longest.
+    // 667 transactions a second find their connection closed in 1 − 100 ÷ 170 of all cases: about 275, three
+    // times. A little more, because replicas use their three in turns: the one used next is the one that was
+    // idle longest.
     let many = rate(&plan);
     assert!((825.0..1500.0).contains(&many), "{many}");
     plan.parts[0].scaler.maximum = 20;

@@ -12,7 +12,7 @@ use crate::chance::{Chance, Streams};
 struct Pod {
     new: bool,
     ready_at: u64,
-    /// When it can serve, which nobody waits for without a probe.
+    /// When it can serve; without a probe nobody waits for this.
     serves_at: u64,
     /// When it was told to stop.
     stops: Option<u64>,
@@ -43,8 +43,8 @@ pub(super) const fn at(second: u64) -> Time {
     Time::from_nanos(second * 1_000_000_000)
 }
 
-/// Rolls pods over as the Deployment controller does: new ones up to the surge, old ones away as far as the rest are
-/// available.
+/// Replaces pods as the Deployment controller does: new ones up to the surge, old ones stopped as far as the
+/// rest are available.
 fn roll(plan: &Plan, course: &mut Course, second: u64, chance: &mut Chance) {
     let start = plan.start_up.unwrap_or(Duration::ZERO).as_secs_f64();
     let period = plan.readiness.1.as_secs_f64();
@@ -113,7 +113,8 @@ pub(super) fn course(plan: &Plan, streams: &Streams) -> Course {
         let deaf = |pod: &&Pod| pod.ready(second) && pod.serves_at > second;
         let deaf = course.pods.iter().filter(deaf).count() as u32;
         let serving = ready - deaf;
-        // Requests that proxies still send to pods that refuse them: the part of this second before they have heard.
+        // Requests that proxies still send to pods that refuse them: the part of this second before the
+        // proxies know.
         let stopping: f64 = course
             .pods
             .iter()
@@ -130,7 +131,7 @@ pub(super) fn course(plan: &Plan, streams: &Streams) -> Course {
         let room = plan
             .capacity
             .map_or(f64::INFINITY, |capacity| capacity * f64::from(serving));
-        // What all replicas together could not carry either is not the rollout's fault.
+        // Load above the capacity of all replicas together is not caused by the rollout.
         let usual = plan
             .capacity
             .map_or(f64::INFINITY, |capacity| capacity * f64::from(plan.replicas));

@@ -1,5 +1,5 @@
-//! A new version rolls out at peak load: pods stop while requests still come to them, fewer serve meanwhile, and old and
-//! new ones together hold more connections than either.
+//! A new version rolls out at peak load: pods stop while requests still arrive, fewer serve meanwhile, and
+//! old and new ones together hold more connections than either.
 
 mod course;
 mod tell;
@@ -32,7 +32,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 /// When the rollout begins.
 const BEGINS: u64 = 30;
-/// Longest time that one watches it, in seconds.
+/// The longest time that the scenario runs, in seconds.
 const WATCHED: u64 = 7200;
 /// Kubernetes' defaults of a rolling update: 25 % each way.
 const QUARTER: Amount = Amount::Percent(25.0);
@@ -44,23 +44,23 @@ struct Plan {
     replicas: u32,
     surge: u32,
     unavailable: u32,
-    /// From the start of a container until it can serve, where somebody says it.
+    /// From the start of a container until it can serve, if this is declared.
     start_up: Option<Duration>,
     /// Whether a probe keeps requests from a pod until it can serve.
     probed: bool,
     /// First readiness check, and time between them.
     readiness: (Duration, Duration),
-    /// A stopping pod goes on serving for so long.
+    /// A stopping pod continues to serve for this long.
     pause: Duration,
     /// It is killed after this.
     grace: Duration,
-    /// Proxies may send to it for so long after it began to stop.
+    /// Proxies may send to it for this long after it began to stop.
     lag: Duration,
-    /// The work in hand may take so long.
+    /// The longest time of a request in progress.
     longest: Option<Duration>,
     rate: f64,
     capacity: Option<f64>,
-    /// Connections of a replica, and those that there are for it.
+    /// Connections of a replica, and those available for it.
     connections: Option<u32>,
 }
 
@@ -76,7 +76,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
             .map(|id| &env.workloads[id.0])
             .find(whole);
         let Some(workload) = workload else { continue };
-        // What a consumer handles are messages, which nobody sends to a pod.
+        // A consumer handles messages, which are not sent to a pod.
         let consumes = |c: &Consumer| {
             env.owner_service(&c.owner)
                 .is_some_and(|s| s.name == service.name)
@@ -101,7 +101,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
         }]));
     }
     if prepared.cases.is_empty() && prepared.needs.is_empty() {
-        return Prepared::nothing("no workload is declared that serves requests");
+        return Prepared::nothing("no declared workload serves requests");
     }
     prepared
 }
@@ -112,10 +112,14 @@ fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
     if !facts.needs.is_empty() {
         return Err(facts.needs);
     }
-    facts.assume("every proxy hears within 2 s that a pod is stopping, and sends it its share of the requests until then");
+    facts.assume(
+        "every proxy learns within 2 s that a pod is stopping, and sends it its share of the \
+        requests until then",
+    );
     if plan.start_up.is_none() {
         facts.assume(format!(
-            "a replica can serve as soon as its container runs: `services.{}.start_up_time` does not say how long it takes, so that the rollout's time is not told",
+            "a replica can serve as soon as its container runs: `services.{}.start_up_time` is not declared, \
+             so the rollout's duration is not reported",
             service.name
         ));
     }
@@ -130,7 +134,7 @@ fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
     }))
 }
 
-/// What the facts say of a rollout.
+/// The facts of a rollout.
 fn plan(service: &Service, workload: &Workload, facts: &mut Facts) -> Plan {
     let rate = facts.need(
         "requests a second, all replicas",
@@ -215,7 +219,7 @@ fn plan(service: &Service, workload: &Workload, facts: &mut Facts) -> Plan {
     }
 }
 
-/// The container that serves: the only one, or the one that is called like the service.
+/// The container that serves: the only one, or the one with the service's name.
 fn container<'a>(service: &Service, workload: &'a Workload) -> Option<&'a Container> {
     let named = workload
         .containers

@@ -1,4 +1,4 @@
-//! What a rollout came to: moments, figures and curves.
+//! The outcome of a rollout: moments, figures and curves.
 
 use cofferdam_policy::Time;
 
@@ -36,10 +36,11 @@ fn moments(out: &mut Outcome, plan: &Plan, course: &Course) {
         let why = if plan.pause < plan.lag {
             "each pod that stops refuses requests that proxies still send it: it has no preStop pause, or one that is too short"
         } else {
-            "the replicas that are left cannot carry the load"
+            "the remaining replicas cannot carry the load"
         };
         out.moment(at(BEGINS), Role::Cause, "refusing", why);
-        let action = "a preStop sleep of 5 to 15 s within the grace period, and no more pods missing than the rest can carry";
+        let action = "a preStop sleep of 5 to 15 s within the grace period, and no more missing pods than \
+            the others can replace";
         out.moment(at(BEGINS), Role::Action, "pause", action);
     }
     if course.overloaded > 0 {

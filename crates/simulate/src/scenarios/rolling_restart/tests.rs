@@ -38,7 +38,8 @@ fn mean(plan: &Plan, name: &str) -> f64 {
 
 #[test]
 fn each_stopping_pod_refuses_its_share_until_proxies_have_heard() {
-    // 8 pods of 100 a second each, told within 0 to 2 s: about 1 s × 100 each, a little less while it is one of 9.
+    // 8 pods of 100 a second each, informed within 0 to 2 s: about 1 s × 100 each, a little less while it is
+    // one of 9.
     let failed = mean(&plan(), "requests that fail because of it");
     assert!((560.0..=800.0).contains(&failed), "{failed}");
     // 10 pods of 20 connections.
@@ -46,7 +47,7 @@ fn each_stopping_pod_refuses_its_share_until_proxies_have_heard() {
         mean(&plan(), "most database connections, old and new together"),
         200.0
     );
-    // Of the requests while it goes on, which it takes about 800 × 105 s: 0.8 %.
+    // Of the requests during the rollout, about 800 × 105 s: 0.8 %.
     let share = mean(&plan(), "share of the requests in that time");
     let expected = failed / (800.0 * mean(&plan(), "time that the rollout takes")) * 100.0;
     assert!((share - expected).abs() < 0.05 * expected, "{share} {expected}");
@@ -80,8 +81,8 @@ fn without_a_readiness_probe_new_pods_get_what_they_cannot_serve() {
         capacity: None,
         ..plan()
     };
-    // 2, 4, 6 and 8 of 8 to 10 pods are new after so many seconds, and all of them deaf for 20 s: in the end nobody
-    // serves for a while. 8 pods × 100 a second × 20 s = 16,000 at most.
+    // 2, 4, 6 and 8 of 8 to 10 pods are new after this many seconds, and all of them cannot serve for 20 s:
+    // in the end no pod serves for a while. 8 pods × 100 a second × 20 s = 16,000 at most.
     let failed = mean(&blind, "requests that fail because of it");
     assert!((12_000.0..=16_500.0).contains(&failed), "{failed}");
     assert_eq!(mean(&blind, "fewest ready replicas"), 0.0);

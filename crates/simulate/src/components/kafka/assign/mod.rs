@@ -1,9 +1,9 @@
 //! Which member of a group gets which partitions: range, round robin and sticky, eager or cooperative.
 //!
 //! The algorithms are those of Kafka's Java client and of librdkafka (`rdkafka_range_assignor.c`,
-//! `rdkafka_roundrobin_assignor.c`, `rdkafka_sticky_assignor.c`; KIP-54, KIP-341, KIP-429), without racks. Where the
-//! two differ in the order of equals, librdkafka's order is taken, so that its own assignors can be held against
-//! these on the same inputs.
+//! `rdkafka_roundrobin_assignor.c`, `rdkafka_sticky_assignor.c`; KIP-54, KIP-341, KIP-429), without racks. If
+//! the two differ in the order of equals, librdkafka's order is used, so that its own assignors can be
+//! compared with these on the same inputs.
 
 mod sticky;
 #[cfg(test)]
@@ -19,13 +19,13 @@ use cofferdam_model::kafka::Assignor;
 pub struct Topics(Vec<(String, u32)>);
 
 impl Topics {
-    /// Topics with their numbers of partitions; of a name that comes twice the last number counts.
+    /// Topics with their numbers of partitions; if a name occurs twice the last number counts.
     pub fn new(topics: impl IntoIterator<Item = (String, u32)>) -> Self {
         let by_name: BTreeMap<_, _> = topics.into_iter().collect();
         Self(by_name.into_iter().collect())
     }
 
-    /// How many topics there are.
+    /// The number of topics.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -72,7 +72,7 @@ pub struct TopicPartition {
     pub partition: u32,
 }
 
-/// What a member tells the group's leader when it joins.
+/// What a member sends to the group's leader when it joins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Member {
     /// Identifier that the coordinator gave it.
@@ -81,20 +81,20 @@ pub struct Member {
     pub instance: Option<String>,
     /// Places of the topics that it subscribes to.
     pub topics: BTreeSet<usize>,
-    /// Partitions that it still owns; of use to the sticky assignors only.
+    /// Partitions that it still owns; only the sticky assignors use them.
     pub owned: Vec<TopicPartition>,
-    /// Generation in which it got those; of two members that claim a partition the later one has it.
+    /// Generation in which it got those; if two members claim a partition the later generation wins.
     pub generation: i32,
 }
 
 /// What each member gets, in the order of the members, each in order of partition.
 pub type Assignment = Vec<Vec<TopicPartition>>;
 
-/// What the group's leader deals out.
+/// The assignment by the group's leader.
 ///
-/// Under [`Assignor::CooperativeSticky`] that is what the group will have once every member has given up what it
-/// must; [`withhold`] takes out what has to be given up first. A topic that is subscribed to but does not exist has
-/// no partitions.
+/// Under [`Assignor::CooperativeSticky`] this is the assignment after every member has given up the
+/// partitions it must; [`withhold`] removes those that must be given up first. A topic that is subscribed to
+/// but does not exist has no partitions.
 #[must_use]
 pub fn assign(assignor: Assignor, topics: &Topics, members: &[Member]) -> Assignment {
     let mut assignment = match assignor {
@@ -108,8 +108,8 @@ pub fn assign(assignor: Assignor, topics: &Topics, members: &[Member]) -> Assign
     assignment
 }
 
-/// Takes out of a cooperative assignment each partition that another member still owns, which has to be revoked
-/// there first; it is dealt out in the rebalance that follows (KIP-429).
+/// Removes from a cooperative assignment each partition that another member still owns. It must be revoked
+/// there first, and is assigned in the following rebalance (KIP-429).
 ///
 /// Returns whether there was one, so that a second rebalance follows.
 pub fn withhold(members: &[Member], assignment: &mut Assignment) -> bool {
@@ -143,7 +143,8 @@ fn by_name(a: &Member, b: &Member) -> Ordering {
 
 fn in_order(members: &[Member]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..members.len()).collect();
-    // Instances beside plain members make no total order; by insertion any comparison gives some order.
+    // With both instances and plain members this is not a total order; with insertion any comparison gives
+    // some order.
     for end in 1..order.len() {
         let mut at = end;
         while at > 0 && by_name(&members[order[at]], &members[order[at - 1]]) == Ordering::Less {
@@ -154,7 +155,7 @@ fn in_order(members: &[Member]) -> Vec<usize> {
     order
 }
 
-/// Each topic by itself: consecutive ranges, the first `partitions mod members` members get one more.
+/// Each topic separately: consecutive ranges, the first `partitions mod members` members get one more.
 fn range(topics: &Topics, members: &[Member]) -> Assignment {
     let mut assignment = vec![Vec::new(); members.len()];
     let order = in_order(members);

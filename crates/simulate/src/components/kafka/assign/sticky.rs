@@ -1,12 +1,14 @@
-//! The sticky assignor: as balanced as subscriptions allow, and among those as close to what members own as its
-//! greedy search finds (KIP-54, KIP-341).
+//! The sticky assignor: as balanced as subscriptions allow, and among such assignments as close to the
+//! current owners as its greedy search finds (KIP-54, KIP-341).
 //!
-//! 1. What members own and may keep stays; of two claims the later generation wins, equal ones cancel out.
-//! 2. Each partition that is left goes to the member with the fewest (by identifier among equals) that subscribes.
-//! 3. While some member could take a partition from one that has at least two more, partitions are looked at in
-//!    an order that moves new ones and those of the fullest members first. A partition that moved there and
-//!    would move back is exchanged for the one that went the other way.
-//! 4. If that did not lower the sum of differences between all members, it is undone.
+//! 1. Partitions that members own and may keep stay; of two claims the later generation wins, equal ones
+//!    cancel out.
+//! 2. Each remaining partition goes to the subscribed member with the fewest partitions (by identifier among
+//!    equals).
+//! 3. While some member could take a partition from one that has at least two more, partitions are tried in
+//!    an order that moves new ones and those of the fullest members first. If a partition would move back to
+//!    a former owner, the one that moved the other way is exchanged for it.
+//! 4. If that did not reduce the sum of differences between all members, it is undone.
 
 use std::collections::BTreeMap;
 
@@ -38,9 +40,9 @@ struct Table {
     audience: Vec<usize>,
     /// How many partitions a member could have.
     most: Vec<usize>,
-    /// Who has a partition.
+    /// The owner of a partition.
     owner: Vec<Option<usize>>,
-    /// Who had it before, where two members of different generations claim it.
+    /// The former owner, if two members of different generations claim it.
     before: Vec<Option<usize>>,
     /// How many partitions a member has.
     count: Vec<usize>,
@@ -49,7 +51,7 @@ struct Table {
     moves: Moves,
 }
 
-/// Partitions in the order in which they are looked at.
+/// Partitions in the order in which they are tried.
 struct Candidates {
     all: Vec<usize>,
     unassigned: Vec<usize>,
@@ -86,7 +88,7 @@ impl Table {
         self.subscribed[member][self.partitions[partition].topic]
     }
 
-    /// Whether anybody else could have the partition.
+    /// Whether any other member could have the partition.
     fn is_shared(&self, partition: usize) -> bool {
         self.audience[self.partitions[partition].topic] >= 2
     }
@@ -96,7 +98,8 @@ impl Table {
         self.order.sort_by_key(|&member| (count[member], member));
     }
 
-    /// Takes over what members own; returns whether somebody loses a partition for having ended its subscription.
+    /// Takes over the current owners; returns whether a member loses a partition because it ended its
+    /// subscription.
     fn keep_owned(&mut self, members: &[&Member]) -> bool {
         let mut claims: BTreeMap<TopicPartition, Vec<(i32, usize)>> = BTreeMap::new();
         for (place, member) in members.iter().enumerate() {
@@ -145,8 +148,8 @@ impl Table {
         }
     }
 
-    /// Owned partitions, one at a time from whoever has the most left, those with a former owner first; then those
-    /// that nobody owns, the last first. That order is what librdkafka's list of map entries gives.
+    /// Owned partitions, one at a time from the member with the most left, those with a former owner first;
+    /// then those without owner, the last first. This is the order of librdkafka's list of map entries.
     fn fullest_first(&self) -> Vec<usize> {
         let mut left: Vec<Vec<usize>> = vec![Vec::new(); self.count.len()];
         for (partition, owner) in self.owner.iter().enumerate() {
@@ -288,7 +291,7 @@ impl Table {
     }
 }
 
-/// Who gave what to whom so far, by topic: two members need not exchange partitions of a topic.
+/// Moves so far (from, to), by topic: two members need not exchange partitions of a topic.
 #[derive(Default)]
 struct Moves {
     of: BTreeMap<usize, (usize, usize)>,
@@ -296,7 +299,7 @@ struct Moves {
 }
 
 impl Moves {
-    /// The partition to move from `owner` to `taker` instead of the one given, if one went the other way.
+    /// The partition to move from `owner` to `taker` instead of the given one, if one moved the other way.
     fn instead_of(&self, topic: usize, partition: usize, owner: usize, taker: usize) -> usize {
         let reverse = self.between.get(&(topic, taker, owner));
         reverse

@@ -33,7 +33,7 @@ fn of(topic: usize, partitions: impl IntoIterator<Item = u32>) -> Vec<TopicParti
     partitions.into_iter().map(of_topic).collect()
 }
 
-/// What the members own after an assignment.
+/// The members' partitions after an assignment.
 fn owning(members: &[Member], assignment: &Assignment) -> Vec<Member> {
     members
         .iter()
@@ -182,7 +182,7 @@ proptest! {
         let (all, members) = (topics(&partitions), group(count, partitions.len()));
         assert_even(&assign(Assignor::RoundRobin, &all, &members));
         assert_even(&assign(Assignor::Sticky, &all, &members));
-        // Range is even topic by topic only.
+        // Range is even only within each topic.
         let one = topics(&partitions[..1]);
         assert_even(&assign(Assignor::Range, &one, &members));
     }
