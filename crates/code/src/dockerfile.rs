@@ -2,16 +2,16 @@
 
 use cofferdam_syntax::{FileId, Span, Spanned};
 
-/// The container that the last stage of a Dockerfile makes.
+/// The container of a Dockerfile's last stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recipe {
-    /// Entry point and command, as words; one word where it is a line for the shell.
+    /// Entry point and command, as words; a single word if it is a line for the shell.
     pub command: Vec<Spanned<String>>,
     /// Variables in the order set, each with the place of its instruction.
     pub variables: Vec<(String, Spanned<String>)>,
 }
 
-/// Reads what the last stage makes: its command and its variables.
+/// Reads the command and the variables of the last stage.
 pub fn read(text: &str, file: FileId) -> Recipe {
     let mut recipe = Recipe::default();
     let mut entry = Vec::new();
@@ -39,7 +39,7 @@ pub fn read(text: &str, file: FileId) -> Recipe {
     recipe
 }
 
-/// Instructions with the bytes at which they begin; a line that ends in `\` goes on.
+/// Instructions with the bytes at which they begin; a line that ends in `\` is continued.
 fn instructions(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut open: Option<(usize, String)> = None;

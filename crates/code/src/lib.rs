@@ -1,4 +1,4 @@
-//! What code says about a platform: Python modules, Dockerfiles and shell scripts. Only literals and simple
+//! Facts about a platform in code: Python modules, Dockerfiles and shell scripts. Only literals and simple
 //! constants count; nothing is ever executed.
 
 pub mod dockerfile;

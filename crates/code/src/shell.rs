@@ -1,11 +1,11 @@
-//! Commands in shell text: scripts, steps of pipelines, recipes of a Makefile. Enough of the shell to
-//! find words with their places: quotes, continued lines, remarks, `;`, `&&`, `|`. Nothing is executed; a
-//! variable that the same text assigns a literal is put in, any other stays as it is written.
+//! Commands in shell text: scripts, steps of pipelines, recipes of a Makefile. It covers enough of the shell
+//! to find words with their places: quotes, continued lines, comments, `;`, `&&`, `|`. Nothing is executed; a
+//! variable to which the same text assigns a literal is replaced, any other stays as written.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A word and where it stands in the text.
+/// A word and its place in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
     /// The word, without its quotes.
@@ -27,7 +27,7 @@ pub fn commands(text: &str) -> Vec<Vec<Word>> {
                 end(&mut words, &mut known, &mut found);
                 at = next;
             }
-            // A blank line does not end a command that goes on; the backslash takes the break with it.
+            // A blank line does not end a continued command; the backslash removes the line break with it.
             '\\' if text[next..].starts_with('\n') => at = next + 1,
             '\\' if text[next..].starts_with("\r\n") => at = next + 2,
             '#' if text[..at].ends_with([' ', '\t', '\n']) || at == 0 => {
@@ -73,7 +73,7 @@ fn end(words: &mut Vec<Word>, known: &mut BTreeMap<String, String>, found: &mut 
 fn word(text: &str, start: usize, known: &BTreeMap<String, String>) -> Word {
     let mut out = String::new();
     let mut quote: Option<char> = None;
-    // Parentheses of `$(…)`, in which blanks end nothing.
+    // Inside the parentheses of `$(…)` blanks end nothing.
     let mut depth = 0usize;
     let mut at = start;
     while let Some(c) = text[at..].chars().next() {
@@ -123,7 +123,7 @@ fn word(text: &str, start: usize, known: &BTreeMap<String, String>) -> Word {
     }
 }
 
-/// What `$NAME` or `${NAME:-default}` gives, and where it ends; as written where that is not known.
+/// The value of `$NAME` or `${NAME:-default}`, and where it ends; as written if it is unknown.
 fn variable(text: &str, start: usize, known: &BTreeMap<String, String>) -> (String, usize) {
     let rest = &text[start..];
     let (name, default, length) = match rest.strip_prefix('{') {

@@ -1,12 +1,11 @@
-//! `.env` files: `NAME=value` a line, as shells, Docker and the dotenv libraries read them alike.
+//! `.env` files: `NAME=value` on each line, in the common subset of shells, Docker and the dotenv libraries.
 
 use crate::flat::Entry;
 use crate::source::{FileId, Span, Spanned};
 
-/// Reads the settings of a `.env` file. `base` is the byte at which `text` begins in `file`. A line
-/// that assigns nothing is passed over: such files hold remarks in many dialects. Quotes are taken
-/// off, a quoted value may run over several lines, and `# remarks` after an unquoted value need a
-/// blank before them.
+/// Reads the settings of a `.env` file. `base` is the byte at which `text` begins in `file`. A line that
+/// assigns nothing is skipped, because such files contain comments in many dialects. Quotes are removed, a
+/// quoted value may span several lines, and `# comments` after an unquoted value need a blank before them.
 pub fn read(text: &str, file: FileId, base: usize) -> Vec<Entry> {
     let mut found = Vec::new();
     let mut at = 0;

@@ -1,11 +1,11 @@
-//! Names of environments, from words and from paths. People write one environment under many names
-//! and say which one a file is for by where they put it; both are settled here, once. The danger is
-//! the other way round: a directory `test` that holds tests is no environment, so words that mean
-//! other things as well count only where the place says that configuration of a platform is kept there.
+//! Names of environments, from words and from paths. People write one environment under many names and show
+//! by a file's place for which one it is; both are resolved here, once. The danger is the opposite error: a
+//! directory `test` that contains tests is not an environment. Therefore words that also mean other things
+//! count only if the place shows that it contains configuration of a platform.
 
 use std::path::{Path, PathBuf};
 
-/// How much a word says by itself.
+/// How much a word proves by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
     /// Always names an environment.
@@ -16,7 +16,7 @@ enum Weight {
 
 use Weight::{Clear, NeedsPlace};
 
-/// Aliases (folded: lower case, no separators), the name they stand for, and what they need.
+/// Aliases (folded: lower case, no separators), the name they stand for, and their requirement.
 const ALIASES: &[(&str, &str, Weight)] = &[
     ("production", "production", Clear),
     ("prod", "production", Clear),
@@ -68,7 +68,7 @@ const PARENTS: &[&str] = &[
     "env",
 ];
 
-/// What lies beside environments below such a directory and is none.
+/// Directories beside environments, below such a directory, that are not environments.
 const NOT_ENVIRONMENTS: &[&str] = &[
     "base",
     "bases",
@@ -91,7 +91,7 @@ const NOT_ENVIRONMENTS: &[&str] = &[
     "lib",
 ];
 
-/// Directories that hold configuration of a platform, so that a word below them is likely an environment.
+/// Directories that contain configuration of a platform, so that a word below them is likely an environment.
 const PLACES: &[&str] = &[
     "k8s",
     "kubernetes",
@@ -183,7 +183,7 @@ const CONFIG_WORDS: &[&str] = &[
     "central",
 ];
 
-/// Endings of programs; in their names `test` is a test and nothing else.
+/// Endings of programs; in their names `test` always means a test.
 const CODE: &[&str] = &["py", "go", "rs", "js", "ts", "rb", "java", "kt", "sh", "tpl"];
 
 fn lookup(word: &str) -> Option<(&'static str, Weight)> {
@@ -193,22 +193,22 @@ fn lookup(word: &str) -> Option<(&'static str, Weight)> {
         .map(|(_, name, weight)| (*name, *weight))
 }
 
-/// The one name of the environment that `word` (the whole of it) stands for: `prod`, `PRD` and
-/// `production` are `production`; `pre-prod` is `preproduction`. `None` for any other word.
+/// The environment that `word` (the whole of it) stands for: `prod`, `PRD` and `production` are `production`;
+/// `pre-prod` is `preproduction`. `None` for any other word.
 ///
-/// To be used where the place already says that an environment is meant (a key, a label, an argument).
+/// Use it only if the place already shows that an environment is meant (a key, a label, an argument).
 pub fn canonical(word: &str) -> Option<&'static str> {
     lookup(word.trim()).map(|(name, _)| name)
 }
 
-/// The environment's name for `word` where it certainly names one: [`canonical`], or else the word
-/// itself in lower case.
+/// The environment's name for `word` if it certainly names one: [`canonical`], otherwise the word itself in
+/// lower case.
 pub fn name(word: &str) -> String {
     canonical(word).map_or_else(|| word.trim().to_lowercase(), str::to_owned)
 }
 
-/// The environment in a name that people give to an application, cluster or namespace: its last or
-/// first words (`shop-prod`, `staging_eu`, `pre-prod-shop`). Only words that name nothing else count.
+/// The environment in a name of an application, cluster or namespace: its last or first words (`shop-prod`,
+/// `staging_eu`, `pre-prod-shop`). Only words without another meaning count.
 pub fn of_name(text: &str) -> Option<&'static str> {
     let words: Vec<&str> = text
         .split(['-', '_', '.', '/'])
@@ -224,20 +224,21 @@ pub fn of_name(text: &str) -> Option<&'static str> {
     })
 }
 
-/// The environment that a file or directory is for, as its path below the root says: its own name
-/// (`values-prod.yaml`, `.env.production`, `prod.tfvars`), the directory directly below `overlays`,
-/// `environments` or `envs` (whatever it is called), or a directory that is named as one.
+/// The environment of a file or directory, from its path below the root: its own name (`values-prod.yaml`,
+/// `.env.production`, `prod.tfvars`), the directory directly below `overlays`, `environments` or `envs`
+/// (whatever its name is), or a directory with the name of an environment.
 pub fn of_path(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     Files::in_directory(path.parent().unwrap_or(Path::new(""))).named(name)
 }
 
-/// What a path says of the environment, and the part of it that says so.
+/// The environment in a path, and the part that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     /// The environment.
     pub name: String,
-    /// The file or directory whose own name says so; its siblings tell whether it names an environment at all.
+    /// The file or directory whose own name contains it; its siblings show whether it names an environment at
+    /// all.
     pub place: PathBuf,
 }
 
@@ -247,7 +248,7 @@ pub fn label(path: &Path) -> Option<Label> {
     Files::in_directory(path.parent().unwrap_or(Path::new(""))).label(name)
 }
 
-/// The files of one directory: what its path says is found out once for all of them.
+/// The files of one directory: its path is evaluated once for all of them.
 pub struct Files<'p> {
     above: Vec<&'p str>,
     of_directory: Option<(usize, String)>,
@@ -263,7 +264,7 @@ impl<'p> Files<'p> {
         }
     }
 
-    /// The environment of the file of this name; see [`of_path`].
+    /// The environment of the file with this name; see [`of_path`].
     pub fn named(&self, name: &str) -> Option<String> {
         self.at(name).map(|(_, name)| name)
     }
@@ -297,7 +298,7 @@ impl<'p> Files<'p> {
     }
 }
 
-/// The environment of a directory, as its path below the root says; see [`of_path`].
+/// The environment of a directory, from its path below the root; see [`of_path`].
 pub fn of_directory(path: &Path) -> Option<String> {
     let parts: Vec<&str> = path.iter().filter_map(|p| p.to_str()).collect();
     of_directories(&parts).map(|(_, name)| name)
@@ -313,7 +314,7 @@ pub fn directory_label(path: &Path) -> Option<Label> {
     })
 }
 
-/// Whether a word stands for a stage before production, such as development or staging.
+/// Whether a word means a stage before production, such as development or staging.
 pub fn is_before_production(name: &str) -> bool {
     canonical(name).is_some_and(|name| !matches!(name, "production" | "disaster-recovery" | "canary"))
 }
@@ -324,7 +325,7 @@ fn is_one_of(word: &str, table: &[&str]) -> bool {
 
 /// The index of the directory that names the environment, and the environment.
 fn of_directories(parts: &[&str]) -> Option<(usize, String)> {
-    // What stands directly below `overlays` is an environment by its place; the deepest such wins.
+    // A directory directly below `overlays` is an environment by its place; the deepest such one wins.
     for (index, pair) in parts.windows(2).enumerate().rev() {
         let names_none =
             pair[1].starts_with('.') || is_one_of(pair[1], NOT_ENVIRONMENTS) || is_one_of(pair[1], PARENTS);
@@ -367,7 +368,7 @@ const STACKS: &[&str] = &[
 ];
 
 /// `terraform-staging`, `prod-infra`, `k8s-gcp-staging`: the first or last word names the environment, and
-/// another one says what is kept there.
+/// another one describes the contents.
 fn of_stack(part: &str) -> Option<&'static str> {
     let words: Vec<&str> = part.split(['-', '_', '.']).filter(|w| !w.is_empty()).collect();
     let (first, last) = (words.first()?, words.last()?);
@@ -380,7 +381,7 @@ fn of_stack(part: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a directory above holds tests: what looks like an environment below it is a test's own data.
+/// Whether a directory above contains tests: an apparent environment below it is test data.
 fn in_tests(above: &[&str]) -> bool {
     above.iter().any(|part| {
         is_one_of(
@@ -421,7 +422,7 @@ fn undecorated(part: &str) -> &str {
 
 fn of_file_name(file: &str, above: &[&str]) -> Option<&'static str> {
     let (stem, extension) = match file.strip_prefix('.') {
-        // `.env.production` has its environment where others have their extension.
+        // `.env.production` has its environment in place of an extension.
         Some(dotfile) => (dotfile, ""),
         None => file.rsplit_once('.')?,
     };
@@ -442,7 +443,7 @@ fn of_file_name(file: &str, above: &[&str]) -> Option<&'static str> {
             continue;
         };
         if let Some((name, weight)) = lookup(&words[at..].concat()) {
-            // `.env.production.local` is production's, on one machine.
+            // `.env.production.local` is for production, on one machine.
             if name == "local"
                 && let Some((name, Clear)) = lookup(words[at - 1])
             {

@@ -9,6 +9,6 @@ pub struct Entry {
     pub name: String,
     /// Place of the name.
     pub name_span: Span,
-    /// Its value, which is text; empty when nothing is set.
+    /// Its value, which is text; empty if nothing is set.
     pub value: Spanned<String>,
 }

@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 pub struct File {
     /// Path below the root that was read.
     pub path: PathBuf,
-    /// Turns ranges of the content into places of the file.
+    /// Converts ranges of the content into places of the file.
     pub at: At,
     /// What it holds.
     pub content: Content,
 }
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug)]
 pub enum Content {
     /// HCL's own syntax.
@@ -30,17 +30,17 @@ pub enum Content {
     Json(Node),
 }
 
-/// Turns the parser's byte ranges into places of the file.
+/// Converts the parser's byte ranges into places of the file.
 #[derive(Debug, Clone, Copy)]
 pub struct At {
     file: FileId,
     base: usize,
-    /// Set where the text is not in the file as it was parsed (a template inside a JSON string).
+    /// Set if the file does not contain the text as it was parsed (a template inside a JSON string).
     fixed: Option<Span>,
 }
 
 impl At {
-    /// Every piece is at `span`: for text that is not in the file as it was parsed.
+    /// Every piece is at `span`: for text that the file does not contain as it was parsed.
     pub fn inside(span: Span) -> At {
         At {
             file: span.file,
@@ -49,7 +49,7 @@ impl At {
         }
     }
 
-    /// The place of a range; the start of the file for a piece that the parser gave none.
+    /// The place of a range; the start of the file for a piece without one.
     pub fn span(self, range: Option<Range<usize>>) -> Span {
         if let Some(fixed) = self.fixed {
             return fixed;
@@ -59,8 +59,8 @@ impl At {
     }
 }
 
-/// The place of an expression. The parser keeps none for binary operations inside a longer chain;
-/// theirs is from the first operand to the last.
+/// The place of an expression. The parser keeps none for binary operations inside a longer chain; theirs is
+/// from the first operand to the last.
 pub fn range(expr: &Expression) -> Option<Range<usize>> {
     if let Some(range) = expr.span() {
         return Some(range);
@@ -104,7 +104,7 @@ pub fn hcl(path: &Path, id: FileId, text: &str) -> Result<File, Unreadable> {
     }
 }
 
-/// Takes a `.tf.json` or `.tfvars.json` file that was read as a tree.
+/// Converts a `.tf.json` or `.tfvars.json` file that was read as a tree.
 pub fn json(path: &Path, document: Node) -> File {
     let at = At {
         file: document.span.file,
@@ -121,14 +121,14 @@ pub fn json(path: &Path, document: Node) -> File {
 /// An expression in either syntax.
 #[derive(Debug, Clone, Copy)]
 pub enum Expr<'a> {
-    /// An expression of HCL, and where its ranges lead.
+    /// An expression of HCL, and the file of its ranges.
     Hcl(&'a Expression, At),
     /// A value of JSON, whose strings are templates.
     Json(&'a Node),
 }
 
 impl Expr<'_> {
-    /// Where it is written.
+    /// Its place.
     pub fn span(self) -> Span {
         match self {
             Expr::Hcl(expr, at) => at.span(range(expr)),
@@ -164,7 +164,7 @@ impl Expr<'_> {
 /// The inside of a block in either syntax.
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'a> {
-    /// A body of HCL, and where its ranges lead.
+    /// A body of HCL, and the file of its ranges.
     Hcl(&'a structure::Body, At),
     /// A map of JSON.
     Json(&'a Node),
@@ -193,7 +193,7 @@ pub struct Block<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// The pieces in the order written. JSON does not tell attributes from blocks; there everything is
+    /// The pieces in the order written. JSON does not distinguish attributes from blocks; there everything is
     /// an attribute.
     pub fn items(self) -> Vec<Item<'a>> {
         match self {
@@ -260,7 +260,7 @@ impl File {
         }
     }
 
-    /// The blocks at the top, labels filled in for both syntaxes.
+    /// The blocks at the top, with labels for both syntaxes.
     pub fn blocks(&self) -> Vec<Block<'_>> {
         match &self.content {
             Content::Hcl(_) => self
@@ -317,7 +317,7 @@ fn json_blocks<'a>(
     }
 }
 
-/// Whether text reads like Terraform whatever its file is called: a line that opens one of its blocks.
+/// Whether text is Terraform, whatever the file's name: a line that opens one of its blocks.
 pub fn looks_like_terraform(text: &str) -> bool {
     text.lines().any(|line| {
         let line = line.trim_start();
@@ -327,7 +327,7 @@ pub fn looks_like_terraform(text: &str) -> bool {
         else {
             return false;
         };
-        // A word that goes on (`resources: {`) opens no block; neither does a map's key.
+        // A longer word (`resources: {`) opens no block; neither does a map's key.
         rest.starts_with([' ', '\t', '"', '{'])
             && rest.split_once('{').is_some_and(|(labels, _)| {
                 // Outside the quotes of labels there is nothing.

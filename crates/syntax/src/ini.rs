@@ -1,4 +1,4 @@
-//! Ini files, with what PgBouncer's own dialect adds: `;` and `#` remarks, `%include`, connection
+//! Ini files, with the extensions of PgBouncer's own dialect: `;` and `#` comments, `%include`, connection
 //! strings as values, quotes doubled inside quotes.
 
 use crate::flat::Entry;
@@ -7,7 +7,7 @@ use crate::source::{FileId, Span, Spanned};
 /// A section of an ini file.
 #[derive(Debug, Clone)]
 pub struct Section {
-    /// Name between the brackets; empty for what stands before the first.
+    /// Name between the brackets; empty for the settings before the first.
     pub name: String,
     /// Place of the name.
     pub span: Span,
@@ -18,14 +18,14 @@ pub struct Section {
 /// An ini file.
 #[derive(Debug, Clone, Default)]
 pub struct Ini {
-    /// Sections in the order written. One that stands twice is one.
+    /// Sections in the order written. One that occurs twice is one.
     pub sections: Vec<Section>,
     /// Files that `%include` names.
     pub includes: Vec<Spanned<String>>,
 }
 
 impl Ini {
-    /// The section of this name; case does not count.
+    /// The section with this name, case-insensitively.
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|s| s.name.eq_ignore_ascii_case(name))
     }
@@ -42,8 +42,8 @@ impl Section {
     }
 }
 
-/// Reads an ini file. `base` is the byte at which `text` begins in `file`. Lines that are neither a
-/// section, a setting nor a remark are passed over.
+/// Reads an ini file. `base` is the byte at which `text` begins in `file`. Lines that are neither a section,
+/// a setting nor a comment are skipped.
 pub fn read(text: &str, file: FileId, base: usize) -> Ini {
     let mut ini = Ini::default();
     let mut current = None;
@@ -82,7 +82,7 @@ pub fn read(text: &str, file: FileId, base: usize) -> Ini {
     ini
 }
 
-/// Index of the section of this name, made when there is none yet.
+/// Index of the section with this name, created if there is none yet.
 fn open(ini: &mut Ini, name: &str, span: Span) -> usize {
     let known = ini
         .sections
@@ -98,8 +98,8 @@ fn open(ini: &mut Ini, name: &str, span: Span) -> usize {
     })
 }
 
-/// The value and how many bytes of the text it takes: a remark after a blank is no part of it, quotes
-/// around the whole of it are taken off.
+/// The value and how many bytes of the text it takes: a comment after a blank is not part of it, quotes
+/// around the whole of it are removed.
 fn value_of(raw: &str) -> (String, usize) {
     let raw = raw.trim();
     let cut = raw
@@ -119,8 +119,8 @@ fn value_of(raw: &str) -> (String, usize) {
     (bare.to_owned(), value.len())
 }
 
-/// Takes a libpq connection string (`host=db port=5432 password='a b'`) apart, as PgBouncer's
-/// `[databases]` has it: names in lower case, and values without their quotes.
+/// Parses a libpq connection string (`host=db port=5432 password='a b'`), as in PgBouncer's `[databases]`:
+/// names in lower case, and values without their quotes.
 pub fn connection_string(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = text.trim();

@@ -1,5 +1,5 @@
 //! Text in, documents out, with the place of every value. This crate knows formats (YAML, JSON, HCL,
-//! properties, ini, `.env`, Python) and nothing of platforms: what a value means is for its readers to say.
+//! properties, ini, `.env`, Python) and nothing about platforms: its readers decide what a value means.
 
 pub mod document;
 pub mod edit;

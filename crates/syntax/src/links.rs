@@ -1,29 +1,29 @@
-//! Symbolic links: a file behind a link stands at the link's place too. Links are told by whoever walks a
-//! file system; here they are only names.
+//! Symbolic links: a file behind a link is also at the link's place. The code that walks a file system finds
+//! the links; here they are only names.
 
 use crate::repo::{Repo, Unreadable};
 use crate::source::FileId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What a symbolic link below the root leads to.
+/// The target of a symbolic link below the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A file below the root.
     File(PathBuf),
     /// A directory below the root.
     Directory(PathBuf),
-    /// Nothing that is followed, and why.
+    /// A target that is not followed, and why.
     Unfollowed(&'static str),
 }
 
-/// Files that links to directories may add before the rest is not followed.
+/// The number of files that links to directories may add before the rest is not followed.
 const MAX_LINKED_FILES: usize = 20_000;
-/// Links within linked directories before one is not followed.
+/// The depth of links within linked directories before one is not followed.
 const MAX_LINKS_DEEP: usize = 8;
 
 impl Repo {
-    /// Puts what links lead to at the places of the links.
+    /// Adds the targets of links at the places of the links.
     pub fn add_links(&mut self, links: BTreeMap<PathBuf, Target>) {
         let mut directories = BTreeMap::new();
         for (path, target) in links {
@@ -49,7 +49,7 @@ impl Repo {
     }
 
     /// Collects the files below a link to the directory `real`, each with its real place. `within` are the
-    /// directories that links led to on the way here: to lead to one of them again is a loop.
+    /// targets of the directory links on the path so far: a link to one of them again is a loop.
     fn below_link<'l>(
         &mut self,
         directories: &'l BTreeMap<PathBuf, PathBuf>,
@@ -59,7 +59,7 @@ impl Repo {
     ) {
         if path.starts_with(real) {
             self.unfollowed
-                .insert(path.to_path_buf(), "leads to a directory that it is in");
+                .insert(path.to_path_buf(), "leads to a directory that contains it");
             return;
         }
         self.linked_directories
@@ -78,7 +78,7 @@ impl Repo {
             };
             let place = path.join(below);
             if within.iter().any(|seen| seen.starts_with(target)) || within.len() > MAX_LINKS_DEEP {
-                self.unfollowed.insert(place, "leads round in a loop");
+                self.unfollowed.insert(place, "is part of a loop");
             } else {
                 within.push(target);
                 self.below_link(directories, (&place, target), within, added);
@@ -87,7 +87,7 @@ impl Repo {
         }
     }
 
-    /// Lets the file at `real` stand at `path` too.
+    /// Adds the file at `real` also at `path`.
     fn link(&mut self, path: PathBuf, real: PathBuf) {
         if let Some(stream) = self.yaml.get(&real).cloned() {
             self.yaml.insert(path.clone(), stream);
@@ -100,14 +100,14 @@ impl Repo {
         }
     }
 
-    /// Every file that was read, at its own place only.
+    /// Every file that was read, only at its own place.
     pub fn own_files(&self) -> impl Iterator<Item = (&PathBuf, &FileId)> {
         self.files
             .iter()
             .filter(|(path, _)| !self.links.contains_key(*path))
     }
 
-    /// Whether this place is below a link to a directory: what is there is somewhere else.
+    /// Whether this place is below a link to a directory: the files there are really somewhere else.
     pub fn is_below_link(&self, path: &Path) -> bool {
         !self.linked_directories.is_empty()
             && path
@@ -115,13 +115,13 @@ impl Repo {
                 .any(|above| self.linked_directories.contains_key(above))
     }
 
-    /// Whether a link that is not followed stands at this path or above it.
+    /// Whether there is a link that is not followed at this path or above it.
     pub fn is_unfollowed(&self, path: &Path) -> bool {
         !self.unfollowed.is_empty() && path.ancestors().any(|above| self.unfollowed.contains_key(above))
     }
 
-    /// The links that were not followed and that configuration names: a module's own files, and those whose
-    /// names stand in a file that was read.
+    /// The links that were not followed and that configuration refers to: a module's own files, and those
+    /// whose names occur in a file that was read.
     pub fn named_unfollowed(&self) -> Vec<Unreadable> {
         let texts = || self.files.values().map(|id| &self.sources.file(*id).text);
         self.unfollowed
@@ -146,7 +146,7 @@ impl Repo {
 mod tests {
     use super::*;
 
-    /// Files of memory with links: path and text, link and what it leads to.
+    /// Files in memory with links: path and text, link and target.
     fn linked(files: &[(&str, &str)], links: &[(&str, Target)]) -> Repo {
         let mut repo = Repo::from_files(
             files

@@ -1,10 +1,10 @@
-//! The nearest known name to one that does not exist, for "did you mean": one measure for every
-//! message of every crate. Case and separators count nothing: people miss them most.
+//! The nearest known name to one that does not exist, for "did you mean": one measure for the messages of all
+//! crates. Case and separators do not count, because most mistakes are there.
 
-/// The name in `known` that is nearest to `name`, when it is near enough to be a slip: equal without
+/// The name in `known` that is nearest to `name`, if it is near enough to be a typing error: equal without
 /// case and separators, or at most a third of the longer name's letters away (insertions, deletions,
-/// replacements and swaps of neighbours count one each). Of equally near names the first in `known`
-/// wins; `name` itself is never offered.
+/// replacements and swaps of neighbours count one each). Of equally near names the first in `known` wins;
+/// `name` itself is never offered.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = Folded::new(name);
     let mut best: Option<(usize, &str)> = None;
@@ -21,7 +21,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
                 None => break,
             }
         }
-        // The difference in length is the least number of edits: most candidates end here.
+        // The difference in length is the minimum number of edits: most candidates end here.
         if wanted.length == 0 || wanted.length.abs_diff(offered.length) > limit {
             continue;
         }

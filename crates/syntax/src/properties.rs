@@ -1,5 +1,5 @@
-//! Java properties, as `java.util.Properties` reads them: `=`, `:` or a blank between name and value,
-//! lines continued by a `\`, escapes, remarks that begin with `#` or `!`.
+//! Java properties, as `java.util.Properties` reads them: `=`, `:` or a blank between name and value, lines
+//! continued by a `\`, escapes, comments that begin with `#` or `!`.
 
 use crate::flat::Entry;
 use crate::source::{FileId, Span, Spanned};
@@ -19,8 +19,8 @@ pub fn read(text: &str, file: FileId, base: usize) -> Vec<Entry> {
     found
 }
 
-/// End of the logical line that begins at `at`: a line that ends in an odd number of `\` goes on. A
-/// remark never does.
+/// End of the logical line that begins at `at`: a line that ends in an odd number of `\` is continued. A
+/// comment never is.
 fn logical_end(text: &str, at: usize) -> usize {
     let remark = text[at..]
         .trim_start_matches([' ', '\t', '\u{c}'])
@@ -59,7 +59,7 @@ fn line(text: &str, start: usize, end: usize, file: FileId, base: usize) -> Opti
     let rest = rest.strip_prefix(['=', ':']).unwrap_or(rest);
     let rest = rest.trim_start_matches(blank);
     let value_at = name_at + body.len() - rest.len();
-    // Blanks at the end belong to the value for Java, and are a slip for everyone who means a number.
+    // In Java, blanks at the end belong to the value; for a number they are a mistake.
     let value = rest.trim_end();
     let name = unescape(&body[..name_end]);
     if name.is_empty() {
@@ -81,7 +81,7 @@ fn unit(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<u32> {
     u32::from_str_radix(&digits, 16).ok()
 }
 
-/// Takes continued lines together and resolves escapes.
+/// Joins continued lines and resolves escapes.
 fn unescape(text: &str) -> String {
     if !text.contains('\\') {
         return text.to_owned();

@@ -1,5 +1,6 @@
-//! The files of a platform: each read once and parsed once. Everything later works on this and touches no file
-//! system (the walk of `cofferdam-ingest` does), so that tests and fuzzers use the same path with files from memory.
+//! The files of a platform: each read once and parsed once. All later code works on this and does not touch
+//! the file system (the walk of `cofferdam-ingest` does), so that tests and fuzzers use the same path with
+//! files from memory.
 
 use crate::source::{FileId, SourceFile, SourceMap, Span};
 use crate::yaml::{self, Stream};
@@ -11,32 +12,32 @@ use std::path::{Component, Path, PathBuf};
 /// Configuration files above this size are reported and not read; the largest real ones are far smaller.
 pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What a file that git-crypt has encrypted begins with.
+/// The first bytes of a file that git-crypt has encrypted.
 const GIT_CRYPT: &[u8] = b"\0GITCRYPT\0";
 
-/// Everything that was read.
+/// All input that was read.
 #[derive(Debug, Default)]
 pub struct Repo {
     /// All text files, by id.
     pub sources: SourceMap,
     /// Path below the root to file, for every file that was read.
     pub files: BTreeMap<PathBuf, FileId>,
-    /// YAML and JSON files as trees, by path below the root. A file with errors is here too, with the
+    /// YAML and JSON files as trees, by path below the root. A file with errors is included, with the
     /// documents that could be read.
     pub yaml: BTreeMap<PathBuf, Stream>,
     /// What could not be read, and why.
     pub unreadable: Vec<Unreadable>,
     /// Paths of files that exist and are not configuration that any reader knows (not read).
     pub passed_over: Vec<PathBuf>,
-    /// The files and directories below the root that were given, where that is not the whole root.
+    /// The given files and directories below the root, unless the whole root was given.
     pub given: Option<BTreeSet<PathBuf>>,
-    /// Files that git-crypt has encrypted: they are there, and nobody can read them without its key.
+    /// Files that git-crypt has encrypted: they exist, but cannot be read without its key.
     pub encrypted: Vec<PathBuf>,
-    /// Symbolic links to files that were read at their own place too, and what each leads to. At a link's
-    /// place stands the same file, with the same id: a build that names the link has it, and what is
-    /// judged by itself is judged once, where it really is.
+    /// Symbolic links to files that were also read at their own place, with their targets. The same file,
+    /// with the same id, is at a link's place: a build that names the link gets it, and judgements of single
+    /// files are made once, at the real place.
     pub links: BTreeMap<PathBuf, PathBuf>,
-    /// Symbolic links to directories, and what each leads to. Every file below stands below the link too.
+    /// Symbolic links to directories, with their targets. Every file below the target is also below the link.
     pub linked_directories: BTreeMap<PathBuf, PathBuf>,
     /// Symbolic links that were not followed, and why, as a clause.
     pub unfollowed: BTreeMap<PathBuf, &'static str>,
@@ -56,7 +57,7 @@ pub struct Unreadable {
     pub message: String,
 }
 
-/// What a file name promises; content decides the rest.
+/// What a file name suggests; the content decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Yaml,
@@ -64,12 +65,12 @@ enum Kind {
     Other,
 }
 
-/// Whether a file of this name may be configuration, so that its content decides.
+/// Whether a file with this name may be configuration, so that its content decides.
 pub fn may_be_configuration(path: &Path) -> bool {
     kind(path) != Kind::Other
 }
 
-/// Whether the names of two files promise the same.
+/// Whether the names of two files suggest the same.
 pub fn are_alike(a: &Path, b: &Path) -> bool {
     kind(a) == kind(b)
 }
@@ -122,8 +123,8 @@ impl Repo {
         )
     }
 
-    /// Parses what was `found`: each path below the root once, with its bytes or the reason why it could not be
-    /// read. `passed_over` are the files that nobody read.
+    /// Parses the `found` files: each path below the root once, with its bytes or the reason why it could not
+    /// be read. `passed_over` are the files that were not read.
     pub fn build(mut found: Vec<(PathBuf, Result<Vec<u8>, String>)>, mut passed_over: Vec<PathBuf>) -> Repo {
         found.par_sort_by(|a, b| a.0.cmp(&b.0));
         passed_over.par_sort();
@@ -159,7 +160,7 @@ impl Repo {
                 }),
             }
         }
-        // From a sorted list a map is built without a search for each place.
+        // A map is built from a sorted list without a search for each place.
         repo.files = files.into_iter().collect();
         let sources = &repo.sources;
         let parsed: Vec<(PathBuf, Stream)> = to_parse
@@ -177,7 +178,7 @@ impl Repo {
         let dir = path.parent().unwrap_or(Path::new("")).to_path_buf();
         let mut builder = GitignoreBuilder::new("/");
         for line in self.sources.file(id).text.lines() {
-            // A line that is no pattern ignores nothing, as git has it.
+            // A line that is not a valid pattern ignores nothing, as in git.
             let _ = builder.add_line(None, line);
         }
         if let Ok(matcher) = builder.build() {
@@ -195,7 +196,7 @@ impl Repo {
         self.submodules.extend(paths);
     }
 
-    /// Passes over the files that `left_out` names: they are there, and nobody reads them.
+    /// Skips the files in `left_out`: they exist but are not read.
     pub fn exclude(&mut self, left_out: impl Fn(&Path) -> bool) {
         let excluded: Vec<PathBuf> = self.files.keys().filter(|p| left_out(p)).cloned().collect();
         for path in excluded {
@@ -207,15 +208,16 @@ impl Repo {
         self.passed_over.sort();
     }
 
-    /// Whether all of `path` (below the root) was to be read. Nothing can be said of files that were not given.
+    /// Whether all of `path` (below the root) was to be read. Nothing can be claimed about files that were
+    /// not given.
     pub fn is_given(&self, path: &Path) -> bool {
         self.given
             .as_ref()
             .is_none_or(|given| path.ancestors().any(|above| given.contains(above)))
     }
 
-    /// Whether `path` (below the root) may well be there although it was not read: git is told to ignore it or
-    /// to fill it from another repository, or it lies outside of what was given.
+    /// Whether `path` (below the root) may exist although it was not read: git ignores it or fills it from
+    /// another repository, or it is outside of the given paths.
     pub fn absent_by_design(&self, path: &Path) -> bool {
         if !self.is_given(path) || self.submodules.iter().any(|dir| path.starts_with(dir)) {
             return true;
@@ -229,7 +231,7 @@ impl Repo {
         })
     }
 
-    /// Whether a file or directory of this path below the root is there, read or passed over.
+    /// Whether a file or directory with this path below the root exists, read or skipped.
     pub fn exists(&self, path: &Path) -> bool {
         let path = normalise(path);
         self.files.contains_key(&path)
@@ -239,7 +241,7 @@ impl Repo {
             || self.has_directory(&path)
     }
 
-    /// Whether any file that was seen lies below this directory.
+    /// Whether any known file is below this directory.
     pub fn has_directory(&self, dir: &Path) -> bool {
         let dir = normalise(dir);
         dir.as_os_str().is_empty()
@@ -280,7 +282,7 @@ pub fn normalise(path: &Path) -> PathBuf {
 /// The text of a file.
 ///
 /// # Errors
-/// What is wrong with the bytes, as the end of a sentence about the file.
+/// The error in the bytes, as the end of a sentence about the file.
 pub fn to_text(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!(
@@ -292,7 +294,7 @@ pub fn to_text(bytes: Vec<u8>) -> Result<String, String> {
         return Err("is UTF-16; save it as UTF-8".to_owned());
     }
     if bytes.iter().take(8192).any(|b| *b == 0) {
-        return Err("is a binary file under a configuration file's name".to_owned());
+        return Err("is a binary file with a configuration file's name".to_owned());
     }
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();

@@ -1,5 +1,5 @@
-//! Routes: the way from the top of a file to one value, as the number of the document and the keys and
-//! indices below it. A route stays valid when lines move, which a span does not; edits are named by it.
+//! Routes: the path from the top of a file to one value, as the number of the document and the keys and
+//! indices below it. A route stays valid when lines move, which a span does not; edits use routes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ pub enum Step {
     Index(usize),
 }
 
-/// The way to a value: `[1].spec.template.spec.containers[0].image` is the image of the first container in
+/// The path to a value: `[1].spec.template.spec.containers[0].image` is the image of the first container in
 /// the second document of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Route {
@@ -46,7 +46,7 @@ impl Route {
         self
     }
 
-    /// The route of the map or list that holds this value; `None` for a root.
+    /// The route of the map or list that contains this value; `None` for a root.
     pub fn parent(&self) -> Option<Route> {
         let (_, steps) = self.steps.split_last()?;
         Some(Route {
@@ -55,7 +55,7 @@ impl Route {
         })
     }
 
-    /// Whether `other` lies inside the value of this route; a route is not inside itself.
+    /// Whether `other` is inside the value of this route; a route is not inside itself.
     pub fn contains(&self, other: &Route) -> bool {
         self.document == other.document
             && self.steps.len() < other.steps.len()
@@ -63,7 +63,7 @@ impl Route {
     }
 }
 
-/// Whether a key can stand in a route without quotes.
+/// Whether a key can be written in a route without quotes.
 fn is_bare(key: &str) -> bool {
     !key.is_empty()
         && !key
@@ -104,9 +104,9 @@ impl fmt::Display for Step {
     }
 }
 
-/// Why a text is no route.
+/// Why a text is not a route.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no route: {problem} at character {at}; write for example `[0].spec.replicas`")]
+#[error("`{text}` is not a valid route: {problem} at character {at}; write for example `[0].spec.replicas`")]
 pub struct RouteError {
     /// The text.
     pub text: String,
@@ -119,8 +119,8 @@ pub struct RouteError {
 impl FromStr for Route {
     type Err = RouteError;
 
-    /// Reads what `Display` writes. The number of the document may be left out before a key: `spec.replicas` is
-    /// `[0].spec.replicas`.
+    /// Parses the output of `Display`. The number of the document may be left out before a key:
+    /// `spec.replicas` is `[0].spec.replicas`.
     fn from_str(text: &str) -> Result<Route, RouteError> {
         let mut reader = Reader { text, at: 0 };
         let mut route = Route::default();
@@ -208,9 +208,7 @@ impl Reader<'_> {
     }
 
     fn escape(&mut self) -> Result<char, RouteError> {
-        let c = self
-            .peek()
-            .ok_or_else(|| self.error("a `\\` stands before nothing"))?;
+        let c = self.peek().ok_or_else(|| self.error("a `\\` is at the end"))?;
         self.at += c.len_utf8();
         Ok(match c {
             'n' => '\n',

@@ -1,6 +1,6 @@
-//! The one syntax tree that every structured format becomes: YAML, JSON, evaluated HCL. Each node
-//! keeps the place it was written, through aliases, merges and patches, so that a value can be
-//! followed back to its line whatever built it.
+//! The one syntax tree for every structured format: YAML, JSON, evaluated HCL. Each node keeps the place
+//! where it was written, through aliases, merges and patches, so that a value can be traced back to its line
+//! however it was built.
 
 use crate::source::{ChainId, Chains, Layer, Link, Span, Spanned};
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use std::sync::Arc;
 /// A value with its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Where the value is written.
+    /// Its place.
     pub span: Span,
     /// The value.
     pub value: Value,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Nothing: `null`, `~` or an empty place.
@@ -25,8 +25,8 @@ pub enum Value {
     Seq(Vec<Node>),
     /// A map, in the order written.
     Map(Map),
-    /// A value that cannot be known from the files: an unresolved Terraform expression, a Helm
-    /// template. The text says what it would take.
+    /// A value that cannot be known from the files: an unresolved Terraform expression, a Helm template. The
+    /// text describes what would be needed.
     Unknown(Arc<str>),
 }
 
@@ -35,18 +35,18 @@ pub enum Value {
 pub struct Scalar {
     /// The text after escapes.
     pub text: Box<str>,
-    /// How it was written; a quoted `"5"` is text, a plain `5` a number.
+    /// Its notation; a quoted `"5"` is text, a plain `5` a number.
     pub style: Style,
 }
 
-/// How a scalar was written.
+/// The notation of a scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// Without quotes.
     Plain,
     /// In single or double quotes.
     Quoted,
-    /// As a `|` block, whose lines are in the file as they are.
+    /// As a `|` block, whose lines are unchanged in the file.
     Literal,
     /// As a `>` block.
     Folded,
@@ -57,12 +57,12 @@ pub enum Style {
 pub struct Key {
     /// The key.
     pub text: Box<str>,
-    /// Where it is written.
+    /// Its place.
     pub span: Span,
 }
 
-/// A map in the order written. Keys are unique: the last of two equal ones stands, as with every
-/// YAML reader in use, and the reader reports the clash.
+/// A map in the order written. Keys are unique: the last of two equal ones is kept, as in all common YAML
+/// readers, and the reader reports the duplicate.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Map {
     entries: Vec<(Key, Node)>,
@@ -90,7 +90,7 @@ impl Map {
             .map(|(k, v)| (k, v))
     }
 
-    /// Sets `key`, in its old place if it was there. Returns the old entry.
+    /// Sets `key`, in its old place if it existed. Returns the old entry.
     pub fn insert(&mut self, key: Key, value: Node) -> Option<(Key, Node)> {
         match self.entries.iter_mut().find(|(k, _)| k.text == key.text) {
             Some(slot) => Some(std::mem::replace(slot, (key, value))),
@@ -147,7 +147,7 @@ impl IntoIterator for Map {
     }
 }
 
-/// Folds a key for comparison as people write it: case and `_`, `-`, `.`, space do not count.
+/// Folds a key for comparison: case and `_`, `-`, `.`, space do not count.
 pub fn fold(key: &str) -> String {
     key.chars()
         .filter(|c| !matches!(c, '_' | '-' | '.' | ' ' | '/'))
@@ -155,7 +155,7 @@ pub fn fold(key: &str) -> String {
         .collect()
 }
 
-/// Whether `key` folds to `folded` (which the caller gives already folded); allocates nothing.
+/// Whether `key` folds to `folded` (which is already folded); allocates nothing.
 pub fn folds_to(key: &str, folded: &str) -> bool {
     // Tables of words are searched with this: nearly every word differs in its first letter.
     if let (Some(first), Some(wanted)) = (key.bytes().next(), folded.bytes().next())
@@ -165,7 +165,7 @@ pub fn folds_to(key: &str, folded: &str) -> bool {
         return false;
     }
     if key.is_ascii() {
-        // Folding only takes letters away, so that a shorter key is another one.
+        // Folding only removes letters, so a shorter key is different.
         let counts = |b: &u8| !matches!(b, b'_' | b'-' | b'.' | b' ' | b'/');
         return key.len() >= folded.len()
             && key
@@ -181,7 +181,7 @@ pub fn folds_to(key: &str, folded: &str) -> bool {
 }
 
 impl Node {
-    /// A text node; for values that readers derive.
+    /// A text node, for values that readers derive.
     pub fn text(text: &str, span: Span) -> Node {
         Node {
             span,
@@ -257,7 +257,7 @@ impl Node {
         folded.iter().find_map(|alias| self.like_entry(alias))
     }
 
-    /// The scalar's text, whatever its style.
+    /// The scalar's text, in any notation.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar(scalar) => Some(&scalar.text),
@@ -301,7 +301,7 @@ impl Node {
             .filter(|n: &f64| n.is_finite())
     }
 
-    /// Whether nothing is there.
+    /// Whether it is null.
     pub fn is_null(&self) -> bool {
         matches!(self.value, Value::Null)
     }

@@ -1,4 +1,4 @@
-//! YAML and JSON text to [`Node`] trees. Every document of a stream counts; anchors and merge keys are
+//! YAML and JSON text to [`Node`] trees. Every document of a stream is read; anchors and merge keys are
 //! resolved here, once; comments are kept because people suppress findings with them.
 
 use crate::source::{ChainId, Chains, Layer};
@@ -7,20 +7,20 @@ use crate::tree::{Key, Map, Node, Scalar, Style, Value};
 use granit_parser::{Event, Parser, ScalarStyle};
 use std::collections::HashMap;
 
-/// Nodes that aliases may add to one stream before it is refused: a few lines of nested aliases can
-/// otherwise ask for more memory than any machine has.
+/// Nodes that aliases may add to one stream before it is refused: otherwise a few lines of nested aliases can
+/// need more memory than any machine has.
 const MAX_NODES: usize = 2_000_000;
-/// Nesting beyond which a document is refused; no real configuration comes near it.
+/// Nesting beyond which a document is refused; no real configuration comes close to it.
 const MAX_DEPTH: usize = 200;
 
-/// What a stream of documents holds.
+/// The contents of a stream of documents.
 #[derive(Debug, Clone, Default)]
 pub struct Stream {
     /// The documents that could be read. One that is empty or only comments is left out.
     pub documents: Vec<Node>,
     /// Comments with their text after `#`.
     pub comments: Vec<Comment>,
-    /// What is wrong without making a document unreadable: duplicate keys.
+    /// Errors that do not make a document unreadable: duplicate keys.
     pub problems: Vec<Problem>,
     /// Why reading stopped, if it did; documents before and after the broken one are kept.
     pub errors: Vec<Problem>,
@@ -35,7 +35,7 @@ pub struct Comment {
     pub span: Span,
 }
 
-/// Something wrong at a place.
+/// An error at a place.
 #[derive(Debug, Clone)]
 pub struct Problem {
     /// What is wrong, and what to do.
@@ -79,7 +79,7 @@ fn read(text: &str, file: FileId, base: usize, notes: Option<Notes<'_>>) -> Stre
         stream: Stream::default(),
         ..Builder::empty(file)
     };
-    // A byte order mark is allowed at the start of a file and means nothing.
+    // A byte order mark is allowed at the start of a file and has no meaning.
     let skip = if text.starts_with('\u{feff}') {
         '\u{feff}'.len_utf8()
     } else {
@@ -271,7 +271,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Whether what comes next is the value of a merge key, or in the list that is one.
+    /// Whether the next event is the value of a merge key, or is in the list that is one.
     fn in_merge(&self) -> bool {
         let mut frames = self.stack.iter().rev();
         let frame = match frames.next() {
@@ -351,7 +351,7 @@ impl Builder<'_> {
                     let text = match &node.value {
                         Value::Scalar(s) => s.text.clone(),
                         Value::Null => "null".into(),
-                        // A collection as a key means nothing in configuration; it cannot be looked up.
+                        // A collection as a key has no meaning in configuration; it cannot be looked up.
                         _ => "?".into(),
                     };
                     *key = Some(Key {
@@ -368,7 +368,7 @@ impl Builder<'_> {
                     if map.insert(k, node).is_some() {
                         self.stream.problems.push(Problem {
                             message: format!(
-                                "the key `{text}` stands twice in this map; the last one counts"
+                                "the key `{text}` occurs twice in this map; the last one counts"
                             ),
                             span,
                         });
@@ -452,7 +452,7 @@ impl BlockLines {
     }
 }
 
-/// Finds the lines of a block scalar in its file; `None` if they are not there as they are.
+/// Finds the lines of a block scalar in its file; `None` if the file does not contain them unchanged.
 pub fn block_lines(text: &str, span: Span, file_text: &str) -> Option<BlockLines> {
     let (start, end) = (span.start as usize, span.end as usize);
     let raw = file_text.get(start..end)?;

@@ -1,4 +1,4 @@
-//! Arithmetic and conversions of values that are known.
+//! Arithmetic and conversions of known values.
 
 use super::value::{Argument, EnvValue, HOLE, MAX_LENGTH, PyValue, Val};
 use cofferdam_syntax::Span;
@@ -34,7 +34,7 @@ pub(super) fn compute(operator: Operator, left: Val, right: Val) -> PyValue {
         (a @ (PyValue::Object(_) | PyValue::List(_)), b @ (PyValue::Object(_) | PyValue::List(_)))
             if operator == Operator::Add =>
         {
-            // `wait_fixed(3) + wait_random(0, 2)`: both are there.
+            // `wait_fixed(3) + wait_random(0, 2)`: both apply.
             let at = |value, span| Val { value, span };
             PyValue::List(vec![at(a, left.span), at(b, right.span)])
         }
@@ -122,7 +122,7 @@ fn scaled(mut env: EnvValue, operator: Operator, by: &PyValue, swapped: bool) ->
     PyValue::Env(Box::new(env))
 }
 
-/// `int(x)` and the like: the value stays where it is written.
+/// `int(x)` and similar conversions: the value keeps its place.
 pub(super) fn convert(callee: &str, value: Val, span: Span) -> Val {
     let at = value.span;
     let converted = match (callee, value.value) {

@@ -1,4 +1,4 @@
-//! What an attribute is worth: of a class, of its instances, and of settings classes, whose fields are
+//! The value of an attribute: of a class, of its instances, and of settings classes, whose fields are
 //! variables of the environment.
 
 use super::eval::{Eval, Frame, MAX_STEPS, env};
@@ -130,7 +130,7 @@ impl<'a> Eval<'a, '_> {
         })
     }
 
-    /// A field of a settings class: the variable of its name with the field's default.
+    /// A field of a settings class: the variable with its name and the field's default.
     fn setting(&self, name: &str, prefix: &str, value: Val, bindings: &[Binding<'a>]) -> Val {
         if matches!(value.value, PyValue::Env(_)) {
             return value;

@@ -1,5 +1,5 @@
-//! What a call returns, as far as that can be told: readings of the environment, functions of the
-//! module itself, conversions, and methods of values that are known.
+//! The result of a call, as far as it can be known: reads of the environment, functions of the module itself,
+//! conversions, and methods of known values.
 
 use super::arith::{convert, timedelta};
 use super::eval::{Bound, Eval, Frame, Passed, by_environment, env, merge, one_of, outside, passed};
@@ -9,7 +9,7 @@ use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::{ArgKind, Call, Expr, ExprKind};
 use std::collections::BTreeMap;
 
-/// How many functions are evaluated within one another.
+/// The maximum depth of nested function evaluations.
 const MAX_CALLS: u8 = 4;
 
 impl<'a> Eval<'a, '_> {
@@ -25,7 +25,7 @@ impl<'a> Eval<'a, '_> {
         }
         let callee = match self.at(&call.callee, frame).value {
             PyValue::Ref(name) => name,
-            // An object that is called: `config("NAME", default=5)` of starlette or environs.
+            // A callable object: `config("NAME", default=5)` of starlette or environs.
             PyValue::Object(object) => object.class,
             _ => return Val::unknown(span),
         };
@@ -35,7 +35,7 @@ impl<'a> Eval<'a, '_> {
         self.builtin(&callee, call, span, frame)
     }
 
-    /// The function of this module that a callee names: `f()` or `self.f()`.
+    /// The function of this module that a callee refers to: `f()` or `self.f()`.
     pub(super) fn local_callee(&self, callee: &Expr, scope: Scope) -> Option<FunctionId> {
         match (callee.name(), callee.self_attribute()) {
             (Some(name), _) => self.symbols.function_names.get(name).copied(),
@@ -48,7 +48,7 @@ impl<'a> Eval<'a, '_> {
         self.local_callee(callee, frame.scope)
     }
 
-    /// What a function of this module returns for these arguments, where it has one answer.
+    /// The result of a function of this module for these arguments, if there is exactly one.
     fn returned(&self, id: FunctionId, call: &'a Call, span: Span, frame: Frame<'_, 'a>) -> Val {
         let info = self.symbols.function(id);
         let within = self.calls.get();
@@ -95,7 +95,7 @@ impl<'a> Eval<'a, '_> {
         {
             return only;
         }
-        // A helper that reads a variable and falls back to an argument has two answers: both count.
+        // A helper that reads a variable and uses an argument as its default has two results: both count.
         let variable = results.iter().position(|v| v.env().is_some());
         if let (true, Some(at)) = (info.reads_env, variable) {
             let mut value = results.swap_remove(at);
@@ -110,7 +110,7 @@ impl<'a> Eval<'a, '_> {
         one_of(results.into_iter().zip(branches).collect(), span)
     }
 
-    /// What a function returns whatever it is called with.
+    /// The result of a function, whatever its arguments are.
     pub(super) fn result(&self, id: FunctionId) -> Val {
         let info = self.symbols.function(id);
         let scope = Scope {
@@ -142,7 +142,7 @@ impl<'a> Eval<'a, '_> {
         let (args, _) = self.named_arguments(call, frame.deeper(frame.scope), &["name", "default"]);
         let name = args.iter().find(|a| matches!(&*a.name, "name" | "key" | "var"))?;
         let variable = match (&name.value.value, callee) {
-            // `Config(".env")` builds the reader; it reads nothing.
+            // `Config(".env")` creates the reader; it reads nothing.
             (PyValue::Str(text), "starlette.config.Config") if text.starts_with('.') => return None,
             (PyValue::Str(text), _) if !text.is_empty() && text.len() < 200 => text.to_string(),
             _ => return None,
@@ -228,7 +228,7 @@ impl<'a> Eval<'a, '_> {
                     |a| matches!(&a.kind, ArgKind::Named(n) if matches!(&**n, "default_factory" | "factory")),
                 );
                 match factory.map(|f| &f.value.kind) {
-                    // A lambda: its body is what it returns.
+                    // A lambda: its body is its result.
                     Some(ExprKind::Other(body)) if body.len() == 1 => self.at(&body[0], inner),
                     _ => Val::unknown(span),
                 }
@@ -246,7 +246,7 @@ impl<'a> Eval<'a, '_> {
         }
     }
 
-    /// A method of a value that is known: `dict.get`, `str.split`, `timedelta.total_seconds`.
+    /// A method of a known value: `dict.get`, `str.split`, `timedelta.total_seconds`.
     fn method_of_value(
         &self,
         receiver: &Val,
@@ -273,7 +273,7 @@ impl<'a> Eval<'a, '_> {
                 let key = arg(0)?.scalar_text()?;
                 receiver.item(&key).or_else(|| arg(1))
             }
-            // A dictionary of another module; what it falls back to counts only if it has no such key.
+            // A dictionary of another module; the default counts only if the dictionary has no such key.
             (PyValue::Object(object), "get") if call.args.len() <= 2 && is_lower(&object.class) => {
                 let key = arg(0)?.scalar_text()?;
                 Some(outside(&object.class, &key, span))

@@ -1,14 +1,14 @@
-//! The constructors and functions that are known: what they make, whose they are, and how their
-//! positional arguments are called. Data only; what an argument means is for readers to say.
+//! The known constructors and functions: what they create, their library, and the names of their positional
+//! arguments. Data only; readers interpret the arguments.
 
-/// What a call makes or does.
+/// What a call creates or does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ClientKind {
     /// A Kafka consumer.
     KafkaConsumer,
     /// A Kafka producer.
     KafkaProducer,
-    /// An application that holds Kafka consumers and producers (faust).
+    /// An application that contains Kafka consumers and producers (faust).
     KafkaApp,
     /// An SQL engine or pool, one in each process.
     SqlPool,
@@ -89,11 +89,11 @@ pub enum Library {
     Retrying,
     /// The standard library.
     Standard,
-    /// cachetools and its like.
+    /// cachetools and similar libraries.
     CacheTools,
     /// hvac.
     Hvac,
-    /// A class of the project itself, or of a library that is not known.
+    /// A class of the project itself, or of an unknown library.
     Other,
 }
 
@@ -104,7 +104,7 @@ pub struct Known {
     pub name: &'static str,
     /// What it builds.
     pub kind: ClientKind,
-    /// The library that it is from.
+    /// Its library.
     pub library: Library,
     /// Its positional parameters, in order.
     pub parameters: &'static [&'static str],
@@ -139,7 +139,7 @@ const REDIS: &[&str] = &[
 ];
 const CAPACITY: &[&str] = &["maxsize"];
 
-/// Constructors by dotted name; `redis.*` stands for `redis.asyncio.*` and `aioredis.*` too.
+/// Constructors by dotted name; `redis.*` also covers `redis.asyncio.*` and `aioredis.*`.
 #[rustfmt::skip]
 pub const KNOWN: &[Known] = &[
     known("kafka.KafkaConsumer", K::KafkaConsumer, L::KafkaPython, &[]),
@@ -259,7 +259,7 @@ pub const KNOWN: &[Known] = &[
     known("expiringdict.ExpiringDict", K::Cache, L::CacheTools, &["max_len", "max_age_seconds"]),
 ];
 
-/// Names that no other library uses, known even where the import is not shown (`from x import *`).
+/// Names that no other library uses, known even if the import is not visible (`from x import *`).
 const UNMISTAKABLE: &[&str] = &[
     "KafkaConsumer",
     "KafkaProducer",
@@ -278,8 +278,8 @@ const UNMISTAKABLE: &[&str] = &[
     "StrictRedis",
 ];
 
-/// Words of which a module has at least one if it holds anything that this reader knows. A cheap test
-/// before the parse.
+/// A module with anything that this reader knows contains at least one of these words. A cheap test before
+/// the parse.
 #[rustfmt::skip]
 pub const KEYWORDS: &[&str] = &[
     "kafka", "faust", "sqlalchemy", "create_engine", "create_async_engine", "psycopg", "asyncpg",
@@ -311,7 +311,7 @@ pub fn lookup(dotted: &str) -> Option<Known> {
             .copied();
     }
     let last = plain.rsplit('.').next().unwrap_or(&plain);
-    // A breaker of a library that is not known, or of the project itself: its arguments tell.
+    // A breaker of an unknown library, or of the project itself: its arguments describe it.
     is_breaker_class(last).then_some(known(
         "CircuitBreaker",
         K::Breaker,

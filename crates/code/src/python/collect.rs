@@ -1,5 +1,5 @@
-//! Walks a module once and notes what is known in it: calls of known constructors with their
-//! arguments, what calls what, what reads the environment.
+//! Walks a module once and records everything known in it: calls of known constructors with their arguments,
+//! which function calls which, and reads of the environment.
 
 mod repeats;
 mod uses;
@@ -13,7 +13,7 @@ use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::{ArgKind, Call, Expr, ExprKind, Function, Loop, Stmt, StmtKind};
 use std::collections::BTreeMap;
 
-/// What surrounds the expression at hand.
+/// The context of the current expression.
 #[derive(Clone, Default)]
 struct Around {
     scope: Scope,
@@ -37,7 +37,7 @@ struct Collector<'a, 's> {
     env_reads: BTreeMap<Span, EnvRead>,
 }
 
-/// Notes everything that is known in `body`.
+/// Records everything known in `body`.
 pub(super) fn collect<'a, 's>(body: &'a [Stmt], eval: &'s Eval<'a, 's>) -> Found {
     let symbols = eval.symbols;
     let mut collector = Collector {
@@ -141,7 +141,7 @@ impl<'a> Collector<'a, '_> {
         self.body(&function.body, &inner);
     }
 
-    /// `@retry`, `@lru_cache`, `@DB_BREAKER`: a known thing with its defaults.
+    /// `@retry`, `@lru_cache`, `@DB_BREAKER`: a known constructor with its defaults.
     fn bare_decorator(&mut self, decorator: &'a Expr, around: &Around) {
         self.breaker_use(decorator, decorator.span, around);
         let Some(dotted) = self.eval.callee(decorator, around.scope) else {
@@ -257,7 +257,7 @@ impl<'a> Collector<'a, '_> {
         }
     }
 
-    /// A class of the module itself that only shares a known name; breakers of the project's own count.
+    /// A class of the module itself that only shares a known name; the project's own breakers count.
     fn is_local(&self, dotted: &str, known: Known) -> bool {
         known.kind != ClientKind::Breaker
             && !dotted.contains('.')

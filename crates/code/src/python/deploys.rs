@@ -1,11 +1,11 @@
-//! Deployments that Python code makes by calling `gcloud`: lists of words, and tables of services that a
-//! script turns into such calls.
+//! Deployments by Python code that calls `gcloud`: lists of words, and tables of services that a script turns
+//! into such calls.
 
 use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::{ArgKind, Expr, ExprKind, Stmt};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
 
-/// What a module holds: lists of words that begin with `gcloud`, and entries of tables of services.
+/// The contents of a module: lists of words that begin with `gcloud`, and entries of tables of services.
 pub(super) fn read(body: &[Stmt]) -> (Vec<Vec<Node>>, Vec<Node>) {
     let mut found = (Vec::new(), Vec::new());
     statements(body, &mut found);
@@ -34,7 +34,7 @@ fn statements(body: &[Stmt], found: &mut (Vec<Vec<Node>>, Vec<Node>)) {
     }
 }
 
-/// Literals as a tree; a call is the map of its named arguments, and anything else is not known.
+/// Literals as a tree; a call is the map of its named arguments, and anything else is unknown.
 fn node(expression: &Expr) -> Node {
     let span = expression.span;
     let plain = |text: String| Node::plain(&text, span);
@@ -65,7 +65,7 @@ fn node(expression: &Expr) -> Node {
     }
 }
 
-/// A value of a table: of a call nothing is known.
+/// A value of a table: a call is unknown.
 fn leaf(expression: &Expr) -> Node {
     match &expression.kind {
         ExprKind::Call(_) => Node {

@@ -1,6 +1,6 @@
-//! What an expression is worth without running it: literals, arithmetic of constants, names that are
-//! bound once, defaults of parameters, environment variables with their defaults. Whatever could be
-//! something else in another run is [`PyValue::Unknown`].
+//! The value of an expression without running it: literals, arithmetic of constants, names that are bound
+//! once, defaults of parameters, environment variables with their defaults. Everything that could be
+//! different in another run is [`PyValue::Unknown`].
 
 use super::arith::{compute, negate};
 use super::labels;
@@ -11,15 +11,15 @@ use cofferdam_syntax::python::ast::{ArgKind, Call, Expr, ExprKind};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
-/// How many steps from name to name are followed.
+/// The maximum number of steps from name to name.
 pub(super) const MAX_STEPS: u8 = 24;
-/// How many expressions one module may cost; what comes later is unknown.
+/// The maximum number of expressions evaluated for one module; later ones are unknown.
 const FUEL: u32 = 1_000_000;
-/// How many of them one value may cost: names that lead to each other in many ways are given up soon.
+/// The maximum of them for one value, so that names which refer to each other in many ways are given up soon.
 const FUEL_OF_ONE: u32 = 4_000;
-/// How deep one expression may lead, all names included; keeps the stack small.
+/// The maximum depth of one expression, names included; keeps the stack small.
 const MAX_NESTING: u32 = 200;
-/// How many values one value may hold; a larger one is data, not configuration.
+/// The maximum number of values in one value; a larger one is data, not configuration.
 const MAX_WEIGHT: usize = 1500;
 
 /// Evaluates expressions of one module.
@@ -27,15 +27,15 @@ pub(super) struct Eval<'a, 's> {
     pub(super) symbols: &'s Symbols<'a>,
     fuel: Cell<u32>,
     nesting: Cell<u32>,
-    /// What the bindings of a name are worth, by the address of their list.
+    /// The value of a name's bindings, by the address of their list.
     pub(super) known: RefCell<HashMap<usize, Val>>,
-    /// What parameters are worth outside any particular call.
+    /// The value of parameters outside any particular call.
     pub(super) parameters: RefCell<HashMap<(FunctionId, &'a str), Val>>,
-    /// How many functions are being evaluated within one another.
+    /// The current depth of nested function evaluations.
     pub(super) calls: Cell<u8>,
 }
 
-/// Arguments that a function is evaluated with.
+/// The arguments with which a function is evaluated.
 pub(super) struct Bound<'a> {
     pub(super) function: FunctionId,
     pub(super) values: BTreeMap<&'a str, Val>,
@@ -46,7 +46,7 @@ pub(super) struct Frame<'f, 'a> {
     pub(super) scope: Scope,
     pub(super) steps: u8,
     pub(super) bound: Option<&'f Bound<'a>>,
-    /// The local whose own value is being looked for: `x = x or 5` means the parameter `x`.
+    /// The local whose own value is being evaluated: `x = x or 5` means the parameter `x`.
     pub(super) busy: Option<(FunctionId, &'a str)>,
 }
 
@@ -72,12 +72,12 @@ impl<'a, 's> Eval<'a, 's> {
         }
     }
 
-    /// Whether the module cost more than it may; values found after that are unknown.
+    /// Whether the module exceeded its budget; values found after that are unknown.
     pub(super) fn exhausted(&self) -> bool {
         self.fuel.get() == 0
     }
 
-    /// The value of `expr`, which stands in `scope`.
+    /// The value of `expr` in `scope`.
     pub(super) fn value(&self, expr: &'a Expr, scope: Scope) -> Val {
         let frame = Frame {
             scope,
@@ -88,7 +88,7 @@ impl<'a, 's> Eval<'a, 's> {
         self.limited(|| self.at(expr, frame))
     }
 
-    /// Runs `f` with the fuel of one value.
+    /// Runs `f` with the budget of one value.
     pub(super) fn limited<T>(&self, f: impl FnOnce() -> T) -> T {
         let all = self.fuel.get();
         let own = all.min(FUEL_OF_ONE);
@@ -109,7 +109,7 @@ impl<'a, 's> Eval<'a, 's> {
         self.limited(|| self.lookup(name, span, frame))
     }
 
-    /// The dotted name that a callee stands for: `redis.asyncio.Redis`, `requests.Session.get`.
+    /// The dotted name of a callee: `redis.asyncio.Redis`, `requests.Session.get`.
     pub(super) fn callee(&self, callee: &'a Expr, scope: Scope) -> Option<String> {
         match self.value(callee, scope).value {
             PyValue::Ref(name) => Some(name.into()),
@@ -117,8 +117,8 @@ impl<'a, 's> Eval<'a, 's> {
         }
     }
 
-    /// Arguments of a call as named values, `parameters` naming the positional ones; the second part
-    /// tells whether there may be more.
+    /// Arguments of a call as named values, `parameters` naming the positional ones; the second part tells
+    /// whether there may be more.
     pub(super) fn arguments(
         &self,
         call: &'a Call,
@@ -184,7 +184,7 @@ impl<'a, 's> Eval<'a, 's> {
                             push(&item.key, span, item.value);
                         }
                     }
-                    // What another module or the environment tells is looked up when all is read.
+                    // Values from another module or the environment are resolved after everything is read.
                     value if comes_from_elsewhere(&value) => {
                         let value = Val {
                             value,
@@ -208,7 +208,7 @@ impl<'a, 's> Eval<'a, 's> {
         self.nesting.set(nesting + 1);
         let value = self.evaluate(expr, frame);
         self.nesting.set(nesting);
-        // Names that double what they hold would otherwise fill the memory. Copies cost too.
+        // Names that double their contents would otherwise fill the memory. Copies cost too.
         let weight = value.weight(MAX_WEIGHT);
         let cost = u32::try_from(weight / 2).unwrap_or(u32::MAX);
         self.fuel.set(self.fuel.get().saturating_sub(cost));
@@ -251,7 +251,7 @@ impl<'a, 's> Eval<'a, 's> {
             ExprKind::Named(_, value) => return self.at(value, frame),
             ExprKind::Each(_) | ExprKind::Equals(_) => PyValue::Unknown,
             ExprKind::Other(items) => {
-                // `stop_after_attempt(3) | stop_after_delay(10)`: both are there.
+                // `stop_after_attempt(3) | stop_after_delay(10)`: both apply.
                 let values = self.list(items, frame);
                 let objects = |v: &Val| matches!(v.value, PyValue::Object(_) | PyValue::List(_));
                 if values.len() > 1 && values.iter().all(objects) {
@@ -359,8 +359,8 @@ impl<'a, 's> Eval<'a, 's> {
     }
 }
 
-/// The one value of several bindings or returns: the same everywhere, or one for each environment
-/// where conditions tell the environments apart.
+/// The single value of several bindings or returns: the same everywhere, or one for each environment if
+/// conditions distinguish the environments.
 pub(super) fn one_of(mut values: Vec<(Val, Branch<'_>)>, span: Span) -> Val {
     if values.len() == 1 {
         return values.swap_remove(0).0;
@@ -398,8 +398,8 @@ pub(super) fn one_of(mut values: Vec<(Val, Branch<'_>)>, span: Span) -> Val {
     )
 }
 
-/// A dictionary with a value for each environment, of which the environment chooses; `rest` is for those
-/// that it does not name.
+/// A dictionary with a value for each environment, selected by the environment; `rest` is for those that it
+/// does not name.
 pub(super) fn by_environment(base: &Val, rest: Option<Val>, span: Span) -> Val {
     match &base.value {
         PyValue::Dict(dict) if labels::is_by_environment(dict) => {
@@ -420,7 +420,7 @@ pub(super) fn by_environment(base: &Val, rest: Option<Val>, span: Span) -> Val {
     }
 }
 
-/// Pieces of text as one, with a hole for each that is not known.
+/// Pieces of text as one, with a hole for each unknown piece.
 pub fn join(pieces: &[Val]) -> PyValue {
     let mut text = String::new();
     let mut whole = true;
@@ -444,7 +444,7 @@ pub fn join(pieces: &[Val]) -> PyValue {
     }
 }
 
-/// Whether other modules or the environment tell what a value is.
+/// Whether a value comes from other modules or the environment.
 pub(super) fn comes_from_elsewhere(value: &PyValue) -> bool {
     match value {
         PyValue::ByEnvironment(_) => true,
@@ -482,7 +482,7 @@ pub(super) enum Passed<'a> {
     Unknown,
 }
 
-/// What a call passes for a parameter.
+/// The value that a call passes for a parameter.
 pub(super) fn passed<'a>(info: &super::scope::FunctionInfo<'a>, call: &'a Call, name: &str) -> Passed<'a> {
     let positional: Vec<_> = info
         .function
@@ -539,7 +539,7 @@ pub(super) fn merge(dict: &mut Dict, other: Val) {
     }
 }
 
-/// Whether two values are the same, wherever they are written.
+/// Whether two values are the same, whatever their places.
 pub(super) fn same(a: &Val, b: &Val) -> bool {
     match (&a.value, &b.value) {
         (PyValue::Unknown, _) | (_, PyValue::Unknown) => false,

@@ -1,5 +1,5 @@
-//! In which order a consumer's code polls, works and commits, and how often one process builds
-//! something. Read from the text alone: functions of the same module are followed, nothing else.
+//! The order in which a consumer's code polls, works and commits, and how often one process builds something.
+//! It is read only from the text: functions of the same module are followed, nothing else.
 
 use super::clients::{self, ClientKind};
 use super::eval::Eval;
@@ -10,19 +10,19 @@ use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::{Call, Expr, ExprKind, Jump, Stmt, StmtKind};
 use std::collections::BTreeSet;
 
-/// How deep calls between functions are followed.
+/// The maximum depth of followed calls between functions.
 const MAX_CALLS: usize = 5;
-/// How many events one function may have; a longer one is not judged.
+/// The maximum number of events of one function; a longer one is not judged.
 const MAX_EVENTS: usize = 2000;
 
-/// When a consumer commits by hand.
+/// When a consumer commits manually.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitFlow {
     /// Place of the commit.
     pub span: Span,
-    /// Class it stands in.
+    /// The class that contains it.
     pub class: Option<String>,
-    /// Function it stands in.
+    /// The function that contains it.
     pub function: String,
     /// Before or after the work.
     pub order: WorkOrder,
@@ -30,12 +30,12 @@ pub struct CommitFlow {
     pub work: Span,
 }
 
-/// How a commit stands to the work it confirms.
+/// The order of a commit and the work it confirms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WorkOrder {
     /// The work comes first, and the commit is reached only when it succeeded.
     AfterWork,
-    /// The commit is reached when the work failed too (`finally`, an error that is only logged).
+    /// The commit is also reached after failed work (`finally`, an error that is only logged).
     EvenAfterFailure,
     /// The work has only been put into a queue in memory or given to a thread.
     HandedOver,
@@ -59,9 +59,9 @@ enum What {
 struct Event {
     what: What,
     span: Span,
-    /// The `try` bodies it stands in whose errors are swallowed.
+    /// The enclosing `try` bodies whose errors are swallowed.
     swallowed: Vec<u32>,
-    /// Whether it stands in a `finally`.
+    /// Whether it is in a `finally`.
     last: bool,
     /// Name of the queue.
     queue: Option<String>,
@@ -86,9 +86,9 @@ struct Walker<'a, 's> {
 
 /// The order in which the functions of a module poll, hand over, work and commit.
 pub struct Flows {
-    /// Every commit of a consumer, with how it stands to the work; the worst of a place counts.
+    /// Every commit of a consumer, with its order relative to the work; the worst order of a place counts.
     pub commits: Vec<CommitFlow>,
-    /// Queues that hold what has been worked on already.
+    /// Queues of items that have already been processed.
     pub of_results: BTreeSet<String>,
 }
 
@@ -153,16 +153,16 @@ fn placed(symbols: &Symbols<'_>, span: Span, order: WorkOrder, work: Span) -> Co
     }
 }
 
-/// How things come into a queue.
+/// How items enter a queue.
 struct Origin {
-    /// Whether all of them have been worked on before.
+    /// Whether all of them have been processed before.
     all_worked: bool,
-    /// How the work stands to the hand-over, at its worst, and its place.
+    /// The worst order of the work and the hand-over, and its place.
     order: WorkOrder,
     work: Span,
 }
 
-/// How things come into the queue of this name; `None` when no function puts any.
+/// How items enter the queue with this name; `None` if no function puts any.
 fn origin(queue: &str, all: &[Vec<Event>]) -> Option<Origin> {
     let mut found: Option<Origin> = None;
     for events in all {
@@ -203,7 +203,7 @@ fn origin(queue: &str, all: &[Vec<Event>]) -> Option<Origin> {
     found
 }
 
-/// How a later step stands to work that comes before it.
+/// The order of a later step and earlier work.
 fn after(work: &Event, step: &Event) -> WorkOrder {
     if work.swallowed.iter().all(|t| step.swallowed.contains(t)) && !step.last {
         WorkOrder::AfterWork
@@ -224,7 +224,7 @@ fn judge(events: &[Event], all: &[Vec<Event>]) -> Vec<(Span, WorkOrder, Span)> {
     out
 }
 
-/// How the commit at `at` stands to the work: what is committed came by the last poll, or out of a queue.
+/// The order of the commit at `at` and the work: committed items come from the last poll, or out of a queue.
 fn verdict(events: &[Event], at: usize, all: &[Vec<Event>]) -> Option<(WorkOrder, Span)> {
     let commit = &events[at];
     let start = events[..at]
@@ -331,7 +331,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Whether an expression is a Kafka consumer, by what it is built from or by its name.
+    /// Whether an expression is a Kafka consumer, by its constructor or by its name.
     fn is_consumer(&self, expr: &'a Expr, function: FunctionId) -> bool {
         let named = expr
             .last_name()
@@ -436,7 +436,7 @@ impl<'a> Walker<'a, '_> {
     }
 }
 
-/// Whether a handler lets the code after the `try` run as if nothing had happened.
+/// Whether a handler continues with the code after the `try` as if nothing had happened.
 fn swallows(handler: &[Stmt]) -> bool {
     let leaves = matches!(
         handler.last().map(|s| &s.kind),
@@ -445,7 +445,7 @@ fn swallows(handler: &[Stmt]) -> bool {
     !leaves && !mentions_dead_letter(handler, 0)
 }
 
-/// Whether failed messages are put somewhere: then they are dealt with.
+/// Whether failed messages are stored somewhere: then they are handled.
 fn mentions_dead_letter(body: &[Stmt], depth: usize) -> bool {
     depth < 40
         && body.iter().any(|stmt| {
@@ -463,7 +463,7 @@ fn mentions_dead_letter(body: &[Stmt], depth: usize) -> bool {
         })
 }
 
-/// Whether a name speaks of messages that could not be processed.
+/// Whether a name refers to messages that could not be processed.
 pub fn is_dead_letter(name: &str) -> bool {
     let folded = cofferdam_syntax::tree::fold(name);
     ["dlq", "deadletter", "dlt", "poison"]
@@ -499,8 +499,8 @@ fn is_work(call: &Call, name: &str) -> bool {
     .any(|w| receiver.contains(w))
 }
 
-/// How often one process does what stands at `place`: the nearest loop or list of threads around it,
-/// or around the calls that lead to it.
+/// How often one process runs the code at `place`: the nearest loop or list of threads around it, or around
+/// the calls that lead to it.
 pub(super) fn repeated(found: &Found, symbols: &Symbols<'_>, place: &Place) -> Option<Repeat> {
     if let Some(repeat) = &place.repeated {
         return Some(repeat.clone());

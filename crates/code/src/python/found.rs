@@ -1,14 +1,14 @@
-//! What the walk over a module notes.
+//! The results of the walk over a module.
 
 use super::clients::{ClientKind, Library};
 use super::scope::{ClassId, FunctionId, Scope};
 use super::value::{Argument, Object, Val};
 use cofferdam_syntax::Span;
 
-/// A call of something known.
+/// A call of a known constructor or function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientCall {
-    /// What it makes or does.
+    /// What it creates or does.
     pub kind: ClientKind,
     /// Whose it is.
     pub library: Library,
@@ -16,17 +16,17 @@ pub struct ClientCall {
     pub constructor: String,
     /// The whole call.
     pub span: Span,
-    /// The name that is called.
+    /// The name of the callee.
     pub callee_span: Span,
     /// Arguments; those of a configuration dictionary count as arguments.
     pub args: Vec<Argument>,
-    /// Whether there may be more arguments than are known: what is absent may be set.
+    /// Whether there may be more arguments than are known: a missing one may be set.
     pub open: bool,
-    /// What the result is assigned to, as written (`self.batch_queue`).
+    /// The target of the assignment of its result, as written (`self.batch_queue`).
     pub assigned: Option<String>,
     /// Where it stands.
     pub place: Place,
-    /// The client whose method is called, where the module shows how it was built.
+    /// The client whose method is called, if the module shows how it was built.
     pub client: Option<Client>,
     /// A limit around the call: `asyncio.wait_for`, `asyncio.timeout`.
     pub bounded: Option<Val>,
@@ -41,7 +41,7 @@ pub struct Client {
     pub object: Object,
 }
 
-/// Where something stands in a module.
+/// A place in the structure of a module.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Place {
     /// Class.
@@ -50,7 +50,7 @@ pub struct Place {
     pub function: Option<String>,
     /// The function that it decorates.
     pub decorates: Option<String>,
-    /// How often one process does it, where the code shows more than once.
+    /// How often one process does it, if the code shows more than once.
     pub repeated: Option<Repeat>,
     pub(super) scope: Scope,
 }
@@ -60,9 +60,9 @@ pub struct Place {
 pub struct Repeat {
     /// Place of the loop's head.
     pub span: Span,
-    /// How many times; `None` where that is not known.
+    /// How many times; `None` if unknown.
     pub count: Option<Val>,
-    /// Whether each time is a thread, task or process of its own.
+    /// Whether each repetition is a separate thread, task or process.
     pub spawned: bool,
 }
 
@@ -73,9 +73,9 @@ pub struct EnvRead {
     pub name: String,
     /// Place of the name.
     pub name_span: Span,
-    /// What the code takes when it is not set.
+    /// The value that the code uses if it is not set.
     pub default: Option<Val>,
-    /// Whether the code fails when it is not set.
+    /// Whether the code fails if it is not set.
     pub required: bool,
 }
 
@@ -86,7 +86,7 @@ pub struct BreakerUse {
     pub name: String,
     /// Place of the use.
     pub span: Span,
-    /// Class it stands in.
+    /// The class that contains it.
     pub class: Option<String>,
     /// Function that it protects or that calls it.
     pub function: Option<String>,
@@ -103,11 +103,11 @@ pub struct TopicUse {
     pub span: Span,
     /// Whether messages are sent (or read).
     pub sends: bool,
-    /// Class it stands in.
+    /// The class that contains it.
     pub class: Option<String>,
 }
 
-/// That one function calls or starts another.
+/// One function calls or starts another.
 #[derive(Debug, Clone)]
 pub(super) struct Edge {
     pub(super) from: Scope,
@@ -115,7 +115,7 @@ pub(super) struct Edge {
     pub repeated: Option<Repeat>,
 }
 
-/// That a class is instantiated.
+/// A class is instantiated.
 #[derive(Debug, Clone)]
 pub(super) struct Instance {
     pub(super) from: Scope,
@@ -123,7 +123,7 @@ pub(super) struct Instance {
     pub repeated: Option<Repeat>,
 }
 
-/// What the walk found.
+/// The results of the walk.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub calls: Vec<ClientCall>,
@@ -136,6 +136,6 @@ pub(super) struct Found {
     pub poll_sizes: Vec<(String, Val)>,
     /// Whether it starts several threads, tasks or processes in a loop.
     pub spawns: bool,
-    /// Whether the module builds an HTTP adapter of its own, which may set timeouts.
+    /// Whether the module builds its own HTTP adapter, which may set timeouts.
     pub custom_adapter: bool,
 }

@@ -1,5 +1,5 @@
-//! Which module imports which, by the text alone and for every file: code that several services share
-//! belongs to those that import it, however little the files between say.
+//! Which module imports which, only by the text and for every file: code that several services share belongs
+//! to those that import it, even if the files in between contain little.
 
 /// The dotted names that a module imports: `common.db` and `common.db.engine` for
 /// `from common.db import engine`.
@@ -17,7 +17,7 @@ pub(super) fn of_text(text: &str) -> Vec<String> {
         {
             let Some(module) = plain(module) else { continue };
             let mut names = names.to_owned();
-            // `from a import (` goes on to the closing bracket.
+            // `from a import (` continues to the closing bracket.
             let mut left = 200;
             while names.contains('(') && !names.contains(')') && left > 0 {
                 let Some(more) = lines.next() else { break };
@@ -35,7 +35,7 @@ pub(super) fn of_text(text: &str) -> Vec<String> {
     found
 }
 
-/// The name without its alias; `None` for what is none.
+/// The name without its alias; `None` if it is not a name.
 fn plain(name: &str) -> Option<String> {
     let name = name.split('#').next()?.split_whitespace().next()?;
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');

@@ -6,7 +6,7 @@ use cofferdam_syntax::Span;
 use cofferdam_syntax::environment;
 use cofferdam_syntax::python::ast::{Expr, ExprKind};
 
-/// Environments that a word in a longer name can mean; others (`test`, `local`) mean too much else.
+/// Environments that a word in a longer name can mean; others (`test`, `local`) have too many other meanings.
 const CLEAR: &[&str] = &[
     "production",
     "staging",
@@ -16,7 +16,7 @@ const CLEAR: &[&str] = &[
     "uat",
 ];
 
-/// The environment that a key is, as a whole: `staging`, `prod`.
+/// The environment that the whole key names: `staging`, `prod`.
 pub fn exact(key: &str) -> Option<&'static str> {
     environment::canonical(key).filter(|name| CLEAR.contains(name))
 }
@@ -35,7 +35,7 @@ pub fn within(key: &str) -> Option<&'static str> {
 /// Nobody has more environments than this; a larger dictionary is a table of something else.
 const MAX_ENVIRONMENTS: usize = 16;
 
-/// Whether a dictionary holds one value for each environment.
+/// Whether a dictionary contains one value for each environment.
 pub fn is_by_environment(dict: &Dict) -> bool {
     dict.items.len() <= MAX_ENVIRONMENTS && dict.items.iter().any(|i| exact(&i.key).is_some())
 }

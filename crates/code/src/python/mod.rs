@@ -1,11 +1,11 @@
-//! What Python code says about the platform: literal arguments of well-known constructors (Kafka, SQL,
-//! Redis, HTTP, breakers, queues), constants and settings, variables that are read, and the order in
-//! which a consumer works and commits.
+//! Facts about the platform in Python code: literal arguments of well-known constructors (Kafka, SQL, Redis,
+//! HTTP, breakers, queues), constants and settings, variables that are read, and the order in which a
+//! consumer works and commits.
 //!
-//! Nothing is executed and no import is followed outside the files that were read. A value is known
-//! when it is a literal, simple arithmetic of constants, a name bound once, a parameter's default, or an
-//! environment variable with its default; anything else is [`PyValue::Unknown`]. Every value has the
-//! place of its literal.
+//! Nothing is executed and no import is followed outside the files that were read. A value is known if it is
+//! a literal, simple arithmetic of constants, a name bound once, a parameter's default, or an environment
+//! variable with its default; anything else is [`PyValue::Unknown`]. Every value has the place of its
+//! literal.
 
 mod arith;
 mod attributes;
@@ -39,20 +39,20 @@ use scope::{ClassId, Symbols};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Larger files are generated or data, and are passed over with a note.
+/// Larger files are generated or data, and are skipped with a note.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
-/// Share of a text inside syntax errors above which it is not taken for Python.
+/// If a larger share of a text is inside syntax errors, it does not count as Python.
 const MAX_ERROR_SHARE: f64 = 0.3;
 
-/// What one module says.
+/// The facts of one module.
 #[derive(Debug, Clone)]
 pub struct Module {
     /// Path below the root.
     pub path: PathBuf,
     /// The file.
     pub file: FileId,
-    /// Whether it is a test: what it builds is not the platform.
+    /// Whether it is a test: the objects that it builds are not part of the platform.
     pub is_test: bool,
     /// Calls of known constructors, in the order written.
     pub calls: Vec<ClientCall>,
@@ -62,9 +62,9 @@ pub struct Module {
     pub breaker_uses: Vec<BreakerUse>,
     /// Variables of the environment that it reads.
     pub env_reads: Vec<EnvRead>,
-    /// Commits of Kafka consumers and how they stand to the work.
+    /// Commits of Kafka consumers and their order relative to the work.
     pub commits: Vec<CommitFlow>,
-    /// Queues that hold what has been worked on already.
+    /// Queues of items that have already been processed.
     pub result_queues: BTreeSet<String>,
     /// Topics that are sent to and subscribed to.
     pub topic_uses: Vec<TopicUse>,
@@ -107,13 +107,13 @@ pub struct PythonProblem {
 /// Why a file was not read at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotRead {
-    /// It mentions nothing that this reader knows.
+    /// It contains nothing that this reader knows.
     #[error("mentions no known client")]
     NothingKnown,
     /// It is larger than [`MAX_BYTES`].
     #[error("is larger than 1 MiB and was not read as Python")]
     TooLarge,
-    /// Most of it is no Python.
+    /// Most of it is not Python.
     #[error("is not Python that can be parsed")]
     NotPython,
 }
@@ -121,7 +121,7 @@ pub enum NotRead {
 /// Reads the text of a module.
 ///
 /// # Errors
-/// [`NotRead`] when the text holds nothing for this reader, is too large, or is no Python.
+/// [`NotRead`] if the text contains nothing for this reader, is too large, or is not Python.
 pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
     if !clients::KEYWORDS.iter().any(|word| text.contains(word)) {
         return Err(NotRead::NothingKnown);
@@ -152,16 +152,16 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
     if parsed.first_error.is_some() {
         note(
             parsed.first_error,
-            "syntax error; the rest of the file was read as far as it goes",
+            "syntax error; the rest of the file was read as far as possible",
         );
     }
     if parsed.too_deep {
-        note(None, "nested too deep; the innermost parts were not read");
+        note(None, "nested too deeply; the innermost parts were not read");
     }
     if eval.exhausted() {
         note(
             None,
-            "too long to follow every name; some values are taken as unknown",
+            "too long to follow every name; some values count as unknown",
         );
     }
     Ok(Module {
@@ -192,7 +192,7 @@ pub fn read(file: FileId, path: &Path, text: &str) -> Result<Module, NotRead> {
 /// All Python code of a platform.
 #[derive(Debug, Default)]
 pub struct Code {
-    /// Modules that hold something for this reader, in order of path.
+    /// Modules that contain something for this reader, ordered by path.
     pub modules: Vec<Module>,
     /// Every file with the dotted names that it imports.
     pub imports: Vec<(PathBuf, Vec<String>)>,
@@ -266,8 +266,8 @@ fn deploys(file: FileId, path: &Path, text: &str) -> (Vec<Vec<Node>>, Vec<Node>)
 }
 
 impl Module {
-    /// The settings as a configuration tree. `variable` gives the value of an environment variable of
-    /// the platform at hand; without one the code's default stands.
+    /// The settings as a configuration tree. `variable` returns the value of an environment variable of the
+    /// platform; without one the code's default is used.
     pub fn tree(&self, variable: &dyn Fn(&EnvValue) -> Option<Node>) -> Node {
         let root = Val {
             value: PyValue::Dict(self.settings.clone()),
@@ -293,7 +293,7 @@ impl ClientCall {
     }
 }
 
-/// A test is told by its name or place and by what it imports.
+/// A test is recognised by its name or place and by its imports.
 fn is_test(path: &Path, body: &[Stmt]) -> bool {
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     let named = name.starts_with("test_") || name.ends_with("_test.py") || name == "conftest.py";

@@ -1,4 +1,4 @@
-//! What a name is worth: locals, parameters by what callers pass, module constants, imports.
+//! The value of a name: locals, parameters by the callers' arguments, module constants, imports.
 
 use super::eval::{Bound, Eval, Frame, MAX_STEPS, Passed, merge, one_of, passed, same};
 use super::scope::{Binding, FunctionId, Holder, Scope};
@@ -37,7 +37,7 @@ impl<'a> Eval<'a, '_> {
         {
             return self.bindings(bindings, (Holder::Class(id), name), span, frame);
         }
-        // `except ImportError: KafkaConsumer = None` does not change what the import brought.
+        // `except ImportError: KafkaConsumer = None` does not change the imported value.
         let nothing = |b: &Binding<'a>| b.value.is_some_and(|v| v.kind == ExprKind::None);
         if let Some(bindings) = symbols.globals.get(name)
             && !(symbols.imports.contains_key(name) && bindings.iter().all(nothing))
@@ -51,10 +51,10 @@ impl<'a> Eval<'a, '_> {
         }
     }
 
-    /// The one value that all bindings of a name have, with what is later put into it.
+    /// The single value of all bindings of a name, with later additions.
     ///
-    /// A name is worth the same wherever it is used, unless a function is evaluated with arguments of its
-    /// own: so it is found once. While it is being found it is unknown, which ends circles.
+    /// A name has the same value wherever it is used, unless a function is evaluated with its own arguments,
+    /// so it is evaluated once. During its own evaluation it is unknown, which ends cycles.
     pub(super) fn bindings(
         &self,
         bindings: &[Binding<'a>],
@@ -66,7 +66,7 @@ impl<'a> Eval<'a, '_> {
         if frame.bound.is_some_and(own) {
             return self.find_bindings(bindings, place, span, frame);
         }
-        // The list's address names it: lists live as long as the symbols.
+        // The list's address identifies it: lists live as long as the symbols.
         let key = bindings.as_ptr() as usize;
         if let Some(known) = self.known.borrow().get(&key) {
             return known.clone();
@@ -75,7 +75,7 @@ impl<'a> Eval<'a, '_> {
         let frame = Frame { bound: None, ..frame };
         let value = self.find_bindings(bindings, place, span, frame);
         if frame.steps > MAX_STEPS / 2 {
-            // So far down the answer may be cut short; from elsewhere it may be whole.
+            // At this depth the result may be cut short; from elsewhere it may be complete.
             self.known.borrow_mut().remove(&key);
         } else {
             self.known.borrow_mut().insert(key, value.clone());
@@ -152,8 +152,8 @@ impl<'a> Eval<'a, '_> {
         value
     }
 
-    /// What a parameter is by all calls of its function in the module, else its default, else an object
-    /// of the class that it is annotated with.
+    /// The value of a parameter: from all calls of its function in the module, otherwise its default,
+    /// otherwise an object of its annotated class.
     fn passed_everywhere(&self, id: FunctionId, name: &'a str, span: Span, frame: Frame<'_, 'a>) -> Val {
         let info = self.symbols.function(id);
         let Some(parameter) = info.function.parameters.iter().find(|p| &*p.name == name) else {

@@ -1,4 +1,4 @@
-//! Who defines which name: imports, module constants, classes, functions and their locals, and where
+//! Which scope defines which name: imports, module constants, classes, functions and their locals, and where
 //! each function is called. Built in one walk; [`super::eval`] looks names up in it.
 
 use cofferdam_syntax::Span;
@@ -13,14 +13,14 @@ pub(super) struct FunctionId(pub(super) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ClassId(pub(super) usize);
 
-/// Where an expression stands.
+/// The scope of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Scope {
     pub(super) class: Option<ClassId>,
     pub(super) function: Option<FunctionId>,
 }
 
-/// Something that a name is bound to; without a value it cannot be known (a loop's variable).
+/// A value bound to a name; without a value it cannot be known (a loop's variable).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Binding<'a> {
     pub(super) value: Option<&'a Expr>,
@@ -28,7 +28,7 @@ pub(super) struct Binding<'a> {
     pub(super) branch: Branch<'a>,
 }
 
-/// The branch that something stands in.
+/// The branch that contains something.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Branch<'a> {
     /// Whether it happens only in some runs.
@@ -59,7 +59,7 @@ pub(super) struct Site<'a> {
 #[derive(Debug)]
 pub(super) struct FunctionInfo<'a> {
     pub(super) function: &'a Function,
-    /// Where the function itself stands.
+    /// The scope of the function itself.
     pub(super) outer: Scope,
     pub(super) locals: BTreeMap<&'a str, Vec<Binding<'a>>>,
     /// What it returns, in the order written.
@@ -72,7 +72,7 @@ pub(super) struct FunctionInfo<'a> {
 #[derive(Debug)]
 pub(super) struct ClassInfo<'a> {
     pub(super) class: &'a Class,
-    /// Where the class stands.
+    /// The scope of the class.
     pub(super) outer: Scope,
     pub(super) attributes: BTreeMap<&'a str, Vec<Binding<'a>>>,
     pub(super) annotations: BTreeMap<&'a str, (&'a Expr, Scope)>,
@@ -80,7 +80,7 @@ pub(super) struct ClassInfo<'a> {
     pub(super) methods: BTreeMap<&'a str, FunctionId>,
 }
 
-/// Whose name a mutation changes.
+/// The name whose value a mutation changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Holder {
     Module,
@@ -112,12 +112,12 @@ impl<'a> Symbols<'a> {
         symbols
     }
 
-    /// The function that is defined where its name stands.
+    /// The function defined at the place of its name.
     pub(super) fn function_at(&self, name_span: Span) -> Option<FunctionId> {
         self.function_places.get(&name_span).copied()
     }
 
-    /// The class that is defined where its name stands.
+    /// The class defined at the place of its name.
     pub(super) fn class_at(&self, name_span: Span) -> Option<ClassId> {
         self.class_places.get(&name_span).copied()
     }
@@ -347,7 +347,7 @@ impl<'a> Symbols<'a> {
         table.entry(name).or_default().push(binding);
     }
 
-    /// Notes the calls, bindings and readings of variables inside an expression.
+    /// Records the calls, bindings and reads of variables inside an expression.
     fn expressions(&mut self, expr: &'a Expr, scope: Scope, branch: Branch<'a>) {
         let mut found: Vec<&'a Expr> = Vec::new();
         expr.visit(&mut |e| {

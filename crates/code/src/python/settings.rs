@@ -1,6 +1,5 @@
-//! The settings that a module writes down: constants, fields of classes with their defaults,
-//! dictionaries in functions, as one tree of names. What a generic reader of configuration can
-//! search, it finds here.
+//! The settings of a module: constants, fields of classes with their defaults, dictionaries in functions, as
+//! one tree of names that a generic reader of configuration can search.
 
 use super::eval::Eval;
 use super::labels;
@@ -94,7 +93,7 @@ impl<'a> Reader<'a, '_, '_> {
                 }
                 StmtKind::Return(Some(value)) => {
                     let value = self.eval.value(value, scope);
-                    // A name that was bound to a dictionary above is there already.
+                    // A name that was bound to a dictionary above already exists.
                     if stmt.span.start <= value.span.start && worth(&value, true) {
                         put(out, "returns", stmt.span, value, label);
                     }
@@ -161,7 +160,7 @@ fn dict_val(dict: Dict, span: Span) -> Val {
     }
 }
 
-/// Whether a value says something: in a function only dictionaries do.
+/// Whether a value is useful: in a function only dictionaries are.
 fn worth(value: &Val, in_function: bool) -> bool {
     match &value.value {
         PyValue::Dict(dict) => !dict.items.is_empty(),
@@ -186,7 +185,7 @@ fn put(out: &mut Dict, name: &str, span: Span, value: Val, label: Option<&Label>
     let Some(Label(labels)) = label else {
         let mut key = name.to_owned();
         let mut number = 1;
-        // Two dictionaries of one name in different functions' branches are both kept.
+        // If two dictionaries in different functions' branches have one name, both are kept.
         while number < 50 && out.items.iter().any(|i| *i.key == *key && i.key_span != span) {
             number += 1;
             key = format!("{name} {number}");
@@ -219,7 +218,7 @@ fn put(out: &mut Dict, name: &str, span: Span, value: Val, label: Option<&Label>
     }
 }
 
-/// What other modules can import: `NAME`, `Class.attribute`, and objects of classes by name.
+/// The exports of a module: `NAME`, `Class.attribute`, and objects of classes by name.
 fn exports(file: FileId, eval: &Eval<'_, '_>) -> BTreeMap<String, Val> {
     let symbols = eval.symbols;
     let mut exports = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Modules as people write them, and what is read from them.
+//! Modules as people write them, and the facts that are read from them.
 
 use super::*;
 use proptest::prelude::*;
@@ -596,7 +596,7 @@ class C:
 
 #[test]
 fn a_commit_of_a_batch_after_processing_is_sound() {
-    // A plan's code: methods that the class does not show.
+    // Code from a plan: methods that the class does not show.
     let text = "\
 class C:
     def _commit_batch_offsets(self, batch):
@@ -837,7 +837,7 @@ fn names_that_lead_in_circles_end() {
     ] {
         module(text);
     }
-    // Every name doubles: 2^40 evaluations if nothing stopped it.
+    // Every name doubles: 2^40 evaluations without a limit.
     let mut text = "timeout0 = {'a': 1}\n".to_owned();
     for i in 0..40 {
         text += &format!("timeout{} = f(timeout{i}, timeout{i})\n", i + 1);

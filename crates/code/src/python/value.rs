@@ -1,16 +1,16 @@
-//! What an expression is known to be without running anything, each with the place it is written.
+//! What is known about an expression without running anything, each value with its place.
 
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use std::time::Duration;
 
-/// Longest text and list that is built.
+/// Maximum length of a text and list that is built.
 pub(super) const MAX_LENGTH: usize = 20_000;
 
-/// Stands for a part of a text that is not known (in [`PyValue::Partial`]).
+/// Stands for an unknown part of a text (in [`PyValue::Partial`]).
 pub const HOLE: char = '\u{FFFD}';
 
-/// A value and the place where it is written: the literal, not the name that leads to it.
+/// A value and its place: that of the literal, not of the name that leads to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Val {
     /// The value.
@@ -19,7 +19,7 @@ pub struct Val {
     pub span: Span,
 }
 
-/// A value as far as it is known.
+/// The known part of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PyValue {
     /// `None`.
@@ -32,19 +32,19 @@ pub enum PyValue {
     Float(f64),
     /// Text.
     Str(Box<str>),
-    /// Text with parts that are not known, each marked by one [`HOLE`].
+    /// Text with unknown parts, each marked by one [`HOLE`].
     Partial(Box<str>),
-    /// Text made of pieces, some of which the environment or another module tells.
+    /// Text made of pieces, some of which come from the environment or another module.
     Format(Vec<Val>),
     /// A list, tuple or set, or objects that an operator joins.
     List(Vec<Val>),
     /// A dictionary with text keys.
     Dict(Dict),
-    /// One of these, by the environment that the process runs in; an item without a key is for the rest.
+    /// One of these, by the environment of the process; an item without a key is for the others.
     ByEnvironment(Dict),
     /// The value of an environment variable.
     Env(Box<EnvValue>),
-    /// What a call of a class or function returns, by its dotted name.
+    /// The result of a call of a class or function, by its dotted name.
     Object(Box<Object>),
     /// A name that leads out of the module (`app.config.settings.POOL_SIZE`) or to a class in it.
     Ref(Box<str>),
@@ -79,15 +79,15 @@ pub struct EnvValue {
     pub name: Box<str>,
     /// Place of the name.
     pub name_span: Span,
-    /// What the code takes when the variable is not set, already scaled.
+    /// The value that the code uses if the variable is not set, already scaled.
     pub default: Option<Val>,
-    /// Whether the code fails when the variable is not set.
+    /// Whether the code fails if the variable is not set.
     pub required: bool,
-    /// What the code multiplies the variable by (0.001 for `int(os.getenv("T_MS")) / 1000`).
+    /// The factor that the code applies to the variable (0.001 for `int(os.getenv("T_MS")) / 1000`).
     pub scale: f64,
 }
 
-/// What a call returns.
+/// The result of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object {
     /// Dotted name of the class or function that was called.
@@ -101,8 +101,8 @@ pub struct Object {
 /// An argument of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Argument {
-    /// Its name; for a positional one the name that the constructor gives it, else its number from 0;
-    /// for an item of a configuration dictionary the key as written.
+    /// Its name; for a positional one the name from the constructor, otherwise its number from 0; for an item
+    /// of a configuration dictionary the key as written.
     pub name: Box<str>,
     /// The whole argument as written at the call.
     pub span: Span,
@@ -111,7 +111,7 @@ pub struct Argument {
 }
 
 impl Val {
-    /// A value that is not known, at `span`.
+    /// An unknown value, at `span`.
     pub fn unknown(span: Span) -> Val {
         Val {
             value: PyValue::Unknown,
@@ -119,7 +119,8 @@ impl Val {
         }
     }
 
-    /// The value when no environment variable is set: the default of [`PyValue::Env`], else the value itself.
+    /// The value if no environment variable is set: the default of [`PyValue::Env`], otherwise the value
+    /// itself.
     pub fn fallback(&self) -> Option<&Val> {
         match &self.value {
             PyValue::Env(env) => env.default.as_ref(),
@@ -163,7 +164,7 @@ impl Val {
         }
     }
 
-    /// How many values are in it, itself included; counting stops at `limit`.
+    /// The number of values in it, itself included; counting stops at `limit`.
     pub fn weight(&self, limit: usize) -> usize {
         let of_items = |items: &mut dyn Iterator<Item = &Val>| {
             let mut total = 1;
@@ -186,7 +187,7 @@ impl Val {
         }
     }
 
-    /// The truth value of a boolean or of a text that configuration means one by.
+    /// The truth value of a boolean or of a text that means one in configuration.
     pub fn as_bool(&self) -> Option<bool> {
         match &self.value {
             PyValue::Bool(b) => Some(*b),
@@ -266,7 +267,7 @@ impl Val {
         }
     }
 
-    /// The scalar as text, the way a configuration file would write it.
+    /// The scalar as text, in the notation of a configuration file.
     pub fn scalar_text(&self) -> Option<String> {
         match &self.value {
             PyValue::Bool(b) => Some(b.to_string()),
@@ -277,8 +278,8 @@ impl Val {
         }
     }
 
-    /// The value as a configuration tree. `variable` gives the value of an environment variable in the
-    /// platform at hand; without one the code's default stands.
+    /// The value as a configuration tree. `variable` returns the value of an environment variable of the
+    /// platform; without one the code's default is used.
     pub fn to_node(&self, variable: &dyn Fn(&EnvValue) -> Option<Node>) -> Node {
         let unknown = |what: &str| Value::Unknown(what.into());
         let value = match &self.value {
@@ -288,7 +289,7 @@ impl Val {
             }
             PyValue::Str(text) => return Node::text(text, self.span),
             PyValue::Partial(_) | PyValue::Format(_) => {
-                unknown("a text of which only a part stands in the code")
+                unknown("a text of which the code contains only a part")
             }
             PyValue::List(items) => Value::Seq(items.iter().map(|v| v.to_node(variable)).collect()),
             PyValue::Dict(dict) | PyValue::ByEnvironment(dict) => Value::Map(dict.to_map(variable)),
@@ -303,7 +304,7 @@ impl Val {
             }
             PyValue::Object(object) => unknown(&format!("what {} returns", object.class)),
             PyValue::Ref(name) => unknown(&format!("{name}, which another module defines")),
-            PyValue::Unknown => unknown("known only when it runs"),
+            PyValue::Unknown => unknown("known only at run time"),
         };
         Node {
             span: self.span,
@@ -347,10 +348,11 @@ impl Object {
     }
 }
 
-/// The name of an argument that stands for `**value`, whose items another module or the environment tells.
+/// The name of an argument that stands for `**value`, whose items come from another module or the
+/// environment.
 pub const SPREAD: &str = "**";
 
-/// The argument whose name folds to `folded`; the last one, as a later setting wins.
+/// The argument whose name folds to `folded`; the last one, because a later setting wins.
 pub fn find<'a>(args: &'a [Argument], folded: &str) -> Option<&'a Argument> {
     args.iter()
         .rev()

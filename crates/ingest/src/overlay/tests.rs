@@ -474,7 +474,7 @@ fn what_cannot_be_meant_is_an_error_at_its_line() {
         ),
         (
             "version: 1\nversion: 1",
-            "the key `version` stands twice in this map; the last one counts",
+            "the key `version` occurs twice in this map; the last one counts",
         ),
         ("- a", "this file must be a map of keys to values"),
     ] {

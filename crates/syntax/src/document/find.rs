@@ -1,20 +1,21 @@
-//! From a route to a place and from a place to a route.
+//! Finds the place of a route, and the route of a place.
 
 use super::{Document, Entry, Item, ItemKind};
 use crate::route::{Route, Step};
 use crate::source::Span;
 use std::ops::Range;
 
-/// Where a value is.
+/// The place of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The value. For an alias it is the value at its anchor.
     pub value: Span,
-    /// The key that it stands under, if it stands under one.
+    /// The key of the value, if it has one.
     pub key: Option<Span>,
-    /// The whole entry, from its key or dash to the end of the value. For an alias it is where the alias stands.
+    /// The whole entry, from its key or dash to the end of the value. For an alias it is the place of the
+    /// alias.
     pub entry: Span,
-    /// What led from the route's own place to the value, in order.
+    /// The jumps from the route's own place to the value, in order.
     pub via: Vec<Via>,
 }
 
@@ -27,7 +28,7 @@ pub enum Via {
     Merge(Span),
 }
 
-/// The entries that lead to an item, by their number; and what was met on the way.
+/// The entries on the path to an item, by their number; and the aliases and merges on the way.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Resolved {
     pub(crate) path: Vec<usize>,
@@ -35,7 +36,7 @@ pub(crate) struct Resolved {
     pub(crate) jumps: Vec<Jump>,
     /// Entries of one key in one map.
     pub(crate) twice: Option<(Range<usize>, Range<usize>)>,
-    /// The key of an entry on the way that has no simple key.
+    /// The key of an entry on the path that has no simple key.
     pub(crate) complex: Option<Range<usize>>,
 }
 
@@ -47,15 +48,15 @@ pub(crate) struct Jump {
     pub(crate) anchor: Range<usize>,
 }
 
-/// A step that leads nowhere.
+/// A step that does not exist.
 #[derive(Debug, Clone)]
 pub(crate) struct Lost {
-    /// How many steps led somewhere.
+    /// How many steps exist.
     pub(crate) steps: usize,
     /// The item that lacks the next one.
     pub(crate) at: Range<usize>,
     pub(crate) kind: ItemKind,
-    /// The keys that it has.
+    /// The existing keys.
     pub(crate) keys: Vec<String>,
     pub(crate) length: usize,
 }
@@ -99,7 +100,7 @@ impl Document {
     }
 
     /// The route of the innermost value or entry that covers a byte; `None` outside of all documents, and for
-    /// what has no route (an entry whose key stands twice).
+    /// things without a route (an entry whose key occurs twice).
     pub fn route_at(&self, at: usize) -> Option<Route> {
         let document = self
             .roots
@@ -145,13 +146,13 @@ impl Document {
             .try_fold(root, |item, index| Some(&item.entries.get(*index)?.value))
     }
 
-    /// The entry that holds the item of a path; a root has none.
+    /// The entry that contains the item of a path; a root has none.
     pub(crate) fn entry(&self, document: usize, path: &[usize]) -> Option<&Entry> {
         let (last, parents) = path.split_last()?;
         self.item(document, parents)?.entries.get(*last)
     }
 
-    /// The path of the item that an alias stands for: the last anchor of its name before it.
+    /// The path of the item that an alias refers to: the last anchor of its name before it.
     fn anchor(&self, document: usize, alias: &Item) -> Option<Vec<usize>> {
         let mut found = None;
         let root = self.roots.get(document)?;
@@ -198,11 +199,11 @@ impl Document {
         Ok(found)
     }
 
-    /// Sets the path of `found` to what an alias stands for.
+    /// Sets the path of `found` to the target of an alias.
     fn follow(&self, document: usize, alias: &Item, merge: bool, found: &mut Resolved) -> Option<&Item> {
         let path = self.anchor(document, alias)?;
         let item = self.item(document, &path)?;
-        // An anchor that holds its own alias would lead round in a circle.
+        // An anchor that contains its own alias would be an endless loop.
         if found.jumps.len() > super::MAX_DEPTH {
             return None;
         }

@@ -17,7 +17,7 @@ fn entry(text: &str, setting: &Setting, sep: &[char]) -> Entry {
     let quote = before.filter(|c| matches!(c, '"' | '\''));
     let first = text.get(value.clone()).and_then(|t| t.chars().next());
     let closes = quote.is_some() && text.get(value.end..).and_then(|t| t.chars().next()) == quote;
-    // The reader of `.env` files leaves the quotes out of the value's place, that of ini files does not.
+    // The reader of `.env` files excludes the quotes from the value's place, that of ini files does not.
     let (layout, span) = match (quote, first) {
         (Some('"'), _) if closes => (Layout::Double, value.start - 1..value.end + 1),
         (Some(_), _) if closes => (Layout::Single, value.start - 1..value.end + 1),
@@ -28,7 +28,7 @@ fn entry(text: &str, setting: &Setting, sep: &[char]) -> Entry {
     };
     let between = text.get(name.end..span.start.max(name.end)).unwrap_or_default();
     let sep_end = between.find(sep).map(|at| name.end + at + 1);
-    // Nothing is written directly after the sign, not before a comment further on.
+    // An empty value is directly after the sign, not before a comment further on.
     let span = match sep_end {
         Some(end) if layout == Layout::Empty => end..end,
         _ => span,
@@ -47,7 +47,7 @@ fn root(text: &str, entries: Vec<Entry>) -> Item {
     root
 }
 
-/// Lines that are comments: they begin with one of `marks` after blanks, and no entry covers them.
+/// Comment lines: they begin with one of `marks` after blanks, and no entry covers them.
 fn comment_lines(text: &str, marks: &[char], entries: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -115,7 +115,7 @@ pub(super) fn ini(text: &str) -> Parts {
                 .filter_map(|e| trailing(text, e.span.end, &['#', ';'])),
         );
         let mut header = range(section.span);
-        // The reader's place goes on to the end of the line.
+        // The reader's place continues to the end of the line.
         if let Some(close) = text.get(header.clone()).and_then(|t| t.find(']')) {
             header.end = header.start + close + 1;
         }

@@ -103,7 +103,7 @@ impl Reader<'_> {
                 "nested more than 200 levels deep",
             ));
         }
-        // Brackets of objects and lists that come from the parser are part of the place; line breaks are not.
+        // Brackets of objects and lists from the parser are part of the place; line breaks are not.
         let raw = self.text.get(span.clone()).unwrap_or_default();
         let span = span.start..span.start + raw.trim_end().len();
         let raw = raw.trim_end();
@@ -148,7 +148,7 @@ impl Reader<'_> {
     }
 }
 
-/// Puts a block's body where kind and labels lead.
+/// Puts a block's body at the path of its kind and labels.
 fn place(keys: &[(String, Range<usize>)], body: Item, whole: Range<usize>, entries: &mut Vec<Entry>) {
     let Some(((key, key_span), rest)) = keys.split_first() else {
         return;
@@ -233,7 +233,7 @@ fn comments(text: &str) -> Vec<Range<usize>> {
 
 /// Length of the quoted template that `text` begins with; strings inside its interpolations count.
 fn string_length(text: &str) -> usize {
-    // `true` stands for a string, `false` for the code in its `${…}` or for braces in that code.
+    // `true` means a string, `false` the code in its `${…}` or braces in that code.
     let mut inside = vec![true];
     let mut at = 1;
     while let Some(c) = text[at..].chars().next() {

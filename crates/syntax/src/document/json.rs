@@ -199,12 +199,12 @@ impl Reader<'_> {
                             self.at += 1;
                             Ok(c)
                         }
-                        None => self.fail("two `\\u` that make no character"),
+                        None => self.fail("two `\\u` that are not a character"),
                     };
                 }
                 match char::from_u32(first) {
                     Some(c) => c,
-                    None => return self.fail("`\\u` that is no character"),
+                    None => return self.fail("`\\u` that is not a character"),
                 }
             }
             _ => return self.fail("an unknown escape"),

@@ -1,6 +1,6 @@
-//! Documents as they stand in their file: every value with its route, its place, how it is written and where its
-//! comments are. A document is built when somebody wants to look at or edit a text; what readers work on is the
-//! smaller [`crate::tree::Node`].
+//! Documents as written in their file: every value with its route, its place, its notation and the places of
+//! its comments. A document is built only for viewing or editing a text; readers work on the smaller
+//! [`crate::tree::Node`].
 
 mod find;
 mod flat;
@@ -21,7 +21,7 @@ pub use find::{Place, Via};
 pub(crate) use json::is_number as is_json_number;
 pub(crate) use yaml::plain_kind;
 
-/// Nesting beyond which a document is refused; no real configuration comes near it.
+/// Nesting beyond which a document is refused; no real configuration comes close to it.
 pub(crate) const MAX_DEPTH: usize = 200;
 
 /// The formats whose documents have routes.
@@ -72,7 +72,7 @@ impl Format {
         }
     }
 
-    /// The format that a file's name promises.
+    /// The format that a file's name suggests.
     pub fn of(path: &Path) -> Option<Format> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         if name == ".env" || name.starts_with(".env.") || name.ends_with(".env") {
@@ -94,7 +94,7 @@ impl Format {
     }
 }
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemKind {
     /// `null`, or nothing at all.
@@ -113,7 +113,7 @@ pub enum ItemKind {
     Block,
     /// Python: named and unnamed parts together (arguments of a call, statements of a body).
     Mixed,
-    /// Something that is computed: an HCL or Python expression.
+    /// A computed value: an HCL or Python expression.
     Expression,
     /// A YAML alias.
     Alias,
@@ -137,7 +137,7 @@ impl ItemKind {
     }
 }
 
-/// How an item is written.
+/// The notation of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Layout {
     /// A scalar without quotes; also the default of what is built in memory.
@@ -151,7 +151,7 @@ pub(crate) enum Layout {
     Literal,
     /// A YAML block scalar that folds its lines.
     Folded,
-    /// A collection whose entries stand on lines of their own, without brackets.
+    /// A collection with each entry on its own line, without brackets.
     Lines,
     /// A collection in brackets.
     Flow,
@@ -192,7 +192,7 @@ pub struct Entry {
     pub(crate) span: Range<usize>,
     /// A YAML merge key.
     pub(crate) merge: bool,
-    /// A YAML key that is written with `?` or is no plain scalar.
+    /// A YAML key that is written with `?` or is not a plain scalar.
     pub(crate) complex: bool,
     pub(crate) value: Item,
 }
@@ -212,7 +212,7 @@ impl Item {
         }
     }
 
-    /// What the item is.
+    /// The kind of the item.
     pub fn kind(&self) -> ItemKind {
         self.kind
     }
@@ -239,8 +239,7 @@ impl Item {
         )
     }
 
-    /// Whether both mean the same: equal values, keys, anchors and order; how and where they are written does not
-    /// count.
+    /// Whether both mean the same: equal values, keys, anchors and order; place and notation do not count.
     pub(crate) fn same(&self, other: &Item) -> bool {
         self.kind == other.kind
             && self.text == other.text
@@ -374,7 +373,7 @@ pub struct Document {
     pub(crate) comments: Vec<Range<usize>>,
 }
 
-/// What the reader of a format finds in a text.
+/// The contents that the reader of a format finds in a text.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     pub(crate) roots: Vec<Item>,
@@ -382,7 +381,8 @@ pub(crate) struct Parts {
 }
 
 impl Document {
-    /// Reads the documents of a text. A text with an error in it has none: an edit of it could not be checked.
+    /// Reads the documents of a text. A text with an error has none, because an edit of it could not be
+    /// checked.
     pub fn read(text: &str, format: Format, file: FileId) -> Result<Document, Broken> {
         let parts = match format {
             Format::Yaml => yaml::read(text)?,

@@ -10,12 +10,12 @@ use tree_sitter::Node;
 
 pub(super) fn read(text: &str) -> Result<Parts, Broken> {
     let Some(tree) = syntax_tree(text) else {
-        return Err(Broken::new(text, 0, "the text is too tangled for the parser"));
+        return Err(Broken::new(text, 0, "the text is too complex for the parser"));
     };
     let root = tree.root_node();
     if root.has_error() {
         let at = first_error(root);
-        return Err(Broken::new(text, at, "this is no Python"));
+        return Err(Broken::new(text, at, "this is not valid Python"));
     }
     let mut reader = Reader {
         text,
@@ -82,7 +82,7 @@ impl Reader<'_> {
         Ok(self.mixed(node.byte_range(), parts))
     }
 
-    /// Parts as one item. A name that stands once is a key; any other part has a number.
+    /// Parts as one item. A name that occurs once is a key; any other part has a number.
     fn mixed(&self, span: Range<usize>, mut parts: Vec<Entry>) -> Item {
         let mut times: HashMap<Box<str>, usize> = HashMap::new();
         for key in parts.iter().filter_map(|p| p.key.clone()) {
@@ -256,7 +256,7 @@ impl Reader<'_> {
         };
         let mut item = Item::new(ItemKind::Mixed, Layout::Flow, "", node.byte_range());
         item.open = arguments.start_byte();
-        // What is called may hold calls itself: `Client(retries=3).get(…)`.
+        // The callee may contain calls itself: `Client(retries=3).get(…)`.
         if let Some(callee) = node.child_by_field_name("function")
             && named(callee).iter().any(|n| n.named_child_count() > 0)
         {
@@ -285,7 +285,7 @@ impl Reader<'_> {
         Ok(item)
     }
 
-    /// Anything else: what is inside it, by number; its text if nothing is.
+    /// Anything else: its contents, by number; its text if there are none.
     fn other(&self, node: Node<'_>, depth: usize) -> Result<Item, Broken> {
         let children = named(node);
         if children.is_empty() || matches!(node.kind(), "string" | "concatenated_string") {

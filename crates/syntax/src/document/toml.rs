@@ -1,11 +1,11 @@
-//! TOML text to items: tables are maps whose entries stand on lines, wherever in the file their headers are.
+//! TOML text to items: tables are maps with entries on lines, wherever in the file their headers are.
 
 use super::{Broken, Entry, Item, ItemKind, Layout, Parts};
 use std::ops::Range;
 use toml_edit::{InlineTable, Item as Toml, Table, Value};
 
 pub(super) fn read(text: &str) -> Result<Parts, Broken> {
-    // The parser takes no byte order mark for text.
+    // The parser does not accept a byte order mark.
     let skip = if text.starts_with('\u{feff}') {
         '\u{feff}'.len_utf8()
     } else {
@@ -34,9 +34,9 @@ impl Reader<'_> {
         span.map(|s| s.start + self.skip..s.end + self.skip)
     }
 
-    /// A table; `at` is its header, or where it stands when it has none.
+    /// A table; `at` is its header, or its place if it has none.
     fn table(&self, table: &Table, at: Range<usize>) -> Item {
-        // A table that dotted keys or the headers of others make has no lines of its own.
+        // A table made by dotted keys or by the headers of other tables has no lines of its own.
         let layout = if table.is_dotted() || table.is_implicit() {
             Layout::Pair
         } else {
@@ -191,7 +191,7 @@ fn string_length(text: &str, quote: char) -> usize {
     while let Some(c) = text[at..].chars().next() {
         if text[at..].starts_with(close) {
             at += close.len();
-            // Up to two quotes may stand directly before the closing ones.
+            // Up to two quotes may come directly before the closing ones.
             while open == 3 && text[at..].starts_with(quote) {
                 at += 1;
             }

@@ -1,5 +1,5 @@
-//! YAML text to items. The parser's events say what is there; the text between them says where dashes, colons,
-//! anchors and the headers of block scalars stand.
+//! YAML text to items. The parser's events give the contents; the text between them gives the places of
+//! dashes, colons, anchors and headers of block scalars.
 
 use super::{Broken, Entry, Item, ItemKind, Layout, MAX_DEPTH, Parts};
 use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle};
@@ -42,7 +42,7 @@ pub(super) fn read(text: &str) -> Result<Parts, Broken> {
             .tag_span()
             .and_then(|s| s.byte_range())
             .map(|r| text[shift(r)].into());
-        // The anchor's event follows the node's; both are one here.
+        // The anchor's event comes after the node's; here both are one.
         if let Some(Ok((Event::Anchor(..), _))) = parser.peek()
             && let Some(Ok((Event::Anchor(id, name), at))) = parser.next_event()
         {
@@ -57,7 +57,7 @@ pub(super) fn read(text: &str) -> Result<Parts, Broken> {
     Ok(builder.parts)
 }
 
-/// What stands before a node.
+/// What precedes a node.
 #[derive(Default)]
 struct Props {
     end: Option<usize>,
@@ -67,7 +67,7 @@ struct Props {
 
 struct Builder<'t> {
     text: &'t str,
-    /// Everything before it belongs to what was read already.
+    /// Everything before it belongs to earlier nodes.
     cursor: usize,
     parts: Parts,
     stack: Vec<Frame>,
@@ -285,10 +285,10 @@ impl Builder<'_> {
         self.place(frame.item);
     }
 
-    /// Puts a finished node where it belongs.
+    /// Puts a finished node in its place.
     fn place(&mut self, item: Item) {
         let Some(frame) = self.stack.last_mut() else {
-            // An empty document says nothing and has no number; readers skip it too.
+            // An empty document has no contents and no number; readers skip it too.
             if item.kind != ItemKind::Null {
                 self.parts.roots.push(item);
             }
@@ -328,8 +328,8 @@ impl Builder<'_> {
     }
 }
 
-/// The end of a block scalar that begins with its indicator at `start`: the end of the last line that is part of
-/// the value, without its line break. `end` is where the parser saw it end.
+/// The end of a block scalar that begins with its indicator at `start`: the end of the last line that is part
+/// of the value, without its line break. `end` is the end according to the parser.
 fn block_end(text: &str, start: usize, end: usize) -> usize {
     let end = end.clamp(start, text.len());
     let header_end = text[start..end].find('\n').map_or(end, |n| start + n);
@@ -346,7 +346,7 @@ fn block_end(text: &str, start: usize, end: usize) -> usize {
             header_end + trimmed.len()
         };
     }
-    // Blank lines at the end are no part of the value unless they are deeper than its lines.
+    // Blank lines at the end are not part of the value unless they are deeper than its lines.
     let indent = body
         .lines()
         .find(|line| !line.trim().is_empty())
@@ -365,7 +365,7 @@ fn block_end(text: &str, start: usize, end: usize) -> usize {
     header_end + body[..stop].trim_end_matches(['\r', '\n']).len()
 }
 
-/// What a plain scalar is under the core schema of YAML 1.2.
+/// The type of a plain scalar under the core schema of YAML 1.2.
 pub(crate) fn plain_kind(text: &str) -> ItemKind {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => ItemKind::Null,

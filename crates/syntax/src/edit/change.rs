@@ -5,9 +5,9 @@ use std::ops::Range;
 /// A part of a text that becomes another text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The bytes that go; empty where text is only added.
+    /// The removed bytes; empty if text is only added.
     pub range: Range<usize>,
-    /// What stands there afterwards.
+    /// The new text.
     pub text: String,
 }
 
@@ -28,7 +28,7 @@ impl Change {
     }
 }
 
-/// Does changes that do not overlap. `None` if they do, or if they leave the text.
+/// Applies changes that do not overlap. `None` if they do, or if they are outside the text.
 pub(crate) fn apply(text: &str, changes: &[Change]) -> Option<String> {
     let mut sorted: Vec<&Change> = changes.iter().collect();
     sorted.sort_by_key(|c| (c.range.start, c.range.end));
@@ -44,7 +44,7 @@ pub(crate) fn apply(text: &str, changes: &[Change]) -> Option<String> {
     Some(out)
 }
 
-/// A text that was changed several times: what is left of the original, and what is new.
+/// A text that was changed several times: the kept pieces of the original, and the new ones.
 #[derive(Debug)]
 pub(crate) struct Pieces {
     pieces: Vec<Piece>,
@@ -89,11 +89,11 @@ impl Pieces {
         }
     }
 
-    /// Notes changes of the text as it is now; they must not overlap.
+    /// Records changes of the current text; they must not overlap.
     pub(crate) fn change(&mut self, changes: &[Change]) {
         let mut sorted: Vec<&Change> = changes.iter().collect();
         sorted.sort_by_key(|c| (c.range.start, c.range.end));
-        // From the back, so that places before it stay.
+        // From the back, so that earlier places do not move.
         for change in sorted.into_iter().rev() {
             let mut before = Vec::new();
             let mut after = Vec::new();
@@ -119,7 +119,7 @@ impl Pieces {
         }
     }
 
-    /// The changes from the original text to the present one.
+    /// The changes from the original text to the current one.
     pub(crate) fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut at = 0;

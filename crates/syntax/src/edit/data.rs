@@ -1,4 +1,4 @@
-//! Values as callers give them, without places.
+//! Values from callers, without places.
 
 use crate::document::{Document, Entry, Format, Item, ItemKind, Layout};
 use crate::route::Route;
@@ -10,13 +10,13 @@ pub enum Data {
     Null,
     /// A boolean.
     Bool(bool),
-    /// A number as it is to be written: `3`, `0.50`.
+    /// A number as it should be written: `3`, `0.50`.
     Number(String),
-    /// Text; quoted where the format needs it.
+    /// Text; quoted if the format requires it.
     Text(String),
     /// A list.
     List(Vec<Data>),
-    /// A map, in the order to be written.
+    /// A map, in the order in which it is written.
     Map(Vec<(String, Data)>),
     /// The body of an HCL block.
     Block(Vec<(String, Data)>),
@@ -85,7 +85,8 @@ impl Data {
 }
 
 impl Item {
-    /// The item as a value. `None` for what no value can say: aliases, merge keys, parts of programs.
+    /// The item as a value. `None` for items that a value cannot represent: aliases, merge keys, parts of
+    /// programs.
     pub fn data(&self) -> Option<Data> {
         let pairs = || {
             self.entries

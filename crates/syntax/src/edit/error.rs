@@ -15,19 +15,19 @@ pub enum EditError {
         /// Where and why.
         broken: Broken,
     },
-    /// The route leads nowhere.
-    #[error("`{route}` leads nowhere: {found} in line {line} has {missing}")]
+    /// The route does not exist.
+    #[error("`{route}` does not exist: {found} in line {line} has {missing}")]
     NotFound {
         /// The route.
         route: Route,
-        /// What the last step that exists led to.
+        /// The item at the last existing step.
         found: String,
         /// Its line.
         line: usize,
-        /// What it lacks, with the nearest name if there is one.
+        /// The missing part, with the nearest name if there is one.
         missing: String,
     },
-    /// The edit needs another kind of value than is there.
+    /// The edit needs a value of another kind.
     #[error("`{route}` in line {line} is {found}; {wanted}")]
     WrongKind {
         /// The route.
@@ -39,8 +39,8 @@ pub enum EditError {
         /// What the edit needs.
         wanted: String,
     },
-    /// A key on the way stands twice in its map.
-    #[error("a key of `{route}` stands twice, in lines {first} and {second}; remove one of them first")]
+    /// A key on the path occurs twice in its map.
+    #[error("a key of `{route}` occurs twice, in lines {first} and {second}; remove one of them first")]
     DuplicateKey {
         /// The route.
         route: Route,
@@ -49,8 +49,8 @@ pub enum EditError {
         /// Line of the second.
         second: usize,
     },
-    /// The key to insert is there already.
-    #[error("`{route}` in line {line} has the key `{key}` already; replace its value instead")]
+    /// The key to insert already exists.
+    #[error("`{route}` in line {line} already has the key `{key}`; replace its value instead")]
     KeyExists {
         /// The route of the map.
         route: Route,
@@ -83,9 +83,10 @@ pub enum EditError {
         /// Line of the value's map.
         anchor: usize,
     },
-    /// An alias uses what would go.
+    /// An alias uses an anchor that would be removed.
     #[error(
-        "`{route}` holds the anchor `&{anchor}`, which the alias in line {alias} uses; change the alias first"
+        "`{route}` contains the anchor `&{anchor}`, which the alias in line {alias} uses; change the alias \
+         first"
     )]
     AnchorInUse {
         /// The route.
@@ -95,9 +96,10 @@ pub enum EditError {
         /// Line of the alias.
         alias: usize,
     },
-    /// A key on the way is not simple text.
+    /// A key on the path is not simple text.
     #[error(
-        "`{route}` goes through the key in line {line}, which is written with `?` or is no plain key; edit it by hand"
+        "`{route}` goes through the key in line {line}, which is written with `?` or is not a plain key; \
+         edit it by hand"
     )]
     ComplexKey {
         /// The route.
@@ -112,10 +114,10 @@ pub enum EditError {
         first: Route,
         /// Route of the other.
         second: Route,
-        /// Why both cannot be done.
+        /// Why the two exclude each other.
         why: &'static str,
     },
-    /// The format, or the way the place is written, does not allow this edit.
+    /// The format, or the notation of the place, does not allow this edit.
     #[error("`{route}` in line {line}: {why}")]
     Unsupported {
         /// The route.
@@ -125,8 +127,8 @@ pub enum EditError {
         /// What is not possible, and what to do.
         why: String,
     },
-    /// The format cannot hold the value.
-    #[error("`{route}`: {format} cannot hold this value: {why}")]
+    /// The format cannot represent the value.
+    #[error("`{route}`: {format} cannot represent this value: {why}")]
     CannotHold {
         /// The route.
         route: Route,
@@ -135,9 +137,10 @@ pub enum EditError {
         /// What is wrong with the value.
         why: String,
     },
-    /// The edited text would not say what was meant, so it is not given out.
+    /// The edited text would not mean what was intended, so it is not returned.
     #[error(
-        "`{route}` in line {line} cannot be edited safely: the result would not read back as meant; edit it by hand and report the file"
+        "`{route}` in line {line} cannot be edited safely: reading the result back did not give the intended \
+         document; edit it by hand and report the file"
     )]
     NotSafe {
         /// The route.

@@ -14,13 +14,13 @@ pub(super) struct Brackets<'a> {
     /// The closing bracket.
     close: usize,
     entries: Vec<Range<usize>>,
-    /// How many of the item's entries stand before the bracket (what a call is made on).
+    /// How many of the item's entries come before the bracket (the callee of a call).
     hidden: usize,
     /// Whether line breaks separate entries too (HCL's objects).
     pub(super) commas_optional: bool,
     /// What goes between a comma and the next entry on the same line.
     pub(super) space: &'static str,
-    /// Where the first entry of an empty collection goes on a line of its own: its indentation.
+    /// The place of the first entry of an empty collection on its own line: its indentation.
     pub(super) expand: Option<String>,
 }
 
@@ -61,8 +61,8 @@ impl<'a> Brackets<'a> {
         (at < to && self.doc.text.as_bytes()[at] == b',').then_some(at)
     }
 
-    /// The end of the line that an entry ends on, if the entry stands on lines of its own: nothing but blanks before
-    /// it, and nothing but its comma and comments after it.
+    /// The end of the line that an entry ends on, if the entry is on its own lines: only blanks before it,
+    /// and only its comma and comments after it.
     fn own_lines(&self, index: usize) -> Option<usize> {
         let entry = self.entries.get(index)?;
         if !lines::begins(&self.doc.text, entry.start) {
@@ -83,8 +83,8 @@ impl<'a> Brackets<'a> {
         self.commas_optional && (0..self.entries.len()).all(|i| self.comma(i).is_none())
     }
 
-    /// Inserts an entry before the one at `index`. `render` writes it, given its indentation if it goes on a line of
-    /// its own.
+    /// Inserts an entry before the one at `index`. `render` writes it, and gets its indentation if it goes on
+    /// its own line.
     pub(super) fn insert(&self, index: usize, render: &dyn Fn(Option<&str>) -> String) -> Vec<Change> {
         let text = &self.doc.text;
         let index = index.saturating_sub(self.hidden).min(self.entries.len());
@@ -189,7 +189,8 @@ impl<'a> Brackets<'a> {
         if let Some(next) = self.entries.get(index + 1) {
             let gap = tail..next.start;
             let from = if self.doc.has_comment(gap.clone()) || self.text(gap.clone()).contains('\n') {
-                // What follows stays where it is; blanks before the entry would be left at the end of a line.
+                // The text after it stays in place; blanks before the entry would be left at the end of a
+                // line.
                 let rest = self.text(gap.clone()).trim_start_matches([' ', '\t']);
                 let blank = text[..entry.start].trim_end_matches([' ', '\t']).len();
                 if rest.starts_with(['\n', '\r']) && !lines::begins(text, entry.start) && blank >= self.open {

@@ -18,7 +18,7 @@ fn is_name(text: &str) -> bool {
             .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
 }
 
-/// How a file is written.
+/// The style of a file.
 struct Style {
     step: String,
     nl: &'static str,
@@ -55,14 +55,16 @@ impl Style {
             ItemKind::Null => "null".to_owned(),
             ItemKind::Bool => item.text.to_string(),
             ItemKind::Number if reads_as(Format::Hcl, &item.text, ItemKind::Number) => item.text.to_string(),
-            ItemKind::Number => return Err(site.cannot_hold(format!("`{}` is no number of HCL", item.text))),
+            ItemKind::Number => {
+                return Err(site.cannot_hold(format!("`{}` is not a valid number in HCL", item.text)));
+            }
             ItemKind::Text => json(&item.text).replace("${", "$${").replace("%{", "%%{"),
             ItemKind::Expression if reads_as(Format::Hcl, &item.text, ItemKind::Expression) => {
                 item.text.to_string()
             }
             ItemKind::Expression => {
                 return Err(site.cannot_hold(format!(
-                    "`{}` is no expression of HCL, or is a plain value",
+                    "`{}` is not a valid HCL expression, or is a plain value",
                     item.text
                 )));
             }
@@ -96,9 +98,10 @@ impl Style {
                 }
             }
             kind => {
-                return Err(
-                    site.cannot_hold(format!("{} is no value; it needs a place in a body", kind.name()))
-                );
+                return Err(site.cannot_hold(format!(
+                    "{} is not a value; it needs a place in a body",
+                    kind.name()
+                )));
             }
         })
     }
@@ -106,7 +109,7 @@ impl Style {
     /// An attribute or block of a body.
     fn structure(&self, site: &Site<'_>, name: &str, new: &Item, indent: &str) -> Result<String, EditError> {
         if !is_name(name) {
-            return Err(site.cannot_hold(format!("`{name}` is no name")));
+            return Err(site.cannot_hold(format!("`{name}` is not a valid name")));
         }
         if new.kind == ItemKind::Block {
             return Ok(format!("{name} {}", self.block(site, new, indent)?));
@@ -218,7 +221,7 @@ impl Hcl {
         } else {
             before.span.end
         };
-        // Equals signs of neighbours stand below each other.
+        // Equals signs of neighbours are aligned.
         if let Some(sep) = before.sep_end {
             let width = sep - 1 - before.key_span.end + before.key_span.len();
             if new.kind != ItemKind::Block && width > name.len() + 1 {
@@ -235,7 +238,7 @@ impl Writer for Hcl {
         let item = site.item();
         if item.kind == ItemKind::Block || is_group(item) {
             return Err(
-                site.unsupported("a block is not replaced by a value; edit what is in it, or delete it")
+                site.unsupported("a block cannot be replaced by a value; edit its contents, or delete it")
             );
         }
         let style = Style::of(site);
@@ -282,7 +285,7 @@ impl Writer for Hcl {
             }]);
         }
         if item.kind != ItemKind::Block {
-            return Err(site.unsupported("kinds and labels of blocks are no map; add the block by hand"));
+            return Err(site.unsupported("kinds and labels of blocks are not a map; add the block by hand"));
         }
         Hcl::insert_in_body(site, &style, index, key.unwrap_or_default(), new)
     }
@@ -313,7 +316,9 @@ impl Writer for Hcl {
             return Ok(Vec::new());
         };
         if entry.value.kind == ItemKind::Block || is_group(&entry.value) {
-            return Err(site.unsupported("kinds and labels of blocks are not renamed: others refer to them"));
+            return Err(
+                site.unsupported("kinds and labels of blocks cannot be renamed: other code refers to them")
+            );
         }
         if site
             .parent()
@@ -322,7 +327,7 @@ impl Writer for Hcl {
             return Ok(vec![Change::new(entry.key_span.clone(), key(name))]);
         }
         if !is_name(name) {
-            return Err(site.cannot_hold(format!("`{name}` is no name")));
+            return Err(site.cannot_hold(format!("`{name}` is not a valid name")));
         }
         Ok(vec![Change::new(entry.key_span.clone(), name)])
     }

@@ -8,7 +8,7 @@ use crate::document::{Entry, Item, ItemKind, Layout};
 pub(super) struct Ini;
 pub(super) struct Env;
 
-/// What stands between name and value of an entry near by.
+/// The text between name and value of a nearby entry.
 fn separator(site: &Site<'_>, near: Option<&Entry>, entries: &[Entry]) -> String {
     near.into_iter()
         .chain(entries)
@@ -29,7 +29,7 @@ fn one_line(site: &Site<'_>, text: &str) -> Result<(), EditError> {
     Ok(())
 }
 
-/// A value as ini files have it.
+/// A value in the notation of ini files.
 fn ini_value(site: &Site<'_>, text: &str, wanted: Layout) -> Result<String, EditError> {
     one_line(site, text)?;
     let quoted = |quote: char| (!text.contains(quote)).then(|| format!("{quote}{text}{quote}"));
@@ -48,13 +48,13 @@ fn ini_value(site: &Site<'_>, text: &str, wanted: Layout) -> Result<String, Edit
     if text.trim() == text && !remark && !in_quotes {
         return Ok(text.to_owned());
     }
-    // A remark is one in quotes too.
+    // A comment sign inside quotes is still one.
     let value = if remark {
         None
     } else {
         quoted('"').or_else(|| quoted('\''))
     };
-    value.ok_or_else(|| site.cannot_hold("it has a remark's sign after a blank, or both kinds of quotes"))
+    value.ok_or_else(|| site.cannot_hold("it contains a comment sign after a blank, or both kinds of quotes"))
 }
 
 fn ini_name(site: &Site<'_>, name: &str) -> Result<(), EditError> {
@@ -64,7 +64,7 @@ fn ini_name(site: &Site<'_>, name: &str) -> Result<(), EditError> {
         || name.contains('=')
         || name.chars().any(char::is_control);
     if bad {
-        return Err(site.cannot_hold(format!("`{name}` is no name of a setting")));
+        return Err(site.cannot_hold(format!("`{name}` is not a valid name of a setting")));
     }
     Ok(())
 }
@@ -72,7 +72,7 @@ fn ini_name(site: &Site<'_>, name: &str) -> Result<(), EditError> {
 impl Writer for Ini {
     fn replace(&self, site: &Site<'_>, new: &mut Item) -> Result<Vec<Change>, EditError> {
         if site.path.len() < 2 {
-            return Err(site.unsupported("a whole section is not replaced; edit its settings"));
+            return Err(site.unsupported("a whole section cannot be replaced; edit its settings"));
         }
         flat(site, new)?;
         let item = site.item();
@@ -110,7 +110,7 @@ impl Writer for Ini {
             ini_value(site, &new.text, Layout::Plain)?
         );
         if index == 0 {
-            // Directly below the header, or before the first setting where there is none.
+            // Directly below the header, or before the first setting if there is none.
             let header = site.entry().map(|e| e.key_span.clone()).filter(|h| !h.is_empty());
             if let (Some(header), true) = (header, item.entries.is_empty()) {
                 let at = lines::end(text, header.end);
@@ -138,7 +138,7 @@ impl Writer for Ini {
             }
             return Ok(vec![lines::delete(text, entry.span.clone())]);
         }
-        // Settings of a section that stands twice lie apart; what is between them must stay.
+        // Settings of a section that occurs twice are apart; the text between them must stay.
         let headers = text.lines().filter(|line| {
             let line = line.trim_start_matches('\u{feff}').trim_start();
             let name = line.strip_prefix('[').and_then(|rest| rest.split(']').next());
@@ -148,7 +148,7 @@ impl Writer for Ini {
         let split = headers.count() > 1;
         if split {
             return Err(
-                site.unsupported("the section stands in several places; delete its settings one by one")
+                site.unsupported("the section occurs in several places; delete its settings one by one")
             );
         }
         Ok(vec![lines::delete(text, entry.span.clone())])
@@ -159,7 +159,7 @@ impl Writer for Ini {
             return Ok(Vec::new());
         };
         if site.path.len() < 2 {
-            return Err(site.unsupported("sections are not renamed: one may stand in several places"));
+            return Err(site.unsupported("sections cannot be renamed: one may occur in several places"));
         }
         ini_name(site, name)?;
         Ok(vec![Change::new(entry.key_span.clone(), name)])
@@ -178,7 +178,7 @@ fn section(site: &Site<'_>, index: usize, name: &str, new: &mut Item) -> Result<
         || name.contains([']', '['])
         || name.chars().any(char::is_control)
     {
-        return Err(site.cannot_hold(format!("`{name}` is no name of a section")));
+        return Err(site.cannot_hold(format!("`{name}` is not a valid name of a section")));
     }
     if index < entries.len() {
         return Err(site.unsupported("a new section goes to the end of the file: append it"));
@@ -211,7 +211,7 @@ fn section(site: &Site<'_>, index: usize, name: &str, new: &mut Item) -> Result<
     Ok(vec![change])
 }
 
-/// A value as `.env` files have it.
+/// A value in the notation of `.env` files.
 fn env_value(site: &Site<'_>, text: &str, wanted: Layout) -> Result<String, EditError> {
     if text.contains('\r') || text.chars().any(|c| c.is_control() && c != '\t' && c != '\n') {
         return Err(site.cannot_hold("a value has no control characters"));
@@ -253,7 +253,7 @@ fn env_name(site: &Site<'_>, name: &str) -> Result<(), EditError> {
     if fits {
         Ok(())
     } else {
-        Err(site.cannot_hold(format!("`{name}` is no name of a variable")))
+        Err(site.cannot_hold(format!("`{name}` is not a valid name of a variable")))
     }
 }
 
@@ -261,7 +261,7 @@ impl Writer for Env {
     fn replace(&self, site: &Site<'_>, new: &mut Item) -> Result<Vec<Change>, EditError> {
         flat(site, new)?;
         if site.path.is_empty() {
-            return Err(site.unsupported("a whole file is not replaced; edit its entries"));
+            return Err(site.unsupported("a whole file cannot be replaced; edit its entries"));
         }
         let item = site.item();
         let value = env_value(site, &new.text, item.layout)?;
@@ -283,7 +283,7 @@ impl Writer for Env {
             .checked_sub(1)
             .and_then(|i| entries.get(i))
             .or(entries.first());
-        // `export ` and the like, as the neighbour has it.
+        // `export ` and similar prefixes, as the neighbour has them.
         let prefix = near.map_or("", |e| {
             text[lines::start(text, e.key_span.start)..e.key_span.start].trim_start_matches('\u{feff}')
         });

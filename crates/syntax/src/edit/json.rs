@@ -8,9 +8,9 @@ use crate::document::{Item, ItemKind, Layout, is_json_number};
 
 pub(super) struct Json;
 
-/// How a file is written.
+/// The style of a file.
 struct Style {
-    /// What a level is indented by; `None` where everything stands on one line.
+    /// The indentation of a level; `None` if everything is on one line.
     step: Option<String>,
     /// Between a key and its value.
     colon: String,
@@ -59,7 +59,9 @@ impl Style {
             ItemKind::Null => "null".to_owned(),
             ItemKind::Bool => item.text.to_string(),
             ItemKind::Number if is_json_number(&item.text) => item.text.to_string(),
-            ItemKind::Number => return Err(site.cannot_hold(format!("`{}` is no number of JSON", item.text))),
+            ItemKind::Number => {
+                return Err(site.cannot_hold(format!("`{}` is not a valid number in JSON", item.text)));
+            }
             ItemKind::Text => json(&item.text),
             ItemKind::List | ItemKind::Map => {
                 let deeper = indent
@@ -105,7 +107,7 @@ impl Style {
 impl Writer for Json {
     fn replace(&self, site: &Site<'_>, new: &mut Item) -> Result<Vec<Change>, EditError> {
         let style = Style::of(site);
-        // On several lines only where the entry has a line of its own.
+        // On several lines only if the entry has its own line.
         let own_line = lines::begins(site.text(), site.at());
         let indent = own_line.then(|| lines::indent(site.text(), site.at()));
         let value = style.value(site, new, indent)?;
@@ -130,7 +132,7 @@ impl Writer for Json {
         {
             brackets.expand = Some(format!("{}{step}", lines::indent(site.text(), item.span.start)));
         }
-        // What may fail does so before it is written.
+        // Steps that may fail come before it is written.
         style.entry(site, key, new, None)?;
         Ok(brackets.insert(index, &|indent| {
             style.entry(site, key, new, indent).unwrap_or_default()

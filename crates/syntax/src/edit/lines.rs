@@ -1,4 +1,4 @@
-//! Lines of a text: what all formats need to insert and delete them.
+//! Lines of a text: shared code of all formats to insert and delete them.
 
 use super::change::Change;
 use std::ops::Range;
@@ -11,7 +11,7 @@ pub(super) fn start(text: &str, at: usize) -> usize {
 /// End of the line that `at` is on, without its line break.
 pub(super) fn end(text: &str, at: usize) -> usize {
     let end = text[at..].find('\n').map_or(text.len(), |n| at + n);
-    // A `\r` alone at the end of the text is no line break.
+    // A single `\r` at the end of the text is not a line break.
     if end < text.len() && end > at && text[..end].ends_with('\r') {
         end - 1
     } else {
@@ -24,7 +24,7 @@ pub(super) fn next(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |n| at + n + 1)
 }
 
-/// The line break in use near `at`: the next one, else the one before.
+/// The line break in use near `at`: the next one, otherwise the one before.
 pub(super) fn newline(text: &str, at: usize) -> &'static str {
     let near = text[at..]
         .find('\n')
@@ -41,7 +41,7 @@ pub(super) fn column(text: &str, at: usize) -> usize {
     text[start(text, at)..at].trim_start_matches('\u{feff}').len()
 }
 
-/// Whether only blanks (and a byte order mark) stand before `at` on its line.
+/// Whether only blanks (and a byte order mark) precede `at` on its line.
 pub(super) fn begins(text: &str, at: usize) -> bool {
     let line = &text[start(text, at)..at];
     line.trim_start_matches('\u{feff}')
@@ -56,8 +56,8 @@ pub(super) fn indent(text: &str, at: usize) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
-/// Deletes the lines that a range touches. The last line of a text without a final line break takes the break
-/// before it along, so that there is still none.
+/// Deletes the lines that a range touches. If the last line of a text has no final line break, the break
+/// before it is removed too, so that there is still none.
 pub(super) fn delete(text: &str, range: Range<usize>) -> Change {
     let (from, to) = (start(text, range.start), next(text, range.end));
     if to == text.len() && !text.ends_with('\n') && from > 0 {
@@ -78,8 +78,8 @@ pub(super) fn delete(text: &str, range: Range<usize>) -> Change {
     Change::delete(from..to)
 }
 
-/// The beginning of the comment lines that stand directly above the line of `at`, without a blank line between
-/// and with the same indentation; the line itself if there are none.
+/// The beginning of the comment lines directly above the line of `at`, without a blank line between and with
+/// the same indentation; the line itself if there are none.
 pub(super) fn above_comments(text: &str, at: usize, comments: &[Range<usize>]) -> usize {
     let mut line = start(text, at);
     let indent = &text[line..at];

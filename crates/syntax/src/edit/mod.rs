@@ -1,8 +1,8 @@
-//! Edits of a text that change what they name and no other byte.
+//! Edits of a text that change only the named value and no other byte.
 //!
-//! An edit is planned on the document, written into the text, and the text is read again: what comes out must be
-//! the old document with exactly this edit, and every comment that the edit does not delete must still be there.
-//! Otherwise the edit is refused. A format's own file only decides how a value looks.
+//! An edit is planned on the document, written into the text, and the text is read again: the result must be
+//! the old document with exactly this edit, and every comment that the edit does not delete must still exist.
+//! Otherwise the edit is refused. A format's own file only decides how a value is written.
 
 mod change;
 mod data;
@@ -35,16 +35,16 @@ use site::{Site, Writer};
 /// One edit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edit {
-    /// What it is about, in the text before all edits.
+    /// The route of the edit, in the text before all edits.
     pub route: Route,
-    /// What happens to it.
+    /// The change.
     pub op: Op,
 }
 
-/// What happens to the value at a route.
+/// The kind of change at a route.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
-    /// The value becomes another one. Where both are maps or both are lists only the difference is written.
+    /// The value is replaced by another. If both are maps or both are lists only the difference is written.
     Replace(Data),
     /// A new entry goes before the entry at the route.
     InsertBefore(Addition),
@@ -52,7 +52,7 @@ pub enum Op {
     InsertAfter(Addition),
     /// A new entry goes to the end of the map or list at the route.
     Append(Addition),
-    /// The entry at the route goes, with what is written inside it and the comment on its last line. Comments above
+    /// The entry at the route is removed, with its contents and the comment on its last line. Comments above
     /// it stay.
     Delete,
     /// The key at the end of the route gets another name.
@@ -98,18 +98,18 @@ impl Edit {
 pub struct Edited {
     /// The text.
     pub text: String,
-    /// What changed, as ranges of the text before; all bytes outside them are as they were.
+    /// The changes, as ranges of the text before; all bytes outside them are unchanged.
     pub changes: Vec<Change>,
 }
 
-/// Does edits of a text; see [`apply_all`].
+/// Applies edits to a text; see [`apply_all`].
 pub fn apply(text: &str, format: Format, edits: &[Edit]) -> Result<String, EditError> {
     Ok(apply_all(text, format, edits)?.text)
 }
 
-/// Does edits of a text. All routes are those of the text as it is given; the order of the edits does not matter,
-/// but for several entries that go to one place: they are written in the order given. Either all edits are done or
-/// none.
+/// Applies edits to a text. All routes are those of the given text. The order of the edits does not matter,
+/// except for several entries at one place: they are written in the order given. Either all edits are applied
+/// or none.
 pub fn apply_all(text: &str, format: Format, edits: &[Edit]) -> Result<Edited, EditError> {
     let doc = read(text, format)?;
     order::check(edits)?;
@@ -126,7 +126,7 @@ fn read(text: &str, format: Format) -> Result<Document, EditError> {
         format: format.name(),
         broken,
     };
-    // Some readers take it for the end of a line and some do not.
+    // Some readers treat it as the end of a line and some do not.
     let alone = text
         .match_indices('\r')
         .find(|(at, _)| !text[at + 1..].starts_with('\n'));
@@ -140,7 +140,7 @@ fn read(text: &str, format: Format) -> Result<Document, EditError> {
     Document::read(text, format, FileId(0)).map_err(unreadable)
 }
 
-/// Does edits from the last place of the text to the first, so that the routes of those still to do stay right.
+/// Applies edits from the last place of the text to the first, so that the remaining routes stay valid.
 fn run(mut doc: Document, edits: &[Edit], pieces: &mut change::Pieces) -> Result<Document, EditError> {
     for edit in order::from_the_back(&doc, edits)? {
         doc = one(doc, edit, pieces)?;
@@ -271,7 +271,7 @@ fn insert(
     Ok(changes)
 }
 
-/// Whether a value is the one that is there already. The order of a map's keys does not count.
+/// Whether a value equals the existing one. The order of a map's keys does not count.
 fn alike(old: &Item, new: &Item) -> bool {
     if old.kind != new.kind || old.entries.len() != new.entries.len() {
         return false;
@@ -295,7 +295,7 @@ fn alike(old: &Item, new: &Item) -> bool {
     }
 }
 
-/// The edits that turn one map into another, or one list into another; `None` where the whole has to be written.
+/// The edits that turn one map into another, or one list into another; `None` if the whole must be written.
 fn difference(format: Format, route: &Route, old: &Item, new: &Data) -> Option<Vec<Edit>> {
     let mut edits = Vec::new();
     let child = |step: Step| {
@@ -305,7 +305,7 @@ fn difference(format: Format, route: &Route, old: &Item, new: &Data) -> Option<V
     };
     match (old.kind, new) {
         (ItemKind::Map, Data::Map(pairs)) | (ItemKind::Block, Data::Block(pairs)) => {
-            // What has no brackets is still there when it is empty, but for a map of YAML.
+            // A collection without brackets still exists when it is empty, except a map of YAML.
             let may_be_empty = old.layout == Layout::Lines && format != Format::Yaml;
             if !may_be_empty && (old.entries.is_empty() || pairs.is_empty()) || !simple_keys(old) {
                 return None;
@@ -378,8 +378,8 @@ fn all_same(meant: &[Item], got: &[Item]) -> bool {
     meant.len() == got.len() && meant.iter().zip(got).all(|(meant, got)| meant.same(got))
 }
 
-/// Brings blocks of HCL and tables of TOML into one order, since they may lie apart, and takes away groups that have
-/// lost their members.
+/// Brings blocks of HCL and tables of TOML into one order, because they may be apart, and removes groups that
+/// have lost their members.
 fn settle(format: Format, item: &mut Item) {
     for entry in &mut item.entries {
         settle(format, &mut entry.value);
@@ -387,7 +387,7 @@ fn settle(format: Format, item: &mut Item) {
     if matches!(item.kind, ItemKind::Map | ItemKind::Block) {
         item.entries.sort_by(|a, b| a.key.cmp(&b.key));
     }
-    // Groups that only their members make are gone with the last of them.
+    // Groups that exist only through their members are removed with the last of them.
     item.entries.retain(|e| {
         !e.value.entries.is_empty()
             || !matches!(
@@ -406,7 +406,7 @@ fn settle(format: Format, item: &mut Item) {
     }
 }
 
-/// Whether every comment outside the deleted ranges is still there, and no other came.
+/// Whether every comment outside the deleted ranges still exists, and no other was added.
 fn comments_stay(before: &Document, changes: &[Change], after: &Document) -> bool {
     let kept = before.comments.iter().filter(|comment| {
         !changes

@@ -1,4 +1,4 @@
-//! In which order edits are done, and which exclude each other.
+//! The order in which edits are applied, and which edits exclude each other.
 
 use super::site::Site;
 use super::{Edit, EditError, Op};
@@ -24,7 +24,7 @@ pub(super) fn check(edits: &[Edit]) -> Result<(), EditError> {
 fn conflict(a: &Edit, b: &Edit) -> Option<&'static str> {
     let goes = matches!(a.op, Op::Replace(_) | Op::Delete);
     if goes && a.route.contains(&b.route) {
-        return Some("the second lies inside what the first replaces or deletes");
+        return Some("the second is inside the part that the first replaces or deletes");
     }
     if a.route != b.route {
         return None;
@@ -54,7 +54,7 @@ pub(super) fn from_the_back<'e>(doc: &Document, edits: &'e [Edit]) -> Result<Vec
             Op::InsertAfter(_) => (span.end, 0, back),
             Op::Append(_) => (site.item().span.end, 1, number),
             Op::Replace(_) => (span.start, 2, number),
-            // The first one moves an element of a list on, so again the last given comes first.
+            // The first one moves an element of a list, so again the last given comes first.
             Op::InsertBefore(_) if matches!(edit.route.steps.last(), Some(Step::Index(_))) => {
                 (span.start, 3, back)
             }

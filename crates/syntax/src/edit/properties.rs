@@ -8,8 +8,8 @@ use std::ops::Range;
 
 pub(super) struct Properties;
 
-/// A name or a value with the escapes it needs. Characters beyond ASCII are escaped unless the file has such
-/// characters already: older readers take these files for Latin-1.
+/// A name or a value with the necessary escapes. Characters beyond ASCII are escaped unless the file already
+/// has such characters: older readers read these files as Latin-1.
 fn escape(text: &str, is_name: bool, ascii: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let last = text.chars().count().saturating_sub(1);
@@ -37,7 +37,7 @@ fn escape(text: &str, is_name: bool, ascii: bool) -> String {
             c => out.push(c),
         }
     }
-    // A value that is one blank.
+    // A value that is a single blank.
     if !is_name && text == " " {
         "\\u0020".to_owned()
     } else {
@@ -45,7 +45,7 @@ fn escape(text: &str, is_name: bool, ascii: bool) -> String {
     }
 }
 
-/// Refuses a file whose last line goes on nowhere: a new line would become part of it.
+/// Refuses a file whose last line is continued without a next line: a new line would become part of it.
 fn check_end(site: &Site<'_>) -> Result<(), EditError> {
     let text = site.text();
     let slashes = text.len() - text.trim_end_matches('\\').len();
@@ -56,7 +56,7 @@ fn check_end(site: &Site<'_>) -> Result<(), EditError> {
     }
 }
 
-/// What stands between name and value of an entry; of the first entry that has both if this one has not.
+/// The text between name and value of an entry; that of the first entry with both if this one has none.
 fn separator(site: &Site<'_>, near: Option<&Entry>) -> String {
     let root = site.doc.roots.first();
     let all = root.map(|r| &r.entries[..]).unwrap_or_default();
@@ -86,7 +86,7 @@ fn plural(kind: ItemKind) -> &'static str {
     }
 }
 
-/// Inserts a line of its own before the entry at `index`, or after the last of `entries`.
+/// Inserts a new line before the entry at `index`, or after the last of `entries`.
 pub(super) fn insert_line(site: &Site<'_>, entries: &[Entry], index: usize, line: &str) -> Change {
     let text = site.text();
     match index
@@ -111,7 +111,7 @@ pub(super) fn insert_line(site: &Site<'_>, entries: &[Entry], index: usize, line
     }
 }
 
-/// Adds a line at the end of a text, which ends as it did: with a line break or without.
+/// Adds a line at the end of a text, which then ends as before: with a line break or without.
 pub(super) fn append_line(text: &str, line: &str) -> Change {
     let nl = lines::newline(text, text.len());
     let new = if text.len() == bom(text) || text.ends_with('\n') {
@@ -135,7 +135,7 @@ impl Writer for Properties {
         flat(site, new)?;
         check_end(site)?;
         let Some(entry) = site.entry() else {
-            return Err(site.unsupported("a whole file is not replaced; edit its entries"));
+            return Err(site.unsupported("a whole file cannot be replaced; edit its entries"));
         };
         let value = escape(&new.text, false, site.text().is_ascii());
         let span = entry.value.span.clone();

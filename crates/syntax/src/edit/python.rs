@@ -31,14 +31,16 @@ fn value(site: &Site<'_>, item: &Item, wanted: Layout) -> Result<String, EditErr
         ItemKind::Bool if &*item.text == "true" => "True".to_owned(),
         ItemKind::Bool => "False".to_owned(),
         ItemKind::Number if reads_as(Format::Python, &item.text, ItemKind::Number) => item.text.to_string(),
-        ItemKind::Number => return Err(site.cannot_hold(format!("`{}` is no number of Python", item.text))),
+        ItemKind::Number => {
+            return Err(site.cannot_hold(format!("`{}` is not a valid number in Python", item.text)));
+        }
         ItemKind::Expression if reads_as(Format::Python, &item.text, ItemKind::Expression) => {
             item.text.to_string()
         }
         ItemKind::Text => string(&item.text, wanted),
         ItemKind::List => format!("[{parts}]"),
         ItemKind::Map => format!("{{{parts}}}"),
-        _ => return Err(site.cannot_hold("only literals and names are written")),
+        _ => return Err(site.cannot_hold("only literals and names can be written")),
     })
 }
 
@@ -68,14 +70,15 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The collection in brackets that an edit is about.
+/// The collection in brackets to which an edit applies.
 fn in_brackets<'a>(site: &Site<'a>) -> Result<&'a Item, EditError> {
     let item = site.item();
     if item.layout == Layout::Flow && item.is_collection() {
         return Ok(item);
     }
-    Err(site
-        .unsupported("only arguments, lists and dictionaries take and lose entries; edit statements by hand"))
+    Err(site.unsupported(
+        "only arguments, lists and dictionaries can gain and lose entries; edit statements by hand",
+    ))
 }
 
 fn is_call(site: &Site<'_>, item: &Item) -> bool {
@@ -86,9 +89,12 @@ impl Writer for Python {
     fn replace(&self, site: &Site<'_>, new: &mut Item) -> Result<Vec<Change>, EditError> {
         let item = site.item();
         if item.kind == ItemKind::Mixed || site.entry().is_none() {
-            return Err(site.unsupported("it is a part of a program; only literals and names are replaced"));
+            return Err(
+                site.unsupported("it is a part of a program; only literals and names can be replaced")
+            );
         }
-        // A name may be a target, an attribute or a type; it is a value where something is given one.
+        // A name may be a target, an attribute or a type; it is a value where something is assigned or
+        // passed.
         let given = site
             .entry()
             .is_some_and(|e| e.key.as_deref().is_some_and(|key| key != "()"))
@@ -96,8 +102,9 @@ impl Writer for Python {
                 .parent()
                 .is_some_and(|(parent, _)| parent.item().layout == Layout::Flow);
         if item.kind == ItemKind::Expression && !given {
-            return Err(site
-                .unsupported("it is no value of an assignment, an argument or an element; edit it by hand"));
+            return Err(site.unsupported(
+                "it is not a value of an assignment, an argument or an element; edit it by hand",
+            ));
         }
         Ok(vec![Change::new(
             item.span.clone(),
@@ -114,14 +121,14 @@ impl Writer for Python {
     ) -> Result<Vec<Change>, EditError> {
         let item = in_brackets(site)?;
         if item.entries.get(index).is_some_and(|e| e.span.start < item.open) {
-            return Err(site.unsupported("nothing can stand before what is called"));
+            return Err(site.unsupported("nothing can be inserted before the callee"));
         }
         let wanted = quotes(site);
         let value = value(site, new, wanted)?;
         let call = is_call(site, item);
         let text = match key {
             Some(name) if call && !is_name(name) => {
-                return Err(site.cannot_hold(format!("`{name}` is no name of an argument")));
+                return Err(site.cannot_hold(format!("`{name}` is not a valid name of an argument")));
             }
             Some(name) if call => format!("{name}={value}"),
             Some(name) => format!("{}: {value}", string(name, wanted)),
@@ -143,7 +150,7 @@ impl Writer for Python {
         let (parent, index) = site.in_parent("delete it")?;
         let item = in_brackets(&parent)?;
         if site.entry().is_some_and(|e| e.span.start < item.open) {
-            return Err(site.unsupported("what is called cannot go without its call"));
+            return Err(site.unsupported("the callee cannot be deleted without its call"));
         }
         let set = item.kind == ItemKind::List && site.text().as_bytes().get(item.open) == Some(&b'{');
         if set && item.entries.len() == 1 {
@@ -161,11 +168,11 @@ impl Writer for Python {
             return Ok(Vec::new());
         };
         if entry.span.start < item.open {
-            return Err(site.unsupported("what is called has no name of its own"));
+            return Err(site.unsupported("the callee has no name of its own"));
         }
         let text = match is_call(&parent, item) {
             true if !is_name(name) => {
-                return Err(site.cannot_hold(format!("`{name}` is no name of an argument")));
+                return Err(site.cannot_hold(format!("`{name}` is not a valid name of an argument")));
             }
             true => name.to_owned(),
             false => string(name, quotes(site)),

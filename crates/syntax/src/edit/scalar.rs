@@ -1,4 +1,4 @@
-//! Text in quotes, and what may stand without them.
+//! Text in quotes, and text that needs none.
 
 use crate::document::{ItemKind, plain_kind};
 use std::fmt::Write as _;
@@ -63,7 +63,7 @@ pub(super) fn yaml_single(text: &str) -> Option<String> {
         .then(|| format!("'{}'", text.replace('\'', "''")))
 }
 
-/// Whether a character may stand in YAML as it is, on one line.
+/// Whether a character may be used in YAML unescaped, on one line.
 pub(super) fn is_printable(c: char) -> bool {
     !c.is_control()
         && !matches!(
@@ -101,8 +101,8 @@ fn is_flow_mark(c: char) -> bool {
     matches!(c, ',' | '[' | ']' | '{' | '}')
 }
 
-/// Whether a reader of YAML 1.1 or 1.2 takes plain text for something else: null, a boolean, a number, a date, a
-/// merge key.
+/// Whether a reader of YAML 1.1 or 1.2 reads plain text as something else: null, a boolean, a number, a date,
+/// a merge key.
 fn looks_typed(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "null", "~", "true", "false", "yes", "no", "on", "off", "y", "n", "<<", "=", ".inf", ".nan",
@@ -115,8 +115,8 @@ fn looks_typed(text: &str) -> bool {
     {
         return true;
     }
-    // Numbers in any spelling (1_000, 0b1, 017, 1:30, 1e3) and dates: digits first, and nothing else but what
-    // numbers are made of. Addresses and versions have several dots.
+    // Numbers in any notation (1_000, 0b1, 017, 1:30, 1e3) and dates: digits first, and only characters of
+    // numbers. Addresses and versions have several dots.
     let Some(first) = bare.chars().next() else {
         return false;
     };

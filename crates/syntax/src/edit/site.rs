@@ -5,7 +5,7 @@ use crate::document::{Document, Entry, Item, ItemKind, Layout, line_of};
 use crate::nearest::nearest;
 use crate::route::{Route, Step};
 
-/// How a format writes. `new` is the value as it is meant to be read back; a writer may change it where the format
+/// How a format writes. `new` is the value that should be read back; a writer may change it if the format
 /// reads another kind (a number in a file that knows only text).
 pub(super) trait Writer: Sync {
     /// Writes another value at the site.
@@ -41,7 +41,7 @@ pub(super) struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    /// The site of a route; refuses routes that lead nowhere or do not lead to one place alone.
+    /// The site of a route; refuses routes that do not exist or do not lead to exactly one place.
     pub(super) fn find(doc: &'a Document, route: &'a Route) -> Result<Site<'a>, EditError> {
         let line = |at: usize| line_of(&doc.text, at);
         let found = doc.resolve(route).map_err(|lost| {
@@ -118,12 +118,12 @@ impl<'a> Site<'a> {
         self.item
     }
 
-    /// The entry that holds the item; a root has none.
+    /// The entry that contains the item; a root has none.
     pub(super) fn entry(&self) -> Option<&'a Entry> {
         self.doc.entry(self.route.document, &self.path)
     }
 
-    /// The collection that holds the entry, and the entry's index in it.
+    /// The collection that contains the entry, and the entry's index in it.
     pub(super) fn parent(&self) -> Option<(Site<'a>, usize)> {
         let (index, path) = self.path.split_last()?;
         Some((
@@ -139,8 +139,11 @@ impl<'a> Site<'a> {
 
     /// See [`Site::parent`]; refuses a root.
     pub(super) fn in_parent(&self, what: &str) -> Result<(Site<'a>, usize), EditError> {
-        self.parent()
-            .ok_or_else(|| self.unsupported(&format!("a whole document is no entry, so nothing can {what}")))
+        self.parent().ok_or_else(|| {
+            self.unsupported(&format!(
+                "a whole document is not an entry, so it is not possible to {what}"
+            ))
+        })
     }
 
     /// Whether the item or something around it is written in brackets.
@@ -169,7 +172,7 @@ impl<'a> Site<'a> {
         line_of(&self.doc.text, self.at())
     }
 
-    /// Does something with the item of this site in a copy of the document's roots.
+    /// Calls a function on the item of this site in a copy of the document's roots.
     pub(super) fn in_copy(&self, roots: &mut [Item], f: impl FnOnce(&mut Item)) {
         let mut at = roots.get_mut(self.route.document);
         for index in &self.path {
@@ -216,7 +219,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Refuses a key that the map has already.
+    /// Refuses a key that the map already has.
     pub(super) fn check_new_key(&self, key: &str) -> Result<(), EditError> {
         match self.item.entries.iter().find(|e| e.key.as_deref() == Some(key)) {
             Some(entry) => Err(EditError::KeyExists {

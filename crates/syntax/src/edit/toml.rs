@@ -38,18 +38,20 @@ fn value(site: &Site<'_>, item: &Item, wanted: Layout) -> Result<String, EditErr
         Ok(parts.join(", "))
     };
     Ok(match item.kind {
-        ItemKind::Null => return Err(site.cannot_hold("it has no null; delete the key instead")),
+        ItemKind::Null => return Err(site.cannot_hold("TOML has no null; delete the key instead")),
         ItemKind::Bool => item.text.to_string(),
         ItemKind::Text => string(&item.text, wanted),
         ItemKind::Number if reads_as(Format::Toml, &item.text, ItemKind::Number) => item.text.to_string(),
-        ItemKind::Number => return Err(site.cannot_hold(format!("`{}` is no number of TOML", item.text))),
+        ItemKind::Number => {
+            return Err(site.cannot_hold(format!("`{}` is not a valid number in TOML", item.text)));
+        }
         ItemKind::Expression if reads_as(Format::Toml, &item.text, ItemKind::Expression) => {
             item.text.to_string()
         }
         ItemKind::List => format!("[{}]", parts(false)?),
         ItemKind::Map if item.entries.is_empty() => "{}".to_owned(),
         ItemKind::Map => format!("{{ {} }}", parts(true)?),
-        _ => return Err(site.cannot_hold("it has no blocks and no expressions but dates")),
+        _ => return Err(site.cannot_hold("TOML has no blocks, and no expressions except dates")),
     })
 }
 
@@ -90,7 +92,7 @@ fn regions(entry: &Entry, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Where the first key of a table goes: after its header.
+/// The place of a table's first key: after its header.
 fn header_end(site: &Site<'_>) -> Option<usize> {
     site.entry()?
         .sep_end
@@ -102,7 +104,7 @@ impl Writer for Toml {
         let item = site.item();
         if site.entry().is_none() || matches!(item.layout, Layout::Lines | Layout::Pair) {
             return Err(
-                site.unsupported("a table with a header or dotted keys is not replaced; edit its keys")
+                site.unsupported("a table with a header or dotted keys cannot be replaced; edit its keys")
             );
         }
         Ok(vec![Change::new(
@@ -127,18 +129,18 @@ impl Writer for Toml {
             return Ok(Brackets::new(site.doc, item).insert(index, &|_| line.clone()));
         }
         if item.layout == Layout::Pair || item.kind == ItemKind::List {
-            let why = "it is made by the headers or dotted keys of its parts; add the part by hand";
+            let why = "it exists through the headers or dotted keys of its parts; add the part by hand";
             return Err(site.unsupported(why));
         }
         let header = header_end(site);
         let before = index.checked_sub(1).and_then(|i| item.entries.get(i));
         if before.is_some_and(|e| has_header(e) && e.span.start >= header.unwrap_or(0)) {
-            return Err(site.unsupported("what follows a table belongs to it; insert before the first table"));
+            return Err(site.unsupported("lines after a table belong to it; insert before the first table"));
         }
         let after = item.entries.get(index..).unwrap_or_default();
         if after.first().is_some_and(has_header) && !after.iter().all(has_header) {
             return Err(
-                site.unsupported("the keys of this table stand further down; insert next to one of them")
+                site.unsupported("the keys of this table are further down; insert next to one of them")
             );
         }
         let nl = lines::newline(text, site.at());
@@ -193,7 +195,7 @@ impl Writer for Toml {
         };
         if matches!(entry.value.layout, Layout::Lines | Layout::Pair) {
             return Err(
-                site.unsupported("the name of a table may stand in several headers; rename it by hand")
+                site.unsupported("the name of a table may occur in several headers; rename it by hand")
             );
         }
         Ok(vec![Change::new(entry.key_span.clone(), key(name))])
@@ -212,7 +214,7 @@ impl Writer for Toml {
     }
 }
 
-/// Whether a map of dotted keys stands on lines, not in braces.
+/// Whether a map of dotted keys is on lines, not in braces.
 fn is_plain_pair(site: &Site<'_>) -> bool {
     (0..site.path.len()).all(|length| {
         site.doc

@@ -12,7 +12,7 @@ pub(super) struct Yaml;
 impl Writer for Yaml {
     fn replace(&self, site: &Site<'_>, new: &mut Item) -> Result<Vec<Change>, EditError> {
         if site.entry().is_none() && new.kind == ItemKind::Null {
-            return Err(site.unsupported("a document that holds nothing counts as none; remove it by hand"));
+            return Err(site.unsupported("a document without contents does not count; remove it by hand"));
         }
         tagged(site, new)?;
         let writing = Writing::new(site);
@@ -43,7 +43,7 @@ impl Writer for Yaml {
         let wanted = habits(site);
         if item.layout == Layout::Pair {
             return Err(
-                site.unsupported("a map without braces in a list takes one pair only; write braces first")
+                site.unsupported("a map without braces in a list can have only one pair; write braces first")
             );
         }
         let entry = |brackets: bool| -> Result<String, EditError> {
@@ -125,7 +125,7 @@ impl Writer for Yaml {
         if lines::begins(text, start) {
             return Ok(vec![delete_lines(site, entry.span.clone())?]);
         }
-        // The first entry on the line of a dash: the next one comes up, unless something stands between.
+        // The first entry on the line of a dash: the next one moves up, unless something is between.
         let end = lines::end(text, entry.span.end);
         let next = collection.entries.get(index + 1).map_or(end, |e| e.span.start);
         let between = &text[end..next.max(end)];
@@ -151,7 +151,7 @@ impl Writer for Yaml {
     }
 }
 
-/// The block of text whose lines end above the line of `at`, with nothing but blank lines between.
+/// The text block whose lines end above the line of `at`, with only blank lines between.
 fn block_above<'a>(site: &Site<'a>, at: usize) -> Option<&'a Item> {
     let text = site.text();
     let line = lines::start(text, at);
@@ -165,8 +165,8 @@ fn block_above<'a>(site: &Site<'a>, at: usize) -> Option<&'a Item> {
     found
 }
 
-/// Refuses to add lines after a block of text that ends the file without a line break: some readers see a line break
-/// at its end only once there is one.
+/// Refuses to add lines after a text block that ends the file without a line break: some readers see a line
+/// break at its end only if there is one.
 fn check_end(site: &Site<'_>) -> Result<(), EditError> {
     let text = site.text();
     let mut open = false;
@@ -180,14 +180,13 @@ fn check_end(site: &Site<'_>) -> Result<(), EditError> {
     }
     match open {
         true => {
-            Err(site
-                .unsupported("a block of text ends the file without a line break; add the line break first"))
+            Err(site.unsupported("a text block ends the file without a line break; add the line break first"))
         }
         false => Ok(()),
     }
 }
 
-/// Deletes the lines of an entry. Below a block of text its neighbours could become lines of that text.
+/// Deletes the lines of an entry. Below a text block its neighbours could become lines of that text.
 fn delete_lines(site: &Site<'_>, entry: Range<usize>) -> Result<Change, EditError> {
     let text = site.text();
     let mut change = lines::delete(text, entry.clone());
@@ -198,7 +197,7 @@ fn delete_lines(site: &Site<'_>, entry: Range<usize>) -> Result<Change, EditErro
         let why = "the comment below it would become a line of the text above; move the comment first";
         return Err(site.unsupported(why));
     }
-    // The line break before it ends the text, even where the file ends without one.
+    // The line break before it ends the text, even if the file ends without one.
     change.range.start = change.range.start.max(lines::start(text, entry.start));
     let header = &text[block.span.start..lines::end(text, block.span.start)];
     let keeps = header.split('#').next().unwrap_or_default().contains('+');
@@ -209,7 +208,8 @@ fn delete_lines(site: &Site<'_>, entry: Range<usize>) -> Result<Change, EditErro
     Ok(change)
 }
 
-/// What a tag allows: under `!!int` and its like only values of that kind; other tags keep their value's text.
+/// What a tag allows: under `!!int` and similar tags only values of that kind; other tags keep their value's
+/// text.
 fn tagged(site: &Site<'_>, new: &mut Item) -> Result<(), EditError> {
     let Some(tag) = site.item().tag.as_deref() else {
         return Ok(());
@@ -224,13 +224,13 @@ fn tagged(site: &Site<'_>, new: &mut Item) -> Result<(), EditError> {
         _ => true,
     };
     if !fits {
-        let why = format!("it has the tag `{tag}`, which the new value does not fit; change the tag by hand");
+        let why = format!("it has the tag `{tag}`, which does not fit the new value; change the tag by hand");
         return Err(site.unsupported(&why));
     }
     if new.kind == ItemKind::Number && crate::document::plain_kind(&new.text) != ItemKind::Number {
-        return Err(site.cannot_hold(format!("`{}` is no number", new.text)));
+        return Err(site.cannot_hold(format!("`{}` is not a valid number", new.text)));
     }
-    // The reader leaves what a tagged scalar means to the tag.
+    // The reader does not interpret a tagged scalar.
     if matches!(new.kind, ItemKind::Number | ItemKind::Bool) {
         new.kind = ItemKind::Text;
         new.layout = Layout::Empty;
@@ -271,7 +271,8 @@ fn habits(site: &Site<'_>) -> Layout {
         .unwrap_or(Layout::Plain)
 }
 
-/// Where an entry at `column` may follow one that ends at `end`: after its line and the deeper comments below it.
+/// The place at which an entry at `column` may follow one that ends at `end`: after its line and the deeper
+/// comments below it.
 fn after(site: &Site<'_>, end: usize, column: usize) -> usize {
     let text = site.text();
     let mut at = lines::end(text, end);
@@ -296,9 +297,9 @@ struct Writing<'s, 'a> {
     site: &'s Site<'a>,
     item: &'a Item,
     style: Style,
-    /// What the value stands under; nothing for a root.
+    /// The parent of the value; nothing for a root.
     under: Option<Under>,
-    /// One past what stands before the value: colon, dash, anchor, tag.
+    /// One past the text before the value: colon, dash, anchor, tag.
     head: usize,
 }
 
@@ -331,7 +332,7 @@ impl<'s, 'a> Writing<'s, 'a> {
         });
         let end = entry.map_or(item.span.end, |e| e.span.end);
         let mut style = Style::of(site);
-        // Below a root nothing ends a block of text, and a comment behind one would become part of it.
+        // Below a root nothing ends a text block, and a comment after one would become part of it.
         let alone = entry.is_some() || text[end..lines::end(text, end)].trim().is_empty();
         style.blocks = alone && !deep_comment_follows(text, end, column);
         Writing {
@@ -343,7 +344,7 @@ impl<'s, 'a> Writing<'s, 'a> {
         }
     }
 
-    /// The quotes that new text gets.
+    /// The quotes of new text.
     fn wanted(&self) -> Layout {
         match (self.item.kind, self.item.layout) {
             (ItemKind::Text, layout @ (Layout::Plain | Layout::Single | Layout::Double)) => layout,
@@ -358,14 +359,14 @@ impl<'s, 'a> Writing<'s, 'a> {
         self.site.text()
     }
 
-    /// Whether the value begins on a later line than what stands before it.
+    /// Whether the value begins on a later line than the text before it.
     fn apart(&self) -> bool {
         self.under.is_some()
             && self.item.layout != Layout::Empty
             && lines::start(self.text(), self.item.span.start) > self.head
     }
 
-    /// Puts text in the place of a value that stands on its line.
+    /// Replaces a value on its line by text.
     fn inline(&self, scalar: String) -> Vec<Change> {
         if self.item.layout != Layout::Empty {
             return vec![Change::new(self.item.span.clone(), scalar)];
@@ -424,7 +425,7 @@ impl<'s, 'a> Writing<'s, 'a> {
         }
     }
 
-    /// The value becomes a collection on lines of its own.
+    /// The value becomes a collection with each entry on its own line.
     fn to_lines(&self, new: &Item, wanted: Layout) -> Result<Vec<Change>, EditError> {
         let (site, text) = (self.site, self.text());
         let Some(under) = self.under else {
@@ -464,7 +465,7 @@ impl<'s, 'a> Writing<'s, 'a> {
                 let mark = self.mark();
                 let head = text[..mark.start].trim_end_matches([' ', '\t']).len();
                 if !plain_head || head < self.head || lines::start(text, mark.start) > self.head {
-                    let why = "a block of text with an anchor, a tag or on a line of its own; make it short text first";
+                    let why = "a text block with an anchor, a tag or on a line of its own; make it short text first";
                     return Err(site.unsupported(why));
                 }
                 Ok(vec![
@@ -477,7 +478,7 @@ impl<'s, 'a> Writing<'s, 'a> {
                 let deep_enough =
                     column > under.column() || (new.kind == ItemKind::List && column == under.column());
                 if !deep_enough || !lines::begins(text, self.item.span.start) {
-                    return Err(site.unsupported("the value stands on a line of its own; move it up first"));
+                    return Err(site.unsupported("the value is on a line of its own; move it up first"));
                 }
                 let entries = self.style.entries(site, new, column, wanted)?;
                 Ok(vec![Change::new(self.item.span.clone(), entries)])
@@ -498,7 +499,7 @@ impl<'s, 'a> Writing<'s, 'a> {
         }
     }
 
-    /// The value becomes a block of text.
+    /// The value becomes a text block.
     fn to_block(&self, new: &Item, mark: &str, block: &[String]) -> Result<Vec<Change>, EditError> {
         let (site, text) = (self.site, self.text());
         let under = self.under.unwrap_or(Under::Key(0));

@@ -1,18 +1,18 @@
-//! How a YAML file is written: indentation, dashes, quotes; and values in that style.
+//! The style of a YAML file: indentation, dashes, quotes; and values in that style.
 
 use super::scalar::{is_printable, yaml_double, yaml_plain, yaml_single};
 use super::{EditError, lines, site::Site};
 use crate::document::{Item, ItemKind, Layout, plain_kind};
 
-/// Habits of a file, as far as it shows them.
+/// The style of a file, as far as it is visible.
 pub(super) struct Style {
     /// Columns from a map to a map below it.
     pub(super) step: usize,
     /// Columns from a key to the dashes of the list below it.
     dash: usize,
-    /// Columns from a dash to what follows it.
+    /// Columns from a dash to the text after it.
     wide: usize,
-    /// Quotes where some are needed.
+    /// Quotes if some are needed.
     quote: Layout,
     /// The blank after the brace of a map in brackets.
     pad: &'static str,
@@ -21,7 +21,7 @@ pub(super) struct Style {
     pub(super) nl: &'static str,
 }
 
-/// What a value stands under, with its column.
+/// The parent of a value, with its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Under {
     Key(usize),
@@ -52,7 +52,8 @@ fn add(count: &mut Vec<(usize, usize)>, value: usize) {
 }
 
 impl Style {
-    /// The style of the document of a site; of the whole file for what the document does not show.
+    /// The style of the document of a site; that of the whole file for details that the document does not
+    /// show.
     pub(super) fn of(site: &Site<'_>) -> Style {
         let text = site.text();
         let column = |at: usize| lines::column(text, at);
@@ -116,7 +117,7 @@ impl Style {
         }
     }
 
-    /// Column of the entries of a collection, or of the lines of a block of text.
+    /// Column of the entries of a collection, or of the lines of a text block.
     pub(super) fn below(&self, under: Under, kind: ItemKind) -> usize {
         match (under, kind) {
             (Under::Dash(column), _) => column + self.wide,
@@ -125,7 +126,7 @@ impl Style {
         }
     }
 
-    /// Text with the quotes that it needs, or those that are wanted.
+    /// Text with the necessary quotes, or the requested ones.
     pub(super) fn string(&self, text: &str, wanted: Layout, flow: bool) -> String {
         match wanted {
             Layout::Double => yaml_double(text),
@@ -148,8 +149,10 @@ impl Style {
             ItemKind::Null => "null".to_owned(),
             ItemKind::Bool => item.text.to_string(),
             ItemKind::Number if plain_kind(&item.text) == ItemKind::Number => item.text.to_string(),
-            ItemKind::Number => return Err(site.cannot_hold(format!("`{}` is no number", item.text))),
-            // Under a tag, which says what it is.
+            ItemKind::Number => {
+                return Err(site.cannot_hold(format!("`{}` is not a valid number", item.text)));
+            }
+            // Under a tag, which defines its type.
             ItemKind::Text if item.layout == Layout::Empty => item.text.to_string(),
             ItemKind::Text => self.string(&item.text, wanted, flow),
             ItemKind::List if item.entries.is_empty() => "[]".to_owned(),
@@ -211,7 +214,7 @@ impl Style {
         Ok(out.join(&format!("{}{}", self.nl, " ".repeat(column))))
     }
 
-    /// A value as it stands after the colon of a key or after a dash.
+    /// A value after the colon of a key or after a dash.
     pub(super) fn after(
         &self,
         site: &Site<'_>,
@@ -254,8 +257,8 @@ impl Style {
     }
 }
 
-/// Whether the next line with anything on it after the line of `at` is a comment deeper than `column`: it would
-/// become a line of a block of text that ends there.
+/// Whether the next non-empty line after the line of `at` is a comment deeper than `column`: it would become
+/// a line of a text block that ends there.
 pub(super) fn deep_comment_follows(text: &str, at: usize, column: usize) -> bool {
     text[lines::end(text, at)..]
         .lines()
@@ -274,8 +277,8 @@ fn bare(kind: ItemKind) -> &'static str {
     }
 }
 
-/// Header and lines of text as a block scalar that keeps lines; `None` for text of one line, and for text that such
-/// a block would need more than its indentation for.
+/// Header and lines of text as a block scalar that keeps lines; `None` for text of one line, and for text for
+/// which indentation alone is not enough.
 pub(super) fn block(text: &str) -> Option<(&'static str, Vec<&str>)> {
     let (body, mark) = match text.strip_suffix('\n') {
         Some(body) => (body, "|"),
@@ -291,8 +294,8 @@ pub(super) fn block(text: &str) -> Option<(&'static str, Vec<&str>)> {
     fits.then(|| (mark, body.split('\n').collect()))
 }
 
-/// How the text around a place is quoted, for text that is new there: like most of the text in `item` that would
-/// need no quotes.
+/// How the text around a place is quoted, for new text: like most of the text in `item` that would need no
+/// quotes.
 pub(super) fn habit(item: &Item) -> Option<Layout> {
     let (mut plain, mut single, mut double) = (0, 0, 0);
     item.visit(&mut |i| {

@@ -1,18 +1,18 @@
-//! The part of Python's syntax that configuration is written in, with the place of every piece. It
-//! owns its text, is no deeper than [`super::lower::MAX_DEPTH`], and knows nothing of tree-sitter.
+//! The part of Python's syntax that configuration uses, with the place of every piece. It owns its text, is
+//! no deeper than [`super::lower::MAX_DEPTH`], and knows nothing of tree-sitter.
 
 use crate::source::Span;
 
-/// An expression and its place (a string's place has its quotes).
+/// An expression and its place (a string's place includes its quotes).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expr {
-    /// Where it is written.
+    /// Its place.
     pub span: Span,
     /// What it is.
     pub kind: ExprKind,
 }
 
-/// What an expression is.
+/// The kind of an expression.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {
     /// `None`.
@@ -60,20 +60,20 @@ pub enum ExprKind {
 /// `then if condition else other`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
-    /// The value when the condition holds.
+    /// The value if the condition is true.
     pub then: Expr,
     /// The condition.
     pub condition: Expr,
-    /// The value when it does not.
+    /// The value if it is not.
     pub other: Expr,
 }
 
 /// A comprehension.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Each {
-    /// What is built each time.
+    /// The element, built each time.
     pub element: Expr,
-    /// What is gone through, and the conditions.
+    /// The iterated values, and the conditions.
     pub over: Vec<Expr>,
 }
 
@@ -134,16 +134,16 @@ pub enum ArgKind {
 /// A statement and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stmt {
-    /// Where it is written.
+    /// Its place.
     pub span: Span,
     /// What it is.
     pub kind: StmtKind,
 }
 
-/// What a statement is.
+/// The kind of a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StmtKind {
-    /// Local names and the dotted names they stand for; `*` is everything of a module.
+    /// Local names and the dotted names they stand for; `*` is all names of a module.
     Import(Vec<(Box<str>, Box<str>)>),
     /// An assignment.
     Assign(Box<Assign>),
@@ -183,13 +183,13 @@ pub enum Jump {
 /// `a = b = value`, `a: type = value`, `a += value`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assign {
-    /// What is assigned to, several for `a = b = value`.
+    /// The targets, several for `a = b = value`.
     pub targets: Vec<Expr>,
-    /// The type that is written.
+    /// The written type.
     pub annotation: Option<Expr>,
     /// The value; `a: int` has none.
     pub value: Option<Expr>,
-    /// Whether it is `+=` or the like.
+    /// Whether it is `+=` or similar.
     pub augmented: bool,
 }
 
@@ -213,9 +213,9 @@ pub struct Function {
 pub struct Parameter {
     /// Its name, stars included.
     pub name: Box<str>,
-    /// Where it is written.
+    /// Its place.
     pub span: Span,
-    /// The type that is written.
+    /// The written type.
     pub annotation: Option<Expr>,
     /// The default.
     pub default: Option<Expr>,
@@ -241,7 +241,7 @@ pub struct Class {
 pub struct Loop {
     /// The loop's variable; `while` has none.
     pub target: Option<Expr>,
-    /// What is gone through, or the condition.
+    /// The iterated value, or the condition.
     pub over: Option<Expr>,
     /// The statements of the loop.
     pub body: Vec<Stmt>,
@@ -361,7 +361,7 @@ impl Stmt {
         }
     }
 
-    /// The expressions that stand in the statement itself, not in its bodies, in the order written.
+    /// The expressions in the statement itself, not in its bodies, in the order written.
     pub fn expressions(&self) -> Vec<&Expr> {
         match &self.kind {
             StmtKind::Assign(a) => a.targets.iter().chain(&a.annotation).chain(&a.value).collect(),

@@ -1,29 +1,29 @@
-//! Python text to the small syntax of [`super::ast`]. The only file that knows tree-sitter. Broken
-//! text is read as far as it goes; depth and work are bounded, so that no text can exhaust either.
+//! Converts Python text to the small syntax of [`super::ast`]. The only file that knows tree-sitter. Broken
+//! text is read as far as possible; depth and work are bounded, so that no text can exhaust either.
 
 use super::ast::{Assign, Class, Expr, Function, Jump, Loop, Parameter, Stmt, StmtKind, Try};
 use crate::source::{FileId, Span};
 use std::ops::ControlFlow;
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
-/// How deep expressions and blocks may nest; what is deeper is left out. CPython itself refuses more
-/// than 100 blocks and 200 parentheses.
+/// How deep expressions and blocks may nest; deeper ones are left out. CPython itself refuses more than 100
+/// blocks and 200 parentheses.
 pub const MAX_DEPTH: usize = 160;
 
-/// What the parser made of a text.
+/// The parser's result for a text.
 #[derive(Debug)]
 pub struct Parsed {
     /// The statements, as far as they could be read.
     pub body: Vec<Stmt>,
-    /// First place that is no Python, if any.
+    /// First place that is not Python, if there is one.
     pub first_error: Option<Span>,
-    /// Share of the text inside places that are no Python, 0 to 1.
+    /// Share of the text that is not Python, 0 to 1.
     pub error_share: f64,
-    /// Whether something was left out for its depth.
+    /// Whether something was left out because of its depth.
     pub too_deep: bool,
 }
 
-/// Parses `text`; `None` when the parser gives up (work out of proportion to the length).
+/// Parses `text`; `None` if the parser gives up (work out of proportion to the length).
 pub fn parse(file: FileId, text: &str) -> Option<Parsed> {
     let tree = syntax_tree(text)?;
     let root = tree.root_node();
@@ -69,12 +69,12 @@ pub(crate) fn literal(node: Node<'_>, text: &str) -> Option<Expr> {
     Some(lower.expr(node, 0)).filter(|_| !lower.too_deep)
 }
 
-/// The parser's own tree of `text`; `None` when the parser gives up.
+/// The parser's own tree of `text`; `None` if the parser gives up.
 pub(crate) fn syntax_tree(text: &str) -> Option<Tree> {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_python::LANGUAGE.into()).ok()?;
-    // The callback comes once for every hundred or so steps of the parser; sound text needs about one
-    // step a byte. Counting calls instead of time gives the same answer on every machine.
+    // The callback comes once for about every hundred steps of the parser; valid text needs about one step a
+    // byte. Counting calls instead of time gives the same result on every machine.
     let limit = 10_000 + text.len();
     let mut calls = 0usize;
     let mut progress = |_: &tree_sitter::ParseState| {

@@ -1,4 +1,4 @@
-//! Expressions of the syntax tree to those of [`super::ast`].
+//! Converts expressions of the syntax tree to those of [`super::ast`].
 
 use super::ast::{ArgKind, Call, CallArg, Choice, Each, Expr, ExprKind, Operator};
 use super::lower::{Lower, MAX_DEPTH};
@@ -146,7 +146,7 @@ impl Lower<'_> {
                         items.push((None, self.expr(*value, depth)));
                     }
                 }
-                // A broken piece: what it holds is read as pairs if it has any.
+                // A broken piece: its contents are read as pairs if it has any.
                 _ => {}
             }
         }
@@ -251,7 +251,7 @@ impl Lower<'_> {
     }
 }
 
-/// One string of pieces: a plain one when all are text.
+/// One string of pieces: a plain one if all are text.
 fn join(pieces: Vec<Expr>) -> ExprKind {
     if pieces.iter().all(|p| p.text().is_some()) {
         return ExprKind::Str(pieces.iter().filter_map(Expr::text).collect::<String>().into());

@@ -1,5 +1,5 @@
-//! Python as far as configuration is written in it: text to a small tree that owns its text and knows the place
-//! of every piece.
+//! The part of Python that configuration uses: text to a small tree that owns its text and knows the place of
+//! every piece.
 
 pub mod ast;
 pub mod lower;

@@ -12,7 +12,7 @@ use super::Span;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Links beyond which a chain does not grow: no real one comes near it, and a circle must end.
+/// Links beyond which a chain does not grow: no real one comes close to it, and a loop must end.
 const MAX_LINKS: usize = 64;
 
 /// The number of a span's chain.
@@ -29,18 +29,19 @@ impl ChainId {
     }
 }
 
-/// In what way a value passed through a place.
+/// How a value passed through a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Layer {
-    /// An alias stands there for the value.
+    /// An alias refers to the value.
     Alias,
-    /// A merge key takes the value in.
+    /// A merge key includes the value.
     Merge,
-    /// Another document takes in the one that the value is in: an overlay its base, a chart its dependency.
+    /// Another document includes the one that contains the value: an overlay its base, a chart its
+    /// dependency.
     Include,
-    /// The value took the place of what is written there: a patch over a base, a setting over a default.
+    /// The value replaced the one written there: a patch over a base, a setting over a default.
     Override,
-    /// An expression gives the value on: a template's, a reference to a variable.
+    /// An expression passes the value on: a template's, a reference to a variable.
     Reference,
     /// What is written there changes the value: a prefix is put before a name.
     Change,
@@ -81,7 +82,7 @@ pub struct Chains(Arc<RwLock<Table>>);
 
 #[derive(Debug, Default)]
 struct Table {
-    /// Each link with the chain before it. Equal chains have one number, whoever made them first.
+    /// Each link with the chain before it. Equal chains have one number, whoever created them first.
     links: Vec<(Link, ChainId)>,
     known: HashMap<(Link, ChainId), ChainId>,
 }
@@ -182,7 +183,7 @@ impl Chains {
         }
     }
 
-    /// What the value at a span passed through, the first place first.
+    /// The places that the value at a span passed through, the first place first.
     pub fn of(&self, span: Span) -> Vec<Link> {
         if span.chain.is_none() {
             return Vec::new();
@@ -230,7 +231,7 @@ mod tests {
                 (Layer::Include, 40)
             ]
         );
-        // The place is still where it is written, and equal to it for all who only want the place.
+        // The place is still where the value is written, and equal for callers that only need the place.
         assert_eq!((through, through.start), (value, 10));
     }
 
@@ -242,7 +243,7 @@ mod tests {
         let b = other.through(at(2), Layer::Include, at(5));
         assert_eq!(a.chain, b.chain);
         assert_ne!(chains.through(at(1), Layer::Override, at(5)).chain, a.chain);
-        // Where the layer itself came from is not part of the link.
+        // The origin of the layer itself is not part of the link.
         assert_eq!(
             chains
                 .through(at(3), Layer::Include, chains.through(at(5), Layer::Alias, at(9)))

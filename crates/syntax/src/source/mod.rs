@@ -1,5 +1,5 @@
-//! Places in files: a finding is only as good as the line it points at, so every value keeps the place it was
-//! written.
+//! Places in files. A finding is only as good as the line it points at, so every value keeps the place where
+//! it was written.
 
 mod chain;
 
@@ -15,8 +15,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
 
-/// A half-open byte range `start..end` in one file. Two spans are equal when the place is; what the value there
-/// passed through does not count.
+/// A half-open byte range `start..end` in one file. Two spans are equal if the place is; the chain of the
+/// value does not count.
 #[derive(Clone, Copy)]
 pub struct Span {
     /// The file.
@@ -25,7 +25,7 @@ pub struct Span {
     pub start: u32,
     /// One past the last byte.
     pub end: u32,
-    /// What the value passed through before it took effect; see [`Chains`].
+    /// The chain of the value; see [`Chains`].
     pub chain: ChainId,
 }
 
@@ -115,7 +115,7 @@ pub struct Position {
     pub column: u32,
 }
 
-/// One file that was read: its path below the root that was checked, and its text.
+/// One file that was read: its path below the root of the check, and its text.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     /// Path relative to the root, with `/` between its parts.
@@ -210,7 +210,7 @@ impl SourceMap {
         self.file(span.file).position(span.start)
     }
 
-    /// What values of these files passed through.
+    /// The chains of the values in these files.
     pub fn chains(&self) -> &Chains {
         &self.chains
     }

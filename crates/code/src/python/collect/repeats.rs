@@ -1,4 +1,4 @@
-//! How often the body of a loop runs, and what bounds the time of what stands in a scope.
+//! How often the body of a loop runs, and what limits the time of the code in a scope.
 
 use super::super::found::Repeat;
 use super::super::scope::Scope;
@@ -17,7 +17,7 @@ impl<'a> Collector<'a, '_> {
             .iter()
             .any(|w| name.contains(w));
         if tries || leaves(&l.body, 0) {
-            // A loop that is left once it succeeds repeats nothing.
+            // A loop that ends after a success repeats nothing.
             return around.clone();
         }
         let head = Span {
@@ -40,7 +40,7 @@ impl<'a> Collector<'a, '_> {
         }
     }
 
-    /// How many items a loop goes over.
+    /// How many items a loop iterates over.
     fn count(&self, over: &'a Expr, scope: Scope) -> Option<Val> {
         if let Some(call) = over.call()
             && call.callee.name() == Some("range")

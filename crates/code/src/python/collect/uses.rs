@@ -1,4 +1,5 @@
-//! What code uses beside known clients: variables of the environment, breakers, topics, its own functions.
+//! What code uses in addition to known clients: variables of the environment, breakers, topics, its own
+//! functions.
 
 use super::super::clients::{self, ClientKind};
 use super::super::found::{BreakerUse, Edge, EnvRead, Instance, TopicUse};
@@ -8,7 +9,7 @@ use super::{Around, Collector};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::python::ast::{Call, Expr, ExprKind};
 
-/// Functions and methods that start something in a thread, task or process of its own.
+/// Functions and methods that start something in a separate thread, task or process.
 const SPAWNERS: &[&str] = &[
     "Thread",
     "Process",
@@ -54,7 +55,7 @@ impl<'a> Collector<'a, '_> {
         }
     }
 
-    /// Notes a variable once; a helper's call knows the default that its body does not.
+    /// Records a variable once; a helper's call knows the default that its body does not.
     fn note_read(&mut self, env: EnvValue, required: bool) {
         let read = EnvRead {
             name: env.name.to_string(),

@@ -1,4 +1,4 @@
-//! Texts that show the ways a format can be written.
+//! Texts that show the different notations of each format.
 
 use crate::document::Format;
 

@@ -1,4 +1,4 @@
-//! The laws over the files of the examples.
+//! The properties of edits, tested on the files of the examples.
 
 use super::*;
 use std::path::{Path, PathBuf};

@@ -1,12 +1,12 @@
-//! The laws of edits, over generated documents and over any text at all.
+//! The properties of edits, tested on generated documents and on arbitrary text.
 
 use super::*;
 use crate::document::{Item, ItemKind};
 use crate::route::Step;
 use proptest::prelude::*;
 
-/// Checks the laws of one application. Gives back whether the edits were done; they may be refused by name, but
-/// never because the result would not be right.
+/// Checks the properties of one application. Returns whether the edits were applied; they may be refused with
+/// a named reason, but never because the result would not be right.
 pub(super) fn check(text: &str, format: Format, edits: &[Edit]) -> bool {
     match apply_all(text, format, edits) {
         Err(error) => {
@@ -18,7 +18,7 @@ pub(super) fn check(text: &str, format: Format, edits: &[Edit]) -> bool {
     }
 }
 
-/// Checks the laws of one application, which may be refused in any way.
+/// Checks the properties of one application, which may be refused for any reason.
 fn check_result(text: &str, format: Format, edits: &[Edit]) -> bool {
     let Ok(edited) = apply_all(text, format, edits) else {
         return false;
@@ -42,7 +42,7 @@ fn check_result(text: &str, format: Format, edits: &[Edit]) -> bool {
         .map(|c| &text[c.clone()])
         .collect();
     assert_eq!(kept, after.comments().collect::<Vec<_>>(), "{}", context());
-    // What a tagged scalar means is left to its tag.
+    // The tag decides what a tagged scalar means.
     let mut tagged = false;
     for root in before.roots() {
         root.visit(&mut |item| tagged |= item.tag.is_some());
@@ -108,7 +108,7 @@ fn plain(format: Format, data: &mut Data) {
     }
 }
 
-/// Does an edit to a value: what the edit means, without any text.
+/// Applies an edit to a value: the meaning of the edit, without any text.
 fn do_to_data(format: Format, data: &mut Data, steps: &[Step], op: &Op) {
     let Some((step, rest)) = steps.split_first() else {
         match (op, data) {
@@ -158,9 +158,9 @@ fn do_to_data(format: Format, data: &mut Data, steps: &[Step], op: &Op) {
     }
 }
 
-/// Equal but for the order of keys, and for what an empty or single group of blocks or tables becomes.
+/// Equal except for the order of keys, and for the result of an empty or single group of blocks or tables.
 fn equal(a: &Data, b: &Data) -> bool {
-    // What is made only by what is in it goes with it.
+    // A collection that exists only through its contents is removed with them.
     fn empty(data: &Data) -> bool {
         match data {
             Data::Map(pairs) => pairs.iter().all(|(_, value)| empty(value)),
@@ -195,11 +195,11 @@ fn unique_keys(data: &Data) -> bool {
     }
 }
 
-/// What another parser makes of the text.
+/// The result of another parser for the text.
 fn judge(format: Format, text: &str, meant: &[Data]) {
     match format {
         Format::Json => {
-            // Comments and trailing commas are ours alone.
+            // Only our reader accepts comments and trailing commas.
             if let Ok(values) = serde_json::Deserializer::from_str(text)
                 .into_iter::<serde_json::Value>()
                 .collect::<Result<Vec<_>, _>>()
@@ -215,7 +215,7 @@ fn judge(format: Format, text: &str, meant: &[Data]) {
             let values: Result<Vec<serde_yaml_ng::Value>, _> = serde_yaml_ng::Deserializer::from_str(text)
                 .map(serde_yaml_ng::Value::deserialize)
                 .collect();
-            // It refuses some of what the corpus has (tabs, duplicate keys) before an edit as after it.
+            // It refuses some texts of the corpus (tabs, duplicate keys), before an edit as well as after it.
             if let Ok(mut values) = values {
                 values.retain(|v| !v.is_null());
                 if values.len() == meant.len() {
@@ -269,7 +269,7 @@ fn yaml_is(value: &serde_yaml_ng::Value, data: &Data) -> bool {
     }
 }
 
-/// Replacing a value by itself changes nothing; what is inserted and deleted again leaves nothing.
+/// Replacing a value by itself changes nothing; inserting and deleting an entry leaves no change.
 pub(super) fn check_identities(doc: &Document, route: &Route) {
     let (text, format) = (doc.text(), doc.format());
     if let Some(data) = doc.data(route) {
@@ -311,7 +311,7 @@ pub(super) fn check_identities(doc: &Document, route: &Route) {
     }
 }
 
-/// Text with everything that needs care.
+/// Text with all difficult characters.
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z]{1,6}",
@@ -398,7 +398,7 @@ fn any_op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A document built by edits alone: it begins with a text of the corpus, or with nothing.
+/// A document built only by edits: it begins with a text of the corpus, or with nothing.
 fn any_document() -> impl Strategy<Value = (Format, String)> {
     let start = prop::sample::select(corpus::TEXTS.to_vec());
     (
@@ -445,7 +445,7 @@ proptest! {
             .map(|(index, op)| Edit::new(all[index.index(all.len())].clone(), op))
             .collect();
         check(&text, format, &edits);
-        // With every edit at a place of its own, their order says nothing.
+        // If every edit has its own place, their order does not matter.
         let mut places: Vec<_> = edits.iter().map(|e| e.route.clone()).collect();
         places.sort();
         places.dedup();

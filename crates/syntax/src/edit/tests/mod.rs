@@ -1,4 +1,5 @@
-//! Tests of edits: what each format does with the ways people write it, and the laws that hold for all.
+//! Tests of edits: how each format handles the notations that people use, and the properties that are true
+//! for all.
 
 mod corpus;
 mod files;

@@ -1,4 +1,4 @@
-//! Edits of the other formats in the ways they are written.
+//! Edits of the other formats in their different notations.
 
 use super::*;
 
@@ -136,7 +136,7 @@ fn hcl_blocks_of_one_kind_are_a_list() {
         ),
         format!("{text}a {{\n  x = 3\n}}\n")
     );
-    // A single one may be called the first.
+    // A single one may be addressed as the first.
     assert_eq!(
         edit(Format::Hcl, "a {\n  x = 1\n}\n", "a[0].x", Op::Replace(2.into())),
         "a {\n  x = 2\n}\n"

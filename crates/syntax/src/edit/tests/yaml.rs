@@ -1,4 +1,4 @@
-//! Edits of YAML in the ways it is written.
+//! Edits of YAML in its different notations.
 
 use super::*;
 
@@ -45,7 +45,7 @@ fn text_that_would_read_as_something_else_is_quoted() {
     ] {
         assert_eq!(set("k: v\n", "k", new), format!("k: {written}\n"));
     }
-    // The file's own quotes where some are needed.
+    // The file's own quotes if some are needed.
     assert_eq!(
         set("k: v\nl: 'w x'\nm: 'y'\n", "k", "yes"),
         "k: 'yes'\nl: 'w x'\nm: 'y'\n"
