@@ -1,5 +1,6 @@
-//! Commands of scripts, Makefiles and pipelines that deploy: `helm upgrade`, `kubectl apply`, `terraform apply`,
-//! `docker compose -f`. They say what of the files is deployed, and with which values. Nothing is executed.
+//! Commands of scripts, Makefiles and pipelines that deploy: `helm upgrade`, `kubectl apply`, `terraform
+//! apply`, `docker compose -f`. They show which files are deployed, and with which values. Nothing is
+//! executed.
 
 use cofferdam_code::shell;
 use cofferdam_syntax::Span;
@@ -18,7 +19,7 @@ pub(crate) struct Commands {
     pub(crate) kustomizations: BTreeSet<PathBuf>,
     /// Directories of manifests that are applied, with the namespace that the command names.
     pub(crate) directories: BTreeMap<PathBuf, Option<Node>>,
-    /// Directories in which Terraform is run, and what the commands may set there.
+    /// Directories in which Terraform is run, and the variables that the commands may set there.
     pub(crate) terraform: BTreeMap<PathBuf, Set>,
     /// Compose files that one command names together.
     pub(crate) compose: Vec<Vec<PathBuf>>,
@@ -33,13 +34,13 @@ pub(crate) struct Release {
     pub(crate) name: Node,
     /// The chart as written.
     pub(crate) chart: Node,
-    /// The chart's directory, where it is here.
+    /// The chart's directory, if it is here.
     pub(crate) dir: Option<PathBuf>,
     /// Files of values, lowest first.
     pub(crate) files: Vec<PathBuf>,
     /// Values of `--set`, by path.
     pub(crate) set: Vec<(String, Node)>,
-    /// Whether all that it sets is known.
+    /// Whether everything that it sets is known.
     pub(crate) known: bool,
     /// The namespace.
     pub(crate) namespace: Option<Node>,
@@ -50,7 +51,7 @@ pub(crate) struct Release {
 pub(crate) struct Set {
     /// Names that `-var` and `TF_VAR_` name.
     pub(crate) names: BTreeSet<String>,
-    /// Whether it names a file of values that is not known.
+    /// Whether it names an unknown file of values.
     pub(crate) unknown_file: bool,
 }
 
@@ -66,7 +67,7 @@ const PROGRAMS: &[&str] = &[
     "podman-compose",
 ];
 
-/// Reads every file of `repo` that may hold commands.
+/// Reads every file of `repo` that may contain commands.
 pub(crate) fn read(repo: &Repo) -> Commands {
     let mut found = Commands::default();
     for (path, id) in repo.own_files() {
@@ -120,7 +121,7 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    /// Reads each text of a document that has commands, wherever it stands.
+    /// Reads each text of a document that contains commands, wherever it is.
     fn steps(&mut self, document: &Node, text: &str, directory: Option<&str>) {
         match &document.value {
             Value::Map(map) => {
@@ -207,7 +208,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A path of a command below the root: from where the command runs, the root, or the script's directory.
+    /// A path of a command below the root: relative to the command's directory, the root, or the script's
+    /// directory.
     fn resolve(&self, written: &str, at: Option<&Path>) -> Option<PathBuf> {
         if written.contains("://") || written == "-" {
             return None;
@@ -246,7 +248,7 @@ impl Reader<'_> {
         }
         let mut set = Vec::new();
         for given in arguments.flags(&["set", "set-string", "set-json", "set-file"]) {
-            // A value that the shell fills in is not known, but its name may be.
+            // A value from the shell is unknown, but its name may be known.
             let written = match &given.value {
                 Value::Scalar(scalar) => scalar.text.to_string(),
                 Value::Unknown(written) => written.to_string(),
@@ -370,7 +372,7 @@ fn build_step(step: &Node) -> Option<Vec<Node>> {
     })
 }
 
-/// A word; one with a variable in it is not known, and keeps its text.
+/// A word; one that contains a variable is unknown, and keeps its text.
 fn word(text: &str, span: Span) -> Node {
     let start = without_variable(text);
     if start.contains('$') || start.contains("{{") {
@@ -382,7 +384,7 @@ fn word(text: &str, span: Span) -> Node {
     Node::text(text, span)
 }
 
-/// A path without a variable at its start, which mostly is the root of the repository.
+/// A path without a variable at its start, which is usually the root of the repository.
 fn without_variable(written: &str) -> &str {
     let Some((first, rest)) = written.split_once('/') else {
         return written;

@@ -1,6 +1,6 @@
-//! Compose files. They say how people run the platform on one machine: of what such a file leaves out,
-//! nothing follows for production, so its services are fragments, and beside workloads of a cluster
-//! they are left out altogether ([`settle`]).
+//! Compose files. They describe how people run the platform on one machine. Missing fields in such a file
+//! prove nothing for production, so its services are fragments, and if the platform has workloads of a
+//! cluster they are left out altogether ([`settle`]).
 
 use crate::context::Place;
 use crate::facts::NodeFacts as _;
@@ -23,8 +23,8 @@ use std::path::Path;
 /// Kind of a Compose service in an [`ObjectId`].
 pub const KIND: &str = "Compose service";
 
-/// Whether a tree is a Compose file: a map `services` of which every item has an image, a build or
-/// something it extends.
+/// Whether a tree is a Compose file: a map `services` in which every item has an image, a build or an
+/// `extends`.
 pub fn is_compose(node: &Node) -> bool {
     let Some(services) = node.get("services").and_then(Node::as_map) else {
         return false;
@@ -71,8 +71,8 @@ fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
     }
 }
 
-/// Leaves Compose services out where other workloads show how the platform really runs, and tells how
-/// many processes the others start. Called once all files have been read, before settings are.
+/// Leaves Compose services out if other workloads show how the platform really runs, and sets how many
+/// processes the others start. Called once all files have been read, before settings are.
 pub fn settle(env: &mut Parts) {
     if env.workloads.iter().any(|w| w.id.kind != KIND) {
         env.workloads.retain(|w| w.id.kind != KIND);
@@ -186,7 +186,7 @@ fn variables(service: &Node, owner: &str, env: &mut Parts) -> BTreeMap<String, V
         let value = match text.map(interpolate) {
             Some(Some(text)) => VariableValue::Literal(text),
             Some(None) => VariableValue::Unknown("a variable of the shell".to_owned()),
-            // A name alone is taken from the shell.
+            // A name without a value comes from the shell.
             None => VariableValue::Unknown("the shell's own variable".to_owned()),
         };
         if let VariableValue::Literal(text) = &value
@@ -250,7 +250,7 @@ fn interpolate(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Docker asks in these steps: interval 30 s, timeout 30 s, three failures, unless set.
+/// Docker's checks: interval 30 s, timeout 30 s, three failures, unless set.
 fn health(node: &Node) -> Option<Probe> {
     if node.get("disable").and_then(Node::as_bool) == Some(true) {
         return None;
@@ -320,7 +320,7 @@ fn volumes(service: &Node) -> Vec<Volume> {
         .collect()
 }
 
-/// Services that have to start first, with the place of their names.
+/// Services that must start first, with the place of their names.
 fn depends_on(service: &Node) -> Vec<(String, Span)> {
     let Some(node) = service.get("depends_on") else {
         return Vec::new();
@@ -337,7 +337,7 @@ fn depends_on(service: &Node) -> Vec<(String, Span)> {
         .collect()
 }
 
-/// Files of variables have to be there, unless git is told to ignore them.
+/// Files of variables must exist, unless git ignores them.
 fn env_files(service: &Node, name: &str, place: Place<'_>, env: &mut Parts) {
     let Some(node) = service.get("env_file") else {
         return;

@@ -1,6 +1,6 @@
-//! Application settings in YAML or JSON that belong to no format of their own (`config/production.yaml`,
-//! `appsettings.json`, Spring's `application.yml`). Any tree may be one, so it counts only when
-//! something in it has the shape of an idea; the files of tools are passed over by what they are.
+//! Application settings in YAML or JSON without a format of their own (`config/production.yaml`,
+//! `appsettings.json`, Spring's `application.yml`). Any tree may be one, so it counts only if a part of it
+//! has the shape of an idea; the files of known tools are skipped.
 
 use crate::context::Place;
 use crate::ideas;
@@ -11,11 +11,11 @@ use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Value, fold};
 use std::path::Path;
 
-/// What such files are called in reports.
+/// The name of such files in reports.
 pub const FORMAT: &str = "settings";
 
-/// Top-level keys (as written) that show a file to be some tool's: workflows, pipelines, schemas,
-/// packages, dashboards, playbooks, notebooks, charts, templates.
+/// Top-level keys (as written) that identify a file of some tool: workflows, pipelines, schemas, packages,
+/// dashboards, playbooks, notebooks, charts, templates.
 const TOOLS: &[&str] = &[
     "$schema",
     "AWSTemplateFormatVersion",
@@ -84,7 +84,7 @@ const TOOL_FILES: &[&str] = &[
     "jest.config.json",
 ];
 
-/// Directories of which nothing runs a platform.
+/// Directories whose contents do not run a platform.
 const TOOL_DIRECTORIES: &[&str] = &[
     "tests",
     "test",
@@ -106,7 +106,7 @@ const TOOL_DIRECTORIES: &[&str] = &[
     "__mocks__",
 ];
 
-/// Whether a tree at `path` may hold application settings.
+/// Whether a tree at `path` may contain application settings.
 pub fn may_be_settings(node: &Node, path: &Path) -> bool {
     let Some(map) = node.as_map() else { return false };
     if map.is_empty() || map.iter().any(|(key, _)| TOOLS.contains(&&*key.text)) {
@@ -122,9 +122,8 @@ pub fn may_be_settings(node: &Node, path: &Path) -> bool {
     !name.starts_with('.') && !TOOL_FILES.contains(&name.as_str()) && !parts.iter().any(is_tool)
 }
 
-/// The environments that a file has sections for, where it says something in them: at least two at the
-/// top, or those below `environments`. A file with a section called `production` for something else
-/// names no environment.
+/// The environments for which a file has sections with settings: at least two at the top, or those below
+/// `environments`. A file with a section called `production` for something else names no environment.
 pub fn environments(node: &Node, path: &Path) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let mut add = |key: &str| {
@@ -144,7 +143,7 @@ pub fn environments(node: &Node, path: &Path) -> Vec<String> {
         .for_each(|(key, _)| add(&key.text));
     let enough = names.len() >= 2;
     names.retain(|name| enough && says_something(node, path, name));
-    // A document that says for which profile it is names an environment outright.
+    // A document that declares its profile names an environment directly.
     let profiles = profile(node, "").into_iter().flat_map(words_of_profile);
     for name in profiles.filter_map(environment::canonical) {
         if !names.iter().any(|n| n == name) && says_something(node, path, name) {
@@ -159,7 +158,7 @@ fn words_of_profile(text: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.starts_with('!'))
 }
 
-/// Whether any key below is a section for one environment, or a document says that it is for a profile.
+/// Whether any key below is a section for one environment, or a document declares a profile.
 pub fn has_sections(node: &Node) -> bool {
     profile(node, "").is_some() || has_section(node)
 }
@@ -208,7 +207,7 @@ fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
     ideas::read_section(node, &owner, place, env);
 }
 
-/// Whether a document says that it is for a profile, and that is not this environment (Spring's
+/// Whether a document declares a profile other than this environment (Spring's
 /// `spring.config.activate.on-profile`, `spring.profiles`, in either nesting).
 fn is_for_another_profile(node: &Node, environment: &str) -> bool {
     let words = profile(node, "");

@@ -1,18 +1,19 @@
-//! What a reader is told besides the document it reads.
+//! The context of a document for its reader.
 
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use std::path::Path;
 
-/// Where a document stands and for whom it is read.
+/// The place of a document and its environment.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// All files.
     pub repo: &'a Repo,
-    /// The environment that it is read for; a document without sections for environments reads the same for all.
+    /// The environment for which it is read; a document without sections for environments reads the same for
+    /// all.
     pub environment: &'a str,
     /// File of the document, or directory of the build.
     pub path: &'a Path,
-    /// Whether what is absent is really unset.
+    /// Whether missing fields are really unset.
     pub completeness: Completeness,
 }

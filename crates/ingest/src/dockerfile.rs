@@ -1,5 +1,5 @@
-//! What a Dockerfile starts: application servers fork workers, and each has its own connections. A
-//! manifest without a command runs what the image says.
+//! The processes that a Dockerfile starts: application servers fork workers, and each has its own
+//! connections. For a manifest without a command, the image decides.
 
 use crate::kubernetes::processes;
 use cofferdam_code::dockerfile;
@@ -75,8 +75,8 @@ pub fn interpret(
     }
 }
 
-/// Whose Dockerfile it is, by its directory, or by what stands before its ending (`backend.Dockerfile`);
-/// with the environment that this names.
+/// The owner of a Dockerfile, by its directory, or by the name before its ending (`backend.Dockerfile`); with
+/// the environment that this names.
 fn owner_of(path: &Path) -> Option<(Owner, Option<&'static str>)> {
     let name = path.file_name()?.to_str()?;
     // Nearly all files are no Dockerfiles, and this looks at each.
@@ -108,7 +108,7 @@ fn owner_of(path: &Path) -> Option<(Owner, Option<&'static str>)> {
     }
 }
 
-/// The container that an image's recipe makes.
+/// The container of an image's recipe.
 fn container(text: &str, file: FileId) -> Container {
     let recipe = dockerfile::read(text, file);
     let mut container = Container {

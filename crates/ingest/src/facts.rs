@@ -1,4 +1,4 @@
-//! Facts from trees: what a node says, declared at its place.
+//! Facts from trees: values of nodes, declared at their place.
 
 use cofferdam_model::Fact;
 use cofferdam_syntax::tree::Node;

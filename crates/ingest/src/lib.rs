@@ -1,5 +1,5 @@
-//! Readers: text in, platform model out. One file a format; spans are kept everywhere; only what is
-//! pointed at is read, and nothing is ever executed.
+//! Readers: text in, platform model out. There is one file for each format; spans are kept everywhere; only
+//! the given files are read, and nothing is ever executed.
 
 pub mod cloud_run;
 pub mod code;

@@ -1,16 +1,16 @@
-//! Merges the parts of several documents by declared precedence: what is read later counts over what was read
-//! before, and documents for one environment are read after documents for all. A claim that loses against one
-//! of equal rank is kept as [`LostClaim`], so that a contradiction between files stays visible.
+//! Merges the parts of several documents by declared precedence: later documents override earlier ones, and
+//! documents for one environment are read after documents for all. A claim that is overridden by one of equal
+//! rank is kept as [`LostClaim`], so that a contradiction between files stays visible.
 
 use crate::parts::same_owner;
 use cofferdam_model::settings::LostClaim;
 use cofferdam_model::{Fact, Owner, Parts, Span};
 use std::collections::{HashMap, HashSet};
 
-/// How much a document counts against others.
+/// The precedence of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// It holds for every environment.
+    /// It applies to every environment.
     Shared,
     /// It is for one environment.
     Specific,
@@ -23,16 +23,16 @@ pub(crate) struct Merger {
     specific: Level,
 }
 
-/// The parts of one rank merged so far, with what is needed to find the one that a later document speaks of.
+/// The merged parts of one rank, with an index to find the part that a later document describes.
 #[derive(Debug, Default)]
 struct Level {
     parts: Parts,
-    /// Where each kind of part of a name stands: producers, consumers, and so on.
+    /// The place of each kind of part: producers, consumers, and so on.
     by_name: HashMap<(Kind, String), Vec<usize>>,
     literals: HashSet<Span>,
 }
 
-/// Kinds of parts of which several documents can speak.
+/// Kinds of parts that several documents can describe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     Service,
@@ -51,16 +51,16 @@ enum Kind {
     Description,
 }
 
-/// What becomes of values that two documents set.
+/// What happens to values that two documents set.
 struct Over<'a> {
     subject: &'a dyn Fn() -> String,
-    /// Whether the later document merely is the nearer one.
+    /// Whether the later document is only the nearer one.
     is_nearer: bool,
     lost: &'a mut Vec<LostClaim>,
 }
 
 impl Over<'_> {
-    /// Puts the later value over the earlier one.
+    /// Overrides the earlier value by the later one.
     fn set<T: PartialEq>(
         &mut self,
         attribute: &'static str,
@@ -84,7 +84,7 @@ impl Over<'_> {
         *slot = Some(later);
     }
 
-    /// Puts a later list over an earlier one, unless it says nothing.
+    /// Overrides an earlier list by a later one, unless that is empty.
     fn list<T>(slot: &mut Vec<T>, later: Vec<T>) {
         if !later.is_empty() {
             *slot = later;
@@ -116,7 +116,7 @@ fn show(owner: &Owner) -> String {
 }
 
 impl Merger {
-    /// Adds what one document says.
+    /// Adds the statements of one document.
     pub(crate) fn add(&mut self, later: Parts, rank: Rank) {
         let level = match rank {
             Rank::Shared => &mut self.shared,
@@ -125,7 +125,7 @@ impl Merger {
         level.add(later, false);
     }
 
-    /// All parts: what is for one environment laid over what is for all.
+    /// All parts: those for one environment override those for all.
     pub(crate) fn finish(self) -> Parts {
         let mut all = self.shared;
         all.add(self.specific.parts, true);
@@ -134,7 +134,7 @@ impl Merger {
 }
 
 impl Level {
-    /// Adds what a document says. Where it is nearer, what it overrides is no contradiction.
+    /// Adds the statements of a document. If it is nearer, overriding is not a contradiction.
     fn add(&mut self, later: Parts, is_nearer: bool) {
         // Indices into lists are set by linking, which comes later.
         debug_assert!(
@@ -247,8 +247,8 @@ impl Level {
         mine.lost_claims.extend(lost_claims);
     }
 
-    /// The known part that a later one speaks of: the first of its name that `is_same` takes and that no other
-    /// part of the same document was merged with.
+    /// The known part that a later one describes: the first with its name that `is_same` accepts and that no
+    /// other part of the same document was merged with.
     fn find(
         &self,
         kind: Kind,
@@ -268,7 +268,8 @@ impl Level {
     }
 }
 
-/// Writes the method that merges one kind of part: how it is found again, and which of its values a later document sets.
+/// Writes the method that merges one kind of part: how it is found again, and which of its values a later
+/// document sets.
 macro_rules! merge_kind {
     ($method:ident, $kind:ident, $list:ident, $type:ty,
      name: |$named:ident| $name:expr,
@@ -488,7 +489,7 @@ merge_kind!(cells, Cell, cells, cofferdam_model::cells::Cell,
 impl Level {
     fn metric_sources(&mut self, later: Vec<cofferdam_model::alerts::MetricSource>) {
         for source in later {
-            // Groups of rules are as many as there are; a section of settings has one for its owner.
+            // Groups of rules are not limited in number; a section of settings has one for its owner.
             let of_settings =
                 source.metrics.is_empty() && source.reads.is_empty() && source.name.starts_with("metrics ");
             let known = of_settings
@@ -522,7 +523,8 @@ impl Level {
         }
     }
 
-    /// A policy and the binding that enforces it are two objects of one name; two policies of one name are two.
+    /// A policy and the binding that enforces it are two objects with one name; two policies with one name
+    /// are two.
     fn admission_policies(&mut self, later: Vec<cofferdam_model::images::AdmissionPolicy>) {
         let is_binding = |p: &cofferdam_model::images::AdmissionPolicy| {
             p.allowed_images.is_empty()
@@ -554,7 +556,7 @@ impl Level {
         }
     }
 
-    /// An environment's file overrides what was said for all. Two files of equal rank contradict each other, and
+    /// An environment's file overrides statements for all. Two files of equal rank contradict each other, and
     /// both statements stay.
     fn descriptions(&mut self, later: Vec<cofferdam_model::delivery::Description>, is_nearer: bool) {
         let mut taken = HashSet::new();
@@ -568,7 +570,7 @@ impl Level {
                 known.home().may_meet(description.home())
                     && (is_nearer || file(&known.value) == file(&description.value))
             };
-            // A nearer file overrides every statement that was made for all.
+            // A nearer file overrides every statement for all.
             let mut known = Vec::new();
             while let Some(at) = self.find(Kind::Description, &key, &taken, |at| {
                 is_same(&self.parts.descriptions[at])

@@ -1,4 +1,5 @@
-//! Service level objectives as generators of alerts write them (Sloth, Pyrra, OpenSLO), and the alerts that they make.
+//! Service level objectives in the formats of alert generators (Sloth, Pyrra, OpenSLO), and the alerts that
+//! they create.
 
 use crate::facts::NodeFacts as _;
 use cofferdam_model::alerts::{Alert, BurnWindows, PrometheusTiming, Slo, Timing};
@@ -19,7 +20,7 @@ pub(crate) fn hundredths(node: &Node) -> Option<Fact<Share>> {
 }
 
 /// Sloth's objectives, in its objects and in its files. Its window is 30 days unless the generator is
-/// told otherwise, and it makes the alerts itself.
+/// configured otherwise, and it creates the alerts itself.
 pub(crate) fn sloth(spec: &Node, span: Span, env: &mut Parts) {
     let service = text(spec, "service");
     let owner = service
@@ -40,7 +41,7 @@ pub(crate) fn sloth(spec: &Node, span: Span, env: &mut Parts) {
             indicator: Some(Fact::inferred(
                 indicator(&name).to_owned(),
                 place,
-                "the objective's name says so",
+                "the objective's name shows it",
             )),
             target: target.clone(),
             name: name.clone(),
@@ -58,7 +59,7 @@ pub(crate) fn sloth(spec: &Node, span: Span, env: &mut Parts) {
     }
 }
 
-/// What an objective measures, by the words of its name.
+/// The indicator of an objective, by the words of its name.
 pub(crate) fn indicator(name: &str) -> &'static str {
     let lower = name.to_ascii_lowercase();
     if ["latency", "duration", "slow", "p99", "p95"]
@@ -71,11 +72,11 @@ pub(crate) fn indicator(name: &str) -> &'static str {
     }
 }
 
-/// The alert on fast burning that a generator makes for each objective: the error ratio over 1 h and
-/// over 5 min, both above 14.4 times the budget (Google's Site Reliability Workbook, chapter 5).
+/// The alert on fast burning that a generator creates for each objective: the error ratio over 1 h and over 5
+/// min, both above 14.4 times the budget (Google's Site Reliability Workbook, chapter 5).
 pub(crate) fn generated(name: &str, by: &str, span: Span, owner: &Owner, target: Share) -> Alert {
     let budget = 14.4 * (1.0 - target.0);
-    let why = format!("{by} makes burn-rate alerts for each objective that does not turn them off");
+    let why = format!("{by} creates burn-rate alerts for each objective that does not turn them off");
     let fact = |text: String| Fact::inferred(text, span, why.as_str());
     let query = format!("slo_errors:ratio_rate5m > {budget:.6} and slo_errors:ratio_rate1h > {budget:.6}");
     Alert {

@@ -1,6 +1,6 @@
-//! Parts of the platform that many files speak of: one producer, one consumer, one pool of an owner,
-//! however many files set something of it. A reader asks here for the part and sets what its file
-//! says; what is said later and nearer overrides what was said for all.
+//! Parts of the platform that many files describe: one producer, one consumer, one pool of an owner, however
+//! many files set something of it. A reader requests the part here and sets the values of its file; a later
+//! and nearer value overrides one for all.
 
 use cofferdam_model::calls::Breaker;
 use cofferdam_model::database::{Database, Pool, PoolTarget};
@@ -8,7 +8,7 @@ use cofferdam_model::delivery::{Delivery, Description};
 use cofferdam_model::kafka::{Consumer, Producer, ProducerRole};
 use cofferdam_model::{Fact, Owner, Parts, Service, Span};
 
-/// Whether two places tell of the same owner: the same name where both have one, else the same directory.
+/// Whether two places belong to the same owner: the same name if both have one, otherwise the same directory.
 pub fn same_owner(a: &Owner, b: &Owner) -> bool {
     match (&a.name, &b.name) {
         (Some(x), Some(y)) => x == y && a.home().is_related(b.home()),
@@ -17,7 +17,7 @@ pub fn same_owner(a: &Owner, b: &Owner) -> bool {
     }
 }
 
-/// Sets a value that a nearer place declares; what is known already gives way.
+/// Sets a value that a nearer place declares; it overrides a known one.
 pub fn set<T>(slot: &mut Option<Fact<T>>, fact: Fact<T>) {
     *slot = Some(fact);
 }
@@ -37,7 +37,7 @@ fn find_or_push<T>(list: &mut Vec<T>, found: impl Fn(&T) -> bool, make: impl FnO
     &mut list[at]
 }
 
-/// The producer of `owner` in this role, made at `span` when there is none yet.
+/// The producer of `owner` in this role, created at `span` if there is none yet.
 pub fn producer_mut<'e>(
     env: &'e mut Parts,
     owner: &Owner,
@@ -51,7 +51,7 @@ pub fn producer_mut<'e>(
     )
 }
 
-/// The consumer of `owner`, made at `span` when there is none yet.
+/// The consumer of `owner`, created at `span` if there is none yet.
 pub fn consumer_mut<'e>(env: &'e mut Parts, owner: &Owner, span: Span) -> &'e mut Consumer {
     find_or_push(
         &mut env.consumers,
@@ -60,7 +60,7 @@ pub fn consumer_mut<'e>(env: &'e mut Parts, owner: &Owner, span: Span) -> &'e mu
     )
 }
 
-/// The pool of `owner` for this kind of server, made at `span` when there is none yet.
+/// The pool of `owner` for this kind of server, created at `span` if there is none yet.
 pub fn pool_mut<'e>(env: &'e mut Parts, owner: &Owner, target: PoolTarget, span: Span) -> &'e mut Pool {
     find_or_push(
         &mut env.pools,
@@ -69,7 +69,7 @@ pub fn pool_mut<'e>(env: &'e mut Parts, owner: &Owner, target: PoolTarget, span:
     )
 }
 
-/// The delivery of `owner`, made when there is none yet.
+/// The delivery of `owner`, created if there is none yet.
 pub fn delivery_mut<'e>(env: &'e mut Parts, owner: &Owner, name: &str, span: Span) -> &'e mut Delivery {
     find_or_push(
         &mut env.deliveries,
@@ -83,8 +83,8 @@ pub fn delivery_mut<'e>(env: &'e mut Parts, owner: &Owner, name: &str, span: Spa
     )
 }
 
-/// The partial entry of the service of this name, made at `span` when there is none yet. Linking joins
-/// it with what other files say of the service.
+/// The partial entry of the service with this name, created at `span` if there is none yet. Linking joins it
+/// with the statements of other files about the service.
 pub fn service_mut<'e>(env: &'e mut Parts, name: &str, span: Span) -> &'e mut Service {
     find_or_push(
         &mut env.services,
@@ -97,7 +97,7 @@ pub fn service_mut<'e>(env: &'e mut Parts, name: &str, span: Span) -> &'e mut Se
     )
 }
 
-/// The database of this name, made when there is none yet.
+/// The database with this name, created if there is none yet.
 pub fn database_mut<'e>(env: &'e mut Parts, name: &str, span: Span) -> &'e mut Database {
     find_or_push(
         &mut env.databases,
@@ -106,7 +106,7 @@ pub fn database_mut<'e>(env: &'e mut Parts, name: &str, span: Span) -> &'e mut D
     )
 }
 
-/// The breaker of `owner` of this name, made at `span` when there is none yet.
+/// The breaker of `owner` with this name, created at `span` if there is none yet.
 pub fn breaker_mut<'e>(env: &'e mut Parts, owner: &Owner, name: &str, span: Span) -> &'e mut Breaker {
     find_or_push(
         &mut env.breakers,
@@ -115,8 +115,8 @@ pub fn breaker_mut<'e>(env: &'e mut Parts, owner: &Owner, name: &str, span: Span
     )
 }
 
-/// Notes what `by` says about an attribute of a subject; a later statement by the same format about
-/// the same thing replaces the earlier one, so that an override is no contradiction.
+/// Records the statement of `by` about an attribute of a subject; a later statement by the same format about
+/// the same thing replaces the earlier one, so that an override is not a contradiction.
 pub fn describe(env: &mut Parts, subject: String, attribute: &str, value: Fact<String>, by: &str) {
     let known = env
         .descriptions
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_name_and_a_directory_are_not_the_same_owner_here() {
-        // Whether they are is for linking to find, which knows all names.
+        // Linking decides whether they are, because it knows all names.
         assert!(!same_owner(&Owner::named("a"), &Owner::in_directory("a")));
         assert!(same_owner(&Owner::in_directory("a"), &Owner::in_directory("a")));
     }

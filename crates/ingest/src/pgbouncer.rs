@@ -1,6 +1,6 @@
-//! PgBouncer from its ini file and from the variables of the container that runs it. Images read
-//! variables under names of their own: a setting under a name that the image does not read does nothing,
-//! so it is kept as it is *meant*, and named as unread.
+//! PgBouncer from its ini file and from the variables of the container that runs it. Images read variables
+//! under their own names. A setting under a name that the image does not read has no effect, so it is kept
+//! with its *intended* meaning, and named as unread.
 
 use crate::context::Place;
 use crate::images_env::{self, KnownImage};
@@ -24,7 +24,7 @@ pub fn is_pgbouncer(ini: &Ini) -> bool {
         })
 }
 
-/// Reads an ini file as the pooler of its directory; `None` where it is not PgBouncer's.
+/// Reads an ini file as the pooler of its directory; `None` if it is not PgBouncer's.
 pub fn read(text: &str, file: FileId, place: Place<'_>) -> Option<Parts> {
     let ini = ini::read(text, file, 0);
     is_pgbouncer(&ini).then(|| {
@@ -35,7 +35,7 @@ pub fn read(text: &str, file: FileId, place: Place<'_>) -> Option<Parts> {
 }
 
 /// Reads an ini file that [`is_pgbouncer`] into `env`, as the pooler of its directory. Files for one
-/// directory (an included one too) are one pooler.
+/// directory (including an included one) are one pooler.
 pub fn interpret(ini: &Ini, place: Place<'_>, env: &mut Parts) {
     let directory = place.path.parent().unwrap_or(std::path::Path::new(""));
     let Some(span) = ini.sections.first().map(|s| s.span) else {
@@ -59,7 +59,7 @@ pub fn interpret(ini: &Ini, place: Place<'_>, env: &mut Parts) {
     include_userlist(&mut env.poolers[at], ini, place);
 }
 
-/// Counts the users of the file that `auth_file` names, where it lies beside the ini file.
+/// Counts the users of the file that `auth_file` names, if it is beside the ini file.
 fn include_userlist(pooler: &mut Pooler, ini: &Ini, place: Place<'_>) {
     let Some(file) = ini.section("pgbouncer").and_then(|s| s.get("auth_file")) else {
         return;
@@ -81,7 +81,7 @@ fn users_of(text: &str) -> Option<u32> {
     u32::try_from(names.len()).ok().filter(|n| *n > 0)
 }
 
-/// Sets what a setting of PgBouncer's says; whether it is one that matters here and could be read.
+/// Applies a setting of PgBouncer; returns whether it is one that matters here and could be read.
 fn set(pooler: &mut Pooler, setting: &str, value: Fact<String>) -> bool {
     let number = || {
         Some(Fact {
@@ -123,7 +123,7 @@ fn set(pooler: &mut Pooler, setting: &str, value: Fact<String>) -> bool {
     known
 }
 
-/// Sets what an ini file says; it is what the program itself reads.
+/// Applies the settings of an ini file; the program itself reads it.
 fn fill_from_ini(pooler: &mut Pooler, ini: &Ini) {
     if let Some(section) = ini.section("pgbouncer") {
         for setting in &section.settings {
@@ -135,7 +135,7 @@ fn fill_from_ini(pooler: &mut Pooler, ini: &Ini) {
         }
     }
     if let Some(section) = ini.section("databases") {
-        // `*` stands for any database: then nobody knows how many there are.
+        // `*` stands for any database: then their number is unknown.
         let open = section.settings.iter().any(|s| s.name.trim() == "*");
         if let Some(count) = u32::try_from(section.settings.len())
             .ok()
@@ -166,7 +166,7 @@ pub fn from_container(container: &Container, workload: &Workload, id: WorkloadId
     };
     let last = image.repository.rsplit('/').next().unwrap_or_default();
     let known = images_env::known_image(&full).filter(|k| k.name.contains("pgbouncer"));
-    // A repository of one's own that is called so runs it too; an exporter only looks at it.
+    // A private repository with this name also runs it; an exporter only watches it.
     if known.is_none() && (!last.contains("pgbouncer") || last.contains("exporter")) {
         return None;
     }
@@ -184,7 +184,7 @@ pub fn from_container(container: &Container, workload: &Workload, id: WorkloadId
             source: tag.source.clone(),
         })
     });
-    // A command that names a file starts the program past the image's entry script.
+    // A command that names a file starts the program without the image's entry script.
     let own_file = container.command.iter().any(|word| word.value.ends_with(".ini"));
     if !own_file {
         fill_from_variables(&mut pooler, container, known);
@@ -232,7 +232,8 @@ fn fill_from_variables(pooler: &mut Pooler, container: &Container, known: Option
                 Fact::declared(unread.variable.to_owned(), variable.name_span),
                 unread.instead.clone(),
             ));
-            // What is meant decides what the figures are about; that it does nothing is told beside them.
+            // The intended meaning decides what the figures are about; that it has no effect is reported with
+            // them.
             if let (Some(setting), Some(value)) = (&unread.setting, texts.get(unread.variable)) {
                 set(
                     pooler,
@@ -250,19 +251,19 @@ fn fill_from_variables(pooler: &mut Pooler, container: &Container, known: Option
     server_host(pooler, &texts, |name| image.reads(name));
 }
 
-/// A value that is taken for what its name says.
+/// A value that is assumed to mean what its name says.
 fn meant(name: &str, value: &Fact<String>, why: &str) -> Fact<String> {
     match value.span() {
         Some(span) => Fact::inferred(
             value.value.clone(),
             span,
-            format!("`{name}` is taken as it is meant: {why}"),
+            format!("`{name}` is used with its intended meaning: {why}"),
         ),
         None => value.clone(),
     }
 }
 
-/// The database behind, by the variables of the images that are known.
+/// The database behind it, by the variables of the known images.
 fn server_host(pooler: &mut Pooler, texts: &BTreeMap<&str, Fact<String>>, reads: impl Fn(&str) -> bool) {
     for name in [
         "DATABASES_HOST",
@@ -293,9 +294,9 @@ fn server_host(pooler: &mut Pooler, texts: &BTreeMap<&str, Fact<String>>, reads:
     }
 }
 
-/// Makes a pooler of every container that runs PgBouncer, with the ini files and user lists of the
-/// ConfigMaps that it mounts, and tells them of credentials that are made for each lease. Called when
-/// all objects are there.
+/// Adds a pooler for every container that runs PgBouncer, with the ini files and user lists of the ConfigMaps
+/// that it mounts, and records credentials that are created for each lease. Called when all objects are
+/// known.
 pub fn finish(env: &mut Parts, sources: &SourceMap) {
     let mut found: Vec<Pooler> = Vec::new();
     for (at, workload) in env.workloads.iter().enumerate() {
@@ -314,7 +315,7 @@ pub fn finish(env: &mut Parts, sources: &SourceMap) {
         }
     }
     if !found.is_empty() {
-        // An ini file beside manifests is told once, by the workload that mounts it.
+        // An ini file beside manifests is used once, by the workload that mounts it.
         let is_told =
             |pooler: &Pooler| pooler.workload.is_none() && found.iter().any(|f| same_settings(f, pooler));
         env.poolers.retain(|p| !is_told(p));
@@ -367,8 +368,8 @@ fn mounted(pooler: &mut Pooler, workload: &Workload, env: &Parts, sources: &Sour
     }
 }
 
-/// An ini file inside a ConfigMap; each value at its own line where the entry is a `|` block, else all
-/// at the entry's.
+/// An ini file inside a ConfigMap; each value at its own line if the entry is a `|` block, otherwise all at
+/// the entry's.
 fn read_entry(text: &str, span: Span, sources: &SourceMap) -> Ini {
     let known = (span.file.0 as usize) < sources.len();
     let file_text = known.then(|| &*sources.file(span.file).text);
@@ -391,7 +392,7 @@ fn read_entry(text: &str, span: Span, sources: &SourceMap) -> Ini {
     ini
 }
 
-/// A path from which Vault hands out database users, each for one lease, that a pod reads.
+/// A path from which a pod reads database users that Vault issues, each for one lease.
 fn leases(env: &Parts) -> Option<Fact<String>> {
     let is_lease = |path: &str| {
         let path = path.trim().trim_start_matches('/');
@@ -453,7 +454,7 @@ mod tests {
             ]
         );
         assert_eq!(p.replicas.as_ref().map(|r| r.value), Some(3));
-        // What it is given of the database's address makes it no client with a pool of its own.
+        // The database's address for the pooler does not make it a client with its own pool.
         assert!(env.pools.is_empty());
     }
 

@@ -1,5 +1,5 @@
-//! Prometheus and Alertmanager: rule files, the server's settings, the tree of routes. Rules that stand
-//! in Kubernetes objects are the same groups and come here too.
+//! Prometheus and Alertmanager: rule files, the server's settings, the tree of routes. Rules in Kubernetes
+//! objects are the same groups and are read here too.
 
 use crate::facts::NodeFacts as _;
 use crate::objectives;
@@ -27,7 +27,7 @@ pub fn read(node: &Node) -> Parts {
     parts
 }
 
-/// The same into `env`; whether the tree is one.
+/// The same into `env`; returns whether the tree is one.
 pub fn interpret(node: &Node, env: &mut Parts) -> bool {
     let mut known = false;
     if is_rules(node) {
@@ -105,7 +105,7 @@ fn server(node: &Node, env: &mut Parts) {
     defaults.evaluation = duration(node.at("global/evaluation_interval")).or(defaults.evaluation.take());
 }
 
-/// Groups of rules, in files and in PrometheusRule objects. `owner` is whose they are where no label says.
+/// Groups of rules, in files and in PrometheusRule objects. `owner` owns those without a label for it.
 pub(crate) fn groups(groups: Option<&Node>, owner: &Owner, env: &mut Parts) {
     for group in groups.map_or(&[][..], Node::items) {
         let interval = duration(group.get("interval"));
@@ -186,8 +186,8 @@ fn alert(rule: &Node, interval: Option<Fact<Duration>>, owner: &Owner) -> Option
     Some(read)
 }
 
-/// The place of a part of a scalar's text, where the text stands in the file as it is; else the
-/// scalar's own.
+/// The place of a part of a scalar's text, if the file contains the text unchanged; otherwise the scalar's
+/// own.
 fn within(node: &Node, part: Range<usize>) -> Span {
     let Value::Scalar(scalar) = &node.value else {
         return node.span;
@@ -201,7 +201,7 @@ fn within(node: &Node, part: Range<usize>) -> Span {
     node.span.part(start + part.start, start + part.end)
 }
 
-/// What an annotation says about how fast the alert is: "pages within 60 s".
+/// A target time in an annotation of the alert: "pages within 60 s".
 fn promised(rule: &Node) -> Option<Fact<Duration>> {
     let annotations = rule.get("annotations").into_iter().flat_map(Node::entries);
     annotations.into_iter().find_map(|(_, node)| {
@@ -222,7 +222,7 @@ fn promised(rule: &Node) -> Option<Fact<Duration>> {
     })
 }
 
-/// Alertmanager's routes, children before their parents. `parent` is the route above with what it says.
+/// Alertmanager's routes, children before their parents. `parent` is the route above with its settings.
 pub(crate) fn routes(node: &Node, parent: Option<&AlertRoute>, outer: &[(String, String)], env: &mut Parts) {
     let mut matchers = outer.to_vec();
     let mut plain = parent.is_none_or(|p| p.plain);
@@ -269,7 +269,7 @@ fn one_matcher(node: &Node) -> Option<(String, String)> {
     plain.then(|| (pair.0.to_owned(), pair.1.to_owned()))
 }
 
-/// Gives every alert what the server's and Alertmanager's settings say, once all have been read.
+/// Gives every alert the settings of the server and of Alertmanager, once all have been read.
 pub(crate) fn finish(env: &mut Parts) {
     let defaults = &env.alert_defaults;
     // A group of recording rules has the interval of its evaluation, not of a scrape.
@@ -285,7 +285,7 @@ pub(crate) fn finish(env: &mut Parts) {
             continue;
         };
         if timing.scrape.is_none() {
-            // By what it selects, or by what the rules select that record what it reads.
+            // By the labels it selects, or by the labels selected in the recording rules that it reads.
             let own = alert.selects.iter().map(|s| s.value.as_str());
             let read = (alert.signals.iter())
                 .filter_map(|signal| recorders.get(signal.value.as_str()))
@@ -374,7 +374,7 @@ mod tests {
         let signal = &errors.signals[0];
         assert_eq!(repo.sources.text(signal.span().unwrap()), "api:errors:rate5m");
         assert!(timing(down).notices_absence);
-        // The second route cannot be decided by equality, so the root takes the alert.
+        // The second route cannot be decided by equality, so the root gets the alert.
         assert_eq!(down.notifies[0].value, "mail");
         assert_eq!(seconds(&timing(down).group_wait), Some(45));
     }

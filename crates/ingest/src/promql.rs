@@ -1,12 +1,12 @@
-//! What a PromQL expression reads, without evaluating it: the metrics, the values it selects by, how
-//! far back it looks, what it compares with, and whether it notices that data is missing.
+//! What a PromQL expression reads, without evaluating it: the metrics, the values it selects by, its longest
+//! range, the number it compares with, and whether it notices missing data.
 
 use cofferdam_model::alerts::BurnWindows;
 use cofferdam_model::units;
 use std::ops::Range;
 use std::time::Duration;
 
-/// What an expression says; ranges are bytes of its text.
+/// The facts of an expression; ranges are bytes of its text.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Query {
     /// Metrics it reads, in the order written, each once.
@@ -15,22 +15,23 @@ pub(crate) struct Query {
     pub selects: Vec<(String, Range<usize>)>,
     /// The longest range selector.
     pub range: Option<(Duration, Range<usize>)>,
-    /// The number that the last comparison compares with.
+    /// The number in the last comparison.
     pub threshold: Option<(f64, Range<usize>)>,
-    /// Whether it is true when data is missing.
+    /// Whether it is true if data is missing.
     pub notices_absence: bool,
-    /// Pairs of a long and a short window whose shares must both exceed one number, as burn-rate alerts have them.
+    /// Pairs of a long and a short window whose shares must both exceed one number, as burn-rate alerts have
+    /// them.
     pub burn: Vec<BurnWindows>,
 }
 
-/// One comparison of an expression: how far back it looks, and the share it must exceed.
+/// One comparison of an expression: its range, and the share it must exceed.
 #[derive(Debug, Clone, Copy)]
 struct Term {
     range: Duration,
     share: f64,
 }
 
-/// Words that are no metrics, and whether a list of labels in parentheses follows them.
+/// Words that are not metrics, and whether a list of labels in parentheses follows them.
 const KEYWORDS: &[(&str, bool)] = &[
     ("by", true),
     ("without", true),
@@ -48,7 +49,7 @@ const KEYWORDS: &[(&str, bool)] = &[
     ("nan", false),
 ];
 
-/// Reads an expression. Text that is none gives whatever of it looks like one.
+/// Reads an expression. From a text that is not one, it reads whatever looks like one.
 pub(crate) fn read(text: &str) -> Query {
     let mut reader = Reader {
         text,
@@ -74,9 +75,9 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     query: Query,
-    /// Whether a comparison asks for few (`== 0`, `< 1`).
+    /// Whether a comparison checks for a small number (`== 0`, `< 1`).
     compares_up: bool,
-    /// Range of the comparison being read.
+    /// Range of the current comparison.
     looks_back: Option<Duration>,
     term: Option<Term>,
     /// Comparisons that `and` joins.
@@ -161,8 +162,8 @@ impl<'a> Reader<'a> {
         self.metric(word, start..end);
     }
 
-    /// `sum by (job) (…)`: a word before `by` or `without` is an aggregation, unless it is a metric that
-    /// the list stands behind, which has no list of its own.
+    /// `sum by (job) (…)`: a word before `by` or `without` is an aggregation, unless it is a metric after the
+    /// list, which has no list of its own.
     fn by_follows(&self) -> bool {
         let next = self.rest().split(|c: char| !c.is_ascii_alphabetic()).next();
         matches!(next, Some("by" | "without"))
@@ -173,7 +174,7 @@ impl<'a> Reader<'a> {
         self.looks_back = None;
     }
 
-    /// `a and b` is a pair of windows when both are shares of different ranges.
+    /// `a and b` is a pair of windows if both are shares of different ranges.
     fn end_of_alternative(&mut self) {
         let terms = std::mem::take(&mut self.together);
         let long = terms.iter().map(|term| term.range).max();
@@ -181,7 +182,7 @@ impl<'a> Reader<'a> {
         if let (Some(long), Some(short)) = (long, short)
             && long > short
         {
-            // Usually both compare with one number; else the greater decides when both hold.
+            // Usually both compare with one number; otherwise the greater decides, because both must be true.
             let share = terms.iter().map(|term| term.share).fold(0.0, f64::max);
             self.query.burn.push(BurnWindows { long, short, share });
         }
@@ -207,7 +208,7 @@ impl<'a> Reader<'a> {
                 return;
             }
             if matches!(c, '"' | '\'' | '`') {
-                // A quoted name of a metric stands alone.
+                // A quoted name of a metric is on its own.
                 let name = self.quoted();
                 if self.rest().trim_start().starts_with([',', '}']) {
                     let text = self.text[name.clone()].to_owned();
@@ -314,7 +315,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The range that the name of a recorded series tells (`job:errors:ratio_rate5m`), by the convention
+/// The range in the name of a recorded series (`job:errors:ratio_rate5m`), by the convention
 /// level:metric:operations of Prometheus' documentation.
 fn recorded_range(name: &str) -> Option<Duration> {
     let (_, operations) = name.rsplit_once(':')?;
@@ -325,8 +326,8 @@ fn recorded_range(name: &str) -> Option<Duration> {
         .flatten()
 }
 
-/// A constant expression at the beginning of `text`: its value and its length. `None` where a name, or an
-/// operator without a number behind it, follows, and for brackets deeper than `depth`.
+/// A constant expression at the beginning of `text`: its value and its length. `None` if a name, or an
+/// operator without a number after it, follows, and for brackets deeper than `depth`.
 fn sum(text: &str, depth: u8) -> Option<(f64, usize)> {
     let (mut value, mut length) = product(text, depth)?;
     while let Some((operator, at)) = operator(text, length, ['+', '-']) {
@@ -355,7 +356,7 @@ fn product(text: &str, depth: u8) -> Option<(f64, usize)> {
     Some((value, length))
 }
 
-/// The operator that follows, if it is one of these, and where what stands behind it begins.
+/// The next operator, if it is one of these, and the position after it.
 fn operator(text: &str, from: usize, those: [char; 2]) -> Option<(char, usize)> {
     let rest = text[from..].trim_start();
     let first = rest.chars().next().filter(|c| those.contains(c))?;
@@ -445,7 +446,7 @@ mod tests {
             "sum(rate(errors[1h])) / sum(rate(requests[1h])) > 0.0072 and sum(rate(errors[5m])) / sum(rate(requests[5m])) > 0.0072",
         );
         assert_eq!((q.burn[0].long, q.burn[0].short), (minutes(60), minutes(5)));
-        // One window, counts, and what must not be so are no burn rates.
+        // A single window, counts, and negated conditions are not burn rates.
         for text in [
             "rate(errors[5m]) / rate(requests[5m]) > 0.05",
             "rate(errors[5m]) > 10 and rate(errors[1h]) > 10",

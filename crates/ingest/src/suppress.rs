@@ -1,8 +1,7 @@
 //! `# cofferdam: ignore[rule-a, rule-b] reason` in a comment of any format that has comments.
 //!
-//! The comment speaks of its own line when text stands before it, otherwise of the next line that has
-//! text and is no comment. One without rules or without a reason is kept as it is: the report says that
-//! it suppresses nothing.
+//! The comment applies to its own line if text precedes it, otherwise to the next line that has text and is
+//! not a comment. One without rules or without a reason is kept: the report says that it suppresses nothing.
 
 use cofferdam_model::{FileId, SourceMap, Span, Suppression};
 use std::path::Path;
@@ -18,7 +17,7 @@ pub fn find(sources: &SourceMap) -> Vec<Suppression> {
     all
 }
 
-/// What begins a comment in a file, by its name; `None` for a format without comments.
+/// The comment marker of a file, by its name; `None` for a format without comments.
 fn markers(path: &Path) -> Option<&'static [&'static str]> {
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     match name.rsplit_once('.').map_or("", |(_, e)| e) {
@@ -65,7 +64,7 @@ fn in_text(text: &str, id: FileId, markers: &[&str], all: &mut Vec<Suppression>)
     }
 }
 
-/// Where the comment that holds byte `word` of `line` begins: at a marker with nothing but white space
+/// The position at which the comment with byte `word` of `line` begins: at a marker with only white space
 /// between it and the word, at the start of the line or after white space.
 fn comment_start<'m>(line: &str, word: usize, markers: &[&'m str]) -> Option<(usize, &'m str)> {
     let before = line[..word].trim_end();
@@ -76,7 +75,7 @@ fn comment_start<'m>(line: &str, word: usize, markers: &[&'m str]) -> Option<(us
     })
 }
 
-/// `[a, b] reason` as rules and reason; no rules when it is malformed.
+/// `[a, b] reason` as rules and reason; no rules if it is malformed.
 fn rules_and_reason(rest: &str) -> (Vec<String>, String) {
     let Some((rules, reason)) = rest
         .trim_start()
@@ -95,8 +94,8 @@ fn rules_and_reason(rest: &str) -> (Vec<String>, String) {
     (rules, reason.to_owned())
 }
 
-/// How many lines further the next line with text is that is no comment. `after` begins at the line
-/// break of the comment's own line.
+/// How many lines below is the next line with text that is not a comment. `after` begins at the line break of
+/// the comment's own line.
 fn next_line_with_text(after: &str, markers: &[&str]) -> Option<usize> {
     after.split('\n').enumerate().skip(1).find_map(|(n, line)| {
         let text = line.trim();

@@ -1,5 +1,5 @@
-//! Files that somebody fills in before they are applied, outside charts: they are no YAML yet, and what a
-//! parser makes of them means nothing. They are named as not read, each kind once.
+//! Templates outside charts that must be filled in before they are applied: they are not YAML yet, and the
+//! result of a parser has no meaning. They are reported as not read, each kind once.
 
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
@@ -29,11 +29,11 @@ const CONFIGURATION: &[&str] = &[
 enum Why {
     /// Its ending.
     Ending,
-    /// A directory above it has a name to be filled in.
+    /// The name of a directory above it is a placeholder.
     Directory,
-    /// `{{ … }}` or `{% … %}` where YAML would stand.
+    /// `{{ … }}` or `{% … %}` in place of YAML.
     Braces,
-    /// `#NAME#` where a value would stand.
+    /// `#NAME#` in place of a value.
     Hashes,
 }
 
@@ -41,9 +41,9 @@ impl Why {
     fn text(self) -> &'static str {
         match self {
             Why::Ending => "its ending is that of a template",
-            Why::Directory => "the name of a directory above it is filled in when it is used",
-            Why::Braces => "`{{ … }}` or `{% … %}` stands where YAML would",
-            Why::Hashes => "`#NAME#` stands where a value would",
+            Why::Directory => "the name of a directory above it is a placeholder",
+            Why::Braces => "it has `{{ … }}` or `{% … %}` in place of YAML",
+            Why::Hashes => "it has `#NAME#` in place of a value",
         }
     }
 }
@@ -56,7 +56,7 @@ pub(crate) struct Templates {
     pub(crate) count: usize,
 }
 
-/// Takes the templates of `repo` out of what readers look at, and says which were found.
+/// Removes the templates of `repo` from the files that readers see, and returns those that were found.
 pub(crate) fn set_aside(repo: &mut Repo) -> Templates {
     let mut found: BTreeMap<Why, BTreeSet<PathBuf>> = BTreeMap::new();
     let charts: HashSet<PathBuf> = repo
@@ -111,8 +111,8 @@ fn note(why: Why, paths: &BTreeSet<PathBuf>) -> Option<Unreadable> {
     let first = paths.first()?;
     let others = match paths.len() - 1 {
         0 => String::new(),
-        1 => " (the same holds for 1 other file)".to_owned(),
-        n => format!(" (the same holds for {n} other files)"),
+        1 => " (the same is true for 1 other file)".to_owned(),
+        n => format!(" (the same is true for {n} other files)"),
     };
     Some(Unreadable {
         path: first.clone(),

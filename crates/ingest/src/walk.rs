@@ -1,6 +1,6 @@
-//! From paths on a command line to files in memory: the only place of this crate that touches a file system. What
-//! was given is located (`given`), walked and read here, and the overlay is found (`config`). Everything later
-//! works on the [`Repo`] that comes out.
+//! From paths on a command line to files in memory: the only part of this crate that uses the file system.
+//! The given paths are located (`given`), walked and read here, and the overlay is found (`config`). All
+//! later code works on the resulting [`Repo`].
 
 mod config;
 mod given;
@@ -14,21 +14,21 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What a person pointed at.
+/// The input that a person gave.
 #[derive(Debug, Clone, Default)]
 pub struct Input {
     /// Directories and files. Several are one platform, whose root is their nearest common directory.
     pub paths: Vec<PathBuf>,
-    /// What came on standard input, where it was given: a stream of manifests.
+    /// The content of standard input, if it was given: a stream of manifests.
     pub stdin: Option<Vec<u8>>,
     /// The overlay to use, instead of the `cofferdam.yaml` that is found.
     pub config: Option<PathBuf>,
-    /// Statements that count over those of the overlay, such as `services.api.requests_per_second=7000`.
+    /// Statements that override those of the overlay, such as `services.api.requests_per_second=7000`.
     pub statements: Vec<String>,
 }
 
 impl Input {
-    /// One directory or file, and nothing else.
+    /// A single directory or file.
     pub fn path(path: &Path) -> Input {
         Input {
             paths: vec![path.to_path_buf()],
@@ -51,16 +51,16 @@ pub enum ReadError {
     Statement(String),
 }
 
-/// The files that were given, and what steers the check of them.
+/// The given files, and the settings of their check.
 #[derive(Debug, Default)]
 pub struct Walked {
     /// The files.
     pub repo: Repo,
     /// The overlay that is used.
     pub config: Option<Config>,
-    /// Overlays that are there and not used, as paths below the root.
+    /// Existing overlays that are not used, as paths below the root.
     pub unused: Vec<PathBuf>,
-    /// The root as a person may write it, where it is not the one directory that was given.
+    /// The root in readable form, unless it is the one given directory.
     pub root: Option<PathBuf>,
     /// Whether files below the root, or beside it in the overlay's directory, were not given.
     pub part: bool,
@@ -69,11 +69,11 @@ pub struct Walked {
 /// The name under which standard input is read.
 pub const STDIN: &str = "stdin.yaml";
 
-/// Reads what was given. Files that git ignores are left out unless they were given by name; dotfiles are read.
+/// Reads the input. Files that git ignores are left out unless they were given by name; dotfiles are read.
 ///
 /// # Errors
-/// [`ReadError`] when a given path or the given overlay cannot be opened; other files that cannot be read are in
-/// [`Repo::unreadable`].
+/// [`ReadError`] if a given path or the given overlay cannot be opened; other files that cannot be read are
+/// in [`Repo::unreadable`].
 pub fn read(input: &Input) -> Result<Walked, ReadError> {
     let given = Given::locate(input)?;
     let mut found = Files::default();
@@ -113,7 +113,7 @@ pub fn read(input: &Input) -> Result<Walked, ReadError> {
 }
 
 impl Walked {
-    /// Files in memory, which are all that there is.
+    /// Files in memory, which are the complete input.
     pub fn of(repo: Repo) -> Walked {
         let config = Config::of(&repo);
         let used = config.as_ref().map(|config| &config.path);
@@ -130,10 +130,10 @@ impl Walked {
     }
 }
 
-/// A file that was come upon.
+/// A file found during the walk.
 #[derive(Debug)]
 enum Seen {
-    /// It is no configuration by its name.
+    /// Its name shows that it is not configuration.
     PassedOver,
     /// It may be configuration; its bytes, or why they could not be read.
     Read(Result<Vec<u8>, String>),
@@ -141,7 +141,7 @@ enum Seen {
     Link(Target),
 }
 
-/// Files by their path below the root, each once however often it was given.
+/// Files by their path below the root, each once, however often it was given.
 type Files = BTreeMap<PathBuf, Seen>;
 
 fn free_name(found: &Files) -> PathBuf {
@@ -161,10 +161,10 @@ fn look(path: &Path, below: &Path) -> Seen {
     }
 }
 
-/// Where a link leads, seen from the root.
+/// The target of a link, relative to the root.
 fn target(link: &Path, root: &Path) -> Target {
     let Ok(real) = std::fs::canonicalize(link) else {
-        return Target::Unfollowed("leads nowhere, or to itself");
+        return Target::Unfollowed("has a target that does not exist, or points to itself");
     };
     let Ok(below) = real.strip_prefix(root) else {
         return Target::Unfollowed("leaves the directory that was given");
@@ -176,8 +176,8 @@ fn target(link: &Path, root: &Path) -> Target {
     }
 }
 
-/// Takes the links out of what was found. A link to a file that was not read under its own name, because git ignores
-/// it or its name promises nothing, is read as a file of its own.
+/// Removes the links from the found files. A link to a file that was not read under its own name, because git
+/// ignores it or its name does not suggest configuration, is read as a separate file.
 fn links(found: &mut Files, root: &Path) -> BTreeMap<PathBuf, Target> {
     let mut links: BTreeMap<PathBuf, Target> = found
         .iter()
@@ -207,12 +207,12 @@ fn links(found: &mut Files, root: &Path) -> BTreeMap<PathBuf, Target> {
     links
 }
 
-/// Reads the files of a directory that stands at `below` under the root.
+/// Reads the files of a directory that is at `below` under the root.
 fn walk((directory, root): (&Path, &Path), below: &Path, found: &mut Files) {
     let walk = ignore::WalkBuilder::new(directory)
         .hidden(false)
         .require_git(false)
-        // What one person tells git to ignore everywhere is no part of the platform.
+        // A user's global git ignore file is not part of the platform.
         .git_global(false)
         .threads(rayon::current_num_threads())
         .filter_entry(|entry| {
@@ -222,7 +222,7 @@ fn walk((directory, root): (&Path, &Path), below: &Path, found: &mut Files) {
             )
         })
         .build_parallel();
-    // The thread that finds a file reads it; the order is made afterwards, by path.
+    // The thread that finds a file reads it; the files are sorted afterwards, by path.
     let (send, receive) = std::sync::mpsc::channel();
     walk.run(|| {
         let send = send.clone();
@@ -238,7 +238,8 @@ fn walk((directory, root): (&Path, &Path), below: &Path, found: &mut Files) {
     found.extend(receive);
 }
 
-/// What is at an entry, with its path below `directory`; `None` for a directory or what is no file.
+/// The file at an entry, with its path below `directory`; `None` for a directory or something that is not a
+/// file.
 fn entry_seen(
     entry: Result<ignore::DirEntry, ignore::Error>,
     (directory, root): (&Path, &Path),
@@ -272,7 +273,8 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
         .len();
     if size > MAX_FILE_BYTES {
         return Err(format!(
-            "is {} MiB; files above {} MiB are not read (if it is no configuration, exclude it under `paths` in cofferdam.yaml)",
+            "is {} MiB; files above {} MiB are not read (if it is not configuration, exclude it under \
+             `paths` in cofferdam.yaml)",
             size / (1024 * 1024),
             MAX_FILE_BYTES / (1024 * 1024)
         ));

@@ -401,7 +401,7 @@ mod tests {
         assert!((shift.weight(1) - 1.0).abs() < 1e-9);
         assert_eq!(
             last.to_string(),
-            "the cells that are well cannot carry everything; 40.5 % of critical is refused; \
+            "the healthy cells cannot carry everything; 40.5 % of critical is refused; \
              100.0 % of important is refused; 100.0 % of optional is refused"
         );
     }

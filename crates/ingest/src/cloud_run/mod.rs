@@ -1,6 +1,6 @@
-//! Cloud Run services that no file declares but a command deploys: `gcloud run deploy` in a script, in a
-//! step of a pipeline, in Cloud Build, in a list of words or a table of services in Python. Each becomes
-//! the object that the same flags would make, with every value at its flag.
+//! Cloud Run services that no file declares but a command deploys: `gcloud run deploy` in a script, in a step
+//! of a pipeline, in Cloud Build, in a list of words or a table of services in Python. Each becomes the
+//! object that the same flags would create, with every value at its flag.
 
 mod steps;
 
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// The format's name for reports.
 pub const FORMAT: &str = "gcloud commands";
 
-/// One deployment of a service, as a command or a table says it.
+/// One deployment of a service, from a command or a table.
 #[derive(Debug, Clone)]
 pub struct Deploy {
     /// The file.
@@ -30,11 +30,11 @@ pub struct Deploy {
     pub name: Fact<String>,
     /// Place of the name.
     pub span: Span,
-    /// The environment that its names tell; `None` is all that its file is for.
+    /// The environment from its names; `None` means all environments of its file.
     pub environment: Option<String>,
-    /// Whether it only changes a service that is there.
+    /// Whether it only changes an existing service.
     pub update: bool,
-    /// What it sets, by flag without the dashes (`max-instances`), each with its value.
+    /// Its settings, by flag without the dashes (`max-instances`), each with its value.
     pub flags: BTreeMap<String, Vec<Node>>,
 }
 
@@ -80,7 +80,7 @@ fn placed(words: Vec<Word>, place: &dyn Fn(std::ops::Range<usize>) -> Span) -> V
         .collect()
 }
 
-/// A value; one with a variable in it is not known.
+/// A value; one that contains a variable is unknown.
 fn value(text: &str, span: Span) -> Node {
     if text.contains('$') {
         return Node {
@@ -100,7 +100,7 @@ fn of_words(path: &Path, words: &[Node]) -> Option<Deploy> {
     of_arguments(path, &words[at + 1..])
 }
 
-/// The same from what follows `gcloud`.
+/// The same from the words after `gcloud`.
 fn of_arguments(path: &Path, words: &[Node]) -> Option<Deploy> {
     let mut rest = words
         .iter()
@@ -123,7 +123,7 @@ fn of_arguments(path: &Path, words: &[Node]) -> Option<Deploy> {
         };
         let (flag, given) = match flag.split_once('=') {
             Some((flag, text)) => (flag, Some(value(text, word.span))),
-            // A flag whose value is a word of its own.
+            // A flag whose value is a separate word.
             None => match rest.peek() {
                 Some(next) if !next.as_str().is_some_and(|t| t.starts_with("--")) && takes_value(flag) => {
                     (flag, rest.next().cloned())
@@ -167,14 +167,14 @@ fn takes_value(flag: &str) -> bool {
     )
 }
 
-/// The environment that the service's own name or its project's tells.
+/// The environment in the service's own name or that of its project.
 fn environment_of(name: &str, flags: &BTreeMap<String, Vec<Node>>) -> Option<String> {
     let project = flags.get("project").and_then(|p| p.first()?.as_str());
     let of = |text: &str| environment::of_name(text).map(str::to_owned);
     of(name).or_else(|| project.and_then(of))
 }
 
-/// Fields of a table of services and the flags they stand for, folded.
+/// Fields of a table of services and their flags, folded.
 const FIELDS: &[(&str, &[&str])] = &[
     ("image", &["image", "imageurl", "containerimage"]),
     ("min-instances", &["mininstances", "mininstancecount", "minscale"]),
@@ -224,13 +224,13 @@ fn of_table(path: &Path, table: &Node) -> Option<Deploy> {
     })
 }
 
-/// Names of the environments that deployments tell.
+/// Names of the environments of the deployments.
 pub fn environments(deploys: &[Deploy]) -> BTreeSet<String> {
     deploys.iter().filter_map(|d| d.environment.clone()).collect()
 }
 
-/// Gives the deployments that hold in `env` to the reader of Cloud Run's objects. What a file declares is
-/// not deployed a second time: where the command says something else, both are kept side by side.
+/// Passes the deployments for `env` to the reader of Cloud Run's objects. A service that a file declares is
+/// not deployed a second time: if the command sets something else, both values are kept.
 pub fn interpret(deploys: &[Deploy], holds: &dyn Fn(&Deploy) -> bool, place: Place<'_>, env: &mut Parts) {
     let is_ours = |workload: &Workload| workload.id.kind.starts_with("Cloud Run");
     let mut known: HashMap<String, usize> = (env.workloads.iter().enumerate())
@@ -267,12 +267,12 @@ pub fn interpret(deploys: &[Deploy], holds: &dyn Fn(&Deploy) -> bool, place: Pla
     }
 }
 
-/// A directory below the root says whose code is in it; `.` does not.
+/// A directory below the root identifies the owner of the code; `.` does not.
 fn is_directory(source: &str) -> bool {
     !source.is_empty() && !matches!(source, "." | "./") && !source.contains("://") && !source.starts_with('/')
 }
 
-/// Says what the command and the declaration each set, so that a difference shows.
+/// Records the values that the command and the declaration set, so that a difference is visible.
 fn compare(deploy: &Deploy, at: usize, env: &mut Parts) {
     let workload: &Workload = &env.workloads[at];
     let declared_by = workload.id.kind.clone();
@@ -346,7 +346,7 @@ impl Deploy {
         names.iter().find_map(|name| self.flag(name))
     }
 
-    /// The object that the flags make.
+    /// The object that the flags create.
     fn object(&self) -> Node {
         let span = self.span;
         let map = |entries: Vec<(&str, Option<Node>)>| {
@@ -413,7 +413,7 @@ impl Deploy {
         ])
     }
 
-    /// Variables in clear and from Secret Manager.
+    /// Variables in clear text and from Secret Manager.
     fn variables(&self) -> Node {
         let mut variables = Vec::new();
         let mut add = |name: &str, parts: Vec<(&str, Node)>, span: Span| {

@@ -1,5 +1,5 @@
-//! Steps of pipelines that deploy to Cloud Run: scripts of GitHub's and GitLab's jobs, the action that
-//! Google gives for it, and Cloud Build's steps.
+//! Steps of pipelines that deploy to Cloud Run: scripts of GitHub's and GitLab's jobs, Google's action for
+//! it, and Cloud Build's steps.
 
 use super::{Deploy, environment_of, of_arguments, of_words, placed, value};
 use crate::facts::NodeFacts as _;
@@ -9,7 +9,7 @@ use cofferdam_syntax::yaml;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Reads every step of `document`, wherever it stands.
+/// Reads every step of `document`, wherever it is.
 pub(super) fn read(path: &Path, document: &Node, text: &str, found: &mut Vec<Deploy>) {
     match &document.value {
         Value::Map(map) => {

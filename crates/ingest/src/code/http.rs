@@ -24,7 +24,7 @@ pub(super) fn read(reading: &Reading<'_, '_>, parts: &mut Parts) {
         let built = reading.project.services().flat_map(|m| &m.calls);
         let built = built.filter(|c| c.kind == ClientKind::Breaker);
         if !built.into_iter().any(|c| last(&c.constructor) == class.name) {
-            // Nobody builds one: it protects nothing, whatever its defaults.
+            // Nothing builds one: it protects nothing, whatever its defaults are.
             let mut breaker = Breaker::at(class.span, reading.owner.clone(), class.name.clone());
             settings(reading, &class.defaults, &mut breaker);
             breaker.protects = protects(&[&class.name]);
@@ -67,7 +67,7 @@ fn request(reading: &Reading<'_, '_>, call: &ClientCall) -> Call {
     made
 }
 
-/// A client that is built to wait for ever, whoever uses it.
+/// A client that waits forever by its construction, whoever uses it.
 fn endless_client(reading: &Reading<'_, '_>, call: &ClientCall) -> Option<Call> {
     let timeout = call.arg("timeout")?;
     let setting = timeout_value(reading, &timeout.value);
@@ -155,7 +155,7 @@ fn timeout_value(reading: &Reading<'_, '_>, value: &Val) -> TimeoutSetting {
         return TimeoutSetting::Unknown;
     };
     let part = match &known.value.value {
-        // requests: (connect, read); the answer is what takes long.
+        // requests: (connect, read); the answer takes the longest.
         PyValue::List(items) => items.last().cloned(),
         PyValue::Object(object) => {
             let names = ["total", "timeout", "0", "read", "sockread"];
@@ -178,9 +178,9 @@ fn after(fact: Option<Fact<Duration>>) -> TimeoutSetting {
     fact.map_or(TimeoutSetting::Unknown, TimeoutSetting::After)
 }
 
-// --- Where a call goes ---
+// --- Targets of calls ---
 
-/// The host of an address, where the code tells it.
+/// The host of an address, if the code contains it.
 fn host(value: &Val) -> Option<String> {
     let (PyValue::Str(address) | PyValue::Partial(address)) = &value.value else {
         return None;
@@ -211,8 +211,8 @@ fn target(reading: &Reading<'_, '_>, host: &str) -> CallTarget {
 
 // --- Retries ---
 
-/// The retry policy around a call: a decorator of its function, else the policy that the class or
-/// module gives its sessions.
+/// The retry policy around a call: a decorator of its function, otherwise the policy that the class or module
+/// gives its sessions.
 fn retry_of<'m>(module: &'m Module, call: &ClientCall) -> Option<&'m ClientCall> {
     let retries = || module.calls.iter().filter(|c| c.kind == ClientKind::Retry);
     let decorator = retries().find(|r| {
@@ -261,7 +261,7 @@ fn retry_facts(reading: &Reading<'_, '_>, retry: &ClientCall, call: &mut Call) {
             );
             let span = generator.map_or(retry.span, |a| a.span);
             call.backoff = said(!constant, span, "the generator that backoff waits by");
-            // backoff spreads by full jitter unless it is told not to.
+            // backoff uses full jitter unless it is disabled.
             let jitter = retry.arg("jitter");
             let none = jitter.is_some_and(|a| a.value.is_none());
             call.jitter = said(!none, jitter.map_or(span, |a| a.span), "backoff's `jitter`");
@@ -281,7 +281,7 @@ fn retry_facts(reading: &Reading<'_, '_>, retry: &ClientCall, call: &mut Call) {
                 None => said(
                     false,
                     retry.span,
-                    "Retry without backoff_jitter waits alike everywhere",
+                    "Retry without backoff_jitter waits equally long everywhere",
                 ),
             };
         }
@@ -382,7 +382,7 @@ fn settings(reading: &Reading<'_, '_>, args: &[Argument], breaker: &mut Breaker)
         "failurecount",
         "threshold",
     ]);
-    // A threshold below 1 is a share of failures, whatever it is called.
+    // A threshold below 1 is a share of failures, whatever its name is.
     breaker.consecutive_failures = reading.fact(threshold, |v| whole(v).filter(|n| *n > 0));
     let share = any(&[
         "failureratethreshold",
@@ -459,7 +459,7 @@ fn library_defaults(call: &ClientCall, breaker: &mut Breaker) {
     }
 }
 
-/// What a breaker protects, by the words in its names.
+/// The target that a breaker protects, by the words in its names.
 fn protects(names: &[&str]) -> Option<CallTarget> {
     const WORDS: &[(&str, CallTarget)] = &[
         ("kafka", CallTarget::Kafka),
@@ -485,7 +485,7 @@ fn protects(names: &[&str]) -> Option<CallTarget> {
         WORDS
             .iter()
             .find(|(word, _)| {
-                // Short words count only by themselves: `db` is in `feedback` too.
+                // Short words count only as whole words: `feedback` also contains `db`.
                 if word.len() < 4 {
                     words.iter().any(|w| w == word) || folded.starts_with(word)
                 } else {

@@ -1,5 +1,5 @@
-//! Kafka clients in code: consumers with what surrounds them (workers, queues, commits, dead letters),
-//! and producers.
+//! Kafka clients in code: consumers with their context (workers, queues, commits, dead letters), and
+//! producers.
 
 use super::{Parts, Project, Reading, last, text, texts, whole};
 use cofferdam_code::python::clients::{ClientKind, Library};
@@ -13,7 +13,7 @@ use cofferdam_model::kafka::{
 use cofferdam_model::{Fact, Span};
 use std::time::Duration;
 
-/// A consumer and where it was found.
+/// A consumer and its place.
 #[derive(Debug)]
 pub(super) struct FoundConsumer {
     pub(super) consumer: Consumer,
@@ -36,7 +36,7 @@ const CONSUMER_TEXTS: &[(&str, Field<Consumer, String>)] = &[
     ("groupprotocol", |c| &mut c.protocol),
 ];
 
-/// Durations in milliseconds of producers; librdkafka has names of its own.
+/// Durations in milliseconds of producers; librdkafka has its own names.
 const PRODUCER_MILLIS: &[(&str, Field<Producer, Duration>)] = &[
     ("deliverytimeoutms", |p| &mut p.delivery_timeout),
     ("messagetimeoutms", |p| &mut p.delivery_timeout),
@@ -101,8 +101,8 @@ fn of_kind(calls: &[ClientCall], kind: ClientKind) -> impl Iterator<Item = &Clie
     calls.iter().filter(move |c| c.kind == kind)
 }
 
-/// The client library, whose defaults count for what the constructor does not set. Where a setting that
-/// matters may be set out of sight, no default may be assumed and the library is left open.
+/// The client library, whose defaults apply to missing arguments of the constructor. If an important setting
+/// may be set elsewhere, no default may be assumed and the library is left open.
 fn client(reading: &Reading<'_, '_>, call: &ClientCall, matters: &str) -> Option<Fact<KafkaClient>> {
     if call.open || reading.is_hidden(call, matters) {
         return None;
@@ -130,18 +130,18 @@ fn consumer(reading: &Reading<'_, '_>, call: &ClientCall, only: bool) -> Option<
     if let (None, Some(arg)) = (&consumer.instance_id, call.arg("groupinstanceid"))
         && !arg.value.is_none()
     {
-        // The pod's own name, as a rule: which one it is does not matter, that there is one does.
+        // Usually the pod's own name: its value does not matter, only that there is one.
         let known = reading.resolve(&arg.value).map(|k| k.value.value);
         let id = match &known {
             Some(PyValue::Partial(text)) => text.replace(HOLE, "{…}"),
             _ => "{…}".to_owned(),
         };
-        consumer.instance_id = Some(Fact::inferred(id, arg.span, "the code makes one when it runs"));
+        consumer.instance_id = Some(Fact::inferred(id, arg.span, "the code creates one at run time"));
     }
     let group = call.arg("groupid");
     let has_default_group = matches!(call.library, Library::KafkaPython | Library::AioKafka);
     if has_default_group && !call.open && group.is_none_or(|g| g.value.is_none()) {
-        // Without a group it takes partitions by hand and commits nothing: it is no member.
+        // Without a group it assigns partitions manually and commits nothing: it is not a member.
         return None;
     }
     for (name, field) in CONSUMER_MILLIS {
@@ -161,12 +161,12 @@ fn consumer(reading: &Reading<'_, '_>, call: &ClientCall, only: bool) -> Option<
     if let Some(repeat) = &call.place.repeated
         && let Some(count) = repeat.count.as_ref().and_then(|c| reading.resolve(c))
     {
-        // The number as it is written; a variable's source says where it is set.
+        // The number as written; a variable's source shows where it is set.
         consumer.consumers_per_process = count.fact(whole).map(|f| match f.source {
             cofferdam_model::Source::Inferred { span, .. } => Fact::inferred(
                 f.value,
                 span,
-                "the code builds a consumer in each round of a loop",
+                "the code builds a consumer in each iteration of a loop",
             ),
             _ => f,
         });
@@ -190,9 +190,9 @@ fn assignors(reading: &Reading<'_, '_>, call: &ClientCall) -> Vec<Fact<Assignor>
     let Some(arg) = call.arg("partitionassignmentstrategy") else {
         return Vec::new();
     };
-    let why = "the consumer's constructor says so";
+    let why = "the consumer's constructor sets it";
     match &arg.value.value {
-        // kafka-python takes classes, everyone else names.
+        // kafka-python takes classes, all others take names.
         PyValue::List(items) => items
             .iter()
             .filter_map(|item| {
@@ -250,7 +250,7 @@ fn topics(reading: &Reading<'_, '_>, call: &ClientCall, only: bool) -> Vec<Fact<
     topics
 }
 
-/// What the module shows around a consumer.
+/// The context of a consumer in its module.
 fn surround(reading: &Reading<'_, '_>, found: &mut FoundConsumer, only: bool) {
     let module = reading.module;
     let same_class = |class: &Option<String>| only || *class == found.class;
@@ -269,13 +269,13 @@ fn surround(reading: &Reading<'_, '_>, found: &mut FoundConsumer, only: bool) {
     }
 }
 
-/// Whether each worker builds a consumer, as the place of the constructor shows.
+/// Whether each worker builds a consumer, by the place of the constructor.
 fn builds_consumer(call: &ClientCall) -> Option<Fact<bool>> {
     match &call.place.repeated {
         Some(repeat) => Some(Fact::inferred(
             true,
             repeat.span,
-            "the code builds a consumer in each round of this loop",
+            "the code builds a consumer in each iteration of this loop",
         )),
         None => Some(Fact::inferred(
             false,
@@ -295,19 +295,19 @@ fn commit_order(flows: &[&CommitFlow]) -> Option<Fact<CommitOrder>> {
     let (order, why) = match worst.order {
         WorkOrder::AfterWork => (
             CommitOrder::AfterWork,
-            "the commit stands after the work in the code",
+            "the commit comes after the work in the code",
         ),
         WorkOrder::EvenAfterFailure => (
             CommitOrder::BeforeWork,
-            "the commit is reached when the work has failed too",
+            "the commit is also reached after failed work",
         ),
         WorkOrder::HandedOver => (
             CommitOrder::BeforeWork,
-            "at the commit the messages have only been handed to a queue or thread of this process",
+            "at the commit the messages have only been passed to a queue or thread of this process",
         ),
         WorkOrder::BeforeWork => (
             CommitOrder::BeforeWork,
-            "the commit stands before the work in the code",
+            "the commit comes before the work in the code",
         ),
     };
     Some(Fact::inferred(order, worst.span, why))
@@ -345,7 +345,7 @@ fn buffers(reading: &Reading<'_, '_>, mine: impl Fn(&Option<String>) -> bool) ->
         let holds_work = ["queue", "buffer", "batch", "pending", "backlog", "inbox"]
             .iter()
             .any(|w| folded.contains(w));
-        // A queue of results is as long as the queue of work lets it be.
+        // The length of a queue of results is limited by the queue of work.
         let of_results = reading.module.result_queues.contains(name);
         if !mine(&call.place.class) || of_results || call.open || is_deque && !holds_work {
             continue;
@@ -355,7 +355,7 @@ fn buffers(reading: &Reading<'_, '_>, mine: impl Fn(&Option<String>) -> bool) ->
             Some(arg) if arg.value.is_none() => None,
             Some(arg) => {
                 let Some(fact) = reading.fact(Some(arg), Val::as_i64) else {
-                    // Set, to something that no file tells.
+                    // Set, to a value that no file contains.
                     continue;
                 };
                 u64::try_from(fact.value)
@@ -373,8 +373,8 @@ fn buffers(reading: &Reading<'_, '_>, mine: impl Fn(&Option<String>) -> bool) ->
     buffers
 }
 
-/// The topic of messages that could not be processed: where something named so is sent, else a setting
-/// that names it.
+/// The topic of messages that could not be processed: the topic with such a name to which messages are sent,
+/// otherwise a setting that names it.
 fn dead_letter(reading: &Reading<'_, '_>) -> Option<Fact<String>> {
     let sent = reading
         .module
@@ -415,7 +415,7 @@ fn workers(reading: &Reading<'_, '_>, builds: Option<Fact<bool>>) -> Vec<WorkerS
     };
     each_setting(&reading.module.settings, 0, &mut |name, value, _| {
         if WORKERS.contains(&cofferdam_syntax::tree::fold(name).as_str()) {
-            // A variable is known by its own name to everything else that speaks of it.
+            // Other files refer to a variable by its own name.
             match value.env() {
                 Some(env) => push(&env.name, value),
                 None => push(name, value),
@@ -483,8 +483,8 @@ fn producer(reading: &Reading<'_, '_>, call: &ClientCall) -> Producer {
     producer
 }
 
-/// A faust application is a member of the group of its name; it acknowledges a message after its
-/// stream has processed it.
+/// A faust application is a member of the group with its name; it acknowledges a message after its stream has
+/// processed it.
 fn faust(reading: &Reading<'_, '_>, call: &ClientCall) -> Consumer {
     let mut consumer = Consumer::at(call.span, reading.owner.clone());
     consumer.client = client(reading, call, "id");
@@ -492,7 +492,7 @@ fn faust(reading: &Reading<'_, '_>, call: &ClientCall) -> Consumer {
     consumer.auto_commit = Some(Fact::inferred(
         false,
         call.callee_span,
-        "faust commits what its streams have processed",
+        "faust commits messages after its streams have processed them",
     ));
     consumer
 }

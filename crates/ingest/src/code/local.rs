@@ -1,4 +1,4 @@
-//! What a module settles for itself: caches in memory, variables it reads, processes.
+//! Facts that a module decides itself: caches in memory, variables it reads, processes.
 
 use super::kafka::each_setting;
 use super::{Parts, Reading, last, whole};
@@ -43,8 +43,8 @@ fn caches(reading: &Reading<'_, '_>, parts: &mut Parts) {
         let Some(name) = call.assigned.as_deref().map(last).or(decorates) else {
             continue;
         };
-        // What a file or class is about tells of a cache with a life; a function that is only memoised
-        // has to say so itself.
+        // The topic of a file or class identifies a cache with a lifetime; a function that is only memoised
+        // must identify itself.
         let around = ttl.is_some();
         let class = call.place.class.as_deref().filter(|_| around);
         let words = [Some(name), class, Some(file).filter(|_| around)];
@@ -54,8 +54,8 @@ fn caches(reading: &Reading<'_, '_>, parts: &mut Parts) {
         }
         found.push(cache(reading, (name, call.span), kind, ttl));
     }
-    // Caches that the code keeps in dictionaries show by the life they give their entries. One that
-    // lives in Redis is shared, and not meant here.
+    // Caches that the code keeps in dictionaries are recognised by the lifetime of their entries. One in
+    // Redis is shared, and does not count here.
     let shared = reading.calls.iter().any(|c| c.kind == ClientKind::Redis);
     each_setting(&module.settings, 0, &mut |name, value, span| {
         let folded = cofferdam_syntax::tree::fold(name);
@@ -70,7 +70,7 @@ fn caches(reading: &Reading<'_, '_>, parts: &mut Parts) {
         let millis = folded.ends_with("ms");
         let read = |v: &Val| if millis { v.as_millis() } else { v.as_seconds() };
         if let Some(ttl) = reading.resolve(value).and_then(|k| k.fact(read)) {
-            // `CACHE_TTL` says what it holds by where it stands.
+            // The place of `CACHE_TTL` shows what the cache contains.
             let telling = self::kind(&[Some(name)]) != LocalCacheKind::Other;
             let shown = if telling {
                 name.to_owned()
@@ -111,7 +111,7 @@ fn cache(
             .functions
             .iter()
             .find(clears)
-            .map(|(name, span)| Fact::inferred(name.clone(), *span, "a function that drops entries")),
+            .map(|(name, span)| Fact::inferred(name.clone(), *span, "a function that removes entries")),
     }
 }
 

@@ -1,6 +1,6 @@
-//! From what modules say to the platform's parts. A literal in code is an interpretation that a person
-//! may contest, so its facts are [`Source::Inferred`]; a variable that a manifest sets counts as that
-//! manifest says. The owner of a part is the directory of the module.
+//! Converts the facts of modules into the platform's parts. A literal in code is an interpretation that a
+//! person may dispute, so its facts are [`Source::Inferred`]; a variable that a manifest sets has the
+//! manifest's certainty. The owner of a part is the directory of the module.
 
 mod http;
 mod kafka;
@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// How many names are followed from module to module.
+/// The maximum number of names that are followed from module to module.
 const MAX_IMPORTS: u8 = 6;
 
 /// Directories whose code is run by hand or once, not as a service.
@@ -60,7 +60,7 @@ pub struct Project<'m> {
     roots: BTreeSet<PathBuf>,
 }
 
-/// Files that stand at the root of what is built and deployed as one.
+/// Files at the root of something that is built and deployed as one.
 const ROOT_FILES: &[&str] = &[
     "dockerfile",
     "pyproject.toml",
@@ -79,7 +79,7 @@ const ROOT_FILES: &[&str] = &[
 /// Directories whose children are services or packages.
 const HOMES: &[&str] = &["services", "apps", "packages", "src", "python", "microservices"];
 
-/// Directories of code that is no service by itself.
+/// Directories of code that are not a service by themselves.
 const SHARED: &[&str] = &[
     "common", "shared", "lib", "libs", "utils", "util", "core", "internal", "pkg", "packages", "commons",
 ];
@@ -89,7 +89,7 @@ fn is_one_of(part: &std::ffi::OsStr, words: &[&str]) -> bool {
         .is_some_and(|p| words.contains(&p.to_lowercase().as_str()))
 }
 
-/// Whether an owner is no service but a directory of code that services share.
+/// Whether an owner is not a service but a directory of shared code.
 fn is_shared(owner: &Owner, owners: &Owners) -> bool {
     let last = owner.directory.as_deref().and_then(Path::file_name);
     owners.find(owner).is_none() && last.is_some_and(|l| is_one_of(l, SHARED))
@@ -158,8 +158,8 @@ impl<'m> Project<'m> {
         }
     }
 
-    /// Whose is what a module says. Code in a directory that services share belongs to each service
-    /// that imports it; code that nothing imports to its directory.
+    /// The owners of a module's facts. Code in a shared directory belongs to each service that imports it;
+    /// code that nothing imports belongs to its directory.
     fn owners(&self, module: &Module, owners: &Owners) -> Vec<Owner> {
         let own = self.owner(&module.path, owners);
         if !is_shared(&own, owners) {
@@ -193,8 +193,8 @@ impl<'m> Project<'m> {
         found
     }
 
-    /// The owner of a file by its place: its own directory where that leads to a service, else the
-    /// directory that is built as one, else the outermost one with a name of its own.
+    /// The owner of a file by its place: its own directory if that identifies a service, otherwise the
+    /// directory that is built as one, otherwise the outermost one with its own name.
     fn owner(&self, path: &Path, owners: &Owners) -> Owner {
         let directory = path.parent().unwrap_or(Path::new(""));
         let owner = Owner::in_directory(directory);
@@ -216,16 +216,16 @@ impl<'m> Project<'m> {
             .collect()
     }
 
-    /// Paths of the modules that say something of the platform.
+    /// Paths of the modules that contain facts about the platform.
     pub fn telling(&self) -> impl Iterator<Item = &'m Path> {
         let tells =
             |m: &&Module| !(m.calls.is_empty() && m.env_reads.is_empty() && m.settings.items.is_empty());
         self.services().filter(tells).map(|m| m.path.as_path())
     }
 
-    /// Fills `env` with the parts that the code shows of which `holds` says that it is for this
-    /// environment. `owners` comes from [`cofferdam_model::link::prepare`] of the same environment: it
-    /// tells whose variables a module reads.
+    /// Fills `env` with the parts in code that are for this environment according to `holds`. `owners` comes
+    /// from [`cofferdam_model::link::prepare`] of the same environment: it shows whose variables a module
+    /// reads.
     pub fn interpret(&self, env: &mut Environment, owners: &Owners, holds: &dyn Fn(&Path) -> bool) {
         let mut parts = Parts::default();
         let mut sections = Vec::new();
@@ -280,7 +280,7 @@ impl<'m> Project<'m> {
             .filter(|m| !m.is_test && is_service_code(&m.path))
     }
 
-    /// What a dotted name that `from` imports stands for in another module.
+    /// The value that a dotted name imported by `from` has in another module.
     fn lookup(&self, from: &Module, name: &str, steps: u8) -> Option<(&'m Module, Val)> {
         let steps = steps.checked_sub(1)?;
         let name = absolute(&from.path, name);
@@ -297,14 +297,14 @@ impl<'m> Project<'m> {
         None
     }
 
-    /// The module that `path` names.
+    /// The module with the name `path`.
     fn module(&self, from: &Module, path: &[&str]) -> Option<&'m Module> {
         let file = self.file(&from.path, path)?;
         let at = self.module_of.get(self.files[file].0.as_path())?;
         Some(self.modules[*at])
     }
 
-    /// The file that the dotted `path` names, the nearest to `from` when several could be.
+    /// The file with the dotted name `path`, the nearest to `from` if there are several.
     fn file(&self, from: &Path, path: &[&str]) -> Option<usize> {
         let tail = path.join(".");
         let inner = format!(".{tail}");
@@ -320,7 +320,7 @@ impl<'m> Project<'m> {
             .max_by_key(|at| near(*at))
     }
 
-    /// What `symbol` (`NAME`, `NAME.attribute`, `function.key`) is in a module.
+    /// The value of `symbol` (`NAME`, `NAME.attribute`, `function.key`) in a module.
     fn symbol(&self, module: &'m Module, symbol: &str, steps: u8) -> Option<(&'m Module, Val)> {
         let steps = steps.checked_sub(1)?;
         if let Some(value) = module.exports.get(symbol) {
@@ -375,7 +375,7 @@ fn absolute(from: &Path, name: &str) -> String {
     format!("{}.{}", package.join("."), &name[dots..])
 }
 
-/// Parts that code shows, before they go into an environment.
+/// Parts found in code, before they go into an environment.
 #[derive(Debug, Default)]
 struct Parts {
     consumers: Vec<kafka::FoundConsumer>,
@@ -393,7 +393,7 @@ struct Parts {
 struct Reading<'r, 'm> {
     project: &'r Project<'m>,
     module: &'m Module,
-    /// The module's calls, with what `**settings` of other modules stand for.
+    /// The module's calls, with the values of other modules' `**settings`.
     calls: Cow<'m, [ClientCall]>,
     variables: Option<&'r BTreeMap<String, Variable>>,
     env: &'r Environment,
@@ -417,7 +417,7 @@ impl Known {
 }
 
 impl Reading<'_, '_> {
-    /// What a value is in this environment; `None` when no file tells.
+    /// The value in this environment; `None` if no file contains it.
     fn resolve(&self, value: &Val) -> Option<Known> {
         match &value.value {
             PyValue::Ref(name) => {
@@ -444,7 +444,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// What a value of one module is in this environment.
+    /// A value of one module in this environment.
     fn here(&self, value: &Val, why: &str) -> Option<Known> {
         match &value.value {
             PyValue::Unknown | PyValue::Ref(_) => None,
@@ -456,7 +456,7 @@ impl Reading<'_, '_> {
                     None => dict.items.iter().find(|i| i.key.is_empty()),
                 }?;
                 match &item.value.value {
-                    // Environments within environments would be a riddle, and are none in practice.
+                    // Environments nested in environments do not occur in practice.
                     PyValue::ByEnvironment(_) => None,
                     _ => self.here(&item.value, why),
                 }
@@ -479,7 +479,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// Puts the items of `**settings` among the arguments, where other modules or the environment tell them.
+    /// Adds the items of `**settings` to the arguments, if other modules or the environment contain them.
     fn spread(&mut self) {
         let is_spread = |a: &Argument| &*a.name == SPREAD;
         if !self.calls.iter().any(|c| c.args.iter().any(is_spread)) {
@@ -510,7 +510,7 @@ impl Reading<'_, '_> {
         self.calls = Cow::Owned(calls);
     }
 
-    /// A variable's value: as the service's files set it, else as the code falls back.
+    /// A variable's value: as the service's files set it, otherwise the code's default.
     fn variable(&self, env: &EnvValue) -> Option<Known> {
         match self.variables.and_then(|v| v.get(&*env.name)) {
             Some(variable) => {
@@ -532,7 +532,7 @@ impl Reading<'_, '_> {
                 Some(Known {
                     source: Source::Inferred {
                         span,
-                        why: format!("what the code falls back to while {} is not set", env.name).into(),
+                        why: format!("the code's default while {} is not set", env.name).into(),
                     },
                     value: default.value,
                 })
@@ -554,12 +554,12 @@ impl Reading<'_, '_> {
         Some(Node { span, value })
     }
 
-    /// The fact that an argument states.
+    /// The fact of an argument.
     fn fact<T>(&self, arg: Option<&Argument>, read: impl FnOnce(&Val) -> Option<T>) -> Option<Fact<T>> {
         self.resolve(&arg?.value)?.fact(read)
     }
 
-    /// The fact that the first of several folded argument names states.
+    /// The fact of the first of several folded argument names.
     fn arg<T>(
         &self,
         call: &ClientCall,
@@ -569,14 +569,14 @@ impl Reading<'_, '_> {
         self.fact(call.any_arg(names), read)
     }
 
-    /// Whether an argument is given whose value no file tells.
+    /// Whether an argument is given whose value no file contains.
     fn is_hidden(&self, call: &ClientCall, name: &str) -> bool {
         let unknown = |known: Option<Known>| known.is_none_or(|k| k.value.object().is_some());
         call.arg(name)
             .is_some_and(|a| !a.value.is_none() && unknown(self.resolve(&a.value)))
     }
 
-    /// A dictionary that an argument is.
+    /// An argument that is a dictionary.
     fn dict_arg(&self, call: &ClientCall, name: &str) -> Option<cofferdam_code::python::Dict> {
         match self.resolve(&call.arg(name)?.value)?.value.value {
             PyValue::Dict(dict) => Some(dict),
@@ -632,7 +632,7 @@ fn texts(known: &Known) -> Vec<Fact<String>> {
     }
 }
 
-/// The name a thing is assigned to, without what stands before the last dot.
+/// The name to which a thing is assigned, without the part before the last dot.
 fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }

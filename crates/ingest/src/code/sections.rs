@@ -1,6 +1,6 @@
-//! Dictionaries, constants and fields of a module as settings, with the environment they are for. The
-//! reader of settings knows what the names mean; what a dictionary's own name says (`STAGING_DB_CONFIG`)
-//! is put in front of them here.
+//! Dictionaries, constants and fields of a module as settings, with their environment. The reader of settings
+//! knows what the names mean; words of a dictionary's own name (`STAGING_DB_CONFIG`) are added in front of
+//! them here.
 
 use crate::settings::{self, Setting};
 use cofferdam_code::python::labels;
@@ -13,7 +13,7 @@ use cofferdam_syntax::tree::{Key, Node, Value};
 /// Deepest nesting that is searched.
 const MAX_DEPTH: u8 = 12;
 
-/// Environments that sections are named after, in the order written.
+/// Environments that have sections, in the order written.
 pub(super) fn labels(dict: &Dict) -> Vec<&'static str> {
     fn walk(dict: &Dict, depth: u8, found: &mut Vec<&'static str>) {
         for item in &dict.items {
@@ -31,8 +31,7 @@ pub(super) fn labels(dict: &Dict) -> Vec<&'static str> {
     found
 }
 
-/// The section that holds in an environment. A platform that names no environments is taken as the one
-/// that matters most.
+/// The section for an environment. A platform without environments uses the most important section.
 pub(super) fn chosen<'n>(environment: &str, names: impl Iterator<Item = &'n str> + Clone) -> Option<&'n str> {
     let named = |wanted: &str| names.clone().find(|n| *n == wanted);
     named(environment).or_else(|| {
@@ -45,9 +44,9 @@ pub(super) fn chosen<'n>(environment: &str, names: impl Iterator<Item = &'n str>
     })
 }
 
-/// Adds what a module's sections set for `owner`. Sections of other environments are left out; what is
-/// for this one counts over what is for all. Dictionaries in code are settings like those of a file:
-/// linking joins them with what code builds.
+/// Adds the settings of a module's sections for `owner`. Sections of other environments are left out; those
+/// for this one override those for all. Dictionaries in code are settings like those of a file: linking joins
+/// them with what code builds.
 pub(super) fn apply(owner: &Owner, tree: &Node, module: &Module, env: &mut Environment) {
     let names = labels(&module.settings);
     let here = chosen(&env.name, names.iter().copied());
@@ -71,7 +70,7 @@ pub(super) fn apply(owner: &Owner, tree: &Node, module: &Module, env: &mut Envir
         settings::apply_in(&section.settings, owner, &place, &mut own.parts);
     }
     for deadline in &mut own.deadlines {
-        // The reader of settings was told what the name stands in; people see it as it is written.
+        // The reader of settings gets the name of the section; people see the name as written.
         for hint in HINTS.iter().map(|(_, hint)| hint) {
             if let Some(plain) = deadline.name.strip_prefix(hint) {
                 deadline.name = plain.to_owned();
@@ -97,7 +96,7 @@ fn speaks_of_kafka(module: &Module) -> bool {
         })
 }
 
-/// Words in the name of a dictionary, class or file, and what they put in front of its keys.
+/// Words in the name of a dictionary, class or file, and the prefix that they add to its keys.
 const HINTS: &[(&str, &str)] = &[
     ("redis", "redis."),
     ("producer", "kafka.producer."),
@@ -111,7 +110,7 @@ const HINTS: &[(&str, &str)] = &[
     ("pool", "database."),
 ];
 
-/// Last words of names that hold settings, for hints that would otherwise take anything in.
+/// Last words of names that contain settings, for hints that would otherwise match anything.
 const HOLDERS: &[&str] = &[
     "config", "conf", "settings", "options", "kwargs", "params", "defaults",
 ];
@@ -153,7 +152,7 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// Every dictionary that holds plain values is a section of its own. What holds for all comes first.
+    /// Every dictionary with plain values is a separate section. Settings for all environments come first.
     fn section(&mut self, node: &Node, path: &str, hint: Option<&'static str>, depth: u8) {
         let Value::Map(map) = &node.value else { return };
         let mut settings = Vec::new();
@@ -199,7 +198,7 @@ impl Walk<'_> {
     }
 }
 
-/// A key with what its section says in front, unless it says so itself.
+/// A key with the words of its section in front, unless it contains them itself.
 fn named(key: &str, hint: Option<&str>) -> String {
     const OWN: &[&str] = &[
         "db",
@@ -213,7 +212,7 @@ fn named(key: &str, hint: Option<&str>) -> String {
     ];
     match hint {
         Some(hint) if !words(key).iter().any(|w| OWN.contains(&w.as_str())) => {
-            // How many messages are worked on at once is not how many consumers there are.
+            // The number of concurrent messages is not the number of consumers.
             if hint.starts_with("kafka") && cofferdam_syntax::tree::folds_to(key, "concurrency") {
                 return key.to_owned();
             }

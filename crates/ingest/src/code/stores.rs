@@ -10,15 +10,15 @@ use cofferdam_model::database::{Pool, PoolTarget};
 use cofferdam_model::{Fact, Source, Span};
 use std::time::Duration;
 
-/// What a library does where the constructor says nothing: connections kept, connections it may add,
-/// seconds to wait for one, seconds to connect. `None`: no limit, or no such setting.
+/// The defaults of a library's constructor: connections kept, connections it may add, seconds to wait for
+/// one, seconds to connect. `None`: no limit, or no such setting.
 struct Defaults {
     library: Library,
     size: Option<u32>,
     overflow: Option<u32>,
     wait: Option<u64>,
     connect: Option<u64>,
-    /// Where that is written.
+    /// The source of the defaults.
     source: &'static str,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn read(reading: &Reading<'_, '_>, parts: &mut Parts) {
     }
 }
 
-/// Waits that the constructor sets, for the chain of timeouts that contain one another.
+/// Waits that the constructor sets, for the chain of nested timeouts.
 fn deadlines(call: &ClientCall, pool: Option<&Pool>, parts: &mut Parts) {
     let Some(pool) = pool else { return };
     let waits = [
@@ -113,8 +113,8 @@ fn said<T>(value: T, span: Span, why: &str) -> Option<Fact<T>> {
     Some(Fact::inferred(value, span, why))
 }
 
-/// Takes host, driver and parameters out of an address. `None`: it is no SQL server's or Redis's
-/// address (a file of SQLite).
+/// Takes host, driver and parameters out of an address. `None`: it is not the address of an SQL server or
+/// Redis (a file of SQLite).
 fn address(known: Option<&Known>, pool: &mut Pool) -> Option<()> {
     let Some(known) = known else { return Some(()) };
     let (PyValue::Str(address) | PyValue::Partial(address)) = &known.value.value else {
@@ -131,7 +131,7 @@ fn address(known: Option<&Known>, pool: &mut Pool) -> Option<()> {
         source: known.source.clone(),
     };
     pool.host = parsed.host.map(|(_, host)| fact(host));
-    // The driver is what the code imports unless the address names another.
+    // The driver is the one that the code imports, unless the address names another.
     if let Some(driver) = parsed.driver {
         pool.driver = Some(inferred_source(fact(driver), known.value.span));
     }
@@ -156,7 +156,7 @@ fn address(known: Option<&Known>, pool: &mut Pool) -> Option<()> {
     Some(())
 }
 
-/// What code shows stays inferred, so that linking knows the pool is built there.
+/// Facts from code stay inferred, so that linking knows the pool is built there.
 fn inferred_source<T>(fact: Fact<T>, span: Span) -> Fact<T> {
     match fact.source {
         Source::Inferred { .. } => fact,
@@ -181,7 +181,7 @@ fn driver(call: &ClientCall) -> Option<Fact<String>> {
 
 fn sql_pool(reading: &Reading<'_, '_>, call: &ClientCall) -> Option<Pool> {
     let mut pool = Pool::at(call.span, reading.owner.clone(), PoolTarget::Sql);
-    // What is set to something that no file tells is set all the same.
+    // A parameter whose value no file contains still counts as set.
     let bounds = [
         "poolsize",
         "maxsize",
@@ -218,7 +218,7 @@ fn sql_pool(reading: &Reading<'_, '_>, call: &ClientCall) -> Option<Pool> {
         let endless =
             overflow.as_ref().is_some_and(|o| o.value < 0) || size.as_ref().is_some_and(|s| s.value == 0);
         if endless {
-            // `max_overflow=-1` and `pool_size=0` are SQLAlchemy's words for "no limit".
+            // `max_overflow=-1` and `pool_size=0` mean "no limit" in SQLAlchemy.
             return Some(pool);
         }
         pool.size = size;
@@ -288,7 +288,7 @@ fn connect_settings(reading: &Reading<'_, '_>, call: &ClientCall, pool: &mut Poo
     }
 }
 
-/// Defaults of the library, where the constructor is all there is.
+/// Defaults of the library, if there is only the constructor.
 fn assume(call: &ClientCall, pool: &mut Pool) {
     let Some(defaults) = DEFAULTS.iter().find(|d| d.library == call.library) else {
         return;
@@ -321,7 +321,7 @@ fn assume(call: &ClientCall, pool: &mut Pool) {
     }
 }
 
-/// A single connection: one for each caller where a function opens it, else one for the process.
+/// A single connection: one for each caller if a function opens it, otherwise one for the process.
 fn sql_connection(reading: &Reading<'_, '_>, call: &ClientCall) -> Option<Pool> {
     let mut pool = Pool::at(call.span, reading.owner.clone(), PoolTarget::Sql);
     pool.driver = driver(call);
@@ -357,7 +357,7 @@ fn sql_connection(reading: &Reading<'_, '_>, call: &ClientCall) -> Option<Pool> 
         pool.pool_timeout = said(
             Duration::ZERO,
             call.span,
-            "one connection: nobody waits for another",
+            "one connection: no caller waits for another",
         );
     } else {
         pool.unpooled = true;
@@ -398,7 +398,7 @@ fn redis(reading: &Reading<'_, '_>, call: &ClientCall, parts: &mut Parts) {
         },
         None if call.open => TimeoutSetting::Unknown,
         None if known.as_ref().is_some_and(|k| mentions_timeout(&k.value)) => TimeoutSetting::Unknown,
-        // An address that no file tells may carry the timeout.
+        // An address that no file contains may have the timeout.
         None if call.arg("url").is_some() && known.is_none() => TimeoutSetting::Unknown,
         None => TimeoutSetting::Never,
     };

@@ -7,7 +7,7 @@ use cofferdam_model::kafka::{Acks, Assignor, CommitOrder, KafkaClient, ProducerR
 use cofferdam_model::{FileId, Service, VariableValue, link};
 use std::time::Duration;
 
-/// An environment with what `files` say, for a service `consumer` with these variables.
+/// An environment from `files`, for a service `consumer` with these variables.
 fn platform_with(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Environment {
     platform_in("default", variables, files)
 }
@@ -519,7 +519,7 @@ def get_cloud_sql_optimized_config(environment):
     let env = platform_in("development", &[], &files);
     assert!(env.deadlines.iter().any(|d| d.value.value == seconds(30)));
     assert!(env.pools.iter().all(|p| p.size.is_none()));
-    // Without environments the one that matters most stands for all.
+    // Without environments the most important one represents all.
     let env = platform_with(&[], &files);
     assert!(
         env.deadlines.iter().any(|d| d.value.value == seconds(75))

@@ -2,7 +2,7 @@
 
 use crate::ideas::Names;
 
-/// Sections that hold for every environment.
+/// Sections for every environment.
 pub(super) const BASE: Names = &[
     "base",
     "baseenvironment",
@@ -24,7 +24,7 @@ pub(super) const ENVIRONMENTS: Names = &[
     "targets",
 ];
 
-/// Names of what is deployed.
+/// Names of the deployed service.
 pub(super) const PROJECT: Names = &[
     "projectname",
     "project",
@@ -75,7 +75,7 @@ pub(super) const REPLICAS: Names = &[
     "scale",
 ];
 
-/// How much it matters.
+/// Names of the priority.
 pub(super) const PRIORITY: Names = &[
     "priority",
     "servicepriority",
@@ -94,10 +94,10 @@ pub(super) const PEAK: Names = &[
     "expectedpeakrps",
 ];
 
-/// Sections that stand for Kubernetes and hold what elsewhere stands at the top.
+/// Sections that represent Kubernetes and contain what is elsewhere at the top.
 pub(super) const RUNTIMES: Names = &["kubernetes", "k8s"];
 
-/// Sections that each service of a file has for itself, and inherits from the top.
+/// Sections that each service of a file has, and inherits from the top.
 pub(super) const OF_A_SERVICE: Names = &[
     "autoscaling",
     "autoscaler",

@@ -1,13 +1,13 @@
-//! What holds in one environment of a deployment file: the base, and over it what the environment says
-//! for itself. Maps join by key (case and separators do not count), lists of named items by name,
-//! anything else is replaced; every value keeps the place it was written at.
+//! The view of a deployment file for one environment: the base, overridden by the environment's own section.
+//! Maps are merged by key (case and separators do not count), lists of named items by name, anything else is
+//! replaced; every value keeps its place.
 
 use super::keys;
 use crate::ideas::section_environment;
 use cofferdam_syntax::environment;
 use cofferdam_syntax::tree::{Key, Map, Node, Value, fold};
 
-/// Environments that the file names, each once, in the order written. Empty when the file holds for all.
+/// Environments that the file names, each once, in the order written. Empty if the file applies to all.
 pub fn environments(node: &Node) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut add = |word: &str| {
@@ -44,8 +44,8 @@ fn is_base(name: &str) -> bool {
     keys::BASE.contains(&fold(name).as_str())
 }
 
-/// The file as it holds in `environment`: what stands at the top, then the base sections, then the
-/// environment's own. The sections themselves are gone.
+/// The file for `environment`: the top level, then the base sections, then the environment's own. The
+/// sections themselves are removed.
 pub fn for_environment(node: &Node, environment: &str) -> Node {
     let Some(map) = node.as_map() else {
         return node.clone();
@@ -122,7 +122,7 @@ pub(super) fn over(base: &Node, nearer: &Node) -> Node {
             span: nearer.span,
             value: Value::Map(maps(&as_map(base), high)),
         },
-        // An environment that mentions a section and says nothing of it leaves it as it is.
+        // An environment that mentions a section without content leaves it unchanged.
         (_, Value::Null) => base.clone(),
         _ => nearer.clone(),
     }

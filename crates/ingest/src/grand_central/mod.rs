@@ -1,5 +1,5 @@
-//! Deployment files of the Grand Central kind: one nested file a project with its services, a base,
-//! environments over it, variables, and sections for everything around them. They are recognised by
+//! Deployment files of the Grand Central kind: one nested file for each project with its services, a base,
+//! environments that override it, variables, and sections for everything around them. They are recognised by
 //! their keys, whatever the file is called, and read liberally: the keys are compared without case and
 //! separators, and each part is known under several names.
 
@@ -19,18 +19,18 @@ use crate::settings;
 use cofferdam_model::{Fact, Owner, Parts, Rate, Span};
 use cofferdam_syntax::tree::{Key, Map, Node, Value, fold};
 
-/// What such files are called in reports.
+/// The name of such files in reports.
 pub const FORMAT: &str = "Grand Central";
 
-/// Whether a tree is such a file: several of its keys are this format's, at least one of them nobody
-/// else's, and none belongs to a format that looks alike.
+/// Whether a tree is such a file: several of its keys belong to this format, at least one of them
+/// exclusively, and none belongs to a similar format.
 pub fn is_deployment_file(node: &Node) -> bool {
     let Some(map) = node.as_map() else { return false };
     if map.iter().any(|(key, _)| keys::FOREIGN.contains(&&*key.text)) {
         return false;
     }
     let (mut strong, mut weak) = count(map);
-    // What stands in the base counts as if it stood at the top.
+    // The contents of the base count like those at the top.
     for (key, value) in map.iter() {
         if let Some(inner) = value
             .as_map()
@@ -60,8 +60,8 @@ pub fn read(node: &Node, place: Place<'_>) -> Parts {
     parts
 }
 
-/// Reads what the file says for the place's environment. A file that names its environments says
-/// nothing for others.
+/// Reads the file's statements for the place's environment. A file that names its environments has no
+/// statements for others.
 pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
     let named = environments(node);
     if !named.is_empty() && !named.iter().any(|name| name == place.environment) {
@@ -91,7 +91,7 @@ pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
         .map_or_else(Owner::default, |(name, _)| Owner::named(name.as_str()));
     let is_kafka = |key: &str| key == "kafka";
     ideas::read_as(&only(&shared, |key| !is_kafka(key)), &owner, place, FORMAT, env);
-    // A group that names no service belongs to nobody, and not to one called like the project.
+    // A group without a service belongs to nobody, and not to a service called like the project.
     let kafka = without_clients(&only(&shared, is_kafka));
     ideas::read_as(&kafka, &Owner::default(), place, FORMAT, env);
     for (name, span, item) in services {
@@ -106,7 +106,8 @@ pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
             env,
         );
     }
-    // Windows and the like of the project are every service's; they are told once, under its name.
+    // Windows and similar settings of the project apply to every service; they are reported once, under its
+    // name.
     if let Some((name, span)) = project {
         parts::delivery_mut(env, &owner, &name, span).declarable = true;
     }
@@ -136,7 +137,7 @@ fn only(node: &Node, keep: impl Fn(&str) -> bool) -> Node {
     }
 }
 
-/// Of the `kafka` section, what is the platform's (topics, brokers) and not a client's.
+/// The part of the `kafka` section that belongs to the platform (topics, brokers) and not to a client.
 fn without_clients(node: &Node) -> Node {
     with_kafka(node, |key| {
         matches!(
@@ -174,7 +175,7 @@ fn with_kafka(node: &Node, keep: impl Fn(&str) -> bool) -> Node {
     node
 }
 
-/// What stands under `kubernetes` as if it stood beside it; it is nearer and counts.
+/// The contents of `kubernetes` as if they were beside it; they are nearer and have precedence.
 fn hoisted(node: &Node) -> Node {
     let mut merged = node.clone();
     for name in keys::RUNTIMES {
@@ -189,7 +190,7 @@ fn hoisted(node: &Node) -> Node {
     merged
 }
 
-/// Name of what is deployed: `project_name: x`, `service: {name: x}`.
+/// Name of the deployed service: `project_name: x`, `service: {name: x}`.
 fn project_name(node: &Node) -> Option<(String, Span)> {
     keys::PROJECT.iter().find_map(|key| {
         let value = node.like(key)?;
@@ -253,7 +254,7 @@ fn scale(node: &Node, name: &str, span: Span, env: &mut Parts) {
     service.peak_rate = peak.map(|f| f.map(Rate)).or(service.peak_rate.take());
 }
 
-/// What the file says that the service's entities are; a rival statement elsewhere shows.
+/// The file's statements about the service's entities; a contradicting statement elsewhere is visible.
 fn entity(node: &Node, name: &str, env: &mut Parts) {
     let Some((_, rules)) = node.like_any(&["entitysynthesis", "entitydefinition", "entity"]) else {
         return;

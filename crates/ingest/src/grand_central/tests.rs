@@ -1,4 +1,4 @@
-//! The same platform in the spellings that people may use, and files that only look alike.
+//! The same platform in different notations, and files that only look similar.
 
 use super::*;
 use cofferdam_model::kafka::Acks;

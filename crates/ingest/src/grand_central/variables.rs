@@ -1,5 +1,5 @@
-//! Variables and secrets of a deployment file: a map, or a list of `{name, value}`; a value may be a
-//! text, or say where its secret is.
+//! Variables and secrets of a deployment file: a map, or a list of `{name, value}`; a value may be a text, or
+//! a reference to its secret.
 
 use super::keys;
 use crate::parts;
@@ -37,7 +37,7 @@ fn pairs(list: &Node) -> Vec<(String, Span, &Node)> {
         .collect()
 }
 
-/// One variable; as a setting where its text is known.
+/// One variable; as a setting if its text is known.
 fn variable(
     (name, span): (&str, Span),
     value: &Node,
@@ -50,7 +50,7 @@ fn variable(
     };
     let held = match text_node.and_then(Node::as_str) {
         Some(text) => of_text(text),
-        None => reference(value).unwrap_or_else(|| VariableValue::Unknown("it is no text".to_owned())),
+        None => reference(value).unwrap_or_else(|| VariableValue::Unknown("it is not a text".to_owned())),
     };
     let place = text_node.unwrap_or(value).span;
     match &held {
@@ -123,7 +123,8 @@ fn of_text(text: &str) -> VariableValue {
     VariableValue::Literal(text.to_owned())
 }
 
-/// Where a map says its secret is: `{secret: name, key: k}`, `{vault_path: …}`, `{valueFrom: {secretKeyRef: {name, key}}}`.
+/// The secret that a map refers to: `{secret: name, key: k}`, `{vault_path: …}`, `{valueFrom: {secretKeyRef:
+/// {name, key}}}`.
 fn reference(value: &Node) -> Option<VariableValue> {
     let place = ["valuefrom", "secretkeyref", "fromsecret"]
         .iter()
@@ -194,7 +195,7 @@ fn secrets(list: &Node, owner: &Owner, service: &str, env: &mut Parts) {
         let path = of(&["path", "vaultpath", "secret", "secretname", "vault", "source"])
             .unwrap_or_else(|| listed.clone());
         let key = of(&["field", "property", "vaultkey", "secretkey"]).unwrap_or_default();
-        // A file that the secret is written to is no variable.
+        // A file to which the secret is written is not a variable.
         if let Some(file) = of(&["file", "mountpath", "filepath", "mount", "destination"]) {
             env.secret_uses.push(SecretUse {
                 owner: owner.clone(),
@@ -233,7 +234,7 @@ fn secret(
     );
 }
 
-/// Notes that a secret reaches a process as a variable.
+/// Records that a secret reaches a process as a variable.
 fn note(variable: &str, span: Span, (secret, key): (&str, &str), owner: &Owner, env: &mut Parts) {
     if let Some(kind) = secret_scan::kind_of_reference(variable, key) {
         env.secret_uses.push(SecretUse {

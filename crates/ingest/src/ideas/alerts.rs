@@ -1,5 +1,5 @@
-//! Alerts in deployment files and settings. The shape: a name, and a query, a condition or a metric
-//! with a threshold. Fields of New Relic's conditions are read as such wherever they stand.
+//! Alerts in deployment files and settings. The shape: a name, and a query, a condition or a metric with a
+//! threshold. Fields of New Relic's conditions are read as such wherever they are.
 
 use super::aliases;
 use super::fields::{Bare, field, text, time};
@@ -10,7 +10,7 @@ use cofferdam_model::alerts::{Alert, NewRelicTiming, Timing};
 use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::tree::{Node, fold};
 
-/// Fields of which one makes a condition New Relic's.
+/// A condition with one of these fields is New Relic's.
 const NEW_RELIC: aliases::Aliases = &[
     "aggregationwindow",
     "aggregationdelay",
@@ -78,7 +78,7 @@ fn one(name: &str, span: Span, item: &Node, section: &Section<'_>) -> Option<Ale
         p.like_any(&["duration", "for", "window", "severity", "priority", "channels"])
             .is_some()
     });
-    // A name and a query alone are a dashboard's.
+    // A name and a query alone belong to a dashboard.
     if threshold.is_none() && !new_relic && !hold_or_window {
         return None;
     }
@@ -260,8 +260,8 @@ fn notifies(item: &Node) -> Vec<Fact<String>> {
         .collect()
 }
 
-/// Names that a query reads: of NRQL the event types and the attributes inside its functions, of
-/// anything else its first word that looks like a metric.
+/// Names that a query reads: in NRQL the event types and the attributes inside its functions, otherwise the
+/// first word that looks like a metric.
 fn signals(query: &Fact<String>) -> Vec<Fact<String>> {
     let fact = |t: &str| Fact {
         value: t.to_owned(),
@@ -303,7 +303,7 @@ fn signals(query: &Fact<String>) -> Vec<Fact<String>> {
     found.iter().map(|f| fact(f)).collect()
 }
 
-/// Values that a query selects by: what stands in quotes after an `=` or in an `IN` list.
+/// Values that a query selects by: quoted texts after an `=` or in an `IN` list.
 fn selects(query: &Fact<String>) -> Vec<Fact<String>> {
     let text = &query.value;
     let mut found = Vec::new();

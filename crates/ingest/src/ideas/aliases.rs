@@ -1,5 +1,5 @@
-//! The names that people give each idea, folded (lower case, no separators), best first. One table, so
-//! that a name added here is understood in every section and every format. Units may follow a name
+//! The names of each idea, folded (lower case, no separators), best first. They are in one table, so that a
+//! name added here is understood in every section and every format. Units may follow a name
 //! (`interval_seconds`, `ttlMs`): see [`super::fields::time`].
 
 /// Aliases of an idea.

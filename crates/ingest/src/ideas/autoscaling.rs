@@ -1,4 +1,4 @@
-//! Autoscaling sections of deployment files. The shape: a fewest or most number of replicas.
+//! Autoscaling sections of deployment files. The shape: a minimum or maximum number of replicas.
 
 use super::Section;
 use super::aliases;
@@ -24,7 +24,8 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let bound = |names| number(node, names).or_else(|| limits.and_then(|l| number(l, names)));
     let (min, max) = (bound(aliases::MIN_REPLICAS), bound(aliases::MAX_REPLICAS));
     let own = section.path.last().map_or("", String::as_str);
-    // `scaling: {min: 0, max: 1}` may scale anything: the words must be about replicas, or the section about pods.
+    // `scaling: {min: 0, max: 1}` may scale anything: the words must be about replicas, or the section about
+    // pods.
     let sure = own != "scaling"
         || section.is_deployment()
         || node
@@ -132,7 +133,7 @@ fn policy(node: &Node) -> Option<ScalingPolicy> {
     Some(ScalingPolicy { amount, period })
 }
 
-/// Keys under which the CPU or memory target may stand directly.
+/// Keys that may directly contain the CPU or memory target.
 const RESOURCES: &[(&str, &[&str])] = &[
     (
         "cpu",
@@ -181,7 +182,7 @@ fn metrics(node: &Node) -> Vec<ScalingMetric> {
     found
 }
 
-/// Metrics under keys of their own: `target_cpu: 70`, `cpu: {target: 70}`, `kafka_lag: {topic: …}`.
+/// Metrics under their own keys: `target_cpu: 70`, `cpu: {target: 70}`, `kafka_lag: {topic: …}`.
 fn direct(node: &Node) -> Vec<ScalingMetric> {
     let mut found = Vec::new();
     for (resource, names) in RESOURCES {
@@ -226,7 +227,7 @@ fn direct(node: &Node) -> Vec<ScalingMetric> {
     found
 }
 
-/// One item of a list of metrics: flat, or nested as Kubernetes has it.
+/// One item of a list of metrics: flat, or nested as in Kubernetes.
 fn item(node: &Node) -> Option<ScalingMetric> {
     let kind = node
         .like("type")
@@ -318,7 +319,7 @@ fn metric(name: &str, span: Span, kind: MetricKind, target: Option<Fact<f64>>) -
     }
 }
 
-/// A target of use, as a share: `70`, `70%`, `0.7`.
+/// A utilisation target, as a share: `70`, `70%`, `0.7`.
 fn utilisation(node: &Node) -> Option<Fact<f64>> {
     node.fact(|t| cofferdam_model::units::share(t).map(|s| s.0))
 }

@@ -1,5 +1,5 @@
-//! Backups of databases. The shape: a retention, a schedule or a switch for point-in-time recovery,
-//! in a section that says it is about a database.
+//! Backups of databases. The shape: a retention, a schedule or a switch for point-in-time recovery, in a
+//! section about a database.
 
 use super::Section;
 use super::aliases;

@@ -1,5 +1,5 @@
-//! Circuit breakers and outlier ejection. The shape: a number of failures, a share of failures, or a
-//! time that it stays open.
+//! Circuit breakers and outlier ejection. The shape: a number of failures, a share of failures, or an open
+//! time.
 
 use super::Section;
 use super::aliases;
@@ -54,7 +54,7 @@ fn has_shape(node: &Node) -> bool {
         .any(|k| node.like(k).is_some())
 }
 
-/// A threshold that does not say what it counts: whole numbers count failures, shares their part.
+/// A threshold without a unit: whole numbers count failures, fractions are shares.
 enum Threshold {
     Failures(Fact<u32>),
     Rate(Fact<Share>),
@@ -94,7 +94,7 @@ fn fill(section: &Section<'_>, name: &str, span: Span, node: &Node, env: &mut Pa
     breaker.half_open_calls = number(node, aliases::HALF_OPEN);
 }
 
-/// What words in a name or path say is called.
+/// The target that words in a name or path suggest.
 pub(super) fn target_of(words: &str) -> Option<CallTarget> {
     const WORDS: &[(&str, CallTarget)] = &[
         ("database", CallTarget::Database),

@@ -1,5 +1,5 @@
-//! Caches that each replica keeps for itself. A cache that is shared (Redis) is none of these, and
-//! one that does not say what it is for counts only when it says that it lives in the process.
+//! Caches that each replica keeps for itself. A shared cache (Redis) does not count, and one without a stated
+//! purpose counts only if it is in the process.
 
 use super::aliases;
 use super::fields::{Bare, field, is_off, on, text, time, time_of};
@@ -28,8 +28,8 @@ const OWN: &[&str] = &[
     "ehcache",
 ];
 
-/// Reads a key that may be a cache or a cache's life: called for every key, since a cache hides under
-/// the name of what it serves (`feature_flags: {cache_ttl: 300}`).
+/// Reads a key that may be a cache or a cache's lifetime. It is called for every key, because a cache may
+/// have the name of what it serves (`feature_flags: {cache_ttl: 300}`).
 pub(super) fn read(section: &Section<'_>, env: &mut Parts) {
     let own = section.path.last().map_or("", String::as_str);
     // The routing's own cache is read with the routing, which knows its cells.
@@ -52,7 +52,7 @@ fn is_cache(own: &str) -> bool {
     own.contains("cache") || aliases::CACHE.contains(&own)
 }
 
-/// `cache_ttl_seconds` and its kin: the words before `cachettl`.
+/// `cache_ttl_seconds` and similar names: the words before `cachettl`.
 fn cache_ttl_with_unit(own: &str) -> Option<&str> {
     let (purpose, unit) = own.split_once("cachettl")?;
     ["s", "ms", "sec", "seconds", "minutes", "hours", "millis"]
@@ -60,14 +60,14 @@ fn cache_ttl_with_unit(own: &str) -> Option<&str> {
         .then_some(purpose)
 }
 
-/// The kind of the nearest key that tells one.
+/// The kind in the nearest key that has one.
 fn kind_on_path(path: &[String]) -> Option<LocalCacheKind> {
     path.iter().rev().find_map(|p| kind_of(p))
 }
 
 fn cache(section: &Section<'_>, own: &str, env: &mut Parts) {
     let node = section.node;
-    // `caches: {discovery: {ttl}, flags: {ttl}}` is walked into; a cache itself has a life or a medium.
+    // `caches: {discovery: {ttl}, flags: {ttl}}` contains caches; a cache itself has a lifetime or a medium.
     let ttl = time(node, aliases::TTL, Bare::Seconds);
     let medium = text(node, aliases::MEDIUM);
     if is_off(node) {
@@ -82,7 +82,7 @@ fn cache(section: &Section<'_>, own: &str, env: &mut Parts) {
         .map(|m| OWN.iter().any(|own| fold(&m.value).contains(own)));
     let kind = kind_of(own).or_else(|| kind_on_path(section.path));
     let kind = match (is_own, kind) {
-        // A medium that others share (`redis`) has no views that differ.
+        // A shared medium (`redis`) cannot have different views.
         (Some(false), _) => return,
         (_, Some(kind)) => kind,
         (Some(true), None) => LocalCacheKind::Other,
@@ -100,7 +100,7 @@ fn named_caches(section: &Section<'_>, env: &mut Parts) {
         let Some(kind) = kind_of(&fold(name)) else {
             continue;
         };
-        // What has `cache` in its own name is read when the walk comes to it.
+        // A key with `cache` in its own name is read when the walk reaches it.
         if fold(name).contains("cache") && section.node.as_map().is_some() {
             continue;
         }
@@ -119,7 +119,7 @@ fn named_caches(section: &Section<'_>, env: &mut Parts) {
     }
 }
 
-/// `feature_flags: {cache_ttl: 300}`: the section tells what is cached.
+/// `feature_flags: {cache_ttl: 300}`: the section shows what is cached.
 fn lone_ttl(section: &Section<'_>, purpose: &str, env: &mut Parts) {
     let above = &section.path[..section.path.len() - 1];
     let Some(kind) = kind_of(purpose).or_else(|| kind_on_path(above)) else {
@@ -180,7 +180,7 @@ fn local_fallback(section: &Section<'_>, env: &mut Parts) {
     }
 }
 
-/// The cache of a routing section; returns the life of its entries.
+/// The cache of a routing section; returns the lifetime of its entries.
 pub(super) fn of_routing(
     key: &Key,
     node: &Node,
@@ -212,7 +212,7 @@ pub(super) fn of_routing(
     ttl
 }
 
-/// What a cache holds, for how long, and where.
+/// What a cache contains, for how long, and where.
 struct Held {
     kind: LocalCacheKind,
     ttl: Option<Fact<Duration>>,
@@ -235,8 +235,8 @@ fn entry(key: &Key, node: &Node, owner: &Owner, held: Held) -> LocalCache {
     }
 }
 
-/// Finds the caches that workloads keep on a volume that dies with the pod. A name must say that it is a
-/// cache of routing, discovery or flags: scratch space that is called a cache is everywhere.
+/// Finds the caches that workloads keep on a volume that is deleted with the pod. A name must say that it is
+/// a cache of routing, discovery or flags, because scratch space is often called a cache.
 pub fn finish(env: &mut Parts) {
     let mut found = Vec::new();
     for workload in &env.workloads {

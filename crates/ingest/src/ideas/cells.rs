@@ -1,5 +1,5 @@
-//! Cells and how requests find them. The shape: at least two named items, each with a weight, a
-//! capacity or a region; a plain number under `cells` is nobody's cell.
+//! Cells and how requests are routed to them. The shape: at least two named items, each with a weight, a
+//! capacity or a region; a plain number under `cells` is not a cell.
 
 use super::Section;
 use super::aliases::{self, CELL_ROUTING, CELLS};
@@ -49,7 +49,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
         push(cells, env);
         return true;
     }
-    // `cell_routing: {targets: [...]}`: only a name with `cell` in it says what the targets are.
+    // `cell_routing: {targets: [...]}`: only a name with `cell` in it shows what the targets are.
     if !own.contains("cell") || CELLS.iter().any(|name| section.node.like(name).is_some()) {
         return false;
     }
@@ -89,7 +89,7 @@ fn cells_of(node: &Node) -> Option<Vec<Cell>> {
     if shaped < 2 || shaped < written.len() {
         return None;
     }
-    // Weights are parts of their sum; 0 is a cell that stands by.
+    // Weights are parts of their sum; 0 is a standby cell.
     let total: f64 = written
         .iter()
         .filter_map(|w| w.weight.as_ref())
@@ -108,7 +108,7 @@ fn cells_of(node: &Node) -> Option<Vec<Cell>> {
                 cell.weight = weight
                     .filter(|_| total > 0.0)
                     .map(|w| w.map(|n| Share(n / total)));
-                // Capacities that make 100 together are parts of the whole, not requests a second.
+                // Capacities that add up to 100 are parts of the total, not requests a second.
                 if hundredths && cell.capacity_share.is_none() {
                     cell.capacity_share = cell.capacity.take().map(|c| c.map(|Rate(n)| Share(n / 100.0)));
                 }
@@ -147,7 +147,7 @@ fn cell(name: &str, span: Span, item: &Node) -> Written {
     }
 }
 
-/// Puts cells into the environment; one that is there already takes what is said of it now.
+/// Adds cells to the environment; an existing one gets the new values.
 fn push(cells: Vec<Cell>, env: &mut Parts) {
     for cell in cells {
         match env.cells.iter_mut().find(|c| c.name.value == cell.name.value) {
@@ -164,7 +164,7 @@ fn push(cells: Vec<Cell>, env: &mut Parts) {
     }
 }
 
-/// What the sections around the cells say of the routing.
+/// The routing settings in the sections around the cells.
 fn routing(section: &Section<'_>, cells: &[Cell], places: &[&Node], env: &mut Parts) {
     let mut found = Routing {
         name: "cell routing".to_owned(),
@@ -254,7 +254,7 @@ fn gradual(node: &Node) -> Option<Fact<bool>> {
         "gradualrecovery",
     ];
     if let Some((_, value)) = field(node, SWITCHES) {
-        // A number, a time or a list of steps says that there are steps.
+        // A number, a time or a list of steps shows that there are steps.
         return on(value).or_else(|| Some(Fact::declared(!value.is_null(), value.span)));
     }
     let mode = text(node, &["strategy", "mode", "method", "policy", "type"])?;

@@ -1,5 +1,5 @@
-//! Emergency mode: what is cut when not all can be served, and who gets which part. Kept as statements,
-//! so that two files that cut differently show.
+//! Emergency mode: what is reduced when not all can be served, and the share of each priority. These are kept
+//! as statements, so that two contradicting files are visible.
 
 use super::Section;
 use super::aliases;
@@ -14,7 +14,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     let under_allocation = section.is_under(&["resourceallocation"]);
     if own == "resourceallocation" {
-        // The mode inside it is read when the walk comes to it; without one, the parts stand here.
+        // The mode inside it is read when the walk reaches it; without one, the shares are here.
         let has_mode = field(section.node, aliases::EMERGENCY).is_some();
         return !has_mode && shares(section.node, section, env);
     }
@@ -24,7 +24,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     features(section, env)
 }
 
-/// `critical_services: 70%`: the part of what is scarce that services of a priority get.
+/// `critical_services: 70%`: the share of scarce resources for services of a priority.
 fn shares(node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
     let mut any = false;
     for (key, value) in node.entries() {
@@ -51,7 +51,7 @@ fn shares(node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
     any
 }
 
-/// `features: {websocket_connections: 50, database_pools: 3}` under a mode that says whether it is on.
+/// `features: {websocket_connections: 50, database_pools: 3}` under a mode with a switch.
 fn features(section: &Section<'_>, env: &mut Parts) -> bool {
     if section.node.like("enabled").is_none() {
         return false;

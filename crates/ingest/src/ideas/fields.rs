@@ -1,5 +1,5 @@
-//! Reading a field under any of its names, with its unit wherever that stands: in the value (`30s`), in
-//! the name (`interval_seconds`), or known of the field.
+//! Reads a field under any of its names, with its unit from the value (`30s`), from the name
+//! (`interval_seconds`), or known for the field.
 
 use super::aliases::Aliases;
 use crate::facts::NodeFacts as _;
@@ -8,12 +8,13 @@ use cofferdam_model::{Fact, Rate, Share};
 use cofferdam_syntax::tree::{Key, Node, fold};
 use std::time::Duration;
 
-/// What a bare number of a time means where nothing says its unit.
+/// The unit of a bare number of a time without a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bare {
     /// Seconds.
     Seconds,
-    /// Seconds below 1,000, milliseconds from there on: waits of calls, which nobody sets to a quarter of an hour.
+    /// Seconds below 1,000, milliseconds from there on: waits of calls, for which nobody sets a quarter of an
+    /// hour.
     Wait,
     /// Days.
     Days,
@@ -21,7 +22,7 @@ pub(super) enum Bare {
     Unknown,
 }
 
-/// Endings of names that say a unit, in seconds. `ms` stands before `s` would.
+/// Endings of names that contain a unit, in seconds. `ms` comes before `s`.
 const UNITS: &[(&str, f64)] = &[
     ("milliseconds", 1e-3),
     ("millis", 1e-3),
@@ -39,7 +40,7 @@ const UNITS: &[(&str, f64)] = &[
     ("weeks", 604_800.0),
 ];
 
-/// The number a name counts in seconds, if the name says so after one of `names`.
+/// The unit of a name in seconds, if the name contains one after one of `names`.
 fn unit_after(key: &str, name: &str) -> Option<f64> {
     let folded = fold(key);
     let rest = folded.strip_prefix(name)?;
@@ -67,8 +68,8 @@ pub(super) fn text(node: &Node, names: Aliases) -> Option<Fact<String>> {
         .fact(|t| Some(t.trim().to_owned()).filter(|t| !t.is_empty()))
 }
 
-/// Whether something is on: a boolean, a map's `enabled`, or `enabled`/`disabled` as a word. A map that
-/// does not say is on.
+/// Whether something is on: a boolean, a map's `enabled`, or `enabled`/`disabled` as a word. A map without it
+/// is on.
 pub(super) fn on(node: &Node) -> Option<Fact<bool>> {
     if let Some(value) = node.bool_fact() {
         return Some(value);
@@ -86,13 +87,14 @@ pub(super) fn on(node: &Node) -> Option<Fact<bool>> {
     })
 }
 
-/// Whether a section says `enabled: false`.
+/// Whether a section contains `enabled: false`.
 pub(super) fn is_off(node: &Node) -> bool {
     node.like("enabled").and_then(Node::as_bool) == Some(false)
         || node.like("disabled").and_then(Node::as_bool) == Some(true)
 }
 
-/// A time under one of `names`, its unit read from the value, else from the name, else as `bare` says.
+/// A time under one of `names`, its unit read from the value, otherwise from the name, otherwise given by
+/// `bare`.
 pub(super) fn time(node: &Node, names: Aliases, bare: Bare) -> Option<Fact<Duration>> {
     names.iter().find_map(|name| {
         node.entries().find_map(|(key, value)| {

@@ -1,5 +1,5 @@
-//! Kafka sections: topics that they declare, groups, and the clients' settings nested in any way. A
-//! topic is declared where its partitions or replication are; a mere name is only used.
+//! Kafka sections: topics that they declare, groups, and the clients' settings in any nesting. A topic is
+//! declared where its partitions or replication are; a name alone is only a use.
 
 use super::Section;
 use super::aliases::{self, TOPICS};
@@ -14,7 +14,7 @@ use cofferdam_syntax::tree::Node;
 pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     if own != "kafka" {
-        // `topics` inside `kafka` is read with it, and counts wherever it stands.
+        // `topics` inside `kafka` is read with it, and counts wherever it is.
         return topics(section.node, section, env);
     }
     if section.node.as_map().is_none() {
@@ -31,7 +31,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     settings::apply(&flat, section.owner, section.place, env) > 0
 }
 
-/// Declares the topics of a list or map; whether any was one.
+/// Declares the topics of a list or map; returns whether any was one.
 fn topics(node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
     let mut any = false;
     for (name, span, item) in node.named_items() {
@@ -98,7 +98,7 @@ fn topic(name: Fact<String>, item: &Node, section: &Section<'_>, env: &mut Parts
     }
 }
 
-/// `consumer_groups: [{name: g, topics: [a], workers: 4}]`: each is a consumer of its own.
+/// `consumer_groups: [{name: g, topics: [a], workers: 4}]`: each is a separate consumer.
 fn groups(section: &Section<'_>, env: &mut Parts) {
     let Some((_, list)) = field(section.node, &["consumergroups", "consumers", "groups"]) else {
         return;
@@ -136,7 +136,7 @@ fn groups(section: &Section<'_>, env: &mut Parts) {
     }
 }
 
-/// Plain names under one of `keys`: a list, or one text parted by commas.
+/// Plain names under one of `keys`: a list, or one text separated by commas.
 fn names(node: &Node, keys: aliases::Aliases) -> Vec<Fact<String>> {
     let Some((_, value)) = field(node, keys) else {
         return Vec::new();
@@ -159,7 +159,7 @@ fn names(node: &Node, keys: aliases::Aliases) -> Vec<Fact<String>> {
     }
 }
 
-/// What the section says of the cluster: how many brokers, how far behind.
+/// The section's facts about the cluster: number of brokers, replication lag.
 fn cluster(node: &Node, env: &mut Parts) {
     let place = field(node, &["cluster"])
         .map(|(_, n)| n)

@@ -1,5 +1,5 @@
-//! Where logs go and how long they stay. The shape: a retention, or a store that keeps everything when
-//! nobody says how long.
+//! Where logs go and how long they are kept. The shape: a retention, or a store that keeps everything if no
+//! retention is set.
 
 use super::Section;
 use super::aliases::{self, Aliases};
@@ -9,7 +9,7 @@ use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::tree::{Node, fold};
 use std::time::Duration;
 
-/// Keys that say the retention by themselves.
+/// Keys that contain the retention by themselves.
 pub(super) const FLAGS: Aliases = &[
     "logretentiondays",
     "logretentionperiod",
@@ -19,7 +19,7 @@ pub(super) const FLAGS: Aliases = &[
     "loggingretentiondays",
 ];
 
-/// Stores that never expire what they keep unless told to.
+/// Stores that never expire their contents by default.
 const KEEPS_ALL: &[&str] = &["cloudwatch", "elasticsearch", "elk", "opensearch", "loki"];
 
 pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
@@ -59,7 +59,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     true
 }
 
-/// The retention; `Some(None)` is one without end, `None` says nothing.
+/// The retention; `Some(None)` means without end, `None` means not set.
 fn of_map(node: &Node) -> Option<Option<Fact<Duration>>> {
     if let Some((_, value)) = field(node, aliases::RETENTION) {
         if let Some(words) = value.as_str().map(fold)

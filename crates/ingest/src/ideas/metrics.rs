@@ -1,4 +1,4 @@
-//! What exports metrics. The shape: a scrape interval, or a path beside a port.
+//! Sources of metrics. The shape: a scrape interval, or a path beside a port.
 
 use super::Section;
 use super::fields::{Bare, field, is_off, text, time};

@@ -1,10 +1,10 @@
-//! The ideas of a platform (cells, breakers, autoscaling, deploy windows, …) wherever they stand in
-//! nested configuration: deployment files, application settings, YAML inside a ConfigMap, custom
-//! resources. Names are compared without case and separators, through one table of aliases; a map
-//! and a list of named items are the same.
+//! The ideas of a platform (cells, breakers, autoscaling, deploy windows, …) wherever they occur in nested
+//! configuration: deployment files, application settings, YAML inside a ConfigMap, custom resources. Names
+//! are compared without case and separators, through one table of aliases; a map and a list of named items
+//! are the same.
 //!
-//! A section counts only when it has the *shape* of its idea, so that ordinary configuration that
-//! happens to use a word says nothing. Each idea is one file; this one walks the tree.
+//! A section counts only if it has the *shape* of its idea, so that ordinary configuration that happens to
+//! use a word is not misread. Each idea is one file; this one walks the tree.
 
 mod alerts;
 mod aliases;
@@ -46,23 +46,23 @@ use cofferdam_model::{Fact, Owner, Parts, Span};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::tree::{Key, Node, Value, fold};
 
-/// What settings that belong to no format of their own are called in reports.
+/// The name in reports of settings without a format of their own.
 pub const SETTINGS_FORMAT: &str = "application settings";
 
-/// A section: a key with what stands under it, and where that is.
+/// A section: a key with its contents, and the place.
 #[derive(Clone, Copy)]
 pub(crate) struct Section<'a> {
     /// The key.
     pub(crate) key: &'a Key,
-    /// What stands under it.
+    /// Its contents.
     pub(crate) node: &'a Node,
-    /// The map that the key stands in.
+    /// The map that contains the key.
     pub(crate) parent: &'a Node,
     /// Folded keys from the root to this one, itself last.
     pub(crate) path: &'a [String],
     /// The same keys as written.
     pub(crate) written: &'a [String],
-    /// Whose settings they are.
+    /// The owner of the settings.
     pub(crate) owner: &'a Owner,
     /// Where they stand.
     pub(crate) place: Place<'a>,
@@ -82,17 +82,17 @@ impl Section<'_> {
         self.path.iter().any(|p| words.iter().any(|w| p.contains(w)))
     }
 
-    /// Whether the format is a deployment file, in which a section speaks of the service itself.
+    /// Whether the format is a deployment file, in which a section describes the service itself.
     fn is_deployment(&self) -> bool {
         self.format != SETTINGS_FORMAT
     }
 
-    /// File and keys, to group what stands together.
+    /// File and keys, to group settings of one place.
     fn name(&self) -> String {
         format!("{}: {}", self.place.path.display(), self.written.join("."))
     }
 
-    /// Whose an item of this section is: the service that it names, else the section's.
+    /// The owner of an item of this section: the service that it names, otherwise the section's.
     fn owner_of(&self, item: &Node) -> Owner {
         let named = item.like_any(&["service", "servicename", "application", "appname"]);
         match named
@@ -104,7 +104,7 @@ impl Section<'_> {
         }
     }
 
-    /// Notes what this section says about its owner, if the owner has a name.
+    /// Records a statement of this section about its owner, if the owner has a name.
     fn describe(&self, attribute: &str, value: Fact<String>, env: &mut Parts) {
         if let Some(name) = &self.owner.name {
             parts::describe(env, format!("service {name}"), attribute, value, self.format);
@@ -112,14 +112,14 @@ impl Section<'_> {
     }
 }
 
-/// One idea: the keys (folded) of its sections, and its reader, which tells whether the section had
-/// the idea's shape.
+/// One idea: the keys (folded) of its sections, and its reader, which returns whether the section had the
+/// idea's shape.
 struct Idea {
     keys: &'static [Aliases],
     read: fn(&Section<'_>, &mut Parts) -> bool,
 }
 
-/// All ideas. The order is that of reading where one section can be several.
+/// All ideas, in the order of reading if one section can be several.
 const IDEAS: &[Idea] = &[
     Idea {
         keys: &[aliases::CELLS, aliases::CELL_ROUTING],
@@ -191,13 +191,13 @@ const IDEAS: &[Idea] = &[
     },
 ];
 
-/// Reads every idea that stands anywhere below `node`, as settings of `owner`. Sections for other
-/// environments than the place's are passed over.
+/// Reads every idea anywhere below `node`, as settings of `owner`. Sections for environments other than the
+/// place's are skipped.
 pub fn read_section(node: &Node, owner: &Owner, place: Place<'_>, env: &mut Parts) {
     read_as(node, owner, place, SETTINGS_FORMAT, env);
 }
 
-/// The same for a format of its own.
+/// The same for a format with its own reader.
 pub(crate) fn read_as(node: &Node, owner: &Owner, place: Place<'_>, format: &str, env: &mut Parts) {
     let mut walk = Walk {
         place,
@@ -241,8 +241,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Names of variables, and names that hold their own nesting (`spring.kafka.producer.acks`), mean what
-    /// they mean in a flat file.
+    /// Names of variables, and names that contain their own nesting (`spring.kafka.producer.acks`), mean the
+    /// same as in a flat file.
     fn flat(&self, node: &Node, owner: &Owner, env: &mut Parts) {
         let is_flat = |key: &str| {
             key.contains(['_', '.'])
@@ -295,8 +295,8 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a section is for one environment and that is another one. Words that name other things as
-/// well (`test`, `canary`, `performance`) count for no environment here.
+/// Whether a section is for another environment. Words with other meanings (`test`, `canary`, `performance`)
+/// do not name an environment here.
 fn is_of_other_environment(key: &Key, value: &Node, environment: &str) -> bool {
     value.as_map().is_some() && section_environment(&key.text).is_some_and(|name| name != environment)
 }
@@ -317,7 +317,7 @@ pub(crate) fn section_environment(key: &str) -> Option<&'static str> {
     (!UNSURE.contains(&fold(key).as_str())).then_some(name)
 }
 
-/// A fact of the text at a place; for what is stated by a key.
+/// A fact of the text at a place, for values stated by a key.
 fn said(text: &str, span: Span) -> Fact<String> {
     Fact::declared(text.to_owned(), span)
 }

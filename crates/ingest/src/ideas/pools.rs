@@ -1,5 +1,5 @@
-//! Connection pools in nested settings: a database's section, a pool's section, or a map that holds a
-//! pool's numbers.
+//! Connection pools in nested settings: a database's section, a pool's section, or a map with a pool's
+//! numbers.
 
 use super::Section;
 use super::aliases::Aliases;
@@ -27,7 +27,7 @@ pub(super) const SECTIONS: Aliases = &[
     "productiondbconfig",
 ];
 
-/// Keys (folded) of which one shows that a section called `pool` is one of connections.
+/// A section called `pool` with one of these keys (folded) is a pool of connections.
 const PROOF: Aliases = &[
     "poolsize",
     "maxoverflow",
@@ -48,7 +48,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut cofferdam_model::Parts) -> b
     };
     let redis = own.contains("redis") || section.is_under(&["redis"]);
     let names_store = !matches!(own, "poolconfig" | "connectionpool" | "pool");
-    // What stands in a database's section is read with it, whatever it is called.
+    // The contents of a database's section are read with it, whatever their names are.
     if !names_store && (section.is_under(SECTIONS) || section.node.like_any(PROOF).is_none()) {
         return false;
     }
@@ -96,7 +96,7 @@ fn apply(
             .replace("pool.pool", "pool");
     }
     let understood = settings::apply_in(&flat, section.owner, &section_name, env);
-    // Names as written, without the prefix that only says where they stand.
+    // Names as written, without the prefix that only repeats their place.
     for deadline in env.deadlines.iter_mut().filter(|d| d.section == section_name) {
         if let Some(name) = deadline
             .name

@@ -1,4 +1,4 @@
-//! Which services matter most when not all can be served.
+//! The priority of services when not all can be served.
 
 use super::Section;
 use crate::facts::NodeFacts as _;
@@ -21,7 +21,7 @@ pub(crate) fn priority_of(text: &str) -> Option<Priority> {
     }
 }
 
-/// Words that may head a list of services; a number alone heads anything.
+/// Words that may be the key of a list of services; a number alone may be the key of anything.
 fn heading(text: &str) -> Option<Priority> {
     priority_of(text).filter(|_| text.chars().any(char::is_alphabetic))
 }

@@ -1,5 +1,5 @@
-//! Health checks of a service as a deployment file states them, to be compared with what Kubernetes is
-//! told. The shape: a path that begins with `/`.
+//! Health checks of a service in a deployment file, to be compared with those in Kubernetes. The shape: a
+//! path that begins with `/`.
 
 use super::Section;
 use super::aliases;
@@ -17,7 +17,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     {
         return false;
     }
-    // Only what speaks of the service itself: a library's settings have health checks too.
+    // Only checks of the service itself: a library's settings have health checks too.
     if !section.is_deployment() || section.is_under(aliases::PROBES) {
         return false;
     }
@@ -44,7 +44,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
                     }
                 }
             }
-            // A check without a name decides who gets traffic, as load balancers' do.
+            // A check without a name decides who gets traffic, like those of load balancers.
             any || check("readiness", section.node, section, env)
         }
     }

@@ -8,7 +8,7 @@ use cofferdam_model::cells::RateLimit;
 use cofferdam_model::{Fact, Parts, Rate};
 use cofferdam_syntax::tree::Node;
 
-/// Names that say their time, with the seconds.
+/// Names that contain their time, with the seconds.
 const TIMED: &[(&str, f64)] = &[
     ("requestspersecond", 1.0),
     ("rps", 1.0),

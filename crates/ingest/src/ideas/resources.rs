@@ -1,5 +1,4 @@
-//! CPU and memory as a deployment file states them, in the spelling that other formats' statements are
-//! compared with.
+//! CPU and memory in a deployment file, in the notation in which other formats' statements are compared.
 
 use super::Section;
 use super::aliases;

@@ -1,4 +1,4 @@
-//! Retry policies. The shape: a number of tries, and something of how or when they are made.
+//! Retry policies. The shape: a number of tries, and a field about how or when they are made.
 
 use super::Section;
 use super::aliases;
@@ -10,7 +10,7 @@ use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};
 use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::tree::{Node, fold};
 
-/// Fields of which one must stand beside the number: CI jobs and tests have bare numbers of retries.
+/// One of these fields must be beside the number: CI jobs and tests have bare numbers of retries.
 const MANNER: aliases::Aliases = &[
     "backoff",
     "backoffstrategy",
@@ -73,7 +73,7 @@ fn has_shape(node: &Node) -> bool {
 }
 
 fn push(section: &Section<'_>, node: &Node, what: &str, target: Option<CallTarget>, env: &mut Parts) -> bool {
-    // Istio's `attempts` are retries on top of the first try; so is everything that is called a retry.
+    // Istio's `attempts` are retries in addition to the first try, and so is every name with "retry".
     let per_try = time(node, &["pertrytimeout"], Bare::Wait);
     let is_mesh = per_try.is_some() && node.like("retryon").is_some();
     let attempts = number(node, aliases::ATTEMPTS)

@@ -29,7 +29,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     any
 }
 
-/// A target as a share: `99.95`, `99.95%`, `0.9995`. A half or less is no promise but something else
+/// A target as a share: `99.95`, `99.95%`, `0.9995`. A half or less is not an objective but something else
 /// (milliseconds, a count).
 fn target_of(node: &Node) -> Option<Fact<Share>> {
     node.fact(|t| {
@@ -62,7 +62,7 @@ fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, env: &mut
                 Bare::Days,
             ),
         ),
-        // `slos: {availability: 99.95}`: only a name that speaks of a share says what the number is.
+        // `slos: {availability: 99.95}`: only a name of a share shows what the number is.
         None if ["availab", "success", "uptime", "reliab"]
             .iter()
             .any(|w| fold(name).contains(w)) =>
@@ -75,7 +75,7 @@ fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, env: &mut
         None => return false,
     };
     let Some(target) = target else { return false };
-    // `objectives` are people's too: one counts only with a window or an indicator.
+    // `objectives` may also be goals of people: one counts only with a window or an indicator.
     let indicator = text(item, aliases::INDICATOR);
     if own == "objectives" && window.is_none() && indicator.is_none() && !section.is_deployment() {
         return false;

@@ -1,4 +1,4 @@
-//! The walk itself, and what ordinary configuration must not say.
+//! The walk itself, and ordinary configuration that must not be misread.
 
 use super::*;
 use cofferdam_model::FileId;
@@ -145,7 +145,7 @@ fn words_of_environments_that_are_other_words_too_are_no_environments() {
 
 #[test]
 fn the_rest_of_the_quoted_plans_is_passed_over_in_peace() {
-    // Plans and wishes in YAML are no configuration of anything.
+    // Plans and wishes in YAML are not configuration.
     let env = read(
         "multi_cloud_strategy:\n  primary: GCP (current)\n  secondary: AWS (disaster recovery)\n\ndisaster_recovery:\n  rto: 15 minutes\n  rpo: 5 minutes\n\nfailover_triggers:\n  - vpc_connector_capacity_exhaustion\n  - sustained_error_rate > 10%\nemergency_dev_config:\n  database: local_postgresql\n  redis: local_redis\n",
     );

@@ -1,5 +1,5 @@
-//! Named timeouts that stand together in one section: they contain or wait for one another. The shape:
-//! at least two of them, so that a lone `timeout` of something else says nothing.
+//! Named timeouts in one section: they contain or wait for one another. The shape: at least two of them, so
+//! that a single `timeout` of something else does not count.
 
 use super::fields::{Bare, time_of};
 use crate::context::Place;
@@ -34,9 +34,9 @@ const ROLES: &[(&str, DeadlineRole)] = &[
     ("apitimeout", DeadlineRole::Request),
 ];
 
-/// Reads the timeouts of a map; whether it had the shape.
+/// Reads the timeouts of a map; returns whether it had the shape.
 pub(super) fn read(node: &Node, path: &[String], owner: &Owner, place: Place<'_>, env: &mut Parts) -> bool {
-    // Clients of Kafka and Redis wait for other things than a database's.
+    // Clients of Kafka and Redis wait for other things than those of a database.
     if path.iter().any(|p| {
         ["kafka", "redis", "producer", "consumer"]
             .iter()

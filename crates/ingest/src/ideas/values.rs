@@ -1,6 +1,7 @@
-//! What the values of a chart say besides what its templates make of them: windows, cells, limits that a
-//! template hands on as a whole, or in a way that only helm can follow. What a rendered object says
-//! already is not said twice; that is told by the place, since a rendered value stands in its values file.
+//! Facts in the values of a chart in addition to the output of its templates: windows, cells, limits that a
+//! template passes on as a whole, or in a way that only helm can follow. Facts that a rendered object already
+//! contains are not repeated; they are recognised by their place, because a rendered value keeps its place in
+//! the values file.
 
 use super::{Place, read_section};
 use cofferdam_model::database::Pool;
@@ -9,11 +10,11 @@ use cofferdam_model::{Fact, Owner, Parts, Span};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
 
-/// Where everything stands that is known already; made once for all charts.
+/// The places of all known facts; collected once for all charts.
 pub(crate) struct Known(BTreeSet<Span>);
 
 impl Known {
-    /// The places of what `env` has.
+    /// The places of the facts in `env`.
     pub(crate) fn of(env: &Parts) -> Known {
         let containers = env
             .workloads
@@ -52,8 +53,8 @@ impl Known {
     }
 }
 
-/// Adds the ideas in the values of a chart to what its objects gave. Autoscalers, probes, resources and
-/// variables are left to the templates, which alone know what becomes of them.
+/// Adds the ideas in the values of a chart to its objects. Autoscalers, probes, resources and variables are
+/// left to the templates, because only they show how these values are used.
 pub(crate) fn read_values(
     values: &Node,
     owner: &Owner,

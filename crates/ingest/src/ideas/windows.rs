@@ -1,5 +1,5 @@
-//! When and how deploys happen: windows with their time zone, overrides and holidays; rollback and
-//! canary. The shape of a window: a start and an end that are times of the day.
+//! When and how deploys happen: windows with their time zone, overrides and holidays; rollback and canary.
+//! The shape of a window: a start and an end that are times of the day.
 
 use super::aliases::{self, Aliases};
 use super::fields::{field, on, text};
@@ -24,7 +24,7 @@ pub(super) const FLAGS: Aliases = &[
     "canaryconfig",
 ];
 
-/// Words for a way past the windows that may stand beside them.
+/// Words for an override of the windows that may be beside them.
 const BESIDE: Aliases = &[
     "emergencyoverride",
     "emergencydeploymentoverride",
@@ -122,7 +122,8 @@ fn windows(section: &Section<'_>, env: &mut Parts) -> bool {
     true
 }
 
-/// A way past the windows: `emergency_override: {enabled: true, approvers: […]}`, `true`, or how to ask for it.
+/// An override of the windows: `emergency_override: {enabled: true, approvers: […]}`, `true`, or how to ask
+/// for it.
 fn way_past(node: &Node, names: Aliases) -> Option<Fact<String>> {
     let (key, value) = field(node, names)?;
     match on(value) {
@@ -161,7 +162,7 @@ fn window(node: &Node, zone: Option<&Fact<String>>) -> Option<DeployWindow> {
     })
 }
 
-/// `monday: {start: …, end: …}`, `weekdays: {…}`: the key says the days.
+/// `monday: {start: …, end: …}`, `weekdays: {…}`: the key contains the days.
 fn window_of_day(key: &str, node: &Node, zone: Option<&Fact<String>>) -> Option<DeployWindow> {
     let mut found = window(node, zone)?;
     if node.like_any(aliases::DAYS).is_none()
@@ -185,7 +186,7 @@ fn time_of_day(node: &Node) -> Option<Fact<Time>> {
         let hour: i8 = parts.next()?.parse().ok()?;
         let minute: i8 = match parts.next() {
             Some(minute) => minute.parse().ok()?,
-            // A bare number is no time of the day unless it says so.
+            // A bare number is not a time of the day unless it is marked as one.
             None => shift.map(|_| 0)?,
         };
         let hour = match shift {
@@ -221,7 +222,7 @@ fn days_of(node: &Node) -> Option<[bool; 7]> {
     days.contains(&true).then_some(days)
 }
 
-/// The days that words say: `mon`, `Mon-Fri`, `weekdays`, `monday, friday`, `daily`.
+/// The days in words: `mon`, `Mon-Fri`, `weekdays`, `monday, friday`, `daily`.
 fn days_in(text: &str) -> Option<[bool; 7]> {
     let mut days = [false; 7];
     let lower = text
@@ -239,7 +240,7 @@ fn days_in(text: &str) -> Option<[bool; 7]> {
                 None => (day_of(part)?, day_of(part)?),
             },
         };
-        // `fri-mon` goes over the end of the week.
+        // `fri-mon` continues over the end of the week.
         let mut day = from;
         loop {
             days[day] = true;

@@ -114,8 +114,8 @@ pub(super) static PGBOUNCER: Program = Program {
 
 // === PostgreSQL, Redis ===
 
-/// Settings of the server that people look for among the variables of its image. The image has none
-/// of them: they are arguments (`postgres -c max_connections=200`) or a configuration file.
+/// Settings of the server that people expect among the variables of its image. The image has none of them:
+/// they are arguments (`postgres -c max_connections=200`) or a configuration file.
 pub(super) static POSTGRES: Program = Program {
     settings: &[
         "archive_mode",
@@ -149,8 +149,8 @@ pub(super) static POSTGRES: Program = Program {
     separator: '_',
 };
 
-/// Settings of Redis that people look for among the variables of its image. The official image reads
-/// no variable; they are arguments (`redis-server --maxmemory 1gb`) or a configuration file.
+/// Settings of Redis that people expect among the variables of its image. The official image reads no
+/// variable; they are arguments (`redis-server --maxmemory 1gb`) or a configuration file.
 pub(super) static REDIS: Program = Program {
     settings: &[
         "appendfsync",
@@ -170,8 +170,8 @@ pub(super) static REDIS: Program = Program {
 
 // === Kafka ===
 
-/// Settings of a broker (kafka.apache.org/documentation/#brokerconfigs) that are often given; images
-/// pass on all others too.
+/// Settings of a broker (kafka.apache.org/documentation/#brokerconfigs) that are often set; images pass on
+/// all others too.
 pub(super) static KAFKA: Program = Program {
     settings: &[
         "advertised.listeners",

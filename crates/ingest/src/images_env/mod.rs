@@ -1,10 +1,9 @@
-//! Variables that well-known images read, and those that look like settings and that no one reads.
+//! Variables that well-known images read, and those that look like settings but are not read.
 //!
-//! Images of one program agree on nothing: what one calls `POOL_MODE` is `PGBOUNCER_POOL_MODE` for
-//! the next, and a variable under the wrong name changes nothing and says nothing. Only names are
-//! judged that are certainly meant for the image: its program's own settings under another image's
-//! name, and slips of names that it has. Everything else in an environment is nobody's business: an
-//! entry script, a mounted configuration or a program of one's own may read it.
+//! Images of one program do not agree: `POOL_MODE` in one is `PGBOUNCER_POOL_MODE` in the next, and a
+//! variable under the wrong name silently has no effect. Only names that are certainly meant for the image
+//! are judged: its program's own settings under another image's name, and misspellings of its names. All
+//! other variables may be read by an entry script, a mounted configuration or the user's own program.
 
 mod data;
 mod pgbouncer;
@@ -22,19 +21,19 @@ pub use pgbouncer::{
 pub struct KnownImage {
     /// Name for reports.
     pub name: &'static str,
-    /// Where the names come from.
+    /// The source of the names.
     pub source: &'static str,
     /// Repositories, without registry and `library/`.
     repositories: &'static [&'static str],
-    /// What its settings are called.
+    /// The names of its settings.
     program: &'static Program,
-    /// Prefix of a variable that becomes a setting of the program; empty when there is none.
+    /// Prefix of a variable that becomes a setting of the program; empty if there is none.
     prefix: Option<&'static str>,
-    /// Variables that the image reads besides.
+    /// Other variables that the image reads.
     own: &'static [&'static str],
-    /// Whether all that begins with the prefix is read, and not only the program's known settings.
+    /// Whether every name with the prefix is read, and not only the program's known settings.
     open: bool,
-    /// Names under which other images read a thing, and this image's name for it.
+    /// Names of other images for a setting, and this image's name for it.
     elsewhere: &'static [(&'static str, &'static str)],
 }
 
@@ -54,13 +53,13 @@ struct Program {
 pub struct Unread<'v> {
     /// The variable.
     pub variable: &'v str,
-    /// The setting that it seems to be meant for (`default_pool_size`).
+    /// The setting that was probably intended (`default_pool_size`).
     pub setting: Option<String>,
     /// The variable that the image does read for it.
     pub instead: Option<String>,
 }
 
-/// The image that `repository` names, with or without a registry (`docker.io/library/postgres`). Only
+/// The image with the name `repository`, with or without a registry (`docker.io/library/postgres`). Only
 /// registries that mirror Docker Hub under its own names count: elsewhere the same path may be anything.
 pub fn known_image(repository: &str) -> Option<&'static KnownImage> {
     let name = HUB
@@ -81,7 +80,7 @@ const HUB: &[&str] = &[
 ];
 
 impl KnownImage {
-    /// Whether the image does something with a variable. In doubt it does.
+    /// Whether the image uses a variable. If in doubt, it does.
     pub fn reads(&self, variable: &str) -> bool {
         self.owns(variable)
             || match self.rest(variable) {
@@ -91,8 +90,8 @@ impl KnownImage {
             }
     }
 
-    /// The setting that a variable sets (`PGBOUNCER_DEFAULT_POOL_SIZE` sets `default_pool_size`);
-    /// nothing when the image does not read it, or it is no setting of the program (`DB_HOST`).
+    /// The setting of a variable (`PGBOUNCER_DEFAULT_POOL_SIZE` sets `default_pool_size`); `None` if the
+    /// image does not read it, or it is not a setting of the program (`DB_HOST`).
     pub fn setting_of(&self, variable: &str) -> Option<Cow<'static, str>> {
         if self.belongs_to_another(variable) {
             return None;
@@ -104,7 +103,7 @@ impl KnownImage {
         (self.open && !rest.is_empty() && !self.owns(variable)).then(|| self.program.spell(rest).into())
     }
 
-    /// The variable that sets a setting (`default_pool_size` is set by `PGBOUNCER_DEFAULT_POOL_SIZE`).
+    /// The variable for a setting (`default_pool_size` is set by `PGBOUNCER_DEFAULT_POOL_SIZE`).
     pub fn variable_of(&self, setting: &str) -> Option<String> {
         let known = self.program.settings.binary_search(&setting).is_ok();
         let upper = setting.replace('.', "_").to_ascii_uppercase();
@@ -112,7 +111,7 @@ impl KnownImage {
         Some(format!("{}{upper}", self.prefix?))
     }
 
-    /// The variable of this image that an unread one was likely meant to be.
+    /// The variable of this image for which an unread one was probably intended.
     pub fn nearest(&self, variable: &str) -> Option<String> {
         if let Some((_, here)) = self.elsewhere.iter().find(|(there, _)| *there == variable) {
             return Some((*here).to_owned());
@@ -137,10 +136,10 @@ impl KnownImage {
         nearest(variable, names).map(str::to_owned)
     }
 
-    /// Those of a container's variables that look like settings of the image and that it does not
-    /// read. `command` is every text of the container that a shell or Kubernetes may expand (arguments,
-    /// probes, hooks): what they mention is used after all.
-    /// A container with a command of its own does not run the image's entry script; do not ask then.
+    /// The variables of a container that look like settings of the image and that it does not read. `command`
+    /// is every text of the container that a shell or Kubernetes may expand (arguments, probes, hooks):
+    /// variables in them are used. A container with its own command does not run the image's entry script; do
+    /// not call this then.
     pub fn unread<'v>(
         &self,
         variables: impl IntoIterator<Item = &'v str>,
@@ -166,7 +165,7 @@ impl KnownImage {
             .collect()
     }
 
-    /// Variables that the image reads besides settings.
+    /// Other variables that the image reads, besides settings.
     pub fn own_variables(&self) -> &'static [&'static str] {
         self.own
     }
@@ -179,7 +178,7 @@ impl KnownImage {
         })
     }
 
-    /// What follows the prefix of settings.
+    /// The part after the prefix of settings.
     fn rest<'v>(&self, variable: &'v str) -> Option<&'v str> {
         variable.strip_prefix(self.prefix?)
     }
@@ -192,8 +191,8 @@ impl KnownImage {
         })
     }
 
-    /// The setting that an unread variable was meant for, by the prefixes of other images. Without a
-    /// prefix, a name that any program may use (`USER`, `SERVICE_NAME`) says nothing.
+    /// The setting for which an unread variable was intended, by the prefixes of other images. Without a
+    /// prefix, a name that any program may use (`USER`, `SERVICE_NAME`) proves nothing.
     fn meant(&self, variable: &str) -> Option<&'static str> {
         self.program.prefixes.iter().find_map(|prefix| {
             let setting = self.program.setting(variable.strip_prefix(prefix)?)?;
@@ -214,7 +213,7 @@ const COMMON: &[&str] = &[
 ];
 
 impl Program {
-    /// The setting that the end of a variable spells.
+    /// The setting in the end of a variable.
     fn setting(&self, upper: &str) -> Option<&'static str> {
         let has_lower = upper.bytes().any(|b| b.is_ascii_lowercase());
         (!has_lower && !upper.is_empty()).then_some(())?;

@@ -1,4 +1,4 @@
-//! Releases of PgBouncer, and what it does when nobody says.
+//! Releases of PgBouncer, and its defaults.
 
 /// Releases of PgBouncer since 1.8 (pgbouncer.org/archive.html; 1.25.2 by the image of edoburu).
 const PGBOUNCER_RELEASES: &[(u32, u32, u32)] = &[
@@ -31,8 +31,8 @@ const PGBOUNCER_RELEASES: &[(u32, u32, u32)] = &[
     (1, 25, 2),
 ];
 
-/// The version that a tag names (`1.20.1`, `v1.23.1-p2`, `1.22.0-debian-12-r5`, `1.21`); `None` for
-/// `latest` and the like. A missing patch number is 0.
+/// The version that a tag names (`1.20.1`, `v1.23.1-p2`, `1.22.0-debian-12-r5`, `1.21`); `None` for `latest`
+/// and similar tags. A missing patch number is 0.
 pub fn version_of(tag: &str) -> Option<(u32, u32, u32)> {
     let text = tag.strip_prefix('v').unwrap_or(tag);
     let text = text.split(['-', '_', '+']).next()?;
@@ -45,9 +45,9 @@ pub fn version_of(tag: &str) -> Option<(u32, u32, u32)> {
     parts.next().is_none().then_some((major, minor, patch))
 }
 
-/// Whether PgBouncer was ever released under a version. One newer than the newest known counts as
-/// released, since the list ends on a day; `None` when the tag names no version or one before 1.8.
-/// This is the program's version: whether an image of that tag was published is another matter.
+/// Whether PgBouncer was ever released under a version. One newer than the newest known counts as released,
+/// because the list ends on a certain day; `None` if the tag names no version or one before 1.8. This is the
+/// program's version: whether an image with that tag was published is another question.
 pub fn pgbouncer_released(tag: &str) -> Option<bool> {
     let version = version_of(tag)?;
     let (first, last) = (PGBOUNCER_RELEASES.first()?, PGBOUNCER_RELEASES.last()?);
@@ -57,8 +57,8 @@ pub fn pgbouncer_released(tag: &str) -> Option<bool> {
     Some(version > *last || PGBOUNCER_RELEASES.contains(&version))
 }
 
-/// PgBouncer's `max_prepared_statements` when nothing sets it. Prepared statements of the protocol work
-/// in transaction pooling since 1.21.0, switched off (0) until 1.24.0, which sets 200
+/// PgBouncer's `max_prepared_statements` if nothing sets it. Prepared statements of the protocol work in
+/// transaction pooling since 1.21.0, switched off (0) until 1.24.0, which sets 200
 /// (pgbouncer.org/changelog.html, 1.21.0 and 1.24.0; pull request 1144). `None` before 1.21, which has no
 /// such setting, and for a tag that names no version.
 pub fn pgbouncer_default_prepared_statements(tag: &str) -> Option<u32> {
@@ -69,8 +69,8 @@ pub fn pgbouncer_default_prepared_statements(tag: &str) -> Option<u32> {
     }
 }
 
-/// What PgBouncer does when a setting is not set (pgbouncer.org/config.html), for the settings that
-/// decide how many connections there are. 0 stands for no limit, as in the file.
+/// PgBouncer's default of a setting (pgbouncer.org/config.html), for the settings that decide how many
+/// connections there are. 0 means no limit, as in the file.
 pub fn pgbouncer_default(setting: &str) -> Option<&'static str> {
     Some(match setting {
         "pool_mode" => "session",

@@ -7,7 +7,7 @@ use cofferdam_model::images::AdmissionPolicy;
 use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::tree::Node;
 
-/// Reads a policy; whether the object is one.
+/// Reads a policy; returns whether the object is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("kyverno.io", "ClusterPolicy" | "Policy") => kyverno(object, env),
@@ -33,8 +33,8 @@ fn policy(object: &Object<'_>, name: String) -> AdmissionPolicy {
     }
 }
 
-/// Kyverno's rules add up, and each image has to please all of them: every rule that speaks of images
-/// is a policy of its own when there are several.
+/// Kyverno's rules are cumulative, and each image must satisfy all of them: if there are several, every rule
+/// about images is a separate policy.
 fn kyverno(object: &Object<'_>, env: &mut Parts) {
     let action = object
         .at("spec/validationFailureAction")
@@ -87,7 +87,7 @@ fn kyverno_rule(object: &Object<'_>, rule: &Node, action: Option<&Node>) -> Admi
         if let Some(cel) = validate.get("cel") {
             expressions(cel.get("expressions"), &mut policy);
         }
-        // A rule that speaks of images and says which only to people.
+        // A rule about images that names them only in its message.
         if policy.allowed_images.is_empty()
             && mentions_images(validate)
             && let Some(message) = &policy.message
@@ -108,7 +108,7 @@ fn kyverno_rule(object: &Object<'_>, rule: &Node, action: Option<&Node>) -> Admi
     policy
 }
 
-/// Image patterns of a Kyverno pattern, wherever a key `image` (with or without an anchor) stands in it.
+/// Image patterns of a Kyverno pattern, wherever it contains a key `image` (with or without an anchor).
 fn patterns(node: &Node, is_image: bool, found: &mut Vec<Fact<String>>) {
     if let Some(written) = node.as_str() {
         if is_image {
@@ -140,7 +140,7 @@ fn anchored(key: &str) -> &str {
         .map_or(key, |(_, inner)| inner.strip_suffix(')').unwrap_or(inner))
 }
 
-/// Conditions that deny what is not in a list: the list is what is allowed.
+/// Conditions that deny anything outside a list: the list is what is allowed.
 fn denied(node: &Node, found: &mut Vec<Fact<String>>) {
     if let (Some(key), Some(operator)) = (
         node.get("key").and_then(Node::as_str),
@@ -245,7 +245,8 @@ fn actions(node: Option<&Node>) -> Option<Fact<bool>> {
     Some(Fact::declared(denies, node.span))
 }
 
-/// Kubernetes' own policies say in expressions what they want, and in bindings whether they refuse.
+/// Kubernetes' own policies contain their requirements as expressions, and bindings decide whether they
+/// refuse.
 fn validating(object: &Object<'_>, env: &mut Parts) {
     let mut read = policy(object, object.id.name.clone());
     read.enforced = actions(object.at("spec/validationActions"));

@@ -1,4 +1,5 @@
-//! What pods read and mount: ConfigMaps, Secrets and whatever makes them, service accounts, claims.
+//! Objects that pods read and mount: ConfigMaps, Secrets and the objects that create them, service accounts,
+//! claims.
 
 use super::object::{Object, duration, text};
 use crate::facts::NodeFacts as _;
@@ -13,7 +14,7 @@ use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 
-/// Kinds whose controllers make a Secret, and where its name stands; without it, it is the object's own.
+/// Kinds whose controllers create a Secret, and where its name is; without it, it is the object's own.
 const MAKERS: &[(&str, &[&str])] = &[
     ("ExternalSecret", &["spec/target/name"]),
     (
@@ -35,7 +36,7 @@ const MAKERS: &[(&str, &[&str])] = &[
     ("BitwardenSecret", &["spec/secretName"]),
 ];
 
-/// Reads an object that pods take configuration from; whether it is one.
+/// Reads an object from which pods take configuration; returns whether it is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("", "ConfigMap") => config_map(object, env),
@@ -52,7 +53,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     true
 }
 
-/// Notes that an object of this kind makes something of this name; what is in it is not known.
+/// Records that an object of this kind creates something with this name; its contents are unknown.
 pub(super) fn exists(object: &Object<'_>, name: &str, env: &mut Parts) {
     env.config_objects.push(ConfigObject {
         id: ObjectId {
@@ -99,11 +100,11 @@ fn push_literal(name: &str, text: &str, span: Span, (kind, evidence): (SecretKin
     });
 }
 
-/// A Secret whose values stand in the file is a secret in clear, whatever they look like: base64 is a
-/// spelling. Its texts are not kept, only which keys it has; values that are no secret by their name (a
-/// host, a user) are.
+/// A Secret with values in the file is a secret in clear text, whatever the values look like: base64 is only
+/// a notation. Its texts are not kept, only the names of its keys; values that are not secret by their name
+/// (a host, a user) are kept.
 fn secret(object: &Object<'_>, env: &mut Parts) {
-    // A file that SOPS encrypted holds ciphers.
+    // A file encrypted by SOPS contains ciphertext.
     let encrypted = object.node.get("sops").is_some();
     let mut data = BTreeMap::new();
     let parts = || {
@@ -150,14 +151,14 @@ fn secret(object: &Object<'_>, env: &mut Parts) {
     store(object, &object.id.name, None, env);
 }
 
-/// Certificates are for everyone to see.
+/// Certificates are public.
 fn is_public(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     key.ends_with(".crt") || key.ends_with(".cer") || key.ends_with(".pub") || key.ends_with("ca.pem")
 }
 
-/// What a value of a Secret opens: anything under a key that speaks of a secret, and under any other key,
-/// which may be that of a host or of a whole file, what is one by its own looks.
+/// What a value of a Secret opens: any value under a key that suggests a secret, and under any other key,
+/// which may be that of a host or of a whole file, a value that looks like one.
 fn in_clear(key: &str, text: &str, encoded: bool) -> Option<(SecretKind, String)> {
     let Some(kind) = secret_scan::kind_of_name(key) else {
         return secret_scan::in_secret(key, text);
@@ -183,8 +184,8 @@ fn in_clear(key: &str, text: &str, encoded: bool) -> Option<(SecretKind, String)
     ))
 }
 
-/// Base64 with or without padding; line breaks do not count. `None` for anything else, or for what is
-/// no text.
+/// Base64 with or without padding; line breaks do not count. `None` for anything else, or if it is not a
+/// text.
 fn decode(text: &str) -> Option<String> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
@@ -216,7 +217,7 @@ fn maker(object: &Object<'_>, paths: &[&str], env: &mut Parts) {
     let name = named.unwrap_or(&object.id.name);
     exists(object, name, env);
     let rotation = match object.id.kind.as_str() {
-        // cert-manager renews before the end: the life of a certificate is what is left of it.
+        // cert-manager renews before the end: the effective lifetime of a certificate is the rest.
         "Certificate" => {
             let before = duration(object.at("spec/renewBefore"));
             duration(object.at("spec/duration")).map(|life| {
@@ -368,7 +369,7 @@ mod tests {
             assert_eq!(decode(text).as_deref(), Some(wanted), "{text}");
         }
         assert_eq!(decode("a-b"), None);
-        // Six bits are no byte, and padding stands at the end.
+        // Six bits are not a byte, and padding is only at the end.
         assert_eq!((decode("Z"), decode("Zg==Zg==")), (None, None));
         assert_eq!(decode("//79"), None);
     }

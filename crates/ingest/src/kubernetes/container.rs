@@ -1,4 +1,4 @@
-//! Containers: image, variables, resources, probes, what happens before they stop.
+//! Containers: image, variables, resources, probes, actions before they stop.
 
 use super::object::{Object, is_true, seconds, text};
 use crate::facts::NodeFacts as _;
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Fields of a container that checks read as they are.
 const FIELDS: &[&str] = &["imagePullPolicy", "restartPolicy", "tty", "stdin"];
 
-/// Reads a container; what it refers to and what secrets it gets go into `env`.
+/// Reads a container; its references and its secrets go into `env`.
 pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Parts) -> Container {
     super::image_variables::check(node, object, env);
     let name = node.get("name");
@@ -127,8 +127,7 @@ fn read_only_mounts(node: &Node) -> Vec<String> {
     names.flatten().collect()
 }
 
-/// `env`: names with their values or with what they refer to. Of two equal names the last counts, as in
-/// the kubelet.
+/// `env`: names with their values or references. Of two equal names the last counts, as in the kubelet.
 fn variables(node: &Node, object: &Object<'_>, env: &mut Parts) -> BTreeMap<String, Variable> {
     let mut variables = BTreeMap::new();
     for entry in node.get("env").map_or(&[][..], Node::items) {
@@ -155,8 +154,8 @@ fn variables(node: &Node, object: &Object<'_>, env: &mut Parts) -> BTreeMap<Stri
     variables
 }
 
-/// Entries of `env` that a later one of the same name replaces. One that the later one reads
-/// (`$(PATH):/opt`) is not lost.
+/// Entries of `env` that a later one of the same name replaces. One that the later one reads (`$(PATH):/opt`)
+/// is not lost.
 fn overridden(node: &Node) -> Vec<Overridden> {
     let mut seen: BTreeMap<&str, &Node> = BTreeMap::new();
     let mut found = Vec::new();
@@ -188,11 +187,11 @@ fn literal(value: &Node) -> VariableValue {
         Value::Scalar(scalar) => VariableValue::Literal(scalar.text.to_string()),
         Value::Null => VariableValue::Literal(String::new()),
         Value::Unknown(what) => VariableValue::Unknown(what.to_string()),
-        Value::Seq(_) | Value::Map(_) => VariableValue::Unknown("it is no text".to_owned()),
+        Value::Seq(_) | Value::Map(_) => VariableValue::Unknown("it is not a text".to_owned()),
     }
 }
 
-/// Notes a secret that stands in the file as a variable's value.
+/// Records a secret that the file contains as a variable's value.
 fn note_literal(name: &str, text: &str, at: &Node, (object, env): (&Object<'_>, &mut Parts)) {
     let Some((kind, evidence)) = secret_scan::classify(name, text) else {
         if let Some(found) = secret_scan::by_name_alone(name, text) {
@@ -215,8 +214,8 @@ fn note_literal(name: &str, text: &str, at: &Node, (object, env): (&Object<'_>, 
     });
 }
 
-/// Notes a secret in a command line: `--password=…`, or an address with one in it. Whoever lists the
-/// processes of the node sees it.
+/// Records a secret in a command line: `--password=…`, or an address with one in it. Everyone who lists the
+/// processes of the node can see it.
 fn note_argument(part: &Fact<String>, env: &mut Parts) {
     for word in part.value.split_whitespace() {
         let option = word.strip_prefix("--").and_then(|w| w.split_once('='));
@@ -285,7 +284,7 @@ fn reference(
     let what = ["fieldRef/fieldPath", "resourceFieldRef/resource"]
         .iter()
         .find_map(|path| from.at(path)?.as_str())
-        .unwrap_or("a reference that is known only when it runs");
+        .unwrap_or("a reference that is known only at run time");
     VariableValue::Unknown(what.to_owned())
 }
 
@@ -333,7 +332,7 @@ fn variable_sources(node: &Node, object: &Object<'_>, env: &mut Parts) -> Vec<Va
     sources
 }
 
-/// A probe; one that asks nothing that Kubernetes knows is none.
+/// A probe; one without a check that Kubernetes knows is not a probe.
 pub(super) fn probe(node: &Node) -> Option<Probe> {
     let port = |check: &Node| {
         check
@@ -369,7 +368,7 @@ pub(super) fn probe(node: &Node) -> Option<Probe> {
     })
 }
 
-/// A probe asks a port by name: the kubelet looks the name up among the container's own ports.
+/// A probe names a port: the kubelet looks the name up among the container's own ports.
 fn probe_port(what: &str, probe: &Probe, container: &Container, object: &Object<'_>, env: &mut Parts) {
     let (ProbeCheck::Http { port, .. } | ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port, .. }) =
         &probe.check
@@ -391,7 +390,7 @@ fn probe_port(what: &str, probe: &Probe, container: &Container, object: &Object<
     });
 }
 
-/// What runs before TERM, and how long it sleeps where that can be read.
+/// What runs before TERM, and how long it sleeps if that can be read.
 fn pre_stop(hook: &Node) -> (Option<Fact<String>>, Option<Fact<Duration>>) {
     if let Some(command) = hook.at("exec/command") {
         let text = words(command);
@@ -418,8 +417,8 @@ fn words(list: &Node) -> String {
     }
 }
 
-/// The seconds of every `sleep N` in a command that is a plain row of words, one after another. A
-/// command with a variable or a loop tells nothing.
+/// The seconds of every `sleep N` in a command that is a plain sequence of words. A command with a variable
+/// or a loop is not evaluated.
 fn sleep_in(command: &str) -> Option<Duration> {
     let words: Vec<&str> = command
         .split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '\'' | '"' | '(' | ')'))
@@ -496,7 +495,7 @@ mod tests {
                 ..
             }
         ));
-        // Optional references do not have to lead anywhere.
+        // The targets of optional references need not exist.
         let names: Vec<(DanglingKind, &str)> = env
             .references
             .iter()

@@ -1,4 +1,4 @@
-//! Custom resources that carry a platform's ideas under their own kinds.
+//! Custom resources that contain a platform's ideas under their own kinds.
 
 use super::object::{Object, text};
 use crate::facts::NodeFacts as _;
@@ -8,7 +8,7 @@ use cofferdam_model::kafka::{KafkaCluster, Topic};
 use cofferdam_model::{Fact, Parts, units};
 use cofferdam_syntax::tree::{Key, Node, Value};
 
-/// Groups of which no kind describes how a platform behaves; Kubernetes' own are left out by their name.
+/// Groups without kinds that describe how a platform behaves; Kubernetes' own are left out by their name.
 const OTHER_GROUPS: &[&str] = &[
     "argoproj.io",
     "cert-manager.io",
@@ -32,8 +32,8 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) {
     }
 }
 
-/// The specification, under the kind where only that says what its lists are: the `targets` of a
-/// `CellRouting` are cells.
+/// The specification, under the kind if only that shows what its lists are: the `targets` of a `CellRouting`
+/// are cells.
 fn under_kind(object: &Object<'_>, spec: &Node) -> Node {
     if !object.id.kind.to_ascii_lowercase().contains("cell") {
         return spec.clone();
@@ -59,7 +59,7 @@ fn topic(object: &Object<'_>, env: &mut Parts) {
         partitions: spec.get("partitions").and_then(Node::u32_fact),
         replication_factor: spec.get("replicas").and_then(Node::u32_fact),
         min_insync_replicas: config("min.insync.replicas").and_then(Node::u32_fact),
-        // A negative retention is without end.
+        // A negative retention means without end.
         retention: config("retention.ms").and_then(|n| n.fact(units::millis)),
         peak_rate: None,
     });
@@ -74,7 +74,7 @@ fn kafka(object: &Object<'_>, env: &mut Parts) {
     });
 }
 
-/// Flagger shifts traffic in steps and goes back when its analysis fails.
+/// Flagger shifts traffic in steps and rolls back if its analysis fails.
 fn flagger(object: &Object<'_>, env: &mut Parts) {
     let Some(target) = object.at("spec/targetRef").and_then(|t| text(t, "name")) else {
         return;

@@ -1,5 +1,5 @@
-//! What Kubernetes objects state about services, in the spelling that other formats' statements can be
-//! compared with.
+//! Statements of Kubernetes objects about services, in the notation in which other formats' statements can be
+//! compared.
 
 use super::pod::main_container;
 use cofferdam_model::delivery::Description;
@@ -18,7 +18,7 @@ pub(super) fn state(env: &mut Parts, service: &ObjectId, attribute: &str, value:
     });
 }
 
-/// States what a workload says. A fragment states nothing: its build may say something else.
+/// States the values of a workload. A fragment states nothing, because its build may set something else.
 pub(super) fn workload(workload: &Workload, env: &mut Parts) {
     if workload.completeness != Completeness::Whole || workload.lifecycle == Lifecycle::Batch {
         return;
@@ -50,12 +50,12 @@ pub(super) fn workload(workload: &Workload, env: &mut Parts) {
     say("image tag", container.image.as_ref().and_then(|i| i.tag.clone()));
 }
 
-/// A value in the spelling for comparison.
+/// A value in the notation for comparison.
 pub(super) fn shown<T: ToString>(fact: &Option<Fact<T>>) -> Option<Fact<String>> {
     fact.as_ref().map(|f| f.as_ref().map(ToString::to_string))
 }
 
-/// Path and port that a probe asks; a port's name is looked up.
+/// Path and port of a probe; a port's name is looked up.
 fn asked(probe: &Probe, container: &Container) -> (Option<Fact<String>>, Option<Fact<String>>) {
     let fact = |text: &str| Fact::declared(text.to_owned(), probe.span);
     let (path, port) = match &probe.check {

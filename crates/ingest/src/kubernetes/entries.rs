@@ -1,5 +1,5 @@
-//! Files inside ConfigMaps: application settings, properties, rules. Whose they are is known only when
-//! every workload has been read: they belong to whoever mounts the ConfigMap or takes variables from it.
+//! Files inside ConfigMaps: application settings, properties, rules. Their owner is known only when every
+//! workload has been read: they belong to the workloads that mount the ConfigMap or take variables from it.
 
 use crate::context::Place;
 use crate::settings::{self, Setting};
@@ -41,7 +41,7 @@ pub(super) fn finish(repo: &Repo, environment: &str, env: &mut Parts) {
     }
 }
 
-/// Whether an entry is more than a variable's value, which whoever reads the variable sees.
+/// Whether an entry is more than a variable's value, which is read with the variable.
 fn is_file(text: &str) -> bool {
     text.contains('\n') || text.trim_start().starts_with('{')
 }
@@ -71,7 +71,7 @@ impl Users {
         Users { by_name }
     }
 
-    /// Who uses the ConfigMap; where nobody does, whoever has its name.
+    /// The users of a ConfigMap; if there are none, the workload with its name.
     fn of(&self, id: &ObjectId) -> Vec<Owner> {
         let together = |owner: &&Owner| owner.home().is_related(id.home());
         let known = self.by_name.get(&id.name).into_iter().flatten();
@@ -114,7 +114,8 @@ fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut Pa
         span,
         value: Value::Scalar(Scalar {
             text: text.into(),
-            // Taken as one: its lines are looked for in the file, and any other style is found out.
+            // It is treated as a block: its lines are looked for in the file, and any other notation is
+            // detected.
             style: Style::Literal,
         }),
     };
@@ -144,8 +145,8 @@ fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut Pa
 /// Nodes of a values file that a text is compared with.
 const MAX_WRITTEN: usize = 20_000;
 
-/// A template prints parts of a values file (`toYaml`) as the text of an entry: those parts stand where
-/// the values file has them.
+/// A template prints parts of a values file (`toYaml`) as the text of an entry: those parts keep their place
+/// in the values file.
 fn written_at(documents: &mut [Node], place: Place<'_>) {
     let is_values = |path: &Path| {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
@@ -156,7 +157,7 @@ fn written_at(documents: &mut [Node], place: Place<'_>) {
         .yaml
         .iter()
         .filter(|(path, _)| is_values(path) && *path != place.path);
-    // The file that the text's last value is from comes first.
+    // The file of the text's last value comes first.
     let streams = (place.repo.yaml.get(place.path).into_iter()).chain(others.map(|(_, stream)| stream));
     let mut left: VecDeque<&Node> = streams.flat_map(|s| &s.documents).collect();
     let mut written = Vec::new();
@@ -194,7 +195,7 @@ fn place_like(chains: &Chains, node: &mut Node, written: &[&Node]) {
     }
 }
 
-/// Whether two trees differ in their places at most.
+/// Whether two trees differ at most in their places.
 fn says_the_same(a: &Node, b: &Node) -> bool {
     match (&a.value, &b.value) {
         (Value::Map(a), Value::Map(b)) => {
@@ -212,8 +213,8 @@ fn says_the_same(a: &Node, b: &Node) -> bool {
     }
 }
 
-/// Gives a document to the readers of ideas and of flat settings, once for each user. What belongs to
-/// no user (cells, topics, alerts) is kept once.
+/// Passes a document to the readers of ideas and of flat settings, once for each user. Facts without a user
+/// (cells, topics, alerts) are kept once.
 fn section(document: &Node, users: &[Owner], place: Place<'_>, env: &mut Parts) {
     let top: BTreeMap<&str, &Node> = document
         .entries()
@@ -234,7 +235,7 @@ fn section(document: &Node, users: &[Owner], place: Place<'_>, env: &mut Parts) 
     }
 }
 
-/// How much there was of what belongs to no one service.
+/// The number of facts that belong to no one service.
 struct Shared([usize; 8]);
 
 impl Shared {
@@ -273,8 +274,8 @@ impl Shared {
     }
 }
 
-/// An entry that is no YAML: properties, where nearly every line assigns something. Scripts and prose
-/// assign here and there, and a pooler's own file says nothing about who uses it.
+/// An entry that is not YAML: properties, if nearly every line assigns something. Scripts and prose contain
+/// only some assignments, and a pooler's own file contains nothing about its users.
 fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, env: &mut Parts) {
     if text
         .lines()
@@ -309,7 +310,7 @@ fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, env: 
     }
 }
 
-/// The lines of an entry as properties, each at its place where the entry's lines are the file's.
+/// The lines of an entry as properties, each at its place if the entry's lines are the file's.
 fn properties_of(node: &Node, text: &str, place: Place<'_>) -> Vec<Setting> {
     let (file, sources) = (node.span.file, &place.repo.sources);
     let file_text = &sources.file(file).text;
@@ -331,7 +332,7 @@ fn properties_of(node: &Node, text: &str, place: Place<'_>) -> Vec<Setting> {
     settings
 }
 
-/// The secrets among all texts of a tree, each under the key that it stands at.
+/// The secrets among all texts of a tree, each under its key.
 fn secrets_of(root: &Node) -> Vec<SecretLiteral> {
     let mut found = Vec::new();
     secrets_under("", root, &mut found);

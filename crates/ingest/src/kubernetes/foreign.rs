@@ -1,4 +1,4 @@
-//! Objects of operators that nothing here knows: an operator may make other objects of them.
+//! Objects of unknown operators: an operator may create other objects from them.
 
 use super::Reader;
 use super::object::Object;
@@ -6,8 +6,8 @@ use crate::context::Place;
 use cofferdam_model::Parts;
 use cofferdam_syntax::tree::{Node, Value, fold};
 
-/// Groups whose objects make no workloads, services, config maps or secrets that are not known: they are read, they
-/// only steer others, or what they deploy is followed elsewhere. A group ends in one of these.
+/// Groups whose objects create no unknown workloads, services, config maps or secrets: they are read, they
+/// only configure others, or what they deploy is followed elsewhere. A group ends in one of these.
 const KNOWN: &[&str] = &[
     "k8s.io",
     "argoproj.io",
@@ -54,11 +54,11 @@ pub struct Foreign<'n> {
     pub group: &'n str,
     /// Its name.
     pub name: &'n str,
-    /// Whether it carries the specification of pods somewhere inside, which was not read.
+    /// Whether it contains the specification of pods somewhere inside, which was not read.
     pub carries_pods: bool,
 }
 
-/// The object as one of an operator that nothing here knows.
+/// The object as one of an unknown operator.
 pub(super) fn foreign<'n>(node: &'n Node, place: Place<'n>, readers: &[Reader]) -> Option<Foreign<'n>> {
     let object = Object::read(node, place)?;
     let is_below = |known: &&str| {
@@ -86,7 +86,7 @@ pub(super) fn foreign<'n>(node: &'n Node, place: Place<'n>, readers: &[Reader]) 
 /// Levels of a tree below which nobody keeps pods.
 const MAX_DEPTH: usize = 16;
 
-/// Whether a tree has a list of containers or something that is called the specification of a pod.
+/// Whether a tree contains a list of containers or a key called like the specification of a pod.
 fn carries_pods(node: &Node, depth: usize) -> bool {
     if depth > MAX_DEPTH {
         return false;
@@ -147,7 +147,7 @@ mod tests {
         ] {
             assert_eq!(shown(&object(known, pods)), None, "{known}");
         }
-        // One whose pods are read is a workload, whoever's kind it is.
+        // An object whose pods are read is a workload, whatever its kind is.
         let read = "{template: {spec: {containers: [{name: a, image: x}]}}}";
         assert_eq!(shown(&object("example.org/v1", read)), None);
         assert_eq!(shown("a: 1\n"), None);

@@ -1,5 +1,5 @@
 //! Variables of a container that look like settings of its image and that the image does not read.
-//! PgBouncer's are left to the pooler, whose reader tells them with what they cost.
+//! PgBouncer's are left to the pooler, whose reader reports them with their consequences.
 
 use super::object::Object;
 use crate::images_env::{KnownImage, Unread, known_image};
@@ -8,8 +8,8 @@ use cofferdam_model::delivery::{Defect, DefectEffect};
 use cofferdam_render::image::parse_image;
 use cofferdam_syntax::tree::{Node, Value};
 
-/// Notes each as a defect of the object. A container with a command of its own does not run the image's
-/// entry script; what it reads is not known.
+/// Records each as a defect of the object. A container with its own command does not run the image's entry
+/// script; it is unknown which variables it reads.
 pub(super) fn check(container: &Node, object: &Object<'_>, env: &mut Parts) {
     if container.get("command").is_some_and(|c| !c.is_null()) {
         return;

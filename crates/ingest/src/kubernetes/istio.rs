@@ -1,4 +1,4 @@
-//! Istio: how calls to a host are routed, bounded, retried, and what takes a failing host out.
+//! Istio: how calls to a host are routed, bounded, retried, and how a failing host is ejected.
 
 use super::object::{Object, duration, text};
 use crate::facts::NodeFacts as _;
@@ -8,7 +8,7 @@ use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::{Fact, Owner, Parts, units};
 use cofferdam_syntax::tree::Node;
 
-/// Reads an object of Istio's network; whether it is one.
+/// Reads an object of Istio's network; returns whether it is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     if object.group != "networking.istio.io" {
         return false;
@@ -21,7 +21,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     true
 }
 
-/// Name and namespace of a Kubernetes Service that a host means; `None` for a host outside.
+/// Name and namespace of the Kubernetes Service for a host; `None` for an external host.
 fn service_of(host: &str) -> Option<(&str, Option<&str>)> {
     let mut parts = host.split('.');
     let name = parts.next().filter(|n| !n.is_empty() && !n.contains('*'))?;
@@ -32,7 +32,7 @@ fn service_of(host: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// The host has to be a Service, where it means one.
+/// The host must be a Service, if it refers to one.
 fn refer(object: &Object<'_>, host: &Fact<String>, env: &mut Parts) {
     if let Some((name, namespace)) = service_of(&host.value)
         && object.is_whole()
@@ -121,8 +121,8 @@ fn routes(object: &Object<'_>, env: &mut Parts) {
     }
 }
 
-/// A route is a call that someone makes through the mesh. Without a timeout, Istio sets none, but the
-/// caller may: nothing is known then.
+/// A route is a call that someone makes through the mesh. Without a timeout, Istio sets none, but the caller
+/// may: then it is unknown.
 fn call(object: &Object<'_>, http: &Node, host: &Fact<String>, env: &mut Parts) {
     let retries = http.get("retries");
     // `attempts` counts the tries after the first.
@@ -132,7 +132,7 @@ fn call(object: &Object<'_>, http: &Node, host: &Fact<String>, env: &mut Parts) 
     let waits = attempts.as_ref().filter(|f| f.value > 1).map(|_| {
         Fact::assumed(
             true,
-            "Envoy waits 25 ms and more between tries, longer each time and spread by chance",
+            "Envoy waits 25 ms and more between tries, longer each time and randomised",
         )
     });
     env.calls.push(Call {

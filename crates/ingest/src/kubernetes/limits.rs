@@ -1,4 +1,4 @@
-//! LimitRanges: requests and limits that the API server gives to containers which set none.
+//! LimitRanges: requests and limits that the API server gives to containers without their own.
 
 use super::object::Object;
 use crate::facts::NodeFacts as _;
@@ -6,7 +6,7 @@ use cofferdam_model::workload::{Completeness, ContainerDefaults, Workload};
 use cofferdam_model::{Bytes, Cpu, Parts};
 use cofferdam_syntax::tree::Node;
 
-/// Reads a LimitRange; whether the object is one.
+/// Reads a LimitRange; returns whether the object is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     if object.id.kind != "LimitRange" || !object.group.is_empty() {
         return false;
@@ -19,7 +19,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     true
 }
 
-/// Where no default request is said, it is the default limit.
+/// If no default request is set, it is the default limit.
 fn defaults(limit: &Node, object: &Object<'_>) -> ContainerDefaults {
     let cpu = |path: &str| limit.at(path).and_then(|n| n.fact(Cpu::parse));
     let memory = |path: &str| limit.at(path).and_then(|n| n.fact(Bytes::parse));
@@ -34,8 +34,8 @@ fn defaults(limit: &Node, object: &Object<'_>) -> ContainerDefaults {
     }
 }
 
-/// Gives the containers of each namespace its defaults, as the server does: a limit that is written is
-/// the request too, and only what is left unset is filled.
+/// Gives the containers of each namespace its defaults, as the server does: a written limit is also the
+/// request, and only unset fields are filled.
 pub(super) fn finish(env: &mut Parts) {
     if env.container_defaults.is_empty() {
         return;
@@ -47,7 +47,7 @@ pub(super) fn finish(env: &mut Parts) {
         .filter(|w| w.completeness == Completeness::Whole);
     for workload in whole {
         for defaults in defaults {
-            // Where one namespace is known and the other is not, nobody can say.
+            // If one namespace is known and the other is not, this is undecided.
             let same = defaults.namespace == workload.id.namespace;
             if same && defaults.home().is_related(workload.id.home()) {
                 fill(workload, defaults);

@@ -1,6 +1,6 @@
-//! Kubernetes objects into the platform model: built manifests, plain ones, and fragments of
-//! templates. Every kind that carries a pod template is a workload, whoever's kind it is. References
-//! are noted while reading and checked by [`finish`], when everything that could declare them is there.
+//! Kubernetes objects into the platform model: built manifests, plain ones, and fragments of templates. Every
+//! kind that contains a pod template is a workload, including kinds of other projects. References are
+//! recorded while reading and checked by [`finish`], when everything that could declare them is there.
 
 mod admission;
 mod config;
@@ -36,7 +36,7 @@ pub use foreign::Foreign;
 use object::Object;
 use std::collections::BTreeMap;
 
-/// Whether a tree is a Kubernetes object: it says its API version and kind.
+/// Whether a tree is a Kubernetes object: it has `apiVersion` and `kind`.
 pub fn is_object(node: &Node) -> bool {
     let said = |key| {
         node.get(key)
@@ -46,12 +46,12 @@ pub fn is_object(node: &Node) -> bool {
     said("apiVersion") && said("kind")
 }
 
-/// Whether a whole tree is an object but for its `apiVersion` or its `kind`.
+/// Whether a whole tree looks like an object but lacks its `apiVersion` or its `kind`.
 pub fn is_without_identity(node: &Node, place: Place<'_>) -> bool {
     place.completeness == Completeness::Whole && schema::lacks(node).is_some()
 }
 
-/// Reports an object without its `apiVersion` or its `kind`, which nothing applies.
+/// Reports an object without its `apiVersion` or its `kind`, which cannot be applied.
 pub fn read_without_identity(node: &Node) -> Parts {
     let mut env = Parts::default();
     let Some(problem) = schema::lacks(node) else {
@@ -71,7 +71,7 @@ pub fn read(node: &Node, place: Place<'_>) -> Parts {
     parts
 }
 
-/// Reads one object, or each object of a list, into `env`. What is no object adds nothing.
+/// Reads one object, or each object of a list, into `env`. Other trees add nothing.
 pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
     let Some(object) = Object::read(object, place) else {
         return;
@@ -84,7 +84,7 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
         }
         return;
     }
-    // What a template of OpenShift makes has its parameters in it, so that not all of it is known.
+    // The output of an OpenShift template contains its parameters, so not all of it is known.
     if object.group == "template.openshift.io" && object.id.kind == "Template" {
         let place = Place {
             completeness: Completeness::Fragment,
@@ -108,12 +108,12 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
     }
 }
 
-/// The object as one of an operator that no reader knows, which may make others of it.
+/// The object as one of an operator that no reader knows, which may create others from it.
 pub fn foreign<'n>(node: &'n Node, place: Place<'n>) -> Option<Foreign<'n>> {
     foreign::foreign(node, place, &READERS)
 }
 
-/// The values that the parameters of an OpenShift Template have unless somebody gives others.
+/// The default values of an OpenShift Template's parameters.
 fn parameters(template: &Node) -> BTreeMap<&str, &str> {
     let parameters = template.get("parameters").map_or(&[][..], Node::items);
     parameters
@@ -125,8 +125,8 @@ fn parameters(template: &Node) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// A part of an OpenShift Template with its parameters in place; what has a parameter without a value in it is
-/// not known.
+/// A part of an OpenShift Template with its parameters replaced; a text with a parameter without a value is
+/// unknown.
 fn with_parameters(node: &Node, parameters: &BTreeMap<&str, &str>) -> Node {
     let value = match &node.value {
         Value::Scalar(scalar) if scalar.text.contains("${") => match filled_in(&scalar.text, parameters) {
@@ -155,8 +155,8 @@ fn with_parameters(node: &Node, parameters: &BTreeMap<&str, &str>) -> Node {
     }
 }
 
-/// A text with `${NAME}` and `${{NAME}}` replaced; the latter gives a number or boolean, and no text. `None` if
-/// one of them has no value.
+/// A text with `${NAME}` and `${{NAME}}` replaced; the latter gives a number or boolean, not a text. `None`
+/// if one of them has no value.
 fn filled_in(text: &str, parameters: &BTreeMap<&str, &str>) -> Option<(String, Option<Style>)> {
     if let Some(name) = text.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")) {
         return Some(((*parameters.get(name)?).to_owned(), Some(Style::Plain)));
@@ -172,7 +172,7 @@ fn filled_in(text: &str, parameters: &BTreeMap<&str, &str>) -> Option<(String, O
                 filled.push_str(parameters.get(name)?);
                 rest = after;
             }
-            // No parameter: a variable of a shell, or the like.
+            // Not a parameter: for example a variable of a shell.
             _ => {
                 filled.push_str("${");
                 rest = after;
@@ -183,7 +183,7 @@ fn filled_in(text: &str, parameters: &BTreeMap<&str, &str>) -> Option<(String, O
     Some((filled, Some(Style::Quoted)))
 }
 
-/// Reads an object of some kinds; whether it is of one of them.
+/// Reads an object of some kinds; returns whether it is of one of them.
 type Reader = fn(&Object<'_>, &mut Parts) -> bool;
 
 /// Every reader of objects; the first that knows one reads it.
@@ -199,9 +199,9 @@ const READERS: [Reader; 9] = [
     workload::interpret,
 ];
 
-/// Reads the files inside ConfigMaps for those who use them, checks what objects refer to, and gives
-/// alerts the settings that hold for all of them. Called once, when everything has been read and before
-/// linking; variables of containers count over what this reads, so their settings come after it.
+/// Reads the files inside ConfigMaps for their users, checks the references of objects, and gives alerts the
+/// settings for all of them. Called once, when everything has been read and before linking; variables of
+/// containers override what this reads, so their settings come after it.
 pub fn finish(repo: &Repo, environment: &str, env: &mut Parts) {
     limits::finish(env);
     entries::finish(repo, environment, env);

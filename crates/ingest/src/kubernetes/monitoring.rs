@@ -10,7 +10,7 @@ use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::{Fact, Owner, Parts, Share};
 use cofferdam_syntax::tree::Node;
 
-/// Reads an object of monitoring; whether it is one.
+/// Reads an object of monitoring; returns whether it is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("monitoring.coreos.com", "PrometheusRule")
@@ -48,7 +48,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     true
 }
 
-/// Notes the labels of the Services that a monitor looks for, as `key=value,…`, to be checked when all
+/// Records the labels of the Services that a monitor looks for, as `key=value,…`, to be checked when all
 /// Services are known. Other expressions than labels are not judged.
 fn monitored(object: &Object<'_>, env: &mut Parts) {
     let Some(node) = object.at("spec/selector") else {
@@ -141,7 +141,7 @@ fn open_slo(object: &Object<'_>, env: &mut Parts) {
             indicator: Some(Fact::inferred(
                 indicator(&object.id.name).to_owned(),
                 object.span,
-                "the objective's name says so",
+                "the objective's name shows it",
             )),
         });
     }

@@ -1,5 +1,5 @@
-//! What leads to pods and what keeps from them: Services, Ingresses and routes of the Gateway API,
-//! namespaces and network policies.
+//! Objects that lead to pods and objects that block access to them: Services, Ingresses and routes of the
+//! Gateway API, namespaces and network policies.
 
 use super::object::{Object, duration, selector, text, texts};
 use crate::facts::NodeFacts as _;
@@ -10,7 +10,7 @@ use cofferdam_model::workload::ServicePort;
 use cofferdam_model::{Fact, Owner, Parts, units};
 use cofferdam_syntax::tree::{Node, Value};
 
-/// Reads an object of the network; whether it is one.
+/// Reads an object of the network; returns whether it is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("", "Service") => service(object, env),
@@ -63,8 +63,8 @@ fn service(object: &Object<'_>, env: &mut Parts) {
     });
 }
 
-/// Whether a part of this tree cannot be known: a selector with such a part may select less than what
-/// can be read of it.
+/// Whether a part of this tree is unknown: a selector with such a part may select less than its readable
+/// part.
 fn has_unknown(node: &Node) -> bool {
     match &node.value {
         Value::Unknown(_) => true,
@@ -105,8 +105,7 @@ fn policy(object: &Object<'_>, env: &mut Parts) {
     });
 }
 
-/// A rule. One of which some part cannot be known is left out: without that part it would allow more
-/// than it does.
+/// A rule. One with an unknown part is left out: without that part it would allow more than it does.
 fn policy_rule(rule: &Node, peers: &str) -> Option<PolicyRule> {
     if has_unknown(rule) {
         return None;
@@ -174,7 +173,7 @@ fn ingress(object: &Object<'_>, env: &mut Parts) {
         let port = port
             .and_then(|p| text(p, "name").or_else(|| text(p, "number")))
             .or_else(|| text(backend, "servicePort"));
-        // An annotation of the AWS controller stands for the service then.
+        // An annotation of the AWS controller is used in place of the service then.
         let by_annotation = port.as_ref().is_some_and(|p| p.value == "use-annotation");
         if let Some(name) = name.filter(|_| !by_annotation) {
             if let Some(port) = port {
@@ -184,7 +183,7 @@ fn ingress(object: &Object<'_>, env: &mut Parts) {
             object.refers(env, DanglingKind::Service, name);
         }
     }
-    // cert-manager makes the certificates of an Ingress that asks for them.
+    // cert-manager creates the certificates of an Ingress that asks for them.
     let asks = [
         "cert-manager.io/cluster-issuer",
         "cert-manager.io/issuer",
@@ -200,7 +199,7 @@ fn ingress(object: &Object<'_>, env: &mut Parts) {
     }
 }
 
-/// Timeouts and tries that annotations tell the nginx controller.
+/// Timeouts and tries from annotations for the nginx controller.
 fn nginx(object: &Object<'_>, service: &Fact<String>, env: &mut Parts) {
     let annotation = |name: &str| object.annotation(&format!("nginx.ingress.kubernetes.io/{name}"));
     let timeout = annotation("proxy-read-timeout").and_then(|n| n.fact(units::seconds));

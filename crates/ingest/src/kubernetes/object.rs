@@ -1,4 +1,4 @@
-//! One Kubernetes object as its interpreters see it: what it is, what it is called, where it stands.
+//! One Kubernetes object as its interpreters see it: its kind, its name, its place.
 
 use crate::context::Place;
 use crate::facts::NodeFacts as _;
@@ -20,15 +20,15 @@ pub(super) struct Object<'a> {
     pub group: &'a str,
     /// Kind, namespace and name.
     pub id: ObjectId,
-    /// Place of the name, or of the kind where it has none.
+    /// Place of the name, or of the kind if it has none.
     pub span: Span,
     /// Where it was read.
     pub place: Place<'a>,
 }
 
 impl<'a> Object<'a> {
-    /// The object of a tree with `apiVersion` and `kind`. An object whose name is made by a template or
-    /// by the server keeps the text of that as its name.
+    /// The object of a tree with `apiVersion` and `kind`. An object whose name is created by a template or by
+    /// the server keeps the text of that as its name.
     pub(super) fn read(node: &'a Node, place: Place<'a>) -> Option<Self> {
         let version = node.get("apiVersion")?.as_str()?;
         let kind = node.get("kind")?;
@@ -69,7 +69,7 @@ impl<'a> Object<'a> {
         self.node.at(path)
     }
 
-    /// How reports name it: `Deployment api`, `Deployment shop/api`.
+    /// Its name in reports: `Deployment api`, `Deployment shop/api`.
     pub(super) fn subject(&self) -> String {
         self.id.to_string()
     }
@@ -88,7 +88,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Whether what it does not say is really unset.
+    /// Whether missing fields are really unset.
     pub(super) fn is_whole(&self) -> bool {
         self.place.completeness == Completeness::Whole
     }
@@ -98,8 +98,8 @@ impl<'a> Object<'a> {
         self.node.at("metadata/annotations")?.get(key)
     }
 
-    /// Notes a name that has to lead to something. A fragment's names are not checked: what they lead
-    /// to may be in the part that is not there.
+    /// Records a name that must exist. A fragment's names are not checked: their targets may be in the
+    /// missing part.
     pub(super) fn refers(&self, env: &mut Parts, kind: DanglingKind, name: Fact<String>) {
         self.refers_within(env, kind, name, None);
     }
@@ -125,7 +125,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Labels or annotations; values that cannot be known are left out.
+/// Labels or annotations; unknown values are left out.
 pub(super) fn texts(node: Option<&Node>) -> BTreeMap<String, Fact<String>> {
     node.into_iter()
         .flat_map(Node::entries)

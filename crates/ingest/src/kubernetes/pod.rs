@@ -67,7 +67,7 @@ pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>
     vault_agent(&workload.annotations, object, env);
 }
 
-/// A volume; the names it refers to and the secrets it brings go into `env`.
+/// A volume; its references and its secrets go into `env`.
 fn volume(node: &Node, object: &Object<'_>, env: &mut Parts) -> Volume {
     let name = node.get("name");
     let span = name.map_or(node.span, |n| n.span);
@@ -186,7 +186,7 @@ fn csi_volume(node: &Node, object: &Object<'_>, env: &mut Parts) -> VolumeKind {
     VolumeKind::Csi(driver.to_owned())
 }
 
-/// Labels that are the same on nodes side by side: keeping pods apart by them keeps nothing apart.
+/// Labels with the same value on neighbouring nodes: separating pods by them separates nothing.
 const NOT_APART: &[&str] = &[
     "kubernetes.io/os",
     "kubernetes.io/arch",
@@ -196,7 +196,7 @@ const NOT_APART: &[&str] = &[
     "beta.kubernetes.io/instance-type",
 ];
 
-/// How pods are kept apart: only terms that speak of the workload's own pods count.
+/// How pods are distributed: only terms about the workload's own pods count.
 fn spread(spec: &Node, workload: &Workload) -> Spread {
     let namespace = workload.id.namespace.as_deref();
     let own = |term: &Node| {
@@ -213,7 +213,7 @@ fn spread(spec: &Node, workload: &Workload) -> Spread {
         let key = text(term, "topologyKey");
         key.filter(|k| !NOT_APART.contains(&k.value.as_str()))
     };
-    // With a skew of all of them, all may stand on one node.
+    // With a skew as large as the number of pods, all may be on one node.
     let parts = |constraint: &Node| {
         let skew = constraint.get("maxSkew").and_then(Node::as_u32);
         let pods = workload.replicas.as_ref().map(|r| r.value);
@@ -269,8 +269,8 @@ fn vault_agent(annotations: &BTreeMap<String, Fact<String>>, object: &Object<'_>
     }
 }
 
-/// Mounts of volumes that the pod does not have: the server refuses the pod. `claims` are the names of
-/// a StatefulSet's claim templates, which are volumes too.
+/// Mounts of volumes that the pod does not have: the server refuses the pod. `claims` are the names of a
+/// StatefulSet's claim templates, which are volumes too.
 pub(super) fn check_mounts(workload: &Workload, claims: &[String], object: &Object<'_>, env: &mut Parts) {
     if !object.is_whole() {
         return;
@@ -293,7 +293,7 @@ pub(super) fn check_mounts(workload: &Workload, claims: &[String], object: &Obje
     }
 }
 
-/// The container that gives a workload its purpose: the one of its name, or the first.
+/// The main container of a workload: the one with its name, or the first.
 pub(super) fn main_container<'a>(containers: &'a [Container], name: &str) -> Option<&'a Container> {
     containers
         .iter()

@@ -18,8 +18,8 @@ const SERVERS: &[(&str, &[&str], bool)] = &[
     ("celery", &["-c", "--concurrency"], false),
 ];
 
-/// Processes that a replica of these containers runs, as far as its command or its variables say; the
-/// first container that says so counts.
+/// Processes of a replica of these containers, as far as their commands or variables show; the first
+/// container with a number counts.
 pub(crate) fn of(containers: &[Container]) -> Option<Fact<u32>> {
     containers.iter().find_map(of_container)
 }

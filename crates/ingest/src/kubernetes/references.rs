@@ -1,5 +1,5 @@
-//! Names that lead to nothing. Everything that could declare them has been read when this runs, so
-//! names are looked up in indexes, and selectors by one of their labels.
+//! References to missing objects. Everything that could declare them has been read when this runs, so names
+//! are looked up in indexes, and selectors by one of their labels.
 
 mod selectors;
 
@@ -15,7 +15,7 @@ use cofferdam_syntax::nearest::nearest;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What clusters and their operators put into every namespace.
+/// Objects that clusters and their operators create in every namespace.
 const ALWAYS_THERE: &[&str] = &[
     "kube-root-ca.crt",
     "openshift-service-ca.crt",
@@ -23,14 +23,14 @@ const ALWAYS_THERE: &[&str] = &[
     "default",
 ];
 
-/// Comparisons of names that may be spent on offering the likely one; past that, findings come without.
+/// The budget of name comparisons for suggestions; beyond it, findings come without one.
 const MAX_COMPARISONS: usize = 300_000;
 
 /// The label that Kubernetes gives every namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// Turns the references of `env` that lead to nothing into dangling ones, and adds selectors that
-/// select no pods and ports that no container has.
+/// Turns the references of `env` without a target into dangling ones, and adds selectors that select no pods
+/// and ports that no container has.
 pub(super) fn check(env: &mut Parts) {
     let references = std::mem::take(&mut env.references);
     let index = Index::new(env);
@@ -65,7 +65,7 @@ pub(super) fn check(env: &mut Parts) {
 /// Names by their namespace.
 type Names<'a> = BTreeMap<Option<&'a str>, BTreeSet<&'a str>>;
 
-/// Kinds of references that lead to objects which pods take configuration from.
+/// Kinds of references to objects from which pods take configuration.
 const CONFIGURATION: [DanglingKind; 4] = [
     DanglingKind::ConfigMap,
     DanglingKind::Secret,
@@ -73,7 +73,7 @@ const CONFIGURATION: [DanglingKind; 4] = [
     DanglingKind::Claim,
 ];
 
-/// What is there, by name and by label.
+/// The existing objects, by name and by label.
 struct Index<'a> {
     env: &'a Parts,
     objects: HashMap<&'a str, Vec<usize>>,
@@ -83,7 +83,7 @@ struct Index<'a> {
     labels: HashMap<(&'a str, &'a str), Vec<usize>>,
     /// Values of each label of pods, by namespace.
     values: HashMap<&'a str, Names<'a>>,
-    /// Names of objects by what leads to them, by namespace.
+    /// Names of objects by the kind of reference, by namespace.
     names: BTreeMap<DanglingKind, Names<'a>>,
     has_fragments: bool,
     comparisons: Cell<usize>,
@@ -130,7 +130,7 @@ impl<'a> Index<'a> {
         for (at, workload) in env.workloads.iter().enumerate() {
             index.workloads.entry(&workload.id.name).or_default().push(at);
             index.name(DanglingKind::ScaleTarget, &workload.id);
-            // What Google runs bears no labels that a selector could mean.
+            // Services run by Google have no labels that a selector could match.
             index.has_fragments |=
                 workload.completeness == Completeness::Fragment && !workload.id.kind.starts_with("Cloud Run");
             for (key, value) in &workload.labels {
@@ -148,12 +148,12 @@ impl<'a> Index<'a> {
         names.entry(id.namespace.as_deref()).or_default().insert(&id.name);
     }
 
-    /// The name of something of this kind that was likely meant.
+    /// The name of something of this kind that was probably intended.
     fn nearest_of(&self, kind: DanglingKind, name: &str, home: Home<'_>) -> Option<String> {
         self.nearest(name, in_namespace(self.names.get(&kind)?, home))
     }
 
-    /// The reference as dangling, if it leads to nothing.
+    /// The reference as dangling, if its target does not exist.
     fn missing(&self, reference: Reference) -> Option<Dangling> {
         let home = reference.home();
         let name = reference.name.value.as_str();
@@ -221,8 +221,8 @@ impl<'a> Index<'a> {
         })
     }
 
-    /// For a key that no Secret of the name has: the key that was likely meant. Nothing where something
-    /// else may write into the Secret, or where it is not here at all.
+    /// For a key that no Secret of the name has: the key that was probably intended. `None` if something else
+    /// may write into the Secret, or if it is not here at all.
     fn missing_key(&self, reference: &Reference) -> Option<Option<String>> {
         let key = reference.name.value.as_str();
         let home = reference.home();
@@ -243,9 +243,9 @@ impl<'a> Index<'a> {
         Some(self.nearest(key, keys.into_iter()))
     }
 
-    /// For labels that no Service has: the pair that was likely meant, and whether it is certain. Nothing
-    /// where a Service has them all, or where the files declare Services and none there: charts and
-    /// operators bring their own.
+    /// For labels that no Service has: the pair that was probably intended, and whether it is certain. `None`
+    /// if a Service has them all, or if the files declare Services and none there: charts and operators bring
+    /// their own.
     fn monitored(&self, labels: &str, home: Home<'_>) -> Option<(Option<String>, bool)> {
         let wanted: Vec<(&str, &str)> = labels
             .split(',')
@@ -280,7 +280,7 @@ impl<'a> Index<'a> {
             .filter_map(|s| s.labels.get(*key))
             .map(|l| l.value.as_str());
         let nearest = self.nearest(value, values).map(|near| format!("{key}={near}"));
-        // A Service of the same selection that lacks the label was meant as well.
+        // A Service of the same selection that lacks the label was also intended.
         let meant =
             here().any(|s| s.id.name == *value || s.selector.get(*key).is_some_and(|l| l.value == *value));
         Some((
@@ -314,7 +314,7 @@ impl<'a> Index<'a> {
         known.into_iter().find(|s| s.id.home().may_meet(home))
     }
 
-    /// The likely name among `names`, as long as there is time to look.
+    /// The probable name among `names`, as long as the budget allows.
     fn nearest<'n>(&self, name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
         let counted = names.inspect(|_| self.comparisons.set(self.comparisons.get() + 1));
         if self.comparisons.get() > MAX_COMPARISONS {
@@ -378,7 +378,7 @@ mod tests {
         let found = only(service("{}") + monitor);
         assert_eq!(found, [(DanglingKind::Selector, "app=web".into(), None, true)]);
         assert_eq!(only(service("{app: web}") + monitor), []);
-        // A Service of another namespace is not looked at, and it is what was meant.
+        // A Service of another namespace is not examined, and it is the intended one.
         let elsewhere = monitor.replace("namespace: shop", "namespace: observe");
         let found = only(service("{app: web}") + &elsewhere);
         let near = "namespaceSelector: {matchNames: [shop]}".to_owned();

@@ -1,4 +1,4 @@
-//! Who changes the number of replicas and who limits that: HorizontalPodAutoscaler in all its
+//! Objects that change the number of replicas or limit the change: HorizontalPodAutoscaler in all its
 //! versions, KEDA, Knative's annotations, PodDisruptionBudget.
 
 use super::describe;
@@ -23,7 +23,7 @@ const GROUP: &[&str] = &[
     "kafkaconsumergroup",
 ];
 
-/// Reads an autoscaler or budget; whether the object is one.
+/// Reads an autoscaler or budget; returns whether the object is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match object.id.kind.as_str() {
         "HorizontalPodAutoscaler" => horizontal(object, env),
@@ -109,7 +109,7 @@ fn horizontal(object: &Object<'_>, env: &mut Parts) {
     push(autoscaler, object, env);
 }
 
-/// A metric of `autoscaling/v2`, or of the beta versions, which name their targets otherwise.
+/// A metric of `autoscaling/v2`, or of the beta versions, which have other names for their targets.
 fn metric(node: &Node) -> Option<ScalingMetric> {
     let (kind, source) = ["resource", "containerResource", "pods", "object", "external"]
         .iter()
@@ -286,7 +286,7 @@ fn trigger(node: &Node) -> Option<ScalingMetric> {
     })
 }
 
-/// Knative and Cloud Run say the bounds in annotations of the template, or of the service.
+/// Knative and Cloud Run set the bounds in annotations of the template, or of the service.
 pub(super) fn knative(object: &Object<'_>, template: &Node, env: &mut Parts) {
     let annotation = |names: &[&str]| {
         let of = |node: &Node| {
@@ -307,7 +307,7 @@ pub(super) fn knative(object: &Object<'_>, template: &Node, env: &mut Parts) {
     let mut autoscaler = named(object, &object.id.kind);
     autoscaler.target = Some(Fact::declared(object.id.clone(), object.span));
     autoscaler.min = annotation(&["minScale", "min-scale"]).or_else(|| service_level("minScale"));
-    // A maximum of 0 is none.
+    // A maximum of 0 means none.
     autoscaler.max = annotation(&["maxScale", "max-scale"])
         .or_else(|| service_level("maxScale"))
         .filter(|f| f.value > 0);
@@ -326,7 +326,7 @@ pub(super) fn knative(object: &Object<'_>, template: &Node, env: &mut Parts) {
     }
 }
 
-/// A vertical autoscaler changes no number of replicas; its target has to exist all the same.
+/// A vertical autoscaler does not change the number of replicas; its target must still exist.
 fn vertical(object: &Object<'_>, env: &mut Parts) {
     if let Some(name) = object.at("spec/targetRef").and_then(|t| text(t, "name")) {
         object.refers(env, DanglingKind::ScaleTarget, name);

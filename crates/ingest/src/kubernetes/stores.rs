@@ -1,5 +1,5 @@
-//! Databases, caches and brokers that run in the cluster: those of operators by their resources, others
-//! by their images. Whether anyone backs them up or replaces them cannot be seen here, and is not said.
+//! Databases, caches and brokers in the cluster: those of operators by their resources, others by their
+//! images. Their backups and failover are not visible here, and are not claimed.
 
 use super::object::{Object, text};
 use crate::facts::NodeFacts as _;
@@ -12,7 +12,7 @@ use cofferdam_model::{Bytes, Fact, Parts, Span, units};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 
-/// What an image runs.
+/// The kind of server of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Server {
     Postgres,
@@ -42,7 +42,7 @@ const IMAGES: &[(&str, Server)] = &[
 /// Names of Services by a label of their selectors, for the hosts of a workload.
 type Selected<'a> = BTreeMap<(&'a str, &'a str), Vec<usize>>;
 
-/// Reads a database of an operator; whether the object is one.
+/// Reads a database of an operator; returns whether the object is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("postgresql.cnpg.io", "Cluster") => cloud_native(object, env),
@@ -53,7 +53,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     true
 }
 
-/// An operator makes Secrets of these names.
+/// An operator creates Secrets with these names.
 fn makes(object: &Object<'_>, names: impl IntoIterator<Item = String>, env: &mut Parts) {
     for name in names {
         env.config_objects.push(ConfigObject {
@@ -168,8 +168,8 @@ fn zalando(object: &Object<'_>, env: &mut Parts) {
     }
 }
 
-/// Makes a database, cache or broker of every workload that runs the image of one. Called when all
-/// Services are there, which are its hosts.
+/// Adds a database, cache or broker for every workload that runs the image of one. Called when all Services
+/// are known, because they are its hosts.
 pub(super) fn finish(env: &mut Parts) {
     let mut found = Vec::new();
     let mut selected: Option<Selected<'_>> = None;
@@ -191,7 +191,7 @@ pub(super) fn finish(env: &mut Parts) {
     }
 }
 
-/// What a container serves. A job's or a shell's container of the same image serves nothing.
+/// The server in a container. A job's or a shell's container with the same image serves nothing.
 fn server_of(container: &Container) -> Option<Server> {
     let repository = &container.image.as_ref()?.repository;
     let last = repository.rsplit('/').next()?;

@@ -1,4 +1,4 @@
-//! What objects of each kind become, read the way users give them.
+//! The parts of objects of each kind, read the way users write them.
 
 use crate::context::Place;
 use cofferdam_model::Parts;

@@ -1,4 +1,4 @@
-//! Workloads: every kind that carries a pod template, whoever's kind it is.
+//! Workloads: every kind that contains a pod template, including kinds of other projects.
 
 use super::object::{Object, text, texts};
 use super::{describe, pod, processes, scaling};
@@ -9,7 +9,7 @@ use cofferdam_model::{Fact, Parts, Service};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 
-/// Kinds, what life they have, and where their pod template is; a Pod is its own.
+/// Kinds, their lifetime, and the place of their pod template; a Pod is its own.
 const KINDS: &[(&str, Lifecycle, &str)] = &[
     ("Deployment", Lifecycle::Service, "spec/template"),
     ("StatefulSet", Lifecycle::Service, "spec/template"),
@@ -23,7 +23,7 @@ const KINDS: &[(&str, Lifecycle, &str)] = &[
     ("ScaledJob", Lifecycle::Batch, "spec/jobTargetRef/template"),
 ];
 
-/// Labels that controllers give to the pods they make, whose value is the object's name.
+/// Labels that controllers give to their pods, whose value is the object's name.
 const CONTROLLERS_LABELS: &[(&str, &str)] = &[
     ("DeploymentConfig", "deploymentconfig"),
     ("Job", "job-name"),
@@ -50,7 +50,7 @@ const FIELDS: &[&str] = &[
     "paused",
 ];
 
-/// Reads a workload; whether the object is one.
+/// Reads a workload; returns whether the object is one.
 pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
     if object.id.kind == "Pod" && object.group.is_empty() {
         push(object, object.node, Lifecycle::Pod, env);
@@ -102,7 +102,7 @@ fn hosted(object: &Object<'_>, lifecycle: Lifecycle, env: &mut Parts) -> bool {
     }
     .to_owned();
     if object.id.kind.starts_with("Cloud Run") {
-        // No pod: what Kubernetes would want of one is not asked of it, and its secrets and accounts are
+        // Not a pod: Kubernetes' requirements for pods do not apply to it, and its secrets and accounts are
         // Google's, not objects of a cluster.
         object.place.completeness = Completeness::Fragment;
     }
@@ -179,8 +179,8 @@ fn claim_templates(object: &Object<'_>) -> Vec<String> {
         .collect()
 }
 
-/// How a new version replaces the old one: `strategy` or, for StatefulSets and DaemonSets,
-/// `updateStrategy`; the parameters stand under a name that depends on the kind.
+/// How a new version replaces the old one: `strategy` or, for StatefulSets and DaemonSets, `updateStrategy`;
+/// the name of the parameters depends on the kind.
 fn rollout(object: &Object<'_>) -> Rollout {
     let Some(strategy) = object
         .at("spec/strategy")
@@ -217,8 +217,8 @@ fn rollout(object: &Object<'_>) -> Rollout {
     }
 }
 
-/// An Argo Rollout shifts traffic in steps or switches between two versions, and goes back by itself
-/// when an analysis fails or the deadline is told to abort.
+/// An Argo Rollout shifts traffic in steps or switches between two versions, and rolls back by itself if an
+/// analysis fails or the deadline is configured to abort.
 fn argo(object: &Object<'_>, env: &mut Parts) {
     let Some(strategy) = object.at("spec/strategy") else {
         return;
@@ -463,7 +463,7 @@ mod tests {
             "{paths:?}"
         );
         assert!(env.defects.iter().all(|d| d.subject == "Deployment web"));
-        // A fragment lacks nothing, but knows no other fields either.
+        // A fragment has no missing fields, but unknown fields are still unknown.
         assert_eq!(read_fragment(text).defects.len(), 1);
     }
 

@@ -1,4 +1,4 @@
-//! Puts what the overlay states into the parts of an environment, before they are linked.
+//! Adds the statements of the overlay to the parts of an environment, before they are linked.
 
 use super::names::{self, Unmatched};
 use super::sections::{
@@ -16,8 +16,8 @@ use cofferdam_model::{Environment, Fact, Owner, Service, Source};
 use std::collections::BTreeSet;
 
 impl OverlayDocument {
-    /// Adds every statement that holds in `environment` to `env`. Call it after all readers and before
-    /// linking; names that fit nothing are in the answer, to be joined over all environments.
+    /// Adds every statement for `environment` to `env`. Call it after all readers and before linking; names
+    /// without a match are returned, to be joined over all environments.
     pub fn apply(&self, environment: &str, env: &mut Environment) -> Unmatched {
         let mut unmatched = Unmatched::default();
         let said: &Sections = self.sections(environment);
@@ -45,7 +45,7 @@ impl OverlayDocument {
         unmatched
     }
 
-    /// Looks for the services and topics that the overlay names, in an environment that is linked.
+    /// Looks for the services and topics that the overlay names, in a linked environment.
     pub fn check_names(&self, environment: &str, env: &Environment) -> Unmatched {
         let mut unmatched = Unmatched::default();
         let said = self.sections(environment);
@@ -80,18 +80,18 @@ impl OverlayDocument {
     }
 }
 
-/// How a call that is only stated reads in a report.
+/// The text in a report of a call that is only stated.
 const DEPENDS_ON: &str = "depends on ";
 
-/// Replaces what is known where something is stated.
+/// Replaces the known value if one is stated.
 fn set<T: Clone>(into: &mut Option<Fact<T>>, stated: &Option<Fact<T>>) {
     if stated.is_some() {
         into.clone_from(stated);
     }
 }
 
-/// The item of this name in an environment: exactly, else regardless of case, separators and the
-/// environment's words when only one fits.
+/// The item of this name in an environment: exactly, otherwise regardless of case, separators and the
+/// environment's words if only one matches.
 fn find<T>(items: &[T], environment: &str, name: &str, of: impl Fn(&T) -> &str) -> Option<usize> {
     let exact = items.iter().position(|i| of(i) == name);
     exact.or_else(|| {
@@ -177,8 +177,8 @@ fn look_for_database(name: &Fact<String>, env: &mut Environment, unmatched: &mut
     unmatched.look(("database", &name.value, span), found, known);
 }
 
-/// A dependency that a person states. A host name is something outside; any other name is a store if
-/// one bears it, else a service.
+/// A dependency that a person states. A host name is external; any other name is a store if one has it,
+/// otherwise a service.
 fn add_call(said: &Named<ServiceEntry>, name: &Fact<String>, env: &mut Environment) {
     let text = name.value.as_str();
     let target = if find(&env.databases, &env.name, text, |d| &d.name).is_some()
@@ -305,8 +305,8 @@ fn set_kafka(said: &KafkaEntry, env: &mut Environment) {
     }
 }
 
-/// Looks for the stated topics. A list of topics in the files is a list of all: a name that is on none
-/// and that nothing uses is a slip. Without such a list the statement itself declares the topic.
+/// Looks for the stated topics. If the files list topics, the list is complete: a name that is not on it and
+/// that nothing uses is a mistake. Without such a list the statement itself declares the topic.
 fn look_for_topics(said: &KafkaEntry, env: &Environment, unmatched: &mut Unmatched) {
     let by_files = |t: &&Topic| !matches!(t.name.source, Source::Stated(_));
     let listed: BTreeSet<&str> = (env.topics.iter().filter(by_files))

@@ -1,6 +1,6 @@
-//! Typed access to the maps of `cofferdam.yaml`. Every key that a section may have is asked for by
-//! name; what was written and never asked for is an unknown key, and is told with the nearest known
-//! one. Nothing is passed over in silence: a statement that has no effect would be worse than none.
+//! Typed access to the maps of `cofferdam.yaml`. Every key that a section may have is requested by name; a
+//! written key that was never requested is unknown, and is reported with the nearest known one. Nothing is
+//! silently ignored: a statement without effect would be worse than none.
 
 use cofferdam_model::{Bytes, Fact, Money, Rate, Share, Span, units};
 use cofferdam_syntax::nearest::nearest;
@@ -9,7 +9,7 @@ use cofferdam_syntax::yaml::Problem;
 use std::cell::RefCell;
 use std::time::Duration;
 
-/// Collects what is wrong while sections are read.
+/// Collects the errors while sections are read.
 #[derive(Debug, Default)]
 pub(super) struct Problems(RefCell<Vec<Problem>>);
 
@@ -42,7 +42,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The map at `node`; `None`, with a problem told, when it is none. An empty place is an empty map.
+    /// The map at `node`; `None`, with a reported problem, if it is not one. An empty value is an empty map.
     pub(super) fn of(node: &'a Node, path: impl Into<String>, problems: &'a Problems) -> Option<Fields<'a>> {
         let path = path.into();
         let entries = match &node.value {
@@ -65,12 +65,12 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The value of `key`, if it is there and not empty.
+    /// The value of `key`, if it exists and is not empty.
     pub(super) fn get(&mut self, key: &'static str) -> Option<&'a Node> {
         self.entry(key).map(|(_, node)| node)
     }
 
-    /// Key and value of `key`, if it is there and not empty.
+    /// Key and value of `key`, if it exists and is not empty.
     pub(super) fn entry(&mut self, key: &'static str) -> Option<(&'a Key, &'a Node)> {
         self.known.push(key);
         self.entries
@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
             .copied()
     }
 
-    /// Tells every key that was not asked for.
+    /// Reports every key that was not requested.
     pub(super) fn finish(self) {
         for (key, _) in &self.entries {
             if !self.known.contains(&&*key.text) {
@@ -88,7 +88,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Entries whose keys were not asked for, for sections with keys of the user's own.
+    /// Entries whose keys were not requested, for sections with the user's own keys.
     pub(super) fn rest(&self) -> Vec<(&'a Key, &'a Node)> {
         let is_rest = |(k, _): &&(&Key, &Node)| !self.known.contains(&&*k.text);
         self.entries.iter().filter(is_rest).copied().collect()
@@ -127,7 +127,7 @@ impl<'a> Fields<'a> {
         Fields::of(node, self.path_of(key), self.problems)
     }
 
-    /// The entries of the map at `key`, whose keys are names of the user's own.
+    /// The entries of the map at `key`, whose keys are the user's own names.
     pub(super) fn named(&mut self, key: &'static str) -> Vec<(&'a Key, Fields<'a>)> {
         let Some(map) = self.map(key) else {
             return Vec::new();
@@ -187,7 +187,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Tells that `key` has to be there.
+    /// Reports that `key` is required.
     pub(super) fn missing(&self, key: &str) {
         let message = format!("{} is missing", shown(&self.path_of(key)));
         self.problems.add(self.span, message);
@@ -302,7 +302,7 @@ impl<'a> Fields<'a> {
         let list: Vec<&str> = words.iter().map(|(w, _)| *w).collect();
         let hint = match nearest(text, list.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it is one of {}", list.join(", ")),
+            None => format!("it must be one of {}", list.join(", ")),
         };
         let path = self.path_of(key);
         self.problems
@@ -310,7 +310,7 @@ impl<'a> Fields<'a> {
         None
     }
 
-    /// Where problems are told.
+    /// The place for reports of problems.
     pub(super) fn problems(&self) -> &'a Problems {
         self.problems
     }
@@ -333,7 +333,7 @@ fn number(node: &Node) -> Option<&Node> {
     plain(node).filter(|n| n.as_f64().is_some())
 }
 
-/// The text of a scalar that YAML takes for a text: not a plain number or boolean.
+/// The text of a scalar that is text in YAML: not a plain number or boolean.
 fn name_text(node: &Node) -> Option<&str> {
     let text = node.as_str()?;
     let other = plain(node).is_some() && (number(node).is_some() || matches!(text, "true" | "false"));

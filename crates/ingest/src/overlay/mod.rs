@@ -1,7 +1,7 @@
-//! `cofferdam.yaml`: what people know and no file says. Everything that it states goes into the
-//! platform's parts as stated facts, with the place of the statement; what it says about the check
-//! itself is the model's [`Overlay`]. It is the one format that is ours, so it is read strictly: a key
-//! that nobody knows, a value of the wrong kind or a name that nothing here bears is an error at its line.
+//! `cofferdam.yaml`: facts that people know and no file contains. All its statements go into the platform's
+//! parts as stated facts, with the place of the statement; statements about the check itself are the model's
+//! [`Overlay`]. It is the only format of our own, so it is read strictly: an unknown key, a value of the
+//! wrong kind or a name that does not exist is an error at its line.
 
 mod apply;
 mod fields;
@@ -28,7 +28,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use steering::Steering;
 
-/// The overlay's file names, the first before the second.
+/// The overlay's file names, in order of preference.
 pub const NAMES: [&str; 2] = ["cofferdam.yaml", "cofferdam.yml"];
 
 /// An overlay that was read without problems.
@@ -36,13 +36,13 @@ pub const NAMES: [&str; 2] = ["cofferdam.yaml", "cofferdam.yml"];
 pub struct OverlayDocument {
     /// The file itself.
     file: Option<FileId>,
-    /// Statements that hold in environments which have none of their own.
+    /// Statements for environments that have none of their own.
     common: Sections,
-    /// Statements by environment, those for all included.
+    /// Statements by environment, including those for all.
     by_environment: BTreeMap<String, Sections>,
     /// Aliases of environments, in lower case.
     aliases: BTreeMap<String, String>,
-    /// Which paths are of which environment, as stated.
+    /// Which paths belong to which environment, as stated.
     paths: Vec<(GlobMatcher, String)>,
     exclude: Vec<GlobMatcher>,
     steering: Steering,
@@ -53,7 +53,7 @@ pub struct OverlayDocument {
 pub struct Written<'a> {
     /// Its path, relative to the root.
     pub path: &'a Path,
-    /// The root, as seen from the directory that its paths are relative to.
+    /// The root, relative to the directory that its paths are relative to.
     pub above: &'a Path,
     /// Its text as a tree.
     pub stream: &'a Stream,
@@ -75,16 +75,16 @@ impl<'a> Written<'a> {
 /// Reads the overlay at the root of `repo`, if there is one.
 ///
 /// # Errors
-/// Everything that is wrong in it, in the order of the lines.
+/// All errors in it, in the order of the lines.
 pub fn load(repo: &Repo) -> Result<OverlayDocument, Vec<Problem>> {
     load_with(Written::at_root(repo).as_ref(), &[])
 }
 
-/// Reads an overlay, if there is one, with statements that count over its own, each a document like it (see
+/// Reads an overlay, if there is one, with statements that override its own, each a document like it (see
 /// [`given`]).
 ///
 /// # Errors
-/// Everything that is wrong in them, in the order of the lines.
+/// All errors in them, in the order of the lines.
 pub fn load_with(written: Option<&Written<'_>>, given: &[Node]) -> Result<OverlayDocument, Vec<Problem>> {
     let Some(Written { path, above, stream }) = written else {
         let Some((first, rest)) = given.split_first() else {
@@ -133,15 +133,16 @@ pub fn load_with(written: Option<&Written<'_>>, given: &[Node]) -> Result<Overla
 pub const GIVEN: &str = "--set";
 
 /// A statement of the command line, `services.api.requests_per_second=7000`, as a document. A name with dots
-/// stands in double quotes (`services."a.b".processes=2`).
+/// is in double quotes (`services."a.b".processes=2`).
 ///
 /// # Errors
-/// What is wrong with it, as a sentence.
+/// The error, as a sentence.
 pub fn given(repo: &mut Repo, statement: &str) -> Result<Node, String> {
-    // What is stated may be a secret by mistake: a message repeats only the fact's name.
+    // The stated value may be a secret by mistake: a message repeats only the fact's name.
     let name = statement.split(['=', ' ']).next().unwrap_or_default();
-    let wrong =
-        || format!("`{name}` is no statement; write FACT=VALUE, as in services.api.requests_per_second=7000");
+    let wrong = || {
+        format!("`{name}` is not a statement; write FACT=VALUE, as in services.api.requests_per_second=7000")
+    };
     let (fact, value) = statement.split_once('=').ok_or_else(wrong)?;
     let mut keys: Vec<String> = vec![String::new()];
     let mut quoted = false;
@@ -213,16 +214,18 @@ fn read(root: &Node, path: &Path, given: &[Node], problems: &Problems) -> Overla
         for text in fields.texts("paths") {
             match (glob(&text.value), text.span()) {
                 (Some(glob), _) => document.paths.push((glob, own.clone())),
-                (None, Some(span)) => problems.add(span, format!("`{}` is no pattern of paths", text.value)),
+                (None, Some(span)) => {
+                    problems.add(span, format!("`{}` is not a valid pattern of paths", text.value))
+                }
                 (None, None) => {}
             }
         }
-        // Told once, with the spans of this environment's section.
+        // Reported once, with the spans of this environment's section.
         let _ = Sections::read(&mut fields);
         let sections = top_node(root, &name.text).map(|node| over(&merged(&base, node)));
         fields.finish();
         if let Some(node) = sections {
-            // Whatever is wrong has been told by the two reads above.
+            // All errors were reported by the two reads above.
             let silent = Problems::default();
             if let Some(mut both) = Fields::of(&node, "", &silent) {
                 document.by_environment.insert(own, Sections::read(&mut both));
@@ -291,7 +294,7 @@ fn merged(base: &Node, over: &Node) -> Node {
 }
 
 fn glob(text: &str) -> Option<GlobMatcher> {
-    // `k8s/prod` and `k8s/prod/` mean what is below them too.
+    // `k8s/prod` and `k8s/prod/` also mean everything below them.
     let text = text.trim_end_matches('/');
     let below = format!("{{{text},{text}/**}}");
     let pattern = if text.contains(['{', '}', ',']) {
@@ -308,15 +311,15 @@ fn globs(texts: &[Fact<String>]) -> Vec<GlobMatcher> {
 }
 
 impl OverlayDocument {
-    /// What it says about the check itself, with the values of its pins as far as they have been found
-    /// (see [`OverlayDocument::find_pins`]).
+    /// The statements about the check itself, with the values of its pins as far as they have been found (see
+    /// [`OverlayDocument::find_pins`]).
     pub fn steering(&self) -> Overlay {
         let mut overlay = self.steering.overlay.clone();
         overlay.pins = self.steering.pins.iter().map(|s| s.pin.clone()).collect();
         overlay
     }
 
-    /// Takes note that the directory which its paths are relative to sees the root at `above`.
+    /// Records that from the directory to which its paths are relative, the root is at `above`.
     fn seen_from(&mut self, above: &Path) {
         self.steering.overlay.above = above.to_path_buf();
         for sections in self.by_environment.values_mut().chain([&mut self.common]) {
@@ -324,23 +327,23 @@ impl OverlayDocument {
         }
     }
 
-    /// A path below the root as its patterns see it.
+    /// A path below the root in the form in which its patterns match it.
     fn sees(&self, path: &Path) -> PathBuf {
         seen_from(&self.steering.overlay.above, &normalise(path))
     }
 
-    /// Whether it states parts of the platform, and not only how to check it.
+    /// Whether it states parts of the platform, and not only settings of the check.
     pub fn states_parts(&self) -> bool {
         (self.by_environment.values()).any(Sections::states_parts) || self.common.states_parts()
     }
 
-    /// Whether a file is to be left out, as `paths.exclude` states.
+    /// Whether a file is left out by `paths.exclude`.
     pub fn excludes(&self, path: &Path) -> bool {
         let path = self.sees(path);
         self.exclude.iter().any(|g| g.is_match(&path))
     }
 
-    /// The environment that a file is for, where `environments.NAME.paths` states one; the first that fits.
+    /// The environment of a file by `environments.NAME.paths`; the first that matches.
     pub fn environment_of(&self, path: &Path) -> Option<&str> {
         let path = self.sees(path);
         self.paths
@@ -349,7 +352,7 @@ impl OverlayDocument {
             .map(|(_, name)| name.as_str())
     }
 
-    /// The full name of an environment that goes by `word` here; `word`'s usual meaning otherwise.
+    /// The full name of the environment that `word` means here; otherwise `word`'s usual meaning.
     pub fn environment_name(&self, word: &str) -> String {
         self.aliases
             .get(&word.trim().to_lowercase())
@@ -366,7 +369,7 @@ impl OverlayDocument {
         self.by_environment.get(environment).unwrap_or(&self.common)
     }
 
-    /// Looks up what pins point at in the files of `repo`.
+    /// Looks up the values of pins in the files of `repo`.
     pub fn find_pins(&mut self, repo: &Repo) {
         let above = &self.steering.overlay.above;
         for selected in &mut self.steering.pins {

@@ -1,5 +1,5 @@
-//! Names in the overlay that nothing here bears. A statement may hold for all environments and its
-//! subject be in some only, so a name is wrong when it fits nowhere.
+//! Names in the overlay that do not exist. A statement may apply to all environments and its subject exist
+//! only in some, so a name is wrong if it matches in none.
 
 use cofferdam_model::{Environment, FileId, Owner, Service, ServiceId, Span};
 use cofferdam_syntax::nearest::nearest;
@@ -20,7 +20,7 @@ struct Looked {
     any: bool,
 }
 
-/// Collects over all environments which names were found nowhere.
+/// Collects over all environments which names were not found anywhere.
 #[derive(Debug, Default)]
 pub struct Unmatched(Vec<Looked>);
 
@@ -46,7 +46,7 @@ impl Unmatched {
         });
     }
 
-    /// Adds what another environment said.
+    /// Adds the results of another environment.
     pub fn join(&mut self, other: Unmatched) {
         self.0.extend(other.0);
     }
@@ -63,7 +63,7 @@ impl Unmatched {
         names.difference(&found).map(|name| (*name).to_owned()).collect()
     }
 
-    /// What is wrong with the names that no environment knows, in order of place.
+    /// The errors about names that no environment knows, ordered by place.
     pub fn problems(self) -> Vec<Problem> {
         let mut by_name: BTreeMap<(Span, &str), Vec<&Looked>> = BTreeMap::new();
         for looked in &self.0 {
@@ -91,7 +91,7 @@ impl Unmatched {
     }
 }
 
-/// The services that something besides the overlay shows: a workload, a section of a file, code.
+/// The services that exist besides the overlay: by a workload, a section of a file, code.
 pub(super) fn shown(env: &Environment, overlay: Option<FileId>) -> BTreeSet<ServiceId> {
     let elsewhere = |span: &Span| Some(span.file) != overlay;
     let mut shown: BTreeSet<ServiceId> = (env.services.iter().enumerate())

@@ -1,6 +1,6 @@
-//! Where a pinned value stands. A selector is `PATHS:KEYS`, a pattern of paths and a key in dots
-//! (`k8s/**/*.yaml:spec.replicas`, `config/.env*:DB_POOL_SIZE`), or `PATHS:TEXT` with one `{}` where
-//! the value stands in the text (`app/db.py:pool_timeout={}`).
+//! The place of a pinned value. A selector is `PATHS:KEYS`, a pattern of paths and a key in dots
+//! (`k8s/**/*.yaml:spec.replicas`, `config/.env*:DB_POOL_SIZE`), or `PATHS:TEXT` with one `{}` for the value
+//! in the text (`app/db.py:pool_timeout={}`).
 
 use super::steering::Selected;
 use crate::facts::NodeFacts as _;
@@ -14,7 +14,7 @@ use cofferdam_syntax::yaml;
 use globset::{GlobBuilder, GlobMatcher};
 use std::path::Path;
 
-/// A selector that was understood.
+/// A parsed selector.
 #[derive(Debug)]
 pub(super) struct Selector {
     paths: GlobMatcher,
@@ -30,7 +30,7 @@ enum What {
 }
 
 impl Selector {
-    /// Reads a selector; the error says what is wrong with it.
+    /// Parses a selector; the error describes what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Selector, String> {
         let Some((paths, what)) = text.split_once(':') else {
             return Err(format!(
@@ -40,18 +40,18 @@ impl Selector {
         let glob = GlobBuilder::new(paths.trim())
             .literal_separator(true)
             .build()
-            .map_err(|e| format!("`{paths}` is no pattern of paths: {}", e.kind()))?;
+            .map_err(|e| format!("`{paths}` is not a valid pattern of paths: {}", e.kind()))?;
         let what = what.trim();
         let what = match what.split_once("{}") {
             Some((before, after)) if !after.contains("{}") => {
                 if before.trim().is_empty() {
-                    return Err("some text must stand before `{}`".to_owned());
+                    return Err("some text must precede `{}`".to_owned());
                 }
                 What::Around(before.to_owned(), after.to_owned())
             }
             Some(_) => return Err("only one `{}` can be captured".to_owned()),
             None if what.is_empty() || what.split('.').any(str::is_empty) => {
-                return Err(format!("`{what}` is no key in dots"));
+                return Err(format!("`{what}` is not a valid key in dots"));
             }
             None => What::Keys(what.split('.').map(str::to_owned).collect()),
         };
@@ -62,8 +62,8 @@ impl Selector {
     }
 }
 
-/// Every value that the selector points at, in files of the pin's environments, in order of path. The selector's
-/// paths are relative to a directory that sees the root at `above`.
+/// Every value that the selector points at, in files of the pin's environments, ordered by path. The
+/// selector's paths are relative to a directory from which the root is at `above`.
 pub(super) fn find(repo: &Repo, above: &Path, selected: &Selected) -> Vec<Fact<String>> {
     let Ok(selector) = Selector::parse(&selected.select.value) else {
         return Vec::new();
@@ -103,7 +103,7 @@ pub(super) fn find(repo: &Repo, above: &Path, selected: &Selected) -> Vec<Fact<S
     found
 }
 
-/// Follows keys into a tree. `*` is any key or item; an item of a list goes by its index or its name; a
+/// Follows keys into a tree. `*` is any key or item; an item of a list is given by its index or its name; a
 /// key may itself contain dots; configuration inside a text is followed too.
 fn in_tree(node: &Node, keys: &[String], file: (&str, &Chains), found: &mut Vec<Fact<String>>) {
     let Some((first, rest)) = keys.split_first() else {
@@ -145,8 +145,8 @@ fn in_tree(node: &Node, keys: &[String], file: (&str, &Chains), found: &mut Vec<
     }
 }
 
-/// `KEY=value` or `key: value` lines of `.env`, properties, ini and the like. In an ini file the part
-/// of the key before the last dot may name the section.
+/// `KEY=value` or `key: value` lines of `.env`, properties, ini and similar files. In an ini file the part of
+/// the key before the last dot may name the section.
 fn in_lines(path: &Path, text: &str, id: FileId, keys: &[String], found: &mut Vec<Fact<String>>) {
     let whole = keys.join(".");
     let is_ini = path
@@ -183,13 +183,13 @@ fn in_lines(path: &Path, text: &str, id: FileId, keys: &[String], found: &mut Ve
     }
 }
 
-/// Every place where `before`, a value and `after` stand; white space in them is any or none.
+/// Every place with `before`, a value and `after`; white space in them matches any amount or none.
 fn around(text: &str, id: FileId, (before, after): (&str, &str), found: &mut Vec<Fact<String>>) {
     let before: Vec<char> = before.chars().filter(|c| !c.is_whitespace()).collect();
     let after: Vec<char> = after.chars().filter(|c| !c.is_whitespace()).collect();
     let Some(first) = before.first() else { return };
     for (at, _) in text.match_indices(*first) {
-        // `timeout=` is no part of `pool_timeout=`.
+        // `timeout=` does not match inside `pool_timeout=`.
         let part_of_word = first.is_alphanumeric()
             && text[..at]
                 .chars()
@@ -225,7 +225,7 @@ fn skip(text: &str, wanted: &[char]) -> Option<usize> {
     next.is_none().then_some(text.len())
 }
 
-/// Adds the value without white space, quotes and a comment behind it.
+/// Adds the value without white space, quotes and a comment after it.
 fn push_value(raw: &str, start: usize, id: FileId, found: &mut Vec<Fact<String>>) {
     let uncommented = raw.find(" #").map_or(raw, |at| &raw[..at]);
     let lead = uncommented.len() - uncommented.trim_start().len();

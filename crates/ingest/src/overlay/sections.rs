@@ -1,5 +1,5 @@
-//! What the overlay says about parts of the platform, as typed statements. The same sections stand at
-//! the top and under `environments.NAME`.
+//! The overlay's statements about parts of the platform, as typed statements. The same sections are possible
+//! at the top and under `environments.NAME`.
 
 use super::fields::{Fields, is_percent};
 use cofferdam_model::database::{Backup, Engine};
@@ -9,7 +9,7 @@ use cofferdam_syntax::repo::normalise;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Everything said about parts, for one environment or for all.
+/// All statements about parts, for one environment or for all.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sections {
     pub(super) services: Vec<Named<ServiceEntry>>,
@@ -22,7 +22,7 @@ pub(super) struct Sections {
 }
 
 impl Sections {
-    /// Whether it says anything.
+    /// Whether it contains any.
     pub(super) fn states_parts(&self) -> bool {
         let named = [
             self.services.len(),
@@ -35,8 +35,8 @@ impl Sections {
         self.kafka.is_some() || named.iter().any(|n| *n > 0)
     }
 
-    /// Makes directories of code relative to the root, which the overlay sees at `above`. Those that lie elsewhere
-    /// were not read.
+    /// Makes directories of code relative to the root, which is at `above` from the overlay. Those outside of
+    /// it were not read.
     pub(super) fn code_below(&mut self, above: &Path) {
         for service in &mut self.services {
             let code = std::mem::take(&mut service.entry.code).into_iter();
@@ -52,7 +52,7 @@ impl Sections {
     }
 }
 
-/// A statement about the thing of this name.
+/// A statement about the thing with this name.
 #[derive(Debug, Clone)]
 pub(super) struct Named<T> {
     pub(super) name: String,
@@ -180,7 +180,7 @@ const ENGINES: &[(&str, Engine)] = &[
 ];
 
 impl Sections {
-    /// Takes the sections out of `top`; keys that are none are left to the caller.
+    /// Takes the sections out of `top`; other keys are left to the caller.
     pub(super) fn read(top: &mut Fields<'_>) -> Sections {
         Sections {
             services: named(top, "services", service),

@@ -1,4 +1,4 @@
-//! What the overlay says about the check itself: targets, rules, pins, prices, filters, suppressions.
+//! The overlay's statements about the check itself: targets, rules, pins, prices, filters, suppressions.
 
 use super::fields::Fields;
 use cofferdam_model::Fact;
@@ -12,14 +12,14 @@ const SEVERITIES: &[(&str, &str)] = &[
     ("critical", "critical"),
 ];
 
-/// A pin and where its value is to be found.
+/// A pin and the place of its value.
 #[derive(Debug, Clone)]
 pub(super) struct Selected {
     pub(super) pin: Pin,
     pub(super) select: Fact<String>,
 }
 
-/// What steers the check, as read.
+/// The settings of the check, as read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Steering {
     pub(super) overlay: Overlay,
@@ -28,7 +28,7 @@ pub(super) struct Steering {
     pub(super) exclude: Vec<Fact<String>>,
 }
 
-/// Takes the steering sections out of `top`.
+/// Takes the sections about the check out of `top`.
 pub(super) fn read(top: &mut Fields<'_>, path: PathBuf) -> Steering {
     let mut overlay = Overlay {
         path: Some(path),
@@ -100,7 +100,11 @@ fn check_glob(glob: &Fact<String>, fields: &Fields<'_>) {
     if let (Err(error), Some(span)) = (globset::Glob::new(&glob.value), glob.span()) {
         fields.problems().add(
             span,
-            format!("`{}` is no pattern of paths: {}", glob.value, error.kind()),
+            format!(
+                "`{}` is not a valid pattern of paths: {}",
+                glob.value,
+                error.kind()
+            ),
         );
     }
 }
@@ -116,7 +120,7 @@ fn ignores(top: &mut Fields<'_>) -> Vec<Ignore> {
         let until = f.text("until").and_then(|text| {
             let day = text.value.parse::<jiff::civil::Date>().ok();
             if day.is_none() {
-                let message = format!("`{}` is no day; write `2027-03-31`", text.value);
+                let message = format!("`{}` is not a date; write `2027-03-31`", text.value);
                 f.problems().add(text.span().unwrap_or(f.span), message);
             }
             day.map(|d| text.map(|_| d))

@@ -1,4 +1,4 @@
-//! What the overlay states, and how it refuses what it cannot mean.
+//! The overlay's statements, and how it refuses invalid ones.
 
 use super::*;
 use cofferdam_model::alerts::Slo;
@@ -68,7 +68,7 @@ fn environment_with(services: &[&str]) -> Environment {
     }
 }
 
-/// What the overlay makes of a platform with these services, and the names that fit nothing.
+/// The result of the overlay on a platform with these services, and the names without a match.
 fn applied(text: &str, mut env: Environment) -> (Environment, Vec<String>) {
     let document = document(text);
     let name = env.name.clone();
@@ -583,7 +583,7 @@ fn statements_of_the_command_line_count_over_the_file() {
     assert_eq!(alone.sections("production").services.len(), 1);
 }
 
-/// The overlay of a directory that sees the root at `above`.
+/// The overlay of a directory from which the root is at `above`.
 fn document_above(text: &str, above: &str) -> OverlayDocument {
     let repo = repo(&[("cofferdam.yaml", text)]);
     let written = Written {

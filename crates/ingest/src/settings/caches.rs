@@ -7,7 +7,7 @@ use cofferdam_model::{Fact, Owner, Parts};
 use cofferdam_syntax::tree::fold;
 use std::time::Duration;
 
-/// Words in a name and what a cache of that name holds; the first that fits.
+/// Words in a name and the contents of a cache with that name; the first match counts.
 const KINDS: &[(&str, LocalCacheKind)] = &[
     ("featureflag", LocalCacheKind::Flags),
     ("flag", LocalCacheKind::Flags),
@@ -20,7 +20,7 @@ const KINDS: &[(&str, LocalCacheKind)] = &[
     ("cell", LocalCacheKind::Routing),
 ];
 
-/// The kind of cache that a folded name tells.
+/// The kind of cache in a folded name.
 pub(crate) fn kind_of(name: &str) -> Option<LocalCacheKind> {
     KINDS
         .iter()
@@ -35,7 +35,7 @@ pub(crate) fn push(env: &mut Parts, cache: LocalCache) {
     env.local_caches.push(cache);
 }
 
-/// Notes a cache that a variable's name tells of (`FEATURE_FLAG_CACHE_TTL_SECONDS`).
+/// Records a cache that a variable's name suggests (`FEATURE_FLAG_CACHE_TTL_SECONDS`).
 pub(super) fn of_variable(setting: &Setting, owner: &Owner, env: &mut Parts) -> bool {
     let Setting {
         name,

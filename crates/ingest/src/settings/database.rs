@@ -1,6 +1,6 @@
 //! Pools of databases and Redis under the names that frameworks give their settings and that variables
-//! commonly have. One table says what a word sets; words in front of it (`SQLALCHEMY_`, `spring.datasource.hikari.`)
-//! say whose it is.
+//! commonly have. One table defines what a word sets; words in front of it (`SQLALCHEMY_`,
+//! `spring.datasource.hikari.`) identify its owner.
 
 use super::{Setting, url, words};
 use crate::parts::{self, fill, set};
@@ -18,7 +18,7 @@ enum Idea {
     Driver,
     /// Connections kept, with others added by an overflow of its own.
     Size,
-    /// Most connections in all.
+    /// Maximum number of connections in total.
     Most,
     Overflow,
     PoolWait,
@@ -30,8 +30,8 @@ enum Idea {
     StatementTimeout,
 }
 
-/// Words (joined), what they set, and whether they speak of a pool even without `database` in front,
-/// where other settings beside them do.
+/// Words (joined), what they set, and whether they refer to a pool even without `database` in front, if other
+/// settings beside them do.
 const PROPERTIES: &[(&str, Idea, bool)] = &[
     ("url", Idea::Url, false),
     ("uri", Idea::Url, false),
@@ -109,7 +109,7 @@ const SQL_SCOPES: &[&str] = &[
 /// Words that name Redis.
 const REDIS_SCOPES: &[&str] = &["redis", "valkey", "lettuce", "jedis"];
 
-/// Words that say nothing here.
+/// Words without a meaning here.
 const NEUTRAL: &[&str] = &[
     "spring",
     "data",
@@ -131,7 +131,7 @@ const NEUTRAL: &[&str] = &[
     "quarkus",
 ];
 
-/// A setting of a pool, understood.
+/// A parsed setting of a pool.
 struct Known<'s> {
     setting: &'s Setting,
     idea: Idea,
@@ -139,10 +139,10 @@ struct Known<'s> {
     hikari: bool,
 }
 
-/// Fills the pools of `owner` with what `settings` say; timeouts among them are deadlines of `section`.
-/// Returns how many settings were understood.
+/// Fills the pools of `owner` from `settings`; timeouts among them are deadlines of `section`. Returns how
+/// many settings were recognised.
 pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mut Parts) -> usize {
-    // Most lists say nothing of a database; those need no look at what is there already.
+    // Most lists contain nothing about a database; for those the existing parts need not be examined.
     if !settings.iter().any(|s| understand(s, true).is_some()) {
         return 0;
     }
@@ -157,7 +157,7 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mu
     } else {
         certain
     };
-    // An address first: what is set by itself counts over its parameters.
+    // An address first: separate settings override its parameters.
     let (addresses, others): (Vec<Known<'_>>, Vec<Known<'_>>) =
         known.into_iter().partition(|k| k.idea == Idea::Url);
     let mut count = 0;
@@ -170,17 +170,18 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mu
     count
 }
 
-/// Whether a setting speaks of an SQL server; the address of a file or of another store does not.
+/// Whether a setting is about an SQL server; the address of a file or of another store is not.
 fn is_sql(item: &Known<'_>) -> bool {
     let text = &item.setting.value.value;
     let elsewhere = item.idea == Idea::Url && text.contains("://") && url::parse(text).is_none();
     item.target == PoolTarget::Sql && !elsewhere
 }
 
-/// What a setting means for a pool, if anything. `beside`: whether settings beside it speak of an SQL database.
+/// The meaning of a setting for a pool, if any. `beside`: whether settings beside it are about an SQL
+/// database.
 fn understand(setting: &Setting, beside: bool) -> Option<Known<'_>> {
     let mut words = words::of(&setting.name);
-    // libpq's PGHOST, PGCONNECT_TIMEOUT and their kin write the scope and the word in one.
+    // libpq's PGHOST, PGCONNECT_TIMEOUT and similar names contain the scope and the word in one.
     if let Some(first) = words.first().cloned()
         && let Some(rest) = first
             .strip_prefix("pg")
@@ -188,7 +189,7 @@ fn understand(setting: &Setting, beside: bool) -> Option<Known<'_>> {
     {
         words.splice(..1, ["pg".to_owned(), rest.to_owned()]);
     }
-    // An application's own name in front (`ORDERS_DB_POOL_SIZE`) means nothing.
+    // An application's own name in front (`ORDERS_DB_POOL_SIZE`) has no meaning.
     let is_store = |w: &String| SQL_SCOPES.contains(&w.as_str()) || REDIS_SCOPES.contains(&w.as_str());
     if let Some(at) = words.iter().take(2).position(is_store)
         && !words[..at].iter().any(|w| NEUTRAL.contains(&w.as_str()))
@@ -238,7 +239,7 @@ fn address(item: &Known<'_>, owner: &Owner, env: &mut Parts) -> bool {
     let Some(address) = url::parse(&item.setting.value.value) else {
         return false;
     };
-    // `REDIS_URL=postgres://…` is a slip that is not for us to mend.
+    // `REDIS_URL=postgres://…` is a mistake that is not ours to correct.
     if address.target != item.target {
         return false;
     }
@@ -257,7 +258,7 @@ fn address(item: &Known<'_>, owner: &Owner, env: &mut Parts) -> bool {
     true
 }
 
-/// Place of the host inside the value, where the value stands in the file as it is.
+/// Place of the host inside the value, if the file contains the value unchanged.
 fn host_span(setting: &Setting, at: usize, length: usize) -> Option<Span> {
     let span = setting.value.span()?;
     let whole = (span.end - span.start) as usize;
@@ -290,13 +291,13 @@ fn parameter(pool: &mut Pool, setting: &Setting, name: &str, value: &str) {
         }
         // JDBC prepares on the server from the nth use on, and never with 0.
         "preparethreshold" if value == "0" => set(&mut pool.statement_cache, fact(setting, 0)),
-        // Prisma's way of saying that a pooler stands between: it then prepares nothing.
+        // Prisma's way to declare a pooler in front: it then prepares nothing.
         "pgbouncer" if value == "true" => set(&mut pool.statement_cache, fact(setting, 0)),
         _ => {}
     }
 }
 
-/// Sets the size of a pool that has no overflow: the number is all it may open.
+/// Sets the size of a pool without an overflow: the number is its maximum.
 fn most(pool: &mut Pool, number: Option<Fact<u32>>) {
     if let Some(number) = number {
         fill(
@@ -390,9 +391,9 @@ fn driver(text: &str) -> Option<String> {
     .map(|d| (*d).to_owned())
 }
 
-/// A time by the unit in its name, else its own; Hikari counts in milliseconds, what is left in seconds
-/// as SQLAlchemy and libpq do. Bare numbers from 1,000 on under a timeout's name are milliseconds: no
-/// one waits a quarter of an hour for a connection.
+/// A time with the unit in its name, otherwise its own; Hikari uses milliseconds, the others seconds as
+/// SQLAlchemy and libpq do. Bare numbers from 1,000 on under a timeout's name are milliseconds: nobody waits
+/// a quarter of an hour for a connection.
 fn time(item: &Known<'_>) -> Option<Duration> {
     let text = item.setting.value.value.trim();
     let name = cofferdam_syntax::tree::fold(&item.setting.name);

@@ -1,6 +1,6 @@
-//! Kafka's settings under the names that clients give them and the names that variables commonly have.
-//! The table beside this says what a property sets; words in front of it (`SPRING_KAFKA_CONSUMER_…`) say
-//! whose it is.
+//! Kafka's settings under the names that clients give them and the names that variables commonly have. The
+//! table beside this one defines what a property sets; words in front of it (`SPRING_KAFKA_CONSUMER_…`)
+//! identify its owner.
 
 use super::kafka_names::Alone::Yes;
 use super::kafka_names::{BARE_WORKERS, Idea, PROPERTIES, SCOPES, Side};
@@ -11,7 +11,7 @@ use cofferdam_model::units::{duration, millis};
 use cofferdam_model::{Fact, Owner, Parts};
 use std::time::Duration;
 
-/// A setting of Kafka's, understood.
+/// A parsed setting of Kafka.
 #[derive(Debug)]
 struct Known<'s> {
     setting: &'s Setting,
@@ -34,14 +34,14 @@ impl Known<'_> {
     }
 }
 
-/// Fills producers and the consumer of `owner` with what `settings` say. Returns how many were understood, and
-/// the settings that mean something only if other documents show that the owner uses Kafka.
+/// Fills producers and the consumer of `owner` from `settings`. Returns how many were recognised, and the
+/// settings that have a meaning only if other documents show that the owner uses Kafka.
 pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> (usize, Vec<Setting>) {
     let mentions = settings
         .iter()
         .any(|s| words::of(&s.name).iter().any(|w| w == "kafka"));
-    // A file that names Kafka's own properties without any prefix is a client's properties file.
-    // A worker of Kafka Connect names its own group, and its clients' settings with a prefix.
+    // A file with Kafka's own properties without any prefix is a client's properties file. A worker of Kafka
+    // Connect names its own group, and its clients' settings have a prefix.
     let is_connect = settings.iter().any(|s| {
         ["keyconverter", "configstoragetopic"].contains(&cofferdam_syntax::tree::fold(&s.name).as_str())
     });
@@ -100,7 +100,7 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> (us
     (count, open)
 }
 
-/// Whether nothing is known of a consumer but workers: they may be anybody's.
+/// Whether only workers are known about a consumer: they may belong to anything.
 fn is_only_workers(consumer: &Consumer) -> bool {
     consumer.group.is_none()
         && consumer.topics.is_empty()
@@ -114,10 +114,10 @@ fn parts_exist(owner: &Owner, env: &Parts) -> bool {
         || env.producers.iter().any(|p| parts::same_owner(&p.owner, owner))
 }
 
-/// What a setting means for Kafka, if anything.
+/// The meaning of a setting for Kafka, if any.
 fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Known<'_>> {
     let mut words = words::of(&setting.name);
-    // `ORDERS_KAFKA_ACKS`, `app.kafka.acks`: an application's own name in front means nothing.
+    // `ORDERS_KAFKA_ACKS`, `app.kafka.acks`: an application's own name in front has no meaning.
     let kafka_at = words.iter().take(3).position(|w| w == "kafka");
     if let Some(at) = kafka_at {
         let spring = words.first().is_some_and(|w| w == "spring");
@@ -165,7 +165,7 @@ fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Kno
     })
 }
 
-/// Puts a setting where it belongs. `sides`: whether the owner consumes, whether it produces.
+/// Puts a setting in its place. `sides`: whether the owner consumes, whether it produces.
 fn place(item: &Known<'_>, owner: &Owner, env: &mut Parts, sides: (bool, bool)) -> bool {
     let span = item.setting.name_span;
     let (consumes, produces) = sides;
@@ -200,12 +200,12 @@ fn place(item: &Known<'_>, owner: &Owner, env: &mut Parts, sides: (bool, bool)) 
     }
 }
 
-/// Names the client library where the settings show that it is the Java one.
+/// Sets the client library if the settings show that it is the Java one.
 fn name_client(owner: &Owner, env: &mut Parts, known: &[Known<'_>]) {
     let Some(sign) = known.iter().find(|k| k.java) else {
         return;
     };
-    // What the names of settings show is as sure as the settings are.
+    // Facts from the names of settings are as certain as the settings.
     let client = Fact::declared(KafkaClient::Java, sign.setting.name_span);
     for producer in env
         .producers
@@ -306,7 +306,7 @@ fn fill_consumer<'e>(item: &Known<'_>, consumer: impl FnOnce() -> &'e mut Consum
     }
 }
 
-/// Reads the value, and passes it on as a fact where it can be read.
+/// Reads the value, and passes it on as a fact if it can be read.
 fn put<T>(item: &Known<'_>, read: impl FnOnce(&str) -> Option<T>, then: impl FnOnce(Fact<T>)) -> bool {
     match read(&item.setting.value.value) {
         Some(value) => {
@@ -325,8 +325,7 @@ fn read_as<T>(item: &Known<'_>, value: T) -> Fact<T> {
     }
 }
 
-/// Kafka counts in milliseconds. A number too small to be meant so, under a name that does not say
-/// `ms`, has no unit that anybody knows.
+/// Kafka uses milliseconds. A number too small for that, under a name without `ms`, has an unknown unit.
 fn time(item: &Known<'_>, then: impl FnOnce(Fact<Duration>)) -> bool {
     let named_ms = cofferdam_syntax::tree::fold(&item.setting.name).ends_with("ms");
     let read = |text: &str| {
@@ -358,7 +357,7 @@ fn topics(item: &Known<'_>) -> Vec<Fact<String>> {
         .collect()
 }
 
-/// A name: text without blanks that no template has to fill.
+/// A name: text without blanks and without template placeholders.
 fn word(text: &str) -> Option<String> {
     let text = text.trim();
     let plain =

@@ -1,4 +1,4 @@
-//! Kafka's settings by name: what each sets, and how far the name speaks for itself.
+//! Kafka's settings by name: what each sets, and whether the name is specific to Kafka.
 
 use Alone::{No, Yes};
 
@@ -29,17 +29,17 @@ pub(super) enum Idea {
     Bootstrap,
 }
 
-/// How far a name speaks for itself.
+/// How specific a name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Alone {
-    /// Kafka's own word: needs nothing in front.
+    /// Kafka's own word: needs no prefix.
     Yes,
     /// A word that others use too: needs `kafka` in front, or a file of Kafka's properties.
     No,
 }
 
-/// Property (folded), what it sets, and whether it speaks for itself. Names of the Java client, of
-/// librdkafka and of the Python clients, without their separators.
+/// Property (folded), what it sets, and whether it is specific. Names of the Java client, of librdkafka and
+/// of the Python clients, without their separators.
 pub(super) const PROPERTIES: &[(&str, Idea, Alone)] = &[
     ("acks", Idea::Acks, No),
     ("requestrequiredacks", Idea::Acks, Yes),
@@ -115,7 +115,7 @@ pub(super) const PROPERTIES: &[(&str, Idea, Alone)] = &[
     ("brokerlist", Idea::Bootstrap, No),
 ];
 
-/// Words in front of a property that say whose it is or nothing.
+/// Words in front of a property that identify its owner or have no meaning.
 pub(super) const SCOPES: &[&str] = &[
     "spring",
     "kafka",
@@ -149,7 +149,7 @@ pub(super) const SCOPES: &[&str] = &[
     "offset",
 ];
 
-/// Names of worker counts that a service with a consumer sets without saying "kafka".
+/// Names of worker counts that a service with a consumer sets without "kafka" in the name.
 pub(super) const BARE_WORKERS: &[&str] = &[
     "workerthreads",
     "numworkers",

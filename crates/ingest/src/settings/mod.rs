@@ -1,6 +1,6 @@
-//! Settings as flat names and values, wherever they stand: `.env` files, Java properties, variables of
-//! containers and deployment files, nested configuration written flat. What a name means is in tables;
-//! what several files set for one owner joins in one producer, consumer or pool.
+//! Settings as flat names and values from any source: `.env` files, Java properties, variables of containers
+//! and deployment files, nested configuration in flat form. The meaning of a name is in tables; the values
+//! that several files set for one owner are joined in one producer, consumer or pool.
 
 pub(crate) mod caches;
 mod database;
@@ -38,7 +38,7 @@ pub fn of_entries(entries: Vec<Entry>) -> Vec<Setting> {
     entries.into_iter().map(setting).collect()
 }
 
-/// Whether a file is one of variables for a process, by the lower case of its name.
+/// Whether a file contains variables for a process, by the lower case of its name.
 pub fn is_env_file(_: &Path, name: &str) -> bool {
     matches!(name, ".env" | ".secrets") || name.starts_with(".env.") || name.ends_with(".env")
 }
@@ -64,8 +64,8 @@ fn of_file(settings: &[Setting], place: Place<'_>) -> Option<Parts> {
     Some(parts)
 }
 
-/// Secrets that stand in a file of flat settings. A password that everybody tries first is there for
-/// one's own machine.
+/// Secrets in a file of flat settings. A password that everybody tries first is for the developer's own
+/// machine.
 fn secrets_in(settings: &[Setting]) -> Vec<SecretLiteral> {
     let found = settings.iter().filter_map(|setting| {
         let text = setting.value.value.as_str();
@@ -80,8 +80,8 @@ fn secrets_in(settings: &[Setting]) -> Vec<SecretLiteral> {
     found.collect()
 }
 
-/// Fills `env` with what `settings` say of `owner`: its producers, consumer and pools, timeouts that
-/// contain one another, and web workers. Returns how many settings were understood.
+/// Fills `env` from the `settings` of `owner`: its producers, consumer and pools, nested timeouts, and web
+/// workers. Returns how many settings were recognised.
 pub fn apply(settings: &[Setting], owner: &Owner, place: Place<'_>, env: &mut Parts) -> usize {
     let section = place.path.display().to_string();
     apply_in(settings, owner, &section, env)
@@ -108,7 +108,7 @@ pub(crate) fn apply_in(settings: &[Setting], owner: &Owner, section: &str, env: 
         + caches_and_limits(&present, owner, env)
 }
 
-/// Variables as settings, those left out of which the files do not tell the text.
+/// Variables as settings, without those whose text is not in the files.
 pub fn of_variables(variables: &BTreeMap<String, Variable>) -> Vec<Setting> {
     variables
         .iter()
@@ -163,7 +163,7 @@ fn flatten_into(node: &Node, name: &str, name_span: Span, found: &mut Vec<Settin
     }
 }
 
-/// Pushes a deadline, in place of an earlier one of the same name in the same section.
+/// Adds a deadline, in place of an earlier one of the same name in the same section.
 pub(crate) fn deadline(env: &mut Parts, deadline: Deadline) {
     env.deadlines.retain(|d| {
         !(d.name == deadline.name
@@ -173,8 +173,8 @@ pub(crate) fn deadline(env: &mut Parts, deadline: Deadline) {
     env.deadlines.push(deadline);
 }
 
-/// Names of other timeouts (folded, without their unit) and what they bound. A name that others use for
-/// something else is not here: `SESSION_TIMEOUT` is how long a person stays logged in.
+/// Names of other timeouts (folded, without their unit) and what they bound. A name with another common
+/// meaning is not here: `SESSION_TIMEOUT` is how long a person stays logged in.
 const TIMEOUTS: &[(&str, DeadlineRole)] = &[
     ("requesttimeout", DeadlineRole::Request),
     ("httprequesttimeout", DeadlineRole::Request),
@@ -325,8 +325,8 @@ pub(crate) fn worker_argument(text: &str) -> Option<u32> {
     None
 }
 
-/// Programs that run a server of their own and read variables for it, by the last part of their image's
-/// name: what looks like a client's setting there is the server's.
+/// Programs that run their own server and read variables for it, by the last part of their image's name: a
+/// setting that looks like a client's is the server's there.
 const SERVERS: &[&str] = &[
     "postgres",
     "postgresql",
@@ -370,8 +370,8 @@ pub fn finish(env: &mut Parts, chains: &Chains) {
         }
     }
     drop(maps);
-    // Parts that other files made of the same owner are asked for; all others are new, and are not
-    // looked for among thousands. Two containers of one pod are two clients.
+    // Parts that other files created for the same owner are looked up; all others are new, and are not
+    // searched among thousands. Two containers of one pod are two clients.
     let known: HashSet<String> = (env.producers.iter().map(|p| &p.owner))
         .chain(env.consumers.iter().map(|c| &c.owner))
         .chain(env.pools.iter().map(|p| &p.owner))
@@ -388,14 +388,14 @@ pub fn finish(env: &mut Parts, chains: &Chains) {
     }
 }
 
-/// Gives settings that other documents were needed for another try, now that all parts are together.
+/// Tries again the settings that needed other documents, now that all parts are together.
 pub fn settle(env: &mut Parts) {
     for open in std::mem::take(&mut env.open_settings) {
         kafka::apply(&open.settings, &open.owner, env);
     }
 }
 
-/// Adds the parts that settings make.
+/// Adds the parts that settings create.
 fn absorb(env: &mut Parts, own: Parts) {
     env.producers.extend(own.producers);
     env.consumers.extend(own.consumers);
@@ -428,7 +428,7 @@ impl<'e> ConfigMaps<'e> {
         ConfigMaps(maps)
     }
 
-    /// The ConfigMap of a name that a pod there means.
+    /// The ConfigMap to which a name in a pod of that namespace refers.
     fn get(&self, name: &str, home: Home<'_>) -> Option<&'e ConfigObject> {
         self.0
             .get(name)?
@@ -483,7 +483,7 @@ impl<'e> ConfigMaps<'e> {
     }
 }
 
-/// Settings for tests, each at a place of its own.
+/// Settings for tests, each with its own place.
 #[cfg(test)]
 pub(crate) fn settings_of(pairs: &[(&str, &str)]) -> Vec<Setting> {
     let file = cofferdam_model::FileId(0);

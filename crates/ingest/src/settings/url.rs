@@ -1,18 +1,18 @@
-//! Addresses of databases and caches as applications have them: `postgresql+asyncpg://user@host/db?pool_size=5`,
-//! `jdbc:postgresql://host/db`, `redis://host`, or libpq's `host=… dbname=…`. Passwords are passed over
-//! and never kept.
+//! Addresses of databases and caches as applications have them:
+//! `postgresql+asyncpg://user@host/db?pool_size=5`, `jdbc:postgresql://host/db`, `redis://host`, or libpq's
+//! `host=… dbname=…`. Passwords are skipped and never kept.
 
 use cofferdam_model::database::PoolTarget;
 
-/// What an address tells.
+/// The facts of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// What is at the other end.
+    /// The kind of server.
     pub target: PoolTarget,
-    /// Driver, where the scheme names one (`asyncpg`, `jdbc`).
+    /// Driver, if the scheme names one (`asyncpg`, `jdbc`).
     pub driver: Option<String>,
-    /// Host in lower case; `None` where a template or a socket stands in its place. With it the byte
-    /// at which it begins.
+    /// Host in lower case; `None` if a template or a socket is in its place. With it the byte at which it
+    /// begins.
     pub host: Option<(usize, String)>,
     /// Parameters after `?`, decoded no further: name and value.
     pub parameters: Vec<(String, String)>,
@@ -99,7 +99,7 @@ fn keywords(text: &str) -> Option<Address> {
     })
 }
 
-/// A host without its port, in lower case; `None` for what a template fills, a path or nothing. Of
+/// A host without its port, in lower case; `None` for a template placeholder, a path or an empty text. Of
 /// several hosts the first.
 pub fn host_of(text: &str) -> Option<String> {
     let first = text.split(',').next().unwrap_or_default().trim();

@@ -1,9 +1,8 @@
-//! Names of settings as words. `KAFKA_PRODUCER_ACKS`, `kafka.producer.acks` and `kafkaProducerAcks`
-//! are the same words; which of them say *whose* setting it is and which say *what* is set is for the
-//! tables that use this.
+//! Names of settings as words. `KAFKA_PRODUCER_ACKS`, `kafka.producer.acks` and `kafkaProducerAcks` are the
+//! same words; the tables that use this decide which of them identify the *owner* and which the *setting*.
 
-/// The words of a name in lower case: parted at `_`, `-`, `.`, `/`, `:`, blanks, and where a small
-/// letter or digit meets a capital one.
+/// The words of a name in lower case: split at `_`, `-`, `.`, `/`, `:`, blanks, and where a small letter or
+/// digit precedes a capital one.
 pub(super) fn of(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut small_before = false;
@@ -26,8 +25,8 @@ pub(super) fn of(name: &str) -> Vec<String> {
     words
 }
 
-/// Strips words that only say whose setting it is from the front until what is left, joined, is known.
-/// Returns what `known` makes of the rest and the words that were stripped.
+/// Removes words that only identify the owner from the front until the rest, joined, is known. Returns the
+/// result of `known` for the rest and the removed words.
 pub(super) fn strip<T>(
     words: &[String],
     is_scope: impl Fn(&str) -> bool,
@@ -46,8 +45,8 @@ pub(super) fn strip<T>(
     None
 }
 
-/// Whether the name is written as environment variables are (`UPPER_SNAKE`): then what it sets depends
-/// on code that reads it, and rests on its name alone.
+/// Whether the name is written like an environment variable (`UPPER_SNAKE`): then its meaning depends on the
+/// code that reads it, and is known only from its name.
 pub(super) fn is_variable(name: &str) -> bool {
     !name.contains('.')
         && name.chars().any(|c| c.is_ascii_uppercase())

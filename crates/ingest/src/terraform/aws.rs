@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Reads everything of Amazon.
+/// Reads all Amazon resources.
 pub(super) fn fill_in(context: &Context<'_>, env: &mut Parts) {
     for resource in context.managed("aws_db_instance") {
         instance(context, resource, env);
@@ -50,8 +50,8 @@ fn engine_of(node: &Node) -> Option<Fact<Engine>> {
     })
 }
 
-/// Parameters of the groups that a database names; `None` when it names one that is not in the files,
-/// so that nothing is known of what it sets.
+/// Parameters of the groups that a database names; `None` if it names one that is not in the files, so its
+/// settings are unknown.
 struct Parameters<'n> {
     set: BTreeMap<String, &'n Node>,
     known: bool,
@@ -69,7 +69,7 @@ impl<'n> Parameters<'n> {
         };
         match context.follow(named, kind, &["name", "name_prefix"]) {
             Some(group) => parameters.add(&hcl::blocks(&group.body, "parameter")),
-            // The groups that Amazon makes hold the defaults.
+            // Amazon's own groups contain the defaults.
             None => parameters.known = named.as_str().is_some_and(|n| n.starts_with("default.")),
         }
         parameters
@@ -81,13 +81,13 @@ impl<'n> Parameters<'n> {
                 (Some(name), Some(value)) => {
                     self.set.insert(name.to_ascii_lowercase(), value);
                 }
-                // A list of which a part is not known may set anything.
+                // A list with an unknown part may set anything.
                 _ => self.known = false,
             }
         }
     }
 
-    /// What an instance's group says counts over its cluster's.
+    /// An instance's group overrides its cluster's.
     fn over(mut self, below: Parameters<'n>) -> Parameters<'n> {
         for (name, value) in below.set {
             self.set.entry(name).or_insert(value);
@@ -119,7 +119,7 @@ impl<'n> Parameters<'n> {
     }
 }
 
-/// Sets what the parameters say, and what the engine takes where they are known to say nothing.
+/// Applies the parameters, and the engine's defaults for those that are known to be unset.
 fn settle(database: &mut Database, body: &Node, parameters: &Parameters<'_>) {
     let engine = database.engine.as_ref().map(|e| e.value);
     let memory = database.memory.as_ref().map(|m| m.value);
@@ -176,7 +176,7 @@ fn settle(database: &mut Database, body: &Node, parameters: &Parameters<'_>) {
     };
 }
 
-/// Slots that ordinary users cannot take, where a parameter changes either of the two.
+/// Slots that ordinary users cannot take, if a parameter changes either of the two.
 fn reserved(database: &mut Database, parameters: &Parameters<'_>) {
     let superuser = parameters.number("superuser_reserved_connections", None);
     let rds = parameters.number("rds.rds_superuser_reserved_connections", None);
@@ -206,7 +206,7 @@ fn default_connections(database: &Database, memory: Option<Bytes>) -> Option<Fac
     Some(Fact::assumed(n, why))
 }
 
-/// Whether TLS is demanded where no parameter says so. Source: Amazon RDS User Guide, "Using SSL with a
+/// Whether TLS is required if no parameter sets it. Source: Amazon RDS User Guide, "Using SSL with a
 /// PostgreSQL DB instance" (on from version 15) and Amazon Aurora User Guide, "Securing Aurora PostgreSQL
 /// data with SSL/TLS" (on from version 17).
 fn default_tls(database: &Database) -> Option<Fact<bool>> {
@@ -235,7 +235,7 @@ fn tier(body: &Node, key: &str, database: &mut Database) {
     database.tier = Some(class);
 }
 
-/// What protects against deletion: the argument, or Terraform's own refusal.
+/// The protection against deletion: the argument, or Terraform's own refusal.
 fn protection(body: &Node, whole: bool) -> Option<Fact<bool>> {
     let prevented = inner(body, "lifecycle").and_then(|l| l.get("prevent_destroy")?.bool_fact());
     let declared = body.get("deletion_protection");
@@ -359,7 +359,7 @@ fn planned(rule: &Node, backup: &mut Backup) {
         backup.point_in_time = Some(on);
     }
     if let Some(copy) = hcl::block(rule, "copy_action") {
-        let why = "the backups are copied to another vault, which is taken to be in another region";
+        let why = "the backups are copied to another vault, which is assumed to be in another region";
         fill(
             &mut backup.other_region,
             Some(Fact::inferred(true, copy.span, why)),
@@ -458,8 +458,8 @@ fn serverless(body: &Node, database: &mut Database) {
     }
 }
 
-/// The databases of the modules that people take from the registry: what their arguments say, and no
-/// defaults, which are the module's own.
+/// The databases of the common modules from the registry: the values of their arguments, without defaults,
+/// which belong to the module.
 fn module(call: &ModuleCall, env: &mut Parts) {
     let Some(source) = call.source.as_deref() else {
         return;
@@ -547,7 +547,7 @@ fn log_group(resource: &Resource, env: &mut Parts) {
     let retention = match resource.body.get("retention_in_days") {
         None => None,
         Some(node) => match days_fact(node) {
-            // 0 is how the provider writes "for ever".
+            // The provider writes 0 for "forever".
             Some(days) => Some(days).filter(|d| !d.value.is_zero()),
             None => return,
         },
@@ -559,8 +559,8 @@ fn log_group(resource: &Resource, env: &mut Parts) {
     });
 }
 
-/// An alarm of CloudWatch fires when the last `evaluation_periods` periods are bad; the first may begin up
-/// to one period after the fault. Source: Amazon CloudWatch User Guide, "Alarm evaluation".
+/// An alarm of CloudWatch fires if the last `evaluation_periods` periods are bad; the first may begin up to
+/// one period after the fault. Source: Amazon CloudWatch User Guide, "Alarm evaluation".
 fn metric_alarm(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
     let period = body.get("period").and_then(seconds_fact);

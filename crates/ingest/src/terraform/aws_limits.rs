@@ -1,5 +1,5 @@
-//! What Amazon's databases have when nobody says: memory by instance class, and the formulas of
-//! parameter groups that count with it.
+//! Defaults of Amazon's databases: memory by instance class, and the formulas of parameter groups that use
+//! it.
 
 use cofferdam_model::Bytes;
 
@@ -61,8 +61,8 @@ pub(super) fn gib_to_bytes(gib: f64) -> Bytes {
 const SERVERLESS_CONNECTIONS: &[(f64, u32)] =
     &[(1.0, 189), (4.0, 823), (8.0, 1669), (16.0, 3360), (32.0, 5000)];
 
-/// max_connections of Aurora PostgreSQL Serverless v2 with this range of capacity units: by the table for
-/// its sizes, else by the formula for the memory; 2,000 at most when it may go down to half a unit or none.
+/// max_connections of Aurora PostgreSQL Serverless v2 with this range of capacity units: by the table for its
+/// sizes, otherwise by the formula for the memory; 2,000 at most if it may go down to half a unit or none.
 pub(super) fn serverless_connections(min: Option<f64>, max: f64) -> u32 {
     let by_table = SERVERLESS_CONNECTIONS
         .iter()
@@ -90,8 +90,8 @@ pub(super) const MYSQL_DEFAULT: &str = "{DBInstanceClassMemory/12582880}";
 pub(super) const AURORA_BUFFERS: &str = "SUM({DBInstanceClassMemory/12038},-50003)";
 
 /// The value of a parameter: a number, or a formula over the memory of the instance
-/// (`LEAST({DBInstanceClassMemory/9531392},5000)`). `None` when it reads something else than memory.
-/// Source: Amazon RDS User Guide, "Specifying DB parameters" (formulas, functions, expressions).
+/// (`LEAST({DBInstanceClassMemory/9531392},5000)`). `None` if it uses something other than memory. Source:
+/// Amazon RDS User Guide, "Specifying DB parameters" (formulas, functions, expressions).
 pub(super) fn formula(text: &str, memory: Bytes) -> Option<f64> {
     // Real ones are far shorter; the bound keeps the depth of nesting small.
     if text.len() > 200 {

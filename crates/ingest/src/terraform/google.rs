@@ -1,5 +1,5 @@
-//! Google's provider: Cloud SQL with the limits that its tiers have, Memorystore, VPC connectors, alert
-//! policies, log buckets. Cloud Run is read with what Kubernetes has ([`super::manifest`]).
+//! Google's provider: Cloud SQL with the limits of its tiers, Memorystore, VPC connectors, alert policies,
+//! log buckets. Cloud Run is read with the reader for Kubernetes ([`super::manifest`]).
 
 use super::{Context, days_fact, header, inner, name_of, or_default};
 use crate::facts::NodeFacts as _;
@@ -16,7 +16,7 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 const MIB: u64 = 1024 * 1024;
 
-/// Reads everything of Google.
+/// Reads all Google resources.
 pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     for resource in context.managed("google_sql_database_instance") {
         sql(resource, env);
@@ -85,8 +85,8 @@ fn tier_memory(tier: &str) -> Option<Bytes> {
     Some(Bytes(mib * MIB))
 }
 
-/// max_connections of PostgreSQL by memory in MiB: from this much on, so many. Source: Cloud SQL for
-/// PostgreSQL documentation, "Configure database flags", max_connections.
+/// max_connections of PostgreSQL by memory in MiB: lower bound and number. Source: Cloud SQL for PostgreSQL
+/// documentation, "Configure database flags", max_connections.
 const POSTGRES_CONNECTIONS: &[(u64, u32)] = &[
     (122_880, 1_000),
     (61_440, 800),
@@ -126,7 +126,7 @@ fn flag<'n>(settings: &'n Node, name: &str) -> Option<&'n Node> {
         .and_then(|f| f.get("value"))
 }
 
-/// Whether all flags are known: then a flag that is not there is not set.
+/// Whether all flags are known: then a missing flag is not set.
 fn flags_known(settings: &Node) -> bool {
     hcl::blocks(settings, "database_flags")
         .into_iter()
@@ -156,7 +156,7 @@ fn sql(resource: &Resource, env: &mut Parts) {
     if let Some(settings) = settings {
         instance_settings(settings, resource, &mut database, env);
     }
-    // Of a clone or a module's generated block nothing is known.
+    // Nothing is known about a clone or a module's generated block.
     if let (Some(settings), false) = (settings, replica) {
         database.backup = backup(settings, body);
     }
@@ -176,7 +176,7 @@ fn instance_settings(settings: &Node, resource: &Resource, database: &mut Databa
                 span,
                 (
                     problem,
-                    "Take a tier that `gcloud sql tiers list` shows, or `db-custom-CPUS-MEMORY`.",
+                    "Use a tier that `gcloud sql tiers list` shows, or `db-custom-CPUS-MEMORY`.",
                 ),
                 env,
             );
@@ -234,7 +234,7 @@ fn tls(ip: Option<&Node>) -> Option<Fact<bool>> {
     }
 }
 
-/// Two switches protect an instance: Terraform's own, on unless it is set off, and the interface's.
+/// Two switches protect an instance: Terraform's own, on unless it is set off, and the one of the API.
 fn deletion(body: &Node) -> Option<Fact<bool>> {
     let of_api = inner(body, "settings").and_then(|s| s.get("deletion_protection_enabled")?.bool_fact());
     match (of_api.filter(|f| f.value), body.get("deletion_protection")) {
@@ -281,7 +281,7 @@ fn backup(settings: &Node, body: &Node) -> Backup {
         );
     let kept = block.and_then(|b| inner(b, "backup_retention_settings")?.get("retained_backups"));
     backup.retention = match kept {
-        // One a day: so many backups are so many days.
+        // One a day: the number of backups is the number of days.
         Some(node) => days_fact(node),
         None => Some(Fact::assumed(7 * DAY, "7 backups are kept, Cloud SQL's default")),
     };
@@ -296,9 +296,9 @@ fn backup(settings: &Node, body: &Node) -> Backup {
 const NO_BACKUPS: &str =
     "backup_configuration.enabled is false, the Google provider's default: no automated backups";
 
-/// What is wrong with a tier that does not exist. Source: Cloud SQL documentation, "Machine types": shared
-/// core is db-f1-micro and db-g1-small only; a custom one has 1 or an even number of CPUs, memory in
-/// multiples of 256 MiB, at least 3,840 MiB, and 0.9 to 6.5 GB a CPU.
+/// The error of a tier that does not exist. Source: Cloud SQL documentation, "Machine types": shared core is
+/// db-f1-micro and db-g1-small only; a custom one has 1 or an even number of CPUs, memory in multiples of 256
+/// MiB, at least 3,840 MiB, and 0.9 to 6.5 GB a CPU.
 fn impossible_tier(tier: &str) -> Option<String> {
     if (tier.starts_with("db-f1-") && tier != "db-f1-micro")
         || (tier.starts_with("db-g1-") && tier != "db-g1-small")
@@ -345,7 +345,7 @@ fn redis(resource: &Resource, env: &mut Parts) {
 
 // === VPC connectors ===
 
-/// Notes that Google refuses what stands at `span`: the problem and the remedy.
+/// Records that Google refuses the value at `span`: the problem and the remedy.
 fn refuse(resource: &Resource, path: &str, span: Span, (problem, remedy): (String, &str), env: &mut Parts) {
     env.defects.push(Defect {
         subject: resource.address.clone(),
@@ -360,8 +360,8 @@ fn refuse(resource: &Resource, path: &str, span: Span, (problem, remedy): (Strin
 /// Machine types that a connector may have.
 const MACHINES: &[&str] = &["f1-micro", "e2-micro", "e2-standard-4"];
 
-/// Reads a connector and what Google would refuse in it. Source: Serverless VPC Access documentation,
-/// "Configure connectors" and the reference of `projects.locations.connectors`.
+/// Reads a connector and its errors. Source: Serverless VPC Access documentation, "Configure connectors" and
+/// the reference of `projects.locations.connectors`.
 fn connector(resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["name"]);
@@ -372,7 +372,7 @@ fn connector(resource: &Resource, env: &mut Parts) {
         && let Some(text) = machine.as_str().filter(|t| !MACHINES.contains(t))
     {
         let problem = format!("a connector cannot have the machine type `{text}`");
-        let remedy = "Take `e2-micro`, `e2-standard-4` or `f1-micro`.";
+        let remedy = "Use `e2-micro`, `e2-standard-4` or `f1-micro`.";
         refuse(resource, "machine_type", machine.span, (problem, remedy), env);
     }
     if let Some(max) = max.as_ref().filter(|m| !(3..=10).contains(&m.value)) {
@@ -383,7 +383,7 @@ fn connector(resource: &Resource, env: &mut Parts) {
             place(max),
             (
                 problem,
-                "Set 3 to 10; what needs more wants a second connector or direct VPC egress.",
+                "Set 3 to 10; for more, use a second connector or direct VPC egress.",
             ),
             env,
         );
@@ -416,7 +416,7 @@ fn connector(resource: &Resource, env: &mut Parts) {
     let range = body.get("ip_cidr_range").and_then(Node::text_fact);
     if let Some(range) = range.as_ref().filter(|r| !r.value.ends_with("/28")) {
         let span = range.span().unwrap_or(resource.span);
-        let problem = format!("the range `{}` is no /28", range.value);
+        let problem = format!("the range `{}` is not a /28", range.value);
         refuse(
             resource,
             "ip_cidr_range",
@@ -468,7 +468,7 @@ fn connector_of(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     }
 }
 
-/// A connector is a way out of a service, not something that requests can be sent to.
+/// A connector is for traffic from a service; requests cannot be sent to it.
 fn backend(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     for block in hcl::blocks(&resource.body, "backend") {
         let Some(group) = block.get("group") else { continue };

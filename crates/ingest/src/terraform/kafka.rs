@@ -1,4 +1,4 @@
-//! Kafka in Terraform: topics of the providers that people use, and clusters of Amazon MSK.
+//! Kafka in Terraform: topics of common providers, and clusters of Amazon MSK.
 
 use super::{Context, inner, name_of};
 use crate::facts::NodeFacts as _;
@@ -9,7 +9,7 @@ use cofferdam_render::hcl::Resource;
 use cofferdam_syntax::properties;
 use cofferdam_syntax::tree::Node;
 
-/// A provider's resource for a topic and what it calls its arguments.
+/// A provider's resource for a topic and the names of its arguments.
 struct Kind {
     resource: &'static str,
     name: &'static str,
@@ -74,7 +74,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
 
 fn topic(kind: &Kind, resource: &Resource, env: &mut Parts) {
     let body = &resource.body;
-    // A repeated resource of which the names are not known declares nothing that could be found.
+    // A repeated resource with unknown names declares nothing that could be found.
     let Some(name) = body.get(kind.name).and_then(Node::text_fact) else {
         return;
     };
@@ -85,7 +85,7 @@ fn topic(kind: &Kind, resource: &Resource, env: &mut Parts) {
     let factor = match kind.resource {
         "confluent_kafka_topic" => Some(Fact::assumed(
             3,
-            "the replication factor is 3, as Confluent Cloud has it for every topic",
+            "the replication factor is 3, as in Confluent Cloud for every topic",
         )),
         _ => body.get(kind.factor).and_then(Node::u32_fact),
     };
@@ -106,7 +106,7 @@ fn topic(kind: &Kind, resource: &Resource, env: &mut Parts) {
         partitions,
         replication_factor: factor,
         min_insync_replicas: setting("mininsyncreplicas").and_then(Node::u32_fact),
-        // A negative retention is without end.
+        // A negative retention means without end.
         retention: setting("retentionms").and_then(|n| n.fact(units::millis)),
         peak_rate: None,
     };
@@ -121,7 +121,7 @@ fn topic(kind: &Kind, resource: &Resource, env: &mut Parts) {
     }
 }
 
-/// What the only cluster's brokers are told holds for topics of these files that say nothing else.
+/// The broker settings of the only cluster apply to topics of these files without their own.
 fn broker_defaults(context: &Context<'_>, cluster: &Resource, env: &mut Parts) {
     let text = inner(&cluster.body, "configuration_info")
         .and_then(|info| context.follow(info.get("arn")?, "aws_msk_configuration", &["name"]))

@@ -1,6 +1,6 @@
-//! Objects of Kubernetes and services of Cloud Run that Terraform declares, given to the reader of
-//! Kubernetes as what they are. Terraform writes blocks and `snake_case` where manifests have maps, lists
-//! and `camelCase`; the values and their places stay.
+//! Objects of Kubernetes and services of Cloud Run that Terraform declares, passed to the reader of
+//! Kubernetes as what they are. Terraform writes blocks and `snake_case` where manifests have maps, lists and
+//! `camelCase`; the values and their places stay.
 
 use super::Context;
 use crate::context::Place;
@@ -121,7 +121,7 @@ const LISTS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Names that are not `camelCase` of what Terraform writes.
+/// Names in Terraform that do not become plain `camelCase`.
 const NAMES: &[(&str, &str)] = &[
     ("cluster_ip", "clusterIP"),
     ("host_ipc", "hostIPC"),
@@ -157,7 +157,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
             continue;
         };
         if body.as_map().is_some() {
-            // yamlencode() of an object, kept as that.
+            // The result of yamlencode() of an object, kept as an object.
             give(context, body.clone(), env);
         } else if let Some(stream) = text_of(&context.place.repo.sources, body) {
             for document in stream.documents {
@@ -251,8 +251,8 @@ fn camel(name: &str) -> String {
     out
 }
 
-/// An argument or block under its name in a manifest. Maps that are arguments (labels, limits) have
-/// names of people's own, which stay.
+/// An argument or block under its name in a manifest. Maps that are arguments (labels, limits) have the
+/// user's own names, which stay.
 fn converted(name: &Key, value: &Node, block: bool) -> (Key, Node) {
     let list = LISTS.iter().find(|(from, _)| *from == &*name.text);
     let renamed = key(
@@ -318,7 +318,7 @@ fn cloud_run(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     serve(context, resource, &node(object, resource.span), env);
 }
 
-/// The second version of the API names the same things otherwise.
+/// The second version of the API has other names for the same fields.
 fn cloud_run_v2(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let span = resource.span;
     let Some(template) = super::inner(&resource.body, "template") else {
@@ -429,7 +429,7 @@ fn container_v2(container: &Node) -> Node {
     node(out, container.span)
 }
 
-/// A service of Cloud Run is no pod: what Kubernetes would want of one is not asked of it, so it is read
+/// A service of Cloud Run is not a pod: Kubernetes' requirements for pods do not apply to it, so it is read
 /// as a fragment. It always scales; without a number, up to 100.
 fn serve(context: &Context<'_>, resource: &Resource, object: &Node, env: &mut Parts) {
     let before = (env.autoscalers.len(), env.workloads.len());
@@ -459,19 +459,20 @@ fn serve(context: &Context<'_>, resource: &Resource, object: &Node, env: &mut Pa
         if autoscaler.max.is_none() && !unknown_max {
             autoscaler.max = Some(Fact::assumed(
                 100,
-                "the most instances are 100, Cloud Run's default (Cloud Run documentation, \"Maximum instances\")",
+                "the maximum is 100 instances, Cloud Run's default (Cloud Run documentation, \"Maximum \
+                 instances\")",
             ));
         }
         if autoscaler.min.is_none() && !unknown_max {
             autoscaler.min = Some(Fact::assumed(
                 0,
-                "the fewest instances are 0, Cloud Run's default",
+                "the minimum is 0 instances, Cloud Run's default",
             ));
         }
     }
 }
 
-/// Whether the place where the numbers of instances stand has a part that is not known.
+/// Whether the section with the numbers of instances has an unknown part.
 fn limits_unknown(body: &Node) -> bool {
     let scaling = [
         super::inner(body, "template/scaling"),

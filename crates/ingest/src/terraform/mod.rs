@@ -1,6 +1,6 @@
-//! Terraform's resources into the platform model, one file a family of providers. Everything here
-//! reads evaluated arguments: a value that is not known sets nothing, and a provider's default is set
-//! only where the argument is known to be absent, as an assumption that names its source.
+//! Terraform's resources into the platform model, one file for each family of providers. Everything here
+//! reads evaluated arguments: an unknown value sets nothing, and a provider's default is set only if the
+//! argument is known to be absent, as an assumption that names its source.
 
 mod aws;
 mod aws_limits;
@@ -21,18 +21,18 @@ use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What an interpreter is told besides the resource it reads.
+/// The context of a resource for its interpreter.
 pub(crate) struct Context<'a> {
     /// Where it is read and for which environment.
     place: Place<'a>,
     /// All resources of the root module.
     values: &'a RootValues,
     by_address: BTreeMap<&'a str, &'a Resource>,
-    /// Resources that are made, by type, in order.
+    /// The created resources, by type, in order.
     by_kind: BTreeMap<&'a str, Vec<&'a Resource>>,
 }
 
-/// Fills `env` with everything that `terraform` declares for it, of the directories that are here.
+/// Fills `env` with all declarations of `terraform` for it, from the directories that are here.
 pub fn interpret(terraform: &Terraform, is_here: &dyn Fn(&Path) -> bool, place: Place<'_>, env: &mut Parts) {
     for root in terraform.roots.iter().filter(|root| is_here(&root.dir)) {
         for values in &root.environments {
@@ -60,8 +60,9 @@ pub fn interpret(terraform: &Terraform, is_here: &dyn Fn(&Path) -> bool, place: 
             span: misplaced.span,
             problem: misplaced.problem.clone(),
             effect: DefectEffect::Refused,
-            remedy: "Put it into the block that it belongs to: an argument counts only inside a resource, module or the like."
-                .to_owned(),
+            remedy:
+                "Put it into its block: an argument counts only inside a resource, module or similar block."
+                    .to_owned(),
         });
     }
     for (path, span) in terraform.misnamed.iter().filter(|(path, _)| is_here(path)) {
@@ -69,7 +70,7 @@ pub fn interpret(terraform: &Terraform, is_here: &dyn Fn(&Path) -> bool, place: 
             subject: format!("file {}", path.display()),
             path: String::new(),
             span: *span,
-            problem: "holds Terraform blocks, and Terraform loads only files that end in .tf or .tf.json"
+            problem: "contains Terraform blocks, and Terraform loads only files that end in .tf or .tf.json"
                 .to_owned(),
             effect: DefectEffect::Ignored,
             remedy: format!(
@@ -124,8 +125,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether what the name may lead to was read. A directory of which only some files were given may declare it in
-    /// another one.
+    /// Whether the possible target of a name was read. A directory of which only some files were given may
+    /// declare it in another one.
     fn may_claim(&self, dangling: &hcl::Dangling) -> bool {
         let repo = self.place.repo;
         match dangling.what {
@@ -134,7 +135,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Resources of this type that are made here, in order.
+    /// Resources of this type that are created here, in order.
     fn managed(&self, kind: &str) -> impl Iterator<Item = &'a Resource> {
         self.by_kind.get(kind).into_iter().flatten().copied()
     }
@@ -153,8 +154,8 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The resource of an address or of an attribute of it. Of a repeated resource that is named as a
-    /// whole, the first.
+    /// The resource of an address or of an attribute of it. Of a repeated resource that is named as a whole,
+    /// the first.
     fn at(&self, reference: &str) -> Option<&'a Resource> {
         let mut address = reference;
         loop {
@@ -189,7 +190,7 @@ fn shown(dangling: &hcl::Dangling) -> String {
     }
 }
 
-/// The name of a resource for reports: what an argument says, else the name in the configuration.
+/// The name of a resource for reports: from an argument, otherwise the name in the configuration.
 fn name_of(resource: &Resource, arguments: &[&str]) -> Fact<String> {
     arguments
         .iter()
@@ -204,7 +205,7 @@ fn name_of(resource: &Resource, arguments: &[&str]) -> Fact<String> {
         })
 }
 
-/// The value of an argument; the provider's default where it is known to be absent.
+/// The value of an argument; the provider's default if it is known to be absent.
 fn or_default<T>(
     body: Option<&Node>,
     key: &str,
@@ -218,12 +219,12 @@ fn or_default<T>(
     }
 }
 
-/// A map of a body for settings that are blocks or maps alike, of which the first counts.
+/// A map of a body for settings that may be blocks or maps, of which the first counts.
 fn inner<'n>(body: &'n Node, path: &str) -> Option<&'n Node> {
     path.split('/').try_fold(body, |node, key| hcl::block(node, key))
 }
 
-/// Whether an argument is there, whatever its value.
+/// Whether an argument exists, whatever its value.
 fn is_set(body: &Node, key: &str) -> bool {
     body.get(key)
         .is_some_and(|node| !node.is_null() && !matches!(&node.value, Value::Seq(items) if items.is_empty()))
@@ -242,7 +243,7 @@ fn days_fact(node: &Node) -> Option<Fact<std::time::Duration>> {
     })
 }
 
-/// The place of a resource's header, for parts that have no better one.
+/// The place of a resource's header, for parts without a better one.
 fn header(resource: &Resource) -> Span {
     resource.span
 }
@@ -254,7 +255,7 @@ mod tests {
     use cofferdam_syntax::repo::Repo;
     use std::path::{Path, PathBuf};
 
-    /// What these files say of production, before linking.
+    /// The facts of these files about production, before linking.
     pub(super) fn environment(files: &[(&str, &str)]) -> Parts {
         let repo = Repo::from_files(
             files

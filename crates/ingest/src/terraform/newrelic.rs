@@ -1,4 +1,4 @@
-//! New Relic's provider: alert conditions with the timing that decides when they page, who is told,
+//! New Relic's provider: alert conditions with the timing that decides when they page, their receivers,
 //! service levels, synthetic monitors.
 
 use super::{Context, header, inner, name_of, nrql, seconds_fact};
@@ -11,7 +11,7 @@ use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Attributes whose values name a service, topic, group, cell or the like, folded.
+/// Attributes whose values name a service, topic, group, cell or similar thing, folded.
 const NAMING: &[&str] = &[
     "app",
     "appname",
@@ -67,7 +67,7 @@ const SERVICE: &[&str] = &[
     "workloadname",
 ];
 
-/// Reads everything of New Relic.
+/// Reads all New Relic resources.
 pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     let routes = routes(context);
     for resource in context.managed("newrelic_nrql_alert_condition") {
@@ -93,10 +93,10 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     }
 }
 
-/// Whom each policy tells, by the policy's address.
+/// The receivers of each policy, by the policy's address.
 type Routes<'a> = BTreeMap<&'a str, Vec<Fact<String>>>;
 
-/// Finds whom policies tell: workflows whose filter names the policy and whose destinations are
+/// Finds the receivers of policies: workflows whose filter names the policy and whose destinations are
 /// channels, or (older) channels that are attached to policies.
 fn routes<'a>(context: &Context<'a>) -> Routes<'a> {
     let mut routes: Routes<'a> = BTreeMap::new();
@@ -172,16 +172,16 @@ fn nrql_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_
     let mut timing = timing(body, term);
     if let Some(query) = &query {
         let sparse = watch(context, query, &mut alert);
-        timing.sparse = sparse.zip(query.span()).map(|(sparse, span)| {
-            Fact::inferred(sparse, span, "what the query counts, as its conditions say")
-        });
+        timing.sparse = sparse
+            .zip(query.span())
+            .map(|(sparse, span)| Fact::inferred(sparse, span, "what the query counts, by its conditions"));
     }
     alert.timing = Timing::NewRelic(timing);
     env.alerts.push(alert);
 }
 
-/// The query as Terraform values it, or, where a part is only decided when it runs, as it is written:
-/// what stands around that part is still what is asked.
+/// The query as Terraform evaluates it, or, if a part is only known at run time, as written: the text around
+/// that part is still the query.
 fn query_of(context: &Context<'_>, node: &Node) -> Option<Fact<String>> {
     if let Some(fact) = node.text_fact() {
         return Some(fact);
@@ -192,19 +192,19 @@ fn query_of(context: &Context<'_>, node: &Node) -> Option<Fact<String>> {
     let raw = context.place.repo.sources.text(node.span);
     let lower = raw.to_ascii_lowercase();
     (raw.contains("${") && lower.contains("select") && lower.contains("from")).then(|| {
-        let why = "the query as written: what stands in `${…}` is decided when Terraform runs";
+        let why = "the query as written: the values in `${…}` are known when Terraform runs";
         Fact::inferred(raw.trim_matches('"').to_owned(), node.span, why)
     })
 }
 
-/// The threshold that pages: the critical one, else the warning, in either way of writing it.
+/// The threshold that pages: the critical one, otherwise the warning, in either notation.
 fn leading_term(body: &Node) -> (Option<&Node>, Option<Fact<String>>) {
     for priority in ["critical", "warning"] {
         if let Some(block) = hcl::block(body, priority) {
             return (Some(block), Some(Fact::declared(priority.to_owned(), block.span)));
         }
         let term = hcl::blocks(body, "term").into_iter().find(|term| {
-            // Critical is what a term without a priority is.
+            // A term without a priority is critical.
             let said = term.get("priority").and_then(Node::as_str).unwrap_or("critical");
             said.eq_ignore_ascii_case(priority)
         });
@@ -231,7 +231,7 @@ fn timing(body: &Node, term: Option<&Node>) -> NewRelicTiming {
             })
         })
     });
-    // `time_function = "any"` is the older way to say that one occurrence is enough.
+    // `time_function = "any"` is the older notation for "one occurrence is enough".
     let occurrences = term.and_then(|term| {
         term.get("threshold_occurrences")
             .and_then(|n| n.fact(|t| Some(t.to_ascii_lowercase())))
@@ -258,7 +258,7 @@ fn timing(body: &Node, term: Option<&Node>) -> NewRelicTiming {
     }
 }
 
-/// Fills in what the query watches; whether it has no data when all is well.
+/// Fills in what the query watches; returns whether it has no data when everything works.
 fn watch(context: &Context<'_>, query: &Fact<String>, alert: &mut Alert) -> Option<bool> {
     let parsed = nrql::parse(&query.value);
     let at = query.span();
@@ -294,7 +294,7 @@ fn watch(context: &Context<'_>, query: &Fact<String>, alert: &mut Alert) -> Opti
     parsed.is_sparse()
 }
 
-/// The place of a word of the query, where the query stands in the file as it is; else of the query.
+/// The place of a word of the query, if the file contains the query unchanged; otherwise that of the query.
 fn narrowed(context: &Context<'_>, span: Span, query: &str, word: &nrql::Word) -> Span {
     let raw = context.place.repo.sources.text(span);
     match raw.find(query) {
@@ -306,7 +306,7 @@ fn narrowed(context: &Context<'_>, span: Span, query: &str, word: &nrql::Word) -
     }
 }
 
-/// A time within which a text promises that someone is told: `page within 60 seconds`.
+/// A time in a text within which an alert is promised: `page within 60 seconds`.
 fn promised(node: &Node) -> Option<Fact<Duration>> {
     node.fact(|text| {
         let words: Vec<String> = text
@@ -418,7 +418,7 @@ fn service_level(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
         target,
         window,
         indicator: indicator.map(|i| {
-            let why = "its name and its conditions say what it counts";
+            let why = "its name and its conditions show what it counts";
             Fact::inferred(i.to_owned(), header(resource), why)
         }),
         name: name.value,

@@ -1,7 +1,7 @@
-//! New Relic's query language, as far as it tells what a query watches: event types, metrics,
-//! attributes, and the values that it selects by. Nothing is evaluated; what is not understood is left out.
+//! New Relic's query language, as far as needed to know what a query watches: event types, metrics,
+//! attributes, and the values that it selects by. Nothing is evaluated; other parts are left out.
 
-/// A word of the query and where it begins in it.
+/// A word of the query and its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
     /// The word, quotes and backticks removed.
@@ -34,7 +34,7 @@ pub(super) struct Condition {
     pub(super) attribute: String,
     /// Values it must have, or one of which it must have; empty for comparisons of another kind.
     pub(super) values: Vec<Word>,
-    /// Whether it stands in the argument of a function (`filter(…, WHERE …)`) and so removes no data.
+    /// Whether it is in the argument of a function (`filter(…, WHERE …)`) and so removes no data.
     pub(super) inner: bool,
 }
 
@@ -46,7 +46,7 @@ enum Token {
     Symbol(char),
 }
 
-/// Words of the language that name no attribute.
+/// Words of the language that are not attributes.
 const KEYWORDS: &[&str] = &[
     "select",
     "from",
@@ -191,7 +191,7 @@ pub(super) fn parse(query: &str) -> Query {
                 match clause.as_str() {
                     "from" => out.events.push(word.clone()),
                     "select" | "where" | "facet" => {
-                        // What follows `AS` is a label.
+                        // The word after `AS` is a label.
                         let label = at
                             .checked_sub(1)
                             .and_then(|before| tokens.get(before))
@@ -222,7 +222,7 @@ pub(super) fn parse(query: &str) -> Query {
     out
 }
 
-/// The values of the comparison that begins here, if one does; none for one that is no selection by
+/// The values of the comparison that begins here, if one does; empty for one that is not a selection by
 /// equality.
 fn comparison(rest: &[Token]) -> Option<Vec<Word>> {
     let name = |token: Option<&Token>, word: &str| matches!(token, Some(Token::Name(w)) if w.text.eq_ignore_ascii_case(word));
@@ -261,15 +261,16 @@ const ERROR_EVENTS: &[&str] = &[
 ];
 
 impl Query {
-    /// Whether the query has no data when all is well: it counts what a condition on failures lets
-    /// through. `None` where that cannot be told.
+    /// Whether the query has no data when everything works: it counts only failures by its condition. `None`
+    /// if this is unknown.
     pub(super) fn is_sparse(&self) -> Option<bool> {
         let counts = |f: &String| matches!(f.as_str(), "count" | "uniquecount" | "sum" | "rate");
         if self.functions.is_empty() || self.events.is_empty() {
             return None;
         }
         if !self.functions.iter().all(counts) {
-            // Averages and shares over what always flows always have data, unless a condition takes it away.
+            // Averages and shares over constant data always have a value, unless a condition removes the
+            // data.
             return if self.selects_failures() {
                 None
             } else {
@@ -284,7 +285,7 @@ impl Query {
         Some(of_errors || self.selects_failures())
     }
 
-    /// Whether a condition outside functions lets only failures through.
+    /// Whether a condition outside functions selects only failures.
     fn selects_failures(&self) -> bool {
         self.conditions.iter().filter(|c| !c.inner).any(|condition| {
             let attribute = condition.attribute.to_ascii_lowercase();

@@ -1,5 +1,5 @@
-//! Resources that their provider would refuse: a required argument is missing, or an argument is a slip
-//! away from one that exists and so is none.
+//! Resources that their provider would refuse: a required argument is missing, or an argument is a
+//! misspelling of an existing one.
 
 use super::{Context, is_set};
 use cofferdam_model::Parts;
@@ -14,7 +14,7 @@ struct Schema {
     /// Inner block; empty for the resource itself.
     block: &'static str,
     required: &'static [&'static str],
-    /// Every other argument and block. Empty where the list is not kept: then only `required` is checked.
+    /// Every other argument and block. Empty if the list is not kept: then only `required` is checked.
     known: &'static [&'static str],
 }
 
@@ -131,7 +131,7 @@ const CONDITION_TERM: &[&str] = &[
     "time_function",
 ];
 
-/// Notes what the providers would refuse.
+/// Records what the providers would refuse.
 pub(super) fn check(context: &Context<'_>, env: &mut Parts) {
     for schema in SCHEMAS {
         for resource in context.managed(schema.kind) {
@@ -140,7 +140,7 @@ pub(super) fn check(context: &Context<'_>, env: &mut Parts) {
             } else {
                 hcl::blocks(&resource.body, schema.block)
             };
-            // A block that is not known (a dynamic one over an unknown list) has nothing to judge.
+            // An unknown block (a dynamic one over an unknown list) is not judged.
             for body in bodies.into_iter().filter(|b| b.as_map().is_some()) {
                 judge(schema, resource, body, env);
             }
@@ -174,7 +174,8 @@ fn judge(schema: &Schema, resource: &Resource, body: &Node, env: &mut Parts) {
         if known().any(|k| k == &*key.text) {
             continue;
         }
-        // Newer providers take arguments that are not in the list; only what is a slip of a known one counts.
+        // Newer providers accept arguments that are not in the list; only a misspelling of a known one
+        // counts.
         if let Some(near) = nearest(&key.text, known()).filter(|near| body.get(near).is_none()) {
             env.defects.push(Defect {
                 subject: resource.address.clone(),
@@ -182,7 +183,7 @@ fn judge(schema: &Schema, resource: &Resource, body: &Node, env: &mut Parts) {
                 span: key.span,
                 problem: format!("has no argument `{}`", path(&key.text)),
                 effect: DefectEffect::Refused,
-                remedy: format!("Write `{near}` if that is what is meant."),
+                remedy: format!("Write `{near}` if that is the intended name."),
             });
         }
     }

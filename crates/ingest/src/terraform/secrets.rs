@@ -1,5 +1,5 @@
-//! Secrets that stand in Terraform's files in clear: an argument that a resource gets, whichever value
-//! file or default it came from. Values that only an apply knows (a generated password) are none.
+//! Secrets in clear text in Terraform's files: an argument that a resource gets, whichever value file or
+//! default it came from. Values known only at apply (a generated password) do not count.
 
 use super::Context;
 use crate::secret_scan;
@@ -8,10 +8,10 @@ use cofferdam_render::hcl::{self, Mode};
 use cofferdam_syntax::tree::{Node, Style, Value};
 use std::collections::BTreeSet;
 
-/// Notes every literal secret once, at the place where it is written.
+/// Records every literal secret once, at its place.
 pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     let mut seen: BTreeSet<Span> = env.secret_literals.iter().map(|literal| literal.span).collect();
-    // What is looked up is named; its arguments are no secrets of their own.
+    // A data source looks up names; its arguments are not secrets.
     let named = |kind: &str| kind.contains("secret_manager_secret") || kind.contains("secretsmanager_secret");
     let looked_up = |r: &&hcl::Resource| r.mode != Mode::Data || !named(&r.kind);
     let resources = context.values.resources.iter().filter(looked_up).map(|r| &r.body);
@@ -25,7 +25,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
 fn walk(name: &str, node: &Node, seen: &mut BTreeSet<Span>, env: &mut Parts) {
     match &node.value {
         Value::Map(map) => {
-            // `{ name = "DB_PASSWORD", value = "…" }`: the value's name is the other's value.
+            // `{ name = "DB_PASSWORD", value = "…" }`: one value is the name of the other.
             let named = map.get("name").and_then(Node::as_str);
             for (key, value) in map.iter() {
                 let name = match named {

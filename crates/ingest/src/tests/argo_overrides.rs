@@ -1,4 +1,4 @@
-//! What an Argo application lays over the kustomization that it deploys.
+//! What an Argo application overrides in the kustomization that it deploys.
 
 use crate::pipeline::read_files;
 

@@ -1,5 +1,6 @@
-//! Which `cofferdam.yaml` is used: the given one, else that of the root, else the nearest one above it in the same
-//! repository. A repository is the directory with `.git`; outside of one, nothing above the root is looked at.
+//! Which `cofferdam.yaml` is used: the given one, otherwise that of the root, otherwise the nearest one above
+//! it in the same repository. A repository is the directory with `.git`; outside of one, directories above
+//! the root are not searched.
 
 use super::given::{self, Given};
 use super::{ReadError, plain, read_bounded};
@@ -14,7 +15,8 @@ use std::path::{Component, Path, PathBuf};
 pub struct Config {
     /// Its path, relative to the root: `cofferdam.yaml`, `../cofferdam.yaml`.
     pub path: PathBuf,
-    /// The root, as seen from the directory that paths in the overlay are relative to. Empty where that is the root.
+    /// The root, relative to the directory that paths in the overlay are relative to. Empty if that is the
+    /// root.
     pub above: PathBuf,
     /// Its bytes, or why they could not be read.
     pub bytes: Result<Vec<u8>, String>,
@@ -23,8 +25,8 @@ pub struct Config {
 /// Finds the overlay.
 ///
 /// # Errors
-/// The `wanted` one is not there or cannot be read. One that is found and cannot be read is an answer, whose bytes
-/// are the reason.
+/// The `wanted` one does not exist or cannot be read. One that is found and cannot be read is a result whose
+/// bytes are the reason.
 pub(super) fn find(given: &Given, wanted: Option<&Path>) -> Result<Option<Config>, ReadError> {
     let directories = searched(&given.root);
     if let Some(wanted) = wanted {
@@ -74,18 +76,18 @@ impl Config {
     }
 }
 
-/// The root and the directories above it, up to the top of the repository that it is in.
+/// The root and the directories above it, up to the top of its repository.
 fn searched(root: &Path) -> Vec<&Path> {
     let above: Vec<&Path> = root.ancestors().collect();
     let top = above.iter().position(|directory| directory.join(".git").exists());
     above[..=top.unwrap_or(0)].to_vec()
 }
 
-/// Whether an overlay is at `file`, readable or not. A directory of that name is none.
+/// Whether an overlay is at `file`, readable or not. A directory with that name is not one.
 fn is_there(file: &Path) -> bool {
     match std::fs::metadata(file) {
         Ok(meta) => !meta.is_dir(),
-        // A symbolic link that leads nowhere is there.
+        // A symbolic link without a target counts as existing.
         Err(e) if e.kind() == io::ErrorKind::NotFound => std::fs::symlink_metadata(file).is_ok(),
         Err(_) => true,
     }
@@ -107,7 +109,7 @@ fn wanted_file(wanted: &Path) -> Result<PathBuf, String> {
     given::named(wanted).ok_or_else(|| wrong("it is not a file"))
 }
 
-/// `file` as seen from `root`, both without symbolic links in their directories.
+/// `file` relative to `root`, both without symbolic links in their directories.
 fn relative(root: &Path, file: &Path) -> PathBuf {
     let same = |(a, b): &(Component<'_>, Component<'_>)| a == b;
     let common = root.components().zip(file.components()).take_while(same).count();
@@ -120,8 +122,8 @@ pub(super) fn is_overlay(path: &Path) -> bool {
     NAMES.iter().any(|name| path.ends_with(name))
 }
 
-/// The overlays below the root that are there and are not used: among the files that were found, and in the
-/// directories between the root and what was given.
+/// The existing overlays below the root that are not used: among the found files, and in the directories
+/// between the root and the given paths.
 pub(super) fn unused<'a>(
     given: &Given,
     used: Option<&Config>,

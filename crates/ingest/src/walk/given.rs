@@ -1,15 +1,15 @@
-//! Where the given paths are, and the root that they have in common.
+//! The places of the given paths, and their common root.
 
 use super::{Input, ReadError, plain};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-/// What was given, by its path below the root and its place in the file system.
+/// A given path, by its path below the root and its place in the file system.
 #[derive(Debug, Default)]
 pub(super) struct Given {
-    /// Directory that all paths of a report are relative to, without symbolic links.
+    /// Directory to which all paths of a report are relative, without symbolic links.
     pub(super) root: PathBuf,
-    /// The root as a person may write it, where it is not the one directory that was given.
+    /// The root in readable form, unless it is the one given directory.
     pub(super) shown: Option<PathBuf>,
     pub(super) directories: BTreeMap<PathBuf, PathBuf>,
     pub(super) files: BTreeMap<PathBuf, PathBuf>,
@@ -17,9 +17,10 @@ pub(super) struct Given {
 
 /// One given path.
 struct Place {
-    /// Where it is, all symbolic links resolved: two paths with the same are the same.
+    /// Its place with all symbolic links resolved: two paths with the same place are the same.
     real: PathBuf,
-    /// Where it was given: its own name is kept even where that is a symbolic link, because names say something.
+    /// The place as given: its own name is kept even if that is a symbolic link, because names have a
+    /// meaning.
     named: PathBuf,
     is_directory: bool,
 }
@@ -28,7 +29,7 @@ impl Given {
     /// Finds every given path.
     ///
     /// # Errors
-    /// All that cannot be found or opened: the others alone would not be what was asked for.
+    /// All paths that cannot be found or opened: the others alone are not what the user asked for.
     pub(super) fn locate(input: &Input) -> Result<Given, ReadError> {
         let (mut places, mut wrong) = (Vec::new(), Vec::new());
         for path in &input.paths {
@@ -44,7 +45,7 @@ impl Given {
         if let [one] = places.as_mut_slice()
             && one.is_directory
         {
-            // Its own name is no part of any path below it.
+            // Its own name is not part of any path below it.
             one.named.clone_from(&one.real);
         }
         nest(&mut places);
@@ -70,7 +71,7 @@ impl Given {
         Ok(given)
     }
 
-    /// Nothing but standard input: what is stated of it stands where the person stands.
+    /// Only standard input: statements about it are in the current directory.
     fn current_directory() -> Result<Given, ReadError> {
         let here = std::env::current_dir().and_then(std::fs::canonicalize);
         here.map(|root| Given {
@@ -85,7 +86,7 @@ impl Given {
         self.directories.contains_key(Path::new(""))
     }
 
-    /// What was given, where that is not everything below the root.
+    /// The given paths, unless they are everything below the root.
     pub(super) fn parts(&self, stdin: bool) -> Option<BTreeSet<PathBuf>> {
         let paths = self.directories.keys().chain(self.files.keys()).cloned();
         let stdin = stdin.then(|| PathBuf::from(super::STDIN));
@@ -115,8 +116,8 @@ fn cannot_read(path: &Path, why: &str) -> String {
     format!("cannot read {}: {why}", path.display())
 }
 
-/// The place of a path whose last part is a name: the name, in its directory without symbolic links. `None` for
-/// `.`, `..` and `/`.
+/// The place of a path whose last part is a name: the name, in its directory without symbolic links. `None`
+/// for `.`, `..` and `/`.
 pub(super) fn named(path: &Path) -> Option<PathBuf> {
     let parent = match path.parent()? {
         empty if empty.as_os_str().is_empty() => Path::new("."),
@@ -125,7 +126,7 @@ pub(super) fn named(path: &Path) -> Option<PathBuf> {
     Some(std::fs::canonicalize(parent).ok()?.join(path.file_name()?))
 }
 
-/// Gives what lies in another given directory its name below that one, so that it is read once.
+/// Gives a path inside another given directory its name below that one, so that it is read once.
 fn nest(places: &mut [Place]) {
     let directories: HashMap<PathBuf, PathBuf> = (places.iter().rev())
         .filter(|place| place.is_directory)
@@ -147,7 +148,7 @@ fn nest(places: &mut [Place]) {
     }
 }
 
-/// The nearest directory that all places lie in, or are.
+/// The nearest directory that contains, or is, all places.
 fn common(places: &[Place]) -> Option<PathBuf> {
     let mut directories = places.iter().map(|place| {
         let parent = place.named.parent().filter(|_| !place.is_directory);
@@ -162,7 +163,7 @@ fn common(places: &[Place]) -> Option<PathBuf> {
     Some(common.to_path_buf())
 }
 
-/// A directory as a person may write it: from where they are, if it is below.
+/// A directory in readable form: relative to the current directory, if it is below.
 fn shown(directory: &Path) -> PathBuf {
     let here = std::env::current_dir().and_then(std::fs::canonicalize);
     match here

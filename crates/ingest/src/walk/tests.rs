@@ -234,7 +234,7 @@ fn a_link_is_the_file_that_it_leads_to() {
         assert_eq!(repo.links[Path::new(link)], Path::new("shared/a.yaml"));
     }
     assert_eq!(id("y/all/b.tf"), id("shared/b.tf"));
-    // Read through the link only, so that they are files of their own.
+    // Read only through the link, so that they are separate files.
     assert!(repo.yaml.contains_key(Path::new("x/c.yaml")));
     assert!(repo.yaml.contains_key(Path::new("x/d.yaml")));
     assert!(!repo.links.contains_key(Path::new("x/c.yaml")));

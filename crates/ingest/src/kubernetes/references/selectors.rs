@@ -24,7 +24,7 @@ impl<'a> Index<'a> {
             .iter()
             .map(|(key, value)| self.labels.get(&(key.as_str(), value.value.as_str())))
             .min_by_key(|found| found.map_or(0, Vec::len));
-        // Without labels, those that have one of the values that an expression asks for.
+        // Without labels, those that have one of the values that an expression requires.
         let of_expression = || {
             let (key, _, values) = selector.expressions.iter().find(|(_, op, _)| op == "In")?;
             let found = values
@@ -42,9 +42,9 @@ impl<'a> Index<'a> {
             .collect()
     }
 
-    /// A selector that selects no pods of what is declared. Pods of operators and charts are not in the
-    /// files, so nothing is said of labels that belong to someone else's domain; and it is certain only
-    /// where the pods that were meant are there.
+    /// A selector that selects no pods of the declared ones. Pods of operators and charts are not in the
+    /// files, so labels in someone else's domain are not judged; and it is certain only if the intended pods
+    /// exist.
     pub(super) fn selector(&self, id: &ObjectId, selector: &Selector, found: &mut Vec<Dangling>) {
         let meant = self.workloads.contains_key(id.name.as_str());
         found.extend(self.selects_nothing(id, selector, meant));
@@ -117,8 +117,8 @@ fn shown(selector: &Selector) -> String {
     labels.chain(expressions).collect::<Vec<_>>().join(",")
 }
 
-/// A namespace selector that means a declared namespace by its name, under a label that it does not
-/// have. Namespaces that the files do not declare may have any labels.
+/// A namespace selector that refers to a declared namespace by its name, under a label that it does not have.
+/// Namespaces that the files do not declare may have any labels.
 pub(super) fn namespace_selector(env: &Parts, id: &ObjectId, selector: &Selector) -> Option<Dangling> {
     let (key, value) = selector.labels.iter().find(|(key, value)| {
         *key != NAMESPACE_NAME && env.namespaces.iter().any(|n| n.name == value.value)

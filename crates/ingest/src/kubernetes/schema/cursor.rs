@@ -1,5 +1,5 @@
-//! A place in an object that is being looked at. Cursors live on the stack and know the one above;
-//! a path is only written out when there is something to report.
+//! A place in an object during validation. Cursors are on the stack and know their parent; a path is only
+//! written out if there is something to report.
 
 use super::scalar;
 use super::table::Type;
@@ -14,7 +14,7 @@ enum Step<'a> {
     Index(usize),
 }
 
-/// A node, the place to point at when something in it is missing, and the way to it.
+/// A node, the place for reports about missing fields, and the path to it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
     pub(super) node: &'a Node,
@@ -32,7 +32,7 @@ impl<'a> Cursor<'a> {
         Cursor { ty: Some(ty), ..self }
     }
 
-    /// The whole object. What it lacks is told at its `kind`.
+    /// The whole object. Its missing fields are reported at its `kind`.
     pub(super) fn root(node: &'a Node) -> Self {
         let span = node.get("kind").map_or(node.span, |kind| kind.span);
         Cursor {
@@ -73,7 +73,7 @@ impl<'a> Cursor<'a> {
         (!node.is_null()).then(|| self.child(key, node))
     }
 
-    /// Whether `key` is there with a value, or with one that is not known.
+    /// Whether `key` has a value, or one that is unknown.
     pub(super) fn has(&self, key: &str) -> bool {
         self.node.get(key).is_some_and(|n| !n.is_null())
     }
@@ -87,12 +87,12 @@ impl<'a> Cursor<'a> {
             .map(|(index, node)| self.item(index, node))
     }
 
-    /// Text of a scalar, unless it is to be filled in by a template.
+    /// Text of a scalar, unless a template fills it in.
     pub(super) fn text(&self) -> Option<&'a str> {
         self.node.as_str().filter(|t| !scalar::templated(t))
     }
 
-    /// Text of the scalar under `key`, unless it is to be filled in.
+    /// Text of the scalar under `key`, unless a template fills it in.
     pub(super) fn text_of(&self, key: &str) -> Option<&'a str> {
         self.node.get(key)?.as_str().filter(|t| !scalar::templated(t))
     }
@@ -107,12 +107,12 @@ impl<'a> Cursor<'a> {
         scalar::int(self.node.get(key)?)
     }
 
-    /// Whether every value of the map and of its lists can be known.
+    /// Whether every value of the map and of its lists is known.
     pub(super) fn is_known(&self) -> bool {
         known(self.node)
     }
 
-    /// The way from the root: `spec.containers[0].name`; the root itself is empty.
+    /// The path from the root: `spec.containers[0].name`; the root itself is empty.
     pub(super) fn path(&self) -> String {
         let mut out = String::new();
         self.write(&mut out);

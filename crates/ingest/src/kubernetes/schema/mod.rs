@@ -1,8 +1,7 @@
-//! What Kubernetes would refuse or silently drop in a manifest: fields that it does not know, that
-//! stand in the wrong place, that are missing, of the wrong type or of an API version that is gone,
-//! and values that the API server's own validation turns down.
+//! What Kubernetes would refuse or silently drop in a manifest: fields that are unknown, misplaced, missing,
+//! of the wrong type or of a removed API version, and values that the API server's own validation refuses.
 //!
-//! A false alarm is worse than a miss. What no table knows is not judged, nor is a value that a
+//! A false alarm is worse than a miss. Fields that no table knows are not judged, nor is a value that a
 //! template fills in, nor a null, which Kubernetes reads as absent, nor `status`, which it ignores.
 
 mod check;
@@ -28,9 +27,9 @@ use table::{Table, Ty, Type};
 pub struct SchemaProblem {
     /// What is wrong.
     pub kind: ProblemKind,
-    /// Way from the root of the object: `spec.template.spec.containers[0].image`.
+    /// Path from the root of the object: `spec.template.spec.containers[0].image`.
     pub path: String,
-    /// The key or value; for what is missing the key of the map that lacks it.
+    /// The key or value; for a missing field the key of the map that lacks it.
     pub span: Span,
 }
 
@@ -39,7 +38,7 @@ pub struct SchemaProblem {
 pub enum ProblemKind {
     /// A field that nothing reads.
     Unknown {
-        /// The field that was likely meant.
+        /// The field that was probably intended.
         nearest: Option<String>,
     },
     /// A field that belongs to another map.
@@ -51,16 +50,16 @@ pub enum ProblemKind {
     OtherVersion {
         /// The version that has it.
         version: String,
-        /// What this version has instead.
+        /// The equivalent in this version.
         instead: String,
     },
-    /// A field that must be there is not.
+    /// A required field is missing.
     Missing,
     /// A value of the wrong type.
     WrongType {
-        /// What the field holds: "text".
+        /// The required type: "text".
         expected: String,
-        /// What is there: "the number 5".
+        /// The actual value: "the number 5".
         found: String,
     },
     /// An API version that Kubernetes no longer serves.
@@ -70,22 +69,22 @@ pub enum ProblemKind {
         /// The version that serves the kind now.
         replacement: Option<String>,
     },
-    /// A value that the server's validation turns down.
+    /// A value that the server's validation refuses.
     InvalidValue {
-        /// Why, as a clause without a subject: "is no quantity (500m, 1Gi)".
+        /// Why, as a clause without a subject: "is not a quantity (500m, 1Gi)".
         reason: String,
-        /// What to write instead, as an order.
+        /// The fix, as an imperative.
         remedy: String,
     },
 }
 
 impl SchemaProblem {
-    /// What is wrong, as a clause.
+    /// The problem, as a clause.
     pub fn problem(&self) -> String {
         let path = &self.path;
         let field = path.rsplit('.').next().unwrap_or(path);
         match &self.kind {
-            ProblemKind::Unknown { .. } => format!("`{path}` is no known field"),
+            ProblemKind::Unknown { .. } => format!("`{path}` is not a known field"),
             ProblemKind::Misplaced { belongs } => {
                 format!("`{path}` is misplaced: `{field}` belongs {}", place_name(belongs))
             }
@@ -103,7 +102,7 @@ impl SchemaProblem {
         }
     }
 
-    /// What to write instead, as an order.
+    /// The fix, as an imperative.
     pub fn remedy(&self) -> String {
         let field = self.path.rsplit('.').next().unwrap_or(&self.path);
         match &self.kind {
@@ -111,7 +110,7 @@ impl SchemaProblem {
             ProblemKind::Unknown { nearest: None } => format!("Remove `{field}`."),
             ProblemKind::Misplaced { belongs } => format!("Move `{field}` {}.", place_name(belongs)),
             ProblemKind::OtherVersion { version, instead } => {
-                format!("Use {instead}, or apiVersion {version} where the cluster still serves it.")
+                format!("Use {instead}, or apiVersion {version} if the cluster still serves it.")
             }
             ProblemKind::Missing if self.path == "spec.selector" => {
                 "Add `spec.selector.matchLabels` with labels that `spec.template.metadata.labels` has."
@@ -138,8 +137,8 @@ impl SchemaProblem {
     }
 
     /// The problem as a defect of `subject` ("Deployment pgbouncer"). Every kind here is refused: kubectl
-    /// (since 1.27), Helm, Argo CD and Flux ask the server to validate strictly, and only a client that
-    /// does not ask has an unknown field dropped with a warning.
+    /// (since 1.27), Helm, Argo CD and Flux ask the server to validate strictly. Only for a client that does
+    /// not ask is an unknown field dropped with a warning.
     pub fn to_defect(&self, subject: &str) -> Defect {
         Defect {
             subject: subject.to_owned(),
@@ -167,12 +166,12 @@ pub fn validate(object: &Node) -> Vec<SchemaProblem> {
 }
 
 /// The same for a part of an object (an overlay's patch, a file of a build that failed): unknown and
-/// misplaced fields and wrong types, never what is missing or how values fit together.
+/// misplaced fields and wrong types, never missing fields or relations of values.
 pub fn validate_fragment(object: &Node) -> Vec<SchemaProblem> {
     run(object, true)
 }
 
-/// What a tree lacks that is an object of Kubernetes but for its `apiVersion` or its `kind`; `None` for
+/// What a tree lacks that looks like an object of Kubernetes but has no `apiVersion` or no `kind`; `None` for
 /// every other tree.
 pub fn lacks(node: &Node) -> Option<SchemaProblem> {
     let map = |key: &str| {
@@ -208,7 +207,7 @@ fn run(object: &Node, fragment: bool) -> Vec<SchemaProblem> {
     walk.out
 }
 
-/// Paths of the images that OpenShift's triggers set, so that they may be left out: those of a
+/// Paths of the images that OpenShift's triggers set, so that they may be missing: those of a
 /// DeploymentConfig, and those of an annotation, which other kinds have.
 fn images_of_triggers(object: &Node) -> Vec<String> {
     let triggers = object.at("spec/triggers").map_or(&[][..], Node::items);
@@ -238,7 +237,7 @@ fn images_of_triggers(object: &Node) -> Vec<String> {
         .collect()
 }
 
-/// Lists inside lists that are followed; nobody writes more than one.
+/// Nested lists that are followed; nobody writes more than one level.
 const LIST_DEPTH: usize = 4;
 
 struct Walk {
@@ -278,7 +277,7 @@ impl Walk {
         self.unserved(&root, version, (version_text, kind_text));
     }
 
-    /// An API version that does not have the kind, where that is certain.
+    /// An API version that does not have the kind, if that is certain.
     fn unserved(&mut self, root: &Cursor<'_>, version: &Node, (text, kind): (&str, &str)) {
         let problem = if let Some(gone) = versions::removed(text, kind) {
             ProblemKind::RemovedApi {
@@ -310,7 +309,7 @@ impl Walk {
     }
 
     /// For a version such as `apps/v2`, of a group that is Kubernetes' own and without a beta in it: the
-    /// one that the kind has.
+    /// version that has the kind.
     fn other_number(&self, text: &str, kind: &str) -> Option<&'static str> {
         let (group, number) = text.split_once('/')?;
         let stable = number
@@ -321,7 +320,7 @@ impl Walk {
         (stable && own && versions::STABLE.contains(right)).then_some(right)
     }
 
-    /// A kind in letters of another size: `deployment`.
+    /// A kind with wrong case: `deployment`.
     fn misspelt(&mut self, root: &Cursor<'_>, (text, kind): (&str, &str)) {
         let Some(right) = self.table.kind_like(text, kind) else {
             return;
@@ -388,7 +387,7 @@ impl Walk {
                 }
             }
             (Value::Scalar(scalar), _) if scalar::templated(&scalar.text) => {}
-            // `{name}` is a place that a program fills in.
+            // `{name}` is a placeholder that a program fills in.
             (Value::Map(map), _) if scalar::braced(map) => {}
             (Value::Scalar(scalar), _) => self.scalar(at, scalar::resolve(scalar), &scalar.text, ty),
             _ => self.wrong_type(at, ty),
@@ -403,7 +402,7 @@ impl Walk {
             | (Ty::Number | Ty::Quantity, Plain::Int(_) | Plain::Float(_)) => true,
             (Ty::Int32 | Ty::IntOrText, Plain::Int(value)) => i32::try_from(value).is_ok(),
             (Ty::Int64, Plain::Int(value)) => i64::try_from(value).is_ok(),
-            // `1.0` and `1e3` are whole on their way through JSON.
+            // JSON treats `1.0` and `1e3` as whole numbers.
             (Ty::Int32 | Ty::Int64 | Ty::IntOrText, Plain::Float(value)) => value.fract() == 0.0,
             (Ty::Int32 | Ty::Int64 | Ty::Number | Ty::Bool, Plain::Text)
             | (Ty::Object(_) | Ty::List(_) | Ty::Map(_), Plain::Text) => {
@@ -425,7 +424,7 @@ impl Walk {
             Ty::Quantity if scalar::quantity(text).is_none() && !scalar::placeholder(text) => {
                 self.out.push(SchemaProblem {
                     kind: ProblemKind::InvalidValue {
-                        reason: format!("is `{text}`, which is no quantity"),
+                        reason: format!("is `{text}`, which is not a quantity"),
                         remedy: quantity_remedy(text),
                     },
                     path: at.path(),
@@ -469,7 +468,7 @@ impl Walk {
 
     fn unknown(&mut self, at: &Cursor<'_>, ty: &Type, key: &Key) {
         let field = &*key.text;
-        // sops puts its own section beside an encrypted object's and takes it away when decrypting.
+        // sops adds its own section to an encrypted object and removes it when decrypting.
         let sops = at.up.is_none() && field == "sops";
         if sops || field.is_empty() || scalar::templated(field) || field == "<<" {
             return;
@@ -509,7 +508,7 @@ fn invalid_choice(at: &Cursor<'_>, values: &str, text: &str) -> SchemaProblem {
     };
     SchemaProblem {
         kind: ProblemKind::InvalidValue {
-            reason: format!("is `{text}`, which is none of {}", listed.join(", ")),
+            reason: format!("is `{text}`, which is not one of {}", listed.join(", ")),
             remedy,
         },
         path: at.path(),
@@ -517,7 +516,7 @@ fn invalid_choice(at: &Cursor<'_>, values: &str, text: &str) -> SchemaProblem {
     }
 }
 
-/// The quantity that was likely meant: `512MB` is `512M`, `1gb` is `1G`, `2GiB` is `2Gi`.
+/// The quantity that was probably intended: `512MB` is `512M`, `1gb` is `1G`, `2GiB` is `2Gi`.
 fn quantity_remedy(text: &str) -> String {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')

@@ -1,12 +1,12 @@
-//! Where a field belongs that stands where nothing reads it. Only asked when there is something to
-//! report, so it may take its time.
+//! Finds the right place of a misplaced field. Called only if there is something to report, so it may be
+//! slow.
 
 use super::cursor::Cursor;
 use super::table::{Field, Table, Ty, Type};
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::tree::{fold, folds_to};
 
-/// Names that so many types have that their place says nothing.
+/// Names that so many types have that their place is no evidence.
 const COMMON: &[&str] = &[
     "apiVersion",
     "key",
@@ -22,14 +22,14 @@ const COMMON: &[&str] = &[
 /// Levels below a type that are searched; from a Deployment's `spec` to a container's port are 4.
 const LEVELS: usize = 4;
 
-/// What is known of a misplaced or misspelt field.
+/// What is known about a misplaced or misspelt field.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Hint {
-    /// The type has a field of nearly this name.
+    /// The type has a field with a similar name.
     Near(String),
     /// The field belongs to the map at this path.
     Belongs(String),
-    /// Nothing like it is known around here.
+    /// Nothing similar is known nearby.
     Nothing,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn hint(table: &Table, at: &Cursor<'_>, ty: &Type, field: &str) -> Hi
     }
 }
 
-/// The map around here that has the field: above, one level below, beside, then further below.
+/// The nearby map that has the field: above, one level below, beside, then further below.
 fn neighbour(table: &Table, at: &Cursor<'_>, ty: &Type, has: &dyn Fn(&str) -> bool) -> Option<String> {
     let search = Search { table, has };
     let above = || std::iter::successors(at.up, |a| a.up).filter_map(|a| Some((a, a.ty?)));
@@ -103,7 +103,7 @@ impl Search<'_> {
     }
 }
 
-/// The type that a field holds, itself or in a list.
+/// The type of a field's value, itself or in a list.
 fn map_of<'t>(table: &'t Table, field: &Field) -> Option<(&'t Type, &'static str)> {
     match field.ty {
         Ty::List(item) => Some((table.object(table.inner(item))?, "[]")),

@@ -1,8 +1,8 @@
-//! What a scalar is for the API server: the type that YAML gives it on its way to JSON, and the
-//! syntaxes that Kubernetes checks (quantities, names, ports, addresses, base64).
+//! How the API server sees a scalar: the type that YAML gives it on its way to JSON, and the syntaxes that
+//! Kubernetes checks (quantities, names, ports, addresses, base64).
 //!
-//! kubectl turns YAML into JSON with YAML 1.1's rules, kustomize with 1.2's; where the two differ
-//! (`yes`, `on`, `y`) a scalar is [`Plain::Unsure`] and nothing is said of it.
+//! kubectl turns YAML into JSON with YAML 1.1's rules, kustomize with 1.2's. If the two differ (`yes`, `on`,
+//! `y`) a scalar is [`Plain::Unsure`] and is not judged.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -25,7 +25,7 @@ pub(super) enum Plain {
     Unsure,
 }
 
-/// What YAML makes of a scalar.
+/// The type of a scalar in YAML.
 pub(super) fn resolve(scalar: &Scalar) -> Plain {
     if scalar.style != Style::Plain {
         return Plain::Text;
@@ -116,7 +116,7 @@ pub(super) fn int(node: &Node) -> Option<i64> {
     }
 }
 
-/// Whether a text waits for something to be filled in: Helm, envsubst, kustomize variables, sops, sed.
+/// Whether a text contains a placeholder: of Helm, envsubst, kustomize variables, sops, sed.
 pub(super) fn templated(text: &str) -> bool {
     let bytes = text.as_bytes();
     match bytes.first() {
@@ -132,7 +132,7 @@ pub(super) fn templated(text: &str) -> bool {
         .any(|w| matches!(w, b"{{" | b"${" | b"$(" | b"<%" | b"[["))
 }
 
-/// Whether a text in capitals stands for a number that `sed` or a person puts there.
+/// Whether a text in capitals is a placeholder for a number that `sed` or a person fills in.
 pub(super) fn placeholder(text: &str) -> bool {
     text.len() > 1
         && text.starts_with(|c: char| c.is_ascii_uppercase())
@@ -141,7 +141,7 @@ pub(super) fn placeholder(text: &str) -> bool {
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
 }
 
-/// Whether a map is what a placeholder in braces (`{name}`) looks like: one word and nothing under it.
+/// Whether a map is what YAML makes of a placeholder in braces (`{name}`): one word without a value.
 pub(super) fn braced(map: &Map) -> bool {
     let mut entries = map.iter();
     let one = entries.next().is_some_and(|(key, value)| {
@@ -154,7 +154,7 @@ pub(super) fn braced(map: &Map) -> bool {
     one && entries.next().is_none()
 }
 
-/// What a value is, for a message: "the number 5", "a list".
+/// A value in words, for a message: "the number 5", "a list".
 pub(super) fn describe(node: &Node) -> String {
     match &node.value {
         Value::Null => "nothing".to_owned(),
@@ -171,7 +171,7 @@ pub(super) fn describe(node: &Node) -> String {
 }
 
 /// Sign and size of a quantity (`apimachinery/pkg/api/resource`: digits with at most one point, then a
-/// decimal or binary suffix or an exponent); `None` when it is none.
+/// decimal or binary suffix or an exponent); `None` if it is not one.
 pub(super) fn quantity(text: &str) -> Option<f64> {
     let text = text.trim();
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -208,8 +208,8 @@ pub(super) fn quantity(text: &str) -> Option<f64> {
     Some(if text.starts_with('-') { -size } else { size } * factor)
 }
 
-/// Whether text is base64 as Go's standard decoder takes it: padded, line breaks passed over, bits after the last
-/// byte not looked at.
+/// Whether text is base64 as Go's standard decoder accepts it: padded, line breaks skipped, bits after the
+/// last byte ignored.
 pub(super) fn is_base64(text: &str) -> bool {
     const GO: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
@@ -219,7 +219,7 @@ pub(super) fn is_base64(text: &str) -> bool {
     GO.decode(text).is_ok()
 }
 
-/// An RFC 1123 label: at most 63 of `a-z0-9-`, the ends no `-`.
+/// An RFC 1123 label: at most 63 of `a-z0-9-`, without `-` at the ends.
 pub(super) fn is_label(text: &str) -> bool {
     text.len() <= 63 && is_label_of_any_length(text)
 }
@@ -258,8 +258,8 @@ fn is_bare_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-/// A qualified name, as keys of labels and annotations are: an optional subdomain and `/`, then a name.
-/// The subdomain's case is `any_case` for annotations, which the server lowers before it looks.
+/// A qualified name, as keys of labels and annotations are: an optional subdomain and `/`, then a name. The
+/// subdomain's case is `any_case` for annotations, which the server converts to lower case first.
 pub(super) fn is_qualified_name(text: &str, any_case: bool) -> bool {
     match text.split_once('/') {
         Some((prefix, name)) => {
@@ -274,8 +274,8 @@ pub(super) fn is_qualified_name(text: &str, any_case: bool) -> bool {
     }
 }
 
-/// Whether the network `inner` lies in `outer` and is smaller. Addresses may have bits below the mask, as the
-/// server lets them.
+/// Whether the network `inner` is inside `outer` and smaller. Addresses may have bits below the mask, as the
+/// server allows.
 pub(super) fn strictly_within(inner: IpNet, outer: IpNet) -> bool {
     inner.prefix_len() > outer.prefix_len() && outer.contains(&inner)
 }

@@ -1,5 +1,5 @@
-//! The field tables as looked up: parsed once from the text files beside this one, whose names they
-//! borrow. A line that says nothing sensible is passed over; a test sees to it that there is none.
+//! The field tables: parsed once from the text files beside this one, whose names they borrow. An invalid
+//! line is skipped; a test makes sure that there is none.
 
 use super::check::{self, Check};
 use std::collections::HashMap;
@@ -10,10 +10,10 @@ const BUILTIN: &str = include_str!("data/builtin.txt");
 /// Fields of well-known custom kinds; written by hand.
 const CUSTOM: &str = include_str!("data/custom.txt");
 
-/// What a field holds.
+/// The type of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ty {
-    /// Anything; not looked into.
+    /// Anything; not examined.
     Any,
     /// Text.
     Text,
@@ -35,9 +35,9 @@ pub(super) enum Ty {
     Bytes,
     /// A map with known fields: index of its type.
     Object(u32),
-    /// A list: index of what its items hold.
+    /// A list: index of the type of its items.
     List(u32),
-    /// A map with free keys: index of what its values hold.
+    /// A map with free keys: index of the type of its values.
     Map(u32),
 }
 
@@ -55,9 +55,9 @@ pub(super) struct Type {
     pub(super) name: &'static str,
     /// Its fields by name.
     fields: Vec<Field>,
-    /// Names of the fields that must be there.
+    /// Names of the required fields.
     pub(super) required: Vec<&'static str>,
-    /// What the server checks beyond fields and types.
+    /// The server's checks beyond fields and types.
     pub(super) check: Option<Check>,
 }
 
@@ -82,7 +82,7 @@ pub(super) struct Table {
     versions: HashMap<&'static str, Vec<&'static str>>,
     types: Vec<Type>,
     inner: Vec<Ty>,
-    /// Lines that make no sense, for the test.
+    /// Invalid lines, for the test.
     pub(super) bad_lines: Vec<String>,
 }
 
@@ -104,7 +104,7 @@ impl Table {
         self.kinds.keys().copied()
     }
 
-    /// The kind of an API version that differs from `kind` in the size of its letters only.
+    /// The kind of an API version that differs from `kind` only in case.
     pub(super) fn kind_like(&self, version: &str, kind: &str) -> Option<&'static str> {
         let mut like = self
             .kinds
@@ -126,7 +126,7 @@ impl Table {
         }
     }
 
-    /// What the items of a list or the values of a map hold.
+    /// The type of the items of a list or the values of a map.
     pub(super) fn inner(&self, index: u32) -> Ty {
         self.inner.get(index as usize).copied().unwrap_or(Ty::Any)
     }

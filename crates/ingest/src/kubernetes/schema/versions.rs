@@ -2,20 +2,20 @@
 //!
 //! Source: the deprecated API migration guide (kubernetes.io/docs/reference/using-api/deprecation-guide).
 
-/// An API version of a kind that is gone.
+/// A removed API version of a kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Removed {
     version: &'static str,
-    /// The kinds that went.
+    /// The removed kinds.
     kinds: &'static [&'static str],
     /// The release that no longer serves it.
     pub(super) since: &'static str,
-    /// What to write instead; empty when there is nothing.
+    /// The replacement; empty if there is none.
     replacement: &'static str,
 }
 
 impl Removed {
-    /// What to write instead, where there is something.
+    /// The replacement, if there is one.
     pub(super) fn replacement(&self) -> Option<&'static str> {
         (!self.replacement.is_empty()).then_some(self.replacement)
     }
@@ -174,7 +174,7 @@ static REMOVED: &[Removed] = &[
     ),
 ];
 
-/// Whether and since when an API version of a kind is gone.
+/// Whether and since when an API version of a kind is removed.
 pub(super) fn removed(version: &str, kind: &str) -> Option<&'static Removed> {
     REMOVED
         .iter()
@@ -203,7 +203,7 @@ pub(super) struct Moved {
     field: &'static str,
     /// The version that has it.
     pub(super) version: &'static str,
-    /// What this version has instead, from the map that holds the field.
+    /// The equivalent in this version, from the map that contains the field.
     pub(super) instead: &'static str,
 }
 
@@ -348,7 +348,7 @@ static MOVED: &[Moved] = &[
     ),
 ];
 
-/// The version that has `field` where the type called `ty` no longer or not yet has it.
+/// The version that has `field` if the type called `ty` no longer or not yet has it.
 pub(super) fn of_another_version(ty: &str, field: &str) -> Option<&'static Moved> {
     MOVED.iter().find(|m| m.ty == ty && m.field == field)
 }

@@ -43,7 +43,7 @@ fn survivors_with_room_carry_the_load() {
     plan.cells = vec![("a".into(), 400.0, 1500.0), ("b".into(), 400.0, 1500.0)];
     let outcome = run(&plan, &Streams::new(1, 0), &mut Trace::default());
     let cause = outcome.moments.iter().find(|m| m.role == Role::Cause).unwrap();
-    assert!(cause.text.contains("until every router has heard of it"));
+    assert!(cause.text.contains("until every router has learned of it"));
     assert!(outcome.moments.iter().all(|m| m.role != Role::Loop));
     assert_eq!(
         figure(&outcome, "still down ten minutes after the cell is back"),

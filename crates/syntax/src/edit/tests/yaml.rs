@@ -295,12 +295,12 @@ fn a_route_that_leads_nowhere_offers_the_nearest_name() {
     let error = refusal("spec:\n  replicas: 1\n", "spec.replica", Op::Delete).to_string();
     assert_eq!(
         error,
-        "`[0].spec.replica` leads nowhere: a map in line 2 has no key `replica`; did you mean `replicas`?"
+        "`[0].spec.replica` does not exist: a map in line 2 has no key `replica`; did you mean `replicas`?"
     );
     let error = refusal("a: [1]\n", "a[3]", Op::Delete).to_string();
     assert_eq!(
         error,
-        "`[0].a[3]` leads nowhere: a list in line 1 has no element 3, only 1"
+        "`[0].a[3]` does not exist: a list in line 1 has no element 3, only 1"
     );
 }
 

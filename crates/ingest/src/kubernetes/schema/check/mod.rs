@@ -1,10 +1,10 @@
-//! What the API server's validation turns down although every field is known and of the right type.
-//! One function a type of the tables, called wherever that type stands, so that a container is judged
+//! What the API server's validation refuses although every field is known and of the right type. There is one
+//! function for each type of the tables, called wherever that type occurs, so that a container is judged
 //! alike in a Pod, a CronJob and a Rollout.
 //!
 //! Source of each check: Kubernetes, `pkg/apis/<group>/validation/validation.go` (for names and labels
-//! `apimachinery/pkg/util/validation`), the function being named at the check. A check that a feature
-//! gate or a version of the server loosens is left out.
+//! `apimachinery/pkg/util/validation`), with the function named at the check. A check that a feature gate or
+//! a version of the server relaxes is left out.
 
 mod network;
 mod object;
@@ -96,9 +96,9 @@ pub(super) fn root<'a>(at: &'a Cursor<'a>, ty: &Type, out: &mut Out) {
     object::name(at, ty, out);
 }
 
-// === What checks say ===
+// === Messages of checks ===
 
-/// The value here is turned down.
+/// The value here is refused.
 fn invalid(at: &Cursor<'_>, reason: impl Into<String>, remedy: impl Into<String>) -> SchemaProblem {
     SchemaProblem {
         kind: ProblemKind::InvalidValue {
@@ -110,7 +110,7 @@ fn invalid(at: &Cursor<'_>, reason: impl Into<String>, remedy: impl Into<String>
     }
 }
 
-/// The map here is turned down as a whole; the key that leads to it is shown.
+/// The map here is refused as a whole; the key that leads to it is shown.
 fn invalid_map(at: &Cursor<'_>, reason: impl Into<String>, remedy: impl Into<String>) -> SchemaProblem {
     SchemaProblem {
         span: at.span,
@@ -127,7 +127,7 @@ fn missing(at: &Cursor<'_>, field: &str) -> SchemaProblem {
     }
 }
 
-/// Says so when a whole number is outside of `low..=high`.
+/// Reports a whole number outside of `low..=high`.
 fn within(at: &Cursor<'_>, field: &str, (low, high): (i64, i64), out: &mut Out) {
     let Some(value) = at.get(field) else { return };
     let Some(number) = value.int() else { return };
@@ -166,13 +166,13 @@ fn port_or_name(at: &Cursor<'_>, field: &str, out: &mut Out) {
         let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty();
         let (reason, remedy) = if digits {
             (
-                format!("is the text \"{text}\", which is read as a port's name and is none"),
+                format!("is the text \"{text}\", which is read as a port name and is not a valid one"),
                 format!("Write {text} without quotes."),
             )
         } else {
             (
                 format!(
-                    "is `{text}`, which is no port name (at most 15 of a-z, 0-9 and -, a letter among them)"
+                    "is `{text}`, which is not a valid port name (at most 15 of a-z, 0-9 and -, a letter among them)"
                 ),
                 "Write the port's number or its name.".to_owned(),
             )
@@ -181,7 +181,7 @@ fn port_or_name(at: &Cursor<'_>, field: &str, out: &mut Out) {
     }
 }
 
-/// Whether the value is text for certain.
+/// Whether the value is certainly text.
 fn is_text(at: &Cursor<'_>) -> bool {
     matches!(
         &at.node.value,
@@ -189,8 +189,8 @@ fn is_text(at: &Cursor<'_>) -> bool {
     )
 }
 
-/// A count or a share: a whole number not below 0, or a percentage (`ValidatePositiveIntOrPercent`);
-/// a share above 100 % is turned down where `at_most_all` (`IsNotMoreThan100Percent`).
+/// A count or a share: a whole number not below 0, or a percentage (`ValidatePositiveIntOrPercent`); a share
+/// above 100 % is refused if `at_most_all` (`IsNotMoreThan100Percent`).
 fn count_or_share(at: &Cursor<'_>, field: &str, at_most_all: bool, out: &mut Out) {
     let Some(value) = at.get(field) else { return };
     if value.int().is_some() {
@@ -231,7 +231,7 @@ fn count_or_share(at: &Cursor<'_>, field: &str, at_most_all: bool, out: &mut Out
     }
 }
 
-/// What a count or a share comes to: `Some(true)` when it is 0 or 0 %.
+/// Whether a count or a share is zero: `Some(true)` if it is 0 or 0 %.
 fn is_zero(at: &Cursor<'_>) -> Option<bool> {
     if let Some(number) = at.int() {
         return Some(number == 0);
@@ -240,7 +240,7 @@ fn is_zero(at: &Cursor<'_>) -> Option<bool> {
     Some(digits.parse::<u32>().ok()? == 0)
 }
 
-/// Says so when two items of a list have the same text under `field`.
+/// Reports two items of a list with the same text under `field`.
 fn unique(list: &Cursor<'_>, field: &str, what: &str, out: &mut Out) {
     let items = list.node.items();
     for (index, item) in items.iter().enumerate().skip(1) {
@@ -262,12 +262,12 @@ fn unique(list: &Cursor<'_>, field: &str, what: &str, out: &mut Out) {
     }
 }
 
-/// The fields of `names` that are there.
+/// The existing fields of `names`.
 fn present<'n>(at: &Cursor<'_>, names: &[&'n str]) -> Vec<&'n str> {
     names.iter().filter(|n| at.has(n)).copied().collect()
 }
 
-/// How many fields of `names` are there; allocates nothing.
+/// How many fields of `names` exist; allocates nothing.
 fn count_present(at: &Cursor<'_>, names: &[&str]) -> usize {
     names.iter().filter(|n| at.has(n)).count()
 }

@@ -90,17 +90,17 @@ pub(super) fn service_port<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid(
             &name,
-            format!("is `{text}`, which is no name of a port"),
+            format!("is `{text}`, which is not a valid port name"),
             "Write at most 63 of a-z, 0-9 and -, letters or digits at the ends.",
         ));
     }
 }
 
-/// An Ingress has something to lead to (`validateIngressSpec`).
+/// An Ingress has a target (`validateIngressSpec`).
 pub(super) fn ingress<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     let rules = at.node.get("rules");
     let none = rules.is_none_or(|r| r.is_null() || matches!(&r.value, Value::Seq(i) if i.is_empty()));
-    // An old `backend` is told as a field of another version.
+    // An old `backend` is reported as a field of another version.
     if none && !at.has("defaultBackend") && !at.has("backend") {
         out.push(missing(at, "rules"));
     }
@@ -115,7 +115,7 @@ pub(super) fn ingress_rule<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     let reason = if text.parse::<IpAddr>().is_ok() {
         "is an address, and a host is a name".to_owned()
     } else if !scalar::is_subdomain(text.strip_prefix("*.").unwrap_or(text)) {
-        format!("is `{text}`, which is no host name")
+        format!("is `{text}`, which is not a valid host name")
     } else {
         return;
     };
@@ -150,7 +150,7 @@ pub(super) fn ingress_path<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     }
 }
 
-/// Where an Ingress leads: a service or a resource (`validateIngressBackend`).
+/// The target of an Ingress: a service or a resource (`validateIngressBackend`).
 pub(super) fn ingress_backend<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     let (service, resource) = (at.has("service"), at.has("resource"));
     if service && resource {
@@ -226,14 +226,14 @@ pub(super) fn ip_block<'a>(at: &'a Cursor<'a>, out: &mut Out) {
         {
             out.push(invalid(
                 &item,
-                format!("is {text}, which is no part of {outer}"),
-                "Except only ranges that lie in `cidr` and are smaller.",
+                format!("is {text}, which is not part of {outer}"),
+                "Except only ranges that are in `cidr` and are smaller.",
             ));
         }
     }
 }
 
-/// The network that a text means. Leading zeros, on which parsers disagree, are not judged.
+/// The network of a text. Leading zeros, on which parsers disagree, are not judged.
 fn network(at: &Cursor<'_>, text: &str, out: &mut Out) -> Option<IpNet> {
     let parsed = text.parse::<IpNet>().ok();
     let zeros = text
@@ -247,7 +247,7 @@ fn network(at: &Cursor<'_>, text: &str, out: &mut Out) -> Option<IpNet> {
         };
         out.push(invalid(
             at,
-            format!("is `{text}`, which is no range of addresses"),
+            format!("is `{text}`, which is not a range of addresses"),
             remedy,
         ));
     }

@@ -5,8 +5,8 @@ use crate::kubernetes::schema::cursor::Cursor;
 use crate::kubernetes::schema::scalar;
 use crate::kubernetes::schema::table::Type;
 
-/// Types whose name is a label of RFC 1123 (63 characters, no points). A Service is one of them since
-/// 1.34; before, it also had to begin with a letter, which is therefore not judged.
+/// Types whose name is a label of RFC 1123 (63 characters, no points). A Service is one of them since 1.34;
+/// before, it also had to begin with a letter, which is therefore not judged.
 const LABEL_NAMES: &[&str] = &["core.v1.Namespace", "core.v1.Service"];
 /// Types whose name may be any segment of a path (`ValidatePathSegmentName`).
 const FREE_NAMES: &[&str] = &[
@@ -16,7 +16,7 @@ const FREE_NAMES: &[&str] = &[
     "rbac.v1.RoleBinding",
 ];
 
-/// The object's name: there, and of the form of its kind (`ValidateObjectMeta`).
+/// The object's name: present, and in the format for its kind (`ValidateObjectMeta`).
 pub(super) fn name<'a>(at: &'a Cursor<'a>, ty: &Type, out: &mut Out) {
     // A kustomization is a file and never an object of the server.
     if ty.name.starts_with("kustomize.") {
@@ -50,7 +50,7 @@ pub(super) fn name<'a>(at: &'a Cursor<'a>, ty: &Type, out: &mut Out) {
         out.push(invalid(
             &name,
             format!(
-                "is `{text}`, which is no name that Kubernetes takes ({form}, letters or digits at the ends)"
+                "is `{text}`, which is not a name that Kubernetes accepts ({form}, letters or digits at the ends)"
             ),
             format!("Write {form}."),
         ));
@@ -74,7 +74,7 @@ pub(super) fn metadata<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid(
             &namespace,
-            format!("is `{text}`, which is no name of a namespace"),
+            format!("is `{text}`, which is not a valid namespace name"),
             "Write at most 63 of a-z, 0-9 and -.",
         ));
     }
@@ -86,8 +86,9 @@ fn keys(map: &Cursor<'_>, any_case: bool, out: &mut Out) {
             let at = map.child(key, value);
             out.push(invalid_map(
                 &at,
-                format!("has the key `{}`, which is no qualified name", key.text),
-                "Write a name of at most 63 letters, digits, - _ and ., if need be with a domain and / before it.",
+                format!("has the key `{}`, which is not a qualified name", key.text),
+                "Write a name of at most 63 letters, digits, - _ and ., with a domain and / before it if \
+                 needed.",
             ));
         }
     }
@@ -102,7 +103,7 @@ fn label_values(map: &Cursor<'_>, out: &mut Out) {
         {
             out.push(invalid(
                 &at,
-                format!("is `{text}`, which is no value of a label"),
+                format!("is `{text}`, which is not a valid label value"),
                 "Write at most 63 letters, digits, - _ and ., with letters or digits at the ends.",
             ));
         }
@@ -155,7 +156,7 @@ pub(super) fn config_map<'a>(at: &'a Cursor<'a>, out: &mut Out) {
             if data.node.get(&key.text).is_some() {
                 out.push(invalid_map(
                     &binary.child(key, value),
-                    "is a key of `data` too",
+                    "is also a key of `data`",
                     "Keep the key in one of the two.",
                 ));
             }
@@ -163,12 +164,12 @@ pub(super) fn config_map<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     }
 }
 
-/// Keys of a Secret, and those that its type asks for (`ValidateSecret`).
+/// Keys of a Secret, and those that its type requires (`ValidateSecret`).
 pub(super) fn secret<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     for section in ["data", "stringData"] {
         data_keys(at, section, out);
     }
-    // What sops has encrypted is whole only after decrypting.
+    // An object encrypted by sops is complete only after decrypting.
     if at.has("sops") {
         return;
     }
@@ -209,7 +210,7 @@ fn data_keys(at: &Cursor<'_>, section: &str, out: &mut Out) {
         if !fits && !scalar::templated(text) {
             out.push(crate::kubernetes::schema::SchemaProblem {
                 kind: crate::kubernetes::schema::ProblemKind::InvalidValue {
-                    reason: format!("has the key `{text}`, which is no name of a file"),
+                    reason: format!("has the key `{text}`, which is not a valid file name"),
                     remedy: "Write at most 253 letters, digits, - _ and . as the key.".to_owned(),
                 },
                 path: at.path_of(section),

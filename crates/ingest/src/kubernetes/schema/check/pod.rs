@@ -30,7 +30,7 @@ pub(super) fn spec<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid_map(
             &debug,
-            "cannot be set in a manifest: such containers are only added to a pod that runs",
+            "cannot be set in a manifest: such containers are only added to a running pod",
             "Remove it, and use `kubectl debug`.",
         ));
     }
@@ -102,7 +102,7 @@ pub(super) fn container<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid(
             &name,
-            format!("is `{text}`, which is no name of a container"),
+            format!("is `{text}`, which is not a valid container name"),
             "Write at most 63 of a-z, 0-9 and -, letters or digits at the ends.",
         ));
     }
@@ -129,7 +129,7 @@ pub(super) fn container_port<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid(
             &name,
-            format!("is `{text}`, which is no port name"),
+            format!("is `{text}`, which is not a valid port name"),
             "Write at most 15 of a-z, 0-9 and -, a letter among them.",
         ));
     }
@@ -148,7 +148,7 @@ pub(super) fn variable<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid_map(
             &from,
-            "stands beside `value`; a variable has one of the two",
+            "is beside `value`; a variable has one of the two",
             "Remove `value` or `valueFrom`.",
         ));
     }
@@ -188,7 +188,7 @@ pub(super) fn resources<'a>(at: &'a Cursor<'a>, out: &mut Out) {
                 let known = cofferdam_syntax::nearest::nearest(name, ["cpu", "memory", "ephemeral-storage"]);
                 out.push(invalid_map(
                     &amount,
-                    "is no resource of a container",
+                    "is not a resource of a container",
                     known.map_or_else(
                         || "Write cpu, memory, ephemeral-storage or a name with a domain.".to_owned(),
                         |k| format!("Write `{k}`."),
@@ -249,7 +249,7 @@ pub(super) fn toleration<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid(
             &seconds,
-            format!("counts only with the effect NoExecute, and the effect is {effect}"),
+            format!("is allowed only with the effect NoExecute, and the effect is {effect}"),
             "Remove `tolerationSeconds`.",
         ));
     }
@@ -282,7 +282,7 @@ pub(super) fn node_requirement<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     }
 }
 
-/// Says so when the pod does not restart as its owner needs it.
+/// Reports a pod that does not restart as its owner requires.
 pub(super) fn restart_policy(template: &Cursor<'_>, allowed: &[&str], owner: &str, out: &mut Out) {
     let Some(spec) = template.get("spec") else { return };
     if spec.node.as_map().is_none() {
@@ -299,7 +299,7 @@ pub(super) fn restart_policy(template: &Cursor<'_>, allowed: &[&str], owner: &st
         None if !allowed.contains(&"Always") => out.push(invalid_map(
             &spec,
             format!(
-                "has no restartPolicy, which is Always then; {owner} takes only {}",
+                "has no restartPolicy, so it is Always; {owner} accepts only {}",
                 present_list(allowed)
             ),
             remedy(),
@@ -312,7 +312,7 @@ pub(super) fn restart_policy(template: &Cursor<'_>, allowed: &[&str], owner: &st
             {
                 out.push(invalid(
                     &policy,
-                    format!("is {text}, and {owner} takes only {}", present_list(allowed)),
+                    format!("is {text}, and {owner} accepts only {}", present_list(allowed)),
                     remedy(),
                 ));
             }
@@ -324,7 +324,7 @@ fn present_list(names: &[&str]) -> String {
     names.join(" and ")
 }
 
-/// Says so when a map has several of the fields of which it may have one.
+/// Reports a map with several of the fields of which it may have one.
 pub(super) fn at_most_one(at: &Cursor<'_>, names: &[&str], what: &str, out: &mut Out) {
     if count_present(at, names) > 1 {
         out.push(invalid_map(

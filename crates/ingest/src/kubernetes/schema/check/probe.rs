@@ -3,12 +3,12 @@
 use super::{COUNT, Out, count_present, invalid, invalid_map, port_or_name, within};
 use crate::kubernetes::schema::cursor::Cursor;
 
-/// Ways to ask a container.
+/// Ways to check a container.
 const ASK: &[&str] = &["exec", "grpc", "httpGet", "tcpSocket"];
 /// Ways to act on a container.
 const ACT: &[&str] = &["exec", "httpGet", "sleep", "tcpSocket"];
 
-/// A probe: one way to ask, counts not negative.
+/// A probe: one kind of check, counts not negative.
 pub(super) fn probe<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     handler(at, ASK, out);
     for field in [
@@ -48,7 +48,7 @@ fn handler(at: &Cursor<'_>, ways: &[&str], out: &mut Out) {
             "Keep one of them.",
         ));
     }
-    // A handler with an unknown or misspelt name is told as that.
+    // A handler with an unknown or misspelt name is reported as such.
     let only_known = || {
         map.iter().all(|(key, value)| {
             !value.is_null() && (key.text.ends_with("Seconds") || key.text.ends_with("Threshold"))
@@ -68,7 +68,7 @@ fn handler(at: &Cursor<'_>, ways: &[&str], out: &mut Out) {
     }
 }
 
-/// What only some of a container's probes may have.
+/// Fields that only some of a container's probes may have.
 pub(super) fn of_container(at: &Cursor<'_>, out: &mut Out) {
     for name in ["livenessProbe", "startupProbe"] {
         let Some(probe) = at.get(name) else { continue };
@@ -88,7 +88,7 @@ pub(super) fn of_container(at: &Cursor<'_>, out: &mut Out) {
     {
         out.push(invalid_map(
             &grace,
-            "must be absent in a readinessProbe, which ends no container",
+            "must be absent in a readinessProbe, which does not stop a container",
             "Remove the field.",
         ));
     }
@@ -104,7 +104,7 @@ pub(super) fn of_init_container(at: &Cursor<'_>, out: &mut Out) {
         if let Some(field) = at.get(name) {
             out.push(invalid_map(
                 &field,
-                "must be absent in an init container that does not stay (restartPolicy: Always)",
+                "must be absent in an init container that ends (restartPolicy is not Always)",
                 format!("Remove `{name}`, or make it a sidecar with `restartPolicy: Always`."),
             ));
         }

@@ -4,8 +4,8 @@ use super::{Out, POSITIVE, count_or_share, invalid, invalid_map, missing, within
 use crate::kubernetes::schema::cursor::Cursor;
 use cofferdam_syntax::tree::Value;
 
-/// An autoscaler of either version (`validateHorizontalPodAutoscalerSpec`). A minimum of 0 is behind a
-/// feature gate and not judged.
+/// An autoscaler of either version (`validateHorizontalPodAutoscalerSpec`). A minimum of 0 needs a feature
+/// gate and is not judged.
 pub(super) fn autoscaler<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     within(at, "minReplicas", (0, i64::MAX), out);
     within(at, "maxReplicas", POSITIVE, out);
@@ -46,13 +46,13 @@ pub(super) fn metric<'a>(at: &'a Cursor<'a>, out: &mut Out) {
             out.push(invalid_map(
                 &extra,
                 format!("must be absent in a metric of type {kind}"),
-                "Keep one section a metric, the one of its type.",
+                "Keep one section for each metric, the one of its type.",
             ));
         }
     }
 }
 
-/// What a metric is held at (`validateMetricTarget`).
+/// The target of a metric (`validateMetricTarget`).
 pub(super) fn target<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     within(at, "averageUtilization", POSITIVE, out);
     for field in ["averageValue", "value"] {
@@ -71,7 +71,7 @@ pub(super) fn target<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     }
 }
 
-/// CPU or memory is held at a share of the request or at an amount, not both (`validateResourceSource`).
+/// The target of CPU or memory is a share of the request or an amount, not both (`validateResourceSource`).
 pub(super) fn resource_target<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     let Some(target) = at.get("target") else { return };
     if target.node.as_map().is_none() {
@@ -88,7 +88,7 @@ pub(super) fn resource_target<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     }
 }
 
-/// How fast an autoscaler goes in one direction (`validateScalingRules`).
+/// The behaviour of an autoscaler in one direction (`validateScalingRules`).
 pub(super) fn rules<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     within(at, "stabilizationWindowSeconds", (0, 3600), out);
     if let Some(policies) = at.get("policies")
@@ -117,7 +117,7 @@ pub(super) fn budget<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid_map(
             &unavailable,
-            "stands beside minAvailable; a budget has one of the two",
+            "is beside minAvailable; a budget has one of the two",
             "Remove one of them.",
         ));
     }

@@ -17,7 +17,7 @@ pub(super) fn volume<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid(
             &name,
-            format!("is `{text}`, which is no name of a volume"),
+            format!("is `{text}`, which is not a valid volume name"),
             "Write at most 63 of a-z, 0-9 and -, letters or digits at the ends.",
         ));
     }
@@ -50,7 +50,7 @@ pub(super) fn mount(at: &Cursor<'_>, out: &mut Out) {
     {
         out.push(invalid(
             &expression,
-            "stands beside `subPath`; a mount has one of the two",
+            "is beside `subPath`; a mount has one of the two",
             "Remove one of them.",
         ));
     }
@@ -66,8 +66,8 @@ pub(super) fn mount(at: &Cursor<'_>, out: &mut Out) {
     }
 }
 
-/// A claim of its own (`ValidatePersistentVolumeClaimSpec`); templates in a StatefulSet are only looked
-/// at when a claim is made of them.
+/// A separate claim (`ValidatePersistentVolumeClaimSpec`); templates in a StatefulSet are checked only when a
+/// claim is created from them.
 pub(super) fn claim<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     if at.up.is_some() {
         return;

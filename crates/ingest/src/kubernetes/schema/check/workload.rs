@@ -87,13 +87,13 @@ pub(super) fn daemon_set<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid(
             &surge,
-            "fits only when exactly one of maxSurge and maxUnavailable is 0",
-            "Let one of the two be 0 and the other more.",
+            "is allowed only if exactly one of maxSurge and maxUnavailable is 0",
+            "Set one of the two to 0 and the other to more.",
         ));
     }
 }
 
-/// What all workloads share that keep pods running.
+/// Common fields of all workloads that keep pods running.
 fn replicated(at: &Cursor<'_>, owner: &str, out: &mut Out) {
     within(at, "replicas", COUNT, out);
     within(at, "minReadySeconds", COUNT, out);
@@ -139,7 +139,7 @@ fn replicated(at: &Cursor<'_>, owner: &str, out: &mut Out) {
     }
 }
 
-/// Whether a template has labels, or may have some that are not known.
+/// Whether a template has labels, or may have some that are unknown.
 fn has_labels(template: &Cursor<'_>) -> bool {
     let labels = template.node.get("metadata").map(|m| (m, m.get("labels")));
     match labels {
@@ -149,7 +149,7 @@ fn has_labels(template: &Cursor<'_>) -> bool {
     }
 }
 
-/// The labels of a template, none where it has none; `None` where they cannot be known.
+/// The labels of a template, empty if it has none; `None` if they are unknown.
 fn labels_of<'a>(template: &Cursor<'a>) -> Option<Option<&'a Node>> {
     let metadata = template.node.get("metadata");
     let labels = metadata.and_then(|m| m.get("labels"));
@@ -173,7 +173,7 @@ fn selector_matches(selector: &Cursor<'_>, template: &Cursor<'_>, out: &mut Out)
     }
 }
 
-/// Every label that is asked for, with its value.
+/// Every required label, with its value.
 fn equal_labels(wanted: &Cursor<'_>, labels: Option<&Node>, out: &mut Out) {
     for (key, value) in wanted.node.entries() {
         let wanted = wanted.child(key, value);
@@ -193,7 +193,7 @@ fn equal_labels(wanted: &Cursor<'_>, labels: Option<&Node>, out: &mut Out) {
     }
 }
 
-/// An expression of the selector against the template's labels.
+/// An expression of the selector compared with the template's labels.
 fn expression_matches(at: &Cursor<'_>, labels: Option<&Node>, out: &mut Out) {
     let (Some(key), Some(operator)) = (at.text_of("key"), at.text_of("operator")) else {
         return;
@@ -224,28 +224,28 @@ fn expression_matches(at: &Cursor<'_>, labels: Option<&Node>, out: &mut Out) {
             None => format!("the template's labels have no `{key}`"),
         };
         let asks = match values.is_empty() {
-            true => format!("asks for {operator}"),
-            false => format!("asks for {operator} {}", values.join(", ")),
+            true => format!("requires {operator}"),
+            false => format!("requires {operator} {}", values.join(", ")),
         };
         out.push(invalid_map(at, format!("{asks}, and {has}"), GIVE_LABELS));
     }
 }
 
 const GIVE_LABELS: &str =
-    "Give the template in `spec.template.metadata.labels` every label that `spec.selector` asks for.";
+    "Give the template in `spec.template.metadata.labels` every label that `spec.selector` requires.";
 
 /// A ReplicationController (`ValidateReplicationControllerSpec`).
 pub(super) fn replication_controller<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     plain_selector(at, "a ReplicationController", out);
 }
 
-/// OpenShift's DeploymentConfig, which makes ReplicationControllers (`ValidateDeploymentConfigSpec`).
+/// OpenShift's DeploymentConfig, which creates ReplicationControllers (`ValidateDeploymentConfigSpec`).
 pub(super) fn deployment_config<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     plain_selector(at, "a DeploymentConfig", out);
 }
 
-/// What a selector of plain labels selects (`ValidatePodTemplateSpecForRC`). Without one the template's
-/// labels are taken.
+/// The labels that a plain selector selects (`ValidatePodTemplateSpecForRC`). Without one the template's
+/// labels are used.
 fn plain_selector(at: &Cursor<'_>, owner: &str, out: &mut Out) {
     within(at, "replicas", COUNT, out);
     within(at, "minReadySeconds", COUNT, out);
@@ -283,7 +283,7 @@ pub(super) fn job<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     }
 }
 
-/// A CronJob's name leaves room for what is added to its Jobs' (`ValidateCronJobCreate`: at most 52).
+/// A CronJob's name must leave room for the suffix of its Jobs (`ValidateCronJobCreate`: at most 52).
 pub(super) fn cron_job_name<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     if let Some(metadata) = at.get("metadata")
         && let Some(name) = metadata.get("name")
@@ -327,13 +327,13 @@ pub(super) fn cron_job<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid(
             &zone,
-            format!("is `{text}`, which is no time zone"),
+            format!("is `{text}`, which is not a time zone"),
             "Write a name of the IANA database, such as Europe/Paris.",
         ));
     }
 }
 
-/// Minute, hour, day of month, month, day of week: least, greatest, names from the least on.
+/// Minute, hour, day of month, month, day of week: minimum, maximum, names from the minimum on.
 const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
     ("minute", 0, 59, &[]),
     ("hour", 0, 23, &[]),
@@ -354,10 +354,10 @@ const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
     ),
 ];
 
-/// A schedule as the controller's parser takes it (github.com/robfig/cron v3, `ParseStandard`).
+/// A schedule as the controller's parser accepts it (github.com/robfig/cron v3, `ParseStandard`).
 ///
 /// # Errors
-/// Why it is none, as a clause.
+/// Why it is invalid, as a clause.
 fn cron(text: &str) -> Result<(), String> {
     if text.contains("TZ=") {
         return Err("names a time zone, which belongs under `timeZone`".to_owned());
@@ -367,11 +367,11 @@ fn cron(text: &str) -> Result<(), String> {
             word,
             "yearly" | "annually" | "monthly" | "weekly" | "daily" | "midnight" | "hourly"
         );
-        // A duration after `@every` has a grammar of its own, which is not judged.
+        // A duration after `@every` has its own grammar, which is not judged.
         return if known || word.starts_with("every ") {
             Ok(())
         } else {
-            Err(format!("is `{text}`, which is no schedule"))
+            Err(format!("is `{text}`, which is not a schedule"))
         };
     }
     let count = text.split_whitespace().count();

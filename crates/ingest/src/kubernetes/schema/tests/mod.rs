@@ -1,4 +1,4 @@
-//! Tests of the whole: what is turned down, what is sound, and that nothing makes it panic.
+//! Tests of the whole validation: what is refused, what is sound, and that nothing makes it panic.
 
 mod random;
 mod refused;

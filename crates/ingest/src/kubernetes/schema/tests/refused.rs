@@ -1,4 +1,4 @@
-//! Manifests that Kubernetes refuses, one fault each, with the words that say so.
+//! Manifests that Kubernetes refuses, one fault each, with the words of the message.
 
 use super::*;
 
@@ -348,7 +348,7 @@ fn quantities_that_do_not_parse_say_what_was_meant() {
     each_has_one(&[
         (
             text.clone(),
-            "`spec.containers[0].resources.requests.memory` is `512MB`, which is no quantity",
+            "`spec.containers[0].resources.requests.memory` is `512MB`, which is not a quantity",
         ),
         (
             container("resources: {requests: {memory: 500mi}}"),
@@ -356,7 +356,7 @@ fn quantities_that_do_not_parse_say_what_was_meant() {
         ),
         (
             container("resources: {requests: {mem: 1Gi}}"),
-            "`spec.containers[0].resources.requests.mem` is no resource of a container",
+            "`spec.containers[0].resources.requests.mem` is not a resource of a container",
         ),
         (
             container("resources: {requests: {cpu: -1}}"),
@@ -424,7 +424,7 @@ fn selectors_must_match_the_template() {
         (with("{}", "{app: z}"), "`spec.selector` is empty"),
         (
             with("{app: z}", "{app: z}"),
-            "`spec.selector.app` is no known field",
+            "`spec.selector.app` is not a known field",
         ),
     ]);
 }
@@ -674,7 +674,7 @@ fn network_policies_name_ranges_and_ports() {
         ),
         (
             policy("{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [169.254.169.254/32]}}]}"),
-            "`spec.egress[0].to[0].ipBlock.except[0]` is 169.254.169.254/32, which is no part of 10.0.0.0/8",
+            "`spec.egress[0].to[0].ipBlock.except[0]` is 169.254.169.254/32, which is not part of 10.0.0.0/8",
         ),
         (policy("{to: [{}]}"), "`spec.egress[0].to[0]` names no peer"),
         (
@@ -695,7 +695,7 @@ fn network_policies_name_ranges_and_ports() {
         ),
         (
             policy("{to: [{ipBlock: {cidr: 0.0.0.0/0, excepts: [10.0.0.0/8]}}]}"),
-            "`spec.egress[0].to[0].ipBlock.excepts` is no known field",
+            "`spec.egress[0].to[0].ipBlock.excepts` is not a known field",
         ),
     ]);
 }
@@ -795,11 +795,11 @@ fn custom_kinds_are_judged_where_their_fields_are_certain() {
         ),
         (
             of_kind("keda.sh/v1alpha1", "ScaledObject", &keda.replace("50", "'50'").replace("  triggers", "  maxReplicas: 3\n  triggers")),
-            "`spec.maxReplicas` is no known field",
+            "`spec.maxReplicas` is not a known field",
         ),
         (
             of_kind("kyverno.io/v1", "ClusterPolicy", rule),
-            "`spec.rules[0].validate.mesage` is no known field",
+            "`spec.rules[0].validate.mesage` is not a known field",
         ),
         (
             of_kind("kyverno.io/v1", "ClusterPolicy", "spec: {validationFailureAction: Block, rules: []}\n"),
@@ -811,7 +811,7 @@ fn custom_kinds_are_judged_where_their_fields_are_certain() {
         ),
         (
             "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresource: [a.yaml]\n".to_owned(),
-            "`resource` is no known field",
+            "`resource` is not a known field",
         ),
         (
             of_kind("networking.istio.io/v1", "DestinationRule", "spec: {host: a, outlierDetection: {}}\n"),
@@ -848,7 +848,7 @@ fn of_a_fragment_only_what_is_written_is_judged() {
         found,
         [
             "`spec.replicas` must be a whole number and is text",
-            "`spec.template.spec.containers[0].livenessProbes` is no known field",
+            "`spec.template.spec.containers[0].livenessProbes` is not a known field",
         ]
     );
 }
@@ -932,7 +932,7 @@ fn a_deployment_config_is_judged_as_openshift_does() {
         ),
         (
             with("  replicas: 1"),
-            "`spec.template.spec.containers[0].imagePolicy` is no known field",
+            "`spec.template.spec.containers[0].imagePolicy` is not a known field",
         ),
     ]);
     assert_eq!(problems(&sound("  selector: {app: x}")), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Manifests as people write them, with nothing wrong: a false alarm is worse than a miss.
+//! Manifests as people write them, without faults: a false alarm is worse than a miss.
 
 use super::*;
 
@@ -49,7 +49,7 @@ fn unknown_values_are_not_judged() {
          template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: b}]}}\n",
     )
     .remove(0);
-    // Each value in turn becomes unknown; none of them makes another a problem.
+    // Each value in turn becomes unknown; none of them turns another into a problem.
     let mut count = 0;
     loop {
         let mut copy = object.clone();
@@ -66,7 +66,7 @@ fn unknown_values_are_not_judged() {
     assert_eq!(validate(&object), Vec::new());
 }
 
-/// Makes the value at `index` (in the order of a walk) unknown; false when there are not so many.
+/// Makes the value at `index` (in the order of a walk) unknown; false if there are fewer values.
 fn blank(node: &mut Node, index: &mut usize) -> bool {
     if *index == 0 {
         node.value = Value::Unknown("x".into());
