@@ -23,7 +23,7 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
     }
     if finding.locations.iter().any(|l| scope.is_default(l.span)) {
         at_most(finding, Severity::Medium, Confidence::Likely);
-        let sentence = "this is the default; whoever installs this may set another value";
+        let sentence = "this is the default; the installer may set another value";
         if !finding.assumptions.iter().any(|a| a == sentence) {
             finding.assumptions.push(sentence.to_owned());
         }

@@ -120,7 +120,7 @@ pub struct Finding {
     pub assumptions: Vec<String>,
     /// Places, the most important first.
     pub locations: Vec<Location>,
-    /// What to do.
+    /// The fix.
     pub remedy: String,
     /// What the finding claims does not exist. The engine lowers the claim if not all objects of that kind
     /// were read.

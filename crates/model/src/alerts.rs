@@ -19,7 +19,7 @@ pub struct Alert {
     pub severity: Option<Fact<String>>,
     /// Whether it is enabled.
     pub enabled: Option<Fact<bool>>,
-    /// What it asks.
+    /// The check that it makes.
     pub query: Option<Fact<String>>,
     /// Metrics, event types and attributes that the query reads.
     pub signals: Vec<Fact<String>>,
@@ -29,7 +29,7 @@ pub struct Alert {
     pub threshold: Option<Fact<f64>>,
     /// The product's timing of it.
     pub timing: Timing,
-    /// Who is told.
+    /// Its receivers.
     pub notifies: Vec<Fact<String>>,
     /// A condition's text about its target time ("page within 60 s"), if there is one.
     pub promised: Option<Fact<Duration>>,
@@ -182,7 +182,7 @@ pub struct AlertRoute {
 pub struct Slo {
     /// Name.
     pub name: String,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// Place of it.
     pub span: Span,

@@ -27,11 +27,11 @@ pub enum CallTarget {
 /// A call from a service.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Who calls.
+    /// The callers.
     pub owner: Owner,
     /// Place of the call, client or section.
     pub span: Span,
-    /// What is called.
+    /// Its target.
     pub target: CallTarget,
     /// Name or host of the target.
     pub target_name: Option<Fact<String>>,
@@ -39,7 +39,7 @@ pub struct Call {
     pub what: String,
     /// Time for the whole call; `Some(None)` means "no timeout" in code that could set one.
     pub timeout: TimeoutSetting,
-    /// Tries in all (1 is no retry).
+    /// Total number of tries (1 means no retry).
     pub attempts: Option<Fact<u32>>,
     /// Whether tries wait longer each time.
     pub backoff: Option<Fact<bool>>,
@@ -67,7 +67,7 @@ pub enum TimeoutSetting {
 pub struct Breaker {
     /// Name.
     pub name: String,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// Place of it.
     pub span: Span,
@@ -130,13 +130,13 @@ pub enum DeadlineRole {
 /// A named timeout in a section of settings; timeouts of one section contain or wait for one another.
 #[derive(Debug, Clone)]
 pub struct Deadline {
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// Name as written (`pool_timeout`).
     pub name: String,
     /// The section that contains it (`staging`), for grouping; the file is part of it.
     pub section: String,
-    /// What it bounds.
+    /// The wait that it bounds.
     pub role: DeadlineRole,
     /// How long.
     pub value: Fact<Duration>,

@@ -30,7 +30,7 @@ pub struct Cell {
 pub struct Routing {
     /// Name for reports.
     pub name: String,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// Place of the section.
     pub span: Span,
@@ -72,11 +72,11 @@ pub enum LocalCacheKind {
 pub struct LocalCache {
     /// Name as written.
     pub name: String,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// Place of it.
     pub span: Span,
-    /// What it holds.
+    /// Its contents.
     pub kind: LocalCacheKind,
     /// Lifetime of an entry; `None` if none is set.
     pub ttl: Option<Fact<Duration>>,
@@ -91,7 +91,7 @@ pub struct LocalCache {
 pub struct RateLimit {
     /// Name for reports.
     pub name: String,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// The limit.
     pub limit: Fact<Rate>,

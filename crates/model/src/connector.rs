@@ -15,7 +15,7 @@ pub struct Connector {
     pub region: Option<Fact<String>>,
     /// Machine type (`e2-micro`, `e2-standard-4`, `f1-micro`).
     pub machine_type: Option<Fact<String>>,
-    /// Fewest machines.
+    /// Minimum number of machines.
     pub min_instances: Option<Fact<u32>>,
     /// Maximum number of machines; a connector never removes machines again.
     pub max_instances: Option<Fact<u32>>,

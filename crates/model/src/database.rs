@@ -108,7 +108,7 @@ pub struct Backup {
 /// A connection pool of a service, one in each of its processes.
 #[derive(Debug, Clone)]
 pub struct Pool {
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// Place of the constructor or of the first setting.
     pub span: Span,
@@ -184,7 +184,7 @@ pub struct Pooler {
     pub span: Span,
     /// The workload that runs it.
     pub workload: Option<WorkloadId>,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// Replicas (the workload's maximum once linked).
     pub replicas: Option<Fact<u32>>,

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub struct Delivery {
     /// Name for reports (deployment file, pipeline, application).
     pub name: String,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// Place of the section.
     pub span: Option<Span>,
@@ -77,7 +77,7 @@ pub enum DefectEffect {
 pub struct Dangling {
     /// The object that names it ("Deployment data-collector").
     pub subject: String,
-    /// What it names.
+    /// The name that it refers to.
     pub kind: DanglingKind,
     /// The name.
     pub name: Fact<String>,
@@ -94,7 +94,7 @@ pub struct Dangling {
 pub struct Reference {
     /// The object that names it ("Deployment data-collector").
     pub subject: String,
-    /// What it names.
+    /// The name that it refers to.
     pub kind: DanglingKind,
     /// The name.
     pub name: Fact<String>,
@@ -181,7 +181,7 @@ impl Description {
 /// A variable that code reads.
 #[derive(Debug, Clone)]
 pub struct VariableUse {
-    /// Whose code.
+    /// The owner of the code.
     pub owner: Owner,
     /// Name.
     pub name: Fact<String>,

@@ -88,7 +88,7 @@ pub enum ProducerRole {
 /// A producer.
 #[derive(Debug, Clone)]
 pub struct Producer {
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// Its purpose.
     pub role: ProducerRole,
@@ -207,7 +207,7 @@ pub struct Buffer {
 /// A consumer: one kind of member of a group.
 #[derive(Debug, Clone)]
 pub struct Consumer {
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// Place of the constructor or of the first setting.
     pub span: Span,

@@ -53,7 +53,7 @@ pub struct PolicyRule {
 pub struct Peer {
     /// Place of the peer.
     pub span: Span,
-    /// What it is.
+    /// Its kind.
     pub kind: PeerKind,
 }
 

@@ -227,7 +227,7 @@ impl Service {
 pub struct Callers {
     /// How long a caller waits for an answer.
     pub timeout: Option<Fact<Duration>>,
-    /// Tries in all (1 is no retry).
+    /// Total number of tries (1 means no retry).
     pub attempts: Option<Fact<u32>>,
     /// Wait before the first retry; later ones wait twice as long each.
     pub backoff: Option<Fact<Duration>>,
@@ -239,7 +239,7 @@ pub struct Callers {
 pub struct Scale {
     /// Replicas as declared now (`replicas:`; absent if none are declared).
     pub current: Option<Fact<u32>>,
-    /// Fewest replicas.
+    /// Minimum number of replicas.
     pub min: Option<Fact<u32>>,
     /// Maximum number of replicas in steady operation.
     pub max: Option<Fact<u32>>,
@@ -311,7 +311,7 @@ pub struct Suppression {
     pub rules: Vec<String>,
     /// The reason; a suppression without one is reported and suppresses nothing.
     pub reason: String,
-    /// Where it stands.
+    /// Its place.
     pub span: Span,
     /// The line to which it applies, from 1: its own if it follows text, otherwise the next line with text.
     pub line: u32,

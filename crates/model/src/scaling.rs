@@ -25,9 +25,9 @@ pub struct Autoscaler {
     pub workload: Option<WorkloadId>,
     /// The service that it scales.
     pub owner: Owner,
-    /// Fewest replicas.
+    /// Minimum number of replicas.
     pub min: Option<Fact<u32>>,
-    /// Most replicas.
+    /// Maximum number of replicas.
     pub max: Option<Fact<u32>>,
     /// The metrics that it uses.
     pub metrics: Vec<ScalingMetric>,

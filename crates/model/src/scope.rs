@@ -240,7 +240,7 @@ pub struct Opening {
     pub kinds: BTreeSet<Absence>,
     /// What it is, as a clause: "the chart redis of `https://charts.example.com` was not read".
     pub reason: String,
-    /// Where it stands.
+    /// Its place.
     pub span: Option<Span>,
 }
 

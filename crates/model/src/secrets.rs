@@ -97,13 +97,13 @@ pub enum SecretKind {
 /// A secret that a process gets.
 #[derive(Debug, Clone)]
 pub struct SecretUse {
-    /// Who gets it.
+    /// The service that gets it.
     pub owner: Owner,
     /// Place of the reference.
     pub span: Span,
     /// Name of the variable, file or annotation.
     pub name: String,
-    /// What it opens.
+    /// The access that it gives.
     pub kind: SecretKind,
     /// How it reaches the process.
     pub passage: Passage,
@@ -118,7 +118,7 @@ pub struct SecretLiteral {
     pub name: String,
     /// Place of the value.
     pub span: Span,
-    /// What it opens.
+    /// The access that it gives.
     pub kind: SecretKind,
     /// Why it counts as a secret ("the prefix of an AWS access key", "32 random characters under
     /// `password`").

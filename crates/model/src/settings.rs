@@ -19,7 +19,7 @@ pub struct Setting {
 /// consumer only if the owner has one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenSettings {
-    /// Whose they are.
+    /// Their owner.
     pub owner: Owner,
     /// The settings.
     pub settings: Vec<Setting>,

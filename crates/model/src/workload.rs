@@ -234,7 +234,7 @@ pub struct VariableSource {
 /// A probe of a container.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probe {
-    /// What it asks.
+    /// The check that it makes.
     pub check: ProbeCheck,
     /// Place of the probe.
     pub span: Span,
@@ -322,7 +322,7 @@ pub struct Volume {
     pub name: String,
     /// Place of the volume.
     pub span: Span,
-    /// What it is.
+    /// Its kind.
     pub kind: VolumeKind,
 }
 

@@ -122,7 +122,7 @@ pub enum Why {
     Normal,
     /// Conditions were true for long enough; this is the first of those that are true at the end.
     Entered {
-        /// What holds.
+        /// The condition.
         condition: Condition,
         /// How long any of them has been true.
         after: Duration,

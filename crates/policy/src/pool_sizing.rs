@@ -33,7 +33,7 @@ pub struct Demand {
     pub wait: Option<Duration>,
 }
 
-/// What there is.
+/// The available connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Supply {
     /// The server's limit.

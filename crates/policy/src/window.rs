@@ -127,7 +127,7 @@ impl Default for WindowConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
     /// No calls, or too many.
-    #[error("a window holds 1 to {most} calls, not {0}", most = WindowConfig::MOST)]
+    #[error("a window contains 1 to {most} calls, not {0}", most = WindowConfig::MOST)]
     Calls(u32),
     /// No slices, or too many.
     #[error("a window has 1 to {most} slices, not {0}", most = WindowConfig::MOST)]

@@ -31,7 +31,7 @@ pub enum ServerError {
     /// A file or process could not be created.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried.
+        /// The attempted action.
         what: String,
         /// The system's reason.
         source: io::Error,

@@ -13,7 +13,7 @@ use cofferdam_policy::Time;
 
 /// A state that changes only when an event is handled.
 pub trait World {
-    /// What can happen.
+    /// The possible events.
     type Event;
 
     /// Handles an event at `agenda.now()` and schedules its consequences.

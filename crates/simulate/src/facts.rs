@@ -85,7 +85,7 @@ impl Shown for Bytes {
 /// A value that a scenario was run with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// What it is.
+    /// Its kind.
     pub name: String,
     /// Its value with the unit.
     pub value: String,
@@ -129,7 +129,7 @@ pub struct Facts {
     pub inputs: Vec<Input>,
     /// The assumptions, as sentences with their source.
     pub assumptions: Vec<String>,
-    /// What it lacks.
+    /// The missing facts.
     pub needs: Vec<Need>,
 }
 

@@ -16,9 +16,9 @@ pub enum Role {
     Cause,
     /// What keeps the failure going by itself.
     Loop,
-    /// What follows.
+    /// The consequence.
     Effect,
-    /// Somebody is told.
+    /// Somebody is alerted.
     Detection,
     /// The latest time at which this action would have stopped it.
     Action,
@@ -85,7 +85,7 @@ pub struct Figure {
 pub struct Series {
     /// The chart that it belongs to, by title; curves of one chart share an axis.
     pub chart: &'static str,
-    /// What it shows.
+    /// Its name.
     pub name: String,
     /// Unit of its values.
     pub unit: &'static str,
@@ -164,7 +164,7 @@ pub struct Decision {
     pub at: u64,
     /// Which policy (`data-collector → data-processor breaker`).
     pub entity: String,
-    /// What was decided.
+    /// The decision.
     pub decision: String,
     /// Why.
     pub reason: String,

@@ -32,7 +32,7 @@ pub struct Rehearsal {
     pub scenario: Scenario,
     /// The environment.
     pub environment: String,
-    /// What was run.
+    /// The results.
     pub results: Vec<Summary>,
     /// The facts that are needed to run more.
     pub needs: Vec<Need>,
@@ -87,7 +87,7 @@ pub struct Happening {
 /// A figure over all runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FigureSummary {
-    /// What it counts.
+    /// Its name.
     pub name: &'static str,
     /// Its unit.
     pub unit: &'static str,

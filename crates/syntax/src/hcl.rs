@@ -17,7 +17,7 @@ pub struct File {
     pub path: PathBuf,
     /// Converts ranges of the content into places of the file.
     pub at: At,
-    /// What it holds.
+    /// Its contents.
     pub content: Content,
 }
 

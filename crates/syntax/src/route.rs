@@ -110,7 +110,7 @@ impl fmt::Display for Step {
 pub struct RouteError {
     /// The text.
     pub text: String,
-    /// What is wrong.
+    /// The problem.
     pub problem: &'static str,
     /// The character, from 1.
     pub at: usize,

@@ -265,7 +265,7 @@ fn of_stores(env: &Environment, entries: &mut Entries) {
             );
         }
         if database.engine.is_none() {
-            add("engine", None, Some("which defaults hold"));
+            add("engine", None, Some("which defaults apply"));
         }
         if database.reserved_connections.is_none() {
             let (value, why) = reserved(database);
@@ -346,7 +346,7 @@ fn of_kafka(env: &Environment, entries: &mut Entries) {
         );
     }
     if !known(|k| k.version.is_some()) {
-        entries.add(&["kafka", "version"], None, Some("which defaults hold"));
+        entries.add(&["kafka", "version"], None, Some("which defaults apply"));
     }
     for topic in &env.topics {
         let mut add = |key: &str, need: &str| {

@@ -14,7 +14,7 @@ pub const VERSION: u32 = 1;
 /// How many phrases of evidence and reasons are shown before the rest is only counted.
 const SHOWN: usize = 3;
 
-/// What to explain.
+/// The part to explain.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Only these environments; empty is all.

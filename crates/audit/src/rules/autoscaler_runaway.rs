@@ -286,6 +286,6 @@ mod tests {
         );
         env.autoscalers = vec![autoscaler(50)];
         env.alerts = vec![alert("a", Timing::NewRelic(condition(30, 0, 60)))];
-        assert!(testing::all(&RULE, &env).is_empty(), "told in time");
+        assert!(testing::all(&RULE, &env).is_empty(), "alerted in time");
     }
 }

@@ -48,11 +48,11 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
 /// Replicas of a service at one of its scales.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum At {
-    /// Fewest.
+    /// The minimum.
     Min,
     /// As declared now.
     Current,
-    /// Most.
+    /// The maximum.
     Max,
 }
 

@@ -290,7 +290,7 @@ mod tests {
         );
         assert!(
             testing::all(&RULE, &env(DanglingKind::Topic, true)).is_empty(),
-            "told by a rule of its own"
+            "reported by its own rule"
         );
         let mut module = env(DanglingKind::Variable, true);
         let mut again = module.dangling[0].clone();

@@ -16,9 +16,9 @@ pub(crate) struct Flag {
     pub(crate) severity: Severity,
     /// The title after the database's name.
     pub(crate) title: &'static str,
-    /// What happens.
+    /// The consequence.
     pub(crate) explanation: &'static str,
-    /// What to do.
+    /// The fix.
     pub(crate) remedy: &'static str,
     /// The label of the place.
     pub(crate) label: &'static str,
@@ -54,9 +54,9 @@ pub(crate) struct Absent {
     pub(crate) fact: fn(&Database) -> Option<&Fact<bool>>,
     /// The title after the database's name.
     pub(crate) title: &'static str,
-    /// What happens.
+    /// The consequence.
     pub(crate) explanation: &'static str,
-    /// What to do.
+    /// The fix.
     pub(crate) remedy: &'static str,
 }
 

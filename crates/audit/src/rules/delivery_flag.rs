@@ -13,9 +13,9 @@ pub(crate) struct Flag {
     pub(crate) fact: fn(&Delivery) -> Option<&Fact<bool>>,
     /// The title after the names of the deliveries.
     pub(crate) title: &'static str,
-    /// What happens.
+    /// The consequence.
     pub(crate) explanation: &'static str,
-    /// What to do.
+    /// The fix.
     pub(crate) remedy: &'static str,
 }
 

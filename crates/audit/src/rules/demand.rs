@@ -13,7 +13,7 @@ pub(crate) struct Demand {
     pub(crate) service: String,
     /// The maximum number of connections of one replica: processes × (pool + overflow), over all its pools.
     pub(crate) per_replica: u32,
-    /// Most replicas.
+    /// Maximum number of replicas.
     pub(crate) replicas: u32,
     /// Additional replicas during a rollout.
     pub(crate) surge: u32,

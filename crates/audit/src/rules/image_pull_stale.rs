@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(
             severity(Some("1.4.2"), None),
             None,
-            "image-mutable-tag says of the tag that it may be pushed again"
+            "image-mutable-tag already reports the tag"
         );
     }
 

@@ -150,11 +150,11 @@ mod tests {
         assert!(testing::all(&RULE, &env(256, 256)).is_empty());
         assert!(
             testing::all(&RULE, &env(512, 256)).is_empty(),
-            "refused, and told as such"
+            "refused, and reported as such"
         );
         assert!(
             testing::all(&RULE, &env(0, 256)).is_empty(),
-            "nothing set aside is told as no request"
+            "a request of zero is reported as a missing request"
         );
         assert!(testing::all(&RULE, &pods::testing::env((2, 2, 2), |_| {})).is_empty());
     }

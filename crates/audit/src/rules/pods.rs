@@ -87,7 +87,7 @@ impl<'a> Callers<'a> {
 pub(crate) struct LoneAutoscaler {
     /// Its name in reports.
     pub subject: String,
-    /// Fewest replicas.
+    /// Minimum number of replicas.
     pub fewest: u32,
     /// The place of the minimum, or the note that it is Kubernetes' default.
     pub evidence: Evidence,
@@ -114,7 +114,7 @@ pub(crate) fn lone_autoscalers(env: &Environment) -> impl Iterator<Item = LoneAu
     lone.map(|autoscaler| {
         let mut evidence = Evidence::new();
         let fewest = match &autoscaler.min {
-            Some(min) => evidence.take(min, "fewest replicas"),
+            Some(min) => evidence.take(min, "minimum replicas"),
             None => {
                 evidence.assume("minReplicas is not set; a HorizontalPodAutoscaler uses 1");
                 1

@@ -118,7 +118,7 @@ mod tests {
         assert!(testing::all(&RULE, &env(Some("api"), Some("None"))).is_empty());
         assert!(
             testing::all(&RULE, &env(Some("gone"), None)).is_empty(),
-            "told as a dangling reference"
+            "reported as a dangling reference"
         );
         let mut template = env(Some("api"), None);
         template.service_ports[0].completeness = Completeness::Fragment;

@@ -440,7 +440,7 @@ fn every_firing_example_fires_with_its_figures() {
             }
             if finding.explanation.is_empty() || finding.remedy.is_empty() {
                 wrong.push(format!(
-                    "{}: says not what happens or what to do: {}",
+                    "{}: does not describe what happens or what to do: {}",
                     rule.id, finding.title
                 ));
             }

@@ -102,7 +102,7 @@ pub enum Library {
 pub struct Known {
     /// Name of the constructor or function, without its module.
     pub name: &'static str,
-    /// What it builds.
+    /// The built object.
     pub kind: ClientKind,
     /// Its library.
     pub library: Library,

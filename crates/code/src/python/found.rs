@@ -10,7 +10,7 @@ use cofferdam_syntax::Span;
 pub struct ClientCall {
     /// What it creates or does.
     pub kind: ClientKind,
-    /// Whose it is.
+    /// Its owner.
     pub library: Library,
     /// Dotted name that was called (`kafka.KafkaConsumer`).
     pub constructor: String,
@@ -24,7 +24,7 @@ pub struct ClientCall {
     pub open: bool,
     /// The target of the assignment of its result, as written (`self.batch_queue`).
     pub assigned: Option<String>,
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
     /// The client whose method is called, if the module shows how it was built.
     pub client: Option<Client>,

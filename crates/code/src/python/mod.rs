@@ -100,7 +100,7 @@ pub struct BreakerClass {
 pub struct PythonProblem {
     /// Where.
     pub span: Span,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
 }
 

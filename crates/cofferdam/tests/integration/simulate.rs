@@ -70,7 +70,7 @@ fn the_example_is_rehearsed_in_full_and_in_the_published_shape() {
         ),
         (
             "cell-failover",
-            "traffic of the survivors, by what they had",
+            "traffic of the survivors, compared with before",
             2.4,
             2.4,
         ),
@@ -129,10 +129,15 @@ fn the_example_is_rehearsed_in_full_and_in_the_published_shape() {
             165.0,
             180.0,
         ),
-        ("alert-blind-spot", "replicas when somebody is told", 50.0, 50.0),
+        (
+            "alert-blind-spot",
+            "replicas when somebody is alerted",
+            50.0,
+            50.0,
+        ),
         // The graph shows no problem, but the replica is throttled.
         ("cpu-throttle", "what a graph of use by limit shows", 20.0, 50.0),
-        ("cpu-throttle", "periods in which it stands still", 85.0, 100.0),
+        ("cpu-throttle", "periods in which it is stopped", 85.0, 100.0),
     ];
     for (scenario, name, least, most) in truths {
         let mean = figure(&report, scenario, name)["mean"].as_f64().unwrap();
@@ -318,7 +323,7 @@ fn a_pooler_is_rehearsed_as_it_is_meant_and_as_its_image_runs_it() {
     let (missing, may, failing) = (
         "connections missing at full scale",
         "connections that the pooler may open to the server",
-        "requests that fail for want of a connection, at full scale",
+        "requests that fail without a connection, at full scale",
     );
     // 3 × 100 by max_db_connections, with a user for each replica; 28 of them are busy.
     assert_eq!(

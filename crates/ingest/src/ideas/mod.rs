@@ -64,7 +64,7 @@ pub(crate) struct Section<'a> {
     pub(crate) written: &'a [String],
     /// The owner of the settings.
     pub(crate) owner: &'a Owner,
-    /// Where they stand.
+    /// Their place.
     pub(crate) place: Place<'a>,
     /// The format's name for reports.
     pub(crate) format: &'a str,

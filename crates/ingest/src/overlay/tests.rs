@@ -448,7 +448,7 @@ fn what_cannot_be_meant_is_an_error_at_its_line() {
         ),
         (
             "ignore: [{rule: a, reason: b, until: soon}]",
-            "`soon` is no day; write `2027-03-31`",
+            "`soon` is not a date; write `2027-03-31`",
         ),
         ("version: 2", "version 2 is not known; this program knows 1"),
         ("slos: [{target: 99%}]", "`slos[0].name` is missing"),

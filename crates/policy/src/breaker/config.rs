@@ -231,7 +231,7 @@ pub enum BreakerError {
     #[error("a breaker judges a share by 1 call or more, not 0")]
     MinimumCalls,
     /// The window can never hold enough calls.
-    #[error("a window of {calls} calls never holds the minimum of {minimum}")]
+    #[error("a window of {calls} calls never contains the minimum of {minimum}")]
     MinimumBeyondWindow {
         /// The minimum.
         minimum: u32,

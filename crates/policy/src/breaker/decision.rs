@@ -192,7 +192,7 @@ pub enum State {
     Open {
         /// Until when.
         until: Time,
-        /// What opened it.
+        /// Why it opened.
         cause: Cause,
     },
     /// It admits probes.

@@ -395,7 +395,7 @@ fn what_is_wrong_with_a_configuration_is_named() {
                 minimum_calls: 101,
                 ..good
             },
-            "a window of 100 calls never holds the minimum of 101",
+            "a window of 100 calls never contains the minimum of 101",
         ),
         (
             BreakerConfig {

@@ -35,7 +35,7 @@ pub enum LoadError {
     #[error("a load of {0} arrivals a second")]
     Rate(f64),
     /// The steps are not in order of time.
-    #[error("the step from {later} stands before the step from {earlier}")]
+    #[error("the step from {later} is listed before the step from {earlier}")]
     Order {
         /// The step that stands first.
         later: Time,
@@ -261,7 +261,7 @@ mod tests {
         let order = error(vec![step(2.0, 1.0), step(1.0, 1.0)]);
         assert_eq!(
             order.to_string(),
-            "the step from +00:02.000 stands before the step from +00:01.000"
+            "the step from +00:02.000 is listed before the step from +00:01.000"
         );
         let mut none = OpenLoad::series(Vec::new(), Spacing::Even, chance()).unwrap();
         assert_eq!(none.next_arrival(), None);

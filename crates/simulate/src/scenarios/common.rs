@@ -119,7 +119,7 @@ pub(super) fn breaker(declared: &Breaker, base: BreakerConfig, facts: &mut Facts
         config.consecutive_failures = Some(facts.take("breaker opens after failures in a row", failures));
     }
     if let Some(minimum) = &declared.minimum_calls {
-        config.minimum_calls = facts.take("breaker: least calls", minimum);
+        config.minimum_calls = facts.take("breaker: minimum calls", minimum);
     }
     if let Some(window) = &declared.window {
         config.window = WindowConfig::Time {

@@ -299,7 +299,7 @@ fn figures(out: &mut Outcome, plan: &Plan, as_is: &Course, bounded: &Course) {
         as_is.caught_up.is_none(),
     );
     out.amount(
-        "members killed for want of memory",
+        "members killed because memory is full",
         f64::from(as_is.killed),
         "times",
     );
@@ -411,7 +411,7 @@ mod tests {
     fn without_a_bound_members_die_of_what_they_fetched() {
         let out = run(&plan(Some(50_000), false), &Streams::new(1, 0));
         // The busiest fetch 1,167 a second and process 350: 50,000 more after about a minute.
-        assert!(figure(&out, "members killed for want of memory") > 0.0);
+        assert!(figure(&out, "members killed because memory is full") > 0.0);
         assert!(figure(&out, "messages lost with the memory of dead members") > 50_000.0);
         // With a bound, the backlog stays in Kafka and is processed from there: 8 members process 9,800 at
         // best, of 7,000 a second, 12 of 12 at full scale 16,800.
@@ -424,7 +424,7 @@ mod tests {
         let killed = |comes_again| {
             figure(
                 &run(&plan(Some(50_000), comes_again), &Streams::new(1, 0)),
-                "members killed for want of memory",
+                "members killed because memory is full",
             )
         };
         assert!(
@@ -438,7 +438,7 @@ mod tests {
     #[test]
     fn with_a_bound_nobody_dies() {
         let out = run(&plan(None, true), &Streams::new(1, 0));
-        assert_eq!(figure(&out, "members killed for want of memory"), 0.0);
+        assert_eq!(figure(&out, "members killed because memory is full"), 0.0);
         // Two minutes at a quarter of what 8 members do, about 2,400 to 2,800 of 7,000 a second: some 500,000 behind.
         let lag = figure(&out, "largest lag");
         assert!((300_000.0..700_000.0).contains(&lag), "{lag}");

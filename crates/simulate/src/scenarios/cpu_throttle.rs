@@ -356,15 +356,11 @@ fn run(plan: Plan, subject: &str, streams: &Streams) -> Outcome {
     }
     outcome.harm = limited.stood;
     outcome.amount(
-        "periods in which it stands still",
+        "periods in which it is stopped",
         limited.throttled_share * 100.0,
         "% of periods",
     );
-    outcome.amount(
-        "time that it stands still",
-        limited.stood * 100.0,
-        "% of the time",
-    );
+    outcome.amount("time that it is stopped", limited.stood * 100.0, "% of the time");
     outcome.amount("cores used on average", limited.used, "cores");
     if let Some(limit) = plan.limit {
         outcome.amount(
@@ -432,7 +428,7 @@ mod tests {
         // 500 × 2.5 ms = 1.25 s of work a batch: 12.5 quotas of 100 ms, so about 12 of 13 periods are
         // throttled. Seven threads use a quota up in 14.3 ms and are stopped for 85.7 ms.
         let outcome = run(PLAN, "x", &Streams::new(1, 0));
-        let share = figure(&outcome, "periods in which it stands still");
+        let share = figure(&outcome, "periods in which it is stopped");
         assert!((share - 92.0).abs() < 4.0, "{share}");
         let graph = figure(&outcome, "what a graph of use by limit shows");
         assert!((20.0..50.0).contains(&graph), "{graph}");
@@ -445,7 +441,7 @@ mod tests {
     #[test]
     fn without_a_limit_nothing_stands_still() {
         let outcome = run(Plan { limit: None, ..PLAN }, "x", &Streams::new(1, 0));
-        assert_eq!(figure(&outcome, "time that it stands still"), 0.0);
+        assert_eq!(figure(&outcome, "time that it is stopped"), 0.0);
         assert!(outcome.moments.iter().all(|m| m.role != Role::Cause));
     }
 }

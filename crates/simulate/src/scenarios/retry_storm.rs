@@ -172,7 +172,7 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
         ),
     );
     let tries = facts.need(
-        "tries in all",
+        "total tries",
         attempts(env, service),
         (
             &path("callers.attempts"),

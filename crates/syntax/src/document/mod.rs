@@ -341,7 +341,7 @@ pub struct Broken {
     pub at: usize,
     /// Its line, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
 }
 

@@ -34,7 +34,7 @@ pub enum EditError {
         route: Route,
         /// Its line.
         line: usize,
-        /// What is there.
+        /// The existing value.
         found: String,
         /// What the edit needs.
         wanted: String,

@@ -8,7 +8,7 @@ use crate::source::Span;
 pub struct Expr {
     /// Its place.
     pub span: Span,
-    /// What it is.
+    /// Its kind.
     pub kind: ExprKind,
 }
 
@@ -101,7 +101,7 @@ pub enum Operator {
 /// A call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
-    /// What is called.
+    /// The callee.
     pub callee: Expr,
     /// The arguments, in the order written.
     pub args: Vec<CallArg>,
@@ -136,7 +136,7 @@ pub enum ArgKind {
 pub struct Stmt {
     /// Its place.
     pub span: Span,
-    /// What it is.
+    /// Its kind.
     pub kind: StmtKind,
 }
 

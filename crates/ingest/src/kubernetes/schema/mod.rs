@@ -25,7 +25,7 @@ use table::{Table, Ty, Type};
 /// Something that Kubernetes would refuse or drop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaProblem {
-    /// What is wrong.
+    /// The problem.
     pub kind: ProblemKind,
     /// Path from the root of the object: `spec.template.spec.containers[0].image`.
     pub path: String,

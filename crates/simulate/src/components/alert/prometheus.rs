@@ -33,7 +33,7 @@ pub struct PrometheusConfig {
     pub hold: Duration,
     /// Alertmanager's `group_wait`.
     pub group_wait: Duration,
-    /// What it asks.
+    /// The check that it makes.
     pub expression: Expression,
     /// Whether the expression is true without data (`absent`, `up == 0`).
     pub absence: bool,

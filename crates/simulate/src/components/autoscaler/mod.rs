@@ -31,9 +31,9 @@ pub enum Target {
 /// An autoscaler's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AutoscalerConfig {
-    /// Fewest replicas.
+    /// Minimum number of replicas.
     pub minimum: u32,
-    /// Most replicas.
+    /// Maximum number of replicas.
     pub maximum: u32,
     /// Metrics and their targets.
     pub targets: Vec<Target>,
@@ -104,7 +104,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What it decides.
+/// The decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
     /// Replicas from now on.

@@ -31,7 +31,7 @@ pub struct Fault {
     pub from: Time,
     /// When it is over.
     pub until: Time,
-    /// What it is.
+    /// Its kind.
     pub what: What,
 }
 
@@ -46,7 +46,7 @@ pub struct Sample {
     pub waiting: usize,
 }
 
-/// What happens.
+/// The consequence.
 #[derive(Debug)]
 pub enum Event {
     /// Somebody calls.

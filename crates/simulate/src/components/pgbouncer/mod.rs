@@ -121,7 +121,7 @@ pub enum Effect {
     Close(PoolId),
     /// A client's transaction begins, on a server connection.
     Served {
-        /// Whose.
+        /// Which client.
         client: ClientId,
         /// How long it has waited.
         waited: Duration,

@@ -171,8 +171,8 @@ pub(super) fn scaling(
     facts: &mut Facts,
 ) -> Option<Scaling> {
     let scaler = service.autoscalers.first().map(|id| &env.autoscalers[id.0])?;
-    let minimum = facts.take("fewest replicas", scaler.min.as_ref()?);
-    facts.take("most replicas", scaler.max.as_ref()?);
+    let minimum = facts.take("minimum replicas", scaler.min.as_ref()?);
+    facts.take("maximum replicas", scaler.max.as_ref()?);
     if let Some(window) = &scaler.up.stabilization {
         facts.take("scale-up stabilisation", window);
     }

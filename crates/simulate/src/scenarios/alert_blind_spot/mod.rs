@@ -343,7 +343,7 @@ fn scale(
     }
     let page = paged.unwrap_or(at(BEGINS + WATCHED));
     let then = replicas.at(page).unwrap_or(from);
-    out.amount("replicas when somebody is told", f64::from(then), "replicas");
+    out.amount("replicas when somebody is alerted", f64::from(then), "replicas");
     let hours = replicas.hours_above(from, page);
     out.amount("replica-hours that nobody needed, until the page", hours, "h");
     if let Some(price) = scaling.price {
@@ -362,7 +362,7 @@ fn scale(
         let hours = replicas.hours_above(from, back.unwrap_or(replicas.last()));
         out.amount("replica-hours that nobody needed, in all", hours, "h");
         if let Some(price) = scaling.price {
-            out.amount("cost in all", hours * price, "USD");
+            out.amount("total cost", hours * price, "USD");
         }
     }
 }
@@ -486,7 +486,7 @@ mod tests {
             let first = figure(&out, "time to the first new replicas");
             assert!((45.0..=60.0).contains(&first), "{first}");
             assert!((165.0..=180.0).contains(&figure(&out, "time to the largest number of replicas")));
-            assert_eq!(figure(&out, "replicas when somebody is told"), 50.0);
+            assert_eq!(figure(&out, "replicas when somebody is alerted"), 50.0);
             // 48 more than needed at 0.05.
             assert!((figure(&out, "cost of each hour after that") - 2.4).abs() < 1e-9);
         }
@@ -523,7 +523,7 @@ mod tests {
         let most = 48.0 * (end + back) / 3600.0;
         let least = 48.0 * (end + back - 180.0) / 3600.0;
         assert!((least..=most).contains(&hours), "{hours}: {least} to {most}");
-        assert!((figure(&out, "cost in all") - hours * 0.05).abs() < 1e-9);
+        assert!((figure(&out, "total cost") - hours * 0.05).abs() < 1e-9);
     }
 
     #[test]

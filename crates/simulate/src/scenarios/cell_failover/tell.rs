@@ -199,7 +199,7 @@ fn figures(out: &mut Outcome, plan: &Plan, survivors: &Survivors, courses: &Cour
         "%",
     );
     out.amount(
-        "traffic of the survivors, by what they had",
+        "traffic of the survivors, compared with before",
         load / survivors.before.max(1e-9),
         "times",
     );

@@ -27,7 +27,7 @@ fn the_survivor_of_a_60_40_split_gets_240_percent() {
     let outcome = run(&plan(), &Streams::new(1, 0), &mut Trace::default());
     // 12,000 ÷ 5,000 = 240 % of its capacity; its traffic grows 12,000 ÷ 5,000 = 2.4 times.
     assert!((figure(&outcome, "load of the survivors, by capacity") - 240.0).abs() < 1e-9);
-    assert!((figure(&outcome, "traffic of the survivors, by what they had") - 2.4).abs() < 1e-9);
+    assert!((figure(&outcome, "traffic of the survivors, compared with before") - 2.4).abs() < 1e-9);
     // Checks fail at most 30 s after the loss, and a cache entry lives 60 s more.
     let heard = figure(&outcome, "time until the last router knows");
     assert!((20.0..=90.0).contains(&heard), "{heard}");

@@ -100,7 +100,7 @@ fn case(
         };
         let ask = format!("services.{}.replicas", service.name);
         let most = facts.need(
-            format!("{}: most replicas", service.name),
+            format!("{}: maximum replicas", service.name),
             service.scale.max.as_ref().or(service.scale.current.as_ref()),
             (
                 &ask,

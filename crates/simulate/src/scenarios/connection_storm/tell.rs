@@ -162,7 +162,7 @@ fn connections(storm: &Storm<'_>, missing: u32, out: &mut Outcome) {
     let wanted = f64::from(plan.wanted());
     out.amount("connections wanted at full scale", wanted, "connections");
     out.amount(
-        "connections that there are",
+        "available connections",
         f64::from(plan.there_are()),
         "connections",
     );
@@ -237,7 +237,7 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
             let can = if plan.between.is_some() {
                 "the pooler may open"
             } else {
-                "there are"
+                "available"
             };
             out.moment(
                 END,
@@ -347,7 +347,7 @@ fn requests(storm: &Storm<'_>, out: &mut Outcome) -> f64 {
     }
     let all = all as f64;
     out.amount(
-        "requests that fail for want of a connection, at full scale",
+        "requests that fail without a connection, at full scale",
         failed as f64 / all * 100.0,
         "%",
     );
@@ -440,7 +440,7 @@ fn curves(storm: &Storm<'_>, out: &mut Outcome) {
         let most = f64::from(plan.there_are());
         out.series(
             chart,
-            "there are",
+            "available",
             "connections",
             vec![(Time::ZERO, most), (END, most)],
         );

@@ -80,7 +80,7 @@ fn figure(out: &Outcome, name: &str) -> f64 {
 fn two_thousand_are_wanted_and_995_are_there() {
     let out = rehearsed(&plan(None));
     assert_eq!(figure(&out, "connections wanted at full scale"), 2000.0);
-    assert_eq!(figure(&out, "connections that there are"), 995.0);
+    assert_eq!(figure(&out, "available connections"), 995.0);
     assert_eq!(figure(&out, "connections missing at full scale"), 1005.0);
     // 1,005 of 2,000.
     assert!((figure(&out, "share of the connections that is missing") - 50.25).abs() < 1e-9);
@@ -111,7 +111,7 @@ fn two_thousand_are_wanted_and_995_are_there() {
 fn replicas_without_a_connection_fail_their_requests() {
     let out = rehearsed(&with_requests(plan(None), 1000.0));
     let without = figure(&out, "replicas without any connection");
-    let failing = figure(&out, "requests that fail for want of a connection, at full scale");
+    let failing = figure(&out, "requests that fail without a connection, at full scale");
     // Of 100 replicas.
     assert!((failing - without).abs() < 1.0, "{failing}, {without} without");
 }
@@ -195,7 +195,7 @@ fn in_transaction_mode_75_connections_carry_what_keeps_less_busy() {
     let out = rehearsed(&plan);
     assert!((figure(&out, "connections that transactions want at a time") - 50.0).abs() < 1e-9);
     assert_eq!(
-        figure(&out, "requests that fail for want of a connection, at full scale"),
+        figure(&out, "requests that fail without a connection, at full scale"),
         0.0
     );
     assert_eq!(figure(&out, "wait for a connection at full scale, median"), 0.0);
@@ -235,7 +235,7 @@ fn more_than_the_pooler_can_carry_waits_in_the_services_pools_until_they_give_up
     let out = rehearsed(&plan);
     // The wait grows by a third of a second each second, so that after 30 s it is 10 s, and from then on a
     // quarter gives up.
-    let failing = figure(&out, "requests that fail for want of a connection, at full scale");
+    let failing = figure(&out, "requests that fail without a connection, at full scale");
     assert!((failing - 25.0).abs() < 1.0, "{failing}");
     let wait = figure(&out, "wait for a connection at full scale, 95th percentile");
     assert!((10_000.0..11_000.0).contains(&wait), "{wait}");
@@ -253,7 +253,7 @@ fn a_pooler_that_takes_too_few_clients_refuses_the_rest() {
     let mut small = between(Mode::Transaction, Some(1));
     small.config.max_client_conn = 100;
     let out = rehearsed(&plan(Some(small)));
-    assert_eq!(figure(&out, "connections that there are"), 300.0);
+    assert_eq!(figure(&out, "available connections"), 300.0);
     assert_eq!(figure(&out, "connections missing at full scale"), 1700.0);
     assert!(out.moments.iter().any(|m| m.key == "slots full"));
 }

@@ -493,7 +493,7 @@ fn pods_hold_together() {
         ),
         (
             container("env: [{name: A, value: b, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]"),
-            "`spec.containers[0].env[0].valueFrom` stands beside `value`",
+            "`spec.containers[0].env[0].valueFrom` is beside `value`",
         ),
         (
             container("securityContext: {privileged: true, allowPrivilegeEscalation: false}"),
@@ -652,7 +652,7 @@ fn autoscalers_and_budgets_hold_together() {
         ),
         (
             pdb("minAvailable: 1, maxUnavailable: 1"),
-            "`spec.maxUnavailable` stands beside minAvailable",
+            "`spec.maxUnavailable` is beside minAvailable",
         ),
         (pdb("minAvailable: '2'"), "`spec.minAvailable` is the text \"2\""),
     ]);
@@ -670,7 +670,7 @@ fn network_policies_name_ranges_and_ports() {
     each_has_one(&[
         (
             policy("{to: [{ipBlock: {cidr: 10.0.0.0}}]}"),
-            "`spec.egress[0].to[0].ipBlock.cidr` is `10.0.0.0`, which is no range",
+            "`spec.egress[0].to[0].ipBlock.cidr` is `10.0.0.0`, which is not a range",
         ),
         (
             policy("{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [169.254.169.254/32]}}]}"),
