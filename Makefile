@@ -1,4 +1,4 @@
-# What people run. `make test` is what CI runs.
+# Targets for people. CI runs `make test`.
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -16,7 +16,7 @@ test: servers ## Formatting, lints, every test, the documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
 .PHONY: servers
-servers: ## Install the real servers that tests use, where they are not there
+servers: ## Install the real servers that tests use, if they are missing
 	PYTHON=$(PYTHON) tools/servers.sh
 
 .PHONY: deny
@@ -29,7 +29,7 @@ docs: ## Build the API documentation
 	@echo "open target/doc/cofferdam_audit/index.html; the guide begins at docs/README.md"
 
 .PHONY: bench
-bench: ## Time `check`, the simulator and the policies, beside their peers in the same run
+bench: ## Time `check`, the simulator and the policies, and compare them with other tools in the same run
 	$(PYTHON) benches/run.py
 	$(CARGO) bench --package cofferdam-policy --bench policy --bench admission --locked
 	$(CARGO) bench --manifest-path benches/policy/Cargo.toml --bench peers --locked

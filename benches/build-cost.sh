@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Seconds of one core that each dependency of the command costs to build, cold, dearest first, and
-# what the whole build takes. Builds into a temporary directory; the sources are fetched beforehand, so
+# Seconds of one core that each dependency of the command costs to build, cold, most expensive first, and
+# the cost of the whole build. Builds into a temporary directory; the sources are fetched beforehand, so
 # that no download is counted.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -24,7 +24,7 @@ PEER_SIZE = 1_000
 
 
 def measure(command, env=None):
-    """Wall seconds, processor seconds and peak MiB of one run, children of the command included."""
+    """Wall seconds, processor seconds and peak MiB of one run, including children of the command."""
     with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=env)
@@ -59,7 +59,7 @@ def row(what, manifests, figures):
 
 
 def check(args):
-    """Time `cofferdam check`, and Checkov unless it is left out."""
+    """Time `cofferdam check`, and Checkov unless it is excluded."""
     cofferdam, generate = build()
     print("| what | manifests | wall s | processor s | peak MiB |\n|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="cofferdam-bench-") as scratch:
@@ -69,7 +69,7 @@ def check(args):
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
-        # The trees are on disk before anybody is timed: writing them back is no part of a check.
+        # The trees are on disk before the measurement: writing them back is not part of a check.
         os.sync()
         for size in SIZES:
             tree = Path(scratch) / str(size)

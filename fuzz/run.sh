@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for so many seconds (60 unless told): fuzz/run.sh SECONDS [TARGET...]
+# Runs every fuzz target for SECONDS (default 60): fuzz/run.sh SECONDS [TARGET...]
 # Needs `cargo install cargo-fuzz` and a C++ compiler. The stable toolchain is enough: RUSTC_BOOTSTRAP lets it take the
 # sanitizer's flags, and nothing else here depends on them.
 set -euo pipefail
@@ -10,7 +10,7 @@ targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(yaml hcl properties python overlay platform edit)
 export RUSTC_BOOTSTRAP=1
 
-# The examples are the seeds: real files reach deeper than noise does.
+# The examples are the seeds: real files reach deeper than random data.
 seed() { # target, then names that find(1) takes
     mkdir -p "corpus/$1"
     find ../examples ../crates/cofferdam/tests/sound -type f \( "${@:2}" \) -size -16k | while read -r file; do

@@ -22,8 +22,8 @@ import sys
 VERSIONS = range(25, 38)
 OUT = pathlib.Path(__file__).parent.parent / "crates/ingest/src/kubernetes/schema/data/builtin.txt"
 
-# Groups whose objects people keep in files. Requests (reviews, evictions) and what only the system
-# writes are left out, and so are the alpha and beta versions, whose fields still move.
+# Groups whose objects people keep in files. Requests (reviews, evictions) and objects that only the system
+# writes are left out, and so are the alpha and beta versions, whose fields still change.
 GROUPS = {
     "": ["v1"],
     "admissionregistration.k8s.io": ["v1"],
@@ -73,8 +73,8 @@ NOT_ENFORCED = {
     "storage.v1.TokenRequest": {"audience"},
     "networking.v1.ParentReference": {"name", "resource"},
 }
-# Not marked, but what is in them is required, so the server refuses their absence; or the server's
-# validation asks for them by hand.
+# Not marked, but their contents are required, so the server refuses their absence; or the server's
+# validation requires them explicitly.
 ENFORCED = {
     "apps.v1.DaemonSet": {"spec"},
     "apps.v1.Deployment": {"spec"},

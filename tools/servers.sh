@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the real servers and libraries that tests use: PostgreSQL and PgBouncer from Debian's packages, librdkafka from
-# PyPI (in confluent-kafka). Quick when they are there. Tests start each on a free loopback port and stop it.
+# PyPI (in confluent-kafka). Quick if they are already installed. Tests start each on a free loopback port and stop it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -12,7 +12,7 @@ VENV = Path(__file__).resolve().parent.parent / ".venv"
 
 
 def install() -> Path:
-    """Path of a Checkov of VERSION, installed first when it is not there."""
+    """Path of a Checkov of VERSION, installed first if it is missing."""
     checkov = VENV / "bin" / "checkov"
     marker = VENV / f"checkov-{VERSION}"
     if not marker.exists():
@@ -27,7 +27,7 @@ def install() -> Path:
 
 
 def command(tree: Path) -> list[str]:
-    """What to run for a tree."""
+    """The command for a tree."""
     return [
         str(VENV / "bin" / "python"),
         str(install()),
@@ -44,7 +44,7 @@ def command(tree: Path) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Without calls home."""
+    """An environment without telemetry."""
     return {**os.environ, "BC_SKIP_MAPPING": "TRUE", "LOG_LEVEL": "ERROR"}
 
 

@@ -26,7 +26,7 @@ MODELS = {
 
 
 def install() -> Path:
-    """The interpreter of an environment with SimPy of VERSION, made first when it is not there."""
+    """The interpreter of an environment with SimPy of VERSION, created first if it is missing."""
     marker = VENV / f"simpy-{VERSION}"
     if not marker.exists():
         print(f"installing SimPy {VERSION} into {VENV}", file=sys.stderr)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lets librdkafka assign partitions to consumers of a group, and prints what came out.
+"""Lets librdkafka assign partitions to consumers of a group, and prints the result.
 
 Consumers of confluent-kafka, which bundles librdkafka, join and leave groups on librdkafka's own mock cluster. After
 each step, once the group has settled, one JSON line tells who is in the group and who has what:
@@ -25,13 +25,13 @@ import confluent_kafka
 DEADLINE = 40
 # More than the half second for which the coordinator waits for members to join.
 CALM = 0.8
-# How often a group is played when its members are thrown out.
+# How often a group is repeated when its members are removed.
 TRIES = 8
 
 
 class Cluster:
     """librdkafka's mock cluster. The Python package has no function that gives a topic a number of partitions, so
-    the library is called itself."""
+    the library is called directly."""
 
     def __init__(self):
         package = os.path.dirname(confluent_kafka.__file__)
@@ -89,7 +89,7 @@ class Member:
 
 
 def settle(topics, members, had):
-    """Polls until every member has heard of the rebalance, every partition has exactly one member, and nothing has
+    """Polls until every member has learned of the rebalance, every partition has exactly one member, and nothing has
     changed for a while. `had` is how many assignments each had got before."""
     start = time.monotonic()
     before, since = None, start
@@ -113,7 +113,7 @@ def settle(topics, members, had):
 
 
 def scenarios(chance):
-    """Group by group: assignor, partitions of each topic, and steps: who joins with what topics, or who leaves."""
+    """Group by group: assignor, partitions of each topic, and steps: which member joins with which topics, or leaves."""
     for assignor in ("range", "roundrobin", "cooperative-sticky"):
         yield assignor, [12], [("join", f"m{n}", [0]) for n in range(7)] + [("leave", "m3"), ("leave", "m0")]
         yield assignor, [3], [("join", f"m{n}", [0]) for n in range(5)] + [("leave", "m1")]
@@ -133,12 +133,12 @@ def scenarios(chance):
 
 
 class Dropped(Exception):
-    """A member was thrown out and came back as another, because this machine was too busy for its heartbeats: what it
-    owned is not what the last line says."""
+    """A member was removed and came back as another, because this machine was too busy for its heartbeats: its
+    partitions are not those of the last line."""
 
 
 def play(cluster, group, assignor, counts, steps):
-    """The lines of one group; played again, under another name, when a member was thrown out."""
+    """The lines of one group; repeated, under another name, if a member was removed."""
     for again in range(TRIES):
         try:
             return attempt(cluster, f"g{group}" + "x" * again, group, assignor, counts, steps)
