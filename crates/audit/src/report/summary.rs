@@ -13,15 +13,15 @@ use std::fmt::Write;
 const SHOWN: usize = 12;
 
 /// A separate place, and the number of findings in it.
-pub(super) struct Place<'a> {
+pub(super) struct PlaceCount<'a> {
     pub(super) place: &'a PlaceApart,
     pub(super) findings: usize,
 }
 
 /// The separate places, ordered by path.
-pub(super) fn places<'a>(report: &Report, platform: &'a Platform) -> Vec<Place<'a>> {
-    let mut places: Vec<Place<'a>> = (platform.scope.places_apart.iter())
-        .map(|place| Place { place, findings: 0 })
+pub(super) fn places<'a>(report: &Report, platform: &'a Platform) -> Vec<PlaceCount<'a>> {
+    let mut places: Vec<PlaceCount<'a>> = (platform.scope.places_apart.iter())
+        .map(|place| PlaceCount { place, findings: 0 })
         .collect();
     let apart = report.findings.iter().chain(&report.apart);
     for finding in apart.filter(|f| f.apart.is_some()) {
@@ -318,7 +318,7 @@ fn counts(report: &Report) -> String {
 
 /// `apart: 12 findings in examples (examples/), 3 in tests (deploy/tests/); --all shows them`
 fn apart_line(report: &Report, platform: &Platform) -> Option<String> {
-    let mut by_reason: BTreeMap<Apart, Vec<Place<'_>>> = BTreeMap::new();
+    let mut by_reason: BTreeMap<Apart, Vec<PlaceCount<'_>>> = BTreeMap::new();
     for place in places(report, platform) {
         by_reason.entry(place.place.why).or_default().push(place);
     }

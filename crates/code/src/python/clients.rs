@@ -99,7 +99,7 @@ pub enum Library {
 
 /// A known constructor or function.
 #[derive(Debug, Clone, Copy)]
-pub struct Known {
+pub struct KnownClient {
     /// Name of the constructor or function, without its module.
     pub name: &'static str,
     /// The built object.
@@ -115,8 +115,8 @@ const fn known(
     kind: ClientKind,
     library: Library,
     parameters: &'static [&'static str],
-) -> Known {
-    Known {
+) -> KnownClient {
+    KnownClient {
         name,
         kind,
         library,
@@ -141,7 +141,7 @@ const CAPACITY: &[&str] = &["maxsize"];
 
 /// Constructors by dotted name; `redis.*` also covers `redis.asyncio.*` and `aioredis.*`.
 #[rustfmt::skip]
-pub const KNOWN: &[Known] = &[
+pub const KNOWN: &[KnownClient] = &[
     known("kafka.KafkaConsumer", K::KafkaConsumer, L::KafkaPython, &[]),
     known("kafka.consumer.KafkaConsumer", K::KafkaConsumer, L::KafkaPython, &[]),
     known("kafka.KafkaProducer", K::KafkaProducer, L::KafkaPython, &[]),
@@ -296,7 +296,7 @@ const VERBS: &[&str] = &[
 const REQUEST: &[&str] = &["method", "url"];
 
 /// The known constructor or function of a dotted name.
-pub fn lookup(dotted: &str) -> Option<Known> {
+pub fn lookup(dotted: &str) -> Option<KnownClient> {
     let plain = canonical(dotted);
     if let Some(found) = KNOWN.iter().find(|k| k.name == plain) {
         return Some(*found);
@@ -351,7 +351,7 @@ fn canonical(dotted: &str) -> String {
     dotted.to_owned()
 }
 
-fn http(dotted: &str) -> Option<Known> {
+fn http(dotted: &str) -> Option<KnownClient> {
     let (owner, verb) = dotted.rsplit_once('.')?;
     let verb = VERBS.iter().find(|v| **v == verb)?;
     let library = match owner {

@@ -4,9 +4,9 @@
 mod repeats;
 mod uses;
 
-use super::clients::{self, ClientKind, Known, Library};
+use super::clients::{self, ClientKind, KnownClient, Library};
 use super::eval::{Eval, comes_from_elsewhere};
-use super::found::{BreakerUse, Client, ClientCall, EnvRead, Found, Place, Repeat};
+use super::found::{BreakerUse, Client, ClientCall, Enclosing, EnvRead, Found, Repeat};
 use super::scope::{Scope, Symbols};
 use super::value::{self, Argument, PyValue, Val};
 use cofferdam_syntax::Span;
@@ -24,7 +24,7 @@ struct Around {
 
 /// A known constructor that is called.
 struct Seen {
-    known: Known,
+    known: KnownClient,
     constructor: String,
     span: Span,
     callee_span: Span,
@@ -258,7 +258,7 @@ impl<'a> Collector<'a, '_> {
     }
 
     /// A class of the module itself that only shares a known name; the project's own breakers count.
-    fn is_local(&self, dotted: &str, known: Known) -> bool {
+    fn is_local(&self, dotted: &str, known: KnownClient) -> bool {
         known.kind != ClientKind::Breaker
             && !dotted.contains('.')
             && (self.symbols.class_names.contains_key(dotted)
@@ -281,9 +281,9 @@ impl<'a> Collector<'a, '_> {
         });
     }
 
-    fn place(&self, around: &Around) -> Place {
+    fn place(&self, around: &Around) -> Enclosing {
         let function = around.scope.function.map(|f| self.symbols.function(f));
-        Place {
+        Enclosing {
             class: self.class_name(around.scope),
             function: function.map(|f| f.function.name.to_string()),
             decorates: around.decorates.clone(),
@@ -298,7 +298,7 @@ impl<'a> Collector<'a, '_> {
 }
 
 /// Takes the settings out of a configuration dictionary: they count as arguments.
-fn flatten((args, open): &mut (Vec<Argument>, bool), known: Known) {
+fn flatten((args, open): &mut (Vec<Argument>, bool), known: KnownClient) {
     if known.library != Library::Confluent {
         return;
     }

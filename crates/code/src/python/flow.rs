@@ -3,7 +3,7 @@
 
 use super::clients::{self, ClientKind};
 use super::eval::Eval;
-use super::found::{Found, Place, Repeat};
+use super::found::{Enclosing, Found, Repeat};
 use super::scope::{FunctionId, Scope, Symbols};
 use super::value::PyValue;
 use cofferdam_syntax::Span;
@@ -501,7 +501,7 @@ fn is_work(call: &Call, name: &str) -> bool {
 
 /// How often one process runs the code at `place`: the nearest loop or list of threads around it, or around
 /// the calls that lead to it.
-pub(super) fn repeated(found: &Found, symbols: &Symbols<'_>, place: &Place) -> Option<Repeat> {
+pub(super) fn repeated(found: &Found, symbols: &Symbols<'_>, place: &Enclosing) -> Option<Repeat> {
     if let Some(repeat) = &place.repeated {
         return Some(repeat.clone());
     }

@@ -25,7 +25,7 @@ pub struct ClientCall {
     /// The target of the assignment of its result, as written (`self.batch_queue`).
     pub assigned: Option<String>,
     /// Its place.
-    pub place: Place,
+    pub place: Enclosing,
     /// The client whose method is called, if the module shows how it was built.
     pub client: Option<Client>,
     /// A limit around the call: `asyncio.wait_for`, `asyncio.timeout`.
@@ -43,7 +43,7 @@ pub struct Client {
 
 /// A place in the structure of a module.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Place {
+pub struct Enclosing {
     /// Class.
     pub class: Option<String>,
     /// Innermost function.

@@ -25,7 +25,7 @@ pub mod value;
 
 pub use clients::{ClientKind, Library};
 pub use flow::{CommitFlow, WorkOrder};
-pub use found::{BreakerUse, Client, ClientCall, EnvRead, Place, Repeat, TopicUse};
+pub use found::{BreakerUse, Client, ClientCall, Enclosing, EnvRead, Repeat, TopicUse};
 pub use value::{Argument, Dict, DictItem, EnvValue, HOLE, Object, PyValue, Val};
 
 use cofferdam_syntax::python::ast::{Stmt, StmtKind};

@@ -402,12 +402,12 @@ struct Reading<'r, 'm> {
 
 /// A value that is known in this environment, with its source.
 #[derive(Debug, Clone)]
-struct Known {
+struct Resolved {
     value: Val,
     source: Source,
 }
 
-impl Known {
+impl Resolved {
     fn fact<T>(self, read: impl FnOnce(&Val) -> Option<T>) -> Option<Fact<T>> {
         Some(Fact {
             value: read(&self.value)?,
@@ -418,7 +418,7 @@ impl Known {
 
 impl Reading<'_, '_> {
     /// The value in this environment; `None` if no file contains it.
-    fn resolve(&self, value: &Val) -> Option<Known> {
+    fn resolve(&self, value: &Val) -> Option<Resolved> {
         match &value.value {
             PyValue::Ref(name) => {
                 let (module, found) = self.project.lookup(self.module, name, MAX_IMPORTS)?;
@@ -445,7 +445,7 @@ impl Reading<'_, '_> {
     }
 
     /// A value of one module in this environment.
-    fn here(&self, value: &Val, why: &str) -> Option<Known> {
+    fn here(&self, value: &Val, why: &str) -> Option<Resolved> {
         match &value.value {
             PyValue::Unknown | PyValue::Ref(_) => None,
             PyValue::Env(env) => self.variable(env),
@@ -511,7 +511,7 @@ impl Reading<'_, '_> {
     }
 
     /// A variable's value: as the service's files set it, otherwise the code's default.
-    fn variable(&self, env: &EnvValue) -> Option<Known> {
+    fn variable(&self, env: &EnvValue) -> Option<Resolved> {
         match self.variables.and_then(|v| v.get(&*env.name)) {
             Some(variable) => {
                 let text = variable.value.value.text()?;
@@ -521,7 +521,7 @@ impl Reading<'_, '_> {
                 } else {
                     PyValue::Float(text.trim().parse::<f64>().ok()? * env.scale)
                 };
-                Some(Known {
+                Some(Resolved {
                     value: Val { value, span },
                     source: variable.value.source.clone(),
                 })
@@ -529,7 +529,7 @@ impl Reading<'_, '_> {
             None => {
                 let default = self.resolve(env.default.as_ref()?)?;
                 let span = default.value.span;
-                Some(Known {
+                Some(Resolved {
                     source: Source::Inferred {
                         span,
                         why: format!("the code's default while {} is not set", env.name).into(),
@@ -571,7 +571,7 @@ impl Reading<'_, '_> {
 
     /// Whether an argument is given whose value no file contains.
     fn is_hidden(&self, call: &ClientCall, name: &str) -> bool {
-        let unknown = |known: Option<Known>| known.is_none_or(|k| k.value.object().is_some());
+        let unknown = |known: Option<Resolved>| known.is_none_or(|k| k.value.object().is_some());
         call.arg(name)
             .is_some_and(|a| !a.value.is_none() && unknown(self.resolve(&a.value)))
     }
@@ -585,8 +585,8 @@ impl Reading<'_, '_> {
     }
 }
 
-fn inferred(value: Val, why: &str) -> Known {
-    Known {
+fn inferred(value: Val, why: &str) -> Resolved {
+    Resolved {
         source: Source::Inferred {
             span: value.span,
             why: why.into(),
@@ -606,7 +606,7 @@ fn text(value: &Val) -> Option<String> {
 }
 
 /// Topics: one text, a list of texts, or a text with commas.
-fn texts(known: &Known) -> Vec<Fact<String>> {
+fn texts(known: &Resolved) -> Vec<Fact<String>> {
     let fact = |text: &str, span: Span| Fact {
         value: text.to_owned(),
         source: match &known.source {

@@ -1,6 +1,6 @@
 //! Pools and connections of SQL databases and Redis in code.
 
-use super::{Known, Parts, Reading, text, whole};
+use super::{Parts, Reading, Resolved, text, whole};
 use crate::settings::url;
 use cofferdam_code::python::clients::{ClientKind, Library};
 use cofferdam_code::python::found::ClientCall;
@@ -115,7 +115,7 @@ fn said<T>(value: T, span: Span, why: &str) -> Option<Fact<T>> {
 
 /// Takes host, driver and parameters out of an address. `None`: it is not the address of an SQL server or
 /// Redis (a file of SQLite).
-fn address(known: Option<&Known>, pool: &mut Pool) -> Option<()> {
+fn address(known: Option<&Resolved>, pool: &mut Pool) -> Option<()> {
     let Some(known) = known else { return Some(()) };
     let (PyValue::Str(address) | PyValue::Partial(address)) = &known.value.value else {
         return Some(());
@@ -249,7 +249,7 @@ fn connect_settings(reading: &Reading<'_, '_>, call: &ClientCall, pool: &mut Poo
     let nested = ["connectargs", "kwargs"]
         .iter()
         .find_map(|name| reading.dict_arg(call, name));
-    let value = |names: &[&str]| -> Option<Known> {
+    let value = |names: &[&str]| -> Option<Resolved> {
         if let Some(dict) = &nested {
             for item in &dict.items {
                 if names

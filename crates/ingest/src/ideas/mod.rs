@@ -31,7 +31,7 @@ mod windows;
 pub use caches::finish;
 mod priorities;
 pub(crate) use priorities::priority_of;
-pub(crate) use values::{Known, read_values};
+pub(crate) use values::{KnownPlaces, read_values};
 
 #[cfg(test)]
 mod tests;

@@ -11,11 +11,11 @@ use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
 
 /// The places of all known facts; collected once for all charts.
-pub(crate) struct Known(BTreeSet<Span>);
+pub(crate) struct KnownPlaces(BTreeSet<Span>);
 
-impl Known {
+impl KnownPlaces {
     /// The places of the facts in `env`.
-    pub(crate) fn of(env: &Parts) -> Known {
+    pub(crate) fn of(env: &Parts) -> KnownPlaces {
         let containers = env
             .workloads
             .iter()
@@ -23,7 +23,7 @@ impl Known {
         let variables = containers
             .flat_map(|c| c.variables.values())
             .filter_map(|v| v.value.span());
-        let mut known = Known(variables.collect());
+        let mut known = KnownPlaces(variables.collect());
         known.add(env);
         known
     }
@@ -59,7 +59,7 @@ pub(crate) fn read_values(
     values: &Node,
     owner: &Owner,
     place: Place<'_>,
-    known: &mut Known,
+    known: &mut KnownPlaces,
     env: &mut Parts,
 ) {
     let mut told = Parts::default();

@@ -38,7 +38,7 @@ pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts
             path: &release.dir,
             ..place
         };
-        let known = known.get_or_insert_with(|| ideas::Known::of(env));
+        let known = known.get_or_insert_with(|| ideas::KnownPlaces::of(env));
         ideas::read_values(&release.values, &release.owner(), place, known, env);
     }
     settings::finish(env, sources.repo.sources.chains());

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// What a word sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Idea {
+enum Meaning {
     Url,
     Host,
     Driver,
@@ -32,54 +32,54 @@ enum Idea {
 
 /// Words (joined), what they set, and whether they refer to a pool even without `database` in front, if other
 /// settings beside them do.
-const PROPERTIES: &[(&str, Idea, bool)] = &[
-    ("url", Idea::Url, false),
-    ("uri", Idea::Url, false),
-    ("dsn", Idea::Url, false),
-    ("databaseuri", Idea::Url, false),
-    ("connectionstring", Idea::Url, false),
-    ("connectionurl", Idea::Url, false),
-    ("jdbcurl", Idea::Url, false),
-    ("host", Idea::Host, false),
-    ("hostname", Idea::Host, false),
-    ("endpoint", Idea::Host, false),
-    ("address", Idea::Host, false),
-    ("driver", Idea::Driver, false),
-    ("driverclassname", Idea::Driver, false),
-    ("poolsize", Idea::Size, true),
-    ("poolmaxsize", Idea::Most, true),
-    ("poolsizemax", Idea::Most, true),
-    ("maxpoolsize", Idea::Most, true),
-    ("maximumpoolsize", Idea::Most, true),
-    ("poolmax", Idea::Most, true),
-    ("poolmaxconns", Idea::Most, true),
-    ("poolmaxconnections", Idea::Most, true),
-    ("poolmaxactive", Idea::Most, false),
-    ("poolmaxtotal", Idea::Most, false),
-    ("maxactive", Idea::Most, false),
-    ("maxconnections", Idea::Most, false),
-    ("maxconns", Idea::Most, false),
-    ("maxopenconns", Idea::Most, false),
-    ("maxopenconnections", Idea::Most, false),
-    ("connectionlimit", Idea::Most, false),
-    ("maxoverflow", Idea::Overflow, true),
-    ("poolmaxoverflow", Idea::Overflow, true),
-    ("pooloverflow", Idea::Overflow, true),
-    ("pooltimeout", Idea::PoolWait, true),
-    ("poolwaittimeout", Idea::PoolWait, true),
-    ("poolacquiretimeout", Idea::PoolWait, true),
-    ("acquiretimeout", Idea::PoolWait, false),
-    ("acquireconnectiontimeout", Idea::PoolWait, false),
-    ("connecttimeout", Idea::Connect, false),
-    ("connectiontimeout", Idea::ConnectionTimeout, false),
-    ("poolrecycle", Idea::Recycle, true),
-    ("recycle", Idea::Recycle, false),
-    ("maxlifetime", Idea::Recycle, false),
-    ("connmaxlifetime", Idea::Recycle, false),
-    ("connectionmaxlifetime", Idea::Recycle, false),
-    ("statementcachesize", Idea::StatementCache, false),
-    ("preparedstatementcachesize", Idea::StatementCache, false),
-    ("statementtimeout", Idea::StatementTimeout, false),
+const PROPERTIES: &[(&str, Meaning, bool)] = &[
+    ("url", Meaning::Url, false),
+    ("uri", Meaning::Url, false),
+    ("dsn", Meaning::Url, false),
+    ("databaseuri", Meaning::Url, false),
+    ("connectionstring", Meaning::Url, false),
+    ("connectionurl", Meaning::Url, false),
+    ("jdbcurl", Meaning::Url, false),
+    ("host", Meaning::Host, false),
+    ("hostname", Meaning::Host, false),
+    ("endpoint", Meaning::Host, false),
+    ("address", Meaning::Host, false),
+    ("driver", Meaning::Driver, false),
+    ("driverclassname", Meaning::Driver, false),
+    ("poolsize", Meaning::Size, true),
+    ("poolmaxsize", Meaning::Most, true),
+    ("poolsizemax", Meaning::Most, true),
+    ("maxpoolsize", Meaning::Most, true),
+    ("maximumpoolsize", Meaning::Most, true),
+    ("poolmax", Meaning::Most, true),
+    ("poolmaxconns", Meaning::Most, true),
+    ("poolmaxconnections", Meaning::Most, true),
+    ("poolmaxactive", Meaning::Most, false),
+    ("poolmaxtotal", Meaning::Most, false),
+    ("maxactive", Meaning::Most, false),
+    ("maxconnections", Meaning::Most, false),
+    ("maxconns", Meaning::Most, false),
+    ("maxopenconns", Meaning::Most, false),
+    ("maxopenconnections", Meaning::Most, false),
+    ("connectionlimit", Meaning::Most, false),
+    ("maxoverflow", Meaning::Overflow, true),
+    ("poolmaxoverflow", Meaning::Overflow, true),
+    ("pooloverflow", Meaning::Overflow, true),
+    ("pooltimeout", Meaning::PoolWait, true),
+    ("poolwaittimeout", Meaning::PoolWait, true),
+    ("poolacquiretimeout", Meaning::PoolWait, true),
+    ("acquiretimeout", Meaning::PoolWait, false),
+    ("acquireconnectiontimeout", Meaning::PoolWait, false),
+    ("connecttimeout", Meaning::Connect, false),
+    ("connectiontimeout", Meaning::ConnectionTimeout, false),
+    ("poolrecycle", Meaning::Recycle, true),
+    ("recycle", Meaning::Recycle, false),
+    ("maxlifetime", Meaning::Recycle, false),
+    ("connmaxlifetime", Meaning::Recycle, false),
+    ("connectionmaxlifetime", Meaning::Recycle, false),
+    ("statementcachesize", Meaning::StatementCache, false),
+    ("preparedstatementcachesize", Meaning::StatementCache, false),
+    ("statementtimeout", Meaning::StatementTimeout, false),
 ];
 
 /// Words that name an SQL database or its access layer.
@@ -132,9 +132,9 @@ const NEUTRAL: &[&str] = &[
 ];
 
 /// A parsed setting of a pool.
-struct Known<'s> {
+struct Parsed<'s> {
     setting: &'s Setting,
-    idea: Idea,
+    meaning: Meaning,
     target: PoolTarget,
     hikari: bool,
 }
@@ -146,7 +146,7 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mu
     if !settings.iter().any(|s| understand(s, true).is_some()) {
         return 0;
     }
-    let certain: Vec<Known<'_>> = settings.iter().filter_map(|s| understand(s, false)).collect();
+    let certain: Vec<Parsed<'_>> = settings.iter().filter_map(|s| understand(s, false)).collect();
     let speaks_of_sql = certain.iter().any(is_sql)
         || env
             .pools
@@ -158,8 +158,8 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mu
         certain
     };
     // An address first: separate settings override its parameters.
-    let (addresses, others): (Vec<Known<'_>>, Vec<Known<'_>>) =
-        known.into_iter().partition(|k| k.idea == Idea::Url);
+    let (addresses, others): (Vec<Parsed<'_>>, Vec<Parsed<'_>>) =
+        known.into_iter().partition(|k| k.meaning == Meaning::Url);
     let mut count = 0;
     for item in addresses {
         count += usize::from(address(&item, owner, env));
@@ -171,15 +171,15 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mu
 }
 
 /// Whether a setting is about an SQL server; the address of a file or of another store is not.
-fn is_sql(item: &Known<'_>) -> bool {
+fn is_sql(item: &Parsed<'_>) -> bool {
     let text = &item.setting.value.value;
-    let elsewhere = item.idea == Idea::Url && text.contains("://") && url::parse(text).is_none();
+    let elsewhere = item.meaning == Meaning::Url && text.contains("://") && url::parse(text).is_none();
     item.target == PoolTarget::Sql && !elsewhere
 }
 
 /// The meaning of a setting for a pool, if any. `beside`: whether settings beside it are about an SQL
 /// database.
-fn understand(setting: &Setting, beside: bool) -> Option<Known<'_>> {
+fn understand(setting: &Setting, beside: bool) -> Option<Parsed<'_>> {
     let mut words = words::of(&setting.name);
     // libpq's PGHOST, PGCONNECT_TIMEOUT and similar names contain the scope and the word in one.
     if let Some(first) = words.first().cloned()
@@ -208,9 +208,9 @@ fn understand(setting: &Setting, beside: bool) -> Option<Known<'_>> {
         PROPERTIES
             .iter()
             .find(|(name, ..)| *name == rest)
-            .map(|(_, idea, pool)| (*idea, *pool))
+            .map(|(_, meaning, pool)| (*meaning, *pool))
     };
-    let ((idea, of_pool), scope) = words::strip(&words, is_scope, known)?;
+    let ((meaning, of_pool), scope) = words::strip(&words, is_scope, known)?;
     let said = |names: &[&str]| scope.iter().any(|w| names.contains(&w.as_str()));
     let target = if said(REDIS_SCOPES) {
         PoolTarget::Redis
@@ -219,9 +219,9 @@ fn understand(setting: &Setting, beside: bool) -> Option<Known<'_>> {
     } else {
         return None;
     };
-    Some(Known {
+    Some(Parsed {
         setting,
-        idea,
+        meaning,
         target,
         hikari: said(&["hikari"]),
     })
@@ -235,7 +235,7 @@ fn fact<T>(setting: &Setting, value: T) -> Fact<T> {
 }
 
 /// Reads an address: host, driver, and the parameters that set the pool.
-fn address(item: &Known<'_>, owner: &Owner, env: &mut Parts) -> bool {
+fn address(item: &Parsed<'_>, owner: &Owner, env: &mut Parts) -> bool {
     let Some(address) = url::parse(&item.setting.value.value) else {
         return false;
     };
@@ -308,7 +308,7 @@ fn most(pool: &mut Pool, number: Option<Fact<u32>>) {
     }
 }
 
-fn place(item: &Known<'_>, owner: &Owner, section: &str, env: &mut Parts) -> bool {
+fn place(item: &Parsed<'_>, owner: &Owner, section: &str, env: &mut Parts) -> bool {
     let text = item.setting.value.value.trim();
     let span = item.setting.name_span;
     let number = || {
@@ -318,11 +318,11 @@ fn place(item: &Known<'_>, owner: &Owner, section: &str, env: &mut Parts) -> boo
             .map(|n| fact(item.setting, n))
     };
     let time = || time(item).map(|d| fact(item.setting, d));
-    let role = match item.idea {
-        Idea::ConnectionTimeout if item.hikari => Some(DeadlineRole::PoolWait),
-        Idea::PoolWait => Some(DeadlineRole::PoolWait),
-        Idea::Connect | Idea::ConnectionTimeout => Some(DeadlineRole::Connect),
-        Idea::StatementTimeout => Some(DeadlineRole::Statement),
+    let role = match item.meaning {
+        Meaning::ConnectionTimeout if item.hikari => Some(DeadlineRole::PoolWait),
+        Meaning::PoolWait => Some(DeadlineRole::PoolWait),
+        Meaning::Connect | Meaning::ConnectionTimeout => Some(DeadlineRole::Connect),
+        Meaning::StatementTimeout => Some(DeadlineRole::Statement),
         _ => None,
     };
     if let Some(role) = role {
@@ -347,26 +347,28 @@ fn place(item: &Known<'_>, owner: &Owner, section: &str, env: &mut Parts) -> boo
         }
         return true;
     }
-    match item.idea {
-        Idea::Host => url::host_of(text).map(|host| {
+    match item.meaning {
+        Meaning::Host => url::host_of(text).map(|host| {
             set(
                 &mut parts::pool_mut(env, owner, item.target, span).host,
                 fact(item.setting, host),
             )
         }),
-        Idea::Driver => driver(text).map(|driver| {
+        Meaning::Driver => driver(text).map(|driver| {
             set(
                 &mut parts::pool_mut(env, owner, item.target, span).driver,
                 fact(item.setting, driver),
             )
         }),
-        Idea::Size => number().map(|n| set(&mut parts::pool_mut(env, owner, item.target, span).size, n)),
-        Idea::Most => number().map(|n| most(parts::pool_mut(env, owner, item.target, span), Some(n))),
-        Idea::Overflow => {
+        Meaning::Size => number().map(|n| set(&mut parts::pool_mut(env, owner, item.target, span).size, n)),
+        Meaning::Most => number().map(|n| most(parts::pool_mut(env, owner, item.target, span), Some(n))),
+        Meaning::Overflow => {
             number().map(|n| set(&mut parts::pool_mut(env, owner, item.target, span).overflow, n))
         }
-        Idea::Recycle => time().map(|d| set(&mut parts::pool_mut(env, owner, item.target, span).recycle, d)),
-        Idea::StatementCache => number().map(|n| {
+        Meaning::Recycle => {
+            time().map(|d| set(&mut parts::pool_mut(env, owner, item.target, span).recycle, d))
+        }
+        Meaning::StatementCache => number().map(|n| {
             set(
                 &mut parts::pool_mut(env, owner, item.target, span).statement_cache,
                 n,
@@ -394,13 +396,13 @@ fn driver(text: &str) -> Option<String> {
 /// A time with the unit in its name, otherwise its own; Hikari uses milliseconds, the others seconds as
 /// SQLAlchemy and libpq do. Bare numbers from 1,000 on under a timeout's name are milliseconds: nobody waits
 /// a quarter of an hour for a connection.
-fn time(item: &Known<'_>) -> Option<Duration> {
+fn time(item: &Parsed<'_>) -> Option<Duration> {
     let text = item.setting.value.value.trim();
     let name = cofferdam_syntax::tree::fold(&item.setting.name);
     if name.ends_with("ms") || name.ends_with("millis") || name.ends_with("milliseconds") || item.hikari {
         return millis(text);
     }
-    if name.ends_with("seconds") || name.ends_with("secs") || item.idea == Idea::Recycle {
+    if name.ends_with("seconds") || name.ends_with("secs") || item.meaning == Meaning::Recycle {
         return seconds(text);
     }
     match text.parse::<f64>() {

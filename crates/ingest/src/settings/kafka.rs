@@ -3,7 +3,7 @@
 //! identify its owner.
 
 use super::kafka_names::Alone::Yes;
-use super::kafka_names::{BARE_WORKERS, Idea, PROPERTIES, SCOPES, Side};
+use super::kafka_names::{BARE_WORKERS, Meaning, PROPERTIES, SCOPES, Side};
 use super::{Setting, words};
 use crate::parts::{self, set};
 use cofferdam_model::kafka::{Acks, Assignor, Consumer, KafkaClient, Producer, ProducerRole, WorkerSetting};
@@ -13,9 +13,9 @@ use std::time::Duration;
 
 /// A parsed setting of Kafka.
 #[derive(Debug)]
-struct Known<'s> {
+struct Parsed<'s> {
     setting: &'s Setting,
-    idea: Idea,
+    meaning: Meaning,
     /// The side that the words in front name.
     side: Option<Side>,
     dead_letter: bool,
@@ -23,13 +23,14 @@ struct Known<'s> {
     java: bool,
 }
 
-impl Known<'_> {
+impl Parsed<'_> {
     fn is_for_producer(&self) -> bool {
-        !self.dead_letter && (self.idea.side() == Side::Producer || self.side == Some(Side::Producer))
+        !self.dead_letter && (self.meaning.side() == Side::Producer || self.side == Some(Side::Producer))
     }
 
     fn is_for_consumer(&self) -> bool {
-        let of_consumer = matches!(self.idea.side(), Side::Consumer) && !matches!(self.idea, Idea::Workers);
+        let of_consumer =
+            matches!(self.meaning.side(), Side::Consumer) && !matches!(self.meaning, Meaning::Workers);
         !self.dead_letter && (of_consumer || (self.side == Some(Side::Consumer)))
     }
 }
@@ -60,7 +61,7 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> (us
         return (0, Vec::new());
     }
     let context = mentions || client_file || parts_exist(owner, env);
-    let mut known: Vec<Known<'_>> = Vec::new();
+    let mut known: Vec<Parsed<'_>> = Vec::new();
     let mut open: Vec<Setting> = Vec::new();
     for setting in settings {
         match understand(setting, context, client_file) {
@@ -75,12 +76,12 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> (us
     if known.is_empty() {
         return (0, open);
     }
-    let consumes = known.iter().any(Known::is_for_consumer)
+    let consumes = known.iter().any(Parsed::is_for_consumer)
         || env
             .consumers
             .iter()
             .any(|c| parts::same_owner(&c.owner, owner) && !is_only_workers(c));
-    let produces = known.iter().any(Known::is_for_producer)
+    let produces = known.iter().any(Parsed::is_for_producer)
         || env
             .producers
             .iter()
@@ -90,7 +91,7 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> (us
     for item in &known {
         if place(item, owner, env, (consumes, produces)) {
             count += 1;
-        } else if item.idea.side() == Side::Either && !consumes && !produces {
+        } else if item.meaning.side() == Side::Either && !consumes && !produces {
             open.push(item.setting.clone());
         }
     }
@@ -115,7 +116,7 @@ fn parts_exist(owner: &Owner, env: &Parts) -> bool {
 }
 
 /// The meaning of a setting for Kafka, if any.
-fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Known<'_>> {
+fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Parsed<'_>> {
     let mut words = words::of(&setting.name);
     // `ORDERS_KAFKA_ACKS`, `app.kafka.acks`: an application's own name in front has no meaning.
     let kafka_at = words.iter().take(3).position(|w| w == "kafka");
@@ -126,14 +127,14 @@ fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Kno
             words.insert(0, "spring".to_owned());
         }
     }
-    let ((idea, alone), scope) = words::strip(
+    let ((meaning, alone), scope) = words::strip(
         &words,
         |word| SCOPES.contains(&word),
         |rest| {
             PROPERTIES
                 .iter()
                 .find(|(name, ..)| *name == rest)
-                .map(|(_, idea, alone)| (*idea, *alone))
+                .map(|(_, meaning, alone)| (*meaning, *alone))
         },
     )?;
     let said = |names: &[&str]| scope.iter().any(|w| names.contains(&w.as_str()));
@@ -149,15 +150,16 @@ fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Kno
         return None;
     }
     let dead_letter = said(&["dlq", "dlt", "dead", "deadletter"]);
-    let bare_workers = idea == Idea::Workers && BARE_WORKERS.contains(&words.concat().as_str());
+    let bare_workers = meaning == Meaning::Workers && BARE_WORKERS.contains(&words.concat().as_str());
     let speaks = kafka_at.is_some()
         || alone == Yes
         || client_file
         || (context && (side.is_some() || dead_letter || bare_workers));
-    let java = spring || (idea == Idea::Serializer && setting.value.value.starts_with("org.apache.kafka."));
-    speaks.then_some(Known {
+    let java =
+        spring || (meaning == Meaning::Serializer && setting.value.value.starts_with("org.apache.kafka."));
+    speaks.then_some(Parsed {
         setting,
-        idea,
+        meaning,
         side,
         dead_letter,
         admin: said(&["admin"]),
@@ -166,10 +168,10 @@ fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Kno
 }
 
 /// Puts a setting in its place. `sides`: whether the owner consumes, whether it produces.
-fn place(item: &Known<'_>, owner: &Owner, env: &mut Parts, sides: (bool, bool)) -> bool {
+fn place(item: &Parsed<'_>, owner: &Owner, env: &mut Parts, sides: (bool, bool)) -> bool {
     let span = item.setting.name_span;
     let (consumes, produces) = sides;
-    if item.dead_letter && matches!(item.idea, Idea::Topics | Idea::OutputTopics) {
+    if item.dead_letter && matches!(item.meaning, Meaning::Topics | Meaning::OutputTopics) {
         let Some(topic) = topics(item).into_iter().next() else {
             return false;
         };
@@ -180,7 +182,7 @@ fn place(item: &Known<'_>, owner: &Owner, env: &mut Parts, sides: (bool, bool)) 
         }
         return true;
     }
-    let side = match (item.idea.side(), item.side) {
+    let side = match (item.meaning.side(), item.side) {
         (Side::Either, Some(side)) => side,
         (Side::Either, None) if consumes => Side::Consumer,
         (Side::Either, None) if produces => Side::Producer,
@@ -201,7 +203,7 @@ fn place(item: &Known<'_>, owner: &Owner, env: &mut Parts, sides: (bool, bool)) 
 }
 
 /// Sets the client library if the settings show that it is the Java one.
-fn name_client(owner: &Owner, env: &mut Parts, known: &[Known<'_>]) {
+fn name_client(owner: &Owner, env: &mut Parts, known: &[Parsed<'_>]) {
     let Some(sign) = known.iter().find(|k| k.java) else {
         return;
     };
@@ -223,15 +225,15 @@ fn name_client(owner: &Owner, env: &mut Parts, known: &[Known<'_>]) {
     }
 }
 
-fn fill_producer<'e>(item: &Known<'_>, producer: impl FnOnce() -> &'e mut Producer) -> bool {
-    match item.idea {
-        Idea::Acks => put(item, Acks::parse, |f| set(&mut producer().acks, f)),
-        Idea::Idempotence => put(item, boolean, |f| set(&mut producer().idempotence, f)),
-        Idea::MaxInFlight => put(item, number, |f| set(&mut producer().max_in_flight, f)),
-        Idea::Retries => put(item, number, |f| set(&mut producer().retries, f)),
-        Idea::DeliveryTimeout => time(item, |f| set(&mut producer().delivery_timeout, f)),
-        Idea::Linger => time(item, |f| set(&mut producer().linger, f)),
-        Idea::Topics | Idea::OutputTopics => {
+fn fill_producer<'e>(item: &Parsed<'_>, producer: impl FnOnce() -> &'e mut Producer) -> bool {
+    match item.meaning {
+        Meaning::Acks => put(item, Acks::parse, |f| set(&mut producer().acks, f)),
+        Meaning::Idempotence => put(item, boolean, |f| set(&mut producer().idempotence, f)),
+        Meaning::MaxInFlight => put(item, number, |f| set(&mut producer().max_in_flight, f)),
+        Meaning::Retries => put(item, number, |f| set(&mut producer().retries, f)),
+        Meaning::DeliveryTimeout => time(item, |f| set(&mut producer().delivery_timeout, f)),
+        Meaning::Linger => time(item, |f| set(&mut producer().linger, f)),
+        Meaning::Topics | Meaning::OutputTopics => {
             let topics = topics(item);
             let any = !topics.is_empty();
             if any {
@@ -239,7 +241,7 @@ fn fill_producer<'e>(item: &Known<'_>, producer: impl FnOnce() -> &'e mut Produc
             }
             any
         }
-        Idea::Serializer => {
+        Meaning::Serializer => {
             producer();
             true
         }
@@ -247,15 +249,15 @@ fn fill_producer<'e>(item: &Known<'_>, producer: impl FnOnce() -> &'e mut Produc
     }
 }
 
-fn fill_consumer<'e>(item: &Known<'_>, consumer: impl FnOnce() -> &'e mut Consumer) -> bool {
-    match item.idea {
-        Idea::Group => put(item, word, |f| set(&mut consumer().group, f)),
-        Idea::InstanceId => put(
+fn fill_consumer<'e>(item: &Parsed<'_>, consumer: impl FnOnce() -> &'e mut Consumer) -> bool {
+    match item.meaning {
+        Meaning::Group => put(item, word, |f| set(&mut consumer().group, f)),
+        Meaning::InstanceId => put(
             item,
             |t| Some(t.trim().to_owned()).filter(|t| !t.is_empty()),
             |f| set(&mut consumer().instance_id, f),
         ),
-        Idea::Assignors => {
+        Meaning::Assignors => {
             let found: Vec<Fact<Assignor>> = item
                 .setting
                 .value
@@ -269,17 +271,17 @@ fn fill_consumer<'e>(item: &Known<'_>, consumer: impl FnOnce() -> &'e mut Consum
             }
             any
         }
-        Idea::Protocol => put(
+        Meaning::Protocol => put(
             item,
             |t| word(t).map(|w| w.to_ascii_lowercase()),
             |f| set(&mut consumer().protocol, f),
         ),
-        Idea::SessionTimeout => time(item, |f| set(&mut consumer().session_timeout, f)),
-        Idea::Heartbeat => time(item, |f| set(&mut consumer().heartbeat, f)),
-        Idea::MaxPollInterval => time(item, |f| set(&mut consumer().max_poll_interval, f)),
-        Idea::MaxPollRecords => put(item, number, |f| set(&mut consumer().max_poll_records, f)),
-        Idea::AutoCommit => put(item, boolean, |f| set(&mut consumer().auto_commit, f)),
-        Idea::Topics | Idea::InputTopics => {
+        Meaning::SessionTimeout => time(item, |f| set(&mut consumer().session_timeout, f)),
+        Meaning::Heartbeat => time(item, |f| set(&mut consumer().heartbeat, f)),
+        Meaning::MaxPollInterval => time(item, |f| set(&mut consumer().max_poll_interval, f)),
+        Meaning::MaxPollRecords => put(item, number, |f| set(&mut consumer().max_poll_records, f)),
+        Meaning::AutoCommit => put(item, boolean, |f| set(&mut consumer().auto_commit, f)),
+        Meaning::Topics | Meaning::InputTopics => {
             let topics = topics(item);
             let any = !topics.is_empty();
             if any {
@@ -287,8 +289,8 @@ fn fill_consumer<'e>(item: &Known<'_>, consumer: impl FnOnce() -> &'e mut Consum
             }
             any
         }
-        Idea::Workers | Idea::Consumers => put(item, number, |count: Fact<u32>| {
-            let builds = (item.idea == Idea::Consumers)
+        Meaning::Workers | Meaning::Consumers => put(item, number, |count: Fact<u32>| {
+            let builds = (item.meaning == Meaning::Consumers)
                 .then(|| Fact::inferred(true, item.setting.name_span, "the setting counts consumers"));
             let consumer = consumer();
             consumer.workers.retain(|w| w.name != item.setting.name);
@@ -298,7 +300,7 @@ fn fill_consumer<'e>(item: &Known<'_>, consumer: impl FnOnce() -> &'e mut Consum
                 builds_consumer: builds,
             });
         }),
-        Idea::Serializer => {
+        Meaning::Serializer => {
             consumer();
             true
         }
@@ -307,7 +309,7 @@ fn fill_consumer<'e>(item: &Known<'_>, consumer: impl FnOnce() -> &'e mut Consum
 }
 
 /// Reads the value, and passes it on as a fact if it can be read.
-fn put<T>(item: &Known<'_>, read: impl FnOnce(&str) -> Option<T>, then: impl FnOnce(Fact<T>)) -> bool {
+fn put<T>(item: &Parsed<'_>, read: impl FnOnce(&str) -> Option<T>, then: impl FnOnce(Fact<T>)) -> bool {
     match read(&item.setting.value.value) {
         Some(value) => {
             then(read_as(item, value));
@@ -318,7 +320,7 @@ fn put<T>(item: &Known<'_>, read: impl FnOnce(&str) -> Option<T>, then: impl FnO
 }
 
 /// A fact at the setting's value.
-fn read_as<T>(item: &Known<'_>, value: T) -> Fact<T> {
+fn read_as<T>(item: &Parsed<'_>, value: T) -> Fact<T> {
     Fact {
         value,
         source: item.setting.value.source.clone(),
@@ -326,10 +328,10 @@ fn read_as<T>(item: &Known<'_>, value: T) -> Fact<T> {
 }
 
 /// Kafka uses milliseconds. A number too small for that, under a name without `ms`, has an unknown unit.
-fn time(item: &Known<'_>, then: impl FnOnce(Fact<Duration>)) -> bool {
+fn time(item: &Parsed<'_>, then: impl FnOnce(Fact<Duration>)) -> bool {
     let named_ms = cofferdam_syntax::tree::fold(&item.setting.name).ends_with("ms");
     let read = |text: &str| {
-        if named_ms || matches!(item.idea, Idea::Linger) {
+        if named_ms || matches!(item.meaning, Meaning::Linger) {
             millis(text)
         } else {
             let bare: Option<f64> = text.trim().parse().ok();
@@ -343,7 +345,7 @@ fn time(item: &Known<'_>, then: impl FnOnce(Fact<Duration>)) -> bool {
     put(item, read, then)
 }
 
-fn topics(item: &Known<'_>) -> Vec<Fact<String>> {
+fn topics(item: &Parsed<'_>) -> Vec<Fact<String>> {
     let text = item
         .setting
         .value

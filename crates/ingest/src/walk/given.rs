@@ -16,7 +16,7 @@ pub(super) struct Given {
 }
 
 /// One given path.
-struct Place {
+struct GivenPath {
     /// Its place with all symbolic links resolved: two paths with the same place are the same.
     real: PathBuf,
     /// The place as given: its own name is kept even if that is a symbolic link, because names have a
@@ -94,7 +94,7 @@ impl Given {
     }
 }
 
-fn place(path: &Path) -> Result<Place, String> {
+fn place(path: &Path) -> Result<GivenPath, String> {
     let wrong = |e: std::io::Error| cannot_read(path, &plain(&e));
     let meta = std::fs::metadata(path).map_err(wrong)?;
     let real = std::fs::canonicalize(path).map_err(wrong)?;
@@ -105,7 +105,7 @@ fn place(path: &Path) -> Result<Place, String> {
         return Err(cannot_read(path, why));
     }
     let named = named(path).unwrap_or_else(|| real.clone());
-    Ok(Place {
+    Ok(GivenPath {
         real,
         named,
         is_directory: meta.is_dir(),
@@ -127,7 +127,7 @@ pub(super) fn named(path: &Path) -> Option<PathBuf> {
 }
 
 /// Gives a path inside another given directory its name below that one, so that it is read once.
-fn nest(places: &mut [Place]) {
+fn nest(places: &mut [GivenPath]) {
     let directories: HashMap<PathBuf, PathBuf> = (places.iter().rev())
         .filter(|place| place.is_directory)
         .map(|place| (place.real.clone(), place.named.clone()))
@@ -149,7 +149,7 @@ fn nest(places: &mut [Place]) {
 }
 
 /// The nearest directory that contains, or is, all places.
-fn common(places: &[Place]) -> Option<PathBuf> {
+fn common(places: &[GivenPath]) -> Option<PathBuf> {
     let mut directories = places.iter().map(|place| {
         let parent = place.named.parent().filter(|_| !place.is_directory);
         parent.unwrap_or(&place.named)

@@ -44,7 +44,7 @@ pub struct Breaker {
     /// How long it will be open the next time.
     next_open: Duration,
     /// The half-open places.
-    places: Box<[Place]>,
+    places: Box<[ProbeSlot]>,
     identity: Identity,
     /// Increases with every probe.
     serial: u64,
@@ -60,13 +60,13 @@ enum Phase {
 
 /// One of the probes that a half-open breaker may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ProbeSlot {
     Free,
     Out { serial: u64, expires: Time },
     Reported,
 }
 
-impl Place {
+impl ProbeSlot {
     fn is_free(&self, now: Time) -> bool {
         match *self {
             Self::Free => true,
@@ -92,7 +92,7 @@ impl Breaker {
             window: Window::new(config.window)?,
             in_a_row: 0,
             next_open: config.open_time,
-            places: vec![Place::Free; config.probes as usize].into(),
+            places: vec![ProbeSlot::Free; config.probes as usize].into(),
             identity: Identity::new(),
             serial: 0,
             tally: Tally::default(),
@@ -162,7 +162,7 @@ impl Breaker {
             && let Kind::Probe { slot, .. } = permit.kind
             && let Some(place) = self.places.get_mut(slot as usize)
         {
-            *place = Place::Free;
+            *place = ProbeSlot::Free;
         }
     }
 
@@ -245,7 +245,7 @@ impl Breaker {
         for (slot, place) in (0..).zip(&mut self.places) {
             if place.is_free(now) {
                 self.serial += 1;
-                *place = Place::Out {
+                *place = ProbeSlot::Out {
                     serial: self.serial,
                     expires: now + self.config.probe_timeout,
                 };
@@ -254,7 +254,7 @@ impl Breaker {
                     serial: self.serial,
                 });
             }
-            if let Place::Out { expires, .. } = *place {
+            if let ProbeSlot::Out { expires, .. } = *place {
                 soonest = soonest.min(expires);
             }
         }
@@ -282,7 +282,7 @@ impl Breaker {
             return None;
         };
         match self.places.get(slot as usize) {
-            Some(Place::Out { serial: out, expires }) if *out == serial && now < *expires => None,
+            Some(ProbeSlot::Out { serial: out, expires }) if *out == serial && now < *expires => None,
             _ => Some(IgnoreReason::Expired),
         }
     }
@@ -363,7 +363,7 @@ impl Breaker {
         *(if bad { &mut *failed } else { &mut *passed }) += 1;
         let (passed, failed) = (*passed, *failed);
         if let Some(place) = self.places.get_mut(slot as usize) {
-            *place = Place::Reported;
+            *place = ProbeSlot::Reported;
         }
         let of = self.config.probes;
         if passed >= self.config.success_threshold {
@@ -391,7 +391,7 @@ impl Breaker {
     fn half_open(&mut self) {
         self.generation += 1;
         self.phase = Phase::HalfOpen { passed: 0, failed: 0 };
-        self.places.fill(Place::Free);
+        self.places.fill(ProbeSlot::Free);
     }
 
     fn close(&mut self) {

@@ -38,7 +38,7 @@ const CAUGHT_UP: f64 = 5.0;
 
 /// What one run needs.
 #[derive(Debug, Clone)]
-struct Plan {
+struct Setup {
     name: String,
     group: GroupConfig,
     members: u32,
@@ -47,7 +47,7 @@ struct Plan {
     before_work: Option<bool>,
 }
 
-impl Plan {
+impl Setup {
     /// How many members would keep up with the slow work.
     fn enough_members(&self) -> String {
         let partitions = self.group.partitions;
@@ -117,7 +117,7 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
         "the number of members that keeps each below 70 % of its capacity: {members}, within the \
          autoscaler's range"
     ));
-    let plan = Plan {
+    let setup = Setup {
         name: base.name.clone(),
         members,
         most: base.most,
@@ -130,8 +130,8 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
             ..base.group
         },
     };
-    Some(Ok(Case::new(plan.name.clone(), facts, move |streams, _| {
-        run(&plan, streams)
+    Some(Ok(Case::new(setup.name.clone(), facts, move |streams, _| {
+        run(&setup, streams)
     })))
 }
 
@@ -148,10 +148,10 @@ struct Course {
     rebalances: u32,
 }
 
-fn course(plan: &Plan, config: GroupConfig, streams: &Streams) -> Course {
-    let mut chance = streams.stream(&plan.name, "group");
+fn course(setup: &Setup, config: GroupConfig, streams: &Streams) -> Course {
+    let mut chance = streams.stream(&setup.name, "group");
     let rate = config.rate;
-    let mut group = Group::new(config, plan.members);
+    let mut group = Group::new(config, setup.members);
     let mut course = Course {
         lag: Vec::new(),
         working: Vec::new(),
@@ -170,10 +170,10 @@ fn course(plan: &Plan, config: GroupConfig, streams: &Streams) -> Course {
             1.0
         };
         // The autoscaler doubles every half minute while the lag is more than a minute of messages.
-        if second % 30 == 0 && group.lag() > 60.0 * rate && (group.size() as u32) < plan.most {
-            let more = (group.size() as u32).min(plan.most - group.size() as u32);
+        if second % 30 == 0 && group.lag() > 60.0 * rate && (group.size() as u32) < setup.most {
+            let more = (group.size() as u32).min(setup.most - group.size() as u32);
             (0..more).for_each(|_| group.add());
-            if group.size() as u32 == plan.most {
+            if group.size() as u32 == setup.most {
                 course.full_scale = Some(second);
             }
         }
@@ -210,20 +210,20 @@ impl Course {
     }
 }
 
-fn run(plan: &Plan, streams: &Streams) -> Outcome {
-    let as_is = course(plan, plan.group.clone(), streams);
+fn run(setup: &Setup, streams: &Streams) -> Outcome {
+    let as_is = course(setup, setup.group.clone(), streams);
     let bounded = course(
-        plan,
+        setup,
         GroupConfig {
             memory: None,
-            ..plan.group.clone()
+            ..setup.group.clone()
         },
         streams,
     );
     let mut out = Outcome::default();
-    moments(&mut out, plan, &as_is);
-    figures(&mut out, plan, &as_is, &bounded);
-    curves(&mut out, plan, &as_is, &bounded);
+    moments(&mut out, setup, &as_is);
+    figures(&mut out, setup, &as_is, &bounded);
+    curves(&mut out, setup, &as_is, &bounded);
     out.harm = 1.0
         - as_is
             .caught_up
@@ -235,7 +235,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
 }
 
 /// What happens when, and why.
-fn moments(out: &mut Outcome, plan: &Plan, as_is: &Course) {
+fn moments(out: &mut Outcome, setup: &Setup, as_is: &Course) {
     out.moment(
         at(SLOW),
         Role::Trigger,
@@ -265,17 +265,17 @@ fn moments(out: &mut Outcome, plan: &Plan, as_is: &Course) {
             "behind",
             "fewer messages are processed than arrive, and the lag grows",
         );
-        out.moment(at(SLOW), Role::Action, "members", plan.enough_members());
+        out.moment(at(SLOW), Role::Action, "members", setup.enough_members());
     }
     if let Some(second) = as_is.full_scale {
-        let idle = plan.most.saturating_sub(plan.group.partitions);
+        let idle = setup.most.saturating_sub(setup.group.partitions);
         out.moment(
             at(second),
             Role::Effect,
             "full scale",
             format!(
                 "{} members, the maximum, of which {idle} have no partition",
-                plan.most
+                setup.most
             ),
         );
     }
@@ -289,7 +289,7 @@ fn moments(out: &mut Outcome, plan: &Plan, as_is: &Course) {
     }
 }
 
-fn figures(out: &mut Outcome, plan: &Plan, as_is: &Course, bounded: &Course) {
+fn figures(out: &mut Outcome, setup: &Setup, as_is: &Course, bounded: &Course) {
     if let Some(second) = as_is.caught_up {
         out.amount("time to catch up", (second - FAST) as f64, "s");
     }
@@ -303,14 +303,14 @@ fn figures(out: &mut Outcome, plan: &Plan, as_is: &Course, bounded: &Course) {
         f64::from(as_is.killed),
         "times",
     );
-    let dead = match plan.before_work {
+    let dead = match setup.before_work {
         Some(true) => "messages lost with the memory of dead members",
         Some(false) => "messages fetched again after members died",
         None => "messages in the memory of members that died",
     };
     out.amount(dead, as_is.dead as f64, "messages");
     out.amount("rebalances", f64::from(as_is.rebalances), "");
-    if plan.group.memory.is_some() {
+    if setup.group.memory.is_some() {
         out.amount(
             "largest lag with a bounded queue",
             bounded.largest_lag(),
@@ -326,28 +326,28 @@ fn figures(out: &mut Outcome, plan: &Plan, as_is: &Course, bounded: &Course) {
         }
     }
     // 7 members of 12 partitions: two each for all except two members; the busiest limits the group.
-    let busiest = plan.group.partitions.div_ceil(plan.members.max(1));
-    out.amount("members", f64::from(plan.members), "members");
+    let busiest = setup.group.partitions.div_ceil(setup.members.max(1));
+    out.amount("members", f64::from(setup.members), "members");
     out.amount(
         "load of the busiest member",
-        f64::from(busiest) * plan.group.rate / f64::from(plan.group.partitions.max(1)) / plan.group.each
+        f64::from(busiest) * setup.group.rate / f64::from(setup.group.partitions.max(1)) / setup.group.each
             * 100.0,
         "%",
     );
     out.amount(
         "members without a partition at full scale",
-        f64::from(plan.most.saturating_sub(plan.group.partitions)),
+        f64::from(setup.most.saturating_sub(setup.group.partitions)),
         "members",
     );
 }
 
-fn curves(out: &mut Outcome, plan: &Plan, as_is: &Course, bounded: &Course) {
+fn curves(out: &mut Outcome, setup: &Setup, as_is: &Course, bounded: &Course) {
     let every = |values: &[f64]| {
         values
             .iter()
             .enumerate()
             .step_by(10)
-            .map(|(n, v)| (at(n as u64 + 1), v / plan.group.rate))
+            .map(|(n, v)| (at(n as u64 + 1), v / setup.group.rate))
             .collect()
     };
     out.series(
@@ -356,7 +356,7 @@ fn curves(out: &mut Outcome, plan: &Plan, as_is: &Course, bounded: &Course) {
         "s",
         every(&as_is.lag),
     );
-    if plan.group.memory.is_some() {
+    if setup.group.memory.is_some() {
         out.series(
             "messages that wait, as time",
             "with a bounded queue",
@@ -382,8 +382,8 @@ mod tests {
 
     use super::*;
 
-    fn plan(memory: Option<u64>, comes_again: bool) -> Plan {
-        Plan {
+    fn setup(memory: Option<u64>, comes_again: bool) -> Setup {
+        Setup {
             name: "group".into(),
             members: 8,
             most: 50,
@@ -409,7 +409,7 @@ mod tests {
 
     #[test]
     fn without_a_bound_members_die_of_what_they_fetched() {
-        let out = run(&plan(Some(50_000), false), &Streams::new(1, 0));
+        let out = run(&setup(Some(50_000), false), &Streams::new(1, 0));
         // The busiest fetch 1,167 a second and process 350: 50,000 more after about a minute.
         assert!(figure(&out, "members killed because memory is full") > 0.0);
         assert!(figure(&out, "messages lost with the memory of dead members") > 50_000.0);
@@ -423,7 +423,7 @@ mod tests {
     fn what_comes_again_keeps_the_group_down_for_longer() {
         let killed = |comes_again| {
             figure(
-                &run(&plan(Some(50_000), comes_again), &Streams::new(1, 0)),
+                &run(&setup(Some(50_000), comes_again), &Streams::new(1, 0)),
                 "members killed because memory is full",
             )
         };
@@ -437,7 +437,7 @@ mod tests {
 
     #[test]
     fn with_a_bound_nobody_dies() {
-        let out = run(&plan(None, true), &Streams::new(1, 0));
+        let out = run(&setup(None, true), &Streams::new(1, 0));
         assert_eq!(figure(&out, "members killed because memory is full"), 0.0);
         // Two minutes at a quarter of what 8 members do, about 2,400 to 2,800 of 7,000 a second: some 500,000 behind.
         let lag = figure(&out, "largest lag");

@@ -59,7 +59,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
 
 /// What one run needs.
 #[derive(Debug, Clone, Copy)]
-struct Plan {
+struct Setup {
     /// Threads that work at once.
     threads: u32,
     /// Cores of the limit; `None` without one.
@@ -125,7 +125,7 @@ fn case(
     facts.assume(
         "processor time of a request is exponentially distributed, and the threads wait for nothing else",
     );
-    let plan = Plan {
+    let setup = Setup {
         threads,
         limit,
         request,
@@ -135,7 +135,7 @@ fn case(
     };
     let subject = workload.id.to_string();
     Some(Ok(Case::new(subject.clone(), facts, move |streams, _| {
-        run(plan, &subject, streams)
+        run(setup, &subject, streams)
     })))
 }
 
@@ -192,7 +192,7 @@ struct Replica {
     free: u32,
     queue: VecDeque<(Time, Duration)>,
     load: OpenLoad,
-    plan: Plan,
+    setup: Setup,
     chance: Chance,
     done: Vec<Time>,
     latencies: Vec<f64>,
@@ -202,21 +202,21 @@ struct Replica {
 }
 
 impl Replica {
-    fn new(plan: Plan, limit: Option<f64>, streams: &Streams, subject: &str) -> Option<Self> {
+    fn new(setup: Setup, limit: Option<f64>, streams: &Streams, subject: &str) -> Option<Self> {
         let config = CfsConfig {
             quota: limit.map(|cores| PERIOD.mul_f64(cores)),
             period: PERIOD,
-            cores: plan.threads,
+            cores: setup.threads,
             phase: Duration::ZERO,
         };
-        let rate = plan.used / plan.work / f64::from(plan.batch);
+        let rate = setup.used / setup.work / f64::from(setup.batch);
         let load = OpenLoad::constant(rate, Spacing::Poisson, streams.stream(subject, "arrivals")).ok()?;
         Some(Self {
             cfs: Cfs::new(config).ok()?,
-            free: plan.threads,
+            free: setup.threads,
             queue: VecDeque::new(),
             load,
-            plan,
+            setup,
             chance: streams.stream(subject, "processor time"),
             done: Vec::new(),
             latencies: Vec::new(),
@@ -256,8 +256,8 @@ impl World for Replica {
         let now = agenda.now();
         let wake = match event {
             Event::Arrival => {
-                for _ in 0..self.plan.batch {
-                    let work = Duration::from_secs_f64(self.chance.exponential(self.plan.work));
+                for _ in 0..self.setup.batch {
+                    let work = Duration::from_secs_f64(self.chance.exponential(self.setup.work));
                     self.queue.push_back((now, work));
                 }
                 self.next_arrival(agenda);
@@ -284,8 +284,8 @@ struct Life {
     stood: f64,
 }
 
-fn live(plan: Plan, limit: Option<f64>, streams: &Streams, subject: &str) -> Option<Life> {
-    let mut replica = Replica::new(plan, limit, streams, subject)?;
+fn live(setup: Setup, limit: Option<f64>, streams: &Streams, subject: &str) -> Option<Life> {
+    let mut replica = Replica::new(setup, limit, streams, subject)?;
     let mut agenda = Agenda::new();
     replica.next_arrival(&mut agenda);
     let mut before = replica.cfs.counters(Time::ZERO);
@@ -312,26 +312,26 @@ fn live(plan: Plan, limit: Option<f64>, streams: &Streams, subject: &str) -> Opt
     })
 }
 
-fn run(plan: Plan, subject: &str, streams: &Streams) -> Outcome {
+fn run(setup: Setup, subject: &str, streams: &Streams) -> Outcome {
     let mut outcome = Outcome::default();
     let (Some(mut limited), Some(mut free)) = (
-        live(plan, plan.limit, streams, subject),
-        live(plan, None, streams, subject),
+        live(setup, setup.limit, streams, subject),
+        live(setup, None, streams, subject),
     ) else {
         return outcome;
     };
-    let quota = plan.limit.map(|cores| cores * 100.0);
+    let quota = setup.limit.map(|cores| cores * 100.0);
     outcome.moment(
         Time::ZERO,
         Role::Trigger,
         "load",
         format!(
             "the replica is at its normal load, {} cores on average",
-            hundredths(plan.used)
+            hundredths(setup.used)
         ),
     );
     if let (Some(at), Some(quota)) = (limited.replica.first_stand, quota) {
-        let runs = quota / f64::from(plan.threads);
+        let runs = quota / f64::from(setup.threads);
         outcome.moment(
             at,
             Role::Cause,
@@ -339,7 +339,7 @@ fn run(plan: Plan, subject: &str, streams: &Streams) -> Outcome {
             format!(
                 "{} threads run at once and use the quota of {} ms up in {} ms; all of them stop until the \
                  period of 100 ms is over",
-                plan.threads,
+                setup.threads,
                 hundredths(quota),
                 hundredths(runs)
             ),
@@ -362,7 +362,7 @@ fn run(plan: Plan, subject: &str, streams: &Streams) -> Outcome {
     );
     outcome.amount("time that it is stopped", limited.stood * 100.0, "% of the time");
     outcome.amount("cores used on average", limited.used, "cores");
-    if let Some(limit) = plan.limit {
+    if let Some(limit) = setup.limit {
         outcome.amount(
             "what a graph of use by limit shows",
             limited.used / limit * 100.0,
@@ -371,7 +371,7 @@ fn run(plan: Plan, subject: &str, streams: &Streams) -> Outcome {
     }
     outcome.amount(
         "what the autoscaler sees (use by request)",
-        limited.used / plan.request * 100.0,
+        limited.used / setup.request * 100.0,
         "%",
     );
     let mut percentiles = |life: &mut Life, names: [&'static str; 2]| {
@@ -383,7 +383,7 @@ fn run(plan: Plan, subject: &str, streams: &Streams) -> Outcome {
         }
     };
     percentiles(&mut limited, ["latency, median", "latency, 99th percentile"]);
-    if plan.limit.is_some() {
+    if setup.limit.is_some() {
         percentiles(
             &mut free,
             [
@@ -410,7 +410,7 @@ fn hundredths(n: f64) -> String {
 mod tests {
     use super::*;
 
-    const PLAN: Plan = Plan {
+    const SETUP: Setup = Setup {
         threads: 7,
         limit: Some(1.0),
         request: 0.5,
@@ -427,7 +427,7 @@ mod tests {
     fn seven_threads_stand_still_in_most_periods_at_a_third_of_their_limit() {
         // 500 × 2.5 ms = 1.25 s of work a batch: 12.5 quotas of 100 ms, so about 12 of 13 periods are
         // throttled. Seven threads use a quota up in 14.3 ms and are stopped for 85.7 ms.
-        let outcome = run(PLAN, "x", &Streams::new(1, 0));
+        let outcome = run(SETUP, "x", &Streams::new(1, 0));
         let share = figure(&outcome, "periods in which it is stopped");
         assert!((share - 92.0).abs() < 4.0, "{share}");
         let graph = figure(&outcome, "what a graph of use by limit shows");
@@ -440,7 +440,7 @@ mod tests {
 
     #[test]
     fn without_a_limit_nothing_stands_still() {
-        let outcome = run(Plan { limit: None, ..PLAN }, "x", &Streams::new(1, 0));
+        let outcome = run(Setup { limit: None, ..SETUP }, "x", &Streams::new(1, 0));
         assert_eq!(figure(&outcome, "time that it is stopped"), 0.0);
         assert!(outcome.moments.iter().all(|m| m.role != Role::Cause));
     }

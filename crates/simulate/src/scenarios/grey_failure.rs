@@ -44,7 +44,7 @@ const MOST: f64 = 4000.0;
 
 /// What one run needs, of one router.
 #[derive(Debug, Clone)]
-struct Plan {
+struct Setup {
     /// Name of the cell and its part of the requests.
     cells: Vec<(String, f64)>,
     ill: usize,
@@ -108,7 +108,7 @@ fn case(env: &Environment) -> Result<Case, Vec<Need>> {
     for (_, traffic) in &mut cells {
         *traffic /= load.max(1e-9);
     }
-    let plan = Plan {
+    let setup = Setup {
         ill,
         rate: (load / f64::from(routers)).min(MOST),
         service: Distribution::LogNormal {
@@ -124,9 +124,9 @@ fn case(env: &Environment) -> Result<Case, Vec<Need>> {
     facts.assume("a request takes log-normally distributed time whose deviation is half its mean");
     facts.assume("connections are open already, and a request and its answer are one packet each");
     facts.assume("slow means slower than 99.9 of 100 requests were before");
-    let subject = plan.cells[plan.ill].0.clone();
+    let subject = setup.cells[setup.ill].0.clone();
     Ok(Case::new(subject, facts, move |streams, trace| {
-        run(&plan, streams, trace)
+        run(&setup, streams, trace)
     }))
 }
 
@@ -180,7 +180,7 @@ enum Event {
 
 /// One router and its requests.
 struct Router<'a> {
-    plan: &'a Plan,
+    setup: &'a Setup,
     ill: Ill,
     load: OpenLoad,
     choice: Chance,
@@ -209,8 +209,8 @@ struct Router<'a> {
 impl Router<'_> {
     /// How a request in the faulty cell ends, and when.
     fn fate(&mut self, now: Time, cell: usize) -> (Duration, bool) {
-        let work = self.plan.service.duration(&mut self.service);
-        if cell != self.plan.ill || now < BEGINS {
+        let work = self.setup.service.duration(&mut self.service);
+        if cell != self.setup.ill || now < BEGINS {
             return (work, true);
         }
         match self.ill {
@@ -219,8 +219,8 @@ impl Router<'_> {
                 let delay = packets::exchange_delay(PART, &mut self.network);
                 self.delayed += u64::from(!delay.is_zero());
                 let whole = work + delay;
-                if whole > self.plan.patience {
-                    (self.plan.patience, false)
+                if whole > self.setup.patience {
+                    (self.setup.patience, false)
                 } else {
                     (whole, true)
                 }
@@ -234,11 +234,11 @@ impl Router<'_> {
             agenda.at(at, Event::Request);
         }
         let mut draw = cofferdam_policy::Random::unit(&mut self.choice);
-        let cell = self.plan.cells.iter().position(|(_, share)| {
+        let cell = self.setup.cells.iter().position(|(_, share)| {
             draw -= share;
             draw < 0.0
         });
-        let cell = cell.unwrap_or(self.plan.cells.len() - 1);
+        let cell = cell.unwrap_or(self.setup.cells.len() - 1);
         let (time, well) = self.fate(now, cell);
         let ended = match (well, self.slow) {
             (false, _) => Ended::Failure,
@@ -256,7 +256,7 @@ impl Router<'_> {
     }
 
     fn done(&mut self, now: Time, cell: usize, began: Time, ended: Ended) {
-        let is_ill = cell == self.plan.ill;
+        let is_ill = cell == self.setup.ill;
         self.detector.record(now, cell, ended);
         self.tell_comparison(now);
         let second = (now.as_nanos() / 1_000_000_000) as usize;
@@ -277,7 +277,7 @@ impl Router<'_> {
             self.before.push(time);
         }
         self.ask_breaker(now, ended);
-        if self.seen.is_none() && self.detector.standing(now, self.plan.ill).is_grey() {
+        if self.seen.is_none() && self.detector.standing(now, self.setup.ill).is_grey() {
             self.seen = Some(now);
         }
     }
@@ -313,7 +313,7 @@ impl Router<'_> {
             let (Some(latest), grey) = (latest, self.detector.standing(now, cell).is_grey()) else {
                 continue;
             };
-            let name = &self.plan.cells[cell].0;
+            let name = &self.setup.cells[cell].0;
             let is = if grey {
                 "is grey"
             } else {
@@ -327,10 +327,10 @@ impl Router<'_> {
     }
 
     fn check(&mut self, agenda: &mut Agenda<Event>) {
-        agenda.after(self.plan.interval, Event::Check);
+        agenda.after(self.setup.interval, Event::Check);
         let failed = match self.ill {
             Ill::Loses if agenda.now() >= BEGINS => {
-                packets::exchange_delay(PART, &mut self.network) > self.plan.interval
+                packets::exchange_delay(PART, &mut self.network) > self.setup.interval
             }
             // A plain request to the health path does none of the failing work.
             _ => false,
@@ -352,19 +352,19 @@ impl World for Router<'_> {
     }
 }
 
-fn course<'a>(plan: &'a Plan, ill: Ill, streams: &Streams, trace: &mut Trace) -> Option<Router<'a>> {
+fn course<'a>(setup: &'a Setup, ill: Ill, streams: &Streams, trace: &mut Trace) -> Option<Router<'a>> {
     let config = GreyConfig::default();
     let mut router = Router {
-        plan,
+        setup,
         ill,
-        load: OpenLoad::constant(plan.rate, Spacing::Poisson, streams.stream("router", "arrivals")).ok()?,
+        load: OpenLoad::constant(setup.rate, Spacing::Poisson, streams.stream("router", "arrivals")).ok()?,
         choice: streams.stream("router", "choice"),
         service: streams.stream("cells", "service time"),
         network: streams.stream("network", "loss"),
-        breaker: plan.breaker.and_then(|config| Breaker::new(config).ok()),
-        detector: GreyDetector::new(config, plan.cells.len()).ok()?,
+        breaker: setup.breaker.and_then(|config| Breaker::new(config).ok()),
+        detector: GreyDetector::new(config, setup.cells.len()).ok()?,
         trace: std::mem::take(trace),
-        compared: vec![None; plan.cells.len()],
+        compared: vec![None; setup.cells.len()],
         before: Vec::new(),
         after: Vec::new(),
         slow: None,
@@ -389,18 +389,18 @@ fn course<'a>(plan: &'a Plan, ill: Ill, streams: &Streams, trace: &mut Trace) ->
     Some(router)
 }
 
-fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
+fn run(setup: &Setup, streams: &Streams, trace: &mut Trace) -> Outcome {
     let mut out = Outcome::default();
     let (Some(loses), Some(fails)) = (
-        course(plan, Ill::Loses, streams, trace),
-        course(plan, Ill::Fails, streams, trace),
+        course(setup, Ill::Loses, streams, trace),
+        course(setup, Ill::Fails, streams, trace),
     ) else {
         return out;
     };
     out.harm = percent(fails.failed, fails.requests) / 100.0;
-    moments(&mut out, plan, &loses, &fails);
-    figures(&mut out, plan, &loses, &fails);
-    curves(&mut out, plan, &loses, &fails);
+    moments(&mut out, setup, &loses, &fails);
+    figures(&mut out, setup, &loses, &fails);
+    curves(&mut out, setup, &loses, &fails);
     out
 }
 
@@ -414,8 +414,8 @@ fn percent(part: u64, whole: u64) -> f64 {
 }
 
 /// What happens when, and why.
-fn moments(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_>) {
-    let name = &plan.cells[plan.ill].0;
+fn moments(out: &mut Outcome, setup: &Setup, loses: &Router<'_>, fails: &Router<'_>) {
+    let name = &setup.cells[setup.ill].0;
     let rounded = |ms: f64| cofferdam_model::units::show_number(ms.round());
     out.moment(
         BEGINS,
@@ -435,7 +435,7 @@ fn moments(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_
     );
     let blind = |opened: Option<Time>| opened.is_none();
     if blind(fails.opened) {
-        let why = plan.breaker.map_or_else(
+        let why = setup.breaker.map_or_else(
             || "there is no breaker that could notice it".to_owned(),
             |config| match config.failure_share {
                 Some(share) => format!(
@@ -476,7 +476,7 @@ fn moments(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_
     }
 }
 
-fn figures(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_>) {
+fn figures(out: &mut Outcome, setup: &Setup, loses: &Router<'_>, fails: &Router<'_>) {
     out.amount(
         "packets lost: requests that fail",
         percent(loses.failed, loses.requests),
@@ -505,7 +505,7 @@ fn figures(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_
     );
     out.whether(
         "the health check notices",
-        loses.most_checks_failed >= plan.threshold,
+        loses.most_checks_failed >= setup.threshold,
     );
     out.whether("the breaker opens, packets lost", loses.opened.is_some());
     out.whether("the breaker opens, requests failing", fails.opened.is_some());
@@ -527,9 +527,9 @@ fn figures(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_
     }
 }
 
-fn curves(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_>) {
+fn curves(out: &mut Outcome, setup: &Setup, loses: &Router<'_>, fails: &Router<'_>) {
     for (course, name) in [(loses, "packets lost"), (fails, "requests failing")] {
-        for (place, whose) in [(0, plan.cells[plan.ill].0.as_str()), (1, "its peers")] {
+        for (place, whose) in [(0, setup.cells[setup.ill].0.as_str()), (1, "its peers")] {
             let points = course
                 .seconds
                 .iter()
@@ -551,8 +551,8 @@ fn curves(out: &mut Outcome, plan: &Plan, loses: &Router<'_>, fails: &Router<'_>
 mod tests {
     use super::*;
 
-    fn plan() -> Plan {
-        Plan {
+    fn setup() -> Setup {
+        Setup {
             cells: vec![("core".into(), 0.6), ("alt".into(), 0.4)],
             ill: 0,
             rate: 500.0,
@@ -569,7 +569,7 @@ mod tests {
 
     #[test]
     fn a_tenth_is_lost_and_only_the_peers_tell() {
-        let out = run(&plan(), &Streams::new(1, 0), &mut Trace::default());
+        let out = run(&setup(), &Streams::new(1, 0), &mut Trace::default());
         let figure = |name: &str| out.figures.iter().find(|f| f.name == name).unwrap().value;
         // A request or its answer is lost with 1 − 0.9² = 19 %.
         assert!((figure("packets lost: requests that wait for one") - 19.0).abs() < 1.5);

@@ -39,7 +39,7 @@ const CHECKS: u64 = 300;
 
 /// What one run needs.
 #[derive(Debug, Clone)]
-struct Plan {
+struct Setup {
     name: String,
     cluster: ClusterConfig,
     rate: f64,
@@ -145,13 +145,13 @@ fn case(env: &Environment, producer: &Producer, topic: &Topic) -> Result<Case, V
         ..ClusterConfig::default()
     };
     let who = service.map_or("a producer", |service| service.name.as_str());
-    let plan = Plan {
+    let setup = Setup {
         name: format!("{name}, written by {who}"),
         cluster,
         rate: rate.0,
     };
-    Ok(Case::new(plan.name.clone(), facts, move |streams, _| {
-        run(&plan, streams)
+    Ok(Case::new(setup.name.clone(), facts, move |streams, _| {
+        run(&setup, streams)
     }))
 }
 
@@ -214,9 +214,9 @@ struct Course {
 
 /// Broker after broker. Around a death time advances in ticks; in between, when there are only messages, in
 /// steps.
-fn course(plan: &Plan, config: ClusterConfig, rolling: Rolling, streams: &Streams) -> Option<Course> {
-    let mut arrivals = streams.stream(&plan.name, "arrivals");
-    let mut chance = streams.stream(&plan.name, "deaths");
+fn course(setup: &Setup, config: ClusterConfig, rolling: Rolling, streams: &Streams) -> Option<Course> {
+    let mut arrivals = streams.stream(&setup.name, "arrivals");
+    let mut chance = streams.stream(&setup.name, "deaths");
     let mut cluster = Cluster::new(config).ok()?;
     // A death happens at any moment of a second.
     let deaths: Vec<Time> = (0..config.brokers)
@@ -258,7 +258,7 @@ fn course(plan: &Plan, config: ClusterConfig, rolling: Rolling, streams: &Stream
             cluster.prefer();
             check = check + checks;
         }
-        let each = plan.rate / f64::from(config.partitions) * tick.as_secs_f64();
+        let each = setup.rate / f64::from(config.partitions) * tick.as_secs_f64();
         for (number, waiting) in waiting.iter_mut().enumerate() {
             let count = arrivals.poisson(each) + std::mem::take(waiting);
             if count > 0 && cluster.send(number, count, now) != Answer::Taken && config.acks != Acks::None {
@@ -279,9 +279,9 @@ fn course(plan: &Plan, config: ClusterConfig, rolling: Rolling, streams: &Stream
     Some(course)
 }
 
-fn run(plan: &Plan, streams: &Streams) -> Outcome {
+fn run(setup: &Setup, streams: &Streams) -> Outcome {
     let mut out = Outcome::default();
-    let config = plan.cluster;
+    let config = setup.cluster;
     let safe = ClusterConfig {
         acks: Acks::All,
         min_in_sync: 2.min(config.replication_factor),
@@ -292,10 +292,10 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         ..config
     };
     let (Some(as_is), Some(hurried), Some(safe), Some(one)) = (
-        course(plan, config, PATIENT, streams),
-        course(plan, config, HURRIED, streams),
-        course(plan, safe, PATIENT, streams),
-        course(plan, one, PATIENT, streams),
+        course(setup, config, PATIENT, streams),
+        course(setup, config, HURRIED, streams),
+        course(setup, safe, PATIENT, streams),
+        course(setup, one, PATIENT, streams),
     ) else {
         return out;
     };
@@ -435,8 +435,8 @@ fn figures(out: &mut Outcome, courses: &Courses<'_>) {
 mod tests {
     use super::*;
 
-    fn plan(acks: Acks) -> Plan {
-        Plan {
+    fn setup(acks: Acks) -> Setup {
+        Setup {
             name: "events".into(),
             cluster: ClusterConfig {
                 acks,
@@ -448,7 +448,7 @@ mod tests {
 
     fn mean(acks: Acks, name: &str) -> f64 {
         let figure = |run_| {
-            let out = run(&plan(acks), &Streams::new(1, run_));
+            let out = run(&setup(acks), &Streams::new(1, run_));
             out.figures.iter().find(|f| f.name == name).unwrap().value
         };
         (0..10).map(figure).sum::<f64>() / 10.0

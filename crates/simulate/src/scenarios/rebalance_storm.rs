@@ -27,7 +27,7 @@ const WATCHED: u64 = 7200;
 
 /// What one run needs.
 #[derive(Debug, Clone)]
-struct Plan {
+struct Setup {
     name: String,
     group: GroupConfig,
     members: u32,
@@ -51,13 +51,13 @@ fn case(env: &Environment, consumer: &Consumer) -> Option<Result<Case, Vec<Need>
         "the maximum number of members is running, and a rollout restarts one at a time, each when \
         the one before has joined",
     );
-    let plan = Plan {
+    let setup = Setup {
         name: base.name,
         members: base.most,
         group: base.group,
     };
-    Some(Ok(Case::new(plan.name.clone(), facts, move |streams, _| {
-        run(&plan, streams)
+    Some(Ok(Case::new(setup.name.clone(), facts, move |streams, _| {
+        run(&setup, streams)
     })))
 }
 
@@ -72,10 +72,10 @@ struct Course {
     lag: Vec<f64>,
 }
 
-fn course(plan: &Plan, config: GroupConfig, streams: &Streams) -> Course {
-    let mut chance = streams.stream(&plan.name, "group");
+fn course(setup: &Setup, config: GroupConfig, streams: &Streams) -> Course {
+    let mut chance = streams.stream(&setup.name, "group");
     let (rate, eager) = (config.rate, config.assignor.is_eager());
-    let mut group = Group::new(config, plan.members);
+    let mut group = Group::new(config, setup.members);
     let mut next = 0;
     let mut course = Course {
         ends: WATCHED,
@@ -83,7 +83,7 @@ fn course(plan: &Plan, config: GroupConfig, streams: &Streams) -> Course {
     };
     for second in 1..=WATCHED {
         if second >= BEGINS && group.is_settled() {
-            if next < plan.members as usize {
+            if next < setup.members as usize {
                 course.rebalances += group.restart(next, &mut chance).rebalances;
                 next += 1;
             } else {
@@ -110,29 +110,29 @@ const fn at(second: u64) -> Time {
     Time::from_nanos(second * 1_000_000_000)
 }
 
-fn run(plan: &Plan, streams: &Streams) -> Outcome {
+fn run(setup: &Setup, streams: &Streams) -> Outcome {
     let mut out = Outcome::default();
-    let as_is = course(plan, plan.group.clone(), streams);
+    let as_is = course(setup, setup.group.clone(), streams);
     let cooperative = GroupConfig {
         assignor: Assignor::CooperativeSticky,
-        ..plan.group.clone()
+        ..setup.group.clone()
     };
     let both = course(
-        plan,
+        setup,
         GroupConfig {
             statics: true,
             ..cooperative.clone()
         },
         streams,
     );
-    let cooperative = course(plan, cooperative, streams);
+    let cooperative = course(setup, cooperative, streams);
     out.moment(
         at(BEGINS),
         Role::Trigger,
         "rollout",
         format!(
             "a rollout begins to restart {} members, one after the other",
-            plan.members
+            setup.members
         ),
     );
     if let Some(second) = as_is.first_still {
@@ -197,7 +197,7 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         "s",
     );
     out.amount("largest lag, cooperative and static", both.most_lag, "messages");
-    let idle = plan.members.saturating_sub(plan.group.partitions);
+    let idle = setup.members.saturating_sub(setup.group.partitions);
     out.amount("members without a partition", f64::from(idle), "members");
     out.harm = as_is.unread / (as_is.ends - BEGINS) as f64;
     for (course, name) in [
@@ -210,12 +210,12 @@ fn run(plan: &Plan, streams: &Streams) -> Outcome {
         let points = course.lag.chunks(step).enumerate().map(|(n, part)| {
             (
                 at((n * step) as u64 + 1),
-                part.iter().copied().fold(0.0, f64::max) / plan.group.rate,
+                part.iter().copied().fold(0.0, f64::max) / setup.group.rate,
             )
         });
         out.series("messages that wait, as time", name, "s", points.collect());
     }
-    if shown(plan.group.rate, "") == "0" {
+    if shown(setup.group.rate, "") == "0" {
         out.harm = 0.0;
     }
     out
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn fifty_members_stop_everything_a_hundred_times() {
-        let plan = Plan {
+        let setup = Setup {
             name: "group".into(),
             members: 50,
             group: GroupConfig {
@@ -245,7 +245,7 @@ mod tests {
                 start_up: Duration::from_secs(30),
             },
         };
-        let out = run(&plan, &Streams::new(1, 0));
+        let out = run(&setup, &Streams::new(1, 0));
         let figure = |name: &str| out.figures.iter().find(|f| f.name == name).unwrap().value;
         assert_eq!(figure("rebalances"), 100.0);
         // The slowest of 50 learns of it after 3 s × 50/51, a member after 1.5 s on average: 100 × 1.44 = 144

@@ -47,7 +47,7 @@ const WELL: f64 = 0.99;
 
 /// What one run needs: one replica and its share of the callers.
 #[derive(Debug, Clone, Copy)]
-struct Plan {
+struct Setup {
     /// First tries a second at the replica.
     rate: f64,
     /// Requests a second that the replica can serve.
@@ -61,7 +61,7 @@ struct Plan {
     declared: Guard,
 }
 
-impl Plan {
+impl Setup {
     /// Part of the replica's capacity that first tries use.
     fn load(&self) -> f64 {
         self.rate / self.capacity
@@ -200,7 +200,7 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
     if backoff.is_zero() {
         facts.assume("callers try again at once: no wait is declared");
     }
-    let plan = Plan {
+    let setup = Setup {
         rate: rate.0 / f64::from(replicas.max(1)),
         capacity: capacity.0.max(1e-6),
         service: work.max(Duration::from_micros(1)),
@@ -214,7 +214,7 @@ fn case(env: &Environment, service: &Service) -> Result<Case, Vec<Need>> {
     };
     let subject = service.name.clone();
     Ok(Case::new(subject.clone(), facts, move |streams, trace| {
-        run(plan, &subject, streams, trace)
+        run(setup, &subject, streams, trace)
     }))
 }
 
@@ -279,15 +279,15 @@ fn declared_budget(env: &Environment, service: &Service, facts: &mut Facts) -> O
 
 /// One case: the callers as they are, or limited.
 fn course(
-    plan: &Plan,
+    setup: &Setup,
     subject: &str,
     streams: &Streams,
     (guard, name): (Guard, &str),
     trace: &mut Trace,
 ) -> Option<CallersWorld> {
     // A replica that serves `capacity` a second and needs `service` for each works on this many at once.
-    let servers = (plan.capacity * plan.service.as_secs_f64()).ceil().max(1.0);
-    let mean = Duration::from_secs_f64(servers / plan.capacity);
+    let servers = (setup.capacity * setup.service.as_secs_f64()).ceil().max(1.0);
+    let mean = Duration::from_secs_f64(servers / setup.capacity);
     let service = Distribution::Exponential { mean };
     let config = StationConfig {
         servers: servers as u32,
@@ -296,15 +296,15 @@ fn course(
         stale: Stale::Served,
     };
     let station = Station::new(config, streams.stream(subject, "service time"));
-    let load = OpenLoad::constant(plan.rate, Spacing::Poisson, streams.stream(subject, "arrivals")).ok()?;
+    let load = OpenLoad::constant(setup.rate, Spacing::Poisson, streams.stream(subject, "arrivals")).ok()?;
     let config = CallersConfig {
         name: format!("callers → {subject}, {name}"),
         instances: 1,
-        timeout: plan.timeout,
+        timeout: setup.timeout,
         retry: RetryConfig {
-            attempts: 1 + plan.retries,
-            base: plan.backoff,
-            cap: plan.backoff.saturating_mul(32),
+            attempts: 1 + setup.retries,
+            base: setup.backoff,
+            cap: setup.backoff.saturating_mul(32),
             deadline: None,
         },
         budget: guard.budget,
@@ -326,12 +326,14 @@ fn course(
 
 /// Half of at least 20 of the last 100 tries fail: open for the callers' patience, at least 1 s, growing by half up to
 /// 5 s; 3 of 5 probes close it.
-fn breaker(plan: &Plan) -> BreakerConfig {
+fn breaker(setup: &Setup) -> BreakerConfig {
     BreakerConfig {
-        open_time: plan.timeout.clamp(Duration::from_secs(1), Duration::from_secs(2)),
+        open_time: setup
+            .timeout
+            .clamp(Duration::from_secs(1), Duration::from_secs(2)),
         open_growth: 1.5,
         open_time_cap: Duration::from_secs(5),
-        probe_timeout: plan.timeout * 2,
+        probe_timeout: setup.timeout * 2,
         ..BreakerConfig::default()
     }
 }
@@ -353,17 +355,17 @@ fn failed_after(world: &CallersWorld) -> f64 {
     }
 }
 
-fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outcome {
+fn run(setup: Setup, subject: &str, streams: &Streams, trace: &mut Trace) -> Outcome {
     let mut out = Outcome::default();
     let (Some(plain), Some(guarded)) = (
-        course(&plan, subject, streams, (plan.declared, AS_IS), trace),
+        course(&setup, subject, streams, (setup.declared, AS_IS), trace),
         course(
-            &plan,
+            &setup,
             subject,
             streams,
             (
                 Guard {
-                    breaker: Some(breaker(&plan)),
+                    breaker: Some(breaker(&setup)),
                     budget: Some(BudgetConfig::default()),
                 },
                 GUARDED,
@@ -374,17 +376,17 @@ fn run(plan: Plan, subject: &str, streams: &Streams, trace: &mut Trace) -> Outco
         return out;
     };
     out.harm = failed_after(&plain) / 100.0;
-    moments(&mut out, &plan, subject, plain.recovered(WELL));
-    figures(&mut out, &plan, &plain, &guarded);
-    curves(&mut out, &plan, &plain, &guarded);
+    moments(&mut out, &setup, subject, plain.recovered(WELL));
+    figures(&mut out, &setup, &plain, &guarded);
+    curves(&mut out, &setup, &plain, &guarded);
     out
 }
 
 /// What happens when, and why.
-fn moments(out: &mut Outcome, plan: &Plan, subject: &str, recovered: Option<Time>) {
-    let busy = plan.stormy_load();
+fn moments(out: &mut Outcome, setup: &Setup, subject: &str, recovered: Option<Time>) {
+    let busy = setup.stormy_load();
     let percent = |load: f64| shown((load * 100.0).round(), "%");
-    let overloaded = plan.load() >= 1.0;
+    let overloaded = setup.load() >= 1.0;
     if overloaded {
         out.moment(
             Time::ZERO,
@@ -392,7 +394,7 @@ fn moments(out: &mut Outcome, plan: &Plan, subject: &str, recovered: Option<Time
             "overloaded",
             format!(
                 "calls alone are {} of what its replicas can serve: it is down before anything happens",
-                percent(plan.load())
+                percent(setup.load())
             ),
         );
         let action = "more replicas, or fewer accepted calls, before its callers' tries are added";
@@ -404,20 +406,20 @@ fn moments(out: &mut Outcome, plan: &Plan, subject: &str, recovered: Option<Time
         "stands",
         format!("{subject} starts no request for 10 s (a long pause, a lock, a failover below it)"),
     );
-    let again = match plan.retries {
+    let again = match setup.retries {
         0 => "callers give up after {} and do not try again".to_owned(),
         1 => "callers give up after {} and try again, once".to_owned(),
         times => format!("callers give up after {{}} and try again, {times} times"),
     };
     out.moment(
-        STANDS + plan.timeout,
+        STANDS + setup.timeout,
         if overloaded { Role::Effect } else { Role::Cause },
         "timeouts",
         format!(
             "{}: the load is up to {} of capacity instead of {}",
-            again.replace("{}", &plan.timeout.shown()),
+            again.replace("{}", &setup.timeout.shown()),
             percent(busy),
-            percent(plan.load())
+            percent(setup.load())
         ),
     );
     out.moment(
@@ -436,7 +438,7 @@ fn moments(out: &mut Outcome, plan: &Plan, subject: &str, recovered: Option<Time
                 .to_owned(),
         );
         out.moment(
-            STANDS + plan.timeout,
+            STANDS + setup.timeout,
             Role::Action,
             "breaker",
             "a breaker and a retry budget at the callers, or a queue that drops abandoned requests, before \
@@ -454,15 +456,15 @@ fn moments(out: &mut Outcome, plan: &Plan, subject: &str, recovered: Option<Time
     }
 }
 
-fn figures(out: &mut Outcome, plan: &Plan, plain: &CallersWorld, guarded: &CallersWorld) {
+fn figures(out: &mut Outcome, setup: &Setup, plain: &CallersWorld, guarded: &CallersWorld) {
     let recovered = plain.recovered(WELL);
     if let Some(at) = recovered {
         out.amount("time to recover", at.since(GOES_ON).as_secs_f64(), "s");
     }
-    out.amount("load of first tries", plan.load() * 100.0, "% of capacity");
+    out.amount("load of first tries", setup.load() * 100.0, "% of capacity");
     out.amount(
         "load while all tries time out, ρ(1+R)",
-        plan.stormy_load() * 100.0,
+        setup.stormy_load() * 100.0,
         "% of capacity",
     );
     out.whether("still down six minutes after it works again", recovered.is_none());
@@ -490,7 +492,7 @@ fn figures(out: &mut Outcome, plan: &Plan, plain: &CallersWorld, guarded: &Calle
     );
 }
 
-fn curves(out: &mut Outcome, plan: &Plan, plain: &CallersWorld, guarded: &CallersWorld) {
+fn curves(out: &mut Outcome, setup: &Setup, plain: &CallersWorld, guarded: &CallersWorld) {
     for (world, name) in [(plain, AS_IS), (guarded, GUARDED)] {
         out.series("calls answered in time", name, "%", answered(world));
     }
@@ -499,7 +501,7 @@ fn curves(out: &mut Outcome, plan: &Plan, plain: &CallersWorld, guarded: &Caller
             .samples
             .iter()
             .step_by(2)
-            .map(|s| (s.at, s.waiting as f64 / plan.capacity))
+            .map(|s| (s.at, s.waiting as f64 / setup.capacity))
             .collect();
         out.series("time to work the queue off", name, "s", queue);
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// The place of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Located {
     /// The value. For an alias it is the value at its anchor.
     pub value: Span,
     /// The key of the value, if it has one.
@@ -69,7 +69,7 @@ impl Document {
     }
 
     /// The place of a route.
-    pub fn place(&self, route: &Route) -> Option<Place> {
+    pub fn place(&self, route: &Route) -> Option<Located> {
         let found = self.resolve(route).ok()?;
         let item = self.item(route.document, &found.path)?;
         let span = |range: &Range<usize>| Span::new(self.file, range.start, range.end);
@@ -91,7 +91,7 @@ impl Document {
             }
         }
         let entry = self.entry(route.document, &found.path);
-        Some(Place {
+        Some(Located {
             value,
             key: entry.filter(|e| e.key.is_some()).map(|e| span(&e.key_span)),
             entry: entry.map_or(span(&item.span), |e| span(&e.span)),

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use find::{Place, Via};
+pub use find::{Located, Via};
 
 pub(crate) use json::is_number as is_json_number;
 pub(crate) use yaml::plain_kind;

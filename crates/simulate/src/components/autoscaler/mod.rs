@@ -222,11 +222,11 @@ impl Autoscaler {
                 }
                 Target::Value(target) => match values.next().flatten() {
                     Some(value) => replicas::of_value(current, pods, (value, target), youth.tolerance),
-                    None => Err(NoAnswer::Unreadable),
+                    None => Err(NoAnswer::CannotRead),
                 },
                 Target::Total(each) => match values.next().flatten() {
                     Some(total) => Ok(replicas::of_total(current, (total, each), youth.tolerance)),
-                    None => Err(NoAnswer::Unreadable),
+                    None => Err(NoAnswer::CannotRead),
                 },
             };
             match answer {
@@ -417,7 +417,7 @@ mod tests {
         let decision = scaler.sync(Time::ZERO, 3, &pods, &[Some(100), None]);
         assert_eq!(
             (decision.replicas, decision.reason),
-            (3, Reason::Unknown(NoAnswer::Unreadable))
+            (3, Reason::Unknown(NoAnswer::CannotRead))
         );
     }
 }

@@ -81,7 +81,7 @@ pub enum NoAnswer {
     NoRequest,
     /// The metric could not be read.
     #[error("the metric cannot be read")]
-    Unreadable,
+    CannotRead,
 }
 
 /// What kind of metric pods have.

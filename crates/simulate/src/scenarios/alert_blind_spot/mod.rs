@@ -44,7 +44,7 @@ const EVENTS: u64 = 1000;
 
 /// What one run needs.
 #[derive(Debug, Clone)]
-struct Plan {
+struct Setup {
     service: String,
     alerts: Vec<(String, AlertConfig)>,
     budget: Option<Budget>,
@@ -114,7 +114,7 @@ fn case(
         };
         return Err(vec![need]);
     }
-    let plan = Plan {
+    let setup = Setup {
         service: service.name.clone(),
         alerts,
         budget: facts::budget(env, service, &mut facts),
@@ -128,12 +128,12 @@ fn case(
             .as_ref()
             .map(|response| facts.take("somebody acts, after the page", response)),
     };
-    if plan.response.is_none() {
+    if setup.response.is_none() {
         facts.assume(
             "the fault continues after the page: `targets.response` does not declare when somebody acts",
         );
     }
-    if plan.budget.is_some() {
+    if setup.budget.is_some() {
         facts.assume(
             "the burn-rate alert for comparison is scraped and evaluated every 30 s and sent at once",
         );
@@ -142,7 +142,7 @@ fn case(
         "every alert of the service sees the fault: all requests fail, or 6 of 100 where a share of \
         5 is allowed",
     );
-    if plan.scaler.is_some() {
+    if setup.scaler.is_some() {
         facts.assume(
             "the fault makes the autoscaler's metric ask for more than the maximum, as a backlog or \
             a spinning process does",
@@ -150,7 +150,7 @@ fn case(
     }
     let subject = service.name.clone();
     Ok(Case::new(subject, facts, move |streams, trace| {
-        run(&plan, streams, trace)
+        run(&setup, streams, trace)
     }))
 }
 
@@ -166,18 +166,18 @@ const SLIGHT: Events = Events {
     bad: EVENTS * 6 / 100,
 };
 
-fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
+fn run(setup: &Setup, streams: &Streams, trace: &mut Trace) -> Outcome {
     let mut out = Outcome::default();
-    let outage = course::first_page(&plan.service, &plan.alerts, OUTAGE, streams);
-    let slight = course::first_page(&plan.service, &plan.alerts, SLIGHT, streams);
-    let silence = course::first_page(&plan.service, &plan.alerts, Events::default(), streams);
+    let outage = course::first_page(&setup.service, &setup.alerts, OUTAGE, streams);
+    let slight = course::first_page(&setup.service, &setup.alerts, SLIGHT, streams);
+    let silence = course::first_page(&setup.service, &setup.alerts, Events::default(), streams);
     out.moment(
         at(BEGINS),
         Role::Trigger,
         "fault",
-        format!("every request to {} fails", plan.service),
+        format!("every request to {} fails", setup.service),
     );
-    told(plan, outage.as_ref(), &mut out);
+    told(setup, outage.as_ref(), &mut out);
     if let Some(page) = &slight {
         out.amount(
             "time to the page, 6 of 100 requests fail",
@@ -197,40 +197,40 @@ fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
             "an outage that also stops the data would never page: nothing here detects missing data",
         );
     }
-    let what = if plan.scaler.is_some() {
+    let what = if setup.scaler.is_some() {
         "nobody acts before the page, and the autoscaler adds replicas that cannot help"
     } else {
         "nobody acts before the page"
     };
     out.moment(at(BEGINS), Role::Loop, "untold", what);
     let paged = outage.as_ref().map(|page| at(BEGINS + page.seconds));
-    let ends = ends(plan, paged, &mut out);
-    let replicas = plan
+    let ends = ends(setup, paged, &mut out);
+    let replicas = setup
         .scaler
         .as_ref()
-        .map(|scaling| course::replicas(scaling, ends, streams, &plan.service, trace));
-    let back = match (&plan.scaler, &replicas, ends) {
+        .map(|scaling| course::replicas(scaling, ends, streams, &setup.service, trace));
+    let back = match (&setup.scaler, &replicas, ends) {
         (Some(scaling), Some(replicas), Some(ends)) => replicas.back_to(scaling.from, ends),
         _ => None,
     };
     let until = shown_until(ends.max(back));
-    if let Some(budget) = &plan.budget {
+    if let Some(budget) = &setup.budget {
         burn(budget, paged, (ends, until), &mut out);
     } else {
         let what = "its users fail, and no objective defines how much of that is too much";
         out.moment(at(BEGINS), Role::Cause, "burning", what);
     }
-    if let (Some(scaling), Some(replicas)) = (&plan.scaler, &replicas) {
+    if let (Some(scaling), Some(replicas)) = (&setup.scaler, &replicas) {
         scale(scaling, replicas, (paged, ends), &mut out);
         let points = replicas.points(at(until));
         out.series("replicas", "replicas", "replicas", points);
     }
-    sooner(plan, streams, paged, &mut out);
+    sooner(setup, streams, paged, &mut out);
     out
 }
 
 /// Whether and when the full outage pages somebody.
-fn told(plan: &Plan, page: Option<&Page>, out: &mut Outcome) {
+fn told(setup: &Setup, page: Option<&Page>, out: &mut Outcome) {
     out.whether(
         "all requests fail: anybody is told within an hour",
         page.is_some(),
@@ -240,7 +240,7 @@ fn told(plan: &Plan, page: Option<&Page>, out: &mut Outcome) {
         out.moment(at(BEGINS + WATCHED), Role::Effect, "no page", words);
         return;
     };
-    let late = plan
+    let late = setup
         .promised
         .is_some_and(|promised| promised.as_secs() < page.seconds);
     let words = if late { ", later than promised" } else { "" };
@@ -254,8 +254,8 @@ fn told(plan: &Plan, page: Option<&Page>, out: &mut Outcome) {
 }
 
 /// When somebody who was paged has ended the fault.
-fn ends(plan: &Plan, paged: Option<Time>, out: &mut Outcome) -> Option<Time> {
-    let response = plan.response?;
+fn ends(setup: &Setup, paged: Option<Time>, out: &mut Outcome) -> Option<Time> {
+    let response = setup.response?;
     let mut people = Responder::new(response);
     people.page(paged?);
     let ends = people.acts()?;
@@ -373,10 +373,10 @@ fn since_fault(time: Time) -> f64 {
 
 /// A faster alternative: the burn-rate alert for the objective, with short windows and the same timing as the
 /// others.
-fn sooner(plan: &Plan, streams: &Streams, paged: Option<Time>, out: &mut Outcome) {
+fn sooner(setup: &Setup, streams: &Streams, paged: Option<Time>, out: &mut Outcome) {
     let advice =
         "an alert on the burn rate with short windows and loss of signal, which pages within a minute or two";
-    let Some(budget) = &plan.budget else {
+    let Some(budget) = &setup.budget else {
         out.moment(at(BEGINS), Role::Action, "alert", advice);
         return;
     };
@@ -416,7 +416,7 @@ mod tests {
     use crate::components::autoscaler::behaviour::{Policy, Rules, Select, Step};
     use crate::components::autoscaler::{Pace, Target};
 
-    fn plan(delay: u64, loss: Option<Duration>) -> Plan {
+    fn setup(delay: u64, loss: Option<Duration>) -> Setup {
         let window = Duration::from_secs(60);
         let config = NewRelicConfig {
             window,
@@ -445,7 +445,7 @@ mod tests {
             },
             ..AutoscalerConfig::default()
         };
-        Plan {
+        Setup {
             service: "api".into(),
             alerts: vec![("errors".into(), AlertConfig::NewRelic(config))],
             budget: Some(Budget {
@@ -471,7 +471,7 @@ mod tests {
     #[test]
     fn a_third_of_the_budget_and_fifty_replicas_are_gone_before_the_page() {
         for seed in 0..20 {
-            let out = run(&plan(120, None), &Streams::new(seed, 0), &mut Trace::default());
+            let out = run(&setup(120, None), &Streams::new(seed, 0), &mut Trace::default());
             // 4 windows, the rest of the first, and the delay: 364 to 423 s of 1,296 s.
             let page = figure(&out, "time to the page, all requests fail");
             assert!((364.0..=423.0).contains(&page), "{page}");
@@ -495,7 +495,7 @@ mod tests {
     #[test]
     fn a_burn_rate_alert_would_have_told_within_two_minutes() {
         for seed in 0..20 {
-            let out = run(&plan(120, None), &Streams::new(seed, 0), &mut Trace::default());
+            let out = run(&setup(120, None), &Streams::new(seed, 0), &mut Trace::default());
             // 0.72 % of an hour is 25.92 s of outage; a scrape up to 30 s later sees it, an evaluation up to 30 s
             // after that judges it.
             let told = figure(&out, "time to the page of a burn-rate alert");
@@ -505,9 +505,9 @@ mod tests {
 
     #[test]
     fn people_end_the_fault_and_the_autoscaler_comes_back() {
-        let mut plan = plan(120, None);
-        plan.response = Some(Duration::from_secs(600));
-        let out = run(&plan, &Streams::new(3, 0), &mut Trace::default());
+        let mut setup = setup(120, None);
+        setup.response = Some(Duration::from_secs(600));
+        let out = run(&setup, &Streams::new(3, 0), &mut Trace::default());
         let page = figure(&out, "time to the page, all requests fail");
         let end = figure(&out, "time to the fault's end");
         assert_eq!(end, page + 600.0);
@@ -529,7 +529,7 @@ mod tests {
     #[test]
     fn loss_of_signal_tells_of_silence() {
         let out = run(
-            &plan(0, Some(Duration::from_secs(60))),
+            &setup(0, Some(Duration::from_secs(60))),
             &Streams::new(1, 0),
             &mut Trace::default(),
         );

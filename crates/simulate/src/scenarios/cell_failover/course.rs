@@ -5,7 +5,7 @@ use std::time::Duration;
 use cofferdam_policy::Time;
 use cofferdam_policy::shift::{CellReading, Shift, ShiftConfig};
 
-use super::{BACK, END, LOST, Plan};
+use super::{BACK, END, LOST, Setup};
 use crate::chance::Streams;
 use crate::components::cells::{Belief, Cell, Fate, Overload};
 use crate::outcome::Trace;
@@ -85,31 +85,31 @@ pub(super) fn time_of(tick: usize) -> Time {
 
 /// One run of the loss, with the given overload behaviour and steering.
 pub(super) fn course(
-    plan: &Plan,
+    setup: &Setup,
     streams: &Streams,
     overload: Overload,
     steering: Steering,
     trace: &mut Trace,
 ) -> Course {
-    let mut cells: Vec<Cell> = plan
+    let mut cells: Vec<Cell> = setup
         .cells
         .iter()
-        .map(|(_, _, capacity)| Cell::new(*capacity, plan.patience, overload))
+        .map(|(_, _, capacity)| Cell::new(*capacity, setup.patience, overload))
         .collect();
     let mut queues = vec![Came::default(); cells.len()];
-    let load = plan.load();
+    let load = setup.load();
     let mut arrivals = streams.stream("cells", "arrivals");
     let mut phases = streams.stream("routers", "phases");
-    let mut beliefs: Vec<Belief> = (0..plan.routers)
+    let mut beliefs: Vec<Belief> = (0..setup.routers)
         .map(|_| {
             let (check, refresh) = (
                 cofferdam_policy::Random::unit(&mut phases),
                 cofferdam_policy::Random::unit(&mut phases),
             );
-            Belief::new(plan.checks, plan.cache, check, refresh)
+            Belief::new(setup.checks, setup.cache, check, refresh)
         })
         .collect();
-    let shares: Vec<f64> = plan.cells.iter().map(|(_, traffic, _)| traffic / load).collect();
+    let shares: Vec<f64> = setup.cells.iter().map(|(_, traffic, _)| traffic / load).collect();
     let config = ShiftConfig {
         safe_load: 1.0,
         ..ShiftConfig::default()
@@ -117,37 +117,37 @@ pub(super) fn course(
     let mut shift = Shift::new(config, &shares).ok();
     // The policy learns of the cell by the same checks, and has no cache.
     let phase = cofferdam_policy::Random::unit(&mut phases);
-    let mut heard = Belief::new(plan.checks, Duration::ZERO, phase, 0.0);
+    let mut heard = Belief::new(setup.checks, Duration::ZERO, phase, 0.0);
     let mut course = Course::default();
     let mut sent = shares.clone();
     for tick in 0..tick_of(END) {
         let now = time_of(tick + 1);
         let up = now <= LOST || now > BACK;
         let mut fate = Fate::default();
-        if up != cells[plan.lost].is_up() {
-            fate.refused += cells[plan.lost].set_up(up);
+        if up != cells[setup.lost].is_up() {
+            fate.refused += cells[setup.lost].set_up(up);
         }
         let turned = beliefs
             .iter_mut()
             .filter_map(|belief| (!belief.well(now, up)).then_some(()))
             .count() as f64
-            / f64::from(plan.routers);
+            / f64::from(setup.routers);
         let well = heard.well(now, up);
         match &mut shift {
             Some(shift) if steering == Steering::Policy => {
                 if time_of(tick).as_nanos().is_multiple_of(STEP.as_nanos() as u64) {
-                    decide(plan, shift, well, time_of(tick), trace);
+                    decide(setup, shift, well, time_of(tick), trace);
                 }
                 for (number, share) in sent.iter_mut().enumerate() {
                     *share = shift.sent(number) / load;
                 }
             }
             _ => {
-                let moved = turned * shares[plan.lost];
-                let rest: f64 = 1.0 - shares[plan.lost];
+                let moved = turned * shares[setup.lost];
+                let rest: f64 = 1.0 - shares[setup.lost];
                 for (number, share) in sent.iter_mut().enumerate() {
                     let own = shares[number];
-                    *share = if number == plan.lost {
+                    *share = if number == setup.lost {
                         own - moved
                     } else {
                         own + moved * own / rest
@@ -175,7 +175,7 @@ pub(super) fn course(
         let waits = cells
             .iter()
             .enumerate()
-            .filter(|(n, _)| *n != plan.lost)
+            .filter(|(n, _)| *n != setup.lost)
             .map(|(_, cell)| cell.wait().as_secs_f64());
         course.wait.push(waits.fold(0.0, f64::max));
         course.turned.push(turned);
@@ -207,20 +207,20 @@ impl Came {
     }
 }
 
-fn decide(plan: &Plan, shift: &mut Shift, well: bool, now: Time, trace: &mut Trace) {
-    let readings: Vec<CellReading> = plan
+fn decide(setup: &Setup, shift: &mut Shift, well: bool, now: Time, trace: &mut Trace) {
+    let readings: Vec<CellReading> = setup
         .cells
         .iter()
         .enumerate()
         .map(|(number, (_, _, capacity))| CellReading {
-            healthy: well || number != plan.lost,
+            healthy: well || number != setup.lost,
             capacity: *capacity,
         })
         .collect();
     // Without classes every request is equally important.
-    let decision = shift.step([plan.load(), 0.0, 0.0], &readings);
+    let decision = shift.step([setup.load(), 0.0, 0.0], &readings);
     trace.decide(now, "traffic shift", || {
-        let weights: Vec<String> = plan
+        let weights: Vec<String> = setup
             .cells
             .iter()
             .enumerate()

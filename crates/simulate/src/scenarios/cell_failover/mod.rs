@@ -37,7 +37,7 @@ const END: Time = Time::from_nanos(930_000_000_000);
 
 /// What one run needs.
 #[derive(Debug, Clone)]
-struct Plan {
+struct Setup {
     /// Name, requests a second at peak, capacity.
     cells: Vec<(String, f64, f64)>,
     lost: usize,
@@ -47,7 +47,7 @@ struct Plan {
     patience: Duration,
 }
 
-impl Plan {
+impl Setup {
     /// Requests a second of all cells.
     fn load(&self) -> f64 {
         self.cells.iter().map(|(_, traffic, _)| traffic).sum()
@@ -112,7 +112,7 @@ fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
         return Err(facts.needs);
     }
     let routing = common::routing(env);
-    let plan = Plan {
+    let setup = Setup {
         lost,
         routers: common::routers(env, routing, &mut facts),
         checks: common::checks(routing, &mut facts),
@@ -124,9 +124,9 @@ fn case(env: &Environment, lost: usize) -> Result<Case, Vec<Need>> {
         "the health check of an overloaded cell still passes: it is a plain request that does no work",
     );
     facts.assume("callers do not try again; if they do, it is worse");
-    let subject = format!("loss of {}", plan.cells[plan.lost].0);
+    let subject = format!("loss of {}", setup.cells[setup.lost].0);
     Ok(Case::new(subject, facts, move |streams, trace| {
-        tell::run(&plan, streams, trace)
+        tell::run(&setup, streams, trace)
     }))
 }
 

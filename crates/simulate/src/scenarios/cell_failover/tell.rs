@@ -3,7 +3,7 @@
 use cofferdam_policy::Time;
 
 use super::course::{Course, Steering, course, time_of};
-use super::{BACK, END, LOST, Plan};
+use super::{BACK, END, LOST, Setup};
 use crate::chance::Streams;
 use crate::components::cells::Overload;
 use crate::outcome::{Outcome, Role, Trace, shown};
@@ -20,14 +20,14 @@ struct Survivors {
 }
 
 impl Survivors {
-    fn new(plan: &Plan) -> Self {
-        let others = || plan.cells.iter().enumerate().filter(|(n, _)| *n != plan.lost);
+    fn new(setup: &Setup) -> Self {
+        let others = || setup.cells.iter().enumerate().filter(|(n, _)| *n != setup.lost);
         let names: Vec<&str> = others().map(|(_, (name, ..))| name.as_str()).collect();
         Self {
             one: names.len() == 1,
             names: names.join(" and "),
             safe: others().map(|(_, (_, _, capacity))| capacity).sum(),
-            before: plan.load() - plan.cells[plan.lost].1,
+            before: setup.load() - setup.cells[setup.lost].1,
         }
     }
 
@@ -44,18 +44,18 @@ struct Courses {
     shifted: Course,
 }
 
-pub(super) fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
+pub(super) fn run(setup: &Setup, streams: &Streams, trace: &mut Trace) -> Outcome {
     let mut silent = Trace::default();
     let courses = Courses {
-        as_is: course(plan, streams, Overload::Queues, Steering::Routers, &mut silent),
-        refusing: course(plan, streams, Overload::Refuses, Steering::Routers, &mut silent),
-        shifted: course(plan, streams, Overload::Refuses, Steering::Policy, trace),
+        as_is: course(setup, streams, Overload::Queues, Steering::Routers, &mut silent),
+        refusing: course(setup, streams, Overload::Refuses, Steering::Routers, &mut silent),
+        shifted: course(setup, streams, Overload::Refuses, Steering::Policy, trace),
     };
-    let survivors = Survivors::new(plan);
+    let survivors = Survivors::new(setup);
     let mut out = Outcome::default();
-    spread(&mut out, plan, &courses.as_is);
-    cause(&mut out, plan, &survivors, &courses.as_is);
-    let lost = &plan.cells[plan.lost].0;
+    spread(&mut out, setup, &courses.as_is);
+    cause(&mut out, setup, &survivors, &courses.as_is);
+    let lost = &setup.cells[setup.lost].0;
     out.moment(BACK, Role::Over, "back", format!("{lost} is back"));
     if let Some(at) = courses.as_is.recovers(BACK) {
         out.moment(
@@ -65,8 +65,8 @@ pub(super) fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome 
             "at least 99 of 100 requests are served again",
         );
     }
-    figures(&mut out, plan, &survivors, &courses);
-    out.harm = courses.as_is.failed_share(LOST, BACK, plan.patience);
+    figures(&mut out, setup, &survivors, &courses);
+    out.harm = courses.as_is.failed_share(LOST, BACK, setup.patience);
     curves(
         &mut out,
         [
@@ -88,9 +88,9 @@ fn heard(as_is: &Course, share: f64) -> Option<Time> {
 }
 
 /// The loss, and how the routers learn of it.
-fn spread(out: &mut Outcome, plan: &Plan, as_is: &Course) {
-    let (lost, traffic, _) = &plan.cells[plan.lost];
-    let load = plan.load();
+fn spread(out: &mut Outcome, setup: &Setup, as_is: &Course) {
+    let (lost, traffic, _) = &setup.cells[setup.lost];
+    let load = setup.load();
     out.moment(
         LOST,
         Role::Trigger,
@@ -120,15 +120,15 @@ fn spread(out: &mut Outcome, plan: &Plan, as_is: &Course) {
 }
 
 /// What goes wrong meanwhile, and what would help.
-fn cause(out: &mut Outcome, plan: &Plan, survivors: &Survivors, as_is: &Course) {
+fn cause(out: &mut Outcome, setup: &Setup, survivors: &Survivors, as_is: &Course) {
     let Survivors { names, one, safe, .. } = survivors;
-    let load = plan.load();
+    let load = setup.load();
     let utilisation = survivors.utilisation(load);
-    let lost = &plan.cells[plan.lost].0;
+    let lost = &setup.cells[setup.lost].0;
     let over = as_is
         .wait
         .iter()
-        .position(|wait| *wait > plan.patience.as_secs_f64())
+        .position(|wait| *wait > setup.patience.as_secs_f64())
         .map(time_of);
     if let Some(over) = over.filter(|over| *over > LOST) {
         out.moment(
@@ -184,8 +184,8 @@ fn cause(out: &mut Outcome, plan: &Plan, survivors: &Survivors, as_is: &Course) 
     }
 }
 
-fn figures(out: &mut Outcome, plan: &Plan, survivors: &Survivors, courses: &Courses) {
-    let load = plan.load();
+fn figures(out: &mut Outcome, setup: &Setup, survivors: &Survivors, courses: &Courses) {
+    let load = setup.load();
     if let Some(all) = heard(&courses.as_is, 1.0) {
         out.amount(
             "time until the last router knows",
@@ -223,12 +223,12 @@ fn figures(out: &mut Outcome, plan: &Plan, survivors: &Survivors, courses: &Cour
     for (course, during, _) in all {
         out.amount(
             during,
-            course.failed_share(LOST, BACK, plan.patience) * 100.0,
+            course.failed_share(LOST, BACK, setup.patience) * 100.0,
             "%",
         );
     }
     for (course, _, after) in all {
-        out.amount(after, course.failed_share(BACK, END, plan.patience) * 100.0, "%");
+        out.amount(after, course.failed_share(BACK, END, setup.patience) * 100.0, "%");
     }
     let recovered = courses.as_is.recovers(BACK);
     out.whether(

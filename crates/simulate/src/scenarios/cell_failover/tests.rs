@@ -3,8 +3,8 @@ use super::*;
 use crate::chance::Streams;
 use crate::outcome::{Outcome, Role, Trace};
 
-fn plan() -> Plan {
-    Plan {
+fn setup() -> Setup {
+    Setup {
         cells: vec![("core".into(), 7000.0, 7000.0), ("alt".into(), 5000.0, 5000.0)],
         lost: 0,
         routers: 2,
@@ -24,7 +24,7 @@ fn figure(outcome: &Outcome, name: &str) -> f64 {
 
 #[test]
 fn the_survivor_of_a_60_40_split_gets_240_percent() {
-    let outcome = run(&plan(), &Streams::new(1, 0), &mut Trace::default());
+    let outcome = run(&setup(), &Streams::new(1, 0), &mut Trace::default());
     // 12,000 ÷ 5,000 = 240 % of its capacity; its traffic grows 12,000 ÷ 5,000 = 2.4 times.
     assert!((figure(&outcome, "load of the survivors, by capacity") - 240.0).abs() < 1e-9);
     assert!((figure(&outcome, "traffic of the survivors, compared with before") - 2.4).abs() < 1e-9);
@@ -39,9 +39,9 @@ fn the_survivor_of_a_60_40_split_gets_240_percent() {
 
 #[test]
 fn survivors_with_room_carry_the_load() {
-    let mut plan = plan();
-    plan.cells = vec![("a".into(), 400.0, 1500.0), ("b".into(), 400.0, 1500.0)];
-    let outcome = run(&plan, &Streams::new(1, 0), &mut Trace::default());
+    let mut setup = setup();
+    setup.cells = vec![("a".into(), 400.0, 1500.0), ("b".into(), 400.0, 1500.0)];
+    let outcome = run(&setup, &Streams::new(1, 0), &mut Trace::default());
     let cause = outcome.moments.iter().find(|m| m.role == Role::Cause).unwrap();
     assert!(cause.text.contains("until every router has learned of it"));
     assert!(outcome.moments.iter().all(|m| m.role != Role::Loop));
@@ -58,25 +58,25 @@ fn what_waits_when_the_cell_is_back_counts_by_when_it_came() {
     // b carries 1,200 and gets 1,500. Until the router knows, 20 to 30 s, 1,000 of 1,500 fail: 4.4 to 6.7 %
     // of the 300 s. The queue then grows by 300 a second, to 75,000 at most, which is a minute; callers wait
     // longer.
-    let plan = Plan {
+    let setup = Setup {
         cells: vec![("a".into(), 1000.0, 1000.0), ("b".into(), 500.0, 1200.0)],
         routers: 1,
         cache: Duration::ZERO,
         patience: Duration::from_secs(90),
-        ..plan()
+        ..setup()
     };
-    let out = run(&plan, &Streams::new(1, 0), &mut Trace::default());
+    let out = run(&setup, &Streams::new(1, 0), &mut Trace::default());
     let during = figure(&out, "requests that fail during the loss");
     assert!((4.0..=7.0).contains(&during), "{during}");
     let after = figure(&out, "requests that fail in the ten minutes after it");
     assert!(after < 0.1, "{after}");
     // Callers who wait only 30 s: the queue is that long after 120 s, and from then on every request at b is
     // late.
-    let plan = Plan {
+    let setup = Setup {
         patience: Duration::from_secs(30),
-        ..plan
+        ..setup
     };
-    let out = run(&plan, &Streams::new(1, 0), &mut Trace::default());
+    let out = run(&setup, &Streams::new(1, 0), &mut Trace::default());
     let during = figure(&out, "requests that fail during the loss");
     assert!((50.0..=62.0).contains(&during), "{during}");
 }

@@ -7,7 +7,7 @@ use cofferdam_model::{Environment, Fact, Service};
 
 use super::super::{Case, common};
 use super::storm::run;
-use super::{Between, Flow, Part, Plan};
+use super::{Between, Flow, Part, Setup};
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::pgbouncer::{Mode, PgBouncerConfig};
 use crate::components::postgres::{Costs, RESERVED};
@@ -145,7 +145,7 @@ fn case(
         .iter()
         .min_by_key(|(limit, _)| limit.value)
         .map(|(limit, why)| (limit.value, why.clone()));
-    let plan = Plan {
+    let setup = Setup {
         parts,
         limit,
         reserved,
@@ -155,7 +155,7 @@ fn case(
         stated,
     };
     Ok(Case::new(subject, facts, move |streams, trace| {
-        run(&plan, streams, trace)
+        run(&setup, streams, trace)
     }))
 }
 

@@ -108,7 +108,7 @@ impl Between {
 
 /// What one run needs.
 #[derive(Debug, Clone)]
-struct Plan {
+struct Setup {
     parts: Vec<Part>,
     limit: u32,
     reserved: u32,
@@ -120,7 +120,7 @@ struct Plan {
     stated: Option<(u32, String)>,
 }
 
-impl Plan {
+impl Setup {
     fn wanted(&self) -> u32 {
         self.parts
             .iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cofferdam_policy::Time;
 
-use super::Plan;
+use super::Setup;
 use super::storm::{Doing, Event, Storm};
 use crate::chance::{Chance, Streams};
 use crate::components::pgbouncer::Disconnection;
@@ -71,15 +71,15 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    pub(super) fn new(plan: &Plan, streams: &Streams) -> Self {
-        let parts = plan.parts.iter();
+    pub(super) fn new(setup: &Setup, streams: &Streams) -> Self {
+        let parts = setup.parts.iter();
         Self {
             arrivals: parts
                 .map(|part| streams.stream(&part.service, "requests"))
                 .collect(),
             choice: streams.stream("requests", "replica"),
             transactions: streams.stream("requests", "transaction time"),
-            hurt: vec![false; plan.parts.len()],
+            hurt: vec![false; setup.parts.len()],
             first_failure: None,
             followed: None,
             served: 0,
@@ -132,17 +132,17 @@ impl Requests {
 impl Storm<'_> {
     /// Requests arrive from now on, and are followed.
     pub(super) fn follow(&mut self, agenda: &mut Agenda<Event>) {
-        if self.requests.followed.is_some() || self.plan.flows().next().is_none() {
+        if self.requests.followed.is_some() || self.setup.flows().next().is_none() {
             return;
         }
         let now = agenda.now();
-        let time = self.plan.followed();
+        let time = self.setup.followed();
         let followed = Followed {
             counted: now + time * 7 / 8,
             until: now + time,
         };
         self.requests.followed = Some(followed);
-        for (part, own) in self.plan.parts.iter().enumerate() {
+        for (part, own) in self.setup.parts.iter().enumerate() {
             if own.flow.is_some() {
                 agenda.at(now, Event::Request(part));
             }
@@ -153,7 +153,7 @@ impl Storm<'_> {
 
     /// A request to one of a service's replicas, and when the next arrives.
     pub(super) fn request(&mut self, part: usize, agenda: &mut Agenda<Event>) {
-        let Some(flow) = self.plan.parts[part].flow else {
+        let Some(flow) = self.setup.parts[part].flow else {
             return;
         };
         let now = agenda.now();
@@ -196,7 +196,7 @@ impl Storm<'_> {
         self.links[link].doing = Doing::Serving;
         self.requests.served(agenda.now(), came);
         let part = self.replicas[self.links[link].replica].part;
-        let hold = self.plan.parts[part]
+        let hold = self.setup.parts[part]
             .flow
             .map_or(Duration::ZERO, |flow| flow.hold);
         let time = self.requests.transactions.exponential(hold.as_secs_f64());
@@ -227,7 +227,7 @@ impl Storm<'_> {
     /// Requests fail that have waited for their own pool as long as it allows.
     fn give_up(&mut self, number: usize, now: Time) {
         let part = self.replicas[number].part;
-        let Some(patience) = self.plan.parts[part].flow.and_then(|flow| flow.patience) else {
+        let Some(patience) = self.setup.parts[part].flow.and_then(|flow| flow.patience) else {
             return;
         };
         while let Some(came) = self.replicas[number].line.front().copied() {
@@ -258,7 +258,7 @@ impl Storm<'_> {
     }
 
     fn still_waits(&mut self, part: usize, now: Time, came: Time) {
-        let endless = self.plan.parts[part]
+        let endless = self.setup.parts[part]
             .flow
             .is_some_and(|flow| flow.patience.is_none());
         let Some(followed) = self.requests.followed.filter(|_| endless) else {

@@ -8,7 +8,7 @@ use cofferdam_policy::{Random, Time};
 
 use super::requests::Requests;
 use super::tell::tell;
-use super::{AGAIN, END, LOAD, Plan, SET_UP};
+use super::{AGAIN, END, LOAD, SET_UP, Setup};
 use crate::chance::{Chance, Streams};
 use crate::components::autoscaler::replicas::{Phase, Pod};
 use crate::components::autoscaler::{Autoscaler, SYNC};
@@ -94,7 +94,7 @@ pub(super) enum Event {
 
 /// Services, their autoscalers, and what they connect to.
 pub(super) struct Storm<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) setup: &'a Setup,
     scalers: Vec<Autoscaler>,
     pub(super) replicas: Vec<Replica>,
     /// For each part, the replicas that are up.
@@ -161,7 +161,7 @@ impl Storm<'_> {
     /// Connections that the running replicas want.
     pub(super) fn wanted(&self) -> u32 {
         let up = self.replicas.iter().filter(|replica| replica.up);
-        up.map(|replica| self.plan.parts[replica.part].each).sum()
+        up.map(|replica| self.setup.parts[replica.part].each).sum()
     }
 
     /// Connections that replicas can use.
@@ -181,7 +181,7 @@ impl Storm<'_> {
     fn look(&mut self, part: usize, agenda: &mut Agenda<Event>) {
         let now = agenda.now();
         agenda.after(SYNC, Event::Look(part));
-        let own = &self.plan.parts[part];
+        let own = &self.setup.parts[part];
         let pods: Vec<Pod> = self
             .replicas
             .iter()
@@ -206,7 +206,7 @@ impl Storm<'_> {
             let number = self.start(part, now);
             agenda.after(own.start_up, Event::Up(number));
         }
-        let mut parts = self.plan.parts.iter().enumerate();
+        let mut parts = self.setup.parts.iter().enumerate();
         let all = parts.all(|(n, part)| self.count(n) >= part.scaler.maximum);
         if all && now >= LOAD && self.seen.scaled.is_none() {
             self.seen.scaled = Some(now);
@@ -237,11 +237,11 @@ impl Storm<'_> {
     /// A replica opens one more connection, if it lacks one.
     fn connect(&mut self, number: usize, agenda: &mut Agenda<Event>) {
         let now = agenda.now();
-        if self.replicas[number].open >= self.plan.parts[self.replicas[number].part].each {
+        if self.replicas[number].open >= self.setup.parts[self.replicas[number].part].each {
             self.replicas[number].connecting = false;
             return;
         }
-        let Some(between) = &self.plan.between else {
+        let Some(between) = &self.setup.between else {
             self.knock(Who::Replica(number), agenda);
             return;
         };
@@ -382,7 +382,7 @@ impl Storm<'_> {
     fn note(&mut self, now: Time) {
         let server = self.server.slots().taken();
         self.seen.most = self.seen.most.max(server);
-        if self.plan.between.is_none() && server == self.server.slots().most() {
+        if self.setup.between.is_none() && server == self.server.slots().most() {
             self.seen.full = self.seen.full.or(Some(now));
         }
         let (wanted, open) = (self.wanted(), self.open());
@@ -410,7 +410,7 @@ impl World for Storm<'_> {
                 let answer = self.server.admit(now);
                 let server = self.server.slots().taken();
                 self.seen.most = self.seen.most.max(server);
-                if self.plan.between.is_none() && server == self.server.slots().most() {
+                if self.setup.between.is_none() && server == self.server.slots().most() {
                     self.seen.full = self.seen.full.or(Some(now));
                 }
                 agenda.at(answer.at, Event::Answered(who, asked, answer.refusal.is_none()));
@@ -440,32 +440,32 @@ impl World for Storm<'_> {
 }
 
 /// One run.
-pub(super) fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome {
-    let poolers = plan.between.as_ref().map_or(0, |between| between.replicas) as usize;
-    let config = plan.between.as_ref().map(|between| between.config.clone());
+pub(super) fn run(setup: &Setup, streams: &Streams, trace: &mut Trace) -> Outcome {
+    let poolers = setup.between.as_ref().map_or(0, |between| between.replicas) as usize;
+    let config = setup.between.as_ref().map(|between| between.config.clone());
     let mut storm = Storm {
-        scalers: plan
+        scalers: setup
             .parts
             .iter()
             .map(|part| Autoscaler::new(part.scaler.clone()))
             .collect(),
         replicas: Vec::new(),
-        up: vec![Vec::new(); plan.parts.len()],
-        server: Server::new(plan.limit, plan.reserved, plan.costs),
+        up: vec![Vec::new(); setup.parts.len()],
+        server: Server::new(setup.limit, setup.reserved, setup.costs),
         poolers: vec![PgBouncer::new(config.unwrap_or_default()); poolers],
         links: Vec::new(),
         clients: vec![Vec::new(); poolers],
         chance: streams.stream("connections", "storm"),
         balance: streams.stream("connections", "pooler"),
-        requests: Requests::new(plan, streams),
+        requests: Requests::new(setup, streams),
         recent: VecDeque::new(),
         seen: Seen::default(),
         trace,
-        plan,
+        setup,
     };
     let mut agenda = Agenda::new();
     let mut phases = streams.stream("autoscalers", "phases");
-    for (number, part) in plan.parts.iter().enumerate() {
+    for (number, part) in setup.parts.iter().enumerate() {
         for _ in 0..part.scaler.minimum.max(1) {
             let replica = storm.start(number, Time::ZERO);
             agenda.at(Time::ZERO, Event::Up(replica));
@@ -476,9 +476,9 @@ pub(super) fn run(plan: &Plan, streams: &Streams, trace: &mut Trace) -> Outcome 
     if poolers > 0 {
         agenda.after(TICK, Event::Tick);
     }
-    if plan.flows().next().is_some() {
+    if setup.flows().next().is_some() {
         // At the latest.
-        let latest = END.since(Time::ZERO).saturating_sub(plan.followed());
+        let latest = END.since(Time::ZERO).saturating_sub(setup.followed());
         agenda.after(latest, Event::Follow);
     } else {
         agenda.after(END.since(Time::ZERO).saturating_sub(MINUTE), Event::Count);

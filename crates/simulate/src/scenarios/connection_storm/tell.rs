@@ -32,7 +32,7 @@ pub(super) fn tell(storm: &Storm<'_>) -> Outcome {
     connections(storm, missing, &mut out);
     at_the_server(storm, &mut out);
     let failing = requests(storm, &mut out);
-    let wanted = f64::from(storm.plan.wanted().max(1));
+    let wanted = f64::from(storm.setup.wanted().max(1));
     out.harm = (f64::from(missing) / wanted).max(failing);
     curves(storm, &mut out);
     out
@@ -45,7 +45,7 @@ fn missing(storm: &Storm<'_>) -> u32 {
 
 /// How many replicas of each service lack connections (`27 of api`).
 fn who(storm: &Storm<'_>) -> String {
-    let parts = storm.plan.parts.iter().enumerate();
+    let parts = storm.setup.parts.iter().enumerate();
     let words: Vec<String> = parts
         .filter_map(|(number, part)| {
             let short = storm.up[number].iter();
@@ -60,11 +60,11 @@ fn who(storm: &Storm<'_>) -> String {
 
 /// The limit that ran out: slots of the server, or clients of the pooler.
 fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
-    let plan = storm.plan;
+    let setup = storm.setup;
     let (Some(full), Some(refused)) = (storm.seen.full, storm.seen.first_refusal) else {
         return;
     };
-    let what = if plan.between.is_some() {
+    let what = if setup.between.is_some() {
         "clients of the pooler"
     } else {
         "connections"
@@ -73,7 +73,7 @@ fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
         full,
         Role::Cause,
         "slots full",
-        format!("all {} {what} are taken", shown(f64::from(plan.there_are()), "")),
+        format!("all {} {what} are taken", shown(f64::from(setup.there_are()), "")),
     );
     out.moment(
         refused.max(full),
@@ -81,7 +81,7 @@ fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
         "refused",
         format!(
             "from here on every new connection is refused at once: \"{}\"",
-            plan.refusal
+            setup.refusal
         ),
     );
     out.moment(
@@ -95,7 +95,7 @@ fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
             shown(storm.seen.refused_rate.round(), "")
         ),
     );
-    let instead = if plan.between.is_some() {
+    let instead = if setup.between.is_some() {
         "let the pooler accept more clients, or replicas open fewer,"
     } else {
         "keep all pools together below that, by a pooler or by fewer connections a replica,"
@@ -115,7 +115,7 @@ fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
 
 /// Connections of replicas to the pooler whose first statement waits without result.
 fn timeouts(storm: &Storm<'_>, out: &mut Outcome) {
-    let (Some(first), Some(between)) = (storm.seen.first_timeout, &storm.plan.between) else {
+    let (Some(first), Some(between)) = (storm.seen.first_timeout, &storm.setup.between) else {
         return;
     };
     let wait = between.config.query_wait_timeout;
@@ -128,7 +128,7 @@ fn timeouts(storm: &Storm<'_>, out: &mut Outcome) {
         format!(
             "all {} connections of the pooler to the server are taken, each by one client permanently: more \
              clients wait",
-            shown(f64::from(most.min(storm.plan.slots())), "")
+            shown(f64::from(most.min(storm.setup.slots())), "")
         ),
     );
     out.moment(
@@ -158,12 +158,12 @@ fn timeouts(storm: &Storm<'_>, out: &mut Outcome) {
 }
 
 fn connections(storm: &Storm<'_>, missing: u32, out: &mut Outcome) {
-    let plan = storm.plan;
-    let wanted = f64::from(plan.wanted());
+    let setup = storm.setup;
+    let wanted = f64::from(setup.wanted());
     out.amount("connections wanted at full scale", wanted, "connections");
     out.amount(
         "available connections",
-        f64::from(plan.there_are()),
+        f64::from(setup.there_are()),
         "connections",
     );
     out.amount(
@@ -183,7 +183,7 @@ fn connections(storm: &Storm<'_>, missing: u32, out: &mut Outcome) {
         storm.seen.refused_rate,
         "/s",
     );
-    let surge: u32 = plan
+    let surge: u32 = setup
         .parts
         .iter()
         .map(|part| {
@@ -196,15 +196,15 @@ fn connections(storm: &Storm<'_>, missing: u32, out: &mut Outcome) {
         f64::from(surge),
         "connections",
     );
-    if plan.between.is_none() {
-        let blocked = erlang_b(plan.slots(), wanted) * 100.0;
+    if setup.between.is_none() {
+        let blocked = erlang_b(setup.slots(), wanted) * 100.0;
         out.amount("refused if each request opened its own (Erlang B)", blocked, "%");
     }
 }
 
 /// Connections to the server, and their cost.
 fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
-    let plan = storm.plan;
+    let setup = storm.setup;
     let replicas = storm.replicas.len() as u32;
     out.amount(
         "connections to the server, most at a time",
@@ -212,29 +212,29 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
         "connections",
     );
     let mut may = storm.seen.most;
-    if let Some(between) = &plan.between {
+    if let Some(between) = &setup.between {
         may = between.server_connections(replicas);
         out.amount(
             "connections that the pooler may open to the server",
             f64::from(may),
             "connections",
         );
-        if may > plan.slots() {
+        if may > setup.slots() {
             out.amount(
                 "connections of the pooler that the server has no slot for",
-                f64::from(may - plan.slots()),
+                f64::from(may - setup.slots()),
                 "connections",
             );
         }
     }
-    if let Some((limit, why)) = &plan.stated {
+    if let Some((limit, why)) = &setup.stated {
         out.amount(
             "connections to the server above the stated limit",
             f64::from(may.saturating_sub(*limit)),
             "connections",
         );
         if may > *limit {
-            let can = if plan.between.is_some() {
+            let can = if setup.between.is_some() {
                 "the pooler may open"
             } else {
                 "available"
@@ -275,7 +275,7 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
             rounded((after.work - before.work).as_secs_f64() / measured, 100.0),
             "processors",
         );
-        if plan.between.is_some() {
+        if setup.between.is_some() {
             let rate = rounded((after.opened - before.opened) as f64 / measured, 1.0);
             out.amount(
                 "connections that the pooler opens a second, at full scale",
@@ -329,7 +329,7 @@ fn requests(storm: &Storm<'_>, out: &mut Outcome) -> f64 {
     if all == 0 {
         return 0.0;
     }
-    let flows = storm.plan.flows();
+    let flows = storm.setup.flows();
     let busy: f64 = flows.map(|flow| flow.rate * flow.hold.as_secs_f64()).sum();
     out.amount(
         "connections that transactions want at a time",
@@ -353,7 +353,7 @@ fn requests(storm: &Storm<'_>, out: &mut Outcome) -> f64 {
     );
     overload(storm, busy, out);
     if let Some((at, why)) = requests.first_failure {
-        let parts = storm.plan.parts.iter().zip(&requests.hurt);
+        let parts = storm.setup.parts.iter().zip(&requests.hurt);
         let hurt: Vec<&str> = parts
             .filter_map(|(part, hurt)| hurt.then_some(part.service.as_str()))
             .collect();
@@ -375,7 +375,7 @@ fn requests(storm: &Storm<'_>, out: &mut Outcome) -> f64 {
 
 /// More transactions at a time than connections: of a service's own pools, or of the pooler.
 fn overload(storm: &Storm<'_>, busy: f64, out: &mut Outcome) {
-    let plan = storm.plan;
+    let setup = storm.setup;
     let mut add = |whose: &str, want: f64, most: u32| {
         out.moment(
             END,
@@ -389,7 +389,7 @@ fn overload(storm: &Storm<'_>, busy: f64, out: &mut Outcome) {
             ),
         );
     };
-    for part in &plan.parts {
+    for part in &setup.parts {
         let want = part.flow.map_or(0.0, |flow| flow.rate * flow.hold.as_secs_f64());
         let most = part.each.saturating_mul(part.scaler.maximum);
         if want > f64::from(most) {
@@ -398,8 +398,8 @@ fn overload(storm: &Storm<'_>, busy: f64, out: &mut Outcome) {
         }
     }
     let replicas = storm.replicas.len() as u32;
-    let may = (plan.between.as_ref()).map_or(u32::MAX, |between| between.server_connections(replicas));
-    let most = may.min(plan.slots());
+    let may = (setup.between.as_ref()).map_or(u32::MAX, |between| between.server_connections(replicas));
+    let most = may.min(setup.slots());
     if busy > f64::from(most) {
         add("", busy, most);
     }
@@ -424,7 +424,7 @@ const fn share_name(why: Why) -> &'static str {
 }
 
 fn curves(storm: &Storm<'_>, out: &mut Outcome) {
-    let plan = storm.plan;
+    let setup = storm.setup;
     let by = |pick: fn(&(Time, u32, u32, u32)) -> u32| {
         let course = storm.seen.course.iter();
         course.map(|one| (one.0, f64::from(pick(one)))).collect()
@@ -432,12 +432,12 @@ fn curves(storm: &Storm<'_>, out: &mut Outcome) {
     let chart = "connections";
     out.series(chart, "wanted", "connections", by(|one| one.1));
     out.series(chart, "open", "connections", by(|one| one.2));
-    if plan.between.is_some() {
+    if setup.between.is_some() {
         out.series(chart, "to the server", "connections", by(|one| one.3));
     }
     // A limit far above the wanted connections would make all other curves flat.
-    if plan.there_are() <= plan.wanted().saturating_mul(2) {
-        let most = f64::from(plan.there_are());
+    if setup.there_are() <= setup.wanted().saturating_mul(2) {
+        let most = f64::from(setup.there_are());
         out.series(
             chart,
             "available",

@@ -25,8 +25,8 @@ fn part(service: &str) -> Part {
     }
 }
 
-fn plan(between: Option<Between>) -> Plan {
-    Plan {
+fn setup(between: Option<Between>) -> Setup {
+    Setup {
         parts: vec![part("a"), part("b")],
         limit: 1000,
         reserved: 5,
@@ -52,8 +52,8 @@ fn between(pool_mode: Mode, users: Option<u32>) -> Between {
 }
 
 /// Requests of both services, so many a second each, of 5 ms.
-fn with_requests(mut plan: Plan, rate: f64) -> Plan {
-    for part in &mut plan.parts {
+fn with_requests(mut setup: Setup, rate: f64) -> Setup {
+    for part in &mut setup.parts {
         part.flow = Some(Flow {
             rate,
             hold: Duration::from_millis(5),
@@ -61,11 +61,11 @@ fn with_requests(mut plan: Plan, rate: f64) -> Plan {
             last_first: false,
         });
     }
-    plan
+    setup
 }
 
-fn rehearsed(plan: &Plan) -> Outcome {
-    run(plan, &Streams::new(1, 0), &mut Trace::default())
+fn rehearsed(setup: &Setup) -> Outcome {
+    run(setup, &Streams::new(1, 0), &mut Trace::default())
 }
 
 fn figure(out: &Outcome, name: &str) -> f64 {
@@ -78,7 +78,7 @@ fn figure(out: &Outcome, name: &str) -> f64 {
 
 #[test]
 fn two_thousand_are_wanted_and_995_are_there() {
-    let out = rehearsed(&plan(None));
+    let out = rehearsed(&setup(None));
     assert_eq!(figure(&out, "connections wanted at full scale"), 2000.0);
     assert_eq!(figure(&out, "available connections"), 995.0);
     assert_eq!(figure(&out, "connections missing at full scale"), 1005.0);
@@ -109,7 +109,7 @@ fn two_thousand_are_wanted_and_995_are_there() {
 
 #[test]
 fn replicas_without_a_connection_fail_their_requests() {
-    let out = rehearsed(&with_requests(plan(None), 1000.0));
+    let out = rehearsed(&with_requests(setup(None), 1000.0));
     let without = figure(&out, "replicas without any connection");
     let failing = figure(&out, "requests that fail without a connection, at full scale");
     // Of 100 replicas.
@@ -118,14 +118,14 @@ fn replicas_without_a_connection_fail_their_requests() {
 
 #[test]
 fn a_pool_without_a_timeout_lets_requests_wait_without_end() {
-    let mut plan = with_requests(plan(None), 100.0);
-    for part in &mut plan.parts {
+    let mut setup = with_requests(setup(None), 100.0);
+    for part in &mut setup.parts {
         part.flow = part.flow.map(|flow| Flow {
             patience: None,
             ..flow
         });
     }
-    let out = rehearsed(&plan);
+    let out = rehearsed(&setup);
     let without = figure(&out, "replicas without any connection");
     let endless = figure(&out, "requests that wait without end");
     assert!((endless - without).abs() < 1.5, "{endless}, {without} without");
@@ -150,7 +150,7 @@ fn a_pooler_may_open_300_connections_with_a_user_a_replica_and_75_with_one() {
     let mut open = between(Mode::Transaction, None);
     (open.config.max_db_connections, open.config.max_client_conn) = (0, 100);
     assert_eq!(open.server_connections(100), 300);
-    let out = rehearsed(&plan(Some(between(Mode::Transaction, None))));
+    let out = rehearsed(&setup(Some(between(Mode::Transaction, None))));
     assert_eq!(figure(&out, "connections missing at full scale"), 0.0);
     assert_eq!(figure(&out, "connections to the server, most at a time"), 300.0);
     assert_eq!(
@@ -165,7 +165,7 @@ fn a_pooler_may_open_300_connections_with_a_user_a_replica_and_75_with_one() {
 
 #[test]
 fn in_session_mode_all_but_75_connections_wait_and_are_disconnected() {
-    let out = rehearsed(&plan(Some(between(Mode::Session, Some(1)))));
+    let out = rehearsed(&setup(Some(between(Mode::Session, Some(1)))));
     // 2,000 wanted; each replica of the pooler has 25 to the server, and each keeps its first client.
     assert_eq!(figure(&out, "connections missing at full scale"), 1925.0);
     assert_eq!(figure(&out, "connections to the server, most at a time"), 75.0);
@@ -176,9 +176,9 @@ fn in_session_mode_all_but_75_connections_wait_and_are_disconnected() {
 
 #[test]
 fn a_pooler_that_may_open_more_than_the_server_has_is_refused_the_rest() {
-    let mut plan = plan(Some(between(Mode::Session, Some(1))));
-    plan.limit = 50;
-    let out = rehearsed(&plan);
+    let mut setup = setup(Some(between(Mode::Session, Some(1))));
+    setup.limit = 50;
+    let out = rehearsed(&setup);
     // 75 of 45 slots.
     assert_eq!(figure(&out, "connections to the server, most at a time"), 45.0);
     assert_eq!(figure(&out, "connections missing at full scale"), 1955.0);
@@ -191,8 +191,8 @@ fn a_pooler_that_may_open_more_than_the_server_has_is_refused_the_rest() {
 #[test]
 fn in_transaction_mode_75_connections_carry_what_keeps_less_busy() {
     // 2 × 5,000 × 5 ms keep 50 of 75 busy.
-    let plan = with_requests(plan(Some(between(Mode::Transaction, Some(1)))), 5000.0);
-    let out = rehearsed(&plan);
+    let setup = with_requests(setup(Some(between(Mode::Transaction, Some(1)))), 5000.0);
+    let out = rehearsed(&setup);
     assert!((figure(&out, "connections that transactions want at a time") - 50.0).abs() < 1e-9);
     assert_eq!(
         figure(&out, "requests that fail without a connection, at full scale"),
@@ -208,14 +208,14 @@ fn waits_in_the_pooler_follow_erlang_c() {
     between.replicas = 1;
     between.config.default_pool_size = 20;
     between.config.max_client_conn = 2000;
-    let mut plan = with_requests(plan(Some(between)), 900.0);
-    for part in &mut plan.parts {
+    let mut setup = with_requests(setup(Some(between)), 900.0);
+    for part in &mut setup.parts {
         part.flow = part.flow.map(|flow| Flow {
             hold: Duration::from_millis(10),
             ..flow
         });
     }
-    let out = rehearsed(&plan);
+    let out = rehearsed(&setup);
     // 18 of 20 connections: C = 0.551 wait, and a wait is longer than t with C × e^(−200 t), since 2,000 a second are
     // served and 1,800 come: 0.05 at ln(0.551 ÷ 0.05) ÷ 200 = 12 ms. Of 15 s a few hundred waits are independent.
     let wait = figure(&out, "wait for a connection at full scale, 95th percentile");
@@ -225,14 +225,14 @@ fn waits_in_the_pooler_follow_erlang_c() {
 #[test]
 fn more_than_the_pooler_can_carry_waits_in_the_services_pools_until_they_give_up() {
     // 2 × 2,000 × 25 ms want 100 of 75: 4,000 a second come and 3,000 are served.
-    let mut plan = with_requests(plan(Some(between(Mode::Transaction, Some(1)))), 2000.0);
-    for part in &mut plan.parts {
+    let mut setup = with_requests(setup(Some(between(Mode::Transaction, Some(1)))), 2000.0);
+    for part in &mut setup.parts {
         part.flow = part.flow.map(|flow| Flow {
             hold: Duration::from_millis(25),
             ..flow
         });
     }
-    let out = rehearsed(&plan);
+    let out = rehearsed(&setup);
     // The wait grows by a third of a second each second, so that after 30 s it is 10 s, and from then on a
     // quarter gives up.
     let failing = figure(&out, "requests that fail without a connection, at full scale");
@@ -252,7 +252,7 @@ fn more_than_the_pooler_can_carry_waits_in_the_services_pools_until_they_give_up
 fn a_pooler_that_takes_too_few_clients_refuses_the_rest() {
     let mut small = between(Mode::Transaction, Some(1));
     small.config.max_client_conn = 100;
-    let out = rehearsed(&plan(Some(small)));
+    let out = rehearsed(&setup(Some(small)));
     assert_eq!(figure(&out, "available connections"), 300.0);
     assert_eq!(figure(&out, "connections missing at full scale"), 1700.0);
     assert!(out.moments.iter().any(|m| m.key == "slots full"));
@@ -262,28 +262,28 @@ fn a_pooler_that_takes_too_few_clients_refuses_the_rest() {
 fn users_that_outnumber_the_connections_have_them_closed_for_each_other() {
     // 240 users with three connections each are clients of 170 pools of each replica of the pooler on
     // average, which share 100 connections; with 40 users there is enough room.
-    let mut plan = with_requests(plan(Some(between(Mode::Transaction, None))), 1000.0);
-    plan.parts[0].each = 3;
-    plan.parts[1].each = 3;
-    let rate = |plan: &Plan| {
+    let mut setup = with_requests(setup(Some(between(Mode::Transaction, None))), 1000.0);
+    setup.parts[0].each = 3;
+    setup.parts[1].each = 3;
+    let rate = |setup: &Setup| {
         figure(
-            &rehearsed(plan),
+            &rehearsed(setup),
             "connections that the pooler opens a second, at full scale",
         )
     };
     let opens = "closed for another";
-    plan.parts[0].scaler.maximum = 120;
-    plan.parts[1].scaler.maximum = 120;
-    let out = rehearsed(&plan);
+    setup.parts[0].scaler.maximum = 120;
+    setup.parts[1].scaler.maximum = 120;
+    let out = rehearsed(&setup);
     assert!(out.moments.iter().any(|m| m.key == opens));
     // 667 transactions a second find their connection closed in 1 − 100 ÷ 170 of all cases: about 275, three
     // times. A little more, because replicas use their three in turns: the one used next is the one that was
     // idle longest.
-    let many = rate(&plan);
+    let many = rate(&setup);
     assert!((825.0..1500.0).contains(&many), "{many}");
-    plan.parts[0].scaler.maximum = 20;
-    plan.parts[1].scaler.maximum = 20;
-    assert!(rate(&plan) < 10.0, "{}", rate(&plan));
+    setup.parts[0].scaler.maximum = 20;
+    setup.parts[1].scaler.maximum = 20;
+    assert!(rate(&setup) < 10.0, "{}", rate(&setup));
 }
 
 proptest! {
@@ -303,18 +303,18 @@ proptest! {
             between.config.max_client_conn = clients;
             between
         });
-        let mut plan = plan(between);
-        plan.limit = limit;
+        let mut setup = setup(between);
+        setup.limit = limit;
         if let Some(rate) = rate {
-            plan = with_requests(plan, rate);
+            setup = with_requests(setup, rate);
         }
-        let out = run(&plan, &Streams::new(seed, 0), &mut Trace::default());
+        let out = run(&setup, &Streams::new(seed, 0), &mut Trace::default());
         let most = figure(&out, "connections to the server, most at a time");
-        prop_assert!(most <= f64::from(plan.slots()));
+        prop_assert!(most <= f64::from(setup.slots()));
         let wanted = figure(&out, "connections wanted at full scale");
         let open = wanted - figure(&out, "connections missing at full scale");
-        prop_assert!(open >= 0.0 && open <= f64::from(plan.there_are()), "{} open", open);
-        if let Some(between) = &plan.between {
+        prop_assert!(open >= 0.0 && open <= f64::from(setup.there_are()), "{} open", open);
+        if let Some(between) = &setup.between {
             prop_assert!(most <= f64::from(between.server_connections(100)));
         } else {
             prop_assert_eq!(open, most);

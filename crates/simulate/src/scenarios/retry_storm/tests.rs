@@ -1,7 +1,7 @@
 use super::*;
 
-fn plan(load: f64) -> Plan {
-    Plan {
+fn setup(load: f64) -> Setup {
+    Setup {
         rate: load * 100.0,
         capacity: 100.0,
         service: Duration::from_millis(100),
@@ -19,7 +19,7 @@ fn figure(outcome: &Outcome, name: &str) -> Option<f64> {
 #[test]
 fn above_one_it_stays_down_and_its_callers_policies_bring_it_back() {
     // ρ(1 + R) = 0.325 × 4 = 1.3.
-    let out = run(plan(0.325), "x", &Streams::new(1, 0), &mut Trace::default());
+    let out = run(setup(0.325), "x", &Streams::new(1, 0), &mut Trace::default());
     assert_eq!(figure(&out, "load while all tries time out, ρ(1+R)"), Some(130.0));
     assert_eq!(
         figure(&out, "still down six minutes after it works again"),
@@ -31,7 +31,7 @@ fn above_one_it_stays_down_and_its_callers_policies_bring_it_back() {
 
 #[test]
 fn below_one_it_recovers_by_itself() {
-    let out = run(plan(0.2), "x", &Streams::new(1, 0), &mut Trace::default());
+    let out = run(setup(0.2), "x", &Streams::new(1, 0), &mut Trace::default());
     assert_eq!(
         figure(&out, "still down six minutes after it works again"),
         Some(0.0)
@@ -41,7 +41,7 @@ fn below_one_it_recovers_by_itself() {
 
 #[test]
 fn a_declared_breaker_and_budget_hold_the_callers_as_configured_too() {
-    let mut guarded = plan(0.325);
+    let mut guarded = setup(0.325);
     guarded.declared = Guard {
         breaker: Some(BreakerConfig {
             open_time: Duration::from_secs(1),
@@ -77,7 +77,7 @@ fn a_declared_breaker_and_budget_hold_the_callers_as_configured_too() {
 
 #[test]
 fn what_is_overloaded_from_the_start_is_not_blamed_on_its_callers() {
-    let out = run(plan(1.5), "x", &Streams::new(1, 0), &mut Trace::default());
+    let out = run(setup(1.5), "x", &Streams::new(1, 0), &mut Trace::default());
     let causes: Vec<_> = out.moments.iter().filter(|m| m.role == Role::Cause).collect();
     assert_eq!(causes.len(), 1);
     assert!(causes[0].text.contains("150 %"), "{}", causes[0].text);

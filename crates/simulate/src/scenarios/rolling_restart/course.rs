@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cofferdam_policy::{Random, Time};
 
-use super::{BEGINS, Plan, WATCHED};
+use super::{BEGINS, Setup, WATCHED};
 use crate::chance::{Chance, Streams};
 
 /// A pod of either version.
@@ -45,27 +45,27 @@ pub(super) const fn at(second: u64) -> Time {
 
 /// Replaces pods as the Deployment controller does: new ones up to the surge, old ones stopped as far as the
 /// rest are available.
-fn roll(plan: &Plan, course: &mut Course, second: u64, chance: &mut Chance) {
-    let start = plan.start_up.unwrap_or(Duration::ZERO).as_secs_f64();
-    let period = plan.readiness.1.as_secs_f64();
+fn roll(setup: &Setup, course: &mut Course, second: u64, chance: &mut Chance) {
+    let start = setup.start_up.unwrap_or(Duration::ZERO).as_secs_f64();
+    let period = setup.readiness.1.as_secs_f64();
     let live = |course: &Course| course.pods.iter().filter(|pod| pod.stops.is_none()).count() as u32;
     let new = |course: &Course| course.pods.iter().filter(|pod| pod.new).count() as u32;
-    while live(course) < plan.replicas + plan.surge && new(course) < plan.replicas {
+    while live(course) < setup.replicas + setup.surge && new(course) < setup.replicas {
         // Ready at the first check after it can serve; the kubelet's checks begin at a random moment of their period.
-        let can = start.max(plan.readiness.0.as_secs_f64());
+        let can = start.max(setup.readiness.0.as_secs_f64());
         let checked = if period > 0.0 { period * chance.unit() } else { 0.0 };
         let serves_at = second + (can + checked).ceil() as u64;
         course.pods.push(Pod {
             new: true,
-            ready_at: if plan.probed { serves_at } else { second + 1 },
+            ready_at: if setup.probed { serves_at } else { second + 1 },
             serves_at,
             stops: None,
             lag: 0.0,
         });
     }
     let available = |course: &Course| course.pods.iter().filter(|pod| pod.ready(second)).count() as u32;
-    while available(course) > plan.replicas.saturating_sub(plan.unavailable) {
-        let lag = plan.lag.as_secs_f64() * chance.unit();
+    while available(course) > setup.replicas.saturating_sub(setup.unavailable) {
+        let lag = setup.lag.as_secs_f64() * chance.unit();
         let Some(old) = course.pods.iter_mut().find(|pod| !pod.new && pod.ready(second)) else {
             break;
         };
@@ -75,9 +75,9 @@ fn roll(plan: &Plan, course: &mut Course, second: u64, chance: &mut Chance) {
 }
 
 /// One rollout, second by second.
-pub(super) fn course(plan: &Plan, streams: &Streams) -> Course {
-    let mut chance = streams.stream(&plan.name, "rollout");
-    let mut arrivals = streams.stream(&plan.name, "arrivals");
+pub(super) fn course(setup: &Setup, streams: &Streams) -> Course {
+    let mut chance = streams.stream(&setup.name, "rollout");
+    let mut arrivals = streams.stream(&setup.name, "arrivals");
     let pods = vec![
         Pod {
             new: false,
@@ -86,7 +86,7 @@ pub(super) fn course(plan: &Plan, streams: &Streams) -> Course {
             stops: None,
             lag: 0.0
         };
-        plan.replicas as usize
+        setup.replicas as usize
     ];
     let mut course = Course {
         pods,
@@ -94,20 +94,20 @@ pub(super) fn course(plan: &Plan, streams: &Streams) -> Course {
         deaf: 0,
         overloaded: 0,
         requests: 0,
-        fewest: plan.replicas,
+        fewest: setup.replicas,
         most: 0,
         done: None,
         points: Vec::new(),
     };
-    let each = plan.connections.unwrap_or(0);
-    let held = plan
+    let each = setup.connections.unwrap_or(0);
+    let held = setup
         .pause
-        .max(plan.longest.unwrap_or(Duration::ZERO))
-        .min(plan.grace)
+        .max(setup.longest.unwrap_or(Duration::ZERO))
+        .min(setup.grace)
         .as_secs();
     for second in 0..WATCHED {
         if second >= BEGINS && course.done.is_none() {
-            roll(plan, &mut course, second, &mut chance);
+            roll(setup, &mut course, second, &mut chance);
         }
         let ready = course.pods.iter().filter(|pod| pod.ready(second)).count() as u32;
         let deaf = |pod: &&Pod| pod.ready(second) && pod.serves_at > second;
@@ -120,21 +120,21 @@ pub(super) fn course(plan: &Plan, streams: &Streams) -> Course {
             .iter()
             .filter_map(|pod| {
                 let since = second.checked_sub(pod.stops?)? as f64;
-                let refused = pod.lag - plan.pause.as_secs_f64();
+                let refused = pod.lag - setup.pause.as_secs_f64();
                 Some((refused - since).clamp(0.0, 1.0))
             })
             .sum();
-        let rate = plan.rate;
+        let rate = setup.rate;
         let requests = arrivals.poisson(rate);
         let each_gets = requests as f64 / (f64::from(ready) + stopping).max(1.0);
         let (to_stopping, to_deaf) = (each_gets * stopping, each_gets * f64::from(deaf));
-        let room = plan
+        let room = setup
             .capacity
             .map_or(f64::INFINITY, |capacity| capacity * f64::from(serving));
         // Load above the capacity of all replicas together is not caused by the rollout.
-        let usual = plan
+        let usual = setup
             .capacity
-            .map_or(f64::INFINITY, |capacity| capacity * f64::from(plan.replicas));
+            .map_or(f64::INFINITY, |capacity| capacity * f64::from(setup.replicas));
         let over = ((requests as f64).min(usual) - to_stopping - to_deaf - room).max(0.0);
         if second >= BEGINS && (course.done.is_none() || deaf > 0) {
             course.requests += requests;
@@ -160,7 +160,7 @@ pub(super) fn course(plan: &Plan, streams: &Streams) -> Course {
             .iter()
             .filter(|pod| pod.new && pod.ready(second))
             .count() as u32
-            >= plan.replicas;
+            >= setup.replicas;
         if rolled && course.done.is_none() {
             course.done = Some(second);
         }

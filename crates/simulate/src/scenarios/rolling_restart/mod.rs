@@ -39,7 +39,7 @@ const QUARTER: Amount = Amount::Percent(25.0);
 
 /// What one run needs.
 #[derive(Debug, Clone)]
-struct Plan {
+struct Setup {
     name: String,
     replicas: u32,
     surge: u32,
@@ -108,7 +108,7 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
 
 fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
     let mut facts = Facts::new();
-    let plan = plan(service, workload, &mut facts);
+    let setup = setup(service, workload, &mut facts);
     if !facts.needs.is_empty() {
         return Err(facts.needs);
     }
@@ -116,26 +116,26 @@ fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
         "every proxy learns within 2 s that a pod is stopping, and sends it its share of the \
         requests until then",
     );
-    if plan.start_up.is_none() {
+    if setup.start_up.is_none() {
         facts.assume(format!(
             "a replica can serve as soon as its container runs: `services.{}.start_up_time` is not declared, \
              so the rollout's duration is not reported",
             service.name
         ));
     }
-    if !plan.probed {
+    if !setup.probed {
         facts.assume("a new pod gets requests as soon as its container runs: it has no readiness probe");
     }
-    if plan.pause.is_zero() {
+    if setup.pause.is_zero() {
         facts.assume("a pod that is told to stop refuses new requests at once: it has no preStop pause");
     }
     Ok(Case::new(service.name.clone(), facts, move |streams, _| {
-        tell::tell(&plan, &course::course(&plan, streams))
+        tell::tell(&setup, &course::course(&setup, streams))
     }))
 }
 
 /// The facts of a rollout.
-fn plan(service: &Service, workload: &Workload, facts: &mut Facts) -> Plan {
+fn setup(service: &Service, workload: &Workload, facts: &mut Facts) -> Setup {
     let rate = facts.need(
         "requests a second, all replicas",
         service.peak_rate.as_ref(),
@@ -174,7 +174,7 @@ fn plan(service: &Service, workload: &Workload, facts: &mut Facts) -> Plan {
     let pause = main
         .and_then(|c| c.pre_stop_sleep.as_ref())
         .map_or(Duration::ZERO, |sleep| facts.take("preStop sleeps", sleep));
-    Plan {
+    Setup {
         name: service.name.clone(),
         replicas,
         surge: if surge + unavailable == 0 { 1 } else { surge },

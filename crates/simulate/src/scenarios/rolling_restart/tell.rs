@@ -3,27 +3,27 @@
 use cofferdam_policy::Time;
 
 use super::course::{Course, at};
-use super::{BEGINS, Plan, WATCHED};
+use super::{BEGINS, Setup, WATCHED};
 use crate::outcome::{Outcome, Role};
 
-pub(super) fn tell(plan: &Plan, course: &Course) -> Outcome {
+pub(super) fn tell(setup: &Setup, course: &Course) -> Outcome {
     let mut out = Outcome::default();
-    moments(&mut out, plan, course);
-    figures(&mut out, plan, course);
-    curves(&mut out, plan, course);
+    moments(&mut out, setup, course);
+    figures(&mut out, setup, course);
+    curves(&mut out, setup, course);
     out.harm = course.failed as f64 / (course.requests as f64).max(1.0);
     out
 }
 
 /// What happens when, and why.
-fn moments(out: &mut Outcome, plan: &Plan, course: &Course) {
+fn moments(out: &mut Outcome, setup: &Setup, course: &Course) {
     out.moment(
         at(BEGINS),
         Role::Trigger,
         "rollout",
         format!(
             "a new version of {} rolls out over {} replicas",
-            plan.name, plan.replicas
+            setup.name, setup.replicas
         ),
     );
     if course.deaf > 0 {
@@ -33,7 +33,7 @@ fn moments(out: &mut Outcome, plan: &Plan, course: &Course) {
         out.moment(at(BEGINS), Role::Action, "probe", action);
     }
     if course.failed > course.deaf {
-        let why = if plan.pause < plan.lag {
+        let why = if setup.pause < setup.lag {
             "each pod that stops refuses requests that proxies still send it: it has no preStop pause, or one that is too short"
         } else {
             "the remaining replicas cannot carry the load"
@@ -54,9 +54,9 @@ fn moments(out: &mut Outcome, plan: &Plan, course: &Course) {
             ),
         );
     }
-    if plan
+    if setup
         .longest
-        .is_some_and(|longest| longest + plan.pause > plan.grace)
+        .is_some_and(|longest| longest + setup.pause > setup.grace)
     {
         out.moment(
             at(BEGINS),
@@ -83,8 +83,8 @@ fn moments(out: &mut Outcome, plan: &Plan, course: &Course) {
     }
 }
 
-fn figures(out: &mut Outcome, plan: &Plan, course: &Course) {
-    if let (Some(done), true) = (course.done, plan.start_up.is_some()) {
+fn figures(out: &mut Outcome, setup: &Setup, course: &Course) {
+    if let (Some(done), true) = (course.done, setup.start_up.is_some()) {
         out.amount("time that the rollout takes", (done - BEGINS) as f64, "s");
     }
     out.whether("the rollout ends", course.done.is_some());
@@ -104,23 +104,23 @@ fn figures(out: &mut Outcome, plan: &Plan, course: &Course) {
         f64::from(course.most),
         "replicas",
     );
-    if let Some(each) = plan.connections {
+    if let Some(each) = setup.connections {
         out.amount(
             "most database connections, old and new together",
             f64::from(course.most * each),
             "connections",
         );
     }
-    if let Some(capacity) = plan.capacity {
+    if let Some(capacity) = setup.capacity {
         out.amount(
             "load of the fewest ready replicas",
-            plan.rate / (capacity * f64::from(course.fewest.max(1))) * 100.0,
+            setup.rate / (capacity * f64::from(course.fewest.max(1))) * 100.0,
             "% of capacity",
         );
     }
 }
 
-fn curves(out: &mut Outcome, plan: &Plan, course: &Course) {
+fn curves(out: &mut Outcome, setup: &Setup, course: &Course) {
     let step = (course.points.len() / 200).max(1);
     let thin = |pick: fn(&(Time, f64, f64, f64)) -> f64| {
         course
@@ -132,7 +132,7 @@ fn curves(out: &mut Outcome, plan: &Plan, course: &Course) {
     };
     out.series("ready replicas", "ready", "replicas", thin(|point| point.1));
     out.series("requests that fail", "failing", "%", thin(|point| point.3));
-    if plan.connections.is_some() {
+    if setup.connections.is_some() {
         out.series(
             "database connections",
             "open",

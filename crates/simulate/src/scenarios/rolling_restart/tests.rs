@@ -2,12 +2,12 @@ use super::*;
 use crate::chance::Streams;
 use crate::outcome::{Outcome, Role};
 
-fn run(plan: &Plan, streams: &Streams) -> Outcome {
-    tell::tell(plan, &course::course(plan, streams))
+fn run(setup: &Setup, streams: &Streams) -> Outcome {
+    tell::tell(setup, &course::course(setup, streams))
 }
 
-fn plan() -> Plan {
-    Plan {
+fn setup() -> Setup {
+    Setup {
         name: "api".into(),
         replicas: 8,
         surge: 2,
@@ -29,9 +29,9 @@ fn figure(out: &Outcome, name: &str) -> f64 {
     out.figures.iter().find(|f| f.name == name).unwrap().value
 }
 
-fn mean(plan: &Plan, name: &str) -> f64 {
+fn mean(setup: &Setup, name: &str) -> f64 {
     (0..40)
-        .map(|run_| figure(&run(plan, &Streams::new(1, run_)), name))
+        .map(|run_| figure(&run(setup, &Streams::new(1, run_)), name))
         .sum::<f64>()
         / 40.0
 }
@@ -40,28 +40,28 @@ fn mean(plan: &Plan, name: &str) -> f64 {
 fn each_stopping_pod_refuses_its_share_until_proxies_have_heard() {
     // 8 pods of 100 a second each, informed within 0 to 2 s: about 1 s × 100 each, a little less while it is
     // one of 9.
-    let failed = mean(&plan(), "requests that fail because of it");
+    let failed = mean(&setup(), "requests that fail because of it");
     assert!((560.0..=800.0).contains(&failed), "{failed}");
     // 10 pods of 20 connections.
     assert_eq!(
-        mean(&plan(), "most database connections, old and new together"),
+        mean(&setup(), "most database connections, old and new together"),
         200.0
     );
     // Of the requests during the rollout, about 800 × 105 s: 0.8 %.
-    let share = mean(&plan(), "share of the requests in that time");
-    let expected = failed / (800.0 * mean(&plan(), "time that the rollout takes")) * 100.0;
+    let share = mean(&setup(), "share of the requests in that time");
+    let expected = failed / (800.0 * mean(&setup(), "time that the rollout takes")) * 100.0;
     assert!((share - expected).abs() < 0.05 * expected, "{share} {expected}");
-    assert_eq!(mean(&plan(), "fewest ready replicas"), 8.0);
+    assert_eq!(mean(&setup(), "fewest ready replicas"), 8.0);
     // Four rounds of two, each 20 s and up to a check's period.
-    let time = mean(&plan(), "time that the rollout takes");
+    let time = mean(&setup(), "time that the rollout takes");
     assert!((80.0..=125.0).contains(&time), "{time}");
 }
 
 #[test]
 fn a_pause_that_outlasts_the_proxies_loses_nothing() {
-    let paused = Plan {
+    let paused = Setup {
         pause: Duration::from_secs(5),
-        ..plan()
+        ..setup()
     };
     assert_eq!(mean(&paused, "requests that fail because of it"), 0.0);
     assert!(
@@ -74,12 +74,12 @@ fn a_pause_that_outlasts_the_proxies_loses_nothing() {
 
 #[test]
 fn without_a_readiness_probe_new_pods_get_what_they_cannot_serve() {
-    let blind = Plan {
+    let blind = Setup {
         pause: Duration::from_secs(5),
         probed: false,
         readiness: (Duration::ZERO, Duration::ZERO),
         capacity: None,
-        ..plan()
+        ..setup()
     };
     // 2, 4, 6 and 8 of 8 to 10 pods are new after this many seconds, and all of them cannot serve for 20 s:
     // in the end no pod serves for a while. 8 pods × 100 a second × 20 s = 16,000 at most.
@@ -96,10 +96,10 @@ fn without_a_readiness_probe_new_pods_get_what_they_cannot_serve() {
 
 #[test]
 fn a_service_that_is_always_overloaded_does_not_owe_that_to_its_rollout() {
-    let overloaded = Plan {
+    let overloaded = Setup {
         pause: Duration::from_secs(5),
         capacity: Some(50.0),
-        ..plan()
+        ..setup()
     };
     assert_eq!(mean(&overloaded, "requests that fail because of it"), 0.0);
 }
@@ -107,11 +107,11 @@ fn a_service_that_is_always_overloaded_does_not_owe_that_to_its_rollout() {
 #[test]
 fn pods_that_may_be_missing_are_missed() {
     // 4 of 8 may be missing at 800 a second: 4 × 150 carry 600.
-    let missing = Plan {
+    let missing = Setup {
         pause: Duration::from_secs(5),
         surge: 0,
         unavailable: 4,
-        ..plan()
+        ..setup()
     };
     assert_eq!(mean(&missing, "fewest ready replicas"), 4.0);
     assert!(mean(&missing, "requests that fail because of it") > 1000.0);
