@@ -135,7 +135,7 @@ fn one(
         }
     };
     if style.verbose {
-        for line in through::lines(&finding.locations, &platform.sources) {
+        for line in through::lines(finding, &platform.sources) {
             note("through", &line);
         }
     }

@@ -1,32 +1,48 @@
 //! What a place's value passed through before it took effect, in a line for people.
 
-use crate::finding::Location;
+use crate::finding::{Finding, Location};
 use cofferdam_model::{SourceMap, Span};
 
-/// A line for each of the locations whose value passed through anything. Where a finding has several places, each line
-/// begins with its own.
-pub(super) fn lines(locations: &[Location], sources: &SourceMap) -> Vec<String> {
+/// A line for each way that a value at one of the finding's places took. A finding with several places has them before
+/// the ways.
+pub(super) fn lines(finding: &Finding, sources: &SourceMap) -> Vec<String> {
+    // Each environment and each thing that it holds for may have a way of its own; the places are those of the first.
+    let is_one_of_several = finding.environments.len() > 1 || finding.subjects.len() > 1;
+    let example = if is_one_of_several { "for example " } else { "" };
+    let has_several_places = finding.locations.len() > 1;
+    ways(&finding.locations, sources)
+        .into_iter()
+        .map(|(way, places)| match has_several_places {
+            true => format!("{}: {example}{way}", places.join(" and ")),
+            false => format!("{example}{way}"),
+        })
+        .collect()
+}
+
+/// The ways of the locations' values, each with the places that it is of.
+fn ways(locations: &[Location], sources: &SourceMap) -> Vec<(String, Vec<String>)> {
     let place = |span: Span| {
         let path = sources.path(span.file).display();
         format!("{path}:{}", sources.position(span).line)
     };
-    let mut lines = Vec::new();
+    let mut ways: Vec<(String, Vec<String>)> = Vec::new();
     for location in locations {
         let links = sources.chains().of(location.span);
         if links.is_empty() {
             continue;
         }
-        let shown: Vec<String> = links
+        let shown = links
             .iter()
-            .map(|link| format!("{} ({})", place(link.span), link.layer.shown()))
-            .collect();
-        let shown = shown.join(", ");
-        lines.push(match locations {
-            [_] => shown,
-            _ => format!("{}: {shown}", place(location.span)),
-        });
+            .map(|link| format!("{} ({})", place(link.span), link.layer.shown()));
+        let way = shown.collect::<Vec<_>>().join(", ");
+        let from = place(location.span);
+        match ways.iter_mut().find(|(known, _)| *known == way) {
+            Some((_, places)) if places.contains(&from) => {}
+            Some((_, places)) => places.push(from),
+            None => ways.push((way, vec![from])),
+        }
     }
-    lines
+    ways
 }
 
 #[cfg(test)]
@@ -35,25 +51,48 @@ mod tests {
     use cofferdam_model::SourceFile;
     use cofferdam_syntax::Layer;
 
-    #[test]
-    fn a_place_has_a_line_of_what_its_value_passed_through() {
+    const WAY: &str = "base/web.yaml:2 (overridden), prod/kustomization.yaml:1 (included)";
+
+    /// A value of a kustomization that counts over one of its base, and the base's.
+    fn values() -> (SourceMap, Span, Span) {
         let mut sources = SourceMap::default();
         let base = sources.add(SourceFile::new("base/web.yaml".into(), "a: 1\nb: 2\n"));
         let prod = sources.add(SourceFile::new("prod/kustomization.yaml".into(), "a: 3\n"));
         let (first, second) = (Span::new(base, 8, 9), Span::new(prod, 3, 4));
-        let at = |span| Location {
-            span,
-            label: String::new(),
-        };
-        let chains = sources.chains();
-        let value = chains.over(second, first);
-        let value = chains.through(value, Layer::Include, Span::new(prod, 0, 1));
-        let way = "base/web.yaml:2 (overridden), prod/kustomization.yaml:1 (included)";
-        assert_eq!(lines(&[at(value)], &sources), [way]);
-        let several = [at(first), at(value)];
+        let value = sources.chains().over(second, first);
+        let at = Span::new(prod, 0, 1);
+        let value = sources.chains().through(value, Layer::Include, at);
+        (sources, value, first)
+    }
+
+    #[test]
+    fn a_place_has_a_line_of_what_its_value_passed_through() {
+        let (sources, value, base) = values();
+        let finding = Finding::new("x", "y").at(value, "");
+        assert_eq!(lines(&finding, &sources), [WAY]);
+        // A place whose value passed through nothing has no line, and the others say which they are.
+        let finding = finding.at(base, "");
+        let place = "prod/kustomization.yaml:1";
+        assert_eq!(lines(&finding, &sources), [format!("{place}: {WAY}")]);
+    }
+
+    #[test]
+    fn places_with_the_same_way_share_a_line() {
+        let (sources, value, _) = values();
+        let other = Span::new(value.file, 0, 1);
+        let other = sources.chains().extended(other, &sources.chains().of(value));
+        let finding = Finding::new("x", "y").at(value, "").at(other, "");
         assert_eq!(
-            lines(&several, &sources),
-            [format!("prod/kustomization.yaml:1: {way}")]
+            lines(&finding, &sources),
+            [format!("prod/kustomization.yaml:1: {WAY}")]
         );
+    }
+
+    #[test]
+    fn the_way_in_one_of_several_environments_is_an_example() {
+        let (sources, value, _) = values();
+        let mut finding = Finding::new("x", "y").at(value, "");
+        finding.environments = vec!["production".to_owned(), "staging".to_owned()];
+        assert_eq!(lines(&finding, &sources), [format!("for example {WAY}")]);
     }
 }

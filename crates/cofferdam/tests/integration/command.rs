@@ -129,12 +129,16 @@ fn pipes_and_no_color_get_no_colours_and_always_means_always() {
 
 #[test]
 fn the_same_input_gives_the_same_bytes_whatever_the_threads() {
-    for format in ["text", "json"] {
+    for format in [
+        &["--format", "text"][..],
+        &["--format", "text", "--verbose"],
+        &["--format", "json"],
+    ] {
         let with = |threads: &str| {
             cofferdam()
                 .arg("check")
                 .arg(repository(EXAMPLE))
-                .args(["--format", format])
+                .args(format)
                 .env("RAYON_NUM_THREADS", threads)
                 .output()
                 .unwrap()
@@ -142,9 +146,23 @@ fn the_same_input_gives_the_same_bytes_whatever_the_threads() {
         };
         let first = with("1");
         assert!(first.len() > 10_000);
-        assert_eq!(first, with("2"), "{format}");
-        assert_eq!(first, with("2"), "{format}");
+        assert_eq!(first, with("2"), "{format:?}");
+        assert_eq!(first, with("2"), "{format:?}");
     }
+}
+
+#[test]
+fn verbose_says_what_the_values_passed_through() {
+    let hpa = "k8s/base/data-collector/hpa.yaml:12: ";
+    let way = "k8s/base/data-collector/kustomization.yaml:6 (included), k8s/base/kustomization.yaml:6 (included), \
+               k8s/overlays/production/kustomization.yaml:4 (included)";
+    let shown = |arguments: &[&str]| {
+        let text = stdout(&check(arguments));
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let verbose = shown(&["--verbose"]);
+    assert!(verbose.contains(&format!("= through: {hpa}{way}")), "{verbose}");
+    assert!(!shown(&[]).contains("= through:"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The functions of Go templates, sprig and Helm that real charts use to make values. A
 //! function that is not here, or that gets an unknown argument, has an unknown result.
 
-use super::eval::Val;
 use super::output::{Origin, Piece, quoted};
+use super::value::Val;
 use cofferdam_syntax::tree::{Node, Style, Value};
 
 /// Versions of Kubernetes' own groups that today's clusters serve. Source: Kubernetes' documentation,

@@ -13,6 +13,7 @@ mod remote;
 mod render;
 #[cfg(test)]
 mod tests;
+mod value;
 mod values;
 
 use crate::image::ImagePair;
