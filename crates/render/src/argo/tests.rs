@@ -256,3 +256,30 @@ proptest! {
         read_all(&repo);
     }
 }
+
+#[test]
+fn a_parameter_of_a_set_refers_to_its_element() {
+    let set = "apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: shops}
+spec:
+  generators:
+    - list:
+        elements:
+          - {where: shop-eu}
+  template:
+    metadata: {name: 'shop-{{where}}'}
+    spec:
+      source: {repoURL: git, path: k8s}
+      destination:
+        namespace: '{{where}}'
+";
+    let repo = repo(&[("set.yaml", set), ("k8s/a.yaml", "a: 1")]);
+    let found = read_all(&repo);
+    let namespace = found.applications[0].namespace.as_ref().unwrap();
+    let line = |span| repo.sources.position(span).line;
+    let chain = repo.sources.chains().of(namespace.span);
+    let links: Vec<_> = chain.iter().map(|link| (link.layer, line(link.span))).collect();
+    assert_eq!((namespace.value.as_str(), line(namespace.span)), ("shop-eu", 8));
+    assert_eq!(links, [(cofferdam_syntax::Layer::Reference, 14)]);
+}
