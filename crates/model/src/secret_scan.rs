@@ -413,7 +413,7 @@ pub fn by_name_alone(name: &str, value: &str) -> Option<(SecretKind, String)> {
     }
     Some((
         kind,
-        format!("{length} characters; only the name speaks of a secret"),
+        format!("{length} characters; only the name suggests a secret"),
     ))
 }
 

@@ -80,10 +80,10 @@ fn a_binary_file_under_its_own_name_is_passed_over() {
     let logo: &[u8] = b"\x89PNG\r\n\x1a\n\0\0";
     let outcome = check(&[("logo.png", logo), ("api.yaml", FAULTY.as_bytes())]);
     assert_eq!(outcome.code, 1, "{}", outcome.said);
-    outcome.says(&["1 file passed over"]);
+    outcome.says(&["1 file skipped"]);
     let alone = check(&[("logo.png", logo)]);
     assert_eq!(alone.code, 2, "{}", alone.said);
-    alone.says(&["nothing to check", "the one file there is not configuration"]);
+    alone.says(&["nothing to check", "the only file there is not configuration"]);
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn filters_narrow_and_say_what_they_left_out() {
     let all = stdout(&check(&["--quiet"]));
     let high = stdout(&check(&["--quiet", "--min-severity", "high"]));
     assert!(high.lines().count() < all.lines().count());
-    assert!(!high.contains(": medium[") && high.contains("below the severity asked for"));
+    assert!(!high.contains(": medium[") && high.contains("below the requested severity"));
     let one = stdout(&check(&["--rule", "failover-overload", "--quiet"]));
     assert_eq!(one.matches("failover-overload").count(), 2);
     let long = stdout(&check(&["--environment", "production", "--quiet"]));

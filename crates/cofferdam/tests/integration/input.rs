@@ -527,7 +527,7 @@ fn unreadable_configuration_is_not_nothing() {
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
-        text.contains("nothing was checked: the configuration that is here cannot be read"),
+        text.contains("nothing was checked: the configuration here cannot be read"),
         "{text}"
     );
     let output = run(root, &["simulate", "broken", "--allow-empty"]);
@@ -621,11 +621,7 @@ fn init_writes_to_the_root_of_what_is_given() {
     // The one above is used, so another one below it would take its place.
     let output = run(root, &["init", "services/api"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        stderr(&output).contains("is there already"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("already exists"), "{}", stderr(&output));
     assert!(!root.join("services/api/cofferdam.yaml").exists());
     let apart = tempfile::tempdir().unwrap();
     let output = piped(apart.path(), &["init", "-"], &deployment("a"));

@@ -31,7 +31,7 @@ fn init_writes_a_file_that_check_reads_and_never_changes_one() {
     assert_ne!(cofferdam(&["check"], directory.path()).status.code(), Some(2));
     let second = cofferdam(&["init"], directory.path());
     assert_eq!(second.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&second.stderr).contains("is there already"));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("already exists"));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     let printed = cofferdam(&["init", "--print"], directory.path());
     assert!(printed.status.success());

@@ -149,7 +149,7 @@ fn an_environment_of_which_nothing_could_be_read_is_listed() {
     );
     let text = stdout(&run(directory.path(), &["check", ".", "--explain-scope"]));
     assert!(
-        text.contains("production  not judged: nothing that was read is declared for it\n"),
+        text.contains("production  not judged: no file that was read is declared for it\n"),
         "{text}"
     );
     let explained = json(directory.path(), &["--explain-scope"]);
@@ -309,12 +309,13 @@ fn environments_of_places_apart_are_not_rehearsed() {
         String::from_utf8(output.stderr).unwrap()
     };
     let only = error(&["simulate", "."]);
-    assert!(only.contains("everything here is in places apart"), "{only}");
+    assert!(only.contains("everything here is in separate places"), "{only}");
     write(directory.path(), &[("k8s/api.yaml", WITHOUT_REQUESTS)]);
     for verb in ["simulate", "check"] {
         let apart = error(&[verb, ".", "--environment", "production"]);
         assert!(
-            apart.contains("only in places apart (add --all") && apart.contains("there are: default"),
+            apart.contains("only in separate places such as examples or tests (add --all")
+                && apart.contains("there are: default"),
             "{apart}"
         );
     }
@@ -338,7 +339,7 @@ fn environments_of_places_apart_are_not_rehearsed() {
 fn each_reason_for_not_judging_is_told_once() {
     let example = repository("examples/clean-platform");
     let short = stdout(&run(&example, &["check", "."]));
-    let reason = "- 1 service: connections per pod not stated (services.cell-router.connections_per_pod)\n";
+    let reason = "- 1 service: connections per pod not declared (services.cell-router.connections_per_pod)\n";
     assert_eq!(short.matches(reason).count(), 1, "{short}");
     assert!(!short.contains("are accounted for"), "{short}");
     let long = stdout(&run(&example, &["check", ".", "--verbose"]));

@@ -439,7 +439,7 @@ fn what_cannot_be_meant_is_an_error_at_its_line() {
         ),
         (
             "services: {api: {priority: vital}}",
-            "`services.api.priority` cannot be `vital`; it is one of critical, important, optional",
+            "`services.api.priority` cannot be `vital`; it must be one of critical, important, optional",
         ),
         ("ignore: [{rule: a}]", "`ignore[0].reason` is missing"),
         (

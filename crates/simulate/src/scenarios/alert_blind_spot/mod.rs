@@ -360,7 +360,7 @@ fn scale(
             out.amount("time from the fault's end to the usual replicas", after, "s");
         }
         let hours = replicas.hours_above(from, back.unwrap_or(replicas.last()));
-        out.amount("replica-hours that nobody needed, in all", hours, "h");
+        out.amount("replica-hours that nobody needed, in total", hours, "h");
         if let Some(price) = scaling.price {
             out.amount("total cost", hours * price, "USD");
         }
@@ -519,7 +519,7 @@ mod tests {
         let back = figure(&out, "time from the fault's end to the usual replicas");
         assert!((285.0..=330.0).contains(&back), "{back}");
         // 48 replicas too many from about 180 s on until then.
-        let hours = figure(&out, "replica-hours that nobody needed, in all");
+        let hours = figure(&out, "replica-hours that nobody needed, in total");
         let most = 48.0 * (end + back) / 3600.0;
         let least = 48.0 * (end + back - 180.0) / 3600.0;
         assert!((least..=most).contains(&hours), "{hours}: {least} to {most}");

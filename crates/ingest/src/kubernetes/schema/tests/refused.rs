@@ -319,7 +319,7 @@ fn values_outside_of_a_closed_set_are_turned_down() {
     each_has_one(&[
         (
             container("imagePullPolicy: always"),
-            "`spec.containers[0].imagePullPolicy` is `always`, which is none of Always, IfNotPresent, Never",
+            "`spec.containers[0].imagePullPolicy` is `always`, which is not one of Always, IfNotPresent, Never",
         ),
         (
             container("ports: [{containerPort: 80, protocol: tcp}]"),
@@ -532,7 +532,7 @@ fn workloads_restart_and_roll_as_their_kind_does() {
     each_has_one(&[
         (
             job(""),
-            "`spec.template.spec` has no restartPolicy, which is Always then; a Job takes only Never and OnFailure",
+            "`spec.template.spec` has no restartPolicy, so it is Always; a Job accepts only Never and OnFailure",
         ),
         (
             job("restartPolicy: Always, "),
@@ -545,7 +545,7 @@ fn workloads_restart_and_roll_as_their_kind_does() {
                 "spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {restartPolicy: \
                  Never, containers: [{name: a, image: b}]}}}\n",
             ),
-            "`spec.template.spec.restartPolicy` is Never, and a StatefulSet takes only Always",
+            "`spec.template.spec.restartPolicy` is Never, and a StatefulSet accepts only Always",
         ),
         (
             deployment("strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}"),
@@ -864,19 +864,19 @@ fn a_selector_is_judged_by_its_expressions_too() {
     each_has_one(&[
         (
             with("key: tier, operator: In, values: [front, edge]"),
-            "`spec.selector.matchExpressions[0]` asks for In front, edge, and the template's label `tier` is `back`",
+            "`spec.selector.matchExpressions[0]` requires In front, edge, and the template's label `tier` is `back`",
         ),
         (
             with("key: app, operator: NotIn, values: [x]"),
-            "`spec.selector.matchExpressions[0]` asks for NotIn x",
+            "`spec.selector.matchExpressions[0]` requires NotIn x",
         ),
         (
             with("key: zone, operator: Exists"),
-            "`spec.selector.matchExpressions[0]` asks for Exists, and the template's labels have no `zone`",
+            "`spec.selector.matchExpressions[0]` requires Exists, and the template's labels have no `zone`",
         ),
         (
             with("key: app, operator: DoesNotExist"),
-            "`spec.selector.matchExpressions[0]` asks for DoesNotExist",
+            "`spec.selector.matchExpressions[0]` requires DoesNotExist",
         ),
     ]);
     for fits in [
