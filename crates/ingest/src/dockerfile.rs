@@ -10,14 +10,14 @@ use cofferdam_syntax::repo::Repo;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A Dockerfile, and whose image it makes.
+/// A Dockerfile, and the owner of its image.
 #[derive(Debug)]
 pub struct Dockerfile<'r> {
     path: &'r Path,
     file: FileId,
     text: &'r str,
     owner: Owner,
-    /// The environment that its name says it is for.
+    /// The environment in its name.
     environment: Option<&'static str>,
 }
 
@@ -67,7 +67,7 @@ pub fn interpret(
             continue;
         }
         let mut container = container(dockerfile.text, dockerfile.file);
-        // What the platform sets counts over the image's own.
+        // The platform's settings override the image's own.
         for (name, variable) in &env.services[at.0].variables {
             container.variables.insert(name.clone(), variable.clone());
         }
@@ -79,7 +79,7 @@ pub fn interpret(
 /// the environment that this names.
 fn owner_of(path: &Path) -> Option<(Owner, Option<&'static str>)> {
     let name = path.file_name()?.to_str()?;
-    // Nearly all files are no Dockerfiles, and this looks at each.
+    // Nearly all files are not Dockerfiles, and this checks each file.
     let is_dockerfile = |end: Option<&str>| end.is_some_and(|end| end.eq_ignore_ascii_case("dockerfile"));
     let (start, end) = (
         name.get(..10),

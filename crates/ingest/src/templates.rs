@@ -82,7 +82,8 @@ pub(crate) fn set_aside(repo: &mut Repo) -> Templates {
         if in_chart(path) || repo.links.contains_key(path) {
             continue;
         }
-        // The documents know their file; a search by path in a large repository costs more than the look at the text.
+        // The documents know their file; a search by path in a large repository costs more than a look at the
+        // text.
         let text = match stream.documents.first() {
             Some(document) => &*repo.sources.file(document.span.file).text,
             None => repo.text(path).unwrap_or_default(),

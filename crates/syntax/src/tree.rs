@@ -341,7 +341,7 @@ impl Chains {
         node
     }
 
-    /// A tree that counts as a whole over the value at `other`.
+    /// A tree that overrides the value at `other` as a whole.
     #[must_use]
     pub fn tree_over(&self, mut node: Node, other: Span) -> Node {
         if node.span != other {

@@ -50,22 +50,22 @@ pub fn parse(text: &str, file: FileId, base: usize) -> Stream {
     read(text, file, base, None)
 }
 
-/// Where aliases and merge keys are noted.
+/// Where aliases and merge keys are recorded.
 #[derive(Clone, Copy)]
 struct Notes<'a> {
     chains: &'a Chains,
-    /// The place of a span, where the text is not in the file as it is.
+    /// The place of a span, if the file does not contain the text unchanged.
     place: Option<&'a dyn Fn(Span) -> Span>,
 }
 
-/// Reads like [`parse`], and notes in `chains` the aliases and merge keys that values came through: an alias' value
-/// is written at its anchor, and its chain has the place of the alias.
+/// Reads like [`parse`], and records in `chains` the aliases and merge keys that values came through: an
+/// alias' value is written at its anchor, and its chain contains the place of the alias.
 pub fn parse_with(text: &str, file: FileId, base: usize, chains: &Chains) -> Stream {
     read(text, file, base, Some(Notes { chains, place: None }))
 }
 
-/// Reads like [`parse_with`] a text that was put together. The tree has the places in the text; what is noted in
-/// `chains` has the places that `place` gives for them.
+/// Reads like [`parse_with`] a text that was composed. The tree has the places in the text; the links in
+/// `chains` have the places that `place` gives for them.
 pub fn parse_made(text: &str, file: FileId, chains: &Chains, place: &dyn Fn(Span) -> Span) -> Stream {
     let place = Some(place);
     read(text, file, 0, Some(Notes { chains, place }))
@@ -388,10 +388,9 @@ fn count(node: &Node) -> usize {
     }
 }
 
-/// Reads YAML that stands inside a scalar (a ConfigMap's entry, an inline patch). In a `|` block the
-/// lines are in the file as they are, so spans are exact; in any other style all spans are the scalar's
-/// own. `file_text` is the text of the scalar's file. Every value has the scalar and what that passed through in its
-/// chain.
+/// Reads YAML inside a scalar (a ConfigMap's entry, an inline patch). In a `|` block the lines are unchanged
+/// in the file, so spans are exact; in any other notation all spans are those of the scalar. `file_text` is
+/// the text of the scalar's file. Every value has the scalar, and the scalar's own chain, in its chain.
 pub fn parse_embedded(node: &Node, file_text: &str, chains: &Chains) -> Option<Stream> {
     let Value::Scalar(scalar) = &node.value else {
         return None;

@@ -1,4 +1,4 @@
-//! What a place's value passed through before it took effect, in a line for people.
+//! The places that a value passed through before it took effect, in one line for people.
 
 use crate::finding::{Finding, Location};
 use cofferdam_model::{SourceMap, Span};

@@ -52,7 +52,7 @@ pub struct Project<'m> {
     /// Every file by the last part of its dotted path, with that path.
     by_last: BTreeMap<String, Vec<(usize, String)>>,
     files: Vec<&'m (PathBuf, Vec<String>)>,
-    /// Module of a file, where it holds something.
+    /// Module of a file, if it contains something.
     module_of: BTreeMap<&'m Path, usize>,
     /// Files that import a file.
     importers: BTreeMap<usize, Vec<usize>>,
@@ -107,14 +107,14 @@ fn is_root_file(path: &Path) -> bool {
     ROOT_FILES.iter().any(|root| name.eq_ignore_ascii_case(root))
 }
 
-/// Whether code runs as part of a service, as its path says.
+/// Whether code runs as part of a service, by its path.
 fn is_service_code(path: &Path) -> bool {
     !path.iter().any(|p| is_one_of(p, NOT_SERVICES))
 }
 
 impl<'m> Project<'m> {
-    /// Divides code into its projects and indexes each by its paths. `files` are all files of the platform: some
-    /// mark what is built as one.
+    /// Divides code into its projects and indexes each by its paths. `files` are all files of the platform:
+    /// some show what is built as one.
     pub fn divide<'f>(
         code: &'m Code,
         files: impl Iterator<Item = &'f Path>,
@@ -145,7 +145,7 @@ impl<'m> Project<'m> {
         all
     }
 
-    /// Notes which files import which.
+    /// Records which files import which.
     fn follow_imports(&mut self) {
         for (at, (path, names)) in self.files.iter().enumerate() {
             for name in names {
@@ -208,7 +208,7 @@ impl<'m> Project<'m> {
         Owner::in_directory(directory.iter().take(outer + 1).collect::<PathBuf>())
     }
 
-    /// Names of environments that the code's own sections are named after (`"staging": {…}`).
+    /// Names of environments that are sections in the code (`"staging": {…}`).
     pub fn environments(&self) -> BTreeSet<String> {
         self.services()
             .flat_map(|module| sections::labels(&module.settings))

@@ -178,7 +178,7 @@ fn written_at(documents: &mut [Node], place: Place<'_>) {
 
 fn place_like(chains: &Chains, node: &mut Node, written: &[&Node]) {
     if let Some(same) = written.iter().find(|w| says_the_same(node, w)) {
-        // It came here as the text did.
+        // It came here in the same way as the text.
         let links = chains.of(node.span);
         *node = (*same).clone();
         chains.mark(node, &links);

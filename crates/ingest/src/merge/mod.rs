@@ -247,21 +247,21 @@ impl Level {
     }
 }
 
-/// A kind of part of which several documents can speak: how it is found again, and which of its values a later
+/// A kind of part that several documents can describe: how it is found again, and which of its values a later
 /// document sets.
 trait Merged: Sized {
     const KIND: Kind;
 
-    /// The list that holds all parts of this kind.
+    /// The list of all parts of this kind.
     fn list(parts: &mut Parts) -> &mut Vec<Self>;
 
     /// The name under which it is found again.
     fn name(&self) -> String;
 
-    /// Whether a later part of the same name is the same thing.
+    /// Whether a later part with the same name is the same thing.
     fn is_same(&self, later: &Self) -> bool;
 
-    /// What a reader calls it.
+    /// Its name in messages.
     fn subject(&self) -> String;
 
     /// Takes the values that a later part of the same thing sets.
@@ -269,7 +269,7 @@ trait Merged: Sized {
 }
 
 impl Level {
-    /// Merges the parts of one kind that one document has. Two parts of one document stay two.
+    /// Merges the parts of one kind in one document. Two parts of one document stay two.
     fn merge<T: Merged>(&mut self, later: Vec<T>, is_nearer: bool) {
         let mut taken = HashSet::new();
         for part in later {

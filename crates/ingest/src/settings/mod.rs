@@ -348,8 +348,8 @@ const SERVERS: &[&str] = &[
     "adminer",
 ];
 
-/// Reads the variables of every container as settings of its workload. Called when all objects are
-/// there, since a variable may stand in a ConfigMap.
+/// Reads the variables of every container as settings of its workload. Called when all objects are known,
+/// because a variable may be in a ConfigMap.
 pub fn finish(env: &mut Parts, chains: &Chains) {
     let maps = ConfigMaps::of(env);
     let mut lists: Vec<(Owner, String, Vec<Setting>)> = Vec::new();

@@ -178,8 +178,8 @@ fn text_of(sources: &SourceMap, body: &Node) -> Option<Stream> {
     yaml::parse_embedded(body, &sources.file(body.span.file).text, sources.chains())
 }
 
-/// Hands an object on. With a part that is not known it is a fragment: what seems to be missing may be
-/// in that part. What a schema says against the form is the provider's business here.
+/// Passes an object on. With an unknown part it is a fragment: a missing field may be in that part. Errors
+/// against the schema are the provider's responsibility here.
 fn give(context: &Context<'_>, object: Node, env: &mut Parts) {
     let completeness = if is_known(&object) {
         context.place.completeness

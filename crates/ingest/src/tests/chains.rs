@@ -1,5 +1,5 @@
-//! A value that came through layers keeps all of them: for each value its place and its chain are compared with what
-//! was written by hand from the files. The values are those of the model, which rules and reports use.
+//! A value that came through layers keeps all of them: the place and the chain of each value are compared
+//! with those written by hand from the files. The values are those of the model, which rules and reports use.
 
 use crate::pipeline::read_files;
 use cofferdam_model::database::{Database, Pool};
@@ -11,7 +11,8 @@ fn platform(files: &[(&str, &str)]) -> Platform {
     read_files(files.iter().map(|(p, t)| ((*p).into(), t.as_bytes().to_vec())))
 }
 
-/// The places of a value, as `path:line` (a block of text is where its first line is): where it is written, then each that it passed through.
+/// The places of a value, as `path:line` (a text block is at its first line): where it is written, then each
+/// that it passed through.
 type Way = (String, Vec<(Layer, String)>);
 
 fn way(platform: &Platform, span: Span) -> Way {
@@ -193,7 +194,7 @@ fn three_levels_of_kustomizations_are_three_levels() {
     let platform = platform(BASE);
     let web = workload(&platform, "eu-web");
     let container = &web.containers[0];
-    // What nobody changed came in through each level.
+    // Unchanged values came in through each level.
     assert_way(
         &platform,
         of(&container.cpu_limit),
@@ -204,7 +205,7 @@ fn three_levels_of_kustomizations_are_three_levels() {
             (Include, "overlays/prod/kustomization.yaml:2"),
         ],
     );
-    // A prefix is put before the name where the prefix is written.
+    // A prefix is added to the name at the place of the prefix.
     assert_way(
         &platform,
         web.span,
@@ -223,7 +224,7 @@ fn a_patch_has_what_it_replaced_and_who_takes_it_in() {
     let platform = platform(BASE);
     let web = workload(&platform, "eu-web");
     let container = &web.containers[0];
-    // Of the middle level, over the base.
+    // From the middle level, over the base.
     assert_way(
         &platform,
         of(&container.memory_request),
@@ -234,7 +235,7 @@ fn a_patch_has_what_it_replaced_and_who_takes_it_in() {
             (Include, "overlays/prod/kustomization.yaml:2"),
         ],
     );
-    // Of the last level, over the middle, over the base.
+    // From the last level, over the middle, over the base.
     assert_way(
         &platform,
         of(&container.memory_limit),
@@ -245,7 +246,7 @@ fn a_patch_has_what_it_replaced_and_who_takes_it_in() {
             (Override, "region/memory.yaml:14"),
         ],
     );
-    // Written inside of the kustomization.
+    // Written inside the kustomization.
     assert_way(
         &platform,
         of(&web.grace),

@@ -1,12 +1,12 @@
-//! The way of a value through layers. A span says where a value is written; what it passed through before it took
-//! effect (an alias, an overlay, a template, a variable) is its chain. Most values have none, so a span carries only
-//! a number, and the chains stand in one table beside the sources.
+//! The path of a value through layers. A span is the place where a value is written; the layers that it
+//! passed through before it took effect (an alias, an overlay, a template, a variable) are its chain. Most
+//! values have none, so a span contains only a number, and the chains are in one table beside the sources.
 //!
-//! One convention holds for all layers. The span is the place where the value that counts is written. The links are
-//! the places that it passed through until it took effect, the first place first. A value that counts over another
-//! has an [`Layer::Override`] whose place is where the other is written; what the other had replaced itself comes
-//! before it. So a default that two files set again is seen from the last of them: first the default, then the
-//! first file.
+//! One convention applies to all layers. The span is the place of the value that takes effect. The links are
+//! the places that it passed through until then, the first place first. A value that overrides another has a
+//! link [`Layer::Override`] with the place of the other; the values that the other had overridden come before
+//! it. So if two files override a default, the chain of the last value is: first the default, then the first
+//! file.
 
 use super::Span;
 use std::collections::HashMap;
@@ -43,9 +43,9 @@ pub enum Layer {
     Override,
     /// An expression passes the value on: a template's, a reference to a variable.
     Reference,
-    /// What is written there changes the value: a prefix is put before a name.
+    /// The text there changes the value: a prefix is added to a name.
     Change,
-    /// The value is given to a parameter: by a call, a module's argument.
+    /// The value is passed to a parameter: by a call, a module's argument.
     Argument,
     /// The value is in the text of another value: a file inside a document.
     Content,
@@ -61,7 +61,7 @@ pub struct Link {
 }
 
 impl Layer {
-    /// What happened at the place, in a few words for people.
+    /// The effect of the place, in a few words for people.
     pub fn shown(self) -> &'static str {
         match self {
             Layer::Alias => "used by an alias",
@@ -76,7 +76,7 @@ impl Layer {
     }
 }
 
-/// All chains. A clone is the same table.
+/// All chains. A clone shares the same table.
 #[derive(Debug, Clone, Default)]
 pub struct Chains(Arc<RwLock<Table>>);
 
@@ -122,17 +122,18 @@ impl Chains {
         }
     }
 
-    /// The span of a value that counts over the one at `other`.
+    /// The span of a value that overrides the one at `other`.
     #[must_use]
     pub fn over(&self, span: Span, other: Span) -> Span {
-        // One value in two ways replaces nothing.
+        // One value in two notations overrides nothing.
         if span == other {
             return span;
         }
         self.extended(span, &self.replaced(other))
     }
 
-    /// The links of what counts over the value at `other`: all that `other` had replaced, then `other` itself.
+    /// The links of a value that overrides the one at `other`: everything that `other` had overridden, then
+    /// `other` itself.
     pub fn replaced(&self, other: Span) -> Vec<Link> {
         let mut links = self.of(other);
         links.retain(|link| link.layer == Layer::Override);
@@ -143,8 +144,8 @@ impl Chains {
         links
     }
 
-    /// The links of what is in the text at `text`, with those of the text itself after them. A file that stands for
-    /// the text as a whole is where its values are written, and no place that they passed through.
+    /// The links of the contents of the text at `text`, followed by those of the text itself. If a whole file
+    /// is the text, it is the place where its values are written, and not a place that they passed through.
     pub fn inside(&self, text: Span, is_file: bool) -> Vec<Link> {
         let content = Link {
             layer: Layer::Content,
@@ -259,7 +260,7 @@ mod tests {
         let first = chains.over(at(20), default);
         let first = chains.through(first, Layer::Include, at(21));
         let second = chains.over(chains.through(at(30), Layer::Include, at(31)), first);
-        // How the replaced values came there is their own business.
+        // The chain of the overridden values is not needed.
         assert_eq!(
             layers(&chains, second),
             [(Layer::Include, 31), (Layer::Override, 10), (Layer::Override, 20)]

@@ -45,7 +45,7 @@ impl Span {
         }
     }
 
-    /// The part `start..end` (bytes of the file) of what is here; it passed through the same places.
+    /// The part `start..end` (bytes of the file) of this span; it passed through the same places.
     #[must_use]
     pub fn part(self, start: usize, end: usize) -> Span {
         Span {
