@@ -186,7 +186,7 @@ fn why(out: &mut String, summary: &Summary, style: Style) {
     for (name, role) in [
         ("first cause", Role::Cause),
         ("kept going by", Role::Loop),
-        ("earliest that would have stopped it", Role::Action),
+        ("earliest action that would have stopped it", Role::Action),
     ] {
         if let Some(happening) = summary.first(role) {
             let text = match role {

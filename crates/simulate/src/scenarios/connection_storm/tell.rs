@@ -179,7 +179,7 @@ fn connections(storm: &Storm<'_>, missing: u32, out: &mut Outcome) {
     let without = storm.replicas.iter().filter(|r| r.up && r.open == 0).count();
     out.amount("replicas without any connection", without as f64, "replicas");
     out.amount(
-        "refused attempts a second, in the end",
+        "refused attempts a second, at the end",
         storm.seen.refused_rate,
         "/s",
     );
@@ -207,7 +207,7 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
     let setup = storm.setup;
     let replicas = storm.replicas.len() as u32;
     out.amount(
-        "connections to the server, most at a time",
+        "maximum connections to the server at a time",
         f64::from(storm.seen.most),
         "connections",
     );
@@ -266,12 +266,12 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
         let measured = until.since(from).as_secs_f64().max(1e-9);
         let busy = (after.postmaster - before.postmaster).as_secs_f64() / measured;
         out.amount(
-            "part of its time that the postmaster makes processes, at full scale",
+            "share of the postmaster's time for new processes, at full scale",
             rounded(busy * 100.0, 10.0),
             "%",
         );
         out.amount(
-            "processors of the server that attempts to connect take, at full scale",
+            "server processors used by connection attempts, at full scale",
             rounded((after.work - before.work).as_secs_f64() / measured, 100.0),
             "processors",
         );

@@ -89,20 +89,20 @@ fn two_thousand_are_wanted_and_995_are_there() {
         figure(&out, "connections wanted while a rollout overlaps"),
         2520.0
     );
-    assert_eq!(figure(&out, "connections to the server, most at a time"), 995.0);
+    assert_eq!(figure(&out, "maximum connections to the server at a time"), 995.0);
     assert!(figure(&out, "replicas without any connection") > 20.0);
     assert!((figure(&out, "refused if each request opened its own (Erlang B)") - 50.3).abs() < 0.2);
     assert!(out.moments.iter().any(|m| m.role == Role::Loop));
     // About 50 refused attempts a second, of 0.35 ms each for the postmaster: 1.8 %.
     let busy = figure(
         &out,
-        "part of its time that the postmaster makes processes, at full scale",
+        "share of the postmaster's time for new processes, at full scale",
     );
-    let refused = figure(&out, "refused attempts a second, in the end");
+    let refused = figure(&out, "refused attempts a second, at the end");
     assert!((busy - refused * 0.035).abs() < 0.1, "{busy} at {refused}");
     let processors = figure(
         &out,
-        "processors of the server that attempts to connect take, at full scale",
+        "server processors used by connection attempts, at full scale",
     );
     assert!((processors - refused * 0.002_55).abs() < 0.02, "{processors}");
 }
@@ -152,7 +152,7 @@ fn a_pooler_may_open_300_connections_with_a_user_a_replica_and_75_with_one() {
     assert_eq!(open.server_connections(100), 300);
     let out = rehearsed(&setup(Some(between(Mode::Transaction, None))));
     assert_eq!(figure(&out, "connections missing at full scale"), 0.0);
-    assert_eq!(figure(&out, "connections to the server, most at a time"), 300.0);
+    assert_eq!(figure(&out, "maximum connections to the server at a time"), 300.0);
     assert_eq!(
         figure(&out, "connections that the pooler may open to the server"),
         300.0
@@ -168,7 +168,7 @@ fn in_session_mode_all_but_75_connections_wait_and_are_disconnected() {
     let out = rehearsed(&setup(Some(between(Mode::Session, Some(1)))));
     // 2,000 wanted; each replica of the pooler has 25 to the server, and each keeps its first client.
     assert_eq!(figure(&out, "connections missing at full scale"), 1925.0);
-    assert_eq!(figure(&out, "connections to the server, most at a time"), 75.0);
+    assert_eq!(figure(&out, "maximum connections to the server at a time"), 75.0);
     let first = out.moments.iter().find(|m| m.key == "disconnected").unwrap();
     let begun = out.moments.iter().find(|m| m.key == "pooler full").unwrap();
     assert_eq!(first.at.since(begun.at), Duration::from_secs(120));
@@ -180,7 +180,7 @@ fn a_pooler_that_may_open_more_than_the_server_has_is_refused_the_rest() {
     setup.limit = 50;
     let out = rehearsed(&setup);
     // 75 of 45 slots.
-    assert_eq!(figure(&out, "connections to the server, most at a time"), 45.0);
+    assert_eq!(figure(&out, "maximum connections to the server at a time"), 45.0);
     assert_eq!(figure(&out, "connections missing at full scale"), 1955.0);
     assert_eq!(
         figure(&out, "connections of the pooler that the server has no slot for"),
@@ -309,7 +309,7 @@ proptest! {
             setup = with_requests(setup, rate);
         }
         let out = run(&setup, &Streams::new(seed, 0), &mut Trace::default());
-        let most = figure(&out, "connections to the server, most at a time");
+        let most = figure(&out, "maximum connections to the server at a time");
         prop_assert!(most <= f64::from(setup.slots()));
         let wanted = figure(&out, "connections wanted at full scale");
         let open = wanted - figure(&out, "connections missing at full scale");

@@ -106,7 +106,7 @@ fn figures(out: &mut Outcome, setup: &Setup, course: &Course) {
     );
     if let Some(each) = setup.connections {
         out.amount(
-            "most database connections, old and new together",
+            "maximum database connections, old and new together",
             f64::from(course.most * each),
             "connections",
         );

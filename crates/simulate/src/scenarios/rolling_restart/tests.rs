@@ -44,7 +44,7 @@ fn each_stopping_pod_refuses_its_share_until_proxies_have_heard() {
     assert!((560.0..=800.0).contains(&failed), "{failed}");
     // 10 pods of 20 connections.
     assert_eq!(
-        mean(&setup(), "most database connections, old and new together"),
+        mean(&setup(), "maximum database connections, old and new together"),
         200.0
     );
     // Of the requests during the rollout, about 800 × 105 s: 0.8 %.
