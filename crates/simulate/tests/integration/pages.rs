@@ -116,3 +116,41 @@ fn the_list_of_scenarios_is_complete() {
         assert!(list.contains(&row), "no row `{row}`");
     }
 }
+
+/// Facts that contradict each other are reported; no figure is computed from them, and nothing overflows.
+#[test]
+fn no_scenario_computes_a_figure_from_a_service_without_replicas() {
+    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  replicas: 0\n  template:\n    \
+        spec: {containers: [{name: api, image: r/api, env: [{name: DB_POOL_SIZE, value: '5'}]}]}\n";
+    let overlay = "services:\n  api:\n    requests_per_second: 200\n    start_up_time: 20s\n    capacity_per_pod: 50\n    \
+        service_time: 20ms\n    connections_per_pod: 5\n    cpu_per_request: 5ms\n";
+    let files = [("k8s.yaml", manifest), ("cofferdam.yaml", overlay)];
+    let platform =
+        cofferdam_ingest::read_files(files.map(|(path, text)| (path.into(), text.as_bytes().to_vec())));
+    assert_eq!(platform.reading.overlay_problems, []);
+    let settings = Settings {
+        runs: 2,
+        seed: 1,
+        trace: false,
+    };
+    let environment = platform.environments.first().unwrap();
+    let all: Vec<_> = ALL.iter().collect();
+    let rehearsals = rehearse(&all, (environment, &platform.overlay), settings, &|_, _| {});
+    for rehearsal in &rehearsals {
+        for result in &rehearsal.results {
+            let values = result
+                .figures
+                .iter()
+                .flat_map(|f| f.values.values().map(move |v| (f.name, v)));
+            for (name, value) in values {
+                assert!(value.abs() < 1e9, "{}: {name} {value}", rehearsal.scenario.name);
+            }
+        }
+    }
+    let rolling = rehearsals
+        .iter()
+        .find(|r| r.scenario.name == "rolling-restart")
+        .unwrap();
+    assert!(rolling.results.is_empty());
+    assert_eq!(rolling.needs[0].fact, "services.api.replicas.current");
+}

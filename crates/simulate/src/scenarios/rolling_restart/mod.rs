@@ -109,6 +109,14 @@ fn prepare(env: &Environment, _: &Overlay) -> Prepared {
 fn case(service: &Service, workload: &Workload) -> Result<Case, Vec<Need>> {
     let mut facts = Facts::new();
     let setup = setup(service, workload, &mut facts);
+    if setup.replicas == 0 {
+        facts.needs.push(Need {
+            fact: format!("services.{}.replicas.current", service.name),
+            why: "0 replicas are declared: they serve no requests, and a rollout has nothing to replace"
+                .to_owned(),
+            example: "2".to_owned(),
+        });
+    }
     if !facts.needs.is_empty() {
         return Err(facts.needs);
     }
