@@ -8,6 +8,7 @@ pub mod compose;
 pub mod config;
 pub mod context;
 pub mod dockerfile;
+pub mod ecs;
 pub mod facts;
 pub mod grand_central;
 pub mod ideas;

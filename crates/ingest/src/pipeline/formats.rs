@@ -5,7 +5,7 @@
 use super::builds::Sources;
 use crate::code::Project;
 use crate::context::Place;
-use crate::{cloud_run, compose, config, grand_central, kubernetes, pgbouncer, prometheus, settings};
+use crate::{cloud_run, compose, config, ecs, grand_central, kubernetes, pgbouncer, prometheus, settings};
 use cofferdam_model::Parts;
 use cofferdam_syntax::source::FileId;
 use cofferdam_syntax::tree::Node;
@@ -94,6 +94,16 @@ pub(super) static FORMATS: &[Format] = &[
             environments: no_environments,
             has_sections: |_| false,
             read: |node, _| prometheus::read(node),
+            by_content: false,
+        }),
+    },
+    Format {
+        name: ecs::FORMAT,
+        reads: Reads::Documents(Documents {
+            knows: |node, _| ecs::is_task_definition(node),
+            environments: no_environments,
+            has_sections: |_| false,
+            read: ecs::read,
             by_content: false,
         }),
     },
