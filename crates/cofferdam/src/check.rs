@@ -53,7 +53,8 @@ pub(crate) struct Args {
     /// Print one line for each finding.
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
-    /// Print everything that could not be judged, instead of each reason once.
+    /// Print everything that could not be judged, instead of each reason once, and what the values of a finding passed
+    /// through.
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]
