@@ -14,7 +14,7 @@ use crate::source::{Fact, Source};
 use cofferdam_syntax::{FileId, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Joins the parts of [`Environment::consumers`], [`Environment::producers`] and [`Environment::pools`].
+/// Joins the parts of [`crate::Parts::consumers`], [`crate::Parts::producers`] and [`crate::Parts::pools`].
 pub(super) fn merge(env: &mut Environment) {
     env.consumers = merged(std::mem::take(&mut env.consumers));
     env.producers = merged(std::mem::take(&mut env.producers));

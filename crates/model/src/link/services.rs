@@ -7,7 +7,7 @@ use crate::platform::{Environment, Scale, Service};
 use crate::scope::{DeploymentId, Home};
 use std::collections::HashMap;
 
-/// Fills [`Environment::services`] from the workloads and from the partial entries that readers and the
+/// Fills [`crate::Parts::services`] from the workloads and from the partial entries that readers and the
 /// overlay pushed, in order of name, and gives each workload its service.
 ///
 /// A name in an unknown namespace is the same as this name in any known namespace; different names (`api`,
