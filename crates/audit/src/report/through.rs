@@ -3,10 +3,11 @@
 use crate::finding::{Finding, Location};
 use cofferdam_model::{SourceMap, Span};
 
-/// A line for each way that a value at one of the finding's places took. A finding with several places has them before
-/// the ways.
+/// One line for each path of a value to one of the finding's places. If a finding has several places, they
+/// come before the paths.
 pub(super) fn lines(finding: &Finding, sources: &SourceMap) -> Vec<String> {
-    // Each environment and each thing that it holds for may have a way of its own; the places are those of the first.
+    // Each environment and each subject of the finding may have a separate path; the places are those of the
+    // first.
     let is_one_of_several = finding.environments.len() > 1 || finding.subjects.len() > 1;
     let example = if is_one_of_several { "for example " } else { "" };
     let has_several_places = finding.locations.len() > 1;
@@ -19,7 +20,7 @@ pub(super) fn lines(finding: &Finding, sources: &SourceMap) -> Vec<String> {
         .collect()
 }
 
-/// The ways of the locations' values, each with the places that it is of.
+/// The paths of the locations' values, each with its places.
 fn ways(locations: &[Location], sources: &SourceMap) -> Vec<(String, Vec<String>)> {
     let place = |span: Span| {
         let path = sources.path(span.file).display();
@@ -53,7 +54,7 @@ mod tests {
 
     const WAY: &str = "base/web.yaml:2 (overridden), prod/kustomization.yaml:1 (included)";
 
-    /// A value of a kustomization that counts over one of its base, and the base's.
+    /// A value of a kustomization that overrides one of its base, and the base's.
     fn values() -> (SourceMap, Span, Span) {
         let mut sources = SourceMap::default();
         let base = sources.add(SourceFile::new("base/web.yaml".into(), "a: 1\nb: 2\n"));
@@ -70,7 +71,7 @@ mod tests {
         let (sources, value, base) = values();
         let finding = Finding::new("x", "y").at(value, "");
         assert_eq!(lines(&finding, &sources), [WAY]);
-        // A place whose value passed through nothing has no line, and the others say which they are.
+        // A place whose value passed through nothing has no line, and the other lines name their places.
         let finding = finding.at(base, "");
         let place = "prod/kustomization.yaml:1";
         assert_eq!(lines(&finding, &sources), [format!("{place}: {WAY}")]);
