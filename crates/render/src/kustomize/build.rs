@@ -93,7 +93,7 @@ impl<'r> Session<'r> {
 
     /// Adds what `number` names to `objects` and transforms all of them. A base starts with no objects, a
     /// component with those of the kustomization that names it.
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         number: usize,
         mut objects: Vec<Object>,
@@ -147,6 +147,9 @@ impl<'r> Session<'r> {
             self.resource(kustomization, reference, &mut objects)?;
         }
         self.generate(kustomization, &mut objects);
+        for document in self.plugins(kustomization, &kustomization.generators, "generators")? {
+            self.run_generator(kustomization, &document, &mut objects);
+        }
         for reference in &kustomization.components {
             match &reference.target {
                 Target::Base(component) => {
@@ -159,6 +162,9 @@ impl<'r> Session<'r> {
             }
         }
         self.transform(kustomization, &mut objects)?;
+        for document in self.plugins(kustomization, &kustomization.transformers, "transformers")? {
+            self.run_transformer(kustomization, &document, &mut objects)?;
+        }
         self.stack.pop();
         Ok(objects)
     }
@@ -235,7 +241,7 @@ impl<'r> Session<'r> {
     }
 
     /// A path that leads to nothing that can be built here. Some of them stop the build, others leave a gap.
-    fn unresolved(
+    pub(super) fn unresolved(
         &mut self,
         kustomization: &Kustomization<'_>,
         reference: &Reference<'_>,
@@ -268,7 +274,10 @@ impl<'r> Session<'r> {
             Target::Remote => Brings::Remote,
             _ => Brings::Anything,
         };
-        self.gap(kustomization, reference.span, brings, gap.clone());
+        // A component and a transformer change what others bring; a resource only adds to it.
+        let adds = |references: &[Reference<'_>]| references.iter().any(|r| r.span == reference.span);
+        let changes = !(adds(&kustomization.resources) || adds(&kustomization.generators));
+        self.gap(kustomization, reference.span, (brings, changes), gap.clone());
         self.note(kustomization, reference.span, gap);
         Ok(())
     }
@@ -278,12 +287,13 @@ impl<'r> Session<'r> {
         &mut self,
         kustomization: &Kustomization<'_>,
         span: Span,
-        brings: Brings,
+        (brings, changes): (Brings, bool),
         reason: String,
     ) {
         self.complete = false;
         let gap = Gap {
             brings,
+            changes,
             reason,
             path: kustomization.path.to_path_buf(),
             span,
@@ -314,16 +324,6 @@ impl<'r> Session<'r> {
                 "charts are not rendered; their objects are missing from this build",
             ),
             (
-                "generators",
-                true,
-                "generator plugins are not run; their objects are missing from this build",
-            ),
-            (
-                "transformers",
-                true,
-                "transformer plugins are not run; what they change is read as it was",
-            ),
-            (
                 "vars",
                 false,
                 "variables are not substituted (kustomize itself has replaced them by `replacements`)",
@@ -337,14 +337,14 @@ impl<'r> Session<'r> {
             {
                 let message = format!("`{field}` is not supported: {what}");
                 if adds {
-                    self.gap(kustomization, key.span, Brings::Anything, message.clone());
+                    self.gap(kustomization, key.span, (Brings::Anything, false), message.clone());
                 }
                 self.note(kustomization, key.span, message);
             }
         }
     }
 
-    fn transform(
+    pub(super) fn transform(
         &mut self,
         kustomization: &Kustomization<'_>,
         objects: &mut Vec<Object>,

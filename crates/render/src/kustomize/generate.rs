@@ -9,7 +9,7 @@ use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::tree::{Key, Map, Node, Scalar, Style, Value};
 use cofferdam_syntax::{Chains, Span};
 
-impl<'r> Session<'r> {
+impl Session<'_> {
     /// Runs the generators of `kustomization`: new objects are added, others merged or replaced.
     pub(super) fn generate(&mut self, kustomization: &Kustomization<'_>, objects: &mut Vec<Object>) {
         for (field, kind) in [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")] {
@@ -19,7 +19,7 @@ impl<'r> Session<'r> {
         }
     }
 
-    fn generate_one(
+    pub(super) fn generate_one(
         &mut self,
         kustomization: &Kustomization<'_>,
         kind: &str,
@@ -112,7 +112,7 @@ impl<'r> Session<'r> {
                 // The content of such a file is not known, so its keys are not known either.
                 _ => {
                     let reason = format!("the keys in `{written}` were not read");
-                    self.gap(kustomization, item.span, Brings::Keys, reason);
+                    self.gap(kustomization, item.span, (Brings::Keys, false), reason);
                 }
             }
         }

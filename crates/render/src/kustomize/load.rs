@@ -63,6 +63,10 @@ pub(super) struct Kustomization<'r> {
     /// `resources` and the older `bases`, in that order.
     pub(super) resources: Vec<Reference<'r>>,
     pub(super) components: Vec<Reference<'r>>,
+    /// Configurations of `generators`, from files and directories.
+    pub(super) generators: Vec<Reference<'r>>,
+    /// The same of `transformers`.
+    pub(super) transformers: Vec<Reference<'r>>,
 }
 
 /// A path as a kustomization names it, and what it leads to.
@@ -154,6 +158,8 @@ impl<'r> Index<'r> {
                 broken: stream.errors.first().map(|e| (e.span, e.message.clone())),
                 resources: Vec::new(),
                 components: Vec::new(),
+                generators: Vec::new(),
+                transformers: Vec::new(),
             });
         }
         if index.all.is_empty() {
@@ -187,6 +193,8 @@ impl<'r> Index<'r> {
             let components = index.references(&dir, node, "components");
             index.all[number].resources = resources;
             index.all[number].components = components;
+            index.all[number].generators = index.references(&dir, node, "generators");
+            index.all[number].transformers = index.references(&dir, node, "transformers");
         }
         index
     }
@@ -196,7 +204,8 @@ impl<'r> Index<'r> {
         items
             .iter()
             .filter_map(|item| {
-                let written = item.as_str()?;
+                // An entry may be the configuration itself instead of a path to it.
+                let written = item.as_str().filter(|text| !text.contains('\n'))?;
                 Some(Reference {
                     written,
                     span: item.span,
@@ -275,7 +284,23 @@ impl<'r> Index<'r> {
                 files.insert(path);
             }
         }
+        let plugins = kustomization.generators.iter().chain(&kustomization.transformers);
+        for document in plugins.flat_map(|reference| self.documents_of(reference)) {
+            for written in super::builtin::named_files(document) {
+                if let Target::File(path) = self.resolve(&kustomization.dir, written) {
+                    files.insert(path);
+                }
+            }
+        }
         files
+    }
+
+    /// The documents of a file that a reference leads to.
+    pub(super) fn documents_of(&self, reference: &Reference<'_>) -> &'r [Node] {
+        match &reference.target {
+            Target::File(path) => self.repo.yaml.get(path).map_or(&[], |stream| &stream.documents),
+            _ => &[],
+        }
     }
 
     /// Kustomizations that this one is built from.
@@ -285,6 +310,8 @@ impl<'r> Index<'r> {
             .resources
             .iter()
             .chain(&kustomization.components)
+            .chain(&kustomization.generators)
+            .chain(&kustomization.transformers)
             .filter_map(|r| match r.target {
                 Target::Base(base) => Some(base),
                 _ => None,

@@ -4,9 +4,10 @@
 //!
 //! The behaviour is that of kustomize (version 5): the order in which transformers
 //! run, the fields that they reach, the way lists merge. Left out: the hash on generated names, `vars`,
-//! plugins, charts, and remote bases.
+//! plugins of others, charts, and remote bases.
 
 mod build;
+mod builtin;
 mod generate;
 mod images;
 mod json_patch;
@@ -77,6 +78,8 @@ pub struct Build {
 pub struct Gap {
     /// What could be missing.
     pub brings: Brings,
+    /// Whether it may change what the other files say; otherwise it only adds to it.
+    pub changes: bool,
     /// What was not read and why, as a clause.
     pub reason: String,
     /// The kustomization.
@@ -94,6 +97,10 @@ pub enum Brings {
     Remote,
     /// Keys of ConfigMaps and Secrets.
     Keys,
+    /// Secrets.
+    Secrets,
+    /// No objects: it only changes what others bring.
+    Changes,
 }
 
 /// A name that leads to nothing.

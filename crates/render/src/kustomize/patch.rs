@@ -5,7 +5,7 @@ use super::build::{Failure, Session};
 use super::load::{Kustomization, Target};
 use super::object::Object;
 use super::select::{Selector, names_object};
-use super::{Dangling, Named, merge};
+use super::{Brings, Dangling, Named, merge};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::Unreadable;
@@ -122,11 +122,9 @@ impl<'r> Session<'r> {
                 Err(self.fail(kustomization, path.span, message))
             }
             _ => {
-                self.note(
-                    kustomization,
-                    path.span,
-                    format!("the patch `{written}` was not read; the rest of the build was"),
-                );
+                let reason = format!("the patch `{written}` was not read; the rest of the build was");
+                self.gap(kustomization, path.span, (Brings::Changes, true), reason.clone());
+                self.note(kustomization, path.span, reason);
                 Ok(&[])
             }
         }

@@ -24,7 +24,7 @@ struct Part<'a> {
     index: i64,
 }
 
-impl<'r> Session<'r> {
+impl Session<'_> {
     /// Applies the replacements of `kustomization`.
     pub(super) fn replace(&mut self, kustomization: &Kustomization<'_>, objects: &mut [Object]) {
         let entries = kustomization
@@ -60,7 +60,7 @@ impl<'r> Session<'r> {
                 }
                 _ => {
                     let reason = format!("`{}` was not read", path.as_str().unwrap_or("replacements"));
-                    self.gap(kustomization, path.span, Brings::Anything, reason);
+                    self.gap(kustomization, path.span, (Brings::Changes, true), reason);
                 }
             }
         }
