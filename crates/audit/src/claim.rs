@@ -28,6 +28,17 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
             finding.assumptions.push(sentence.to_owned());
         }
     }
+    let places = finding.locations.iter();
+    let altered = places
+        .filter_map(|l| scope.altered(l.span, env.project, &env.name))
+        .next()
+        .map(|reason| format!("the values are as they are written: {reason}"));
+    if let Some(sentence) = altered {
+        at_most(finding, Severity::Critical, Confidence::Likely);
+        if !finding.assumptions.contains(&sentence) {
+            finding.assumptions.push(sentence);
+        }
+    }
     if environment::is_before_production(&env.name) {
         at_most(finding, Severity::Medium, Confidence::Certain);
     }

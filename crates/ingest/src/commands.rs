@@ -19,6 +19,8 @@ pub(crate) struct Commands {
     pub(crate) kustomizations: BTreeSet<PathBuf>,
     /// Directories of manifests that are applied, with the namespace that the command names.
     pub(crate) directories: BTreeMap<PathBuf, Option<Node>>,
+    /// Single files of manifests that are applied.
+    pub(crate) files: BTreeSet<PathBuf>,
     /// Directories in which Terraform is run, and the variables that the commands may set there.
     pub(crate) terraform: BTreeMap<PathBuf, Set>,
     /// Compose files that one command names together.
@@ -92,7 +94,7 @@ pub(crate) fn read(repo: &Repo) -> Commands {
     found
 }
 
-fn is_script(path: &Path) -> bool {
+pub(crate) fn is_script(path: &Path) -> bool {
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     matches!(ending, "sh" | "bash" | "mk")
@@ -292,6 +294,7 @@ impl Reader<'_> {
                     continue;
                 };
                 if !self.repo.has_directory(&path) {
+                    self.found.files.insert(path);
                     continue;
                 }
                 if is_kustomization {

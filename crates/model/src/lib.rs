@@ -35,7 +35,7 @@ pub use platform::{
     Environment, Parts, Platform, Priority, Reading, Scale, Service, Suppression, UnreadableFile,
 };
 pub use scope::{
-    Absence, Apart, Deployment, DeploymentId, DeploymentKind, Home, Opening, PlaceApart, Project, ProjectId,
+    Absence, Altered, Apart, Deployment, DeploymentId, DeploymentKind, Home, Opening, PlaceApart, Project, ProjectId,
     Scope,
 };
 pub use source::{Fact, Source};

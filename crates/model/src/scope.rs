@@ -26,6 +26,10 @@ pub struct Scope {
     pub default_files: BTreeSet<FileId>,
     /// Places of values that apply only if nothing else sets one: defaults of Terraform variables.
     pub default_values: BTreeSet<Span>,
+    /// Deployments of which a part was not read, with what that is.
+    pub in_part: BTreeMap<DeploymentId, Vec<String>>,
+    /// Files whose values something that was not run may change.
+    pub altered: Vec<Altered>,
     /// Sources that could declare more than was read.
     pub openings: Vec<Opening>,
     /// Directories that are separate from the platform, ordered by path.
@@ -33,6 +37,19 @@ pub struct Scope {
     /// The evidence for each environment of a project, as phrases ("overlays/production/", "a section of
     /// deploy.yml"). Empty if there is none.
     pub evidence: BTreeMap<(ProjectId, String), Vec<String>>,
+}
+
+/// Files whose values something that was not run may change where they are built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Altered {
+    /// The project of the build.
+    pub project: ProjectId,
+    /// The environment of the build; `None` is all.
+    pub environment: Option<String>,
+    /// The files that its values stand in.
+    pub files: BTreeSet<FileId>,
+    /// What may change them, as a clause.
+    pub reason: String,
 }
 
 /// A directory that is separate from the platform.
@@ -70,6 +87,8 @@ pub enum Apart {
     Templates,
     /// Third-party code, kept beside one's own.
     Vendored,
+    /// Manifests beside a kustomization that none names.
+    Unused,
 }
 
 impl Apart {
@@ -82,6 +101,7 @@ impl Apart {
             Apart::Archive => "archives",
             Apart::Templates => "templates",
             Apart::Vendored => "vendored files",
+            Apart::Unused => "manifests that no build uses",
         }
     }
 }
@@ -253,6 +273,16 @@ impl Scope {
                 && opening.environment.as_deref().is_none_or(|e| e == environment)
                 && (opening.kinds.is_empty() || opening.kinds.contains(&kind))
         })
+    }
+
+    /// What may change a value at this place where an environment is built.
+    pub fn altered(&self, span: Span, project: ProjectId, environment: &str) -> Option<&str> {
+        let found = self.altered.iter().find(|altered| {
+            altered.project == project
+                && altered.environment.as_deref().is_none_or(|e| e == environment)
+                && altered.files.contains(&span.file)
+        });
+        found.map(|altered| altered.reason.as_str())
     }
 
     /// Why a project is not part of the platform, if it is not.

@@ -169,7 +169,10 @@ fn is_environment(word: &str) -> bool {
 const INSTRUCTIONS: &[(&str, &[&str])] = &[
     (
         "change",
-        &["me", "this", "it", "in", "to", "before", "on", "pls", "please"],
+        &[
+            "me", "this", "it", "in", "to", "before", "on", "pls", "please", "password", "secret", "token", "key",
+            "encryption",
+        ],
     ),
     ("replace", &["me", "this", "it", "with", "by", "in", "at"]),
     ("update", &["me", "this", "it", "in", "with", "at"]),
@@ -385,7 +388,8 @@ pub fn literal(name: &str, value: &str, span: Span, (kind, evidence): (SecretKin
         kind,
         evidence,
         fingerprint: fingerprint(value),
-        doubtful: false,
+        // `changeme` is the first guess of anybody, where nobody replaced it.
+        doubtful: is_to_be_replaced(value),
     }
 }
 
@@ -948,6 +952,9 @@ mod tests {
             ("DB_PASSWORD", "my_database_password_1"),
             ("mqtt_password", "{MQTT_PASSWORD}"),
             ("TOKEN", "__API_TOKEN__"),
+            ("DB_PASSWORD", "changePassword"),
+            ("ENCRYPTION_KEY", "changeEncryptionKey"),
+            ("DB_PASSWORD", "yourPassword"),
             ("pipeline_secret_kube_token", "COURIER_K8S_DEPLOY_TOKEN"),
             ("s3_credentials_secret", "s3-credentials"),
             ("REQUEST_CREDENTIALS", "include"),

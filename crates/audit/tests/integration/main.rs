@@ -9,6 +9,7 @@
 mod beside;
 mod checkers;
 mod claims;
+mod judged;
 mod overlay;
 mod pages;
 mod report;

@@ -38,7 +38,11 @@ pub(super) fn places(sources: &Sources<'_>, files: &BTreeMap<FileId, Apart>) -> 
 
 /// The project of a file apart is the directory below the place, or the place itself.
 fn directory(sources: &Sources<'_>, path: &Path) -> PathBuf {
-    let root = &sources.projects.get(sources.projects.of_path(path)).root;
+    let project = sources.projects.get(sources.projects.of_path(path));
+    if project.apart == Some(Apart::Unused) {
+        return path.parent().unwrap_or(Path::new("")).to_path_buf();
+    }
+    let root = &project.root;
     // What lies above its parent is part of the platform, whatever it is called.
     let is_platform = |dir: &Path| {
         root.parent()

@@ -1,5 +1,6 @@
 //! What deploy tools make of the files, and where each tree of it holds: the first stage after reading.
 
+use super::{made, unused};
 use crate::code::Project;
 use crate::commands::{self, Commands};
 use crate::dockerfile::{self, Dockerfile};
@@ -12,7 +13,7 @@ use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, Owner, ProjectId
 use cofferdam_render::argo::{self, Applications, Deploys};
 use cofferdam_render::hcl::{self, Terraform};
 use cofferdam_render::helm::{self, Charts};
-use cofferdam_render::kustomize::{self, Built};
+use cofferdam_render::kustomize::{self, Build, Built};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
@@ -176,6 +177,9 @@ impl<'a> Sources<'a> {
         let releases = releases(repo, &charts, (&applications, listed), &known);
         let built = built(repo, (&applications, &commands), &known);
         let directories = directories(repo, (&applications, &commands));
+        let mut projects = projects;
+        let built_by = (&built, &charts, &terraform);
+        unused::set_apart(repo, built_by, (&directories, &commands), &mut projects);
         Sources {
             code: Project::divide(
                 code,
@@ -197,6 +201,16 @@ impl<'a> Sources<'a> {
             projects,
             overlay: stated,
         }
+    }
+}
+
+impl Sources<'_> {
+    /// Whether a build is of a base that nothing here uses or deploys.
+    pub(super) fn is_unused_base(&self, build: &Build) -> bool {
+        unused::is_base(&build.dir)
+            && !deployed(&self.applications).contains(&build.dir)
+            && !self.commands.kustomizations.contains(&build.dir)
+            && !unused::deployed_by_flux(self.repo).contains(&build.dir)
     }
 }
 
@@ -338,6 +352,7 @@ fn built(repo: &Repo, (applications, commands): (&Applications, &Commands), know
     let mut deployed = deployed(applications);
     deployed.extend(commands.kustomizations.iter().cloned());
     let mut built = kustomize::build_with(repo, &deployed);
+    made::take_back(repo, &mut built);
     // What each application lays over a build, and the namespace that it deploys into.
     type Laid<'n> = (Option<&'n Node>, Option<Node>);
     let mut over: HashMap<&Path, Vec<Laid<'_>>> = HashMap::new();
@@ -569,11 +584,8 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
     let mut pieces = Vec::new();
     let mut deployments = Deployments::default();
     for build in &sources.built.builds {
-        let completeness = if build.complete {
-            Completeness::Whole
-        } else {
-            Completeness::Fragment
-        };
+        // What was not read of a build is missing from it; what is written there is written whole.
+        let completeness = Completeness::Whole;
         let project = sources.projects.of_path(&build.dir);
         let cluster = scope::cluster_of(&build.path);
         let deployment = deployments.add(Deployment {

@@ -15,11 +15,14 @@ mod apart;
 mod builds;
 mod evidence;
 mod formats;
+mod made;
 mod openings;
+mod partial;
 mod read;
 mod settle;
 mod stated;
 mod summary;
+mod unused;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +36,7 @@ use crate::walk::{self, Config, Input, ReadError, Walked};
 use builds::{Holder, Piece, Sources};
 use cofferdam_code::python::Code;
 use cofferdam_model::{Environment, FileId, Platform, ProjectId, Span, link};
+use cofferdam_render::kustomize::Build;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
@@ -136,6 +140,8 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     reading.overlay_problems = problems;
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
+    platform.scope.in_part = partial::of(&sources, &deployments);
+    platform.scope.altered = partial::altered(&sources);
     platform.scope.deployments = deployments.all;
     platform.scope.apart = apart::files(&sources, &pieces);
     platform.scope.places_apart = apart::places(&sources, &platform.scope.apart);
@@ -173,7 +179,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform
 }
 
-/// Files of charts that nothing here installs: their values are defaults.
+/// Files whose values are defaults: those of charts that nothing here installs, and of bases that nothing here uses.
 fn default_files(sources: &Sources<'_>) -> BTreeSet<FileId> {
     let directories = sources
         .releases
@@ -182,10 +188,16 @@ fn default_files(sources: &Sources<'_>) -> BTreeSet<FileId> {
         .map(|r| r.dir.as_path());
     let directories: BTreeSet<&Path> = directories.collect();
     let files = sources.repo.files.iter();
-    files
+    let mut found: BTreeSet<FileId> = files
         .filter(|(path, _)| path.ancestors().any(|above| directories.contains(above)))
         .map(|(_, id)| *id)
-        .collect()
+        .collect();
+    let (bases, built): (Vec<&Build>, Vec<&Build>) =
+        (sources.built.builds.iter()).partition(|build| sources.is_unused_base(build));
+    let of_bases = bases.into_iter().flat_map(partial::files);
+    let of_others: BTreeSet<FileId> = built.into_iter().flat_map(partial::files).collect();
+    found.extend(of_bases.filter(|file| !of_others.contains(file)));
+    found
 }
 
 /// Places of defaults of Terraform's variables that something which was not read may set otherwise.

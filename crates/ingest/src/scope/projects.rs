@@ -101,6 +101,8 @@ pub(crate) struct Projects {
     /// All projects, in the order of their directories.
     pub(crate) all: Vec<Project>,
     by_root: HashMap<PathBuf, ProjectId>,
+    /// Single files that are in another project than their directory.
+    by_file: HashMap<PathBuf, ProjectId>,
 }
 
 /// Directories with what lies directly in them.
@@ -176,15 +178,31 @@ impl Projects {
                 )
             })
             .collect();
-        Projects { all, by_root }
+        Projects {
+            all,
+            by_root,
+            by_file: HashMap::new(),
+        }
     }
 
     /// The project of a file or directory below the root.
     pub(crate) fn of_path(&self, path: &Path) -> ProjectId {
-        path.ancestors()
-            .find_map(|above| self.by_root.get(above))
+        let of_file = self.by_file.get(path);
+        of_file
+            .or_else(|| path.ancestors().find_map(|above| self.by_root.get(above)))
             .copied()
             .unwrap_or_default()
+    }
+
+    /// Adds a project that has no directory of its own.
+    pub(crate) fn add(&mut self, project: Project) -> ProjectId {
+        self.all.push(project);
+        ProjectId(u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Puts one file into a project.
+    pub(crate) fn place(&mut self, path: PathBuf, project: ProjectId) {
+        self.by_file.insert(path, project);
     }
 
     /// The project of an id that this gave.

@@ -71,6 +71,8 @@ pub struct Build {
     pub gaps: Vec<Gap>,
     /// The first cause, when it cannot be built.
     pub failed: Option<Unreadable>,
+    /// Every file that it would be built from, when it cannot be built.
+    pub files: BTreeSet<PathBuf>,
 }
 
 /// A part of a build that was not read, so that the build may have more objects than are known.
@@ -191,6 +193,7 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
                 complete: session.complete,
                 gaps: std::mem::take(&mut session.gaps),
                 failed: None,
+                files: BTreeSet::new(),
             };
             match result {
                 Ok(objects) => {
@@ -201,7 +204,13 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
                         .collect();
                     build.objects = objects.into_iter().map(|o| o.node).collect();
                 }
-                Err(failure) => build.failed = Some(*failure),
+                Err(failure) => {
+                    build.failed = Some(*failure);
+                    let mut reached = vec![false; count];
+                    reach(&index, *root, &mut reached);
+                    let used = reached.iter().enumerate().filter(|(_, is_reached)| **is_reached);
+                    build.files = used.flat_map(|(number, _)| index.files_of(number)).collect();
+                }
             }
             (build, session.dangling, session.notes)
         })

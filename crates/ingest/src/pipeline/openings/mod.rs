@@ -132,6 +132,8 @@ impl Finder<'_> {
             }
             for gap in &build.gaps {
                 let kinds = match gap.brings {
+                    Brings::Changes => continue,
+                    Brings::Secrets => [Absence::Secret].into(),
                     Brings::Anything => BTreeSet::new(),
                     Brings::Remote => kinds::repository(),
                     Brings::Keys => kinds::keys(),

@@ -1,0 +1,193 @@
+//! What is deployed is judged, also where a part of it was not read, and what nothing deploys is put apart.
+
+use cofferdam_audit::finding::Confidence;
+use cofferdam_audit::{Finding, Options, Report, Severity, audit, severity_of};
+use cofferdam_model::{Apart, Platform};
+
+const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 1\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n        - name: web\n          image: r.example.net/web:latest\n          ports: [{containerPort: 80}]\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n";
+
+fn platform(files: &[(&str, &str)]) -> Platform {
+    cofferdam_ingest::read_files(files.iter().map(|(p, t)| ((*p).into(), t.as_bytes().to_vec())))
+}
+
+fn judged(platform: &Platform) -> Report {
+    audit(platform, &Options::default())
+}
+
+fn of_rule<'r>(report: &'r Report, rule: &str) -> Vec<&'r Finding> {
+    report.findings.iter().filter(|f| f.rule == rule).collect()
+}
+
+fn overlay<'f>(kustomization: &'f str, more: &[(&'f str, &'f str)]) -> Vec<(&'f str, &'f str)> {
+    let mut files = vec![
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("base/web.yaml", WEB),
+        ("overlays/prod/kustomization.yaml", kustomization),
+    ];
+    files.extend(more);
+    files
+}
+
+#[test]
+fn a_part_that_was_not_read_silences_nothing_that_is_written() {
+    let own = "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: l}\nlabels: {env: prod}\nfieldSpecs: [{path: metadata/labels, create: true}]\n";
+    let other = "apiVersion: example.com/v1\nkind: Rewrite\nmetadata: {name: r}\n";
+    let rules = |kustomization: &str, extra: &str| {
+        let files = overlay(kustomization, &[("overlays/prod/extra.yaml", extra)]);
+        let found = judged(&platform(&files));
+        let mut rules: Vec<&str> = found.findings.iter().map(|f| f.rule).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules
+    };
+    let plain = rules("resources: [../../base]\n", "x: 1\n");
+    assert!(plain.contains(&"single-replica") && plain.contains(&"requests-missing"), "{plain:?}");
+    for (more, extra) in [
+        ("transformers: [extra.yaml]\n", own),
+        ("transformers: [extra.yaml]\n", other),
+        ("generators: [extra.yaml]\n", other),
+        ("helmCharts: [{name: redis, repo: 'https://charts.example.com'}]\n", "x: 1\n"),
+        ("components: ['https://example.com/c?ref=1']\n", "x: 1\n"),
+    ] {
+        let found = rules(&format!("resources: [../../base]\n{more}"), extra);
+        let lost: Vec<_> = plain.iter().filter(|rule| !found.contains(rule)).collect();
+        assert!(lost.is_empty(), "{more}: {lost:?} are lost");
+    }
+    let remote = "resources: [../../base, 'https://example.com/r?ref=1']\n";
+    assert!(rules(remote, "x: 1\n").contains(&"single-replica"));
+}
+
+#[test]
+fn what_a_transformer_may_change_is_likely_and_says_so() {
+    let other = "apiVersion: example.com/v1\nkind: Rewrite\nmetadata: {name: r}\n";
+    let kustomization = "resources: [../../base]\ntransformers: [t.yaml]\n";
+    let open = platform(&overlay(kustomization, &[("overlays/prod/t.yaml", other)]));
+    let report = judged(&open);
+    let tag = of_rule(&report, "image-mutable-tag")[0];
+    assert_eq!(tag.confidence, Confidence::Likely);
+    assert!(tag.assumptions.iter().any(|a| a.contains("`Rewrite` is not run")), "{:?}", tag.assumptions);
+    let closed = platform(&overlay("resources: [../../base]\n", &[]));
+    assert_eq!(of_rule(&judged(&closed), "image-mutable-tag")[0].confidence, Confidence::Certain);
+    // The reader is told which deployments were judged in part.
+    assert_eq!(open.scope.in_part.len(), 1);
+    assert!(closed.scope.in_part.is_empty());
+}
+
+/// A workload that names a ConfigMap that is not there, where another one is.
+fn referring() -> String {
+    let with = "envFrom: [{configMapRef: {name: conf}}]\n          ports: [{containerPort";
+    let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {a: b}\n";
+    format!("{}{other}", WEB.replace("ports: [{containerPort", with))
+}
+
+#[test]
+fn an_absence_in_a_deployment_that_was_read_in_part_is_not_certain() {
+    let reference = referring();
+    let severity = |kustomization: &str| {
+        let mut files = overlay(kustomization, &[]);
+        files[1].1 = &reference;
+        let report = judged(&platform(&files));
+        let found = of_rule(&report, "dangling-reference");
+        found.iter().map(|f| (severity_of(f), f.confidence)).max()
+    };
+    assert_eq!(severity("resources: [../../base]\n"), Some((Severity::High, Confidence::Certain)));
+    let open = severity("resources: [../../base, 'https://example.com/r?ref=1']\n");
+    assert_eq!(open, Some((Severity::Low, Confidence::Likely)));
+}
+
+const DEBUG: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: debug}\nspec:\n  template:\n    spec:\n      containers: [{name: debug, image: 'r.example.net/debug:latest'}]\n";
+
+#[test]
+fn a_manifest_that_no_kustomization_names_is_apart() {
+    for (files, is_apart) in [
+        // Beside a kustomization.
+        (overlay("resources: [../../base]\n", &[("overlays/prod/debug.yaml", DEBUG)]), true),
+        (overlay("resources: [../../base]\n", &[("base/debug.yaml", DEBUG)]), true),
+        // In a directory of which a kustomization names manifests.
+        (
+            vec![("kustomization.yaml", "resources: [a/web.yaml]\n"), ("a/web.yaml", WEB), ("a/debug.yaml", DEBUG)],
+            true,
+        ),
+        // Below a kustomization that keeps its manifests in directories.
+        (
+            vec![("kustomization.yaml", "resources: [a/web.yaml]\n"), ("a/web.yaml", WEB), ("b/debug.yaml", DEBUG)],
+            true,
+        ),
+        (
+            vec![("kustomization.yaml", "resources: [web.yaml]\n"), ("web.yaml", WEB), ("b/debug.yaml", DEBUG)],
+            false,
+        ),
+        // A component that nothing uses.
+        (
+            overlay(
+                "resources: [../../base]\n",
+                &[
+                    ("parts/debug/kustomization.yaml", "kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\nresources: [debug.yaml]\n"),
+                    ("parts/debug/debug.yaml", DEBUG),
+                ],
+            ),
+            true,
+        ),
+        // A plain directory is deployed, and so is what a command names.
+        (overlay("resources: [../../base]\n", &[("plain/debug.yaml", DEBUG)]), false),
+        (
+            overlay(
+                "resources: [../../base]\n",
+                &[("base/debug.yaml", DEBUG), ("up.sh", "kubectl apply -f base/debug.yaml\n")],
+            ),
+            false,
+        ),
+    ] {
+        let platform = platform(&files);
+        let report = judged(&platform);
+        let speaks = |f: &&Finding| f.subject.contains("debug") || f.title.contains("debug");
+        let found: Vec<&Finding> = report.findings.iter().filter(speaks).collect();
+        let apart: Vec<&Finding> = report.apart.iter().filter(speaks).collect();
+        assert_eq!(found.is_empty(), is_apart, "{files:?}\n{found:?}");
+        assert_eq!(!apart.is_empty(), is_apart, "{files:?}");
+        assert!(apart.iter().all(|f| f.apart == Some(Apart::Unused) && severity_of(f) == Severity::Low));
+        let places = &platform.scope.places_apart;
+        assert_eq!(places.iter().any(|p| p.why == Apart::Unused && p.files == 1), is_apart, "{places:?}");
+    }
+}
+
+#[test]
+fn a_base_that_nothing_uses_is_not_high() {
+    let worst = |files: &[(&str, &str)]| judged(&platform(files)).findings.iter().map(severity_of).max();
+    let reference = referring();
+    let base = [("k8s/base/kustomization.yaml", "resources: [web.yaml]\n"), ("k8s/base/web.yaml", &*reference)];
+    assert_eq!(worst(&base), Some(Severity::Medium));
+    let mut deployed = base.to_vec();
+    deployed.push(("up.sh", "kubectl apply -k k8s/base\n"));
+    assert_eq!(worst(&deployed), Some(Severity::High));
+}
+
+#[test]
+fn a_base_that_a_script_makes_is_not_missing() {
+    let kustomization = ("overlays/all/kustomization.yaml", "resources: [base]\n");
+    let missing = |script: &str| {
+        let platform = platform(&[kustomization, ("web/web.yaml", WEB), ("build.sh", script)]);
+        let report = judged(&platform);
+        of_rule(&report, "dangling-reference").len()
+    };
+    assert_eq!(missing("echo overlays/all/base\n"), 1);
+    assert_eq!(missing("cp -R web \"${OUT}\"/overlays/all/base\n"), 0);
+    assert_eq!(missing("mkdir -p overlays/all/base && touch overlays/all/base/x\n"), 0);
+    assert_eq!(missing("cp -R web other/base\n"), 1);
+}
+
+#[test]
+fn a_placeholder_is_no_secret_to_revoke() {
+    let secret = |value: &str| {
+        let text = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{POSTGRES_PASSWORD: {value}}}\n");
+        let report = judged(&platform(&[("k8s/s.yaml", &text)]));
+        let found = of_rule(&report, "secret-in-clear");
+        found.first().map(|f| (severity_of(f), f.remedy.clone()))
+    };
+    for value in ["changePassword", "changeMe", "yourPassword", "REPLACE_ME"] {
+        let found = secret(value);
+        assert!(found.as_ref().is_none_or(|(s, remedy)| *s == Severity::Low && !remedy.contains("Revoke it first")), "{value}: {found:?}");
+    }
+    let real = secret("h7Gk2pQ9vvLq");
+    assert!(real.is_some_and(|(s, remedy)| s == Severity::High && remedy.contains("Revoke it first")));
+}

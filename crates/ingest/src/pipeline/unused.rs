@@ -1,0 +1,131 @@
+//! Manifests that no build uses. In a directory that kustomize builds from, what is deployed is what a kustomization
+//! names; a manifest beside it that none names (commented out, a patch nobody applies) is deployed by nothing. It is read
+//! and judged all the same, apart from the platform and by itself: nothing deployed sees it.
+//!
+//! A directory is built from if it has a kustomization, if one names manifests in it, or if it lies below a kustomization
+//! that keeps its manifests and patches in directories below itself. A plain directory of manifests
+//! without any of that stays a deployment, and so does what an application or a command deploys by its path.
+
+use super::builds::Directory;
+use crate::commands::Commands;
+use crate::kubernetes;
+use crate::scope::Projects;
+use cofferdam_model::{Apart, Project, ProjectId};
+use cofferdam_render::hcl::Terraform;
+use cofferdam_render::helm::Charts;
+use cofferdam_render::kustomize::Built;
+use cofferdam_syntax::repo::{Repo, normalise};
+use cofferdam_syntax::tree::Node;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+/// Puts the manifests that no build uses into projects of their own.
+pub(super) fn set_apart(
+    repo: &Repo,
+    (built, charts, terraform): (&Built, &Charts, &Terraform),
+    (directories, commands): (&[Directory], &Commands),
+    projects: &mut Projects,
+) {
+    let failed: BTreeSet<&Path> = (built.builds.iter())
+        .flat_map(|build| build.files.iter().map(PathBuf::as_path))
+        .collect();
+    let is_used = |path: &Path| {
+        built.consumed.contains(path) && (!built.fragments.contains(path) || failed.contains(path))
+            || charts.consumed.contains(path)
+            || terraform.claimed.contains(path)
+            || repo.is_below_link(path)
+            || commands.files.contains(path)
+            || directories.iter().any(|directory| path.starts_with(&directory.dir))
+    };
+    let built_from = built_from(repo, built);
+    let spread = spread(repo, built);
+    let mut of_project: BTreeMap<ProjectId, ProjectId> = BTreeMap::new();
+    for (path, stream) in &repo.yaml {
+        let is_component = built.fragments.contains(path) && !failed.contains(path.as_path());
+        let directory = path.parent().unwrap_or(Path::new(""));
+        if !(is_component || built_from.contains(directory) || is_below_spread(directory, &built_from, &spread))
+            || is_used(path)
+            || !stream.documents.iter().any(is_manifest)
+        {
+            continue;
+        }
+        let own = projects.of_path(path);
+        if projects.get(own).apart.is_some() {
+            continue;
+        }
+        let apart = *of_project.entry(own).or_insert_with(|| {
+            let root = projects.get(own).root.clone();
+            projects.add(Project {
+                root,
+                apart: Some(Apart::Unused),
+            })
+        });
+        projects.place(path.clone(), apart);
+    }
+}
+
+/// Directories that kustomize builds from.
+fn built_from<'b>(repo: &Repo, built: &'b Built) -> HashSet<&'b Path> {
+    let manifests = built.consumed.iter().filter(|path| {
+        let stream = repo.yaml.get(*path);
+        is_kustomization(path)
+            || stream.is_some_and(|stream| stream.documents.iter().any(is_manifest))
+    });
+    manifests.filter_map(|path| path.parent()).collect()
+}
+
+/// Directories with a kustomization that names manifests in directories below itself.
+fn spread<'b>(repo: &Repo, built: &'b Built) -> HashSet<&'b Path> {
+    let kustomizations = built.consumed.iter().filter(|path| is_kustomization(path));
+    let own: HashSet<&Path> = kustomizations.filter_map(|path| path.parent()).collect();
+    let manifests = built.consumed.iter().filter(|path| {
+        let stream = repo.yaml.get(*path);
+        stream.is_some_and(|stream| stream.documents.iter().any(is_manifest))
+    });
+    manifests
+        .filter_map(|path| {
+            let directory = path.parent()?;
+            let nearest = directory.ancestors().find(|above| own.contains(above))?;
+            (nearest != directory).then_some(nearest)
+        })
+        .collect()
+}
+
+/// Whether the nearest directory above that is built from keeps its manifests in directories below itself.
+fn is_below_spread(directory: &Path, built_from: &HashSet<&Path>, spread: &HashSet<&Path>) -> bool {
+    let mut above = directory.ancestors().skip(1);
+    above.find(|dir| built_from.contains(dir)).is_some_and(|dir| spread.contains(dir))
+}
+
+/// Whether a document is an object for the cluster, and no file of kustomize's own.
+fn is_manifest(document: &Node) -> bool {
+    let api = document.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+    kubernetes::is_object(document) && !api.starts_with("kustomize.config.k8s.io/") && api != "builtin"
+}
+
+fn is_kustomization(path: &Path) -> bool {
+    let name = path.file_stem().and_then(|n| n.to_str());
+    name.is_some_and(|name| name.eq_ignore_ascii_case("kustomization"))
+}
+
+/// Whether a kustomization is by its place one that others build on: it deploys nothing by itself.
+pub(super) fn is_base(dir: &Path) -> bool {
+    let mut parts = dir.iter().rev().filter_map(|part| part.to_str());
+    let last = parts.next().unwrap_or_default();
+    let is = |part: &str, names: &[&str]| names.iter().any(|name| part.eq_ignore_ascii_case(name));
+    is(last, &["base", "bases", "component", "components"])
+        || parts.next().is_some_and(|above| is(above, &["bases", "components"]))
+}
+
+/// Directories that a Kustomization of Flux deploys.
+pub(super) fn deployed_by_flux(repo: &Repo) -> BTreeSet<PathBuf> {
+    let documents = repo.yaml.values().flat_map(|stream| &stream.documents);
+    let of_flux = documents.filter(|node| {
+        let api = node.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+        api.starts_with("kustomize.toolkit.fluxcd.io/")
+    });
+    of_flux
+        .filter_map(|node| node.at("spec/path")?.as_str())
+        .map(|written| normalise(Path::new(written.trim_start_matches('/'))))
+        .collect()
+}
