@@ -13,7 +13,7 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
         && let Some(opening) = scope.open_for(kind, env.project, &env.name)
     {
         at_most(finding, Severity::Low, Confidence::Likely);
-        let reason = format!("Not found here; it may still exist: {}.", opening.reason);
+        let reason = format!("Not found here; it may still exist: {}.", opening.shown());
         if !finding.explanation.contains(&reason) {
             finding.explanation = format!("{} {reason}", finding.explanation).trim().to_owned();
         }
@@ -136,6 +136,7 @@ mod tests {
             kinds: BTreeSet::from([Absence::Alert]),
             reason: "the chart alerts was not read".to_owned(),
             span: None,
+            at: BTreeSet::new(),
         });
         let open = weighed(claim(), "production", &platform);
         assert_eq!(

@@ -36,7 +36,7 @@ pub use platform::{
 };
 pub use scope::{
     Absence, Altered, Apart, Deployment, DeploymentId, DeploymentKind, Home, Opening, PlaceApart, Project, ProjectId,
-    Scope,
+    ReleaseOf, Scope,
 };
 pub use source::{Fact, Source};
 pub use units::{Bytes, Cpu, Money, Rate, Share};

@@ -26,6 +26,8 @@ pub struct Scope {
     pub default_files: BTreeSet<FileId>,
     /// Places of values that apply only if nothing else sets one: defaults of Terraform variables.
     pub default_values: BTreeSet<Span>,
+    /// Namespace and values of the releases among the deployments.
+    pub releases: BTreeMap<DeploymentId, ReleaseOf>,
     /// Deployments of which a part was not read, with what that is.
     pub in_part: BTreeMap<DeploymentId, Vec<String>>,
     /// Files whose values something that was not run may change.
@@ -123,6 +125,29 @@ pub struct Deployment {
     pub cluster: Option<String>,
     /// How many objects or resources it has.
     pub objects: usize,
+}
+
+impl Deployment {
+    /// The root, or the name of a release, as people would say it.
+    pub fn shown(&self) -> String {
+        let root = match self.root.as_os_str().is_empty() {
+            true => ".".to_owned(),
+            false => self.root.display().to_string(),
+        };
+        match &self.name {
+            Some(name) => format!("{name} ({root})"),
+            None => root,
+        }
+    }
+}
+
+/// What is told of a release of a chart beside its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseOf {
+    /// The namespace that it is installed into, where known.
+    pub namespace: Option<String>,
+    /// Files of values that it is installed with, in their order.
+    pub values: Vec<PathBuf>,
 }
 
 /// Tools that deploy.
@@ -233,7 +258,7 @@ impl Absence {
             Absence::AdmissionPolicy => "admission policies",
             Absence::Autoscaler => "autoscalers",
             Absence::Alert => "alerts",
-            Absence::MetricSource => "sources of metrics",
+            Absence::MetricSource => "metric sources",
             Absence::Topic => "topics",
             Absence::Pooler => "poolers",
             Absence::Breaker => "breakers and retries",
@@ -241,10 +266,10 @@ impl Absence {
             Absence::Variable => "variables",
             Absence::Terraform => "Terraform declarations",
             Absence::File => "files",
-            Absence::Delivery => "ways to deploy",
-            Absence::LogRetention => "retention of logs",
-            Absence::NodeService => "services of nodes",
-            Absence::PodDefault => "defaults of pods",
+            Absence::Delivery => "delivery pipelines",
+            Absence::LogRetention => "log retention",
+            Absence::NodeService => "node agents (DaemonSets such as a DNS cache)",
+            Absence::PodDefault => "pod defaults",
         }
     }
 }
@@ -262,6 +287,39 @@ pub struct Opening {
     pub reason: String,
     /// Its place.
     pub span: Option<Span>,
+    /// The deployments that it is missing from, by their roots or files; empty where it is missing from all.
+    pub at: BTreeSet<PathBuf>,
+}
+
+/// The end of the reason where none of a kind was recognised.
+const UNRECOGNISED: &str = "were recognised in these files; another repository may keep them";
+
+impl Opening {
+    /// That none of a kind was recognised in a project.
+    pub fn unrecognised(project: ProjectId, kind: Absence) -> Opening {
+        Opening {
+            project,
+            environment: None,
+            kinds: [kind].into(),
+            reason: format!("no {} {UNRECOGNISED}", kind.name()),
+            span: None,
+            at: BTreeSet::new(),
+        }
+    }
+
+    /// Whether it is only that none of a kind was recognised.
+    pub fn is_unrecognised(&self) -> bool {
+        self.reason.ends_with(UNRECOGNISED)
+    }
+
+    /// The reason, with the deployment where it is one.
+    pub fn shown(&self) -> String {
+        let mut roots = self.at.iter();
+        match (roots.next(), roots.next()) {
+            (Some(root), None) => format!("{} ({})", self.reason, root.display()),
+            _ => self.reason.clone(),
+        }
+    }
 }
 
 impl Scope {
@@ -414,6 +472,7 @@ mod tests {
             kinds: kinds.iter().copied().collect(),
             reason: "a chart was not read".to_owned(),
             span: None,
+            at: BTreeSet::new(),
         };
         let scope = Scope {
             openings: vec![opening(&[Absence::Alert], None), opening(&[], Some("staging"))],

@@ -169,10 +169,7 @@ fn is_environment(word: &str) -> bool {
 const INSTRUCTIONS: &[(&str, &[&str])] = &[
     (
         "change",
-        &[
-            "me", "this", "it", "in", "to", "before", "on", "pls", "please", "password", "secret", "token", "key",
-            "encryption",
-        ],
+        &["me", "this", "it", "in", "to", "before", "on", "pls", "please"],
     ),
     ("replace", &["me", "this", "it", "with", "by", "in", "at"]),
     ("update", &["me", "this", "it", "in", "with", "at"]),
@@ -204,9 +201,20 @@ const INSTRUCTIONS: &[(&str, &[&str])] = &[
     ("fake", &[]),
 ];
 
+/// Whether a text is an order to write another secret here: `changeRunnerAuthToken`.
+fn orders_another(words: &[String]) -> bool {
+    let [first, .., last] = words else { return false };
+    words.iter().all(|word| word.chars().all(char::is_alphabetic))
+        && matches!(&**first, "change" | "replace" | "set" | "enter" | "insert" | "update")
+        && matches!(&**last, "password" | "passwd" | "pass" | "secret" | "token" | "key")
+}
+
 /// Whether a text tells people what to write in its place (`REPLACE_ME`, `SET_BY_PIPELINE`, `my_secret_key`).
 fn is_instruction(value: &str) -> bool {
     let words = words(value);
+    if orders_another(&words) {
+        return true;
+    }
     let (Some(first), second) = (words.first(), words.get(1)) else {
         return false;
     };
@@ -954,6 +962,7 @@ mod tests {
             ("TOKEN", "__API_TOKEN__"),
             ("DB_PASSWORD", "changePassword"),
             ("ENCRYPTION_KEY", "changeEncryptionKey"),
+            ("AUTH_TOKEN", "changeRunnerAuthToken"),
             ("DB_PASSWORD", "yourPassword"),
             ("pipeline_secret_kube_token", "COURIER_K8S_DEPLOY_TOKEN"),
             ("s3_credentials_secret", "s3-credentials"),

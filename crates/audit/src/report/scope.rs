@@ -3,7 +3,7 @@
 
 use super::summary::listed;
 use super::text::{Style, plural, wrap};
-use cofferdam_model::{Absence, Apart, Deployment, Opening, Platform, Project, ProjectId, Span};
+use cofferdam_model::{Absence, Apart, Deployment, DeploymentId, Opening, Platform, Project, ProjectId, Span};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -13,6 +13,12 @@ pub const VERSION: u32 = 1;
 
 /// How many phrases of evidence and reasons are shown before the rest is only counted.
 const SHOWN: usize = 3;
+
+/// What the one environment of a platform is called inside that names none.
+const UNNAMED: &str = "default";
+
+/// Kinds from which on what could come from somewhere is called anything.
+const ALMOST_ALL: usize = 15;
 
 /// The part to explain.
 #[derive(Debug, Clone, Default)]
@@ -54,12 +60,20 @@ struct ExplainedDeployment<'a> {
     name: Option<&'a str>,
     environment: Option<&'a str>,
     cluster: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<String>,
     objects: usize,
+    /// What of it was not read.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    not_read: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
 struct ExplainedEnvironment<'a> {
-    name: &'a str,
+    /// `None` for the one environment of a project in which nothing names any.
+    name: Option<&'a str>,
     clusters: BTreeSet<&'a str>,
     judged: bool,
     evidence: &'a [String],
@@ -75,7 +89,9 @@ struct Open<'a> {
 #[derive(Debug, Serialize)]
 struct Reason<'a> {
     reason: &'a str,
-    environment: Option<&'a str>,
+    environments: BTreeSet<&'a str>,
+    /// Where it is missing, by root or file; empty where that is everywhere.
+    deployments: BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,7 +125,7 @@ pub fn explain<'a>(platform: &'a Platform, selection: &Selection) -> Explanation
         deployments: scope
             .deployments
             .iter()
-            .filter(|d| d.root.starts_with(&place.directory))
+            .filter(|d| scope.project_apart(d.project) == Some(place.why) && d.root.starts_with(&place.directory))
             .count(),
     });
     Explanation {
@@ -133,16 +149,24 @@ fn explain_project<'a>(
     selection: &Selection,
 ) -> ExplainedProject<'a> {
     let scope = &platform.scope;
-    let own = |d: &&Deployment| d.project == id && selection.takes(d.environment.as_deref());
+    let own = |(d, _): &(&Deployment, DeploymentId)| {
+        d.project == id && selection.takes(d.environment.as_deref())
+    };
     let mut deployments: Vec<ExplainedDeployment<'a>> = (scope.deployments.iter())
+        .zip((0..).map(DeploymentId))
         .filter(own)
-        .map(|d| ExplainedDeployment {
+        .map(|(d, id)| ExplainedDeployment {
             kind: d.kind.name(),
             root: d.root.display().to_string(),
             name: d.name.as_deref(),
             environment: d.environment.as_deref(),
             cluster: d.cluster.as_deref(),
+            namespace: scope.releases.get(&id).and_then(|of| of.namespace.as_deref()),
+            values: scope.releases.get(&id).map_or_else(Vec::new, |of| {
+                of.values.iter().map(|path| path.display().to_string()).collect()
+            }),
             objects: d.objects,
+            not_read: scope.in_part.get(&id).map_or(&[], Vec::as_slice),
         })
         .collect();
     deployments.sort();
@@ -179,41 +203,80 @@ fn environments<'a>(
     }
     clusters
         .into_iter()
-        .map(|(name, clusters)| ExplainedEnvironment {
-            name,
-            clusters,
-            judged: judged.contains(name),
-            evidence: (platform.scope.evidence.get(&(project, name.to_owned()))).map_or(&[], Vec::as_slice),
+        .map(|(name, clusters)| {
+            let evidence = platform.scope.evidence.get(&(project, name.to_owned()));
+            let evidence = evidence.map_or(&[][..], Vec::as_slice);
+            ExplainedEnvironment {
+                name: (name != UNNAMED || !evidence.is_empty()).then_some(name),
+                clusters,
+                judged: judged.contains(name),
+                evidence,
+            }
         })
         .collect()
 }
 
 /// The reasons why the scope is open, by the kinds that could come from there; the most frequent first.
-fn open<'a>(platform: &Platform, openings: impl Iterator<Item = &'a Opening>) -> Vec<Open<'a>> {
-    type Seen<'a> = BTreeMap<(&'a str, Option<&'a str>), Option<Span>>;
-    let mut by_kinds: BTreeMap<&BTreeSet<Absence>, Seen<'a>> = BTreeMap::new();
-    for opening in openings {
-        let reasons = by_kinds.entry(&opening.kinds).or_default();
-        reasons
-            .entry((&opening.reason, opening.environment.as_deref()))
-            .or_insert(opening.span);
+fn open<'a>(platform: &'a Platform, openings: impl Iterator<Item = &'a Opening>) -> Vec<Open<'a>> {
+    type Reasons<'a> = BTreeMap<&'a str, Seen<'a>>;
+    #[derive(Default)]
+    struct Seen<'a> {
+        environments: BTreeSet<&'a str>,
+        everywhere: bool,
+        deployments: BTreeSet<String>,
+        span: Option<Span>,
     }
-    let mut all: Vec<Open<'a>> = by_kinds
-        .into_iter()
-        .map(|(kinds, reasons)| Open {
+    let mut by_kinds: BTreeMap<BTreeSet<Absence>, Reasons<'a>> = BTreeMap::new();
+    let mut unrecognised: BTreeSet<Absence> = BTreeSet::new();
+    for opening in openings {
+        if opening.is_unrecognised() {
+            unrecognised.extend(&opening.kinds);
+            continue;
+        }
+        let kinds = match opening.kinds.len() {
+            ALMOST_ALL.. => BTreeSet::new(),
+            _ => opening.kinds.clone(),
+        };
+        let seen = by_kinds.entry(kinds).or_default().entry(&opening.reason).or_default();
+        match &opening.environment {
+            Some(name) => drop(seen.environments.insert(name)),
+            None => seen.everywhere = true,
+        }
+        let roots = opening.at.iter().map(|root| root.display().to_string());
+        seen.deployments.extend(roots);
+        seen.span = seen.span.or(opening.span);
+    }
+    let mut all: Vec<Open<'a>> = Vec::new();
+    for (kinds, reasons) in by_kinds {
+        let mut reasons: Vec<Reason<'a>> = reasons
+            .into_iter()
+            .map(|(reason, seen)| Reason {
+                reason,
+                environments: if seen.everywhere { BTreeSet::new() } else { seen.environments },
+                deployments: seen.deployments,
+                path: seen.span.map(|s| platform.sources.path(s.file).display().to_string()),
+                line: seen.span.map(|s| platform.sources.position(s).line),
+            })
+            .collect();
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.deployments.len()));
+        all.push(Open {
             kinds: kinds.iter().map(|kind| kind.name()).collect(),
-            reasons: reasons
-                .into_iter()
-                .map(|((reason, environment), span)| Reason {
-                    reason,
-                    environment,
-                    path: span.map(|s| platform.sources.path(s.file).display().to_string()),
-                    line: span.map(|s| platform.sources.position(s).line),
-                })
-                .collect(),
-        })
-        .collect();
-    all.sort_by_key(|open| std::cmp::Reverse(open.reasons.len()));
+            reasons,
+        });
+    }
+    all.sort_by_key(|open| std::cmp::Reverse(open.reasons.iter().map(|r| r.deployments.len().max(1)).sum::<usize>()));
+    if !unrecognised.is_empty() {
+        all.push(Open {
+            kinds: unrecognised.iter().map(|kind| kind.name()).collect(),
+            reasons: vec![Reason {
+                reason: "none was recognised in these files; another repository may keep them",
+                environments: BTreeSet::new(),
+                deployments: BTreeSet::new(),
+                path: None,
+                line: None,
+            }],
+        });
+    }
     all
 }
 
@@ -274,7 +337,8 @@ impl ExplainedProject<'_> {
             out.push_str("  no deployment\n");
         } else {
             let head =
-                ["DEPLOYED BY", "ROOT", "NAME", "ENVIRONMENT", "CLUSTER", "OBJECTS"].map(str::to_owned);
+                ["DEPLOYED BY", "ROOT", "NAME", "NAMESPACE", "VALUES", "ENVIRONMENT", "CLUSTER", "OBJECTS", "JUDGED"]
+                    .map(str::to_owned);
             let known = |text: Option<&str>| text.unwrap_or_default().to_owned();
             let rows = self.deployments.iter().map(|d| {
                 [
@@ -285,15 +349,21 @@ impl ExplainedProject<'_> {
                         d.root.clone()
                     },
                     known(d.name),
+                    known(d.namespace),
+                    d.values_shown(),
                     known(d.environment),
                     known(d.cluster),
                     d.objects.to_string(),
+                    match d.not_read.is_empty() {
+                        true => String::new(),
+                        false => "in part".to_owned(),
+                    },
                 ]
             });
             table(out, std::iter::once(head).chain(rows).collect(), style.width);
         }
         out.push_str("  environments\n");
-        let width = self.environments.iter().map(|e| e.name.len()).max().unwrap_or(0);
+        let width = self.environments.iter().map(|e| e.shown().len()).max().unwrap_or(0);
         for environment in &self.environments {
             let mut text = match environment.evidence {
                 _ if !environment.judged => "not judged: no file that was read is declared for it".to_owned(),
@@ -308,7 +378,7 @@ impl ExplainedProject<'_> {
             let indent = width + 6;
             let wrapped = wrap(&text, style.width.saturating_sub(indent));
             let wrapped = wrapped.replace('\n', &format!("\n{:indent$}", ""));
-            let _ = writeln!(out, "    {:width$}  {wrapped}", environment.name);
+            let _ = writeln!(out, "    {:width$}  {wrapped}", environment.shown());
         }
         if self.open.is_empty() {
             out.push_str("  closed: everything was read, so a thing that is missing here does not exist\n");
@@ -318,6 +388,41 @@ impl ExplainedProject<'_> {
         for open in &self.open {
             open.text(out, style);
         }
+    }
+}
+
+impl ExplainedDeployment<'_> {
+    /// Names of the files of values; those below the root of the chart are named from there.
+    fn values_shown(&self) -> String {
+        let below = |path: &String| {
+            let inside = path.strip_prefix(&self.root).and_then(|rest| rest.strip_prefix('/'));
+            inside.unwrap_or(path).to_owned()
+        };
+        self.values.iter().map(below).collect::<Vec<String>>().join(" ")
+    }
+}
+
+impl ExplainedEnvironment<'_> {
+    fn shown(&self) -> &str {
+        self.name.unwrap_or("(unnamed)")
+    }
+}
+
+impl Reason<'_> {
+    /// `the chart redis was not read: 12 deployments (a, b, c and 9 more), in production`
+    fn shown(&self) -> String {
+        let roots: Vec<&str> = self.deployments.iter().map(String::as_str).collect();
+        let at = match roots.as_slice() {
+            [] => String::new(),
+            [one] => format!(" ({one})"),
+            all => format!(": {} places ({})", all.len(), listed(all, SHOWN)),
+        };
+        let environments: Vec<&str> = self.environments.iter().copied().collect();
+        let of = match environments.is_empty() {
+            true => String::new(),
+            false => format!(", in {}", listed(&environments, SHOWN)),
+        };
+        format!("{}{at}{of}", self.reason)
     }
 }
 
@@ -335,9 +440,7 @@ impl Open<'_> {
             false => SHOWN,
         };
         for reason in self.reasons.iter().take(shown) {
-            let environment = reason.environment.map_or(String::new(), |e| format!(" (in {e})"));
-            let text = format!("{}{environment}", reason.reason);
-            let wrapped = wrap(&text, style.width.saturating_sub(8)).replace('\n', "\n        ");
+            let wrapped = wrap(&reason.shown(), style.width.saturating_sub(8)).replace('\n', "\n        ");
             let _ = writeln!(out, "      - {wrapped}");
         }
         if self.reasons.len() > shown {

@@ -5,7 +5,7 @@ use super::text::{Style, plural, wrap};
 use crate::engine::{Report, severity_of};
 use crate::finding::{Finding, Severity, Unjudged};
 use crate::init;
-use cofferdam_model::{Apart, Deployment, DeploymentKind, PlaceApart, Platform, ProjectId, UnreadableFile};
+use cofferdam_model::{Apart, Deployment, DeploymentId, DeploymentKind, Opening, PlaceApart, Platform, ProjectId, UnreadableFile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -268,6 +268,7 @@ pub(super) fn summary(out: &mut String, report: &Report, platform: &Platform, st
             apart_line(report, platform),
             deployments_line(report, platform),
             environments_line(report, platform),
+            in_part_line(report, platform),
             open_line(report, platform),
         ] {
             text.iter().for_each(|text| line(text));
@@ -382,13 +383,43 @@ fn open_line(report: &Report, platform: &Platform) -> Option<String> {
         (report.all || scope.project_apart(opening.project).is_none())
             && is_chosen(opening.environment.as_deref(), report, platform)
     });
-    let reasons: BTreeSet<&str> = openings.map(|opening| opening.reason.as_str()).collect();
-    let only = reasons.first()?;
-    Some(match reasons.len() {
-        1 => format!("open: {only}, so what is missing here may exist elsewhere"),
-        n => format!(
-            "open: {n} things were not read, so what is missing here may exist elsewhere (--explain-scope lists them)"
-        ),
+    let (unrecognised, unread): (Vec<&Opening>, Vec<&Opening>) = openings.partition(|o| o.is_unrecognised());
+    let reasons: BTreeSet<String> = unread.into_iter().map(Opening::shown).collect();
+    let end = "so what is missing here may exist elsewhere";
+    match (reasons.first(), reasons.len()) {
+        (Some(only), 1) => Some(format!("open: {only}, {end}")),
+        (Some(_), n) => Some(format!("open: {n} things were not read, {end} (--explain-scope lists them)")),
+        (None, _) => {
+            let kinds = unrecognised.iter().flat_map(|o| &o.kinds).map(|kind| kind.name());
+            let kinds: Vec<&str> = kinds.collect::<BTreeSet<&str>>().into_iter().collect();
+            let kinds = listed(&kinds, SHOWN);
+            (!unrecognised.is_empty()).then(|| {
+                format!("open: no {kinds} were recognised in these files; another repository may keep them")
+            })
+        }
+    }
+}
+
+/// `judged in part: 2 of 9 deployments (overlays/prod, overlays/dev)`
+fn in_part_line(report: &Report, platform: &Platform) -> Option<String> {
+    let scope = &platform.scope;
+    let judged = (scope.deployments.iter().zip((0..).map(DeploymentId)))
+        .filter(|(deployment, _)| is_judged(deployment, report, platform));
+    let (mut total, mut roots) = (0, BTreeSet::new());
+    for (deployment, id) in judged {
+        total += 1;
+        if scope.in_part.contains_key(&id) {
+            roots.insert(deployment.shown());
+        }
+    }
+    let roots: Vec<String> = roots.into_iter().collect();
+    (!roots.is_empty()).then(|| {
+        format!(
+            "judged in part: {} of {} ({}): something that they name was not read (--explain-scope lists it)",
+            roots.len(),
+            plural(total, "deployment", "deployments"),
+            listed(&roots, 3)
+        )
     })
 }
 
@@ -452,7 +483,7 @@ fn place(note: &UnreadableFile, platform: &Platform) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cofferdam_model::{Environment, FileId, Opening, Project, SourceFile, Span};
+    use cofferdam_model::{Environment, FileId, Project, SourceFile, Span};
 
     fn unjudged(subject: &str, needs: &[&str]) -> Unjudged {
         Unjudged {
@@ -677,6 +708,7 @@ mod tests {
             kinds: BTreeSet::new(),
             reason: reason.to_owned(),
             span: None,
+            at: BTreeSet::new(),
         };
         assert!(!text(&Report::default(), &platform).contains("open: "));
         platform.scope.openings.push(open("the chart redis was not read"));

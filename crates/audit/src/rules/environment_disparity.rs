@@ -296,6 +296,7 @@ mod tests {
             kinds: [Absence::Variable].into(),
             reason: "the file of variables is not here".to_owned(),
             span: None,
+            at: std::collections::BTreeSet::new(),
         });
         assert!(run(&platform).is_empty());
         // The staging environment of another project proves nothing.

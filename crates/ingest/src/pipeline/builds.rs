@@ -9,7 +9,7 @@ use crate::scope::{self, Evidence, Projects};
 use crate::{cloud_run, compose, config, grand_central, kubernetes};
 use cofferdam_code::python::Code;
 use cofferdam_model::workload::Completeness;
-use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, Owner, ProjectId};
+use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, Owner, ProjectId, ReleaseOf};
 use cofferdam_render::argo::{self, Applications, Deploys};
 use cofferdam_render::hcl::{self, Terraform};
 use cofferdam_render::helm::{self, Charts};
@@ -94,6 +94,8 @@ pub(super) struct Release {
     pub(super) values: Node,
     /// Whether nothing here installs it, so that its values are a chart's defaults.
     pub(super) by_default: bool,
+    /// The namespace and the files of values that it is installed with.
+    pub(super) of: ReleaseOf,
 }
 
 impl Release {
@@ -118,6 +120,10 @@ impl Release {
             name,
             values,
             by_default: false,
+            of: ReleaseOf {
+                namespace: namespace.and_then(Node::as_str).map(str::to_owned),
+                values: Vec::new(),
+            },
         }
     }
 
@@ -479,9 +485,15 @@ fn releases(
             let environment = known.named(application.environment.as_ref(), file);
             let namespace = namespace_of(application);
             let installed = helm::install(repo, charts, number, &values, source.release.as_ref());
-            let of = |i| Release {
-                cluster: cluster_of_application(application),
-                ..Release::of(environment.clone(), namespace.as_ref(), i)
+            let files = source.value_files.iter().filter_map(|(_, path)| path.clone());
+            let files: Vec<PathBuf> = files.collect();
+            let of = |i| {
+                let mut release = Release::of(environment.clone(), namespace.as_ref(), i);
+                release.of.values.clone_from(&files);
+                Release {
+                    cluster: cluster_of_application(application),
+                    ..release
+                }
             };
             releases.extend(installed.into_iter().map(of));
         }
@@ -491,9 +503,11 @@ fn releases(
         let installed = helm::install(repo, charts, listed.chart, &listed.values, Some(&listed.name));
         let file = listed.files.first().map_or(Path::new(""), PathBuf::as_path);
         let environment = known.named(listed.environment.as_ref(), file);
-        releases.extend(installed.into_iter().map(|i| Release {
-            by_default: !listed.known,
-            ..Release::of(environment.clone(), listed.namespace.as_ref(), i)
+        releases.extend(installed.into_iter().map(|i| {
+            let mut release = Release::of(environment.clone(), listed.namespace.as_ref(), i);
+            release.by_default = !listed.known;
+            release.of.values.clone_from(&listed.files);
+            release
         }));
     }
     for (number, chart) in charts.charts.iter().enumerate() {

@@ -33,14 +33,16 @@ use crate::scope;
 use crate::suppress;
 use crate::templates;
 use crate::walk::{self, Config, Input, ReadError, Walked};
-use builds::{Holder, Piece, Sources};
+use builds::{Deployments, Holder, Piece, Sources};
 use cofferdam_code::python::Code;
-use cofferdam_model::{Environment, FileId, Platform, ProjectId, Span, link};
+use cofferdam_model::{
+    DeploymentId, DeploymentKind, Environment, FileId, Platform, ProjectId, ReleaseOf, Span, link,
+};
 use cofferdam_render::kustomize::Build;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Names of the formats that are read, for people whose files are none of them.
@@ -140,6 +142,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     reading.overlay_problems = problems;
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
+    platform.scope.releases = releases(&sources, &deployments);
     platform.scope.in_part = partial::of(&sources, &deployments);
     platform.scope.altered = partial::altered(&sources);
     platform.scope.deployments = deployments.all;
@@ -177,6 +180,16 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let yaml = repo.yaml;
     rayon::spawn(move || drop((yaml, built, charts, releases, terraform, code)));
     platform
+}
+
+/// Namespace and values of the deployments that are releases, which stand in the order of the releases.
+fn releases(sources: &Sources<'_>, deployments: &Deployments) -> BTreeMap<DeploymentId, ReleaseOf> {
+    let of_charts = (deployments.all.iter().zip((0..).map(DeploymentId)))
+        .filter(|(deployment, _)| deployment.kind == DeploymentKind::Helm);
+    of_charts
+        .zip(&sources.releases)
+        .map(|((_, id), release)| (id, release.of.clone()))
+        .collect()
 }
 
 /// Files whose values are defaults: those of charts that nothing here installs, and of bases that nothing here uses.

@@ -207,13 +207,28 @@ fn resources_of_unknown_operators_open_and_those_with_pods_are_named() {
     assert!(!notes(&plain).contains("HarbourApp"));
 }
 
+const RUNS: (&str, &str) = (
+    "runs.yaml",
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: r}\nspec: {template: {spec: {containers: [{name: r, image: 'r:1'}]}}}\n",
+);
+
+#[test]
+fn what_nothing_here_has_a_use_for_is_not_said_to_be_missing() {
+    assert!(reasons(&platform(&[CONFIG]), "recognised").is_empty());
+    let runs = reasons(&platform(&[RUNS]), "recognised");
+    assert!(runs.iter().any(|r| r.starts_with("no alerts were ")), "{runs:?}");
+    for absent in ["topics", "backups", "pipeline", "agents"] {
+        assert!(!runs.iter().any(|r| r.contains(absent)), "{runs:?}");
+    }
+}
+
 #[test]
 fn what_is_usually_kept_elsewhere_is_open_until_one_is_read() {
     let alert = "groups: [{name: g, rules: [{alert: A, expr: up == 0, for: 5m}]}]\n";
-    let without = platform(&[CONFIG]);
-    let wanted = "no alert of any kind is in these files; they may be kept elsewhere";
+    let without = platform(&[CONFIG, RUNS]);
+    let wanted = "no alerts were recognised in these files; another repository may keep them";
     assert_eq!(reason(&without, Absence::Alert).as_deref(), Some(wanted));
-    assert!(reason(&platform(&[CONFIG, ("rules.yaml", alert)]), Absence::Alert).is_none());
+    assert!(reason(&platform(&[CONFIG, RUNS, ("rules.yaml", alert)]), Absence::Alert).is_none());
     for (kind, text) in [
         (
             Absence::Secret,

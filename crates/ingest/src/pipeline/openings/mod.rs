@@ -46,6 +46,7 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>], universes: &[Unive
             kinds: BTreeSet::new(),
             reason: "only a part of the platform was given".to_owned(),
             span: None,
+            at: BTreeSet::new(),
         });
         finder.openings.extend(of_part);
     }
@@ -59,11 +60,26 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>], universes: &[Unive
     openings.sort_by(|a, b| {
         (a.project, &a.reason, &a.environment, a.span).cmp(&(b.project, &b.reason, &b.environment, b.span))
     });
-    openings
-        .dedup_by(|a, b| (a.project, &a.reason, &a.environment) == (b.project, &b.reason, &b.environment));
+    openings.dedup_by(|later, first| {
+        let same = (later.project, &later.reason, &later.environment)
+            == (first.project, &first.reason, &first.environment);
+        if same {
+            first.at.append(&mut later.at);
+            first.kinds = joined(&first.kinds, &later.kinds);
+        }
+        same
+    });
     Found {
         openings,
         notes: finder.told.notes(),
+    }
+}
+
+/// What one or the other could bring; nothing named is anything.
+fn joined(a: &BTreeSet<Absence>, b: &BTreeSet<Absence>) -> BTreeSet<Absence> {
+    match a.is_empty() || b.is_empty() {
+        true => BTreeSet::new(),
+        false => a.union(b).copied().collect(),
     }
 }
 
@@ -93,6 +109,7 @@ impl Finder<'_> {
             kinds,
             reason,
             span,
+            at: if path.as_os_str().is_empty() { BTreeSet::new() } else { [path.to_path_buf()].into() },
         });
     }
 
@@ -138,8 +155,7 @@ impl Finder<'_> {
                     Brings::Remote => kinds::repository(),
                     Brings::Keys => kinds::keys(),
                 };
-                let reason = format!("{}: {}", gap.path.display(), gap.reason);
-                self.open_in(&build.dir, environment(), (Some(gap.span), kinds, reason));
+                self.open_in(&build.dir, environment(), (Some(gap.span), kinds, gap.reason.clone()));
             }
         }
     }

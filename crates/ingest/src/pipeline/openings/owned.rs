@@ -1,61 +1,59 @@
-//! Kinds that are usually kept in another repository: where none of a kind is here, that says little.
+//! Kinds that are usually kept in another repository: where none of a kind was recognised here, that says little.
+//!
+//! A kind counts only where a rule could miss it: topics where something uses Kafka, backups where there is a database.
 
-use cofferdam_model::workload::Lifecycle;
 use cofferdam_model::{Absence, Environment, Opening, ProjectId};
 use std::collections::BTreeSet;
 
-/// A kind, its name in a sentence, and whether any of it was read.
-type Kind = (Absence, &'static str, fn(&Environment) -> bool);
+/// A kind, whether anything here has a use for it, and whether any of it was read.
+type Kind = (Absence, fn(&Environment) -> bool, fn(&Environment) -> bool);
 
 const KINDS: &[Kind] = &[
-    (Absence::Secret, "Secret", |env| {
+    (Absence::Secret, runs, |env| {
         !env.secret_stores.is_empty() || env.config_objects.iter().any(|o| o.id.kind != "ConfigMap")
     }),
-    (Absence::NetworkPolicy, "network policy", |env| {
+    (Absence::NetworkPolicy, runs, |env| {
         !(env.network_policies.is_empty() && env.foreign_policies.is_empty())
     }),
-    (Absence::AdmissionPolicy, "admission policy", |env| {
+    (Absence::AdmissionPolicy, runs, |env| {
         !env.admission_policies.is_empty()
     }),
-    (Absence::Alert, "alert", |env| !env.alerts.is_empty()),
-    (Absence::MetricSource, "scrape target", |env| {
+    (Absence::Alert, is_served, |env| !env.alerts.is_empty()),
+    (Absence::MetricSource, |env| !env.alerts.is_empty(), |env| {
         !env.metric_sources.is_empty()
     }),
-    (Absence::Topic, "topic", |env| !env.topics.is_empty()),
-    (Absence::Breaker, "circuit breaker", |env| {
+    (Absence::Topic, uses_kafka, |env| !env.topics.is_empty()),
+    (Absence::Breaker, |env| !env.calls.is_empty(), |env| {
         !env.breakers.is_empty()
     }),
-    (Absence::Backup, "backup", |env| {
+    (Absence::Backup, |env| !env.databases.is_empty(), |env| {
         env.databases.iter().any(|d| d.backup.declarable)
-    }),
-    (Absence::LogRetention, "log store", |env| {
-        !env.log_stores.is_empty()
-    }),
-    (Absence::NodeService, "DaemonSet", |env| {
-        env.workloads.iter().any(|w| w.lifecycle == Lifecycle::Daemon)
-    }),
-    (Absence::Delivery, "delivery pipeline", |env| {
-        !env.deliveries.is_empty()
     }),
 ];
 
-/// An opening for each kind of which nothing was read in a project.
+fn runs(env: &Environment) -> bool {
+    !env.workloads.is_empty()
+}
+
+fn is_served(env: &Environment) -> bool {
+    !(env.services.is_empty() && env.workloads.is_empty() && env.databases.is_empty() && env.slos.is_empty())
+}
+
+fn uses_kafka(env: &Environment) -> bool {
+    !(env.producers.is_empty() && env.consumers.is_empty() && env.kafka_clusters.is_empty())
+}
+
+/// An opening for each kind of which nothing was recognised in a project.
 pub(in crate::pipeline) fn owned_elsewhere(environments: &[Environment]) -> Vec<Opening> {
     let projects: BTreeSet<ProjectId> = environments.iter().map(|env| env.project).collect();
     let of_project = |project| environments.iter().filter(move |env| env.project == project);
     projects
         .into_iter()
         .flat_map(|project| {
-            let missing = KINDS
-                .iter()
-                .filter(move |(_, _, is_read)| !of_project(project).any(is_read));
-            missing.map(move |(kind, name, _)| Opening {
-                project,
-                environment: None,
-                kinds: [*kind].into(),
-                reason: format!("no {name} of any kind is in these files; they may be kept elsewhere"),
-                span: None,
-            })
+            let missing = KINDS.iter().filter(move |(_, is_of_use, is_read)| {
+                of_project(project).any(is_of_use) && !of_project(project).any(is_read)
+            });
+            missing.map(move |(kind, _, _)| Opening::unrecognised(project, *kind))
         })
         .collect()
 }
