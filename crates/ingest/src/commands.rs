@@ -2,6 +2,8 @@
 //! apply`, `docker compose -f`. They show which files are deployed, and with which values. Nothing is
 //! executed.
 
+use crate::local_cluster;
+use crate::scope::Projects;
 use cofferdam_code::shell;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::repo::{Repo, normalise};
@@ -19,6 +21,8 @@ pub(crate) struct Commands {
     pub(crate) kustomizations: BTreeSet<PathBuf>,
     /// Directories of manifests that are applied, with the namespace that the command names.
     pub(crate) directories: BTreeMap<PathBuf, Option<Node>>,
+    /// Manifests from elsewhere that are applied: the file with the command, and the address.
+    pub(crate) remote: BTreeSet<(PathBuf, String)>,
     /// Single files of manifests that are applied.
     pub(crate) files: BTreeSet<PathBuf>,
     /// Directories in which Terraform is run, and the variables that the commands may set there.
@@ -70,7 +74,7 @@ const PROGRAMS: &[&str] = &[
 ];
 
 /// Reads every file of `repo` that may contain commands.
-pub(crate) fn read(repo: &Repo) -> Commands {
+pub(crate) fn read(repo: &Repo, projects: &Projects) -> Commands {
     let mut found = Commands::default();
     for (path, id) in repo.own_files() {
         let text = &*repo.sources.file(*id).text;
@@ -81,6 +85,8 @@ pub(crate) fn read(repo: &Repo) -> Commands {
             repo,
             path,
             set: names_set(text),
+            projects,
+            is_local: is_script(path) && local_cluster::is_made_by(text),
             found: &mut found,
         };
         if is_script(path) {
@@ -119,6 +125,9 @@ struct Reader<'r> {
     path: &'r Path,
     /// Variables of Terraform that the file sets.
     set: BTreeSet<String>,
+    projects: &'r Projects,
+    /// Whether the commands deploy to a cluster that was made for them alone.
+    is_local: bool,
     found: &'r mut Commands,
 }
 
@@ -131,6 +140,8 @@ impl Reader<'_> {
                 if map.get("apiVersion").is_some() && map.get("kind").is_some() {
                     return;
                 }
+                let was_local = self.is_local;
+                self.is_local |= local_cluster::is_made_in(document);
                 let own = document.get("working-directory").or_else(|| document.get("dir"));
                 let directory = own.and_then(Node::as_str).or(directory);
                 if let Some(words) = build_step(document) {
@@ -138,6 +149,7 @@ impl Reader<'_> {
                 }
                 map.iter()
                     .for_each(|(_, below)| self.steps(below, text, directory));
+                self.is_local = was_local;
             }
             Value::Seq(items) => {
                 // The lines of one script follow one another.
@@ -172,7 +184,8 @@ impl Reader<'_> {
         directory: Option<&str>,
     ) {
         let mut at = directory.map(PathBuf::from);
-        for words in shell::commands(text) {
+        let commands = shell::commands(text);
+        for (number, words) in commands.iter().enumerate() {
             if let [cd, to] = words.as_slice()
                 && matches!(cd.text.as_str(), "cd" | "pushd")
             {
@@ -184,8 +197,26 @@ impl Reader<'_> {
                 .iter()
                 .map(|w| word(&w.text, place(w.place.clone())))
                 .collect();
-            self.command(&words, at.as_deref());
+            let next = commands.get(number + 1).map_or(&[][..], Vec::as_slice);
+            if !is_template(&words) || is_applied(text, &commands[number], next) {
+                self.command(&words, at.as_deref());
+            }
         }
+    }
+
+    /// Whether a command deploys nothing that counts: a trial, or something for a cluster that is made for a test.
+    fn is_trial(&self, words: &[Node]) -> bool {
+        self.is_local
+            || words.iter().filter_map(Node::as_str).any(|word| {
+                word.strip_prefix("--dry-run")
+                    .is_some_and(|value| !matches!(value, "=none" | "=false"))
+            })
+    }
+
+    /// Whether a path belongs to the script's own project: tests and examples deploy nothing of the platform.
+    fn is_own(&self, path: &Path) -> bool {
+        let own = self.projects.of_path(self.path);
+        self.projects.get(own).apart.is_none() || self.projects.of_path(path) == own
     }
 
     /// Reads one command.
@@ -199,6 +230,7 @@ impl Reader<'_> {
         };
         let (program, rest) = (name(&words[start]).unwrap_or_default(), &words[start + 1..]);
         match &*program {
+            "helm" | "kubectl" | "oc" if self.is_trial(rest) => {}
             "helm" => self.helm(rest, at),
             "kubectl" | "oc" => self.kubectl(rest, at),
             "terraform" | "tofu" => self.terraform(rest, at),
@@ -267,6 +299,9 @@ impl Reader<'_> {
             }
         }
         let dir = text(chart).and_then(|written| self.resolve(&written, at));
+        if !self.is_own(dir.as_deref().unwrap_or(Path::new(""))) {
+            return;
+        }
         self.found.releases.push(Release {
             path: self.path.to_path_buf(),
             name: (*name).clone(),
@@ -290,7 +325,10 @@ impl Reader<'_> {
         let namespace = namespace.map(|n| (*n).clone());
         for (flags, is_kustomization) in [(["f", "filename"], false), (["k", "kustomize"], true)] {
             for written in arguments.flags(&flags).iter().filter_map(|node| node.as_str()) {
-                let Some(path) = self.resolve(written, at) else {
+                if written.contains("://") && self.is_own(Path::new("")) {
+                    self.found.remote.insert((self.path.to_path_buf(), written.to_owned()));
+                }
+                let Some(path) = self.resolve(written, at).filter(|path| self.is_own(path)) else {
                     continue;
                 };
                 if !self.repo.has_directory(&path) {
@@ -352,6 +390,22 @@ impl Reader<'_> {
             self.found.compose.push(files);
         }
     }
+}
+
+/// Whether a command only renders a chart.
+fn is_template(words: &[Node]) -> bool {
+    let mut words = words.iter().filter_map(Node::as_str);
+    words.any(|word| word.rsplit('/').next() == Some("helm")) && words.any(|word| word == "template")
+}
+
+/// Whether the next command applies what this one prints.
+fn is_applied(text: &str, words: &[shell::Word], next: &[shell::Word]) -> bool {
+    let (Some(last), Some(first)) = (words.last(), next.first()) else {
+        return false;
+    };
+    let between = text.get(last.place.end..first.place.start).unwrap_or_default();
+    let is = |word: &str| next.iter().any(|w| w.text == word);
+    between.contains('|') && first.text.ends_with("kubectl") && (is("apply") || is("create"))
 }
 
 /// Whether a text begins one of the commands that are read, anywhere in it.
@@ -518,7 +572,7 @@ mod tests {
                 .iter()
                 .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
         );
-        read(&repo)
+        read(&repo, &Projects::of(&repo, &|_| false))
     }
 
     const HERE: &[(&str, &str)] = &[
@@ -574,6 +628,40 @@ mod tests {
             );
             assert!(release.known, "{path}");
         }
+    }
+
+    #[test]
+    fn what_is_only_tried_or_tested_is_no_deployment() {
+        let install = "helm upgrade --install web charts/a\n";
+        let installs = |path: &str, text: &str| !with(path, text).releases.is_empty();
+        assert!(installs("d.sh", install));
+        for trial in [
+            "helm template web charts/a\n",
+            "helm template web charts/a | kubeconform -\n",
+            "helm template web charts/a | kubectl apply --dry-run=server -f -\n",
+            "helm upgrade --install web charts/a --dry-run\n",
+            "helm lint charts/a\n",
+        ] {
+            assert!(!installs("d.sh", trial) || trial.contains("kubectl"), "{trial}");
+        }
+        assert!(installs("d.sh", "helm template web charts/a -f charts/a/prod.yaml | kubectl apply -f -\n"));
+        assert!(installs("d.sh", &install.replace("\n", " --dry-run=none\n")));
+        // A cluster that the script or the job makes is there for a test.
+        assert!(!installs("up.sh", &format!("kind create cluster\n{install}")));
+        let job = |step: &str| format!("jobs:\n  a:\n    steps:\n      - {step}\n      - run: {install}  b:\n    steps: [{{run: make}}]\n");
+        assert!(!installs(".github/workflows/t.yaml", &job("uses: helm/kind-action@v1")));
+        assert!(!installs(".github/workflows/t.yaml", &job("run: k3d cluster create x")));
+        assert!(installs(".github/workflows/t.yaml", &job("uses: azure/setup-helm@v4")));
+        // A script of tests deploys nothing of the platform.
+        assert!(!installs("tests/up.sh", install));
+        let kubectl = |text: &str| with("d.sh", text).directories.len();
+        assert_eq!((kubectl("kubectl apply -f k8s\n"), kubectl("kubectl apply -f k8s --dry-run=client\n")), (1, 0));
+    }
+
+    #[test]
+    fn manifests_from_elsewhere_are_remembered() {
+        let found = with("d.sh", "kubectl apply -f https://example.com/a.yaml\n");
+        assert_eq!(found.remote.len(), 1);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub const KIND: &str = "Compose service";
 /// `extends`.
 pub fn is_compose(node: &Node) -> bool {
     let Some(services) = node.get("services").and_then(Node::as_map) else {
-        return false;
+        return includes_only(node);
     };
     !services.is_empty()
         && node.get("apiVersion").is_none()
@@ -39,6 +39,16 @@ pub fn is_compose(node: &Node) -> bool {
             };
             shape("image", true) || shape("build", false) || shape("extends", false)
         })
+}
+
+/// Whether a tree is a Compose file that only includes others.
+fn includes_only(node: &Node) -> bool {
+    let included = node.get("include").map_or(&[][..], Node::items);
+    let is_compose_file = |item: &Node| {
+        let path = item.as_str().or_else(|| item.get("path")?.as_str());
+        path.is_some_and(|path| path.contains("compose") && (path.ends_with(".yml") || path.ends_with(".yaml")))
+    };
+    !included.is_empty() && included.iter().all(is_compose_file) && node.get("apiVersion").is_none()
 }
 
 /// Reads one document.

@@ -14,6 +14,7 @@ pub mod grand_central;
 pub mod ideas;
 pub mod images_env;
 pub mod kubernetes;
+mod local_cluster;
 mod merge;
 mod objectives;
 pub mod overlay;

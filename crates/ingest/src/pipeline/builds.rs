@@ -1,6 +1,6 @@
 //! What deploy tools make of the files, and where each tree of it holds: the first stage after reading.
 
-use super::{made, unused};
+use super::{made, remote, unused};
 use crate::code::Project;
 use crate::commands::{self, Commands};
 use crate::dockerfile::{self, Dockerfile};
@@ -94,6 +94,10 @@ pub(super) struct Release {
     pub(super) values: Node,
     /// Whether nothing here installs it, so that its values are a chart's defaults.
     pub(super) by_default: bool,
+    /// Name of the release, where it is known.
+    pub(super) release: Option<String>,
+    /// Whether another chart brings it: it belongs to the release before it.
+    pub(super) is_part: bool,
     /// The namespace and the files of values that it is installed with.
     pub(super) of: ReleaseOf,
 }
@@ -106,6 +110,8 @@ impl Release {
             dir,
             mut objects,
             values,
+            release,
+            is_part,
         } = installed;
         if let Some(namespace) = namespace {
             objects
@@ -120,6 +126,8 @@ impl Release {
             name,
             values,
             by_default: false,
+            release,
+            is_part,
             of: ReleaseOf {
                 namespace: namespace.and_then(Node::as_str).map(str::to_owned),
                 values: Vec::new(),
@@ -161,7 +169,7 @@ impl<'a> Sources<'a> {
             .iter()
             .filter(|(path, _)| !charts.consumed.contains(*path) && !repo.links.contains_key(*path));
         let applications = argo::read(repo, manifests.flat_map(|(_, stream)| &stream.documents));
-        let commands = commands::read(repo);
+        let commands = commands::read(repo, &projects);
         let mut listed = helm::listed(repo, &charts);
         listed.extend(
             commands
@@ -169,6 +177,7 @@ impl<'a> Sources<'a> {
                 .iter()
                 .filter_map(|r| of_command(repo, &charts, r)),
         );
+        listed.extend(remote::listed(repo, &charts, &terraform));
         charts
             .consumed
             .extend(listed.iter().flat_map(|l| l.files.iter().cloned()));
@@ -566,9 +575,15 @@ pub(super) struct Deployments {
 }
 
 impl Deployments {
-    fn add(&mut self, deployment: Deployment) -> DeploymentId {
+    pub(super) fn add(&mut self, deployment: Deployment) -> DeploymentId {
         self.all.push(deployment);
         DeploymentId(u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// A deployment that has more objects.
+    fn grown(&mut self, id: DeploymentId, objects: usize) -> DeploymentId {
+        self.all[id.0 as usize].objects += objects;
+        id
     }
 
     /// The deployment of this kind and root, which has one object more.
@@ -625,17 +640,22 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
             });
         }
     }
+    let mut of_release: Option<DeploymentId> = None;
     for release in &sources.releases {
         let project = sources.projects.of_path(&release.dir);
-        let deployment = deployments.add(Deployment {
-            project,
-            kind: DeploymentKind::Helm,
-            root: release.dir.clone(),
-            name: Some(release.name.clone()),
-            environment: release.environment.clone(),
-            cluster: release.cluster.clone(),
-            objects: release.objects.len(),
-        });
+        let deployment = match of_release.filter(|_| release.is_part) {
+            Some(id) => deployments.grown(id, release.objects.len()),
+            None => deployments.add(Deployment {
+                project,
+                kind: DeploymentKind::Helm,
+                root: release.dir.clone(),
+                name: release.release.clone().or_else(|| Some(release.name.clone())),
+                environment: release.environment.clone(),
+                cluster: release.cluster.clone(),
+                objects: release.objects.len(),
+            }),
+        };
+        of_release = Some(deployment);
         for node in &release.objects {
             pieces.push(Piece {
                 holder: Holder {

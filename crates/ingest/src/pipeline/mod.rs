@@ -19,6 +19,7 @@ mod made;
 mod openings;
 mod partial;
 mod read;
+mod remote;
 mod settle;
 mod stated;
 mod summary;
@@ -96,7 +97,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     stated.find_pins(&repo);
     let code = Code::read(&repo);
     let sources = Sources::of(&repo, &stated, &code);
-    let (pieces, deployments) = builds::pieces(&sources);
+    let (pieces, mut deployments) = builds::pieces(&sources);
     let sections = read::sections(&sources, &pieces);
     let universes = universes(&sources, &pieces, &sections);
     let read::Documented { groups, mut formats } = read::documents(&sources, &pieces, &universes);
@@ -142,8 +143,10 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     reading.overlay_problems = problems;
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
-    platform.scope.releases = releases(&sources, &deployments);
-    platform.scope.in_part = partial::of(&sources, &deployments);
+    let scope = &mut platform.scope;
+    scope.releases = releases(&sources, &deployments);
+    scope.in_part = partial::of(&sources, &deployments);
+    remote::add(&sources, &mut deployments, &mut scope.in_part, &mut scope.releases);
     platform.scope.altered = partial::altered(&sources);
     platform.scope.deployments = deployments.all;
     platform.scope.apart = apart::files(&sources, &pieces);
@@ -187,7 +190,7 @@ fn releases(sources: &Sources<'_>, deployments: &Deployments) -> BTreeMap<Deploy
     let of_charts = (deployments.all.iter().zip((0..).map(DeploymentId)))
         .filter(|(deployment, _)| deployment.kind == DeploymentKind::Helm);
     of_charts
-        .zip(&sources.releases)
+        .zip(sources.releases.iter().filter(|release| !release.is_part))
         .map(|((_, id), release)| (id, release.of.clone()))
         .collect()
 }

@@ -3,4 +3,5 @@
 mod argo_overrides;
 mod chains;
 mod helmfile;
+mod releases;
 mod scope;

@@ -225,7 +225,8 @@ fn what_nothing_here_has_a_use_for_is_not_said_to_be_missing() {
 #[test]
 fn what_is_usually_kept_elsewhere_is_open_until_one_is_read() {
     let alert = "groups: [{name: g, rules: [{alert: A, expr: up == 0, for: 5m}]}]\n";
-    let without = platform(&[CONFIG, RUNS]);
+    let cluster = ("kafka.yaml", "apiVersion: kafka.strimzi.io/v1beta2\nkind: Kafka\nmetadata: {name: k}\nspec: {kafka: {replicas: 3}}\n");
+    let without = platform(&[CONFIG, RUNS, cluster]);
     let wanted = "no alerts were recognised in these files; another repository may keep them";
     assert_eq!(reason(&without, Absence::Alert).as_deref(), Some(wanted));
     assert!(reason(&platform(&[CONFIG, RUNS, ("rules.yaml", alert)]), Absence::Alert).is_none());
@@ -242,19 +243,15 @@ fn what_is_usually_kept_elsewhere_is_open_until_one_is_read() {
             Absence::Topic,
             "apiVersion: kafka.strimzi.io/v1beta2\nkind: KafkaTopic\nmetadata: {name: t}\nspec: {partitions: 1}\n",
         ),
-        (
-            Absence::NodeService,
-            "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: d}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: x}]}}}\n",
-        ),
     ] {
         assert!(reason(&without, kind).is_some(), "{kind:?}");
         assert!(
-            reason(&platform(&[CONFIG, ("one.yaml", text)]), kind).is_none(),
+            reason(&platform(&[CONFIG, RUNS, ("one.yaml", text)]), kind).is_none(),
             "{kind:?}"
         );
     }
     // What another project has says nothing of this one.
-    let two = platform(&[("shop/cm.yaml", CONFIG.1), ("till/rules.yaml", alert)]);
+    let two = platform(&[("shop/run.yaml", RUNS.1), ("till/rules.yaml", alert)]);
     let open: Vec<bool> = (two.environments.iter())
         .map(|env| {
             two.scope

@@ -51,6 +51,16 @@ pub fn values_with(
     values
 }
 
+/// The chart's own values with these trees laid over them, the lowest first.
+pub fn values_over(repo: &Repo, charts: &Charts, chart: usize, layers: &[Node]) -> Node {
+    let mut values = charts.charts[chart].own.clone();
+    let chains = repo.sources.chains();
+    layers
+        .iter()
+        .for_each(|layer| merge_values(chains, &mut values, layer));
+    values
+}
+
 /// Every release of a chart of `repo` that a file lists.
 pub fn listed(repo: &Repo, charts: &Charts) -> Vec<Listed> {
     let mut found = Vec::new();

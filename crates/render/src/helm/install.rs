@@ -26,6 +26,10 @@ pub struct Installed {
     pub objects: Vec<Node>,
     /// Its values, without those of the charts below it.
     pub values: Node,
+    /// Name of the release, where it is known.
+    pub release: Option<String>,
+    /// Whether another chart brings it: it belongs to the release of the chart before it.
+    pub is_part: bool,
 }
 
 /// Installs chart `number` of `charts` with these values, as a release of this name.
@@ -92,6 +96,8 @@ impl Walk<'_> {
             dir: chart.dir.clone(),
             objects: render_with(self.repo, self.charts, (number, alias), values, self.release),
             values: own,
+            release: self.release.and_then(Node::as_str).map(str::to_owned),
+            is_part: depth > 0,
         });
         for (child, key, dependency) in below {
             if dependency.is_some_and(|d| !turned_on(d, values)) {

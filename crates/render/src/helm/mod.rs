@@ -20,7 +20,7 @@ use crate::image::ImagePair;
 use cofferdam_syntax::Spanned;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
-pub use helmfile::{Listed, listed, values_with};
+pub use helmfile::{Listed, listed, values_over, values_with};
 pub use install::{Installed, install, is_brought};
 use rayon::prelude::*;
 pub use remote::{Remote, remote};

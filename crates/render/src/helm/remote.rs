@@ -22,6 +22,10 @@ pub struct Remote {
     pub from: Option<String>,
     /// The release that installs it; for a dependency, the chart that brings it.
     pub release: Option<String>,
+    /// The namespace that it is installed into, where known.
+    pub namespace: Option<String>,
+    /// Files of values that it is installed with.
+    pub values: Vec<PathBuf>,
 }
 
 /// Repositories that objects of Flux declare, with their addresses.
@@ -72,6 +76,8 @@ pub fn remote(repo: &Repo, charts: &Charts) -> Vec<Remote> {
                 chart: dependency.name.value.clone(),
                 from: dependency.repository.as_ref().map(|r| r.value.clone()),
                 release: Some(chart.name.value.clone()),
+                namespace: None,
+                values: Vec::new(),
             });
         }
     }
@@ -114,6 +120,10 @@ fn of_flux(charts: &Charts, path: &Path, object: &Node, addresses: &Addresses) -
         release: text("spec/releaseName")
             .or_else(|| text("metadata/name"))
             .map(str::to_owned),
+        namespace: text("spec/targetNamespace")
+            .or_else(|| text("metadata/namespace"))
+            .map(str::to_owned),
+        values: Vec::new(),
     })
 }
 
@@ -150,6 +160,13 @@ fn of_helmfile(charts: &Charts, path: &Path, release: &Node, document: &Node) ->
         chart: chart.to_owned(),
         from: Some(address.unwrap_or(repository).to_owned()),
         release: Some(name.to_owned()),
+        namespace: release.get("namespace").and_then(Node::as_str).map(str::to_owned),
+        values: release
+            .get("values")
+            .map_or(&[][..], Node::items)
+            .iter()
+            .filter_map(|written| Some(normalise(&base.join(written.as_str()?))))
+            .collect(),
     })
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Session<'r> {
     visits: usize,
     /// The places that name the components around what is being read, the innermost first. What a component brings
     /// or sets has them in its chain; a base has them later, as part of what names it.
-    components: Vec<Link>,
+    pub(super) components: Vec<Link>,
 }
 
 impl<'r> Session<'r> {

@@ -8,6 +8,7 @@ use super::load::{Kustomization, Reference, Target};
 use super::object::Object;
 use super::over::put_into;
 use super::transform;
+use cofferdam_syntax::Chains;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use cofferdam_syntax::yaml;
 use std::borrow::Cow;
@@ -43,8 +44,8 @@ impl<'r> Session<'r> {
     /// The configurations that `references` and the texts of `field` are.
     pub(super) fn plugins(
         &mut self,
-        kustomization: &Kustomization<'r>,
-        references: &[Reference<'r>],
+        kustomization: &Kustomization<'_>,
+        references: &[Reference<'_>],
         field: &str,
     ) -> Result<Vec<Cow<'r, Node>>, Failure> {
         let mut documents = Vec::new();
@@ -54,7 +55,9 @@ impl<'r> Session<'r> {
                     documents.extend(self.index.documents_of(reference).iter().map(Cow::Borrowed));
                 }
                 Target::Base(base) => {
+                    let outer = std::mem::take(&mut self.components);
                     let objects = self.apply(*base, Vec::new(), reference.span)?;
+                    self.components = outer;
                     documents.extend(objects.into_iter().map(|object| Cow::Owned(object.node)));
                 }
                 _ => self.unresolved(kustomization, reference)?,
@@ -63,7 +66,7 @@ impl<'r> Session<'r> {
         let file_text = self.index.repo.text(kustomization.path).unwrap_or("");
         for item in kustomization.node.get(field).map_or(&[][..], Node::items) {
             if item.as_str().is_some_and(|text| text.contains('\n')) {
-                let stream = yaml::parse_embedded(item, file_text).unwrap_or_default();
+                let stream = yaml::parse_embedded(item, file_text, self.chains()).unwrap_or_default();
                 documents.extend(stream.documents.into_iter().map(Cow::Owned));
             }
         }
@@ -73,7 +76,7 @@ impl<'r> Session<'r> {
     /// Adds what a generator makes.
     pub(super) fn run_generator(
         &mut self,
-        kustomization: &Kustomization<'r>,
+        kustomization: &Kustomization<'_>,
         document: &Node,
         objects: &mut Vec<Object>,
     ) {
@@ -100,13 +103,13 @@ impl<'r> Session<'r> {
     /// Changes the objects as a transformer does.
     pub(super) fn run_transformer(
         &mut self,
-        kustomization: &Kustomization<'r>,
+        kustomization: &Kustomization<'_>,
         document: &Node,
         objects: &mut Vec<Object>,
     ) -> Result<(), Failure> {
         let kind = kind_of(document);
         if is_builtin(document) {
-            if is_transformed_here(document, objects) {
+            if is_transformed_here(self.chains(), document, objects) {
                 return Ok(());
             }
             if let Some(fields) = fields_of(document) {
@@ -137,16 +140,16 @@ impl<'r> Session<'r> {
 }
 
 /// Applies a transformer that names the fields that it reaches. Returns whether it is one.
-fn is_transformed_here(document: &Node, objects: &mut [Object]) -> bool {
+fn is_transformed_here(chains: &Chains, document: &Node, objects: &mut [Object]) -> bool {
     let pairs = match kind_of(document) {
         "LabelTransformer" => document.get("labels"),
         "AnnotationsTransformer" => document.get("annotations"),
         "PrefixTransformer" | "SuffixTransformer" | "PrefixSuffixTransformer" => {
-            affix(document, objects);
+            affix(chains, document, objects);
             return true;
         }
         "NamespaceTransformer" => {
-            namespace(document, objects);
+            namespace(chains, document, objects);
             return true;
         }
         // The hash on generated names is left out everywhere.
@@ -160,7 +163,7 @@ fn is_transformed_here(document: &Node, objects: &mut [Object]) -> bool {
         };
         let create = field.get("create").and_then(Node::as_bool).unwrap_or(false);
         for object in objects.iter_mut().filter(|object| reaches(field, object)) {
-            transform::labels_at(object, pairs, path, create);
+            transform::labels_at(chains, object, pairs, path, create);
         }
     }
     true
@@ -175,9 +178,9 @@ fn reaches(field: &Node, object: &Object) -> bool {
     is("kind", object.kind()) && is("group", object.group())
 }
 
-fn affix(document: &Node, objects: &mut [Object]) {
-    let text = |key: &str| document.get(key).and_then(Node::as_str).unwrap_or("");
-    let (prefix, suffix) = (text("prefix"), text("suffix"));
+fn affix(chains: &Chains, document: &Node, objects: &mut [Object]) {
+    let text = |key: &str| document.get(key).filter(|n| n.as_str().is_some_and(|t| !t.is_empty()));
+    let affixes = (text("prefix"), text("suffix"));
     let fields = document.get("fieldSpecs").map_or(&[][..], Node::items);
     let of_names: Vec<&Node> = fields
         .iter()
@@ -185,12 +188,12 @@ fn affix(document: &Node, objects: &mut [Object]) {
         .collect();
     for object in objects {
         if of_names.iter().any(|field| reaches(field, object)) {
-            transform::affix(object, prefix, suffix);
+            transform::affix(chains, object, affixes);
         }
     }
 }
 
-fn namespace(document: &Node, objects: &mut [Object]) {
+fn namespace(chains: &Chains, document: &Node, objects: &mut [Object]) {
     let Some(namespace) = document.at("metadata/namespace") else {
         return;
     };
@@ -201,7 +204,7 @@ fn namespace(document: &Node, objects: &mut [Object]) {
     for object in objects {
         match only_unset {
             true => put_into(&mut object.node, namespace),
-            false => transform::namespace(object, namespace),
+            false => transform::namespace(chains, object, namespace),
         }
     }
 }

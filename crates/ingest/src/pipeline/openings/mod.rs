@@ -9,6 +9,7 @@ pub(super) use owned::owned_elsewhere;
 
 use super::Universe;
 use super::builds::{Piece, Sources};
+use super::remote;
 use crate::context::Place;
 use crate::kubernetes;
 use cofferdam_model::{Absence, Opening, ProjectId, Span, UnreadableFile};
@@ -166,24 +167,13 @@ impl Finder<'_> {
         for remote in helm::remote(sources.repo, &sources.charts) {
             self.chart(&remote);
         }
-        for release in sources.commands.releases.iter().filter(|r| r.dir.is_none()) {
-            let Some((from, chart)) = release
-                .chart
-                .as_str()
-                .and_then(|written| written.rsplit_once('/'))
-            else {
-                continue;
-            };
-            // A path that leads nowhere is no chart of a repository.
-            if !from.is_empty() && !from.starts_with('.') {
-                self.chart(&helm::Remote {
-                    path: release.path.clone(),
-                    span: release.chart.span,
-                    chart: chart.to_owned(),
-                    from: Some(from.to_owned()),
-                    release: release.name.as_str().map(str::to_owned),
-                });
-            }
+        for remote in remote::of_commands(sources) {
+            self.chart(&remote);
+        }
+        for (path, address) in &sources.commands.remote {
+            let name = address.rsplit("://").next().unwrap_or(address);
+            let reason = format!("`{address}` is applied from elsewhere and was not read");
+            self.open(path, None, kinds::chart(name), reason);
         }
         let templates: BTreeSet<&Path> = (sources.charts.charts.iter())
             .flat_map(|chart| chart.templates.iter().map(AsRef::as_ref))

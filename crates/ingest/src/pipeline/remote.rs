@@ -1,0 +1,198 @@
+//! Releases of charts from elsewhere, and charts that Terraform installs. The objects of a chart from elsewhere were not
+//! read, and its release is a deployment all the same.
+
+use super::builds::{Deployments, Sources};
+use crate::scope;
+use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, ReleaseOf};
+use cofferdam_render::hcl::{self, Mode, Resource, Terraform};
+use cofferdam_render::helm::{self, Charts, Remote};
+use cofferdam_syntax::repo::{Repo, normalise};
+use cofferdam_syntax::tree::Node;
+use cofferdam_syntax::yaml;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Charts from elsewhere that commands install.
+pub(super) fn of_commands(sources: &Sources<'_>) -> Vec<Remote> {
+    let releases = sources.commands.releases.iter().filter(|r| r.dir.is_none());
+    releases
+        .filter_map(|release| {
+            let (from, chart) = release.chart.as_str()?.rsplit_once('/')?;
+            // A path that leads nowhere is no chart of a repository.
+            (!from.is_empty() && !from.starts_with('.')).then(|| Remote {
+                path: release.path.clone(),
+                span: release.chart.span,
+                chart: chart.to_owned(),
+                from: Some(from.to_owned()),
+                release: release.name.as_str().map(str::to_owned),
+                namespace: release.namespace.as_ref().and_then(Node::as_str).map(str::to_owned),
+                values: release.files.clone(),
+            })
+        })
+        .collect()
+}
+
+/// What was not read of a release.
+pub(super) fn reason(remote: &Remote) -> String {
+    let of = remote.from.as_deref().filter(|from| !from.is_empty());
+    let of = of.map_or(String::new(), |from| format!(" of {from}"));
+    format!("the chart {}{of} was not read", remote.chart)
+}
+
+/// Adds the releases of charts from elsewhere to the deployments; returns what each is.
+pub(super) fn add(
+    sources: &Sources<'_>,
+    deployments: &mut Deployments,
+    in_part: &mut BTreeMap<DeploymentId, Vec<String>>,
+    releases: &mut BTreeMap<DeploymentId, ReleaseOf>,
+) {
+    let brought: BTreeSet<&Path> = (sources.charts.charts.iter())
+        .map(|chart| chart.chart_file.as_path())
+        .collect();
+    let mut all = helm::remote(sources.repo, &sources.charts);
+    // A dependency is a part of the release of the chart that brings it.
+    all.retain(|remote| !brought.contains(remote.path.as_path()));
+    all.extend(of_commands(sources));
+    all.extend(of_applications(sources));
+    let mut rows: Vec<(Remote, Option<String>, Option<String>)> = all
+        .into_iter()
+        .map(|remote| {
+            let environment = sources.file_environments.get(remote.path.as_path()).cloned();
+            let cluster = scope::cluster_of(&remote.path).or_else(|| cluster_file(&remote.path));
+            let cluster = cluster.map(str::to_owned);
+            (remote, environment, cluster)
+        })
+        .collect();
+    rows.extend(of_terraform(sources));
+    for (remote, environment, cluster) in rows {
+        let id = deployments.add(Deployment {
+            project: sources.projects.of_path(&remote.path),
+            kind: DeploymentKind::Helm,
+            root: remote.path.clone(),
+            name: remote.release.clone().or_else(|| Some(remote.chart.clone())),
+            environment,
+            cluster,
+            objects: 0,
+        });
+        in_part.entry(id).or_default().push(reason(&remote));
+        releases.insert(
+            id,
+            ReleaseOf {
+                namespace: remote.namespace,
+                values: remote.values,
+            },
+        );
+    }
+}
+
+/// The cluster that a list of releases directly below `clusters` is for.
+fn cluster_file(path: &Path) -> Option<&str> {
+    let is_list = path.parent()?.file_name()? == "clusters";
+    is_list.then(|| path.file_stem()?.to_str())?
+}
+
+/// Charts from elsewhere that applications of Argo CD install.
+fn of_applications(sources: &Sources<'_>) -> Vec<Remote> {
+    let applications = sources.applications.applications.iter();
+    applications
+        .flat_map(|application| {
+            application.sources.iter().filter_map(|source| {
+                let chart = source.chart.as_ref()?;
+                Some(Remote {
+                    path: sources.repo.sources.path(application.span.file).to_path_buf(),
+                    span: chart.span,
+                    chart: chart.value.clone(),
+                    from: source.repository.as_ref().map(|r| r.value.clone()),
+                    release: application.name.as_ref().map(|name| name.value.clone()),
+                    namespace: application.namespace.as_ref().map(|n| n.value.clone()),
+                    values: source.value_files.iter().filter_map(|(_, path)| path.clone()).collect(),
+                })
+            })
+        })
+        .collect()
+}
+
+fn is_release(resource: &Resource) -> bool {
+    resource.mode == Mode::Managed && resource.kind == "helm_release"
+}
+
+/// Where the chart of a `helm_release` lies in the tree.
+fn chart_of(charts: &Charts, root: &hcl::Root, resource: &Resource) -> Option<usize> {
+    let written = resource.body.get("chart")?.as_str()?;
+    let bases = [root.dir.as_path(), resource.dir.as_path(), Path::new("")];
+    let mut dirs = bases.iter().map(|base| normalise(&base.join(written)));
+    dirs.find_map(|dir| charts.charts.iter().position(|chart| chart.dir == dir))
+}
+
+/// Releases that Terraform makes of charts of this tree.
+pub(super) fn listed(repo: &Repo, charts: &Charts, terraform: &Terraform) -> Vec<helm::Listed> {
+    let mut found = Vec::new();
+    for root in &terraform.roots {
+        for values in &root.environments {
+            for resource in values.resources.iter().filter(|r| is_release(r)) {
+                let Some(chart) = chart_of(charts, root, resource) else {
+                    continue;
+                };
+                let Some(name) = resource.body.get("name").filter(|n| n.as_str().is_some()) else {
+                    continue;
+                };
+                let (own, known) = values_of(repo, resource);
+                found.push(helm::Listed {
+                    chart,
+                    environment: values.environment.clone(),
+                    name: name.clone(),
+                    values: helm::values_over(repo, charts, chart, &own),
+                    files: Vec::new(),
+                    namespace: resource.body.get("namespace").filter(|n| n.as_str().is_some()).cloned(),
+                    known,
+                });
+            }
+        }
+    }
+    found
+}
+
+/// The trees of values that a `helm_release` sets, lowest first, and whether that is all.
+fn values_of(repo: &Repo, resource: &Resource) -> (Vec<Node>, bool) {
+    let mut known = hcl::blocks(&resource.body, "set").is_empty();
+    let mut found = Vec::new();
+    for text in resource.body.get("values").map_or(&[][..], Node::items) {
+        let file_text = repo.text(repo.sources.path(text.span.file)).unwrap_or("");
+        match yaml::parse_embedded(text, file_text, repo.sources.chains()) {
+            Some(stream) if stream.errors.is_empty() => found.extend(stream.documents),
+            _ => known = false,
+        }
+    }
+    (found, known)
+}
+
+/// Releases that Terraform makes of charts from elsewhere.
+fn of_terraform(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option<String>)> {
+    let mut found = Vec::new();
+    for root in &sources.terraform.roots {
+        for values in &root.environments {
+            for resource in values.resources.iter().filter(|r| is_release(r)) {
+                let text = |key: &str| resource.body.get(key).and_then(Node::as_str).map(str::to_owned);
+                let Some(chart) = text("chart").filter(|_| chart_of(&sources.charts, root, resource).is_none())
+                else {
+                    continue;
+                };
+                let name = chart.rsplit('/').next().unwrap_or(&chart).to_owned();
+                found.push((
+                    Remote {
+                        path: root.dir.clone(),
+                        span: resource.span,
+                        chart: name,
+                        from: text("repository"),
+                        release: text("name"),
+                        namespace: text("namespace"),
+                        values: Vec::<PathBuf>::new(),
+                    },
+                    values.environment.clone(),
+                    None,
+                ));
+            }
+        }
+    }
+    found
+}
