@@ -68,6 +68,9 @@ pub fn severity_of(finding: &Finding) -> Severity {
     finding.severity.unwrap_or(Severity::Low)
 }
 
+/// The environment of what is deployed for no named one.
+pub(crate) const UNNAMED: &str = "default";
+
 /// Runs every rule over every environment.
 pub fn audit(platform: &Platform, options: &Options) -> Report {
     let chosen: Vec<&'static Rule> = rules::ALL
@@ -102,6 +105,10 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
                 finding.rule = rule.id;
                 finding.environments = vec![env.name.clone()];
                 finding.project = env.project;
+                let places = finding.locations.iter().map(|l| l.span);
+                if platform.scope.is_unnamed(places, &env.name) {
+                    finding.environments = vec![UNNAMED.to_owned()];
+                }
                 finding.severity = Some(finding.severity.unwrap_or(rule.severity));
                 debug_assert!(
                     finding.absence.is_none_or(|kind| rule.absences.contains(&kind)),

@@ -47,7 +47,13 @@ fn figures(finding: &Finding) -> String {
 }
 
 /// Adds the data of the same finding in other environments.
-fn absorb(first: &mut Finding, other: Finding) {
+///
+/// The text is that of the environment where it is worst: figures of another would be said of this one.
+fn absorb(first: &mut Finding, mut other: Finding) {
+    if other.severity > first.severity && first.subject == other.subject {
+        std::mem::swap(first, &mut other);
+    }
+    let is_same_text = first.subject != other.subject || first.explanation == other.explanation;
     first.severity = first.severity.max(other.severity);
     first.confidence = first.confidence.min(other.confidence);
     if other.apart.is_none() {
@@ -68,7 +74,9 @@ fn absorb(first: &mut Finding, other: Finding) {
             first.assumptions.push(assumption);
         }
     }
-    merge_locations(&mut first.locations, other.locations);
+    if is_same_text {
+        merge_locations(&mut first.locations, other.locations);
+    }
 }
 
 /// Keeps the first environment's places, and adds the others' places in files that are not yet shown.
@@ -180,7 +188,30 @@ pub(crate) fn unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Severity;
     use cofferdam_model::FileId;
+
+    #[test]
+    fn a_finding_of_several_environments_has_the_text_and_places_of_the_worst() {
+        let of = |name: &str, severity: Severity, limit: &str, file: u32| {
+            let mut finding = found(0, "queue a", 3)
+                .severity(severity)
+                .explain(format!("killed at {limit}"))
+                .at(Span::new(FileId(file), 9, 10), format!("limit {limit}"));
+            finding.environments = vec![name.to_owned()];
+            finding
+        };
+        let development = || of("development", Severity::Medium, "512 MiB", 1);
+        let production = || of("production", Severity::High, "2 GiB", 2);
+        for all in [[development(), production()], [production(), development()]] {
+            let joined = of_one_subject(all.into());
+            assert_eq!(joined.len(), 1);
+            assert_eq!(joined[0].explanation, "killed at 2 GiB");
+            let files: Vec<u32> = joined[0].locations.iter().map(|l| l.span.file.0).collect();
+            assert_eq!(files, [0, 2]);
+            assert_eq!(joined[0].environments.len(), 2);
+        }
+    }
 
     fn found(project: u32, subject: &str, at: usize) -> Finding {
         let mut finding = Finding::new(subject, format!("{subject}: no requests"))

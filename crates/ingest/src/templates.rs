@@ -54,6 +54,8 @@ pub(crate) struct Templates {
     pub(crate) notes: Vec<Unreadable>,
     /// How many files they are.
     pub(crate) count: usize,
+    /// Those that would be objects of Kubernetes.
+    pub(crate) manifests: Vec<PathBuf>,
 }
 
 /// Removes the templates of `repo` from the files that readers see, and returns those that were found.
@@ -104,7 +106,13 @@ pub(crate) fn set_aside(repo: &mut Repo) -> Templates {
     for link in behind {
         repo.yaml.remove(&link);
     }
+    let is_manifest = |path: &&PathBuf| {
+        let text = repo.text(path).unwrap_or("");
+        let has = |key: &str| text.lines().any(|line| line.starts_with(key));
+        has("apiVersion:") && has("kind:")
+    };
     Templates {
+        manifests: found.values().flatten().filter(is_manifest).cloned().collect(),
         count: found.values().map(BTreeSet::len).sum(),
         notes: found
             .into_iter()
@@ -197,7 +205,7 @@ mod tests {
             .iter()
             .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec()));
         let mut repo = Repo::from_files(files);
-        let Templates { notes, count } = set_aside(&mut repo);
+        let Templates { notes, count, .. } = set_aside(&mut repo);
         assert!(count >= notes.len());
         (
             repo,

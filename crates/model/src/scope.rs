@@ -26,6 +26,8 @@ pub struct Scope {
     pub default_files: BTreeSet<FileId>,
     /// Places of values that apply only if nothing else sets one: defaults of Terraform variables.
     pub default_values: BTreeSet<Span>,
+    /// The environments that each file is deployed for; `None` is a deployment that names none.
+    pub holds: BTreeMap<FileId, BTreeSet<Option<String>>>,
     /// Namespace and values of the releases among the deployments.
     pub releases: BTreeMap<DeploymentId, ReleaseOf>,
     /// Deployments of which a part was not read, with what that is.
@@ -144,6 +146,8 @@ impl Deployment {
 /// What is told of a release of a chart beside its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReleaseOf {
+    /// The file that installs it, where one does.
+    pub by: Option<PathBuf>,
     /// The namespace that it is installed into, where known.
     pub namespace: Option<String>,
     /// Files of values that it is installed with, in their order.
@@ -331,6 +335,19 @@ impl Scope {
                 && opening.environment.as_deref().is_none_or(|e| e == environment)
                 && (opening.kinds.is_empty() || opening.kinds.contains(&kind))
         })
+    }
+
+    /// Whether what stands at these places is deployed for no named environment, and not for this one.
+    pub fn is_unnamed(&self, places: impl Iterator<Item = Span>, environment: &str) -> bool {
+        let mut unnamed = false;
+        for place in places {
+            match self.holds.get(&place.file) {
+                None => return false,
+                Some(of) if of.iter().flatten().any(|name| name == environment) => return false,
+                Some(of) => unnamed |= of.contains(&None),
+            }
+        }
+        unnamed
     }
 
     /// What may change a value at this place where an environment is built.

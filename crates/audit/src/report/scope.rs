@@ -2,6 +2,7 @@
 //! in `schemas/scope.schema.json`.
 
 use super::summary::listed;
+use crate::engine::UNNAMED;
 use super::text::{Style, plural, wrap};
 use cofferdam_model::{Absence, Apart, Deployment, DeploymentId, Opening, Platform, Project, ProjectId, Span};
 use serde::Serialize;
@@ -13,9 +14,6 @@ pub const VERSION: u32 = 1;
 
 /// How many phrases of evidence and reasons are shown before the rest is only counted.
 const SHOWN: usize = 3;
-
-/// What the one environment of a platform is called inside that names none.
-const UNNAMED: &str = "default";
 
 /// Kinds from which on what could come from somewhere is called anything.
 const ALMOST_ALL: usize = 15;
@@ -64,6 +62,8 @@ struct ExplainedDeployment<'a> {
     namespace: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    installed_by: Option<String>,
     objects: usize,
     /// What of it was not read.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -165,6 +165,8 @@ fn explain_project<'a>(
             values: scope.releases.get(&id).map_or_else(Vec::new, |of| {
                 of.values.iter().map(|path| path.display().to_string()).collect()
             }),
+            installed_by: (scope.releases.get(&id).and_then(|of| of.by.as_ref()))
+                .map(|path| path.display().to_string()),
             objects: d.objects,
             not_read: scope.in_part.get(&id).map_or(&[], Vec::as_slice),
         })
@@ -332,12 +334,21 @@ impl Explanation<'_> {
 }
 
 impl ExplainedProject<'_> {
+    /// Whether no other deployment looks like this one without its values.
+    fn is_alone(&self, one: &ExplainedDeployment<'_>) -> bool {
+        let like = |d: &&ExplainedDeployment<'_>| {
+            (d.kind, &d.root, d.name, d.namespace) == (one.kind, &one.root, one.name, one.namespace)
+                && (d.environment, d.cluster) == (one.environment, one.cluster)
+        };
+        self.deployments.iter().filter(like).count() == 1
+    }
+
     fn text(&self, out: &mut String, style: Style) {
         if self.deployments.is_empty() {
             out.push_str("  no deployment\n");
         } else {
             let head =
-                ["DEPLOYED BY", "ROOT", "NAME", "NAMESPACE", "VALUES", "ENVIRONMENT", "CLUSTER", "OBJECTS", "JUDGED"]
+                ["DEPLOYED BY", "ROOT", "NAME", "NAMESPACE", "BY", "ENVIRONMENT", "CLUSTER", "OBJECTS", "JUDGED"]
                     .map(str::to_owned);
             let known = |text: Option<&str>| text.unwrap_or_default().to_owned();
             let rows = self.deployments.iter().map(|d| {
@@ -350,13 +361,14 @@ impl ExplainedProject<'_> {
                     },
                     known(d.name),
                     known(d.namespace),
-                    d.values_shown(),
+                    if self.is_alone(d) { String::new() } else { d.by_shown() },
                     known(d.environment),
                     known(d.cluster),
                     d.objects.to_string(),
-                    match d.not_read.is_empty() {
-                        true => String::new(),
-                        false => "in part".to_owned(),
+                    match (d.not_read.is_empty(), d.objects) {
+                        (true, _) => String::new(),
+                        (false, 0) => "not read".to_owned(),
+                        (false, _) => "in part".to_owned(),
                     },
                 ]
             });
@@ -392,13 +404,12 @@ impl ExplainedProject<'_> {
 }
 
 impl ExplainedDeployment<'_> {
-    /// Names of the files of values; those below the root of the chart are named from there.
-    fn values_shown(&self) -> String {
-        let below = |path: &String| {
-            let inside = path.strip_prefix(&self.root).and_then(|rest| rest.strip_prefix('/'));
-            inside.unwrap_or(path).to_owned()
-        };
-        self.values.iter().map(below).collect::<Vec<String>>().join(" ")
+    /// What tells a release from another of the same chart: its files of values, else the file that installs it.
+    fn by_shown(&self) -> String {
+        match self.values.is_empty() {
+            true => self.installed_by.clone().unwrap_or_default(),
+            false => self.values.join(" "),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! was read.
 
 use super::text::{Style, plural, wrap};
-use crate::engine::{Report, severity_of};
+use crate::engine::{Report, UNNAMED, severity_of};
 use crate::finding::{Finding, Severity, Unjudged};
 use crate::init;
 use cofferdam_model::{Apart, Deployment, DeploymentId, DeploymentKind, Opening, PlaceApart, Platform, ProjectId, UnreadableFile};
@@ -117,6 +117,12 @@ impl<'a> Names<'a> {
 
     /// The environment's name, with the directory of its project in front.
     fn name(&self, project: ProjectId, environment: &str) -> String {
+        let mut own = self.platform.environments.iter();
+        let is_real = own.any(|e| e.project == project && e.name == environment);
+        let environment = match environment == UNNAMED && !is_real {
+            true => "(unnamed)",
+            false => environment,
+        };
         let root = self.platform.scope.projects.get(project.0 as usize);
         match root.map(|p| p.root.display().to_string()) {
             Some(root) if self.several && !root.is_empty() => format!("{root}/{environment}"),

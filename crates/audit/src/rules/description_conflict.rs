@@ -4,6 +4,7 @@ use super::secret_in_environment::join;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::delivery::Description;
+use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::scope::Meeting;
 use cofferdam_model::settings::LostClaim;
 use cofferdam_model::{DeploymentKind, Span};
@@ -48,8 +49,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 Some(namespace) => format!("{subject} in {namespace}"),
                 None => subject.to_owned(),
             };
-            if !conflicts.is_empty() {
-                report(cx, &subject, &conflicts, out);
+            match rivals(cx, &conflicts) {
+                Some(rivals) => report_rivals(cx, &rivals, out),
+                None if !conflicts.is_empty() => report(cx, &subject, &conflicts, out),
+                None => {}
             }
         }
     }
@@ -175,6 +178,64 @@ fn who(cx: &Context<'_>, sides: &[&Description], side: &Description) -> String {
         }
         _ => side.by.clone(),
     }
+}
+
+/// The autoscalers of one workload, if a conflict is between what they say.
+fn rivals<'a>(cx: &Context<'a>, conflicts: &[Conflict<'_>]) -> Option<Vec<&'a Autoscaler>> {
+    let (_, sides) = conflicts.first()?;
+    let says = |autoscaler: &Autoscaler, side: &Description| {
+        let facts = [&autoscaler.min, &autoscaler.max];
+        let mut spans = facts.into_iter().flatten().filter_map(|fact| fact.span());
+        spans.any(|span| Some(span) == side.value.span())
+    };
+    let of = |side: &&Description| cx.env.autoscalers.iter().find(|autoscaler| says(autoscaler, side));
+    let found: Option<Vec<&Autoscaler>> = sides.iter().map(of).collect();
+    let found = found.filter(|all| all.len() > 1)?;
+    let workload = found.first()?.workload?;
+    (found.iter().all(|autoscaler| autoscaler.workload == Some(workload))).then_some(found)
+}
+
+/// Reports that several autoscalers act on one workload, and the workload that one of them was likely meant for.
+fn report_rivals(cx: &Context<'_>, rivals: &[&Autoscaler], out: &mut Verdicts) {
+    let Some(target) = rivals[0].workload else { return };
+    let workload = &cx.env.workloads[target.0];
+    let names: Vec<String> = rivals.iter().map(|a| format!("`{}`", a.name)).collect();
+    // The one that bears the name of another workload, which no autoscaler acts on.
+    let meant = rivals.iter().find_map(|autoscaler| {
+        let mut others = cx.env.workloads.iter().enumerate();
+        let (at, other) = others.find(|(at, other)| {
+            *at != target.0
+                && other.id.name == autoscaler.name
+                && other.id.kind == workload.id.kind
+                && other.id.namespace == workload.id.namespace
+        })?;
+        let has_one = cx.env.autoscalers.iter().any(|a| a.workload.is_some_and(|id| id.0 == at));
+        (!has_one).then_some((autoscaler, other))
+    });
+    let (explanation, remedy) = match meant {
+        Some((autoscaler, other)) => (
+            format!(
+                "Each of them undoes what the other sets. {} has no autoscaler, and `{}` bears its name.",
+                other.id, autoscaler.name
+            ),
+            format!("Let the autoscaler `{}` name {} as its target.", autoscaler.name, other.id),
+        ),
+        None => (
+            "Each of them undoes what the other sets.".to_owned(),
+            "Keep one of them, with the metrics of both.".to_owned(),
+        ),
+    };
+    let mut finding = Finding::new(
+        workload.id.to_string(),
+        format!("{}: {} autoscalers act on it: {}", workload.id, rivals.len(), join(&names)),
+    )
+    .explain(explanation)
+    .remedy(remedy)
+    .figure("autoscalers", rivals.len() as f64, "autoscalers");
+    for autoscaler in rivals {
+        finding = finding.at(autoscaler.span, format!("the autoscaler {}", autoscaler.name));
+    }
+    out.report(finding.likely());
 }
 
 fn report(cx: &Context<'_>, subject: &str, conflicts: &[Conflict<'_>], out: &mut Verdicts) {

@@ -191,3 +191,98 @@ fn a_placeholder_is_no_secret_to_revoke() {
     let real = secret("h7Gk2pQ9vvLq");
     assert!(real.is_some_and(|(s, remedy)| s == Severity::High && remedy.contains("Revoke it first")));
 }
+
+fn in_environment(environment: &str, more: &str) -> (String, String) {
+    (
+        format!("overlays/{environment}/kustomization.yaml"),
+        format!("resources: [../../base]\nnamespace: {environment}\n{more}"),
+    )
+}
+
+#[test]
+fn a_finding_names_only_the_environments_where_its_objects_are() {
+    let (staging, prod) = (in_environment("staging", ""), in_environment("prod", ""));
+    let tools = WEB.replace("web", "tool");
+    let files = [
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("base/web.yaml", WEB),
+        (&*staging.0, &*staging.1),
+        (&*prod.0, &*prod.1),
+        ("tools/kustomization.yaml", "resources: [tool.yaml]\n"),
+        ("tools/tool.yaml", &tools),
+    ];
+    let report = judged(&platform(&files));
+    let of = |name: &str| -> Vec<Vec<String>> {
+        let found = of_rule(&report, "image-mutable-tag").into_iter();
+        found.filter(|f| f.title.contains(name)).map(|f| f.environments.clone()).collect()
+    };
+    assert_eq!(of("/web"), [["production", "staging"]]);
+    // It is built for no named environment.
+    assert_eq!(of("/tool"), [["default"]]);
+}
+
+#[test]
+fn a_broken_overlay_is_broken_in_its_own_environment() {
+    let staging = in_environment("staging", "patches: [{path: gone.yaml}]\n");
+    let prod = in_environment("prod", "");
+    let files = [
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("base/web.yaml", WEB),
+        (&*staging.0, &*staging.1),
+        (&*prod.0, &*prod.1),
+    ];
+    let report = judged(&platform(&files));
+    let found = of_rule(&report, "dangling-reference");
+    let environments: Vec<&Vec<String>> = found.iter().filter(|f| f.title.contains("gone")).map(|f| &f.environments).collect();
+    assert_eq!(environments, [&["staging"]]);
+}
+
+#[test]
+fn two_autoscalers_of_one_workload_are_named_with_the_one_that_has_none() {
+    let workload = |name: &str| {
+        format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec: {{containers: [{{name: c, image: 'r.example.net/{name}:1'}}]}}\n")
+    };
+    let scaler = |name: &str, target: &str, most: u32| {
+        format!("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {target}}}\n  minReplicas: 1\n  maxReplicas: {most}\n")
+    };
+    let found = |of_front: &str| {
+        let files = [
+            ("k8s/back.yaml", workload("back")),
+            ("k8s/front.yaml", workload("front")),
+            ("k8s/back-hpa.yaml", scaler("back", "back", 2)),
+            ("k8s/front-hpa.yaml", scaler("front", of_front, 4)),
+        ];
+        let files: Vec<(&str, &str)> = files.iter().map(|(p, t)| (*p, t.as_str())).collect();
+        let report = judged(&platform(&files));
+        of_rule(&report, "description-conflict")
+            .into_iter()
+            .map(|f| format!("{} {} {}", f.title, f.explanation, f.remedy))
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(found("front"), [""; 0]);
+    let rivals = found("back");
+    assert_eq!(rivals.len(), 1, "{rivals:?}");
+    for words in ["2 autoscalers act on it", "shop/front has no autoscaler", "Let the autoscaler `front` name Deployment shop/front"] {
+        assert!(rivals[0].contains(words), "{rivals:?}");
+    }
+}
+
+#[test]
+fn a_key_of_values_that_a_template_uses_is_not_to_be_removed() {
+    let template = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: c\n          image: r.example.net/c:1\n          resources:\n{{ toYaml .Values.resources | indent 12 }}\n";
+    let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {cpu: '{{ .Values.resources.worker.cpu }}'}\n";
+    let remedy = |other: &str| {
+        let files = [
+            ("charts/a/Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n"),
+            ("charts/a/values.yaml", "resources:\n  limits: {memory: 64Mi}\n  worker: {cpu: '1'}\n"),
+            ("charts/a/templates/job.yaml", template),
+            ("charts/a/templates/other.yaml", other),
+        ];
+        let report = judged(&platform(&files));
+        let found = of_rule(&report, "manifest-invalid").into_iter().find(|f| f.title.contains("worker"));
+        found.map(|f| f.remedy.clone())
+    };
+    let used = remedy(other).unwrap();
+    assert!(!used.contains("Remove") && used.contains("templates/other.yaml"), "{used}");
+    assert_eq!(remedy("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n").as_deref(), Some("Remove `worker`."));
+}

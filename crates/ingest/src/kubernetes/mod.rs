@@ -9,6 +9,7 @@ mod custom;
 mod describe;
 mod entries;
 mod foreign;
+mod helm_values;
 mod image_variables;
 mod istio;
 mod limits;
@@ -28,6 +29,7 @@ mod tests;
 
 use crate::context::Place;
 use crate::prometheus;
+use cofferdam_model::delivery::Defect;
 use cofferdam_model::Parts;
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
@@ -102,7 +104,13 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
         schema::validate_fragment(object.node)
     };
     let subject = object.subject();
-    env.defects.extend(problems.iter().map(|p| p.to_defect(&subject)));
+    env.defects.extend(problems.iter().map(|p| {
+        let defect = p.to_defect(&subject);
+        match helm_values::used_by(place, object.node, p) {
+            Some(remedy) => Defect { remedy, ..defect },
+            None => defect,
+        }
+    }));
     if !READERS.iter().any(|read| read(&object, env)) {
         custom::interpret(&object, env);
     }

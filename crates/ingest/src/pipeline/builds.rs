@@ -129,6 +129,7 @@ impl Release {
             release,
             is_part,
             of: ReleaseOf {
+                by: None,
                 namespace: namespace.and_then(Node::as_str).map(str::to_owned),
                 values: Vec::new(),
             },
@@ -516,6 +517,7 @@ fn releases(
             let mut release = Release::of(environment.clone(), listed.namespace.as_ref(), i);
             release.by_default = !listed.known;
             release.of.values.clone_from(&listed.files);
+            release.of.by = Some(listed.by.clone());
             release
         }));
     }
@@ -558,6 +560,7 @@ fn of_command(repo: &Repo, charts: &Charts, release: &commands::Release) -> Opti
         name: release.name.clone(),
         values: helm::values_with(repo, charts, chart, &release.files, &release.set),
         files: release.files.clone(),
+        by: release.path.clone(),
         namespace: release.namespace.clone().filter(|n| n.as_str().is_some()),
         known: release.known,
     })

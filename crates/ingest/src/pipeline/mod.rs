@@ -15,6 +15,7 @@ mod apart;
 mod builds;
 mod evidence;
 mod formats;
+mod holds;
 mod made;
 mod openings;
 mod partial;
@@ -145,6 +146,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform.suppressions = suppress::find(&repo.sources);
     let scope = &mut platform.scope;
     scope.releases = releases(&sources, &deployments);
+    scope.holds = holds::of(&sources, &pieces);
     scope.in_part = partial::of(&sources, &deployments);
     remote::add(&sources, &mut deployments, &mut scope.in_part, &mut scope.releases);
     platform.scope.altered = partial::altered(&sources);
@@ -160,6 +162,8 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform.scope.default_files = default_files(&sources);
     let found = openings::of(&sources, &pieces, &universes, platform.reading.part);
     platform.scope.openings = found.openings;
+    let of_templates = openings::of_templates(&sources, &templates.manifests);
+    platform.scope.openings.extend(of_templates);
     let owned = openings::owned_elsewhere(&platform.environments);
     platform.scope.openings.extend(owned);
     platform.scope.default_values = default_values(&sources);

@@ -3,7 +3,6 @@
 use super::builds::{Deployments, Sources};
 use cofferdam_model::{Altered, Deployment, DeploymentId, DeploymentKind, FileId};
 use cofferdam_render::kustomize::Build;
-use cofferdam_syntax::tree::{Node, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -61,15 +60,9 @@ pub(super) fn altered(sources: &Sources<'_>) -> Vec<Altered> {
 
 /// The files that values of a build stand in.
 pub(super) fn files(build: &Build) -> BTreeSet<FileId> {
-    fn walk(node: &Node, found: &mut BTreeSet<FileId>) {
-        found.insert(node.span.file);
-        match &node.value {
-            Value::Map(map) => map.iter().for_each(|(_, below)| walk(below, found)),
-            Value::Seq(items) => items.iter().for_each(|item| walk(item, found)),
-            _ => {}
-        }
-    }
     let mut found = BTreeSet::new();
-    build.objects.iter().for_each(|object| walk(object, &mut found));
+    build.objects
+        .iter()
+        .for_each(|object| super::holds::walk(object, &mut found));
     found
 }

@@ -78,6 +78,7 @@ pub(super) fn add(
         releases.insert(
             id,
             ReleaseOf {
+                by: None,
                 namespace: remote.namespace,
                 values: remote.values,
             },
@@ -143,6 +144,7 @@ pub(super) fn listed(repo: &Repo, charts: &Charts, terraform: &Terraform) -> Vec
                     name: name.clone(),
                     values: helm::values_over(repo, charts, chart, &own),
                     files: Vec::new(),
+                    by: repo.sources.path(resource.span.file).to_path_buf(),
                     namespace: resource.body.get("namespace").filter(|n| n.as_str().is_some()).cloned(),
                     known,
                 });

@@ -7,7 +7,7 @@ use crate::context::Place;
 use crate::{cloud_run, compose, ideas, kubernetes, pgbouncer, settings, terraform};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::workload::Completeness;
-use cofferdam_model::{Fact, Parts};
+use cofferdam_model::{Fact, FileId, Parts};
 use cofferdam_render::kustomize::Named;
 use std::path::Path;
 
@@ -51,6 +51,7 @@ pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts
         .iter()
         .chain(&sources.applications.dangling)
         .filter(|d| is_here(sources.repo.sources.path(d.span.file)))
+        .filter(|d| is_built_for(sources, d.span.file, environment))
     {
         let path = sources.repo.sources.path(dangling.span.file).display();
         env.dangling.push(Dangling {
@@ -65,4 +66,14 @@ pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts
             certain: dangling.what != Named::Image || dangling.nearest.is_some(),
         });
     }
+}
+
+/// Whether a kustomization is built for an environment, or for none in particular.
+fn is_built_for(sources: &Sources<'_>, file: FileId, environment: &str) -> bool {
+    let path = sources.repo.sources.path(file);
+    let mut builds = (sources.built.builds.iter())
+        .filter(|build| build.files.contains(path))
+        .peekable();
+    builds.peek().is_none()
+        || builds.any(|build| build.environment.as_deref().is_none_or(|name| name == environment))
 }

@@ -27,6 +27,7 @@ pub(super) fn set_apart(
     projects: &mut Projects,
 ) {
     let failed: BTreeSet<&Path> = (built.builds.iter())
+        .filter(|build| build.failed.is_some())
         .flat_map(|build| build.files.iter().map(PathBuf::as_path))
         .collect();
     let is_used = |path: &Path| {

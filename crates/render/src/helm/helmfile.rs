@@ -20,6 +20,8 @@ pub struct Listed {
     pub name: Node,
     /// The chart's own values and the release's laid over them.
     pub values: Node,
+    /// The file that lists it.
+    pub by: PathBuf,
     /// Values files that it takes.
     pub files: Vec<PathBuf>,
     /// The namespace of what it installs, where it names one.
@@ -149,6 +151,7 @@ fn of_helmfile(
         name,
         values,
         files,
+        by: path.to_path_buf(),
         namespace: release.get("namespace").filter(|n| is_plain(n)).cloned(),
         known: true,
     })
@@ -220,6 +223,7 @@ fn of_flux(chains: &Chains, charts: &Charts, path: &Path, object: &Node) -> Opti
         name,
         values,
         files: Vec::new(),
+        by: path.to_path_buf(),
         // Without a target, a release installs into its own namespace.
         namespace: (object.at("spec/targetNamespace"))
             .or_else(|| object.at("metadata/namespace"))

@@ -71,7 +71,7 @@ pub struct Build {
     pub gaps: Vec<Gap>,
     /// The first cause, when it cannot be built.
     pub failed: Option<Unreadable>,
-    /// Every file that it would be built from, when it cannot be built.
+    /// Every file that it is built from, or would be.
     pub files: BTreeSet<PathBuf>,
 }
 
@@ -193,7 +193,7 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
                 complete: session.complete,
                 gaps: std::mem::take(&mut session.gaps),
                 failed: None,
-                files: BTreeSet::new(),
+                files: files_from(&index, *root),
             };
             match result {
                 Ok(objects) => {
@@ -204,13 +204,7 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
                         .collect();
                     build.objects = objects.into_iter().map(|o| o.node).collect();
                 }
-                Err(failure) => {
-                    build.failed = Some(*failure);
-                    let mut reached = vec![false; count];
-                    reach(&index, *root, &mut reached);
-                    let used = reached.iter().enumerate().filter(|(_, is_reached)| **is_reached);
-                    build.files = used.flat_map(|(number, _)| index.files_of(number)).collect();
-                }
+                Err(failure) => build.failed = Some(*failure),
             }
             (build, session.dangling, session.notes)
         })
@@ -290,6 +284,14 @@ fn roots(index: &Index<'_>, deployed: &BTreeSet<PathBuf>) -> Vec<usize> {
     roots.sort_unstable();
     roots.dedup();
     roots
+}
+
+/// Every file that the kustomization `root` is built from.
+fn files_from(index: &Index<'_>, root: usize) -> BTreeSet<PathBuf> {
+    let mut reached = vec![false; index.all.len()];
+    reach(index, root, &mut reached);
+    let used = reached.iter().enumerate().filter(|(_, is_reached)| **is_reached);
+    used.flat_map(|(number, _)| index.files_of(number)).collect()
 }
 
 /// Marks `start` and all that it is built from.

@@ -20,7 +20,7 @@ use cofferdam_render::kustomize::Brings;
 use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use told::{Told, What};
 
 /// What was found.
@@ -84,6 +84,27 @@ fn joined(a: &BTreeSet<Absence>, b: &BTreeSet<Absence>) -> BTreeSet<Absence> {
     }
 }
 
+/// Templates of manifests that nothing here fills in.
+pub(super) fn of_templates(sources: &Sources<'_>, templates: &[PathBuf]) -> Vec<Opening> {
+    let each = templates.iter().map(|path| Opening {
+        project: sources.projects.of_path(path),
+        environment: sources.file_environments.get(path.as_path()).cloned(),
+        kinds: BTreeSet::new(),
+        reason: "templates of manifests were not filled in".to_owned(),
+        span: None,
+        at: [path.clone()].into(),
+    });
+    let mut found: Vec<Opening> = Vec::new();
+    for opening in each {
+        let same = |o: &&mut Opening| (o.project, &o.environment) == (opening.project, &opening.environment);
+        match found.iter_mut().find(same) {
+            Some(known) => known.at.extend(opening.at),
+            None => found.push(opening),
+        }
+    }
+    found
+}
+
 struct Finder<'s> {
     sources: &'s Sources<'s>,
     universes: &'s [Universe],
@@ -133,6 +154,10 @@ impl Finder<'_> {
                 let reason = format!("{} could not be read", path.display());
                 self.open(path, Some(error.span), BTreeSet::new(), reason);
             }
+        }
+        for path in &sources.repo.encrypted {
+            let reason = "files are encrypted by git-crypt and were not read".to_owned();
+            self.open(path, None, kinds::keys(), reason);
         }
         for problem in &sources.terraform.problems {
             let reason = format!("{} could not be read", problem.path.display());
