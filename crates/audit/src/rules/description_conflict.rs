@@ -190,7 +190,13 @@ fn rivals<'a>(cx: &Context<'a>, conflicts: &[Conflict<'_>]) -> Option<Vec<&'a Au
     };
     let of = |side: &&Description| cx.env.autoscalers.iter().find(|autoscaler| says(autoscaler, side));
     let found: Option<Vec<&Autoscaler>> = sides.iter().map(of).collect();
-    let found = found.filter(|all| all.len() > 1)?;
+    // What another format says of the same autoscaler is a description of it, and no second one.
+    let of_cluster = |all: &Vec<&Autoscaler>| all.iter().all(|a| a.target.is_some());
+    let found = found.filter(|all| all.len() > 1 && of_cluster(all))?;
+    let names: BTreeSet<&str> = found.iter().map(|a| a.name.as_str()).collect();
+    if names.len() < found.len() {
+        return None;
+    }
     let workload = found.first()?.workload?;
     (found.iter().all(|autoscaler| autoscaler.workload == Some(workload))).then_some(found)
 }

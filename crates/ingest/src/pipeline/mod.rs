@@ -295,6 +295,11 @@ fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Secti
         let made = values.filter(|v| !(v.resources.is_empty() && v.modules.is_empty()));
         names.extend(made.filter_map(|v| Some((project, v.environment.clone()?))));
     }
+    // One that cannot be built is an environment all the same: what is for all holds there too.
+    for build in sources.built.builds.iter().filter(|b| b.failed.is_some()) {
+        let project = sources.projects.of_path(&build.dir);
+        names.extend(build.environment.clone().map(|name| (project, name)));
+    }
     for deploy in &sources.deploys {
         let project = sources.projects.of_path(&deploy.path);
         names.extend(deploy.environment.clone().map(|name| (project, name)));
