@@ -326,7 +326,9 @@ impl Reader<'_> {
         for (flags, is_kustomization) in [(["f", "filename"], false), (["k", "kustomize"], true)] {
             for written in arguments.flags(&flags).iter().filter_map(|node| node.as_str()) {
                 if written.contains("://") && self.is_own(Path::new("")) {
-                    self.found.remote.insert((self.path.to_path_buf(), written.to_owned()));
+                    self.found
+                        .remote
+                        .insert((self.path.to_path_buf(), written.to_owned()));
                 }
                 let Some(path) = self.resolve(written, at).filter(|path| self.is_own(path)) else {
                     continue;
@@ -644,18 +646,40 @@ mod tests {
         ] {
             assert!(!installs("d.sh", trial) || trial.contains("kubectl"), "{trial}");
         }
-        assert!(installs("d.sh", "helm template web charts/a -f charts/a/prod.yaml | kubectl apply -f -\n"));
+        assert!(installs(
+            "d.sh",
+            "helm template web charts/a -f charts/a/prod.yaml | kubectl apply -f -\n"
+        ));
         assert!(installs("d.sh", &install.replace("\n", " --dry-run=none\n")));
         // A cluster that the script or the job makes is there for a test.
         assert!(!installs("up.sh", &format!("kind create cluster\n{install}")));
-        let job = |step: &str| format!("jobs:\n  a:\n    steps:\n      - {step}\n      - run: {install}  b:\n    steps: [{{run: make}}]\n");
-        assert!(!installs(".github/workflows/t.yaml", &job("uses: helm/kind-action@v1")));
-        assert!(!installs(".github/workflows/t.yaml", &job("run: k3d cluster create x")));
-        assert!(installs(".github/workflows/t.yaml", &job("uses: azure/setup-helm@v4")));
+        let job = |step: &str| {
+            format!(
+                "jobs:\n  a:\n    steps:\n      - {step}\n      - run: {install}  b:\n    steps: [{{run: make}}]\n"
+            )
+        };
+        assert!(!installs(
+            ".github/workflows/t.yaml",
+            &job("uses: helm/kind-action@v1")
+        ));
+        assert!(!installs(
+            ".github/workflows/t.yaml",
+            &job("run: k3d cluster create x")
+        ));
+        assert!(installs(
+            ".github/workflows/t.yaml",
+            &job("uses: azure/setup-helm@v4")
+        ));
         // A script of tests deploys nothing of the platform.
         assert!(!installs("tests/up.sh", install));
         let kubectl = |text: &str| with("d.sh", text).directories.len();
-        assert_eq!((kubectl("kubectl apply -f k8s\n"), kubectl("kubectl apply -f k8s --dry-run=client\n")), (1, 0));
+        assert_eq!(
+            (
+                kubectl("kubectl apply -f k8s\n"),
+                kubectl("kubectl apply -f k8s --dry-run=client\n")
+            ),
+            (1, 0)
+        );
     }
 
     #[test]

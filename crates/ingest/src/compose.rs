@@ -46,7 +46,9 @@ fn includes_only(node: &Node) -> bool {
     let included = node.get("include").map_or(&[][..], Node::items);
     let is_compose_file = |item: &Node| {
         let path = item.as_str().or_else(|| item.get("path")?.as_str());
-        path.is_some_and(|path| path.contains("compose") && (path.ends_with(".yml") || path.ends_with(".yaml")))
+        path.is_some_and(|path| {
+            path.contains("compose") && (path.ends_with(".yml") || path.ends_with(".yaml"))
+        })
     };
     !included.is_empty() && included.iter().all(is_compose_file) && node.get("apiVersion").is_none()
 }

@@ -205,8 +205,14 @@ const INSTRUCTIONS: &[(&str, &[&str])] = &[
 fn orders_another(words: &[String]) -> bool {
     let [first, .., last] = words else { return false };
     words.iter().all(|word| word.chars().all(char::is_alphabetic))
-        && matches!(&**first, "change" | "replace" | "set" | "enter" | "insert" | "update")
-        && matches!(&**last, "password" | "passwd" | "pass" | "secret" | "token" | "key")
+        && matches!(
+            &**first,
+            "change" | "replace" | "set" | "enter" | "insert" | "update"
+        )
+        && matches!(
+            &**last,
+            "password" | "passwd" | "pass" | "secret" | "token" | "key"
+        )
 }
 
 /// Whether a text tells people what to write in its place (`REPLACE_ME`, `SET_BY_PIPELINE`, `my_secret_key`).

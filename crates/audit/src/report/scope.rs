@@ -2,9 +2,11 @@
 //! in `schemas/scope.schema.json`.
 
 use super::summary::listed;
-use crate::engine::UNNAMED;
 use super::text::{Style, plural, wrap};
-use cofferdam_model::{Absence, Apart, Deployment, DeploymentId, Opening, Platform, Project, ProjectId, Span};
+use crate::engine::UNNAMED;
+use cofferdam_model::{
+    Absence, Apart, Deployment, DeploymentId, Opening, Platform, Project, ProjectId, Span,
+};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -125,7 +127,9 @@ pub fn explain<'a>(platform: &'a Platform, selection: &Selection) -> Explanation
         deployments: scope
             .deployments
             .iter()
-            .filter(|d| scope.project_apart(d.project) == Some(place.why) && d.root.starts_with(&place.directory))
+            .filter(|d| {
+                scope.project_apart(d.project) == Some(place.why) && d.root.starts_with(&place.directory)
+            })
             .count(),
     });
     Explanation {
@@ -149,9 +153,8 @@ fn explain_project<'a>(
     selection: &Selection,
 ) -> ExplainedProject<'a> {
     let scope = &platform.scope;
-    let own = |(d, _): &(&Deployment, DeploymentId)| {
-        d.project == id && selection.takes(d.environment.as_deref())
-    };
+    let own =
+        |(d, _): &(&Deployment, DeploymentId)| d.project == id && selection.takes(d.environment.as_deref());
     let mut deployments: Vec<ExplainedDeployment<'a>> = (scope.deployments.iter())
         .zip((0..).map(DeploymentId))
         .filter(own)
@@ -239,7 +242,11 @@ fn open<'a>(platform: &'a Platform, openings: impl Iterator<Item = &'a Opening>)
             ALMOST_ALL.. => BTreeSet::new(),
             _ => opening.kinds.clone(),
         };
-        let seen = by_kinds.entry(kinds).or_default().entry(&opening.reason).or_default();
+        let seen = by_kinds
+            .entry(kinds)
+            .or_default()
+            .entry(&opening.reason)
+            .or_default();
         match &opening.environment {
             Some(name) => drop(seen.environments.insert(name)),
             None => seen.everywhere = true,
@@ -254,9 +261,15 @@ fn open<'a>(platform: &'a Platform, openings: impl Iterator<Item = &'a Opening>)
             .into_iter()
             .map(|(reason, seen)| Reason {
                 reason,
-                environments: if seen.everywhere { BTreeSet::new() } else { seen.environments },
+                environments: if seen.everywhere {
+                    BTreeSet::new()
+                } else {
+                    seen.environments
+                },
                 deployments: seen.deployments,
-                path: seen.span.map(|s| platform.sources.path(s.file).display().to_string()),
+                path: seen
+                    .span
+                    .map(|s| platform.sources.path(s.file).display().to_string()),
                 line: seen.span.map(|s| platform.sources.position(s).line),
             })
             .collect();
@@ -266,7 +279,14 @@ fn open<'a>(platform: &'a Platform, openings: impl Iterator<Item = &'a Opening>)
             reasons,
         });
     }
-    all.sort_by_key(|open| std::cmp::Reverse(open.reasons.iter().map(|r| r.deployments.len().max(1)).sum::<usize>()));
+    all.sort_by_key(|open| {
+        std::cmp::Reverse(
+            open.reasons
+                .iter()
+                .map(|r| r.deployments.len().max(1))
+                .sum::<usize>(),
+        )
+    });
     if !unrecognised.is_empty() {
         all.push(Open {
             kinds: unrecognised.iter().map(|kind| kind.name()).collect(),
@@ -347,9 +367,18 @@ impl ExplainedProject<'_> {
         if self.deployments.is_empty() {
             out.push_str("  no deployment\n");
         } else {
-            let head =
-                ["DEPLOYED BY", "ROOT", "NAME", "NAMESPACE", "BY", "ENVIRONMENT", "CLUSTER", "OBJECTS", "JUDGED"]
-                    .map(str::to_owned);
+            let head = [
+                "DEPLOYED BY",
+                "ROOT",
+                "NAME",
+                "NAMESPACE",
+                "BY",
+                "ENVIRONMENT",
+                "CLUSTER",
+                "OBJECTS",
+                "JUDGED",
+            ]
+            .map(str::to_owned);
             let known = |text: Option<&str>| text.unwrap_or_default().to_owned();
             let rows = self.deployments.iter().map(|d| {
                 [
@@ -361,7 +390,11 @@ impl ExplainedProject<'_> {
                     },
                     known(d.name),
                     known(d.namespace),
-                    if self.is_alone(d) { String::new() } else { d.by_shown() },
+                    if self.is_alone(d) {
+                        String::new()
+                    } else {
+                        d.by_shown()
+                    },
                     known(d.environment),
                     known(d.cluster),
                     d.objects.to_string(),
@@ -375,7 +408,12 @@ impl ExplainedProject<'_> {
             table(out, std::iter::once(head).chain(rows).collect(), style.width);
         }
         out.push_str("  environments\n");
-        let width = self.environments.iter().map(|e| e.shown().len()).max().unwrap_or(0);
+        let width = self
+            .environments
+            .iter()
+            .map(|e| e.shown().len())
+            .max()
+            .unwrap_or(0);
         for environment in &self.environments {
             let mut text = match environment.evidence {
                 _ if !environment.judged => "not judged: no file that was read is declared for it".to_owned(),

@@ -5,7 +5,9 @@ use super::text::{Style, plural, wrap};
 use crate::engine::{Report, UNNAMED, severity_of};
 use crate::finding::{Finding, Severity, Unjudged};
 use crate::init;
-use cofferdam_model::{Apart, Deployment, DeploymentId, DeploymentKind, Opening, PlaceApart, Platform, ProjectId, UnreadableFile};
+use cofferdam_model::{
+    Apart, Deployment, DeploymentId, DeploymentKind, Opening, PlaceApart, Platform, ProjectId, UnreadableFile,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -394,7 +396,9 @@ fn open_line(report: &Report, platform: &Platform) -> Option<String> {
     let end = "so what is missing here may exist elsewhere";
     match (reasons.first(), reasons.len()) {
         (Some(only), 1) => Some(format!("open: {only}, {end}")),
-        (Some(_), n) => Some(format!("open: {n} things were not read, {end} (--explain-scope lists them)")),
+        (Some(_), n) => Some(format!(
+            "open: {n} things were not read, {end} (--explain-scope lists them)"
+        )),
         (None, _) => {
             let kinds = unrecognised.iter().flat_map(|o| &o.kinds).map(|kind| kind.name());
             let kinds: Vec<&str> = kinds.collect::<BTreeSet<&str>>().into_iter().collect();

@@ -188,7 +188,12 @@ fn rivals<'a>(cx: &Context<'a>, conflicts: &[Conflict<'_>]) -> Option<Vec<&'a Au
         let mut spans = facts.into_iter().flatten().filter_map(|fact| fact.span());
         spans.any(|span| Some(span) == side.value.span())
     };
-    let of = |side: &&Description| cx.env.autoscalers.iter().find(|autoscaler| says(autoscaler, side));
+    let of = |side: &&Description| {
+        cx.env
+            .autoscalers
+            .iter()
+            .find(|autoscaler| says(autoscaler, side))
+    };
     let found: Option<Vec<&Autoscaler>> = sides.iter().map(of).collect();
     // What another format says of the same autoscaler is a description of it, and no second one.
     let of_cluster = |all: &Vec<&Autoscaler>| all.iter().all(|a| a.target.is_some());
@@ -198,7 +203,10 @@ fn rivals<'a>(cx: &Context<'a>, conflicts: &[Conflict<'_>]) -> Option<Vec<&'a Au
         return None;
     }
     let workload = found.first()?.workload?;
-    (found.iter().all(|autoscaler| autoscaler.workload == Some(workload))).then_some(found)
+    (found
+        .iter()
+        .all(|autoscaler| autoscaler.workload == Some(workload)))
+    .then_some(found)
 }
 
 /// Reports that several autoscalers act on one workload, and the workload that one of them was likely meant for.
@@ -215,7 +223,11 @@ fn report_rivals(cx: &Context<'_>, rivals: &[&Autoscaler], out: &mut Verdicts) {
                 && other.id.kind == workload.id.kind
                 && other.id.namespace == workload.id.namespace
         })?;
-        let has_one = cx.env.autoscalers.iter().any(|a| a.workload.is_some_and(|id| id.0 == at));
+        let has_one = cx
+            .env
+            .autoscalers
+            .iter()
+            .any(|a| a.workload.is_some_and(|id| id.0 == at));
         (!has_one).then_some((autoscaler, other))
     });
     let (explanation, remedy) = match meant {
@@ -224,7 +236,10 @@ fn report_rivals(cx: &Context<'_>, rivals: &[&Autoscaler], out: &mut Verdicts) {
                 "Each of them undoes what the other sets. {} has no autoscaler, and `{}` bears its name.",
                 other.id, autoscaler.name
             ),
-            format!("Let the autoscaler `{}` name {} as its target.", autoscaler.name, other.id),
+            format!(
+                "Let the autoscaler `{}` name {} as its target.",
+                autoscaler.name, other.id
+            ),
         ),
         None => (
             "Each of them undoes what the other sets.".to_owned(),
@@ -233,7 +248,12 @@ fn report_rivals(cx: &Context<'_>, rivals: &[&Autoscaler], out: &mut Verdicts) {
     };
     let mut finding = Finding::new(
         workload.id.to_string(),
-        format!("{}: {} autoscalers act on it: {}", workload.id, rivals.len(), join(&names)),
+        format!(
+            "{}: {} autoscalers act on it: {}",
+            workload.id,
+            rivals.len(),
+            join(&names)
+        ),
     )
     .explain(explanation)
     .remedy(remedy)

@@ -47,7 +47,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     `token`.",
             );
         }
-        if literals.iter().all(|l| l.evidence.starts_with("one of the first passwords")) {
+        if literals
+            .iter()
+            .all(|l| l.evidence.starts_with("one of the first passwords"))
+        {
             finding = finding.remedy("Set a random password where this is deployed, deliver it from a secret store (External Secrets, Vault, Secret Manager) and keep only the reference in the file.");
         }
         for literal in literals.iter().take(4) {

@@ -41,12 +41,18 @@ fn a_part_that_was_not_read_silences_nothing_that_is_written() {
         rules
     };
     let plain = rules("resources: [../../base]\n", "x: 1\n");
-    assert!(plain.contains(&"single-replica") && plain.contains(&"requests-missing"), "{plain:?}");
+    assert!(
+        plain.contains(&"single-replica") && plain.contains(&"requests-missing"),
+        "{plain:?}"
+    );
     for (more, extra) in [
         ("transformers: [extra.yaml]\n", own),
         ("transformers: [extra.yaml]\n", other),
         ("generators: [extra.yaml]\n", other),
-        ("helmCharts: [{name: redis, repo: 'https://charts.example.com'}]\n", "x: 1\n"),
+        (
+            "helmCharts: [{name: redis, repo: 'https://charts.example.com'}]\n",
+            "x: 1\n",
+        ),
         ("components: ['https://example.com/c?ref=1']\n", "x: 1\n"),
     ] {
         let found = rules(&format!("resources: [../../base]\n{more}"), extra);
@@ -65,9 +71,16 @@ fn what_a_transformer_may_change_is_likely_and_says_so() {
     let report = judged(&open);
     let tag = of_rule(&report, "image-mutable-tag")[0];
     assert_eq!(tag.confidence, Confidence::Likely);
-    assert!(tag.assumptions.iter().any(|a| a.contains("`Rewrite` is not run")), "{:?}", tag.assumptions);
+    assert!(
+        tag.assumptions.iter().any(|a| a.contains("`Rewrite` is not run")),
+        "{:?}",
+        tag.assumptions
+    );
     let closed = platform(&overlay("resources: [../../base]\n", &[]));
-    assert_eq!(of_rule(&judged(&closed), "image-mutable-tag")[0].confidence, Confidence::Certain);
+    assert_eq!(
+        of_rule(&judged(&closed), "image-mutable-tag")[0].confidence,
+        Confidence::Certain
+    );
     // The reader is told which deployments were judged in part.
     assert_eq!(open.scope.in_part.len(), 1);
     assert!(closed.scope.in_part.is_empty());
@@ -90,7 +103,10 @@ fn an_absence_in_a_deployment_that_was_read_in_part_is_not_certain() {
         let found = of_rule(&report, "dangling-reference");
         found.iter().map(|f| (severity_of(f), f.confidence)).max()
     };
-    assert_eq!(severity("resources: [../../base]\n"), Some((Severity::High, Confidence::Certain)));
+    assert_eq!(
+        severity("resources: [../../base]\n"),
+        Some((Severity::High, Confidence::Certain))
+    );
     let open = severity("resources: [../../base, 'https://example.com/r?ref=1']\n");
     assert_eq!(open, Some((Severity::Low, Confidence::Likely)));
 }
@@ -101,20 +117,41 @@ const DEBUG: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: deb
 fn a_manifest_that_no_kustomization_names_is_apart() {
     for (files, is_apart) in [
         // Beside a kustomization.
-        (overlay("resources: [../../base]\n", &[("overlays/prod/debug.yaml", DEBUG)]), true),
-        (overlay("resources: [../../base]\n", &[("base/debug.yaml", DEBUG)]), true),
+        (
+            overlay(
+                "resources: [../../base]\n",
+                &[("overlays/prod/debug.yaml", DEBUG)],
+            ),
+            true,
+        ),
+        (
+            overlay("resources: [../../base]\n", &[("base/debug.yaml", DEBUG)]),
+            true,
+        ),
         // In a directory of which a kustomization names manifests.
         (
-            vec![("kustomization.yaml", "resources: [a/web.yaml]\n"), ("a/web.yaml", WEB), ("a/debug.yaml", DEBUG)],
+            vec![
+                ("kustomization.yaml", "resources: [a/web.yaml]\n"),
+                ("a/web.yaml", WEB),
+                ("a/debug.yaml", DEBUG),
+            ],
             true,
         ),
         // Below a kustomization that keeps its manifests in directories.
         (
-            vec![("kustomization.yaml", "resources: [a/web.yaml]\n"), ("a/web.yaml", WEB), ("b/debug.yaml", DEBUG)],
+            vec![
+                ("kustomization.yaml", "resources: [a/web.yaml]\n"),
+                ("a/web.yaml", WEB),
+                ("b/debug.yaml", DEBUG),
+            ],
             true,
         ),
         (
-            vec![("kustomization.yaml", "resources: [web.yaml]\n"), ("web.yaml", WEB), ("b/debug.yaml", DEBUG)],
+            vec![
+                ("kustomization.yaml", "resources: [web.yaml]\n"),
+                ("web.yaml", WEB),
+                ("b/debug.yaml", DEBUG),
+            ],
             false,
         ),
         // A component that nothing uses.
@@ -122,18 +159,27 @@ fn a_manifest_that_no_kustomization_names_is_apart() {
             overlay(
                 "resources: [../../base]\n",
                 &[
-                    ("parts/debug/kustomization.yaml", "kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\nresources: [debug.yaml]\n"),
+                    (
+                        "parts/debug/kustomization.yaml",
+                        "kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\nresources: [debug.yaml]\n",
+                    ),
                     ("parts/debug/debug.yaml", DEBUG),
                 ],
             ),
             true,
         ),
         // A plain directory is deployed, and so is what a command names.
-        (overlay("resources: [../../base]\n", &[("plain/debug.yaml", DEBUG)]), false),
+        (
+            overlay("resources: [../../base]\n", &[("plain/debug.yaml", DEBUG)]),
+            false,
+        ),
         (
             overlay(
                 "resources: [../../base]\n",
-                &[("base/debug.yaml", DEBUG), ("up.sh", "kubectl apply -f base/debug.yaml\n")],
+                &[
+                    ("base/debug.yaml", DEBUG),
+                    ("up.sh", "kubectl apply -f base/debug.yaml\n"),
+                ],
             ),
             false,
         ),
@@ -145,9 +191,17 @@ fn a_manifest_that_no_kustomization_names_is_apart() {
         let apart: Vec<&Finding> = report.apart.iter().filter(speaks).collect();
         assert_eq!(found.is_empty(), is_apart, "{files:?}\n{found:?}");
         assert_eq!(!apart.is_empty(), is_apart, "{files:?}");
-        assert!(apart.iter().all(|f| f.apart == Some(Apart::Unused) && severity_of(f) == Severity::Low));
+        assert!(
+            apart
+                .iter()
+                .all(|f| f.apart == Some(Apart::Unused) && severity_of(f) == Severity::Low)
+        );
         let places = &platform.scope.places_apart;
-        assert_eq!(places.iter().any(|p| p.why == Apart::Unused && p.files == 1), is_apart, "{places:?}");
+        assert_eq!(
+            places.iter().any(|p| p.why == Apart::Unused && p.files == 1),
+            is_apart,
+            "{places:?}"
+        );
     }
 }
 
@@ -155,7 +209,10 @@ fn a_manifest_that_no_kustomization_names_is_apart() {
 fn a_base_that_nothing_uses_is_not_high() {
     let worst = |files: &[(&str, &str)]| judged(&platform(files)).findings.iter().map(severity_of).max();
     let reference = referring();
-    let base = [("k8s/base/kustomization.yaml", "resources: [web.yaml]\n"), ("k8s/base/web.yaml", &*reference)];
+    let base = [
+        ("k8s/base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("k8s/base/web.yaml", &*reference),
+    ];
     assert_eq!(worst(&base), Some(Severity::Medium));
     let mut deployed = base.to_vec();
     deployed.push(("up.sh", "kubectl apply -k k8s/base\n"));
@@ -172,21 +229,31 @@ fn a_base_that_a_script_makes_is_not_missing() {
     };
     assert_eq!(missing("echo overlays/all/base\n"), 1);
     assert_eq!(missing("cp -R web \"${OUT}\"/overlays/all/base\n"), 0);
-    assert_eq!(missing("mkdir -p overlays/all/base && touch overlays/all/base/x\n"), 0);
+    assert_eq!(
+        missing("mkdir -p overlays/all/base && touch overlays/all/base/x\n"),
+        0
+    );
     assert_eq!(missing("cp -R web other/base\n"), 1);
 }
 
 #[test]
 fn a_placeholder_is_no_secret_to_revoke() {
     let secret = |value: &str| {
-        let text = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{POSTGRES_PASSWORD: {value}}}\n");
+        let text = format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{POSTGRES_PASSWORD: {value}}}\n"
+        );
         let report = judged(&platform(&[("k8s/s.yaml", &text)]));
         let found = of_rule(&report, "secret-in-clear");
         found.first().map(|f| (severity_of(f), f.remedy.clone()))
     };
     for value in ["changePassword", "changeMe", "yourPassword", "REPLACE_ME"] {
         let found = secret(value);
-        assert!(found.as_ref().is_none_or(|(s, remedy)| *s == Severity::Low && !remedy.contains("Revoke it first")), "{value}: {found:?}");
+        assert!(
+            found
+                .as_ref()
+                .is_none_or(|(s, remedy)| *s == Severity::Low && !remedy.contains("Revoke it first")),
+            "{value}: {found:?}"
+        );
     }
     let real = secret("h7Gk2pQ9vvLq");
     assert!(real.is_some_and(|(s, remedy)| s == Severity::High && remedy.contains("Revoke it first")));
@@ -214,7 +281,10 @@ fn a_finding_names_only_the_environments_where_its_objects_are() {
     let report = judged(&platform(&files));
     let of = |name: &str| -> Vec<Vec<String>> {
         let found = of_rule(&report, "image-mutable-tag").into_iter();
-        found.filter(|f| f.title.contains(name)).map(|f| f.environments.clone()).collect()
+        found
+            .filter(|f| f.title.contains(name))
+            .map(|f| f.environments.clone())
+            .collect()
     };
     assert_eq!(of("/web"), [["production", "staging"]]);
     // It is built for no named environment.
@@ -233,17 +303,25 @@ fn a_broken_overlay_is_broken_in_its_own_environment() {
     ];
     let report = judged(&platform(&files));
     let found = of_rule(&report, "dangling-reference");
-    let environments: Vec<&Vec<String>> = found.iter().filter(|f| f.title.contains("gone")).map(|f| &f.environments).collect();
+    let environments: Vec<&Vec<String>> = found
+        .iter()
+        .filter(|f| f.title.contains("gone"))
+        .map(|f| &f.environments)
+        .collect();
     assert_eq!(environments, [&["staging"]]);
 }
 
 #[test]
 fn two_autoscalers_of_one_workload_are_named_with_the_one_that_has_none() {
     let workload = |name: &str| {
-        format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec: {{containers: [{{name: c, image: 'r.example.net/{name}:1'}}]}}\n")
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec: {{containers: [{{name: c, image: 'r.example.net/{name}:1'}}]}}\n"
+        )
     };
     let scaler = |name: &str, target: &str, most: u32| {
-        format!("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {target}}}\n  minReplicas: 1\n  maxReplicas: {most}\n")
+        format!(
+            "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {target}}}\n  minReplicas: 1\n  maxReplicas: {most}\n"
+        )
     };
     let found = |of_front: &str| {
         let files = [
@@ -262,7 +340,11 @@ fn two_autoscalers_of_one_workload_are_named_with_the_one_that_has_none() {
     assert_eq!(found("front"), [""; 0]);
     let rivals = found("back");
     assert_eq!(rivals.len(), 1, "{rivals:?}");
-    for words in ["2 autoscalers act on it", "shop/front has no autoscaler", "Let the autoscaler `front` name Deployment shop/front"] {
+    for words in [
+        "2 autoscalers act on it",
+        "shop/front has no autoscaler",
+        "Let the autoscaler `front` name Deployment shop/front",
+    ] {
         assert!(rivals[0].contains(words), "{rivals:?}");
     }
 }
@@ -274,15 +356,26 @@ fn a_key_of_values_that_a_template_uses_is_not_to_be_removed() {
     let remedy = |other: &str| {
         let files = [
             ("charts/a/Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n"),
-            ("charts/a/values.yaml", "resources:\n  limits: {memory: 64Mi}\n  worker: {cpu: '1'}\n"),
+            (
+                "charts/a/values.yaml",
+                "resources:\n  limits: {memory: 64Mi}\n  worker: {cpu: '1'}\n",
+            ),
             ("charts/a/templates/job.yaml", template),
             ("charts/a/templates/other.yaml", other),
         ];
         let report = judged(&platform(&files));
-        let found = of_rule(&report, "manifest-invalid").into_iter().find(|f| f.title.contains("worker"));
+        let found = of_rule(&report, "manifest-invalid")
+            .into_iter()
+            .find(|f| f.title.contains("worker"));
         found.map(|f| f.remedy.clone())
     };
     let used = remedy(other).unwrap();
-    assert!(!used.contains("Remove") && used.contains("templates/other.yaml"), "{used}");
-    assert_eq!(remedy("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n").as_deref(), Some("Remove `worker`."));
+    assert!(
+        !used.contains("Remove") && used.contains("templates/other.yaml"),
+        "{used}"
+    );
+    assert_eq!(
+        remedy("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n").as_deref(),
+        Some("Remove `worker`.")
+    );
 }

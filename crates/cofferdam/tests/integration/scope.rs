@@ -148,10 +148,16 @@ fn an_environment_of_which_nothing_could_be_read_is_listed() {
         &[("k8s/overlays/production/kustomization.yaml", broken)],
     );
     let text = stdout(&run(directory.path(), &["check", ".", "--explain-scope"]));
-    assert!(text.contains("k8s/overlays/production  production         0  not read\n"), "{text}");
+    assert!(
+        text.contains("k8s/overlays/production  production         0  not read\n"),
+        "{text}"
+    );
     let explained = json(directory.path(), &["--explain-scope"]);
     let deployments = explained["projects"][0]["deployments"].as_array().unwrap();
-    let broken = deployments.iter().find(|d| d["root"] == "k8s/overlays/production").unwrap();
+    let broken = deployments
+        .iter()
+        .find(|d| d["root"] == "k8s/overlays/production")
+        .unwrap();
     assert_eq!(broken["not_read"].as_array().map(Vec::len), Some(1));
     let summary = stdout(&run(directory.path(), &["check", ".", "--quiet"]));
     assert!(summary.contains("2 kustomize (production, staging)"), "{summary}");

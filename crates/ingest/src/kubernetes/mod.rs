@@ -29,8 +29,8 @@ mod tests;
 
 use crate::context::Place;
 use crate::prometheus;
-use cofferdam_model::delivery::Defect;
 use cofferdam_model::Parts;
+use cofferdam_model::delivery::Defect;
 use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};

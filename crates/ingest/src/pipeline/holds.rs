@@ -14,12 +14,17 @@ pub(super) type Holds = BTreeMap<FileId, BTreeSet<Option<String>>>;
 pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Holds {
     let mut found = Holds::new();
     let mut add = |file: FileId, environment: Option<&str>| {
-        found.entry(file).or_default().insert(environment.map(str::to_owned));
+        found
+            .entry(file)
+            .or_default()
+            .insert(environment.map(str::to_owned));
     };
     for piece in pieces.iter().filter(|piece| piece.holder.deployment.is_some()) {
         let mut files = BTreeSet::new();
         walk(piece.node, &mut files);
-        files.into_iter().for_each(|file| add(file, piece.holder.environment));
+        files
+            .into_iter()
+            .for_each(|file| add(file, piece.holder.environment));
     }
     for build in &sources.built.builds {
         for path in &build.files {
@@ -31,7 +36,11 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Holds {
     for release in &sources.releases {
         let environment = release.environment.as_deref();
         let own = below(sources, &release.dir);
-        let given = release.of.values.iter().filter_map(|path| sources.repo.files.get(path));
+        let given = release
+            .of
+            .values
+            .iter()
+            .filter_map(|path| sources.repo.files.get(path));
         own.chain(given.copied()).for_each(|file| add(file, environment));
     }
     for root in &sources.terraform.roots {

@@ -7,7 +7,9 @@ use cofferdam_syntax::repo::{Repo, normalise};
 use std::path::{Path, PathBuf};
 
 /// Commands that make files or directories, of which a later word is the place.
-const MAKERS: &[&str] = &["cp", "mkdir", "mv", "rsync", "ln", "install", "tar", "unzip", "git", "tee"];
+const MAKERS: &[&str] = &[
+    "cp", "mkdir", "mv", "rsync", "ln", "install", "tar", "unzip", "git", "tee",
+];
 
 /// Takes back that files are missing which a script makes. Their builds stay unbuilt, and say why.
 pub(super) fn take_back(repo: &Repo, built: &mut Built) {
@@ -20,12 +22,13 @@ pub(super) fn take_back(repo: &Repo, built: &mut Built) {
     }
     let words = made(repo);
     let script_of = |path: &Path| {
-        let found = words.iter().find(|(script, word)| makes(repo, script, word, path));
+        let found = words
+            .iter()
+            .find(|(script, word)| makes(repo, script, word, path));
         found.map(|(script, _)| *script)
     };
     built.dangling.retain(|dangling| {
-        dangling.what != Named::File
-            || script_of(&place(repo, dangling.span.file, &dangling.name)).is_none()
+        dangling.what != Named::File || script_of(&place(repo, dangling.span.file, &dangling.name)).is_none()
     });
     for failed in built.builds.iter_mut().filter_map(|build| build.failed.as_mut()) {
         let Some(span) = failed.span else { continue };
@@ -62,7 +65,10 @@ fn made(repo: &Repo) -> Vec<(&Path, PathBuf)> {
 
 /// A path without the variables at its start, which are directories that only the script knows.
 fn without_variables(word: &str) -> PathBuf {
-    let parts = word.trim_end_matches('/').split('/').map(|part| part.trim_matches('"'));
+    let parts = word
+        .trim_end_matches('/')
+        .split('/')
+        .map(|part| part.trim_matches('"'));
     parts
         .skip_while(|part| part.starts_with('$') || part.is_empty() || *part == ".")
         .collect()

@@ -24,9 +24,9 @@ mod remote;
 mod settle;
 mod stated;
 mod summary;
-mod unused;
 #[cfg(test)]
 mod tests;
+mod unused;
 
 use crate::code::Project;
 use crate::dockerfile;
@@ -148,7 +148,12 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     scope.releases = releases(&sources, &deployments);
     scope.holds = holds::of(&sources, &pieces);
     scope.in_part = partial::of(&sources, &deployments);
-    remote::add(&sources, &mut deployments, &mut scope.in_part, &mut scope.releases);
+    remote::add(
+        &sources,
+        &mut deployments,
+        &mut scope.in_part,
+        &mut scope.releases,
+    );
     platform.scope.altered = partial::altered(&sources);
     platform.scope.deployments = deployments.all;
     platform.scope.apart = apart::files(&sources, &pieces);

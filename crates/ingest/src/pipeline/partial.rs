@@ -61,7 +61,8 @@ pub(super) fn altered(sources: &Sources<'_>) -> Vec<Altered> {
 /// The files that values of a build stand in.
 pub(super) fn files(build: &Build) -> BTreeSet<FileId> {
     let mut found = BTreeSet::new();
-    build.objects
+    build
+        .objects
         .iter()
         .for_each(|object| super::holds::walk(object, &mut found));
     found

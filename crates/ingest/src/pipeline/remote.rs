@@ -25,7 +25,11 @@ pub(super) fn of_commands(sources: &Sources<'_>) -> Vec<Remote> {
                 chart: chart.to_owned(),
                 from: Some(from.to_owned()),
                 release: release.name.as_str().map(str::to_owned),
-                namespace: release.namespace.as_ref().and_then(Node::as_str).map(str::to_owned),
+                namespace: release
+                    .namespace
+                    .as_ref()
+                    .and_then(Node::as_str)
+                    .map(str::to_owned),
                 values: release.files.clone(),
             })
         })
@@ -106,7 +110,11 @@ fn of_applications(sources: &Sources<'_>) -> Vec<Remote> {
                     from: source.repository.as_ref().map(|r| r.value.clone()),
                     release: application.name.as_ref().map(|name| name.value.clone()),
                     namespace: application.namespace.as_ref().map(|n| n.value.clone()),
-                    values: source.value_files.iter().filter_map(|(_, path)| path.clone()).collect(),
+                    values: source
+                        .value_files
+                        .iter()
+                        .filter_map(|(_, path)| path.clone())
+                        .collect(),
                 })
             })
         })
@@ -145,7 +153,11 @@ pub(super) fn listed(repo: &Repo, charts: &Charts, terraform: &Terraform) -> Vec
                     values: helm::values_over(repo, charts, chart, &own),
                     files: Vec::new(),
                     by: repo.sources.path(resource.span.file).to_path_buf(),
-                    namespace: resource.body.get("namespace").filter(|n| n.as_str().is_some()).cloned(),
+                    namespace: resource
+                        .body
+                        .get("namespace")
+                        .filter(|n| n.as_str().is_some())
+                        .cloned(),
                     known,
                 });
             }
@@ -175,7 +187,8 @@ fn of_terraform(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option<St
         for values in &root.environments {
             for resource in values.resources.iter().filter(|r| is_release(r)) {
                 let text = |key: &str| resource.body.get(key).and_then(Node::as_str).map(str::to_owned);
-                let Some(chart) = text("chart").filter(|_| chart_of(&sources.charts, root, resource).is_none())
+                let Some(chart) =
+                    text("chart").filter(|_| chart_of(&sources.charts, root, resource).is_none())
                 else {
                     continue;
                 };

@@ -75,5 +75,10 @@ fn is_built_for(sources: &Sources<'_>, file: FileId, environment: &str) -> bool 
         .filter(|build| build.files.contains(path))
         .peekable();
     builds.peek().is_none()
-        || builds.any(|build| build.environment.as_deref().is_none_or(|name| name == environment))
+        || builds.any(|build| {
+            build
+                .environment
+                .as_deref()
+                .is_none_or(|name| name == environment)
+        })
 }

@@ -36,7 +36,9 @@ pub(super) fn set_apart(
             || terraform.claimed.contains(path)
             || repo.is_below_link(path)
             || commands.files.contains(path)
-            || directories.iter().any(|directory| path.starts_with(&directory.dir))
+            || directories
+                .iter()
+                .any(|directory| path.starts_with(&directory.dir))
     };
     let built_from = built_from(repo, built);
     let spread = spread(repo, built);
@@ -44,7 +46,9 @@ pub(super) fn set_apart(
     for (path, stream) in &repo.yaml {
         let is_component = built.fragments.contains(path) && !failed.contains(path.as_path());
         let directory = path.parent().unwrap_or(Path::new(""));
-        if !(is_component || built_from.contains(directory) || is_below_spread(directory, &built_from, &spread))
+        if !(is_component
+            || built_from.contains(directory)
+            || is_below_spread(directory, &built_from, &spread))
             || is_used(path)
             || !stream.documents.iter().any(is_manifest)
         {
@@ -69,8 +73,7 @@ pub(super) fn set_apart(
 fn built_from<'b>(repo: &Repo, built: &'b Built) -> HashSet<&'b Path> {
     let manifests = built.consumed.iter().filter(|path| {
         let stream = repo.yaml.get(*path);
-        is_kustomization(path)
-            || stream.is_some_and(|stream| stream.documents.iter().any(is_manifest))
+        is_kustomization(path) || stream.is_some_and(|stream| stream.documents.iter().any(is_manifest))
     });
     manifests.filter_map(|path| path.parent()).collect()
 }
@@ -95,12 +98,17 @@ fn spread<'b>(repo: &Repo, built: &'b Built) -> HashSet<&'b Path> {
 /// Whether the nearest directory above that is built from keeps its manifests in directories below itself.
 fn is_below_spread(directory: &Path, built_from: &HashSet<&Path>, spread: &HashSet<&Path>) -> bool {
     let mut above = directory.ancestors().skip(1);
-    above.find(|dir| built_from.contains(dir)).is_some_and(|dir| spread.contains(dir))
+    above
+        .find(|dir| built_from.contains(dir))
+        .is_some_and(|dir| spread.contains(dir))
 }
 
 /// Whether a document is an object for the cluster, and no file of kustomize's own.
 fn is_manifest(document: &Node) -> bool {
-    let api = document.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+    let api = document
+        .get("apiVersion")
+        .and_then(Node::as_str)
+        .unwrap_or_default();
     kubernetes::is_object(document) && !api.starts_with("kustomize.config.k8s.io/") && api != "builtin"
 }
 
@@ -115,7 +123,9 @@ pub(super) fn is_base(dir: &Path) -> bool {
     let last = parts.next().unwrap_or_default();
     let is = |part: &str, names: &[&str]| names.iter().any(|name| part.eq_ignore_ascii_case(name));
     is(last, &["base", "bases", "component", "components"])
-        || parts.next().is_some_and(|above| is(above, &["bases", "components"]))
+        || parts
+            .next()
+            .is_some_and(|above| is(above, &["bases", "components"]))
 }
 
 /// Directories that a Kustomization of Flux deploys.

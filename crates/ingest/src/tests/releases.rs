@@ -29,7 +29,10 @@ fn releases(platform: &Platform) -> Vec<String> {
 }
 
 const CHART: [(&str, &str); 3] = [
-    ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
+    (
+        "charts/web/Chart.yaml",
+        "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    ),
     ("charts/web/values.yaml", "replicas: 1\n"),
     (
         "charts/web/templates/d.yaml",
@@ -64,29 +67,51 @@ fn a_lint_step_leaves_a_chart_as_one_that_nothing_installs() {
 #[test]
 fn a_release_of_a_chart_from_elsewhere_is_a_deployment_that_was_not_read() {
     let helmfile = "repositories: [{name: pantry, url: 'https://charts.example.org'}]\nreleases:\n  - {name: cache, namespace: shop, chart: pantry/redis, values: [../config/cache.yaml]}\n  - {name: off, chart: pantry/redis, installed: false}\n";
-    let found = platform(&[("README.md", ""), ("clusters/eu1.yaml", helmfile), ("config/cache.yaml", "a: 1\n")]);
+    let found = platform(&[
+        ("README.md", ""),
+        ("clusters/eu1.yaml", helmfile),
+        ("config/cache.yaml", "a: 1\n"),
+    ]);
     assert_eq!(releases(&found), ["cache clusters/eu1.yaml - eu1 0"]);
     let scope = &found.scope;
     let reasons: Vec<&String> = scope.in_part.values().flatten().collect();
-    assert_eq!(reasons, ["the chart redis of https://charts.example.org was not read"]);
+    assert_eq!(
+        reasons,
+        ["the chart redis of https://charts.example.org was not read"]
+    );
     let of = scope.releases.values().next().unwrap();
     assert_eq!(of.namespace.as_deref(), Some("shop"));
     assert_eq!(of.values, [std::path::PathBuf::from("config/cache.yaml")]);
     let app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: logs}\nspec: {source: {repoURL: 'https://charts.example.org', chart: loki, targetRevision: '1'}}\n";
     let found = platform(&[("README.md", ""), ("apps/logs.yaml", app)]);
     assert_eq!(releases(&found), ["logs apps/logs.yaml - - 0"]);
-    let command = platform(&[("up.sh", "helm install cache pantry/redis -n shop\n"), ("a.yaml", "a: 1\n")]);
+    let command = platform(&[
+        ("up.sh", "helm install cache pantry/redis -n shop\n"),
+        ("a.yaml", "a: 1\n"),
+    ]);
     assert_eq!(releases(&command), ["cache up.sh - - 0"]);
 }
 
 #[test]
 fn a_subchart_belongs_to_the_release_of_the_chart_that_brings_it() {
     let found = with(&[
-        ("charts/web/charts/side/Chart.yaml", "apiVersion: v2\nname: side\nversion: 1.0.0\n"),
-        ("charts/web/charts/side/templates/c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: side}\n"),
-        ("up.sh", "helm upgrade --install front charts/web\nhelm upgrade --install back charts/web\n"),
+        (
+            "charts/web/charts/side/Chart.yaml",
+            "apiVersion: v2\nname: side\nversion: 1.0.0\n",
+        ),
+        (
+            "charts/web/charts/side/templates/c.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: side}\n",
+        ),
+        (
+            "up.sh",
+            "helm upgrade --install front charts/web\nhelm upgrade --install back charts/web\n",
+        ),
     ]);
-    assert_eq!(releases(&found), ["back charts/web - - 2", "front charts/web - - 2"]);
+    assert_eq!(
+        releases(&found),
+        ["back charts/web - - 2", "front charts/web - - 2"]
+    );
 }
 
 #[test]
@@ -99,21 +124,41 @@ fn terraform_installs_charts() {
     let text = release("../../charts/web");
     let local = with(&[("infra/prod/main.tf", &text)]);
     assert_eq!(releases(&local), ["front charts/web - - 1"]);
-    let text = release("redis").replace("  chart", "  repository = \"https://charts.example.org\"\n  chart");
+    let text = release("redis").replace(
+        "  chart",
+        "  repository = \"https://charts.example.org\"\n  chart",
+    );
     let remote = platform(&[("infra/prod/main.tf", &text)]);
     assert_eq!(releases(&remote), ["front infra/prod - - 0"]);
-    assert!(remote.scope.in_part.values().flatten().any(|r| r.contains("the chart redis of https")));
+    assert!(
+        remote
+            .scope
+            .in_part
+            .values()
+            .flatten()
+            .any(|r| r.contains("the chart redis of https"))
+    );
 }
 
 #[test]
 fn a_compose_file_that_only_includes_others_is_a_deployment() {
     let files = [
-        ("web/docker-compose.yml", "services: {web: {image: 'r.example.net/web:1'}}\n"),
-        ("all/docker-compose.yml", "include:\n  - ../web/docker-compose.yml\n"),
+        (
+            "web/docker-compose.yml",
+            "services: {web: {image: 'r.example.net/web:1'}}\n",
+        ),
+        (
+            "all/docker-compose.yml",
+            "include:\n  - ../web/docker-compose.yml\n",
+        ),
         ("all/other.yaml", "include: [a, b]\n"),
     ];
     let found = platform(&files);
-    let compose = found.scope.deployments.iter().filter(|d| d.kind == DeploymentKind::Compose);
+    let compose = found
+        .scope
+        .deployments
+        .iter()
+        .filter(|d| d.kind == DeploymentKind::Compose);
     let roots: Vec<String> = compose.map(|d| d.root.display().to_string()).collect();
     assert_eq!(roots, ["all", "web"]);
 }
@@ -130,7 +175,10 @@ fn a_skeleton_of_a_chart_is_apart() {
 
 #[test]
 fn manifests_from_elsewhere_open_the_scope() {
-    let found = platform(&[("up.sh", "kubectl apply -f https://example.com/velero.yaml\n"), ("a.yaml", "a: 1\n")]);
+    let found = platform(&[
+        ("up.sh", "kubectl apply -f https://example.com/velero.yaml\n"),
+        ("a.yaml", "a: 1\n"),
+    ]);
     let openings: Vec<&str> = found.scope.openings.iter().map(|o| o.reason.as_str()).collect();
     let wanted = "`https://example.com/velero.yaml` is applied from elsewhere and was not read";
     assert!(openings.contains(&wanted), "{openings:?}");

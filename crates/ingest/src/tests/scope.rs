@@ -225,7 +225,10 @@ fn what_nothing_here_has_a_use_for_is_not_said_to_be_missing() {
 #[test]
 fn what_is_usually_kept_elsewhere_is_open_until_one_is_read() {
     let alert = "groups: [{name: g, rules: [{alert: A, expr: up == 0, for: 5m}]}]\n";
-    let cluster = ("kafka.yaml", "apiVersion: kafka.strimzi.io/v1beta2\nkind: Kafka\nmetadata: {name: k}\nspec: {kafka: {replicas: 3}}\n");
+    let cluster = (
+        "kafka.yaml",
+        "apiVersion: kafka.strimzi.io/v1beta2\nkind: Kafka\nmetadata: {name: k}\nspec: {kafka: {replicas: 3}}\n",
+    );
     let without = platform(&[CONFIG, RUNS, cluster]);
     let wanted = "no alerts were recognised in these files; another repository may keep them";
     assert_eq!(reason(&without, Absence::Alert).as_deref(), Some(wanted));

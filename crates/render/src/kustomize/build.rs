@@ -337,7 +337,12 @@ impl<'r> Session<'r> {
             {
                 let message = format!("`{field}` is not supported: {what}");
                 if adds {
-                    self.gap(kustomization, key.span, (Brings::Anything, false), message.clone());
+                    self.gap(
+                        kustomization,
+                        key.span,
+                        (Brings::Anything, false),
+                        message.clone(),
+                    );
                 }
                 self.note(kustomization, key.span, message);
             }

@@ -179,7 +179,11 @@ fn reaches(field: &Node, object: &Object) -> bool {
 }
 
 fn affix(chains: &Chains, document: &Node, objects: &mut [Object]) {
-    let text = |key: &str| document.get(key).filter(|n| n.as_str().is_some_and(|t| !t.is_empty()));
+    let text = |key: &str| {
+        document
+            .get(key)
+            .filter(|n| n.as_str().is_some_and(|t| !t.is_empty()))
+    };
     let affixes = (text("prefix"), text("suffix"));
     let fields = document.get("fieldSpecs").map_or(&[][..], Node::items);
     let of_names: Vec<&Node> = fields
@@ -197,10 +201,7 @@ fn namespace(chains: &Chains, document: &Node, objects: &mut [Object]) {
     let Some(namespace) = document.at("metadata/namespace") else {
         return;
     };
-    let only_unset = document
-        .get("unsetOnly")
-        .and_then(Node::as_bool)
-        .unwrap_or(false);
+    let only_unset = document.get("unsetOnly").and_then(Node::as_bool).unwrap_or(false);
     for object in objects {
         match only_unset {
             true => put_into(&mut object.node, namespace),
@@ -277,12 +278,15 @@ mod tests {
     /// One overlay with a field and more files beside it.
     fn built(field: &str, more: &[(&str, &str)]) -> Built {
         let kustomization = format!("resources: [web.yaml]\n{field}\n");
-        let mut files = vec![("k/kustomization.yaml", kustomization.as_str()), ("k/web.yaml", WEB)];
+        let mut files = vec![
+            ("k/kustomization.yaml", kustomization.as_str()),
+            ("k/web.yaml", WEB),
+        ];
         files.extend(more);
         let files = files.into_iter();
-        build(&Repo::from_files(
-            files.map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec())),
-        ))
+        build(&Repo::from_files(files.map(|(path, text)| {
+            (PathBuf::from(path), text.as_bytes().to_vec())
+        })))
     }
 
     fn only(built: &Built) -> &Build {
@@ -383,8 +387,14 @@ mod tests {
                 None => at(build, "Deployment", path),
             };
             assert_eq!(found, wanted, "{configuration}");
-            assert!(build.complete && build.gaps.is_empty() && built.notes.is_empty(), "{configuration}");
-            assert!(configuration.contains("patch.yaml") == built.consumed.contains(&PathBuf::from("k/patch.yaml")));
+            assert!(
+                build.complete && build.gaps.is_empty() && built.notes.is_empty(),
+                "{configuration}"
+            );
+            assert!(
+                configuration.contains("patch.yaml")
+                    == built.consumed.contains(&PathBuf::from("k/patch.yaml"))
+            );
         }
     }
 
@@ -403,7 +413,10 @@ mod tests {
     #[test]
     fn configurations_may_be_written_in_place_or_built() {
         let inline = "transformers:\n  - |-\n    apiVersion: builtin\n    kind: ReplicaCountTransformer\n    metadata: {name: x}\n    replica: {name: web, count: 3}";
-        assert_eq!(at(only(&built(inline, &[])), "Deployment", "spec/replicas"), Some("3"));
+        assert_eq!(
+            at(only(&built(inline, &[])), "Deployment", "spec/replicas"),
+            Some("3")
+        );
         let files = [
             ("k/t/kustomization.yaml", "resources: [t.yaml]\n"),
             (
@@ -412,7 +425,14 @@ mod tests {
             ),
         ];
         // The directory of configurations is no deployment of its own.
-        assert_eq!(at(only(&built("transformers: [t]", &files)), "Deployment", "spec/replicas"), Some("3"));
+        assert_eq!(
+            at(
+                only(&built("transformers: [t]", &files)),
+                "Deployment",
+                "spec/replicas"
+            ),
+            Some("3")
+        );
     }
 
     #[test]

@@ -131,7 +131,11 @@ impl Finder<'_> {
             kinds,
             reason,
             span,
-            at: if path.as_os_str().is_empty() { BTreeSet::new() } else { [path.to_path_buf()].into() },
+            at: if path.as_os_str().is_empty() {
+                BTreeSet::new()
+            } else {
+                [path.to_path_buf()].into()
+            },
         });
     }
 
@@ -181,7 +185,11 @@ impl Finder<'_> {
                     Brings::Remote => kinds::repository(),
                     Brings::Keys => kinds::keys(),
                 };
-                self.open_in(&build.dir, environment(), (Some(gap.span), kinds, gap.reason.clone()));
+                self.open_in(
+                    &build.dir,
+                    environment(),
+                    (Some(gap.span), kinds, gap.reason.clone()),
+                );
             }
         }
     }

@@ -19,16 +19,22 @@ const KINDS: &[Kind] = &[
         !env.admission_policies.is_empty()
     }),
     (Absence::Alert, is_served, |env| !env.alerts.is_empty()),
-    (Absence::MetricSource, |env| !env.alerts.is_empty(), |env| {
-        !env.metric_sources.is_empty()
-    }),
+    (
+        Absence::MetricSource,
+        |env| !env.alerts.is_empty(),
+        |env| !env.metric_sources.is_empty(),
+    ),
     (Absence::Topic, uses_kafka, |env| !env.topics.is_empty()),
-    (Absence::Breaker, |env| !env.calls.is_empty(), |env| {
-        !env.breakers.is_empty()
-    }),
-    (Absence::Backup, |env| !env.databases.is_empty(), |env| {
-        env.databases.iter().any(|d| d.backup.declarable)
-    }),
+    (
+        Absence::Breaker,
+        |env| !env.calls.is_empty(),
+        |env| !env.breakers.is_empty(),
+    ),
+    (
+        Absence::Backup,
+        |env| !env.databases.is_empty(),
+        |env| env.databases.iter().any(|d| d.backup.declarable),
+    ),
 ];
 
 fn runs(env: &Environment) -> bool {
