@@ -26,6 +26,8 @@ pub struct Scope {
     pub default_files: BTreeSet<FileId>,
     /// Places of values that apply only if nothing else sets one: defaults of Terraform variables.
     pub default_values: BTreeSet<Span>,
+    /// Deployments that nothing here is seen to make: a chart that nothing installs, a base that nothing uses.
+    pub by_default: BTreeSet<DeploymentId>,
     /// The environments that each file is deployed for; `None` is a deployment that names none.
     pub holds: BTreeMap<FileId, BTreeSet<Option<String>>>,
     /// Namespace and values of the releases among the deployments.

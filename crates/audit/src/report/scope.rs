@@ -67,6 +67,9 @@ struct ExplainedDeployment<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     installed_by: Option<String>,
     objects: usize,
+    /// Whether nothing here is seen to make it, so that its values are defaults.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    by_default: bool,
     /// What of it was not read.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     not_read: &'a [String],
@@ -171,6 +174,7 @@ fn explain_project<'a>(
             installed_by: (scope.releases.get(&id).and_then(|of| of.by.as_ref()))
                 .map(|path| path.display().to_string()),
             objects: d.objects,
+            by_default: scope.by_default.contains(&id),
             not_read: scope.in_part.get(&id).map_or(&[], Vec::as_slice),
         })
         .collect();
@@ -399,6 +403,7 @@ impl ExplainedProject<'_> {
                     known(d.cluster),
                     d.objects.to_string(),
                     match (d.not_read.is_empty(), d.objects) {
+                        (true, _) if d.by_default => "as defaults".to_owned(),
                         (true, _) => String::new(),
                         (false, 0) => "not read".to_owned(),
                         (false, _) => "in part".to_owned(),

@@ -217,6 +217,8 @@ fn a_base_that_nothing_uses_is_not_high() {
     let mut deployed = base.to_vec();
     deployed.push(("up.sh", "kubectl apply -k k8s/base\n"));
     assert_eq!(worst(&deployed), Some(Severity::High));
+    assert_eq!(platform(&base).scope.by_default.len(), 1);
+    assert!(platform(&deployed).scope.by_default.is_empty());
 }
 
 #[test]

@@ -146,6 +146,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     platform.suppressions = suppress::find(&repo.sources);
     let scope = &mut platform.scope;
     scope.releases = releases(&sources, &deployments);
+    scope.by_default = by_default(&sources, &deployments);
     scope.holds = holds::of(&sources, &pieces);
     scope.in_part = partial::of(&sources, &deployments);
     remote::add(
@@ -192,6 +193,22 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let yaml = repo.yaml;
     rayon::spawn(move || drop((yaml, built, charts, releases, terraform, code)));
     platform
+}
+
+/// The deployments that nothing here is seen to make.
+fn by_default(sources: &Sources<'_>, deployments: &Deployments) -> BTreeSet<DeploymentId> {
+    let of_kind =
+        |kind| (deployments.all.iter().zip((0..).map(DeploymentId))).filter(move |(d, _)| d.kind == kind);
+    let releases = of_kind(DeploymentKind::Helm)
+        .zip(sources.releases.iter().filter(|release| !release.is_part))
+        .filter(|(_, release)| release.by_default && release.of.by.is_none())
+        .map(|((_, id), _)| id);
+    // The builds come first, in their order.
+    let builds = of_kind(DeploymentKind::Kustomize)
+        .zip(&sources.built.builds)
+        .filter(|(_, build)| sources.is_unused_base(build))
+        .map(|((_, id), _)| id);
+    releases.chain(builds).collect()
 }
 
 /// Namespace and values of the deployments that are releases, which stand in the order of the releases.

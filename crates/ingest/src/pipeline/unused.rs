@@ -119,13 +119,15 @@ fn is_kustomization(path: &Path) -> bool {
 
 /// Whether a kustomization is by its place one that others build on: it deploys nothing by itself.
 pub(super) fn is_base(dir: &Path) -> bool {
-    let mut parts = dir.iter().rev().filter_map(|part| part.to_str());
-    let last = parts.next().unwrap_or_default();
-    let is = |part: &str, names: &[&str]| names.iter().any(|name| part.eq_ignore_ascii_case(name));
-    is(last, &["base", "bases", "component", "components"])
-        || parts
-            .next()
-            .is_some_and(|above| is(above, &["bases", "components"]))
+    let parts: Vec<String> = dir
+        .iter()
+        .map(|part| part.to_string_lossy().to_lowercase())
+        .collect();
+    let last = |names: &[&str]| parts.iter().rposition(|part| names.contains(&part.as_str()));
+    let base = last(&["base", "bases"]);
+    let overlay = last(&["overlay", "overlays", "environments", "envs", "clusters"]);
+    // An overlay may lie below a base of something else.
+    base > overlay || last(&["component", "components"]).is_some_and(|at| at + 2 >= parts.len())
 }
 
 /// Directories that a Kustomization of Flux deploys.
@@ -139,4 +141,27 @@ pub(super) fn deployed_by_flux(repo: &Repo) -> BTreeSet<PathBuf> {
         .filter_map(|node| node.at("spec/path")?.as_str())
         .map(|written| normalise(Path::new(written.trim_start_matches('/'))))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_known_by_its_place() {
+        for (dir, wanted) in [
+            ("k8s/base", true),
+            ("bases/api", true),
+            ("cluster/base/core/namespaces/shop", true),
+            ("components/tracing", true),
+            ("components", true),
+            ("k8s/overlays/prod", false),
+            ("base/overlays/prod", false),
+            ("components/api/deploy/prod", false),
+            ("database", false),
+            ("", false),
+        ] {
+            assert_eq!(is_base(Path::new(dir)), wanted, "{dir}");
+        }
+    }
 }
