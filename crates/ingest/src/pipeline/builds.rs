@@ -404,10 +404,15 @@ fn namespace_of(application: &argo::Application) -> Option<Node> {
     Some(Node::text(&namespace.value, namespace.span))
 }
 
-/// The cluster that an application names; an address is no name.
+/// The cluster that an application names, or the host of its address. The cluster of Argo CD itself has no name.
 fn cluster_of_application(application: &argo::Application) -> Option<String> {
     let cluster = &application.cluster.as_ref()?.value;
-    (cluster != "in-cluster" && !cluster.contains("://")).then(|| cluster.clone())
+    let name = match cluster.split_once("://") {
+        Some((_, address)) => address.split(['/', ':']).next().unwrap_or(address),
+        None => cluster,
+    };
+    let is_own = name == "in-cluster" || name.starts_with("kubernetes.default");
+    (!is_own && !name.is_empty() && !name.contains(['{', '$'])).then(|| name.to_owned())
 }
 
 /// Directories of manifests that one application or a command deploys. One that several deploy holds for all of them.

@@ -14,6 +14,7 @@
 mod apart;
 mod builds;
 mod evidence;
+mod failed;
 mod formats;
 mod holds;
 mod made;
@@ -98,7 +99,8 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     stated.find_pins(&repo);
     let code = Code::read(&repo);
     let sources = Sources::of(&repo, &stated, &code);
-    let (pieces, mut deployments) = builds::pieces(&sources);
+    let (mut pieces, mut deployments) = builds::pieces(&sources);
+    failed::place(&sources, &mut pieces, &mut deployments);
     let sections = read::sections(&sources, &pieces);
     let universes = universes(&sources, &pieces, &sections);
     let read::Documented { groups, mut formats } = read::documents(&sources, &pieces, &universes);

@@ -183,3 +183,50 @@ fn manifests_from_elsewhere_open_the_scope() {
     let wanted = "`https://example.com/velero.yaml` is applied from elsewhere and was not read";
     assert!(openings.contains(&wanted), "{openings:?}");
 }
+
+#[test]
+fn the_address_of_a_cluster_names_it() {
+    let cluster = |destination: &str| {
+        let app = format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: x}}\nspec:\n  source: {{repoURL: 'https://r', path: charts/web}}\n  destination: {{{destination}}}\n"
+        );
+        let found = with(&[("apps/x.yaml", &app)]);
+        found
+            .scope
+            .deployments
+            .iter()
+            .find(|d| d.kind == DeploymentKind::Helm)
+            .and_then(|d| d.cluster.clone())
+    };
+    assert_eq!(
+        cluster("server: 'https://api.eu1.example.net:6443'").as_deref(),
+        Some("api.eu1.example.net")
+    );
+    assert_eq!(cluster("name: eu1").as_deref(), Some("eu1"));
+    for own in [
+        "server: 'https://kubernetes.default.svc'",
+        "name: in-cluster",
+        "server: 'https://{{url}}'",
+    ] {
+        assert_eq!(cluster(own), None, "{own}");
+    }
+}
+
+#[test]
+fn files_of_a_build_that_fails_are_no_deployment_of_manifests() {
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n";
+    let broken = ("k8s/kustomization.yaml", "resources: [c.yaml, gone.yaml]\n");
+    let kinds = |files: &[(&str, &str)]| {
+        let found = platform(files);
+        let shown =
+            |d: &cofferdam_model::Deployment| format!("{} {} {}", d.kind.name(), d.root.display(), d.objects);
+        found.scope.deployments.iter().map(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&[broken, ("k8s/c.yaml", config)]), ["kustomize k8s 0"]);
+    let with_plain = kinds(&[broken, ("k8s/c.yaml", config), ("plain/d.yaml", config)]);
+    assert_eq!(with_plain.len(), 2, "{with_plain:?}");
+    assert!(
+        with_plain[1].starts_with("manifests ") && with_plain[1].ends_with(" 1"),
+        "{with_plain:?}"
+    );
+}

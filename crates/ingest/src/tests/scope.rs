@@ -515,7 +515,7 @@ fn a_directory_that_an_application_deploys_is_a_deployment() {
     assert_eq!(files(&app("name: in-cluster")), ["manifests ", "manifests k8s/x"]);
     assert_eq!(
         files(&app("server: 'https://k'")),
-        ["manifests ", "manifests k8s/x"]
+        ["manifests ", "manifests k8s/x on k"]
     );
     assert_eq!(
         deployments(&[("k8s/x/cm.yaml", CONFIG.1), ("k8s/y/cm.yaml", CONFIG.1)]),
