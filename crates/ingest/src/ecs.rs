@@ -214,7 +214,7 @@ fn memory(text: &str) -> Option<Bytes> {
         Some(gib) => gib.trim().parse::<f64>().ok()? * 1024.0 * MIB,
         None => text.trim().parse::<f64>().ok()? * MIB,
     };
-    (1.0..9e15).contains(&bytes).then(|| Bytes(bytes as u64))
+    (1.0..9e15).contains(&bytes).then_some(Bytes(bytes as u64))
 }
 
 #[cfg(test)]

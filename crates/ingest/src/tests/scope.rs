@@ -147,7 +147,7 @@ fn a_template_that_cannot_be_rendered_opens() {
     let open = files("a: {{ if }\n");
     assert_eq!(
         reason(&open, Absence::Claim).as_deref(),
-        Some("the template c/templates/a.yaml could not be rendered")
+        Some("a template could not be rendered")
     );
     assert!(reason(&files(CONFIG.1), Absence::Claim).is_none());
 }

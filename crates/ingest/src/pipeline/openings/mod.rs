@@ -174,7 +174,7 @@ impl Finder<'_> {
         for build in &self.sources.built.builds {
             let environment = || build.environment.clone();
             if let Some(failed) = &build.failed {
-                let reason = format!("the kustomization {} could not be built", build.path.display());
+                let reason = "a kustomization could not be built".to_owned();
                 self.open_in(&build.dir, environment(), (failed.span, BTreeSet::new(), reason));
             }
             for gap in &build.gaps {
@@ -217,7 +217,7 @@ impl Finder<'_> {
             .iter()
             .filter(|n| templates.contains(n.path.as_path()))
         {
-            let reason = format!("the template {} could not be rendered", note.path.display());
+            let reason = "a template could not be rendered".to_owned();
             self.open(&note.path, note.span, BTreeSet::new(), reason);
         }
     }
