@@ -59,6 +59,41 @@ pub(crate) struct Set {
     pub(crate) names: BTreeSet<String>,
     /// Whether it names an unknown file of values.
     pub(crate) unknown_file: bool,
+    /// What each plan or apply sets: a value, or nothing where it is not known.
+    runs: Vec<BTreeMap<String, Option<Node>>>,
+}
+
+impl Set {
+    /// Values that every plan and apply gives, with the same text.
+    fn values(&self) -> BTreeMap<String, Node> {
+        let Some((first, others)) = self.runs.split_first() else {
+            return BTreeMap::new();
+        };
+        let text = |run: &BTreeMap<String, Option<Node>>, name: &String| {
+            Some(run.get(name)?.as_ref()?.as_str()?.to_owned())
+        };
+        let agreed = |name: &String| {
+            let value = text(first, name);
+            value.is_some() && others.iter().all(|run| text(run, name) == value)
+        };
+        let values = first.iter().filter(|(name, _)| agreed(name));
+        values
+            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
+            .collect()
+    }
+
+    /// Whether it may set a variable to a value that nobody knows.
+    pub(crate) fn is_open(&self, name: &str) -> bool {
+        self.unknown_file || self.names.contains(name)
+    }
+}
+
+impl Commands {
+    /// Values that commands give to variables of Terraform, by directory.
+    pub(crate) fn given(&self) -> BTreeMap<PathBuf, BTreeMap<String, Node>> {
+        let sets = self.terraform.iter();
+        sets.map(|(dir, set)| (dir.clone(), set.values())).collect()
+    }
 }
 
 /// Programs whose commands are read.
@@ -257,6 +292,11 @@ impl Reader<'_> {
         bases
             .map(|base| normalise(&base.join(written)))
             .find(|path| !path.as_os_str().is_empty() && self.repo.exists(path))
+            .or_else(|| {
+                let from_top = normalise(&at.unwrap_or(Path::new("")).join(written));
+                let found = self.repo.from_top(&from_top, self.path)?;
+                (!found.as_os_str().is_empty()).then_some(found)
+            })
     }
 
     fn helm(&mut self, words: &[Node], at: Option<&Path>) {
@@ -361,16 +401,27 @@ impl Reader<'_> {
         let Some(dir) = dir else { return };
         let mut set = Set {
             names: self.set.clone(),
-            unknown_file: false,
+            ..Set::default()
         };
+        let mut run = BTreeMap::new();
         for given in arguments.flags(&["var"]) {
             let written = match &given.value {
                 Value::Scalar(scalar) => &*scalar.text,
                 Value::Unknown(written) => &**written,
                 _ => continue,
             };
-            set.names
-                .extend(written.split_once('=').map(|(name, _)| name.to_owned()));
+            if let Some((name, value)) = written.split_once('=') {
+                set.names.insert(name.to_owned());
+                // A list or a map is written in Terraform's own language.
+                let is_literal = given.as_str().is_some() && !value.starts_with(['[', '{', '<']);
+                let value = is_literal.then(|| Node::plain(value, given.span));
+                run.insert(name.to_owned(), value);
+            }
+        }
+        // A plan that was saved has its values in it.
+        let is_saved = verb == Some("apply") && arguments.plain.len() > 1;
+        if matches!(verb, Some("apply" | "plan")) && !is_saved {
+            set.runs.push(run);
         }
         set.unknown_file = arguments.flags(&["var-file"]).iter().any(|file| {
             file.as_str()
@@ -379,6 +430,7 @@ impl Reader<'_> {
         let known = self.found.terraform.entry(dir).or_default();
         known.names.extend(set.names);
         known.unknown_file |= set.unknown_file;
+        known.runs.extend(set.runs);
     }
 
     fn compose(&mut self, words: &[Node], at: Option<&Path>) {

@@ -2,6 +2,8 @@
 //! prove nothing for production, so its services are fragments, and if the platform has workloads of a
 //! cluster they are left out altogether ([`settle`]).
 
+mod interpolate;
+
 use crate::context::Place;
 use crate::facts::NodeFacts as _;
 use crate::kubernetes::container::image;
@@ -15,8 +17,9 @@ use cofferdam_model::workload::{
 };
 use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts, Service, Span, Variable, VariableValue, units};
 use cofferdam_syntax::nearest::nearest;
-use cofferdam_syntax::repo::normalise;
+use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Node, Value};
+use interpolate::Variables;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -53,6 +56,17 @@ fn includes_only(node: &Node) -> bool {
     !included.is_empty() && included.iter().all(is_compose_file) && node.get("apiVersion").is_none()
 }
 
+/// Places of images of a Compose file that a default names: the shell may name another one.
+pub(crate) fn default_images(node: &Node, repo: &Repo, path: &Path) -> Vec<Span> {
+    let known = Variables::beside(repo, path);
+    let services = node.get("services").into_iter().flat_map(Node::entries);
+    services
+        .filter_map(|(_, service)| service.get("image"))
+        .filter(|image| image.as_str().is_some_and(|text| known.takes_default(text)))
+        .map(|image| image.span)
+        .collect()
+}
+
 /// Reads one document.
 pub fn read(node: &Node, place: Place<'_>) -> Parts {
     let mut parts = Parts::default();
@@ -62,7 +76,9 @@ pub fn read(node: &Node, place: Place<'_>) -> Parts {
 
 /// Reads the services of a Compose file.
 fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
-    let services = || node.get("services").into_iter().flat_map(Node::entries);
+    let known = Variables::beside(place.repo, place.path);
+    let filled = known.fill(node);
+    let services = || filled.get("services").into_iter().flat_map(Node::entries);
     for (key, service) in services() {
         let owner = Owner::named(&*key.text);
         for (needed, span) in depends_on(service) {
@@ -78,7 +94,13 @@ fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
         }
         env_files(service, &key.text, place, env);
         secrets(service, &owner, env);
-        let workload = workload(&key.text, key.span, service, env);
+        let mut workload = workload(&key.text, key.span, service);
+        let written = node
+            .at("services")
+            .and_then(|s| s.get(&key.text)?.get("environment"));
+        if let (Some(container), Some(written)) = (workload.containers.first_mut(), written) {
+            container.variables = variables(written, &key.text, &known, env);
+        }
         env.workloads.push(workload);
     }
 }
@@ -101,7 +123,7 @@ pub fn settle(env: &mut Parts) {
     }
 }
 
-fn workload(name: &str, span: Span, service: &Node, env: &mut Parts) -> Workload {
+fn workload(name: &str, span: Span, service: &Node) -> Workload {
     let mut fields = BTreeMap::new();
     for key in ["restart", "network_mode", "privileged"] {
         if let Some(fact) = service.get(key).and_then(Node::text_fact) {
@@ -124,7 +146,7 @@ fn workload(name: &str, span: Span, service: &Node, env: &mut Parts) -> Workload
         rollout: Rollout::default(),
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
-        containers: vec![container(name, span, service, env)],
+        containers: vec![container(name, span, service)],
         init_containers: Vec::new(),
         grace: service
             .get("stop_grace_period")
@@ -137,7 +159,7 @@ fn workload(name: &str, span: Span, service: &Node, env: &mut Parts) -> Workload
     }
 }
 
-fn container(name: &str, span: Span, service: &Node, env: &mut Parts) -> Container {
+fn container(name: &str, span: Span, service: &Node) -> Container {
     let resource = |path: &str, old: &str| service.at(path).or_else(|| service.get(old));
     Container {
         name: name.to_owned(),
@@ -155,7 +177,6 @@ fn container(name: &str, span: Span, service: &Node, env: &mut Parts) -> Contain
             })
             .filter_map(Node::text_fact)
             .collect(),
-        variables: variables(service, name, env),
         cpu_limit: resource("deploy/resources/limits/cpus", "cpus").and_then(|n| n.fact(Cpu::parse)),
         cpu_request: service
             .at("deploy/resources/reservations/cpus")
@@ -188,22 +209,21 @@ fn bytes(text: &str) -> Option<Bytes> {
     (bytes < 9e15).then_some(Bytes(bytes as u64))
 }
 
-/// `environment`, a map or a list of `NAME=value`.
-fn variables(service: &Node, owner: &str, env: &mut Parts) -> BTreeMap<String, Variable> {
+/// `environment` as written, a map or a list of `NAME=value`.
+fn variables(node: &Node, owner: &str, known: &Variables, env: &mut Parts) -> BTreeMap<String, Variable> {
     let mut variables = BTreeMap::new();
-    let Some(node) = service.get("environment") else {
-        return variables;
-    };
+    let nothing = Variables::default();
     let mut add = |name: &str, name_span: Span, text: Option<&str>, span: Span| {
-        let value = match text.map(interpolate) {
+        let value = match text.map(|text| known.interpolate(text)) {
             Some(Some(text)) => VariableValue::Literal(text),
             Some(None) => VariableValue::Unknown("a variable of the shell".to_owned()),
             // A name without a value comes from the shell.
             None => VariableValue::Unknown("the shell's own variable".to_owned()),
         };
-        if let VariableValue::Literal(text) = &value
-            && !secret_scan::is_first_guess(text)
-            && let Some(found) = secret_scan::classify(name, text)
+        // A secret of `.env` stands there, and is told of there.
+        if let Some(text) = text.and_then(|text| nothing.interpolate(text))
+            && !secret_scan::is_first_guess(&text)
+            && let Some(found) = secret_scan::classify(name, &text)
         {
             env.secret_uses.push(SecretUse {
                 owner: Owner::named(owner),
@@ -214,7 +234,7 @@ fn variables(service: &Node, owner: &str, env: &mut Parts) -> BTreeMap<String, V
                 dynamic: None,
             });
             env.secret_literals
-                .push(secret_scan::literal(name, text, span, found));
+                .push(secret_scan::literal(name, &text, span, found));
         }
         let value = Fact::declared(value, span);
         variables.insert(name.to_owned(), Variable { value, name_span });
@@ -233,33 +253,6 @@ fn variables(service: &Node, owner: &str, env: &mut Parts) -> BTreeMap<String, V
         }
     }
     variables
-}
-
-/// A value with `${NAME:-default}` replaced by the default and `$$` by `$`; `None` when a variable has
-/// no default.
-fn interpolate(text: &str) -> Option<String> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        let after = &rest[at + 1..];
-        if let Some(tail) = after.strip_prefix('$') {
-            out.push('$');
-            rest = tail;
-        } else if let Some(inner) = after.strip_prefix('{') {
-            let (inner, tail) = inner.split_once('}')?;
-            let (_, default) = inner.split_once(":-").or_else(|| inner.split_once('-'))?;
-            out.push_str(default);
-            rest = tail;
-        } else if after.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-            return None;
-        } else {
-            out.push('$');
-            rest = after;
-        }
-    }
-    out.push_str(rest);
-    Some(out)
 }
 
 /// Docker's checks: interval 30 s, timeout 30 s, three failures, unless set.
@@ -404,7 +397,6 @@ fn secrets(service: &Node, owner: &Owner, env: &mut Parts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cofferdam_syntax::repo::Repo;
     use proptest::prelude::*;
     use std::path::PathBuf;
 
@@ -447,6 +439,42 @@ mod tests {
         assert_eq!(c.variables["LEVEL"].value.value.text(), Some("info"));
         assert_eq!(c.variables["FROM_SHELL"].value.value.text(), None);
         assert_eq!(c.variables["TOKEN_URL"].value.value.text(), None);
+    }
+
+    #[test]
+    fn what_a_variable_fills_in_is_taken_from_env_or_is_not_known() {
+        let files = [
+            (
+                "app/compose.yaml",
+                "services:\n  a: {image: '${HOST}/a:${TAG}', deploy: {replicas: '${COUNT}'}, environment: {API_TOKEN: '${SECRET}', N: '${TAG}'}}\n  b: {image: '${GONE}'}\n  c: {image: 'c:${GONE:-3}', scale: '${GONE}'}\n",
+            ),
+            (
+                "app/.env",
+                "HOST=r.io\nTAG=1.2\nCOUNT=4\nSECRET=h7Gk2pQ9vL9xT4mN7wkZ8pQ2\n",
+            ),
+        ];
+        let repo = Repo::from_files(files.map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())));
+        let path = Path::new("app/compose.yaml");
+        let place = Place {
+            repo: &repo,
+            environment: "",
+            path,
+            completeness: Completeness::Whole,
+        };
+        let parts = super::read(&repo.yaml[path].documents[0], place);
+        let images: Vec<Option<String>> = (parts.workloads.iter())
+            .map(|w| Some(w.containers[0].image.as_ref()?.text.value.clone()))
+            .collect();
+        assert_eq!(
+            images,
+            [Some("r.io/a:1.2".to_owned()), None, Some("c:3".to_owned())]
+        );
+        let replicas = |at: usize| parts.workloads[at].replicas.as_ref().map(|r| r.value);
+        assert_eq!((replicas(0), replicas(2)), (Some(4), None));
+        let variables = &parts.workloads[0].containers[0].variables;
+        assert_eq!(variables["N"].value.value.text(), Some("1.2"));
+        assert!(variables["API_TOKEN"].value.value.text().is_some());
+        assert!(parts.secret_literals.is_empty(), "it stands in `.env`");
     }
 
     #[test]
@@ -527,7 +555,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "[a${}:\\-é]{0,24}") {
-            let _ = (interpolate(&text), bytes(&text));
+            let _ = bytes(&text);
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod prometheus;
 mod promql;
 mod scope;
 pub mod settings;
+mod skaffold;
 pub mod suppress;
 mod templates;
 pub mod terraform;

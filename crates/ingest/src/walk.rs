@@ -10,7 +10,7 @@ use cofferdam_syntax::repo::{MAX_FILE_BYTES, Repo, are_alike, may_be_configurati
 pub use config::Config;
 use given::Given;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -77,8 +77,10 @@ pub const STDIN: &str = "stdin.yaml";
 pub fn read(input: &Input) -> Result<Walked, ReadError> {
     let given = Given::locate(input)?;
     let mut found = Files::default();
+    let mut inside = BTreeSet::new();
     for (below, path) in &given.directories {
-        walk((path, &given.root), below, &mut found);
+        let repositories = walk((path, &given.root), below, &mut found);
+        inside.extend(repositories);
     }
     let files: Vec<(PathBuf, Seen)> = (given.files.par_iter())
         .map(|(below, path)| (below.clone(), look(path, below)))
@@ -102,6 +104,8 @@ pub fn read(input: &Input) -> Result<Walked, ReadError> {
     }
     let mut repo = Repo::build(read, passed_over);
     repo.add_links(links);
+    repo.repositories = inside;
+    repo.below = config::below_top(&given.root);
     repo.given = given.parts(input.stdin.is_some());
     Ok(Walked {
         repo,
@@ -207,15 +211,25 @@ fn links(found: &mut Files, root: &Path) -> BTreeMap<PathBuf, Target> {
     links
 }
 
-/// Reads the files of a directory that is at `below` under the root.
-fn walk((directory, root): (&Path, &Path), below: &Path, found: &mut Files) {
+/// Reads the files of a directory that stands at `below` under the root. Returns the directories below it that are
+/// repositories of their own.
+fn walk((directory, root): (&Path, &Path), below: &Path, found: &mut Files) -> Vec<PathBuf> {
+    let (tops, repositories) = std::sync::mpsc::channel();
+    let top = directory.to_path_buf();
     let walk = ignore::WalkBuilder::new(directory)
         .hidden(false)
         .require_git(false)
         // A user's global git ignore file is not part of the platform.
         .git_global(false)
         .threads(rayon::current_num_threads())
-        .filter_entry(|entry| {
+        .filter_entry(move |entry| {
+            if entry.file_name() == ".git"
+                && let Some(own) = entry.path().parent().and_then(|own| own.strip_prefix(&top).ok())
+                && !own.as_os_str().is_empty()
+            {
+                // The receiver outlives the walk, so that nothing is lost.
+                let _ = tops.send(own.to_path_buf());
+            }
             !matches!(
                 entry.file_name().to_str(),
                 Some(".git" | "node_modules" | ".terraform" | ".venv" | "__pycache__" | ".hg" | ".svn")
@@ -236,6 +250,7 @@ fn walk((directory, root): (&Path, &Path), below: &Path, found: &mut Files) {
     });
     drop(send);
     found.extend(receive);
+    repositories.try_iter().map(|own| below.join(own)).collect()
 }
 
 /// The file at an entry, with its path below `directory`; `None` for a directory or something that is not a

@@ -7,7 +7,7 @@ use crate::cells::{Cell, LocalCache, RateLimit, Routing};
 use crate::connector::Connector;
 use crate::database::{Cache, Database, Pool, Pooler};
 use crate::delivery::{Dangling, Defect, Delivery, Description, Reference, VariableUse};
-use crate::images::AdmissionPolicy;
+use crate::images::{AdmissionPolicy, Image};
 use crate::kafka::{Consumer, KafkaCluster, Producer, Topic};
 use crate::network::{Namespace, NetworkPolicy, Reach};
 use crate::overlay::Overlay;
@@ -78,6 +78,8 @@ pub struct Parts {
     pub services: Vec<Service>,
     /// Things that run. [`WorkloadId`] indexes this list.
     pub workloads: Vec<Workload>,
+    /// Images that an application sets for workloads that no file here declares.
+    pub set_images: Vec<Image>,
     /// Autoscalers of every format.
     pub autoscalers: Vec<Autoscaler>,
     /// Pod disruption budgets.

@@ -129,6 +129,27 @@ pub struct Deployment {
     pub cluster: Option<String>,
     /// How many objects or resources it has.
     pub objects: usize,
+    /// Workloads whose number of replicas a deploy leaves as it is in the cluster.
+    pub kept_replicas: Vec<Kept>,
+}
+
+/// Objects that a deploy tool is told to leave alone in part; what is `None` is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kept {
+    /// Their kind.
+    pub kind: Option<String>,
+    /// Their name.
+    pub name: Option<String>,
+    /// Their namespace.
+    pub namespace: Option<String>,
+}
+
+impl Kept {
+    /// Whether it speaks of the object of this kind and name; a namespace that is not known may be any.
+    pub fn holds(&self, kind: &str, namespace: Option<&str>, name: &str) -> bool {
+        let is = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|w| w == own);
+        is(&self.kind, kind) && is(&self.name, name) && namespace.is_none_or(|own| is(&self.namespace, own))
+    }
 }
 
 impl Deployment {
@@ -480,6 +501,31 @@ mod tests {
             assert_eq!(a.meets(b), meeting, "{a:?} {b:?}");
             assert_eq!(b.meets(a), meeting, "{b:?} {a:?}");
             assert_eq!(a.is_related(b), related, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_has_the_kind_the_name_and_the_namespace() {
+        let any = Kept::default();
+        let one = Kept {
+            kind: Some("Deployment".to_owned()),
+            name: Some("web".to_owned()),
+            namespace: Some("shop".to_owned()),
+        };
+        for (kind, namespace, name, wanted) in [
+            ("Deployment", Some("shop"), "web", true),
+            // A namespace that is not known may be this one.
+            ("Deployment", None, "web", true),
+            ("StatefulSet", Some("shop"), "web", false),
+            ("Deployment", Some("till"), "web", false),
+            ("Deployment", Some("shop"), "api", false),
+        ] {
+            assert_eq!(
+                one.holds(kind, namespace, name),
+                wanted,
+                "{kind} {namespace:?} {name}"
+            );
+            assert!(any.holds(kind, namespace, name), "{kind} {namespace:?} {name}");
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::images::Image;
 use crate::owner::Owner;
-use crate::scope::{DeploymentId, Home};
+use crate::scope::{DeploymentId, Home, Kept, Scope};
 use crate::source::Fact;
 use crate::units::{Bytes, Cpu};
 use crate::variable::Variable;
@@ -31,6 +31,15 @@ impl ObjectId {
             namespace: self.namespace.as_deref(),
             deployment: self.deployment,
         }
+    }
+
+    /// Whether its deploy tool leaves the number of its replicas as it is in the cluster.
+    pub fn keeps_replicas(&self, scope: &Scope) -> bool {
+        let deployment = self
+            .deployment
+            .and_then(|id| scope.deployments.get(id.0 as usize));
+        let speaks_of = |kept: &Kept| kept.holds(&self.kind, self.namespace.as_deref(), &self.name);
+        deployment.is_some_and(|d| d.kept_replicas.iter().any(speaks_of))
     }
 }
 

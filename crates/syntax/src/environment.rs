@@ -323,8 +323,29 @@ fn is_one_of(word: &str, table: &[&str]) -> bool {
     table.iter().any(|w| crate::tree::folds_to(word, w))
 }
 
+/// Directories of source code by its language, below which directories are packages.
+const LANGUAGES: &[&str] = &["java", "kotlin", "scala", "groovy"];
+
+/// What packages of these languages begin with, directly below `src`.
+const PACKAGES: &[&str] = &["com", "org", "net", "io", "edu", "gov"];
+
+/// How many parts of a path stand before the packages of source code: `com/example/sample/dev` names packages, and
+/// nothing of a platform follows from their words.
+pub fn before_packages(parts: &[&str]) -> usize {
+    let Some(src) = parts.iter().position(|part| part.eq_ignore_ascii_case("src")) else {
+        return parts.len();
+    };
+    let below = &parts[src + 1..];
+    if below.first().is_some_and(|part| is_one_of(part, PACKAGES)) {
+        return src + 1;
+    }
+    let language = below.iter().position(|part| is_one_of(part, LANGUAGES));
+    language.map_or(parts.len(), |at| src + 1 + at + 1)
+}
+
 /// The index of the directory that names the environment, and the environment.
 fn of_directories(parts: &[&str]) -> Option<(usize, String)> {
+    let parts = &parts[..before_packages(parts)];
     // A directory directly below `overlays` is an environment by its place; the deepest such one wins.
     for (index, pair) in parts.windows(2).enumerate().rev() {
         let names_none =
@@ -560,6 +581,40 @@ mod tests {
             "..",
         ] {
             assert_eq!(of(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn each_condition_on_a_path_counts() {
+        for (path, wanted) in [
+            ("overlays/.cache/x.yaml", None),
+            ("overlays/environments/x.yaml", None),
+            ("tests/k8s/local/a.yaml", None),
+            ("k8s/local/a.yaml", Some("local")),
+            ("overlays/blue-env/x.yaml", Some("blue-env")),
+            ("overlays/prod-env/x.yaml", Some("production")),
+            ("config/local.py", None),
+            ("config/local.yaml", Some("local")),
+            ("k8s/orders-test.yaml", None),
+            ("app/orders_prod.py", None),
+        ] {
+            assert_eq!(of(path).as_deref(), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn packages_of_source_code_name_no_environment() {
+        for (path, wanted) in [
+            ("src/main/java/com/example/dev/a.yaml", None),
+            ("api/src/main/kotlin/org/staging/a.yaml", None),
+            ("src/com/example/prod/a.yaml", None),
+            ("src/prod/java/com/example/a.yaml", Some("production")),
+            ("prod/src/main/java/com/example/dev/a.yaml", Some("production")),
+            // Without a directory of sources, `java` and `com` are directories as any other.
+            ("java/com/dev/a.yaml", Some("development")),
+            ("src/deploy/dev/a.yaml", Some("development")),
+        ] {
+            assert_eq!(of(path).as_deref(), wanted, "{path}");
         }
     }
 

@@ -6,8 +6,9 @@ use crate::source::{FileId, SourceFile, SourceMap, Span};
 use crate::yaml::{self, Stream};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Configuration files above this size are reported and not read; the largest real ones are far smaller.
 pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
@@ -41,9 +42,15 @@ pub struct Repo {
     pub linked_directories: BTreeMap<PathBuf, PathBuf>,
     /// Symbolic links that were not followed, and why, as a clause.
     pub unfollowed: BTreeMap<PathBuf, &'static str>,
+    /// Directories below the root that are repositories of their own.
+    pub repositories: BTreeSet<PathBuf>,
+    /// Where the root is inside the repository that holds it; empty where it is the top, or where nobody knows.
+    pub below: PathBuf,
     gitignores: Vec<(PathBuf, Gitignore)>,
     /// Directories that git fills from other repositories.
     submodules: Vec<PathBuf>,
+    /// Every file and directory by the last two parts of its path; made when it is first needed.
+    by_ending: OnceLock<HashMap<PathBuf, Vec<PathBuf>>>,
 }
 
 /// A file, or a place in one, that could not be read.
@@ -166,7 +173,7 @@ impl Repo {
         let parsed: Vec<(PathBuf, Stream)> = to_parse
             .into_par_iter()
             .map(|(path, id)| {
-                let stream = yaml::parse_with(&sources.file(id).text, id, 0, sources.chains());
+                let stream = yaml::parse_file(&sources.file(id).text, id, sources.chains());
                 (path, stream)
             })
             .collect();
@@ -194,6 +201,11 @@ impl Repo {
         });
         let paths: Vec<PathBuf> = paths.filter(|path| !path.as_os_str().is_empty()).collect();
         self.submodules.extend(paths);
+    }
+
+    /// Directories that git fills from other repositories.
+    pub fn submodules(&self) -> &[PathBuf] {
+        &self.submodules
     }
 
     /// Skips the files in `left_out`: they exist but are not read.
@@ -250,6 +262,63 @@ impl Repo {
                 .range(dir.clone()..)
                 .any(|(p, _)| p.starts_with(&dir) && *p != dir)
             || self.passed_over.iter().any(|p| p.starts_with(&dir) && *p != dir)
+    }
+
+    /// The file or directory that a path means which is written from the top of a repository, in the file `by`. What
+    /// was given may be a part of that repository, or hold it.
+    pub fn from_top(&self, written: &Path, by: &Path) -> Option<PathBuf> {
+        let written = written.strip_prefix("/").unwrap_or(written);
+        let written = normalise(written);
+        if written.starts_with("..") {
+            return None;
+        }
+        if !self.below.as_os_str().is_empty()
+            && let Ok(inside) = written.strip_prefix(&self.below)
+        {
+            return self.exists(inside).then(|| inside.to_path_buf());
+        }
+        if self.exists(&written) {
+            return Some(written);
+        }
+        // The outermost directory around the file that has it is the top.
+        let above: Vec<&Path> = by.ancestors().skip(1).collect();
+        let around = above.iter().rev().map(|top| top.join(&written));
+        if let Some(found) = around.into_iter().find(|path| self.exists(path)) {
+            return Some(found);
+        }
+        self.one_that_ends(&written)
+    }
+
+    /// The only file or directory whose path ends so, for a path of at least two parts.
+    fn one_that_ends(&self, ending: &Path) -> Option<PathBuf> {
+        let of = |path: &Path| {
+            let mut last = path.iter().rev();
+            let (name, parent) = (last.next()?, last.next()?);
+            Some(Path::new(parent).join(name))
+        };
+        let index = self.by_ending.get_or_init(|| {
+            let mut all: BTreeSet<&Path> = BTreeSet::new();
+            for path in self.files.keys().chain(&self.passed_over) {
+                for part in path.ancestors() {
+                    if !all.insert(part) {
+                        break;
+                    }
+                }
+            }
+            let mut index: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
+            for path in all {
+                if let Some(key) = of(path) {
+                    index.entry(key).or_default().push(path.to_path_buf());
+                }
+            }
+            index
+        });
+        let mut alike = (index.get(&of(ending)?)?.iter())
+            .filter(|path| path.ends_with(ending) && !self.is_below_link(path) && self.exists(path));
+        match (alike.next(), alike.next()) {
+            (Some(one), None) => Some(one.clone()),
+            _ => None,
+        }
     }
 
     /// Text of a file that was read.
@@ -326,6 +395,51 @@ mod tests {
         assert_eq!(repo.yaml.len(), 1);
         assert_eq!(repo.unreadable.len(), 3);
         assert_eq!(repo.passed_over, [PathBuf::from("photo.png")]);
+    }
+
+    #[test]
+    fn a_path_from_the_top_of_a_repository_is_found_wherever_the_root_is() {
+        let files: &[(&str, &[u8])] = &[
+            ("a/README.md", b""),
+            ("a/k8s/web/x.yaml", b"a: 1"),
+            ("a/argo/k8s/y.yaml", b"a: 1"),
+            ("b/k8s/z.yaml", b"a: 1"),
+            ("b/deep/only/z.yaml", b"a: 1"),
+            ("c/k8s/z.yaml", b"a: 1"),
+        ];
+        let mut repo = repo(files);
+        // Behind a link is the same.
+        let link = crate::links::Target::Directory(PathBuf::from("b"));
+        repo.add_links([(PathBuf::from("zone"), link)].into());
+        let found = |repo: &Repo, written: &str, by: &str| {
+            let path = repo.from_top(Path::new(written), Path::new(by));
+            path.map(|path| path.display().to_string())
+        };
+        let table = [
+            ("a/k8s", "x.yaml", Some("a/k8s")),
+            ("/a/k8s/", "x.yaml", Some("a/k8s")),
+            ("./a/./k8s", "x.yaml", Some("a/k8s")),
+            // The outermost directory around the file that has it is the top.
+            ("k8s", "a/argo/app.yaml", Some("a/k8s")),
+            ("k8s/y.yaml", "a/argo/app.yaml", Some("a/argo/k8s/y.yaml")),
+            // Nothing around it has it: the only path that ends so, if it is more than a name.
+            ("deep/only", "a/argo/app.yaml", Some("b/deep/only")),
+            ("only", "a/argo/app.yaml", None),
+            ("k8s/z.yaml", "a/argo/app.yaml", None),
+            ("../a", "a/argo/app.yaml", None),
+            ("gone/k8s", "a/argo/app.yaml", None),
+        ];
+        for (written, by, wanted) in table {
+            assert_eq!(found(&repo, written, by).as_deref(), wanted, "{written} of {by}");
+        }
+        // Where a part of a repository was given, its paths begin above the root.
+        repo.below = PathBuf::from("platform/all");
+        assert_eq!(
+            found(&repo, "platform/all/b/k8s", "x.yaml").as_deref(),
+            Some("b/k8s")
+        );
+        assert_eq!(found(&repo, "platform/all/gone", "x.yaml"), None);
+        assert_eq!(found(&repo, "b/k8s", "x.yaml").as_deref(), Some("b/k8s"));
     }
 
     #[test]

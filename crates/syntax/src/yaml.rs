@@ -122,6 +122,59 @@ fn read(text: &str, file: FileId, base: usize, notes: Option<Notes<'_>>) -> Stre
     builder.stream
 }
 
+/// Reads a whole file. JSON documents may follow one another without a separator, as `kubectl` reads them.
+pub fn parse_file(text: &str, file: FileId, chains: &Chains) -> Stream {
+    let stream = parse_with(text, file, 0, chains);
+    if stream.errors.is_empty() || !text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+        return stream;
+    }
+    let Some(parts) = json_values(text).filter(|parts| parts.len() > 1) else {
+        return stream;
+    };
+    let mut all = Stream::default();
+    for part in parts {
+        let one = parse_with(&text[part.clone()], file, part.start, chains);
+        if !one.errors.is_empty() {
+            return stream;
+        }
+        all.documents.extend(one.documents);
+        all.problems.extend(one.problems);
+    }
+    all
+}
+
+/// The places of the objects of JSON that a text consists of; `None` where anything else is between them.
+fn json_values(text: &str) -> Option<Vec<std::ops::Range<usize>>> {
+    let mut found = Vec::new();
+    let (mut depth, mut start) = (0usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    // A byte order mark is allowed at the start.
+    let skip = text.len() - text.trim_start_matches('\u{feff}').len();
+    for (at, byte) in text.bytes().enumerate().skip(skip) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' if depth > 0 => in_text = !in_text,
+            _ if in_text => {}
+            b'{' | b'[' => {
+                if depth == 0 {
+                    start = at;
+                }
+                depth += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    found.push(start..at + 1);
+                }
+            }
+            _ if depth == 0 && !byte.is_ascii_whitespace() => return None,
+            _ => {}
+        }
+    }
+    (depth == 0).then_some(found)
+}
+
 fn line_indent_has_tab(text: &str, at: usize) -> bool {
     let at = at.min(text.len());
     let start = text.as_bytes()[..at]

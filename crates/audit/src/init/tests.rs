@@ -148,3 +148,30 @@ fn needs_of_rules_become_statements_whatever_dots_are_in_the_name() {
     );
     assert!(!text.contains("something"), "{text}");
 }
+
+#[test]
+fn names_that_only_code_or_settings_show_are_read_again() {
+    let consumer = "from confluent_kafka import Consumer\nc = Consumer({'bootstrap.servers': 'k:9092', 'group.id': 'sorters'})\nc.subscribe(['parcels'])\nwhile True:\n    c.poll(1.0)\n";
+    let producer = "from confluent_kafka import Producer\np = Producer({'bootstrap.servers': 'k:9092'})\np.produce('t', b'x')\n";
+    let pool = "from sqlalchemy import create_engine\nengine = create_engine('postgresql://u@db:5432/x', pool_size=20)\n";
+    let mut offered = 0;
+    for (path, text) in [
+        ("services/sorter/app.py", consumer),
+        ("app.py", consumer),
+        ("services/writer/app.py", producer),
+        ("services/books/db.py", pool),
+    ] {
+        let read = |overlay: Option<String>| {
+            let mut files = vec![(PathBuf::from(path), text.as_bytes().to_vec())];
+            files.extend(overlay.map(|text| (PathBuf::from("cofferdam.yaml"), text.into_bytes())));
+            cofferdam_ingest::read_files(files)
+        };
+        let written = template_of(&read(None));
+        offered += usize::from(written.contains("\nservices:\n"));
+        for overlay in [written.clone(), confirmed(&written)] {
+            let problems = read(Some(overlay.clone())).reading.overlay_problems;
+            assert!(problems.is_empty(), "{path}: {problems:?}\n{overlay}");
+        }
+    }
+    assert!(offered >= 2, "no service is named, so that nothing is shown");
+}

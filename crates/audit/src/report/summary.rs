@@ -678,6 +678,7 @@ mod tests {
                 environment: environment.map(str::to_owned),
                 cluster: None,
                 objects: 1,
+                kept_replicas: Vec::new(),
             });
         };
         add(0, DeploymentKind::Manifests, None);

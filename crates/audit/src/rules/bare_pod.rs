@@ -28,7 +28,9 @@ const MEANT: &[&str] = &[
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env).filter(|w| w.lifecycle == Lifecycle::Pod && w.id.kind == "Pod") {
         let of_the_node = workload.id.namespace.as_deref() == Some("kube-system");
-        if of_the_node || MEANT.iter().any(|a| workload.annotations.contains_key(*a)) {
+        // An export of a cluster names the controller that keeps the pod.
+        let is_kept = workload.fields.contains_key("ownerReferences");
+        if of_the_node || is_kept || MEANT.iter().any(|a| workload.annotations.contains_key(*a)) {
             continue;
         }
         let once = workload
@@ -97,6 +99,13 @@ mod tests {
             .is_empty()
         );
         assert!(testing::all(&RULE, &pod(|w| w.id.namespace = Some("kube-system".to_owned()))).is_empty());
+        let kept = |w: &mut cofferdam_model::workload::Workload| {
+            drop(w.fields.insert(
+                "ownerReferences".to_owned(),
+                fact("ReplicaSet api-1".to_owned(), 8),
+            ))
+        };
+        assert!(testing::all(&RULE, &pod(kept)).is_empty());
         assert!(testing::all(&RULE, &pods::testing::env((1, 1, 1), |_| {})).is_empty());
     }
 }

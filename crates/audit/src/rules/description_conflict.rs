@@ -429,6 +429,7 @@ mod tests {
                 environment: None,
                 cluster: None,
                 objects: 1,
+                kept_replicas: Vec::new(),
             });
         }
         let env = Environment {

@@ -4,7 +4,7 @@ use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::scaling::DisruptionBudget;
-use cofferdam_model::workload::{Amount, Workload};
+use cofferdam_model::workload::{Amount, Completeness, Workload};
 use std::collections::BTreeMap;
 
 /// The rule.
@@ -22,7 +22,7 @@ pub const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     // Indexes workloads by one of their labels, so that each budget is compared with few workloads.
     let mut by_label: BTreeMap<(&str, &str), Vec<&Workload>> = BTreeMap::new();
-    for workload in pods::whole(cx.env) {
+    for workload in pods::rendered(cx) {
         for (key, value) in &workload.labels {
             by_label.entry((key, &value.value)).or_default().push(workload);
         }
@@ -33,7 +33,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 .get(&(key.as_str(), value.value.as_str()))
                 .cloned()
                 .unwrap_or_default(),
-            None => pods::whole(cx.env).collect(),
+            None => pods::rendered(cx).collect(),
         };
         let mut selects = false;
         for workload in candidates {
@@ -111,7 +111,9 @@ fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: 
     let Some(at_least) = may_go(budget, fewest) else {
         return;
     };
-    if fewest == 0 || at_least > 0 {
+    // Of a chart, the number may be set in a way that was not rendered.
+    let is_known = fact.is_some() || workload.completeness == Completeness::Whole;
+    if fewest == 0 || at_least > 0 || !is_known {
         return;
     }
     let always = may_go(budget, most) == Some(0);

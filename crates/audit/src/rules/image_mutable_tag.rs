@@ -49,6 +49,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             }
         }
     }
+    for image in &cx.env.set_images {
+        if image.digest.is_none() {
+            by_name.entry(&image.text.value).or_default().push(image);
+        }
+    }
     for (name, images) in by_name {
         let tag = images[0].tag.as_ref().map(|t| t.value.as_str());
         let moving = tag.is_none_or(|t| MOVING.contains(&t.to_ascii_lowercase().as_str()));
@@ -95,6 +100,22 @@ mod tests {
             });
         });
         testing::all(&RULE, &env).first().and_then(|f| f.severity)
+    }
+
+    #[test]
+    fn an_image_that_an_application_sets_is_judged_as_one_that_runs() {
+        let mut env = pods::testing::env((1, 1, 1), |w| w.containers[0].image = None);
+        let set = |digest: bool| Image {
+            text: fact("r.io/web:latest".to_owned(), 9),
+            registry: Some("r.io".to_owned()),
+            repository: "web".to_owned(),
+            tag: Some(fact("latest".to_owned(), 9)),
+            digest: digest.then(|| fact("sha256:00".to_owned(), 9)),
+        };
+        env.set_images.push(set(true));
+        assert!(testing::all(&RULE, &env).is_empty());
+        env.set_images.push(set(false));
+        assert!(testing::only(&RULE, &env).title.contains("the tag `latest`"));
     }
 
     #[test]

@@ -105,7 +105,8 @@ fn outside(cx: &Context<'_>, out: &mut Verdicts) {
         .workloads
         .iter()
         .flat_map(|w| w.containers.iter().chain(&w.init_containers));
-    for image in containers.filter_map(|c| c.image.as_ref()) {
+    let set = cx.env.set_images.iter();
+    for image in containers.filter_map(|c| c.image.as_ref()).chain(set) {
         if !is_from(&image.text.value, &places) {
             by_place.entry(place_of(image)).or_default().push(image);
         }

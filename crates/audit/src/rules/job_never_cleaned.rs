@@ -21,7 +21,10 @@ const CLEANED_BY: &[&str] = &["helm.sh/hook", "argocd.argoproj.io/hook"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env).filter(|w| w.id.kind == "Job") {
-        if workload.fields.contains_key("ttlSecondsAfterFinished")
+        // What a CronJob or another controller made goes when it does.
+        let is_kept = workload.fields.contains_key("ownerReferences");
+        if is_kept
+            || workload.fields.contains_key("ttlSecondsAfterFinished")
             || CLEANED_BY.iter().any(|a| workload.annotations.contains_key(*a))
         {
             continue;
@@ -65,6 +68,13 @@ mod tests {
             )
         };
         assert!(testing::all(&RULE, &env(ttl)).is_empty());
+        let owned = |w: &mut Workload| {
+            drop(
+                w.fields
+                    .insert("ownerReferences".to_owned(), fact("CronJob night".to_owned(), 9)),
+            )
+        };
+        assert!(testing::all(&RULE, &env(owned)).is_empty());
         let hook = |w: &mut Workload| {
             drop(
                 w.annotations

@@ -2,9 +2,10 @@
 
 use super::common;
 use crate::finding::Evidence;
+use crate::rule::Context;
 use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, ServicePort, Workload};
-use cofferdam_model::{Environment, Fact, Service};
+use cofferdam_model::{DeploymentKind, Environment, Fact, Service};
 use std::collections::HashMap;
 
 /// Long-running workloads that are completely known, in an environment where an outage counts as one.
@@ -20,6 +21,25 @@ pub(crate) fn whole(env: &Environment) -> impl Iterator<Item = &Workload> {
     env.workloads
         .iter()
         .filter(|w| w.completeness == Completeness::Whole)
+}
+
+/// Workloads for rules that set values against each other that are there: those of which the whole is known, and those
+/// that a chart was rendered to. What its values may change is weighed later.
+pub(crate) fn rendered<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = &'a Workload> {
+    cx.env
+        .workloads
+        .iter()
+        .filter(|w| w.completeness == Completeness::Whole || is_of_a_chart(cx, w))
+}
+
+/// Whether a release of a chart brings a workload.
+pub(crate) fn is_of_a_chart(cx: &Context<'_>, workload: &Workload) -> bool {
+    let deployments = &cx.platform.scope.deployments;
+    let deployment = workload
+        .id
+        .deployment
+        .and_then(|id| deployments.get(id.0 as usize));
+    deployment.is_some_and(|d| d.kind == DeploymentKind::Helm)
 }
 
 /// Pods for rules that judge only values that were read: pods that are completely known, and pods that a

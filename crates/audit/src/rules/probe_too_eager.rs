@@ -29,7 +29,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .filter(|w| w.completeness == Completeness::Fragment && w.lifecycle == Lifecycle::Service);
     for workload in pods::whole(cx.env).chain(fragments) {
         for container in &workload.containers {
-            if workload.completeness == Completeness::Whole || is_said(container) {
+            // A chart was rendered with all of its probes.
+            let whole = workload.completeness == Completeness::Whole || pods::is_of_a_chart(cx, workload);
+            if whole || is_said(container) {
                 judge(cx, workload, container, out);
             }
         }

@@ -140,7 +140,7 @@ fn the_scope_of_one_environment_leaves_out_the_others() {
 }
 
 #[test]
-fn an_environment_of_which_nothing_could_be_read_is_listed() {
+fn an_environment_whose_overlay_cannot_be_built_is_judged_by_what_is_for_all() {
     let directory = platform();
     let broken = "resources: [../../base, gone.yaml]\n";
     write(
@@ -148,11 +148,13 @@ fn an_environment_of_which_nothing_could_be_read_is_listed() {
         &[("k8s/overlays/production/kustomization.yaml", broken)],
     );
     let text = stdout(&run(directory.path(), &["check", ".", "--explain-scope"]));
+    assert!(text.contains("production  k8s/overlays/production/\n"), "{text}");
     assert!(
         text.contains("k8s/overlays/production  production         0  not read\n"),
         "{text}"
     );
     let explained = json(directory.path(), &["--explain-scope"]);
+    assert_eq!(explained["projects"][0]["environments"][0]["judged"], true);
     let deployments = explained["projects"][0]["deployments"].as_array().unwrap();
     let broken = deployments
         .iter()

@@ -211,6 +211,7 @@ const READERS: [Reader; 9] = [
 /// settings for all of them. Called once, when everything has been read and before linking; variables of
 /// containers override what this reads, so their settings come after it.
 pub fn finish(repo: &Repo, environment: &str, env: &mut Parts) {
+    workload::without_owned(env);
     limits::finish(env);
     entries::finish(repo, environment, env);
     stores::finish(env);

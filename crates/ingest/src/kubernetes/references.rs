@@ -23,6 +23,18 @@ const ALWAYS_THERE: &[&str] = &[
     "default",
 ];
 
+/// Kinds that every reader knows and that a vertical autoscaler may name.
+const SCALED: &[&str] = &[
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "Rollout",
+    "Job",
+    "CronJob",
+];
+
 /// The budget of name comparisons for suggestions; beyond it, findings come without one.
 const MAX_COMPARISONS: usize = 300_000;
 
@@ -200,14 +212,24 @@ impl<'a> Index<'a> {
                 (self.nearest(name, names), true)
             }
             DanglingKind::ScaleTarget => {
-                let known = self.workloads.get(name).into_iter().flatten();
-                if known
-                    .map(|at| &self.env.workloads[*at])
-                    .any(|w| w.id.home().may_meet(home))
-                {
+                let kind = reference.within.as_deref();
+                // A kind that no reader knows may have an object of this name in any file.
+                if kind.is_some_and(|kind| !SCALED.contains(&kind)) {
                     return None;
                 }
-                (self.nearest_of(reference.kind, name, home), !self.has_fragments)
+                let known = self.workloads.get(name).into_iter().flatten();
+                let mut here = known
+                    .map(|at| &self.env.workloads[*at].id)
+                    .filter(|id| id.home().may_meet(home));
+                let meant = here.clone().next();
+                if here.any(|id| kind.is_none_or(|kind| kind == id.kind)) {
+                    return None;
+                }
+                let nearest = match meant {
+                    Some(id) => Some(id.to_string()),
+                    None => self.nearest_of(reference.kind, name, home),
+                };
+                (nearest, !self.has_fragments)
             }
             DanglingKind::Selector => self.monitored(name, home)?,
             _ => return None,
@@ -563,6 +585,30 @@ mod tests {
         assert!(told(&(job + &service("job-name: web"))).is_empty());
         let pod = "statefulset.kubernetes.io/pod-name: web-0";
         assert!(told(&(deployment("env: []") + &service(pod))).is_empty());
+    }
+
+    #[test]
+    fn a_vertical_autoscaler_names_a_workload_of_its_kind() {
+        let of = |kind: &str, name: &str| {
+            told(
+                &(deployment("env: []")
+                    + &format!(
+                        "---\napiVersion: autoscaling.k8s.io/v1\nkind: VerticalPodAutoscaler\nmetadata: {{name: v}}\nspec: {{targetRef: {{kind: {kind}, name: {name}}}}}\n"
+                    )),
+            )
+        };
+        assert!(of("Deployment", "web").is_empty());
+        assert_eq!(
+            of("DaemonSet", "web"),
+            [(
+                DanglingKind::ScaleTarget,
+                "web".into(),
+                Some("Deployment shop/web".into()),
+                true
+            )]
+        );
+        assert_eq!(of("Deployment", "weeb")[0].2.as_deref(), Some("web"));
+        assert!(of("HarbourApp", "web").is_empty(), "an operator's kind");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use cofferdam_model::delivery::DanglingKind;
 use cofferdam_model::scaling::{
     Autoscaler, DisruptionBudget, MetricKind, ScalingBehaviour, ScalingMetric, ScalingPolicy, Selector,
 };
-use cofferdam_model::workload::{Amount, ObjectId};
+use cofferdam_model::workload::{Amount, Completeness, ObjectId};
 use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts};
 use cofferdam_syntax::tree::{Node, folds_to};
 use std::collections::BTreeMap;
@@ -328,13 +328,23 @@ pub(super) fn knative(object: &Object<'_>, template: &Node, env: &mut Parts) {
 
 /// A vertical autoscaler does not change the number of replicas; its target must still exist.
 fn vertical(object: &Object<'_>, env: &mut Parts) {
-    if let Some(name) = object.at("spec/targetRef").and_then(|t| text(t, "name")) {
-        object.refers(env, DanglingKind::ScaleTarget, name);
+    if let Some(target) = object.at("spec/targetRef")
+        && let Some(name) = text(target, "name")
+    {
+        let kind = target.get("kind").and_then(Node::as_str).map(str::to_owned);
+        object.refers_within(env, DanglingKind::ScaleTarget, name, kind);
     }
 }
 
 fn budget(object: &Object<'_>, env: &mut Parts) {
     let amount = |path| object.at(path)?.fact(Amount::parse);
+    // A number that is written and cannot be read (`-1`, a template) is not a number that is missing.
+    let is_unread = |path| object.at(path).is_some_and(|n| !n.is_null()) && amount(path).is_none();
+    let completeness = if is_unread("spec/minAvailable") || is_unread("spec/maxUnavailable") {
+        Completeness::Fragment
+    } else {
+        object.place.completeness
+    };
     env.disruption_budgets.push(DisruptionBudget {
         id: object.id.clone(),
         span: object.span,
@@ -342,7 +352,7 @@ fn budget(object: &Object<'_>, env: &mut Parts) {
         min_available: amount("spec/minAvailable"),
         max_unavailable: amount("spec/maxUnavailable"),
         unhealthy_eviction: object.spec().and_then(|s| text(s, "unhealthyPodEvictionPolicy")),
-        completeness: object.place.completeness,
+        completeness,
     });
 }
 
@@ -456,5 +466,30 @@ mod tests {
         let b = &env.disruption_budgets[0];
         assert_eq!(b.min_available.as_ref().unwrap().value, Amount::Percent(50.0));
         assert_eq!(b.selector.labels["app"].value, "web");
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_read_is_not_missing() {
+        let completeness = |spec: &str| {
+            let env = read(&format!(
+                "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: web}}\nspec: {{{spec}selector: {{}}}}\n"
+            ));
+            env.disruption_budgets[0].completeness
+        };
+        for unread in [
+            "maxUnavailable: -1, ",
+            "minAvailable: -20%, ",
+            "minAvailable: some, ",
+        ] {
+            assert_eq!(completeness(unread), Completeness::Fragment, "{unread}");
+        }
+        for read in [
+            "",
+            "minAvailable: null, ",
+            "maxUnavailable: 1, ",
+            "minAvailable: 20%, ",
+        ] {
+            assert_eq!(completeness(read), Completeness::Whole, "{read}");
+        }
     }
 }

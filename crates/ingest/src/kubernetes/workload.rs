@@ -7,7 +7,7 @@ use cofferdam_model::delivery::{DanglingKind, Delivery};
 use cofferdam_model::workload::{Amount, Completeness, Lifecycle, Rollout, Spread, Workload};
 use cofferdam_model::{Fact, Parts, Service};
 use cofferdam_syntax::tree::Node;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Kinds, their lifetime, and the place of their pod template; a Pod is its own.
 const KINDS: &[(&str, Lifecycle, &str)] = &[
@@ -22,6 +22,9 @@ const KINDS: &[(&str, Lifecycle, &str)] = &[
     ("CronJob", Lifecycle::Batch, "spec/jobTemplate/spec/template"),
     ("ScaledJob", Lifecycle::Batch, "spec/jobTargetRef/template"),
 ];
+
+/// The field of a workload that names what keeps it.
+const CONTROLLER: &str = "ownerReferences";
 
 /// Labels that controllers give to their pods, whose value is the object's name.
 const CONTROLLERS_LABELS: &[(&str, &str)] = &[
@@ -143,6 +146,9 @@ fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, env: &mut Pa
             }
         }
     }
+    if let Some(owner) = controller(object) {
+        workload.fields.insert(CONTROLLER.to_owned(), owner);
+    }
     pod::fill(&mut workload, template, object, env);
     for (kind, label) in CONTROLLERS_LABELS {
         if object.id.kind == *kind {
@@ -167,6 +173,35 @@ fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, env: &mut Pa
     }
     describe::workload(&workload, env);
     env.workloads.push(workload);
+}
+
+/// The owner that keeps an object, as `Kind name`: objects that were exported from a cluster name it. Where several are
+/// named, the one that is marked as the controller counts.
+fn controller(object: &Object<'_>) -> Option<Fact<String>> {
+    let owners = object.at("metadata/ownerReferences")?.items();
+    let is_controller = |owner: &&Node| owner.get("controller").and_then(Node::as_bool) == Some(true);
+    let owner = owners.iter().find(is_controller).or_else(|| owners.first())?;
+    let text = |key: &str| owner.get(key).and_then(Node::as_str);
+    Some(Fact::declared(
+        format!("{} {}", text("kind")?, text("name")?),
+        owner.span,
+    ))
+}
+
+/// Leaves out what another workload of these files makes by itself: an export of a cluster has the ReplicaSets and pods
+/// of a Deployment beside it, and each fault would be there three times.
+pub(super) fn without_owned(env: &mut Parts) {
+    let key = |w: &Workload| (w.id.namespace.clone(), format!("{} {}", w.id.kind, w.id.name));
+    let owner = |w: &Workload| {
+        let owner = w.fields.get(CONTROLLER)?;
+        Some((w.id.namespace.clone(), owner.value.clone()))
+    };
+    if env.workloads.iter().all(|w| owner(w).is_none()) {
+        return;
+    }
+    let known: BTreeSet<_> = env.workloads.iter().map(key).collect();
+    env.workloads
+        .retain(|w| !owner(w).is_some_and(|owner| known.contains(&owner)));
 }
 
 fn claim_templates(object: &Object<'_>) -> Vec<String> {
@@ -419,6 +454,40 @@ mod tests {
         assert!(env.workloads.is_empty());
         assert_eq!(env.deliveries[0].owner.name.as_deref(), Some("api"));
         assert_eq!(env.deliveries[0].rollback, None);
+    }
+
+    #[test]
+    fn what_a_workload_of_the_same_files_makes_is_judged_in_it() {
+        let object = |kind: &str, name: &str, owner: &str| {
+            format!(
+                "kind: {kind}\napiVersion: v1\nmetadata: {{name: {name}, namespace: shop{owner}}}\nspec: {{template: {POD}, containers: [{{name: c}}]}}\n"
+            )
+        };
+        let owned = |kind: &str, name: &str| {
+            format!(
+                ", ownerReferences: [{{kind: Secret, name: s}}, {{kind: {kind}, name: {name}, controller: true}}]"
+            )
+        };
+        let of_deployment = owned("Deployment", "web");
+        let pods = |owner: &str| {
+            let mut env = read(
+                &[
+                    object("Deployment", "web", ""),
+                    object("ReplicaSet", "web-1", &of_deployment),
+                    object("Pod", "web-1-a", owner),
+                ]
+                .join("---\n"),
+            );
+            super::without_owned(&mut env);
+            let names: Vec<String> = env.workloads.iter().map(|w| w.id.to_string()).collect();
+            names.join(", ")
+        };
+        assert_eq!(pods(&owned("ReplicaSet", "web-1")), "Deployment shop/web");
+        assert_eq!(
+            pods(&owned("ReplicaSet", "gone-1")),
+            "Deployment shop/web, Pod shop/web-1-a"
+        );
+        assert_eq!(pods(""), "Deployment shop/web, Pod shop/web-1-a");
     }
 
     #[test]

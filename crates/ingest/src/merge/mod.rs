@@ -168,6 +168,7 @@ impl Level {
             variable_uses,
             open_settings,
             lost_claims,
+            set_images,
         } = later;
         self.merge(services, is_nearer);
         self.merge(producers, is_nearer);
@@ -224,6 +225,7 @@ impl Level {
         mine.variable_uses.extend(variable_uses);
         mine.open_settings.extend(open_settings);
         mine.lost_claims.extend(lost_claims);
+        mine.set_images.extend(set_images);
     }
 
     /// The known part that a later one describes: the first with its name that `is_same` accepts and that no

@@ -99,6 +99,16 @@ pub(super) fn shown(env: &Environment, overlay: Option<FileId>) -> BTreeSet<Serv
         .map(|(at, _)| ServiceId(at))
         .collect();
     let mut add = |owner: &Owner| shown.extend(owner.service);
+    // Parts that code or settings show have an owner though no file declares a service of that name.
+    let mut found = |owner: &Owner, span: &Span| {
+        if elsewhere(span) {
+            add(owner);
+        }
+    };
+    env.producers.iter().for_each(|p| found(&p.owner, &p.span));
+    env.consumers.iter().for_each(|c| found(&c.owner, &c.span));
+    env.pools.iter().for_each(|p| found(&p.owner, &p.span));
+    env.breakers.iter().for_each(|b| found(&b.owner, &b.span));
     env.autoscalers.iter().for_each(|a| add(&a.owner));
     env.variable_uses.iter().for_each(|v| add(&v.owner));
     env.deliveries.iter().for_each(|d| add(&d.owner));

@@ -1,15 +1,18 @@
 //! What deploy tools make of the files, and where each tree of it holds: the first stage after reading.
 
+use super::manifests::{self, Directory, Roots};
+use super::pieces::Taken;
 use super::{made, remote, unused};
 use crate::code::Project;
 use crate::commands::{self, Commands};
 use crate::dockerfile::{self, Dockerfile};
 use crate::overlay::OverlayDocument;
 use crate::scope::{self, Evidence, Projects};
-use crate::{cloud_run, compose, config, grand_central, kubernetes};
+use crate::skaffold::Skaffold;
+use crate::{cloud_run, config, grand_central, kubernetes};
 use cofferdam_code::python::Code;
 use cofferdam_model::workload::Completeness;
-use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, Owner, ProjectId, ReleaseOf};
+use cofferdam_model::{DeploymentId, Kept, Owner, ProjectId, ReleaseOf};
 use cofferdam_render::argo::{self, Applications, Deploys};
 use cofferdam_render::hcl::{self, Terraform};
 use cofferdam_render::helm::{self, Charts};
@@ -18,7 +21,7 @@ use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// Where a tree holds.
@@ -61,25 +64,20 @@ pub(super) struct Sources<'a> {
     pub(super) dockerfiles: BTreeMap<ProjectId, Vec<Dockerfile<'a>>>,
     /// Python code of each project.
     pub(super) code: BTreeMap<ProjectId, Project<'a>>,
+    /// Images that Skaffold builds.
+    pub(super) skaffold: Skaffold,
     /// What commands of scripts and pipelines deploy.
     pub(super) commands: Commands,
     /// Directories of manifests that are deployed by themselves.
     pub(super) directories: Vec<Directory>,
+    /// Where deployments of other plain manifests begin.
+    pub(super) manifests: Roots,
+    /// What applications say of the builds that they deploy, by directory.
+    pub(super) of_builds: HashMap<PathBuf, OfBuild>,
     /// Services that commands deploy.
     pub(super) deploys: Vec<cloud_run::Deploy>,
     /// Code that could not be read, or only in part.
     pub(super) code_notes: &'a [Unreadable],
-}
-
-/// A directory of manifests that an application or a command deploys.
-pub(super) struct Directory {
-    pub(super) dir: PathBuf,
-    /// The application, where it has a name.
-    pub(super) name: Option<String>,
-    /// The cluster that it is deployed to.
-    pub(super) cluster: Option<String>,
-    /// Its documents, with the namespace that they are deployed into.
-    documents: BTreeMap<PathBuf, Vec<Node>>,
 }
 
 /// A chart as one application, or one environment's values, render it.
@@ -100,6 +98,18 @@ pub(super) struct Release {
     pub(super) is_part: bool,
     /// The namespace and the files of values that it is installed with.
     pub(super) of: ReleaseOf,
+    /// Workloads whose number of replicas its application leaves alone.
+    pub(super) kept_replicas: Vec<Kept>,
+}
+
+/// What the applications that deploy a build say of it.
+#[derive(Debug, Default)]
+pub(super) struct OfBuild {
+    /// The cluster, where they name one and the same.
+    pub(super) cluster: Option<String>,
+    /// Workloads whose number of replicas all of them leave alone.
+    pub(super) kept_replicas: Vec<Kept>,
+    environment: Option<String>,
 }
 
 impl Release {
@@ -133,6 +143,7 @@ impl Release {
                 namespace: namespace.and_then(Node::as_str).map(str::to_owned),
                 values: Vec::new(),
             },
+            kept_replicas: Vec::new(),
         }
     }
 
@@ -157,12 +168,16 @@ impl<'a> Sources<'a> {
     /// Builds everything that has to be built.
     pub(super) fn of(repo: &'a Repo, stated: &'a OverlayDocument, code: &'a Code) -> Sources<'a> {
         // What does not need one another is read side by side.
-        let (mut charts, (mut terraform, projects)) = rayon::join(
+        let (mut charts, (commands, mut terraform, projects)) = rayon::join(
             || helm::read(repo),
             || {
-                let projects = projects(repo, stated);
+                let (commands, projects) = {
+                    let projects = projects(repo, stated);
+                    (commands::read(repo, &projects), projects)
+                };
                 let together = |a: &Path, b: &Path| projects.of_path(a) == projects.of_path(b);
-                (hcl::read_with(repo, &together), projects)
+                let terraform = hcl::read_with(repo, &together, &commands.given());
+                (commands, terraform, projects)
             },
         );
         let manifests = repo
@@ -170,7 +185,6 @@ impl<'a> Sources<'a> {
             .iter()
             .filter(|(path, _)| !charts.consumed.contains(*path) && !repo.links.contains_key(*path));
         let applications = argo::read(repo, manifests.flat_map(|(_, stream)| &stream.documents));
-        let commands = commands::read(repo, &projects);
         let mut listed = helm::listed(repo, &charts);
         listed.extend(
             commands
@@ -182,7 +196,7 @@ impl<'a> Sources<'a> {
         charts
             .consumed
             .extend(listed.iter().flat_map(|l| l.files.iter().cloned()));
-        let evidence = evidence(repo, &projects, stated, (&applications, &listed));
+        let evidence = evidence(repo, &projects, stated, (&applications, &listed, &charts));
         let known = Known {
             stated,
             projects: &projects,
@@ -191,12 +205,27 @@ impl<'a> Sources<'a> {
         let file_environments = file_environments(repo, &known);
         name_environments(&mut terraform, &known);
         let releases = releases(repo, &charts, (&applications, listed), &known);
-        let built = built(repo, (&applications, &commands), &known);
-        let directories = directories(repo, (&applications, &commands));
+        let of_builds = of_builds(&applications, &known);
+        let built = built(repo, (&applications, &commands, &of_builds), &known);
+        let directories = manifests::directories(repo, (&applications, &commands), &known);
         let mut projects = projects;
         let built_by = (&built, &charts, &terraform);
         unused::set_apart(repo, built_by, (&directories, &commands), &mut projects);
+        let mut manifests = {
+            let taken = Taken::new(repo, &built, &charts, &terraform);
+            let plain = repo.yaml.iter().filter(|(path, _)| {
+                taken.of(path).is_some() && manifests::directory_of(&directories, path).is_none()
+            });
+            let plain: Vec<(&Path, &[Node])> = plain
+                .map(|(path, stream)| (path.as_path(), stream.documents.as_slice()))
+                .collect();
+            Roots::of(&plain, &projects)
+        };
+        manifests.rename(|name| stated.environment_name(name));
         Sources {
+            skaffold: Skaffold::read(repo, &projects),
+            manifests,
+            of_builds,
             code: Project::divide(
                 code,
                 repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path),
@@ -245,7 +274,7 @@ fn projects(repo: &Repo, stated: &OverlayDocument) -> Projects {
 }
 
 /// What is needed to name the environment of a place.
-struct Known<'k> {
+pub(super) struct Known<'k> {
     stated: &'k OverlayDocument,
     projects: &'k Projects,
     evidence: &'k Evidence,
@@ -264,7 +293,7 @@ impl Known<'_> {
     }
 
     /// An environment that a file's name tells, if there is evidence for it; else that of the directory.
-    fn named(&self, name: Option<&String>, directory: &Path) -> Option<String> {
+    pub(super) fn named(&self, name: Option<&String>, directory: &Path) -> Option<String> {
         let project = self.projects.of_path(directory);
         name.filter(|name| self.evidence.knows(project, name))
             .map(|name| self.stated.environment_name(name))
@@ -277,7 +306,7 @@ fn evidence(
     repo: &Repo,
     projects: &Projects,
     stated: &OverlayDocument,
-    (applications, listed): (&Applications, &[helm::Listed]),
+    (applications, listed, charts): (&Applications, &[helm::Listed], &Charts),
 ) -> Evidence {
     let mut evidence = Evidence::of(repo, projects, stated);
     for application in &applications.applications {
@@ -305,8 +334,9 @@ fn evidence(
     }
     let mut of_lists: BTreeMap<ProjectId, BTreeSet<&str>> = BTreeMap::new();
     for release in listed {
-        if let (Some(name), Some(file)) = (&release.environment, release.files.first()) {
-            of_lists.entry(projects.of_path(file)).or_default().insert(name);
+        if let Some(name) = &release.environment {
+            let project = projects.of_path(place_of(release, charts));
+            of_lists.entry(project).or_default().insert(name);
         }
     }
     for (project, names) in of_lists {
@@ -315,6 +345,12 @@ fn evidence(
         }
     }
     evidence
+}
+
+/// Where a listed release belongs: with its first file of values, or else with its chart.
+fn place_of<'l>(release: &'l helm::Listed, charts: &'l Charts) -> &'l Path {
+    let chart = || charts.charts[release.chart].dir.as_path();
+    release.files.first().map_or_else(chart, PathBuf::as_path)
 }
 
 /// The environment of each file whose path names one, or for which a person states one.
@@ -363,8 +399,59 @@ fn name_environments(terraform: &mut Terraform, known: &Known<'_>) {
     }
 }
 
+/// What the applications that deploy each build agree on.
+fn of_builds(applications: &Applications, known: &Known<'_>) -> HashMap<PathBuf, OfBuild> {
+    let mut found: HashMap<PathBuf, OfBuild> = HashMap::new();
+    for application in &applications.applications {
+        for source in &application.sources {
+            let Some(Deploys::Kustomization(dir)) = &source.deploys else {
+                continue;
+            };
+            let own = OfBuild {
+                cluster: cluster_of_application(application),
+                kept_replicas: kept_by(application),
+                environment: known.named(application.environment.as_ref(), dir),
+            };
+            match found.get_mut(dir) {
+                None => drop(found.insert(dir.clone(), own)),
+                Some(of) => {
+                    of.cluster = of
+                        .cluster
+                        .take()
+                        .filter(|name| own.cluster.as_ref() == Some(name));
+                    let environment = of.environment.take();
+                    of.environment = environment.filter(|name| own.environment.as_ref() == Some(name));
+                    of.kept_replicas.retain(|kept| own.kept_replicas.contains(kept));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Workloads whose number of replicas an application leaves alone.
+pub(super) fn kept_by(application: &argo::Application) -> Vec<Kept> {
+    let kept = application.kept_replicas.iter().cloned();
+    kept.map(
+        |argo::Kept {
+             kind,
+             name,
+             namespace,
+         }| Kept {
+            kind,
+            name,
+            namespace,
+        },
+    )
+    .collect()
+}
+
 /// The builds, each under what the one application that deploys it lays over it.
-fn built(repo: &Repo, (applications, commands): (&Applications, &Commands), known: &Known<'_>) -> Built {
+fn built(
+    repo: &Repo,
+    (applications, commands, of_builds): (&Applications, &Commands, &HashMap<PathBuf, OfBuild>),
+    known: &Known<'_>,
+) -> Built {
     let mut deployed = deployed(applications);
     deployed.extend(commands.kustomizations.iter().cloned());
     let mut built = kustomize::build_with(repo, &deployed);
@@ -381,9 +468,16 @@ fn built(repo: &Repo, (applications, commands): (&Applications, &Commands), know
         }
     }
     for build in &mut built.builds {
-        build.environment = known
-            .of_directory(&build.dir)
-            .or_else(|| Some(known.stated.environment_name(&scope::stated_by(&build.objects)?)));
+        let of_application = || of_builds.get(&build.dir)?.environment.clone();
+        let of_objects = || {
+            Some(
+                known
+                    .stated
+                    .environment_name(&scope::stated_by(build.objects.iter())?),
+            )
+        };
+        let environment = known.of_directory(&build.dir).or_else(of_application);
+        build.environment = environment.or_else(of_objects);
         let Some([(section, namespace)]) = over.get(build.dir.as_path()).map(Vec::as_slice) else {
             continue;
         };
@@ -399,13 +493,13 @@ fn built(repo: &Repo, (applications, commands): (&Applications, &Commands), know
 }
 
 /// The namespace that an application deploys into.
-fn namespace_of(application: &argo::Application) -> Option<Node> {
+pub(super) fn namespace_of(application: &argo::Application) -> Option<Node> {
     let namespace = application.namespace.as_ref()?;
     Some(Node::text(&namespace.value, namespace.span))
 }
 
 /// The cluster that an application names, or the host of its address. The cluster of Argo CD itself has no name.
-fn cluster_of_application(application: &argo::Application) -> Option<String> {
+pub(super) fn cluster_of_application(application: &argo::Application) -> Option<String> {
     let cluster = &application.cluster.as_ref()?.value;
     let name = match cluster.split_once("://") {
         Some((_, address)) => address.split(['/', ':']).next().unwrap_or(address),
@@ -413,60 +507,6 @@ fn cluster_of_application(application: &argo::Application) -> Option<String> {
     };
     let is_own = name == "in-cluster" || name.starts_with("kubernetes.default");
     (!is_own && !name.is_empty() && !name.contains(['{', '$'])).then(|| name.to_owned())
-}
-
-/// Directories of manifests that one application or a command deploys. One that several deploy holds for all of them.
-fn directories(repo: &Repo, (applications, commands): (&Applications, &Commands)) -> Vec<Directory> {
-    let mut by_dir: BTreeMap<&Path, Vec<(Directory, Option<Node>)>> = BTreeMap::new();
-    for application in &applications.applications {
-        for source in &application.sources {
-            if let Some(Deploys::Directory(dir)) = &source.deploys {
-                let directory = Directory {
-                    dir: dir.clone(),
-                    name: application.name.as_ref().map(|name| name.value.clone()),
-                    cluster: cluster_of_application(application),
-                    documents: BTreeMap::new(),
-                };
-                by_dir
-                    .entry(dir)
-                    .or_default()
-                    .push((directory, namespace_of(application)));
-            }
-        }
-    }
-    for (dir, namespace) in &commands.directories {
-        let directory = Directory {
-            dir: dir.clone(),
-            name: None,
-            cluster: None,
-            documents: BTreeMap::new(),
-        };
-        let all = by_dir.entry(dir).or_default();
-        if all.is_empty() {
-            all.push((directory, namespace.clone()));
-        }
-    }
-    let mut found = Vec::new();
-    for (dir, mut all) in by_dir {
-        let (Some((mut directory, namespace)), true) = (all.pop(), all.is_empty()) else {
-            continue;
-        };
-        if let Some(namespace) = namespace {
-            let below = repo
-                .yaml
-                .range(dir.to_path_buf()..)
-                .take_while(|(path, _)| path.starts_with(dir));
-            for (path, stream) in below {
-                let mut documents = stream.documents.clone();
-                documents
-                    .iter_mut()
-                    .for_each(|node| kustomize::put_into(node, &namespace));
-                directory.documents.insert(path.clone(), documents);
-            }
-        }
-        found.push(directory);
-    }
-    found
 }
 
 /// Directories of kustomizations that applications deploy: each is a build of its own, used as a base or not.
@@ -507,6 +547,7 @@ fn releases(
                 release.of.values.clone_from(&files);
                 Release {
                     cluster: cluster_of_application(application),
+                    kept_replicas: kept_by(application),
                     ..release
                 }
             };
@@ -516,8 +557,7 @@ fn releases(
     for listed in listed {
         by_application.insert(listed.chart);
         let installed = helm::install(repo, charts, listed.chart, &listed.values, Some(&listed.name));
-        let file = listed.files.first().map_or(Path::new(""), PathBuf::as_path);
-        let environment = known.named(listed.environment.as_ref(), file);
+        let environment = known.named(listed.environment.as_ref(), place_of(&listed, charts));
         releases.extend(installed.into_iter().map(|i| {
             let mut release = Release::of(environment.clone(), listed.namespace.as_ref(), i);
             release.by_default = !listed.known;
@@ -542,6 +582,14 @@ fn releases(
                 ..Release::of(environment.clone(), None, i)
             }));
         }
+    }
+    // What is installed may name its environment itself; a chart's defaults name none.
+    for release in releases
+        .iter_mut()
+        .filter(|r| r.environment.is_none() && !r.by_default)
+    {
+        let stated = scope::stated_by(release.objects.iter());
+        release.environment = stated.map(|name| known.stated.environment_name(&name));
     }
     releases
 }
@@ -569,287 +617,4 @@ fn of_command(repo: &Repo, charts: &Charts, release: &commands::Release) -> Opti
         namespace: release.namespace.clone().filter(|n| n.as_str().is_some()),
         known: release.known,
     })
-}
-
-/// Kind, project, environment, cluster and root of a deployment.
-type SharedKey = (DeploymentKind, ProjectId, Option<String>, Option<String>, PathBuf);
-
-/// The deployments that were found while trees were put in their places.
-#[derive(Default)]
-pub(super) struct Deployments {
-    pub(super) all: Vec<Deployment>,
-    /// Deployments that consist of several files, by what makes them one.
-    shared: BTreeMap<SharedKey, DeploymentId>,
-}
-
-impl Deployments {
-    pub(super) fn add(&mut self, deployment: Deployment) -> DeploymentId {
-        self.all.push(deployment);
-        DeploymentId(u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX))
-    }
-
-    /// A deployment that has more objects.
-    fn grown(&mut self, id: DeploymentId, objects: usize) -> DeploymentId {
-        self.all[id.0 as usize].objects += objects;
-        id
-    }
-
-    /// The deployment of this kind and root, which has one object more.
-    fn shared(&mut self, deployment: Deployment) -> DeploymentId {
-        let key = (
-            deployment.kind,
-            deployment.project,
-            deployment.environment.clone(),
-            deployment.cluster.clone(),
-            deployment.root.clone(),
-        );
-        let id = match self.shared.get(&key) {
-            Some(id) => *id,
-            None => {
-                let id = self.add(deployment);
-                self.shared.insert(key, id);
-                id
-            }
-        };
-        self.all[id.0 as usize].objects += 1;
-        id
-    }
-}
-
-/// Every tree with the place it holds in, and the deployments that these are.
-pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deployments) {
-    let mut pieces = Vec::new();
-    let mut deployments = Deployments::default();
-    for build in &sources.built.builds {
-        // What was not read of a build is missing from it; what is written there is written whole.
-        let completeness = Completeness::Whole;
-        let project = sources.projects.of_path(&build.dir);
-        let cluster = scope::cluster_of(&build.path);
-        let deployment = deployments.add(Deployment {
-            project,
-            kind: DeploymentKind::Kustomize,
-            root: build.dir.clone(),
-            name: None,
-            environment: build.environment.clone(),
-            cluster: cluster.map(str::to_owned),
-            objects: build.objects.len(),
-        });
-        for node in &build.objects {
-            pieces.push(Piece {
-                holder: Holder {
-                    project,
-                    environment: build.environment.as_deref(),
-                    cluster,
-                    deployment: Some(deployment),
-                },
-                path: &build.dir,
-                completeness,
-                node,
-            });
-        }
-    }
-    let mut of_release: Option<DeploymentId> = None;
-    for release in &sources.releases {
-        let project = sources.projects.of_path(&release.dir);
-        let deployment = match of_release.filter(|_| release.is_part) {
-            Some(id) => deployments.grown(id, release.objects.len()),
-            None => deployments.add(Deployment {
-                project,
-                kind: DeploymentKind::Helm,
-                root: release.dir.clone(),
-                name: release.release.clone().or_else(|| Some(release.name.clone())),
-                environment: release.environment.clone(),
-                cluster: release.cluster.clone(),
-                objects: release.objects.len(),
-            }),
-        };
-        of_release = Some(deployment);
-        for node in &release.objects {
-            pieces.push(Piece {
-                holder: Holder {
-                    project,
-                    environment: release.environment.as_deref(),
-                    cluster: release.cluster.as_deref(),
-                    deployment: Some(deployment),
-                },
-                path: &release.dir,
-                completeness: Completeness::Fragment,
-                node,
-            });
-        }
-    }
-    let in_charts = by_hash(&sources.charts.consumed);
-    let in_builds = by_hash(&sources.built.consumed);
-    let fragments = by_hash(&sources.built.fragments);
-    let kustomized = kustomized(&sources.built);
-    let of_terraform = by_hash(&sources.terraform.claimed);
-    // What a build names through a link is judged in that build, as if it were named at its own place.
-    let behind: HashSet<&Path> = (sources.repo.links.iter())
-        .filter(|(link, _)| in_charts.contains(link.as_path()) || in_builds.contains(link.as_path()))
-        .map(|(_, real)| real.as_path())
-        .collect();
-    for (path, stream) in &sources.repo.yaml {
-        let path = path.as_path();
-        if sources.repo.links.contains_key(path) || behind.contains(path) {
-            continue;
-        }
-        let fragment = fragments.contains(path);
-        let built = in_builds.contains(path) && !fragment;
-        if built || in_charts.contains(path) || of_terraform.contains(path) {
-            continue;
-        }
-        let completeness = if fragment || is_part(path, &kustomized) {
-            Completeness::Fragment
-        } else {
-            Completeness::Whole
-        };
-        let stated = sources.file_environments.get(path).map(String::as_str);
-        let environment = stated.or_else(|| environment_of_directory(sources, path));
-        let project = sources.projects.of_path(path);
-        let directory = directory_of(sources, path);
-        let cluster = scope::cluster_of(path).or_else(|| directory?.cluster.as_deref());
-        let placed = directory.and_then(|d| d.documents.get(path));
-        for node in placed.unwrap_or(&stream.documents) {
-            let kind = if kubernetes::is_object(node) {
-                let root = directory.map_or(&sources.projects.get(project).root, |d| &d.dir);
-                Some((DeploymentKind::Manifests, root.as_path()))
-            } else if compose::is_compose(node) {
-                Some((DeploymentKind::Compose, compose_root(sources, path)))
-            } else {
-                None
-            };
-            let deployment = kind.map(|(kind, root)| {
-                deployments.shared(Deployment {
-                    project,
-                    kind,
-                    root: root.to_path_buf(),
-                    name: directory.and_then(|d| d.name.clone()),
-                    environment: environment.map(str::to_owned),
-                    cluster: cluster.map(str::to_owned),
-                    objects: 0,
-                })
-            });
-            pieces.push(Piece {
-                holder: Holder {
-                    project,
-                    environment,
-                    cluster,
-                    deployment,
-                },
-                path,
-                completeness,
-                node,
-            });
-        }
-    }
-    // What is for one environment counts over what is for all, and so is read after it.
-    pieces.sort_by_key(|p| p.holder.environment.is_some());
-    // A module that nothing calls and nobody is seen to run deploys nothing by itself.
-    let is_run =
-        |root: &&hcl::Root| !root.signs.is_empty() || sources.commands.terraform.contains_key(&root.dir);
-    for root in sources.terraform.roots.iter().filter(is_run) {
-        for values in root.environments.iter().filter(|v| !v.resources.is_empty()) {
-            deployments.add(Deployment {
-                project: sources.projects.of_path(&root.dir),
-                kind: DeploymentKind::Terraform,
-                root: root.dir.clone(),
-                name: None,
-                environment: values.environment.clone(),
-                cluster: None,
-                objects: values.resources.len(),
-            });
-        }
-    }
-    for deploy in &sources.deploys {
-        deployments.shared(Deployment {
-            project: sources.projects.of_path(&deploy.path),
-            kind: DeploymentKind::Command,
-            root: deploy.path.clone(),
-            name: None,
-            environment: deploy
-                .environment
-                .clone()
-                .or_else(|| sources.file_environments.get(deploy.path.as_path()).cloned()),
-            cluster: None,
-            objects: 0,
-        });
-    }
-    (pieces, deployments)
-}
-
-/// Directories with a kustomization.
-fn kustomized(built: &Built) -> HashSet<&Path> {
-    let kustomizations = built.consumed.iter().filter(|path| {
-        let name = path.file_stem().and_then(|n| n.to_str());
-        name.is_some_and(|name| name.eq_ignore_ascii_case("kustomization"))
-    });
-    kustomizations.filter_map(|path| path.parent()).collect()
-}
-
-/// Whether a file that no build takes is likely a part of one all the same: a patch that is named as one, or what
-/// lies beside a kustomization that does not name it. What it lacks may stand in what it would be laid over.
-fn is_part(path: &Path, kustomized: &HashSet<&Path>) -> bool {
-    let is_patch = |part: &str| {
-        part.split(|c: char| !c.is_ascii_alphanumeric())
-            .any(|word| word.eq_ignore_ascii_case("patch") || word.eq_ignore_ascii_case("patches"))
-    };
-    path.parent().is_some_and(|dir| kustomized.contains(dir))
-        || path.iter().filter_map(|part| part.to_str()).any(is_patch)
-}
-
-/// Paths to look up, without an order.
-pub(super) fn by_hash(paths: &BTreeSet<PathBuf>) -> HashSet<&Path> {
-    paths.iter().map(PathBuf::as_path).collect()
-}
-
-/// The innermost directory that is deployed by itself and holds this file.
-fn directory_of<'s>(sources: &'s Sources<'_>, path: &Path) -> Option<&'s Directory> {
-    let holding = sources.directories.iter().filter(|d| path.starts_with(&d.dir));
-    holding.max_by_key(|d| d.dir.iter().count())
-}
-
-/// Names of files that Compose reads together where nobody names files.
-const COMPOSE_FILES: &[&str] = &[
-    "compose",
-    "docker-compose",
-    "compose.override",
-    "docker-compose.override",
-];
-
-/// What makes Compose files one deployment: the directory of the main file and its overrides, the first file of a
-/// command that names several, else the file itself.
-fn compose_root<'p>(sources: &'p Sources<'_>, path: &'p Path) -> &'p Path {
-    let directory = path.parent().unwrap_or(Path::new(""));
-    let is_main = |path: &Path| {
-        let stem = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default();
-        COMPOSE_FILES.contains(&stem)
-    };
-    let together = sources
-        .commands
-        .compose
-        .iter()
-        .find(|files| files.iter().any(|file| file == path));
-    match together.and_then(|files| files.first()) {
-        _ if is_main(path) => directory,
-        Some(first) if is_main(first) => first.parent().unwrap_or(Path::new("")),
-        Some(first) => first,
-        None => path,
-    }
-}
-
-/// The environment of the one application that deploys the directory of a plain manifest.
-fn environment_of_directory<'a>(sources: &'a Sources<'_>, path: &Path) -> Option<&'a str> {
-    let mut found = None;
-    for application in &sources.applications.applications {
-        let here = application
-            .sources
-            .iter()
-            .any(|s| matches!(&s.deploys, Some(Deploys::Directory(dir)) if path.starts_with(dir)));
-        match (&application.environment, found) {
-            (Some(name), None) if here => found = Some(name.as_str()),
-            (Some(name), Some(other)) if here && name != other => return None,
-            _ => {}
-        }
-    }
-    found
 }

@@ -18,6 +18,8 @@ enum Kind {
     Section,
     Application,
     Command,
+    Objects,
+    Variables,
     Code,
 }
 
@@ -55,6 +57,7 @@ pub(super) fn of(
             add(&mut found, (project, name), Kind::Command, phrase);
         }
     }
+    said_inside(sources, &mut found);
     for universe in universes {
         if !found.contains_key(&(universe.project, universe.name.clone())) {
             code(sources, universe, &mut found);
@@ -99,6 +102,40 @@ fn paths(sources: &Sources<'_>, found: &mut Found) {
         let phrase = format!("{}{slash}", label.place.display());
         let project = sources.projects.of_path(path);
         add(found, (project, name), Kind::Path, phrase);
+    }
+}
+
+/// What is deployed may name its environment itself: where nothing else does, that is the evidence.
+fn said_inside(sources: &Sources<'_>, found: &mut Found) {
+    let builds = sources.built.builds.iter();
+    let builds = builds.filter_map(|b| Some((b.dir.as_path(), b.environment.as_deref()?)));
+    let releases = sources.releases.iter();
+    let releases = releases.filter_map(|r| Some((r.dir.as_path(), r.environment.as_deref()?)));
+    let manifests = sources.manifests.environments();
+    let objects = (builds.chain(releases))
+        .map(|(root, name)| (sources.projects.of_path(root), root, name))
+        .chain(manifests)
+        .map(|found| (Kind::Objects, "labels or namespaces of the objects of", found));
+    let roots = sources.terraform.roots.iter();
+    let variables = roots.flat_map(|root| {
+        let names = root.environments.iter().filter_map(|v| v.environment.as_deref());
+        let project = sources.projects.of_path(&root.dir);
+        names.map(move |name| {
+            let found = (project, root.dir.as_path(), name);
+            (Kind::Variables, "variables or locals of", found)
+        })
+    });
+    let all: Vec<_> = objects.chain(variables).collect();
+    let is_known = |(_, _, (project, _, name)): &(Kind, &str, (ProjectId, &Path, &str))| {
+        found.contains_key(&(*project, (*name).to_owned()))
+    };
+    let unknown: Vec<_> = all.into_iter().filter(|one| !is_known(one)).collect();
+    for (kind, what, (project, root, name)) in unknown {
+        let root = match root.display().to_string() {
+            root if root.is_empty() => "the root".to_owned(),
+            root => format!("{root}/"),
+        };
+        add(found, (project, name), kind, format!("{what} {root}"));
     }
 }
 

@@ -13,13 +13,16 @@
 
 mod apart;
 mod builds;
+mod defaults;
 mod evidence;
 mod failed;
 mod formats;
 mod holds;
 mod made;
+mod manifests;
 mod openings;
 mod partial;
+mod pieces;
 mod read;
 mod remote;
 mod settle;
@@ -36,14 +39,13 @@ use crate::scope;
 use crate::suppress;
 use crate::templates;
 use crate::walk::{self, Config, Input, ReadError, Walked};
-use builds::{Deployments, Holder, Piece, Sources};
+use builds::{Holder, Piece, Sources};
 use cofferdam_code::python::Code;
-use cofferdam_model::{
-    DeploymentId, DeploymentKind, Environment, FileId, Platform, ProjectId, ReleaseOf, Span, link,
-};
-use cofferdam_render::kustomize::Build;
+use cofferdam_model::images::Image;
+use cofferdam_model::{DeploymentId, DeploymentKind, Environment, Platform, ProjectId, ReleaseOf, link};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
+use pieces::Deployments;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -99,7 +101,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     stated.find_pins(&repo);
     let code = Code::read(&repo);
     let sources = Sources::of(&repo, &stated, &code);
-    let (mut pieces, mut deployments) = builds::pieces(&sources);
+    let (mut pieces, mut deployments) = pieces::pieces(&sources);
     failed::place(&sources, &mut pieces, &mut deployments);
     let sections = read::sections(&sources, &pieces);
     let universes = universes(&sources, &pieces, &sections);
@@ -113,6 +115,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
         .map(|(universe, share)| {
             let mut parts = share.merge();
             settle::settle(&sources, universe, &mut parts);
+            settle::set_images(&sources, universe, &universes, &mut parts);
             let mut env = Environment {
                 name: universe.name.clone(),
                 project: universe.project,
@@ -167,14 +170,14 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
         &universes,
         platform.reading.config.as_deref(),
     );
-    platform.scope.default_files = default_files(&sources);
+    platform.scope.default_files = defaults::files(&sources);
     let found = openings::of(&sources, &pieces, &universes, platform.reading.part);
     platform.scope.openings = found.openings;
     let of_templates = openings::of_templates(&sources, &templates.manifests);
     platform.scope.openings.extend(of_templates);
     let owned = openings::owned_elsewhere(&platform.environments);
     platform.scope.openings.extend(owned);
-    platform.scope.default_values = default_values(&sources);
+    platform.scope.default_values = defaults::values(&sources);
     platform.scope.projects = sources.projects.all.clone();
     platform
         .reading
@@ -223,45 +226,6 @@ fn releases(sources: &Sources<'_>, deployments: &Deployments) -> BTreeMap<Deploy
         .collect()
 }
 
-/// Files whose values are defaults: those of charts that nothing here installs, and of bases that nothing here uses.
-fn default_files(sources: &Sources<'_>) -> BTreeSet<FileId> {
-    let directories = sources
-        .releases
-        .iter()
-        .filter(|r| r.by_default)
-        .map(|r| r.dir.as_path());
-    let directories: BTreeSet<&Path> = directories.collect();
-    let files = sources.repo.files.iter();
-    let mut found: BTreeSet<FileId> = files
-        .filter(|(path, _)| path.ancestors().any(|above| directories.contains(above)))
-        .map(|(_, id)| *id)
-        .collect();
-    let (bases, built): (Vec<&Build>, Vec<&Build>) =
-        (sources.built.builds.iter()).partition(|build| sources.is_unused_base(build));
-    let of_bases = bases.into_iter().flat_map(partial::files);
-    let of_others: BTreeSet<FileId> = built.into_iter().flat_map(partial::files).collect();
-    found.extend(of_bases.filter(|file| !of_others.contains(file)));
-    found
-}
-
-/// Places of defaults of Terraform's variables that something which was not read may set otherwise.
-fn default_values(sources: &Sources<'_>) -> BTreeSet<Span> {
-    let mut found = BTreeSet::new();
-    for root in &sources.terraform.roots {
-        let run = sources.commands.terraform.get(&root.dir);
-        // What a command runs is deployed, so that its defaults hold unless the command sets others.
-        if run.is_none() || !root.signs.is_empty() {
-            found.extend(root.open_defaults.iter().map(|(_, span)| *span));
-        }
-        if let Some(set) = run {
-            let defaults = root.defaults.iter();
-            let is_open = |name: &String| set.unknown_file || set.names.contains(name);
-            found.extend(defaults.filter(|(name, _)| is_open(name)).map(|(_, span)| *span));
-        }
-    }
-    found
-}
-
 /// What is judged together: one environment of one project, on one cluster where its deployments name several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Universe {
@@ -305,6 +269,15 @@ fn observe(sources: &Sources<'_>, universe: &Universe, env: &mut Environment) ->
         code.interpret(env, &owners, &holds);
     }
     link::link(env);
+    // Only now: the names of images tell which directory a workload's code is in.
+    let is_built = |image: &Image| sources.skaffold.builds(universe.project, image);
+    for container in env
+        .workloads
+        .iter_mut()
+        .flat_map(|w| w.containers.iter_mut().chain(&mut w.init_containers))
+    {
+        container.image.take_if(|image| is_built(image));
+    }
     unmatched.join(sources.overlay.check_names(&universe.name, env));
     unmatched
 }

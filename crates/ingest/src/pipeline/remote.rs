@@ -1,7 +1,8 @@
 //! Releases of charts from elsewhere, and charts that Terraform installs. The objects of a chart from elsewhere were not
 //! read, and its release is a deployment all the same.
 
-use super::builds::{Deployments, Sources};
+use super::builds::Sources;
+use super::pieces::Deployments;
 use crate::scope;
 use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, ReleaseOf};
 use cofferdam_render::hcl::{self, Mode, Resource, Terraform};
@@ -77,6 +78,7 @@ pub(super) fn add(
             environment,
             cluster,
             objects: 0,
+            kept_replicas: Vec::new(),
         });
         in_part.entry(id).or_default().push(reason(&remote));
         releases.insert(

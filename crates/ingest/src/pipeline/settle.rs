@@ -6,10 +6,52 @@ use super::builds::Sources;
 use crate::context::Place;
 use crate::{cloud_run, compose, ideas, kubernetes, pgbouncer, settings, terraform};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
+use cofferdam_model::images::Image;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Fact, FileId, Parts};
+use cofferdam_render::argo::Application;
 use cofferdam_render::kustomize::Named;
 use std::path::Path;
+
+/// Images that applications set for what they deploy from elsewhere. Of one without a tag or digest nothing is known.
+pub(super) fn set_images(
+    sources: &Sources<'_>,
+    universe: &Universe,
+    universes: &[Universe],
+    env: &mut Parts,
+) {
+    let applications = sources.applications.applications.iter();
+    let is_here = |application: &&Application| {
+        let path = sources.repo.sources.path(application.span.file);
+        let is_environment = |name: &String| {
+            universes
+                .iter()
+                .any(|u| u.project == universe.project && u.name == *name)
+        };
+        let named = application
+            .environment
+            .as_ref()
+            .filter(|name| is_environment(name));
+        sources.projects.of_path(path) == universe.project && named.is_none_or(|name| *name == universe.name)
+    };
+    let elsewhere = applications
+        .filter(is_here)
+        .flat_map(|application| &application.sources)
+        .filter(|source| source.deploys.is_none());
+    for pair in elsewhere.flat_map(|source| &source.images) {
+        let fact = |part: &Option<String>| part.clone().map(|text| Fact::declared(text, pair.span));
+        let image = Image {
+            text: Fact::declared(pair.image.to_string(), pair.span),
+            registry: pair.image.registry.clone(),
+            repository: pair.image.repository.clone(),
+            tag: fact(&pair.image.tag),
+            digest: fact(&pair.image.digest),
+        };
+        if (image.tag.is_some() || image.digest.is_some()) && !env.set_images.contains(&image) {
+            env.set_images.push(image);
+        }
+    }
+}
 
 /// Settles the merged parts of `environment`.
 pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts) {

@@ -202,6 +202,7 @@ fn each_environment_has_the_evidence_that_names_it() {
         &["api/.env.staging", "k8s/overlays/staging/"]
     );
     assert!(of("default").is_none());
+    assert_eq!(of("qa").unwrap(), &["a deploy command in deploy.sh"]);
     // Evidence is told of environments that are judged, and of no others.
     let judged: BTreeSet<&str> = platform.environments.iter().map(|e| e.name.as_str()).collect();
     assert!(
@@ -238,4 +239,327 @@ fn sections_and_applications_are_evidence() {
     let phrases = sections.scope.evidence.values().flatten();
     assert!(phrases.clone().count() >= 2, "{:?}", sections.scope.evidence);
     assert!(phrases.clone().all(|p| p == "a section of grand-central.yml"));
+}
+
+/// A platform with links from one place to another.
+fn linked(files: &[(&str, &str)], links: &[(&str, &str)]) -> Platform {
+    use cofferdam_syntax::links::Target;
+    let files = files
+        .iter()
+        .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec()));
+    let mut repo = Repo::from_files(files);
+    let is_file = |path: &Path| repo.files.contains_key(path);
+    let links = links
+        .iter()
+        .map(|(link, to)| match PathBuf::from(to) {
+            to if is_file(&to) => (PathBuf::from(link), Target::File(to)),
+            to => (PathBuf::from(link), Target::Directory(to)),
+        })
+        .collect();
+    repo.add_links(links);
+    assemble(Walked::of(repo), &[])
+}
+
+#[test]
+fn what_stands_behind_a_link_is_judged_once() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: x}]}\n";
+    let count =
+        |platform: &Platform| -> usize { platform.environments.iter().map(|e| e.workloads.len()).sum() };
+    let files = [("k8s/p.yaml", pod)];
+    assert_eq!(count(&linked(&files, &[("again.yaml", "k8s/p.yaml")])), 1);
+    assert_eq!(count(&linked(&files, &[("again", "k8s")])), 1);
+    let chart = [
+        ("c/Chart.yaml", "apiVersion: v2\nname: c\n"),
+        ("c/templates/p.yaml", pod),
+    ];
+    assert_eq!(count(&linked(&chart, &[("again", "c")])), 1);
+    let build = [
+        ("k/kustomization.yaml", "resources: [p.yaml]\n"),
+        ("k/p.yaml", pod),
+    ];
+    let built = linked(&build, &[("again", "k")]);
+    assert_eq!((count(&built), built.scope.deployments.len()), (1, 1));
+    // A build that names the link has what is behind it, and nothing is judged by itself besides.
+    let by_link = [
+        ("k/kustomization.yaml", "resources: [q.yaml]\n"),
+        ("far/p.yaml", pod),
+    ];
+    let built = linked(&by_link, &[("k/q.yaml", "far/p.yaml")]);
+    assert_eq!((count(&built), built.scope.deployments.len()), (1, 1));
+    let root = "provider \"aws\" {}\nresource \"aws_sqs_queue\" \"q\" {\n  name = \"q\"\n}\n";
+    for link in ["again", "zone"] {
+        let terraform = linked(&[("tf/main.tf", root)], &[(link, "tf")]);
+        assert_eq!(terraform.scope.deployments.len(), 1, "{link}");
+    }
+    // A directory that only lends its files to others is no root.
+    let lent = linked(
+        &[("all/main.tf", root)],
+        &[("a/main.tf", "all/main.tf"), ("b/main.tf", "all/main.tf")],
+    );
+    let roots: Vec<String> = lent
+        .scope
+        .deployments
+        .iter()
+        .map(|d| d.root.display().to_string())
+        .collect();
+    assert_eq!(roots, ["a", "b"]);
+    let remote =
+        "apiVersion: v2\nname: c\ndependencies: [{name: redis, version: 1, repository: 'https://r'}]\n";
+    let charts = linked(
+        &[("c/Chart.yaml", remote), ("c/values.yaml", "a: 1\n")],
+        &[("again", "c")],
+    );
+    let named = charts
+        .scope
+        .openings
+        .iter()
+        .filter(|o| o.reason.contains("redis"));
+    assert_eq!(named.count(), 1);
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: cache}\nspec: {chart: {spec: {chart: redis, sourceRef: {kind: HelmRepository, name: pantry}}}}\n";
+    let twice = linked(
+        &[
+            ("k8s/dev/r.yaml", release),
+            ("k8s/prod/p.yaml", pod),
+            ("k8s/dev/p.yaml", pod),
+        ],
+        &[("k8s/prod/r.yaml", "k8s/dev/r.yaml")],
+    );
+    let open = |name: &str| {
+        let all = twice.scope.openings.iter().filter(|o| o.reason.contains("redis"));
+        all.filter(|o| o.environment.as_deref() == Some(name)).count()
+    };
+    assert_eq!((open("development"), open("production")), (1, 0));
+    let skaffold = "apiVersion: skaffold/v4beta11\nkind: Config\nbuild: {artifacts: [{image: x}]}\n";
+    let built = linked(&[("k8s/p.yaml", pod), ("a/skaffold.yaml", skaffold)], &[]);
+    assert!(built.environments[0].workloads[0].containers[0].image.is_none());
+}
+
+#[test]
+fn texts_below_a_link_are_read_once() {
+    let secret = "SIGNING_SECRET=h7Gk2pQ9vL9xT4mN7wkZ8pQ2vL9xT4mN7x\n";
+    let platform = linked(&[("config/.env", secret)], &[("again", "config")]);
+    let secrets = platform.environments.iter().map(|e| e.secret_literals.len());
+    assert_eq!(secrets.sum::<usize>(), 1);
+    assert_eq!(platform.reading.formats[".env"], 1);
+}
+
+#[test]
+fn what_a_platform_uses_of_a_place_apart_is_not_apart() {
+    let object = |name: &str| format!("kind: ConfigMap\napiVersion: v1\nmetadata: {{name: {name}}}\n");
+    let (a, b, c) = (object("a"), object("b"), object("c"));
+    let platform = platform(&[
+        ("k8s/kustomization.yaml", "resources: [../examples/used/a.yaml]\n"),
+        ("examples/used/a.yaml", &a),
+        ("examples/used/b.yaml", &b),
+        ("k8s/x/docs/c.yaml", &c),
+    ]);
+    let apart: Vec<String> = (platform.scope.apart.keys())
+        .map(|id| platform.sources.path(*id).display().to_string())
+        .collect();
+    assert_eq!(apart, ["examples/used/b.yaml", "k8s/x/docs/c.yaml"]);
+    let places: Vec<String> = (platform.scope.places_apart.iter())
+        .map(|p| p.directory.display().to_string())
+        .collect();
+    assert_eq!(places, ["examples", "k8s/x/docs"]);
+}
+
+#[test]
+fn two_applications_of_one_directory_share_what_both_say() {
+    let app = |name: &str, destination: &str, keeps: bool| {
+        let option = if keeps {
+            "RespectIgnoreDifferences=true"
+        } else {
+            "x"
+        };
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\nspec:\n  source: {{repoURL: r, path: web}}\n  destination: {{{destination}}}\n  syncPolicy: {{syncOptions: ['{option}']}}\n  ignoreDifferences: [{{group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}}]\n"
+        )
+    };
+    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: x}]}}}\n";
+    let of = |apps: &[String]| {
+        let platform = platform(&[("apps.yaml", &apps.join("---\n")), ("web/d.yaml", web)]);
+        let shown = platform.environments.iter().flat_map(|env| {
+            env.workloads.iter().map(|w| {
+                let deployment = &platform.scope.deployments[w.id.deployment.unwrap().0 as usize];
+                format!(
+                    "{} {} {} {} {}",
+                    env.name,
+                    env.cluster.as_deref().unwrap_or("-"),
+                    w.id.namespace.as_deref().unwrap_or("-"),
+                    deployment.name.as_deref().unwrap_or("-"),
+                    w.id.keeps_replicas(&platform.scope)
+                )
+            })
+        });
+        shown.collect::<Vec<String>>()
+    };
+    let shop = "namespace: shop, name: east";
+    assert_eq!(of(&[app("one", shop, true)]), ["default east shop one true"]);
+    assert_eq!(of(&[app("one", shop, false)]), ["default east shop one false"]);
+    assert_eq!(
+        of(&[app("one", shop, true), app("two", shop, true)]),
+        ["default east shop - true"]
+    );
+    assert_eq!(
+        of(&[app("one", shop, true), app("two", shop, false)]),
+        ["default east shop - false"]
+    );
+    assert_eq!(
+        of(&[
+            app("one", shop, true),
+            app("two", "namespace: till, name: east", true)
+        ]),
+        ["default east - - true"]
+    );
+    assert_eq!(
+        of(&[
+            app("one", shop, true),
+            app("two", "namespace: till, name: west", true)
+        ]),
+        ["default east shop one true", "default west till two true"]
+    );
+    assert_eq!(
+        of(&[
+            app("web-dev", shop, true),
+            app("web-prod", "namespace: till, name: east", false)
+        ]),
+        [
+            "development east shop web-dev true",
+            "production east till web-prod false"
+        ]
+    );
+}
+
+#[test]
+fn a_part_of_a_platform_proves_no_absence() {
+    let files = || Repo::from_files([(PathBuf::from("a.yaml"), b"a: 1\n".to_vec())]);
+    let open = |part: bool| {
+        let walked = Walked {
+            part,
+            ..Walked::of(files())
+        };
+        let platform = assemble(walked, &[]);
+        let env = &platform.environments[0];
+        let kind = cofferdam_model::Absence::DisruptionBudget;
+        platform.scope.open_for(kind, env.project, &env.name).is_some()
+    };
+    assert!(open(true) && !open(false));
+}
+
+#[test]
+fn a_file_of_another_format_or_of_no_platform_opens_nothing() {
+    let open = |path: &str, text: &str| {
+        let reasons = platform(&[(path, text)]).scope.openings.into_iter();
+        reasons.filter(|o| o.reason.contains("could not be read")).count()
+    };
+    assert_eq!(open("a.yaml", "kind: [broken\n"), 1);
+    assert_eq!(open("notes.yaml", "a: [broken\n"), 0);
+    let terraform = "resource \"kafka_topic\" \"t\" {\n  name = \"deployment\"\n}\n";
+    assert_eq!(open("topics.yaml", terraform), 0);
+}
+
+#[test]
+fn what_a_build_that_fails_names_is_a_part() {
+    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 2, template: {spec: {containers: [{name: c, image: x}]}}}\n";
+    let defects = |resources: &str| {
+        let kustomization = format!("resources: [{resources}]\n");
+        let files = [
+            ("k/kustomization.yaml", kustomization.as_str()),
+            ("far/web.yaml", web),
+        ];
+        let platform = platform(&files);
+        let env = &platform.environments[0];
+        (env.defects.len(), env.workloads.len())
+    };
+    assert_ne!(defects("../far/web.yaml"), (0, 1));
+    assert_eq!(defects("../far/web.yaml, gone.yaml"), (0, 1));
+}
+
+#[test]
+fn two_applications_of_one_build_share_what_both_say() {
+    let app = |name: &str, option: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\nspec:\n  source: {{repoURL: r, path: web}}\n  syncPolicy: {{syncOptions: ['{option}']}}\n  ignoreDifferences: [{{kind: Deployment, jsonPointers: [/spec/replicas]}}]\n"
+        )
+    };
+    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: x}]}}}\n";
+    let keeps = |apps: &[String]| {
+        let platform = platform(&[
+            ("apps.yaml", &apps.join("---\n")),
+            ("web/kustomization.yaml", "resources: [d.yaml]\n"),
+            ("web/d.yaml", web),
+        ]);
+        platform.environments[0].workloads[0]
+            .id
+            .keeps_replicas(&platform.scope)
+    };
+    let respects = "RespectIgnoreDifferences=true";
+    assert!(keeps(&[app("one", respects)]));
+    assert!(keeps(&[app("one", respects), app("two", respects)]));
+    assert!(!keeps(&[app("one", respects), app("two", "x=y")]));
+}
+
+#[test]
+fn the_innermost_directory_that_is_deployed_holds_a_file() {
+    let app = |name: &str, path: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\nspec: {{source: {{repoURL: r, path: {path}}}, destination: {{namespace: {name}, name: east}}}}\n"
+        )
+    };
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: x}]}\n";
+    let apps = [app("outer", "web"), app("inner", "web/in")].join("---\n");
+    let namespaces = |script: &str| -> Vec<Option<String>> {
+        let all = platform(&[("apps.yaml", &apps), ("web/in/p.yaml", pod), ("d.sh", script)]);
+        all.environments[0]
+            .workloads
+            .iter()
+            .map(|w| w.id.namespace.clone())
+            .collect()
+    };
+    assert_eq!(namespaces("true\n"), [Some("inner".to_owned())]);
+    // What an application says counts over a command of the same directory.
+    assert_eq!(
+        namespaces("kubectl apply -n other -f web/in\n"),
+        [Some("inner".to_owned())]
+    );
+}
+
+#[test]
+fn what_terraform_takes_is_no_manifest() {
+    let pod = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": []}}"#;
+    let count = |path: &str| platform(&[(path, pod)]).environments[0].workloads.len();
+    assert_eq!(count("pod.json"), 1);
+    assert_eq!(count("pod.tf.json"), 0);
+}
+
+#[test]
+fn each_evidence_is_named_once_and_only_of_what_is_judged() {
+    let object = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, labels: {env: prod}}\n";
+    let built = platform(&[
+        ("overlays/prod/kustomization.yaml", "resources: [a.yaml]\n"),
+        ("overlays/prod/a.yaml", object),
+        ("overlays/dev/kustomization.yaml", "resources: [b.yaml]\n"),
+        (
+            "overlays/dev/b.yaml",
+            "kind: ConfigMap\napiVersion: v1\nmetadata: {name: b}\n",
+        ),
+        ("overlays/uat/notes.txt", ""),
+    ]);
+    let evidence: Vec<(&str, &Vec<String>)> = (built.scope.evidence.iter())
+        .map(|((_, name), phrases)| (name.as_str(), phrases))
+        .collect();
+    let of = |path: &str| vec![path.to_owned()];
+    assert_eq!(
+        evidence,
+        [
+            ("development", &of("overlays/dev/")),
+            ("production", &of("overlays/prod/"))
+        ]
+    );
+    // Texts deploy nothing, so that their environments are not judged.
+    let texts = platform(&[
+        ("config/staging.env", "A=1\n"),
+        ("config/production.env", "A=1\n"),
+    ]);
+    assert!(texts.scope.evidence.is_empty(), "{:?}", texts.scope.evidence);
 }

@@ -6,7 +6,7 @@
 //! that keeps its manifests and patches in directories below itself. A plain directory of manifests
 //! without any of that stays a deployment, and so does what an application or a command deploys by its path.
 
-use super::builds::Directory;
+use super::manifests::Directory;
 use crate::commands::Commands;
 use crate::kubernetes;
 use crate::scope::Projects;

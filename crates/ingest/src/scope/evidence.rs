@@ -110,9 +110,9 @@ impl Evidence {
 /// Labels whose value names an environment.
 const LABELS: &[&str] = &["environment", "env", "app.kubernetes.io/environment"];
 
-/// The environment that the objects of one build name themselves: by a label that all of them bear, or by the ending of
-/// the one namespace that they name. Such a value counts alone.
-pub(crate) fn stated_by(objects: &[Node]) -> Option<String> {
+/// The environment that the objects of one deployment name themselves: by a label that all of them bear, or by the
+/// ending of the one namespace that they name. Such a value counts alone.
+pub(crate) fn stated_by<'n>(objects: impl Iterator<Item = &'n Node> + Clone) -> Option<String> {
     let one = |mut names: Vec<Option<&'static str>>| {
         names.dedup();
         match names.as_slice() {
@@ -126,10 +126,9 @@ pub(crate) fn stated_by(objects: &[Node]) -> Option<String> {
         environment::canonical(value)
     };
     let namespaces = objects
-        .iter()
+        .clone()
         .filter_map(|object| object.at("metadata/namespace")?.as_str());
-    one(objects.iter().map(labelled).collect())
-        .or_else(|| one(namespaces.map(environment::of_name).collect()))
+    one(objects.map(labelled).collect()).or_else(|| one(namespaces.map(environment::of_name).collect()))
 }
 
 #[cfg(test)]
@@ -145,7 +144,7 @@ mod tests {
                 (PathBuf::from(format!("{n}.yaml")), text.into_bytes())
             }));
             let objects: Vec<Node> = repo.yaml.values().flat_map(|s| s.documents.clone()).collect();
-            stated_by(&objects)
+            stated_by(objects.iter())
         };
         for label in ["environment", "env", "app.kubernetes.io/environment"] {
             let prod = format!("labels: {{{label}: prod}}");
@@ -162,6 +161,9 @@ mod tests {
         assert_eq!(stated(&["namespace: shop-staging", "namespace: shop-prod"]), None);
         assert_eq!(stated(&["namespace: shop-staging", "namespace: shop"]), None);
         assert_eq!(stated(&[]), None);
+        // A label says it on purpose; a namespace may be shared.
+        let both = "namespace: shop-staging, labels: {env: prod}";
+        assert_eq!(stated(&[both]).as_deref(), Some("production"));
     }
 
     fn evidence(paths: &[&str]) -> Vec<String> {

@@ -2,6 +2,7 @@
 //! below what was given, so that `check examples/shop` checks all of it.
 
 use cofferdam_model::Apart;
+use cofferdam_syntax::environment::before_packages;
 use std::path::Path;
 
 /// Names of directories, and what is kept there.
@@ -50,9 +51,12 @@ const PLACES: &[(&str, Apart)] = &[
 pub(crate) fn apart(path: &Path, is_platform: impl Fn(&Path) -> bool) -> Option<(usize, Apart)> {
     let mut above = std::path::PathBuf::new();
     let directory = path.parent().unwrap_or(Path::new(""));
-    for (index, part) in directory.iter().enumerate() {
+    let parts: Vec<&str> = (directory.iter())
+        .map(|part| part.to_str().unwrap_or_default())
+        .collect();
+    for (index, part) in parts[..before_packages(&parts)].iter().enumerate() {
         above.push(part);
-        let name = part.to_str().unwrap_or_default().to_ascii_lowercase();
+        let name = part.to_ascii_lowercase();
         let known = PLACES.iter().find(|(place, _)| *place == name);
         if let Some((_, why)) = known
             && !is_platform(&above)
@@ -81,10 +85,41 @@ mod tests {
             ("k8s/examples.yaml", None),
             ("k8s/testing-tools/a.yaml", None),
             ("latest/a.yaml", None),
+            // Packages of source code are no places.
+            ("src/main/java/com/amazon/sample/a.yaml", None),
+            ("api/src/org/example/testing/a.yaml", None),
+            ("src/test/java/com/example/a.yaml", Some((2, Apart::Tests))),
+            ("examples/src/main/java/com/a.yaml", Some((1, Apart::Examples))),
             ("examples", None),
         ];
         for (path, wanted) in table {
             assert_eq!(apart(Path::new(path), |_| false), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn each_name_of_a_place_is_known() {
+        let table = [
+            (
+                Apart::Tests,
+                "test tests testing testdata test-data fixtures __tests__ __fixtures__ e2e ci",
+            ),
+            (Apart::Examples, "example examples sample samples"),
+            (Apart::Documentation, "docs doc documentation"),
+            (Apart::Archive, "archive archived archives deprecated old"),
+            (
+                Apart::Templates,
+                "template templates skeleton skeletons starter starters boilerplate boilerplates scaffold scaffolds scaffolding",
+            ),
+            (Apart::Vendored, "vendor vendored third_party third-party"),
+        ];
+        let count: usize = table.iter().map(|(_, names)| names.split(' ').count()).sum();
+        assert_eq!(count, PLACES.len());
+        for (why, names) in table {
+            for name in names.split(' ') {
+                let path = format!("k8s/{name}/a.yaml");
+                assert_eq!(apart(Path::new(&path), |_| false), Some((2, why)), "{path}");
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 use super::places::apart;
 use cofferdam_model::{Project, ProjectId};
 use cofferdam_syntax::repo::{Repo, normalise};
+use cofferdam_syntax::tree::Node;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -145,7 +146,8 @@ impl Projects {
         let tree = Tree::of(sorted.iter().copied());
         let mut roots: BTreeMap<PathBuf, Option<cofferdam_model::Apart>> = BTreeMap::new();
         let mut repositories = Vec::new();
-        divide(Path::new(""), &tree, &mut repositories);
+        divide(repo, Path::new(""), &tree, &mut repositories);
+        repositories.extend(nested(repo, &sorted, &repositories));
         let joined = joined(repo, &repositories);
         for root in joined {
             roots.insert(root, None);
@@ -212,7 +214,7 @@ impl Projects {
 }
 
 /// A directory without files of its own whose subdirectories are no parts of one platform only holds repositories.
-fn divide(directory: &Path, tree: &Tree, found: &mut Vec<PathBuf>) {
+fn divide(repo: &Repo, directory: &Path, tree: &Tree, found: &mut Vec<PathBuf>) {
     let children = tree.children.get(directory);
     let is_part = |child: &PathBuf| {
         let name = child.file_name().and_then(|n| n.to_str()).unwrap_or_default();
@@ -220,13 +222,83 @@ fn divide(directory: &Path, tree: &Tree, found: &mut Vec<PathBuf>) {
             || cofferdam_syntax::environment::canonical(name).is_some()
     };
     match children {
-        Some(children) if !tree.with_files.contains(directory) && !children.iter().any(is_part) => {
+        Some(children)
+            if !tree.with_files.contains(directory)
+                && !children.iter().any(is_part)
+                && !children.iter().all(|child| is_plain(repo, child, tree)) =>
+        {
             for child in children {
-                divide(child, tree, found);
+                divide(repo, child, tree, found);
             }
         }
         _ => found.push(directory.to_path_buf()),
     }
+}
+
+/// Whether a directory holds manifests and nothing else: no repository looks like that.
+fn is_plain(repo: &Repo, directory: &Path, tree: &Tree) -> bool {
+    let is_object = |node: &Node| node.get("apiVersion").is_some() && node.get("kind").is_some();
+    let is_manifest = |path: &PathBuf| {
+        let documents = repo.yaml.get(path).map_or(&[][..], |stream| &stream.documents);
+        !documents.is_empty() && documents.iter().all(is_object)
+    };
+    if tree.children.contains_key(directory) {
+        return false;
+    }
+    let read = repo.files.range(directory.to_path_buf()..).map(|(path, _)| path);
+    let mut own = read.take_while(|path| path.starts_with(directory)).peekable();
+    let from = repo
+        .passed_over
+        .partition_point(|path| path.as_path() < directory);
+    let passed_over = repo
+        .passed_over
+        .get(from)
+        .is_some_and(|path| path.starts_with(directory));
+    !passed_over && own.peek().is_some() && own.all(is_manifest)
+}
+
+/// What only stands at the top of a repository.
+const TOPS: &[&str] = &[".github", ".circleci", ".gitlab-ci.yml", ".git"];
+
+/// Repositories inside of others, known by what only stands at the top of one or by what git fills from elsewhere, of
+/// which nothing around them speaks.
+fn nested(repo: &Repo, paths: &[&Path], around: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let mut found: BTreeSet<PathBuf> = repo.submodules().iter().cloned().collect();
+    found.extend(repo.repositories.iter().cloned());
+    for path in paths {
+        let is_top = |part: &Path| {
+            let name = part.file_name().and_then(|n| n.to_str());
+            name.is_some_and(|name| TOPS.contains(&name))
+        };
+        let top = path.ancestors().find(|above| is_top(above));
+        found.extend(top.and_then(Path::parent).map(Path::to_path_buf));
+    }
+    found.retain(|dir| !dir.as_os_str().is_empty() && !around.contains(dir));
+    if found.is_empty() {
+        return found;
+    }
+    let speaks_of = |dir: &PathBuf| {
+        let name = dir.to_string_lossy();
+        let others = repo.own_files().filter(|(path, _)| {
+            !path.starts_with(dir) && path.file_name().is_none_or(|n| n != ".gitmodules")
+        });
+        others
+            .map(|(_, id)| &*repo.sources.file(*id).text)
+            .any(|text| names_path(text, &name))
+    };
+    let unknown: BTreeSet<PathBuf> = found.into_iter().filter(|dir| !speaks_of(dir)).collect();
+    unknown
+}
+
+/// Whether a text has this path in it, as a whole or as the beginning of one.
+fn names_path(text: &str, path: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    text.match_indices(path).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + path.len()..].chars().next();
+        let is_start = before.is_none_or(|c| !is_word(c));
+        is_start && (path.contains('/') || after == Some('/')) && after.is_none_or(|c| !is_word(c))
+    })
 }
 
 /// Directories of which one uses files of another, or calls what only the other declares, are one project, at the
@@ -236,8 +308,13 @@ fn joined(repo: &Repo, repositories: &[PathBuf]) -> BTreeSet<PathBuf> {
     if roots.len() < 2 {
         return roots;
     }
+    // One inside another stays one, unless it is of the pair that is joined.
+    let all: HashSet<&Path> = repositories.iter().map(PathBuf::as_path).collect();
+    let is_inside = |root: &PathBuf| root.ancestors().skip(1).any(|above| all.contains(above));
+    let inside: BTreeSet<&PathBuf> = repositories.iter().filter(|root| is_inside(root)).collect();
     let mut merged: HashSet<PathBuf> = HashSet::new();
     for (a, b) in related(repo, repositories) {
+        let pair = [&repositories[a], &repositories[b]];
         let parts = repositories[a].iter().zip(repositories[b].iter());
         let together: PathBuf = parts.take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
         // What is one project already is not divided again.
@@ -247,6 +324,7 @@ fn joined(repo: &Repo, repositories: &[PathBuf]) -> BTreeSet<PathBuf> {
         let below = roots.range(together.clone()..);
         let below: Vec<PathBuf> = below
             .take_while(|root| root.starts_with(&together))
+            .filter(|root| !inside.contains(root) || pair.contains(root))
             .cloned()
             .collect();
         for root in below {
@@ -410,6 +488,22 @@ mod tests {
             ]),
             ["", "all"]
         );
+        // Directories that hold nothing but manifests are no repositories.
+        assert_eq!(roots(&[("shop/a.yaml", SERVICE), ("till/b.yaml", SERVICE)]), [""]);
+        for other in [
+            ("till/README.md", ""),
+            ("till/more/c.yaml", SERVICE),
+            ("till/b.yaml", "a: 1\n"),
+            ("till/b.yaml", "# nothing\n"),
+            ("till/b.yaml", "apiVersion: v2\nname: chart\n"),
+        ] {
+            assert_eq!(
+                roots(&[("shop/a.yaml", SERVICE), ("till/c.yaml", SERVICE), other]),
+                ["", "shop", "till"],
+                "{}",
+                other.0
+            );
+        }
         // One that uses files of another belongs to it.
         assert_eq!(
             roots(&[
@@ -418,6 +512,162 @@ mod tests {
             ]),
             [""]
         );
+    }
+
+    const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: own}\n";
+
+    #[test]
+    fn a_repository_inside_another_is_a_project_unless_something_around_it_speaks_of_it() {
+        let with = |more: &[(&str, &str)]| {
+            let mut files = vec![("k8s/a.yaml", SERVICE), ("tools/x/k8s/b.yaml", SERVICE)];
+            files.extend(more);
+            roots(&files)
+        };
+        assert_eq!(with(&[]), [""]);
+        let alone = ["", "tools/x"];
+        let top = ("tools/x/.github/workflows/a.yml", "on: push\n");
+        assert_eq!(with(&[top]), alone);
+        assert_eq!(with(&[("tools/x/.gitlab-ci.yml", "a: {}\n")]), alone);
+        assert_eq!(
+            with(&[(".gitmodules", "[submodule \"x\"]\n\tpath = tools/x\n\turl = u\n")]),
+            alone
+        );
+        assert_eq!(with(&[(".github/workflows/a.yml", "on: push\n")]), [""]);
+        for speaks in [
+            "resources: [../tools/x/k8s]\n",
+            "run: kubectl apply -f tools/x/k8s\n",
+            "path: './tools/x'\n",
+        ] {
+            assert_eq!(with(&[top, ("k8s/kustomization.yaml", speaks)]), [""], "{speaks}");
+        }
+        assert_eq!(with(&[top, ("k8s/c.yaml", "path: some-tools/x\n")]), alone);
+        for silent in [
+            ("k8s/c.yaml", "path: tools/xyz\n"),
+            // What it says of itself counts for nothing.
+            ("tools/x/d.yaml", "path: tools/x/k8s\n"),
+        ] {
+            assert_eq!(with(&[top, silent]), alone, "{}", silent.1);
+        }
+        // What it uses of what is around it makes it a part of that.
+        let used = ("tools/x/kustomization.yaml", "resources: [../../k8s]\n");
+        assert_eq!(with(&[top, used]), [""]);
+    }
+
+    #[test]
+    fn the_name_of_an_inner_repository_is_a_path_only_before_a_slash() {
+        let with = |text: &str| {
+            roots(&[
+                ("k8s/a.yaml", text),
+                ("inner/.gitlab-ci.yml", "a: {}\n"),
+                ("inner/k8s/b.yaml", SERVICE),
+            ])
+        };
+        assert_eq!(with("name: inner\n"), ["", "inner"]);
+        assert_eq!(with("path: inner/k8s\n"), [""]);
+    }
+
+    #[test]
+    fn a_directory_with_a_git_of_its_own_is_a_project() {
+        let files = ["k8s/a.yaml", "tools/x/b.yaml"].map(|p| (PathBuf::from(p), SERVICE.as_bytes().to_vec()));
+        let mut repo = Repo::from_files(files);
+        assert_eq!(Projects::of(&repo, &|_| false).all.len(), 1);
+        repo.repositories.insert(PathBuf::from("tools/x"));
+        let projects = Projects::of(&repo, &|_| false);
+        let all: Vec<&Path> = projects.all.iter().map(|p| p.root.as_path()).collect();
+        assert_eq!(all, [Path::new(""), Path::new("tools/x")]);
+    }
+
+    #[test]
+    fn a_project_inside_stays_one_when_those_around_it_are_joined() {
+        let files = [
+            ("a/README.md", ""),
+            ("a/x.yaml", "u: ../b/y.yaml\n"),
+            ("b/README.md", ""),
+            ("b/y.yaml", "a: 1\n"),
+            ("b/inner/.gitlab-ci.yml", "a: {}\n"),
+            ("b/inner/z.yaml", SERVICE),
+        ];
+        assert_eq!(roots(&files), ["", "b/inner"]);
+        let mut used = files.to_vec();
+        used.push(("a/z.yaml", "u: ../b/inner/z.yaml\n"));
+        assert_eq!(roots(&used), [""]);
+    }
+
+    #[test]
+    fn beside_a_part_of_a_platform_the_others_are_parts_too() {
+        for part in PARTS {
+            let path = format!("{}/README.md", part.to_uppercase());
+            assert_eq!(roots(&[(&path, ""), ("shop/README.md", "")]), [""], "{part}");
+        }
+        assert_eq!(
+            roots(&[("till/README.md", ""), ("shop/README.md", "")]),
+            ["", "shop", "till"]
+        );
+        // A file beside them makes them parts of what it is a part of, and so does the name of an environment.
+        assert_eq!(
+            roots(&[("till/README.md", ""), ("shop/README.md", ""), ("x.md", "")]),
+            [""]
+        );
+        assert_eq!(roots(&[("till/README.md", ""), ("preprod/README.md", "")]), [""]);
+        // Repositories may be grouped.
+        assert_eq!(
+            roots(&[
+                ("a/till/README.md", ""),
+                ("a/shop/README.md", ""),
+                ("b/README.md", "")
+            ]),
+            ["", "a/shop", "a/till", "b"]
+        );
+    }
+
+    #[test]
+    fn what_uses_another_directory_belongs_to_it() {
+        let with = |text: &str| {
+            roots(&[
+                ("a/one/README.md", ""),
+                ("a/one/x.yaml", text),
+                ("a/two/README.md", ""),
+                ("a/two/y.yaml", "services: {api: {image: x}}\n"),
+                ("b/README.md", ""),
+                ("b/z.yaml", "services: {db: {image: x}}\n"),
+            ])
+        };
+        let apart = ["", "a/one", "a/two", "b"];
+        assert_eq!(with("a: 1\n"), apart);
+        // Together they are at the directory that holds both, and what is not named stays apart.
+        let joined = ["", "a", "b"];
+        for uses in [
+            "p: ../two/y.yaml\n",
+            "p: '../two'\n",
+            "p: [../two/]\n",
+            "u: http://api:80/x\n",
+            "u: postgres://user:word@api/x\n",
+        ] {
+            assert_eq!(with(uses), joined, "{uses}");
+        }
+        for uses_not in [
+            "p: ../gone\n",
+            "p: ../two/gone.yaml\n",
+            "p: ../../../two\n",
+            "p: ../one\n",
+            "u: http://other:80\n",
+            "u: 'http://x/@api'\n",
+            "u: api\n",
+        ] {
+            assert_eq!(with(uses_not), apart, "{uses_not}");
+        }
+        assert_eq!(with("p: ../../b/z.yaml\n"), [""]);
+        // What two declare tells nothing of which is meant.
+        let both = [
+            ("a/README.md", ""),
+            ("a/x.yaml", "u: http://api:80\n"),
+            ("b/README.md", ""),
+            ("b/y.yaml", "services: {api: {image: x}}\n"),
+            ("c/README.md", ""),
+            ("c/y.yaml", "services: {api: {image: x}}\n"),
+        ];
+        assert_eq!(roots(&both), ["", "a", "b", "c"]);
+        assert_eq!(roots(&both[..4]), [""]);
     }
 
     #[test]

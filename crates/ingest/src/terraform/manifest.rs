@@ -11,6 +11,7 @@ use cofferdam_render::hcl::Resource;
 use cofferdam_syntax::SourceMap;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use cofferdam_syntax::yaml::{self, Stream};
+use std::borrow::Cow;
 
 /// Resource types, API version and kind.
 const KINDS: &[(&[&str], &str, &str)] = &[
@@ -137,6 +138,7 @@ const NAMES: &[(&str, &str)] = &[
 pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     for (types, version, kind) in KINDS {
         for resource in types.iter().flat_map(|t| context.managed(t)) {
+            let resource = in_blocks(context, resource);
             let mut object = head(version, kind, resource.span);
             for (key, value) in resource.body.entries() {
                 if matches!(&*key.text, "metadata" | "spec" | "data") {
@@ -166,10 +168,74 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
         }
     }
     for resource in context.managed("google_cloud_run_service") {
-        cloud_run(context, resource, env);
+        cloud_run(context, &in_blocks(context, resource), env);
     }
     for resource in context.managed("google_cloud_run_v2_service") {
-        cloud_run_v2(context, resource, env);
+        cloud_run_v2(context, &in_blocks(context, resource), env);
+    }
+}
+
+/// Arguments that are maps with names of people's own.
+const MAPS: &[&str] = &[
+    "labels",
+    "annotations",
+    "match_labels",
+    "limits",
+    "requests",
+    "selector",
+    "node_selector",
+    "data",
+    "binary_data",
+    "volume_attributes",
+    "parameters",
+    "options",
+];
+
+/// The resource with each block as a list. In JSON a block that stands alone may be written as an object (Terraform
+/// language, JSON Configuration Syntax, "Nested Block Mapping"), which looks like a map.
+fn in_blocks<'r>(context: &Context<'_>, resource: &'r Resource) -> Cow<'r, Resource> {
+    let path = context.place.repo.sources.path(resource.span.file);
+    let is_json = path.extension().is_some_and(|ending| ending == "json");
+    let Value::Map(body) = &resource.body.value else {
+        return Cow::Borrowed(resource);
+    };
+    if !is_json {
+        return Cow::Borrowed(resource);
+    }
+    Cow::Owned(Resource {
+        body: node(listed(body), resource.body.span),
+        ..resource.clone()
+    })
+}
+
+fn listed(map: &Map) -> Map {
+    let each = |(name, value): (&Key, &Node)| {
+        // The selector of a workload is a block, and that of a Service a map.
+        let is_selector = &*name.text == "selector"
+            && ["match_labels", "match_expressions"]
+                .iter()
+                .any(|key| value.get(key).is_some());
+        let is_map = MAPS.contains(&&*name.text) && !is_selector;
+        let value = match &value.value {
+            Value::Map(block) if !is_map => Node {
+                span: value.span,
+                value: Value::Seq(vec![node(listed(block), value.span)]),
+            },
+            Value::Seq(items) => Node {
+                span: value.span,
+                value: Value::Seq(items.iter().map(listed_item).collect()),
+            },
+            _ => value.clone(),
+        };
+        (name.clone(), value)
+    };
+    map.iter().map(each).collect()
+}
+
+fn listed_item(item: &Node) -> Node {
+    match &item.value {
+        Value::Map(block) => node(listed(block), item.span),
+        _ => item.clone(),
     }
 }
 
@@ -254,12 +320,15 @@ fn camel(name: &str) -> String {
 /// An argument or block under its name in a manifest. Maps that are arguments (labels, limits) have the
 /// user's own names, which stay.
 fn converted(name: &Key, value: &Node, block: bool) -> (Key, Node) {
-    let list = LISTS.iter().find(|(from, _)| *from == &*name.text);
+    let of_blocks = matches!(&value.value, Value::Seq(items) if items.iter().any(|i| i.as_map().is_some()));
+    // `port` is a block of a container, and a number in the block of a Service.
+    let list = LISTS
+        .iter()
+        .find(|(from, _)| *from == &*name.text && (of_blocks || value.as_str().is_none()));
     let renamed = key(
         &list.map_or_else(|| camel(&name.text), |(_, to)| (*to).to_owned()),
         name.span,
     );
-    let of_blocks = matches!(&value.value, Value::Seq(items) if items.iter().any(|i| i.as_map().is_some()));
     if !(block && of_blocks) {
         return (renamed, value.clone());
     }
@@ -582,6 +651,64 @@ resource "kubernetes_horizontal_pod_autoscaler_v2" "api" {
         let autoscaler = &env.autoscalers[0];
         assert_eq!(autoscaler.max.as_ref().unwrap().value, 50);
         assert_eq!(autoscaler.metrics[0].target.as_ref().unwrap().value, 0.7);
+    }
+
+    #[test]
+    fn in_json_a_block_is_an_object_or_a_list_of_one() {
+        let of = |metadata: &str, spec: &str, container: &str, resources: &str| {
+            let env = environment(&[(
+                "main.tf.json",
+                &format!(
+                    r#"{{"resource": {{"kubernetes_deployment_v1": {{"w": {{"metadata": {metadata}, "spec": {spec}}}}},
+                      "kubernetes_service_v1": {{"s": {{"metadata": {metadata}, "spec": {{"selector": {{"app": "w"}}, "port": {{"port": 80}}}}}}}}}}}}"#
+                )
+                .replace("CONTAINER", container)
+                .replace("RESOURCES", resources),
+            )]);
+            let workload = &env.workloads[0];
+            let container = &workload.containers[0];
+            let cpu = |fact: &Option<cofferdam_model::Fact<cofferdam_model::Cpu>>| {
+                fact.as_ref().map(|f| f.value.to_string()).unwrap_or_default()
+            };
+            let labels: Vec<&str> = workload.labels.keys().map(String::as_str).collect();
+            assert_eq!(env.service_ports[0].ports[0].1.value, 80);
+            format!(
+                "{} {} {} {} {}",
+                workload.id.name,
+                labels.join(","),
+                workload.replicas.as_ref().map_or(0, |f| f.value),
+                cpu(&container.cpu_request),
+                cpu(&container.cpu_limit)
+            )
+        };
+        let spec = r#"{"replicas": 3, "selector": {"match_labels": {"app_name": "w"}}, "template": {"metadata": {"labels": {"app_name": "w"}}, "spec": {"container": CONTAINER}}}"#;
+        let listed_spec = r#"[{"replicas": 3, "selector": [{"match_labels": {"app_name": "w"}}], "template": [{"metadata": [{"labels": {"app_name": "w"}}], "spec": [{"container": CONTAINER}]}]}]"#;
+        let one = r#"{"name": "w", "image": "x:1", "resources": RESOURCES}"#;
+        let listed_one = format!("[{one}]");
+        let limits = r#"{"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}"#;
+        let listed_limits = format!("[{limits}]");
+        for spec in [spec, listed_spec] {
+            for metadata in [r#"{"name": "w"}"#, r#"[{"name": "w"}]"#] {
+                for container in [one, &listed_one] {
+                    for resources in [limits, &listed_limits] {
+                        let shown = of(metadata, spec, container, resources);
+                        assert_eq!(
+                            shown, "w app_name 3 2 CPU 1 CPU",
+                            "{metadata} {spec} {container} {resources}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_port_is_a_block_or_a_number() {
+        let env = environment(&[(
+            "main.tf",
+            "resource \"kubernetes_service\" \"s\" {\n  metadata { name = \"s\" }\n  spec {\n    selector = { app = \"a\" }\n    port {\n      port = 80\n      target_port = 8080\n    }\n  }\n}\n",
+        )]);
+        assert_eq!(env.service_ports[0].ports[0].1.value, 80);
     }
 
     #[test]

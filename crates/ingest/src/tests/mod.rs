@@ -2,6 +2,8 @@
 
 mod argo_overrides;
 mod chains;
+mod environments;
 mod helmfile;
+mod openings;
 mod releases;
 mod scope;

@@ -180,6 +180,11 @@ fn data_sources_and_broken_files_of_terraform_open() {
         reason(&data, Absence::Backup).as_deref(),
         Some("data.aws_backup_plan.p is only looked up, and made elsewhere")
     );
+    let made = platform(&[(
+        "main.tf",
+        "resource \"aws_backup_plan\" \"p\" {\n  name = \"x\"\n}\n",
+    )]);
+    assert!(reasons(&made, "made elsewhere").is_empty());
     let zones = platform(&[("main.tf", "data \"aws_availability_zones\" \"z\" {}\n")]);
     assert!(reasons(&zones, "made elsewhere").is_empty());
     let broken = platform(&[("main.tf", "resource \"a\" {\n")]);
@@ -286,6 +291,8 @@ fn a_default_is_open_where_something_else_may_set_it() {
     assert_eq!(defaults(&[("terraform.tfvars", "other = 1\n")]), 0);
     let cloud = ("cloud.tf", "terraform {\n  cloud {}\n}\n");
     assert_eq!(defaults(&[cloud]), 1, "a workspace keeps variables of its own");
+    let remote = ("remote.tf", "terraform {\n  backend \"remote\" {}\n}\n");
+    assert_eq!(defaults(&[remote]), 1, "so does its older form");
     assert_eq!(defaults(&[provider, (".gitignore", "*.tfvars\n")]), 1);
     let read = ("terraform.tfvars", "other = 1\n");
     assert_eq!(defaults(&[provider, (".gitignore", "*.tfvars\n"), read]), 0);
@@ -311,7 +318,17 @@ fn only_a_root_that_somebody_runs_is_a_deployment() {
             .count()
     };
     assert_eq!(count(&[]), 0);
+    let nothing = platform(&[("main.tf", "provider \"aws\" {}\n")]);
+    assert!(nothing.scope.deployments.is_empty(), "it makes nothing");
     assert_eq!(count(&[("provider.tf", "provider \"aws\" {}\n")]), 1);
+    for backend in ["backend \"s3\" {}", "backend \"remote\" {}", "cloud {}"] {
+        let text = format!("terraform {{\n  {backend}\n}}\n");
+        assert_eq!(count(&[("backend.tf", &text)]), 1, "{backend}");
+    }
+    assert_eq!(
+        count(&[("versions.tf", "terraform {\n  required_version = \"1\"\n}\n")]),
+        0
+    );
     assert_eq!(count(&[("prod.tfvars", "zones = true\n")]), 1);
     assert_eq!(count(&[("terragrunt.hcl", "inputs = {}\n")]), 1);
 }
@@ -510,16 +527,17 @@ fn a_directory_that_an_application_deploys_is_a_deployment() {
     };
     assert_eq!(
         files(&app("name: east")),
-        ["manifests ", "manifests k8s/x on east"]
+        ["manifests ", "manifests k8s/x on east", "manifests k8s/y"]
     );
-    assert_eq!(files(&app("name: in-cluster")), ["manifests ", "manifests k8s/x"]);
+    let unnamed = ["manifests ", "manifests k8s/x", "manifests k8s/y"];
+    assert_eq!(files(&app("name: in-cluster")), unnamed);
     assert_eq!(
         files(&app("server: 'https://k'")),
-        ["manifests ", "manifests k8s/x on k"]
+        ["manifests ", "manifests k8s/x on k", "manifests k8s/y"]
     );
     assert_eq!(
         deployments(&[("k8s/x/cm.yaml", CONFIG.1), ("k8s/y/cm.yaml", CONFIG.1)]),
-        ["manifests "]
+        ["manifests k8s"]
     );
 }
 
@@ -580,6 +598,13 @@ fn a_root_that_a_pipeline_runs_is_deployed_and_its_arguments_are_open() {
     assert_eq!(run("-var zones=$ZONES"), (1, 1));
     assert_eq!(run("-var other=1"), (1, 0));
     assert_eq!(run("-var-file=$ENV.tfvars"), (1, 1));
+    // A workspace keeps variables of its own, whoever runs it.
+    let cloud = platform(&[
+        ("infra/main.tf", DATABASE),
+        ("infra/cloud.tf", "terraform {\n  cloud {}\n}\n"),
+        ("d.sh", "terraform -chdir=infra apply\n"),
+    ]);
+    assert_eq!(cloud.scope.default_values.len(), 1);
     let exported = "export TF_VAR_zones=true\nterraform -chdir=infra apply\n";
     let platform = platform(&[("infra/main.tf", DATABASE), ("d.sh", exported)]);
     assert_eq!(platform.scope.default_values.len(), 1);
@@ -605,6 +630,17 @@ fn values_of_another_project_set_nothing() {
         zones(&[root, ("till/values/a.tfvars", "zones = true\n")]),
         Some(false)
     );
+    // Nor does that of a repository inside.
+    let inside = |top: (&str, &str)| {
+        zones(&[
+            ("main.tf", DATABASE),
+            ("k8s/a.yaml", "a: 1\n"),
+            top,
+            ("tools/x/zones.tfvars", "zones = true\n"),
+        ])
+    };
+    assert_eq!(inside(("tools/x/.gitlab-ci.yml", "a: {}\n")), Some(false));
+    assert_eq!(inside(("tools/x/a.yaml", "a: 1\n")), Some(true));
 }
 
 #[test]
@@ -635,4 +671,65 @@ fn a_release_is_on_the_cluster_that_its_application_names() {
     let mut files = CHART.to_vec();
     files.push(("a.yaml", app));
     assert_eq!(deployments(&files), ["Helm charts/web on east", "manifests "]);
+}
+
+#[test]
+fn a_literal_of_a_chart_that_nothing_installs_is_no_default() {
+    let template = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: '{{ .Release.Name }}-a'\n  labels:\n    fixed: here\n    set: '{{ .Values.a }}'\nspec: {containers: [{name: c, image: x}]}\n{{- if .Values.more }}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: b, labels: {fixed: there}}\nspec: {containers: [{name: c, image: x}]}\n{{- end }}\n";
+    let files = [
+        ("c/Chart.yaml", "apiVersion: v2\nname: c\n"),
+        ("c/values.yaml", "a: 1\nmore: true\n"),
+        ("c/templates/a.yaml", template),
+        (
+            "compose.yaml",
+            "services: {a: {image: 'x:${TAG:-1}'}, b: {image: 'y:1'}}\n",
+        ),
+    ];
+    let platform = platform(&files);
+    let is_default = |span| platform.scope.is_default(span);
+    let pods = &platform.environments[0].workloads;
+    let [a, b] = ["c-a", "b"].map(|name| pods.iter().find(|pod| pod.id.name == name).unwrap());
+    assert!(!is_default(a.span), "the name of a release is no value");
+    assert!(is_default(a.labels["set"].span().unwrap()));
+    assert!(is_default(b.span) && is_default(b.labels["fixed"].span().unwrap()));
+    assert!(!is_default(a.labels["fixed"].span().unwrap()));
+    assert_eq!(
+        platform.scope.default_values.len(),
+        3,
+        "a line and a branch of the template, and the default of an image"
+    );
+}
+
+#[test]
+fn values_are_for_the_roots_that_declare_most_of_them() {
+    let roots = |values: &str| {
+        let other = format!("{DATABASE}variable \"size\" {{\n  default = 1\n}}\n");
+        let platform = platform(&[
+            ("README.md", ""),
+            ("one/main.tf", DATABASE),
+            ("two/main.tf", &other),
+            ("values/x.tfvars", values),
+        ]);
+        let all = platform.scope.deployments.iter();
+        all.map(|d| d.root.display().to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(roots("other = 1\n"), "");
+    assert_eq!(roots("zones = true\n"), "one two");
+    assert_eq!(roots("zones = true\nsize = 2\n"), "two");
+}
+
+#[test]
+fn one_file_beside_those_of_environments_is_used_by_nobody_knows_whom() {
+    let zones = |files: &[(&str, &str)]| {
+        let mut all = vec![("main.tf", DATABASE), ("x.tfvars", "zones = true\n")];
+        all.extend(files);
+        let all = platform(&all).environments;
+        let fact = all[0].databases[0].multi_zone.as_ref();
+        fact.map(|fact| fact.value)
+    };
+    assert_eq!(zones(&[]), Some(true), "the only one is the one that is used");
+    let of_environments = [("prod.tfvars", "other = 1\n"), ("dev.tfvars", "other = 1\n")];
+    assert_eq!(zones(&of_environments), Some(false));
 }

@@ -83,6 +83,13 @@ fn searched(root: &Path) -> Vec<&Path> {
     above[..=top.unwrap_or(0)].to_vec()
 }
 
+/// Where the root is inside its repository; empty at its top and outside of any.
+pub(super) fn below_top(root: &Path) -> PathBuf {
+    let top = root.ancestors().find(|directory| directory.join(".git").exists());
+    let below = top.and_then(|top| root.strip_prefix(top).ok());
+    below.unwrap_or(Path::new("")).to_path_buf()
+}
+
 /// Whether an overlay is at `file`, readable or not. A directory with that name is not one.
 fn is_there(file: &Path) -> bool {
     match std::fs::metadata(file) {

@@ -37,6 +37,26 @@ fn files(walked: &Walked) -> Vec<String> {
 }
 
 #[test]
+fn repositories_around_and_inside_the_root_are_known() {
+    let tree = Tree::new(&[
+        "top/.git/config",
+        "top/a/x.yaml",
+        "top/a/b/.git",
+        "top/a/b/y.yaml",
+    ]);
+    let walked = tree.read(&["top"]);
+    assert_eq!(walked.repo.below, PathBuf::new());
+    assert_eq!(walked.repo.repositories, [PathBuf::from("a/b")].into());
+    let part = tree.read(&["top/a"]);
+    assert_eq!(part.repo.below, PathBuf::from("a"));
+    assert_eq!(part.repo.repositories, [PathBuf::from("b")].into());
+    let inner = tree.read(&["top/a/b"]);
+    assert_eq!(inner.repo.below, PathBuf::new());
+    assert!(inner.repo.repositories.is_empty());
+    assert_eq!(files(&inner), ["y.yaml"]);
+}
+
+#[test]
 fn the_root_is_the_nearest_common_directory() {
     let tree = Tree::new(&["a/b/x.yaml", "a/c/y.yaml", "a/c/d/z.yaml", "other.yaml"]);
     for (paths, wanted, whole) in [

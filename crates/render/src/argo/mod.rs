@@ -2,6 +2,7 @@
 //! on top. A path may belong to another repository; it counts as ours only if it exists here.
 
 mod dangling;
+mod kept;
 mod sets;
 #[cfg(test)]
 mod tests;
@@ -10,9 +11,10 @@ mod values;
 use crate::image::{ImagePair, image_pairs};
 use crate::kustomize::Dangling;
 use cofferdam_syntax::environment;
-use cofferdam_syntax::repo::{Repo, normalise};
+use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use cofferdam_syntax::{Span, Spanned};
+pub use kept::Kept;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 pub use values::chart_values;
@@ -54,6 +56,8 @@ pub struct Application {
     pub prune: Option<Spanned<bool>>,
     /// Whether it undoes changes that are made by hand.
     pub self_heal: Option<Spanned<bool>>,
+    /// Objects whose number of replicas a sync leaves as it is.
+    pub kept_replicas: Vec<Kept>,
 }
 
 /// One source of an application.
@@ -149,8 +153,9 @@ impl<'r> Directories<'r> {
         Directories { repo, all }
     }
 
-    fn deploys(&self, written: &str) -> Option<Deploys> {
-        let dir = normalise(Path::new(written.trim_start_matches('/')));
+    /// What a path deploys that is named in the file `by`.
+    fn deploys(&self, written: &str, by: &Path) -> Option<Deploys> {
+        let dir = self.repo.from_top(Path::new(written), by)?;
         if !self.all.contains(dir.as_path()) {
             return None;
         }
@@ -203,6 +208,7 @@ fn application(object: &Node, written: &Node, here: &Directories<'_>) -> Applica
         }),
         prune: flag("spec/syncPolicy/automated/prune"),
         self_heal: flag("spec/syncPolicy/automated/selfHeal"),
+        kept_replicas: kept::replicas(object),
     };
     application.environment = environment_of(&application, here.repo);
     application
@@ -245,7 +251,7 @@ fn source(node: &Node, references: &BTreeMap<&str, &Node>, here: &Directories<'_
     let path = text("path");
     let chart = text("chart");
     let deploys = match (&path, &chart) {
-        (Some(path), None) => here.deploys(&path.value),
+        (Some(path), None) => here.deploys(&path.value, here.repo.sources.path(path.span.file)),
         _ => None,
     };
     let dir = deploys.as_ref().map(|d| d.dir().to_path_buf());
@@ -255,7 +261,7 @@ fn source(node: &Node, references: &BTreeMap<&str, &Node>, here: &Directories<'_
         .iter()
         .filter_map(known)
         .map(|name| {
-            let path = value_file(&name.value, dir.as_deref(), references);
+            let path = value_file(&name, dir.as_deref(), references, here.repo);
             let path = path.filter(|p| here.repo.files.contains_key(p));
             (name, path)
         })

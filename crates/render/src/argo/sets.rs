@@ -1,6 +1,7 @@
 //! Application sets: the applications that their generators make, as far as the files show it.
 
-use super::{Application, Directories, application};
+use super::{Application, Directories, application, is_address, known};
+use cofferdam_syntax::environment;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use cofferdam_syntax::{Chains, Layer, Span};
 use globset::{GlobBuilder, GlobMatcher};
@@ -24,16 +25,55 @@ pub(super) fn application_set(set: &Node, here: &Directories<'_>) -> Vec<Applica
         let unknown_generator = elements.is_none().then(|| generator_name(generator));
         // A generator may ask a cluster or a forge. Its result is not known then, and the template is read
         // without parameters.
-        let elements = elements.unwrap_or_else(|| vec![Element::new()]);
+        let elements = elements.unwrap_or_else(|| vec![of_clusters(generator)]);
         for element in elements.into_iter().take(MAX_ELEMENTS) {
             let filled = fill(here.repo.sources.chains(), template, &element);
             let mut application = application(&filled, set, here);
+            named_by_element(&mut application, &element);
             application.from_set = true;
             application.unknown_generator.clone_from(&unknown_generator);
             applications.push(application);
         }
     }
     applications
+}
+
+/// Keys of an element that name its environment.
+const ENVIRONMENTS: &[&str] = &["environment", "env", "stage", "values.environment", "values.env"];
+
+/// Keys of an element that name its cluster beside the address that the template takes.
+const CLUSTERS: &[&str] = &["cluster", "clusterName", "name"];
+
+/// What the element of a generator says outright, whatever the template makes of it.
+fn named_by_element(application: &mut Application, element: &Element) {
+    let said = |keys: &[&str]| keys.iter().find_map(|key| known(element.get(*key)?));
+    let environment = said(ENVIRONMENTS).and_then(|name| environment::canonical(&name.value));
+    if let Some(name) = environment {
+        application.environment = Some(name.to_owned());
+    }
+    if application.cluster.is_none() || is_address(&application.cluster) {
+        application.cluster = said(CLUSTERS)
+            .filter(|_| element.contains_key("url") || element.contains_key("server"))
+            .or(application.cluster.take());
+    }
+}
+
+/// What a generator that asks Argo CD for its clusters says of each that it finds.
+fn of_clusters(generator: &Node) -> Element {
+    let mut element = Element::new();
+    let Some(clusters) = generator.get("clusters") else {
+        return element;
+    };
+    for (key, value) in clusters.get("values").into_iter().flat_map(Node::entries) {
+        element.insert(format!("values.{}", key.text), value.clone());
+    }
+    let labels = clusters.at("selector/matchLabels");
+    for (key, value) in labels.into_iter().flat_map(Node::entries) {
+        if ENVIRONMENTS.contains(&&*key.text) {
+            element.insert(key.text.to_string(), value.clone());
+        }
+    }
+    element
 }
 
 /// The key that says what kind of generator it is.

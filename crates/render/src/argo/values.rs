@@ -39,20 +39,23 @@ pub fn chart_values(repo: &Repo, charts: &Charts, source: &AppSource) -> Option<
 
 /// The path of a value file: below the chart, or below the root of the source that `$name` refers to.
 pub(super) fn value_file(
-    written: &str,
+    name: &Spanned<String>,
     dir: Option<&Path>,
     references: &BTreeMap<&str, &Node>,
+    repo: &Repo,
 ) -> Option<PathBuf> {
+    let written = name.value.as_str();
+    let from_top = |path: &str| repo.from_top(Path::new(path), repo.sources.path(name.span.file));
     if written.contains("://") {
         return None;
     }
     if let Some(rest) = written.strip_prefix('$') {
         let (name, path) = rest.split_once('/')?;
         references.get(name)?;
-        return Some(normalise(Path::new(path)));
+        return from_top(path);
     }
-    if let Some(rooted) = written.strip_prefix('/') {
-        return Some(normalise(Path::new(rooted)));
+    if written.starts_with('/') {
+        return from_top(written);
     }
     Some(normalise(&dir?.join(written)))
 }

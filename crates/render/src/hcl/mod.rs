@@ -260,13 +260,17 @@ struct Parsed {
 /// Whether the files of two paths belong to one project.
 pub type Together<'t> = &'t (dyn Fn(&Path, &Path) -> bool + Sync);
 
+/// Values that commands give to the variables of roots, by directory and name.
+pub type Given = BTreeMap<PathBuf, BTreeMap<String, Node>>;
+
 /// Reads every Terraform file of `repo` as one project.
 pub fn read(repo: &Repo) -> Terraform {
-    read_with(repo, &|_, _| true)
+    read_with(repo, &|_, _| true, &Given::new())
 }
 
-/// The same for several projects: value files belong to roots of their own project.
-pub fn read_with(repo: &Repo, together: Together<'_>) -> Terraform {
+/// The same for several projects: value files belong to roots of their own project. What `commands` give overrides value
+/// files.
+pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terraform {
     let parsed = parse_all(repo);
     let broken: BTreeSet<PathBuf> = parsed
         .problems
@@ -311,8 +315,9 @@ pub fn read_with(repo: &Repo, together: Together<'_>) -> Terraform {
                     .environments(dir)
                     .into_iter()
                     .map(|(environment, files)| {
-                        let given = given_values(repo, dir, &files);
-                        let stated = stated_environment(&given);
+                        let mut given = given_values(repo, dir, &files);
+                        given.extend(commands.get(dir).into_iter().flatten().map(cloned));
+                        let stated = stated_environment(&given, module);
                         let values = root::Run::new(repo, &modules, dir).evaluate(environment, given);
                         RootValues { stated, ..values }
                     })
@@ -396,12 +401,30 @@ fn misplaced(file: &parse::File) -> Vec<Misplaced> {
         .collect()
 }
 
-/// The environment that one of the values names.
-fn stated_environment(given: &BTreeMap<String, Node>) -> Option<String> {
-    ["environment", "env", "stage"]
+fn cloned((name, value): (&String, &Node)) -> (String, Node) {
+    (name.clone(), value.clone())
+}
+
+/// The environment that a value for it names: one that is given to a variable, or a local that is written out. The
+/// default of a variable names none, since something else may be given.
+fn stated_environment(given: &BTreeMap<String, Node>, module: &module::Module<'_>) -> Option<String> {
+    let names = ["environment", "env", "stage"];
+    let variable = names
         .iter()
-        .find_map(|name| environment::canonical(given.get(*name)?.as_str()?))
-        .map(str::to_owned)
+        .find_map(|name| environment::canonical(given.get(*name)?.as_str()?));
+    let local = || {
+        let literal = |name: &&str| {
+            module
+                .locals
+                .get(*name)?
+                .path()
+                .filter(|text| !text.contains('.'))
+        };
+        names
+            .iter()
+            .find_map(|name| environment::canonical(&literal(name)?))
+    };
+    variable.or_else(local).map(str::to_owned)
 }
 
 /// Values that value files give to a root's variables; they are literals.
@@ -471,7 +494,8 @@ fn stores<'f>(repo: &Repo, files: &'f [parse::File]) -> BTreeSet<&'f Path> {
     let lent: BTreeSet<&Path> = repo
         .links
         .iter()
-        .filter(|(link, real)| link.parent() != real.parent())
+        // A link to the whole directory takes nothing out of it.
+        .filter(|(link, real)| link.parent() != real.parent() && !repo.is_below_link(link))
         .map(|(_, real)| real.as_path())
         .collect();
     let files = || {

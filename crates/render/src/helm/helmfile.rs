@@ -3,10 +3,10 @@
 
 use super::Charts;
 use crate::kustomize::merge::merge_values;
+use cofferdam_syntax::Layer;
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
-use cofferdam_syntax::{Chains, Layer};
 use std::path::{Path, PathBuf};
 
 /// A release of a chart of this tree.
@@ -80,7 +80,7 @@ pub fn listed(repo: &Repo, charts: &Charts) -> Vec<Listed> {
             }
         }
         for object in documents().filter(|d| d.get("kind").and_then(Node::as_str) == Some("HelmRelease")) {
-            found.extend(of_flux(repo.sources.chains(), charts, path, object));
+            found.extend(of_flux(repo, charts, path, object));
         }
     }
     found
@@ -205,9 +205,10 @@ fn is_plain(node: &Node) -> bool {
 }
 
 /// Flux: `spec.chart.spec.chart` is a path of the repository that the source names.
-fn of_flux(chains: &Chains, charts: &Charts, path: &Path, object: &Node) -> Option<Listed> {
+fn of_flux(repo: &Repo, charts: &Charts, path: &Path, object: &Node) -> Option<Listed> {
+    let chains = repo.sources.chains();
     let written = object.at("spec/chart/spec/chart")?.as_str()?;
-    let chart = chart_at(charts, &normalise(Path::new(written.trim_start_matches('/'))))?;
+    let chart = chart_at(charts, &repo.from_top(Path::new(written), path)?)?;
     let name = object
         .at("spec/releaseName")
         .or_else(|| object.at("metadata/name"))

@@ -49,7 +49,7 @@ pub fn remote(repo: &Repo, charts: &Charts) -> Vec<Remote> {
     let mut found = Vec::new();
     for (path, document) in documents() {
         match document.get("kind").and_then(Node::as_str) {
-            Some("HelmRelease") => found.extend(of_flux(charts, path, document, &addresses)),
+            Some("HelmRelease") => found.extend(of_flux((repo, charts), path, document, &addresses)),
             Some(_) => {}
             None => {
                 let releases = document.get("releases").map_or(&[][..], Node::items);
@@ -94,7 +94,12 @@ fn addresses<'n>(documents: impl Iterator<Item = &'n Node>) -> Addresses {
         .collect()
 }
 
-fn of_flux(charts: &Charts, path: &Path, object: &Node, addresses: &Addresses) -> Option<Remote> {
+fn of_flux(
+    (repo, charts): (&Repo, &Charts),
+    path: &Path,
+    object: &Node,
+    addresses: &Addresses,
+) -> Option<Remote> {
     let text = |path: &str| object.at(path).and_then(Node::as_str);
     let reference = |at: &str| {
         let kind = text(&format!("{at}/kind"))?;
@@ -104,8 +109,8 @@ fn of_flux(charts: &Charts, path: &Path, object: &Node, addresses: &Addresses) -
     };
     let (node, from) = match object.at("spec/chart/spec/chart") {
         Some(chart) => {
-            let below = normalise(Path::new(chart.as_str()?.trim_start_matches('/')));
-            if charts.charts.iter().any(|c| c.dir == below) {
+            let below = repo.from_top(Path::new(chart.as_str()?), path);
+            if charts.charts.iter().any(|c| Some(&c.dir) == below.as_ref()) {
                 return None;
             }
             (chart, reference("spec/chart/spec/sourceRef"))
@@ -216,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_helmfile_names_charts_of_elsewhere() {
-        let helmfile = "repositories: [{name: bitnami, url: 'https://charts.example.com'}]\nreleases:\n- {name: far, chart: bitnami/redis}\n- {name: oci, chart: 'oci://r.example.com/charts/app'}\n- {name: near, chart: ./charts/x}\n- {name: off, chart: bitnami/nginx, installed: false}\n";
+        let helmfile = "repositories: [{name: bitnami, url: 'https://charts.example.com'}]\nreleases:\n- {name: far, chart: bitnami/redis}\n- {name: oci, chart: 'oci://r.example.com/charts/app'}\n- {name: near, chart: ./charts/x}\n- {name: off, chart: bitnami/nginx, installed: false}\n- {name: gone, chart: ./gone/x}\n- {name: bare, chart: redis}\n- {name: root, chart: /x/y}\n";
         assert_eq!(
             shown(&[
                 ("helmfile.yaml", helmfile),

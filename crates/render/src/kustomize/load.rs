@@ -5,7 +5,7 @@ use super::{Dangling, Named};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::{Repo, normalise};
-use cofferdam_syntax::tree::{Node, Value};
+use cofferdam_syntax::tree::Node;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -279,7 +279,7 @@ impl<'r> Index<'r> {
                 files.insert(path.clone());
             }
         }
-        for written in named_files(kustomization.node) {
+        for (written, _) in named_files(kustomization.node) {
             if let Target::File(path) = self.resolve(&kustomization.dir, written) {
                 files.insert(path);
             }
@@ -301,6 +301,26 @@ impl<'r> Index<'r> {
             Target::File(path) => self.repo.yaml.get(path).map_or(&[], |stream| &stream.documents),
             _ => &[],
         }
+    }
+
+    /// What the kustomization itself names and what is not there. A build that fails in a base never comes to these.
+    pub(super) fn missing_of(&self, number: usize) -> Vec<Dangling> {
+        let kustomization = &self.all[number];
+        let resources = kustomization.resources.iter().chain(&kustomization.components);
+        let of_resources = resources.filter_map(|reference| match &reference.target {
+            Target::Missing(path) => Some(self.missing(reference.written, path, reference.span)),
+            _ => None,
+        });
+        let files = inputs(kustomization.node).into_iter();
+        let of_files = files.filter_map(|(written, span)| {
+            // A patch may stand in the list itself.
+            let is_path = !written.contains(['{', ':']);
+            match self.resolve(&kustomization.dir, written) {
+                Target::Missing(path) if is_path => Some(self.missing(written, &path, span)),
+                _ => None,
+            }
+        });
+        of_resources.chain(of_files).collect()
     }
 
     /// Kustomizations that this one is built from.
@@ -346,7 +366,23 @@ fn is_remote(written: &str) -> bool {
 }
 
 /// Paths in every field that names files other than resources.
-fn named_files(node: &Node) -> Vec<&str> {
+fn named_files(node: &Node) -> Vec<(&str, Span)> {
+    let mut names = inputs(node);
+    for field in [
+        "crds",
+        "configurations",
+        "transformers",
+        "generators",
+        "validators",
+    ] {
+        names.extend(listed(node, field));
+    }
+    names.extend(node.at("openapi/path").and_then(text));
+    names
+}
+
+/// Files of patches and generators, with the places of their names: without one of them nothing is built.
+fn inputs(node: &Node) -> Vec<(&str, Span)> {
     let mut names = Vec::new();
     for (field, keys) in [
         ("patches", &["path"][..]),
@@ -356,34 +392,23 @@ fn named_files(node: &Node) -> Vec<&str> {
         ("secretGenerator", &["env", "envs", "files"]),
     ] {
         for item in node.get(field).map_or(&[][..], Node::items) {
-            for key in keys {
-                match item.get(key).map(|n| &n.value) {
-                    Some(Value::Scalar(text)) => names.push(&*text.text),
-                    Some(Value::Seq(items)) => {
-                        let paths = items.iter().filter_map(Node::as_str);
-                        names.extend(paths.map(|p| p.split_once('=').map_or(p, |(_, path)| path)));
-                    }
-                    _ => {}
-                }
+            for named in keys.iter().filter_map(|key| item.get(key)) {
+                names.extend(text(named));
+                let paths = named.items().iter().filter_map(text);
+                names.extend(paths.map(|(p, span)| (p.split_once('=').map_or(p, |(_, path)| path), span)));
             }
         }
     }
-    for field in [
-        "patchesStrategicMerge",
-        "crds",
-        "configurations",
-        "transformers",
-        "generators",
-        "validators",
-    ] {
-        let items = node.get(field).map_or(&[][..], Node::items);
-        names.extend(
-            items
-                .iter()
-                .filter_map(Node::as_str)
-                .filter(|t| !t.contains('\n')),
-        );
-    }
-    names.extend(node.at("openapi/path").and_then(Node::as_str));
+    names.extend(listed(node, "patchesStrategicMerge"));
     names
+}
+
+/// The paths that a list has; what is written into the list itself is none.
+fn listed<'n>(node: &'n Node, field: &str) -> impl Iterator<Item = (&'n str, Span)> {
+    let items = node.get(field).map_or(&[][..], Node::items);
+    items.iter().filter_map(text).filter(|(t, _)| !t.contains('\n'))
+}
+
+fn text(node: &Node) -> Option<(&str, Span)> {
+    Some((node.as_str()?, node.span))
 }

@@ -204,7 +204,15 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
                         .collect();
                     build.objects = objects.into_iter().map(|o| o.node).collect();
                 }
-                Err(failure) => build.failed = Some(*failure),
+                Err(failure) => {
+                    // What stopped the build may be one fault of several.
+                    let mut reached = vec![false; count];
+                    reach(&index, *root, &mut reached);
+                    let tried = (0..count).filter(|number| reached[*number]);
+                    let missing = tried.flat_map(|number| index.missing_of(number));
+                    session.dangling.extend(missing);
+                    build.failed = Some(*failure);
+                }
             }
             (build, session.dangling, session.notes)
         })

@@ -506,3 +506,46 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_missing_file_of_a_build_that_fails_is_named() {
+    let names = |base: &str, overlay: &str| {
+        let repo = repo(&[
+            ("base/kustomization.yaml", base),
+            ("base/web.yaml", DEPLOYMENT),
+            ("plain/web.yaml", DEPLOYMENT),
+            ("overlays/prod/kustomization.yaml", overlay),
+        ]);
+        let built = build(&repo);
+        assert!(
+            built.builds.iter().any(|b| b.failed.is_some()),
+            "{base} {overlay}"
+        );
+        let mut names: Vec<String> = built.dangling.iter().map(|d| d.name.clone()).collect();
+        names.sort();
+        names.join(" ")
+    };
+    let good = "resources: [web.yaml]\n";
+    let inputs = "patches: [{path: a.yaml}, {patch: '{b: 1}'}]\npatchesStrategicMerge: [c.yaml, 'kind: D\n\n  e: f']\nsecretGenerator: [{name: s, envs: [g.env], files: [key=h.txt, i.txt]}]\nreplacements: [{path: j.yaml}]\n";
+    let wanted = "a.yaml c.yaml g.env h.txt i.txt j.yaml";
+    assert_eq!(
+        names(good, &format!("resources: [../../plain]\n{inputs}")),
+        wanted
+    );
+    // Two resources that are not there, and what their base lacks.
+    assert_eq!(
+        names(
+            "resources: [k.yaml]\npatches: [{path: l.yaml}]\n",
+            "resources: [../../base, m.yaml]\n"
+        ),
+        "k.yaml l.yaml m.yaml"
+    );
+    // A plugin or schema that is not there is no part of what the build makes.
+    assert_eq!(
+        names(
+            good,
+            "resources: [../../plain]\ncrds: [x.json]\ntransformers: [y.yaml]\n"
+        ),
+        ""
+    );
+}

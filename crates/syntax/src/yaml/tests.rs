@@ -185,3 +185,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn documents_of_json_may_follow_one_another() {
+    let read = |text: &str| {
+        let stream = parse_file(text, FileId(0), &Chains::default());
+        let names = stream.documents.iter().map(|d| {
+            let name = d.get("a").unwrap();
+            assert_eq!(
+                &text[name.span.start as usize..name.span.end as usize],
+                "\"}{\\\"\""
+            );
+            name.as_str().unwrap().to_owned()
+        });
+        (names.collect::<Vec<_>>(), stream.errors.len())
+    };
+    let one = "{\"a\": \"}{\\\"\"}";
+    let value = "}{\"".to_owned();
+    let two = vec![value.clone(), value.clone()];
+    for between in ["", "\n", " ", "\n\n\t"] {
+        assert_eq!(
+            read(&format!("{one}{between}{one}")),
+            (two.clone(), 0),
+            "{between:?}"
+        );
+    }
+    assert_eq!(read(&format!("\u{feff}{one}\n{one}\n")), (two.clone(), 0));
+    assert_eq!(read(&format!("{one}\n---\n{one}\n")), (two, 0));
+    assert_eq!(read(one), (vec![value], 0));
+    for broken in [
+        format!("{one},{one}"),
+        format!("{one}{{"),
+        format!("{one} x"),
+        format!("{one}}}"),
+        format!("{one}\n{{\"a\" 1 2}}"),
+    ] {
+        assert_ne!(
+            parse_file(&broken, FileId(0), &Chains::default()).errors.len(),
+            0,
+            "{broken}"
+        );
+    }
+}

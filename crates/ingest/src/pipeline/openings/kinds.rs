@@ -232,6 +232,123 @@ pub(super) fn keys() -> BTreeSet<Absence> {
 mod tests {
     use super::*;
 
+    /// Every word, and what a thing of that name may bring besides.
+    const NAMED: &[(&str, Absence)] = &[
+        (
+            "policy policies network namespace namespaces baseline cilium calico",
+            Absence::NetworkPolicy,
+        ),
+        (
+            "policy policies kyverno gatekeeper admission baseline cosign connaisseur",
+            Absence::AdmissionPolicy,
+        ),
+        ("kafka strimzi topic topics redpanda", Absence::Topic),
+        ("pgbouncer pooler pgcat odyssey proxysql", Absence::Pooler),
+        ("istio istiod mesh linkerd envoy consul gateway", Absence::Breaker),
+        ("backup backups velero k8up stash snapshot", Absence::Backup),
+        ("dns nodelocaldns chrony ntp node", Absence::NodeService),
+        (
+            "rollouts flagger spinnaker argocd argo flux deploy pipeline",
+            Absence::Delivery,
+        ),
+        (
+            "log logs logging loki fluent vector elastic opensearch",
+            Absence::LogRetention,
+        ),
+        ("autoscaler keda hpa", Absence::Autoscaler),
+    ];
+
+    #[test]
+    fn each_word_stands_for_its_kinds() {
+        for (words, kind) in NAMED {
+            assert!(!chart("web").contains(kind), "{kind:?}");
+            for word in words.split(' ') {
+                for name in [word.to_owned(), format!("my-{word}"), word.to_uppercase()] {
+                    assert!(chart(&name).contains(kind), "{name}: {kind:?}");
+                }
+                assert!(!chart(&format!("{word}x")).contains(kind), "{word}: {kind:?}");
+            }
+        }
+        let listed: usize = NAMED.iter().map(|(words, _)| words.split(' ').count()).sum();
+        let known = WORDS.iter().map(|(words, kinds)| words.len() * kinds.len()).sum();
+        assert_eq!(listed, known);
+    }
+
+    #[test]
+    fn words_of_modules_tell_clusters_from_groundwork() {
+        let on_clusters = "eks gke aks kubernetes k8s addons helm cluster";
+        assert_eq!(on_clusters.split(' ').count(), ON_CLUSTERS.len());
+        for word in on_clusters.split(' ') {
+            assert!(module(word).contains(&Absence::Service), "{word}");
+            assert!(
+                module(&format!("vpc of {word}")).contains(&Absence::Service),
+                "{word}"
+            );
+        }
+        let groundwork = "vpc vnet network subnet subnets security iam dns route53 zone zones acm certificate label naming";
+        assert_eq!(groundwork.split(' ').count(), GROUNDWORK.len());
+        for word in groundwork.split(' ') {
+            assert_eq!(module(word), [Absence::LogRetention].into(), "{word}");
+        }
+        assert!(!module("database").contains(&Absence::Service));
+        assert!(module("kafka").contains(&Absence::Topic));
+    }
+
+    #[test]
+    fn what_each_source_may_bring_is_as_listed() {
+        use Absence::*;
+        let of_chart = [
+            Workload,
+            Service,
+            ConfigMap,
+            Secret,
+            ServiceAccount,
+            Claim,
+            Alert,
+            MetricSource,
+        ];
+        assert_eq!(chart("web"), of_chart.into());
+        let of_repository = [
+            NetworkPolicy,
+            AdmissionPolicy,
+            Topic,
+            Pooler,
+            Breaker,
+            Backup,
+            NodeService,
+            Delivery,
+            LogRetention,
+        ];
+        let all: BTreeSet<Absence> = of_chart.into_iter().chain(of_repository).collect();
+        assert_eq!(repository(), all);
+        let of_module = [Alert, MetricSource, Topic, Pooler, Backup, LogRetention, Secret];
+        assert_eq!(module("thing"), of_module.into());
+        assert_eq!(operator(), [Workload, Service, ConfigMap, Secret].into());
+        let of_file: BTreeSet<Absence> = all
+            .into_iter()
+            .chain(of_module)
+            .chain([Terraform, Autoscaler])
+            .collect();
+        assert_eq!(terraform_file(), of_file);
+        assert_eq!(keys(), [ConfigMap, Secret, Variable].into());
+        for (data_source, kinds) in [
+            ("terraform_remote_state", of_module.into()),
+            ("aws_secretsmanager_secret", BTreeSet::from([Secret])),
+            ("aws_backup_plan", [Backup].into()),
+            ("aws_cloudwatch_log_group", [LogRetention].into()),
+            ("azurerm_log_analytics_workspace", [LogRetention].into()),
+            ("confluent_kafka_topic", [Topic].into()),
+            ("datadog_monitor", [Alert].into()),
+            ("alicloud_cms_alarm", [Alert].into()),
+            ("grafana_alert", [Alert].into()),
+            ("kubernetes_service", [Service].into()),
+            ("kubernetes_config_map", [ConfigMap].into()),
+            ("aws_vpc", BTreeSet::new()),
+        ] {
+            assert_eq!(data(data_source), kinds, "{data_source}");
+        }
+    }
+
     #[test]
     fn names_tell_what_a_thing_may_bring() {
         for (kinds, has, has_not) in [

@@ -17,7 +17,6 @@ use cofferdam_render::argo::{self, Application};
 use cofferdam_render::hcl::Mode;
 use cofferdam_render::helm;
 use cofferdam_render::kustomize::Brings;
-use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -306,8 +305,8 @@ impl Finder<'_> {
                 && let Some(below) = piece.node.at("spec/path").filter(|n| n.as_str().is_some())
             {
                 let written = below.as_str().unwrap_or_default();
-                let dir = normalise(Path::new(written.trim_start_matches('/')));
-                if !self.sources.repo.has_directory(&dir) {
+                let dir = self.sources.repo.from_top(Path::new(written), &path);
+                if !dir.is_some_and(|dir| self.sources.repo.has_directory(&dir)) {
                     let name = text("metadata/name").unwrap_or_default();
                     let repository = text("spec/sourceRef/name").unwrap_or("elsewhere");
                     let shown = format!("{written} of {repository} (Kustomization {name})");

@@ -1,0 +1,214 @@
+//! Variables in Compose files: `${NAME}` stands for a variable of the shell, or else of the `.env` beside the file
+//! (Docker documentation, "Interpolation"). What neither the file nor `.env` says is not known.
+
+use cofferdam_syntax::env_file;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::source::Spanned;
+use cofferdam_syntax::tree::{Node, Scalar, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Defaults within defaults before a text is given up.
+const MAX_DEPTH: usize = 16;
+
+/// The variables that a Compose file may take.
+#[derive(Debug, Default)]
+pub(super) struct Variables(BTreeMap<String, Spanned<String>>);
+
+impl Variables {
+    /// Those of the `.env` beside a Compose file.
+    pub(super) fn beside(repo: &Repo, path: &Path) -> Variables {
+        let file = path.parent().unwrap_or(Path::new("")).join(".env");
+        let Some(id) = repo.files.get(&file) else {
+            return Variables::default();
+        };
+        let entries = env_file::read(&repo.sources.file(*id).text, *id, 0);
+        Variables(entries.into_iter().map(|e| (e.name, e.value)).collect())
+    }
+
+    /// The tree with every text filled in; a text with a variable in it that has no value is not known.
+    pub(super) fn fill(&self, node: &Node) -> Node {
+        let value = match &node.value {
+            Value::Map(map) => Value::Map(map.iter().map(|(k, v)| (k.clone(), self.fill(v))).collect()),
+            Value::Seq(items) => Value::Seq(items.iter().map(|item| self.fill(item)).collect()),
+            Value::Scalar(scalar) if scalar.text.contains('$') => match self.interpolate(&scalar.text) {
+                Some(text) => Value::Scalar(Scalar {
+                    text: text.into(),
+                    style: scalar.style,
+                }),
+                None => Value::Unknown("a variable that nothing here sets".into()),
+            },
+            other => other.clone(),
+        };
+        Node {
+            span: node.span,
+            value,
+        }
+    }
+
+    /// A text with its variables filled in and `$$` as `$`; `None` where a variable has no value and no default.
+    pub(super) fn interpolate(&self, text: &str) -> Option<String> {
+        self.filled(text, 0)
+    }
+
+    /// Whether a default in a text is what counts.
+    pub(super) fn takes_default(&self, text: &str) -> bool {
+        let names = text.match_indices("${").any(|(at, _)| {
+            let inner = &text[at + 2..];
+            let (name, rest) = inner.split_at(name_length(inner));
+            let known = self.0.get(name).map(|v| v.value.as_str());
+            let set = match rest.strip_prefix(":-") {
+                Some(_) => known.filter(|value| !value.is_empty()),
+                None if rest.starts_with('-') => known,
+                None => return false,
+            };
+            set.is_none()
+        });
+        names && self.interpolate(text).is_some()
+    }
+
+    fn filled(&self, text: &str, depth: usize) -> Option<String> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            out.push_str(&rest[..at]);
+            let after = &rest[at + 1..];
+            if let Some(tail) = after.strip_prefix('$') {
+                out.push('$');
+                rest = tail;
+            } else if let Some(inner) = after.strip_prefix('{') {
+                let end = closing(inner)?;
+                out.push_str(&self.braced(&inner[..end], depth)?);
+                rest = &inner[end + 1..];
+            } else {
+                let name = &after[..name_length(after)];
+                if name.is_empty() {
+                    out.push('$');
+                } else {
+                    out.push_str(&self.0.get(name)?.value);
+                }
+                rest = &after[name.len()..];
+            }
+        }
+        out.push_str(rest);
+        Some(out)
+    }
+
+    /// What stands between the braces: a name, and what holds if it is set, empty or missing.
+    fn braced(&self, inner: &str, depth: usize) -> Option<String> {
+        let (name, rest) = inner.split_at(name_length(inner));
+        let known = self.0.get(name).map(|v| v.value.as_str());
+        let (counts_empty, rest) = match rest.strip_prefix(':') {
+            Some(rest) => (true, rest),
+            None => (false, rest),
+        };
+        let set = known.filter(|value| !(counts_empty && value.is_empty()));
+        let (operator, word) = match rest.chars().next() {
+            None => return known.map(str::to_owned),
+            Some(c) => (c, &rest[c.len_utf8()..]),
+        };
+        match (operator, set) {
+            ('-' | '?', Some(value)) => Some(value.to_owned()),
+            ('-', None) => self.filled(word, depth + 1),
+            ('+', Some(_)) => self.filled(word, depth + 1),
+            // Whether the shell sets it is not known.
+            _ => None,
+        }
+    }
+}
+
+/// Where the brace closes that was opened before the text.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' if depth == 0 => return Some(at),
+            b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// How long the name is that a text begins with.
+fn name_length(text: &str) -> usize {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return 0;
+    }
+    text.find(|c| !is_name(c)).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::path::PathBuf;
+
+    fn variables() -> Variables {
+        let env = b"TAG=1.2\nEMPTY=\nexport HOST='r.io' # the registry\n";
+        let repo = Repo::from_files([(PathBuf::from("app/.env"), env.to_vec())]);
+        assert!(
+            Variables::beside(&repo, Path::new("other/compose.yaml"))
+                .0
+                .is_empty()
+        );
+        Variables::beside(&repo, Path::new("app/compose.yaml"))
+    }
+
+    #[test]
+    fn variables_are_taken_from_the_file_beside_or_have_defaults() {
+        for (text, wanted) in [
+            ("${HOST}/x:${TAG}", Some("r.io/x:1.2")),
+            ("$HOST/x:$TAG-a", Some("r.io/x:1.2-a")),
+            ("${GONE}", None),
+            ("a $GONE b", None),
+            ("${TAG:-2}", Some("1.2")),
+            ("${GONE:-2}", Some("2")),
+            ("${GONE-2}", Some("2")),
+            ("${EMPTY:-2}", Some("2")),
+            ("${EMPTY-2}", Some("")),
+            ("${EMPTY}", Some("")),
+            ("${GONE:-${TAG}}", Some("1.2")),
+            ("${GONE:-${ALSO:-3}}x", Some("3x")),
+            ("${GONE:-${ALSO}}", None),
+            ("${TAG:?has to be set}", Some("1.2")),
+            ("${GONE?}", None),
+            ("${TAG:+v}", Some("v")),
+            ("${GONE:+v}", None),
+            ("$$HOME and 5$", Some("$HOME and 5$")),
+            ("${GONE", None),
+            ("", Some("")),
+        ] {
+            assert_eq!(variables().interpolate(text).as_deref(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_default_counts_where_nothing_sets_the_variable() {
+        for (text, wanted) in [
+            ("x:${GONE:-1}", true),
+            ("x:${GONE-1}", true),
+            ("x:${EMPTY:-1}", true),
+            ("x:${EMPTY-1}", false),
+            ("x:${TAG:-1}", false),
+            ("x:${GONE}", false),
+            ("${GONE:-x}:${ALSO}", false),
+            ("x:1", false),
+        ] {
+            assert_eq!(variables().takes_default(text), wanted, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[A${}:\\-+?é]{0,24}") {
+            variables().interpolate(&text);
+            variables().takes_default(&text);
+        }
+    }
+}

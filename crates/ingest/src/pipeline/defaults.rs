@@ -1,0 +1,151 @@
+//! Which values are defaults, so that what installs or runs a thing may set others: those of charts that nothing here
+//! installs, and those of variables that something which was not read may set.
+
+use super::builds::Sources;
+use super::partial;
+use crate::compose;
+use cofferdam_model::{FileId, Span};
+use cofferdam_render::kustomize::Build;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+/// Files of values of charts that nothing here installs, and files of bases that nothing here uses: what they say are
+/// defaults.
+pub(super) fn files(sources: &Sources<'_>) -> BTreeSet<FileId> {
+    let is_chart = |path: &Path| path.file_name().is_some_and(|name| name == "Chart.yaml");
+    let files = of_charts(sources).filter(|(path, _)| !is_template(path) && !is_chart(path));
+    let mut found: BTreeSet<FileId> = files.map(|(_, id)| id).collect();
+    let (bases, built): (Vec<&Build>, Vec<&Build>) =
+        (sources.built.builds.iter()).partition(|build| sources.is_unused_base(build));
+    let of_bases = bases.into_iter().flat_map(partial::files);
+    let of_others: BTreeSet<FileId> = built.into_iter().flat_map(partial::files).collect();
+    found.extend(of_bases.filter(|file| !of_others.contains(file)));
+    found
+}
+
+/// Places of values that hold only where nothing sets another one.
+pub(super) fn values(sources: &Sources<'_>) -> BTreeSet<Span> {
+    let mut found = of_terraform(sources);
+    for (path, id) in of_charts(sources).filter(|(path, _)| is_template(path)) {
+        let text = sources.repo.text(path).unwrap_or_default();
+        let places = by_values(text).into_iter();
+        found.extend(places.map(|range| Span::new(id, range.start, range.end)));
+    }
+    let own = sources.repo.yaml.iter();
+    for (path, stream) in own.filter(|(path, _)| !sources.repo.links.contains_key(*path)) {
+        for document in stream.documents.iter().filter(|d| compose::is_compose(d)) {
+            found.extend(compose::default_images(document, sources.repo, path));
+        }
+    }
+    found
+}
+
+/// Every file of the charts that nothing here installs.
+fn of_charts<'s>(sources: &'s Sources<'_>) -> impl Iterator<Item = (&'s Path, FileId)> {
+    let directories = sources.releases.iter().filter(|r| r.by_default);
+    let directories: BTreeSet<&Path> = directories.map(|r| r.dir.as_path()).collect();
+    let files = sources.repo.files.iter();
+    files
+        .filter(move |(path, _)| path.ancestors().any(|above| directories.contains(above)))
+        .map(|(path, id)| (path.as_path(), *id))
+}
+
+fn is_template(path: &Path) -> bool {
+    let above = path.ancestors().skip(1);
+    above
+        .filter_map(|dir| dir.file_name())
+        .any(|name| name == "templates")
+}
+
+/// The parts of a template that values decide: what stands in a branch, and lines with a value in them. A literal that
+/// stands outside of these is what every release has.
+fn by_values(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    // Blocks that are open, and the start of those that are branches.
+    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut at = 0;
+    while let Some(start) = text[at..].find("{{").map(|n| at + n) {
+        let Some(end) = text[start..].find("}}").map(|n| start + n + 2) else {
+            break;
+        };
+        at = end;
+        let action = text[start + 2..end - 2].trim_start_matches('-').trim_start();
+        let word = action.split(|c: char| !c.is_ascii_alphabetic()).next();
+        let in_branch = open.iter().any(Option::is_some);
+        match word.unwrap_or_default() {
+            "if" | "with" | "range" => open.push(Some(start)),
+            "define" | "block" => open.push(None),
+            "end" => {
+                let begun = open.pop().flatten();
+                if let Some(begun) = begun.filter(|_| !open.iter().any(Option::is_some)) {
+                    found.push(begun..end);
+                }
+            }
+            _ if !in_branch && action.contains(".Values") => {
+                let line_start = text[..start].rfind('\n').map_or(0, |n| n + 1);
+                let line_end = text[end..].find('\n').map_or(text.len(), |n| end + n);
+                found.push(line_start..line_end);
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Places of defaults of Terraform's variables that something which was not read may set otherwise.
+fn of_terraform(sources: &Sources<'_>) -> BTreeSet<Span> {
+    let mut found = BTreeSet::new();
+    for root in &sources.terraform.roots {
+        let run = sources.commands.terraform.get(&root.dir);
+        // What a command runs is deployed, so that its defaults hold unless the command sets others.
+        if run.is_none() || !root.signs.is_empty() {
+            found.extend(root.open_defaults.iter().map(|(_, span)| *span));
+        }
+        if let Some(set) = run {
+            let defaults = root.defaults.iter();
+            found.extend(
+                defaults
+                    .filter(|(name, _)| set.is_open(name))
+                    .map(|(_, span)| *span),
+            );
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_and_lines_with_a_value_are_decided_by_values() {
+        for (text, wanted) in [
+            ("replicas: 1\nname: {{ .Release.Name }}\n", vec![]),
+            (
+                "a: 1\n  tag: \"{{ .Values.a }}:{{ .Values.b }}\"\nb: 1\n",
+                vec!["  tag: \"{{ .Values.a }}:{{ .Values.b }}\""],
+            ),
+            (
+                "a: 1\n{{- if .Values.x }}\nb: {{ .Values.y }}\n{{- else }}\nb: 2\n{{- end }}\nc: 3\n",
+                vec!["{{- if .Values.x }}\nb: {{ .Values.y }}\n{{- else }}\nb: 2\n{{- end }}"],
+            ),
+            (
+                "{{ with .a }}{{ range .b }}x{{ end }}y{{ end }}z",
+                vec!["{{ with .a }}{{ range .b }}x{{ end }}y{{ end }}"],
+            ),
+            (
+                "{{ define \"x\" }}\na: 1\n{{ if .b }}c: 2{{ end }}\n{{ end }}\n",
+                vec!["{{ if .b }}c: 2{{ end }}"],
+            ),
+            ("{{ end }}{{ if .x }}", vec![]),
+            ("{{ .Values", vec![]),
+            ("", vec![]),
+        ] {
+            let found: Vec<&str> = by_values(text).into_iter().map(|range| &text[range]).collect();
+            let mut found = found;
+            found.dedup();
+            assert_eq!(found, wanted, "{text}");
+        }
+    }
+}

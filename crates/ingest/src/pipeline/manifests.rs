@@ -1,0 +1,415 @@
+//! Plain manifests: what deploys a directory of them, and where one deployment of them begins and ends.
+
+use super::builds::{Known, cluster_of_application, kept_by, namespace_of};
+use crate::commands::Commands;
+use crate::scope::{self, Projects};
+use cofferdam_model::{Kept, ProjectId};
+use cofferdam_render::argo::{Application, Applications, Deploys};
+use cofferdam_render::kustomize;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::Node;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Clusters that one directory is deployed to before they count as one: each cluster is judged by itself.
+const MAX_CLUSTERS: usize = 8;
+
+/// A directory of manifests that applications or a command deploy.
+pub(super) struct Directory {
+    pub(super) dir: PathBuf,
+    /// Where it is deployed: once for each environment and cluster.
+    pub(super) targets: Vec<Target>,
+}
+
+/// What a directory is deployed as.
+pub(super) struct Target {
+    /// The application, where it has a name.
+    pub(super) name: Option<String>,
+    /// The environment that the application names.
+    pub(super) environment: Option<String>,
+    /// The cluster that it is deployed to.
+    pub(super) cluster: Option<String>,
+    /// Workloads whose number of replicas the application leaves alone.
+    pub(super) kept_replicas: Vec<Kept>,
+    /// The namespace that it is deployed into.
+    namespace: Option<Node>,
+    /// Its documents, put into that namespace.
+    documents: BTreeMap<PathBuf, Vec<Node>>,
+}
+
+impl Target {
+    fn of(application: &Application, known: &Known<'_>, dir: &Path) -> Target {
+        Target {
+            name: application.name.as_ref().map(|name| name.value.clone()),
+            environment: known.named(application.environment.as_ref(), dir),
+            cluster: cluster_of_application(application),
+            kept_replicas: kept_by(application),
+            namespace: namespace_of(application),
+            documents: BTreeMap::new(),
+        }
+    }
+
+    /// The documents of a file, where this target changes them.
+    pub(super) fn documents(&self, path: &Path) -> Option<&Vec<Node>> {
+        self.documents.get(path)
+    }
+
+    /// Adds another application that deploys the same into the same environment and cluster: only what both say holds.
+    fn join(&mut self, other: Target) {
+        let namespace = |target: &Target| {
+            target
+                .namespace
+                .as_ref()
+                .and_then(Node::as_str)
+                .map(str::to_owned)
+        };
+        if namespace(self) != namespace(&other) {
+            self.namespace = None;
+        }
+        self.name = None;
+        self.kept_replicas
+            .retain(|kept| other.kept_replicas.contains(kept));
+    }
+
+    fn place(&mut self, repo: &Repo, dir: &Path) {
+        let Some(namespace) = &self.namespace else { return };
+        let below = repo
+            .yaml
+            .range(dir.to_path_buf()..)
+            .take_while(|(path, _)| path.starts_with(dir));
+        for (path, stream) in below {
+            let mut documents = stream.documents.clone();
+            documents
+                .iter_mut()
+                .for_each(|node| kustomize::put_into(node, namespace));
+            self.documents.insert(path.clone(), documents);
+        }
+    }
+}
+
+/// Directories of manifests that applications or commands deploy.
+pub(super) fn directories(
+    repo: &Repo,
+    (applications, commands): (&Applications, &Commands),
+    known: &Known<'_>,
+) -> Vec<Directory> {
+    let mut by_dir: BTreeMap<&Path, Vec<Target>> = BTreeMap::new();
+    for application in &applications.applications {
+        for source in &application.sources {
+            if let Some(Deploys::Directory(dir)) = &source.deploys {
+                let targets = by_dir.entry(dir).or_default();
+                add(targets, Target::of(application, known, dir));
+            }
+        }
+    }
+    for (dir, namespace) in &commands.directories {
+        let targets = by_dir.entry(dir).or_default();
+        if targets.is_empty() {
+            targets.push(Target {
+                name: None,
+                environment: None,
+                cluster: None,
+                kept_replicas: Vec::new(),
+                namespace: namespace.clone(),
+                documents: BTreeMap::new(),
+            });
+        }
+    }
+    by_dir
+        .into_iter()
+        .map(|(dir, mut targets)| {
+            let clusters: BTreeSet<_> = targets.iter().map(|t| t.cluster.clone()).collect();
+            if clusters.len() > MAX_CLUSTERS {
+                let all = std::mem::take(&mut targets);
+                for target in all {
+                    let everywhere = Target {
+                        cluster: None,
+                        ..target
+                    };
+                    add(&mut targets, everywhere);
+                }
+            }
+            targets.iter_mut().for_each(|target| target.place(repo, dir));
+            Directory {
+                dir: dir.to_path_buf(),
+                targets,
+            }
+        })
+        .collect()
+}
+
+fn add(targets: &mut Vec<Target>, target: Target) {
+    let same =
+        |known: &&mut Target| (&known.environment, &known.cluster) == (&target.environment, &target.cluster);
+    match targets.iter_mut().find(same) {
+        Some(known) => known.join(target),
+        None => targets.push(target),
+    }
+}
+
+/// The innermost directory that is deployed by itself and holds this file.
+pub(super) fn directory_of<'d>(directories: &'d [Directory], path: &Path) -> Option<&'d Directory> {
+    let holding = directories.iter().filter(|d| path.starts_with(&d.dir));
+    holding.max_by_key(|d| d.dir.iter().count())
+}
+
+/// Where deployments of plain manifests begin that nothing here names: each is a directory of objects that no other such
+/// directory contains.
+#[derive(Debug, Default)]
+pub(super) struct Roots {
+    /// The environment that the objects of each root name themselves.
+    by_root: BTreeMap<(ProjectId, PathBuf), Option<String>>,
+}
+
+impl Roots {
+    /// The roots of these files.
+    pub(super) fn of<'n>(files: &[(&'n Path, &'n [Node])], projects: &Projects) -> Roots {
+        let mut directories: BTreeMap<(ProjectId, &Path), bool> = BTreeMap::new();
+        for (path, documents) in files {
+            let objects = documents.iter().filter(|node| is_of_a_cluster(node));
+            let mut objects = objects.peekable();
+            if objects.peek().is_some() {
+                let dir = path.parent().unwrap_or(Path::new(""));
+                let runs = directories.entry((projects.of_path(path), dir)).or_default();
+                *runs |= objects.any(runs_pods);
+            }
+        }
+        let mut roots = outermost(&directories);
+        join_kinds(&mut roots);
+        let mut found = Roots {
+            by_root: roots.into_keys().map(|key| (key, None)).collect(),
+        };
+        let mut objects: BTreeMap<(ProjectId, &Path), Vec<&Node>> = BTreeMap::new();
+        for (path, documents) in files {
+            let project = projects.of_path(path);
+            if let Some(root) = found.root_of(project, path) {
+                let own = documents.iter().filter(|node| is_of_a_cluster(node));
+                objects.entry((project, root)).or_default().extend(own);
+            }
+        }
+        let stated: Vec<_> = objects
+            .into_iter()
+            .filter_map(|((project, root), own)| {
+                let name = scope::stated_by(own.into_iter())?;
+                Some(((project, root.to_path_buf()), Some(name)))
+            })
+            .collect();
+        found.by_root.extend(stated);
+        found
+    }
+
+    /// The root that a file of this project is below.
+    pub(super) fn root_of(&self, project: ProjectId, path: &Path) -> Option<&Path> {
+        path.ancestors().skip(1).find_map(|above| {
+            let key = (project, above.to_path_buf());
+            self.by_root
+                .get_key_value(&key)
+                .map(|((_, root), _)| root.as_path())
+        })
+    }
+
+    /// The environment that the objects of a root name.
+    pub(super) fn environment(&self, project: ProjectId, root: &Path) -> Option<&str> {
+        self.by_root.get(&(project, root.to_path_buf()))?.as_deref()
+    }
+
+    /// The environments that the objects of roots name, with those roots.
+    pub(super) fn environments(&self) -> impl Iterator<Item = (ProjectId, &Path, &str)> {
+        let roots = self.by_root.iter();
+        roots.filter_map(|((project, root), name)| Some((*project, root.as_path(), name.as_deref()?)))
+    }
+
+    /// Gives the environments the names that a person gave them.
+    pub(super) fn rename(&mut self, name: impl Fn(&str) -> String) {
+        for known in self.by_root.values_mut().flatten() {
+            *known = name(known);
+        }
+    }
+}
+
+/// Directories that no other of the same project contains, and whether anything in them runs pods.
+fn outermost(directories: &BTreeMap<(ProjectId, &Path), bool>) -> BTreeMap<(ProjectId, PathBuf), bool> {
+    let mut roots: BTreeMap<(ProjectId, PathBuf), bool> = BTreeMap::new();
+    // A directory comes before what is below it.
+    for ((project, dir), runs) in directories {
+        let above = dir
+            .ancestors()
+            .find(|above| roots.contains_key(&(*project, above.to_path_buf())))
+            .unwrap_or(dir);
+        *roots.entry((*project, above.to_path_buf())).or_default() |= runs;
+    }
+    roots
+}
+
+/// Directories below one of which at most one runs pods are one deployment, laid out by kind: its Services, its
+/// autoscalers, its policies.
+fn join_kinds(roots: &mut BTreeMap<(ProjectId, PathBuf), bool>) {
+    let mut parents: BTreeSet<(ProjectId, PathBuf)> = BTreeSet::new();
+    for (project, dir) in roots.keys() {
+        let above = dir.ancestors().skip(1);
+        parents.extend(above.map(|up| (*project, up.to_path_buf())));
+    }
+    let mut parents: Vec<(ProjectId, PathBuf)> = parents.into_iter().collect();
+    parents.sort_by_key(|(_, dir)| std::cmp::Reverse(dir.iter().count()));
+    for (project, parent) in parents {
+        let below: Vec<PathBuf> = (roots.keys())
+            .filter(|(of, dir)| *of == project && dir.starts_with(&parent))
+            .map(|(_, dir)| dir.clone())
+            .collect();
+        let run = below
+            .iter()
+            .filter(|dir| roots[&(project, (*dir).clone())])
+            .count();
+        if below.len() < 2 || run > 1 {
+            continue;
+        }
+        for dir in below {
+            roots.remove(&(project, dir));
+        }
+        roots.insert((project, parent), run > 0);
+    }
+}
+
+/// Groups of Kubernetes itself; their objects are applied to a cluster. Many tools give their own files an `apiVersion`
+/// and a `kind` too.
+fn is_of_a_cluster(node: &Node) -> bool {
+    let version = node.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+    let group = version.rsplit_once('/').map_or("", |(group, _)| group);
+    let is_core = group.is_empty() && version.starts_with('v');
+    node.get("kind").and_then(Node::as_str).is_some()
+        && (is_core
+            || matches!(group, "apps" | "batch" | "autoscaling" | "policy" | "extensions")
+            || (group.ends_with(".k8s.io") && !group.ends_with("config.k8s.io")))
+}
+
+fn runs_pods(node: &Node) -> bool {
+    let has = |path: &str| node.at(path).is_some();
+    let items = node.get("items").map_or(&[][..], Node::items);
+    has("spec/template/spec/containers")
+        || has("spec/jobTemplate")
+        || has("spec/containers")
+        || items.iter().any(runs_pods)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roots(files: &[(&str, &str)]) -> Vec<String> {
+        let repo = Repo::from_files(
+            files
+                .iter()
+                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
+        );
+        let projects = Projects::of(&repo, &|_| false);
+        let plain: Vec<(&Path, &[Node])> = (repo.yaml.iter())
+            .map(|(path, stream)| (path.as_path(), stream.documents.as_slice()))
+            .collect();
+        let found = Roots::of(&plain, &projects);
+        let show = |((_, root), name): (&(ProjectId, PathBuf), &Option<String>)| {
+            let name = name.as_ref().map_or(String::new(), |name| format!(" {name}"));
+            format!("{}{name}", root.display())
+        };
+        found.by_root.iter().map(show).collect()
+    }
+
+    const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: []}\n";
+    const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n";
+    /// Makes one project of the files.
+    const README: (&str, &str) = ("README.md", "");
+
+    #[test]
+    fn a_root_is_a_directory_of_objects_that_no_other_contains() {
+        assert_eq!(
+            roots(&[README, ("k8s/a.yaml", POD), ("k8s/b/c.yaml", POD)]),
+            ["k8s"]
+        );
+        assert_eq!(
+            roots(&[README, ("k8s/a/a.yaml", POD), ("k8s/b/b.yaml", POD)]),
+            ["k8s/a", "k8s/b"]
+        );
+        assert_eq!(roots(&[("a.yaml", POD), ("k8s/b.yaml", POD)]), [""]);
+    }
+
+    #[test]
+    fn what_other_tools_keep_is_no_directory_of_objects() {
+        for (tool, is_root) in [
+            ("apiVersion: skaffold/v4beta11\nkind: Config\n", false),
+            ("apiVersion: backstage.io/v1alpha1\nkind: Component\n", false),
+            (
+                "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
+                false,
+            ),
+            ("apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\n", false),
+            ("apiVersion: v2\nname: chart\n", false),
+            ("apiVersion: apps/v1\nkind: Deployment\n", true),
+            ("apiVersion: networking.k8s.io/v1\nkind: Ingress\n", true),
+        ] {
+            let found = roots(&[("tool.yaml", tool), ("k8s/b.yaml", POD)]);
+            let wanted = if is_root { "" } else { "k8s" };
+            assert_eq!(found, [wanted], "{tool}");
+        }
+    }
+
+    #[test]
+    fn directories_by_kind_are_one_deployment_and_directories_by_service_are_several() {
+        let by_kind = [
+            README,
+            ("k8s/services/a.yaml", SERVICE),
+            ("k8s/deployments/a.yaml", POD),
+            ("k8s/policies/more/a.yaml", SERVICE),
+        ];
+        assert_eq!(roots(&by_kind), ["k8s"]);
+        assert_eq!(roots(&by_kind[..2]), ["k8s/services"], "one is itself");
+        let by_service = [
+            README,
+            ("k8s/api/a.yaml", POD),
+            ("k8s/web/a.yaml", POD),
+            ("k8s/network/a.yaml", SERVICE),
+        ];
+        assert_eq!(roots(&by_service), ["k8s/api", "k8s/network", "k8s/web"]);
+    }
+
+    #[test]
+    fn everything_that_runs_pods_makes_its_directory_one_by_service() {
+        let spec = "spec: {template: {spec: {containers: []}}}";
+        for (object, runs) in [
+            (format!("apiVersion: apps/v1\nkind: Deployment\n{spec}\n"), true),
+            (
+                "apiVersion: batch/v1\nkind: CronJob\nspec: {jobTemplate: {}}\n".to_owned(),
+                true,
+            ),
+            (
+                format!(
+                    "apiVersion: v1\nkind: List\nitems: [{{apiVersion: apps/v1, kind: Deployment, {spec}}}]\n"
+                ),
+                true,
+            ),
+            ("apiVersion: v1\nkind: Secret\n".to_owned(), false),
+        ] {
+            let found = roots(&[README, ("k8s/a/a.yaml", POD), ("k8s/b/b.yaml", &object)]);
+            let wanted: &[&str] = if runs { &["k8s/a", "k8s/b"] } else { &["k8s"] };
+            assert_eq!(found, wanted, "{object}");
+        }
+    }
+
+    #[test]
+    fn objects_of_a_root_name_its_environment() {
+        let labelled = |name: &str| {
+            format!("apiVersion: v1\nkind: Service\nmetadata: {{name: a, labels: {{env: {name}}}}}\n")
+        };
+        let (prod, dev) = (labelled("prod"), labelled("dev"));
+        assert_eq!(
+            roots(&[README, ("k8s/a.yaml", &prod), ("k8s/b.yaml", &prod)]),
+            ["k8s production"]
+        );
+        assert_eq!(
+            roots(&[README, ("k8s/a.yaml", &prod), ("k8s/b.yaml", &dev)]),
+            ["k8s"]
+        );
+        assert_eq!(
+            roots(&[README, ("k8s/a.yaml", &prod), ("k8s/b.yaml", SERVICE)]),
+            ["k8s"]
+        );
+    }
+}

@@ -1,0 +1,408 @@
+//! Every tree with the place it holds in, and the deployments that these are.
+
+use super::builds::{Holder, Piece, Sources};
+use super::manifests::directory_of;
+use crate::scope;
+use crate::{compose, kubernetes};
+use cofferdam_model::workload::Completeness;
+use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, Kept, ProjectId};
+use cofferdam_render::hcl::{self, Terraform};
+use cofferdam_render::helm::Charts;
+use cofferdam_render::kustomize::Built;
+use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::tree::Node;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+/// Kind, project, environment, cluster and root of a deployment.
+type SharedKey = (DeploymentKind, ProjectId, Option<String>, Option<String>, PathBuf);
+
+/// The deployments that were found while trees were put in their places.
+#[derive(Default)]
+pub(super) struct Deployments {
+    pub(super) all: Vec<Deployment>,
+    /// Deployments that consist of several files, by what makes them one.
+    shared: BTreeMap<SharedKey, DeploymentId>,
+}
+
+impl Deployments {
+    pub(super) fn add(&mut self, deployment: Deployment) -> DeploymentId {
+        self.all.push(deployment);
+        DeploymentId(u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// A deployment that has more objects.
+    fn grown(&mut self, id: DeploymentId, objects: usize) -> DeploymentId {
+        self.all[id.0 as usize].objects += objects;
+        id
+    }
+
+    /// The deployment of this kind and root, which has one object more.
+    fn shared(&mut self, deployment: Deployment) -> DeploymentId {
+        let key = (
+            deployment.kind,
+            deployment.project,
+            deployment.environment.clone(),
+            deployment.cluster.clone(),
+            deployment.root.clone(),
+        );
+        let id = match self.shared.get(&key) {
+            Some(id) => *id,
+            None => {
+                let id = self.add(deployment);
+                self.shared.insert(key, id);
+                id
+            }
+        };
+        self.all[id.0 as usize].objects += 1;
+        id
+    }
+}
+
+/// Every tree with the place it holds in, and the deployments that these are.
+pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deployments) {
+    let mut found = Found::default();
+    found.builds(sources);
+    found.releases(sources);
+    found.manifests(sources);
+    // What is for one environment counts over what is for all, and so is read after it.
+    found.pieces.sort_by_key(|p| p.holder.environment.is_some());
+    found.terraform(sources);
+    found.commands(sources);
+    (found.pieces, found.deployments)
+}
+
+#[derive(Default)]
+struct Found<'a> {
+    pieces: Vec<Piece<'a>>,
+    deployments: Deployments,
+}
+
+impl<'a> Found<'a> {
+    /// What kustomizations make.
+    fn builds(&mut self, sources: &'a Sources<'a>) {
+        for build in &sources.built.builds {
+            // What was not read of a build is missing from it; what is written there is written whole.
+            let completeness = Completeness::Whole;
+            let project = sources.projects.of_path(&build.dir);
+            let of = sources.of_builds.get(&build.dir);
+            let cluster = scope::cluster_of(&build.path).or_else(|| of?.cluster.as_deref());
+            let deployment = self.deployments.add(Deployment {
+                project,
+                kind: DeploymentKind::Kustomize,
+                root: build.dir.clone(),
+                name: None,
+                environment: build.environment.clone(),
+                cluster: cluster.map(str::to_owned),
+                objects: build.objects.len(),
+                kept_replicas: of.map_or_else(Vec::new, |of| of.kept_replicas.clone()),
+            });
+            let holder = Holder {
+                project,
+                environment: build.environment.as_deref(),
+                cluster,
+                deployment: Some(deployment),
+            };
+            let piece = |node| Piece {
+                holder,
+                path: &build.dir,
+                completeness,
+                node,
+            };
+            self.pieces.extend(build.objects.iter().map(piece));
+        }
+    }
+
+    /// What releases of charts make.
+    fn releases(&mut self, sources: &'a Sources<'a>) {
+        let mut of_release: Option<DeploymentId> = None;
+        for release in &sources.releases {
+            let project = sources.projects.of_path(&release.dir);
+            let deployment = match of_release.filter(|_| release.is_part) {
+                Some(id) => self.deployments.grown(id, release.objects.len()),
+                None => self.deployments.add(Deployment {
+                    project,
+                    kind: DeploymentKind::Helm,
+                    root: release.dir.clone(),
+                    name: release.release.clone().or_else(|| Some(release.name.clone())),
+                    environment: release.environment.clone(),
+                    cluster: release.cluster.clone(),
+                    objects: release.objects.len(),
+                    kept_replicas: release.kept_replicas.clone(),
+                }),
+            };
+            of_release = Some(deployment);
+            let holder = Holder {
+                project,
+                environment: release.environment.as_deref(),
+                cluster: release.cluster.as_deref(),
+                deployment: Some(deployment),
+            };
+            let piece = |node| Piece {
+                holder,
+                path: &release.dir,
+                completeness: Completeness::Fragment,
+                node,
+            };
+            self.pieces.extend(release.objects.iter().map(piece));
+        }
+    }
+
+    /// Files that no tool takes.
+    fn manifests(&mut self, sources: &'a Sources<'a>) {
+        let taken = Taken::new(sources.repo, &sources.built, &sources.charts, &sources.terraform);
+        for (path, stream) in &sources.repo.yaml {
+            let Some(completeness) = taken.of(path) else {
+                continue;
+            };
+            let path = path.as_path();
+            for place in places(sources, path) {
+                let nodes = place.documents.unwrap_or(&stream.documents);
+                for node in nodes {
+                    let deployment = self.of_document(sources, node, &place);
+                    self.pieces.push(Piece {
+                        holder: Holder {
+                            deployment,
+                            ..place.holder
+                        },
+                        path,
+                        completeness,
+                        node,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The deployment that a document of a plain file belongs to, if any.
+    fn of_document(
+        &mut self,
+        sources: &'a Sources<'a>,
+        node: &Node,
+        place: &FilePlace<'a>,
+    ) -> Option<DeploymentId> {
+        let (kind, root) = if kubernetes::is_object(node) {
+            (DeploymentKind::Manifests, place.root)
+        } else if compose::is_compose(node) {
+            (DeploymentKind::Compose, compose_root(sources, place.path))
+        } else {
+            return None;
+        };
+        Some(self.deployments.shared(Deployment {
+            project: place.holder.project,
+            kind,
+            root: root.to_path_buf(),
+            name: place.name.map(str::to_owned),
+            environment: place.holder.environment.map(str::to_owned),
+            cluster: place.holder.cluster.map(str::to_owned),
+            objects: 0,
+            kept_replicas: place.kept_replicas.to_vec(),
+        }))
+    }
+
+    /// Root modules. One that nothing calls and nobody is seen to run deploys nothing by itself.
+    fn terraform(&mut self, sources: &Sources<'_>) {
+        let is_run =
+            |root: &&hcl::Root| !root.signs.is_empty() || sources.commands.terraform.contains_key(&root.dir);
+        for root in sources.terraform.roots.iter().filter(is_run) {
+            for values in root.environments.iter().filter(|v| !v.resources.is_empty()) {
+                self.deployments.add(Deployment {
+                    project: sources.projects.of_path(&root.dir),
+                    kind: DeploymentKind::Terraform,
+                    root: root.dir.clone(),
+                    name: None,
+                    environment: values.environment.clone(),
+                    cluster: None,
+                    objects: values.resources.len(),
+                    kept_replicas: Vec::new(),
+                });
+            }
+        }
+    }
+
+    /// Services that commands deploy.
+    fn commands(&mut self, sources: &Sources<'_>) {
+        for deploy in &sources.deploys {
+            let of_file = || sources.file_environments.get(deploy.path.as_path()).cloned();
+            self.deployments.shared(Deployment {
+                project: sources.projects.of_path(&deploy.path),
+                kind: DeploymentKind::Command,
+                root: deploy.path.clone(),
+                name: None,
+                environment: deploy.environment.clone().or_else(of_file),
+                cluster: None,
+                objects: 0,
+                kept_replicas: Vec::new(),
+            });
+        }
+    }
+}
+
+/// Where the objects of a plain file hold.
+struct FilePlace<'a> {
+    path: &'a Path,
+    /// Without the deployment, which differs between the documents of a file.
+    holder: Holder<'a>,
+    /// Where the deployment of its objects begins.
+    root: &'a Path,
+    name: Option<&'a str>,
+    kept_replicas: &'a [Kept],
+    /// Its documents, where what deploys them changes them.
+    documents: Option<&'a Vec<Node>>,
+}
+
+/// Where a plain file holds: once for each environment and cluster that its directory is deployed to. What its path says
+/// of the environment counts over what an application says of the whole directory.
+fn places<'a>(sources: &'a Sources<'a>, path: &'a Path) -> Vec<FilePlace<'a>> {
+    let project = sources.projects.of_path(path);
+    let of_path = sources.file_environments.get(path).map(String::as_str);
+    let cluster = scope::cluster_of(path);
+    let Some(directory) = directory_of(&sources.directories, path) else {
+        let root = sources.manifests.root_of(project, path);
+        let of_objects = || sources.manifests.environment(project, root?);
+        return vec![FilePlace {
+            path,
+            holder: Holder {
+                project,
+                environment: of_path.or_else(of_objects),
+                cluster,
+                deployment: None,
+            },
+            root: root.unwrap_or(&sources.projects.get(project).root),
+            name: None,
+            kept_replicas: &[],
+            documents: None,
+        }];
+    };
+    let mut found: Vec<FilePlace<'a>> = Vec::new();
+    for target in &directory.targets {
+        // An application of one environment brings nothing of another's.
+        let is_here = of_path.is_none_or(|name| target.environment.as_deref().is_none_or(|e| e == name));
+        if is_here || directory.targets.len() == 1 {
+            found.push(FilePlace {
+                path,
+                holder: Holder {
+                    project,
+                    environment: of_path.or(target.environment.as_deref()),
+                    cluster: cluster.or(target.cluster.as_deref()),
+                    deployment: None,
+                },
+                root: &directory.dir,
+                name: target.name.as_deref(),
+                kept_replicas: &target.kept_replicas,
+                documents: target.documents(path),
+            });
+        }
+    }
+    // Two targets that the path makes one are one.
+    found.dedup_by(|a, b| a.holder == b.holder);
+    found
+}
+
+/// Files that a tool takes, which are judged as a part of what it makes.
+pub(super) struct Taken<'t> {
+    repo: &'t Repo,
+    in_charts: HashSet<&'t Path>,
+    in_builds: HashSet<&'t Path>,
+    fragments: HashSet<&'t Path>,
+    of_terraform: HashSet<&'t Path>,
+    kustomized: HashSet<&'t Path>,
+    /// What a build names through a link is judged in that build, as if it were named at its own place.
+    behind: HashSet<&'t Path>,
+}
+
+impl<'t> Taken<'t> {
+    pub(super) fn new(
+        repo: &'t Repo,
+        built: &'t Built,
+        charts: &'t Charts,
+        terraform: &'t Terraform,
+    ) -> Self {
+        let in_charts = by_hash(&charts.consumed);
+        let in_builds = by_hash(&built.consumed);
+        let behind = (repo.links.iter())
+            .filter(|(link, _)| in_charts.contains(link.as_path()) || in_builds.contains(link.as_path()))
+            .map(|(_, real)| real.as_path())
+            .collect();
+        Taken {
+            repo,
+            fragments: by_hash(&built.fragments),
+            of_terraform: by_hash(&terraform.claimed),
+            kustomized: kustomized(built),
+            behind,
+            in_charts,
+            in_builds,
+        }
+    }
+
+    /// How much is known of a file that no tool takes; `None` for one that a tool takes.
+    pub(super) fn of(&self, path: &Path) -> Option<Completeness> {
+        let fragment = self.fragments.contains(path);
+        let is_taken = self.repo.links.contains_key(path)
+            || self.behind.contains(path)
+            || self.in_builds.contains(path) && !fragment
+            || self.in_charts.contains(path)
+            || self.of_terraform.contains(path);
+        if is_taken {
+            None
+        } else if fragment || is_part(path, &self.kustomized) {
+            Some(Completeness::Fragment)
+        } else {
+            Some(Completeness::Whole)
+        }
+    }
+}
+
+/// Directories with a kustomization.
+fn kustomized(built: &Built) -> HashSet<&Path> {
+    let kustomizations = built.consumed.iter().filter(|path| {
+        let name = path.file_stem().and_then(|n| n.to_str());
+        name.is_some_and(|name| name.eq_ignore_ascii_case("kustomization"))
+    });
+    kustomizations.filter_map(|path| path.parent()).collect()
+}
+
+/// Whether a file that no build takes is likely a part of one all the same: a patch that is named as one, or what
+/// lies beside a kustomization that does not name it. What it lacks may stand in what it would be laid over.
+fn is_part(path: &Path, kustomized: &HashSet<&Path>) -> bool {
+    let is_patch = |part: &str| {
+        part.split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| word.eq_ignore_ascii_case("patch") || word.eq_ignore_ascii_case("patches"))
+    };
+    path.parent().is_some_and(|dir| kustomized.contains(dir))
+        || path.iter().filter_map(|part| part.to_str()).any(is_patch)
+}
+
+/// Paths to look up, without an order.
+pub(super) fn by_hash(paths: &BTreeSet<PathBuf>) -> HashSet<&Path> {
+    paths.iter().map(PathBuf::as_path).collect()
+}
+
+/// Names of files that Compose reads together where nobody names files.
+const COMPOSE_FILES: &[&str] = &[
+    "compose",
+    "docker-compose",
+    "compose.override",
+    "docker-compose.override",
+];
+
+/// What makes Compose files one deployment: the directory of the main file and its overrides, the first file of a
+/// command that names several, else the file itself.
+fn compose_root<'p>(sources: &'p Sources<'_>, path: &'p Path) -> &'p Path {
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let is_main = |path: &Path| {
+        let stem = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default();
+        COMPOSE_FILES.contains(&stem)
+    };
+    let together = sources
+        .commands
+        .compose
+        .iter()
+        .find(|files| files.iter().any(|file| file == path));
+    match together.and_then(|files| files.first()) {
+        _ if is_main(path) => directory,
+        Some(first) if is_main(first) => first.parent().unwrap_or(Path::new("")),
+        Some(first) => first,
+        None => path,
+    }
+}
