@@ -75,7 +75,7 @@ pub fn read(node: &Node, place: Place<'_>) -> Parts {
 }
 
 /// Reads the services of a Compose file.
-fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
+fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
     let known = Variables::beside(place.repo, place.path);
     let filled = known.fill(node);
     let services = || filled.get("services").into_iter().flat_map(Node::entries);
@@ -83,7 +83,7 @@ fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
         let owner = Owner::named(&*key.text);
         for (needed, span) in depends_on(service) {
             if !services().any(|(k, _)| *k.text == *needed) {
-                env.dangling.push(Dangling {
+                parts.dangling.push(Dangling {
                     subject: format!("{KIND} {}", key.text),
                     kind: DanglingKind::Service,
                     nearest: nearest(&needed, services().map(|(k, _)| &*k.text)).map(str::to_owned),
@@ -92,29 +92,29 @@ fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
                 });
             }
         }
-        env_files(service, &key.text, place, env);
-        secrets(service, &owner, env);
+        env_files(service, &key.text, place, parts);
+        secrets(service, &owner, parts);
         let mut workload = workload(&key.text, key.span, service);
         let written = node
             .at("services")
             .and_then(|s| s.get(&key.text)?.get("environment"));
         if let (Some(container), Some(written)) = (workload.containers.first_mut(), written) {
-            container.variables = variables(written, &key.text, &known, env);
+            container.variables = variables(written, &key.text, &known, parts);
         }
-        env.workloads.push(workload);
+        parts.workloads.push(workload);
     }
 }
 
 /// Leaves Compose services out if other workloads show how the platform really runs, and sets how many
 /// processes the others start. Called once all files have been read, before settings are.
-pub fn settle(env: &mut Parts) {
-    if env.workloads.iter().any(|w| w.id.kind != KIND) {
-        env.workloads.retain(|w| w.id.kind != KIND);
+pub fn settle(parts: &mut Parts) {
+    if parts.workloads.iter().any(|w| w.id.kind != KIND) {
+        parts.workloads.retain(|w| w.id.kind != KIND);
         return;
     }
-    for workload in &env.workloads {
+    for workload in &parts.workloads {
         if let Some(count) = processes::of(&workload.containers) {
-            env.services.push(Service {
+            parts.services.push(Service {
                 name: workload.id.name.clone(),
                 processes: Some(count),
                 ..Service::default()
@@ -210,7 +210,7 @@ fn bytes(text: &str) -> Option<Bytes> {
 }
 
 /// `environment` as written, a map or a list of `NAME=value`.
-fn variables(node: &Node, owner: &str, known: &Variables, env: &mut Parts) -> BTreeMap<String, Variable> {
+fn variables(node: &Node, owner: &str, known: &Variables, parts: &mut Parts) -> BTreeMap<String, Variable> {
     let mut variables = BTreeMap::new();
     let nothing = Variables::default();
     let mut add = |name: &str, name_span: Span, text: Option<&str>, span: Span| {
@@ -225,7 +225,7 @@ fn variables(node: &Node, owner: &str, known: &Variables, env: &mut Parts) -> BT
             && !secret_scan::is_first_guess(&text)
             && let Some(found) = secret_scan::classify(name, &text)
         {
-            env.secret_uses.push(SecretUse {
+            parts.secret_uses.push(SecretUse {
                 owner: Owner::named(owner),
                 span,
                 name: name.to_owned(),
@@ -233,7 +233,8 @@ fn variables(node: &Node, owner: &str, known: &Variables, env: &mut Parts) -> BT
                 passage: Passage::EnvironmentLiteral,
                 dynamic: None,
             });
-            env.secret_literals
+            parts
+                .secret_literals
                 .push(secret_scan::literal(name, &text, span, found));
         }
         let value = Fact::declared(value, span);
@@ -343,7 +344,7 @@ fn depends_on(service: &Node) -> Vec<(String, Span)> {
 }
 
 /// Files of variables must exist, unless git ignores them.
-fn env_files(service: &Node, name: &str, place: Place<'_>, env: &mut Parts) {
+fn env_files(service: &Node, name: &str, place: Place<'_>, parts: &mut Parts) {
     let Some(node) = service.get("env_file") else {
         return;
     };
@@ -365,7 +366,7 @@ fn env_files(service: &Node, name: &str, place: Place<'_>, env: &mut Parts) {
             continue;
         }
         if !place.repo.absent_by_design(&path) {
-            env.dangling.push(Dangling {
+            parts.dangling.push(Dangling {
                 subject: format!("{KIND} {name}"),
                 kind: DanglingKind::File,
                 name: Fact::declared(text.to_owned(), written.span),
@@ -376,11 +377,11 @@ fn env_files(service: &Node, name: &str, place: Place<'_>, env: &mut Parts) {
     }
 }
 
-fn secrets(service: &Node, owner: &Owner, env: &mut Parts) {
+fn secrets(service: &Node, owner: &Owner, parts: &mut Parts) {
     for node in service.get("secrets").map_or(&[][..], Node::items) {
         let source = node.get("source").unwrap_or(node);
         if let Some(name) = source.as_str() {
-            env.secret_uses.push(SecretUse {
+            parts.secret_uses.push(SecretUse {
                 owner: owner.clone(),
                 span: source.span,
                 name: name.to_owned(),

@@ -199,12 +199,12 @@ pub fn read(node: &Node, place: Place<'_>) -> Parts {
 }
 
 /// Reads the settings of a tree that [`may_be_settings`], as those of its directory.
-fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
+fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
     if !may_be_settings(node, place.path) || is_for_another_profile(node, place.environment) {
         return;
     }
     let owner = Owner::in_directory(place.path.parent().unwrap_or(Path::new("")));
-    ideas::read_section(node, &owner, place, env);
+    ideas::read_section(node, &owner, place, parts);
 }
 
 /// Whether a document declares a profile other than this environment (Spring's

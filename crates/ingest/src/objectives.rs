@@ -21,7 +21,7 @@ pub(crate) fn hundredths(node: &Node) -> Option<Fact<Share>> {
 
 /// Sloth's objectives, in its objects and in its files. Its window is 30 days unless the generator is
 /// configured otherwise, and it creates the alerts itself.
-pub(crate) fn sloth(spec: &Node, span: Span, env: &mut Parts) {
+pub(crate) fn sloth(spec: &Node, span: Span, parts: &mut Parts) {
     let service = text(spec, "service");
     let owner = service
         .as_ref()
@@ -31,7 +31,7 @@ pub(crate) fn sloth(spec: &Node, span: Span, env: &mut Parts) {
         let place = name.as_ref().and_then(Fact::span).unwrap_or(span);
         let name = name.map_or_else(|| "objective".to_owned(), |n| n.value);
         let target = slo.get("objective").and_then(hundredths);
-        env.slos.push(Slo {
+        parts.slos.push(Slo {
             owner: owner.clone(),
             span: place,
             window: Some(Fact::assumed(
@@ -53,7 +53,8 @@ pub(crate) fn sloth(spec: &Node, span: Span, env: &mut Parts) {
             == Some(true);
         if let (Some(alerting), false, Some(target)) = (alerting, off, target) {
             let named = text(alerting, "name").map_or_else(|| name.clone(), |n| n.value);
-            env.alerts
+            parts
+                .alerts
                 .push(generated(&named, "Sloth", alerting.span, &owner, target.value));
         }
     }

@@ -39,40 +39,40 @@ fn find_or_push<T>(list: &mut Vec<T>, found: impl Fn(&T) -> bool, make: impl FnO
 
 /// The producer of `owner` in this role, created at `span` if there is none yet.
 pub fn producer_mut<'e>(
-    env: &'e mut Parts,
+    parts: &'e mut Parts,
     owner: &Owner,
     role: ProducerRole,
     span: Span,
 ) -> &'e mut Producer {
     find_or_push(
-        &mut env.producers,
+        &mut parts.producers,
         |p| p.role == role && same_owner(&p.owner, owner),
         || Producer::at(span, owner.clone(), role),
     )
 }
 
 /// The consumer of `owner`, created at `span` if there is none yet.
-pub fn consumer_mut<'e>(env: &'e mut Parts, owner: &Owner, span: Span) -> &'e mut Consumer {
+pub fn consumer_mut<'e>(parts: &'e mut Parts, owner: &Owner, span: Span) -> &'e mut Consumer {
     find_or_push(
-        &mut env.consumers,
+        &mut parts.consumers,
         |c| same_owner(&c.owner, owner),
         || Consumer::at(span, owner.clone()),
     )
 }
 
 /// The pool of `owner` for this kind of server, created at `span` if there is none yet.
-pub fn pool_mut<'e>(env: &'e mut Parts, owner: &Owner, target: PoolTarget, span: Span) -> &'e mut Pool {
+pub fn pool_mut<'e>(parts: &'e mut Parts, owner: &Owner, target: PoolTarget, span: Span) -> &'e mut Pool {
     find_or_push(
-        &mut env.pools,
+        &mut parts.pools,
         |p| p.target == target && same_owner(&p.owner, owner),
         || Pool::at(span, owner.clone(), target),
     )
 }
 
 /// The delivery of `owner`, created if there is none yet.
-pub fn delivery_mut<'e>(env: &'e mut Parts, owner: &Owner, name: &str, span: Span) -> &'e mut Delivery {
+pub fn delivery_mut<'e>(parts: &'e mut Parts, owner: &Owner, name: &str, span: Span) -> &'e mut Delivery {
     find_or_push(
-        &mut env.deliveries,
+        &mut parts.deliveries,
         |d| same_owner(&d.owner, owner),
         || Delivery {
             name: name.to_owned(),
@@ -85,9 +85,9 @@ pub fn delivery_mut<'e>(env: &'e mut Parts, owner: &Owner, name: &str, span: Spa
 
 /// The partial entry of the service with this name, created at `span` if there is none yet. Linking joins it
 /// with the statements of other files about the service.
-pub fn service_mut<'e>(env: &'e mut Parts, name: &str, span: Span) -> &'e mut Service {
+pub fn service_mut<'e>(parts: &'e mut Parts, name: &str, span: Span) -> &'e mut Service {
     find_or_push(
-        &mut env.services,
+        &mut parts.services,
         |s| s.name == name,
         || Service {
             name: name.to_owned(),
@@ -98,18 +98,18 @@ pub fn service_mut<'e>(env: &'e mut Parts, name: &str, span: Span) -> &'e mut Se
 }
 
 /// The database with this name, created if there is none yet.
-pub fn database_mut<'e>(env: &'e mut Parts, name: &str, span: Span) -> &'e mut Database {
+pub fn database_mut<'e>(parts: &'e mut Parts, name: &str, span: Span) -> &'e mut Database {
     find_or_push(
-        &mut env.databases,
+        &mut parts.databases,
         |d| d.name == name,
         || Database::named(name, Some(span)),
     )
 }
 
 /// The breaker of `owner` with this name, created at `span` if there is none yet.
-pub fn breaker_mut<'e>(env: &'e mut Parts, owner: &Owner, name: &str, span: Span) -> &'e mut Breaker {
+pub fn breaker_mut<'e>(parts: &'e mut Parts, owner: &Owner, name: &str, span: Span) -> &'e mut Breaker {
     find_or_push(
-        &mut env.breakers,
+        &mut parts.breakers,
         |b| b.name == name && same_owner(&b.owner, owner),
         || Breaker::at(span, owner.clone(), name),
     )
@@ -117,14 +117,14 @@ pub fn breaker_mut<'e>(env: &'e mut Parts, owner: &Owner, name: &str, span: Span
 
 /// Records the statement of `by` about an attribute of a subject; a later statement by the same format about
 /// the same thing replaces the earlier one, so that an override is not a contradiction.
-pub fn describe(env: &mut Parts, subject: String, attribute: &str, value: Fact<String>, by: &str) {
-    let known = env
+pub fn describe(parts: &mut Parts, subject: String, attribute: &str, value: Fact<String>, by: &str) {
+    let known = parts
         .descriptions
         .iter_mut()
         .find(|d| d.subject == subject && d.attribute == attribute && d.by == by);
     match known {
         Some(known) => known.value = value,
-        None => env.descriptions.push(Description {
+        None => parts.descriptions.push(Description {
             subject,
             attribute: attribute.to_owned(),
             value,

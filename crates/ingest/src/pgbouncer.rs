@@ -36,13 +36,13 @@ pub fn read(text: &str, file: FileId, place: Place<'_>) -> Option<Parts> {
 
 /// Reads an ini file that [`is_pgbouncer`] into `env`, as the pooler of its directory. Files for one
 /// directory (including an included one) are one pooler.
-pub fn interpret(ini: &Ini, place: Place<'_>, env: &mut Parts) {
+pub fn interpret(ini: &Ini, place: Place<'_>, parts: &mut Parts) {
     let directory = place.path.parent().unwrap_or(std::path::Path::new(""));
     let Some(span) = ini.sections.first().map(|s| s.span) else {
         return;
     };
     let owner = Owner::in_directory(directory);
-    let known = env
+    let known = parts
         .poolers
         .iter()
         .position(|p| p.workload.is_none() && crate::parts::same_owner(&p.owner, &owner));
@@ -52,11 +52,11 @@ pub fn interpret(ini: &Ini, place: Place<'_>, env: &mut Parts) {
             .and_then(|n| n.to_str())
             .filter(|n| environment::canonical(n).is_none())
             .unwrap_or("pgbouncer");
-        env.poolers.push(Pooler::named(name.to_owned(), span, owner));
-        env.poolers.len() - 1
+        parts.poolers.push(Pooler::named(name.to_owned(), span, owner));
+        parts.poolers.len() - 1
     });
-    fill_from_ini(&mut env.poolers[at], ini);
-    include_userlist(&mut env.poolers[at], ini, place);
+    fill_from_ini(&mut parts.poolers[at], ini);
+    include_userlist(&mut parts.poolers[at], ini, place);
 }
 
 /// Counts the users of the file that `auth_file` names, if it is beside the ini file.
@@ -297,9 +297,9 @@ fn server_host(pooler: &mut Pooler, texts: &BTreeMap<&str, Fact<String>>, reads:
 /// Adds a pooler for every container that runs PgBouncer, with the ini files and user lists of the ConfigMaps
 /// that it mounts, and records credentials that are created for each lease. Called when all objects are
 /// known.
-pub fn finish(env: &mut Parts, sources: &SourceMap) {
+pub fn finish(parts: &mut Parts, sources: &SourceMap) {
     let mut found: Vec<Pooler> = Vec::new();
-    for (at, workload) in env.workloads.iter().enumerate() {
+    for (at, workload) in parts.workloads.iter().enumerate() {
         for container in &workload.containers {
             if let Some(mut pooler) = from_container(container, workload, WorkloadId(at)) {
                 if workload.containers.len() > 1
@@ -309,7 +309,7 @@ pub fn finish(env: &mut Parts, sources: &SourceMap) {
                     // A sidecar: one in each pod of another service.
                     pooler.name = format!("{} of {}", container.name, workload.id.name);
                 }
-                mounted(&mut pooler, workload, env, sources);
+                mounted(&mut pooler, workload, parts, sources);
                 found.push(pooler);
             }
         }
@@ -318,11 +318,11 @@ pub fn finish(env: &mut Parts, sources: &SourceMap) {
         // An ini file beside manifests is used once, by the workload that mounts it.
         let is_told =
             |pooler: &Pooler| pooler.workload.is_none() && found.iter().any(|f| same_settings(f, pooler));
-        env.poolers.retain(|p| !is_told(p));
+        parts.poolers.retain(|p| !is_told(p));
     }
-    env.poolers.extend(found);
-    let leases = leases(env);
-    for pooler in &mut env.poolers {
+    parts.poolers.extend(found);
+    let leases = leases(parts);
+    for pooler in &mut parts.poolers {
         if pooler.dynamic_credentials.is_none() {
             pooler.dynamic_credentials.clone_from(&leases);
         }
@@ -342,12 +342,12 @@ fn same_settings(a: &Pooler, b: &Pooler) -> bool {
 }
 
 /// Reads the ini files and user lists of the ConfigMaps that a workload mounts.
-fn mounted(pooler: &mut Pooler, workload: &Workload, env: &Parts, sources: &SourceMap) {
+fn mounted(pooler: &mut Pooler, workload: &Workload, parts: &Parts, sources: &SourceMap) {
     for volume in &workload.volumes {
         let VolumeKind::ConfigMap { name, .. } = &volume.kind else {
             continue;
         };
-        let objects = env
+        let objects = parts
             .config_objects
             .iter()
             .filter(|o| o.id.kind == "ConfigMap" && o.id.name == *name);
@@ -393,12 +393,13 @@ fn read_entry(text: &str, span: Span, sources: &SourceMap) -> Ini {
 }
 
 /// A path from which a pod reads database users that Vault issues, each for one lease.
-fn leases(env: &Parts) -> Option<Fact<String>> {
+fn leases(parts: &Parts) -> Option<Fact<String>> {
     let is_lease = |path: &str| {
         let path = path.trim().trim_start_matches('/');
         path.starts_with("database/creds/") || path.contains("/database/creds/")
     };
-    env.workloads
+    parts
+        .workloads
         .iter()
         .flat_map(|w| w.annotations.values())
         .find(|value| is_lease(&value.value))

@@ -28,24 +28,24 @@ pub fn read(node: &Node) -> Parts {
 }
 
 /// The same into `env`; returns whether the tree is one.
-pub fn interpret(node: &Node, env: &mut Parts) -> bool {
+pub fn interpret(node: &Node, parts: &mut Parts) -> bool {
     let mut known = false;
     if is_rules(node) {
-        groups(node.get("groups"), &Owner::default(), env);
+        groups(node.get("groups"), &Owner::default(), parts);
         known = true;
     }
     if is_server(node) {
-        server(node, env);
+        server(node, parts);
         known = true;
     }
     if is_alertmanager(node) {
         if let Some(route) = node.get("route") {
-            routes(route, None, &[], env);
+            routes(route, None, &[], parts);
         }
         known = true;
     }
     if is_sloth(node) {
-        objectives::sloth(node, node.span, env);
+        objectives::sloth(node, node.span, parts);
         known = true;
     }
     known
@@ -85,13 +85,13 @@ fn duration(node: Option<&Node>) -> Option<Fact<Duration>> {
 }
 
 /// The server's own settings and its jobs.
-fn server(node: &Node, env: &mut Parts) {
+fn server(node: &Node, parts: &mut Parts) {
     let scrape = duration(node.at("global/scrape_interval"));
     for job in node.get("scrape_configs").map_or(&[][..], Node::items) {
         if let Some(name) = job.get("job_name")
             && let Some(text) = name.as_str()
         {
-            env.metric_sources.push(MetricSource {
+            parts.metric_sources.push(MetricSource {
                 name: text.to_owned(),
                 span: name.span,
                 interval: duration(job.get("scrape_interval")).or_else(|| scrape.clone()),
@@ -100,13 +100,13 @@ fn server(node: &Node, env: &mut Parts) {
             });
         }
     }
-    let defaults = &mut env.alert_defaults;
+    let defaults = &mut parts.alert_defaults;
     defaults.scrape = scrape.or(defaults.scrape.take());
     defaults.evaluation = duration(node.at("global/evaluation_interval")).or(defaults.evaluation.take());
 }
 
 /// Groups of rules, in files and in PrometheusRule objects. `owner` owns those without a label for it.
-pub(crate) fn groups(groups: Option<&Node>, owner: &Owner, env: &mut Parts) {
+pub(crate) fn groups(groups: Option<&Node>, owner: &Owner, parts: &mut Parts) {
     for group in groups.map_or(&[][..], Node::items) {
         let interval = duration(group.get("interval"));
         let mut recorded = Vec::new();
@@ -117,12 +117,12 @@ pub(crate) fn groups(groups: Option<&Node>, owner: &Owner, env: &mut Parts) {
                 let query = rule.get("expr").and_then(Node::as_str).map(promql::read);
                 reads.extend(query.into_iter().flat_map(|q| q.selects).map(|(value, _)| value));
             } else if let Some(alert) = alert(rule, interval.clone(), owner) {
-                env.alerts.push(alert);
+                parts.alerts.push(alert);
             }
         }
         if !recorded.is_empty() {
             let name = group.get("name");
-            env.metric_sources.push(MetricSource {
+            parts.metric_sources.push(MetricSource {
                 name: name
                     .and_then(Node::as_str)
                     .unwrap_or("recording rules")
@@ -223,7 +223,12 @@ fn promised(rule: &Node) -> Option<Fact<Duration>> {
 }
 
 /// Alertmanager's routes, children before their parents. `parent` is the route above with its settings.
-pub(crate) fn routes(node: &Node, parent: Option<&AlertRoute>, outer: &[(String, String)], env: &mut Parts) {
+pub(crate) fn routes(
+    node: &Node,
+    parent: Option<&AlertRoute>,
+    outer: &[(String, String)],
+    parts: &mut Parts,
+) {
     let mut matchers = outer.to_vec();
     let mut plain = parent.is_none_or(|p| p.plain);
     if let Some(exact) = node.get("match") {
@@ -250,9 +255,9 @@ pub(crate) fn routes(node: &Node, parent: Option<&AlertRoute>, outer: &[(String,
             .or_else(|| parent?.receiver.clone()),
     };
     for child in node.get("routes").map_or(&[][..], Node::items) {
-        routes(child, Some(&route), &route.matchers, env);
+        routes(child, Some(&route), &route.matchers, parts);
     }
-    env.alert_defaults.routes.push(route);
+    parts.alert_defaults.routes.push(route);
 }
 
 /// `severity="critical"`, or `{name, value, matchType}` of the operator's objects, as plain equality.
@@ -270,17 +275,17 @@ fn one_matcher(node: &Node) -> Option<(String, String)> {
 }
 
 /// Gives every alert the settings of the server and of Alertmanager, once all have been read.
-pub(crate) fn finish(env: &mut Parts) {
-    let defaults = &env.alert_defaults;
+pub(crate) fn finish(parts: &mut Parts) {
+    let defaults = &parts.alert_defaults;
     // A group of recording rules has the interval of its evaluation, not of a scrape.
     let (recorded, scraped): (Vec<&MetricSource>, Vec<&MetricSource>) =
-        env.metric_sources.iter().partition(|s| !s.metrics.is_empty());
+        parts.metric_sources.iter().partition(|s| !s.metrics.is_empty());
     let jobs: BTreeMap<&str, &MetricSource> = scraped.iter().map(|s| (s.name.as_str(), *s)).collect();
     let recorders: BTreeMap<&str, &MetricSource> = recorded
         .iter()
         .flat_map(|s| s.metrics.iter().map(move |m| (m.value.as_str(), *s)))
         .collect();
-    for alert in &mut env.alerts {
+    for alert in &mut parts.alerts {
         let Timing::Prometheus(timing) = &mut alert.timing else {
             continue;
         };

@@ -231,9 +231,9 @@ pub fn environments(deploys: &[Deploy]) -> BTreeSet<String> {
 
 /// Passes the deployments for `env` to the reader of Cloud Run's objects. A service that a file declares is
 /// not deployed a second time: if the command sets something else, both values are kept.
-pub fn interpret(deploys: &[Deploy], holds: &dyn Fn(&Deploy) -> bool, place: Place<'_>, env: &mut Parts) {
+pub fn interpret(deploys: &[Deploy], holds: &dyn Fn(&Deploy) -> bool, place: Place<'_>, parts: &mut Parts) {
     let is_ours = |workload: &Workload| workload.id.kind.starts_with("Cloud Run");
-    let mut known: HashMap<String, usize> = (env.workloads.iter().enumerate())
+    let mut known: HashMap<String, usize> = (parts.workloads.iter().enumerate())
         .filter(|(_, w)| is_ours(w))
         .map(|(at, w)| (w.id.name.clone(), at))
         .collect();
@@ -243,14 +243,14 @@ pub fn interpret(deploys: &[Deploy], holds: &dyn Fn(&Deploy) -> bool, place: Pla
             .and_then(Node::as_str)
             .filter(|s| is_directory(s))
         {
-            let service = parts::service_mut(env, &deploy.name.value, deploy.span);
+            let service = parts::service_mut(parts, &deploy.name.value, deploy.span);
             service
                 .directories
                 .push(cofferdam_syntax::repo::normalise(Path::new(source)));
         }
         if let Some(at) = known.get(&deploy.name.value).copied() {
             if !deploy.update {
-                compare(deploy, at, env);
+                compare(deploy, at, parts);
             }
             continue;
         }
@@ -259,9 +259,9 @@ pub fn interpret(deploys: &[Deploy], holds: &dyn Fn(&Deploy) -> bool, place: Pla
             completeness: Completeness::Fragment,
             ..place
         };
-        let before = env.workloads.len();
-        kubernetes::interpret(&deploy.object(), place, env);
-        if env.workloads.len() > before {
+        let before = parts.workloads.len();
+        kubernetes::interpret(&deploy.object(), place, parts);
+        if parts.workloads.len() > before {
             known.insert(deploy.name.value.clone(), before);
         }
     }
@@ -273,11 +273,11 @@ fn is_directory(source: &str) -> bool {
 }
 
 /// Records the values that the command and the declaration set, so that a difference is visible.
-fn compare(deploy: &Deploy, at: usize, env: &mut Parts) {
-    let workload: &Workload = &env.workloads[at];
+fn compare(deploy: &Deploy, at: usize, parts: &mut Parts) {
+    let workload: &Workload = &parts.workloads[at];
     let declared_by = workload.id.kind.clone();
     let container = workload.containers.first();
-    let scaler = env.autoscalers.iter().find(|a| {
+    let scaler = parts.autoscalers.iter().find(|a| {
         let target = a.target.as_ref().map(|t| &t.value);
         target.is_some_and(|id| id.kind == workload.id.kind && id.name == workload.id.name)
     });
@@ -332,8 +332,8 @@ fn compare(deploy: &Deploy, at: usize, env: &mut Parts) {
     }
     for (attribute, declared, given) in told {
         let subject = format!("service {}", deploy.name.value);
-        parts::describe(env, subject.clone(), attribute, declared, &declared_by);
-        parts::describe(env, subject, attribute, given, "gcloud run deploy");
+        parts::describe(parts, subject.clone(), attribute, declared, &declared_by);
+        parts::describe(parts, subject, attribute, given, "gcloud run deploy");
     }
 }
 

@@ -62,7 +62,7 @@ pub fn read(node: &Node, place: Place<'_>) -> Parts {
 
 /// Reads the file's statements for the place's environment. A file that names its environments has no
 /// statements for others.
-pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
+pub fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
     let named = environments(node);
     if !named.is_empty() && !named.iter().any(|name| name == place.environment) {
         return;
@@ -78,8 +78,8 @@ pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
         .collect::<Vec<_>>();
     if services.is_empty() {
         let Some((name, span)) = project else { return };
-        service(&merged, (&name, span), place, env);
-        parts::delivery_mut(env, &Owner::named(name.as_str()), &name, span).declarable = true;
+        service(&merged, (&name, span), place, parts);
+        parts::delivery_mut(parts, &Owner::named(name.as_str()), &name, span).declarable = true;
         return;
     }
     let inherited = only(&merged, |key| is_of_a_service(key) || key == "kafka");
@@ -90,10 +90,10 @@ pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
         .as_ref()
         .map_or_else(Owner::default, |(name, _)| Owner::named(name.as_str()));
     let is_kafka = |key: &str| key == "kafka";
-    ideas::read_as(&only(&shared, |key| !is_kafka(key)), &owner, place, FORMAT, env);
+    ideas::read_as(&only(&shared, |key| !is_kafka(key)), &owner, place, FORMAT, parts);
     // A group without a service belongs to nobody, and not to a service called like the project.
     let kafka = without_clients(&only(&shared, is_kafka));
-    ideas::read_as(&kafka, &Owner::default(), place, FORMAT, env);
+    ideas::read_as(&kafka, &Owner::default(), place, FORMAT, parts);
     for (name, span, item) in services {
         let own_name = item
             .like_any(&["name", "servicename"])
@@ -103,13 +103,13 @@ pub fn interpret(node: &Node, place: Place<'_>, env: &mut Parts) {
             &hoisted(&merge::over(&without_topics(&inherited), item)),
             (name, span),
             place,
-            env,
+            parts,
         );
     }
     // Windows and similar settings of the project apply to every service; they are reported once, under its
     // name.
     if let Some((name, span)) = project {
-        parts::delivery_mut(env, &owner, &name, span).declarable = true;
+        parts::delivery_mut(parts, &owner, &name, span).declarable = true;
     }
 }
 
@@ -204,21 +204,21 @@ fn project_name(node: &Node) -> Option<(String, Span)> {
 }
 
 /// Reads everything of one service.
-fn service(node: &Node, (name, span): (&str, Span), place: Place<'_>, env: &mut Parts) {
+fn service(node: &Node, (name, span): (&str, Span), place: Place<'_>, parts: &mut Parts) {
     let owner = Owner::named(name);
-    parts::service_mut(env, name, span);
-    scale(node, name, span, env);
-    entity(node, name, env);
+    parts::service_mut(parts, name, span);
+    scale(node, name, span, parts);
+    entity(node, name, parts);
     let ideas_of = only(node, |key| {
         !keys::VARIABLES.contains(&key) && !keys::SECRETS.contains(&key)
     });
-    ideas::read_as(&ideas_of, &owner, place, FORMAT, env);
-    let settings = variables::read(node, &owner, name, env);
-    settings::apply(&settings, &owner, place, env);
+    ideas::read_as(&ideas_of, &owner, place, FORMAT, parts);
+    let settings = variables::read(node, &owner, name, parts);
+    settings::apply(&settings, &owner, place, parts);
 }
 
 /// Replicas, priority and rate.
-fn scale(node: &Node, name: &str, span: Span, env: &mut Parts) {
+fn scale(node: &Node, name: &str, span: Span, parts: &mut Parts) {
     let replicas = node.like_any(keys::REPLICAS).map(|(_, n)| n);
     let fixed = replicas.and_then(Node::u32_fact);
     let bound = |names: &[&str]| {
@@ -239,14 +239,14 @@ fn scale(node: &Node, name: &str, span: Span, env: &mut Parts) {
         .filter(|f| f.value > 0.0);
     if let Some(fixed) = &fixed {
         parts::describe(
-            env,
+            parts,
             format!("service {name}"),
             "replicas",
             fixed.as_ref().map(u32::to_string),
             FORMAT,
         );
     }
-    let service = parts::service_mut(env, name, span);
+    let service = parts::service_mut(parts, name, span);
     service.scale.current = fixed.or(service.scale.current.take());
     service.scale.min = min.or(service.scale.min.take());
     service.scale.max = max.or(service.scale.max.take());
@@ -255,7 +255,7 @@ fn scale(node: &Node, name: &str, span: Span, env: &mut Parts) {
 }
 
 /// The file's statements about the service's entities; a contradicting statement elsewhere is visible.
-fn entity(node: &Node, name: &str, env: &mut Parts) {
+fn entity(node: &Node, name: &str, parts: &mut Parts) {
     let Some((_, rules)) = node.like_any(&["entitysynthesis", "entitydefinition", "entity"]) else {
         return;
     };
@@ -265,6 +265,6 @@ fn entity(node: &Node, name: &str, env: &mut Parts) {
             value: format!("{} {}", domain.value, kind.value),
             source: kind.source,
         };
-        parts::describe(env, format!("service {name}"), "entity type", value, FORMAT);
+        parts::describe(parts, format!("service {name}"), "entity type", value, FORMAT);
     }
 }

@@ -10,12 +10,12 @@ use cofferdam_model::{Fact, Owner, Parts, Span, Variable, VariableValue};
 use cofferdam_syntax::tree::{Node, fold};
 
 /// Reads the variables and secrets of `owner` into its service; returns those with a text as settings.
-pub(super) fn read(node: &Node, owner: &Owner, service: &str, env: &mut Parts) -> Vec<Setting> {
+pub(super) fn read(node: &Node, owner: &Owner, service: &str, parts: &mut Parts) -> Vec<Setting> {
     let mut settings = Vec::new();
     for name in keys::VARIABLES {
         if let Some(list) = node.like(name) {
             for (name, span, value) in pairs(list) {
-                if let Some(setting) = variable((&name, span), value, (owner, service), env) {
+                if let Some(setting) = variable((&name, span), value, (owner, service), parts) {
                     settings.push(setting);
                 }
             }
@@ -23,7 +23,7 @@ pub(super) fn read(node: &Node, owner: &Owner, service: &str, env: &mut Parts) -
     }
     for name in keys::SECRETS {
         if let Some(list) = node.like(name) {
-            secrets(list, owner, service, env);
+            secrets(list, owner, service, parts);
         }
     }
     settings
@@ -42,7 +42,7 @@ fn variable(
     (name, span): (&str, Span),
     value: &Node,
     (owner, service): (&Owner, &str),
-    env: &mut Parts,
+    parts: &mut Parts,
 ) -> Option<Setting> {
     let text_node = match value.as_map() {
         Some(_) => value.like("value"),
@@ -56,10 +56,10 @@ fn variable(
     match &held {
         VariableValue::Secret {
             name: secret, key, ..
-        } => note(name, value.span, (secret, key), owner, env),
+        } => note(name, value.span, (secret, key), owner, parts),
         VariableValue::Literal(text) => {
             if let Some(found) = secret_scan::classify(name, text) {
-                env.secret_uses.push(SecretUse {
+                parts.secret_uses.push(SecretUse {
                     owner: owner.clone(),
                     span: place,
                     name: name.to_owned(),
@@ -67,7 +67,8 @@ fn variable(
                     passage: Passage::EnvironmentLiteral,
                     dynamic: None,
                 });
-                env.secret_literals
+                parts
+                    .secret_literals
                     .push(secret_scan::literal(name, text, place, found));
             }
         }
@@ -85,7 +86,7 @@ fn variable(
         value: Fact::declared(held, place),
         name_span: span,
     };
-    parts::service_mut(env, service, span)
+    parts::service_mut(parts, service, span)
         .variables
         .insert(name.to_owned(), variable);
     setting
@@ -168,19 +169,19 @@ fn reference(value: &Node) -> Option<VariableValue> {
 }
 
 /// The `secrets` section: names alone, a map from variable to path, or a list of maps.
-fn secrets(list: &Node, owner: &Owner, service: &str, env: &mut Parts) {
+fn secrets(list: &Node, owner: &Owner, service: &str, parts: &mut Parts) {
     for item in list.items().iter().filter(|i| i.as_str().is_some()) {
         if let Some(name) = item.as_str() {
-            secret((name, item.span), (name, ""), (owner, service), env);
+            secret((name, item.span), (name, ""), (owner, service), parts);
         }
     }
     for (listed, span, item) in pairs(list) {
         if let Some(path) = item.as_str() {
             if let VariableValue::Secret { name, key, .. } = of_text(path) {
-                secret((&listed, span), (&name, &key), (owner, service), env);
+                secret((&listed, span), (&name, &key), (owner, service), parts);
             } else {
                 let (path, key) = path.split_once('#').unwrap_or((path, ""));
-                secret((&listed, span), (path, key), (owner, service), env);
+                secret((&listed, span), (path, key), (owner, service), parts);
             }
             continue;
         }
@@ -197,7 +198,7 @@ fn secrets(list: &Node, owner: &Owner, service: &str, env: &mut Parts) {
         let key = of(&["field", "property", "vaultkey", "secretkey"]).unwrap_or_default();
         // A file to which the secret is written is not a variable.
         if let Some(file) = of(&["file", "mountpath", "filepath", "mount", "destination"]) {
-            env.secret_uses.push(SecretUse {
+            parts.secret_uses.push(SecretUse {
                 owner: owner.clone(),
                 span,
                 name: file,
@@ -209,7 +210,7 @@ fn secrets(list: &Node, owner: &Owner, service: &str, env: &mut Parts) {
         }
         let variable =
             of(&["envvar", "env", "variable", "environmentvariable", "as"]).unwrap_or_else(|| listed.clone());
-        secret((&variable, span), (&path, &key), (owner, service), env);
+        secret((&variable, span), (&path, &key), (owner, service), parts);
     }
 }
 
@@ -217,15 +218,15 @@ fn secret(
     (variable, span): (&str, Span),
     (path, key): (&str, &str),
     (owner, service): (&Owner, &str),
-    env: &mut Parts,
+    parts: &mut Parts,
 ) {
-    note(variable, span, (path, key), owner, env);
+    note(variable, span, (path, key), owner, parts);
     let value = VariableValue::Secret {
         name: path.to_owned(),
         key: key.to_owned(),
         optional: false,
     };
-    parts::service_mut(env, service, span).variables.insert(
+    parts::service_mut(parts, service, span).variables.insert(
         variable.to_owned(),
         Variable {
             value: Fact::declared(value, span),
@@ -235,9 +236,9 @@ fn secret(
 }
 
 /// Records that a secret reaches a process as a variable.
-fn note(variable: &str, span: Span, (secret, key): (&str, &str), owner: &Owner, env: &mut Parts) {
+fn note(variable: &str, span: Span, (secret, key): (&str, &str), owner: &Owner, parts: &mut Parts) {
     if let Some(kind) = secret_scan::kind_of_reference(variable, key) {
-        env.secret_uses.push(SecretUse {
+        parts.secret_uses.push(SecretUse {
             owner: owner.clone(),
             span,
             name: variable.to_owned(),

@@ -27,18 +27,18 @@ const NEW_RELIC: aliases::Aliases = &[
 
 const QUERY: aliases::Aliases = &["nrql", "query", "nrqlquery", "expression", "expr", "condition"];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     // Kubernetes' conditions, and notification settings, are maps of other things.
     let mut any = false;
     for (name, span, item) in section.node.named_items() {
         if let Some(alert) = one(name, span, item, section) {
             any = true;
-            env.alerts.retain(|a| {
+            parts.alerts.retain(|a| {
                 !(a.name.value == alert.name.value
                     && same_owner(&a.owner, &alert.owner)
                     && a.span.file == alert.span.file)
             });
-            env.alerts.push(alert);
+            parts.alerts.push(alert);
         }
     }
     any

@@ -11,7 +11,7 @@ use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::tree::{Node, fold};
 use std::collections::BTreeMap;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let node = section.node;
     // Settings of a directory scale nothing by themselves: a chart's defaults look the same.
     let scales = section.is_deployment() || section.owner.name.is_some();
@@ -35,10 +35,10 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
         return false;
     }
     if let Some(min) = &min {
-        section.describe("min replicas", min.as_ref().map(u32::to_string), env);
+        section.describe("min replicas", min.as_ref().map(u32::to_string), parts);
     }
     if let Some(max) = &max {
-        section.describe("max replicas", max.as_ref().map(u32::to_string), env);
+        section.describe("max replicas", max.as_ref().map(u32::to_string), parts);
     }
     let behaviour = field(
         node,
@@ -63,13 +63,13 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
         up: direction(behaviour, &["scaleup", "up", "scaleout"]),
         down: direction(behaviour, &["scaledown", "down", "scalein"]),
     };
-    match env
+    match parts
         .autoscalers
         .iter_mut()
         .find(|a| a.format == found.format && same_owner(&a.owner, &found.owner))
     {
         Some(known) => *known = found,
-        None => env.autoscalers.push(found),
+        None => parts.autoscalers.push(found),
     }
     true
 }

@@ -9,7 +9,7 @@ use crate::parts;
 use crate::settings::url;
 use cofferdam_model::Parts;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let node = section.node;
     let is_database = section.mentions(&["database", "postgres", "mysql", "aurora", "rds"])
         || section.is_under(&["db", "databases"]);
@@ -76,7 +76,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     let name = named
         .or_else(|| section.owner.name.as_ref().map(|n| format!("database of {n}")))
         .unwrap_or_else(|| "database".to_owned());
-    let backup = &mut parts::database_mut(env, &name, section.key.span).backup;
+    let backup = &mut parts::database_mut(parts, &name, section.key.span).backup;
     backup.declarable = true;
     backup.retention = retention.or(backup.retention.take());
     backup.interval = interval.or(backup.interval.take());

@@ -10,7 +10,7 @@ use cofferdam_model::calls::{Breaker, CallTarget};
 use cofferdam_model::{Fact, Parts, Share, Span};
 use cofferdam_syntax::tree::Node;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let above = section
         .path
         .len()
@@ -23,13 +23,13 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
             Some(above) => format!("{above} {own}"),
             None => own,
         };
-        fill(section, &name, section.key.span, section.node, env);
+        fill(section, &name, section.key.span, section.node, parts);
         return true;
     }
     let mut any = false;
     for (name, span, item) in section.node.named_items() {
         if has_shape(item) {
-            fill(section, name, span, item, env);
+            fill(section, name, span, item, parts);
             any = true;
         }
     }
@@ -72,12 +72,12 @@ fn threshold(node: &Node) -> Option<Threshold> {
     node.u32_fact().map(Threshold::Failures)
 }
 
-fn fill(section: &Section<'_>, name: &str, span: Span, node: &Node, env: &mut Parts) {
+fn fill(section: &Section<'_>, name: &str, span: Span, node: &Node, parts: &mut Parts) {
     if is_off(node) {
         return;
     }
     let protects = target_of(&format!("{} {name}", section.path.join(" ")));
-    let breaker: &mut Breaker = parts::breaker_mut(env, section.owner, name, span);
+    let breaker: &mut Breaker = parts::breaker_mut(parts, section.owner, name, span);
     breaker.protects = protects;
     breaker.consecutive_failures = number(node, aliases::CONSECUTIVE);
     breaker.failure_rate = share(node, aliases::FAILURE_RATE);

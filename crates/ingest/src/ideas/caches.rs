@@ -30,7 +30,7 @@ const OWN: &[&str] = &[
 
 /// Reads a key that may be a cache or a cache's lifetime. It is called for every key, because a cache may
 /// have the name of what it serves (`feature_flags: {cache_ttl: 300}`).
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) {
     let own = section.path.last().map_or("", String::as_str);
     // The routing's own cache is read with the routing, which knows its cells.
     let in_routing = section.is_under(aliases::CELL_ROUTING) && aliases::CACHE.contains(&own);
@@ -38,13 +38,13 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) {
         return;
     }
     if is_cache(own) && section.node.as_map().is_some() {
-        cache(section, own, env);
+        cache(section, own, parts);
     } else if is_cache(own) && !section.node.items().is_empty() {
-        named_caches(section, env);
+        named_caches(section, parts);
     } else if let Some(purpose) = own.strip_suffix("cachettl").or_else(|| cache_ttl_with_unit(own)) {
-        lone_ttl(section, purpose, env);
+        lone_ttl(section, purpose, parts);
     } else if own.ends_with("localfallback") && section.is_under(aliases::RATE_LIMIT) {
-        local_fallback(section, env);
+        local_fallback(section, parts);
     }
 }
 
@@ -65,7 +65,7 @@ fn kind_on_path(path: &[String]) -> Option<LocalCacheKind> {
     path.iter().rev().find_map(|p| kind_of(p))
 }
 
-fn cache(section: &Section<'_>, own: &str, env: &mut Parts) {
+fn cache(section: &Section<'_>, own: &str, parts: &mut Parts) {
     let node = section.node;
     // `caches: {discovery: {ttl}, flags: {ttl}}` contains caches; a cache itself has a lifetime or a medium.
     let ttl = time(node, aliases::TTL, Bare::Seconds);
@@ -74,7 +74,7 @@ fn cache(section: &Section<'_>, own: &str, env: &mut Parts) {
         return;
     }
     if ttl.is_none() && medium.is_none() {
-        named_caches(section, env);
+        named_caches(section, parts);
         return;
     }
     let is_own = medium
@@ -89,13 +89,13 @@ fn cache(section: &Section<'_>, own: &str, env: &mut Parts) {
         (None, None) => return,
     };
     push(
-        env,
+        parts,
         entry(section.key, node, section.owner, Held { kind, ttl, medium }),
     );
 }
 
 /// `caches: {service_discovery: {ttl: 300}, feature_flags: 5m}`.
-fn named_caches(section: &Section<'_>, env: &mut Parts) {
+fn named_caches(section: &Section<'_>, parts: &mut Parts) {
     for (name, span, item) in section.node.named_items() {
         let Some(kind) = kind_of(&fold(name)) else {
             continue;
@@ -114,13 +114,16 @@ fn named_caches(section: &Section<'_>, env: &mut Parts) {
             .as_ref()
             .is_some_and(|m| !OWN.iter().any(|own| fold(&m.value).contains(own)));
         if !shared && (ttl.is_some() || medium.is_some()) {
-            push(env, entry(&key, item, section.owner, Held { kind, ttl, medium }));
+            push(
+                parts,
+                entry(&key, item, section.owner, Held { kind, ttl, medium }),
+            );
         }
     }
 }
 
 /// `feature_flags: {cache_ttl: 300}`: the section shows what is cached.
-fn lone_ttl(section: &Section<'_>, purpose: &str, env: &mut Parts) {
+fn lone_ttl(section: &Section<'_>, purpose: &str, parts: &mut Parts) {
     let above = &section.path[..section.path.len() - 1];
     let Some(kind) = kind_of(purpose).or_else(|| kind_on_path(above)) else {
         return;
@@ -144,7 +147,7 @@ fn lone_ttl(section: &Section<'_>, purpose: &str, env: &mut Parts) {
         },
     );
     cache.name = name;
-    push(env, cache);
+    push(parts, cache);
 }
 
 fn section_time(section: &Section<'_>) -> Option<Fact<Duration>> {
@@ -162,7 +165,7 @@ fn section_time(section: &Section<'_>) -> Option<Fact<Duration>> {
 }
 
 /// A rate limiter that counts by itself when it cannot reach the shared count.
-fn local_fallback(section: &Section<'_>, env: &mut Parts) {
+fn local_fallback(section: &Section<'_>, parts: &mut Parts) {
     if on(section.node).is_some_and(|f| f.value) || section.node.as_str() == Some("local") {
         let ttl = time(section.node, aliases::TTL, Bare::Seconds);
         let mut cache = entry(
@@ -176,7 +179,7 @@ fn local_fallback(section: &Section<'_>, env: &mut Parts) {
             },
         );
         cache.medium = Some(said("local fallback", section.key.span));
-        push(env, cache);
+        push(parts, cache);
     }
 }
 
@@ -185,7 +188,7 @@ pub(super) fn of_routing(
     key: &Key,
     node: &Node,
     section: &Section<'_>,
-    env: &mut Parts,
+    parts: &mut Parts,
 ) -> Option<Fact<Duration>> {
     if node.as_map().is_none() || is_off(node) {
         return None;
@@ -207,7 +210,7 @@ pub(super) fn of_routing(
             },
         );
         cache.name = "cell routing cache".to_owned();
-        push(env, cache);
+        push(parts, cache);
     }
     ttl
 }
@@ -237,9 +240,9 @@ fn entry(key: &Key, node: &Node, owner: &Owner, held: Held) -> LocalCache {
 
 /// Finds the caches that workloads keep on a volume that is deleted with the pod. A name must say that it is
 /// a cache of routing, discovery or flags, because scratch space is often called a cache.
-pub fn finish(env: &mut Parts) {
+pub fn finish(parts: &mut Parts) {
     let mut found = Vec::new();
-    for workload in &env.workloads {
+    for workload in &parts.workloads {
         let mut owner = workload.owner.clone();
         owner.name.get_or_insert_with(|| workload.id.name.clone());
         for volume in workload
@@ -271,7 +274,7 @@ pub fn finish(env: &mut Parts) {
         }
     }
     for cache in found {
-        push(env, cache);
+        push(parts, cache);
     }
 }
 

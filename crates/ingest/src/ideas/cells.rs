@@ -23,7 +23,7 @@ const LISTS: aliases::Aliases = &[
     "regions",
 ];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     if CELLS.contains(&own) {
         let Some(cells) = cells_of(section.node) else {
@@ -45,8 +45,8 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
                 .chain(aliases::FAILOVER)
                 .filter_map(|name| section.parent.like(name)),
         );
-        routing(section, &cells, &places, env);
-        push(cells, env);
+        routing(section, &cells, &places, parts);
+        push(cells, parts);
         return true;
     }
     // `cell_routing: {targets: [...]}`: only a name with `cell` in it shows what the targets are.
@@ -55,8 +55,8 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
     }
     let found = field(section.node, LISTS).and_then(|(_, list)| cells_of(list));
     if let Some(cells) = found {
-        routing(section, &cells, &[section.node], env);
-        push(cells, env);
+        routing(section, &cells, &[section.node], parts);
+        push(cells, parts);
         return true;
     }
     false
@@ -148,10 +148,10 @@ fn cell(name: &str, span: Span, item: &Node) -> Written {
 }
 
 /// Adds cells to the environment; an existing one gets the new values.
-fn push(cells: Vec<Cell>, env: &mut Parts) {
+fn push(cells: Vec<Cell>, parts: &mut Parts) {
     for cell in cells {
-        match env.cells.iter_mut().find(|c| c.name.value == cell.name.value) {
-            None => env.cells.push(cell),
+        match parts.cells.iter_mut().find(|c| c.name.value == cell.name.value) {
+            None => parts.cells.push(cell),
             Some(known) => {
                 known.weight = cell.weight.or(known.weight.take());
                 known.capacity_share = cell.capacity_share.or(known.capacity_share.take());
@@ -165,7 +165,7 @@ fn push(cells: Vec<Cell>, env: &mut Parts) {
 }
 
 /// The routing settings in the sections around the cells.
-fn routing(section: &Section<'_>, cells: &[Cell], places: &[&Node], env: &mut Parts) {
+fn routing(section: &Section<'_>, cells: &[Cell], places: &[&Node], parts: &mut Parts) {
     let mut found = Routing {
         name: "cell routing".to_owned(),
         owner: section.owner.clone(),
@@ -190,7 +190,7 @@ fn routing(section: &Section<'_>, cells: &[Cell], places: &[&Node], env: &mut Pa
             }
         }
         if let Some((key, cache)) = field(place, &["cache", "routingcache", "caching"]) {
-            let cache = caches::of_routing(key, cache, section, env);
+            let cache = caches::of_routing(key, cache, section, parts);
             found.cache_ttl = found.cache_ttl.or(cache);
         }
         found.cache_ttl = found.cache_ttl.or_else(|| {
@@ -201,13 +201,13 @@ fn routing(section: &Section<'_>, cells: &[Cell], places: &[&Node], env: &mut Pa
             )
         });
     }
-    match env
+    match parts
         .routings
         .iter_mut()
         .find(|r| r.cells == found.cells && same_owner(&r.owner, &found.owner))
     {
         Some(known) => *known = found,
-        None => env.routings.push(found),
+        None => parts.routings.push(found),
     }
 }
 

@@ -10,22 +10,22 @@ use crate::parts;
 use cofferdam_model::{Fact, Parts, Priority};
 use cofferdam_syntax::tree::{Node, fold};
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     let under_allocation = section.is_under(&["resourceallocation"]);
     if own == "resourceallocation" {
         // The mode inside it is read when the walk reaches it; without one, the shares are here.
         let has_mode = field(section.node, aliases::EMERGENCY).is_some();
-        return !has_mode && shares(section.node, section, env);
+        return !has_mode && shares(section.node, section, parts);
     }
     if under_allocation {
-        return shares(section.node, section, env);
+        return shares(section.node, section, parts);
     }
-    features(section, env)
+    features(section, parts)
 }
 
 /// `critical_services: 70%`: the share of scarce resources for services of a priority.
-fn shares(node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
+fn shares(node: &Node, section: &Section<'_>, parts: &mut Parts) -> bool {
     let mut any = false;
     for (key, value) in node.entries() {
         let folded = fold(&key.text);
@@ -40,7 +40,7 @@ fn shares(node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
             any = true;
             let subject = format!("{name} services");
             parts::describe(
-                env,
+                parts,
                 subject,
                 "share in an emergency",
                 share.map(|s| s.to_string()),
@@ -52,7 +52,7 @@ fn shares(node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
 }
 
 /// `features: {websocket_connections: 50, database_pools: 3}` under a mode with a switch.
-fn features(section: &Section<'_>, env: &mut Parts) -> bool {
+fn features(section: &Section<'_>, parts: &mut Parts) -> bool {
     if section.node.like("enabled").is_none() {
         return false;
     }
@@ -70,7 +70,7 @@ fn features(section: &Section<'_>, env: &mut Parts) -> bool {
                 .as_ref()
                 .map_or_else(|| "the platform".to_owned(), |n| format!("service {n}"));
             let value: Fact<String> = value;
-            parts::describe(env, subject, &attribute, value, section.format);
+            parts::describe(parts, subject, &attribute, value, section.format);
         }
     }
     any

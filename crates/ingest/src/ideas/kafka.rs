@@ -11,28 +11,28 @@ use cofferdam_model::kafka::{Consumer, KafkaCluster, Topic, WorkerSetting};
 use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::tree::Node;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     if own != "kafka" {
         // `topics` inside `kafka` is read with it, and counts wherever it is.
-        return topics(section.node, section, env);
+        return topics(section.node, section, parts);
     }
     if section.node.as_map().is_none() {
         return false;
     }
-    groups(section, env);
-    cluster(section.node, env);
+    groups(section, parts);
+    cluster(section.node, parts);
     let prefix = if section.path.iter().rev().nth(1).is_some_and(|p| p == "spring") {
         "spring.kafka"
     } else {
         "kafka"
     };
     let flat = settings::flatten(section.node, prefix);
-    settings::apply(&flat, section.owner, section.place, env) > 0
+    settings::apply(&flat, section.owner, section.place, parts) > 0
 }
 
 /// Declares the topics of a list or map; returns whether any was one.
-fn topics(node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
+fn topics(node: &Node, section: &Section<'_>, parts: &mut Parts) -> bool {
     let mut any = false;
     for (name, span, item) in node.named_items() {
         let declares = field(item, aliases::PARTITIONS).is_some()
@@ -45,19 +45,19 @@ fn topics(node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
         any = true;
         let name = text(item, &["name", "topic", "topicname"])
             .unwrap_or_else(|| Fact::declared(name.to_owned(), span));
-        topic(name, item, section, env);
+        topic(name, item, section, parts);
     }
     if !any && node.as_map().is_some() && field(node, aliases::PARTITIONS).is_some() {
         // `topic: {name: events, partitions: 12}`.
         if let Some(name) = text(node, &["name", "topicname"]) {
-            topic(name, node, section, env);
+            topic(name, node, section, parts);
             any = true;
         }
     }
     any
 }
 
-fn topic(name: Fact<String>, item: &Node, section: &Section<'_>, env: &mut Parts) {
+fn topic(name: Fact<String>, item: &Node, section: &Section<'_>, parts: &mut Parts) {
     let config = field(item, &["config", "configs", "configuration", "settings"]).map(|(_, n)| n);
     let also = |read: &dyn Fn(&Node) -> Option<Fact<u32>>| read(item).or_else(|| config.and_then(read));
     let partitions = number(item, aliases::PARTITIONS);
@@ -69,7 +69,7 @@ fn topic(name: Fact<String>, item: &Node, section: &Section<'_>, env: &mut Parts
         if let Some(value) = value {
             let subject = format!("topic {}", name.value);
             parts::describe(
-                env,
+                parts,
                 subject,
                 attribute,
                 value.as_ref().map(u32::to_string),
@@ -86,8 +86,8 @@ fn topic(name: Fact<String>, item: &Node, section: &Section<'_>, env: &mut Parts
         retention,
         peak_rate,
     };
-    match env.topics.iter_mut().find(|t| t.name.value == found.name.value) {
-        None => env.topics.push(found),
+    match parts.topics.iter_mut().find(|t| t.name.value == found.name.value) {
+        None => parts.topics.push(found),
         Some(known) => {
             known.partitions = found.partitions.or(known.partitions.take());
             known.replication_factor = found.replication_factor.or(known.replication_factor.take());
@@ -99,7 +99,7 @@ fn topic(name: Fact<String>, item: &Node, section: &Section<'_>, env: &mut Parts
 }
 
 /// `consumer_groups: [{name: g, topics: [a], workers: 4}]`: each is a separate consumer.
-fn groups(section: &Section<'_>, env: &mut Parts) {
+fn groups(section: &Section<'_>, parts: &mut Parts) {
     let Some((_, list)) = field(section.node, &["consumergroups", "consumers", "groups"]) else {
         return;
     };
@@ -110,14 +110,14 @@ fn groups(section: &Section<'_>, env: &mut Parts) {
         let group = text(item, &["groupid", "group", "consumergroup", "name"])
             .unwrap_or_else(|| Fact::declared(name.to_owned(), span));
         let owner = section.owner_of(item);
-        let known = env.consumers.iter().position(|c| {
+        let known = parts.consumers.iter().position(|c| {
             same_owner(&c.owner, &owner) && c.group.as_ref().is_none_or(|g| g.value == group.value)
         });
         let at = known.unwrap_or_else(|| {
-            env.consumers.push(Consumer::at(span, owner.clone()));
-            env.consumers.len() - 1
+            parts.consumers.push(Consumer::at(span, owner.clone()));
+            parts.consumers.len() - 1
         });
-        let consumer = &mut env.consumers[at];
+        let consumer = &mut parts.consumers[at];
         consumer.group = Some(group);
         let topics = names(item, TOPICS);
         if !topics.is_empty() {
@@ -160,7 +160,7 @@ fn names(node: &Node, keys: aliases::Aliases) -> Vec<Fact<String>> {
 }
 
 /// The section's facts about the cluster: number of brokers, replication lag.
-fn cluster(node: &Node, env: &mut Parts) {
+fn cluster(node: &Node, parts: &mut Parts) {
     let place = field(node, &["cluster"])
         .map(|(_, n)| n)
         .filter(|n| n.as_map().is_some())
@@ -173,15 +173,15 @@ fn cluster(node: &Node, env: &mut Parts) {
     }
     let name = text(place, &["name", "bootstrapservers", "bootstrap"])
         .map_or_else(|| "kafka".to_owned(), |n| n.value);
-    let known = env.kafka_clusters.iter().position(|c| c.name == name);
+    let known = parts.kafka_clusters.iter().position(|c| c.name == name);
     let at = known.unwrap_or_else(|| {
-        env.kafka_clusters.push(KafkaCluster {
+        parts.kafka_clusters.push(KafkaCluster {
             name,
             ..KafkaCluster::default()
         });
-        env.kafka_clusters.len() - 1
+        parts.kafka_clusters.len() - 1
     });
-    let cluster = &mut env.kafka_clusters[at];
+    let cluster = &mut parts.kafka_clusters[at];
     cluster.brokers = brokers.or(cluster.brokers.take());
     cluster.replication_lag = lag.or(cluster.replication_lag.take());
 }

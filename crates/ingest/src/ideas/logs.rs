@@ -22,7 +22,7 @@ pub(super) const FLAGS: Aliases = &[
 /// Stores that never expire their contents by default.
 const KEEPS_ALL: &[&str] = &["cloudwatch", "elasticsearch", "elk", "opensearch", "loki"];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     let retention = if section.node.as_map().is_some() {
         of_map(section.node)
@@ -51,10 +51,10 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
         span: section.key.span,
         retention,
     };
-    match env.log_stores.iter_mut().find(|s| s.name == store.name) {
+    match parts.log_stores.iter_mut().find(|s| s.name == store.name) {
         Some(known) if store.retention.is_some() => *known = store,
         Some(_) => {}
-        None => env.log_stores.push(store),
+        None => parts.log_stores.push(store),
     }
     true
 }

@@ -5,7 +5,7 @@ use super::fields::{Bare, field, is_off, text, time};
 use cofferdam_model::Parts;
 use cofferdam_model::alerts::MetricSource;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let node = section.node;
     if node.as_map().is_none()
         || is_off(node)
@@ -40,13 +40,13 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
         metrics: Vec::new(),
         reads: Vec::new(),
     };
-    match env.metric_sources.iter_mut().find(|s| s.name == source.name) {
+    match parts.metric_sources.iter_mut().find(|s| s.name == source.name) {
         Some(known) => {
             if source.interval.is_some() {
                 *known = source;
             }
         }
-        None => env.metric_sources.push(source),
+        None => parts.metric_sources.push(source),
     }
     true
 }

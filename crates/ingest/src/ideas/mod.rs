@@ -105,9 +105,9 @@ impl Section<'_> {
     }
 
     /// Records a statement of this section about its owner, if the owner has a name.
-    fn describe(&self, attribute: &str, value: Fact<String>, env: &mut Parts) {
+    fn describe(&self, attribute: &str, value: Fact<String>, parts: &mut Parts) {
         if let Some(name) = &self.owner.name {
-            parts::describe(env, format!("service {name}"), attribute, value, self.format);
+            parts::describe(parts, format!("service {name}"), attribute, value, self.format);
         }
     }
 }
@@ -193,19 +193,19 @@ const IDEAS: &[Idea] = &[
 
 /// Reads every idea anywhere below `node`, as settings of `owner`. Sections for environments other than the
 /// place's are skipped.
-pub fn read_section(node: &Node, owner: &Owner, place: Place<'_>, env: &mut Parts) {
-    read_as(node, owner, place, SETTINGS_FORMAT, env);
+pub fn read_section(node: &Node, owner: &Owner, place: Place<'_>, parts: &mut Parts) {
+    read_as(node, owner, place, SETTINGS_FORMAT, parts);
 }
 
 /// The same for a format with its own reader.
-pub(crate) fn read_as(node: &Node, owner: &Owner, place: Place<'_>, format: &str, env: &mut Parts) {
+pub(crate) fn read_as(node: &Node, owner: &Owner, place: Place<'_>, format: &str, parts: &mut Parts) {
     let mut walk = Walk {
         place,
         format,
         path: Vec::new(),
         written: Vec::new(),
     };
-    walk.visit(node, owner, env);
+    walk.visit(node, owner, parts);
 }
 
 struct Walk<'a> {
@@ -216,25 +216,25 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn visit(&mut self, node: &Node, owner: &Owner, env: &mut Parts) {
+    fn visit(&mut self, node: &Node, owner: &Owner, parts: &mut Parts) {
         match &node.value {
             Value::Map(map) => {
-                timeouts::read(node, &self.written, owner, self.place, env);
-                self.flat(node, owner, env);
+                timeouts::read(node, &self.written, owner, self.place, parts);
+                self.flat(node, owner, parts);
                 for (key, value) in map.iter() {
                     if is_of_other_environment(key, value, self.place.environment) {
                         continue;
                     }
                     self.path.push(fold(&key.text));
                     self.written.push(key.text.to_string());
-                    self.entry((key, value), node, owner, env);
+                    self.entry((key, value), node, owner, parts);
                     self.path.pop();
                     self.written.pop();
                 }
             }
             Value::Seq(items) => {
                 for item in items {
-                    self.visit(item, owner, env);
+                    self.visit(item, owner, parts);
                 }
             }
             _ => {}
@@ -243,7 +243,7 @@ impl Walk<'_> {
 
     /// Names of variables, and names that contain their own nesting (`spring.kafka.producer.acks`), mean the
     /// same as in a flat file.
-    fn flat(&self, node: &Node, owner: &Owner, env: &mut Parts) {
+    fn flat(&self, node: &Node, owner: &Owner, parts: &mut Parts) {
         let is_flat = |key: &str| {
             key.contains(['_', '.'])
                 && (key.contains('.')
@@ -263,11 +263,11 @@ impl Walk<'_> {
             })
             .collect();
         if !settings.is_empty() {
-            settings::apply(&settings, owner, self.place, env);
+            settings::apply(&settings, owner, self.place, parts);
         }
     }
 
-    fn entry(&mut self, (key, value): (&Key, &Node), parent: &Node, owner: &Owner, env: &mut Parts) {
+    fn entry(&mut self, (key, value): (&Key, &Node), parent: &Node, owner: &Owner, parts: &mut Parts) {
         let section = Section {
             key,
             node: value,
@@ -278,20 +278,20 @@ impl Walk<'_> {
             place: self.place,
             format: self.format,
         };
-        caches::read(&section, env);
+        caches::read(&section, parts);
         let own = self.path.last().map_or("", String::as_str);
         for idea in IDEAS {
             if idea.keys.iter().any(|names| names.contains(&own)) {
-                (idea.read)(&section, env);
+                (idea.read)(&section, parts);
             }
         }
         if matches!(own, "services" | "microservices") && self.format == SETTINGS_FORMAT {
             for (name, _, item) in value.named_items() {
-                self.visit(item, &Owner::named(name), env);
+                self.visit(item, &Owner::named(name), parts);
             }
             return;
         }
-        self.visit(value, owner, env);
+        self.visit(value, owner, parts);
     }
 }
 

@@ -26,7 +26,7 @@ fn heading(text: &str) -> Option<Priority> {
     priority_of(text).filter(|_| text.chars().any(char::is_alphabetic))
 }
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let mut any = false;
     for (key, value) in section.node.entries() {
         if let (Some(priority), Value::Names(names)) = (heading(&key.text), names(value)) {
@@ -34,7 +34,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
                 any = true;
                 let span = name.span();
                 if let Some(span) = span {
-                    parts::service_mut(env, &name.value, span).priority = Some(Fact {
+                    parts::service_mut(parts, &name.value, span).priority = Some(Fact {
                         value: priority,
                         source: name.source.clone(),
                     });
@@ -48,7 +48,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
             // `service_priorities: {auth: critical}`: the section must say that its keys are services.
             if section.path.last().is_some_and(|own| own.starts_with("service")) {
                 any = true;
-                parts::service_mut(env, &key.text, key.span).priority = Some(priority);
+                parts::service_mut(parts, &key.text, key.span).priority = Some(priority);
             }
         }
     }

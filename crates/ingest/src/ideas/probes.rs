@@ -8,7 +8,7 @@ use crate::facts::NodeFacts as _;
 use cofferdam_model::Parts;
 use cofferdam_syntax::tree::Node;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     if section.owner.name.is_none()
         || section.is_under(aliases::CELLS)
@@ -22,8 +22,8 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
         return false;
     }
     match own {
-        "livenessprobe" | "liveness" => check("liveness", section.node, section, env),
-        "readinessprobe" | "readiness" => check("readiness", section.node, section, env),
+        "livenessprobe" | "liveness" => check("liveness", section.node, section, parts),
+        "readinessprobe" | "readiness" => check("readiness", section.node, section, parts),
         _ => {
             let named = [
                 ("liveness", ["liveness", "livenessprobe", "live"]),
@@ -33,24 +33,24 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
             for (what, names) in named {
                 for name in names {
                     if let Some(probe) = section.node.like(name) {
-                        any |= check(what, probe, section, env);
+                        any |= check(what, probe, section, parts);
                     }
                 }
                 for (name, _, item) in section.node.named_items() {
                     if section.node.as_map().is_none()
                         && names.contains(&cofferdam_syntax::tree::fold(name).as_str())
                     {
-                        any |= check(what, item, section, env);
+                        any |= check(what, item, section, parts);
                     }
                 }
             }
             // A check without a name decides who gets traffic, like those of load balancers.
-            any || check("readiness", section.node, section, env)
+            any || check("readiness", section.node, section, parts)
         }
     }
 }
 
-fn check(what: &str, node: &Node, section: &Section<'_>, env: &mut Parts) -> bool {
+fn check(what: &str, node: &Node, section: &Section<'_>, parts: &mut Parts) -> bool {
     let place = field(node, &["httpget", "http"])
         .map(|(_, n)| n)
         .filter(|n| n.as_map().is_some())
@@ -62,9 +62,9 @@ fn check(what: &str, node: &Node, section: &Section<'_>, env: &mut Parts) -> boo
     let Some(path) = path.filter(|p| p.value.starts_with('/')) else {
         return false;
     };
-    section.describe(&format!("{what} path"), path, env);
+    section.describe(&format!("{what} path"), path, parts);
     if let Some(port) = field(place, aliases::PORT).and_then(|(_, n)| n.u32_fact()) {
-        section.describe(&format!("{what} port"), port.map(|p| p.to_string()), env);
+        section.describe(&format!("{what} port"), port.map(|p| p.to_string()), parts);
     }
     true
 }

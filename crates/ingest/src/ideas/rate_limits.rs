@@ -55,19 +55,19 @@ const PERIODS: &[&str] = &[
     "timewindow",
 ];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     if is_off(section.node) {
         return false;
     }
     let name = section.written.join(".");
     if let Some(limit) = limit_of(section.node) {
-        push(section, name, limit, section.node, env);
+        push(section, name, limit, section.node, parts);
         return true;
     }
     let mut any = false;
     for (item_name, _, item) in section.node.named_items() {
         if let Some(limit) = limit_of(item).filter(|_| !is_off(item)) {
-            push(section, format!("{name}.{item_name}"), limit, item, env);
+            push(section, format!("{name}.{item_name}"), limit, item, parts);
             any = true;
         }
     }
@@ -105,7 +105,7 @@ fn limit_of(node: &Node) -> Option<Fact<Rate>> {
     (seconds > 0.0).then(|| number.map(|n| Rate(n / seconds)))
 }
 
-fn push(section: &Section<'_>, name: String, limit: Fact<Rate>, node: &Node, env: &mut Parts) {
+fn push(section: &Section<'_>, name: String, limit: Fact<Rate>, node: &Node, parts: &mut Parts) {
     let per_replica = field(node, &["perreplica", "perpod", "perinstance", "local"])
         .and_then(|(_, n)| on(n))
         .or_else(|| {
@@ -121,9 +121,10 @@ fn push(section: &Section<'_>, name: String, limit: Fact<Rate>, node: &Node, env
                 _ => None,
             })
         });
-    env.rate_limits
+    parts
+        .rate_limits
         .retain(|r| !(r.name == name && same_owner(&r.owner, section.owner)));
-    env.rate_limits.push(RateLimit {
+    parts.rate_limits.push(RateLimit {
         name,
         owner: section.owner.clone(),
         limit,

@@ -7,7 +7,7 @@ use crate::facts::NodeFacts as _;
 use cofferdam_model::{Bytes, Cpu, Fact, Parts};
 use cofferdam_syntax::tree::Node;
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     if !section.is_deployment() || section.owner.name.is_none() {
         return false;
     }
@@ -17,7 +17,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
         ("limit", &["limits", "limit"]),
     ] {
         if let Some((_, part)) = field(section.node, names) {
-            any |= state(part, (aliases::CPU, aliases::MEMORY), what, section, env);
+            any |= state(part, (aliases::CPU, aliases::MEMORY), what, section, parts);
         }
     }
     let cpu = (
@@ -28,8 +28,8 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
         &["memoryrequest", "memoryrequests", "requestmemory"],
         &["memorylimit", "memorylimits", "limitmemory"],
     );
-    any |= state(section.node, (cpu.0, memory.0), "request", section, env);
-    any |= state(section.node, (cpu.1, memory.1), "limit", section, env);
+    any |= state(section.node, (cpu.0, memory.0), "request", section, parts);
+    any |= state(section.node, (cpu.1, memory.1), "limit", section, parts);
     any
 }
 
@@ -38,18 +38,22 @@ fn state(
     names: (aliases::Aliases, aliases::Aliases),
     what: &str,
     section: &Section<'_>,
-    env: &mut Parts,
+    parts: &mut Parts,
 ) -> bool {
     let cpu: Option<Fact<Cpu>> = field(node, names.0).and_then(|(_, n)| n.fact(Cpu::parse));
     let memory: Option<Fact<Bytes>> = field(node, names.1).and_then(|(_, n)| n.fact(Bytes::parse));
     if let Some(cpu) = &cpu {
-        section.describe(&format!("cpu {what}"), cpu.as_ref().map(ToString::to_string), env);
+        section.describe(
+            &format!("cpu {what}"),
+            cpu.as_ref().map(ToString::to_string),
+            parts,
+        );
     }
     if let Some(memory) = &memory {
         section.describe(
             &format!("memory {what}"),
             memory.as_ref().map(ToString::to_string),
-            env,
+            parts,
         );
     }
     cpu.is_some() || memory.is_some()

@@ -34,7 +34,7 @@ const MANNER: aliases::Aliases = &[
     "exponential",
 ];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     if section.is_under(&["kafka"]) || is_off(section.node) {
         return false;
     }
@@ -45,7 +45,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
             section.node,
             &section.written.join("."),
             target_of(&words),
-            env,
+            parts,
         );
     }
     let mut any = false;
@@ -57,7 +57,7 @@ pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
                 item,
                 &format!("{}.{name}", section.written.join(".")),
                 target_of(&words),
-                env,
+                parts,
             );
         }
     }
@@ -72,7 +72,13 @@ fn has_shape(node: &Node) -> bool {
     tries.is_some_and(|(_, n)| n.as_u32().is_some()) && with_unit
 }
 
-fn push(section: &Section<'_>, node: &Node, what: &str, target: Option<CallTarget>, env: &mut Parts) -> bool {
+fn push(
+    section: &Section<'_>,
+    node: &Node,
+    what: &str,
+    target: Option<CallTarget>,
+    parts: &mut Parts,
+) -> bool {
     // Istio's `attempts` are retries in addition to the first try, and so is every name with "retry".
     let per_try = time(node, &["pertrytimeout"], Bare::Wait);
     let is_mesh = per_try.is_some() && node.like("retryon").is_some();
@@ -106,9 +112,10 @@ fn push(section: &Section<'_>, node: &Node, what: &str, target: Option<CallTarge
         ),
         breaker: breaker.map(|(key, _)| Fact::declared(key.text.to_string(), key.span)),
     };
-    env.calls
+    parts
+        .calls
         .retain(|c| !(c.what == call.what && same_owner(&c.owner, &call.owner)));
-    env.calls.push(call);
+    parts.calls.push(call);
     true
 }
 

@@ -9,22 +9,22 @@ use cofferdam_model::alerts::Slo;
 use cofferdam_model::{Fact, Parts, Share, Span};
 use cofferdam_syntax::tree::{Node, fold};
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     let mut any = false;
     for (name, span, item) in section.node.named_items() {
-        any |= one((name, span, item), section, env);
+        any |= one((name, span, item), section, parts);
     }
     if !any && section.node.as_map().is_none() {
         // A list whose items have no names.
         for item in section.node.items() {
             let name = text(item, aliases::INDICATOR).map_or_else(|| "objective".to_owned(), |n| n.value);
-            any |= one((&name, item.span, item), section, env);
+            any |= one((&name, item.span, item), section, parts);
         }
     }
     if !any && section.node.as_map().is_some() && own != "objectives" {
         let name = text(section.node, aliases::NAME).map_or_else(|| own.to_owned(), |n| n.value);
-        any = one((&name, section.key.span, section.node), section, env);
+        any = one((&name, section.key.span, section.node), section, parts);
     }
     any
 }
@@ -43,7 +43,7 @@ fn target_of(node: &Node) -> Option<Fact<Share>> {
     })
 }
 
-fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, env: &mut Parts) -> bool {
+fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, parts: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     let (target, window) = match item.as_map() {
         Some(_) => (
@@ -97,7 +97,11 @@ fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, env: &mut
             owner: &owner,
             ..*section
         }
-        .describe("availability target", target.as_ref().map(|s| s.to_string()), env);
+        .describe(
+            "availability target",
+            target.as_ref().map(|s| s.to_string()),
+            parts,
+        );
     }
     let slo = Slo {
         name: name.to_owned(),
@@ -107,7 +111,7 @@ fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, env: &mut
         window,
         indicator,
     };
-    match env
+    match parts
         .slos
         .iter_mut()
         .find(|s| s.name == slo.name && same_owner(&s.owner, &slo.owner))
@@ -117,7 +121,7 @@ fn one((name, span, item): (&str, Span, &Node), section: &Section<'_>, env: &mut
             known.target = slo.target;
             known.window = slo.window.or(known.window.take());
         }
-        None => env.slos.push(slo),
+        None => parts.slos.push(slo),
     }
     true
 }

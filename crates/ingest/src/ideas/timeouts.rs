@@ -35,7 +35,7 @@ const ROLES: &[(&str, DeadlineRole)] = &[
 ];
 
 /// Reads the timeouts of a map; returns whether it had the shape.
-pub(super) fn read(node: &Node, path: &[String], owner: &Owner, place: Place<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(node: &Node, path: &[String], owner: &Owner, place: Place<'_>, parts: &mut Parts) -> bool {
     // Clients of Kafka and Redis wait for other things than those of a database.
     if path.iter().any(|p| {
         ["kafka", "redis", "producer", "consumer"]
@@ -65,8 +65,10 @@ pub(super) fn read(node: &Node, path: &[String], owner: &Owner, place: Place<'_>
     }
     for deadline in found {
         // The same line read as a pool's setting is the same deadline.
-        env.deadlines.retain(|d| d.value.span() != deadline.value.span());
-        settings::deadline(env, deadline);
+        parts
+            .deadlines
+            .retain(|d| d.value.span() != deadline.value.span());
+        settings::deadline(parts, deadline);
     }
     true
 }

@@ -15,8 +15,8 @@ pub(crate) struct KnownPlaces(BTreeSet<Span>);
 
 impl KnownPlaces {
     /// The places of the facts in `env`.
-    pub(crate) fn of(env: &Parts) -> KnownPlaces {
-        let containers = env
+    pub(crate) fn of(parts: &Parts) -> KnownPlaces {
+        let containers = parts
             .workloads
             .iter()
             .flat_map(|w| w.containers.iter().chain(&w.init_containers));
@@ -24,23 +24,23 @@ impl KnownPlaces {
             .flat_map(|c| c.variables.values())
             .filter_map(|v| v.value.span());
         let mut known = KnownPlaces(variables.collect());
-        known.add(env);
+        known.add(parts);
         known
     }
 
-    fn add(&mut self, env: &Parts) {
-        let ideas = (env.cells.iter().filter_map(|c| c.name.span()))
-            .chain(env.routings.iter().map(|r| r.span))
-            .chain(env.breakers.iter().map(|b| b.span))
-            .chain(env.local_caches.iter().map(|c| c.span))
-            .chain(env.rate_limits.iter().filter_map(|r| r.limit.span()))
-            .chain(env.deliveries.iter().filter_map(|d| d.span))
-            .chain(env.topics.iter().filter_map(|t| t.name.span()))
-            .chain(env.slos.iter().map(|s| s.span))
-            .chain(env.deadlines.iter().filter_map(|d| d.value.span()))
-            .chain(env.producers.iter().flat_map(of_producer))
-            .chain(env.consumers.iter().flat_map(of_consumer))
-            .chain(env.pools.iter().flat_map(of_pool));
+    fn add(&mut self, parts: &Parts) {
+        let ideas = (parts.cells.iter().filter_map(|c| c.name.span()))
+            .chain(parts.routings.iter().map(|r| r.span))
+            .chain(parts.breakers.iter().map(|b| b.span))
+            .chain(parts.local_caches.iter().map(|c| c.span))
+            .chain(parts.rate_limits.iter().filter_map(|r| r.limit.span()))
+            .chain(parts.deliveries.iter().filter_map(|d| d.span))
+            .chain(parts.topics.iter().filter_map(|t| t.name.span()))
+            .chain(parts.slos.iter().map(|s| s.span))
+            .chain(parts.deadlines.iter().filter_map(|d| d.value.span()))
+            .chain(parts.producers.iter().flat_map(of_producer))
+            .chain(parts.consumers.iter().flat_map(of_consumer))
+            .chain(parts.pools.iter().flat_map(of_pool));
         self.0.extend(ideas);
     }
 
@@ -60,17 +60,17 @@ pub(crate) fn read_values(
     owner: &Owner,
     place: Place<'_>,
     known: &mut KnownPlaces,
-    env: &mut Parts,
+    parts: &mut Parts,
 ) {
     let mut told = Parts::default();
     read_section(values, owner, place, &mut told);
     let same_name = |a: &Fact<String>, b: &Fact<String>| a.value == b.value;
     told.routings
-        .retain(|r| known.lacks(Some(r.span)) && !env.routings.iter().any(|k| k.cells == r.cells));
+        .retain(|r| known.lacks(Some(r.span)) && !parts.routings.iter().any(|k| k.cells == r.cells));
     told.cells
-        .retain(|c| !env.cells.iter().any(|k| same_name(&k.name, &c.name)));
+        .retain(|c| !parts.cells.iter().any(|k| same_name(&k.name, &c.name)));
     told.topics
-        .retain(|t| !env.topics.iter().any(|k| same_name(&k.name, &t.name)));
+        .retain(|t| !parts.topics.iter().any(|k| same_name(&k.name, &t.name)));
     told.breakers.retain(|b| known.lacks(Some(b.span)));
     told.local_caches.retain(|c| known.lacks(Some(c.span)));
     told.rate_limits.retain(|r| known.lacks(r.limit.span()));
@@ -81,18 +81,18 @@ pub(crate) fn read_values(
     told.consumers.retain(|c| !known.any(of_consumer(c)));
     told.pools.retain(|p| !known.any(of_pool(p)));
     known.add(&told);
-    env.routings.append(&mut told.routings);
-    env.cells.append(&mut told.cells);
-    env.topics.append(&mut told.topics);
-    env.breakers.append(&mut told.breakers);
-    env.local_caches.append(&mut told.local_caches);
-    env.rate_limits.append(&mut told.rate_limits);
-    env.deliveries.append(&mut told.deliveries);
-    env.slos.append(&mut told.slos);
-    env.deadlines.append(&mut told.deadlines);
-    env.producers.append(&mut told.producers);
-    env.consumers.append(&mut told.consumers);
-    env.pools.append(&mut told.pools);
+    parts.routings.append(&mut told.routings);
+    parts.cells.append(&mut told.cells);
+    parts.topics.append(&mut told.topics);
+    parts.breakers.append(&mut told.breakers);
+    parts.local_caches.append(&mut told.local_caches);
+    parts.rate_limits.append(&mut told.rate_limits);
+    parts.deliveries.append(&mut told.deliveries);
+    parts.slos.append(&mut told.slos);
+    parts.deadlines.append(&mut told.deadlines);
+    parts.producers.append(&mut told.producers);
+    parts.consumers.append(&mut told.consumers);
+    parts.pools.append(&mut told.pools);
 }
 
 fn of_producer(producer: &Producer) -> impl Iterator<Item = Span> + '_ {

@@ -36,32 +36,32 @@ const BESIDE: Aliases = &[
     "windowoverride",
 ];
 
-pub(super) fn read(section: &Section<'_>, env: &mut Parts) -> bool {
+pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
     let own = section.path.last().map_or("", String::as_str);
     if aliases::WINDOWS.contains(&own) {
-        return windows(section, env);
+        return windows(section, parts);
     }
     if !section.is_deployment() || section.is_under(aliases::CELLS) {
         return false;
     }
     if FLAGS.contains(&own) {
-        return flag(section, own, section.node, env);
+        return flag(section, own, section.node, parts);
     }
-    mechanism(section, env)
+    mechanism(section, parts)
 }
 
-fn delivery<'e>(section: &Section<'_>, env: &'e mut Parts) -> &'e mut Delivery {
+fn delivery<'e>(section: &Section<'_>, parts: &'e mut Parts) -> &'e mut Delivery {
     let name = section
         .owner
         .name
         .clone()
         .unwrap_or_else(|| section.place.path.display().to_string());
-    let delivery = parts::delivery_mut(env, section.owner, &name, section.key.span);
+    let delivery = parts::delivery_mut(parts, section.owner, &name, section.key.span);
     delivery.declarable |= section.is_deployment();
     delivery
 }
 
-fn windows(section: &Section<'_>, env: &mut Parts) -> bool {
+fn windows(section: &Section<'_>, parts: &mut Parts) -> bool {
     let node = section.node;
     let inner = field(
         node,
@@ -114,7 +114,7 @@ fn windows(section: &Section<'_>, env: &mut Parts) -> bool {
             .filter_map(|item| field(item, aliases::HOLIDAYS))
             .flat_map(|(_, n)| dates(n)),
     );
-    let delivery = delivery(section, env);
+    let delivery = delivery(section, parts);
     delivery.span = Some(section.key.span);
     delivery.windows = found;
     delivery.override_path = override_path;
@@ -264,7 +264,7 @@ fn day_of(word: &str) -> Option<usize> {
 }
 
 /// `rollback` or `canary` as a section or switch.
-fn flag(section: &Section<'_>, own: &str, node: &Node, env: &mut Parts) -> bool {
+fn flag(section: &Section<'_>, own: &str, node: &Node, parts: &mut Parts) -> bool {
     let automatic = field(
         node,
         &[
@@ -279,7 +279,7 @@ fn flag(section: &Section<'_>, own: &str, node: &Node, env: &mut Parts) -> bool 
     let Some(value) = automatic.or_else(|| on(node)) else {
         return false;
     };
-    let delivery = delivery(section, env);
+    let delivery = delivery(section, parts);
     if own.contains("rollback") {
         delivery.rollback = Some(value);
     } else {
@@ -289,7 +289,7 @@ fn flag(section: &Section<'_>, own: &str, node: &Node, env: &mut Parts) -> bool 
 }
 
 /// `deploy_mechanism: canary`, `strategy: {type: rolling}`.
-fn mechanism(section: &Section<'_>, env: &mut Parts) -> bool {
+fn mechanism(section: &Section<'_>, parts: &mut Parts) -> bool {
     let named = match section.node.as_str() {
         Some(_) => section.node.text_fact(),
         None => text(section.node, &["type", "strategy", "mechanism", "method"]),
@@ -310,7 +310,7 @@ fn mechanism(section: &Section<'_>, env: &mut Parts) -> bool {
         return false;
     }
     let canary = lower.contains("canary") || lower.contains("progressive");
-    let delivery = delivery(section, env);
+    let delivery = delivery(section, parts);
     if canary || delivery.canary.is_none() && lower != "kubernetes" {
         delivery.canary = Some(named.map(|_| canary));
     }

@@ -8,14 +8,14 @@ use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::tree::Node;
 
 /// Reads a policy; returns whether the object is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
+pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
-        ("kyverno.io", "ClusterPolicy" | "Policy") => kyverno(object, env),
-        ("policies.kyverno.io", "ImageValidatingPolicy") => image_validating(object, env),
+        ("kyverno.io", "ClusterPolicy" | "Policy") => kyverno(object, parts),
+        ("policies.kyverno.io", "ImageValidatingPolicy") => image_validating(object, parts),
         ("policies.kyverno.io", "ValidatingPolicy")
-        | ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => validating(object, env),
-        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding") => binding(object, env),
-        ("constraints.gatekeeper.sh", kind) => gatekeeper(object, kind, env),
+        | ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => validating(object, parts),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding") => binding(object, parts),
+        ("constraints.gatekeeper.sh", kind) => gatekeeper(object, kind, parts),
         _ => return false,
     }
     true
@@ -35,7 +35,7 @@ fn policy(object: &Object<'_>, name: String) -> AdmissionPolicy {
 
 /// Kyverno's rules are cumulative, and each image must satisfy all of them: if there are several, every rule
 /// about images is a separate policy.
-fn kyverno(object: &Object<'_>, env: &mut Parts) {
+fn kyverno(object: &Object<'_>, parts: &mut Parts) {
     let action = object
         .at("spec/validationFailureAction")
         .or_else(|| object.at("spec/failureAction"));
@@ -47,7 +47,8 @@ fn kyverno(object: &Object<'_>, env: &mut Parts) {
     }
     let speaks = |p: &AdmissionPolicy| !p.allowed_images.is_empty() || p.verifies_signatures.is_some();
     if read.iter().filter(|p| speaks(p)).count() > 1 {
-        env.admission_policies
+        parts
+            .admission_policies
             .extend(read.into_iter().filter(|p| speaks(p)));
         return;
     }
@@ -55,7 +56,7 @@ fn kyverno(object: &Object<'_>, env: &mut Parts) {
     if at < read.len() {
         let mut one = read.swap_remove(at);
         one.name.clone_from(&object.id.name);
-        env.admission_policies.push(one);
+        parts.admission_policies.push(one);
     }
 }
 
@@ -223,7 +224,7 @@ fn registries_in(message: &Fact<String>) -> Vec<Fact<String>> {
 }
 
 /// Kyverno's newer policy that verifies signatures.
-fn image_validating(object: &Object<'_>, env: &mut Parts) {
+fn image_validating(object: &Object<'_>, parts: &mut Parts) {
     let mut policy = policy(object, object.id.name.clone());
     policy.enforced = actions(object.at("spec/validationActions"));
     policy.verifies_signatures = Some(Fact::declared(true, object.span));
@@ -233,7 +234,7 @@ fn image_validating(object: &Object<'_>, env: &mut Parts) {
     {
         policy.verified_images.extend(text(reference, "glob"));
     }
-    env.admission_policies.push(policy);
+    parts.admission_policies.push(policy);
 }
 
 fn actions(node: Option<&Node>) -> Option<Fact<bool>> {
@@ -247,16 +248,16 @@ fn actions(node: Option<&Node>) -> Option<Fact<bool>> {
 
 /// Kubernetes' own policies contain their requirements as expressions, and bindings decide whether they
 /// refuse.
-fn validating(object: &Object<'_>, env: &mut Parts) {
+fn validating(object: &Object<'_>, parts: &mut Parts) {
     let mut read = policy(object, object.id.name.clone());
     read.enforced = actions(object.at("spec/validationActions"));
     expressions(object.at("spec/validations"), &mut read);
-    match env.admission_policies.iter_mut().find(|p| p.name == read.name) {
+    match parts.admission_policies.iter_mut().find(|p| p.name == read.name) {
         Some(bound) => {
             read.enforced = read.enforced.or(bound.enforced.take());
             *bound = read;
         }
-        None => env.admission_policies.push(read),
+        None => parts.admission_policies.push(read),
     }
 }
 
@@ -289,22 +290,22 @@ fn quoted_in(text: &str) -> impl Iterator<Item = &str> {
     text.split(quote).skip(1).step_by(2)
 }
 
-fn binding(object: &Object<'_>, env: &mut Parts) {
+fn binding(object: &Object<'_>, parts: &mut Parts) {
     let Some(name) = object.spec().and_then(|s| text(s, "policyName")) else {
         return;
     };
     let enforced = actions(object.at("spec/validationActions"));
-    match env.admission_policies.iter_mut().find(|p| p.name == name.value) {
+    match parts.admission_policies.iter_mut().find(|p| p.name == name.value) {
         Some(bound) => bound.enforced = bound.enforced.take().or(enforced),
         None => {
             let mut waiting = policy(object, name.value);
             waiting.enforced = enforced;
-            env.admission_policies.push(waiting);
+            parts.admission_policies.push(waiting);
         }
     }
 }
 
-fn gatekeeper(object: &Object<'_>, kind: &str, env: &mut Parts) {
+fn gatekeeper(object: &Object<'_>, kind: &str, parts: &mut Parts) {
     let mut read = policy(object, object.id.name.clone());
     read.enforced = match object.at("spec/enforcementAction") {
         Some(node) => node.fact(|t| Some(t.eq_ignore_ascii_case("deny"))),
@@ -322,7 +323,7 @@ fn gatekeeper(object: &Object<'_>, kind: &str, env: &mut Parts) {
             .map(|f| f.map(|t| if t.ends_with('*') { t } else { format!("{t}*") }))
             .collect();
     }
-    env.admission_policies.push(read);
+    parts.admission_policies.push(read);
 }
 
 #[cfg(test)]

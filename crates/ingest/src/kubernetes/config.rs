@@ -37,25 +37,25 @@ const MAKERS: &[(&str, &[&str])] = &[
 ];
 
 /// Reads an object from which pods take configuration; returns whether it is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
+pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
-        ("", "ConfigMap") => config_map(object, env),
-        ("", "Secret") => secret(object, env),
-        ("", "ServiceAccount" | "PersistentVolumeClaim") => exists(object, &object.id.name, env),
-        (_, "SecretProviderClass") => provider_class(object, env),
+        ("", "ConfigMap") => config_map(object, parts),
+        ("", "Secret") => secret(object, parts),
+        ("", "ServiceAccount" | "PersistentVolumeClaim") => exists(object, &object.id.name, parts),
+        (_, "SecretProviderClass") => provider_class(object, parts),
         (_, kind) => {
             let Some((_, paths)) = MAKERS.iter().find(|(maker, _)| *maker == kind) else {
                 return false;
             };
-            maker(object, paths, env);
+            maker(object, paths, parts);
         }
     }
     true
 }
 
 /// Records that an object of this kind creates something with this name; its contents are unknown.
-pub(super) fn exists(object: &Object<'_>, name: &str, env: &mut Parts) {
-    env.config_objects.push(ConfigObject {
+pub(super) fn exists(object: &Object<'_>, name: &str, parts: &mut Parts) {
+    parts.config_objects.push(ConfigObject {
         id: ObjectId {
             name: name.to_owned(),
             ..object.id.clone()
@@ -66,13 +66,13 @@ pub(super) fn exists(object: &Object<'_>, name: &str, env: &mut Parts) {
     });
 }
 
-fn config_map(object: &Object<'_>, env: &mut Parts) {
+fn config_map(object: &Object<'_>, parts: &mut Parts) {
     let entries = || object.node.get("data").into_iter().flat_map(Node::entries);
     let binary = object.node.get("binaryData").is_some();
     let data: BTreeMap<String, Fact<String>> = entries()
         .filter_map(|(key, value)| Some((key.text.to_string(), value.text_fact()?)))
         .collect();
-    env.config_objects.push(ConfigObject {
+    parts.config_objects.push(ConfigObject {
         id: object.id.clone(),
         span: object.span,
         complete: object.is_whole()
@@ -84,13 +84,19 @@ fn config_map(object: &Object<'_>, env: &mut Parts) {
         if let Some(text) = value.as_str()
             && let Some((kind, evidence)) = secret_scan::classify(&key.text, text)
         {
-            push_literal(&key.text, text, value.span, (kind, evidence), env);
+            push_literal(&key.text, text, value.span, (kind, evidence), parts);
         }
     }
 }
 
-fn push_literal(name: &str, text: &str, span: Span, (kind, evidence): (SecretKind, String), env: &mut Parts) {
-    env.secret_literals.push(SecretLiteral {
+fn push_literal(
+    name: &str,
+    text: &str,
+    span: Span,
+    (kind, evidence): (SecretKind, String),
+    parts: &mut Parts,
+) {
+    parts.secret_literals.push(SecretLiteral {
         name: name.to_owned(),
         span,
         kind,
@@ -103,16 +109,16 @@ fn push_literal(name: &str, text: &str, span: Span, (kind, evidence): (SecretKin
 /// A Secret with values in the file is a secret in clear text, whatever the values look like: base64 is only
 /// a notation. Its texts are not kept, only the names of its keys; values that are not secret by their name
 /// (a host, a user) are kept.
-fn secret(object: &Object<'_>, env: &mut Parts) {
+fn secret(object: &Object<'_>, parts: &mut Parts) {
     // A file encrypted by SOPS contains ciphertext.
     let encrypted = object.node.get("sops").is_some();
     let mut data = BTreeMap::new();
-    let parts = || {
+    let sections = || {
         ["data", "stringData"]
             .into_iter()
             .filter_map(|p| object.node.get(p))
     };
-    let complete = object.is_whole() && parts().all(|p| p.is_null() || p.as_map().is_some());
+    let complete = object.is_whole() && sections().all(|p| p.is_null() || p.as_map().is_some());
     for (part, encoded) in [("data", true), ("stringData", false)] {
         for (key, value) in object.node.get(part).into_iter().flat_map(Node::entries) {
             let Some(written) = value.as_str() else { continue };
@@ -136,19 +142,19 @@ fn secret(object: &Object<'_>, env: &mut Parts) {
             let Some(found) = in_clear(&key.text, &text, encoded) else {
                 continue;
             };
-            env.secret_literals.push(SecretLiteral {
+            parts.secret_literals.push(SecretLiteral {
                 doubtful: secret_scan::is_to_be_replaced(&text),
                 ..secret_scan::literal(&key.text, &text, value.span, found)
             });
         }
     }
-    env.config_objects.push(ConfigObject {
+    parts.config_objects.push(ConfigObject {
         id: object.id.clone(),
         span: object.span,
         data,
         complete,
     });
-    store(object, &object.id.name, None, env);
+    store(object, &object.id.name, None, parts);
 }
 
 /// Certificates are public.
@@ -197,8 +203,8 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(LENIENT.decode(text).ok()?).ok()
 }
 
-fn store(object: &Object<'_>, name: &str, rotation: Option<Fact<std::time::Duration>>, env: &mut Parts) {
-    env.secret_stores.push(SecretStore {
+fn store(object: &Object<'_>, name: &str, rotation: Option<Fact<std::time::Duration>>, parts: &mut Parts) {
+    parts.secret_stores.push(SecretStore {
         name: name.to_owned(),
         namespace: object.id.namespace.clone(),
         span: object.span,
@@ -208,14 +214,14 @@ fn store(object: &Object<'_>, name: &str, rotation: Option<Fact<std::time::Durat
     });
 }
 
-fn maker(object: &Object<'_>, paths: &[&str], env: &mut Parts) {
+fn maker(object: &Object<'_>, paths: &[&str], parts: &mut Parts) {
     let named = paths.iter().find_map(|path| object.at(path)?.as_str());
     // An issuer without ACME keeps no key of its own.
     if named.is_none() && object.id.kind.ends_with("Issuer") {
         return;
     }
     let name = named.unwrap_or(&object.id.name);
-    exists(object, name, env);
+    exists(object, name, parts);
     let rotation = match object.id.kind.as_str() {
         // cert-manager renews before the end: the effective lifetime of a certificate is the rest.
         "Certificate" => {
@@ -228,20 +234,20 @@ fn maker(object: &Object<'_>, paths: &[&str], env: &mut Parts) {
         "VaultDynamicSecret" => duration(object.at("spec/refreshAfter")),
         _ => None,
     };
-    store(object, name, rotation, env);
+    store(object, name, rotation, parts);
     if let Some(targets) = object.at("spec/rolloutRestartTargets")
-        && let Some(last) = env.secret_stores.last_mut()
+        && let Some(last) = parts.secret_stores.last_mut()
     {
         last.reload = Some(Fact::declared(!targets.items().is_empty(), targets.span));
     }
 }
 
 /// A class of the CSI driver; the Secrets that it copies to exist too.
-fn provider_class(object: &Object<'_>, env: &mut Parts) {
-    exists(object, &object.id.name, env);
+fn provider_class(object: &Object<'_>, parts: &mut Parts) {
+    exists(object, &object.id.name, parts);
     for copy in object.at("spec/secretObjects").map_or(&[][..], Node::items) {
         if let Some(name) = text(copy, "secretName") {
-            exists(object, &name.value, env);
+            exists(object, &name.value, parts);
         }
     }
 }

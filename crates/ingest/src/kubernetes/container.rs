@@ -17,8 +17,8 @@ use std::time::Duration;
 const FIELDS: &[&str] = &["imagePullPolicy", "restartPolicy", "tty", "stdin"];
 
 /// Reads a container; its references and its secrets go into `env`.
-pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Parts) -> Container {
-    super::image_variables::check(node, object, env);
+pub(super) fn read(node: &Node, object: &Object<'_>, parts: &mut Parts) -> Container {
+    super::image_variables::check(node, object, parts);
     let name = node.get("name");
     let resource = |path: &str| node.get("resources").and_then(|r| r.at(path));
     let mut container = Container {
@@ -31,9 +31,9 @@ pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Parts) -> Contain
             .flat_map(Node::items)
             .filter_map(Node::text_fact)
             .collect(),
-        variables: variables(node, object, env),
+        variables: variables(node, object, parts),
         overridden: overridden(node),
-        variable_sources: variable_sources(node, object, env),
+        variable_sources: variable_sources(node, object, parts),
         cpu_request: resource("requests/cpu").and_then(|n| n.fact(Cpu::parse)),
         cpu_limit: resource("limits/cpu").and_then(|n| n.fact(Cpu::parse)),
         memory_request: resource("requests/memory").and_then(|n| n.fact(Bytes::parse)),
@@ -48,7 +48,7 @@ pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Parts) -> Contain
         ..Container::default()
     };
     for part in &container.command {
-        note_argument(part, env);
+        note_argument(part, parts);
     }
     if let Some(hook) = node.at("lifecycle/preStop") {
         (container.pre_stop, container.pre_stop_sleep) = pre_stop(hook);
@@ -59,7 +59,7 @@ pub(super) fn read(node: &Node, object: &Object<'_>, env: &mut Parts) -> Contain
         ("start-up", &container.startup),
     ] {
         if let Some(check) = check {
-            probe_port(what, check, &container, object, env);
+            probe_port(what, check, &container, object, parts);
         }
     }
     container
@@ -128,7 +128,7 @@ fn read_only_mounts(node: &Node) -> Vec<String> {
 }
 
 /// `env`: names with their values or references. Of two equal names the last counts, as in the kubelet.
-fn variables(node: &Node, object: &Object<'_>, env: &mut Parts) -> BTreeMap<String, Variable> {
+fn variables(node: &Node, object: &Object<'_>, parts: &mut Parts) -> BTreeMap<String, Variable> {
     let mut variables = BTreeMap::new();
     for entry in node.get("env").map_or(&[][..], Node::items) {
         let Some(name) = entry.get("name").and_then(Node::text_fact) else {
@@ -137,11 +137,11 @@ fn variables(node: &Node, object: &Object<'_>, env: &mut Parts) -> BTreeMap<Stri
         let span = name.span().unwrap_or(entry.span);
         let (value, at) = match (entry.get("value"), entry.get("valueFrom")) {
             (Some(value), _) => (literal(value), value),
-            (None, Some(from)) => (reference(from, entry, &name.value, (object, env)), from),
+            (None, Some(from)) => (reference(from, entry, &name.value, (object, parts)), from),
             (None, None) => (VariableValue::Literal(String::new()), entry),
         };
         if let VariableValue::Literal(text) = &value {
-            note_literal(&name.value, text, at, (object, env));
+            note_literal(&name.value, text, at, (object, parts));
         }
         variables.insert(
             name.value,
@@ -216,12 +216,13 @@ fn note_literal(name: &str, text: &str, at: &Node, (object, env): (&Object<'_>, 
 
 /// Records a secret in a command line: `--password=…`, or an address with one in it. Everyone who lists the
 /// processes of the node can see it.
-fn note_argument(part: &Fact<String>, env: &mut Parts) {
+fn note_argument(part: &Fact<String>, parts: &mut Parts) {
     for word in part.value.split_whitespace() {
         let option = word.strip_prefix("--").and_then(|w| w.split_once('='));
         let (name, value) = option.unwrap_or(("an argument", word));
         if let (Some(found), Some(span)) = (secret_scan::classify(name, value), part.span()) {
-            env.secret_literals
+            parts
+                .secret_literals
                 .push(secret_scan::literal(name, value, span, found));
         }
     }
@@ -289,7 +290,7 @@ fn reference(
 }
 
 /// `envFrom`: objects of which every key becomes a variable.
-fn variable_sources(node: &Node, object: &Object<'_>, env: &mut Parts) -> Vec<VariableSource> {
+fn variable_sources(node: &Node, object: &Object<'_>, parts: &mut Parts) -> Vec<VariableSource> {
     let mut sources = Vec::new();
     for entry in node.get("envFrom").map_or(&[][..], Node::items) {
         for (key, secret) in [("configMapRef", false), ("secretRef", true)] {
@@ -297,7 +298,7 @@ fn variable_sources(node: &Node, object: &Object<'_>, env: &mut Parts) -> Vec<Va
             let Some(name) = text(from, "name") else { continue };
             let optional = is_true(from, "optional");
             if secret {
-                env.secret_uses.push(SecretUse {
+                parts.secret_uses.push(SecretUse {
                     owner: object.owner(),
                     span: name.span().unwrap_or(from.span),
                     name: name.value.clone(),
@@ -315,7 +316,7 @@ fn variable_sources(node: &Node, object: &Object<'_>, env: &mut Parts) -> Vec<Va
                 } else {
                     DanglingKind::ConfigMap
                 };
-                object.refers(env, kind, name.clone());
+                object.refers(parts, kind, name.clone());
             }
             sources.push(VariableSource {
                 secret,
@@ -369,7 +370,7 @@ pub(super) fn probe(node: &Node) -> Option<Probe> {
 }
 
 /// A probe names a port: the kubelet looks the name up among the container's own ports.
-fn probe_port(what: &str, probe: &Probe, container: &Container, object: &Object<'_>, env: &mut Parts) {
+fn probe_port(what: &str, probe: &Probe, container: &Container, object: &Object<'_>, parts: &mut Parts) {
     let (ProbeCheck::Http { port, .. } | ProbeCheck::Tcp { port } | ProbeCheck::Grpc { port, .. }) =
         &probe.check
     else {
@@ -381,7 +382,7 @@ fn probe_port(what: &str, probe: &Probe, container: &Container, object: &Object<
         return;
     }
     let names = container.ports.iter().filter_map(|(name, _)| name.as_deref());
-    env.dangling.push(Dangling {
+    parts.dangling.push(Dangling {
         subject: format!("the {what} probe of {}", object.subject()),
         kind: DanglingKind::Port,
         name: Fact::declared(port.clone(), probe.span),
@@ -470,8 +471,8 @@ mod tests {
         read(&pod(container))
     }
 
-    fn only(env: &Parts) -> &Container {
-        let [Workload { containers, .. }] = env.workloads.as_slice() else {
+    fn only(parts: &Parts) -> &Container {
+        let [Workload { containers, .. }] = parts.workloads.as_slice() else {
             panic!("one workload")
         };
         &containers[0]

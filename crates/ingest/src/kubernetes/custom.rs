@@ -18,15 +18,15 @@ const OTHER_GROUPS: &[&str] = &[
 ];
 
 /// Reads an object of a kind that no other interpreter knows.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) {
+pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) {
     match (object.group, object.id.kind.as_str()) {
-        ("kafka.strimzi.io", "KafkaTopic") => topic(object, env),
-        ("kafka.strimzi.io", "Kafka") => kafka(object, env),
-        ("flagger.app", "Canary") => flagger(object, env),
+        ("kafka.strimzi.io", "KafkaTopic") => topic(object, parts),
+        ("kafka.strimzi.io", "Kafka") => kafka(object, parts),
+        ("flagger.app", "Canary") => flagger(object, parts),
         (group, _) if group.is_empty() || group.ends_with(".k8s.io") || OTHER_GROUPS.contains(&group) => {}
         _ => {
             if let Some(spec) = object.spec() {
-                ideas::read_section(&under_kind(object, spec), &object.owner(), object.place, env);
+                ideas::read_section(&under_kind(object, spec), &object.owner(), object.place, parts);
             }
         }
     }
@@ -49,12 +49,12 @@ fn under_kind(object: &Object<'_>, spec: &Node) -> Node {
 }
 
 /// A topic of Strimzi's operator.
-fn topic(object: &Object<'_>, env: &mut Parts) {
+fn topic(object: &Object<'_>, parts: &mut Parts) {
     let Some(spec) = object.spec() else { return };
     let named =
         text(spec, "topicName").unwrap_or_else(|| Fact::declared(object.id.name.clone(), object.span));
     let config = |key: &str| spec.get("config")?.get(key);
-    env.topics.push(Topic {
+    parts.topics.push(Topic {
         name: named,
         partitions: spec.get("partitions").and_then(Node::u32_fact),
         replication_factor: spec.get("replicas").and_then(Node::u32_fact),
@@ -65,8 +65,8 @@ fn topic(object: &Object<'_>, env: &mut Parts) {
     });
 }
 
-fn kafka(object: &Object<'_>, env: &mut Parts) {
-    env.kafka_clusters.push(KafkaCluster {
+fn kafka(object: &Object<'_>, parts: &mut Parts) {
+    parts.kafka_clusters.push(KafkaCluster {
         name: object.id.name.clone(),
         brokers: object.at("spec/kafka/replicas").and_then(Node::u32_fact),
         version: object.at("spec/kafka/version").and_then(Node::text_fact),
@@ -75,12 +75,12 @@ fn kafka(object: &Object<'_>, env: &mut Parts) {
 }
 
 /// Flagger shifts traffic in steps and rolls back if its analysis fails.
-fn flagger(object: &Object<'_>, env: &mut Parts) {
+fn flagger(object: &Object<'_>, parts: &mut Parts) {
     let Some(target) = object.at("spec/targetRef").and_then(|t| text(t, "name")) else {
         return;
     };
     let place = object.at("spec/analysis").map_or(object.span, |n| n.span);
-    env.deliveries.push(Delivery {
+    parts.deliveries.push(Delivery {
         name: object.subject(),
         owner: object.owner_named(&target.value),
         span: Some(object.span),

@@ -7,8 +7,8 @@ use cofferdam_model::workload::{Completeness, Container, Lifecycle, ObjectId, Pr
 use cofferdam_model::{Fact, Parts};
 
 /// States one attribute of a service.
-pub(super) fn state(env: &mut Parts, service: &ObjectId, attribute: &str, value: Fact<String>, by: &str) {
-    env.descriptions.push(Description {
+pub(super) fn state(parts: &mut Parts, service: &ObjectId, attribute: &str, value: Fact<String>, by: &str) {
+    parts.descriptions.push(Description {
         subject: format!("service {}", service.name),
         namespace: service.namespace.clone(),
         deployment: service.deployment,
@@ -19,14 +19,14 @@ pub(super) fn state(env: &mut Parts, service: &ObjectId, attribute: &str, value:
 }
 
 /// States the values of a workload. A fragment states nothing, because its build may set something else.
-pub(super) fn workload(workload: &Workload, env: &mut Parts) {
+pub(super) fn workload(workload: &Workload, parts: &mut Parts) {
     if workload.completeness != Completeness::Whole || workload.lifecycle == Lifecycle::Batch {
         return;
     }
     let name = &workload.id.name;
     let mut say = |attribute: &str, value: Option<Fact<String>>| {
         if let Some(value) = value {
-            state(env, &workload.id, attribute, value, &workload.id.kind);
+            state(parts, &workload.id, attribute, value, &workload.id.kind);
         }
     };
     say("replicas", shown(&workload.replicas));

@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 
 /// Reads the entries of every ConfigMap that has been read.
-pub(super) fn finish(repo: &Repo, environment: &str, env: &mut Parts) {
-    let users = Users::new(env);
-    for at in 0..env.config_objects.len() {
-        let object = &mut env.config_objects[at];
+pub(super) fn finish(repo: &Repo, environment: &str, parts: &mut Parts) {
+    let users = Users::new(parts);
+    for at in 0..parts.config_objects.len() {
+        let object = &mut parts.config_objects[at];
         if object.id.kind != "ConfigMap" {
             continue;
         }
@@ -35,9 +35,9 @@ pub(super) fn finish(repo: &Repo, environment: &str, env: &mut Parts) {
                 path: repo.sources.path(span.file),
                 completeness: Completeness::Whole,
             };
-            entry(&text.value, span, &users.of(&id), place, env);
+            entry(&text.value, span, &users.of(&id), place, parts);
         }
-        env.config_objects[at].data = data;
+        parts.config_objects[at].data = data;
     }
 }
 
@@ -52,9 +52,9 @@ struct Users {
 }
 
 impl Users {
-    fn new(env: &Parts) -> Users {
+    fn new(parts: &Parts) -> Users {
         let mut by_name: HashMap<String, Vec<Owner>> = HashMap::new();
-        for workload in &env.workloads {
+        for workload in &parts.workloads {
             let owner = Owner {
                 name: Some(workload.id.name.clone()),
                 namespace: workload.id.namespace.clone(),
@@ -108,7 +108,7 @@ fn used_by(workload: &Workload) -> Vec<&str> {
 }
 
 /// Reads one entry for its users.
-fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut Parts) {
+fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, parts: &mut Parts) {
     let file = place.repo.sources.file(span.file);
     let node = Node {
         span,
@@ -128,16 +128,16 @@ fn entry(text: &str, span: Span, users: &[Owner], place: Place<'_>, env: &mut Pa
     let stream = stream
         .filter(|stream| stream.errors.is_empty() && stream.documents.iter().any(|d| d.as_map().is_some()));
     let Some(stream) = stream else {
-        assignments(&node, text, users, place, env);
+        assignments(&node, text, users, place, parts);
         return;
     };
     for document in &stream.documents {
         if document.as_map().is_none() || super::is_object(document) {
             continue;
         }
-        env.secret_literals.extend(secrets_of(document));
-        if !prometheus::interpret(document, env) {
-            section(document, users, place, env);
+        parts.secret_literals.extend(secrets_of(document));
+        if !prometheus::interpret(document, parts) {
+            section(document, users, place, parts);
         }
     }
 }
@@ -215,7 +215,7 @@ fn says_the_same(a: &Node, b: &Node) -> bool {
 
 /// Passes a document to the readers of ideas and of flat settings, once for each user. Facts without a user
 /// (cells, topics, alerts) are kept once.
-fn section(document: &Node, users: &[Owner], place: Place<'_>, env: &mut Parts) {
+fn section(document: &Node, users: &[Owner], place: Place<'_>, parts: &mut Parts) {
     let top: BTreeMap<&str, &Node> = document
         .entries()
         .filter(|(_, value)| value.as_str().is_some())
@@ -226,11 +226,11 @@ fn section(document: &Node, users: &[Owner], place: Place<'_>, env: &mut Parts) 
         .flat_map(|(key, value)| settings::flatten(value, key))
         .collect();
     for (at, user) in users.iter().enumerate() {
-        let shared = Shared::of(env);
-        settings::apply(&flat, user, place, env);
-        ideas::read_section(document, user, place, env);
+        let shared = Shared::of(parts);
+        settings::apply(&flat, user, place, parts);
+        ideas::read_section(document, user, place, parts);
         if at > 0 {
-            shared.restore(env);
+            shared.restore(parts);
         }
     }
 }
@@ -239,20 +239,20 @@ fn section(document: &Node, users: &[Owner], place: Place<'_>, env: &mut Parts) 
 struct Shared([usize; 8]);
 
 impl Shared {
-    fn of(env: &Parts) -> Shared {
+    fn of(parts: &Parts) -> Shared {
         Shared([
-            env.cells.len(),
-            env.topics.len(),
-            env.kafka_clusters.len(),
-            env.databases.len(),
-            env.routings.len(),
-            env.alerts.len(),
-            env.log_stores.len(),
-            env.metric_sources.len(),
+            parts.cells.len(),
+            parts.topics.len(),
+            parts.kafka_clusters.len(),
+            parts.databases.len(),
+            parts.routings.len(),
+            parts.alerts.len(),
+            parts.log_stores.len(),
+            parts.metric_sources.len(),
         ])
     }
 
-    fn restore(self, env: &mut Parts) {
+    fn restore(self, parts: &mut Parts) {
         let [
             cells,
             topics,
@@ -263,20 +263,20 @@ impl Shared {
             logs,
             metrics,
         ] = self.0;
-        env.cells.truncate(cells);
-        env.topics.truncate(topics);
-        env.kafka_clusters.truncate(clusters);
-        env.databases.truncate(databases);
-        env.routings.truncate(routings);
-        env.alerts.truncate(alerts);
-        env.log_stores.truncate(logs);
-        env.metric_sources.truncate(metrics);
+        parts.cells.truncate(cells);
+        parts.topics.truncate(topics);
+        parts.kafka_clusters.truncate(clusters);
+        parts.databases.truncate(databases);
+        parts.routings.truncate(routings);
+        parts.alerts.truncate(alerts);
+        parts.log_stores.truncate(logs);
+        parts.metric_sources.truncate(metrics);
     }
 }
 
 /// An entry that is not YAML: properties, if nearly every line assigns something. Scripts and prose contain
 /// only some assignments, and a pooler's own file contains nothing about its users.
-fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, env: &mut Parts) {
+fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, parts: &mut Parts) {
     if text
         .lines()
         .any(|l| matches!(l.trim(), "[pgbouncer]" | "[databases]"))
@@ -302,11 +302,11 @@ fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, env: 
             secret_scan::classify(&setting.name, &setting.value.value),
         ) {
             let literal = secret_scan::literal(&setting.name, &setting.value.value, span, found);
-            env.secret_literals.push(literal);
+            parts.secret_literals.push(literal);
         }
     }
     for user in users {
-        settings::apply(&settings, user, place, env);
+        settings::apply(&settings, user, place, parts);
     }
 }
 

@@ -10,7 +10,7 @@ use cofferdam_syntax::tree::{Node, Value};
 
 /// Records each as a defect of the object. A container with its own command does not run the image's entry
 /// script; it is unknown which variables it reads.
-pub(super) fn check(container: &Node, object: &Object<'_>, env: &mut Parts) {
+pub(super) fn check(container: &Node, object: &Object<'_>, parts: &mut Parts) {
     if container.get("command").is_some_and(|c| !c.is_null()) {
         return;
     }
@@ -38,7 +38,7 @@ pub(super) fn check(container: &Node, object: &Object<'_>, env: &mut Parts) {
     }
     for unread in image.unread(names.iter().filter_map(|n| n.as_str()), &texts) {
         if let Some(name) = names.iter().find(|n| n.as_str() == Some(unread.variable)) {
-            env.defects.push(defect(&unread, image, name, object));
+            parts.defects.push(defect(&unread, image, name, object));
         }
     }
 }

@@ -9,13 +9,13 @@ use cofferdam_model::{Fact, Owner, Parts, units};
 use cofferdam_syntax::tree::Node;
 
 /// Reads an object of Istio's network; returns whether it is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
+pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
     if object.group != "networking.istio.io" {
         return false;
     }
     match object.id.kind.as_str() {
-        "DestinationRule" => destination(object, env),
-        "VirtualService" => routes(object, env),
+        "DestinationRule" => destination(object, parts),
+        "VirtualService" => routes(object, parts),
         _ => return false,
     }
     true
@@ -33,11 +33,11 @@ fn service_of(host: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// The host must be a Service, if it refers to one.
-fn refer(object: &Object<'_>, host: &Fact<String>, env: &mut Parts) {
+fn refer(object: &Object<'_>, host: &Fact<String>, parts: &mut Parts) {
     if let Some((name, namespace)) = service_of(&host.value)
         && object.is_whole()
     {
-        env.references.push(Reference {
+        parts.references.push(Reference {
             subject: object.subject(),
             kind: DanglingKind::Service,
             name: host.clone().map(|_| name.to_owned()),
@@ -71,10 +71,10 @@ fn owner_of(object: &Object<'_>, host: &str) -> Owner {
     }
 }
 
-fn destination(object: &Object<'_>, env: &mut Parts) {
+fn destination(object: &Object<'_>, parts: &mut Parts) {
     let Some(spec) = object.spec() else { return };
     let Some(host) = text(spec, "host") else { return };
-    refer(object, &host, env);
+    refer(object, &host, parts);
     let Some(policy) = spec.get("trafficPolicy") else {
         return;
     };
@@ -91,13 +91,13 @@ fn destination(object: &Object<'_>, env: &mut Parts) {
         // Istio's documentation: interval 10 s, base ejection time 30 s unless set.
         breaker.window = duration(outlier.get("interval"));
         breaker.open_time = duration(outlier.get("baseEjectionTime"));
-        env.breakers.push(breaker);
+        parts.breakers.push(breaker);
     }
     if let Some(connect) = policy
         .at("connectionPool/tcp/connectTimeout")
         .and_then(|n| n.fact(units::duration))
     {
-        env.deadlines.push(Deadline {
+        parts.deadlines.push(Deadline {
             owner: owner_of(object, &host.value),
             name: "connectTimeout".to_owned(),
             section: object.subject(),
@@ -107,23 +107,23 @@ fn destination(object: &Object<'_>, env: &mut Parts) {
     }
 }
 
-fn routes(object: &Object<'_>, env: &mut Parts) {
+fn routes(object: &Object<'_>, parts: &mut Parts) {
     for http in object.at("spec/http").map_or(&[][..], Node::items) {
         let destinations = http.get("route").map_or(&[][..], Node::items);
         for route in destinations {
             let Some(host) = route.get("destination").and_then(|d| text(d, "host")) else {
                 continue;
             };
-            refer(object, &host, env);
-            call(object, http, &host, env);
-            cell(route, env);
+            refer(object, &host, parts);
+            call(object, http, &host, parts);
+            cell(route, parts);
         }
     }
 }
 
 /// A route is a call that someone makes through the mesh. Without a timeout, Istio sets none, but the caller
 /// may: then it is unknown.
-fn call(object: &Object<'_>, http: &Node, host: &Fact<String>, env: &mut Parts) {
+fn call(object: &Object<'_>, http: &Node, host: &Fact<String>, parts: &mut Parts) {
     let retries = http.get("retries");
     // `attempts` counts the tries after the first.
     let attempts = retries
@@ -135,7 +135,7 @@ fn call(object: &Object<'_>, http: &Node, host: &Fact<String>, env: &mut Parts) 
             "Envoy waits 25 ms and more between tries, longer each time and randomised",
         )
     });
-    env.calls.push(Call {
+    parts.calls.push(Call {
         owner: Owner::named(object.subject()),
         span: host.span().unwrap_or(http.span),
         target: target_of(&host.value),
@@ -151,7 +151,7 @@ fn call(object: &Object<'_>, http: &Node, host: &Fact<String>, env: &mut Parts) 
 }
 
 /// A destination that calls itself a cell, with its weight.
-fn cell(route: &Node, env: &mut Parts) {
+fn cell(route: &Node, parts: &mut Parts) {
     let Some(destination) = route.get("destination") else {
         return;
     };
@@ -170,7 +170,7 @@ fn cell(route: &Node, env: &mut Parts) {
                 .any(|word| word.eq_ignore_ascii_case("cell"))
         });
     if let Some(name) = name {
-        env.cells.push(Cell {
+        parts.cells.push(Cell {
             name,
             weight: Some(weight),
             capacity_share: None,

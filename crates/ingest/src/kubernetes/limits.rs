@@ -7,13 +7,13 @@ use cofferdam_model::{Bytes, Cpu, Parts};
 use cofferdam_syntax::tree::Node;
 
 /// Reads a LimitRange; returns whether the object is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
+pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
     if object.id.kind != "LimitRange" || !object.group.is_empty() {
         return false;
     }
     for limit in object.at("spec/limits").map_or(&[][..], Node::items) {
         if limit.get("type").and_then(Node::as_str) == Some("Container") {
-            env.container_defaults.push(defaults(limit, object));
+            parts.container_defaults.push(defaults(limit, object));
         }
     }
     true
@@ -36,12 +36,12 @@ fn defaults(limit: &Node, object: &Object<'_>) -> ContainerDefaults {
 
 /// Gives the containers of each namespace its defaults, as the server does: a written limit is also the
 /// request, and only unset fields are filled.
-pub(super) fn finish(env: &mut Parts) {
-    if env.container_defaults.is_empty() {
+pub(super) fn finish(parts: &mut Parts) {
+    if parts.container_defaults.is_empty() {
         return;
     }
-    let defaults = &env.container_defaults;
-    let whole = env
+    let defaults = &parts.container_defaults;
+    let whole = parts
         .workloads
         .iter_mut()
         .filter(|w| w.completeness == Completeness::Whole);

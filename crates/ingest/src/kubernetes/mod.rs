@@ -74,7 +74,7 @@ pub fn read(node: &Node, place: Place<'_>) -> Parts {
 }
 
 /// Reads one object, or each object of a list, into `env`. Other trees add nothing.
-pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
+pub fn interpret(object: &Node, place: Place<'_>, parts: &mut Parts) {
     let Some(object) = Object::read(object, place) else {
         return;
     };
@@ -82,7 +82,7 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
         && let Some(items) = object.node.get("items")
     {
         for item in items.items() {
-            interpret(item, place, env);
+            interpret(item, place, parts);
         }
         return;
     }
@@ -94,7 +94,7 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
         };
         let parameters = parameters(object.node);
         for item in object.node.get("objects").map_or(&[][..], Node::items) {
-            interpret(&with_parameters(item, &parameters), place, env);
+            interpret(&with_parameters(item, &parameters), place, parts);
         }
         return;
     }
@@ -104,15 +104,15 @@ pub fn interpret(object: &Node, place: Place<'_>, env: &mut Parts) {
         schema::validate_fragment(object.node)
     };
     let subject = object.subject();
-    env.defects.extend(problems.iter().map(|p| {
+    parts.defects.extend(problems.iter().map(|p| {
         let defect = p.to_defect(&subject);
         match helm_values::used_by(place, object.node, p) {
             Some(remedy) => Defect { remedy, ..defect },
             None => defect,
         }
     }));
-    if !READERS.iter().any(|read| read(&object, env)) {
-        custom::interpret(&object, env);
+    if !READERS.iter().any(|read| read(&object, parts)) {
+        custom::interpret(&object, parts);
     }
 }
 
@@ -210,11 +210,11 @@ const READERS: [Reader; 9] = [
 /// Reads the files inside ConfigMaps for their users, checks the references of objects, and gives alerts the
 /// settings for all of them. Called once, when everything has been read and before linking; variables of
 /// containers override what this reads, so their settings come after it.
-pub fn finish(repo: &Repo, environment: &str, env: &mut Parts) {
-    workload::without_owned(env);
-    limits::finish(env);
-    entries::finish(repo, environment, env);
-    stores::finish(env);
-    references::check(env);
-    prometheus::finish(env);
+pub fn finish(repo: &Repo, environment: &str, parts: &mut Parts) {
+    workload::without_owned(parts);
+    limits::finish(parts);
+    entries::finish(repo, environment, parts);
+    stores::finish(parts);
+    references::check(parts);
+    prometheus::finish(parts);
 }

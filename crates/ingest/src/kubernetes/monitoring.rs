@@ -11,38 +11,38 @@ use cofferdam_model::{Fact, Owner, Parts, Share};
 use cofferdam_syntax::tree::Node;
 
 /// Reads an object of monitoring; returns whether it is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
+pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("monitoring.coreos.com", "PrometheusRule")
         | ("monitoring.googleapis.com", "Rules" | "ClusterRules") => {
-            prometheus::groups(object.at("spec/groups"), &Owner::default(), env);
+            prometheus::groups(object.at("spec/groups"), &Owner::default(), parts);
         }
         ("monitoring.coreos.com", "ServiceMonitor") => {
-            scraped(object, "spec/endpoints", env);
-            monitored(object, env);
+            scraped(object, "spec/endpoints", parts);
+            monitored(object, parts);
         }
-        ("monitoring.coreos.com", "PodMonitor") => scraped(object, "spec/podMetricsEndpoints", env),
+        ("monitoring.coreos.com", "PodMonitor") => scraped(object, "spec/podMetricsEndpoints", parts),
         ("monitoring.googleapis.com", "PodMonitoring" | "ClusterPodMonitoring") => {
-            scraped(object, "spec/endpoints", env);
+            scraped(object, "spec/endpoints", parts);
         }
         ("monitoring.coreos.com", "Prometheus") => {
-            let defaults = &mut env.alert_defaults;
+            let defaults = &mut parts.alert_defaults;
             defaults.scrape = duration(object.at("spec/scrapeInterval")).or(defaults.scrape.take());
             defaults.evaluation =
                 duration(object.at("spec/evaluationInterval")).or(defaults.evaluation.take());
         }
         ("monitoring.coreos.com", "AlertmanagerConfig") => {
             if let Some(route) = object.at("spec/route") {
-                prometheus::routes(route, None, &[], env);
+                prometheus::routes(route, None, &[], parts);
             }
         }
         ("sloth.slok.dev", "PrometheusServiceLevel") => {
             if let Some(spec) = object.spec() {
-                sloth(spec, object.span, env);
+                sloth(spec, object.span, parts);
             }
         }
-        ("pyrra.dev", "ServiceLevelObjective") => pyrra(object, env),
-        (group, "SLO") if group.starts_with("openslo") => open_slo(object, env),
+        ("pyrra.dev", "ServiceLevelObjective") => pyrra(object, parts),
+        (group, "SLO") if group.starts_with("openslo") => open_slo(object, parts),
         _ => return false,
     }
     true
@@ -50,7 +50,7 @@ pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
 
 /// Records the labels of the Services that a monitor looks for, as `key=value,…`, to be checked when all
 /// Services are known. Other expressions than labels are not judged.
-fn monitored(object: &Object<'_>, env: &mut Parts) {
+fn monitored(object: &Object<'_>, parts: &mut Parts) {
     let Some(node) = object.at("spec/selector") else {
         return;
     };
@@ -68,7 +68,7 @@ fn monitored(object: &Object<'_>, env: &mut Parts) {
         .map(|(k, v)| format!("{k}={}", v.value))
         .collect();
     let elsewhere = object.at("spec/namespaceSelector").is_some();
-    env.references.push(Reference {
+    parts.references.push(Reference {
         subject: object.subject(),
         kind: DanglingKind::Selector,
         name: Fact::declared(labels.join(","), span),
@@ -78,10 +78,10 @@ fn monitored(object: &Object<'_>, env: &mut Parts) {
     });
 }
 
-fn scraped(object: &Object<'_>, path: &str, env: &mut Parts) {
+fn scraped(object: &Object<'_>, path: &str, parts: &mut Parts) {
     let endpoints = object.at(path).map_or(&[][..], Node::items);
     let interval = endpoints.iter().find_map(|e| duration(e.get("interval")));
-    env.metric_sources.push(MetricSource {
+    parts.metric_sources.push(MetricSource {
         name: object.id.name.clone(),
         span: object.span,
         interval,
@@ -90,7 +90,7 @@ fn scraped(object: &Object<'_>, path: &str, env: &mut Parts) {
     });
 }
 
-fn pyrra(object: &Object<'_>, env: &mut Parts) {
+fn pyrra(object: &Object<'_>, parts: &mut Parts) {
     let target = object.at("spec/target").and_then(hundredths);
     let kind = object.at("spec/indicator").and_then(|n| n.entries().next());
     let owner = match object
@@ -104,9 +104,9 @@ fn pyrra(object: &Object<'_>, env: &mut Parts) {
         || object.at("spec/alerting/disabled").and_then(Node::as_bool) == Some(true);
     if let (Some(target), false) = (&target, disabled) {
         let alert = generated(&object.id.name, "Pyrra", object.span, &owner, target.value);
-        env.alerts.push(alert);
+        parts.alerts.push(alert);
     }
-    env.slos.push(Slo {
+    parts.slos.push(Slo {
         name: object.id.name.clone(),
         owner,
         span: object.span,
@@ -122,7 +122,7 @@ fn pyrra(object: &Object<'_>, env: &mut Parts) {
     });
 }
 
-fn open_slo(object: &Object<'_>, env: &mut Parts) {
+fn open_slo(object: &Object<'_>, parts: &mut Parts) {
     let Some(spec) = object.spec() else { return };
     let owner = text(spec, "service").map_or_else(|| object.owner(), |s| object.owner_named(&s.value));
     let windows = spec.get("timeWindow").map_or(&[][..], Node::items);
@@ -132,7 +132,7 @@ fn open_slo(object: &Object<'_>, env: &mut Parts) {
             .and_then(Node::f64_fact)
             .filter(|f| (0.0..=1.0).contains(&f.value))
             .map(|f| f.map(Share));
-        env.slos.push(Slo {
+        parts.slos.push(Slo {
             name: object.id.name.clone(),
             owner: owner.clone(),
             span: object.span,

@@ -11,23 +11,23 @@ use cofferdam_model::{Fact, Owner, Parts, units};
 use cofferdam_syntax::tree::{Node, Value};
 
 /// Reads an object of the network; returns whether it is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
+pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
-        ("", "Service") => service(object, env),
-        ("", "Namespace") => env.namespaces.push(Namespace {
+        ("", "Service") => service(object, parts),
+        ("", "Namespace") => parts.namespaces.push(Namespace {
             name: object.id.name.clone(),
             labels: texts(object.at("metadata/labels")),
             span: object.span,
         }),
-        ("networking.k8s.io" | "extensions", "NetworkPolicy") => policy(object, env),
-        ("networking.k8s.io" | "extensions", "Ingress") => ingress(object, env),
+        ("networking.k8s.io" | "extensions", "NetworkPolicy") => policy(object, parts),
+        ("networking.k8s.io" | "extensions", "Ingress") => ingress(object, parts),
         (group, kind) if FOREIGN.contains(&group) && kind.ends_with("NetworkPolicy") => {
-            env.foreign_policies.push(object.id.clone());
+            parts.foreign_policies.push(object.id.clone());
         }
-        ("gateway.networking.k8s.io", kind) if kind.ends_with("Route") => gateway_route(object, env),
+        ("gateway.networking.k8s.io", kind) if kind.ends_with("Route") => gateway_route(object, parts),
         ("route.openshift.io", "Route") => {
             if let Some(name) = object.at("spec/to").and_then(|to| text(to, "name")) {
-                object.refers(env, DanglingKind::Service, name);
+                object.refers(parts, DanglingKind::Service, name);
             }
         }
         _ => return false,
@@ -43,9 +43,9 @@ const FOREIGN: &[&str] = &[
     "crd.antrea.io",
 ];
 
-fn service(object: &Object<'_>, env: &mut Parts) {
+fn service(object: &Object<'_>, parts: &mut Parts) {
     let ports = object.at("spec/ports").map_or(&[][..], Node::items);
-    env.service_ports.push(ServicePort {
+    parts.service_ports.push(ServicePort {
         id: object.id.clone(),
         span: object.span,
         labels: texts(object.at("metadata/labels")),
@@ -74,7 +74,7 @@ fn has_unknown(node: &Node) -> bool {
     }
 }
 
-fn policy(object: &Object<'_>, env: &mut Parts) {
+fn policy(object: &Object<'_>, parts: &mut Parts) {
     let Some(spec) = object.spec() else { return };
     let pods = spec.get("podSelector");
     if pods.is_some_and(has_unknown) {
@@ -91,7 +91,7 @@ fn policy(object: &Object<'_>, env: &mut Parts) {
         let rules = spec.get(key).map_or(&[][..], Node::items);
         rules.iter().filter_map(|rule| policy_rule(rule, peers)).collect()
     };
-    env.network_policies.push(NetworkPolicy {
+    parts.network_policies.push(NetworkPolicy {
         id: object.id.clone(),
         span: object.span,
         selector: pods.map(selector).unwrap_or_default(),
@@ -153,7 +153,7 @@ fn peer(node: &Node) -> Peer {
 }
 
 /// Backends of an Ingress, in the present form and the one of the beta versions.
-fn ingress(object: &Object<'_>, env: &mut Parts) {
+fn ingress(object: &Object<'_>, parts: &mut Parts) {
     let Some(spec) = object.spec() else { return };
     let rules = spec.get("rules").map_or(&[][..], Node::items);
     let paths = rules
@@ -177,10 +177,10 @@ fn ingress(object: &Object<'_>, env: &mut Parts) {
         let by_annotation = port.as_ref().is_some_and(|p| p.value == "use-annotation");
         if let Some(name) = name.filter(|_| !by_annotation) {
             if let Some(port) = port {
-                object.refers_within(env, DanglingKind::Port, port, Some(name.value.clone()));
+                object.refers_within(parts, DanglingKind::Port, port, Some(name.value.clone()));
             }
-            nginx(object, &name, env);
-            object.refers(env, DanglingKind::Service, name);
+            nginx(object, &name, parts);
+            object.refers(parts, DanglingKind::Service, name);
         }
     }
     // cert-manager creates the certificates of an Ingress that asks for them.
@@ -192,15 +192,15 @@ fn ingress(object: &Object<'_>, env: &mut Parts) {
     let made = asks.iter().any(|key| object.annotation(key).is_some());
     for tls in spec.get("tls").map_or(&[][..], Node::items) {
         match text(tls, "secretName") {
-            Some(secret) if made => super::config::exists(object, &secret.value, env),
-            Some(secret) => object.refers(env, DanglingKind::Secret, secret),
+            Some(secret) if made => super::config::exists(object, &secret.value, parts),
+            Some(secret) => object.refers(parts, DanglingKind::Secret, secret),
             None => {}
         }
     }
 }
 
 /// Timeouts and tries from annotations for the nginx controller.
-fn nginx(object: &Object<'_>, service: &Fact<String>, env: &mut Parts) {
+fn nginx(object: &Object<'_>, service: &Fact<String>, parts: &mut Parts) {
     let annotation = |name: &str| object.annotation(&format!("nginx.ingress.kubernetes.io/{name}"));
     let timeout = annotation("proxy-read-timeout").and_then(|n| n.fact(units::seconds));
     // Nginx counts the first try too; 0 is no limit.
@@ -208,7 +208,7 @@ fn nginx(object: &Object<'_>, service: &Fact<String>, env: &mut Parts) {
         .and_then(Node::u32_fact)
         .filter(|f| f.value > 0);
     if timeout.is_some() || tries.is_some() {
-        env.calls.push(Call {
+        parts.calls.push(Call {
             owner: Owner::named(object.subject()),
             span: object.span,
             target: CallTarget::Service,
@@ -224,7 +224,7 @@ fn nginx(object: &Object<'_>, service: &Fact<String>, env: &mut Parts) {
     }
 }
 
-fn gateway_route(object: &Object<'_>, env: &mut Parts) {
+fn gateway_route(object: &Object<'_>, parts: &mut Parts) {
     for rule in object.at("spec/rules").map_or(&[][..], Node::items) {
         for backend in rule.get("backendRefs").map_or(&[][..], Node::items) {
             let kind = backend.get("kind").and_then(Node::as_str).unwrap_or("Service");
@@ -235,7 +235,7 @@ fn gateway_route(object: &Object<'_>, env: &mut Parts) {
                 .map(|f| f.value)
                 .or_else(|| object.id.namespace.clone());
             if let Some(timeout) = rule.get("timeouts").and_then(|t| duration(t.get("request"))) {
-                env.calls.push(Call {
+                parts.calls.push(Call {
                     owner: Owner::named(object.subject()),
                     span: rule.span,
                     target: CallTarget::Service,
@@ -263,9 +263,11 @@ fn gateway_route(object: &Object<'_>, env: &mut Parts) {
                 };
                 if let Some(port) = text(backend, "port") {
                     let within = Some(name.value.clone());
-                    env.references.push(reference(DanglingKind::Port, port, within));
+                    parts.references.push(reference(DanglingKind::Port, port, within));
                 }
-                env.references.push(reference(DanglingKind::Service, name, None));
+                parts
+                    .references
+                    .push(reference(DanglingKind::Service, name, None));
             }
         }
     }

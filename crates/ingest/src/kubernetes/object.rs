@@ -100,20 +100,20 @@ impl<'a> Object<'a> {
 
     /// Records a name that must exist. A fragment's names are not checked: their targets may be in the
     /// missing part.
-    pub(super) fn refers(&self, env: &mut Parts, kind: DanglingKind, name: Fact<String>) {
-        self.refers_within(env, kind, name, None);
+    pub(super) fn refers(&self, parts: &mut Parts, kind: DanglingKind, name: Fact<String>) {
+        self.refers_within(parts, kind, name, None);
     }
 
     /// The same for a part of something else (the key of a ConfigMap).
     pub(super) fn refers_within(
         &self,
-        env: &mut Parts,
+        parts: &mut Parts,
         kind: DanglingKind,
         name: Fact<String>,
         within: Option<String>,
     ) {
         if self.is_whole() && !name.value.is_empty() {
-            env.references.push(Reference {
+            parts.references.push(Reference {
                 subject: self.subject(),
                 kind,
                 name,

@@ -27,7 +27,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Fills a workload from its pod template (`metadata` and `spec`).
-pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>, env: &mut Parts) {
+pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>, parts: &mut Parts) {
     let metadata = template.get("metadata");
     workload.labels = texts(metadata.and_then(|m| m.get("labels")));
     workload
@@ -37,10 +37,10 @@ pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>
         return;
     };
     for node in spec.get("containers").map_or(&[][..], Node::items) {
-        workload.containers.push(container::read(node, object, env));
+        workload.containers.push(container::read(node, object, parts));
     }
     for node in spec.get("initContainers").map_or(&[][..], Node::items) {
-        let read = container::read(node, object, env);
+        let read = container::read(node, object, parts);
         if node.get("restartPolicy").and_then(Node::as_str) == Some("Always") {
             workload.containers.push(read);
         } else {
@@ -59,19 +59,19 @@ pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>
     if let Some(account) = &workload.service_account
         && account.value != "default"
     {
-        object.refers(env, DanglingKind::ServiceAccount, account.clone());
+        object.refers(parts, DanglingKind::ServiceAccount, account.clone());
     }
     for node in spec.get("volumes").map_or(&[][..], Node::items) {
-        workload.volumes.push(volume(node, object, env));
+        workload.volumes.push(volume(node, object, parts));
     }
-    vault_agent(&workload.annotations, object, env);
+    vault_agent(&workload.annotations, object, parts);
 }
 
 /// A volume; its references and its secrets go into `env`.
-fn volume(node: &Node, object: &Object<'_>, env: &mut Parts) -> Volume {
+fn volume(node: &Node, object: &Object<'_>, parts: &mut Parts) -> Volume {
     let name = node.get("name");
     let span = name.map_or(node.span, |n| n.span);
-    let kind = volume_kind(node, object, env);
+    let kind = volume_kind(node, object, parts);
     Volume {
         name: name.and_then(Node::as_str).unwrap_or_default().to_owned(),
         span,
@@ -79,15 +79,15 @@ fn volume(node: &Node, object: &Object<'_>, env: &mut Parts) -> Volume {
     }
 }
 
-fn volume_kind(node: &Node, object: &Object<'_>, env: &mut Parts) -> VolumeKind {
+fn volume_kind(node: &Node, object: &Object<'_>, parts: &mut Parts) -> VolumeKind {
     if let Some(config) = node.get("configMap") {
-        return match config_map(config, object, env) {
+        return match config_map(config, object, parts) {
             Some((name, optional)) => VolumeKind::ConfigMap { name, optional },
             None => VolumeKind::Other("configMap".to_owned()),
         };
     }
     if let Some(secret) = node.get("secret") {
-        return match secret_files(secret, "secretName", object, env) {
+        return match secret_files(secret, "secretName", object, parts) {
             Some((name, optional)) => VolumeKind::Secret { name, optional },
             None => VolumeKind::Other("secret".to_owned()),
         };
@@ -104,22 +104,22 @@ fn volume_kind(node: &Node, object: &Object<'_>, env: &mut Parts) -> VolumeKind 
     if let Some(claim) = node.get("persistentVolumeClaim") {
         return match text(claim, "claimName") {
             Some(name) => {
-                object.refers(env, DanglingKind::Claim, name.clone());
+                object.refers(parts, DanglingKind::Claim, name.clone());
                 VolumeKind::Claim(name.value)
             }
             None => VolumeKind::Other("persistentVolumeClaim".to_owned()),
         };
     }
     if let Some(csi) = node.get("csi") {
-        return csi_volume(csi, object, env);
+        return csi_volume(csi, object, parts);
     }
     if let Some(projected) = node.get("projected") {
         for source in projected.get("sources").map_or(&[][..], Node::items) {
             if let Some(config) = source.get("configMap") {
-                config_map(config, object, env);
+                config_map(config, object, parts);
             }
             if let Some(secret) = source.get("secret") {
-                secret_files(secret, "name", object, env);
+                secret_files(secret, "name", object, parts);
             }
         }
         return VolumeKind::Projected;
@@ -132,37 +132,37 @@ fn volume_kind(node: &Node, object: &Object<'_>, env: &mut Parts) -> VolumeKind 
     VolumeKind::Other(other.map_or_else(String::new, |(key, _)| key.text.to_string()))
 }
 
-fn config_map(node: &Node, object: &Object<'_>, env: &mut Parts) -> Option<(String, bool)> {
+fn config_map(node: &Node, object: &Object<'_>, parts: &mut Parts) -> Option<(String, bool)> {
     let name = text(node, "name")?;
     let optional = is_true(node, "optional");
     if !optional {
-        object.refers(env, DanglingKind::ConfigMap, name.clone());
+        object.refers(parts, DanglingKind::ConfigMap, name.clone());
         for item in node.get("items").map_or(&[][..], Node::items) {
             if let Some(key) = text(item, "key") {
-                object.refers_within(env, DanglingKind::ConfigMapKey, key, Some(name.value.clone()));
+                object.refers_within(parts, DanglingKind::ConfigMapKey, key, Some(name.value.clone()));
             }
         }
     }
     Some((name.value, optional))
 }
 
-fn secret_files(node: &Node, key: &str, object: &Object<'_>, env: &mut Parts) -> Option<(String, bool)> {
+fn secret_files(node: &Node, key: &str, object: &Object<'_>, parts: &mut Parts) -> Option<(String, bool)> {
     let name = text(node, key)?;
     let optional = is_true(node, "optional");
     if !optional {
-        object.refers(env, DanglingKind::Secret, name.clone());
+        object.refers(parts, DanglingKind::Secret, name.clone());
         for item in node.get("items").map_or(&[][..], Node::items) {
             if let Some(key) = text(item, "key") {
-                object.refers_within(env, DanglingKind::SecretKey, key, Some(name.value.clone()));
+                object.refers_within(parts, DanglingKind::SecretKey, key, Some(name.value.clone()));
             }
         }
     }
-    push_file(&name, object, env);
+    push_file(&name, object, parts);
     Some((name.value, optional))
 }
 
-fn push_file(name: &Fact<String>, object: &Object<'_>, env: &mut Parts) {
-    env.secret_uses.push(SecretUse {
+fn push_file(name: &Fact<String>, object: &Object<'_>, parts: &mut Parts) {
+    parts.secret_uses.push(SecretUse {
         owner: object.owner(),
         span: name.span().unwrap_or(object.span),
         name: name.value.clone(),
@@ -174,14 +174,14 @@ fn push_file(name: &Fact<String>, object: &Object<'_>, env: &mut Parts) {
     });
 }
 
-fn csi_volume(node: &Node, object: &Object<'_>, env: &mut Parts) -> VolumeKind {
+fn csi_volume(node: &Node, object: &Object<'_>, parts: &mut Parts) -> VolumeKind {
     let driver = node.get("driver").and_then(Node::as_str).unwrap_or_default();
     if let Some(class) = node
         .get("volumeAttributes")
         .and_then(|a| text(a, "secretProviderClass"))
     {
-        push_file(&class, object, env);
-        object.refers(env, DanglingKind::Secret, class);
+        push_file(&class, object, parts);
+        object.refers(parts, DanglingKind::Secret, class);
     }
     VolumeKind::Csi(driver.to_owned())
 }
@@ -237,7 +237,7 @@ fn spread(spec: &Node, workload: &Workload) -> Spread {
 }
 
 /// Files that Vault's agent writes into the pod.
-fn vault_agent(annotations: &BTreeMap<String, Fact<String>>, object: &Object<'_>, env: &mut Parts) {
+fn vault_agent(annotations: &BTreeMap<String, Fact<String>>, object: &Object<'_>, parts: &mut Parts) {
     const PREFIX: &str = "vault.hashicorp.com/agent-inject-secret-";
     for (key, path) in annotations {
         let Some(name) = key.strip_prefix(PREFIX) else {
@@ -256,7 +256,7 @@ fn vault_agent(annotations: &BTreeMap<String, Fact<String>>, object: &Object<'_>
         } else {
             crate::secret_scan::kind_of_name(name).unwrap_or(SecretKind::Other)
         };
-        env.secret_uses.push(SecretUse {
+        parts.secret_uses.push(SecretUse {
             owner: object.owner(),
             span,
             name: name.to_owned(),
@@ -271,7 +271,7 @@ fn vault_agent(annotations: &BTreeMap<String, Fact<String>>, object: &Object<'_>
 
 /// Mounts of volumes that the pod does not have: the server refuses the pod. `claims` are the names of a
 /// StatefulSet's claim templates, which are volumes too.
-pub(super) fn check_mounts(workload: &Workload, claims: &[String], object: &Object<'_>, env: &mut Parts) {
+pub(super) fn check_mounts(workload: &Workload, claims: &[String], object: &Object<'_>, parts: &mut Parts) {
     if !object.is_whole() {
         return;
     }
@@ -282,7 +282,7 @@ pub(super) fn check_mounts(workload: &Workload, claims: &[String], object: &Obje
     let containers = workload.containers.iter().chain(&workload.init_containers);
     for (container, (name, path)) in containers.flat_map(|c| c.mounts.iter().map(move |m| (c, m))) {
         if !volumes().any(|v| v == name) {
-            env.dangling.push(Dangling {
+            parts.dangling.push(Dangling {
                 subject: format!("container {} of {}", container.name, object.subject()),
                 kind: DanglingKind::Volume,
                 name: path.clone().map(|_| name.clone()),

@@ -43,18 +43,18 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// Turns the references of `env` without a target into dangling ones, and adds selectors that select no pods
 /// and ports that no container has.
-pub(super) fn check(env: &mut Parts) {
-    let references = std::mem::take(&mut env.references);
-    let index = Index::new(env);
+pub(super) fn check(parts: &mut Parts) {
+    let references = std::mem::take(&mut parts.references);
+    let index = Index::new(parts);
     let mut found: Vec<Dangling> = references.into_iter().filter_map(|r| index.missing(r)).collect();
-    for service in &env.service_ports {
+    for service in &parts.service_ports {
         index.service(service, &mut found);
     }
-    let budgets = env.disruption_budgets.iter();
+    let budgets = parts.disruption_budgets.iter();
     for budget in budgets.filter(|b| b.completeness == Completeness::Whole) {
         index.selector(&budget.id, &budget.selector, &mut found);
     }
-    for policy in &env.network_policies {
+    for policy in &parts.network_policies {
         index.selector(&policy.id, &policy.selector, &mut found);
         let rules = policy.ingress_rules.iter().chain(&policy.egress_rules);
         for peer in rules.flat_map(|r| &r.peers) {
@@ -62,7 +62,7 @@ pub(super) fn check(env: &mut Parts) {
                 PeerKind::Pods {
                     namespaces: Some(selector),
                     ..
-                } => found.extend(namespace_selector(env, &policy.id, selector)),
+                } => found.extend(namespace_selector(parts, &policy.id, selector)),
                 PeerKind::Pods {
                     namespaces: None,
                     pods: Some(pods),
@@ -71,7 +71,7 @@ pub(super) fn check(env: &mut Parts) {
             }
         }
     }
-    env.dangling.extend(found);
+    parts.dangling.extend(found);
 }
 
 /// Names by their namespace.
@@ -87,7 +87,7 @@ const CONFIGURATION: [DanglingKind; 4] = [
 
 /// The existing objects, by name and by label.
 struct Index<'a> {
-    env: &'a Parts,
+    parts: &'a Parts,
     objects: HashMap<&'a str, Vec<usize>>,
     services: HashMap<&'a str, Vec<usize>>,
     workloads: HashMap<&'a str, Vec<usize>>,
@@ -114,9 +114,9 @@ fn in_namespace<'n>(names: &'n Names<'_>, home: Home<'n>) -> impl Iterator<Item 
 }
 
 impl<'a> Index<'a> {
-    fn new(env: &'a Parts) -> Self {
+    fn new(parts: &'a Parts) -> Self {
         let mut index = Index {
-            env,
+            parts,
             objects: HashMap::new(),
             services: HashMap::new(),
             workloads: HashMap::new(),
@@ -126,7 +126,7 @@ impl<'a> Index<'a> {
             has_fragments: false,
             comparisons: Cell::new(0),
         };
-        for (at, object) in env.config_objects.iter().enumerate() {
+        for (at, object) in parts.config_objects.iter().enumerate() {
             index.objects.entry(&object.id.name).or_default().push(at);
             for kind in CONFIGURATION
                 .into_iter()
@@ -135,11 +135,11 @@ impl<'a> Index<'a> {
                 index.name(kind, &object.id);
             }
         }
-        for (at, service) in env.service_ports.iter().enumerate() {
+        for (at, service) in parts.service_ports.iter().enumerate() {
             index.services.entry(&service.id.name).or_default().push(at);
             index.name(DanglingKind::Service, &service.id);
         }
-        for (at, workload) in env.workloads.iter().enumerate() {
+        for (at, workload) in parts.workloads.iter().enumerate() {
             index.workloads.entry(&workload.id.name).or_default().push(at);
             index.name(DanglingKind::ScaleTarget, &workload.id);
             // Services run by Google have no labels that a selector could match.
@@ -196,7 +196,7 @@ impl<'a> Index<'a> {
                 if self.service_of(name, home).is_some() {
                     return None;
                 }
-                let certain = !self.has_fragments && !self.env.service_ports.is_empty();
+                let certain = !self.has_fragments && !self.parts.service_ports.is_empty();
                 (self.nearest_of(reference.kind, name, home), certain)
             }
             DanglingKind::Port => {
@@ -219,7 +219,7 @@ impl<'a> Index<'a> {
                 }
                 let known = self.workloads.get(name).into_iter().flatten();
                 let mut here = known
-                    .map(|at| &self.env.workloads[*at].id)
+                    .map(|at| &self.parts.workloads[*at].id)
                     .filter(|id| id.home().may_meet(home));
                 let meant = here.clone().next();
                 if here.any(|id| kind.is_none_or(|kind| kind == id.kind)) {
@@ -250,7 +250,7 @@ impl<'a> Index<'a> {
         let home = reference.home();
         let all = self.objects.get(reference.within.as_deref()?)?;
         let mut keys = Vec::new();
-        for object in all.iter().map(|at| &self.env.config_objects[*at]) {
+        for object in all.iter().map(|at| &self.parts.config_objects[*at]) {
             if !leads_to(DanglingKind::Secret, &object.id.kind) || !object.id.home().may_meet(home) {
                 continue;
             }
@@ -274,13 +274,13 @@ impl<'a> Index<'a> {
             .filter_map(|pair| pair.split_once('='))
             .collect();
         let here = || {
-            let all = self.env.service_ports.iter();
+            let all = self.parts.service_ports.iter();
             all.filter(|s| s.id.home().may_meet(home))
         };
         let has = |s: &ServicePort, (key, value): &(&str, &str)| {
             s.labels.get(*key).is_some_and(|l| l.value == *value)
         };
-        if self.env.service_ports.is_empty() {
+        if self.parts.service_ports.is_empty() {
             return Some((None, false));
         }
         let has_all = |s: &ServicePort| wanted.iter().all(|pair| has(s, pair));
@@ -289,7 +289,7 @@ impl<'a> Index<'a> {
         }
         if here().next().is_none() {
             // A monitor looks in its own namespace unless it names others.
-            let meant = self.env.service_ports.iter().find(|s| has_all(s))?;
+            let meant = self.parts.service_ports.iter().find(|s| has_all(s))?;
             let namespace = meant.id.namespace.as_deref()?;
             let write = format!("namespaceSelector: {{matchNames: [{namespace}]}}");
             return Some((Some(write), !self.has_fragments));
@@ -321,7 +321,7 @@ impl<'a> Index<'a> {
             .objects
             .get(name)?
             .iter()
-            .map(|at| &self.env.config_objects[*at]);
+            .map(|at| &self.parts.config_objects[*at]);
         known
             .filter(|o| leads_to(kind, &o.id.kind))
             .find(|o| o.id.home().may_meet(home))
@@ -332,7 +332,7 @@ impl<'a> Index<'a> {
             .services
             .get(name)?
             .iter()
-            .map(|at| &self.env.service_ports[*at]);
+            .map(|at| &self.parts.service_ports[*at]);
         known.into_iter().find(|s| s.id.home().may_meet(home))
     }
 

@@ -24,15 +24,15 @@ const GROUP: &[&str] = &[
 ];
 
 /// Reads an autoscaler or budget; returns whether the object is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
+pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
     match object.id.kind.as_str() {
-        "HorizontalPodAutoscaler" => horizontal(object, env),
-        "ScaledObject" if object.group == "keda.sh" || object.group == "keda.k8s.io" => keda(object, env),
-        "VerticalPodAutoscaler" => vertical(object, env),
-        "PodDisruptionBudget" => budget(object, env),
+        "HorizontalPodAutoscaler" => horizontal(object, parts),
+        "ScaledObject" if object.group == "keda.sh" || object.group == "keda.k8s.io" => keda(object, parts),
+        "VerticalPodAutoscaler" => vertical(object, parts),
+        "PodDisruptionBudget" => budget(object, parts),
         "PriorityClass" if object.group == "scheduling.k8s.io" => {
             if is_true(object.node, "globalDefault") {
-                env.default_priority = Some(Fact::declared(object.id.name.clone(), object.span));
+                parts.default_priority = Some(Fact::declared(object.id.name.clone(), object.span));
             }
         }
         _ => return false,
@@ -69,7 +69,7 @@ fn target(object: &Object<'_>, node: Option<&Node>, default_kind: &str) -> Optio
     }))
 }
 
-fn push(mut autoscaler: Autoscaler, object: &Object<'_>, env: &mut Parts) {
+fn push(mut autoscaler: Autoscaler, object: &Object<'_>, parts: &mut Parts) {
     if let Some(target) = &autoscaler.target {
         autoscaler.owner = object.owner_named(&target.value.name);
         if object.is_whole() {
@@ -79,15 +79,15 @@ fn push(mut autoscaler: Autoscaler, object: &Object<'_>, env: &mut Parts) {
                 ("max replicas", &autoscaler.max),
             ] {
                 if let Some(value) = describe::shown(value) {
-                    describe::state(env, &scaled, attribute, value, &autoscaler.format);
+                    describe::state(parts, &scaled, attribute, value, &autoscaler.format);
                 }
             }
         }
     }
-    env.autoscalers.push(autoscaler);
+    parts.autoscalers.push(autoscaler);
 }
 
-fn horizontal(object: &Object<'_>, env: &mut Parts) {
+fn horizontal(object: &Object<'_>, parts: &mut Parts) {
     let mut autoscaler = named(object, "HorizontalPodAutoscaler");
     autoscaler.target = target(object, object.at("spec/scaleTargetRef"), "");
     autoscaler.min = object.at("spec/minReplicas").and_then(Node::u32_fact);
@@ -106,7 +106,7 @@ fn horizontal(object: &Object<'_>, env: &mut Parts) {
         autoscaler.metrics.extend(metric(node));
     }
     behaviour(&mut autoscaler, object.at("spec/behavior"));
-    push(autoscaler, object, env);
+    push(autoscaler, object, parts);
 }
 
 /// A metric of `autoscaling/v2`, or of the beta versions, which have other names for their targets.
@@ -226,7 +226,7 @@ fn policy(node: &Node) -> Option<ScalingPolicy> {
     })
 }
 
-fn keda(object: &Object<'_>, env: &mut Parts) {
+fn keda(object: &Object<'_>, parts: &mut Parts) {
     let mut autoscaler = named(object, "KEDA ScaledObject");
     autoscaler.target = target(object, object.at("spec/scaleTargetRef"), "Deployment");
     autoscaler.min = object.at("spec/minReplicaCount").and_then(Node::u32_fact);
@@ -238,7 +238,7 @@ fn keda(object: &Object<'_>, env: &mut Parts) {
         &mut autoscaler,
         object.at("spec/advanced/horizontalPodAutoscalerConfig/behavior"),
     );
-    push(autoscaler, object, env);
+    push(autoscaler, object, parts);
 }
 
 fn trigger(node: &Node) -> Option<ScalingMetric> {
@@ -287,7 +287,7 @@ fn trigger(node: &Node) -> Option<ScalingMetric> {
 }
 
 /// Knative and Cloud Run set the bounds in annotations of the template, or of the service.
-pub(super) fn knative(object: &Object<'_>, template: &Node, env: &mut Parts) {
+pub(super) fn knative(object: &Object<'_>, template: &Node, parts: &mut Parts) {
     let annotation = |names: &[&str]| {
         let of = |node: &Node| {
             let annotations = node.at("metadata/annotations")?;
@@ -322,21 +322,21 @@ pub(super) fn knative(object: &Object<'_>, template: &Node, env: &mut Parts) {
         });
     }
     if autoscaler.min.is_some() || autoscaler.max.is_some() || !autoscaler.metrics.is_empty() {
-        push(autoscaler, object, env);
+        push(autoscaler, object, parts);
     }
 }
 
 /// A vertical autoscaler does not change the number of replicas; its target must still exist.
-fn vertical(object: &Object<'_>, env: &mut Parts) {
+fn vertical(object: &Object<'_>, parts: &mut Parts) {
     if let Some(target) = object.at("spec/targetRef")
         && let Some(name) = text(target, "name")
     {
         let kind = target.get("kind").and_then(Node::as_str).map(str::to_owned);
-        object.refers_within(env, DanglingKind::ScaleTarget, name, kind);
+        object.refers_within(parts, DanglingKind::ScaleTarget, name, kind);
     }
 }
 
-fn budget(object: &Object<'_>, env: &mut Parts) {
+fn budget(object: &Object<'_>, parts: &mut Parts) {
     let amount = |path| object.at(path)?.fact(Amount::parse);
     // A number that is written and cannot be read (`-1`, a template) is not a number that is missing.
     let is_unread = |path| object.at(path).is_some_and(|n| !n.is_null()) && amount(path).is_none();
@@ -345,7 +345,7 @@ fn budget(object: &Object<'_>, env: &mut Parts) {
     } else {
         object.place.completeness
     };
-    env.disruption_budgets.push(DisruptionBudget {
+    parts.disruption_budgets.push(DisruptionBudget {
         id: object.id.clone(),
         span: object.span,
         selector: object.at("spec/selector").map(selector).unwrap_or_default(),

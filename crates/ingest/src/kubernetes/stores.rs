@@ -43,20 +43,20 @@ const IMAGES: &[(&str, Server)] = &[
 type Selected<'a> = BTreeMap<(&'a str, &'a str), Vec<usize>>;
 
 /// Reads a database of an operator; returns whether the object is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
+pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
-        ("postgresql.cnpg.io", "Cluster") => cloud_native(object, env),
-        ("postgresql.cnpg.io", "Pooler") => cloud_native_pooler(object, env),
-        ("acid.zalan.do", "postgresql") => zalando(object, env),
+        ("postgresql.cnpg.io", "Cluster") => cloud_native(object, parts),
+        ("postgresql.cnpg.io", "Pooler") => cloud_native_pooler(object, parts),
+        ("acid.zalan.do", "postgresql") => zalando(object, parts),
         _ => return false,
     }
     true
 }
 
 /// An operator creates Secrets with these names.
-fn makes(object: &Object<'_>, names: impl IntoIterator<Item = String>, env: &mut Parts) {
+fn makes(object: &Object<'_>, names: impl IntoIterator<Item = String>, parts: &mut Parts) {
     for name in names {
-        env.config_objects.push(ConfigObject {
+        parts.config_objects.push(ConfigObject {
             id: ObjectId {
                 name,
                 ..object.id.clone()
@@ -69,17 +69,17 @@ fn makes(object: &Object<'_>, names: impl IntoIterator<Item = String>, env: &mut
 }
 
 /// CloudNativePG: a cluster is reached through Services that end in `-rw`, `-ro` and `-r`.
-fn cloud_native(object: &Object<'_>, env: &mut Parts) {
+fn cloud_native(object: &Object<'_>, parts: &mut Parts) {
     let name = &object.id.name;
     let secrets = ["app", "superuser", "ca", "server", "replication"];
-    makes(object, secrets.map(|s| format!("{name}-{s}")), env);
+    makes(object, secrets.map(|s| format!("{name}-{s}")), parts);
     let backup = object.at("spec/backup");
     let retention = backup
         .and_then(|b| b.get("retentionPolicy"))
         .and_then(|n| n.fact(units::duration));
     let archives = backup.and_then(|b| b.get("barmanObjectStore"));
     let image = object.at("spec/imageName").and_then(super::container::image);
-    let database = parts::database_mut(env, name, object.span);
+    let database = parts::database_mut(parts, name, object.span);
     database.engine = Some(Fact::declared(Engine::PostgreSql, object.span));
     fill(&mut database.version, image.and_then(|i| i.tag).map(version));
     for host in ["rw", "ro", "r"] {
@@ -118,7 +118,7 @@ fn pooler(object: &Object<'_>, name: &str, span: Span) -> Pooler {
     Pooler::named(name, span, object.owner_named(name))
 }
 
-fn cloud_native_pooler(object: &Object<'_>, env: &mut Parts) {
+fn cloud_native_pooler(object: &Object<'_>, parts: &mut Parts) {
     let mut read = pooler(object, &object.id.name, object.span);
     let number = |key: &str| object.at("spec/pgbouncer/parameters")?.get(key)?.u32_fact();
     read.replicas = object.at("spec/instances").and_then(Node::u32_fact);
@@ -133,11 +133,11 @@ fn cloud_native_pooler(object: &Object<'_>, env: &mut Parts) {
         .at("spec/cluster")
         .and_then(|c| text(c, "name"))
         .map(|name| name.map(|n| format!("{n}-{kind}").to_lowercase()));
-    env.poolers.push(read);
+    parts.poolers.push(read);
 }
 
 /// Zalando's operator: the master is reached under the cluster's name, its pooler under `-pooler`.
-fn zalando(object: &Object<'_>, env: &mut Parts) {
+fn zalando(object: &Object<'_>, parts: &mut Parts) {
     let name = &object.id.name;
     let users = object.at("spec/users").into_iter().flat_map(Node::entries);
     let users = users.map(|(key, _)| key.text.replace('_', "-"));
@@ -145,8 +145,8 @@ fn zalando(object: &Object<'_>, env: &mut Parts) {
         .chain(["postgres".to_owned(), "standby".to_owned(), "pooler".to_owned()])
         .map(|user| format!("{user}.{name}.credentials.postgresql.acid.zalan.do"))
         .collect();
-    makes(object, secrets, env);
-    let database = parts::database_mut(env, name, object.span);
+    makes(object, secrets, parts);
+    let database = parts::database_mut(parts, name, object.span);
     database.engine = Some(Fact::declared(Engine::PostgreSql, object.span));
     fill(
         &mut database.version,
@@ -164,30 +164,34 @@ fn zalando(object: &Object<'_>, env: &mut Parts) {
         read.pool_mode = text(node, "mode");
         read.max_db_connections = node.get("maxDBConnections").and_then(Node::u32_fact);
         read.server_host = Some(Fact::declared(name.to_lowercase(), node.span));
-        env.poolers.push(read);
+        parts.poolers.push(read);
     }
 }
 
 /// Adds a database, cache or broker for every workload that runs the image of one. Called when all Services
 /// are known, because they are its hosts.
-pub(super) fn finish(env: &mut Parts) {
+pub(super) fn finish(parts: &mut Parts) {
     let mut found = Vec::new();
     let mut selected: Option<Selected<'_>> = None;
-    for workload in env.workloads.iter().filter(|w| w.lifecycle == Lifecycle::Service) {
+    for workload in parts
+        .workloads
+        .iter()
+        .filter(|w| w.lifecycle == Lifecycle::Service)
+    {
         let server = workload.containers.iter().find_map(|c| Some((c, server_of(c)?)));
         let Some((container, server)) = server else {
             continue;
         };
-        let selected = selected.get_or_insert_with(|| by_selector(env));
+        let selected = selected.get_or_insert_with(|| by_selector(parts));
         found.push(Found::of(
             workload,
             container,
             server,
-            hosts(workload, selected, env),
+            hosts(workload, selected, parts),
         ));
     }
     for one in found {
-        one.push(env);
+        one.push(parts);
     }
 }
 
@@ -210,9 +214,9 @@ fn server_of(container: &Container) -> Option<Server> {
     (!starts_client).then_some(*server)
 }
 
-fn by_selector(env: &Parts) -> Selected<'_> {
+fn by_selector(parts: &Parts) -> Selected<'_> {
     let mut selected = Selected::new();
-    for (at, service) in env.service_ports.iter().enumerate() {
+    for (at, service) in parts.service_ports.iter().enumerate() {
         if let Some((key, value)) = service.selector.iter().next() {
             selected.entry((key, &value.value)).or_default().push(at);
         }
@@ -221,7 +225,7 @@ fn by_selector(env: &Parts) -> Selected<'_> {
 }
 
 /// Names under which a workload's pods are reached.
-fn hosts(workload: &Workload, selected: &Selected<'_>, env: &Parts) -> Vec<Fact<String>> {
+fn hosts(workload: &Workload, selected: &Selected<'_>, parts: &Parts) -> Vec<Fact<String>> {
     let mut hosts = vec![Fact::declared(workload.id.name.to_lowercase(), workload.span)];
     for (key, value) in &workload.labels {
         for at in selected
@@ -229,7 +233,7 @@ fn hosts(workload: &Workload, selected: &Selected<'_>, env: &Parts) -> Vec<Fact<
             .into_iter()
             .flatten()
         {
-            let service = &env.service_ports[*at];
+            let service = &parts.service_ports[*at];
             let selector = Selector {
                 labels: service.selector.clone(),
                 ..Selector::default()
@@ -270,10 +274,10 @@ impl Found {
         }
     }
 
-    fn push(self, env: &mut Parts) {
+    fn push(self, parts: &mut Parts) {
         match self.server {
             Server::Postgres | Server::MySql => {
-                let database = parts::database_mut(env, &self.name, self.span);
+                let database = parts::database_mut(parts, &self.name, self.span);
                 let engine = if self.server == Server::Postgres {
                     Engine::PostgreSql
                 } else {
@@ -284,14 +288,14 @@ impl Found {
                 fill(&mut database.max_connections, self.max_connections);
                 database.hosts.extend(self.hosts);
             }
-            Server::Cache => env.caches.push(Cache {
+            Server::Cache => parts.caches.push(Cache {
                 name: self.name,
                 span: Some(self.span),
                 tier: None,
                 multi_zone: None,
                 hosts: self.hosts,
             }),
-            Server::Kafka => env.kafka_clusters.push(KafkaCluster {
+            Server::Kafka => parts.kafka_clusters.push(KafkaCluster {
                 brokers: self.replicas.or_else(|| {
                     self.whole.then(|| {
                         let why = format!("{} without `replicas` runs one broker", self.name);

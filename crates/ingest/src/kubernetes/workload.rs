@@ -54,37 +54,37 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Reads a workload; returns whether the object is one.
-pub(super) fn interpret(object: &Object<'_>, env: &mut Parts) -> bool {
+pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
     if object.id.kind == "Pod" && object.group.is_empty() {
-        push(object, object.node, Lifecycle::Pod, env);
+        push(object, object.node, Lifecycle::Pod, parts);
         return true;
     }
     if object.group == "serving.knative.dev" && object.id.kind == "Service" {
-        return hosted(object, Lifecycle::Service, env);
+        return hosted(object, Lifecycle::Service, parts);
     }
     if object.group == "run.googleapis.com" && object.id.kind == "Job" {
-        return hosted(object, Lifecycle::Batch, env);
+        return hosted(object, Lifecycle::Batch, parts);
     }
     let known = KINDS.iter().find(|(kind, ..)| *kind == object.id.kind);
     let (lifecycle, path) = known.map_or((Lifecycle::Service, "spec/template"), |(_, l, p)| (*l, *p));
     let Some(template) = object.at(path) else {
         if object.id.kind == "Rollout" {
-            argo(object, env);
+            argo(object, parts);
         }
         return known.is_some();
     };
     if known.is_none() && template.at("spec/containers").is_none() {
         return false;
     }
-    push(object, template, lifecycle, env);
+    push(object, template, lifecycle, parts);
     if object.id.kind == "Rollout" {
-        argo(object, env);
+        argo(object, parts);
     }
     true
 }
 
 /// Knative's and Cloud Run's services and jobs, which scale by annotations.
-fn hosted(object: &Object<'_>, lifecycle: Lifecycle, env: &mut Parts) -> bool {
+fn hosted(object: &Object<'_>, lifecycle: Lifecycle, parts: &mut Parts) -> bool {
     let Some(outer) = object.at("spec/template") else {
         return true;
     };
@@ -109,14 +109,14 @@ fn hosted(object: &Object<'_>, lifecycle: Lifecycle, env: &mut Parts) -> bool {
         // Google's, not objects of a cluster.
         object.place.completeness = Completeness::Fragment;
     }
-    push(&object, template, lifecycle, env);
+    push(&object, template, lifecycle, parts);
     if lifecycle == Lifecycle::Service {
-        scaling::knative(&object, template, env);
+        scaling::knative(&object, template, parts);
     }
     true
 }
 
-fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, env: &mut Parts) {
+fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, parts: &mut Parts) {
     let spec = object.spec();
     let mut workload = Workload {
         id: object.id.clone(),
@@ -149,7 +149,7 @@ fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, env: &mut Pa
     if let Some(owner) = controller(object) {
         workload.fields.insert(CONTROLLER.to_owned(), owner);
     }
-    pod::fill(&mut workload, template, object, env);
+    pod::fill(&mut workload, template, object, parts);
     for (kind, label) in CONTROLLERS_LABELS {
         if object.id.kind == *kind {
             let name = Fact::declared(object.id.name.clone(), object.span);
@@ -157,22 +157,22 @@ fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, env: &mut Pa
         }
     }
     let claims = claim_templates(object);
-    pod::check_mounts(&workload, &claims, object, env);
+    pod::check_mounts(&workload, &claims, object, parts);
     if object.id.kind == "StatefulSet"
         && let Some(service) = spec.and_then(|s| text(s, "serviceName"))
     {
-        object.refers(env, DanglingKind::Service, service);
+        object.refers(parts, DanglingKind::Service, service);
     }
     if let Some(processes) = processes::of(&workload.containers) {
-        env.services.push(Service {
+        parts.services.push(Service {
             name: workload.id.name.clone(),
             namespace: workload.id.namespace.clone(),
             processes: Some(processes),
             ..Service::default()
         });
     }
-    describe::workload(&workload, env);
-    env.workloads.push(workload);
+    describe::workload(&workload, parts);
+    parts.workloads.push(workload);
 }
 
 /// The owner that keeps an object, as `Kind name`: objects that were exported from a cluster name it. Where several are
@@ -190,17 +190,18 @@ fn controller(object: &Object<'_>) -> Option<Fact<String>> {
 
 /// Leaves out what another workload of these files makes by itself: an export of a cluster has the ReplicaSets and pods
 /// of a Deployment beside it, and each fault would be there three times.
-pub(super) fn without_owned(env: &mut Parts) {
+pub(super) fn without_owned(parts: &mut Parts) {
     let key = |w: &Workload| (w.id.namespace.clone(), format!("{} {}", w.id.kind, w.id.name));
     let owner = |w: &Workload| {
         let owner = w.fields.get(CONTROLLER)?;
         Some((w.id.namespace.clone(), owner.value.clone()))
     };
-    if env.workloads.iter().all(|w| owner(w).is_none()) {
+    if parts.workloads.iter().all(|w| owner(w).is_none()) {
         return;
     }
-    let known: BTreeSet<_> = env.workloads.iter().map(key).collect();
-    env.workloads
+    let known: BTreeSet<_> = parts.workloads.iter().map(key).collect();
+    parts
+        .workloads
         .retain(|w| !owner(w).is_some_and(|owner| known.contains(&owner)));
 }
 
@@ -254,7 +255,7 @@ fn rollout(object: &Object<'_>) -> Rollout {
 
 /// An Argo Rollout shifts traffic in steps or switches between two versions, and rolls back by itself if an
 /// analysis fails or the deadline is configured to abort.
-fn argo(object: &Object<'_>, env: &mut Parts) {
+fn argo(object: &Object<'_>, parts: &mut Parts) {
     let Some(strategy) = object.at("spec/strategy") else {
         return;
     };
@@ -272,7 +273,7 @@ fn argo(object: &Object<'_>, env: &mut Parts) {
                 .filter(|n| n.as_bool() == Some(true))
         });
     let target = object.at("spec/workloadRef/name").and_then(Node::as_str);
-    env.deliveries.push(Delivery {
+    parts.deliveries.push(Delivery {
         name: object.subject(),
         owner: object.owner_named(target.unwrap_or(&object.id.name)),
         span: Some(object.span),

@@ -197,7 +197,7 @@ impl<'a> Sources<'a> {
             .consumed
             .extend(listed.iter().flat_map(|l| l.files.iter().cloned()));
         let evidence = evidence(repo, &projects, stated, (&applications, &listed, &charts));
-        let known = Known {
+        let known = Naming {
             stated,
             projects: &projects,
             evidence: &evidence,
@@ -274,13 +274,13 @@ fn projects(repo: &Repo, stated: &OverlayDocument) -> Projects {
 }
 
 /// What is needed to name the environment of a place.
-pub(super) struct Known<'k> {
+pub(super) struct Naming<'k> {
     stated: &'k OverlayDocument,
     projects: &'k Projects,
     evidence: &'k Evidence,
 }
 
-impl Known<'_> {
+impl Naming<'_> {
     /// The environment of a directory: as a person states it, else as its path says.
     fn of_directory(&self, directory: &Path) -> Option<String> {
         if let Some(name) = self.stated.environment_of(&directory.join("x")) {
@@ -354,7 +354,7 @@ fn place_of<'l>(release: &'l helm::Listed, charts: &'l Charts) -> &'l Path {
 }
 
 /// The environment of each file whose path names one, or for which a person states one.
-fn file_environments<'a>(repo: &'a Repo, known: &Known<'_>) -> HashMap<&'a Path, String> {
+fn file_environments<'a>(repo: &'a Repo, known: &Naming<'_>) -> HashMap<&'a Path, String> {
     let paths: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
     paths
         .par_chunk_by(|a, b| a.parent() == b.parent())
@@ -382,7 +382,7 @@ fn file_environments<'a>(repo: &'a Repo, known: &Known<'_>) -> HashMap<&'a Path,
 }
 
 /// Gives the environments of Terraform's roots the names that a person gave them, where there is evidence for them.
-fn name_environments(terraform: &mut Terraform, known: &Known<'_>) {
+fn name_environments(terraform: &mut Terraform, known: &Naming<'_>) {
     for root in &mut terraform.roots {
         let place = known
             .stated
@@ -400,7 +400,7 @@ fn name_environments(terraform: &mut Terraform, known: &Known<'_>) {
 }
 
 /// What the applications that deploy each build agree on.
-fn of_builds(applications: &Applications, known: &Known<'_>) -> HashMap<PathBuf, OfBuild> {
+fn of_builds(applications: &Applications, known: &Naming<'_>) -> HashMap<PathBuf, OfBuild> {
     let mut found: HashMap<PathBuf, OfBuild> = HashMap::new();
     for application in &applications.applications {
         for source in &application.sources {
@@ -450,7 +450,7 @@ pub(super) fn kept_by(application: &argo::Application) -> Vec<Kept> {
 fn built(
     repo: &Repo,
     (applications, commands, of_builds): (&Applications, &Commands, &HashMap<PathBuf, OfBuild>),
-    known: &Known<'_>,
+    known: &Naming<'_>,
 ) -> Built {
     let mut deployed = deployed(applications);
     deployed.extend(commands.kustomizations.iter().cloned());
@@ -526,7 +526,7 @@ fn releases(
     repo: &Repo,
     charts: &Charts,
     (applications, listed): (&Applications, Vec<helm::Listed>),
-    known: &Known<'_>,
+    known: &Naming<'_>,
 ) -> Vec<Release> {
     let mut releases = Vec::new();
     let mut by_application = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! Plain manifests: what deploys a directory of them, and where one deployment of them begins and ends.
 
-use super::builds::{Known, cluster_of_application, kept_by, namespace_of};
+use super::builds::{Naming, cluster_of_application, kept_by, namespace_of};
 use crate::commands::Commands;
 use crate::scope::{self, Projects};
 use cofferdam_model::{Kept, ProjectId};
@@ -38,7 +38,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    fn of(application: &Application, known: &Known<'_>, dir: &Path) -> Target {
+    fn of(application: &Application, known: &Naming<'_>, dir: &Path) -> Target {
         Target {
             name: application.name.as_ref().map(|name| name.value.clone()),
             environment: known.named(application.environment.as_ref(), dir),
@@ -91,7 +91,7 @@ impl Target {
 pub(super) fn directories(
     repo: &Repo,
     (applications, commands): (&Applications, &Commands),
-    known: &Known<'_>,
+    known: &Naming<'_>,
 ) -> Vec<Directory> {
     let mut by_dir: BTreeMap<&Path, Vec<Target>> = BTreeMap::new();
     for application in &applications.applications {

@@ -18,7 +18,7 @@ pub(super) fn set_images(
     sources: &Sources<'_>,
     universe: &Universe,
     universes: &[Universe],
-    env: &mut Parts,
+    parts: &mut Parts,
 ) {
     let applications = sources.applications.applications.iter();
     let is_here = |application: &&Application| {
@@ -47,14 +47,14 @@ pub(super) fn set_images(
             tag: fact(&pair.image.tag),
             digest: fact(&pair.image.digest),
         };
-        if (image.tag.is_some() || image.digest.is_some()) && !env.set_images.contains(&image) {
-            env.set_images.push(image);
+        if (image.tag.is_some() || image.digest.is_some()) && !parts.set_images.contains(&image) {
+            parts.set_images.push(image);
         }
     }
 }
 
 /// Settles the merged parts of `environment`.
-pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts) {
+pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, parts: &mut Parts) {
     let environment = universe.name.as_str();
     let is_here = |path: &Path| sources.projects.of_path(path) == universe.project;
     let place = Place {
@@ -63,15 +63,15 @@ pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts
         path: Path::new(""),
         completeness: Completeness::Whole,
     };
-    terraform::interpret(&sources.terraform, &is_here, place, env);
+    terraform::interpret(&sources.terraform, &is_here, place, parts);
     let deployed_here = |deploy: &cloud_run::Deploy| {
         let of_file = || sources.file_environments.get(deploy.path.as_path());
         is_here(&deploy.path)
             && (deploy.environment.as_ref().or_else(of_file)).is_none_or(|e| *e == environment)
     };
-    cloud_run::interpret(&sources.deploys, &deployed_here, place, env);
-    compose::settle(env);
-    kubernetes::finish(sources.repo, environment, env);
+    cloud_run::interpret(&sources.deploys, &deployed_here, place, parts);
+    compose::settle(parts);
+    kubernetes::finish(sources.repo, environment, parts);
     let mut known = None;
     for release in (sources.releases.iter())
         .filter(|r| is_here(&r.dir) && r.environment.as_ref().is_none_or(|e| *e == environment))
@@ -80,13 +80,13 @@ pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts
             path: &release.dir,
             ..place
         };
-        let known = known.get_or_insert_with(|| ideas::KnownPlaces::of(env));
-        ideas::read_values(&release.values, &release.owner(), place, known, env);
+        let known = known.get_or_insert_with(|| ideas::KnownPlaces::of(parts));
+        ideas::read_values(&release.values, &release.owner(), place, known, parts);
     }
-    settings::finish(env, sources.repo.sources.chains());
-    settings::settle(env);
-    ideas::finish(env);
-    pgbouncer::finish(env, &sources.repo.sources);
+    settings::finish(parts, sources.repo.sources.chains());
+    settings::settle(parts);
+    ideas::finish(parts);
+    pgbouncer::finish(parts, &sources.repo.sources);
     for dangling in sources
         .built
         .dangling
@@ -96,7 +96,7 @@ pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, env: &mut Parts
         .filter(|d| is_built_for(sources, d.span.file, environment))
     {
         let path = sources.repo.sources.path(dangling.span.file).display();
-        env.dangling.push(Dangling {
+        parts.dangling.push(Dangling {
             subject: path.to_string(),
             kind: match dangling.what {
                 Named::File => DanglingKind::File,

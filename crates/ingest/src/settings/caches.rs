@@ -29,14 +29,15 @@ pub(crate) fn kind_of(name: &str) -> Option<LocalCacheKind> {
 }
 
 /// Adds a cache in place of an earlier one of the same name.
-pub(crate) fn push(env: &mut Parts, cache: LocalCache) {
-    env.local_caches
+pub(crate) fn push(parts: &mut Parts, cache: LocalCache) {
+    parts
+        .local_caches
         .retain(|c| !(c.kind == cache.kind && c.name == cache.name && same_owner(&c.owner, &cache.owner)));
-    env.local_caches.push(cache);
+    parts.local_caches.push(cache);
 }
 
 /// Records a cache that a variable's name suggests (`FEATURE_FLAG_CACHE_TTL_SECONDS`).
-pub(super) fn of_variable(setting: &Setting, owner: &Owner, env: &mut Parts) -> bool {
+pub(super) fn of_variable(setting: &Setting, owner: &Owner, parts: &mut Parts) -> bool {
     let Setting {
         name,
         name_span,
@@ -61,7 +62,7 @@ pub(super) fn of_variable(setting: &Setting, owner: &Owner, env: &mut Parts) -> 
     };
     let Some(ttl) = ttl else { return false };
     push(
-        env,
+        parts,
         LocalCache {
             name: name.clone(),
             owner: owner.clone(),

@@ -141,14 +141,14 @@ struct Parsed<'s> {
 
 /// Fills the pools of `owner` from `settings`; timeouts among them are deadlines of `section`. Returns how
 /// many settings were recognised.
-pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mut Parts) -> usize {
+pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, parts: &mut Parts) -> usize {
     // Most lists contain nothing about a database; for those the existing parts need not be examined.
     if !settings.iter().any(|s| understand(s, true).is_some()) {
         return 0;
     }
     let certain: Vec<Parsed<'_>> = settings.iter().filter_map(|s| understand(s, false)).collect();
     let speaks_of_sql = certain.iter().any(is_sql)
-        || env
+        || parts
             .pools
             .iter()
             .any(|p| p.target == PoolTarget::Sql && parts::same_owner(&p.owner, owner));
@@ -162,10 +162,10 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, section: &str, env: &mu
         known.into_iter().partition(|k| k.meaning == Meaning::Url);
     let mut count = 0;
     for item in addresses {
-        count += usize::from(address(&item, owner, env));
+        count += usize::from(address(&item, owner, parts));
     }
     for item in others {
-        count += usize::from(place(&item, owner, section, env));
+        count += usize::from(place(&item, owner, section, parts));
     }
     count
 }
@@ -235,7 +235,7 @@ fn fact<T>(setting: &Setting, value: T) -> Fact<T> {
 }
 
 /// Reads an address: host, driver, and the parameters that set the pool.
-fn address(item: &Parsed<'_>, owner: &Owner, env: &mut Parts) -> bool {
+fn address(item: &Parsed<'_>, owner: &Owner, parts: &mut Parts) -> bool {
     let Some(address) = url::parse(&item.setting.value.value) else {
         return false;
     };
@@ -243,7 +243,7 @@ fn address(item: &Parsed<'_>, owner: &Owner, env: &mut Parts) -> bool {
     if address.target != item.target {
         return false;
     }
-    let pool = parts::pool_mut(env, owner, address.target, item.setting.name_span);
+    let pool = parts::pool_mut(parts, owner, address.target, item.setting.name_span);
     if let Some((at, host)) = address.host {
         let span = host_span(item.setting, at, host.len());
         let source = span.map_or_else(|| item.setting.value.source.clone(), Source::Declared);
@@ -308,7 +308,7 @@ fn most(pool: &mut Pool, number: Option<Fact<u32>>) {
     }
 }
 
-fn place(item: &Parsed<'_>, owner: &Owner, section: &str, env: &mut Parts) -> bool {
+fn place(item: &Parsed<'_>, owner: &Owner, section: &str, parts: &mut Parts) -> bool {
     let text = item.setting.value.value.trim();
     let span = item.setting.name_span;
     let number = || {
@@ -327,7 +327,7 @@ fn place(item: &Parsed<'_>, owner: &Owner, section: &str, env: &mut Parts) -> bo
     };
     if let Some(role) = role {
         let Some(value) = time() else { return false };
-        let pool = parts::pool_mut(env, owner, item.target, span);
+        let pool = parts::pool_mut(parts, owner, item.target, span);
         match role {
             DeadlineRole::PoolWait => set(&mut pool.pool_timeout, value.clone()),
             DeadlineRole::Connect => set(&mut pool.connect_timeout, value.clone()),
@@ -335,7 +335,7 @@ fn place(item: &Parsed<'_>, owner: &Owner, section: &str, env: &mut Parts) -> bo
         }
         if item.target == PoolTarget::Sql {
             super::deadline(
-                env,
+                parts,
                 Deadline {
                     owner: owner.clone(),
                     name: item.setting.name.clone(),
@@ -350,27 +350,27 @@ fn place(item: &Parsed<'_>, owner: &Owner, section: &str, env: &mut Parts) -> bo
     match item.meaning {
         Meaning::Host => url::host_of(text).map(|host| {
             set(
-                &mut parts::pool_mut(env, owner, item.target, span).host,
+                &mut parts::pool_mut(parts, owner, item.target, span).host,
                 fact(item.setting, host),
             )
         }),
         Meaning::Driver => driver(text).map(|driver| {
             set(
-                &mut parts::pool_mut(env, owner, item.target, span).driver,
+                &mut parts::pool_mut(parts, owner, item.target, span).driver,
                 fact(item.setting, driver),
             )
         }),
-        Meaning::Size => number().map(|n| set(&mut parts::pool_mut(env, owner, item.target, span).size, n)),
-        Meaning::Most => number().map(|n| most(parts::pool_mut(env, owner, item.target, span), Some(n))),
+        Meaning::Size => number().map(|n| set(&mut parts::pool_mut(parts, owner, item.target, span).size, n)),
+        Meaning::Most => number().map(|n| most(parts::pool_mut(parts, owner, item.target, span), Some(n))),
         Meaning::Overflow => {
-            number().map(|n| set(&mut parts::pool_mut(env, owner, item.target, span).overflow, n))
+            number().map(|n| set(&mut parts::pool_mut(parts, owner, item.target, span).overflow, n))
         }
         Meaning::Recycle => {
-            time().map(|d| set(&mut parts::pool_mut(env, owner, item.target, span).recycle, d))
+            time().map(|d| set(&mut parts::pool_mut(parts, owner, item.target, span).recycle, d))
         }
         Meaning::StatementCache => number().map(|n| {
             set(
-                &mut parts::pool_mut(env, owner, item.target, span).statement_cache,
+                &mut parts::pool_mut(parts, owner, item.target, span).statement_cache,
                 n,
             )
         }),

@@ -37,7 +37,7 @@ impl Parsed<'_> {
 
 /// Fills producers and the consumer of `owner` from `settings`. Returns how many were recognised, and the
 /// settings that have a meaning only if other documents show that the owner uses Kafka.
-pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> (usize, Vec<Setting>) {
+pub(super) fn apply(settings: &[Setting], owner: &Owner, parts: &mut Parts) -> (usize, Vec<Setting>) {
     let mentions = settings
         .iter()
         .any(|s| words::of(&s.name).iter().any(|w| w == "kafka"));
@@ -60,7 +60,7 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> (us
     {
         return (0, Vec::new());
     }
-    let context = mentions || client_file || parts_exist(owner, env);
+    let context = mentions || client_file || parts_exist(owner, parts);
     let mut known: Vec<Parsed<'_>> = Vec::new();
     let mut open: Vec<Setting> = Vec::new();
     for setting in settings {
@@ -77,26 +77,26 @@ pub(super) fn apply(settings: &[Setting], owner: &Owner, env: &mut Parts) -> (us
         return (0, open);
     }
     let consumes = known.iter().any(Parsed::is_for_consumer)
-        || env
+        || parts
             .consumers
             .iter()
             .any(|c| parts::same_owner(&c.owner, owner) && !is_only_workers(c));
     let produces = known.iter().any(Parsed::is_for_producer)
-        || env
+        || parts
             .producers
             .iter()
             .any(|p| p.role == ProducerRole::Main && parts::same_owner(&p.owner, owner));
     let java = known.iter().any(|k| k.java);
     let mut count = 0;
     for item in &known {
-        if place(item, owner, env, (consumes, produces)) {
+        if place(item, owner, parts, (consumes, produces)) {
             count += 1;
         } else if item.meaning.side() == Side::Either && !consumes && !produces {
             open.push(item.setting.clone());
         }
     }
     if java {
-        name_client(owner, env, &known);
+        name_client(owner, parts, &known);
     }
     (count, open)
 }
@@ -110,9 +110,9 @@ fn is_only_workers(consumer: &Consumer) -> bool {
         && consumer.session_timeout.is_none()
 }
 
-fn parts_exist(owner: &Owner, env: &Parts) -> bool {
-    env.consumers.iter().any(|c| parts::same_owner(&c.owner, owner))
-        || env.producers.iter().any(|p| parts::same_owner(&p.owner, owner))
+fn parts_exist(owner: &Owner, parts: &Parts) -> bool {
+    parts.consumers.iter().any(|c| parts::same_owner(&c.owner, owner))
+        || parts.producers.iter().any(|p| parts::same_owner(&p.owner, owner))
 }
 
 /// The meaning of a setting for Kafka, if any.
@@ -168,7 +168,7 @@ fn understand(setting: &Setting, context: bool, client_file: bool) -> Option<Par
 }
 
 /// Puts a setting in its place. `sides`: whether the owner consumes, whether it produces.
-fn place(item: &Parsed<'_>, owner: &Owner, env: &mut Parts, sides: (bool, bool)) -> bool {
+fn place(item: &Parsed<'_>, owner: &Owner, parts: &mut Parts, sides: (bool, bool)) -> bool {
     let span = item.setting.name_span;
     let (consumes, produces) = sides;
     if item.dead_letter && matches!(item.meaning, Meaning::Topics | Meaning::OutputTopics) {
@@ -176,9 +176,9 @@ fn place(item: &Parsed<'_>, owner: &Owner, env: &mut Parts, sides: (bool, bool))
             return false;
         };
         if consumes || !produces {
-            set(&mut parts::consumer_mut(env, owner, span).dead_letter, topic);
+            set(&mut parts::consumer_mut(parts, owner, span).dead_letter, topic);
         } else {
-            parts::producer_mut(env, owner, ProducerRole::DeadLetter, span).topics = vec![topic];
+            parts::producer_mut(parts, owner, ProducerRole::DeadLetter, span).topics = vec![topic];
         }
         return true;
     }
@@ -195,28 +195,28 @@ fn place(item: &Parsed<'_>, owner: &Owner, env: &mut Parts, sides: (bool, bool))
             } else {
                 ProducerRole::Main
             };
-            fill_producer(item, || parts::producer_mut(env, owner, role, span))
+            fill_producer(item, || parts::producer_mut(parts, owner, role, span))
         }
-        Side::Consumer => fill_consumer(item, || parts::consumer_mut(env, owner, span)),
+        Side::Consumer => fill_consumer(item, || parts::consumer_mut(parts, owner, span)),
         Side::Either => false,
     }
 }
 
 /// Sets the client library if the settings show that it is the Java one.
-fn name_client(owner: &Owner, env: &mut Parts, known: &[Parsed<'_>]) {
+fn name_client(owner: &Owner, parts: &mut Parts, known: &[Parsed<'_>]) {
     let Some(sign) = known.iter().find(|k| k.java) else {
         return;
     };
     // Facts from the names of settings are as certain as the settings.
     let client = Fact::declared(KafkaClient::Java, sign.setting.name_span);
-    for producer in env
+    for producer in parts
         .producers
         .iter_mut()
         .filter(|p| parts::same_owner(&p.owner, owner))
     {
         parts::fill(&mut producer.client, Some(client.clone()));
     }
-    for consumer in env
+    for consumer in parts
         .consumers
         .iter_mut()
         .filter(|c| parts::same_owner(&c.owner, owner))

@@ -82,30 +82,30 @@ fn secrets_in(settings: &[Setting]) -> Vec<SecretLiteral> {
 
 /// Fills `env` from the `settings` of `owner`: its producers, consumer and pools, nested timeouts, and web
 /// workers. Returns how many settings were recognised.
-pub fn apply(settings: &[Setting], owner: &Owner, place: Place<'_>, env: &mut Parts) -> usize {
+pub fn apply(settings: &[Setting], owner: &Owner, place: Place<'_>, parts: &mut Parts) -> usize {
     let section = place.path.display().to_string();
-    apply_in(settings, owner, &section, env)
+    apply_in(settings, owner, &section, parts)
 }
 
 /// The same for settings of which only the section is known; see [`Deadline::section`].
-pub(crate) fn apply_in(settings: &[Setting], owner: &Owner, section: &str, env: &mut Parts) -> usize {
+pub(crate) fn apply_in(settings: &[Setting], owner: &Owner, section: &str, parts: &mut Parts) -> usize {
     let present: Vec<Setting> = settings
         .iter()
         .filter(|s| !s.value.value.trim().is_empty())
         .cloned()
         .collect();
-    let (understood, open) = kafka::apply(&present, owner, env);
+    let (understood, open) = kafka::apply(&present, owner, parts);
     if !open.is_empty() {
-        env.open_settings.push(OpenSettings {
+        parts.open_settings.push(OpenSettings {
             owner: owner.clone(),
             settings: open,
         });
     }
     understood
-        + database::apply(&present, owner, section, env)
-        + timeouts(&present, owner, section, env)
-        + web_workers(&present, owner, env)
-        + caches_and_limits(&present, owner, env)
+        + database::apply(&present, owner, section, parts)
+        + timeouts(&present, owner, section, parts)
+        + web_workers(&present, owner, parts)
+        + caches_and_limits(&present, owner, parts)
 }
 
 /// Variables as settings, without those whose text is not in the files.
@@ -164,13 +164,13 @@ fn flatten_into(node: &Node, name: &str, name_span: Span, found: &mut Vec<Settin
 }
 
 /// Adds a deadline, in place of an earlier one of the same name in the same section.
-pub(crate) fn deadline(env: &mut Parts, deadline: Deadline) {
-    env.deadlines.retain(|d| {
+pub(crate) fn deadline(parts: &mut Parts, deadline: Deadline) {
+    parts.deadlines.retain(|d| {
         !(d.name == deadline.name
             && d.section == deadline.section
             && parts::same_owner(&d.owner, &deadline.owner))
     });
-    env.deadlines.push(deadline);
+    parts.deadlines.push(deadline);
 }
 
 /// Names of other timeouts (folded, without their unit) and what they bound. A name with another common
@@ -195,7 +195,7 @@ const TIMEOUTS: &[(&str, DeadlineRole)] = &[
     ("databasehealthchecktimeout", DeadlineRole::HealthCheck),
 ];
 
-fn timeouts(settings: &[Setting], owner: &Owner, section: &str, env: &mut Parts) -> usize {
+fn timeouts(settings: &[Setting], owner: &Owner, section: &str, parts: &mut Parts) -> usize {
     let mut count = 0;
     for setting in settings {
         let folded = cofferdam_syntax::tree::fold(&setting.name);
@@ -228,7 +228,7 @@ fn timeouts(settings: &[Setting], owner: &Owner, section: &str, env: &mut Parts)
                 source: setting.value.source.clone(),
             };
             deadline(
-                env,
+                parts,
                 Deadline {
                     owner: owner.clone(),
                     name: setting.name.clone(),
@@ -243,7 +243,7 @@ fn timeouts(settings: &[Setting], owner: &Owner, section: &str, env: &mut Parts)
 }
 
 /// Processes of a web server, by the variables that the servers themselves read.
-fn web_workers(settings: &[Setting], owner: &Owner, env: &mut Parts) -> usize {
+fn web_workers(settings: &[Setting], owner: &Owner, parts: &mut Parts) -> usize {
     let Some(name) = &owner.name else { return 0 };
     let mut count = 0;
     for setting in settings {
@@ -260,7 +260,7 @@ fn web_workers(settings: &[Setting], owner: &Owner, env: &mut Parts) -> usize {
                 value: workers,
                 source: setting.value.source.clone(),
             };
-            parts::service_mut(env, name, setting.name_span).processes = Some(fact);
+            parts::service_mut(parts, name, setting.name_span).processes = Some(fact);
         }
     }
     count
@@ -278,10 +278,10 @@ const RATE_LIMITS: &[(&str, f64)] = &[
 ];
 
 /// Caches of a process and rate limits, by the names of the settings.
-fn caches_and_limits(settings: &[Setting], owner: &Owner, env: &mut Parts) -> usize {
+fn caches_and_limits(settings: &[Setting], owner: &Owner, parts: &mut Parts) -> usize {
     let mut count = 0;
     for setting in settings {
-        count += usize::from(caches::of_variable(setting, owner, env));
+        count += usize::from(caches::of_variable(setting, owner, parts));
         let folded = cofferdam_syntax::tree::fold(&setting.name);
         let limit = RATE_LIMITS
             .iter()
@@ -292,9 +292,10 @@ fn caches_and_limits(settings: &[Setting], owner: &Owner, env: &mut Parts) -> us
             });
         if let Some(limit) = limit {
             count += 1;
-            env.rate_limits
+            parts
+                .rate_limits
                 .retain(|r| !(r.name == setting.name && parts::same_owner(&r.owner, owner)));
-            env.rate_limits.push(RateLimit {
+            parts.rate_limits.push(RateLimit {
                 name: setting.name.clone(),
                 owner: owner.clone(),
                 limit: Fact {
@@ -350,10 +351,10 @@ const SERVERS: &[&str] = &[
 
 /// Reads the variables of every container as settings of its workload. Called when all objects are known,
 /// because a variable may be in a ConfigMap.
-pub fn finish(env: &mut Parts, chains: &Chains) {
-    let maps = ConfigMaps::of(env);
+pub fn finish(parts: &mut Parts, chains: &Chains) {
+    let maps = ConfigMaps::of(parts);
     let mut lists: Vec<(Owner, String, Vec<Setting>)> = Vec::new();
-    for workload in &env.workloads {
+    for workload in &parts.workloads {
         for container in workload.containers.iter().filter(|c| !is_server(c)) {
             let mut owner = workload.owner.clone();
             if owner.name.is_none() {
@@ -372,38 +373,38 @@ pub fn finish(env: &mut Parts, chains: &Chains) {
     drop(maps);
     // Parts that other files created for the same owner are looked up; all others are new, and are not
     // searched among thousands. Two containers of one pod are two clients.
-    let known: HashSet<String> = (env.producers.iter().map(|p| &p.owner))
-        .chain(env.consumers.iter().map(|c| &c.owner))
-        .chain(env.pools.iter().map(|p| &p.owner))
+    let known: HashSet<String> = (parts.producers.iter().map(|p| &p.owner))
+        .chain(parts.consumers.iter().map(|c| &c.owner))
+        .chain(parts.pools.iter().map(|p| &p.owner))
         .filter_map(|owner| owner.name.clone())
         .collect();
     for (owner, section, settings) in lists {
         if owner.name.as_ref().is_some_and(|name| known.contains(name)) {
-            apply_in(&settings, &owner, &section, env);
+            apply_in(&settings, &owner, &section, parts);
         } else {
             let mut own = Parts::default();
             apply_in(&settings, &owner, &section, &mut own);
-            absorb(env, own);
+            absorb(parts, own);
         }
     }
 }
 
 /// Tries again the settings that needed other documents, now that all parts are together.
-pub fn settle(env: &mut Parts) {
-    for open in std::mem::take(&mut env.open_settings) {
-        kafka::apply(&open.settings, &open.owner, env);
+pub fn settle(parts: &mut Parts) {
+    for open in std::mem::take(&mut parts.open_settings) {
+        kafka::apply(&open.settings, &open.owner, parts);
     }
 }
 
 /// Adds the parts that settings create.
-fn absorb(env: &mut Parts, own: Parts) {
-    env.producers.extend(own.producers);
-    env.consumers.extend(own.consumers);
-    env.pools.extend(own.pools);
-    env.deadlines.extend(own.deadlines);
-    env.services.extend(own.services);
-    env.local_caches.extend(own.local_caches);
-    env.rate_limits.extend(own.rate_limits);
+fn absorb(parts: &mut Parts, own: Parts) {
+    parts.producers.extend(own.producers);
+    parts.consumers.extend(own.consumers);
+    parts.pools.extend(own.pools);
+    parts.deadlines.extend(own.deadlines);
+    parts.services.extend(own.services);
+    parts.local_caches.extend(own.local_caches);
+    parts.rate_limits.extend(own.rate_limits);
 }
 
 /// Whether a container runs a server whose variables are its own.
@@ -420,9 +421,9 @@ fn is_server(container: &Container) -> bool {
 struct ConfigMaps<'e>(HashMap<&'e str, Vec<&'e ConfigObject>>);
 
 impl<'e> ConfigMaps<'e> {
-    fn of(env: &'e Parts) -> Self {
+    fn of(parts: &'e Parts) -> Self {
         let mut maps: HashMap<&str, Vec<&ConfigObject>> = HashMap::new();
-        for object in env.config_objects.iter().filter(|o| o.id.kind == "ConfigMap") {
+        for object in parts.config_objects.iter().filter(|o| o.id.kind == "ConfigMap") {
             maps.entry(&object.id.name).or_default().push(object);
         }
         ConfigMaps(maps)

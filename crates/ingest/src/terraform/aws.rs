@@ -18,22 +18,22 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Reads all Amazon resources.
-pub(super) fn fill_in(context: &Context<'_>, env: &mut Parts) {
+pub(super) fn fill_in(context: &Context<'_>, parts: &mut Parts) {
     for resource in context.managed("aws_db_instance") {
-        instance(context, resource, env);
+        instance(context, resource, parts);
     }
     for resource in context.managed("aws_rds_cluster") {
-        cluster(context, resource, env);
+        cluster(context, resource, parts);
     }
     for call in &context.values.modules {
-        module(call, env);
+        module(call, parts);
     }
-    caches(context, env);
+    caches(context, parts);
     for group in context.managed("aws_cloudwatch_log_group") {
-        log_group(group, env);
+        log_group(group, parts);
     }
     for alarm in context.managed("aws_cloudwatch_metric_alarm") {
-        metric_alarm(context, alarm, env);
+        metric_alarm(context, alarm, parts);
     }
 }
 
@@ -250,7 +250,7 @@ fn protection(body: &Node, whole: bool) -> Option<Fact<bool>> {
     }
 }
 
-fn instance(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
+fn instance(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["identifier", "identifier_prefix"]);
     let mut database = Database::named(name.value.clone(), name.span());
@@ -302,7 +302,7 @@ fn instance(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
         "aws_db_parameter_group",
     );
     settle(&mut database, body, &parameters);
-    env.databases.push(database);
+    parts.databases.push(database);
 }
 
 /// Automated backups: once a day, with the log kept for point-in-time recovery as long as the backups.
@@ -367,7 +367,7 @@ fn planned(rule: &Node, backup: &mut Backup) {
     }
 }
 
-fn cluster(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
+fn cluster(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["cluster_identifier", "cluster_identifier_prefix"]);
     let mut database = Database::named(name.value.clone(), name.span());
@@ -422,7 +422,7 @@ fn cluster(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     );
     database.backup = automated(context, resource, retention);
     settle(&mut database, body, &parameters);
-    env.databases.push(database);
+    parts.databases.push(database);
 }
 
 /// Whether another instance takes over: two members or more, or a Multi-AZ cluster.
@@ -460,7 +460,7 @@ fn serverless(body: &Node, database: &mut Database) {
 
 /// The databases of the common modules from the registry: the values of their arguments, without defaults,
 /// which belong to the module.
-fn module(call: &ModuleCall, env: &mut Parts) {
+fn module(call: &ModuleCall, parts: &mut Parts) {
     let Some(source) = call.source.as_deref() else {
         return;
     };
@@ -503,10 +503,10 @@ fn module(call: &ModuleCall, env: &mut Parts) {
         }
     }
     settle(&mut database, body, &parameters);
-    env.databases.push(database);
+    parts.databases.push(database);
 }
 
-fn caches(context: &Context<'_>, env: &mut Parts) {
+fn caches(context: &Context<'_>, parts: &mut Parts) {
     for group in context.managed("aws_elasticache_replication_group") {
         let body = Some(&group.body);
         cache(
@@ -519,21 +519,21 @@ fn caches(context: &Context<'_>, env: &mut Parts) {
                 false,
                 "multi_az_enabled is false, the AWS provider's default",
             ),
-            env,
+            parts,
         );
     }
     for cluster in context.managed("aws_elasticache_cluster") {
         // A member of a replication group is a part of that.
         if cluster.body.get("replication_group_id").is_none() {
             let alone = Fact::declared(false, header(cluster));
-            cache(cluster, "cluster_id", Some(alone), env);
+            cache(cluster, "cluster_id", Some(alone), parts);
         }
     }
 }
 
-fn cache(resource: &Resource, named_by: &str, multi_zone: Option<Fact<bool>>, env: &mut Parts) {
+fn cache(resource: &Resource, named_by: &str, multi_zone: Option<Fact<bool>>, parts: &mut Parts) {
     let name = name_of(resource, &[named_by]);
-    env.caches.push(Cache {
+    parts.caches.push(Cache {
         span: name.span(),
         tier: resource.body.get("node_type").and_then(Node::text_fact),
         multi_zone,
@@ -542,7 +542,7 @@ fn cache(resource: &Resource, named_by: &str, multi_zone: Option<Fact<bool>>, en
     });
 }
 
-fn log_group(resource: &Resource, env: &mut Parts) {
+fn log_group(resource: &Resource, parts: &mut Parts) {
     let name = name_of(resource, &["name", "name_prefix"]);
     let retention = match resource.body.get("retention_in_days") {
         None => None,
@@ -552,7 +552,7 @@ fn log_group(resource: &Resource, env: &mut Parts) {
             None => return,
         },
     };
-    env.log_stores.push(LogStore {
+    parts.log_stores.push(LogStore {
         span: name.span().unwrap_or(resource.span),
         retention,
         name: name.value,
@@ -561,7 +561,7 @@ fn log_group(resource: &Resource, env: &mut Parts) {
 
 /// An alarm of CloudWatch fires if the last `evaluation_periods` periods are bad; the first may begin up to
 /// one period after the fault. Source: Amazon CloudWatch User Guide, "Alarm evaluation".
-fn metric_alarm(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
+fn metric_alarm(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let period = body.get("period").and_then(seconds_fact);
     let periods = body
@@ -590,7 +590,7 @@ fn metric_alarm(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
         Some(topic) => Some(Fact::declared(name_of(topic, &["name"]).value, node.span)),
         None => node.text_fact(),
     };
-    env.alerts.push(Alert {
+    parts.alerts.push(Alert {
         name: name_of(resource, &["alarm_name"]),
         span: header(resource),
         owner: Owner::default(),

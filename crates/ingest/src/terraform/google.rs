@@ -17,26 +17,26 @@ const DAY: Duration = Duration::from_secs(86_400);
 const MIB: u64 = 1024 * 1024;
 
 /// Reads all Google resources.
-pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
+pub(super) fn fill(context: &Context<'_>, parts: &mut Parts) {
     for resource in context.managed("google_sql_database_instance") {
-        sql(resource, env);
+        sql(resource, parts);
     }
     for resource in context.managed("google_redis_instance") {
-        redis(resource, env);
+        redis(resource, parts);
     }
     for resource in context.managed("google_vpc_access_connector") {
-        connector(resource, env);
+        connector(resource, parts);
     }
     for kind in [
         "google_compute_backend_service",
         "google_compute_region_backend_service",
     ] {
         for resource in context.managed(kind) {
-            backend(context, resource, env);
+            backend(context, resource, parts);
         }
     }
     for resource in context.managed("google_monitoring_alert_policy") {
-        alert_policy(context, resource, env);
+        alert_policy(context, resource, parts);
     }
     for resource in context.managed("google_logging_project_bucket_config") {
         let name = name_of(resource, &["bucket_id"]);
@@ -47,7 +47,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
             30 * DAY,
             "logs are kept for 30 days, Cloud Logging's default",
         ) {
-            env.log_stores.push(LogStore {
+            parts.log_stores.push(LogStore {
                 span: name.span().unwrap_or(resource.span),
                 retention: Some(retention),
                 name: name.value,
@@ -56,7 +56,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     }
     for kind in ["google_cloud_run_service", "google_cloud_run_v2_service"] {
         for resource in context.managed(kind) {
-            connector_of(context, resource, env);
+            connector_of(context, resource, parts);
         }
     }
 }
@@ -133,7 +133,7 @@ fn flags_known(settings: &Node) -> bool {
         .all(|f| f.get("name").and_then(Node::as_str).is_some())
 }
 
-fn sql(resource: &Resource, env: &mut Parts) {
+fn sql(resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["name"]);
     let mut database = Database::named(name.value.clone(), name.span());
@@ -154,16 +154,16 @@ fn sql(resource: &Resource, env: &mut Parts) {
     let replica = body.get("master_instance_name").is_some();
     let settings = inner(body, "settings");
     if let Some(settings) = settings {
-        instance_settings(settings, resource, &mut database, env);
+        instance_settings(settings, resource, &mut database, parts);
     }
     // Nothing is known about a clone or a module's generated block.
     if let (Some(settings), false) = (settings, replica) {
         database.backup = backup(settings, body);
     }
-    env.databases.push(database);
+    parts.databases.push(database);
 }
 
-fn instance_settings(settings: &Node, resource: &Resource, database: &mut Database, env: &mut Parts) {
+fn instance_settings(settings: &Node, resource: &Resource, database: &mut Database, parts: &mut Parts) {
     if let Some(tier) = settings.get("tier").and_then(Node::text_fact) {
         if let Some(memory) = tier_memory(&tier.value) {
             database.memory = Some(tier.clone().map(|_| memory));
@@ -178,7 +178,7 @@ fn instance_settings(settings: &Node, resource: &Resource, database: &mut Databa
                     problem,
                     "Use a tier that `gcloud sql tiers list` shows, or `db-custom-CPUS-MEMORY`.",
                 ),
-                env,
+                parts,
             );
         }
         database.tier = Some(tier);
@@ -326,9 +326,9 @@ fn impossible_tier(tier: &str) -> Option<String> {
     }
 }
 
-fn redis(resource: &Resource, env: &mut Parts) {
+fn redis(resource: &Resource, parts: &mut Parts) {
     let name = name_of(resource, &["name"]);
-    env.caches.push(Cache {
+    parts.caches.push(Cache {
         span: name.span(),
         tier: resource.body.get("tier").and_then(Node::text_fact),
         multi_zone: or_default(
@@ -346,8 +346,8 @@ fn redis(resource: &Resource, env: &mut Parts) {
 // === VPC connectors ===
 
 /// Records that Google refuses the value at `span`: the problem and the remedy.
-fn refuse(resource: &Resource, path: &str, span: Span, (problem, remedy): (String, &str), env: &mut Parts) {
-    env.defects.push(Defect {
+fn refuse(resource: &Resource, path: &str, span: Span, (problem, remedy): (String, &str), parts: &mut Parts) {
+    parts.defects.push(Defect {
         subject: resource.address.clone(),
         path: path.to_owned(),
         span,
@@ -362,7 +362,7 @@ const MACHINES: &[&str] = &["f1-micro", "e2-micro", "e2-standard-4"];
 
 /// Reads a connector and its errors. Source: Serverless VPC Access documentation, "Configure connectors" and
 /// the reference of `projects.locations.connectors`.
-fn connector(resource: &Resource, env: &mut Parts) {
+fn connector(resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["name"]);
     let number = |key: &str| body.get(key).and_then(Node::u32_fact);
@@ -373,7 +373,7 @@ fn connector(resource: &Resource, env: &mut Parts) {
     {
         let problem = format!("a connector cannot have the machine type `{text}`");
         let remedy = "Use `e2-micro`, `e2-standard-4` or `f1-micro`.";
-        refuse(resource, "machine_type", machine.span, (problem, remedy), env);
+        refuse(resource, "machine_type", machine.span, (problem, remedy), parts);
     }
     if let Some(max) = max.as_ref().filter(|m| !(3..=10).contains(&m.value)) {
         let problem = format!("max_instances is {}, and a connector has 3 to 10", max.value);
@@ -385,7 +385,7 @@ fn connector(resource: &Resource, env: &mut Parts) {
                 problem,
                 "Set 3 to 10; for more, use a second connector or direct VPC egress.",
             ),
-            env,
+            parts,
         );
     }
     if let Some(min) = min.as_ref().filter(|m| !(2..=9).contains(&m.value)) {
@@ -395,7 +395,7 @@ fn connector(resource: &Resource, env: &mut Parts) {
             "min_instances",
             place(min),
             (problem, "Set 2 to 9, below max_instances."),
-            env,
+            parts,
         );
     }
     if let (Some(min), Some(max)) = (&min, &max)
@@ -410,7 +410,7 @@ fn connector(resource: &Resource, env: &mut Parts) {
             "min_instances",
             place(min),
             (problem, "Set min_instances below max_instances."),
-            env,
+            parts,
         );
     }
     let range = body.get("ip_cidr_range").and_then(Node::text_fact);
@@ -422,10 +422,10 @@ fn connector(resource: &Resource, env: &mut Parts) {
             "ip_cidr_range",
             span,
             (problem, "Give it an unused /28."),
-            env,
+            parts,
         );
     }
-    env.connectors.push(Connector {
+    parts.connectors.push(Connector {
         span: name.span().unwrap_or(resource.span),
         region: body.get("region").and_then(Node::text_fact),
         machine_type: body.get("machine_type").and_then(Node::text_fact),
@@ -438,7 +438,7 @@ fn connector(resource: &Resource, env: &mut Parts) {
 }
 
 /// A service can use a connector of its own region only.
-fn connector_of(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
+fn connector_of(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let named = inner(&resource.body, "template/vpc_access")
         .and_then(|access| access.get("connector"))
         .or_else(|| {
@@ -463,13 +463,13 @@ fn connector_of(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
             "connector",
             named.span,
             (problem, "Use a connector of the service's own region."),
-            env,
+            parts,
         );
     }
 }
 
 /// A connector is for traffic from a service; requests cannot be sent to it.
-fn backend(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
+fn backend(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     for block in hcl::blocks(&resource.body, "backend") {
         let Some(group) = block.get("group") else { continue };
         let leads = hcl::reference(group).and_then(|r| context.at(r));
@@ -480,7 +480,7 @@ fn backend(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
                 "backend.group",
                 group.span,
                 (problem, "Name an instance group or a network endpoint group."),
-                env,
+                parts,
             );
         }
     }
@@ -490,7 +490,7 @@ fn backend(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
 
 /// Each condition of a policy: metrics are aligned to `alignment_period`, and the condition must hold for
 /// `duration`. Source: Cloud Monitoring documentation, "Behavior of metric-based alerting policies".
-fn alert_policy(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
+fn alert_policy(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let notifies: Vec<Fact<String>> = body
         .get("notification_channels")
@@ -525,7 +525,7 @@ fn alert_policy(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
             Some(own) if conditions.len() > 1 => own,
             _ => title.clone(),
         };
-        env.alerts.push(Alert {
+        parts.alerts.push(Alert {
             name,
             span: header(resource),
             owner: Owner::default(),

@@ -51,16 +51,16 @@ const KINDS: &[Kind] = &[
 ];
 
 /// Reads topics and clusters.
-pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
+pub(super) fn fill(context: &Context<'_>, parts: &mut Parts) {
     for kind in KINDS {
         for resource in context.managed(kind.resource) {
-            topic(kind, resource, env);
+            topic(kind, resource, parts);
         }
     }
     let clusters: Vec<&Resource> = context.managed("aws_msk_cluster").collect();
     for cluster in &clusters {
         let body = &cluster.body;
-        env.kafka_clusters.push(KafkaCluster {
+        parts.kafka_clusters.push(KafkaCluster {
             name: name_of(cluster, &["cluster_name"]).value,
             brokers: body.get("number_of_broker_nodes").and_then(Node::u32_fact),
             version: body.get("kafka_version").and_then(Node::text_fact),
@@ -68,11 +68,11 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
         });
     }
     if let [only] = clusters.as_slice() {
-        broker_defaults(context, only, env);
+        broker_defaults(context, only, parts);
     }
 }
 
-fn topic(kind: &Kind, resource: &Resource, env: &mut Parts) {
+fn topic(kind: &Kind, resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     // A repeated resource with unknown names declares nothing that could be found.
     let Some(name) = body.get(kind.name).and_then(Node::text_fact) else {
@@ -93,7 +93,7 @@ fn topic(kind: &Kind, resource: &Resource, env: &mut Parts) {
         if let Some(value) = value.as_ref().filter(|v| !v.is_assumed()) {
             let subject = format!("topic {}", name.value);
             parts::describe(
-                env,
+                parts,
                 subject,
                 attribute,
                 value.as_ref().map(u32::to_string),
@@ -110,8 +110,8 @@ fn topic(kind: &Kind, resource: &Resource, env: &mut Parts) {
         retention: setting("retentionms").and_then(|n| n.fact(units::millis)),
         peak_rate: None,
     };
-    match env.topics.iter_mut().find(|t| t.name.value == found.name.value) {
-        None => env.topics.push(found),
+    match parts.topics.iter_mut().find(|t| t.name.value == found.name.value) {
+        None => parts.topics.push(found),
         Some(known) => {
             parts::fill(&mut known.partitions, found.partitions);
             parts::fill(&mut known.replication_factor, found.replication_factor);
@@ -122,7 +122,7 @@ fn topic(kind: &Kind, resource: &Resource, env: &mut Parts) {
 }
 
 /// The broker settings of the only cluster apply to topics of these files without their own.
-fn broker_defaults(context: &Context<'_>, cluster: &Resource, env: &mut Parts) {
+fn broker_defaults(context: &Context<'_>, cluster: &Resource, parts: &mut Parts) {
     let text = inner(&cluster.body, "configuration_info")
         .and_then(|info| context.follow(info.get("arn")?, "aws_msk_configuration", &["name"]))
         .and_then(|configuration| configuration.body.get("server_properties"));
@@ -137,7 +137,7 @@ fn broker_defaults(context: &Context<'_>, cluster: &Resource, env: &mut Parts) {
             continue;
         };
         let why = format!("the default of the brokers of {}", cluster.address);
-        for topic in &mut env.topics {
+        for topic in &mut parts.topics {
             let fact = Fact::inferred(value, place, why.as_str());
             parts::fill(&mut topic.min_insync_replicas, Some(fact));
         }

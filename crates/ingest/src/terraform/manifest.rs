@@ -135,7 +135,7 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 /// Reads every such resource.
-pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
+pub(super) fn fill(context: &Context<'_>, parts: &mut Parts) {
     for (types, version, kind) in KINDS {
         for resource in types.iter().flat_map(|t| context.managed(t)) {
             let resource = in_blocks(context, resource);
@@ -146,12 +146,12 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
                     object.insert(key, value);
                 }
             }
-            give(context, node(object, resource.span), env);
+            give(context, node(object, resource.span), parts);
         }
     }
     for resource in context.managed("kubernetes_manifest") {
         if let Some(manifest) = resource.body.get("manifest") {
-            give(context, manifest.clone(), env);
+            give(context, manifest.clone(), parts);
         }
     }
     for resource in context.managed("kubectl_manifest") {
@@ -160,18 +160,18 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
         };
         if body.as_map().is_some() {
             // The result of yamlencode() of an object, kept as an object.
-            give(context, body.clone(), env);
+            give(context, body.clone(), parts);
         } else if let Some(stream) = text_of(&context.place.repo.sources, body) {
             for document in stream.documents {
-                give(context, document, env);
+                give(context, document, parts);
             }
         }
     }
     for resource in context.managed("google_cloud_run_service") {
-        cloud_run(context, &in_blocks(context, resource), env);
+        cloud_run(context, &in_blocks(context, resource), parts);
     }
     for resource in context.managed("google_cloud_run_v2_service") {
-        cloud_run_v2(context, &in_blocks(context, resource), env);
+        cloud_run_v2(context, &in_blocks(context, resource), parts);
     }
 }
 
@@ -246,26 +246,26 @@ fn text_of(sources: &SourceMap, body: &Node) -> Option<Stream> {
 
 /// Passes an object on. With an unknown part it is a fragment: a missing field may be in that part. Errors
 /// against the schema are the provider's responsibility here.
-fn give(context: &Context<'_>, object: Node, env: &mut Parts) {
+fn give(context: &Context<'_>, object: Node, parts: &mut Parts) {
     let completeness = if is_known(&object) {
         context.place.completeness
     } else {
         Completeness::Fragment
     };
-    read(context, &object, completeness, env);
+    read(context, &object, completeness, parts);
 }
 
-fn read(context: &Context<'_>, object: &Node, completeness: Completeness, env: &mut Parts) {
+fn read(context: &Context<'_>, object: &Node, completeness: Completeness, parts: &mut Parts) {
     if !kubernetes::is_object(object) {
         return;
     }
-    let defects = env.defects.len();
+    let defects = parts.defects.len();
     let place = Place {
         completeness,
         ..context.place
     };
-    kubernetes::interpret(object, place, env);
-    env.defects.truncate(defects);
+    kubernetes::interpret(object, place, parts);
+    parts.defects.truncate(defects);
 }
 
 fn is_known(node: &Node) -> bool {
@@ -373,7 +373,7 @@ fn service_head(resource: &Resource) -> Map {
     object
 }
 
-fn cloud_run(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
+fn cloud_run(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let mut object = service_head(resource);
     let spec = resource
         .body
@@ -384,11 +384,11 @@ fn cloud_run(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
         key("spec", resource.span),
         node(spec.into_iter().collect(), resource.span),
     );
-    serve(context, resource, &node(object, resource.span), env);
+    serve(context, resource, &node(object, resource.span), parts);
 }
 
 /// The second version of the API has other names for the same fields.
-fn cloud_run_v2(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
+fn cloud_run_v2(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let span = resource.span;
     let Some(template) = super::inner(&resource.body, "template") else {
         return;
@@ -439,14 +439,14 @@ fn cloud_run_v2(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     let metadata: Map = [(key("annotations", span), node(annotations, span))]
         .into_iter()
         .collect();
-    let parts = [
+    let halves = [
         (key("metadata", span), node(metadata, span)),
         (key("spec", span), node(spec, span)),
     ];
-    let spec = [(key("template", span), node(parts.into_iter().collect(), span))];
+    let spec = [(key("template", span), node(halves.into_iter().collect(), span))];
     let mut object = service_head(resource);
     object.insert(key("spec", span), node(spec.into_iter().collect(), span));
-    serve(context, resource, &node(object, span), env);
+    serve(context, resource, &node(object, span), parts);
 }
 
 /// A container whose variables take secrets from Secret Manager by `value_source`.
@@ -500,15 +500,15 @@ fn container_v2(container: &Node) -> Node {
 
 /// A service of Cloud Run is not a pod: Kubernetes' requirements for pods do not apply to it, so it is read
 /// as a fragment. It always scales; without a number, up to 100.
-fn serve(context: &Context<'_>, resource: &Resource, object: &Node, env: &mut Parts) {
-    let before = (env.autoscalers.len(), env.workloads.len());
-    read(context, object, Completeness::Fragment, env);
-    let Some(workload) = env.workloads.get(before.1) else {
+fn serve(context: &Context<'_>, resource: &Resource, object: &Node, parts: &mut Parts) {
+    let before = (parts.autoscalers.len(), parts.workloads.len());
+    read(context, object, Completeness::Fragment, parts);
+    let Some(workload) = parts.workloads.get(before.1) else {
         return;
     };
     let (id, owner, span) = (workload.id.clone(), workload.owner.clone(), workload.span);
-    if env.autoscalers.len() == before.0 {
-        env.autoscalers.push(cofferdam_model::scaling::Autoscaler {
+    if parts.autoscalers.len() == before.0 {
+        parts.autoscalers.push(cofferdam_model::scaling::Autoscaler {
             name: id.name.clone(),
             format: id.kind.clone(),
             span,
@@ -524,7 +524,7 @@ fn serve(context: &Context<'_>, resource: &Resource, object: &Node, env: &mut Pa
         });
     }
     let unknown_max = !is_known(&resource.body) && limits_unknown(&resource.body);
-    if let Some(autoscaler) = env.autoscalers.last_mut() {
+    if let Some(autoscaler) = parts.autoscalers.last_mut() {
         if autoscaler.max.is_none() && !unknown_max {
             autoscaler.max = Some(Fact::assumed(
                 100,

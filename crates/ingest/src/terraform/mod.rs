@@ -33,7 +33,12 @@ pub(crate) struct Context<'a> {
 }
 
 /// Fills `env` with all declarations of `terraform` for it, from the directories that are here.
-pub fn interpret(terraform: &Terraform, is_here: &dyn Fn(&Path) -> bool, place: Place<'_>, env: &mut Parts) {
+pub fn interpret(
+    terraform: &Terraform,
+    is_here: &dyn Fn(&Path) -> bool,
+    place: Place<'_>,
+    parts: &mut Parts,
+) {
     for root in terraform.roots.iter().filter(|root| is_here(&root.dir)) {
         for values in &root.environments {
             if values
@@ -50,11 +55,11 @@ pub fn interpret(terraform: &Terraform, is_here: &dyn Fn(&Path) -> bool, place: 
                     ..place
                 },
             );
-            context.fill(env);
+            context.fill(parts);
         }
     }
     for misplaced in terraform.misplaced.iter().filter(|m| is_here(&m.path)) {
-        env.defects.push(Defect {
+        parts.defects.push(Defect {
             subject: format!("file {}", misplaced.path.display()),
             path: misplaced.name.clone(),
             span: misplaced.span,
@@ -66,7 +71,7 @@ pub fn interpret(terraform: &Terraform, is_here: &dyn Fn(&Path) -> bool, place: 
         });
     }
     for (path, span) in terraform.misnamed.iter().filter(|(path, _)| is_here(path)) {
-        env.defects.push(Defect {
+        parts.defects.push(Defect {
             subject: format!("file {}", path.display()),
             path: String::new(),
             span: *span,
@@ -98,21 +103,21 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn fill(&self, env: &mut Parts) {
-        newrelic::fill(self, env);
-        aws::fill_in(self, env);
-        google::fill(self, env);
-        kafka::fill(self, env);
-        manifest::fill(self, env);
-        refused::check(self, env);
-        secrets::fill(self, env);
+    fn fill(&self, parts: &mut Parts) {
+        newrelic::fill(self, parts);
+        aws::fill_in(self, parts);
+        google::fill(self, parts);
+        kafka::fill(self, parts);
+        manifest::fill(self, parts);
+        refused::check(self, parts);
+        secrets::fill(self, parts);
         for dangling in self
             .values
             .dangling
             .iter()
             .filter(|dangling| self.may_claim(dangling))
         {
-            env.dangling.push(Dangling {
+            parts.dangling.push(Dangling {
                 subject: match dangling.dir.as_os_str().is_empty() {
                     true => "Terraform module at the root".to_owned(),
                     false => format!("Terraform module {}", dangling.dir.display()),

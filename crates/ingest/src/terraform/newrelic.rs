@@ -68,18 +68,18 @@ const SERVICE: &[&str] = &[
 ];
 
 /// Reads all New Relic resources.
-pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
+pub(super) fn fill(context: &Context<'_>, parts: &mut Parts) {
     let routes = routes(context);
     for resource in context.managed("newrelic_nrql_alert_condition") {
-        nrql_condition(context, resource, &routes, env);
+        nrql_condition(context, resource, &routes, parts);
     }
     for kind in ["newrelic_alert_condition", "newrelic_infra_alert_condition"] {
         for resource in context.managed(kind) {
-            older_condition(context, resource, &routes, env);
+            older_condition(context, resource, &routes, parts);
         }
     }
     for resource in context.managed("newrelic_service_level") {
-        service_level(context, resource, env);
+        service_level(context, resource, parts);
     }
     for kind in [
         "newrelic_synthetics_monitor",
@@ -88,7 +88,7 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
         "newrelic_synthetics_cert_check_monitor",
     ] {
         for resource in context.managed(kind) {
-            monitor(resource, env);
+            monitor(resource, parts);
         }
     }
 }
@@ -151,7 +151,7 @@ fn notified(context: &Context<'_>, resource: &Resource, routes: &Routes<'_>) -> 
         .unwrap_or_default()
 }
 
-fn nrql_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_>, env: &mut Parts) {
+fn nrql_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_>, parts: &mut Parts) {
     let body = &resource.body;
     let query = inner(body, "nrql").and_then(|nrql| query_of(context, nrql.get("query")?));
     let (term, severity) = leading_term(body);
@@ -177,7 +177,7 @@ fn nrql_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_
             .map(|(sparse, span)| Fact::inferred(sparse, span, "what the query counts, by its conditions"));
     }
     alert.timing = Timing::NewRelic(timing);
-    env.alerts.push(alert);
+    parts.alerts.push(alert);
 }
 
 /// The query as Terraform evaluates it, or, if a part is only known at run time, as written: the text around
@@ -324,7 +324,7 @@ fn promised(node: &Node) -> Option<Fact<Duration>> {
 }
 
 /// Conditions on applications and hosts, older than NRQL: the time is in minutes.
-fn older_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_>, env: &mut Parts) {
+fn older_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_>, parts: &mut Parts) {
     let body = &resource.body;
     let (term, severity) = leading_term(body);
     let hold = term.and_then(|t| {
@@ -337,7 +337,7 @@ fn older_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'
         .iter()
         .filter_map(|key| body.get(key)?.text_fact())
         .collect();
-    env.alerts.push(Alert {
+    parts.alerts.push(Alert {
         name: name_of(resource, &["name"]),
         span: header(resource),
         owner: Owner::default(),
@@ -360,7 +360,7 @@ fn older_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'
 }
 
 /// A service level. Its target is in hundredths; New Relic counts it over a rolling window of days.
-fn service_level(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
+fn service_level(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let objective = hcl::block(body, "objective");
     let target = objective.and_then(|o| {
@@ -409,7 +409,7 @@ fn service_level(context: &Context<'_>, resource: &Resource, env: &mut Parts) {
     } else {
         None
     };
-    env.slos.push(Slo {
+    parts.slos.push(Slo {
         span: header(resource),
         owner: match owners.pop_first() {
             Some(only) if owners.is_empty() => Owner::named(only),
@@ -437,7 +437,7 @@ fn query_text(context: &Context<'_>, node: &Node) -> Option<String> {
 }
 
 /// A synthetic monitor is a source of data with its own interval.
-fn monitor(resource: &Resource, env: &mut Parts) {
+fn monitor(resource: &Resource, parts: &mut Parts) {
     let period = resource.body.get("period").and_then(|node| {
         node.fact(|text| {
             let minutes = match text {
@@ -455,7 +455,7 @@ fn monitor(resource: &Resource, env: &mut Parts) {
             Some(Duration::from_secs(minutes * 60))
         })
     });
-    env.metric_sources.push(MetricSource {
+    parts.metric_sources.push(MetricSource {
         name: name_of(resource, &["name"]).value,
         span: header(resource),
         interval: period,

@@ -132,7 +132,7 @@ const CONDITION_TERM: &[&str] = &[
 ];
 
 /// Records what the providers would refuse.
-pub(super) fn check(context: &Context<'_>, env: &mut Parts) {
+pub(super) fn check(context: &Context<'_>, parts: &mut Parts) {
     for schema in SCHEMAS {
         for resource in context.managed(schema.kind) {
             let bodies = if schema.block.is_empty() {
@@ -142,13 +142,13 @@ pub(super) fn check(context: &Context<'_>, env: &mut Parts) {
             };
             // An unknown block (a dynamic one over an unknown list) is not judged.
             for body in bodies.into_iter().filter(|b| b.as_map().is_some()) {
-                judge(schema, resource, body, env);
+                judge(schema, resource, body, parts);
             }
         }
     }
 }
 
-fn judge(schema: &Schema, resource: &Resource, body: &Node, env: &mut Parts) {
+fn judge(schema: &Schema, resource: &Resource, body: &Node, parts: &mut Parts) {
     let path = |argument: &str| {
         if schema.block.is_empty() {
             argument.to_owned()
@@ -157,7 +157,7 @@ fn judge(schema: &Schema, resource: &Resource, body: &Node, env: &mut Parts) {
         }
     };
     for required in schema.required.iter().filter(|key| !is_set(body, key)) {
-        env.defects.push(Defect {
+        parts.defects.push(Defect {
             subject: resource.address.clone(),
             path: path(required),
             span: body.span,
@@ -177,7 +177,7 @@ fn judge(schema: &Schema, resource: &Resource, body: &Node, env: &mut Parts) {
         // Newer providers accept arguments that are not in the list; only a misspelling of a known one
         // counts.
         if let Some(near) = nearest(&key.text, known()).filter(|near| body.get(near).is_none()) {
-            env.defects.push(Defect {
+            parts.defects.push(Defect {
                 subject: resource.address.clone(),
                 path: path(&key.text),
                 span: key.span,

@@ -9,8 +9,8 @@ use cofferdam_syntax::tree::{Node, Style, Value};
 use std::collections::BTreeSet;
 
 /// Records every literal secret once, at its place.
-pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
-    let mut seen: BTreeSet<Span> = env.secret_literals.iter().map(|literal| literal.span).collect();
+pub(super) fn fill(context: &Context<'_>, parts: &mut Parts) {
+    let mut seen: BTreeSet<Span> = parts.secret_literals.iter().map(|literal| literal.span).collect();
     // A data source looks up names; its arguments are not secrets.
     let named = |kind: &str| kind.contains("secret_manager_secret") || kind.contains("secretsmanager_secret");
     let looked_up = |r: &&hcl::Resource| r.mode != Mode::Data || !named(&r.kind);
@@ -18,11 +18,11 @@ pub(super) fn fill(context: &Context<'_>, env: &mut Parts) {
     let modules = context.values.modules.iter().map(|m| &m.body);
     let providers = context.values.providers.iter().map(|p| &p.body);
     for body in resources.chain(modules).chain(providers) {
-        walk("", body, &mut seen, env);
+        walk("", body, &mut seen, parts);
     }
 }
 
-fn walk(name: &str, node: &Node, seen: &mut BTreeSet<Span>, env: &mut Parts) {
+fn walk(name: &str, node: &Node, seen: &mut BTreeSet<Span>, parts: &mut Parts) {
     match &node.value {
         Value::Map(map) => {
             // `{ name = "DB_PASSWORD", value = "…" }`: one value is the name of the other.
@@ -32,19 +32,20 @@ fn walk(name: &str, node: &Node, seen: &mut BTreeSet<Span>, env: &mut Parts) {
                     Some(named) if &*key.text == "value" => named,
                     _ => &key.text,
                 };
-                walk(name, value, seen, env);
+                walk(name, value, seen, parts);
             }
         }
         Value::Seq(items) => {
             for item in items {
-                walk(name, item, seen, env);
+                walk(name, item, seen, parts);
             }
         }
         Value::Scalar(scalar) if scalar.style == Style::Quoted => {
             if let Some(found) = secret_scan::classify(name, &scalar.text)
                 && seen.insert(node.span)
             {
-                env.secret_literals
+                parts
+                    .secret_literals
                     .push(secret_scan::literal(name, &scalar.text, node.span, found));
             }
         }

@@ -76,33 +76,33 @@ fn lay_patches_over(autoscalers: &mut [Autoscaler]) {
     }
 }
 
-fn targets(env: &mut Parts) {
-    lay_patches_over(&mut env.autoscalers);
+fn targets(parts: &mut Parts) {
+    lay_patches_over(&mut parts.autoscalers);
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (at, workload) in env.workloads.iter().enumerate() {
+    for (at, workload) in parts.workloads.iter().enumerate() {
         by_name.entry(&workload.id.name).or_default().push(at);
     }
-    let all_whole = env
+    let all_whole = parts
         .workloads
         .iter()
         .all(|w| w.completeness == Completeness::Whole);
-    let mut kinds: HashSet<&str> = env.workloads.iter().map(|w| w.id.kind.as_str()).collect();
+    let mut kinds: HashSet<&str> = parts.workloads.iter().map(|w| w.id.kind.as_str()).collect();
     kinds.extend(KNOWN_KINDS);
     let mut dangling = Vec::new();
     let mut suggestions = Suggestions::among(by_name.len());
-    for autoscaler in &mut env.autoscalers {
+    for autoscaler in &mut parts.autoscalers {
         let Some(target) = &autoscaler.target else {
-            let service = autoscaler.owner.service.map(|id| &env.services[id.0]);
-            autoscaler.workload = service.and_then(|s| main_id(s, &env.workloads));
+            let service = autoscaler.owner.service.map(|id| &parts.services[id.0]);
+            autoscaler.workload = service.and_then(|s| main_id(s, &parts.workloads));
             continue;
         };
         let same_name = by_name
             .get(target.value.name.as_str())
             .map_or(&[][..], Vec::as_slice);
-        let found = find_target(&target.value, same_name, &env.workloads);
+        let found = find_target(&target.value, same_name, &parts.workloads);
         if let Some(id) = found {
             autoscaler.workload = Some(id);
-            autoscaler.owner.service = env.workloads[id.0].owner.service;
+            autoscaler.owner.service = parts.workloads[id.0].owner.service;
             autoscaler.owner.linked = Linked::Named;
             continue;
         }
@@ -113,7 +113,7 @@ fn targets(env: &mut Parts) {
         autoscaler.owner.service = None;
         // The target may be in another deployment, so it cannot be reported as missing.
         let may_be = |at: &&usize| {
-            let id = &env.workloads[**at].id;
+            let id = &parts.workloads[**at].id;
             let kind = target.value.kind.is_empty() || target.value.kind.eq_ignore_ascii_case(&id.kind);
             kind && target.value.home().may_meet(id.home())
         };
@@ -121,7 +121,7 @@ fn targets(env: &mut Parts) {
             continue;
         }
         let near = match same_name.first() {
-            Some(at) => Some(env.workloads[*at].id.to_string()),
+            Some(at) => Some(parts.workloads[*at].id.to_string()),
             None => suggestions.find(&target.value.name, by_name.keys().copied()),
         };
         dangling.push(Dangling {
@@ -132,7 +132,7 @@ fn targets(env: &mut Parts) {
             certain: all_whole,
         });
     }
-    env.dangling.extend(dangling);
+    parts.dangling.extend(dangling);
 }
 
 /// The workload of that kind, name and namespace; an unknown namespace or kind matches any.

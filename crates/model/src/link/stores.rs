@@ -117,17 +117,17 @@ fn running(pooler: &Pooler, service: &Service, workloads: &[Workload]) -> Option
 }
 
 /// Gives pools without a host the one from their service's variables.
-fn hosts_from_variables(env: &mut Parts) {
+fn hosts_from_variables(parts: &mut Parts) {
     // Many pools of one service ask for the same variables.
     let mut known: HashMap<(usize, bool), Option<Fact<String>>> = HashMap::new();
-    for pool in &mut env.pools {
+    for pool in &mut parts.pools {
         if let Some(service) = pool.owner.service
             && pool.host.is_none()
         {
             let redis = pool.target == PoolTarget::Redis;
             pool.host = known
                 .entry((service.0, redis))
-                .or_insert_with(|| host_of(&env.services[service.0], redis))
+                .or_insert_with(|| host_of(&parts.services[service.0], redis))
                 .clone();
         }
         normalise(pool);

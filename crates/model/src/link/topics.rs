@@ -10,37 +10,37 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Links consumers to declared topics and records every name that is not declared. If no file declares any
 /// topic, topics are created elsewhere and no name is missing. Topics declared by a person are not a complete
 /// list, so only a name that differs from one of them by a slip is reported.
-pub(super) fn link(env: &mut Parts) {
-    if env.topics.is_empty() {
+pub(super) fn link(parts: &mut Parts) {
+    if parts.topics.is_empty() {
         return;
     }
-    only_topic(env);
-    let mut ids: HashMap<&str, TopicId> = HashMap::with_capacity(env.topics.len());
-    for (at, topic) in env.topics.iter().enumerate() {
+    only_topic(parts);
+    let mut ids: HashMap<&str, TopicId> = HashMap::with_capacity(parts.topics.len());
+    for (at, topic) in parts.topics.iter().enumerate() {
         ids.entry(&topic.name.value).or_insert(TopicId(at));
     }
-    for consumer in &mut env.consumers {
+    for consumer in &mut parts.consumers {
         consumer.topic_ids = (consumer.topics.iter())
             .filter_map(|t| ids.get(t.value.as_str()).copied())
             .collect();
     }
-    let listed = !env
+    let listed = !parts
         .topics
         .iter()
         .all(|t| matches!(t.name.source, Source::Stated(_)));
     // By subject and name, so that a repeated name is reported once.
     let mut missing: BTreeMap<(String, String), Fact<String>> = BTreeMap::new();
-    for (subject, topic) in named(env) {
+    for (subject, topic) in named(parts) {
         if !ids.contains_key(topic.value.as_str()) && is_one_name(&topic.value) {
             missing
                 .entry((subject, topic.value.clone()))
                 .or_insert_with(|| topic.clone());
         }
     }
-    let mut suggestions = Suggestions::among(env.topics.len());
+    let mut suggestions = Suggestions::among(parts.topics.len());
     let mut found: Vec<Dangling> = Vec::new();
     for ((subject, name), fact) in missing {
-        let nearest = suggestions.find(&name, env.topics.iter().map(|t| t.name.value.as_str()));
+        let nearest = suggestions.find(&name, parts.topics.iter().map(|t| t.name.value.as_str()));
         if !listed && nearest.is_none() {
             continue;
         }
@@ -52,20 +52,20 @@ pub(super) fn link(env: &mut Parts) {
             certain: listed,
         });
     }
-    found.extend(of_alerts(env, &ids));
-    env.dangling.extend(found);
+    found.extend(of_alerts(parts, &ids));
+    parts.dangling.extend(found);
 }
 
 /// If one topic is declared in addition to those for dead letters and retries, a group that names none reads
 /// it.
-fn only_topic(env: &mut Parts) {
+fn only_topic(parts: &mut Parts) {
     let is_aside = |name: &str| {
         let name = name.to_ascii_lowercase();
         ["dlq", "dlt", "dead", "retry"]
             .iter()
             .any(|word| name.contains(word))
     };
-    let main: BTreeSet<&str> = (env.topics.iter())
+    let main: BTreeSet<&str> = (parts.topics.iter())
         .map(|t| t.name.value.as_str())
         .filter(|name| !is_aside(name))
         .collect();
@@ -74,7 +74,7 @@ fn only_topic(env: &mut Parts) {
     };
     let why = format!("it reads {name}, the only topic that is declared here");
     let only = Fact::assumed(name.to_owned(), why);
-    for consumer in &mut env.consumers {
+    for consumer in &mut parts.consumers {
         if consumer.topics.is_empty() && consumer.group.is_some() {
             consumer.topics.push(only.clone());
         }
@@ -82,21 +82,21 @@ fn only_topic(env: &mut Parts) {
 }
 
 /// The objects that name each topic.
-fn named(env: &Parts) -> Vec<(String, &Fact<String>)> {
+fn named(parts: &Parts) -> Vec<(String, &Fact<String>)> {
     let mut all = Vec::new();
-    for consumer in &env.consumers {
+    for consumer in &parts.consumers {
         let subject = match &consumer.group {
             Some(group) => format!("consumer group {}", group.value),
-            None => format!("consumer of {}", env.owner_name(&consumer.owner)),
+            None => format!("consumer of {}", parts.owner_name(&consumer.owner)),
         };
         let topics = consumer.topics.iter().chain(&consumer.dead_letter);
         all.extend(topics.map(|t| (subject.clone(), t)));
     }
-    for producer in &env.producers {
-        let subject = format!("producer of {}", env.owner_name(&producer.owner));
+    for producer in &parts.producers {
+        let subject = format!("producer of {}", parts.owner_name(&producer.owner));
         all.extend(producer.topics.iter().map(|t| (subject.clone(), t)));
     }
-    for autoscaler in &env.autoscalers {
+    for autoscaler in &parts.autoscalers {
         let topics = autoscaler.metrics.iter().filter_map(|m| m.topic.as_ref());
         all.extend(topics.map(|t| (format!("{} {}", autoscaler.format, autoscaler.name), t)));
     }
@@ -113,19 +113,20 @@ fn is_one_name(name: &str) -> bool {
 
 /// An alert's query selects by many things. A value counts as a topic only if the alert reads something of
 /// Kafka, and the value differs from a declared topic by a slip and is nothing else here.
-fn of_alerts(env: &Parts, ids: &HashMap<&str, TopicId>) -> Vec<Dangling> {
-    let mut known: BTreeSet<&str> = env.services.iter().map(|s| s.name.as_str()).collect();
+fn of_alerts(parts: &Parts, ids: &HashMap<&str, TopicId>) -> Vec<Dangling> {
+    let mut known: BTreeSet<&str> = parts.services.iter().map(|s| s.name.as_str()).collect();
     known.extend(
-        env.consumers
+        parts
+            .consumers
             .iter()
             .filter_map(|c| c.group.as_ref())
             .map(|g| g.value.as_str()),
     );
-    known.extend(env.databases.iter().map(|d| d.name.as_str()));
-    known.extend(env.caches.iter().map(|c| c.name.as_str()));
+    known.extend(parts.databases.iter().map(|d| d.name.as_str()));
+    known.extend(parts.caches.iter().map(|c| c.name.as_str()));
     let mut found: Vec<Dangling> = Vec::new();
-    let mut suggestions = Suggestions::among(env.topics.len());
-    for alert in &env.alerts {
+    let mut suggestions = Suggestions::among(parts.topics.len());
+    for alert in &parts.alerts {
         let of_kafka = |text: &str| {
             let text = text.to_ascii_lowercase();
             ["kafka", "topic", "consumer_lag", "consumerlag", "offset"]
@@ -142,7 +143,7 @@ fn of_alerts(env: &Parts, ids: &HashMap<&str, TopicId>) -> Vec<Dangling> {
             if ids.contains_key(name) || known.contains(name) || !is_one_name(name) {
                 continue;
             }
-            if let Some(near) = suggestions.find(name, env.topics.iter().map(|t| t.name.value.as_str())) {
+            if let Some(near) = suggestions.find(name, parts.topics.iter().map(|t| t.name.value.as_str())) {
                 found.push(Dangling {
                     subject: format!("alert {}", alert.name.value),
                     kind: DanglingKind::Topic,

@@ -10,16 +10,16 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Gives every variable that refers to a ConfigMap's key the key's text, and every container the variables of
 /// its `envFrom`, if the objects exist and the reader has not done so.
-pub(super) fn resolve_config_maps(env: &mut Parts) {
+pub(super) fn resolve_config_maps(parts: &mut Parts) {
     let mut objects = Objects::new();
-    for object in &env.config_objects {
+    for object in &parts.config_objects {
         let key = (object.id.kind != "ConfigMap", object.id.name.as_str());
         objects.entry(key).or_default().push(object);
     }
     if objects.is_empty() {
         return;
     }
-    for workload in &mut env.workloads {
+    for workload in &mut parts.workloads {
         let id = workload.id.clone();
         for container in workload
             .containers
@@ -84,10 +84,10 @@ fn from_object(source: &VariableSource, key: &str, text: &Fact<String>) -> Optio
 /// Collects the variables of each service. A container's own value overrides a deployment file's; of several
 /// containers the one named like the service comes first, then the order of the manifest (sidecars come after
 /// the container that they serve).
-pub(super) fn collect(env: &mut Parts) {
+pub(super) fn collect(parts: &mut Parts) {
     let Parts {
         services, workloads, ..
-    } = env;
+    } = parts;
     for service in services {
         let others = std::mem::take(&mut service.variables);
         let mut variables: BTreeMap<String, Variable> = BTreeMap::new();

@@ -30,12 +30,12 @@ impl<'a> Index<'a> {
             let found = values
                 .iter()
                 .filter_map(|value| self.labels.get(&(key.as_str(), value.as_str())));
-            Some(found.flatten().map(|at| &self.env.workloads[*at]))
+            Some(found.flatten().map(|at| &self.parts.workloads[*at]))
         };
         let candidates: Box<dyn Iterator<Item = &'a Workload>> = match (by_label, of_expression()) {
-            (Some(found), _) => Box::new(found.into_iter().flatten().map(|at| &self.env.workloads[*at])),
+            (Some(found), _) => Box::new(found.into_iter().flatten().map(|at| &self.parts.workloads[*at])),
             (None, Some(found)) => Box::new(found),
-            (None, None) => Box::new(self.env.workloads.iter()),
+            (None, None) => Box::new(self.parts.workloads.iter()),
         };
         candidates
             .filter(|w| w.id.home().may_meet(home) && selector.matches(&w.labels))
@@ -119,9 +119,9 @@ fn shown(selector: &Selector) -> String {
 
 /// A namespace selector that refers to a declared namespace by its name, under a label that it does not have.
 /// Namespaces that the files do not declare may have any labels.
-pub(super) fn namespace_selector(env: &Parts, id: &ObjectId, selector: &Selector) -> Option<Dangling> {
+pub(super) fn namespace_selector(parts: &Parts, id: &ObjectId, selector: &Selector) -> Option<Dangling> {
     let (key, value) = selector.labels.iter().find(|(key, value)| {
-        *key != NAMESPACE_NAME && env.namespaces.iter().any(|n| n.name == value.value)
+        *key != NAMESPACE_NAME && parts.namespaces.iter().any(|n| n.name == value.value)
     })?;
     let selects = |namespace: &cofferdam_model::network::Namespace| {
         selector.matches_with(|label| match namespace.labels.get(label) {
@@ -129,7 +129,7 @@ pub(super) fn namespace_selector(env: &Parts, id: &ObjectId, selector: &Selector
             None => (label == NAMESPACE_NAME).then_some(namespace.name.as_str()),
         })
     };
-    if env.namespaces.iter().any(selects) {
+    if parts.namespaces.iter().any(selects) {
         return None;
     }
     Some(Dangling {
