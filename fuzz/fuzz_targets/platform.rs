@@ -5,9 +5,10 @@
 use cofferdam_audit::report::{json, text};
 use cofferdam_audit::{Options, audit};
 use cofferdam_ingest::read_files;
+use cofferdam_model::redact::Redactor;
 use libfuzzer_sys::fuzz_target;
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 15] = [
     "app.yaml",
     "base/kustomization.yaml",
     "chart/Chart.yaml",
@@ -20,6 +21,9 @@ const NAMES: [&str; 12] = [
     "pgbouncer.ini",
     "consumer.py",
     "cofferdam.yaml",
+    "task-definition.json",
+    "skaffold.yaml",
+    "overlays/prod/kustomization.yaml",
 ];
 const SEPARATOR: &[u8] = b"\n====\n";
 
@@ -45,6 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
         color: false,
         width: 100,
         brief: false,
+        verbose: true,
     };
-    text::render(&report, &platform, style);
+    text::render(&report, &platform, &Redactor::new(&platform), style);
 });

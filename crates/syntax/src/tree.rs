@@ -156,6 +156,7 @@ pub fn fold(key: &str) -> String {
 }
 
 /// Whether `key` folds to `folded` (which is already folded); allocates nothing.
+#[inline]
 pub fn folds_to(key: &str, folded: &str) -> bool {
     // Tables of words are searched with this: nearly every word differs in its first letter.
     if let (Some(first), Some(wanted)) = (key.bytes().next(), folded.bytes().next())
@@ -164,6 +165,10 @@ pub fn folds_to(key: &str, folded: &str) -> bool {
     {
         return false;
     }
+    folds_to_the_rest(key, folded)
+}
+
+fn folds_to_the_rest(key: &str, folded: &str) -> bool {
     if key.is_ascii() {
         // Folding only removes letters, so a shorter key is different.
         let counts = |b: &u8| !matches!(b, b'_' | b'-' | b'.' | b' ' | b'/');
