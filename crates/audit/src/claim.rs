@@ -3,6 +3,7 @@
 //! all rules.
 
 use crate::finding::{Confidence, Finding, Severity};
+use crate::rules::common::sentence;
 use cofferdam_model::{Apart, Environment, Platform};
 use cofferdam_syntax::environment;
 
@@ -13,7 +14,10 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
         && let Some(opening) = scope.open_for(kind, env.project, &env.name)
     {
         at_most(finding, Severity::Low, Confidence::Likely);
-        let reason = format!("Not found here; it may still exist: {}.", opening.shown());
+        let reason = match opening.is_unrecognised() {
+            true => sentence(&opening.shown()),
+            false => format!("Not found here; it may still exist: {}.", opening.shown()),
+        };
         if !finding.explanation.contains(&reason) {
             finding.explanation = format!("{} {reason}", finding.explanation).trim().to_owned();
         }

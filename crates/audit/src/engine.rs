@@ -296,7 +296,8 @@ fn suppress(
             ));
         }
         for (i, s) in platform.suppressions.iter().enumerate() {
-            if !comment_used[i] && !s.rules.is_empty() && !s.reason.is_empty() {
+            let names_a_rule = s.rules.iter().any(|rule| rules::find(rule).is_some());
+            if !comment_used[i] && names_a_rule && !s.reason.is_empty() {
                 report.suppression_notes.push((
                     s.span,
                     "this suppression matches no finding; remove it".to_owned(),
@@ -344,6 +345,15 @@ impl Comments {
                 let text = "this suppression gives no reason and does nothing; write why after the bracket";
                 report.suppression_notes.push((s.span, text.to_owned()));
             } else {
+                let unknown = |rule: &&String| rules::find(rule).is_none();
+                for rule in s.rules.iter().filter(unknown) {
+                    let near = match rules::nearest(rule) {
+                        Some(near) => format!(", did you mean `{near}`?"),
+                        None => "; `cofferdam rules` lists them all".to_owned(),
+                    };
+                    let text = format!("no such rule `{rule}`{near}");
+                    report.suppression_notes.push((s.span, text));
+                }
                 by_line
                     .entry((s.span.file.0, s.line))
                     .or_default()

@@ -88,7 +88,7 @@ fn json() -> Result<String, String> {
 
 /// The error for a rule that does not exist.
 pub(crate) fn unknown_rule(name: &str) -> String {
-    match cofferdam_syntax::nearest::nearest(name, rules::ALL.iter().map(|r| r.id)) {
+    match rules::nearest(name) {
         Some(near) => {
             format!("there is no rule `{name}`; did you mean `{near}`? `cofferdam rules` lists them all")
         }

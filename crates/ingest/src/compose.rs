@@ -283,6 +283,7 @@ fn health(node: &Node) -> Option<Probe> {
     Some(Probe {
         check: ProbeCheck::Exec(command),
         span: node.span,
+        port_span: None,
         initial_delay: time("start_period"),
         period: time("interval").or_else(|| unset(30, "interval")),
         timeout: time("timeout").or_else(|| unset(30, "timeout")),

@@ -282,15 +282,24 @@ fn entry_seen(
     }
 }
 
+/// A size above the limit with one decimal, rounded up: a file of one byte more is not `8 MiB`.
+fn in_mebibytes(size: u64) -> String {
+    let tenths = (size.saturating_mul(10)).div_ceil(1024 * 1024);
+    match tenths % 10 {
+        0 => (tenths / 10).to_string(),
+        tenth => format!("{}.{tenth}", tenths / 10),
+    }
+}
+
 fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
     let size = std::fs::metadata(path)
         .map_err(|e| format!("cannot be opened: {}", plain(&e)))?
         .len();
     if size > MAX_FILE_BYTES {
         return Err(format!(
-            "is {} MiB; files above {} MiB are not read (if it is not configuration, exclude it under \
-             `paths` in cofferdam.yaml)",
-            size / (1024 * 1024),
+            "is {} MiB, more than the limit of {} MiB; it was not read (if it is not configuration, exclude \
+             it under `paths` in cofferdam.yaml)",
+            in_mebibytes(size),
             MAX_FILE_BYTES / (1024 * 1024)
         ));
     }

@@ -271,6 +271,19 @@ pub enum Absence {
 }
 
 impl Absence {
+    /// The word for one of it.
+    pub fn singular(self) -> &'static str {
+        match self {
+            Absence::Terraform => "Terraform declaration",
+            Absence::Breaker => "breaker",
+            Absence::NetworkPolicy => "network policy",
+            Absence::AdmissionPolicy => "admission policy",
+            Absence::LogRetention => "log retention",
+            Absence::NodeService => "node agent",
+            other => other.name().strip_suffix('s').unwrap_or(other.name()),
+        }
+    }
+
     /// The word for it in the documentation, in the plural.
     pub fn name(self) -> &'static str {
         match self {
@@ -319,7 +332,26 @@ pub struct Opening {
 }
 
 /// The end of the reason where none of a kind was recognised.
-const UNRECOGNISED: &str = "were recognised in these files; another repository may keep them";
+const UNRECOGNISED: &str = "may be kept in another repository";
+
+/// The sentence for kinds of which nothing was recognised, without its full stop.
+pub fn none_of(kinds: &BTreeSet<Absence>) -> String {
+    let joined = |names: Vec<&str>, word: &str| match names.as_slice() {
+        [rest @ .., last] if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
+        _ => names.concat(),
+    };
+    // Only breakers are looked for; a retry is a part of a call.
+    let several = |kind: Absence| match kind {
+        Absence::Breaker => "breakers",
+        other => other.name(),
+    };
+    let ones = joined(kinds.iter().map(|kind| kind.singular()).collect(), "or");
+    let all = match kinds.len() {
+        0..=3 => joined(kinds.iter().map(|kind| several(*kind)).collect(), "and"),
+        _ => "they".to_owned(),
+    };
+    format!("these files contain no {ones} at all, so {all} {UNRECOGNISED}")
+}
 
 impl Opening {
     /// That none of a kind was recognised in a project.
@@ -328,7 +360,7 @@ impl Opening {
             project,
             environment: None,
             kinds: [kind].into(),
-            reason: format!("no {} {UNRECOGNISED}", kind.name()),
+            reason: none_of(&[kind].into()),
             span: None,
             at: BTreeSet::new(),
         }
@@ -339,11 +371,12 @@ impl Opening {
         self.reason.ends_with(UNRECOGNISED)
     }
 
-    /// The reason, with the deployment where it is one.
+    /// The reason, with the deployment where it is one that the reason does not name.
     pub fn shown(&self) -> String {
         let mut roots = self.at.iter();
+        let is_new = |root: &PathBuf| !self.reason.contains(&*root.to_string_lossy());
         match (roots.next(), roots.next()) {
-            (Some(root), None) => format!("{} ({})", self.reason, root.display()),
+            (Some(root), None) if is_new(root) => format!("{} ({})", self.reason, root.display()),
             _ => self.reason.clone(),
         }
     }

@@ -335,11 +335,12 @@ pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
     let length = value.chars().count();
     if kind == SecretKind::Password {
         let evidence = if guess {
-            format!("one of the first passwords that attackers try, under `{name}`")
+            "one of the first passwords that attackers try".to_owned()
         } else if length < 4 || names_something(value) {
             return None;
         } else {
-            format!("{length} characters in clear under `{name}`")
+            // The length of a secret is never told: it helps whoever guesses.
+            String::new()
         };
         return Some((kind, evidence));
     }
@@ -351,7 +352,7 @@ pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
     random.then(|| {
         (
             kind,
-            format!("{length} characters of {bits:.1} bits each under `{name}`"),
+            "random text".to_owned(),
         )
     })
 }
@@ -544,8 +545,7 @@ pub fn in_secret(key: &str, text: &str) -> Option<(SecretKind, String)> {
         || !is_one_word(text)
         || names_something(text);
     (random && !plain).then(|| {
-        let evidence = format!("{length} characters of {bits:.1} bits each under `{key}` of a Secret");
-        (SecretKind::Other, evidence)
+        (SecretKind::Other, "random text in a Secret".to_owned())
     })
 }
 
@@ -562,11 +562,8 @@ fn in_settings(text: &str, docker: bool) -> Option<(SecretKind, String)> {
         if let Some(found) = by_shape(line.trim_matches(['"', '\'', ','])) {
             return Some(found);
         }
-        if let Some(password) = sql_password(line).filter(|p| !is_placeholder_or_reference(p)) {
-            let evidence = format!(
-                "{} characters as the password of a user in SQL",
-                password.chars().count()
-            );
+        if sql_password(line).is_some_and(|p| !is_placeholder_or_reference(p)) {
+            let evidence = "the password of a user in SQL".to_owned();
             return Some((SecretKind::Password, evidence));
         }
         // JSON may hold several pairs in a line.
@@ -997,6 +994,8 @@ mod tests {
         for value in ["h7Gk2pQ9vvLq42", "postgresql://app:h7Gk2pQ9vvLq42@db/app"] {
             let (_, evidence) = classify("DB_PASSWORD", value).unwrap();
             assert!(!evidence.contains("h7Gk2pQ9vvLq42"), "{evidence}");
+            // Nor its length.
+            assert!(!evidence.bytes().any(|b| b.is_ascii_digit()), "{evidence}");
         }
     }
 

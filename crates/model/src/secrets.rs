@@ -120,8 +120,8 @@ pub struct SecretLiteral {
     pub span: Span,
     /// The access that it gives.
     pub kind: SecretKind,
-    /// Why it counts as a secret ("the prefix of an AWS access key", "32 random characters under
-    /// `password`").
+    /// Why it counts as a secret ("the prefix of an AWS access key", "random text"); empty if its name is
+    /// the only reason.
     pub evidence: String,
     /// Identifies equal values without revealing them: a keyed hash.
     pub fingerprint: u64,

@@ -247,6 +247,8 @@ pub struct Probe {
     pub check: ProbeCheck,
     /// Place of the probe.
     pub span: Span,
+    /// Place of the port that it names.
+    pub port_span: Option<Span>,
     /// Wait before the first try; default 0 s.
     pub initial_delay: Option<Fact<Duration>>,
     /// Time between tries; default 10 s.

@@ -295,7 +295,7 @@ fn open<'a>(platform: &'a Platform, openings: impl Iterator<Item = &'a Opening>)
         all.push(Open {
             kinds: unrecognised.iter().map(|kind| kind.name()).collect(),
             reasons: vec![Reason {
-                reason: "none was recognised in these files; another repository may keep them",
+                reason: "these files contain none; another repository may keep them",
                 environments: BTreeSet::new(),
                 deployments: BTreeSet::new(),
                 path: None,
@@ -486,8 +486,11 @@ impl Open<'_> {
             true => "anything".to_owned(),
             false => self.kinds.join(", "),
         };
-        let count = plural(self.reasons.len(), "reason", "reasons");
-        let kinds = wrap(&format!("{kinds}, for {count}"), style.width.saturating_sub(4));
+        let count = match self.reasons.len() {
+            1 => String::new(),
+            n => format!(", for {n} reasons"),
+        };
+        let kinds = wrap(&format!("{kinds}{count}"), style.width.saturating_sub(4));
         let _ = writeln!(out, "    {}", kinds.replace('\n', "\n    "));
         let shown = match style.verbose || self.reasons.len() == SHOWN + 1 {
             true => self.reasons.len(),

@@ -5,6 +5,7 @@ use super::text::{Style, plural, wrap};
 use crate::engine::{Report, UNNAMED, severity_of};
 use crate::finding::{Finding, Severity, Unjudged};
 use crate::init;
+use cofferdam_model::scope::none_of;
 use cofferdam_model::{
     Apart, Deployment, DeploymentId, DeploymentKind, Opening, PlaceApart, Platform, ProjectId, UnreadableFile,
 };
@@ -393,19 +394,14 @@ fn open_line(report: &Report, platform: &Platform) -> Option<String> {
     });
     let (unrecognised, unread): (Vec<&Opening>, Vec<&Opening>) = openings.partition(|o| o.is_unrecognised());
     let reasons: BTreeSet<String> = unread.into_iter().map(Opening::shown).collect();
-    let end = "so what is missing here may exist elsewhere";
     match (reasons.first(), reasons.len()) {
-        (Some(only), 1) => Some(format!("open: {only}, {end}")),
+        (Some(only), 1) => Some(format!("open: {only}; missing things may be there")),
         (Some(_), n) => Some(format!(
-            "open: {n} things were not read, {end} (--explain-scope lists them)"
+            "open: {n} things were not read; missing things may be there (--explain-scope lists them)"
         )),
         (None, _) => {
-            let kinds = unrecognised.iter().flat_map(|o| &o.kinds).map(|kind| kind.name());
-            let kinds: Vec<&str> = kinds.collect::<BTreeSet<&str>>().into_iter().collect();
-            let kinds = listed(&kinds, SHOWN);
-            (!unrecognised.is_empty()).then(|| {
-                format!("open: no {kinds} were recognised in these files; another repository may keep them")
-            })
+            let kinds = unrecognised.iter().flat_map(|o| &o.kinds).copied().collect();
+            (!unrecognised.is_empty()).then(|| format!("open: {}", none_of(&kinds)))
         }
     }
 }
@@ -725,11 +721,11 @@ mod tests {
         platform.scope.openings.push(open("the chart redis was not read"));
         assert!(
             text(&Report::default(), &platform).contains(
-                "open: the chart redis was not read, so what is missing here may exist elsewhere\n"
+                "open: the chart redis was not read; missing things may be there\n"
             )
         );
         platform.scope.openings.push(open("the chart kafka was not read"));
         platform.scope.openings.push(open("the chart kafka was not read"));
-        assert!(text(&Report::default(), &platform).contains("open: 2 things were not read, "));
+        assert!(text(&Report::default(), &platform).contains("open: 2 things were not read; "));
     }
 }

@@ -45,7 +45,7 @@ pub fn render(report: &Report, platform: &Platform, redaction: &Redactor<'_>, st
             out.push_str("in separate places (examples, tests):\n\n");
         }
         if style.brief {
-            out.push_str(&headline(finding, platform));
+            out.push_str(&headline(finding, platform, style.color));
         } else {
             out.push_str(&one(finding, (platform, redaction), style, &names));
             out.push('\n');
@@ -62,10 +62,9 @@ pub fn render(report: &Report, platform: &Platform, redaction: &Redactor<'_>, st
             span: *span,
             label: String::new(),
         }];
-        let group = Level::NOTE
-            .primary_title(note.as_str())
-            .elements(snippets(&here, platform, redaction));
-        out.push_str(&renderer.render(&[group]));
+        let (snippets, columns) = snippets(&here, platform, redaction);
+        let group = Level::NOTE.primary_title(note.as_str()).elements(snippets);
+        out.push_str(&columns.corrected(renderer.render(&[group])));
         out.push_str("\n\n");
     }
     if !style.brief {
@@ -93,7 +92,7 @@ fn level(severity: Severity) -> Level<'static> {
     }
 }
 
-fn headline(finding: &Finding, platform: &Platform) -> String {
+fn headline(finding: &Finding, platform: &Platform, color: bool) -> String {
     let place = finding.locations.first().map_or(String::new(), |l| {
         let position = platform.sources.position(l.span);
         format!(
@@ -103,12 +102,16 @@ fn headline(finding: &Finding, platform: &Platform) -> String {
             position.column
         )
     });
-    format!(
-        "{place}{}[{}]: {}",
-        severity_of(finding),
-        finding.rule,
-        finding.title
-    )
+    let severity = severity_of(finding);
+    let name = format!("{severity}[{}]", finding.rule);
+    // The colours of the full report.
+    let name = match (color, severity) {
+        (false, _) => name,
+        (true, Severity::Critical | Severity::High) => format!("\x1b[1;31m{name}\x1b[0m"),
+        (true, Severity::Medium) => format!("\x1b[1;33m{name}\x1b[0m"),
+        (true, Severity::Low) => format!("\x1b[1;36m{name}\x1b[0m"),
+    };
+    format!("{place}{name}: {}", finding.title)
 }
 
 fn one(
@@ -117,10 +120,11 @@ fn one(
     style: Style,
     names: &summary::Names<'_>,
 ) -> String {
+    let (snippets, columns) = snippets(&finding.locations, platform, redaction);
     let mut group: Group<'_> = level(severity_of(finding))
         .primary_title(finding.title.as_str())
         .id(finding.rule)
-        .elements(snippets(&finding.locations, platform, redaction));
+        .elements(snippets);
     let mut note = |name: &'static str, text: &str| {
         if !text.is_empty() {
             // Users copy a page's path and its command, so these are not broken.
@@ -154,12 +158,14 @@ fn one(
             finding.rule
         ),
     );
-    renderer(style).render(&[group])
+    columns.corrected(renderer(style).render(&[group]))
 }
 
+/// The figures in words, without those that only count one thing: the title names it.
 fn figures(figures: &BTreeMap<String, Figure>) -> String {
     figures
         .iter()
+        .filter(|(name, figure)| figure.value != 1.0 || !is_count(name, figure))
         .map(|(name, figure)| {
             let name = name.replace('_', " ");
             let unit = match figure.value == 1.0 {
@@ -175,6 +181,12 @@ fn figures(figures: &BTreeMap<String, Figure>) -> String {
         })
         .collect::<Vec<_>>()
         .join(" · ")
+}
+
+/// Whether a figure is the number of the things that the finding is about (`places`, `containers`). A number
+/// of replicas is a value that somebody chose.
+fn is_count(name: &str, figure: &Figure) -> bool {
+    figure.unit != "replicas" && (name == figure.unit || name == "workloads")
 }
 
 /// The singular of a unit: `replica`, `entry`; units that are not words (`s`, `MiB`, `requests/s`) do not
@@ -203,12 +215,45 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
     textwrap::fill(&lines.join("\n"), options)
 }
 
+/// Places whose columns on the shown line differ from those of the file, because a mask before them is
+/// narrower or wider than the secret: the place as the renderer writes it, and as it is in the file.
+#[derive(Default)]
+struct Columns(Vec<(String, String)>);
+
+impl Columns {
+    /// The text with the columns of the file.
+    fn corrected(&self, mut text: String) -> String {
+        for (shown, real) in &self.0 {
+            if let Some(at) = text.find(shown)
+                && !text[at + shown.len()..].starts_with(|c: char| c.is_ascii_digit())
+            {
+                text.replace_range(at..at + shown.len(), real);
+            }
+        }
+        text
+    }
+
+    fn note(&mut self, file: &SourceFile, at: Span, (text, place): (&str, usize)) {
+        let position = file.position(at.start);
+        let line = text[..place].rfind('\n').map_or(0, |n| n + 1);
+        let shown = text[line..place].chars().count() + 1;
+        if shown != position.column as usize {
+            let path = file.path.display();
+            self.0.push((
+                format!("{path}:{}:{shown}", position.line),
+                format!("{path}:{}:{}", position.line, position.column),
+            ));
+        }
+    }
+}
+
 /// One snippet for each file, with files in the order of the locations.
 fn snippets<'a>(
     locations: &'a [Location],
     platform: &'a Platform,
     redaction: &Redactor<'_>,
-) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+) -> (Vec<Snippet<'a, annotate_snippets::Annotation<'a>>>, Columns) {
+    let mut columns = Columns::default();
     let mut files: Vec<FileId> = Vec::new();
     for location in locations {
         if !files.contains(&location.span.file) {
@@ -216,19 +261,20 @@ fn snippets<'a>(
         }
     }
     let primary = locations.first().map(|l| l.span);
-    files
+    let all = files
         .into_iter()
         .map(|id| {
             let file = platform.sources.file(id);
             let here: Vec<&Location> = locations.iter().filter(|l| l.span.file == id).collect();
             let (start, end) = window(file, &here);
             let marks: Vec<Span> = here.iter().map(|l| first_line(file, l.span)).collect();
-            let excerpt = redaction.excerpt(id, start..end, &marks);
+            let excerpt = redaction.excerpt(id, start..end);
             let annotations: Vec<_> = here
                 .iter()
                 .zip(marks)
                 .map(|(location, span)| {
                     let from = excerpt.place(span.start as usize, false);
+                    columns.note(file, location.span, (&excerpt.text, from));
                     let to = excerpt.place(span.end as usize, true).max(from);
                     let kind = if Some(location.span) == primary {
                         AnnotationKind::Primary
@@ -246,7 +292,8 @@ fn snippets<'a>(
                 .fold(true)
                 .annotations(annotations)
         })
-        .collect()
+        .collect();
+    (all, columns)
 }
 
 /// Bytes from the first line that is shown to the end of the last.
@@ -315,15 +362,22 @@ fn unread<'a>(
     (platform, redaction): (&Platform, &Redactor<'_>),
     renderer: &Renderer,
 ) -> String {
-    let title = level.primary_title(unreadable.message.as_str());
+    // Without a line below it, the title has to name the file.
+    let path = unreadable.path.display();
+    let title = match unreadable.span {
+        None if ["is ", "cannot "].iter().any(|verb| unreadable.message.starts_with(verb)) => {
+            level.primary_title(format!("{path} {}", unreadable.message))
+        }
+        _ => level.primary_title(unreadable.message.as_str()),
+    };
     match unreadable.span {
         Some(span) => {
             let locations = [Location {
                 span,
                 label: String::new(),
             }];
-            let elements = snippets(&locations, platform, redaction);
-            renderer.render(&[title.elements(elements)])
+            let (elements, columns) = snippets(&locations, platform, redaction);
+            columns.corrected(renderer.render(&[title.elements(elements)]))
         }
         None => {
             let origin = annotate_snippets::Origin::path(unreadable.path.display().to_string());

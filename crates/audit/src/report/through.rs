@@ -14,10 +14,28 @@ pub(super) fn lines(finding: &Finding, sources: &SourceMap) -> Vec<String> {
     ways(&finding.locations, sources)
         .into_iter()
         .map(|(way, places)| match has_several_places {
-            true => format!("{}: {example}{way}", places.join(" and ")),
+            true => format!("{} came {example}through {way}", joined(&places)),
             false => format!("{example}{way}"),
         })
         .collect()
+}
+
+/// Places in words: `a.yaml:12 and :13` for two lines of one file.
+fn joined(places: &[String]) -> String {
+    let mut file = "";
+    let mut shown = Vec::new();
+    for place in places {
+        let (path, line) = place.rsplit_once(':').unwrap_or((place, ""));
+        shown.push(match path == file {
+            true => format!(":{line}"),
+            false => place.clone(),
+        });
+        file = path;
+    }
+    match shown.as_slice() {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => shown.concat(),
+    }
 }
 
 /// The paths of the locations' values, each with its places.
@@ -74,7 +92,7 @@ mod tests {
         // A place whose value passed through nothing has no line, and the other lines name their places.
         let finding = finding.at(base, "");
         let place = "prod/kustomization.yaml:1";
-        assert_eq!(lines(&finding, &sources), [format!("{place}: {WAY}")]);
+        assert_eq!(lines(&finding, &sources), [format!("{place} came through {WAY}")]);
     }
 
     #[test]
@@ -85,7 +103,18 @@ mod tests {
         let finding = Finding::new("x", "y").at(value, "").at(other, "");
         assert_eq!(
             lines(&finding, &sources),
-            [format!("prod/kustomization.yaml:1: {WAY}")]
+            [format!("prod/kustomization.yaml:1 came through {WAY}")]
+        );
+    }
+
+    #[test]
+    fn the_file_of_several_lines_is_named_once() {
+        let places = |all: &[&str]| joined(&all.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>());
+        assert_eq!(places(&["a.yaml:12"]), "a.yaml:12");
+        assert_eq!(places(&["a.yaml:12", "a.yaml:13"]), "a.yaml:12 and :13");
+        assert_eq!(
+            places(&["a.yaml:12", "b.yaml:3", "b.yaml:9"]),
+            "a.yaml:12, b.yaml:3 and :9"
         );
     }
 

@@ -65,7 +65,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             } else {
                 format!(
                     "Applying the manifest sets the replicas to {}, and the autoscaler starts again from \
-                     there. A deploy at peak, with {} replicas running, leaves {:.0} % of them.",
+                     there. A deploy at peak, with {} running, leaves {:.0} % of them.",
                     replicas.value,
                     common::count(most.into(), "replica"),
                     kept

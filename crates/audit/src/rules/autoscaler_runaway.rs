@@ -1,7 +1,7 @@
 //! How fast an autoscaler reaches its maximum under its own policies, and what that costs before anyone is
 //! alerted.
 
-use super::detection;
+use super::{common, detection};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
@@ -106,18 +106,18 @@ fn limits(up: &ScalingBehaviour) -> Vec<(Amount, u64)> {
 fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
     let Some(max) = &autoscaler.max else { return };
     let mut evidence = Evidence::new();
-    let most = evidence.take(max, format!("at most {} replicas", max.value));
+    let most = evidence.take(max, format!("at most {}", common::count(max.value.into(), "replica")));
     let least = autoscaler
         .min
         .as_ref()
-        .map_or(1, |m| evidence.take(m, format!("at least {} replicas", m.value)))
+        .map_or(1, |m| evidence.take(m, format!("at least {}", common::count(m.value.into(), "replica"))))
         .max(1);
     if most < least.saturating_mul(GROWTH) {
         return;
     }
     for policy in &autoscaler.up.policies {
         let by = match policy.amount.value {
-            Amount::Count(n) => format!("{n} pods"),
+            Amount::Count(n) => common::count(n.into(), "pod"),
             Amount::Percent(p) => format!("{} %", show_number(p)),
         };
         evidence.note(

@@ -1,6 +1,7 @@
 //! A breaker that opens when half of the requests fail never notices a target that always loses one request
 //! in ten.
 
+use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::calls::Breaker;
@@ -70,7 +71,7 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
             return;
         }
         let n = match &breaker.minimum_calls {
-            Some(calls) => evidence.take(calls, format!("over at least {} calls", calls.value)),
+            Some(calls) => evidence.take(calls, format!("over at least {}", common::count(calls.value.into(), "call"))),
             None => {
                 evidence.assume(format!(
                     "the breaker judges {MINIMUM_CALLS} calls together, because no minimum is set"

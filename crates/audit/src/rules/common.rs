@@ -39,10 +39,18 @@ pub(crate) fn severity_in(env: &Environment, severity: Severity) -> Severity {
 pub(crate) fn count(n: u64, noun: &str) -> String {
     let noun = match noun {
         _ if n == 1 => noun.to_owned(),
-        _ if noun.ends_with("ry") => format!("{}ies", &noun[..noun.len() - 1]),
+        _ if noun.ends_with(['s', 'x']) => format!("{noun}es"),
+        _ if noun.ends_with("ry") || noun == "copy" => format!("{}ies", &noun[..noun.len() - 1]),
         _ => format!("{noun}s"),
     };
     format!("{} {noun}", show_number(n as f64))
+}
+
+/// A clause as a sentence.
+pub(crate) fn sentence(clause: &str) -> String {
+    let mut letters = clause.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
 }
 
 /// Replicas of a service at one of its scales.
@@ -137,7 +145,7 @@ pub(crate) fn partitions(consumer: &Consumer, env: &Environment, evidence: &mut 
         let count = topic.partitions.as_ref()?;
         counts.push(evidence.take(
             count,
-            format!("{} partitions of {}", count.value, topic.name.value),
+            format!("{} of {}", self::count(count.value.into(), "partition"), topic.name.value),
         ));
     }
     let range = consumer

@@ -1,7 +1,7 @@
 //! The kernel enforces a CPU limit in periods of 100 ms. If more threads run than the limit has cores, they
 //! use up the quota early and are stopped for the rest of the period.
 
-use super::pods;
+use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Fact;
@@ -58,7 +58,7 @@ fn concurrency<'a>(
         .processes
         .as_ref()
         .filter(|_| single)
-        .map(|p| (p.value, format!("{} processes", p.value), p));
+        .map(|p| (p.value, common::count(p.value.into(), "process"), p));
     [workers, processes]
         .into_iter()
         .flatten()

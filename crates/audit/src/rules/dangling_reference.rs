@@ -1,5 +1,6 @@
 //! A reference to a missing object stops a pod from starting, or makes a patch do nothing.
 
+use super::common::sentence;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Absence;
@@ -68,7 +69,7 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
         ),
         DanglingKind::Port => (
             "port",
-            "Clients that use this port name never get an answer: a probe fails, a Service has no endpoint.",
+            "Requests to this port never get an answer.",
             Severity::High,
         ),
         DanglingKind::PatchTarget => (
@@ -197,20 +198,21 @@ fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity)
             dangling.subject
         ),
     };
-    let happens = if dangling.kind == DanglingKind::Selector {
-        selects_nothing(&dangling.subject)
-    } else {
-        happens
+    let happens = match dangling.kind {
+        DanglingKind::Selector => selects_nothing(&dangling.subject),
+        DanglingKind::Port => asks_nothing(&dangling.subject).unwrap_or(happens),
+        _ => happens,
     };
     let severity = if dangling.certain { severity } else { Severity::Low };
     let mut finding = Finding::new(&dangling.subject, title)
         .severity(severity)
         .explain(happens)
         .remedy(match &dangling.nearest {
-            Some(near) => {
-                format!("Write `{near}` if that is the intended name; otherwise add the missing object.")
-            }
-            None => "Add the missing object, or remove the reference.".to_owned(),
+            Some(near) => format!(
+                "Write `{near}` if that is the intended name; otherwise {}.",
+                remedy(dangling)
+            ),
+            None => sentence(&remedy(dangling)),
         });
     finding.absence = claims(dangling);
     if let Some(span) = dangling.name.span() {
@@ -221,6 +223,60 @@ fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity)
     } else {
         finding.likely()
     });
+}
+
+/// What to do, as a clause without a full stop, if the name is not a typing error.
+fn remedy(dangling: &Dangling) -> String {
+    let name = &dangling.name.value;
+    let of_probe = dangling.subject.contains(" probe of ");
+    match dangling.kind {
+        DanglingKind::File => format!("add the file `{name}`, or remove the reference"),
+        DanglingKind::ConfigMap => format!("add the ConfigMap `{name}`, or remove the reference"),
+        DanglingKind::ConfigMapKey => {
+            format!("add the key `{name}` to the ConfigMap, or remove the reference")
+        }
+        DanglingKind::Secret => format!("add the Secret `{name}`, or remove the reference"),
+        DanglingKind::SecretKey => format!("add the key `{name}` to the Secret, or remove the reference"),
+        DanglingKind::ServiceAccount => {
+            format!("add the service account `{name}`, or remove the reference")
+        }
+        DanglingKind::Service => format!("add the Service `{name}`, or name one that exists"),
+        DanglingKind::Port if of_probe || dangling.subject.starts_with("Service ") => {
+            format!("name a container port `{name}`, or use the number")
+        }
+        DanglingKind::Port => format!("add the port `{name}` to the Service, or name one that it has"),
+        DanglingKind::PatchTarget => "add the object, or correct the target of the patch".to_owned(),
+        DanglingKind::Volume => format!("add the volume `{name}` to the pod, or remove the mount"),
+        DanglingKind::Claim => format!("add the volume claim `{name}`, or name one that exists"),
+        DanglingKind::Selector => "correct the labels, or add what they should select".to_owned(),
+        DanglingKind::Topic | DanglingKind::ScaleTarget | DanglingKind::Variable => {
+            "add what is missing, or remove the reference".to_owned()
+        }
+    }
+}
+
+/// The consequence when the port that this subject names does not exist.
+fn asks_nothing(subject: &str) -> Option<&'static str> {
+    const KINDS: [(&str, &str); 4] = [
+        (
+            "the liveness probe ",
+            "The probe always fails, so the kubelet restarts the container again and again.",
+        ),
+        (
+            "the start-up probe ",
+            "The probe always fails, so the kubelet restarts the container again and again.",
+        ),
+        (
+            "the readiness probe ",
+            "The probe always fails, so the pod never gets a request and a rollout stops.",
+        ),
+        (
+            "Service ",
+            "The Service has no endpoint on this port: every connection to it fails.",
+        ),
+    ];
+    let found = KINDS.iter().find(|(kind, _)| subject.starts_with(kind));
+    found.map(|(_, happens)| *happens)
 }
 
 /// The consequence when a selector of this subject selects nothing.
@@ -277,6 +333,37 @@ mod tests {
             },
             ..Environment::default()
         }
+    }
+
+    #[test]
+    fn a_port_without_a_name_says_what_its_kind_of_client_does_and_what_to_write() {
+        let told = |subject: &str, nearest: Option<&str>| {
+            let mut env = env(DanglingKind::Port, true);
+            env.dangling[0].subject = subject.to_owned();
+            env.dangling[0].name = fact("metrics".to_owned(), 1);
+            env.dangling[0].nearest = nearest.map(str::to_owned);
+            let finding = testing::only(&RULE, &env);
+            (finding.explanation, finding.remedy)
+        };
+        let (happens, fix) = told("the liveness probe of Deployment api", None);
+        assert_eq!(
+            happens,
+            "The probe always fails, so the kubelet restarts the container again and again."
+        );
+        assert_eq!(fix, "Name a container port `metrics`, or use the number.");
+        let (happens, fix) = told("the readiness probe of Deployment api", Some("metric"));
+        assert!(happens.contains("never gets a request"), "{happens}");
+        assert_eq!(
+            fix,
+            "Write `metric` if that is the intended name; otherwise name a container port `metrics`, or use \
+             the number."
+        );
+        let (happens, fix) = told("Ingress shop", None);
+        assert!(happens.contains("Requests to this port"), "{happens}");
+        assert_eq!(
+            fix,
+            "Add the port `metrics` to the Service, or name one that it has."
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Compares connections × memory for each with the memory of the server.
 
+use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Bytes;
@@ -26,7 +27,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut evidence = Evidence::new();
         let Bytes(have) = evidence.take(memory, format!("{} of memory", memory.value));
         let Bytes(each) = evidence.take(work_mem, format!("{} for each sort", work_mem.value));
-        let connections = u64::from(evidence.take(most, format!("{} connections", most.value)));
+        let connections = u64::from(evidence.take(most, common::count(most.value.into(), "connection")));
         let shared = match &database.shared_buffers {
             Some(shared) => evidence.take(shared, format!("{} shared", shared.value)).0,
             None => {

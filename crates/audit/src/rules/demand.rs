@@ -1,5 +1,6 @@
 //! Computes how many connections a platform's services open to a database, for all rules about connections.
 
+use super::common::count;
 use crate::finding::Evidence;
 use cofferdam_model::database::{Database, Engine, Pool, PoolTarget, Pooler};
 use cofferdam_model::units::show_number;
@@ -146,8 +147,8 @@ fn of_pools<'a>(
             total.unknown.push(format!("services.{}.replicas", service.name));
             continue;
         };
-        let replicas = evidence.take(most, format!("at most {} replicas", most.value));
-        let size = evidence.take(size, format!("{} connections each", size.value));
+        let replicas = evidence.take(most, format!("at most {}", count(most.value.into(), "replica")));
+        let size = evidence.take(size, format!("{} each", count(size.value.into(), "connection")));
         let overflow = pool
             .overflow
             .as_ref()
@@ -155,7 +156,7 @@ fn of_pools<'a>(
         let processes = service
             .processes
             .as_ref()
-            .map_or(1, |p| evidence.take(p, format!("{} processes", p.value)));
+            .map_or(1, |p| evidence.take(p, count(p.value.into(), "process")));
         let surge = service.scale.surge.as_ref().map_or(0, |s| s.value);
         let per_replica = processes.saturating_mul(size.saturating_add(overflow));
         match total.demands.iter_mut().find(|d| d.service == service.name) {
@@ -181,8 +182,8 @@ fn add_stated(service: &Service, stated: &Fact<u32>, total: &mut Total, evidence
     };
     total.demands.push(Demand {
         service: service.name.clone(),
-        per_replica: evidence.take(stated, format!("{} connections each", stated.value)),
-        replicas: evidence.take(most, format!("at most {} replicas", most.value)),
+        per_replica: evidence.take(stated, format!("{} each", count(stated.value.into(), "connection"))),
+        replicas: evidence.take(most, format!("at most {}", count(most.value.into(), "replica"))),
         surge: service.scale.surge.as_ref().map_or(0, |s| s.value),
     });
 }

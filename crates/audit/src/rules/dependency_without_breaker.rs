@@ -57,6 +57,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             CallTarget::Service => "other services",
             _ => "services outside the platform",
         };
+        // Any of them may be the slow one.
+        let slow = match target {
+            CallTarget::Database => "its database",
+            CallTarget::Service => "another service",
+            _ => "a service outside the platform",
+        };
         let mut evidence = Evidence::new();
         evidence.likely();
         for span in spans.into_iter().take(4) {
@@ -69,7 +75,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             )
             .absent(Absence::Breaker)
             .explain(format!(
-                "When {what} answers slowly, each call waits until its timeout and blocks a worker \
+                "When {slow} answers slowly, each call waits until its timeout and blocks a worker \
                      meanwhile. Requests that do not need it wait too, callers retry, and {name} fails with \
                      it. A breaker fails such calls at once and lets the dependency recover."
             ))

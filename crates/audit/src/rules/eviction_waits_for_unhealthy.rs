@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     group: Group::Scaling,
     severity: Severity::Low,
     fix: Fix::Automatic,
-    summary: "a disruption budget does not allow eviction of pods that are not ready: they block a drain",
+    summary: "a disruption budget does not allow eviction of pods that are not ready: one can block a drain",
     absences: &[],
     page: include_str!("../../../../docs/rules/eviction-waits-for-unhealthy.md"),
     check,
@@ -41,12 +41,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         [] => return,
         [one] => (
             one.id.to_string(),
-            format!("{}: pods that are not ready block a drain", one.id),
+            format!("{}: a pod that is not ready can block a drain", one.id),
         ),
         many => (
             "disruption budgets".to_owned(),
             format!(
-                "{} disruption budgets: pods that are not ready block a drain",
+                "{} disruption budgets: a pod that is not ready can block a drain",
                 show_number(many.len() as f64)
             ),
         ),

@@ -89,7 +89,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let mut finding_extra = None;
     if let (Some((worker, ruled_out)), Some(idle_then)) = (other, other_worst) {
         let n = worker.count.value;
-        evidence.note(&worker.count, format!("{n} workers a process"));
+        evidence.note(&worker.count, format!("{} a process", common::count(n.into(), "worker")));
         let total = most.value.saturating_mul(per_replica).saturating_mul(n);
         let known = if ruled_out {
             ", and the code builds one consumer a process"
@@ -109,9 +109,9 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         .severity(severity)
         .explain(explanation)
         .remedy(format!(
-            "Limit the autoscaler to {} replicas, or give the topic at least {members} partitions before it \
+            "Limit the autoscaler to {}, or give the topic at least {members} partitions before it \
              may scale further (partitions can be added, not removed).",
-            (partitions / per_replica.max(1)).max(1)
+            common::count(u64::from((partitions / per_replica.max(1)).max(1)), "replica")
         ))
         .figure("partitions", partitions, "partitions")
         .evidence(evidence);

@@ -1,5 +1,6 @@
 //! A producer that does not wait for the replicas loses messages that only the failed leader had.
 
+use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::kafka::{Acks, KafkaClient, Producer, ProducerRole};
@@ -83,7 +84,7 @@ fn judge(cx: &Context<'_>, producer: &Producer, out: &mut Verdicts) {
         remedies.push("enable.idempotence=true");
     }
     if let Some(flight) = producer.max_in_flight.as_ref().filter(|f| f.value > 5) {
-        evidence.note(flight, format!("{} requests in flight", flight.value));
+        evidence.note(flight, format!("{} in flight", count(flight.value.into(), "request")));
         problems.push(format!(
             "{} requests in flight: idempotence keeps order for at most 5",
             flight.value
@@ -147,8 +148,8 @@ fn bounded_retries(
     // A number of retries alone does not bound the time when the client waits between them; a handful of
     // retries may end before a broker has restarted.
     if let Some(retries) = producer.retries.as_ref().filter(|f| f.value < 10) {
-        evidence.note(retries, format!("{} retries", retries.value));
-        problems.push(format!("it gives up after {} retries", retries.value));
+        evidence.note(retries, count(retries.value.into(), "retry"));
+        problems.push(format!("it gives up after {}", count(retries.value.into(), "retry")));
         remedies.push("no bound on retries (delivery.timeout.ms bounds the time)");
     }
 }

@@ -28,7 +28,7 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
         return;
     };
     let mut evidence = Evidence::new();
-    let factor = evidence.take(factor_fact, format!("{} copies", factor_fact.value));
+    let factor = evidence.take(factor_fact, common::count(factor_fact.value.into(), "copy"));
     let isr = topic.min_insync_replicas.as_ref();
     let name = &topic.name.value;
     let (title, explanation, remedy, severity) = if factor < 3 {

@@ -41,7 +41,7 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         && !partitions.is_multiple_of(worker.count.value)
     {
         let mut evidence = evidence.clone();
-        evidence.note(&worker.count, format!("{} workers", worker.count.value));
+        evidence.note(&worker.count, common::count(worker.count.value.into(), "worker"));
         evidence.assume(format!(
             "each of the {} `{}` is a member of the group, which nothing in the code shows",
             worker.count.value, worker.name

@@ -46,6 +46,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     }
     let kept = !cx.env.network_policies.is_empty();
+    let free = open.iter().filter(|w| cx.env.possible_reach(w).egress.is_empty()).count();
     let title = if kept {
         let them = if open.len() == 1 { "it" } else { "them" };
         format!(
@@ -57,10 +58,22 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     };
     let mut finding = Finding::new("network policies", title)
         .severity(if kept { Severity::Medium } else { Severity::Low })
-        .explain(
-            "Without a policy that selects it, a pod accepts connections from every pod of the cluster \
-            and can send to everywhere. An attacker who takes over one pod reaches all the others.",
-        )
+        .explain(match free {
+            // What may be sent is limited by egress policies.
+            0 => {
+                "Without an ingress policy that selects it, a pod accepts connections from every pod of the \
+                 cluster. An attacker who takes over one pod reaches these."
+            }
+            n if n == open.len() => {
+                "Without a policy that selects it, a pod accepts connections from every pod of the cluster \
+                 and can send to everywhere. An attacker who takes over one pod reaches all the others."
+            }
+            _ => {
+                "Without an ingress policy that selects it, a pod accepts connections from every pod of the \
+                 cluster, and without an egress policy it can send to everywhere. An attacker who takes over \
+                 one pod reaches these."
+            }
+        })
         .remedy(
             "Add to each namespace a policy with an empty podSelector, `policyTypes: [Ingress, Egress]` \
             and no rules, and beside it policies that allow the connections that are really needed (DNS \
@@ -127,7 +140,13 @@ mod tests {
             Some(Severity::Low)
         );
         let mut e = env(Some(any_namespace()), &["443"]);
-        assert_eq!(testing::only(&RULE, &e).severity, Some(Severity::Medium));
+        let open = testing::only(&RULE, &e);
+        assert_eq!(open.severity, Some(Severity::Medium));
+        assert!(
+            !open.explanation.contains("send to everywhere"),
+            "an egress policy selects it: {}",
+            open.explanation
+        );
         let mut deny = e.network_policies[0].clone();
         deny.selector = Selector::default();
         deny.ingress = true;

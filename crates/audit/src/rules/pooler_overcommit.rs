@@ -55,7 +55,7 @@ fn sum(pooler: &Pooler, evidence: &mut Evidence) -> Option<Sum> {
     let databases = pooler
         .databases
         .as_ref()
-        .map_or(1, |d| evidence.take(d, format!("{} databases", d.value)));
+        .map_or(1, |d| evidence.take(d, common::count(d.value.into(), "database")));
     let each = |users| demand::pooler_connections(pooler, users, databases) * u64::from(replicas);
     let one_user = each(1);
     let (worst, worst_words) = if let Some(dynamic) = &pooler.dynamic_credentials {
@@ -72,7 +72,7 @@ fn sum(pooler: &Pooler, evidence: &mut Evidence) -> Option<Sum> {
     } else {
         match &pooler.users {
             Some(users) => {
-                let n = evidence.take(users, format!("{} users", users.value));
+                let n = evidence.take(users, common::count(users.value.into(), "user"));
                 (each(n), format!("with {}", common::count(u64::from(n), "user")))
             }
             None => (one_user, "with one user".to_owned()),

@@ -38,6 +38,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     let title = match without.as_slice() {
         [one] => format!("{} has no priority class", one.id),
+        every if every.len() == all.len() => {
+            format!("No workload ({}) has a priority class", reach::names(every))
+        }
         many => format!(
             "{} of {} workloads have no priority class: {}",
             many.len(),
@@ -91,7 +94,11 @@ mod tests {
             env.workloads.push(more);
         }
         let finding = testing::only(&RULE, &env);
-        assert!(finding.title.starts_with("7 of 7 workloads"), "{}", finding.title);
+        let title = "No workload (api, w0, w1 and 4 more) has a priority class";
+        assert_eq!(finding.title, title);
+        env.workloads[0].priority_class = Some(fact("high".to_owned(), 9));
+        let finding = testing::only(&RULE, &env);
+        assert!(finding.title.starts_with("6 of 7 workloads"), "{}", finding.title);
         assert_eq!(finding.locations.len(), SHOWN);
     }
 }

@@ -142,6 +142,7 @@ mod tests {
                 port: "8080".to_owned(),
             },
             span: span(9),
+            port_span: None,
             initial_delay: None,
             period: None,
             timeout: None,

@@ -135,6 +135,7 @@ mod tests {
                 port: "8080".to_owned(),
             },
             span: span(9),
+            port_span: None,
             initial_delay: Some(fact(Duration::from_secs(15), 10)),
             period: None,
             timeout: None,

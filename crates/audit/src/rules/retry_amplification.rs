@@ -1,5 +1,6 @@
 //! Retries multiply along a chain of calls: three tries at each of three layers are 27 calls for one request.
 
+use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::calls::Call;
@@ -89,7 +90,7 @@ fn report_chain(env: &Environment, chain: &[&Call], out: &mut Verdicts) {
     let mut words = Vec::new();
     for call in chain {
         if let Some(attempts) = &call.attempts {
-            evidence.note(attempts, format!("{} tries", attempts.value));
+            evidence.note(attempts, count(attempts.value.into(), "try"));
         }
         words.push(format!(
             "{} tries by {}",
@@ -128,7 +129,7 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
     }
     let name = env.owner_name(&call.owner);
     let mut evidence = Evidence::new();
-    evidence.note(tries, format!("{} tries", tries.value));
+    evidence.note(tries, count(tries.value.into(), "try"));
     for fact in [&call.backoff, &call.jitter]
         .into_iter()
         .flatten()

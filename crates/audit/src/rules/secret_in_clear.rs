@@ -35,7 +35,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         } else {
             format!(", in {} places", literals.len())
         };
-        let mut finding = Finding::new(format!("secret {name}"), format!("a file contains `{name}` in clear text{places} ({})", first.evidence))
+        let why = match first.evidence.as_str() {
+            "" => String::new(),
+            evidence => format!(" ({evidence})"),
+        };
+        let title = format!("the value of `{name}` is written in clear text{places}{why}");
+        let mut finding = Finding::new(format!("secret {name}"), title)
             .explain("Everyone who can read the repository, now or later, has it. Deleting the line leaves \
                 it in the history. The value is not printed here.")
             .remedy("Revoke it first, then deliver a new one from a secret store (External Secrets, Vault, Secret Manager) and keep only the reference in the file.")
@@ -73,7 +78,7 @@ mod tests {
             name: "password".to_owned(),
             span: span(n),
             kind: SecretKind::Password,
-            evidence: "32 random characters".to_owned(),
+            evidence: "random text".to_owned(),
             fingerprint,
             doubtful: false,
         };
@@ -85,6 +90,10 @@ mod tests {
             ..Environment::default()
         };
         let found = testing::all(&RULE, &env);
+        assert_eq!(
+            found[0].title,
+            "the value of `password` is written in clear text, in 2 places (random text)"
+        );
         assert_eq!(
             found
                 .iter()
@@ -100,6 +109,20 @@ mod tests {
             ..Environment::default()
         };
         assert!((testing::only(&RULE, &twice).figures["places"].value - 1.0).abs() < 1e-9);
+        let named = Environment {
+            parts: Parts {
+                secret_literals: vec![SecretLiteral {
+                    evidence: String::new(),
+                    ..literal(1, 7)
+                }],
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
+        assert_eq!(
+            testing::only(&RULE, &named).title,
+            "the value of `password` is written in clear text"
+        );
         let plain = Environment {
             parts: Parts {
                 secret_literals: vec![SecretLiteral {

@@ -139,6 +139,7 @@ mod tests {
                 port: "8080".to_owned(),
             },
             span: span(n),
+            port_span: None,
             initial_delay: None,
             period: None,
             timeout: None,

@@ -570,7 +570,7 @@ fn nothing_is_missing_that_was_not_given() {
     }
     let part = report(root, &["k/kustomization.yaml"]).to_string();
     assert!(
-        part.contains("`api.yaml` lies outside of what was given"),
+        part.contains("`api.yaml` was not given and not read"),
         "{part}"
     );
 }

@@ -359,9 +359,11 @@ pub(super) fn probe(node: &Node) -> Option<Probe> {
     } else {
         ProbeCheck::Exec(words(node.at("exec/command")?))
     };
+    let asks = ["httpGet", "tcpSocket", "grpc"].iter().find_map(|kind| node.get(kind));
     Some(Probe {
         check,
         span: node.span,
+        port_span: asks.and_then(|asks| asks.get("port")).map(|port| port.span),
         initial_delay: seconds(node.get("initialDelaySeconds")),
         period: seconds(node.get("periodSeconds")),
         timeout: seconds(node.get("timeoutSeconds")),
@@ -385,7 +387,7 @@ fn probe_port(what: &str, probe: &Probe, container: &Container, object: &Object<
     parts.dangling.push(Dangling {
         subject: format!("the {what} probe of {}", object.subject()),
         kind: DanglingKind::Port,
-        name: Fact::declared(port.clone(), probe.span),
+        name: Fact::declared(port.clone(), probe.port_span.unwrap_or(probe.span)),
         nearest: cofferdam_syntax::nearest::nearest(port, names).map(str::to_owned),
         certain: true,
     });
@@ -609,6 +611,8 @@ mod tests {
             (dangling.kind, dangling.nearest.as_deref()),
             (DanglingKind::Port, Some("http"))
         );
+        let span = dangling.name.span().expect("the port is in the file");
+        assert_eq!(span.end - span.start, 3, "it points at `htp`, not at `httpGet`");
         assert!(read_fragment(&pod(text)).dangling.is_empty());
     }
 

@@ -11,7 +11,7 @@ mod names;
 mod scan;
 mod values;
 
-use crate::{FileId, Platform, Span};
+use crate::{FileId, Platform};
 use cofferdam_syntax::SourceMap;
 use rayon::prelude::*;
 use scan::{Hidden, scan};
@@ -139,17 +139,13 @@ impl<'a> Redactor<'a> {
         replaced(text, &found)
     }
 
-    /// The lines of a file from byte `lines.start` to byte `lines.end` as they may be shown. `marks` are the
-    /// places to which something points: a mask before one on its line is as wide as the secret, so that
-    /// columns stay correct.
+    /// The lines of a file from byte `lines.start` to byte `lines.end` as they may be shown. A mask has
+    /// always the same width: the length of a secret helps whoever guesses. Columns behind a mask therefore
+    /// differ from those of the file.
     #[must_use]
-    pub fn excerpt(&self, file: FileId, lines: Range<usize>, marks: &[Span]) -> Excerpt {
+    pub fn excerpt(&self, file: FileId, lines: Range<usize>) -> Excerpt {
         let source = self.sources.map_or("", |sources| &sources.file(file).text);
         let text = source.get(lines.clone()).unwrap_or("");
-        let marks: Vec<usize> = marks
-            .iter()
-            .flat_map(|m| [m.start as usize, m.end as usize])
-            .collect();
         let mut excerpt = Excerpt {
             text: String::with_capacity(text.len()),
             start: lines.start,
@@ -173,21 +169,12 @@ impl<'a> Redactor<'a> {
         ranges.sort_by_key(|range| (range.start, range.end));
         for range in joined(ranges) {
             let range = range.start.max(at)..range.end.min(lines.end);
-            let Some(secret) = source.get(range.clone()).filter(|secret| !secret.is_empty()) else {
+            if source.get(range.clone()).is_none_or(str::is_empty) {
                 continue;
-            };
-            let line_end = source[range.end..]
-                .find('\n')
-                .map_or(source.len(), |n| range.end + n);
-            let marked = marks.iter().any(|mark| *mark > range.end && *mark <= line_end);
-            let width = if marked {
-                secret.chars().count()
-            } else {
-                MASK.len()
-            };
+            }
             excerpt.text.push_str(&source[at..range.start]);
             let shown = excerpt.text.len();
-            excerpt.text.extend(std::iter::repeat_n('*', width));
+            excerpt.text.push_str(MASK);
             at = range.end;
             excerpt.masks.push((range, shown..excerpt.text.len()));
         }

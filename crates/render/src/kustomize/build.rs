@@ -249,7 +249,7 @@ impl<'r> Session<'r> {
         let written = reference.written;
         let gap = match &reference.target {
             Target::Remote => format!("`{written}` is remote and was not read; the rest of the build was"),
-            Target::Outside => format!("`{written}` lies outside of what was given, so it was not read"),
+            Target::Outside => format!("`{written}` was not given and not read"),
             Target::Unread => format!("`{written}` was not read; the rest of the build was"),
             Target::ByDesign => format!("`{written}` is ignored by git, so it is absent here by design"),
             Target::Missing(path) => {

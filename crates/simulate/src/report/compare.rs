@@ -74,7 +74,7 @@ fn side_by_side(out: &mut String, rehearsal: &Rehearsal, before: &Summary, after
     );
     for (name, role) in [
         ("first cause", Role::Cause),
-        ("kept going by", Role::Loop),
+        ("why it does not end", Role::Loop),
         ("recovered", Role::Recovery),
     ] {
         for (side, summary) in [("before", before), ("after", after)] {

@@ -185,7 +185,7 @@ fn timeline(out: &mut String, summary: &Summary, style: Style) {
 fn why(out: &mut String, summary: &Summary, style: Style) {
     for (name, role) in [
         ("first cause", Role::Cause),
-        ("kept going by", Role::Loop),
+        ("why it does not end", Role::Loop),
         ("earliest action that would have stopped it", Role::Action),
     ] {
         if let Some(happening) = summary.first(role) {

@@ -23,7 +23,7 @@ pub(super) fn tell(storm: &Storm<'_>) -> Outcome {
             scaled,
             Role::Effect,
             "full scale",
-            format!("{} replicas, the maximum", storm.replicas.len()),
+            format!("{}, the maximum", counted(storm.replicas.len(), "replica")),
         );
     }
     let missing = missing(storm);
@@ -96,9 +96,12 @@ fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
         ),
     );
     let instead = if setup.between.is_some() {
-        "let the pooler accept more clients, or replicas open fewer,"
+        "let the pooler accept more clients, or replicas open fewer,".to_owned()
     } else {
-        "keep all pools together below that, by a pooler or by fewer connections a replica,"
+        format!(
+            "keep the sum of all pools below {}, by a pooler or by fewer connections a replica,",
+            shown(f64::from(setup.there_are()), "")
+        )
     };
     out.moment(
         full,
