@@ -7,7 +7,7 @@ use crate::join;
 use crate::rule::{Context, Rule, Verdicts};
 use crate::rules;
 use cofferdam_model::overlay::Ignore;
-use cofferdam_model::{Environment, Platform, Span, Suppression};
+use cofferdam_model::{Deployment, DeploymentId, Environment, Platform, Span, Suppression};
 use globset::{Glob, GlobMatcher};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +59,26 @@ impl Report {
 
     /// Whether there was nothing to judge. In that case "no findings" is not good news.
     pub fn is_nothing(&self, platform: &Platform) -> bool {
-        self.findings.is_empty() && platform.reading.is_nothing()
+        self.findings.is_empty() && (platform.reading.is_nothing() || self.is_unread(platform))
+    }
+
+    /// Whether there are deployments, and none of them could be read: what they name was not given, so that no
+    /// object was judged.
+    pub fn is_unread(&self, platform: &Platform) -> bool {
+        let scope = &platform.scope;
+        let is_unread = |(id, d): (DeploymentId, &Deployment)| {
+            d.objects == 0 && scope.in_part.get(&id).is_some_and(|parts| !parts.is_empty())
+        };
+        let has_parts = |env: &Environment| {
+            !(env.workloads.is_empty()
+                && env.services.is_empty()
+                && env.databases.is_empty()
+                && env.alerts.is_empty())
+        };
+        !scope.deployments.is_empty()
+            && (0..).map(DeploymentId).zip(&scope.deployments).all(is_unread)
+            && !platform.environments.iter().any(has_parts)
+            && self.findings.is_empty()
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 #[command(
     after_help = format!("Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --simulate --min-severity high\n  cofferdam check . --all                         count examples, tests and other separate places too\n  cofferdam check . --explain-scope               which deployments exist, and what was not read\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n  cofferdam check base/ overlays/production/      several paths are one platform\n  cofferdam check k8s/api.yaml                    one file\n  kustomize build overlays/production | cofferdam check -\n  cofferdam check services/api                    with the cofferdam.yaml of the repository\n  cofferdam check . --config ../ops/cofferdam.yaml\n\n{PATHS_HELP}\n\nSeparate places (directories called examples, tests, docs, archive, templates, vendor and similar) are read, but their findings are \
 only counted in the summary. If it is given by its own path (`cofferdam check examples/shop`), such a directory is checked like any other.\n\n\
-Facts that no file contains (request rates, connection limits, capacities) go into cofferdam.yaml; `cofferdam init` writes one.\nTo accept a finding, add a comment on its line, `# cofferdam: ignore[rule] reason`, or an entry under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, unreadable input, or nothing to check.")
+Facts that no file contains (request rates, connection limits, capacities) go into cofferdam.yaml; `cofferdam init` writes one.\nTo accept a finding, add a comment on its line, `# cofferdam: ignore[rule] reason`, or an entry under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, unreadable input, or nothing to check or judge.")
 )]
 pub(crate) struct Args {
     /// Directories and files to check; `-` is standard input.
@@ -151,7 +151,10 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
         }
     }
     if nothing && !args.input.allow_empty {
-        return Err(input::nothing(&args.paths, &platform));
+        return Err(match report.is_unread(&platform) {
+            true => input::unread(&args.paths, &platform),
+            false => input::nothing(&args.paths, &platform),
+        });
     }
     let fail_on = Severity::from(args.fail_on);
     let failed = report.findings.iter().any(|f| severity_of(f) >= fail_on);

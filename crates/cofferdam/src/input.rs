@@ -181,6 +181,32 @@ pub(crate) fn nothing(paths: &[PathBuf], platform: &Platform) -> String {
     )
 }
 
+/// The error for deployments of which nothing could be read.
+pub(crate) fn unread(paths: &[PathBuf], platform: &Platform) -> String {
+    let scope = &platform.scope;
+    let mut message = format!(
+        "nothing was judged in {}: no deployment there could be read",
+        shown(paths)
+    );
+    for (id, reasons) in scope.in_part.iter().take(3) {
+        let Some(deployment) = scope.deployments.get(id.0 as usize) else {
+            continue;
+        };
+        let root = match (paths, platform.reading.root.as_deref()) {
+            (_, Some(root)) => root.join(&deployment.root),
+            ([one], None) => one.join(&deployment.root),
+            _ => deployment.root.clone(),
+        };
+        // Joined with an empty path, a directory ends with a slash.
+        let root = root.components().collect::<PathBuf>();
+        let _ = write!(message, "\nnot judged: {}; {}", root.display(), reasons.join("; "));
+    }
+    if scope.in_part.len() > 3 {
+        let _ = write!(message, "\nnot judged: {} more", scope.in_part.len() - 3);
+    }
+    message + "\ncheck the directory that also contains what they name; if this is expected, add --allow-empty"
+}
+
 /// Refuses to continue without input, for commands whose output would look like an answer.
 ///
 /// # Errors

@@ -108,7 +108,15 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     }
     print(args, (&platform, &rehearsals), other.as_ref(), &redactors, color)?;
     let after = other.iter().flat_map(|(_, rehearsals)| rehearsals);
-    let wanting = rehearsals.iter().chain(after).any(|r| !r.needs.is_empty());
+    let all: Vec<&Rehearsal> = rehearsals.iter().chain(after).collect();
+    let wanting = all.iter().any(|r| !r.needs.is_empty());
+    let nothing = all.iter().all(|r| r.results.is_empty() && r.needs.is_empty());
+    if nothing && !args.input.allow_empty {
+        return Err(format!(
+            "nothing to rehearse in {}; if this is expected, add --allow-empty",
+            input::shown(&args.paths)
+        ));
+    }
     Ok(if wanting {
         ExitCode::from(FINDINGS)
     } else {

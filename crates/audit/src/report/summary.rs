@@ -267,12 +267,15 @@ pub(super) fn summary(out: &mut String, report: &Report, platform: &Platform, st
         let wrapped = wrap(text, style.width.saturating_sub(4)).replace('\n', "\n    ");
         let _ = writeln!(out, "{wrapped}");
     };
-    if report.is_nothing(platform) {
+    if report.is_nothing(platform) && !report.is_unread(platform) {
         line("nothing to check: no file here is configuration that Cofferdam reads");
     } else if files == 0 && report.findings.is_empty() && !reading.unreadable.is_empty() {
         line("nothing was checked: the configuration here cannot be read");
     } else {
-        line(&counts(report));
+        match report.is_unread(platform) {
+            true => line("nothing was judged: no deployment here could be read"),
+            false => line(&counts(report)),
+        }
         for text in [
             apart_line(report, platform),
             deployments_line(report, platform),

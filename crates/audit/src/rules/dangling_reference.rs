@@ -3,7 +3,7 @@
 use super::common::sentence;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::Absence;
+use cofferdam_model::{Absence, Environment};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut modules: BTreeMap<&str, BTreeMap<&str, &Dangling>> = BTreeMap::new();
     for dangling in &cx.env.dangling {
         if let Some((what, happens, severity)) = consequence(dangling.kind) {
-            report(dangling, (what, happens, severity), out);
+            report(dangling, (what, happens, severity), doubt(dangling, what, cx.env), out);
         } else if dangling.kind == DanglingKind::Variable {
             let names = modules.entry(&dangling.subject).or_default();
             let first = names.entry(&dangling.name.value).or_insert(dangling);
@@ -183,7 +183,34 @@ fn report_module(subject: &str, names: &BTreeMap<&str, &Dangling>, out: &mut Ver
     out.report(finding);
 }
 
-fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity), out: &mut Verdicts) {
+/// Why an object that was not found may exist all the same.
+fn doubt(dangling: &Dangling, what: &str, env: &Environment) -> Option<String> {
+    let objects = || env.config_objects.iter().map(|o| o.id.kind.as_str());
+    let any = match dangling.kind {
+        _ if dangling.certain => return None,
+        DanglingKind::ConfigMap => objects().any(|kind| kind == "ConfigMap"),
+        DanglingKind::ServiceAccount => objects().any(|kind| kind == "ServiceAccount"),
+        DanglingKind::Claim => objects().any(|kind| kind == "PersistentVolumeClaim"),
+        DanglingKind::Service => !env.service_ports.is_empty(),
+        DanglingKind::Selector if dangling.subject.starts_with("a peer of ") => {
+            return Some("Low, since the pods may be declared elsewhere.".to_owned());
+        }
+        DanglingKind::Selector => true,
+        // A Secret's consequence already says who may create it.
+        _ => return None,
+    };
+    Some(match any {
+        true => "Low, since what is deployed with it was read only in part and may bring it.".to_owned(),
+        false => format!("Low, since no file here declares any {what}: it may come from elsewhere."),
+    })
+}
+
+fn report(
+    dangling: &Dangling,
+    (what, happens, severity): (&str, &str, Severity),
+    doubt: Option<String>,
+    out: &mut Verdicts,
+) {
     let name = &dangling.name.value;
     let title = match dangling.kind {
         DanglingKind::Selector if dangling.subject.starts_with("ServiceMonitor ") => {
@@ -206,7 +233,7 @@ fn report(dangling: &Dangling, (what, happens, severity): (&str, &str, Severity)
     let severity = if dangling.certain { severity } else { Severity::Low };
     let mut finding = Finding::new(&dangling.subject, title)
         .severity(severity)
-        .explain(happens)
+        .explain(doubt.map_or_else(|| happens.to_owned(), |doubt| format!("{happens} {doubt}")))
         .remedy(match &dangling.nearest {
             Some(near) => format!(
                 "Write `{near}` if that is the intended name; otherwise {}.",
@@ -316,7 +343,7 @@ fn selects_nothing(subject: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact};
-    use cofferdam_model::{Environment, Parts};
+    use cofferdam_model::Parts;
 
     fn env(kind: DanglingKind, certain: bool) -> Environment {
         let dangling = Dangling {
@@ -371,6 +398,14 @@ mod tests {
         let finding = testing::only(&RULE, &env(DanglingKind::ConfigMap, true));
         assert_eq!(finding.severity, Some(Severity::High));
         assert!(finding.remedy.contains("`settings`"));
+        assert!(!finding.explanation.contains("Low"));
+        let doubted = testing::only(&RULE, &env(DanglingKind::ConfigMap, false));
+        assert_eq!(doubted.severity, Some(Severity::Low));
+        assert!(
+            doubted.explanation.contains("no file here declares any ConfigMap"),
+            "{}",
+            doubted.explanation
+        );
         assert_eq!(
             testing::only(&RULE, &env(DanglingKind::Secret, false)).severity,
             Some(Severity::Low)

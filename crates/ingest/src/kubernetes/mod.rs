@@ -35,6 +35,7 @@ use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 pub use foreign::Foreign;
+pub(crate) use references::compare;
 use object::Object;
 use std::collections::BTreeMap;
 

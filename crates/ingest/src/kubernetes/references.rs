@@ -10,7 +10,7 @@ use cofferdam_model::delivery::{Dangling, DanglingKind, Reference};
 use cofferdam_model::network::PeerKind;
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{Completeness, ObjectId, ServicePort};
-use cofferdam_model::{Fact, Parts};
+use cofferdam_model::{Environment, Fact, Parts, ProjectId};
 use cofferdam_syntax::nearest::nearest;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -99,6 +99,38 @@ struct Index<'a> {
     names: BTreeMap<DanglingKind, Names<'a>>,
     has_fragments: bool,
     comparisons: Cell<usize>,
+}
+
+/// Kinds that one environment forgets if another declares the object. A Secret may be created by hand in
+/// production although development declares its own.
+const FORGOTTEN: [DanglingKind; 4] = [
+    DanglingKind::ConfigMap,
+    DanglingKind::ServiceAccount,
+    DanglingKind::Claim,
+    DanglingKind::Service,
+];
+
+/// Makes a missing object certain if another environment of the project declares one of this name: then it
+/// comes from these files, and is forgotten here.
+pub(crate) fn compare(environments: &mut [Environment]) {
+    let mut declared: BTreeSet<(ProjectId, DanglingKind, String)> = BTreeSet::new();
+    for env in environments.iter() {
+        for object in &env.config_objects {
+            let kinds = FORGOTTEN
+                .into_iter()
+                .filter(|kind| leads_to(*kind, &object.id.kind));
+            declared.extend(kinds.map(|kind| (env.project, kind, object.id.name.clone())));
+        }
+        let services = env.service_ports.iter();
+        declared.extend(services.map(|s| (env.project, DanglingKind::Service, s.id.name.clone())));
+    }
+    for env in environments {
+        let project = env.project;
+        for dangling in env.dangling.iter_mut().filter(|d| !d.certain) {
+            dangling.certain = FORGOTTEN.contains(&dangling.kind)
+                && declared.contains(&(project, dangling.kind, dangling.name.value.clone()));
+        }
+    }
 }
 
 /// The names that may be in this namespace.
@@ -685,5 +717,28 @@ mod tests {
         env.workloads[0].completeness = Completeness::Fragment;
         check(&mut env);
         assert!(!env.dangling[0].certain);
+    }
+
+    #[test]
+    fn what_another_environment_declares_is_forgotten_here() {
+        let text = deployment("envFrom: [{configMapRef: {name: gone}}, {secretRef: {name: gone}}]");
+        let object = |kind: &str| {
+            format!("---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: gone}}\ndata: {{A: b}}\n")
+        };
+        let staging = finished(&(text.clone() + &object("ConfigMap") + &object("Secret")));
+        assert!(staging.dangling.is_empty());
+        let mut both = [staging, finished(&text)].map(|parts| Environment {
+            parts,
+            ..Environment::default()
+        });
+        compare(&mut both);
+        let certain = both[1].dangling.iter().map(|d| (d.kind, d.certain));
+        // Somebody may create the Secret of production by hand.
+        let wanted = [(DanglingKind::ConfigMap, true), (DanglingKind::Secret, false)];
+        assert_eq!(certain.collect::<Vec<_>>(), wanted);
+        both[0].project = cofferdam_model::ProjectId(1);
+        both[1].dangling[0].certain = false;
+        compare(&mut both);
+        assert!(!both[1].dangling[0].certain, "another project's");
     }
 }

@@ -4,6 +4,7 @@ use super::names::{self, Unmatched};
 use super::sections::{
     CellEntry, DatabaseEntry, KafkaEntry, Named, PoolerEntry, SecretEntry, ServiceEntry, SloEntry,
 };
+use super::placed::Placed;
 use super::{OverlayDocument, sections::Sections};
 use cofferdam_model::alerts::Slo;
 use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};
@@ -16,30 +17,31 @@ use cofferdam_model::{Environment, Fact, Owner, Service, Source};
 use std::collections::BTreeSet;
 
 impl OverlayDocument {
-    /// Adds every statement for `environment` to `env`. Call it after all readers and before linking; names
-    /// without a match are returned, to be joined over all environments.
-    pub fn apply(&self, environment: &str, env: &mut Environment) -> Unmatched {
+    /// Adds every statement for `environment` to `env`, whose files are read like those of the other
+    /// environments (`placed`). Call it after all readers and before linking; names without a match are
+    /// returned, to be joined over all environments.
+    pub fn apply(&self, environment: &str, env: &mut Environment, placed: &Placed) -> Unmatched {
         let mut unmatched = Unmatched::default();
         let said: &Sections = self.sections(environment);
-        for database in &said.databases {
-            set_database(database, env);
+        for database in said.databases.iter().filter(|d| d.has_values) {
+            set_database(database, env, placed);
         }
         for pooler in &said.poolers {
             set_pooler(pooler, env, &mut unmatched);
         }
-        if let Some(kafka) = &said.kafka {
-            set_kafka(kafka, env);
+        if let Some(kafka) = said.kafka.as_ref().filter(|k| k.has_values) {
+            set_kafka(kafka, env, placed);
         }
-        for cell in &said.cells {
-            set_cell(cell, env);
+        for cell in said.cells.iter().filter(|c| c.has_values) {
+            set_cell(cell, env, placed);
         }
         for slo in &said.slos {
-            set_slo(slo, env);
+            set_slo(slo, env, placed);
         }
         for secret in &said.secrets {
             set_secret(secret, env, &mut unmatched);
         }
-        for service in &said.services {
+        for service in said.services.iter().filter(|s| s.has_values) {
             set_service(service, env, &mut unmatched);
         }
         unmatched
@@ -212,12 +214,16 @@ fn add_call(said: &Named<ServiceEntry>, name: &Fact<String>, env: &mut Environme
     });
 }
 
-fn set_database(said: &Named<DatabaseEntry>, env: &mut Environment) {
-    let at = find(&env.databases, &env.name, &said.name, |d| &d.name).unwrap_or_else(|| {
-        env.databases
-            .push(Database::named(said.name.clone(), Some(said.span)));
-        env.databases.len() - 1
-    });
+fn set_database(said: &Named<DatabaseEntry>, env: &mut Environment, placed: &Placed) {
+    let at = match find(&env.databases, &env.name, &said.name, |d| &d.name) {
+        Some(at) => at,
+        None if placed.databases.declares(said) => {
+            env.databases
+                .push(Database::named(said.name.clone(), Some(said.span)));
+            env.databases.len() - 1
+        }
+        None => return,
+    };
     let (database, entry) = (&mut env.databases[at], &said.entry);
     set(&mut database.engine, &entry.engine);
     set(&mut database.version, &entry.version);
@@ -255,7 +261,9 @@ fn set_pooler(said: &Named<PoolerEntry>, env: &mut Environment, unmatched: &mut 
     let at = find(&env.poolers, &env.name, &said.name, |p| &p.name);
     let known = env.poolers.iter().map(|p| p.name.as_str());
     unmatched.look(("pooler", &said.name, said.span), at.is_some(), known);
-    let Some(at) = at else { return };
+    let Some(at) = at.filter(|_| said.has_values) else {
+        return;
+    };
     let (pooler, entry) = (&mut env.poolers[at], &said.entry);
     set(&mut pooler.users, &entry.users);
     set(&mut pooler.databases, &entry.databases);
@@ -271,7 +279,7 @@ fn set_pooler(said: &Named<PoolerEntry>, env: &mut Environment, unmatched: &mut 
     }
 }
 
-fn set_kafka(said: &KafkaEntry, env: &mut Environment) {
+fn set_kafka(said: &KafkaEntry, env: &mut Environment, placed: &Placed) {
     if env.kafka_clusters.is_empty() {
         env.kafka_clusters.push(KafkaCluster {
             name: "kafka".to_owned(),
@@ -283,8 +291,11 @@ fn set_kafka(said: &KafkaEntry, env: &mut Environment) {
         set(&mut cluster.replication_lag, &said.replication_lag);
         set(&mut cluster.version, &said.version);
     }
-    for topic in &said.topics {
+    for topic in said.topics.iter().filter(|t| t.has_values) {
         let at = env.topics.iter().position(|t| t.name.value == topic.name);
+        if at.is_none() && !placed.topics.declares(topic) {
+            continue;
+        }
         let at = at.unwrap_or_else(|| {
             env.topics.push(Topic {
                 name: Fact::stated(topic.name.clone(), topic.span),
@@ -325,8 +336,12 @@ fn look_for_topics(said: &KafkaEntry, env: &Environment, unmatched: &mut Unmatch
     }
 }
 
-fn set_cell(said: &Named<CellEntry>, env: &mut Environment) {
-    let at = find(&env.cells, &env.name, &said.name, |c| &c.name.value).unwrap_or_else(|| {
+fn set_cell(said: &Named<CellEntry>, env: &mut Environment, placed: &Placed) {
+    let at = find(&env.cells, &env.name, &said.name, |c| &c.name.value);
+    if at.is_none() && !placed.cells.declares(said) {
+        return;
+    }
+    let at = at.unwrap_or_else(|| {
         env.cells.push(Cell {
             name: Fact::stated(said.name.clone(), said.span),
             weight: None,
@@ -346,8 +361,12 @@ fn set_cell(said: &Named<CellEntry>, env: &mut Environment) {
     set(&mut cell.region, &entry.region);
 }
 
-fn set_slo(said: &Named<SloEntry>, env: &mut Environment) {
-    let at = find(&env.slos, &env.name, &said.name, |s| &s.name).unwrap_or_else(|| {
+fn set_slo(said: &Named<SloEntry>, env: &mut Environment, placed: &Placed) {
+    let at = find(&env.slos, &env.name, &said.name, |s| &s.name);
+    if at.is_none() && !placed.slos.declares(said) {
+        return;
+    }
+    let at = at.unwrap_or_else(|| {
         env.slos.push(Slo {
             name: said.name.clone(),
             owner: Owner::default(),
@@ -378,6 +397,7 @@ fn set_secret(said: &Named<SecretEntry>, env: &mut Environment, unmatched: &mut 
         known.iter().copied(),
     );
     let at = match at {
+        _ if !said.has_values => return,
         Some(at) => at,
         None if is_used => {
             env.secret_stores.push(SecretStore {

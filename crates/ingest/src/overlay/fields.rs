@@ -79,6 +79,11 @@ impl<'a> Fields<'a> {
             .copied()
     }
 
+    /// Whether no key in it has a value.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.entries.iter().all(|(_, node)| says_nothing(node))
+    }
+
     /// Reports every key that was not requested.
     pub(super) fn finish(self) {
         for (key, _) in &self.entries {
@@ -313,6 +318,15 @@ impl<'a> Fields<'a> {
     /// The place for reports of problems.
     pub(super) fn problems(&self) -> &'a Problems {
         self.problems
+    }
+}
+
+fn says_nothing(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => true,
+        Value::Map(map) => map.iter().all(|(_, value)| says_nothing(value)),
+        Value::Seq(items) => items.is_empty(),
+        Value::Scalar(_) | Value::Unknown(_) => false,
     }
 }
 

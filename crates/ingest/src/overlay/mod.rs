@@ -7,12 +7,14 @@ mod apply;
 mod fields;
 mod names;
 mod pins;
+mod placed;
 mod sections;
 mod steering;
 #[cfg(test)]
 mod tests;
 
 pub use names::Unmatched;
+pub use placed::Placed;
 
 use cofferdam_model::overlay::{Overlay, seen_from};
 use cofferdam_model::{Fact, FileId, SourceFile};
@@ -221,14 +223,16 @@ fn read(root: &Node, path: &Path, given: &[Node], problems: &Problems) -> Overla
             }
         }
         // Reported once, with the spans of this environment's section.
-        let _ = Sections::read(&mut fields);
+        let of_own = Sections::read(&mut fields);
         let sections = top_node(root, &name.text).map(|node| over(&merged(&base, node)));
         fields.finish();
         if let Some(node) = sections {
             // All errors were reported by the two reads above.
             let silent = Problems::default();
             if let Some(mut both) = Fields::of(&node, "", &silent) {
-                document.by_environment.insert(own, Sections::read(&mut both));
+                let mut sections = Sections::read(&mut both);
+                sections.mark_own(&of_own);
+                document.by_environment.insert(own, sections);
             }
         }
     }

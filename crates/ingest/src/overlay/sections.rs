@@ -22,17 +22,33 @@ pub(super) struct Sections {
 }
 
 impl Sections {
-    /// Whether it contains any.
+    /// Whether it contains any. A name without a value states nothing.
     pub(super) fn states_parts(&self) -> bool {
-        let named = [
-            self.services.len(),
-            self.databases.len(),
-            self.poolers.len(),
-            self.cells.len(),
-            self.slos.len(),
-            self.secrets.len(),
-        ];
-        self.kafka.is_some() || named.iter().any(|n| *n > 0)
+        fn any<T>(all: &[Named<T>]) -> bool {
+            all.iter().any(|said| said.has_values)
+        }
+        any(&self.services)
+            || any(&self.databases)
+            || any(&self.poolers)
+            || any(&self.cells)
+            || any(&self.slos)
+            || any(&self.secrets)
+            || self.kafka.as_ref().is_some_and(|kafka| kafka.has_values)
+    }
+
+    /// Records which of its statements the section of one environment makes itself.
+    pub(super) fn mark_own(&mut self, own: &Sections) {
+        fn mark<T>(all: &mut [Named<T>], own: &[Named<T>]) {
+            for said in all {
+                said.is_own = own.iter().any(|o| o.has_values && o.name == said.name);
+            }
+        }
+        mark(&mut self.databases, &own.databases);
+        mark(&mut self.cells, &own.cells);
+        mark(&mut self.slos, &own.slos);
+        if let (Some(kafka), Some(own)) = (&mut self.kafka, &own.kafka) {
+            mark(&mut kafka.topics, &own.topics);
+        }
     }
 
     /// Makes directories of code relative to the root, which is at `above` from the overlay. Those outside of
@@ -58,6 +74,10 @@ pub(super) struct Named<T> {
     pub(super) name: String,
     /// Place of the name.
     pub(super) span: Span,
+    /// Whether a key below the name has a value. `init` writes names whose statements are all commented out.
+    pub(super) has_values: bool,
+    /// Whether it is stated for this environment, and not for all.
+    pub(super) is_own: bool,
     pub(super) entry: T,
 }
 
@@ -126,6 +146,7 @@ pub(super) struct PoolerEntry {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct KafkaEntry {
+    pub(super) has_values: bool,
     pub(super) brokers: Option<Fact<u32>>,
     pub(super) replication_lag: Option<Fact<Duration>>,
     pub(super) version: Option<Fact<String>>,
@@ -200,6 +221,8 @@ fn named<T>(top: &mut Fields<'_>, key: &'static str, read: fn(Fields<'_>) -> T) 
         .map(|(name, fields)| Named {
             name: name.text.to_string(),
             span: name.span,
+            has_values: !fields.says_nothing(),
+            is_own: false,
             entry: read(fields),
         })
         .collect()
@@ -219,7 +242,8 @@ fn service(mut f: Fields<'_>) -> ServiceEntry {
         }
         replicas.finish();
     }
-    let pool = f.map("pool").map(|mut p| {
+    let pool = f.map("pool").and_then(|mut p| {
+        let has_values = !p.says_nothing();
         let entry = PoolEntry {
             span: p.span,
             size: p.u32("size"),
@@ -228,7 +252,7 @@ fn service(mut f: Fields<'_>) -> ServiceEntry {
             connect_timeout: p.duration("connect_timeout"),
         };
         p.finish();
-        entry
+        has_values.then_some(entry)
     });
     let callers = f.map("callers").map_or_else(Callers::default, |mut c| {
         let callers = Callers {
@@ -334,6 +358,7 @@ fn pooler(mut f: Fields<'_>) -> PoolerEntry {
 
 fn kafka(mut f: Fields<'_>) -> KafkaEntry {
     let entry = KafkaEntry {
+        has_values: !f.says_nothing(),
         brokers: f.count("brokers"),
         replication_lag: f.duration("replication_lag"),
         version: f.scalar("version"),
@@ -381,6 +406,8 @@ fn slos(top: &mut Fields<'_>) -> Vec<Named<SloEntry>> {
             Some(name) => all.push(Named {
                 span: name.span().unwrap_or(f.span),
                 name: name.value,
+                has_values: true,
+                is_own: false,
                 entry,
             }),
             None => f.missing("name"),

@@ -72,7 +72,7 @@ fn environment_with(services: &[&str]) -> Environment {
 fn applied(text: &str, mut env: Environment) -> (Environment, Vec<String>) {
     let document = document(text);
     let name = env.name.clone();
-    let mut unmatched = document.apply(&name, &mut env);
+    let mut unmatched = document.apply(&name, &mut env, &Placed::default());
     link::link(&mut env);
     unmatched.join(document.check_names(&name, &env));
     let problems = unmatched.problems().into_iter().map(|p| p.message).collect();
@@ -219,7 +219,7 @@ environments:
     let document = document(text);
     let rate = |environment: &str| {
         let mut env = environment_with(&["api"]);
-        document.apply(environment, &mut env);
+        document.apply(environment, &mut env, &Placed::default());
         link::link(&mut env);
         let api = &env.services[0];
         (
@@ -330,7 +330,7 @@ fn a_name_that_one_environment_knows_is_right() {
     let mut all = Unmatched::default();
     for (name, services) in [("staging", &["web"][..]), ("production", &["api"])] {
         let mut env = environment_with(services);
-        all.join(document.apply(name, &mut env));
+        all.join(document.apply(name, &mut env, &Placed::default()));
         link::link(&mut env);
         all.join(document.check_names(name, &env));
     }
@@ -657,4 +657,56 @@ fn a_statement_that_is_none_is_told() {
     ] {
         assert!(given(&mut repo, statement).is_err(), "{statement}");
     }
+}
+
+#[test]
+fn a_name_without_a_value_states_nothing() {
+    let text = "services: {api: , worker: {pool: {size: }}}\ndatabases: {orders: {backups: {}}}\nkafka: {topics: {events: }}\ncells: {a: }\nsecrets: {token: }\nenvironments: {staging: {databases: {orders: }}}\n";
+    let document = document(text);
+    assert!(!document.states_parts());
+    for name in ["staging", "production"] {
+        let mut env = environment_with(&["api", "worker"]);
+        let before = format!("{env:?}");
+        let unmatched = document.apply(name, &mut env, &Placed::default());
+        assert_eq!(format!("{env:?}"), before, "{name}");
+        drop(unmatched);
+    }
+}
+
+#[test]
+fn what_one_environment_has_is_declared_in_no_other() {
+    let text = "databases: {orders-prod: {detection: 8h}, audit: {max_connections: 50}}\ncells: {a: {weight: 1}}\nkafka: {topics: {events: {partitions: 3}}}\nslos: [{name: fast, target: 99%}]\n";
+    let everywhere = document(text);
+    let mut production = environment_with(&["api"]);
+    production.name = "production".to_owned();
+    production
+        .databases
+        .push(Database::named("orders-prod".to_owned(), None));
+    let named = |name: &str, env: &Environment| Environment {
+        name: name.to_owned(),
+        parts: env.parts.clone(),
+        ..Environment::default()
+    };
+    let staging = named("staging", &environment_with(&["api"]));
+    let placed = Placed::of([&production, &staging]);
+    let names = |document: &OverlayDocument, env: &Environment| {
+        let mut env = named(&env.name, env);
+        let _ = document.apply(&env.name.clone(), &mut env, &placed);
+        let databases: Vec<String> = env.databases.iter().map(|d| d.name.clone()).collect();
+        (databases, env.cells.len(), env.topics.len(), env.slos.len())
+    };
+    let (databases, ..) = names(&everywhere, &production);
+    assert_eq!(databases, ["orders-prod", "audit"]);
+    // What no file declares is declared by the statement.
+    assert_eq!(names(&everywhere, &staging), (vec!["audit".to_owned()], 1, 1, 1));
+    // The environment's own section means it.
+    let own = document("environments: {staging: {databases: {orders-prod: {detection: 8h}}}}");
+    assert_eq!(names(&own, &staging).0, ["orders-prod"]);
+    let mut full = environment_with(&[]);
+    full.name = "production".to_owned();
+    let _ = everywhere.apply("production", &mut full, &Placed::default());
+    let placed = Placed::of([&full]);
+    let mut bare = named("staging", &staging);
+    let _ = everywhere.apply("staging", &mut bare, &placed);
+    assert!(bare.cells.is_empty() && bare.topics.is_empty() && bare.slos.is_empty());
 }

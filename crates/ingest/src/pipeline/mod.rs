@@ -34,7 +34,8 @@ mod unused;
 
 use crate::code::Project;
 use crate::dockerfile;
-use crate::overlay::{self, Unmatched};
+use crate::kubernetes;
+use crate::overlay::{self, Placed, Unmatched};
 use crate::scope;
 use crate::suppress;
 use crate::templates;
@@ -109,20 +110,29 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let (texts, text_formats) = read::texts(&sources);
     formats.extend(text_formats);
     let shares = read::shares(groups, texts, &universes);
-    let filled: Vec<(Environment, Unmatched)> = universes
+    let mut read: Vec<Environment> = universes
         .par_iter()
         .zip(shares)
         .map(|(universe, share)| {
             let mut parts = share.merge();
             settle::settle(&sources, universe, &mut parts);
             settle::set_images(&sources, universe, &universes, &mut parts);
-            let mut env = Environment {
+            Environment {
                 name: universe.name.clone(),
                 project: universe.project,
                 cluster: universe.cluster.clone(),
                 parts,
-            };
-            let unmatched = observe(&sources, universe, &mut env);
+            }
+        })
+        .collect();
+    kubernetes::compare(&mut read);
+    // What a person states depends on what the files of every environment declare.
+    let placed = Placed::of(&read);
+    let filled: Vec<(Environment, Unmatched)> = universes
+        .par_iter()
+        .zip(read)
+        .map(|(universe, mut env)| {
+            let unmatched = observe(&sources, universe, &placed, &mut env);
             (env, unmatched)
         })
         .collect();
@@ -258,8 +268,13 @@ impl Universe {
 
 /// Adds what a person states, then what code shows, and links. Code comes last: what it reads from its environment is
 /// known by then.
-fn observe(sources: &Sources<'_>, universe: &Universe, env: &mut Environment) -> Unmatched {
-    let mut unmatched = sources.overlay.apply(&universe.name, env);
+fn observe(
+    sources: &Sources<'_>,
+    universe: &Universe,
+    placed: &Placed,
+    env: &mut Environment,
+) -> Unmatched {
+    let mut unmatched = sources.overlay.apply(&universe.name, env, placed);
     let owners = link::prepare(env);
     let holds = |path: &Path| universe.holds_file(sources, path);
     if let Some(dockerfiles) = sources.dockerfiles.get(&universe.project) {
