@@ -199,12 +199,18 @@ pub(crate) fn unread(paths: &[PathBuf], platform: &Platform) -> String {
         };
         // Joined with an empty path, a directory ends with a slash.
         let root = root.components().collect::<PathBuf>();
-        let _ = write!(message, "\nnot judged: {}; {}", root.display(), reasons.join("; "));
+        let _ = write!(
+            message,
+            "\nnot judged: {}; {}",
+            root.display(),
+            reasons.join("; ")
+        );
     }
     if scope.in_part.len() > 3 {
         let _ = write!(message, "\nnot judged: {} more", scope.in_part.len() - 3);
     }
-    message + "\ncheck the directory that also contains what they name; if this is expected, add --allow-empty"
+    message
+        + "\ncheck the directory that also contains what they name; if this is expected, add --allow-empty"
 }
 
 /// Refuses to continue without input, for commands whose output would look like an answer.

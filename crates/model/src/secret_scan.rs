@@ -349,12 +349,7 @@ pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
     let both_cases =
         value.bytes().any(|b| b.is_ascii_uppercase()) && value.bytes().any(|b| b.is_ascii_lowercase());
     let random = length >= 12 && bits >= 3.0 && (mixed || both_cases) && !names_something(value);
-    random.then(|| {
-        (
-            kind,
-            "random text".to_owned(),
-        )
-    })
+    random.then(|| (kind, "random text".to_owned()))
 }
 
 /// What a variable that refers to a Secret opens, from its name and the key's; `None` for an address, a user
@@ -544,9 +539,7 @@ pub fn in_secret(key: &str, text: &str) -> Option<(SecretKind, String)> {
         || is_instruction(text)
         || !is_one_word(text)
         || names_something(text);
-    (random && !plain).then(|| {
-        (SecretKind::Other, "random text in a Secret".to_owned())
-    })
+    (random && !plain).then(|| (SecretKind::Other, "random text in a Secret".to_owned()))
 }
 
 /// Lines of settings that are searched for a secret.

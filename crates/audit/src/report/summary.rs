@@ -723,9 +723,8 @@ mod tests {
         assert!(!text(&Report::default(), &platform).contains("open: "));
         platform.scope.openings.push(open("the chart redis was not read"));
         assert!(
-            text(&Report::default(), &platform).contains(
-                "open: the chart redis was not read; missing things may be there\n"
-            )
+            text(&Report::default(), &platform)
+                .contains("open: the chart redis was not read; missing things may be there\n")
         );
         platform.scope.openings.push(open("the chart kafka was not read"));
         platform.scope.openings.push(open("the chart kafka was not read"));

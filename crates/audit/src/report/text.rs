@@ -365,7 +365,10 @@ fn unread<'a>(
     // Without a line below it, the title has to name the file.
     let path = unreadable.path.display();
     let title = match unreadable.span {
-        None if ["is ", "cannot "].iter().any(|verb| unreadable.message.starts_with(verb)) => {
+        None if ["is ", "cannot "]
+            .iter()
+            .any(|verb| unreadable.message.starts_with(verb)) =>
+        {
             level.primary_title(format!("{path} {}", unreadable.message))
         }
         _ => level.primary_title(unreadable.message.as_str()),

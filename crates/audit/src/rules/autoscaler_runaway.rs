@@ -106,11 +106,19 @@ fn limits(up: &ScalingBehaviour) -> Vec<(Amount, u64)> {
 fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
     let Some(max) = &autoscaler.max else { return };
     let mut evidence = Evidence::new();
-    let most = evidence.take(max, format!("at most {}", common::count(max.value.into(), "replica")));
+    let most = evidence.take(
+        max,
+        format!("at most {}", common::count(max.value.into(), "replica")),
+    );
     let least = autoscaler
         .min
         .as_ref()
-        .map_or(1, |m| evidence.take(m, format!("at least {}", common::count(m.value.into(), "replica"))))
+        .map_or(1, |m| {
+            evidence.take(
+                m,
+                format!("at least {}", common::count(m.value.into(), "replica")),
+            )
+        })
         .max(1);
     if most < least.saturating_mul(GROWTH) {
         return;

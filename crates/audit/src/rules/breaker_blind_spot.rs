@@ -71,7 +71,10 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
             return;
         }
         let n = match &breaker.minimum_calls {
-            Some(calls) => evidence.take(calls, format!("over at least {}", common::count(calls.value.into(), "call"))),
+            Some(calls) => evidence.take(
+                calls,
+                format!("over at least {}", common::count(calls.value.into(), "call")),
+            ),
             None => {
                 evidence.assume(format!(
                     "the breaker judges {MINIMUM_CALLS} calls together, because no minimum is set"

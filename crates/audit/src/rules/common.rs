@@ -145,7 +145,11 @@ pub(crate) fn partitions(consumer: &Consumer, env: &Environment, evidence: &mut 
         let count = topic.partitions.as_ref()?;
         counts.push(evidence.take(
             count,
-            format!("{} of {}", self::count(count.value.into(), "partition"), topic.name.value),
+            format!(
+                "{} of {}",
+                self::count(count.value.into(), "partition"),
+                topic.name.value
+            ),
         ));
     }
     let range = consumer

@@ -3,8 +3,8 @@
 use super::common::sentence;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::{Absence, Environment};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
+use cofferdam_model::{Absence, Environment};
 use std::collections::BTreeMap;
 
 /// The rule.
@@ -114,7 +114,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut modules: BTreeMap<&str, BTreeMap<&str, &Dangling>> = BTreeMap::new();
     for dangling in &cx.env.dangling {
         if let Some((what, happens, severity)) = consequence(dangling.kind) {
-            report(dangling, (what, happens, severity), doubt(dangling, what, cx.env), out);
+            report(
+                dangling,
+                (what, happens, severity),
+                doubt(dangling, what, cx.env),
+                out,
+            );
         } else if dangling.kind == DanglingKind::Variable {
             let names = modules.entry(&dangling.subject).or_default();
             let first = names.entry(&dangling.name.value).or_insert(dangling);
@@ -402,7 +407,9 @@ mod tests {
         let doubted = testing::only(&RULE, &env(DanglingKind::ConfigMap, false));
         assert_eq!(doubted.severity, Some(Severity::Low));
         assert!(
-            doubted.explanation.contains("no file here declares any ConfigMap"),
+            doubted
+                .explanation
+                .contains("no file here declares any ConfigMap"),
             "{}",
             doubted.explanation
         );

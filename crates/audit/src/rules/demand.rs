@@ -182,7 +182,10 @@ fn add_stated(service: &Service, stated: &Fact<u32>, total: &mut Total, evidence
     };
     total.demands.push(Demand {
         service: service.name.clone(),
-        per_replica: evidence.take(stated, format!("{} each", count(stated.value.into(), "connection"))),
+        per_replica: evidence.take(
+            stated,
+            format!("{} each", count(stated.value.into(), "connection")),
+        ),
         replicas: evidence.take(most, format!("at most {}", count(most.value.into(), "replica"))),
         surge: service.scale.surge.as_ref().map_or(0, |s| s.value),
     });

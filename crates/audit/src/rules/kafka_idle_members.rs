@@ -89,7 +89,10 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let mut finding_extra = None;
     if let (Some((worker, ruled_out)), Some(idle_then)) = (other, other_worst) {
         let n = worker.count.value;
-        evidence.note(&worker.count, format!("{} a process", common::count(n.into(), "worker")));
+        evidence.note(
+            &worker.count,
+            format!("{} a process", common::count(n.into(), "worker")),
+        );
         let total = most.value.saturating_mul(per_replica).saturating_mul(n);
         let known = if ruled_out {
             ", and the code builds one consumer a process"

@@ -84,7 +84,10 @@ fn judge(cx: &Context<'_>, producer: &Producer, out: &mut Verdicts) {
         remedies.push("enable.idempotence=true");
     }
     if let Some(flight) = producer.max_in_flight.as_ref().filter(|f| f.value > 5) {
-        evidence.note(flight, format!("{} in flight", count(flight.value.into(), "request")));
+        evidence.note(
+            flight,
+            format!("{} in flight", count(flight.value.into(), "request")),
+        );
         problems.push(format!(
             "{} requests in flight: idempotence keeps order for at most 5",
             flight.value
@@ -149,7 +152,10 @@ fn bounded_retries(
     // retries may end before a broker has restarted.
     if let Some(retries) = producer.retries.as_ref().filter(|f| f.value < 10) {
         evidence.note(retries, count(retries.value.into(), "retry"));
-        problems.push(format!("it gives up after {}", count(retries.value.into(), "retry")));
+        problems.push(format!(
+            "it gives up after {}",
+            count(retries.value.into(), "retry")
+        ));
         remedies.push("no bound on retries (delivery.timeout.ms bounds the time)");
     }
 }

@@ -223,7 +223,10 @@ pub fn nearest(id: &str) -> Option<&'static str> {
     cofferdam_syntax::nearest::nearest(id, ids()).or_else(|| {
         let parts = id.split('-').count();
         let beginning = |id: &'static str| {
-            let end = id.match_indices('-').nth(parts - 1).map_or(id.len(), |(at, _)| at);
+            let end = id
+                .match_indices('-')
+                .nth(parts - 1)
+                .map_or(id.len(), |(at, _)| at);
             (end < id.len()).then(|| &id[..end])
         };
         let beginnings = || ids().filter_map(beginning);

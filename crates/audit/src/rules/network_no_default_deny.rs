@@ -46,7 +46,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     }
     let kept = !cx.env.network_policies.is_empty();
-    let free = open.iter().filter(|w| cx.env.possible_reach(w).egress.is_empty()).count();
+    let free = open
+        .iter()
+        .filter(|w| cx.env.possible_reach(w).egress.is_empty())
+        .count();
     let title = if kept {
         let them = if open.len() == 1 { "it" } else { "them" };
         format!(

@@ -129,7 +129,10 @@ fn judge(env: &Environment, workload: &Workload, container: &Container, out: &mu
     })
     .figure("probes", wrong.len() as f64, "probes");
     for (what, probe, number) in &wrong {
-        finding = finding.at(probe.port_span.unwrap_or(probe.span), format!("{what} asks {number}"));
+        finding = finding.at(
+            probe.port_span.unwrap_or(probe.span),
+            format!("{what} asks {number}"),
+        );
     }
     for (_, number) in &container.ports {
         if let Some(span) = number.span() {

@@ -569,10 +569,7 @@ fn nothing_is_missing_that_was_not_given() {
         assert!(!subjects(&whole, "dangling-reference").is_empty(), "{path}");
     }
     let part = report(root, &["k/kustomization.yaml"]).to_string();
-    assert!(
-        part.contains("`api.yaml` was not given and not read"),
-        "{part}"
-    );
+    assert!(part.contains("`api.yaml` was not given and not read"), "{part}");
 }
 
 #[test]

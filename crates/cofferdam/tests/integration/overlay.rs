@@ -67,7 +67,13 @@ fn a_statement_that_cannot_be_meant_stops_the_check_at_its_line() {
 fn two_environments() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let at = |path: &str| directory.path().join(path);
-    for place in ["terraform", "deploy/base", "deploy/overlays/staging", "deploy/overlays/prod", "api"] {
+    for place in [
+        "terraform",
+        "deploy/base",
+        "deploy/overlays/staging",
+        "deploy/overlays/prod",
+        "api",
+    ] {
         std::fs::create_dir_all(at(place)).unwrap();
     }
     let write = |path: &str, text: &str| std::fs::write(at(path), text).unwrap();
@@ -157,8 +163,12 @@ fn what_init_writes_changes_no_finding_before_a_person_changes_it() {
 fn a_statement_about_a_database_leaves_it_in_its_environment() {
     let directory = two_environments();
     let before = judged(directory.path());
-    assert!(before.to_string().contains("database-connection-exhaustion"), "{before}");
-    let overlay = "version: 1\ndatabases:\n  orders-prod: {detection: 8h}\n  orders-staging: {detection: 8h}\n";
+    assert!(
+        before.to_string().contains("database-connection-exhaustion"),
+        "{before}"
+    );
+    let overlay =
+        "version: 1\ndatabases:\n  orders-prod: {detection: 8h}\n  orders-staging: {detection: 8h}\n";
     std::fs::write(directory.path().join("cofferdam.yaml"), overlay).unwrap();
     let after = judged(directory.path());
     let exhaustion = |report: &serde_json::Value| {

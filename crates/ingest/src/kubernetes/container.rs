@@ -359,7 +359,9 @@ pub(super) fn probe(node: &Node) -> Option<Probe> {
     } else {
         ProbeCheck::Exec(words(node.at("exec/command")?))
     };
-    let asks = ["httpGet", "tcpSocket", "grpc"].iter().find_map(|kind| node.get(kind));
+    let asks = ["httpGet", "tcpSocket", "grpc"]
+        .iter()
+        .find_map(|kind| node.get(kind));
     Some(Probe {
         check,
         span: node.span,

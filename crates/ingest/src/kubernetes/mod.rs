@@ -35,8 +35,8 @@ use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 pub use foreign::Foreign;
-pub(crate) use references::compare;
 use object::Object;
+pub(crate) use references::compare;
 use std::collections::BTreeMap;
 
 /// Whether a tree is a Kubernetes object: it has `apiVersion` and `kind`.

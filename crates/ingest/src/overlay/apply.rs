@@ -1,10 +1,10 @@
 //! Adds the statements of the overlay to the parts of an environment, before they are linked.
 
 use super::names::{self, Unmatched};
+use super::placed::Placed;
 use super::sections::{
     CellEntry, DatabaseEntry, KafkaEntry, Named, PoolerEntry, SecretEntry, ServiceEntry, SloEntry,
 };
-use super::placed::Placed;
 use super::{OverlayDocument, sections::Sections};
 use cofferdam_model::alerts::Slo;
 use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};

@@ -1,6 +1,6 @@
 //! Places apart from the platform: which files are there, and which directories they are.
 
-use super::builds::{Piece, Sources};
+use super::sources::{Piece, Sources};
 use crate::scope;
 use cofferdam_model::{Apart, FileId, PlaceApart, ProjectId};
 use std::collections::{BTreeMap, BTreeSet};

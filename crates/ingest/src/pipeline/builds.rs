@@ -1,168 +1,29 @@
 //! What deploy tools make of the files, and where each tree of it holds: the first stage after reading.
 
-use super::manifests::{self, Directory, Roots};
+use super::manifests::{self, Roots};
+use super::naming::{Naming, cluster_of_application, kept_by, namespace_of};
 use super::pieces::Taken;
+use super::sources::{OfBuild, Release, Sources};
 use super::{made, remote, unused};
 use crate::code::Project;
 use crate::commands::{self, Commands};
-use crate::dockerfile::{self, Dockerfile};
+use crate::dockerfile;
 use crate::overlay::OverlayDocument;
 use crate::scope::{self, Evidence, Projects};
 use crate::skaffold::Skaffold;
 use crate::{cloud_run, config, grand_central, kubernetes};
 use cofferdam_code::python::Code;
-use cofferdam_model::workload::Completeness;
-use cofferdam_model::{DeploymentId, Kept, Owner, ProjectId, ReleaseOf};
+use cofferdam_model::ProjectId;
 use cofferdam_render::argo::{self, Applications, Deploys};
 use cofferdam_render::hcl::{self, Terraform};
 use cofferdam_render::helm::{self, Charts};
-use cofferdam_render::kustomize::{self, Build, Built};
+use cofferdam_render::kustomize::{self, Built};
 use cofferdam_syntax::environment;
-use cofferdam_syntax::repo::{Repo, Unreadable};
+use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-
-/// Where a tree holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Holder<'a> {
-    /// The project it belongs to.
-    pub(super) project: ProjectId,
-    /// The environment it is for; `None` is all of the project.
-    pub(super) environment: Option<&'a str>,
-    /// The cluster it is for; `None` is all of the environment.
-    pub(super) cluster: Option<&'a str>,
-    /// The deployment that brings it; `None` for what belongs to none.
-    pub(super) deployment: Option<DeploymentId>,
-}
-
-/// A tree and where it holds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Piece<'a> {
-    pub(super) holder: Holder<'a>,
-    pub(super) path: &'a Path,
-    pub(super) completeness: Completeness,
-    pub(super) node: &'a Node,
-}
-
-/// Everything that stands between the files and the model.
-pub(super) struct Sources<'a> {
-    pub(super) repo: &'a Repo,
-    pub(super) built: Built,
-    pub(super) charts: Charts,
-    pub(super) releases: Vec<Release>,
-    pub(super) applications: Applications,
-    pub(super) terraform: Terraform,
-    /// The environment of each file whose path names one. Paths are compared part by part, which an ordered map would
-    /// do a dozen times for each question.
-    pub(super) file_environments: HashMap<&'a Path, String>,
-    /// Which files belong together.
-    pub(super) projects: Projects,
-    pub(super) overlay: &'a OverlayDocument,
-    /// Dockerfiles of each project.
-    pub(super) dockerfiles: BTreeMap<ProjectId, Vec<Dockerfile<'a>>>,
-    /// Python code of each project.
-    pub(super) code: BTreeMap<ProjectId, Project<'a>>,
-    /// Images that Skaffold builds.
-    pub(super) skaffold: Skaffold,
-    /// What commands of scripts and pipelines deploy.
-    pub(super) commands: Commands,
-    /// Directories of manifests that are deployed by themselves.
-    pub(super) directories: Vec<Directory>,
-    /// Where deployments of other plain manifests begin.
-    pub(super) manifests: Roots,
-    /// What applications say of the builds that they deploy, by directory.
-    pub(super) of_builds: HashMap<PathBuf, OfBuild>,
-    /// Services that commands deploy.
-    pub(super) deploys: Vec<cloud_run::Deploy>,
-    /// Code that could not be read, or only in part.
-    pub(super) code_notes: &'a [Unreadable],
-}
-
-/// A chart as one application, or one environment's values, render it.
-pub(super) struct Release {
-    pub(super) environment: Option<String>,
-    /// The cluster that it is deployed to, where known.
-    pub(super) cluster: Option<String>,
-    pub(super) dir: PathBuf,
-    pub(super) objects: Vec<Node>,
-    /// The chart's name there and its values.
-    pub(super) name: String,
-    pub(super) values: Node,
-    /// Whether nothing here installs it, so that its values are a chart's defaults.
-    pub(super) by_default: bool,
-    /// Name of the release, where it is known.
-    pub(super) release: Option<String>,
-    /// Whether another chart brings it: it belongs to the release before it.
-    pub(super) is_part: bool,
-    /// The namespace and the files of values that it is installed with.
-    pub(super) of: ReleaseOf,
-    /// Workloads whose number of replicas its application leaves alone.
-    pub(super) kept_replicas: Vec<Kept>,
-}
-
-/// What the applications that deploy a build say of it.
-#[derive(Debug, Default)]
-pub(super) struct OfBuild {
-    /// The cluster, where they name one and the same.
-    pub(super) cluster: Option<String>,
-    /// Workloads whose number of replicas all of them leave alone.
-    pub(super) kept_replicas: Vec<Kept>,
-    environment: Option<String>,
-}
-
-impl Release {
-    /// What is installed for an environment, into a namespace.
-    fn of(environment: Option<String>, namespace: Option<&Node>, installed: helm::Installed) -> Release {
-        let helm::Installed {
-            name,
-            dir,
-            mut objects,
-            values,
-            release,
-            is_part,
-        } = installed;
-        if let Some(namespace) = namespace {
-            objects
-                .iter_mut()
-                .for_each(|object| kustomize::put_into(object, namespace));
-        }
-        Release {
-            environment,
-            cluster: None,
-            dir,
-            objects,
-            name,
-            values,
-            by_default: false,
-            release,
-            is_part,
-            of: ReleaseOf {
-                by: None,
-                namespace: namespace.and_then(Node::as_str).map(str::to_owned),
-                values: Vec::new(),
-            },
-            kept_replicas: Vec::new(),
-        }
-    }
-
-    /// Whose its values are: the one workload's that it runs, else those of what bears its name.
-    pub(super) fn owner(&self) -> Owner {
-        let mut names: Vec<&str> = self
-            .objects
-            .iter()
-            .filter(|object| object.at("spec/template/spec/containers").is_some())
-            .filter_map(|object| object.at("metadata/name")?.as_str())
-            .collect();
-        names.dedup();
-        match names.as_slice() {
-            [one] => Owner::named(*one),
-            [] => Owner::in_directory(&self.dir),
-            _ => Owner::named(&self.name),
-        }
-    }
-}
 
 impl<'a> Sources<'a> {
     /// Builds everything that has to be built.
@@ -208,6 +69,9 @@ impl<'a> Sources<'a> {
         let of_builds = of_builds(&applications, &known);
         let built = built(repo, (&applications, &commands, &of_builds), &known);
         let directories = manifests::directories(repo, (&applications, &commands), &known);
+        let mut deployed = deployed(&applications);
+        deployed.extend(commands.kustomizations.iter().cloned());
+        deployed.extend(unused::deployed_by_flux(repo));
         let mut projects = projects;
         let built_by = (&built, &charts, &terraform);
         unused::set_apart(repo, built_by, (&directories, &commands), &mut projects);
@@ -226,6 +90,7 @@ impl<'a> Sources<'a> {
             skaffold: Skaffold::read(repo, &projects),
             manifests,
             of_builds,
+            deployed,
             code: Project::divide(
                 code,
                 repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path),
@@ -249,16 +114,6 @@ impl<'a> Sources<'a> {
     }
 }
 
-impl Sources<'_> {
-    /// Whether a build is of a base that nothing here uses or deploys.
-    pub(super) fn is_unused_base(&self, build: &Build) -> bool {
-        unused::is_base(&build.dir)
-            && !deployed(&self.applications).contains(&build.dir)
-            && !self.commands.kustomizations.contains(&build.dir)
-            && !unused::deployed_by_flux(self.repo).contains(&build.dir)
-    }
-}
-
 /// Divides the files into projects. A directory is no place apart if it is an environment or a chart's.
 fn projects(repo: &Repo, stated: &OverlayDocument) -> Projects {
     let environments = scope::sibling_directories(repo);
@@ -271,34 +126,6 @@ fn projects(repo: &Repo, stated: &OverlayDocument) -> Projects {
                 .any(|above| repo.files.contains_key(&above.join("Chart.yaml")));
         environments.contains(dir) || is_template_of_chart || stated.environment_of(&dir.join("x")).is_some()
     })
-}
-
-/// What is needed to name the environment of a place.
-pub(super) struct Naming<'k> {
-    stated: &'k OverlayDocument,
-    projects: &'k Projects,
-    evidence: &'k Evidence,
-}
-
-impl Naming<'_> {
-    /// The environment of a directory: as a person states it, else as its path says.
-    fn of_directory(&self, directory: &Path) -> Option<String> {
-        if let Some(name) = self.stated.environment_of(&directory.join("x")) {
-            return Some(name.to_owned());
-        }
-        let project = self.projects.of_path(directory);
-        self.evidence
-            .of_directory(project, directory)
-            .map(|name| self.stated.environment_name(&name))
-    }
-
-    /// An environment that a file's name tells, if there is evidence for it; else that of the directory.
-    pub(super) fn named(&self, name: Option<&String>, directory: &Path) -> Option<String> {
-        let project = self.projects.of_path(directory);
-        name.filter(|name| self.evidence.knows(project, name))
-            .map(|name| self.stated.environment_name(name))
-            .or_else(|| self.of_directory(directory))
-    }
 }
 
 /// Evidence in paths, and what applications and lists of releases say outright.
@@ -429,23 +256,6 @@ fn of_builds(applications: &Applications, known: &Naming<'_>) -> HashMap<PathBuf
     found
 }
 
-/// Workloads whose number of replicas an application leaves alone.
-pub(super) fn kept_by(application: &argo::Application) -> Vec<Kept> {
-    let kept = application.kept_replicas.iter().cloned();
-    kept.map(
-        |argo::Kept {
-             kind,
-             name,
-             namespace,
-         }| Kept {
-            kind,
-            name,
-            namespace,
-        },
-    )
-    .collect()
-}
-
 /// The builds, each under what the one application that deploys it lays over it.
 fn built(
     repo: &Repo,
@@ -490,23 +300,6 @@ fn built(
         }
     }
     built
-}
-
-/// The namespace that an application deploys into.
-pub(super) fn namespace_of(application: &argo::Application) -> Option<Node> {
-    let namespace = application.namespace.as_ref()?;
-    Some(Node::text(&namespace.value, namespace.span))
-}
-
-/// The cluster that an application names, or the host of its address. The cluster of Argo CD itself has no name.
-pub(super) fn cluster_of_application(application: &argo::Application) -> Option<String> {
-    let cluster = &application.cluster.as_ref()?.value;
-    let name = match cluster.split_once("://") {
-        Some((_, address)) => address.split(['/', ':']).next().unwrap_or(address),
-        None => cluster,
-    };
-    let is_own = name == "in-cluster" || name.starts_with("kubernetes.default");
-    (!is_own && !name.is_empty() && !name.contains(['{', '$'])).then(|| name.to_owned())
 }
 
 /// Directories of kustomizations that applications deploy: each is a build of its own, used as a base or not.

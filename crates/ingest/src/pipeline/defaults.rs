@@ -1,8 +1,8 @@
 //! Which values are defaults, so that what installs or runs a thing may set others: those of charts that nothing here
 //! installs, and those of variables that something which was not read may set.
 
-use super::builds::Sources;
 use super::partial;
+use super::sources::Sources;
 use crate::compose;
 use cofferdam_model::{FileId, Span};
 use cofferdam_render::kustomize::Build;

@@ -1,8 +1,8 @@
 //! What names each environment, for people who ask why there is one.
 
 use super::Universe;
-use super::builds::Sources;
 use super::read::Sections;
+use super::sources::Sources;
 use cofferdam_model::ProjectId;
 use cofferdam_syntax::environment;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! What a build that fails would be built from: its files belong to that build, and are no deployment of plain manifests.
 
-use super::builds::{Piece, Sources};
 use super::pieces::Deployments;
+use super::sources::{Piece, Sources};
 use cofferdam_model::{DeploymentId, DeploymentKind};
 use cofferdam_render::kustomize::Build;
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //! summary and "no reader knows this file" rest on this table alone. To add a format, write its reader in a file of
 //! its own and add a row.
 
-use super::builds::Sources;
+use super::sources::Sources;
 use crate::code::Project;
 use crate::context::Place;
 use crate::{cloud_run, compose, config, ecs, grand_central, kubernetes, pgbouncer, prometheus, settings};

@@ -1,7 +1,7 @@
 //! For which environments each file is deployed, so that a finding names those in which its objects really are: what is
 //! deployed for no named environment holds in none of the named ones.
 
-use super::builds::{Piece, Sources};
+use super::sources::{Piece, Sources};
 use cofferdam_model::FileId;
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::{BTreeMap, BTreeSet};

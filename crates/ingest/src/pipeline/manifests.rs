@@ -1,6 +1,6 @@
 //! Plain manifests: what deploys a directory of them, and where one deployment of them begins and ends.
 
-use super::builds::{Naming, cluster_of_application, kept_by, namespace_of};
+use super::naming::{Naming, cluster_of_application, kept_by, namespace_of};
 use crate::commands::Commands;
 use crate::scope::{self, Projects};
 use cofferdam_model::{Kept, ProjectId};

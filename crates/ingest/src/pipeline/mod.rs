@@ -20,12 +20,14 @@ mod formats;
 mod holds;
 mod made;
 mod manifests;
+mod naming;
 mod openings;
 mod partial;
 mod pieces;
 mod read;
 mod remote;
 mod settle;
+mod sources;
 mod stated;
 mod summary;
 #[cfg(test)]
@@ -40,7 +42,6 @@ use crate::scope;
 use crate::suppress;
 use crate::templates;
 use crate::walk::{self, Config, Input, ReadError, Walked};
-use builds::{Holder, Piece, Sources};
 use cofferdam_code::python::Code;
 use cofferdam_model::images::Image;
 use cofferdam_model::{DeploymentId, DeploymentKind, Environment, Platform, ProjectId, ReleaseOf, link};
@@ -48,6 +49,7 @@ use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use pieces::Deployments;
 use rayon::prelude::*;
+use sources::{Holder, Piece, Sources};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -268,12 +270,7 @@ impl Universe {
 
 /// Adds what a person states, then what code shows, and links. Code comes last: what it reads from its environment is
 /// known by then.
-fn observe(
-    sources: &Sources<'_>,
-    universe: &Universe,
-    placed: &Placed,
-    env: &mut Environment,
-) -> Unmatched {
+fn observe(sources: &Sources<'_>, universe: &Universe, placed: &Placed, env: &mut Environment) -> Unmatched {
     let mut unmatched = sources.overlay.apply(&universe.name, env, placed);
     let owners = link::prepare(env);
     let holds = |path: &Path| universe.holds_file(sources, path);

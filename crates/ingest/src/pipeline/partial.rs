@@ -1,7 +1,7 @@
 //! Deployments of which a part was not read: what is written there is judged, and the reader is told what is missing.
 
-use super::builds::Sources;
 use super::pieces::Deployments;
+use super::sources::Sources;
 use cofferdam_model::{Altered, Deployment, DeploymentId, DeploymentKind, FileId};
 use cofferdam_render::kustomize::Build;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! Every tree with the place it holds in, and the deployments that these are.
 
-use super::builds::{Holder, Piece, Sources};
 use super::manifests::directory_of;
+use super::sources::{Holder, Piece, Sources};
 use crate::scope;
 use crate::{compose, kubernetes};
 use cofferdam_model::workload::Completeness;

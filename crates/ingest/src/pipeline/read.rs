@@ -2,8 +2,8 @@
 //! has sections for. What holds in several environments is read here and shared later.
 
 use super::Universe;
-use super::builds::{Holder, Piece, Sources};
 use super::formats::{self, Documents};
+use super::sources::{Holder, Piece, Sources};
 use crate::context::Place;
 use crate::merge::{Merger, Rank};
 use cofferdam_model::secrets::SecretLiteral;

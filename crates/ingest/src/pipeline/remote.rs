@@ -1,8 +1,8 @@
 //! Releases of charts from elsewhere, and charts that Terraform installs. The objects of a chart from elsewhere were not
 //! read, and its release is a deployment all the same.
 
-use super::builds::Sources;
 use super::pieces::Deployments;
+use super::sources::Sources;
 use crate::scope;
 use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, ReleaseOf};
 use cofferdam_render::hcl::{self, Mode, Resource, Terraform};

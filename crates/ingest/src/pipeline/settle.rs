@@ -2,7 +2,7 @@
 //! values and commands are laid over what files declare, references are looked up.
 
 use super::Universe;
-use super::builds::Sources;
+use super::sources::Sources;
 use crate::context::Place;
 use crate::{cloud_run, compose, ideas, kubernetes, pgbouncer, settings, terraform};
 use cofferdam_model::delivery::{Dangling, DanglingKind};

@@ -1,7 +1,7 @@
 //! What was read and what was not, for the report's summary.
 
-use super::builds::Sources;
 use super::formats::{FORMATS, Reads};
+use super::sources::Sources;
 use crate::cloud_run;
 use cofferdam_model::{Platform, UnreadableFile};
 use cofferdam_syntax::repo::Unreadable;

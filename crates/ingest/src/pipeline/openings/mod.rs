@@ -8,8 +8,8 @@ mod told;
 pub(super) use owned::owned_elsewhere;
 
 use super::Universe;
-use super::builds::{Piece, Sources};
 use super::remote;
+use super::sources::{Piece, Sources};
 use crate::context::Place;
 use crate::kubernetes;
 use cofferdam_model::{Absence, Opening, ProjectId, Span, UnreadableFile};
