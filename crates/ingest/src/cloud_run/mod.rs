@@ -231,13 +231,13 @@ pub fn environments(deploys: &[Deploy]) -> BTreeSet<String> {
 
 /// Passes the deployments for `env` to the reader of Cloud Run's objects. A service that a file declares is
 /// not deployed a second time: if the command sets something else, both values are kept.
-pub fn interpret(deploys: &[Deploy], holds: &dyn Fn(&Deploy) -> bool, place: Place<'_>, parts: &mut Parts) {
+pub fn interpret<'d>(deploys: impl Iterator<Item = &'d Deploy>, place: Place<'_>, parts: &mut Parts) {
     let is_ours = |workload: &Workload| workload.id.kind.starts_with("Cloud Run");
     let mut known: HashMap<String, usize> = (parts.workloads.iter().enumerate())
         .filter(|(_, w)| is_ours(w))
         .map(|(at, w)| (w.id.name.clone(), at))
         .collect();
-    for deploy in deploys.iter().filter(|d| holds(d)) {
+    for deploy in deploys {
         if let Some(source) = deploy
             .flag("source")
             .and_then(Node::as_str)

@@ -112,13 +112,15 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let (texts, text_formats) = read::texts(&sources);
     formats.extend(text_formats);
     let shares = read::shares(groups, texts, &universes);
+    let (of_project, nothing) = (settle::OfProject::divide(&sources), settle::OfProject::default());
     let mut read: Vec<Environment> = universes
         .par_iter()
         .zip(shares)
         .map(|(universe, share)| {
             let mut parts = share.merge();
-            settle::settle(&sources, universe, &mut parts);
-            settle::set_images(&sources, universe, &universes, &mut parts);
+            let here = of_project.get(&universe.project).unwrap_or(&nothing);
+            settle::settle(&sources, here, universe, &mut parts);
+            settle::set_images(here, universe, &universes, &mut parts);
             Environment {
                 name: universe.name.clone(),
                 project: universe.project,

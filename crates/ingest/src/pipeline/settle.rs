@@ -2,27 +2,88 @@
 //! values and commands are laid over what files declare, references are looked up.
 
 use super::Universe;
-use super::sources::Sources;
+use super::sources::{Release, Sources};
 use crate::context::Place;
+use crate::terraform::Declared;
 use crate::{cloud_run, compose, ideas, kubernetes, pgbouncer, settings, terraform};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::images::Image;
 use cofferdam_model::workload::Completeness;
-use cofferdam_model::{Fact, FileId, Parts};
+use cofferdam_model::{Fact, Parts, ProjectId};
 use cofferdam_render::argo::Application;
-use cofferdam_render::kustomize::Named;
+use cofferdam_render::kustomize::{self, Named};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+
+/// What settling takes from one project. It is divided once: asking everything for every environment would cost their
+/// product.
+#[derive(Default)]
+pub(super) struct OfProject<'s> {
+    terraform: Declared<'s>,
+    deploys: Vec<&'s cloud_run::Deploy>,
+    releases: Vec<&'s Release>,
+    applications: Vec<&'s Application>,
+    dangling: Vec<Unbuilt<'s>>,
+}
+
+/// A name that a build or an application has and that nothing bears, with the environments that it is built for.
+struct Unbuilt<'s> {
+    what: &'s kustomize::Dangling,
+    /// The environments of its builds; `None` holds for all. No build holds for all too.
+    environments: Vec<Option<&'s str>>,
+}
+
+impl<'s> OfProject<'s> {
+    /// Everything, by project.
+    pub(super) fn divide(sources: &'s Sources<'_>) -> BTreeMap<ProjectId, OfProject<'s>> {
+        let project_of = |path: &Path| sources.projects.of_path(path);
+        let mut all: BTreeMap<ProjectId, OfProject<'s>> = BTreeMap::new();
+        for (project, terraform) in terraform::divide(&sources.terraform, &project_of) {
+            all.entry(project).or_default().terraform = terraform;
+        }
+        for deploy in &sources.deploys {
+            let of = all.entry(project_of(&deploy.path)).or_default();
+            of.deploys.push(deploy);
+        }
+        for release in &sources.releases {
+            let of = all.entry(project_of(&release.dir)).or_default();
+            of.releases.push(release);
+        }
+        for application in &sources.applications.applications {
+            let path = sources.repo.sources.path(application.span.file);
+            let of = all.entry(project_of(path)).or_default();
+            of.applications.push(application);
+        }
+        let mut builds: HashMap<&Path, Vec<Option<&str>>> = HashMap::new();
+        for build in &sources.built.builds {
+            for file in &build.files {
+                let environments = builds.entry(file).or_default();
+                environments.push(build.environment.as_deref());
+            }
+        }
+        let dangling = sources
+            .built
+            .dangling
+            .iter()
+            .chain(&sources.applications.dangling);
+        for what in dangling {
+            let path = sources.repo.sources.path(what.span.file);
+            let environments = builds.get(path).cloned().unwrap_or_default();
+            let of = all.entry(project_of(path)).or_default();
+            of.dangling.push(Unbuilt { what, environments });
+        }
+        all
+    }
+}
 
 /// Images that applications set for what they deploy from elsewhere. Of one without a tag or digest nothing is known.
 pub(super) fn set_images(
-    sources: &Sources<'_>,
+    here: &OfProject<'_>,
     universe: &Universe,
     universes: &[Universe],
     parts: &mut Parts,
 ) {
-    let applications = sources.applications.applications.iter();
-    let is_here = |application: &&Application| {
-        let path = sources.repo.sources.path(application.span.file);
+    let is_here = |application: &&&Application| {
         let is_environment = |name: &String| {
             universes
                 .iter()
@@ -32,9 +93,9 @@ pub(super) fn set_images(
             .environment
             .as_ref()
             .filter(|name| is_environment(name));
-        sources.projects.of_path(path) == universe.project && named.is_none_or(|name| *name == universe.name)
+        named.is_none_or(|name| *name == universe.name)
     };
-    let elsewhere = applications
+    let elsewhere = (here.applications.iter())
         .filter(is_here)
         .flat_map(|application| &application.sources)
         .filter(|source| source.deploys.is_none());
@@ -54,27 +115,25 @@ pub(super) fn set_images(
 }
 
 /// Settles the merged parts of `environment`.
-pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, parts: &mut Parts) {
+pub(super) fn settle(sources: &Sources<'_>, here: &OfProject<'_>, universe: &Universe, parts: &mut Parts) {
     let environment = universe.name.as_str();
-    let is_here = |path: &Path| sources.projects.of_path(path) == universe.project;
     let place = Place {
         repo: sources.repo,
         environment,
         path: Path::new(""),
         completeness: Completeness::Whole,
     };
-    terraform::interpret(&sources.terraform, &is_here, place, parts);
+    terraform::interpret(&here.terraform, place, parts);
     let deployed_here = |deploy: &cloud_run::Deploy| {
         let of_file = || sources.file_environments.get(deploy.path.as_path());
-        is_here(&deploy.path)
-            && (deploy.environment.as_ref().or_else(of_file)).is_none_or(|e| *e == environment)
+        (deploy.environment.as_ref().or_else(of_file)).is_none_or(|e| *e == environment)
     };
-    cloud_run::interpret(&sources.deploys, &deployed_here, place, parts);
+    let deploys = here.deploys.iter().copied();
+    cloud_run::interpret(deploys.filter(|deploy| deployed_here(deploy)), place, parts);
     compose::settle(parts);
     kubernetes::finish(sources.repo, environment, parts);
     let mut known = None;
-    for release in (sources.releases.iter())
-        .filter(|r| is_here(&r.dir) && r.environment.as_ref().is_none_or(|e| *e == environment))
+    for release in (here.releases.iter()).filter(|r| r.environment.as_ref().is_none_or(|e| *e == environment))
     {
         let place = Place {
             path: &release.dir,
@@ -87,14 +146,10 @@ pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, parts: &mut Par
     settings::settle(parts);
     ideas::finish(parts);
     pgbouncer::finish(parts, &sources.repo.sources);
-    for dangling in sources
-        .built
-        .dangling
-        .iter()
-        .chain(&sources.applications.dangling)
-        .filter(|d| is_here(sources.repo.sources.path(d.span.file)))
-        .filter(|d| is_built_for(sources, d.span.file, environment))
-    {
+    let is_built =
+        |of: &[Option<&str>]| of.is_empty() || of.iter().any(|e| e.is_none_or(|e| e == environment));
+    for dangling in here.dangling.iter().filter(|d| is_built(&d.environments)) {
+        let dangling = dangling.what;
         let path = sources.repo.sources.path(dangling.span.file).display();
         parts.dangling.push(Dangling {
             subject: path.to_string(),
@@ -108,19 +163,4 @@ pub(super) fn settle(sources: &Sources<'_>, universe: &Universe, parts: &mut Par
             certain: dangling.what != Named::Image || dangling.nearest.is_some(),
         });
     }
-}
-
-/// Whether a kustomization is built for an environment, or for none in particular.
-fn is_built_for(sources: &Sources<'_>, file: FileId, environment: &str) -> bool {
-    let path = sources.repo.sources.path(file);
-    let mut builds = (sources.built.builds.iter())
-        .filter(|build| build.files.contains(path))
-        .peekable();
-    builds.peek().is_none()
-        || builds.any(|build| {
-            build
-                .environment
-                .as_deref()
-                .is_none_or(|name| name == environment)
-        })
 }

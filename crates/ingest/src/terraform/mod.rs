@@ -15,8 +15,8 @@ mod secrets;
 use crate::context::Place;
 use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{Dangling, DanglingKind, Defect, DefectEffect};
-use cofferdam_model::{Fact, Parts, Span};
-use cofferdam_render::hcl::{self, Missing, Mode, Resource, RootValues, Terraform};
+use cofferdam_model::{Fact, Parts, ProjectId, Span};
+use cofferdam_render::hcl::{self, Misplaced, Missing, Mode, Resource, Root, RootValues, Terraform};
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,14 +32,37 @@ pub(crate) struct Context<'a> {
     by_kind: BTreeMap<&'a str, Vec<&'a Resource>>,
 }
 
+/// What Terraform declares in one project.
+#[derive(Default)]
+pub struct Declared<'t> {
+    roots: Vec<&'t Root>,
+    misplaced: Vec<&'t Misplaced>,
+    misnamed: Vec<(&'t Path, Span)>,
+}
+
+/// Divides what `terraform` declares into its projects.
+pub fn divide<'t>(
+    terraform: &'t Terraform,
+    project_of: &dyn Fn(&Path) -> ProjectId,
+) -> BTreeMap<ProjectId, Declared<'t>> {
+    let mut all: BTreeMap<ProjectId, Declared<'t>> = BTreeMap::new();
+    for root in &terraform.roots {
+        all.entry(project_of(&root.dir)).or_default().roots.push(root);
+    }
+    for misplaced in &terraform.misplaced {
+        let declared = all.entry(project_of(&misplaced.path)).or_default();
+        declared.misplaced.push(misplaced);
+    }
+    for (path, span) in &terraform.misnamed {
+        let declared = all.entry(project_of(path)).or_default();
+        declared.misnamed.push((path, *span));
+    }
+    all
+}
+
 /// Fills `env` with all declarations of `terraform` for it, from the directories that are here.
-pub fn interpret(
-    terraform: &Terraform,
-    is_here: &dyn Fn(&Path) -> bool,
-    place: Place<'_>,
-    parts: &mut Parts,
-) {
-    for root in terraform.roots.iter().filter(|root| is_here(&root.dir)) {
+pub fn interpret(declared: &Declared<'_>, place: Place<'_>, parts: &mut Parts) {
+    for root in &declared.roots {
         for values in &root.environments {
             if values
                 .environment
@@ -58,7 +81,7 @@ pub fn interpret(
             context.fill(parts);
         }
     }
-    for misplaced in terraform.misplaced.iter().filter(|m| is_here(&m.path)) {
+    for misplaced in &declared.misplaced {
         parts.defects.push(Defect {
             subject: format!("file {}", misplaced.path.display()),
             path: misplaced.name.clone(),
@@ -70,7 +93,7 @@ pub fn interpret(
                     .to_owned(),
         });
     }
-    for (path, span) in terraform.misnamed.iter().filter(|(path, _)| is_here(path)) {
+    for (path, span) in &declared.misnamed {
         parts.defects.push(Defect {
             subject: format!("file {}", path.display()),
             path: String::new(),
@@ -276,7 +299,9 @@ mod tests {
             path: Path::new(""),
             completeness: Completeness::Whole,
         };
-        interpret(&terraform, &|_| true, place, &mut env);
+        for declared in divide(&terraform, &|_| ProjectId::default()).values() {
+            interpret(declared, place, &mut env);
+        }
         env
     }
 
