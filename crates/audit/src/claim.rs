@@ -46,11 +46,23 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
     if environment::is_before_production(&env.name) {
         at_most(finding, Severity::Medium, Confidence::Certain);
     }
+    if is_local(finding, platform) {
+        at_most(finding, Severity::Low, Confidence::Certain);
+        let reason = "Low, since other files declare the platform's workloads: this Compose file is for a \
+            developer's machine.";
+        finding.explanation = format!("{} {reason}", finding.explanation).trim().to_owned();
+    }
     finding.apart = apart(finding, env, platform);
     if finding.apart.is_some() {
         at_most(finding, Severity::Low, Confidence::Certain);
     }
     name_subject(finding, platform);
+}
+
+/// Whether all of a finding is on a developer's machine.
+pub(crate) fn is_local(finding: &Finding, platform: &Platform) -> bool {
+    let is_local = |l: &crate::finding::Location| platform.scope.local_files.contains(&l.span.file);
+    !finding.locations.is_empty() && finding.locations.iter().all(is_local)
 }
 
 /// The separate place that contains all of a finding. A finding without places is about the project as a
@@ -221,6 +233,17 @@ mod tests {
         );
         let used = weighed(finding(1).at(span(0), "the overlay"), "production", &platform);
         assert_eq!((used.severity, used.apart), (Some(Severity::Critical), None));
+    }
+
+    #[test]
+    fn a_developers_machine_is_low_and_says_why() {
+        let mut platform = platform();
+        platform.scope.local_files.insert(FileId(1));
+        let local = weighed(finding(1), "production", &platform);
+        assert_eq!(local.severity, Some(Severity::Low));
+        assert!(local.explanation.contains("developer's machine"));
+        let both = weighed(finding(1).at(span(0), "the cluster"), "production", &platform);
+        assert_eq!(both.severity, Some(Severity::Critical));
     }
 
     #[test]

@@ -140,6 +140,10 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
                     .and_then(|s| Severity::parse(&s.value));
                 finding.severity = stated.or(finding.severity);
             }
+            // A developer's machine is in no environment of the platform.
+            if !options.environments.is_empty() {
+                out.findings.retain(|finding| !claim::is_local(finding, platform));
+            }
             if !counts(env) {
                 out.unjudged.clear();
             }

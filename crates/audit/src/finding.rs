@@ -120,6 +120,8 @@ pub struct Finding {
     pub assumptions: Vec<String>,
     /// Places, the most important first.
     pub locations: Vec<Location>,
+    /// Other places with the same finding, in other environments; the engine fills them.
+    pub also_at: Vec<Span>,
     /// The fix.
     pub remedy: String,
     /// What the finding claims does not exist. The engine lowers the claim if not all objects of that kind
@@ -147,6 +149,7 @@ impl Finding {
             figures: BTreeMap::new(),
             assumptions: Vec::new(),
             locations: Vec::new(),
+            also_at: Vec::new(),
             remedy: String::new(),
             absence: None,
             similar: false,

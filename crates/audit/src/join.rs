@@ -74,8 +74,17 @@ fn absorb(first: &mut Finding, mut other: Finding) {
             first.assumptions.push(assumption);
         }
     }
+    let places: Vec<Span> = (other.locations.first().map(|l| l.span).into_iter())
+        .chain(other.also_at)
+        .collect();
     if is_same_text {
         merge_locations(&mut first.locations, other.locations);
+    }
+    for place in places {
+        let is_shown = first.locations.iter().any(|l| l.span == place) || first.also_at.contains(&place);
+        if !is_shown {
+            first.also_at.push(place);
+        }
     }
 }
 
@@ -303,6 +312,26 @@ mod tests {
         assert_eq!(joined[0].environments, ["production", "staging"]);
         assert_eq!(joined[0].subjects, ["web"]);
         assert_eq!(joined[0].title, "web: no requests");
+    }
+
+    #[test]
+    fn each_place_of_a_joined_finding_is_kept() {
+        let of = |name: &str, file: u32, place: usize| {
+            let span = Span::new(FileId(file), place, place + 1);
+            let mut finding = Finding::new("image api", "api:1 is named by a tag").at(span, "the tag");
+            finding.environments = vec![name.to_owned()];
+            finding
+        };
+        let joined = findings(vec![
+            of("development", 0, 1),
+            of("production", 1, 4),
+            of("staging", 2, 1),
+            of("test", 0, 1),
+        ]);
+        assert_eq!(joined.len(), 1);
+        assert_eq!(joined[0].locations.len(), 1);
+        let places: Vec<u32> = joined[0].also_at.iter().map(|span| span.file.0).collect();
+        assert_eq!(places, [1, 2]);
     }
 
     #[test]

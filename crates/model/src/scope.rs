@@ -28,6 +28,11 @@ pub struct Scope {
     pub default_values: BTreeSet<Span>,
     /// Deployments that nothing here is seen to make: a chart that nothing installs, a base that nothing uses.
     pub by_default: BTreeSet<DeploymentId>,
+    /// Deployments on a developer's machine: Compose files beside the workloads of a cluster. They are read, and not
+    /// judged as a part of the platform.
+    pub local: BTreeSet<DeploymentId>,
+    /// The files of these.
+    pub local_files: BTreeSet<FileId>,
     /// The environments that each file is deployed for; `None` is a deployment that names none.
     pub holds: BTreeMap<FileId, BTreeSet<Option<String>>>,
     /// Namespace and values of the releases among the deployments.

@@ -249,6 +249,12 @@ fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
                 end: position(platform, l.span.file.0, l.span.end),
                 label: &l.label,
             })
+            .chain(finding.also_at.iter().map(|span| JsonLocation {
+                path: platform.sources.path(span.file).display().to_string(),
+                start: position(platform, span.file.0, span.start),
+                end: position(platform, span.file.0, span.end),
+                label: "the same in another environment",
+            }))
             .collect(),
         remedy: &finding.remedy,
         url: page_of(finding.rule),

@@ -70,6 +70,9 @@ struct ExplainedDeployment<'a> {
     /// Whether nothing here is seen to make it, so that its values are defaults.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     by_default: bool,
+    /// Whether it is for a developer's machine, so that it is not judged as a part of the platform.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    local: bool,
     /// What of it was not read.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     not_read: &'a [String],
@@ -175,6 +178,7 @@ fn explain_project<'a>(
                 .map(|path| path.display().to_string()),
             objects: d.objects,
             by_default: scope.by_default.contains(&id),
+            local: scope.local.contains(&id),
             not_read: scope.in_part.get(&id).map_or(&[], Vec::as_slice),
         })
         .collect();
@@ -384,6 +388,7 @@ impl ExplainedProject<'_> {
             ]
             .map(str::to_owned);
             let known = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            let names_any = self.deployments.iter().any(|d| d.environment.is_some());
             let rows = self.deployments.iter().map(|d| {
                 [
                     d.kind.to_owned(),
@@ -399,10 +404,14 @@ impl ExplainedProject<'_> {
                     } else {
                         d.by_shown()
                     },
-                    known(d.environment),
+                    d.environment
+                        .or(names_any.then_some("(unnamed)"))
+                        .unwrap_or_default()
+                        .to_owned(),
                     known(d.cluster),
                     d.objects.to_string(),
                     match (d.not_read.is_empty(), d.objects) {
+                        _ if d.local => "no (local)".to_owned(),
                         (true, _) if d.by_default => "as defaults".to_owned(),
                         (true, _) => String::new(),
                         (false, 0) => "not read".to_owned(),

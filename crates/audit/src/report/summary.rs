@@ -56,12 +56,10 @@ pub(super) struct Deployed<'a> {
 /// The deployments that were judged, by kind, the most frequent first.
 pub(super) fn deployed<'a>(report: &Report, platform: &'a Platform) -> Vec<Deployed<'a>> {
     let mut kinds: BTreeMap<DeploymentKind, Deployed<'a>> = BTreeMap::new();
-    for deployment in platform
-        .scope
-        .deployments
-        .iter()
-        .filter(|d| is_judged(d, report, platform))
-    {
+    let scope = &platform.scope;
+    let all = scope.deployments.iter().zip((0..).map(DeploymentId));
+    let judged = all.filter(|(d, id)| !scope.local.contains(id) && is_judged(d, report, platform));
+    for (deployment, _) in judged {
         let of_kind = kinds.entry(deployment.kind).or_insert_with(|| Deployed {
             kind: deployment.kind,
             count: 0,

@@ -143,6 +143,7 @@ fn one(
             note("through", &line);
         }
     }
+    note("also at", &also_at(finding, platform));
     note("what happens", &finding.explanation);
     note("figures", &figures(&finding.figures));
     for assumption in &finding.assumptions {
@@ -159,6 +160,21 @@ fn one(
         ),
     );
     columns.corrected(renderer(style).render(&[group]))
+}
+
+/// The other places of a finding. With the first, three are shown.
+fn also_at(finding: &Finding, platform: &Platform) -> String {
+    const SHOWN: usize = 2;
+    let shown = finding.also_at.iter().take(SHOWN).map(|span| {
+        let position = platform.sources.position(*span);
+        let path = platform.sources.path(span.file).display();
+        format!("{path}:{}:{}", position.line, position.column)
+    });
+    let mut places: Vec<String> = shown.collect();
+    if finding.also_at.len() > SHOWN {
+        places.push(format!("and {} more", finding.also_at.len() - SHOWN));
+    }
+    places.join(", ").replace(", and", " and")
 }
 
 /// The figures in words, without those that only count one thing: the title names it.

@@ -3,6 +3,8 @@
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::database::{Pool, PoolTarget};
+use cofferdam_model::{Fact, Source};
+use std::time::Duration;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -55,6 +57,7 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
     } else {
         Severity::Medium
     };
+    let waits = &waits(pool, &missing);
     let what = if pool.unpooled {
         "Every caller opens its own connection: there are as many connections as concurrent requests, until \
          the database refuses more."
@@ -62,8 +65,7 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
         "Nothing limits the connections that one process opens: every increase of its load reaches the \
          database in full."
     } else if size_is_set {
-        "When the database is slow or down, callers wait without a timeout, keep their resources, and block \
-         their own callers."
+        waits
     } else {
         "The driver's default decides how many connections each process opens, and nobody has multiplied it \
          by the number of replicas."
@@ -75,13 +77,57 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
         )
         .severity(severity)
         .explain(what)
-        .remedy(
-            "Set all three: a size from queries a second × seconds each, a pool timeout shorter than the \
-                 caller's own timeout, and a connect timeout shorter than that.",
-        )
+        .remedy(remedy(&missing))
         .at(pool.span, "the pool")
         .evidence(evidence),
     );
+}
+
+/// How long callers wait for what is not set: the library's default is named where it is known.
+fn waits(pool: &Pool, missing: &[&str]) -> String {
+    let mut sentences = Vec::new();
+    let mut add = |what: &str, known: &Option<Fact<Duration>>, without: &str| {
+        if missing.contains(&what) {
+            sentences.push(match known.as_ref().map(|fact| &fact.source) {
+                Some(Source::Assumed { why }) => format!("Where nothing sets it, {why}."),
+                _ => without.to_owned(),
+            });
+        }
+    };
+    add(
+        "pool timeout",
+        &pool.pool_timeout,
+        "No timeout limits the wait for a connection of the pool, as far as the code shows.",
+    );
+    add(
+        "connect timeout",
+        &pool.connect_timeout,
+        "A new connection waits until the driver or the operating system gives up, often minutes.",
+    );
+    sentences.push(
+        "While the database is slow or down, callers wait that long, keep their resources, and block their own \
+         callers."
+            .to_owned(),
+    );
+    sentences.join(" ")
+}
+
+/// Names what is missing, and nothing that is set.
+fn remedy(missing: &[&str]) -> String {
+    let parts: Vec<&str> = missing
+        .iter()
+        .map(|what| match *what {
+            "pool" => "a pool with a size from queries a second × seconds each",
+            "pool size" => "a size from queries a second × seconds each",
+            "pool timeout" => "a pool timeout shorter than the caller's own timeout",
+            _ if missing.contains(&"pool timeout") => "a connect timeout shorter than that",
+            _ => "a connect timeout shorter than the caller's own timeout",
+        })
+        .collect();
+    match parts.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("Set {} and {last}.", rest.join(", ")),
+        _ => format!("Set {}.", parts.concat()),
+    }
 }
 
 fn join(words: &[&str]) -> String {
@@ -96,8 +142,7 @@ fn join(words: &[&str]) -> String {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::{Environment, Fact, Parts};
-    use std::time::Duration;
+    use cofferdam_model::{Environment, Parts};
 
     #[test]
     fn what_is_missing_is_named_and_a_whole_pool_is_silent() {
@@ -123,7 +168,18 @@ mod tests {
         env.pools[0].size = Some(Fact::assumed(15, "SQLAlchemy's default is 5 + 10"));
         assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::Medium));
         env.pools[0].size = Some(fact(5, 2));
+        let why = "pool_timeout is 30 s, SQLAlchemy's default";
+        env.pools[0].pool_timeout = Some(Fact::assumed(Duration::from_secs(30), why));
+        let finding = testing::only(&RULE, &env);
+        assert!(finding.explanation.contains(why), "{}", finding.explanation);
+        assert!(!finding.explanation.contains("without a timeout"));
+        assert!(finding.remedy.contains("a pool timeout") && !finding.remedy.contains("a size"));
         env.pools[0].pool_timeout = Some(fact(Duration::from_secs(5), 3));
+        let finding = testing::only(&RULE, &env);
+        assert_eq!(
+            finding.remedy,
+            "Set a connect timeout shorter than the caller's own timeout."
+        );
         env.pools[0].connect_timeout = Some(fact(Duration::from_secs(3), 4));
         assert!(testing::all(&RULE, &env).is_empty());
     }

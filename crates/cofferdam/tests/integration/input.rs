@@ -645,3 +645,49 @@ fn help_explains_paths_and_the_overlay() {
         }
     }
 }
+
+#[test]
+fn an_overlay_whose_base_was_not_given_is_no_pass() {
+    let directory = repository();
+    let root = directory.path();
+    write(root, "deploy/base/kustomization.yaml", "resources: [api.yaml]\n");
+    write(root, "deploy/base/api.yaml", &deployment("api"));
+    write(
+        root,
+        "deploy/overlays/prod/kustomization.yaml",
+        "resources: [../../base]\n",
+    );
+    let output = run(root, &["check", "deploy/overlays/prod"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let error = stderr(&output);
+    assert!(
+        error.contains("not judged: deploy/overlays/prod; `../../base`") && error.contains("--allow-empty"),
+        "{error}"
+    );
+    let value = run(root, &["check", "deploy/overlays/prod", "--format", "json"]);
+    assert_eq!(value.status.code(), Some(2));
+    assert_eq!(json(&value)["summary"]["nothing_to_check"], true);
+    let allowed = run(root, &["check", "deploy/overlays/prod", "--allow-empty"]);
+    assert_eq!(allowed.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&allowed.stdout).starts_with("nothing was judged"));
+    // With its base, or with other objects of its own, there is something to judge.
+    assert_ne!(run(root, &["check", "deploy"]).status.code(), Some(2));
+    let own = "resources: [../../base, own.yaml]\n";
+    write(root, "deploy/overlays/prod/kustomization.yaml", own);
+    write(root, "deploy/overlays/prod/own.yaml", &deployment("own"));
+    assert_ne!(
+        run(root, &["check", "deploy/overlays/prod"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn a_rehearsal_of_nothing_is_no_pass() {
+    let directory = repository();
+    let arguments = ["simulate", ".", "--scenario", "cell-failover"];
+    let output = run(directory.path(), &arguments);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("nothing to rehearse here"));
+    let allowed = [&arguments[..], &["--allow-empty"]].concat();
+    assert_eq!(run(directory.path(), &allowed).status.code(), Some(0));
+}

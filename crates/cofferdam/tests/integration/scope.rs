@@ -358,3 +358,43 @@ fn each_reason_for_not_judging_is_told_once() {
         Some(2)
     );
 }
+
+#[test]
+fn a_compose_file_beside_a_cluster_is_a_developers_machine() {
+    let directory = platform();
+    let compose = "services:\n  api:\n    image: registry.example.net/api:1.2.3\n    environment: {API_PASSWORD: h7Gk2pQ9xW}\n";
+    write(directory.path(), &[("compose.yaml", compose)]);
+    let secrets = |arguments: &[&str]| {
+        let report = json(
+            directory.path(),
+            &[&["--rule", "secret-in-clear"][..], arguments].concat(),
+        );
+        report["findings"].as_array().unwrap().clone()
+    };
+    let found = secrets(&[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["severity"], "low");
+    assert!(
+        found[0]["explanation"]
+            .as_str()
+            .unwrap()
+            .contains("developer's machine")
+    );
+    assert!(secrets(&["--environment", "production"]).is_empty());
+    let report = json(directory.path(), &[]);
+    let kinds = report["summary"]["deployments"].as_array().unwrap().clone();
+    assert!(kinds.iter().all(|d| d["kind"] != "Compose"), "{kinds:?}");
+    // Without a cluster, Compose is the platform.
+    let alone = tempfile::tempdir().unwrap();
+    write(alone.path(), &[("compose.yaml", compose)]);
+    let report = json(alone.path(), &["--rule", "secret-in-clear"]);
+    assert_eq!(report["findings"][0]["severity"], "high");
+    // A file for production by its name is no developer's machine.
+    let files = [
+        ("compose.prod.yaml", compose),
+        ("compose.dev.yaml", "services: {api: {image: 'api:1'}}\n"),
+    ];
+    std::fs::remove_file(directory.path().join("compose.yaml")).unwrap();
+    write(directory.path(), &files);
+    assert_eq!(secrets(&["--environment", "production"]).len(), 1);
+}

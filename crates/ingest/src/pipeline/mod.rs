@@ -18,6 +18,7 @@ mod evidence;
 mod failed;
 mod formats;
 mod holds;
+mod local;
 mod made;
 mod manifests;
 mod naming;
@@ -163,7 +164,9 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     reading.overlay_problems = problems;
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
+    let (local, local_files) = local::of(&sources, (&pieces, &deployments), &platform.environments);
     let scope = &mut platform.scope;
+    (scope.local, scope.local_files) = (local, local_files);
     scope.releases = releases(&sources, &deployments);
     scope.by_default = by_default(&sources, &deployments);
     scope.holds = holds::of(&sources, &pieces);
