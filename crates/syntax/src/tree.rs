@@ -101,6 +101,11 @@ impl Map {
         }
     }
 
+    /// Adds a key that the map does not have, which the caller knows: a search for it among thousands costs their square.
+    pub(crate) fn push(&mut self, key: Key, value: Node) {
+        self.entries.push((key, value));
+    }
+
     /// Removes `key`.
     pub fn remove(&mut self, key: &str) -> Option<(Key, Node)> {
         let index = self.entries.iter().position(|(k, _)| &*k.text == key)?;

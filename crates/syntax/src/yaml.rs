@@ -5,7 +5,7 @@ use crate::source::{ChainId, Chains, Layer};
 use crate::source::{FileId, Span};
 use crate::tree::{Key, Map, Node, Scalar, Style, Value};
 use granit_parser::{Event, Parser, ScalarStyle};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Nodes that aliases may add to one stream before it is refused: otherwise a few lines of nested aliases can
 /// need more memory than any machine has.
@@ -198,6 +198,20 @@ struct Builder<'c> {
     nodes: usize,
 }
 
+/// Maps of more keys than this have an index of them.
+const INDEXED: usize = 32;
+
+/// Whether the map has this key. Notes it as one that it will have.
+fn is_known(map: &Map, seen: &mut HashSet<Box<str>>, key: &str) -> bool {
+    if map.len() < INDEXED {
+        return map.get(key).is_some();
+    }
+    if seen.is_empty() {
+        seen.extend(map.iter().map(|(key, _)| key.text.clone()));
+    }
+    !seen.insert(key.into())
+}
+
 enum Frame {
     Seq {
         start: usize,
@@ -208,6 +222,8 @@ enum Frame {
         start: usize,
         anchor: usize,
         map: Map,
+        /// The keys of a map of many; a search in the map itself would cost their square.
+        seen: HashSet<Box<str>>,
         merges: Vec<Node>,
         key: Option<Key>,
     },
@@ -286,6 +302,7 @@ impl Builder<'_> {
                     start,
                     anchor,
                     map: Map::default(),
+                    seen: HashSet::new(),
                     merges: Vec::new(),
                     key: None,
                 })?;
@@ -367,11 +384,13 @@ impl Builder<'_> {
                 merges,
                 ..
             } => {
-                for merged in &merges {
-                    for (key, value) in merged.entries() {
-                        if map.get(&key.text).is_none() {
-                            map.insert(key.clone(), value.clone());
-                        }
+                let mut known: HashSet<Box<str>> = match merges.is_empty() {
+                    true => HashSet::new(),
+                    false => map.iter().map(|(key, _)| key.text.clone()).collect(),
+                };
+                for (key, value) in merges.iter().flat_map(Node::entries) {
+                    if known.insert(key.text.clone()) {
+                        map.push(key.clone(), value.clone());
                     }
                 }
                 (
@@ -399,7 +418,13 @@ impl Builder<'_> {
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Frame::Seq { items, .. }) => items.push(node),
-            Some(Frame::Map { map, merges, key, .. }) => match key.take() {
+            Some(Frame::Map {
+                map,
+                merges,
+                key,
+                seen,
+                ..
+            }) => match key.take() {
                 None => {
                     let text = match &node.value {
                         Value::Scalar(s) => s.text.clone(),
@@ -418,13 +443,16 @@ impl Builder<'_> {
                 },
                 Some(k) => {
                     let (text, span) = (k.text.clone(), k.span);
-                    if map.insert(k, node).is_some() {
+                    if is_known(map, seen, &text) {
+                        map.insert(k, node);
                         self.stream.problems.push(Problem {
                             message: format!(
                                 "the key `{text}` occurs twice in this map; the last one counts"
                             ),
                             span,
                         });
+                    } else {
+                        map.push(k, node);
                     }
                 }
             },

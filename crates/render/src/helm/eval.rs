@@ -274,6 +274,8 @@ impl<'a> Evaluator<'a> {
         if entries.is_empty() {
             return self.scoped(otherwise);
         }
+        // A round of an empty body is work too.
+        self.steps += entries.len();
         for (key, value) in entries {
             let bound = match variables {
                 [] => Vec::new(),

@@ -414,6 +414,22 @@ fn an_application_renders_with_its_own_values() {
     assert_eq!(objects[0].at("spec/replicas").and_then(Node::as_i64), Some(9));
 }
 
+#[test]
+fn a_hostile_template_costs_no_more_than_its_limits() {
+    // Each pipe is a call inside another: 5,000 of them would overflow the stack.
+    let pipes = format!("a: {{{{ .Values.x{} }}}}\nb: 1", " | quote".repeat(5_000));
+    assert!(given("x: 1\n", &pipes).contains("b:1"));
+    assert_eq!(
+        given("x: t\n", "a: {{ .Values.x | upper | lower | quote }}"),
+        "a:t"
+    );
+    // Rounds of empty bodies are counted: 10,000 × 10,000 × 10,000 of them would never end.
+    let list: Vec<&str> = vec!["1"; 10_000];
+    let range = "{{ range .Values.x }}";
+    let nested = format!("a: 1\n{}{}", range.repeat(3), "{{ end }}".repeat(3));
+    given(&format!("x: [{}]\n", list.join(",")), &nested);
+}
+
 proptest! {
     #[test]
     fn no_template_panics(

@@ -227,3 +227,23 @@ fn documents_of_json_may_follow_one_another() {
         );
     }
 }
+
+#[test]
+fn a_map_of_many_keys_keeps_their_order_and_the_last_of_two_equal_ones() {
+    let mut text: String = (0..100).map(|n| format!("k{n}: {n}\n")).collect();
+    text.push_str("k7: last\nk90: last\nmerged: {<<: *none, a: 1}\n");
+    let text = format!("base: &none {{a: 0, b: 2}}\n{text}");
+    let stream = parse(&text, FILE, 0);
+    let root = &stream.documents[0];
+    let keys: Vec<&str> = root.entries().map(|(key, _)| &*key.text).collect();
+    assert_eq!(
+        (keys.len(), keys[0], keys[8], keys[100]),
+        (102, "base", "k7", "k99")
+    );
+    assert_eq!(root.get("k7").and_then(Node::as_str), Some("last"));
+    assert_eq!(root.get("k90").and_then(Node::as_str), Some("last"));
+    assert_eq!(stream.problems.len(), 2);
+    let merged = root.get("merged").unwrap();
+    let values = ["a", "b"].map(|key| merged.get(key).and_then(Node::as_str));
+    assert_eq!(values, [Some("1"), Some("2")]);
+}

@@ -56,10 +56,14 @@ impl<'t> Reader<'t> {
             return None;
         }
         let mut value = self.command(None)?;
-        loop {
+        for pipes in 0.. {
             self.space();
             if !self.takes('|') {
                 break;
+            }
+            // Each pipe is one call inside another.
+            if pipes >= MAX_DEPTH {
+                return None;
             }
             value = self.command(Some(value))?;
         }
