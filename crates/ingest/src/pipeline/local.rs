@@ -1,7 +1,7 @@
 //! Compose files beside the workloads of a cluster: they are for a developer's machine, and not for the platform.
 
-use super::builds::{Piece, Sources};
 use super::pieces::Deployments;
+use super::sources::{Piece, Sources};
 use crate::compose;
 use cofferdam_model::{DeploymentId, DeploymentKind, Environment, FileId, ProjectId};
 use cofferdam_syntax::environment;
