@@ -133,6 +133,14 @@ pub struct Finding {
     pub apart: Option<Apart>,
 }
 
+/// Names come from files: a line break in one would print a false line, a control character would act on the terminal.
+fn on_one_line(text: String) -> String {
+    match text.contains(char::is_control) {
+        true => text.replace(char::is_control, "\u{FFFD}"),
+        false => text,
+    }
+}
+
 impl Finding {
     /// A finding about `subject` with the title `title`.
     pub fn new(subject: impl Into<String>, title: impl Into<String>) -> Self {
@@ -141,10 +149,10 @@ impl Finding {
             severity: None,
             confidence: Confidence::Certain,
             environments: Vec::new(),
-            subject: subject.into(),
+            subject: on_one_line(subject.into()),
             subjects: Vec::new(),
             project: ProjectId::default(),
-            title: title.into(),
+            title: on_one_line(title.into()),
             explanation: String::new(),
             figures: BTreeMap::new(),
             assumptions: Vec::new(),

@@ -147,7 +147,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
             };
             let lead = cofferdam_simulate::report::text::lead(&rehearsals, lead);
             let report = text::render(&report, &platform, &redactor, style);
-            output::print(&format!("{lead}{report}"), &[&redactor])?;
+            output::print(&format!("{lead}{report}"), style.color, &[&redactor])?;
         }
     }
     if nothing && !args.input.allow_empty {

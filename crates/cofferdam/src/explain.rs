@@ -33,7 +33,7 @@ enum Format {
 /// Prints a rule's page.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let rule = rules::find(&args.rule).ok_or_else(|| unknown_rule(&args.rule))?;
-    output::print(rule.page, &[])?;
+    output::print(rule.page, false, &[])?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn rules(args: &RulesArgs) -> Result<ExitCode, String> {
         Format::Text => list(),
         Format::Json => json()?,
     };
-    output::print(&text, &[])?;
+    output::print(&text, false, &[])?;
     Ok(ExitCode::SUCCESS)
 }
 

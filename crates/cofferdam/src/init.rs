@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     let text = init::template(&platform, &report);
     let text = redactor.text(&text);
     if args.print {
-        output::print(&text, &[])?;
+        output::print(&text, false, &[])?;
         return Ok(ExitCode::SUCCESS);
     }
     let root = root(&args.paths, &platform)?;
@@ -64,6 +64,7 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
             "wrote {}: {count} to confirm, each commented out with its reason\n",
             file.display()
         ),
+        false,
         &[],
     )?;
     Ok(ExitCode::SUCCESS)

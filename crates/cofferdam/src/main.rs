@@ -95,7 +95,7 @@ fn main() -> ExitCode {
         Command::Completions { shell } => {
             let mut buffer = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "cofferdam", &mut buffer);
-            output::print(&String::from_utf8_lossy(&buffer), &[]).map(|()| ExitCode::SUCCESS)
+            output::print(&String::from_utf8_lossy(&buffer), false, &[]).map(|()| ExitCode::SUCCESS)
         }
     };
     result.unwrap_or_else(|message| {

@@ -40,9 +40,15 @@ impl Color {
     }
 }
 
-/// `text` with every control character shown as a symbol, except line breaks, tabs and colours: a name in a
-/// file may contain sequences that control the terminal.
-fn visible(text: &str) -> Cow<'_, str> {
+/// Whether reports themselves use this code: bold, dim, italic, underlined, the colours of text, and their ends. Others
+/// could hide text.
+fn is_own(code: &str) -> bool {
+    matches!(code.parse(), Ok(0..=4u8 | 22..=24 | 30..=37 | 39 | 90..=97)) || code.is_empty()
+}
+
+/// `text` with every control character shown as a symbol, except line breaks, tabs and, in a coloured text, colours: a
+/// name in a file may contain sequences that control the terminal.
+fn visible(text: &str, coloured: bool) -> Cow<'_, str> {
     let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);
@@ -52,7 +58,8 @@ fn visible(text: &str) -> Cow<'_, str> {
     while let Some(c) = rest.chars().next() {
         let colour = rest.strip_prefix("\x1b[").and_then(|codes| {
             let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
-            codes[end..].starts_with('m').then_some(end + 3)
+            let own = coloured && codes[..end].split(';').all(is_own);
+            (own && codes[end..].starts_with('m')).then_some(end + 3)
         });
         match colour {
             Some(length) => {
@@ -87,8 +94,8 @@ pub(crate) fn width() -> usize {
 ///
 /// # Errors
 /// The system's reason, except when the reader closed the pipe.
-pub(crate) fn print(text: &str, redactors: &[&Redactor<'_>]) -> Result<(), String> {
-    print_with(redactors, |out| out.write_all(visible(text).as_bytes()))
+pub(crate) fn print(text: &str, coloured: bool, redactors: &[&Redactor<'_>]) -> Result<(), String> {
+    print_with(redactors, |out| out.write_all(visible(text, coloured).as_bytes()))
 }
 
 /// The same for output that is made piece by piece.
@@ -111,7 +118,7 @@ pub(crate) fn print_with(
 /// Prints errors to standard error, without the secrets of the files.
 pub(crate) fn complain(text: &str, redactor: &Redactor<'_>) {
     // If standard error is closed, nothing more can be done.
-    let _ = io::stderr().write_all(visible(&redactor.text(text)).as_bytes());
+    let _ = io::stderr().write_all(visible(&redactor.text(text), true).as_bytes());
 }
 
 /// A message that may repeat an argument, without the secrets in arguments.
@@ -144,10 +151,13 @@ mod tests {
 
     #[test]
     fn what_would_move_a_terminal_is_shown_and_colours_stay() {
-        assert_eq!(visible("a\tb\n"), "a\tb\n");
-        assert_eq!(visible("\x1b[1;31mred\x1b[0m"), "\x1b[1;31mred\x1b[0m");
+        assert_eq!(visible("a\tb\n", false), "a\tb\n");
+        assert_eq!(visible("\x1b[1;31mred\x1b[0m", true), "\x1b[1;31mred\x1b[0m");
+        assert_eq!(visible("\x1b[31mred\x1b[0m", false), "␛[31mred␛[0m");
+        // A colour that no report uses may hide text.
+        assert_eq!(visible("\x1b[8mhidden\x1b[1;7m", true), "␛[8mhidden␛[1;7m");
         assert_eq!(
-            visible("\x1b]0;title\x07 \x1b[2J \u{9b}2J \x7f é"),
+            visible("\x1b]0;title\x07 \x1b[2J \u{9b}2J \x7f é", true),
             "␛]0;title␇ ␛[2J \u{FFFD}2J \u{FFFD} é"
         );
     }

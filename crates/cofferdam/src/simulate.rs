@@ -136,9 +136,11 @@ fn print(
         width: output::width(),
     };
     match (args.format, other) {
-        (Format::Text, None) => output::print(&text::render(rehearsals, platform, style), redactors),
+        (Format::Text, None) => {
+            output::print(&text::render(rehearsals, platform, style), style.color, redactors)
+        }
         (Format::Text, Some((_, after))) => {
-            output::print(&compare::render(rehearsals, after, style), redactors)
+            output::print(&compare::render(rehearsals, after, style), style.color, redactors)
         }
         (Format::Json, None) => output::print_with(redactors, |out| json::write(rehearsals, platform, out)),
         (Format::Json, Some((after_platform, after))) => output::print_with(redactors, |out| {
@@ -156,7 +158,7 @@ fn print(
                 charts
             };
             match chart::render(&charts) {
-                Some(svg) => output::print(&svg, redactors),
+                Some(svg) => output::print(&svg, false, redactors),
                 None => {
                     let text = text::render(rehearsals, platform, style);
                     if let Some(redactor) = redactors.first() {
@@ -175,7 +177,7 @@ fn list() -> Result<ExitCode, String> {
         .iter()
         .map(|s| format!("{:<width$}  {}\n", s.name, s.title))
         .collect();
-    output::print(&lines, &[]).map(|()| ExitCode::SUCCESS)
+    output::print(&lines, false, &[]).map(|()| ExitCode::SUCCESS)
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, String> {

@@ -142,6 +142,15 @@ impl Repo {
         let mut to_parse = Vec::new();
         let mut files = Vec::with_capacity(found.len());
         for (path, bytes) in found {
+            // Such a name would write lines of its own into reports and logs.
+            if let Some(shown) = without_control(&path) {
+                repo.unreadable.push(Unreadable {
+                    path: shown,
+                    span: None,
+                    message: "has a control character in its name and was not read; rename it".to_owned(),
+                });
+                continue;
+            }
             if bytes.as_ref().is_ok_and(|bytes| bytes.starts_with(GIT_CRYPT)) {
                 repo.encrypted.push(path);
                 continue;
@@ -328,6 +337,18 @@ impl Repo {
     }
 }
 
+/// The path with a sign in place of each control character, if it has any.
+fn without_control(path: &Path) -> Option<PathBuf> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    // Control characters above ASCII are two bytes in UTF-8, of which the first is 0xC2.
+    if !bytes.iter().any(|b| *b < b' ' || matches!(b, 0x7f | 0xc2)) {
+        return None;
+    }
+    let text = path.to_string_lossy();
+    let shown = text.replace(char::is_control, "\u{FFFD}");
+    (shown != text).then(|| PathBuf::from(shown))
+}
+
 /// Resolves `.` and `..` in a path below the root without touching the file system. A path that leaves
 /// the root keeps its leading `..`.
 pub fn normalise(path: &Path) -> PathBuf {
@@ -440,6 +461,21 @@ mod tests {
         );
         assert_eq!(found(&repo, "platform/all/gone", "x.yaml"), None);
         assert_eq!(found(&repo, "b/k8s", "x.yaml").as_deref(), Some("b/k8s"));
+    }
+
+    #[test]
+    fn a_file_with_a_control_character_in_its_name_is_reported_under_a_readable_name() {
+        let repo = repo(&[
+            ("a\n::error::x.yaml", b"a: 1"),
+            ("b\u{9b}.yaml", b"a: 1"),
+            ("é.yaml", b"a: 1"),
+        ]);
+        assert_eq!(repo.files.keys().collect::<Vec<_>>(), [Path::new("é.yaml")]);
+        let shown: Vec<&Path> = repo.unreadable.iter().map(|u| u.path.as_path()).collect();
+        assert_eq!(
+            shown,
+            [Path::new("a\u{FFFD}::error::x.yaml"), Path::new("b\u{FFFD}.yaml")]
+        );
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub(super) fn find(given: &Given, wanted: Option<&Path>) -> Result<Option<Config
         .iter()
         .flat_map(|directory| NAMES.map(|name| directory.join(name)))
         .find(|file| is_there(file));
-    Ok(there.map(|file| Config::at(&file, read_bounded(&file), given, &directories)))
+    let top = directories.last().copied().unwrap_or(&given.root);
+    Ok(there.map(|file| Config::at(&file, read_found(&file, top), given, &directories)))
 }
 
 impl Config {
@@ -98,6 +99,22 @@ fn is_there(file: &Path) -> bool {
         Err(e) if e.kind() == io::ErrorKind::NotFound => std::fs::symlink_metadata(file).is_ok(),
         Err(_) => true,
     }
+}
+
+/// The bytes of an overlay that nobody named. A link out of the directories that are searched is not followed: an error
+/// would show lines of a file that nobody gave. What is no file (a pipe) could block forever.
+fn read_found(file: &Path, top: &Path) -> Result<Vec<u8>, String> {
+    if let (Ok(real), Ok(top)) = (std::fs::canonicalize(file), std::fs::canonicalize(top)) {
+        if !real.starts_with(top) {
+            return Err(
+                "is a link that leads out of the repository; name it with --config to use it".to_owned(),
+            );
+        }
+        if !real.is_file() {
+            return Err("is not a file".to_owned());
+        }
+    }
+    read_bounded(file)
 }
 
 fn wanted_file(wanted: &Path) -> Result<PathBuf, String> {
