@@ -18,7 +18,7 @@ use std::time::Duration;
 #[command(
     after_help = format!("Examples:\n  cofferdam check .\n  cofferdam check platform/ --environment production --min-severity high\n  cofferdam check . --rule database-connection-exhaustion --rule pooler-overcommit\n  cofferdam check . --simulate --min-severity high\n  cofferdam check . --all                         count examples, tests and other separate places too\n  cofferdam check . --explain-scope               which deployments exist, and what was not read\n  cofferdam check . --format json | jq '.findings[] | select(.severity == \"critical\") | .title'\n  cofferdam check base/ overlays/production/      several paths are one platform\n  cofferdam check k8s/api.yaml                    one file\n  kustomize build overlays/production | cofferdam check -\n  cofferdam check services/api                    with the cofferdam.yaml of the repository\n  cofferdam check . --config ../ops/cofferdam.yaml\n\n{PATHS_HELP}\n\nSeparate places (directories called examples, tests, docs, archive, templates, vendor and similar) are read, but their findings are \
 only counted in the summary. If it is given by its own path (`cofferdam check examples/shop`), such a directory is checked like any other.\n\n\
-Facts that no file contains (request rates, connection limits, capacities) go into cofferdam.yaml; `cofferdam init` writes one.\nTo accept a finding, add a comment on its line, `# cofferdam: ignore[rule] reason`, or an entry under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, unreadable input, or nothing to check or judge.")
+Facts that no file contains (request rates, connection limits, capacities) go into cofferdam.yaml; `cofferdam init` writes one.\nTo accept a finding, add a comment on its line, `# cofferdam: ignore[rule] reason`, or an entry under `ignore` in cofferdam.yaml.\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, nothing to check, or, without findings, input that cannot be read or judge.")
 )]
 pub(crate) struct Args {
     /// Directories and files to check; `-` is standard input.
@@ -53,8 +53,8 @@ pub(crate) struct Args {
     /// Print one line for each finding.
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
-    /// Print everything that could not be judged, instead of each reason once, and what the values of a finding passed
-    /// through.
+    /// Print everything that could not be judged, instead of each reason once, what the values of a finding passed
+    /// through, and the files that were skipped.
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]

@@ -2,15 +2,17 @@
 
 use crate::output;
 use cofferdam_audit::{Rule, rules};
+use cofferdam_simulate::scenarios;
 use std::fmt::Write;
 use std::process::ExitCode;
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cofferdam explain pooler-overcommit")]
+#[command(after_help = "Examples:\n  cofferdam explain pooler-overcommit\n  cofferdam explain connection-storm         a scenario of `cofferdam simulate`")]
 pub(crate) struct Args {
-    /// Id of the rule.
-    rule: String,
+    /// Id of the rule, or name of the scenario.
+    #[arg(value_name = "RULE")]
+    name: String,
 }
 
 /// Arguments of `rules`.
@@ -30,10 +32,18 @@ enum Format {
     Json,
 }
 
-/// Prints a rule's page.
+/// Prints the page of a rule or a scenario.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
-    let rule = rules::find(&args.rule).ok_or_else(|| unknown_rule(&args.rule))?;
-    output::print(rule.page, false, &[])?;
+    let name = args.name.as_str();
+    let rule = rules::find(name).map(|rule| rule.page);
+    let page = rule.or_else(|| scenarios::find(name).map(|scenario| scenario.text));
+    let page = page.ok_or_else(|| match nearest_scenario(name) {
+        Some(near) if rules::nearest(name).is_none() => {
+            format!("there is no rule or scenario `{name}`; did you mean the scenario `{near}`?")
+        }
+        _ => unknown_rule(name),
+    })?;
+    output::print(page, false, &[])?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,6 +94,10 @@ fn json() -> Result<String, String> {
     serde_json::to_string_pretty(&all)
         .map(|t| t + "\n")
         .map_err(|e| e.to_string())
+}
+
+fn nearest_scenario(name: &str) -> Option<&'static str> {
+    cofferdam_syntax::nearest::nearest(name, scenarios::ALL.iter().map(|s| s.name))
 }
 
 /// The error for a rule that does not exist.

@@ -106,10 +106,20 @@ fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), Stri
         1 => "1 problem".to_owned(),
         n => format!("{n} problems"),
     };
-    let config = (platform.reading.config.as_deref()).unwrap_or(Path::new("cofferdam.yaml"));
+    // A statement of the command line is wrong even if there is no file.
+    let given = |problem: &UnreadableFile| problem.path == Path::new(cofferdam_ingest::overlay::GIVEN);
+    let config = platform.reading.config.as_deref();
+    let place = match problems.iter().filter(|problem| given(problem)).count() {
+        n if n == problems.len() => cofferdam_ingest::overlay::GIVEN.to_owned(),
+        0 => config.unwrap_or(Path::new("cofferdam.yaml")).display().to_string(),
+        _ => format!(
+            "{} with {}",
+            config.unwrap_or(Path::new("cofferdam.yaml")).display(),
+            cofferdam_ingest::overlay::GIVEN
+        ),
+    };
     Err(format!(
-        "{} has {things}; nothing was checked, because the figures would be wrong without these statements",
-        config.display()
+        "{place} has {things}; nothing was checked, because the figures would be wrong without these statements"
     ))
 }
 
@@ -166,7 +176,7 @@ pub(crate) fn no_environment(platform: &Platform, name: &str, all: bool) -> Stri
 
 /// The error for paths with nothing to check.
 pub(crate) fn nothing(paths: &[PathBuf], platform: &Platform) -> String {
-    let there = match platform.reading.passed_over {
+    let there = match platform.reading.skipped.len() {
         1 if matches!(paths, [one] if is_stdin(one)) => {
             "no document in it is configuration that Cofferdam reads".to_owned()
         }

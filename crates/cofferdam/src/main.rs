@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
     name = "cofferdam",
     version,
     about = "Find how a platform will fail, from its own configuration",
-    after_help = "Examples:\n  cofferdam check .                       everything below this directory\n  cofferdam check . --min-severity high   only what can take the platform down\n  cofferdam init .                        write cofferdam.yaml: what check assumes, to confirm\n  kustomize build . | cofferdam check -   a stream of manifests\n  cofferdam explain database-connection-exhaustion\n\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, unreadable input, or nothing to check."
+    after_help = "Examples:\n  cofferdam check .                       everything below this directory\n  cofferdam check . --min-severity high   only what can take the platform down\n  cofferdam init .                        write cofferdam.yaml: what check assumes, to confirm\n  kustomize build . | cofferdam check -   a stream of manifests\n  cofferdam explain database-connection-exhaustion\n\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, nothing to check, or, without findings, input that cannot be read."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -43,7 +43,7 @@ enum Command {
     Init(init::Args),
     /// List the rules.
     Rules(explain::RulesArgs),
-    /// Show the page of a rule.
+    /// Show the page of a rule or a scenario.
     Explain(explain::Args),
     /// Write completions for a shell to standard output.
     #[command(
@@ -64,6 +64,24 @@ fn describe(place: &str, payload: &dyn std::any::Any) -> String {
         words.unwrap_or("its message is not shown, because it may quote a file"),
         env!("CARGO_PKG_VERSION")
     )
+}
+
+/// The command with the ids of rules and the names of scenarios as possible values, for completions. A run
+/// does not have them: its error for an unknown name offers the nearest instead of all.
+fn with_names() -> clap::Command {
+    let rules = || cofferdam_audit::rules::ALL.iter().map(|rule| rule.id);
+    let scenarios = || cofferdam_simulate::scenarios::ALL.iter().map(|scenario| scenario.name);
+    let of = |names: Vec<&'static str>| clap::builder::PossibleValuesParser::new(names);
+    Cli::command()
+        .mut_subcommand("explain", |explain| {
+            explain.mut_arg("name", |name| name.value_parser(of(rules().chain(scenarios()).collect())))
+        })
+        .mut_subcommand("check", |check| {
+            check.mut_arg("rule", |rule| rule.value_parser(of(rules().collect())))
+        })
+        .mut_subcommand("simulate", |simulate| {
+            simulate.mut_arg("scenario", |name| name.value_parser(of(scenarios().collect())))
+        })
 }
 
 fn main() -> ExitCode {
@@ -94,7 +112,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Completions { shell } => {
             let mut buffer = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "cofferdam", &mut buffer);
+            clap_complete::generate(shell, &mut with_names(), "cofferdam", &mut buffer);
             output::print(&String::from_utf8_lossy(&buffer), false, &[]).map(|()| ExitCode::SUCCESS)
         }
     };

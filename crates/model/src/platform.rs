@@ -274,8 +274,8 @@ pub struct Reading {
     pub notes: Vec<UnreadableFile>,
     /// How many files are templates that must be filled in first, and were not read.
     pub templates: usize,
-    /// How many files are not configuration.
-    pub passed_over: usize,
+    /// Files that are not configuration, in order of path.
+    pub skipped: Vec<PathBuf>,
     /// The overlay that is used, relative to the root: `cofferdam.yaml`, `../cofferdam.yaml`.
     pub config: Option<PathBuf>,
     /// Whether the overlay is among the files that were read and states parts of the platform itself.

@@ -327,6 +327,7 @@ mod tests {
     const SCENARIO: Scenario = Scenario {
         name: "test",
         title: "a test",
+        text: "",
         rules: &[],
         prepare,
     };

@@ -159,7 +159,7 @@ pub fn write(
                 .iter()
                 .map(|(k, v)| (k.as_str(), *v))
                 .collect(),
-            files_passed_over: platform.reading.passed_over,
+            files_passed_over: platform.reading.skipped.len(),
             suppressed: report.suppressed,
             below_severity: report.below,
             only_stated: report.only_stated,

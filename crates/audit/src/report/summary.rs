@@ -11,6 +11,7 @@ use cofferdam_model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// How many names are listed before the rest is only counted.
 const SHOWN: usize = 12;
@@ -184,14 +185,18 @@ pub(super) fn not_judged(out: &mut String, all: &[Unjudged], style: Style) {
     out.push('\n');
 }
 
+/// Subject and need in one line. A need that is a sentence follows the subject's own.
+fn in_words(subject: &str, need: &str) -> String {
+    match need.starts_with(|c: char| c.is_ascii_uppercase()) {
+        true => format!("{subject}. {need}."),
+        false => format!("{subject}: needs {need}"),
+    }
+}
+
 fn in_full(one: &Unjudged) -> String {
     let partial = one.partial.as_ref().map_or(String::new(), |p| format!(" ({p})"));
-    format!(
-        "{}: {}: needs {}{partial}",
-        one.rule,
-        one.subject,
-        one.needs.join(" and ")
-    )
+    let words = in_words(&one.subject, &one.needs.join(" and "));
+    format!("{}: {words}{partial}", one.rule)
 }
 
 /// A fact that several things need in the same way.
@@ -236,7 +241,10 @@ fn reason((place, key): Wish<'_>, wanted: &Wanted<'_>) -> String {
     let first = wanted.things.first().copied().unwrap_or_default();
     let Some((section, named)) = place else {
         return match wanted.things.len() {
-            1 => format!("{first}: needs {key}"),
+            1 => in_words(first, key),
+                n if key.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                format!("{first}, and the same for {} more. {key}.", n - 1)
+            }
             n => format!("{first} and {} more: need {key}", n - 1),
         };
     };
@@ -304,8 +312,32 @@ pub(super) fn summary(out: &mut String, report: &Report, platform: &Platform, st
     if !besides.is_empty() {
         let _ = writeln!(out, "besides: {}", besides.join(", "));
     }
+    if style.verbose {
+        skipped(out, &reading.skipped);
+    }
     for note in &reading.notes {
         let _ = writeln!(out, "note: {}: {}", place(note, platform), note.message);
+    }
+}
+
+/// How many skipped files are listed before the rest is only counted.
+const LISTED: usize = 40;
+
+/// The files that no reader knows, one a line.
+fn skipped(out: &mut String, files: &[PathBuf]) {
+    if files.is_empty() {
+        return;
+    }
+    out.push_str("skipped (no configuration):\n");
+    let shown = match files.len() == LISTED + 1 {
+        true => files.len(),
+        false => LISTED,
+    };
+    for path in files.iter().take(shown) {
+        let _ = writeln!(out, "    - {}", path.display());
+    }
+    if files.len() > shown {
+        let _ = writeln!(out, "    - and {} more", files.len() - shown);
     }
 }
 
@@ -454,10 +486,10 @@ fn besides(report: &Report, platform: &Platform) -> Vec<String> {
             report.only_stated
         ));
     }
-    if reading.passed_over > 0 {
+    if !reading.skipped.is_empty() {
         rest.push(format!(
             "{} skipped (no configuration)",
-            plural(reading.passed_over, "file", "files")
+            plural(reading.skipped.len(), "file", "files")
         ));
     }
     rest
@@ -661,6 +693,20 @@ mod tests {
             ..Environment::default()
         });
         assert_eq!(Names::of(&one, &platform).holds_in(&one.findings[0]), "default");
+    }
+
+    #[test]
+    fn skipped_files_are_listed_up_to_a_number() {
+        let paths = |n: usize| (0..n).map(|i| PathBuf::from(format!("f{i}.md"))).collect::<Vec<_>>();
+        let shown = |n| {
+            let mut out = String::new();
+            skipped(&mut out, &paths(n));
+            out
+        };
+        assert_eq!(shown(0), "");
+        assert_eq!(shown(1), "skipped (no configuration):\n    - f0.md\n");
+        assert_eq!(shown(41).lines().count(), 42);
+        assert!(shown(60).ends_with("    - f39.md\n    - and 20 more\n"));
     }
 
     #[test]

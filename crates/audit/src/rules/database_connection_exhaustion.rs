@@ -3,6 +3,7 @@
 use super::common;
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
+use crate::engine::UNNAMED;
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::DatabaseId;
 use cofferdam_model::database::Database;
@@ -34,14 +35,26 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             show_number(total.wanted() as f64),
             total.words()
         );
-        let subject = host.map_or("the database, which no file names".to_owned(), |host| {
-            format!("database at {host}")
-        });
-        out.cannot_judge(
-            subject,
-            ["the database, under `databases` with its hosts and max_connections"],
-            Some(partial),
-        );
+        // A platform without environments states its databases at the top of the file.
+        let (of, section) = match cx.env.name.as_str() {
+            UNNAMED => (String::new(), String::new()),
+            name => (format!("{name}: "), format!("environments.{name}.")),
+        };
+        let subject = format!("{of}{}", undescribed(&total, host));
+        let key = if host.is_some() { "hosts" } else { "used_by" };
+        let need = format!("Add it under {section}databases.NAME (max_connections, {key})");
+        out.cannot_judge(subject, [need], Some(partial));
+    }
+}
+
+/// Who wants connections to a database that no file describes, as a clause.
+fn undescribed(total: &demand::Total, host: Option<&str>) -> String {
+    let wants = if total.demands.len() == 1 { "wants" } else { "want" };
+    let connections = common::count(total.wanted(), "connection");
+    let who = who(total);
+    match host {
+        None => format!("{who} {wants} {connections}, but no file says to which database"),
+        Some(host) => format!("{who} {wants} {connections} to `{host}`, but no file describes this database"),
     }
 }
 
@@ -261,11 +274,13 @@ mod tests {
             told,
             [
                 (
-                    "the database, which no file names".to_owned(),
+                    "production: collector wants 1,000 connections, but no file says to which database".to_owned(),
                     "1,000 connections are wanted: 50 collector × 20".to_owned()
                 ),
                 (
-                    "database at db.example".to_owned(),
+                    "production: processor wants 1,000 connections to `db.example`, but no file describes this \
+                     database"
+                        .to_owned(),
                     "1,000 connections are wanted: 50 processor × 20".to_owned()
                 ),
             ]

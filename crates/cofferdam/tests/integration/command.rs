@@ -153,7 +153,7 @@ fn the_same_input_gives_the_same_bytes_whatever_the_threads() {
 
 #[test]
 fn verbose_says_what_the_values_passed_through() {
-    let hpa = "k8s/base/data-collector/hpa.yaml:12: ";
+    let hpa = "k8s/base/data-collector/hpa.yaml:12 came through ";
     let way = "k8s/base/data-collector/kustomization.yaml:6 (included), k8s/base/kustomization.yaml:6 (included), \
                k8s/overlays/production/kustomization.yaml:4 (included)";
     let shown = |arguments: &[&str]| {

@@ -158,6 +158,10 @@ pub(super) static FORMATS: &[Format] = &[
         reads: Reads::Together(|sources| sources.deploys.iter().map(|d| d.path.as_path()).collect()),
     },
     Format {
+        name: "helm commands",
+        reads: Reads::Together(|sources| sources.commands.releases.iter().map(|r| r.path.as_path()).collect()),
+    },
+    Format {
         name: "Python",
         reads: Reads::Together(|sources| sources.code.values().flat_map(Project::telling).collect()),
     },

@@ -6,7 +6,7 @@ use crate::cloud_run;
 use cofferdam_model::{Platform, UnreadableFile};
 use cofferdam_syntax::repo::Unreadable;
 use cofferdam_syntax::yaml;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 pub(super) fn unreadable_file(unreadable: &Unreadable) -> UnreadableFile {
@@ -31,7 +31,7 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
             for path in files(sources) {
                 let known = formats.entry(path).or_insert(format.name);
                 // A file that is built counts for the tool that builds it; one that only names a command does not.
-                if format.name != cloud_run::FORMAT {
+                if ![cloud_run::FORMAT, "helm commands"].contains(&format.name) {
                     *known = format.name;
                 }
             }
@@ -41,10 +41,6 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
     for format in formats.values() {
         *reading.formats.entry((*format).to_owned()).or_default() += 1;
     }
-    let links = sources.repo.links.keys();
-    let silent_links = links.filter(|link| !formats.contains_key(link.as_path())).count();
-    let files = sources.repo.files.len() + sources.repo.passed_over.len();
-    reading.passed_over = files.saturating_sub(formats.len() + silent_links);
     reading
         .unreadable
         .extend(sources.repo.unreadable.iter().map(unreadable_file));
@@ -83,6 +79,13 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
     reading
         .unreadable
         .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));
+    let unreadable: BTreeSet<&Path> = reading.unreadable.iter().map(|u| u.path.as_path()).collect();
+    let is_told = |path: &Path| formats.contains_key(path) || unreadable.contains(path);
+    let files = sources.repo.files.keys().chain(&sources.repo.passed_over);
+    // A link to a file that is read at its own place is not skipped.
+    let skipped = files.filter(|path| !sources.repo.links.contains_key(*path) && !is_told(path));
+    reading.skipped = skipped.cloned().collect();
+    reading.skipped.sort();
     reading.notes.extend(
         sources
             .built

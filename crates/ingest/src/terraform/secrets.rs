@@ -3,7 +3,7 @@
 
 use super::Context;
 use crate::secret_scan;
-use cofferdam_model::{Parts, Span};
+use cofferdam_model::{Parts, SourceMap, Span};
 use cofferdam_render::hcl::{self, Mode};
 use cofferdam_syntax::tree::{Node, Style, Value};
 use std::collections::BTreeSet;
@@ -18,11 +18,25 @@ pub(super) fn fill(context: &Context<'_>, parts: &mut Parts) {
     let modules = context.values.modules.iter().map(|m| &m.body);
     let providers = context.values.providers.iter().map(|p| &p.body);
     for body in resources.chain(modules).chain(providers) {
-        walk("", body, &mut seen, parts);
+        walk("", body, &mut seen, (&mut *parts, &context.place.repo.sources));
     }
 }
 
-fn walk(name: &str, node: &Node, seen: &mut BTreeSet<Span>, parts: &mut Parts) {
+/// The name before `=` or `:` under which the value at `at` is written: the variable in a value file, else
+/// the argument; for a default the variable of its block. `None` for values without a name before them.
+fn written_name(text: &str, at: usize) -> Option<&str> {
+    let line = text[..at].rfind('\n').map_or(0, |n| n + 1);
+    let before = text[line..at].trim_end().strip_suffix(['=', ':'])?;
+    let name = before.trim().trim_matches('"');
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if name == "default" {
+        let block = text[..line].rsplit("variable \"").next()?;
+        return block.split('"').next().filter(|name| name.chars().all(is_name));
+    }
+    (!name.is_empty() && name.chars().all(is_name) && name != "value").then_some(name)
+}
+
+fn walk(name: &str, node: &Node, seen: &mut BTreeSet<Span>, (parts, sources): (&mut Parts, &SourceMap)) {
     match &node.value {
         Value::Map(map) => {
             // `{ name = "DB_PASSWORD", value = "…" }`: one value is the name of the other.
@@ -32,18 +46,20 @@ fn walk(name: &str, node: &Node, seen: &mut BTreeSet<Span>, parts: &mut Parts) {
                     Some(named) if &*key.text == "value" => named,
                     _ => &key.text,
                 };
-                walk(name, value, seen, parts);
+                walk(name, value, seen, (&mut *parts, sources));
             }
         }
         Value::Seq(items) => {
             for item in items {
-                walk(name, item, seen, parts);
+                walk(name, item, seen, (&mut *parts, sources));
             }
         }
         Value::Scalar(scalar) if scalar.style == Style::Quoted => {
             if let Some(found) = secret_scan::classify(name, &scalar.text)
                 && seen.insert(node.span)
             {
+                let file = sources.file(node.span.file);
+                let name = written_name(&file.text, node.span.start as usize).unwrap_or(name);
                 parts
                     .secret_literals
                     .push(secret_scan::literal(name, &scalar.text, node.span, found));
@@ -83,8 +99,16 @@ resource "aws_ecs_task_definition" "t" {
             ("terraform.tfvars", "db_password = \"kH7-wq2-Zp9x\"\n"),
         ]);
         assert_eq!(env.secret_literals.len(), 1, "{:?}", env.secret_literals);
-        assert_eq!(env.secret_literals[0].name, "password");
+        assert_eq!(env.secret_literals[0].name, "db_password", "as it is written there");
         assert_eq!(env.secret_literals[0].span.start, 14);
+    }
+
+    #[test]
+    fn the_name_is_the_one_beside_the_value() {
+        let name = |text: &str| super::written_name(text, text.find("\"x\"").unwrap()).map(str::to_owned);
+        assert_eq!(name("db_password = \"x\"\n").as_deref(), Some("db_password"));
+        assert_eq!(name("variable \"a\" {}\nvariable \"db_key\" {\n  default = \"x\"\n}\n").as_deref(), Some("db_key"));
+        assert_eq!(name("e = [{ name = \"K\", value = \"x\" }]"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The complete view of files and texts after redaction.
 
 use super::*;
-use crate::{Environment, SourceFile};
+use crate::{Environment, SourceFile, Span};
 use proptest::prelude::*;
 
 fn platform(files: &[(&str, &str)]) -> Platform {

@@ -17,6 +17,7 @@ use crate::outcome::{Outcome, Role};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "consumer-cascade",
     title: "a consumer group's work takes four times as long for two minutes",
+    text: include_str!("../../../../docs/scenarios/consumer-cascade.md"),
     rules: &[
         "kafka-unbounded-buffer",
         "kafka-idle-members",

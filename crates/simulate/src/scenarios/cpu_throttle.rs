@@ -23,6 +23,7 @@ use crate::statistics;
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "cpu-throttle",
     title: "a replica at its normal load, its threads under the CPU limit",
+    text: include_str!("../../../../docs/scenarios/cpu-throttle.md"),
     rules: &["cpu-limit-throttling"],
     prepare,
 };

@@ -26,6 +26,7 @@ use crate::statistics;
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "grey-failure",
     title: "a tenth of the packets to a cell is lost, or a tenth of the requests in it fails",
+    text: include_str!("../../../../docs/scenarios/grey-failure.md"),
     rules: &[
         "breaker-blind-spot",
         "shallow-health-check",

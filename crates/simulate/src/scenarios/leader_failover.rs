@@ -19,6 +19,7 @@ use crate::outcome::{Outcome, Role};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "leader-failover",
     title: "every broker dies once, one after the other, while messages are sent",
+    text: include_str!("../../../../docs/scenarios/leader-failover.md"),
     rules: &[
         "kafka-producer-durability",
         "kafka-replication",

@@ -27,6 +27,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What happens in it, as a sentence without a full stop.
     pub title: &'static str,
+    /// Its page.
+    pub text: &'static str,
     /// Rules whose findings it shows over time.
     pub rules: &'static [&'static str],
     /// Finds its cases in an environment; declared targets and prices are in the overlay.
@@ -38,6 +40,12 @@ impl Scenario {
     #[must_use]
     pub fn page(&self) -> String {
         format!("docs/scenarios/{}.md", self.name)
+    }
+
+    /// Its page, and the command that prints it for a user without the repository.
+    #[must_use]
+    pub fn page_and_command(&self) -> String {
+        format!("{} (or: cofferdam explain {})", self.page(), self.name)
     }
 }
 

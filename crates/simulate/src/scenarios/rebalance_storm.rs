@@ -16,6 +16,7 @@ use crate::outcome::{Outcome, Role};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "rebalance-storm",
     title: "a rollout restarts the members of a consumer group one after the other",
+    text: include_str!("../../../../docs/scenarios/rebalance-storm.md"),
     rules: &["kafka-rebalance-storm", "kafka-idle-members"],
     prepare,
 };

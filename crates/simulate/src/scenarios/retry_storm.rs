@@ -27,6 +27,7 @@ use crate::outcome::{Outcome, Role, Trace};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "retry-storm",
     title: "a service stops for ten seconds while its callers try again",
+    text: include_str!("../../../../docs/scenarios/retry-storm.md"),
     rules: &[
         "retry-amplification",
         "dependency-without-breaker",

@@ -12,6 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use behaviour::{Entry, Limit, Rules};
+use crate::outcome::counted;
 use cofferdam_policy::Time;
 use replicas::{Kind, NoAnswer, Pod, PodTarget, Youth};
 
@@ -124,9 +125,9 @@ impl Decision {
             _ => String::new(),
         };
         let what = if self.replicas == current {
-            format!("keeps {current} replicas{asked}")
+            format!("keeps {}{asked}", counted(current as usize, "replica"))
         } else {
-            format!("{current} to {} replicas{asked}", self.replicas)
+            format!("{current} to {}{asked}", counted(self.replicas as usize, "replica"))
         };
         (what, self.reason.to_string())
     }

@@ -20,13 +20,14 @@ use crate::components::alert::{AlertConfig, Events, Expression, PrometheusConfig
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::responder::Responder;
 use crate::facts::{Facts, Need};
-use crate::outcome::shown;
+use crate::outcome::{counted, shown};
 use crate::outcome::{Outcome, Role, Trace};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "alert-blind-spot",
     title: "a service fails before anybody is alerted",
+    text: include_str!("../../../../../docs/scenarios/alert-blind-spot.md"),
     rules: &[
         "alert-detection-delay",
         "alert-no-data",
@@ -337,7 +338,7 @@ fn scale(
         out.amount("time to the first new replicas", since_fault(time), "s");
     }
     if let Some(time) = replicas.reached(maximum) {
-        let words = format!("{maximum} replicas, the maximum");
+        let words = format!("{}, the maximum", counted(maximum as usize, "replica"));
         out.moment(time, Role::Effect, "full scale", words);
         out.amount("time to the largest number of replicas", since_fault(time), "s");
     }
@@ -354,7 +355,7 @@ fn scale(
     if let Some(ends) = ends {
         let back = replicas.back_to(from, ends);
         if let Some(time) = back {
-            let words = format!("the autoscaler is back at {from} replicas");
+            let words = format!("the autoscaler is back at {}", counted(from as usize, "replica"));
             out.moment(time, Role::Recovery, "scaled in", words);
             let after = time.since(ends).as_secs_f64();
             out.amount("time from the fault's end to the usual replicas", after, "s");

@@ -21,6 +21,7 @@ use crate::facts::{Facts, Need};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "cell-failover",
     title: "a cell is lost for five minutes at peak load",
+    text: include_str!("../../../../../docs/scenarios/cell-failover.md"),
     rules: &[
         "failover-overload",
         "failover-abrupt",

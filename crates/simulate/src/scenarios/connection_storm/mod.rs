@@ -26,6 +26,7 @@ use crate::components::postgres::Costs;
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "connection-storm",
     title: "load brings every service to full scale, and each replica opens its connections",
+    text: include_str!("../../../../../docs/scenarios/connection-storm.md"),
     rules: &[
         "database-connection-exhaustion",
         "database-no-pooler",

@@ -6,7 +6,7 @@ use super::requests::Why;
 use super::storm::Storm;
 use super::{END, LOAD};
 use crate::erlang::erlang_b;
-use crate::outcome::shown;
+use crate::outcome::{counted, shown};
 use crate::outcome::{Outcome, Role};
 
 /// The outcome of a run.

@@ -21,6 +21,7 @@ use crate::outcome::shown;
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "rolling-restart",
     title: "a new version replaces every replica at peak load",
+    text: include_str!("../../../../../docs/scenarios/rolling-restart.md"),
     rules: &[
         "no-graceful-stop",
         "rollout-stops-all",

@@ -4,7 +4,7 @@ use cofferdam_policy::Time;
 
 use super::course::{Course, at};
 use super::{BEGINS, Setup, WATCHED};
-use crate::outcome::{Outcome, Role};
+use crate::outcome::{Outcome, Role, counted};
 
 pub(super) fn tell(setup: &Setup, course: &Course) -> Outcome {
     let mut out = Outcome::default();
@@ -22,8 +22,9 @@ fn moments(out: &mut Outcome, setup: &Setup, course: &Course) {
         Role::Trigger,
         "rollout",
         format!(
-            "a new version of {} rolls out over {} replicas",
-            setup.name, setup.replicas
+            "a new version of {} rolls out over {}",
+            setup.name,
+            counted(setup.replicas as usize, "replica")
         ),
     );
     if course.deaf > 0 {
