@@ -2,8 +2,7 @@
 //! found. Whether it is deployed, a default, in a separate place, or only not seen is weighed here, once for
 //! all rules.
 
-use crate::finding::{Confidence, Finding, Severity};
-use crate::rules::common::sentence;
+use crate::finding::{Confidence, Finding, Severity, sentence};
 use cofferdam_model::{Apart, Environment, Platform};
 use cofferdam_syntax::environment;
 

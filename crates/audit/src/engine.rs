@@ -2,6 +2,7 @@
 //! settings applied, the most severe findings come first. The order is the same on every run and machine.
 
 use crate::claim;
+pub(crate) use crate::finding::UNNAMED;
 use crate::finding::{Confidence, Finding, Location, Severity, Unjudged};
 use crate::join;
 use crate::rule::{Context, Rule, Verdicts};
@@ -87,8 +88,6 @@ pub fn severity_of(finding: &Finding) -> Severity {
     finding.severity.unwrap_or(Severity::Low)
 }
 
-/// The environment of what is deployed for no named one.
-pub(crate) const UNNAMED: &str = "default";
 
 /// Runs every rule over every environment.
 pub fn audit(platform: &Platform, options: &Options) -> Report {

@@ -381,6 +381,16 @@ pub struct Unjudged {
     pub partial: Option<String>,
 }
 
+/// The environment of what is deployed for no named one.
+pub(crate) const UNNAMED: &str = "default";
+
+/// A clause as a sentence.
+pub(crate) fn sentence(clause: &str) -> String {
+    let mut letters = clause.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,13 +46,6 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
     format!("{} {noun}", show_number(n as f64))
 }
 
-/// A clause as a sentence.
-pub(crate) fn sentence(clause: &str) -> String {
-    let mut letters = clause.chars();
-    let first = letters.next().map(|c| c.to_ascii_uppercase());
-    first.into_iter().chain(letters).chain(['.']).collect()
-}
-
 /// Replicas of a service at one of its scales.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum At {

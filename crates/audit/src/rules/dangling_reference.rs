@@ -1,7 +1,6 @@
 //! A reference to a missing object stops a pod from starting, or makes a patch do nothing.
 
-use super::common::sentence;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, sentence};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::{Absence, Environment};

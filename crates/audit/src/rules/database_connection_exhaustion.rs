@@ -2,8 +2,7 @@
 
 use super::common;
 use super::demand;
-use crate::finding::{Evidence, Finding, Severity};
-use crate::engine::UNNAMED;
+use crate::finding::{Evidence, Finding, Severity, UNNAMED};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::DatabaseId;
 use cofferdam_model::database::Database;
