@@ -88,7 +88,6 @@ pub fn severity_of(finding: &Finding) -> Severity {
     finding.severity.unwrap_or(Severity::Low)
 }
 
-
 /// Runs every rule over every environment.
 pub fn audit(platform: &Platform, options: &Options) -> Report {
     let chosen: Vec<&'static Rule> = rules::ALL

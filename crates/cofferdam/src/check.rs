@@ -190,7 +190,10 @@ fn explain_scope(args: &Args, platform: &Platform, color: Color) -> Result<ExitC
     let explanation = scope::explain(platform, &selection);
     match args.format {
         Format::Json => output::print_with(&[&redactor], |out| explanation.write_json(out))?,
-        Format::Text => output::print(&explanation.text(style(args, color)), &[&redactor])?,
+        Format::Text => {
+            let style = style(args, color);
+            output::print(&explanation.text(style), style.color, &[&redactor])?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

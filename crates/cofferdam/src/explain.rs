@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cofferdam explain pooler-overcommit\n  cofferdam explain connection-storm         a scenario of `cofferdam simulate`")]
+#[command(
+    after_help = "Examples:\n  cofferdam explain pooler-overcommit\n  cofferdam explain connection-storm         a scenario of `cofferdam simulate`"
+)]
 pub(crate) struct Args {
     /// Id of the rule, or name of the scenario.
     #[arg(value_name = "RULE")]

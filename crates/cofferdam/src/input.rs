@@ -111,7 +111,10 @@ fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), Stri
     let config = platform.reading.config.as_deref();
     let place = match problems.iter().filter(|problem| given(problem)).count() {
         n if n == problems.len() => cofferdam_ingest::overlay::GIVEN.to_owned(),
-        0 => config.unwrap_or(Path::new("cofferdam.yaml")).display().to_string(),
+        0 => config
+            .unwrap_or(Path::new("cofferdam.yaml"))
+            .display()
+            .to_string(),
         _ => format!(
             "{} with {}",
             config.unwrap_or(Path::new("cofferdam.yaml")).display(),

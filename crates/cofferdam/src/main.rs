@@ -70,11 +70,17 @@ fn describe(place: &str, payload: &dyn std::any::Any) -> String {
 /// does not have them: its error for an unknown name offers the nearest instead of all.
 fn with_names() -> clap::Command {
     let rules = || cofferdam_audit::rules::ALL.iter().map(|rule| rule.id);
-    let scenarios = || cofferdam_simulate::scenarios::ALL.iter().map(|scenario| scenario.name);
+    let scenarios = || {
+        cofferdam_simulate::scenarios::ALL
+            .iter()
+            .map(|scenario| scenario.name)
+    };
     let of = |names: Vec<&'static str>| clap::builder::PossibleValuesParser::new(names);
     Cli::command()
         .mut_subcommand("explain", |explain| {
-            explain.mut_arg("name", |name| name.value_parser(of(rules().chain(scenarios()).collect())))
+            explain.mut_arg("name", |name| {
+                name.value_parser(of(rules().chain(scenarios()).collect()))
+            })
         })
         .mut_subcommand("check", |check| {
             check.mut_arg("rule", |rule| rule.value_parser(of(rules().collect())))

@@ -242,7 +242,7 @@ fn reason((place, key): Wish<'_>, wanted: &Wanted<'_>) -> String {
     let Some((section, named)) = place else {
         return match wanted.things.len() {
             1 => in_words(first, key),
-                n if key.starts_with(|c: char| c.is_ascii_uppercase()) => {
+            n if key.starts_with(|c: char| c.is_ascii_uppercase()) => {
                 format!("{first}, and the same for {} more. {key}.", n - 1)
             }
             n => format!("{first} and {} more: need {key}", n - 1),
@@ -697,7 +697,11 @@ mod tests {
 
     #[test]
     fn skipped_files_are_listed_up_to_a_number() {
-        let paths = |n: usize| (0..n).map(|i| PathBuf::from(format!("f{i}.md"))).collect::<Vec<_>>();
+        let paths = |n: usize| {
+            (0..n)
+                .map(|i| PathBuf::from(format!("f{i}.md")))
+                .collect::<Vec<_>>()
+        };
         let shown = |n| {
             let mut out = String::new();
             skipped(&mut out, &paths(n));

@@ -149,7 +149,11 @@ fn kustomizations_in_a_circle_are_told_and_not_followed_for_ever() {
 #[test]
 fn a_file_of_50_megabytes_is_told_and_not_read() {
     let text = "key: value value value value value value value value value value\n".repeat(50_000_000 / 65);
-    refused("dump.yaml", text.as_bytes(), &["dump.yaml is 47.7 MiB", "limit of 8 MiB", "exclude"]);
+    refused(
+        "dump.yaml",
+        text.as_bytes(),
+        &["dump.yaml is 47.7 MiB", "limit of 8 MiB", "exclude"],
+    );
 }
 
 #[test]

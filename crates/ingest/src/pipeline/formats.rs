@@ -159,7 +159,14 @@ pub(super) static FORMATS: &[Format] = &[
     },
     Format {
         name: "helm commands",
-        reads: Reads::Together(|sources| sources.commands.releases.iter().map(|r| r.path.as_path()).collect()),
+        reads: Reads::Together(|sources| {
+            sources
+                .commands
+                .releases
+                .iter()
+                .map(|r| r.path.as_path())
+                .collect()
+        }),
     },
     Format {
         name: "Python",

@@ -99,7 +99,10 @@ resource "aws_ecs_task_definition" "t" {
             ("terraform.tfvars", "db_password = \"kH7-wq2-Zp9x\"\n"),
         ]);
         assert_eq!(env.secret_literals.len(), 1, "{:?}", env.secret_literals);
-        assert_eq!(env.secret_literals[0].name, "db_password", "as it is written there");
+        assert_eq!(
+            env.secret_literals[0].name, "db_password",
+            "as it is written there"
+        );
         assert_eq!(env.secret_literals[0].span.start, 14);
     }
 
@@ -107,7 +110,10 @@ resource "aws_ecs_task_definition" "t" {
     fn the_name_is_the_one_beside_the_value() {
         let name = |text: &str| super::written_name(text, text.find("\"x\"").unwrap()).map(str::to_owned);
         assert_eq!(name("db_password = \"x\"\n").as_deref(), Some("db_password"));
-        assert_eq!(name("variable \"a\" {}\nvariable \"db_key\" {\n  default = \"x\"\n}\n").as_deref(), Some("db_key"));
+        assert_eq!(
+            name("variable \"a\" {}\nvariable \"db_key\" {\n  default = \"x\"\n}\n").as_deref(),
+            Some("db_key")
+        );
         assert_eq!(name("e = [{ name = \"K\", value = \"x\" }]"), None);
     }
 

@@ -422,10 +422,13 @@ impl<'a> Evaluator<'a> {
             Val::Release => match field {
                 // A name is made where the template uses it: the command that installs the chart is no place
                 // of its objects.
-                "Name" => self.world.release.map_or(Val::Unknown, |name| match name.as_str() {
-                    Some(text) => Val::Text(vec![Piece::new(text, self.here)]),
-                    None => Val::Node(name),
-                }),
+                "Name" => self
+                    .world
+                    .release
+                    .map_or(Val::Unknown, |name| match name.as_str() {
+                        Some(text) => Val::Text(vec![Piece::new(text, self.here)]),
+                        None => Val::Node(name),
+                    }),
                 "Service" => Val::Text(vec![Piece::new("Helm", self.here)]),
                 _ => Val::Unknown,
             },

@@ -139,7 +139,12 @@ fn one(out: &mut String, rehearsal: &Rehearsal, summary: &Summary, platform: &Pl
     why(out, summary, style);
     figures(out, summary, style);
     inputs(out, summary, platform, style);
-    let _ = writeln!(out, "  {} {}", style.bold("page:"), rehearsal.scenario.page_and_command());
+    let _ = writeln!(
+        out,
+        "  {} {}",
+        style.bold("page:"),
+        rehearsal.scenario.page_and_command()
+    );
 }
 
 const fn colour(role: Role) -> &'static str {

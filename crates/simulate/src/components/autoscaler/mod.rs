@@ -11,8 +11,8 @@ pub mod replicas;
 use std::fmt;
 use std::time::Duration;
 
-use behaviour::{Entry, Limit, Rules};
 use crate::outcome::counted;
+use behaviour::{Entry, Limit, Rules};
 use cofferdam_policy::Time;
 use replicas::{Kind, NoAnswer, Pod, PodTarget, Youth};
 
@@ -127,7 +127,10 @@ impl Decision {
         let what = if self.replicas == current {
             format!("keeps {}{asked}", counted(current as usize, "replica"))
         } else {
-            format!("{current} to {}{asked}", counted(self.replicas as usize, "replica"))
+            format!(
+                "{current} to {}{asked}",
+                counted(self.replicas as usize, "replica")
+            )
         };
         (what, self.reason.to_string())
     }

@@ -20,8 +20,8 @@ use crate::components::alert::{AlertConfig, Events, Expression, PrometheusConfig
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::responder::Responder;
 use crate::facts::{Facts, Need};
-use crate::outcome::{counted, shown};
 use crate::outcome::{Outcome, Role, Trace};
+use crate::outcome::{counted, shown};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {

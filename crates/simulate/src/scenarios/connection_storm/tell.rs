@@ -6,8 +6,8 @@ use super::requests::Why;
 use super::storm::Storm;
 use super::{END, LOAD};
 use crate::erlang::erlang_b;
-use crate::outcome::{counted, shown};
 use crate::outcome::{Outcome, Role};
+use crate::outcome::{counted, shown};
 
 /// The outcome of a run.
 pub(super) fn tell(storm: &Storm<'_>) -> Outcome {
