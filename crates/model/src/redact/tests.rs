@@ -308,3 +308,29 @@ proptest! {
         let _ = redactor.text(&text);
     }
 }
+
+#[test]
+fn passwords_in_addresses_without_a_scheme_and_in_parameters_are_hidden() {
+    for (line, wanted) in [
+        (
+            "x: 'app:4XjbnhsRw0a8zKow@tcp(db:3306)/shop'",
+            "x: 'app:***@tcp(db:3306)/shop'",
+        ),
+        (
+            "x: app:4XjbnhsRw0a8zKow@unix(/run/db)/shop",
+            "x: app:***@unix(/run/db)/shop",
+        ),
+        (
+            "x: https://s.blob.core.windows.net/c?sp=r&sig=4XjbnhsRw0a8zKow&se=1",
+            "x: https://s.blob.core.windows.net/c?sp=r&sig=***&se=1",
+        ),
+        ("x: ldap://h??bindpw=4XjbnhsRw0a8zKow", "x: ldap://h??bindpw=***"),
+        ("x: design=4XjbnhsRw0a8zKow", "x: design=4XjbnhsRw0a8zKow"),
+        ("x: app@tcp(db:3306)/shop", "x: app@tcp(db:3306)/shop"),
+    ] {
+        let platform = platform(&[("a.yaml", line)]);
+        let redactor = Redactor::new(&platform);
+        let shown = redactor.excerpt(crate::FileId(0), 0..line.len());
+        assert_eq!(shown.text.trim_end(), wanted);
+    }
+}

@@ -291,6 +291,9 @@ impl Scanner<'_> {
                 self.hide(from + at..from + at + word.len(), Level::Password);
             }
         }
+        for range in embedded(text) {
+            self.judge(from + range.start..from + range.end, Level::Password);
+        }
         for (at, _) in text.match_indices("://") {
             if self.is_spent() {
                 return;
@@ -320,6 +323,37 @@ impl Scanner<'_> {
             }
         }
     }
+}
+
+/// Passwords in other addresses: `user:password@tcp(host:3306)/db`, as Go's MySQL driver writes it, and the parameters
+/// `sig` (signed links of Azure) and `bindpw` (LDAP).
+fn embedded(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+    for at in ["@tcp(", "@unix("]
+        .iter()
+        .flat_map(|mark| text.match_indices(mark))
+    {
+        let before = &text[..at.0];
+        let word = before.rfind(is_end).map_or(0, |end| end + 1);
+        if let Some(colon) = before[word..].find(':') {
+            found.push(word + colon + 1..at.0);
+        }
+    }
+    for name in ["sig=", "bindpw="] {
+        for (at, _) in text.match_indices(name) {
+            let start = at + name.len();
+            let is_parameter = text[..at].ends_with(['?', '&', ',']);
+            let length = text[start..]
+                .find(|c: char| is_end(c) || matches!(c, '&' | '#' | ','))
+                .unwrap_or(text.len() - start);
+            if is_parameter && length > 0 {
+                found.push(start..start + length);
+            }
+        }
+    }
+    found.retain(|range| !range.is_empty());
+    found
 }
 
 /// The password of `user:password@host`, or a token alone before the `@`.
