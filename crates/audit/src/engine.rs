@@ -77,6 +77,7 @@ impl Report {
                 && env.alerts.is_empty())
         };
         !scope.deployments.is_empty()
+            && platform.reading.unreadable.is_empty()
             && (0..).map(DeploymentId).zip(&scope.deployments).all(is_unread)
             && !platform.environments.iter().any(has_parts)
             && self.findings.is_empty()

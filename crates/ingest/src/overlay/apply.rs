@@ -26,7 +26,7 @@ impl OverlayDocument {
         for database in said.databases.iter().filter(|d| d.has_values) {
             set_database(database, env, placed);
         }
-        for pooler in &said.poolers {
+        for pooler in said.poolers.iter().filter(|p| p.has_values) {
             set_pooler(pooler, env, &mut unmatched);
         }
         if let Some(kafka) = said.kafka.as_ref().filter(|k| k.has_values) {
@@ -38,7 +38,7 @@ impl OverlayDocument {
         for slo in &said.slos {
             set_slo(slo, env, placed);
         }
-        for secret in &said.secrets {
+        for secret in said.secrets.iter().filter(|s| s.has_values) {
             set_secret(secret, env, &mut unmatched);
         }
         for service in said.services.iter().filter(|s| s.has_values) {
@@ -62,7 +62,7 @@ impl OverlayDocument {
             let found = stands_alone || id.is_some_and(|id| shown.contains(&id));
             unmatched.look(("service", name, span), found, known());
         };
-        for service in &said.services {
+        for service in said.services.iter().filter(|s| s.has_values) {
             // A service whose code is stated needs no file that describes it.
             look(&service.name, service.span, !service.entry.code.is_empty());
         }
@@ -261,9 +261,7 @@ fn set_pooler(said: &Named<PoolerEntry>, env: &mut Environment, unmatched: &mut 
     let at = find(&env.poolers, &env.name, &said.name, |p| &p.name);
     let known = env.poolers.iter().map(|p| p.name.as_str());
     unmatched.look(("pooler", &said.name, said.span), at.is_some(), known);
-    let Some(at) = at.filter(|_| said.has_values) else {
-        return;
-    };
+    let Some(at) = at else { return };
     let (pooler, entry) = (&mut env.poolers[at], &said.entry);
     set(&mut pooler.users, &entry.users);
     set(&mut pooler.databases, &entry.databases);
@@ -329,7 +327,7 @@ fn look_for_topics(said: &KafkaEntry, env: &Environment, unmatched: &mut Unmatch
         .flat_map(|c| c.topics.iter().chain(&c.dead_letter));
     let produced = env.producers.iter().flat_map(|p| &p.topics);
     let used: BTreeSet<&str> = consumed.chain(produced).map(|t| t.value.as_str()).collect();
-    for topic in &said.topics {
+    for topic in said.topics.iter().filter(|t| t.has_values) {
         let name = topic.name.as_str();
         let found = listed.is_empty() || listed.contains(name) || used.contains(name);
         unmatched.look(("topic", name, topic.span), found, listed.iter().copied());
@@ -397,7 +395,6 @@ fn set_secret(said: &Named<SecretEntry>, env: &mut Environment, unmatched: &mut 
         known.iter().copied(),
     );
     let at = match at {
-        _ if !said.has_values => return,
         Some(at) => at,
         None if is_used => {
             env.secret_stores.push(SecretStore {
