@@ -411,7 +411,7 @@ impl ExplainedProject<'_> {
                     known(d.cluster),
                     d.objects.to_string(),
                     match (d.not_read.is_empty(), d.objects) {
-                        _ if d.local => "no (local)".to_owned(),
+                        _ if d.local => "local".to_owned(),
                         (true, _) if d.by_default => "as defaults".to_owned(),
                         (true, _) => String::new(),
                         (false, 0) => "not read".to_owned(),
