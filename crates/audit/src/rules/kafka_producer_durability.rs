@@ -151,10 +151,10 @@ fn bounded_retries(
     // A number of retries alone does not bound the time when the client waits between them; a handful of
     // retries may end before a broker has restarted.
     if let Some(retries) = producer.retries.as_ref().filter(|f| f.value < 10) {
-        evidence.note(retries, count(retries.value.into(), "retry"));
+        evidence.note(retries, count(retries.value, "retry"));
         problems.push(format!(
             "it gives up after {}",
-            count(retries.value.into(), "retry")
+            count(retries.value, "retry")
         ));
         remedies.push("no bound on retries (delivery.timeout.ms bounds the time)");
     }
