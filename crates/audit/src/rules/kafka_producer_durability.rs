@@ -152,10 +152,7 @@ fn bounded_retries(
     // retries may end before a broker has restarted.
     if let Some(retries) = producer.retries.as_ref().filter(|f| f.value < 10) {
         evidence.note(retries, count(retries.value, "retry"));
-        problems.push(format!(
-            "it gives up after {}",
-            count(retries.value, "retry")
-        ));
+        problems.push(format!("it gives up after {}", count(retries.value, "retry")));
         remedies.push("no bound on retries (delivery.timeout.ms bounds the time)");
     }
 }
