@@ -220,14 +220,6 @@ impl Val {
         matches!(self.value, PyValue::Unknown | PyValue::Ref(_))
     }
 
-    /// The dictionary, if it is one.
-    pub fn as_dict(&self) -> Option<&Dict> {
-        match &self.value {
-            PyValue::Dict(dict) => Some(dict),
-            _ => None,
-        }
-    }
-
     /// The items of a list; none for anything else.
     pub fn items(&self) -> &[Val] {
         match &self.value {

@@ -15,7 +15,7 @@ use cofferdam_model::{Fact, Parts, Span};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// The format's name for reports.
@@ -222,11 +222,6 @@ fn of_table(path: &Path, table: &Node) -> Option<Deploy> {
         update: false,
         flags,
     })
-}
-
-/// Names of the environments of the deployments.
-pub fn environments(deploys: &[Deploy]) -> BTreeSet<String> {
-    deploys.iter().filter_map(|d| d.environment.clone()).collect()
 }
 
 /// Passes the deployments for `env` to the reader of Cloud Run's objects. A service that a file declares is

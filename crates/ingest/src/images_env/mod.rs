@@ -165,11 +165,6 @@ impl KnownImage {
             .collect()
     }
 
-    /// Other variables that the image reads, besides settings.
-    pub fn own_variables(&self) -> &'static [&'static str] {
-        self.own
-    }
-
     fn owns(&self, variable: &str) -> bool {
         let base = variable.strip_suffix("_FILE").unwrap_or(variable);
         self.own.iter().any(|own| match own.strip_suffix('*') {

@@ -58,17 +58,17 @@ impl<'a> Sources<'a> {
             .consumed
             .extend(listed.iter().flat_map(|l| l.files.iter().cloned()));
         let evidence = evidence(repo, &projects, stated, (&applications, &listed, &charts));
-        let known = Naming {
+        let naming = Naming {
             stated,
             projects: &projects,
             evidence: &evidence,
         };
-        let file_environments = file_environments(repo, &known);
-        name_environments(&mut terraform, &known);
-        let releases = releases(repo, &charts, (&applications, listed), &known);
-        let of_builds = of_builds(&applications, &known);
-        let built = built(repo, (&applications, &commands, &of_builds), &known);
-        let directories = manifests::directories(repo, (&applications, &commands), &known);
+        let file_environments = file_environments(repo, &naming);
+        name_environments(&mut terraform, &naming);
+        let releases = releases(repo, &charts, (&applications, listed), &naming);
+        let of_builds = of_builds(&applications, &naming);
+        let built = built(repo, (&applications, &commands, &of_builds), &naming);
+        let directories = manifests::directories(repo, (&applications, &commands), &naming);
         let mut deployed = deployed(&applications);
         deployed.extend(commands.kustomizations.iter().cloned());
         deployed.extend(unused::deployed_by_flux(repo));
@@ -181,7 +181,7 @@ fn place_of<'l>(release: &'l helm::Listed, charts: &'l Charts) -> &'l Path {
 }
 
 /// The environment of each file whose path names one, or for which a person states one.
-fn file_environments<'a>(repo: &'a Repo, known: &Naming<'_>) -> HashMap<&'a Path, String> {
+fn file_environments<'a>(repo: &'a Repo, naming: &Naming<'_>) -> HashMap<&'a Path, String> {
     let paths: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
     paths
         .par_chunk_by(|a, b| a.parent() == b.parent())
@@ -191,15 +191,15 @@ fn file_environments<'a>(repo: &'a Repo, known: &Naming<'_>) -> HashMap<&'a Path
                 .and_then(|path| path.parent())
                 .unwrap_or(Path::new(""));
             let files = environment::Files::in_directory(directory);
-            let project = known.projects.of_path(directory);
+            let project = naming.projects.of_path(directory);
             paths.iter().filter_map(move |path| {
-                let name = match known.stated.environment_of(path) {
+                let name = match naming.stated.environment_of(path) {
                     Some(name) => name.to_owned(),
                     None => {
-                        let name = known
+                        let name = naming
                             .evidence
                             .of_file(project, &files, path.file_name()?.to_str()?)?;
-                        known.stated.environment_name(&name)
+                        naming.stated.environment_name(&name)
                     }
                 };
                 Some((*path, name))
@@ -209,25 +209,25 @@ fn file_environments<'a>(repo: &'a Repo, known: &Naming<'_>) -> HashMap<&'a Path
 }
 
 /// Gives the environments of Terraform's roots the names that a person gave them, where there is evidence for them.
-fn name_environments(terraform: &mut Terraform, known: &Naming<'_>) {
+fn name_environments(terraform: &mut Terraform, naming: &Naming<'_>) {
     for root in &mut terraform.roots {
-        let place = known
+        let place = naming
             .stated
             .environment_of(&root.dir.join("main.tf"))
             .map(str::to_owned);
         for values in &mut root.environments {
             let name = values.environment.take();
             let stated = values.stated.as_ref();
-            values.environment = known
+            values.environment = naming
                 .named(name.as_ref(), &root.dir)
                 .or_else(|| place.clone())
-                .or_else(|| stated.map(|name| known.stated.environment_name(name)));
+                .or_else(|| stated.map(|name| naming.stated.environment_name(name)));
         }
     }
 }
 
 /// What the applications that deploy each build agree on.
-fn of_builds(applications: &Applications, known: &Naming<'_>) -> HashMap<PathBuf, OfBuild> {
+fn of_builds(applications: &Applications, naming: &Naming<'_>) -> HashMap<PathBuf, OfBuild> {
     let mut found: HashMap<PathBuf, OfBuild> = HashMap::new();
     for application in &applications.applications {
         for source in &application.sources {
@@ -237,7 +237,7 @@ fn of_builds(applications: &Applications, known: &Naming<'_>) -> HashMap<PathBuf
             let own = OfBuild {
                 cluster: cluster_of_application(application),
                 kept_replicas: kept_by(application),
-                environment: known.named(application.environment.as_ref(), dir),
+                environment: naming.named(application.environment.as_ref(), dir),
             };
             match found.get_mut(dir) {
                 None => drop(found.insert(dir.clone(), own)),
@@ -260,7 +260,7 @@ fn of_builds(applications: &Applications, known: &Naming<'_>) -> HashMap<PathBuf
 fn built(
     repo: &Repo,
     (applications, commands, of_builds): (&Applications, &Commands, &HashMap<PathBuf, OfBuild>),
-    known: &Naming<'_>,
+    naming: &Naming<'_>,
 ) -> Built {
     let mut deployed = deployed(applications);
     deployed.extend(commands.kustomizations.iter().cloned());
@@ -281,12 +281,12 @@ fn built(
         let of_application = || of_builds.get(&build.dir)?.environment.clone();
         let of_objects = || {
             Some(
-                known
+                naming
                     .stated
                     .environment_name(&scope::stated_by(build.objects.iter())?),
             )
         };
-        let environment = known.of_directory(&build.dir).or_else(of_application);
+        let environment = naming.of_directory(&build.dir).or_else(of_application);
         build.environment = environment.or_else(of_objects);
         let Some([(section, namespace)]) = over.get(build.dir.as_path()).map(Vec::as_slice) else {
             continue;
@@ -319,7 +319,7 @@ fn releases(
     repo: &Repo,
     charts: &Charts,
     (applications, listed): (&Applications, Vec<helm::Listed>),
-    known: &Naming<'_>,
+    naming: &Naming<'_>,
 ) -> Vec<Release> {
     let mut releases = Vec::new();
     let mut by_application = BTreeSet::new();
@@ -330,7 +330,7 @@ fn releases(
             };
             by_application.insert(number);
             let file = repo.sources.path(application.span.file);
-            let environment = known.named(application.environment.as_ref(), file);
+            let environment = naming.named(application.environment.as_ref(), file);
             let namespace = namespace_of(application);
             let installed = helm::install(repo, charts, number, &values, source.release.as_ref());
             let files = source.value_files.iter().filter_map(|(_, path)| path.clone());
@@ -350,7 +350,7 @@ fn releases(
     for listed in listed {
         by_application.insert(listed.chart);
         let installed = helm::install(repo, charts, listed.chart, &listed.values, Some(&listed.name));
-        let environment = known.named(listed.environment.as_ref(), place_of(&listed, charts));
+        let environment = naming.named(listed.environment.as_ref(), place_of(&listed, charts));
         releases.extend(installed.into_iter().map(|i| {
             let mut release = Release::of(environment.clone(), listed.namespace.as_ref(), i);
             release.by_default = !listed.known;
@@ -366,7 +366,7 @@ fn releases(
             continue;
         }
         for values in chart.deployed() {
-            let environment = known.named(values.environment.as_ref(), &chart.dir);
+            let environment = naming.named(values.environment.as_ref(), &chart.dir);
             // Values for one environment are there to install it with; the chart's own alone are defaults.
             let by_default = values.environment.is_none();
             let installed = helm::install(repo, charts, number, &values.values, None);
@@ -382,7 +382,7 @@ fn releases(
         .filter(|r| r.environment.is_none() && !r.by_default)
     {
         let stated = scope::stated_by(release.objects.iter());
-        release.environment = stated.map(|name| known.stated.environment_name(&name));
+        release.environment = stated.map(|name| naming.stated.environment_name(&name));
     }
     releases
 }

@@ -38,10 +38,10 @@ pub(super) struct Target {
 }
 
 impl Target {
-    fn of(application: &Application, known: &Naming<'_>, dir: &Path) -> Target {
+    fn of(application: &Application, naming: &Naming<'_>, dir: &Path) -> Target {
         Target {
             name: application.name.as_ref().map(|name| name.value.clone()),
-            environment: known.named(application.environment.as_ref(), dir),
+            environment: naming.named(application.environment.as_ref(), dir),
             cluster: cluster_of_application(application),
             kept_replicas: kept_by(application),
             namespace: namespace_of(application),
@@ -91,14 +91,14 @@ impl Target {
 pub(super) fn directories(
     repo: &Repo,
     (applications, commands): (&Applications, &Commands),
-    known: &Naming<'_>,
+    naming: &Naming<'_>,
 ) -> Vec<Directory> {
     let mut by_dir: BTreeMap<&Path, Vec<Target>> = BTreeMap::new();
     for application in &applications.applications {
         for source in &application.sources {
             if let Some(Deploys::Directory(dir)) = &source.deploys {
                 let targets = by_dir.entry(dir).or_default();
-                add(targets, Target::of(application, known, dir));
+                add(targets, Target::of(application, naming, dir));
             }
         }
     }

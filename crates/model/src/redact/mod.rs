@@ -27,7 +27,7 @@ pub use crate::secrets::MASK;
 
 /// The secrets in the files of a platform.
 pub struct Redactor<'a> {
-    sources: Option<&'a SourceMap>,
+    sources: &'a SourceMap,
     /// Secrets that readers found, by file.
     literals: BTreeMap<u32, Vec<Hidden>>,
     hidden: Vec<OnceLock<Vec<Hidden>>>,
@@ -51,31 +51,20 @@ impl<'a> Redactor<'a> {
             }
         }
         Redactor {
-            sources: Some(&platform.sources),
+            sources: &platform.sources,
             literals,
             hidden: platform.sources.iter().map(|_| OnceLock::new()).collect(),
             values: OnceLock::new(),
         }
     }
 
-    /// A redactor for text that is printed before any file is read, or without one.
-    #[must_use]
-    pub fn without_files() -> Redactor<'static> {
-        Redactor {
-            sources: None,
-            literals: BTreeMap::new(),
-            hidden: Vec::new(),
-            values: OnceLock::new(),
-        }
-    }
-
     /// The secrets in a file, in order.
     fn hidden(&self, file: FileId) -> &[Hidden] {
-        let (Some(sources), Some(cell)) = (self.sources, self.hidden.get(file.0 as usize)) else {
+        let Some(cell) = self.hidden.get(file.0 as usize) else {
             return &[];
         };
         cell.get_or_init(|| {
-            let source = sources.file(file);
+            let source = self.sources.file(file);
             let mut all = scan(&source.path, &source.text);
             let literals = self.literals.get(&file.0).map_or(&[] as &[Hidden], Vec::as_slice);
             let more: Vec<Hidden> = literals
@@ -95,15 +84,12 @@ impl<'a> Redactor<'a> {
 
     fn values(&self) -> &Values {
         self.values.get_or_init(|| {
-            let Some(sources) = self.sources else {
-                return Values::default();
-            };
-            let files: Vec<FileId> = sources.iter().map(|(id, _)| id).collect();
+            let files: Vec<FileId> = self.sources.iter().map(|(id, _)| id).collect();
             files.par_iter().for_each(|id| {
                 self.hidden(*id);
             });
             let all = files.iter().flat_map(|id| {
-                let text = &sources.file(*id).text;
+                let text = &self.sources.file(*id).text;
                 self.hidden(*id)
                     .iter()
                     .filter_map(|h| Some((text.get(h.range.clone())?, h.sure)))
@@ -114,8 +100,7 @@ impl<'a> Redactor<'a> {
 
     /// Whether a text occurs in some file where it is not a secret: a password that is also a user's name.
     fn in_clear(&self, value: &str) -> bool {
-        let Some(sources) = self.sources else { return false };
-        sources.iter().any(|(id, file)| {
+        self.sources.iter().any(|(id, file)| {
             let path = file.path.to_string_lossy();
             if path
                 .match_indices(value)
@@ -144,7 +129,7 @@ impl<'a> Redactor<'a> {
     /// differ from those of the file.
     #[must_use]
     pub fn excerpt(&self, file: FileId, lines: Range<usize>) -> Excerpt {
-        let source = self.sources.map_or("", |sources| &sources.file(file).text);
+        let source: &str = &self.sources.file(file).text;
         let text = source.get(lines.clone()).unwrap_or("");
         let mut excerpt = Excerpt {
             text: String::with_capacity(text.len()),
