@@ -3,14 +3,14 @@
 
 use crate::finding::{Finding, Location, Unjudged};
 use cofferdam_model::{ProjectId, Span};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 type Key = (&'static str, ProjectId, String, String, String);
 
 /// Joins equal findings about the same subject in several environments.
 pub(crate) fn of_one_subject(all: Vec<Finding>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
-    let mut index: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+    let mut index: HashMap<Key, Vec<usize>> = HashMap::new();
     for mut finding in all {
         let key = (
             finding.rule,
@@ -113,7 +113,7 @@ fn without_subject(text: &str, subject: &str) -> String {
 /// base into many namespaces, the fault is in one line.
 pub(crate) fn of_one_line(all: Vec<Finding>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
-    let mut index: BTreeMap<(&'static str, ProjectId, Span, String, String), usize> = BTreeMap::new();
+    let mut index: HashMap<(&'static str, ProjectId, Span, String, String), usize> = HashMap::new();
     for finding in all {
         let Some(first) = finding.locations.first() else {
             joined.push(finding);
@@ -168,7 +168,7 @@ type UnjudgedKey = (&'static str, String, Vec<String>, Option<String>);
 /// Joins results of "could not judge" with the same reason in several environments.
 pub(crate) fn unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
     let mut joined: Vec<Unjudged> = Vec::new();
-    let mut index: BTreeMap<UnjudgedKey, usize> = BTreeMap::new();
+    let mut index: HashMap<UnjudgedKey, usize> = HashMap::new();
     for one in all {
         let key = (
             one.rule,

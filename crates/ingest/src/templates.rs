@@ -94,17 +94,11 @@ pub(crate) fn set_aside(repo: &mut Repo) -> Templates {
             found.entry(why).or_default().insert(path.clone());
         }
     }
-    for path in found.values().flatten() {
-        repo.yaml.remove(path);
-    }
-    let behind: Vec<PathBuf> = repo
-        .links
-        .iter()
-        .filter(|(_, real)| found.values().any(|paths| paths.contains(*real)))
-        .map(|(link, _)| link.clone())
-        .collect();
-    for link in behind {
-        repo.yaml.remove(&link);
+    if !found.is_empty() {
+        let is_found = |path: &Path| found.values().any(|paths| paths.contains(path));
+        let links = &repo.links;
+        repo.yaml
+            .retain(|path| !is_found(path) && !links.get(path).is_some_and(|real| is_found(real)));
     }
     let is_manifest = |path: &&PathBuf| {
         let text = repo.text(path).unwrap_or("");

@@ -10,7 +10,7 @@ use cofferdam_syntax::repo::{MAX_FILE_BYTES, Repo, are_alike, may_be_configurati
 pub use config::Config;
 use given::Given;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -145,8 +145,8 @@ enum Seen {
     Link(Target),
 }
 
-/// Files by their path below the root, each once, however often it was given.
-type Files = BTreeMap<PathBuf, Seen>;
+/// Files by their path below the root, each once, however often it was given. [`Repo::build`] sorts them.
+type Files = HashMap<PathBuf, Seen>;
 
 fn free_name(found: &Files) -> PathBuf {
     let taken = |name: &PathBuf| found.contains_key(name);

@@ -10,6 +10,7 @@ pub mod hcl;
 pub mod ini;
 pub mod links;
 pub mod nearest;
+pub mod paths;
 pub mod properties;
 pub mod python;
 pub mod repo;

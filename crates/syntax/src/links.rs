@@ -26,9 +26,10 @@ impl Repo {
     /// Adds the targets of links at the places of the links.
     pub fn add_links(&mut self, links: BTreeMap<PathBuf, Target>) {
         let mut directories = BTreeMap::new();
+        let mut files = Vec::new();
         for (path, target) in links {
             match target {
-                Target::File(real) => self.link(path, real),
+                Target::File(real) => files.push((path, real)),
                 Target::Directory(real) => {
                     directories.insert(path, real);
                 }
@@ -37,14 +38,13 @@ impl Repo {
                 }
             }
         }
+        self.link(files);
         let mut added = Vec::new();
         for (path, real) in &directories {
             let mut within = vec![real.as_path()];
             self.below_link(&directories, (path, real), &mut within, &mut added);
         }
-        for (path, real) in added {
-            self.link(path, real);
-        }
+        self.link(added);
         self.passed_over.sort();
     }
 
@@ -87,17 +87,22 @@ impl Repo {
         }
     }
 
-    /// Adds the file at `real` also at `path`.
-    fn link(&mut self, path: PathBuf, real: PathBuf) {
-        if let Some(stream) = self.yaml.get(&real).cloned() {
-            self.yaml.insert(path.clone(), stream);
+    /// Adds files also at other places: each place with the real one.
+    fn link(&mut self, links: Vec<(PathBuf, PathBuf)>) {
+        let (mut yaml, mut files) = (Vec::new(), Vec::new());
+        for (path, real) in links {
+            if let Some(stream) = self.yaml.get(&real) {
+                yaml.push((path.clone(), stream.clone()));
+            }
+            if let Some(id) = self.files.get(&real) {
+                files.push((path.clone(), *id));
+                self.links.insert(path, real);
+            } else {
+                self.passed_over.push(path);
+            }
         }
-        if let Some(id) = self.files.get(&real).copied() {
-            self.files.insert(path.clone(), id);
-            self.links.insert(path, real);
-        } else {
-            self.passed_over.push(path);
-        }
+        self.yaml.extend(yaml);
+        self.files.extend(files);
     }
 
     /// Every file that was read, only at its own place.

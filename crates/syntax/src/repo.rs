@@ -2,6 +2,7 @@
 //! the file system (the walk of `cofferdam-ingest` does), so that tests and fuzzers use the same path with
 //! files from memory.
 
+use crate::paths::PathMap;
 use crate::source::{FileId, SourceFile, SourceMap, Span};
 use crate::yaml::{self, Stream};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -22,10 +23,10 @@ pub struct Repo {
     /// All text files, by id.
     pub sources: SourceMap,
     /// Path below the root to file, for every file that was read.
-    pub files: BTreeMap<PathBuf, FileId>,
+    pub files: PathMap<FileId>,
     /// YAML and JSON files as trees, by path below the root. A file with errors is included, with the
     /// documents that could be read.
-    pub yaml: BTreeMap<PathBuf, Stream>,
+    pub yaml: PathMap<Stream>,
     /// What could not be read, and why.
     pub unreadable: Vec<Unreadable>,
     /// Paths of files that exist and are not configuration that any reader knows (not read).
@@ -176,7 +177,6 @@ impl Repo {
                 }),
             }
         }
-        // A map is built from a sorted list without a search for each place.
         repo.files = files.into_iter().collect();
         let sources = &repo.sources;
         let parsed: Vec<(PathBuf, Stream)> = to_parse
@@ -219,11 +219,12 @@ impl Repo {
 
     /// Skips the files in `left_out`: they exist but are not read.
     pub fn exclude(&mut self, left_out: impl Fn(&Path) -> bool) {
-        let excluded: Vec<PathBuf> = self.files.keys().filter(|p| left_out(p)).cloned().collect();
-        for path in excluded {
-            self.files.remove(&path);
-            self.yaml.remove(&path);
-            self.passed_over.push(path);
+        let excluded = self.files.keys().filter(|path| left_out(path));
+        let excluded: BTreeSet<PathBuf> = excluded.cloned().collect();
+        if !excluded.is_empty() {
+            self.files.retain(|path| !excluded.contains(path));
+            self.yaml.retain(|path| !excluded.contains(path));
+            self.passed_over.extend(excluded);
         }
         self.unreadable.retain(|u| !left_out(&u.path));
         self.passed_over.sort();
@@ -265,12 +266,10 @@ impl Repo {
     /// Whether any known file is below this directory.
     pub fn has_directory(&self, dir: &Path) -> bool {
         let dir = normalise(dir);
+        let from = self.passed_over.partition_point(|path| *path <= dir);
         dir.as_os_str().is_empty()
-            || self
-                .files
-                .range(dir.clone()..)
-                .any(|(p, _)| p.starts_with(&dir) && *p != dir)
-            || self.passed_over.iter().any(|p| p.starts_with(&dir) && *p != dir)
+            || self.files.below(&dir).any(|(path, _)| *path != dir)
+            || (self.passed_over.get(from)).is_some_and(|path| path.starts_with(&dir))
     }
 
     /// The file or directory that a path means which is written from the top of a repository, in the file `by`. What

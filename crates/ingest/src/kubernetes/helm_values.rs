@@ -20,7 +20,8 @@ pub(super) fn used_by(place: Place<'_>, object: &Node, problem: &SchemaProblem) 
     let chart = above.find(|dir| place.repo.files.contains_key(&dir.join("Chart.yaml")))?;
     let (parent, field) = problem.path.rsplit_once('.').unwrap_or(("", &problem.path));
     let parent = parent.rsplit('.').next().unwrap_or(parent);
-    let template = using(place, &chart.join("templates"), field)?;
+    let templates = chart.join("templates");
+    let template = using(place, &templates, field)?;
     Some(format!(
         "Let the template of this object take only the part of `{parent}` that belongs into it: `{field}` stays in the \
          values, because {} uses it.",
@@ -29,15 +30,14 @@ pub(super) fn used_by(place: Place<'_>, object: &Node, problem: &SchemaProblem) 
 }
 
 /// The first template that names a key of the values.
-fn using<'r>(place: Place<'r>, templates: &Path, field: &str) -> Option<&'r Path> {
-    let below = place.repo.files.range(templates.to_path_buf()..);
-    let mut below = below.take_while(|(path, _)| path.starts_with(templates));
+fn using<'r>(place: Place<'r>, templates: &'r Path, field: &str) -> Option<&'r Path> {
     let names = |text: &str| {
         text.match_indices(field).any(|(at, _)| {
             let after = text[at + field.len()..].chars().next();
             text[..at].ends_with('.') && after.is_none_or(|c| !c.is_alphanumeric() && c != '_')
         })
     };
+    let mut below = place.repo.files.below(templates);
     below
         .find(|(_, id)| names(&place.repo.sources.file(**id).text))
         .map(|(path, _)| path.as_path())

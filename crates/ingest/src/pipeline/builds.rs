@@ -9,7 +9,7 @@ use crate::code::Project;
 use crate::commands::{self, Commands};
 use crate::dockerfile;
 use crate::overlay::OverlayDocument;
-use crate::scope::{self, Evidence, Projects};
+use crate::scope::{self, Evidence, Labels, Projects};
 use crate::skaffold::Skaffold;
 use crate::{cloud_run, config, grand_central, kubernetes};
 use cofferdam_code::python::Code;
@@ -29,16 +29,15 @@ impl<'a> Sources<'a> {
     /// Builds everything that has to be built.
     pub(super) fn of(repo: &'a Repo, stated: &'a OverlayDocument, code: &'a Code) -> Sources<'a> {
         // What does not need one another is read side by side.
-        let (mut charts, (commands, mut terraform, projects)) = rayon::join(
+        let (mut charts, (commands, mut terraform, projects, labels)) = rayon::join(
             || helm::read(repo),
             || {
-                let (commands, projects) = {
-                    let projects = projects(repo, stated);
-                    (commands::read(repo, &projects), projects)
-                };
+                let labels = Labels::of(repo);
+                let projects = projects(repo, &labels, stated);
+                let commands = commands::read(repo, &projects);
                 let together = |a: &Path, b: &Path| projects.of_path(a) == projects.of_path(b);
                 let terraform = hcl::read_with(repo, &together, &commands.given());
-                (commands, terraform, projects)
+                (commands, terraform, projects, labels)
             },
         );
         let manifests = repo
@@ -57,13 +56,18 @@ impl<'a> Sources<'a> {
         charts
             .consumed
             .extend(listed.iter().flat_map(|l| l.files.iter().cloned()));
-        let evidence = evidence(repo, &projects, stated, (&applications, &listed, &charts));
+        let evidence = evidence(
+            repo,
+            (&projects, &labels),
+            stated,
+            (&applications, &listed, &charts),
+        );
         let naming = Naming {
             stated,
             projects: &projects,
             evidence: &evidence,
         };
-        let file_environments = file_environments(repo, &naming);
+        let file_environments = file_environments(&labels, &naming);
         name_environments(&mut terraform, &naming);
         let releases = releases(repo, &charts, (&applications, listed), &naming);
         let of_builds = of_builds(&applications, &naming);
@@ -77,9 +81,10 @@ impl<'a> Sources<'a> {
         unused::set_apart(repo, built_by, (&directories, &commands), &mut projects);
         let mut manifests = {
             let taken = Taken::new(repo, &built, &charts, &terraform);
-            let plain = repo.yaml.iter().filter(|(path, _)| {
-                taken.of(path).is_some() && manifests::directory_of(&directories, path).is_none()
-            });
+            let plain = repo
+                .yaml
+                .iter()
+                .filter(|(path, _)| taken.of(path).is_some() && directories.of(path).is_none());
             let plain: Vec<(&Path, &[Node])> = plain
                 .map(|(path, stream)| (path.as_path(), stream.documents.as_slice()))
                 .collect();
@@ -115,8 +120,8 @@ impl<'a> Sources<'a> {
 }
 
 /// Divides the files into projects. A directory is no place apart if it is an environment or a chart's.
-fn projects(repo: &Repo, stated: &OverlayDocument) -> Projects {
-    let environments = scope::sibling_directories(repo);
+fn projects(repo: &Repo, labels: &Labels<'_>, stated: &OverlayDocument) -> Projects {
+    let environments = labels.sibling_directories();
     Projects::of(repo, &|dir| {
         let is_template_of_chart = dir.file_name().is_some_and(|n| n == "templates" || n == "tests")
             && dir
@@ -131,11 +136,11 @@ fn projects(repo: &Repo, stated: &OverlayDocument) -> Projects {
 /// Evidence in paths, and what applications and lists of releases say outright.
 fn evidence(
     repo: &Repo,
-    projects: &Projects,
+    (projects, labels): (&Projects, &Labels<'_>),
     stated: &OverlayDocument,
     (applications, listed, charts): (&Applications, &[helm::Listed], &Charts),
 ) -> Evidence {
-    let mut evidence = Evidence::of(repo, projects, stated);
+    let mut evidence = Evidence::of(labels, projects, stated);
     for application in &applications.applications {
         if let Some(name) = &application.environment {
             let project = projects.of_path(repo.sources.path(application.span.file));
@@ -181,29 +186,12 @@ fn place_of<'l>(release: &'l helm::Listed, charts: &'l Charts) -> &'l Path {
 }
 
 /// The environment of each file whose path names one, or for which a person states one.
-fn file_environments<'a>(repo: &'a Repo, naming: &Naming<'_>) -> HashMap<&'a Path, String> {
-    let paths: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
-    paths
-        .par_chunk_by(|a, b| a.parent() == b.parent())
-        .flat_map_iter(|paths| {
-            let directory = paths
-                .first()
-                .and_then(|path| path.parent())
-                .unwrap_or(Path::new(""));
-            let files = environment::Files::in_directory(directory);
-            let project = naming.projects.of_path(directory);
-            paths.iter().filter_map(move |path| {
-                let name = match naming.stated.environment_of(path) {
-                    Some(name) => name.to_owned(),
-                    None => {
-                        let name = naming
-                            .evidence
-                            .of_file(project, &files, path.file_name()?.to_str()?)?;
-                        naming.stated.environment_name(&name)
-                    }
-                };
-                Some((*path, name))
-            })
+fn file_environments<'a>(labels: &Labels<'a>, naming: &Naming<'_>) -> HashMap<&'a Path, String> {
+    let of_files = labels.of_files(naming.projects, naming.evidence);
+    of_files
+        .filter_map(|(path, name)| match naming.stated.environment_of(path) {
+            Some(name) => Some((path, name.to_owned())),
+            None => Some((path, naming.stated.environment_name(name?))),
         })
         .collect()
 }

@@ -8,7 +8,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Gives such files to the first build that names them, and drops deployments that have nothing left.
-pub(super) fn place<'a>(sources: &'a Sources<'a>, pieces: &mut [Piece<'a>], deployments: &mut Deployments) {
+pub(super) fn place<'a>(
+    sources: &'a Sources<'a>,
+    pieces: &mut [Piece<'a>],
+    deployments: &mut Deployments<'_>,
+) {
     let mut by_path: BTreeMap<&Path, Vec<(DeploymentId, &'a Build)>> = BTreeMap::new();
     let of_builds: Vec<DeploymentId> = (deployments.all.iter().zip((0..).map(DeploymentId)))
         .filter(|(deployment, _)| deployment.kind == DeploymentKind::Kustomize)
@@ -40,7 +44,7 @@ pub(super) fn place<'a>(sources: &'a Sources<'a>, pieces: &mut [Piece<'a>], depl
 }
 
 /// Drops sets of manifests without an object, and numbers the others anew.
-fn drop_empty(pieces: &mut [Piece<'_>], deployments: &mut Deployments) {
+fn drop_empty(pieces: &mut [Piece<'_>], deployments: &mut Deployments<'_>) {
     let mut numbers: Vec<DeploymentId> = Vec::with_capacity(deployments.all.len());
     let mut next = 0;
     for deployment in &deployments.all {

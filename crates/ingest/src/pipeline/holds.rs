@@ -55,9 +55,8 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Holds {
 
 /// Files of a chart, without its values for other environments.
 fn below<'s>(sources: &'s Sources<'_>, dir: &'s Path) -> impl Iterator<Item = FileId> + 's {
-    let files = sources.repo.files.range(dir.to_path_buf()..);
+    let files = sources.repo.files.below(dir);
     files
-        .take_while(move |(path, _)| path.starts_with(dir))
         .filter(|(path, _)| !sources.file_environments.contains_key(path.as_path()))
         .map(|(_, id)| *id)
 }

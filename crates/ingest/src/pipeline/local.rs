@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// one in a project that has no other workloads.
 pub(super) fn of(
     sources: &Sources<'_>,
-    (pieces, deployments): (&[Piece<'_>], &Deployments),
+    (pieces, deployments): (&[Piece<'_>], &Deployments<'_>),
     environments: &[Environment],
 ) -> (BTreeSet<DeploymentId>, BTreeSet<FileId>) {
     let on_clusters: BTreeSet<ProjectId> = environments

@@ -8,7 +8,8 @@ use cofferdam_render::argo::{Application, Applications, Deploys};
 use cofferdam_render::kustomize;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
-use std::collections::{BTreeMap, BTreeSet};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Clusters that one directory is deployed to before they count as one: each cluster is judged by itself.
@@ -73,11 +74,7 @@ impl Target {
 
     fn place(&mut self, repo: &Repo, dir: &Path) {
         let Some(namespace) = &self.namespace else { return };
-        let below = repo
-            .yaml
-            .range(dir.to_path_buf()..)
-            .take_while(|(path, _)| path.starts_with(dir));
-        for (path, stream) in below {
+        for (path, stream) in repo.yaml.below(dir) {
             let mut documents = stream.documents.clone();
             documents
                 .iter_mut()
@@ -88,11 +85,22 @@ impl Target {
 }
 
 /// Directories of manifests that applications or commands deploy.
+#[derive(Default)]
+pub(super) struct Directories(HashMap<PathBuf, Directory>);
+
+impl Directories {
+    /// The innermost directory that is deployed by itself and holds this file.
+    pub(super) fn of(&self, path: &Path) -> Option<&Directory> {
+        path.ancestors().find_map(|above| self.0.get(above))
+    }
+}
+
+/// Directories of manifests that applications or commands deploy.
 pub(super) fn directories(
     repo: &Repo,
     (applications, commands): (&Applications, &Commands),
     naming: &Naming<'_>,
-) -> Vec<Directory> {
+) -> Directories {
     let mut by_dir: BTreeMap<&Path, Vec<Target>> = BTreeMap::new();
     for application in &applications.applications {
         for source in &application.sources {
@@ -115,7 +123,7 @@ pub(super) fn directories(
             });
         }
     }
-    by_dir
+    let directories = by_dir
         .into_iter()
         .map(|(dir, mut targets)| {
             let clusters: BTreeSet<_> = targets.iter().map(|t| t.cluster.clone()).collect();
@@ -130,12 +138,14 @@ pub(super) fn directories(
                 }
             }
             targets.iter_mut().for_each(|target| target.place(repo, dir));
-            Directory {
+            let directory = Directory {
                 dir: dir.to_path_buf(),
                 targets,
-            }
+            };
+            (dir.to_path_buf(), directory)
         })
-        .collect()
+        .collect();
+    Directories(directories)
 }
 
 fn add(targets: &mut Vec<Target>, target: Target) {
@@ -147,127 +157,137 @@ fn add(targets: &mut Vec<Target>, target: Target) {
     }
 }
 
-/// The innermost directory that is deployed by itself and holds this file.
-pub(super) fn directory_of<'d>(directories: &'d [Directory], path: &Path) -> Option<&'d Directory> {
-    let holding = directories.iter().filter(|d| path.starts_with(&d.dir));
-    holding.max_by_key(|d| d.dir.iter().count())
-}
-
 /// Where deployments of plain manifests begin that nothing here names: each is a directory of objects that no other such
 /// directory contains.
 #[derive(Debug, Default)]
 pub(super) struct Roots {
-    /// The environment that the objects of each root name themselves.
-    by_root: BTreeMap<(ProjectId, PathBuf), Option<String>>,
+    /// The projects that have a root at each directory, with the environment that its objects name themselves.
+    by_dir: HashMap<PathBuf, BTreeMap<ProjectId, Option<String>>>,
 }
 
 impl Roots {
     /// The roots of these files.
     pub(super) fn of<'n>(files: &[(&'n Path, &'n [Node])], projects: &Projects) -> Roots {
-        let mut directories: BTreeMap<(ProjectId, &Path), bool> = BTreeMap::new();
-        for (path, documents) in files {
-            let objects = documents.iter().filter(|node| is_of_a_cluster(node));
-            let mut objects = objects.peekable();
-            if objects.peek().is_some() {
-                let dir = path.parent().unwrap_or(Path::new(""));
-                let runs = directories.entry((projects.of_path(path), dir)).or_default();
-                *runs |= objects.any(runs_pods);
-            }
+        let files: Vec<(ProjectId, &Path, &[Node])> = (files.par_iter())
+            .filter(|(_, documents)| documents.iter().any(is_of_a_cluster))
+            .map(|(path, documents)| (projects.of_path(path), *path, *documents))
+            .collect();
+        let mut directories: HashMap<At<'_>, bool> = HashMap::new();
+        for (project, path, documents) in &files {
+            let dir = path.parent().unwrap_or(Path::new(""));
+            let runs = directories.entry((*project, dir)).or_default();
+            *runs |= documents
+                .iter()
+                .any(|node| is_of_a_cluster(node) && runs_pods(node));
         }
-        let mut roots = outermost(&directories);
-        join_kinds(&mut roots);
-        let mut found = Roots {
-            by_root: roots.into_keys().map(|key| (key, None)).collect(),
-        };
-        let mut objects: BTreeMap<(ProjectId, &Path), Vec<&Node>> = BTreeMap::new();
-        for (path, documents) in files {
-            let project = projects.of_path(path);
-            if let Some(root) = found.root_of(project, path) {
+        let mut found = Roots::default();
+        for (project, dir) in by_kind(outermost(&directories)) {
+            let projects = found.by_dir.entry(dir.to_path_buf()).or_default();
+            projects.insert(project, None);
+        }
+        let mut objects: HashMap<At<'_>, Vec<&Node>> = HashMap::new();
+        for (project, path, documents) in &files {
+            if let Some(root) = found.root_of(*project, path) {
                 let own = documents.iter().filter(|node| is_of_a_cluster(node));
-                objects.entry((project, root)).or_default().extend(own);
+                objects.entry((*project, root)).or_default().extend(own);
             }
         }
-        let stated: Vec<_> = objects
+        let stated: Vec<(ProjectId, PathBuf, String)> = objects
             .into_iter()
             .filter_map(|((project, root), own)| {
-                let name = scope::stated_by(own.into_iter())?;
-                Some(((project, root.to_path_buf()), Some(name)))
+                Some((project, root.to_path_buf(), scope::stated_by(own.into_iter())?))
             })
             .collect();
-        found.by_root.extend(stated);
+        for (project, root, name) in stated {
+            found.by_dir.entry(root).or_default().insert(project, Some(name));
+        }
         found
     }
 
     /// The root that a file of this project is below.
     pub(super) fn root_of(&self, project: ProjectId, path: &Path) -> Option<&Path> {
         path.ancestors().skip(1).find_map(|above| {
-            let key = (project, above.to_path_buf());
-            self.by_root
-                .get_key_value(&key)
-                .map(|((_, root), _)| root.as_path())
+            let (root, projects) = self.by_dir.get_key_value(above)?;
+            projects.contains_key(&project).then_some(root.as_path())
         })
     }
 
     /// The environment that the objects of a root name.
     pub(super) fn environment(&self, project: ProjectId, root: &Path) -> Option<&str> {
-        self.by_root.get(&(project, root.to_path_buf()))?.as_deref()
+        self.by_dir.get(root)?.get(&project)?.as_deref()
     }
 
     /// The environments that the objects of roots name, with those roots.
-    pub(super) fn environments(&self) -> impl Iterator<Item = (ProjectId, &Path, &str)> {
-        let roots = self.by_root.iter();
-        roots.filter_map(|((project, root), name)| Some((*project, root.as_path(), name.as_deref()?)))
+    pub(super) fn environments(&self) -> Vec<(ProjectId, &Path, &str)> {
+        let mut named = Vec::new();
+        for (root, projects) in &self.by_dir {
+            for (project, name) in projects {
+                named.extend((name.as_deref()).map(|name| (*project, root.as_path(), name)));
+            }
+        }
+        named.sort_unstable();
+        named
     }
 
     /// Gives the environments the names that a person gave them.
     pub(super) fn rename(&mut self, name: impl Fn(&str) -> String) {
-        for known in self.by_root.values_mut().flatten() {
+        for known in self.by_dir.values_mut().flat_map(BTreeMap::values_mut).flatten() {
             *known = name(known);
         }
     }
 }
 
+/// A directory of a project.
+type At<'n> = (ProjectId, &'n Path);
+
 /// Directories that no other of the same project contains, and whether anything in them runs pods.
-fn outermost(directories: &BTreeMap<(ProjectId, &Path), bool>) -> BTreeMap<(ProjectId, PathBuf), bool> {
-    let mut roots: BTreeMap<(ProjectId, PathBuf), bool> = BTreeMap::new();
-    // A directory comes before what is below it.
+fn outermost<'n>(directories: &HashMap<At<'n>, bool>) -> HashMap<At<'n>, bool> {
+    let mut roots = HashMap::new();
     for ((project, dir), runs) in directories {
+        // The last that is found is the outermost.
         let above = dir
             .ancestors()
-            .find(|above| roots.contains_key(&(*project, above.to_path_buf())))
-            .unwrap_or(dir);
-        *roots.entry((*project, above.to_path_buf())).or_default() |= runs;
+            .filter(|above| directories.contains_key(&(*project, above)));
+        let root = above.last().unwrap_or(dir);
+        *roots.entry((*project, root)).or_default() |= runs;
     }
     roots
 }
 
 /// Directories below one of which at most one runs pods are one deployment, laid out by kind: its Services, its
 /// autoscalers, its policies.
-fn join_kinds(roots: &mut BTreeMap<(ProjectId, PathBuf), bool>) {
-    let mut parents: BTreeSet<(ProjectId, PathBuf)> = BTreeSet::new();
+fn by_kind<'n>(roots: HashMap<At<'n>, bool>) -> Vec<At<'n>> {
+    // How many deployments are below each directory, and how many of them run pods, the deepest directories first.
+    let mut below: HashMap<At<'n>, (usize, usize)> = HashMap::new();
     for (project, dir) in roots.keys() {
-        let above = dir.ancestors().skip(1);
-        parents.extend(above.map(|up| (*project, up.to_path_buf())));
+        let around = dir.ancestors().map(|above| ((*project, above), (0, 0)));
+        below.extend(around);
     }
-    let mut parents: Vec<(ProjectId, PathBuf)> = parents.into_iter().collect();
-    parents.sort_by_key(|(_, dir)| std::cmp::Reverse(dir.iter().count()));
-    for (project, parent) in parents {
-        let below: Vec<PathBuf> = (roots.keys())
-            .filter(|(of, dir)| *of == project && dir.starts_with(&parent))
-            .map(|(_, dir)| dir.clone())
-            .collect();
-        let run = below
-            .iter()
-            .filter(|dir| roots[&(project, (*dir).clone())])
-            .count();
-        if below.len() < 2 || run > 1 {
-            continue;
-        }
-        for dir in below {
-            roots.remove(&(project, dir));
-        }
-        roots.insert((project, parent), run > 0);
+    for (root, runs) in &roots {
+        below.insert(*root, (1, usize::from(*runs)));
     }
+    let mut order: Vec<At<'n>> = below.keys().copied().collect();
+    order.sort_by_key(|(_, dir)| std::cmp::Reverse(dir.iter().count()));
+    let mut joined: HashSet<At<'n>> = HashSet::new();
+    for (project, dir) in order {
+        let (mut count, run) = below[&(project, dir)];
+        if count >= 2 && run <= 1 {
+            joined.insert((project, dir));
+            count = 1;
+        }
+        if let Some(above) = dir.parent().and_then(|above| below.get_mut(&(project, above))) {
+            *above = (above.0 + count, above.1 + run);
+        }
+    }
+    let mut found: Vec<At<'n>> = (roots.into_keys())
+        .map(|(project, dir)| {
+            let above = dir.ancestors().filter(|above| joined.contains(&(project, above)));
+            (project, above.last().unwrap_or(dir))
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// Groups of Kubernetes itself; their objects are applied to a cluster. Many tools give their own files an `apiVersion`
@@ -306,11 +326,15 @@ mod tests {
             .map(|(path, stream)| (path.as_path(), stream.documents.as_slice()))
             .collect();
         let found = Roots::of(&plain, &projects);
-        let show = |((_, root), name): (&(ProjectId, PathBuf), &Option<String>)| {
-            let name = name.as_ref().map_or(String::new(), |name| format!(" {name}"));
-            format!("{}{name}", root.display())
-        };
-        found.by_root.iter().map(show).collect()
+        let mut shown: Vec<(ProjectId, &Path, String)> = Vec::new();
+        for (root, projects) in &found.by_dir {
+            for (project, name) in projects {
+                let name = name.as_ref().map_or(String::new(), |name| format!(" {name}"));
+                shown.push((*project, root, format!("{}{name}", root.display())));
+            }
+        }
+        shown.sort();
+        shown.into_iter().map(|(.., shown)| shown).collect()
     }
 
     const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: []}\n";

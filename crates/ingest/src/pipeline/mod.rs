@@ -218,7 +218,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
 }
 
 /// The deployments that nothing here is seen to make.
-fn by_default(sources: &Sources<'_>, deployments: &Deployments) -> BTreeSet<DeploymentId> {
+fn by_default(sources: &Sources<'_>, deployments: &Deployments<'_>) -> BTreeSet<DeploymentId> {
     let of_kind =
         |kind| (deployments.all.iter().zip((0..).map(DeploymentId))).filter(move |(d, _)| d.kind == kind);
     let releases = of_kind(DeploymentKind::Helm)
@@ -234,7 +234,7 @@ fn by_default(sources: &Sources<'_>, deployments: &Deployments) -> BTreeSet<Depl
 }
 
 /// Namespace and values of the deployments that are releases, which stand in the order of the releases.
-fn releases(sources: &Sources<'_>, deployments: &Deployments) -> BTreeMap<DeploymentId, ReleaseOf> {
+fn releases(sources: &Sources<'_>, deployments: &Deployments<'_>) -> BTreeMap<DeploymentId, ReleaseOf> {
     let of_charts = (deployments.all.iter().zip((0..).map(DeploymentId)))
         .filter(|(deployment, _)| deployment.kind == DeploymentKind::Helm);
     of_charts

@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What was not read of each deployment, as clauses.
-pub(super) fn of(sources: &Sources<'_>, deployments: &Deployments) -> BTreeMap<DeploymentId, Vec<String>> {
+pub(super) fn of(
+    sources: &Sources<'_>,
+    deployments: &Deployments<'_>,
+) -> BTreeMap<DeploymentId, Vec<String>> {
     let mut found: BTreeMap<DeploymentId, Vec<String>> = BTreeMap::new();
     let mut add = |kind: DeploymentKind, root: &Path, reason: String| {
         for (id, deployment) in (0..).map(DeploymentId).zip(&deployments.all) {

@@ -1,6 +1,5 @@
 //! Every tree with the place it holds in, and the deployments that these are.
 
-use super::manifests::directory_of;
 use super::sources::{Holder, Piece, Sources};
 use crate::scope;
 use crate::{compose, kubernetes};
@@ -11,21 +10,28 @@ use cofferdam_render::helm::Charts;
 use cofferdam_render::kustomize::Built;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// Kind, project, environment, cluster and root of a deployment.
-type SharedKey = (DeploymentKind, ProjectId, Option<String>, Option<String>, PathBuf);
+/// What makes one deployment of several files.
+#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+struct Shared<'a> {
+    kind: DeploymentKind,
+    project: ProjectId,
+    environment: Option<&'a str>,
+    cluster: Option<&'a str>,
+    root: &'a Path,
+}
 
 /// The deployments that were found while trees were put in their places.
 #[derive(Default)]
-pub(super) struct Deployments {
+pub(super) struct Deployments<'a> {
     pub(super) all: Vec<Deployment>,
-    /// Deployments that consist of several files, by what makes them one.
-    shared: BTreeMap<SharedKey, DeploymentId>,
+    /// Deployments that consist of several files.
+    shared: HashMap<Shared<'a>, DeploymentId>,
 }
 
-impl Deployments {
+impl<'a> Deployments<'a> {
     pub(super) fn add(&mut self, deployment: Deployment) -> DeploymentId {
         self.all.push(deployment);
         DeploymentId(u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX))
@@ -37,19 +43,21 @@ impl Deployments {
         id
     }
 
-    /// The deployment of this kind and root, which has one object more.
-    fn shared(&mut self, deployment: Deployment) -> DeploymentId {
-        let key = (
-            deployment.kind,
-            deployment.project,
-            deployment.environment.clone(),
-            deployment.cluster.clone(),
-            deployment.root.clone(),
-        );
+    /// The deployment of this kind and root, which has one object more. `place` is where its first object holds.
+    fn shared(&mut self, key: Shared<'a>, place: Option<&FilePlace<'a>>) -> DeploymentId {
         let id = match self.shared.get(&key) {
             Some(id) => *id,
             None => {
-                let id = self.add(deployment);
+                let id = self.add(Deployment {
+                    project: key.project,
+                    kind: key.kind,
+                    root: key.root.to_path_buf(),
+                    name: place.and_then(|place| place.name).map(str::to_owned),
+                    environment: key.environment.map(str::to_owned),
+                    cluster: key.cluster.map(str::to_owned),
+                    objects: 0,
+                    kept_replicas: place.map_or_else(Vec::new, |place| place.kept_replicas.to_vec()),
+                });
                 self.shared.insert(key, id);
                 id
             }
@@ -60,7 +68,7 @@ impl Deployments {
 }
 
 /// Every tree with the place it holds in, and the deployments that these are.
-pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deployments) {
+pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deployments<'a>) {
     let mut found = Found::default();
     found.builds(sources);
     found.releases(sources);
@@ -75,7 +83,7 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
 #[derive(Default)]
 struct Found<'a> {
     pieces: Vec<Piece<'a>>,
-    deployments: Deployments,
+    deployments: Deployments<'a>,
 }
 
 impl<'a> Found<'a> {
@@ -188,16 +196,14 @@ impl<'a> Found<'a> {
         } else {
             return None;
         };
-        Some(self.deployments.shared(Deployment {
-            project: place.holder.project,
+        let key = Shared {
             kind,
-            root: root.to_path_buf(),
-            name: place.name.map(str::to_owned),
-            environment: place.holder.environment.map(str::to_owned),
-            cluster: place.holder.cluster.map(str::to_owned),
-            objects: 0,
-            kept_replicas: place.kept_replicas.to_vec(),
-        }))
+            project: place.holder.project,
+            environment: place.holder.environment,
+            cluster: place.holder.cluster,
+            root,
+        };
+        Some(self.deployments.shared(key, Some(place)))
     }
 
     /// Root modules. One that nothing calls and nobody is seen to run deploys nothing by itself.
@@ -221,19 +227,17 @@ impl<'a> Found<'a> {
     }
 
     /// Services that commands deploy.
-    fn commands(&mut self, sources: &Sources<'_>) {
+    fn commands(&mut self, sources: &'a Sources<'a>) {
         for deploy in &sources.deploys {
-            let of_file = || sources.file_environments.get(deploy.path.as_path()).cloned();
-            self.deployments.shared(Deployment {
-                project: sources.projects.of_path(&deploy.path),
+            let of_file = || sources.file_environments.get(deploy.path.as_path());
+            let key = Shared {
                 kind: DeploymentKind::Command,
-                root: deploy.path.clone(),
-                name: None,
-                environment: deploy.environment.clone().or_else(of_file),
+                project: sources.projects.of_path(&deploy.path),
+                environment: (deploy.environment.as_ref().or_else(of_file)).map(String::as_str),
                 cluster: None,
-                objects: 0,
-                kept_replicas: Vec::new(),
-            });
+                root: &deploy.path,
+            };
+            self.deployments.shared(key, None);
         }
     }
 }
@@ -257,7 +261,7 @@ fn places<'a>(sources: &'a Sources<'a>, path: &'a Path) -> Vec<FilePlace<'a>> {
     let project = sources.projects.of_path(path);
     let of_path = sources.file_environments.get(path).map(String::as_str);
     let cluster = scope::cluster_of(path);
-    let Some(directory) = directory_of(&sources.directories, path) else {
+    let Some(directory) = sources.directories.of(path) else {
         let root = sources.manifests.root_of(project, path);
         let of_objects = || sources.manifests.environment(project, root?);
         return vec![FilePlace {

@@ -47,7 +47,7 @@ pub(super) fn reason(remote: &Remote) -> String {
 /// Adds the releases of charts from elsewhere to the deployments; returns what each is.
 pub(super) fn add(
     sources: &Sources<'_>,
-    deployments: &mut Deployments,
+    deployments: &mut Deployments<'_>,
     in_part: &mut BTreeMap<DeploymentId, Vec<String>>,
     releases: &mut BTreeMap<DeploymentId, ReleaseOf>,
 ) {

@@ -1,6 +1,6 @@
 //! What the deploy tools made of the files, as the later stages see it.
 
-use super::manifests::{Directory, Roots};
+use super::manifests::{Directories, Roots};
 use super::unused;
 use crate::cloud_run;
 use crate::code::Project;
@@ -65,7 +65,7 @@ pub(super) struct Sources<'a> {
     /// What commands of scripts and pipelines deploy.
     pub(super) commands: Commands,
     /// Directories of manifests that are deployed by themselves.
-    pub(super) directories: Vec<Directory>,
+    pub(super) directories: Directories,
     /// Where deployments of other plain manifests begin.
     pub(super) manifests: Roots,
     /// What applications say of the builds that they deploy, by directory.

@@ -6,7 +6,8 @@
 //! that keeps its manifests and patches in directories below itself. A plain directory of manifests
 //! without any of that stays a deployment, and so does what an application or a command deploys by its path.
 
-use super::manifests::Directory;
+use super::manifests::Directories;
+use super::pieces::by_hash;
 use crate::commands::Commands;
 use crate::kubernetes;
 use crate::scope::Projects;
@@ -23,28 +24,27 @@ use std::path::{Path, PathBuf};
 pub(super) fn set_apart(
     repo: &Repo,
     (built, charts, terraform): (&Built, &Charts, &Terraform),
-    (directories, commands): (&[Directory], &Commands),
+    (directories, commands): (&Directories, &Commands),
     projects: &mut Projects,
 ) {
-    let failed: BTreeSet<&Path> = (built.builds.iter())
+    let failed: HashSet<&Path> = (built.builds.iter())
         .filter(|build| build.failed.is_some())
         .flat_map(|build| build.files.iter().map(PathBuf::as_path))
         .collect();
+    let (consumed, fragments) = (by_hash(&built.consumed), by_hash(&built.fragments));
     let is_used = |path: &Path| {
-        built.consumed.contains(path) && (!built.fragments.contains(path) || failed.contains(path))
+        consumed.contains(path) && (!fragments.contains(path) || failed.contains(path))
             || charts.consumed.contains(path)
             || terraform.claimed.contains(path)
             || repo.is_below_link(path)
             || commands.files.contains(path)
-            || directories
-                .iter()
-                .any(|directory| path.starts_with(&directory.dir))
+            || directories.of(path).is_some()
     };
     let built_from = built_from(repo, built);
     let spread = spread(repo, built);
     let mut of_project: BTreeMap<ProjectId, ProjectId> = BTreeMap::new();
     for (path, stream) in &repo.yaml {
-        let is_component = built.fragments.contains(path) && !failed.contains(path.as_path());
+        let is_component = fragments.contains(path.as_path()) && !failed.contains(path.as_path());
         let directory = path.parent().unwrap_or(Path::new(""));
         if !(is_component
             || built_from.contains(directory)
@@ -72,7 +72,7 @@ pub(super) fn set_apart(
 /// Directories that kustomize builds from.
 fn built_from<'b>(repo: &Repo, built: &'b Built) -> HashSet<&'b Path> {
     let manifests = built.consumed.iter().filter(|path| {
-        let stream = repo.yaml.get(*path);
+        let stream = repo.yaml.get(path);
         is_kustomization(path) || stream.is_some_and(|stream| stream.documents.iter().any(is_manifest))
     });
     manifests.filter_map(|path| path.parent()).collect()
@@ -83,7 +83,7 @@ fn spread<'b>(repo: &Repo, built: &'b Built) -> HashSet<&'b Path> {
     let kustomizations = built.consumed.iter().filter(|path| is_kustomization(path));
     let own: HashSet<&Path> = kustomizations.filter_map(|path| path.parent()).collect();
     let manifests = built.consumed.iter().filter(|path| {
-        let stream = repo.yaml.get(*path);
+        let stream = repo.yaml.get(path);
         stream.is_some_and(|stream| stream.documents.iter().any(is_manifest))
     });
     manifests

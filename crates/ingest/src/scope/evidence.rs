@@ -1,13 +1,14 @@
 //! Which words of paths name environments. One directory called `dev` names none: siblings have to name at least two,
 //! or a person, a deployment file or a destination says so.
 
-use super::Projects;
+use super::projects::{Projects, around, directory_of, in_directories};
 use crate::overlay::OverlayDocument;
 use cofferdam_model::ProjectId;
-use cofferdam_syntax::environment::{self, Files};
+use cofferdam_syntax::environment::{self, Files, Label};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The environments of each project for which there is evidence.
@@ -16,62 +17,95 @@ pub(crate) struct Evidence {
     names: BTreeMap<ProjectId, BTreeSet<String>>,
 }
 
-/// Directories that are called like an environment and have a sibling that is called like another one.
-pub(crate) fn sibling_directories(repo: &Repo) -> BTreeSet<PathBuf> {
-    let mut groups: HashMap<PathBuf, BTreeMap<String, BTreeSet<PathBuf>>> = HashMap::new();
-    each_label(repo, |label| {
-        let parent = label.place.parent().unwrap_or(Path::new("")).to_path_buf();
-        groups
-            .entry(parent)
-            .or_default()
-            .entry(label.name)
-            .or_default()
-            .insert(label.place);
-    });
-    groups
-        .into_values()
-        .filter(|names| names.len() >= 2)
-        .flat_map(|names| names.into_values().flatten())
-        .collect()
+/// What the path of every file says of its environment. Every word of every path is looked up, so this is done once.
+pub(crate) struct Labels<'r>(Vec<Run<'r>>);
+
+/// Files of one directory.
+struct Run<'r> {
+    directory: &'r Path,
+    of_directory: Option<Label>,
+    files: Vec<(&'r Path, Option<Label>)>,
 }
 
-fn each_label(repo: &Repo, mut visit: impl FnMut(environment::Label)) {
-    let paths: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
-    for run in paths.chunk_by(|a, b| a.parent() == b.parent()) {
-        let directory = run
-            .first()
-            .and_then(|path| path.parent())
-            .unwrap_or(Path::new(""));
-        let files = Files::in_directory(directory);
-        for path in run {
-            let label = path
-                .file_name()
-                .and_then(|n| n.to_str())
-                .and_then(|n| files.label(n));
-            // What the directory says is visited once, below.
-            if let Some(label) = label.filter(|label| label.place == **path) {
+impl<'r> Labels<'r> {
+    pub(crate) fn of(repo: &'r Repo) -> Labels<'r> {
+        let paths: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
+        let runs: Vec<&[&Path]> = in_directories(&paths).collect();
+        let of_run = |paths: &[&'r Path]| {
+            let directory = directory_of(paths);
+            let files = Files::in_directory(directory);
+            let label = |path: &Path| files.label(path.file_name()?.to_str()?);
+            Run {
+                directory,
+                of_directory: environment::directory_label(directory),
+                files: paths.iter().map(|path| (*path, label(path))).collect(),
+            }
+        };
+        Labels(runs.into_par_iter().map(of_run).collect())
+    }
+
+    /// Every file and directory that bears the name of an environment itself.
+    fn each<'l>(&'l self, mut visit: impl FnMut(&'l Label)) {
+        for run in &self.0 {
+            for (path, label) in &run.files {
+                // What the directory says is visited once, below.
+                if let Some(label) = label.as_ref().filter(|label| label.place == **path) {
+                    visit(label);
+                }
+            }
+            // A file may name another environment than its directory.
+            if let Some(label) = &run.of_directory {
                 visit(label);
             }
         }
-        // A file may name another environment than its directory.
-        if let Some(label) = environment::directory_label(directory) {
-            visit(label);
-        }
+    }
+
+    /// Directories that are called like an environment and have a sibling that is called like another one.
+    pub(crate) fn sibling_directories(&self) -> HashSet<&Path> {
+        let mut groups: HashMap<&Path, BTreeMap<&str, BTreeSet<&Path>>> = HashMap::new();
+        self.each(|label| {
+            let group = groups.entry(around(&label.place)).or_default();
+            group.entry(&label.name).or_default().insert(&label.place);
+        });
+        groups
+            .into_values()
+            .filter(|names| names.len() >= 2)
+            .flat_map(|names| names.into_values().flatten())
+            .collect()
+    }
+
+    /// The environment of each file by its own name or else by its directories', where there is evidence for it.
+    pub(crate) fn of_files<'l>(
+        &'l self,
+        projects: &Projects,
+        evidence: &'l Evidence,
+    ) -> impl ParallelIterator<Item = (&'r Path, Option<&'l str>)> {
+        self.0.par_iter().flat_map_iter(move |run| {
+            let project = projects.of_path(run.directory);
+            let known = move |label: &'l Option<Label>| {
+                let name = label.as_ref().map(|label| label.name.as_str());
+                name.filter(|name| evidence.knows(project, name))
+            };
+            let of_directory = known(&run.of_directory);
+            let files = run.files.iter();
+            files.map(move |(path, label)| (*path, known(label).or(of_directory)))
+        })
     }
 }
 
 impl Evidence {
     /// Looks for evidence in the paths of all files and in what a person states.
-    pub(crate) fn of(repo: &Repo, projects: &Projects, stated: &OverlayDocument) -> Evidence {
-        let mut groups: HashMap<(ProjectId, PathBuf), BTreeSet<String>> = HashMap::new();
-        each_label(repo, |label| {
+    pub(crate) fn of(labels: &Labels<'_>, projects: &Projects, stated: &OverlayDocument) -> Evidence {
+        let mut groups: HashMap<(ProjectId, &Path), BTreeSet<&str>> = HashMap::new();
+        labels.each(|label| {
             let project = projects.of_path(&label.place);
-            let parent = label.place.parent().unwrap_or(Path::new("")).to_path_buf();
-            groups.entry((project, parent)).or_default().insert(label.name);
+            let group = groups.entry((project, around(&label.place)));
+            group.or_default().insert(&label.name);
         });
         let mut evidence = Evidence::default();
         for ((project, _), names) in groups {
             if names.len() >= 2 {
+                let names = names.into_iter().map(str::to_owned);
                 evidence.names.entry(project).or_default().extend(names);
             }
         }
@@ -91,14 +125,6 @@ impl Evidence {
     /// Whether there is evidence for an environment of this name.
     pub(crate) fn knows(&self, project: ProjectId, name: &str) -> bool {
         self.names.get(&project).is_some_and(|names| names.contains(name))
-    }
-
-    /// The environment of a file by its own name or else by its directories'.
-    pub(crate) fn of_file(&self, project: ProjectId, files: &Files<'_>, name: &str) -> Option<String> {
-        files
-            .named(name)
-            .filter(|name| self.knows(project, name))
-            .or_else(|| files.of_directory().filter(|name| self.knows(project, name)))
     }
 
     /// The environment of a directory.
@@ -169,7 +195,7 @@ mod tests {
     fn evidence(paths: &[&str]) -> Vec<String> {
         let repo = Repo::from_files(paths.iter().map(|p| (PathBuf::from(p), Vec::new())));
         let projects = Projects::of(&repo, &|_| false);
-        let evidence = Evidence::of(&repo, &projects, &OverlayDocument::default());
+        let evidence = Evidence::of(&Labels::of(&repo), &projects, &OverlayDocument::default());
         evidence.names.into_values().flatten().collect()
     }
 

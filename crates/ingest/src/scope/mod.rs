@@ -9,7 +9,7 @@ mod evidence;
 mod places;
 mod projects;
 
-pub(crate) use evidence::{Evidence, sibling_directories, stated_by};
+pub(crate) use evidence::{Evidence, Labels, stated_by};
 pub(crate) use places::apart;
 pub(crate) use projects::Projects;
 

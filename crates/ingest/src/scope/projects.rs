@@ -5,6 +5,8 @@ use super::places::apart;
 use cofferdam_model::{Project, ProjectId};
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::Node;
+use memchr::memmem;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -108,33 +110,49 @@ pub(crate) struct Projects {
 
 /// Directories with what lies directly in them.
 #[derive(Default)]
-struct Tree {
-    with_files: BTreeSet<PathBuf>,
-    children: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+struct Tree<'p> {
+    with_files: HashSet<&'p Path>,
+    /// In order.
+    children: HashMap<&'p Path, Vec<&'p Path>>,
 }
 
-impl Tree {
-    fn of<'p>(paths: impl Iterator<Item = &'p Path>) -> Tree {
+impl<'p> Tree<'p> {
+    /// The directories of these files, which are in order.
+    fn of(paths: &[&'p Path]) -> Tree<'p> {
         let mut tree = Tree::default();
-        let mut last: Option<&Path> = None;
-        for path in paths {
-            let directory = path.parent().unwrap_or(Path::new(""));
-            if last == Some(directory) {
-                continue;
-            }
-            last = Some(directory);
-            tree.with_files.insert(directory.to_path_buf());
+        let mut known: HashSet<&Path> = HashSet::new();
+        for run in in_directories(paths) {
+            let directory = directory_of(run);
+            tree.with_files.insert(directory);
             let mut below = directory;
             while let Some(above) = below.parent() {
-                let children = tree.children.entry(above.to_path_buf()).or_default();
-                if !children.insert(below.to_path_buf()) {
+                if !known.insert(below) {
                     break;
                 }
+                tree.children.entry(above).or_default().push(below);
                 below = above;
             }
         }
+        for children in tree.children.values_mut() {
+            children.sort_unstable();
+        }
         tree
     }
+}
+
+/// Files in order, as runs of one directory.
+pub(crate) fn in_directories<'f, 'p>(files: &'f [&'p Path]) -> impl Iterator<Item = &'f [&'p Path]> {
+    files.chunk_by(|a, b| a.parent() == b.parent())
+}
+
+/// The directory of a run of files.
+pub(crate) fn directory_of<'p>(run: &[&'p Path]) -> &'p Path {
+    run.first().map_or(Path::new(""), |path| around(path))
+}
+
+/// The directory that holds a file or directory.
+pub(crate) fn around(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 impl Projects {
@@ -143,7 +161,7 @@ impl Projects {
         let paths = || repo.files.keys().chain(&repo.passed_over).map(PathBuf::as_path);
         let mut sorted: Vec<&Path> = paths().collect();
         sorted.sort_unstable();
-        let tree = Tree::of(sorted.iter().copied());
+        let tree = Tree::of(&sorted);
         let mut roots: BTreeMap<PathBuf, Option<cofferdam_model::Apart>> = BTreeMap::new();
         let mut repositories = Vec::new();
         divide(repo, Path::new(""), &tree, &mut repositories);
@@ -154,13 +172,9 @@ impl Projects {
         }
         roots.entry(PathBuf::new()).or_insert(None);
         // What lies apart: each directory below such a place is a project of its own.
-        let mut seen: Option<PathBuf> = None;
-        for path in repo.files.keys() {
-            let directory = path.parent().unwrap_or(Path::new(""));
-            if seen.as_deref() == Some(directory) {
-                continue;
-            }
-            seen = Some(directory.to_path_buf());
+        let read: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
+        for run in in_directories(&read) {
+            let (path, directory) = (run[0], directory_of(run));
             if let Some((depth, why)) = apart(path, is_platform) {
                 let parts = directory.iter().count().min(depth + 1);
                 roots.insert(directory.iter().take(parts).collect(), Some(why));
@@ -214,9 +228,9 @@ impl Projects {
 }
 
 /// A directory without files of its own whose subdirectories are no parts of one platform only holds repositories.
-fn divide(repo: &Repo, directory: &Path, tree: &Tree, found: &mut Vec<PathBuf>) {
+fn divide(repo: &Repo, directory: &Path, tree: &Tree<'_>, found: &mut Vec<PathBuf>) {
     let children = tree.children.get(directory);
-    let is_part = |child: &PathBuf| {
+    let is_part = |child: &&Path| {
         let name = child.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         PARTS.contains(&name.to_ascii_lowercase().as_str())
             || cofferdam_syntax::environment::canonical(name).is_some()
@@ -236,7 +250,7 @@ fn divide(repo: &Repo, directory: &Path, tree: &Tree, found: &mut Vec<PathBuf>) 
 }
 
 /// Whether a directory holds manifests and nothing else: no repository looks like that.
-fn is_plain(repo: &Repo, directory: &Path, tree: &Tree) -> bool {
+fn is_plain(repo: &Repo, directory: &Path, tree: &Tree<'_>) -> bool {
     let is_object = |node: &Node| node.get("apiVersion").is_some() && node.get("kind").is_some();
     let is_manifest = |path: &PathBuf| {
         let documents = repo.yaml.get(path).map_or(&[][..], |stream| &stream.documents);
@@ -245,8 +259,7 @@ fn is_plain(repo: &Repo, directory: &Path, tree: &Tree) -> bool {
     if tree.children.contains_key(directory) {
         return false;
     }
-    let read = repo.files.range(directory.to_path_buf()..).map(|(path, _)| path);
-    let mut own = read.take_while(|path| path.starts_with(directory)).peekable();
+    let mut own = repo.files.below(directory).map(|(path, _)| path).peekable();
     let from = repo
         .passed_over
         .partition_point(|path| path.as_path() < directory);
@@ -273,7 +286,8 @@ fn nested(repo: &Repo, paths: &[&Path], around: &[PathBuf]) -> BTreeSet<PathBuf>
         let top = path.ancestors().find(|above| is_top(above));
         found.extend(top.and_then(Path::parent).map(Path::to_path_buf));
     }
-    found.retain(|dir| !dir.as_os_str().is_empty() && !around.contains(dir));
+    let around: HashSet<&Path> = around.iter().map(PathBuf::as_path).collect();
+    found.retain(|dir| !dir.as_os_str().is_empty() && !around.contains(dir.as_path()));
     if found.is_empty() {
         return found;
     }
@@ -355,25 +369,26 @@ impl<'r> Numbers<'r> {
 fn related(repo: &Repo, repositories: &[PathBuf]) -> BTreeSet<(usize, usize)> {
     let numbers = Numbers::of(repositories);
     let declared = declared(repo, &numbers);
-    let mut pairs = BTreeSet::new();
-    for (path, id) in &repo.files {
-        let Some(own) = numbers.of_path(path) else {
-            continue;
+    let paths: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
+    let runs: Vec<&[&Path]> = in_directories(&paths).collect();
+    let of_run = |run: &&[&Path]| {
+        let directory = directory_of(run);
+        let mut pairs = BTreeSet::new();
+        let Some(own) = numbers.of_path(directory) else {
+            return pairs;
         };
-        let text = &*repo.sources.file(*id).text;
-        let directory = path.parent().unwrap_or(Path::new(""));
-        let targets = paths_in(text).map(|word| normalise(&directory.join(word)));
-        let used = targets
-            .filter(|target| !target.starts_with("..") && !target.starts_with(&repositories[own]))
-            .filter_map(|target| numbers.of_path(&target).filter(|_| repo.exists(&target)));
-        let called = hosts_in(text).filter_map(|host| declared.get(host).copied().flatten());
-        pairs.extend(
-            (used.chain(called))
-                .filter(|other| *other != own)
-                .map(|other| (own, other)),
-        );
-    }
-    pairs
+        for text in run.iter().filter_map(|path| repo.text(path)) {
+            let targets = paths_in(text).map(|word| normalise(&directory.join(word)));
+            let used = targets
+                .filter(|target| !target.starts_with("..") && !target.starts_with(&repositories[own]))
+                .filter_map(|target| numbers.of_path(&target).filter(|_| repo.exists(&target)));
+            let called = hosts_in(text).filter_map(|host| declared.get(host).copied().flatten());
+            let others = used.chain(called).filter(|other| *other != own);
+            pairs.extend(others.map(|other| (own, other)));
+        }
+        pairs
+    };
+    runs.par_iter().flat_map_iter(of_run).collect()
 }
 
 /// The repository that declares a service of each name; `None` where several do.
@@ -408,7 +423,7 @@ fn declared<'r>(repo: &'r Repo, numbers: &Numbers<'_>) -> HashMap<&'r str, Optio
 fn paths_in(text: &str) -> impl Iterator<Item = &str> {
     let is_end =
         |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '[' | ']' | '(' | ')' | '{' | '}');
-    let words = text.contains("../").then(|| text.split(is_end));
+    let words = memmem::find(text.as_bytes(), b"../").map(|_| text.split(is_end));
     words
         .into_iter()
         .flatten()
@@ -418,8 +433,8 @@ fn paths_in(text: &str) -> impl Iterator<Item = &str> {
 /// First labels of the hosts of URLs.
 fn hosts_in(text: &str) -> impl Iterator<Item = &str> {
     let is_label = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
-    text.match_indices("://").map(move |(at, found)| {
-        let rest = &text[at + found.len()..];
+    memmem::find_iter(text.as_bytes(), b"://").map(move |at| {
+        let rest = &text[at + b"://".len()..];
         // Only the authority: what follows it may be the rest of a long file.
         let end = rest.find(['/', ' ', '\n']).unwrap_or(rest.len());
         let host = rest[..end].split_once('@').map_or(rest, |(_, host)| host);

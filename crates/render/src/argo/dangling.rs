@@ -51,8 +51,7 @@ pub(super) fn dangling(applications: &[Application], here: &Directories<'_>) -> 
             let beside: Vec<&str> = here
                 .repo
                 .files
-                .range(dir.clone()..)
-                .take_while(|(p, _)| p.starts_with(dir))
+                .below(dir)
                 .filter_map(|(p, _)| p.strip_prefix(dir).ok()?.to_str())
                 .collect();
             found.push(Dangling {

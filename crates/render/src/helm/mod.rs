@@ -234,11 +234,7 @@ fn find(repo: &Repo) -> Charts {
 
 /// Files below a directory.
 fn below(repo: &Repo, dir: &Path) -> Vec<PathBuf> {
-    repo.files
-        .range(dir.to_path_buf()..)
-        .take_while(|(path, _)| path.starts_with(dir))
-        .map(|(path, _)| path.clone())
-        .collect()
+    repo.files.below(dir).map(|(path, _)| path.clone()).collect()
 }
 
 fn dependencies(repo: &Repo, dir: &Path, chart: &Node) -> Vec<Dependency> {

@@ -252,8 +252,7 @@ impl<'r> Index<'r> {
         let beside: BTreeSet<&str> = self
             .repo
             .files
-            .range(parent.to_path_buf()..)
-            .take_while(|(p, _)| p.starts_with(parent))
+            .below(parent)
             .filter_map(|(p, _)| p.strip_prefix(parent).ok()?.iter().next()?.to_str())
             .collect();
         let likely = nearest(name, beside).map(|near| match written.rsplit_once('/') {

@@ -31,7 +31,7 @@ use cofferdam_syntax::tree::Node;
 use load::Index;
 pub use over::{lay_over, put_into};
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -236,15 +236,16 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
             });
         }
     }
-    let mut whole = BTreeSet::new();
+    // Each file, and whether a build that succeeded uses it.
+    let mut files: HashMap<PathBuf, bool> = HashMap::new();
     for (number, succeeded) in in_success.iter().enumerate() {
-        let files = index.files_of(number);
-        if *succeeded {
-            whole.extend(files.iter().cloned());
+        for file in index.files_of(number) {
+            *files.entry(file).or_default() |= succeeded;
         }
-        built.consumed.extend(files);
     }
-    built.fragments = built.consumed.difference(&whole).cloned().collect();
+    let fragments = files.iter().filter(|(_, succeeded)| !**succeeded);
+    built.fragments = fragments.map(|(file, _)| file.clone()).collect();
+    built.consumed = files.into_keys().collect();
     // Overlays share bases, so several builds find the same.
     let mut seen = HashSet::new();
     built
