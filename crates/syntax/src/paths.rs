@@ -78,8 +78,10 @@ impl<V> Default for PathMap<V> {
 
 impl<V> Extend<(PathBuf, V)> for PathMap<V> {
     fn extend<T: IntoIterator<Item = (PathBuf, V)>>(&mut self, values: T) {
+        let known = self.0.len().saturating_sub(1);
         self.0.extend(values);
-        if !self.0.keys().is_sorted() {
+        let added = self.0.as_slice().get_range(known..);
+        if added.is_some_and(|added| !added.keys().is_sorted()) {
             self.0.sort_keys();
         }
     }

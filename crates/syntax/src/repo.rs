@@ -382,7 +382,7 @@ pub fn to_text(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err("is UTF-16; save it as UTF-8".to_owned());
     }
-    if bytes.iter().take(8192).any(|b| *b == 0) {
+    if memchr::memchr(0, &bytes[..bytes.len().min(8192)]).is_some() {
         return Err("is a binary file with a configuration file's name".to_owned());
     }
     String::from_utf8(bytes).map_err(|e| {

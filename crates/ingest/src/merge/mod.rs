@@ -379,10 +379,8 @@ impl Level {
     fn descriptions(&mut self, later: Vec<cofferdam_model::delivery::Description>, is_nearer: bool) {
         let mut taken = HashSet::new();
         for description in later {
-            let key = format!(
-                "{}\n{}\n{}",
-                description.subject, description.attribute, description.by
-            );
+            let parts: [&str; 3] = [&description.subject, &description.attribute, &description.by];
+            let key = parts.join("\n");
             let file = |fact: &Fact<String>| fact.span().map(|s| s.file);
             let is_same = |known: &cofferdam_model::delivery::Description| {
                 known.home().may_meet(description.home())

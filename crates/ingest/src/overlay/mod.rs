@@ -343,12 +343,18 @@ impl OverlayDocument {
 
     /// Whether a file is left out by `paths.exclude`.
     pub fn excludes(&self, path: &Path) -> bool {
+        if self.exclude.is_empty() {
+            return false;
+        }
         let path = self.sees(path);
         self.exclude.iter().any(|g| g.is_match(&path))
     }
 
     /// The environment of a file by `environments.NAME.paths`; the first that matches.
     pub fn environment_of(&self, path: &Path) -> Option<&str> {
+        if self.paths.is_empty() {
+            return None;
+        }
         let path = self.sees(path);
         self.paths
             .iter()

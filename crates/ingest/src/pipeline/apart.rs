@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// Files in places apart that nothing of the platform deploys.
 pub(super) fn files(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> BTreeMap<FileId, Apart> {
+    if sources.projects.all.iter().all(|project| project.apart.is_none()) {
+        return BTreeMap::new();
+    }
     let is_apart = |project: ProjectId| sources.projects.get(project).apart;
     let used: BTreeSet<FileId> = (pieces.iter())
         .filter(|piece| is_apart(piece.holder.project).is_none())

@@ -6,7 +6,7 @@ use super::sources::Sources;
 use crate::compose;
 use cofferdam_model::{FileId, Span};
 use cofferdam_render::kustomize::Build;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -44,10 +44,12 @@ pub(super) fn values(sources: &Sources<'_>) -> BTreeSet<Span> {
 /// Every file of the charts that nothing here installs.
 fn of_charts<'s>(sources: &'s Sources<'_>) -> impl Iterator<Item = (&'s Path, FileId)> {
     let directories = sources.releases.iter().filter(|r| r.by_default);
-    let directories: BTreeSet<&Path> = directories.map(|r| r.dir.as_path()).collect();
+    let directories: HashSet<&Path> = directories.map(|r| r.dir.as_path()).collect();
     let files = sources.repo.files.iter();
     files
-        .filter(move |(path, _)| path.ancestors().any(|above| directories.contains(above)))
+        .filter(move |(path, _)| {
+            !directories.is_empty() && path.ancestors().any(|above| directories.contains(above))
+        })
         .map(|(path, id)| (path.as_path(), *id))
 }
 

@@ -38,9 +38,14 @@ impl Parsed<'_> {
 /// Fills producers and the consumer of `owner` from `settings`. Returns how many were recognised, and the
 /// settings that have a meaning only if other documents show that the owner uses Kafka.
 pub(super) fn apply(settings: &[Setting], owner: &Owner, parts: &mut Parts) -> (usize, Vec<Setting>) {
-    let mentions = settings
-        .iter()
-        .any(|s| words::of(&s.name).iter().any(|w| w == "kafka"));
+    let mentions = settings.iter().any(|s| {
+        let may = s
+            .name
+            .as_bytes()
+            .windows(5)
+            .any(|w| w.eq_ignore_ascii_case(b"kafka"));
+        may && words::of(&s.name).iter().any(|w| w == "kafka")
+    });
     // A file with Kafka's own properties without any prefix is a client's properties file. A worker of Kafka
     // Connect names its own group, and its clients' settings have a prefix.
     let is_connect = settings.iter().any(|s| {

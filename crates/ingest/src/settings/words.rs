@@ -19,7 +19,11 @@ pub(super) fn of(name: &str) -> Vec<String> {
         }
         small_before = c.is_lowercase() || c.is_ascii_digit();
         if let Some(word) = words.last_mut() {
-            word.extend(c.to_lowercase());
+            if c.is_ascii() {
+                word.push(c.to_ascii_lowercase());
+            } else {
+                word.extend(c.to_lowercase());
+            }
         }
     }
     words

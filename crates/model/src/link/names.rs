@@ -6,6 +6,12 @@ use std::collections::HashMap;
 
 /// Lower case without separators: `Data_Collector` and `data-collector` are `datacollector`.
 pub(super) fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        let mut folded = String::with_capacity(name.len());
+        let kept = name.chars().filter(char::is_ascii_alphanumeric);
+        folded.extend(kept.map(|c| c.to_ascii_lowercase()));
+        return folded;
+    }
     name.chars()
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
@@ -86,11 +92,12 @@ impl Affixes {
 }
 
 fn dashed(name: &str) -> String {
-    name.trim()
-        .chars()
-        .map(|c| if matches!(c, '_' | '.' | ' ') { '-' } else { c })
-        .flat_map(char::to_lowercase)
-        .collect()
+    let mut dashed = name.trim().replace(['_', '.', ' '], "-");
+    if dashed.is_ascii() {
+        dashed.make_ascii_lowercase();
+        return dashed;
+    }
+    dashed.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// The longest prefix that ends before a `-` and that all names share; it needs two names, because one shares
