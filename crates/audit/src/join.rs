@@ -3,6 +3,7 @@
 
 use crate::finding::{Finding, Location, Unjudged};
 use cofferdam_model::{ProjectId, Span};
+use rayon::prelude::*;
 use std::collections::HashMap;
 
 type Key = (&'static str, ProjectId, String, String, String);
@@ -11,14 +12,17 @@ type Key = (&'static str, ProjectId, String, String, String);
 pub(crate) fn of_one_subject(all: Vec<Finding>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
     let mut index: HashMap<Key, Vec<usize>> = HashMap::new();
-    for mut finding in all {
-        let key = (
+    let key = |finding: &Finding| {
+        (
             finding.rule,
             finding.project,
             finding.subject.clone(),
             finding.title.clone(),
-            figures(&finding),
-        );
+            figures(finding),
+        )
+    };
+    let keys: Vec<Key> = all.par_iter().map(key).collect();
+    for (mut finding, key) in all.into_iter().zip(keys) {
         let known = index.entry(key).or_default();
         match known.iter().find(|at| !are_two(&joined[**at], &finding)) {
             Some(&at) => absorb(&mut joined[at], finding),
@@ -109,23 +113,28 @@ fn without_subject(text: &str, subject: &str) -> String {
     text.replace(name, "{}")
 }
 
+type LineKey = (&'static str, ProjectId, Span, String, String);
+
 /// Joins findings that differ only in their subject and come from the same line: if many overlays put one
 /// base into many namespaces, the fault is in one line.
 pub(crate) fn of_one_line(all: Vec<Finding>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
-    let mut index: HashMap<(&'static str, ProjectId, Span, String, String), usize> = HashMap::new();
-    for finding in all {
-        let Some(first) = finding.locations.first() else {
+    let mut index: HashMap<LineKey, usize> = HashMap::new();
+    let key = |finding: &Finding| {
+        Some((
+            finding.rule,
+            finding.project,
+            finding.locations.first()?.span,
+            without_subject(&finding.title, &finding.subject),
+            figures(finding),
+        ))
+    };
+    let keys: Vec<Option<LineKey>> = all.par_iter().map(key).collect();
+    for (finding, key) in all.into_iter().zip(keys) {
+        let Some(key) = key else {
             joined.push(finding);
             continue;
         };
-        let key = (
-            finding.rule,
-            finding.project,
-            first.span,
-            without_subject(&finding.title, &finding.subject),
-            figures(&finding),
-        );
         match index.get(&key) {
             Some(&at) => absorb(&mut joined[at], finding),
             None => {

@@ -50,7 +50,9 @@ fn is_own(code: &str) -> bool {
 /// name in a file may contain sequences that control the terminal.
 fn visible(text: &str, coloured: bool) -> Cow<'_, str> {
     let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-    if text.chars().all(harmless) {
+    // Most text is plain ASCII, which is seen faster byte by byte.
+    let is_plain = |b: u8| (b' '..=b'~').contains(&b) || matches!(b, b'\n' | b'\t');
+    if text.bytes().all(is_plain) || text.chars().all(harmless) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());

@@ -3,18 +3,21 @@
 //! The comment applies to its own line if text precedes it, otherwise to the next line that has text and is
 //! not a comment. One without rules or without a reason is kept: the report says that it suppresses nothing.
 
-use cofferdam_model::{FileId, SourceMap, Span, Suppression};
+use cofferdam_model::{FileId, SourceFile, SourceMap, Span, Suppression};
+use rayon::prelude::*;
 use std::path::Path;
 
 /// All suppressions in the files that were read, in order of file and place.
 pub fn find(sources: &SourceMap) -> Vec<Suppression> {
-    let mut all = Vec::new();
-    for (id, file) in sources.iter() {
+    let files: Vec<(FileId, &SourceFile)> = sources.iter().collect();
+    let of_file = |(id, file): &(FileId, &SourceFile)| {
+        let mut found = Vec::new();
         if let Some(markers) = markers(&file.path) {
-            in_text(&file.text, id, markers, &mut all);
+            in_text(&file.text, *id, markers, &mut found);
         }
-    }
-    all
+        found
+    };
+    files.par_iter().flat_map_iter(of_file).collect()
 }
 
 /// The comment marker of a file, by its name; `None` for a format without comments.
@@ -32,7 +35,7 @@ const WORD: &str = "cofferdam:";
 
 fn in_text(text: &str, id: FileId, markers: &[&str], all: &mut Vec<Suppression>) {
     let mut from = 0;
-    while let Some(at) = text[from..].find(WORD) {
+    while let Some(at) = memchr::memmem::find(&text.as_bytes()[from..], WORD.as_bytes()) {
         let word = from + at;
         let line_start = text[..word].rfind('\n').map_or(0, |n| n + 1);
         let line_end = text[word..].find('\n').map_or(text.len(), |n| word + n);

@@ -19,7 +19,7 @@ use cofferdam_model::link::Owners;
 use cofferdam_model::{Environment, Fact, Owner, ProjectId, Source, Span, Variable};
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// The maximum number of names that are followed from module to module.
@@ -52,6 +52,8 @@ pub struct Project<'m> {
     /// Every file by the last part of its dotted path, with that path.
     by_last: BTreeMap<String, Vec<(usize, String)>>,
     files: Vec<&'m (PathBuf, Vec<String>)>,
+    /// The number of each of them.
+    file_at: HashMap<&'m Path, usize>,
     /// Module of a file, if it contains something.
     module_of: BTreeMap<&'m Path, usize>,
     /// Files that import a file.
@@ -134,9 +136,11 @@ impl<'m> Project<'m> {
             let last = name.rsplit('.').next().unwrap_or(&name).to_owned();
             let at = project.files.len();
             project.by_last.entry(last).or_default().push((at, name));
+            project.file_at.entry(&file.0).or_insert(at);
             project.files.push(file);
         }
-        for file in files.filter(|path| is_root_file(path)) {
+        let files = files.filter(|path| !all.is_empty() && is_root_file(path));
+        for file in files.collect::<Vec<_>>() {
             if let Some(project) = all.get_mut(&project_of(file)) {
                 project.roots.extend(file.parent().map(Path::to_path_buf));
             }
@@ -165,7 +169,7 @@ impl<'m> Project<'m> {
         if !is_shared(&own, owners) {
             return vec![own];
         }
-        let start = self.files.iter().position(|(path, _)| *path == module.path);
+        let start = self.file_at.get(module.path.as_path()).copied();
         let mut pending: Vec<usize> = start.into_iter().collect();
         let mut seen: BTreeSet<usize> = pending.iter().copied().collect();
         let mut found: Vec<Owner> = Vec::new();

@@ -79,20 +79,16 @@ impl<'a> Sources<'a> {
         let mut projects = projects;
         let built_by = (&built, &charts, &terraform);
         unused::set_apart(repo, built_by, (&directories, &commands), &mut projects);
+        let plain = Taken::new(repo, &built, &charts, &terraform).others(repo);
         let mut manifests = {
-            let taken = Taken::new(repo, &built, &charts, &terraform);
-            let plain = repo
-                .yaml
-                .iter()
-                .filter(|(path, _)| taken.of(path).is_some() && directories.of(path).is_none());
-            let plain: Vec<(&Path, &[Node])> = plain
-                .map(|(path, stream)| (path.as_path(), stream.documents.as_slice()))
-                .collect();
-            Roots::of(&plain, &projects)
+            let alone = plain.iter().filter(|file| directories.of(file.path).is_none());
+            let alone: Vec<(&Path, &[Node])> = alone.map(|file| (file.path, file.documents)).collect();
+            Roots::of(&alone, &projects)
         };
         manifests.rename(|name| stated.environment_name(name));
         Sources {
             skaffold: Skaffold::read(repo, &projects),
+            plain,
             manifests,
             of_builds,
             deployed,

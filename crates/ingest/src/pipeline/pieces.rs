@@ -1,6 +1,6 @@
 //! Every tree with the place it holds in, and the deployments that these are.
 
-use super::sources::{Holder, Piece, Sources};
+use super::sources::{Holder, Piece, Plain, Sources};
 use crate::scope;
 use crate::{compose, kubernetes};
 use cofferdam_model::workload::Completeness;
@@ -10,6 +10,7 @@ use cofferdam_render::helm::Charts;
 use cofferdam_render::kustomize::Built;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
+use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -158,14 +159,20 @@ impl<'a> Found<'a> {
 
     /// Files that no tool takes.
     fn manifests(&mut self, sources: &'a Sources<'a>) {
-        let taken = Taken::new(sources.repo, &sources.built, &sources.charts, &sources.terraform);
-        for (path, stream) in &sources.repo.yaml {
-            let Some(completeness) = taken.of(path) else {
-                continue;
-            };
-            let path = path.as_path();
-            for place in places(sources, path) {
-                let nodes = place.documents.unwrap_or(&stream.documents);
+        let placed: Vec<(&Plain<'a>, Vec<FilePlace<'a>>)> = (sources.plain.par_iter())
+            .map(|file| (file, places(sources, file.path)))
+            .collect();
+        for (
+            &Plain {
+                path,
+                documents,
+                completeness,
+            },
+            places,
+        ) in placed
+        {
+            for place in places {
+                let nodes = place.documents.map_or(documents, Vec::as_slice);
                 for node in nodes {
                     let deployment = self.of_document(sources, node, &place);
                     self.pieces.push(Piece {
@@ -339,8 +346,21 @@ impl<'t> Taken<'t> {
         }
     }
 
+    /// The files of `repo` that no tool takes.
+    pub(super) fn others<'r>(&self, repo: &'r Repo) -> Vec<Plain<'r>> {
+        let files: Vec<_> = repo.yaml.iter().collect();
+        let plain = files.into_par_iter().filter_map(|(path, stream)| {
+            Some(Plain {
+                path,
+                documents: &stream.documents,
+                completeness: self.of(path)?,
+            })
+        });
+        plain.collect()
+    }
+
     /// How much is known of a file that no tool takes; `None` for one that a tool takes.
-    pub(super) fn of(&self, path: &Path) -> Option<Completeness> {
+    fn of(&self, path: &Path) -> Option<Completeness> {
         let fragment = self.fragments.contains(path);
         let is_taken = self.repo.links.contains_key(path)
             || self.behind.contains(path)

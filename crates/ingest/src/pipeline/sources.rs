@@ -42,6 +42,14 @@ pub(super) struct Piece<'a> {
     pub(super) node: &'a Node,
 }
 
+/// A file of documents that no tool takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plain<'a> {
+    pub(super) path: &'a Path,
+    pub(super) documents: &'a [Node],
+    pub(super) completeness: Completeness,
+}
+
 /// Everything that stands between the files and the model.
 pub(super) struct Sources<'a> {
     pub(super) repo: &'a Repo,
@@ -66,6 +74,8 @@ pub(super) struct Sources<'a> {
     pub(super) commands: Commands,
     /// Directories of manifests that are deployed by themselves.
     pub(super) directories: Directories,
+    /// Files that no tool takes.
+    pub(super) plain: Vec<Plain<'a>>,
     /// Where deployments of other plain manifests begin.
     pub(super) manifests: Roots,
     /// What applications say of the builds that they deploy, by directory.

@@ -299,13 +299,15 @@ const TOPS: &[&str] = &[".github", ".circleci", ".gitlab-ci.yml", ".git"];
 fn nested(repo: &Repo, paths: &[&Path], around: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut found: BTreeSet<PathBuf> = repo.submodules().iter().cloned().collect();
     found.extend(repo.repositories.iter().cloned());
-    for path in paths {
-        let is_top = |part: &Path| {
-            let name = part.file_name().and_then(|n| n.to_str());
-            name.is_some_and(|name| TOPS.contains(&name))
-        };
-        let top = path.ancestors().find(|above| is_top(above));
-        found.extend(top.and_then(Path::parent).map(Path::to_path_buf));
+    let is_top = |part: &Path| {
+        let name = part.file_name().and_then(|n| n.to_str());
+        name.is_some_and(|name| TOPS.contains(&name))
+    };
+    for run in in_directories(paths) {
+        let directories = directory_of(run).ancestors().find(|above| is_top(above));
+        let own = run.iter().copied().find(|path| is_top(path));
+        let tops = own.into_iter().chain(directories);
+        found.extend(tops.filter_map(Path::parent).map(Path::to_path_buf));
     }
     let around: HashSet<&Path> = around.iter().map(PathBuf::as_path).collect();
     found.retain(|dir| !dir.as_os_str().is_empty() && !around.contains(dir.as_path()));
