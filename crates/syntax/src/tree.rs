@@ -33,8 +33,8 @@ pub enum Value {
 /// A scalar as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scalar {
-    /// The text after escapes.
-    pub text: Box<str>,
+    /// The text after escapes. Copies of a tree share it: two hundred overlays of one base copy all of it.
+    pub text: Arc<str>,
     /// Its notation; a quoted `"5"` is text, a plain `5` a number.
     pub style: Style,
 }
@@ -56,7 +56,7 @@ pub enum Style {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// The key.
-    pub text: Box<str>,
+    pub text: Arc<str>,
     /// Its place.
     pub span: Span,
 }

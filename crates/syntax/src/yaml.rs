@@ -6,6 +6,7 @@ use crate::source::{FileId, Span};
 use crate::tree::{Key, Map, Node, Scalar, Style, Value};
 use granit_parser::{Event, Parser, ScalarStyle};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Nodes that aliases may add to one stream before it is refused: otherwise a few lines of nested aliases can
 /// need more memory than any machine has.
@@ -202,7 +203,7 @@ struct Builder<'c> {
 const INDEXED: usize = 32;
 
 /// Whether the map has this key. Notes it as one that it will have.
-fn is_known(map: &Map, seen: &mut HashSet<Box<str>>, key: &str) -> bool {
+fn is_known(map: &Map, seen: &mut HashSet<Arc<str>>, key: &str) -> bool {
     if map.len() < INDEXED {
         return map.get(key).is_some();
     }
@@ -223,7 +224,7 @@ enum Frame {
         anchor: usize,
         map: Map,
         /// The keys of a map of many; a search in the map itself would cost their square.
-        seen: HashSet<Box<str>>,
+        seen: HashSet<Arc<str>>,
         merges: Vec<Node>,
         key: Option<Key>,
     },
@@ -384,7 +385,7 @@ impl Builder<'_> {
                 merges,
                 ..
             } => {
-                let mut known: HashSet<Box<str>> = match merges.is_empty() {
+                let mut known: HashSet<Arc<str>> = match merges.is_empty() {
                     true => HashSet::new(),
                     false => map.iter().map(|(key, _)| key.text.clone()).collect(),
                 };

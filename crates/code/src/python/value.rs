@@ -2,6 +2,7 @@
 
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Maximum length of a text and list that is built.
@@ -324,7 +325,7 @@ impl Dict {
             .iter()
             .map(|item| {
                 let key = Key {
-                    text: item.key.clone(),
+                    text: Arc::from(&*item.key),
                     span: item.key_span,
                 };
                 (key, item.value.to_node(variable))

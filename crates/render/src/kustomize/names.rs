@@ -6,6 +6,7 @@ use super::object::{Object, same_namespace, set};
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{ChainId, Chains, Layer, Link, Span};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Fields that hold a name, at any depth of an object of Kubernetes' own kinds: the key, the key
 /// below it that has the name (empty: the field is the name itself), and the kind of what is named.
@@ -47,7 +48,7 @@ type Renamed = HashMap<(String, String), Vec<usize>>;
 /// The object that refers, as far as it decides which object is meant.
 struct Referrer {
     namespaces: Vec<Option<String>>,
-    affixes: Vec<(Box<str>, Box<str>)>,
+    affixes: Vec<(Arc<str>, Arc<str>)>,
 }
 
 /// An object after its changes.
@@ -56,8 +57,8 @@ struct New {
     /// What its name passed through, its prefixes and suffixes included.
     links: Vec<Link>,
     namespace: Option<String>,
-    affixes: Vec<(Box<str>, Box<str>)>,
-    before: Vec<(Box<str>, Option<Box<str>>)>,
+    affixes: Vec<(Arc<str>, Arc<str>)>,
+    before: Vec<(Arc<str>, Option<Arc<str>>)>,
 }
 
 /// Changes every reference to an object whose name or namespace has changed.

@@ -3,15 +3,16 @@
 
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use cofferdam_syntax::{Chains, Span};
+use std::sync::Arc;
 
 /// A resource.
 #[derive(Debug, Clone)]
 pub(super) struct Object {
     pub(super) node: Node,
     /// Names and namespaces that it had before the present ones, oldest first.
-    pub(super) before: Vec<(Box<str>, Option<Box<str>>)>,
+    pub(super) before: Vec<(Arc<str>, Option<Arc<str>>)>,
     /// Prefixes and suffixes that were put around its name, innermost first.
-    pub(super) affixes: Vec<(Box<str>, Box<str>)>,
+    pub(super) affixes: Vec<(Arc<str>, Arc<str>)>,
     /// Whether a generator made it.
     pub(super) generated: bool,
 }
