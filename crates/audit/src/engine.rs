@@ -89,6 +89,53 @@ pub fn severity_of(finding: &Finding) -> Severity {
     finding.severity.unwrap_or(Severity::Low)
 }
 
+/// How many environments a rule judges before its findings are joined. More would keep more findings at once, fewer would
+/// join less.
+const TOGETHER: usize = 16;
+
+/// The findings of one rule in one environment.
+fn judge(env: &Environment, rule: &Rule, platform: &Platform, options: &Options) -> Verdicts {
+    let settings = platform.overlay.rules.get(rule.id);
+    let mut out = Verdicts::default();
+    (rule.check)(
+        &Context {
+            env,
+            platform,
+            settings,
+        },
+        &mut out,
+    );
+    for finding in &mut out.findings {
+        finding.rule = rule.id;
+        finding.environments = vec![env.name.clone()];
+        finding.project = env.project;
+        let places = finding.locations.iter().map(|l| l.span);
+        if platform.scope.is_unnamed(places, &env.name) {
+            finding.environments = vec![UNNAMED.to_owned()];
+        }
+        finding.severity = Some(finding.severity.unwrap_or(rule.severity));
+        debug_assert!(
+            finding.absence.is_none_or(|kind| rule.absences.contains(&kind)),
+            "{} claims an absence that it does not list",
+            rule.id
+        );
+        claim::weigh(finding, env, platform);
+        let stated = settings
+            .and_then(|s| s.severity.as_ref())
+            .and_then(|s| Severity::parse(&s.value));
+        finding.severity = stated.or(finding.severity);
+    }
+    // A developer's machine is in no environment of the platform.
+    if !options.environments.is_empty() {
+        out.findings.retain(|finding| !claim::is_local(finding, platform));
+    }
+    for unjudged in &mut out.unjudged {
+        unjudged.rule = rule.id;
+        unjudged.environments = vec![env.name.clone()];
+    }
+    out
+}
+
 /// Runs every rule over every environment.
 pub fn audit(platform: &Platform, options: &Options) -> Report {
     let chosen: Vec<&'static Rule> = rules::ALL
@@ -102,55 +149,30 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         .filter(|e| options.environments.is_empty() || options.environments.contains(&e.name))
         .collect();
     let counts = |env: &Environment| options.all || platform.scope.project_apart(env.project).is_none();
-    let jobs: Vec<_> = environments
-        .iter()
-        .flat_map(|env| chosen.iter().map(move |rule| (*env, *rule)))
+    let jobs: Vec<_> = (environments.chunks(TOGETHER))
+        .flat_map(|envs| chosen.iter().map(move |rule| (envs, *rule)))
         .collect();
+    // What a person says of one subject is said of that subject's finding, and so is what follows from a part alone.
+    let names_subjects = platform
+        .overlay
+        .ignores
+        .iter()
+        .any(|ignore| ignore.subject.is_some());
+    let by_lines = !names_subjects && !platform.reading.part;
     let verdicts: Vec<Verdicts> = jobs
         .into_par_iter()
-        .map(|(env, rule)| {
-            let settings = platform.overlay.rules.get(rule.id);
-            let mut out = Verdicts::default();
-            (rule.check)(
-                &Context {
-                    env,
-                    platform,
-                    settings,
-                },
-                &mut out,
-            );
-            for finding in &mut out.findings {
-                finding.rule = rule.id;
-                finding.environments = vec![env.name.clone()];
-                finding.project = env.project;
-                let places = finding.locations.iter().map(|l| l.span);
-                if platform.scope.is_unnamed(places, &env.name) {
-                    finding.environments = vec![UNNAMED.to_owned()];
+        .map(|(envs, rule)| {
+            let mut all = Verdicts::default();
+            for env in envs {
+                let mut verdicts = judge(env, rule, platform, options);
+                if !counts(env) {
+                    verdicts.unjudged.clear();
                 }
-                finding.severity = Some(finding.severity.unwrap_or(rule.severity));
-                debug_assert!(
-                    finding.absence.is_none_or(|kind| rule.absences.contains(&kind)),
-                    "{} claims an absence that it does not list",
-                    rule.id
-                );
-                claim::weigh(finding, env, platform);
-                let stated = settings
-                    .and_then(|s| s.severity.as_ref())
-                    .and_then(|s| Severity::parse(&s.value));
-                finding.severity = stated.or(finding.severity);
+                all.findings.append(&mut verdicts.findings);
+                all.unjudged.append(&mut verdicts.unjudged);
             }
-            // A developer's machine is in no environment of the platform.
-            if !options.environments.is_empty() {
-                out.findings.retain(|finding| !claim::is_local(finding, platform));
-            }
-            if !counts(env) {
-                out.unjudged.clear();
-            }
-            for unjudged in &mut out.unjudged {
-                unjudged.rule = rule.id;
-                unjudged.environments = vec![env.name.clone()];
-            }
-            out
+            all.findings = join::early(all.findings, by_lines);
+            all
         })
         .collect();
     let mut report = Report {

@@ -4,36 +4,58 @@
 use crate::finding::{Finding, Location, Unjudged};
 use cofferdam_model::{ProjectId, Span};
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 type Key = (&'static str, ProjectId, String, String, String);
 
 /// Joins equal findings about the same subject in several environments.
 pub(crate) fn of_one_subject(all: Vec<Finding>) -> Vec<Finding> {
-    let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
+    let keys = all.par_iter().map(subject_key).collect();
+    by_subject(all, keys)
+}
+
+fn subject_key(finding: &Finding) -> Key {
+    (
+        finding.rule,
+        finding.project,
+        finding.subject.clone(),
+        finding.title.clone(),
+        figures(finding),
+    )
+}
+
+fn by_subject(all: Vec<Finding>, keys: Vec<Key>) -> Vec<Finding> {
+    let mut joined: Vec<Finding> = Vec::new();
     let mut index: HashMap<Key, Vec<usize>> = HashMap::new();
-    let key = |finding: &Finding| {
-        (
-            finding.rule,
-            finding.project,
-            finding.subject.clone(),
-            finding.title.clone(),
-            figures(finding),
-        )
-    };
-    let keys: Vec<Key> = all.par_iter().map(key).collect();
     for (mut finding, key) in all.into_iter().zip(keys) {
+        name_itself(&mut finding);
         let known = index.entry(key).or_default();
         match known.iter().find(|at| !are_two(&joined[**at], &finding)) {
             Some(&at) => absorb(&mut joined[at], finding),
             None => {
                 known.push(joined.len());
-                finding.subjects = vec![finding.subject.clone()];
                 joined.push(finding);
             }
         }
     }
+    joined.iter_mut().for_each(name_once);
     joined
+}
+
+fn name_itself(finding: &mut Finding) {
+    if finding.subjects.is_empty() {
+        finding.subjects.push(finding.subject.clone());
+    }
+}
+
+/// Removes what absorbed findings have named again: asking for each whether it is known would cost their square.
+fn name_once(finding: &mut Finding) {
+    for names in [&mut finding.subjects, &mut finding.environments] {
+        if names.len() > 1 {
+            let mut seen = HashSet::with_capacity(names.len());
+            names.retain(|name| seen.insert(name.clone()));
+        }
+    }
 }
 
 /// Whether one environment has both, in two places: then they are two objects with one name.
@@ -63,16 +85,8 @@ fn absorb(first: &mut Finding, mut other: Finding) {
     if other.apart.is_none() {
         first.apart = None;
     }
-    for subject in other.subjects {
-        if !first.subjects.contains(&subject) {
-            first.subjects.push(subject);
-        }
-    }
-    for name in other.environments {
-        if !first.environments.contains(&name) {
-            first.environments.push(name);
-        }
-    }
+    first.subjects.append(&mut other.subjects);
+    first.environments.append(&mut other.environments);
     for assumption in other.assumptions {
         if !first.assumptions.contains(&assumption) {
             first.assumptions.push(assumption);
@@ -118,19 +132,43 @@ type LineKey = (&'static str, ProjectId, Span, String, String);
 /// Joins findings that differ only in their subject and come from the same line: if many overlays put one
 /// base into many namespaces, the fault is in one line.
 pub(crate) fn of_one_line(all: Vec<Finding>) -> Vec<Finding> {
-    let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
+    let keys = all.par_iter().map(line_key).collect();
+    let mut joined = by_line(all, keys);
+    for finding in &mut joined {
+        finding.environments.sort();
+        name_others(finding);
+    }
+    joined
+}
+
+/// Joins the findings of one rule in some environments before they meet the others: hundreds of overlays of one base find
+/// the same hundreds of times. Where `by_lines` is false, each subject keeps its own. This waits for nothing, since a
+/// thread that waits would begin another rule and keep the findings of both.
+pub(crate) fn early(all: Vec<Finding>, by_lines: bool) -> Vec<Finding> {
+    let keys = all.iter().map(subject_key).collect();
+    let joined = by_subject(all, keys);
+    if !by_lines {
+        return joined;
+    }
+    let keys = joined.iter().map(line_key).collect();
+    by_line(joined, keys)
+}
+
+fn line_key(finding: &Finding) -> Option<LineKey> {
+    Some((
+        finding.rule,
+        finding.project,
+        finding.locations.first()?.span,
+        without_subject(&finding.title, &finding.subject),
+        figures(finding),
+    ))
+}
+
+fn by_line(all: Vec<Finding>, keys: Vec<Option<LineKey>>) -> Vec<Finding> {
+    let mut joined: Vec<Finding> = Vec::new();
     let mut index: HashMap<LineKey, usize> = HashMap::new();
-    let key = |finding: &Finding| {
-        Some((
-            finding.rule,
-            finding.project,
-            finding.locations.first()?.span,
-            without_subject(&finding.title, &finding.subject),
-            figures(finding),
-        ))
-    };
-    let keys: Vec<Option<LineKey>> = all.par_iter().map(key).collect();
-    for (finding, key) in all.into_iter().zip(keys) {
+    for (mut finding, key) in all.into_iter().zip(keys) {
+        name_itself(&mut finding);
         let Some(key) = key else {
             joined.push(finding);
             continue;
@@ -143,10 +181,7 @@ pub(crate) fn of_one_line(all: Vec<Finding>) -> Vec<Finding> {
             }
         }
     }
-    for finding in &mut joined {
-        finding.environments.sort();
-        name_others(finding);
-    }
+    joined.iter_mut().for_each(name_once);
     joined
 }
 
