@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relation_by_similar_names_carries_no_critical_finding() {
+    fn a_finding_that_depends_on_similar_names_is_never_critical() {
         let platform = platform();
         let linked = |linked| {
             let mut evidence = crate::finding::Evidence::new();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_apart_is_low_and_what_uses_it_is_not() {
+    fn findings_in_a_separate_place_are_low_and_findings_in_its_users_are_not() {
         let mut platform = platform();
         platform.scope.apart.insert(FileId(1), Apart::Examples);
         let apart = weighed(finding(1), "production", &platform);

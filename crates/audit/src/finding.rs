@@ -397,7 +397,7 @@ mod tests {
     use cofferdam_model::FileId;
 
     #[test]
-    fn a_figure_is_as_certain_as_its_weakest_part_and_names_it() {
+    fn a_figure_is_as_certain_as_its_least_certain_part_and_names_that_part() {
         let span = |n| Span::new(FileId(0), n, n + 1);
         let mut evidence = Evidence::new();
         let mut sum = evidence.take(&Fact::declared(2, span(1)), "declared");

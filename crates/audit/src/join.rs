@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_what_the_title_names_is_a_subject_too() {
+    fn a_title_may_name_only_the_beginning_of_its_subject() {
         let one = |namespace: &str| {
             let mut finding = found(0, &format!("Deployment {namespace}/api container web"), 7);
             finding.title = format!("Deployment {namespace}/api: `web` has no limit");
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn environments_are_sorted_and_each_is_there_once() {
+    fn environments_are_sorted_and_listed_once() {
         let of = |name: &str| {
             let mut finding = found(0, "web", 1);
             finding.environments = vec![name.to_owned()];

@@ -78,14 +78,14 @@ fn problems(overlay: &str) -> Vec<String> {
 }
 
 #[test]
-fn it_loads_as_it_is_and_with_every_statement_confirmed() {
+fn the_written_file_loads_unchanged_and_with_every_statement_confirmed() {
     let text = template_of(&platform(None));
     assert_eq!(problems(&text), Vec::<String>::new(), "{text}");
     assert_eq!(problems(&confirmed(&text)), Vec::<String>::new(), "{text}");
 }
 
 #[test]
-fn what_is_confirmed_is_not_asked_for_again() {
+fn a_confirmed_statement_is_not_asked_for_again() {
     let before = platform(None);
     let text = template_of(&before);
     assert!(text.contains("# "), "{text}");
@@ -99,7 +99,7 @@ fn what_is_confirmed_is_not_asked_for_again() {
 }
 
 #[test]
-fn statements_name_what_is_assumed_and_why() {
+fn statements_name_the_assumption_and_its_reason() {
     let text = template_of(&platform(None));
     assert!(text.contains("services:\n  api:\n"), "{text}");
     assert!(text.contains("#     replicas: {min: 1, max: 1}\n"), "{text}");
@@ -117,7 +117,7 @@ fn a_platform_without_anything_gives_a_file_that_loads() {
 }
 
 #[test]
-fn needs_of_rules_become_statements_whatever_dots_are_in_the_name() {
+fn needs_of_rules_become_statements_even_if_the_name_has_dots() {
     use crate::finding::Unjudged;
     let need = |text: &str| Unjudged {
         rule: "x",
@@ -150,7 +150,7 @@ fn needs_of_rules_become_statements_whatever_dots_are_in_the_name() {
 }
 
 #[test]
-fn names_that_only_code_or_settings_show_are_read_again() {
+fn names_found_only_in_code_or_settings_are_accepted_when_the_file_is_read() {
     let consumer = "from confluent_kafka import Consumer\nc = Consumer({'bootstrap.servers': 'k:9092', 'group.id': 'sorters'})\nc.subscribe(['parcels'])\nwhile True:\n    c.poll(1.0)\n";
     let producer = "from confluent_kafka import Producer\np = Producer({'bootstrap.servers': 'k:9092'})\np.produce('t', b'x')\n";
     let pool = "from sqlalchemy import create_engine\nengine = create_engine('postgresql://u@db:5432/x', pool_size=20)\n";

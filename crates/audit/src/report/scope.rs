@@ -584,7 +584,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_fits_the_width_and_leaves_out_what_is_empty() {
+    fn a_table_fits_the_width_and_omits_empty_columns() {
         let long = "k8s/overlays/".repeat(8);
         let rows = vec![
             ["KIND", "ROOT", "NAME", "OBJECTS"].map(str::to_owned),
@@ -611,7 +611,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_a_long_text_stay() {
+    fn a_long_text_keeps_its_beginning_and_end() {
         assert_eq!(shortened("abcdefghij", 10), "abcdefghij");
         assert_eq!(shortened("abcdefghijk", 6), "ab…ijk");
         assert_eq!(shortened("äöüäöü", 3), "ä…ü");

@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_is_told_once_the_largest_first() {
+    fn each_reason_is_listed_once_and_the_most_frequent_first() {
         let all = [
             unjudged("topic a", &["kafka.topics.a.partitions"]),
             unjudged(
@@ -635,7 +635,7 @@ mod tests {
     }
 
     #[test]
-    fn places_apart_are_counted_by_reason() {
+    fn separate_places_are_counted_by_reason() {
         let (examples, tests) = (Some(Apart::Examples), Some(Apart::Tests));
         let platform = platform(&[
             ("deploy/tests", tests),
@@ -670,7 +670,7 @@ mod tests {
     }
 
     #[test]
-    fn environments_bear_their_project_only_where_several_have_findings() {
+    fn environments_name_their_project_only_if_several_projects_have_findings() {
         let mut platform = platform(&[("shop", None), ("till", None)]);
         let report = |findings: Vec<Finding>| Report {
             findings,
@@ -758,7 +758,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_scope_is_named_with_its_one_reason_or_their_number() {
+    fn an_open_scope_names_its_only_reason_or_the_number_of_reasons() {
         let mut platform = platform(&[]);
         let open = |reason: &str| Opening {
             project: ProjectId(0),

@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_tells_nothing_from_nothing_found() {
+    fn the_summary_distinguishes_nothing_to_check_from_no_findings() {
         let summary = |change: &dyn Fn(&mut Platform)| {
             let mut platform = platform();
             platform.reading.formats.clear();
@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_a_kind_is_singular_and_no_word_is_said_twice() {
+    fn one_thing_is_singular_and_no_word_is_repeated() {
         let shown = |name: &str, value: f64, unit: &str| {
             figures(&BTreeMap::from([(
                 name.to_owned(),

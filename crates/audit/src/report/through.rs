@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn places_with_the_same_way_share_a_line() {
+    fn places_with_the_same_chain_share_a_line() {
         let (sources, value, _) = values();
         let other = Span::new(value.file, 0, 1);
         let other = sources.chains().extended(other, &sources.chains().of(value));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_in_one_of_several_environments_is_an_example() {
+    fn a_chain_that_differs_between_environments_is_shown_as_an_example() {
         let (sources, value, _) = values();
         let mut finding = Finding::new("x", "y").at(value, "");
         finding.environments = vec!["production".to_owned(), "staging".to_owned()];

@@ -139,7 +139,7 @@ mod tests {
     use crate::rules::testing::{self, env_with_consumer};
 
     #[test]
-    fn a_group_whose_lag_nobody_watches_is_told_where_alerts_are_kept() {
+    fn a_group_without_a_lag_alert_is_reported_if_alerts_are_here() {
         let mut env = env_with_consumer(12, (1, 1, 1), None);
         assert!(
             testing::all(&RULE, &env).is_empty(),

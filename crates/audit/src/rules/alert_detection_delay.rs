@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn alerts_of_one_timing_are_told_together_with_the_budget_they_burn() {
+    fn alerts_with_the_same_timing_are_reported_together_with_the_budget_they_burn() {
         // 480 s of 1,296 s = 37.04 %.
         let finding = testing::only(&RULE, &env(120));
         assert_eq!(finding.figures["detection"].value, 480.0);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_informs_may_take_its_time() {
+    fn an_alert_that_only_informs_may_be_slow() {
         let mut env = env(120);
         for alert in &mut env.alerts {
             alert.severity = Some(fact("warning".to_owned(), 20));

@@ -101,7 +101,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn loss_of_signal_must_open_an_incident() {
+    fn an_alert_must_open_an_incident_on_loss_of_signal() {
         let mut timing = condition(60, 0, 60);
         let env = |t| Environment {
             parts: Parts {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn one_alert_on_absence_serves_all_of_prometheus() {
+    fn one_absence_alert_is_enough_for_prometheus() {
         let rule = |notices_absence| {
             alert(
                 "p",

@@ -94,7 +94,7 @@ mod tests {
     use cofferdam_model::{Environment, Parts};
 
     #[test]
-    fn a_name_that_is_nearly_right_is_told_and_others_are_left_alone() {
+    fn a_misspelt_name_is_reported_and_other_unknown_names_are_not() {
         let mut one = alert("a", Timing::NewRelic(condition(60, 0, 60)));
         one.selects = vec![
             fact("data-colector".to_owned(), 5),

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_must_be_above_the_fewest() {
+    fn the_maximum_must_be_above_the_minimum() {
         assert_eq!(severity(2, 10), None);
         assert_eq!(severity(3, 3), Some(Severity::Low));
         assert_eq!(severity(5, 3), Some(Severity::High));

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn without_stabilisation_it_is_a_minute_sooner() {
+    fn without_stabilisation_the_maximum_is_reached_a_minute_sooner() {
         // The load begins just after a sync: the first step is at 30 s by the policy's period.
         let (at, n) = *climb(2, 50, Some(&up(0))).last().unwrap();
         assert_eq!(n, 50);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn disabled_never_moves_and_defaults_are_kubernetes() {
+    fn a_disabled_policy_never_scales_and_defaults_are_those_of_kubernetes() {
         let mut off = up(0);
         off.select = Some(fact("Disabled".to_owned(), 9));
         assert_eq!(climb(2, 50, Some(&off)), [(0, 2)]);
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_that_is_slower_than_the_climb_makes_it_a_finding() {
+    fn an_alert_slower_than_the_scale_up_is_a_finding() {
         let autoscaler = |max| Autoscaler {
             name: "collector".to_owned(),
             format: "HorizontalPodAutoscaler".to_owned(),

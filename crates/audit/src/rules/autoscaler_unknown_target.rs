@@ -63,7 +63,7 @@ mod tests {
     use cofferdam_model::{Environment, Parts};
 
     #[test]
-    fn a_dangling_target_is_told_and_other_dangling_names_are_not() {
+    fn a_missing_target_is_reported_and_other_missing_names_are_not() {
         let dangling = |kind| Dangling {
             subject: "HorizontalPodAutoscaler api".to_owned(),
             kind,

@@ -28,7 +28,7 @@ const ABSENT: Absent = Absent {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn silence_in_a_file_that_could_say_so_is_told_in_production_only() {
+    fn a_file_that_could_state_it_and_does_not_is_reported_only_in_production() {
         crate::rules::database_flag::tests::silence_is_told(&super::RULE, |d, on| d.backup.other_region = on);
     }
 }

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn none_is_critical_a_day_is_high_and_a_week_is_enough() {
+    fn no_retention_is_critical_one_day_is_high_and_a_week_is_enough() {
         assert_eq!(testing::only(&RULE, &env(0)).severity, Some(Severity::Critical));
         let finding = testing::only(&RULE, &env(1));
         assert_eq!(
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn detection_beyond_retention_is_told() {
+    fn detection_later_than_retention_is_reported() {
         let mut env = env(7);
         env.databases[0].backup.detection = Some(fact(Duration::from_secs(10 * 86_400), 3));
         assert!(testing::only(&RULE, &env).title.contains("10 d"));

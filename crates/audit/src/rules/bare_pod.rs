@@ -69,7 +69,7 @@ mod tests {
     use crate::rules::testing::{self, fact};
 
     #[test]
-    fn a_pod_is_told_unless_it_is_a_test_or_its_nodes_own() {
+    fn a_pod_is_reported_unless_it_is_a_test_or_a_static_pod() {
         let pod = |set: fn(&mut cofferdam_model::workload::Workload)| {
             pods::testing::env((1, 1, 1), |w| {
                 w.id.kind = "Pod".to_owned();

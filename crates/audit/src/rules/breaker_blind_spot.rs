@@ -145,7 +145,7 @@ mod tests {
     use cofferdam_model::{Environment, Owner, Parts, Share};
 
     #[test]
-    fn the_binomial_tail_is_right() {
+    fn the_binomial_tail_equals_values_computed_by_hand() {
         // 2 coins: at least one head 0.75; at least two 0.25. P(X ≥ 5 | n=10, p=0.1) = 0.0016349374 (tables).
         assert!((at_least(1, 2, 0.5) - 0.75).abs() < 1e-12);
         assert!((at_least(2, 2, 0.5) - 0.25).abs() < 1e-12);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn five_in_a_row_at_a_tenth_take_111110_requests() {
+    fn five_failures_in_a_row_at_ten_percent_take_111110_requests() {
         // (1 − 1e-5) / (1e-5 × 0.9) = 111,110.
         assert!((until_run(5, 0.1) - 111_110.0).abs() < 1e-6);
         // Two heads in a row take 6 tosses.
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn half_the_requests_never_fail_when_a_tenth_does() {
+    fn a_breaker_that_opens_at_half_never_opens_when_a_tenth_fails() {
         let mut breaker = Breaker::at(span(1), Owner::default(), "cells");
         breaker.failure_rate = Some(fact(Share(0.5), 2));
         breaker.minimum_calls = Some(fact(10, 3));

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_life_is_the_longest_disagreement() {
+    fn replicas_can_disagree_for_as_long_as_the_longest_ttl() {
         assert_eq!(
             testing::only(&RULE, &env(3)).figures["longest_disagreement"].value,
             300.0

@@ -74,7 +74,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn calls_of_one_service_are_told_together() {
+    fn calls_of_one_service_are_one_finding() {
         let call = |n, timeout| Call {
             owner: owned_by(0),
             span: span(n),

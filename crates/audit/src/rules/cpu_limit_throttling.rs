@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_has_a_core_for_each_and_no_limit_are_silent() {
+    fn a_limit_with_a_core_for_each_worker_and_no_limit_are_silent() {
         let mut env = env_with_consumer(12, (2, 2, 50), Some(2));
         env.workloads = pods::testing::env((2, 2, 50), |w| {
             w.containers[0].cpu_limit = Some(fact(Cpu(2000), 9))

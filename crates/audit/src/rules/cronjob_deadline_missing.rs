@@ -71,7 +71,7 @@ mod tests {
     use crate::rules::testing::{self, fact};
 
     #[test]
-    fn a_run_a_minute_misses_100_in_100_minutes() {
+    fn a_run_every_minute_misses_100_runs_in_100_minutes() {
         let env = |deadline: bool| {
             pods::testing::env((1, 1, 1), |w| {
                 w.id.kind = "CronJob".to_owned();

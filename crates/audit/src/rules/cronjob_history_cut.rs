@@ -62,7 +62,7 @@ mod tests {
     use crate::rules::testing::{self, fact};
 
     #[test]
-    fn a_time_to_live_is_for_jobs_that_stand_alone() {
+    fn a_time_to_live_is_only_for_jobs_without_a_cronjob() {
         let env = |kind: &str, ttl: Option<&str>| {
             pods::testing::env((1, 1, 1), |w| {
                 w.id.kind = kind.to_owned();

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_of_waiting_makes_twelve_runs_of_one_every_five_minutes() {
+    fn a_run_every_five_minutes_means_twelve_waiting_runs_after_an_hour() {
         let often = ("schedule", "*/5 * * * *");
         let finding = testing::only(&RULE, &env(&[often]));
         // 60 / 5 = 12.

@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_without_a_name_says_what_its_kind_of_client_does_and_what_to_write() {
+    fn an_unknown_port_name_explains_the_effect_on_its_client_and_the_fix() {
         let told = |subject: &str, nearest: Option<&str>| {
             let mut env = env(DanglingKind::Port, true);
             env.dangling[0].subject = subject.to_owned();
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_depends_on_what_is_missing_and_on_whether_that_is_certain() {
+    fn the_effect_depends_on_the_missing_thing_and_on_certainty() {
         let finding = testing::only(&RULE, &env(DanglingKind::ConfigMap, true));
         assert_eq!(finding.severity, Some(Severity::High));
         assert!(finding.remedy.contains("`settings`"));

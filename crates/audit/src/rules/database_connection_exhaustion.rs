@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn two_services_of_fifty_pods_with_twenty_connections_miss_1003() {
+    fn two_services_of_fifty_pods_with_twenty_connections_lack_1003() {
         // 50 × 20 + 50 × 20 = 2,000; 1,000 − 3 = 997; 2,000 − 997 = 1,003 = 50.15 %. 25 × 40 = 1,000 > 997.
         let finding = testing::only(&RULE, &env(50, 20, Some(1000)));
         assert_eq!(finding.figures["deficit"].value, 1003.0);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_the_slots_is_enough_and_one_more_is_not() {
+    fn as_many_connections_as_slots_are_enough_and_one_more_is_not() {
         // 2 × 10 × 10 = 200; 203 − 3 = 200.
         assert!(testing::all(&RULE, &env(10, 10, Some(203))).is_empty());
         assert_eq!(
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn overflow_processes_and_surge_count() {
+    fn overflow_processes_and_surge_are_counted() {
         let mut env = env(10, 5, Some(103));
         env.pools.truncate(1);
         env.pools[0].overflow = Some(fact(5, 8));
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_no_file_describes_is_told_with_the_sum() {
+    fn a_database_that_no_file_describes_is_listed_with_the_sum() {
         let mut env = env(50, 20, None);
         env.databases.clear();
         for pool in &mut env.pools {
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_limit_the_sum_is_told_as_partial() {
+    fn without_the_limit_the_sum_is_a_partial_result() {
         let verdicts = testing::verdicts(&RULE, &env(50, 20, None));
         assert!(verdicts.findings.is_empty());
         assert!(verdicts.unjudged[0].partial.as_ref().unwrap().contains("2,000"));

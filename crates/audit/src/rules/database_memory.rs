@@ -79,7 +79,7 @@ mod tests {
     use cofferdam_model::{Environment, Parts};
 
     #[test]
-    fn a_thousand_connections_of_16_mib_do_not_fit_in_16_gib() {
+    fn a_thousand_connections_with_16_mib_do_not_fit_in_16_gib() {
         // 4 GiB + 1,000 × 16 MiB = 4,096 + 16,000 = 20,096 MiB > 16,384 MiB.
         let mib = 1024 * 1024;
         let mut database = Database::named("main", Some(span(1)));

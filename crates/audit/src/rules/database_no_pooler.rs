@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn many_replicas_that_need_half_the_slots_are_told() {
+    fn many_replicas_that_need_half_the_slots_are_reported() {
         assert_eq!(
             testing::only(&RULE, &env(50, 20)).figures["connections"].value,
             1000.0

@@ -145,7 +145,7 @@ mod tests {
     use cofferdam_model::{Environment, Parts};
 
     #[test]
-    fn what_is_missing_is_named_and_a_whole_pool_is_silent() {
+    fn missing_settings_are_named_and_a_complete_pool_is_silent() {
         let mut pool = Pool::at(span(1), owned_by(0), PoolTarget::Sql);
         pool.constructed = true;
         let mut env = Environment {

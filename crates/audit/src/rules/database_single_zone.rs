@@ -30,7 +30,7 @@ const FLAG: Flag = Flag {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_setting_decides_and_silence_is_no_finding() {
+    fn the_setting_decides_and_a_missing_setting_is_no_finding() {
         crate::rules::database_flag::tests::the_setting_decides(
             &super::RULE,
             |d, on| d.multi_zone = on,

@@ -240,7 +240,7 @@ mod tests {
     use cofferdam_model::Parts;
 
     #[test]
-    fn the_break_is_the_first_count_above_the_slots() {
+    fn the_shortage_begins_at_the_first_count_above_the_slots() {
         let total = Total {
             demands: vec![
                 Demand {

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ejection_for_the_host_serves_every_caller() {
+    fn outlier_ejection_for_the_host_counts_for_every_caller() {
         assert!(same_host("orders", "orders.shop.svc.cluster.local"));
         assert!(!same_host("orders", "accounts"));
     }

@@ -28,7 +28,7 @@ const FLAG: Flag = Flag {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn silence_counts_only_where_it_could_be_broken() {
+    fn a_missing_setting_counts_only_in_files_that_could_contain_it() {
         crate::rules::delivery_flag::tests::silence_is_told(&super::RULE, |d, on| d.canary = on);
     }
 }

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_disagree_are_told_side_by_side() {
+    fn formats_that_disagree_are_shown_side_by_side() {
         let finding = testing::only(
             &RULE,
             &env(&[
@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_gave_way_is_told_once() {
+    fn an_overridden_claim_is_reported_once() {
         let claim = |subject: &str, attribute| LostClaim {
             subject: subject.to_owned(),
             attribute,
@@ -540,7 +540,7 @@ mod tests {
     }
 
     #[test]
-    fn agreement_and_one_format_alone_are_silent() {
+    fn formats_that_agree_and_a_single_format_are_silent() {
         assert!(
             testing::all(
                 &RULE,

@@ -261,7 +261,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn one_occurrence_needs_one_whole_window() {
+    fn an_alert_on_one_occurrence_needs_one_whole_window() {
         let mut timing = condition(60, 0, 300);
         timing.occurrences = Some(fact("at_least_once".to_owned(), 5));
         assert_eq!(worst(Timing::NewRelic(timing.clone())), 120);

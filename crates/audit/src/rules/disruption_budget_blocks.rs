@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_stay_is_counted_at_the_minimum() {
+    fn pods_that_must_stay_are_counted_at_the_minimum() {
         assert_eq!(
             testing::all(&RULE, &env((2, 2, 10), Some(Amount::Count(2)), None)).len(),
             1
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_alone_blocks_only_where_no_number_of_pods_helps() {
+    fn a_budget_without_a_workload_blocks_only_if_no_number_of_pods_helps() {
         let alone = |min, max| {
             let mut env = env((2, 2, 2), min, max);
             env.workloads.clear();

@@ -105,7 +105,7 @@ mod tests {
     use cofferdam_model::workload::{Amount, ObjectId};
 
     #[test]
-    fn two_replicas_want_a_budget_that_selects_them() {
+    fn two_replicas_need_a_budget_that_selects_them() {
         let mut env = pods::testing::env((2, 2, 4), |_| {});
         assert_eq!(testing::only(&RULE, &env).figures["replicas"].value, 2.0);
         env.disruption_budgets.push(DisruptionBudget {

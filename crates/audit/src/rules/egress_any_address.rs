@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn every_port_everywhere_is_high_and_a_narrow_opening_is_not() {
+    fn every_port_to_every_address_is_high_and_a_narrow_rule_is_not() {
         let with_another = |mut e: Environment| {
             let mut narrow = e.network_policies[0].egress_rules[0].clone();
             narrow.span = testing::span(60);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_it_undoes_are_counted() {
+    fn the_rules_that_it_cancels_are_counted() {
         let mut e = env(Some(everything(&[])), &[]);
         let narrow = env(None, &["5432"]).network_policies[0].egress_rules[0].clone();
         e.network_policies[0].egress_rules.insert(

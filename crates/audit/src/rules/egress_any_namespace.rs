@@ -156,7 +156,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_empty_selector_is_told_unless_it_is_for_dns_or_narrowed_by_pods() {
+    fn an_empty_selector_is_reported_unless_it_is_for_dns_or_limited_to_pods() {
         assert!(
             testing::only(&RULE, &env(Some(any_namespace()), &["443"]))
                 .title

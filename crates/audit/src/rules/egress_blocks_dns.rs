@@ -107,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_denies_all_is_meant_to() {
+    fn a_policy_that_denies_everything_is_intended() {
         let mut e = env(None, &[]);
         e.network_policies[0].egress_rules.clear();
         assert!(testing::all(&RULE, &e).is_empty());
     }
 
     #[test]
-    fn a_policy_of_a_named_namespace_says_nothing_of_a_pod_whose_namespace_is_not_known() {
+    fn a_policy_in_a_namespace_does_not_apply_to_a_pod_of_unknown_namespace() {
         let mut e = env(Some(any_namespace()), &["443"]);
         e.network_policies[0].id.namespace = Some("lockers".to_owned());
         assert!(testing::all(&RULE, &e).is_empty());

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_staging_lacks_is_told_only_where_all_of_it_was_read() {
+    fn things_missing_in_staging_are_reported_only_if_all_of_staging_was_read() {
         let with_variable = |name: &str, variables: &[&str]| {
             let mut env = env(name, "16", 1);
             let mut service = crate::rules::testing::service("api", (1, 1, 1));
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_that_differ_are_told_once() {
+    fn versions_that_differ_are_reported_once() {
         assert_eq!(run("15").len(), 1);
         assert!(run("16").is_empty());
     }

@@ -89,7 +89,7 @@ mod tests {
     use cofferdam_model::workload::Volume;
 
     #[test]
-    fn a_bound_on_the_volume_or_the_container_is_enough() {
+    fn a_limit_on_the_volume_or_the_container_is_enough() {
         let env = |kind: VolumeKind, limit: bool| {
             pods::testing::env((2, 2, 2), |w| {
                 w.volumes.push(Volume {

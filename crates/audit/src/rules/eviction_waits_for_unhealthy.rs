@@ -77,7 +77,7 @@ mod tests {
     use cofferdam_model::{Environment, Parts};
 
     #[test]
-    fn either_policy_is_an_answer_and_a_template_may_give_it_elsewhere() {
+    fn either_eviction_policy_is_silent_and_a_template_may_set_it_elsewhere() {
         let env = |policy: Option<&str>, completeness| Environment {
             parts: Parts {
                 disruption_budgets: vec![DisruptionBudget {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn many_are_told_in_one_finding() {
+    fn many_objects_are_one_finding() {
         let mut env = Environment::default();
         for n in 0..12 {
             env.disruption_budgets.push(DisruptionBudget {

@@ -238,7 +238,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn twelve_thousand_on_a_cell_for_five_thousand_are_240_percent() {
+    fn twelve_thousand_requests_on_a_cell_for_five_thousand_are_240_percent() {
         // 7,000 + 5,000 = 12,000; 12,000 / 5,000 = 2.4; 12,000 / 7,000 = 1.714.
         let env = Environment {
             parts: Parts {
@@ -257,7 +257,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn sixty_and_forty_percent_alone_are_two_and_a_half_times_the_traffic() {
+    fn without_the_60_percent_cell_the_other_gets_two_and_a_half_times_its_traffic() {
         let env = Environment {
             parts: Parts {
                 cells: vec![cell("core", 10, 0.6, None), cell("mule", 20, 0.4, None)],
@@ -271,7 +271,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn reserve_for_the_loss_is_silent() {
+    fn enough_reserve_for_the_loss_is_silent() {
         let env = Environment {
             parts: Parts {
                 cells: vec![

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_versions_are_told_in_one_finding_of_the_workload() {
+    fn version_tags_are_one_finding_for_each_workload() {
         let image = |name: &str| Image {
             text: fact(format!("r.example.net/{name}:1.0"), 9),
             registry: None,

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_open_to_all_is_told_and_an_unknown_one_is_asked_for() {
+    fn a_public_path_is_reported_and_an_unknown_path_is_asked_for() {
         let told = run(&["cr.example.net/anyone"], "cr.example.net/core/api:1");
         assert_eq!(told.findings.len(), 1);
         assert!(told.findings[0].title.contains("cr.example.net/anyone/*"));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_from_elsewhere_is_told_once() {
+    fn an_image_from_another_registry_is_reported_once() {
         let out = run(&["cr.example.net/nothing"], "docker.io/library/redis:7");
         assert_eq!(out.findings.len(), 1);
         assert_eq!(out.findings[0].severity, Some(Severity::Medium));

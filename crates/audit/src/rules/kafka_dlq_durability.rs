@@ -90,7 +90,7 @@ mod tests {
     use cofferdam_model::kafka::Producer;
 
     #[test]
-    fn a_dead_letter_producer_that_trusts_the_leader_is_told() {
+    fn a_dead_letter_producer_that_waits_only_for_the_leader_is_reported() {
         let mut env = env_with_consumer(12, (1, 1, 1), None);
         let mut producer = Producer::at(span(7), owned_by(0), ProducerRole::DeadLetter);
         producer.acks = Some(fact(Acks::Leader, 8));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_that_commits_by_hand_without_dead_letters_is_told_low() {
+    fn a_consumer_with_manual_commits_and_no_dead_letters_is_low() {
         let mut env = env_with_consumer(12, (1, 1, 1), None);
         assert!(testing::all(&RULE, &env).is_empty());
         env.consumers[0].auto_commit = Some(fact(false, 9));

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_setting_is_the_other_reading_with_its_own_figure() {
+    fn a_worker_setting_gives_a_second_interpretation_with_its_own_figure() {
         // 12 workers × 50 replicas = 600 members; 600 − 12 = 588.
         let env = env_with_consumer(12, (2, 2, 50), Some(12));
         let finding = testing::only(&RULE, &env);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_members_as_partitions_is_right() {
+    fn as_many_members_as_partitions_are_silent() {
         assert!(testing::all(&RULE, &env_with_consumer(12, (2, 6, 12), None)).is_empty());
     }
 }

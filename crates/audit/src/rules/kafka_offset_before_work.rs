@@ -69,7 +69,7 @@ mod tests {
     use crate::rules::testing::{self, env_with_consumer, fact};
 
     #[test]
-    fn auto_commit_and_commit_before_work_are_told() {
+    fn auto_commit_and_commit_before_work_are_reported() {
         let mut env = env_with_consumer(12, (1, 1, 1), None);
         assert!(testing::all(&RULE, &env).is_empty());
         env.consumers[0].auto_commit = Some(fact(true, 9));

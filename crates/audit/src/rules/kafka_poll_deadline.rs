@@ -90,7 +90,7 @@ mod tests {
     use crate::rules::testing::{self, env_with_consumer, fact};
 
     #[test]
-    fn five_hundred_records_of_a_second_miss_five_minutes() {
+    fn five_hundred_records_of_one_second_exceed_five_minutes() {
         // 500 × 1 s = 500 s > 300 s; 300 fit.
         let mut env = env_with_consumer(12, (1, 1, 1), None);
         env.consumers[0].time_per_record = Some(fact(Duration::from_secs(1), 9));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_time_it_is_asked_for() {
+    fn an_unknown_processing_time_is_asked_for() {
         let verdicts = testing::verdicts(&RULE, &env_with_consumer(12, (1, 1, 1), None));
         assert!(verdicts.unjudged[0].partial.as_ref().unwrap().contains("600 ms"));
     }

@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn seven_thousand_a_second_and_fifty_milliseconds_are_350_in_all_and_117_a_broker() {
+    fn seven_thousand_a_second_and_fifty_milliseconds_are_350_messages_and_117_a_broker() {
         // 7,000/s × 0.050 s = 350; 350 / 3 brokers = 116.67.
         let finding = testing::only(&RULE, &env(Some(Acks::Leader)));
         assert_eq!(
@@ -308,13 +308,13 @@ mod tests {
     }
 
     #[test]
-    fn acks_all_loses_nothing_and_silence_without_a_known_client_is_no_finding() {
+    fn acks_all_and_unset_acks_of_an_unknown_client_are_silent() {
         assert!(testing::all(&RULE, &env(Some(Acks::All))).is_empty());
         assert!(testing::all(&RULE, &env(None)).is_empty());
     }
 
     #[test]
-    fn without_the_lag_the_fault_is_told_and_the_figure_is_asked_for() {
+    fn without_the_lag_the_fault_is_reported_and_the_figure_is_asked_for() {
         let mut env = env(Some(Acks::Leader));
         env.kafka_clusters.clear();
         let verdicts = testing::verdicts(&RULE, &env);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn six_in_flight_break_the_order() {
+    fn six_requests_in_flight_break_the_order() {
         let mut env = env(Some(Acks::All));
         env.producers[0].max_in_flight = Some(fact(6, 9));
         assert_eq!(testing::only(&RULE, &env).severity, Some(Severity::Medium));

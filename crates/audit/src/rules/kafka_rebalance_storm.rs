@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_assignor_is_named_as_its_client_names_it() {
+    fn the_remedy_names_the_assignor_as_the_client_calls_it() {
         let mut env = env_with_consumer(12, (2, 2, 50), None);
         env.consumers[0].client = Some(fact(KafkaClient::Java, 9));
         let remedy = testing::only(&RULE, &env).remedy;
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_member_has_nobody_to_stop() {
+    fn a_single_member_is_silent() {
         assert!(testing::all(&RULE, &env_with_consumer(12, (1, 1, 1), None)).is_empty());
     }
 }

@@ -68,7 +68,7 @@ mod tests {
     use cofferdam_model::kafka::Buffer;
 
     #[test]
-    fn a_queue_without_a_bound_is_told_and_a_bounded_one_is_not() {
+    fn a_queue_without_a_limit_is_reported_and_one_with_a_limit_is_not() {
         let mut env = env_with_consumer(12, (1, 1, 1), None);
         env.consumers[0].buffers = vec![Buffer {
             name: "batch_queue".to_owned(),

@@ -68,7 +68,7 @@ mod tests {
     use cofferdam_model::delivery::Dangling;
 
     #[test]
-    fn the_nearest_declared_name_is_offered() {
+    fn the_nearest_declared_name_is_suggested() {
         let mut env = env_with_consumer(12, (1, 1, 1), None);
         env.dangling.push(Dangling {
             subject: "autoscaler processor".to_owned(),

@@ -157,7 +157,7 @@ mod tests {
     use crate::rules::testing::{self, env_with_consumer};
 
     #[test]
-    fn twelve_over_seven_is_two_against_1_71_and_the_capacity_of_six() {
+    fn twelve_partitions_over_seven_members_have_the_capacity_of_six_members() {
         // 12 / 7 = 1.714; ceil = 2; 12 / 2 = 6.
         let finding = testing::only(&RULE, &env_with_consumer(12, (7, 7, 7), None));
         assert_eq!(finding.figures["busiest"].value, 2.0);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn seven_workers_are_only_a_reading() {
+    fn seven_workers_are_only_a_possible_interpretation() {
         let finding = testing::only(&RULE, &env_with_consumer(12, (2, 2, 50), Some(7)));
         assert_eq!(finding.figures["members"].value, 7.0);
         assert!(!finding.assumptions.is_empty());

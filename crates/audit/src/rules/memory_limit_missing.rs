@@ -52,7 +52,7 @@ mod tests {
     use cofferdam_model::workload::Completeness;
 
     #[test]
-    fn only_a_whole_workload_can_lack_a_limit() {
+    fn only_a_complete_workload_can_lack_a_limit() {
         let env = pods::testing::env((2, 2, 2), |_| {});
         assert!(testing::only(&RULE, &env).title.contains("`api`"));
         let fragment = pods::testing::env((2, 2, 2), |w| w.completeness = Completeness::Fragment);

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_selector_does_not_reach_it_and_a_block_does() {
+    fn a_namespace_selector_does_not_allow_the_metadata_address_and_an_address_block_does() {
         assert!(testing::all(&RULE, &env(Some(any_namespace()), &["443"])).is_empty());
         assert_eq!(testing::all(&RULE, &env(block(&[]), &[])).len(), 1);
         assert!(testing::all(&RULE, &env(block(&["169.254.169.254/32"]), &[])).is_empty());
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_no_policy_selects_reaches_it_where_policies_are_kept() {
+    fn a_pod_that_no_policy_selects_is_reported_if_policies_are_here() {
         let mut e = env(Some(any_namespace()), &["443"]);
         let mut other = e.workloads[0].clone();
         other.id.name = "worker".to_owned();

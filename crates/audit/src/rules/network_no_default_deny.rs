@@ -137,7 +137,7 @@ mod tests {
     use cofferdam_model::scaling::Selector;
 
     #[test]
-    fn an_ingress_policy_for_all_is_enough_and_none_at_all_is_told_low() {
+    fn an_ingress_policy_for_all_pods_is_enough_and_no_policy_is_low() {
         assert_eq!(
             testing::only(&RULE, &pods::testing::env((1, 1, 1), |_| {})).severity,
             Some(Severity::Low)

@@ -94,7 +94,7 @@ mod tests {
     use crate::rules::testing::{self, fact};
 
     #[test]
-    fn forty_five_seconds_of_work_do_not_end_in_thirty() {
+    fn forty_five_seconds_of_work_do_not_fit_in_a_grace_period_of_thirty() {
         let mut env = pods::testing::env((2, 2, 2), |w| {
             w.containers[0].pre_stop = Some(fact("sleep 10".to_owned(), 9));
             w.containers[0].pre_stop_sleep = Some(fact(Duration::from_secs(10), 9));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_without_a_pause_is_told_low() {
+    fn a_service_without_a_pause_before_the_stop_is_low() {
         assert_eq!(
             testing::only(&RULE, &pods::testing::env((2, 2, 2), |_| {})).severity,
             Some(Severity::Low)

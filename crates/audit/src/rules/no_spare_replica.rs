@@ -59,7 +59,7 @@ mod tests {
     use crate::rules::testing;
 
     #[test]
-    fn two_are_told_and_one_or_three_are_not() {
+    fn two_replicas_are_reported_and_one_or_three_are_not() {
         let at = |n: u32| testing::all(&RULE, &pods::testing::env((n, n, 10), |_| {})).len();
         assert_eq!([at(0), at(1), at(2), at(3)], [0, 0, 1, 0]);
         let mut test = pods::testing::env((2, 2, 2), |_| {});

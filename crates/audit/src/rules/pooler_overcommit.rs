@@ -312,7 +312,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn three_replicas_of_25_hold_100_with_one_user_and_break_it_with_four() {
+    fn three_poolers_of_25_stay_below_100_with_one_user_and_exceed_it_with_four() {
         // 3 × min(100, 1 × 25) = 75 ≤ 100; 3 × min(100, 4 × 25) = 300 > 100.
         assert!(testing::all(&RULE, &env(|_| {})).is_empty());
         let finding = testing::only(&RULE, &env(|p| p.users = Some(fact(4, 8))));
@@ -323,7 +323,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn dynamic_credentials_are_a_user_for_each_lease() {
+    fn dynamic_credentials_count_as_one_user_for_each_lease() {
         let finding = testing::only(
             &RULE,
             &env(|p| p.dynamic_credentials = Some(fact("database/creds/x".to_owned(), 8))),
@@ -339,7 +339,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn settings_that_the_image_does_not_read_are_named() {
+    fn settings_that_the_image_ignores_are_named() {
         let env = env(|p| {
             p.unread_settings = vec![(
                 fact("POOL_MODE".to_owned(), 9),

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_and_the_setting_decide() {
+    fn the_version_and_the_setting_decide() {
         for (version, kept, fires) in [
             ("1.20.1", None, true),
             ("1.20.1", Some(100), true),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn session_pooling_and_a_driver_without_statements_are_silent() {
+    fn session_pooling_and_a_driver_without_prepared_statements_are_silent() {
         let mut e = env("1.20.1", None);
         e.poolers[0].pool_mode = Some(fact("session".to_owned(), 4));
         assert!(testing::all(&RULE, &e).is_empty());

@@ -72,7 +72,7 @@ mod tests {
     use crate::rules::testing::{self, fact};
 
     #[test]
-    fn a_class_of_its_own_or_a_default_for_all_is_enough() {
+    fn its_own_class_or_a_global_default_is_enough() {
         let env = pods::testing::env((2, 2, 2), |_| {});
         assert_eq!(testing::only(&RULE, &env).figures["workloads"].value, 1.0);
         let named = pods::testing::env((2, 2, 2), |w| w.priority_class = Some(fact("high".to_owned(), 9)));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn many_are_told_in_one_finding() {
+    fn many_objects_are_one_finding() {
         let mut env = pods::testing::env((2, 2, 2), |_| {});
         for n in 0..6 {
             let mut more = env.workloads[0].clone();

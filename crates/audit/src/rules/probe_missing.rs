@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_a_port_wants_a_readiness_probe() {
+    fn a_container_with_a_port_needs_a_readiness_probe() {
         assert_eq!(
             testing::only(&RULE, &pods::testing::env((2, 2, 2), |_| {})).severity,
             Some(Severity::Medium)
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn daemons_and_pods_that_stay_are_asked_and_runs_are_not() {
+    fn daemons_and_long_lived_pods_are_judged_and_jobs_are_not() {
         let of = |lifecycle: Lifecycle| pods::testing::env((1, 1, 1), |w| w.lifecycle = lifecycle);
         assert_eq!(
             testing::only(&RULE, &of(Lifecycle::Daemon)).severity,

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_nothing_names_is_told_and_one_that_anything_names_is_not() {
+    fn a_port_that_nothing_names_is_reported_and_a_named_port_is_not() {
         assert_eq!(
             testing::only(&RULE, &env("8000", |_| {})).severity,
             Some(Severity::Medium)

@@ -150,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn fifteen_and_three_times_ten_seconds_do_not_cover_75() {
+    fn a_delay_of_15_s_and_three_probes_of_10_s_are_too_short_for_a_start_of_75_s() {
         // 15 + 3 × 10 = 45 < 75; with a start-up probe 15 + 30 × 10 = 315.
         assert_eq!(testing::only(&RULE, &env(false)).figures["patience"].value, 45.0);
         assert!(testing::all(&RULE, &env(true)).is_empty());
     }
 
     #[test]
-    fn in_a_fragment_only_a_start_up_probe_with_its_numbers_is_judged() {
+    fn a_fragment_is_judged_only_if_its_startup_probe_has_numbers() {
         let mut e = env(false);
         e.workloads[0].completeness = Completeness::Fragment;
         assert!(

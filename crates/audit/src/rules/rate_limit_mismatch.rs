@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn below_the_peak_and_above_the_capacity_are_told() {
+    fn a_rate_limit_below_the_peak_or_above_the_capacity_is_reported() {
         // (7,000 − 5,000) / 7,000 = 28.57 %.
         assert!((testing::only(&RULE, &env(5000.0, 7000.0)).figures["refused"].value - 28.571).abs() < 1e-3);
         assert!(testing::all(&RULE, &env(8000.0, 7000.0)).is_empty());

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_cover_a_block_alone_or_together() {
+    fn address_blocks_cover_a_block_alone_or_together() {
         let covered = |blocks: &[&str]| {
             let blocks: Vec<String> = blocks.iter().map(|b| (*b).to_owned()).collect();
             covers(&blocks, "10.0.0.0/8")
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_hold_their_addresses() {
+    fn a_block_contains_its_addresses() {
         assert!(holds("0.0.0.0/0", METADATA));
         assert!(holds("169.254.0.0/16", METADATA));
         assert!(!holds("10.0.0.0/8", METADATA));

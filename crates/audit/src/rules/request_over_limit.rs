@@ -72,7 +72,7 @@ mod tests {
     use cofferdam_model::Cpu;
 
     #[test]
-    fn equal_is_allowed_and_above_is_not() {
+    fn a_request_may_equal_the_limit_but_not_exceed_it() {
         let env = |request| {
             pods::testing::env((1, 1, 1), |w| {
                 w.containers[0].cpu_request = Some(fact(Cpu(request), 9));

@@ -113,7 +113,7 @@ mod tests {
     use cofferdam_model::{Bytes, Cpu};
 
     #[test]
-    fn a_limit_stands_for_the_request_and_each_missing_one_is_named() {
+    fn a_limit_replaces_the_request_and_each_missing_request_is_named() {
         let env = pods::testing::env((2, 2, 2), |_| {});
         assert!(
             testing::only(&RULE, &env)
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_of_zero_is_none_and_an_init_container_alone_is_low() {
+    fn a_request_of_zero_counts_as_missing_and_an_init_container_alone_is_low() {
         let whole = |c: &mut Container| {
             c.memory_request = Some(fact(Bytes(1), 9));
             c.cpu_request = Some(fact(Cpu(100), 9));

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn three_layers_of_three_are_27_and_told_once_at_the_top() {
+    fn three_layers_of_three_tries_are_27_and_reported_once_at_the_first_caller() {
         let env = env(vec![
             call(0, "b", 3),
             call(1, "c.svc.cluster.local", 3),
@@ -210,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn two_layers_of_two_are_no_flood_and_a_circle_ends() {
+    fn two_layers_of_two_tries_are_silent_and_a_cycle_of_calls_ends() {
         assert!(testing::all(&RULE, &env(vec![call(0, "b", 2), call(1, "c", 2)])).is_empty());
         let circle = env(vec![call(0, "b", 3), call(1, "a", 3)]);
         let _ = testing::all(&RULE, &circle);
     }
 
     #[test]
-    fn tries_without_backoff_are_told() {
+    fn tries_without_backoff_are_reported() {
         let mut one = call(0, "b", 3);
         one.backoff = Some(fact(false, 9));
         assert!(

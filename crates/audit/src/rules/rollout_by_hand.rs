@@ -59,7 +59,7 @@ mod tests {
     use crate::rules::testing::{self, fact};
 
     #[test]
-    fn only_on_delete_waits_for_people() {
+    fn only_the_on_delete_strategy_is_reported() {
         let count = |kind: &str, strategy: &str| {
             let env = pods::testing::env((3, 3, 3), |w| {
                 w.id.kind = kind.to_owned();

@@ -62,7 +62,7 @@ mod tests {
     use crate::rules::testing::{self, fact};
 
     #[test]
-    fn none_kept_is_told_and_one_is_enough() {
+    fn no_kept_revision_is_reported_and_one_is_enough() {
         let env = |limit: &str| {
             pods::testing::env((2, 2, 2), |w| {
                 w.fields

@@ -105,7 +105,7 @@ mod tests {
     use cofferdam_model::workload::{Amount, Volume};
 
     #[test]
-    fn all_of_the_pods_or_fewer() {
+    fn a_rollout_that_may_stop_all_pods_is_reported() {
         let unavailable = |n: u32, amount| {
             pods::testing::env((n, n, n), |w| w.rollout.max_unavailable = Some(fact(amount, 8)))
         };
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn one_replica_is_low_and_silent_where_a_volume_leaves_no_choice() {
+    fn one_replica_is_low_and_silent_if_a_volume_requires_it() {
         let recreate = |n: u32, claim: bool| {
             pods::testing::env((n, n, n), |w| {
                 w.rollout.strategy = Some(fact("Recreate".to_owned(), 8));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_calls_is_low() {
+    fn a_service_that_nobody_calls_is_low() {
         let env = pods::testing::env((3, 3, 3), |w| {
             w.rollout.strategy = Some(fact("Recreate".to_owned(), 8));
             w.containers[0].ports.clear();

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schedules_tell_their_shortest_pause_and_their_runs() {
+    fn a_schedule_has_a_shortest_interval_and_a_number_of_runs() {
         let seen = |text: &str| frequency(text).map(|f| (f.shortest, f.runs));
         assert_eq!(seen("*/5 * * * *"), Some((5, 288)));
         assert_eq!(seen("* * * * *"), Some((1, 1440)));

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_of_which_nobody_speaks_is_not_judged() {
+    fn a_password_without_rotation_is_not_judged() {
         assert!(testing::all(&RULE, &env(SecretKind::Password, &reference(), 2)).is_empty());
     }
 }

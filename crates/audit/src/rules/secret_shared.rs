@@ -80,7 +80,7 @@ mod tests {
     use crate::rules::testing::{self, fact};
 
     #[test]
-    fn three_services_with_one_token_are_told_and_dynamic_ones_are_not() {
+    fn three_services_with_one_token_are_reported_and_dynamic_secrets_are_not() {
         let mut shared = env(SecretKind::VaultToken, &reference(), 3);
         assert_eq!(testing::only(&RULE, &shared).figures["services"].value, 3.0);
         for one in &mut shared.secret_uses {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_of_one_name_in_two_namespaces_are_two() {
+    fn secrets_with_one_name_in_two_namespaces_are_two_secrets() {
         let mut apart = env(SecretKind::VaultToken, &reference(), 4);
         for (at, one) in apart.secret_uses.iter_mut().enumerate() {
             one.owner.namespace = Some(if at < 3 { "shop" } else { "jobs" }.to_owned());

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn one_path_for_both_is_told_and_two_are_not() {
+    fn one_path_for_both_checks_is_reported_and_two_paths_are_not() {
         let env = |ready: &str| {
             pods::testing::env((2, 2, 2), |w| {
                 w.containers[0].liveness = probe("/health", 9);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn other_checks_than_http_are_compared_too() {
+    fn checks_other_than_http_are_compared_too() {
         let env = |live: ProbeCheck, ready: ProbeCheck| {
             pods::testing::env((2, 2, 2), |w| {
                 w.containers[0].ports[0].0 = Some("http".to_owned());

@@ -74,7 +74,7 @@ mod tests {
     use crate::rules::testing;
 
     #[test]
-    fn a_number_that_nothing_writes_may_be_an_autoscalers() {
+    fn a_missing_replica_count_may_belong_to_an_autoscaler() {
         let mut unset = pods::testing::env((1, 1, 1), |w| w.replicas = None);
         unset.services[0].scale.min = Some(cofferdam_model::Fact::assumed(1, "replicas is not set"));
         assert_eq!(testing::only(&RULE, &unset).absence, Some(Absence::Autoscaler));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_autoscalers_minimum_counts_and_what_nobody_calls_is_low() {
+    fn the_minimum_of_the_autoscaler_counts_and_a_service_without_callers_is_low() {
         assert_eq!(
             testing::all(&RULE, &pods::testing::env((1, 1, 5), |_| {})).len(),
             1

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn thirty_days_give_the_workbooks_14_4_and_seven_days_3_36() {
+    fn a_30_day_window_gives_the_factor_14_4_of_the_sre_workbook_and_7_days_give_3_36() {
         // 2 % of 720 h in 1 h is 14.4; 2 % of 168 h in 1 h is 3.36.
         assert!((testing::only(&RULE, &env(30)).figures["fast_burn_rate"].value - 14.4).abs() < 1e-9);
         assert!((testing::only(&RULE, &env(7)).figures["fast_burn_rate"].value - 3.36).abs() < 1e-9);

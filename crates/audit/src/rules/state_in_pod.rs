@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_outlives_the_pod_keeps_data() {
+    fn only_storage_that_outlives_the_pod_keeps_data() {
         assert_eq!(severity("library/postgres", None), Some(Severity::High));
         assert_eq!(
             severity("postgres", Some(VolumeKind::EmptyDir)),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn any_service_that_writes_to_its_node_is_told_low() {
+    fn a_service_that_writes_to_its_node_is_low() {
         let at = |path: &str, read_only: bool| {
             let env = pods::testing::env((2, 2, 2), |w| {
                 w.containers[0]
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_template_is_a_claim() {
+    fn a_claim_template_counts_as_a_claim() {
         let env = pods::testing::env((1, 1, 1), |w| {
             w.containers[0].image = Some(Image {
                 text: fact("postgres".to_owned(), 9),

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_headless_service_is_wanted() {
+    fn a_statefulset_needs_a_headless_service() {
         assert!(
             testing::only(&RULE, &env(None, Some("None")))
                 .title

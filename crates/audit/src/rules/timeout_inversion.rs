@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn ninety_seconds_for_the_pool_do_not_fit_in_75_for_all() {
+    fn a_pool_wait_of_90_s_does_not_fit_in_a_request_timeout_of_75_s() {
         use DeadlineRole::{Connect, Initialisation, PoolWait, Setup};
         // max(35, 90) + 25 = 115 > 75.
         let finding = testing::only(
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn forty_five_and_25_fit_in_75() {
+    fn timeouts_of_45_and_25_s_fit_in_75_s() {
         use DeadlineRole::{Connect, HealthCheck, Initialisation, PoolWait, Setup};
         let sound = env(&[
             ("initialization_timeout", Initialisation, 75),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_wait_shorter_than_a_connect_is_told() {
+    fn a_pool_wait_shorter_than_the_connect_timeout_is_reported() {
         let finding = testing::only(
             &RULE,
             &env(&[

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn absence_and_shape_are_told() {
+    fn a_missing_variable_and_a_wrong_format_are_reported() {
         assert_eq!(run(None, None).len(), 1);
         assert!(run(Some("staging"), None).is_empty());
         assert!(run(Some("staging"), Some("stag*")).is_empty());

@@ -53,7 +53,7 @@ mod tests {
     use cofferdam_model::workload::Overridden;
 
     #[test]
-    fn two_values_are_worse_than_one_value_twice() {
+    fn two_different_values_are_worse_than_the_same_value_twice() {
         let env = |same| {
             pods::testing::env((2, 2, 2), |w| {
                 w.containers[0].overridden = vec![Overridden {

@@ -267,7 +267,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, max_global_rejects: 100_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_platform_beside_another_is_judged_as_it_is_alone(a in platform(), b in platform()) {
+    fn a_platform_next_to_another_gets_the_same_findings_as_alone(a in platform(), b in platform()) {
         prop_assume!(!is_related(&a, &b) && !is_related(&b, &a));
         let (a, b) = (below("zorp/", &a), below("blick/", &b));
         let mut wanted = findings(&a);
@@ -285,7 +285,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn names_that_mean_nothing_and_the_order_of_files_change_nothing(a in platform()) {
+    fn meaningless_names_and_the_order_of_files_change_no_finding(a in platform()) {
         let wanted = findings(&below("zorp/", &a));
         let renamed = findings(&below("blick/", &a));
         let renamed: Vec<String> = renamed.iter().map(|f| f.replace("blick", "zorp")).collect();

@@ -213,7 +213,7 @@ fn every_check_that_has_rules_has_a_firing_and_a_silent_case_of_each() {
 }
 
 #[test]
-fn every_case_is_reported_or_passed_over_as_it_says() {
+fn every_case_is_reported_or_ignored_as_stated() {
     let mut wrong = Vec::new();
     for case in cases() {
         let texts: Vec<String> = match case.kinds.as_slice() {

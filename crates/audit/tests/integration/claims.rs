@@ -109,7 +109,7 @@ fn judge(row: &Row, found: &[Finding], wrong: &mut Vec<String>) {
 }
 
 #[test]
-fn every_row_says_what_the_check_says() {
+fn every_row_agrees_with_the_result_of_the_check() {
     let page = std::fs::read_to_string(root().join("docs/clean-platform-claims.md")).unwrap();
     let after = page
         .find("\n## After")

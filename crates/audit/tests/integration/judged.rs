@@ -29,7 +29,7 @@ fn overlay<'f>(kustomization: &'f str, more: &[(&'f str, &'f str)]) -> Vec<(&'f 
 }
 
 #[test]
-fn a_part_that_was_not_read_silences_nothing_that_is_written() {
+fn an_unread_part_of_a_build_hides_no_finding_in_the_rest() {
     let own = "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: l}\nlabels: {env: prod}\nfieldSpecs: [{path: metadata/labels, create: true}]\n";
     let other = "apiVersion: example.com/v1\nkind: Rewrite\nmetadata: {name: r}\n";
     let rules = |kustomization: &str, extra: &str| {
@@ -64,7 +64,7 @@ fn a_part_that_was_not_read_silences_nothing_that_is_written() {
 }
 
 #[test]
-fn what_a_transformer_may_change_is_likely_and_says_so() {
+fn a_value_that_a_transformer_may_change_is_likely_and_the_finding_says_why() {
     let other = "apiVersion: example.com/v1\nkind: Rewrite\nmetadata: {name: r}\n";
     let kustomization = "resources: [../../base]\ntransformers: [t.yaml]\n";
     let open = platform(&overlay(kustomization, &[("overlays/prod/t.yaml", other)]));
@@ -114,7 +114,7 @@ fn an_absence_in_a_deployment_that_was_read_in_part_is_not_certain() {
 const DEBUG: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: debug}\nspec:\n  template:\n    spec:\n      containers: [{name: debug, image: 'r.example.net/debug:latest'}]\n";
 
 #[test]
-fn a_manifest_that_no_kustomization_names_is_apart() {
+fn a_manifest_that_no_kustomization_names_is_a_separate_place() {
     for (files, is_apart) in [
         // Beside a kustomization.
         (
@@ -222,7 +222,7 @@ fn a_base_that_nothing_uses_is_not_high() {
 }
 
 #[test]
-fn a_base_that_a_script_makes_is_not_missing() {
+fn a_base_that_a_script_creates_is_not_missing() {
     let kustomization = ("overlays/all/kustomization.yaml", "resources: [base]\n");
     let missing = |script: &str| {
         let platform = platform(&[kustomization, ("web/web.yaml", WEB), ("build.sh", script)]);

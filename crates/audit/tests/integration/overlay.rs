@@ -119,7 +119,7 @@ min_severity: medium
 ";
 
 #[test]
-fn both_accept_everything_that_can_be_said() {
+fn schema_and_reader_accept_every_valid_statement() {
     let schema = validator();
     assert_eq!(accepted(&schema, GOOD), (true, true));
     assert_eq!(accepted(&schema, ""), (true, true));
@@ -138,7 +138,7 @@ fn the_overlays_of_the_examples_are_accepted() {
 }
 
 #[test]
-fn both_refuse_what_cannot_be_meant() {
+fn schema_and_reader_refuse_every_invalid_statement() {
     let schema = validator();
     for bad in [
         "servces: {}",

@@ -118,7 +118,7 @@ fn every_rule_has_a_page_and_every_page_a_rule() {
 }
 
 #[test]
-fn every_file_of_the_rules_is_declared_and_every_rule_is_listed() {
+fn every_file_of_a_rule_is_declared_and_every_rule_is_listed() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
     let declarations = std::fs::read_to_string(dir.join("mod.rs")).unwrap();
     let declared: BTreeSet<&str> = declarations
@@ -147,7 +147,7 @@ fn every_file_of_the_rules_is_declared_and_every_rule_is_listed() {
 }
 
 #[test]
-fn the_index_lists_every_rule_as_it_is() {
+fn the_index_lists_every_rule_with_its_current_properties() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules/README.md");
     let index = std::fs::read_to_string(path).unwrap();
     let rows: BTreeSet<&str> = index.lines().filter(|l| l.starts_with("| [")).collect();
@@ -367,7 +367,7 @@ fn titles(id: &str) -> String {
 }
 
 #[test]
-fn a_rule_that_speaks_of_absence_lists_what_it_claims_or_was_reviewed() {
+fn a_rule_that_reports_an_absence_lists_its_claims_or_was_reviewed() {
     let reviewed: BTreeSet<&str> = REVIEWED.iter().map(|(id, _)| *id).collect();
     let mut wrong = Vec::new();
     for rule in rules::ALL {
@@ -450,7 +450,7 @@ fn every_firing_example_fires_with_its_figures() {
 }
 
 #[test]
-fn every_silent_example_is_silent_and_is_the_same_case_mended() {
+fn every_silent_example_is_silent_and_is_the_fixed_firing_example() {
     let mut wrong = Vec::new();
     for rule in rules::ALL {
         let fires: BTreeSet<_> = files(section(rule.page, "Fires").unwrap())

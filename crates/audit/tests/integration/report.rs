@@ -23,7 +23,7 @@ fn validator() -> jsonschema::Validator {
 }
 
 #[test]
-fn real_reports_have_the_published_shape() {
+fn real_reports_match_the_published_schema() {
     let validator = validator();
     for example in [
         "examples/clean-platform",
@@ -40,7 +40,7 @@ fn real_reports_have_the_published_shape() {
 }
 
 #[test]
-fn a_field_too_many_or_too_few_is_refused() {
+fn an_additional_or_a_missing_field_is_refused() {
     let validator = validator();
     let good = report("examples/clean-platform");
     assert!(validator.is_valid(&good));

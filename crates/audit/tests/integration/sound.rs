@@ -14,7 +14,7 @@ fn workload(kind: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn a_kind_of_somebodys_own_is_judged_as_a_deployment() {
+fn a_custom_kind_with_pods_is_judged_like_a_deployment() {
     let rules = |kind: &str| -> std::collections::BTreeSet<&str> {
         let platform = cofferdam_ingest::read_files(workload(kind));
         let report = audit(&platform, &Options::default());
@@ -27,7 +27,7 @@ fn a_kind_of_somebodys_own_is_judged_as_a_deployment() {
 }
 
 #[test]
-fn ten_sound_platforms_have_nothing_above_low() {
+fn ten_correct_platforms_have_no_finding_above_low() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cofferdam/tests/sound");
     let mut wrong = Vec::new();
     let mut platforms = 0;
