@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn namespaces_meet_as_the_table_says() {
+    fn namespaces_match_as_in_the_table() {
         use Meeting::{Apart, Possible, Same};
         for (a, b, meeting, related) in [
             (home(Some("x"), Some(0)), home(Some("x"), Some(0)), Same, true),
@@ -543,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_has_the_kind_the_name_and_the_namespace() {
+    fn a_kept_field_matches_kind_name_and_namespace() {
         let any = Kept::default();
         let one = Kept {
             kind: Some("Deployment".to_owned()),
@@ -568,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_open_only_for_what_an_opening_could_bring() {
+    fn a_scope_is_open_only_for_kinds_that_an_opening_may_contain() {
         let opening = |kinds: &[Absence], environment: Option<&str>| Opening {
             project: ProjectId(0),
             environment: environment.map(str::to_owned),
@@ -590,7 +590,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_inside_a_default_is_a_default() {
+    fn a_span_inside_a_default_is_a_default() {
         let span = |start, end| Span::new(FileId(0), start, end);
         let scope = Scope {
             default_values: [span(10, 20)].into(),

@@ -811,7 +811,7 @@ mod tests {
     }
 
     #[test]
-    fn known_shapes_are_secrets_under_any_name() {
+    fn known_formats_are_secrets_under_any_name() {
         let table = [
             ("AKIAIOSFODNN7EXAMPLF", SecretKind::Token),
             ("ghp_0123456789abcdefghijABCDEFGHIJ456789", SecretKind::Token),
@@ -858,7 +858,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_references_and_names_are_no_secrets() {
+    fn placeholders_references_and_names_are_not_secrets() {
         for (name, value) in [
             ("DB_PASSWORD", ""),
             ("DB_PASSWORD", "${DB_PASSWORD}"),
@@ -897,7 +897,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_word_under_such_a_name_is_told_apart() {
+    fn a_plain_word_is_a_secret_by_its_name_alone() {
         let found = |name: &str, value: &str| by_name_alone(name, value).is_some();
         assert!(
             found("CLIENT_SECRET", "s3cr3tvalue")
@@ -922,7 +922,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_under_names_of_their_own_are_secrets_when_chance_made_them() {
+    fn random_keys_under_unusual_names_are_secrets() {
         let random = "Jx7Qm2Vt9Lr4Wz8Kp1Ny6Hs3Dg5Bc0Fa2Ue7==";
         for name in [
             "AZURE_BATCH_KEY",
@@ -948,7 +948,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_where_a_secret_will_be_is_none() {
+    fn a_placeholder_for_a_secret_is_not_a_secret() {
         for (name, value) in [
             ("API_KEY", "REPLACE_ME_12345678"),
             ("DB_PASSWORD", "UPDATE_THIS"),
@@ -983,7 +983,7 @@ mod tests {
     }
 
     #[test]
-    fn the_evidence_never_holds_the_value() {
+    fn the_evidence_never_contains_the_value() {
         for value in ["h7Gk2pQ9vvLq42", "postgresql://app:h7Gk2pQ9vvLq42@db/app"] {
             let (_, evidence) = classify("DB_PASSWORD", value).unwrap();
             assert!(!evidence.contains("h7Gk2pQ9vvLq42"), "{evidence}");
@@ -993,7 +993,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_tells_passwords_from_addresses() {
+    fn a_reference_distinguishes_passwords_from_addresses() {
         assert_eq!(
             kind_of_reference("VAULT_TOKEN", "token"),
             Some(SecretKind::VaultToken)
@@ -1009,7 +1009,7 @@ mod tests {
     }
 
     #[test]
-    fn first_guesses_are_known_alone_and_in_addresses() {
+    fn common_passwords_are_recognised_alone_and_in_addresses() {
         for value in ["postgres", "ChangeMe", "postgresql://app:postgres@db/app"] {
             assert!(is_first_guess(value), "{value}");
         }
@@ -1023,7 +1023,7 @@ mod tests {
     }
 
     #[test]
-    fn entropy_is_shannons() {
+    fn entropy_is_that_of_shannon() {
         // Two equally frequent characters: −2 × ½·log2 ½ = 1 bit; four: 2 bits; one: 0 bits.
         assert!((entropy("abab") - 1.0).abs() < 1e-12);
         assert!((entropy("abcd") - 2.0).abs() < 1e-12);

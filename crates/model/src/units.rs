@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_read_percent_and_fraction() {
+    fn shares_are_read_as_percent_or_fraction() {
         assert_eq!(share("60%"), Some(Share(0.6)));
         assert_eq!(share("60"), Some(Share(0.6)));
         assert_eq!(share("0.6"), Some(Share(0.6)));

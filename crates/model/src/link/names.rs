@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_environment_are_no_part_of_the_name() {
+    fn words_for_environments_are_not_a_part_of_the_name() {
         assert_eq!(strip("staging", &[], "api-staging").as_deref(), Some("api"));
         assert_eq!(strip("production", &[], "prod_api").as_deref(), Some("api"));
         assert_eq!(strip("production", &[], "api-staging"), None);
@@ -168,14 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_is_the_same_however_it_is_written() {
+    fn a_bare_name_is_the_same_in_every_spelling() {
         assert_eq!(bare_name("production", "Orders_DB-prod"), "ordersdb");
         assert_eq!(bare_name("production", "orders-db"), "ordersdb");
         assert_ne!(bare_name("production", "orders-db-staging"), "ordersdb");
     }
 
     #[test]
-    fn what_all_names_share_is_a_prefix_and_one_name_shares_nothing() {
+    fn the_common_start_of_all_names_is_a_prefix_and_one_name_has_none() {
         let names = ["acme-api", "acme-worker", "acme-web-front"];
         assert_eq!(strip("x", &names, "acme-api").as_deref(), Some("api"));
         assert_eq!(strip("x", &["acme-api"], "acme-api"), None);

@@ -173,7 +173,7 @@ fn owner_of_consumer(workloads: Vec<Workload>, owner: Owner) -> Option<String> {
 // --- services ---
 
 #[test]
-fn one_service_for_each_name_in_order_and_a_canary_is_its_own() {
+fn each_name_is_one_service_and_a_canary_is_separate() {
     let mut env = env("production");
     env.workloads = vec![
         deployment("web"),
@@ -190,7 +190,7 @@ fn one_service_for_each_name_in_order_and_a_canary_is_its_own() {
 }
 
 #[test]
-fn one_name_in_two_namespaces_is_two_services_and_an_unknown_namespace_is_any() {
+fn one_name_in_two_namespaces_is_two_services_and_an_unknown_namespace_matches_both() {
     let mut env = env("production");
     env.workloads = vec![
         deployment("api"),
@@ -204,7 +204,7 @@ fn one_name_in_two_namespaces_is_two_services_and_an_unknown_namespace_is_any() 
 }
 
 #[test]
-fn what_other_formats_say_joins_the_service_and_a_person_counts_most() {
+fn facts_of_other_formats_join_the_service_and_statements_win() {
     let mut env = env("production");
     env.workloads = vec![deployment("data-collector")];
     for (rate, stated) in [(100.0, false), (300.0, true), (200.0, false)] {
@@ -234,7 +234,7 @@ fn what_other_formats_say_joins_the_service_and_a_person_counts_most() {
 // --- owners ---
 
 #[test]
-fn owners_are_found_by_name_however_it_is_written() {
+fn owners_are_found_by_name_in_every_spelling() {
     for name in [
         "data-collector",
         "data_collector",
@@ -284,7 +284,7 @@ fn owners_are_found_by_directory_of_the_code() {
 }
 
 #[test]
-fn a_stated_directory_of_code_counts_before_names_in_the_path() {
+fn a_stated_directory_of_code_overrides_names_in_the_path() {
     let mut env = env("production");
     env.workloads = vec![deployment("api"), deployment("ingest")];
     env.services.push(Service {
@@ -343,7 +343,7 @@ fn the_only_service_owns_code_at_the_root_but_not_a_directory_of_another_service
 }
 
 #[test]
-fn a_name_that_two_services_could_bear_is_left_open() {
+fn an_ambiguous_name_belongs_to_no_service() {
     let found = owner_of_consumer(
         vec![deployment("data-collector"), deployment("datacollector")],
         Owner {
@@ -376,7 +376,7 @@ fn scale_of(
 }
 
 #[test]
-fn replicas_that_are_not_set_are_one_and_said_to_be_assumed() {
+fn missing_replicas_are_one_and_assumed() {
     let mut env = env("production");
     env.workloads = vec![deployment("api")];
     link(&mut env);
@@ -393,7 +393,7 @@ fn replicas_that_are_not_set_are_one_and_said_to_be_assumed() {
 }
 
 #[test]
-fn surge_follows_kind_and_strategy() {
+fn surge_depends_on_kind_and_strategy() {
     let with = |kind: &str, replicas: u32, strategy: Option<&str>, surge: Option<Amount>| {
         let mut workload = workload(kind, "api");
         workload.replicas = declared(replicas);
@@ -443,7 +443,7 @@ fn an_autoscaler_sets_the_limits_and_its_unset_minimum_is_one() {
 }
 
 #[test]
-fn kubernetes_autoscaler_counts_over_other_formats_and_rivals_are_kept() {
+fn the_autoscaler_of_kubernetes_overrides_other_formats_and_rivals_are_kept() {
     let mut env = env("production");
     env.workloads = vec![deployment("api")];
     let mut other = autoscaler("Grand Central", None, (Some(3), Some(80)));
@@ -464,7 +464,7 @@ fn kubernetes_autoscaler_counts_over_other_formats_and_rivals_are_kept() {
 }
 
 #[test]
-fn what_a_person_states_about_replicas_counts_over_the_autoscaler() {
+fn stated_replicas_override_the_autoscaler() {
     let mut env = env("production");
     env.workloads = vec![deployment("api")];
     env.autoscalers = vec![autoscaler(
@@ -485,7 +485,7 @@ fn what_a_person_states_about_replicas_counts_over_the_autoscaler() {
 }
 
 #[test]
-fn an_autoscaler_of_nothing_is_told_with_the_nearest_name() {
+fn an_autoscaler_without_a_target_is_reported_with_the_nearest_name() {
     let mut env = env("production");
     env.workloads = vec![deployment("data-collector"), workload("StatefulSet", "store")];
     env.autoscalers = vec![
@@ -557,7 +557,7 @@ fn an_autoscaler_scales_in_its_own_namespace() {
 // --- variables ---
 
 #[test]
-fn variables_of_containers_count_over_other_formats_and_config_maps_are_looked_up() {
+fn container_variables_override_other_formats_and_config_maps_are_resolved() {
     let mut env = env("production");
     let mut api = with_variables(deployment("api"), &[("POOL", "20")]);
     api.containers[0].variables.insert(
@@ -602,7 +602,7 @@ fn variables_of_containers_count_over_other_formats_and_config_maps_are_looked_u
 }
 
 #[test]
-fn every_key_of_a_config_map_is_a_variable_where_the_container_asks_for_all() {
+fn every_key_of_a_config_map_is_a_variable_with_env_from() {
     let mut env = env("production");
     let mut api = with_variables(deployment("api"), &[("APP_MODE", "fast")]);
     api.containers[0].variable_sources.push(VariableSource {
@@ -627,7 +627,7 @@ fn every_key_of_a_config_map_is_a_variable_where_the_container_asks_for_all() {
 // --- consumers, producers, pools ---
 
 #[test]
-fn a_group_that_a_shared_variable_names_is_the_services_whose_code_is_a_member() {
+fn a_group_in_a_shared_variable_belongs_to_the_service_whose_code_is_a_member() {
     let mut env = env("production");
     env.workloads = vec![deployment("collector"), deployment("web")];
     let mut code = consumer_in("services/collector", "collectors");
@@ -648,7 +648,7 @@ fn a_group_that_a_shared_variable_names_is_the_services_whose_code_is_a_member()
 }
 
 #[test]
-fn a_group_in_code_and_in_settings_is_one_consumer_and_settings_count_over_code() {
+fn a_group_in_code_and_settings_is_one_consumer_and_settings_override_code() {
     let mut env = env("production");
     env.workloads = vec![deployment("collector"), deployment("web")];
     let mut code = consumer_in("services/collector", "collectors");
@@ -698,7 +698,7 @@ fn two_consumers_in_code_stay_two_and_share_what_the_settings_add() {
 }
 
 #[test]
-fn what_a_person_states_of_consumers_holds_for_all_of_the_service_and_makes_none() {
+fn statements_about_consumers_apply_to_all_of_the_service_and_create_none() {
     let mut env = env("production");
     env.workloads = vec![deployment("collector"), deployment("web")];
     let statement = |service: &str| {
@@ -738,7 +738,7 @@ fn what_a_person_states_of_consumers_holds_for_all_of_the_service_and_makes_none
 }
 
 #[test]
-fn code_can_ask_for_variables_before_everything_is_linked() {
+fn variables_can_be_resolved_before_linking() {
     let mut env = env("production");
     env.workloads = vec![with_variables(deployment("collector"), &[("TOPIC", "events")])];
     let owners = super::prepare(&mut env);
@@ -753,7 +753,7 @@ fn code_can_ask_for_variables_before_everything_is_linked() {
 }
 
 #[test]
-fn an_owner_says_by_what_it_was_found() {
+fn an_owner_states_how_it_was_found() {
     use crate::owner::Linked;
     let mut env = env("production");
     env.workloads = vec![deployment("collector"), deployment("shop-mailer")];
@@ -786,7 +786,7 @@ fn an_owner_says_by_what_it_was_found() {
 }
 
 #[test]
-fn a_patch_that_was_not_applied_counts_over_the_limits_of_its_autoscaler() {
+fn a_patch_that_was_not_applied_overrides_the_limits_of_its_autoscaler() {
     let limits = |patches: usize| {
         let mut env = env("production");
         env.workloads = vec![deployment("api")];
@@ -870,7 +870,7 @@ fn second_pools_of_a_service_stay_and_settings_fill_the_first() {
 // --- topics ---
 
 #[test]
-fn topics_are_found_and_what_nothing_declares_is_told() {
+fn topics_are_found_and_undeclared_topics_are_reported() {
     let mut env = env("production");
     env.workloads = vec![deployment("collector")];
     env.topics = vec![topic("platform-events"), topic("audit")];
@@ -917,7 +917,7 @@ fn without_any_declared_topic_no_name_is_missing() {
 }
 
 #[test]
-fn topics_that_a_person_states_are_no_list_of_all() {
+fn stated_topics_are_not_a_complete_list() {
     let mut env = env("production");
     env.topics = vec![topic("platform-events")];
     env.topics[0].name = Fact::stated("platform-events".to_owned(), span(5));
@@ -936,7 +936,7 @@ fn topics_that_a_person_states_are_no_list_of_all() {
 }
 
 #[test]
-fn an_alert_on_a_misspelt_topic_is_told_but_not_for_sure() {
+fn an_alert_on_a_misspelt_topic_is_only_likely() {
     let mut env = env("production");
     env.workloads = vec![deployment("platform-event-api")];
     env.topics = vec![topic("platform-events")];
@@ -987,7 +987,7 @@ fn pgbouncer(server: Option<&str>) -> Pooler {
 }
 
 #[test]
-fn a_service_of_another_namespace_leads_to_no_pooler() {
+fn a_host_in_another_namespace_is_not_the_pooler() {
     let reached = |namespace: &str| {
         let mut env = env("production");
         let mut bouncer = deployment("pgbouncer");
@@ -1017,7 +1017,7 @@ fn a_service_of_another_namespace_leads_to_no_pooler() {
 }
 
 #[test]
-fn a_pool_goes_through_the_pooler_that_its_host_names() {
+fn a_pool_uses_the_pooler_that_its_host_names() {
     let mut env = env("production");
     let mut bouncer = deployment("pgbouncer");
     bouncer.replicas = declared(3);
@@ -1072,7 +1072,7 @@ fn a_pool_goes_through_the_pooler_that_its_host_names() {
 }
 
 #[test]
-fn the_host_may_stand_in_a_variable_of_the_service() {
+fn the_host_may_be_in_a_variable_of_the_service() {
     let mut env = env("production");
     let url = "postgresql+asyncpg://app:${PASSWORD}@Aurora.example.net:5432/app?ssl=true";
     env.workloads = vec![with_variables(deployment("api"), &[("DATABASE_URL", url)])];
@@ -1090,7 +1090,7 @@ fn the_host_may_stand_in_a_variable_of_the_service() {
 }
 
 #[test]
-fn a_database_is_found_by_its_name_without_the_environments_words() {
+fn a_database_is_found_by_its_name_without_words_for_environments() {
     let mut env = env("production");
     env.workloads = vec![deployment("api"), deployment("web")];
     env.databases = vec![
@@ -1104,7 +1104,7 @@ fn a_database_is_found_by_its_name_without_the_environments_words() {
 }
 
 #[test]
-fn a_stated_database_is_the_end_of_the_way_and_a_pooler_stays_on_it() {
+fn a_stated_database_is_the_target_and_a_pooler_stays_in_between() {
     let mut env = env("production");
     env.workloads = vec![
         deployment("pgbouncer"),
@@ -1132,7 +1132,7 @@ fn a_stated_database_is_the_end_of_the_way_and_a_pooler_stays_on_it() {
 }
 
 #[test]
-fn the_only_database_is_meant_unless_its_hosts_are_others() {
+fn the_only_database_is_the_target_unless_its_hosts_differ() {
     let reach = |hosts: &[&str], host: Option<&str>| {
         let mut env = env("production");
         env.workloads = vec![deployment("api")];
@@ -1154,7 +1154,7 @@ fn the_only_database_is_meant_unless_its_hosts_are_others() {
 }
 
 #[test]
-fn hosts_are_read_from_every_way_of_writing_them() {
+fn hosts_are_read_in_every_spelling() {
     for (text, host) in [
         ("postgres://u:p@db:5432/app", Some("db")),
         ("jdbc:postgresql://db.internal/app", Some("db.internal")),
@@ -1255,7 +1255,7 @@ fn a_cache_in_code_and_in_settings_is_one() {
 }
 
 #[test]
-fn a_directory_that_bears_the_end_of_one_services_name_is_that_services() {
+fn a_directory_named_like_the_end_of_a_service_name_belongs_to_it() {
     let workloads = || {
         vec![
             deployment("shop-backend-staging"),
@@ -1295,7 +1295,7 @@ fn a_directory_that_bears_the_end_of_one_services_name_is_that_services() {
 }
 
 #[test]
-fn a_group_that_names_no_topic_reads_the_only_one() {
+fn a_group_without_a_topic_reads_the_only_topic() {
     let read = |topics: &[&str]| {
         let mut env = env("production");
         env.workloads = vec![deployment("collector")];
@@ -1310,7 +1310,7 @@ fn a_group_that_names_no_topic_reads_the_only_one() {
 }
 
 #[test]
-fn the_overflow_of_another_size_is_not_added() {
+fn overflow_next_to_a_different_size_is_ignored() {
     let mut env = env("production");
     env.workloads = vec![deployment("api")];
     let pool = |file: u32, size: Option<u32>, overflow: Option<u32>| {

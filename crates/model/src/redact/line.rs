@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_with_keys_are_told_from_texts() {
+    fn lines_with_keys_are_distinguished_from_text() {
         let has = |text: &str| Line::from(text, 0).has_key(text);
         assert!(has("key: x") && has("- key:") && has("\"key\": 1") && has("A=1") && has("block {"));
         assert!(!has("abcdef==") && !has("hunter2") && !has("https://x") && !has("a b: c"));

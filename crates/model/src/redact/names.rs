@@ -309,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_secrets_have_a_level_and_names_about_them_none() {
+    fn names_of_secrets_have_a_level_and_names_about_secrets_have_none() {
         for key in [
             "password",
             "db.password",
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn references_and_names_are_open_and_texts_of_chance_are_not() {
+    fn references_and_names_are_shown_and_random_text_is_not() {
         for value in [
             "",
             "${DB_PASSWORD}",
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_chance_are_told_from_names() {
+    fn random_text_is_distinguished_from_names() {
         for text in [
             "4XjbnhsRw0a8zKowEF6i9ABb",
             "4ae7fa55f11bae778f5d607ab1f29ab6d0a19b4b",

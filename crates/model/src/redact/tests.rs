@@ -16,7 +16,7 @@ fn platform(files: &[(&str, &str)]) -> Platform {
 const SECRET: &str = "4XjbnhsRw0a8zKow";
 
 #[test]
-fn what_a_file_calls_secret_is_hidden_in_every_other_text() {
+fn a_secret_of_a_file_is_hidden_in_every_other_text() {
     let platform = platform(&[(
         "a.yaml",
         "password: 4XjbnhsRw0a8zKow\nadmin_password: correct-horse-battery\n",
@@ -35,7 +35,7 @@ fn what_a_file_calls_secret_is_hidden_in_every_other_text() {
 }
 
 #[test]
-fn base64_and_escapes_are_known_in_their_plain_form_too() {
+fn decoded_base64_and_escapes_are_hidden_too() {
     let platform = platform(&[
         ("s.yaml", "kind: Secret\ndata:\n  x: NFhqYm5oc1J3MGE4ektvdw==\n"),
         ("u.env", "URL=postgres://u:aB3%40kQ9%2Fx7@db/app\n"),
@@ -46,7 +46,7 @@ fn base64_and_escapes_are_known_in_their_plain_form_too() {
 }
 
 #[test]
-fn a_password_that_is_also_a_name_in_clear_does_not_take_the_name_out_of_reports() {
+fn a_password_equal_to_a_name_does_not_hide_the_name_in_reports() {
     let platform = platform(&[(
         "compose.yaml",
         "services:\n  airflow:\n    environment:\n      POSTGRES_PASSWORD: airflow\n",
@@ -91,7 +91,7 @@ fn names_with_numbers_stay_in_sentences_and_paths() {
 }
 
 #[test]
-fn settings_in_a_secret_are_hidden_as_a_whole_and_only_their_passwords_elsewhere() {
+fn settings_in_a_secret_are_hidden_completely_and_elsewhere_only_passwords() {
     let text = "kind: Secret\nstringData:\n  a.yaml: |\n    route:\n      group_wait: 30s\n      password: hunter2x\n  b: 1\n";
     let platform = platform(&[
         ("secret.yaml", text),
@@ -108,7 +108,7 @@ fn settings_in_a_secret_are_hidden_as_a_whole_and_only_their_passwords_elsewhere
 }
 
 #[test]
-fn first_guesses_and_short_words_stay_in_sentences() {
+fn common_passwords_and_short_words_stay_in_sentences() {
     let platform = platform(&[(
         "a.yaml",
         "password: postgres\nroot_password: app\npasswd: changeme\n",
@@ -119,7 +119,7 @@ fn first_guesses_and_short_words_stay_in_sentences() {
 }
 
 #[test]
-fn a_mark_points_at_the_mask_whose_width_tells_nothing() {
+fn a_mark_points_at_the_mask_and_its_width_is_fixed() {
     let text = "a: 1\nx: {password: \"hunter2!Pass\", max: 50}\nb: 2\n";
     let platform = platform(&[("a.yaml", text)]);
     let redactor = Redactor::new(&platform);
@@ -149,7 +149,7 @@ fn a_mark_points_at_the_mask_whose_width_tells_nothing() {
 }
 
 #[test]
-fn what_readers_call_a_secret_is_hidden_where_the_scan_sees_none() {
+fn secrets_found_by_readers_are_hidden_if_the_scan_misses_them() {
     use crate::secrets::{SecretKind, SecretLiteral};
     let mut platform = platform(&[("a.yaml", "first: opensesame now\nsecond: opensesame-and-more\n")]);
     platform.environments[0].secret_literals.push(SecretLiteral {
@@ -165,7 +165,7 @@ fn what_readers_call_a_secret_is_hidden_where_the_scan_sees_none() {
 }
 
 #[test]
-fn of_an_address_only_the_password_is_hidden() {
+fn only_the_password_of_an_address_is_hidden() {
     for (text, wanted) in [
         (
             "URL: postgresql://app:hunter2x@db.internal:5432/app",
@@ -186,7 +186,7 @@ fn of_an_address_only_the_password_is_hidden() {
 }
 
 #[test]
-fn a_writer_redacts_lines_however_they_come() {
+fn a_writer_redacts_lines_written_in_pieces() {
     let platform = platform(&[("a.env", "TOKEN=4XjbnhsRw0a8zKow\n")]);
     let redactor = Redactor::new(&platform);
     let redactors = [&redactor];
@@ -211,7 +211,7 @@ fn a_secret_prints_as_stars() {
 }
 
 #[test]
-fn arguments_hide_what_they_state() {
+fn arguments_hide_stated_secrets() {
     assert_eq!(argument("db.password=hunter2"), "db.password=***");
     assert_eq!(argument("db.password hunter2"), "db.password ***");
     assert_eq!(argument("services.api.replicas=3"), "services.api.replicas=3");
@@ -222,7 +222,7 @@ fn arguments_hide_what_they_state() {
 }
 
 #[test]
-fn a_file_made_to_waste_time_is_hidden_instead_of_looked_through() {
+fn a_file_made_to_waste_time_is_hidden_without_a_scan() {
     let units = [
         "password=",
         "\"password\":{",
@@ -265,7 +265,7 @@ fn a_file_made_to_waste_time_is_hidden_instead_of_looked_through() {
 }
 
 #[test]
-fn a_long_line_of_json_is_looked_through() {
+fn a_long_line_of_json_is_scanned() {
     let mut text = "{\"panels\": [".to_owned();
     for n in 0..2000 {
         text.push_str(&format!(
