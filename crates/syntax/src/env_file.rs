@@ -153,12 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_assign_nothing_are_passed_over() {
+    fn lines_without_an_assignment_are_ignored() {
         assert!(pairs("# A=1\n\nhello\n=1\n1A=2\nif [ \"$A\" = 1 ]; then\n").is_empty());
     }
 
     #[test]
-    fn a_quoted_value_may_run_over_lines_and_the_next_line_still_counts() {
+    fn a_quoted_value_may_span_lines_and_the_next_line_is_read() {
         assert_eq!(
             pairs("KEY=\"a\nb\"\nB=2\n"),
             [("KEY".into(), "a\nb".into()), ("B".into(), "2".into())]

@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_are_one_name() {
+    fn aliases_mean_one_environment() {
         for word in ["prod", "PROD", "production", "prd", "live", "Production "] {
             assert_eq!(canonical(word), Some("production"), "{word}");
         }
@@ -514,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_below_overlays_is_an_environment_whatever_its_name() {
+    fn every_directory_below_overlays_is_an_environment() {
         let table = [
             ("overlays/prod", Some("production")),
             ("k8s/overlays/prod/patch.yaml", Some("production")),
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_that_are_named_as_environments_count() {
+    fn directories_with_names_of_environments_count() {
         let table = [
             ("k8s/production/deployment.yaml", Some("production")),
             ("staging/app.yaml", Some("staging")),
@@ -554,7 +554,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_an_environment_is_none() {
+    fn names_that_only_resemble_an_environment_do_not_count() {
         for path in [
             "testing/helpers.yaml",
             "tests/integration/data.yaml",
@@ -651,7 +651,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_applications_and_clusters_tell_their_environment() {
+    fn names_of_applications_and_clusters_contain_their_environment() {
         let table = [
             ("shop-prod", Some("production")),
             ("prod", Some("production")),

@@ -177,14 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn a_section_that_stands_twice_is_one_and_the_last_value_counts() {
+    fn a_repeated_section_is_one_and_the_last_value_wins() {
         let ini = read("[a]\nx=1\n[b]\n[A]\nx='2'\n", FileId(0), 0);
         assert_eq!(ini.sections.len(), 2);
         assert_eq!(ini.section("a").unwrap().get("x").unwrap().value, "2");
     }
 
     #[test]
-    fn connection_strings_come_apart() {
+    fn connection_strings_are_split() {
         let found = connection_string("host=db port = 5432 password='it''s a' dbname=x");
         let found: Vec<(&str, &str)> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
         assert_eq!(

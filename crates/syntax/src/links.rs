@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_the_file_that_it_leads_to() {
+    fn a_link_counts_as_its_target_file() {
         let repo = linked(
             &[("shared/a.yaml", "a: 1"), ("shared/b.tf", "locals {}")],
             &[

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_pen_finds_the_name_that_was_meant() {
+    fn a_misspelt_name_finds_the_intended_name() {
         let known = ["platform-events", "platform-events-dlq", "audit", "payments-api"];
         for (written, meant) in [
             ("platform-event", Some("platform-events")),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_wins_and_the_first_of_equals() {
+    fn the_nearest_name_wins_and_the_first_of_equally_near_ones() {
         assert_eq!(
             nearest("topic-c", ["topic-ab", "topic-a", "topic-b"]),
             Some("topic-a")
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cut_off_is_a_third_of_the_longer_name() {
+    fn at_most_a_third_of_the_longer_name_may_differ() {
         // Six letters: two may differ, three may not.
         assert_eq!(nearest("abcdef", ["abcdxy"]), Some("abcdxy"));
         assert_eq!(nearest("abcdef", ["abcxyz"]), None);

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn remarks_do_not_go_on_and_escapes_resolve() {
+    fn comments_do_not_continue_and_escapes_resolve() {
         assert_eq!(
             pairs("# a \\\nacks=1\n! b\na\\=b=c\\u0041\r\n\r\nx=\\\\\ny=2"),
             [
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_in_two_units_is_one() {
+    fn two_escapes_of_one_character_are_one() {
         assert_eq!(
             pairs("a=\\uD83D\\uDE00!\nb=\\uD83Dx"),
             [("a".into(), "\u{1f600}!".into()), ("b".into(), "x".into())]

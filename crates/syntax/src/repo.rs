@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_and_hides_nothing() {
+    fn an_unreadable_file_is_reported_and_hides_no_other() {
         let repo = repo(&[
             ("a.yaml", b"a: 1"),
             ("bin.yaml", b"\0\x01"),
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_from_the_top_of_a_repository_is_found_wherever_the_root_is() {
+    fn a_path_from_the_repository_root_is_found_from_every_root() {
         let files: &[(&str, &[u8])] = &[
             ("a/README.md", b""),
             ("a/k8s/web/x.yaml", b"a: 1"),
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_git_ignores_is_absent_by_design() {
+    fn a_file_that_git_ignores_is_not_reported_as_missing() {
         let repo = repo(&[
             (".gitignore", b"*.secret.yaml\n"),
             ("k8s/.gitignore", b"local.env\n"),
@@ -489,14 +489,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_submodule_fills_is_absent_by_design() {
+    fn a_directory_of_a_submodule_is_not_reported_as_missing() {
         let repo = repo(&[("r/.gitmodules", b"[submodule \"s\"]\n\tpath = lib/s\n\turl = x\n")]);
         assert!(repo.absent_by_design(Path::new("r/lib/s/modules/a")));
         assert!(!repo.absent_by_design(Path::new("r/lib/t")));
     }
 
     #[test]
-    fn nothing_is_missing_where_nothing_was_given() {
+    fn nothing_is_missing_if_no_directory_was_given() {
         let mut repo = repo(&[("k8s/a.yaml", b"a: 1")]);
         assert!(!repo.absent_by_design(Path::new("k8s/b.yaml")));
         assert!(repo.is_given(Path::new("")));
@@ -507,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_normalise_without_a_file_system() {
+    fn paths_are_normalised_without_a_file_system() {
         assert_eq!(normalise(Path::new("a/./b/../c")), PathBuf::from("a/c"));
         assert_eq!(normalise(Path::new("a/../../c")), PathBuf::from("../c"));
     }

@@ -238,7 +238,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_route_is_written_and_read_as_people_would() {
+    fn a_route_is_printed_and_parsed_in_readable_form() {
         let route = Route::root(1)
             .key("spec")
             .key("containers")
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_route_is_refused_with_the_place() {
+    fn an_invalid_route_is_refused_with_the_position() {
         for (text, at) in [
             ("a..b", 3),
             ("a[x]", 3),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_contains_what_lies_below_it() {
+    fn a_route_contains_the_routes_below_it() {
         let spec = Route::root(0).key("spec");
         assert!(spec.contains(&spec.clone().key("replicas")));
         assert!(!spec.contains(&spec));
@@ -291,7 +291,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(document in 0usize..100, steps in prop::collection::vec(step(), 0..6)) {
+        fn a_printed_route_is_parsed_back(document in 0usize..100, steps in prop::collection::vec(step(), 0..6)) {
             let route = Route { document, steps };
             prop_assert_eq!(route.to_string().parse(), Ok(route));
         }

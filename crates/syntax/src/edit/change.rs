@@ -156,7 +156,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn several_changes_are_one_from_the_original(
+        fn several_changes_become_one_change_of_the_original(
             text in "[a-f]{0,12}",
             steps in prop::collection::vec((0usize..14, 0usize..5, "[A-F]{0,3}"), 0..6),
         ) {

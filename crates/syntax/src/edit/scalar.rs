@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_another_reader_would_take_for_a_type_needs_quotes() {
+    fn text_that_another_reader_reads_as_another_type_needs_quotes() {
         for text in [
             "",
             "null",
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_text_needs_none() {
+    fn ordinary_text_needs_no_quotes() {
         for text in [
             "a",
             "a-b",

@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn imports_know_what_a_name_stands_for() {
+    fn imports_resolve_names() {
         let names = |text: &str| match body(text).remove(0).kind {
             StmtKind::Import(names) => names,
             other => panic!("{other:?}"),

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_over_another_keeps_all_that_it_replaced() {
+    fn an_overriding_value_keeps_all_values_it_replaced() {
         let chains = Chains::default();
         let default = chains.through(at(10), Layer::Include, at(11));
         let first = chains.over(at(20), default);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_a_text_has_the_text_and_its_chain() {
+    fn a_value_inside_a_text_has_the_text_and_its_chain() {
         let chains = Chains::default();
         let text = chains.through(at(10), Layer::Include, at(20));
         let inner = chains.extended(at(11), &chains.inside(text, false));
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_of_layers_ends() {
+    fn a_cycle_of_layers_ends() {
         let chains = Chains::default();
         let mut span = at(1);
         for round in 0..1000 {
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_takes_no_room_in_the_tree() {
+    fn a_chain_needs_no_memory_in_the_tree() {
         assert_eq!(
             (size_of::<Span>(), size_of::<Key>(), size_of::<Node>()),
             (16, 32, 48)

@@ -37,7 +37,7 @@ fn spans_point_at_the_text() {
 }
 
 #[test]
-fn every_document_counts_and_a_broken_one_hides_no_other() {
+fn every_document_is_read_and_a_broken_one_hides_no_other() {
     let stream = parse("a: 1\n---\nb: [1, 2\nc: }\n---\nd: 4\n", FILE, 0);
     assert_eq!(stream.errors.len(), 1);
     assert_eq!(stream.documents.len(), 2);
@@ -47,7 +47,7 @@ fn every_document_counts_and_a_broken_one_hides_no_other() {
 }
 
 #[test]
-fn anchors_and_merge_keys_resolve_and_own_keys_win() {
+fn anchors_and_merge_keys_resolve_and_explicit_keys_win() {
     let root = one("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nlist: {<<: [*b, {z: 9, x: 5}]}\n");
     let used = root.get("use").unwrap();
     assert_eq!(used.get("x").unwrap().as_i64(), Some(1));
@@ -85,14 +85,14 @@ fn an_alias_and_a_merge_are_in_the_chain_of_their_values() {
 }
 
 #[test]
-fn duplicate_keys_are_told_and_the_last_counts() {
+fn duplicate_keys_are_reported_and_the_last_wins() {
     let stream = parse("a: 1\na: 2\n", FILE, 0);
     assert_eq!(stream.problems.len(), 1);
     assert_eq!(stream.documents[0].get("a").unwrap().as_i64(), Some(2));
 }
 
 #[test]
-fn a_tab_is_named() {
+fn a_tab_as_indentation_is_reported() {
     let stream = parse("a:\n\tb: 1\n", FILE, 0);
     assert!(
         stream.errors[0].message.contains("tab"),
@@ -102,7 +102,7 @@ fn a_tab_is_named() {
 }
 
 #[test]
-fn aliases_cannot_eat_all_memory_and_nesting_is_bounded() {
+fn aliases_and_nesting_are_limited() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for i in 1..12 {
         text += &format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(", "));
@@ -155,7 +155,7 @@ fn a_block_of_several_keys_and_documents_keeps_its_places() {
 }
 
 #[test]
-fn yaml_in_a_quoted_scalar_stands_at_the_scalar() {
+fn yaml_in_a_quoted_scalar_has_the_location_of_the_scalar() {
     let text = "patch: \"a: 1\\nb: 2\"\n";
     let root = one(text);
     let patch = root.get("patch").unwrap();
@@ -164,7 +164,7 @@ fn yaml_in_a_quoted_scalar_stands_at_the_scalar() {
 }
 
 #[test]
-fn keys_fold() {
+fn spellings_of_a_key_are_equal() {
     let root = one("capacityPercentage: 60\n");
     assert_eq!(root.like("capacitypercentage").unwrap().as_i64(), Some(60));
     assert!(folds_to_both());
@@ -229,7 +229,7 @@ fn documents_of_json_may_follow_one_another() {
 }
 
 #[test]
-fn a_map_of_many_keys_keeps_their_order_and_the_last_of_two_equal_ones() {
+fn a_map_of_many_keys_keeps_their_order_and_the_last_duplicate() {
     let mut text: String = (0..100).map(|n| format!("k{n}: {n}\n")).collect();
     text.push_str("k7: last\nk90: last\nmerged: {<<: *none, a: 1}\n");
     let text = format!("base: &none {{a: 0, b: 2}}\n{text}");

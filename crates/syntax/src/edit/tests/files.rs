@@ -56,7 +56,7 @@ fn edits_of_the_examples_keep_the_laws() {
 }
 
 #[test]
-fn edits_of_every_way_of_writing_keep_the_laws() {
+fn edits_of_every_notation_keep_the_laws() {
     for (format, text) in corpus::TEXTS {
         let doc = read(text, *format);
         for route in routes(&doc) {

@@ -435,7 +435,7 @@ proptest! {
     }
 
     #[test]
-    fn several_edits_are_those_one_by_one_in_any_order(
+    fn several_edits_equal_single_edits_in_any_order(
         (format, text) in any_document(),
         picks in prop::collection::vec((any::<prop::sample::Index>(), any_op()), 2..5),
     ) {
@@ -483,7 +483,7 @@ proptest! {
     }
 
     #[test]
-    fn values_are_written_as_they_are_meant(data in any_data()) {
+    fn values_are_written_with_their_type(data in any_data()) {
         for (format, text) in [(Format::Yaml, "a: x\n"), (Format::Json, "{\"a\": 1}"), (Format::Yaml, "{a: x}"), (Format::Yaml, "- a: x\n")] {
             let doc = read(text, format);
             let place = if doc.roots()[0].kind() == ItemKind::List { route("[0][0].a") } else { route("a") };

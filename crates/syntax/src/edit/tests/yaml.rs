@@ -63,7 +63,7 @@ fn a_new_key_is_quoted_and_indented_like_its_neighbours() {
 }
 
 #[test]
-fn lists_keep_the_way_their_dashes_stand() {
+fn lists_keep_the_indentation_of_their_dashes() {
     let new = || {
         Op::Append(Addition::pair(
             "args",
@@ -127,7 +127,7 @@ fn the_last_entry_leaves_an_empty_collection() {
 }
 
 #[test]
-fn the_first_key_after_a_dash_can_go_and_come() {
+fn the_first_key_after_a_dash_can_be_removed_and_added() {
     let text = "- name: a # n\n  value: 1\n- name: b\n  # about\n  value: 2\n";
     assert_eq!(
         edit(text, "[0][0].name", Op::Delete),
@@ -267,7 +267,7 @@ fn aliases_merges_and_used_anchors_are_refused_with_their_places() {
 }
 
 #[test]
-fn keys_that_cannot_be_told_apart_are_refused() {
+fn ambiguous_keys_are_refused() {
     assert_eq!(
         refusal("a: 1\nb: 2\na: 3\n", "a", Op::Delete),
         EditError::DuplicateKey {
@@ -291,7 +291,7 @@ fn keys_that_cannot_be_told_apart_are_refused() {
 }
 
 #[test]
-fn a_route_that_leads_nowhere_offers_the_nearest_name() {
+fn a_route_to_nothing_suggests_the_nearest_name() {
     let error = refusal("spec:\n  replicas: 1\n", "spec.replica", Op::Delete).to_string();
     assert_eq!(
         error,
@@ -313,7 +313,7 @@ fn each_document_of_a_stream_is_edited_alone() {
 }
 
 #[test]
-fn line_ends_byte_order_marks_and_a_missing_last_one_stay() {
+fn line_ends_byte_order_marks_and_a_missing_final_newline_stay() {
     let text = "\u{feff}a: 1\r\nb:\r\n- x";
     assert_eq!(
         edit(
@@ -348,7 +348,7 @@ fn lines_below_a_block_of_text_do_not_become_part_of_it() {
 }
 
 #[test]
-fn several_edits_are_done_together_or_not_at_all() {
+fn several_edits_are_applied_together_or_not_at_all() {
     let text = "a: 1\nlist:\n- x\n- y\n- z\nb: 2\n";
     let edits = [
         Edit::new(route("list[0]"), Op::Delete),
@@ -371,7 +371,7 @@ fn several_edits_are_done_together_or_not_at_all() {
 }
 
 #[test]
-fn entries_for_one_place_are_written_in_the_order_given() {
+fn several_entries_for_one_place_are_written_in_the_given_order() {
     for (text, place, key) in [("- x\n", "[0][0]", false), ("x: 0\n", "x", true)] {
         let new = |name: &str| match key {
             true => Addition::pair(name, 0),
@@ -392,7 +392,7 @@ fn entries_for_one_place_are_written_in_the_order_given() {
 }
 
 #[test]
-fn places_lead_to_routes_and_back() {
+fn places_and_routes_can_be_converted_to_each_other() {
     let text = "base: &b {x: 1}\nuse: *b\nmore:\n  <<: *b\nlist:\n- name: n\n";
     let doc = read(text, Format::Yaml);
     let slice = |span: crate::source::Span| &text[span.start as usize..span.end as usize];
