@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn names_come_apart_and_nothing_is_invented() {
+    fn names_are_split_and_nothing_is_invented() {
         let table = [
             ("nginx", [None, Some("nginx"), None, None]),
             ("nginx:1.27", [None, Some("nginx"), Some("1.27"), None]),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_prints_as_written() {
+    fn a_name_is_printed_as_written() {
         for text in ["nginx", "r.io/x/y:1@sha256:aa", "localhost:5000/a:b"] {
             assert_eq!(parse_image(text).to_string(), text);
         }
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_tag_is_absent_and_other_repositories_are_no_images() {
+    fn an_empty_tag_is_absent_and_other_repositories_are_not_images() {
         assert_eq!(
             pairs(
                 "image: {repository: web, tag: \"\"}\ndependency: {name: redis, repository: stable}\n\

@@ -67,7 +67,7 @@ mod tests {
     use cofferdam_syntax::yaml;
 
     #[test]
-    fn a_sync_keeps_replicas_where_a_rule_covers_them_and_is_respected() {
+    fn a_sync_keeps_replicas_if_a_rule_ignores_them_and_is_respected() {
         let of = |rule: &str, option: &str| {
             let text = format!(
                 "spec: {{syncPolicy: {{syncOptions: [CreateNamespace=true, '{option}']}}, ignoreDifferences: [{{{rule}}}]}}\n"

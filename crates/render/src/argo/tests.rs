@@ -21,7 +21,7 @@ fn value(fact: &Option<Spanned<String>>) -> Option<&str> {
 const HEAD: &str = "apiVersion: argoproj.io/v1alpha1\nkind: Application\n";
 
 #[test]
-fn an_application_says_what_it_deploys_where() {
+fn an_application_names_its_source_and_destination() {
     let app = format!(
         "{HEAD}metadata: {{name: shop}}\nspec:\n  project: p\n  source: {{repoURL: git, path: k8s/overlays/prod/, targetRevision: main, kustomize: {{images: ['web=r.io/web:2', 'api@sha256:aa']}}}}\n  destination: {{namespace: shop, server: 'https://prod.example'}}\n  syncPolicy: {{automated: {{prune: true}}}}\n"
     );
@@ -66,7 +66,7 @@ fn chart_repo(helm: &str) -> Repo {
 }
 
 #[test]
-fn values_of_an_application_lie_over_those_of_the_chart() {
+fn values_of_an_application_override_those_of_the_chart() {
     let repo = chart_repo(
         "      releaseName: eu\n      valueFiles: [more.yaml]\n      values: |\n        b:\n          d: 3\n        image: {repository: r.io/x, tag: '7'}\n      valuesObject: {b: {e: 4}}\n      parameters:\n        - {name: b.f.g, value: '5'}\n        - {name: 'l[0]', value: '5'}\n",
     );
@@ -98,7 +98,7 @@ fn a_value_file_that_is_absent_is_reported() {
 }
 
 #[test]
-fn a_path_dangles_only_where_its_repository_is_this_one() {
+fn a_path_is_missing_only_if_its_repository_is_this_one() {
     let app = |name: &str, repository: &str, path: &str| {
         format!(
             "{HEAD}metadata: {{name: {name}}}\nspec: {{source: {{repoURL: {repository}, path: {path}}}}}\n"
@@ -143,7 +143,7 @@ fn set(generators: &str, path: &str) -> String {
 }
 
 #[test]
-fn a_list_makes_one_application_each() {
+fn a_list_generator_makes_one_application_for_each_element() {
     let text = set(
         "  - list: {elements: [{env: prod, ns: shop}, {env: dev, ns: shop-dev}]}\n",
         "overlays/{{env}}",
@@ -192,7 +192,7 @@ fn a_list_makes_one_application_each() {
 }
 
 #[test]
-fn directories_files_and_products_make_applications() {
+fn directory_file_and_matrix_generators_make_applications() {
     let files: &[(&str, &str)] = &[
         ("apps/web/a.yaml", "a: 1"),
         ("apps/api/a.yaml", "a: 1"),
@@ -236,7 +236,7 @@ fn directories_files_and_products_make_applications() {
 }
 
 #[test]
-fn what_a_cluster_would_say_is_not_known() {
+fn values_that_only_a_cluster_knows_are_unknown() {
     let text = set("  - clusters: {}\n", "k8s");
     let repo = repo(&[("set.yaml", &text), ("k8s/a.yaml", "a: 1")]);
     let found = read_all(&repo);

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn charts_below_are_installed_with_what_the_chart_above_says() {
+    fn subcharts_are_installed_with_the_values_of_their_parent() {
         let repo = repo(&[
             (
                 "c/Chart.yaml",
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn one_local_chart_serves_under_several_names() {
+    fn one_local_chart_is_installed_under_several_names() {
         let repo = repo(&[
             ("charts/service/Chart.yaml", "apiVersion: v2\nname: service\n"),
             ("charts/service/values.yaml", "replicas: 1\n"),

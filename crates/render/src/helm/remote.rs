@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn releases_of_flux_name_charts_of_elsewhere() {
+    fn releases_of_flux_name_remote_charts() {
         let release = |chart: &str| {
             format!(
                 "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: cache}}\nspec: {chart}\n"
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_helmfile_names_charts_of_elsewhere() {
+    fn a_helmfile_names_remote_charts() {
         let helmfile = "repositories: [{name: bitnami, url: 'https://charts.example.com'}]\nreleases:\n- {name: far, chart: bitnami/redis}\n- {name: oci, chart: 'oci://r.example.com/charts/app'}\n- {name: near, chart: ./charts/x}\n- {name: off, chart: bitnami/nginx, installed: false}\n- {name: gone, chart: ./gone/x}\n- {name: bare, chart: redis}\n- {name: root, chart: /x/y}\n";
         assert_eq!(
             shown(&[
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn dependencies_that_are_not_vendored_are_of_elsewhere() {
+    fn dependencies_that_are_not_vendored_are_remote() {
         let chart = "apiVersion: v2\nname: shop\ndependencies:\n- {name: redis, version: 1, repository: 'https://c.example.com'}\n- {name: kafka, version: 1, repository: 'https://c.example.com', condition: kafka.enabled}\n- {name: api, version: 1, repository: 'file://../api'}\n- {name: lib, version: 1, repository: 'https://c.example.com'}\n";
         assert_eq!(
             shown(&[

@@ -49,7 +49,7 @@ fn given(values: &str, template: &str) -> String {
 }
 
 #[test]
-fn values_are_put_in_and_what_is_not_known_is_unknown() {
+fn values_are_filled_in_and_missing_values_are_unknown() {
     let values = "image: {repository: r.io/web, tag: \"\"}\nport: 80\nname: n\non: true\nzero: 0\nlist: [a, b]\nenv: {B: 2, A: one}\nempty: {}\n";
     for (template, wanted) in [
         ("a: {{ .Values.port }}", "a:80"),
@@ -167,7 +167,7 @@ fn values_are_put_in_and_what_is_not_known_is_unknown() {
 }
 
 #[test]
-fn a_file_inside_a_template_keeps_what_is_known_of_it() {
+fn a_file_inside_a_template_keeps_its_known_values() {
     let text = given(
         "acks: all\n",
         "data:\n  kafka.properties: |\n    acks={{ .Values.acks }}\n    client.id={{ .Release.Namespace }}\n",
@@ -212,7 +212,7 @@ fn shop() -> Repo {
 }
 
 #[test]
-fn a_chart_gives_its_objects_for_each_environment() {
+fn a_chart_is_rendered_for_each_environment() {
     let repo = shop();
     let charts = read(&repo);
     assert_eq!(charts.charts.len(), 1);
@@ -239,7 +239,7 @@ fn a_chart_gives_its_objects_for_each_environment() {
 }
 
 #[test]
-fn a_value_is_at_the_place_where_it_is_written() {
+fn a_value_has_the_location_where_it_is_written() {
     let repo = shop();
     let charts = read(&repo);
     let place = |node: &Node| {
@@ -298,7 +298,7 @@ fn images_of_values_are_found_once_and_with_their_environment() {
 }
 
 #[test]
-fn a_chart_below_another_takes_its_values_and_its_condition() {
+fn a_subchart_gets_its_values_and_its_condition() {
     let files = |enabled: &str| {
         vec![
             (
@@ -327,7 +327,7 @@ fn a_chart_below_another_takes_its_values_and_its_condition() {
 }
 
 #[test]
-fn named_templates_of_a_local_library_are_known() {
+fn named_templates_of_a_local_library_are_found() {
     let repo = repo(&[
         ("lib/Chart.yaml", "apiVersion: v2\nname: lib\ntype: library\n"),
         ("lib/templates/_l.tpl", "{{ define \"lib.x\" }}42{{ end }}"),
@@ -343,7 +343,7 @@ fn named_templates_of_a_local_library_are_known() {
 }
 
 #[test]
-fn one_note_says_for_all_charts_that_helm_is_not_run() {
+fn one_note_for_all_charts_says_that_helm_is_not_run() {
     let repo = repo(&[
         ("a/Chart.yaml", CHART),
         ("b/Chart.yaml", CHART),
@@ -359,7 +359,7 @@ fn one_note_says_for_all_charts_that_helm_is_not_run() {
 }
 
 #[test]
-fn what_cannot_be_read_is_reported_once() {
+fn an_unreadable_template_is_reported_once() {
     let repo = repo(&[
         ("c/Chart.yaml", CHART),
         ("c/values-prod.yaml", "a: 1"),
@@ -392,7 +392,7 @@ fn templates_that_call_themselves_end() {
 }
 
 #[test]
-fn a_chart_of_another_tool_is_none() {
+fn a_chart_of_another_tool_is_ignored() {
     let charts = read(&repo(&[
         ("Chart.yaml", "title: sales\n"),
         ("values.yaml", "a: 1"),

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn transformers_in_files_do_what_their_fields_do() {
+    fn transformers_in_files_act_like_the_fields() {
         let image = "spec/template/spec/containers/0/image";
         for (configuration, path, wanted) in [
             (
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn generators_in_files_make_what_their_fields_make() {
+    fn generators_in_files_act_like_the_fields() {
         let configuration = "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: conf}\nliterals: [A=1]\n---\napiVersion: builtin\nkind: SecretGenerator\nmetadata: {name: key, namespace: shop}\nfiles: [key.txt]\n";
         let files = [("k/g.yaml", configuration), ("k/key.txt", "abc")];
         let built = built("generators: [g.yaml]", &files);
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn configurations_may_be_written_in_place_or_built() {
+    fn transformer_configurations_may_be_inline_or_built() {
         let inline = "transformers:\n  - |-\n    apiVersion: builtin\n    kind: ReplicaCountTransformer\n    metadata: {name: x}\n    replica: {name: web, count: 3}";
         assert_eq!(
             at(only(&built(inline, &[])), "Deployment", "spec/replicas"),
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_leaves_a_gap_that_says_what_it_may_do() {
+    fn plugins_of_others_leave_a_gap_that_lists_their_possible_effects() {
         let other = |kind: &str| format!("apiVersion: example.com/v1\nkind: {kind}\nmetadata: {{name: x}}\n");
         for (field, kind, brings, changes) in [
             ("transformers: [p.yaml]", "SetAll", Brings::Anything, true),

@@ -298,7 +298,7 @@ mod tests {
     use cofferdam_syntax::FileId;
 
     #[test]
-    fn env_lines_stand_where_they_are() {
+    fn lines_of_an_env_file_keep_their_location() {
         let text = "# c\nA=1\n\n  B=x=y\nC\r\n";
         let lines = env_lines(text, Span::new(FileId(0), 0, text.len()));
         let shown: Vec<(&str, Option<&str>, &str)> = lines
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn one_pair_of_quotes_comes_off() {
+    fn one_pair_of_quotes_is_removed() {
         assert_eq!(unquoted("\"two words\""), "two words");
         assert_eq!(unquoted("'x'"), "x");
         assert_eq!(unquoted("\""), "\"");

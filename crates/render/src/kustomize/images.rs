@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn images_change_as_their_entries_say() {
+    fn images_change_by_their_entries() {
         for (entries, before, after) in [
             ("[{name: nginx, newTag: '2'}]", "nginx", "nginx:2"),
             ("[{name: nginx, newTag: '2'}]", "nginx:1", "nginx:2"),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_image_is_at_the_place_of_its_tag() {
+    fn a_changed_image_has_the_location_of_its_new_tag() {
         let entries = tree("[{name: nginx, newName: x, newTag: '2'}]", 1);
         let tag = entries.items()[0].get("newTag").unwrap();
         assert_eq!(changed(&entries, "nginx").span, tag.span);

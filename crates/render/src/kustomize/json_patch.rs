@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_apply_is_refused_with_its_path() {
+    fn an_operation_that_does_not_apply_is_refused_with_its_path() {
         for (target, operation, path) in [
             ("a: 1", "{op: replace, path: /b/c, value: 1}", "/b/c"),
             ("a: [1]", "{op: replace, path: /a/1, value: 1}", "/a/1"),
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_keeps_the_place_of_the_operation() {
+    fn a_value_has_the_location_of_the_operation() {
         let node = patched("a: {b: 1}", "{op: replace, path: /a/b, value: 2}").unwrap();
         assert_eq!(node.at("a/b").unwrap().span.file, FileId(1));
     }

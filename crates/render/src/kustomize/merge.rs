@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_the_patch_keeps_its_place() {
+    fn a_value_from_the_patch_keeps_its_location() {
         let mut node = tree("a: {x: 1, y: 2}", 0);
         strategic(&Chains::default(), &mut node, &tree("a: {y: 3}", 7), true);
         assert_eq!(node.at("a/x").unwrap().span.file, FileId(0));
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn values_files_lie_over_one_another() {
+    fn later_values_files_override_earlier_ones() {
         let mut node = tree("a: {x: 1, l: [1, 2]}\nb: 2", 0);
         merge_values(
             &Chains::default(),

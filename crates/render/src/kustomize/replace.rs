@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_come_apart() {
+    fn paths_are_split() {
         let key = |k: &str| Step::Key(k.to_owned());
         let item = |k: &str, v: &str| Step::Item(k.to_owned(), v.to_owned());
         assert_eq!(
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_put_where_the_path_leads() {
+    fn values_are_written_at_the_path() {
         let mut node = tree("c: [{name: a, v: 1}, {name: b, v: 1}]");
         let new = Node::text("9", node.span);
         assert_eq!(
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_text_is_replaced() {
+    fn a_part_of_a_string_is_replaced() {
         let (old, new) = (tree("a/b/c"), tree("X"));
         let with = |index| {
             let part = Part {

@@ -112,7 +112,7 @@ fn references_follow_prefix_suffix_and_namespace() {
 }
 
 #[test]
-fn a_value_from_a_patch_or_an_entry_stands_there() {
+fn a_value_from_a_patch_or_an_entry_has_its_location_there() {
     let overlay = "images: [{name: r.io/web, newTag: '2'}]\nreplicas: [{name: web, count: 12}]\npatches:\n  - path: cpu.yaml\n  - target: {kind: HorizontalPodAutoscaler, name: web}\n    patch: |-\n      - op: add\n        path: /spec/maxReplicas\n        value: 50\n";
     let cpu = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, resources: {limits: {cpu: 500m}}}]}}}\n";
     let repo = shop_repo(overlay, &[("overlays/prod/cpu.yaml", cpu)]);
@@ -150,7 +150,7 @@ fn an_object_that_a_patch_deletes_is_gone() {
 }
 
 #[test]
-fn what_names_nothing_is_told_at_its_place_with_the_likely_name() {
+fn a_missing_target_is_reported_at_its_line_with_the_nearest_name() {
     let overlay = "images: [{name: r.io/wbe, newTag: '2'}]\nreplicas: [{name: wep, count: 3}]\npatches:\n  - target: {kind: Deployment, name: webb}\n    patch: '[{op: remove, path: /spec/replicas}]'\n  - patch: |-\n      apiVersion: apps/v1\n      kind: Deployment\n      metadata: {name: wob}\n  - target: {kind: Deployment, name: web}\n    patch: |-\n      - {op: remove, path: /spec/paused}\nconfigMapGenerator: [{name: conv, behavior: merge, literals: [A=2]}]\n";
     let repo = shop_repo(overlay, &[]);
     let built = build(&repo);
@@ -209,7 +209,7 @@ fn a_missing_file_fails_the_build_and_leaves_fragments() {
 }
 
 #[test]
-fn a_file_that_git_ignores_is_absent_by_design() {
+fn a_file_that_git_ignores_does_not_fail_the_build() {
     let repo = repo(&[
         (".gitignore", "*.secret.yaml\n"),
         (
@@ -230,7 +230,7 @@ fn a_file_that_git_ignores_is_absent_by_design() {
 }
 
 #[test]
-fn what_is_remote_or_unsupported_is_named_and_the_rest_is_built() {
+fn remote_and_unsupported_parts_are_named_and_the_rest_is_built() {
     let repo = repo(&[
         (
             "k/kustomization.yaml",
@@ -254,7 +254,7 @@ fn what_is_remote_or_unsupported_is_named_and_the_rest_is_built() {
 }
 
 #[test]
-fn circles_are_told_once() {
+fn cycles_are_reported_once() {
     for files in [
         &[
             ("a/kustomization.yaml", "resources: [../b]"),
@@ -273,7 +273,7 @@ fn circles_are_told_once() {
 }
 
 #[test]
-fn a_broken_file_is_the_cause() {
+fn a_broken_file_is_named_as_the_cause() {
     let repo = repo(&[
         ("k/kustomization.yaml", "resources: [web.yaml]\n"),
         ("k/web.yaml", "a:\n\tb: 1\n"),
@@ -285,7 +285,7 @@ fn a_broken_file_is_the_cause() {
 }
 
 #[test]
-fn one_object_twice_is_refused() {
+fn a_duplicate_object_is_refused() {
     let repo = repo(&[
         ("k/kustomization.yaml", "resources: [a.yaml, b.yaml]\n"),
         ("k/a.yaml", ACCOUNT),
@@ -296,7 +296,7 @@ fn one_object_twice_is_refused() {
 }
 
 #[test]
-fn a_component_changes_what_its_user_gathered() {
+fn a_component_changes_the_resources_of_its_user() {
     let component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnamePrefix: c-\npatches: [{target: {kind: CronJob, name: none}, patch: '[{op: remove, path: /a}]'}]\n";
     let repo = shop_repo(
         "components: [../../comp]\n",
@@ -321,7 +321,7 @@ fn an_unused_component_leaves_fragments() {
 }
 
 #[test]
-fn generated_data_are_at_the_place_where_they_are_written() {
+fn generated_data_have_the_location_where_they_are_written() {
     let repo = repo(&[
         (
             "k/Kustomization",
@@ -352,7 +352,7 @@ fn generated_data_are_at_the_place_where_they_are_written() {
 }
 
 #[test]
-fn a_kustomization_under_another_name_counts_and_fluxs_does_not() {
+fn kustomizations_under_all_names_count_and_those_of_flux_do_not() {
     let repo = repo(&[
         (
             "a/build.yaml",
@@ -385,7 +385,7 @@ fn a_schema_makes_lists_of_custom_resources_merge() {
 }
 
 #[test]
-fn one_base_used_twice_keeps_its_references_apart() {
+fn one_base_used_twice_keeps_its_references_separate() {
     let repo = repo(&[
         ("base/kustomization.yaml", "resources: [web.yaml, conf.yaml]\n"),
         ("base/web.yaml", DEPLOYMENT),
@@ -426,7 +426,7 @@ fn replacements_copy_values() {
 }
 
 #[test]
-fn bases_that_double_at_each_level_are_refused_in_time() {
+fn bases_that_double_at_each_level_are_refused_quickly() {
     let files: Vec<(String, String)> = (0..40)
         .map(|i| {
             let text = if i == 0 {

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_reach_the_fields_that_were_asked_for() {
+    fn labels_are_added_to_the_requested_fields() {
         let pairs = tree("{team: a}", 1);
         let deployment = || {
             Object::new(tree(
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn network_policies_follow_where_they_select_and_stay_open_where_they_do_not() {
+    fn labels_are_added_to_network_policy_selectors_except_empty_ones() {
         let mut object = Object::new(tree(
             "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nspec: {podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: x}}}]}]}\n",
             0,

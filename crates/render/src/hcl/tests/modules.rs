@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn local_modules_take_arguments_and_give_outputs() {
+fn local_modules_have_arguments_and_outputs() {
     let files = [
         (
             "live/main.tf",
@@ -210,7 +210,7 @@ fn terraform_under_another_ending_is_still_read() {
 }
 
 #[test]
-fn files_of_the_tree_can_be_taken_in() {
+fn files_of_the_tree_can_be_included() {
     let node = x_with(
         "x = yamldecode(file(\"${path.module}/topics.yaml\")).topics[0].partitions",
         &[("topics.yaml", "topics:\n  - name: a\n    partitions: 12\n")],
@@ -231,7 +231,7 @@ fn x_with(argument: &str, files: &[(&str, &str)]) -> Node {
 }
 
 #[test]
-fn references_without_end_and_values_without_bound_stop() {
+fn endless_references_and_unbounded_values_stop() {
     let mut chain = String::from("locals {\n  l0 = 1\n");
     for i in 1..5_000 {
         chain.push_str(&format!("  l{i} = local.l{}\n", i - 1));

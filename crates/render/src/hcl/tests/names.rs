@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn names_that_lead_nowhere_are_reported_with_the_nearest_that_exists() {
+fn undeclared_names_are_reported_with_the_nearest_declared_name() {
     let terraform = terraform(&[
         (
             "main.tf",
@@ -81,7 +81,7 @@ fn dangling(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn a_name_counts_wherever_it_is_written() {
+fn a_reference_counts_in_every_position() {
     let nested = "resource \"t\" \"r\" {\n  x = f(concat([], var.a ? [{ y = [{ \"Id\" = var.b }] }] : []), \"${local.c}\")\n  dynamic \"module\" {\n    for_each = [for var in [1] : var.mine]\n    content { z = module.value }\n  }\n}\noutput \"o\" { value = false ? module.d.x : null }\n";
     assert_eq!(
         dangling(&[("main.tf", nested)]),
@@ -95,7 +95,7 @@ fn a_name_counts_wherever_it_is_written() {
 }
 
 #[test]
-fn what_terraform_has_other_words_for_is_no_dangling_name() {
+fn built_in_names_of_terraform_are_not_reported() {
     let found = dangling(&[
         (
             "main.tf",
@@ -112,7 +112,7 @@ fn what_terraform_has_other_words_for_is_no_dangling_name() {
 }
 
 #[test]
-fn a_module_that_is_brought_by_other_means_is_elsewhere() {
+fn a_module_that_another_tool_provides_is_remote() {
     let files = [
         (".gitignore", "a/vendor/\n"),
         (".gitmodules", "[submodule \"s\"]\n  path = shared\n"),
@@ -125,7 +125,7 @@ fn a_module_that_is_brought_by_other_means_is_elsewhere() {
 }
 
 #[test]
-fn what_terragrunt_writes_is_declared() {
+fn files_that_terragrunt_generates_declare_names() {
     let main = "resource \"t\" \"r\" {\n  x = [var.stage, local.region, data.t.d.id]\n  y = var.gone\n}\n";
     let own = "generate \"inputs\" {\n  path = \"inputs.tf\"\n  contents = <<-EOF\n    variable \"stage\" {}\n    locals {\n      region = \"${local.r}\"\n    }\n    data \"t\" \"d\" {}\n  EOF\n}\n";
     assert_eq!(

@@ -87,7 +87,7 @@ fn functions_do_what_terraform_documents() {
 }
 
 #[test]
-fn what_only_an_apply_can_show_is_unknown_and_never_guessed() {
+fn values_known_only_after_apply_are_unknown() {
     assert_eq!(
         value_of("timestamp()"),
         "?timestamp() is decided when Terraform runs"
@@ -102,7 +102,7 @@ fn what_only_an_apply_can_show_is_unknown_and_never_guessed() {
 }
 
 #[test]
-fn references_to_resources_keep_their_address_unless_the_file_values_them() {
+fn references_to_resources_keep_their_address_unless_the_file_sets_the_value() {
     let resources = only(&[(
         "main.tf",
         r#"
@@ -211,7 +211,7 @@ data "http" "list" {}
 }
 
 #[test]
-fn blocks_are_lists_whether_written_once_often_or_dynamically() {
+fn single_repeated_and_dynamic_blocks_are_lists() {
     let resources = only(&[(
         "main.tf",
         r#"
@@ -278,7 +278,7 @@ proptest! {
     }
 
     #[test]
-    fn functions_take_any_arguments(
+    fn functions_accept_any_arguments(
         name in prop::sample::select(vec!["substr", "slice", "element", "range", "format", "parseint", "pow", "replace", "split", "trim", "title", "index", "zipmap", "chunklist", "lookup", "keys"]),
         args in prop::collection::vec(prop::sample::select(vec!["-1", "0", "99999999999", "1e300", "\"é\"", "\"%d%s%\"", "[]", "[\"a\",1]", "{a=1}", "null", "uuid()"]), 0..4),
     ) {

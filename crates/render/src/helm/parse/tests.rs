@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn expressions_read_as_go_does() {
+fn expressions_are_parsed_like_in_go() {
     let field = |parts: &[&'static str]| Expr::Field(parts.to_vec());
     for (text, wanted) in [
         (".", field(&[])),
@@ -65,7 +65,7 @@ fn blocks_nest_and_trim() {
 }
 
 #[test]
-fn what_is_not_closed_is_reported() {
+fn an_unclosed_block_is_reported() {
     for (text, at) in [
         ("a {{ .x", 2),
         ("{{ if .x }} a", 11),
@@ -77,7 +77,7 @@ fn what_is_not_closed_is_reported() {
 }
 
 #[test]
-fn comments_and_texts_may_hold_braces() {
+fn comments_and_strings_may_contain_braces() {
     let items = parse("{{/* }} */}}{{ \"}}\" }}", &mut Defines::new()).unwrap();
     assert_eq!(items.len(), 1);
 }
