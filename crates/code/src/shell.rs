@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_found_as_the_shell_has_them() {
+    fn words_are_split_like_in_the_shell() {
         for (text, wanted) in [
             ("a b\nc", vec!["a·b", "c"]),
             ("a \\\n  --x=1 \\\n  --y 2\n", vec!["a·--x=1·--y·2"]),

@@ -378,7 +378,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dotted_names_lead_to_what_they_make() {
+    fn dotted_names_resolve_to_their_client() {
         let kind = |name| lookup(name).map(|k| (k.kind, k.library));
         assert_eq!(
             kind("kafka.KafkaConsumer"),

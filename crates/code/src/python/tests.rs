@@ -24,7 +24,7 @@ fn int(call: &ClientCall, name: &str) -> Option<i64> {
 }
 
 #[test]
-fn a_consumer_is_known_by_every_way_to_import_it() {
+fn a_consumer_is_recognised_by_every_form_of_import() {
     for text in [
         "from kafka import KafkaConsumer\nc = KafkaConsumer('orders', group_id='g', session_timeout_ms=10000)",
         "from kafka import KafkaConsumer as KC\nc = KC('orders', group_id='g', session_timeout_ms=10000)",
@@ -57,7 +57,7 @@ fn a_class_of_the_project_is_not_the_library_of_the_same_name() {
 }
 
 #[test]
-fn confluent_settings_come_from_a_dictionary_however_it_is_built() {
+fn confluent_settings_are_read_from_every_form_of_dictionary() {
     for text in [
         "from confluent_kafka import Consumer\nConsumer({'group.id': 'g', 'enable.auto.commit': False})",
         "from confluent_kafka import Consumer\nconf = {'group.id': 'g'}\nconf['enable.auto.commit'] = False\nc = Consumer(conf)",
@@ -91,7 +91,7 @@ class Worker:
 }
 
 #[test]
-fn a_setting_made_only_in_some_runs_is_unknown() {
+fn a_setting_that_only_some_branches_set_is_unknown() {
     let text = "\
 from confluent_kafka import Producer
 conf = {'acks': '1'}
@@ -143,7 +143,7 @@ engine = create_engine(URL, pool_size=SIZE, max_overflow=Config.overflow, pool_t
 }
 
 #[test]
-fn variables_of_the_environment_keep_name_default_and_scale() {
+fn environment_variables_keep_name_default_and_scale() {
     let text = "\
 import os
 from os import getenv, environ
@@ -234,7 +234,7 @@ engine = create_async_engine(settings.database_url, pool_size=settings.pool_size
 }
 
 #[test]
-fn a_name_that_may_be_two_things_is_unknown() {
+fn a_name_with_two_possible_values_is_unknown() {
     let text = "\
 from queue import Queue
 size = 10
@@ -253,7 +253,7 @@ for n in range(3):
 }
 
 #[test]
-fn a_parameter_is_what_its_only_caller_passes() {
+fn a_parameter_has_the_value_that_its_only_caller_passes() {
     let text = "\
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -278,7 +278,7 @@ def main():
 }
 
 #[test]
-fn queues_tell_their_bound_and_name() {
+fn queues_have_their_limit_and_name() {
     let text = "\
 import queue, asyncio, multiprocessing
 from collections import deque
@@ -314,7 +314,7 @@ class C:
 }
 
 #[test]
-fn requests_know_their_client_and_what_bounds_them() {
+fn requests_have_their_client_and_their_timeouts() {
     let text = "\
 import asyncio, requests, httpx, aiohttp
 r = requests.get(url)
@@ -370,7 +370,7 @@ class Api:
 }
 
 #[test]
-fn breakers_are_read_as_calls_classes_and_uses() {
+fn breakers_are_read_from_calls_classes_and_uses() {
     let text = "\
 from circuit_breaker import CircuitBreaker
 import pybreaker
@@ -411,7 +411,7 @@ class CircuitBreakerError(Exception):
 }
 
 #[test]
-fn retries_keep_what_stops_and_what_waits() {
+fn retries_keep_their_stop_and_wait_settings() {
     let text = "\
 from tenacity import retry, stop_after_attempt, stop_after_delay, wait_exponential, wait_random
 import backoff, requests
@@ -449,7 +449,7 @@ fn order(text: &str) -> Vec<(WorkOrder, String)> {
 }
 
 #[test]
-fn a_commit_is_judged_by_the_work_before_it() {
+fn a_commit_depends_on_the_work_before_it() {
     let after = "\
 from confluent_kafka import Consumer
 consumer = Consumer({})
@@ -516,7 +516,7 @@ def run(kafka_consumer):
 }
 
 #[test]
-fn a_commit_after_a_hand_over_to_a_queue_is_told_through_methods() {
+fn a_commit_after_a_put_into_a_queue_is_found_through_methods() {
     let text = "\
 import queue, threading
 from kafka import KafkaConsumer
@@ -555,7 +555,7 @@ class OptimizedConsumer:
 }
 
 #[test]
-fn a_commit_of_what_workers_have_finished_is_sound() {
+fn a_commit_of_finished_work_is_correct() {
     let text = "\
 import queue
 from kafka import KafkaConsumer
@@ -595,7 +595,7 @@ class C:
 }
 
 #[test]
-fn a_commit_of_a_batch_after_processing_is_sound() {
+fn a_commit_of_a_batch_after_processing_is_correct() {
     // Code from a plan: methods that the class does not show.
     let text = "\
 class C:
@@ -629,7 +629,7 @@ def run(kafka_consumer):
 }
 
 #[test]
-fn consumers_are_counted_by_the_loops_that_build_them() {
+fn consumers_built_in_a_loop_are_counted() {
     let looped = "\
 import threading
 from kafka import KafkaConsumer
@@ -698,7 +698,7 @@ with ThreadPoolExecutor(4) as pool:
 }
 
 #[test]
-fn settings_become_a_tree_with_places() {
+fn settings_become_a_tree_with_locations() {
     let text = "\
 import os
 from dataclasses import dataclass, field
@@ -763,7 +763,7 @@ def by_branch(environment):
 }
 
 #[test]
-fn topics_are_known_where_they_are_sent_and_subscribed() {
+fn topics_are_found_where_code_sends_or_subscribes() {
     let text = "\
 from kafka import KafkaProducer
 DLQ = 'events-dlq'
@@ -796,7 +796,7 @@ class C:
 }
 
 #[test]
-fn what_is_no_configuration_is_passed_over() {
+fn code_that_is_not_configuration_is_ignored() {
     let path = Path::new("a.py");
     assert_eq!(
         read(FileId(0), path, "print('hello')").unwrap_err(),
@@ -810,7 +810,7 @@ fn what_is_no_configuration_is_passed_over() {
 }
 
 #[test]
-fn tests_are_told_by_place_and_by_imports() {
+fn tests_are_recognised_by_path_and_by_imports() {
     let is = |path: &str, text: &str| read(FileId(0), Path::new(path), text).unwrap().is_test;
     assert!(is("tests/conftest.py", "timeout = 1"));
     assert!(is("a/test_db.py", "timeout = 1"));
@@ -827,7 +827,7 @@ fn a_file_with_a_syntax_error_is_read_as_far_as_it_goes() {
 }
 
 #[test]
-fn names_that_lead_in_circles_end() {
+fn names_that_refer_to_each_other_end() {
     for text in [
         "timeout = a\na = b\nb = a\n",
         "def timeout(): return f()\ndef f(): return timeout()\nx = f()\n",
