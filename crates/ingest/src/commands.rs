@@ -644,7 +644,7 @@ mod tests {
     }
 
     #[test]
-    fn helm_says_chart_values_and_namespace() {
+    fn a_helm_command_gives_chart_values_and_namespace() {
         let command =
             "helm upgrade --install web ./charts/a -f charts/a/prod.yaml --set a.b=1,c=2 -n shop --wait";
         for (path, text) in [
@@ -685,7 +685,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_tried_or_tested_is_no_deployment() {
+    fn dry_runs_and_test_clusters_are_not_deployments() {
         let install = "helm upgrade --install web charts/a\n";
         let installs = |path: &str, text: &str| !with(path, text).releases.is_empty();
         assert!(installs("d.sh", install));
@@ -741,7 +741,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_shell_fills_in_is_not_known() {
+    fn shell_variables_are_unknown() {
         let known =
             |rest: &str| with("d.sh", &format!("helm install web charts/a {rest}\n")).releases[0].known;
         assert!(known("--set a=1"));
@@ -757,7 +757,7 @@ mod tests {
     }
 
     #[test]
-    fn kubectl_says_what_is_applied() {
+    fn a_kubectl_command_gives_the_applied_paths() {
         let found = with(
             "d.sh",
             "kubectl apply -k k8s/base\nkubectl -n shop apply -f k8s\nkubectl apply -f k8s/a.yaml\n",
@@ -820,7 +820,7 @@ mod tests {
     }
 
     #[test]
-    fn compose_files_are_named_together() {
+    fn compose_files_of_one_command_are_one_deployment() {
         let mut files = HERE.to_vec();
         files.extend([
             ("compose.yaml", ""),

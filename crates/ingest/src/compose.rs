@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn services_are_read_with_what_compose_says_of_them() {
+    fn services_are_read_with_their_compose_settings() {
         let env = read(
             "services:\n  api:\n    image: r.io/api:1\n    command: gunicorn -w 3 app:app\n    deploy: {replicas: 2, resources: {limits: {cpus: '0.5', memory: 512M}}}\n    ports: ['8080:80', '127.0.0.1:5000:5001/tcp', {target: 90}]\n    healthcheck: {test: [CMD, curl, localhost], interval: 5s, retries: 2}\n    environment: {LEVEL: '${LEVEL:-info}', FROM_SHELL: , TOKEN_URL: '$URL'}\n",
         );
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_variable_fills_in_is_taken_from_env_or_is_not_known() {
+    fn variables_are_filled_from_env_or_are_unknown() {
         let files = [
             (
                 "app/compose.yaml",
@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_and_not_there_dangles() {
+    fn a_missing_dependency_is_a_dangling_reference() {
         let env = read(
             "services:\n  api: {build: ., depends_on: [dbb], env_file: [present.env, gone.env, ignored.env, {path: maybe.env, required: false}]}\n  db: {image: postgres, depends_on: {api: {condition: service_started}}}\n",
         );
@@ -514,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_a_cluster_compose_says_nothing_about_the_platform() {
+    fn next_to_a_cluster_compose_says_nothing_about_the_platform() {
         let mut env = read("services: {api: {image: x, command: [gunicorn, -w, '3']}}");
         settle(&mut env);
         assert_eq!(env.services[0].processes.as_ref().unwrap().value, 3);
@@ -526,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_with_services_are_none() {
+    fn other_files_with_services_are_not_compose_files() {
         for text in [
             "services: {api: {replicas: 2}}",
             "services: [a]",

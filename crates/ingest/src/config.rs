@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_for_an_environment_is_that_environments() {
+    fn a_file_for_an_environment_applies_only_to_it() {
         let platform = read(&[
             (
                 "services/api/config/production.yaml",
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn springs_documents_hold_in_their_profile() {
+    fn spring_documents_apply_to_their_profile() {
         let text = "spring: {datasource: {hikari: {maximum-pool-size: 5}}}\n---\nspring:\n  config: {activate: {on-profile: prod}}\n  datasource: {hikari: {maximum-pool-size: 50}}\n---\nspring.profiles: staging\nspring: {datasource: {hikari: {maximum-pool-size: 9}}}\n";
         let platform = read(&[
             ("api/src/main/resources/application.yml", text),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_tools_say_nothing() {
+    fn files_of_tools_state_no_fact() {
         let pool = "database: {pool_size: 5}\n";
         for path in [
             ".github/workflows/ci.yml",
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn entity_definitions_and_golden_metrics_say_nothing() {
+    fn entity_definitions_and_golden_metrics_state_no_fact() {
         for text in [
             "domain: PLATFORM\ntype: CLEAN_PLATFORM_SERVICE\nsynthesis:\n  rules:\n  - identifier: pod.name\n    name: service.name\n    encodeIdentifierInGUID: true\n    conditions:\n    - attribute: eventType\n      value: PlatformSample\n    tags: {cell: {}}\nconfiguration: {entityExpirationTime: EIGHT_DAYS, alertable: true}\n",
             "throughput:\n  title: Throughput\n  unit: REQUESTS_PER_SECOND\n  queries:\n    newRelic: {select: rate(count(*), 1 second), from: Transaction, where: \"appName = 'x'\"}\nerrorRate: {title: Errors, unit: PERCENTAGE, query: {select: average(x)}}\n",

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn workers_of_the_images_command_are_the_services() {
+    fn workers_in_the_image_command_belong_to_the_service() {
         for (path, text, wanted) in [
             (
                 "backend/Dockerfile",
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_of_the_manifest_counts_over_the_images() {
+    fn a_command_in_the_manifest_overrides_the_command_of_the_image() {
         let text = "FROM a\nCMD gunicorn -w 4 app\n";
         assert_eq!(
             processes("backend/Dockerfile", text, "args: [python, app.py]"),

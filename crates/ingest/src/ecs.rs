@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_definition_says_what_a_task_runs() {
+    fn a_task_definition_is_a_workload_with_its_containers() {
         let wrapped = format!("{{\"taskDefinition\": {TASK}}}");
         for text in [TASK, wrapped.as_str()] {
             let platform = platform(text);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_an_environment_is_found_and_one_at_aws_is_not() {
+    fn a_secret_in_clear_is_found_and_one_kept_at_aws_is_not() {
         let text = TASK.replace(
             "{\"name\": \"DB_POOL_SIZE\", \"value\": \"20\"}",
             "{\"name\": \"DB_PASSWORD\", \"value\": \"Xk29vRq81LmZ\"}",
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn other_json_is_no_task_definition() {
+    fn other_json_is_not_a_task_definition() {
         for text in [
             r#"{"family": "till"}"#,
             r#"{"family": "till", "containerDefinitions": []}"#,

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cluster_is_made_by_commands_and_not_by_remarks() {
+    fn only_commands_create_a_cluster_and_comments_do_not() {
         assert!(is_made_by("set -e\nkind  create cluster --name x\n"));
         assert!(is_made_by("minikube start --memory 4g"));
         assert!(!is_made_by("# kind create cluster\necho kind\n"));

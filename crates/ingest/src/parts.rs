@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_files_set_for_one_owner_is_one_producer_and_the_later_counts() {
+    fn settings_of_two_files_for_one_owner_are_one_producer_and_the_later_wins() {
         let mut env = Parts::default();
         let owner = Owner::named("orders");
         let main = ProducerRole::Main;
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn an_override_is_no_second_description() {
+    fn an_override_is_not_a_second_description() {
         let mut env = Parts::default();
         for value in ["2", "3"] {
             describe(

@@ -422,7 +422,7 @@ mod tests {
     const QUOTED: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: pgbouncer\nspec:\n  replicas: 3\n  template:\n    spec:\n      containers:\n      - name: pgbouncer\n        image: pgbouncer/pgbouncer:1.20.1\n        env:\n        - name: DATABASES_HOST\n          value: \"aurora-endpoint.cluster-xxxxx.us-east-1.rds.amazonaws.com\"\n        - name: DATABASES_PORT\n          value: \"5432\"\n        - name: POOL_MODE\n          value: \"transaction\"\n        - name: MAX_CLIENT_CONN\n          value: \"1000\"\n        - name: DEFAULT_POOL_SIZE\n          value: \"25\"\n        - name: MAX_DB_CONNECTIONS\n          value: \"100\"\n";
 
     #[test]
-    fn the_mitigation_plans_pooler_is_read_as_meant_and_its_unread_names_are_told() {
+    fn the_pooler_of_the_mitigation_plan_is_read_as_intended_with_its_ignored_variables() {
         let env = read(&[("k8s/pgbouncer.yaml", QUOTED)]);
         let [p] = env.poolers.as_slice() else {
             panic!("{:?}", env.poolers)
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_reads_the_names_has_none_unread() {
+    fn an_image_that_reads_all_variables_ignores_none() {
         for (image, prefix, host) in [
             ("edoburu/pgbouncer:v1.23.1-p2", "", "DB_HOST"),
             ("bitnami/pgbouncer:1.23.1", "PGBOUNCER_", "POSTGRESQL_HOST"),
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ini_file_in_a_config_map_is_its_workloads() {
+    fn an_ini_file_in_a_config_map_belongs_to_its_workload() {
         let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: pgb}\ndata:\n  pgbouncer.ini: |\n    [databases]\n    orders = host=db.internal port=5432\n    users = host=db.internal port=5432\n    [pgbouncer]\n    pool_mode = transaction\n    default_pool_size = 25\n    query_wait_timeout = 60\n  userlist.txt: |\n    \"a\" \"md5x\"\n    \"b\" \"md5y\"\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: pgbouncer}\nspec:\n  template:\n    spec:\n      containers: [{name: pgbouncer, image: registry.example/tools/pgbouncer:1.21.0, command: [pgbouncer, /etc/pgbouncer/pgbouncer.ini], volumeMounts: [{name: c, mountPath: /etc/pgbouncer}]}]\n      volumes: [{name: c, configMap: {name: pgb}}]\n";
         let env = read(&[("k8s/pgbouncer.yaml", text)]);
         let [p] = env.poolers.as_slice() else {
@@ -507,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_a_lease_make_a_user_each() {
+    fn credentials_of_a_lease_count_as_one_user_each() {
         let app = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  template:\n    metadata: {annotations: {vault.hashicorp.com/agent-inject-secret-db: database/creds/clean-platform}}\n    spec: {containers: [{name: api, image: api:1}]}\n";
         let env = read(&[("k8s/all.yaml", &format!("{QUOTED}{app}"))]);
         assert_eq!(
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_its_own_is_a_pooler_with_the_users_beside_it() {
+    fn a_separate_ini_file_is_a_pooler_with_the_user_list_next_to_it() {
         let env = read(&[
             (
                 "pgbouncer/pgbouncer.ini",
@@ -543,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exporter_is_no_pooler() {
+    fn an_exporter_is_not_a_pooler() {
         let env = read(&[(
             "k8s/a.yaml",
             &QUOTED.replace(

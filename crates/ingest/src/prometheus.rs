@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn alerts_have_what_rules_server_and_routes_say() {
+    fn alerts_combine_rules_server_settings_and_routes() {
         let (env, repo) = read(&[RULES, SERVER, ALERTMANAGER]);
         let [errors, down] = env.alerts.as_slice() else {
             panic!("two alerts")
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_metric_is_scraped_as_often_as_what_it_is_made_of() {
+    fn a_recorded_metric_has_the_scrape_interval_of_its_source() {
         let rules = "groups:\n  - name: api\n    interval: 45s\n    rules:\n      - {record: 'api:errors:rate5m', expr: 'rate(errors{job=\"api\"}[5m])'}\n      - {alert: A, expr: 'api:errors:rate5m > 0.1'}\n";
         let (env, _) = read(&[rules, "scrape_configs: [{job_name: api, scrape_interval: 10s}]\n"]);
         let scrape = timing(&env.alerts[0]).scrape.as_ref().map(|f| f.value.as_secs());
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_with_groups_or_routes_are_none() {
+    fn other_files_with_groups_or_routes_are_ignored() {
         for text in [
             "groups: [{name: admins, users: [a]}]",
             "route: {path: /x}",

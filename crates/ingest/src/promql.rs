@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn expressions_that_notice_silence_are_known() {
+    fn expressions_that_detect_missing_data_are_recognised() {
         for (text, notices) in [
             ("absent(up{job=\"api\"})", true),
             ("absent_over_time(x[5m])", true),
@@ -497,7 +497,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_ranges_lie_in_it(text in "[a-z{}\\[\\]()=~!<>\"'`#|,:.0-9*é \\\\-]{0,60}") {
+        fn no_text_panics_and_ranges_stay_inside_it(text in "[a-z{}\\[\\]()=~!<>\"'`#|,:.0-9*é \\\\-]{0,60}") {
             let q = read(&text);
             for (_, at) in q.metrics.iter().chain(&q.selects) {
                 prop_assert!(text.get(at.clone()).is_some());

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_built_has_no_tag_that_is_known() {
+    fn a_built_image_has_no_known_tag() {
         let of = |artifacts: &str| {
             format!("apiVersion: skaffold/v4beta11\nkind: Config\nbuild: {{artifacts: [{artifacts}]}}\n")
         };

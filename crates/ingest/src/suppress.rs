@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_after_text_speaks_of_its_line_and_one_alone_of_the_next_text() {
+    fn a_comment_after_text_applies_to_its_line_and_a_lone_comment_to_the_next_one() {
         let text = "a: 1 # cofferdam: ignore[single-replica] one is enough here\n\
                     # cofferdam: ignore[image-mutable-tag, image-unsigned] built here\n\
                     # another comment\n\nb: 2\n";

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_filled_in_first_is_named_and_not_read() {
+    fn templates_are_listed_and_not_read() {
         let (repo, notes) = read(&[
             (
                 "a/quota.yaml",
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_has_braces_in_its_texts_is_read() {
+    fn a_file_with_braces_only_in_its_strings_is_read() {
         let texts = [
             (
                 "rules.yaml",

@@ -102,7 +102,7 @@ class OptimizedConsumer:
 ";
 
 #[test]
-fn a_consumer_is_read_with_all_that_surrounds_it() {
+fn a_consumer_is_read_with_its_surroundings() {
     let env = platform(CONSUMER);
     let [c] = env.consumers.as_slice() else {
         panic!("{:?}", env.consumers)
@@ -156,7 +156,7 @@ fn a_consumer_is_read_with_all_that_surrounds_it() {
 }
 
 #[test]
-fn a_variable_counts_as_the_manifest_sets_it() {
+fn a_variable_has_the_value_that_the_manifest_sets() {
     let text = "\
 import os
 from kafka import KafkaConsumer
@@ -214,7 +214,7 @@ for i in range(int(os.getenv('WORKERS', '3'))):
 }
 
 #[test]
-fn a_consumer_without_a_group_is_no_member() {
+fn a_consumer_without_a_group_is_not_a_member() {
     assert!(
         platform("from kafka import KafkaConsumer\nc = KafkaConsumer('t')")
             .consumers
@@ -266,7 +266,7 @@ engine = create_async_engine(settings.database_url, pool_size=settings.pool_size
 }
 
 #[test]
-fn pools_keep_what_is_set_and_assume_what_the_library_does() {
+fn pools_keep_their_settings_and_assume_the_library_defaults() {
     let env = platform(
         "\
 from sqlalchemy import create_engine
@@ -304,7 +304,7 @@ e = create_engine('postgresql://u@db/x', pool_size=7, connect_args={'connect_tim
 }
 
 #[test]
-fn a_connection_for_each_call_is_no_pool() {
+fn a_connection_for_each_call_is_not_a_pool() {
     let env = platform("import psycopg2\ndef query(sql):\n    conn = psycopg2.connect(DSN)\n");
     assert!(env.pools[0].unpooled);
     let env = platform(
@@ -315,7 +315,7 @@ fn a_connection_for_each_call_is_no_pool() {
 }
 
 #[test]
-fn waits_are_told_from_those_without_end() {
+fn waits_with_and_without_a_timeout_are_distinguished() {
     let text = "\
 import requests, httpx, aiohttp
 def a():
@@ -468,7 +468,7 @@ class VPCConnectionCircuitBreaker:
 }
 
 #[test]
-fn sections_of_an_environment_hold_there_alone() {
+fn sections_of_an_environment_apply_only_there() {
     let text = "\
 def get_database_timeout_config(environment):
     configs = {
@@ -528,7 +528,7 @@ def get_cloud_sql_optimized_config(environment):
 }
 
 #[test]
-fn beside_production_test_is_an_environment_too() {
+fn next_to_production_test_is_an_environment_too() {
     let text = "def limits(environment):
     table = {
         \"test\": {\"initialization_timeout\": 4.0, \"table_setup_timeout\": 1.0},
@@ -542,7 +542,7 @@ fn beside_production_test_is_an_environment_too() {
 }
 
 #[test]
-fn a_dictionary_named_after_its_environment_is_for_it() {
+fn a_dictionary_named_after_an_environment_applies_to_it() {
     let text = "STAGING_DB_CONFIG = {'pool_size': 5, 'max_overflow': 3, 'pool_timeout': 45, 'connect_timeout': 45}\n";
     let files = [("consumer/app/core/configuration/database.py", text)];
     let staging = platform_in("staging", &[], &files);
@@ -568,7 +568,7 @@ engine = create_engine('postgresql://u@db/x', **pool_config)
 }
 
 #[test]
-fn caches_of_state_are_kept_and_memoised_functions_are_not() {
+fn caches_of_state_are_read_and_memoised_functions_are_not() {
     let text = "\
 from cachetools import TTLCache
 from functools import lru_cache
@@ -606,7 +606,7 @@ fn redis_without_a_socket_timeout_may_wait_for_ever() {
 }
 
 #[test]
-fn tests_and_scripts_are_no_services() {
+fn tests_and_scripts_are_not_services() {
     let text = "from sqlalchemy import create_engine\ne = create_engine(u)\n";
     for path in [
         "services/consumer/tests/test_db.py",
@@ -619,7 +619,7 @@ fn tests_and_scripts_are_no_services() {
 }
 
 #[test]
-fn worker_processes_are_known_from_the_server() {
+fn worker_processes_are_read_from_the_server_settings() {
     let env = platform("import uvicorn, os\nuvicorn.run('app:app', workers=int(os.getenv('W', '4')))\n");
     assert_eq!(value(&env.services[0].processes), Some(4));
     let env = platform_with(
@@ -752,7 +752,7 @@ second = create_engine(u, pool_size=LOCAL.get(ENV, 9), max_overflow=get_config(E
 }
 
 #[test]
-fn what_is_set_out_of_sight_is_not_taken_for_unset() {
+fn a_setting_in_code_that_was_not_read_does_not_count_as_unset() {
     let env = platform(
         "\
 from sqlalchemy import create_engine
@@ -772,7 +772,7 @@ q = KafkaProducer()
 }
 
 #[test]
-fn code_that_no_manifest_names_belongs_to_what_is_built_as_one() {
+fn code_that_no_manifest_names_belongs_to_its_build_directory() {
     let engine = "from sqlalchemy import create_engine\ne = create_engine(u)\n";
     let directory = |path: &str, marker: &str| {
         let mut env = Environment::default();
@@ -792,7 +792,7 @@ fn code_that_no_manifest_names_belongs_to_what_is_built_as_one() {
 }
 
 #[test]
-fn an_address_that_code_puts_together_tells_its_host() {
+fn an_address_that_code_builds_shows_its_host() {
     let secrets = "\
 import os
 def database_url():

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_taken_from_the_file_beside_or_have_defaults() {
+    fn variables_come_from_the_env_file_or_have_defaults() {
         for (text, wanted) in [
             ("${HOST}/x:${TAG}", Some("r.io/x:1.2")),
             ("$HOST/x:$TAG-a", Some("r.io/x:1.2-a")),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_counts_where_nothing_sets_the_variable() {
+    fn a_default_counts_if_nothing_sets_the_variable() {
         for (text, wanted) in [
             ("x:${GONE:-1}", true),
             ("x:${GONE-1}", true),

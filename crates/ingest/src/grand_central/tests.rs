@@ -85,7 +85,7 @@ base_environment:
 "#;
 
 #[test]
-fn the_quoted_platform_is_read_whole() {
+fn the_quoted_platform_is_read_completely() {
     let env = read("production", WHOLE);
     let [service] = env.services.as_slice() else {
         panic!("{:?}", env.services)
@@ -154,14 +154,14 @@ fn an_environment_overrides_the_base_and_keeps_its_places() {
 }
 
 #[test]
-fn other_environments_are_none_of_its_business() {
+fn files_of_other_environments_change_nothing() {
     assert_eq!(environments(&node(WHOLE)), ["staging", "production"]);
     let env = read("development", WHOLE);
     assert!(env.services.is_empty() && env.producers.is_empty() && env.cells.is_empty());
 }
 
 #[test]
-fn bases_and_environments_in_any_spelling_are_the_same() {
+fn bases_and_environments_are_read_in_any_spelling() {
     let files = [
         "project_name: api\nteam: a\nbase:\n  env_vars: {DB_POOL_SIZE: 5, DB_HOST: db}\nenvironments:\n  production: {env_vars: {DB_POOL_SIZE: 9}}\n",
         "projectName: api\nteam: a\nbaseEnvironment:\n  environmentVariables: [{name: DB_POOL_SIZE, value: 5}, {name: DB_HOST, value: db}]\nenvironments:\n  - name: prod\n    environmentVariables: [{name: DB_POOL_SIZE, value: 9}]\n",
@@ -182,14 +182,14 @@ fn bases_and_environments_in_any_spelling_are_the_same() {
 }
 
 #[test]
-fn a_file_without_environments_holds_in_all() {
+fn a_file_without_environments_applies_to_all() {
     let text = "project_name: api\nteam: a\nenv_vars: {DB_POOL_SIZE: 5}\n";
     assert!(environments(&node(text)).is_empty());
     assert_eq!(read("anything", text).pools.len(), 1);
 }
 
 #[test]
-fn each_service_of_a_file_is_an_owner_of_its_own() {
+fn each_service_of_a_file_is_a_separate_owner() {
     for services in [
         "services:\n  data-collector: {instances: 2, env_vars: {DB_POOL_SIZE: 20}, autoscaling: {max_replicas: 50}, priority: critical}\n  data-processor: {instances: 3}\n",
         "services:\n  - {name: data-collector, instances: 2, env_vars: {DB_POOL_SIZE: 20}, autoscaling: {max_replicas: 50}, priority: critical}\n  - {name: data-processor, instances: 3}\n",
@@ -268,7 +268,7 @@ fn secrets_are_variables_without_a_text() {
 }
 
 #[test]
-fn a_secret_in_clear_is_told_without_its_value() {
+fn a_secret_in_clear_is_reported_without_its_value() {
     let env = read(
         "production",
         "project_name: api\nteam: a\nenv_vars: {DB_PASSWORD: hunter2hunter2}\n",
@@ -278,7 +278,7 @@ fn a_secret_in_clear_is_told_without_its_value() {
 }
 
 #[test]
-fn files_of_other_kinds_are_not_taken() {
+fn files_of_other_kinds_are_not_read() {
     for text in [
         "apiVersion: v1\nkind: ConfigMap\nproject_name: a\nteam: b\nenv_vars: {}\n",
         "services: {web: {image: nginx, environment: {A: 1}}}\nversion: '3'\n",

@@ -333,7 +333,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn new_relics_timing_is_read_wherever_it_stands() {
+    fn the_timing_of_new_relic_is_read_at_every_level() {
         for text in [
             "alerts: [{name: Errors, nrql: \"SELECT count(*) FROM TransactionError WHERE appName = 'data-collector'\", aggregation_window: 60, aggregation_delay: 120, critical: {operator: above, threshold: 5, threshold_duration: 300}}]",
             "alerts: {conditions: [{name: Errors, nrql: {query: \"SELECT count(*) FROM TransactionError WHERE appName = 'data-collector'\"}, signal: {aggregationWindow: 60, aggregationDelay: 120}, terms: [{priority: warning, threshold: 1, thresholdDuration: 60}, {priority: critical, threshold: 5, thresholdDuration: 300}]}]}",
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn other_alerts_are_none() {
+    fn other_alerts_are_ignored() {
         for text in [
             "alerts: {slack: {channel: '#x'}}",
             "alerts: true",

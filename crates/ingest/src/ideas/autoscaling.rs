@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lag_metric_names_its_topic_and_group_in_any_spelling() {
+    fn a_lag_metric_gives_its_topic_and_group_in_any_spelling() {
         for text in [
             "autoscaling: {minReplicas: 2, maxReplicas: 50, metrics: [{type: kafka_lag, topic: events, consumerGroup: g, threshold: 1000}]}",
             "autoscaling: {min: 2, max: 50, metrics: {kafka_lag: {topic: events, group_id: g, lag_threshold: 1000}}}",
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_or_scales_something_else_is_none() {
+    fn a_disabled_or_unrelated_autoscaler_is_ignored() {
         for text in [
             "autoscaling: {enabled: false, min: 1, max: 5}",
             "autoscaling: true",

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_of_something_else_is_none() {
+    fn a_backup_of_something_else_is_ignored() {
         for text in [
             "backup: {retention: 7d}",
             "editor: {backup: true}",

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_is_a_share_and_five_are_failures() {
+    fn a_half_is_a_failure_rate_and_five_is_a_number_of_failures() {
         let env = read(
             "circuitBreakers:\n  database: {failureThreshold: 5, recoveryTimeout: 60}\n  kafka: {failure_threshold: 0.5, minimum_requests: 20, window_seconds: 60}\n  cells: {error_threshold_percentage: 50}\n",
         );
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_breaker_that_is_off_or_only_named_is_none() {
+    fn a_breaker_that_is_disabled_or_only_named_is_ignored() {
         for text in [
             "circuit_breaker: true",
             "circuit_breaker: {enabled: false, failure_threshold: 5}",

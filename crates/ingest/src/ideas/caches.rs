@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_that_an_entry_is_stale_is_kept() {
+    fn settings_that_invalidate_entries_are_read() {
         let env = read(
             "feature_flags: {cache: {ttl: 300, invalidation: redis-pubsub}}\nservice_discovery: {cache: {ttl: 300, watch: true}}",
         );

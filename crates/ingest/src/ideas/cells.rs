@@ -298,7 +298,7 @@ mod tests {
     const QUOTED: &str = "cells:\n  - name: us-core-ops\n    capacity_percentage: 60\n  - name: us-alt-mule\n    capacity_percentage: 40\n";
 
     #[test]
-    fn the_quoted_cells_have_their_part_of_the_capacity() {
+    fn the_quoted_cells_have_their_share_of_the_capacity() {
         let env = read(QUOTED);
         let shares: Vec<_> = env
             .cells
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_and_other_spellings_are_the_same() {
+    fn a_map_and_other_spellings_are_read_the_same() {
         let env = read(
             "cellRouting:\n  cells:\n    us-core-ops: {Weight: 60, capacityRps: 7000, region: us-east-1}\n    us-alt-mule: {Weight: 40, capacityRps: 5000}\n  healthCheck: {path: /health, intervalSeconds: 10, unhealthyThreshold: 3, healthyThreshold: 2}\n  failover: {strategy: immediate}\n  hedging: {enabled: false}\n  cache: {type: emptyDir, ttl: 300}\n",
         );
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_parts_of_their_sum() {
+    fn weights_are_shares_of_their_sum() {
         let env = read("cells: [{name: a, weight: 3}, {name: b, weight: 1}, {name: c, weight: 0}]");
         let weights: Vec<f64> = env
             .cells
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn capacities_that_make_a_hundred_are_parts_and_others_are_rates() {
+    fn capacities_that_sum_to_a_hundred_are_shares_and_others_are_rates() {
         let env = read("cells: {a: {capacity: 60}, b: {capacity: 40}}");
         assert_eq!(env.cells[0].capacity_share.as_ref().unwrap().value.0, 0.6);
         let env = read("cells: {a: {capacity: 7000}, b: {capacity: 5000}}");
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn other_things_that_are_called_cells_are_none() {
+    fn other_things_called_cells_are_ignored() {
         for text in [
             "cells: 12",
             "cells: [1, 2, 3]",
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_deployment_file_the_services_own_check_is_not_the_cells() {
+    fn the_health_check_of_a_service_is_not_that_of_a_cell() {
         let text = format!("{QUOTED}health_checks: {{path: /health}}\nfailover: {{mode: gradual}}\n");
         let env = read_deployment(&text);
         assert!(env.routings[0].health_path.is_none());

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn other_emergencies_say_nothing() {
+    fn other_emergency_settings_state_no_fact() {
         for text in [
             "emergency: 112",
             "emergency_mode: true",

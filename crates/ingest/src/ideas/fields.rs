@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_times_unit_is_found_wherever_it_stands() {
+    fn the_unit_of_a_time_is_found_in_name_or_value() {
         let names: Aliases = &["interval", "ttl"];
         for (text, seconds) in [
             ("interval: 30s", 30.0),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_and_shares_read_as_people_write_them() {
+    fn rates_and_shares_are_read_in_common_spellings() {
         for (text, rate) in [
             ("100", 100.0),
             ("100/s", 100.0),

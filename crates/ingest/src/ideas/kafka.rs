@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_nested_in_any_way_are_one_producer_and_one_consumer() {
+    fn clients_at_any_nesting_are_one_producer_and_one_consumer() {
         for text in [
             "kafka: {producer: {acks: 1, enable_idempotence: false}, consumer: {group_id: g, topics: [a, b], enable_auto_commit: false}}",
             "kafka: {producer: {acks: '1', enableIdempotence: false}, consumerGroup: g, consumer: {topics: 'a,b', enableAutoCommit: false}}",
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_a_list_are_consumers_of_their_own() {
+    fn each_group_of_a_list_is_a_consumer() {
         let env = read(
             "kafka: {consumer_groups: [{name: a, topics: [x], worker_threads: 7}, {name: b, topics: [y]}], brokers: 3, replication_lag_ms: 50}",
         );
@@ -255,14 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_names_its_service_is_that_services() {
+    fn a_group_that_names_its_service_belongs_to_it() {
         let env =
             read_deployment("kafka: {consumer_groups: [{name: a, topics: [x], service: data-processor}]}");
         assert_eq!(env.consumers[0].owner.name.as_deref(), Some("data-processor"));
     }
 
     #[test]
-    fn a_topic_of_a_conversation_is_none() {
+    fn a_topic_that_is_not_of_kafka_is_ignored() {
         for text in [
             "topics: [a, b]",
             "topic: news",

@@ -122,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_keeps_everything_has_no_end() {
+    fn a_store_that_keeps_everything_has_no_retention() {
         assert_eq!(days("logging: {destination: cloudwatch}"), [None]);
         assert_eq!(days("logging: {retention: never}"), [None]);
     }
 
     #[test]
-    fn a_level_says_nothing_of_how_long() {
+    fn a_log_level_gives_no_retention() {
         for text in [
             "logging: {level: info}",
             "log: {format: json}",

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pools_are_none() {
+    fn other_pools_are_ignored() {
         for text in [
             "pool: {name: ubuntu-latest}",
             "pool: {vmImage: ubuntu}",

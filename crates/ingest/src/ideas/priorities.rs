@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_of_services_is_the_same_and_other_priorities_are_none() {
+    fn a_map_of_services_is_read_the_same_and_other_priorities_are_ignored() {
         let env = read("servicePriorities: {auth: critical, web: {tier: 3}}");
         let found: Vec<_> = env
             .services

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_are_stated_as_kubernetes_states_them() {
+    fn checks_become_facts_named_as_in_kubernetes() {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(
             said("health_check: {path: /health, port: 8080}"),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_of_something_else_says_nothing_of_the_service() {
+    fn a_check_of_something_else_is_not_a_check_of_the_service() {
         for text in [
             "health_check: true",
             "health_check: {interval: 5}",

@@ -137,7 +137,7 @@ mod tests {
     use super::super::tests::read;
 
     #[test]
-    fn limits_are_a_seconds_whatever_time_they_count() {
+    fn limits_are_converted_to_a_rate_per_second() {
         for (text, rate) in [
             ("rate_limit: {requests_per_second: 100}", 100.0),
             ("rateLimiting: {requestsPerMinute: 6000}", 100.0),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_without_a_time_is_no_rate() {
+    fn a_number_without_a_time_is_not_a_rate() {
         for text in [
             "rate_limit: {limit: 100}",
             "rate_limit: 100",

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quoted_resources_are_stated_in_one_spelling() {
+    fn resources_become_facts_with_one_spelling() {
         // As teams write it in a deployment file.
         let quoted =
             said("resources:\n  requests: {cpu: 500m, memory: 1Gi}\n  limits: {cpu: 1000m, memory: 2Gi}\n");
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn other_resources_say_nothing() {
+    fn other_resources_state_no_fact() {
         assert!(said("resources: [deployment.yaml]").is_empty());
         assert!(read("resources: {limits: {cpu: 1}}").descriptions.is_empty());
     }

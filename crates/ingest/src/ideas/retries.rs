@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jobs_retries_are_no_calls() {
+    fn retries_of_a_job_are_not_retries_of_a_call() {
         for text in [
             "retry: 2",
             "test: {retry: {max: 2, when: runner_system_failure}}",

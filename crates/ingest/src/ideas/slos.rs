@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_share_is_no_objective() {
+    fn a_target_that_is_not_a_share_is_not_an_objective() {
         for text in [
             "slos: [{name: latency, target: 200}]",
             "objectives: [{name: learn rust, target: 1}]",

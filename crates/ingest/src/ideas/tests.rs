@@ -74,7 +74,7 @@ fn is_empty(parts: &Parts) -> bool {
 }
 
 #[test]
-fn ordinary_configuration_says_nothing() {
+fn ordinary_configuration_states_no_fact() {
     for text in [
         // A workflow, a linter, a package, an editor, a schema, a playbook, a translation.
         "name: CI\non: [push]\njobs:\n  test:\n    runs-on: ubuntu-latest\n    timeout-minutes: 30\n    strategy: {matrix: {os: [a, b]}, max-parallel: 2}\n    services: {redis: {image: redis, ports: [6379]}}\n    steps: [{uses: actions/checkout@v4, with: {cache: npm}}]\n",
@@ -94,7 +94,7 @@ fn ordinary_configuration_says_nothing() {
 }
 
 #[test]
-fn sections_count_wherever_they_stand() {
+fn sections_count_at_every_level() {
     for text in [
         "rate_limit: {rps: 5}",
         "base: {rate_limit: {rps: 5}}",
@@ -110,7 +110,7 @@ fn sections_count_wherever_they_stand() {
 }
 
 #[test]
-fn what_stands_under_a_service_is_that_services() {
+fn settings_below_a_service_belong_to_it() {
     let env = read("services: {api: {database: {pool_size: 5}}, worker: {database: {pool_size: 9}}}");
     let owners: Vec<_> = env
         .pools
@@ -121,13 +121,13 @@ fn what_stands_under_a_service_is_that_services() {
 }
 
 #[test]
-fn flat_names_in_a_tree_mean_what_they_mean_in_a_flat_file() {
+fn flat_names_mean_the_same_in_a_tree_and_in_a_flat_file() {
     let env = read("app:\n  KAFKA_PRODUCER_ACKS: '1'\n  spring.datasource.hikari.maximum-pool-size: 20\n");
     assert_eq!((env.producers.len(), env.pools.len()), (1, 1));
 }
 
 #[test]
-fn words_of_environments_that_are_other_words_too_are_no_environments() {
+fn ambiguous_words_are_not_names_of_environments() {
     for key in [
         "performance",
         "test",
@@ -144,7 +144,7 @@ fn words_of_environments_that_are_other_words_too_are_no_environments() {
 }
 
 #[test]
-fn the_rest_of_the_quoted_plans_is_passed_over_in_peace() {
+fn other_sections_of_the_quoted_plans_are_ignored() {
     // Plans and wishes in YAML are not configuration.
     let env = read(
         "multi_cloud_strategy:\n  primary: GCP (current)\n  secondary: AWS (disaster recovery)\n\ndisaster_recovery:\n  rto: 15 minutes\n  rpo: 5 minutes\n\nfailover_triggers:\n  - vpc_connector_capacity_exhaustion\n  - sustained_error_rate > 10%\nemergency_dev_config:\n  database: local_postgresql\n  redis: local_redis\n",

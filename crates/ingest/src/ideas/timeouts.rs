@@ -123,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn another_environments_section_is_not_this_ones() {
+    fn a_section_of_another_environment_is_ignored() {
         assert!(read_in("production", QUOTED).deadlines.is_empty());
     }
 
     #[test]
-    fn a_line_is_one_deadline_however_often_it_is_understood() {
+    fn a_line_that_two_readers_understand_is_one_deadline() {
         let env = read("database: {pool_size: 5, pool_timeout: 45, connection_timeout: 35}");
         assert_eq!(env.deadlines.len(), 2, "{:?}", env.deadlines);
         let names: Vec<_> = env.deadlines.iter().map(|d| d.name.as_str()).collect();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_timeout_and_a_brokers_say_nothing() {
+    fn an_unnamed_timeout_and_a_broker_timeout_state_no_fact() {
         for text in [
             "timeout: 5",
             "job: {connection_timeout: 5}",

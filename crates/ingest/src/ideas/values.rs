@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn ideas_in_values_are_read_wherever_they_are_nested() {
+    fn ideas_in_values_are_read_at_every_level() {
         let env = read(
             "router:\n  settings:\n    cells: [{name: us, capacityPercentage: 60}, {name: eu, capacityPercentage: 40}]\n    routingCache: {type: memory, ttlSeconds: 300}\ndeploymentWindows:\n- {start: '09:00', end: '17:00', timezone: America/New_York, days: [monday]}\n",
         );
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_template_hands_on_is_read_once() {
+    fn a_value_that_a_template_passes_on_is_read_once() {
         let env = read("kafka: {producer: {acks: 1}}\nautoscaling: {minReplicas: 2, maxReplicas: 50}\n");
         assert_eq!(env.producers.len(), 1);
         assert!(env.autoscalers.is_empty(), "the template makes none");

@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_windows_in_other_words() {
+    fn windows_are_read_in_other_words_too() {
         for text in [
             "deployWindows: {timezone: America/New_York, windows: [{days: Mon-Fri, startTime: '9:00', endTime: '17:00'}]}",
             "deploy_windows: {allowed: [{days: weekdays, from: 9am, to: 5pm}], timezone: America/New_York}",
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn overrides_and_holidays_are_found_inside_and_beside() {
+    fn overrides_and_holidays_are_found_inside_and_next_to_windows() {
         for text in [
             "deployment_windows: {windows: [{start: '09:00', end: '17:00'}], emergency_override: {enabled: true, approvers: [a]}, holidays: [2026-12-25]}",
             "deployment_windows: [{start: '09:00', end: '17:00', emergency_override: true, holidays: [2026-12-25]}]",
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn rollback_and_canary_under_their_many_names() {
+    fn rollback_and_canary_are_read_under_all_their_names() {
         let d = |text: &str| {
             read_deployment(text)
                 .deliveries
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_are_none_make_no_window() {
+    fn invalid_times_make_no_window() {
         for text in [
             "deployment_windows: [{start: 9, end: 17}]",
             "deploy_window: {start: '25:00', end: '26:00'}",

@@ -238,14 +238,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_sorted_because_they_are_searched_by_halves() {
+    fn lists_are_sorted_for_binary_search() {
         for program in [&PGBOUNCER, &POSTGRES, &REDIS, &KAFKA] {
             assert!(program.settings.is_sorted(), "{:?}", program.settings);
         }
     }
 
     #[test]
-    fn images_are_known_wherever_docker_hub_is_mirrored() {
+    fn images_are_recognised_in_mirrors_of_docker_hub() {
         let name = |repository| known_image(repository).map(|i| i.name);
         assert_eq!(name("postgres"), Some("postgres"));
         assert_eq!(name("docker.io/library/postgres"), Some("postgres"));
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mitigation_plans_pooler_reads_none_of_its_limits() {
+    fn the_pooler_of_the_mitigation_plan_ignores_all_its_limits() {
         let image = known_image("pgbouncer/pgbouncer").unwrap();
         let variables = [
             "DATABASES_HOST",
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn each_image_has_its_own_name_for_a_setting() {
+    fn each_image_has_its_own_variable_for_a_setting() {
         let cases = [
             ("pgbouncer/pgbouncer", "PGBOUNCER_DEFAULT_POOL_SIZE"),
             ("edoburu/pgbouncer", "DEFAULT_POOL_SIZE"),
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_of_a_name_is_told_and_a_stranger_is_not() {
+    fn a_misspelt_variable_is_reported_and_an_unrelated_one_is_not() {
         let image = known_image("pgbouncer/pgbouncer").unwrap();
         let unread = image.unread(["PGBOUNCER_POOLMODE", "SENTRY_DSN", "USER", "SERVICE_NAME"], &[]);
         assert_eq!(unread.len(), 1);
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_command_mentions_is_used() {
+    fn a_variable_in_the_command_is_used() {
         let redis = known_image("redis").unwrap();
         assert_eq!(redis.unread(["REDIS_PASSWORD"], &[]).len(), 1);
         let command = ["redis-server", "--requirepass", "$(REDIS_PASSWORD)"];
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn kafkas_images_pass_every_setting_on_under_their_own_prefix() {
+    fn kafka_images_accept_every_setting_with_their_prefix() {
         let apache = known_image("apache/kafka").unwrap();
         let setting = |image: &KnownImage, v: &str| image.setting_of(v).map(Cow::into_owned);
         assert_eq!(
@@ -392,7 +392,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_name_makes_it_panic(image in ".{0,30}", variable in ".{0,40}") {
+        fn no_name_panics(image in ".{0,30}", variable in ".{0,40}") {
             known_image(&image);
             version_of(&variable);
             for image in IMAGES {

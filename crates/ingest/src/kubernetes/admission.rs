@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_say_what_is_allowed() {
+    fn patterns_list_the_allowed_images() {
         let p = kyverno(
             "validate:\n  message: no\n  pattern:\n    spec:\n      =(initContainers): [{image: 'r.io/base/*'}]\n      containers: [{image: 'r.io/a/* | r.io/b/* | !*:latest'}]",
         );
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_that_deny_everything_else_say_it_too() {
+    fn conditions_that_deny_other_images_list_the_allowed_ones() {
         let p = kyverno(
             "validate:\n  deny:\n    conditions:\n      any:\n        - {key: '{{ images.containers.*.registry }}', operator: AnyNotIn, value: [r.io, 'q.io/team/*']}",
         );
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_speaks_where_nothing_else_does() {
+    fn allowed_images_are_taken_from_the_message_if_nothing_else_names_them() {
         let p = kyverno(
             "validate:\n  message: \"must use FIPS-compliant base image from registry.example.net/newrelic/ or registry.example.net/platform-team/.\"\n  deny: {}",
         );
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn signatures_are_verified_for_the_images_named() {
+    fn signatures_are_verified_for_the_named_images() {
         let p = kyverno("verifyImages:\n  - imageReferences: ['r.io/*']\n    attestors: []");
         assert_eq!(p.verifies_signatures.as_ref().map(|f| f.value), Some(true));
         assert_eq!(p.verified_images[0].value, "r.io/*");

@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_config_map_keeps_its_texts_and_tells_secrets_in_them() {
+    fn a_config_map_keeps_its_entries_and_reports_secrets_in_them() {
         let env = read(
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  LOG_LEVEL: info\n  DB_PASSWORD: h7Gk2pQ9\n",
         );
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn controllers_make_secrets_under_the_names_they_say() {
+    fn controllers_make_secrets_with_the_stated_names() {
         let env = read(
             "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: a}\nspec: {target: {name: a-out}}\n---\napiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: b}\nspec: {encryptedData: {x: AgB}}\n---\napiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\nspec: {secretName: c-tls, duration: 2160h, renewBefore: 360h}\n---\napiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata: {name: d}\nspec: {ca: {secretName: x}}\n---\napiVersion: secrets-store.csi.x-k8s.io/v1\nkind: SecretProviderClass\nmetadata: {name: e}\nspec: {secretObjects: [{secretName: e-copy}]}\n",
         );
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_decodes_as_the_standard_says() {
+    fn base64_decodes_like_the_standard() {
         // RFC 4648, section 10.
         for (text, wanted) in [
             ("", ""),

@@ -451,7 +451,7 @@ mod tests {
     use cofferdam_model::secrets::SecretKind;
 
     #[test]
-    fn of_two_variables_of_one_name_the_first_is_lost_unless_the_second_reads_it() {
+    fn the_first_of_two_variables_with_one_name_is_lost_unless_the_second_reads_it() {
         let env = read(
             "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, env: [{name: A, value: '1'}, {name: A, value: '2'}, {name: B, value: x}, {name: B, value: x}, {name: P, value: /bin}, {name: P, value: '$(P):/opt'}]}]}\n",
         );
@@ -483,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_keep_what_they_refer_to() {
+    fn variables_keep_their_references() {
         let env = environment(
             "env:\n  - {name: A, value: \"1\"}\n  - {name: EMPTY}\n  - {name: S, valueFrom: {secretKeyRef: {name: s, key: k, optional: true}}}\n  - {name: C, valueFrom: {configMapKeyRef: {name: c, key: k}}}\n  - {name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}\n  - {name: A, value: \"2\"}",
         );
@@ -513,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_by_reference_and_a_password_in_clear_are_told_apart() {
+    fn a_token_by_reference_and_a_password_in_clear_are_distinguished() {
         let env = environment(
             "env:\n  - name: VAULT_TOKEN\n    valueFrom: {secretKeyRef: {name: vault-credentials, key: token}}\n  - {name: DB_HOST, valueFrom: {secretKeyRef: {name: db, key: host}}}\n  - {name: DB_PASSWORD, value: h7Gk2pQ9}",
         );
@@ -544,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_objects_of_variables_are_kept_with_their_prefix() {
+    fn variables_from_a_whole_object_keep_their_prefix() {
         let env = environment(
             "envFrom:\n  - {prefix: APP_, configMapRef: {name: c}}\n  - {secretRef: {name: s, optional: true}}",
         );
@@ -555,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn a_volume_is_read_only_where_all_of_its_mounts_are() {
+    fn a_volume_is_read_only_if_all_its_mounts_are() {
         let env = environment(
             "volumeMounts: [{name: a, mountPath: /a, readOnly: true}, {name: b, mountPath: /b, readOnly: true}, {name: b, mountPath: /c}, {name: d, mountPath: /d}]",
         );
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_of_a_port_that_the_container_lacks_dangles() {
+    fn a_probe_of_a_missing_port_is_a_dangling_reference() {
         let text =
             "ports: [{name: http, containerPort: 8080}]\nlivenessProbe: {httpGet: {path: /, port: htp}}";
         let env = environment(text);
@@ -646,7 +646,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_taken_apart_and_keeps_its_place() {
+    fn an_image_name_is_split_and_keeps_its_location() {
         let env = environment("image: r.io/team/web:1.2@sha256:aa");
         let image = only(&env).image.as_ref().unwrap();
         assert_eq!(image.registry.as_deref(), Some("r.io"));

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_deep_in_an_entry_are_found_at_their_place() {
+    fn secrets_deep_in_an_entry_are_found_at_their_line() {
         let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  app.yaml: |\n    database:\n      password: h7Gk2pQ9\n      host: db\n";
         let env = finished(text);
         let [one] = env.secret_literals.as_slice() else {
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_belongs_to_whoever_mounts_it() {
+    fn an_entry_belongs_to_the_workloads_that_mount_it() {
         let pod = |name: &str| {
             format!(
                 "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{containers: [], volumes: [{{name: c, configMap: {{name: shared}}}}]}}\n"
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_template_prints_of_the_values_stands_in_the_values_file() {
+    fn a_value_that_a_template_prints_has_its_location_in_the_values_file() {
         let values = "config:\n  cells:\n    - {name: us, weight: 60}\n    - {name: eu, weight: 40}\n";
         let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  router.yaml: |\n    {{- toYaml .Values.config | nindent 4 }}\n";
         let platform = crate::pipeline::read_files(
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_is_no_properties_file() {
+    fn a_script_is_not_a_properties_file() {
         let env = finished(
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  run.sh: |\n    set -e\n    acks=1\n    exec app\n    echo done\n",
         );

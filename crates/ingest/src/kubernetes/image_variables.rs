@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_argument_a_probe_or_a_command_of_ones_own_uses_is_not_judged() {
+    fn a_variable_used_by_an_argument_a_probe_or_an_own_command_is_not_judged() {
         let variables = "env: [{name: REDIS_PASSWORD, value: x}]";
         assert_eq!(problems(&format!("image: 'redis:7', {variables}")).len(), 1);
         for rest in [

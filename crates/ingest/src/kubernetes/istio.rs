@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_cells_only_where_they_are_called_so() {
+    fn weights_are_cells_only_if_the_subset_is_named_cell() {
         let route = |subset: &str| {
             read(&format!(
                 "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: v}}\nspec: {{http: [{{route: [{{destination: {{host: web, subset: {subset}}}, weight: 60}}]}}]}}\n"

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_container_leaves_unset_is_filled_in_its_namespace_only() {
+    fn a_limit_range_fills_unset_values_only_in_its_namespace() {
         let env = finished(&(RANGE.to_owned() + &deployment("{}")));
         let container = &env.workloads[0].containers[0];
         assert_eq!(container.cpu_request.as_ref().unwrap().value, Cpu(100));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_another_deployment_fills_nothing_where_no_namespace_is_known() {
+    fn a_limit_range_of_another_deployment_fills_nothing_without_a_namespace() {
         let text = (RANGE.to_owned() + &deployment("{}")).replace(", namespace: shop", "");
         let mut env = read(&text);
         env.container_defaults[0].deployment = Some(DeploymentId(0));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_container_sets_stays() {
+    fn a_limit_range_does_not_override_the_container() {
         let env = finished(&(RANGE.to_owned() + &deployment("{limits: {cpu: 1, memory: 1Gi}}")));
         let container = &env.workloads[0].containers[0];
         assert_eq!(container.memory_limit.as_ref().unwrap().value, Bytes(1 << 30));

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn objectives_of_all_makers_are_shares() {
+    fn objectives_of_all_tools_are_shares() {
         let env = read(
             "apiVersion: sloth.slok.dev/v1\nkind: PrometheusServiceLevel\nmetadata: {name: s}\nspec:\n  service: api\n  slos: [{name: requests-latency, objective: 99.9, alerting: {name: Slow}}, {name: ok, objective: 99.95, alerting: {pageAlert: {disable: true}}}]\n---\napiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\nmetadata: {name: p}\nspec: {target: '99', window: 4w, indicator: {ratio: {}}}\n---\napiVersion: openslo/v1\nkind: SLO\nmetadata: {name: o}\nspec: {service: web, timeWindow: [{duration: 28d}], objectives: [{target: 0.995}]}\n",
         );

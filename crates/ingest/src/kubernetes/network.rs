@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_governs_what_its_types_say_or_what_it_has_rules_for() {
+    fn a_policy_applies_to_its_types_or_to_the_types_of_its_rules() {
         let of = |spec: &str| {
             let env = read(&format!(
                 "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p}}\nspec: {spec}\n"
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_of_a_network_plugin_are_noted() {
+    fn policies_of_a_network_plugin_are_remembered() {
         let env = read(
             "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p}\nspec: {endpointSelector: {}}\n---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: q}\nspec: {}\n",
         );
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateways_route_looks_in_the_namespace_it_names() {
+    fn a_gateway_route_finds_services_in_the_namespace_it_names() {
         let env = read(
             "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r, namespace: edge}\nspec: {rules: [{timeouts: {request: 10s}, backendRefs: [{name: web, namespace: shop, port: 80}]}]}\n",
         );

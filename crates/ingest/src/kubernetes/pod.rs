@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn volumes_of_every_kind_are_read_and_say_what_they_need() {
+    fn volumes_of_every_kind_are_read_with_the_objects_they_need() {
         let env = environment(
             "containers: []\nvolumes:\n  - {name: a, configMap: {name: cm, items: [{key: k, path: p}]}}\n  - {name: b, secret: {secretName: sec, optional: true}}\n  - {name: c, emptyDir: {}}\n  - {name: d, persistentVolumeClaim: {claimName: data}}\n  - {name: e, csi: {driver: secrets-store.csi.k8s.io, volumeAttributes: {secretProviderClass: vault-db}}}\n  - {name: f, projected: {sources: [{secret: {name: tok}}, {configMap: {name: ca}}]}}\n  - {name: g, hostPath: {path: /var}}\n  - {name: h, nfs: {server: x}}",
         );
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_of_a_volume_that_is_not_there_dangles() {
+    fn a_mount_of_a_missing_volume_is_a_dangling_reference() {
         let env = environment(
             "containers: [{name: web, volumeMounts: [{name: cahce, mountPath: /c}, {name: cache, mountPath: /d}]}]\nvolumes: [{name: cache, emptyDir: {}}]",
         );
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_vaults_agent_are_secrets_and_a_database_role_makes_them_anew() {
+    fn files_of_the_vault_agent_are_secrets_and_a_database_role_makes_them_dynamic() {
         let env = read(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    metadata:\n      annotations:\n        vault.hashicorp.com/agent-inject: \"true\"\n        vault.hashicorp.com/agent-inject-secret-db: database/creds/clean\n        vault.hashicorp.com/agent-inject-secret-token: secret/data/web\n    spec: {containers: []}\n",
         );

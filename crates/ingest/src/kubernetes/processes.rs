@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn workers_are_read_from_command_lines_and_from_the_servers_variables() {
+    fn workers_are_read_from_command_lines_and_server_variables() {
         let table = [
             ("command: [gunicorn, -w, '4', app:app]", Some(4)),
             ("command: [gunicorn, -w4, app:app]", Some(4)),

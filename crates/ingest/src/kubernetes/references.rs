@@ -421,7 +421,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_monitor_that_no_service_answers_is_told_and_another_teams_is_not() {
+    fn a_monitor_without_a_service_is_reported_and_one_of_another_team_is_not() {
         let service = |labels: &str| {
             format!(
                 "apiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: shop, labels: {labels}}}\nspec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}\n---\n"
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_config_map_of_another_name_or_namespace_is_not_the_one() {
+    fn a_config_map_with_another_name_or_namespace_does_not_match() {
         let text = deployment("envFrom: [{configMapRef: {name: web-confg}}]");
         let map =
             "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: web-config, namespace: NS}\ndata: {}\n";
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_a_whole_config_map_lacks_dangles() {
+    fn a_key_missing_in_a_complete_config_map_is_a_dangling_reference() {
         let text = deployment("env: [{name: A, valueFrom: {configMapKeyRef: {name: c, key: log-level}}}]");
         let map = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: shop}\ndata: {log_level: info}\n";
         assert_eq!(
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_may_be_made_by_hand_and_one_that_an_operator_makes_is_there() {
+    fn a_missing_secret_may_be_made_by_hand_and_one_made_by_an_operator_exists() {
         let text = deployment("envFrom: [{secretRef: {name: db}}]");
         assert_eq!(told(&text), [(DanglingKind::Secret, "db".into(), None, false)]);
         let external = "---\napiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: x, namespace: shop}\nspec: {target: {name: db}}\n";
@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_selects_no_pods_dangles_with_the_likely_label() {
+    fn a_service_without_pods_is_reported_with_the_likely_label() {
         let service = |spec: &str| {
             deployment("")
                 + &format!(
@@ -539,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_a_secret_of_the_files_lacks_dangles_unless_something_else_writes_it() {
+    fn a_key_missing_in_a_secret_is_reported_unless_something_else_writes_it() {
         let text = deployment("env: [{name: A, valueFrom: {secretKeyRef: {name: db, key: password}}}]");
         let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\nstringData: {passwort: x}\n";
         let found = told(&(text.clone() + secret));
@@ -601,7 +601,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_controllers_give_are_there() {
+    fn labels_added_by_controllers_exist() {
         let service = |selector: &str| {
             format!(
                 "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: shop}}\nspec: {{selector: {{{selector}}}, ports: [{{port: 80}}]}}\n"
@@ -644,7 +644,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_alone_selects_nothing_here_and_that_is_likely_only() {
+    fn a_service_without_any_pod_in_the_files_is_only_likely() {
         let text = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n";
         assert_eq!(
             told(text),
@@ -653,7 +653,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_that_lacks_the_label_it_is_selected_by_dangles() {
+    fn a_namespace_without_the_selected_label_is_reported() {
         let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: shop}\nspec: {podSelector: {}, egress: [{to: [{namespaceSelector: {matchLabels: {KEY: shop}}}]}]}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: a}}\n";
         assert_eq!(
             told(&policy.replace("KEY", "name")),
@@ -669,7 +669,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ingress_leads_to_a_service_and_to_a_port_of_it() {
+    fn an_ingress_needs_an_existing_service_and_port() {
         let text = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{name: http, port: 80}]}\n---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: i}\nspec: {rules: [{http: {paths: [{backend: {service: {name: NAME, port: {number: PORT}}}}]}}]}\n";
         assert!(told(&text.replace("NAME", "web").replace("PORT", "80")).is_empty());
         assert_eq!(
@@ -683,7 +683,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_account_is_certain_only_where_files_declare_such() {
+    fn a_missing_service_account_is_certain_only_if_files_declare_others() {
         let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {serviceAccountName: app, containers: []}\n";
         assert_eq!(
             told(text),
@@ -695,7 +695,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_what_a_template_selects_or_of_pods_that_are_not_built() {
+    fn selectors_of_templates_and_pods_that_were_not_built_are_not_judged() {
         let service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n";
         let mut env = super::super::tests::read_fragment(service);
         check(&mut env);
@@ -707,7 +707,7 @@ mod tests {
     }
 
     #[test]
-    fn fragments_make_nothing_certain() {
+    fn fragments_never_make_a_missing_reference_certain() {
         let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {}\n";
         let text = deployment("envFrom: [{configMapRef: {name: gone}}]");
         assert!(told(&(text.clone() + other))[0].3);
@@ -720,7 +720,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_environment_declares_is_forgotten_here() {
+    fn declarations_of_another_environment_do_not_count() {
         let text = deployment("envFrom: [{configMapRef: {name: gone}}, {secretRef: {name: gone}}]");
         let object = |kind: &str| {
             format!("---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: gone}}\ndata: {{A: b}}\n")

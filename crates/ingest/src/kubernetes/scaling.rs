@@ -362,7 +362,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_version_is_read_with_its_behaviour_and_every_kind_of_metric() {
+    fn version_2_is_read_with_its_behaviour_and_every_kind_of_metric() {
         let env = read(
             "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web, namespace: shop}\nspec:\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n  minReplicas: 2\n  maxReplicas: 50\n  metrics:\n    - {type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}\n    - {type: Resource, resource: {name: memory, target: {type: AverageValue, averageValue: 1Gi}}}\n    - {type: Pods, pods: {metric: {name: rps}, target: {type: AverageValue, averageValue: 1500m}}}\n    - {type: Object, object: {metric: {name: hits}, describedObject: {kind: Ingress, name: i}, target: {type: Value, value: 2k}}}\n    - type: External\n      external:\n        metric: {name: kafka_lag, selector: {matchLabels: {topic: events, consumer_group: web}}}\n        target: {type: AverageValue, averageValue: \"1000\"}\n  behavior:\n    scaleUp:\n      stabilizationWindowSeconds: 60\n      selectPolicy: Max\n      policies: [{type: Percent, value: 100, periodSeconds: 30}, {type: Pods, value: 4, periodSeconds: 15}]\n",
         );
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_version_has_one_metric() {
+    fn version_1_has_one_metric() {
         let env = read(
             "apiVersion: autoscaling/v1\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {scaleTargetRef: {kind: Deployment, name: web}, maxReplicas: 4, targetCPUUtilizationPercentage: 80}\n",
         );
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn keda_names_topic_and_group() {
+    fn a_keda_trigger_names_topic_and_group() {
         let env = read(
             "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: c}\nspec:\n  scaleTargetRef: {name: consumer}\n  minReplicaCount: 1\n  maxReplicaCount: 12\n  triggers:\n    - {type: kafka, metadata: {topic: events, consumerGroup: g, lagThreshold: '50'}}\n    - {type: prometheus, metadata: {serverAddress: 'http://p', query: 'sum(x)', threshold: '100'}}\n    - {type: cpu, metricType: Utilization, metadata: {value: '60'}}\n",
         );
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn budgets_keep_numbers_and_shares() {
+    fn budgets_keep_numbers_and_percentages() {
         let env = read(
             "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: web}\nspec: {minAvailable: 50%, selector: {matchLabels: {app: web}}}\n",
         );

@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_of_a_server_is_a_server_under_its_services_names() {
+    fn an_image_of_a_server_is_a_server_with_the_names_of_its_services() {
         let env = server(
             "docker.io/library/postgres:15.4-alpine",
             "args: [-c, max_connections=200]",
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_or_an_exporter_is_no_server() {
+    fn a_client_or_an_exporter_is_not_a_server() {
         assert!(
             server("postgres:15", "command: [psql, -c, 'select 1']")
                 .databases
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn zalandos_cluster_has_its_pooler_beside_it() {
+    fn a_zalando_cluster_has_a_pooler() {
         let env = finished(
             "apiVersion: acid.zalan.do/v1\nkind: postgresql\nmetadata: {name: acid}\nspec: {users: {app_user: []}, postgresql: {version: '15', parameters: {max_connections: '100'}}, connectionPooler: {numberOfInstances: 2, mode: transaction, maxDBConnections: 60}}\n",
         );

@@ -109,7 +109,7 @@ fn replace(node: &mut Node, path: &[usize], with: &Value) {
 }
 
 #[test]
-fn nothing_that_stands_in_the_wrong_place_breaks_a_reader() {
+fn a_value_of_a_wrong_type_breaks_no_reader() {
     let repo = Repo::from_files([(PathBuf::from("a.yaml"), EVERYTHING.as_bytes().to_vec())]);
     let documents = &repo.yaml[Path::new("a.yaml")].documents;
     assert_eq!(documents.len(), 15);

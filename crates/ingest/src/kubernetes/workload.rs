@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argo_rollout_is_a_canary_and_goes_back_when_an_analysis_fails() {
+    fn an_argo_rollout_is_a_canary_and_rolls_back_if_an_analysis_fails() {
         let env = read(
             "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec:\n  strategy:\n    canary:\n      maxSurge: 1\n      steps: [{setWeight: 20}, {analysis: {templates: [{templateName: ok}]}}]\n  template: {spec: {containers: []}}\n",
         );
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollout_of_another_workload_is_its_delivery_and_no_workload() {
+    fn a_rollout_that_refers_to_a_workload_is_not_a_second_workload() {
         let env = read(
             "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec:\n  workloadRef: {kind: Deployment, name: api}\n  strategy: {blueGreen: {activeService: api}}\n",
         );
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_workload_of_the_same_files_makes_is_judged_in_it() {
+    fn objects_owned_by_a_workload_in_the_files_are_judged_as_a_part_of_it() {
         let object = |kind: &str, name: &str, owner: &str| {
             format!(
                 "kind: {kind}\napiVersion: v1\nmetadata: {{name: {name}, namespace: shop{owner}}}\nspec: {{template: {POD}, containers: [{{name: c}}]}}\n"
@@ -502,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fragment_is_marked_and_neither_describes_nor_refers() {
+    fn a_fragment_is_marked_and_makes_no_claim_or_reference() {
         let env = read_fragment(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 2\n  template: {spec: {serviceAccountName: x, containers: [{name: web, volumeMounts: [{name: gone, mountPath: /x}]}]}}\n",
         );
@@ -524,7 +524,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_would_refuse_is_a_defect_of_the_object() {
+    fn an_error_that_kubernetes_would_refuse_is_a_problem_of_the_object() {
         let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replica: 2\n  template: {spec: {containers: [{name: web}]}}\n";
         let env = read(text);
         let paths: Vec<&str> = env.defects.iter().map(|d| d.path.as_str()).collect();
@@ -538,7 +538,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_spelled_for_comparison() {
+    fn values_are_normalised_for_comparison() {
         let env = read(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 2\n  template:\n    spec:\n      containers:\n        - name: proxy\n        - name: web\n          image: r.io/web:1.4\n          ports: [{name: http, containerPort: 8080}]\n          resources: {limits: {cpu: 1000m, memory: 2048Mi}}\n          readinessProbe: {httpGet: {path: /ready, port: http}}\n",
         );

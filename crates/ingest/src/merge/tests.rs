@@ -36,7 +36,7 @@ fn a_later_document_of_equal_rank_counts_and_the_other_claim_is_kept() {
 }
 
 #[test]
-fn an_environments_document_overrides_without_a_contradiction() {
+fn a_document_of_an_environment_overrides_without_a_contradiction() {
     let mut merger = Merger::default();
     merger.add(producer(0, Acks::Leader), Rank::Shared);
     merger.add(producer(1, Acks::All), Rank::Specific);
@@ -46,7 +46,7 @@ fn an_environments_document_overrides_without_a_contradiction() {
 }
 
 #[test]
-fn a_nearer_description_overrides_all_that_were_made_for_every_environment() {
+fn a_description_for_one_environment_overrides_all_descriptions_for_every_environment() {
     let described = |value: &str, file| Parts {
         descriptions: vec![cofferdam_model::delivery::Description {
             subject: "service api".to_owned(),
@@ -81,7 +81,7 @@ fn a_nearer_description_overrides_all_that_were_made_for_every_environment() {
 }
 
 #[test]
-fn whatever_comes_between_an_environments_document_overrides_what_is_for_all() {
+fn the_order_of_documents_does_not_change_that_an_environment_overrides_common_values() {
     let mut other = producer(1, Acks::All);
     other.producers[0].owner = Owner::named("billing");
     let mut merger = Merger::default();

@@ -135,7 +135,7 @@ databases:
 }
 
 #[test]
-fn cells_objectives_and_topics_are_made_where_no_file_declares_them() {
+fn cells_objectives_and_topics_are_declared_if_no_file_declares_them() {
     let text = "
 cells:
   east: {requests_per_second: 600, capacity: 1000, region: us-east-1}
@@ -203,7 +203,7 @@ slos: [{name: availability, window: 7d}]
 }
 
 #[test]
-fn an_environment_has_statements_of_its_own_over_those_for_all() {
+fn statements_of_an_environment_override_those_for_all() {
     let text = "
 services:
   api: {requests_per_second: 100, processes: 2}
@@ -245,7 +245,7 @@ environments:
 }
 
 #[test]
-fn names_that_nothing_bears_are_told_with_the_nearest() {
+fn unknown_names_are_reported_with_the_nearest_name() {
     let text = "
 services:
   apy: {processes: 2}
@@ -271,7 +271,7 @@ secrets: {db-credentials: {rotation: 30d}}
 }
 
 #[test]
-fn statements_meet_what_code_and_files_call_by_other_names() {
+fn statements_match_other_spellings_of_a_name_in_code_and_files() {
     let mut env = environment_with(&["api"]);
     env.databases.push(Database::named("orders-production", None));
     let mut pool = cofferdam_model::database::Pool::at(
@@ -295,7 +295,7 @@ fn statements_meet_what_code_and_files_call_by_other_names() {
 }
 
 #[test]
-fn a_stated_topic_is_one_that_files_list_or_something_uses() {
+fn a_stated_topic_must_be_listed_or_used_by_files() {
     use cofferdam_model::kafka::{Consumer, Topic};
     let environment = |listed: bool| {
         let mut env = environment_with(&["api"]);
@@ -325,7 +325,7 @@ fn a_stated_topic_is_one_that_files_list_or_something_uses() {
 }
 
 #[test]
-fn a_name_that_one_environment_knows_is_right() {
+fn a_name_of_a_single_environment_is_accepted() {
     let document = document("services: {api: {processes: 2}}");
     let mut all = Unmatched::default();
     for (name, services) in [("staging", &["web"][..]), ("production", &["api"])] {
@@ -346,7 +346,7 @@ fn a_service_with_stated_code_needs_no_file_that_describes_it() {
 }
 
 #[test]
-fn what_steers_the_check_is_read() {
+fn settings_of_the_check_are_read() {
     let text = "
 version: 1
 min_severity: medium
@@ -402,7 +402,7 @@ may_differ: [replicas]
 }
 
 #[test]
-fn what_cannot_be_meant_is_an_error_at_its_line() {
+fn an_invalid_statement_is_an_error_at_its_line() {
     for (text, wanted) in [
         (
             "servces: {}",
@@ -483,7 +483,7 @@ fn what_cannot_be_meant_is_an_error_at_its_line() {
 }
 
 #[test]
-fn problems_point_at_the_line_and_all_are_told_at_once() {
+fn all_problems_are_reported_together_with_their_lines() {
     let text = "services:\n  api:\n    proceses: 2\n    driver: 5\n";
     let repo = repo(&[("cofferdam.yaml", text)]);
     let found = load(&repo).unwrap_err();
@@ -492,7 +492,7 @@ fn problems_point_at_the_line_and_all_are_told_at_once() {
 }
 
 #[test]
-fn no_overlay_says_nothing_and_an_empty_one_neither() {
+fn a_missing_or_empty_overlay_states_nothing() {
     assert!(load(&repo(&[("a.yaml", "a: 1")])).is_ok());
     assert!(loaded("").is_ok());
     assert!(loaded("services:\n").is_ok());
@@ -568,7 +568,7 @@ proptest! {
 }
 
 #[test]
-fn statements_of_the_command_line_count_over_the_file() {
+fn statements_on_the_command_line_override_the_file() {
     let text = "services: {api: {requests_per_second: 5, processes: 2}}\nenvironments: {prod: {services: {api: {requests_per_second: 6}}}}\n";
     let mut repo = Repo::from_files([(PathBuf::from("cofferdam.yaml"), text.as_bytes().to_vec())]);
     let given = given(&mut repo, "services.\"api\".requests_per_second = 7").unwrap();
@@ -630,7 +630,7 @@ fn directories_of_code_are_made_relative_to_the_root() {
 }
 
 #[test]
-fn an_overlay_that_only_steers_states_no_part() {
+fn an_overlay_with_settings_only_states_no_fact() {
     assert!(
         !document("targets: {detection: 60s}\nignore: [{rule: single-replica, reason: r}]\n").states_parts()
     );
@@ -644,7 +644,7 @@ fn an_overlay_that_only_steers_states_no_part() {
 }
 
 #[test]
-fn a_statement_that_is_none_is_told() {
+fn a_malformed_statement_is_reported() {
     let mut repo = Repo::default();
     for statement in [
         "services.api",
@@ -674,7 +674,7 @@ fn a_name_without_a_value_states_nothing() {
 }
 
 #[test]
-fn what_one_environment_has_is_declared_in_no_other() {
+fn a_statement_about_one_environment_declares_nothing_in_another() {
     let text = "databases: {orders-prod: {detection: 8h}, audit: {max_connections: 50}}\ncells: {a: {weight: 1}}\nkafka: {topics: {events: {partitions: 3}}}\nslos: [{name: fast, target: 99%}]\n";
     let everywhere = document(text);
     let mut production = environment_with(&["api"]);

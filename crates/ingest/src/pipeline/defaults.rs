@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn branches_and_lines_with_a_value_are_decided_by_values() {
+    fn a_branch_or_line_with_a_value_depends_on_values() {
         for (text, wanted) in [
             ("replicas: 1\nname: {{ .Release.Name }}\n", vec![]),
             (

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_tools_keep_is_no_directory_of_objects() {
+    fn files_of_other_tools_are_not_a_directory_of_manifests() {
         for (tool, is_root) in [
             ("apiVersion: skaffold/v4beta11\nkind: Config\n", false),
             ("apiVersion: backstage.io/v1alpha1\nkind: Component\n", false),
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_runs_pods_makes_its_directory_one_by_service() {
+    fn every_kind_with_pods_makes_its_directory_one_of_a_service() {
         let spec = "spec: {template: {spec: {containers: []}}}";
         for (object, runs) in [
             (format!("apiVersion: apps/v1\nkind: Deployment\n{spec}\n"), true),

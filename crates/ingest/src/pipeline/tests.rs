@@ -11,7 +11,7 @@ fn platform(files: &[(&str, &str)]) -> Platform {
 }
 
 #[test]
-fn terraform_is_valued_in_the_environments_that_its_value_files_name() {
+fn terraform_is_evaluated_in_the_environments_of_its_value_files() {
     let platform = platform(&[
         (
             "terraform/alerts.tf",
@@ -41,7 +41,7 @@ fn terraform_is_valued_in_the_environments_that_its_value_files_name() {
 }
 
 #[test]
-fn what_a_person_states_is_in_the_platform() {
+fn statements_of_a_person_are_in_the_platform() {
     let platform = platform(&[
         (
             "cofferdam.yaml",
@@ -58,7 +58,7 @@ fn what_a_person_states_is_in_the_platform() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_told() {
+fn an_invalid_statement_is_reported() {
     let platform_with = |text: &str| platform(&[("cofferdam.yaml", text)]).reading.overlay_problems;
     assert_eq!(platform_with("servces: {}").len(), 1);
     assert_eq!(platform_with("services: {api: {processes: 2}}").len(), 1);
@@ -68,7 +68,7 @@ fn what_cannot_be_meant_is_told() {
 }
 
 #[test]
-fn excluded_files_are_there_and_not_read() {
+fn excluded_files_exist_and_are_not_read() {
     let files = [
         ("cofferdam.yaml", "paths: {exclude: [old]}"),
         ("old/a.yaml", "apiVersion: v1\nkind: [broken\n"),
@@ -78,7 +78,7 @@ fn excluded_files_are_there_and_not_read() {
 }
 
 #[test]
-fn a_secret_for_an_environment_that_nothing_else_names_is_seen() {
+fn a_secret_in_an_environment_that_nothing_else_names_is_found() {
     let secret = "SIGNING_SECRET=h7Gk2pQ9vL9xT4mN7wkZ8pQ2vL9xT4mN7x\nLOG_LEVEL=info\n";
     let secrets = |paths: &[&str]| -> usize {
         let files: Vec<(&str, &str)> = paths.iter().map(|path| (*path, secret)).collect();
@@ -98,7 +98,7 @@ fn a_secret_for_an_environment_that_nothing_else_names_is_seen() {
 }
 
 #[test]
-fn a_patch_that_no_build_takes_is_judged_as_a_part() {
+fn a_patch_that_no_build_uses_is_judged_as_a_fragment() {
     let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 2}\n";
     let defects = |path: &str| {
         let files = [
@@ -123,7 +123,7 @@ fn a_patch_that_no_build_takes_is_judged_as_a_part() {
 }
 
 #[test]
-fn a_template_is_named_and_not_judged() {
+fn a_template_is_listed_and_not_judged() {
     let platform = platform(&[(
         "skeleton/quota.yaml",
         "apiVersion: v1\nkind: ResourceQuota\nmetadata:\n  name: pods\n  namespace: {{ namespace }}\nspec: {hard: {pods: 2}}\n",
@@ -134,7 +134,7 @@ fn a_template_is_named_and_not_judged() {
 }
 
 #[test]
-fn places_apart_are_the_outermost_directories_with_the_files_that_nothing_uses() {
+fn separate_places_are_the_outermost_directories_with_unused_files() {
     let object = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n";
     let platform = platform(&[
         (
@@ -170,7 +170,7 @@ fn places_apart_are_the_outermost_directories_with_the_files_that_nothing_uses()
 }
 
 #[test]
-fn each_environment_has_the_evidence_that_names_it() {
+fn each_environment_lists_its_evidence() {
     let platform = platform(&[
         (
             "k8s/overlays/staging/a.yaml",
@@ -261,7 +261,7 @@ fn linked(files: &[(&str, &str)], links: &[(&str, &str)]) -> Platform {
 }
 
 #[test]
-fn what_stands_behind_a_link_is_judged_once() {
+fn files_behind_a_link_are_judged_once() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: x}]}\n";
     let count =
         |platform: &Platform| -> usize { platform.environments.iter().map(|e| e.workloads.len()).sum() };
@@ -335,7 +335,7 @@ fn what_stands_behind_a_link_is_judged_once() {
 }
 
 #[test]
-fn texts_below_a_link_are_read_once() {
+fn files_below_a_link_are_read_once() {
     let secret = "SIGNING_SECRET=h7Gk2pQ9vL9xT4mN7wkZ8pQ2vL9xT4mN7x\n";
     let platform = linked(&[("config/.env", secret)], &[("again", "config")]);
     let secrets = platform.environments.iter().map(|e| e.secret_literals.len());
@@ -344,7 +344,7 @@ fn texts_below_a_link_are_read_once() {
 }
 
 #[test]
-fn what_a_platform_uses_of_a_place_apart_is_not_apart() {
+fn a_file_of_a_separate_place_that_a_platform_uses_is_not_separate() {
     let object = |name: &str| format!("kind: ConfigMap\napiVersion: v1\nmetadata: {{name: {name}}}\n");
     let (a, b, c) = (object("a"), object("b"), object("c"));
     let platform = platform(&[
@@ -364,7 +364,7 @@ fn what_a_platform_uses_of_a_place_apart_is_not_apart() {
 }
 
 #[test]
-fn two_applications_of_one_directory_share_what_both_say() {
+fn two_applications_of_one_directory_keep_only_common_statements() {
     let app = |name: &str, destination: &str, keeps: bool| {
         let option = if keeps {
             "RespectIgnoreDifferences=true"
@@ -431,7 +431,7 @@ fn two_applications_of_one_directory_share_what_both_say() {
 }
 
 #[test]
-fn a_part_of_a_platform_proves_no_absence() {
+fn a_partially_read_platform_proves_no_absence() {
     let files = || Repo::from_files([(PathBuf::from("a.yaml"), b"a: 1\n".to_vec())]);
     let open = |part: bool| {
         let walked = Walked {
@@ -447,7 +447,7 @@ fn a_part_of_a_platform_proves_no_absence() {
 }
 
 #[test]
-fn a_file_of_another_format_or_of_no_platform_opens_nothing() {
+fn a_file_of_another_format_or_without_a_platform_opens_no_scope() {
     let open = |path: &str, text: &str| {
         let reasons = platform(&[(path, text)]).scope.openings.into_iter();
         reasons.filter(|o| o.reason.contains("could not be read")).count()
@@ -459,7 +459,7 @@ fn a_file_of_another_format_or_of_no_platform_opens_nothing() {
 }
 
 #[test]
-fn what_a_build_that_fails_names_is_a_part() {
+fn files_of_a_failed_build_are_fragments() {
     let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 2, template: {spec: {containers: [{name: c, image: x}]}}}\n";
     let defects = |resources: &str| {
         let kustomization = format!("resources: [{resources}]\n");
@@ -476,7 +476,7 @@ fn what_a_build_that_fails_names_is_a_part() {
 }
 
 #[test]
-fn two_applications_of_one_build_share_what_both_say() {
+fn two_applications_of_one_build_keep_only_common_statements() {
     let app = |name: &str, option: &str| {
         format!(
             "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\nspec:\n  source: {{repoURL: r, path: web}}\n  syncPolicy: {{syncOptions: ['{option}']}}\n  ignoreDifferences: [{{kind: Deployment, jsonPointers: [/spec/replicas]}}]\n"
@@ -500,7 +500,7 @@ fn two_applications_of_one_build_share_what_both_say() {
 }
 
 #[test]
-fn the_innermost_directory_that_is_deployed_holds_a_file() {
+fn a_file_belongs_to_the_innermost_deployed_directory() {
     let app = |name: &str, path: &str| {
         format!(
             "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\nspec: {{source: {{repoURL: r, path: {path}}}, destination: {{namespace: {name}, name: east}}}}\n"
@@ -525,7 +525,7 @@ fn the_innermost_directory_that_is_deployed_holds_a_file() {
 }
 
 #[test]
-fn what_terraform_takes_is_no_manifest() {
+fn a_file_that_terraform_reads_is_not_a_manifest() {
     let pod = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": []}}"#;
     let count = |path: &str| platform(&[(path, pod)]).environments[0].workloads.len();
     assert_eq!(count("pod.json"), 1);
@@ -533,7 +533,7 @@ fn what_terraform_takes_is_no_manifest() {
 }
 
 #[test]
-fn each_evidence_is_named_once_and_only_of_what_is_judged() {
+fn each_evidence_is_listed_once_and_only_for_judged_files() {
     let object = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, labels: {env: prod}}\n";
     let built = platform(&[
         ("overlays/prod/kustomization.yaml", "resources: [a.yaml]\n"),

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_is_known_by_its_place() {
+    fn a_base_is_recognised_by_its_path() {
         for (dir, wanted) in [
             ("k8s/base", true),
             ("bases/api", true),

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn one_name_is_no_evidence_and_two_siblings_are() {
+    fn one_name_is_no_evidence_for_an_environment_and_two_siblings_are() {
         assert_eq!(evidence(&["dev.yml", "main.tf"]), [""; 0]);
         assert_eq!(evidence(&["overlays/dev/kustomization.yaml"]), [""; 0]);
         assert_eq!(

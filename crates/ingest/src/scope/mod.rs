@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_below_clusters_is_a_cluster_and_a_file_is_none() {
+    fn a_directory_below_clusters_is_a_cluster_and_a_file_is_not() {
         let table = [
             ("clusters/eu-1/apps/a.yaml", Some("eu-1")),
             ("gitops/clusters/eu-1/a.yaml", Some("eu-1")),

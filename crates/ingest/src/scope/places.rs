@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_apart_are_known_by_their_whole_name() {
+    fn separate_places_are_recognised_by_the_whole_directory_name() {
         let table = [
             ("examples/shop/a.yaml", Some((1, Apart::Examples))),
             ("deploy/tests/a.yaml", Some((2, Apart::Tests))),
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_of_a_place_is_known() {
+    fn each_name_of_a_separate_place_is_recognised() {
         let table = [
             (
                 Apart::Tests,
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_called_test_is_no_test() {
+    fn an_environment_called_test_is_not_a_directory_of_tests() {
         let is_environment = |dir: &Path| dir == Path::new("overlays/test");
         assert_eq!(apart(Path::new("overlays/test/a.yaml"), is_environment), None);
         let below = apart(Path::new("overlays/test/fixtures/a.yaml"), is_environment);

@@ -555,7 +555,7 @@ mod tests {
     const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: own}\n";
 
     #[test]
-    fn a_repository_inside_another_is_a_project_unless_something_around_it_speaks_of_it() {
+    fn a_repository_inside_another_is_a_project_unless_a_file_around_it_names_it() {
         let with = |more: &[(&str, &str)]| {
             let mut files = vec![("k8s/a.yaml", SERVICE), ("tools/x/k8s/b.yaml", SERVICE)];
             files.extend(more);
@@ -605,7 +605,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_with_a_git_of_its_own_is_a_project() {
+    fn a_directory_with_its_own_git_directory_is_a_project() {
         let files = ["k8s/a.yaml", "tools/x/b.yaml"].map(|p| (PathBuf::from(p), SERVICE.as_bytes().to_vec()));
         let mut repo = Repo::from_files(files);
         assert_eq!(Projects::of(&repo, &|_| false).all.len(), 1);
@@ -616,7 +616,7 @@ mod tests {
     }
 
     #[test]
-    fn a_project_inside_stays_one_when_those_around_it_are_joined() {
+    fn an_inner_project_stays_separate_when_outer_projects_are_joined() {
         let files = [
             ("a/README.md", ""),
             ("a/x.yaml", "u: ../b/y.yaml\n"),
@@ -632,7 +632,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_a_part_of_a_platform_the_others_are_parts_too() {
+    fn directories_next_to_a_part_of_a_platform_are_parts_too() {
         for part in PARTS {
             let path = format!("{}/README.md", part.to_uppercase());
             assert_eq!(roots(&[(&path, ""), ("shop/README.md", "")]), [""], "{part}");

@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_under_their_many_names() {
+    fn pool_sizes_are_read_under_all_their_names() {
         for name in [
             "DATABASE_POOL_SIZE",
             "DB_POOL_SIZE",
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mitigation_plans_variables() {
+    fn the_variables_of_the_mitigation_plan_are_read() {
         let p = pool(&[
             ("DATABASE_POOL_SIZE", "5"),
             ("DATABASE_POOL_TIMEOUT", "30"),
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_tells_host_driver_and_pool() {
+    fn an_address_gives_host_driver_and_pool() {
         let p = pool(&[
             (
                 "DATABASE_URL",
@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn redis_is_a_pool_of_its_own() {
+    fn redis_is_a_separate_pool() {
         let env = read(&[
             ("REDIS_URL", "redis://cache:6379/0"),
             ("REDIS_MAX_CONNECTIONS", "50"),
@@ -514,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_others_use_mean_nothing_without_a_database() {
+    fn ambiguous_names_mean_nothing_without_a_database() {
         let env = read(&[
             ("POOL_SIZE", "5"),
             ("MAX_CONNECTIONS", "5"),
@@ -552,7 +552,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_template_fills_is_unknown() {
+    fn a_value_filled_by_a_template_is_unknown() {
         let env = read(&[("DB_HOST", "${HOST}"), ("DB_POOL_SIZE", "{{ size }}")]);
         assert!(env.pools.is_empty());
     }

@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_common_names_of_variables_mean_the_clients_properties() {
+    fn common_names_of_variables_mean_client_properties() {
         for name in [
             "KAFKA_PRODUCER_ACKS",
             "KAFKA_ACKS",
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mitigation_plans_variables_are_one_producer() {
+    fn the_variables_of_the_mitigation_plan_are_one_producer() {
         let env = read(&[
             ("KAFKA_PRODUCER_ACKS", "all"),
             ("KAFKA_PRODUCER_ENABLE_IDEMPOTENCE", "true"),
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_letter_producer_is_another_one() {
+    fn a_dead_letter_producer_is_a_second_producer() {
         let env = read(&[
             ("KAFKA_PRODUCER_ACKS", "all"),
             ("KAFKA_DLQ_PRODUCER_ACKS", "1"),
@@ -484,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clients_properties_file_needs_no_prefix() {
+    fn a_properties_file_of_a_client_needs_no_prefix() {
         let env = read(&[
             ("bootstrap.servers", "k:9092"),
             (
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_others_use_mean_nothing_without_kafka() {
+    fn ambiguous_names_mean_nothing_without_kafka() {
         let env = read(&[
             ("RETRIES", "3"),
             ("GROUP_ID", "1"),
@@ -522,14 +522,14 @@ mod tests {
     }
 
     #[test]
-    fn workers_beside_kafka_settings_wait_for_the_consumer_that_code_shows() {
+    fn workers_next_to_kafka_settings_belong_to_the_consumer_in_code() {
         let env = read(&[("KAFKA_PRODUCER_ACKS", "1"), ("WORKER_THREADS", "7")]);
         assert_eq!(env.consumers[0].workers[0].count.value, 7);
         assert!(env.consumers[0].topics.is_empty() && env.consumers[0].group.is_none());
     }
 
     #[test]
-    fn a_topic_beside_a_producer_and_workers_is_the_producers() {
+    fn a_topic_next_to_a_producer_and_workers_belongs_to_the_producer() {
         let env = read(&[
             ("KAFKA_PRODUCER_ACKS", "1"),
             ("WORKER_THREADS", "7"),
@@ -552,7 +552,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connect_workers_own_group_is_no_consumer() {
+    fn the_group_of_a_connect_worker_is_not_a_consumer() {
         let env = read(&[
             ("bootstrap.servers", "k:9092"),
             ("group.id", "connect-cluster"),

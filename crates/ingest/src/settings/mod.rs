@@ -509,7 +509,7 @@ mod tests {
     use cofferdam_syntax::yaml;
 
     #[test]
-    fn nested_configuration_is_flat_settings_with_their_places() {
+    fn nested_configuration_becomes_flat_settings_with_locations() {
         let text = "kafka:\n  producer: {acks: all}\n  topics: [a, b]\ndb: {pool: {size: 5}}\n";
         let node = yaml::parse(text, FileId(0), 0).documents.remove(0);
         let flat = flatten(&node, "");
@@ -577,7 +577,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nearer_statement_takes_the_place_of_an_earlier_one() {
+    fn a_more_specific_statement_replaces_an_earlier_one() {
         let mut env = Parts::default();
         let owner = Owner::named("api");
         apply_in(

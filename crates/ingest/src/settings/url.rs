@@ -124,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn addresses_tell_host_driver_and_parameters() {
+    fn addresses_give_host_driver_and_parameters() {
         let table: &[(&str, &str, Option<&str>, PoolTarget)] = &[
             (
                 "postgresql+asyncpg://u:p%40s@Db.internal:5432/x?pool_size=5",
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_template_fills_and_what_is_no_address_is_not_known() {
+    fn templates_and_invalid_addresses_are_unknown() {
         assert_eq!(
             parse("postgresql://$USER:$PASSWORD@${DB_HOST}:5432/x")
                 .unwrap()

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_is_the_same_words() {
+    fn every_spelling_gives_the_same_words() {
         for name in [
             "KAFKA_PRODUCER_ACKS",
             "kafka.producer.acks",

@@ -637,7 +637,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_says_little_has_the_defaults_and_says_that_they_are() {
+    fn an_instance_with_few_arguments_has_the_defaults_marked_as_such() {
         let db = only(
             r#"
 resource "aws_db_instance" "main" {
@@ -665,7 +665,7 @@ resource "aws_db_instance" "main" {
     }
 
     #[test]
-    fn a_parameter_group_decides() {
+    fn a_parameter_group_sets_max_connections() {
         let db = only(
             r#"
 resource "aws_db_parameter_group" "pg" {
@@ -720,7 +720,7 @@ resource "aws_db_instance" "main" {
     }
 
     #[test]
-    fn what_is_not_known_is_no_default() {
+    fn an_unknown_value_is_not_replaced_by_a_default() {
         let db = only(
             r#"
 variable "multi_az" {}
@@ -742,7 +742,7 @@ resource "aws_db_instance" "main" {
     }
 
     #[test]
-    fn a_cluster_has_its_members_class_and_stands_in_as_many_zones() {
+    fn a_cluster_has_the_class_of_its_members_and_as_many_zones() {
         let text = |count: u32| {
             format!(
                 r#"
@@ -839,7 +839,7 @@ resource "aws_backup_selection" "s" {
     }
 
     #[test]
-    fn a_module_from_the_registry_says_what_its_arguments_say() {
+    fn a_module_from_the_registry_is_read_by_its_arguments() {
         let db = only(
             r#"
 module "db" {

@@ -583,7 +583,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_says_little_has_googles_defaults() {
+    fn an_instance_with_few_arguments_has_the_defaults_of_google() {
         let db = only(
             r#"
 resource "google_sql_database_instance" "main" {
@@ -610,7 +610,7 @@ resource "google_sql_database_instance" "main" {
     }
 
     #[test]
-    fn what_is_set_counts() {
+    fn arguments_that_are_set_override_defaults() {
         let db = only(
             r#"
 resource "google_sql_database_instance" "main" {
@@ -684,7 +684,7 @@ resource "google_sql_database_instance" "main" {
     }
 
     #[test]
-    fn a_connector_that_google_would_refuse_says_why() {
+    fn a_connector_that_google_would_refuse_is_reported_with_the_reason() {
         let env = environment(&[(
             "vpc-connector.tf",
             r#"
@@ -736,7 +736,7 @@ resource "google_cloud_run_service" "api" {
     }
 
     #[test]
-    fn an_alert_policy_is_aligned_and_held() {
+    fn an_alert_policy_has_an_alignment_period_and_a_duration() {
         let env = environment(&[(
             "alerts.tf",
             r#"

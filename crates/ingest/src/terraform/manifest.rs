@@ -558,7 +558,7 @@ mod tests {
     use cofferdam_model::workload::Completeness;
 
     #[test]
-    fn a_deployment_is_what_its_manifest_would_be() {
+    fn a_terraform_deployment_is_read_like_its_manifest() {
         let env = environment(&[(
             "main.tf",
             r#"
@@ -712,7 +712,7 @@ resource "kubernetes_horizontal_pod_autoscaler_v2" "api" {
     }
 
     #[test]
-    fn what_is_not_known_makes_a_fragment() {
+    fn an_unknown_value_makes_a_fragment() {
         let env = environment(&[(
             "main.tf",
             "variable \"n\" {}\nresource \"kubernetes_manifest\" \"m\" {\n  manifest = {\n    apiVersion = \"apps/v1\"\n    kind = \"Deployment\"\n    metadata = { name = \"a\" }\n    spec = { replicas = var.n, template = { spec = { containers = [{ name = \"a\", image = \"x:1\" }] } } }\n  }\n}\n",

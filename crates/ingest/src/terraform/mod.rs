@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_lead_nowhere_and_files_that_nobody_loads_are_told() {
+    fn undeclared_names_and_value_files_that_nothing_loads_are_reported() {
         let env = environment(&[
             ("main.tf", "resource \"t\" \"r\" {\n  a = var.gone\n}\n"),
             ("x/alerts.yaml", "resource \"t\" \"r\" {\n  b = \"a: b\"\n}\n"),

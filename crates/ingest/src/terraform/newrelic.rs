@@ -546,7 +546,7 @@ resource "newrelic_workflow" "w" {
 "#;
 
     #[test]
-    fn a_condition_tells_its_timing_its_signals_and_whom_it_pages() {
+    fn a_condition_has_its_timing_its_signals_and_its_receivers() {
         let env = environment(&[("monitoring/alerts.tf", CONDITION)]);
         assert_eq!(env.alerts.len(), 2);
         let lag = &env.alerts[0];
@@ -578,7 +578,7 @@ resource "newrelic_workflow" "w" {
     }
 
     #[test]
-    fn a_value_points_at_the_line_that_decides_it() {
+    fn a_value_points_at_the_line_that_sets_it() {
         let env = environment(&[("alerts.tf", CONDITION)]);
         let Timing::NewRelic(timing) = &env.alerts[0].timing else {
             panic!()
@@ -628,7 +628,7 @@ resource "newrelic_nrql_alert_condition" "old" {
     }
 
     #[test]
-    fn a_condition_without_its_policy_is_refused_and_a_slip_is_told() {
+    fn a_condition_without_a_policy_and_a_misspelt_argument_are_reported() {
         let env = environment(&[(
             "emergency-alerts.tf",
             r#"
@@ -657,7 +657,7 @@ resource "newrelic_nrql_alert_condition" "pool" {
     }
 
     #[test]
-    fn a_query_with_an_unknown_part_still_tells_what_it_watches() {
+    fn a_query_with_an_unknown_part_still_has_its_signals() {
         let env = environment(&[(
             "a.tf",
             r#"

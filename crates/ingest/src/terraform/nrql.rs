@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_tells_its_events_metrics_and_selections() {
+    fn a_query_gives_its_events_metrics_and_filters() {
         let query = parse(
             "SELECT average(postgres.connections.used) / average(postgres.connections.max) * 100 AS 'used' FROM PostgresqlDatabaseSample WHERE service = 'data-collector' AND environment IN ('prod', 'staging') FACET cell, `host.name` SINCE 5 minutes ago",
         );
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn from_may_stand_first_and_max_is_a_function() {
+    fn from_may_come_first_and_max_is_a_function() {
         let query = parse("FROM Metric SELECT max(kafka.consumer_lag) WHERE topic = \"platform-events\"");
         assert_eq!(texts(&query.events), ["Metric"]);
         assert_eq!(query.functions, ["max"]);
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_of_failures_has_no_data_when_all_is_well() {
+    fn a_count_of_failures_has_no_data_without_failures() {
         let table = [
             (
                 "SELECT count(*) FROM Log WHERE message LIKE '%Failed to produce message%'",

@@ -74,7 +74,7 @@ mod tests {
     use crate::terraform::tests::environment;
 
     #[test]
-    fn a_password_in_a_value_file_is_told_there_and_a_generated_one_is_not() {
+    fn a_password_in_a_value_file_is_reported_there_and_a_generated_one_is_not() {
         let env = environment(&[
             (
                 "main.tf",
@@ -107,7 +107,7 @@ resource "aws_ecs_task_definition" "t" {
     }
 
     #[test]
-    fn the_name_is_the_one_beside_the_value() {
+    fn a_secret_has_the_name_next_to_its_value() {
         let name = |text: &str| super::written_name(text, text.find("\"x\"").unwrap()).map(str::to_owned);
         assert_eq!(name("db_password = \"x\"\n").as_deref(), Some("db_password"));
         assert_eq!(
@@ -118,7 +118,7 @@ resource "aws_ecs_task_definition" "t" {
     }
 
     #[test]
-    fn the_name_of_a_secret_that_is_looked_up_is_none() {
+    fn the_name_of_a_secret_to_look_up_is_not_a_secret() {
         let text = |mode: &str| {
             format!(
                 "{mode} \"google_secret_manager_secret_version\" \"s\" {{\n  secret = \"shop--access--h7Gk2pQ9vL9xT4mN7\"\n}}\n"

@@ -220,7 +220,7 @@ fn three_levels_of_kustomizations_are_three_levels() {
 }
 
 #[test]
-fn a_patch_has_what_it_replaced_and_who_takes_it_in() {
+fn the_chain_of_a_patch_has_the_replaced_value_and_the_entry_that_includes_it() {
     let platform = platform(BASE);
     let web = workload(&platform, "eu-web");
     let container = &web.containers[0];
@@ -271,7 +271,7 @@ fn a_patch_has_what_it_replaced_and_who_takes_it_in() {
 }
 
 #[test]
-fn entries_of_a_kustomization_are_laid_over_the_base() {
+fn entries_of_a_kustomization_override_the_base() {
     let platform = platform(BASE);
     let web = workload(&platform, "eu-web");
     assert_way(
@@ -293,7 +293,7 @@ fn entries_of_a_kustomization_are_laid_over_the_base() {
 }
 
 #[test]
-fn an_application_is_laid_over_the_build_that_it_deploys() {
+fn an_application_overrides_the_build_that_it_deploys() {
     let app = "apiVersion: argoproj.io/v1alpha1
 kind: Application
 metadata:
@@ -322,7 +322,7 @@ spec:
 }
 
 #[test]
-fn a_replacement_is_a_reference_that_is_laid_over_its_target() {
+fn a_replacement_is_a_reference_that_overrides_its_target() {
     let platform = platform(&[
         (
             "k/kustomization.yaml",
@@ -410,7 +410,7 @@ resources:
 ];
 
 #[test]
-fn a_template_gives_the_values_of_its_chart_on() {
+fn a_template_passes_on_the_values_of_its_chart() {
     let platform = platform(CHART);
     let web = &platform.environments[0].workloads[0];
     assert_way(
@@ -438,7 +438,7 @@ fn a_template_gives_the_values_of_its_chart_on() {
 }
 
 #[test]
-fn a_release_is_laid_over_the_values_of_its_chart() {
+fn a_release_overrides_the_values_of_its_chart() {
     let helmfile = "environments: {prod: {}}
 ---
 releases:
@@ -480,7 +480,7 @@ releases:
 }
 
 #[test]
-fn a_release_of_flux_is_laid_over_the_values_of_its_chart() {
+fn a_release_of_flux_overrides_the_values_of_its_chart() {
     let release = "apiVersion: helm.toolkit.fluxcd.io/v2
 kind: HelmRelease
 metadata: {name: api}
@@ -503,7 +503,7 @@ spec:
 }
 
 #[test]
-fn an_application_lays_files_and_texts_over_a_chart() {
+fn files_and_inline_values_of_an_application_override_a_chart() {
     let app = "apiVersion: argoproj.io/v1alpha1
 kind: Application
 metadata: {name: api-prod}
@@ -547,7 +547,7 @@ spec:
 }
 
 #[test]
-fn the_chart_above_passes_arguments_to_those_below() {
+fn a_parent_chart_passes_arguments_to_its_subcharts() {
     let files = [
         (
             "charts/shop/Chart.yaml",
@@ -636,7 +636,7 @@ module \"db\" {
 ];
 
 #[test]
-fn the_default_of_a_variable_is_given_on_and_passed_as_an_argument() {
+fn the_default_of_a_variable_is_passed_on_as_an_argument() {
     let platform = platform(MODULE);
     let database = database(&platform);
     assert_way(
@@ -659,7 +659,7 @@ fn the_default_of_a_variable_is_given_on_and_passed_as_an_argument() {
 }
 
 #[test]
-fn a_value_file_and_an_argument_are_laid_over_defaults() {
+fn a_value_file_and_an_argument_override_defaults() {
     let platform = platform(MODULE);
     let database = database(&platform);
     assert_way(
@@ -730,7 +730,7 @@ data:
 ";
 
 #[test]
-fn what_is_in_a_config_map_has_the_text_around_it() {
+fn a_value_in_a_config_map_has_the_entry_in_its_chain() {
     let platform = platform(&[("k8s/conf.yaml", CONFIG)]);
     assert_way(
         &platform,
@@ -741,7 +741,7 @@ fn what_is_in_a_config_map_has_the_text_around_it() {
 }
 
 #[test]
-fn the_text_of_a_config_map_came_through_its_kustomizations() {
+fn an_entry_of_a_config_map_has_its_kustomizations_in_its_chain() {
     let platform = platform(&[
         ("base/kustomization.yaml", "resources:\n  - conf.yaml\n"),
         ("base/conf.yaml", CONFIG),
@@ -762,7 +762,7 @@ fn the_text_of_a_config_map_came_through_its_kustomizations() {
 }
 
 #[test]
-fn a_file_that_a_generator_takes_in_is_content() {
+fn a_file_that_a_generator_includes_is_content() {
     let platform = platform(&[
         (
             "base/kustomization.yaml",

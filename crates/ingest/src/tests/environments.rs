@@ -29,7 +29,7 @@ fn config(name: &str, rest: &str) -> String {
 }
 
 #[test]
-fn an_overlay_that_cannot_be_built_is_an_environment_all_the_same() {
+fn an_overlay_that_cannot_be_built_is_still_an_environment() {
     let (a, b) = (config("a", ""), config("b", ""));
     let files = |prod: &'static str| {
         platform(&[
@@ -217,7 +217,7 @@ fn an_application_gives_its_build_a_cluster_and_an_environment() {
 }
 
 #[test]
-fn a_literal_of_every_run_is_the_value_of_a_variable() {
+fn an_argument_that_every_run_passes_is_the_value_of_a_variable() {
     let zones = |script: &str| {
         let platform = platform(&[
             (
@@ -252,7 +252,7 @@ fn a_literal_of_every_run_is_the_value_of_a_variable() {
 }
 
 #[test]
-fn paths_from_the_top_of_a_repository_are_found_where_its_parent_was_given() {
+fn paths_from_the_repository_root_are_found_if_its_parent_was_given() {
     let app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\nspec: {source: {repoURL: r, path: deploy/web}, destination: {name: east}}\n";
     let flux = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: front}\nspec:\n  chart: {spec: {chart: ./charts/web, sourceRef: {kind: GitRepository, name: r}}}\n";
     let command = "kubectl apply -k deploy/web\n";
@@ -301,7 +301,7 @@ fn paths_from_the_top_of_a_repository_are_found_where_its_parent_was_given() {
 }
 
 #[test]
-fn a_name_alone_is_no_environment_wherever_it_stands() {
+fn a_name_without_evidence_is_not_an_environment() {
     let a = config("a", "");
     assert_eq!(of(&[("k8s/dev.yaml", &a)]), ["default: a"]);
     assert_eq!(of(&[("k8s/dev/a.yaml", &a)]), ["default: a"]);
@@ -392,7 +392,7 @@ fn a_person_names_environments_and_what_belongs_to_them() {
 }
 
 #[test]
-fn an_overlay_alone_called_test_is_a_place_of_tests() {
+fn a_single_overlay_called_test_is_a_place_of_tests() {
     let a = config("a", "");
     let places = |files: &[(&str, &str)]| platform(files).scope.places_apart.len();
     assert_eq!(places(&[("k8s/a.yaml", &a), ("overlays/test/a.yaml", &a)]), 1);
@@ -403,7 +403,7 @@ fn an_overlay_alone_called_test_is_a_place_of_tests() {
 }
 
 #[test]
-fn only_what_makes_something_is_an_environment() {
+fn a_directory_or_root_without_objects_is_not_an_environment() {
     let a = config("a", "");
     let empty = [
         ("overlays/dev/kustomization.yaml", "resources: []\n"),
@@ -445,7 +445,7 @@ fn only_what_makes_something_is_an_environment() {
 }
 
 #[test]
-fn what_a_path_says_counts_over_what_objects_and_applications_say() {
+fn the_path_overrides_objects_and_applications() {
     let prod = config("a", ", labels: {env: prod}");
     let by_path = [("k8s/dev/a.yaml", &*prod), ("k8s/staging/b.yaml", &*prod)];
     assert_eq!(of(&by_path), ["development: a", "staging: a"]);
@@ -480,7 +480,7 @@ fn what_a_path_says_counts_over_what_objects_and_applications_say() {
 }
 
 #[test]
-fn clusters_are_named_by_places_first() {
+fn the_path_names_a_cluster_first() {
     let a = config("a", "");
     let app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\nspec: {source: {repoURL: r, path: clusters/eu/web}, destination: {name: east}}\n";
     let build = [
@@ -494,7 +494,7 @@ fn clusters_are_named_by_places_first() {
 }
 
 #[test]
-fn what_an_application_sets_for_elsewhere_is_in_its_project_and_environment() {
+fn values_of_an_application_for_a_remote_chart_belong_to_its_project_and_environment() {
     let app = |name: &str, image: &str| {
         format!(
             "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\nspec: {{source: {{repoURL: r, path: far, kustomize: {{images: ['{image}']}}}}}}\n"
@@ -541,7 +541,7 @@ fn what_an_application_sets_for_elsewhere_is_in_its_project_and_environment() {
 }
 
 #[test]
-fn projects_hold_nothing_of_one_another() {
+fn projects_contain_nothing_of_each_other() {
     let (a, b) = (config("a", ""), config("b", ""));
     let platform = platform(&[
         ("shop/README.md", ""),
@@ -560,7 +560,7 @@ fn projects_hold_nothing_of_one_another() {
 }
 
 #[test]
-fn charts_that_are_brought_or_only_a_library_are_no_releases() {
+fn subcharts_and_library_charts_are_not_releases() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: x}]}\n";
     let count = |files: &[(&str, &str)]| {
         let all = platform(files).scope.deployments;

@@ -67,7 +67,7 @@ fn flux_installs_a_chart_of_the_tree() {
 }
 
 #[test]
-fn lists_of_releases_that_are_of_no_chart_here_change_nothing() {
+fn releases_of_charts_from_elsewhere_change_no_local_chart() {
     assert_eq!(
         replicas(&[(
             "notes.yaml",

@@ -37,7 +37,7 @@ const ALL: &[&str] = &["development", "production"];
 const ONE: &[&str] = &["development"];
 
 #[test]
-fn a_file_opens_the_environment_of_its_path() {
+fn a_file_that_was_not_read_opens_the_environment_of_its_path() {
     let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: cache}\nspec: {chart: {spec: {chart: redis, sourceRef: {kind: HelmRepository, name: pantry}}}}\n";
     let operator =
         "apiVersion: example.org/v1\nkind: HarbourApp\nmetadata: {name: parcels}\nspec: {size: 3}\n";
@@ -100,7 +100,7 @@ fn a_root_of_terraform_opens_its_own_environment() {
 }
 
 #[test]
-fn a_directory_that_flux_deploys_is_open_unless_it_is_here() {
+fn a_directory_that_flux_deploys_opens_the_scope_unless_it_is_here() {
     let flux = |path: &str| {
         format!(
             "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: far}}\nspec: {{path: {path}, sourceRef: {{name: other}}}}\n"
@@ -117,7 +117,7 @@ fn a_directory_that_flux_deploys_is_open_unless_it_is_here() {
 }
 
 #[test]
-fn a_command_that_installs_a_chart_of_a_repository_opens() {
+fn a_command_that_installs_a_remote_chart_opens_the_scope() {
     let of = |chart: &str| {
         let text = format!("helm upgrade --install cache {chart}\n");
         open_in(&[("d.sh", &text)], Absence::Service, "the chart")

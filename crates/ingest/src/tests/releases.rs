@@ -47,7 +47,7 @@ fn with<'f>(more: &[(&'f str, &'f str)]) -> Platform {
 }
 
 #[test]
-fn a_lint_step_leaves_a_chart_as_one_that_nothing_installs() {
+fn a_lint_step_does_not_install_a_chart() {
     let defaults = with(&[]);
     for step in [
         "helm template front charts/web --validate\n",
@@ -93,7 +93,7 @@ fn a_release_of_a_chart_from_elsewhere_is_a_deployment_that_was_not_read() {
 }
 
 #[test]
-fn a_subchart_belongs_to_the_release_of_the_chart_that_brings_it() {
+fn a_subchart_belongs_to_the_release_of_its_parent_chart() {
     let found = with(&[
         (
             "charts/web/charts/side/Chart.yaml",
@@ -164,7 +164,7 @@ fn a_compose_file_that_only_includes_others_is_a_deployment() {
 }
 
 #[test]
-fn a_skeleton_of_a_chart_is_apart() {
+fn a_chart_skeleton_is_a_separate_place() {
     let files = [
         ("README.md", ""),
         ("starters/web/Chart.yaml", "apiVersion: v2\nname: <CHARTNAME>\n"),
@@ -213,7 +213,7 @@ fn the_address_of_a_cluster_names_it() {
 }
 
 #[test]
-fn files_of_a_build_that_fails_are_no_deployment_of_manifests() {
+fn files_of_a_failed_build_are_not_a_deployment_of_manifests() {
     let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n";
     let broken = ("k8s/kustomization.yaml", "resources: [c.yaml, gone.yaml]\n");
     let kinds = |files: &[(&str, &str)]| {

@@ -33,7 +33,7 @@ const CONFIG: (&str, &str) = (
 );
 
 #[test]
-fn a_release_of_a_chart_from_elsewhere_opens_and_is_named() {
+fn a_release_of_a_remote_chart_opens_the_scope_and_is_named() {
     let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: cache}\nspec: {chart: {spec: {chart: redis, sourceRef: {kind: HelmRepository, name: pantry}}}}\n";
     let open = platform(&[("a.yaml", release)]);
     let wanted = "the chart redis of pantry (release cache) was not read";
@@ -48,7 +48,7 @@ fn a_release_of_a_chart_from_elsewhere_opens_and_is_named() {
 }
 
 #[test]
-fn applications_of_elsewhere_open() {
+fn applications_of_other_repositories_open_the_scope() {
     let app = |source: &str| {
         format!(
             "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: x}}\nspec: {{source: {{repoURL: 'https://r', {source}}}}}\n"
@@ -80,7 +80,7 @@ fn applications_of_elsewhere_open() {
 }
 
 #[test]
-fn a_generator_that_asks_a_cluster_opens() {
+fn a_generator_that_asks_a_cluster_opens_the_scope() {
     let set = |generator: &str| {
         format!(
             "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: s}}\nspec:\n  generators: [{generator}]\n  template: {{metadata: {{name: x}}, spec: {{source: {{repoURL: r, path: k8s}}}}}}\n"
@@ -121,7 +121,7 @@ fn a_kustomization_with_a_remote_base_opens_its_own_environment() {
 }
 
 #[test]
-fn keys_that_were_not_read_open_config_maps_alone() {
+fn keys_that_were_not_read_open_the_scope_only_for_config_maps() {
     let files = |ignored: &str| {
         platform(&[
             (".gitignore", ignored),
@@ -137,7 +137,7 @@ fn keys_that_were_not_read_open_config_maps_alone() {
 }
 
 #[test]
-fn a_template_that_cannot_be_rendered_opens() {
+fn a_template_that_cannot_be_rendered_opens_the_scope() {
     let files = |template: &str| {
         platform(&[
             ("c/Chart.yaml", "apiVersion: v2\nname: c\n"),
@@ -153,7 +153,7 @@ fn a_template_that_cannot_be_rendered_opens() {
 }
 
 #[test]
-fn modules_from_elsewhere_open_and_are_named() {
+fn remote_modules_open_the_scope_and_are_named() {
     let open = platform(&[(
         "main.tf",
         "module \"ledger\" {\n  source = \"r.example.org/h/database/aws\"\n}\n",
@@ -170,7 +170,7 @@ fn modules_from_elsewhere_open_and_are_named() {
 }
 
 #[test]
-fn data_sources_and_broken_files_of_terraform_open() {
+fn data_sources_and_broken_files_of_terraform_open_the_scope() {
     let data = platform(&[(
         "main.tf",
         "data \"aws_backup_plan\" \"p\" {\n  plan_id = \"x\"\n}\n",
@@ -195,7 +195,7 @@ fn data_sources_and_broken_files_of_terraform_open() {
 }
 
 #[test]
-fn resources_of_unknown_operators_open_and_those_with_pods_are_named() {
+fn resources_of_unknown_operators_open_the_scope_and_those_with_pods_are_named() {
     let app = |spec: &str| {
         format!("apiVersion: example.org/v1\nkind: HarbourApp\nmetadata: {{name: parcels}}\nspec: {spec}\n")
     };
@@ -218,7 +218,7 @@ const RUNS: (&str, &str) = (
 );
 
 #[test]
-fn what_nothing_here_has_a_use_for_is_not_said_to_be_missing() {
+fn kinds_that_nothing_here_uses_are_not_reported_as_missing() {
     assert!(reasons(&platform(&[CONFIG]), "at all").is_empty());
     let runs = reasons(&platform(&[RUNS]), "at all");
     assert!(runs.iter().any(|r| r.contains("no alert at all")), "{runs:?}");
@@ -228,7 +228,7 @@ fn what_nothing_here_has_a_use_for_is_not_said_to_be_missing() {
 }
 
 #[test]
-fn what_is_usually_kept_elsewhere_is_open_until_one_is_read() {
+fn kinds_usually_kept_elsewhere_are_open_until_one_is_read() {
     let alert = "groups: [{name: g, rules: [{alert: A, expr: up == 0, for: 5m}]}]\n";
     let cluster = (
         "kafka.yaml",
@@ -280,7 +280,7 @@ fn defaults(files: &[(&str, &str)]) -> usize {
 }
 
 #[test]
-fn a_default_is_open_where_something_else_may_set_it() {
+fn a_default_is_open_if_something_else_may_set_it() {
     let provider = ("provider.tf", "provider \"aws\" {}\n");
     assert_eq!(defaults(&[]), 1, "a module that nothing runs");
     assert_eq!(defaults(&[provider]), 0, "a root sets its own");
@@ -307,7 +307,7 @@ fn a_default_is_open_where_something_else_may_set_it() {
 }
 
 #[test]
-fn only_a_root_that_somebody_runs_is_a_deployment() {
+fn only_a_terraform_root_that_is_run_is_a_deployment() {
     let count = |files: &[(&str, &str)]| {
         let mut all = vec![("main.tf", DATABASE)];
         all.extend(files);
@@ -365,7 +365,7 @@ fn release(name: &str, namespace: Option<&str>, replicas: u32) -> (String, Optio
 }
 
 #[test]
-fn a_chart_that_a_command_installs_has_no_defaults() {
+fn values_of_a_chart_that_a_command_installs_are_not_defaults() {
     assert_eq!(releases(&[]), (vec![release("web", None, 1)], true));
     let values = ("big.yaml", "replicas: 5\n");
     let command = |rest: &str| format!("helm upgrade --install front charts/web {rest}\n");
@@ -400,7 +400,7 @@ fn a_chart_that_a_command_installs_has_no_defaults() {
 }
 
 #[test]
-fn a_chart_of_a_repository_that_a_command_installs_opens() {
+fn a_remote_chart_that_a_command_installs_opens_the_scope() {
     let open = platform(&[("d.sh", "helm install cache bitnami/redis\n")]);
     assert_eq!(
         reason(&open, Absence::Service).as_deref(),
@@ -423,7 +423,7 @@ fn a_chart_of_a_repository_that_a_command_installs_opens() {
 }
 
 #[test]
-fn objects_without_a_namespace_get_the_one_they_are_deployed_into() {
+fn objects_without_a_namespace_get_the_namespace_of_their_deployment() {
     let flux = |spec: &str| {
         format!(
             "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: front, namespace: own}}\nspec:\n  chart: {{spec: {{chart: ./charts/web, sourceRef: {{kind: GitRepository, name: r}}}}}}\n{spec}"
@@ -542,7 +542,7 @@ fn a_directory_that_an_application_deploys_is_a_deployment() {
 }
 
 #[test]
-fn a_kustomization_that_a_command_applies_is_deployed_though_it_is_a_base() {
+fn a_base_that_a_command_applies_is_a_deployment() {
     let base = [
         ("k8s/base/kustomization.yaml", "resources: [cm.yaml]\n"),
         ("k8s/base/cm.yaml", CONFIG.1),
@@ -558,7 +558,7 @@ fn a_kustomization_that_a_command_applies_is_deployed_though_it_is_a_base() {
 }
 
 #[test]
-fn a_compose_file_is_deployed_with_its_overrides_or_by_itself() {
+fn a_compose_file_is_a_deployment_with_or_without_overrides() {
     let service = |name: &str| format!("services: {{{name}: {{image: x}}}}\n");
     let (a, b) = (service("a"), service("b"));
     let files = [
@@ -582,7 +582,7 @@ fn a_compose_file_is_deployed_with_its_overrides_or_by_itself() {
 }
 
 #[test]
-fn a_root_that_a_pipeline_runs_is_deployed_and_its_arguments_are_open() {
+fn a_root_that_a_pipeline_runs_is_a_deployment_with_open_arguments() {
     let run = |rest: &str| {
         let script = format!("terraform -chdir=infra apply {rest}\n");
         let platform = platform(&[("infra/main.tf", DATABASE), ("d.sh", &script)]);
@@ -611,7 +611,7 @@ fn a_root_that_a_pipeline_runs_is_deployed_and_its_arguments_are_open() {
 }
 
 #[test]
-fn values_of_another_project_set_nothing() {
+fn value_files_of_another_project_set_nothing() {
     let zones = |files: &[(&str, &str)]| {
         let platform = platform(files);
         let env = platform
@@ -644,7 +644,7 @@ fn values_of_another_project_set_nothing() {
 }
 
 #[test]
-fn values_that_name_an_environment_count_alone() {
+fn a_value_that_names_an_environment_is_enough_alone() {
     let names = |files: &[(&str, &str)]| -> Vec<String> {
         platform(files)
             .environments
@@ -674,7 +674,7 @@ fn a_release_is_on_the_cluster_that_its_application_names() {
 }
 
 #[test]
-fn a_literal_of_a_chart_that_nothing_installs_is_no_default() {
+fn a_literal_in_a_chart_that_nothing_installs_is_not_a_default() {
     let template = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: '{{ .Release.Name }}-a'\n  labels:\n    fixed: here\n    set: '{{ .Values.a }}'\nspec: {containers: [{name: c, image: x}]}\n{{- if .Values.more }}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: b, labels: {fixed: there}}\nspec: {containers: [{name: c, image: x}]}\n{{- end }}\n";
     let files = [
         ("c/Chart.yaml", "apiVersion: v2\nname: c\n"),
@@ -701,7 +701,7 @@ fn a_literal_of_a_chart_that_nothing_installs_is_no_default() {
 }
 
 #[test]
-fn values_are_for_the_roots_that_declare_most_of_them() {
+fn a_value_file_belongs_to_the_roots_that_declare_most_of_its_variables() {
     let roots = |values: &str| {
         let other = format!("{DATABASE}variable \"size\" {{\n  default = 1\n}}\n");
         let platform = platform(&[
@@ -721,7 +721,7 @@ fn values_are_for_the_roots_that_declare_most_of_them() {
 }
 
 #[test]
-fn one_file_beside_those_of_environments_is_used_by_nobody_knows_whom() {
+fn a_value_file_next_to_those_of_environments_is_not_assigned() {
     let zones = |files: &[(&str, &str)]| {
         let mut all = vec![("main.tf", DATABASE), ("x.tfvars", "zones = true\n")];
         all.extend(files);

@@ -100,7 +100,7 @@ fn paths_that_cannot_be_read_are_all_named() {
 }
 
 #[test]
-fn reasons_are_in_plain_words() {
+fn reasons_are_in_plain_english() {
     let said = |kind| plain(&io::Error::from(kind));
     assert_eq!(said(io::ErrorKind::PermissionDenied), "permission denied");
     assert_eq!(said(io::ErrorKind::NotFound), "no such file or directory");
@@ -112,7 +112,7 @@ fn reasons_are_in_plain_words() {
 }
 
 #[test]
-fn the_overlay_sees_the_root_from_its_own_directory() {
+fn the_overlay_knows_the_path_from_its_directory_to_the_root() {
     let tree = Tree::new(&[
         "r/.git/HEAD",
         "r/cofferdam.yaml",
@@ -167,7 +167,7 @@ fn a_repository_ends_at_a_file_called_git_too() {
 }
 
 #[test]
-fn a_directory_with_an_overlays_name_is_none() {
+fn a_directory_with_the_name_of_an_overlay_is_not_an_overlay() {
     let tree = Tree::new(&[
         "r/.git/HEAD",
         "r/cofferdam.yaml/x.yaml",
@@ -181,7 +181,7 @@ fn a_directory_with_an_overlays_name_is_none() {
 }
 
 #[test]
-fn overlays_that_are_not_used_are_known() {
+fn overlays_that_are_not_used_are_listed() {
     let tree = Tree::new(&[
         "cofferdam.yaml",
         "cofferdam.yml",
@@ -230,7 +230,7 @@ fn linked(files: &[(&str, &str)], links: &[(&str, &str)]) -> (tempfile::TempDir,
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_the_file_that_it_leads_to() {
+fn a_link_counts_as_its_target_file() {
     let (_kept, repo) = linked(
         &[
             ("shared/a.yaml", "a: 1"),

@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn names_follow_their_rfcs() {
+    fn names_follow_their_rfc() {
         assert!(is_label("a") && is_label("web-1") && is_label(&"a".repeat(63)));
         assert!(!is_label("") && !is_label("Web") && !is_label("-a") && !is_label("a.b"));
         assert!(!is_label(&"a".repeat(64)));
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_lie_in_each_other_by_their_first_bits() {
+    fn a_network_contains_another_if_their_first_bits_are_equal() {
         let net = |t: &str| t.parse::<IpNet>().unwrap();
         assert!(strictly_within(net("169.254.169.254/32"), net("0.0.0.0/0")));
         assert!(strictly_within(net("10.1.0.0/16"), net("10.0.0.0/8")));
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_filled_in_is_recognised() {
+    fn values_to_be_filled_in_are_recognised() {
         for text in [
             "{{ .Values.x }}",
             "${REPLICAS}",

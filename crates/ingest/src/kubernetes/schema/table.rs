@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_of_the_tables_is_understood() {
+    fn every_line_of_the_tables_is_parsed() {
         assert_eq!(table().bad_lines, Vec::<String>::new());
         assert!(table().types.len() > 300);
     }
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_is_declared_once_and_a_field_once_in_it() {
+    fn every_type_is_declared_once_and_every_field_of_it_once() {
         let mut names: Vec<&str> = table().types.iter().map(|t| t.name).collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|w| w[0] != w[1]));

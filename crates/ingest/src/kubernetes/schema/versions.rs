@@ -359,7 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_gone_is_not_in_the_tables_and_its_replacement_is() {
+    fn removed_versions_are_not_in_the_tables_and_their_replacements_are() {
         for gone in REMOVED {
             for kind in gone.kinds {
                 assert!(

@@ -259,7 +259,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_word_stands_for_its_kinds() {
+    fn each_word_means_its_kinds() {
         for (words, kind) in NAMED {
             assert!(!chart("web").contains(kind), "{kind:?}");
             for word in words.split(' ') {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_modules_tell_clusters_from_groundwork() {
+    fn words_distinguish_modules_for_clusters_from_modules_for_networks() {
         let on_clusters = "eks gke aks kubernetes k8s addons helm cluster";
         assert_eq!(on_clusters.split(' ').count(), ON_CLUSTERS.len());
         for word in on_clusters.split(' ') {
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_each_source_may_bring_is_as_listed() {
+    fn each_source_may_contain_the_listed_kinds() {
         use Absence::*;
         let of_chart = [
             Workload,
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_what_a_thing_may_bring() {
+    fn a_name_decides_which_kinds_a_source_may_contain() {
         for (kinds, has, has_not) in [
             (chart("redis"), Absence::Service, Absence::NetworkPolicy),
             (chart("redis"), Absence::Alert, Absence::DisruptionBudget),

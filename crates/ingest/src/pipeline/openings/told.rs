@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_thing_is_named_once_and_the_largest_sort_first() {
+    fn each_thing_is_named_once_and_the_most_frequent_kind_first() {
         let mut told = Told::default();
         told.add(What::Module, "vpc of git".to_owned(), Path::new("main.tf"), None);
         for path in ["b.yaml", "a.yaml"] {

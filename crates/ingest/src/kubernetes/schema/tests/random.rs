@@ -159,7 +159,7 @@ fn any_tree() -> impl Strategy<Value = Node> {
 
 proptest! {
     #[test]
-    fn no_tree_makes_it_panic((version, kind) in proptest::sample::select(KINDS), spec in any_tree(), rest in any_tree()) {
+    fn no_tree_panics_the_schema_check((version, kind) in proptest::sample::select(KINDS), spec in any_tree(), rest in any_tree()) {
         let mut map = rest.as_map().cloned().unwrap_or_default();
         let span = Span::new(FileId(0), 0, 0);
         map.insert(key("apiVersion"), Node::plain(version, span));
@@ -174,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn scalars_of_any_text_are_read_without_a_panic(text in ".{0,40}") {
+    fn no_scalar_panics(text in ".{0,40}") {
         scalar::quantity(&text);
         let _ = text.parse::<ipnet::IpNet>();
         scalar::is_base64(&text);
@@ -187,7 +187,7 @@ proptest! {
     /// Every manifest of the sound ones stays within its tables when one of its keys is dropped: only
     /// `Missing` and rules of values may follow, never an unknown field.
     #[test]
-    fn dropping_a_key_makes_no_other_field_unknown(index in 0usize..400) {
+    fn removing_a_key_makes_no_other_field_unknown(index in 0usize..400) {
         let documents = documents(include_str!("sound_builtin.yaml"));
         let mut left = index;
         for mut document in documents {

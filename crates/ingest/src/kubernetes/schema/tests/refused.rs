@@ -67,7 +67,7 @@ fn the_pooler_of_the_mitigation_plan_has_no_selector_and_no_labels() {
 }
 
 #[test]
-fn unknown_and_misplaced_fields_say_what_was_meant() {
+fn unknown_and_misplaced_fields_get_a_suggestion() {
     let kind_of = |text: &str| {
         let found: Vec<_> = documents(text).iter().flat_map(validate).collect();
         assert_eq!(found.len(), 1, "{found:?}\n{text}");
@@ -138,7 +138,7 @@ impl ProblemKind {
 }
 
 #[test]
-fn api_versions_that_are_gone_name_the_one_to_use() {
+fn removed_api_versions_name_their_replacement() {
     each_has_one(&[
         (
             of_kind("autoscaling/v2beta2", "HorizontalPodAutoscaler", "spec: {}\n"),
@@ -165,7 +165,7 @@ fn api_versions_that_are_gone_name_the_one_to_use() {
 }
 
 #[test]
-fn fields_of_another_api_version_are_named_as_such() {
+fn fields_of_another_api_version_are_reported_as_such() {
     let hpa = "spec:\n  maxReplicas: 3\n  scaleTargetRef: {kind: Deployment, name: x}\n";
     let ingress = "spec:\n  rules:\n  - http:\n      paths:\n      - path: /\n        pathType: Prefix\n        \
                    backend: {serviceName: web}\n";
@@ -315,7 +315,7 @@ fn wrong_types_are_named_and_texts_are_never_shown() {
 }
 
 #[test]
-fn values_outside_of_a_closed_set_are_turned_down() {
+fn values_outside_a_closed_set_are_refused() {
     each_has_one(&[
         (
             container("imagePullPolicy: always"),
@@ -343,7 +343,7 @@ fn values_outside_of_a_closed_set_are_turned_down() {
 }
 
 #[test]
-fn quantities_that_do_not_parse_say_what_was_meant() {
+fn quantities_that_do_not_parse_get_a_suggestion() {
     let text = container("resources: {requests: {memory: 512MB}}");
     each_has_one(&[
         (
@@ -367,7 +367,7 @@ fn quantities_that_do_not_parse_say_what_was_meant() {
 }
 
 #[test]
-fn names_and_labels_are_of_their_form() {
+fn names_and_labels_must_have_their_format() {
     let named =
         |kind: &str, name: &str| format!("apiVersion: v1\nkind: {kind}\nmetadata: {{name: {name}}}\n");
     each_has_one(&[
@@ -430,7 +430,7 @@ fn selectors_must_match_the_template() {
 }
 
 #[test]
-fn probes_have_one_handler_and_sensible_counts() {
+fn probes_must_have_one_handler_and_valid_counts() {
     each_has_one(&[
         (
             container("livenessProbe: {periodSeconds: 5}"),
@@ -464,7 +464,7 @@ fn probes_have_one_handler_and_sensible_counts() {
 }
 
 #[test]
-fn pods_hold_together() {
+fn references_inside_a_pod_must_match() {
     each_has_one(&[
         (
             format!("{POD}  containers: [{{name: a, image: a}}, {{name: a, image: b}}]\n"),
@@ -521,7 +521,7 @@ fn pods_hold_together() {
 }
 
 #[test]
-fn workloads_restart_and_roll_as_their_kind_does() {
+fn restart_policy_and_strategy_must_fit_the_kind() {
     let job = |policy: &str| {
         of_kind(
             "batch/v1",
@@ -575,7 +575,7 @@ fn workloads_restart_and_roll_as_their_kind_does() {
 }
 
 #[test]
-fn cron_jobs_have_schedules_and_short_names() {
+fn cron_jobs_must_have_a_schedule_and_a_short_name() {
     let cron = |name: &str, fields: &str| {
         format!(
             "apiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: {name}}}\nspec:\n  {fields}\n  jobTemplate: {{spec: \
@@ -607,7 +607,7 @@ fn cron_jobs_have_schedules_and_short_names() {
 }
 
 #[test]
-fn autoscalers_and_budgets_hold_together() {
+fn values_of_autoscalers_and_budgets_must_fit_each_other() {
     let hpa = |lines: &str| {
         of_kind(
             "autoscaling/v2",
@@ -659,7 +659,7 @@ fn autoscalers_and_budgets_hold_together() {
 }
 
 #[test]
-fn network_policies_name_ranges_and_ports() {
+fn network_policies_must_have_valid_ranges_and_ports() {
     let policy = |peer: &str| {
         of_kind(
             "networking.k8s.io/v1",
@@ -701,7 +701,7 @@ fn network_policies_name_ranges_and_ports() {
 }
 
 #[test]
-fn services_and_ingresses_lead_somewhere() {
+fn services_and_ingresses_must_have_targets() {
     let service = |spec: &str| of_kind("v1", "Service", &format!("spec: {{{spec}}}\n"));
     let ingress = |spec: &str| of_kind("networking.k8s.io/v1", "Ingress", &format!("spec: {{{spec}}}\n"));
     let path = |fields: &str| {
@@ -750,7 +750,7 @@ fn services_and_ingresses_lead_somewhere() {
 }
 
 #[test]
-fn rights_name_what_they_are_for() {
+fn rbac_rules_must_name_groups_resources_and_verbs() {
     let kind = |kind: &str, rest: &str| of_kind("rbac.authorization.k8s.io/v1", kind, rest);
     each_has_one(&[
         (
@@ -784,7 +784,7 @@ fn rights_name_what_they_are_for() {
 }
 
 #[test]
-fn custom_kinds_are_judged_where_their_fields_are_certain() {
+fn custom_kinds_are_judged_if_their_fields_are_certain() {
     let keda =
         "spec:\n  scaleTargetRef: {name: x}\n  triggers: [{type: kafka, metadata: {lagThreshold: 50}}]\n";
     let rule = "spec: {rules: [{name: a, match: {any: []}, validate: {mesage: x}}]}\n";
@@ -829,14 +829,14 @@ fn custom_kinds_are_judged_where_their_fields_are_certain() {
 }
 
 #[test]
-fn a_list_is_judged_item_by_item() {
+fn each_item_of_a_list_is_judged() {
     let text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data: {a: 1}\n- \
                 apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: b}\n";
     assert_eq!(problems(text), ["`data.a` must be text and is the number 1"]);
 }
 
 #[test]
-fn of_a_fragment_only_what_is_written_is_judged() {
+fn only_the_written_fields_of_a_fragment_are_judged() {
     let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {}\nspec:\n  replicas: x\n  template:\n    spec:\n      \
                 containers:\n      - env: []\n        livenessProbes: {}\n";
     let found: Vec<String> = documents(text)
@@ -905,7 +905,7 @@ fn the_labels_of_a_replication_controller_are_plain() {
 }
 
 #[test]
-fn ephemeral_containers_are_only_added_to_a_pod_that_runs() {
+fn ephemeral_containers_are_refused_in_manifests() {
     let text = format!(
         "{POD}  containers: [{{name: app, image: 'app:1'}}]\n  ephemeralContainers: [{{name: debug, image: 'busybox:1'}}]\n"
     );
@@ -913,7 +913,7 @@ fn ephemeral_containers_are_only_added_to_a_pod_that_runs() {
 }
 
 #[test]
-fn a_deployment_config_is_judged_as_openshift_does() {
+fn a_deployment_config_is_judged_by_the_rules_of_openshift() {
     let with = |lines: &str| {
         let rest = format!(
             "spec:\n{lines}\n  template: {{metadata: {{labels: {{app: x}}}}, spec: {{containers: [{{name: app, image: 'app:1', imagePolicy: Always}}]}}}}\n"
@@ -962,7 +962,7 @@ fn a_deployment_config_is_judged_as_openshift_does() {
 }
 
 #[test]
-fn versions_and_kinds_that_are_not_kubernetes_are_told() {
+fn unknown_versions_and_kinds_of_kubernetes_are_reported() {
     let spec = "spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: 'a:1'}]}}}\n";
     each_has_one(&[
         (
@@ -984,7 +984,7 @@ fn versions_and_kinds_that_are_not_kubernetes_are_told() {
 }
 
 #[test]
-fn an_object_without_its_version_or_kind_is_known_by_the_rest() {
+fn an_object_without_version_or_kind_is_recognised_by_its_other_fields() {
     let missing = |text: &str| lacks(&documents(text)[0]).map(|p| p.path);
     let whole = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 1}\n";
     assert_eq!(missing(whole), None);

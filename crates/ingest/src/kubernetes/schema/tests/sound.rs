@@ -8,13 +8,13 @@ const BUILTIN: &str = include_str!("sound_builtin.yaml");
 const CUSTOM: &str = include_str!("sound_custom.yaml");
 
 #[test]
-fn sound_manifests_of_every_kind_have_no_problem() {
+fn valid_manifests_of_every_kind_have_no_problem() {
     assert_eq!(problems(BUILTIN), Vec::<String>::new());
     assert_eq!(problems(CUSTOM), Vec::<String>::new());
 }
 
 #[test]
-fn every_kind_of_the_tables_has_a_sound_manifest() {
+fn every_kind_of_the_tables_has_a_valid_manifest() {
     let documents: Vec<Node> = documents(BUILTIN).into_iter().chain(documents(CUSTOM)).collect();
     let shown: Vec<(&str, &str)> = documents
         .iter()
@@ -28,7 +28,7 @@ fn every_kind_of_the_tables_has_a_sound_manifest() {
 }
 
 #[test]
-fn what_a_template_fills_in_is_not_judged() {
+fn values_filled_in_by_a_template_are_not_judged() {
     for text in [
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: '{{ .Release.Name }}'}\nspec:\n  replicas: ${REPLICAS}\n  \
          selector: {matchLabels: {app: $(APP)}}\n  template:\n    metadata: {labels: {app: $(NAME)}}\n    spec:\n      \
@@ -81,7 +81,7 @@ fn blank(node: &mut Node, index: &mut usize) -> bool {
 }
 
 #[test]
-fn nulls_are_as_good_as_absent() {
+fn null_counts_as_absent() {
     let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x, creationTimestamp: null, annotations: null}\nspec:\n  \
                 replicas: null\n  strategy: {}\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}, \
                 creationTimestamp: null}\n    spec:\n      volumes: null\n      containers:\n      - name: a\n        image: b\n        \
@@ -90,7 +90,7 @@ fn nulls_are_as_good_as_absent() {
 }
 
 #[test]
-fn what_no_table_knows_is_not_judged() {
+fn fields_that_no_table_lists_are_not_judged() {
     for text in [
         "apiVersion: example.com/v1\nkind: Deployment\nspec: 5\n",
         "apiVersion: v1\nkind: Config\nclusters: []\n",
