@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_of_the_requests_may_be_retried() {
+    fn ten_percent_of_the_requests_may_be_retried() {
         let mut budget = budget(0.1, 0.0);
         for _ in 0..99 {
             budget.request(at(0));
@@ -211,14 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn the_floor_lets_a_few_through_without_any_request() {
+    fn the_floor_allows_a_few_retries_without_any_request() {
         let mut budget = budget(0.0, 1.0);
         // One a second over 10 s, which may come together.
         assert_eq!((0..20).filter(|_| budget.withdraw(at(0)).is_ok()).count(), 10);
     }
 
     #[test]
-    fn racing_callers_never_overshoot() {
+    fn concurrent_callers_never_exceed_the_budget() {
         let shared = Shared::from(budget(0.0, 5.0));
         let taken: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_ratio_is_not_rounded_to_nothing() {
+    fn a_small_ratio_is_not_rounded_to_zero() {
         let mut budget = budget(0.0005, 0.0);
         for _ in 0..10_000 {
             budget.request(at(0));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn an_invalid_configuration_is_refused() {
         let with = |ratio, floor, window| RetryBudget::new(BudgetConfig { ratio, floor, window }).map(|_| ());
         let second = Duration::from_secs(1);
         assert_eq!(with(-0.1, 1.0, second), Err(BudgetError::Ratio(-0.1)));

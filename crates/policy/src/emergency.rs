@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_left_after_its_least_time_and_only_when_all_is_well() {
+    fn a_state_ends_after_its_minimum_time_and_only_with_good_signals() {
         let mut emergency = emergency();
         emergency.observe(at(0), &signals(0.0, 0.2));
         assert!(emergency.observe(at(30), &signals(0.0, 0.2)));
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_signal_neither_brings_nor_ends_a_state() {
+    fn a_missing_signal_neither_starts_nor_ends_a_state() {
         let mut emergency = emergency();
         emergency.observe(at(0), &signals(0.9, 0.0));
         emergency.observe(at(30), &signals(0.9, 0.0));
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_overrules_the_signals() {
+    fn a_person_overrides_the_signals() {
         let mut emergency = emergency();
         assert!(emergency.hold(at(0), Some("emergency"), "rehearsal"));
         assert!(!emergency.hold(at(0), Some("nonsense"), "x"));
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_graver_state_takes_over() {
+    fn a_more_severe_state_replaces_a_milder_one() {
         let mut graver = Emergency::connections();
         graver.name = "lockdown".into();
         graver.enter = vec![Condition::above("error rate", 0.5)];
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_grave_state_is_not_the_end_of_a_milder_one() {
+    fn the_end_of_a_severe_state_is_not_the_end_of_a_milder_one() {
         let mut graver = Emergency::connections();
         graver.name = "lockdown".into();
         graver.enter = vec![Condition::above("error rate", 0.5)];
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn what_brought_a_state_keeps_it_even_if_the_conditions_to_leave_forget_it() {
+    fn the_signal_that_started_a_state_keeps_it_active() {
         let mut forgetful = Emergency::connections();
         forgetful.leave = vec![Condition::below("utilisation", 0.6)];
         let mut emergency = Emergency::new(vec![forgetful]).unwrap();

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_twentieth_is_hedged() {
+    fn the_slowest_five_percent_are_hedged() {
         let mut hedge = Hedge::new(HedgeConfig::default()).unwrap();
         let mut budget = RetryBudget::new(BudgetConfig {
             floor: 0.1,
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn old_answers_fade() {
+    fn old_answers_lose_weight() {
         let mut hedge = Hedge::new(HedgeConfig {
             minimum: 10,
             memory: 200,
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn an_invalid_configuration_is_refused() {
         let with = |percentile, minimum, memory| {
             Hedge::new(HedgeConfig {
                 percentile,

@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_pool_that_may_be_costs_no_time() {
+    fn the_largest_allowed_pool_is_computed_quickly() {
         let wait = Duration::from_millis(5);
         // 10 erlangs need 12 connections, whatever the maximum is.
         assert_eq!(asked(&demand(Class::Critical, 1, u32::MAX, 500.0), wait), 12);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn littles_law_and_erlang_say_what_a_service_asks_for() {
+    fn the_demand_of_a_service_follows_littles_law_and_erlang() {
         // 500 a second × 20 ms = 10 erlangs. Waits of M/M/c at 10 erlangs: 11 connections 0.6821 of a hold, 12 0.2247
         // (C = 0.4494), 13 0.0950: 5 ms is a quarter of 20 ms, so 12.
         assert!((mean_wait(11, 10.0) - 0.6821).abs() < 5e-4);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_is_short_for_the_least_important() {
+    fn a_shortage_affects_the_least_important_class() {
         let demands = [
             demand(Class::Optional, 2, 50, 500.0),
             demand(Class::Critical, 2, 50, 500.0),
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_shares_its_shortage() {
+    fn services_of_a_class_share_its_shortage() {
         let demands = [
             demand(Class::Critical, 0, 50, 500.0),
             demand(Class::Critical, 0, 6, 500.0),
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_told() {
+    fn an_impossible_size_is_an_error() {
         let demands = [demand(Class::Critical, 5, 10, 1.0); 3];
         assert_eq!(
             share_out(supply(10), &demands),

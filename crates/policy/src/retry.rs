@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_comes_back_sooner_than_told() {
+    fn no_retry_comes_before_the_retry_after_time() {
         let retry = Retry::new(RetryConfig {
             deadline: Some(Duration::from_secs(2)),
             ..RetryConfig::default()
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn an_invalid_configuration_is_refused() {
         assert_eq!(
             Retry::new(RetryConfig {
                 attempts: 0,
@@ -294,7 +294,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_retry_is_put_after_the_deadline_or_beyond_the_attempts(
+        fn no_retry_is_planned_after_the_deadline_or_beyond_the_attempts(
             attempts in 1_u32..12,
             deadline in prop::option::of(0_u64..5000),
             (base, more) in (0_u64..400, 0_u64..2000),

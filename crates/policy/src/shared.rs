@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn racing_callers_get_exactly_the_probes_that_there_are() {
+    fn concurrent_callers_get_exactly_the_available_probes() {
         for probes in [1, 3, 10] {
             let config = BreakerConfig {
                 probes,
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn every_result_of_racing_callers_is_counted_once() {
+    fn every_result_of_concurrent_callers_is_counted_once() {
         let breaker = shared(BreakerConfig {
             failure_share: Some(1.0),
             ..BreakerConfig::default()
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_that_panics_with_the_lock_does_not_take_it_from_the_others() {
+    fn a_caller_that_panics_with_the_lock_does_not_block_the_others() {
         let breaker = shared(BreakerConfig::database());
         let other = breaker.clone();
         let died = thread::spawn(move || other.with(|_| panic!("on purpose"))).join();

@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn the_survivor_gets_what_it_can_carry_and_the_rest_is_shed_by_class() {
+    fn the_survivor_gets_its_capacity_and_the_rest_is_shed_by_class() {
         // 12,000 requests a second in cells of 7,000 and 5,000; the larger is lost. 7,000 must be refused: all of the
         // 600 optional, all of the 3,000 important, and 3,400 of the 8,400 critical.
         let demand = [8400.0, 3000.0, 600.0];
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn one_bad_reading_moves_nothing() {
+    fn one_bad_measurement_moves_no_traffic() {
         let mut shift = Shift::new(CONFIG, &[0.6, 0.4]).unwrap();
         let well = [reading(true, 1000.0), reading(true, 1000.0)];
         let ill = [reading(false, 1000.0), reading(true, 1000.0)];
@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_at_its_safe_load_gives_to_others() {
+    fn a_cell_at_its_safe_load_passes_traffic_to_others() {
         // Shares of 900 and 100 at 1,000 requests a second; the first can carry 500: the second takes the rest.
         let mut shift = Shift::new(CONFIG, &[0.9, 0.1]).unwrap();
         let readings = [reading(true, 500.0), reading(true, 800.0)];
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_well_cell_nothing_is_sent() {
+    fn without_a_healthy_cell_nothing_is_sent() {
         let mut shift = Shift::new(CONFIG, &[1.0]).unwrap();
         shift.step([10.0, 0.0, 0.0], &[]);
         let decision = shift.step([10.0, 0.0, 0.0], &[]);
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn an_invalid_configuration_is_refused() {
         let with = |config| Shift::new(config, &[1.0]).map(|_| ());
         assert_eq!(
             with(ShiftConfig { step: 0.0, ..CONFIG }),
@@ -487,7 +487,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_cell_is_sent_more_than_its_safe_load(
+        fn no_cell_gets_more_than_its_safe_load(
             shares in prop::collection::vec(0.0_f64..10.0, 1..6),
             rounds in prop::collection::vec(
                 (prop::collection::vec((any::<bool>(), 0.0_f64..5000.0), 6), [0.0_f64..5000.0, 0.0..5000.0, 0.0..5000.0]),

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_reads_as_minutes_and_seconds() {
+    fn a_time_is_shown_as_minutes_and_seconds() {
         assert_eq!(Time::from_secs_f64(90.25).to_string(), "+01:30.250");
         assert_eq!(Time::from_secs_f64(-1.0), Time::ZERO);
     }

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn two_waits_of_the_same_length_race() {
+    fn two_timeouts_of_the_same_length_are_reported() {
         let chain = [layer("query", 45_000, 1, 0), layer("connect", 45_000, 1, 0)];
         assert_eq!(inverted(&chain, Duration::ZERO).len(), 1);
         let sooner = [chain[0].clone(), layer("connect", 44_999, 1, 0)];
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_handed_down_and_ends() {
+    fn the_remaining_time_is_passed_on_and_ends() {
         let at = |millis: u64| Time::from_nanos(millis * 1_000_000);
         let deadline = Deadline::after(at(0), Duration::from_secs(2));
         assert_eq!(deadline.left(at(500)), Some(Duration::from_millis(1500)));

@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_is_a_time() {
+    fn the_maximum_time_is_accepted() {
         let mut window = window(WindowConfig::Time {
             length: Duration::from_secs(2),
             slices: 2,
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_compare_equal_to_the_literals_that_people_write() {
+    fn shares_equal_their_decimal_literals() {
         for n in 1..=1000_u64 {
             assert_eq!(share(n, 10 * n), 0.1);
             assert_eq!(share(3 * n, 10 * n), 0.3);

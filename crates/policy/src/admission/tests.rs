@@ -62,7 +62,7 @@ fn an_idle_share_is_lent_and_comes_back_with_the_next_release() {
 }
 
 #[test]
-fn whoever_waits_too_long_or_finds_the_queue_full_is_turned_away() {
+fn a_request_is_refused_after_its_wait_or_with_a_full_queue() {
     let mut admission = admission(1, 1);
     let held = slot(admission.acquire(at(0), Class::Critical));
     let waiting = ticket(admission.acquire(at(0), Class::Optional));
@@ -85,7 +85,7 @@ fn whoever_waits_too_long_or_finds_the_queue_full_is_turned_away() {
 }
 
 #[test]
-fn a_flood_of_the_least_important_does_not_fill_the_queue_for_the_others() {
+fn a_flood_of_low_priority_requests_leaves_room_in_the_queue() {
     let mut admission = admission(10, 10);
     let mut held: Vec<Slot> = (0..10)
         .map(|_| slot(admission.acquire(at(0), Class::Optional)))
@@ -112,7 +112,7 @@ fn a_flood_of_the_least_important_does_not_fill_the_queue_for_the_others() {
 }
 
 #[test]
-fn an_emergency_takes_slots_away_as_they_are_released_and_its_end_gives_them_back() {
+fn an_emergency_removes_slots_when_they_are_released_and_its_end_returns_them() {
     let mut admission = admission(10, 5);
     let mut held: Vec<Slot> = (0..10)
         .map(|_| slot(admission.acquire(at(0), Class::Critical)))
@@ -136,7 +136,7 @@ fn an_emergency_takes_slots_away_as_they_are_released_and_its_end_gives_them_bac
 }
 
 #[test]
-fn whoever_has_something_to_claim_is_called() {
+fn waiting_requests_are_called_when_their_result_is_known() {
     let mut admission = admission(1, 2);
     let held = slot(admission.acquire(at(0), Class::Critical));
     // One place in the queue is critical's and one important's; optional borrows both.
@@ -154,7 +154,7 @@ fn whoever_has_something_to_claim_is_called() {
 }
 
 #[test]
-fn slots_that_are_kept_take_no_place_in_the_queue() {
+fn reserved_slots_take_no_place_in_the_queue() {
     let mut admission = admission(1, 1);
     let held = slot(admission.acquire(at(0), Class::Critical));
     let first = ticket(admission.acquire(at(0), Class::Critical));
@@ -169,7 +169,7 @@ fn slots_that_are_kept_take_no_place_in_the_queue() {
 }
 
 #[test]
-fn another_try_is_worth_it_when_those_who_wait_have_been_served_or_have_gone() {
+fn a_retry_makes_sense_when_waiting_requests_have_been_served_or_have_left() {
     let mut admission = admission(2, 1);
     let mut held: Vec<Slot> = (0..2)
         .map(|_| slot(admission.acquire(at(0), Class::Critical)))
@@ -199,7 +199,7 @@ fn another_try_is_worth_it_when_those_who_wait_have_been_served_or_have_gone() {
 }
 
 #[test]
-fn a_slot_that_is_kept_for_somebody_who_does_not_come_goes_on() {
+fn a_reserved_slot_that_nobody_claims_goes_to_the_next_request() {
     let mut admission = admission(1, 2);
     let held = slot(admission.acquire(at(0), Class::Critical));
     let _absent = ticket(admission.acquire(at(0), Class::Optional));
@@ -230,7 +230,7 @@ fn a_dropped_guard_gives_its_slot_back() {
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn an_invalid_configuration_is_refused() {
     let with = |total, shares| {
         Admission::new(AdmissionConfig {
             total,
@@ -254,7 +254,7 @@ fn nonsense_is_refused() {
 }
 
 #[test]
-fn a_token_of_an_admission_that_is_gone_changes_nothing_at_its_successor() {
+fn a_token_of_a_dropped_admission_does_not_change_its_successor() {
     // The successor may have the same address as the other had.
     for _ in 0..100 {
         let mut gone = admission(1, 1);
@@ -277,7 +277,7 @@ fn a_token_of_an_admission_that_is_gone_changes_nothing_at_its_successor() {
 }
 
 #[test]
-fn a_size_that_no_memory_is_kept_for_is_refused() {
+fn a_size_above_the_allocated_memory_is_refused() {
     let of = |total, queue| {
         Admission::new(AdmissionConfig {
             total,

@@ -57,7 +57,7 @@ fn five_failures_in_a_row_open_the_database_breaker_for_sixty_seconds() {
 }
 
 #[test]
-fn the_documents_breakers_open_where_they_say() {
+fn the_documented_breakers_open_at_their_thresholds() {
     for (config, failures, open) in [
         (BreakerConfig::database(), 5, 60),
         (BreakerConfig::kafka(), 10, 30),
@@ -120,7 +120,7 @@ fn the_cell_breaker_opens_at_half_and_half_of_ten_probes_decide() {
 }
 
 #[test]
-fn a_share_says_nothing_below_the_minimum_and_a_success_can_complete_it() {
+fn a_failure_rate_counts_only_from_the_minimum_and_a_success_can_reach_it() {
     let config = BreakerConfig {
         minimum_calls: 10,
         failure_share: Some(0.9),
@@ -168,7 +168,7 @@ fn slow_successes_open_it_and_a_slow_probe_does_not_close_it() {
 }
 
 #[test]
-fn the_open_time_grows_to_its_cap_and_starts_anew_after_closing() {
+fn the_open_time_grows_to_its_maximum_and_restarts_after_closing() {
     let config = BreakerConfig {
         open_time: Duration::from_secs(10),
         open_growth: 2.0,
@@ -196,7 +196,7 @@ fn the_open_time_grows_to_its_cap_and_starts_anew_after_closing() {
 }
 
 #[test]
-fn half_open_admits_exactly_its_probes_and_an_expired_one_gives_its_place_away() {
+fn half_open_admits_exactly_its_probes_and_an_expired_probe_is_replaced() {
     let config = BreakerConfig {
         probes: 3,
         success_threshold: 3,
@@ -232,7 +232,7 @@ fn half_open_admits_exactly_its_probes_and_an_expired_one_gives_its_place_away()
 }
 
 #[test]
-fn results_from_before_a_change_count_for_nothing_after_it() {
+fn results_from_before_a_state_change_are_ignored() {
     let mut breaker = breaker(BreakerConfig::database());
     let slow_failure = breaker.acquire(at(0.0)).unwrap();
     let slow_success = breaker.acquire(at(0.0)).unwrap();
@@ -249,7 +249,7 @@ fn results_from_before_a_change_count_for_nothing_after_it() {
 }
 
 #[test]
-fn anothers_permit_counts_for_nothing() {
+fn a_permit_of_another_breaker_is_ignored() {
     let mut here = breaker(BreakerConfig::consecutive(1, Duration::from_secs(1)));
     let mut there = breaker(BreakerConfig::consecutive(1, Duration::from_secs(1)));
     let permit = there.acquire(at(0.0)).unwrap();
@@ -259,7 +259,7 @@ fn anothers_permit_counts_for_nothing() {
 }
 
 #[test]
-fn a_released_permit_counts_for_nothing_and_frees_the_probes_place() {
+fn a_released_permit_is_ignored_and_frees_its_probe() {
     let mut breaker = breaker(BreakerConfig::database());
     let permit = breaker.acquire(at(0.0)).unwrap();
     breaker.release(at(0.0), permit);
@@ -290,7 +290,7 @@ fn forced_open_rejects_until_released_and_then_probes() {
 }
 
 #[test]
-fn disabled_watches_nothing_and_starts_anew() {
+fn a_disabled_breaker_records_nothing_and_starts_empty() {
     let mut breaker = breaker(BreakerConfig::database());
     trip(&mut breaker, at(0.0));
     breaker.set_mode(at(1.0), Mode::Disabled);
@@ -304,7 +304,7 @@ fn disabled_watches_nothing_and_starts_anew() {
 }
 
 #[test]
-fn observing_admits_all_and_tells_what_it_would_have_done() {
+fn an_observing_breaker_admits_all_and_reports_what_it_would_do() {
     let config = BreakerConfig {
         mode: Mode::ObserveOnly,
         ..BreakerConfig::database()
@@ -334,7 +334,7 @@ fn observing_admits_all_and_tells_what_it_would_have_done() {
 }
 
 #[test]
-fn observing_begins_to_bind_from_the_state_that_it_is_in() {
+fn an_observing_breaker_can_be_enabled_in_its_current_state() {
     let mut breaker = breaker(BreakerConfig {
         mode: Mode::ObserveOnly,
         ..BreakerConfig::database()
@@ -345,7 +345,7 @@ fn observing_begins_to_bind_from_the_state_that_it_is_in() {
 }
 
 #[test]
-fn what_is_wrong_with_a_configuration_is_named() {
+fn an_invalid_configuration_names_its_error() {
     let good = BreakerConfig::default();
     let seconds = Duration::from_secs;
     let slow = |share| {
@@ -503,7 +503,7 @@ proptest! {
     /// Whatever callers do, in any order: open means rejected, half-open means at most its probes, and when
     /// all permits have expired, every unreported place is free again.
     #[test]
-    fn no_permit_is_lost_and_none_is_given_twice(
+    fn no_permit_is_lost_or_given_twice(
         probes in 1_u32..6,
         wanted in 1_u32..6,
         steps in prop::collection::vec(step(), 0..300),

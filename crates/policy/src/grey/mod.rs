@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_compare_is_no_difference() {
+    fn without_peers_there_is_no_difference() {
         for (a, b) in [
             ((0, 0), (0, 0)),
             ((5, 10), (0, 0)),
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_lost_at_one_target_is_seen_after_two_intervals() {
+    fn ten_percent_loss_at_one_target_is_detected_after_two_intervals() {
         let mut detector = detector(3);
         interval(&mut detector, 0, &[100, 5, 5]);
         assert_eq!(grey(&mut detector, at(10)), []);
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn slowness_gives_a_target_away_unless_told_otherwise() {
+    fn a_slow_target_is_grey_unless_latency_is_disabled() {
         for slow_is_bad in [true, false] {
             let config = GreyConfig {
                 slow_is_bad,
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_of_all_makes_nobody_grey() {
+    fn an_outage_of_all_targets_makes_none_grey() {
         let mut detector = detector(3);
         for from in [0, 10, 20, 30] {
             interval(&mut detector, from, &[500, 500, 500]);
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn between_the_bounds_a_standing_stays() {
+    fn between_the_thresholds_the_state_does_not_change() {
         // 1.5 points: between 1 and 2. p = 25/2000; √(0.0125 × 0.9875 × 0.002) = 0.00496864; 0.015 / that = 3.02.
         let mut good = detector(2);
         for from in [0, 10, 20] {
@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_calls_say_nothing_and_do_not_interrupt() {
+    fn too_few_calls_do_not_change_the_state() {
         let mut detector = detector(2);
         interval(&mut detector, 0, &[100, 5]);
         // 99 calls to the first, all bad.
@@ -536,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grey_target_is_no_peer() {
+    fn a_grey_target_is_not_a_peer() {
         let mut detector = detector(3);
         for from in [0, 10] {
             interval(&mut detector, from, &[400, 5, 5]);
@@ -549,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_configuration_is_named() {
+    fn an_invalid_configuration_names_its_error() {
         let good = GreyConfig::default();
         let bound = Bound {
             deviations: 5.0,
@@ -611,7 +611,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_is_a_time() {
+    fn the_maximum_time_is_accepted() {
         let mut detector = detector(2);
         detector.record(Time::MAX, 0, Outcome::Failure);
         detector.record(Time::MAX, 2, Outcome::Failure);

@@ -122,7 +122,8 @@ fn envoys_ten_per_cent_ejects_none_of_nine_and_the_default_one() {
 }
 
 #[test]
-fn the_mesh_ejects_after_five_in_a_row_and_brings_back_at_the_sweep_after_thirty_seconds() {
+fn the_mesh_ejects_after_five_failures_in_a_row_and_returns_the_host_at_the_first_sweep_after_thirty_seconds()
+{
     let mut detector = detector(OutlierConfig::mesh(), 3);
     calls(&mut detector, at(35), 0, (4, Outcome::Failure));
     calls(&mut detector, at(35), 0, (1, Outcome::Slow));
@@ -207,7 +208,7 @@ fn load(detector: &mut OutlierDetector, now: Time, failures: &[u32]) {
 }
 
 #[test]
-fn one_of_four_is_never_far_enough_off_and_two_must_be_among_ten() {
+fn one_of_four_hosts_is_never_an_outlier_and_two_need_ten_hosts() {
     let deviation = Some(Deviation {
         factor: 1.9,
         minimum_hosts: 1,
@@ -227,7 +228,7 @@ fn one_of_four_is_never_far_enough_off_and_two_must_be_among_ten() {
 }
 
 #[test]
-fn the_worst_go_first_where_not_all_may() {
+fn the_worst_hosts_are_ejected_first_if_not_all_may_be() {
     let deviation = Some(Deviation {
         factor: 1.0,
         minimum_hosts: 5,
@@ -268,7 +269,7 @@ fn too_few_calls_or_hosts_eject_nobody() {
 }
 
 #[test]
-fn calls_from_before_an_ejection_do_not_eject_a_host_that_is_back() {
+fn calls_from_before_an_ejection_do_not_eject_a_returned_host() {
     let mut detector = detector(in_a_row(), 2);
     let under_way: Vec<Ticket> = (0..10).map(|_| detector.acquire(at(1), 0).unwrap()).collect();
     fail(&mut detector, at(1), 0);
@@ -280,7 +281,7 @@ fn calls_from_before_an_ejection_do_not_eject_a_host_that_is_back() {
 }
 
 #[test]
-fn a_replaced_host_starts_anew_and_makes_room() {
+fn a_replaced_host_starts_empty_and_frees_its_ejection() {
     let mut detector = detector(OutlierConfig::mesh(), 3);
     let old = detector.acquire(at(1), 0).unwrap();
     fail(&mut detector, at(1), 0);
@@ -299,7 +300,7 @@ fn a_replaced_host_starts_anew_and_makes_room() {
 }
 
 #[test]
-fn a_host_that_comes_back_is_given_its_load_bit_by_bit() {
+fn a_returned_host_gets_its_load_in_steps() {
     // Ejected at 0, back at 30 s, ramp of 30 s from a tenth.
     let mut detector = detector(OutlierConfig::default(), 3);
     fail(&mut detector, at(0), 0);
@@ -321,7 +322,7 @@ fn a_host_that_comes_back_is_given_its_load_bit_by_bit() {
 }
 
 #[test]
-fn a_host_that_there_is_not_changes_nothing() {
+fn an_unknown_host_changes_nothing() {
     let mut detector = detector(OutlierConfig::default(), 0);
     let ticket = detector.acquire(at(0), 7).unwrap();
     assert_eq!(detector.record(at(0), ticket, Outcome::Failure), Noted::Ignored);
@@ -329,7 +330,7 @@ fn a_host_that_there_is_not_changes_nothing() {
 }
 
 #[test]
-fn what_is_wrong_with_a_configuration_is_named() {
+fn an_invalid_configuration_names_its_error() {
     let good = OutlierConfig::default();
     let deviation = Deviation {
         factor: 1.9,
@@ -449,7 +450,7 @@ proptest! {
     /// Whatever fails: never more than the maximum are ejected, the number is that of the ejected hosts,
     /// weights are in range, and hosts that behave alike are not distinguished by success rate.
     #[test]
-    fn the_limits_hold(
+    fn the_limits_are_never_exceeded(
         hosts in 1_usize..12,
         percent in 0_u32..=100,
         keep in 0_u32..3,

@@ -21,12 +21,12 @@ fn allocations(run: impl FnOnce()) -> u64 {
 }
 
 #[test]
-fn the_counter_counts() {
+fn the_allocation_counter_counts() {
     assert_eq!(allocations(|| drop(black_box(vec![0_u8; 100]))), 1);
 }
 
 #[test]
-fn a_breaker_allocates_nothing_whatever_it_goes_through() {
+fn a_breaker_never_allocates_in_any_state() {
     let time_window = WindowConfig::Time {
         length: Duration::from_secs(10),
         slices: 10,
@@ -114,7 +114,7 @@ fn an_ejection_allocates_nothing() {
 }
 
 #[test]
-fn an_admission_allocates_nothing_however_full_it_is() {
+fn an_admission_never_allocates_at_any_load() {
     let mut admission = Admission::new(AdmissionConfig::default()).unwrap();
     let (mut slots, mut tickets) = (Vec::with_capacity(50), Vec::with_capacity(1000));
     let (mut rejected, mut displaced, mut fetched) = (0, 0, 0);

@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn a_breaker_runs_with_whatever_it_accepts(
+    fn a_breaker_works_with_every_accepted_configuration(
         (row, share, slow, minimum) in (prop::option::of(count()), prop::option::of(number()), prop::option::of((duration(), number())), count()),
         (open, growth, cap, probe, probes, threshold) in (duration(), number(), duration(), duration(), count(), count()),
         (length, slices, calls) in (duration(), 0_u32..100, prop::option::of(0_u32..2000)),
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn a_budget_never_gives_more_than_it_says_whatever_time_does(
+    fn a_budget_never_gives_more_than_its_limit_at_any_time(
         (ratio, floor, window) in (number(), number(), duration()),
         times in moments(),
     ) {
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn retries_hedges_and_deadlines_take_any_time(
+    fn retries_hedges_and_deadlines_accept_any_time(
         (attempts, base, cap, deadline) in (count(), duration(), duration(), prop::option::of(duration())),
         (percentile, minimum, memory, least) in (number(), count(), 0_u32..5000, duration()),
         (times, bits) in (moments(), any::<u64>()),
@@ -157,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn an_admission_runs_with_whatever_it_accepts(
+    fn an_admission_works_with_every_accepted_configuration(
         (total, queue, shares) in (count(), count(), (number(), number())),
         patience in (duration(), duration(), duration()),
         times in moments(),
@@ -192,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn no_more_hosts_are_ejected_than_may_be_whatever_time_does(
+    fn no_more_hosts_are_ejected_than_allowed_at_any_time(
         (row, deviation) in (prop::option::of(count()), prop::option::of((number(), count(), count()))),
         (interval, base, longest, percent, one, keep) in (duration(), duration(), duration(), count(), any::<bool>(), count()),
         (ramp, from, hosts) in (duration(), number(), 0_usize..11),
@@ -224,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn comparisons_shifts_and_sizes_take_any_numbers(
+    fn comparisons_shifts_and_sizes_accept_any_numbers(
         (interval, calls, bad, confirm) in (duration(), count(), count(), count()),
         (a, b, c, d) in (number(), number(), number(), number()),
         (ill, well) in (count(), count()),
@@ -270,7 +270,7 @@ proptest! {
     }
 
     #[test]
-    fn an_emergency_is_in_one_of_its_states_whatever_it_is_told(
+    fn an_emergency_is_in_one_of_its_states_for_every_input(
         (enter, leave, bound, out) in (duration(), duration(), number(), number()),
         (signals, times) in (prop::collection::vec(number(), 60), moments()),
     ) {

@@ -56,7 +56,7 @@ fn run(seconds: u64, losses: &[f64], seed: u64) -> Vec<(Option<u64>, bool)> {
 }
 
 #[test]
-fn a_tenth_lost_at_one_of_two_cells_is_seen_in_twenty_seconds_while_the_breaker_stays_closed() {
+fn ten_percent_loss_at_one_of_two_cells_is_detected_in_twenty_seconds_while_the_breaker_stays_closed() {
     for seed in 0..20 {
         let seen = run(60, &[0.1, 0.001], seed);
         // Two intervals of 10 s; the verdict is there with the third's first call.

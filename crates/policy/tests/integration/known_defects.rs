@@ -83,7 +83,7 @@ fn a_thousand_callers_at_the_end_of_the_open_time_send_one_probe() {
 /// If a permit is lost with its caller and the place is never free again, the breaker stays half-open
 /// permanently.
 #[test]
-fn a_probe_that_nobody_reports_does_not_hold_the_breaker_half_open() {
+fn a_probe_without_a_result_does_not_keep_the_breaker_half_open() {
     let mut breaker = Breaker::new(BreakerConfig::database()).unwrap();
     while breaker.state(at(0)) == State::Closed {
         call(&mut breaker, at(0), Outcome::Failure);
