@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_cover_their_range_evenly() {
+    fn integers_cover_their_range_evenly() {
         let mut chance = Streams::new(7, 2).stream("test", "below");
         let mut counts = [0_u32; 7];
         for _ in 0..70_000 {

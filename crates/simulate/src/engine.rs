@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_after_the_end_waits_for_the_next_run() {
+    fn events_after_the_end_wait_for_the_next_run() {
         let mut agenda = Agenda::new();
         agenda.at(Time::from_nanos(10), 1);
         let mut log = Log::default();
@@ -210,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lanes_and_heap_give_the_order_of_a_sorted_list(delays in prop::collection::vec((0_u64..20, any::<bool>()), 0..200)) {
+        fn lanes_and_heap_return_events_in_sorted_order(delays in prop::collection::vec((0_u64..20, any::<bool>()), 0..200)) {
             let mut agenda = Agenda::new();
             let mut expected = Vec::new();
             for (number, (delay, in_lane)) in delays.iter().enumerate() {

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closed_forms_of_the_design_come_out() {
+    fn closed_forms_give_the_values_of_the_design() {
         close(mmc_wait(1, 0.8), 4.0, 1e-12);
         close(mg1_wait(0.8, 1.0), 4.0, 1e-12);
         close(mg1_wait(0.8, 0.0), 2.0, 1e-12);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn small_systems_agree_with_the_sums_they_stand_for() {
+    fn small_systems_agree_with_explicit_sums() {
         // B(3, 2) = (8/6) / (1 + 2 + 2 + 8/6) = 4/19.
         close(erlang_b(3, 2.0), 4.0 / 19.0, 1e-15);
         // C(2, 1) = 1/3, and M/M/2 waits C/(2−1) = 1/3 of a service time.
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn extremes_have_answers() {
+    fn extreme_inputs_have_results() {
         assert_eq!((erlang_b(0, 3.0), erlang_b(5, 0.0)), (1.0, 0.0));
         assert_eq!((erlang_c(4, 4.0), erlang_c(0, 0.0)), (1.0, 1.0));
         assert_eq!(
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_system_is_bound_by_its_clients_and_by_its_server() {
+    fn a_closed_system_is_limited_by_its_clients_and_by_its_server() {
         // One client: one answer per think + service time.
         close(closed_throughput(1, 4.0), 0.2, 1e-15);
         // Two clients, no think time: the server never rests.

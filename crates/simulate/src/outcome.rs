@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_decided_again_is_counted_by_entity() {
+    fn repeated_decisions_are_counted_for_each_entity() {
         let mut trace = Trace::new(true);
         let mut decide = |at: u64, entity: &str, decision: &str| {
             trace.decide(Time::from_nanos(at), entity, || {
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_taken_down_that_nobody_wants() {
+    fn a_disabled_trace_records_nothing() {
         let mut trace = Trace::new(false);
         trace.decide(Time::ZERO, "a", || unreachable!("nobody asked"));
         assert!(trace.into_decisions().is_empty());

@@ -183,14 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn pairs_leave_only_the_difference() {
+    fn paired_samples_remove_the_common_variance() {
         let interval = paired(&[1.0, 5.0, 9.0], &[2.0, 6.0, 10.0]).unwrap();
         assert_eq!((interval.low, interval.high), (1.0, 1.0));
         assert_eq!(paired(&[1.0], &[]), None);
     }
 
     #[test]
-    fn wilson_agrees_with_his_formula() {
+    fn the_wilson_interval_agrees_with_its_formula() {
         // 0 of 50: upper end z² / (n + z²) = 3.8415 / 53.8415 = 0.07135.
         let none = wilson(0, 50).unwrap();
         near(none.low, 0.0, 1e-12);
@@ -202,13 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn a_median_of_an_even_number_lies_between() {
+    fn the_median_of_an_even_number_is_the_mean_of_the_middle_two() {
         assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), Some(2.5));
         assert_eq!(median(&[]), None);
     }
 
     #[test]
-    fn students_interval_holds_the_truth_as_often_as_it_says() {
+    fn the_student_interval_contains_the_true_mean_as_often_as_stated() {
         let mut chance = Streams::new(11, 0).stream("test", "coverage");
         let held = (0..4_000)
             .filter(|_| {

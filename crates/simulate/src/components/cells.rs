@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_queues_everything_serves_nobody_in_the_end() {
+    fn a_cell_that_queues_everything_finally_serves_nobody() {
         // 12,000 a second against 5,000: the wait grows by 1.4 s a second and passes 5 s after 3.6 s; 60 s later
         // 7,000 × 60 = 420,000 wait.
         let (cell, fate) = flood(Overload::Queues);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_refuses_serves_what_it_can() {
+    fn a_cell_that_refuses_requests_serves_its_capacity() {
         let (cell, fate) = flood(Overload::Refuses);
         assert_eq!(fate.served, 300_000);
         assert_eq!(fate.late, 0);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_is_back_must_pass_as_many_checks_as_it_should() {
+    fn a_recovered_cell_must_pass_the_configured_number_of_checks() {
         // Checks at 0, 10, 20 …; down from 5 s to 45 s: unhealthy from the third failure at 30; passes at 50
         // and 60. One failure between passes restarts the count.
         let mut belief = Belief::new(CHECKS, Duration::ZERO, 0.0, 0.0);

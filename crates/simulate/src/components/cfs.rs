@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_cpu_makes_a_single_thread_stand_half_the_time() {
+    fn half_a_cpu_stops_a_single_thread_half_the_time() {
         // 120 ms of work at 50 ms a period: 50 by 50, 100 by 150, 120 by 220.
         let mut cfs = limited(0.5, 4);
         let wake = cfs.start(1, millis(120), Time::ZERO);
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grid_of_periods_survives_a_rest_and_an_old_wake_changes_nothing() {
+    fn periods_continue_after_an_idle_time_and_an_outdated_wake_up_is_ignored() {
         let mut cfs = limited(0.5, 4);
         let early = cfs.start(1, millis(10), Time::ZERO).unwrap();
         let wake = cfs.start(2, millis(10), Time::ZERO);

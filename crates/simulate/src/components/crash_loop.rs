@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_double_to_five_minutes_and_the_first_restart_waits_for_nothing() {
+    fn delays_double_to_five_minutes_and_the_first_restart_is_immediate() {
         let mut container = CrashLoop::new(CrashLoopConfig::default());
         let mut now = Time::ZERO;
         let mut delays = Vec::new();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_minutes_of_running_are_forgiven_and_less_is_not() {
+    fn ten_minutes_of_running_reset_the_delay_and_less_does_not() {
         let mut container = CrashLoop::new(CrashLoopConfig::default());
         let first = container.ended(Time::ZERO);
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn even_arrivals_do_not_drift() {
+    fn regular_arrivals_do_not_drift() {
         // 12,000 a second are 83,333⅓ ns apart; gaps cut to whole nanoseconds would end 40,000 ns early.
         let mut load = OpenLoad::constant(12_000.0, Spacing::Even, chance()).unwrap();
         let last = (0..120_000).map_while(|_| load.next_arrival()).last();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_changes_the_rate_in_mid_gap() {
+    fn a_step_changes_the_rate_between_two_arrivals() {
         let steps = vec![
             Step {
                 from: at(1.0),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_that_cannot_be_is_named() {
+    fn an_impossible_load_is_an_error() {
         let step = |seconds, rate| Step {
             from: at(seconds),
             rate,

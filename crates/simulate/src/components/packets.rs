@@ -42,7 +42,7 @@ mod tests {
     use crate::chance::Streams;
 
     #[test]
-    fn a_tenth_lost_delays_a_fifth_and_by_powers_of_two() {
+    fn ten_percent_packet_loss_delays_a_fifth_of_the_calls_by_powers_of_two() {
         let mut chance = Streams::new(1, 0).stream("network", "loss");
         let delays: Vec<u128> = (0..100_000)
             .map(|_| exchange_delay(0.1, &mut chance).as_millis())

@@ -272,7 +272,7 @@ mod tests {
     use crate::erlang;
 
     #[test]
-    fn a_burst_gets_what_there_is_and_no_more() {
+    fn a_burst_gets_only_the_free_slots() {
         let mut slots = Slots::new(1000, RESERVED);
         let accepted = (0..2000).filter(|_| slots.connect()).count();
         assert_eq!(accepted, 997);
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_are_being_refused_take_the_reserved_slots_from_each_other() {
+    fn clients_being_refused_compete_for_the_reserved_slots() {
         let mut server = Server::new(3, RESERVED, Costs::default());
         let why: Vec<_> = (0..8)
             .map(|_| {

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_page_counts_and_without_one_nobody_acts() {
+    fn people_act_after_the_first_page_and_never_without_one() {
         let at = |seconds: u64| Time::from_nanos(seconds * 1_000_000_000);
         let mut people = Responder::new(Duration::from_secs(600));
         assert_eq!(people.acts(), None);

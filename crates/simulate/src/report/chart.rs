@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn words_from_files_do_not_become_markup() {
+    fn text_from_files_does_not_become_markup() {
         assert_eq!(escape("a<b & \"c\""), "a&lt;b &amp; &quot;c&quot;");
     }
 }

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_read_as_on_a_stop_watch() {
+    fn times_are_shown_as_minutes_and_seconds() {
         let of = |seconds: f64| moment(Time::from_secs_f64(seconds));
         assert_eq!(
             [of(0.0), of(0.25), of(32.0), of(90.4), of(7800.0)],
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_no_longer_than_it_may_be() {
+    fn a_line_stays_within_the_maximum_width() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("unbreakable", 3), ["unbreakable"]);
         assert_eq!(wrap("half-open", 5), ["half-open"]);

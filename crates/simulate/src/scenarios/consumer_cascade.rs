@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_bound_members_die_of_what_they_fetched() {
+    fn without_a_limit_members_run_out_of_memory() {
         let out = run(&setup(Some(50_000), false), &Streams::new(1, 0));
         // The busiest fetch 1,167 a second and process 350: 50,000 more after about a minute.
         assert!(figure(&out, "members killed because memory is full") > 0.0);
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_again_keeps_the_group_down_for_longer() {
+    fn redelivered_messages_keep_the_group_down_longer() {
         let killed = |comes_again| {
             figure(
                 &run(&setup(Some(50_000), comes_again), &Streams::new(1, 0)),
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_bound_nobody_dies() {
+    fn with_a_limit_no_member_dies() {
         let out = run(&setup(None, true), &Streams::new(1, 0));
         assert_eq!(figure(&out, "members killed because memory is full"), 0.0);
         // Two minutes at a quarter of what 8 members do, about 2,400 to 2,800 of 7,000 a second: some 500,000 behind.

@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn seven_threads_stand_still_in_most_periods_at_a_third_of_their_limit() {
+    fn seven_threads_are_throttled_in_most_periods_at_a_third_of_their_limit() {
         // 500 × 2.5 ms = 1.25 s of work a batch: 12.5 quotas of 100 ms, so about 12 of 13 periods are
         // throttled. Seven threads use a quota up in 14.3 ms and are stopped for 85.7 ms.
         let outcome = run(SETUP, "x", &Streams::new(1, 0));
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nothing_stands_still() {
+    fn without_a_limit_nothing_is_throttled() {
         let outcome = run(Setup { limit: None, ..SETUP }, "x", &Streams::new(1, 0));
         assert_eq!(figure(&outcome, "time that it is stopped"), 0.0);
         assert!(outcome.moments.iter().all(|m| m.role != Role::Cause));

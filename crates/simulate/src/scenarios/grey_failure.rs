@@ -569,7 +569,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_is_lost_and_only_the_peers_tell() {
+    fn ten_percent_are_lost_and_only_the_comparison_with_peers_detects_it() {
         let out = run(&setup(), &Streams::new(1, 0), &mut Trace::default());
         let figure = |name: &str| out.figures.iter().find(|f| f.name == name).unwrap().value;
         // A request or its answer is lost with 1 − 0.9² = 19 %.

@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn a_third_of_rate_times_lag_goes_with_each_of_three_brokers() {
+    fn each_of_three_brokers_loses_a_third_of_rate_times_lag() {
         // 7,000 a second × 50 ms = 350, of which one of three brokers leads 117. A tick of 5 ms blurs that by a tenth.
         let first = mean(Acks::Leader, "acknowledged messages lost with the first broker");
         assert!((first - 117.0).abs() < 15.0, "{first}");
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_replicas_have_acknowledged_is_never_lost() {
+    fn messages_acknowledged_by_two_replicas_are_never_lost() {
         assert_eq!(
             mean(Acks::All, "acknowledged messages lost when each has died once"),
             0.0

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_of_even_values_are_where_they_should_be() {
+    fn percentiles_of_evenly_spaced_values_are_exact() {
         let mut histogram = Histogram::new();
         for value in 1..=100_000_u64 {
             histogram.record(value * 1_000);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_percentile_and_extremes_have_a_bucket() {
+    fn an_empty_histogram_has_no_percentile_and_extremes_have_a_bucket() {
         let mut histogram = Histogram::new();
         assert_eq!((histogram.percentile(0.5), histogram.mean()), (None, None));
         histogram.record(0);
@@ -137,7 +137,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bucket_is_as_narrow_as_it_says(value in any::<u64>(), shift in 0_u32..64) {
+        fn a_bucket_has_at_most_the_stated_width(value in any::<u64>(), shift in 0_u32..64) {
             let value = value >> shift;
             let found = middle(bucket(value));
             prop_assert!(found.abs_diff(value) <= value / 256, "{} {}", value, found);

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_are_infinite_and_beyond_them_there_is_nothing() {
+    fn quantiles_of_0_and_1_are_infinite_and_outside_there_are_none() {
         assert_eq!(normal_quantile(1.0), f64::INFINITY);
         assert_eq!(student_quantile(0.0, 3.0), f64::NEG_INFINITY);
         assert!(normal_quantile(1.5).is_nan() && student_quantile(f64::NAN, 3.0).is_nan());

@@ -139,7 +139,7 @@ mod tests {
     /// x' = φx + noise: the standard error of its mean is deviation(x) × √((1+φ)/(1−φ)) / √n, here three times what
     /// independent values would have.
     #[test]
-    fn batches_see_that_neighbours_hang_together() {
+    fn batch_means_detect_correlation() {
         let mut chance = Streams::new(11, 0).stream("test", "series");
         let (phi, n) = (0.8, 400_000_u32);
         let mut batches = BatchMeans::new(4_000);

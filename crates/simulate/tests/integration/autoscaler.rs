@@ -136,7 +136,7 @@ fn cpu_of_pods() {
 }
 
 #[test]
-fn cpu_that_says_nothing() {
+fn cpu_without_a_value() {
     let cpu =
         |pods: &[Pod], target| of_pods(1, pods, (Kind::Cpu, PodTarget::Utilization(target)), &YOUTH, NOW);
     assert_eq!(
@@ -214,7 +214,7 @@ fn values_that_stand_for_all_pods() {
 }
 
 #[test]
-fn totals_of_which_each_pod_has_a_part() {
+fn totals_divided_by_the_pods() {
     let table: &[(&str, u32, u64, u64, u32)] = &[
         ("object, up", 3, 20_000, 5000, 4),
         ("external, up", 3, 8600, 2150, 4),
@@ -502,7 +502,7 @@ fn the_policy_that_allows_least() {
 }
 
 #[test]
-fn percentages_are_rounded_as_floating_point_has_it() {
+fn percentages_are_rounded_like_floating_point_does() {
     // In doubles 1 + 10/100 is a little above 1.1, and 1 − 90/100 a little below 0.1.
     assert_eq!(most(100, (&[], &[]), &rules(0, 0, 10, 60), NOW), 111);
     assert_eq!(fewest(10, (&[], &[]), &rules(0, 0, 90, 60), NOW), 0);

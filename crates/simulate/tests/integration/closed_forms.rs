@@ -130,12 +130,12 @@ impl Model {
 }
 
 #[test]
-fn one_server_waits_as_mm1_does() {
+fn one_server_has_the_wait_of_mm1() {
     mm1(0.8, 1_000_000.0).must_give(Figure::Wait, 4.0);
 }
 
 #[test]
-fn fifty_servers_wait_as_erlang_c_says() {
+fn fifty_servers_have_the_wait_of_erlang_c() {
     let model = |seconds| Model {
         servers: 50,
         batch: 1_000.0,
@@ -146,7 +146,7 @@ fn fifty_servers_wait_as_erlang_c_says() {
 }
 
 #[test]
-fn ten_servers_make_wait_as_many_as_erlang_c_says() {
+fn ten_servers_make_as_many_requests_wait_as_erlang_c() {
     let model = Model {
         servers: 10,
         batch: 1_000.0,
@@ -156,7 +156,7 @@ fn ten_servers_make_wait_as_many_as_erlang_c_says() {
 }
 
 #[test]
-fn service_that_does_not_vary_halves_the_wait() {
+fn constant_service_times_halve_the_wait() {
     let model = Model {
         service: Distribution::Constant(SECOND),
         ..mm1(0.8, 1_000_000.0)
@@ -165,7 +165,7 @@ fn service_that_does_not_vary_halves_the_wait() {
 }
 
 #[test]
-fn service_that_varies_more_waits_as_pollaczek_and_khinchine_say() {
+fn variable_service_times_have_the_wait_of_pollaczek_and_khinchine() {
     let model = Model {
         service: Distribution::LogNormal {
             mean: SECOND,
@@ -178,7 +178,7 @@ fn service_that_varies_more_waits_as_pollaczek_and_khinchine_say() {
 }
 
 #[test]
-fn a_bounded_queue_refuses_as_mm1k_says() {
+fn a_bounded_queue_refuses_as_many_as_mm1k() {
     // Ten in all: one in service, nine waiting.
     let model = Model {
         queue: 9,
@@ -188,7 +188,7 @@ fn a_bounded_queue_refuses_as_mm1k_says() {
 }
 
 #[test]
-fn pools_without_a_queue_refuse_as_erlang_b_says() {
+fn pools_without_a_queue_refuse_as_many_as_erlang_b() {
     for (servers, rate, seconds, exact) in [(40, 80.0, 2_000.0, 0.5114), (1_000, 2_000.0, 400.0, 0.5005)] {
         let model = Model {
             servers,
@@ -204,7 +204,7 @@ fn pools_without_a_queue_refuse_as_erlang_b_says() {
 
 /// Burke's theorem: what leaves M/M/c is Poisson again, so each station of a chain is one by itself.
 #[test]
-fn stations_in_a_row_wait_as_if_each_were_alone() {
+fn stations_in_a_row_have_the_wait_of_independent_stations() {
     let runs: Vec<[Counters; 2]> = (0..32_u64)
         .into_par_iter()
         .map(|run| {

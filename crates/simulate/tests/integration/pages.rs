@@ -100,7 +100,7 @@ fn every_scenario_has_a_page_whose_example_runs() {
 }
 
 #[test]
-fn every_page_of_the_guide_is_of_a_scenario() {
+fn every_page_of_the_guide_belongs_to_a_scenario() {
     for entry in std::fs::read_dir(root().join("docs/scenarios")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let known = ALL.iter().any(|scenario| name == format!("{}.md", scenario.name));

@@ -153,7 +153,7 @@ fn above_one_it_stays_down_on_every_seed() {
 }
 
 #[test]
-fn with_four_retries_the_border_lies_between_19_and_21_per_cent() {
+fn with_four_retries_the_threshold_is_between_19_and_21_percent() {
     let setting = |load| Setting {
         load,
         retries: 4,
@@ -166,7 +166,7 @@ fn with_four_retries_the_border_lies_between_19_and_21_per_cent() {
 }
 
 #[test]
-fn it_recovers_soon_if_it_drops_what_nobody_waits_for() {
+fn it_recovers_soon_if_it_drops_requests_without_waiting_callers() {
     let setting = Setting {
         stale: Stale::Dropped,
         ..three_retries(1.3)
@@ -178,7 +178,7 @@ fn it_recovers_soon_if_it_drops_what_nobody_waits_for() {
 }
 
 #[test]
-fn a_breaker_and_a_budget_bring_it_back_within_ten_seconds() {
+fn a_breaker_and_a_budget_recover_it_within_ten_seconds() {
     let setting = Setting {
         guard: Guard::BreakerAndBudget,
         ..three_retries(1.3)
@@ -189,7 +189,7 @@ fn a_breaker_and_a_budget_bring_it_back_within_ten_seconds() {
 }
 
 #[test]
-fn a_budget_alone_keeps_the_storm_from_feeding_itself() {
+fn a_budget_alone_prevents_that_retries_sustain_the_storm() {
     let setting = Setting {
         guard: Guard::Budget,
         ..three_retries(1.3)

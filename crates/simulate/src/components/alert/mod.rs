@@ -169,7 +169,7 @@ mod tests {
     const SILENCE: Events = Events { good: 0, bad: 0 };
 
     #[test]
-    fn new_relic_pages_up_to_480_seconds_after_a_slight_fault() {
+    fn new_relic_pages_up_to_480_seconds_after_a_small_fault() {
         let config = AlertConfig::NewRelic(condition(60, 120, 300));
         // A full outage makes the window in which it begins violate if at least 4 of its 60 seconds are in it:
         // 4 windows, the rest of the first, and the delay.
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_pages_only_with_loss_of_signal() {
+    fn missing_data_pages_only_with_loss_of_signal() {
         assert_eq!(
             range(&AlertConfig::NewRelic(condition(60, 120, 300)), SILENCE),
             None
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burn_rate_alert_pages_when_the_long_window_has_lost_its_part() {
+    fn a_burn_rate_alert_pages_when_the_long_window_has_used_its_part_of_the_budget() {
         // 14.4 × 0.0005 = 0.72 %: of an hour 25.92 s of outage, of five minutes 2.16 s. With samples every 10 s the
         // window holds 3,590 s and 30 faulty ones are enough where 20 are not: seen 26 to 30 s after the fault at the
         // next scrape, judged up to 10 s later.
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_burn_pages_by_the_longer_pair() {
+    fn a_slow_burn_pages_by_the_longer_pair_of_windows() {
         // 1 % bad is a burn rate of 20 at 99.95 %: above 14.4 after 0.72 × 3,600 = 2,592 s, above 6 of the longer
         // pair after 0.3 × 21,600 = 6,480 s, which is later.
         let slow = Events { good: 99, bad: 1 };
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_short_window_keeps_a_fault_that_ended_from_paging() {
+    fn the_short_window_prevents_a_page_for_a_fault_that_ended() {
         // 25 s of outage are 0.694 % of an hour, which is not enough. After half an hour without failures
         // another 10 s fill the long window and the short one at once; if the outage had ended before the
         // second one, nothing would page.
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_without_two_samples_says_nothing() {
+    fn a_range_without_two_samples_has_no_value() {
         let mut config = burning(&[]);
         config.scrape = Duration::from_secs(60);
         config.expression = Expression::Share {
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_window_remembers_what_was_before() {
+    fn a_long_window_includes_earlier_faults() {
         let sliding = NewRelicConfig {
             slide: Duration::from_secs(60),
             threshold_duration: Duration::from_secs(60),

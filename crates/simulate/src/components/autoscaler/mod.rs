@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn doubling_every_30_seconds_takes_three_minutes_behind_a_window_of_60() {
+    fn doubling_every_30_seconds_takes_three_minutes_with_a_window_of_60() {
         let course = course(doubling(60), 60);
         // The last modest recommendation was made at 45 s and leaves the window at 105 s: 45 s after the load.
         assert_eq!(first(&course, 4, 60), 45);
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_behaviour_it_doubles_or_goes_to_four() {
+    fn without_a_behaviour_it_doubles_or_scales_to_four() {
         let mut scaler = Autoscaler::new(AutoscalerConfig {
             minimum: 1,
             maximum: 50,
@@ -400,14 +400,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_scaled_to_nothing_is_left_alone() {
+    fn a_workload_scaled_to_zero_is_not_changed() {
         let mut scaler = Autoscaler::new(doubling(0));
         let decision = scaler.sync(Time::ZERO, 0, &[], &[Some(5000)]);
         assert_eq!((decision.replicas, decision.reason), (0, Reason::Off));
     }
 
     #[test]
-    fn a_metric_that_cannot_be_read_keeps_what_is_there() {
+    fn an_unreadable_metric_keeps_the_replicas() {
         let config = AutoscalerConfig {
             minimum: 2,
             maximum: 6,

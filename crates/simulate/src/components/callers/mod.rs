@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_tried_again_and_an_answer_to_an_old_try_is_wasted() {
+    fn a_call_is_retried_and_an_answer_to_an_earlier_attempt_is_wasted() {
         let mut callers = callers(1, None);
         let first = sent(callers.call(at(0)));
         let second = sent(callers.failed(first, at(1)));
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_fails_when_its_tries_are_used_up() {
+    fn a_call_fails_after_its_last_attempt() {
         let mut callers = callers(2, None);
         let mut attempt = sent(callers.call(at(0)));
         for second in 1..=2 {
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_waits_before_it_tries_again() {
+    fn a_caller_waits_before_a_retry() {
         let mut callers = callers(9, None);
         callers.retry = Retry::new(RetryConfig {
             base: Duration::from_secs(1),

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_work_costs_those_who_do_not_wait_for_it() {
+    fn slow_work_fails_calls_that_do_not_wait_long_enough() {
         let slow = |millis| What::Slow(Distribution::Constant(Duration::from_millis(millis)));
         // 0.3 s × 10 a second keep three of four servers busy, and 0.3 s is in time.
         let world = run(slow(300), 100, Duration::ZERO);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_of_some_servers_is_borne_by_the_others() {
+    fn a_crash_of_some_servers_moves_their_load_to_the_others() {
         let world = run(What::Crash(3), 100, Duration::ZERO);
         let counters = world.samples.last().unwrap();
         // One server carries exactly 0.1 s × 10 a second; at most the work that the three had in service is
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_refuses_at_once_and_a_wait_may_carry_a_call_over() {
+    fn a_full_queue_refuses_at_once_and_a_retry_may_succeed() {
         let impatient = run(What::Stall, 0, Duration::ZERO);
         // No work starts for ten seconds, and both tries of a call arrive in the same instant: 100 calls
         // fail.

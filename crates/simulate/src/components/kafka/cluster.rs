@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_of_everything_takes_rate_times_lag_with_it() {
+    fn the_loss_of_the_only_leader_loses_rate_times_lag() {
         // 7,000/s × 50 ms = 350.
         let mut cluster = Cluster::new(ClusterConfig {
             leaders: Leaders::OnOne,
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_three_brokers_takes_a_third_and_all_in_turn_take_all_of_it() {
+    fn one_of_three_brokers_loses_a_third_and_all_in_turn_lose_everything() {
         // 21 partitions at 333.3/s each would be 7,000/s; 21 at 1,000/s × 50 ms = 1,050, a third of that each.
         let spread = ClusterConfig {
             partitions: 21,
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_leader_is_missed_for_the_session() {
+    fn a_dead_leader_is_detected_after_the_session_timeout() {
         let mut cluster = Cluster::new(config(Acks::Leader)).unwrap();
         let now = send(&mut cluster, 0, 100);
         cluster.stop(0, Stop::Killed, now);
@@ -515,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_that_was_alone_in_sync_takes_the_partition_or_its_messages_with_it() {
+    fn the_loss_of_the_only_replica_in_sync_loses_the_partition_or_its_messages() {
         for unclean_election in [false, true] {
             let mut cluster = Cluster::new(ClusterConfig {
                 min_in_sync: 1,
@@ -545,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_hears_of_what_is_sent_without_acknowledgement() {
+    fn messages_lost_without_acknowledgement_cause_no_error() {
         let mut cluster = Cluster::new(config(Acks::None)).unwrap();
         cluster.stop(0, Stop::Killed, Time::ZERO);
         send(&mut cluster, 0, 100);
@@ -555,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_ends_without_flushing_takes_its_buffer_with_it() {
+    fn a_process_that_ends_without_a_flush_loses_its_buffer() {
         let mut buffer = Buffer::default();
         buffer.add(20);
         assert_eq!(buffer.end(true), 0);
@@ -565,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn replicas_need_a_broker_each() {
+    fn each_replica_needs_its_own_broker() {
         let many = ClusterConfig {
             replication_factor: 4,
             ..ClusterConfig::default()

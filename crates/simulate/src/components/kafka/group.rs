@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn seven_members_on_twelve_partitions_are_worth_six() {
+    fn seven_members_on_twelve_partitions_have_the_capacity_of_six() {
         let mut group = Group::new(config(), 7);
         assert_eq!(group.shares(), [2, 2, 2, 2, 2, 1, 1]);
         // Each can process 180; the busiest have 200 a second each: only those with one partition keep up.
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rolling_restart_stands_an_eager_group_still_and_a_static_one_never() {
+    fn a_rolling_restart_stops_an_eager_group_and_never_a_static_one() {
         let stop = |config: GroupConfig| {
             let mut group = Group::new(config, 6);
             let mut chance = chance();
@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_where_offsets_follow_the_work_and_a_full_memory_at_each_death_where_they_precede_it() {
+    fn commits_after_the_work_lose_nothing_and_commits_before_it_lose_the_buffer_at_each_crash() {
         for comes_again in [true, false] {
             let mut group = Group::new(
                 GroupConfig {

@@ -72,7 +72,7 @@ fn a_pool_opens_one_connection_at_a_time_and_serves_in_order_of_arrival() {
 }
 
 #[test]
-fn in_session_mode_a_connection_is_kept_until_the_client_goes() {
+fn in_session_mode_a_connection_is_kept_until_the_client_disconnects() {
     let mut pooler = PgBouncer::new(config(Mode::Session, 1));
     let c = asking(&mut pooler, at(0), 2, 0);
     pooler.opened(at(0), POOL);
@@ -92,7 +92,7 @@ fn in_session_mode_a_connection_is_kept_until_the_client_goes() {
 }
 
 #[test]
-fn who_waits_longer_than_query_wait_timeout_is_disconnected_at_the_next_look() {
+fn a_client_that_waits_longer_than_query_wait_timeout_is_disconnected_at_the_next_check() {
     let mut pooler = PgBouncer::new(PgBouncerConfig {
         query_wait_timeout: ms(1000),
         ..config(Mode::Transaction, 1)
@@ -111,7 +111,7 @@ fn who_waits_longer_than_query_wait_timeout_is_disconnected_at_the_next_look() {
 }
 
 #[test]
-fn the_reserve_is_for_who_has_waited_reserve_pool_timeout() {
+fn the_reserve_is_for_clients_that_waited_reserve_pool_timeout() {
     let mut pooler = PgBouncer::new(PgBouncerConfig {
         reserve_pool_size: 1,
         ..config(Mode::Transaction, 1)
@@ -129,7 +129,7 @@ fn the_reserve_is_for_who_has_waited_reserve_pool_timeout() {
 }
 
 #[test]
-fn at_max_db_connections_the_longest_idle_connection_of_another_user_makes_room() {
+fn at_max_db_connections_the_longest_idle_connection_of_another_user_is_closed() {
     let mut pooler = PgBouncer::new(PgBouncerConfig {
         max_db_connections: 2,
         ..config(Mode::Transaction, 20)
@@ -161,7 +161,7 @@ fn at_max_db_connections_the_longest_idle_connection_of_another_user_makes_room(
 }
 
 #[test]
-fn max_user_connections_holds_over_the_databases_of_a_user() {
+fn max_user_connections_applies_to_all_databases_of_a_user() {
     let mut pooler = PgBouncer::new(PgBouncerConfig {
         max_user_connections: 1,
         ..config(Mode::Transaction, 20)
@@ -180,7 +180,7 @@ fn max_user_connections_holds_over_the_databases_of_a_user() {
 }
 
 #[test]
-fn a_refusal_is_passed_on_where_a_pool_has_nothing_else() {
+fn a_refusal_is_passed_on_if_a_pool_has_no_other_connection() {
     let mut pooler = PgBouncer::new(config(Mode::Transaction, 2));
     let c = asking(&mut pooler, at(0), 2, 0);
     pooler.refused(at(3), POOL);
@@ -202,7 +202,7 @@ fn a_refusal_is_passed_on_where_a_pool_has_nothing_else() {
 }
 
 #[test]
-fn after_a_refusal_clients_wait_for_the_connections_that_there_are() {
+fn after_a_refusal_clients_wait_for_the_existing_connections() {
     let mut pooler = PgBouncer::new(config(Mode::Transaction, 2));
     let c = asking(&mut pooler, at(0), 3, 0);
     pooler.opened(at(1), POOL);
@@ -217,7 +217,7 @@ fn after_a_refusal_clients_wait_for_the_connections_that_there_are() {
 }
 
 #[test]
-fn a_pool_that_lost_all_its_connections_turns_clients_away_at_once() {
+fn a_pool_that_lost_all_its_connections_refuses_clients_at_once() {
     let mut pooler = PgBouncer::new(config(Mode::Transaction, 1));
     let c = asking(&mut pooler, at(0), 2, 0);
     pooler.opened(at(1), POOL);
@@ -233,14 +233,14 @@ fn a_pool_that_lost_all_its_connections_turns_clients_away_at_once() {
 }
 
 #[test]
-fn one_client_more_than_max_client_conn_is_refused() {
+fn a_client_beyond_max_client_conn_is_refused() {
     let mut pooler = PgBouncer::new(PgBouncerConfig::default());
     let accepted = (0..130).filter_map(|user| pooler.connect(user, 0)).count();
     assert_eq!((accepted, pooler.counts().refused), (100, 30));
 }
 
 #[test]
-fn min_pool_size_is_opened_one_a_look_and_kept_when_idle() {
+fn min_pool_size_is_opened_one_at_each_check_and_kept_when_idle() {
     let mut pooler = PgBouncer::new(PgBouncerConfig {
         min_pool_size: 2,
         ..config(Mode::Transaction, 3)
@@ -480,7 +480,7 @@ impl Watched {
 
 proptest! {
     #[test]
-    fn limits_hold_nobody_is_lost_and_the_first_come_is_first_served(
+    fn limits_are_never_exceeded_and_clients_are_served_in_order_of_arrival(
         config in configs(),
         slots in 0..6_u32,
         steps in steps(),

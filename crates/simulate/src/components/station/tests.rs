@@ -25,7 +25,7 @@ fn started(admission: Admission) -> Start {
 }
 
 #[test]
-fn work_is_served_in_order_of_arrival_and_the_books_say_how_long_it_took() {
+fn work_is_served_in_order_of_arrival_and_its_time_is_recorded() {
     let mut station = station(1, 1, Stale::Served);
     let first = started(station.arrive(1, Time::MAX, at(0)));
     assert_eq!(first.ends, at(2));
@@ -71,7 +71,7 @@ fn work_that_nobody_waits_for_is_served_or_dropped_as_configured() {
 }
 
 #[test]
-fn a_crash_loses_what_was_in_service_and_a_retreat_does_not() {
+fn a_crash_loses_the_work_in_service_and_a_graceful_stop_does_not() {
     let mut station = station(2, 5, Stale::Served);
     let first = started(station.arrive(1, Time::MAX, at(0)));
     let second = started(station.arrive(2, Time::MAX, at(0)));
@@ -97,7 +97,7 @@ fn a_crash_loses_what_was_in_service_and_a_retreat_does_not() {
 }
 
 #[test]
-fn a_crash_hits_busy_and_resting_servers_alike() {
+fn a_crash_affects_busy_and_idle_servers_equally() {
     // Half of 1,000 servers are busy; of 200 that crash, 100 ± 8.9 are (hypergeometric deviation
     // √(200 × ¼ × 800/999) ≈ 6.3; five of them below).
     let mut station = station(1_000, 0, Stale::Served);
@@ -111,7 +111,7 @@ fn a_crash_hits_busy_and_resting_servers_alike() {
 }
 
 #[test]
-fn resting_while_work_waits_is_a_fault_of_the_caller() {
+fn an_idle_server_while_work_waits_is_an_error_of_the_caller() {
     let mut station = station(1, 5, Stale::Served);
     let first = started(station.arrive(1, Time::MAX, at(0)));
     station.arrive(2, Time::MAX, at(0));
@@ -124,7 +124,7 @@ fn resting_while_work_waits_is_a_fault_of_the_caller() {
 
 proptest! {
     #[test]
-    fn the_laws_hold_whatever_happens(
+    fn conservation_laws_hold_for_every_sequence_of_events(
         steps in prop::collection::vec((0_u8..6, 0_u32..5, 0_u64..3), 1..200),
         bound in 0_usize..4,
         drops in any::<bool>(),

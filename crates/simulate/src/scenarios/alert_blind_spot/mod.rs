@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn a_third_of_the_budget_and_fifty_replicas_are_gone_before_the_page() {
+    fn a_third_of_the_budget_and_fifty_replicas_are_used_before_the_page() {
         for seed in 0..20 {
             let out = run(&setup(120, None), &Streams::new(seed, 0), &mut Trace::default());
             // 4 windows, the rest of the first, and the delay: 364 to 423 s of 1,296 s.
@@ -494,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burn_rate_alert_would_have_told_within_two_minutes() {
+    fn a_burn_rate_alert_would_have_paged_within_two_minutes() {
         for seed in 0..20 {
             let out = run(&setup(120, None), &Streams::new(seed, 0), &mut Trace::default());
             // 0.72 % of an hour is 25.92 s of outage; a scrape up to 30 s later sees it, an evaluation up to 30 s
@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn people_end_the_fault_and_the_autoscaler_comes_back() {
+    fn people_end_the_fault_and_the_autoscaler_scales_back() {
         let mut setup = setup(120, None);
         setup.response = Some(Duration::from_secs(600));
         let out = run(&setup, &Streams::new(3, 0), &mut Trace::default());
@@ -528,7 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn loss_of_signal_tells_of_silence() {
+    fn loss_of_signal_pages_for_missing_data() {
         let out = run(
             &setup(0, Some(Duration::from_secs(60))),
             &Streams::new(1, 0),

@@ -38,7 +38,7 @@ fn the_survivor_of_a_60_40_split_gets_240_percent() {
 }
 
 #[test]
-fn survivors_with_room_carry_the_load() {
+fn survivors_with_enough_capacity_carry_the_load() {
     let mut setup = setup();
     setup.cells = vec![("a".into(), 400.0, 1500.0), ("b".into(), 400.0, 1500.0)];
     let outcome = run(&setup, &Streams::new(1, 0), &mut Trace::default());
@@ -54,7 +54,7 @@ fn survivors_with_room_carry_the_load() {
 }
 
 #[test]
-fn what_waits_when_the_cell_is_back_counts_by_when_it_came() {
+fn requests_that_wait_when_the_cell_is_back_count_by_arrival_time() {
     // b carries 1,200 and gets 1,500. Until the router knows, 20 to 30 s, 1,000 of 1,500 fail: 4.4 to 6.7 %
     // of the 300 s. The queue then grows by 300 a second, to 75,000 at most, which is a minute; callers wait
     // longer.

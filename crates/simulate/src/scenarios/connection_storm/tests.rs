@@ -77,7 +77,7 @@ fn figure(out: &Outcome, name: &str) -> f64 {
 }
 
 #[test]
-fn two_thousand_are_wanted_and_995_are_there() {
+fn two_thousand_connections_are_wanted_and_995_are_available() {
     let out = rehearsed(&setup(None));
     assert_eq!(figure(&out, "connections wanted at full scale"), 2000.0);
     assert_eq!(figure(&out, "available connections"), 995.0);
@@ -164,7 +164,7 @@ fn a_pooler_may_open_300_connections_with_a_user_a_replica_and_75_with_one() {
 }
 
 #[test]
-fn in_session_mode_all_but_75_connections_wait_and_are_disconnected() {
+fn in_session_mode_all_clients_but_75_wait_and_are_disconnected() {
     let out = rehearsed(&setup(Some(between(Mode::Session, Some(1)))));
     // 2,000 wanted; each replica of the pooler has 25 to the server, and each keeps its first client.
     assert_eq!(figure(&out, "connections missing at full scale"), 1925.0);
@@ -189,7 +189,7 @@ fn a_pooler_that_may_open_more_than_the_server_has_is_refused_the_rest() {
 }
 
 #[test]
-fn in_transaction_mode_75_connections_carry_what_keeps_less_busy() {
+fn in_transaction_mode_75_connections_carry_a_load_that_needs_fewer() {
     // 2 × 5,000 × 5 ms keep 50 of 75 busy.
     let setup = with_requests(setup(Some(between(Mode::Transaction, Some(1)))), 5000.0);
     let out = rehearsed(&setup);
@@ -223,7 +223,7 @@ fn waits_in_the_pooler_follow_erlang_c() {
 }
 
 #[test]
-fn more_than_the_pooler_can_carry_waits_in_the_services_pools_until_they_give_up() {
+fn load_above_the_capacity_of_the_pooler_waits_in_the_pools_until_the_timeout() {
     // 2 × 2,000 × 25 ms want 100 of 75: 4,000 a second come and 3,000 are served.
     let mut setup = with_requests(setup(Some(between(Mode::Transaction, Some(1)))), 2000.0);
     for part in &mut setup.parts {
@@ -249,7 +249,7 @@ fn more_than_the_pooler_can_carry_waits_in_the_services_pools_until_they_give_up
 }
 
 #[test]
-fn a_pooler_that_takes_too_few_clients_refuses_the_rest() {
+fn a_pooler_with_too_few_client_connections_refuses_the_rest() {
     let mut small = between(Mode::Transaction, Some(1));
     small.config.max_client_conn = 100;
     let out = rehearsed(&setup(Some(small)));
@@ -290,7 +290,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn connections_never_exceed_what_there_is(
+    fn connections_never_exceed_the_limit(
         limit in 6..400_u32,
         pooled in prop::option::of((any::<bool>(), prop::option::of(1..5_u32), 1..40_u32, 0..120_u32, 20..400_u32)),
         rate in prop::option::of(1.0..500.0_f64),

@@ -17,7 +17,7 @@ fn figure(outcome: &Outcome, name: &str) -> Option<f64> {
 }
 
 #[test]
-fn above_one_it_stays_down_and_its_callers_policies_bring_it_back() {
+fn above_one_it_stays_down_and_the_policies_of_callers_recover_it() {
     // ρ(1 + R) = 0.325 × 4 = 1.3.
     let out = run(setup(0.325), "x", &Streams::new(1, 0), &mut Trace::default());
     assert_eq!(figure(&out, "load while all tries time out, ρ(1+R)"), Some(130.0));
@@ -40,7 +40,7 @@ fn below_one_it_recovers_by_itself() {
 }
 
 #[test]
-fn a_declared_breaker_and_budget_hold_the_callers_as_configured_too() {
+fn a_declared_breaker_and_budget_limit_the_callers_as_configured() {
     let mut guarded = setup(0.325);
     guarded.declared = Guard {
         breaker: Some(BreakerConfig {
@@ -76,7 +76,7 @@ fn a_declared_breaker_and_budget_hold_the_callers_as_configured_too() {
 }
 
 #[test]
-fn what_is_overloaded_from_the_start_is_not_blamed_on_its_callers() {
+fn overload_from_the_start_is_not_attributed_to_retries() {
     let out = run(setup(1.5), "x", &Streams::new(1, 0), &mut Trace::default());
     let causes: Vec<_> = out.moments.iter().filter(|m| m.role == Role::Cause).collect();
     assert_eq!(causes.len(), 1);

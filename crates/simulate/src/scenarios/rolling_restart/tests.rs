@@ -37,7 +37,7 @@ fn mean(setup: &Setup, name: &str) -> f64 {
 }
 
 #[test]
-fn each_stopping_pod_refuses_its_share_until_proxies_have_heard() {
+fn each_stopping_pod_refuses_its_share_until_proxies_are_updated() {
     // 8 pods of 100 a second each, informed within 0 to 2 s: about 1 s × 100 each, a little less while it is
     // one of 9.
     let failed = mean(&setup(), "requests that fail because of it");
@@ -58,7 +58,7 @@ fn each_stopping_pod_refuses_its_share_until_proxies_have_heard() {
 }
 
 #[test]
-fn a_pause_that_outlasts_the_proxies_loses_nothing() {
+fn a_pause_longer_than_the_update_of_proxies_loses_nothing() {
     let paused = Setup {
         pause: Duration::from_secs(5),
         ..setup()
@@ -73,7 +73,7 @@ fn a_pause_that_outlasts_the_proxies_loses_nothing() {
 }
 
 #[test]
-fn without_a_readiness_probe_new_pods_get_what_they_cannot_serve() {
+fn without_a_readiness_probe_new_pods_get_requests_too_early() {
     let blind = Setup {
         pause: Duration::from_secs(5),
         probed: false,
@@ -95,7 +95,7 @@ fn without_a_readiness_probe_new_pods_get_what_they_cannot_serve() {
 }
 
 #[test]
-fn a_service_that_is_always_overloaded_does_not_owe_that_to_its_rollout() {
+fn overload_before_the_rollout_is_not_attributed_to_the_rollout() {
     let overloaded = Setup {
         pause: Duration::from_secs(5),
         capacity: Some(50.0),
@@ -105,7 +105,7 @@ fn a_service_that_is_always_overloaded_does_not_owe_that_to_its_rollout() {
 }
 
 #[test]
-fn pods_that_may_be_missing_are_missed() {
+fn unavailable_pods_reduce_the_capacity() {
     // 4 of 8 may be missing at 800 a second: 4 × 150 carry 600.
     let missing = Setup {
         pause: Duration::from_secs(5),

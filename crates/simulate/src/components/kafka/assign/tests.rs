@@ -74,14 +74,14 @@ fn range_gives_the_first_members_more_of_every_topic() {
 }
 
 #[test]
-fn round_robin_goes_on_over_the_topics() {
+fn round_robin_continues_over_the_topics() {
     let shared = assign(Assignor::RoundRobin, &topics(&[3, 3]), &group(2, 2));
     assert_eq!(shared[0], [of(0, [0, 2]), of(1, [1])].concat());
     assert_eq!(shared[1], [of(0, [1]), of(1, [0, 2])].concat());
 }
 
 #[test]
-fn round_robin_passes_over_members_that_do_not_subscribe() {
+fn round_robin_skips_members_that_do_not_subscribe() {
     let members = [member(0, [0]), member(1, [0, 1]), member(2, [1])];
     let shared = assign(Assignor::RoundRobin, &topics(&[2, 3]), &members);
     assert_eq!(shared[0], of(0, [0]));
@@ -90,7 +90,7 @@ fn round_robin_passes_over_members_that_do_not_subscribe() {
 }
 
 #[test]
-fn static_members_keep_their_range_whatever_identifier_they_get() {
+fn static_members_keep_their_range_with_any_member_id() {
     let mut members = group(3, 1);
     for (member, instance) in members.iter_mut().zip(["c", "b", "a"]) {
         member.instance = Some(instance.to_owned());
@@ -100,7 +100,7 @@ fn static_members_keep_their_range_whatever_identifier_they_get() {
 }
 
 #[test]
-fn a_topic_that_nobody_subscribes_to_is_not_dealt_out() {
+fn a_topic_that_nobody_subscribes_to_is_not_assigned() {
     for assignor in [Assignor::Range, Assignor::RoundRobin, Assignor::Sticky] {
         let shared = assign(assignor, &topics(&[2, 2]), &[member(0, [1]), member(1, [7])]);
         assert_eq!(shared, [of(1, [0, 1]), Vec::new()]);
@@ -120,7 +120,7 @@ fn a_partition_claimed_twice_belongs_to_the_later_generation() {
 }
 
 #[test]
-fn what_moves_is_withheld_until_its_owner_has_given_it_up() {
+fn a_partition_that_moves_is_assigned_only_after_its_owner_gave_it_up() {
     let all = topics(&[4]);
     let mut members = group(1, 1);
     members[0].owned = of(0, 0..4);
@@ -178,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn like_subscriptions_are_dealt_out_evenly(partitions in prop::collection::vec(0u32..20, 1..5), count in 1usize..13) {
+    fn equal_subscriptions_are_assigned_evenly(partitions in prop::collection::vec(0u32..20, 1..5), count in 1usize..13) {
         let (all, members) = (topics(&partitions), group(count, partitions.len()));
         assert_even(&assign(Assignor::RoundRobin, &all, &members));
         assert_even(&assign(Assignor::Sticky, &all, &members));
