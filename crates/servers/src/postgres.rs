@@ -158,7 +158,7 @@ mod tests {
     use crate::PgBouncer;
 
     #[test]
-    fn a_port_that_somebody_took_meanwhile_is_not_the_end() {
+    fn a_port_taken_in_the_meantime_is_retried() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let taken = || Ok(taken.local_addr().unwrap().port());
         let server = Postgres::start_on([taken()].into_iter().chain(ports()), &[]).unwrap();

@@ -13,7 +13,7 @@ use super::{connect, runtime, started};
 const REFUSED: &str = "53300";
 
 #[test]
-fn a_burst_gets_exactly_the_slots_that_are_left() {
+fn a_burst_gets_exactly_the_free_slots() {
     let _shared = super::shared();
     let server = started(Postgres::start(&[("max_connections", "40")]));
     let url = server.url();
@@ -72,7 +72,7 @@ fn wait_until_free(url: &str) {
 }
 
 #[test]
-fn poisson_demand_is_refused_as_erlang_b_and_the_simulator_say() {
+fn poisson_demand_is_refused_as_erlang_b_and_the_simulator_predict() {
     let _shared = super::shared();
     let server = started(Postgres::start(&[("max_connections", "40")]));
     let url = server.url();
@@ -157,7 +157,7 @@ fn cost(server: &Postgres, attempts: u32, refused: bool) -> (f64, f64) {
 }
 
 #[test]
-fn a_refusal_takes_most_of_what_an_accept_takes() {
+fn a_refusal_takes_almost_as_long_as_an_accept() {
     let _alone = super::alone();
     let server = started(Postgres::start(&[("max_connections", "40")]));
     let url = server.url();
