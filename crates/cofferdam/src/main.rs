@@ -133,7 +133,7 @@ mod tests {
     use super::describe;
 
     #[test]
-    fn a_panic_never_prints_words_that_were_made_at_run_time() {
+    fn a_panic_never_prints_text_built_at_run_time() {
         let made: Box<dyn std::any::Any + Send> = Box::new(format!("cannot slice `{}`", "hunter2"));
         let told = describe("a.rs:1:2", &*made);
         assert!(told.contains("a.rs:1:2") && !told.contains("hunter2"), "{told}");

@@ -152,7 +152,7 @@ mod tests {
     use super::visible;
 
     #[test]
-    fn what_would_move_a_terminal_is_shown_and_colours_stay() {
+    fn escape_sequences_become_visible_and_colours_stay() {
         assert_eq!(visible("a\tb\n", false), "a\tb\n");
         assert_eq!(visible("\x1b[1;31mred\x1b[0m", true), "\x1b[1;31mred\x1b[0m");
         assert_eq!(visible("\x1b[31mred\x1b[0m", false), "␛[31mred␛[0m");

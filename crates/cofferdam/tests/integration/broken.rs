@@ -71,12 +71,12 @@ fn refused(path: &str, bytes: &[u8], wanted: &[&str]) {
 }
 
 #[test]
-fn a_binary_file_under_a_configuration_name_is_told() {
+fn a_binary_file_with_a_configuration_name_is_reported() {
     refused("values.yaml", b"\x7fELF\0\0\x01\x02", &["binary"]);
 }
 
 #[test]
-fn a_binary_file_under_its_own_name_is_passed_over() {
+fn a_binary_file_with_a_binary_name_is_ignored() {
     let logo: &[u8] = b"\x89PNG\r\n\x1a\n\0\0";
     let outcome = check(&[("logo.png", logo), ("api.yaml", FAULTY.as_bytes())]);
     assert_eq!(outcome.code, 1, "{}", outcome.said);
@@ -87,13 +87,13 @@ fn a_binary_file_under_its_own_name_is_passed_over() {
 }
 
 #[test]
-fn tabs_that_indent_yaml_are_told_with_their_line() {
+fn tabs_that_indent_yaml_are_reported_with_their_line() {
     let text = b"apiVersion: v1\nkind: Service\nmetadata:\n\tname: api\n";
     refused("service.yaml", text, &["service.yaml:4:", "tab"]);
 }
 
 #[test]
-fn a_key_given_twice_is_told_and_the_rest_is_judged() {
+fn a_duplicate_key_is_reported_and_the_rest_is_judged() {
     let twice = FAULTY.replace("  replicas: 1\n", "  replicas: 3\n  replicas: 1\n");
     let outcome = check(&[("api.yaml", twice.as_bytes())]);
     assert_eq!(outcome.code, 1, "{}", outcome.said);
@@ -114,7 +114,7 @@ fn anchors_and_merge_keys_are_followed() {
 }
 
 #[test]
-fn an_anchor_that_nobody_set_is_told_with_its_line() {
+fn an_undefined_anchor_is_reported_with_its_line() {
     let text = FAULTY.replace("{app: api}}\n  template", "*labels}\n  template");
     refused("app.yaml", text.as_bytes(), &["app.yaml:6:", "anchor"]);
 }
@@ -134,7 +134,7 @@ fn aliases_that_multiply_without_end_are_refused() {
 }
 
 #[test]
-fn kustomizations_in_a_circle_are_told_and_not_followed_for_ever() {
+fn kustomizations_in_a_cycle_are_reported_and_not_followed_for_ever() {
     let outcome = check(&[
         ("a/kustomization.yaml", b"resources:\n- ../b\n"),
         ("b/kustomization.yaml", b"resources:\n- ../a\n"),
@@ -147,7 +147,7 @@ fn kustomizations_in_a_circle_are_told_and_not_followed_for_ever() {
 }
 
 #[test]
-fn a_file_of_50_megabytes_is_told_and_not_read() {
+fn a_file_of_50_megabytes_is_reported_and_not_read() {
     let text = "key: value value value value value value value value value value\n".repeat(50_000_000 / 65);
     refused(
         "dump.yaml",
@@ -157,20 +157,20 @@ fn a_file_of_50_megabytes_is_told_and_not_read() {
 }
 
 #[test]
-fn a_syntax_error_in_terraform_is_told_with_its_line() {
+fn a_syntax_error_in_terraform_is_reported_with_its_line() {
     let text = b"resource \"aws_db_instance\" \"main\" {\n  engine = \"postgres\"\n  count = = 2\n}\n";
     refused("main.tf", text, &["main.tf:3:11", "syntax"]);
 }
 
 #[test]
-fn text_that_is_not_utf_8_is_told_with_its_line() {
+fn text_that_is_not_utf_8_is_reported_with_its_line() {
     refused("latin.yaml", b"a: 1\nname: caf\xe9\n", &["UTF-8", "line 2"]);
     refused("wide.yaml", b"\xff\xfea\0:\0", &["UTF-16", "UTF-8"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_may_not_be_read_is_told() {
+fn a_file_without_read_permission_is_reported() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use std::os::unix::process::CommandExt;
 
@@ -233,7 +233,7 @@ fn an_empty_directory_has_nothing_to_check() {
 }
 
 #[test]
-fn a_path_that_is_not_there_is_bad_usage() {
+fn a_path_that_does_not_exist_is_a_usage_error() {
     let outcome = run(command(Path::new("/there/is/no/such/directory")));
     assert_eq!(outcome.code, 2, "{}", outcome.said);
     outcome.says(&["/there/is/no/such/directory", "no such file"]);

@@ -64,7 +64,7 @@ fn the_readmes_output_is_what_check_prints() {
 }
 
 #[test]
-fn exit_codes_tell_findings_from_bad_usage() {
+fn exit_codes_distinguish_findings_from_usage_errors() {
     assert_eq!(check(&[]).status.code(), Some(1));
     assert_eq!(check(&["--rule", "memory-limit-missing"]).status.code(), Some(0));
     assert_eq!(check(&["--rule", "no-such-rule"]).status.code(), Some(2));
@@ -82,7 +82,7 @@ fn exit_codes_tell_findings_from_bad_usage() {
 }
 
 #[test]
-fn a_name_that_is_nearly_right_is_offered() {
+fn a_misspelt_name_gets_a_suggestion() {
     let output = check(&["--rule", "pooler-overcomit"]);
     assert!(
         stderr(&output).contains("did you mean `pooler-overcommit`"),
@@ -100,7 +100,7 @@ fn a_name_that_is_nearly_right_is_offered() {
 }
 
 #[test]
-fn filters_narrow_and_say_what_they_left_out() {
+fn filters_say_what_they_left_out() {
     let all = stdout(&check(&["--quiet"]));
     let high = stdout(&check(&["--quiet", "--min-severity", "high"]));
     assert!(high.lines().count() < all.lines().count());
@@ -128,7 +128,7 @@ fn pipes_and_no_color_get_no_colours_and_always_means_always() {
 }
 
 #[test]
-fn the_same_input_gives_the_same_bytes_whatever_the_threads() {
+fn the_same_input_gives_the_same_bytes_with_any_number_of_threads() {
     for format in [
         &["--format", "text"][..],
         &["--format", "text", "--verbose"],
@@ -187,7 +187,7 @@ fn completions_exist_for_common_shells() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     let mut child = cofferdam()
         .arg("check")
         .arg(repository(EXAMPLE))

@@ -57,7 +57,7 @@ fn rehearsed(config: &AlertConfig, faulty: Events, seed: u64) -> (u64, u64) {
 }
 
 #[test]
-fn new_relic_pages_as_late_as_the_rule_says_and_no_later() {
+fn new_relic_pages_exactly_as_late_as_the_rule_says() {
     for (window, delay, duration) in [
         (60, 120, 300),
         (60, 0, 300),
@@ -99,7 +99,7 @@ fn new_relic_pages_as_late_as_the_rule_says_and_no_later() {
 }
 
 #[test]
-fn prometheus_pages_as_late_as_the_rule_says_and_no_later() {
+fn prometheus_pages_exactly_as_late_as_the_rule_says() {
     for (scrape, evaluation, hold, wait) in [
         (30, 30, 300, 10),
         (15, 30, 45, 30),

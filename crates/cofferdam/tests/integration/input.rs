@@ -110,7 +110,7 @@ fn several_paths_are_one_platform_below_their_nearest_common_directory() {
 }
 
 #[test]
-fn what_is_given_twice_is_read_once() {
+fn a_path_given_twice_is_read_once() {
     let directory = repository();
     let once = report(directory.path(), &["services"]);
     for paths in [
@@ -198,7 +198,7 @@ fn a_stream_on_standard_input_is_checked() {
 }
 
 #[test]
-fn standard_input_is_stated_by_the_overlay_of_the_directory_that_one_is_in() {
+fn standard_input_uses_the_overlay_of_the_current_directory() {
     let directory = repository();
     write(
         directory.path(),
@@ -234,7 +234,7 @@ fn standard_input_can_be_read_once() {
 }
 
 #[test]
-fn a_path_that_is_missing_stops_the_check_of_the_others() {
+fn a_missing_path_stops_the_check_of_the_others() {
     let directory = repository();
     let output = run(
         directory.path(),
@@ -255,7 +255,7 @@ fn a_path_that_is_missing_stops_the_check_of_the_others() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_neither_a_file_nor_a_directory_is_refused() {
+fn a_path_that_is_neither_file_nor_directory_is_refused() {
     let directory = repository();
     let output = run(directory.path(), &["check", "/dev/null"]);
     assert_eq!(output.status.code(), Some(2));
@@ -473,7 +473,7 @@ fn nothing_to_check_is_an_error_and_never_looks_like_a_pass() {
 }
 
 #[test]
-fn what_the_overlay_of_another_directory_states_is_nothing_to_check_here() {
+fn statements_of_another_directorys_overlay_are_nothing_to_check() {
     let directory = repository();
     let root = directory.path();
     write(
@@ -519,7 +519,7 @@ fn files_of_every_reader_are_something_to_check() {
 }
 
 #[test]
-fn unreadable_configuration_is_not_nothing() {
+fn unreadable_configuration_does_not_count_as_nothing_to_check() {
     let directory = repository();
     let root = directory.path();
     write(root, "broken/a.yaml", "apiVersion: v1\nkind: [Pod\n");
@@ -540,7 +540,7 @@ fn unreadable_configuration_is_not_nothing() {
 }
 
 #[test]
-fn nothing_is_missing_that_was_not_given() {
+fn a_file_that_was_not_given_is_not_reported_as_missing() {
     let directory = repository();
     let root = directory.path();
     write(root, "k/kustomization.yaml", "resources: [api.yaml, gone.yaml]\n");
@@ -573,7 +573,7 @@ fn nothing_is_missing_that_was_not_given() {
 }
 
 #[test]
-fn several_paths_and_streams_are_simulated() {
+fn simulate_accepts_several_paths_and_streams() {
     let directory = repository();
     let root = directory.path();
     let simulated = |arguments: &[&str], input: &str| {
@@ -605,7 +605,7 @@ fn several_paths_and_streams_are_simulated() {
 }
 
 #[test]
-fn init_writes_to_the_root_of_what_is_given() {
+fn init_writes_to_the_root_of_the_given_paths() {
     let directory = repository();
     let root = directory.path();
     let output = run(root, &["init", "services/api/api.yaml", "services/worker"]);
@@ -647,7 +647,7 @@ fn help_explains_paths_and_the_overlay() {
 }
 
 #[test]
-fn an_overlay_whose_base_was_not_given_is_no_pass() {
+fn an_overlay_without_its_base_does_not_pass() {
     let directory = repository();
     let root = directory.path();
     write(root, "deploy/base/kustomization.yaml", "resources: [api.yaml]\n");
@@ -682,7 +682,7 @@ fn an_overlay_whose_base_was_not_given_is_no_pass() {
 }
 
 #[test]
-fn a_rehearsal_of_nothing_is_no_pass() {
+fn a_rehearsal_of_nothing_does_not_pass() {
     let directory = repository();
     let arguments = ["simulate", ".", "--scenario", "cell-failover"];
     let output = run(directory.path(), &arguments);

@@ -39,7 +39,7 @@ fn init_writes_a_file_that_check_reads_and_never_changes_one() {
 }
 
 #[test]
-fn a_statement_that_cannot_be_meant_stops_the_check_at_its_line() {
+fn an_invalid_statement_stops_the_check_at_its_line() {
     for (overlay, wanted) in [
         ("version: 1\nservces: {}\n", "did you mean `services`?"),
         (
@@ -135,7 +135,7 @@ fn judged(directory: &Path) -> serde_json::Value {
 }
 
 #[test]
-fn what_init_writes_changes_no_finding_before_a_person_changes_it() {
+fn the_file_of_init_changes_no_finding_until_a_person_edits_it() {
     let mut platforms = vec![platform(), two_environments()];
     let examples = crate::repository("examples");
     let cases = crate::repository("crates/cofferdam/tests/sound");

@@ -140,7 +140,7 @@ fn the_scope_of_one_environment_leaves_out_the_others() {
 }
 
 #[test]
-fn an_environment_whose_overlay_cannot_be_built_is_judged_by_what_is_for_all() {
+fn an_environment_with_a_broken_overlay_is_judged_by_common_objects() {
     let directory = platform();
     let broken = "resources: [../../base, gone.yaml]\n";
     write(
@@ -166,7 +166,7 @@ fn an_environment_whose_overlay_cannot_be_built_is_judged_by_what_is_for_all() {
 }
 
 #[test]
-fn what_stands_apart_is_counted_and_decides_nothing() {
+fn separate_places_are_counted_and_do_not_affect_the_exit_code() {
     let directory = tempfile::tempdir().unwrap();
     write(
         directory.path(),
@@ -208,7 +208,7 @@ fn what_stands_apart_is_counted_and_decides_nothing() {
 }
 
 #[test]
-fn the_report_for_programs_keeps_what_stands_apart_separate() {
+fn json_lists_findings_of_separate_places_separately() {
     let directory = platform();
     let report = json(directory.path(), &[]);
     assert_eq!(errors("report.schema.json", &report), [""; 0]);
@@ -285,7 +285,7 @@ const PRODUCER: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: 
      {name: DATABASE_URL, value: 'postgresql://db.example.net:5432/shop'}\n";
 
 #[test]
-fn init_asks_nothing_about_places_apart() {
+fn init_asks_nothing_about_separate_places() {
     let directory = tempfile::tempdir().unwrap();
     write(
         directory.path(),
@@ -301,7 +301,7 @@ fn init_asks_nothing_about_places_apart() {
 }
 
 #[test]
-fn environments_of_places_apart_are_not_rehearsed() {
+fn environments_of_separate_places_are_not_rehearsed() {
     let directory = tempfile::tempdir().unwrap();
     let files = [
         ("examples/shop/overlays/production/kustomization.yaml", OVERLAY),
@@ -343,7 +343,7 @@ fn environments_of_places_apart_are_not_rehearsed() {
 }
 
 #[test]
-fn each_reason_for_not_judging_is_told_once() {
+fn each_reason_for_not_judging_is_printed_once() {
     let example = repository("examples/clean-platform");
     let short = stdout(&run(&example, &["check", "."]));
     // The database of production is stated in no other environment.

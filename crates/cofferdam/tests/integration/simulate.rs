@@ -28,7 +28,7 @@ fn figure<'a>(report: &'a Value, scenario: &str, name: &str) -> &'a Value {
 }
 
 #[test]
-fn the_example_is_rehearsed_in_full_and_in_the_published_shape() {
+fn the_example_is_rehearsed_and_matches_the_published_schema() {
     let output = simulate(&[
         "examples/clean-platform",
         "--all",
@@ -188,7 +188,7 @@ fn the_same_seed_gives_the_same_report_and_trace_with_one_thread_or_two() {
 }
 
 #[test]
-fn a_fact_that_nobody_gave_is_asked_for_with_the_line_to_add() {
+fn a_missing_fact_is_asked_for_with_the_line_to_add() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(
         directory.path().join("cofferdam.yaml"),
@@ -220,7 +220,7 @@ fn a_fact_that_nobody_gave_is_asked_for_with_the_line_to_add() {
 }
 
 #[test]
-fn two_platforms_stand_side_by_side() {
+fn two_platforms_are_compared_side_by_side() {
     let arguments = [
         "examples/clean-platform",
         "--compare",
@@ -242,7 +242,7 @@ fn two_platforms_stand_side_by_side() {
 }
 
 #[test]
-fn the_end_of_the_trigger_is_no_recovery_and_rounding_is_no_difference() {
+fn the_end_of_the_trigger_is_not_a_recovery_and_rounding_is_not_a_difference() {
     let compare = |scenario: &str| {
         let arguments = [
             "examples/clean-platform",
@@ -264,7 +264,7 @@ fn the_end_of_the_trigger_is_no_recovery_and_rounding_is_no_difference() {
 }
 
 #[test]
-fn a_comparison_that_lacks_a_fact_on_one_side_says_so_and_traces_both() {
+fn a_comparison_with_a_missing_fact_says_so_and_traces_both_sides() {
     let directory = tempfile::tempdir().unwrap();
     let platform = |name: &str, more: &str| {
         let path = directory.path().join(name);
@@ -300,7 +300,7 @@ fn a_comparison_that_lacks_a_fact_on_one_side_says_so_and_traces_both() {
 }
 
 #[test]
-fn a_pooler_is_rehearsed_as_it_is_meant_and_as_its_image_runs_it() {
+fn a_pooler_is_rehearsed_as_declared_and_as_its_image_runs_it() {
     let output = simulate(&[
         "examples/clean-platform-mitigated",
         "--scenario",
@@ -360,7 +360,7 @@ fn charts_are_one_svg_document() {
 }
 
 #[test]
-fn what_is_typed_wrongly_is_told() {
+fn a_misspelt_scenario_or_option_is_an_error() {
     for (arguments, words) in [
         (
             &["examples/clean-platform", "--scenario", "cell-failovr"][..],
@@ -388,7 +388,7 @@ fn what_is_typed_wrongly_is_told() {
 }
 
 #[test]
-fn the_check_leads_with_the_worst_cascade() {
+fn check_shows_the_worst_cascade_first() {
     let output = cofferdam()
         .args([
             "check",

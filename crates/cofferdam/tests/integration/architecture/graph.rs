@@ -86,7 +86,7 @@ impl Graph {
 }
 
 #[test]
-fn circles_are_found_and_shown_by_a_shortest_way() {
+fn cycles_are_found_and_shown_by_a_shortest_path() {
     let graph: Graph = [
         ("a", "b"),
         ("b", "c"),

@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_count_wherever_they_stand() {
+    fn paths_count_in_every_position() {
         for text in [
             "use crate::b::Thing;",
             "use crate::{x::y, b::{deep::{Other, More}, self}};",
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_of_the_crate_does_not_count() {
+    fn paths_outside_the_crate_do_not_count() {
         for text in [
             "// use crate::b::Thing;\n/* crate::b */ const X: &str = \"crate::b::c\";",
             "#[cfg(test)] mod tests { use crate::b::Thing; }",
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_after_one_of_tests_counts() {
+    fn an_item_after_a_test_module_counts() {
         assert_eq!(
             with("#[cfg(test)] use crate::{b::Thing}; use crate::c::X;"),
             ["a c"]
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_file_hands_names_on_without_using_them() {
+    fn lib_rs_re_exports_names_without_using_them() {
         assert!(with("").is_empty());
         let root = |text: &str| of(&[("src/lib.rs", text), ("src/a.rs", "use crate::run;")]);
         assert_eq!(root("mod a; pub use a::X; pub fn run() {}"), ["a (root)"]);
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_made_up_circle_is_found() {
+    fn an_invented_cycle_is_found() {
         let files = [
             ("src/lib.rs", "mod read; mod parts; mod place;"),
             ("src/read/mod.rs", "mod one; use crate::parts::Part;"),

@@ -376,7 +376,7 @@ fn every_line_of_every_file_is_masked_whether_it_parses_or_not() {
 }
 
 #[test]
-fn no_verb_shows_a_secret_of_any_file_in_any_format() {
+fn no_subcommand_shows_a_secret_of_any_file_in_any_format() {
     let mut found = Vec::new();
     let all = Canary::all();
     for (number, canary) in all.iter().enumerate() {
@@ -451,7 +451,7 @@ fn no_refused_overlay_or_statement_shows_a_secret() {
 }
 
 #[test]
-fn what_names_a_secret_or_measures_it_stays_to_be_read() {
+fn names_and_properties_of_secrets_stay_readable() {
     let text = "\
 apiVersion: v1
 kind: Pod
