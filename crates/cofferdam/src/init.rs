@@ -5,6 +5,7 @@ use crate::output::{self, Color};
 use cofferdam_audit::{Options, audit, init};
 use cofferdam_model::Platform;
 use cofferdam_model::redact::Redactor;
+use cofferdam_model::units::count;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -55,13 +56,10 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         .open(&file)
         .and_then(|mut f| f.write_all(text.as_bytes()))
         .map_err(|e| format!("cannot write {}: {e}", file.display()))?;
-    let count = match init::statements(&platform, &report) {
-        1 => "1 statement".to_owned(),
-        n => format!("{n} statements"),
-    };
+    let statements = count(init::statements(&platform, &report) as u64, "statement");
     output::print(
         &format!(
-            "wrote {}: {count} to confirm, each commented out with its reason\n",
+            "wrote {}: {statements} to confirm, each commented out with its reason\n",
             file.display()
         ),
         false,

@@ -5,6 +5,7 @@ use cofferdam_audit::report::text;
 use cofferdam_audit::rules;
 use cofferdam_ingest::Input;
 use cofferdam_model::redact::Redactor;
+use cofferdam_model::units::count;
 use cofferdam_model::{Environment, Platform, UnreadableFile};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -102,10 +103,7 @@ fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), Stri
         &text::overlay_problems(&problems, platform, &redactor, style),
         &redactor,
     );
-    let things = match problems.len() {
-        1 => "1 problem".to_owned(),
-        n => format!("{n} problems"),
-    };
+    let things = count(problems.len() as u64, "problem");
     // A statement of the command line is wrong even if there is no file.
     let given = |problem: &UnreadableFile| problem.path == Path::new(cofferdam_ingest::overlay::GIVEN);
     let config = platform.reading.config.as_deref();

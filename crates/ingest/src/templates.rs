@@ -1,6 +1,7 @@
 //! Templates outside charts that must be filled in before they are applied: they are not YAML yet, and the
 //! result of a parser has no meaning. They are reported as not read, each kind once.
 
+use cofferdam_model::units::count;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::yaml::Stream;
@@ -119,8 +120,7 @@ fn note(why: Why, paths: &BTreeSet<PathBuf>) -> Option<Unreadable> {
     let first = paths.first()?;
     let others = match paths.len() - 1 {
         0 => String::new(),
-        1 => " (the same is true for 1 other file)".to_owned(),
-        n => format!(" (the same is true for {n} other files)"),
+        n => format!(" (the same is true for {})", count(n as u64, "other file")),
     };
     Some(Unreadable {
         path: first.clone(),

@@ -184,6 +184,53 @@ pub fn show_number(n: f64) -> String {
     }
 }
 
+/// A number with its noun, which is plural unless the number is 1: `1 replica`, `2 retries`, `1,005 connections`.
+pub fn count(n: u64, noun: &str) -> String {
+    amount(n as f64, noun)
+}
+
+/// The same for a number that may have a fraction: `1 member`, `1.5 members`.
+pub fn amount(n: f64, noun: &str) -> String {
+    let number = show_number(n);
+    match number.as_str() {
+        "1" => format!("1 {noun}"),
+        _ => format!("{number} {}", plural(noun)),
+    }
+}
+
+/// How often something happens: `once`, `100 times`.
+pub fn times(n: u64) -> String {
+    match n {
+        1 => "once".to_owned(),
+        _ => count(n, "time"),
+    }
+}
+
+/// The plural of a noun, or of a phrase that ends with one: `retries`, `processes`, `other files`.
+fn plural(noun: &str) -> String {
+    let vowel = |c: char| matches!(c, 'a' | 'e' | 'i' | 'o' | 'u');
+    if let Some(stem) = noun.strip_suffix('y').filter(|stem| !stem.ends_with(vowel)) {
+        format!("{stem}ies")
+    } else if ["s", "x", "ch", "sh"].iter().any(|end| noun.ends_with(end)) {
+        format!("{noun}es")
+    } else {
+        format!("{noun}s")
+    }
+}
+
+/// The unit of a figure after the number 1: `replica` for `replicas`. Units that are not words (`s`, `MiB`,
+/// `requests/s`) do not change.
+pub fn singular(unit: &str) -> String {
+    if unit.len() <= 3 || !unit.bytes().all(|b| b.is_ascii_lowercase()) {
+        return unit.to_owned();
+    }
+    match (unit.strip_suffix("ies"), unit.strip_suffix('s')) {
+        (Some(stem), _) => format!("{stem}y"),
+        (None, Some(stem)) => stem.to_owned(),
+        (None, None) => unit.to_owned(),
+    }
+}
+
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.0 as f64;
@@ -287,6 +334,35 @@ mod tests {
         assert_eq!(show_duration(Duration::from_secs(360)), "360 s");
         assert_eq!(show_duration(Duration::from_secs(232_200)), "64.5 h");
         assert_eq!(Bytes(2 * 1024 * 1024).to_string(), "2 MiB");
+    }
+
+    #[test]
+    fn only_the_number_one_has_a_singular_noun() {
+        for (number, noun, text) in [
+            (0, "replica", "0 replicas"),
+            (1, "replica", "1 replica"),
+            (2, "retry", "2 retries"),
+            (3, "try", "3 tries"),
+            (2, "process", "2 processes"),
+            (2, "copy", "2 copies"),
+            (2, "day", "2 days"),
+            (2, "switch", "2 switches"),
+            (1, "other file", "1 other file"),
+            (1005, "other file", "1,005 other files"),
+        ] {
+            assert_eq!(count(number, noun), text);
+        }
+        assert_eq!(amount(1.0, "member"), "1 member");
+        assert_eq!(amount(0.5, "member"), "0.5 members");
+        assert_eq!(amount(1.5, "member"), "1.5 members");
+        assert_eq!(
+            (times(1), times(0), times(100)),
+            ("once".into(), "0 times".into(), "100 times".into())
+        );
+        assert_eq!(
+            ["replicas", "entries", "s", "requests/s", "MiB"].map(singular),
+            ["replica", "entry", "s", "requests/s", "MiB"]
+        );
     }
 
     proptest! {

@@ -56,7 +56,7 @@ pub enum BudgetError {
 
 /// The budget is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the retry budget is used up: {spent} retries of {allowed} allowed")]
+#[error("the retry budget is used up: {spent} of {allowed} allowed in this window")]
 pub struct Exhausted {
     /// Retries within the window.
     pub spent: u64,

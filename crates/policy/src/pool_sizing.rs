@@ -64,17 +64,21 @@ impl Grant {
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.short() {
-            0 => write!(
-                f,
-                "{} connections, and it asks for {}",
-                self.connections, self.asked
-            ),
+            0 => write!(f, "{}, and it asks for {}", counted(self.connections), self.asked),
             short => write!(
                 f,
-                "{} connections of {} that it asks for: {short} short",
-                self.connections, self.asked
+                "{} of {} that it asks for: {short} short",
+                counted(self.connections),
+                self.asked
             ),
         }
+    }
+}
+
+fn counted(connections: u32) -> String {
+    match connections {
+        1 => "1 connection".to_owned(),
+        n => format!("{n} connections"),
     }
 }
 
@@ -308,6 +312,11 @@ mod tests {
             grants[0].to_string(),
             "6 connections of 12 that it asks for: 6 short"
         );
+        let one = Grant {
+            connections: 1,
+            asked: 1,
+        };
+        assert_eq!(one.to_string(), "1 connection, and it asks for 1");
         // Enough for all: each gets what it asks for, the rest is unassigned.
         let grants = share_out(supply(200), &demands).unwrap();
         assert!(

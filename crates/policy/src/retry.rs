@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(given_up, Err(GiveUp::Budget(Exhausted { spent: 0, allowed: 0 })));
         assert_eq!(
             given_up.unwrap_err().to_string(),
-            "the retry budget is used up: 0 retries of 0 allowed"
+            "the retry budget is used up: 0 of 0 allowed in this window"
         );
     }
 

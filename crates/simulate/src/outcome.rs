@@ -232,13 +232,6 @@ impl Trace {
     }
 }
 
-/// A number of things that take an `s` in the plural: `1 replica`, `50 replicas`.
-#[must_use]
-pub fn counted(n: usize, noun: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{s}", units::show_number(n as f64))
-}
-
 /// A value with its unit as reports write it: `1,005 connections`, `50 %`, `7.2 s`.
 #[must_use]
 pub fn shown(value: f64, unit: &str) -> String {

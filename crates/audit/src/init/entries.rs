@@ -3,7 +3,7 @@
 use super::entry::{Entry, quoted};
 use super::keys::{KEYS, known};
 use crate::engine::Report;
-use crate::rules::common::is_production_like;
+use crate::rules::common::{count, is_production_like};
 use cofferdam_model::database::{Database, PoolTarget};
 use cofferdam_model::kafka::Consumer;
 use cofferdam_model::workload::Lifecycle;
@@ -183,8 +183,9 @@ fn of_consumer(service: &Service, consumer: &Consumer, entries: &mut Entries) {
             .map(str::to_owned)
             .to_vec();
         let why = format!(
-            "whether each of the {} workers of `{}` builds its own consumer; without it: they share one",
-            worker.count.value, worker.name
+            "whether each of the {} of `{}` builds its own consumer; without it: they share one",
+            count(worker.count.value.into(), "worker"),
+            worker.name
         );
         entries.0.entry(path.clone()).or_insert(Entry {
             path,

@@ -2,8 +2,9 @@
 //! in `schemas/scope.schema.json`.
 
 use super::summary::listed;
-use super::text::{Style, plural, wrap};
+use super::text::{Style, wrap};
 use crate::engine::UNNAMED;
+use cofferdam_model::units::count;
 use cofferdam_model::{
     Absence, Apart, Deployment, DeploymentId, Opening, Platform, Project, ProjectId, Span,
 };
@@ -345,10 +346,10 @@ impl Explanation<'_> {
                 [
                     format!("{}/", p.directory),
                     p.why.to_owned(),
-                    plural(p.files, "file", "files"),
+                    count(p.files as u64, "file"),
                     match p.deployments {
                         0 => String::new(),
-                        n => plural(n, "deployment", "deployments"),
+                        n => count(n as u64, "deployment"),
                     },
                 ]
             });
@@ -495,11 +496,11 @@ impl Open<'_> {
             true => "anything".to_owned(),
             false => self.kinds.join(", "),
         };
-        let count = match self.reasons.len() {
+        let reasons = match self.reasons.len() {
             1 => String::new(),
             n => format!(", for {n} reasons"),
         };
-        let kinds = wrap(&format!("{kinds}{count}"), style.width.saturating_sub(4));
+        let kinds = wrap(&format!("{kinds}{reasons}"), style.width.saturating_sub(4));
         let _ = writeln!(out, "    {}", kinds.replace('\n', "\n    "));
         let shown = match style.verbose || self.reasons.len() == SHOWN + 1 {
             true => self.reasons.len(),

@@ -1,11 +1,12 @@
 //! The end of a report: a summary of what was found, what was put apart, what could not be judged, and what
 //! was read.
 
-use super::text::{Style, plural, wrap};
+use super::text::{Style, wrap};
 use crate::engine::{Report, UNNAMED, severity_of};
 use crate::finding::{Finding, Severity, Unjudged};
 use crate::init;
 use cofferdam_model::scope::none_of;
+use cofferdam_model::units::{count, singular};
 use cofferdam_model::{
     Apart, Deployment, DeploymentId, DeploymentKind, Opening, PlaceApart, Platform, ProjectId, UnreadableFile,
 };
@@ -258,8 +259,10 @@ fn reason((place, key): Wish<'_>, wanted: &Wanted<'_>) -> String {
     let things = section.rsplit('.').next().unwrap_or(section);
     match wanted.things.len() {
         1 => {
-            let thing = things.strip_suffix('s').unwrap_or(things);
-            format!("1 {thing}: {words} not declared ({section}.{first}.{key})")
+            format!(
+                "1 {}: {words} not declared ({section}.{first}.{key})",
+                singular(things)
+            )
         }
         n => format!("{n} {things}: {words} not declared ({section}.NAME.{key})"),
     }
@@ -295,11 +298,7 @@ pub(super) fn summary(out: &mut String, report: &Report, platform: &Platform, st
         let formats: Vec<String> = formats.map(|(name, n)| format!("{n} {name}")).collect();
         line(&match files {
             0 => "read: only the overlay".to_owned(),
-            _ => format!(
-                "read: {} ({})",
-                plural(files, "file", "files"),
-                formats.join(", ")
-            ),
+            _ => format!("read: {} ({})", count(files as u64, "file"), formats.join(", ")),
         });
     }
     if let Some(root) = &reading.root {
@@ -353,7 +352,7 @@ fn counts(report: &Report) -> String {
         true => "no findings".to_owned(),
         false => format!(
             "{}: {}",
-            plural(report.findings.len(), "finding", "findings"),
+            count(report.findings.len() as u64, "finding"),
             counts.join(", ")
         ),
     }
@@ -371,15 +370,15 @@ fn apart_line(report: &Report, platform: &Platform) -> Option<String> {
         places.sort_by_key(|p| std::cmp::Reverse(p.findings));
         let directories = places.iter().map(|p| format!("{}/", p.place.directory.display()));
         let directories: Vec<String> = directories.collect();
-        let count = places.iter().map(|p| p.findings).sum();
-        total += count;
-        parts.push((count, format!("{} ({})", why.name(), listed(&directories, 3))));
+        let findings = places.iter().map(|p| p.findings).sum();
+        total += findings;
+        parts.push((findings, format!("{} ({})", why.name(), listed(&directories, 3))));
     }
-    parts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
-    let text = |(at, (count, place)): (usize, &(usize, String))| match (at, count) {
+    parts.sort_by_key(|(findings, _)| std::cmp::Reverse(*findings));
+    let text = |(at, (findings, place)): (usize, &(usize, String))| match (at, findings) {
         (_, 0) if total == 0 => place.clone(),
         (_, 0) => format!("none in {place}"),
-        (0, n) => format!("{} in {place}", plural(*n, "finding", "findings")),
+        (0, n) => format!("{} in {place}", count(*n as u64, "finding")),
         (_, n) => format!("{n} in {place}"),
     };
     let texts: Vec<String> = parts.iter().enumerate().map(text).collect();
@@ -404,13 +403,7 @@ fn deployments_line(report: &Report, platform: &Platform) -> Option<String> {
         }
     };
     let texts: Vec<String> = kinds.iter().map(of_kind).collect();
-    (total > 0).then(|| {
-        format!(
-            "{}: {}",
-            plural(total, "deployment", "deployments"),
-            texts.join(", ")
-        )
-    })
+    (total > 0).then(|| format!("{}: {}", count(total as u64, "deployment"), texts.join(", ")))
 }
 
 fn environments_line(report: &Report, platform: &Platform) -> Option<String> {
@@ -456,7 +449,7 @@ fn in_part_line(report: &Report, platform: &Platform) -> Option<String> {
         format!(
             "judged in part: {} of {} ({}): something that they name was not read (--explain-scope lists it)",
             roots.len(),
-            plural(total, "deployment", "deployments"),
+            count(total as u64, "deployment"),
             listed(&roots, 3)
         )
     })
@@ -489,7 +482,7 @@ fn besides(report: &Report, platform: &Platform) -> Vec<String> {
     if !reading.skipped.is_empty() {
         rest.push(format!(
             "{} skipped (no configuration)",
-            plural(reading.skipped.len(), "file", "files")
+            count(reading.skipped.len() as u64, "file")
         ));
     }
     rest

@@ -5,7 +5,7 @@ use crate::engine::{Report, severity_of};
 use crate::finding::{Figure, Finding, Location, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use cofferdam_model::redact::Redactor;
-use cofferdam_model::units::show_number;
+use cofferdam_model::units::{show_number, singular};
 use cofferdam_model::{FileId, Platform, SourceFile, Span, UnreadableFile};
 use std::collections::BTreeMap;
 
@@ -205,19 +205,6 @@ fn is_count(name: &str, figure: &Figure) -> bool {
     figure.unit != "replicas" && (name == figure.unit || name == "workloads")
 }
 
-/// The singular of a unit: `replica`, `entry`; units that are not words (`s`, `MiB`, `requests/s`) do not
-/// change.
-fn singular(unit: &str) -> String {
-    if unit.len() <= 3 || !unit.bytes().all(|b| b.is_ascii_lowercase()) {
-        return unit.to_owned();
-    }
-    match (unit.strip_suffix("ies"), unit.strip_suffix('s')) {
-        (Some(stem), _) => format!("{stem}y"),
-        (None, Some(stem)) => stem.to_owned(),
-        (None, None) => unit.to_owned(),
-    }
-}
-
 /// Breaks text at spaces; a word longer than the width gets its own line.
 pub(super) fn wrap(text: &str, width: usize) -> String {
     let options = textwrap::Options::new(width.max(40))
@@ -403,11 +390,6 @@ fn unread<'a>(
             renderer.render(&[title.element(origin)])
         }
     }
-}
-
-/// Number and noun.
-pub(crate) fn plural(n: usize, one: &str, many: &str) -> String {
-    format!("{} {}", show_number(n as f64), if n == 1 { one } else { many })
 }
 
 #[cfg(test)]

@@ -56,8 +56,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .severity(gap.severity)
         .absent(Absence::Alert)
         .explain(format!(
-            "None of the {} alerts here reads {}. When it fails, you notice only when something else breaks.",
-            cx.env.alerts.len(),
+            "{} {}. When it fails, you notice only when something else breaks.",
+            match cx.env.alerts.len() {
+                1 => "The only alert here does not read".to_owned(),
+                n => format!("None of the {n} alerts here reads"),
+            },
             gap.what
         ))
         .remedy(format!("Add: {rule}"))
@@ -147,7 +150,15 @@ mod tests {
         );
         env.alerts
             .push(alert("Error rate", Timing::NewRelic(condition(60, 0, 60))));
-        assert!(testing::only(&RULE, &env).remedy.contains("consumer.lag"));
+        let finding = testing::only(&RULE, &env);
+        assert!(finding.remedy.contains("consumer.lag"));
+        assert!(
+            finding
+                .explanation
+                .starts_with("The only alert here does not read "),
+            "{}",
+            finding.explanation
+        );
         env.alerts
             .push(alert("Consumer lag", Timing::NewRelic(condition(60, 0, 60))));
         assert!(testing::all(&RULE, &env).is_empty());

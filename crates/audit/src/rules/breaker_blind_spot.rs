@@ -5,7 +5,7 @@ use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::calls::Breaker;
-use cofferdam_model::units::show_number;
+use cofferdam_model::units::{amount, show_number};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -87,8 +87,9 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
         (
             chance,
             format!(
-                "{k} of {n} calls must fail; with {shown} % failing, the chance of that in one window is \
-                 {chance:.2e}"
+                "{k} of {} must fail; with {shown} % failing, the chance of that in one window is \
+                 {chance:.2e}",
+                common::count(n.into(), "call")
             ),
         )
     } else if let Some(run) = &breaker.consecutive_failures {
@@ -99,8 +100,12 @@ fn judge(breaker: &Breaker, partial: f64, somewhere_else: bool, out: &mut Verdic
         (
             chance,
             format!(
-                "with {shown} % failing, {k} failures in a row happen once in {} requests",
-                show_number(mean.round())
+                "with {shown} % failing, {} once in {}",
+                match k {
+                    1 => "a failure happens".to_owned(),
+                    k => format!("{k} failures in a row happen"),
+                },
+                amount(mean.round(), "request")
             ),
         )
     } else {

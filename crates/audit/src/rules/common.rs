@@ -3,7 +3,7 @@
 use crate::finding::{Evidence, Severity};
 use cofferdam_model::kafka::Consumer;
 use cofferdam_model::secrets::SecretUse;
-use cofferdam_model::units::show_number;
+pub(crate) use cofferdam_model::units::count;
 use cofferdam_model::{Environment, Fact, Service};
 use std::collections::BTreeMap;
 
@@ -33,17 +33,6 @@ pub(crate) fn severity_in(env: &Environment, severity: Severity) -> Severity {
     } else {
         Severity::Low
     }
-}
-
-/// Number and noun, the noun in the plural unless the number is 1.
-pub(crate) fn count(n: u64, noun: &str) -> String {
-    let noun = match noun {
-        _ if n == 1 => noun.to_owned(),
-        _ if noun.ends_with(['s', 'x']) => format!("{noun}es"),
-        _ if noun.ends_with("ry") || noun == "copy" => format!("{}ies", &noun[..noun.len() - 1]),
-        _ => format!("{noun}s"),
-    };
-    format!("{} {noun}", show_number(n as f64))
 }
 
 /// Replicas of a service at one of its scales.

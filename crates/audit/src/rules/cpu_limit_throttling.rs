@@ -93,11 +93,16 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
         .filter(|r| r.value.0 > 0)
         .map(|r| limit.value.0 as f64 / r.value.0 as f64 * 100.0);
     let mut explanation = format!(
-        "The limit gives {} ms of CPU in each period of 100 ms. {words} that run at once use it up in {} ms \
-         and are then stopped for {} ms, ten times a second, whatever the average shows. Latency increases \
+        "The limit gives {} ms of CPU in each period of 100 ms. {words} {} it up in {} ms and {} then stopped for {} ms, ten times a second, whatever the average shows. Latency increases \
          in steps of 100 ms while graphs show a pod that is not busy.",
         show_number(cores * PERIOD_MS),
+        if threads == 1 {
+            "uses"
+        } else {
+            "that run at once use"
+        },
         show_number(runs),
+        if threads == 1 { "is" } else { "are" },
         show_number(stall)
     );
     if let Some(utilisation) = utilisation {
@@ -154,6 +159,22 @@ mod tests {
         );
         assert!((finding.figures["stall"].value - 85.714).abs() < 1e-3);
         assert!(finding.explanation.contains("200 %"));
+    }
+
+    #[test]
+    fn one_process_is_singular() {
+        let mut env = env_with_consumer(12, (2, 2, 2), None);
+        env.services[0].processes = Some(fact(1, 8));
+        env.workloads = pods::testing::env((2, 2, 2), |w| {
+            w.containers[0].cpu_limit = Some(fact(Cpu(500), 9));
+        })
+        .parts
+        .workloads;
+        let text = testing::only(&RULE, &env).explanation;
+        assert!(
+            text.contains("1 process uses it up in 50 ms and is then stopped for 50 ms"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -29,11 +29,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         if total.demands.is_empty() {
             continue;
         }
-        let partial = format!(
-            "{} connections are wanted: {}",
-            show_number(total.wanted() as f64),
-            total.words()
-        );
+        let partial = wanted_words(&total);
         // A platform without environments states its databases at the top of the file.
         let (of, section) = match cx.env.name.as_str() {
             UNNAMED => (String::new(), String::new()),
@@ -57,6 +53,17 @@ fn undescribed(total: &demand::Total, host: Option<&str>) -> String {
     }
 }
 
+/// The sum of what is wanted, as a partial result.
+fn wanted_words(total: &demand::Total) -> String {
+    let wanted = total.wanted();
+    let are = if wanted == 1 { "is" } else { "are" };
+    format!(
+        "{} {are} wanted: {}",
+        common::count(wanted, "connection"),
+        total.words()
+    )
+}
+
 fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdicts) {
     let subject = format!("database {}", database.name);
     let mut evidence = Evidence::new();
@@ -67,13 +74,7 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     }
     let wanted = total.wanted();
     let Some((slots, reserved)) = demand::slots(database, &mut slot_evidence) else {
-        let partial = (!total.demands.is_empty()).then(|| {
-            format!(
-                "{} connections are wanted: {}",
-                show_number(wanted as f64),
-                total.words()
-            )
-        });
+        let partial = (!total.demands.is_empty()).then(|| wanted_words(&total));
         out.cannot_judge(
             subject,
             [format!("databases.{}.max_connections", database.name)],
@@ -86,9 +87,12 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     if wanted.max(rollout) <= slots64 {
         if !total.unknown.is_empty() {
             let partial = format!(
-                "{} of {} connections are accounted for",
+                "{} of {} accounted for",
                 show_number(wanted as f64),
-                show_number(f64::from(slots))
+                match slots {
+                    1 => "1 connection is".to_owned(),
+                    n => format!("{} are", common::count(n.into(), "connection")),
+                }
             );
             out.cannot_judge(subject, total.unknown, Some(partial));
         }
@@ -107,9 +111,9 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     let replicas: u64 = total.demands.iter().map(|d| u64::from(d.replicas)).sum();
     let each = (f64::from(slots) / replicas.max(1) as f64).floor();
     let title = format!(
-        "{}: {} connections wanted {when}, {} available: {} refused",
+        "{}: {} wanted {when}, {} available: {} refused",
         database.name,
-        show_number(asked as f64),
+        common::count(asked, "connection"),
         show_number(f64::from(slots)),
         show_number(deficit as f64)
     );
@@ -146,18 +150,20 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
 /// counted.
 fn explanation(total: &demand::Total, asked: u64, when: &str, (slots, reserved): (u32, u32)) -> String {
     let mut explanation = format!(
-        "{} = {} connections {when}; max_connections less {reserved} reserved leaves {}. A connection beyond \
+        "{} = {} {when}; max_connections less {reserved} reserved leaves {}. A connection beyond \
          that is refused at once with \"sorry, too many clients already\". Pools that are already open keep \
          their connections, so the replicas that start last (those that should help) cannot work, and each \
          restarted replica becomes one of them.",
         total.words(),
-        show_number(asked as f64),
+        common::count(asked, "connection"),
         show_number(f64::from(slots)),
     );
     if let Some(n) = total.breaks_at(u64::from(slots)) {
         explanation.push_str(&format!(
-            " The shortage begins when {} run {n} replicas{}.",
+            " The shortage begins when {} {} {}{}.",
             who(total),
+            if total.demands.len() > 1 { "run" } else { "runs" },
+            common::count(n.into(), "replica"),
             if total.demands.len() > 1 { " each" } else { "" }
         ));
     }

@@ -52,10 +52,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 ),
             )
             .explain(format!(
-                "shared_buffers {} + {connections} connections × work_mem {} = {}. A query may use work_mem \
+                "shared_buffers {} + {} × work_mem {} = {}. A query may use work_mem \
                  several times (once for each sort or hash), so this is not an upper bound. Under load the \
                  kernel kills the server, and all connections end together.",
                 Bytes(shared),
+                common::count(connections, "connection"),
                 Bytes(each),
                 Bytes(wanted)
             ))

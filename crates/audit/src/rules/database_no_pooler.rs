@@ -1,9 +1,9 @@
 //! Many processes with their own pools keep many idle connections open.
 
+use super::common::count;
 use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::units::show_number;
 use cofferdam_model::{Absence, DatabaseId};
 
 /// The rule.
@@ -43,18 +43,18 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             Finding::new(
                 format!("database {}", database.name),
                 format!(
-                    "{}: {} replicas keep {} connections of their own, and no pooler shares them",
+                    "{}: {} keep {} of their own, and no pooler shares them",
                     database.name,
-                    show_number(replicas as f64),
-                    show_number(total.wanted() as f64)
+                    count(replicas, "replica"),
+                    count(total.wanted(), "connection")
                 ),
             )
             .explain(format!(
-                "{} = {} connections, most of them idle at any moment: a connection works only while a query \
+                "{} = {}, most of them idle at any moment: a connection works only while a query \
                  runs. Each one costs the server memory and a process, and every scale-out opens its share \
                  at once.",
                 total.words(),
-                show_number(total.wanted() as f64)
+                count(total.wanted(), "connection")
             ))
             .remedy(
                 "Put PgBouncer in transaction mode (1.21 or later for drivers that prepare statements) \

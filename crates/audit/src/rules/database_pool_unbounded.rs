@@ -1,5 +1,6 @@
 //! A database pool without a size, or a wait without a timeout.
 
+use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::database::{Pool, PoolTarget};
@@ -50,7 +51,7 @@ fn judge(cx: &Context<'_>, pool: &Pool, out: &mut Verdicts) {
     let mut evidence = Evidence::new();
     evidence.likely();
     if let Some(size) = &pool.size {
-        evidence.note(size, format!("{} connections", size.value));
+        evidence.note(size, common::count(size.value.into(), "connection"));
     }
     let severity = if unbounded {
         Severity::High

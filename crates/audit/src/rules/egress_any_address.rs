@@ -1,7 +1,7 @@
 //! Network policies only add permissions: one rule that allows every address cancels every allow list beside
 //! it.
 
-use super::reach;
+use super::{common, reach};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Span;
@@ -84,7 +84,11 @@ fn judge(
             .sum::<usize>();
     let ports = reach::ports(rule);
     let undone = if every_port && others > 0 {
-        format!(" The {others} other egress rules for these pods no longer limit anything.")
+        format!(
+            " {} for these pods no longer {} anything.",
+            common::count(others as u64, "other egress rule"),
+            if others == 1 { "limits" } else { "limit" }
+        )
     } else {
         String::new()
     };
@@ -209,5 +213,10 @@ mod tests {
         // Both rules are open on the same port: they are one finding, about the wider rule.
         let found = testing::only(&RULE, &e);
         assert_eq!(found.figures["rules_undone"].value, 1.0);
+        let text = found.explanation;
+        assert!(
+            text.contains("1 other egress rule for these pods no longer limits anything."),
+            "{text}"
+        );
     }
 }

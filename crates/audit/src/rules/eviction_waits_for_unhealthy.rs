@@ -4,7 +4,7 @@ use super::common;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::scaling::DisruptionBudget;
-use cofferdam_model::units::show_number;
+use cofferdam_model::units::count;
 use cofferdam_model::workload::Completeness;
 
 /// The rule.
@@ -46,8 +46,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         many => (
             "disruption budgets".to_owned(),
             format!(
-                "{} disruption budgets: a pod that is not ready can block a drain",
-                show_number(many.len() as f64)
+                "{}: a pod that is not ready can block a drain",
+                count(many.len() as u64, "disruption budget")
             ),
         ),
     };

@@ -69,8 +69,10 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let members = most.value.saturating_mul(per_replica);
     let (title, severity) = if worst > 0 {
         let title = format!(
-            "{name}: {members} members on {}: {worst} of them never get any",
-            common::count(u64::from(partitions), "partition")
+            "{name}: {} on {}: {worst} of them never {} any",
+            common::count(u64::from(members), "member"),
+            common::count(u64::from(partitions), "partition"),
+            if worst == 1 { "gets" } else { "get" }
         );
         (title, Severity::Medium)
     } else {
@@ -101,10 +103,10 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         };
         explanation.push_str(&format!(
             " A worker thread is not a member by itself{known}: the {n} `{}` of a process share its assigned \
-             partitions. If each built its own consumer, {n} × {} replicas would be {total} members, \
-             {idle_then} of them idle.",
+             partitions. If each built its own consumer, {n} × {} would be {}, {idle_then} of them idle.",
             worker.name,
-            most.value.saturating_mul(per_replica)
+            common::count(most.value.saturating_mul(per_replica).into(), "replica"),
+            common::count(total.into(), "member")
         ));
         finding_extra = Some((total, idle_then));
     }
@@ -112,9 +114,10 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
         .severity(severity)
         .explain(explanation)
         .remedy(format!(
-            "Limit the autoscaler to {}, or give the topic at least {members} partitions before it \
-             may scale further (partitions can be added, not removed).",
-            common::count(u64::from((partitions / per_replica.max(1)).max(1)), "replica")
+            "Limit the autoscaler to {}, or give the topic at least {} before it may scale further (partitions \
+             can be added, not removed).",
+            common::count(u64::from((partitions / per_replica.max(1)).max(1)), "replica"),
+            common::count(members.into(), "partition")
         ))
         .figure("partitions", partitions, "partitions")
         .evidence(evidence);
@@ -141,6 +144,15 @@ mod tests {
         let finding = testing::only(&RULE, &env);
         assert_eq!(finding.figures["idle_at_max"].value, 38.0);
         assert_eq!(finding.figures["idle_at_min"].value, 0.0);
+    }
+
+    #[test]
+    fn one_idle_member_is_singular() {
+        let title = testing::only(&RULE, &env_with_consumer(1, (1, 1, 2), None)).title;
+        assert!(
+            title.ends_with("2 members on 1 partition: 1 of them never gets any"),
+            "{title}"
+        );
     }
 
     #[test]

@@ -44,8 +44,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                     "services.{service}.time_per_message (time to process one message)"
                 )],
                 Some(format!(
-                    "{records} messages in {} allow {allowed:.0} ms each",
-                    show_duration(deadline)
+                    "{} in {} {} {allowed:.0} ms each",
+                    common::count(records.into(), "message"),
+                    show_duration(deadline),
+                    if records == 1 { "allows" } else { "allow" }
                 )),
             );
             continue;

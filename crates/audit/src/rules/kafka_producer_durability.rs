@@ -4,7 +4,7 @@ use super::common::count;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::kafka::{Acks, KafkaClient, Producer, ProducerRole};
-use cofferdam_model::units::show_number;
+use cofferdam_model::units::{amount, show_number};
 use cofferdam_model::{Environment, Linked, Rate};
 use std::time::Duration;
 
@@ -195,18 +195,18 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
         let all = rate * lag;
         finding_figures.push(("messages_lost_if_one_broker_leads_all", all));
         counted = format!(
-            " {} messages/s × {} ms not yet replicated is up to {} messages if one broker leads every partition",
+            " {} messages/s × {} ms not yet replicated is up to {} if one broker leads every partition",
             show_number(rate),
             show_number(lag * 1e3),
-            show_number(all)
+            amount(all, "message")
         );
         if let Some(brokers) = brokers.filter(|b| b.value > 0) {
             let brokers = f64::from(evidence.take(brokers, "brokers share the leaders"));
             finding_figures.push(("messages_lost_per_broker_failover", all / brokers));
             finding_figures.push(("messages_lost_per_rolling_restart", all));
             counted.push_str(&format!(
-                "; with leaders spread over {} brokers, about {} for each broker that fails and {} when all are restarted in turn",
-                show_number(brokers),
+                "; with leaders spread over {}, about {} for each broker that fails and {} when all are restarted in turn",
+                amount(brokers, "broker"),
                 show_number((all / brokers).round()),
                 show_number(all)
             ));
@@ -231,13 +231,13 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
         .find(|(n, _)| *n == "messages_lost_per_broker_failover")
     {
         Some((_, n)) => format!(
-            "about {} acknowledged messages lost with each broker failover",
-            show_number(n.round())
+            "about {} lost with each broker failover",
+            amount(n.round(), "acknowledged message")
         ),
         None => match finding_figures.first() {
             Some((_, n)) => format!(
-                "up to {} acknowledged messages lost with each leader failover",
-                show_number(*n)
+                "up to {} lost with each leader failover",
+                amount(*n, "acknowledged message")
             ),
             None => "acknowledged messages are lost with each leader failover".to_owned(),
         },

@@ -4,7 +4,7 @@ use super::common;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::kafka::{Assignor, Consumer, KafkaClient};
-use cofferdam_model::units::show_duration;
+use cofferdam_model::units::{show_duration, times};
 use std::time::Duration;
 
 /// The rule.
@@ -100,7 +100,10 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let standstill_scale = heartbeat * scale_out;
     let name = common::group_name(consumer, cx.env);
     let title = if is_static {
-        format!("{name}: a scale-out from {least} to {most} replicas stops all partitions {scale_out} times")
+        format!(
+            "{name}: a scale-out from {least} to {most} replicas stops all partitions {}",
+            times(scale_out.into())
+        )
     } else {
         format!(
             "{name}: a rolling restart of {members} members stops all partitions {per_deploy} times, at least {}",
@@ -121,8 +124,8 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     }
     if scale_out > 0 {
         explanation.push_str(&format!(
-            " An autoscaler that goes from {least} to {most} replicas adds up to {scale_out} more rebalances \
-             ({} at least), exactly when the group is behind.",
+            " An autoscaler that goes from {least} to {most} replicas adds up to {} ({} at least), exactly when the group is behind.",
+            common::count(scale_out.into(), "more rebalance"),
             show_duration(standstill_scale)
         ));
     }
@@ -205,6 +208,20 @@ mod tests {
         assert!(remedy.contains("CooperativeStickyAssignor"), "{remedy}");
         env.consumers[0].client = Some(fact(KafkaClient::Librdkafka, 9));
         assert!(testing::only(&RULE, &env).remedy.contains("=cooperative-sticky"));
+    }
+
+    #[test]
+    fn one_rebalance_is_singular() {
+        let finding = testing::only(&RULE, &env_with_consumer(12, (2, 2, 3), None));
+        let text = finding.explanation;
+        assert!(
+            text.contains("adds up to 1 more rebalance (3 s at least)"),
+            "{text}"
+        );
+        let mut env = env_with_consumer(12, (2, 2, 3), None);
+        env.consumers[0].instance_id = Some(fact("web-0".to_owned(), 9));
+        let title = testing::only(&RULE, &env).title;
+        assert!(title.ends_with("stops all partitions once"), "{title}");
     }
 
     #[test]

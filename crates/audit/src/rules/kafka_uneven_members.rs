@@ -4,7 +4,7 @@ use super::common::{self, At};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::kafka::Consumer;
-use cofferdam_model::units::show_number;
+use cofferdam_model::units::{amount, show_number};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -122,11 +122,12 @@ fn report(cx: &Context<'_>, consumer: &Consumer, case: Case, out: &mut Verdicts)
         )
         .severity(severity)
         .explain(format!(
-            "All {partitions} partitions are assigned: {heavy} members get {busiest} and {} get {}. The group keeps up only as long \
-             as its busiest member does, so it has the capacity of {} members, not of {members}.",
-            members - heavy,
+            "All {partitions} partitions are assigned: {} {busiest} and {} {}. The group keeps up only as long \
+             as its busiest member does, so it has the capacity of {}, not of {members}.",
+            gets(heavy, " member"),
+            gets(members - heavy, ""),
             busiest - 1,
-            show_number(effective)
+            amount(effective, "member")
         ))
         .remedy(format!(
             "Run a number of members that divides {partitions} ({}), or choose a number of partitions with \
@@ -141,6 +142,14 @@ fn report(cx: &Context<'_>, consumer: &Consumer, case: Case, out: &mut Verdicts)
         .evidence(evidence)
         .at(consumer.span, "the consumer"),
     );
+}
+
+/// `1 member gets`, `7 members get`, without the noun `1 gets`, `7 get`.
+fn gets(n: u32, noun: &str) -> String {
+    match n {
+        1 => format!("1{noun} gets"),
+        n => format!("{n}{noun}{} get", if noun.is_empty() { "" } else { "s" }),
+    }
 }
 
 fn divisors(n: u32) -> String {
@@ -168,6 +177,12 @@ mod tests {
             "{}",
             finding.explanation
         );
+    }
+
+    #[test]
+    fn one_member_is_singular() {
+        let text = testing::only(&RULE, &env_with_consumer(3, (2, 2, 2), None)).explanation;
+        assert!(text.contains("1 member gets 2 and 1 gets 1."), "{text}");
     }
 
     #[test]

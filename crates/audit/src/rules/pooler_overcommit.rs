@@ -103,8 +103,8 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
             limits.push((
                 u64::from(slots),
                 format!(
-                    "the {} connections of {}",
-                    show_number(f64::from(slots)),
+                    "the {} of {}",
+                    common::count(slots.into(), "connection"),
                     database.name
                 ),
             ));
@@ -124,7 +124,7 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
         }
     }
     let Some((lowest, words)) = limits.iter().min_by_key(|(n, _)| *n).cloned() else {
-        let partial = Some(format!("up to {} server connections", bound(sum.worst)));
+        let partial = Some(format!("up to {}", connections(sum.worst)));
         match database {
             Some(database) if database.max_connections.is_none() && database.stated_limits.is_empty() => {
                 out.cannot_judge(
@@ -163,6 +163,14 @@ fn bound(n: u64) -> String {
     }
 }
 
+/// A number of connections to the server, for a sentence.
+fn connections(n: u64) -> String {
+    match n {
+        u64::MAX => "any number of server connections".to_owned(),
+        n => common::count(n, "server connection"),
+    }
+}
+
 struct Case {
     subject: String,
     sum: Sum,
@@ -181,33 +189,38 @@ fn report(pooler: &Pooler, case: Case, out: &mut Verdicts) {
     } = case;
     let title = if sum.one_user > lowest {
         format!(
-            "{}: {} server connections even with one user, against {words}",
+            "{}: {} even with one user, against {words}",
             pooler.name,
-            bound(sum.one_user)
+            connections(sum.one_user)
         )
     } else {
         format!(
-            "{}: {} server connections with one user, up to {} {}, against {words}",
+            "{}: {} with one user, up to {} {}, against {words}",
             pooler.name,
-            show_number(sum.one_user as f64),
+            connections(sum.one_user),
             bound(sum.worst),
             sum.worst_words
         )
     };
     let remedy_each = lowest / u64::from(sum.replicas.max(1));
+    let replicas = common::count(sum.replicas.into(), "replica");
     let mut finding = Finding::new(subject, title)
         .explain(format!(
             "PgBouncer keeps a pool for each pair of user and database, and every limit applies to one \
-             replica only: {} replicas have {} times the limit. max_db_connections limits the connections \
-             that one replica opens to a database, not those that all replicas open together.{}",
-            sum.replicas,
-            sum.replicas,
+             replica only{}. max_db_connections limits the connections that one replica opens to a database, not \
+             those that all replicas open together.{}",
+            match sum.replicas {
+                0 | 1 => String::new(),
+                n => format!(": {n} replicas have {n} times the limit"),
+            },
             as_deployed(pooler, sum.replicas)
         ))
         .remedy(format!(
-            "Set max_db_connections to {remedy_each} ({lowest} ÷ {} replicas, rounded down), or run fewer \
-             replicas; let applications log in as one user.",
-            sum.replicas
+            "Set max_db_connections to {remedy_each} ({lowest} ÷ {replicas}, rounded down){}; let applications log in as one user.",
+            match sum.replicas {
+                0 | 1 => "",
+                _ => ", or run fewer replicas",
+            }
         ))
         .figure("replicas", f64::from(sum.replicas), "replicas")
         .figure("connections_with_one_user", sum.one_user as f64, "connections")
@@ -227,7 +240,8 @@ fn as_deployed(pooler: &Pooler, replicas: u32) -> String {
     }
     format!(
         " This is the sum by the file's settings. The image does not read all of them; with PgBouncer's \
-         defaults instead, {replicas} replicas open {} connections for each user, without any limit.",
+         defaults instead, {} can open {} connections for each user, without any limit.",
+        common::count(replicas.into(), "replica"),
         u64::from(replicas) * 20
     )
 }
@@ -320,6 +334,27 @@ pub(crate) mod tests {
         assert_eq!(finding.figures["connections_at_most"].value, 300.0);
         assert_eq!(finding.figures["limit"].value, 100.0);
         assert!(finding.remedy.contains("33"));
+    }
+
+    #[test]
+    fn a_single_replica_is_singular_and_cannot_be_fewer() {
+        let finding = testing::only(
+            &RULE,
+            &env(|p| {
+                p.replicas = Some(fact(1, 5));
+                p.max_db_connections = None;
+                p.users = Some(fact(5, 8));
+            }),
+        );
+        assert!(
+            !finding.explanation.contains("replicas have"),
+            "{}",
+            finding.explanation
+        );
+        assert_eq!(
+            finding.remedy,
+            "Set max_db_connections to 100 (100 ÷ 1 replica, rounded down); let applications log in as one user."
+        );
     }
 
     #[test]

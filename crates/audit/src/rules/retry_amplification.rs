@@ -93,8 +93,8 @@ fn report_chain(env: &Environment, chain: &[&Call], out: &mut Verdicts) {
             evidence.note(attempts, count(attempts.value.into(), "try"));
         }
         words.push(format!(
-            "{} tries by {}",
-            attempts(call),
+            "{} by {}",
+            count(attempts(call), "try"),
             env.owner_name(&call.owner)
         ));
     }
@@ -207,6 +207,19 @@ mod tests {
         let finding = testing::only(&RULE, &env);
         assert_eq!(finding.figures["amplification"].value, 27.0);
         assert!(finding.subject.contains("from a"));
+    }
+
+    #[test]
+    fn one_try_is_singular() {
+        let finding = testing::only(
+            &RULE,
+            &env(vec![call(0, "b", 1), call(1, "c", 9), call(2, "db", 9)]),
+        );
+        let text = finding.explanation;
+        assert!(
+            text.starts_with("1 try by a × 9 tries by b × 9 tries by c = 81."),
+            "{text}"
+        );
     }
 
     #[test]

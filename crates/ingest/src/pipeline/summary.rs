@@ -3,6 +3,7 @@
 use super::formats::{FORMATS, Reads};
 use super::sources::Sources;
 use crate::cloud_run;
+use cofferdam_model::units::count;
 use cofferdam_model::{Platform, UnreadableFile};
 use cofferdam_syntax::repo::Unreadable;
 use cofferdam_syntax::yaml;
@@ -103,8 +104,7 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
     if let [first, others @ ..] = sources.repo.encrypted.as_slice() {
         let others = match others.len() {
             0 => String::new(),
-            1 => " (the same holds for 1 other file)".to_owned(),
-            n => format!(" (the same holds for {n} other files)"),
+            n => format!(" (the same is true for {})", count(n as u64, "other file")),
         };
         reading.notes.push(UnreadableFile {
             path: first.clone(),

@@ -9,6 +9,7 @@ use crate::facts::NodeFacts as _;
 use crate::parts::fill;
 use cofferdam_model::alerts::{Alert, LogStore, Timing};
 use cofferdam_model::database::{Backup, Cache, Database, Engine};
+use cofferdam_model::units::amount;
 use cofferdam_model::{Bytes, Fact, Owner, Parts};
 use cofferdam_render::hcl::{self, ModuleCall, Resource};
 use cofferdam_syntax::tree::{Node, Value};
@@ -450,9 +451,9 @@ fn serverless(body: &Node, database: &mut Database) {
     if database.engine.as_ref().map(|e| e.value) == Some(Engine::AuroraPostgreSql) {
         let n = serverless_connections(min, max.value);
         let why = format!(
-            "max_connections is {n} with at most {} capacity units, Aurora Serverless v2's default (Amazon Aurora User Guide, \
+            "max_connections is {n} with at most {}, Aurora Serverless v2's default (Amazon Aurora User Guide, \
              \"Maximum connections for Aurora Serverless v2\")",
-            max.value
+            amount(max.value, "capacity unit")
         );
         database.max_connections = Some(Fact::assumed(n, why));
     }

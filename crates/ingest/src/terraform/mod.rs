@@ -314,16 +314,17 @@ mod tests {
             ),
             (
                 "b/main.tf",
-                "resource \"t\" {}\nresurce \"t\" \"r\" {}\nlocals {}\nprovider \"aws\" {}\n",
+                "resource \"t\" {}\nresurce \"t\" \"r\" {}\nlocals {}\nvariable {}\nprovider \"aws\" {}\n",
             ),
         ]);
         let problems: Vec<&str> = env.defects.iter().map(|d| d.problem.as_str()).collect();
         assert_eq!(
             problems,
             [
-                "`aggregation_delay` stands outside any block",
+                "`aggregation_delay` is outside any block",
                 "a `resource` block takes 2 labels, and this has 1",
-                "`resurce` is no type of block",
+                "`resurce` is not a type of block",
+                "a `variable` block takes 1 label, and this has 0",
             ]
         );
     }

@@ -380,7 +380,7 @@ fn misplaced(file: &parse::File) -> Vec<Misplaced> {
         .iter()
         .filter_map(|item| match item {
             parse::Item::Attribute(key, _) => {
-                let problem = format!("`{}` stands outside any block", key.text);
+                let problem = format!("`{}` is outside any block", key.text);
                 Some(found(key, key.span, problem))
             }
             parse::Item::Block(block) => {
@@ -388,12 +388,13 @@ fn misplaced(file: &parse::File) -> Vec<Misplaced> {
                 let problem = match TOP.iter().find(|(known, _)| *known == name) {
                     Some((_, Some(labels))) if *labels != block.labels.len() => {
                         format!(
-                            "a `{name}` block takes {labels} labels, and this has {}",
+                            "a `{name}` block takes {labels} {}, and this has {}",
+                            if *labels == 1 { "label" } else { "labels" },
                             block.labels.len()
                         )
                     }
                     Some(_) => return None,
-                    None => format!("`{name}` is no type of block"),
+                    None => format!("`{name}` is not a type of block"),
                 };
                 Some(found(&block.kind, block.header, problem))
             }

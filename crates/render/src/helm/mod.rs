@@ -218,8 +218,8 @@ fn find(repo: &Repo) -> Charts {
     if let Some(first) = installed.next() {
         let others = match installed.count() {
             0 => String::new(),
-            1 => " (the same holds for 1 other chart)".to_owned(),
-            n => format!(" (the same holds for {n} other charts)"),
+            1 => " (the same is true for 1 other chart)".to_owned(),
+            n => format!(" (the same is true for {n} other charts)"),
         };
         found.notes.push(Unreadable {
             path: first.chart_file.clone(),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use cofferdam_model::units::count;
+
 use super::text::{Style, labelled, not_run};
 use super::{moment, rounded};
 use crate::outcome::{Kind, Role};
@@ -69,8 +71,10 @@ fn side_by_side(out: &mut String, rehearsal: &Rehearsal, before: &Summary, after
     let _ = writeln!(out, "{}", style.paint("1;36", &headline));
     let _ = writeln!(
         out,
-        "  {} · {} runs each, same random numbers, seed {}\n",
-        rehearsal.scenario.title, before.runs, before.seed
+        "  {} · {} each, same random numbers, seed {}\n",
+        rehearsal.scenario.title,
+        count(before.runs.into(), "run"),
+        before.seed
     );
     for (name, role) in [
         ("first cause", Role::Cause),

@@ -5,7 +5,7 @@ pub mod compare;
 pub mod json;
 pub mod text;
 
-use cofferdam_model::units::show_number;
+use cofferdam_model::units::{show_number, singular};
 use cofferdam_policy::Time;
 
 use crate::outcome::Kind;
@@ -38,7 +38,10 @@ pub fn value(figure: &FigureSummary) -> (String, String) {
         if unit.is_empty() {
             text
         } else {
-            format!("{text} {unit}")
+            match text.as_str() {
+                "1" => format!("1 {}", singular(unit)),
+                _ => format!("{text} {unit}"),
+            }
         }
     };
     let (low, high) = (number(interval.low), number(interval.high));
@@ -85,6 +88,8 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::Interval;
+    use std::collections::BTreeMap;
 
     #[test]
     fn times_are_shown_as_minutes_and_seconds() {
@@ -101,6 +106,29 @@ mod tests {
         assert_eq!(wrap("unbreakable", 3), ["unbreakable"]);
         assert_eq!(wrap("half-open", 5), ["half-open"]);
         assert_eq!(wrap("", 3), [""]);
+    }
+
+    #[test]
+    fn the_unit_of_one_is_singular() {
+        let shown = |mean: f64, unit: &'static str| {
+            let interval = Interval {
+                mean,
+                low: mean,
+                high: mean,
+                runs: 1,
+            };
+            let figure = FigureSummary {
+                name: "",
+                unit,
+                kind: Kind::Amount,
+                interval,
+                values: BTreeMap::new(),
+            };
+            value(&figure).0
+        };
+        assert_eq!(shown(1.0, "replicas"), "1 replica");
+        assert_eq!(shown(2.0, "replicas"), "2 replicas");
+        assert_eq!(shown(1.0, "s"), "1 s");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use cofferdam_model::units::count;
 use cofferdam_model::{Platform, Span};
 use cofferdam_policy::Time;
 
@@ -125,11 +126,7 @@ pub(super) fn not_run(out: &mut String, rehearsals: &[Rehearsal], style: Style) 
 fn one(out: &mut String, rehearsal: &Rehearsal, summary: &Summary, platform: &Platform, style: Style) {
     let headline = format!("{}: {}", rehearsal.scenario.name, summary.subject);
     let _ = writeln!(out, "{}", style.paint("1;36", &headline));
-    let runs = if summary.runs == 1 {
-        "1 run".to_owned()
-    } else {
-        format!("{} runs", summary.runs)
-    };
+    let runs = count(summary.runs.into(), "run");
     let _ = writeln!(
         out,
         "  {} · {} · {runs} · seed {}\n",
@@ -225,7 +222,10 @@ fn figures(out: &mut String, summary: &Summary, style: Style) {
         .map(|figure| {
             let (value, range) = value(figure);
             let missing = if figure.interval.runs < summary.runs as usize && figure.interval.runs > 0 {
-                format!("  (of the {} runs that have it)", figure.interval.runs)
+                match figure.interval.runs {
+                    1 => "  (of the only run that has it)".to_owned(),
+                    n => format!("  (of the {n} runs that have it)"),
+                }
             } else {
                 String::new()
             };

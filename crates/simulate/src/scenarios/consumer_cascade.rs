@@ -4,6 +4,7 @@
 use cofferdam_model::Environment;
 use cofferdam_model::kafka::{CommitOrder, Consumer};
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::units::count;
 use cofferdam_policy::Time;
 
 use super::{Case, Prepared, Scenario, common};
@@ -58,14 +59,18 @@ impl Setup {
         let held = (slow / each.max(1e-9)).floor();
         if held < 1.0 {
             return format!(
-                "more than {partitions} partitions: a member cannot keep up with one while the work is slow"
+                "more than {}: a member cannot keep up with one while the work is slow",
+                count(partitions.into(), "partition")
             );
         }
         let members = (f64::from(partitions) / held).ceil();
-        format!(
-            "{} members, each of which would keep up with its partitions while the work is slow",
-            shown(members, "")
-        )
+        match members as u64 {
+            1 => "one member, which would keep up with its partitions while the work is slow".to_owned(),
+            n => format!(
+                "{}, each of which would keep up with its partitions while the work is slow",
+                count(n, "member")
+            ),
+        }
     }
 }
 
@@ -274,10 +279,11 @@ fn moments(out: &mut Outcome, setup: &Setup, as_is: &Course) {
             at(second),
             Role::Effect,
             "full scale",
-            format!(
-                "{} members, the maximum, of which {idle} have no partition",
-                setup.most
-            ),
+            match (count(setup.most.into(), "member"), idle) {
+                (members, 0) => format!("{members}, the maximum"),
+                (members, 1) => format!("{members}, the maximum, of which 1 has no partition"),
+                (members, idle) => format!("{members}, the maximum, of which {idle} have no partition"),
+            },
         );
     }
     out.moment(at(FAST), Role::Over, "fast", "the work is as fast as before");

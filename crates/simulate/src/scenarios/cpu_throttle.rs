@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cofferdam_model::kafka::Consumer;
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::units::amount;
 use cofferdam_model::workload::{Completeness, Container, Workload};
 use cofferdam_model::{Environment, Service};
 use cofferdam_policy::Time;
@@ -327,8 +328,8 @@ fn run(setup: Setup, subject: &str, streams: &Streams) -> Outcome {
         Role::Trigger,
         "load",
         format!(
-            "the replica is at its normal load, {} cores on average",
-            hundredths(setup.used)
+            "the replica is at its normal load, {} on average",
+            amount(setup.used, "core")
         ),
     );
     if let (Some(at), Some(quota)) = (limited.replica.first_stand, quota) {

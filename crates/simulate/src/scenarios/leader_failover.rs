@@ -6,6 +6,7 @@ use std::time::Duration;
 use cofferdam_model::Environment;
 use cofferdam_model::kafka::{Acks, KafkaClient, Producer, ProducerRole, Topic};
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::units::count;
 use cofferdam_policy::{Random, Time};
 
 use super::{Case, Prepared, Scenario};
@@ -333,7 +334,10 @@ fn moments(out: &mut Outcome, config: &ClusterConfig, as_is: &Course) {
         begins,
         Role::Trigger,
         "death",
-        format!("the first of {} brokers dies", config.brokers),
+        match config.brokers {
+            1 => "the only broker dies".to_owned(),
+            n => format!("the first of {n} brokers dies"),
+        },
     );
     if config.replication_factor > 1 {
         out.moment(
@@ -368,8 +372,9 @@ fn moments(out: &mut Outcome, config: &ClusterConfig, as_is: &Course) {
             Role::Cause,
             "lost",
             format!(
-                "{} acknowledged messages are lost: {why}",
-                shown(*lost as f64, "")
+                "{} {} lost: {why}",
+                count(*lost, "acknowledged message"),
+                if *lost == 1 { "is" } else { "are" }
             ),
         );
         out.moment(

@@ -3,6 +3,7 @@
 use cofferdam_model::Environment;
 use cofferdam_model::kafka::{Assignor, Consumer};
 use cofferdam_model::overlay::Overlay;
+use cofferdam_model::units::count;
 use cofferdam_policy::Time;
 
 use super::{Case, Prepared, Scenario, common};
@@ -132,8 +133,8 @@ fn run(setup: &Setup, streams: &Streams) -> Outcome {
         Role::Trigger,
         "rollout",
         format!(
-            "a rollout begins to restart {} members, one after the other",
-            setup.members
+            "a rollout begins to restart {}, one after the other",
+            count(setup.members.into(), "member")
         ),
     );
     if let Some(second) = as_is.first_still {

@@ -145,7 +145,8 @@ pub(super) fn call(name: &str, args: &[Node], span: Span) -> Eval {
         return Ok(unknown(format!("{name}() is decided when Terraform runs"), span));
     };
     if args.len() < *least {
-        return wrong(format!("{name}() takes at least {least} arguments"));
+        let arguments = if *least == 1 { "argument" } else { "arguments" };
+        return wrong(format!("{name}() takes at least {least} {arguments}"));
     }
     if !OWN.contains(&name) {
         let deep = !SHALLOW.contains(&name);

@@ -11,8 +11,8 @@ pub mod replicas;
 use std::fmt;
 use std::time::Duration;
 
-use crate::outcome::counted;
 use behaviour::{Entry, Limit, Rules};
+use cofferdam_model::units::count;
 use cofferdam_policy::Time;
 use replicas::{Kind, NoAnswer, Pod, PodTarget, Youth};
 
@@ -125,12 +125,9 @@ impl Decision {
             _ => String::new(),
         };
         let what = if self.replicas == current {
-            format!("keeps {}{asked}", counted(current as usize, "replica"))
+            format!("keeps {}{asked}", count(current.into(), "replica"))
         } else {
-            format!(
-                "{current} to {}{asked}",
-                counted(self.replicas as usize, "replica")
-            )
+            format!("{current} to {}{asked}", count(self.replicas.into(), "replica"))
         };
         (what, self.reason.to_string())
     }

@@ -481,7 +481,7 @@ mod tests {
                 ),
                 (
                     "retry: give up",
-                    "the retry budget is used up: 2 retries of 2 allowed",
+                    "the retry budget is used up: 2 of 2 allowed in this window",
                     8
                 ),
             ]

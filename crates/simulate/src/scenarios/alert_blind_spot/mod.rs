@@ -10,7 +10,7 @@ use cofferdam_model::Environment;
 use cofferdam_model::Service;
 use cofferdam_model::alerts::{Alert as Declared, BurnWindows};
 use cofferdam_model::overlay::Overlay;
-use cofferdam_model::units::show_duration;
+use cofferdam_model::units::{count, show_duration};
 use cofferdam_policy::Time;
 
 use self::course::{Page, Replicas};
@@ -20,8 +20,7 @@ use crate::components::alert::{AlertConfig, Events, Expression, PrometheusConfig
 use crate::components::autoscaler::AutoscalerConfig;
 use crate::components::responder::Responder;
 use crate::facts::{Facts, Need};
-use crate::outcome::{Outcome, Role, Trace};
-use crate::outcome::{counted, shown};
+use crate::outcome::{Outcome, Role, Trace, shown};
 
 /// The scenario.
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -333,12 +332,15 @@ fn scale(
 ) {
     let (from, maximum) = (scaling.from, scaling.config.maximum);
     if let Some((time, first)) = replicas.first_above(from) {
-        let words = format!("the autoscaler begins: {from} to {first} replicas");
+        let words = format!(
+            "the autoscaler begins: {from} to {}",
+            count(first.into(), "replica")
+        );
         out.moment(time, Role::Effect, "scaling", words);
         out.amount("time to the first new replicas", since_fault(time), "s");
     }
     if let Some(time) = replicas.reached(maximum) {
-        let words = format!("{}, the maximum", counted(maximum as usize, "replica"));
+        let words = format!("{}, the maximum", count(maximum.into(), "replica"));
         out.moment(time, Role::Effect, "full scale", words);
         out.amount("time to the largest number of replicas", since_fault(time), "s");
     }
@@ -355,7 +357,7 @@ fn scale(
     if let Some(ends) = ends {
         let back = replicas.back_to(from, ends);
         if let Some(time) = back {
-            let words = format!("the autoscaler is back at {}", counted(from as usize, "replica"));
+            let words = format!("the autoscaler is back at {}", count(from.into(), "replica"));
             out.moment(time, Role::Recovery, "scaled in", words);
             let after = time.since(ends).as_secs_f64();
             out.amount("time from the fault's end to the usual replicas", after, "s");

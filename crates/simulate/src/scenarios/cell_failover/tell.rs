@@ -1,5 +1,6 @@
 //! The outcome of a run: moments, figures and curves.
 
+use cofferdam_model::units::amount;
 use cofferdam_policy::Time;
 
 use super::course::{Course, Steering, course, time_of};
@@ -96,9 +97,9 @@ fn spread(out: &mut Outcome, setup: &Setup, as_is: &Course) {
         Role::Trigger,
         "lost",
         format!(
-            "{lost} is lost, with {} of {} requests a second",
+            "{lost} is lost, with {} of {} a second",
             shown(*traffic, ""),
-            shown(load, "")
+            amount(load, "request")
         ),
     );
     if let Some(first) = heard(as_is, 1e-9) {
@@ -136,9 +137,9 @@ fn cause(out: &mut Outcome, setup: &Setup, survivors: &Survivors, as_is: &Course
             Role::Cause,
             "overload",
             format!(
-                "{names} {} up to {} requests a second and {} {}: {} of {} capacity; the queue is longer than callers wait",
+                "{names} {} up to {} a second and {} {}: {} of {} capacity; the queue is longer than callers wait",
                 if *one { "gets" } else { "get" },
-                shown(load, ""),
+                amount(load, "request"),
                 if *one { "carries" } else { "carry" },
                 shown(*safe, ""),
                 shown(utilisation.round(), "%"),

@@ -1,13 +1,13 @@
 //! The outcome of a connection storm: moments, figures and curves.
 
+use cofferdam_model::units::{amount, count};
 use cofferdam_policy::Time;
 
 use super::requests::Why;
 use super::storm::Storm;
 use super::{END, LOAD};
 use crate::erlang::erlang_b;
-use crate::outcome::{Outcome, Role};
-use crate::outcome::{counted, shown};
+use crate::outcome::{Outcome, Role, shown};
 
 /// The outcome of a run.
 pub(super) fn tell(storm: &Storm<'_>) -> Outcome {
@@ -23,7 +23,7 @@ pub(super) fn tell(storm: &Storm<'_>) -> Outcome {
             scaled,
             Role::Effect,
             "full scale",
-            format!("{}, the maximum", counted(storm.replicas.len(), "replica")),
+            format!("{}, the maximum", count(storm.replicas.len() as u64, "replica")),
         );
     }
     let missing = missing(storm);
@@ -89,10 +89,10 @@ fn refusals(storm: &Storm<'_>, out: &mut Outcome) {
         Role::Loop,
         "trying again",
         format!(
-            "replicas lack connections ({}) and try again, {} times a second; replicas that have connections \
+            "replicas lack connections ({}) and try again, {} a second; replicas that have connections \
              never give them up, so this does not end",
             who(storm),
-            shown(storm.seen.refused_rate.round(), "")
+            amount(storm.seen.refused_rate.round(), "time")
         ),
     );
     let instead = if setup.between.is_some() {
@@ -129,9 +129,9 @@ fn timeouts(storm: &Storm<'_>, out: &mut Outcome) {
         Role::Cause,
         "pooler full",
         format!(
-            "all {} connections of the pooler to the server are taken, each by one client permanently: more \
+            "all {} of the pooler to the server are taken, each by one client permanently: more \
              clients wait",
-            shown(f64::from(most.min(storm.setup.slots())), "")
+            count(most.min(storm.setup.slots()).into(), "connection")
         ),
     );
     out.moment(
@@ -247,8 +247,8 @@ fn at_the_server(storm: &Storm<'_>, out: &mut Outcome) {
                 Role::Effect,
                 "above the limit",
                 format!(
-                    "{can} {} connections to the server, and {why} allows {limit}",
-                    shown(f64::from(may), "")
+                    "{can} {} to the server, and {why} allows {limit}",
+                    count(may.into(), "connection")
                 ),
             );
         }
@@ -385,10 +385,11 @@ fn overload(storm: &Storm<'_>, busy: f64, out: &mut Outcome) {
             Role::Loop,
             "more transactions than connections",
             format!(
-                "transactions{whose} want {} connections at a time and {} exist: requests wait longer and \
+                "transactions{whose} want {} at a time and {} {}: requests wait longer and \
                  longer, until they give up",
-                shown(want.round(), ""),
-                shown(f64::from(most), "")
+                amount(want.round(), "connection"),
+                shown(f64::from(most), ""),
+                if most == 1 { "exists" } else { "exist" }
             ),
         );
     };

@@ -1,10 +1,11 @@
 //! The outcome of a rollout: moments, figures and curves.
 
+use cofferdam_model::units::count;
 use cofferdam_policy::Time;
 
 use super::course::{Course, at};
 use super::{BEGINS, Setup, WATCHED};
-use crate::outcome::{Outcome, Role, counted};
+use crate::outcome::{Outcome, Role};
 
 pub(super) fn tell(setup: &Setup, course: &Course) -> Outcome {
     let mut out = Outcome::default();
@@ -24,7 +25,7 @@ fn moments(out: &mut Outcome, setup: &Setup, course: &Course) {
         format!(
             "a new version of {} rolls out over {}",
             setup.name,
-            counted(setup.replicas as usize, "replica")
+            count(setup.replicas.into(), "replica")
         ),
     );
     if course.deaf > 0 {
@@ -50,8 +51,9 @@ fn moments(out: &mut Outcome, setup: &Setup, course: &Course) {
             Role::Effect,
             "overload",
             format!(
-                "down to {} ready replicas, which carry less than the load",
-                course.fewest
+                "down to {}, which {} less than the load",
+                count(course.fewest.into(), "ready replica"),
+                if course.fewest == 1 { "carries" } else { "carry" }
             ),
         );
     }

@@ -3,6 +3,7 @@
 use super::{COUNT, Out, count_or_share, invalid, invalid_map, is_zero, missing, pod, within};
 use crate::kubernetes::schema::cursor::Cursor;
 use crate::kubernetes::schema::scalar;
+use cofferdam_model::units::count;
 use cofferdam_syntax::tree::Node;
 
 /// A Deployment (`ValidateDeploymentSpec`, `ValidateRollingUpdateDeployment`).
@@ -374,9 +375,9 @@ fn cron(text: &str) -> Result<(), String> {
             Err(format!("is `{text}`, which is not a schedule"))
         };
     }
-    let count = text.split_whitespace().count();
-    if count != FIELDS.len() {
-        return Err(format!("has {count} fields and must have 5"));
+    let fields = text.split_whitespace().count();
+    if fields != FIELDS.len() {
+        return Err(format!("has {} and must have 5", count(fields as u64, "field")));
     }
     for (field, (name, low, high, words)) in text.split_whitespace().zip(FIELDS) {
         for part in field.split(',') {
@@ -451,5 +452,6 @@ mod tests {
         ] {
             assert!(cron(text).is_err(), "{text}");
         }
+        assert_eq!(cron("daily"), Err("has 1 field and must have 5".to_owned()));
     }
 }
