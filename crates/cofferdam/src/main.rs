@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
     name = "cofferdam",
     version,
     about = "Find how a platform will fail, from its own configuration",
-    after_help = "Examples:\n  cofferdam check .                       everything below this directory\n  cofferdam check . --min-severity high   only what can take the platform down\n  cofferdam init .                        write cofferdam.yaml: what check assumes, to confirm\n  kustomize build . | cofferdam check -   a stream of manifests\n  cofferdam explain database-connection-exhaustion\n\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, nothing to check, or, without findings, input that cannot be read."
+    after_help = "Examples:\n  cofferdam check .                       everything below this directory\n  cofferdam check . --min-severity high   only what can take the platform down\n  cofferdam init .                        write cofferdam.yaml: what check assumes, to confirm\n  kustomize build . | cofferdam check -   a stream of manifests\n  cofferdam explain database-connection-exhaustion\n\nExit codes: 0 clean, 1 findings at or above --fail-on, 2 bad usage, nothing to check or judge, or, without findings, input that cannot be read."
 )]
 struct Cli {
     #[command(subcommand)]

@@ -295,7 +295,12 @@ pub(super) fn summary(out: &mut String, report: &Report, platform: &Platform, st
             text.iter().for_each(|text| line(text));
         }
         let formats = reading.formats.iter();
-        let formats: Vec<String> = formats.map(|(name, n)| format!("{n} {name}")).collect();
+        // One of the `helm commands` is a `helm command`.
+        let of_format = |(name, n): (&String, &usize)| match (n, name.strip_suffix(" commands")) {
+            (1, Some(tool)) => format!("1 {tool} command"),
+            _ => format!("{n} {name}"),
+        };
+        let formats: Vec<String> = formats.map(of_format).collect();
         line(&match files {
             0 => "read: only the overlay".to_owned(),
             _ => format!("read: {} ({})", count(files as u64, "file"), formats.join(", ")),

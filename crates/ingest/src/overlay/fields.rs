@@ -101,7 +101,7 @@ impl<'a> Fields<'a> {
 
     fn unknown(&self, key: &Key, known: &[&'static str]) {
         let place = if self.path.is_empty() {
-            "at the top of this file".to_owned()
+            "at the top level".to_owned()
         } else {
             format!("in `{}`", self.path)
         };

@@ -406,7 +406,7 @@ fn an_invalid_statement_is_an_error_at_its_line() {
     for (text, wanted) in [
         (
             "servces: {}",
-            "unknown key `servces` at the top of this file; did you mean `services`?",
+            "unknown key `servces` at the top level; did you mean `services`?",
         ),
         (
             "services: {api: {proceses: 2}}",
