@@ -239,7 +239,7 @@ fn a_base_that_a_script_creates_is_not_missing() {
 }
 
 #[test]
-fn a_placeholder_is_no_secret_to_revoke() {
+fn a_placeholder_does_not_need_to_be_revoked() {
     let secret = |value: &str| {
         let text = format!(
             "apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{POSTGRES_PASSWORD: {value}}}\n"

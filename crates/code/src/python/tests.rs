@@ -618,7 +618,7 @@ KAFKA = 1  # kafka
 }
 
 #[test]
-fn a_database_commit_is_no_commit_of_offsets() {
+fn a_database_commit_is_not_a_commit_of_offsets() {
     let text = "\
 def run(kafka_consumer):
     for msg in kafka_consumer:

@@ -152,7 +152,7 @@ fn the_same_input_gives_the_same_bytes_with_any_number_of_threads() {
 }
 
 #[test]
-fn verbose_says_what_the_values_passed_through() {
+fn verbose_shows_what_the_values_passed_through() {
     let hpa = "k8s/base/data-collector/hpa.yaml:12 came through ";
     let way = "k8s/base/data-collector/kustomization.yaml:6 (included), k8s/base/kustomization.yaml:6 (included), \
                k8s/overlays/production/kustomization.yaml:4 (included)";

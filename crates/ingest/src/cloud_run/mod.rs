@@ -545,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_sets_otherwise_than_a_file_shows_side_by_side() {
+    fn a_command_and_a_file_that_disagree_are_shown_side_by_side() {
         let declared = "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: api-staging}\nspec:\n  template:\n    metadata: {annotations: {autoscaling.knative.dev/maxScale: '20', run.googleapis.com/cpu-throttling: 'false'}}\n    spec: {containers: [{image: a, resources: {limits: {memory: 2Gi}}}]}\n";
         let platform = platform(&[
             ("run.yaml", declared),

@@ -163,7 +163,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_quoted_retry_policy_is_three_tries_on_top_of_the_first_with_a_breaker_beside_it() {
+    fn the_quoted_retry_policy_is_three_retries_with_a_breaker() {
         // As teams write it in a deployment file.
         let env = read(
             "service_mesh:\n  technology: Istio\n  benefits:\n    - Circuit breakers\n    - Retry policies\ntraffic_policies:\n  circuit_breaker:\n    consecutive_errors: 5\n    interval: 30s\n    base_ejection_time: 30s\n\n  retry_policy:\n    attempts: 3\n    per_try_timeout: 10s\n    retry_on: 5xx,gateway-error,connect-failure\n",

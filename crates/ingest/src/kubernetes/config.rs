@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sops_encrypted_is_not_in_clear() {
+    fn values_encrypted_by_sops_are_not_in_clear() {
         let env = read(
             "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: 'ENC[AES256_GCM,data:x]'}\nsops: {version: 3}\n",
         );

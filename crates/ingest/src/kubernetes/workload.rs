@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_hold_objects() {
+    fn objects_in_lists_are_read() {
         let env = read(&format!(
             "apiVersion: v1\nkind: List\nitems:\n  - {{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{name: c}}]}}}}\n  - {{apiVersion: apps/v1, kind: Deployment, metadata: {{name: b}}, spec: {{template: {POD}}}}}\n"
         ));

@@ -659,7 +659,7 @@ mod tests {
     }
 
     #[test]
-    fn what_uses_another_directory_belongs_to_it() {
+    fn a_project_that_uses_files_of_another_belongs_to_it() {
         let with = |text: &str| {
             roots(&[
                 ("a/one/README.md", ""),

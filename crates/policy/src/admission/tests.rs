@@ -219,7 +219,7 @@ fn a_reserved_slot_that_nobody_claims_goes_to_the_next_request() {
 }
 
 #[test]
-fn a_dropped_guard_gives_its_slot_back() {
+fn a_dropped_guard_returns_its_slot() {
     let shared = SharedAdmission::from(admission(2, 0));
     let guards: Vec<Guard> = (0..2)
         .map(|_| shared.guard(slot(shared.with(|a| a.acquire(at(0), Class::Critical)))))

@@ -58,7 +58,7 @@ fn shop_repo(overlay: &str, more: &[(&str, &str)]) -> Repo {
 }
 
 #[test]
-fn an_overlay_is_one_build_and_its_base_is_none() {
+fn an_overlay_is_a_build_and_its_base_is_not() {
     let repo = shop_repo("", &[]);
     let built = build(&repo);
     assert_eq!(built.builds.len(), 1);

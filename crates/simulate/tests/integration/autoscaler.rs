@@ -197,7 +197,7 @@ fn other_metrics_of_pods() {
 }
 
 #[test]
-fn values_that_stand_for_all_pods() {
+fn values_for_all_pods_together() {
     let table: &[(&str, u32, &str, u64, u64, u32)] = &[
         ("object, up", 3, "rrr", 20_000, 15_000, 4),
         ("object, ignores unready", 3, "uru", 50_000, 10_000, 5),

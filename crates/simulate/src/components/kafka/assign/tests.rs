@@ -206,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn a_member_that_joins_gets_its_share_and_the_others_only_give(
+    fn a_joining_member_gets_its_share_and_no_other_member_gains(
         partitions in prop::collection::vec(0u32..20, 1..4),
         count in 1usize..10,
     ) {
