@@ -2,6 +2,7 @@
 
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::units::count;
 use cofferdam_model::{Absence, Environment, Fact, Span};
 use std::collections::BTreeSet;
 
@@ -69,8 +70,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut finding = Finding::new(
         "staging and production",
         format!(
-            "staging and production differ in {} things that should be alike",
-            pairs.len()
+            "staging and production differ in {} that should be alike",
+            count(pairs.len() as u64, "thing")
         ),
     )
     .explain(format!(
@@ -289,7 +290,12 @@ mod tests {
             );
             out.findings
         };
-        assert_eq!(run(&platform).len(), 1);
+        let found = run(&platform);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0].title,
+            "staging and production differ in 1 thing that should be alike"
+        );
         platform.scope.openings.push(cofferdam_model::Opening {
             project: cofferdam_model::ProjectId(0),
             environment: Some("staging".to_owned()),
