@@ -339,7 +339,7 @@ pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
         } else if length < 4 || names_something(value) {
             return None;
         } else {
-            // The length of a secret is never told: it helps whoever guesses.
+            // The length of a secret is never shown: it helps to guess it.
             String::new()
         };
         return Some((kind, evidence));

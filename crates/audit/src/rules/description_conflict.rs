@@ -214,7 +214,7 @@ fn report_rivals(cx: &Context<'_>, rivals: &[&Autoscaler], out: &mut Verdicts) {
     let Some(target) = rivals[0].workload else { return };
     let workload = &cx.env.workloads[target.0];
     let names: Vec<String> = rivals.iter().map(|a| format!("`{}`", a.name)).collect();
-    // The one that bears the name of another workload, which no autoscaler acts on.
+    // The one with the name of another workload, on which no autoscaler acts.
     let meant = rivals.iter().find_map(|autoscaler| {
         let mut others = cx.env.workloads.iter().enumerate();
         let (at, other) = others.find(|(at, other)| {
@@ -233,7 +233,7 @@ fn report_rivals(cx: &Context<'_>, rivals: &[&Autoscaler], out: &mut Verdicts) {
     let (explanation, remedy) = match meant {
         Some((autoscaler, other)) => (
             format!(
-                "Each of them undoes what the other sets. {} has no autoscaler, and `{}` bears its name.",
+                "Each of them undoes what the other sets. {} has no autoscaler, and `{}` has its name.",
                 other.id, autoscaler.name
             ),
             format!(

@@ -67,7 +67,7 @@ fn request(reading: &Reading<'_, '_>, call: &ClientCall) -> Call {
     made
 }
 
-/// A client that waits forever by its construction, whoever uses it.
+/// A client that waits forever by its construction, in every use.
 fn endless_client(reading: &Reading<'_, '_>, call: &ClientCall) -> Option<Call> {
     let timeout = call.arg("timeout")?;
     let setting = timeout_value(reading, &timeout.value);

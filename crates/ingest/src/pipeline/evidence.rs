@@ -88,7 +88,7 @@ fn stated(sources: &Sources<'_>, universes: &[Universe], config: Option<&Path>, 
     }
 }
 
-/// Files and directories that are named for an environment: each the one that bears the name.
+/// Files and directories that are named for an environment: each the one with the name.
 fn paths(sources: &Sources<'_>, found: &mut Found) {
     for (path, name) in &sources.file_environments {
         // Where a person gave the file its environment, that is named already.

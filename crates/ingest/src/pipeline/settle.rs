@@ -26,7 +26,7 @@ pub(super) struct OfProject<'s> {
     dangling: Vec<Unbuilt<'s>>,
 }
 
-/// A name that a build or an application has and that nothing bears, with the environments that it is built for.
+/// A name that a build or an application has and no object has, with the environments that it is built for.
 struct Unbuilt<'s> {
     what: &'s kustomize::Dangling,
     /// The environments of its builds; `None` holds for all. No build holds for all too.

@@ -159,7 +159,7 @@ impl Release {
         }
     }
 
-    /// Whose its values are: the one workload's that it runs, else those of what bears its name.
+    /// Whose its values are: the one workload's that it runs, else those of the workload with its name.
     pub(super) fn owner(&self) -> Owner {
         let mut names: Vec<&str> = self
             .objects

@@ -598,7 +598,7 @@ fn a_root_that_a_pipeline_runs_is_a_deployment_with_open_arguments() {
     assert_eq!(run("-var zones=$ZONES"), (1, 1));
     assert_eq!(run("-var other=1"), (1, 0));
     assert_eq!(run("-var-file=$ENV.tfvars"), (1, 1));
-    // A workspace keeps variables of its own, whoever runs it.
+    // A workspace keeps variables of its own, wherever it runs.
     let cloud = platform(&[
         ("infra/main.tf", DATABASE),
         ("infra/cloud.tf", "terraform {\n  cloud {}\n}\n"),

@@ -125,7 +125,7 @@ impl<'a> Redactor<'a> {
     }
 
     /// The lines of a file from byte `lines.start` to byte `lines.end` as they may be shown. A mask has
-    /// always the same width: the length of a secret helps whoever guesses. Columns behind a mask therefore
+    /// always the same width: the length of a secret helps to guess it. Columns behind a mask therefore
     /// differ from those of the file.
     #[must_use]
     pub fn excerpt(&self, file: FileId, lines: Range<usize>) -> Excerpt {

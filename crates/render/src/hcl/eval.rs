@@ -186,7 +186,7 @@ impl<'b, 'w> Scope<'b, 'w> {
                         Value::Unknown(why) => {
                             return Ok(unknown(format!("a key is not known: {why}"), span));
                         }
-                        _ => return wrong("a key is no text"),
+                        _ => return wrong("a key is not a string"),
                     }
                 }
             };
@@ -243,7 +243,7 @@ impl<'b, 'w> Scope<'b, 'w> {
                     span: key.span,
                 },
                 Value::Unknown(why) => return Ok(unknown(format!("a key is not known: {why}"), span)),
-                _ => return wrong("a key is no text"),
+                _ => return wrong("a key is not a string"),
             };
             if !expr.grouping {
                 map.insert(key, item);

@@ -59,7 +59,7 @@ impl<'w> Scope<'_, 'w> {
             });
         }
         let Ok(template) = hcl_edit::parser::parse_template(&text) else {
-            return wrong(format!("{} is no template", path.display()));
+            return wrong(format!("{} is not a template", path.display()));
         };
         let variables: Vec<(&str, &Node)> = args
             .get(1)

@@ -214,7 +214,7 @@ impl<'b, 'w> Scope<'b, 'w> {
                         .collect(),
                 ),
                 (Value::Unknown(why), _) => uncertain("count", node.span, why.clone()),
-                _ => uncertain("count", node.span, "`count` is no whole number".into()),
+                _ => uncertain("count", node.span, "`count` is not a whole number".into()),
             }
         } else if let Some(for_each) = body.attribute("for_each") {
             let node = self.value(for_each);
@@ -380,7 +380,7 @@ fn each_of(node: &Node) -> Result<Vec<Each>, Arc<str>> {
                 })
             }
             Value::Unknown(why) => Err(why.clone()),
-            _ => Err("a key of `for_each` is no text".into()),
+            _ => Err("a key of `for_each` is not a string".into()),
         }
     };
     match &node.value {

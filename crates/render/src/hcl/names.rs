@@ -130,7 +130,7 @@ impl<'b, 'w> Scope<'b, 'w> {
                 format!("{name}.{first} is decided when Terraform runs"),
                 span,
             )),
-            _ if first.is_empty() => wrong(format!("`{name}` alone is no reference")),
+            _ if first.is_empty() => wrong(format!("`{name}` alone is not a reference")),
             "data" | "ephemeral" | "resource" => match steps.get(1) {
                 Some(Step::Attribute(second)) => {
                     let mode = match name {

@@ -155,7 +155,7 @@ pub(super) fn attribute(node: &Node, name: &str) -> Eval {
             None => wrong(format!("there is no `{name}` in this object")),
         },
         Value::Null => wrong(format!("`{name}` of null")),
-        _ => wrong(format!("`{name}` of a value that is no object")),
+        _ => wrong(format!("`{name}` of a value that is not an object")),
     }
 }
 

@@ -232,7 +232,7 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
             built.notes.push(Unreadable {
                 path: index.all[number].path.to_path_buf(),
                 span: Some(span),
-                message: format!("`{field}` is no field of a kustomization{hint}"),
+                message: format!("`{field}` is not a field of a kustomization{hint}"),
             });
         }
     }

@@ -243,7 +243,7 @@ fn remote_and_unsupported_parts_are_named_and_the_rest_is_built() {
     assert_eq!(built.notes.len(), 6, "{:?}", built.notes);
     assert!(built.notes.iter().any(|n| {
         n.message
-            .contains("`resourcs` is no field of a kustomization; `resources` is one")
+            .contains("`resourcs` is not a field of a kustomization; `resources` is one")
     }));
     assert!(built.builds[0].failed.is_none() && !built.builds[0].complete);
     assert_eq!(

@@ -82,7 +82,7 @@ pub struct Chains(Arc<RwLock<Table>>);
 
 #[derive(Debug, Default)]
 struct Table {
-    /// Each link with the chain before it. Equal chains have one number, whoever created them first.
+    /// Each link with the chain before it. Equal chains have one number.
     links: Vec<(Link, ChainId)>,
     known: HashMap<(Link, ChainId), ChainId>,
 }

@@ -18,7 +18,7 @@ pub(super) enum What {
     Directory,
     /// What a generator of an ApplicationSet gives.
     Generator,
-    /// A resource of an operator that carries pods.
+    /// A resource of an operator that contains pods.
     Pods,
 }
 
@@ -37,9 +37,11 @@ impl What {
             What::Directory => format!("{count} directories of other repositories were not read: {names}"),
             What::Generator => format!("not known from files, so what it deploys is not judged: {names}"),
             What::Pods if one => {
-                format!("not judged, since only its operator knows what it makes: {names} carries pods")
+                format!("not judged, since only its operator knows what it makes: {names} contains pods")
             }
-            What::Pods => format!("{count} resources of operators carry pods that were not judged: {names}"),
+            What::Pods => {
+                format!("{count} resources of operators contain pods that were not judged: {names}")
+            }
         }
     }
 }

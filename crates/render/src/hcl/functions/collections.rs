@@ -225,7 +225,7 @@ pub(super) fn zipmap(args: &[Node], span: Span) -> Eval {
                 value.clone(),
             ),
             (Value::Unknown(why), _) => return Ok(unknown(why.to_string(), span)),
-            _ => return wrong("a key is no text"),
+            _ => return wrong("a key is not a string"),
         };
     }
     Ok(Node {

@@ -205,7 +205,7 @@ pub(super) fn peer<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     if at.has("ipBlock") && (at.has("podSelector") || at.has("namespaceSelector")) {
         out.push(invalid_map(
             at,
-            "has ipBlock beside a selector; a peer is one of the two",
+            "has ipBlock together with a selector; a peer is one of the two",
             "Make two peers of it, each with its own dash.",
         ));
     }

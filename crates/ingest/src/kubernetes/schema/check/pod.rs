@@ -148,7 +148,7 @@ pub(super) fn variable<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid_map(
             &from,
-            "is beside `value`; a variable has one of the two",
+            "is set together with `value`; a variable has one of the two",
             "Remove `value` or `valueFrom`.",
         ));
     }

@@ -117,7 +117,7 @@ pub(super) fn budget<'a>(at: &'a Cursor<'a>, out: &mut Out) {
     {
         out.push(invalid_map(
             &unavailable,
-            "is beside minAvailable; a budget has one of the two",
+            "is set together with minAvailable; a budget has one of the two",
             "Remove one of them.",
         ));
     }

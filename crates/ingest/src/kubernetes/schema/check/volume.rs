@@ -50,7 +50,7 @@ pub(super) fn mount(at: &Cursor<'_>, out: &mut Out) {
     {
         out.push(invalid(
             &expression,
-            "is beside `subPath`; a mount has one of the two",
+            "is set together with `subPath`; a mount has one of the two",
             "Remove one of them.",
         ));
     }

@@ -493,7 +493,7 @@ fn references_inside_a_pod_must_match() {
         ),
         (
             container("env: [{name: A, value: b, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]"),
-            "`spec.containers[0].env[0].valueFrom` is beside `value`",
+            "`spec.containers[0].env[0].valueFrom` is set together with `value`",
         ),
         (
             container("securityContext: {privileged: true, allowPrivilegeEscalation: false}"),
@@ -652,7 +652,7 @@ fn values_of_autoscalers_and_budgets_must_fit_each_other() {
         ),
         (
             pdb("minAvailable: 1, maxUnavailable: 1"),
-            "`spec.maxUnavailable` is beside minAvailable",
+            "`spec.maxUnavailable` is set together with minAvailable",
         ),
         (pdb("minAvailable: '2'"), "`spec.minAvailable` is the text \"2\""),
     ]);
@@ -679,7 +679,7 @@ fn network_policies_must_have_valid_ranges_and_ports() {
         (policy("{to: [{}]}"), "`spec.egress[0].to[0]` names no peer"),
         (
             policy("{to: [{ipBlock: {cidr: 10.0.0.0/8}, podSelector: {}}]}"),
-            "`spec.egress[0].to[0]` has ipBlock beside a selector",
+            "`spec.egress[0].to[0]` has ipBlock together with a selector",
         ),
         (
             policy("{ports: [{endPort: 90}]}"),
