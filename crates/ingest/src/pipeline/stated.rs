@@ -68,7 +68,8 @@ pub(super) fn in_file(repo: &Repo, problem: yaml::Problem) -> UnreadableFile {
     }
 }
 
-/// Names in the overlay that nothing here has, if only a part was read: this is not an error, because the rest may have them.
+/// Names in the overlay that nothing here has, if only a part was read. This is not an error, because the rest may
+/// have them.
 pub(super) fn not_here(config: Option<&Config>, unmatched: Unmatched) -> Option<UnreadableFile> {
     let names = unmatched.names();
     let path = config?.path.clone();
