@@ -13,7 +13,6 @@ use super::{Case, Prepared, Scenario};
 use crate::chance::Streams;
 use crate::components::kafka::cluster::{Answer, Cluster, ClusterConfig, Leaders, Stop};
 use crate::facts::{Facts, Need};
-use crate::outcome::shown;
 use crate::outcome::{Outcome, Role};
 
 /// The scenario.
