@@ -6,6 +6,9 @@
 
 use crate::secret_scan::{self, REFERENCES};
 use crate::secrets::SecretKind;
+use aho_corasick::AhoCorasick;
+use std::ops::Range;
+use std::sync::LazyLock;
 
 /// How much a name reveals about its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,18 +45,7 @@ const FORMS: &[&str] = &[
 ];
 
 /// Words before `key` that make it a secret, in addition to those of [`secret_scan`].
-const SECRET_KEYS: &[&str] = &[
-    "service",
-    "integration",
-    "fernet",
-    "jwt",
-    "hmac",
-    "aes",
-    "cookie",
-    "cipher",
-    "shared",
-    "storage",
-];
+const SECRET_KEYS: &[&str] = &["service", "integration"];
 
 /// Words beside `key` that make it a name, a position in an order or something public.
 const OPEN_KEYS: &[&str] = &[
@@ -70,7 +62,15 @@ const OPEN_KEYS: &[&str] = &[
 ];
 
 /// Names of settings that contain a secret and have a special word for it.
-const OWN_WORDS: &[&str] = &["requirepass", "masterauth", "passcode", "passwords", "passwds"];
+const OWN_WORDS: &[&str] = &[
+    "requirepass",
+    "masterauth",
+    "passwords",
+    "passwds",
+    "mnemonic",
+    "passin",
+    "passout",
+];
 
 /// Keys beside or below a secret's name that contain its value.
 const VALUES: &[&str] = &[
@@ -98,14 +98,99 @@ const NAMES: &[&str] = &[
     "field",
 ];
 
+/// Where a stem must be in a text to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Edge {
+    /// Anywhere.
+    Anywhere,
+    /// At the end of a word.
+    End,
+    /// As a word, also of a name as in `githubPat`.
+    Word,
+}
+
+/// Parts of names of secrets. A name without any of them has no level.
+pub(super) const STEMS: &[(&str, Edge)] = &[
+    ("pass", Edge::Anywhere),
+    ("pwd", Edge::Anywhere),
+    ("pswd", Edge::Anywhere),
+    ("secret", Edge::Anywhere),
+    ("token", Edge::Anywhere),
+    ("key", Edge::Anywhere),
+    ("cred", Edge::Anywhere),
+    ("auth", Edge::Anywhere),
+    ("bearer", Edge::Anywhere),
+    ("senha", Edge::Anywhere),
+    ("contrase", Edge::Anywhere),
+    ("kennwort", Edge::Anywhere),
+    ("wachtwoord", Edge::Anywhere),
+    ("adgangskode", Edge::Anywhere),
+    ("salasana", Edge::Anywhere),
+    ("senord", Edge::Anywhere),
+    ("heslo", Edge::Anywhere),
+    ("jelsz", Edge::Anywhere),
+    ("haslo", Edge::End),
+    ("hasło", Edge::End),
+    ("parola", Edge::End),
+    ("sifre", Edge::End),
+    ("şifre", Edge::End),
+    ("clave", Edge::Word),
+    ("пароль", Edge::Anywhere),
+    ("密码", Edge::Anywhere),
+    ("密碼", Edge::Anywhere),
+    ("パスワード", Edge::Anywhere),
+    ("비밀번호", Edge::Anywhere),
+    ("mnemonic", Edge::End),
+    ("pepper", Edge::End),
+    ("salt", Edge::End),
+    ("pw", Edge::End),
+    ("jwt", Edge::Word),
+    ("mdp", Edge::Word),
+    ("pat", Edge::Word),
+    ("hubpat", Edge::End),
+    ("labpat", Edge::End),
+    ("ghpat", Edge::End),
+    ("sk", Edge::Word),
+    ("cookie", Edge::Word),
+    ("seed", Edge::Word),
+    ("sig", Edge::Word),
+    ("signature", Edge::Word),
+];
+
+/// `None` only if the automaton were too large, which a handful of words is not; then every name is examined.
+static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(STEMS.iter().map(|(stem, _)| stem))
+        .ok()
+});
+
+impl Edge {
+    /// Whether a stem at `at` in a text is where it must be.
+    pub(super) fn holds(self, text: &[u8], at: Range<usize>) -> bool {
+        let letter = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphabetic);
+        let end = || {
+            !letter(text.get(at.end)) || {
+                let next = &text[at.end..];
+                text[at.end - 1].is_ascii_lowercase() && next.first().is_some_and(u8::is_ascii_uppercase)
+            }
+        };
+        let before = at.start.checked_sub(1).and_then(|before| text.get(before));
+        match self {
+            Edge::Anywhere => true,
+            Edge::End => end(),
+            Edge::Word => {
+                let camel = before.is_some_and(u8::is_ascii_lowercase) && text[at.start].is_ascii_uppercase();
+                (camel || !letter(before)) && end()
+            }
+        }
+    }
+}
+
 /// What a key reveals about its value; `None` if it does not suggest a secret.
 pub(super) fn level(key: &str) -> Option<Level> {
-    // Most keys contain none of these words.
-    let begins = |part: &[u8]| {
-        let part = [part[0] | 0x20, part[1] | 0x20, part[2] | 0x20];
-        [b"pas", b"pwd", b"sec", b"tok", b"key", b"cre", b"aut"].contains(&&part)
-    };
-    if !key.as_bytes().windows(3).any(begins) {
+    // Most keys contain no such word.
+    if FINDER.as_ref().is_some_and(|finder| !finder.is_match(key)) {
         return None;
     }
     let words = secret_scan::words(key);
@@ -117,19 +202,22 @@ pub(super) fn level(key: &str) -> Option<Level> {
     if OWN_WORDS.contains(&last.as_str()) {
         return Some(Level::Password);
     }
-    let of = |name: &str| {
-        secret_scan::kind_of_name(name).map(|kind| match kind {
+    if let Some(kind) = secret_scan::suggested(key) {
+        let token = words
+            .iter()
+            .any(|word| word.ends_with("token") || word.ends_with("pat"));
+        return Some(match kind {
             SecretKind::Password => Level::Password,
-            _ if name.to_ascii_lowercase().ends_with("token") => Level::Token,
+            _ if token => Level::Token,
             _ => Level::Named,
-        })
-    };
-    if let Some(level) = of(key) {
-        return Some(level);
+        });
     }
     // `tokens` are several of what `token` is; `secrets` are usually names of objects.
-    if let Some(one) = last.strip_suffix('s').filter(|one| *one != "secret") {
-        return of(&[before, &[one.to_owned()]].concat().join("_"));
+    if let Some(one) = last
+        .strip_suffix('s')
+        .filter(|one| *one != "secret" && *one != "pas")
+    {
+        return level(&[before, &[one.to_owned()]].concat().join("_"));
     }
     if !before.is_empty() && FORMS.contains(&last.as_str()) {
         return level(&before.join("_"));
@@ -141,8 +229,14 @@ pub(super) fn level(key: &str) -> Option<Level> {
     {
         return Some(Level::Named);
     }
-    let key =
-        last == "key" && !before.is_empty() && !words.iter().any(|word| OPEN_KEYS.contains(&word.as_str()));
+    if last == "bearer" {
+        return Some(Level::Token);
+    }
+    let random = ["key", "sk", "pw", "pat", "seed", "cookie", "signature", "sig"];
+    let key = last == "jwt"
+        || random.contains(&last.as_str())
+            && !before.is_empty()
+            && !words.iter().any(|word| OPEN_KEYS.contains(&word.as_str()));
     key.then_some(Level::Key)
 }
 

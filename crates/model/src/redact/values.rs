@@ -212,7 +212,7 @@ fn forms(text: &str) -> Vec<(String, bool)> {
         all.extend(percent_decoded(text));
     }
     let mut forms: Vec<(String, bool)> = Vec::new();
-    if let Some(inner) = decoded(text) {
+    if let Some(inner) = secret_scan::decoded(text) {
         if inner.contains(['\n', ':', '=', '{', ' ']) {
             let found = scan(Path::new("inner.yaml"), &inner);
             forms.extend(found.into_iter().map(|h| (inner[h.range].to_owned(), h.sure)));
@@ -221,37 +221,6 @@ fn forms(text: &str) -> Vec<(String, bool)> {
     }
     forms.extend(all.into_iter().map(|form| (form, false)));
     forms
-}
-
-/// The text behind base64, if it is readable.
-pub(super) fn decoded(text: &str) -> Option<String> {
-    let text = text.trim();
-    let body = text.trim_end_matches('=');
-    if text.len() < 8 || text.len() > 1 << 16 || body.len() % 4 == 1 || text.len() - body.len() > 2 {
-        return None;
-    }
-    let (mut word, mut bits) = (0u32, 0);
-    let mut bytes = Vec::with_capacity(body.len() * 3 / 4);
-    for b in body.bytes() {
-        let value = match b {
-            b'A'..=b'Z' => b - b'A',
-            b'a'..=b'z' => b - b'a' + 26,
-            b'0'..=b'9' => b - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        word = word << 6 | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((word >> bits & 0xFF) as u8);
-        }
-    }
-    let text = String::from_utf8(bytes).ok()?;
-    text.chars()
-        .all(|c| !c.is_control() || c.is_whitespace())
-        .then_some(text)
 }
 
 /// A text in base64, without its end, which depends on the following text.

@@ -4,12 +4,14 @@
 //! to a match: blocks, quotes over several lines, the value beside or below a name.
 
 mod carry;
+mod commands;
 mod named;
 mod patterns;
 mod value;
 
 use super::line::{Line, Pair, closing_quote, pairs};
-use super::names::{self, Level};
+use super::names::{self, Edge, Level};
+use crate::secret_scan::{self, Command};
 use aho_corasick::AhoCorasick;
 use std::cell::Cell;
 use std::ops::Range;
@@ -25,65 +27,71 @@ pub(super) struct Hidden {
     pub(super) sure: bool,
 }
 
-/// A line is examined only if it contains one of these, case-insensitively.
+/// Parts of lines that may show a secret without the name of one: addresses, headers, programs that take a
+/// password in a way of their own. With the stems of names and the prefixes of known keys they decide which lines
+/// are examined.
 const STEMS: &[&str] = &[
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "key",
-    "credential",
-    "auth",
-    "bearer",
     "basic ",
     "://",
+    "@//",
     "@tcp(",
     "@unix(",
     "sig=",
     "bindpw=",
+    "jdbc:oracle:",
+    "hooks.slack.com",
+    "api/webhooks/",
     "private",
     "-----begin",
     "identified by",
+    "machine ",
+    "login",
     "curl",
     "mysql",
+    "mariadb",
+    "mydumper",
+    "myloader",
+    "xtrabackup",
+    "mongo",
     "redis-cli",
-    "akia",
-    "asia",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "glpat-",
-    "xoxb-",
-    "xoxp-",
-    "xoxa-",
-    "xoxr-",
-    "xoxs-",
-    "xapp-",
-    "sk_live_",
-    "rk_live_",
-    "sk-ant-",
-    "sk-proj-",
-    "aiza",
-    "hvs.",
-    "hvb.",
-    "nrak-",
-    "npm_",
-    "pypi-",
-    "dop_v1_",
-    "sg.",
-    "shpat_",
+    "valkey-cli",
+    "rabbitmq",
+    "ldap",
+    "mosquitto_",
+    "sqlcmd",
+    "bcp ",
+    "cqlsh",
+    "sqlplus",
+    "sqlldr",
+    "impdp",
+    "expdp",
+    "rman ",
+    "smbclient",
+    "rpcclient",
+    "zip -p",
+    "7z",
+    "etcdctl",
     "eyj",
 ];
 
-/// `None` only if the automaton were too large, which a handful of words is not; then every line is examined.
-static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    AhoCorasick::builder()
+/// The stems with the places where they count, and what finds them; without a finder, which only a far larger
+/// number of words would prevent, every line is examined.
+struct Finder {
+    edges: Vec<Edge>,
+    automaton: Option<AhoCorasick>,
+}
+
+static FINDER: LazyLock<Finder> = LazyLock::new(|| {
+    let names = names::STEMS.iter().copied();
+    let others = STEMS.iter().copied().chain(secret_scan::prefixes());
+    let all: Vec<(&str, Edge)> = names.chain(others.map(|stem| (stem, Edge::Anywhere))).collect();
+    let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
-        .build(STEMS)
-        .ok()
+        .build(all.iter().map(|(stem, _)| stem));
+    Finder {
+        edges: all.into_iter().map(|(_, edge)| edge).collect(),
+        automaton: automaton.ok(),
+    }
 });
 
 /// How often each byte of a file may be examined. Ordinary files need far fewer.
@@ -166,6 +174,15 @@ struct Named {
     block: Option<usize>,
 }
 
+/// A command over several lines.
+struct Continued {
+    command: Command,
+    /// Whether its words are the items of a list; otherwise a backslash ends each line.
+    list: bool,
+    /// Lines that it may still have.
+    left: usize,
+}
+
 struct Scanner<'a> {
     all: &'a str,
     format: Format,
@@ -177,6 +194,8 @@ struct Scanner<'a> {
     /// The state at the beginning of a merge conflict.
     conflict: Option<Carry>,
     named: Option<Named>,
+    /// A command that continues in the next line.
+    command: Option<Continued>,
     /// Keys of secrets whose value is a map: their columns.
     parents: Vec<(usize, Level)>,
     /// The column of `data` in a Secret.
@@ -205,6 +224,7 @@ pub(super) fn scan(path: &Path, all: &str) -> Vec<Hidden> {
         carry: None,
         conflict: None,
         named: None,
+        command: None,
         parents: Vec::new(),
         data: None,
         settings: None,
@@ -219,10 +239,11 @@ pub(super) fn scan(path: &Path, all: &str) -> Vec<Hidden> {
 impl<'a> Scanner<'a> {
     fn run(&mut self) {
         let mut next = 0;
-        match FINDER.as_ref().filter(|_| !self.whole) {
-            Some(finder) => {
-                for hit in finder.find_iter(self.all) {
-                    if hit.start() < next {
+        match FINDER.automaton.as_ref().filter(|_| !self.whole) {
+            Some(automaton) => {
+                for hit in automaton.find_iter(self.all) {
+                    let edge = FINDER.edges[hit.pattern().as_usize()];
+                    if hit.start() < next || !edge.holds(self.all.as_bytes(), hit.range()) {
                         continue;
                     }
                     next = self.lines_from(Line::around(self.all, hit.start()));
@@ -242,8 +263,11 @@ impl<'a> Scanner<'a> {
     fn lines_from(&mut self, mut line: Line) -> usize {
         loop {
             self.line(&line);
-            let open =
-                self.carry.is_some() || self.named.is_some() || !self.parents.is_empty() || self.is_spent();
+            let open = self.carry.is_some()
+                || self.named.is_some()
+                || self.command.is_some()
+                || !self.parents.is_empty()
+                || self.is_spent();
             match line.after(self.all).filter(|_| open) {
                 Some(after) => line = after,
                 None => return line.next,
@@ -371,6 +395,8 @@ impl<'a> Scanner<'a> {
         self.quoted_pairs(line, from);
         self.defaults(line, from);
         self.programs(line, from);
+        self.schemes(line, from);
+        self.logins(line, from);
         if !pairs.iter().any(|pair| pair.own) {
             self.words(line);
         }
@@ -415,7 +441,10 @@ impl<'a> Scanner<'a> {
                     .map(|_| Level::Data)
             })
             .or_else(|| (self.whole && pair.own).then_some(Level::Data))
-            .or_else(|| (key == "auth" && self.is_login(pair.value..line.end)).then_some(Level::Password));
+            .or_else(|| {
+                (matches!(key, "auth" | "_auth") && self.is_login(pair.value..line.end))
+                    .then_some(Level::Password)
+            });
         if let Some(level) = level {
             self.value(line, pair, level);
         } else if names::holds_name(key) {
@@ -446,7 +475,7 @@ impl<'a> Scanner<'a> {
     /// Whether a text is a login in base64, as in Docker's settings.
     fn is_login(&self, range: Range<usize>) -> bool {
         let word = self.word(range);
-        word.len() >= 8 && super::values::decoded(word).is_some_and(|text| text.contains(':'))
+        word.len() >= 8 && secret_scan::decoded(word).is_some_and(|text| text.contains(':'))
     }
 
     /// The first word of a range, without quotes.

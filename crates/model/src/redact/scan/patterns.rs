@@ -195,65 +195,6 @@ impl Scanner<'_> {
             .find_map(names::level)
     }
 
-    /// Logins that programs take in special ways.
-    pub(super) fn programs(&mut self, line: &Line, from: usize) {
-        let text = self.text(from..line.end);
-        let words = || {
-            text.split([' ', '"', '\'', ',', '[', ']'])
-                .filter(|word| !word.is_empty())
-                .map(move |word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
-        };
-        let has = |program: &str| text.contains(program);
-        let (curl, sshpass, redis) = (has("curl"), has("sshpass"), has("redis-cli"));
-        let mysql = has("mysql") || has("mariadb");
-        let mut before = "";
-        for (at, word) in words() {
-            if self.is_spent() {
-                return;
-            }
-            let start = from + at;
-            let login = matches!(before, "-u" | "--user" | "-U") && curl;
-            if login && let Some((user, _)) = word.split_once(':') {
-                self.judge(start + user.len() + 1..start + word.len(), Level::Password);
-            }
-            let glued = word
-                .strip_prefix("-p")
-                .filter(|rest| !rest.is_empty() && !rest.starts_with('-'));
-            if let Some(rest) = glued.filter(|_| mysql || sshpass) {
-                self.judge(start + 2..start + 2 + rest.len(), Level::Password);
-            }
-            // A quote is between the option and the word, or a space.
-            let quoted = at > 0 && matches!(text.as_bytes()[at - 1], b'"' | b'\'');
-            if before == "-p" && (sshpass || mysql && quoted)
-                || before == "-a" && redis
-                || before.ends_with(':') && quoted && curl
-            {
-                self.judge(start..start + word.len(), Level::Password);
-            }
-            let scheme = before.eq_ignore_ascii_case("bearer") || before.eq_ignore_ascii_case("basic");
-            let header = || {
-                let line = self.text(line.start..line.end);
-                line.to_ascii_lowercase().contains("authorization")
-            };
-            if scheme && word.len() >= 6 && (!names::is_name(word) || header()) {
-                self.judge(start..start + word.len(), Level::Password);
-            }
-            before = word;
-        }
-        let lower = if text.contains('\'') {
-            text.to_ascii_lowercase()
-        } else {
-            String::new()
-        };
-        for words in ["identified by '", "password '"] {
-            if let Some(at) = lower.find(words) {
-                let body = from + at + words.len();
-                let length = self.text(body..line.end).find('\'').unwrap_or(line.end - body);
-                self.judge(body..body + length, Level::Password);
-            }
-        }
-    }
-
     /// A name and a value with only white space between them.
     pub(super) fn words(&mut self, line: &Line) {
         let all = self.all;
@@ -285,7 +226,7 @@ impl Scanner<'_> {
     pub(super) fn shapes(&mut self, line: &Line, from: usize) {
         let text = self.text(from..line.end);
         for (at, word) in tokens(text) {
-            if secret_scan::classify("", word).is_some()
+            if secret_scan::is_token(word)
                 || is_cut_off(word, from + at + word.len() == self.all.trim_end().len())
             {
                 self.hide(from + at..from + at + word.len(), Level::Password);
@@ -305,10 +246,23 @@ impl Scanner<'_> {
             let skip = colon
                 .filter(|n| rest[n + 1..].starts_with(['"', '\'']))
                 .map_or(0, |n| n + 2);
-            let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\');
-            let stop = rest[skip..].find(ends).map_or(rest.len(), |n| skip + n);
+            let quote = |c: char| matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\');
+            let stop = rest[skip..].find(|c: char| c.is_whitespace() || quote(c));
+            let stop = stop.map_or(rest.len(), |n| skip + n);
             self.spend(stop);
+            if let Some(end) = blank_in_password(rest, stop, quote) {
+                let user = rest.find(':').map_or(0, |colon| colon + 1);
+                self.judge(start + user..start + end, Level::Password);
+                continue;
+            }
             let rest = &rest[..stop];
+            if text[..at].ends_with("nats") || text[..at].ends_with("nats+tls") {
+                let token = rest.split('@').next().unwrap_or("");
+                if token.len() < rest.len() && !token.contains([':', '/']) {
+                    self.judge(start..start + token.len(), Level::Password);
+                    continue;
+                }
+            }
             let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
             if let Some(range) = login(rest, authority) {
                 self.judge(start + range.start..start + range.end, Level::Password);
@@ -325,6 +279,27 @@ impl Scanner<'_> {
     }
 }
 
+/// Where a password ends that a blank breaks in two: `postgres://user:two words@host`. `stop` is the first blank.
+fn blank_in_password(rest: &str, stop: usize, quote: impl Fn(char) -> bool) -> Option<usize> {
+    let (_, part) = rest[..stop].split_once(':')?;
+    let port = part.bytes().take_while(u8::is_ascii_digit).count();
+    if rest[..stop].contains('@')
+        || port > 0 && !part.as_bytes().get(port).is_some_and(u8::is_ascii_alphanumeric)
+    {
+        return None;
+    }
+    let mut end = rest[stop..]
+        .find(quote)
+        .map_or(rest.len(), |n| stop + n)
+        .min(stop + 80);
+    while !rest.is_char_boundary(end) {
+        end -= 1;
+    }
+    let more = rest[stop..end].rfind('@')?;
+    let host = rest[stop + more + 1..].starts_with(|c: char| c.is_ascii_alphanumeric());
+    (host && !rest[stop..stop + more].contains("://")).then_some(stop + more)
+}
+
 /// Passwords in other addresses: `user:password@tcp(host:3306)/db`, as Go's MySQL driver writes it, and the parameters
 /// `sig` (signed links of Azure) and `bindpw` (LDAP).
 fn embedded(text: &str) -> Vec<Range<usize>> {
@@ -339,6 +314,28 @@ fn embedded(text: &str) -> Vec<Range<usize>> {
         if let Some(colon) = before[word..].find(':') {
             found.push(word + colon + 1..at.0);
         }
+    }
+    if let Some(at) = text.find("jdbc:oracle:").or_else(|| text.find("@//")) {
+        let from = if text[at..].starts_with('@') {
+            text[..at].rfind(is_end).map_or(0, |end| end + 1)
+        } else {
+            at + text[at..]
+                .rfind(':')
+                .unwrap_or(0)
+                .min(text[at..].find('/').unwrap_or(0))
+        };
+        let word = &text[from..];
+        let word = &word[..word.find(is_end).unwrap_or(word.len())];
+        if let (Some(slash), Some(end)) = (word.find('/'), word.rfind('@'))
+            && slash + 1 < end
+            && !word[..slash].contains("//")
+        {
+            found.push(from + slash + 1..from + end);
+        }
+    }
+    if let Some((key, _)) = secret_scan::webhook_key(text) {
+        let at = key.as_ptr() as usize - text.as_ptr() as usize;
+        found.push(at..at + key.len());
     }
     for name in ["sig=", "bindpw="] {
         for (at, _) in text.match_indices(name) {

@@ -1,0 +1,238 @@
+//! Secrets in the arguments of commands, and logins in texts that tools read.
+
+use super::super::line::{Line, closing_quote};
+use super::super::names::{self, Level};
+use super::{Continued, Format, Scanner};
+use crate::secret_scan::Command;
+
+/// Lines of a command or of a list of its words.
+const MAX_LINES: usize = 40;
+
+/// What separates the words of a command, also those in lists.
+fn is_gap(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '"' | '\'' | '`' | ',' | '[' | ']')
+}
+
+impl Scanner<'_> {
+    /// The words of a part of a line, each with its place in it.
+    fn words_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
+        text.split(is_gap)
+            .filter(|word| !word.is_empty())
+            .map(move |word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
+    }
+
+    /// Logins that programs take in ways of their own: `mysql -phunter2`, `curl -u app:hunter2`.
+    pub(super) fn programs(&mut self, line: &Line, from: usize) {
+        let text = self.text(from..line.end);
+        let before = self
+            .command
+            .take()
+            .filter(|one| one.left > 0 && self.continues(line, one.list));
+        let left = before.as_ref().map_or(MAX_LINES, |one| one.left - 1);
+        let mut command = before.map_or_else(Command::default, |one| one.command);
+        let curl = text.contains("curl");
+        let mut last = "";
+        for (at, word) in Self::words_of(text) {
+            if self.is_spent() {
+                return;
+            }
+            let start = from + at;
+            let quote = text[..at]
+                .chars()
+                .next_back()
+                .filter(|c| matches!(c, '"' | '\'' | '`'));
+            let found = command.word(word, quote.is_some());
+            // Pairs and options with two dashes are found everywhere, not only in commands.
+            let found = found.filter(|found| {
+                let pair = found.range.start > 0 && !word.starts_with('-');
+                let option = found.range.start == 0 && last.starts_with("--") && found.name == found.key;
+                !pair && !option
+            });
+            if let Some(found) = found {
+                let end = if found.range.end == word.len() {
+                    self.end_of_word(start, line.end, quote, text[..at].trim_end().ends_with(','))
+                } else {
+                    start + found.range.end
+                };
+                let level = match found.key.as_str() {
+                    "password" => Level::Password,
+                    key => names::level(key).unwrap_or(Level::Password),
+                };
+                self.judge(start + found.range.start..end.max(start + found.range.end), level);
+            }
+            // A quote between the name of the user and the password.
+            if curl && last.ends_with(':') && quote.is_some() {
+                self.judge(start..start + word.len(), Level::Password);
+            }
+            last = word;
+        }
+        let backslash = text.trim_end().ends_with('\\');
+        if command.is_known() && (backslash || self.is_list(line)) {
+            let list = !backslash;
+            self.command = Some(Continued { command, list, left });
+        }
+    }
+
+    /// Whether a line continues the command of the line before.
+    fn continues(&self, line: &Line, list: bool) -> bool {
+        let text = self.text(line.text..line.end);
+        let key = text.trim_start_matches(['-', ' ', '"']);
+        !list
+            || text.starts_with(['"', '\'', ']'])
+            || line.is_item() && !line.has_key(self.all)
+            || ["args", "command", "entrypoint"]
+                .iter()
+                .any(|name| key.starts_with(name))
+    }
+
+    /// Whether a line is one of a list of words, or begins one.
+    fn is_list(&self, line: &Line) -> bool {
+        let text = self.text(line.text..line.end).trim_end();
+        line.is_item() && !line.has_key(self.all)
+            || text.starts_with(['"', '\''])
+            || text.ends_with(['[', ','])
+            || text.contains('[') && !text.contains(']')
+            || text.contains("command")
+            || text.contains("entrypoint")
+            || text.contains("entryPoint")
+    }
+
+    /// Where a word ends: at its quote, or at white space.
+    fn end_of_word(&self, start: usize, line_end: usize, quote: Option<char>, in_list: bool) -> usize {
+        let rest = self.text(start..line_end);
+        let end = match quote {
+            Some(quote) => closing_quote(rest, quote.encode_utf8(&mut [0; 4])),
+            None => None,
+        };
+        let stop =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`') || in_list && matches!(c, ',' | ']');
+        let end = end.or_else(|| rest.find(stop)).unwrap_or(rest.len());
+        self.spend(end);
+        start + end
+    }
+
+    /// The text after the scheme of a header: `Bearer x`, `Basic x`.
+    pub(super) fn schemes(&mut self, line: &Line, from: usize) {
+        let text = self.text(from..line.end);
+        let mut last = "";
+        for (at, word) in Self::words_of(text) {
+            if self.is_spent() {
+                return;
+            }
+            let scheme = last.eq_ignore_ascii_case("bearer") || last.eq_ignore_ascii_case("basic");
+            let header = || {
+                let line = self.text(line.start..line.end);
+                line.to_ascii_lowercase().contains("authorization")
+            };
+            if scheme && word.len() >= 6 && (!names::is_name(word) || header()) {
+                self.judge(from + at..from + at + word.len(), Level::Password);
+            }
+            last = word;
+        }
+    }
+
+    /// Logins in SQL, `.netrc` and `.pgpass`, and those that a pipe passes to a program.
+    pub(super) fn logins(&mut self, line: &Line, from: usize) {
+        let text = self.text(from..line.end);
+        let lower = if text.contains('\'') {
+            text.to_ascii_lowercase()
+        } else {
+            String::new()
+        };
+        for words in ["identified by '", "password '"] {
+            if let Some(at) = lower.find(words) {
+                let body = from + at + words.len();
+                let length = self.text(body..line.end).find('\'').unwrap_or(line.end - body);
+                self.judge(body..body + length, Level::Password);
+            }
+        }
+        if text.contains("pgpass") {
+            self.fields_of_pgpass(from, text);
+        }
+        if text.contains("machine ") || text.contains("login ") || text.starts_with("password ") {
+            self.netrc(line, from);
+        }
+        if self.format != Format::Code {
+            self.piped(from, text);
+        }
+    }
+
+    /// `host:port:database:user:password`.
+    fn fields_of_pgpass(&mut self, from: usize, text: &str) {
+        for (at, word) in Self::words_of(text) {
+            let mut fields = word.splitn(5, ':');
+            let port = fields.nth(1).is_some_and(|port| {
+                port == "*"
+                    || port.starts_with('$')
+                    || !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
+            });
+            if let Some(password) = fields.nth(2).filter(|_| port) {
+                let end = from + at + word.len();
+                self.judge(end - password.len()..end, Level::Password);
+            }
+        }
+    }
+
+    /// `machine host login user password x`, also over lines.
+    fn netrc(&mut self, line: &Line, from: usize) {
+        let text = self.text(from..line.end);
+        let above = || {
+            let before = line.before(self.all)?;
+            let text = before.trimmed(self.all);
+            (text.starts_with("login ") || text.starts_with("machine ")).then_some(())
+        };
+        let here = text.contains("machine ") || text.contains("login ") && !text.starts_with("password ");
+        if !here && above().is_none() {
+            return;
+        }
+        let mut last = ["", ""];
+        let mut login = !here;
+        for (at, word) in Self::words_of(text) {
+            login |= last[1] == "login";
+            if last[1] == "password" && login {
+                self.judge(from + at..from + at + word.len(), Level::Password);
+            }
+            last = [last[1], word];
+        }
+    }
+
+    /// `echo hunter2 | docker login --password-stdin`, `chpasswd <<< app:hunter2`, `htpasswd -nb app hunter2`.
+    fn piped(&mut self, from: usize, text: &str) {
+        const READERS: &[&str] = &["-stdin", "chpasswd", "sudo -S", "with-token"];
+        let reader = READERS.iter().filter_map(|reader| text.find(reader)).min();
+        if let Some(reader) = reader {
+            let pipe = text[..reader].rfind('|').unwrap_or(0);
+            let printed = ["echo ", "printf "]
+                .iter()
+                .filter_map(|program| text[..pipe].rfind(program).map(|at| at + program.len()))
+                .max();
+            let here = text.find("<<<").map(|at| (at + 3, text.len()));
+            for (start, end) in printed.map(|at| (at, pipe)).into_iter().chain(here) {
+                for (at, word) in Self::words_of(&text[start..end]) {
+                    let format = word.starts_with('-') || word.starts_with('%') && word.len() <= 4;
+                    if !format {
+                        let at = from + start + at;
+                        let user = word
+                            .find(':')
+                            .filter(|_| text.contains("chpasswd"))
+                            .map_or(0, |n| n + 1);
+                        self.judge(at + user..at + word.len(), Level::Password);
+                    }
+                }
+            }
+        }
+        if let Some(at) = text.find("htpasswd ") {
+            let end = text[at..]
+                .find(['|', '>', ';', '&', ')'])
+                .map_or(text.len(), |n| at + n);
+            let words: Vec<(usize, &str)> = Self::words_of(&text[at..end]).collect();
+            let batch = words
+                .iter()
+                .any(|(_, word)| word.starts_with('-') && word.contains('b'));
+            if let Some((place, word)) = words.last().filter(|_| batch && words.len() > 3) {
+                let start = from + at + place;
+                self.judge(start..start + word.len(), Level::Password);
+            }
+        }
+    }
+}

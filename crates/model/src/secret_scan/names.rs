@@ -1,0 +1,510 @@
+//! Which names suggest a secret, and of what kind.
+
+use crate::secrets::SecretKind;
+
+/// Last words of names that describe something about a secret, not the secret.
+pub(super) const ABOUT: &[&str] = &[
+    "file",
+    "path",
+    "dir",
+    "name",
+    "ttl",
+    "timeout",
+    "enabled",
+    "length",
+    "type",
+    "header",
+    "expiry",
+    "expires",
+    "expiration",
+    "arn",
+    "ref",
+    "rotation",
+    "endpoint",
+    "host",
+    "port",
+    "user",
+    "username",
+    "count",
+    "size",
+    "limit",
+    "max",
+    "min",
+    "policy",
+    "algorithm",
+    "issuer",
+    "audience",
+    "prefix",
+    "id",
+    "mount",
+    "role",
+    "interval",
+    "seconds",
+    "minutes",
+    "days",
+    "version",
+    "class",
+    "store",
+    "backend",
+    "format",
+    "mode",
+    "required",
+    "region",
+    "bucket",
+    "email",
+    "namespace",
+    "env",
+    "provider",
+    "engine",
+];
+
+/// Words before `key` that make the key a secret; a routing or partition key is not.
+const SECRET_KEYS: &[&str] = &[
+    "api",
+    "access",
+    "secret",
+    "private",
+    "license",
+    "licence",
+    "encryption",
+    "signing",
+    "master",
+    "account",
+    "auth",
+    "ingest",
+    "app",
+    "application",
+    "webhook",
+    "insert",
+    "session",
+    "fernet",
+    "jwt",
+    "hmac",
+    "aes",
+    "cookie",
+    "crypto",
+    "cipher",
+    "shared",
+    "storage",
+    "batch",
+];
+
+/// Words beside `key` that make it a name, a position in an order or something public.
+const OPEN_KEYS: &[&str] = &[
+    "public",
+    "routing",
+    "partition",
+    "sort",
+    "primary",
+    "foreign",
+    "cache",
+    "object",
+    "map",
+    "config",
+    "registry",
+    "row",
+    "hash",
+    "label",
+    "annotation",
+    "topology",
+    "message",
+    "field",
+    "lookup",
+    "kms",
+    "ssh",
+    "host",
+    "gpg",
+    "pgp",
+    "idempotency",
+];
+
+/// Words after `key` that describe what the key is.
+const KEY_CONTENT: &[&str] = &[
+    "content", "contents", "data", "value", "base64", "b64", "json", "pem",
+];
+
+/// Words for a password at the end of a name, in the languages in which settings are written.
+const PASSWORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passwrd",
+    "pswd",
+    "pwd",
+    "passphrase",
+    "passcode",
+    "passwort",
+    "kennwort",
+    "wachtwoord",
+    "passord",
+    "lösenord",
+    "losenord",
+    "adgangskode",
+    "salasana",
+    "senha",
+    "palavrapasse",
+    "contraseña",
+    "contrasena",
+    "contrasenya",
+    "motdepasse",
+    "heslo",
+    "jelszó",
+    "jelszo",
+    "пароль",
+    "密码",
+    "密碼",
+    "パスワード",
+    "비밀번호",
+];
+
+/// Words for a password that also mean something else: a key, a word, a cipher, a Markov decision process.
+const PERHAPS_PASSWORDS: &[&str] = &["clave", "mdp", "parola", "hasło", "haslo", "şifre", "sifre", "pw"];
+
+/// What has a login. Before `pass` or `pw` at the end of a name they make it a password: `DBPASS`, `ROOT_PW`.
+const LOGINS: &[&str] = &[
+    "admin",
+    "amqp",
+    "api",
+    "app",
+    "auth",
+    "basic",
+    "bind",
+    "broker",
+    "cert",
+    "client",
+    "consul",
+    "database",
+    "db",
+    "dba",
+    "dev",
+    "docker",
+    "elastic",
+    "email",
+    "es",
+    "ftp",
+    "git",
+    "github",
+    "gitlab",
+    "grafana",
+    "guest",
+    "http",
+    "https",
+    "imap",
+    "influx",
+    "influxdb",
+    "jdbc",
+    "jenkins",
+    "kafka",
+    "key",
+    "keystore",
+    "ldap",
+    "login",
+    "mail",
+    "mariadb",
+    "master",
+    "mongo",
+    "mongodb",
+    "mq",
+    "mqtt",
+    "mssql",
+    "my",
+    "mysql",
+    "nats",
+    "nexus",
+    "odbc",
+    "ora",
+    "oracle",
+    "pg",
+    "pgsql",
+    "postgres",
+    "postgresql",
+    "prod",
+    "proxy",
+    "rabbit",
+    "rabbitmq",
+    "redis",
+    "registry",
+    "repl",
+    "replication",
+    "root",
+    "server",
+    "service",
+    "sftp",
+    "smtp",
+    "sonar",
+    "sql",
+    "ssh",
+    "ssl",
+    "staging",
+    "store",
+    "super",
+    "superuser",
+    "svc",
+    "sys",
+    "system",
+    "test",
+    "tls",
+    "trust",
+    "truststore",
+    "user",
+    "vault",
+    "vnc",
+    "web",
+    "wifi",
+];
+
+/// Words before `pass` that make it a step, a filter, a ticket or a part of another word.
+const STEPS: &[&str] = &[
+    "by",
+    "com",
+    "tres",
+    "sur",
+    "over",
+    "under",
+    "first",
+    "second",
+    "third",
+    "last",
+    "final",
+    "single",
+    "multi",
+    "one",
+    "two",
+    "low",
+    "high",
+    "band",
+    "all",
+    "render",
+    "lint",
+    "compiler",
+    "optimizer",
+    "boarding",
+    "season",
+    "day",
+    "must",
+    "should",
+    "can",
+    "will",
+    "to",
+    "not",
+    "tests",
+    "checks",
+    "fastcgi",
+    "uwsgi",
+    "scgi",
+    "grpc",
+    "memcached",
+];
+
+/// Words beside `pat` that make it a personal access token and not a pattern.
+const FORGES: &[&str] = &[
+    "github",
+    "gh",
+    "ghcr",
+    "gitlab",
+    "gl",
+    "git",
+    "gitea",
+    "forgejo",
+    "bitbucket",
+    "azure",
+    "azdo",
+    "ado",
+    "devops",
+    "repo",
+    "registry",
+    "access",
+    "personal",
+    "bot",
+    "ci",
+    "airtable",
+    "snowflake",
+    "jira",
+    "docker",
+    "dockerhub",
+];
+
+/// Providers that call their secret key `sk`.
+const KEYED: &[&str] = &[
+    "stripe",
+    "clerk",
+    "openai",
+    "anthropic",
+    "paystack",
+    "flutterwave",
+    "razorpay",
+    "live",
+];
+
+/// First words of names of switches and actions: `REQUIRE_PASSWORD`, `reset_password`.
+const ACTIONS: &[&str] = &[
+    "allow", "ask", "change", "check", "disable", "enable", "force", "forgot", "generate", "has", "is", "no",
+    "prompt", "require", "requires", "reset", "rotate", "show", "use", "validate", "verify",
+];
+
+/// Last words that say which of several secrets it is, or in which form.
+const WHICH: &[&str] = &[
+    "old",
+    "new",
+    "current",
+    "previous",
+    "prev",
+    "next",
+    "primary",
+    "secondary",
+    "backup",
+    "value",
+    "plain",
+    "plaintext",
+    "cleartext",
+    "base64",
+    "b64",
+    "encoded",
+];
+
+/// Environments at the end of a name: `JWT_SECRET_PRODUCTION`.
+fn is_environment(word: &str) -> bool {
+    cofferdam_syntax::environment::canonical(word).is_some()
+}
+
+/// Takes words from the end that do not change what the name means: `DB_PASSWORD_2`, `JWT_SECRET_OLD`.
+fn without_which(words: &mut Vec<String>) {
+    while let [_, .., last] = words.as_slice() {
+        let number = last.strip_prefix('v').unwrap_or(last);
+        let counts = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        if !counts && !is_environment(last) && !WHICH.contains(&last.as_str()) {
+            break;
+        }
+        words.pop();
+    }
+    if let Some(last) = words.last_mut() {
+        let name = last.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        if name > 0 {
+            last.truncate(name);
+        }
+    }
+}
+
+/// What a secret with this name opens; `None` for a name that does not suggest a secret.
+pub fn kind_of_name(name: &str) -> Option<SecretKind> {
+    named(name).map(|(kind, _)| kind)
+}
+
+/// The same, and whether a plain word under this name is a secret too. If it is not, only a random text is.
+pub(super) fn named(name: &str) -> Option<(SecretKind, bool)> {
+    let mut words = words(name);
+    without_which(&mut words);
+    let has = |word: &str| words.iter().any(|w| w == word);
+    let switch = words.len() > 1 && ACTIONS.contains(&words[0].as_str())
+        || has("allow") && has("empty")
+        || has("random") && has("root");
+    if switch { None } else { of_words(&words) }
+}
+
+/// What a secret opens whose name may also be that of a switch about it.
+pub(crate) fn suggested(name: &str) -> Option<SecretKind> {
+    let mut words = words(name);
+    without_which(&mut words);
+    of_words(&words).map(|(kind, _)| kind)
+}
+
+fn of_words(words: &[String]) -> Option<(SecretKind, bool)> {
+    let (last, before) = words.split_last()?;
+    let last = last.as_str();
+    let near = before.last().map_or("", String::as_str);
+    let has = |word: &str| words.iter().any(|w| w == word);
+    if ABOUT.contains(&last) || has("public") || has("pull") {
+        return None;
+    }
+    let folded: String = words.concat();
+    let ends = |tails: &[&str]| tails.iter().any(|tail| folded.ends_with(tail));
+    let of_login = |end: &str| last.strip_suffix(end).is_some_and(|what| LOGINS.contains(&what));
+    let pass = last == "pass" && !STEPS.contains(&near);
+    if ends(PASSWORDS) || pass || of_login("pass") || of_login("pw") || last == "pw" && LOGINS.contains(&near)
+    {
+        return Some((SecretKind::Password, true));
+    }
+    if PERHAPS_PASSWORDS.contains(&last) {
+        return Some((SecretKind::Password, false));
+    }
+    if matches!(last, "credentials" | "credential" | "creds") {
+        return Some((SecretKind::Other, false));
+    }
+    let forge = |word: &str| FORGES.contains(&word);
+    let pat = last == "pat" && (before.is_empty() || before.iter().any(|word| forge(word)))
+        || last.strip_suffix("pat").is_some_and(forge);
+    if ends(&["token"]) || pat {
+        let vault = has("vault") && !pat;
+        let kind = if vault {
+            SecretKind::VaultToken
+        } else {
+            SecretKind::Token
+        };
+        return Some((kind, false));
+    }
+    if ends(&["privatekey"]) {
+        return Some((SecretKind::PrivateKey, false));
+    }
+    let glued = folded
+        .strip_suffix("key")
+        .is_some_and(|rest| SECRET_KEYS.iter().any(|word| rest.ends_with(word)));
+    let key = last == "key" && SECRET_KEYS.contains(&near) || last != "key" && glued;
+    if key || ends(&["secretkeybase"]) || last == "sk" && KEYED.contains(&near) {
+        return Some((SecretKind::Token, false));
+    }
+    let mixed_in = matches!(last, "salt" | "pepper");
+    (ends(&["secret"]) || mixed_in).then_some((SecretKind::Other, false))
+}
+
+/// What a variable that refers to a Secret opens, from its name and the key's; `None` for an address, a user
+/// or similar, which may be kept in a Secret but is not one.
+pub fn kind_of_reference(variable: &str, key: &str) -> Option<SecretKind> {
+    if let Some(kind) = kind_of_name(variable) {
+        return Some(kind);
+    }
+    let words = words(variable);
+    let last = words.last().map_or("", String::as_str);
+    if matches!(last, "url" | "uri" | "dsn" | "connection" | "string") {
+        return Some(SecretKind::Password);
+    }
+    if ABOUT.contains(&last)
+        || matches!(
+            last,
+            "database" | "db" | "dbname" | "hostname" | "address" | "servers"
+        )
+    {
+        return None;
+    }
+    Some(kind_of_name(key).unwrap_or(SecretKind::Other))
+}
+
+pub(super) fn last_word(name: &str) -> String {
+    words(name).pop().unwrap_or_default()
+}
+
+/// Whether a name is that of a key, without saying of which kind (`AZURE_BATCH_KEY`, `OCI_CLI_KEY_CONTENT`).
+pub(super) fn is_key(name: &str) -> bool {
+    let words = words(name);
+    let at = words.iter().position(|word| word == "key");
+    let ends = at.is_some_and(|at| words[at + 1..].iter().all(|w| KEY_CONTENT.contains(&w.as_str())));
+    words.len() > 1 && ends && !words.iter().any(|word| OPEN_KEYS.contains(&word.as_str()))
+}
+
+/// The words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are the same.
+pub(crate) fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = '_';
+    for c in name.chars() {
+        let new_word = c.is_uppercase() && before.is_lowercase();
+        if (!c.is_alphanumeric() || new_word) && words.last().is_some_and(|w| !w.is_empty()) {
+            words.push(String::new());
+        }
+        if c.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    words.retain(|w| !w.is_empty());
+    words
+}
