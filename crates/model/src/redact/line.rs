@@ -104,10 +104,7 @@ impl Line {
             .unwrap_or(text);
         let quoted = text.starts_with(['"', '\'']);
         let inner = text.trim_start_matches(['"', '\'']);
-        let key = inner
-            .bytes()
-            .take_while(|b| b.is_ascii_alphanumeric() || b"_.-/$".contains(b))
-            .count();
+        let key = inner.bytes().take_while(|b| is_of_key(*b)).count();
         let rest = &inner[key..];
         let rest = rest.strip_prefix(['"', '\'']).filter(|_| quoted).unwrap_or(rest);
         let value = rest.trim_start();
@@ -127,6 +124,11 @@ impl Line {
             _ => false,
         }
     }
+}
+
+/// Whether a byte may be a part of a key; all bytes of a letter beyond ASCII may.
+fn is_of_key(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"_.-/$".contains(&b) || b >= 0x80
 }
 
 /// A key and what separates it from its value.
@@ -225,9 +227,7 @@ fn pair(all: &str, line: &Line, at: usize, (inside, depth): (Option<u8>, usize))
         }
     }
     let mut start = end;
-    while start > line.item
-        && (bytes[start - 1].is_ascii_alphanumeric() || b"_.-/$".contains(&bytes[start - 1]))
-    {
+    while start > line.item && is_of_key(bytes[start - 1]) {
         start -= 1;
     }
     let mut before = start;

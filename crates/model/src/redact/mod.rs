@@ -377,4 +377,6 @@ fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod tests;

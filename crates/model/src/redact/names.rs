@@ -154,6 +154,11 @@ pub(super) const STEMS: &[(&str, Edge)] = &[
     ("cookie", Edge::Word),
     ("seed", Edge::Word),
     ("sig", Edge::Word),
+    // The longest stem at a place counts; these are where the end of a short one begins another.
+    ("skey", Edge::Anywhere),
+    ("patoken", Edge::Anywhere),
+    ("jwtoken", Edge::Anywhere),
+    ("mdpass", Edge::Anywhere),
     ("signature", Edge::Word),
 ];
 

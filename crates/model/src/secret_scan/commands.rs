@@ -291,7 +291,8 @@ impl Command {
         }
         let bare = word.trim_start_matches('-');
         let openssl = matches!(bare, "passin" | "passout");
-        if bare.len() > 1 && !word.contains('=') && (openssl || named(bare).is_some()) {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        if bare.len() > 1 && bare.bytes().all(plain) && (openssl || named(bare).is_some()) {
             let key = if openssl { "password" } else { bare };
             self.expected = Some((Part::Whole, bare.to_owned(), key.to_owned()));
             return Some(None);

@@ -134,6 +134,11 @@ impl Scanner<'_> {
             self.carry = Some(Carry::Below(column, level));
             return Some(line.item);
         }
+        let after_colon = text.strip_prefix(": ").map(str::trim_start);
+        if let Some(value) = after_colon.filter(|_| line.indent == column) {
+            self.scalar(line.end - value.len()..line.end, level);
+            return None;
+        }
         if line.indent > column || line.is_item() && line.indent == column {
             if text.starts_with(['{', '[']) && !text.starts_with("{{") || line.has_key(all) {
                 self.enter(column, level);

@@ -17,7 +17,7 @@ impl Scanner<'_> {
     /// The words of a part of a line, each with its place in it.
     fn words_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
         text.split(is_gap)
-            .filter(|word| !word.is_empty())
+            .filter(|word| !word.is_empty() && *word != "\\")
             .map(move |word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
     }
 
@@ -29,9 +29,12 @@ impl Scanner<'_> {
             .take()
             .filter(|one| one.left > 0 && self.continues(line, one.list));
         let left = before.as_ref().map_or(MAX_LINES, |one| one.left - 1);
-        let mut command = before.map_or_else(Command::default, |one| one.command);
+        let mut command = match before {
+            Some(before) => before.command,
+            None => self.above(line, text),
+        };
         let curl = text.contains("curl");
-        let mut last = "";
+        let (mut last, mut last_but_one) = ("", "");
         for (at, word) in Self::words_of(text) {
             if self.is_spent() {
                 return;
@@ -41,10 +44,12 @@ impl Scanner<'_> {
                 .chars()
                 .next_back()
                 .filter(|c| matches!(c, '"' | '\'' | '`'));
+            let ends = word.ends_with(';') && quote.is_none();
+            let word = word.trim_end_matches(|c| ends && c == ';');
             let found = command.word(word, quote.is_some());
             // Pairs and options with two dashes are found everywhere, not only in commands.
             let found = found.filter(|found| {
-                let pair = found.range.start > 0 && !word.starts_with('-');
+                let pair = word[..found.range.start].ends_with('=') && !word.starts_with('-');
                 let option = found.range.start == 0 && last.starts_with("--") && found.name == found.key;
                 !pair && !option
             });
@@ -61,10 +66,21 @@ impl Scanner<'_> {
                 self.judge(start + found.range.start..end.max(start + found.range.end), level);
             }
             // A quote between the name of the user and the password.
-            if curl && last.ends_with(':') && quote.is_some() {
+            let login = last_but_one.starts_with('-') || last.starts_with('-');
+            if curl && login && last.ends_with(':') && quote.is_some() {
                 self.judge(start..start + word.len(), Level::Password);
             }
-            last = word;
+            // `npm config set name value`
+            if matches!(last_but_one, "set" | "config" | "put")
+                && word.len() >= 4
+                && let Some(level) = names::level(last).filter(|_| self.format != Format::Code)
+            {
+                self.judge(start..start + word.len(), level);
+            }
+            if ends {
+                command = Command::default();
+            }
+            (last_but_one, last) = (last, word);
         }
         let backslash = text.trim_end().ends_with('\\');
         if command.is_known() && (backslash || self.is_list(line)) {
@@ -73,22 +89,41 @@ impl Scanner<'_> {
         }
     }
 
+    /// The command before a line that only has its subcommand `login`, which is what it was found by.
+    fn above(&self, line: &Line, text: &str) -> Command {
+        let mut command = Command::default();
+        if text.contains("login") && (line.is_item() || text.trim_start().starts_with(['"', '\'', 'l'])) {
+            if let Some(before) = line.before(self.all) {
+                for (_, word) in Self::words_of(before.trimmed(self.all)) {
+                    command.word(word, false);
+                }
+            }
+        }
+        command
+    }
+
     /// Whether a line continues the command of the line before.
     fn continues(&self, line: &Line, list: bool) -> bool {
         let text = self.text(line.text..line.end);
         let key = text.trim_start_matches(['-', ' ', '"']);
         !list
             || text.starts_with(['"', '\'', ']'])
-            || line.is_item() && !line.has_key(self.all)
+            || self.is_word(line)
             || ["args", "command", "entrypoint"]
                 .iter()
                 .any(|name| key.starts_with(name))
     }
 
+    /// Whether a line is an item of a list that is a word.
+    fn is_word(&self, line: &Line) -> bool {
+        let option = self.text(line.item..line.end).starts_with('-');
+        line.is_item() && (option || !line.has_key(self.all))
+    }
+
     /// Whether a line is one of a list of words, or begins one.
     fn is_list(&self, line: &Line) -> bool {
         let text = self.text(line.text..line.end).trim_end();
-        line.is_item() && !line.has_key(self.all)
+        self.is_word(line)
             || text.starts_with(['"', '\''])
             || text.ends_with(['[', ','])
             || text.contains('[') && !text.contains(']')
@@ -104,8 +139,9 @@ impl Scanner<'_> {
             Some(quote) => closing_quote(rest, quote.encode_utf8(&mut [0; 4])),
             None => None,
         };
-        let stop =
-            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`') || in_list && matches!(c, ',' | ']');
+        let stop = |c: char| {
+            c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ';') || in_list && matches!(c, ',' | ']')
+        };
         let end = end.or_else(|| rest.find(stop)).unwrap_or(rest.len());
         self.spend(end);
         start + end

@@ -12,7 +12,7 @@ mod value;
 use super::line::{Line, Pair, closing_quote, pairs};
 use super::names::{self, Edge, Level};
 use crate::secret_scan::{self, Command};
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 use std::cell::Cell;
 use std::ops::Range;
 use std::path::Path;
@@ -87,6 +87,7 @@ static FINDER: LazyLock<Finder> = LazyLock::new(|| {
     let all: Vec<(&str, Edge)> = names.chain(others.map(|stem| (stem, Edge::Anywhere))).collect();
     let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
+        .match_kind(MatchKind::LeftmostLongest)
         .build(all.iter().map(|(stem, _)| stem));
     Finder {
         edges: all.into_iter().map(|(_, edge)| edge).collect(),
@@ -391,6 +392,7 @@ impl<'a> Scanner<'a> {
             }
             self.pair(line, pair);
         }
+        self.explicit_key(line);
         self.options(line, from);
         self.quoted_pairs(line, from);
         self.defaults(line, from);
@@ -458,6 +460,17 @@ impl<'a> Scanner<'a> {
                 "secretGenerator" if pair.own => self.generator(line),
                 _ => {}
             }
+        }
+    }
+
+    /// `? password`, whose value is on the next line after a colon.
+    fn explicit_key(&mut self, line: &Line) {
+        let text = self.text(line.item..line.end);
+        if let Some(level) = text
+            .strip_prefix("? ")
+            .and_then(|key| names::level(key.trim().trim_matches(['"', '\''])))
+        {
+            self.carry = Some(Carry::Below(line.column, level));
         }
     }
 

@@ -58,6 +58,9 @@ impl Scanner<'_> {
             });
             let end = match own_quote {
                 Some(q) => value.bytes().position(|b| b == q).unwrap_or(value.len()),
+                None if rest[..gap].contains(',') => value
+                    .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ']'))
+                    .unwrap_or(value.len()),
                 None => value
                     .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
                     .unwrap_or(value.len()),
@@ -120,7 +123,8 @@ impl Scanner<'_> {
             let call =
                 before.ends_with('(') && all.as_bytes()[from..start].iter().any(u8::is_ascii_alphanumeric);
             let list = !call && names::is_name(self.text(inner..inner + length));
-            if !list && !text.starts_with('-') {
+            let option = self.text(inner..inner + length).starts_with('-');
+            if !list && !option && !text.starts_with('-') {
                 self.judge(inner..inner + length, Level::Password);
             }
         }
@@ -270,6 +274,7 @@ impl Scanner<'_> {
                 // The file ends inside the address.
                 let cut = start + rest.len() == self.all.trim_end().len()
                     && (authority.len() == rest.len() || part.is_empty());
+                let part = part.split([';', ',']).next().unwrap_or("");
                 let port = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
                 if cut && !port && !user.contains('.') {
                     self.judge(start + user.len() + 1..start + rest.len(), Level::Password);
@@ -296,6 +301,9 @@ fn blank_in_password(rest: &str, stop: usize, quote: impl Fn(char) -> bool) -> O
         end -= 1;
     }
     let more = rest[stop..end].rfind('@')?;
+    if !rest[stop..].starts_with(' ') {
+        return None;
+    }
     let host = rest[stop + more + 1..].starts_with(|c: char| c.is_ascii_alphanumeric());
     (host && !rest[stop..stop + more].contains("://")).then_some(stop + more)
 }

@@ -281,12 +281,15 @@ impl Scanner<'_> {
             self.judge(at..at + end, level);
             return;
         }
-        if self.format == Format::Code {
+        if self.format == Format::Code && pair.inside.is_none() {
             self.expression(line, at, level);
             return;
         }
         let end = match (pair.colon, pair.depth > 0 && pair.inside.is_none()) {
             (true, true) => rest.find([',', '}', ']']).unwrap_or(rest.len()),
+            (false, true) if self.format == Format::Tree => rest
+                .find(|c: char| c.is_whitespace() || matches!(c, ',' | '}' | ']'))
+                .unwrap_or(rest.len()),
             _ => rest
                 .find(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '`'))
                 .unwrap_or(rest.len()),
