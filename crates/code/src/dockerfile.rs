@@ -9,6 +9,10 @@ pub struct Recipe {
     pub command: Vec<Spanned<String>>,
     /// Variables in the order set, each with the place of its instruction.
     pub variables: Vec<(String, Spanned<String>)>,
+    /// Arguments of the build (`ARG`) with a default, in the same way.
+    pub arguments: Vec<(String, Spanned<String>)>,
+    /// Lines for the shell: of `RUN`, `CMD`, `ENTRYPOINT` and `HEALTHCHECK` in all stages.
+    pub lines: Vec<Spanned<String>>,
 }
 
 /// Reads the command and the variables of the last stage.
@@ -22,7 +26,19 @@ pub fn read(text: &str, file: FileId) -> Recipe {
             continue;
         };
         let span = Span::new(file, start, start + line.len());
-        match word.to_ascii_uppercase().as_str() {
+        let word = word.to_ascii_uppercase();
+        if matches!(word.as_str(), "RUN" | "CMD" | "ENTRYPOINT" | "HEALTHCHECK") {
+            let line = match words(rest, span).as_slice() {
+                [_] => rest.trim().to_owned(),
+                list => list
+                    .iter()
+                    .map(|word| word.value.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            };
+            recipe.lines.push(Spanned::new(line, span));
+        }
+        match word.as_str() {
             "FROM" => (entry, command) = (Vec::new(), Vec::new()),
             "ENTRYPOINT" => {
                 // A new entry point resets the command.
@@ -30,7 +46,8 @@ pub fn read(text: &str, file: FileId) -> Recipe {
                 command.clear();
             }
             "CMD" => command = words(rest, span),
-            "ENV" => variables(rest, span, &mut recipe),
+            "ENV" => variables(rest, span, &mut recipe.variables),
+            "ARG" => variables(rest, span, &mut recipe.arguments),
             _ => {}
         }
     }
@@ -83,12 +100,10 @@ fn words(rest: &str, span: Span) -> Vec<Spanned<String>> {
 }
 
 /// `ENV A=1 B=2` or `ENV A 1`.
-fn variables(rest: &str, span: Span, recipe: &mut Recipe) {
+fn variables(rest: &str, span: Span, found: &mut Vec<(String, Spanned<String>)>) {
     let mut add = |name: &str, value: &str| {
         let value = value.trim_matches(['"', '\'']).to_owned();
-        recipe
-            .variables
-            .push((name.to_owned(), Spanned::new(value, span)));
+        found.push((name.to_owned(), Spanned::new(value, span)));
     };
     match rest.trim().split_once(char::is_whitespace) {
         Some((name, value)) if !name.contains('=') => add(name, value.trim()),

@@ -8,9 +8,9 @@ use crate::context::Place;
 use crate::facts::NodeFacts as _;
 use crate::kubernetes::container::image;
 use crate::kubernetes::processes;
-use crate::secret_scan;
+use crate::{arguments, secret_scan};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
-use cofferdam_model::secrets::{Passage, SecretKind, SecretUse};
+use cofferdam_model::secrets::{Passage, SecretKind, SecretLiteral, SecretUse};
 use cofferdam_model::workload::{
     Completeness, Container, Lifecycle, ObjectId, Probe, ProbeCheck, Rollout, Spread, Volume, VolumeKind,
     Workload,
@@ -94,6 +94,7 @@ fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
         }
         env_files(service, &key.text, place, parts);
         secrets(service, &owner, parts);
+        parts.secret_literals.extend(secrets_in_commands(service));
         let mut workload = workload(&key.text, key.span, service);
         let written = node
             .at("services")
@@ -157,6 +158,20 @@ fn workload(name: &str, span: Span, service: &Node) -> Workload {
         priority_class: None,
         fields,
     }
+}
+
+/// The secrets in the commands of a service. A password that everybody tries first is for the developer's own machine.
+fn secrets_in_commands(service: &Node) -> Vec<SecretLiteral> {
+    let command = ["entrypoint", "command"]
+        .iter()
+        .filter_map(|key| service.get(key))
+        .flat_map(arguments::words)
+        .collect::<Vec<_>>();
+    let mut found = arguments::secrets(&command, false);
+    if let Some(test) = service.at("healthcheck/test") {
+        found.extend(arguments::secrets(&arguments::words(test), false));
+    }
+    found
 }
 
 fn container(name: &str, span: Span, service: &Node) -> Container {

@@ -1,8 +1,10 @@
 //! The processes that a Dockerfile starts: application servers fork workers, and each has its own
 //! connections. For a manifest without a command, the image decides.
 
+use crate::arguments;
 use crate::kubernetes::processes;
 use cofferdam_code::dockerfile;
+use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::Container;
 use cofferdam_model::{Environment, Fact, FileId, Owner, ProjectId, Variable, VariableValue, link};
 use cofferdam_syntax::environment;
@@ -19,6 +21,8 @@ pub struct Dockerfile<'r> {
     owner: Owner,
     /// The environment in its name.
     environment: Option<&'static str>,
+    /// Secrets in its instructions, which every layer of the image keeps.
+    secrets: Vec<SecretLiteral>,
 }
 
 /// The Dockerfiles of each project.
@@ -37,6 +41,7 @@ pub fn find<'r>(
             text: &repo.sources.file(*file).text,
             owner,
             environment,
+            secrets: secrets(&repo.sources.file(*file).text, *file),
         });
     }
     found
@@ -55,6 +60,7 @@ pub fn interpret(
         if named.is_some_and(|name| name != env.name) || !holds(dockerfile.path) {
             continue;
         }
+        env.secret_literals.extend(dockerfile.secrets.iter().cloned());
         let Some(at) = owners.find(&dockerfile.owner) else {
             continue;
         };
@@ -106,6 +112,18 @@ fn owner_of(path: &Path) -> Option<(Owner, Option<&'static str>)> {
         }
         _ => Some((Owner::in_directory(directory), environment)),
     }
+}
+
+/// The secrets in the instructions of a recipe. A password that everybody tries first is for tests of the image.
+fn secrets(text: &str, file: FileId) -> Vec<SecretLiteral> {
+    let recipe = dockerfile::read(text, file);
+    let settings = recipe.variables.iter().chain(&recipe.arguments);
+    let mut found: Vec<SecretLiteral> = settings
+        .filter_map(|(name, value)| arguments::setting(name, &value.value, value.span))
+        .collect();
+    let lines = recipe.lines.into_iter().map(Fact::from);
+    found.extend(lines.flat_map(|line| arguments::secrets(&[line], false)));
+    found
 }
 
 /// The container of an image's recipe.

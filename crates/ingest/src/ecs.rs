@@ -9,7 +9,7 @@
 use crate::context::Place;
 use crate::facts::NodeFacts as _;
 use crate::kubernetes::container::image;
-use crate::secret_scan;
+use crate::{arguments, secret_scan};
 use cofferdam_model::secrets::{Passage, SecretUse};
 use cofferdam_model::workload::{
     Completeness, Container, Lifecycle, ObjectId, Rollout, Spread, Volume, VolumeKind, Workload,
@@ -94,13 +94,15 @@ pub fn read(node: &Node, _: Place<'_>) -> Parts {
 fn container(node: &Node, family: &str, parts: &mut Parts) -> Container {
     let name = node.get("name");
     let words = ["entryPoint", "command"].iter().filter_map(|key| node.get(key));
+    let command: Vec<_> = words.flat_map(arguments::words).collect();
+    parts.secret_literals.extend(arguments::secrets(&command, true));
     let ports = node.get("portMappings").map_or(&[][..], Node::items);
     let mounts = node.get("mountPoints").map_or(&[][..], Node::items);
     Container {
         name: name.and_then(Node::as_str).unwrap_or(family).to_owned(),
         span: Some(name.unwrap_or(node).span),
         image: node.get("image").and_then(image),
-        command: words.flat_map(Node::items).filter_map(Node::text_fact).collect(),
+        command,
         variables: variables(node, family, parts),
         cpu_request: node
             .get("cpu")

@@ -142,10 +142,8 @@ fn secret(object: &Object<'_>, parts: &mut Parts) {
             let Some(found) = in_clear(&key.text, &text, encoded) else {
                 continue;
             };
-            parts.secret_literals.push(SecretLiteral {
-                doubtful: secret_scan::is_to_be_replaced(&text),
-                ..secret_scan::literal(&key.text, &text, value.span, found)
-            });
+            let literal = secret_scan::literal(&key.text, &text, value.span, found);
+            parts.secret_literals.push(literal);
         }
     }
     parts.config_objects.push(ConfigObject {
@@ -172,8 +170,8 @@ fn in_clear(key: &str, text: &str, encoded: bool) -> Option<(SecretKind, String)
     if let Some(found) = secret_scan::classify(key, text) {
         return Some(found);
     }
-    let names_itself = secret_scan::names_itself(key, text);
-    if names_itself || secret_scan::is_placeholder_or_reference(text) {
+    let stands_in = secret_scan::names_itself(key, text) || secret_scan::is_to_be_replaced(text);
+    if stands_in || secret_scan::is_placeholder_or_reference(text) {
         return None;
     }
     let how = if encoded {
@@ -181,13 +179,8 @@ fn in_clear(key: &str, text: &str, encoded: bool) -> Option<(SecretKind, String)
     } else {
         ""
     };
-    Some((
-        kind,
-        format!(
-            "{} characters {how}under `{key}` of a Secret",
-            text.chars().count()
-        ),
-    ))
+    // The length of a secret is never told: it helps whoever guesses.
+    Some((kind, format!("{how}under `{key}` of a Secret")))
 }
 
 /// Base64 with or without padding; line breaks do not count. `None` for anything else, or if it is not a
@@ -337,7 +330,7 @@ mod tests {
         }
         assert_eq!(
             found("stringData: {API_KEY: changeme, DB_PASSWORD: CHANGE-ME}"),
-            [("API_KEY".to_owned(), true), ("DB_PASSWORD".to_owned(), true)]
+            []
         );
     }
 

@@ -2,7 +2,7 @@
 
 use super::object::{Object, is_true, seconds, text};
 use crate::facts::NodeFacts as _;
-use crate::secret_scan;
+use crate::{arguments, secret_scan};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::images::Image;
 use cofferdam_model::secrets::{Passage, SecretUse};
@@ -47,8 +47,19 @@ pub(super) fn read(node: &Node, object: &Object<'_>, parts: &mut Parts) -> Conta
         fields: fields(node),
         ..Container::default()
     };
-    for part in &container.command {
-        note_argument(part, parts);
+    parts
+        .secret_literals
+        .extend(arguments::secrets(&container.command, true));
+    let checks = [
+        "livenessProbe",
+        "readinessProbe",
+        "startupProbe",
+        "lifecycle/postStart",
+        "lifecycle/preStop",
+    ];
+    for check in checks.iter().filter_map(|path| node.at(path)?.at("exec/command")) {
+        let found = arguments::secrets(&arguments::words(check), true);
+        parts.secret_literals.extend(found);
     }
     if let Some(hook) = node.at("lifecycle/preStop") {
         (container.pre_stop, container.pre_stop_sleep) = pre_stop(hook);
@@ -212,20 +223,6 @@ fn note_literal(name: &str, text: &str, at: &Node, (object, env): (&Object<'_>, 
         passage: Passage::EnvironmentLiteral,
         dynamic: None,
     });
-}
-
-/// Records a secret in a command line: `--password=…`, or an address with one in it. Everyone who lists the
-/// processes of the node can see it.
-fn note_argument(part: &Fact<String>, parts: &mut Parts) {
-    for word in part.value.split_whitespace() {
-        let option = word.strip_prefix("--").and_then(|w| w.split_once('='));
-        let (name, value) = option.unwrap_or(("an argument", word));
-        if let (Some(found), Some(span)) = (secret_scan::classify(name, value), part.span()) {
-            parts
-                .secret_literals
-                .push(secret_scan::literal(name, value, span, found));
-        }
-    }
 }
 
 fn reference(

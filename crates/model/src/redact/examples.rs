@@ -100,7 +100,6 @@ fn values_under_short_names_and_names_of_other_languages_are_hidden() {
             "lang: sk\n",
             "task: build1\n",
             "sk: Slovak\n",
-            "salt: some-name\n",
             "compass: north\n",
             "enclave: nitro\n",
             "kubernetes.io/sk: x1\n",

@@ -61,6 +61,11 @@ const OPEN_KEYS: &[&str] = &[
     "object",
 ];
 
+/// Words before `secret` that make it the secret itself.
+const OWN_SECRETS: &[&str] = &[
+    "client", "consumer", "cookie", "django", "hmac", "jwt", "nextauth", "oauth", "session", "signing",
+];
+
 /// Names of settings that contain a secret and have a special word for it.
 const OWN_WORDS: &[&str] = &[
     "requirepass",
@@ -192,6 +197,25 @@ impl Edge {
     }
 }
 
+/// Whether a name is that of a secret itself and not of an object that holds one: `client_secret` and not
+/// `tls_secret`. With `secretKey` an ExternalSecret names a key.
+fn holds_itself(key: &str, last: &str, before: &[String]) -> bool {
+    let of = before.last().map_or("", String::as_str);
+    let secret = last.ends_with("secret")
+        && (OWN_SECRETS.contains(&of)
+            || OWN_SECRETS
+                .iter()
+                .any(|of| last.strip_suffix("secret") == Some(of)));
+    key != "secretKey" && (secret || last.ends_with("key") || matches!(last, "salt" | "pepper" | "sk"))
+}
+
+impl Level {
+    /// The level of a text that is known to be the value and not a name.
+    pub(super) fn of_value(self) -> Level {
+        if self == Level::Named { Level::Token } else { self }
+    }
+}
+
 /// What a key reveals about its value; `None` if it does not suggest a secret.
 pub(super) fn level(key: &str) -> Option<Level> {
     // Most keys contain no such word.
@@ -213,7 +237,7 @@ pub(super) fn level(key: &str) -> Option<Level> {
             .any(|word| word.ends_with("token") || word.ends_with("pat"));
         return Some(match kind {
             SecretKind::Password => Level::Password,
-            _ if token => Level::Token,
+            _ if token || holds_itself(key, last, before) => Level::Token,
             _ => Level::Named,
         });
     }
@@ -225,7 +249,7 @@ pub(super) fn level(key: &str) -> Option<Level> {
         return level(&[before, &[one.to_owned()]].concat().join("_"));
     }
     if !before.is_empty() && FORMS.contains(&last.as_str()) {
-        return level(&before.join("_"));
+        return level(&before.join("_")).map(Level::of_value);
     }
     if last == "key"
         && before
@@ -290,11 +314,20 @@ pub(super) fn is_open(value: &str, level: Level) -> bool {
     let number = value.len() <= 6 && value.bytes().all(|b| b.is_ascii_digit());
     match level {
         Level::Password => false,
-        Level::Token => number || level_of_name(value) || is_prose(value),
+        Level::Token => number || level_of_name(value) || is_variable(value) || is_prose(value),
         Level::Named => number || is_name(value) || is_prose(value),
         Level::Key => !is_chance(value) || value.len() < 16,
         Level::Data => value.len() <= 3,
     }
+}
+
+/// Whether a text is the name of a variable: `AWS_ACCESS_KEY_ID`.
+fn is_variable(value: &str) -> bool {
+    value.contains('_')
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        && secret_scan::names_something(value)
 }
 
 /// Whether a text is a sentence; a token never is.
@@ -420,17 +453,24 @@ mod tests {
         ] {
             assert_eq!(level(key), Some(Level::Password), "{key}");
         }
-        for key in ["tokens", "API_TOKEN", "token_base64", "vaultToken"] {
-            assert_eq!(level(key), Some(Level::Token), "{key}");
-        }
         for key in [
+            "tokens",
+            "API_TOKEN",
+            "token_base64",
+            "vaultToken",
+            "GITHUB_PAT",
             "api_key",
             "secret_string",
             "clientSecret",
             "x-api-key",
             "private_key",
             "AccountKey",
+            "SALT",
         ] {
+            assert_eq!(level(key), Some(Level::Token), "{key}");
+        }
+        // Also the names of objects and of keys in them.
+        for key in ["tls_secret", "secret", "credentials", "secretKey"] {
             assert_eq!(level(key), Some(Level::Named), "{key}");
         }
         assert_eq!(level("other_key"), Some(Level::Key));
@@ -490,6 +530,7 @@ mod tests {
         for value in ["orders-db", "DB_PASSWORD", "password", "3600"] {
             assert!(is_open(value, Level::Named), "{value}");
         }
+        assert!(is_open("AWS_ACCESS_KEY_ID", Level::Token));
         assert!(is_open("api-token", Level::Token) && !is_open("correct-horse", Level::Token));
         for value in ["a1b2c3d4e5f6a7b8", "hunter2", "xKqLmPzRtWvBnYcDfGhJ"] {
             assert!(

@@ -423,6 +423,9 @@ fn of_words(words: &[String]) -> Option<(SecretKind, bool)> {
     {
         return Some((SecretKind::Password, true));
     }
+    if matches!(last, "requirepass" | "masterauth") {
+        return Some((SecretKind::Password, true));
+    }
     if PERHAPS_PASSWORDS.contains(&last) {
         return Some((SecretKind::Password, false));
     }

@@ -2,6 +2,7 @@
 
 use super::super::line::{Line, closing_quote};
 use super::super::names::{self, Level};
+use super::stems::Stems;
 use super::{Continued, Format, Scanner};
 use crate::secret_scan::Command;
 
@@ -21,8 +22,26 @@ impl Scanner<'_> {
             .map(move |word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
     }
 
+    /// Secrets in a command, or in a text for one.
+    pub(super) fn commands(&mut self, line: &Line, from: usize, stems: Stems) {
+        let text = self.text(from..line.end);
+        // An option or a subcommand: without one, a name of a secret is no argument of a command.
+        let argument = || {
+            [" -", "\"-", "'-", " set ", " config ", " put "]
+                .iter()
+                .any(|sign| text.contains(sign))
+        };
+        if stems.command() || self.command.is_some() || argument() {
+            self.programs(line, from);
+        }
+        if stems.command() {
+            self.schemes(line, from);
+            self.logins(line, from);
+        }
+    }
+
     /// Logins that programs take in ways of their own: `mysql -phunter2`, `curl -u app:hunter2`.
-    pub(super) fn programs(&mut self, line: &Line, from: usize) {
+    fn programs(&mut self, line: &Line, from: usize) {
         let text = self.text(from..line.end);
         let before = self
             .command
@@ -148,7 +167,7 @@ impl Scanner<'_> {
     }
 
     /// The text after the scheme of a header: `Bearer x`, `Basic x`.
-    pub(super) fn schemes(&mut self, line: &Line, from: usize) {
+    fn schemes(&mut self, line: &Line, from: usize) {
         let text = self.text(from..line.end);
         let mut last = "";
         for (at, word) in Self::words_of(text) {
@@ -168,7 +187,7 @@ impl Scanner<'_> {
     }
 
     /// Logins in SQL, `.netrc` and `.pgpass`, and those that a pipe passes to a program.
-    pub(super) fn logins(&mut self, line: &Line, from: usize) {
+    fn logins(&mut self, line: &Line, from: usize) {
         let text = self.text(from..line.end);
         let lower = if text.contains('\'') {
             text.to_ascii_lowercase()
@@ -234,7 +253,7 @@ impl Scanner<'_> {
 
     /// `echo hunter2 | docker login --password-stdin`, `chpasswd <<< app:hunter2`, `htpasswd -nb app hunter2`.
     fn piped(&mut self, from: usize, text: &str) {
-        const READERS: &[&str] = &["-stdin", "chpasswd", "sudo -S", "with-token"];
+        const READERS: &[&str] = &["-stdin", "chpasswd", "with-token"];
         let reader = READERS.iter().filter_map(|reader| text.find(reader)).min();
         if let Some(reader) = reader {
             let pipe = text[..reader].rfind('|').unwrap_or(0);

@@ -7,16 +7,16 @@ mod carry;
 mod commands;
 mod named;
 mod patterns;
+mod stems;
 mod value;
 
 use super::line::{Line, Pair, closing_quote, pairs};
-use super::names::{self, Edge, Level};
+use super::names::{self, Level};
 use crate::secret_scan::{self, Command};
-use aho_corasick::{AhoCorasick, MatchKind};
 use std::cell::Cell;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::LazyLock;
+use stems::{FINDER, Stems};
 
 /// A range of bytes inside one line that no report shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,74 +26,6 @@ pub(super) struct Hidden {
     /// Whether its name or format proves that it is a secret; otherwise only its place in a Secret does.
     pub(super) sure: bool,
 }
-
-/// Parts of lines that may show a secret without the name of one: addresses, headers, programs that take a
-/// password in a way of their own. With the stems of names and the prefixes of known keys they decide which lines
-/// are examined.
-const STEMS: &[&str] = &[
-    "basic ",
-    "://",
-    "@//",
-    "@tcp(",
-    "@unix(",
-    "sig=",
-    "bindpw=",
-    "jdbc:oracle:",
-    "hooks.slack.com",
-    "api/webhooks/",
-    "private",
-    "-----begin",
-    "identified by",
-    "machine ",
-    "login",
-    "curl",
-    "mysql",
-    "mariadb",
-    "mydumper",
-    "myloader",
-    "xtrabackup",
-    "mongo",
-    "redis-cli",
-    "valkey-cli",
-    "rabbitmq",
-    "ldap",
-    "mosquitto_",
-    "sqlcmd",
-    "bcp ",
-    "cqlsh",
-    "sqlplus",
-    "sqlldr",
-    "impdp",
-    "expdp",
-    "rman ",
-    "smbclient",
-    "rpcclient",
-    "zip -p",
-    "7z",
-    "etcdctl",
-    "eyj",
-];
-
-/// The stems with the places where they count, and what finds them; without a finder, which only a far larger
-/// number of words would prevent, every line is examined.
-struct Finder {
-    edges: Vec<Edge>,
-    automaton: Option<AhoCorasick>,
-}
-
-static FINDER: LazyLock<Finder> = LazyLock::new(|| {
-    let names = names::STEMS.iter().copied();
-    let others = STEMS.iter().copied().chain(secret_scan::prefixes());
-    let all: Vec<(&str, Edge)> = names.chain(others.map(|stem| (stem, Edge::Anywhere))).collect();
-    let automaton = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(all.iter().map(|(stem, _)| stem));
-    Finder {
-        edges: all.into_iter().map(|(_, edge)| edge).collect(),
-        automaton: automaton.ok(),
-    }
-});
 
 /// How often each byte of a file may be examined. Ordinary files need far fewer.
 const EACH: usize = 128;
@@ -243,8 +175,7 @@ impl<'a> Scanner<'a> {
         match FINDER.automaton.as_ref().filter(|_| !self.whole) {
             Some(automaton) => {
                 for hit in automaton.find_iter(self.all) {
-                    let edge = FINDER.edges[hit.pattern().as_usize()];
-                    if hit.start() < next || !edge.holds(self.all.as_bytes(), hit.range()) {
+                    if hit.start() < next || !FINDER.counts(self.all, &hit) {
                         continue;
                     }
                     next = self.lines_from(Line::around(self.all, hit.start()));
@@ -383,7 +314,8 @@ impl<'a> Scanner<'a> {
             }
         }
         self.leave(line);
-        self.shapes(line, from);
+        let stems = Stems::of(self.text(line.start..line.end));
+        self.shapes(line, from, stems);
         let mut pairs = self.pairs(line);
         pairs.retain(|pair| pair.key.start >= from);
         for pair in &pairs {
@@ -396,9 +328,7 @@ impl<'a> Scanner<'a> {
         self.options(line, from);
         self.quoted_pairs(line, from);
         self.defaults(line, from);
-        self.programs(line, from);
-        self.schemes(line, from);
-        self.logins(line, from);
+        self.commands(line, from, stems);
         if !pairs.iter().any(|pair| pair.own) {
             self.words(line);
         }
@@ -448,7 +378,9 @@ impl<'a> Scanner<'a> {
                     .then_some(Level::Password)
             });
         if let Some(level) = level {
-            self.value(line, pair, level);
+            // Flat settings contain values; names of objects are in manifests.
+            let flat = matches!(self.format, Format::Flat | Format::Shell);
+            self.value(line, pair, if flat { level.of_value() } else { level });
         } else if names::holds_name(key) {
             self.name(line, pair);
         }
@@ -482,7 +414,7 @@ impl<'a> Scanner<'a> {
             .filter(|(column, _)| line.column > *column)
             .map(|(_, level)| *level);
         let level = self.named.as_ref().map(|named| named.level).or(parent)?;
-        names::holds_value(key).then_some(level)
+        names::holds_value(key).then_some(level.of_value())
     }
 
     /// Whether a text is a login in base64, as in Docker's settings.

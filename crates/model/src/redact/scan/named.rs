@@ -25,7 +25,7 @@ impl Scanner<'_> {
                 let inside = open.is_none_or(|open| other.key.start > open)
                     && other.key.start < end.unwrap_or(line.end);
                 if inside && names::holds_value(self.text(other.key.clone())) {
-                    self.value(line, &Pair { own: false, ..other }, level);
+                    self.value(line, &Pair { own: false, ..other }, level.of_value());
                 }
             }
             if end.is_some() {
@@ -51,7 +51,7 @@ impl Scanner<'_> {
                 let key = self.text(other.key.clone());
                 if other.own && names::holds_value(key) {
                     let carry = self.carry.take();
-                    self.value(&above, &other, level);
+                    self.value(&above, &other, level.of_value());
                     self.carry = carry;
                 }
             }

@@ -4,6 +4,7 @@
 use super::super::line::{Line, closing_quote, opening_quote};
 use super::super::names::{self, Level};
 use super::super::tokens;
+use super::stems::Stems;
 use super::{Carry, Format, Scanner};
 use crate::secret_scan;
 use std::ops::Range;
@@ -227,14 +228,17 @@ impl Scanner<'_> {
 
     /// Secrets that are recognised by themselves: keys with a known prefix, signed tokens, passwords in
     /// addresses.
-    pub(super) fn shapes(&mut self, line: &Line, from: usize) {
+    pub(super) fn shapes(&mut self, line: &Line, from: usize, stems: Stems) {
         let text = self.text(from..line.end);
-        for (at, word) in tokens(text) {
+        for (at, word) in tokens(text).filter(|_| stems.token()) {
             if secret_scan::is_token(word)
                 || is_cut_off(word, from + at + word.len() == self.all.trim_end().len())
             {
                 self.hide(from + at..from + at + word.len(), Level::Password);
             }
+        }
+        if !stems.address() {
+            return;
         }
         for range in embedded(text) {
             self.judge(from + range.start..from + range.end, Level::Password);

@@ -235,7 +235,7 @@ impl Scanner<'_> {
             let inside = pair.key.start > at && pair.key.start < end.unwrap_or(line.end);
             let key = self.text(pair.key.clone());
             if inside && names::holds_value(key) {
-                self.value(line, &Pair { own: false, ..pair }, level);
+                self.value(line, &Pair { own: false, ..pair }, level.of_value());
             }
         }
         if end.is_none() {
@@ -295,7 +295,11 @@ impl Scanner<'_> {
                 .unwrap_or(rest.len()),
         };
         self.spend(end);
-        let end = self.before_next(&rest[..to_quote(end)]);
+        let mut end = self.before_next(&rest[..to_quote(end)]);
+        // A pair that was written where a key belongs: `PASSWORD=x:`.
+        if !pair.colon && self.format == Format::Tree && at + end == line.end {
+            end -= usize::from(rest[..end].ends_with(':'));
+        }
         if pair.colon && pair.depth == 0 && !pair.own && names::is_name(&rest[..end]) && !self.json {
             // A word of a sentence: `Token: see the page`.
             let word = &rest[..end];
