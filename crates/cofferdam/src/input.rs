@@ -220,7 +220,7 @@ pub(crate) fn unread(paths: &[PathBuf], platform: &Platform) -> String {
     if scope.in_part.len() > 3 {
         let _ = write!(message, "\nnot judged: {} more", scope.in_part.len() - 3);
     }
-    message
+    Redactor::new(platform).text(&message).into_owned()
         + "\ncheck the directory that also contains what they name; if this is expected, add --allow-empty"
 }
 
@@ -238,7 +238,7 @@ pub(crate) fn refuse_nothing(paths: &[PathBuf], args: &InputArgs, platform: &Pla
         for unreadable in reading.unreadable.iter().take(3) {
             let _ = write!(message, "\n{}: {}", unreadable.path.display(), unreadable.message);
         }
-        return Err(message);
+        return Err(Redactor::new(platform).text(&message).into_owned());
     }
     Ok(())
 }

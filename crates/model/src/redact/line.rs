@@ -28,7 +28,13 @@ impl Line {
         let next = all[start..].find('\n').map_or(all.len(), |n| start + n + 1);
         let end = start + all[start..next].trim_end_matches(['\n', '\r']).len();
         let bytes = all.as_bytes();
-        let (mut at, mut indent) = (start, 0);
+        // The mark of a file's encoding is no text.
+        let mark = if start == 0 && all.starts_with('\u{feff}') {
+            3
+        } else {
+            0
+        };
+        let (mut at, mut indent) = (start + mark, 0);
         while at < end && matches!(bytes[at], b' ' | b'\t') {
             indent = if bytes[at] == b'\t' {
                 (indent / 8 + 1) * 8
@@ -114,7 +120,8 @@ impl Line {
             }
             // A text that ends in `=` may be the padding of base64.
             [b'=', after, ..] => {
-                let empty = value[1..].trim_matches(['"', '\'', ',', ' ']).is_empty();
+                let nothing = |c: char| matches!(c, '"' | '\'' | ',' | ' ' | '\u{fffd}') || c.is_control();
+                let empty = value[1..].trim_matches(nothing).is_empty();
                 *after != b'='
                     && !empty
                     && !(quoted && matches!(after, b'"' | b'\''))
@@ -197,7 +204,8 @@ fn pair(all: &str, line: &Line, at: usize, (inside, depth): (Option<u8>, usize))
     if colon {
         match get(after) {
             b'=' => after += 1,
-            b':' | b'/' => return None,
+            b':' => return None,
+            b'/' if get(after + 1) == b'/' => return None,
             _ => {}
         }
     } else {
@@ -246,13 +254,16 @@ fn pair(all: &str, line: &Line, at: usize, (inside, depth): (Option<u8>, usize))
     // A colon is a separator when white space, a quote or nothing follows, or when the key is quoted.
     let flat = colon
         && !(quoted || matches!(get(after), b' ' | b'\t' | b'"' | b'\'' | b'\\' | b'=') || after >= line.end);
-    if flat && inside.is_some() {
+    // `"token:x"`, `{name:x}`: the key is right behind a quote or a brace.
+    let right_behind =
+        before > line.item && before == start && matches!(bytes[before - 1], b'"' | b'\'' | b'{');
+    if flat && inside.is_some() && !right_behind {
         return None;
     }
     let words = all[line.item..before].trim();
     // Only a few words may precede a key.
     let own = words.len() <= 64 && is_before(words, inside);
-    if flat && !own {
+    if flat && !own && !right_behind {
         return None;
     }
     while after < line.end && matches!(bytes[after], b' ' | b'\t') {

@@ -256,7 +256,7 @@ pub(super) fn level(key: &str) -> Option<Level> {
             .last()
             .is_some_and(|word| SECRET_KEYS.contains(&word.as_str()))
     {
-        return Some(Level::Named);
+        return Some(Level::Token);
     }
     if last == "bearer" {
         return Some(Level::Token);

@@ -219,7 +219,7 @@ impl Command {
         let found = self.bare(word);
         let base = word
             .trim_start_matches(['$', '(', '{', '@'])
-            .rsplit('/')
+            .rsplit(['/', ':'])
             .next()
             .unwrap_or(word);
         if let Some(program) = PROGRAMS.iter().find(|program| program.names.contains(&base)) {

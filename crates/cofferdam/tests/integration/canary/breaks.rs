@@ -13,9 +13,14 @@ fn with_line(lines: &[&str], at: usize, new: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Files whose secrets are named by the lines below them: if they are cut off before these, nothing shows
-/// that they are secrets.
-const NAMED_BELOW: &[&str] = &["value-first.yaml", "secret-sorted.yaml", "secret-list.yaml"];
+/// Files whose secrets are named by what is behind them: if they are cut off before it, nothing shows that they are
+/// secrets.
+const NAMED_BELOW: &[&str] = &[
+    "value-first.yaml",
+    "secret-sorted.yaml",
+    "secret-list.yaml",
+    "driver.yaml",
+];
 
 /// The ways to break files, each with its name.
 const BREAKS: &[(&str, Break)] = &[
@@ -100,11 +105,11 @@ const BREAKS: &[(&str, Break)] = &[
         let end = line.find(secret).map_or(line.len(), |n| n + secret.len());
         with_line(lines, at, &format!("{}\"{}", &line[..end], &line[end..]))
     }),
-    ("a bracket that nothing closes", |lines, at, _| {
-        with_line(lines, at, &format!("x: [{{\n{}", lines[at]))
+    ("a bracket that nothing closes", |lines, _, _| {
+        with_line(lines, 0, &format!("x: [{{\n{}", lines[0]))
     }),
-    ("a line of another format above it", |lines, at, _| {
-        with_line(lines, at, &format!("%%% not a line of this file\n{}", lines[at]))
+    ("a line of another format at its beginning", |lines, _, _| {
+        with_line(lines, 0, &format!("%%% not a line of this file\n{}", lines[0]))
     }),
     ("line ends of Windows", |lines, _, _| lines.join("\r\n") + "\r\n"),
 ];

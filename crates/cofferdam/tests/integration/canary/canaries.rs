@@ -80,14 +80,14 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn windows(text: &str, length: usize) -> impl Iterator<Item = String> {
+fn windows(text: &str, length: usize) -> impl Iterator<Item = String> + use<> {
     let chars: Vec<char> = text.chars().collect();
     let all: Vec<String> = chars.windows(length).map(|w| w.iter().collect()).collect();
     all.into_iter()
 }
 
 /// Pieces of a login in base64, without its beginning, which is the name of the user.
-fn in_login(text: &str) -> impl Iterator<Item = String> {
+fn in_login(text: &str) -> impl Iterator<Item = String> + use<> {
     windows(&base64(format!("app:{text}").as_bytes()), 8).skip(6)
 }
 

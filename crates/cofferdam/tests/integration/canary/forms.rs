@@ -77,9 +77,10 @@ pub(super) const FORMS: &[(&str, &str)] = &[
         "addresses.yaml",
         "urls:\n  a: mongodb+srv://app:@@@cluster.example.net/app\n  b: amqp://app:@@@broker//\n  c: \"nats://app:@@@nats:4222\"\n  d: redis://:@@@cache/0\n  \
          e: 'jdbc:sqlserver://db:1433;databaseName=app;user=sa;password=@@'\n  f: \"Server=db;User Id=app;Password=@@;\"\n  \
-         g: jdbc:oracle:thin:app/@@@//db:1521/svc\n  h: \"app:@@@tcp(db:3306)/app\"\n  i: \"host=db user=app password=@@ dbname=app\"\n  \
+         g: jdbc:oracle:thin:app/@@@//db:1521/svc\n  i: \"host=db user=app password=@@ dbname=app\"\n  \
          j: jdbc:postgresql://db/app?user=app&password=@@\n  k: \"Authorization: Basic @login@\"\n  l: mongodb://app:@@@a:27017,b:27017/app\n",
     ),
+    ("driver.yaml", "dsn: \"app:@@@tcp(db:3306)/app\"\n"),
     (
         "addresses.py",
         "a = connect(\"amqp://app:@@@broker//\")\nb = connect(\"host=db user=app password=@@ dbname=app\")\nc = \"Server=db;User Id=app;Password=@@;\"\n",

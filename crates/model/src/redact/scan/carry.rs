@@ -44,16 +44,17 @@ impl Scanner<'_> {
                 let close = self.closing(body.clone(), &quote);
                 // The closing quote was forgotten: this is the next key.
                 let item = line.is_item() && line.indent < column;
-                let next = quote.len() < 3
-                    && (line.indent <= column && line.has_key(all) || item)
-                    && close.is_none_or(|at| at > 0);
+                let key = line.indent <= column && line.has_key(all);
+                let next = quote.len() < 3 && (key || item && close.is_none_or(|at| at > 0));
                 if next || left == 0 {
                     return Some(line.item);
                 }
                 match close {
                     Some(at) => {
                         self.hide(body.start..body.start + at, Level::Password);
-                        Some(self.glued(body.start + at + quote.len(), line, Level::Password))
+                        self.glued(body.start + at + quote.len(), line, Level::Password);
+                        // If the first quote was the mistake, this one opens a text: the line is examined too.
+                        Some(line.item)
                     }
                     None => {
                         self.hide(body, Level::Password);
@@ -77,7 +78,9 @@ impl Scanner<'_> {
                     return None;
                 }
                 // The first word: the rest may be a remark.
-                let bare = text.trim_start_matches(['#', ' ', '"', '\'', '/']);
+                let bare = text
+                    .trim_start_matches(['#', ' ', '"', '\'', '/'])
+                    .trim_end_matches(|c: char| c.is_control() || !c.is_ascii());
                 let word = bare.split([' ', '"', '\'', ',', '\\']).next().unwrap_or("");
                 let encoded = word.len() >= 8
                     && word

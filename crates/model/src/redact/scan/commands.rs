@@ -174,7 +174,8 @@ impl Scanner<'_> {
             if self.is_spent() {
                 return;
             }
-            let scheme = last.eq_ignore_ascii_case("bearer") || last.eq_ignore_ascii_case("basic");
+            let scheme = last.rsplit(':').next().unwrap_or(last);
+            let scheme = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("basic");
             let header = || {
                 let line = self.text(line.start..line.end);
                 line.to_ascii_lowercase().contains("authorization")
@@ -200,6 +201,12 @@ impl Scanner<'_> {
                 let length = self.text(body..line.end).find('\'').unwrap_or(line.end - body);
                 self.judge(body..body + length, Level::Password);
             }
+        }
+        // The quote is missing.
+        if let Some(at) = text.to_ascii_lowercase().find("identified by ") {
+            let start = at + "identified by ".len();
+            let word = text[start..].split([' ', '\'', '"', ';']).next().unwrap_or("");
+            self.judge(from + start..from + start + word.len(), Level::Password);
         }
         if text.contains("pgpass") {
             self.fields_of_pgpass(from, text);

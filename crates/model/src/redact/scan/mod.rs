@@ -429,7 +429,11 @@ impl<'a> Scanner<'a> {
             .text(range)
             .trim_start()
             .trim_start_matches(['\\', '"', '\'']);
-        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '}' | ']' | '\\');
+        let ends = |c: char| {
+            c.is_whitespace()
+                || c.is_control()
+                || matches!(c, '"' | '\'' | ',' | '}' | ']' | '\\' | '\u{fffd}')
+        };
         let word = text.split(ends).next().unwrap_or("");
         self.spend(word.len());
         word

@@ -263,6 +263,13 @@ impl Scanner<'_> {
                 self.judge(start + user..start + end, Level::Password);
                 continue;
             }
+            // A quote that closes inside the address.
+            let early = rest[stop..].starts_with(['"', '\'']) && rest[stop + 1..].starts_with('@');
+            if let Some((user, password)) = rest[..stop].split_once(':').filter(|_| early) {
+                let body = start + user.len() + 1;
+                self.judge(body..body + password.len(), Level::Password);
+                continue;
+            }
             let rest = &rest[..stop];
             if text[..at].ends_with("nats") || text[..at].ends_with("nats+tls") {
                 let token = rest.split('@').next().unwrap_or("");
@@ -321,30 +328,16 @@ fn embedded(text: &str) -> Vec<Range<usize>> {
         .iter()
         .flat_map(|mark| text.match_indices(mark))
     {
-        let before = &text[..at.0];
+        // There may be a wrong quote before or behind the password.
+        let before = text[..at.0].trim_end_matches(['"', '\'']);
         let word = before.rfind(is_end).map_or(0, |end| end + 1);
         if let Some(colon) = before[word..].find(':') {
-            found.push(word + colon + 1..at.0);
+            found.push(word + colon + 1..before.len());
+        } else if before[..word].trim_end_matches(['"', '\'']).ends_with(':') {
+            found.push(word..before.len());
         }
     }
-    if let Some(at) = text.find("jdbc:oracle:").or_else(|| text.find("@//")) {
-        let from = if text[at..].starts_with('@') {
-            text[..at].rfind(is_end).map_or(0, |end| end + 1)
-        } else {
-            at + text[at..]
-                .rfind(':')
-                .unwrap_or(0)
-                .min(text[at..].find('/').unwrap_or(0))
-        };
-        let word = &text[from..];
-        let word = &word[..word.find(is_end).unwrap_or(word.len())];
-        if let (Some(slash), Some(end)) = (word.find('/'), word.rfind('@'))
-            && slash + 1 < end
-            && !word[..slash].contains("//")
-        {
-            found.push(from + slash + 1..from + end);
-        }
-    }
+    found.extend(oracle(text, is_end));
     if let Some((key, _)) = secret_scan::webhook_key(text) {
         let at = key.as_ptr() as usize - text.as_ptr() as usize;
         found.push(at..at + key.len());
@@ -363,6 +356,25 @@ fn embedded(text: &str) -> Vec<Range<usize>> {
     }
     found.retain(|range| !range.is_empty());
     found
+}
+
+/// The password of `jdbc:oracle:thin:user/password@…` and of `user/password@//host`.
+fn oracle(text: &str, is_end: impl Fn(char) -> bool) -> Option<Range<usize>> {
+    let from = match text.find("jdbc:oracle:") {
+        Some(at) => {
+            let slash = at + text[at..].find('/')?;
+            text[..slash].rfind(':')? + 1
+        }
+        None => text[..text.find("@//")?].rfind(&is_end).map_or(0, |end| end + 1),
+    };
+    let slash = from + text[from..].find('/')?;
+    // There may be a wrong quote before the password.
+    let start = slash + 1 + usize::from(text[slash + 1..].starts_with(['"', '\'']));
+    let rest = &text[start..];
+    let end = rest.find(is_end).unwrap_or(rest.len());
+    let end = rest[..end].rfind('@').unwrap_or(end);
+    let user = &text[from..slash];
+    (end > 0 && !user.is_empty() && !user.contains('@')).then_some(start..start + end)
 }
 
 /// The password of `user:password@host`, or a token alone before the `@`.
