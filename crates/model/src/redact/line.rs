@@ -28,13 +28,9 @@ impl Line {
         let next = all[start..].find('\n').map_or(all.len(), |n| start + n + 1);
         let end = start + all[start..next].trim_end_matches(['\n', '\r']).len();
         let bytes = all.as_bytes();
-        // The mark of a file's encoding is no text.
-        let mark = if start == 0 && all.starts_with('\u{feff}') {
-            3
-        } else {
-            0
-        };
-        let (mut at, mut indent) = (start + mark, 0);
+        // The mark of a file's encoding and what stands for wrong bytes are no text.
+        let marks = all[start..end].trim_start_matches(['\u{feff}', '\u{fffd}']);
+        let (mut at, mut indent) = (end - marks.len(), 0);
         while at < end && matches!(bytes[at], b' ' | b'\t') {
             indent = if bytes[at] == b'\t' {
                 (indent / 8 + 1) * 8

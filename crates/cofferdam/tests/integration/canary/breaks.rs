@@ -20,6 +20,7 @@ const NAMED_BELOW: &[&str] = &[
     "secret-sorted.yaml",
     "secret-list.yaml",
     "driver.yaml",
+    "piped.sh",
 ];
 
 /// The ways to break files, each with its name.

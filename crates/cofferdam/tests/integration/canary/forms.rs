@@ -42,8 +42,12 @@ pub(super) const FORMS: &[(&str, &str)] = &[
          curl --user 'app:@@' https://x\ncurl -H \"X-Api-Key: @@\" https://x\nredis-cli -a @@ ping\nredis-cli -a '@@' ping\ndocker login -u app -p @@ x\n\
          mongosh -u app -p @@ db\nmysql -u root -p'@@' app\nmysqldump -p@@ app | gzip\nvault login @@\nsshpass -p @@ ssh host\nsshpass -p@@ ssh host\n\
          PGPASSWORD=@@ psql -h db\nenv PGPASSWORD=@@ psql -h db\nldapsearch -x -w @@ -b dc=x\nrabbitmqctl add_user app @@\n\
-         java -Djavax.net.ssl.keyStorePassword=@@ -jar a.jar\necho '@@' | docker login -u app --password-stdin\necho \"app:@@\" | chpasswd\n\
+         java -Djavax.net.ssl.keyStorePassword=@@ -jar a.jar\n\
          echo \"machine x login app password @@\" > ~/.netrc\nnpm config set //r.example.net/:_authToken @@\nredis-cli \\\n  -a @@ \\\n  ping\n",
+    ),
+    (
+        "piped.sh",
+        "echo '@@' | docker login -u app --password-stdin\necho \"app:@@\" | chpasswd\n",
     ),
     (
         "commands.yaml",

@@ -140,6 +140,7 @@ impl Scanner<'_> {
         let after_colon = text.strip_prefix(": ").map(str::trim_start);
         if let Some(value) = after_colon.filter(|_| line.indent == column) {
             self.scalar(line.end - value.len()..line.end, level);
+            self.carry = Some(Carry::Below(column, level));
             return None;
         }
         if line.indent > column || line.is_item() && line.indent == column {

@@ -239,9 +239,17 @@ impl Scanner<'_> {
     fn netrc(&mut self, line: &Line, from: usize) {
         let text = self.text(from..line.end);
         let above = || {
-            let before = line.before(self.all)?;
+            let mut before = line.before(self.all)?;
+            for _ in 0..2 {
+                if before.is_conflict_mark(self.all) {
+                    before = before.before(self.all)?;
+                }
+            }
             let text = before.trimmed(self.all);
-            (text.starts_with("login ") || text.starts_with("machine ")).then_some(())
+            ["login ", "machine ", "password "]
+                .iter()
+                .any(|word| text.starts_with(word))
+                .then_some(())
         };
         let here = text.contains("machine ") || text.contains("login ") && !text.starts_with("password ");
         if !here && above().is_none() {

@@ -420,7 +420,10 @@ impl<'a> Scanner<'a> {
     /// Whether a text is a login in base64, as in Docker's settings.
     fn is_login(&self, range: Range<usize>) -> bool {
         let word = self.word(range);
-        word.len() >= 8 && secret_scan::decoded(word).is_some_and(|text| text.contains(':'))
+        // The file may end inside it.
+        let whole = word.get(..word.len() / 4 * 4).unwrap_or(word);
+        let login = |text: &str| secret_scan::decoded(text).is_some_and(|text| text.contains(':'));
+        word.len() >= 8 && (login(word) || login(whole))
     }
 
     /// The first word of a range, without quotes.
