@@ -20,7 +20,7 @@ pub(crate) fn secrets(command: &[Fact<String>], guesses: bool) -> Vec<SecretLite
                 found.push(secret_scan::literal(name, value, span, secret));
             }
         };
-        if text.contains(char::is_whitespace) {
+        if text.contains(char::is_whitespace) && !words.expects_value() {
             for (argument, value) in secret_scan::in_command(text) {
                 add(&argument.name, &argument.key, &value);
             }

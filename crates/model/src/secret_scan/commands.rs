@@ -197,6 +197,12 @@ impl Command {
         self.program.is_some() || self.expected.is_some()
     }
 
+    /// Whether the next word is the value of an option.
+    #[must_use]
+    pub fn expects_value(&self) -> bool {
+        self.expected.is_some()
+    }
+
     /// The secret in the next word. `quoted` says whether a quote is right before the word.
     pub fn word(&mut self, word: &str, quoted: bool) -> Option<Argument> {
         if let Some((part, name, key)) = self.expected.take()

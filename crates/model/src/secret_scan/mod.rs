@@ -195,4 +195,6 @@ pub fn entropy(value: &str) -> f64 {
 }
 
 #[cfg(test)]
+mod command_tests;
+#[cfg(test)]
 mod tests;
