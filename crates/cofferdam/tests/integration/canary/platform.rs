@@ -85,7 +85,12 @@ fn write(path: &Path, text: &str) {
 #[test]
 fn no_report_about_a_whole_platform_shows_a_secret_beside_what_it_is_about() {
     let mut found = Vec::new();
-    for canary in Canary::all() {
+    // Each verb runs over the whole platform: one secret of letters, one of words, one with escapes.
+    let kinds = ["letters", "words", "escapes"];
+    for canary in Canary::all()
+        .into_iter()
+        .filter(|canary| kinds.contains(&canary.kind))
+    {
         let directory = tempfile::tempdir().unwrap();
         plant(&canary, directory.path());
         let path = directory.path().to_str().unwrap();
