@@ -99,16 +99,16 @@ fn no_report_about_a_whole_platform_shows_a_secret_beside_what_it_is_about() {
         let rehearsal = &["simulate", path, "--runs", "1", "--all"];
         let with = |more: &[&'static str]| [rehearsal, more].concat();
         let runs: &[(Vec<&str>, &str)] = &[
-            (vec!["check", path], "secret-in-clear"),
-            (vec!["check", path, "--verbose", "--all"], "secret-in-clear"),
-            (vec!["check", path, "--quiet"], "secret-in-clear"),
-            (vec!["check", path, "--format", "json"], "\"secret-in-clear\""),
+            (vec!["check", path], "metadata-reachable"),
+            (vec!["check", path, "--verbose", "--all"], "metadata-reachable"),
+            (vec!["check", path, "--quiet"], "metadata-reachable"),
+            (vec!["check", path, "--format", "json"], "\"metadata-reachable\""),
             (vec!["check", path, "--explain-scope"], "production"),
             (
                 vec!["check", path, "--explain-scope", "--format", "json"],
                 "\"production\"",
             ),
-            (vec!["check", path, "--simulate"], "secret-in-clear"),
+            (vec!["check", path, "--simulate"], "metadata-reachable"),
             (with(&[]), "connection-storm"),
             ([rehearsal, &["--trace", trace][..]].concat(), "connection-storm"),
             (with(&["--format", "json"]), "\"results\": [{"),
