@@ -111,11 +111,12 @@ impl Scanner<'_> {
     /// The command before a line that only has its subcommand `login`, which is what it was found by.
     fn above(&self, line: &Line, text: &str) -> Command {
         let mut command = Command::default();
-        if text.contains("login") && (line.is_item() || text.trim_start().starts_with(['"', '\'', 'l'])) {
-            if let Some(before) = line.before(self.all) {
-                for (_, word) in Self::words_of(before.trimmed(self.all)) {
-                    command.word(word, false);
-                }
+        if text.contains("login")
+            && (line.is_item() || text.trim_start().starts_with(['"', '\'', 'l']))
+            && let Some(before) = line.before(self.all)
+        {
+            for (_, word) in Self::words_of(before.trimmed(self.all)) {
+                command.word(word, false);
             }
         }
         command
