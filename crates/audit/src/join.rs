@@ -141,10 +141,16 @@ pub(crate) fn of_one_line(all: Vec<Finding>) -> Vec<Finding> {
     joined
 }
 
+/// How many findings are worth joining before the others are there. Fewer need little memory.
+const MANY: usize = 200;
+
 /// Joins the findings of one rule in some environments before they meet the others: hundreds of overlays of one base find
 /// the same hundreds of times. Where `by_lines` is false, each subject keeps its own. This waits for nothing, since a
 /// thread that waits would begin another rule and keep the findings of both.
 pub(crate) fn early(all: Vec<Finding>, by_lines: bool) -> Vec<Finding> {
+    if all.len() < MANY {
+        return all;
+    }
     let keys = all.iter().map(subject_key).collect();
     let joined = by_subject(all, keys);
     if !by_lines {
