@@ -108,6 +108,7 @@ fn judge(env: &Environment, rule: &Rule, platform: &Platform, options: &Options)
     for finding in &mut out.findings {
         finding.rule = rule.id;
         finding.environments = vec![env.name.clone()];
+        finding.variants = BTreeSet::from([env.variant.clone()]);
         finding.project = env.project;
         let places = finding.locations.iter().map(|l| l.span);
         if platform.scope.is_unnamed(places, &env.name) {

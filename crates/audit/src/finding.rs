@@ -2,7 +2,7 @@
 //! judge, and which facts are missing.
 
 use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, ProjectId, Source, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// How bad it is.
@@ -102,6 +102,8 @@ pub struct Finding {
     pub confidence: Confidence,
     /// Environments with this finding; the engine fills them.
     pub environments: Vec<String>,
+    /// Variants with this finding, `None` where there are none; the engine fills them.
+    pub variants: BTreeSet<Option<String>>,
     /// What it is about ("Deployment data-collector", "topic platform-events"). The same thing has the
     /// same subject in every environment.
     pub subject: String,
@@ -158,6 +160,7 @@ impl Finding {
             assumptions: Vec::new(),
             locations: Vec::new(),
             also_at: Vec::new(),
+            variants: BTreeSet::new(),
             remedy: String::new(),
             absence: None,
             similar: false,

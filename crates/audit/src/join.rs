@@ -27,13 +27,22 @@ fn subject_key(finding: &Finding) -> Key {
 fn by_subject(all: Vec<Finding>, keys: Vec<Key>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::new();
     let mut index: HashMap<Key, Vec<usize>> = HashMap::new();
+    let mut of_subjects: HashMap<(&'static str, ProjectId, String), Vec<usize>> = HashMap::new();
     for (mut finding, key) in all.into_iter().zip(keys) {
         name_itself(&mut finding);
         let known = index.entry(key).or_default();
-        match known.iter().find(|at| !are_two(&joined[**at], &finding)) {
-            Some(&at) => absorb(&mut joined[at], finding),
+        let same = known.iter().find(|at| !are_two(&joined[**at], &finding)).copied();
+        let subject = (finding.rule, finding.project, finding.subject.clone());
+        let of_subject = of_subjects.entry(subject).or_default();
+        let in_another_variant = || {
+            let mut others = of_subject.iter().copied();
+            others.find(|at| is_of_another_variant(&joined[*at], &finding))
+        };
+        match same.or_else(in_another_variant) {
+            Some(at) => absorb(&mut joined[at], finding),
             None => {
                 known.push(joined.len());
+                of_subject.push(joined.len());
                 joined.push(finding);
             }
         }
@@ -61,8 +70,19 @@ fn name_once(finding: &mut Finding) {
 /// Whether one environment has both, in two places: then they are two objects with one name.
 fn are_two(a: &Finding, b: &Finding) -> bool {
     let places = |finding: &Finding| finding.locations.first().map(|l| l.span);
-    let both = a.environments.iter().any(|name| b.environments.contains(name));
+    let both = a.environments.iter().any(|name| b.environments.contains(name)) && !are_variants(a, b);
     both && matches!((places(a), places(b)), (Some(one), Some(other)) if one != other)
+}
+
+/// Whether two findings are of variants that are never installed together.
+fn are_variants(a: &Finding, b: &Finding) -> bool {
+    let is_one = |finding: &Finding| !finding.variants.is_empty() && !finding.variants.contains(&None);
+    is_one(a) && is_one(b) && a.variants.is_disjoint(&b.variants)
+}
+
+/// Whether both say the same of one subject in variants of one environment: the figures are those of one variant.
+fn is_of_another_variant(a: &Finding, b: &Finding) -> bool {
+    are_variants(a, b) && a.environments.iter().any(|name| b.environments.contains(name))
 }
 
 fn figures(finding: &Finding) -> String {
@@ -87,6 +107,7 @@ fn absorb(first: &mut Finding, mut other: Finding) {
     }
     first.subjects.append(&mut other.subjects);
     first.environments.append(&mut other.environments);
+    first.variants.append(&mut other.variants);
     for assumption in other.assumptions {
         if !first.assumptions.contains(&assumption) {
             first.assumptions.push(assumption);
@@ -249,6 +270,7 @@ mod tests {
     use super::*;
     use crate::finding::Severity;
     use cofferdam_model::FileId;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_finding_of_several_environments_has_the_text_and_places_of_the_worst() {
@@ -281,6 +303,33 @@ mod tests {
 
     fn findings(all: Vec<Finding>) -> Vec<Finding> {
         of_one_line(of_one_subject(all))
+    }
+
+    #[test]
+    fn one_subject_in_several_variants_is_one_finding() {
+        let of = |variant: Option<&str>, at: usize, title: &str| {
+            let mut finding = found(0, "Deployment web", at);
+            finding.environments = vec!["default".to_owned()];
+            finding.variants = BTreeSet::from([variant.map(str::to_owned)]);
+            finding.title = title.to_owned();
+            finding
+        };
+        let count = |findings: Vec<Finding>| of_one_subject(findings).len();
+        assert_eq!(
+            count(vec![of(Some("ha"), 1, "two"), of(Some("minimal"), 9, "three")]),
+            1
+        );
+        assert_eq!(
+            count(vec![of(Some("ha"), 1, "two"), of(Some("minimal"), 9, "two")]),
+            1
+        );
+        // In one variant they are two things with one name.
+        assert_eq!(
+            count(vec![of(Some("ha"), 1, "two"), of(Some("ha"), 9, "three")]),
+            2
+        );
+        assert_eq!(count(vec![of(None, 1, "two"), of(None, 9, "two")]), 2);
+        assert_eq!(count(vec![of(None, 1, "two"), of(None, 9, "three")]), 2);
     }
 
     #[test]

@@ -2,9 +2,13 @@
 //! apply`, `docker compose -f`. They show which files are deployed, and with which values. Nothing is
 //! executed.
 
+mod releases;
+
 use crate::local_cluster;
 use crate::scope::Projects;
+use crate::trials::{self, Trials};
 use cofferdam_code::shell;
+use cofferdam_render::selected::Selected;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Node, Style, Value};
@@ -17,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Commands {
     /// Releases of charts.
     pub(crate) releases: Vec<Release>,
+    /// Releases that are only rendered, with the values that they pick for each environment.
+    pub(crate) tried: Vec<Release>,
     /// Directories of kustomizations that are applied.
     pub(crate) kustomizations: BTreeSet<PathBuf>,
     /// Directories of manifests that are applied, with the namespace that the command names.
@@ -42,6 +48,8 @@ pub(crate) struct Release {
     pub(crate) chart: Node,
     /// The chart's directory, if it is here.
     pub(crate) dir: Option<PathBuf>,
+    /// The environment whose values it picks by name.
+    pub(crate) environment: Option<String>,
     /// Files of values, lowest first.
     pub(crate) files: Vec<PathBuf>,
     /// Values of `--set`, by path.
@@ -59,6 +67,8 @@ pub(crate) struct Set {
     pub(crate) names: BTreeSet<String>,
     /// Whether it names an unknown file of values.
     pub(crate) unknown_file: bool,
+    /// Whether anything is made there: a plan alone changes nothing.
+    pub(crate) is_applied: bool,
     /// What each plan or apply sets: a value, or nothing where it is not known.
     runs: Vec<BTreeMap<String, Option<Node>>>,
 }
@@ -109,8 +119,9 @@ const PROGRAMS: &[&str] = &[
 ];
 
 /// Reads every file of `repo` that may contain commands.
-pub(crate) fn read(repo: &Repo, projects: &Projects) -> Commands {
+pub(crate) fn read(repo: &Repo, projects: &Projects, selected: &Selected) -> Commands {
     let mut found = Commands::default();
+    let trials = Trials::of(repo);
     for (path, id) in repo.own_files() {
         let text = &*repo.sources.file(*id).text;
         if !PROGRAMS.iter().any(|program| text.contains(program)) {
@@ -121,7 +132,8 @@ pub(crate) fn read(repo: &Repo, projects: &Projects) -> Commands {
             path,
             set: names_set(text),
             projects,
-            is_local: is_script(path) && local_cluster::is_made_by(text),
+            selected,
+            is_trial: trials.holds(path) || is_script(path) && local_cluster::is_made_by(text),
             found: &mut found,
         };
         if is_script(path) {
@@ -161,8 +173,10 @@ struct Reader<'r> {
     /// Variables of Terraform that the file sets.
     set: BTreeSet<String>,
     projects: &'r Projects,
-    /// Whether the commands deploy to a cluster that was made for them alone.
-    is_local: bool,
+    selected: &'r Selected,
+    /// Whether the commands deploy nothing of the platform: they run for pull requests only, or for a cluster that was
+    /// made for them alone.
+    is_trial: bool,
     found: &'r mut Commands,
 }
 
@@ -175,8 +189,8 @@ impl Reader<'_> {
                 if map.get("apiVersion").is_some() && map.get("kind").is_some() {
                     return;
                 }
-                let was_local = self.is_local;
-                self.is_local |= local_cluster::is_made_in(document);
+                let was_trial = self.is_trial;
+                self.is_trial |= local_cluster::is_made_in(document) || trials::is_trial(document);
                 let own = document.get("working-directory").or_else(|| document.get("dir"));
                 let directory = own.and_then(Node::as_str).or(directory);
                 if let Some(words) = build_step(document) {
@@ -184,7 +198,7 @@ impl Reader<'_> {
                 }
                 map.iter()
                     .for_each(|(_, below)| self.steps(below, text, directory));
-                self.is_local = was_local;
+                self.is_trial = was_trial;
             }
             Value::Seq(items) => {
                 // The lines of one script follow one another.
@@ -235,13 +249,19 @@ impl Reader<'_> {
             let next = commands.get(number + 1).map_or(&[][..], Vec::as_slice);
             if !is_template(&words) || is_applied(text, &commands[number], next) {
                 self.command(&words, at.as_deref());
+            } else if let Some(start) = words.iter().position(|w| w.as_str() == Some("helm")) {
+                let picking = self.releases(&words[start + 1..], at.as_deref());
+                let picking = picking
+                    .into_iter()
+                    .filter(|release| release.environment.is_some());
+                self.found.tried.extend(picking.map(releases::without_stand_ins));
             }
         }
     }
 
-    /// Whether a command deploys nothing that counts: a trial, or something for a cluster that is made for a test.
+    /// Whether a command deploys nothing that counts.
     fn is_trial(&self, words: &[Node]) -> bool {
-        self.is_local
+        self.is_trial
             || words.iter().filter_map(Node::as_str).any(|word| {
                 word.strip_prefix("--dry-run")
                     .is_some_and(|value| !matches!(value, "=none" | "=false"))
@@ -300,58 +320,8 @@ impl Reader<'_> {
     }
 
     fn helm(&mut self, words: &[Node], at: Option<&Path>) {
-        let arguments = Arguments::of(words, HELM_FLAGS);
-        let text = |node: &Node| node.as_str().map(str::to_owned);
-        let mut plain = arguments.plain.iter();
-        if !matches!(
-            plain.next().and_then(|w| w.as_str()),
-            Some("install" | "upgrade" | "template")
-        ) {
-            return;
-        }
-        let (Some(name), Some(chart)) = (plain.next(), plain.next()) else {
-            return;
-        };
-        let mut known = true;
-        let mut files = Vec::new();
-        for file in arguments.flags(&["f", "values"]) {
-            match text(file).and_then(|written| self.resolve(&written, at)) {
-                Some(path) => files.push(path),
-                None => known = false,
-            }
-        }
-        let mut set = Vec::new();
-        for given in arguments.flags(&["set", "set-string", "set-json", "set-file"]) {
-            // A value from the shell is unknown, but its name may be known.
-            let written = match &given.value {
-                Value::Scalar(scalar) => scalar.text.to_string(),
-                Value::Unknown(written) => written.to_string(),
-                _ => continue,
-            };
-            for pair in written.split(',') {
-                match pair.split_once('=') {
-                    Some((path, value)) if !path.contains('$') => {
-                        known &= !value.contains('$');
-                        set.push((path.to_owned(), word(value, given.span)));
-                    }
-                    _ => known = false,
-                }
-            }
-        }
-        let dir = text(chart).and_then(|written| self.resolve(&written, at));
-        if !self.is_own(dir.as_deref().unwrap_or(Path::new(""))) {
-            return;
-        }
-        self.found.releases.push(Release {
-            path: self.path.to_path_buf(),
-            name: (*name).clone(),
-            chart: (*chart).clone(),
-            dir: dir.filter(|dir| self.repo.has_directory(dir)),
-            files,
-            set,
-            known,
-            namespace: arguments.flags(&["n", "namespace"]).last().map(|n| (*n).clone()),
-        });
+        let releases = self.releases(words, at);
+        self.found.releases.extend(releases);
     }
 
     fn kubectl(&mut self, words: &[Node], at: Option<&Path>) {
@@ -423,6 +393,7 @@ impl Reader<'_> {
         if matches!(verb, Some("apply" | "plan")) && !is_saved {
             set.runs.push(run);
         }
+        set.is_applied = !self.is_trial && matches!(verb, Some("apply" | "destroy" | "import"));
         set.unknown_file = arguments.flags(&["var-file"]).iter().any(|file| {
             file.as_str()
                 .is_none_or(|written| self.resolve(written, Some(&dir)).is_none())
@@ -430,6 +401,7 @@ impl Reader<'_> {
         let known = self.found.terraform.entry(dir).or_default();
         known.names.extend(set.names);
         known.unknown_file |= set.unknown_file;
+        known.is_applied |= set.is_applied;
         known.runs.extend(set.runs);
     }
 
@@ -507,31 +479,6 @@ fn without_variable(written: &str) -> &str {
         written
     }
 }
-
-const HELM_FLAGS: &[&str] = &[
-    "f",
-    "values",
-    "set",
-    "set-string",
-    "set-json",
-    "set-file",
-    "n",
-    "namespace",
-    "version",
-    "repo",
-    "timeout",
-    "kube-context",
-    "kubeconfig",
-    "description",
-    "history-max",
-    "post-renderer",
-    "username",
-    "password",
-    "ca-file",
-    "kube-token",
-    "output",
-    "o",
-];
 
 const KUBECTL_FLAGS: &[&str] = &[
     "f",
@@ -626,7 +573,8 @@ mod tests {
                 .iter()
                 .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
         );
-        read(&repo, &Projects::of(&repo, &|_| false))
+        let selected = Selected::of(&repo, &|_, _| true);
+        read(&repo, &Projects::of(&repo, &|_| false), &selected)
     }
 
     const HERE: &[(&str, &str)] = &[

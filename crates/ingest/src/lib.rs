@@ -30,6 +30,7 @@ mod skaffold;
 pub mod suppress;
 mod templates;
 pub mod terraform;
+mod trials;
 pub mod walk;
 
 pub use cofferdam_model::secret_scan;

@@ -52,6 +52,8 @@ pub struct Environment {
     pub project: ProjectId,
     /// The cluster, if the deployments of this environment name several.
     pub cluster: Option<String>,
+    /// The variant that is judged here, where only one of several can be installed.
+    pub variant: Option<String>,
     /// Its parts.
     pub parts: Parts,
 }

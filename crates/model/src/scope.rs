@@ -28,6 +28,8 @@ pub struct Scope {
     pub default_values: BTreeSet<Span>,
     /// Deployments that nothing here is seen to make: a chart that nothing installs, a base that nothing uses.
     pub by_default: BTreeSet<DeploymentId>,
+    /// Deployments of which only one can be installed at a time, each judged without the others.
+    pub variants: BTreeSet<DeploymentId>,
     /// Deployments on a developer's machine: Compose files beside the workloads of a cluster. They are read, and not
     /// judged as a part of the platform.
     pub local: BTreeSet<DeploymentId>,

@@ -9,3 +9,4 @@ pub mod hcl;
 pub mod helm;
 pub mod image;
 pub mod kustomize;
+pub mod selected;

@@ -207,6 +207,54 @@ pub fn name(word: &str) -> String {
     canonical(word).map_or_else(|| word.trim().to_lowercase(), str::to_owned)
 }
 
+/// Words in names of overlays that say where something is deployed to.
+const REGIONS: &[&str] = &[
+    "us",
+    "eu",
+    "uk",
+    "emea",
+    "apac",
+    "europe",
+    "asia",
+    "africa",
+    "america",
+    "australia",
+    "east",
+    "west",
+    "north",
+    "south",
+    "northeast",
+    "northwest",
+    "southeast",
+    "southwest",
+];
+
+/// Whether a name has a word for a stage in it: `prod`, `tokyo-dev`.
+pub fn is_stage(name: &str) -> bool {
+    canonical(name).is_some() || of_name(name).is_some()
+}
+
+/// Whether a name has a word for a region in it: `eu-west-1`.
+pub fn is_region(name: &str) -> bool {
+    let mut words = name.split(['-', '_', '.']);
+    let plain = |word: &str| {
+        word.trim_end_matches(|c: char| c.is_ascii_digit())
+            .to_ascii_lowercase()
+    };
+    words.any(|word| REGIONS.contains(&plain(word).as_str()))
+}
+
+/// Whether a directory holds overlays of kustomize, which may be for environments or variants of one thing.
+pub fn is_overlays(dir: &Path) -> bool {
+    let name = dir.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| is_one_of(name, &["overlays", "overlay"]))
+}
+
+/// Whether a word names what all environments share, or what others are made from: `common`, `base`, `template`.
+pub fn is_shared(word: &str) -> bool {
+    is_one_of(word, NOT_ENVIRONMENTS)
+}
+
 /// The environment in a name of an application, cluster or namespace: its last or first words (`shop-prod`,
 /// `staging_eu`, `pre-prod-shop`). Only words without another meaning count.
 pub fn of_name(text: &str) -> Option<&'static str> {
@@ -314,9 +362,10 @@ pub fn directory_label(path: &Path) -> Option<Label> {
     })
 }
 
-/// Whether a word means a stage before production, such as development or staging.
+/// Whether a name means a stage before production: `development`, `staging`, `tokyo-dev`.
 pub fn is_before_production(name: &str) -> bool {
-    canonical(name).is_some_and(|name| !matches!(name, "production" | "disaster-recovery" | "canary"))
+    let stage = canonical(name).or_else(|| of_name(name));
+    stage.is_some_and(|stage| !matches!(stage, "production" | "disaster-recovery" | "canary"))
 }
 
 fn is_one_of(word: &str, table: &[&str]) -> bool {

@@ -71,6 +71,9 @@ struct ExplainedDeployment<'a> {
     /// Whether nothing here is seen to make it, so that its values are defaults.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     by_default: bool,
+    /// Whether only one of it and others can be installed, so that it is judged without the others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    variant: bool,
     /// Whether it is for a developer's machine, so that it is not judged as a part of the platform.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     local: bool,
@@ -179,6 +182,7 @@ fn explain_project<'a>(
                 .map(|path| path.display().to_string()),
             objects: d.objects,
             by_default: scope.by_default.contains(&id),
+            variant: scope.variants.contains(&id),
             local: scope.local.contains(&id),
             not_read: scope.in_part.get(&id).map_or(&[], Vec::as_slice),
         })
@@ -414,6 +418,7 @@ impl ExplainedProject<'_> {
                     match (d.not_read.is_empty(), d.objects) {
                         _ if d.local => "local".to_owned(),
                         (true, _) if d.by_default => "as defaults".to_owned(),
+                        (true, _) if d.variant => "as a variant".to_owned(),
                         (true, _) => String::new(),
                         (false, 0) => "not read".to_owned(),
                         (false, _) => "in part".to_owned(),

@@ -3,6 +3,7 @@
 
 use super::{Deploy, environment_of, of_arguments, of_words, placed, value};
 use crate::facts::NodeFacts as _;
+use crate::trials;
 use cofferdam_code::shell;
 use cofferdam_syntax::tree::{Node, Style, Value};
 use cofferdam_syntax::yaml;
@@ -12,6 +13,7 @@ use std::path::Path;
 /// Reads every step of `document`, wherever it is.
 pub(super) fn read(path: &Path, document: &Node, text: &str, found: &mut Vec<Deploy>) {
     match &document.value {
+        Value::Map(_) if trials::is_trial(document) => {}
         Value::Map(map) => {
             if let Some(deploy) = action(path, document) {
                 found.push(deploy);

@@ -297,17 +297,22 @@ fn assignments(node: &Node, text: &str, users: &[Owner], place: Place<'_>, parts
     }
     let settings = properties_of(node, text, place);
     for setting in &settings {
-        if let (Some(span), Some(found)) = (
-            setting.value.span(),
-            secret_scan::classify(&setting.name, &setting.value.value),
-        ) {
-            let literal = secret_scan::literal(&setting.name, &setting.value.value, span, found);
+        let value = unquoted(&setting.value.value);
+        if let (Some(span), Some(found)) = (setting.value.span(), secret_scan::classify(&setting.name, value))
+        {
+            let literal = secret_scan::literal(&setting.name, value, span, found);
             parts.secret_literals.push(literal);
         }
     }
     for user in users {
         settings::apply(&settings, user, place, parts);
     }
+}
+
+/// A text without the quotes around it: many formats that look like properties quote their texts.
+fn unquoted(text: &str) -> &str {
+    let inner = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
+    inner('"').or_else(|| inner('\'')).unwrap_or(text)
 }
 
 /// The lines of an entry as properties, each at its place if the entry's lines are the file's.
@@ -383,6 +388,20 @@ mod tests {
             panic!("{:?}", env.secret_literals)
         };
         assert_eq!(&text[one.span.start as usize..one.span.end as usize], "h7Gk2pQ9");
+    }
+
+    #[test]
+    fn a_quoted_reference_in_an_entry_is_no_secret() {
+        let secrets = |value: &str| {
+            let text = format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata:\n  agent.conf: |\n    sasl_password = {value}\n    sasl_username = \"agent\"\n"
+            );
+            finished(&text).secret_literals.len()
+        };
+        assert_eq!(secrets("\"$AGENT_PASSWORD\""), 0);
+        assert_eq!(secrets("$AGENT_PASSWORD"), 0);
+        assert_eq!(secrets("\"h7Gk2pQ9\""), 1);
+        assert_eq!(secrets("h7Gk2pQ9"), 1);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use super::manifests::{self, Roots};
 use super::naming::{Naming, cluster_of_application, kept_by, namespace_of};
 use super::pieces::Taken;
 use super::sources::{OfBuild, Release, Sources};
-use super::{made, remote, unused};
+use super::variants::Variants;
+use super::{app_of_apps, made, remote, unused};
 use crate::code::Project;
 use crate::commands::{self, Commands};
 use crate::dockerfile;
@@ -18,6 +19,7 @@ use cofferdam_render::argo::{self, Applications, Deploys};
 use cofferdam_render::hcl::{self, Terraform};
 use cofferdam_render::helm::{self, Charts};
 use cofferdam_render::kustomize::{self, Built};
+use cofferdam_render::selected::Selected;
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
@@ -28,23 +30,28 @@ use std::path::{Path, PathBuf};
 impl<'a> Sources<'a> {
     /// Builds everything that has to be built.
     pub(super) fn of(repo: &'a Repo, stated: &'a OverlayDocument, code: &'a Code) -> Sources<'a> {
+        let labels = Labels::of(repo);
+        let projects = projects(repo, &labels, stated);
+        let together = |a: &Path, b: &Path| projects.of_path(a) == projects.of_path(b);
+        let selected = Selected::of(repo, &together);
         // What does not need one another is read side by side.
-        let (mut charts, (commands, mut terraform, projects, labels)) = rayon::join(
-            || helm::read(repo),
+        let (mut charts, (commands, mut terraform)) = rayon::join(
+            || helm::read(repo, &selected),
             || {
-                let labels = Labels::of(repo);
-                let projects = projects(repo, &labels, stated);
-                let commands = commands::read(repo, &projects);
-                let together = |a: &Path, b: &Path| projects.of_path(a) == projects.of_path(b);
+                let commands = commands::read(repo, &projects, &selected);
                 let terraform = hcl::read_with(repo, &together, &commands.given());
-                (commands, terraform, projects, labels)
+                (commands, terraform)
             },
         );
         let manifests = repo
             .yaml
             .iter()
             .filter(|(path, _)| !charts.consumed.contains(*path) && !repo.links.contains_key(*path));
-        let applications = argo::read(repo, manifests.flat_map(|(_, stream)| &stream.documents));
+        let mut applications = argo::read(
+            repo,
+            &selected,
+            manifests.flat_map(|(_, stream)| &stream.documents),
+        );
         let mut listed = helm::listed(repo, &charts);
         listed.extend(
             commands
@@ -53,11 +60,14 @@ impl<'a> Sources<'a> {
                 .filter_map(|r| of_command(repo, &charts, r)),
         );
         listed.extend(remote::listed(repo, &charts, &terraform));
+        listed.extend(tried(repo, &charts, &commands, (&applications, &listed)));
+        let given = app_of_apps::read((repo, &selected), &charts, &applications.applications, &listed);
+        applications.applications.extend(given.applications);
         charts
             .consumed
             .extend(listed.iter().flat_map(|l| l.files.iter().cloned()));
         let evidence = evidence(
-            repo,
+            (repo, &selected),
             (&projects, &labels),
             stated,
             (&applications, &listed, &charts),
@@ -67,11 +77,19 @@ impl<'a> Sources<'a> {
             projects: &projects,
             evidence: &evidence,
         };
-        let file_environments = file_environments(&labels, &naming);
+        let file_environments = file_environments(&labels, &selected, &naming);
         name_environments(&mut terraform, &naming);
-        let releases = releases(repo, &charts, (&applications, listed), &naming);
+        let releases = releases(repo, &charts, (&applications, listed, &given.left_out), &naming);
         let of_builds = of_builds(&applications, &naming);
-        let built = built(repo, (&applications, &commands, &of_builds), &naming);
+        let built = built(
+            repo,
+            (&applications, &commands, &of_builds),
+            (&naming, &file_environments),
+        );
+        let variants = Variants::of(&built, &projects, &evidence, |build| {
+            let of = || of_builds.get(&build.dir)?.cluster.as_deref();
+            scope::cluster_of(&build.path).or_else(of)
+        });
         let directories = manifests::directories(repo, (&applications, &commands), &naming);
         let mut deployed = deployed(&applications);
         deployed.extend(commands.kustomizations.iter().cloned());
@@ -91,6 +109,7 @@ impl<'a> Sources<'a> {
             plain,
             manifests,
             of_builds,
+            variants,
             deployed,
             code: Project::divide(
                 code,
@@ -109,6 +128,7 @@ impl<'a> Sources<'a> {
             terraform,
             repo,
             file_environments,
+            selected,
             projects,
             overlay: stated,
         }
@@ -131,21 +151,37 @@ fn projects(repo: &Repo, labels: &Labels<'_>, stated: &OverlayDocument) -> Proje
 
 /// Evidence in paths, and what applications and lists of releases say outright.
 fn evidence(
-    repo: &Repo,
+    (repo, selected): (&Repo, &Selected),
     (projects, labels): (&Projects, &Labels<'_>),
     stated: &OverlayDocument,
     (applications, listed, charts): (&Applications, &[helm::Listed], &Charts),
 ) -> Evidence {
-    let mut evidence = Evidence::of(labels, projects, stated);
-    for application in &applications.applications {
+    let mut evidence = Evidence::of(labels, selected, projects, stated);
+    let mut overlays: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
+    // What the values of a chart of applications say, their files or what installs the chart says already.
+    for application in applications.applications.iter().filter(|a| !a.of_chart) {
         if let Some(name) = &application.environment {
             let project = projects.of_path(repo.sources.path(application.span.file));
             let is_told_by_path =
                 environment::of_path(repo.sources.path(application.span.file)).as_ref() == Some(name);
-            if !is_told_by_path {
+            let mut paths = application
+                .sources
+                .iter()
+                .filter_map(|source| source.path.as_ref());
+            if paths.any(|path| overlay(Path::new(&path.value)).as_ref() == Some(name)) {
+                overlays.entry(project).or_default().insert(name.clone());
+            } else if !is_told_by_path {
                 evidence.add(project, name);
             }
         }
+    }
+    for dir in unused::deployed_by_flux(repo) {
+        let names = overlays.entry(projects.of_path(&dir)).or_default();
+        names.extend(overlay(&dir));
+    }
+    // One overlay that is deployed may be the variant that somebody chose.
+    for (project, names) in overlays.into_iter().filter(|(_, names)| names.len() > 1) {
+        names.iter().for_each(|name| evidence.add(project, name));
     }
     for (path, stream) in &repo.yaml {
         for node in &stream.documents {
@@ -175,6 +211,13 @@ fn evidence(
     evidence
 }
 
+/// The name of the overlay that a directory is in, where it names no stage.
+fn overlay(dir: &Path) -> Option<String> {
+    let label = environment::directory_label(dir)?;
+    let is_one = label.place.parent().is_some_and(scope::is_overlays);
+    (is_one && !environment::is_stage(&label.name)).then_some(label.name)
+}
+
 /// Where a listed release belongs: with its first file of values, or else with its chart.
 fn place_of<'l>(release: &'l helm::Listed, charts: &'l Charts) -> &'l Path {
     let chart = || charts.charts[release.chart].dir.as_path();
@@ -182,12 +225,19 @@ fn place_of<'l>(release: &'l helm::Listed, charts: &'l Charts) -> &'l Path {
 }
 
 /// The environment of each file whose path names one, or for which a person states one.
-fn file_environments<'a>(labels: &Labels<'a>, naming: &Naming<'_>) -> HashMap<&'a Path, String> {
+fn file_environments<'a>(
+    labels: &Labels<'a>,
+    selected: &Selected,
+    naming: &Naming<'_>,
+) -> HashMap<&'a Path, String> {
     let of_files = labels.of_files(naming.projects, naming.evidence);
     of_files
         .filter_map(|(path, name)| match naming.stated.environment_of(path) {
             Some(name) => Some((path, name.to_owned())),
-            None => Some((path, naming.stated.environment_name(name?))),
+            None => {
+                let name = selected.environment(path).or(name)?;
+                Some((path, naming.stated.environment_name(name)))
+            }
         })
         .collect()
 }
@@ -244,7 +294,7 @@ fn of_builds(applications: &Applications, naming: &Naming<'_>) -> HashMap<PathBu
 fn built(
     repo: &Repo,
     (applications, commands, of_builds): (&Applications, &Commands, &HashMap<PathBuf, OfBuild>),
-    naming: &Naming<'_>,
+    (naming, file_environments): (&Naming<'_>, &HashMap<&Path, String>),
 ) -> Built {
     let mut deployed = deployed(applications);
     deployed.extend(commands.kustomizations.iter().cloned());
@@ -270,8 +320,19 @@ fn built(
                     .environment_name(&scope::stated_by(build.objects.iter())?),
             )
         };
+        // What is built only of files of one environment, and of what all share, is for that environment.
+        let of_files = || {
+            let files = build.files.iter().map(PathBuf::as_path);
+            let mut names: Vec<&String> = files.filter_map(|path| file_environments.get(path)).collect();
+            names.sort();
+            names.dedup();
+            match names.as_slice() {
+                [one] => Some((*one).clone()),
+                _ => None,
+            }
+        };
         let environment = naming.of_directory(&build.dir).or_else(of_application);
-        build.environment = environment.or_else(of_objects);
+        build.environment = environment.or_else(of_objects).or_else(of_files);
         let Some([(section, namespace)]) = over.get(build.dir.as_path()).map(Vec::as_slice) else {
             continue;
         };
@@ -302,7 +363,7 @@ fn deployed(applications: &Applications) -> BTreeSet<PathBuf> {
 fn releases(
     repo: &Repo,
     charts: &Charts,
-    (applications, listed): (&Applications, Vec<helm::Listed>),
+    (applications, listed, left_out): (&Applications, Vec<helm::Listed>, &BTreeSet<PathBuf>),
     naming: &Naming<'_>,
 ) -> Vec<Release> {
     let mut releases = Vec::new();
@@ -325,6 +386,7 @@ fn releases(
                 Release {
                     cluster: cluster_of_application(application),
                     kept_replicas: kept_by(application),
+                    by_default: application.by_default,
                     ..release
                 }
             };
@@ -349,7 +411,12 @@ fn releases(
         if by_application.contains(&number) || chart.library || is_copy || helm::is_brought(charts, number) {
             continue;
         }
-        for values in chart.deployed() {
+        // What a chart of applications turns on in no environment is deployed to none.
+        let values = match left_out.contains(&chart.dir) {
+            true => chart.values.get(..1).unwrap_or_default(),
+            false => chart.deployed(),
+        };
+        for values in values {
             let environment = naming.named(values.environment.as_ref(), &chart.dir);
             // Values for one environment are there to install it with; the chart's own alone are defaults.
             let by_default = values.environment.is_none();
@@ -379,11 +446,11 @@ fn of_command(repo: &Repo, charts: &Charts, release: &commands::Release) -> Opti
     if !release.known && charts.charts[chart].values.len() > 1 || release.name.as_str().is_none() {
         return None;
     }
-    let environment = release
-        .files
-        .iter()
-        .rev()
-        .find_map(|file| environment::of_path(file));
+    let of_files = || {
+        let mut files = release.files.iter().rev();
+        files.find_map(|file| environment::of_path(file))
+    };
+    let environment = release.environment.clone().or_else(of_files);
     Some(helm::Listed {
         chart,
         environment,
@@ -394,4 +461,24 @@ fn of_command(repo: &Repo, charts: &Charts, release: &commands::Release) -> Opti
         namespace: release.namespace.clone().filter(|n| n.as_str().is_some()),
         known: release.known,
     })
+}
+
+/// Releases of charts that commands only try, once for each environment whose values they pick. Nothing else installs
+/// these charts, so the values are there for what is not seen to install them.
+fn tried(
+    repo: &Repo,
+    charts: &Charts,
+    commands: &Commands,
+    (applications, listed): (&Applications, &[helm::Listed]),
+) -> Vec<helm::Listed> {
+    let mut installed: BTreeSet<usize> = listed.iter().map(|l| l.chart).collect();
+    let sources = applications.applications.iter().flat_map(|a| &a.sources);
+    installed.extend(sources.filter_map(|source| Some(argo::chart_values(repo, charts, source)?.0)));
+    let releases = commands
+        .tried
+        .iter()
+        .filter_map(|release| of_command(repo, charts, release));
+    releases
+        .filter(|l| !installed.contains(&l.chart) && charts.charts[l.chart].values.len() == 1)
+        .collect()
 }

@@ -95,6 +95,12 @@ fn paths(sources: &Sources<'_>, found: &mut Found) {
         if sources.overlay.environment_of(path).is_some() {
             continue;
         }
+        if let Some(picked) = sources.selected.get(path) {
+            let phrase = format!("{}, picked by {}", path.display(), picked.by.display());
+            let project = sources.projects.of_path(path);
+            add(found, (project, name), Kind::Path, phrase);
+            continue;
+        }
         let Some(label) = environment::label(path) else {
             continue;
         };

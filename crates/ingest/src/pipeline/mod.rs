@@ -12,6 +12,7 @@
 //! names no environment holds in all of them.
 
 mod apart;
+mod app_of_apps;
 mod builds;
 mod defaults;
 mod evidence;
@@ -34,6 +35,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod unused;
+mod variants;
 
 use crate::code::Project;
 use crate::dockerfile;
@@ -126,6 +128,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
                 name: universe.name.clone(),
                 project: universe.project,
                 cluster: universe.cluster.clone(),
+                variant: universe.variant.clone(),
                 parts,
             }
         })
@@ -178,6 +181,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
         &mut scope.releases,
     );
     platform.scope.altered = partial::altered(&sources);
+    platform.scope.variants = variants::deployments(&sources, &deployments.all);
     platform.scope.deployments = deployments.all;
     platform.scope.apart = apart::files(&sources, &pieces);
     platform.scope.places_apart = apart::places(&sources, &platform.scope.apart);
@@ -249,13 +253,20 @@ struct Universe {
     project: ProjectId,
     name: String,
     cluster: Option<String>,
+    /// The variant that is judged here, where there are variants.
+    variant: Option<String>,
 }
 
 impl Universe {
     /// Whether what this holder brings is here.
     fn holds(&self, holder: &Holder<'_>) -> bool {
         let same = |own: &str, of: Option<&str>| of.is_none_or(|name| name == own);
+        let is_variant = match (&self.variant, holder.variant) {
+            (Some(own), Some(of)) => of.is_with(own),
+            _ => true,
+        };
         holder.project == self.project
+            && is_variant
             && same(&self.name, holder.environment)
             && match (&self.cluster, holder.cluster) {
                 (Some(own), of) => same(own, of),
@@ -344,25 +355,55 @@ fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Secti
         if here.is_empty() {
             here.insert(scope::UNNAMED.to_owned());
         }
-        for name in here {
+        // Variants of no named environment hold in all of them: each is judged once, in one after the other.
+        let everywhere = variants(
+            pieces
+                .iter()
+                .filter(|p| p.holder.project == project && p.holder.environment.is_none()),
+        );
+        let everywhere: Vec<&str> = everywhere.into_iter().collect();
+        let count = here.len();
+        for (at, name) in here.into_iter().enumerate() {
             let clusters: BTreeSet<&str> = (pieces.iter())
                 .filter(|p| p.holder.project == project && p.holder.environment.is_none_or(|e| e == name))
                 .filter_map(|p| p.holder.cluster)
                 .collect();
-            if clusters.is_empty() {
-                universes.push(Universe {
-                    project,
-                    name,
-                    cluster: None,
-                });
-            } else {
-                universes.extend(clusters.into_iter().map(|cluster| Universe {
+            let clusters: Vec<Option<&str>> = match clusters.is_empty() {
+                true => vec![None],
+                false => clusters.into_iter().map(Some).collect(),
+            };
+            let mut shared: Vec<&str> = everywhere.iter().copied().skip(at).step_by(count).collect();
+            if shared.is_empty() {
+                shared.extend(everywhere.get(at % everywhere.len().max(1)));
+            }
+            for cluster in clusters {
+                let mut universe = Universe {
                     project,
                     name: name.clone(),
-                    cluster: Some(cluster.to_owned()),
-                }));
+                    cluster: cluster.map(str::to_owned),
+                    variant: None,
+                };
+                let own =
+                    |piece: &&Piece<'_>| piece.holder.environment.is_some() && universe.holds(&piece.holder);
+                let mut all = variants(pieces.iter().filter(own));
+                all.extend(&shared);
+                if all.is_empty() {
+                    universes.push(universe);
+                    continue;
+                }
+                for variant in all {
+                    universe.variant = Some(variant.to_owned());
+                    universes.push(universe.clone());
+                }
             }
         }
     }
     universes
+}
+
+/// The variants of some pieces.
+fn variants<'p>(pieces: impl Iterator<Item = &'p Piece<'p>>) -> BTreeSet<&'p str> {
+    pieces
+        .filter_map(|piece| Some(piece.holder.variant?.name.as_str()))
+        .collect()
 }

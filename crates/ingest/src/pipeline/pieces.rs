@@ -110,6 +110,7 @@ impl<'a> Found<'a> {
                 project,
                 environment: build.environment.as_deref(),
                 cluster,
+                variant: sources.variants.of_path(&build.dir),
                 deployment: Some(deployment),
             };
             let piece = |node| Piece {
@@ -145,6 +146,7 @@ impl<'a> Found<'a> {
                 project,
                 environment: release.environment.as_deref(),
                 cluster: release.cluster.as_deref(),
+                variant: None,
                 deployment: Some(deployment),
             };
             let piece = |node| Piece {
@@ -215,8 +217,14 @@ impl<'a> Found<'a> {
 
     /// Root modules. One that nothing calls and nobody is seen to run deploys nothing by itself.
     fn terraform(&mut self, sources: &Sources<'_>) {
-        let is_run =
-            |root: &&hcl::Root| !root.signs.is_empty() || sources.commands.terraform.contains_key(&root.dir);
+        let is_applied = |dir: &PathBuf| {
+            sources
+                .commands
+                .terraform
+                .get(dir)
+                .is_some_and(|set| set.is_applied)
+        };
+        let is_run = |root: &&hcl::Root| !root.signs.is_empty() || is_applied(&root.dir);
         for root in sources.terraform.roots.iter().filter(is_run) {
             for values in root.environments.iter().filter(|v| !v.resources.is_empty()) {
                 self.deployments.add(Deployment {
@@ -277,6 +285,7 @@ fn places<'a>(sources: &'a Sources<'a>, path: &'a Path) -> Vec<FilePlace<'a>> {
                 project,
                 environment: of_path.or_else(of_objects),
                 cluster,
+                variant: sources.variants.of_path(path),
                 deployment: None,
             },
             root: root.unwrap_or(&sources.projects.get(project).root),
@@ -296,6 +305,7 @@ fn places<'a>(sources: &'a Sources<'a>, path: &'a Path) -> Vec<FilePlace<'a>> {
                     project,
                     environment: of_path.or(target.environment.as_deref()),
                     cluster: cluster.or(target.cluster.as_deref()),
+                    variant: sources.variants.of_path(path),
                     deployment: None,
                 },
                 root: &directory.dir,

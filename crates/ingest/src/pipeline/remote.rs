@@ -58,7 +58,6 @@ pub(super) fn add(
     // A dependency is a part of the release of the chart that brings it.
     all.retain(|remote| !brought.contains(remote.path.as_path()));
     all.extend(of_commands(sources));
-    all.extend(of_applications(sources));
     let mut rows: Vec<(Remote, Option<String>, Option<String>)> = all
         .into_iter()
         .map(|remote| {
@@ -68,6 +67,7 @@ pub(super) fn add(
             (remote, environment, cluster)
         })
         .collect();
+    rows.extend(of_applications(sources));
     rows.extend(of_terraform(sources));
     for (remote, environment, cluster) in rows {
         let id = deployments.add(Deployment {
@@ -99,14 +99,20 @@ fn cluster_file(path: &Path) -> Option<&str> {
 }
 
 /// Charts from elsewhere that applications of Argo CD install.
-fn of_applications(sources: &Sources<'_>) -> Vec<Remote> {
+fn of_applications(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option<String>)> {
     let applications = sources.applications.applications.iter();
     applications
         .flat_map(|application| {
-            application.sources.iter().filter_map(|source| {
+            let path = sources.repo.sources.path(application.span.file).to_path_buf();
+            let of_path = sources.file_environments.get(path.as_path()).cloned();
+            // What a chart of applications turns on is for the environment whose values do.
+            let of_values = application.environment.clone().filter(|_| application.of_chart);
+            let environment = of_path.or_else(|| of_values.filter(|name| is_known(sources, name)));
+            let cluster = scope::cluster_of(&path).map(str::to_owned);
+            application.sources.iter().filter_map(move |source| {
                 let chart = source.chart.as_ref()?;
-                Some(Remote {
-                    path: sources.repo.sources.path(application.span.file).to_path_buf(),
+                let remote = Remote {
+                    path: path.clone(),
                     span: chart.span,
                     chart: chart.value.clone(),
                     from: source.repository.as_ref().map(|r| r.value.clone()),
@@ -117,10 +123,25 @@ fn of_applications(sources: &Sources<'_>) -> Vec<Remote> {
                         .iter()
                         .filter_map(|(_, path)| path.clone())
                         .collect(),
-                })
+                };
+                Some((remote, environment.clone(), cluster.clone()))
             })
         })
         .collect()
+}
+
+/// Whether a file or a release is for an environment of this name.
+fn is_known(sources: &Sources<'_>, name: &str) -> bool {
+    let of_releases = sources
+        .releases
+        .iter()
+        .filter_map(|release| release.environment.as_deref());
+    let mut known = sources
+        .file_environments
+        .values()
+        .map(String::as_str)
+        .chain(of_releases);
+    known.any(|own| own == name)
 }
 
 fn is_release(resource: &Resource) -> bool {

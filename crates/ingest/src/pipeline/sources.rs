@@ -2,6 +2,7 @@
 
 use super::manifests::{Directories, Roots};
 use super::unused;
+use super::variants::{Variant, Variants};
 use crate::cloud_run;
 use crate::code::Project;
 use crate::commands::Commands;
@@ -15,6 +16,7 @@ use cofferdam_render::argo::Applications;
 use cofferdam_render::hcl::Terraform;
 use cofferdam_render::helm::{self, Charts};
 use cofferdam_render::kustomize::{self, Build, Built};
+use cofferdam_render::selected::Selected;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,6 +31,8 @@ pub(super) struct Holder<'a> {
     pub(super) environment: Option<&'a str>,
     /// The cluster it is for; `None` is all of the environment.
     pub(super) cluster: Option<&'a str>,
+    /// The variant it belongs to; `None` is with all of them.
+    pub(super) variant: Option<&'a Variant>,
     /// The deployment that brings it; `None` for what belongs to none.
     pub(super) deployment: Option<DeploymentId>,
 }
@@ -61,6 +65,8 @@ pub(super) struct Sources<'a> {
     /// The environment of each file whose path names one. Paths are compared part by part, which an ordered map would
     /// do a dozen times for each question.
     pub(super) file_environments: HashMap<&'a Path, String>,
+    /// Files that something picks by name.
+    pub(super) selected: Selected,
     /// Which files belong together.
     pub(super) projects: Projects,
     pub(super) overlay: &'a OverlayDocument,
@@ -80,6 +86,8 @@ pub(super) struct Sources<'a> {
     pub(super) manifests: Roots,
     /// What applications say of the builds that they deploy, by directory.
     pub(super) of_builds: HashMap<PathBuf, OfBuild>,
+    /// Builds of which only one can be installed.
+    pub(super) variants: Variants,
     /// Directories of kustomizations that applications, Flux or commands deploy.
     pub(super) deployed: BTreeSet<PathBuf>,
     /// Services that commands deploy.

@@ -4,6 +4,7 @@
 use super::projects::{Projects, around, directory_of, in_directories};
 use crate::overlay::OverlayDocument;
 use cofferdam_model::ProjectId;
+use cofferdam_render::selected::Selected;
 use cofferdam_syntax::environment::{self, Files, Label};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
@@ -95,19 +96,37 @@ impl<'r> Labels<'r> {
 
 impl Evidence {
     /// Looks for evidence in the paths of all files and in what a person states.
-    pub(crate) fn of(labels: &Labels<'_>, projects: &Projects, stated: &OverlayDocument) -> Evidence {
+    pub(crate) fn of(
+        labels: &Labels<'_>,
+        selected: &Selected,
+        projects: &Projects,
+        stated: &OverlayDocument,
+    ) -> Evidence {
         let mut groups: HashMap<(ProjectId, &Path), BTreeSet<&str>> = HashMap::new();
         labels.each(|label| {
+            // What is picked by its whole name is for no environment of which the name only has the word.
+            if selected.get(&label.place).is_some() {
+                return;
+            }
             let project = projects.of_path(&label.place);
             let group = groups.entry((project, around(&label.place)));
             group.or_default().insert(&label.name);
         });
         let mut evidence = Evidence::default();
-        for ((project, _), names) in groups {
-            if names.len() >= 2 {
+        for ((project, parent), names) in groups {
+            // Overlays may be variants of one thing: their names have to say more.
+            let is_clear = !environment::is_overlays(parent)
+                || selected.picks_overlays(parent)
+                || names.iter().any(|name| environment::is_stage(name))
+                || names.iter().filter(|name| environment::is_region(name)).count() > 1;
+            if names.len() >= 2 && is_clear {
                 let names = names.into_iter().map(str::to_owned);
                 evidence.names.entry(project).or_default().extend(names);
             }
+        }
+        for (path, picked) in selected.files() {
+            let names = evidence.names.entry(projects.of_path(path)).or_default();
+            names.insert(picked.environment.clone());
         }
         for at in 0..projects.all.len() {
             let project = ProjectId(u32::try_from(at).unwrap_or(u32::MAX));
@@ -195,7 +214,12 @@ mod tests {
     fn evidence(paths: &[&str]) -> Vec<String> {
         let repo = Repo::from_files(paths.iter().map(|p| (PathBuf::from(p), Vec::new())));
         let projects = Projects::of(&repo, &|_| false);
-        let evidence = Evidence::of(&Labels::of(&repo), &projects, &OverlayDocument::default());
+        let evidence = Evidence::of(
+            &Labels::of(&repo),
+            &Selected::default(),
+            &projects,
+            &OverlayDocument::default(),
+        );
         evidence.names.into_values().flatten().collect()
     }
 
@@ -217,6 +241,19 @@ mod tests {
         assert_eq!(
             evidence(&["overlays/east/a.yaml", "overlays/west/a.yaml"]),
             ["east", "west"]
+        );
+        // Names of variants are none: of them one is installed at a time.
+        assert_eq!(
+            evidence(&["overlays/with-tls/a.yaml", "overlays/ha/a.yaml"]),
+            [""; 0]
+        );
+        assert_eq!(
+            evidence(&["environments/with-tls/a.yaml", "environments/ha/a.yaml"]),
+            ["ha", "with-tls"]
+        );
+        assert_eq!(
+            evidence(&["overlays/hill/a.yaml", "overlays/dale-dev/a.yaml"]),
+            ["dale-dev", "hill"]
         );
         assert_eq!(
             evidence(&["overlays/base/a.yaml", "overlays/dev/a.yaml"]),

@@ -9,6 +9,7 @@ mod evidence;
 mod places;
 mod projects;
 
+pub(crate) use cofferdam_syntax::environment::is_overlays;
 pub(crate) use evidence::{Evidence, Labels, stated_by};
 pub(crate) use places::apart;
 pub(crate) use projects::Projects;

@@ -1,5 +1,6 @@
 //! Tests of the whole path from files to platform.
 
+mod app_of_apps;
 mod argo_overrides;
 mod chains;
 mod environments;

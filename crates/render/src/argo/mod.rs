@@ -10,6 +10,7 @@ mod values;
 
 use crate::image::{ImagePair, image_pairs};
 use crate::kustomize::Dangling;
+use crate::selected::Selected;
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
@@ -38,6 +39,10 @@ pub struct Application {
     pub span: Span,
     /// Whether an ApplicationSet makes it.
     pub from_set: bool,
+    /// Whether a chart's template gives it.
+    pub of_chart: bool,
+    /// Whether only the defaults of a chart give it: nothing here is seen to install that chart.
+    pub by_default: bool,
     /// The Argo CD project.
     pub project: Option<Spanned<String>>,
     /// The namespace it is deployed to.
@@ -107,7 +112,11 @@ impl Deploys {
 
 /// Reads the applications and application sets among `objects` (documents of the tree, or what its
 /// builds made).
-pub fn read<'n>(repo: &Repo, objects: impl IntoIterator<Item = &'n Node>) -> Applications {
+pub fn read<'n>(
+    repo: &Repo,
+    selected: &Selected,
+    objects: impl IntoIterator<Item = &'n Node>,
+) -> Applications {
     let mut found = Applications::default();
     let mut here: Option<Directories<'_>> = None;
     for object in objects {
@@ -117,11 +126,11 @@ pub fn read<'n>(repo: &Repo, objects: impl IntoIterator<Item = &'n Node>) -> App
         }
         match text("kind") {
             "Application" => {
-                let here = here.get_or_insert_with(|| Directories::new(repo));
+                let here = here.get_or_insert_with(|| Directories::new(repo, selected));
                 found.applications.push(application(object, object, here));
             }
             "ApplicationSet" => {
-                let here = here.get_or_insert_with(|| Directories::new(repo));
+                let here = here.get_or_insert_with(|| Directories::new(repo, selected));
                 found.applications.extend(sets::application_set(object, here));
             }
             _ => {}
@@ -136,11 +145,12 @@ pub fn read<'n>(repo: &Repo, objects: impl IntoIterator<Item = &'n Node>) -> App
 /// The directories of a tree.
 struct Directories<'r> {
     repo: &'r Repo,
+    selected: &'r Selected,
     all: BTreeSet<&'r Path>,
 }
 
 impl<'r> Directories<'r> {
-    fn new(repo: &'r Repo) -> Self {
+    fn new(repo: &'r Repo, selected: &'r Selected) -> Self {
         let mut all = BTreeSet::new();
         let seen = repo.files.keys().chain(&repo.passed_over);
         for path in seen {
@@ -150,7 +160,7 @@ impl<'r> Directories<'r> {
                 }
             }
         }
-        Directories { repo, all }
+        Directories { repo, selected, all }
     }
 
     /// What a path deploys that is named in the file `by`.
@@ -195,6 +205,8 @@ fn application(object: &Node, written: &Node, here: &Directories<'_>) -> Applica
         name: text("metadata/name"),
         span: written.span,
         from_set: false,
+        of_chart: false,
+        by_default: false,
         project: text("spec/project"),
         namespace: text("spec/destination/namespace"),
         cluster: text("spec/destination/name").or_else(|| text("spec/destination/server")),
@@ -210,11 +222,11 @@ fn application(object: &Node, written: &Node, here: &Directories<'_>) -> Applica
         self_heal: flag("spec/syncPolicy/automated/selfHeal"),
         kept_replicas: kept::replicas(object),
     };
-    application.environment = environment_of(&application, here.repo);
+    application.environment = environment_of(&application, here);
     application
 }
 
-fn environment_of(application: &Application, repo: &Repo) -> Option<String> {
+fn environment_of(application: &Application, here: &Directories<'_>) -> Option<String> {
     let path = |fact: &Spanned<String>| environment::of_path(Path::new(&fact.value));
     let from_path = application.sources.iter().find_map(|s| {
         s.path
@@ -227,7 +239,10 @@ fn environment_of(application: &Application, repo: &Repo) -> Option<String> {
             .sources
             .iter()
             .flat_map(|s| &s.value_files)
-            .filter_map(|(name, _)| path(name))
+            .filter_map(|(name, file)| {
+                let picked = file.as_ref().and_then(|file| here.selected.environment(file));
+                picked.map(str::to_owned).or_else(|| path(name))
+            })
             .next_back()
     };
     let named = |fact: &Option<Spanned<String>>| {
@@ -239,7 +254,7 @@ fn environment_of(application: &Application, repo: &Repo) -> Option<String> {
         .or_else(|| named(&application.cluster).filter(|_| !is_address(&application.cluster)))
         .or_else(|| named(&application.namespace))
         .or_else(|| named(&application.name))
-        .or_else(|| environment::of_path(repo.sources.path(application.span.file)))
+        .or_else(|| environment::of_path(here.repo.sources.path(application.span.file)))
 }
 
 fn is_address(fact: &Option<Spanned<String>>) -> bool {

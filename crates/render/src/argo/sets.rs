@@ -5,7 +5,7 @@ use cofferdam_syntax::environment;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use cofferdam_syntax::{Chains, Layer, Span};
 use globset::{GlobBuilder, GlobMatcher};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Applications that one set may make; more are not read.
@@ -26,10 +26,15 @@ pub(super) fn application_set(set: &Node, here: &Directories<'_>) -> Vec<Applica
         // A generator may ask a cluster or a forge. Its result is not known then, and the template is read
         // without parameters.
         let elements = elements.unwrap_or_else(|| vec![of_clusters(generator)]);
+        // One unusual name may mean anything; of several, each is what its key says.
+        let names: BTreeSet<String> = elements
+            .iter()
+            .filter_map(|element| said(element, ENVIRONMENTS))
+            .collect();
         for element in elements.into_iter().take(MAX_ELEMENTS) {
             let filled = fill(here.repo.sources.chains(), template, &element);
             let mut application = application(&filled, set, here);
-            named_by_element(&mut application, &element);
+            named_by_element(&mut application, &element, names.len() > 1);
             application.from_set = true;
             application.unknown_generator.clone_from(&unknown_generator);
             applications.push(application);
@@ -44,15 +49,21 @@ const ENVIRONMENTS: &[&str] = &["environment", "env", "stage", "values.environme
 /// Keys of an element that name its cluster beside the address that the template takes.
 const CLUSTERS: &[&str] = &["cluster", "clusterName", "name"];
 
+/// What an element gives to the first of these keys that it has.
+fn said(element: &Element, keys: &[&str]) -> Option<String> {
+    keys.iter().find_map(|key| Some(known(element.get(*key)?)?.value))
+}
+
 /// What the element of a generator says outright, whatever the template makes of it.
-fn named_by_element(application: &mut Application, element: &Element) {
-    let said = |keys: &[&str]| keys.iter().find_map(|key| known(element.get(*key)?));
-    let environment = said(ENVIRONMENTS).and_then(|name| environment::canonical(&name.value));
+fn named_by_element(application: &mut Application, element: &Element, several: bool) {
+    let name = said(element, ENVIRONMENTS);
+    let environment = name.filter(|name| several || environment::canonical(name).is_some());
     if let Some(name) = environment {
-        application.environment = Some(name.to_owned());
+        application.environment = Some(environment::name(&name));
     }
     if application.cluster.is_none() || is_address(&application.cluster) {
-        application.cluster = said(CLUSTERS)
+        let cluster = CLUSTERS.iter().find_map(|key| known(element.get(*key)?));
+        application.cluster = cluster
             .filter(|_| element.contains_key("url") || element.contains_key("server"))
             .or(application.cluster.take());
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::helm;
+use crate::selected::Selected;
 use proptest::prelude::*;
 
 fn repo(files: &[(&str, &str)]) -> Repo {
@@ -11,7 +12,11 @@ fn repo(files: &[(&str, &str)]) -> Repo {
 }
 
 fn read_all(repo: &Repo) -> Applications {
-    read(repo, repo.yaml.values().flat_map(|s| &s.documents))
+    read(
+        repo,
+        &Selected::default(),
+        repo.yaml.values().flat_map(|s| &s.documents),
+    )
 }
 
 fn value(fact: &Option<Spanned<String>>) -> Option<&str> {
@@ -74,7 +79,7 @@ fn values_of_an_application_override_those_of_the_chart() {
     let app = &found.applications[0];
     assert_eq!(app.environment.as_deref(), Some("staging"));
     assert_eq!(app.sources[0].release.as_ref().and_then(Node::as_str), Some("eu"));
-    let charts = helm::read(&repo);
+    let charts = helm::read(&repo, &Selected::default());
     let (number, values) = chart_values(&repo, &charts, &app.sources[0]).unwrap();
     assert_eq!(number, 0);
     for (path, wanted) in [("a", 1), ("b/c", 2), ("b/d", 3), ("b/e", 4), ("b/f/g", 5)] {

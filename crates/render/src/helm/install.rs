@@ -177,6 +177,7 @@ pub(super) fn of_dependency(charts: &Charts, number: usize, dependency: &Depende
 mod tests {
     use super::*;
     use crate::helm;
+    use crate::selected::Selected;
 
     fn repo(files: &[(&str, &str)]) -> Repo {
         Repo::from_files(
@@ -225,7 +226,7 @@ mod tests {
             ("c/charts/old/Chart.yaml", "apiVersion: v2\nname: old\n"),
             ("c/charts/old/templates/d.yaml", DEPLOYMENT),
         ]);
-        let charts = helm::read(&repo);
+        let charts = helm::read(&repo, &Selected::default());
         let top = charts.charts.iter().position(|c| c.parent.is_none()).unwrap();
         let installed = install(&repo, &charts, top, &charts.charts[top].own, None);
         assert_eq!(shown(&installed), [row("api", "shop-api", "4", "r.io")]);
@@ -251,7 +252,7 @@ mod tests {
                 "api: {replicas: 3}\nworker: {replicas: 7}\n",
             ),
         ]);
-        let charts = helm::read(&repo);
+        let charts = helm::read(&repo, &Selected::default());
         let number = |name: &str| charts.charts.iter().position(|c| c.name.value == name).unwrap();
         let shop = number("shop");
         let installed = install(&repo, &charts, shop, &charts.charts[shop].own, None);
@@ -278,7 +279,7 @@ mod tests {
                 "apiVersion: v2\nname: b\ndependencies: [{name: a, repository: 'file://../a'}]\n",
             ),
         ]);
-        let charts = helm::read(&repo);
+        let charts = helm::read(&repo, &Selected::default());
         assert!(install(&repo, &charts, 0, &charts.charts[0].own, None).len() <= MAX_DEPTH);
     }
 }

@@ -17,6 +17,7 @@ mod value;
 mod values;
 
 use crate::image::ImagePair;
+use crate::selected::Selected;
 use cofferdam_syntax::Spanned;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
@@ -123,11 +124,11 @@ pub struct Rendered {
     pub objects: Vec<Node>,
 }
 
-/// Reads every chart of `repo`.
-pub fn read(repo: &Repo) -> Charts {
+/// Reads every chart of `repo`. Files of values that something picks by name are those of environments.
+pub fn read(repo: &Repo, selected: &Selected) -> Charts {
     let mut charts = find(repo);
     for number in 0..charts.charts.len() {
-        let own = own_values(repo, &charts.charts[number], &mut charts.consumed);
+        let own = own_values(repo, selected, &charts.charts[number], &mut charts.consumed);
         if let Some(first) = own.first() {
             charts.charts[number].own = first.values.clone();
         }

@@ -179,6 +179,7 @@ fn of_helmfile(charts: &Charts, path: &Path, release: &Node, document: &Node) ->
 mod tests {
     use super::*;
     use crate::helm;
+    use crate::selected::Selected;
 
     fn shown(files: &[(&str, &str)]) -> Vec<String> {
         let repo = Repo::from_files(
@@ -186,7 +187,7 @@ mod tests {
                 .iter()
                 .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
         );
-        let charts = helm::read(&repo);
+        let charts = helm::read(&repo, &Selected::default());
         let text = |t: &Option<String>| t.clone().unwrap_or_else(|| "-".to_owned());
         remote(&repo, &charts)
             .iter()

@@ -1,5 +1,6 @@
 use super::*;
 use crate::kustomize::merge::merge_values;
+use crate::selected::Selected;
 use cofferdam_syntax::tree::Value;
 use cofferdam_syntax::{FileId, yaml};
 use proptest::prelude::*;
@@ -37,7 +38,7 @@ fn given(values: &str, template: &str) -> String {
         ("c/values.yaml", values),
         ("c/templates/t.yaml", &format!("kind: X\n{template}")),
     ]);
-    let charts = read(&repo);
+    let charts = read(&repo, &Selected::default());
     let objects: Vec<String> = charts.charts[0].rendered[0].objects.iter().map(show).collect();
     let text = objects
         .join(
@@ -214,7 +215,7 @@ fn shop() -> Repo {
 #[test]
 fn a_chart_is_rendered_for_each_environment() {
     let repo = shop();
-    let charts = read(&repo);
+    let charts = read(&repo, &Selected::default());
     assert_eq!(charts.charts.len(), 1);
     let chart = &charts.charts[0];
     let environments: Vec<Option<&str>> = chart.values.iter().map(|v| v.environment.as_deref()).collect();
@@ -241,7 +242,7 @@ fn a_chart_is_rendered_for_each_environment() {
 #[test]
 fn a_value_has_the_location_where_it_is_written() {
     let repo = shop();
-    let charts = read(&repo);
+    let charts = read(&repo, &Selected::default());
     let place = |node: &Node| {
         (
             repo.sources.path(node.span.file).display().to_string(),
@@ -282,7 +283,7 @@ fn a_value_has_the_location_where_it_is_written() {
 #[test]
 fn images_of_values_are_found_once_and_with_their_environment() {
     let repo = shop();
-    let charts = read(&repo);
+    let charts = read(&repo, &Selected::default());
     let images: Vec<(Option<&str>, String)> = charts.charts[0]
         .images
         .iter()
@@ -317,7 +318,7 @@ fn a_subchart_gets_its_values_and_its_condition() {
     for (enabled, objects) in [("true", vec!["{kind:X a:[7 2 1 p]}"]), ("false", vec![])] {
         let files = files(enabled);
         let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-        let charts = read(&repo(&files));
+        let charts = read(&repo(&files), &Selected::default());
         let sub = &charts.charts[1];
         assert_eq!(sub.parent, Some(0));
         let given: Vec<String> = sub.rendered.iter().flat_map(|r| &r.objects).map(show).collect();
@@ -337,7 +338,7 @@ fn named_templates_of_a_local_library_are_found() {
         ),
         ("app/templates/x.yaml", "kind: X\na: {{ include \"lib.x\" . }}\n"),
     ]);
-    let charts = read(&repo);
+    let charts = read(&repo, &Selected::default());
     assert_eq!(show(&charts.charts[0].rendered[0].objects[0]), "{kind:X a:42}");
     assert!(charts.charts[1].rendered.is_empty());
 }
@@ -349,7 +350,7 @@ fn one_note_for_all_charts_says_that_helm_is_not_run() {
         ("b/Chart.yaml", CHART),
         ("c/Chart.yaml", CHART),
     ]);
-    let notes = read(&repo).notes;
+    let notes = read(&repo, &Selected::default()).notes;
     assert_eq!(notes.len(), 1);
     assert!(
         notes[0].message.ends_with("2 other charts)"),
@@ -367,7 +368,7 @@ fn an_unreadable_template_is_reported_once() {
         ("c/templates/a.yaml", "kind: X\n{{ if .x }}\n"),
         ("c/templates/b.yaml", "kind: X\na: [\n"),
     ]);
-    let charts = read(&repo);
+    let charts = read(&repo, &Selected::default());
     let messages: Vec<&str> = charts.notes.iter().map(|n| n.message.as_str()).collect();
     assert_eq!(messages.len(), 3, "{messages:?}");
     assert!(messages[1].contains("never closed") && messages[2].contains("no YAML"));
@@ -393,17 +394,17 @@ fn templates_that_call_themselves_end() {
 
 #[test]
 fn a_chart_of_another_tool_is_ignored() {
-    let charts = read(&repo(&[
-        ("Chart.yaml", "title: sales\n"),
-        ("values.yaml", "a: 1"),
-    ]));
+    let charts = read(
+        &repo(&[("Chart.yaml", "title: sales\n"), ("values.yaml", "a: 1")]),
+        &Selected::default(),
+    );
     assert!(charts.charts.is_empty() && charts.consumed.is_empty());
 }
 
 #[test]
 fn an_application_renders_with_its_own_values() {
     let repo = shop();
-    let charts = read(&repo);
+    let charts = read(&repo, &Selected::default());
     let mut values = charts.charts[0].values[0].values.clone();
     let over = yaml::parse("replicas: 9", FileId(0), 0).documents.remove(0);
     merge_values(repo.sources.chains(), &mut values, &over);
@@ -441,7 +442,7 @@ proptest! {
             ("c/values.yaml", &values),
             ("c/templates/t.yaml", &format!("kind: X\n{template}")),
         ]);
-        let charts = read(&repo);
+        let charts = read(&repo, &Selected::default());
         for object in charts.charts[0].rendered.iter().flat_map(|r| &r.objects) {
             let text = &repo.sources.file(object.span.file).text;
             prop_assert!(object.span.end as usize <= text.len() + 1);

@@ -4,6 +4,7 @@
 use super::{Chart, ChartImage, ChartValues, Dependency, below};
 use crate::image::image_pairs;
 use crate::kustomize::merge::merge_values;
+use crate::selected::Selected;
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
@@ -46,7 +47,12 @@ pub(super) fn empty(span: Span) -> Node {
 }
 
 /// The values of a chart from its own files: its defaults, and those of environments.
-pub(super) fn own_values(repo: &Repo, chart: &Chart, consumed: &mut BTreeSet<PathBuf>) -> Vec<ChartValues> {
+pub(super) fn own_values(
+    repo: &Repo,
+    selected: &Selected,
+    chart: &Chart,
+    consumed: &mut BTreeSet<PathBuf>,
+) -> Vec<ChartValues> {
     let chains = repo.sources.chains();
     let mut own = ChartValues {
         environment: None,
@@ -75,7 +81,9 @@ pub(super) fn own_values(repo: &Repo, chart: &Chart, consumed: &mut BTreeSet<Pat
         if plain {
             merge_values(chains, &mut own.values, document);
             own.files.insert(0, path.clone());
-        } else if let Some(environment) = environment::of_path(inside) {
+        } else if let Some(environment) =
+            (selected.environment(&path).map(str::to_owned)).or_else(|| environment::of_path(inside))
+        {
             layers
                 .entry(environment)
                 .or_default()

@@ -13,7 +13,7 @@ use super::sources::{Piece, Sources};
 use crate::context::Place;
 use crate::kubernetes;
 use cofferdam_model::{Absence, Opening, ProjectId, Span, UnreadableFile};
-use cofferdam_render::argo::{self, Application};
+use cofferdam_render::argo::Application;
 use cofferdam_render::hcl::Mode;
 use cofferdam_render::helm;
 use cofferdam_render::kustomize::Brings;
@@ -290,15 +290,9 @@ impl Finder<'_> {
 
     /// Objects that deploy from elsewhere, or of which an operator makes others.
     fn objects(&mut self, pieces: &[Piece<'_>]) {
-        let in_builds: BTreeSet<&Path> = self.sources.releases.iter().map(|r| r.dir.as_path()).collect();
-        let mut of_charts: Vec<&Node> = Vec::new();
         for piece in pieces {
             let text = |path: &str| piece.node.at(path).and_then(Node::as_str);
             let api = text("apiVersion").unwrap_or_default();
-            // Applications of documents were read before; those that templates give were not.
-            if api.starts_with("argoproj.io/") && in_builds.contains(piece.path) {
-                of_charts.push(piece.node);
-            }
             let path = self.sources.repo.sources.path(piece.node.span.file).to_path_buf();
             let environment = piece.holder.environment.map(str::to_owned);
             if api.starts_with("kustomize.toolkit.fluxcd.io/")
@@ -339,8 +333,6 @@ impl Finder<'_> {
                 }
             }
         }
-        let applications = argo::read(self.sources.repo, of_charts).applications;
-        self.applications(&applications);
     }
 
     /// Modules from elsewhere, and what is only looked up.
