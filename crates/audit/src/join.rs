@@ -82,7 +82,12 @@ fn are_variants(a: &Finding, b: &Finding) -> bool {
 
 /// Whether both say the same of one subject in variants of one environment: the figures are those of one variant.
 fn is_of_another_variant(a: &Finding, b: &Finding) -> bool {
-    are_variants(a, b) && a.environments.iter().any(|name| b.environments.contains(name))
+    let file = |finding: &Finding| finding.locations.first().map(|l| l.span.file);
+    // "Deployment shop/web" is one object in all variants; "secret PASSWORD" may be another one in another file.
+    let is_object = a.subject.starts_with(char::is_uppercase);
+    (is_object || file(a) == file(b))
+        && are_variants(a, b)
+        && a.environments.iter().any(|name| b.environments.contains(name))
 }
 
 fn figures(finding: &Finding) -> String {
@@ -323,6 +328,13 @@ mod tests {
             count(vec![of(Some("ha"), 1, "two"), of(Some("minimal"), 9, "two")]),
             1
         );
+        let secret = |variant: &str, at: usize| {
+            let mut finding = of(Some(variant), at, &format!("{at}"));
+            finding.subject = "secret PASSWORD".to_owned();
+            finding.locations[0].span.file = cofferdam_model::FileId(u32::try_from(at).unwrap());
+            finding
+        };
+        assert_eq!(count(vec![secret("ha", 1), secret("minimal", 9)]), 2);
         // In one variant they are two things with one name.
         assert_eq!(
             count(vec![of(Some("ha"), 1, "two"), of(Some("ha"), 9, "three")]),

@@ -131,3 +131,55 @@ fn a_command_that_installs_a_remote_chart_opens_the_scope() {
         assert_eq!(of(here), [""; 0], "{here}");
     }
 }
+
+#[test]
+fn workspaces_that_no_file_names_are_told() {
+    let notes = |workspace: &str| -> Vec<String> {
+        let text = format!(
+            "terraform {{\n  backend \"s3\" {{}}\n}}\nlocals {{\n  {workspace}\n}}\nresource \"aws_sqs_queue\" \"a\" {{ name = \"a\" }}\n"
+        );
+        let found = platform(&[("README.md", ""), ("infra/main.tf", &text)]);
+        let notes = found.reading.notes.iter().map(|note| note.message.clone());
+        notes.filter(|note| note.contains("workspaces")).collect()
+    };
+    assert_eq!(
+        notes("stage = terraform.workspace"),
+        [
+            "not known from files, so what differs between them is not judged: the Terraform workspaces of infra"
+        ]
+    );
+    assert_eq!(notes("# stage = terraform.workspace"), [""; 0]);
+    assert_eq!(notes("stage = \"prod\""), [""; 0]);
+}
+
+#[test]
+fn a_base_that_nothing_uses_opens_nothing_that_is_deployed() {
+    let overlay = [
+        ("k8s/overlays/dev/kustomization.yaml", "resources: [c.yaml]\n"),
+        ("k8s/overlays/dev/c.yaml", CONFIG),
+    ];
+    let broken = |path: &'static str| {
+        let mut files = overlay.to_vec();
+        files.push((path, "resources: [gone.yaml]\n"));
+        open_in(&files, Absence::Workload, "could not be built").len()
+    };
+    assert_eq!(broken("k8s/base/left/kustomization.yaml"), 0);
+    assert!(broken("k8s/other/kustomization.yaml") > 0);
+}
+
+#[test]
+fn a_template_that_cannot_be_rendered_opens_the_kinds_that_are_written_in_it() {
+    let open = |kind: Absence| {
+        let chart = [
+            ("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"),
+            ("c/values.yaml", "a: 1\n"),
+            (
+                "c/templates/d.yaml",
+                "kind: Deployment\nmetadata: {name: a\nspec: {{ end }}\n",
+            ),
+        ];
+        open_in(&chart, kind, "could not be rendered").len()
+    };
+    assert!(open(Absence::Workload) > 0);
+    assert_eq!(open(Absence::NetworkPolicy), 0);
+}

@@ -2,6 +2,7 @@
 
 use cofferdam_model::Absence;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// What an operator may make of a resource of its own: never what guards or watches other workloads.
 const OPERATOR: &[Absence] = &[
@@ -223,6 +224,61 @@ pub(super) fn terraform_file() -> BTreeSet<Absence> {
     kinds
 }
 
+/// Kinds of objects, and what each is.
+const OBJECTS: &[(&[&str], &[Absence])] = &[
+    (
+        &[
+            "Deployment",
+            "StatefulSet",
+            "DaemonSet",
+            "ReplicaSet",
+            "Job",
+            "CronJob",
+            "Pod",
+        ],
+        &[Absence::Workload, Absence::MetricSource],
+    ),
+    (&["Service"], &[Absence::Service]),
+    (&["ConfigMap"], &[Absence::ConfigMap]),
+    (&["Secret"], &[Absence::Secret]),
+    (&["ServiceAccount"], &[Absence::ServiceAccount]),
+    (&["PersistentVolumeClaim"], &[Absence::Claim]),
+    (&["PodDisruptionBudget"], &[Absence::DisruptionBudget]),
+    (&["NetworkPolicy"], &[Absence::NetworkPolicy]),
+    (&["HorizontalPodAutoscaler"], &[Absence::Autoscaler]),
+    (
+        &[
+            "Ingress",
+            "Role",
+            "RoleBinding",
+            "ClusterRole",
+            "ClusterRoleBinding",
+            "Group",
+            "User",
+        ],
+        &[],
+    ),
+];
+
+/// What a template of a chart may bring, by the kinds of objects that are written in it; `None` for anything.
+pub(super) fn template(path: &Path, text: &str) -> Option<BTreeSet<Absence>> {
+    let mut kinds = BTreeSet::new();
+    let mut written = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("kind:"))
+        .peekable();
+    written.peek()?;
+    for kind in written {
+        let kind = kind.trim().trim_matches(['"', '\'']);
+        let (_, brings) = OBJECTS.iter().find(|(names, _)| names.contains(&kind))?;
+        kinds.extend(*brings);
+    }
+    if kinds.contains(&Absence::Workload) {
+        kinds.extend(named(&path.to_string_lossy()));
+    }
+    Some(kinds)
+}
+
 /// Keys of ConfigMaps and Secrets, and variables made of them.
 pub(super) fn keys() -> BTreeSet<Absence> {
     [Absence::ConfigMap, Absence::Secret, Absence::Variable].into()
@@ -347,6 +403,27 @@ mod tests {
         ] {
             assert_eq!(data(data_source), kinds, "{data_source}");
         }
+    }
+
+    #[test]
+    fn a_template_brings_the_kinds_that_are_written_in_it() {
+        let of = |text: &str| template(Path::new("web/templates/a.yaml"), text);
+        let workload = BTreeSet::from([Absence::Workload, Absence::MetricSource]);
+        assert_eq!(of("{{ if .x }}\nkind: Deployment\n"), Some(workload));
+        assert_eq!(of("kind: Ingress\n"), Some(BTreeSet::new()));
+        assert_eq!(
+            of("kind: Secret\n---\nkind: \"ConfigMap\"\n"),
+            Some([Absence::Secret, Absence::ConfigMap].into())
+        );
+        for any in [
+            "kind: {{ .kind }}\n",
+            "{{ include \"all\" . }}\n",
+            "kind: Service\n---\nkind: Kafka\n",
+        ] {
+            assert_eq!(of(any), None, "{any}");
+        }
+        let pooler = template(Path::new("pgbouncer/templates/a.yaml"), "kind: Deployment\n");
+        assert!(pooler.is_some_and(|kinds| kinds.contains(&Absence::Pooler)));
     }
 
     #[test]

@@ -75,6 +75,19 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>], universes: &[Unive
     }
 }
 
+/// The file of a root module that asks for the workspace it is applied in.
+fn uses_workspaces<'s>(sources: &'s Sources<'_>, root: &Path) -> Option<&'s Path> {
+    let files = sources.repo.files.range(root.to_path_buf()..);
+    let own = files
+        .take_while(|(path, _)| path.starts_with(root))
+        .map(|(path, _)| path.as_path())
+        .filter(|path| path.parent() == Some(root) && path.extension().is_some_and(|e| e == "tf"));
+    let asks =
+        |line: &str| line.contains("terraform.workspace") && !line.trim_start().starts_with(['#', '/']);
+    own.into_iter()
+        .find(|path| sources.repo.text(path).is_some_and(|text| text.lines().any(asks)))
+}
+
 /// What one or the other could bring; nothing named is anything.
 fn joined(a: &BTreeSet<Absence>, b: &BTreeSet<Absence>) -> BTreeSet<Absence> {
     match a.is_empty() || b.is_empty() {
@@ -172,6 +185,18 @@ impl Finder<'_> {
     fn builds(&mut self) {
         for build in &self.sources.built.builds {
             let environment = || build.environment.clone();
+            // A base that nothing here uses brings nothing to what is deployed here.
+            let is_left_out = build.failed.is_some() && self.sources.is_unused_base(build);
+            if is_left_out
+                && self
+                    .sources
+                    .built
+                    .builds
+                    .iter()
+                    .any(|other| other.failed.is_none())
+            {
+                continue;
+            }
             if let Some(failed) = &build.failed {
                 let reason = "a kustomization could not be built".to_owned();
                 self.open_in(&build.dir, environment(), (failed.span, BTreeSet::new(), reason));
@@ -217,7 +242,10 @@ impl Finder<'_> {
             .filter(|n| templates.contains(n.path.as_path()))
         {
             let reason = "a template could not be rendered".to_owned();
-            self.open(&note.path, note.span, BTreeSet::new(), reason);
+            match kinds::template(&note.path, sources.repo.text(&note.path).unwrap_or_default()) {
+                Some(kinds) if kinds.is_empty() => {}
+                kinds => self.open(&note.path, note.span, kinds.unwrap_or_default(), reason),
+            }
         }
     }
 
@@ -338,6 +366,18 @@ impl Finder<'_> {
     /// Modules from elsewhere, and what is only looked up.
     fn terraform(&mut self) {
         let sources = self.sources;
+        for root in sources
+            .terraform
+            .roots
+            .iter()
+            .filter(|root| !root.signs.is_empty())
+        {
+            let project = sources.projects.get(sources.projects.of_path(&root.dir));
+            if let Some(path) = uses_workspaces(sources, &root.dir).filter(|_| project.apart.is_none()) {
+                let name = root.dir.display().to_string();
+                self.told.add(What::Workspaces, name, path, None);
+            }
+        }
         for root in &sources.terraform.roots {
             for values in &root.environments {
                 for call in &values.modules {

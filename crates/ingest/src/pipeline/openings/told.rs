@@ -18,6 +18,8 @@ pub(super) enum What {
     Directory,
     /// What a generator of an ApplicationSet gives.
     Generator,
+    /// The workspaces that a root module of Terraform is applied in.
+    Workspaces,
     /// A resource of an operator that contains pods.
     Pods,
 }
@@ -36,6 +38,15 @@ impl What {
             }
             What::Directory => format!("{count} directories of other repositories were not read: {names}"),
             What::Generator => format!("not known from files, so what it deploys is not judged: {names}"),
+            What::Workspaces if one => {
+                format!(
+                    "not known from files, so what differs between them is not judged: the Terraform workspaces of {names}"
+                )
+            }
+            What::Workspaces => format!(
+                "{count} root modules are applied once for each Terraform workspace, and no file names these, so what differs \
+                 between them is not judged: {names}"
+            ),
             What::Pods if one => {
                 format!("not judged, since only its operator knows what it makes: {names} contains pods")
             }
