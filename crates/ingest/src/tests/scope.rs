@@ -382,7 +382,7 @@ fn values_of_a_chart_that_a_command_installs_are_not_defaults() {
     // What the script fills in may set anything.
     assert_eq!(with("--set image=$TAG"), (vec![release("front", None, 1)], true));
     assert_eq!(with("-f $FILE"), (vec![release("front", None, 1)], true));
-    // With values for environments beside it, those are what is installed.
+    // What picks the values of an environment by name is one release for each.
     let prod = [
         ("charts/web/values-prod.yaml", "replicas: 9\n"),
         ("charts/web/values-dev.yaml", "replicas: 2\n"),
@@ -395,7 +395,7 @@ fn values_of_a_chart_that_a_command_installs_are_not_defaults() {
     found.sort();
     assert_eq!(
         (found, by_default),
-        (vec![release("web", None, 2), release("web", None, 9)], false)
+        (vec![release("front", None, 2), release("front", None, 9)], false)
     );
 }
 
