@@ -27,8 +27,7 @@ fn of_chart(repo: &Repo, template: &Path, key: &str) -> BTreeSet<String> {
     let Some(chart) = chart_of(repo, template) else {
         return BTreeSet::new();
     };
-    let files = repo.yaml.range(chart.clone()..);
-    let files = files.take_while(|(path, _)| path.starts_with(&chart));
+    let files = repo.yaml.below(&chart);
     let own = files.filter(|(path, _)| path.parent() == Some(chart.as_path()));
     let key = key.replace('.', "/");
     own.filter_map(|(_, stream)| stream.documents.first()?.at(&key)?.as_str())

@@ -76,10 +76,9 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>], universes: &[Unive
 }
 
 /// The file of a root module that asks for the workspace it is applied in.
-fn uses_workspaces<'s>(sources: &'s Sources<'_>, root: &Path) -> Option<&'s Path> {
-    let files = sources.repo.files.range(root.to_path_buf()..);
+fn uses_workspaces<'s>(sources: &'s Sources<'_>, root: &'s Path) -> Option<&'s Path> {
+    let files = sources.repo.files.below(root);
     let own = files
-        .take_while(|(path, _)| path.starts_with(root))
         .map(|(path, _)| path.as_path())
         .filter(|path| path.parent() == Some(root) && path.extension().is_some_and(|e| e == "tf"));
     let asks =
