@@ -67,6 +67,9 @@ const THINGS: &[&str] = &[
     "job",
 ];
 
+/// Files that a pattern picks, each with the name that picks it.
+type Named<'r> = Vec<(&'r str, &'r Path)>;
+
 impl Selected {
     /// Finds what the files of `repo` pick by name. A file picks only files of its own project.
     pub fn of(repo: &Repo, together: Together<'_>) -> Selected {
@@ -81,7 +84,7 @@ impl Selected {
             directories.entry(directory).or_default().push(path);
         }
         // The templates of one chart pick the same files.
-        let mut known: BTreeMap<(Pattern, BTreeSet<String>), (&Path, Vec<(&str, &Path)>)> = BTreeMap::new();
+        let mut known: BTreeMap<(Pattern, BTreeSet<String>), (&Path, Named<'_>)> = BTreeMap::new();
         for (path, id) in repo.own_files().filter(|(path, _)| may_pick(path)) {
             let text = &*repo.sources.file(*id).text;
             let overlays = words::overlays(text).into_iter();
