@@ -1,6 +1,8 @@
 //! Terraform's two syntaxes, HCL and JSON, as one view: blocks with labels, attributes and inner blocks.
 //! Nothing is evaluated here; every piece knows its place in the file.
 
+mod numbers;
+
 use crate::repo::Unreadable;
 use crate::source::{FileId, Span};
 use crate::tree::{Key, Node, Value};
@@ -74,7 +76,7 @@ pub fn range(expr: &Expression) -> Option<Range<usize>> {
     }
 }
 
-/// Reads the text of a `.tf` or `.tfvars` file.
+/// Reads the text of a `.tf` or `.tfvars` file. A number that is too large for any computer is absent.
 pub fn hcl(path: &Path, id: FileId, text: &str) -> Result<File, Unreadable> {
     let base = if text.starts_with('\u{feff}') {
         '\u{feff}'.len_utf8()
@@ -86,7 +88,11 @@ pub fn hcl(path: &Path, id: FileId, text: &str) -> Result<File, Unreadable> {
         base,
         fixed: None,
     };
-    match hcl_edit::parser::parse_body(&text[base..]) {
+    let parsed = hcl_edit::parser::parse_body(&text[base..]).or_else(|error| {
+        let without = numbers::without_too_large(&text[base..]).ok_or(error)?;
+        hcl_edit::parser::parse_body(&without)
+    });
+    match parsed {
         Ok(body) => Ok(File {
             path: path.to_owned(),
             at,
@@ -177,6 +183,16 @@ pub enum Item<'a> {
     Attribute(Key, Expr<'a>),
     /// A block with a body of its own.
     Block(Block<'a>),
+}
+
+impl Item<'_> {
+    /// Its place: the name of an attribute, the header of a block.
+    pub fn span(&self) -> Span {
+        match self {
+            Item::Attribute(key, _) => key.span,
+            Item::Block(block) => block.header,
+        }
+    }
 }
 
 /// A block.

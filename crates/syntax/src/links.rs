@@ -21,12 +21,20 @@ pub enum Target {
 const MAX_LINKED_FILES: usize = 20_000;
 /// The depth of links within linked directories before one is not followed.
 const MAX_LINKS_DEEP: usize = 8;
+/// The number of places of linked directories before the rest is not followed: links within linked directories are a
+/// product.
+const MAX_LINKED_DIRECTORIES: usize = 5_000;
+/// The names of links that are looked for in all files.
+const MAX_NAMES_SOUGHT: usize = 500;
+/// The bytes of the files that links may add: each place has a tree of its own.
+const MAX_LINKED_BYTES: usize = 64 << 20;
 
 impl Repo {
     /// Adds the targets of links at the places of the links.
     pub fn add_links(&mut self, links: BTreeMap<PathBuf, Target>) {
         let mut directories = BTreeMap::new();
         let mut files = Vec::new();
+        let mut bytes = 0;
         for (path, target) in links {
             match target {
                 Target::File(real) => files.push((path, real)),
@@ -38,13 +46,14 @@ impl Repo {
                 }
             }
         }
-        self.link(files);
+        self.link(files, &mut bytes);
+        self.passed_over.sort();
         let mut added = Vec::new();
         for (path, real) in &directories {
             let mut within = vec![real.as_path()];
             self.below_link(&directories, (path, real), &mut within, &mut added);
         }
-        self.link(added);
+        self.link(added, &mut bytes);
         self.passed_over.sort();
     }
 
@@ -62,9 +71,22 @@ impl Repo {
                 .insert(path.to_path_buf(), "leads to a directory that contains it");
             return;
         }
+        if self.linked_directories.len() >= MAX_LINKED_DIRECTORIES {
+            self.unfollowed
+                .insert(path.to_path_buf(), "is one of too many links to directories");
+            return;
+        }
         self.linked_directories
             .insert(path.to_path_buf(), real.to_path_buf());
-        for file in self.files.keys().chain(&self.passed_over) {
+        // Both are sorted, so what is below a directory is in one piece.
+        let read = self.files.below(real).map(|(file, _)| file);
+        let start = self.passed_over.partition_point(|file| file.as_path() < real);
+        let below_real = read.chain(
+            self.passed_over[start..]
+                .iter()
+                .take_while(|file| file.starts_with(real)),
+        );
+        for file in below_real {
             if let Ok(below) = file.strip_prefix(real)
                 && added.len() < MAX_LINKED_FILES
             {
@@ -87,11 +109,17 @@ impl Repo {
         }
     }
 
-    /// Adds files also at other places: each place with the real one.
-    fn link(&mut self, links: Vec<(PathBuf, PathBuf)>) {
+    /// Adds files also at other places, each place with the real one, until links have added too much.
+    fn link(&mut self, links: Vec<(PathBuf, PathBuf)>, bytes: &mut usize) {
         let (mut yaml, mut files) = (Vec::new(), Vec::new());
         for (path, real) in links {
             if let Some(stream) = self.yaml.get(&real) {
+                *bytes += self.text(&real).map_or(0, str::len);
+                if *bytes > MAX_LINKED_BYTES {
+                    self.unfollowed
+                        .insert(path, "is one of too many links to large files");
+                    continue;
+                }
                 yaml.push((path.clone(), stream.clone()));
             }
             if let Some(id) = self.files.get(&real) {
@@ -129,14 +157,20 @@ impl Repo {
     /// whose names occur in a file that was read.
     pub fn named_unfollowed(&self) -> Vec<Unreadable> {
         let texts = || self.files.values().map(|id| &self.sources.file(*id).text);
+        // Many links may have the same name; each name is looked for once.
+        let mut named: BTreeMap<&str, bool> = BTreeMap::new();
         self.unfollowed
             .iter()
             .filter(|(path, _)| {
                 let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
                 let terraform = [".tf", ".tf.json", ".tfvars", ".tfvars.json"];
-                !name.is_empty()
-                    && (terraform.iter().any(|ending| name.ends_with(ending))
-                        || texts().any(|text| text.contains(name)))
+                if name.is_empty() || terraform.iter().any(|ending| name.ends_with(ending)) {
+                    return !name.is_empty();
+                }
+                let many = named.len() >= MAX_NAMES_SOUGHT;
+                *named
+                    .entry(name)
+                    .or_insert_with(|| !many && texts().any(|text| text.contains(name)))
             })
             .map(|(path, why)| Unreadable {
                 path: path.clone(),
@@ -213,5 +247,43 @@ mod tests {
         assert!(!repo.files.contains_key(Path::new("a/to-b/to-a/x.yaml")));
         let named: Vec<PathBuf> = repo.named_unfollowed().into_iter().map(|u| u.path).collect();
         assert_eq!(named, [PathBuf::from("a/out.yaml"), "a/vars.tf".into()]);
+    }
+
+    #[test]
+    fn links_within_linked_directories_are_no_product_without_end() {
+        // Each of 12 directories has 9 links to the next.
+        let mut links = Vec::new();
+        for level in 0..12 {
+            for n in 0..9 {
+                let target = Target::Directory(format!("d{}", level + 1).into());
+                links.push((format!("d{level}/l{n}"), target));
+            }
+        }
+        let links: Vec<(&str, Target)> = links
+            .iter()
+            .map(|(path, to)| (path.as_str(), to.clone()))
+            .collect();
+        let repo = linked(&[("d12/a.yaml", "a: 1")], &links);
+        assert_eq!(repo.linked_directories.len(), MAX_LINKED_DIRECTORIES);
+        let told = repo.unfollowed.values().any(|why| why.contains("too many links"));
+        assert!(told && repo.files.len() <= MAX_LINKED_FILES + 1);
+    }
+
+    #[test]
+    fn links_to_a_large_file_end_too() {
+        let large = format!("a: {}", "x".repeat(1 << 20));
+        let links: Vec<(String, Target)> = (0..100)
+            .map(|n| (format!("l{n}.yaml"), Target::File("a.yaml".into())))
+            .collect();
+        let links: Vec<(&str, Target)> = links
+            .iter()
+            .map(|(path, to)| (path.as_str(), to.clone()))
+            .collect();
+        let repo = linked(&[("a.yaml", &large)], &links);
+        assert!(
+            repo.yaml.len() < 66 && repo.unfollowed.len() > 30,
+            "{}",
+            repo.yaml.len()
+        );
     }
 }

@@ -14,6 +14,9 @@ use std::sync::OnceLock;
 /// Configuration files above this size are reported and not read; the largest real ones are far smaller.
 pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
+/// Rules of a `.gitignore` that are used; more need much memory, and real ones have a few hundred bytes.
+const MAX_GITIGNORE_BYTES: usize = 128 * 1024;
+
 /// The first bytes of a file that git-crypt has encrypted.
 const GIT_CRYPT: &[u8] = b"\0GITCRYPT\0";
 
@@ -178,22 +181,23 @@ impl Repo {
             }
         }
         repo.files = files.into_iter().collect();
-        let sources = &repo.sources;
-        let parsed: Vec<(PathBuf, Stream)> = to_parse
-            .into_par_iter()
-            .map(|(path, id)| {
-                let stream = yaml::parse_file(&sources.file(id).text, id, sources.chains());
-                (path, stream)
-            })
-            .collect();
-        repo.yaml = parsed.into_iter().collect();
+        repo.yaml = parse_all(&repo.sources, to_parse);
         repo
     }
 
     fn add_gitignore(&mut self, path: &Path, id: FileId) {
+        if self.sources.file(id).text.len() > MAX_GITIGNORE_BYTES {
+            return;
+        }
         let dir = path.parent().unwrap_or(Path::new("")).to_path_buf();
         let mut builder = GitignoreBuilder::new("/");
-        for line in self.sources.file(id).text.lines() {
+        for line in self
+            .sources
+            .file(id)
+            .text
+            .lines()
+            .filter(|line| line.len() <= 4096)
+        {
             // A line that is not a valid pattern ignores nothing, as in git.
             let _ = builder.add_line(None, line);
         }
@@ -334,6 +338,44 @@ impl Repo {
         let id = self.files.get(path)?;
         Some(&self.sources.file(*id).text)
     }
+}
+
+/// Parts of values that aliases may add to all files together.
+const MAX_ALIASED: usize = 4_000_000;
+/// The same for one file of nearly any tree.
+const FEW_ALIASED: usize = 20_000;
+/// Files that are read side by side before their aliases are counted.
+const ROUND: usize = 256;
+
+/// Reads the files as YAML. Those with unusually many aliases are read last, one by one, so that what is refused does
+/// not depend on the number of threads.
+fn parse_all(sources: &SourceMap, files: Vec<(PathBuf, FileId)>) -> PathMap<Stream> {
+    let parse = |id: FileId, most: usize| {
+        let stream = yaml::parse_file(&sources.file(id).text, id, (sources.chains(), most));
+        let is_cut = stream.aliased > most;
+        (stream, is_cut)
+    };
+    let mut left = MAX_ALIASED;
+    let mut parsed = Vec::with_capacity(files.len());
+    let mut again = Vec::new();
+    for round in files.chunks(ROUND) {
+        let most = left.min(FEW_ALIASED);
+        let streams: Vec<(Stream, bool)> = round.par_iter().map(|(_, id)| parse(*id, most)).collect();
+        for ((path, id), (stream, is_cut)) in round.iter().zip(streams) {
+            if is_cut {
+                again.push((parsed.len(), *id));
+            } else {
+                left = left.saturating_sub(stream.aliased);
+            }
+            parsed.push((path.clone(), stream));
+        }
+    }
+    for (at, id) in again {
+        let (stream, _) = parse(id, left.min(yaml::MAX_ALIASED));
+        left = left.saturating_sub(stream.aliased);
+        parsed[at].1 = stream;
+    }
+    parsed.into_iter().collect()
 }
 
 /// The path with a sign in place of each control character, if it has any.
@@ -504,6 +546,28 @@ mod tests {
         assert!(repo.absent_by_design(Path::new("k8s/b.yaml")));
         assert!(!repo.absent_by_design(Path::new("base/b.yaml")));
         assert!(!repo.is_given(Path::new("k8s")) && !repo.is_given(Path::new("")));
+    }
+
+    #[test]
+    fn all_files_share_what_aliases_may_add() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for n in 1..5 {
+            let all = vec![format!("*a{}", n - 1); 10].join(", ");
+            text += &format!("a{n}: &a{n} [{all}]\n");
+        }
+        let small = "a: &a {x: 1}\nb: *a\n";
+        let paths = (0..60).map(|n| format!("f{n:02}.yaml"));
+        let files = paths.map(|path| (PathBuf::from(path), text.clone().into_bytes()));
+        let small = [("z.yaml", small)].map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec()));
+        let repo = Repo::from_files(files.chain(small));
+        let cut: Vec<&PathBuf> = (repo.yaml.iter())
+            .filter(|(_, stream)| !stream.errors.is_empty())
+            .map(|(path, _)| path)
+            .collect();
+        // Those that come first are read, and one with few aliases always.
+        assert!((10..58).contains(&cut.len()), "{}", cut.len());
+        assert!(cut.iter().all(|path| path.as_path() > Path::new("f01.yaml")));
+        assert!(!cut.contains(&&PathBuf::from("z.yaml")));
     }
 
     #[test]

@@ -3,7 +3,12 @@
 //! however it was built.
 
 use crate::source::{ChainId, Chains, Layer, Link, Span, Spanned};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
+
+/// Maps of more keys than this have an index of them while they are made.
+pub(crate) const INDEXED: usize = 32;
 
 /// A value with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,8 +141,28 @@ impl Map {
 impl FromIterator<(Key, Node)> for Map {
     fn from_iter<I: IntoIterator<Item = (Key, Node)>>(iter: I) -> Self {
         let mut map = Map::default();
+        // A search among thousands of keys for each of them costs their square.
+        let mut places: HashMap<Box<str>, usize> = HashMap::new();
         for (key, node) in iter {
-            map.insert(key, node);
+            if map.len() < INDEXED {
+                map.insert(key, node);
+                continue;
+            }
+            if places.is_empty() {
+                let keys = map.entries.iter().enumerate();
+                places.extend(keys.map(|(at, (key, _))| (key.text.clone(), at)));
+            }
+            match places.entry(key.text.clone()) {
+                Entry::Occupied(known) => {
+                    if let Some(slot) = map.entries.get_mut(*known.get()) {
+                        *slot = (key, node);
+                    }
+                }
+                Entry::Vacant(free) => {
+                    free.insert(map.entries.len());
+                    map.entries.push((key, node));
+                }
+            }
         }
         map
     }
@@ -410,5 +435,41 @@ impl Mark<'_> {
             }
             Value::Null | Value::Scalar(_) | Value::Unknown(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::FileId;
+
+    #[test]
+    fn a_map_keeps_the_last_of_equal_keys_in_the_place_of_the_first() {
+        let span = Span::new(FileId(0), 0, 0);
+        for count in [3, 31, 32, 33, 100] {
+            let entry = |n: usize, value: &str| {
+                let text = format!("k{n}").into();
+                (Key { text, span }, Node::text(value, span))
+            };
+            let first = (0..count).map(|n| entry(n, "first"));
+            let again = (0..count).step_by(3).map(|n| entry(n, "last"));
+            let map: Map = first.chain(again).collect();
+            assert_eq!(map.len(), count);
+            for (n, (key, value)) in map.iter().enumerate() {
+                assert_eq!(*key.text, format!("k{n}"));
+                let wanted = if n % 3 == 0 { "last" } else { "first" };
+                assert_eq!(value.as_str(), Some(wanted), "k{n} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_map_of_many_keys_is_made_in_a_moment() {
+        let span = Span::new(FileId(0), 0, 0);
+        let entries = (0..200_000).map(|n| {
+            let text = format!("{n}").into();
+            (Key { text, span }, Node::text("", span))
+        });
+        assert_eq!(entries.collect::<Map>().len(), 200_000);
     }
 }

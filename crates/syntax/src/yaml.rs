@@ -3,14 +3,20 @@
 
 use crate::source::{ChainId, Chains, Layer};
 use crate::source::{FileId, Span};
-use crate::tree::{Key, Map, Node, Scalar, Style, Value};
+use crate::tree::{INDEXED, Key, Map, Node, Scalar, Style, Value};
 use granit_parser::{Event, Parser, ScalarStyle};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Nodes that aliases may add to one stream before it is refused: otherwise a few lines of nested aliases can
-/// need more memory than any machine has.
+/// Parts of values that one stream may have.
 const MAX_NODES: usize = 2_000_000;
+/// Parts of values that aliases may add to one file: otherwise a few lines of nested aliases can need more memory than
+/// any machine has.
+pub(crate) const MAX_ALIASED: usize = 1_000_000;
+/// The same for a text inside a file, which is read again by each reader that looks into it.
+const MAX_ALIASED_INSIDE: usize = 50_000;
+/// Errors of one stream that are kept.
+const MAX_ERRORS: usize = 100;
 /// Nesting beyond which a document is refused; no real configuration comes close to it.
 const MAX_DEPTH: usize = 200;
 
@@ -25,6 +31,8 @@ pub struct Stream {
     pub problems: Vec<Problem>,
     /// Why reading stopped, if it did; documents before and after the broken one are kept.
     pub errors: Vec<Problem>,
+    /// How many parts of values the aliases added. Above the limit, the rest was not read.
+    pub(crate) aliased: usize,
 }
 
 /// A comment.
@@ -48,7 +56,7 @@ pub struct Problem {
 /// Reads `text`, which begins at byte `base` of `file` (0 for a whole file; the offset of a block
 /// scalar for YAML inside YAML).
 pub fn parse(text: &str, file: FileId, base: usize) -> Stream {
-    read(text, file, base, None)
+    read(text, file, base, (None, MAX_ALIASED_INSIDE))
 }
 
 /// Where aliases and merge keys are recorded.
@@ -62,19 +70,24 @@ struct Notes<'a> {
 /// Reads like [`parse`], and records in `chains` the aliases and merge keys that values came through: an
 /// alias' value is written at its anchor, and its chain contains the place of the alias.
 pub fn parse_with(text: &str, file: FileId, base: usize, chains: &Chains) -> Stream {
-    read(text, file, base, Some(Notes { chains, place: None }))
+    with_aliases(text, file, base, (chains, MAX_ALIASED_INSIDE))
+}
+
+fn with_aliases(text: &str, file: FileId, base: usize, (chains, most): (&Chains, usize)) -> Stream {
+    read(text, file, base, (Some(Notes { chains, place: None }), most))
 }
 
 /// Reads like [`parse_with`] a text that was composed. The tree has the places in the text; the links in
 /// `chains` have the places that `place` gives for them.
 pub fn parse_made(text: &str, file: FileId, chains: &Chains, place: &dyn Fn(Span) -> Span) -> Stream {
     let place = Some(place);
-    read(text, file, 0, Some(Notes { chains, place }))
+    read(text, file, 0, (Some(Notes { chains, place }), MAX_ALIASED_INSIDE))
 }
 
-fn read(text: &str, file: FileId, base: usize, notes: Option<Notes<'_>>) -> Stream {
+fn read(text: &str, file: FileId, base: usize, (notes, most): (Option<Notes<'_>>, usize)) -> Stream {
     let mut builder = Builder {
         notes,
+        most_aliased: most,
         file,
         base,
         stream: Stream::default(),
@@ -113,6 +126,9 @@ fn read(text: &str, file: FileId, base: usize, notes: Option<Notes<'_>>) -> Stre
                 };
                 builder.stream.errors.push(Problem { message, span });
                 builder.abandon();
+                if builder.stream.errors.len() >= MAX_ERRORS {
+                    break;
+                }
                 match parser.proceed_next_document() {
                     Ok(true) => {}
                     Ok(false) | Err(_) => break,
@@ -123,9 +139,10 @@ fn read(text: &str, file: FileId, base: usize, notes: Option<Notes<'_>>) -> Stre
     builder.stream
 }
 
-/// Reads a whole file. JSON documents may follow one another without a separator, as `kubectl` reads them.
-pub fn parse_file(text: &str, file: FileId, chains: &Chains) -> Stream {
-    let stream = parse_with(text, file, 0, chains);
+/// Reads a whole file. JSON documents may follow one another without a separator, as `kubectl` reads them. Aliases may
+/// add `most` parts of values.
+pub(crate) fn parse_file(text: &str, file: FileId, (chains, most): (&Chains, usize)) -> Stream {
+    let stream = with_aliases(text, file, 0, (chains, most));
     if stream.errors.is_empty() || !text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
         return stream;
     }
@@ -134,12 +151,14 @@ pub fn parse_file(text: &str, file: FileId, chains: &Chains) -> Stream {
     };
     let mut all = Stream::default();
     for part in parts {
-        let one = parse_with(&text[part.clone()], file, part.start, chains);
+        let left = most.saturating_sub(all.aliased);
+        let one = with_aliases(&text[part.clone()], file, part.start, (chains, left));
         if !one.errors.is_empty() {
             return stream;
         }
         all.documents.extend(one.documents);
         all.problems.extend(one.problems);
+        all.aliased += one.aliased;
     }
     all
 }
@@ -197,10 +216,8 @@ struct Builder<'c> {
     anchors: HashMap<usize, Node>,
     root: Option<Node>,
     nodes: usize,
+    most_aliased: usize,
 }
-
-/// Maps of more keys than this have an index of them.
-const INDEXED: usize = 32;
 
 /// Whether the map has this key. Notes it as one that it will have.
 fn is_known(map: &Map, seen: &mut HashSet<Arc<str>>, key: &str) -> bool {
@@ -241,6 +258,7 @@ impl Builder<'_> {
             anchors: HashMap::new(),
             root: None,
             nodes: 0,
+            most_aliased: 0,
         }
     }
 
@@ -310,11 +328,12 @@ impl Builder<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(end)?,
             Event::Alias(id) => {
+                let added = self.anchors.get(&id).map_or(1, count);
+                self.expand(added)?;
                 let node = self.anchors.get(&id).cloned().unwrap_or(Node {
                     span: self.span(start, end),
                     value: Value::Unknown("an alias of a node that contains itself".into()),
                 });
-                self.nodes += count(&node);
                 let layer = if self.in_merge() {
                     Layer::Merge
                 } else {
@@ -406,14 +425,28 @@ impl Builder<'_> {
         self.place(node, anchor)
     }
 
+    /// Counts what an alias adds, before it is added.
+    fn expand(&mut self, added: usize) -> Result<(), String> {
+        self.stream.aliased = self.stream.aliased.saturating_add(added);
+        if self.stream.aliased > self.most_aliased {
+            return Err(format!(
+                "its aliases expand to more than {} values; the rest of this file was not read",
+                self.most_aliased
+            ));
+        }
+        Ok(())
+    }
+
     fn place(&mut self, node: Node, anchor: usize) -> Result<(), String> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err(format!(
-                "aliases expand this stream to more than {MAX_NODES} nodes"
+                "has more than {MAX_NODES} values; the rest of this file was not read"
             ));
         }
         if anchor != 0 {
+            // Anchors inside each other copy the innermost value again and again.
+            self.expand(count(&node) / 4)?;
             self.anchors.insert(anchor, node.clone());
         }
         match self.stack.last_mut() {
@@ -462,11 +495,13 @@ impl Builder<'_> {
     }
 }
 
+/// Parts of a value; a long text counts as many.
 fn count(node: &Node) -> usize {
     1 + match &node.value {
         Value::Seq(items) => items.iter().map(count).sum(),
-        Value::Map(map) => map.iter().map(|(_, v)| count(v)).sum(),
-        _ => 0,
+        Value::Map(map) => map.iter().map(|(k, v)| k.text.len() / 64 + count(v)).sum(),
+        Value::Scalar(scalar) => scalar.text.len() / 64,
+        Value::Unknown(_) | Value::Null => 0,
     }
 }
 

@@ -117,6 +117,41 @@ fn aliases_and_nesting_are_limited() {
 }
 
 #[test]
+fn what_aliases_add_is_counted_with_the_length_of_texts_and_the_anchors_around_each_other() {
+    let cut = |text: &str| {
+        let stream = parse(text, FILE, 0);
+        stream.errors.first().map(|error| error.message.clone())
+    };
+    let long = format!(
+        "a: &a {}\nb: [{}]\n",
+        "x".repeat(100_000),
+        vec!["*a"; 1_000].join(", ")
+    );
+    assert!(
+        cut(&long).is_some_and(|why| why.contains("aliases")),
+        "{:?}",
+        cut(&long)
+    );
+    let mut within = String::new();
+    for n in 0..150 {
+        within += &format!("{}a: &a{n}\n", " ".repeat(n));
+    }
+    within += &format!("{}b: [{}]\n", " ".repeat(150), vec!["x"; 3_000].join(", "));
+    assert!(cut(&within).is_some_and(|why| why.contains("aliases")));
+    // A usual file: settings of one service for the others.
+    let mut usual = "x: &x {image: a, environment: &e {A: 1, B: 2}, ports: [1, 2]}\nservices:\n".to_owned();
+    for n in 0..300 {
+        usual += &format!("  s{n}:\n    <<: *x\n    environment:\n      <<: *e\n      C: 3\n");
+    }
+    assert_eq!(cut(&usual), None);
+    // Errors do not fill the memory either.
+    assert_eq!(
+        parse(&"--- [\n".repeat(100_000), FILE, 0).errors.len(),
+        MAX_ERRORS
+    );
+}
+
+#[test]
 fn yaml_inside_a_block_keeps_its_place() {
     let text = "data:\n  routing.yaml: |\n    cells:\n      - name: us\n        weight: 60\n";
     let root = one(text);
@@ -189,7 +224,7 @@ proptest! {
 #[test]
 fn documents_of_json_may_follow_one_another() {
     let read = |text: &str| {
-        let stream = parse_file(text, FileId(0), &Chains::default());
+        let stream = parse_file(text, FileId(0), (&Chains::default(), MAX_ALIASED));
         let names = stream.documents.iter().map(|d| {
             let name = d.get("a").unwrap();
             assert_eq!(
@@ -221,7 +256,9 @@ fn documents_of_json_may_follow_one_another() {
         format!("{one}\n{{\"a\" 1 2}}"),
     ] {
         assert_ne!(
-            parse_file(&broken, FileId(0), &Chains::default()).errors.len(),
+            parse_file(&broken, FileId(0), (&Chains::default(), MAX_ALIASED))
+                .errors
+                .len(),
             0,
             "{broken}"
         );
