@@ -5,8 +5,10 @@
 //! Nothing is executed and nothing is fetched. What a tool would have to fetch or run is reported as not read.
 
 pub mod argo;
+mod budget;
 pub mod hcl;
 pub mod helm;
 pub mod image;
 pub mod kustomize;
+mod measure;
 pub mod selected;

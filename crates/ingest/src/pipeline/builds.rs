@@ -80,6 +80,7 @@ impl<'a> Sources<'a> {
         let file_environments = file_environments(&labels, &selected, &naming);
         name_environments(&mut terraform, &naming);
         let releases = releases(repo, &charts, (&applications, listed, &given.left_out), &naming);
+        charts.note_left_out();
         let of_builds = of_builds(&applications, &naming);
         let built = built(
             repo,

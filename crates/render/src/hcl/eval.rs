@@ -10,8 +10,9 @@ use super::parse::{self, At, Expr};
 use super::root::Run;
 use super::value::{
     Eval, Step, Wrong, attribute, bool_node, boolean, continue_reference, equal, number, number_node, pairs,
-    size, unknown, why_unknown, wrong,
+    unknown, why_unknown, wrong,
 };
+use crate::measure::{own_size, size};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
 use hcl_edit::expr::{
@@ -19,6 +20,7 @@ use hcl_edit::expr::{
     UnaryOperator,
 };
 use hcl_edit::template::Element;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Nesting of expressions, and length of references to references, that is followed.
@@ -54,13 +56,20 @@ impl<'b, 'w> Scope<'b, 'w> {
         let Some(_depth) = self.run.enter(MAX_DEPTH) else {
             return Ok(unknown("nested too deeply to follow", span));
         };
-        if !self.run.spend(1) {
-            return Ok(unknown("too much to evaluate", span));
+        self.run.spend(1);
+        if self.run.is_over(span) {
+            return Ok(too_much(span));
         }
-        match expr {
-            Expr::Hcl(expr, at) => self.hcl(expr, at),
-            Expr::Json(node) => self.json(node),
-        }
+        let node = match expr {
+            Expr::Hcl(expr, at) => self.hcl(expr, at)?,
+            Expr::Json(node) => self.json(node)?,
+        };
+        self.run.make(own_size(&node));
+        Ok(if self.run.is_over(span) {
+            too_much(span)
+        } else {
+            node
+        })
     }
 
     /// The same with one more name bound.
@@ -136,6 +145,7 @@ impl<'b, 'w> Scope<'b, 'w> {
     fn json(self, node: &Node) -> Eval {
         match &node.value {
             Value::Scalar(scalar) if scalar.text.contains("${") || scalar.text.contains("%{") => {
+                self.run.spend(scalar.text.len() / 16);
                 match hcl_edit::parser::parse_template(&scalar.text) {
                     Ok(template) => self.template(template.iter(), At::inside(node.span), node.span),
                     Err(error) => wrong(format!("a template that cannot be read: {}", error.message())),
@@ -151,13 +161,11 @@ impl<'b, 'w> Scope<'b, 'w> {
                 ),
             }),
             Value::Map(map) => {
-                let mut out = Map::default();
-                for (key, value) in map.iter() {
-                    out.insert(key.clone(), self.eval(Expr::Json(value))?);
-                }
+                let entries = map.iter();
+                let evaluated = entries.map(|(key, value)| Ok((key.clone(), self.eval(Expr::Json(value))?)));
                 Ok(Node {
                     span: node.span,
-                    value: Value::Map(out),
+                    value: Value::Map(evaluated.collect::<Result<Map, Wrong>>()?),
                 })
             }
             _ => Ok(node.clone()),
@@ -165,7 +173,7 @@ impl<'b, 'w> Scope<'b, 'w> {
     }
 
     fn object(self, object: &Object, at: At, span: Span) -> Eval {
-        let mut map = Map::default();
+        let mut entries = Vec::with_capacity(object.len());
         for (key, value) in object.iter() {
             let key = match key {
                 ObjectKey::Ident(name) => Key {
@@ -190,11 +198,11 @@ impl<'b, 'w> Scope<'b, 'w> {
                     }
                 }
             };
-            map.insert(key, self.eval(Expr::Hcl(value.expr(), at))?);
+            entries.push((key, self.eval(Expr::Hcl(value.expr(), at))?));
         }
         Ok(Node {
             span,
-            value: Value::Map(map),
+            value: Value::Map(entries.into_iter().collect()),
         })
     }
 
@@ -204,10 +212,13 @@ impl<'b, 'w> Scope<'b, 'w> {
             return Ok(unknown(why.to_string(), span));
         }
         let mut seq = Vec::new();
-        let mut map = Map::default();
+        let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut groups: HashMap<Box<str>, usize> = HashMap::new();
+        self.run.copy(&collection);
         for (key, value) in pairs(&collection)? {
-            if !self.run.spend(size(&value)) {
-                return Ok(unknown("too much to evaluate", span));
+            self.run.spend(1);
+            if self.run.is_over(span) {
+                return Ok(too_much(span));
             }
             let by_value = Bind {
                 name: expr.intro.value_var.as_str(),
@@ -246,11 +257,17 @@ impl<'b, 'w> Scope<'b, 'w> {
                 _ => return wrong("a key is not a string"),
             };
             if !expr.grouping {
-                map.insert(key, item);
-            } else if let Some(Node {
-                value: Value::Seq(group),
-                ..
-            }) = map.get_mut(&key.text)
+                entries.push((key, item));
+                continue;
+            }
+            let at = *groups.entry(key.text.clone()).or_insert(entries.len());
+            if let Some((
+                _,
+                Node {
+                    value: Value::Seq(group),
+                    ..
+                },
+            )) = entries.get_mut(at)
             {
                 group.push(item);
             } else {
@@ -258,13 +275,13 @@ impl<'b, 'w> Scope<'b, 'w> {
                     span,
                     value: Value::Seq(vec![item]),
                 };
-                map.insert(key, group);
+                entries.push((key, group));
             }
         }
         Ok(Node {
             span,
             value: if expr.key_expr.is_some() {
-                Value::Map(map)
+                Value::Map(entries.into_iter().collect())
             } else {
                 Value::Seq(seq)
             },
@@ -316,16 +333,22 @@ impl<'b, 'w> Scope<'b, 'w> {
                 _ => return wrong("`...` takes a list"),
             }
         }
-        if !self.run.spend(args.iter().map(size).sum()) {
-            return Ok(unknown("too much to evaluate", span));
+        self.run
+            .spend(functions::steps(name, &args, args.iter().map(size).sum()));
+        if self.run.is_over(span) {
+            return Ok(too_much(span));
         }
         if matches!(
             name,
             "file" | "jsondecode" | "yamldecode" | "templatefile" | "fileexists"
         ) {
-            return self.file_function(name, &args, span);
+            let node = self.file_function(name, &args, span)?;
+            self.run.copy(&node);
+            return Ok(node);
         }
-        functions::call(name, &args, span)
+        let node = functions::call(name, &args, span)?;
+        self.run.copy(&node);
+        Ok(node)
     }
 
     fn traversal(self, traversal: &Traversal, at: At, span: Span) -> Eval {
@@ -437,8 +460,9 @@ impl<'b, 'w> Scope<'b, 'w> {
                         _ => vec![node],
                     };
                     let rest = &steps[index + 1..];
-                    if !self.run.spend(items.len()) {
-                        return Ok(unknown("too much to evaluate", span));
+                    self.run.make(items.len());
+                    if self.run.is_over(span) {
+                        return Ok(too_much(span));
                     }
                     let items = items
                         .into_iter()
@@ -453,6 +477,11 @@ impl<'b, 'w> Scope<'b, 'w> {
         }
         Ok(node)
     }
+}
+
+/// The value of what is not evaluated because the allowance is spent.
+pub(super) fn too_much(span: Span) -> Node {
+    unknown("too much to evaluate", span)
 }
 
 fn unary(operator: UnaryOperator, operand: Node, span: Span) -> Eval {

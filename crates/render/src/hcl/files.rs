@@ -43,7 +43,8 @@ impl<'w> Scope<'_, 'w> {
         if name == "fileexists" {
             return Ok(bool_node(true, span));
         }
-        if text.len() > MAX_TEXT || !self.run.spend(text.len() / 64) {
+        self.run.make(1 + text.len() / 64);
+        if text.len() > MAX_TEXT || self.run.is_over(span) {
             return Ok(unknown("a file too long to take in", span));
         }
         // The file is the content of the call that names it.
@@ -58,6 +59,7 @@ impl<'w> Scope<'_, 'w> {
                 }),
             });
         }
+        self.run.spend(text.len() / 16);
         let Ok(template) = hcl_edit::parser::parse_template(&text) else {
             return wrong(format!("{} is not a template", path.display()));
         };

@@ -11,7 +11,7 @@ mod functions;
 mod generated;
 mod module;
 mod names;
-use cofferdam_syntax::hcl as parse;
+mod read;
 mod references;
 mod root;
 mod template;
@@ -22,13 +22,14 @@ mod vars;
 #[cfg(test)]
 mod tests;
 
+use crate::budget::{Allowance, Budget, Cost};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::environment;
+use cofferdam_syntax::hcl as parse;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
-use cofferdam_syntax::yaml::Stream;
 pub use deployed::Sign;
-use rayon::prelude::*;
+use read::{Parsed, parse_all};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -242,21 +243,6 @@ pub fn reference(node: &Node) -> Option<&str> {
     }
 }
 
-/// What a file is to Terraform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Module,
-    Values,
-}
-
-struct Parsed {
-    modules: Vec<parse::File>,
-    values: Vec<parse::File>,
-    problems: Vec<Unreadable>,
-    claimed: BTreeSet<PathBuf>,
-    misnamed: Vec<(PathBuf, Span)>,
-}
-
 /// Whether the files of two paths belong to one project.
 pub type Together<'t> = &'t (dyn Fn(&Path, &Path) -> bool + Sync);
 
@@ -303,25 +289,44 @@ pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terra
         .collect();
     let values = vars::assign(&parsed.values, &declared, together);
     let none = vars::ValueFiles::default();
+    let nothing = module::Module::default();
+    let each: Vec<Evaluation<'_>> = roots
+        .iter()
+        .flat_map(|dir| {
+            let values = values.get(dir).unwrap_or(&none);
+            let environments = values.environments(dir).into_iter();
+            environments.map(move |(environment, files)| (dir.as_path(), environment, files))
+        })
+        .collect();
+    let evaluate = |(dir, environment, files): &Evaluation<'_>, allowance: &Allowance| {
+        let module = modules.get(*dir).unwrap_or(&nothing);
+        let mut given = given_values(repo, dir, files, allowance);
+        given.extend(commands.get(*dir).into_iter().flatten().map(cloned));
+        let stated = stated_environment(&given, module);
+        let run = root::Run::new(repo, &modules, dir, allowance);
+        let (values, left_out) = run.evaluate(environment.clone(), given);
+        (RootValues { stated, ..values }, left_out)
+    };
+    let mut budget = budget(repo, &parsed);
+    let evaluated = budget.spread(&each, (SMALL, LARGE), evaluate);
+    let mut problems = parsed.problems;
+    let mut by_dir: BTreeMap<&Path, Vec<RootValues>> = BTreeMap::new();
+    for ((dir, ..), (values, left_out)) in each.iter().zip(evaluated) {
+        by_dir.entry(dir).or_default().push(values);
+        for problem in left_out {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
     let evaluated = roots
-        .par_iter()
+        .iter()
         .map(|dir| {
             let values = values.get(dir).unwrap_or(&none);
-            let nothing = module::Module::default();
             let module = modules.get(dir).unwrap_or(&nothing);
             Root {
                 dir: dir.clone(),
-                environments: values
-                    .environments(dir)
-                    .into_iter()
-                    .map(|(environment, files)| {
-                        let mut given = given_values(repo, dir, &files);
-                        given.extend(commands.get(dir).into_iter().flatten().map(cloned));
-                        let stated = stated_environment(&given, module);
-                        let values = root::Run::new(repo, &modules, dir).evaluate(environment, given);
-                        RootValues { stated, ..values }
-                    })
-                    .collect(),
+                environments: by_dir.remove(dir.as_path()).unwrap_or_default(),
                 signs: deployed::signs(module, values, &units),
                 defaults: module.defaults(),
                 open_defaults: deployed::open_defaults(repo, module, values, &units),
@@ -336,7 +341,7 @@ pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terra
             .chain(&parsed.values)
             .map(|file| file.path.clone())
             .collect(),
-        problems: parsed.problems,
+        problems,
         misplaced: parsed.modules.iter().flat_map(misplaced).collect(),
         claimed: parsed.claimed,
         misnamed: parsed.misnamed,
@@ -428,10 +433,40 @@ fn stated_environment(given: &BTreeMap<String, Node>, module: &module::Module<'_
     variable.or_else(local).map(str::to_owned)
 }
 
+/// A root, one of its environments, and the value files of this environment.
+type Evaluation<'p> = (&'p Path, Option<String>, Vec<&'p parse::File>);
+
+/// What the evaluation of nearly every root costs less than.
+const SMALL: Cost = Cost {
+    steps: 400_000,
+    bytes: 32 << 20,
+};
+
+/// What the evaluation of one root in one environment may cost: far more than any real one needs.
+const LARGE: Cost = Cost {
+    steps: 4_000_000,
+    bytes: 256 << 20,
+};
+
+/// What all evaluations may cost. A large tree may cost more than a small one.
+fn budget(repo: &Repo, parsed: &Parsed) -> Budget {
+    let text = |file: &parse::File| Some(repo.text(&file.path)?.len() as u64);
+    let written: u64 = parsed.modules.iter().chain(&parsed.values).filter_map(text).sum();
+    Budget::new(Cost {
+        steps: 16_000_000 + 20 * written,
+        bytes: (384 << 20) + 50 * written,
+    })
+}
+
 /// Values that value files give to a root's variables; they are literals.
-fn given_values(repo: &Repo, dir: &Path, files: &[&parse::File]) -> BTreeMap<String, Node> {
+fn given_values(
+    repo: &Repo,
+    dir: &Path,
+    files: &[&parse::File],
+    allowance: &Allowance,
+) -> BTreeMap<String, Node> {
     let (nothing, empty) = (BTreeMap::new(), module::Module::default());
-    let run = root::Run::new(repo, &nothing, dir);
+    let run = root::Run::new(repo, &nothing, dir, allowance);
     let instance = Rc::new(module::Instance::root(&empty, BTreeMap::new()));
     let scope = eval::Scope {
         run: &run,
@@ -512,103 +547,4 @@ fn stores<'f>(repo: &Repo, files: &'f [parse::File]) -> BTreeSet<&'f Path> {
         .map(|(dir, _)| dir)
         .filter(|dir| !own.contains(dir))
         .collect()
-}
-
-fn role(name: &str) -> Option<Role> {
-    let name = name.to_ascii_lowercase();
-    if name.ends_with(".tfvars") || name.ends_with(".tfvars.json") {
-        Some(Role::Values)
-    } else if name.ends_with(".tf") || name.ends_with(".tf.json") {
-        Some(Role::Module)
-    } else {
-        None
-    }
-}
-
-fn parse_all(repo: &Repo) -> Parsed {
-    let mut out = Parsed {
-        modules: Vec::new(),
-        values: Vec::new(),
-        problems: Vec::new(),
-        claimed: BTreeSet::new(),
-        misnamed: Vec::new(),
-    };
-    // Files that are HCL by name, and files that are HCL by content although the name says otherwise.
-    let mut candidates: Vec<(&PathBuf, Option<Role>)> = Vec::new();
-    for (path, stream) in &repo.yaml {
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        let Some(role) = role(name) else {
-            if no_yaml(stream) && repo.text(path).is_some_and(parse::looks_like_terraform) {
-                candidates.push((path, None));
-            }
-            continue;
-        };
-        out.claimed.insert(path.clone());
-        out.problems.extend(stream.errors.iter().map(|error| Unreadable {
-            path: path.clone(),
-            span: Some(error.span),
-            message: error.message.clone(),
-        }));
-        if let Some(document) = stream.documents.first() {
-            let file = parse::json(path, document.clone());
-            match role {
-                Role::Module => out.modules.push(file),
-                Role::Values => out.values.push(file),
-            }
-        }
-    }
-    candidates.extend(repo.files.iter().filter_map(|(path, id)| {
-        let name = path.file_name().and_then(|n| n.to_str())?;
-        match role(name) {
-            Some(role) => (!out.claimed.contains(path)).then_some((path, Some(role))),
-            None => disguised(name, &repo.sources.file(*id).text).then_some((path, None)),
-        }
-    }));
-    candidates.sort_by_key(|(path, _)| *path);
-    let results: Vec<_> = candidates
-        .into_par_iter()
-        .filter_map(|(path, role)| {
-            let id = repo.files.get(path)?;
-            let text = &repo.sources.file(*id).text;
-            Some((path, role, parse::hcl(path, *id, text)))
-        })
-        .collect();
-    for (path, role, result) in results {
-        let hidden = role.is_none();
-        match result {
-            Ok(file) if hidden && file.blocks().is_empty() => continue,
-            Ok(file) => {
-                if hidden && let Some(first) = file.blocks().first() {
-                    out.misnamed.push((path.clone(), first.header));
-                }
-                match role {
-                    Some(Role::Values) => out.values.push(file),
-                    _ => out.modules.push(file),
-                }
-            }
-            Err(problem) => out.problems.push(problem),
-        }
-        if hidden {
-            out.claimed.insert(path.clone());
-        }
-    }
-    out.modules.sort_by(|a, b| a.path.cmp(&b.path));
-    out.values.sort_by(|a, b| a.path.cmp(&b.path));
-    out
-}
-
-/// Whether a file that should be YAML is something else: it has errors, or is one piece of text.
-fn no_yaml(stream: &Stream) -> bool {
-    !stream.errors.is_empty() || stream.documents.iter().any(|d| d.as_str().is_some())
-}
-
-/// Whether a file with HCL's general ending has blocks that only Terraform has. Lock files, tests and Terragrunt have
-/// blocks with the same names and other meanings.
-fn disguised(name: &str, text: &str) -> bool {
-    name.ends_with(".hcl")
-        && !name.ends_with(".lock.hcl")
-        && !name.contains(".tftest.")
-        && !name.starts_with("terragrunt")
-        && text.contains("resource \"")
-        && parse::looks_like_terraform(text)
 }

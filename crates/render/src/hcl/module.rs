@@ -5,6 +5,7 @@ use super::eval::{Bind, Scope};
 use super::parse::{Block, Body, Expr, File, Item};
 use super::value::{Wrong, number, pairs, unknown};
 use super::{Dangling, Missing, Mode, names};
+use crate::measure::size;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
 use std::cell::RefCell;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 
 /// Instances that one `count` or `for_each` may make.
 const MAX_INSTANCES: usize = 1_000;
+/// Parts of a value that take as much work and memory as one repetition, besides its value.
+const EACH: usize = 8;
 
 /// Arguments that say how a resource or module is created and do not belong to it.
 const META: &[&str] = &[
@@ -204,20 +207,29 @@ impl<'b, 'w> Scope<'b, 'w> {
         if let Some(count) = body.attribute("count") {
             let node = self.value(count);
             match (&node.value, number(&node)) {
-                (_, Some(n)) if n >= 0.0 && n.fract() == 0.0 => Expansion::Many(
-                    (0..(n as usize).min(MAX_INSTANCES))
-                        .map(|i| Each {
-                            name: "count",
-                            value: map_node(node.span, &[("index", Node::plain(&i.to_string(), node.span))]),
-                            index: i.to_string(),
-                        })
-                        .collect(),
-                ),
+                (_, Some(n)) if n >= 0.0 && n.fract() == 0.0 => {
+                    let many = self.at_most(n as usize, node.span);
+                    self.run.make(many * EACH);
+                    let each = |i: usize| Each {
+                        name: "count",
+                        value: map_node(node.span, &[("index", Node::plain(&i.to_string(), node.span))]),
+                        index: i.to_string(),
+                    };
+                    Expansion::Many((0..many).map(each).collect())
+                }
                 (Value::Unknown(why), _) => uncertain("count", node.span, why.clone()),
                 _ => uncertain("count", node.span, "`count` is not a whole number".into()),
             }
         } else if let Some(for_each) = body.attribute("for_each") {
             let node = self.value(for_each);
+            self.run.copy(&node);
+            let many = match &node.value {
+                Value::Seq(items) => items.len(),
+                Value::Map(map) => map.len(),
+                _ => 0,
+            };
+            let many = self.at_most(many, node.span);
+            self.run.make(many * EACH);
             match each_of(&node) {
                 Ok(repetitions) => Expansion::Many(repetitions),
                 Err(why) => uncertain("each", node.span, why),
@@ -225,6 +237,17 @@ impl<'b, 'w> Scope<'b, 'w> {
         } else {
             Expansion::Once
         }
+    }
+
+    /// How many repetitions are read of `wanted`. Notes it if some are left out.
+    fn at_most(self, wanted: usize, span: Span) -> usize {
+        if wanted > MAX_INSTANCES {
+            self.run.leave_out(
+                span,
+                format!("only the first {MAX_INSTANCES} of {wanted} repetitions were read"),
+            );
+        }
+        wanted.min(MAX_INSTANCES)
     }
 
     /// The same place inside a repetition.
@@ -242,6 +265,11 @@ impl<'b, 'w> Scope<'b, 'w> {
     pub(super) fn body(self, body: Body<'_>, top: bool) -> Map {
         let mut map = Map::default();
         for item in body.items() {
+            // A search for the name among those before it takes a moment too.
+            self.run.spend(1 + map.len() / 16);
+            if self.run.is_over(item.span()) {
+                break;
+            }
             match item {
                 Item::Attribute(key, expr) => {
                     if top && META.contains(&&*key.text) {
@@ -321,7 +349,13 @@ impl<'b, 'w> Scope<'b, 'w> {
             }
         };
         let iterator = block.body.attribute("iterator").and_then(Expr::path);
+        self.at_most(pairs.len(), collection.span);
+        self.run.copy(&collection);
         for (key, value) in pairs.into_iter().take(MAX_INSTANCES) {
+            self.run.make(EACH + size(&value));
+            if self.run.is_over(block.header) {
+                break;
+            }
             let value = map_node(value.span, &[("key", key), ("value", value.clone())]);
             let bind = Bind {
                 name: iterator.as_deref().unwrap_or(&kind.text),

@@ -1,12 +1,13 @@
 //! The values of names inside a module: `var.x`, `local.x`, `module.x.y`, and resources. A name that
 //! nothing declares is kept as dangling: Terraform would refuse the whole plan.
 
-use super::eval::{Bind, Scope};
+use super::eval::{Bind, Scope, too_much};
 use super::module::{Call, Each, Expansion, Instance, Module};
 use super::parse::Body;
 use super::types;
-use super::value::{Eval, Step, address_of, size, unknown, why_unknown, wrong};
+use super::value::{Eval, Step, address_of, unknown, why_unknown, wrong};
 use super::{Dangling, Missing, Mode};
+use crate::measure::{MAX_DEPTH, is_deeper};
 use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{Chains, Layer, Link, Span};
@@ -17,6 +18,8 @@ use std::rc::Rc;
 
 /// Levels of modules that are followed.
 const MAX_MODULES_DEEP: usize = 32;
+/// Parts of a value that take as much work and memory as a module's instance, about.
+const INSTANCE: usize = 32;
 
 /// What a remembered value is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,8 +103,9 @@ impl<'b, 'w> Scope<'b, 'w> {
         let mut next = self.bind;
         while let Some(bind) = next {
             if bind.name == name {
-                if !self.run.spend(size(bind.value)) {
-                    return Ok(unknown("too much to evaluate", span));
+                self.run.copy(bind.value);
+                if self.run.is_over(span) {
+                    return Ok(too_much(span));
                 }
                 return self.walk(bind.value.clone(), &steps, span);
             }
@@ -159,16 +163,26 @@ impl<'b, 'w> Scope<'b, 'w> {
                 return unknown(format!("`{name}` refers to itself"), span);
             }
             Some(Memo::Done(node)) => {
-                return if self.run.spend(size(node)) {
-                    node.clone()
+                self.run.copy(node);
+                return if self.run.is_over(span) {
+                    too_much(span)
                 } else {
-                    unknown("too much to evaluate", span)
+                    node.clone()
                 };
             }
             None => {}
         }
         self.instance.memo.borrow_mut().insert(key.clone(), Memo::Busy);
-        let node = find();
+        let mut node = find();
+        self.run.copy(&node);
+        // Each value that contains the one before it is a level deeper.
+        if is_deeper(&node, MAX_DEPTH) {
+            self.run.leave_out(
+                node.span,
+                format!("a value of more than {MAX_DEPTH} levels of lists and maps was not read"),
+            );
+            node = unknown("nested too deeply to follow", node.span);
+        }
         self.instance
             .memo
             .borrow_mut()
@@ -189,7 +203,9 @@ impl<'b, 'w> Scope<'b, 'w> {
         }
         let known_already = || module.undeclared.iter().any(|d| d.what == what && d.name == name);
         if !module.incomplete && !known_already() {
-            let near = cofferdam_syntax::nearest::nearest(name, known.map(String::as_str)).map(str::to_owned);
+            let known: Vec<&str> = known.map(String::as_str).collect();
+            self.run.spend(known.len());
+            let near = cofferdam_syntax::nearest::nearest(name, known).map(str::to_owned);
             self.dangle(what, name, span, near);
         }
         unknown(format!("`{name}` is not declared"), span)
@@ -276,6 +292,7 @@ impl<'b, 'w> Scope<'b, 'w> {
             if !module.incomplete && !generated {
                 let full = |k: &super::module::ResourceKey| format!("{}{}.{}", k.0.prefix(), k.1, k.2);
                 let known: Vec<String> = module.resources.keys().map(full).collect();
+                self.run.spend(known.len());
                 let near = cofferdam_syntax::nearest::nearest(&wanted, known.iter().map(String::as_str));
                 self.dangle(Missing::Resource, &wanted, span, near.map(str::to_owned));
             }
@@ -348,6 +365,7 @@ impl<'b, 'w> Scope<'b, 'w> {
                 }
             }
             ([Step::Splat, rest @ ..], many) => {
+                self.run.make(many.len());
                 let items = many
                     .iter()
                     .map(|(_, child)| self.output(child, rest, span))
@@ -446,7 +464,10 @@ impl<'b, 'w> Scope<'b, 'w> {
         };
         let instances = repetitions
             .into_iter()
-            .take_while(|_| self.run.spend(1))
+            .take_while(|_| {
+                self.run.make(INSTANCE + key.len() / 64);
+                !self.run.is_over(block.header)
+            })
             .map(|each| {
                 let suffix = each.as_ref().map(Each::suffix).unwrap_or_default();
                 let instance = Instance {
@@ -491,6 +512,7 @@ impl<'b, 'w> Scope<'b, 'w> {
             };
             if !meta.contains(&&*key.text) && !module.variables.contains_key(&*key.text) && !generated() {
                 let known = module.variables.keys().map(String::as_str);
+                self.run.spend(module.variables.len());
                 let near = cofferdam_syntax::nearest::nearest(&key.text, known).map(str::to_owned);
                 self.dangle(Missing::Argument, &key.text, key.span, near);
             }

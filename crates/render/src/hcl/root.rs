@@ -5,26 +5,31 @@ use super::module::{Expansion, Instance, Module};
 use super::names::Children;
 use super::parse::Expr;
 use super::{Dangling, ModuleCall, Provider, Resource, RootValues};
-use cofferdam_syntax::repo::Repo;
+use crate::budget::Allowance;
+use crate::measure::{NODE_BYTES, size};
+use cofferdam_syntax::Span;
+use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Steps that the evaluation of one root in one environment may take: far more than any real one needs.
-const MAX_STEPS: usize = 4_000_000;
+/// Bytes that a resource takes besides its arguments, until it is judged.
+const RESOURCE_BYTES: usize = 4 << 10;
 
 /// One evaluation of one root in one environment.
 pub(super) struct Run<'w> {
     repo: &'w Repo,
     modules: &'w BTreeMap<PathBuf, Module<'w>>,
     root: &'w Path,
-    steps: Cell<usize>,
+    allowance: &'w Allowance,
     depth: Cell<usize>,
     tried: Cell<usize>,
     children: RefCell<BTreeMap<String, Children<'w>>>,
     dangling: RefCell<BTreeSet<Dangling>>,
+    /// What was left out, by its place.
+    left_out: RefCell<BTreeMap<Span, String>>,
 }
 
 /// Restores the depth when it is dropped.
@@ -37,16 +42,22 @@ impl Drop for Depth<'_> {
 }
 
 impl<'w> Run<'w> {
-    pub(super) fn new(repo: &'w Repo, modules: &'w BTreeMap<PathBuf, Module<'w>>, root: &'w Path) -> Self {
+    pub(super) fn new(
+        repo: &'w Repo,
+        modules: &'w BTreeMap<PathBuf, Module<'w>>,
+        root: &'w Path,
+        allowance: &'w Allowance,
+    ) -> Self {
         Run {
             repo,
             modules,
             root,
-            steps: Cell::new(0),
+            allowance,
             depth: Cell::new(0),
             tried: Cell::new(0),
             children: RefCell::default(),
             dangling: RefCell::default(),
+            left_out: RefCell::default(),
         }
     }
 
@@ -72,10 +83,50 @@ impl<'w> Run<'w> {
         self.tried.get() > 0
     }
 
-    /// Takes `steps` from the budget; false when it is spent.
+    /// Takes `steps` from the allowance; false when it is spent.
     pub(super) fn spend(&self, steps: usize) -> bool {
-        self.steps.set(self.steps.get().saturating_add(steps));
-        self.steps.get() <= MAX_STEPS
+        self.allowance.step(steps)
+    }
+
+    /// Takes the making of a value of `size` parts from the allowance.
+    pub(super) fn make(&self, size: usize) -> bool {
+        self.allowance.step(size) && self.allowance.make(size.saturating_mul(NODE_BYTES))
+    }
+
+    /// Takes a copy of a value from the allowance.
+    pub(super) fn copy(&self, node: &Node) -> bool {
+        self.make(size(node))
+    }
+
+    /// Whether nothing may be evaluated any more. Notes the place, if it is the first.
+    pub(super) fn is_over(&self, span: Span) -> bool {
+        let is_spent = self.allowance.is_spent();
+        if is_spent {
+            self.allowance.end_at(span);
+        }
+        is_spent
+    }
+
+    /// Notes what was left out at a place.
+    pub(super) fn leave_out(&self, span: Span, what: String) {
+        self.left_out.borrow_mut().entry(span).or_insert(what);
+    }
+
+    /// What was left out, with places.
+    fn take_left_out(&self) -> Vec<Unreadable> {
+        let mut all = std::mem::take(&mut *self.left_out.borrow_mut());
+        if let Some(span) = self.allowance.ended_at() {
+            let what = "evaluating this configuration takes too much time or memory and was stopped here: values \
+                        and resources that come later were not read; look for lists, texts or repetitions that \
+                        grow with each other";
+            all.insert(span, what.to_owned());
+        }
+        let unreadable = |(span, message): (Span, String)| Unreadable {
+            path: self.repo.sources.path(span.file).to_path_buf(),
+            span: Some(span),
+            message,
+        };
+        all.into_iter().map(unreadable).collect()
     }
 
     pub(super) fn repo(&self) -> &'w Repo {
@@ -103,7 +154,11 @@ impl<'w> Run<'w> {
     }
 
     /// Evaluates the root with these values of its variables.
-    pub(super) fn evaluate(self, environment: Option<String>, given: BTreeMap<String, Node>) -> RootValues {
+    pub(super) fn evaluate(
+        self,
+        environment: Option<String>,
+        given: BTreeMap<String, Node>,
+    ) -> (RootValues, Vec<Unreadable>) {
         let mut values = RootValues {
             environment,
             stated: None,
@@ -136,8 +191,9 @@ impl<'w> Run<'w> {
             }
             scope.collect(&mut values);
         }
+        let left_out = self.take_left_out();
         values.dangling = self.dangling.into_inner().into_iter().collect();
-        values
+        (values, left_out)
     }
 }
 
@@ -146,6 +202,7 @@ impl<'w> Scope<'_, 'w> {
     fn collect(self, values: &mut RootValues) {
         let module = self.instance.module;
         for dangling in &module.undeclared {
+            self.run.spend(1);
             self.run.dangle(dangling.clone());
         }
         for key in &module.order {
@@ -159,7 +216,9 @@ impl<'w> Scope<'_, 'w> {
                 Expansion::Uncertain(each, why) => (vec![Some(each)], Some(why)),
             };
             for each in repetitions {
-                if !self.run.spend(1) {
+                self.run.spend(1);
+                self.run.allowance.make(RESOURCE_BYTES);
+                if self.run.is_over(block.header) {
                     return;
                 }
                 let bind = each.as_ref().map(|each| Bind {
@@ -167,7 +226,11 @@ impl<'w> Scope<'_, 'w> {
                     value: &each.value,
                     next: None,
                 });
-                let body = self.within(&bind).body(block.body, true);
+                let body = Node {
+                    span: block.header,
+                    value: Value::Map(self.within(&bind).body(block.body, true)),
+                };
+                self.run.allowance.keep(RESOURCE_BYTES + size(&body) * NODE_BYTES);
                 let suffix = match (&each, &uncertain) {
                     (Some(each), None) => each.suffix(),
                     (Some(_), Some(_)) => "[*]".to_owned(),
@@ -180,10 +243,7 @@ impl<'w> Scope<'_, 'w> {
                     address: format!("{}{}{kind}.{name}{suffix}", self.instance.prefix, mode.prefix()),
                     index: each.filter(|_| uncertain.is_none()).map(|each| each.index),
                     uncertain: uncertain.clone(),
-                    body: Node {
-                        span: block.header,
-                        value: Value::Map(body),
-                    },
+                    body,
                     span: block.header,
                     dir: module.dir.clone(),
                     provider: block.body.attribute("provider").and_then(Expr::path),
@@ -191,6 +251,10 @@ impl<'w> Scope<'_, 'w> {
             }
         }
         for (name, block) in &module.calls {
+            self.run.spend(1);
+            if self.run.is_over(block.header) {
+                return;
+            }
             match self.children(name) {
                 Children::Here { instances, .. } => {
                     for (_, child) in &instances {
@@ -202,19 +266,24 @@ impl<'w> Scope<'_, 'w> {
                         scope.collect(values);
                     }
                 }
-                Children::Elsewhere => values.modules.push(ModuleCall {
-                    name: name.clone(),
-                    source: block
-                        .body
-                        .attribute("source")
-                        .and_then(|source| self.value(source).as_str().map(str::to_owned)),
-                    address: format!("{}module.{name}", self.instance.prefix),
-                    body: Node {
+                Children::Elsewhere => {
+                    let body = Node {
                         span: block.header,
                         value: Value::Map(self.body(block.body, true)),
-                    },
-                    span: block.header,
-                }),
+                    };
+                    self.run.allowance.make(RESOURCE_BYTES);
+                    self.run.allowance.keep(RESOURCE_BYTES + size(&body) * NODE_BYTES);
+                    values.modules.push(ModuleCall {
+                        name: name.clone(),
+                        source: block
+                            .body
+                            .attribute("source")
+                            .and_then(|source| self.value(source).as_str().map(str::to_owned)),
+                        address: format!("{}module.{name}", self.instance.prefix),
+                        body,
+                        span: block.header,
+                    });
+                }
                 Children::Missing => {}
             }
         }

@@ -20,17 +20,23 @@ impl Scope<'_, '_> {
             return self.eval(Expr::Hcl(&only.expr, at));
         }
         let mut text = String::new();
-        Ok(match self.render(&elements, at, &mut text)? {
+        Ok(match self.render(&elements, (at, span), &mut text)? {
             Some(why) => unknown(why, span),
             None => Node::text(&text, span),
         })
     }
 
     /// Writes a template's text; `Some` is why it is not known.
-    fn render(self, elements: &[&Element], at: At, text: &mut String) -> Result<Option<String>, Wrong> {
+    fn render(
+        self,
+        elements: &[&Element],
+        (at, span): (At, Span),
+        text: &mut String,
+    ) -> Result<Option<String>, Wrong> {
         let mut strip_next = false;
         for (index, element) in elements.iter().enumerate() {
-            if text.len() > MAX_TEXT || !self.run.spend(1) {
+            self.run.spend(1);
+            if text.len() > MAX_TEXT || self.run.is_over(span) {
                 return Ok(Some("a text too long to build".to_owned()));
             }
             match element {
@@ -58,8 +64,8 @@ impl Scope<'_, '_> {
                 }
                 Element::Directive(directive) => {
                     let why = match &**directive {
-                        Directive::If(directive) => self.render_if(directive, at, text)?,
-                        Directive::For(directive) => self.render_for(directive, at, text)?,
+                        Directive::If(directive) => self.render_if(directive, (at, span), text)?,
+                        Directive::For(directive) => self.render_for(directive, (at, span), text)?,
                     };
                     if why.is_some() {
                         return Ok(why);
@@ -74,7 +80,12 @@ impl Scope<'_, '_> {
         Ok(None)
     }
 
-    fn render_if(self, directive: &IfDirective, at: At, text: &mut String) -> Result<Option<String>, Wrong> {
+    fn render_if(
+        self,
+        directive: &IfDirective,
+        (at, span): (At, Span),
+        text: &mut String,
+    ) -> Result<Option<String>, Wrong> {
         let condition = self.eval(Expr::Hcl(&directive.if_expr.cond_expr, at))?;
         if let Some(why) = why_unknown(&condition) {
             return Ok(Some(why.to_owned()));
@@ -85,7 +96,7 @@ impl Scope<'_, '_> {
             None => return wrong("the condition is neither true nor false"),
         };
         match chosen {
-            Some(template) => self.render(&template.iter().collect::<Vec<_>>(), at, text),
+            Some(template) => self.render(&template.iter().collect::<Vec<_>>(), (at, span), text),
             None => Ok(None),
         }
     }
@@ -93,7 +104,7 @@ impl Scope<'_, '_> {
     fn render_for(
         self,
         directive: &ForDirective,
-        at: At,
+        (at, span): (At, Span),
         text: &mut String,
     ) -> Result<Option<String>, Wrong> {
         let for_expr = &directive.for_expr;
@@ -102,7 +113,12 @@ impl Scope<'_, '_> {
             return Ok(Some(why.to_owned()));
         }
         let elements: Vec<&Element> = for_expr.template.iter().collect();
+        self.run.copy(&collection);
         for (key, value) in pairs(&collection)? {
+            self.run.spend(1);
+            if self.run.is_over(span) {
+                return Ok(Some("a text too long to build".to_owned()));
+            }
             let by_value = Bind {
                 name: for_expr.value_var.as_str(),
                 value: &value,
@@ -113,7 +129,7 @@ impl Scope<'_, '_> {
                 value: &key,
                 next: Some(&by_value),
             };
-            let why = self.with(&by_key).render(&elements, at, text)?;
+            let why = self.with(&by_key).render(&elements, (at, span), text)?;
             if why.is_some() {
                 return Ok(why);
             }

@@ -4,13 +4,18 @@
 use super::eval::Scope;
 use super::parse::{At, Expr};
 use super::value::{number, number_node};
+use crate::measure::size;
 use cofferdam_syntax::tree::{Key, Node, Style, Value};
 use hcl_edit::expr::{Expression, FuncCall, ObjectKey};
 
 /// `node` converted to the type that `expr` declares. A value that does not fit stays as it is.
 pub(super) fn convert(scope: Scope<'_, '_>, expr: Option<Expr<'_>>, node: Node) -> Node {
     match expr {
-        Some(Expr::Hcl(expr, at)) => to_type(scope, expr, at, node),
+        Some(Expr::Hcl(expr, at)) => {
+            // Each level of the type copies what is below it.
+            scope.run.spend(size(&node).saturating_mul(2));
+            to_type(scope, expr, at, node)
+        }
         _ => node,
     }
 }

@@ -113,16 +113,6 @@ fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     known.then_some(true)
 }
 
-/// Number of nodes of a value. Copies count against the budget of the evaluation.
-pub(super) fn size(node: &Node) -> usize {
-    1 + match &node.value {
-        Value::Seq(items) => items.iter().map(size).sum(),
-        Value::Map(map) => map.iter().map(|(_, value)| size(value)).sum(),
-        Value::Scalar(scalar) => scalar.text.len() / 64,
-        _ => 0,
-    }
-}
-
 /// Extends a reference by further steps: an attribute of a resource that a local holds.
 pub(super) fn continue_reference(why: &str, steps: &[Step]) -> String {
     if why.starts_with("ref:") && !why.contains(' ') {

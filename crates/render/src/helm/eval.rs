@@ -4,7 +4,8 @@
 use super::functions;
 use super::output::{MARK, MARK_END, Origin, Piece, Within, indent, to_yaml};
 use super::parse::{Defines, Expr, Item, Output};
-use super::value::Val;
+use super::value::{Val, bytes_of};
+use crate::budget::Allowance;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{ChainId, Chains, FileId, Layer, Span};
 use std::collections::BTreeMap;
@@ -14,9 +15,9 @@ const MAX_DEPTH: usize = 24;
 /// Items that one template may evaluate; nested loops end here.
 const MAX_STEPS: usize = 200_000;
 /// Bytes that one template may print.
-const MAX_BYTES: usize = 4 << 20;
+pub(super) const MAX_BYTES: usize = 4 << 20;
 /// Pieces that one computed text may have.
-const MAX_PIECES: usize = 50_000;
+pub(super) const MAX_PIECES: usize = 50_000;
 
 /// What a template can use.
 #[derive(Clone, Copy)]
@@ -31,6 +32,17 @@ pub(super) struct World<'a> {
     pub(super) release: Option<&'a Node>,
     /// Named templates, with the file of each.
     pub(super) defines: &'a BTreeMap<FileId, Defines<'a>>,
+    /// What the evaluation may cost.
+    pub(super) allowance: &'a Allowance,
+}
+
+/// What a template gave.
+pub(super) struct Evaluated<'a> {
+    pub(super) pieces: Vec<Piece<'a>>,
+    /// The actions behind its marks.
+    pub(super) unknowns: Vec<&'a str>,
+    /// Where its evaluation was stopped, if it takes too much.
+    pub(super) cut_at: Option<Span>,
 }
 
 /// Evaluates one template.
@@ -55,6 +67,9 @@ pub(super) struct Evaluator<'a> {
     variables: Vec<(&'a str, Val<'a>)>,
     dot: Val<'a>,
     root: Val<'a>,
+    cut_at: Option<Span>,
+    /// About where in the file the evaluation is.
+    at: usize,
     /// The action that is being evaluated.
     pub(super) here: Origin<'a>,
     /// The last chain that an action extended. Neighbours mostly have the same chain.
@@ -78,15 +93,36 @@ impl<'a> Evaluator<'a> {
             variables: Vec::new(),
             dot: Val::Root,
             root: Val::Root,
+            cut_at: None,
+            at: 0,
             here: Origin::Place(Span::new(file, 0, 0)),
             last: None,
         }
     }
 
-    /// What the template prints and the actions behind its marks.
-    pub(super) fn run(mut self, items: &'a [Item<'a>]) -> (Vec<Piece<'a>>, Vec<&'a str>) {
+    /// What the template prints.
+    pub(super) fn run(mut self, items: &'a [Item<'a>]) -> Evaluated<'a> {
         self.items(items);
-        (self.out, self.unknowns)
+        Evaluated {
+            pieces: self.out,
+            unknowns: self.unknowns,
+            cut_at: self.cut_at,
+        }
+    }
+
+    /// Takes steps; whether nothing more may be evaluated.
+    fn step(&mut self, steps: usize) -> bool {
+        self.steps += steps;
+        self.world.allowance.step(steps);
+        self.is_over()
+    }
+
+    fn is_over(&mut self) -> bool {
+        let is_over = self.steps > MAX_STEPS || self.printed > MAX_BYTES || self.world.allowance.is_spent();
+        if is_over {
+            self.cut_at.get_or_insert(Span::new(self.file, self.at, self.at));
+        }
+        is_over
     }
 
     fn print(&mut self, mut piece: Piece<'a>) {
@@ -94,19 +130,20 @@ impl<'a> Evaluator<'a> {
             piece.within.clone_from(&self.within);
         }
         self.printed += piece.text.len();
-        if self.printed <= MAX_BYTES {
+        self.world.allowance.make(bytes_of(std::slice::from_ref(&piece)));
+        if !self.is_over() {
             self.out.push(piece);
         }
     }
 
     fn items(&mut self, items: &'a [Item<'a>]) {
         for item in items {
-            self.steps += 1;
-            if self.steps > MAX_STEPS {
+            if self.step(1) {
                 return;
             }
             match item {
                 Item::Text { start, text } => {
+                    self.at = start + text.len();
                     let origin = Origin::Template(Span::new(self.file, *start, *start));
                     self.print(Piece::new(*text, origin));
                 }
@@ -275,7 +312,7 @@ impl<'a> Evaluator<'a> {
             return self.scoped(otherwise);
         }
         // A round of an empty body is work too.
-        self.steps += entries.len();
+        self.step(entries.len());
         for (key, value) in entries {
             let bound = match variables {
                 [] => Vec::new(),
@@ -283,7 +320,7 @@ impl<'a> Evaluator<'a> {
                 [first, second, ..] => vec![(*first, key), (*second, value.clone())],
             };
             self.within(value, bound, body);
-            if self.steps > MAX_STEPS || self.printed > MAX_BYTES {
+            if self.is_over() {
                 return;
             }
         }
@@ -307,6 +344,7 @@ impl<'a> Evaluator<'a> {
     fn output(&mut self, output: &'a Output<'a>) {
         let action = Span::new(self.file, output.start, output.start + output.source.len());
         self.here = Origin::Place(action);
+        self.at = output.start;
         let here = self.here;
         match self.eval(&output.value) {
             Val::Text(pieces) => {
@@ -364,11 +402,10 @@ impl<'a> Evaluator<'a> {
 
     /// The value of an expression.
     pub(super) fn eval(&mut self, expr: &'a Expr<'a>) -> Val<'a> {
-        self.steps += 1;
-        if self.steps > MAX_STEPS {
+        if self.step(1) {
             return Val::Unknown;
         }
-        match expr {
+        let value = match expr {
             Expr::Field(fields) => {
                 let dot = self.dot.clone();
                 self.fields(dot, fields)
@@ -391,10 +428,16 @@ impl<'a> Evaluator<'a> {
             Expr::Nil => Val::Nil,
             Expr::Unknown => Val::Unknown,
             Expr::Call(name, arguments) => match self.call(name, arguments) {
-                Val::Text(pieces) if is_too_long(&pieces) => Val::Unknown,
+                Val::Text(pieces) if is_too_long(&pieces) => {
+                    // It was made, although it is not kept.
+                    self.world.allowance.make(bytes_of(&pieces));
+                    Val::Unknown
+                }
                 value => value,
             },
-        }
+        };
+        self.world.allowance.make(value.bytes());
+        value
     }
 
     fn fields(&self, start: Val<'a>, fields: &[&str]) -> Val<'a> {
@@ -433,7 +476,10 @@ impl<'a> Evaluator<'a> {
                 _ => Val::Unknown,
             },
             Val::Node(node) => match &node.value {
-                Value::Map(map) => map.get(field).map_or(Val::Nil, Val::Node),
+                Value::Map(map) => {
+                    self.world.allowance.step(map.len() / 64);
+                    map.get(field).map_or(Val::Nil, Val::Node)
+                }
                 Value::Unknown(_) => Val::Unknown,
                 _ => Val::Nil,
             },
@@ -453,6 +499,22 @@ impl<'a> Evaluator<'a> {
             return self.and_or(name == "and", arguments);
         }
         let arguments: Vec<Val<'a>> = arguments.iter().map(|a| self.eval(a)).collect();
+        self.world
+            .allowance
+            .make(arguments.iter().map(Val::text_bytes).sum());
+        // Whether it is a map that is searched or printed: its entries are looked at one by one.
+        let entries = |value: &Val<'a>| match value {
+            Val::Node(node) => node.as_map().map_or(node.items().len(), |map| map.len()),
+            Val::Map(entries) => entries.len(),
+            Val::List(items) => items.len(),
+            _ => 0,
+        };
+        self.world
+            .allowance
+            .step(arguments.iter().map(entries).sum::<usize>() / 64);
+        if self.is_over() {
+            return Val::Unknown;
+        }
         match name {
             "include" => self.include(&arguments),
             "nindent" | "indent" => {
@@ -509,6 +571,7 @@ impl<'a> Evaluator<'a> {
         let outer_out = std::mem::take(&mut self.out);
         let outer_variables = std::mem::take(&mut self.variables);
         let outer_file = std::mem::replace(&mut self.file, file);
+        let outer_at = std::mem::take(&mut self.at);
         let outer_dot = std::mem::replace(&mut self.dot, dot.clone());
         let outer_root = std::mem::replace(&mut self.root, dot);
         let outer_here = self.here;
@@ -519,6 +582,7 @@ impl<'a> Evaluator<'a> {
         self.root = outer_root;
         self.dot = outer_dot;
         self.file = outer_file;
+        self.at = outer_at;
         self.variables = outer_variables;
         self.depth -= 1;
         Val::Text(std::mem::replace(&mut self.out, outer_out))

@@ -1,6 +1,7 @@
 //! The functions of Go templates, sprig and Helm that real charts use to make values. A
 //! function that is not here, or that gets an unknown argument, has an unknown result.
 
+use super::eval::MAX_BYTES;
 use super::output::{Origin, Piece, quoted};
 use super::value::Val;
 use cofferdam_syntax::tree::{Node, Style, Value};
@@ -114,7 +115,7 @@ pub(super) fn call<'a>(name: &str, arguments: &[Val<'a>], here: Origin<'a>) -> O
         }
         "replace" => {
             let [old, new, text] = arguments else { return None };
-            made(text.text()?.replace(&old.text()?, &new.text()?))
+            replaced(&text.text()?, &old.text()?, &new.text()?).and_then(made)
         }
         "tpl" => {
             let text = arguments.first()?;
@@ -173,9 +174,9 @@ pub(super) fn call<'a>(name: &str, arguments: &[Val<'a>], here: Origin<'a>) -> O
                 let [key, value] = pair else { return None };
                 entries.push((key.text()?, value.clone()));
             }
-            Some(Val::Map(entries.into()))
+            Val::map(entries)
         }
-        "list" | "tuple" => Some(Val::List(arguments.into())),
+        "list" | "tuple" => Val::list(arguments),
         "len" => match last? {
             Val::List(items) => Some(Val::Plain(items.len().to_string())),
             Val::Node(node) => match &node.value {
@@ -203,6 +204,12 @@ pub(super) fn call<'a>(name: &str, arguments: &[Val<'a>], here: Origin<'a>) -> O
         "until" | "fail" => None,
         _ => None,
     }
+}
+
+/// `text` with `new` in place of each `old`; `None` if it is too long.
+fn replaced(text: &str, old: &str, new: &str) -> Option<String> {
+    let added = text.matches(old).count().saturating_mul(new.len());
+    (text.len().saturating_add(added) <= MAX_BYTES).then(|| text.replace(old, new))
 }
 
 fn two(arguments: &[Val<'_>]) -> Option<(String, String)> {
@@ -265,6 +272,9 @@ fn printf<'a>(plain: bool, arguments: &[Val<'a>], here: Origin<'a>) -> Option<Va
             other => Some(vec![Piece::new(other.text()?, other.origin(here))]),
         }
     };
+    if arguments.iter().map(Val::text_bytes).sum::<usize>() > MAX_BYTES {
+        return None;
+    }
     let mut out = Vec::new();
     if plain {
         for argument in arguments {

@@ -16,6 +16,7 @@ mod tests;
 mod value;
 mod values;
 
+use crate::budget::{Budget, Cost};
 use crate::image::ImagePair;
 use crate::selected::Selected;
 use cofferdam_syntax::Spanned;
@@ -23,11 +24,11 @@ use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
 pub use helmfile::{Listed, listed, values_over, values_with};
 pub use install::{Installed, install, is_brought};
-use rayon::prelude::*;
 pub use remote::{Remote, remote};
 use render::render_all;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use values::{empty, images, own_values, under_parent};
 
 /// All charts of a tree.
@@ -39,6 +40,7 @@ pub struct Charts {
     pub consumed: BTreeSet<PathBuf>,
     /// What was left out, and why.
     pub notes: Vec<Unreadable>,
+    spending: Mutex<Spending>,
 }
 
 /// One chart.
@@ -124,6 +126,62 @@ pub struct Rendered {
     pub objects: Vec<Node>,
 }
 
+/// What the templates of nearly every chart cost less than.
+const SMALL: Cost = Cost {
+    steps: 1_000_000,
+    bytes: 64 << 20,
+};
+
+/// What the templates of one chart may cost, with the values of all its environments.
+const LARGE: Cost = Cost {
+    steps: 12_000_000,
+    bytes: 1 << 30,
+};
+
+/// What all templates may cost. Large charts may cost more than small ones.
+fn budget(repo: &Repo, charts: &Charts) -> Budget {
+    let text = |path: &PathBuf| Some(repo.text(path)?.len() as u64);
+    let templates = charts.charts.iter().flat_map(|chart| &chart.templates);
+    let written: u64 = templates.filter_map(text).sum();
+    Budget::new(Cost {
+        steps: 24_000_000 + 100 * written,
+        bytes: (384 << 20) + 100 * written,
+    })
+}
+
+/// What is left of the budget of templates, and what was left out of releases because of it.
+#[derive(Debug)]
+struct Spending {
+    budget: Budget,
+    left_out: Vec<Unreadable>,
+}
+
+impl Default for Spending {
+    fn default() -> Self {
+        Spending {
+            budget: Budget::new(LARGE),
+            left_out: Vec::new(),
+        }
+    }
+}
+
+impl Charts {
+    fn spending(&self) -> MutexGuard<'_, Spending> {
+        // A count is right whatever happened to another thread.
+        self.spending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds to the notes what was left out of releases so far because it takes too much to evaluate.
+    pub fn note_left_out(&mut self) {
+        let left_out = std::mem::take(&mut self.spending().left_out);
+        for note in left_out {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+    }
+}
+
 /// Reads every chart of `repo`. Files of values that something picks by name are those of environments.
 pub fn read(repo: &Repo, selected: &Selected) -> Charts {
     let mut charts = find(repo);
@@ -143,10 +201,12 @@ pub fn read(repo: &Repo, selected: &Selected) -> Charts {
         chart.values = values;
         chart.images = images(&chart.values);
     }
-    let rendered: Vec<(Vec<Rendered>, Vec<Unreadable>)> = (0..charts.charts.len())
-        .into_par_iter()
-        .map(|number| render_all(repo, &charts.charts, number))
-        .collect();
+    let numbers: Vec<usize> = (0..charts.charts.len()).collect();
+    let mut budget = budget(repo, &charts);
+    let rendered = budget.spread(&numbers, (SMALL, LARGE), |number, allowance| {
+        render_all(repo, &charts.charts, *number, allowance)
+    });
+    charts.spending().budget = budget;
     for (number, (rendered, notes)) in rendered.into_iter().enumerate() {
         charts.notes.extend(notes);
         charts.charts[number].rendered = rendered;

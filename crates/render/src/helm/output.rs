@@ -1,6 +1,7 @@
 //! The printed text of a template, with the origin of every piece. So each value of the tree that is read from
 //! it is at the place where it is written: in the template or in a values file.
 
+use super::eval::MAX_PIECES;
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
 use cofferdam_syntax::{ChainId, Chains, Span};
 use std::collections::HashSet;
@@ -105,7 +106,10 @@ pub(super) fn indent<'a>(pieces: Vec<Piece<'a>>, width: usize, origin: Origin<'a
             continue;
         }
         let mut offset = 0;
-        for line in piece.text.split_inclusive('\n') {
+        if out.len() > MAX_PIECES {
+            break;
+        }
+        for line in piece.text.split_inclusive('\n').take(MAX_PIECES) {
             let origin = piece.origin.after(offset);
             out.push(Piece {
                 within: piece.within.clone(),
@@ -128,6 +132,10 @@ pub(super) fn to_yaml<'a>(node: &'a Node) -> Vec<Piece<'a>> {
 }
 
 fn write_yaml<'a>(node: &'a Node, depth: usize, inline: bool, out: &mut Vec<Piece<'a>>) {
+    // What has more pieces is not known, so the rest of them is not needed.
+    if out.len() > MAX_PIECES {
+        return;
+    }
     let at = Origin::Place(node.span);
     let line = |depth: usize| Piece::new(format!("\n{}", "  ".repeat(depth)), at);
     match &node.value {

@@ -4,7 +4,8 @@ use super::eval::{Evaluator, World};
 use super::output::Printed;
 use super::parse::{self, Defines};
 use super::values::turned_off;
-use super::{Chart, Charts, Rendered};
+use super::{Chart, Charts, LARGE, Rendered};
+use crate::budget::{Allowance, Cost};
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, Unreadable, normalise};
 use cofferdam_syntax::tree::Node;
@@ -89,7 +90,12 @@ fn lenders(charts: &[Chart], number: usize) -> BTreeSet<usize> {
     lenders
 }
 
-pub(super) fn render_all(repo: &Repo, charts: &[Chart], number: usize) -> (Vec<Rendered>, Vec<Unreadable>) {
+pub(super) fn render_all(
+    repo: &Repo,
+    charts: &[Chart],
+    number: usize,
+    allowance: &Allowance,
+) -> (Vec<Rendered>, Vec<Unreadable>) {
     let chart = &charts[number];
     let mut notes = Vec::new();
     if chart.library {
@@ -111,8 +117,8 @@ pub(super) fn render_all(repo: &Repo, charts: &[Chart], number: usize) -> (Vec<R
             objects: objects(
                 &chart.node,
                 &read,
-                &values.values,
-                release_name(charts, number),
+                (&values.values, release_name(charts, number)),
+                allowance,
                 &mut notes,
             ),
         })
@@ -127,8 +133,8 @@ fn release_name(charts: &[Chart], number: usize) -> Option<&Node> {
 }
 
 /// What the templates of a chart give with these values, as part of a release of this name. The chart
-/// may have another name there. The objects are fragments. Templates that cannot be read are left out;
-/// [`super::read`] has reported them.
+/// may have another name there. The objects are fragments. Templates that cannot be read are left out, and
+/// [`super::read`] has reported them; those that take too much with these values are reported here.
 pub(super) fn render_with(
     repo: &Repo,
     charts: &Charts,
@@ -139,6 +145,7 @@ pub(super) fn render_with(
     let Some(chart) = charts.charts.get(number) else {
         return Vec::new();
     };
+    let allowance = charts.spending().budget.allow(LARGE);
     let mut notes = Vec::new();
     let read = templates(repo, &charts.charts, number, &mut notes);
     let mut node = chart.node.clone();
@@ -147,34 +154,68 @@ pub(super) fn render_with(
     {
         *name = Node::text(alias, name.span);
     }
-    objects(&node, &read, values, release, &mut notes)
+    let objects = objects(&node, &read, (values, release), &allowance, &mut notes);
+    notes.retain(|note| note.message == TOO_MUCH);
+    let mut spending = charts.spending();
+    spending.budget.take(allowance.spent());
+    spending.left_out.extend(notes);
+    objects
 }
+
+/// Why a template is not read.
+const TOO_MUCH: &str = "evaluating this template takes too much time or memory and was stopped here, so its objects \
+                        were not read; look for loops and texts that grow with each other";
+
+/// What one template may cost.
+const TEMPLATE: Cost = Cost {
+    steps: 4_000_000,
+    bytes: 256 << 20,
+};
+
+/// Bytes of a tree for each byte of the text that it is read from, about.
+const BYTES_OF_TREE: usize = 8;
 
 fn objects(
     chart: &Node,
     read: &Templates<'_>,
-    values: &Node,
-    release: Option<&Node>,
+    (values, release): (&Node, Option<&Node>),
+    allowance: &Allowance,
     notes: &mut Vec<Unreadable>,
 ) -> Vec<Node> {
     let chains = read.chains;
-    let world = World {
-        chains,
-        values,
-        chart,
-        release,
-        defines: &read.defines,
-    };
     let mut objects = Vec::new();
     for (path, file, items) in &read.bodies {
+        let own = allowance.part(TEMPLATE);
+        let world = World {
+            chains,
+            values,
+            chart,
+            release,
+            defines: &read.defines,
+            allowance: &own,
+        };
         let mut problem = None;
         // A mark that is alone on its line is mostly an entry of a map. Where that does not parse, it is left out.
         for marks_alone in [true, false] {
-            let (pieces, unknowns) = Evaluator::new(world, *file, marks_alone).run(items);
-            let printed = Printed::new(chains, pieces, &unknowns);
+            let evaluated = Evaluator::new(world, *file, marks_alone).run(items);
+            if let Some(span) = evaluated.cut_at {
+                // A part of an object would look like one that lacks the rest.
+                problem = Some((span, TOO_MUCH.to_owned()));
+                break;
+            }
+            let unknowns = evaluated.unknowns;
+            let printed = Printed::new(chains, evaluated.pieces, &unknowns);
+            own.keep(printed.text.len() * BYTES_OF_TREE);
+            own.step(printed.text.len() / 16);
             let stream = yaml::parse_made(&printed.text, *file, chains, &|span| printed.place(span));
             if let (Some(error), true) = (stream.errors.first(), marks_alone) {
-                problem = Some((printed.place(error.span), error.message.clone()));
+                problem = Some((
+                    printed.place(error.span),
+                    format!(
+                        "the template gives no YAML without helm ({}); parts of it were not read",
+                        error.message
+                    ),
+                ));
                 continue;
             }
             if stream.errors.is_empty() {
@@ -189,13 +230,12 @@ fn objects(
             }
             break;
         }
+        allowance.take(&own);
         if let Some((span, message)) = problem {
             notes.push(Unreadable {
                 path: path.to_path_buf(),
                 span: Some(span),
-                message: format!(
-                    "the template gives no YAML without helm ({message}); parts of it were not read"
-                ),
+                message,
             });
         }
     }

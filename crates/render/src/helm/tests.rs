@@ -1,3 +1,5 @@
+mod cost;
+
 use super::*;
 use crate::kustomize::merge::merge_values;
 use crate::selected::Selected;

@@ -2,7 +2,35 @@
 
 use super::output::{Origin, Piece};
 use cofferdam_syntax::tree::{Node, Style, Value};
+use std::ops::Deref;
 use std::rc::Rc;
+
+/// Levels of lists and maps that a template may put into each other.
+const MAX_DEPTH: usize = 64;
+
+/// The items of a list or map. Shared, because a template may put a list into itself again and again.
+#[derive(Debug)]
+pub(super) struct Shared<T> {
+    items: Rc<[T]>,
+    depth: usize,
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Shared {
+            items: Rc::clone(&self.items),
+            depth: self.depth,
+        }
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
+}
 
 /// A value in a template.
 #[derive(Debug, Clone)]
@@ -19,12 +47,50 @@ pub(super) enum Val<'a> {
     Text(Vec<Piece<'a>>),
     /// A number or boolean that was computed, or written in the template.
     Plain(String),
-    // Shared, because a template may put a list into itself again and again.
-    Map(Rc<[(String, Val<'a>)]>),
-    List(Rc<[Val<'a>]>),
+    Map(Shared<(String, Val<'a>)>),
+    List(Shared<Val<'a>>),
 }
 
 impl<'a> Val<'a> {
+    /// A list; `None` if it is nested too deeply.
+    pub(super) fn list(items: &[Val<'a>]) -> Option<Val<'a>> {
+        let depth = 1 + items.iter().map(Val::depth).max().unwrap_or(0);
+        let items = items.into();
+        (depth <= MAX_DEPTH).then_some(Val::List(Shared { items, depth }))
+    }
+
+    /// A map; `None` if it is nested too deeply.
+    pub(super) fn map(entries: Vec<(String, Val<'a>)>) -> Option<Val<'a>> {
+        let depth = 1 + entries.iter().map(|(_, value)| value.depth()).max().unwrap_or(0);
+        let items = entries.into();
+        (depth <= MAX_DEPTH).then_some(Val::Map(Shared { items, depth }))
+    }
+
+    fn depth(&self) -> usize {
+        match self {
+            Val::Map(entries) => entries.depth,
+            Val::List(items) => items.depth,
+            _ => 0,
+        }
+    }
+
+    /// Bytes that a copy of it takes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Val::Plain(text) => text.len(),
+            Val::Text(pieces) => bytes_of(pieces),
+            _ => 0,
+        }
+    }
+
+    /// Bytes of its text, which a function copies to work on it.
+    pub(super) fn text_bytes(&self) -> usize {
+        match self {
+            Val::Node(node) => node.as_str().map_or(0, str::len),
+            other => other.bytes(),
+        }
+    }
+
     /// Whether it counts as true; `None` if that cannot be known.
     pub(super) fn truth(&self) -> Option<bool> {
         Some(match self {
@@ -79,6 +145,12 @@ impl<'a> Val<'a> {
             _ => otherwise,
         }
     }
+}
+
+/// Bytes that pieces take.
+pub(super) fn bytes_of(pieces: &[Piece<'_>]) -> usize {
+    let piece = std::mem::size_of::<Piece<'_>>();
+    pieces.iter().map(|p| piece + p.text.len()).sum()
 }
 
 fn is_false(text: &str) -> bool {

@@ -7,6 +7,8 @@ use super::object::{Object, same_namespace};
 use super::patch::index_names;
 use super::transform::{self, Reach};
 use super::{Brings, Dangling, Gap, Named, names};
+use crate::budget::Allowance;
+use crate::measure::{NODE_BYTES, size};
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::Unreadable;
 use cofferdam_syntax::tree::{Node, Value};
@@ -21,6 +23,11 @@ const MAX_OBJECTS: usize = 500_000;
 /// Kustomizations that one build may visit, for the same reason.
 const MAX_VISITS: usize = 20_000;
 
+/// Parts of values that take as much work and memory as a visit to a kustomization, about.
+const VISIT: usize = 16;
+/// Steps to change something of an object.
+const TOUCHED: usize = 4;
+
 /// Why a build stops.
 pub(super) type Failure = Box<Unreadable>;
 
@@ -29,6 +36,8 @@ pub(super) struct Session<'r> {
     pub(super) index: &'r Index<'r>,
     pub(super) dangling: Vec<Dangling>,
     pub(super) notes: Vec<Unreadable>,
+    /// What the build may cost.
+    pub(super) allowance: &'r Allowance,
     /// Whether everything that the build names was read. If not, a selector that matches nothing may match a file
     /// that was not read.
     pub(super) complete: bool,
@@ -46,9 +55,10 @@ pub(super) struct Session<'r> {
 }
 
 impl<'r> Session<'r> {
-    pub(super) fn new(index: &'r Index<'r>) -> Self {
+    pub(super) fn new(index: &'r Index<'r>, allowance: &'r Allowance) -> Self {
         Session {
             index,
+            allowance,
             dangling: Vec::new(),
             notes: Vec::new(),
             complete: true,
@@ -81,6 +91,22 @@ impl<'r> Session<'r> {
         names::follow(self.chains(), &mut objects);
         self.refuse_doubles(&objects)?;
         Ok(objects)
+    }
+
+    /// Takes the making of `size` parts of values.
+    pub(super) fn make(&self, size: usize) {
+        self.allowance.step(size);
+        self.allowance.make(size.saturating_mul(NODE_BYTES));
+    }
+
+    /// Stops the build if it takes too much.
+    pub(super) fn afford(&self, kustomization: &Kustomization<'_>, span: Span) -> Result<(), Failure> {
+        if !self.allowance.is_spent() {
+            return Ok(());
+        }
+        let message = "this build takes too much time or memory and was stopped here, so it was not read; look for \
+                       bases, patches and replacements that make copies of each other";
+        Err(self.fail(kustomization, span, message.to_owned()))
     }
 
     pub(super) fn fail(&self, kustomization: &Kustomization<'_>, span: Span, message: String) -> Failure {
@@ -118,6 +144,8 @@ impl<'r> Session<'r> {
             ));
         }
         self.visits += 1;
+        self.make(VISIT + objects.len());
+        self.afford(kustomization, named_at)?;
         if self.stack.len() >= MAX_DEPTH || self.visits > MAX_VISITS || objects.len() > MAX_OBJECTS {
             let message = format!(
                 "bases are nested more than {MAX_DEPTH} deep or name one another too often; this build is not read"
@@ -147,6 +175,7 @@ impl<'r> Session<'r> {
             self.resource(kustomization, reference, &mut objects)?;
         }
         self.generate(kustomization, &mut objects);
+        self.afford(kustomization, kustomization.node.span)?;
         for document in self.plugins(kustomization, &kustomization.generators, "generators")? {
             self.run_generator(kustomization, &document, &mut objects);
         }
@@ -190,6 +219,8 @@ impl<'r> Session<'r> {
                 let outer = std::mem::take(&mut self.components);
                 let mut gathered = self.apply(*base, Vec::new(), reference.span)?;
                 self.components = outer;
+                self.allowance.step(gathered.len().saturating_mul(TOUCHED));
+                self.afford(kustomization, reference.span)?;
                 let nodes = gathered.iter_mut().map(|object| &mut object.node);
                 self.chains().mark_all(nodes, &self.taken_in(reference.span));
                 objects.extend(gathered);
@@ -222,6 +253,8 @@ impl<'r> Session<'r> {
             }));
         }
         let before = objects.len();
+        self.make(stream.documents.iter().map(size).sum());
+        self.afford(kustomization, reference.span)?;
         for document in &stream.documents {
             // A list counts as its items.
             let items = document
@@ -356,6 +389,11 @@ impl<'r> Session<'r> {
     ) -> Result<(), Failure> {
         let (node, chains) = (kustomization.node, self.chains());
         self.patches(kustomization, &["patchesStrategicMerge", "patches"], objects)?;
+        // Each transformer looks at each object.
+        let transformers = kustomization.node.entries().count();
+        self.allowance
+            .step(objects.len().saturating_mul(transformers * TOUCHED));
+        self.afford(kustomization, kustomization.node.span)?;
         if let Some(namespace) = node
             .get("namespace")
             .filter(|n| n.as_str().is_some_and(|t| !t.is_empty()))
@@ -384,7 +422,7 @@ impl<'r> Session<'r> {
         self.replicas(node, objects);
         self.images(kustomization, objects);
         self.replace(kustomization, objects);
-        Ok(())
+        self.afford(kustomization, kustomization.node.span)
     }
 
     fn replicas(&mut self, node: &Node, objects: &mut [Object]) {

@@ -5,6 +5,7 @@ use super::build::Session;
 use super::load::{Kustomization, Target};
 use super::object::{Object, child_map, laid_over, same_namespace, set};
 use super::{Brings, Dangling, Named};
+use crate::measure::{size, widest};
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::tree::{Key, Map, Node, Scalar, Style, Value};
 use cofferdam_syntax::{Chains, Span};
@@ -39,6 +40,12 @@ impl Session<'_> {
             });
             match found {
                 Some(object) => {
+                    // Each entry is searched for among those of the object.
+                    let among = 1 + widest(&object.node) / 64;
+                    self.allowance.step(data.len().saturating_mul(among));
+                    if self.allowance.is_spent() {
+                        return;
+                    }
                     lay_over(self.chains(), object, data, entry, behavior == "replace");
                 }
                 None if self.complete => {
@@ -75,7 +82,7 @@ impl Session<'_> {
 
     /// The entries: files, then env files, then literals, as kustomize orders them.
     fn data(&mut self, kustomization: &Kustomization<'_>, entry: &Node) -> Map {
-        let mut data = Map::default();
+        let mut data: Vec<(Key, Node)> = Vec::new();
         let list = |key: &str| -> Vec<&Node> {
             match entry.get(key) {
                 Some(node) if node.as_str().is_some() => vec![node],
@@ -97,17 +104,24 @@ impl Session<'_> {
                 text: key.into(),
                 span: item.span,
             };
-            data.insert(key, content);
+            self.make(size(&content));
+            data.push((key, content));
+            if self.allowance.is_spent() {
+                break;
+            }
         }
         for item in list("envs").into_iter().chain(list("env")) {
             let Some(written) = item.as_str() else { continue };
             let content = self.content(kustomization, written, item.span);
             match &content.value {
                 Value::Scalar(text) => {
-                    let entries = env_lines(&text.text, content.span);
-                    entries.into_iter().for_each(|(key, value)| {
-                        data.insert(key, value);
-                    });
+                    self.make(2 * size(&content));
+                    if self.allowance.is_spent() {
+                        break;
+                    }
+                    let before = data.len();
+                    data.extend(env_lines(&text.text, content.span));
+                    self.make(2 * (data.len() - before));
                 }
                 // The content of such a file is not known, so its keys are not known either.
                 _ => {
@@ -124,9 +138,9 @@ impl Session<'_> {
                 text: key.into(),
                 span: item.span,
             };
-            data.insert(key, Node::text(unquoted(value), item.span));
+            data.push((key, Node::text(unquoted(value), item.span)));
         }
-        data
+        data.into_iter().collect()
     }
 
     /// The text of a file that a generator names, with the file's own places. It is the content of the entry that

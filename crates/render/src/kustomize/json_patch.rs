@@ -1,6 +1,8 @@
 //! JSON Patch (RFC 6902): operations on places that JSON Pointers (RFC 6901) name.
 
 use super::object::laid_over;
+use crate::budget::Allowance;
+use crate::measure::{MAX_DEPTH, NODE_BYTES, is_deeper, size};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
 use cofferdam_syntax::{Chains, Layer, Span};
 
@@ -14,7 +16,11 @@ pub(super) struct Refused {
 }
 
 /// Applies one operation. A refused one changes nothing.
-pub(super) fn apply(chains: &Chains, target: &mut Node, operation: &Node) -> Result<(), Refused> {
+pub(super) fn apply(
+    (chains, allowance): (&Chains, &Allowance),
+    target: &mut Node,
+    operation: &Node,
+) -> Result<(), Refused> {
     let refused = |node: &Node, path: &str| Refused {
         path: path.to_owned(),
         span: node.span,
@@ -26,7 +32,17 @@ pub(super) fn apply(chains: &Chains, target: &mut Node, operation: &Node) -> Res
     let path = path_node.as_str().unwrap_or("");
     let tokens = tokens(path);
     let fail = || refused(path_node, path);
-    let value = || operation.get("value").cloned().ok_or_else(fail);
+    let affords = |node: &Node| {
+        let size = size(node);
+        allowance.step(size) && allowance.make(size.saturating_mul(NODE_BYTES))
+    };
+    // Operations that put values into each other again and again would nest them without end.
+    let room = MAX_DEPTH.checked_sub(tokens.len()).ok_or_else(fail)?;
+    let fits = |node: &Node| affords(node) && !is_deeper(node, room);
+    let value = || {
+        let value = operation.get("value").filter(|value| fits(value));
+        value.cloned().ok_or_else(fail)
+    };
     let source = || {
         let from = operation.get("from")?;
         Some((self::tokens(from.as_str()?), from.span))
@@ -54,9 +70,13 @@ pub(super) fn apply(chains: &Chains, target: &mut Node, operation: &Node) -> Res
             if op == "move" && tokens.len() > from.len() && tokens.starts_with(&from) {
                 return Err(fail());
             }
-            let value = find(target, &from).ok_or_else(fail)?.clone();
+            let value = find(target, &from).filter(|value| fits(value));
+            let value = value.ok_or_else(fail)?.clone();
             let value = chains.tree_through(value, Layer::Reference, named_at);
             if op == "move" {
+                if !affords(target) {
+                    return Err(fail());
+                }
                 let before = target.clone();
                 remove(target, &from).ok_or_else(fail)?;
                 if add(chains, target, &tokens, value).is_none() {
@@ -200,6 +220,7 @@ fn same(a: &Node, b: &Node) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Cost;
     use cofferdam_syntax::FileId;
     use cofferdam_syntax::yaml;
     use proptest::prelude::*;
@@ -212,10 +233,42 @@ mod tests {
             .unwrap()
     }
 
+    fn allowance() -> Allowance {
+        Allowance::new(Cost {
+            steps: 1_000,
+            bytes: 100_000,
+        })
+    }
+
+    #[test]
+    fn copies_of_copies_and_values_within_values_end() {
+        let (chains, allowance) = (Chains::default(), allowance());
+        let mut node = tree("a: {b: 1, c: 2}", 0);
+        let copies = |n: usize| tree(&format!("{{op: copy, from: /a, path: /a/k{n}}}"), 1);
+        let copied = (0..40).take_while(|n| apply((&chains, &allowance), &mut node, &copies(*n)).is_ok());
+        assert!((3..12).contains(&copied.count()));
+        let mut node = tree("a: 1", 0);
+        let down = [
+            tree("{op: move, from: /a, path: /tmp}", 1),
+            tree("{op: add, path: /a, value: {}}", 1),
+            tree("{op: move, from: /tmp, path: /a/k}", 1),
+        ];
+        let large = Allowance::new(Cost {
+            steps: 1 << 40,
+            bytes: 1 << 40,
+        });
+        let all = std::iter::repeat_n(&down, 1_000).flatten();
+        assert!(
+            all.map(|op| apply((&chains, &large), &mut node, op))
+                .any(|r| r.is_err())
+        );
+        assert!(!is_deeper(&node, MAX_DEPTH + 1));
+    }
+
     fn patched(target: &str, operation: &str) -> Result<Node, String> {
         let mut node = tree(target, 0);
         let before = node.clone();
-        match apply(&Chains::default(), &mut node, &tree(operation, 1)) {
+        match apply((&Chains::default(), &allowance()), &mut node, &tree(operation, 1)) {
             Ok(()) => Ok(node),
             Err(refused) => {
                 assert_eq!(node, before, "a refused operation changes nothing");
@@ -287,7 +340,7 @@ mod tests {
             let mut node = tree("a: {b: [1, {a: 2}]}\nb: [{a: 1}, 2]", 0);
             let operation = tree(&format!("{{op: {op}, path: \"{path}\", from: \"{from}\", value: [1]}}"), 1);
             let before = node.clone();
-            if apply(&Chains::default(), &mut node, &operation).is_err() {
+            if apply((&Chains::default(), &allowance()), &mut node, &operation).is_err() {
                 prop_assert_eq!(node, before);
             }
         }

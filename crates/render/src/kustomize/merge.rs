@@ -5,7 +5,8 @@
 
 use super::object::laid_over;
 use cofferdam_syntax::Chains;
-use cofferdam_syntax::tree::{Map, Node, Value};
+use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use std::collections::HashMap;
 
 /// Lists that merge and the keys of their items, from `x-kubernetes-patch-merge-key` in Kubernetes'
 /// published OpenAPI document. If there are several keys, the first one that the patch's items have counts.
@@ -201,6 +202,9 @@ fn cleaned(node: &Node) -> Node {
 /// one values file over another in this way.
 pub(crate) fn merge_values(chains: &Chains, target: &mut Node, over: &Node) {
     match (&mut target.value, &over.value) {
+        (Value::Map(map), Value::Map(changes)) if map.len() > MANY && changes.len() > MANY => {
+            merge_many(chains, map, changes);
+        }
         (Value::Map(map), Value::Map(changes)) => {
             for (key, change) in changes.iter() {
                 if change.is_null() {
@@ -217,6 +221,42 @@ pub(crate) fn merge_values(chains: &Chains, target: &mut Node, over: &Node) {
         }
         _ => *target = chains.tree_over(over.clone(), target.span),
     }
+}
+
+/// Maps of more keys than this are merged with an index: a search for each key in thousands costs their square.
+const MANY: usize = 64;
+
+/// Merges maps of many keys as [`merge_values`] does.
+fn merge_many(chains: &Chains, map: &mut Map, changes: &Map) {
+    let mut entries: Vec<Option<(Key, Node)>> = std::mem::take(map).into_iter().map(Some).collect();
+    let mut places: HashMap<Box<str>, usize> = HashMap::with_capacity(entries.len());
+    for (at, entry) in entries.iter().enumerate() {
+        places.extend(entry.iter().map(|(key, _)| (key.text.clone(), at)));
+    }
+    for (key, change) in changes.iter() {
+        let slot = places.get(&key.text).and_then(|at| entries.get_mut(*at));
+        match slot {
+            Some(slot) if change.is_null() => {
+                *slot = None;
+                places.remove(&key.text);
+            }
+            Some(Some((_, present)))
+                if matches!((&present.value, &change.value), (Value::Map(_), Value::Map(_))) =>
+            {
+                merge_values(chains, present, change);
+            }
+            Some(slot) => {
+                let old = slot.as_ref().map(|(_, old)| old);
+                *slot = Some((key.clone(), laid_over(chains, change, old)));
+            }
+            None if change.is_null() => {}
+            None => {
+                places.insert(key.text.clone(), entries.len());
+                entries.push(Some((key.clone(), change.clone())));
+            }
+        }
+    }
+    *map = entries.into_iter().flatten().collect();
 }
 
 #[cfg(test)]
@@ -378,5 +418,30 @@ mod tests {
             strategic(&Chains::default(), &mut same, &copy, true);
             prop_assert_eq!(same, copy);
         }
+    }
+
+    #[test]
+    fn maps_of_many_keys_merge_like_small_ones() {
+        let text = |keys: std::ops::Range<usize>, value: &str| -> String {
+            keys.map(|n| format!("k{n}: {{v: {value}, w{value}: 1}}\n"))
+                .collect()
+        };
+        let below = text(0..200, "a");
+        let over = format!("{}k3: ~\ngone: ~\nk5: x\n", text(100..300, "b"));
+        let mut node = tree(&below, 0);
+        merge_values(&Chains::default(), &mut node, &tree(&over, 1));
+        assert_eq!(node.as_map().map(Map::len), Some(299));
+        assert_eq!(node.get("k5").and_then(Node::as_str), Some("x"));
+        let value = |path: &str| node.at(path).and_then(Node::as_str).map(str::to_owned);
+        assert_eq!(value("k99/v").as_deref(), Some("a"));
+        assert_eq!(value("k150/v").as_deref(), Some("b"));
+        assert_eq!(
+            (value("k150/wa").as_deref(), value("k150/wb").as_deref()),
+            (Some("1"), Some("1"))
+        );
+        assert!(node.get("k3").is_none() && node.get("gone").is_none());
+        // A key keeps its place, and new ones come last.
+        let keys: Vec<&str> = node.entries().map(|(key, _)| &*key.text).collect();
+        assert_eq!((keys[3], keys[298]), ("k4", "k299"));
     }
 }

@@ -23,6 +23,8 @@ mod select;
 mod tests;
 mod transform;
 
+use crate::budget::{Budget, Cost};
+use crate::measure::size;
 use build::Session;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::environment;
@@ -30,7 +32,6 @@ use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
 use load::Index;
 pub use over::{lay_over, put_into};
-use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -163,6 +164,31 @@ impl fmt::Display for Named {
     }
 }
 
+/// What nearly every build costs less than.
+const SMALL: Cost = Cost {
+    steps: 1_000_000,
+    bytes: 32 << 20,
+};
+
+/// What one build may cost.
+const LARGE: Cost = Cost {
+    steps: 16_000_000,
+    bytes: 384 << 20,
+};
+
+/// Bytes that each part of a built value takes until it is judged, about.
+const BYTES_TO_JUDGE: usize = 128;
+
+/// What all builds may cost. Those of large files may cost more than those of small ones.
+fn budget(repo: &Repo) -> Budget {
+    let text = |path: &PathBuf| Some(repo.text(path)?.len() as u64);
+    let written: u64 = repo.yaml.keys().filter_map(text).sum();
+    Budget::new(Cost {
+        steps: 48_000_000 + 50 * written,
+        bytes: (768 << 20) + 200 * written,
+    })
+}
+
 /// Builds every kustomization of `repo` that no other kustomization uses.
 pub fn build(repo: &Repo) -> Built {
     build_with(repo, &BTreeSet::new())
@@ -178,10 +204,10 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
         return built;
     }
     let roots = roots(&index, deployed);
-    let sessions: Vec<(Build, Vec<Dangling>, Vec<Unreadable>)> = roots
-        .par_iter()
-        .map(|root| {
-            let mut session = Session::new(&index);
+    let mut budget = budget(repo);
+    let sessions: Vec<(Build, Vec<Dangling>, Vec<Unreadable>)> =
+        budget.spread(&roots, (SMALL, LARGE), |root, allowance| {
+            let mut session = Session::new(&index, allowance);
             let result = session.run(*root);
             let kustomization = &index.all[*root];
             let mut build = Build {
@@ -203,6 +229,8 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
                         .map(|o| (o.kind().to_owned(), o.name().to_owned()))
                         .collect();
                     build.objects = objects.into_iter().map(|o| o.node).collect();
+                    let made: usize = build.objects.iter().map(size).sum();
+                    allowance.keep(made.saturating_mul(BYTES_TO_JUDGE));
                 }
                 Err(failure) => {
                     // What stopped the build may be one fault of several.
@@ -215,8 +243,7 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
                 }
             }
             (build, session.dangling, session.notes)
-        })
-        .collect();
+        });
     let mut in_success = vec![false; count];
     for (root, (build, dangling, notes)) in roots.iter().zip(sessions) {
         if build.failed.is_none() {

@@ -6,12 +6,16 @@ use super::load::{Kustomization, Target};
 use super::object::Object;
 use super::select::{Selector, names_object};
 use super::{Brings, Dangling, Named, merge};
+use crate::measure::{size, widest};
 use cofferdam_syntax::Span;
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::Unreadable;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::yaml;
 use std::collections::HashMap;
+
+/// Parts of values that take as much work as it takes to find and change one object, about.
+const APPLIED: usize = 4;
 
 /// A patch entry.
 struct Patch {
@@ -39,8 +43,11 @@ impl<'r> Session<'r> {
                 let patch = self.patch(kustomization, entry)?;
                 for document in &patch.documents {
                     let by_name = by_name.get_or_insert_with(|| index_names(objects));
+                    self.allowance.step(objects.len());
                     let chosen = self.chosen(&patch, document, objects, by_name);
                     for at in chosen {
+                        self.charge(document, &objects[at]);
+                        self.afford(kustomization, entry.span)?;
                         self.patch_object(&patch, document, &mut objects[at]);
                         // A JSON patch may rename; later patches then know the object by both names.
                         let named = by_name.entry(objects[at].name().to_owned()).or_default();
@@ -81,9 +88,13 @@ impl<'r> Session<'r> {
         };
         if let Some(path) = path {
             patch.documents = self.patch_file(kustomization, path)?.to_vec();
+            self.make(patch.documents.iter().map(size).sum());
             let links = self.taken_in(path.span);
             self.chains().mark_all(patch.documents.iter_mut(), &links);
         } else if let Some(inline) = inline {
+            // The text is read again in each build.
+            self.allowance.step(inline.as_str().map_or(0, str::len) / 4);
+            self.afford(kustomization, inline.span)?;
             let file_text = self.index.repo.text(kustomization.path).unwrap_or("");
             let stream = yaml::parse_embedded(inline, file_text, self.chains()).unwrap_or_default();
             if let Some(error) = stream.errors.first() {
@@ -206,12 +217,30 @@ impl<'r> Session<'r> {
         }
     }
 
+    /// Takes what it costs to change an object.
+    fn charge(&self, document: &Node, object: &Object) {
+        const LARGE: usize = 256;
+        let size = size(document);
+        // Each entry is searched for among those of the object.
+        let among = if size > LARGE {
+            widest(&object.node) / 64
+        } else {
+            0
+        };
+        self.make(APPLIED + size);
+        self.allowance.step(size.saturating_mul(among));
+    }
+
     /// Changes one object; an object that the patch deletes becomes null.
     fn patch_object(&mut self, patch: &Patch, document: &Node, object: &mut Object) {
         if let Value::Seq(operations) = &document.value {
             object.remember();
+            let with = (self.chains(), self.allowance);
             for operation in operations {
-                if let Err(refused) = super::json_patch::apply(self.chains(), &mut object.node, operation) {
+                if self.allowance.is_spent() {
+                    return;
+                }
+                if let Err(refused) = super::json_patch::apply(with, &mut object.node, operation) {
                     self.dangling.push(Dangling {
                         what: Named::PatchPath,
                         name: refused.path,

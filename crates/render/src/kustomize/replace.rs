@@ -5,6 +5,7 @@ use super::load::{Kustomization, Target};
 use super::object::Object;
 use super::select::Selector;
 use super::{Brings, Dangling, Named};
+use crate::measure::{MAX_DEPTH, is_deeper, size};
 use cofferdam_syntax::tree::{Key, Map, Node, Scalar, Style, Value};
 use cofferdam_syntax::{Chains, Layer};
 
@@ -70,6 +71,10 @@ impl Session<'_> {
         let (Some(source), targets) = (entry.get("source"), entry.get("targets")) else {
             return;
         };
+        self.allowance.step(objects.len());
+        if self.allowance.is_spent() {
+            return;
+        }
         let selector = Selector::new(source);
         let field = source
             .get("fieldPath")
@@ -127,6 +132,8 @@ impl Session<'_> {
             None => &default,
         };
         let mut found = false;
+        self.allowance.step(objects.len());
+        let size = size(value);
         for object in objects.iter_mut() {
             if !selector.matches(object) || rejects.iter().any(|r| r.matches(object)) {
                 continue;
@@ -135,6 +142,10 @@ impl Session<'_> {
             for path in paths {
                 let steps = steps(path.as_str().unwrap_or(""));
                 object.remember();
+                self.make(1 + size);
+                if self.allowance.is_spent() || is_deeper(value, MAX_DEPTH.saturating_sub(steps.len())) {
+                    return;
+                }
                 let count = put(&mut object.node, &steps, create, &mut |slot| {
                     *slot = spliced(chains, slot, value, part(options));
                 });

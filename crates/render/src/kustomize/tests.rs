@@ -1,3 +1,5 @@
+mod cost;
+
 use super::*;
 use cofferdam_syntax::tree::Value;
 use proptest::prelude::*;

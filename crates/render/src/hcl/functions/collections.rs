@@ -3,7 +3,7 @@
 use super::super::value::{Eval, bool_node, equal, number, number_node, pairs, unknown, why_unknown, wrong};
 use super::{list, seq};
 use cofferdam_syntax::Span;
-use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use cofferdam_syntax::tree::{Key, Node, Value};
 
 /// Longest list that a function makes from numbers alone.
 const MAX_RANGE: f64 = 10_000.0;
@@ -182,14 +182,10 @@ pub(super) fn lookup(args: &[Node], span: Span) -> Eval {
 }
 
 pub(super) fn merge(args: &[Node], span: Span) -> Eval {
-    let mut out = Map::default();
+    let mut out: Vec<(Key, Node)> = Vec::new();
     for arg in args {
         match &arg.value {
-            Value::Map(map) => {
-                for (key, value) in map.iter() {
-                    out.insert(key.clone(), value.clone());
-                }
-            }
+            Value::Map(map) => out.extend(map.iter().map(|(key, value)| (key.clone(), value.clone()))),
             Value::Null => {}
             Value::Unknown(why) => return Ok(unknown(why.to_string(), span)),
             _ => return wrong("merge() takes maps"),
@@ -197,7 +193,7 @@ pub(super) fn merge(args: &[Node], span: Span) -> Eval {
     }
     Ok(Node {
         span,
-        value: Value::Map(out),
+        value: Value::Map(out.into_iter().collect()),
     })
 }
 
@@ -214,22 +210,22 @@ pub(super) fn zipmap(args: &[Node], span: Span) -> Eval {
             return Ok(unknown(why, span));
         }
     }
-    let mut out = Map::default();
+    let mut out: Vec<(Key, Node)> = Vec::new();
     for (key, value) in args[0].items().iter().zip(args[1].items()) {
         match (&key.value, key.as_str()) {
-            (_, Some(text)) => out.insert(
-                Key {
+            (_, Some(text)) => {
+                let key = Key {
                     text: text.into(),
                     span: key.span,
-                },
-                value.clone(),
-            ),
+                };
+                out.push((key, value.clone()));
+            }
             (Value::Unknown(why), _) => return Ok(unknown(why.to_string(), span)),
             _ => return wrong("a key is not a string"),
-        };
+        }
     }
     Ok(Node {
         span,
-        value: Value::Map(out),
+        value: Value::Map(out.into_iter().collect()),
     })
 }

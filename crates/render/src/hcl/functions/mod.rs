@@ -157,6 +157,20 @@ pub(super) fn call(name: &str, args: &[Node], span: Span) -> Eval {
     function(args, span)
 }
 
+/// Steps that a call takes, if its arguments have `size` parts.
+pub(super) fn steps(name: &str, args: &[Node], size: usize) -> usize {
+    let items = args.first().map_or(0, |list| list.items().len());
+    match name {
+        // Each item is compared with each other.
+        "distinct" | "toset" => size.saturating_mul(1 + items / 16),
+        "sort" | "format" | "replace" => size.saturating_mul(4),
+        // Text is read byte by byte.
+        "yamldecode" | "jsondecode" => size.saturating_mul(16),
+        "split" => args.iter().filter_map(Node::as_str).map(str::len).sum(),
+        _ => size,
+    }
+}
+
 /// Why `node` is not known; with `deep`, or why a part of it is not.
 fn first_unknown(node: &Node, deep: bool) -> Option<&str> {
     match &node.value {

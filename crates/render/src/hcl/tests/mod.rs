@@ -1,3 +1,4 @@
+mod cost;
 mod modules;
 mod names;
 mod values;
