@@ -4,6 +4,7 @@
 
 mod config;
 mod given;
+mod rules;
 
 use cofferdam_syntax::links::Target;
 use cofferdam_syntax::repo::{MAX_FILE_BYTES, Repo, are_alike, may_be_configuration};
@@ -11,7 +12,7 @@ pub use config::Config;
 use given::Given;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The input that a person gave.
@@ -214,15 +215,69 @@ fn links(found: &mut Files, root: &Path) -> BTreeMap<PathBuf, Target> {
 /// Reads the files of a directory that stands at `below` under the root. Returns the directories below it that are
 /// repositories of their own.
 fn walk((directory, root): (&Path, &Path), below: &Path, found: &mut Files) -> Vec<PathBuf> {
+    // The rules of the directories above count too.
+    let own = rules::unusable(directory).map(|(name, why)| (below.join(name), why));
+    let above = directory
+        .ancestors()
+        .skip(1)
+        .zip(1..)
+        .find_map(|(above, levels)| {
+            let (name, why) = rules::unusable(above)?;
+            let up: PathBuf = std::iter::repeat_n("..", levels).collect();
+            Some((up.join(name), why))
+        });
+    let without_rules = own.or(above);
+    let (mut repositories, set_aside) = walk_with((directory, root), (below, without_rules.is_none()), found);
+    for (inner, (rules, why)) in set_aside {
+        let place = below.join(&inner);
+        let (more, _) = walk_with((&directory.join(&inner), root), (&place, false), found);
+        if directory.join(&inner).join(".git").exists() {
+            repositories.push(place.clone());
+        }
+        repositories.extend(more);
+        found.insert(place.join(rules), Seen::Read(Err(why)));
+    }
+    if let Some((path, why)) = without_rules {
+        found.insert(path, Seen::Read(Err(why)));
+    }
+    repositories
+}
+
+/// A directory whose rules must not be read, with the file of rules and the reason.
+type SetAside = (PathBuf, (PathBuf, String));
+
+/// The same, by the rules that say which files are ignored or without them. Directories whose rules must not be read
+/// are not walked but returned.
+fn walk_with(
+    (directory, root): (&Path, &Path),
+    (below, by_rules): (&Path, bool),
+    found: &mut Files,
+) -> (Vec<PathBuf>, Vec<SetAside>) {
     let (tops, repositories) = std::sync::mpsc::channel();
+    let (aside, set_aside) = std::sync::mpsc::channel();
     let top = directory.to_path_buf();
     let walk = ignore::WalkBuilder::new(directory)
         .hidden(false)
         .require_git(false)
         // A user's global git ignore file is not part of the platform.
         .git_global(false)
+        .git_ignore(by_rules)
+        .git_exclude(by_rules)
+        .ignore(by_rules)
+        .parents(by_rules)
         .threads(rayon::current_num_threads())
         .filter_entry(move |entry| {
+            let is_directory = entry.file_type().is_some_and(|t| t.is_dir());
+            if by_rules
+                && is_directory
+                && entry.depth() > 0
+                && let Some(unusable) = rules::unusable(entry.path())
+                && let Ok(inner) = entry.path().strip_prefix(&top)
+            {
+                // The receiver outlives the walk, so that nothing is lost.
+                let _ = aside.send((inner.to_path_buf(), unusable));
+                return false;
+            }
             if entry.file_name() == ".git"
                 && let Some(own) = entry.path().parent().and_then(|own| own.strip_prefix(&top).ok())
                 && !own.as_os_str().is_empty()
@@ -250,7 +305,10 @@ fn walk((directory, root): (&Path, &Path), below: &Path, found: &mut Files) -> V
     });
     drop(send);
     found.extend(receive);
-    repositories.try_iter().map(|own| below.join(own)).collect()
+    let mut set_aside: Vec<SetAside> = set_aside.try_iter().collect();
+    set_aside.sort();
+    let repositories = repositories.try_iter().map(|own| below.join(own));
+    (repositories.collect(), set_aside)
 }
 
 /// The file at an entry, with its path below `directory`; `None` for a directory or something that is not a
@@ -265,7 +323,11 @@ fn entry_seen(
             let target = target(entry.path(), root);
             Some((below(entry.path()), Seen::Link(target)))
         }
-        Ok(entry) if !entry.file_type().is_some_and(|t| t.is_file()) => None,
+        Ok(entry) if entry.file_type().is_none_or(|t| t.is_dir()) => None,
+        Ok(entry) if !entry.file_type().is_some_and(|t| t.is_file()) => {
+            let path = below(entry.path());
+            may_be_configuration(&path).then(|| (path, Seen::Read(Err(NO_FILE.to_owned()))))
+        }
         Ok(entry) => {
             let path = below(entry.path());
             let seen = look(entry.path(), &path);
@@ -291,19 +353,37 @@ fn in_mebibytes(size: u64) -> String {
     }
 }
 
+/// Why something with a file's name is not read.
+const NO_FILE: &str = "is not a file but a pipe, a socket or a device; it was not read";
+
 fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
-    let size = std::fs::metadata(path)
-        .map_err(|e| format!("cannot be opened: {}", plain(&e)))?
-        .len();
-    if size > MAX_FILE_BYTES {
-        return Err(format!(
+    let cannot_open = |e: io::Error| format!("cannot be opened: {}", plain(&e));
+    let too_large = |size: u64| {
+        format!(
             "is {} MiB, more than the limit of {} MiB; it was not read (if it is not configuration, exclude \
              it under `paths` in cofferdam.yaml)",
             in_mebibytes(size),
             MAX_FILE_BYTES / (1024 * 1024)
-        ));
+        )
+    };
+    let meta = std::fs::metadata(path).map_err(cannot_open)?;
+    // To open a pipe waits for somebody who writes into it.
+    if !(meta.is_file() || meta.is_dir()) {
+        return Err(NO_FILE.to_owned());
     }
-    std::fs::read(path).map_err(|e| format!("cannot be read: {}", plain(&e)))
+    if meta.len() > MAX_FILE_BYTES {
+        return Err(too_large(meta.len()));
+    }
+    let file = std::fs::File::open(path).map_err(cannot_open)?;
+    let mut bytes = Vec::with_capacity(meta.len() as usize);
+    // A file may grow while it is read, and the size of some is not known before.
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| format!("cannot be read: {}", plain(&e)))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(too_large(bytes.len() as u64));
+    }
+    Ok(bytes)
 }
 
 fn error_path(error: &ignore::Error) -> Option<PathBuf> {

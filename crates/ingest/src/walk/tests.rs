@@ -307,3 +307,110 @@ fn links_that_leave_the_root_or_loop_are_not_followed() {
     );
     assert!(!named.contains(&"a/self.yaml".into()), "{named:?}");
 }
+
+/// Makes a pipe; to read it would wait for somebody who writes.
+#[cfg(unix)]
+fn pipe(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_sockets_and_devices_are_reported_and_not_opened() {
+    use std::os::unix::fs::symlink;
+    let tree = Tree::new(&["a/x.yaml"]);
+    pipe(&tree.path("a/pipe.yaml"));
+    pipe(&tree.path("a/Dockerfile"));
+    pipe(&tree.path("a/other"));
+    let _socket = std::os::unix::net::UnixListener::bind(tree.path("a/socket.tf")).unwrap();
+    symlink("pipe.yaml", tree.path("a/link.yaml")).unwrap();
+    symlink("other", tree.path("a/other.yaml")).unwrap();
+    symlink("/dev/zero", tree.path("a/zero.yaml")).unwrap();
+    let walked = tree.read(&["a"]);
+    assert_eq!(files(&walked), ["x.yaml"]);
+    let unread: Vec<&str> = walked
+        .repo
+        .unreadable
+        .iter()
+        .filter_map(|u| u.path.to_str())
+        .collect();
+    assert_eq!(unread, ["Dockerfile", "other.yaml", "pipe.yaml", "socket.tf"]);
+    for unreadable in &walked.repo.unreadable {
+        assert!(
+            unreadable.message.contains("not a file but a pipe"),
+            "{unreadable:?}"
+        );
+    }
+    assert!(walked.repo.unfollowed.contains_key(Path::new("zero.yaml")));
+}
+
+#[cfg(unix)]
+#[test]
+fn ignore_files_that_cannot_be_read_as_such_are_reported_and_ignore_nothing() {
+    use std::os::unix::fs::symlink;
+    let read = |prepare: &dyn Fn(&Tree)| {
+        let tree = Tree::new(&[
+            "top/a/in.yaml",
+            "top/a/deep/in.bak.yaml",
+            "top/b/out.bak.yaml",
+            "top/b/in.yaml",
+        ]);
+        fs::write(tree.path("top/.gitignore"), "*.bak.yaml\n").unwrap();
+        prepare(&tree);
+        let walked = tree.read(&["top"]);
+        let unread: Vec<String> = (walked.repo.unreadable.iter())
+            .map(|unread| unread.path.display().to_string())
+            .collect();
+        let files = files(&walked).into_iter().filter(|file| file.ends_with(".yaml"));
+        (files.collect::<Vec<_>>(), unread)
+    };
+    let all = ["a/deep/in.bak.yaml", "a/in.yaml", "b/in.yaml", "b/out.bak.yaml"];
+    let not_b = ["a/deep/in.bak.yaml", "a/in.yaml", "b/in.yaml"];
+    assert_eq!(
+        read(&|_| {}),
+        (vec!["a/in.yaml".into(), "b/in.yaml".into()], vec![])
+    );
+    let inner = |name: &'static str, wanted: &str| {
+        let (files, unread) = read(&|tree| pipe(&tree.path(name)));
+        assert_eq!(files, not_b, "{name}");
+        assert_eq!(unread, [wanted], "{name}");
+    };
+    inner("top/a/.gitignore", "a/.gitignore");
+    inner("top/a/.ignore", "a/.ignore");
+    let (files, unread) = read(&|tree| symlink("/dev/zero", tree.path("top/a/.gitignore")).unwrap());
+    assert_eq!(
+        (files, unread),
+        (not_b.map(str::to_owned).into(), vec!["a/.gitignore".into()])
+    );
+    let (files, unread) = read(&|tree| {
+        fs::create_dir_all(tree.path("top/.git/info")).unwrap();
+        pipe(&tree.path("top/.git/info/exclude"));
+    });
+    assert_eq!(files, all);
+    assert_eq!(unread, [".git/info/exclude"]);
+    let (files, unread) = read(&|tree| {
+        fs::write(tree.path("top/.gitignore"), "*a*b*c\n".repeat(30_000)).unwrap();
+    });
+    assert_eq!(files, all);
+    assert_eq!(unread, [".gitignore"]);
+    // Above what was given.
+    let (files, unread) = read(&|tree| pipe(&tree.path(".ignore")));
+    assert_eq!(files, all);
+    assert_eq!(unread, ["../.ignore"]);
+}
+
+#[test]
+fn what_is_no_text_by_its_end_is_still_bounded() {
+    let tree = Tree::new(&["a.yaml"]);
+    let large = vec![b'a'; MAX_FILE_BYTES as usize + 1];
+    fs::write(tree.path("large.yaml"), large).unwrap();
+    assert!(read_bounded(&tree.path("large.yaml")).is_err_and(|why| why.contains("8.1 MiB")));
+    assert!(read_bounded(&tree.path("gone.yaml")).is_err_and(|why| why.contains("no such file")));
+    assert!(read_bounded(&tree.path("")).is_err());
+    // The size of these is not known before they are read.
+    if cfg!(target_os = "linux") {
+        assert!(read_bounded(Path::new("/proc/self/status")).is_ok_and(|bytes| !bytes.is_empty()));
+        assert_eq!(read_bounded(Path::new("/dev/zero")), Err(NO_FILE.to_owned()));
+    }
+}
