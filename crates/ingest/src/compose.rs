@@ -2,6 +2,7 @@
 //! prove nothing for production, so its services are fragments, and if the platform has workloads of a
 //! cluster they are left out altogether ([`settle`]).
 
+pub(crate) mod elsewhere;
 mod interpolate;
 
 use crate::context::Place;
@@ -79,10 +80,15 @@ fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
     let known = Variables::beside(place.repo, place.path);
     let filled = known.fill(node);
     let services = || filled.get("services").into_iter().flat_map(Node::entries);
+    let included = elsewhere::included_services(node, place.repo, place.path);
     for (key, service) in services() {
         let owner = Owner::named(&*key.text);
         for (needed, span) in depends_on(service) {
-            if !services().any(|(k, _)| *k.text == *needed) {
+            // What is included and was not read may bring any service.
+            let is_included = included
+                .as_ref()
+                .is_none_or(|names| names.contains(needed.as_str()));
+            if !is_included && !services().any(|(k, _)| *k.text == *needed) {
                 parts.dangling.push(Dangling {
                     subject: format!("{KIND} {}", key.text),
                     kind: DanglingKind::Service,

@@ -8,6 +8,8 @@ use cofferdam_syntax::tree::{Node, Scalar, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Bytes that a text may have after its variables are filled in; one that is written so long may be twice as long.
+const MAX_TEXT: usize = 64 * 1024;
 /// Defaults within defaults before a text is given up.
 const MAX_DEPTH: usize = 16;
 
@@ -91,6 +93,9 @@ impl Variables {
                     out.push_str(&self.0.get(name)?.value);
                 }
                 rest = &after[name.len()..];
+            }
+            if out.len() > MAX_TEXT.max(2 * text.len()) {
+                return None;
             }
         }
         out.push_str(rest);

@@ -183,3 +183,36 @@ fn a_template_that_cannot_be_rendered_opens_the_kinds_that_are_written_in_it() {
     assert!(open(Absence::Workload) > 0);
     assert_eq!(open(Absence::NetworkPolicy), 0);
 }
+
+#[test]
+fn what_a_compose_file_takes_in_from_elsewhere_opens_and_is_named() {
+    let text = "include: [../db/compose.yaml]\nservices:\n  api: {image: a, depends_on: [db], env_file: ../api.env}\n";
+    let platform = crate::pipeline::read_files([("compose.yaml".into(), text.as_bytes().to_vec())]);
+    let env = &platform.environments[0];
+    let open = |kind| platform.scope.open_for(kind, env.project, &env.name).is_some();
+    for kind in [Absence::Workload, Absence::Variable, Absence::Pooler] {
+        assert!(open(kind), "{kind:?}");
+    }
+    assert!(!open(Absence::DisruptionBudget));
+    // The service that it needs may be in what was not read.
+    assert_eq!(env.dangling.len(), 0);
+    let told: Vec<&str> = platform
+        .reading
+        .notes
+        .iter()
+        .map(|n| n.message.as_str())
+        .collect();
+    let told = told.join("\n");
+    assert!(told.contains("2 files that Compose files take in"), "{told}");
+    assert!(told.contains("../api.env, ../db/compose.yaml"), "{told}");
+    let closed = "services:\n  api: {image: a, depends_on: [db]}\n";
+    let platform = crate::pipeline::read_files([("compose.yaml".into(), closed.as_bytes().to_vec())]);
+    let env = &platform.environments[0];
+    assert!(
+        platform
+            .scope
+            .open_for(Absence::Workload, env.project, &env.name)
+            .is_none()
+    );
+    assert_eq!(env.dangling.len(), 1);
+}

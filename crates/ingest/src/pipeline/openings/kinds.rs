@@ -1,5 +1,6 @@
 //! What something that was not read could bring, judged by what it is and by its name.
 
+use crate::compose::elsewhere::TakenBy;
 use cofferdam_model::Absence;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -277,6 +278,19 @@ pub(super) fn template(path: &Path, text: &str) -> Option<BTreeSet<Absence>> {
         kinds.extend(named(&path.to_string_lossy()));
     }
     Some(kinds)
+}
+
+/// What a file that a Compose file takes in may bring.
+pub(super) fn compose_file(by: TakenBy) -> BTreeSet<Absence> {
+    match by {
+        TakenBy::Include => CHART
+            .iter()
+            .copied()
+            .chain(keys())
+            .chain([Absence::Pooler])
+            .collect(),
+        TakenBy::Extends | TakenBy::EnvFile => keys(),
+    }
 }
 
 /// Keys of ConfigMaps and Secrets, and variables made of them.

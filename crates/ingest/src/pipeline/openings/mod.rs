@@ -11,7 +11,7 @@ use super::Universe;
 use super::remote;
 use super::sources::{Piece, Sources};
 use crate::context::Place;
-use crate::kubernetes;
+use crate::{compose, kubernetes};
 use cofferdam_model::{Absence, Opening, ProjectId, Span, UnreadableFile};
 use cofferdam_render::argo::Application;
 use cofferdam_render::hcl::Mode;
@@ -56,6 +56,7 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>], universes: &[Unive
     finder.applications(&sources.applications.applications);
     finder.objects(pieces);
     finder.terraform();
+    finder.compose();
     let mut openings = finder.openings;
     openings.sort_by(|a, b| {
         (a.project, &a.reason, &a.environment, a.span).cmp(&(b.project, &b.reason, &b.environment, b.span))
@@ -357,6 +358,27 @@ impl Finder<'_> {
                 self.open_in(&path, environment, (span, kinds::operator(), reason));
                 if foreign.carries_pods {
                     self.told.add(What::Pods, shown, &path, span);
+                }
+            }
+        }
+    }
+
+    /// Files that Compose files take in from outside of what was given.
+    fn compose(&mut self) {
+        let sources = self.sources;
+        for (path, stream) in &sources.repo.yaml {
+            if sources.repo.links.contains_key(path) {
+                continue;
+            }
+            for document in stream.documents.iter().filter(|d| compose::is_compose(d)) {
+                for unread in compose::elsewhere::unread(document, sources.repo, path) {
+                    let (kinds, span) = (kinds::compose_file(unread.by), Some(unread.span));
+                    let reason = format!(
+                        "`{}` is outside of what was given and was not read",
+                        unread.written
+                    );
+                    self.open(path, span, kinds, reason);
+                    self.told.add(What::ComposeFile, unread.written, path, span);
                 }
             }
         }

@@ -22,6 +22,8 @@ pub(super) enum What {
     Workspaces,
     /// A resource of an operator that contains pods.
     Pods,
+    /// A file that a Compose file takes in.
+    ComposeFile,
 }
 
 impl What {
@@ -37,6 +39,15 @@ impl What {
                 format!("not read, since it is in another repository: the directory {names}")
             }
             What::Directory => format!("{count} directories of other repositories were not read: {names}"),
+            What::ComposeFile if one => format!(
+                "not read, so what it brings is not judged: {names}, which this Compose file takes in from outside \
+                 of what was given"
+            ),
+            What::ComposeFile => {
+                format!(
+                    "{count} files that Compose files take in are outside of what was given, and were not read: {names}"
+                )
+            }
             What::Generator => format!("not known from files, so what it deploys is not judged: {names}"),
             What::Workspaces if one => {
                 format!(
