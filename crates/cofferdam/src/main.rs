@@ -5,6 +5,7 @@ mod exit;
 mod explain;
 mod init;
 mod input;
+mod new_file;
 mod output;
 mod simulate;
 

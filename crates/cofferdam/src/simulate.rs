@@ -2,6 +2,7 @@
 
 use crate::exit::FINDINGS;
 use crate::input::{self, InputArgs, PATHS_HELP};
+use crate::new_file;
 use crate::output::{self, Color};
 use clap::ValueEnum;
 use cofferdam_audit::Report;
@@ -11,7 +12,7 @@ use cofferdam_simulate::rehearse::{Rehearsal, Settings, rehearse};
 use cofferdam_simulate::report::{chart, compare, json, text};
 use cofferdam_simulate::scenarios::{self, Scenario};
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -55,6 +56,9 @@ pub(crate) struct Args {
     /// Write every decision of every policy in the first run of each case to this file, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Replace the file of --trace if it exists.
+    #[arg(long, requires = "trace")]
+    force: bool,
     #[command(flatten)]
     input: InputArgs,
 }
@@ -75,6 +79,9 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         return list();
     }
     let chosen = chosen(&args.scenario)?;
+    if let Some(file) = &args.trace {
+        new_file::check(file, args.force)?;
+    }
     let compared = args.compare.as_slice();
     input::refuse_two_streams(args.paths.iter().chain(compared))?;
     let platform = read(&args.paths, args, color)?;
@@ -104,7 +111,7 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
             Some((_, after)) => &[(Some("before"), &rehearsals), (Some("after"), after)],
             None => &[(None, &rehearsals)],
         };
-        write_trace(file, sides, &redactors).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+        new_file::write(file, args.force, |out| write_trace(out, sides, &redactors))?;
     }
     print(args, (&platform, &rehearsals), other.as_ref(), &redactors, color)?;
     let after = other.iter().flat_map(|(_, rehearsals)| rehearsals);
@@ -289,11 +296,10 @@ fn progress() -> indicatif::ProgressBar {
 }
 
 fn write_trace(
-    file: &Path,
+    out: &mut dyn Write,
     sides: &[(Option<&'static str>, &[Rehearsal])],
     redactors: &[&Redactor<'_>],
 ) -> std::io::Result<()> {
-    let out = std::io::BufWriter::new(std::fs::File::create(file)?);
     let mut out = Redacted::new(redactors, out);
     for (side, rehearsals) in sides {
         for rehearsal in *rehearsals {

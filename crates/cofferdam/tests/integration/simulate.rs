@@ -285,6 +285,7 @@ fn a_comparison_with_a_missing_fact_says_so_and_traces_both_sides() {
             .arg(other)
             .args(["--scenario", "cell-failover", "--runs", "1", "--trace"])
             .arg(&trace)
+            .arg("--force")
             .output()
             .unwrap();
         (output.status.code(), text(&output.stdout))
@@ -422,4 +423,45 @@ fn check_shows_the_worst_cascade_first() {
         .unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(!report["rehearsals"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_trace_replaces_no_file_unless_it_is_told_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("kept");
+    std::fs::write(&trace, "mine").unwrap();
+    let file = trace.to_str().unwrap();
+    let platform = "examples/clean-platform";
+    let usual = [
+        platform,
+        "--scenario",
+        "cell-failover",
+        "--runs",
+        "1",
+        "--trace",
+        file,
+    ];
+    let refused = simulate(&usual);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    assert!(
+        said.contains("already exists") && said.contains("--force"),
+        "{said}"
+    );
+    assert!(refused.stdout.is_empty(), "nothing is rehearsed first");
+    assert_eq!(std::fs::read_to_string(&trace).unwrap(), "mine");
+    let mut forced = usual.to_vec();
+    forced.push("--force");
+    assert_eq!(simulate(&forced).status.code(), Some(0));
+    assert!(std::fs::read_to_string(&trace).unwrap().contains("cell-failover"));
+    let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+    assert_eq!(left.len(), 1);
+    // A stream is no file that could be lost.
+    if cfg!(unix) {
+        let mut to_stream = usual.to_vec();
+        to_stream[6] = "/dev/null";
+        assert_eq!(simulate(&to_stream).status.code(), Some(0));
+    }
+    let alone = simulate(&[platform, "--force"]);
+    assert_eq!(alone.status.code(), Some(2), "--force belongs to --trace");
 }
