@@ -9,6 +9,9 @@ use crate::measure::{MAX_DEPTH, is_deeper, size};
 use cofferdam_syntax::tree::{Key, Map, Node, Scalar, Style, Value};
 use cofferdam_syntax::{Chains, Layer};
 
+/// Steps to find one place of an object and to put a value there.
+const PLACED: usize = 16;
+
 /// A step of a field path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -143,6 +146,7 @@ impl Session<'_> {
                 let steps = steps(path.as_str().unwrap_or(""));
                 object.remember();
                 self.make(1 + size);
+                self.allowance.step(PLACED);
                 if self.allowance.is_spent() || is_deeper(value, MAX_DEPTH.saturating_sub(steps.len())) {
                     return;
                 }
