@@ -142,7 +142,7 @@ impl FromIterator<(Key, Node)> for Map {
     fn from_iter<I: IntoIterator<Item = (Key, Node)>>(iter: I) -> Self {
         let mut map = Map::default();
         // A search among thousands of keys for each of them costs their square.
-        let mut places: HashMap<Box<str>, usize> = HashMap::new();
+        let mut places: HashMap<Arc<str>, usize> = HashMap::new();
         for (key, node) in iter {
             if map.len() < INDEXED {
                 map.insert(key, node);

@@ -22,6 +22,7 @@ use hcl_edit::expr::{
 use hcl_edit::template::Element;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Nesting of expressions, and length of references to references, that is followed.
 const MAX_DEPTH: usize = 160;
@@ -213,7 +214,7 @@ impl<'b, 'w> Scope<'b, 'w> {
         }
         let mut seq = Vec::new();
         let mut entries: Vec<(Key, Node)> = Vec::new();
-        let mut groups: HashMap<Box<str>, usize> = HashMap::new();
+        let mut groups: HashMap<Arc<str>, usize> = HashMap::new();
         self.run.copy(&collection);
         for (key, value) in pairs(&collection)? {
             self.run.spend(1);
