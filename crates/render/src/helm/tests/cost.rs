@@ -1,6 +1,7 @@
 //! Templates that ask for more work and memory than any machine has.
 
 use super::*;
+use crate::selected::Selected;
 
 fn told(values: &str, template: &str) -> Vec<String> {
     let repo = repo(&[
@@ -9,7 +10,7 @@ fn told(values: &str, template: &str) -> Vec<String> {
         ("c/templates/t.yaml", template),
         ("c/templates/u.yaml", "kind: Y\na: 1\n"),
     ]);
-    let charts = read(&repo);
+    let charts = read(&repo, &Selected::default());
     let kinds: Vec<String> = charts.charts[0].rendered[0]
         .objects
         .iter()
@@ -110,7 +111,7 @@ fn named_templates_that_include_each_other_end() {
 fn releases_are_told_of_too() {
     let template = "{{ range .Values.list }}{{ range $.Values.list }}{{ end }}{{ end }}\nkind: X\n";
     let repo = repo(&[("c/Chart.yaml", CHART), ("c/templates/t.yaml", template)]);
-    let mut charts = read(&repo);
+    let mut charts = read(&repo, &Selected::default());
     let is_cut = |charts: &Charts| charts.notes.iter().any(|n| n.message.contains("too much time"));
     assert!(!is_cut(&charts), "nothing to repeat by default");
     let values = yaml::parse(&list(2_000), FileId(0), 0).documents.remove(0);
