@@ -45,6 +45,7 @@ impl Variants {
     ) -> Variants {
         let mut families = families(built, projects, evidence, cluster_of);
         families.retain(|family| family.len() > 1);
+        drop_large(&mut families, built, projects);
         let mut all: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
         let named: Vec<(ProjectId, Vec<(&Path, String)>)> = (families.into_iter())
             .map(|family| {
@@ -80,6 +81,38 @@ impl Variants {
         }
         path.ancestors().find_map(|above| self.by_dir.get(above))
     }
+}
+
+/// Objects that the variants of a project may repeat beside those that it has.
+const MAX_REPEATED: usize = 50_000;
+
+/// Leaves the variants of a project together where judging each with everything that is no variant would cost much more
+/// than the project has objects.
+fn drop_large(families: &mut Vec<BTreeSet<&Path>>, built: &Built, projects: &Projects) {
+    let of_family = |family: &BTreeSet<&Path>| family.first().map(|dir| projects.of_path(dir));
+    let mut variants: BTreeMap<ProjectId, BTreeSet<&Path>> = BTreeMap::new();
+    for family in families.iter() {
+        if let Some(project) = of_family(family) {
+            variants.entry(project).or_default().extend(family);
+        }
+    }
+    let mut objects: BTreeMap<ProjectId, (usize, usize)> = BTreeMap::new();
+    for build in &built.builds {
+        let project = projects.of_path(&build.dir);
+        let (all, others) = objects.entry(project).or_default();
+        *all += build.objects.len();
+        if !variants
+            .get(&project)
+            .is_some_and(|own| own.contains(build.dir.as_path()))
+        {
+            *others += build.objects.len();
+        }
+    }
+    families.retain(|family| {
+        let project = of_family(family);
+        let known = project.and_then(|project| Some((variants.get(&project)?, objects.get(&project)?)));
+        known.is_none_or(|(own, (all, others))| own.len() * others <= all + MAX_REPEATED)
+    });
 }
 
 /// The deployments that are variants.
