@@ -205,7 +205,7 @@ fn container(name: &str, span: Span, service: &Node) -> Container {
         memory_limit: resource("deploy/resources/limits/memory", "mem_limit").and_then(|n| n.fact(bytes)),
         memory_request: resource("deploy/resources/reservations/memory", "mem_reservation")
             .and_then(|n| n.fact(bytes)),
-        readiness: service.get("healthcheck").and_then(health),
+        readiness: service.get("healthcheck").and_then(health).map(Box::new),
         ports: ports(service),
         ..Container::default()
     }

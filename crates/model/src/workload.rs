@@ -194,11 +194,11 @@ pub struct Container {
     /// Memory limit.
     pub memory_limit: Option<Fact<Bytes>>,
     /// Liveness probe.
-    pub liveness: Option<Probe>,
+    pub liveness: Option<Box<Probe>>,
     /// Readiness probe.
-    pub readiness: Option<Probe>,
+    pub readiness: Option<Box<Probe>>,
     /// Start-up probe.
-    pub startup: Option<Probe>,
+    pub startup: Option<Box<Probe>>,
     /// What runs before TERM: the command or path, or `sleep N`.
     pub pre_stop: Option<Fact<String>>,
     /// How long `preStop` sleeps, if that can be read from it.

@@ -162,11 +162,11 @@ mod tests {
             Some(Severity::Low),
             "a rollout waits for readiness there too"
         );
-        let ready = pods::testing::env((2, 2, 2), |w| w.containers[0].readiness = probe());
+        let ready = pods::testing::env((2, 2, 2), |w| w.containers[0].readiness = probe().map(Box::new));
         assert_eq!(testing::only(&RULE, &ready).severity, Some(Severity::Low));
         let both = pods::testing::env((2, 2, 2), |w| {
-            w.containers[0].readiness = probe();
-            w.containers[0].liveness = probe();
+            w.containers[0].readiness = probe().map(Box::new);
+            w.containers[0].liveness = probe().map(Box::new);
         });
         assert!(testing::all(&RULE, &both).is_empty());
     }
@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn a_second_container_with_a_port_is_low() {
         let env = pods::testing::env((2, 2, 2), |w| {
-            w.containers[0].readiness = probe();
-            w.containers[0].liveness = probe();
+            w.containers[0].readiness = probe().map(Box::new);
+            w.containers[0].liveness = probe().map(Box::new);
             let second = Container {
                 name: "admin".to_owned(),
                 ports: w.containers[0].ports.clone(),

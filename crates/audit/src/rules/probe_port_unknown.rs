@@ -83,7 +83,7 @@ fn judge(env: &Environment, workload: &Workload, container: &Container, out: &mu
     let wrong: Vec<(&str, &Probe, &str)> = probes
         .iter()
         .filter_map(|(what, probe)| {
-            let probe = probe.as_ref()?;
+            let probe = probe.as_deref()?;
             let number = port(probe)?;
             let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
             (plain && !is_named(env, workload, number)).then_some((*what, probe, number))
@@ -149,7 +149,7 @@ mod tests {
 
     fn env(number: &str, set: impl FnOnce(&mut Workload)) -> Environment {
         pods::testing::env((2, 2, 2), |w| {
-            w.containers[0].readiness = Some(Probe {
+            w.containers[0].readiness = Some(Box::new(Probe {
                 check: ProbeCheck::Http {
                     path: "/".to_owned(),
                     port: number.to_owned(),
@@ -160,7 +160,7 @@ mod tests {
                 period: None,
                 timeout: None,
                 failure_threshold: None,
-            });
+            }));
             set(w);
         })
     }

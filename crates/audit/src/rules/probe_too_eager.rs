@@ -142,8 +142,8 @@ mod tests {
             failure_threshold: Some(fact(failures, 11)),
         };
         let mut env = pods::testing::env((2, 2, 2), |w| {
-            w.containers[0].liveness = Some(probe(3));
-            w.containers[0].startup = startup.then(|| probe(30));
+            w.containers[0].liveness = Some(Box::new(probe(3)));
+            w.containers[0].startup = startup.then(|| Box::new(probe(30)));
         });
         env.services[0].start_up_time = Some(fact(Duration::from_secs(75), 12));
         env

@@ -151,8 +151,8 @@ mod tests {
     fn one_path_for_both_checks_is_reported_and_two_paths_are_not() {
         let env = |ready: &str| {
             pods::testing::env((2, 2, 2), |w| {
-                w.containers[0].liveness = probe("/health", 9);
-                w.containers[0].readiness = probe(ready, 10);
+                w.containers[0].liveness = probe("/health", 9).map(Box::new);
+                w.containers[0].readiness = probe(ready, 10).map(Box::new);
             })
         };
         assert_eq!(testing::all(&RULE, &env("/health")).len(), 1);
@@ -160,8 +160,8 @@ mod tests {
         let mut chart = env("/health");
         chart.workloads[0].completeness = Completeness::Fragment;
         assert_eq!(testing::all(&RULE, &chart).len(), 1, "both stand there");
-        chart.workloads[0].containers[0].liveness = probe("/", 9);
-        chart.workloads[0].containers[0].readiness = probe("/", 10);
+        chart.workloads[0].containers[0].liveness = probe("/", 9).map(Box::new);
+        chart.workloads[0].containers[0].readiness = probe("/", 10).map(Box::new);
         assert!(
             testing::all(&RULE, &chart).is_empty(),
             "the path may not be known"
@@ -177,8 +177,8 @@ mod tests {
         let env = |live: ProbeCheck, ready: ProbeCheck| {
             pods::testing::env((2, 2, 2), |w| {
                 w.containers[0].ports[0].0 = Some("http".to_owned());
-                w.containers[0].liveness = probe("/", 9).map(|p| Probe { check: live, ..p });
-                w.containers[0].readiness = probe("/", 10).map(|p| Probe { check: ready, ..p });
+                w.containers[0].liveness = probe("/", 9).map(|p| Probe { check: live, ..p }).map(Box::new);
+                w.containers[0].readiness = probe("/", 10).map(|p| Probe { check: ready, ..p }).map(Box::new);
             })
         };
         let tcp = |port: &str| ProbeCheck::Tcp {

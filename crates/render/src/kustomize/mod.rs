@@ -185,7 +185,7 @@ fn budget(repo: &Repo) -> Budget {
     let written: u64 = repo.yaml.keys().filter_map(text).sum();
     Budget::new(Cost {
         steps: 48_000_000 + 50 * written,
-        bytes: (2 << 30) + 200 * written,
+        bytes: (1_280 << 20) + 200 * written,
     })
 }
 

@@ -8,6 +8,7 @@ mod words;
 
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use words::Pattern;
@@ -73,7 +74,18 @@ type Named<'r> = Vec<(&'r str, &'r Path)>;
 impl Selected {
     /// Finds what the files of `repo` pick by name. A file picks only files of its own project.
     pub fn of(repo: &Repo, together: Together<'_>) -> Selected {
+        let own: Vec<_> = repo.own_files().filter(|(path, _)| may_pick(path)).collect();
+        let picking: Vec<_> = (own.into_par_iter())
+            .filter_map(|(path, id)| {
+                let text = &*repo.sources.file(*id).text;
+                let (overlays, patterns) = (words::overlays(text), words::patterns(text));
+                (!overlays.is_empty() || !patterns.is_empty()).then_some((path, text, overlays, patterns))
+            })
+            .collect();
         let mut found = Selected::default();
+        if picking.is_empty() {
+            return found;
+        }
         let mut directories: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
         for path in repo
             .yaml
@@ -85,14 +97,11 @@ impl Selected {
         }
         // The templates of one chart pick the same files.
         let mut known: BTreeMap<(Pattern, BTreeSet<String>), (&Path, Named<'_>)> = BTreeMap::new();
-        for (path, id) in repo.own_files().filter(|(path, _)| may_pick(path)) {
-            let text = &*repo.sources.file(*id).text;
-            let overlays = words::overlays(text).into_iter();
-            let overlays = overlays.filter(|(variable, dir)| {
+        for (path, text, overlays, patterns) in picking {
+            let overlays = overlays.into_iter().filter(|(variable, dir)| {
                 environment::is_overlays(dir) && has_word(&words_of(variable), VARIABLES)
             });
             found.overlays.extend(overlays.map(|(_, dir)| dir));
-            let patterns = words::patterns(text);
             for pattern in &patterns {
                 // Where two variables pick of the same files, nobody can tell which name is of which.
                 let is_clear = patterns

@@ -29,13 +29,13 @@ fn overlays_that_each_copy_a_large_base_share_one_budget() {
         ),
         ("base/cm.yaml".to_owned(), config_map(40_000)),
     ];
-    for n in 0..200 {
+    for n in 0..400 {
         let text = format!("resources: [../base]\nnameSuffix: -{n}\n");
         files.push((format!("o{n:03}/kustomization.yaml"), text));
     }
     let built = built(files);
     let failed = failed(&built);
-    assert!((50..190).contains(&failed.len()), "{}", failed.len());
+    assert!((50..390).contains(&failed.len()), "{}", failed.len());
     assert!(
         failed
             .iter()
