@@ -265,7 +265,8 @@ fn one_line_of_many_overlays_names_all_its_subjects() {
     assert_eq!(report["findings"].as_array().unwrap().len(), 1, "{report:#}");
     assert_eq!(finding["subjects"][0], finding["subject"]);
     assert_eq!(finding["subjects"].as_array().unwrap().len(), 2, "{finding:#}");
-    assert_eq!(finding["environments"], serde_json::json!(["one", "two"]));
+    // `one` and `two` name no environments, so this is the unnamed one.
+    assert_eq!(finding["environments"], serde_json::json!(["default"]));
     assert!(
         finding["title"].as_str().unwrap().contains("and 1 more"),
         "{finding:#}"
