@@ -1,7 +1,6 @@
 //! Places apart from the platform: which files are there, and which directories they are.
 
 use super::sources::{Piece, Sources};
-use crate::scope;
 use cofferdam_model::{Apart, FileId, PlaceApart, ProjectId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -39,18 +38,9 @@ pub(super) fn places(sources: &Sources<'_>, files: &BTreeMap<FileId, Apart>) -> 
     places.into_values().collect()
 }
 
-/// The project of a file apart is the directory below the place, or the place itself.
+/// The place of a file apart. Manifests that no build uses have none, and are named by their directory.
 fn directory(sources: &Sources<'_>, path: &Path) -> PathBuf {
-    let project = sources.projects.get(sources.projects.of_path(path));
-    if project.apart == Some(Apart::Unused) {
-        return path.parent().unwrap_or(Path::new("")).to_path_buf();
-    }
-    let root = &project.root;
-    // What lies above its parent is part of the platform, whatever it is called.
-    let is_platform = |dir: &Path| {
-        root.parent()
-            .is_some_and(|parent| parent.starts_with(dir) && parent != dir)
-    };
-    let depth = scope::apart(&root.join("x"), is_platform).map_or(usize::MAX, |(depth, _)| depth);
-    root.iter().take(depth).collect()
+    let place = sources.projects.place_of(sources.projects.of_path(path));
+    let directory = || path.parent().unwrap_or(Path::new(""));
+    place.unwrap_or_else(directory).to_path_buf()
 }

@@ -136,17 +136,16 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Divides the files into projects. A directory is no place apart if it is an environment or a chart's.
+/// Divides the files into projects. A directory is no place apart if it is an environment's or lies in the templates of a
+/// chart, where tests and whatever else has such a name are a part of the chart.
 fn projects(repo: &Repo, labels: &Labels<'_>, stated: &OverlayDocument) -> Projects {
     let environments = labels.sibling_directories();
     Projects::of(repo, &|dir| {
-        let is_template_of_chart = dir.file_name().is_some_and(|n| n == "templates" || n == "tests")
-            && dir
-                .ancestors()
-                .skip(1)
-                .take(2)
-                .any(|above| repo.files.contains_key(&above.join("Chart.yaml")));
-        environments.contains(dir) || is_template_of_chart || stated.environment_of(&dir.join("x")).is_some()
+        let is_chart = |dir: &Path| repo.files.contains_key(&dir.join("Chart.yaml"));
+        let is_in_templates = dir
+            .ancestors()
+            .any(|above| above.ends_with("templates") && above.parent().is_some_and(is_chart));
+        environments.contains(dir) || is_in_templates || stated.environment_of(&dir.join("x")).is_some()
     })
 }
 
@@ -409,7 +408,7 @@ fn releases(
     for (number, chart) in charts.charts.iter().enumerate() {
         // A chart that stands behind a link stands somewhere else as well.
         let is_copy = repo.links.contains_key(&chart.chart_file);
-        if by_application.contains(&number) || chart.library || is_copy || helm::is_brought(charts, number) {
+        if by_application.contains(&number) || is_copy || helm::is_brought(charts, number) {
             continue;
         }
         // What a chart of applications turns on in no environment is deployed to none.

@@ -11,7 +11,6 @@ mod projects;
 
 pub(crate) use cofferdam_syntax::environment::is_overlays;
 pub(crate) use evidence::{Evidence, Labels, stated_by};
-pub(crate) use places::apart;
 pub(crate) use projects::Projects;
 
 use std::path::Path;

@@ -2,7 +2,7 @@
 //! and what stands apart (an example, a test) is one of its own: nothing in one says anything about another.
 
 use super::places::apart;
-use cofferdam_model::{Project, ProjectId};
+use cofferdam_model::{Apart, Project, ProjectId};
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::Node;
 use memchr::memmem;
@@ -104,6 +104,8 @@ pub(crate) struct Projects {
     /// All projects, in the order of their directories.
     pub(crate) all: Vec<Project>,
     by_root: HashMap<PathBuf, ProjectId>,
+    /// The places apart that projects are in.
+    places: HashMap<ProjectId, PathBuf>,
     /// Single files that are in another project than their directory.
     by_file: HashMap<PathBuf, ProjectId>,
 }
@@ -183,7 +185,8 @@ impl Projects {
         let mut sorted: Vec<&Path> = paths().collect();
         sorted.sort_unstable();
         let tree = Tree::of(&sorted);
-        let mut roots: BTreeMap<PathBuf, Option<cofferdam_model::Apart>> = BTreeMap::new();
+        // With the place of those that are apart.
+        let mut roots: BTreeMap<PathBuf, Option<(Apart, PathBuf)>> = BTreeMap::new();
         let mut repositories = Vec::new();
         divide(repo, Path::new(""), &tree, &mut repositories);
         repositories.extend(nested(repo, &sorted, &repositories));
@@ -197,29 +200,21 @@ impl Projects {
         for run in in_directories(&read) {
             let (path, directory) = (run[0], directory_of(run));
             if let Some((depth, why)) = apart(path, is_platform) {
-                let parts = directory.iter().count().min(depth + 1);
-                roots.insert(directory.iter().take(parts).collect(), Some(why));
+                let first = |parts: usize| directory.iter().take(parts).collect::<PathBuf>();
+                roots.insert(first(depth + 1), Some((why, first(depth))));
             }
         }
-        let all: Vec<Project> = roots
-            .into_iter()
-            .map(|(root, apart)| Project { root, apart })
-            .collect();
-        let by_root = all
-            .iter()
-            .enumerate()
-            .map(|(at, project)| {
-                (
-                    project.root.clone(),
-                    ProjectId(u32::try_from(at).unwrap_or(u32::MAX)),
-                )
-            })
-            .collect();
-        Projects {
-            all,
-            by_root,
-            by_file: HashMap::new(),
+        let mut projects = Projects::default();
+        for (root, apart) in roots {
+            let (why, place) = apart.unzip();
+            let id = projects.add(Project {
+                root: root.clone(),
+                apart: why,
+            });
+            projects.by_root.insert(root, id);
+            projects.places.extend(place.map(|place| (id, place)));
         }
+        projects
     }
 
     /// The project of a file or directory below the root.
@@ -240,6 +235,11 @@ impl Projects {
     /// Puts one file into a project.
     pub(crate) fn place(&mut self, path: PathBuf, project: ProjectId) {
         self.by_file.insert(path, project);
+    }
+
+    /// The place apart that a project is in: the project is this directory or one directly below it.
+    pub(crate) fn place_of(&self, id: ProjectId) -> Option<&Path> {
+        self.places.get(&id).map(PathBuf::as_path)
     }
 
     /// The project of an id that this gave.
@@ -280,7 +280,7 @@ fn is_plain(repo: &Repo, directory: &Path, tree: &Tree<'_>) -> bool {
     if tree.children.contains_key(directory) {
         return false;
     }
-    let mut own = repo.files.below(directory).map(|(path, _)| path).peekable();
+    let mut own = repo.files.below(directory).map(|(path, _)| path);
     let from = repo
         .passed_over
         .partition_point(|path| path.as_path() < directory);
@@ -288,7 +288,7 @@ fn is_plain(repo: &Repo, directory: &Path, tree: &Tree<'_>) -> bool {
         .passed_over
         .get(from)
         .is_some_and(|path| path.starts_with(directory));
-    !passed_over && own.peek().is_some() && own.all(is_manifest)
+    !passed_over && own.all(is_manifest)
 }
 
 /// What only stands at the top of a repository.
@@ -310,7 +310,8 @@ fn nested(repo: &Repo, paths: &[&Path], around: &[PathBuf]) -> BTreeSet<PathBuf>
         found.extend(tops.filter_map(Path::parent).map(Path::to_path_buf));
     }
     let around: HashSet<&Path> = around.iter().map(PathBuf::as_path).collect();
-    found.retain(|dir| !dir.as_os_str().is_empty() && !around.contains(dir.as_path()));
+    // Only for speed: every text is looked through for the others.
+    found.retain(|dir| !around.contains(dir.as_path()));
     if found.is_empty() {
         return found;
     }
@@ -402,12 +403,13 @@ fn related(repo: &Repo, repositories: &[PathBuf]) -> BTreeSet<(usize, usize)> {
         };
         for text in run.iter().filter_map(|path| repo.text(path)) {
             let targets = paths_in(text).map(|word| normalise(&directory.join(word)));
-            let used = targets
-                .filter(|target| !target.starts_with("..") && !target.starts_with(&repositories[own]))
-                .filter_map(|target| numbers.of_path(&target).filter(|_| repo.exists(&target)));
+            let used = targets.filter_map(|target| {
+                let other = numbers.of_path(&target).filter(|other| *other != own)?;
+                repo.exists(&target).then_some(other)
+            });
             let called = hosts_in(text).filter_map(|host| declared.get(host).copied().flatten());
-            let others = used.chain(called).filter(|other| *other != own);
-            pairs.extend(others.map(|other| (own, other)));
+            let called = called.filter(|other| *other != own);
+            pairs.extend(used.chain(called).map(|other| (own, other)));
         }
         pairs
     };
@@ -466,263 +468,4 @@ fn hosts_in(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn roots(files: &[(&str, &str)]) -> Vec<String> {
-        let repo = Repo::from_files(
-            files
-                .iter()
-                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-        );
-        let projects = Projects::of(&repo, &|_| false);
-        let show = |p: &Project| match p.apart {
-            None => p.root.display().to_string(),
-            Some(why) => format!("{} ({})", p.root.display(), why.name()),
-        };
-        projects.all.iter().map(show).collect()
-    }
-
-    #[test]
-    fn one_repository_is_one_project() {
-        assert_eq!(
-            roots(&[("a.yaml", ""), ("one/b.yaml", ""), ("two/c.yaml", "")]),
-            [""]
-        );
-        assert_eq!(roots(&[("k8s/b.yaml", ""), ("shop/c.yaml", "")]), [""]);
-        assert_eq!(
-            roots(&[("only/k8s/b.yaml", ""), ("only/shop/c.yaml", "")]),
-            ["", "only"]
-        );
-    }
-
-    #[test]
-    fn repositories_side_by_side_are_projects() {
-        assert_eq!(
-            roots(&[
-                ("shop/README.md", ""),
-                ("shop/k8s/a.yaml", ""),
-                ("till/b.yaml", "")
-            ]),
-            ["", "shop", "till"]
-        );
-        // One that calls what only another declares belongs to it; copies of one platform do not.
-        let service = "kind: Service\nmetadata: {name: api}\n";
-        let call = "env: [{name: A, value: 'http://api:80/'}]\n";
-        assert_eq!(roots(&[("shop/a.yaml", service), ("till/b.yaml", call)]), [""]);
-        let both = format!("{service}---\n{call}");
-        assert_eq!(
-            roots(&[("shop/a.yaml", &both), ("till/b.yaml", &both)]),
-            ["", "shop", "till"]
-        );
-        // Two that belong together stay together, in whatever order their calls are read.
-        let first = "env: [{name: A, value: 'http://mill:80/'}, {name: B, value: 'http://zoo:80/'}]\n";
-        let named = |name: &str| format!("kind: Service\nmetadata: {{name: {name}}}\n");
-        assert_eq!(
-            roots(&[
-                ("all/a/one/x.yaml", first),
-                ("all/a/two/x.yaml", &named("zoo")),
-                ("all/b/x.yaml", &named("mill")),
-            ]),
-            ["", "all"]
-        );
-        // Directories that hold nothing but manifests are no repositories.
-        assert_eq!(roots(&[("shop/a.yaml", SERVICE), ("till/b.yaml", SERVICE)]), [""]);
-        for other in [
-            ("till/README.md", ""),
-            ("till/more/c.yaml", SERVICE),
-            ("till/b.yaml", "a: 1\n"),
-            ("till/b.yaml", "# nothing\n"),
-            ("till/b.yaml", "apiVersion: v2\nname: chart\n"),
-        ] {
-            assert_eq!(
-                roots(&[("shop/a.yaml", SERVICE), ("till/c.yaml", SERVICE), other]),
-                ["", "shop", "till"],
-                "{}",
-                other.0
-            );
-        }
-        // One that uses files of another belongs to it.
-        assert_eq!(
-            roots(&[
-                ("shop/kustomization.yaml", "resources: [../till/b.yaml]\n"),
-                ("till/b.yaml", ""),
-            ]),
-            [""]
-        );
-    }
-
-    const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: own}\n";
-
-    #[test]
-    fn a_repository_inside_another_is_a_project_unless_a_file_around_it_names_it() {
-        let with = |more: &[(&str, &str)]| {
-            let mut files = vec![("k8s/a.yaml", SERVICE), ("tools/x/k8s/b.yaml", SERVICE)];
-            files.extend(more);
-            roots(&files)
-        };
-        assert_eq!(with(&[]), [""]);
-        let alone = ["", "tools/x"];
-        let top = ("tools/x/.github/workflows/a.yml", "on: push\n");
-        assert_eq!(with(&[top]), alone);
-        assert_eq!(with(&[("tools/x/.gitlab-ci.yml", "a: {}\n")]), alone);
-        assert_eq!(
-            with(&[(".gitmodules", "[submodule \"x\"]\n\tpath = tools/x\n\turl = u\n")]),
-            alone
-        );
-        assert_eq!(with(&[(".github/workflows/a.yml", "on: push\n")]), [""]);
-        for speaks in [
-            "resources: [../tools/x/k8s]\n",
-            "run: kubectl apply -f tools/x/k8s\n",
-            "path: './tools/x'\n",
-        ] {
-            assert_eq!(with(&[top, ("k8s/kustomization.yaml", speaks)]), [""], "{speaks}");
-        }
-        assert_eq!(with(&[top, ("k8s/c.yaml", "path: some-tools/x\n")]), alone);
-        for silent in [
-            ("k8s/c.yaml", "path: tools/xyz\n"),
-            // What it says of itself counts for nothing.
-            ("tools/x/d.yaml", "path: tools/x/k8s\n"),
-        ] {
-            assert_eq!(with(&[top, silent]), alone, "{}", silent.1);
-        }
-        // What it uses of what is around it makes it a part of that.
-        let used = ("tools/x/kustomization.yaml", "resources: [../../k8s]\n");
-        assert_eq!(with(&[top, used]), [""]);
-    }
-
-    #[test]
-    fn the_name_of_an_inner_repository_is_a_path_only_before_a_slash() {
-        let with = |text: &str| {
-            roots(&[
-                ("k8s/a.yaml", text),
-                ("inner/.gitlab-ci.yml", "a: {}\n"),
-                ("inner/k8s/b.yaml", SERVICE),
-            ])
-        };
-        assert_eq!(with("name: inner\n"), ["", "inner"]);
-        assert_eq!(with("path: inner/k8s\n"), [""]);
-    }
-
-    #[test]
-    fn a_directory_with_its_own_git_directory_is_a_project() {
-        let files = ["k8s/a.yaml", "tools/x/b.yaml"].map(|p| (PathBuf::from(p), SERVICE.as_bytes().to_vec()));
-        let mut repo = Repo::from_files(files);
-        assert_eq!(Projects::of(&repo, &|_| false).all.len(), 1);
-        repo.repositories.insert(PathBuf::from("tools/x"));
-        let projects = Projects::of(&repo, &|_| false);
-        let all: Vec<&Path> = projects.all.iter().map(|p| p.root.as_path()).collect();
-        assert_eq!(all, [Path::new(""), Path::new("tools/x")]);
-    }
-
-    #[test]
-    fn an_inner_project_stays_separate_when_outer_projects_are_joined() {
-        let files = [
-            ("a/README.md", ""),
-            ("a/x.yaml", "u: ../b/y.yaml\n"),
-            ("b/README.md", ""),
-            ("b/y.yaml", "a: 1\n"),
-            ("b/inner/.gitlab-ci.yml", "a: {}\n"),
-            ("b/inner/z.yaml", SERVICE),
-        ];
-        assert_eq!(roots(&files), ["", "b/inner"]);
-        let mut used = files.to_vec();
-        used.push(("a/z.yaml", "u: ../b/inner/z.yaml\n"));
-        assert_eq!(roots(&used), [""]);
-    }
-
-    #[test]
-    fn directories_next_to_a_part_of_a_platform_are_parts_too() {
-        for part in PARTS {
-            let path = format!("{}/README.md", part.to_uppercase());
-            assert_eq!(roots(&[(&path, ""), ("shop/README.md", "")]), [""], "{part}");
-        }
-        assert_eq!(
-            roots(&[("till/README.md", ""), ("shop/README.md", "")]),
-            ["", "shop", "till"]
-        );
-        // A file beside them makes them parts of what it is a part of, and so does the name of an environment.
-        assert_eq!(
-            roots(&[("till/README.md", ""), ("shop/README.md", ""), ("x.md", "")]),
-            [""]
-        );
-        assert_eq!(roots(&[("till/README.md", ""), ("preprod/README.md", "")]), [""]);
-        // Repositories may be grouped.
-        assert_eq!(
-            roots(&[
-                ("a/till/README.md", ""),
-                ("a/shop/README.md", ""),
-                ("b/README.md", "")
-            ]),
-            ["", "a/shop", "a/till", "b"]
-        );
-    }
-
-    #[test]
-    fn a_project_that_uses_files_of_another_belongs_to_it() {
-        let with = |text: &str| {
-            roots(&[
-                ("a/one/README.md", ""),
-                ("a/one/x.yaml", text),
-                ("a/two/README.md", ""),
-                ("a/two/y.yaml", "services: {api: {image: x}}\n"),
-                ("b/README.md", ""),
-                ("b/z.yaml", "services: {db: {image: x}}\n"),
-            ])
-        };
-        let apart = ["", "a/one", "a/two", "b"];
-        assert_eq!(with("a: 1\n"), apart);
-        // Together they are at the directory that holds both, and what is not named stays apart.
-        let joined = ["", "a", "b"];
-        for uses in [
-            "p: ../two/y.yaml\n",
-            "p: '../two'\n",
-            "p: [../two/]\n",
-            "u: http://api:80/x\n",
-            "u: postgres://user:word@api/x\n",
-        ] {
-            assert_eq!(with(uses), joined, "{uses}");
-        }
-        for uses_not in [
-            "p: ../gone\n",
-            "p: ../two/gone.yaml\n",
-            "p: ../../../two\n",
-            "p: ../one\n",
-            "u: http://other:80\n",
-            "u: 'http://x/@api'\n",
-            "u: api\n",
-        ] {
-            assert_eq!(with(uses_not), apart, "{uses_not}");
-        }
-        assert_eq!(with("p: ../../b/z.yaml\n"), [""]);
-        // What two declare tells nothing of which is meant.
-        let both = [
-            ("a/README.md", ""),
-            ("a/x.yaml", "u: http://api:80\n"),
-            ("b/README.md", ""),
-            ("b/y.yaml", "services: {api: {image: x}}\n"),
-            ("c/README.md", ""),
-            ("c/y.yaml", "services: {api: {image: x}}\n"),
-        ];
-        assert_eq!(roots(&both), ["", "a", "b", "c"]);
-        assert_eq!(roots(&both[..4]), [""]);
-    }
-
-    #[test]
-    fn each_example_is_a_project_of_its_own() {
-        assert_eq!(
-            roots(&[
-                ("a.yaml", ""),
-                ("examples/x/k8s/a.yaml", ""),
-                ("examples/y/a.yaml", ""),
-                ("examples/z.yaml", ""),
-            ]),
-            [
-                "",
-                "examples (examples)",
-                "examples/x (examples)",
-                "examples/y (examples)"
-            ]
-        );
-    }
-}
+mod tests;
