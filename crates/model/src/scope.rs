@@ -448,7 +448,7 @@ impl Scope {
                     },
                 )
                 .next_back();
-            before.is_some_and(|d| d.file == span.file && d.start <= span.start && span.end <= d.end)
+            before.is_some_and(|d| d.file == span.file && span.end <= d.end)
         }
     }
 }
@@ -512,94 +512,4 @@ impl Home<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn home(namespace: Option<&str>, deployment: Option<u32>) -> Home<'_> {
-        Home {
-            namespace,
-            deployment: deployment.map(DeploymentId),
-        }
-    }
-
-    #[test]
-    fn namespaces_match_as_in_the_table() {
-        use Meeting::{Apart, Possible, Same};
-        for (a, b, meeting, related) in [
-            (home(Some("x"), Some(0)), home(Some("x"), Some(0)), Same, true),
-            // Two deployments that name the same namespace share it.
-            (home(Some("x"), Some(0)), home(Some("x"), Some(1)), Same, true),
-            (home(Some("x"), Some(0)), home(Some("y"), Some(0)), Apart, false),
-            (home(None, Some(0)), home(None, Some(0)), Same, true),
-            // An unknown namespace equals only the unknown namespace of the same build.
-            (home(None, Some(0)), home(None, Some(1)), Possible, false),
-            (home(None, Some(0)), home(Some("x"), Some(1)), Possible, false),
-            (home(None, Some(0)), home(Some("x"), Some(0)), Possible, true),
-            // Things that belong to no deployment (code, settings) are related by name.
-            (home(None, None), home(Some("x"), Some(0)), Possible, true),
-        ] {
-            assert_eq!(a.meets(b), meeting, "{a:?} {b:?}");
-            assert_eq!(b.meets(a), meeting, "{b:?} {a:?}");
-            assert_eq!(a.is_related(b), related, "{a:?} {b:?}");
-        }
-    }
-
-    #[test]
-    fn a_kept_field_matches_kind_name_and_namespace() {
-        let any = Kept::default();
-        let one = Kept {
-            kind: Some("Deployment".to_owned()),
-            name: Some("web".to_owned()),
-            namespace: Some("shop".to_owned()),
-        };
-        for (kind, namespace, name, wanted) in [
-            ("Deployment", Some("shop"), "web", true),
-            // A namespace that is not known may be this one.
-            ("Deployment", None, "web", true),
-            ("StatefulSet", Some("shop"), "web", false),
-            ("Deployment", Some("till"), "web", false),
-            ("Deployment", Some("shop"), "api", false),
-        ] {
-            assert_eq!(
-                one.holds(kind, namespace, name),
-                wanted,
-                "{kind} {namespace:?} {name}"
-            );
-            assert!(any.holds(kind, namespace, name), "{kind} {namespace:?} {name}");
-        }
-    }
-
-    #[test]
-    fn a_scope_is_open_only_for_kinds_that_an_opening_may_contain() {
-        let opening = |kinds: &[Absence], environment: Option<&str>| Opening {
-            project: ProjectId(0),
-            environment: environment.map(str::to_owned),
-            kinds: kinds.iter().copied().collect(),
-            reason: "a chart was not read".to_owned(),
-            span: None,
-            at: BTreeSet::new(),
-        };
-        let scope = Scope {
-            openings: vec![opening(&[Absence::Alert], None), opening(&[], Some("staging"))],
-            ..Scope::default()
-        };
-        let open =
-            |kind, project, environment| scope.open_for(kind, ProjectId(project), environment).is_some();
-        assert!(open(Absence::Alert, 0, "production"));
-        assert!(!open(Absence::Topic, 0, "production"));
-        assert!(open(Absence::Topic, 0, "staging"));
-        assert!(!open(Absence::Alert, 1, "production"));
-    }
-
-    #[test]
-    fn a_span_inside_a_default_is_a_default() {
-        let span = |start, end| Span::new(FileId(0), start, end);
-        let scope = Scope {
-            default_values: [span(10, 20)].into(),
-            ..Scope::default()
-        };
-        assert!(scope.is_default(span(10, 20)) && scope.is_default(span(12, 15)));
-        assert!(!scope.is_default(span(5, 9)) && !scope.is_default(span(21, 22)));
-        assert!(!scope.is_default(Span::new(FileId(1), 12, 15)));
-    }
-}
+mod tests;

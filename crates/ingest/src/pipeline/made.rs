@@ -13,11 +13,7 @@ const MAKERS: &[&str] = &[
 
 /// Takes back that files are missing which a script makes. Their builds stay unbuilt, and say why.
 pub(super) fn take_back(repo: &Repo, built: &mut Built) {
-    let missing: Vec<PathBuf> = (built.dangling.iter())
-        .filter(|dangling| dangling.what == Named::File)
-        .map(|dangling| place(repo, dangling.span.file, &dangling.name))
-        .collect();
-    if missing.is_empty() {
+    if !built.dangling.iter().any(|dangling| dangling.what == Named::File) {
         return;
     }
     let words = made(repo);
@@ -54,9 +50,8 @@ fn made(repo: &Repo) -> Vec<(&Path, PathBuf)> {
     let mut found = Vec::new();
     for (path, id) in repo.own_files().filter(|(path, _)| is_script(path)) {
         for words in shell::commands(&repo.sources.file(*id).text) {
-            let mut words = words.iter().map(|word| word.text.as_str());
-            let is_maker = words.by_ref().any(|word| MAKERS.contains(&word));
-            let places = words.filter(|word| is_maker && !word.starts_with('-'));
+            let words = words.iter().map(|word| word.text.as_str());
+            let places = words.skip_while(|word| !MAKERS.contains(word)).skip(1);
             found.extend(places.map(|word| (path.as_path(), without_variables(word))));
         }
     }
@@ -70,17 +65,14 @@ fn without_variables(word: &str) -> PathBuf {
         .split('/')
         .map(|part| part.trim_matches('"'));
     parts
-        .skip_while(|part| part.starts_with('$') || part.is_empty() || *part == ".")
+        .skip_while(|part| part.starts_with('$') || *part == ".")
         .collect()
 }
 
 /// Whether a word of a script is this path, or a directory on the way to it that is not here.
 fn makes(repo: &Repo, script: &Path, word: &Path, path: &Path) -> bool {
-    if word.as_os_str().is_empty() {
-        return false;
-    }
     let beside = normalise(&script.parent().unwrap_or(Path::new("")).join(word));
     path.ancestors()
-        .take_while(|above| !above.as_os_str().is_empty() && !repo.exists(above))
+        .take_while(|above| !repo.exists(above))
         .any(|above| beside == above || word == above || (word.iter().count() > 1 && above.ends_with(word)))
 }

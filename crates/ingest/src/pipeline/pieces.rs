@@ -74,8 +74,6 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
     found.builds(sources);
     found.releases(sources);
     found.manifests(sources);
-    // What is for one environment counts over what is for all, and so is read after it.
-    found.pieces.sort_by_key(|p| p.holder.environment.is_some());
     found.terraform(sources);
     found.commands(sources);
     (found.pieces, found.deployments)

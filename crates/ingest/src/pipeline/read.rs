@@ -140,7 +140,7 @@ pub(super) struct TextParts {
     pub(super) parts: Parts,
 }
 
-/// Reads all files of flat settings, those for all environments first. What a build puts into a ConfigMap belongs to
+/// Reads all files of flat settings. What a build puts into a ConfigMap belongs to
 /// the users of the ConfigMap, not to the directory.
 pub(super) fn texts<'a>(sources: &'a Sources<'a>) -> (Vec<TextParts>, Vec<(&'a Path, &'static str)>) {
     let mut read: Vec<TextParts> = Vec::new();
@@ -173,7 +173,6 @@ pub(super) fn texts<'a>(sources: &'a Sources<'a>) -> (Vec<TextParts>, Vec<(&'a P
             parts,
         });
     }
-    read.sort_by_key(|text| text.environment.is_some());
     (read, formats)
 }
 

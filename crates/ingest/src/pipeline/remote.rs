@@ -5,7 +5,7 @@ use super::pieces::Deployments;
 use super::sources::Sources;
 use crate::scope;
 use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, ReleaseOf};
-use cofferdam_render::hcl::{self, Mode, Resource, Terraform};
+use cofferdam_render::hcl::{self, Resource, Terraform};
 use cofferdam_render::helm::{self, Charts, Remote};
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::Node;
@@ -145,7 +145,7 @@ fn is_known(sources: &Sources<'_>, name: &str) -> bool {
 }
 
 fn is_release(resource: &Resource) -> bool {
-    resource.mode == Mode::Managed && resource.kind == "helm_release"
+    resource.kind == "helm_release"
 }
 
 /// Where the chart of a `helm_release` lies in the tree.

@@ -7,7 +7,6 @@
 //! without any of that stays a deployment, and so does what an application or a command deploys by its path.
 
 use super::manifests::Directories;
-use super::pieces::by_hash;
 use crate::commands::Commands;
 use crate::kubernetes;
 use crate::scope::Projects;
@@ -27,13 +26,11 @@ pub(super) fn set_apart(
     (directories, commands): (&Directories, &Commands),
     projects: &mut Projects,
 ) {
-    let failed: HashSet<&Path> = (built.builds.iter())
-        .filter(|build| build.failed.is_some())
+    let in_builds: HashSet<&Path> = (built.builds.iter())
         .flat_map(|build| build.files.iter().map(PathBuf::as_path))
         .collect();
-    let (consumed, fragments) = (by_hash(&built.consumed), by_hash(&built.fragments));
     let is_used = |path: &Path| {
-        consumed.contains(path) && (!fragments.contains(path) || failed.contains(path))
+        in_builds.contains(path)
             || charts.consumed.contains(path)
             || terraform.claimed.contains(path)
             || repo.is_below_link(path)
@@ -44,11 +41,8 @@ pub(super) fn set_apart(
     let spread = spread(repo, built);
     let mut of_project: BTreeMap<ProjectId, ProjectId> = BTreeMap::new();
     for (path, stream) in &repo.yaml {
-        let is_component = fragments.contains(path.as_path()) && !failed.contains(path.as_path());
         let directory = path.parent().unwrap_or(Path::new(""));
-        if !(is_component
-            || built_from.contains(directory)
-            || is_below_spread(directory, &built_from, &spread))
+        if !(built_from.contains(directory) || is_below_spread(directory, &built_from, &spread))
             || is_used(path)
             || !stream.documents.iter().any(is_manifest)
         {
