@@ -169,6 +169,50 @@ mod tests {
     }
 
     #[test]
+    fn an_absence_of_what_was_not_recognised_says_so_once() {
+        let mut platform = platform();
+        let opening = Opening::unrecognised(ProjectId(0), Absence::Alert);
+        platform.scope.openings.push(opening);
+        let reason = "These files contain no alert at all, so alerts may be kept in another repository.";
+        for explanation in ["", reason] {
+            let claim = finding(0).absent(Absence::Alert).explain(explanation);
+            assert_eq!(weighed(claim, "production", &platform).explanation, reason);
+        }
+    }
+
+    #[test]
+    fn an_assumption_is_named_once_beside_others() {
+        let mut platform = platform();
+        platform.scope.default_values.insert(span(0));
+        platform.scope.altered.push(cofferdam_model::Altered {
+            project: ProjectId(0),
+            environment: None,
+            files: [FileId(0)].into(),
+            reason: "a plugin was not run".to_owned(),
+        });
+        let assumed = |finding: Finding| weighed(finding, "production", &platform).assumptions;
+        let (default, altered) = (
+            "this is the default; the installer may set another value",
+            "the values are as they are written: a plugin was not run",
+        );
+        assert_eq!(assumed(finding(0)), [default, altered]);
+        assert_eq!(assumed(finding(0).assume("other")), ["other", default, altered]);
+        assert_eq!(
+            assumed(finding(0).assume(default).assume(altered)),
+            [default, altered]
+        );
+        assert!(assumed(finding(1)).is_empty());
+    }
+
+    #[test]
+    fn a_finding_without_places_is_on_no_developers_machine() {
+        let mut platform = platform();
+        platform.scope.local_files.insert(FileId(1));
+        assert!(is_local(&finding(1), &platform) && !is_local(&finding(0), &platform));
+        assert!(!is_local(&Finding::new("thing", "thing: a title"), &platform));
+    }
+
+    #[test]
     fn a_finding_that_depends_on_similar_names_is_never_critical() {
         let platform = platform();
         let linked = |linked| {

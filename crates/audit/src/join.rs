@@ -273,7 +273,7 @@ pub(crate) fn unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::finding::{Confidence, Severity};
     use cofferdam_model::FileId;
     use std::collections::BTreeSet;
 
@@ -443,6 +443,157 @@ mod tests {
         assert_eq!(joined[0].locations.len(), 1);
         let places: Vec<u32> = joined[0].also_at.iter().map(|span| span.file.0).collect();
         assert_eq!(places, [1, 2]);
+    }
+
+    #[test]
+    fn the_same_of_two_clusters_of_one_environment_is_one() {
+        let same = || {
+            let mut one = found(0, "web", 1);
+            one.environments = vec!["production".to_owned()];
+            one
+        };
+        assert_eq!(of_one_subject(vec![same(), same()]).len(), 1);
+    }
+
+    #[test]
+    fn a_joined_finding_is_as_severe_as_the_worst_and_as_certain_as_the_weakest() {
+        let joined = findings(vec![
+            found(0, "Deployment a/web", 1).severity(Severity::Low),
+            found(0, "Deployment b/web", 1).severity(Severity::High).likely(),
+        ]);
+        assert_eq!(joined.len(), 1);
+        assert_eq!(
+            joined[0].subject, "Deployment a/web",
+            "the first one gives its name"
+        );
+        assert_eq!(joined[0].severity, Some(Severity::High));
+        assert_eq!(joined[0].confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn a_joined_finding_is_apart_only_where_all_are() {
+        let of = |name: &str, apart| {
+            let mut one = found(0, "web", 1);
+            one.environments = vec![name.to_owned()];
+            one.apart = apart;
+            one
+        };
+        let apart = |a, b| findings(vec![of("production", a), of("staging", b)])[0].apart;
+        let examples = Some(cofferdam_model::Apart::Examples);
+        assert_eq!(apart(examples, examples), examples);
+        assert_eq!(apart(examples, None), None);
+        assert_eq!(apart(None, examples), None);
+    }
+
+    #[test]
+    fn assumptions_subjects_and_places_are_joined_each_once() {
+        let of = |name: &str, assumption: &str, place: usize| {
+            let mut one = found(0, "web", place).assume(assumption);
+            one.environments = vec![name.to_owned()];
+            one
+        };
+        let joined = findings(vec![
+            of("production", "a", 1),
+            of("staging", "b", 2),
+            of("test", "b", 2),
+        ]);
+        assert_eq!(joined.len(), 1);
+        assert_eq!(joined[0].assumptions, ["a", "b"]);
+        assert_eq!(joined[0].also_at, [Span::new(FileId(0), 2, 3)]);
+        let with_subject = || {
+            let mut one = found(0, "web", 1);
+            one.subjects = vec!["web".to_owned()];
+            one
+        };
+        assert_eq!(
+            of_one_line(vec![with_subject(), with_subject()])[0].subjects,
+            ["web"]
+        );
+    }
+
+    #[test]
+    fn places_in_other_files_are_added_where_the_text_is_the_same() {
+        let of = |name: &str, text: &str, files: [u32; 2], label: &str| {
+            let [one, other] = files.map(|file| Span::new(FileId(file), 5, 6));
+            let mut finding = Finding::new("web", "web: no requests")
+                .explain(text)
+                .at(one, "the workload")
+                .at(other, label);
+            finding.environments = vec![name.to_owned()];
+            finding
+        };
+        let files = |other: Finding| {
+            let joined = findings(vec![of("production", "same", [0, 1], "base"), other]);
+            let files = joined[0].locations.iter().map(|l| l.span.file.0);
+            files.collect::<Vec<_>>()
+        };
+        assert_eq!(files(of("staging", "same", [2, 3], "overlay")), [0, 1, 3]);
+        assert_eq!(files(of("staging", "same", [2, 3], "base")), [0, 1]);
+        assert_eq!(files(of("staging", "same", [2, 1], "overlay")), [0, 1]);
+        assert_eq!(files(of("staging", "other", [2, 3], "overlay")), [0, 1]);
+        // Of several subjects each has a text of its own.
+        let line = |subject: &str, file: u32| {
+            found(0, subject, 1)
+                .explain(format!("{subject} is not limited"))
+                .at(Span::new(FileId(file), 5, 6), format!("overlay {file}"))
+        };
+        let joined = findings(vec![line("Deployment a/web", 1), line("Deployment b/web", 2)]);
+        let files: Vec<u32> = joined[0].locations.iter().map(|l| l.span.file.0).collect();
+        assert_eq!(files, [0, 1, 2]);
+    }
+
+    #[test]
+    fn only_names_are_left_out_of_what_is_compared() {
+        let of = |subject: &str, title: &str| {
+            let mut one = found(0, subject, 7);
+            one.title = title.to_owned();
+            one
+        };
+        let all = vec![
+            of("topic orders", "topic orders: one copy of the topic"),
+            of("queue orders", "queue orders: one copy of the queue"),
+        ];
+        assert_eq!(findings(all).len(), 2);
+        let all = vec![
+            of("topic a", "one copy: topic a"),
+            of("topic b", "one copy: topic b"),
+        ];
+        assert_eq!(
+            findings(all)[0].title,
+            "one copy: topic a (and the same for 1 more)"
+        );
+        let nowhere = Finding::new("web", "web: no requests");
+        assert_eq!(
+            findings(vec![nowhere]).len(),
+            1,
+            "one without a place is of no line"
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_judged_is_joined_over_environments_and_sorted() {
+        let of = |rule: &'static str, subject: &str, name: &str| Unjudged {
+            rule,
+            environments: vec![name.to_owned()],
+            subject: subject.to_owned(),
+            needs: vec!["a limit".to_owned()],
+            partial: None,
+        };
+        let joined = unjudged(vec![
+            of("b", "web", "production"),
+            of("a", "web", "staging"),
+            of("b", "web", "staging"),
+            of("b", "web", "production"),
+            of("b", "api", "production"),
+        ]);
+        let shown: Vec<String> = joined
+            .iter()
+            .map(|one| format!("{} {}: {}", one.rule, one.subject, one.environments.join(" ")))
+            .collect();
+        assert_eq!(
+            shown,
+            ["a web: staging", "b api: production", "b web: production staging"]
+        );
     }
 
     #[test]

@@ -366,6 +366,8 @@ mod tests {
             ),
             ("apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\n", false),
             ("apiVersion: v2\nname: chart\n", false),
+            ("apiVersion: velero.io/v1\nkind: Backup\n", false),
+            ("apiVersion: '1'\nkind: Settings\n", false),
             ("apiVersion: apps/v1\nkind: Deployment\n", true),
             ("apiVersion: networking.k8s.io/v1\nkind: Ingress\n", true),
         ] {
@@ -392,6 +394,20 @@ mod tests {
             ("k8s/network/a.yaml", SERVICE),
         ];
         assert_eq!(roots(&by_service), ["k8s/api", "k8s/network", "k8s/web"]);
+    }
+
+    #[test]
+    fn a_directory_by_kind_counts_as_what_it_runs_beside_others() {
+        let kinds = |first: &str| {
+            roots(&[
+                README,
+                ("k8s/a/services/a.yaml", SERVICE),
+                ("k8s/a/more/a.yaml", first),
+                ("k8s/b/b.yaml", POD),
+            ])
+        };
+        assert_eq!(kinds(POD), ["k8s/a", "k8s/b"], "two that run pods");
+        assert_eq!(kinds(SERVICE), ["k8s"]);
     }
 
     #[test]
@@ -426,6 +442,15 @@ mod tests {
         assert_eq!(
             roots(&[README, ("k8s/a.yaml", &prod), ("k8s/b.yaml", &prod)]),
             ["k8s production"]
+        );
+        let tool = (
+            "k8s/skaffold.yaml",
+            "apiVersion: skaffold/v4beta11\nkind: Config\n",
+        );
+        assert_eq!(
+            roots(&[README, ("k8s/a.yaml", &prod), tool]),
+            ["k8s production"],
+            "files of other tools have no labels"
         );
         assert_eq!(
             roots(&[README, ("k8s/a.yaml", &prod), ("k8s/b.yaml", &dev)]),

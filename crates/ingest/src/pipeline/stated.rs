@@ -118,3 +118,25 @@ pub(super) fn unused_overlays(
     };
     unused.iter().enumerate().take(NAMED + 1).map(note).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_so_many_unused_overlays_are_named() {
+        let notes = |count: usize| {
+            let unused: Vec<PathBuf> = (0..count).map(|n| format!("{n}/cofferdam.yaml").into()).collect();
+            let notes = unused_overlays(None, &unused, &OverlayDocument::default());
+            notes.into_iter().map(|note| note.message).collect::<Vec<_>>()
+        };
+        assert!(notes(0).is_empty());
+        assert!(
+            notes(5)
+                .iter()
+                .all(|message| message.starts_with("is not used, because"))
+        );
+        let seven = notes(7);
+        assert_eq!((seven.len(), seven[5].as_str()), (6, "is not used, and 2 more"));
+    }
+}

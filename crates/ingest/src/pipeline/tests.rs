@@ -335,6 +335,29 @@ fn files_behind_a_link_are_judged_once() {
 }
 
 #[test]
+fn what_a_link_names_is_installed_taken_and_counted_once() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: x}]}\n";
+    let chart = ("c/Chart.yaml", "apiVersion: v2\nname: c\n");
+    let app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\nspec: {source: {repoURL: r, path: c}}\n";
+    let kinds = |platform: &Platform| -> Vec<&'static str> {
+        platform.scope.deployments.iter().map(|d| d.kind.name()).collect()
+    };
+    let installed = [chart, ("c/templates/p.yaml", pod), ("apps/x.yaml", app)];
+    assert_eq!(
+        kinds(&linked(&installed, &[("apps/again.yaml", "apps/x.yaml")])),
+        ["Helm", "manifests"]
+    );
+    // A template behind a link is no manifest besides.
+    let template = [chart, ("far/p.yaml", pod)];
+    assert_eq!(
+        kinds(&linked(&template, &[("c/templates/p.yaml", "far/p.yaml")])),
+        ["Helm"]
+    );
+    let compose = [("one/compose.yaml", "services: {a: {image: 'x:${TAG:-1}'}}\n")];
+    assert_eq!(linked(&compose, &[("two", "one")]).scope.default_values.len(), 1);
+}
+
+#[test]
 fn files_below_a_link_are_read_once() {
     let secret = "SIGNING_SECRET=h7Gk2pQ9vL9xT4mN7wkZ8pQ2vL9xT4mN7x\n";
     let platform = linked(&[("config/.env", secret)], &[("again", "config")]);

@@ -207,6 +207,10 @@ fn the_address_of_a_cluster_names_it() {
         "server: 'https://kubernetes.default.svc'",
         "name: in-cluster",
         "server: 'https://{{url}}'",
+        "server: 'https://'",
+        "server: 'https://${HOST}'",
+        "name: '${CLUSTER}'",
+        "name: ''",
     ] {
         assert_eq!(cluster(own), None, "{own}");
     }

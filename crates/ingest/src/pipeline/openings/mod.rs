@@ -423,3 +423,16 @@ impl Finder<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_bring_anything_could_still_with_more() {
+        let (alert, topic) = (BTreeSet::from([Absence::Alert]), BTreeSet::from([Absence::Topic]));
+        assert_eq!(joined(&alert, &topic), [Absence::Alert, Absence::Topic].into());
+        assert!(joined(&alert, &BTreeSet::new()).is_empty());
+        assert!(joined(&BTreeSet::new(), &topic).is_empty());
+    }
+}

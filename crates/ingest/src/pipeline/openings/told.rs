@@ -120,10 +120,57 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_sort_has_a_sentence_for_one_and_for_several() {
+        let message = |what: What, names: &[&str]| {
+            let mut told = Told::default();
+            for name in names {
+                told.add(what, (*name).to_owned(), Path::new("a.yaml"), None);
+            }
+            told.notes().remove(0).message
+        };
+        for (what, one, several) in [
+            (
+                What::Chart,
+                "not read, so what it brings is not judged: the chart a",
+                "2 charts from elsewhere were not read: a, b",
+            ),
+            (
+                What::Module,
+                "not read, so what it makes is not judged: the module a",
+                "2 modules from elsewhere were not read: a, b",
+            ),
+            (
+                What::Directory,
+                "not read, since it is in another repository: the directory a",
+                "2 directories of other repositories were not read: a, b",
+            ),
+            (
+                What::Pods,
+                "not judged, since only its operator knows what it makes: a carries pods",
+                "2 resources of operators carry pods that were not judged: a, b",
+            ),
+        ] {
+            assert_eq!(message(what, &["a"]), one);
+            assert_eq!(message(what, &["a", "b"]), several);
+        }
+    }
+
+    #[test]
+    fn the_sort_with_most_things_comes_first() {
+        let mut told = Told::default();
+        told.add(What::Chart, "redis".to_owned(), Path::new("a.yaml"), None);
+        for name in ["vpc", "eks"] {
+            told.add(What::Module, name.to_owned(), Path::new("main.tf"), None);
+        }
+        let paths: Vec<PathBuf> = told.notes().into_iter().map(|n| n.path).collect();
+        assert_eq!(paths, [Path::new("main.tf"), Path::new("a.yaml")]);
+    }
+
+    #[test]
     fn each_thing_is_named_once_and_the_most_frequent_kind_first() {
         let mut told = Told::default();
         told.add(What::Module, "vpc of git".to_owned(), Path::new("main.tf"), None);
-        for path in ["b.yaml", "a.yaml"] {
+        for path in ["b.yaml", "a.yaml", "d.yaml"] {
             told.add(What::Chart, "redis".to_owned(), Path::new(path), None);
         }
         for n in 0..6 {
