@@ -90,7 +90,7 @@ fn a_command_installs_the_chart_that_it_names_with_its_values() {
         "helm upgrade --install front charts/web -f charts/web/values-$ENV.yaml\n",
     );
     let found = with(&[values[0], values[1], open]);
-    let both = ["web charts/web development", "web charts/web production"];
+    let both = ["front charts/web development", "front charts/web production"];
     assert_eq!(releases(&found), [DEFAULT_API, both[0], both[1]]);
 }
 

@@ -146,8 +146,8 @@ mod tests {
             ),
             (
                 What::Pods,
-                "not judged, since only its operator knows what it makes: a carries pods",
-                "2 resources of operators carry pods that were not judged: a, b",
+                "not judged, since only its operator knows what it makes: a contains pods",
+                "2 resources of operators contain pods that were not judged: a, b",
             ),
         ] {
             assert_eq!(message(what, &["a"]), one);
