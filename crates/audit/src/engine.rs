@@ -150,7 +150,9 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         .filter(|e| options.environments.is_empty() || options.environments.contains(&e.name))
         .collect();
     let counts = |env: &Environment| options.all || platform.scope.project_apart(env.project).is_none();
-    let jobs: Vec<_> = (environments.chunks(TOGETHER))
+    // Never those of two projects: what one of them has must not decide what is joined in the other.
+    let jobs: Vec<_> = (environments.chunk_by(|a, b| a.project == b.project))
+        .flat_map(|of_project| of_project.chunks(TOGETHER))
         .flat_map(|envs| chosen.iter().map(move |rule| (envs, *rule)))
         .collect();
     // What a person says of one subject is said of that subject's finding, and so is what follows from a part alone.

@@ -67,11 +67,12 @@ fn name_once(finding: &mut Finding) {
     }
 }
 
-/// Whether one environment has both, in two places: then they are two objects with one name.
+/// Whether one environment has both, in two places: then they are two objects with one name. What `a` has absorbed may
+/// be at the place of `b`.
 fn are_two(a: &Finding, b: &Finding) -> bool {
-    let places = |finding: &Finding| finding.locations.first().map(|l| l.span);
+    let place = |finding: &Finding| finding.locations.first().map(|l| l.span);
     let both = a.environments.iter().any(|name| b.environments.contains(name)) && !are_variants(a, b);
-    both && matches!((places(a), places(b)), (Some(one), Some(other)) if one != other)
+    both && matches!((place(a), place(b)), (Some(one), Some(other)) if one != other && !a.also_at.contains(&other))
 }
 
 /// Whether two findings are of variants that are never installed together.
@@ -380,6 +381,35 @@ mod tests {
         ]);
         assert_eq!(four.len(), 2);
         assert!(four.iter().all(|f| f.environments == ["production", "staging"]));
+    }
+
+    #[test]
+    fn what_was_joined_once_is_joined_again() {
+        let of = |environment: &str, at| {
+            let mut one = found(0, "secret PASSWORD", at);
+            one.environments = vec![environment.to_owned()];
+            one
+        };
+        // Two environments find the same, and what holds in none of them is found in both.
+        let all = || {
+            let mut all = Vec::new();
+            for named in ["production", "staging"] {
+                all.extend([of(named, 2), of("default", 1), of("default", 3)]);
+            }
+            all
+        };
+        let places = |findings: Vec<Finding>| -> Vec<Vec<u32>> {
+            let of = |f: &Finding| {
+                let own = f.locations.iter().map(|l| l.span);
+                own.chain(f.also_at.iter().copied())
+                    .map(|span| span.start)
+                    .collect()
+            };
+            findings.iter().map(of).collect()
+        };
+        assert_eq!(places(findings(all())), [vec![2, 1], vec![3]]);
+        let twice = of_one_subject(all()).into_iter().chain(of_one_subject(all()));
+        assert_eq!(places(findings(twice.collect())), [vec![2, 1], vec![3]]);
     }
 
     #[test]

@@ -568,11 +568,7 @@ mod tests {
     use super::*;
 
     fn commands(files: &[(&str, &str)]) -> Commands {
-        let repo = Repo::from_files(
-            files
-                .iter()
-                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-        );
+        let repo = Repo::from_texts(files);
         let selected = Selected::of(&repo, &|_, _| true);
         read(&repo, &Projects::of(&repo, &|_| false), &selected)
     }

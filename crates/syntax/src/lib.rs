@@ -17,6 +17,7 @@ pub mod repo;
 pub mod route;
 pub mod source;
 pub mod tree;
+pub mod words;
 pub mod yaml;
 
 pub use source::{ChainId, Chains, FileId, Layer, Link, Position, SourceFile, SourceMap, Span, Spanned};

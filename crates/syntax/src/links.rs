@@ -187,11 +187,7 @@ mod tests {
 
     /// Files in memory with links: path and text, link and target.
     fn linked(files: &[(&str, &str)], links: &[(&str, Target)]) -> Repo {
-        let mut repo = Repo::from_files(
-            files
-                .iter()
-                .map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec())),
-        );
+        let mut repo = Repo::from_texts(files);
         repo.add_links(
             links
                 .iter()

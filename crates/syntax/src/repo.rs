@@ -134,6 +134,12 @@ impl Repo {
         )
     }
 
+    /// Files in memory: paths and texts, as tests write them.
+    pub fn from_texts<'t>(files: impl IntoIterator<Item = &'t (&'t str, &'t str)>) -> Repo {
+        let bytes = |(path, text): &(&str, &str)| (PathBuf::from(path), text.as_bytes().to_vec());
+        Repo::from_files(files.into_iter().map(bytes))
+    }
+
     /// Parses the `found` files: each path below the root once, with its bytes or the reason why it could not
     /// be read. `passed_over` are the files that were not read.
     pub fn build(mut found: Vec<(PathBuf, Result<Vec<u8>, String>)>, mut passed_over: Vec<PathBuf>) -> Repo {

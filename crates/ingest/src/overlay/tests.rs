@@ -10,11 +10,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 fn repo(files: &[(&str, &str)]) -> Repo {
-    Repo::from_files(
-        files
-            .iter()
-            .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-    )
+    Repo::from_texts(files)
 }
 
 fn loaded(text: &str) -> Result<OverlayDocument, Vec<String>> {

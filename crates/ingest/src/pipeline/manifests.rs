@@ -316,11 +316,7 @@ mod tests {
     use super::*;
 
     fn roots(files: &[(&str, &str)]) -> Vec<String> {
-        let repo = Repo::from_files(
-            files
-                .iter()
-                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-        );
+        let repo = Repo::from_texts(files);
         let projects = Projects::of(&repo, &|_| false);
         let plain: Vec<(&Path, &[Node])> = (repo.yaml.iter())
             .map(|(path, stream)| (path.as_path(), stream.documents.as_slice()))

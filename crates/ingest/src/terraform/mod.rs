@@ -281,15 +281,11 @@ mod tests {
     use super::*;
     use cofferdam_model::workload::Completeness;
     use cofferdam_syntax::repo::Repo;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     /// The facts of these files about production, before linking.
     pub(super) fn environment(files: &[(&str, &str)]) -> Parts {
-        let repo = Repo::from_files(
-            files
-                .iter()
-                .map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec())),
-        );
+        let repo = Repo::from_texts(files);
         let terraform = hcl::read(&repo);
         assert_eq!(terraform.problems, [], "unreadable");
         let mut env = Parts::default();

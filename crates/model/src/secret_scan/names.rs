@@ -1,6 +1,7 @@
 //! Which names suggest a secret, and of what kind.
 
 use crate::secrets::SecretKind;
+pub(crate) use cofferdam_syntax::words::of as words;
 
 /// Last words of names that describe something about a secret, not the secret.
 pub(super) const ABOUT: &[&str] = &[
@@ -490,28 +491,4 @@ pub(super) fn is_key(name: &str) -> bool {
     let at = words.iter().position(|word| word == "key");
     let ends = at.is_some_and(|at| words[at + 1..].iter().all(|w| KEY_CONTENT.contains(&w.as_str())));
     words.len() > 1 && ends && !words.iter().any(|word| OPEN_KEYS.contains(&word.as_str()))
-}
-
-/// The words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are the same.
-pub(crate) fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut before = '_';
-    for c in name.chars() {
-        let new_word = c.is_uppercase() && before.is_lowercase();
-        if (!c.is_alphanumeric() || new_word) && words.last().is_some_and(|w| !w.is_empty()) {
-            words.push(String::new());
-        }
-        if c.is_alphanumeric()
-            && let Some(word) = words.last_mut()
-        {
-            if c.is_ascii() {
-                word.push(c.to_ascii_lowercase());
-            } else {
-                word.extend(c.to_lowercase());
-            }
-        }
-        before = c;
-    }
-    words.retain(|w| !w.is_empty());
-    words
 }

@@ -4,11 +4,7 @@ use crate::selected::Selected;
 use proptest::prelude::*;
 
 fn repo(files: &[(&str, &str)]) -> Repo {
-    Repo::from_files(
-        files
-            .iter()
-            .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-    )
+    Repo::from_texts(files)
 }
 
 fn read_all(repo: &Repo) -> Applications {

@@ -180,11 +180,7 @@ mod tests {
     use crate::selected::Selected;
 
     fn repo(files: &[(&str, &str)]) -> Repo {
-        Repo::from_files(
-            files
-                .iter()
-                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-        )
+        Repo::from_texts(files)
     }
 
     const DEPLOYMENT: &str = "kind: X\nmetadata: {name: '{{ .Release.Name }}-{{ .Chart.Name }}'}\nreplicas: {{ .Values.replicas }}\nregistry: {{ .Values.global.registry }}\n";

@@ -182,11 +182,7 @@ mod tests {
     use crate::selected::Selected;
 
     fn shown(files: &[(&str, &str)]) -> Vec<String> {
-        let repo = Repo::from_files(
-            files
-                .iter()
-                .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-        );
+        let repo = Repo::from_texts(files);
         let charts = helm::read(&repo, &Selected::default());
         let text = |t: &Option<String>| t.clone().unwrap_or_else(|| "-".to_owned());
         remote(&repo, &charts)

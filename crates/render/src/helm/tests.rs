@@ -8,11 +8,7 @@ use cofferdam_syntax::{FileId, yaml};
 use proptest::prelude::*;
 
 fn repo(files: &[(&str, &str)]) -> Repo {
-    Repo::from_files(
-        files
-            .iter()
-            .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-    )
+    Repo::from_texts(files)
 }
 
 fn show(node: &Node) -> String {

@@ -6,11 +6,7 @@ use proptest::prelude::*;
 use std::path::Path;
 
 fn repo(files: &[(&str, &str)]) -> Repo {
-    Repo::from_files(
-        files
-            .iter()
-            .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-    )
+    Repo::from_texts(files)
 }
 
 fn object<'b>(build: &'b Build, kind: &str) -> &'b Node {

@@ -8,6 +8,7 @@ mod words;
 
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
+use cofferdam_syntax::words::of as words_of;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -249,36 +250,12 @@ fn has_word(words: &[String], table: &[&str]) -> bool {
     words.iter().any(|word| table.contains(&word.as_str()))
 }
 
-/// The words of a variable's name, in lower case: `clusterName`, `TARGET_ENV`, `.env.name`.
-fn words_of(variable: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut was_lower = false;
-    for c in variable.chars() {
-        let is_start = c.is_ascii_uppercase() && was_lower;
-        if !c.is_ascii_alphanumeric() || is_start {
-            words.push(String::new());
-        }
-        if c.is_ascii_alphanumeric()
-            && let Some(last) = words.last_mut()
-        {
-            last.push(c.to_ascii_lowercase());
-        }
-        was_lower = c.is_ascii_lowercase();
-    }
-    words.retain(|word| !word.is_empty());
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn picked(files: &[(&str, &str)]) -> Vec<String> {
-        let repo = Repo::from_files(
-            files
-                .iter()
-                .map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec())),
-        );
+        let repo = Repo::from_texts(files);
         let selected = Selected::of(&repo, &|_, _| true);
         let mut shown: Vec<String> = selected
             .files()

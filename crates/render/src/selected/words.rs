@@ -93,9 +93,16 @@ fn holes(line: &str) -> Vec<(Range<usize>, &str)> {
     found
 }
 
+/// Bytes of an expression that is a variable. A search to the end of a long line, from each of its brackets, would cost
+/// the square of its length.
+const MAX_EXPRESSION: usize = 512;
+
 fn bracketed<'l>(rest: &'l str, open: &str, close: &str) -> Option<(usize, &'l str)> {
     let inner = rest.strip_prefix(open)?;
-    let end = inner.find(close)?;
+    let near = &inner.as_bytes()[..inner.len().min(MAX_EXPRESSION)];
+    let end = near
+        .windows(close.len())
+        .position(|bytes| bytes == close.as_bytes())?;
     Some((open.len() + end + close.len(), variable(&inner[..end])?))
 }
 
@@ -149,6 +156,15 @@ fn around(line: &str, hole: &Range<usize>, variable: &str) -> Option<Pattern> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_line_of_brackets_costs_no_more_than_its_length() {
+        for open in ["{{", "${{", "${", "$(", "{{ a ", "$a{{", "é{{"] {
+            let line = format!("overlays/ {} values-{{{{ .env }}}}.yaml", open.repeat(200_000));
+            assert_eq!(overlays(&line), []);
+            assert!(patterns(&line).len() <= 1, "{open}");
+        }
+    }
 
     #[test]
     fn a_path_with_one_part_filled_in_is_a_pattern() {

@@ -1,11 +1,7 @@
 use super::*;
 
 fn roots(files: &[(&str, &str)]) -> Vec<String> {
-    let repo = Repo::from_files(
-        files
-            .iter()
-            .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-    );
+    let repo = Repo::from_texts(files);
     let projects = Projects::of(&repo, &|_| false);
     let show = |p: &Project| match p.apart {
         None => p.root.display().to_string(),

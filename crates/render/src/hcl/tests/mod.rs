@@ -7,11 +7,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn repo(files: &[(&str, &str)]) -> Repo {
-    Repo::from_files(
-        files
-            .iter()
-            .map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec())),
-    )
+    Repo::from_texts(files)
 }
 
 fn terraform(files: &[(&str, &str)]) -> Terraform {
