@@ -231,7 +231,7 @@ fn bytes(text: &str) -> Option<Bytes> {
 }
 
 /// `environment` as written, a map or a list of `NAME=value`.
-fn variables(node: &Node, owner: &str, known: &Variables, parts: &mut Parts) -> BTreeMap<String, Variable> {
+fn variables(node: &Node, owner: &str, known: &Variables, parts: &mut Parts) -> cofferdam_model::Variables {
     let mut variables = BTreeMap::new();
     let nothing = Variables::default();
     let mut add = |name: &str, name_span: Span, text: Option<&str>, span: Span| {
@@ -259,7 +259,7 @@ fn variables(node: &Node, owner: &str, known: &Variables, parts: &mut Parts) -> 
                 .push(secret_scan::literal(name, &text, span, found));
         }
         let value = Fact::declared(value, span);
-        variables.insert(name.to_owned(), Variable { value, name_span });
+        variables.insert(name.to_owned(), Variable { value, name_span }.into());
     };
     for (key, value) in node.entries() {
         match &value.value {

@@ -138,7 +138,7 @@ fn container(text: &str, file: FileId) -> Container {
             name_span: value.span,
             value: Fact::declared(VariableValue::Literal(value.value), value.span),
         };
-        container.variables.insert(name, variable);
+        container.variables.insert(name, variable.into());
     }
     container
 }

@@ -14,7 +14,7 @@ use cofferdam_model::secrets::{Passage, SecretUse};
 use cofferdam_model::workload::{
     Completeness, Container, Lifecycle, ObjectId, Rollout, Spread, Volume, VolumeKind, Workload,
 };
-use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts, Variable, VariableValue};
+use cofferdam_model::{Bytes, Cpu, Fact, Owner, Parts, Variable, VariableValue, Variables};
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -129,7 +129,7 @@ fn container(node: &Node, family: &str, parts: &mut Parts) -> Container {
 }
 
 /// `environment`, whose values are in the file, and `secrets`, whose values are at AWS.
-fn variables(node: &Node, family: &str, parts: &mut Parts) -> BTreeMap<String, Variable> {
+fn variables(node: &Node, family: &str, parts: &mut Parts) -> Variables {
     let mut variables = BTreeMap::new();
     for entry in node.get("environment").map_or(&[][..], Node::items) {
         let (Some(name), Some(value)) = (entry.get("name"), entry.get("value")) else {
@@ -154,7 +154,7 @@ fn variables(node: &Node, family: &str, parts: &mut Parts) -> BTreeMap<String, V
             name_span: name.span,
             value: Fact::declared(VariableValue::Literal(written.to_owned()), value.span),
         };
-        variables.insert(text.to_owned(), variable);
+        variables.insert(text.to_owned(), variable.into());
     }
     for entry in node.get("secrets").map_or(&[][..], Node::items) {
         let (Some(name), Some(from)) = (entry.get("name"), entry.get("valueFrom")) else {
@@ -166,7 +166,7 @@ fn variables(node: &Node, family: &str, parts: &mut Parts) -> BTreeMap<String, V
             name_span: name.span,
             value: Fact::declared(value, from.span),
         };
-        variables.insert(text.to_owned(), variable);
+        variables.insert(text.to_owned(), variable.into());
     }
     variables
 }

@@ -6,6 +6,7 @@
 //! related.
 
 pub mod alerts;
+pub mod by_home;
 pub mod calls;
 pub mod cells;
 pub mod connector;
@@ -29,6 +30,7 @@ pub mod units;
 pub mod variable;
 pub mod workload;
 
+pub use by_home::ByHome;
 pub use cofferdam_syntax::{FileId, Position, SourceFile, SourceMap, Span};
 pub use owner::{AutoscalerId, DatabaseId, Linked, Owner, ServiceId, TopicId, WorkloadId};
 pub use platform::{
@@ -40,4 +42,4 @@ pub use scope::{
 };
 pub use source::{Fact, Source};
 pub use units::{Bytes, Cpu, Money, Rate, Share};
-pub use variable::{Variable, VariableValue};
+pub use variable::{Variable, VariableValue, Variables};

@@ -1,9 +1,11 @@
 //! Network policies, and their effect on one workload. Kubernetes' policies only add permissions: a pod that
 //! no policy selects may talk to all, a selected one only as any of its policies allows.
 
+use crate::by_home::ByHome;
+use crate::platform::Environment;
 use crate::scaling::Selector;
 use crate::source::Fact;
-use crate::workload::ObjectId;
+use crate::workload::{ObjectId, Workload};
 use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
 
@@ -95,4 +97,54 @@ pub struct Reach<'a> {
     pub egress: Vec<&'a NetworkPolicy>,
     /// The ingress policies that select it. Empty: anything may reach it.
     pub ingress: Vec<&'a NetworkPolicy>,
+}
+
+/// The network policies of an environment, to find those of a workload.
+#[derive(Debug)]
+pub struct Policies<'a>(ByHome<&'a NetworkPolicy>);
+
+impl<'a> Policies<'a> {
+    /// Those of an environment.
+    pub fn of(env: &'a Environment) -> Self {
+        let mut policies = ByHome::default();
+        for policy in &env.network_policies {
+            policies.push(policy.id.home(), policy);
+        }
+        Policies(policies)
+    }
+
+    /// Policies in the namespace of this one.
+    pub fn beside(&self, policy: &'a NetworkPolicy) -> impl Iterator<Item = &'a NetworkPolicy> {
+        self.0.related(policy.id.home()).copied()
+    }
+
+    /// The policies that apply to `workload`: those of its namespace whose selector matches its pod labels.
+    pub fn reach(&self, workload: &Workload) -> Reach<'a> {
+        // If one namespace is known and the other is not, this is undecided.
+        let here = self.0.related(workload.id.home());
+        Self::governing(
+            here.filter(|policy| policy.id.namespace == workload.id.namespace),
+            workload,
+        )
+    }
+
+    /// The same, including policies that may apply to it because a namespace is not known. Only if this finds
+    /// none may a rule claim that a workload has no policy.
+    pub fn possible_reach(&self, workload: &Workload) -> Reach<'a> {
+        Self::governing(self.0.near(workload.id.namespace.as_deref()), workload)
+    }
+
+    fn governing<'p>(policies: impl Iterator<Item = &'p &'a NetworkPolicy>, workload: &Workload) -> Reach<'a>
+    where
+        'a: 'p,
+    {
+        let governing: Vec<&NetworkPolicy> = policies
+            .copied()
+            .filter(|policy| policy.selector.matches(&workload.labels))
+            .collect();
+        Reach {
+            egress: governing.iter().copied().filter(|p| p.egress).collect(),
+            ingress: governing.into_iter().filter(|p| p.ingress).collect(),
+        }
+    }
 }

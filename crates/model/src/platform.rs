@@ -9,7 +9,7 @@ use crate::database::{Cache, Database, Pool, Pooler};
 use crate::delivery::{Dangling, Defect, Delivery, Description, Reference, VariableUse};
 use crate::images::{AdmissionPolicy, Image};
 use crate::kafka::{Consumer, KafkaCluster, Producer, Topic};
-use crate::network::{Namespace, NetworkPolicy, Reach};
+use crate::network::{Namespace, NetworkPolicy};
 use crate::overlay::Overlay;
 use crate::owner::{AutoscalerId, Owner, ServiceId, WorkloadId};
 use crate::scaling::{Autoscaler, DisruptionBudget};
@@ -18,7 +18,7 @@ use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
 use crate::settings::{LostClaim, OpenSettings};
 use crate::source::Fact;
 use crate::units::{Bytes, Rate};
-use crate::variable::Variable;
+use crate::variable::Variables;
 use crate::workload::{ConfigObject, ContainerDefaults, ObjectId, ServicePort, Workload};
 use cofferdam_syntax::{SourceMap, Span};
 use std::collections::BTreeMap;
@@ -186,7 +186,7 @@ pub struct Service {
     /// Its autoscalers; if there are several they compete, which is a finding.
     pub autoscalers: Vec<AutoscalerId>,
     /// Its variables by name, from every format that links to it.
-    pub variables: BTreeMap<String, Variable>,
+    pub variables: Variables,
     /// Directories of its code.
     pub directories: Vec<PathBuf>,
     /// Processes of a replica (gunicorn or uvicorn workers), 1 if no source sets another number.
@@ -319,44 +319,6 @@ pub struct Suppression {
     pub span: Span,
     /// The line to which it applies, from 1: its own if it follows text, otherwise the next line with text.
     pub line: u32,
-}
-
-impl Environment {
-    /// The policies that apply to `workload`: those of its namespace whose selector matches its pod labels.
-    pub fn reach(&self, workload: &Workload) -> Reach<'_> {
-        // If one namespace is known and the other is not, this is undecided.
-        self.reach_where(workload, |policy, workload| {
-            policy.namespace == workload.namespace && policy.home().is_related(workload.home())
-        })
-    }
-
-    /// The same, including policies that may apply to it because a namespace is not known. Only if this finds
-    /// none may a rule claim that a workload has no policy.
-    pub fn possible_reach(&self, workload: &Workload) -> Reach<'_> {
-        self.reach_where(workload, |policy, workload| {
-            policy.home().may_meet(workload.home())
-        })
-    }
-
-    fn reach_where(&self, workload: &Workload, meet: impl Fn(&ObjectId, &ObjectId) -> bool) -> Reach<'_> {
-        let governs = |policy: &&NetworkPolicy| {
-            meet(&policy.id, &workload.id) && policy.selector.matches(&workload.labels)
-        };
-        Reach {
-            egress: self
-                .network_policies
-                .iter()
-                .filter(|p| p.egress)
-                .filter(governs)
-                .collect(),
-            ingress: self
-                .network_policies
-                .iter()
-                .filter(|p| p.ingress)
-                .filter(governs)
-                .collect(),
-        }
-    }
 }
 
 impl Parts {

@@ -2,6 +2,12 @@
 
 use crate::source::Fact;
 use cofferdam_syntax::Span;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Variables by name. A service shares those of its containers, and containers of one base share nothing else: there
+/// may be a hundred thousand of them.
+pub type Variables = BTreeMap<String, Arc<Variable>>;
 
 /// A variable of a process.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@ use crate::owner::Owner;
 use crate::scope::{DeploymentId, Home, Kept, Scope};
 use crate::source::Fact;
 use crate::units::{Bytes, Cpu};
-use crate::variable::Variable;
+use crate::variable::Variables;
 use cofferdam_syntax::Span;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -180,7 +180,7 @@ pub struct Container {
     /// Command and arguments in one list.
     pub command: Vec<Fact<String>>,
     /// Variables by name, including those of `envFrom` if the object exists.
-    pub variables: BTreeMap<String, Variable>,
+    pub variables: Variables,
     /// Variables that the same list sets again further down.
     pub overridden: Vec<Overridden>,
     /// ConfigMaps and Secrets of which every key is a variable.

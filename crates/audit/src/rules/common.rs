@@ -4,7 +4,7 @@ use crate::finding::{Evidence, Severity};
 use cofferdam_model::kafka::Consumer;
 use cofferdam_model::secrets::SecretUse;
 pub(crate) use cofferdam_model::units::count;
-use cofferdam_model::{Environment, Fact, Service};
+use cofferdam_model::{ByHome, Environment, Fact, Service};
 use std::collections::BTreeMap;
 
 /// Whether an outage in an environment with this name counts as an outage. This is so for all environments,
@@ -179,11 +179,15 @@ pub(crate) fn by_secret<'a>(
         // Known namespaces first, so that a use without a namespace finds the secret it may refer to.
         uses.sort_by_key(|one| one.owner.namespace.is_none());
         let mut groups: Vec<Vec<&SecretUse>> = Vec::new();
+        let mut places: ByHome<usize> = ByHome::default();
         for one in uses {
-            let same = |group: &&mut Vec<&SecretUse>| group[0].owner.home().is_related(one.owner.home());
-            match groups.iter_mut().find(same) {
-                Some(group) => group.push(one),
-                None => groups.push(vec![one]),
+            let known = places.related(one.owner.home()).next().copied();
+            match known {
+                Some(at) => groups[at].push(one),
+                None => {
+                    places.push(one.owner.home(), groups.len());
+                    groups.push(vec![one]);
+                }
             }
         }
         let several = groups.len() > 1;

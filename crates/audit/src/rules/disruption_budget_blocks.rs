@@ -3,6 +3,7 @@
 use super::{common, pods};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::ByHome;
 use cofferdam_model::scaling::DisruptionBudget;
 use cofferdam_model::workload::{Amount, Completeness, Workload};
 use std::collections::BTreeMap;
@@ -21,24 +22,28 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     // Indexes workloads by one of their labels, so that each budget is compared with few workloads.
-    let mut by_label: BTreeMap<(&str, &str), Vec<&Workload>> = BTreeMap::new();
+    let mut by_label: BTreeMap<(&str, &str), ByHome<&Workload>> = BTreeMap::new();
+    let mut all = ByHome::default();
     for workload in pods::rendered(cx) {
+        all.push(workload.id.home(), workload);
         for (key, value) in &workload.labels {
-            by_label.entry((key, &value.value)).or_default().push(workload);
+            by_label
+                .entry((key, &value.value))
+                .or_default()
+                .push(workload.id.home(), workload);
         }
     }
     for budget in &cx.env.disruption_budgets {
         let candidates: Vec<&Workload> = match budget.selector.labels.iter().next() {
-            Some((key, value)) => by_label
-                .get(&(key.as_str(), value.value.as_str()))
-                .cloned()
-                .unwrap_or_default(),
-            None => pods::rendered(cx).collect(),
+            Some((key, value)) => {
+                let same = by_label.get(&(key.as_str(), value.value.as_str()));
+                same.map_or_else(Vec::new, |s| s.related(budget.id.home()).copied().collect())
+            }
+            None => all.related(budget.id.home()).copied().collect(),
         };
         let mut selects = false;
         for workload in candidates {
-            let same = budget.id.home().is_related(workload.id.home());
-            if same && budget.selector.matches(&workload.labels) {
+            if budget.selector.matches(&workload.labels) {
                 judge(cx, budget, workload, out);
                 selects = true;
             }

@@ -3,9 +3,9 @@
 use super::{common, pods};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::Absence;
 use cofferdam_model::scaling::DisruptionBudget;
 use cofferdam_model::workload::Completeness;
+use cofferdam_model::{Absence, ByHome};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -20,14 +20,17 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let mut budgets = ByHome::default();
+    for budget in cx.env.disruption_budgets.iter().filter(|b| may_limit(b)) {
+        budgets.push(budget.id.home(), budget);
+    }
     for workload in pods::services(cx.env) {
         let (fewest, fact) = pods::fewest(cx.env, workload);
         if fewest < 2 || !is_kubernetes(&workload.id.kind) {
             continue;
         }
-        let has = cx.env.disruption_budgets.iter().any(|b| {
-            may_limit(b) && b.id.home().may_meet(workload.id.home()) && b.selector.matches(&workload.labels)
-        });
+        let mut near = budgets.near(workload.id.namespace.as_deref());
+        let has = near.any(|b| b.selector.matches(&workload.labels));
         if has {
             continue;
         }

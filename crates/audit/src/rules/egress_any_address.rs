@@ -5,7 +5,7 @@ use super::{common, reach};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Span;
-use cofferdam_model::network::{NetworkPolicy, PeerKind, PolicyRule};
+use cofferdam_model::network::{NetworkPolicy, PeerKind, Policies, PolicyRule};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -23,6 +23,7 @@ pub const RULE: Rule = Rule {
 const PRIVATE: [&str; 3] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let near = (reach::Pods::of(cx.env), Policies::of(cx.env));
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
         // One finding for each policy: its widest rule, with the places of the other rules.
         let open = policy.egress_rules.iter().filter_map(|rule| {
@@ -35,7 +36,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut open = open.into_iter();
         if let Some((rule, opening)) = open.next() {
             let others = open.map(|(_, (place, label, _))| (place, label)).collect();
-            judge(cx, policy, rule, (opening, others), out);
+            judge(&near, policy, rule, (opening, others), out);
         }
     }
 }
@@ -55,7 +56,7 @@ fn opening(rule: &PolicyRule) -> Option<(Span, String, bool)> {
 }
 
 fn judge(
-    cx: &Context<'_>,
+    (pods, policies): &(reach::Pods<'_>, Policies<'_>),
     policy: &NetworkPolicy,
     rule: &PolicyRule,
     (opening, more): ((Span, String, bool), Vec<(Span, String)>),
@@ -63,22 +64,17 @@ fn judge(
 ) {
     let (place, label, _) = opening;
     let every_port = rule.ports.is_empty();
-    let governed = reach::governed(policy, &cx.env.workloads);
+    let governed = pods.governed(policy);
     let who = if governed.is_empty() {
         "the pods it selects".to_owned()
     } else {
         reach::names(&governed)
     };
     let others = policy.egress_rules.len() - 1
-        + cx.env
-            .network_policies
-            .iter()
+        + policies
+            .beside(policy)
             .filter(|p| {
-                let same = p.id.home().is_related(policy.id.home());
-                p.egress
-                    && same
-                    && p.id != policy.id
-                    && governed.iter().any(|w| p.selector.matches(&w.labels))
+                p.egress && p.id != policy.id && governed.iter().any(|w| p.selector.matches(&w.labels))
             })
             .map(|p| p.egress_rules.len())
             .sum::<usize>();

@@ -19,6 +19,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let pods = reach::Pods::of(cx.env);
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
         let mut places: Vec<(Span, String)> = Vec::new();
         for rule in policy.egress_rules.iter().filter(|r| !is_dns_only(r)) {
@@ -39,14 +40,14 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             }
         }
         if !places.is_empty() {
-            out.report(finding(cx, policy, &places));
+            out.report(finding(&pods, policy, &places));
         }
     }
 }
 
 /// One finding for each policy, however many of its rules are open.
-fn finding(cx: &Context<'_>, policy: &NetworkPolicy, places: &[(Span, String)]) -> Finding {
-    let governed = reach::governed(policy, &cx.env.workloads);
+fn finding(pods: &reach::Pods<'_>, policy: &NetworkPolicy, places: &[(Span, String)]) -> Finding {
+    let governed = pods.governed(policy);
     let mut ports: Vec<&str> = places.iter().map(|(_, ports)| ports.as_str()).collect();
     ports.dedup();
     let ports = ports.join(" and ");

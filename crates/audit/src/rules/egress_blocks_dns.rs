@@ -4,7 +4,7 @@ use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Absence;
-use cofferdam_model::network::{NetworkPolicy, PeerKind, PolicyRule};
+use cofferdam_model::network::{NetworkPolicy, PeerKind, Policies, PolicyRule};
 use cofferdam_model::workload::Workload;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -21,13 +21,14 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let all = Policies::of(cx.env);
     for workload in &cx.env.workloads {
-        let policies = cx.env.reach(workload).egress;
+        let policies = all.reach(workload).egress;
         // A policy that allows no egress at all is intended; one that allows some egress needs DNS for it.
         let lets_out = policies.iter().any(|p| !p.egress_rules.is_empty());
         // Another policy that may apply to the workload may also be the one that allows DNS.
         let allowed = || {
-            let possible = cx.env.possible_reach(workload).egress;
+            let possible = all.possible_reach(workload).egress;
             possible.iter().flat_map(|p| &p.egress_rules).any(allows_dns)
         };
         if lets_out && !allowed() {

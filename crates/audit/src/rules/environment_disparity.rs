@@ -264,7 +264,7 @@ mod tests {
                     value: fact(cofferdam_model::VariableValue::Literal("x".to_owned()), 7),
                     name_span: span(8),
                 };
-                service.variables.insert((*variable).to_owned(), value);
+                service.variables.insert((*variable).to_owned(), value.into());
             }
             env.services.push(service);
             env

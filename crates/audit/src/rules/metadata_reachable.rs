@@ -3,7 +3,7 @@
 use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::network::PolicyRule;
+use cofferdam_model::network::{Policies, PolicyRule};
 use cofferdam_model::workload::{Completeness, Workload};
 use cofferdam_model::{Absence, Span};
 
@@ -25,10 +25,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     if !cx.env.network_policies.iter().any(|p| p.egress) {
         return;
     }
+    let (pods, policies) = (reach::Pods::of(cx.env), Policies::of(cx.env));
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
         let places: Vec<Span> = policy.egress_rules.iter().filter_map(opening).collect();
         if !places.is_empty() {
-            let governed = reach::governed(policy, &cx.env.workloads);
+            let governed = pods.governed(policy);
             let who = if governed.is_empty() {
                 "the pods it selects".to_owned()
             } else {
@@ -53,7 +54,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .env
         .workloads
         .iter()
-        .filter(|w| w.completeness == Completeness::Whole && cx.env.possible_reach(w).egress.is_empty())
+        .filter(|w| w.completeness == Completeness::Whole && policies.possible_reach(w).egress.is_empty())
         .collect();
     if unselected.is_empty() {
         return;

@@ -4,6 +4,7 @@ use super::reach;
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Absence;
+use cofferdam_model::network::Policies;
 use cofferdam_model::workload::{Completeness, Workload};
 
 /// The rule.
@@ -30,8 +31,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     }
     let (mut open, mut sends): (Vec<&Workload>, Vec<&Workload>) = (Vec::new(), Vec::new());
+    let policies = Policies::of(cx.env);
     for workload in whole() {
-        let reach = cx.env.possible_reach(workload);
+        let reach = policies.possible_reach(workload);
         if reach.ingress.is_empty() {
             open.push(workload);
         } else if reach.egress.is_empty() {
@@ -48,7 +50,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let kept = !cx.env.network_policies.is_empty();
     let free = open
         .iter()
-        .filter(|w| cx.env.possible_reach(w).egress.is_empty())
+        .filter(|w| policies.possible_reach(w).egress.is_empty())
         .count();
     let title = if kept {
         let them = if open.len() == 1 { "it" } else { "them" };

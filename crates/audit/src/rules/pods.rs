@@ -5,7 +5,7 @@ use crate::finding::Evidence;
 use crate::rule::Context;
 use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, ServicePort, Workload};
-use cofferdam_model::{DeploymentKind, Environment, Fact, Service};
+use cofferdam_model::{ByHome, DeploymentKind, Environment, Fact, Service};
 use std::collections::HashMap;
 
 /// Long-running workloads that are completely known, in an environment where an outage counts as one.
@@ -72,15 +72,16 @@ pub(crate) fn service<'a>(env: &'a Environment, workload: &Workload) -> Option<&
 }
 
 /// Kubernetes Services by a label that they select, to find which pods are called.
-pub(crate) struct Callers<'a>(HashMap<(&'a str, &'a str), Vec<&'a ServicePort>>);
+pub(crate) struct Callers<'a>(HashMap<(&'a str, &'a str), ByHome<&'a ServicePort>>);
 
 impl<'a> Callers<'a> {
     /// The Services of an environment.
     pub(crate) fn new(env: &'a Environment) -> Self {
-        let mut by_label: HashMap<(&str, &str), Vec<&ServicePort>> = HashMap::new();
+        let mut by_label: HashMap<(&str, &str), ByHome<&ServicePort>> = HashMap::new();
         for service in &env.service_ports {
             if let Some((key, value)) = service.selector.iter().next() {
-                by_label.entry((key, &value.value)).or_default().push(service);
+                let same = by_label.entry((key, &value.value)).or_default();
+                same.push(service.id.home(), service);
             }
         }
         Callers(by_label)
@@ -90,13 +91,12 @@ impl<'a> Callers<'a> {
     pub(crate) fn call(&self, workload: &Workload) -> bool {
         let selects = |service: &&ServicePort| {
             let mut all = service.selector.iter();
-            // A Service selects pods of its own namespace.
-            service.id.home().is_related(workload.id.home())
-                && all.all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
+            all.all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
         };
         let of_label = |(key, value): (&'_ String, &'_ Fact<String>)| {
             let services = self.0.get(&(key.as_str(), value.value.as_str()));
-            services.is_some_and(|s| s.iter().any(&selects))
+            // A Service selects pods of its own namespace.
+            services.is_some_and(|s| s.related(workload.id.home()).any(&selects))
         };
         workload.containers.iter().any(|c| !c.ports.is_empty()) || workload.labels.iter().any(of_label)
     }
@@ -117,11 +117,16 @@ pub(crate) struct LoneAutoscaler {
 pub(crate) fn lone_autoscalers(env: &Environment) -> impl Iterator<Item = LoneAutoscaler> {
     let counts = common::is_production_like(&env.name);
     // A workload that exists only in another deployment may be the target.
-    let is_here = |a: &Autoscaler| {
+    let mut workloads: HashMap<(&str, &str), ByHome<()>> = HashMap::new();
+    for Workload { id, .. } in &env.workloads {
+        let same_name = workloads.entry((&id.kind, &id.name)).or_default();
+        same_name.push(id.home(), ());
+    }
+    let is_here = move |a: &Autoscaler| {
         let target = a.target.as_ref().map(|t| &t.value);
         target.is_some_and(|t| {
-            let mut workloads = env.workloads.iter().map(|w| &w.id);
-            workloads.any(|id| id.name == t.name && id.kind == t.kind && id.home().may_meet(t.home()))
+            let same_name = workloads.get(&(t.kind.as_str(), t.name.as_str()));
+            same_name.is_some_and(|same| same.near(t.namespace.as_deref()).next().is_some())
         })
     };
     let lone = env.autoscalers.iter().filter(move |a| {

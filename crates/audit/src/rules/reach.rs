@@ -2,6 +2,7 @@
 
 use cofferdam_model::network::{NetworkPolicy, Peer, PeerKind, PolicyRule, PortRange};
 use cofferdam_model::workload::Workload;
+use cofferdam_model::{ByHome, Environment};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -64,15 +65,24 @@ pub(crate) fn opens(rule: &PolicyRule, port: u32) -> bool {
         })
 }
 
-/// The workloads, out of `all`, to which a policy applies, in words for a finding.
-pub(crate) fn governed<'a>(policy: &NetworkPolicy, all: &'a [Workload]) -> Vec<&'a Workload> {
-    all.iter()
-        .filter(|w| {
-            policy.id.namespace == w.id.namespace
-                && policy.id.home().is_related(w.id.home())
-                && policy.selector.matches(&w.labels)
-        })
-        .collect()
+/// The workloads of an environment, to find those to which a policy applies.
+pub(crate) struct Pods<'a>(ByHome<&'a Workload>);
+
+impl<'a> Pods<'a> {
+    pub(crate) fn of(env: &'a Environment) -> Self {
+        let mut pods = ByHome::default();
+        for workload in &env.workloads {
+            pods.push(workload.id.home(), workload);
+        }
+        Pods(pods)
+    }
+
+    /// The workloads to which a policy applies.
+    pub(crate) fn governed(&self, policy: &NetworkPolicy) -> Vec<&'a Workload> {
+        let here = self.0.related(policy.id.home()).copied();
+        here.filter(|w| policy.id.namespace == w.id.namespace && policy.selector.matches(&w.labels))
+            .collect()
+    }
 }
 
 /// Names of workloads for a sentence: the first three and the number of the others.

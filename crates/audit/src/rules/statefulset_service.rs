@@ -3,7 +3,9 @@
 use super::pods;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::workload::{Completeness, Workload};
+use cofferdam_model::ByHome;
+use cofferdam_model::workload::{Completeness, ServicePort, Workload};
+use std::collections::HashMap;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -18,21 +20,23 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
+    let mut services: HashMap<&str, ByHome<&ServicePort>> = HashMap::new();
+    for service in &cx.env.service_ports {
+        let same_name = services.entry(&service.id.name).or_default();
+        same_name.push(service.id.home(), service);
+    }
     for workload in pods::whole(cx.env).filter(|w| w.id.kind == "StatefulSet") {
-        judge(cx, workload, out);
+        judge(&services, workload, out);
     }
 }
 
-fn judge(cx: &Context<'_>, workload: &Workload, out: &mut Verdicts) {
+fn judge(services: &HashMap<&str, ByHome<&ServicePort>>, workload: &Workload, out: &mut Verdicts) {
     let mut evidence = Evidence::new();
     let what = match workload.fields.get("serviceName").filter(|n| !n.value.is_empty()) {
         None => "names no Service".to_owned(),
         Some(name) => {
-            let service = cx
-                .env
-                .service_ports
-                .iter()
-                .find(|s| s.id.name == name.value && s.id.home().is_related(workload.id.home()));
+            let same_name = services.get(name.value.as_str());
+            let service = same_name.and_then(|s| s.related(workload.id.home()).next());
             // A Service that does not exist is a dangling reference.
             let Some(service) = service else { return };
             let address = service.address.as_ref().map(|a| a.value.as_str());

@@ -94,7 +94,7 @@ mod tests {
                 value: fact(VariableValue::Literal(value.to_owned()), 1),
                 name_span: span(2),
             };
-            api.variables.insert("ENVIRONMENT".to_owned(), variable);
+            api.variables.insert("ENVIRONMENT".to_owned(), variable.into());
         }
         let env = Environment {
             name: "staging".to_owned(),

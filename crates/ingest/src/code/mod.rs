@@ -16,7 +16,7 @@ use cofferdam_model::database::Pool;
 use cofferdam_model::delivery::VariableUse;
 use cofferdam_model::kafka::Producer;
 use cofferdam_model::link::Owners;
-use cofferdam_model::{Environment, Fact, Owner, ProjectId, Source, Span, Variable};
+use cofferdam_model::{Environment, Fact, Owner, ProjectId, Source, Span, Variables};
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -399,7 +399,7 @@ struct Reading<'r, 'm> {
     module: &'m Module,
     /// The module's calls, with the values of other modules' `**settings`.
     calls: Cow<'m, [ClientCall]>,
-    variables: Option<&'r BTreeMap<String, Variable>>,
+    variables: Option<&'r Variables>,
     env: &'r Environment,
     owner: Owner,
 }

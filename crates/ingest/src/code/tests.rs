@@ -20,11 +20,11 @@ fn platform_in(name: &str, variables: &[(&str, &str)], files: &[(&str, &str)]) -
     };
     let variables = variables.iter().enumerate().map(|(at, (name, value))| {
         let span = Span::new(manifest, at * 10, at * 10 + 5);
-        let variable = Variable {
+        let variable = cofferdam_model::Variable {
             value: Fact::declared(VariableValue::Literal((*value).to_owned()), span),
             name_span: span,
         };
-        ((*name).to_owned(), variable)
+        ((*name).to_owned(), variable.into())
     });
     env.services.push(Service {
         name: "consumer".to_owned(),

@@ -88,7 +88,7 @@ fn variable(
     };
     parts::service_mut(parts, service, span)
         .variables
-        .insert(name.to_owned(), variable);
+        .insert(name.to_owned(), variable.into());
     setting
 }
 
@@ -231,7 +231,8 @@ fn secret(
         Variable {
             value: Fact::declared(value, span),
             name_span: span,
-        },
+        }
+        .into(),
     );
 }
 

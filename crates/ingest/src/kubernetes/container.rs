@@ -7,7 +7,7 @@ use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::images::Image;
 use cofferdam_model::secrets::{Passage, SecretUse};
 use cofferdam_model::workload::{Container, Overridden, Probe, ProbeCheck, VariableSource};
-use cofferdam_model::{Bytes, Cpu, Fact, Parts, Variable, VariableValue, units};
+use cofferdam_model::{Bytes, Cpu, Fact, Parts, Variable, VariableValue, Variables, units};
 use cofferdam_render::image::parse_image;
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
@@ -139,8 +139,8 @@ fn read_only_mounts(node: &Node) -> Vec<String> {
 }
 
 /// `env`: names with their values or references. Of two equal names the last counts, as in the kubelet.
-fn variables(node: &Node, object: &Object<'_>, parts: &mut Parts) -> BTreeMap<String, Variable> {
-    let mut variables = BTreeMap::new();
+fn variables(node: &Node, object: &Object<'_>, parts: &mut Parts) -> Variables {
+    let mut variables = Variables::new();
     for entry in node.get("env").map_or(&[][..], Node::items) {
         let Some(name) = entry.get("name").and_then(Node::text_fact) else {
             continue;
@@ -159,7 +159,8 @@ fn variables(node: &Node, object: &Object<'_>, parts: &mut Parts) -> BTreeMap<St
             Variable {
                 value: Fact::declared(value, at.span),
                 name_span: span,
-            },
+            }
+            .into(),
         );
     }
     variables

@@ -6,13 +6,13 @@ use crate::settings::{self, Setting};
 use crate::{ideas, prometheus, secret_scan};
 use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::{Completeness, ObjectId, VolumeKind, Workload};
-use cofferdam_model::{Fact, Owner, Parts, Span, VariableValue};
+use cofferdam_model::{ByHome, Fact, Owner, Parts, Span, VariableValue};
 use cofferdam_syntax::Chains;
 use cofferdam_syntax::properties;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use cofferdam_syntax::yaml;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::Path;
 
 /// Reads the entries of every ConfigMap that has been read.
@@ -48,12 +48,13 @@ fn is_file(text: &str) -> bool {
 
 /// Workloads by the ConfigMaps that they use.
 struct Users {
-    by_name: HashMap<String, Vec<Owner>>,
+    by_name: HashMap<String, ByHome<Owner>>,
 }
 
 impl Users {
     fn new(parts: &Parts) -> Users {
-        let mut by_name: HashMap<String, Vec<Owner>> = HashMap::new();
+        let mut by_name: HashMap<String, ByHome<Owner>> = HashMap::new();
+        let mut seen: HashSet<(&str, &ObjectId)> = HashSet::new();
         for workload in &parts.workloads {
             let owner = Owner {
                 name: Some(workload.id.name.clone()),
@@ -62,9 +63,9 @@ impl Users {
                 ..Owner::default()
             };
             for name in used_by(workload) {
-                let users = by_name.entry(name.to_owned()).or_default();
-                if !users.contains(&owner) {
-                    users.push(owner.clone());
+                if seen.insert((name, &workload.id)) {
+                    let users = by_name.entry(name.to_owned()).or_default();
+                    users.push(workload.id.home(), owner.clone());
                 }
             }
         }
@@ -73,9 +74,11 @@ impl Users {
 
     /// The users of a ConfigMap; if there are none, the workload with its name.
     fn of(&self, id: &ObjectId) -> Vec<Owner> {
-        let together = |owner: &&Owner| owner.home().is_related(id.home());
-        let known = self.by_name.get(&id.name).into_iter().flatten();
-        let users: Vec<Owner> = known.filter(together).cloned().collect();
+        let known = self.by_name.get(&id.name);
+        let mut users: Vec<Owner> = known.map_or_else(Vec::new, |u| u.related(id.home()).cloned().collect());
+        // Two kinds of workload with one name are one owner.
+        let mut names = HashSet::new();
+        users.retain(|owner| names.insert((owner.name.clone(), owner.namespace.clone(), owner.deployment)));
         if !users.is_empty() {
             return users;
         }

@@ -36,7 +36,10 @@ pub(super) fn fill(workload: &mut Workload, template: &Node, object: &Object<'_>
     let Some(spec) = template.get("spec") else {
         return;
     };
-    for node in spec.get("containers").map_or(&[][..], Node::items) {
+    let containers = spec.get("containers").map_or(&[][..], Node::items);
+    // A container is large, and most pods have one: room for more would be most of the memory.
+    workload.containers.reserve_exact(containers.len());
+    for node in containers {
         workload.containers.push(container::read(node, object, parts));
     }
     for node in spec.get("initContainers").map_or(&[][..], Node::items) {

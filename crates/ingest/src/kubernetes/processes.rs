@@ -36,7 +36,7 @@ fn of_container(container: &Container) -> Option<Fact<u32>> {
         let server = SERVERS.iter().find(|(name, ..)| *name == program)?;
         Some((at, server))
     });
-    let literal = |name: &str| container.variables.get(name).and_then(text_of);
+    let literal = |name: &str| container.variables.get(name).and_then(|v| text_of(v));
     if let Some((at, (program, options, _))) = server {
         if let Some(count) = option(&words[at..], options, container) {
             return Some(count);

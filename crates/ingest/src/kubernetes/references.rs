@@ -5,12 +5,11 @@ mod selectors;
 
 use self::selectors::namespace_selector;
 use super::config::leads_to;
-use cofferdam_model::Home;
 use cofferdam_model::delivery::{Dangling, DanglingKind, Reference};
 use cofferdam_model::network::PeerKind;
 use cofferdam_model::scaling::Selector;
-use cofferdam_model::workload::{Completeness, ObjectId, ServicePort};
-use cofferdam_model::{Environment, Fact, Parts, ProjectId};
+use cofferdam_model::workload::{Completeness, ConfigObject, ObjectId, ServicePort, Workload};
+use cofferdam_model::{ByHome, Environment, Fact, Home, Parts, ProjectId};
 use cofferdam_syntax::nearest::nearest;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -88,11 +87,15 @@ const CONFIGURATION: [DanglingKind; 4] = [
 /// The existing objects, by name and by label.
 struct Index<'a> {
     parts: &'a Parts,
-    objects: HashMap<&'a str, Vec<usize>>,
-    services: HashMap<&'a str, Vec<usize>>,
-    workloads: HashMap<&'a str, Vec<usize>>,
+    objects: HashMap<&'a str, ByHome<&'a ConfigObject>>,
+    services: HashMap<&'a str, ByHome<&'a ServicePort>>,
+    /// All Kubernetes Services.
+    ports: ByHome<&'a ServicePort>,
+    workloads: HashMap<&'a str, ByHome<&'a ObjectId>>,
+    /// All workloads.
+    pods: ByHome<&'a Workload>,
     /// Workloads by a label of their pods.
-    labels: HashMap<(&'a str, &'a str), Vec<usize>>,
+    labels: HashMap<(&'a str, &'a str), ByHome<&'a Workload>>,
     /// Values of each label of pods, by namespace.
     values: HashMap<&'a str, Names<'a>>,
     /// Names of objects by the kind of reference, by namespace.
@@ -151,15 +154,18 @@ impl<'a> Index<'a> {
             parts,
             objects: HashMap::new(),
             services: HashMap::new(),
+            ports: ByHome::default(),
             workloads: HashMap::new(),
+            pods: ByHome::default(),
             labels: HashMap::new(),
             values: HashMap::new(),
             names: BTreeMap::new(),
             has_fragments: false,
             comparisons: Cell::new(0),
         };
-        for (at, object) in parts.config_objects.iter().enumerate() {
-            index.objects.entry(&object.id.name).or_default().push(at);
+        for object in &parts.config_objects {
+            let same_name = index.objects.entry(&object.id.name).or_default();
+            same_name.push(object.id.home(), object);
             for kind in CONFIGURATION
                 .into_iter()
                 .filter(|k| leads_to(*k, &object.id.kind))
@@ -167,18 +173,23 @@ impl<'a> Index<'a> {
                 index.name(kind, &object.id);
             }
         }
-        for (at, service) in parts.service_ports.iter().enumerate() {
-            index.services.entry(&service.id.name).or_default().push(at);
+        for service in &parts.service_ports {
+            let same_name = index.services.entry(&service.id.name).or_default();
+            same_name.push(service.id.home(), service);
+            index.ports.push(service.id.home(), service);
             index.name(DanglingKind::Service, &service.id);
         }
-        for (at, workload) in parts.workloads.iter().enumerate() {
-            index.workloads.entry(&workload.id.name).or_default().push(at);
+        for workload in &parts.workloads {
+            let same_name = index.workloads.entry(&workload.id.name).or_default();
+            same_name.push(workload.id.home(), &workload.id);
+            index.pods.push(workload.id.home(), workload);
             index.name(DanglingKind::ScaleTarget, &workload.id);
             // Services run by Google have no labels that a selector could match.
             index.has_fragments |=
                 workload.completeness == Completeness::Fragment && !workload.id.kind.starts_with("Cloud Run");
             for (key, value) in &workload.labels {
-                index.labels.entry((key, &value.value)).or_default().push(at);
+                let same_label = index.labels.entry((key, &value.value)).or_default();
+                same_label.push(workload.id.home(), workload);
                 let values = index.values.entry(key).or_default();
                 let namespace = workload.id.namespace.as_deref();
                 values.entry(namespace).or_default().insert(&value.value);
@@ -249,12 +260,12 @@ impl<'a> Index<'a> {
                 if kind.is_some_and(|kind| !SCALED.contains(&kind)) {
                     return None;
                 }
-                let known = self.workloads.get(name).into_iter().flatten();
-                let mut here = known
-                    .map(|at| &self.parts.workloads[*at].id)
-                    .filter(|id| id.home().may_meet(home));
-                let meant = here.clone().next();
-                if here.any(|id| kind.is_none_or(|kind| kind == id.kind)) {
+                let known = self.workloads.get(name).into_iter();
+                let here: Vec<&ObjectId> = (known.flat_map(|same| same.near(home.namespace)))
+                    .copied()
+                    .collect();
+                let meant = here.first();
+                if here.iter().any(|id| kind.is_none_or(|kind| kind == id.kind)) {
                     return None;
                 }
                 let nearest = match meant {
@@ -282,8 +293,8 @@ impl<'a> Index<'a> {
         let home = reference.home();
         let all = self.objects.get(reference.within.as_deref()?)?;
         let mut keys = Vec::new();
-        for object in all.iter().map(|at| &self.parts.config_objects[*at]) {
-            if !leads_to(DanglingKind::Secret, &object.id.kind) || !object.id.home().may_meet(home) {
+        for object in all.near(home.namespace) {
+            if !leads_to(DanglingKind::Secret, &object.id.kind) {
                 continue;
             }
             if object.id.kind != "Secret" || !object.complete {
@@ -305,10 +316,7 @@ impl<'a> Index<'a> {
             .split(',')
             .filter_map(|pair| pair.split_once('='))
             .collect();
-        let here = || {
-            let all = self.parts.service_ports.iter();
-            all.filter(|s| s.id.home().may_meet(home))
-        };
+        let here = || self.ports.near(home.namespace).copied();
         let has = |s: &ServicePort, (key, value): &(&str, &str)| {
             s.labels.get(*key).is_some_and(|l| l.value == *value)
         };
@@ -349,23 +357,12 @@ impl<'a> Index<'a> {
         name: &str,
         home: Home<'_>,
     ) -> Option<&'a cofferdam_model::workload::ConfigObject> {
-        let known = self
-            .objects
-            .get(name)?
-            .iter()
-            .map(|at| &self.parts.config_objects[*at]);
-        known
-            .filter(|o| leads_to(kind, &o.id.kind))
-            .find(|o| o.id.home().may_meet(home))
+        let mut known = self.objects.get(name)?.near(home.namespace).copied();
+        known.find(|o| leads_to(kind, &o.id.kind))
     }
 
     fn service_of(&self, name: &str, home: Home<'_>) -> Option<&'a ServicePort> {
-        let known = self
-            .services
-            .get(name)?
-            .iter()
-            .map(|at| &self.parts.service_ports[*at]);
-        known.into_iter().find(|s| s.id.home().may_meet(home))
+        self.services.get(name)?.near(home.namespace).next().copied()
     }
 
     /// The probable name among `names`, as long as the budget allows.

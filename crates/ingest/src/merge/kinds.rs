@@ -21,6 +21,15 @@ fn key_of(owner: &Owner) -> String {
     }
 }
 
+/// The namespace of what an owner has. Parts that have only a directory in common are compared without it.
+fn namespace_of(owner: &Owner) -> Option<&str> {
+    owner
+        .name
+        .is_some()
+        .then_some(owner.namespace.as_deref())
+        .flatten()
+}
+
 fn show(owner: &Owner) -> String {
     match (&owner.name, &owner.directory) {
         (Some(name), _) => name.clone(),
@@ -38,6 +47,10 @@ impl Merged for cofferdam_model::Service {
 
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
     }
 
     fn is_same(&self, later: &Self) -> bool {
@@ -98,6 +111,10 @@ impl Merged for cofferdam_model::kafka::Producer {
         key_of(&self.owner)
     }
 
+    fn namespace(&self) -> Option<&str> {
+        namespace_of(&self.owner)
+    }
+
     fn is_same(&self, later: &Self) -> bool {
         self.role == later.role && same_owner(&self.owner, &later.owner)
     }
@@ -122,6 +139,10 @@ impl Merged for cofferdam_model::kafka::Consumer {
 
     fn name(&self) -> String {
         key_of(&self.owner)
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        namespace_of(&self.owner)
     }
 
     fn is_same(&self, later: &Self) -> bool {
@@ -166,6 +187,10 @@ impl Merged for cofferdam_model::database::Pool {
         key_of(&self.owner)
     }
 
+    fn namespace(&self) -> Option<&str> {
+        namespace_of(&self.owner)
+    }
+
     fn is_same(&self, later: &Self) -> bool {
         self.target == later.target && same_owner(&self.owner, &later.owner)
     }
@@ -191,6 +216,10 @@ impl Merged for cofferdam_model::delivery::Delivery {
 
     fn name(&self) -> String {
         key_of(&self.owner)
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        namespace_of(&self.owner)
     }
 
     fn is_same(&self, later: &Self) -> bool {
@@ -262,6 +291,10 @@ impl Merged for cofferdam_model::calls::Breaker {
 
     fn name(&self) -> String {
         format!("{} {}", self.name, key_of(&self.owner))
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        namespace_of(&self.owner)
     }
 
     fn is_same(&self, later: &Self) -> bool {

@@ -6,7 +6,7 @@ mod kinds;
 
 use crate::parts::same_owner;
 use cofferdam_model::settings::LostClaim;
-use cofferdam_model::{Fact, Parts, Span};
+use cofferdam_model::{ByHome, Fact, Home, Parts, Span};
 use std::collections::{HashMap, HashSet};
 
 /// The precedence of a document.
@@ -29,8 +29,8 @@ pub(crate) struct Merger {
 #[derive(Debug, Default)]
 struct Level {
     parts: Parts,
-    /// The place of each kind of part: producers, consumers, and so on.
-    by_name: HashMap<(Kind, String), Vec<usize>>,
+    /// The places of the parts of each kind with each name.
+    by_name: HashMap<(Kind, String), ByHome<usize>>,
     literals: HashSet<Span>,
 }
 
@@ -109,6 +109,14 @@ impl Merger {
         let mut all = self.shared;
         all.add(self.specific.parts, true);
         all.parts
+    }
+}
+
+/// A place of which only the namespace may be known.
+fn in_namespace(namespace: Option<&str>) -> Home<'_> {
+    Home {
+        namespace,
+        deployment: None,
     }
 }
 
@@ -228,24 +236,17 @@ impl Level {
         mine.set_images.extend(set_images);
     }
 
-    /// The known part that a later one describes: the first with its name that `is_same` accepts and that no
-    /// other part of the same document was merged with.
-    fn find(
-        &self,
-        kind: Kind,
-        name: &str,
-        taken: &HashSet<usize>,
-        is_same: impl Fn(usize) -> bool,
-    ) -> Option<usize> {
-        let candidates = self.by_name.get(&(kind, name.to_owned()))?;
-        candidates
-            .iter()
-            .copied()
-            .find(|at| !taken.contains(at) && is_same(*at))
+    /// The known part that a later one describes: the first with its name that `is_same` accepts.
+    fn find(&self, kind: Kind, name: &str, is_same: impl Fn(usize) -> bool) -> Option<usize> {
+        let places = self.by_name.get(&(kind, name.to_owned()))?;
+        places.iter().copied().find(|at| is_same(*at))
     }
 
     fn remember(&mut self, kind: Kind, name: String, at: usize) {
-        self.by_name.entry((kind, name)).or_default().push(at);
+        self.by_name
+            .entry((kind, name))
+            .or_default()
+            .push(in_namespace(None), at);
     }
 }
 
@@ -259,6 +260,11 @@ trait Merged: Sized {
 
     /// The name under which it is found again.
     fn name(&self) -> String;
+
+    /// Its namespace, if it has a known one and parts of two known namespaces are never the same thing.
+    fn namespace(&self) -> Option<&str> {
+        None
+    }
 
     /// Whether a later part with the same name is the same thing.
     fn is_same(&self, later: &Self) -> bool;
@@ -277,9 +283,9 @@ impl Level {
         for part in later {
             let key = (T::KIND, part.name());
             let list = T::list(&mut self.parts);
-            let candidates = self.by_name.get(&key).map_or(&[][..], Vec::as_slice);
-            let found =
-                (candidates.iter().copied()).find(|at| !taken.contains(at) && list[*at].is_same(&part));
+            let places = self.by_name.entry(key).or_default();
+            let found = (places.near(part.namespace()).copied())
+                .find(|at| !taken.contains(at) && list[*at].is_same(&part));
             match found {
                 Some(at) => {
                     taken.insert(at);
@@ -296,8 +302,8 @@ impl Level {
                 None => {
                     let at = list.len();
                     taken.insert(at);
+                    places.push(in_namespace(part.namespace()), at);
                     list.push(part);
-                    self.by_name.entry(key).or_default().push(at);
                 }
             }
         }
@@ -311,7 +317,7 @@ impl Level {
             let of_settings =
                 source.metrics.is_empty() && source.reads.is_empty() && source.name.starts_with("metrics ");
             let known = of_settings
-                .then(|| self.find(Kind::MetricSource, &source.name, &HashSet::new(), |_| true))
+                .then(|| self.find(Kind::MetricSource, &source.name, |_| true))
                 .flatten();
             match known {
                 Some(at) if source.interval.is_some() => self.parts.metric_sources[at] = source,
@@ -327,7 +333,7 @@ impl Level {
 
     fn log_stores(&mut self, later: Vec<cofferdam_model::alerts::LogStore>) {
         for store in later {
-            match self.find(Kind::LogStore, &store.name, &HashSet::new(), |_| true) {
+            match self.find(Kind::LogStore, &store.name, |_| true) {
                 Some(at) => {
                     let known = &mut self.parts.log_stores[at];
                     known.retention = store.retention.or(known.retention.take());
@@ -351,7 +357,7 @@ impl Level {
                 && p.verifies_signatures.is_none()
         };
         for policy in later {
-            let known = self.find(Kind::AdmissionPolicy, &policy.name, &HashSet::new(), |at| {
+            let known = self.find(Kind::AdmissionPolicy, &policy.name, |at| {
                 is_binding(&self.parts.admission_policies[at]) || is_binding(&policy)
             });
             match known {
@@ -387,23 +393,26 @@ impl Level {
                     && (is_nearer || file(&known.value) == file(&description.value))
             };
             // A nearer file overrides every statement for all.
-            let mut known = Vec::new();
-            while let Some(at) = self.find(Kind::Description, &key, &taken, |at| {
-                is_same(&self.parts.descriptions[at])
-            }) {
-                taken.insert(at);
-                known.push(at);
-            }
+            let places = self.by_name.entry((Kind::Description, key)).or_default();
+            let namespace = description.namespace.as_deref();
+            let known: Vec<usize> = (places.near(namespace).copied())
+                .filter(|at| !taken.contains(at) && is_same(&self.parts.descriptions[*at]))
+                .collect();
+            taken.extend(&known);
             match known.as_slice() {
                 [_, ..] => {
                     for at in known {
-                        self.parts.descriptions[at] = description.clone();
+                        let known = &mut self.parts.descriptions[at];
+                        let namespace = known.namespace.take();
+                        *known = description.clone();
+                        // It stays where it is found again.
+                        known.namespace = namespace.or(known.namespace.take());
                     }
                 }
                 [] => {
                     let at = self.parts.descriptions.len();
                     taken.insert(at);
-                    self.remember(Kind::Description, key, at);
+                    places.push(in_namespace(namespace), at);
                     self.parts.descriptions.push(description);
                 }
             }

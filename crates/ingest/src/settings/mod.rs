@@ -20,12 +20,12 @@ use cofferdam_model::settings::OpenSettings;
 pub use cofferdam_model::settings::Setting;
 use cofferdam_model::units::{millis, seconds};
 use cofferdam_model::workload::{ConfigObject, Container};
-use cofferdam_model::{Fact, Owner, Parts, Rate, Source, Span, Variable, VariableValue};
+use cofferdam_model::{ByHome, Fact, Owner, Parts, Rate, Source, Span, VariableValue, Variables};
 use cofferdam_syntax::flat::Entry;
 use cofferdam_syntax::source::FileId;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{Chains, Layer, env_file, properties};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// Entries of a flat file as settings.
@@ -109,7 +109,7 @@ pub(crate) fn apply_in(settings: &[Setting], owner: &Owner, section: &str, parts
 }
 
 /// Variables as settings, without those whose text is not in the files.
-pub fn of_variables(variables: &BTreeMap<String, Variable>) -> Vec<Setting> {
+pub fn of_variables(variables: &Variables) -> Vec<Setting> {
     variables
         .iter()
         .filter_map(|(name, variable)| {
@@ -418,24 +418,21 @@ fn is_server(container: &Container) -> bool {
 }
 
 /// ConfigMaps by their names.
-struct ConfigMaps<'e>(HashMap<&'e str, Vec<&'e ConfigObject>>);
+struct ConfigMaps<'e>(HashMap<&'e str, ByHome<&'e ConfigObject>>);
 
 impl<'e> ConfigMaps<'e> {
     fn of(parts: &'e Parts) -> Self {
-        let mut maps: HashMap<&str, Vec<&ConfigObject>> = HashMap::new();
+        let mut maps: HashMap<&str, ByHome<&ConfigObject>> = HashMap::new();
         for object in parts.config_objects.iter().filter(|o| o.id.kind == "ConfigMap") {
-            maps.entry(&object.id.name).or_default().push(object);
+            let same_name = maps.entry(&object.id.name).or_default();
+            same_name.push(object.id.home(), object);
         }
         ConfigMaps(maps)
     }
 
     /// The ConfigMap to which a name in a pod of that namespace refers.
     fn get(&self, name: &str, home: Home<'_>) -> Option<&'e ConfigObject> {
-        self.0
-            .get(name)?
-            .iter()
-            .find(|object| object.id.home().is_related(home))
-            .copied()
+        self.0.get(name)?.related(home).next().copied()
     }
 
     /// Variables of a container whose text is in a ConfigMap that exists and that the reader of the container has not

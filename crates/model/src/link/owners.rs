@@ -2,9 +2,10 @@
 
 use super::names::{Affixes, fold};
 use super::services;
+use crate::by_home::ByHome;
 use crate::owner::{Linked, Owner, ServiceId};
 use crate::platform::{Environment, Service};
-use crate::scope::{DeploymentId, Home};
+use crate::scope::Home;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -175,23 +176,24 @@ fn is_common(part: &str) -> bool {
     COMMON.contains(&fold(part).as_str())
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Entry {
     service: ServiceId,
-    namespace: Option<String>,
-    deployment: Option<DeploymentId>,
     /// Whether the key is the service's whole name, not a part of it.
     whole: bool,
 }
 
+/// Services by a name or a part of one.
+type Entries = HashMap<String, ByHome<Entry>>;
+
 /// Services by everything that names them: finds the service of an owner.
 #[derive(Debug)]
 pub struct Owners {
-    exact: HashMap<String, Vec<Entry>>,
-    alike: HashMap<String, Vec<Entry>>,
-    images: HashMap<String, Vec<Entry>>,
+    exact: Entries,
+    alike: Entries,
+    images: Entries,
     /// By the last words of a name (`backend` for `shop-backend`), folded.
-    endings: HashMap<String, Vec<Entry>>,
+    endings: Entries,
     directories: HashMap<PathBuf, ServiceId>,
     affixes: Affixes,
     /// The only service that can contain code of the platform's own, if there is exactly one.
@@ -213,24 +215,18 @@ impl Owners {
         let mut own = 0usize;
         for (at, service) in env.services.iter().enumerate() {
             let id = ServiceId(at);
-            let entry = |whole| Entry {
-                service: id,
-                namespace: service.namespace.clone(),
-                deployment: service.deployment,
-                whole,
+            let add = |entries: &mut Entries, key: String, whole| {
+                let entry = Entry { service: id, whole };
+                entries.entry(key).or_default().push(service.home(), entry);
             };
-            index
-                .exact
-                .entry(service.name.clone())
-                .or_default()
-                .push(entry(true));
+            add(&mut index.exact, service.name.clone(), true);
             let folded = fold(&service.name);
             if let Some(stripped) = index.affixes.strip(&service.name)
                 && stripped != folded
             {
-                index.alike.entry(stripped).or_default().push(entry(false));
+                add(&mut index.alike, stripped, false);
             }
-            index.alike.entry(folded).or_default().push(entry(true));
+            add(&mut index.alike, folded, true);
             let mut bought_in = !service.workloads.is_empty();
             let mut has_image = false;
             let images = (service.workloads.iter())
@@ -243,9 +239,12 @@ impl Owners {
                     continue;
                 }
                 bought_in = false;
-                let entries = index.images.entry(last).or_default();
-                if !entries.iter().any(|e| e.service == id) {
-                    entries.push(entry(true));
+                let seen = index.images.get(&last);
+                if seen
+                    .and_then(|s| s.iter().next_back())
+                    .is_none_or(|e| e.service != id)
+                {
+                    add(&mut index.images, last, true);
                 }
             }
             for directory in &service.directories {
@@ -255,7 +254,7 @@ impl Owners {
             if !bought_in || !has_image {
                 let bare = index.affixes.bare(&service.name);
                 for ending in endings(&bare) {
-                    index.endings.entry(ending).or_default().push(entry(false));
+                    add(&mut index.endings, ending, false);
                 }
             }
             if !bought_in {
@@ -295,8 +294,8 @@ impl Owners {
 
     fn by_name(&self, name: &str, home: Home<'_>) -> Option<(ServiceId, Linked)> {
         let exact = self.exact.get(name).and_then(|entries| {
-            let mut same = entries.iter().filter(|e| may_be_same(e, home));
-            same.next().map(|e| (e.service, Linked::Named))
+            let same = entries.related(home).next()?;
+            Some((same.service, Linked::Named))
         });
         exact.or_else(|| {
             let folded = fold(name);
@@ -370,26 +369,18 @@ fn has_home(directory: &Path) -> bool {
     child_of_home(&parts).is_some_and(|at| parts[at - 1] != "src")
 }
 
-fn may_be_same(entry: &Entry, home: Home<'_>) -> bool {
-    let own = Home {
-        namespace: entry.namespace.as_deref(),
-        deployment: entry.deployment,
-    };
-    own.is_related(home)
-}
-
 /// The service of `entries` if it is the only one, or the only one with the whole name.
-fn single(entries: Option<&Vec<Entry>>, home: Home<'_>) -> Option<ServiceId> {
-    let same: Vec<&Entry> = entries?.iter().filter(|e| may_be_same(e, home)).collect();
-    match same.as_slice() {
-        [one] => Some(one.service),
-        several => {
-            let mut whole = several.iter().filter(|e| e.whole);
-            match (whole.next(), whole.next()) {
-                (Some(one), None) => Some(one.service),
-                _ => None,
-            }
-        }
+fn single(entries: Option<&ByHome<Entry>>, home: Home<'_>) -> Option<ServiceId> {
+    let entries = entries?;
+    let mut same = entries.related(home);
+    let (first, second) = (same.next()?, same.next());
+    if second.is_none() {
+        return Some(first.service);
+    }
+    let mut whole = entries.related(home).filter(|e| e.whole);
+    match (whole.next(), whole.next()) {
+        (Some(one), None) => Some(one.service),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::facts::{fill, prefer};
 use super::names::Suggestions;
+use crate::by_home::ByHome;
 use crate::delivery::{Dangling, DanglingKind};
 use crate::owner::{AutoscalerId, Linked, WorkloadId};
 use crate::platform::{Environment, Parts, Scale, Service};
@@ -78,9 +79,10 @@ fn lay_patches_over(autoscalers: &mut [Autoscaler]) {
 
 fn targets(parts: &mut Parts) {
     lay_patches_over(&mut parts.autoscalers);
-    let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut by_name: BTreeMap<&str, ByHome<usize>> = BTreeMap::new();
     for (at, workload) in parts.workloads.iter().enumerate() {
-        by_name.entry(&workload.id.name).or_default().push(at);
+        let same_name = by_name.entry(&workload.id.name).or_default();
+        same_name.push(workload.id.home(), at);
     }
     let all_whole = parts
         .workloads
@@ -96,10 +98,8 @@ fn targets(parts: &mut Parts) {
             autoscaler.workload = service.and_then(|s| main_id(s, &parts.workloads));
             continue;
         };
-        let same_name = by_name
-            .get(target.value.name.as_str())
-            .map_or(&[][..], Vec::as_slice);
-        let found = find_target(&target.value, same_name, &parts.workloads);
+        let same_name = by_name.get(target.value.name.as_str());
+        let found = same_name.and_then(|same| find_target(&target.value, same, &parts.workloads));
         if let Some(id) = found {
             autoscaler.workload = Some(id);
             autoscaler.owner.service = parts.workloads[id.0].owner.service;
@@ -112,15 +112,12 @@ fn targets(parts: &mut Parts) {
         // Nothing is scaled, even if the owner's name resembles a service.
         autoscaler.owner.service = None;
         // The target may be in another deployment, so it cannot be reported as missing.
-        let may_be = |at: &&usize| {
-            let id = &parts.workloads[**at].id;
-            let kind = target.value.kind.is_empty() || target.value.kind.eq_ignore_ascii_case(&id.kind);
-            kind && target.value.home().may_meet(id.home())
-        };
-        if same_name.iter().any(|at| may_be(&at)) {
+        let is_kind = |at: &usize| is_kind(&target.value, &parts.workloads[*at].id);
+        let namespace = target.value.namespace.as_deref();
+        if same_name.is_some_and(|same| same.near(namespace).any(is_kind)) {
             continue;
         }
-        let near = match same_name.first() {
+        let near = match same_name.and_then(|same| same.iter().next()) {
             Some(at) => Some(parts.workloads[*at].id.to_string()),
             None => suggestions.find(&target.value.name, by_name.keys().copied()),
         };
@@ -136,13 +133,15 @@ fn targets(parts: &mut Parts) {
 }
 
 /// The workload of that kind, name and namespace; an unknown namespace or kind matches any.
-fn find_target(target: &ObjectId, same_name: &[usize], workloads: &[Workload]) -> Option<WorkloadId> {
-    let fits = |at: &&usize| {
-        let id = &workloads[**at].id;
-        let kind = target.kind.is_empty() || target.kind.eq_ignore_ascii_case(&id.kind);
-        kind && target.home().is_related(id.home())
-    };
-    same_name.iter().find(fits).map(|at| WorkloadId(*at))
+fn find_target(target: &ObjectId, same_name: &ByHome<usize>, workloads: &[Workload]) -> Option<WorkloadId> {
+    let mut related = same_name.related(target.home());
+    let found = related.find(|at| is_kind(target, &workloads[**at].id));
+    found.map(|at| WorkloadId(*at))
+}
+
+/// Whether an object is of the kind that a target names; an unknown kind is any.
+fn is_kind(target: &ObjectId, id: &ObjectId) -> bool {
+    target.kind.is_empty() || target.kind.eq_ignore_ascii_case(&id.kind)
 }
 
 fn format_rank(format: &str) -> u8 {

@@ -2,9 +2,9 @@
 
 use super::facts::prefer;
 use super::names::{Affixes, fold};
+use crate::by_home::ByHome;
 use crate::owner::{ServiceId, WorkloadId};
 use crate::platform::{Environment, Scale, Service};
-use crate::scope::{DeploymentId, Home};
 use std::collections::HashMap;
 
 /// Fills [`crate::Parts::services`] from the workloads and from the partial entries that readers and the
@@ -13,8 +13,9 @@ use std::collections::HashMap;
 /// A name in an unknown namespace is the same as this name in any known namespace; different names (`api`,
 /// `api-canary`) are different services, even if they are similar.
 pub(super) fn build(env: &mut Environment) {
-    let partial = std::mem::take(&mut env.services);
-    let mut services = of_workloads(env);
+    let mut built = std::mem::take(&mut env.services);
+    let partial: Vec<Service> = built.extract_if(.., |s| s.workloads.is_empty()).collect();
+    let mut services = of_workloads(env, built);
     if partial.is_empty() {
         return set(env, services);
     }
@@ -50,21 +51,30 @@ fn set(env: &mut Environment, mut services: Vec<Service>) {
     env.services = services;
 }
 
-fn of_workloads(env: &Environment) -> Vec<Service> {
-    let mut services: Vec<Service> = Vec::new();
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+/// The services of all workloads; `services` are those that were built before, with their workloads.
+fn of_workloads(env: &Environment, mut services: Vec<Service>) -> Vec<Service> {
+    let mut is_placed = vec![false; env.workloads.len()];
+    for id in services.iter().flat_map(|service| &service.workloads) {
+        is_placed[id.0] = true;
+    }
     // Known namespaces first, so that an unknown one finds the service that it belongs to.
-    let mut order: Vec<usize> = (0..env.workloads.len()).collect();
+    let mut order: Vec<usize> = (0..env.workloads.len()).filter(|at| !is_placed[*at]).collect();
+    if order.is_empty() {
+        return services;
+    }
     order.sort_by_key(|at| env.workloads[*at].id.namespace.is_none());
+    services.reserve(order.len());
+    let mut by_name: Places = HashMap::new();
+    for (at, service) in services.iter().enumerate() {
+        let same_name = by_name.entry(service.name.clone()).or_default();
+        same_name.push(service.home(), at);
+    }
     for at in order {
         let workload = &env.workloads[at];
-        let same_name = by_name.entry(&workload.id.name).or_default();
-        let known = same_name
-            .iter()
-            .copied()
-            .find(|s| services[*s].home().is_related(workload.id.home()));
+        let same_name = by_name.entry(workload.id.name.clone()).or_default();
+        let known = same_name.related(workload.id.home()).next().copied();
         let service = known.unwrap_or_else(|| {
-            same_name.push(services.len());
+            same_name.push(workload.id.home(), services.len());
             services.push(Service {
                 name: workload.id.name.clone(),
                 namespace: workload.id.namespace.clone(),
@@ -79,22 +89,18 @@ fn of_workloads(env: &Environment) -> Vec<Service> {
     for service in &mut services {
         service.workloads.sort();
     }
+    services.shrink_to_fit();
     services
 }
 
-/// A service in the index.
-#[derive(Clone)]
-struct Entry {
-    namespace: Option<String>,
-    deployment: Option<DeploymentId>,
-    at: usize,
-}
+/// Positions of services in a list, by a name.
+type Places = HashMap<String, ByHome<usize>>;
 
 /// Finds the service of a partial entry: by its name, then regardless of case and separators, then without
 /// the environment's words.
 struct NameIndex {
-    exact: HashMap<String, Vec<Entry>>,
-    alike: HashMap<String, Vec<Entry>>,
+    exact: Places,
+    alike: Places,
     affixes: Affixes,
 }
 
@@ -112,50 +118,34 @@ impl NameIndex {
     }
 
     fn insert(&mut self, service: &Service, at: usize) {
-        let entry = Entry {
-            namespace: service.namespace.clone(),
-            deployment: service.deployment,
-            at,
+        let add = |places: &mut Places, key: String| {
+            places.entry(key).or_default().push(service.home(), at);
         };
-        self.exact
-            .entry(service.name.clone())
-            .or_default()
-            .push(entry.clone());
+        add(&mut self.exact, service.name.clone());
         let folded = fold(&service.name);
         if let Some(stripped) = self.affixes.strip(&service.name)
             && stripped != folded
         {
-            self.alike.entry(stripped).or_default().push(entry.clone());
+            add(&mut self.alike, stripped);
         }
-        self.alike.entry(folded).or_default().push(entry);
+        add(&mut self.alike, folded);
     }
 
     fn find(&self, partial: &Service) -> Option<usize> {
-        let same = |entries: &Vec<Entry>| -> Vec<usize> {
-            let related = entries.iter().filter(|e| {
-                let home = Home {
-                    namespace: e.namespace.as_deref(),
-                    deployment: e.deployment,
-                };
-                home.is_related(partial.home())
-            });
-            related.map(|e| e.at).collect()
-        };
-        if let Some(at) = self
-            .exact
-            .get(&partial.name)
-            .map(same)
-            .and_then(|f| f.first().copied())
-        {
-            return Some(at);
+        let named = self.exact.get(&partial.name);
+        if let Some(at) = named.and_then(|same| same.related(partial.home()).next()) {
+            return Some(*at);
         }
         let folded = fold(&partial.name);
         [Some(folded), self.affixes.strip(&partial.name)]
             .into_iter()
             .flatten()
-            .find_map(|key| match same(self.alike.get(&key)?).as_slice() {
-                [one] => Some(*one),
-                _ => None,
+            .find_map(|key| {
+                let mut same = self.alike.get(&key)?.related(partial.home());
+                match (same.next(), same.next()) {
+                    (Some(one), None) => Some(*one),
+                    _ => None,
+                }
             })
     }
 }

@@ -106,7 +106,7 @@ fn with_image(mut workload: Workload, repository: &str) -> Workload {
 fn with_variables(mut workload: Workload, variables: &[(&str, &str)]) -> Workload {
     let variables = variables
         .iter()
-        .map(|(n, v)| ((*n).to_owned(), literal(v)))
+        .map(|(n, v)| ((*n).to_owned(), literal(v).into()))
         .collect();
     workload.containers.push(Container {
         name: "main".to_owned(),
@@ -573,7 +573,8 @@ fn container_variables_override_other_formats_and_config_maps_are_resolved() {
                 span(3),
             ),
             name_span: span(3),
-        },
+        }
+        .into(),
     );
     env.workloads = vec![api];
     env.config_objects.push(ConfigObject {
@@ -588,8 +589,8 @@ fn container_variables_override_other_formats_and_config_maps_are_resolved() {
     env.services.push(Service {
         name: "api".to_owned(),
         variables: BTreeMap::from([
-            ("POOL".to_owned(), literal("50")),
-            ("MODE".to_owned(), literal("fast")),
+            ("POOL".to_owned(), literal("50").into()),
+            ("MODE".to_owned(), literal("fast").into()),
         ]),
         ..Service::default()
     });

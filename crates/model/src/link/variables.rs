@@ -1,12 +1,14 @@
 //! Variables of services: those of their containers, which override those of deployment files.
 
+use crate::by_home::ByHome;
 use crate::platform::Parts;
 use crate::scope::Home;
 use crate::source::Fact;
-use crate::variable::{Variable, VariableValue};
+use crate::variable::{Variable, VariableValue, Variables};
 use crate::workload::{ConfigObject, Container, VariableSource};
+use std::collections::HashMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Gives every variable that refers to a ConfigMap's key the key's text, and every container the variables of
 /// its `envFrom`, if the objects exist and the reader has not done so.
@@ -14,7 +16,7 @@ pub(super) fn resolve_config_maps(parts: &mut Parts) {
     let mut objects = Objects::new();
     for object in &parts.config_objects {
         let key = (object.id.kind != "ConfigMap", object.id.name.as_str());
-        objects.entry(key).or_default().push(object);
+        objects.entry(key).or_default().push(object.id.home(), object);
     }
     if objects.is_empty() {
         return;
@@ -27,12 +29,17 @@ pub(super) fn resolve_config_maps(parts: &mut Parts) {
             .chain(&mut workload.init_containers)
         {
             for variable in container.variables.values_mut() {
-                if let VariableValue::Config { name, key, value, .. } = &mut variable.value.value
-                    && value.is_none()
+                if let VariableValue::Config {
+                    name,
+                    key,
+                    value: None,
+                    ..
+                } = &variable.value.value
+                    && let Some(object) = find(&objects, (false, name), id.home())
+                    && let Some(text) = object.data.get(key.as_str())
+                    && let VariableValue::Config { value, .. } = &mut Arc::make_mut(variable).value.value
                 {
-                    *value = find(&objects, (false, name), id.home())
-                        .and_then(|o| o.data.get(key.as_str()))
-                        .map(|text| text.value.clone());
+                    *value = Some(text.value.clone());
                 }
             }
             for source in &container.variable_sources {
@@ -42,7 +49,7 @@ pub(super) fn resolve_config_maps(parts: &mut Parts) {
                     if let Entry::Vacant(slot) = container.variables.entry(format!("{}{key}", source.prefix))
                         && let Some(variable) = from_object(source, key, text)
                     {
-                        slot.insert(variable);
+                        slot.insert(Arc::new(variable));
                     }
                 }
             }
@@ -51,14 +58,10 @@ pub(super) fn resolve_config_maps(parts: &mut Parts) {
 }
 
 /// ConfigMaps (`false`) and Secrets (`true`) by name.
-type Objects<'a> = HashMap<(bool, &'a str), Vec<&'a ConfigObject>>;
+type Objects<'a> = HashMap<(bool, &'a str), ByHome<&'a ConfigObject>>;
 
 fn find<'a>(objects: &Objects<'a>, key: (bool, &str), home: Home<'_>) -> Option<&'a ConfigObject> {
-    objects
-        .get(&key)?
-        .iter()
-        .find(|o| o.id.home().is_related(home))
-        .copied()
+    objects.get(&key)?.related(home).next().copied()
 }
 
 fn from_object(source: &VariableSource, key: &str, text: &Fact<String>) -> Option<Variable> {
@@ -90,13 +93,13 @@ pub(super) fn collect(parts: &mut Parts) {
     } = parts;
     for service in services {
         let others = std::mem::take(&mut service.variables);
-        let mut variables: BTreeMap<String, Variable> = BTreeMap::new();
+        let mut variables = Variables::new();
         for id in &service.workloads {
             let mut containers: Vec<&Container> = workloads[id.0].containers.iter().collect();
             containers.sort_by_key(|c| c.name != service.name);
             for (name, variable) in containers.into_iter().flat_map(|c| &c.variables) {
                 if !variables.contains_key(name) {
-                    variables.insert(name.clone(), variable.clone());
+                    variables.insert(name.clone(), Arc::clone(variable));
                 }
             }
         }

@@ -4,7 +4,7 @@ use super::{Index, NAMESPACE_NAME, in_namespace};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{ObjectId, Workload};
-use cofferdam_model::{Fact, Home, Parts};
+use cofferdam_model::{ByHome, Fact, Home, Parts};
 
 /// Labels that controllers give to pods, with values that are in no file.
 const CONTROLLERS_OWN: &[&str] = &[
@@ -19,26 +19,27 @@ const CONTROLLERS_OWN: &[&str] = &[
 impl<'a> Index<'a> {
     /// Workloads that a selector with labels selects, in its namespace.
     pub(super) fn selected(&self, selector: &Selector, home: Home<'_>) -> Vec<&'a Workload> {
+        let near = |same: &ByHome<&'a Workload>| same.near(home.namespace).copied().collect::<Vec<_>>();
         let by_label = selector
             .labels
             .iter()
-            .map(|(key, value)| self.labels.get(&(key.as_str(), value.value.as_str())))
-            .min_by_key(|found| found.map_or(0, Vec::len));
+            .map(|(key, value)| {
+                let same = self.labels.get(&(key.as_str(), value.value.as_str()));
+                same.map_or_else(Vec::new, near)
+            })
+            .min_by_key(Vec::len);
         // Without labels, those that have one of the values that an expression requires.
         let of_expression = || {
             let (key, _, values) = selector.expressions.iter().find(|(_, op, _)| op == "In")?;
             let found = values
                 .iter()
                 .filter_map(|value| self.labels.get(&(key.as_str(), value.as_str())));
-            Some(found.flatten().map(|at| &self.parts.workloads[*at]))
+            Some(found.flat_map(near).collect())
         };
-        let candidates: Box<dyn Iterator<Item = &'a Workload>> = match (by_label, of_expression()) {
-            (Some(found), _) => Box::new(found.into_iter().flatten().map(|at| &self.parts.workloads[*at])),
-            (None, Some(found)) => Box::new(found),
-            (None, None) => Box::new(self.parts.workloads.iter()),
-        };
-        candidates
-            .filter(|w| w.id.home().may_meet(home) && selector.matches(&w.labels))
+        let candidates: Vec<&'a Workload> = (by_label.or_else(of_expression))
+            .unwrap_or_else(|| self.pods.near(home.namespace).copied().collect());
+        (candidates.into_iter())
+            .filter(|w| selector.matches(&w.labels))
             .collect()
     }
 
