@@ -35,6 +35,9 @@ const WORD: &str = "cofferdam:";
 
 fn in_text(text: &str, id: FileId, markers: &[&str], all: &mut Vec<Suppression>) {
     let mut from = 0;
+    // Each line is counted once, however many comments follow each other.
+    let (mut counted, mut breaks) = (0, 0);
+    let mut next: Option<NextLine> = None;
     while let Some(at) = memchr::memmem::find(&text.as_bytes()[from..], WORD.as_bytes()) {
         let word = from + at;
         let line_start = text[..word].rfind('\n').map_or(0, |n| n + 1);
@@ -51,9 +54,14 @@ fn in_text(text: &str, id: FileId, markers: &[&str], all: &mut Vec<Suppression>)
         else {
             continue;
         };
-        let own_number = text[..line_start].matches('\n').count() + 1;
+        breaks += memchr::memchr_iter(b'\n', &text.as_bytes()[counted..line_start]).count();
+        counted = line_start;
+        let own_number = breaks + 1;
         let number = if line[..comment].trim().is_empty() {
-            next_line_with_text(&text[line_end..], markers).map_or(own_number, |n| own_number + n)
+            if next.as_ref().is_none_or(|next| next.start <= line_start) {
+                next = Some(next_line_with_text(text, (line_end, own_number), markers));
+            }
+            next.as_ref().and_then(|next| next.number).unwrap_or(own_number)
         } else {
             own_number
         };
@@ -97,14 +105,30 @@ fn rules_and_reason(rest: &str) -> (Vec<String>, String) {
     (rules, reason.to_owned())
 }
 
-/// How many lines below is the next line with text that is not a comment. `after` begins at the line break of
-/// the comment's own line.
-fn next_line_with_text(after: &str, markers: &[&str]) -> Option<usize> {
-    after.split('\n').enumerate().skip(1).find_map(|(n, line)| {
-        let text = line.trim();
-        let comment = markers.iter().any(|m| text.starts_with(m));
-        (!text.is_empty() && !comment).then_some(n)
-    })
+/// The next line with text that is not a comment.
+struct NextLine {
+    /// Its first byte; the end of the file if there is none.
+    start: usize,
+    /// Its number, from 1.
+    number: Option<usize>,
+}
+
+/// The next line after a comment, of which the end and the line's number are given.
+fn next_line_with_text(text: &str, (line_end, own_number): (usize, usize), markers: &[&str]) -> NextLine {
+    let mut start = line_end;
+    for (n, line) in text[line_end..].split('\n').enumerate() {
+        let content = line.trim();
+        let comment = markers.iter().any(|m| content.starts_with(m));
+        if n > 0 && !content.is_empty() && !comment {
+            let number = Some(own_number + n);
+            return NextLine { start, number };
+        }
+        start += line.len() + 1;
+    }
+    NextLine {
+        start: text.len(),
+        number: None,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The report for people: every finding with its source lines, then a summary.
 
-use super::{page_of, summary, through};
+use super::{page_of, summary, through, window};
 use crate::engine::{Report, severity_of};
 use crate::finding::{Figure, Finding, Location, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -264,13 +264,17 @@ fn snippets<'a>(
         }
     }
     let primary = locations.first().map(|l| l.span);
-    let all = files
-        .into_iter()
-        .map(|id| {
-            let file = platform.sources.file(id);
-            let here: Vec<&Location> = locations.iter().filter(|l| l.span.file == id).collect();
-            let (start, end) = window(file, &here);
-            let marks: Vec<Span> = here.iter().map(|l| first_line(file, l.span)).collect();
+    let windows = files.into_iter().flat_map(|id| {
+        let file = platform.sources.file(id);
+        let here: Vec<&Location> = locations.iter().filter(|l| l.span.file == id).collect();
+        let groups = window::groups(file, here);
+        groups
+            .into_iter()
+            .map(move |(here, start, end)| (id, file, here, start, end))
+    });
+    let all = windows
+        .map(|(id, file, here, start, end)| {
+            let marks: Vec<Span> = here.iter().map(|l| window::first_line(file, l.span)).collect();
             let excerpt = redaction.excerpt(id, start..end);
             let annotations: Vec<_> = here
                 .iter()
@@ -297,49 +301,6 @@ fn snippets<'a>(
         })
         .collect();
     (all, columns)
-}
-
-/// Bytes from the first line that is shown to the end of the last.
-fn window(file: &SourceFile, here: &[&Location]) -> (usize, usize) {
-    let text = file.text.as_bytes();
-    let first = here
-        .iter()
-        .map(|l| l.span.start as usize)
-        .min()
-        .unwrap_or(0)
-        .min(text.len());
-    let last = here
-        .iter()
-        .map(|l| first_line(file, l.span).end as usize)
-        .max()
-        .unwrap_or(0)
-        .min(text.len());
-    let start = text[..first]
-        .iter()
-        .rposition(|b| *b == b'\n')
-        .map_or(0, |i| i + 1);
-    let end = text[last..]
-        .iter()
-        .position(|b| *b == b'\n')
-        .map_or(text.len(), |i| last + i);
-    (start, end)
-}
-
-/// A span over several lines is shown by its first line that has text.
-fn first_line(file: &SourceFile, span: Span) -> Span {
-    let text = file.text.as_bytes();
-    let end = (span.end as usize).min(text.len());
-    let start = (span.start as usize).min(end);
-    let stop = text[start..end]
-        .iter()
-        .position(|b| *b == b'\n')
-        .map_or(end, |i| start + i);
-    let stop = if text[start..stop].last() == Some(&b'\r') {
-        stop - 1
-    } else {
-        stop
-    };
-    Span::new(span.file, start, stop)
 }
 
 /// Prints the errors in `cofferdam.yaml`, each at its line.

@@ -41,15 +41,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             }
             None => all.related(budget.id.home()).copied().collect(),
         };
-        let mut selects = false;
-        for workload in candidates {
-            if budget.selector.matches(&workload.labels) {
-                judge(cx, budget, workload, out);
-                selects = true;
-            }
-        }
-        if !selects {
-            alone(cx, budget, out);
+        let selected: Vec<&Workload> = (candidates.into_iter())
+            .filter(|workload| budget.selector.matches(&workload.labels))
+            .collect();
+        match selected.as_slice() {
+            [] => alone(cx, budget, out),
+            [first, others @ ..] => judge(cx, budget, (first, others), out),
         }
     }
 }
@@ -110,47 +107,61 @@ fn may_go(budget: &DisruptionBudget, replicas: u32) -> Option<u32> {
         .map(|max| max.value.of_rounded_up(replicas).min(replicas))
 }
 
-fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: &mut Verdicts) {
-    let (fewest, fact) = pods::fewest(cx.env, workload);
-    let most = pods::most(cx.env, workload);
-    let Some(at_least) = may_go(budget, fewest) else {
-        return;
-    };
-    // Of a chart, the number may be set in a way that was not rendered.
-    let is_known = fact.is_some() || workload.completeness == Completeness::Whole;
-    if fewest == 0 || at_least > 0 || !is_known {
+/// Pods of several workloads count together: a budget allows so many of all pods that it selects.
+fn judge(
+    cx: &Context<'_>,
+    budget: &DisruptionBudget,
+    (first, others): (&Workload, &[&Workload]),
+    out: &mut Verdicts,
+) {
+    let (mut fewest, mut most) = (0u32, 0u32);
+    let mut facts = Vec::new();
+    for workload in std::iter::once(&first).chain(others) {
+        let (here, fact) = pods::fewest(cx.env, workload);
+        // Of a chart, the number may be set in a way that was not rendered.
+        if fact.is_none() && workload.completeness != Completeness::Whole {
+            return;
+        }
+        fewest = fewest.saturating_add(here);
+        most = most.saturating_add(pods::most(cx.env, workload));
+        facts.push((fact, here));
+    }
+    if fewest == 0 || may_go(budget, fewest) != Some(0) {
         return;
     }
-    let always = may_go(budget, most) == Some(0);
+    let limit = budget
+        .min_available
+        .as_ref()
+        .map(|min| (min, "this many must stay"));
+    let limit = limit.or_else(|| Some((budget.max_unavailable.as_ref()?, "no pod may be evicted")));
     let mut evidence = Evidence::new();
-    if let Some(min) = &budget.min_available {
-        evidence.note(min, "this many must stay");
+    if let Some((fact, label)) = limit {
+        evidence.note(fact, label);
     }
-    if let Some(max) = &budget.max_unavailable {
-        evidence.note(
-            max,
-            if at_least == 0 {
-                "no pod may be evicted"
-            } else {
-                "this many may be evicted"
-            },
-        );
+    for (fact, here) in facts.iter().take(SHOWN) {
+        match fact {
+            Some(fact) => evidence.note(fact, common::count((*here).into(), "replica")),
+            None => evidence.assume("replicas is not set; Kubernetes runs 1"),
+        }
     }
-    match fact {
-        Some(fact) => evidence.note(fact, common::count(fewest.into(), "replica")),
-        None => evidence.assume("replicas is not set; Kubernetes runs 1"),
-    }
-    let when = if always {
-        String::new()
-    } else {
-        format!(" at the minimum of {}", common::count(fewest.into(), "replica"))
+    let when = match may_go(budget, most) {
+        Some(0) => String::new(),
+        _ => format!(" at the minimum of {}", common::count(fewest.into(), "replica")),
+    };
+    let whose = match others.len() {
+        0 => first.id.to_string(),
+        more => format!(
+            "{} and {}",
+            first.id,
+            common::count(more as u64, "other workload")
+        ),
     };
     out.report(
         Finding::new(
             budget.id.to_string(),
             format!(
-                "{} allows no pod of {} to be evicted{when}: a drain never ends",
-                budget.id, workload.id
+                "{} allows no pod of {whose} to be evicted{when}: a drain never ends",
+                budget.id
             ),
         )
         .explain(WAITS)
@@ -169,6 +180,9 @@ fn judge(cx: &Context<'_>, budget: &DisruptionBudget, workload: &Workload, out: 
         .at(budget.span, "the budget"),
     );
 }
+
+/// Workloads whose number of replicas is shown.
+const SHOWN: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -222,6 +236,27 @@ mod tests {
         );
         // 10 % of 3 rounds up to 1: one may be evicted.
         assert!(testing::all(&RULE, &env((3, 3, 3), None, Some(Amount::Percent(10.0)))).is_empty());
+    }
+
+    #[test]
+    fn pods_of_all_selected_workloads_count_together() {
+        let mut two = env((1, 1, 1), Some(Amount::Count(1)), None);
+        assert_eq!(testing::all(&RULE, &two).len(), 1);
+        let mut other = two.workloads[0].clone();
+        other.id.name = "api-worker".to_owned();
+        two.workloads.push(other);
+        assert!(
+            testing::all(&RULE, &two).is_empty(),
+            "one of two pods may be evicted"
+        );
+        two.disruption_budgets[0].min_available = Some(fact(Amount::Count(2), 10));
+        let found = testing::all(&RULE, &two);
+        assert_eq!(found.len(), 1, "one finding a budget");
+        assert!(
+            found[0].title.contains("and 1 other workload"),
+            "{}",
+            found[0].title
+        );
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct Redactor<'a> {
     sources: &'a SourceMap,
     /// Secrets that readers found, by file.
     literals: BTreeMap<u32, Vec<Hidden>>,
-    hidden: Vec<OnceLock<Vec<Hidden>>>,
+    hidden: Vec<OnceLock<Secrets>>,
     values: OnceLock<Values>,
 }
 
@@ -58,14 +58,18 @@ impl<'a> Redactor<'a> {
         }
     }
 
-    /// The secrets in a file, in order.
-    fn hidden(&self, file: FileId) -> &[Hidden] {
+    /// The secrets in a file.
+    fn hidden(&self, file: FileId) -> &Secrets {
+        static NONE: Secrets = Secrets {
+            all: Vec::new(),
+            reach: Vec::new(),
+        };
         let Some(cell) = self.hidden.get(file.0 as usize) else {
-            return &[];
+            return &NONE;
         };
         cell.get_or_init(|| {
             let source = self.sources.file(file);
-            let mut all = scan(&source.path, &source.text);
+            let scanned = Secrets::new(scan(&source.path, &source.text));
             let literals = self.literals.get(&file.0).map_or(&[] as &[Hidden], Vec::as_slice);
             let more: Vec<Hidden> = literals
                 .iter()
@@ -74,11 +78,9 @@ impl<'a> Redactor<'a> {
             // In an address only the password is hidden, if the scan has found it.
             let more = more
                 .into_iter()
-                .filter(|literal| !all.iter().any(|h| overlap(&h.range, &literal.range)));
+                .filter(|literal| scanned.within(&literal.range).next().is_none());
             let more: Vec<Hidden> = more.collect();
-            all.extend(more);
-            all.sort_by_key(|hidden| hidden.range.start);
-            all
+            Secrets::new(scanned.all.into_iter().chain(more).collect())
         })
     }
 
@@ -90,9 +92,8 @@ impl<'a> Redactor<'a> {
             });
             let all = files.iter().flat_map(|id| {
                 let text = &self.sources.file(*id).text;
-                self.hidden(*id)
-                    .iter()
-                    .filter_map(|h| Some((text.get(h.range.clone())?, h.sure)))
+                let all = self.hidden(*id).all.iter();
+                all.filter_map(|h| Some((text.get(h.range.clone())?, h.sure)))
             });
             Values::new(all)
         })
@@ -112,7 +113,7 @@ impl<'a> Redactor<'a> {
                 let range = at..at + value.len();
                 values::stands_alone(&file.text, at, value)
                     && !is_only_text(&file.text, &range)
-                    && !self.hidden(id).iter().any(|h| overlap(&h.range, &range))
+                    && self.hidden(id).within(&range).next().is_none()
             })
         })
     }
@@ -139,7 +140,8 @@ impl<'a> Redactor<'a> {
         let mut at = lines.start;
         // Copies of a secret elsewhere in these lines: parts that are already hidden are not searched again.
         let mut rest = text.as_bytes().to_vec();
-        for hidden in self.hidden(file) {
+        let hidden = self.hidden(file);
+        for hidden in hidden.within(&lines) {
             let start = hidden.range.start.saturating_sub(lines.start).min(rest.len());
             let end = hidden.range.end.saturating_sub(lines.start).min(rest.len());
             rest[start..end].fill(b'*');
@@ -149,7 +151,7 @@ impl<'a> Redactor<'a> {
         let copies = copies
             .into_iter()
             .map(|range| lines.start + range.start..lines.start + range.end);
-        let here = self.hidden(file).iter().map(|hidden| hidden.range.clone());
+        let here = hidden.within(&lines).map(|hidden| hidden.range.clone());
         let mut ranges: Vec<Range<usize>> = here.chain(copies).collect();
         ranges.sort_by_key(|range| (range.start, range.end));
         for range in joined(ranges) {
@@ -165,6 +167,37 @@ impl<'a> Redactor<'a> {
         }
         excerpt.text.push_str(source.get(at..lines.end).unwrap_or(""));
         excerpt
+    }
+}
+
+/// The secrets in a file. A report asks for those in a few lines again and again, and a file may have thousands.
+#[derive(Default)]
+struct Secrets {
+    /// In the order of their starts.
+    all: Vec<Hidden>,
+    /// For each of them, the greatest end of it and of those before it.
+    reach: Vec<usize>,
+}
+
+impl Secrets {
+    fn new(mut all: Vec<Hidden>) -> Self {
+        all.sort_by_key(|hidden| hidden.range.start);
+        let mut reach = 0;
+        let reaches = all.iter().map(|hidden| {
+            reach = hidden.range.end.max(reach);
+            reach
+        });
+        let reach = reaches.collect();
+        Secrets { all, reach }
+    }
+
+    /// Those of which a part is in a range.
+    fn within(&self, range: &Range<usize>) -> impl Iterator<Item = &Hidden> {
+        let from = self.reach.partition_point(|end| *end <= range.start);
+        let to = self.all.partition_point(|hidden| hidden.range.start < range.end);
+        let near = self.all.get(from..to).unwrap_or(&[]);
+        let range = range.clone();
+        near.iter().filter(move |hidden| overlap(&hidden.range, &range))
     }
 }
 
