@@ -430,3 +430,69 @@ fn files_of_tools_and_broken_yaml_hide_their_secrets() {
     );
     wrong.none();
 }
+
+#[test]
+fn forms_that_only_some_texts_have_are_hidden() {
+    let mut wrong = Wrong::default();
+    // A value that only looks like two words: nothing but its place proves that it is a secret.
+    let lines = [
+        "<password>@@</password>",
+        "<property name=\"password\">@@</property>",
+        "<name>javax.jdo.option.ConnectionPassword</name><value>@@</value>",
+        "<a:apiToken>@@</a:apiToken><b>c</b>",
+        "Authorization: Token @@",
+        "Cookie: session=@@; theme=***",
+        "Set-Cookie: sid=@@; Path=/",
+        "dsn: app:@@@db/shop",
+        "url: //app:@@@db.internal/shop",
+        "app:@@@db.internal:5432",
+        "user default on >@@ ~* +@all",
+        "command: rabbitmqctl change_password bob @@",
+        "command: vault kv put secret/db value=@@",
+        "command: mc alias set store http://minio:9000 admin @@",
+        "command: http -a admin:@@ https://example.net",
+        "command: openssl enc -aes-256-cbc -k @@",
+        "command: echo '@@' > /run/secrets/db_password",
+        "command: printf @@ | kubectl create secret generic db --from-file=password=/dev/stdin",
+        "command: mysql -e \"SET PASSWORD FOR app = PASSWORD('@@')\"",
+        "DB_PASSWORD @@",
+        "DB_PASSWORD -> @@",
+        "DB_PASSWORD is @@",
+        "password; @@",
+        "password| @@",
+        "password:: @@",
+        "if password == \"@@\":",
+        "assert token != \"@@\"",
+        "variable \"db_password\" { default = \"@@\" }",
+    ];
+    for file in ["a.yaml", "a.sh", "a.tf", "a.env", "a.txt"] {
+        for line in lines {
+            let text = line.replace("@@", "bluemonkey1");
+            let wanted = line.replace("@@", "***");
+            let hidden = scan(Path::new(file), &text)
+                .into_iter()
+                .map(|hidden| hidden.range);
+            let shown = replaced(&text, &joined(hidden.collect()));
+            let theme = shown.replace("theme=dark", "theme=***");
+            if theme.contains("bluemonkey") {
+                wrong.0.push(format!("{file}: {theme} instead of {wanted}"));
+            }
+        }
+    }
+    wrong.hides("a.xml", &["<name>db.password</name>\n<value>@@</value>\n"]);
+    wrong.shows(
+        "a.yaml",
+        &[
+            "image: registry.example.net:5000/app:1.2@sha256:abcdefabcdefabcdefabcdefabcdef\n",
+            "uses: docker/login-action@v3\n",
+            "from: npm:react@17.0.2\n",
+            "to: mailto:someone@example.net\n",
+            "<name>replicas</name><value>3</value>\n",
+            "repository: git@github.com:team/repo.git\n",
+            "# password must be long\n",
+            "password is not written here\n",
+            "user admin > /dev/null\n",
+        ],
+    );
+    wrong.none();
+}

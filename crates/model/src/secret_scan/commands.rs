@@ -55,15 +55,15 @@ const fn takes(option: &'static str, same: bool, next: bool, after: &'static str
 struct Program {
     names: &'static [&'static str],
     options: &'static [Takes],
-    /// A password without an option: the word that comes before, and how many words are between.
-    bare: Option<(&'static str, usize, Part)>,
+    /// Passwords without an option: the word that comes before, and how many words are between.
+    bare: &'static [(&'static str, usize, Part)],
 }
 
 const fn program(names: &'static [&'static str], options: &'static [Takes]) -> Program {
     Program {
         names,
         options,
-        bare: None,
+        bare: &[],
     }
 }
 
@@ -134,13 +134,28 @@ static PROGRAMS: &[Program] = &[
     Program {
         names: &["vault", "bao"],
         options: &[],
-        bare: Some(("login", 0, Part::Whole)),
+        // Values that `kv put path name=value` stores are pairs.
+        bare: &[("login", 0, Part::Whole), ("put", usize::MAX, Part::Whole)],
     },
     Program {
         names: &["rabbitmqctl"],
         options: &[],
-        bare: Some(("add_user", 1, Part::Whole)),
+        bare: &[
+            ("add_user", 1, Part::Whole),
+            ("change_password", 1, Part::Whole),
+            ("authenticate_user", 1, Part::Whole),
+        ],
     },
+    Program {
+        names: &["mc"],
+        options: &[],
+        bare: &[("set", 3, Part::Whole), ("add", 3, Part::Whole)],
+    },
+    program(&["openssl"], &[takes("-k", false, true, "", Part::Whole)]),
+    program(
+        &["http", "https", "xh", "xhs"],
+        &[takes("-a", true, true, "", Part::After(':'))],
+    ),
     program(&["rabbitmqadmin"], &[takes("-p", true, true, "", Part::Whole)]),
     program(
         &[
@@ -173,7 +188,7 @@ static PROGRAMS: &[Program] = &[
     Program {
         names: &["sqlplus", "sqlcl", "impdp", "expdp", "sqlldr", "rman"],
         options: &[],
-        bare: Some(("", 0, Part::Oracle)),
+        bare: &[("", 0, Part::Oracle)],
     },
 ];
 
@@ -264,7 +279,8 @@ impl Command {
             if let Some(takes) = self.takes(name).filter(|takes| takes.next) {
                 return argument(word, at, takes.part, self.names(name));
             }
-            if named(bare).is_some() {
+            let is_put = self.has("put") && start == 0;
+            if is_put || named(bare).is_some() {
                 let end = end_of_value(value);
                 // OpenSSL says where the password comes from.
                 let skip = if value.starts_with("pass:") { 5 } else { 0 };
@@ -340,12 +356,13 @@ impl Command {
 
     /// A word that is a password by its position.
     fn bare(&self, word: &str) -> Option<Argument> {
-        let (after, between, part) = self.program?.bare?;
-        let here = match self.came {
+        let is_here = |after: &str, between: usize| match self.came {
             Some((came, words)) => came == after && words == between,
             None => after.is_empty(),
         };
-        if !here || word.starts_with(['-', '@']) || word.contains('=') {
+        let mut places = self.program?.bare.iter();
+        let (after, _, part) = *places.find(|(after, between, _)| is_here(after, *between))?;
+        if word.starts_with(['-', '@']) || word.contains('=') {
             return None;
         }
         let name = self.program.map_or("", |program| program.names[0]);
@@ -368,15 +385,13 @@ impl Command {
             .iter()
             .map(|takes| takes.after)
             .find(|after| *after == word);
-        let bare = program
-            .bare
-            .map(|(after, ..)| after)
-            .filter(|after| *after == word);
+        let mut places = program.bare.iter().map(|(after, ..)| *after);
+        let bare = places.find(|after| *after == word);
         if let Some(came) = option.or(bare).filter(|after| !after.is_empty()) {
             self.came = Some((came, 0));
         } else if let Some((_, words)) = &mut self.came {
             *words += 1;
-        } else if program.bare.is_some_and(|(after, ..)| after.is_empty()) && !word.starts_with('-') {
+        } else if program.bare.iter().any(|(after, ..)| after.is_empty()) && !word.starts_with('-') {
             self.came = Some((" ", 0));
         }
     }

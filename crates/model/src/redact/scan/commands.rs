@@ -70,7 +70,7 @@ impl Scanner<'_> {
             let found = found.filter(|found| {
                 let pair = word[..found.range.start].ends_with('=') && !word.starts_with('-');
                 let option = found.range.start == 0 && last.starts_with("--") && found.name == found.key;
-                !pair && !option
+                (!pair || names::level(&found.key).is_none()) && !option
             });
             if let Some(found) = found {
                 let end = if found.range.end == word.len() {
@@ -176,11 +176,12 @@ impl Scanner<'_> {
                 return;
             }
             let scheme = last.rsplit(':').next().unwrap_or(last);
-            let scheme = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("basic");
             let header = || {
                 let line = self.text(line.start..line.end);
                 line.to_ascii_lowercase().contains("authorization")
             };
+            let is = |names: &[&str]| names.iter().any(|name| scheme.eq_ignore_ascii_case(name));
+            let scheme = is(&["bearer", "basic"]) || is(&["token", "apikey", "digest", "key"]) && header();
             if scheme && word.len() >= 6 && (!names::is_name(word) || header()) {
                 self.judge(from + at..from + at + word.len(), Level::Password);
             }
@@ -196,7 +197,7 @@ impl Scanner<'_> {
         } else {
             String::new()
         };
-        for words in ["identified by '", "password '"] {
+        for words in ["identified by '", "password '", "password('", "password ('"] {
             if let Some(at) = lower.find(words) {
                 let body = from + at + words.len();
                 let length = self.text(body..line.end).find('\'').unwrap_or(line.end - body);
@@ -215,9 +216,7 @@ impl Scanner<'_> {
         if text.contains("machine ") || text.contains("login ") || text.starts_with("password ") {
             self.netrc(line, from);
         }
-        if self.format != Format::Code {
-            self.piped(from, text);
-        }
+        self.piped(from, text);
     }
 
     /// `host:port:database:user:password`.
@@ -271,8 +270,22 @@ impl Scanner<'_> {
     fn piped(&mut self, from: usize, text: &str) {
         const READERS: &[&str] = &["-stdin", "chpasswd", "with-token"];
         let reader = READERS.iter().filter_map(|reader| text.find(reader)).min();
-        if let Some(reader) = reader {
-            let pipe = text[..reader].rfind('|').unwrap_or(0);
+        // Into a file of which the name says that it holds a secret, or into a secret.
+        let file = text.rfind('>').filter(|at| {
+            let target = text[at + 1..]
+                .trim()
+                .split([' ', ';', '&', '"', '\''])
+                .next()
+                .unwrap_or("");
+            let name = target.rsplit('/').next().filter(|name| !name.contains("pgpass"));
+            name.and_then(names::level).is_some()
+        });
+        let stdin = || {
+            text.find("=/dev/stdin")
+                .filter(|at| self.named_in(&text[..*at]).is_some())
+        };
+        if let Some(reader) = reader.or(file).or_else(stdin) {
+            let pipe = file.or_else(|| text[..reader].rfind('|')).unwrap_or(0);
             let printed = ["echo ", "printf "]
                 .iter()
                 .filter_map(|program| text[..pipe].rfind(program).map(|at| at + program.len()))

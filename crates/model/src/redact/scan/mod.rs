@@ -5,6 +5,7 @@
 
 mod carry;
 mod commands;
+mod forms;
 mod named;
 mod patterns;
 mod stems;
@@ -329,8 +330,10 @@ impl<'a> Scanner<'a> {
         self.quoted_pairs(line, from);
         self.defaults(line, from);
         self.commands(line, from, stems);
+        self.forms(line, from);
         if !pairs.iter().any(|pair| pair.own) {
             self.words(line);
+            self.mistyped(line);
         }
         self.header(line);
         if self.is_spent() {

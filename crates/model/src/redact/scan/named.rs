@@ -78,6 +78,7 @@ impl Scanner<'_> {
                 .next()
                 .unwrap_or("");
             if let Some(level) = names::level(name) {
+                self.block_on_one_line(line, level);
                 let block = text.trim_end().ends_with('{').then_some(line.indent);
                 self.named = Some(Named {
                     level,

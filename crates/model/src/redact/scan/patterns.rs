@@ -194,7 +194,7 @@ impl Scanner<'_> {
     }
 
     /// The level of the last name of a secret in a text.
-    fn named_in(&self, text: &str) -> Option<Level> {
+    pub(super) fn named_in(&self, text: &str) -> Option<Level> {
         self.spend(text.len());
         text.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
             .find_map(names::level)

@@ -8,9 +8,7 @@ use std::sync::LazyLock;
 /// Addresses with a password or a key.
 const ADDRESSES: &[&str] = &[
     "://",
-    "@//",
-    "@tcp(",
-    "@unix(",
+    "@",
     "sig=",
     "bindpw=",
     "jdbc:oracle:",
@@ -49,6 +47,14 @@ const COMMANDS: &[&str] = &[
     "zip -p",
     "7z",
     "etcdctl",
+    "vault ",
+    "bao ",
+    "mc alias",
+    "mc config",
+    "openssl",
+    "acl setuser",
+    "user default",
+    "cookie:",
 ];
 
 /// Of names that say where a command needs no program.
