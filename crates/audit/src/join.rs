@@ -3,8 +3,8 @@
 
 use crate::finding::{Finding, Location, Unjudged};
 use cofferdam_model::{ProjectId, Span};
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use rayon::prelude::*;
-use std::collections::{HashMap, HashSet};
 
 type Key = (&'static str, ProjectId, String, String, String);
 
@@ -26,8 +26,8 @@ fn subject_key(finding: &Finding) -> Key {
 
 fn by_subject(all: Vec<Finding>, keys: Vec<Key>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::new();
-    let mut index: HashMap<Key, Vec<usize>> = HashMap::new();
-    let mut of_subjects: HashMap<(&'static str, ProjectId, String), Vec<usize>> = HashMap::new();
+    let mut index: HashMap<Key, Vec<usize>> = HashMap::default();
+    let mut of_subjects: HashMap<(&'static str, ProjectId, String), Vec<usize>> = HashMap::default();
     for (mut finding, key) in all.into_iter().zip(keys) {
         name_itself(&mut finding);
         let known = index.entry(key).or_default();
@@ -61,7 +61,7 @@ fn name_itself(finding: &mut Finding) {
 fn name_once(finding: &mut Finding) {
     for names in [&mut finding.subjects, &mut finding.environments] {
         if names.len() > 1 {
-            let mut seen = HashSet::with_capacity(names.len());
+            let mut seen = HashSet::with_capacity_and_hasher(names.len(), Default::default());
             names.retain(|name| seen.insert(name.clone()));
         }
     }
@@ -199,7 +199,7 @@ fn line_key(finding: &Finding) -> Option<LineKey> {
 
 fn by_line(all: Vec<Finding>, keys: Vec<Option<LineKey>>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::new();
-    let mut index: HashMap<LineKey, usize> = HashMap::new();
+    let mut index: HashMap<LineKey, usize> = HashMap::default();
     for (mut finding, key) in all.into_iter().zip(keys) {
         name_itself(&mut finding);
         let Some(key) = key else {
@@ -245,7 +245,7 @@ type UnjudgedKey = (&'static str, String, Vec<String>, Option<String>);
 /// Joins results of "could not judge" with the same reason in several environments.
 pub(crate) fn unjudged(all: Vec<Unjudged>) -> Vec<Unjudged> {
     let mut joined: Vec<Unjudged> = Vec::new();
-    let mut index: HashMap<UnjudgedKey, usize> = HashMap::new();
+    let mut index: HashMap<UnjudgedKey, usize> = HashMap::default();
     for one in all {
         let key = (
             one.rule,

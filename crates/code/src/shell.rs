@@ -14,11 +14,26 @@ pub struct Word {
     pub place: Range<usize>,
 }
 
+/// How many bytes of values each byte of a text may bring in, and how many any text may. Values of values double with
+/// each line; real scripts stay far below.
+const TIMES: usize = 4;
+const FREE: usize = 1 << 20;
+
+/// Variables with the literals that were assigned to them.
+struct Known {
+    values: BTreeMap<String, String>,
+    /// Bytes of values that may still be brought in. Without any left, variables stay as they are written.
+    left: usize,
+}
+
 /// The commands of a text, each as its words.
 pub fn commands(text: &str) -> Vec<Vec<Word>> {
     let mut found = Vec::new();
     let mut words: Vec<Word> = Vec::new();
-    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    let mut known = Known {
+        values: BTreeMap::new(),
+        left: text.len().saturating_mul(TIMES).saturating_add(FREE),
+    };
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
         let next = at + c.len_utf8();
@@ -35,7 +50,7 @@ pub fn commands(text: &str) -> Vec<Vec<Word>> {
             }
             c if c.is_whitespace() => at = next,
             _ => {
-                let word = word(text, at, &known);
+                let word = word(text, at, &mut known);
                 at = word.place.end.max(next);
                 words.push(word);
             }
@@ -46,7 +61,7 @@ pub fn commands(text: &str) -> Vec<Vec<Word>> {
 }
 
 /// Ends a command; assignments alone are remembered.
-fn end(words: &mut Vec<Word>, known: &mut BTreeMap<String, String>, found: &mut Vec<Vec<Word>>) {
+fn end(words: &mut Vec<Word>, known: &mut Known, found: &mut Vec<Vec<Word>>) {
     let words = std::mem::take(words);
     let names = |w: &Word| {
         let (name, value) = w.text.split_once('=')?;
@@ -58,7 +73,7 @@ fn end(words: &mut Vec<Word>, known: &mut BTreeMap<String, String>, found: &mut 
         .filter(|w| !matches!(w.text.as_str(), "export" | "local" | "readonly" | "declare"));
     let assigned: Vec<Option<(String, String)>> = assigned.map(names).collect();
     if !assigned.is_empty() && assigned.iter().all(Option::is_some) {
-        known.extend(
+        known.values.extend(
             assigned
                 .into_iter()
                 .flatten()
@@ -70,7 +85,7 @@ fn end(words: &mut Vec<Word>, known: &mut BTreeMap<String, String>, found: &mut 
 }
 
 /// The word that begins at `start`.
-fn word(text: &str, start: usize, known: &BTreeMap<String, String>) -> Word {
+fn word(text: &str, start: usize, known: &mut Known) -> Word {
     let mut out = String::new();
     let mut quote: Option<char> = None;
     // Inside the parentheses of `$(…)` blanks end nothing.
@@ -124,7 +139,7 @@ fn word(text: &str, start: usize, known: &BTreeMap<String, String>) -> Word {
 }
 
 /// The value of `$NAME` or `${NAME:-default}`, and where it ends; as written if it is unknown.
-fn variable(text: &str, start: usize, known: &BTreeMap<String, String>) -> (String, usize) {
+fn variable(text: &str, start: usize, known: &mut Known) -> (String, usize) {
     let rest = &text[start..];
     let (name, default, length) = match rest.strip_prefix('{') {
         Some(inner) => {
@@ -146,12 +161,16 @@ fn variable(text: &str, start: usize, known: &BTreeMap<String, String>) -> (Stri
         }
     };
     let value = known
+        .values
         .get(name)
         .map(String::as_str)
         .or(default.filter(|d| !d.contains('$')));
     let end = start + length;
-    match value {
-        Some(value) => (value.to_owned(), end),
+    match value.filter(|value| value.len() <= known.left) {
+        Some(value) => {
+            known.left -= value.len();
+            (value.to_owned(), end)
+        }
         None => (text[start - 1..end].to_owned(), end),
     }
 }
@@ -160,6 +179,22 @@ fn variable(text: &str, start: usize, known: &BTreeMap<String, String>) -> (Stri
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn values_that_double_with_each_line_stay_small() {
+        let mut text = "A0=xxxxxxxx\n".to_owned();
+        for n in 1..40 {
+            text.push_str(&format!("A{n}=\"$A{}$A{}\"\n", n - 1, n - 1));
+        }
+        text.push_str("deploy $A3 $A39\n");
+        let found = commands(&text);
+        let [command] = found.as_slice() else {
+            panic!("one command, not {}", found.len());
+        };
+        assert_eq!(command[1].text, "x".repeat(64));
+        let size: usize = command.iter().map(|word| word.text.len()).sum();
+        assert!(size < 2 * FREE, "{size}");
+    }
 
     fn shown(text: &str) -> Vec<String> {
         commands(text)

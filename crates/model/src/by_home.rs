@@ -2,7 +2,7 @@
 //! of them with each other would cost the square of their number.
 
 use crate::scope::{DeploymentId, Home};
-use std::collections::HashMap;
+use cofferdam_syntax::hash::HashMap;
 use std::sync::Arc;
 
 /// More things than this have an index: most names are in one or two namespaces, for which it would cost more than it
@@ -37,7 +37,7 @@ impl<T> Default for ByHome<T> {
     fn default() -> Self {
         ByHome {
             all: Vec::new(),
-            positions: HashMap::new(),
+            positions: HashMap::default(),
         }
     }
 }

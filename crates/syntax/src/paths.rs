@@ -1,13 +1,14 @@
 //! A map of paths. A platform asks for files by their path several times for each file, and a `BTreeMap` compares a
 //! dozen long paths for each question, part by part. This map finds a path by its hash, and keeps the paths in order.
 
+use hashbrown::DefaultHashBuilder;
 use indexmap::IndexMap;
 use std::ops::Index;
 use std::path::{Path, PathBuf};
 
 /// Values by path, in the order of the paths (part by part, as [`Path`] compares).
 #[derive(Debug, Clone)]
-pub struct PathMap<V>(IndexMap<PathBuf, V>);
+pub struct PathMap<V>(IndexMap<PathBuf, V, DefaultHashBuilder>);
 
 impl<V> PathMap<V> {
     /// The value at a path.

@@ -10,9 +10,10 @@ use cofferdam_model::network::PeerKind;
 use cofferdam_model::scaling::Selector;
 use cofferdam_model::workload::{Completeness, ConfigObject, ObjectId, ServicePort, Workload};
 use cofferdam_model::{ByHome, Environment, Fact, Home, Parts, ProjectId};
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::nearest::nearest;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Objects that clusters and their operators create in every namespace.
 const ALWAYS_THERE: &[&str] = &[
@@ -152,13 +153,13 @@ impl<'a> Index<'a> {
     fn new(parts: &'a Parts) -> Self {
         let mut index = Index {
             parts,
-            objects: HashMap::new(),
-            services: HashMap::new(),
+            objects: HashMap::default(),
+            services: HashMap::default(),
             ports: ByHome::default(),
-            workloads: HashMap::new(),
+            workloads: HashMap::default(),
             pods: ByHome::default(),
-            labels: HashMap::new(),
-            values: HashMap::new(),
+            labels: HashMap::default(),
+            values: HashMap::default(),
             names: BTreeMap::new(),
             has_fragments: false,
             comparisons: Cell::new(0),

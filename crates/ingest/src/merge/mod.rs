@@ -7,7 +7,7 @@ mod kinds;
 use crate::parts::same_owner;
 use cofferdam_model::settings::LostClaim;
 use cofferdam_model::{ByHome, Fact, Home, Parts, Span};
-use std::collections::{HashMap, HashSet};
+use cofferdam_syntax::hash::{HashMap, HashSet};
 
 /// The precedence of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -279,7 +279,7 @@ trait Merged: Sized {
 impl Level {
     /// Merges the parts of one kind in one document. Two parts of one document stay two.
     fn merge<T: Merged>(&mut self, later: Vec<T>, is_nearer: bool) {
-        let mut taken = HashSet::new();
+        let mut taken = HashSet::default();
         for part in later {
             let key = (T::KIND, part.name());
             let list = T::list(&mut self.parts);
@@ -383,7 +383,7 @@ impl Level {
     /// An environment's file overrides statements for all. Two files of equal rank contradict each other, and
     /// both statements stay.
     fn descriptions(&mut self, later: Vec<cofferdam_model::delivery::Description>, is_nearer: bool) {
-        let mut taken = HashSet::new();
+        let mut taken = HashSet::default();
         for description in later {
             let parts: [&str; 3] = [&description.subject, &description.attribute, &description.by];
             let key = parts.join("\n");

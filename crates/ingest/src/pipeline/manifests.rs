@@ -6,10 +6,11 @@ use crate::scope::{self, Projects};
 use cofferdam_model::{Kept, ProjectId};
 use cofferdam_render::argo::{Application, Applications, Deploys};
 use cofferdam_render::kustomize;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Clusters that one directory is deployed to before they count as one: each cluster is judged by itself.
@@ -172,7 +173,7 @@ impl Roots {
             .filter(|(_, documents)| documents.iter().any(is_of_a_cluster))
             .map(|(path, documents)| (projects.of_path(path), *path, *documents))
             .collect();
-        let mut directories: HashMap<At<'_>, bool> = HashMap::new();
+        let mut directories: HashMap<At<'_>, bool> = HashMap::default();
         for (project, path, documents) in &files {
             let dir = path.parent().unwrap_or(Path::new(""));
             let runs = directories.entry((*project, dir)).or_default();
@@ -185,7 +186,7 @@ impl Roots {
             let projects = found.by_dir.entry(dir.to_path_buf()).or_default();
             projects.insert(project, None);
         }
-        let mut objects: HashMap<At<'_>, Vec<&Node>> = HashMap::new();
+        let mut objects: HashMap<At<'_>, Vec<&Node>> = HashMap::default();
         for (project, path, documents) in &files {
             if let Some(root) = found.root_of(*project, path) {
                 let own = documents.iter().filter(|node| is_of_a_cluster(node));
@@ -242,7 +243,7 @@ type At<'n> = (ProjectId, &'n Path);
 
 /// Directories that no other of the same project contains, and whether anything in them runs pods.
 fn outermost<'n>(directories: &HashMap<At<'n>, bool>) -> HashMap<At<'n>, bool> {
-    let mut roots = HashMap::new();
+    let mut roots = HashMap::default();
     for ((project, dir), runs) in directories {
         // The last that is found is the outermost.
         let above = dir
@@ -258,7 +259,7 @@ fn outermost<'n>(directories: &HashMap<At<'n>, bool>) -> HashMap<At<'n>, bool> {
 /// autoscalers, its policies.
 fn by_kind<'n>(roots: HashMap<At<'n>, bool>) -> Vec<At<'n>> {
     // How many deployments are below each directory, and how many of them run pods, the deepest directories first.
-    let mut below: HashMap<At<'n>, (usize, usize)> = HashMap::new();
+    let mut below: HashMap<At<'n>, (usize, usize)> = HashMap::default();
     for (project, dir) in roots.keys() {
         let around = dir.ancestors().map(|above| ((*project, above), (0, 0)));
         below.extend(around);
@@ -268,7 +269,7 @@ fn by_kind<'n>(roots: HashMap<At<'n>, bool>) -> Vec<At<'n>> {
     }
     let mut order: Vec<At<'n>> = below.keys().copied().collect();
     order.sort_by_key(|(_, dir)| std::cmp::Reverse(dir.iter().count()));
-    let mut joined: HashSet<At<'n>> = HashSet::new();
+    let mut joined: HashSet<At<'n>> = HashSet::default();
     for (project, dir) in order {
         let (mut count, run) = below[&(project, dir)];
         if count >= 2 && run <= 1 {

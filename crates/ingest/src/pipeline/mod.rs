@@ -47,7 +47,9 @@ use crate::templates;
 use crate::walk::{self, Config, Input, ReadError, Walked};
 use cofferdam_code::python::Code;
 use cofferdam_model::images::Image;
-use cofferdam_model::{DeploymentId, DeploymentKind, Environment, Platform, ProjectId, ReleaseOf, link};
+use cofferdam_model::{
+    DeploymentId, DeploymentKind, Environment, Platform, ProjectId, ReleaseOf, Scope, link,
+};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use pieces::Deployments;
@@ -115,40 +117,28 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let (texts, text_formats) = read::texts(&sources);
     formats.extend(text_formats);
     let shares = read::shares(groups, texts, &universes);
-    let (of_project, nothing) = (settle::OfProject::divide(&sources), settle::OfProject::default());
-    let mut read: Vec<Environment> = universes
-        .par_iter()
-        .zip(shares)
-        .map(|(universe, share)| {
-            let mut parts = share.merge();
-            let here = of_project.get(&universe.project).unwrap_or(&nothing);
-            settle::settle(&sources, here, universe, &mut parts);
-            settle::set_images(here, universe, &universes, &mut parts);
-            Environment {
-                name: universe.name.clone(),
-                project: universe.project,
-                cluster: universe.cluster.clone(),
-                variant: universe.variant.clone(),
-                parts,
-            }
-        })
-        .collect();
-    kubernetes::compare(&mut read);
-    // What a person states depends on what the files of every environment declare.
-    let placed = Placed::of(&read);
-    let filled: Vec<(Environment, Unmatched)> = universes
-        .par_iter()
-        .zip(read)
-        .map(|(universe, mut env)| {
-            let unmatched = observe(&sources, universe, &placed, &mut env);
-            (env, unmatched)
-        })
-        .collect();
-    let mut unmatched = Unmatched::default();
-    for (env, names) in filled {
-        platform.environments.push(env);
-        unmatched.join(names);
-    }
+    // What is judged together, and which platform this is, do not need one another.
+    let config_path = config.as_ref().map(|config| config.path.as_path());
+    let ((environments, unmatched), (mut scope, found)) = rayon::join(
+        || environments(&sources, &universes, shares),
+        || {
+            let mut scope = Scope {
+                holds: holds::of(&sources, &pieces),
+                in_part: partial::of(&sources, &deployments),
+                altered: partial::altered(&sources),
+                apart: apart::files(&sources, &pieces),
+                evidence: evidence::of(&sources, &sections, &universes, config_path),
+                default_files: defaults::files(&sources),
+                default_values: defaults::values(&sources),
+                projects: sources.projects.all.clone(),
+                ..Scope::default()
+            };
+            scope.places_apart = apart::places(&sources, &scope.apart);
+            let found = openings::of(&sources, &pieces, &universes, part);
+            (scope, found)
+        },
+    );
+    platform.environments = environments;
     let given = |config: &Config| !config.path.starts_with("..") && repo.is_given(&config.path);
     let reading = &mut platform.reading;
     reading.root = root;
@@ -167,39 +157,24 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     reading.overlay_problems = problems;
     platform.overlay = stated.steering();
     platform.suppressions = suppress::find(&repo.sources);
-    let (local, local_files) = local::of(&sources, (&pieces, &deployments), &platform.environments);
-    let scope = &mut platform.scope;
-    (scope.local, scope.local_files) = (local, local_files);
+    let of_environments = (pieces.as_slice(), &deployments);
+    (scope.local, scope.local_files) = local::of(&sources, of_environments, &platform.environments);
     scope.releases = releases(&sources, &deployments);
     scope.by_default = by_default(&sources, &deployments);
-    scope.holds = holds::of(&sources, &pieces);
-    scope.in_part = partial::of(&sources, &deployments);
     remote::add(
         &sources,
         &mut deployments,
         &mut scope.in_part,
         &mut scope.releases,
     );
-    platform.scope.altered = partial::altered(&sources);
-    platform.scope.variants = variants::deployments(&sources, &deployments.all);
-    platform.scope.deployments = deployments.all;
-    platform.scope.apart = apart::files(&sources, &pieces);
-    platform.scope.places_apart = apart::places(&sources, &platform.scope.apart);
-    platform.scope.evidence = evidence::of(
-        &sources,
-        &sections,
-        &universes,
-        platform.reading.config.as_deref(),
-    );
-    platform.scope.default_files = defaults::files(&sources);
-    let found = openings::of(&sources, &pieces, &universes, platform.reading.part);
-    platform.scope.openings = found.openings;
+    scope.variants = variants::deployments(&sources, &deployments.all);
+    scope.deployments = deployments.all;
+    scope.openings = found.openings;
     let of_templates = openings::of_templates(&sources, &templates.manifests);
-    platform.scope.openings.extend(of_templates);
+    scope.openings.extend(of_templates);
     let owned = openings::owned_elsewhere(&platform.environments);
-    platform.scope.openings.extend(owned);
-    platform.scope.default_values = defaults::values(&sources);
-    platform.scope.projects = sources.projects.all.clone();
+    scope.openings.extend(owned);
+    platform.scope = scope;
     platform
         .reading
         .notes
@@ -219,6 +194,50 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let yaml = repo.yaml;
     rayon::spawn(move || drop((yaml, built, charts, releases, terraform, code)));
     platform
+}
+
+/// The environments with all their parts, linked, and what a person states that none of them has.
+fn environments(
+    sources: &Sources<'_>,
+    universes: &[Universe],
+    shares: Vec<read::Share>,
+) -> (Vec<Environment>, Unmatched) {
+    let (of_project, nothing) = (settle::OfProject::divide(sources), settle::OfProject::default());
+    let mut read: Vec<Environment> = universes
+        .par_iter()
+        .zip(shares)
+        .map(|(universe, share)| {
+            let mut parts = share.merge();
+            let here = of_project.get(&universe.project).unwrap_or(&nothing);
+            settle::settle(sources, here, universe, &mut parts);
+            settle::set_images(here, universe, universes, &mut parts);
+            Environment {
+                name: universe.name.clone(),
+                project: universe.project,
+                cluster: universe.cluster.clone(),
+                variant: universe.variant.clone(),
+                parts,
+            }
+        })
+        .collect();
+    kubernetes::compare(&mut read);
+    // What a person states depends on what the files of every environment declare.
+    let placed = Placed::of(&read);
+    let filled: Vec<(Environment, Unmatched)> = universes
+        .par_iter()
+        .zip(read)
+        .map(|(universe, mut env)| {
+            let unmatched = observe(sources, universe, &placed, &mut env);
+            (env, unmatched)
+        })
+        .collect();
+    let mut unmatched = Unmatched::default();
+    let mut environments = Vec::with_capacity(filled.len());
+    for (env, names) in filled {
+        environments.push(env);
+        unmatched.join(names);
+    }
+    (environments, unmatched)
 }
 
 /// The deployments that nothing here is seen to make.

@@ -8,10 +8,11 @@ use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, Kept, ProjectId}
 use cofferdam_render::hcl::{self, Terraform};
 use cofferdam_render::helm::Charts;
 use cofferdam_render::kustomize::Built;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What makes one deployment of several files.

@@ -124,16 +124,34 @@ pub(super) fn looks_like_configuration(path: &Path, text: &str) -> bool {
         .iter()
         .any(|p| matches!(p.to_str(), Some(".github" | ".vscode" | ".idea" | ".circleci")));
     let is_template = text.contains("{{") || text.contains("{%");
-    let marks = [
-        "apiVersion:",
-        "kind:",
-        "replicas",
-        "containers:",
-        "env_vars",
-        "environments:",
-        "kafka",
-        "deployment",
-        "services:",
-    ];
-    !hidden_tool && !is_template && marks.iter().any(|mark| text.contains(mark))
+    let keys = ["apiVersion", "kind", "containers", "environments", "services"];
+    let words = ["replicas", "env_vars", "kafka", "deployment"];
+    let is_ours =
+        keys.iter().any(|key| has_key(text, key)) || words.iter().any(|word| text.contains(word));
+    !hidden_tool && !is_template && is_ours
+}
+
+/// Whether a text has this key, as YAML or JSON writes it: `kind:`, `"kind": `.
+fn has_key(text: &str, key: &str) -> bool {
+    text.match_indices(key).any(|(at, _)| {
+        let rest = &text[at + key.len()..];
+        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+        rest.trim_start_matches([' ', '\t']).starts_with(':')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_that_cannot_be_read_is_known_in_either_notation() {
+        let is = |path: &str, text: &str| looks_like_configuration(Path::new(path), text);
+        assert!(is("a.yaml", "kind: Pod\n\t"));
+        assert!(is("a.json", "{\"apiVersion\":\"v1\" \"kind\""));
+        assert!(is("a.json", "{\"kind\" : \"Pod\""));
+        assert!(!is("a.json", "{\"name\": \"kind\" 1}"));
+        assert!(!is(".vscode/a.json", "{\"kind\": 1 2}"));
+        assert!(!is("a.yaml", "kind: {{ kind }}"));
+    }
 }

@@ -6,10 +6,11 @@ use crate::overlay::OverlayDocument;
 use cofferdam_model::ProjectId;
 use cofferdam_render::selected::Selected;
 use cofferdam_syntax::environment::{self, Files, Label};
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The environments of each project for which there is evidence.
@@ -63,7 +64,7 @@ impl<'r> Labels<'r> {
 
     /// Directories that are called like an environment and have a sibling that is called like another one.
     pub(crate) fn sibling_directories(&self) -> HashSet<&Path> {
-        let mut groups: HashMap<&Path, BTreeMap<&str, BTreeSet<&Path>>> = HashMap::new();
+        let mut groups: HashMap<&Path, BTreeMap<&str, BTreeSet<&Path>>> = HashMap::default();
         self.each(|label| {
             let group = groups.entry(around(&label.place)).or_default();
             group.entry(&label.name).or_default().insert(&label.place);
@@ -102,7 +103,7 @@ impl Evidence {
         projects: &Projects,
         stated: &OverlayDocument,
     ) -> Evidence {
-        let mut groups: HashMap<(ProjectId, &Path), BTreeSet<&str>> = HashMap::new();
+        let mut groups: HashMap<(ProjectId, &Path), BTreeSet<&str>> = HashMap::default();
         labels.each(|label| {
             // What is picked by its whole name is for no environment of which the name only has the word.
             if selected.get(&label.place).is_some() {

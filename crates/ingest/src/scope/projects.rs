@@ -3,11 +3,12 @@
 
 use super::places::apart;
 use cofferdam_model::{Apart, Project, ProjectId};
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::Node;
 use memchr::memmem;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Names of directories that are parts of one platform: beside one of them, the others are parts as well.
@@ -122,7 +123,7 @@ impl<'p> Tree<'p> {
     /// The directories of these files, which are in order.
     fn of(paths: &[&'p Path]) -> Tree<'p> {
         let mut tree = Tree::default();
-        let mut known: HashSet<&Path> = HashSet::new();
+        let mut known: HashSet<&Path> = HashSet::default();
         for run in in_directories(paths) {
             let directory = directory_of(run);
             tree.with_files.insert(directory);
@@ -350,7 +351,7 @@ fn joined(repo: &Repo, repositories: &[PathBuf]) -> BTreeSet<PathBuf> {
     let all: HashSet<&Path> = repositories.iter().map(PathBuf::as_path).collect();
     let is_inside = |root: &PathBuf| root.ancestors().skip(1).any(|above| all.contains(above));
     let inside: BTreeSet<&PathBuf> = repositories.iter().filter(|root| is_inside(root)).collect();
-    let mut merged: HashSet<PathBuf> = HashSet::new();
+    let mut merged: HashSet<PathBuf> = HashSet::default();
     for (a, b) in related(repo, repositories) {
         let pair = [&repositories[a], &repositories[b]];
         let parts = repositories[a].iter().zip(repositories[b].iter());
@@ -418,7 +419,7 @@ fn related(repo: &Repo, repositories: &[PathBuf]) -> BTreeSet<(usize, usize)> {
 
 /// The repository that declares a service of each name; `None` where several do.
 fn declared<'r>(repo: &'r Repo, numbers: &Numbers<'_>) -> HashMap<&'r str, Option<usize>> {
-    let mut declared: HashMap<&str, Option<usize>> = HashMap::new();
+    let mut declared: HashMap<&str, Option<usize>> = HashMap::default();
     for (path, stream) in &repo.yaml {
         let Some(own) = numbers.of_path(path) else {
             continue;

@@ -22,10 +22,10 @@ use cofferdam_model::units::{millis, seconds};
 use cofferdam_model::workload::{ConfigObject, Container};
 use cofferdam_model::{ByHome, Fact, Owner, Parts, Rate, Source, Span, VariableValue, Variables};
 use cofferdam_syntax::flat::Entry;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::source::FileId;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{Chains, Layer, env_file, properties};
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// Entries of a flat file as settings.
@@ -422,7 +422,7 @@ struct ConfigMaps<'e>(HashMap<&'e str, ByHome<&'e ConfigObject>>);
 
 impl<'e> ConfigMaps<'e> {
     fn of(parts: &'e Parts) -> Self {
-        let mut maps: HashMap<&str, ByHome<&ConfigObject>> = HashMap::new();
+        let mut maps: HashMap<&str, ByHome<&ConfigObject>> = HashMap::default();
         for object in parts.config_objects.iter().filter(|o| o.id.kind == "ConfigMap") {
             let same_name = maps.entry(&object.id.name).or_default();
             same_name.push(object.id.home(), object);

@@ -6,7 +6,8 @@ use crate::by_home::ByHome;
 use crate::owner::{Linked, Owner, ServiceId};
 use crate::platform::{Environment, Service};
 use crate::scope::Home;
-use std::collections::{BTreeMap, HashMap};
+use cofferdam_syntax::hash::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Directories whose children are services.
@@ -204,11 +205,11 @@ impl Owners {
     /// Indexes the services of `env`.
     pub fn of(env: &Environment) -> Owners {
         let mut index = Owners {
-            exact: HashMap::with_capacity(env.services.len()),
-            alike: HashMap::with_capacity(env.services.len()),
-            images: HashMap::new(),
-            endings: HashMap::new(),
-            directories: HashMap::new(),
+            exact: HashMap::with_capacity_and_hasher(env.services.len(), Default::default()),
+            alike: HashMap::with_capacity_and_hasher(env.services.len(), Default::default()),
+            images: HashMap::default(),
+            endings: HashMap::default(),
+            directories: HashMap::default(),
             affixes: Affixes::new(&env.name, env.services.iter().map(|s| s.name.as_str())),
             only: None,
         };

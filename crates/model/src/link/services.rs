@@ -5,7 +5,7 @@ use super::names::{Affixes, fold};
 use crate::by_home::ByHome;
 use crate::owner::{ServiceId, WorkloadId};
 use crate::platform::{Environment, Scale, Service};
-use std::collections::HashMap;
+use cofferdam_syntax::hash::HashMap;
 
 /// Fills [`crate::Parts::services`] from the workloads and from the partial entries that readers and the
 /// overlay pushed, in order of name, and gives each workload its service.
@@ -64,7 +64,7 @@ fn of_workloads(env: &Environment, mut services: Vec<Service>) -> Vec<Service> {
     }
     order.sort_by_key(|at| env.workloads[*at].id.namespace.is_none());
     services.reserve(order.len());
-    let mut by_name: Places = HashMap::new();
+    let mut by_name: Places = HashMap::default();
     for (at, service) in services.iter().enumerate() {
         let same_name = by_name.entry(service.name.clone()).or_default();
         same_name.push(service.home(), at);
@@ -107,8 +107,8 @@ struct NameIndex {
 impl NameIndex {
     fn new(env: &Environment, services: &[Service]) -> NameIndex {
         let mut index = NameIndex {
-            exact: HashMap::new(),
-            alike: HashMap::new(),
+            exact: HashMap::default(),
+            alike: HashMap::default(),
             affixes: Affixes::new(&env.name, services.iter().map(|s| s.name.as_str())),
         };
         for (at, service) in services.iter().enumerate() {

@@ -6,14 +6,14 @@ use crate::scope::Home;
 use crate::source::Fact;
 use crate::variable::{Variable, VariableValue, Variables};
 use crate::workload::{ConfigObject, Container, VariableSource};
-use std::collections::HashMap;
+use cofferdam_syntax::hash::HashMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// Gives every variable that refers to a ConfigMap's key the key's text, and every container the variables of
 /// its `envFrom`, if the objects exist and the reader has not done so.
 pub(super) fn resolve_config_maps(parts: &mut Parts) {
-    let mut objects = Objects::new();
+    let mut objects = Objects::default();
     for object in &parts.config_objects {
         let key = (object.id.kind != "ConfigMap", object.id.name.as_str());
         objects.entry(key).or_default().push(object.id.home(), object);

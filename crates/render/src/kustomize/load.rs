@@ -3,10 +3,11 @@
 
 use super::{Dangling, Named};
 use cofferdam_syntax::Span;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::Node;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Fields that a kustomization may have (kustomize.config.k8s.io/v1beta1 and v1alpha1).
@@ -134,10 +135,10 @@ impl<'r> Index<'r> {
         let mut index = Index {
             repo,
             all: Vec::new(),
-            by_dir: HashMap::new(),
-            by_path: HashMap::new(),
-            directories: HashSet::new(),
-            unread: HashSet::new(),
+            by_dir: HashMap::default(),
+            by_path: HashMap::default(),
+            directories: HashSet::default(),
+            unread: HashSet::default(),
         };
         for (path, stream) in &repo.yaml {
             let proper = has_proper_name(path);

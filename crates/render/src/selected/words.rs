@@ -55,6 +55,9 @@ pub(super) fn patterns(text: &str) -> Vec<Pattern> {
 /// Directories of overlays of which a text picks one by a variable: `k8s/overlays/$ENV`. With the variables.
 pub(super) fn overlays(text: &str) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
+    if !text.contains("overlay") {
+        return found;
+    }
     for line in text.lines().filter(|line| line.contains("overlay")) {
         for (hole, variable) in holes(line) {
             let before = &line[..hole.start];

@@ -9,7 +9,7 @@
 //! file.
 
 use super::Span;
-use std::collections::HashMap;
+use crate::hash::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Links beyond which a chain does not grow: no real one comes close to it, and a loop must end.
