@@ -8,6 +8,7 @@ pub mod components;
 pub mod engine;
 pub mod erlang;
 pub mod facts;
+mod limits;
 pub mod models;
 pub mod outcome;
 pub mod rehearse;

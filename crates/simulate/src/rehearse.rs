@@ -10,8 +10,9 @@ use rayon::prelude::*;
 
 use crate::chance::Streams;
 use crate::facts::{Input, Need};
+use crate::limits;
 use crate::outcome::{Decision, Kind, Outcome, Role, Series, Trace};
-use crate::scenarios::{Case, Scenario};
+use crate::scenarios::{Case, Prepared, Scenario};
 use crate::statistics::{self, Interval};
 
 /// How to run.
@@ -123,9 +124,13 @@ pub fn rehearse(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Vec<Rehearsal> {
     let runs = settings.runs.max(1);
+    let beyond = limits::beyond(environment);
     let prepared: Vec<_> = scenarios
         .iter()
-        .map(|scenario| (scenario.prepare)(environment, overlay))
+        .map(|scenario| match &beyond {
+            Some(why) => Prepared::nothing(why.clone()),
+            None => (scenario.prepare)(environment, overlay),
+        })
         .collect();
     let jobs: Vec<(&Case, u32)> = prepared
         .iter()

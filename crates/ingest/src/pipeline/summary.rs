@@ -126,8 +126,7 @@ pub(super) fn looks_like_configuration(path: &Path, text: &str) -> bool {
     let is_template = text.contains("{{") || text.contains("{%");
     let keys = ["apiVersion", "kind", "containers", "environments", "services"];
     let words = ["replicas", "env_vars", "kafka", "deployment"];
-    let is_ours =
-        keys.iter().any(|key| has_key(text, key)) || words.iter().any(|word| text.contains(word));
+    let is_ours = keys.iter().any(|key| has_key(text, key)) || words.iter().any(|word| text.contains(word));
     !hidden_tool && !is_template && is_ours
 }
 

@@ -1,0 +1,154 @@
+//! What is too large to rehearse. A number in a file may be a mistake of typing: a simulation of a billion replicas
+//! would take all memory of the machine, and the report with it.
+
+use cofferdam_model::units::show_number;
+use cofferdam_model::{Environment, Fact, Rate};
+
+/// More replicas of one service, with their processes, are not simulated one by one.
+const REPLICAS: f64 = 20_000.0;
+/// More connections of one pool, with its overflow.
+const CONNECTIONS: f64 = 100_000.0;
+/// More brokers of a Kafka cluster, which decide together in each election.
+const BROKERS: f64 = 2_000.0;
+/// More partitions of one topic.
+const PARTITIONS: f64 = 100_000.0;
+/// More requests or messages a second, each of which is an event.
+const RATE: f64 = 1_000_000.0;
+
+/// Why nothing of an environment is rehearsed, as a sentence without a full stop; `None` if all of it can be.
+pub(crate) fn beyond(env: &Environment) -> Option<String> {
+    let count = |fact: &Option<Fact<u32>>| fact.as_ref().map_or(0.0, |f| f64::from(f.value));
+    let rate = |fact: &Option<Fact<Rate>>| fact.as_ref().map_or(0.0, |f| f.value.0);
+    let services = env.services.iter().flat_map(|service| {
+        let scale = &service.scale;
+        let replicas = [&scale.current, &scale.min, &scale.max].map(count);
+        let replicas = replicas.into_iter().fold(0.0, f64::max) + count(&scale.surge);
+        let name = || format!("service {}", service.name);
+        [
+            (name(), "replicas", replicas, REPLICAS),
+            (
+                name(),
+                "processes",
+                replicas * count(&service.processes),
+                REPLICAS,
+            ),
+            (
+                name(),
+                "connections in a replica",
+                count(&service.connections_per_pod),
+                CONNECTIONS,
+            ),
+            (name(), "requests a second", rate(&service.peak_rate), RATE),
+        ]
+    });
+    let pools = env.pools.iter().map(|pool| {
+        let of = pool.owner.name.clone().unwrap_or_else(|| "a service".to_owned());
+        (
+            format!("the pool of {of}"),
+            "connections",
+            count(&pool.size) + count(&pool.overflow),
+            CONNECTIONS,
+        )
+    });
+    let poolers = env.poolers.iter().flat_map(|pooler| {
+        let sizes = [
+            &pooler.max_client_conn,
+            &pooler.default_pool_size,
+            &pooler.reserve_pool_size,
+            &pooler.max_db_connections,
+        ];
+        let connections = sizes.map(count).into_iter().fold(0.0, f64::max);
+        [
+            (pooler.name.clone(), "replicas", count(&pooler.replicas), REPLICAS),
+            (pooler.name.clone(), "connections", connections, CONNECTIONS),
+        ]
+    });
+    let databases = env.databases.iter().map(|database| {
+        let name = format!("database {}", database.name);
+        (name, "connections", count(&database.max_connections), CONNECTIONS)
+    });
+    let clusters = env.kafka_clusters.iter().map(|cluster| {
+        let name = format!("Kafka cluster {}", cluster.name);
+        (name, "brokers", count(&cluster.brokers), BROKERS)
+    });
+    let topics = env.topics.iter().flat_map(|topic| {
+        let name = || format!("topic {}", topic.name.value);
+        [
+            (name(), "partitions", count(&topic.partitions), PARTITIONS),
+            (
+                name(),
+                "copies of each partition",
+                count(&topic.replication_factor),
+                BROKERS,
+            ),
+            (name(), "messages a second", rate(&topic.peak_rate), RATE),
+        ]
+    });
+    let producers = env.producers.iter().map(|producer| {
+        let of = producer
+            .owner
+            .name
+            .clone()
+            .unwrap_or_else(|| "a service".to_owned());
+        (
+            format!("the producer of {of}"),
+            "messages a second",
+            rate(&producer.peak_rate),
+            RATE,
+        )
+    });
+    let all = services
+        .chain(pools)
+        .chain(poolers)
+        .chain(databases)
+        .chain(clusters)
+        .chain(topics)
+        .chain(producers);
+    let (who, what, value, limit) = all.filter(|(_, _, value, limit)| value > limit).next()?;
+    Some(format!(
+        "{who} has {} {what}, and no more than {} are simulated",
+        show_number(value),
+        show_number(limit)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_ingest::read_files;
+    use std::path::PathBuf;
+
+    const API: &str = "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: api}\nspec:\n  \
+        selector: {matchLabels: {app: api}}\n  template: {metadata: {labels: {app: api}}, spec: {containers: \
+        [{name: main, image: 'registry.example.net/api:1'}]}}\n";
+
+    fn env(overlay: &str) -> Option<String> {
+        let platform = read_files([
+            (PathBuf::from("api.yaml"), API.as_bytes().to_vec()),
+            (PathBuf::from("cofferdam.yaml"), overlay.as_bytes().to_vec()),
+        ]);
+        let problems = &platform.reading.overlay_problems;
+        assert!(problems.is_empty(), "{problems:?}");
+        platform.environments.iter().find_map(beyond)
+    }
+
+    #[test]
+    fn what_real_platforms_have_is_simulated_and_a_billion_is_not() {
+        let of = |key: &str, value: &str| env(&format!("services: {{api: {{{key}: {value}}}}}\n"));
+        assert_eq!(of("requests_per_second", "900000"), None);
+        let rate = of("requests_per_second", "1e9").expect("a billion requests");
+        assert!(
+            rate.starts_with("service api has 1,000,000,000 requests a second"),
+            "{rate}"
+        );
+        assert_eq!(of("replicas", "{min: 2, max: 15000}"), None);
+        let replicas = of("replicas", "{min: 2, max: 1000000000}").expect("a billion replicas");
+        assert!(
+            replicas.contains("replicas, and no more than 20,000"),
+            "{replicas}"
+        );
+        assert_eq!(env("kafka: {brokers: 200}\n"), None);
+        let brokers = env("kafka: {brokers: 1000000}\n").expect("a million brokers");
+        assert!(brokers.contains("1,000,000 brokers"), "{brokers}");
+    }
+}
