@@ -199,7 +199,8 @@ pub(crate) fn unread(paths: &[PathBuf], platform: &Platform) -> String {
         "nothing was judged in {}: no deployment there could be read",
         shown(paths)
     );
-    for (id, reasons) in scope.in_part.iter().take(3) {
+    let mut told = Vec::new();
+    for (id, reasons) in &scope.in_part {
         let Some(deployment) = scope.deployments.get(id.0 as usize) else {
             continue;
         };
@@ -210,18 +211,21 @@ pub(crate) fn unread(paths: &[PathBuf], platform: &Platform) -> String {
         };
         // Joined with an empty path, a directory ends with a slash.
         let root = root.components().collect::<PathBuf>();
-        let _ = write!(
-            message,
-            "\nnot judged: {}; {}",
-            root.display(),
-            reasons.join("; ")
-        );
+        // A deployment is there once for each of its environments.
+        let why = format!("{}; {}", root.display(), reasons.join("; "));
+        if !told.contains(&why) {
+            told.push(why);
+        }
     }
-    if scope.in_part.len() > 3 {
-        let _ = write!(message, "\nnot judged: {} more", scope.in_part.len() - 3);
+    for why in told.iter().take(3) {
+        let _ = write!(message, "\nnot judged: {why}");
+    }
+    if told.len() > 3 {
+        let _ = write!(message, "\nnot judged: {} more", told.len() - 3);
     }
     Redactor::new(platform).text(&message).into_owned()
-        + "\ncheck the directory that also contains what they name; if this is expected, add --allow-empty"
+        + "\ncorrect what is named above, or check the directory that also contains what they name; if this is \
+           expected, add --allow-empty"
 }
 
 /// Refuses to continue without input, for commands whose output would look like an answer.

@@ -46,10 +46,16 @@ fn is_own(code: &str) -> bool {
     matches!(code.parse(), Ok(0..=4u8 | 22..=24 | 30..=37 | 39 | 90..=97)) || code.is_empty()
 }
 
+/// Whether a character changes the direction of the text after it, or begins a line that is none: a name with one could
+/// show another name than it is.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
 /// `text` with every control character shown as a symbol, except line breaks, tabs and, in a coloured text, colours: a
 /// name in a file may contain sequences that control the terminal.
 fn visible(text: &str, coloured: bool) -> Cow<'_, str> {
-    let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let harmless = |c: char| !(c.is_control() || turns(c)) || matches!(c, '\n' | '\t');
     // Most text is plain ASCII, which is seen faster byte by byte.
     let is_plain = |b: u8| (b' '..=b'~').contains(&b) || matches!(b, b'\n' | b'\t');
     if text.bytes().all(is_plain) || text.chars().all(harmless) {
@@ -158,6 +164,11 @@ mod tests {
         assert_eq!(visible("\x1b[31mred\x1b[0m", false), "␛[31mred␛[0m");
         // A colour that no report uses may hide text.
         assert_eq!(visible("\x1b[8mhidden\x1b[1;7m", true), "␛[8mhidden␛[1;7m");
+        // The direction of the text, and lines that are none.
+        assert_eq!(
+            visible("a\u{202E}b\u{2066}c\u{2028}d", false),
+            "a\u{FFFD}b\u{FFFD}c\u{FFFD}d"
+        );
         assert_eq!(
             visible("\x1b]0;title\x07 \x1b[2J \u{9b}2J \x7f é", true),
             "␛]0;title␇ ␛[2J \u{FFFD}2J \u{FFFD} é"

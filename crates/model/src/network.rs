@@ -2,7 +2,6 @@
 //! no policy selects may talk to all, a selected one only as any of its policies allows.
 
 use crate::by_home::ByHome;
-use crate::platform::Environment;
 use crate::scaling::Selector;
 use crate::source::Fact;
 use crate::workload::{ObjectId, Workload};
@@ -104,10 +103,10 @@ pub struct Reach<'a> {
 pub struct Policies<'a>(ByHome<&'a NetworkPolicy>);
 
 impl<'a> Policies<'a> {
-    /// Those of an environment.
-    pub fn of(env: &'a Environment) -> Self {
+    /// All of one environment.
+    pub fn of(all: &'a [NetworkPolicy]) -> Self {
         let mut policies = ByHome::default();
-        for policy in &env.network_policies {
+        for policy in all {
             policies.push(policy.id.home(), policy);
         }
         Policies(policies)

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
 const PRIVATE: [&str; 3] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let near = (reach::Pods::of(cx.env), Policies::of(cx.env));
+    let near = (reach::Pods::of(cx.env), Policies::of(&cx.env.network_policies));
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
         // One finding for each policy: its widest rule, with the places of the other rules.
         let open = policy.egress_rules.iter().filter_map(|rule| {

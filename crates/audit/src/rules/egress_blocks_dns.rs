@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let all = Policies::of(cx.env);
+    let all = Policies::of(&cx.env.network_policies);
     for workload in &cx.env.workloads {
         let policies = all.reach(workload).egress;
         // A policy that allows no egress at all is intended; one that allows some egress needs DNS for it.

@@ -25,7 +25,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     if !cx.env.network_policies.iter().any(|p| p.egress) {
         return;
     }
-    let (pods, policies) = (reach::Pods::of(cx.env), Policies::of(cx.env));
+    let (pods, policies) = (reach::Pods::of(cx.env), Policies::of(&cx.env.network_policies));
     for policy in cx.env.network_policies.iter().filter(|p| p.egress) {
         let places: Vec<Span> = policy.egress_rules.iter().filter_map(opening).collect();
         if !places.is_empty() {

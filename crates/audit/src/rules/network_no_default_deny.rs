@@ -31,7 +31,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     }
     let (mut open, mut sends): (Vec<&Workload>, Vec<&Workload>) = (Vec::new(), Vec::new());
-    let policies = Policies::of(cx.env);
+    let policies = Policies::of(&cx.env.network_policies);
     for workload in whole() {
         let reach = policies.possible_reach(workload);
         if reach.ingress.is_empty() {

@@ -11,6 +11,7 @@ use hcl_edit::expr::{Expression, ForIntro, Traversal, TraversalOperator};
 use hcl_edit::structure::Block;
 use hcl_edit::template::ForTemplateExpr;
 use hcl_edit::visit::{self, Visit};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Variables, local values and module calls that are named and not declared, each once, at its first place.
@@ -35,8 +36,9 @@ pub(super) fn undeclared(module: &Module<'_>) -> Vec<Dangling> {
             Expr::Hcl(expr, at) => Some((names_in(|names| names.visit_expr(expr)), *at)),
             Expr::Json(_) => None,
         }));
+    let compared = Cell::new(0);
     for (names, at) in visits {
-        for dangling in names.missing(module, at) {
+        for dangling in names.missing(module, at, &compared) {
             let key = (dangling.what, dangling.name.clone());
             let first = found.entry(key).or_insert_with(|| dangling.clone());
             if dangling.span < first.span {
@@ -61,15 +63,20 @@ struct Names {
 }
 
 impl Names {
-    fn missing<'m>(&'m self, module: &'m Module<'_>, at: At) -> impl Iterator<Item = Dangling> + 'm {
+    fn missing<'m>(
+        &'m self,
+        module: &'m Module<'_>,
+        at: At,
+        compared: &'m Cell<usize>,
+    ) -> impl Iterator<Item = Dangling> + 'm {
         self.uses
             .iter()
             .filter(|(root, ..)| !self.bound.contains(root))
             .filter_map(move |(root, name, range)| {
                 let (what, near) = match root.as_str() {
-                    "var" => (Missing::Variable, missing(name, module.variables.keys())?),
-                    "local" => (Missing::Local, missing(name, module.locals.keys())?),
-                    "module" => (Missing::ModuleCall, missing(name, module.calls.keys())?),
+                    "var" => (Missing::Variable, missing(name, &module.variables, compared)?),
+                    "local" => (Missing::Local, missing(name, &module.locals, compared)?),
+                    "module" => (Missing::ModuleCall, missing(name, &module.calls, compared)?),
                     _ => return None,
                 };
                 let generated = module.generated.contains(&(what, name.clone()));
@@ -84,13 +91,20 @@ impl Names {
     }
 }
 
+/// Names that are compared with missing ones in one module, to suggest what was meant. Nobody needs a suggestion for
+/// each of ten thousand names.
+const MAX_COMPARED: usize = 500_000;
+
 /// The nearest name that is declared, if `name` itself is not.
-fn missing<'n>(name: &str, declared: impl Iterator<Item = &'n String> + Clone) -> Option<Option<String>> {
-    let mut names = declared.clone();
-    if names.any(|known| known == name) {
+fn missing<V>(name: &str, declared: &BTreeMap<String, V>, compared: &Cell<usize>) -> Option<Option<String>> {
+    if declared.contains_key(name) {
         return None;
     }
-    Some(nearest(name, declared.map(String::as_str)).map(str::to_owned))
+    compared.set(compared.get() + declared.len());
+    if compared.get() > MAX_COMPARED {
+        return Some(None);
+    }
+    Some(nearest(name, declared.keys().map(String::as_str)).map(str::to_owned))
 }
 
 impl Visit for Names {
