@@ -9,8 +9,10 @@ use std::collections::HashSet;
 /// Names that lead nowhere. A path belongs to this tree if another path of the same repository does. Value
 /// files do if their chart does.
 pub(super) fn dangling(applications: &[Application], here: &Directories<'_>) -> Vec<Dangling> {
-    let sources = || applications.iter().flat_map(|a| &a.sources);
-    let ours: HashSet<&str> = sources()
+    // Which of what an unknown generator could make is made, nobody knows.
+    let known = applications.iter().filter(|a| a.unknown_generator.is_none());
+    let sources = || known.clone().flat_map(|a| &a.sources);
+    let ours: HashSet<&str> = (applications.iter().flat_map(|a| &a.sources))
         .filter(|s| {
             s.deploys
                 .as_ref()

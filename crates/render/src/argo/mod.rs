@@ -65,6 +65,31 @@ pub struct Application {
     pub kept_replicas: Vec<Kept>,
 }
 
+impl Application {
+    /// What tells it from the others that the same set makes.
+    pub fn identity(&self) -> Vec<Option<String>> {
+        let value = |fact: &Option<Spanned<String>>| fact.as_ref().map(|fact| fact.value.clone());
+        let mut all = vec![
+            value(&self.name),
+            value(&self.namespace),
+            value(&self.cluster),
+            self.environment.clone(),
+            Some(format!("{:?}", self.span)),
+        ];
+        for source in &self.sources {
+            all.extend([value(&source.path), value(&source.chart), value(&source.revision)]);
+            all.extend(
+                source
+                    .value_files
+                    .iter()
+                    .map(|(name, _)| Some(name.value.clone())),
+            );
+            all.push(Some(format!("{:?}", source.values)));
+        }
+        all
+    }
+}
+
 /// One source of an application.
 #[derive(Debug, Clone)]
 pub struct AppSource {

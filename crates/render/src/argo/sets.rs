@@ -24,8 +24,8 @@ pub(super) fn application_set(set: &Node, here: &Directories<'_>) -> Vec<Applica
         let elements = elements(generator, here, 0);
         let unknown_generator = elements.is_none().then(|| generator_name(generator));
         // A generator may ask a cluster or a forge. Its result is not known then, and the template is read
-        // without parameters.
-        let elements = elements.unwrap_or_else(|| vec![of_clusters(generator)]);
+        // with what the files say of it.
+        let elements = elements.unwrap_or_else(|| said_of(generator, here, 0));
         // One unusual name may mean anything; of several, each is what its key says.
         let names: BTreeSet<String> = elements
             .iter()
@@ -47,7 +47,10 @@ pub(super) fn application_set(set: &Node, here: &Directories<'_>) -> Vec<Applica
 const ENVIRONMENTS: &[&str] = &["environment", "env", "stage", "values.environment", "values.env"];
 
 /// Keys of an element that name its cluster beside the address that the template takes.
-const CLUSTERS: &[&str] = &["cluster", "clusterName", "name"];
+const CLUSTERS: &[&str] = &["cluster", "clusterName", "name", NORMALIZED];
+
+/// The name of a cluster as Argo CD makes it fit for names of applications.
+const NORMALIZED: &str = "nameNormalized";
 
 /// What an element gives to the first of these keys that it has.
 fn said(element: &Element, keys: &[&str]) -> Option<String> {
@@ -64,7 +67,11 @@ fn named_by_element(application: &mut Application, element: &Element, several: b
     if application.cluster.is_none() || is_address(&application.cluster) {
         let cluster = CLUSTERS.iter().find_map(|key| known(element.get(*key)?));
         application.cluster = cluster
-            .filter(|_| element.contains_key("url") || element.contains_key("server"))
+            .filter(|_| {
+                ["url", "server", NORMALIZED]
+                    .iter()
+                    .any(|key| element.contains_key(*key))
+            })
             .or(application.cluster.take());
     }
 }
@@ -106,16 +113,23 @@ fn elements(generator: &Node, here: &Directories<'_>, depth: usize) -> Option<Ve
     if let Some(files) = generator.at("git/files") {
         return Some(git_files(files, here));
     }
+    if let Some(merge) = generator.get("merge").filter(|_| depth < 2) {
+        let parts = merge.get("generators").map_or(&[][..], Node::items);
+        let parts = parts.iter().map(|part| elements(part, here, depth + 1));
+        return Some(merged(merge, parts.collect::<Option<Vec<_>>>()?));
+    }
     let matrix = generator.at("matrix/generators").filter(|_| depth < 2)?;
+    let parts = matrix.items().iter().map(|part| elements(part, here, depth + 1));
+    Some(product(&parts.collect::<Option<Vec<_>>>()?))
+}
+
+/// Each element of the first part with each of the others.
+fn product(parts: &[Vec<Element>]) -> Vec<Element> {
     let mut all = vec![Element::new()];
-    for part in matrix.items() {
-        let part = elements(part, here, depth + 1)?;
+    for part in parts {
         let mut product = Vec::new();
         for left in &all {
-            for right in &part {
-                if product.len() >= MAX_ELEMENTS {
-                    break;
-                }
+            for right in part.iter().take(MAX_ELEMENTS.saturating_sub(product.len())) {
                 let mut both = left.clone();
                 both.extend(right.clone());
                 product.push(both);
@@ -123,7 +137,73 @@ fn elements(generator: &Node, here: &Directories<'_>, depth: usize) -> Option<Ve
         }
         all = product;
     }
-    Some(all)
+    all
+}
+
+/// The keys by which the elements of a merge belong together.
+fn merge_keys(merge: &Node) -> Vec<&str> {
+    let keys = merge.get("mergeKeys").map_or(&[][..], Node::items);
+    keys.iter().filter_map(Node::as_str).collect()
+}
+
+/// The elements of the first part, each overlaid with those of the others that agree on the keys.
+fn merged(merge: &Node, parts: Vec<Vec<Element>>) -> Vec<Element> {
+    let keys = merge_keys(merge);
+    let text = |element: &Element, key: &str| element.get(key).and_then(Node::as_str).map(str::to_owned);
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().unwrap_or_default();
+    for over in parts.flatten() {
+        let same = |own: &&mut Element| {
+            let agrees = |key: &&str| text(own, key).is_some() && text(own, key) == text(&over, key);
+            keys.iter().all(agrees)
+        };
+        for own in all.iter_mut().filter(same) {
+            own.extend(over.clone());
+        }
+    }
+    all
+}
+
+/// What the files say of the elements of a generator that they do not show: the values that all have, and for a merge
+/// those that some have by name.
+fn said_of(generator: &Node, here: &Directories<'_>, depth: usize) -> Vec<Element> {
+    if depth > 2 {
+        return vec![Element::new()];
+    }
+    let part = |part: &Node| elements(part, here, depth + 1);
+    if let Some(matrix) = generator.at("matrix/generators") {
+        let parts = matrix.items().iter();
+        let parts = parts.map(|p| part(p).unwrap_or_else(|| said_of(p, here, depth + 1)));
+        return product(&parts.collect::<Vec<_>>());
+    }
+    let Some(merge) = generator.get("merge") else {
+        return vec![of_clusters(generator)];
+    };
+    let parts = merge.get("generators").map_or(&[][..], Node::items);
+    let Some((first, others)) = parts.split_first() else {
+        return vec![Element::new()];
+    };
+    let others: Vec<Vec<Element>> = others.iter().filter_map(part).collect();
+    if let Some(all) = part(first) {
+        return merged(merge, [vec![all], others].concat());
+    }
+    let bases = said_of(first, here, depth + 1);
+    let Some(base) = bases.first() else {
+        return Vec::new();
+    };
+    // Which elements there are is not known; those that others name are there, or they would not be named.
+    let keys = merge_keys(merge);
+    let mut named: BTreeMap<Vec<String>, Element> = BTreeMap::new();
+    for over in others.into_iter().flatten() {
+        let key: Option<Vec<String>> = keys
+            .iter()
+            .map(|key| Some(over.get(*key)?.as_str()?.to_owned()))
+            .collect();
+        if let Some(key) = key.filter(|key| !key.is_empty()) {
+            named.entry(key).or_insert_with(|| base.clone()).extend(over);
+        }
+    }
+    bases.iter().cloned().chain(named.into_values()).collect()
 }
 
 /// A tree as parameters: `a.b` for nested keys.

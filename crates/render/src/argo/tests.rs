@@ -284,3 +284,41 @@ spec:
     assert_eq!((namespace.value.as_str(), line(namespace.span)), ("shop-eu", 8));
     assert_eq!(links, [(cofferdam_syntax::Layer::Reference, 14)]);
 }
+
+#[test]
+fn a_merge_overlays_the_elements_that_agree_on_the_keys() {
+    let set = |first: &str| {
+        let text = format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: s}}\nspec:\n  generators:\n  - merge:\n      mergeKeys: [name]\n      generators:\n      - {first}\n      - list: {{elements: [{{name: a, dir: x}}, {{name: c, dir: z}}]}}\n  template: {{metadata: {{name: '{{{{name}}}}'}}, spec: {{source: {{repoURL: r, path: 'k8s/{{{{dir}}}}'}}}}}}\n"
+        );
+        let repo = repo(&[("argo/s.yaml", &text), ("k8s/x/a.yaml", ""), ("k8s/z/a.yaml", "")]);
+        let found = read_all(&repo);
+        assert_eq!(found.dangling, []);
+        let shown = found.applications.iter();
+        shown
+            .map(|a| {
+                let path = value(&a.sources[0].path).unwrap_or("-").to_owned();
+                (
+                    value(&a.name).unwrap_or("-").to_owned(),
+                    path,
+                    a.unknown_generator.is_some(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let own = |name: &str, path: &str, unknown| (name.to_owned(), path.to_owned(), unknown);
+    // What the first part does not have is not there.
+    assert_eq!(
+        set("list: {elements: [{name: a, dir: z}, {name: b, dir: z}]}"),
+        [own("a", "k8s/x", false), own("b", "k8s/z", false)]
+    );
+    // Which clusters there are is not known; those that others name are there.
+    assert_eq!(
+        set("clusters: {values: {dir: y}}"),
+        [
+            own("-", "-", true),
+            own("a", "k8s/x", true),
+            own("c", "k8s/z", true)
+        ]
+    );
+}

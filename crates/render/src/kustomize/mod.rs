@@ -34,7 +34,7 @@ use load::Index;
 pub use over::{lay_over, put_into};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// All builds of a tree.
 #[derive(Debug, Default)]
@@ -187,6 +187,25 @@ fn budget(repo: &Repo) -> Budget {
         steps: 48_000_000 + 50 * written,
         bytes: (1_280 << 20) + 200 * written,
     })
+}
+
+/// The objects of the kustomizations that no other uses and that are built from one of these files.
+pub fn objects_of(repo: &Repo, files: &BTreeSet<&Path>) -> Vec<Node> {
+    let index = Index::new(repo);
+    let is_of_files = |root: &usize| {
+        let own = files_from(&index, *root);
+        files.iter().any(|file| own.contains(*file))
+    };
+    let roots: Vec<usize> = (roots(&index, &BTreeSet::new()).into_iter())
+        .filter(is_of_files)
+        .collect();
+    let mut budget = budget(repo);
+    let built: Vec<Vec<Node>> = budget.spread(&roots, (SMALL, LARGE), |root, allowance| {
+        let objects = Session::new(&index, allowance).run(*root);
+        let objects = objects.into_iter().flatten();
+        objects.map(|object| object.node).collect()
+    });
+    built.into_iter().flatten().collect()
 }
 
 /// Builds every kustomization of `repo` that no other kustomization uses.
