@@ -114,16 +114,15 @@ impl Evidence {
             group.or_default().insert(&label.name);
         });
         let mut evidence = Evidence::default();
-        for ((project, parent), names) in groups {
-            // Overlays may be variants of one thing: their names have to say more.
-            let is_clear = !environment::is_overlays(parent)
-                || selected.picks_overlays(parent)
-                || names.iter().any(|name| environment::is_stage(name))
-                || names.iter().filter(|name| environment::is_region(name)).count() > 1;
-            if names.len() >= 2 && is_clear {
-                let names = names.into_iter().map(str::to_owned);
-                evidence.names.entry(project).or_default().extend(names);
+        for ((project, parent), mut names) in groups {
+            if names.len() < 2 {
+                continue;
             }
+            if !selected.picks_overlays(parent) {
+                names = environments(parent, names);
+            }
+            let names = names.into_iter().map(str::to_owned);
+            evidence.names.entry(project).or_default().extend(names);
         }
         for (path, picked) in selected.files() {
             let names = evidence.names.entry(projects.of_path(path)).or_default();
@@ -151,6 +150,23 @@ impl Evidence {
     pub(crate) fn of_directory(&self, project: ProjectId, directory: &Path) -> Option<String> {
         environment::of_directory(directory).filter(|name| self.knows(project, name))
     }
+}
+
+/// Those of several siblings that are environments. Beside one that has a word for a stage, the others may be clusters,
+/// namespaces or variants of one thing, which their place alone does not tell.
+fn environments<'n>(parent: &Path, mut names: BTreeSet<&'n str>) -> BTreeSet<&'n str> {
+    let is_word = |name: &str| environment::is_stage(name) || environment::is_region(name);
+    let stages = names.iter().filter(|name| environment::is_stage(name)).count();
+    let words = names.iter().filter(|name| is_word(name)).count();
+    // Overlays have to say more: without any word they are variants.
+    let is_clear = !environment::is_overlays(parent) || stages > 0 || words > 1;
+    if !is_clear {
+        return BTreeSet::new();
+    }
+    if words > 0 && names.len() - words > words {
+        names.retain(|name| is_word(name));
+    }
+    names
 }
 
 /// Labels whose value names an environment.
@@ -259,6 +275,24 @@ mod tests {
         assert_eq!(
             evidence(&["overlays/base/a.yaml", "overlays/dev/a.yaml"]),
             [""; 0]
+        );
+        // Beside a stage, most of the others being none, these are variants or clusters.
+        for parent in ["overlays", "env"] {
+            let siblings =
+                ["plain", "openshift", "cert-manager", "dev"].map(|name| format!("{parent}/{name}/a.yaml"));
+            assert_eq!(
+                evidence(&siblings.each_ref().map(String::as_str)),
+                ["development"],
+                "{parent}"
+            );
+        }
+        assert_eq!(
+            evidence(&[
+                "environments/a/x.tf",
+                "environments/b/x.tf",
+                "environments/c/x.tf"
+            ]),
+            ["a", "b", "c"]
         );
     }
 }

@@ -8,6 +8,7 @@
 mod evidence;
 mod places;
 mod projects;
+mod roots;
 
 pub(crate) use cofferdam_syntax::environment::is_overlays;
 pub(crate) use evidence::{Evidence, Labels, stated_by};

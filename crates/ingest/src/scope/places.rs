@@ -3,6 +3,7 @@
 
 use cofferdam_model::Apart;
 use cofferdam_syntax::environment::before_packages;
+use cofferdam_syntax::tree::Node;
 use std::path::Path;
 
 /// Names of directories, and what is kept there.
@@ -46,6 +47,42 @@ const PLACES: &[(&str, Apart)] = &[
     ("third-party", Apart::Vendored),
 ];
 
+/// Tools and kinds of tests that directories of tests are named for: `.chainsaw-test`, `e2e-tests`.
+const TESTED: &[&str] = &[
+    "chainsaw",
+    "kyverno",
+    "kuttl",
+    "gator",
+    "conftest",
+    "e2e",
+    "unit",
+    "integration",
+    "acceptance",
+    "conformance",
+];
+
+/// What is kept in a directory of this name.
+fn of_name(name: &str) -> Option<Apart> {
+    let name = name.to_ascii_lowercase();
+    if let Some((_, why)) = PLACES.iter().find(|(place, _)| *place == name) {
+        return Some(*why);
+    }
+    let (what, word) = name.trim_start_matches('.').rsplit_once(['-', '_'])?;
+    let is_test = matches!(word, "test" | "tests") && TESTED.contains(&what);
+    is_test.then_some(Apart::Tests)
+}
+
+/// Whether a document is a test for a tool that tests manifests: what is beside it and below is what it applies.
+pub(crate) fn is_test(document: &Node) -> bool {
+    let text = |key: &str| document.get(key).and_then(Node::as_str).unwrap_or_default();
+    let (group, _) = text("apiVersion").split_once('/').unwrap_or_default();
+    match (group, text("kind")) {
+        ("chainsaw.kyverno.io" | "cli.kyverno.io", "Test") => true,
+        ("kuttl.dev", kind) => matches!(kind, "TestCase" | "TestStep" | "TestAssert"),
+        _ => false,
+    }
+}
+
 /// The outermost directory of a path that is apart, as the number of its parts, and why. `is_platform` excepts
 /// directories that bear such a name and are part of the platform: an environment called `test`, a chart's templates.
 pub(crate) fn apart(path: &Path, is_platform: impl Fn(&Path) -> bool) -> Option<(usize, Apart)> {
@@ -56,12 +93,10 @@ pub(crate) fn apart(path: &Path, is_platform: impl Fn(&Path) -> bool) -> Option<
         .collect();
     for (index, part) in parts[..before_packages(&parts)].iter().enumerate() {
         above.push(part);
-        let name = part.to_ascii_lowercase();
-        let known = PLACES.iter().find(|(place, _)| *place == name);
-        if let Some((_, why)) = known
+        if let Some(why) = of_name(part)
             && !is_platform(&above)
         {
-            return Some((index + 1, *why));
+            return Some((index + 1, why));
         }
     }
     None
@@ -91,6 +126,16 @@ mod tests {
             ("src/test/java/com/example/a.yaml", Some((2, Apart::Tests))),
             ("examples/src/main/java/com/a.yaml", Some((1, Apart::Examples))),
             ("examples", None),
+            ("policies/x/.chainsaw-test/a.yaml", Some((3, Apart::Tests))),
+            ("policies/chainsaw-tests/a.yaml", Some((2, Apart::Tests))),
+            ("policies/.kyverno-test/x/a.yaml", Some((2, Apart::Tests))),
+            ("x/kuttl_test/a.yaml", Some((2, Apart::Tests))),
+            ("x/e2e-tests/a.yaml", Some((2, Apart::Tests))),
+            // The tool itself, and what is called a test and deployed.
+            ("components/chainsaw/a.yaml", None),
+            ("components/kyverno/a.yaml", None),
+            ("apps/load-test/a.yaml", None),
+            ("apps/-test/a.yaml", None),
         ];
         for (path, wanted) in table {
             assert_eq!(apart(Path::new(path), |_| false), wanted, "{path}");

@@ -1,7 +1,8 @@
 //! Projects: trees of files that have nothing to do with one another. Two repositories side by side are two projects,
 //! and what stands apart (an example, a test) is one of its own: nothing in one says anything about another.
 
-use super::places::apart;
+use super::places::{apart, is_test};
+use super::roots;
 use cofferdam_model::{Apart, Project, ProjectId};
 use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::{Repo, normalise};
@@ -198,9 +199,16 @@ impl Projects {
         roots.entry(PathBuf::new()).or_insert(None);
         // What lies apart: each directory below such a place is a project of its own.
         let read: Vec<&Path> = repo.files.keys().map(PathBuf::as_path).collect();
+        let tests = tests(repo);
+        let root = roots::example(repo);
+        let is_platform = |dir: &Path| root.as_deref() == Some(dir) || is_platform(dir);
         for run in in_directories(&read) {
             let (path, directory) = (run[0], directory_of(run));
-            if let Some((depth, why)) = apart(path, is_platform) {
+            let of_tests = || {
+                let above = directory.ancestors().filter(|above| tests.contains(*above));
+                above.last().map(|test| (test.iter().count(), Apart::Tests))
+            };
+            if let Some((depth, why)) = apart(path, is_platform).or_else(of_tests) {
                 let first = |parts: usize| directory.iter().take(parts).collect::<PathBuf>();
                 roots.insert(first(depth + 1), Some((why, first(depth))));
             }
@@ -247,6 +255,25 @@ impl Projects {
     pub(crate) fn get(&self, id: ProjectId) -> &Project {
         &self.all[id.0 as usize]
     }
+}
+
+/// Directories that hold a test for a tool that tests manifests, without those that something is built from.
+fn tests(repo: &Repo) -> HashSet<&Path> {
+    const BUILT: &[&str] = &[
+        "kustomization.yaml",
+        "kustomization.yml",
+        "Kustomization",
+        "Chart.yaml",
+    ];
+    let with_tests = repo
+        .yaml
+        .iter()
+        .filter(|(_, stream)| stream.documents.iter().any(is_test));
+    let directories = with_tests.filter_map(|(path, _)| path.parent());
+    let is_alone = |dir: &&Path| {
+        !dir.as_os_str().is_empty() && !BUILT.iter().any(|name| repo.files.contains_key(&dir.join(name)))
+    };
+    directories.filter(is_alone).collect()
 }
 
 /// A directory without files of its own whose subdirectories are no parts of one platform only holds repositories.
