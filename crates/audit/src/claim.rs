@@ -2,15 +2,15 @@
 //! found. Whether it is deployed, a default, in a separate place, or only not seen is weighed here, once for
 //! all rules.
 
-use crate::finding::{Confidence, Finding, Severity, sentence};
-use cofferdam_model::{Apart, Environment, Platform};
+use crate::finding::{Confidence, Finding, Severity, UNNAMED, sentence};
+use cofferdam_model::{Apart, Environment, Near, Platform};
 use cofferdam_syntax::environment;
 
 /// Lowers the claims of a finding of one environment to what its places allow.
 pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platform) {
     let scope = &platform.scope;
     if let Some(kind) = finding.absence
-        && let Some(opening) = scope.open_for(kind, env.project, &env.name)
+        && let Some(opening) = scope.open_near(kind, (env.project, &env.name), &near(finding, env, platform))
     {
         at_most(finding, Severity::Low, Confidence::Likely);
         let reason = match opening.is_unrecognised() {
@@ -42,13 +42,20 @@ pub(crate) fn weigh(finding: &mut Finding, env: &Environment, platform: &Platfor
             finding.assumptions.push(sentence);
         }
     }
-    if environment::is_before_production(&env.name) {
+    let is_unnamed = finding.environments == [UNNAMED];
+    if environment::is_before_production(&env.name) && !is_unnamed {
         at_most(finding, Severity::Medium, Confidence::Certain);
     }
     if is_local(finding, platform) {
         at_most(finding, Severity::Low, Confidence::Certain);
         let reason = "Low, since other files declare the platform's workloads: this Compose file is for a \
             developer's machine.";
+        finding.explanation = format!("{} {reason}", finding.explanation).trim().to_owned();
+    }
+    if is_unbuilt(finding, platform) {
+        at_most(finding, Severity::Low, Confidence::Likely);
+        let reason = "Low, since the kustomization that it is a part of cannot be built: it is deployed nowhere as it is \
+            written.";
         finding.explanation = format!("{} {reason}", finding.explanation).trim().to_owned();
     }
     finding.apart = apart(finding, env, platform);
@@ -64,12 +71,43 @@ pub(crate) fn is_local(finding: &Finding, platform: &Platform) -> bool {
     !finding.locations.is_empty() && finding.locations.iter().all(is_local)
 }
 
-/// The separate place that contains all of a finding. A finding without places is about the project as a
-/// whole.
+/// Whether all of a finding is in files that only builds have that cannot be made. What is secret is out all the same.
+fn is_unbuilt(finding: &Finding, platform: &Platform) -> bool {
+    let is_unbuilt = |l: &crate::finding::Location| platform.scope.unbuilt.contains(&l.span.file);
+    let is_secret = finding.rule == "secret-in-clear";
+    !is_secret && !finding.locations.is_empty() && finding.locations.iter().all(is_unbuilt)
+}
+
+/// Where a finding is, for the sources that could bring what it misses.
+fn near<'a>(finding: &'a Finding, env: &'a Environment, platform: &'a Platform) -> Near<'a> {
+    let first = finding.locations.first();
+    Near {
+        files: finding.locations.iter().map(|l| l.span.file).collect(),
+        path: first.map(|l| platform.sources.path(l.span.file)),
+        namespace: namespace(&finding.subject),
+        cluster: env.cluster.as_deref(),
+    }
+}
+
+/// The namespace of the object that a subject names: `shop` of "container api of Deployment shop/web".
+fn namespace(subject: &str) -> Option<&str> {
+    let mut before = "";
+    subject.split(' ').find_map(|word| {
+        let is_kind = before.starts_with(|c: char| c.is_ascii_uppercase());
+        before = word;
+        let (namespace, name) = word.split_once('/').filter(|_| is_kind)?;
+        let is_name = !name.contains('/') && !namespace.is_empty() && !namespace.contains('.');
+        is_name.then_some(namespace)
+    })
+}
+
+/// The separate place that contains a finding: that of the build that it is found in, or of all of its files.
 fn apart(finding: &Finding, env: &Environment, platform: &Platform) -> Option<Apart> {
     let scope = &platform.scope;
-    let Some(first) = finding.locations.first() else {
-        return scope.projects.get(env.project.0 as usize).and_then(|p| p.apart);
+    let of_project = scope.project_apart(env.project);
+    let first = match finding.locations.first() {
+        Some(first) if of_project.is_none() => first,
+        _ => return of_project,
     };
     let is_apart = |l: &crate::finding::Location| scope.apart.contains_key(&l.span.file);
     finding
@@ -151,7 +189,7 @@ mod tests {
             kinds: BTreeSet::from([Absence::Alert]),
             reason: "the chart alerts was not read".to_owned(),
             span: None,
-            at: BTreeSet::new(),
+            ..Opening::default()
         });
         let open = weighed(claim(), "production", &platform);
         assert_eq!(
@@ -276,6 +314,68 @@ mod tests {
         );
         let used = weighed(finding(1).at(span(0), "the overlay"), "production", &platform);
         assert_eq!((used.severity, used.apart), (Some(Severity::Critical), None));
+    }
+
+    #[test]
+    fn what_only_an_example_builds_is_in_that_example() {
+        let mut platform = platform();
+        platform.scope.projects.push(Project {
+            root: "examples".into(),
+            apart: Some(Apart::Examples),
+        });
+        let mut of_example = env("production");
+        of_example.project = ProjectId(1);
+        let mut found = finding(0);
+        weigh(&mut found, &of_example, &platform);
+        assert_eq!(
+            (found.severity, found.apart),
+            (Some(Severity::Low), Some(Apart::Examples))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_built_is_low_and_a_leaked_secret_is_not() {
+        let mut platform = platform();
+        platform.scope.unbuilt.insert(FileId(0));
+        assert_eq!(
+            weighed(finding(0), "production", &platform).severity,
+            Some(Severity::Low)
+        );
+        let beside = finding(0).at(span(1), "the kustomization");
+        assert_eq!(
+            weighed(beside, "production", &platform).severity,
+            Some(Severity::Critical)
+        );
+        let mut leaked = finding(0);
+        leaked.rule = "secret-in-clear";
+        assert_eq!(
+            weighed(leaked, "production", &platform).severity,
+            Some(Severity::Critical)
+        );
+    }
+
+    #[test]
+    fn what_names_no_environment_is_in_none_before_production() {
+        let mut unnamed = finding(0);
+        unnamed.environments = vec![UNNAMED.to_owned()];
+        assert_eq!(
+            weighed(unnamed, "staging", &platform()).severity,
+            Some(Severity::Critical)
+        );
+    }
+
+    #[test]
+    fn a_subject_names_its_namespace() {
+        for (subject, wanted) in [
+            ("Deployment shop/web", Some("shop")),
+            ("container api of Deployment shop/web", Some("shop")),
+            ("Deployment web", None),
+            ("secret shop/password", None),
+            ("k8s/web.yaml", None),
+            ("Chart charts/web/values.yaml", None),
+        ] {
+            assert_eq!(namespace(subject), wanted, "{subject}");
+        }
     }
 
     #[test]

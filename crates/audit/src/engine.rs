@@ -109,6 +109,7 @@ fn judge(env: &Environment, rule: &Rule, platform: &Platform, options: &Options)
         finding.rule = rule.id;
         finding.environments = vec![env.name.clone()];
         finding.variants = BTreeSet::from([env.variant.clone()]);
+        finding.clusters = BTreeSet::from([env.cluster.clone()]);
         finding.project = env.project;
         let places = finding.locations.iter().map(|l| l.span);
         if platform.scope.is_unnamed(places, &env.name) {

@@ -104,6 +104,8 @@ pub struct Finding {
     pub environments: Vec<String>,
     /// Variants with this finding, `None` where there are none; the engine fills them.
     pub variants: BTreeSet<Option<String>>,
+    /// The clusters that it was found on; `None` where the environment has only one.
+    pub clusters: BTreeSet<Option<String>>,
     /// What it is about ("Deployment data-collector", "topic platform-events"). The same thing has the
     /// same subject in every environment.
     pub subject: String,
@@ -161,6 +163,7 @@ impl Finding {
             locations: Vec::new(),
             also_at: Vec::new(),
             variants: BTreeSet::new(),
+            clusters: BTreeSet::new(),
             remedy: String::new(),
             absence: None,
             similar: false,

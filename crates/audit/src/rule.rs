@@ -3,6 +3,7 @@
 
 use crate::finding::{Finding, Severity, Unjudged};
 use cofferdam_model::overlay::RuleSettings;
+use cofferdam_model::workload::ObjectId;
 use cofferdam_model::{Absence, Environment, Platform};
 use std::time::Duration;
 
@@ -97,6 +98,13 @@ impl Context<'_> {
     /// A setting of this rule as a number.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.settings?.settings.get(name)?.value.parse().ok()
+    }
+
+    /// Whether an object counts where the objects of the environment are added up or said to have none of something.
+    pub fn is_own(&self, id: &ObjectId) -> bool {
+        let scope = &self.platform.scope;
+        let counts = |of| scope.counts_in(of, self.env.project, &self.env.name);
+        id.home().deployment.is_none_or(counts)
     }
 
     /// A setting of this rule as a duration (bare numbers are seconds).

@@ -37,8 +37,8 @@ pub use platform::{
     Environment, Parts, Platform, Priority, Reading, Scale, Service, Suppression, UnreadableFile,
 };
 pub use scope::{
-    Absence, Altered, Apart, Deployment, DeploymentId, DeploymentKind, Home, Kept, Opening, PlaceApart,
-    Project, ProjectId, ReleaseOf, Scope,
+    Absence, Altered, Apart, Deployment, DeploymentId, DeploymentKind, Home, Kept, Near, Opening, PlaceApart,
+    Project, ProjectId, Reach, ReleaseOf, Scope,
 };
 pub use source::{Fact, Source};
 pub use units::{Bytes, Cpu, Money, Rate, Share};

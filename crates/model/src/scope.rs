@@ -1,6 +1,10 @@
 //! Which platform this is, and what may be claimed about it: projects, deployments, separate places, and the
 //! sources that make it uncertain whether a missing thing exists.
 
+mod openings;
+
+pub use openings::{Near, Opening, Reach, none_of};
+
 use cofferdam_syntax::{FileId, Span};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -35,6 +39,12 @@ pub struct Scope {
     pub local: BTreeSet<DeploymentId>,
     /// The files of these.
     pub local_files: BTreeSet<FileId>,
+    /// The deployments that use each file.
+    pub users: BTreeMap<FileId, BTreeSet<DeploymentId>>,
+    /// The namespaces that the objects of each deployment are in, where all of them are known.
+    pub namespaces: BTreeMap<DeploymentId, BTreeSet<String>>,
+    /// Files that only builds have that cannot be made.
+    pub unbuilt: BTreeSet<FileId>,
     /// The environments that each file is deployed for; `None` is a deployment that names none.
     pub holds: BTreeMap<FileId, BTreeSet<Option<String>>>,
     /// Namespace and values of the releases among the deployments.
@@ -321,83 +331,33 @@ impl Absence {
     }
 }
 
-/// A source that could contain more things and was not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opening {
-    /// The project that contains it.
-    pub project: ProjectId,
-    /// The environment in which it counts; `None` means all.
-    pub environment: Option<String>,
-    /// The kinds that it could contain; empty means any.
-    pub kinds: BTreeSet<Absence>,
-    /// What it is, as a clause: "the chart redis of `https://charts.example.com` was not read".
-    pub reason: String,
-    /// Its place.
-    pub span: Option<Span>,
-    /// The deployments that it is missing from, by their roots or files; empty where it is missing from all.
-    pub at: BTreeSet<PathBuf>,
-}
-
-/// The end of the reason where none of a kind was recognised.
-const UNRECOGNISED: &str = "may be kept in another repository";
-
-/// The sentence for kinds of which nothing was recognised, without its full stop.
-pub fn none_of(kinds: &BTreeSet<Absence>) -> String {
-    let joined = |names: Vec<&str>, word: &str| match names.as_slice() {
-        [rest @ .., last] if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
-        _ => names.concat(),
-    };
-    // Only breakers are looked for; a retry is a part of a call.
-    let several = |kind: Absence| match kind {
-        Absence::Breaker => "breakers",
-        other => other.name(),
-    };
-    let ones = joined(kinds.iter().map(|kind| kind.singular()).collect(), "or");
-    let all = match kinds.len() {
-        0..=3 => joined(kinds.iter().map(|kind| several(*kind)).collect(), "and"),
-        _ => "they".to_owned(),
-    };
-    format!("these files contain no {ones} at all, so {all} {UNRECOGNISED}")
-}
-
-impl Opening {
-    /// That none of a kind was recognised in a project.
-    pub fn unrecognised(project: ProjectId, kind: Absence) -> Opening {
-        Opening {
-            project,
-            environment: None,
-            kinds: [kind].into(),
-            reason: none_of(&[kind].into()),
-            span: None,
-            at: BTreeSet::new(),
-        }
-    }
-
-    /// Whether it is only that none of a kind was recognised.
-    pub fn is_unrecognised(&self) -> bool {
-        self.reason.ends_with(UNRECOGNISED)
-    }
-
-    /// The reason, with the deployment where it is one that the reason does not name.
-    pub fn shown(&self) -> String {
-        let mut roots = self.at.iter();
-        let is_new = |root: &PathBuf| !self.reason.contains(&*root.to_string_lossy());
-        match (roots.next(), roots.next()) {
-            (Some(root), None) if is_new(root) => format!("{} ({})", self.reason, root.display()),
-            _ => self.reason.clone(),
-        }
-    }
-}
-
 impl Scope {
-    /// Why it is not certain that no thing of this kind exists in an environment: the first unread source
-    /// that could contain it. `None` if everything of the kind was read.
-    pub fn open_for(&self, kind: Absence, project: ProjectId, environment: &str) -> Option<&Opening> {
-        self.openings.iter().find(|opening| {
-            opening.project == project
-                && opening.environment.as_deref().is_none_or(|e| e == environment)
-                && (opening.kinds.is_empty() || opening.kinds.contains(&kind))
-        })
+    /// Whether a deployment counts where an environment is added up: it is for this environment, or shares a namespace
+    /// with what is. What names no environment counts where there is none, and what nothing here is seen to make counts
+    /// only where there is nothing else.
+    pub fn counts_in(&self, id: DeploymentId, project: ProjectId, environment: &str) -> bool {
+        let Some(own) = self.deployments.get(id.0 as usize) else {
+            return true;
+        };
+        let others = || {
+            let all = (0..).map(DeploymentId).zip(&self.deployments);
+            all.filter(|(_, other)| other.project == project)
+        };
+        if self.by_default.contains(&id) {
+            return others().all(|(other, of)| self.by_default.contains(&other) || of.objects == 0);
+        }
+        if own.environment.is_some() || others().all(|(_, other)| other.environment.is_none()) {
+            return own.environment.as_deref().is_none_or(|name| name == environment);
+        }
+        let namespaces = self.namespaces.get(&id);
+        let is_shared = |(other, of): (DeploymentId, &Deployment)| {
+            let theirs = self
+                .namespaces
+                .get(&other)
+                .filter(|_| of.environment.as_deref() == Some(environment));
+            theirs.zip(namespaces).is_some_and(|(a, b)| !a.is_disjoint(b))
+        };
+        others().any(is_shared)
     }
 
     /// Whether what stands at these places is deployed for no named environment, and not for this one.

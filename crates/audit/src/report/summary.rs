@@ -424,9 +424,15 @@ fn open_line(report: &Report, platform: &Platform) -> Option<String> {
             && is_chosen(opening.environment.as_deref(), report, platform)
     });
     let (unrecognised, unread): (Vec<&Opening>, Vec<&Opening>) = openings.partition(|o| o.is_unrecognised());
-    let reasons: BTreeSet<String> = unread.into_iter().map(Opening::shown).collect();
+    let reasons: BTreeSet<&str> = unread.iter().map(|o| o.reason.as_str()).collect();
     match (reasons.first(), reasons.len()) {
-        (Some(only), 1) => Some(format!("open: {only}; missing things may be there")),
+        (Some(reason), 1) => {
+            let only = match unread.as_slice() {
+                [one] => one.shown(),
+                _ => (*reason).to_owned(),
+            };
+            Some(format!("open: {only}; missing things may be there"))
+        }
         (Some(_), n) => Some(format!(
             "open: {n} things were not read; missing things may be there (--explain-scope lists them)"
         )),
@@ -764,7 +770,7 @@ mod tests {
             kinds: BTreeSet::new(),
             reason: reason.to_owned(),
             span: None,
-            at: BTreeSet::new(),
+            ..Opening::default()
         };
         assert!(!text(&Report::default(), &platform).contains("open: "));
         platform.scope.openings.push(open("the chart redis was not read"));

@@ -111,8 +111,11 @@ fn claims(dangling: &Dangling) -> Option<Absence> {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut modules: BTreeMap<&str, BTreeMap<&str, &Dangling>> = BTreeMap::new();
+    let mut files: BTreeMap<&str, Vec<&Dangling>> = BTreeMap::new();
     for dangling in &cx.env.dangling {
-        if let Some((what, happens, severity)) = consequence(dangling.kind) {
+        if dangling.kind == DanglingKind::File && dangling.certain {
+            files.entry(&dangling.subject).or_default().push(dangling);
+        } else if let Some((what, happens, severity)) = consequence(dangling.kind) {
             report(
                 dangling,
                 (what, happens, severity),
@@ -129,6 +132,42 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     for (subject, names) in modules {
         report_module(subject, &names, out);
+    }
+    for (subject, missing) in files {
+        report_files(subject, &missing, out);
+    }
+}
+
+/// Missing files that one file names are one fault: its build fails at the first.
+fn report_files(subject: &str, missing: &[&Dangling], out: &mut Verdicts) {
+    let [first, others @ ..] = missing else { return };
+    let Some(consequence) = consequence(first.kind) else {
+        return;
+    };
+    let mut found = Verdicts::default();
+    report(first, consequence, None, &mut found);
+    for mut finding in found.findings {
+        if !others.is_empty() {
+            let listed: Vec<String> = missing
+                .iter()
+                .take(LISTED)
+                .map(|d| format!("`{}`", d.name.value))
+                .collect();
+            let more = match missing.len().saturating_sub(LISTED) {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            let count = missing.len();
+            finding.title = format!(
+                "{subject} names {count} files that do not exist here: {}{more}",
+                listed.join(", ")
+            );
+            finding.remedy = "Add the files, or remove the references.".to_owned();
+        }
+        for span in others.iter().filter_map(|d| d.name.span()).take(SHOWN - 1) {
+            finding = finding.at(span, "does not exist");
+        }
+        out.report(finding);
     }
 }
 
@@ -364,6 +403,33 @@ mod tests {
             },
             ..Environment::default()
         }
+    }
+
+    #[test]
+    fn missing_files_of_one_kustomization_are_one_finding() {
+        let mut env = env(DanglingKind::File, true);
+        env.dangling[0].subject = "k8s/kustomization.yaml".to_owned();
+        let first = env.dangling[0].clone();
+        assert_eq!(
+            testing::only(&RULE, &env).title,
+            "k8s/kustomization.yaml names the file `settngs`, which does not exist here"
+        );
+        env.dangling.extend((2..12).map(|n| Dangling {
+            name: fact(format!("f{n}"), n),
+            ..first.clone()
+        }));
+        let finding = testing::only(&RULE, &env);
+        assert!(
+            finding
+                .title
+                .starts_with("k8s/kustomization.yaml names 11 files that do not exist here: `settngs`, `f2`"),
+            "{}",
+            finding.title
+        );
+        assert!(finding.title.ends_with("`f8` and 3 more"), "{}", finding.title);
+        assert_eq!(finding.locations.len(), SHOWN);
+        env.dangling[3].subject = "other/kustomization.yaml".to_owned();
+        assert_eq!(testing::all(&RULE, &env).len(), 2);
     }
 
     #[test]

@@ -302,7 +302,7 @@ mod tests {
             kinds: [Absence::Variable].into(),
             reason: "the file of variables is not here".to_owned(),
             span: None,
-            at: std::collections::BTreeSet::new(),
+            ..cofferdam_model::Opening::default()
         });
         assert!(run(&platform).is_empty());
         // The staging environment of another project proves nothing.

@@ -34,7 +34,8 @@ struct Pod<'a> {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let stays = |w: &&Workload| w.lifecycle != Lifecycle::Batch && is_kubelets(&w.id.kind);
-    let mut pods: Vec<Pod<'_>> = pods::whole(cx.env).filter(stays).filter_map(Pod::of).collect();
+    let own = pods::whole(cx.env).filter(stays).filter(|w| cx.is_own(&w.id));
+    let mut pods: Vec<Pod<'_>> = own.filter_map(Pod::of).collect();
     // Largest excess over the request first.
     pods.sort_by_key(|pod| std::cmp::Reverse(pod.most.saturating_sub(pod.set_aside)));
     if !pods.is_empty() {

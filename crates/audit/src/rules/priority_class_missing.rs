@@ -27,7 +27,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         return;
     }
     let stays = |w: &&Workload| w.lifecycle != Lifecycle::Batch && is_kubelets(&w.id.kind);
-    let all: Vec<&Workload> = pods::whole(cx.env).filter(stays).collect();
+    let all: Vec<&Workload> = pods::whole(cx.env)
+        .filter(stays)
+        .filter(|w| cx.is_own(&w.id))
+        .collect();
     let without: Vec<&Workload> = all
         .iter()
         .copied()

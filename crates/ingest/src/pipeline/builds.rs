@@ -24,7 +24,7 @@ use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 impl<'a> Sources<'a> {
@@ -43,15 +43,7 @@ impl<'a> Sources<'a> {
                 (commands, terraform)
             },
         );
-        let manifests = repo
-            .yaml
-            .iter()
-            .filter(|(path, _)| !charts.consumed.contains(*path) && !repo.links.contains_key(*path));
-        let mut applications = argo::read(
-            repo,
-            &selected,
-            manifests.flat_map(|(_, stream)| &stream.documents),
-        );
+        let mut applications = applications(repo, &selected, &charts);
         let mut listed = helm::listed(repo, &charts);
         listed.extend(
             commands
@@ -134,6 +126,36 @@ impl<'a> Sources<'a> {
             overlay: stated,
         }
     }
+}
+
+/// The applications that files declare. A set that kustomizations build counts as they build it: an overlay may change
+/// the values of its generators.
+fn applications(repo: &Repo, selected: &Selected, charts: &Charts) -> Applications {
+    let manifests = repo
+        .yaml
+        .iter()
+        .filter(|(path, _)| !charts.consumed.contains(*path) && !repo.links.contains_key(*path));
+    let is_set = |node: &Node| node.get("kind").and_then(Node::as_str) == Some("ApplicationSet");
+    let with_sets: BTreeSet<&Path> = manifests
+        .clone()
+        .filter(|(_, stream)| stream.documents.iter().any(is_set))
+        .map(|(path, _)| path.as_path())
+        .collect();
+    let built: Vec<Node> = match with_sets.is_empty() {
+        true => Vec::new(),
+        false => kustomize::objects_of(repo, &with_sets),
+    };
+    let sets: Vec<&Node> = built.iter().filter(|node| is_set(node)).collect();
+    let in_builds: BTreeSet<cofferdam_model::FileId> = sets.iter().map(|set| set.span.file).collect();
+    let documents = manifests.flat_map(|(_, stream)| &stream.documents);
+    let plain = documents.filter(|node| !(is_set(node) && in_builds.contains(&node.span.file)));
+    let mut found = argo::read(repo, selected, plain.chain(sets));
+    // Several overlays make the same applications.
+    let mut known = HashSet::new();
+    found
+        .applications
+        .retain(|application| !application.from_set || known.insert(application.identity()));
+    found
 }
 
 /// Divides the files into projects. A directory is no place apart if it is an environment's or lies in the templates of a
@@ -416,10 +438,13 @@ fn releases(
             true => chart.values.get(..1).unwrap_or_default(),
             false => chart.deployed(),
         };
+        // One file of values that is called like an environment, and that nothing takes, names none.
+        let is_one = chart.values.len() == 2;
         for values in values {
-            let environment = naming.named(values.environment.as_ref(), &chart.dir);
-            // Values for one environment are there to install it with; the chart's own alone are defaults.
-            let by_default = values.environment.is_none();
+            let name = values.environment.as_ref().filter(|_| !is_one);
+            let environment = naming.named(name, &chart.dir);
+            // Values for one of several environments are there to install it with; the chart's own alone are defaults.
+            let by_default = values.environment.is_none() || is_one;
             let installed = helm::install(repo, charts, number, &values.values, None);
             releases.extend(installed.into_iter().map(|i| Release {
                 by_default,

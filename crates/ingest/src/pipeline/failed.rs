@@ -1,10 +1,11 @@
 //! What a build that fails would be built from: its files belong to that build, and are no deployment of plain manifests.
 
+use super::holds::Users;
 use super::pieces::Deployments;
 use super::sources::{Piece, Sources};
-use cofferdam_model::{DeploymentId, DeploymentKind};
+use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, FileId};
 use cofferdam_render::kustomize::Build;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Gives such files to the first build that names them, and drops deployments that have nothing left.
@@ -41,6 +42,29 @@ pub(super) fn place<'a>(
         piece.holder.deployment = builds.first().map(|(id, _)| *id);
     }
     drop_empty(pieces, deployments);
+}
+
+/// Files that only builds have that fail, without the kustomizations themselves: as they are written, they are deployed
+/// nowhere.
+pub(super) fn files(sources: &Sources<'_>, users: &Users, deployments: &[Deployment]) -> BTreeSet<FileId> {
+    let of_builds = deployments.iter().zip((0..).map(DeploymentId));
+    let failed: BTreeSet<DeploymentId> = of_builds
+        .filter(|(deployment, _)| deployment.kind == DeploymentKind::Kustomize)
+        .zip(&sources.built.builds)
+        .filter(|(_, build)| build.failed.is_some())
+        .map(|((_, id), _)| id)
+        .collect();
+    if failed.is_empty() {
+        return BTreeSet::new();
+    }
+    let is_kustomization = |file: FileId| {
+        let stem = sources.repo.sources.path(file).file_stem();
+        stem.is_some_and(|stem| stem.eq_ignore_ascii_case("kustomization"))
+    };
+    let own = users
+        .iter()
+        .filter(|(file, of)| of.is_subset(&failed) && !is_kustomization(**file));
+    own.map(|(file, _)| *file).collect()
 }
 
 /// Drops sets of manifests without an object, and numbers the others anew.

@@ -2,7 +2,7 @@
 //! deployed for no named environment holds in none of the named ones.
 
 use super::sources::{Piece, Sources};
-use cofferdam_model::FileId;
+use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, FileId};
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -48,6 +48,56 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>]) -> Holds {
             for resource in &values.resources {
                 add(resource.span.file, values.environment.as_deref());
             }
+        }
+    }
+    found
+}
+
+/// The deployments that use each file.
+pub(super) type Users = BTreeMap<FileId, BTreeSet<DeploymentId>>;
+
+/// The deployments of every file: what their objects stand in, and what they are built from.
+pub(super) fn users(sources: &Sources<'_>, pieces: &[Piece<'_>], deployments: &[Deployment]) -> Users {
+    let mut found = Users::new();
+    let mut add = |file: FileId, id: DeploymentId| {
+        found.entry(file).or_default().insert(id);
+    };
+    for piece in pieces {
+        if let Some(id) = piece.holder.deployment {
+            let mut files = BTreeSet::new();
+            walk(piece.node, &mut files);
+            files.into_iter().for_each(|file| add(file, id));
+        }
+    }
+    let of_kind = |kind| {
+        let all = deployments.iter().zip((0..).map(DeploymentId));
+        all.filter(move |(deployment, _)| deployment.kind == kind)
+    };
+    // These stand in the order of what they are made of.
+    for ((_, id), build) in of_kind(DeploymentKind::Kustomize).zip(&sources.built.builds) {
+        let files = build.files.iter().filter_map(|path| sources.repo.files.get(path));
+        files.for_each(|file| add(*file, id));
+    }
+    let releases = sources.releases.iter().filter(|release| !release.is_part);
+    for ((_, id), release) in of_kind(DeploymentKind::Helm).zip(releases) {
+        let given = release.of.values.iter();
+        let given = given.filter_map(|path| sources.repo.files.get(path));
+        below(sources, &release.dir)
+            .chain(given.copied())
+            .for_each(|file| add(file, id));
+    }
+    for (deployment, id) in of_kind(DeploymentKind::Terraform) {
+        let roots = sources
+            .terraform
+            .roots
+            .iter()
+            .filter(|root| root.dir == deployment.root);
+        let values = roots.flat_map(|root| &root.environments);
+        for values in values.filter(|values| values.environment == deployment.environment) {
+            values
+                .resources
+                .iter()
+                .for_each(|resource| add(resource.span.file, id));
         }
     }
     found

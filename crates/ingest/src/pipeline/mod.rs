@@ -34,6 +34,7 @@ mod stated;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod unused;
 mod variants;
 
@@ -50,6 +51,8 @@ use cofferdam_model::images::Image;
 use cofferdam_model::{
     DeploymentId, DeploymentKind, Environment, Platform, ProjectId, ReleaseOf, Scope, link,
 };
+use cofferdam_render::kustomize::Build;
+use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use pieces::Deployments;
@@ -124,6 +127,8 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
         || {
             let mut scope = Scope {
                 holds: holds::of(&sources, &pieces),
+                users: holds::users(&sources, &pieces, &deployments.all),
+                namespaces: openings::namespaces(&pieces),
                 in_part: partial::of(&sources, &deployments),
                 altered: partial::altered(&sources),
                 apart: apart::files(&sources, &pieces),
@@ -133,6 +138,7 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
                 projects: sources.projects.all.clone(),
                 ..Scope::default()
             };
+            scope.unbuilt = failed::files(&sources, &scope.users, &deployments.all);
             scope.places_apart = apart::places(&sources, &scope.apart);
             let found = openings::of(&sources, &pieces, &universes, part);
             (scope, found)
@@ -172,8 +178,9 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     scope.openings = found.openings;
     let of_templates = openings::of_templates(&sources, &templates.manifests);
     scope.openings.extend(of_templates);
-    let owned = openings::owned_elsewhere(&platform.environments);
+    let owned = openings::owned_elsewhere(&sources, &platform.environments);
     scope.openings.extend(owned);
+    openings::locate(&mut scope, sources.repo);
     platform.scope = scope;
     platform
         .reading
@@ -221,6 +228,7 @@ fn environments(
         })
         .collect();
     kubernetes::compare(&mut read);
+    unread::take_back(sources, &mut read);
     // What a person states depends on what the files of every environment declare.
     let placed = Placed::of(&read);
     let filled: Vec<(Environment, Unmatched)> = universes
@@ -381,12 +389,40 @@ fn universes(sources: &Sources<'_>, pieces: &[Piece<'_>], sections: &read::Secti
                 .filter(|p| p.holder.project == project && p.holder.environment.is_none()),
         );
         let everywhere: Vec<&str> = everywhere.into_iter().collect();
+        // Where environments name their clusters, a cluster that none of them names is for no named environment.
+        let of_environments: BTreeSet<(&str, &str)> = (pieces.iter())
+            .filter(|p| p.holder.project == project)
+            .filter_map(|p| p.holder.environment.zip(p.holder.cluster))
+            .collect();
+        let others: BTreeSet<&str> = (pieces.iter())
+            .filter(|p| p.holder.project == project && p.holder.environment.is_none())
+            .filter_map(|p| p.holder.cluster)
+            .filter(|cluster| of_environments.iter().all(|(_, of)| of != cluster))
+            .collect();
+        let is_divided = !of_environments.is_empty();
+        // A build that names no environment may be in production, even where all that are named come before it.
+        let is_unnamed = |build: &Build| {
+            build.environment.is_none()
+                && !build.objects.is_empty()
+                && sources.projects.of_path(&build.dir) == project
+                && !sources.is_unused_base(build)
+        };
+        let is_before = !here.contains(scope::UNNAMED)
+            && here.iter().all(|name| environment::is_before_production(name))
+            && sources.built.builds.iter().any(is_unnamed);
+        if is_divided && !others.is_empty() || is_before {
+            here.insert(scope::UNNAMED.to_owned());
+        }
         let count = here.len();
         for (at, name) in here.into_iter().enumerate() {
-            let clusters: BTreeSet<&str> = (pieces.iter())
-                .filter(|p| p.holder.project == project && p.holder.environment.is_none_or(|e| e == name))
-                .filter_map(|p| p.holder.cluster)
-                .collect();
+            let clusters: BTreeSet<&str> = match is_divided {
+                true if name == scope::UNNAMED => others.clone(),
+                true => (of_environments.iter())
+                    .filter(|(of, _)| *of == name)
+                    .map(|(_, cluster)| *cluster)
+                    .collect(),
+                false => others.clone(),
+            };
             let clusters: Vec<Option<&str>> = match clusters.is_empty() {
                 true => vec![None],
                 false => clusters.into_iter().map(Some).collect(),

@@ -4,7 +4,7 @@
 use super::pieces::Deployments;
 use super::sources::Sources;
 use crate::scope;
-use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, ReleaseOf};
+use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, Environment, ProjectId, ReleaseOf};
 use cofferdam_render::hcl::{self, Resource, Terraform};
 use cofferdam_render::helm::{self, Charts, Remote};
 use cofferdam_syntax::repo::{Repo, normalise};
@@ -44,13 +44,8 @@ pub(super) fn reason(remote: &Remote) -> String {
     format!("the chart {}{of} was not read", remote.chart)
 }
 
-/// Adds the releases of charts from elsewhere to the deployments; returns what each is.
-pub(super) fn add(
-    sources: &Sources<'_>,
-    deployments: &mut Deployments<'_>,
-    in_part: &mut BTreeMap<DeploymentId, Vec<String>>,
-    releases: &mut BTreeMap<DeploymentId, ReleaseOf>,
-) {
+/// Releases of charts from elsewhere, with the environment and the cluster of each.
+fn rows(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option<String>)> {
     let brought: BTreeSet<&Path> = (sources.charts.charts.iter())
         .map(|chart| chart.chart_file.as_path())
         .collect();
@@ -69,7 +64,73 @@ pub(super) fn add(
         .collect();
     rows.extend(of_applications(sources));
     rows.extend(of_terraform(sources));
-    for (remote, environment, cluster) in rows {
+    rows
+}
+
+/// What an object is called that a release of a chart from elsewhere makes: these begin with the name of the release, and
+/// for a chart that another one brings with the names of both.
+pub(super) struct Making {
+    project: ProjectId,
+    environment: Option<String>,
+    namespace: Option<String>,
+    prefix: String,
+}
+
+impl Making {
+    /// Whether the release makes an object of this name. What is not known of its place may be the same.
+    pub(super) fn makes(&self, env: &Environment, namespace: Option<&str>, name: &str) -> bool {
+        let is_name = name
+            .strip_prefix(&*self.prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        let is_there = match (namespace, &self.namespace) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        };
+        is_name
+            && is_there
+            && self.project == env.project
+            && self.environment.as_ref().is_none_or(|name| *name == env.name)
+    }
+}
+
+/// What releases of charts from elsewhere make.
+pub(super) fn makings(sources: &Sources<'_>) -> Vec<Making> {
+    let of = |remote: &Remote, environment: Option<String>, prefix: String| Making {
+        project: sources.projects.of_path(&remote.path),
+        environment,
+        namespace: remote.namespace.clone().filter(|name| !name.contains(['{', '$'])),
+        prefix,
+    };
+    let releases = rows(sources).into_iter().map(|(remote, environment, _)| {
+        let name = remote.release.clone().unwrap_or_else(|| remote.chart.clone());
+        of(&remote, environment, name)
+    });
+    let brought: BTreeSet<&Path> = (sources.charts.charts.iter())
+        .map(|chart| chart.chart_file.as_path())
+        .collect();
+    let dependencies = helm::remote(sources.repo, &sources.charts);
+    let dependencies = dependencies
+        .into_iter()
+        .filter(|remote| brought.contains(remote.path.as_path()));
+    let parts = dependencies.filter_map(|remote| {
+        let release = remote.release.clone()?;
+        let prefix = format!("{release}-{}", remote.chart);
+        Some(of(&remote, None, prefix))
+    });
+    releases
+        .chain(parts)
+        .filter(|making| !making.prefix.is_empty())
+        .collect()
+}
+
+/// Adds the releases of charts from elsewhere to the deployments; returns what each is.
+pub(super) fn add(
+    sources: &Sources<'_>,
+    deployments: &mut Deployments<'_>,
+    in_part: &mut BTreeMap<DeploymentId, Vec<String>>,
+    releases: &mut BTreeMap<DeploymentId, ReleaseOf>,
+) {
+    for (remote, environment, cluster) in rows(sources) {
         let id = deployments.add(Deployment {
             project: sources.projects.of_path(&remote.path),
             kind: DeploymentKind::Helm,

@@ -68,7 +68,13 @@ impl<'s> OfProject<'s> {
             .chain(&sources.applications.dangling);
         for what in dangling {
             let path = sources.repo.sources.path(what.span.file);
-            let environments = builds.get(path).cloned().unwrap_or_default();
+            let of_file = || {
+                sources
+                    .file_environments
+                    .get(path)
+                    .map(|name| vec![Some(name.as_str())])
+            };
+            let environments = builds.get(path).cloned().or_else(of_file).unwrap_or_default();
             let of = all.entry(project_of(path)).or_default();
             of.dangling.push(Unbuilt { what, environments });
         }

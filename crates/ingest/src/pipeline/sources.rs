@@ -185,8 +185,15 @@ impl Release {
 }
 
 impl Sources<'_> {
-    /// Whether a build is of a base that nothing here uses or deploys.
+    /// Whether a build is of a base or a component that nothing here uses or deploys.
     pub(super) fn is_unused_base(&self, build: &Build) -> bool {
-        unused::is_base(&build.dir) && !self.deployed.contains(&build.dir)
+        let is_component = || {
+            let stream = self.repo.yaml.get(&build.path);
+            let kinds = stream.into_iter().flat_map(|s| &s.documents);
+            kinds
+                .filter_map(|d| d.get("kind")?.as_str())
+                .any(|kind| kind == "Component")
+        };
+        (unused::is_base(&build.dir) || is_component()) && !self.deployed.contains(&build.dir)
     }
 }

@@ -3,7 +3,7 @@
 //! and judged all the same, apart from the platform and by itself: nothing deployed sees it.
 //!
 //! A directory is built from if it has a kustomization, if one names manifests in it, or if it lies below a kustomization
-//! that keeps its manifests and patches in directories below itself. A plain directory of manifests
+//! that keeps its manifests and patches in directories below itself or beside itself. A plain directory of manifests
 //! without any of that stays a deployment, and so does what an application or a command deploys by its path.
 
 use super::manifests::Directories;
@@ -13,7 +13,7 @@ use crate::scope::Projects;
 use cofferdam_model::{Apart, Project, ProjectId};
 use cofferdam_render::hcl::Terraform;
 use cofferdam_render::helm::Charts;
-use cofferdam_render::kustomize::Built;
+use cofferdam_render::kustomize::{self, Built};
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::Node;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -37,9 +37,10 @@ pub(super) fn set_apart(
             || commands.files.contains(path)
             || directories.of(path).is_some()
     };
-    let built_from = built_from(repo, built);
     let spread = spread(repo, built);
-    let mut of_project: BTreeMap<ProjectId, ProjectId> = BTreeMap::new();
+    let mut built_from = built_from(repo, built);
+    built_from.extend(&spread);
+    let mut of_project = BTreeMap::new();
     for (path, stream) in &repo.yaml {
         let directory = path.parent().unwrap_or(Path::new(""));
         if !(built_from.contains(directory) || is_below_spread(directory, &built_from, &spread))
@@ -48,19 +49,56 @@ pub(super) fn set_apart(
         {
             continue;
         }
-        let own = projects.of_path(path);
-        if projects.get(own).apart.is_some() {
-            continue;
-        }
-        let apart = *of_project.entry(own).or_insert_with(|| {
-            let root = projects.get(own).root.clone();
-            projects.add(Project {
-                root,
-                apart: Some(Apart::Unused),
-            })
-        });
-        projects.place(path.clone(), apart);
+        place(path, Apart::Unused, (projects, &mut of_project));
     }
+    for path in repo
+        .yaml
+        .keys()
+        .filter(|path| !is_used(path) && is_example(repo, path))
+    {
+        place(path, Apart::Examples, (projects, &mut of_project));
+    }
+}
+
+/// Puts a file of the platform into a project that is apart.
+fn place(
+    path: &Path,
+    why: Apart,
+    (projects, of_project): (&mut Projects, &mut BTreeMap<(ProjectId, Apart), ProjectId>),
+) {
+    let own = projects.of_path(path);
+    if projects.get(own).apart.is_some() {
+        return;
+    }
+    let apart = *of_project.entry((own, why)).or_insert_with(|| {
+        let root = projects.get(own).root.clone();
+        projects.add(Project {
+            root,
+            apart: Some(why),
+        })
+    });
+    projects.place(path.to_path_buf(), apart);
+}
+
+/// Whether a file is an example by its name: the only manifest of its directory, beside files that are none.
+fn is_example(repo: &Repo, path: &Path) -> bool {
+    let stem = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default();
+    if !matches!(stem.to_ascii_lowercase().as_str(), "example" | "sample") {
+        return false;
+    }
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let is_beside = |other: &Path| other != path && other.parent() == Some(directory);
+    let mut manifests = repo
+        .yaml
+        .below(directory)
+        .filter(|(other, stream)| is_beside(other) && stream.documents.iter().any(is_manifest));
+    let is_code = |other: &Path| is_beside(other) && !repo.yaml.contains_key(other);
+    let mut beside = repo
+        .files
+        .keys()
+        .chain(&repo.passed_over)
+        .filter(|other| is_code(other));
+    manifests.next().is_none() && beside.next().is_some()
 }
 
 /// Directories that kustomize builds from.
@@ -80,13 +118,36 @@ fn spread<'b>(repo: &Repo, built: &'b Built) -> HashSet<&'b Path> {
         let stream = repo.yaml.get(path);
         stream.is_some_and(|stream| stream.documents.iter().any(is_manifest))
     });
-    manifests
+    let mut found: HashSet<&Path> = manifests
         .filter_map(|path| {
             let directory = path.parent()?;
             let nearest = directory.ancestors().find(|above| own.contains(above))?;
             (nearest != directory).then_some(nearest)
         })
-        .collect()
+        .collect();
+    found.extend(around_siblings(repo, built, &own));
+    found
+}
+
+/// Directories with a kustomization in one of their directories that keeps its manifests in several of the others.
+fn around_siblings<'b>(repo: &Repo, built: &'b Built, own: &HashSet<&Path>) -> BTreeSet<&'b Path> {
+    let is_one = |path: &Path| {
+        let stream = repo.yaml.get(path);
+        stream.is_some_and(|stream| stream.documents.iter().any(is_manifest))
+    };
+    let of_build = |build: &'b kustomize::Build| {
+        let around = build.dir.parent().filter(|above| !above.as_os_str().is_empty())?;
+        let directories = build
+            .files
+            .iter()
+            .filter(|path| is_one(path))
+            .filter_map(|path| path.parent());
+        let siblings: BTreeSet<&Path> = directories
+            .filter(|dir| dir.parent() == Some(around) && !own.contains(dir))
+            .collect();
+        (siblings.len() > 1).then_some(around)
+    };
+    built.builds.iter().filter_map(of_build).collect()
 }
 
 /// Whether the nearest directory above that is built from keeps its manifests in directories below itself.

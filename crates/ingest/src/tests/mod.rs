@@ -10,6 +10,7 @@ mod helmfile;
 mod installs;
 mod made;
 mod openings;
+mod reach;
 mod reading;
 mod releases;
 mod scope;

@@ -62,7 +62,7 @@ fn a_scope_is_open_only_for_what_an_opening_could_bring() {
         kinds: kinds.iter().copied().collect(),
         reason: "a chart was not read".to_owned(),
         span: None,
-        at: BTreeSet::new(),
+        ..Opening::default()
     };
     let scope = Scope {
         openings: vec![opening(&[Absence::Alert], None), opening(&[], Some("staging"))],
@@ -145,6 +145,7 @@ fn an_opening_names_the_one_deployment_that_its_reason_does_not() {
             reason: reason.to_owned(),
             span: None,
             at: at.iter().map(PathBuf::from).collect(),
+            ..Opening::default()
         };
         opening.shown()
     };
@@ -203,4 +204,146 @@ fn a_deployment_is_shown_by_its_name_and_root() {
     assert_eq!(shown(None, ""), ".");
     assert_eq!(shown(None, "k8s"), "k8s");
     assert_eq!(shown(Some("web"), "charts/web"), "web (charts/web)");
+}
+
+#[test]
+fn an_environment_is_added_up_of_what_is_for_it() {
+    let deployment = |environment: Option<&str>| Deployment {
+        project: ProjectId(0),
+        kind: DeploymentKind::Kustomize,
+        root: PathBuf::new(),
+        name: None,
+        environment: environment.map(str::to_owned),
+        cluster: None,
+        objects: 1,
+        kept_replicas: Vec::new(),
+    };
+    let namespaces = |names: &[(u32, &str)]| {
+        let names = names.iter();
+        names
+            .map(|(id, name)| (DeploymentId(*id), BTreeSet::from([(*name).to_owned()])))
+            .collect()
+    };
+    let mut scope = Scope {
+        deployments: vec![
+            deployment(Some("production")),
+            deployment(Some("staging")),
+            deployment(None),
+            deployment(None),
+        ],
+        namespaces: namespaces(&[(0, "shop"), (1, "shop-staging"), (2, "shop")]),
+        ..Scope::default()
+    };
+    let counted = |scope: &Scope, environment: &str| -> Vec<u32> {
+        let ids = 0..4u32;
+        ids.filter(|id| scope.counts_in(DeploymentId(*id), ProjectId(0), environment))
+            .collect()
+    };
+    assert_eq!(counted(&scope, "production"), [0, 2]);
+    assert_eq!(counted(&scope, "staging"), [1]);
+    scope.deployments.iter_mut().for_each(|d| d.environment = None);
+    assert_eq!(counted(&scope, "default"), [0, 1, 2, 3]);
+    scope.by_default = [DeploymentId(1)].into();
+    assert_eq!(counted(&scope, "default"), [0, 2, 3]);
+    scope.by_default = (0..4).map(DeploymentId).collect();
+    assert_eq!(counted(&scope, "default"), [0, 1, 2, 3]);
+}
+
+fn opening(reach: Reach, from: u32, namespaces: &[&str]) -> Opening {
+    Opening {
+        reason: format!("opening {from}"),
+        from: [DeploymentId(from)].into(),
+        namespaces: namespaces.iter().map(|n| (*n).to_owned()).collect(),
+        reach,
+        ..Opening::default()
+    }
+}
+
+/// A scope with a deployment for each namespace; the file of each has its number.
+fn deployed(namespaces: &[&str], openings: Vec<Opening>) -> Scope {
+    let deployment = || Deployment {
+        project: ProjectId(0),
+        kind: DeploymentKind::Kustomize,
+        root: PathBuf::new(),
+        name: None,
+        environment: None,
+        cluster: None,
+        objects: 1,
+        kept_replicas: Vec::new(),
+    };
+    let numbered = || (0u32..).zip(namespaces);
+    Scope {
+        deployments: namespaces.iter().map(|_| deployment()).collect(),
+        users: numbered()
+            .map(|(n, _)| (FileId(n), [DeploymentId(n)].into()))
+            .collect(),
+        namespaces: (numbered().filter(|(_, name)| !name.is_empty()))
+            .map(|(n, name)| (DeploymentId(n), [(*name).to_owned()].into()))
+            .collect(),
+        openings,
+        ..Scope::default()
+    }
+}
+
+fn reason(scope: &Scope, kind: Absence, file: u32, path: &str) -> Option<String> {
+    let near = Near {
+        files: vec![FileId(file)],
+        path: Some(Path::new(path)),
+        ..Near::default()
+    };
+    let found = scope.open_near(kind, (ProjectId(0), "default"), &near);
+    found.map(|opening| opening.reason.clone())
+}
+
+#[test]
+fn the_nearest_opening_is_the_reason() {
+    let all = |from, namespaces: &[&str]| opening(Reach::All, from, namespaces);
+    let scope = deployed(
+        &["a", "b", "b"],
+        vec![all(0, &["a"]), all(1, &["b"]), all(2, &["b"])],
+    );
+    for (file, wanted) in [(0, "opening 0"), (1, "opening 1"), (2, "opening 2")] {
+        let found = reason(&scope, Absence::Service, file, "a.yaml");
+        assert_eq!(found.as_deref(), Some(wanted));
+    }
+    let scope = deployed(&["a", "b", "b"], vec![all(0, &["a"]), all(1, &["b"])]);
+    assert_eq!(
+        reason(&scope, Absence::Service, 2, "a.yaml").as_deref(),
+        Some("opening 1")
+    );
+    // What was only not recognised is the last of all reasons.
+    let none = Opening::unrecognised(ProjectId(0), Absence::Service);
+    let scope = deployed(&["a", "b"], vec![none, all(0, &["a"])]);
+    assert_eq!(
+        reason(&scope, Absence::Service, 1, "a.yaml").as_deref(),
+        Some("opening 0")
+    );
+}
+
+#[test]
+fn an_opening_opens_only_what_it_can_reach() {
+    let kinds = Absence::of_namespaces;
+    for (reach, own, same, other, unknown) in [
+        (Reach::All, true, true, true, true),
+        (Reach::Namespaces(kinds()), true, true, false, true),
+        (Reach::KnownNamespaces(kinds()), true, true, false, false),
+        (Reach::Own, true, false, false, false),
+        (Reach::Module, true, true, true, true),
+    ] {
+        let scope = deployed(&["a", "a", "b", ""], vec![opening(reach.clone(), 0, &["a"])]);
+        let open = |file| reason(&scope, Absence::Service, file, "a.yaml").is_some();
+        assert_eq!(
+            [open(0), open(1), open(2), open(3)],
+            [own, same, other, unknown],
+            "{reach:?}"
+        );
+        // Alerts and policies are for everything.
+        let alerts = reason(&scope, Absence::Alert, 2, "a.yaml").is_some();
+        assert_eq!(alerts, reach != Reach::Own, "{reach:?}");
+    }
+    // A root module of Terraform learns nothing from what another one looks up.
+    let scope = deployed(&["", ""], vec![opening(Reach::Module, 0, &[])]);
+    assert!(reason(&scope, Absence::Alert, 0, "a/main.tf").is_some());
+    assert!(reason(&scope, Absence::Alert, 1, "b/main.tf").is_none());
+    assert!(reason(&scope, Absence::Alert, 1, "b.yaml").is_some());
 }

@@ -158,7 +158,7 @@ const GROUNDWORK: &[&str] = &[
 ];
 
 /// Whether a text has one of these words.
-fn has_word(text: &str, words: &[&str]) -> bool {
+pub(super) fn has_word(text: &str, words: &[&str]) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric())
         .any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word)))
 }
@@ -213,9 +213,70 @@ pub(super) fn data(kind: &str) -> BTreeSet<Absence> {
     kinds.flat_map(|(_, kinds)| kinds.iter().copied()).collect()
 }
 
-/// What an operator may make of a resource.
-pub(super) fn operator() -> BTreeSet<Absence> {
-    OPERATOR.iter().copied().collect()
+/// Groups whose objects only describe something.
+const DESCRIBING: &[&str] = &[
+    "backstage.io",
+    "nfd.k8s-sigs.io",
+    "nfd.openshift.io",
+    "grafana.com",
+];
+
+/// Last words of kinds that describe, allow or restrict something that others run.
+const DESCRIPTIONS: &[&str] = &[
+    "Dashboard",
+    "Folder",
+    "Datasource",
+    "Rule",
+    "Rules",
+    "Policy",
+    "Class",
+    "Profile",
+    "Binding",
+    "Role",
+    "Group",
+    "Quota",
+    "Schema",
+    "Definition",
+    "Permission",
+    "Grant",
+    "Query",
+    "Report",
+    "Alert",
+    "Silence",
+    "Plugin",
+    "Label",
+];
+
+/// Last words of kinds of which an operator makes names and passwords for something that runs elsewhere.
+const CREDENTIALS: &[&str] = &[
+    "Secret",
+    "Secrets",
+    "Certificate",
+    "Credential",
+    "Credentials",
+    "Password",
+    "User",
+    "Token",
+    "Account",
+    "Key",
+    "Claim",
+    "Database",
+];
+
+/// What an operator may make of a resource; `None` for nothing. Kinds are named for what they are, by their last word.
+pub(super) fn operator(kind: &str, group: &str, carries_pods: bool) -> Option<BTreeSet<Absence>> {
+    let start = kind.rfind(|c: char| c.is_ascii_uppercase()).unwrap_or(0);
+    let word = &kind[start..];
+    if carries_pods {
+        return Some(OPERATOR.iter().copied().collect());
+    }
+    if DESCRIBING.contains(&group) || DESCRIPTIONS.contains(&word) {
+        return None;
+    }
+    Some(match CREDENTIALS.contains(&word) {
+        true => [Absence::Secret, Absence::ConfigMap].into(),
+        false => OPERATOR.iter().copied().collect(),
+    })
 }
 
 /// What a file of Terraform that cannot be read may bring.
@@ -393,7 +454,25 @@ mod tests {
         assert_eq!(repository(), all);
         let of_module = [Alert, MetricSource, Topic, Pooler, Backup, LogRetention, Secret];
         assert_eq!(module("thing"), of_module.into());
-        assert_eq!(operator(), [Workload, Service, ConfigMap, Secret].into());
+        let of_operator = |kind: &str, group: &str| operator(kind, group, false);
+        let any = Some(BTreeSet::from([Workload, Service, ConfigMap, Secret]));
+        for kind in ["Grafana", "KfDef", "Redis", "TektonConfig"] {
+            assert_eq!(of_operator(kind, "example.org"), any, "{kind}");
+        }
+        for kind in ["VaultSecret", "ObjectBucketClaim", "PostgresUser"] {
+            let keys = Some(BTreeSet::from([Secret, ConfigMap]));
+            assert_eq!(of_operator(kind, "example.org"), keys, "{kind}");
+        }
+        for kind in [
+            "GrafanaDashboard",
+            "NodeFeatureRule",
+            "OperatorGroup",
+            "BackupPolicy",
+        ] {
+            assert_eq!(of_operator(kind, "example.org"), None, "{kind}");
+            assert_eq!(operator(kind, "example.org", true), any, "{kind}");
+        }
+        assert_eq!(of_operator("Component", "backstage.io"), None);
         let of_file: BTreeSet<Absence> = all
             .into_iter()
             .chain(of_module)
@@ -464,7 +543,11 @@ mod tests {
             (module("registry/database/aws"), Absence::Alert, Absence::Service),
             (data("aws_secretsmanager_secret"), Absence::Secret, Absence::Alert),
             (data("terraform_remote_state"), Absence::Alert, Absence::Workload),
-            (operator(), Absence::Workload, Absence::DisruptionBudget),
+            (
+                operator("Redis", "example.org", false).unwrap_or_default(),
+                Absence::Workload,
+                Absence::DisruptionBudget,
+            ),
             (repository(), Absence::NetworkPolicy, Absence::DisruptionBudget),
             (terraform_file(), Absence::Terraform, Absence::File),
             (keys(), Absence::ConfigMap, Absence::Service),

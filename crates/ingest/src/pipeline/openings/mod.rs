@@ -3,20 +3,24 @@
 
 mod kinds;
 mod owned;
+mod reach;
+mod states;
 mod told;
 
 pub(super) use owned::owned_elsewhere;
+pub(super) use reach::{locate, namespaces};
 
 use super::Universe;
 use super::remote;
 use super::sources::{Piece, Sources};
 use crate::context::Place;
 use crate::{compose, kubernetes};
-use cofferdam_model::{Absence, Opening, ProjectId, Span, UnreadableFile};
+use cofferdam_model::{Absence, Opening, ProjectId, Reach, Span, UnreadableFile};
 use cofferdam_render::argo::Application;
 use cofferdam_render::hcl::Mode;
 use cofferdam_render::helm;
 use cofferdam_render::kustomize::Brings;
+use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -42,11 +46,8 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>], universes: &[Unive
         let projects: BTreeSet<ProjectId> = universes.iter().map(|u| u.project).collect();
         let of_part = projects.into_iter().map(|project| Opening {
             project,
-            environment: None,
-            kinds: BTreeSet::new(),
             reason: "only a part of the platform was given".to_owned(),
-            span: None,
-            at: BTreeSet::new(),
+            ..Opening::default()
         });
         finder.openings.extend(of_part);
     }
@@ -59,14 +60,22 @@ pub(super) fn of(sources: &Sources<'_>, pieces: &[Piece<'_>], universes: &[Unive
     finder.compose();
     let mut openings = finder.openings;
     openings.sort_by(|a, b| {
-        (a.project, &a.reason, &a.environment, a.span).cmp(&(b.project, &b.reason, &b.environment, b.span))
+        let key = |o: &'_ Opening| {
+            (
+                o.project,
+                o.reason.clone(),
+                o.environment.clone(),
+                o.at.clone(),
+                o.span,
+            )
+        };
+        key(a).cmp(&key(b))
     });
     openings.dedup_by(|later, first| {
-        let same = (later.project, &later.reason, &later.environment)
-            == (first.project, &first.reason, &first.environment);
+        let same = (later.project, &later.reason, &later.environment, &later.at)
+            == (first.project, &first.reason, &first.environment, &first.at);
         if same {
-            first.at.append(&mut later.at);
-            first.kinds = joined(&first.kinds, &later.kinds);
+            reach::join(first, later);
         }
         same
     });
@@ -103,8 +112,8 @@ pub(super) fn of_templates(sources: &Sources<'_>, templates: &[PathBuf]) -> Vec<
         environment: sources.file_environments.get(path.as_path()).cloned(),
         kinds: BTreeSet::new(),
         reason: "templates of manifests were not filled in".to_owned(),
-        span: None,
         at: [path.clone()].into(),
+        ..Opening::default()
     });
     let mut found: Vec<Opening> = Vec::new();
     for opening in each {
@@ -148,7 +157,16 @@ impl Finder<'_> {
             } else {
                 [path.to_path_buf()].into()
             },
+            ..Opening::default()
         });
+    }
+
+    /// Says how far the opening that was added last reaches, and into which namespace if that is known.
+    fn reaches(&mut self, reach: Reach, namespace: Option<&str>) {
+        if let Some(last) = self.openings.last_mut() {
+            last.reach = reach;
+            last.namespaces.extend(namespace.map(str::to_owned));
+        }
     }
 
     /// Files that cannot be read.
@@ -186,7 +204,9 @@ impl Finder<'_> {
         for build in &self.sources.built.builds {
             let environment = || build.environment.clone();
             // A base that nothing here uses brings nothing to what is deployed here.
-            let is_left_out = build.failed.is_some() && self.sources.is_unused_base(build);
+            let is_unused = self.sources.is_unused_base(build);
+            let reach = |otherwise: Reach| if is_unused { Reach::Own } else { otherwise };
+            let is_left_out = build.failed.is_some() && is_unused;
             if is_left_out
                 && self
                     .sources
@@ -200,6 +220,7 @@ impl Finder<'_> {
             if let Some(failed) = &build.failed {
                 let reason = "a kustomization could not be built".to_owned();
                 self.open_in(&build.dir, environment(), (failed.span, BTreeSet::new(), reason));
+                self.reaches(reach(Reach::KnownNamespaces(Absence::of_namespaces())), None);
             }
             for gap in &build.gaps {
                 let kinds = match gap.brings {
@@ -214,6 +235,7 @@ impl Finder<'_> {
                     environment(),
                     (Some(gap.span), kinds, gap.reason.clone()),
                 );
+                self.reaches(reach(Reach::KnownNamespaces(Absence::of_namespaces())), None);
             }
         }
     }
@@ -232,6 +254,7 @@ impl Finder<'_> {
             let reason = format!("`{address}` is applied from elsewhere and was not read");
             self.open(path, None, kinds::chart(name), reason);
         }
+        self.helmfiles();
         let templates: BTreeSet<&Path> = (sources.charts.charts.iter())
             .flat_map(|chart| chart.templates.iter().map(AsRef::as_ref))
             .collect();
@@ -244,7 +267,30 @@ impl Finder<'_> {
             let reason = "a template could not be rendered".to_owned();
             match kinds::template(&note.path, sources.repo.text(&note.path).unwrap_or_default()) {
                 Some(kinds) if kinds.is_empty() => {}
-                kinds => self.open(&note.path, note.span, kinds.unwrap_or_default(), reason),
+                kinds => {
+                    self.open(&note.path, note.span, kinds.unwrap_or_default(), reason);
+                    self.reaches(Reach::KnownNamespaces(Absence::of_namespaces()), None);
+                }
+            }
+        }
+    }
+
+    /// Secret values that a helmfile takes from files that are not here.
+    fn helmfiles(&mut self) {
+        let sources = self.sources;
+        for (path, stream) in &sources.repo.yaml {
+            let releases = stream.documents.iter().filter_map(|d| d.get("releases"));
+            let charts = releases
+                .flat_map(Node::items)
+                .filter(|r| r.get("chart").is_some());
+            let secrets = charts.filter_map(|release| Some(release.get("secrets")?.items()));
+            for secret in secrets.flatten() {
+                let Some(written) = secret.as_str() else { continue };
+                let dir = path.parent().unwrap_or(Path::new(""));
+                if !sources.repo.exists(&normalise(&dir.join(written))) {
+                    let reason = format!("`{written}` holds values of a release and is not here");
+                    self.open(path, Some(secret.span), kinds::keys(), reason);
+                }
             }
         }
     }
@@ -260,6 +306,7 @@ impl Finder<'_> {
         let kinds = kinds::chart(&remote.chart);
         let reason = format!("the chart {name} was not read");
         self.open(&remote.path, Some(remote.span), kinds, reason);
+        self.reaches(reach::chart(&remote.chart), remote.namespace.as_deref());
         self.told.add(What::Chart, name, &remote.path, Some(remote.span));
     }
 
@@ -283,6 +330,8 @@ impl Finder<'_> {
                 .name
                 .as_ref()
                 .map_or("without a known name", |n| &n.value);
+            let namespace = application.namespace.as_ref().map(|n| n.value.as_str());
+            let namespace = namespace.filter(|name| !name.contains(['{', '$']));
             if let Some(generator) = &application.unknown_generator {
                 let name = format!("the generator `{generator}` of an ApplicationSet");
                 let reason = format!("what {name} gives is not in the files");
@@ -301,6 +350,7 @@ impl Finder<'_> {
                     let reason = format!("the chart {shown} was not read");
                     let kinds = kinds::chart(&chart.value);
                     self.open_in(&path, environment.clone(), (Some(chart.span), kinds, reason));
+                    self.reaches(reach::chart(&chart.value), namespace);
                     self.told.add(What::Chart, shown, &path, Some(chart.span));
                 } else if let (Some(below), None) = (&source.path, &source.deploys) {
                     let shown = format!("{} of {repository} (application {name})", below.value);
@@ -351,11 +401,15 @@ impl Finder<'_> {
             if let Some(foreign) = kubernetes::foreign(piece.node, place) {
                 let shown = format!("{} {} ({})", foreign.kind, foreign.name, foreign.group);
                 let span = Some(piece.node.span);
-                let reason = format!(
-                    "what an operator makes of {} of {} is not known",
-                    foreign.kind, foreign.group
-                );
-                self.open_in(&path, environment, (span, kinds::operator(), reason));
+                if let Some(kinds) = kinds::operator(foreign.kind, foreign.group, foreign.carries_pods) {
+                    let reason = format!(
+                        "what an operator makes of {} of {} is not known",
+                        foreign.kind, foreign.group
+                    );
+                    self.open_in(&path, environment, (span, kinds, reason));
+                    let reach = Reach::KnownNamespaces(Absence::of_namespaces());
+                    self.reaches(reach, text("metadata/namespace"));
+                }
                 if foreign.carries_pods {
                     self.told.add(What::Pods, shown, &path, span);
                 }
@@ -387,6 +441,7 @@ impl Finder<'_> {
     /// Modules from elsewhere, and what is only looked up.
     fn terraform(&mut self) {
         let sources = self.sources;
+        let read = states::of_roots(sources);
         for root in sources
             .terraform
             .roots
@@ -413,10 +468,12 @@ impl Finder<'_> {
                 }
                 for resource in values.resources.iter().filter(|r| r.mode == Mode::Data) {
                     let kinds = kinds::data(&resource.kind);
-                    if !kinds.is_empty() {
+                    let is_read = states::of_data(resource).is_some_and(|state| read.contains(&state));
+                    if !kinds.is_empty() && !is_read {
                         let reason = format!("{} is only looked up, and made elsewhere", resource.address);
                         let environment = values.environment.clone();
                         self.open_in(&root.dir, environment, (Some(resource.span), kinds, reason));
+                        self.reaches(Reach::Module, None);
                     }
                 }
             }

@@ -2,8 +2,12 @@
 //!
 //! A kind counts only where a rule could miss it: topics where something uses Kafka, backups where there is a database.
 
+use crate::pipeline::sources::Sources;
 use cofferdam_model::{Absence, Environment, Opening, ProjectId};
+use cofferdam_render::hcl::Mode;
+use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// A kind, whether anything here has a use for it, and whether any of it was read.
 type Kind = (Absence, fn(&Environment) -> bool, fn(&Environment) -> bool);
@@ -49,8 +53,105 @@ fn uses_kafka(env: &Environment) -> bool {
     !(env.producers.is_empty() && env.consumers.is_empty() && env.kafka_clusters.is_empty())
 }
 
+/// What shows that there is some of a kind although none of it was read.
+struct Shown {
+    kind: Absence,
+    /// Words in types of resources of Terraform.
+    resources: &'static [&'static str],
+    /// Kinds of objects, each with its API group.
+    objects: &'static [(&'static str, &'static str)],
+    /// Parts of names of files.
+    names: &'static [&'static str],
+    /// Words that a text of this sort has, all of them at the beginning of a line or of an item.
+    words: &'static [&'static str],
+}
+
+const SHOWN: &[Shown] = &[
+    Shown {
+        kind: Absence::Alert,
+        resources: &["alert", "alarm", "monitor_scheduled_query", "datadog_monitor"],
+        objects: &[],
+        names: &[".rules."],
+        words: &["alert:", "expr:"],
+    },
+    Shown {
+        kind: Absence::Backup,
+        resources: &[
+            "backup_plan",
+            "backup_policy",
+            "backup_vault",
+            "dlm_lifecycle_policy",
+        ],
+        objects: &[
+            ("velero.io", "Schedule"),
+            ("velero.io", "Backup"),
+            ("oadp.openshift.io", "Schedule"),
+            ("k8up.io", "Schedule"),
+        ],
+        names: &[],
+        words: &[],
+    },
+];
+
+/// The first file of a project that shows that there is some of a kind.
+fn shown<'s>(sources: &'s Sources<'_>, project: ProjectId, kind: Absence) -> Option<&'s Path> {
+    let shown = SHOWN.iter().find(|shown| shown.kind == kind)?;
+    let is_here = |path: &Path| sources.projects.of_path(path) == project;
+    let roots = sources.terraform.roots.iter().flat_map(|root| &root.environments);
+    let mut resources = roots.flat_map(|values| &values.resources).filter(|resource| {
+        let has_word = |word: &&str| resource.kind.contains(word);
+        resource.mode == Mode::Managed && shown.resources.iter().any(has_word)
+    });
+    let mut of_resources = || {
+        let paths = resources
+            .by_ref()
+            .map(|resource| sources.repo.sources.path(resource.span.file));
+        paths.into_iter().find(|path| is_here(path))
+    };
+    let of_objects = || {
+        let is_one = |node: &Node| {
+            let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default();
+            let (group, _) = text("apiVersion").split_once('/').unwrap_or_default();
+            shown.objects.contains(&(group, text("kind")))
+        };
+        let mut files = sources.repo.yaml.iter();
+        let file = files.find(|(path, stream)| is_here(path) && stream.documents.iter().any(is_one));
+        file.map(|(path, _)| path.as_path())
+    };
+    let of_text = || {
+        let begins = |text: &str, word: &str| {
+            text.lines()
+                .any(|line| line.trim_start_matches([' ', '-']).starts_with(word))
+        };
+        let mut files = sources.repo.own_files().filter(|_| !shown.words.is_empty());
+        let file = files.find(|(path, id)| {
+            let text = &*sources.repo.sources.file(**id).text;
+            is_here(path) && shown.words.iter().all(|word| begins(text, word))
+        });
+        file.map(|(path, _)| path.as_path())
+    };
+    let of_name = || {
+        let is_one = |path: &&Path| {
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            is_here(path) && shown.names.iter().any(|part| name.contains(part))
+        };
+        let all = sources.repo.files.keys().chain(&sources.repo.passed_over);
+        all.map(PathBuf::as_path).find(is_one)
+    };
+    of_resources()
+        .or_else(of_objects)
+        .or_else(of_name)
+        .or_else(of_text)
+}
+
 /// An opening for each kind of which nothing was recognised in a project.
-pub(in crate::pipeline) fn owned_elsewhere(environments: &[Environment]) -> Vec<Opening> {
+pub(in crate::pipeline) fn owned_elsewhere(
+    sources: &Sources<'_>,
+    environments: &[Environment],
+) -> Vec<Opening> {
     let projects: BTreeSet<ProjectId> = environments.iter().map(|env| env.project).collect();
     let of_project = |project| environments.iter().filter(move |env| env.project == project);
     projects
@@ -59,7 +160,19 @@ pub(in crate::pipeline) fn owned_elsewhere(environments: &[Environment]) -> Vec<
             let missing = KINDS.iter().filter(move |(_, is_of_use, is_read)| {
                 of_project(project).any(is_of_use) && !of_project(project).any(is_read)
             });
-            missing.map(move |(kind, _, _)| Opening::unrecognised(project, *kind))
+            missing.map(move |(kind, _, _)| match shown(sources, project, *kind) {
+                Some(path) => Opening {
+                    project,
+                    kinds: [*kind].into(),
+                    reason: format!(
+                        "{} has {} in a form that is not read",
+                        path.display(),
+                        kind.name()
+                    ),
+                    ..Opening::default()
+                },
+                None => Opening::unrecognised(project, *kind),
+            })
         })
         .collect()
 }
