@@ -1,8 +1,9 @@
 //! Joins findings with one cause: a finding that is the same in several environments, or in several builds of
 //! one line, is reported once.
 
+mod twins;
+
 use crate::finding::{Finding, Location, Unjudged};
-use crate::twins;
 use cofferdam_model::{ProjectId, Span};
 use cofferdam_syntax::hash::{HashMap, HashSet};
 use rayon::prelude::*;
@@ -173,7 +174,7 @@ fn merge_locations(kept: &mut Vec<Location>, more: Vec<Location>) {
 
 /// The text without the name of its subject, also if the subject is a part of the object that the text names
 /// ("Deployment shop/api container api").
-pub(crate) fn without_subject(text: &str, subject: &str) -> String {
+fn without_subject(text: &str, subject: &str) -> String {
     let mut text = text.replace(subject, "{}");
     for word in subject.split(' ').filter(|word| word.contains('/')) {
         text = text.replace(word, "{}");

@@ -9,7 +9,6 @@ mod join;
 pub mod report;
 pub mod rule;
 pub mod rules;
-mod twins;
 
 pub use engine::{Options, Report, audit, severity_of};
 pub use finding::{Confidence, Evidence, Figure, Finding, Location, Severity, Unjudged};

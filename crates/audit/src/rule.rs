@@ -4,7 +4,7 @@
 use crate::finding::{Finding, Severity, Unjudged};
 use cofferdam_model::overlay::RuleSettings;
 use cofferdam_model::workload::ObjectId;
-use cofferdam_model::{Absence, Environment, Platform};
+use cofferdam_model::{Absence, DeploymentId, Environment, Platform};
 use std::time::Duration;
 
 /// A rule.
@@ -105,6 +105,14 @@ impl Context<'_> {
         let scope = &self.platform.scope;
         let counts = |of| scope.counts_in(of, self.env.project, &self.env.name);
         id.home().deployment.is_none_or(counts)
+    }
+
+    /// Whether something here is seen to make a deployment. Where that is so of none, each counts.
+    pub fn is_made(&self, deployment: Option<DeploymentId>) -> bool {
+        let scope = &self.platform.scope;
+        deployment.is_none_or(|id| {
+            !scope.by_default.contains(&id) || scope.counts_in(id, self.env.project, &self.env.name)
+        })
     }
 
     /// A setting of this rule as a duration (bare numbers are seconds).

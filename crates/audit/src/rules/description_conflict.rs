@@ -24,7 +24,7 @@ pub const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut by_subject: BTreeMap<&str, Vec<&Description>> = BTreeMap::new();
-    for description in &cx.env.descriptions {
+    for description in cx.env.descriptions.iter().filter(|d| cx.is_made(d.deployment)) {
         by_subject
             .entry(&description.subject)
             .or_default()
@@ -390,6 +390,47 @@ mod tests {
                 .contains("50 (Grand Central) against 20 (HorizontalPodAutoscaler)")
         );
         assert_eq!(finding.locations.len(), 2);
+    }
+
+    #[test]
+    fn a_base_that_nothing_deploys_contradicts_nothing() {
+        let mut env = env(&[
+            ("max replicas", "50", "Deployment"),
+            ("max replicas", "20", "HorizontalPodAutoscaler"),
+        ]);
+        let deployment = || Deployment {
+            project: ProjectId(0),
+            kind: DeploymentKind::Kustomize,
+            root: "k8s".into(),
+            name: None,
+            environment: None,
+            cluster: None,
+            objects: 1,
+            kept_replicas: Vec::new(),
+        };
+        for (at, description) in env.descriptions.iter_mut().enumerate() {
+            description.deployment = Some(DeploymentId(u32::try_from(at).unwrap()));
+        }
+        let mut platform = Platform::default();
+        platform.scope.deployments = vec![deployment(), deployment()];
+        let found = |platform: &Platform| {
+            let mut out = Verdicts::default();
+            check(
+                &Context {
+                    env: &env,
+                    platform,
+                    settings: None,
+                },
+                &mut out,
+            );
+            out.findings.len()
+        };
+        assert_eq!(found(&platform), 1);
+        platform.scope.by_default = [DeploymentId(1)].into();
+        assert_eq!(found(&platform), 0);
+        // Where nothing here is seen to make any, each counts.
+        platform.scope.by_default = [DeploymentId(0), DeploymentId(1)].into();
+        assert_eq!(found(&platform), 1);
     }
 
     /// A statement of a file about a service: the attribute, its value, the file, and the place in it.

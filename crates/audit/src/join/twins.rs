@@ -1,7 +1,7 @@
 //! Findings of separate places that repeat what the platform has: an example that is built from the platform's files.
 
+use super::without_subject;
 use crate::finding::Finding;
-use crate::join::without_subject;
 use cofferdam_model::Span;
 use cofferdam_syntax::hash::HashSet;
 
