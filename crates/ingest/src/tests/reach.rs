@@ -77,6 +77,31 @@ fn a_chart_brings_nothing_to_other_namespaces() {
 }
 
 #[test]
+fn an_application_brings_nothing_to_other_namespaces() {
+    let open = |destination: &str| {
+        let app = format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: far, namespace: argocd}}\nspec:\n  source: {{repoURL: 'https://example.org/x.git', path: far}}\n  destination: {{{destination}}}\n"
+        );
+        let found = platform(&[
+            ("argo/kustomization.yaml", "resources: [app.yaml]\n"),
+            ("argo/app.yaml", &app),
+            (
+                "k8s/shop/kustomization.yaml",
+                "namespace: shop\nresources: [web.yaml]\n",
+            ),
+            ("k8s/shop/web.yaml", WEB),
+        ]);
+        let of =
+            |kind| reason(&found, kind, "k8s/shop/web.yaml").is_some_and(|r| r.contains("directory far"));
+        [of(Absence::Service), of(Absence::NetworkPolicy)]
+    };
+    assert_eq!(open("namespace: shop"), [true, true]);
+    assert_eq!(open("namespace: till"), [false, true]);
+    // Without one it may go anywhere.
+    assert_eq!(open("name: in-cluster"), [true, true]);
+}
+
+#[test]
 fn a_build_that_was_not_made_opens_only_itself() {
     let files = |broken: &'static str, text: &'static str| {
         platform(&[
@@ -94,6 +119,16 @@ fn a_build_that_was_not_made_opens_only_itself() {
     assert!(
         reason(&failed, Absence::Alert, "shop/web.yaml").is_some_and(|r| r.contains("could not be built"))
     );
+    // Where an application says what is deployed, what none names is deployed nowhere.
+    let app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\nspec: {source: {repoURL: r, path: k8s/shop}, destination: {namespace: shop}}\n";
+    let named = platform(&[
+        ("k8s/shop/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("k8s/shop/web.yaml", WEB),
+        ("k8s/broken/kustomization.yaml", "resources: [gone.yaml]\n"),
+        ("argo/app.yaml", app),
+    ]);
+    let alert = reason(&named, Absence::Alert, "k8s/shop/web.yaml").unwrap_or_default();
+    assert!(!alert.contains("could not be built"), "{alert}");
     // A component that nothing uses is deployed by nothing.
     let component = files(
         "components/x/y/kustomization.yaml",

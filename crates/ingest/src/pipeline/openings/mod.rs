@@ -205,7 +205,11 @@ impl Finder<'_> {
             let environment = || build.environment.clone();
             // A base that nothing here uses brings nothing to what is deployed here.
             let is_unused = self.sources.is_unused_base(build);
-            let reach = |otherwise: Reach| if is_unused { Reach::Own } else { otherwise };
+            // Where files say what is deployed, a build that fails and that none of them names is deployed nowhere.
+            let deployed = &self.sources.deployed;
+            let is_named = deployed.is_empty() || deployed.contains(&build.dir);
+            let is_own = is_unused || build.failed.is_some() && !is_named;
+            let reach = |otherwise: Reach| if is_own { Reach::Own } else { otherwise };
             let is_left_out = build.failed.is_some() && is_unused;
             if is_left_out
                 && self
@@ -350,7 +354,9 @@ impl Finder<'_> {
                     let reason = format!("the chart {shown} was not read");
                     let kinds = kinds::chart(&chart.value);
                     self.open_in(&path, environment.clone(), (Some(chart.span), kinds, reason));
-                    self.reaches(reach::chart(&chart.value), namespace);
+                    if namespace.is_some() {
+                        self.reaches(reach::chart(&chart.value), namespace);
+                    }
                     self.told.add(What::Chart, shown, &path, Some(chart.span));
                 } else if let (Some(below), None) = (&source.path, &source.deploys) {
                     let shown = format!("{} of {repository} (application {name})", below.value);
@@ -360,6 +366,10 @@ impl Finder<'_> {
                         environment.clone(),
                         (Some(below.span), kinds::repository(), reason),
                     );
+                    // Where the namespace is not known, that of the application itself says nothing.
+                    if namespace.is_some() {
+                        self.reaches(Reach::Namespaces(Absence::of_namespaces()), namespace);
+                    }
                     self.told.add(What::Directory, shown, &path, Some(below.span));
                 }
             }
@@ -388,6 +398,10 @@ impl Finder<'_> {
                         environment,
                         (Some(below.span), kinds::repository(), reason),
                     );
+                    let namespace = text("spec/targetNamespace");
+                    if namespace.is_some() {
+                        self.reaches(Reach::Namespaces(Absence::of_namespaces()), namespace);
+                    }
                     self.told.add(What::Directory, shown, &path, Some(below.span));
                 }
                 continue;
