@@ -44,26 +44,29 @@ pub(super) fn place<'a>(
     drop_empty(pieces, deployments);
 }
 
-/// Files that only builds have that fail, without the kustomizations themselves: as they are written, they are deployed
-/// nowhere.
+/// Files that only builds have that fail: as they are written, they are deployed nowhere. A kustomization that stops a
+/// deployed build is none of them.
 pub(super) fn files(sources: &Sources<'_>, users: &Users, deployments: &[Deployment]) -> BTreeSet<FileId> {
     let of_builds = deployments.iter().zip((0..).map(DeploymentId));
-    let failed: BTreeSet<DeploymentId> = of_builds
+    let failed: BTreeMap<DeploymentId, &Build> = of_builds
         .filter(|(deployment, _)| deployment.kind == DeploymentKind::Kustomize)
         .zip(&sources.built.builds)
         .filter(|(_, build)| build.failed.is_some())
-        .map(|((_, id), _)| id)
+        .map(|((_, id), build)| (id, build))
         .collect();
     if failed.is_empty() {
         return BTreeSet::new();
     }
-    let is_kustomization = |file: FileId| {
+    let is_unbuilt = |file: FileId, of: &BTreeSet<DeploymentId>| {
         let stem = sources.repo.sources.path(file).file_stem();
-        stem.is_some_and(|stem| stem.eq_ignore_ascii_case("kustomization"))
+        let is_kustomization = stem.is_some_and(|stem| stem.eq_ignore_ascii_case("kustomization"));
+        let is_one = |id: &DeploymentId| {
+            let build = failed.get(id);
+            build.is_some_and(|build| !is_kustomization || sources.is_undeployed(build))
+        };
+        of.iter().all(is_one)
     };
-    let own = users
-        .iter()
-        .filter(|(file, of)| of.is_subset(&failed) && !is_kustomization(**file));
+    let own = users.iter().filter(|(file, of)| is_unbuilt(**file, of));
     own.map(|(file, _)| *file).collect()
 }
 

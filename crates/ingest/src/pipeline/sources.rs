@@ -185,6 +185,13 @@ impl Release {
 }
 
 impl Sources<'_> {
+    /// Whether nothing is seen to deploy a build: an unused base, or one that fails where files say what is deployed and
+    /// do not name it.
+    pub(super) fn is_undeployed(&self, build: &Build) -> bool {
+        let is_named = self.deployed.is_empty() || self.deployed.contains(&build.dir);
+        self.is_unused_base(build) || build.failed.is_some() && !is_named
+    }
+
     /// Whether a build is of a base or a component that nothing here uses or deploys.
     pub(super) fn is_unused_base(&self, build: &Build) -> bool {
         let is_component = || {

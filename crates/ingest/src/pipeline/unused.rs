@@ -3,7 +3,8 @@
 //! and judged all the same, apart from the platform and by itself: nothing deployed sees it.
 //!
 //! A directory is built from if it has a kustomization, if one names manifests in it, or if it lies below a kustomization
-//! that keeps its manifests and patches in directories below itself or beside itself. A plain directory of manifests
+//! that keeps its manifests and patches in directories below itself or beside itself,
+//! or that names several of its directories. A plain directory of manifests
 //! without any of that stays a deployment, and so does what an application or a command deploys by its path.
 
 use super::manifests::Directories;
@@ -126,7 +127,25 @@ fn spread<'b>(repo: &Repo, built: &'b Built) -> HashSet<&'b Path> {
         })
         .collect();
     found.extend(around_siblings(repo, built, &own));
+    found.extend(
+        own.iter()
+            .copied()
+            .filter(|dir| names_directories(repo, dir, &own)),
+    );
     found
+}
+
+/// Whether the kustomization of a directory names several of the directories in it, which have kustomizations of their own.
+fn names_directories(repo: &Repo, dir: &Path, own: &HashSet<&Path>) -> bool {
+    let files = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+    let stream = files.iter().find_map(|name| repo.yaml.get(&dir.join(name)));
+    let documents = stream.into_iter().flat_map(|stream| &stream.documents);
+    let named = documents.flat_map(|node| node.get("resources").map_or(&[][..], Node::items));
+    let directories: BTreeSet<PathBuf> = named
+        .filter_map(|item| Some(normalise(&dir.join(item.as_str()?))))
+        .filter(|target| target.parent() == Some(dir) && own.contains(target.as_path()))
+        .collect();
+    directories.len() > 1
 }
 
 /// Directories with a kustomization in one of their directories that keeps its manifests in several of the others.

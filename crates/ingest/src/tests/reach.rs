@@ -287,6 +287,26 @@ fn a_directory_beside_those_that_a_build_takes_is_deployed_by_nothing() {
 }
 
 #[test]
+fn a_directory_that_a_kustomization_leaves_out_is_deployed_by_nothing() {
+    let unused = |resources: &str| {
+        let top = format!("resources: [{resources}]\n");
+        let found = platform(&[
+            ("k8s/web/kustomization.yaml", &top),
+            ("k8s/web/a/kustomization.yaml", "resources: [a.yaml]\n"),
+            ("k8s/web/a/a.yaml", WEB),
+            ("k8s/web/b/kustomization.yaml", "resources: [b.yaml]\n"),
+            ("k8s/web/b/b.yaml", CONFIG),
+            ("k8s/web/jobs/c.yaml", WEB),
+        ]);
+        apart(&found, "k8s/web/jobs/c.yaml")
+    };
+    assert_eq!(unused("a, ./b"), Some(Apart::Unused));
+    assert_eq!(unused("a, b, jobs/c.yaml"), None);
+    // One directory says nothing of the others.
+    assert_eq!(unused("a"), None);
+}
+
+#[test]
 fn an_application_set_counts_as_overlays_build_it() {
     let set = "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: web}\nspec:\n  generators:\n  - merge:\n      mergeKeys: [nameNormalized]\n      generators:\n      - clusters: {values: {environment: staging, dir: base}}\n      - list: {elements: [{nameNormalized: hill, values.dir: hill}, {nameNormalized: dale, values.dir: dale}]}\n  template:\n    metadata: {name: 'web-{{nameNormalized}}'}\n    spec:\n      source: {repoURL: r, path: 'web/{{values.environment}}/{{values.dir}}'}\n      destination: {server: '{{server}}', namespace: shop}\n";
     let patch = "- op: replace\n  path: /spec/generators/0/merge/generators/0/clusters/values/environment\n  value: production\n";
@@ -377,6 +397,9 @@ fn files_of_a_build_that_fails_are_not_deployed_as_they_are() {
         .map(|file| found.sources.path(*file))
         .collect();
     assert_eq!(unbuilt, [Path::new("k8s/broken/web.yaml")]);
+    // A base that nothing uses is deployed nowhere at all.
+    let base = platform(&[("k8s/base/kustomization.yaml", "resources: [gone.yaml]\n")]);
+    assert_eq!(base.scope.unbuilt.len(), 1);
 }
 
 #[test]

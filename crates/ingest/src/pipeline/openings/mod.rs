@@ -20,6 +20,7 @@ use cofferdam_render::argo::Application;
 use cofferdam_render::hcl::Mode;
 use cofferdam_render::helm;
 use cofferdam_render::kustomize::Brings;
+use cofferdam_syntax::Spanned;
 use cofferdam_syntax::repo::normalise;
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
@@ -205,10 +206,7 @@ impl Finder<'_> {
             let environment = || build.environment.clone();
             // A base that nothing here uses brings nothing to what is deployed here.
             let is_unused = self.sources.is_unused_base(build);
-            // Where files say what is deployed, a build that fails and that none of them names is deployed nowhere.
-            let deployed = &self.sources.deployed;
-            let is_named = deployed.is_empty() || deployed.contains(&build.dir);
-            let is_own = is_unused || build.failed.is_some() && !is_named;
+            let is_own = self.sources.is_undeployed(build);
             let reach = |otherwise: Reach| if is_own { Reach::Own } else { otherwise };
             let is_left_out = build.failed.is_some() && is_unused;
             if is_left_out
@@ -316,6 +314,11 @@ impl Finder<'_> {
 
     /// What applications of Argo CD deploy from elsewhere, or for clusters that no file names.
     fn applications(&mut self, applications: &[Application]) {
+        let here = applications.iter().flat_map(|a| &a.sources);
+        let here = here.filter(|source| source.deploys.is_some());
+        let ours: BTreeSet<&str> = here
+            .filter_map(|source| Some(source.repository.as_ref()?.value.as_str()))
+            .collect();
         for application in applications {
             let path = self
                 .sources
@@ -348,6 +351,14 @@ impl Finder<'_> {
                     .add(What::Generator, name, &path, Some(application.span));
             }
             for source in &application.sources {
+                // Of what an unknown generator could make, what this repository does not have is not made.
+                let is_ours = |r: &Spanned<String>| ours.contains(r.value.as_str());
+                let is_unmade = application.unknown_generator.is_some()
+                    && source.deploys.is_none()
+                    && source.repository.as_ref().is_some_and(is_ours);
+                if is_unmade {
+                    continue;
+                }
                 let repository = source.repository.as_ref().map_or("elsewhere", |r| &r.value);
                 if let Some(chart) = &source.chart {
                     let shown = format!("{} of {repository} (release {name})", chart.value);
