@@ -1,6 +1,7 @@
 //! Istio: how calls to a host are routed, bounded, retried, and how a failing host is ejected.
 
 use super::object::{Object, duration, text};
+use super::schema::templated;
 use crate::facts::NodeFacts as _;
 use cofferdam_model::calls::{Breaker, Call, CallTarget, Deadline, DeadlineRole, TimeoutSetting};
 use cofferdam_model::cells::Cell;
@@ -36,6 +37,7 @@ fn service_of(host: &str) -> Option<(&str, Option<&str>)> {
 fn refer(object: &Object<'_>, host: &Fact<String>, parts: &mut Parts) {
     if let Some((name, namespace)) = service_of(&host.value)
         && object.is_whole()
+        && !templated(&host.value)
     {
         parts.references.push(Reference {
             subject: object.subject(),
@@ -210,6 +212,16 @@ mod tests {
         assert_eq!(env.calls[1].target, CallTarget::Outside);
         assert_eq!(env.calls[1].timeout, TimeoutSetting::Unknown);
         assert_eq!(env.references.len(), 1);
+    }
+
+    #[test]
+    fn a_host_with_a_placeholder_names_no_service() {
+        for host in ["orders.$(NAMESPACE).svc.cluster.local", "${APP}", "'{{ app }}'"] {
+            let env = read(&format!(
+                "apiVersion: networking.istio.io/v1beta1\nkind: VirtualService\nmetadata: {{name: v}}\nspec:\n  http:\n    - route:\n        - destination:\n            host: {host}\n"
+            ));
+            assert!(env.references.is_empty(), "{host}");
+        }
     }
 
     #[test]

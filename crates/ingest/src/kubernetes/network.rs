@@ -2,6 +2,7 @@
 //! Gateway API, namespaces and network policies.
 
 use super::object::{Object, duration, selector, text, texts};
+use super::schema::templated;
 use crate::facts::NodeFacts as _;
 use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};
 use cofferdam_model::delivery::{DanglingKind, Reference};
@@ -252,7 +253,7 @@ fn gateway_route(object: &Object<'_>, parts: &mut Parts) {
                     breaker: None,
                 });
             }
-            if object.is_whole() {
+            if object.is_whole() && !templated(&name.value) {
                 let reference = |kind, name, within| Reference {
                     subject: object.subject(),
                     kind,

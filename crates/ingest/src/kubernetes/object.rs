@@ -1,5 +1,6 @@
 //! One Kubernetes object as its interpreters see it: its kind, its name, its place.
 
+use super::schema::templated;
 use crate::context::Place;
 use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{DanglingKind, Reference};
@@ -99,7 +100,7 @@ impl<'a> Object<'a> {
     }
 
     /// Records a name that must exist. A fragment's names are not checked: their targets may be in the
-    /// missing part.
+    /// missing part. A name with a placeholder is none yet.
     pub(super) fn refers(&self, parts: &mut Parts, kind: DanglingKind, name: Fact<String>) {
         self.refers_within(parts, kind, name, None);
     }
@@ -112,7 +113,7 @@ impl<'a> Object<'a> {
         name: Fact<String>,
         within: Option<String>,
     ) {
-        if self.is_whole() && !name.value.is_empty() {
+        if self.is_whole() && !name.value.is_empty() && !templated(&name.value) {
             parts.references.push(Reference {
                 subject: self.subject(),
                 kind,

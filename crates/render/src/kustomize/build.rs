@@ -1,12 +1,14 @@
 //! One build: objects are collected from the bases up, and each kustomization on the way changes the objects
 //! that it collected, in kustomize's order.
 
+use super::fields::Config;
 use super::images::{ImageChanges, names_in};
 use super::load::{Index, Kustomization, Reference, Target};
 use super::object::{Object, same_namespace};
 use super::patch::index_names;
 use super::transform::{self, Reach};
-use super::{Brings, Dangling, Gap, Named, names};
+use super::vars::Var;
+use super::{Brings, Dangling, Gap, Named, fields, names};
 use crate::budget::Allowance;
 use crate::measure::{NODE_BYTES, size};
 use cofferdam_syntax::nearest::nearest;
@@ -45,8 +47,12 @@ pub(super) struct Session<'r> {
     pub(super) gaps: Vec<Gap>,
     /// Whether a kustomization brings a schema. It says how lists of custom resources merge.
     pub(super) schema: bool,
-    /// Whether a kustomization configures more fields for the transformers; that configuration is not read.
-    configured: bool,
+    /// The fields that the kustomizations below configure for the transformers.
+    pub(super) config: Config,
+    /// Whether a configuration was not read.
+    pub(super) configured_elsewhere: bool,
+    /// The variables of the build.
+    pub(super) vars: Vec<Var>,
     stack: Vec<usize>,
     visits: usize,
     /// The places that name the components around what is being read, the innermost first. What a component brings
@@ -64,7 +70,9 @@ impl<'r> Session<'r> {
             complete: true,
             gaps: Vec::new(),
             schema: false,
-            configured: false,
+            config: Config::default(),
+            configured_elsewhere: false,
+            vars: Vec::new(),
             stack: Vec::new(),
             visits: 0,
             components: Vec::new(),
@@ -88,7 +96,9 @@ impl<'r> Session<'r> {
     pub(super) fn run(&mut self, root: usize) -> Result<Vec<Object>, Failure> {
         let span = self.index.all[root].node.span;
         let mut objects = self.apply(root, Vec::new(), span)?;
-        names::follow(self.chains(), &mut objects);
+        names::follow(self.chains(), &mut objects, &self.config.names);
+        self.resolve_vars(&mut objects);
+        fields::annotations_are_text(&mut objects);
         self.refuse_doubles(&objects)?;
         Ok(objects)
     }
@@ -169,11 +179,11 @@ impl<'r> Session<'r> {
         kustomization = marked.as_ref().unwrap_or(kustomization);
         let node = kustomization.node;
         self.schema |= node.get("openapi").is_some_and(|n| !n.is_null());
-        self.configured |= node.get("configurations").is_some();
         self.note_unsupported(kustomization);
         for reference in &kustomization.resources {
             self.resource(kustomization, reference, &mut objects)?;
         }
+        self.configure(kustomization);
         self.generate(kustomization, &mut objects);
         self.afford(kustomization, kustomization.node.span)?;
         for document in self.plugins(kustomization, &kustomization.generators, "generators")? {
@@ -194,6 +204,7 @@ impl<'r> Session<'r> {
         for document in self.plugins(kustomization, &kustomization.transformers, "transformers")? {
             self.run_transformer(kustomization, &document, &mut objects)?;
         }
+        self.declare_vars(kustomization, &mut objects);
         self.stack.pop();
         Ok(objects)
     }
@@ -217,7 +228,11 @@ impl<'r> Session<'r> {
         match &reference.target {
             Target::Base(base) => {
                 let outer = std::mem::take(&mut self.components);
+                // What a base configures counts for those above it, not for other bases.
+                let config = std::mem::take(&mut self.config);
                 let mut gathered = self.apply(*base, Vec::new(), reference.span)?;
+                let of_base = std::mem::replace(&mut self.config, config);
+                self.config.merge(of_base);
                 self.components = outer;
                 self.allowance.step(gathered.len().saturating_mul(TOUCHED));
                 self.afford(kustomization, reference.span)?;
@@ -345,38 +360,22 @@ impl<'r> Session<'r> {
     }
 
     fn note_unsupported(&mut self, kustomization: &Kustomization<'_>) {
-        for (field, adds, what) in [
-            (
-                "helmCharts",
-                true,
-                "charts are not rendered; their objects are missing from this build",
-            ),
-            (
-                "helmChartInflationGenerator",
-                true,
-                "charts are not rendered; their objects are missing from this build",
-            ),
-            (
-                "vars",
-                false,
-                "variables are not substituted (kustomize itself has replaced them by `replacements`)",
-            ),
-        ] {
+        for field in ["helmCharts", "helmChartInflationGenerator"] {
             if let Some((key, _)) = kustomization
                 .node
                 .as_map()
                 .and_then(|m| m.entry(field))
                 .filter(|(_, v)| !v.is_null())
             {
-                let message = format!("`{field}` is not supported: {what}");
-                if adds {
-                    self.gap(
-                        kustomization,
-                        key.span,
-                        (Brings::Anything, false),
-                        message.clone(),
-                    );
-                }
+                let message = format!(
+                    "`{field}` is not supported: charts are not rendered; their objects are missing from this build"
+                );
+                self.gap(
+                    kustomization,
+                    key.span,
+                    (Brings::Anything, false),
+                    message.clone(),
+                );
                 self.note(kustomization, key.span, message);
             }
         }
@@ -398,9 +397,10 @@ impl<'r> Session<'r> {
             .get("namespace")
             .filter(|n| n.as_str().is_some_and(|t| !t.is_empty()))
         {
-            objects
-                .iter_mut()
-                .for_each(|object| transform::namespace(chains, object, namespace));
+            for object in objects.iter_mut() {
+                transform::namespace(chains, object, namespace);
+                self.config.set_namespace(chains, object, namespace);
+            }
         }
         let text = |key: &str| {
             node.get(key)
@@ -408,15 +408,17 @@ impl<'r> Session<'r> {
         };
         let affixes = (text("namePrefix"), text("nameSuffix"));
         if affixes != (None, None) {
-            objects
-                .iter_mut()
-                .for_each(|object| transform::affix(chains, object, affixes));
+            for object in objects.iter_mut() {
+                transform::affix(chains, object, affixes);
+                self.config.affix(chains, object, affixes);
+            }
         }
-        labels(chains, node, objects);
+        labels(chains, &self.config, node, objects);
         if let Some(pairs) = node.get("commonAnnotations") {
-            objects
-                .iter_mut()
-                .for_each(|object| transform::annotations(chains, object, pairs));
+            for object in objects.iter_mut() {
+                transform::annotations(chains, object, pairs);
+                self.config.put_annotations(chains, object, pairs);
+            }
         }
         self.patches(kustomization, &["patchesJson6902"], objects)?;
         self.replicas(node, objects);
@@ -440,8 +442,9 @@ impl<'r> Session<'r> {
             let mut found = false;
             for at in by_name.get(wanted).into_iter().flatten() {
                 found |= transform::replicas(chains, &mut objects[*at], count);
+                found |= self.config.set_replicas(chains, &mut objects[*at], count);
             }
-            if !found && self.complete && !self.configured {
+            if !found && self.complete && !self.configured_elsewhere {
                 let scaled = objects
                     .iter()
                     .filter(|o| o.node.at("spec/template").is_some())
@@ -465,9 +468,10 @@ impl<'r> Session<'r> {
         let mut changes = ImageChanges::new(self.chains(), entries);
         for object in objects.iter_mut() {
             changes.apply(&mut object.node);
+            self.config.change_images(&mut changes, object);
         }
         // A component changes objects of others, and they need not all be there each time.
-        if kustomization.component || !self.complete || self.configured {
+        if kustomization.component || !self.complete || self.configured_elsewhere {
             return;
         }
         let unused = changes.unused();
@@ -522,12 +526,13 @@ impl<'r> Session<'r> {
     }
 }
 
-fn labels(chains: &Chains, node: &Node, objects: &mut [Object]) {
+fn labels(chains: &Chains, config: &Config, node: &Node, objects: &mut [Object]) {
     let flag = |entry: &Node, key: &str| entry.get(key).and_then(Node::as_bool).unwrap_or(false);
     if let Some(pairs) = node.get("commonLabels") {
-        objects
-            .iter_mut()
-            .for_each(|o| transform::labels(chains, o, pairs, Reach::Selectors));
+        for object in objects.iter_mut() {
+            transform::labels(chains, object, pairs, Reach::Selectors);
+            config.put_labels(chains, object, pairs, true);
+        }
     }
     for entry in node.get("labels").map_or(&[][..], Node::items) {
         let Some(pairs) = entry.get("pairs") else { continue };
@@ -540,6 +545,12 @@ fn labels(chains: &Chains, node: &Node, objects: &mut [Object]) {
         };
         for object in objects.iter_mut() {
             transform::labels(chains, object, pairs, reach);
+            config.put_labels(chains, object, pairs, false);
+            match reach {
+                Reach::Selectors => config.put_labels(chains, object, pairs, true),
+                Reach::Templates => config.put_template_labels(chains, object, pairs),
+                Reach::Metadata => {}
+            }
             for field in entry.get("fields").map_or(&[][..], Node::items) {
                 let kind = field.get("kind").and_then(Node::as_str);
                 let path = field.get("path").and_then(Node::as_str);

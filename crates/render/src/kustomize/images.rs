@@ -83,7 +83,7 @@ impl<'r> ImageChanges<'r> {
     }
 
     /// Applies the entries in their order; a later one may change what an earlier one made.
-    fn change(&mut self, image: &mut Node) {
+    pub(super) fn change(&mut self, image: &mut Node) {
         let mut next = 0;
         while let Some(text) = image.as_str() {
             let name = parse_image(text).name();

@@ -3,11 +3,11 @@
 //! judged by itself. What this reader does not support is reported, never guessed.
 //!
 //! The behaviour is that of kustomize (version 5): the order in which transformers
-//! run, the fields that they reach, the way lists merge. Left out: the hash on generated names, `vars`,
-//! plugins of others, charts, and remote bases.
+//! run, the fields that they reach, the way lists merge. Left out: the hash on generated names, plugins of others, charts, and remote bases.
 
 mod build;
 mod builtin;
+mod fields;
 mod generate;
 mod images;
 mod json_patch;
@@ -22,6 +22,7 @@ mod select;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod vars;
 
 use crate::budget::{Budget, Cost};
 use crate::measure::size;

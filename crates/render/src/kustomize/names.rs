@@ -1,7 +1,8 @@
 //! References by name follow the objects that they name: when a prefix, a suffix or a namespace changes an
 //! object, the fields of Kubernetes' own kinds that name it change with it. Custom resources stay as
-//! they are, because kustomize does not know their fields, and the reader should see that.
+//! they are, because kustomize does not know their fields, unless a configuration names them.
 
+use super::fields::NameReference;
 use super::object::{Object, same_namespace, set};
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{ChainId, Chains, Layer, Link, Span};
@@ -32,6 +33,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("volumeName", "", "PersistentVolume"),
     ("serviceName", "", "Service"),
     ("service", "name", "Service"),
+    ("policyName", "", "ValidatingAdmissionPolicy"),
 ];
 
 /// Fields that name an object by kind and name.
@@ -62,7 +64,7 @@ struct New {
 }
 
 /// Changes every reference to an object whose name or namespace has changed.
-pub(super) fn follow(chains: &Chains, objects: &mut [Object]) {
+pub(super) fn follow(chains: &Chains, objects: &mut [Object], configured: &[NameReference]) {
     let mut renamed: Renamed = HashMap::new();
     let mut news = Vec::new();
     for object in objects.iter().filter(|o| !o.before.is_empty()) {
@@ -85,8 +87,19 @@ pub(super) fn follow(chains: &Chains, objects: &mut [Object]) {
     if renamed.is_empty() {
         return;
     }
-    let refers = |o: &&mut Object| o.is_built_in() && !FREE_CONTENT.contains(&o.kind());
-    for object in objects.iter_mut().filter(refers) {
+    for object in objects.iter_mut() {
+        let walked = object.is_built_in() && !FREE_CONTENT.contains(&object.kind());
+        let fields = configured.iter().flat_map(|reference| {
+            let fields = reference
+                .fields
+                .iter()
+                .map(|field| (reference.kind.as_str(), field));
+            fields.filter(|(_, field)| field.is_for(object))
+        });
+        let fields: Vec<_> = fields.collect();
+        if !walked && fields.is_empty() {
+            continue;
+        }
         let referrer = Referrer {
             namespaces: object.identities().map(|(_, ns)| ns.map(str::to_owned)).collect(),
             affixes: object.affixes.clone(),
@@ -97,7 +110,16 @@ pub(super) fn follow(chains: &Chains, objects: &mut [Object]) {
             news: &news,
             referrer: &referrer,
         };
-        walk(&mut object.node, &lookup);
+        if walked {
+            walk(&mut object.node, &lookup);
+        }
+        for (kind, field) in fields {
+            let span = object.node.span;
+            field.each(object, span, &mut |slot| {
+                let below = if slot.as_map().is_some() { "name" } else { "" };
+                rename(slot, below, kind, &lookup);
+            });
+        }
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Object {
     pub(super) before: Vec<(Arc<str>, Option<Arc<str>>)>,
     /// Prefixes and suffixes that were put around its name, innermost first.
     pub(super) affixes: Vec<(Arc<str>, Arc<str>)>,
+    /// The variables that stand for one of its fields.
+    pub(super) vars: Vec<Arc<str>>,
     /// Whether a generator made it.
     pub(super) generated: bool,
 }
@@ -73,6 +75,7 @@ impl Object {
             node,
             before: Vec::new(),
             affixes: Vec::new(),
+            vars: Vec::new(),
             generated: false,
         }
     }

@@ -1,4 +1,5 @@
 mod cost;
+mod fields;
 
 use super::*;
 use cofferdam_syntax::tree::Value;

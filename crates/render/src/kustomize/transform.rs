@@ -128,7 +128,8 @@ fn visit(node: &mut Node, path: &str, create: bool, span: Span, change: &mut dyn
     }
 }
 
-fn put_all(chains: &Chains, map: &mut Map, pairs: &Node) {
+/// Sets every one of `pairs`.
+pub(super) fn put_all(chains: &Chains, map: &mut Map, pairs: &Node) {
     for (key, value) in pairs.entries() {
         // Labels are text, whatever they look like.
         let mut value = laid_over(chains, value, map.get(&key.text));

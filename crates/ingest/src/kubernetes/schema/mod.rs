@@ -8,6 +8,7 @@ mod check;
 mod cursor;
 mod place;
 mod scalar;
+pub(in crate::kubernetes) use scalar::templated;
 mod table;
 mod versions;
 

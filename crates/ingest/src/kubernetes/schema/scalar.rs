@@ -117,7 +117,7 @@ pub(super) fn int(node: &Node) -> Option<i64> {
 }
 
 /// Whether a text contains a placeholder: of Helm, envsubst, kustomize variables, sops, sed.
-pub(super) fn templated(text: &str) -> bool {
+pub(in crate::kubernetes) fn templated(text: &str) -> bool {
     let bytes = text.as_bytes();
     match bytes.first() {
         None => return false,
