@@ -1,6 +1,7 @@
 //! Objects that pods read and mount: ConfigMaps, Secrets and the objects that create them, service accounts,
 //! claims.
 
+use super::makers;
 use super::object::{Object, duration, text};
 use crate::facts::NodeFacts as _;
 use crate::secret_scan;
@@ -77,6 +78,7 @@ fn config_map(object: &Object<'_>, parts: &mut Parts) {
         span: object.span,
         complete: object.is_whole()
             && !binary
+            && !makers::is_filled(object)
             && entries().all(|(_, v)| !matches!(v.value, Value::Unknown(_))),
         data,
     });
@@ -118,7 +120,9 @@ fn secret(object: &Object<'_>, parts: &mut Parts) {
             .into_iter()
             .filter_map(|p| object.node.get(p))
     };
-    let complete = object.is_whole() && sections().all(|p| p.is_null() || p.as_map().is_some());
+    let complete = object.is_whole()
+        && !makers::is_filled(object)
+        && sections().all(|p| p.is_null() || p.as_map().is_some());
     for (part, encoded) in [("data", true), ("stringData", false)] {
         for (key, value) in object.node.get(part).into_iter().flat_map(Node::entries) {
             let Some(written) = value.as_str() else { continue };

@@ -13,6 +13,7 @@ mod helm_values;
 mod image_variables;
 mod istio;
 mod limits;
+mod makers;
 mod monitoring;
 mod network;
 mod object;
@@ -112,6 +113,7 @@ pub fn interpret(object: &Node, place: Place<'_>, parts: &mut Parts) {
             None => defect,
         }
     }));
+    makers::interpret(&object, parts);
     if !READERS.iter().any(|read| read(&object, parts)) {
         custom::interpret(&object, parts);
     }

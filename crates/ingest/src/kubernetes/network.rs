@@ -188,6 +188,9 @@ fn ingress(object: &Object<'_>, parts: &mut Parts) {
     let asks = [
         "cert-manager.io/cluster-issuer",
         "cert-manager.io/issuer",
+        "cert-manager.io/issuer-kind",
+        "certmanager.k8s.io/cluster-issuer",
+        "certmanager.k8s.io/issuer",
         "kubernetes.io/tls-acme",
     ];
     let made = asks.iter().any(|key| object.annotation(key).is_some());
