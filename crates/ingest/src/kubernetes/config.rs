@@ -131,11 +131,8 @@ fn secret(object: &Object<'_>, parts: &mut Parts) {
             } else {
                 Some(written.to_owned())
             };
-            let kind = secret_scan::kind_of_reference(&key.text, "").filter(|_| !is_public(&key.text));
-            let shown = match (&decoded, kind) {
-                (Some(text), None) => text.clone(),
-                _ => String::new(),
-            };
+            let hidden = secret_scan::may_be_secret(&key.text) && !is_public(&key.text);
+            let shown = decoded.clone().filter(|_| !hidden).unwrap_or_default();
             data.insert(key.text.to_string(), Fact::declared(shown, value.span));
             if encrypted {
                 continue;
@@ -174,7 +171,9 @@ fn in_clear(key: &str, text: &str, encoded: bool) -> Option<(SecretKind, String)
     if let Some(found) = secret_scan::classify(key, text) {
         return Some(found);
     }
-    let stands_in = secret_scan::names_itself(key, text) || secret_scan::is_to_be_replaced(text);
+    let stands_in = secret_scan::names_itself(key, text)
+        || secret_scan::is_to_be_replaced(text)
+        || secret_scan::is_user_of_store(key, text);
     if stands_in || secret_scan::is_placeholder_or_reference(text) {
         return None;
     }

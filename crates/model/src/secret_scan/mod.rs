@@ -18,7 +18,7 @@ use stand_ins::{is_instruction, is_name_of_secret, is_placeholder, is_reference}
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use commands::{Argument, Command, in_command};
-pub use names::{kind_of_name, kind_of_reference};
+pub use names::{kind_of_name, kind_of_reference, may_be_secret};
 pub(crate) use names::{suggested, words};
 pub use settings::in_secret;
 pub(crate) use shapes::{decoded, is_token, prefixes, webhook_key};
@@ -86,7 +86,8 @@ pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
         return Some((kind, evidence));
     }
     let least = if kind == SecretKind::Password { 8 } else { 12 };
-    is_random(value, least).then(|| (kind, "random text".to_owned()))
+    let random = is_random(value, least) && !is_name_of_secret(value);
+    random.then(|| (kind, "random text".to_owned()))
 }
 
 /// Whether a password, alone or inside an address, is one that every attacker tries first. In a file that
@@ -110,6 +111,11 @@ pub fn literal(name: &str, value: &str, span: Span, (kind, evidence): (SecretKin
     }
 }
 
+/// Whether a word is that of a user under the name of the public half of a pair of keys: `accesskey: minio`.
+pub fn is_user_of_store(name: &str, value: &str) -> bool {
+    names::is_access_key(name) && !is_random(value.trim(), 16)
+}
+
 /// A word under a name that suggests a secret and is too plain for [`classify`]: what it may open, and the
 /// reason. It may be a secret that is easy to guess, or not a secret.
 pub fn by_name_alone(name: &str, value: &str) -> Option<(SecretKind, String)> {
@@ -123,6 +129,7 @@ pub fn by_name_alone(name: &str, value: &str) -> Option<(SecretKind, String)> {
         || is_placeholder(value)
         || is_instruction(value)
         || is_name_of_secret(value)
+        || is_user_of_store(name, value)
         || !is_one_word(value)
         || names_something(value)
     {

@@ -59,6 +59,116 @@ pub(super) const ABOUT: &[&str] = &[
     "engine",
 ];
 
+/// Last words of names of settings that are often kept in a Secret and are none.
+const OPEN: &[&str] = &[
+    "address",
+    "addresses",
+    "app",
+    "authority",
+    "broker",
+    "brokers",
+    "buckets",
+    "charset",
+    "cluster",
+    "database",
+    "databases",
+    "db",
+    "dbname",
+    "domain",
+    "domains",
+    "driver",
+    "endpoints",
+    "environment",
+    "fqdn",
+    "group",
+    "hostname",
+    "hosts",
+    "insecure",
+    "ip",
+    "keyspace",
+    "language",
+    "level",
+    "locale",
+    "login",
+    "mechanism",
+    "mechanisms",
+    "names",
+    "org",
+    "organisation",
+    "organization",
+    "owner",
+    "ports",
+    "project",
+    "protocol",
+    "protocols",
+    "queue",
+    "realm",
+    "replicas",
+    "repo",
+    "repository",
+    "schema",
+    "scheme",
+    "scope",
+    "scopes",
+    "server",
+    "servers",
+    "site",
+    "slug",
+    "style",
+    "subject",
+    "table",
+    "tenant",
+    "timezone",
+    "topic",
+    "tz",
+    "usernames",
+    "users",
+    "verify",
+    "vhost",
+    "workspace",
+    "zone",
+];
+
+/// Words beside `url` that make it an address with a login or a key in it.
+const WITH_LOGIN: &[&str] = &[
+    "amqp",
+    "broker",
+    "cache",
+    "celery",
+    "clickhouse",
+    "connection",
+    "couchdb",
+    "database",
+    "db",
+    "dsn",
+    "elasticsearch",
+    "hook",
+    "jdbc",
+    "kafka",
+    "ldap",
+    "mailer",
+    "mariadb",
+    "mongo",
+    "mongodb",
+    "mysql",
+    "nats",
+    "opensearch",
+    "pg",
+    "pgsql",
+    "postgres",
+    "postgresql",
+    "rabbit",
+    "rabbitmq",
+    "redis",
+    "slack",
+    "smtp",
+    "sql",
+    "sqlalchemy",
+    "storage",
+    "valkey",
+    "webhook",
+];
+
 /// Words before `key` that make the key a secret; a routing or partition key is not.
 const SECRET_KEYS: &[&str] = &[
     "api",
@@ -465,20 +575,40 @@ pub fn kind_of_reference(variable: &str, key: &str) -> Option<SecretKind> {
     if let Some(kind) = kind_of_name(variable) {
         return Some(kind);
     }
-    let words = words(variable);
-    let last = words.last().map_or("", String::as_str);
-    if matches!(last, "url" | "uri" | "dsn" | "connection" | "string") {
-        return Some(SecretKind::Password);
+    let (of_variable, of_key) = (words(variable), words(key));
+    let last = |words: &[String]| words.last().cloned().unwrap_or_default();
+    let near = |word: &str| of_variable.iter().chain(&of_key).any(|w| w == word);
+    let is_open = |word: &str| ABOUT.contains(&word) || OPEN.contains(&word);
+    let last_of_key = last(&of_key);
+    match last(&of_variable).as_str() {
+        // The address of an error tracker has a key that browsers get too.
+        "dsn" => (!near("sentry") && !near("glitchtip")).then_some(SecretKind::Password),
+        "url" | "uri" | "connection" | "string" => {
+            let mut all = of_variable.iter().chain(&of_key);
+            let opens = all.any(|word| WITH_LOGIN.iter().any(|with| word.ends_with(with)));
+            opens.then_some(SecretKind::Password)
+        }
+        word if is_open(word) => None,
+        _ if kind_of_name(key).is_none() && is_open(&last_of_key) => None,
+        _ => Some(kind_of_name(key).unwrap_or(SecretKind::Other)),
     }
-    if ABOUT.contains(&last)
-        || matches!(
-            last,
-            "database" | "db" | "dbname" | "hostname" | "address" | "servers"
-        )
-    {
-        return None;
-    }
-    Some(kind_of_name(key).unwrap_or(SecretKind::Other))
+}
+
+/// Whether the text under a name should not be kept or shown, because it may be a secret. This is wider than
+/// [`kind_of_reference`]: any address may have a password in it.
+pub fn may_be_secret(name: &str) -> bool {
+    let last = last_word(name);
+    let address = matches!(last.as_str(), "url" | "uri" | "dsn" | "connection" | "string");
+    address || kind_of_reference(name, "").is_some()
+}
+
+/// Whether a name is that of the public half of a pair of keys (`accesskey`), which is a user's name in object
+/// stores that are compatible with S3.
+pub(super) fn is_access_key(name: &str) -> bool {
+    let mut words = words(name);
+    without_which(&mut words);
+    let folded = words.concat();
+    folded.ends_with("accesskey") && !folded.contains("secret")
 }
 
 pub(super) fn last_word(name: &str) -> String {

@@ -78,9 +78,25 @@ pub(super) fn by_shape(value: &str) -> Option<(SecretKind, String)> {
         let real = key.len() >= 20 && is_key(key) && !is_placeholder(key) && super::is_mixed(key);
         return real.then(|| (SecretKind::Token, format!("the address of a webhook of {whose}")));
     }
+    if is_public_dsn(value) {
+        return None;
+    }
     let (_, found) =
         addresses::secrets(value).find(|(place, found)| is_real(&value[place.clone()], *found))?;
     Some((found.kind(), format!("{} inside {}", found.what(), found.place())))
+}
+
+/// Whether a text is the address to which a program sends its errors, with a key that only allows to send:
+/// `https://KEY@o1.ingest.sentry.io/1`. Browsers get it too.
+fn is_public_dsn(value: &str) -> bool {
+    let Some((login, rest)) = value.strip_prefix("https://").and_then(|v| v.split_once('@')) else {
+        return false;
+    };
+    let project = rest.rsplit_once('/').map_or("", |(_, project)| project);
+    login.len() == 32
+        && login.bytes().all(|b| b.is_ascii_hexdigit())
+        && !project.is_empty()
+        && project.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// What tokens of known kinds begin with.

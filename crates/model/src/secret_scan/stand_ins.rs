@@ -371,11 +371,20 @@ fn is_label(value: &str) -> bool {
         && named(value).is_some()
 }
 
-/// Whether a text is the name of a secret in the way of programs: `dbPassword`, `API_TOKEN`, `root-password`.
+/// Whether a text is the name of a secret in the way of programs: `dbPassword`, `API_TOKEN`, `root-password`,
+/// `oauth2-client-secret`.
 pub(super) fn is_name_of_secret(value: &str) -> bool {
-    let letters = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '-' | '.');
-    let parts = words(value);
-    parts.len() > 1 && value.chars().all(letters) && named(value).is_some()
+    let (parts, mut pieces) = (words(value), value.rsplit(['_', '-', '.']));
+    let letters = |piece: &str| piece.bytes().all(|b| b.is_ascii_alphabetic());
+    // A number may be at the end of a word, but not of the last one.
+    let with_number = |piece: &str| {
+        let word = piece.trim_end_matches(|c: char| c.is_ascii_digit());
+        letters(word) && !word.is_empty() && piece.len() - word.len() <= 2 && word.len() > 1
+    };
+    parts.len() > 1
+        && pieces.next().is_some_and(letters)
+        && pieces.all(|piece| letters(piece) || with_number(piece))
+        && named(value).is_some()
 }
 
 /// Whether a text only repeats its name (`SECRET` under `CLIENT_SECRET`, `my_access_key` under `access_key`);

@@ -466,6 +466,33 @@ fn a_reference_tells_passwords_from_addresses() {
         kind_of_reference("DATABASE_URL", "url"),
         Some(SecretKind::Password)
     );
+    for (variable, key) in [
+        ("KAFKA_SECURITY_PROTOCOL", "securityProtocol"),
+        ("KAFKA_SASL_MECHANISM", "mechanism"),
+        ("AWS_ENDPOINT_URL", "endpoint"),
+        ("S3_BUCKETS", "bucket"),
+        ("S3_HTTP_INSECURE_SKIP_VERIFY", "http_config.insecure_skip_verify"),
+        ("GH_APP_SLUG", "github-app-slug"),
+        ("WORKFLOW_URL", "workflow-url"),
+        ("PGUSER", "POSTGRES_USER"),
+        ("SENTRY_DSN", "sentry-dsn"),
+        ("STORE", "region"),
+    ] {
+        assert_eq!(kind_of_reference(variable, key), None, "{variable}");
+    }
+    for (variable, key) in [
+        ("consdb_url", "consdb-url"),
+        ("SLACK_WEBHOOK_URL", "slack-webhook"),
+        ("KAPACITOR_HTTPPOST_0_URL", "pager-webhook"),
+        ("MONGODB_URI", "uri"),
+        ("REDIS_URL", "url"),
+        ("DB_CONNECTION_STRING", "value"),
+        ("DB_DSN", "dsn"),
+        ("SLACK_SIGNING", "SLACK_SIGNING"),
+    ] {
+        assert!(kind_of_reference(variable, key).is_some(), "{variable}");
+    }
+    assert!(may_be_secret("url") && may_be_secret("DATABASE_URL") && !may_be_secret("host"));
     assert_eq!(kind_of_reference("DATABASE_HOST", "host"), None);
     assert_eq!(kind_of_reference("DB_USER", "user"), None);
     assert_eq!(kind_of_reference("STRIPE", "api-key"), Some(SecretKind::Token));
@@ -498,5 +525,33 @@ proptest! {
     #[test]
     fn no_text_panics(name in "\\PC{0,16}", value in "\\PC{0,40}") {
         let _ = (classify(&name, &value), kind_of_reference(&name, &value), fingerprint(&value));
+    }
+}
+
+#[test]
+fn names_of_secrets_and_of_users_are_no_secrets() {
+    for (name, value) in [
+        ("client_secret", "oauth2-proxy-client-secret"),
+        ("cookie_secret", "oauth2-proxy-cookie-secret"),
+        ("TOKEN", "s3cret"),
+    ] {
+        assert_eq!(classify(name, value), None, "{value}");
+    }
+    assert!(is_user_of_store("accesskey", "minio") && is_user_of_store("S3_ACCESS_KEY", "app-user"));
+    assert!(!is_user_of_store("secret_access_key", "minio") && !is_user_of_store("secretkey", "minio"));
+    assert!(!is_user_of_store("accesskey", "Gk2pQ9vL9xT4mN7aB3"));
+    assert_eq!(by_name_alone("MINIO_ACCESS_KEY", "minio"), None);
+}
+
+#[test]
+fn the_address_of_an_error_tracker_is_public() {
+    let key = "0123456789abcdef0123456789abcdef";
+    for (dsn, secret) in [
+        (format!("https://{key}@o1.ingest.us.sentry.io/45"), false),
+        (format!("https://{key}@errors.example.com/7"), false),
+        (format!("https://{key}:{key}@o1.ingest.sentry.io/45"), true),
+        (format!("https://{key}@git.example.com/team/repo"), true),
+    ] {
+        assert_eq!(classify("MONITORING_DSN", &dsn).is_some(), secret, "{dsn}");
     }
 }
