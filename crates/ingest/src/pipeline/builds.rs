@@ -69,8 +69,9 @@ impl<'a> Sources<'a> {
             projects: &projects,
             evidence: &evidence,
         };
-        let file_environments = file_environments(&labels, &selected, &naming);
+        let mut file_environments = file_environments(&labels, &selected, &naming);
         name_environments(&mut terraform, &naming);
+        file_environments.extend(of_value_files(repo, &terraform));
         let releases = releases(repo, &charts, (&applications, listed, &given.left_out), &naming);
         charts.note_left_out();
         let of_builds = of_builds(&applications, &naming);
@@ -274,12 +275,23 @@ fn name_environments(terraform: &mut Terraform, naming: &Naming<'_>) {
         for values in &mut root.environments {
             let name = values.environment.take();
             let stated = values.stated.as_ref();
-            values.environment = naming
-                .named(name.as_ref(), &root.dir)
+            let sibling = values.by.as_ref().and(name.as_ref());
+            let by_siblings = sibling.map(|name| naming.stated.environment_name(name));
+            values.environment = by_siblings
+                .or_else(|| naming.named(name.as_ref(), &root.dir))
                 .or_else(|| place.clone())
                 .or_else(|| stated.map(|name| naming.stated.environment_name(name)));
         }
     }
+}
+
+/// The value files whose names are environments because their siblings show it.
+fn of_value_files<'a>(repo: &'a Repo, terraform: &Terraform) -> impl Iterator<Item = (&'a Path, String)> {
+    let values = terraform.roots.iter().flat_map(|root| &root.environments);
+    values.filter_map(|values| {
+        let (path, _) = repo.files.get_key_value(values.by.as_ref()?)?;
+        Some((path.as_path(), values.environment.clone()?))
+    })
 }
 
 /// What the applications that deploy each build agree on.

@@ -99,6 +99,9 @@ pub struct RootValues {
     pub environment: Option<String>,
     /// The environment that a value file names in a variable for it.
     pub stated: Option<String>,
+    /// The value file whose name is the environment's, where only the files beside it show that it is one: they set
+    /// the same names.
+    pub by: Option<PathBuf>,
     /// Resources and data sources, those of called modules included.
     pub resources: Vec<Resource>,
     /// Calls of modules from elsewhere (a registry, git): their arguments are all that is known.
@@ -295,17 +298,19 @@ pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terra
         .flat_map(|dir| {
             let values = values.get(dir).unwrap_or(&none);
             let environments = values.environments(dir).into_iter();
-            environments.map(move |(environment, files)| (dir.as_path(), environment, files))
+            environments.map(move |chosen| (dir.as_path(), chosen))
         })
         .collect();
-    let evaluate = |(dir, environment, files): &Evaluation<'_>, allowance: &Allowance| {
+    let evaluate = |(dir, chosen): &Evaluation<'_>, allowance: &Allowance| {
         let module = modules.get(*dir).unwrap_or(&nothing);
-        let mut given = given_values(repo, dir, files, allowance);
+        let mut given = given_values(repo, dir, &chosen.files, allowance);
         given.extend(commands.get(*dir).into_iter().flatten().map(cloned));
         let stated = stated_environment(&given, module);
         let run = root::Run::new(repo, &modules, dir, allowance);
-        let (values, left_out) = run.evaluate(environment.clone(), given);
-        (RootValues { stated, ..values }, left_out)
+        let (values, left_out) = run.evaluate(chosen.environment.clone(), given);
+        let by = chosen.by.map(Path::to_path_buf);
+        let values = RootValues { stated, by, ..values };
+        (values, left_out)
     };
     let mut budget = budget(repo, &parsed);
     let evaluated = budget.spread(&each, (SMALL, LARGE), evaluate);
@@ -433,8 +438,8 @@ fn stated_environment(given: &BTreeMap<String, Node>, module: &module::Module<'_
     variable.or_else(local).map(str::to_owned)
 }
 
-/// A root, one of its environments, and the value files of this environment.
-type Evaluation<'p> = (&'p Path, Option<String>, Vec<&'p parse::File>);
+/// A root and one of its environments.
+type Evaluation<'p> = (&'p Path, vars::Chosen<'p>);
 
 /// What the evaluation of nearly every root costs less than.
 const SMALL: Cost = Cost {

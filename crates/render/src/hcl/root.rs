@@ -162,6 +162,7 @@ impl<'w> Run<'w> {
         let mut values = RootValues {
             environment,
             stated: None,
+            by: None,
             resources: Vec::new(),
             modules: Vec::new(),
             providers: Vec::new(),

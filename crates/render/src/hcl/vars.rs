@@ -27,6 +27,18 @@ pub(super) struct ValueFiles<'a> {
     shared: Vec<&'a File>,
     by_environment: BTreeMap<String, Vec<&'a File>>,
     others: Vec<&'a File>,
+    /// The files whose names are environments only because their siblings show it.
+    chosen: BTreeMap<String, &'a Path>,
+}
+
+/// The values of a root in one environment.
+#[derive(Debug)]
+pub(super) struct Chosen<'a> {
+    pub(super) environment: Option<String>,
+    /// Later ones win.
+    pub(super) files: Vec<&'a File>,
+    /// The file whose name is the environment's, where only its siblings show that it is one.
+    pub(super) by: Option<&'a Path>,
 }
 
 /// The name of a value file without its endings.
@@ -103,6 +115,9 @@ pub(super) fn assign<'a>(
         }
     }
     for (root, values) in &mut assigned {
+        if environment::of_directory(root).is_none() {
+            values.find_siblings();
+        }
         // `terraform.tfvars` comes before `*.auto.tfvars`, and both before files that a person passes.
         values.shared.sort_by_key(|file| {
             (
@@ -130,16 +145,46 @@ impl<'a> ValueFiles<'a> {
         self.others.iter().flat_map(|file| names(file)).collect()
     }
 
-    /// The environments of a root in `dir` and the files that hold in each, later ones winning.
-    pub(super) fn environments(&self, dir: &Path) -> Vec<(Option<String>, Vec<&'a File>)> {
+    /// Files of one directory that set mostly the same names are used one at a time: each is an environment, whatever
+    /// its name is.
+    fn find_siblings(&mut self) {
+        let of_environments = self.by_environment.values().flatten();
+        let all: Vec<(&Path, BTreeSet<String>)> = (of_environments.chain(&self.others))
+            .map(|file| (file.path.as_path(), names(file)))
+            .collect();
+        let is_alike = |file: &File| {
+            let own = names(file);
+            all.iter().any(|(path, others)| {
+                let both = own.intersection(others).count();
+                *path != file.path
+                    && path.parent() == file.path.parent()
+                    && 2 * both > own.len().max(others.len())
+            })
+        };
+        let (alike, others): (Vec<&File>, Vec<&File>) = self.others.iter().partition(|file| is_alike(file));
+        self.others = others;
+        for file in alike {
+            let name = environment::name(&stem(&file.path));
+            self.chosen.entry(name.clone()).or_insert(&file.path);
+            self.by_environment.entry(name).or_default().push(file);
+        }
+    }
+
+    /// The environments of a root in `dir` and the files that hold in each.
+    pub(super) fn environments(&self, dir: &Path) -> Vec<Chosen<'a>> {
         if self.by_environment.is_empty() {
-            return vec![(environment::of_directory(dir), self.shared.clone())];
+            return vec![Chosen {
+                environment: environment::of_directory(dir),
+                files: self.shared.clone(),
+                by: None,
+            }];
         }
         self.by_environment
             .iter()
-            .map(|(name, files)| {
-                let all = self.shared.iter().chain(files).copied().collect();
-                (Some(name.clone()), all)
+            .map(|(name, files)| Chosen {
+                environment: Some(name.clone()),
+                files: self.shared.iter().chain(files).copied().collect(),
+                by: self.chosen.get(name).copied(),
             })
             .collect()
     }

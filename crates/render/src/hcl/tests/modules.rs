@@ -265,3 +265,54 @@ fn endless_references_and_unbounded_values_stop() {
     let nested = format!("resource \"t\" \"r\" {{ x = length({nested}) }}\n");
     assert!(show(&stopped(&nested)).len() < 100);
 }
+
+#[test]
+fn value_files_that_set_the_same_names_are_environments() {
+    let main = "variable \"n\" {}\nvariable \"zone\" {}\nvariable \"x\" { default = 1 }\nresource \"r\" \"a\" { count_of = var.n }\n";
+    let with = |files: &[(&str, &str)]| {
+        let mut all = vec![("tf/main.tf", main)];
+        all.extend(files);
+        let found = terraform(&all);
+        let environments = found.roots[0].environments.iter();
+        environments
+            .map(|v| {
+                (
+                    v.environment.clone(),
+                    v.by.clone().map(|p| p.display().to_string()),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let named = |name: &str, by: Option<&str>| (Some(name.to_owned()), by.map(str::to_owned));
+    assert_eq!(
+        with(&[
+            ("tf/config/test.tfvars", "n = 1\nzone = 2\n"),
+            ("tf/config/production.tfvars.json", "{\"n\": 3, \"zone\": 4}"),
+            (
+                "tf/config/platform-test.tfvars.json",
+                "{\"n\": 5, \"zone\": 6, \"x\": 7}"
+            ),
+        ]),
+        [
+            named("platform-test", Some("tf/config/platform-test.tfvars.json")),
+            named("production", None),
+            named("test", None),
+        ]
+    );
+    assert_eq!(
+        with(&[
+            ("tf/projects/leap.tfvars", "n = 1\nzone = 2\n"),
+            ("tf/projects/hetzner-2i2c.tfvars", "n = 3\nzone = 4\n")
+        ]),
+        [
+            named("hetzner-2i2c", Some("tf/projects/hetzner-2i2c.tfvars")),
+            named("leap", Some("tf/projects/leap.tfvars")),
+        ]
+    );
+    // Files that set different names are used together, and nobody can tell in which environment.
+    assert_eq!(
+        with(&[("tf/net.tfvars", "zone = 2\n"), ("tf/size.tfvars", "n = 3\n")]),
+        [(None, None)]
+    );
+    assert_eq!(with(&[("tf/leap.tfvars", "n = 1\nzone = 2\n")]), [(None, None)]);
+}
