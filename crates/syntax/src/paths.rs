@@ -21,6 +21,11 @@ impl<V> PathMap<V> {
         self.0.contains_key(path)
     }
 
+    /// The path as it is kept, and its value.
+    pub fn get_key_value(&self, path: &Path) -> Option<(&PathBuf, &V)> {
+        self.0.get_key_value(path)
+    }
+
     /// Paths and values in order.
     pub fn iter(&self) -> indexmap::map::Iter<'_, PathBuf, V> {
         self.0.iter()

@@ -12,6 +12,7 @@ mod foreign;
 mod helm_values;
 mod image_variables;
 mod istio;
+pub(crate) mod known;
 mod limits;
 mod makers;
 mod monitoring;

@@ -148,13 +148,21 @@ impl<'a> Found<'a> {
                 variant: None,
                 deployment: Some(deployment),
             };
-            let piece = |node| Piece {
+            // Of a chart that is installed with known values, what is written in a template is certain.
+            let is_whole = |(node, is_whole): &(&Node, &bool)| {
+                !release.by_default && **is_whole && kubernetes::known::is_known(node)
+            };
+            let piece = |object| Piece {
                 holder,
                 path: &release.dir,
-                completeness: Completeness::Fragment,
-                node,
+                completeness: match is_whole(&object) {
+                    true => Completeness::Whole,
+                    false => Completeness::Fragment,
+                },
+                node: object.0,
             };
-            self.pieces.extend(release.objects.iter().map(piece));
+            self.pieces
+                .extend(release.objects.iter().zip(&release.whole).map(piece));
         }
     }
 

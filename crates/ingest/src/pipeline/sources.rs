@@ -103,6 +103,8 @@ pub(super) struct Release {
     pub(super) cluster: Option<String>,
     pub(super) dir: PathBuf,
     pub(super) objects: Vec<Node>,
+    /// For each object, whether its template gives these fields whatever is unknown.
+    pub(super) whole: Vec<bool>,
     /// The chart's name there and its values.
     pub(super) name: String,
     pub(super) values: Node,
@@ -139,6 +141,7 @@ impl Release {
             name,
             dir,
             mut objects,
+            whole,
             values,
             release,
             is_part,
@@ -153,6 +156,7 @@ impl Release {
             cluster: None,
             dir,
             objects,
+            whole,
             name,
             values,
             by_default: false,

@@ -244,10 +244,10 @@ fn text_of(sources: &SourceMap, body: &Node) -> Option<Stream> {
     yaml::parse_embedded(body, &sources.file(body.span.file).text, sources.chains())
 }
 
-/// Passes an object on. With an unknown part it is a fragment: a missing field may be in that part. Errors
-/// against the schema are the provider's responsibility here.
+/// Passes an object on. With an unknown part it is a fragment: a missing field may be in that part, unless its value
+/// stands alone. Errors against the schema are the provider's responsibility here.
 fn give(context: &Context<'_>, object: Node, parts: &mut Parts) {
-    let completeness = if is_known(&object) {
+    let completeness = if kubernetes::known::is_known(&object) {
         context.place.completeness
     } else {
         Completeness::Fragment
@@ -801,5 +801,82 @@ resource "google_cloud_run_v2_service" "c" {
         assert_eq!(env.autoscalers[1].metrics[0].target.as_ref().unwrap().value, 80.0);
         assert_eq!(env.secret_uses[0].name, "DB_PASSWORD");
         assert!(env.references.is_empty() && env.defects.is_empty());
+    }
+
+    #[test]
+    fn names_of_objects_written_here_are_known() {
+        let env = environment(&[(
+            "main.tf",
+            r#"
+variable "image" {}
+resource "kubernetes_namespace" "shop" {
+  metadata { name = "shop" }
+}
+resource "kubernetes_config_map" "settings" {
+  metadata {
+    name      = "settings"
+    namespace = kubernetes_namespace.shop.id
+  }
+  data = { A = "1" }
+}
+resource "kubernetes_deployment" "api" {
+  metadata {
+    name      = "api"
+    namespace = kubernetes_namespace.shop.metadata.0.name
+  }
+  spec {
+    template {
+      metadata { labels = { app = "api" } }
+      spec {
+        container {
+          name  = "api"
+          image = var.image
+          env_from {
+            config_map_ref {
+              name = kubernetes_config_map.settings.metadata[0].name
+            }
+          }
+          env {
+            name  = "KEY"
+            value = aws_instance.x.id
+          }
+        }
+      }
+    }
+  }
+}
+resource "kubernetes_deployment" "web" {
+  metadata { name = "web" }
+  spec {
+    replicas = var.count_of
+    template {
+      spec {
+        container {
+          name = "web"
+        }
+      }
+    }
+  }
+}
+"#,
+        )]);
+        let of = |name: &str| env.workloads.iter().find(|w| w.id.name == name).unwrap();
+        let api = of("api");
+        assert_eq!(api.completeness, Completeness::Whole);
+        assert_eq!(api.id.namespace.as_deref(), Some("shop"));
+        let sources: Vec<&str> = api.containers[0]
+            .variable_sources
+            .iter()
+            .map(|s| s.name.value.as_str())
+            .collect();
+        assert_eq!(sources, ["settings"]);
+        let settings = env
+            .config_objects
+            .iter()
+            .find(|o| o.id.name == "settings")
+            .unwrap();
+        assert_eq!(settings.id.namespace.as_deref(), Some("shop"));
+        // The number of replicas may be anything.
+        assert_eq!(of("web").completeness, Completeness::Fragment);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::eval::{Bind, Scope, too_much};
 use super::module::{Call, Each, Expansion, Instance, Module};
-use super::parse::Body;
+use super::parse::{Block, Body, Item};
 use super::types;
 use super::value::{Eval, Step, address_of, unknown, why_unknown, wrong};
 use super::{Dangling, Missing, Mode};
@@ -302,10 +302,23 @@ impl<'b, 'w> Scope<'b, 'w> {
             [Step::Index(index), rest @ ..] => (Some(index), rest),
             rest => (None, rest),
         };
-        let [Step::Attribute(attribute), rest @ ..] = rest else {
+        // The name of a namespace is its id.
+        let of_namespace = || {
+            ["metadata", "0", "name"].map(|part| match part {
+                "0" => Step::Index(Node::plain(part, span)),
+                part => Step::Attribute(part.to_owned()),
+            })
+        };
+        let is_id = matches!(rest, [Step::Attribute(last)] if last == "id");
+        let namespace = of_namespace();
+        let rest = match kind.as_str() {
+            "kubernetes_namespace" | "kubernetes_namespace_v1" if is_id => &namespace[..],
+            _ => rest,
+        };
+        let Some((body, attribute, rest)) = within_blocks(block.body, rest) else {
             return reference;
         };
-        let Some(expr) = block.body.attribute(attribute) else {
+        let Some(expr) = body.attribute(attribute) else {
             return reference;
         };
         let outer = self.outside();
@@ -321,7 +334,8 @@ impl<'b, 'w> Scope<'b, 'w> {
             _ => return reference,
         };
         let suffix = each.as_ref().map(Each::suffix).unwrap_or_default();
-        let memo = format!("{}{kind}.{name}{suffix}.{attribute}", mode.prefix());
+        let path = address_of(&steps[..steps.len() - rest.len().min(steps.len())]);
+        let memo = format!("{}{kind}.{name}{suffix}.{attribute}{path}", mode.prefix());
         let value = self.remember(Kind::Argument, &memo, span, || {
             let bind = each.as_ref().map(|each| Bind {
                 name: each.name,
@@ -517,5 +531,34 @@ impl<'b, 'w> Scope<'b, 'w> {
                 self.dangle(Missing::Argument, &key.text, key.span, near);
             }
         }
+    }
+}
+
+/// The body that has an attribute, its name, and the steps after it: `metadata[0].name` is in the only block
+/// `metadata`. `None` where several blocks have the type, or one that an expression makes.
+fn within_blocks<'w, 's>(body: Body<'w>, steps: &'s [Step]) -> Option<(Body<'w>, &'s str, &'s [Step])> {
+    let [Step::Attribute(name), rest @ ..] = steps else {
+        return None;
+    };
+    if body.attribute(name).is_some() {
+        return Some((body, name, rest));
+    }
+    let [Step::Index(index), rest @ ..] = rest else {
+        return None;
+    };
+    let mut blocks = body.items().into_iter().filter_map(|item| match item {
+        Item::Block(block) => Some(block),
+        Item::Attribute(..) => None,
+    });
+    let is_made = |block: &Block<'_>| {
+        &*block.kind.text == "dynamic" && block.labels.first().is_some_and(|label| *label.text == **name)
+    };
+    let inner: Vec<Block<'_>> = blocks
+        .by_ref()
+        .filter(|block| *block.kind.text == **name || is_made(block))
+        .collect();
+    match inner.as_slice() {
+        [only] if !is_made(only) && index.as_str() == Some("0") => within_blocks(only.body, rest),
+        _ => None,
     }
 }

@@ -22,8 +22,10 @@ pub struct Installed {
     pub name: String,
     /// Its directory.
     pub dir: PathBuf,
-    /// Its objects; all of them fragments.
+    /// Its objects.
     pub objects: Vec<Node>,
+    /// For each of its objects, in their order, whether it has these fields whatever is unknown. Others are fragments.
+    pub whole: Vec<bool>,
     /// Its values, without those of the charts below it.
     pub values: Node,
     /// Name of the release, where it is known.
@@ -91,10 +93,12 @@ impl Walk<'_> {
                 map.remove(key);
             }
         }
+        let objects = render_with(self.repo, self.charts, (number, alias), values, self.release);
         out.push(Installed {
+            whole: objects.iter().map(|object| object.is_whole).collect(),
             name: alias.unwrap_or(&chart.name.value).to_owned(),
             dir: chart.dir.clone(),
-            objects: render_with(self.repo, self.charts, (number, alias), values, self.release),
+            objects: objects.into_iter().map(|object| object.node).collect(),
             values: own,
             release: self.release.and_then(Node::as_str).map(str::to_owned),
             is_part: depth > 0,

@@ -253,6 +253,24 @@ impl<'a> Printed<'a> {
         self.within.get(index)?.as_ref()
     }
 
+    /// Whether the document with a byte is printed whatever the unknown values are: no part of it is in a branch of an
+    /// unknown condition, and nothing unknown is left out of it. Values of it may be unknown.
+    pub(super) fn is_whole(&self, at: usize) -> bool {
+        let at = at.min(self.text.len());
+        let from = self.text[..at].rfind("\n---").map_or(0, |start| start + 1);
+        let to = self.text[at..]
+            .find("\n---")
+            .map_or(self.text.len(), |end| at + end);
+        let first = self
+            .starts
+            .partition_point(|start| *start <= from)
+            .saturating_sub(1);
+        let last = self.starts.partition_point(|start| *start < to);
+        let certain = self.within[first..last].iter().all(Option::is_none);
+        // A mark that is alone on its line may stand for more fields.
+        certain && self.text[from..to].lines().all(|line| !is_alone(line))
+    }
+
     /// Keeps the first of the parts that are never printed together. Which branch holds is not known, but only one
     /// of them does; the template never gives all of them at once.
     pub(super) fn possible<T>(
@@ -428,5 +446,13 @@ fn unknown(span: Span) -> Node {
     Node {
         span,
         value: Value::Unknown(why),
+    }
+}
+
+/// Whether a line has something unknown and no key or item that it is the value of.
+fn is_alone(line: &str) -> bool {
+    line.contains(MARK) && {
+        let before = line.split(MARK).next().unwrap_or("").trim();
+        before.is_empty() || before == "-"
     }
 }

@@ -14,6 +14,13 @@ use cofferdam_syntax::{Chains, FileId, Span};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
+/// An object that a template gives.
+pub(super) struct Object {
+    pub(super) node: Node,
+    /// Whether it has these fields whatever is unknown.
+    pub(super) is_whole: bool,
+}
+
 /// Templates of a chart that were read, by file.
 struct Templates<'t> {
     /// What values of the tree passed through.
@@ -120,7 +127,10 @@ pub(super) fn render_all(
                 (&values.values, release_name(charts, number)),
                 allowance,
                 &mut notes,
-            ),
+            )
+            .into_iter()
+            .map(|object| object.node)
+            .collect(),
         })
         .collect();
     (rendered, notes)
@@ -141,7 +151,7 @@ pub(super) fn render_with(
     (number, alias): (usize, Option<&str>),
     values: &Node,
     release: Option<&Node>,
-) -> Vec<Node> {
+) -> Vec<Object> {
     let Some(chart) = charts.charts.get(number) else {
         return Vec::new();
     };
@@ -181,7 +191,7 @@ fn objects(
     (values, release): (&Node, Option<&Node>),
     allowance: &Allowance,
     notes: &mut Vec<Unreadable>,
-) -> Vec<Node> {
+) -> Vec<Object> {
     let chains = read.chains;
     let mut objects = Vec::new();
     for (path, file, items) in &read.bodies {
@@ -222,10 +232,12 @@ fn objects(
                 problem = None;
             }
             let clashes: HashSet<Span> = stream.problems.iter().map(|p| p.span).collect();
+            let is_read = stream.errors.is_empty() && clashes.is_empty();
             for document in one_of_each(&printed, stream.documents) {
+                let is_whole = is_read && printed.is_whole(document.span.start as usize);
                 let node = printed.finish(document, &clashes);
                 if node.get("kind").is_some() && !is_helm_test(&node) {
-                    objects.push(node);
+                    objects.push(Object { node, is_whole });
                 }
             }
             break;
