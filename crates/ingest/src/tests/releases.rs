@@ -1,6 +1,7 @@
 //! What installs a chart, and what is no deployment of the platform though a command names it.
 
 use crate::pipeline::read_files;
+use cofferdam_model::workload::Completeness;
 use cofferdam_model::{DeploymentKind, Platform};
 
 fn platform(files: &[(&str, &str)]) -> Platform {
@@ -232,5 +233,66 @@ fn files_of_a_failed_build_are_not_a_deployment_of_manifests() {
     assert!(
         with_plain[1].starts_with("manifests ") && with_plain[1].ends_with(" 1"),
         "{with_plain:?}"
+    );
+}
+
+/// How much is known of the workloads of an installed chart with one template.
+fn completeness(template: &str, values: &str, application: &str) -> Vec<(String, Completeness)> {
+    let source = format!(
+        "{{repoURL: 'https://git.example.com/p.git', path: charts/web, helm: {{releaseName: web{application}}}}}"
+    );
+    let application = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: web}}\nspec: {{source: {source}, destination: {{namespace: shop}}}}\n"
+    );
+    let platform = platform(&[
+        (
+            "charts/web/Chart.yaml",
+            "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+        ),
+        ("charts/web/values.yaml", values),
+        ("charts/web/templates/d.yaml", template),
+        ("argocd/web.yaml", &application),
+    ]);
+    let workloads = platform.environments[0].workloads.iter();
+    workloads.map(|w| (w.id.name.clone(), w.completeness)).collect()
+}
+
+#[test]
+fn what_a_template_gives_whatever_is_unknown_is_whole() {
+    let pod = |name: &str, more: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  containers:\n    - name: a\n      image: '{{{{ .Values.image }}}}'\n{more}\n"
+        )
+    };
+    let template = [
+        pod("literal", ""),
+        pod("known", "{{- if .Values.on }}\n      workingDir: /x\n{{- end }}"),
+        pod("value", "      env: [{name: A, value: '{{ lookup \"v1\" }}'}]"),
+        pod(
+            "condition",
+            "{{- if .Capabilities.X }}\n      workingDir: /x\n{{- end }}",
+        ),
+        pod(
+            "list",
+            "{{- range .Capabilities.X }}\n      {{ . }}: 1\n{{- end }}",
+        ),
+        pod("fields", "      {{- include \"elsewhere\" . | nindent 6 }}"),
+    ]
+    .join("---\n");
+    let found = completeness(&template, "image: 'r.io/a:1'\non: true\n", "");
+    let whole: Vec<&str> = (found.iter())
+        .filter(|(_, completeness)| *completeness == Completeness::Whole)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(found.len(), 6, "{found:?}");
+    assert_eq!(whole, ["literal", "known", "value"]);
+}
+
+#[test]
+fn a_name_that_a_helper_gives_inside_a_line_is_unknown_and_not_missing() {
+    let template = "{{- define \"place\" -}}\n  {{- .Release.Namespace -}}\n{{- end -}}\napiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n    - name: {{ template \"place\" . }}\n      image: a:1\n";
+    assert_eq!(
+        completeness(template, "{}", ""),
+        [("p".to_owned(), Completeness::Fragment)]
     );
 }

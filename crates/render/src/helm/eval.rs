@@ -313,6 +313,14 @@ impl<'a> Evaluator<'a> {
         }
         // A round of an empty body is work too.
         self.step(entries.len());
+        // Of an unknown list one round is printed, and there may be none.
+        let is_unknown = matches!(entries.as_slice(), [(Val::Unknown, Val::Unknown)]);
+        let around = self.within.clone();
+        if is_unknown {
+            let branch = (self.condition(), 0);
+            let outer = around.as_deref().unwrap_or_default();
+            self.within = Some(outer.iter().copied().chain([branch]).collect());
+        }
         for (key, value) in entries {
             let bound = match variables {
                 [] => Vec::new(),
@@ -321,9 +329,10 @@ impl<'a> Evaluator<'a> {
             };
             self.within(value, bound, body);
             if self.is_over() {
-                return;
+                break;
             }
         }
+        self.within = around;
     }
 
     /// The origin of what the action at `action` gives on.

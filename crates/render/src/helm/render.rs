@@ -232,7 +232,8 @@ fn objects(
                 problem = None;
             }
             let clashes: HashSet<Span> = stream.problems.iter().map(|p| p.span).collect();
-            let is_read = stream.errors.is_empty() && clashes.is_empty();
+            // Where marks were left out, nobody can tell what they stood for.
+            let is_read = marks_alone && stream.errors.is_empty() && clashes.is_empty();
             for document in one_of_each(&printed, stream.documents) {
                 let is_whole = is_read && printed.is_whole(document.span.start as usize);
                 let node = printed.finish(document, &clashes);

@@ -14,7 +14,9 @@ type Kind = (Absence, fn(&Environment) -> bool, fn(&Environment) -> bool);
 
 const KINDS: &[Kind] = &[
     (Absence::Secret, runs, |env| {
-        !env.secret_stores.is_empty() || env.config_objects.iter().any(|o| o.id.kind != "ConfigMap")
+        // What an operator makes for its own use says nothing of those that people keep.
+        let is_kept = |kind: &str| matches!(kind, "Secret" | "SecretProviderClass");
+        !env.secret_stores.is_empty() || env.config_objects.iter().any(|o| is_kept(&o.id.kind))
     }),
     (Absence::NetworkPolicy, runs, |env| {
         !(env.network_policies.is_empty() && env.foreign_policies.is_empty())

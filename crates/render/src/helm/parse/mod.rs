@@ -341,8 +341,11 @@ impl<'t> Parser<'t, '_> {
         let before = &self.text[..action.start];
         let after = &self.text[action.end..];
         let blank = |text: &str| text.chars().all(char::is_whitespace);
-        let alone =
-            blank(before.rsplit('\n').next().unwrap_or("")) && blank(after.split('\n').next().unwrap_or(""));
+        // With both of its ends trimmed, it is a part of the line that its text is printed in.
+        let is_inline = action.trim_before && action.trim_after;
+        let alone = !is_inline
+            && blank(before.rsplit('\n').next().unwrap_or(""))
+            && blank(after.split('\n').next().unwrap_or(""));
         Some(Item::Output(Output {
             value,
             start: action.start,
