@@ -4,6 +4,7 @@
 
 pub(crate) mod elsewhere;
 mod interpolate;
+mod recognise;
 
 use crate::context::Place;
 use crate::facts::NodeFacts as _;
@@ -21,29 +22,13 @@ use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Node, Value};
 use interpolate::Variables;
+pub(crate) use recognise::base;
+pub use recognise::is_compose;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Kind of a Compose service in an [`ObjectId`].
 pub const KIND: &str = "Compose service";
-
-/// Whether a tree is a Compose file: a map `services` in which every item has an image, a build or an
-/// `extends`.
-pub fn is_compose(node: &Node) -> bool {
-    let Some(services) = node.get("services").and_then(Node::as_map) else {
-        return includes_only(node);
-    };
-    !services.is_empty()
-        && node.get("apiVersion").is_none()
-        && services.iter().all(|(_, service)| {
-            let shape = |key: &str, scalar_only: bool| {
-                service
-                    .get(key)
-                    .is_some_and(|n| n.as_str().is_some() || (!scalar_only && n.as_map().is_some()))
-            };
-            shape("image", true) || shape("build", false) || shape("extends", false)
-        })
-}
 
 /// Whether a tree is a Compose file that only includes others.
 fn includes_only(node: &Node) -> bool {
@@ -81,6 +66,7 @@ fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
     let filled = known.fill(node);
     let services = || filled.get("services").into_iter().flat_map(Node::entries);
     let included = elsewhere::included_services(node, place.repo, place.path);
+    let laid_with = recognise::laid_with(place.repo, place.path);
     for (key, service) in services() {
         let owner = Owner::named(&*key.text);
         for (needed, span) in depends_on(service) {
@@ -88,7 +74,8 @@ fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
             let is_included = included
                 .as_ref()
                 .is_none_or(|names| names.contains(needed.as_str()));
-            if !is_included && !services().any(|(k, _)| *k.text == *needed) {
+            let is_laid_over = laid_with.contains(&needed.as_str());
+            if !is_included && !is_laid_over && !services().any(|(k, _)| *k.text == *needed) {
                 parts.dangling.push(Dangling {
                     subject: format!("{KIND} {}", key.text),
                     kind: DanglingKind::Service,
@@ -108,7 +95,13 @@ fn interpret(node: &Node, place: Place<'_>, parts: &mut Parts) {
         if let (Some(container), Some(written)) = (workload.containers.first_mut(), written) {
             container.variables = variables(written, &key.text, &known, parts);
         }
-        parts.workloads.push(workload);
+        // A part of a service that another file declares is no service of its own.
+        let is_whole = ["image", "build", "extends"]
+            .iter()
+            .any(|k| service.get(k).is_some());
+        if is_whole || !laid_with.contains(&&*key.text) {
+            parts.workloads.push(workload);
+        }
     }
 }
 
@@ -418,167 +411,4 @@ fn secrets(service: &Node, owner: &Owner, parts: &mut Parts) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::path::PathBuf;
-
-    fn read(text: &str) -> Parts {
-        let files = [
-            ("app/compose.yaml", text),
-            ("app/present.env", "A=1"),
-            (".gitignore", "ignored.env\n"),
-        ];
-        let repo = Repo::from_files(files.map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())));
-        let path = Path::new("app/compose.yaml");
-        let document = &repo.yaml[path].documents[0];
-        assert!(is_compose(document));
-        let place = Place {
-            repo: &repo,
-            environment: "local",
-            path,
-            completeness: Completeness::Whole,
-        };
-        let mut env = Parts::default();
-        interpret(document, place, &mut env);
-        env
-    }
-
-    #[test]
-    fn services_are_read_with_their_compose_settings() {
-        let env = read(
-            "services:\n  api:\n    image: r.io/api:1\n    command: gunicorn -w 3 app:app\n    deploy: {replicas: 2, resources: {limits: {cpus: '0.5', memory: 512M}}}\n    ports: ['8080:80', '127.0.0.1:5000:5001/tcp', {target: 90}]\n    healthcheck: {test: [CMD, curl, localhost], interval: 5s, retries: 2}\n    environment: {LEVEL: '${LEVEL:-info}', FROM_SHELL: , TOKEN_URL: '$URL'}\n",
-        );
-        let w = &env.workloads[0];
-        let c = &w.containers[0];
-        assert_eq!(w.id.to_string(), "Compose service api");
-        assert_eq!(w.replicas.as_ref().unwrap().value, 2);
-        assert_eq!(c.cpu_limit.as_ref().unwrap().value, Cpu(500));
-        assert_eq!(c.memory_limit.as_ref().unwrap().value, Bytes(512 << 20));
-        let ports: Vec<u32> = c.ports.iter().map(|(_, p)| p.value).collect();
-        assert_eq!(ports, [80, 5001, 90]);
-        // 5 s × 2 tries.
-        assert_eq!(c.readiness.as_ref().unwrap().patience().as_secs(), 10);
-        assert_eq!(c.variables["LEVEL"].value.value.text(), Some("info"));
-        assert_eq!(c.variables["FROM_SHELL"].value.value.text(), None);
-        assert_eq!(c.variables["TOKEN_URL"].value.value.text(), None);
-    }
-
-    #[test]
-    fn variables_are_filled_from_env_or_are_unknown() {
-        let files = [
-            (
-                "app/compose.yaml",
-                "services:\n  a: {image: '${HOST}/a:${TAG}', deploy: {replicas: '${COUNT}'}, environment: {API_TOKEN: '${SECRET}', N: '${TAG}'}}\n  b: {image: '${GONE}'}\n  c: {image: 'c:${GONE:-3}', scale: '${GONE}'}\n",
-            ),
-            (
-                "app/.env",
-                "HOST=r.io\nTAG=1.2\nCOUNT=4\nSECRET=h7Gk2pQ9vL9xT4mN7wkZ8pQ2\n",
-            ),
-        ];
-        let repo = Repo::from_files(files.map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())));
-        let path = Path::new("app/compose.yaml");
-        let place = Place {
-            repo: &repo,
-            environment: "",
-            path,
-            completeness: Completeness::Whole,
-        };
-        let parts = super::read(&repo.yaml[path].documents[0], place);
-        let images: Vec<Option<String>> = (parts.workloads.iter())
-            .map(|w| Some(w.containers[0].image.as_ref()?.text.value.clone()))
-            .collect();
-        assert_eq!(
-            images,
-            [Some("r.io/a:1.2".to_owned()), None, Some("c:3".to_owned())]
-        );
-        let replicas = |at: usize| parts.workloads[at].replicas.as_ref().map(|r| r.value);
-        assert_eq!((replicas(0), replicas(2)), (Some(4), None));
-        let variables = &parts.workloads[0].containers[0].variables;
-        assert_eq!(variables["N"].value.value.text(), Some("1.2"));
-        assert!(variables["API_TOKEN"].value.value.text().is_some());
-        assert!(parts.secret_literals.is_empty(), "it stands in `.env`");
-    }
-
-    #[test]
-    fn a_list_of_variables_and_a_password_in_it_are_read() {
-        let env = read(
-            "services: {db: {image: postgres, environment: [POSTGRES_PASSWORD=h7Gk2pQ9, POSTGRES_DB=app, MYSQL_PASSWORD=mysql, ADMIN_PASSWORD=admin]}}",
-        );
-        assert_eq!(
-            env.workloads[0].containers[0].variables["POSTGRES_DB"]
-                .value
-                .value
-                .text(),
-            Some("app")
-        );
-        assert_eq!(env.secret_literals.len(), 1);
-    }
-
-    #[test]
-    fn a_missing_dependency_is_a_dangling_reference() {
-        let env = read(
-            "services:\n  api: {build: ., depends_on: [dbb], env_file: [present.env, gone.env, ignored.env, {path: maybe.env, required: false}]}\n  db: {image: postgres, depends_on: {api: {condition: service_started}}}\n",
-        );
-        let told: Vec<(DanglingKind, &str, Option<&str>)> = env
-            .dangling
-            .iter()
-            .map(|d| (d.kind, d.name.value.as_str(), d.nearest.as_deref()))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                (DanglingKind::Service, "dbb", Some("db")),
-                (DanglingKind::File, "gone.env", None)
-            ]
-        );
-    }
-
-    #[test]
-    fn next_to_a_cluster_compose_says_nothing_about_the_platform() {
-        let mut env = read("services: {api: {image: x, command: [gunicorn, -w, '3']}}");
-        settle(&mut env);
-        assert_eq!(env.services[0].processes.as_ref().unwrap().value, 3);
-        let mut other = env.workloads[0].clone();
-        other.id.kind = "Deployment".to_owned();
-        env.workloads.push(other);
-        settle(&mut env);
-        assert_eq!(env.workloads.len(), 1);
-    }
-
-    #[test]
-    fn other_files_with_services_are_not_compose_files() {
-        for text in [
-            "services: {api: {replicas: 2}}",
-            "services: [a]",
-            "services: {}",
-            "{apiVersion: v1, services: {a: {image: x}}}",
-        ] {
-            let repo = Repo::from_files([(PathBuf::from("a.yaml"), text.as_bytes().to_vec())]);
-            assert!(
-                !is_compose(&repo.yaml[Path::new("a.yaml")].documents[0]),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn sizes_count_in_powers_of_1024() {
-        for (text, wanted) in [
-            ("512m", 512 << 20),
-            ("1gb", 1 << 30),
-            ("64K", 64 << 10),
-            ("100", 100),
-        ] {
-            assert_eq!(bytes(text), Some(Bytes(wanted)), "{text}");
-        }
-        assert_eq!(bytes("a lot"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "[a${}:\\-é]{0,24}") {
-            let _ = bytes(&text);
-        }
-    }
-}
+mod tests;

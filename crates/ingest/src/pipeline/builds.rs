@@ -72,6 +72,12 @@ impl<'a> Sources<'a> {
         let mut file_environments = file_environments(&labels, &selected, &naming);
         name_environments(&mut terraform, &naming);
         file_environments.extend(of_value_files(repo, &terraform));
+        let of_developers = repo.yaml.keys().filter(|path| is_of_developers(path));
+        for path in of_developers {
+            file_environments
+                .entry(path)
+                .or_insert_with(|| stated.environment_name("development"));
+        }
         let releases = releases(repo, &charts, (&applications, listed, &given.left_out), &naming);
         charts.note_left_out();
         let of_builds = of_builds(&applications, &naming);
@@ -283,6 +289,14 @@ fn name_environments(terraform: &mut Terraform, naming: &Naming<'_>) {
                 .or_else(|| stated.map(|name| naming.stated.environment_name(name)));
         }
     }
+}
+
+/// Whether a file describes the container in which a developer works (`.devcontainer`, `devcontainer-example`).
+fn is_of_developers(path: &Path) -> bool {
+    let directories = path.parent().into_iter().flat_map(Path::iter);
+    directories
+        .filter_map(|part| part.to_str())
+        .any(|part| part.trim_start_matches('.').starts_with("devcontainer"))
 }
 
 /// The value files whose names are environments because their siblings show it.

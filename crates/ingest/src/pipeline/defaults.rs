@@ -34,7 +34,7 @@ pub(super) fn values(sources: &Sources<'_>) -> BTreeSet<Span> {
     }
     let own = sources.repo.yaml.iter();
     for (path, stream) in own.filter(|(path, _)| !sources.repo.links.contains_key(*path)) {
-        for document in stream.documents.iter().filter(|d| compose::is_compose(d)) {
+        for document in stream.documents.iter().filter(|d| compose::is_compose(d, path)) {
             found.extend(compose::default_images(document, sources.repo, path));
         }
     }

@@ -80,7 +80,7 @@ pub(super) static FORMATS: &[Format] = &[
     Format {
         name: "Compose",
         reads: Reads::Documents(Documents {
-            knows: |node, _| compose::is_compose(node),
+            knows: |node, place| compose::is_compose(node, place.path),
             environments: no_environments,
             has_sections: |_| false,
             read: compose::read,

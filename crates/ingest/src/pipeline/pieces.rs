@@ -207,8 +207,11 @@ impl<'a> Found<'a> {
     ) -> Option<DeploymentId> {
         let (kind, root) = if kubernetes::is_object(node) {
             (DeploymentKind::Manifests, place.root)
-        } else if compose::is_compose(node) {
-            (DeploymentKind::Compose, compose_root(sources, place.path))
+        } else if compose::is_compose(node, place.path) {
+            // A file that is laid over another one is no deployment without it.
+            let base = compose::base(sources.repo, place.path, node);
+            let path = base.unwrap_or(place.path);
+            (DeploymentKind::Compose, compose_root(sources, path))
         } else {
             return None;
         };

@@ -449,7 +449,7 @@ impl Finder<'_> {
             if sources.repo.links.contains_key(path) {
                 continue;
             }
-            for document in stream.documents.iter().filter(|d| compose::is_compose(d)) {
+            for document in stream.documents.iter().filter(|d| compose::is_compose(d, path)) {
                 for unread in compose::elsewhere::unread(document, sources.repo, path) {
                     let (kinds, span) = (kinds::compose_file(unread.by), Some(unread.span));
                     let reason = format!(
