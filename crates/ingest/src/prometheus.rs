@@ -30,6 +30,15 @@ pub fn read(node: &Node) -> Parts {
 /// The same into `env`; returns whether the tree is one.
 pub fn interpret(node: &Node, parts: &mut Parts) -> bool {
     let mut known = false;
+    if let Some(operations) = bosh(node) {
+        for value in operations {
+            // One group, or a list of them.
+            for group in std::iter::once(value).chain(value.items()) {
+                group_of(group, &Owner::default(), parts);
+            }
+        }
+        known = true;
+    }
     if is_rules(node) {
         groups(node.get("groups"), &Owner::default(), parts);
         known = true;
@@ -53,17 +62,36 @@ pub fn interpret(node: &Node, parts: &mut Parts) -> bool {
 
 /// Whether a tree is one that [`interpret`] reads.
 pub fn is_prometheus(node: &Node) -> bool {
-    is_rules(node) || is_server(node) || is_alertmanager(node) || is_sloth(node)
+    is_rules(node) || is_server(node) || is_alertmanager(node) || is_sloth(node) || bosh(node).is_some()
+}
+
+/// The groups of rules that a file of operations for BOSH adds to the properties of a job, if that is what it does.
+fn bosh(node: &Node) -> Option<Vec<&Node>> {
+    let operations: Vec<&Node> = node
+        .items()
+        .iter()
+        .filter(|operation| operation.get("type").is_some())
+        .filter(|operation| {
+            let path = operation.get("path").and_then(Node::as_str);
+            path.is_some_and(|path| path.starts_with('/') && path.contains("rules"))
+        })
+        .filter_map(|operation| operation.get("value"))
+        .filter(|value| has_rules(value) || value.items().iter().any(has_rules))
+        .collect();
+    (!operations.is_empty()).then_some(operations)
+}
+
+/// Whether a tree is a group of rules.
+fn has_rules(group: &Node) -> bool {
+    let rules = group.get("rules").map_or(&[][..], Node::items);
+    rules
+        .iter()
+        .any(|r| r.get("expr").is_some() && (r.get("alert").is_some() || r.get("record").is_some()))
 }
 
 fn is_rules(node: &Node) -> bool {
     let groups = node.get("groups").map_or(&[][..], Node::items);
-    groups.iter().any(|group| {
-        let rules = group.get("rules").map_or(&[][..], Node::items);
-        rules
-            .iter()
-            .any(|r| r.get("expr").is_some() && (r.get("alert").is_some() || r.get("record").is_some()))
-    })
+    groups.iter().any(has_rules)
 }
 
 fn is_server(node: &Node) -> bool {
@@ -84,6 +112,47 @@ fn duration(node: Option<&Node>) -> Option<Fact<Duration>> {
     node?.fact(units::duration)
 }
 
+/// Where the values of charts that bring a server have its intervals: kube-prometheus-stack, prometheus, Bitnami's
+/// kube-prometheus, victoria-metrics-k8s-stack.
+const VALUES: &[(&str, &str)] = &[
+    (
+        "prometheus/prometheusSpec/scrapeInterval",
+        "prometheus/prometheusSpec/evaluationInterval",
+    ),
+    (
+        "server/global/scrape_interval",
+        "server/global/evaluation_interval",
+    ),
+    ("prometheus/scrapeInterval", "prometheus/evaluationInterval"),
+    ("vmagent/spec/scrapeInterval", "vmalert/spec/evaluationInterval"),
+];
+
+/// Takes the intervals of a server from the values of the release that brings it, whose chart need not be here. They may
+/// be below the name of a chart that another one brings.
+pub(crate) fn values(values: &Node, parts: &mut Parts) {
+    let below = values.entries().map(|(_, value)| value);
+    for values in std::iter::once(values).chain(below) {
+        for (scrape, evaluation) in VALUES {
+            intervals(
+                duration(values.at(scrape)),
+                duration(values.at(evaluation)),
+                parts,
+            );
+        }
+    }
+}
+
+/// Keeps the intervals of a server, where they are known.
+pub(crate) fn intervals(
+    scrape: Option<Fact<Duration>>,
+    evaluation: Option<Fact<Duration>>,
+    parts: &mut Parts,
+) {
+    let defaults = &mut parts.alert_defaults;
+    defaults.scrape = scrape.or(defaults.scrape.take());
+    defaults.evaluation = evaluation.or(defaults.evaluation.take());
+}
+
 /// The server's own settings and its jobs.
 fn server(node: &Node, parts: &mut Parts) {
     let scrape = duration(node.at("global/scrape_interval"));
@@ -100,39 +169,41 @@ fn server(node: &Node, parts: &mut Parts) {
             });
         }
     }
-    let defaults = &mut parts.alert_defaults;
-    defaults.scrape = scrape.or(defaults.scrape.take());
-    defaults.evaluation = duration(node.at("global/evaluation_interval")).or(defaults.evaluation.take());
+    intervals(scrape, duration(node.at("global/evaluation_interval")), parts);
 }
 
 /// Groups of rules, in files and in PrometheusRule objects. `owner` owns those without a label for it.
 pub(crate) fn groups(groups: Option<&Node>, owner: &Owner, parts: &mut Parts) {
     for group in groups.map_or(&[][..], Node::items) {
-        let interval = duration(group.get("interval"));
-        let mut recorded = Vec::new();
-        let mut reads = Vec::new();
-        for rule in group.get("rules").map_or(&[][..], Node::items) {
-            if let Some(name) = rule.get("record") {
-                recorded.extend(name.text_fact());
-                let query = rule.get("expr").and_then(Node::as_str).map(promql::read);
-                reads.extend(query.into_iter().flat_map(|q| q.selects).map(|(value, _)| value));
-            } else if let Some(alert) = alert(rule, interval.clone(), owner) {
-                parts.alerts.push(alert);
-            }
+        group_of(group, owner, parts);
+    }
+}
+
+fn group_of(group: &Node, owner: &Owner, parts: &mut Parts) {
+    let interval = duration(group.get("interval"));
+    let mut recorded = Vec::new();
+    let mut reads = Vec::new();
+    for rule in group.get("rules").map_or(&[][..], Node::items) {
+        if let Some(name) = rule.get("record") {
+            recorded.extend(name.text_fact());
+            let query = rule.get("expr").and_then(Node::as_str).map(promql::read);
+            reads.extend(query.into_iter().flat_map(|q| q.selects).map(|(value, _)| value));
+        } else if let Some(alert) = alert(rule, interval.clone(), owner) {
+            parts.alerts.push(alert);
         }
-        if !recorded.is_empty() {
-            let name = group.get("name");
-            parts.metric_sources.push(MetricSource {
-                name: name
-                    .and_then(Node::as_str)
-                    .unwrap_or("recording rules")
-                    .to_owned(),
-                span: name.map_or(group.span, |n| n.span),
-                interval: interval.clone(),
-                metrics: recorded,
-                reads,
-            });
-        }
+    }
+    if !recorded.is_empty() {
+        let name = group.get("name");
+        parts.metric_sources.push(MetricSource {
+            name: name
+                .and_then(Node::as_str)
+                .unwrap_or("recording rules")
+                .to_owned(),
+            span: name.map_or(group.span, |n| n.span),
+            interval: interval.clone(),
+            metrics: recorded,
+            reads,
+        });
     }
 }
 
@@ -420,5 +491,61 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn rules_of_bosh_operations_are_read() {
+        let rule = "{alert: A, expr: up == 0, for: 5m, labels: {severity: critical}}";
+        let group = format!("{{name: g, rules: [{rule}]}}");
+        for (path, value, count) in [
+            (
+                "/instance_groups/name=p/jobs/name=p/properties/prometheus/custom_rules?/-",
+                group.clone(),
+                1,
+            ),
+            (
+                "/instance_groups/name=p/jobs/name=p/properties/prometheus/rules",
+                format!("[{group}, {group}]"),
+                2,
+            ),
+        ] {
+            let (env, _) = read(&[&format!(
+                "- type: replace\n  path: {path}\n  value: {value}\n- type: remove\n  path: /x\n"
+            )]);
+            assert_eq!(env.alerts.len(), count, "{path}");
+        }
+        let repo = Repo::from_files([(
+            PathBuf::from("a.yaml"),
+            format!("- type: replace\n  path: /instance_groups/name=p/jobs\n  value: {{rules: [{{host: a}}]}}\n- {group}\n").into_bytes(),
+        )]);
+        assert!(!is_prometheus(&repo.yaml[Path::new("a.yaml")].documents[0]));
+    }
+
+    #[test]
+    fn the_values_of_a_release_have_the_intervals_of_its_server() {
+        for text in [
+            "prometheus: {prometheusSpec: {scrapeInterval: 30s, evaluationInterval: 15s}}",
+            "kube-prometheus-stack: {prometheus: {prometheusSpec: {scrapeInterval: 30s, evaluationInterval: 15s}}}",
+            "server: {global: {scrape_interval: 30s, evaluation_interval: 15s}}",
+            "vmagent: {spec: {scrapeInterval: 30s}}\nvmalert: {spec: {evaluationInterval: 15s}}",
+        ] {
+            let repo = Repo::from_files([(PathBuf::from("a.yaml"), text.as_bytes().to_vec())]);
+            let mut parts = Parts::default();
+            values(&repo.yaml[Path::new("a.yaml")].documents[0], &mut parts);
+            let defaults = &parts.alert_defaults;
+            let seconds = |fact: &Option<Fact<Duration>>| fact.as_ref().map(|f| f.value.as_secs());
+            assert_eq!(
+                (seconds(&defaults.scrape), seconds(&defaults.evaluation)),
+                (Some(30), Some(15)),
+                "{text}"
+            );
+        }
+        let mut parts = Parts::default();
+        let repo = Repo::from_files([(
+            PathBuf::from("a.yaml"),
+            b"metrics: {scrapeInterval: 30s}".to_vec(),
+        )]);
+        values(&repo.yaml[Path::new("a.yaml")].documents[0], &mut parts);
+        assert!(parts.alert_defaults.scrape.is_none());
     }
 }

@@ -115,6 +115,7 @@ pub fn interpret(object: &Node, place: Place<'_>, parts: &mut Parts) {
         }
     }));
     makers::interpret(&object, parts);
+    monitoring::released(&object, parts);
     if !READERS.iter().any(|read| read(&object, parts)) {
         custom::interpret(&object, parts);
     }

@@ -9,6 +9,7 @@ use cofferdam_model::alerts::{MetricSource, Slo};
 use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::{Fact, Owner, Parts, Share};
 use cofferdam_syntax::tree::Node;
+use cofferdam_syntax::yaml;
 
 /// Reads an object of monitoring; returns whether it is one.
 pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
@@ -26,11 +27,10 @@ pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
             scraped(object, "spec/endpoints", parts);
         }
         ("monitoring.coreos.com", "Prometheus") => {
-            let defaults = &mut parts.alert_defaults;
-            defaults.scrape = duration(object.at("spec/scrapeInterval")).or(defaults.scrape.take());
-            defaults.evaluation =
-                duration(object.at("spec/evaluationInterval")).or(defaults.evaluation.take());
+            server(object, parts);
         }
+        ("monitoring.coreos.com", "PrometheusAgent" | "ThanosRuler")
+        | ("operator.victoriametrics.com", "VMAgent" | "VMAlert") => server(object, parts),
         ("monitoring.coreos.com", "AlertmanagerConfig") => {
             if let Some(route) = object.at("spec/route") {
                 prometheus::routes(route, None, &[], parts);
@@ -46,6 +46,40 @@ pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
         _ => return false,
     }
     true
+}
+
+/// The intervals of a server.
+fn server(object: &Object<'_>, parts: &mut Parts) {
+    let at = |path: &str| duration(object.at(path));
+    prometheus::intervals(at("spec/scrapeInterval"), at("spec/evaluationInterval"), parts);
+}
+
+/// The intervals of a server that a release brings, from the release's own values.
+pub(super) fn released(object: &Object<'_>, parts: &mut Parts) {
+    match (object.group, object.id.kind.as_str()) {
+        ("helm.toolkit.fluxcd.io", "HelmRelease") => {
+            if let Some(values) = object.at("spec/values") {
+                prometheus::values(values, parts);
+            }
+        }
+        ("argoproj.io", "Application") => {
+            let one = object.at("spec/source").into_iter();
+            let several = object.at("spec/sources").map_or(&[][..], Node::items);
+            for source in one.chain(several) {
+                if let Some(values) = source.at("helm/valuesObject") {
+                    prometheus::values(values, parts);
+                }
+                let sources = &object.place.repo.sources;
+                let text = source.at("helm/values").and_then(|text| {
+                    yaml::parse_embedded(text, &sources.file(text.span.file).text, sources.chains())
+                });
+                for document in text.map_or_else(Vec::new, |stream| stream.documents) {
+                    prometheus::values(&document, parts);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Records the labels of the Services that a monitor looks for, as `key=value,…`, to be checked when all
@@ -194,5 +228,20 @@ mod tests {
         // 14.4 × (1 − 0.999) = 0.0144.
         let threshold = env.alerts[0].threshold.as_ref().unwrap().value;
         assert!((threshold - 0.0144).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_release_has_the_intervals_of_the_server_that_it_brings() {
+        let values = "prometheus: {prometheusSpec: {scrapeInterval: 20s}}";
+        for object in [
+            format!("apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: m}}\nspec: {{values: {{{values}}}}}\n"),
+            format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: m}}\nspec: {{source: {{helm: {{valuesObject: {{{values}}}}}}}}}\n"),
+            format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: m}}\nspec:\n  sources:\n    - helm:\n        values: |\n          {values}\n"),
+            "apiVersion: operator.victoriametrics.com/v1beta1\nkind: VMAgent\nmetadata: {name: m}\nspec: {scrapeInterval: 20s}\n".to_owned(),
+        ] {
+            let env = read(&object);
+            let scrape = env.alert_defaults.scrape.as_ref().map(|f| f.value.as_secs());
+            assert_eq!(scrape, Some(20), "{object}");
+        }
     }
 }

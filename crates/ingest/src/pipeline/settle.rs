@@ -5,7 +5,7 @@ use super::Universe;
 use super::sources::{Release, Sources};
 use crate::context::Place;
 use crate::terraform::Declared;
-use crate::{cloud_run, compose, ideas, kubernetes, pgbouncer, settings, terraform};
+use crate::{cloud_run, compose, ideas, kubernetes, pgbouncer, prometheus, settings, terraform};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::images::Image;
 use cofferdam_model::workload::Completeness;
@@ -137,10 +137,14 @@ pub(super) fn settle(sources: &Sources<'_>, here: &OfProject<'_>, universe: &Uni
     let deploys = here.deploys.iter().copied();
     cloud_run::interpret(deploys.filter(|deploy| deployed_here(deploy)), place, parts);
     compose::settle(parts);
+    let is_here = |release: &&Release| release.environment.as_ref().is_none_or(|e| *e == environment);
+    // Before alerts get the intervals of their server.
+    for release in here.releases.iter().copied().filter(is_here) {
+        prometheus::values(&release.values, parts);
+    }
     kubernetes::finish(sources.repo, environment, parts);
     let mut known = None;
-    for release in (here.releases.iter()).filter(|r| r.environment.as_ref().is_none_or(|e| *e == environment))
-    {
+    for release in here.releases.iter().copied().filter(is_here) {
         let place = Place {
             path: &release.dir,
             ..place

@@ -4,13 +4,13 @@ use super::aws_limits::{
     AURORA_BUFFERS, GIB_PER_ACU, MYSQL_DEFAULT, POSTGRES_DEFAULT, formula, gib_to_bytes, memory,
     serverless_connections,
 };
-use super::{Context, days_fact, header, inner, name_of, or_default, seconds_fact};
+use super::{Context, days_fact, header, inner, name_of, or_default};
 use crate::facts::NodeFacts as _;
 use crate::parts::fill;
-use cofferdam_model::alerts::{Alert, LogStore, Timing};
+use cofferdam_model::alerts::LogStore;
 use cofferdam_model::database::{Backup, Cache, Database, Engine};
 use cofferdam_model::units::amount;
-use cofferdam_model::{Bytes, Fact, Owner, Parts};
+use cofferdam_model::{Bytes, Fact, Parts};
 use cofferdam_render::hcl::{self, ModuleCall, Resource};
 use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub(super) fn fill_in(context: &Context<'_>, parts: &mut Parts) {
         log_group(group, parts);
     }
     for alarm in context.managed("aws_cloudwatch_metric_alarm") {
-        metric_alarm(context, alarm, parts);
+        super::aws_alarms::metric_alarm(context, alarm, parts);
     }
 }
 
@@ -560,62 +560,6 @@ fn log_group(resource: &Resource, parts: &mut Parts) {
     });
 }
 
-/// An alarm of CloudWatch fires if the last `evaluation_periods` periods are bad; the first may begin up to
-/// one period after the fault. Source: Amazon CloudWatch User Guide, "Alarm evaluation".
-fn metric_alarm(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
-    let body = &resource.body;
-    let period = body.get("period").and_then(seconds_fact);
-    let periods = body
-        .get("datapoints_to_alarm")
-        .or_else(|| body.get("evaluation_periods"))
-        .and_then(Node::u32_fact);
-    let hold = period
-        .as_ref()
-        .zip(periods)
-        .and_then(|(period, n)| Some(period.value.checked_mul(n.value)?).map(|total| n.map(|_| total)));
-    let signals: Vec<Fact<String>> = ["metric_name", "namespace"]
-        .iter()
-        .filter_map(|key| body.get(key)?.text_fact())
-        .collect();
-    let selects = body
-        .get("dimensions")
-        .into_iter()
-        .flat_map(Node::entries)
-        .filter(|(key, _)| {
-            let key = cofferdam_syntax::tree::fold(&key.text);
-            ["service", "servicename", "topic", "consumergroup"].contains(&key.as_str())
-        })
-        .filter_map(|(_, value)| value.text_fact())
-        .collect();
-    let told = |node: &Node| match hcl::reference(node).and_then(|r| context.at(r)) {
-        Some(topic) => Some(Fact::declared(name_of(topic, &["name"]).value, node.span)),
-        None => node.text_fact(),
-    };
-    parts.alerts.push(Alert {
-        name: name_of(resource, &["alarm_name"]),
-        span: header(resource),
-        owner: Owner::default(),
-        severity: None,
-        enabled: body.get("actions_enabled").and_then(Node::bool_fact),
-        query: None,
-        signals,
-        selects,
-        threshold: body.get("threshold").and_then(Node::f64_fact),
-        timing: Timing::Generic {
-            window: period,
-            interval: None,
-            hold,
-        },
-        notifies: body
-            .get("alarm_actions")
-            .map_or(&[][..], Node::items)
-            .iter()
-            .filter_map(told)
-            .collect(),
-        promised: None,
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use crate::terraform::tests::environment;
@@ -889,11 +833,11 @@ resource "aws_cloudwatch_metric_alarm" "lag" {
         assert_eq!(env.log_stores[1].retention.as_ref().unwrap().value, 30 * DAY);
         assert_eq!(value(&env.caches[0].multi_zone), (false, true));
         let alert = &env.alerts[0];
-        let cofferdam_model::alerts::Timing::Generic { window, hold, .. } = &alert.timing else {
+        let cofferdam_model::alerts::Timing::Generic { interval, hold, .. } = &alert.timing else {
             panic!()
         };
-        // 60 s to the start of a period, then 5 × 60 s.
-        assert_eq!(value(window).0, Duration::from_secs(60));
+        // 5 × 60 s, and up to a minute until the next evaluation.
+        assert_eq!(value(interval).0, Duration::from_secs(60));
         assert_eq!(value(hold).0, Duration::from_secs(300));
         assert_eq!(
             (alert.notifies[0].value.as_str(), alert.selects[0].value.as_str()),
