@@ -23,6 +23,7 @@ pub(crate) mod processes;
 mod references;
 mod scaling;
 pub mod schema;
+mod server_files;
 mod stores;
 mod workload;
 

@@ -2,6 +2,7 @@
 //! images. Their backups and failover are not visible here, and are not claimed.
 
 use super::object::{Object, text};
+use super::server_files::{self, Settings};
 use crate::facts::NodeFacts as _;
 use crate::parts::{self, fill};
 use cofferdam_model::database::{Cache, Engine, Pooler};
@@ -187,7 +188,10 @@ pub(super) fn finish(parts: &mut Parts) {
             workload,
             container,
             server,
-            hosts(workload, selected, parts),
+            (
+                hosts(workload, selected, parts),
+                server_files::of(workload, container, parts),
+            ),
         ));
     }
     for one in found {
@@ -256,11 +260,17 @@ struct Found {
     replicas: Option<Fact<u32>>,
     version: Option<Fact<String>>,
     max_connections: Option<Fact<u32>>,
+    files: Settings,
     hosts: Vec<Fact<String>>,
 }
 
 impl Found {
-    fn of(workload: &Workload, container: &Container, server: Server, hosts: Vec<Fact<String>>) -> Found {
+    fn of(
+        workload: &Workload,
+        container: &Container,
+        server: Server,
+        (hosts, files): (Vec<Fact<String>>, Settings),
+    ) -> Found {
         let tag = container.image.as_ref().and_then(|i| i.tag.clone());
         Found {
             server,
@@ -269,7 +279,9 @@ impl Found {
             whole: workload.completeness == Completeness::Whole,
             replicas: workload.replicas.clone(),
             version: tag.map(version).filter(|f| !f.value.is_empty()),
-            max_connections: max_connections(container),
+            // What the command and the variables say counts over the file.
+            max_connections: max_connections(container).or(files.max_connections.clone()),
+            files,
             hosts,
         }
     }
@@ -286,6 +298,8 @@ impl Found {
                 fill(&mut database.engine, Some(Fact::declared(engine, self.span)));
                 fill(&mut database.version, self.version);
                 fill(&mut database.max_connections, self.max_connections);
+                fill(&mut database.shared_buffers, self.files.shared_buffers);
+                fill(&mut database.work_mem, self.files.work_mem);
                 database.hosts.extend(self.hosts);
             }
             Server::Cache => parts.caches.push(Cache {
