@@ -274,17 +274,17 @@ fn file_environments<'a>(
 /// Gives the environments of Terraform's roots the names that a person gave them, where there is evidence for them.
 fn name_environments(terraform: &mut Terraform, naming: &Naming<'_>) {
     for root in &mut terraform.roots {
-        let place = naming
-            .stated
-            .environment_of(&root.dir.join("main.tf"))
-            .map(str::to_owned);
         for values in &mut root.environments {
+            // A unit of Terragrunt has a place of its own.
+            let dir = values.unit.clone().unwrap_or_else(|| root.dir.clone());
+            let place = naming.stated.environment_of(&dir.join("main.tf"));
+            let place = place.map(str::to_owned);
             let name = values.environment.take();
             let stated = values.stated.as_ref();
             let sibling = values.by.as_ref().and(name.as_ref());
             let by_siblings = sibling.map(|name| naming.stated.environment_name(name));
             values.environment = by_siblings
-                .or_else(|| naming.named(name.as_ref(), &root.dir))
+                .or_else(|| naming.named(name.as_ref(), &dir))
                 .or_else(|| place.clone())
                 .or_else(|| stated.map(|name| naming.stated.environment_name(name)));
         }

@@ -240,7 +240,7 @@ impl<'a> Found<'a> {
                 self.deployments.add(Deployment {
                     project: sources.projects.of_path(&root.dir),
                     kind: DeploymentKind::Terraform,
-                    root: root.dir.clone(),
+                    root: values.unit.clone().unwrap_or_else(|| root.dir.clone()),
                     name: None,
                     environment: values.environment.clone(),
                     cluster: None,

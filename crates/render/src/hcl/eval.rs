@@ -8,6 +8,7 @@ use super::functions;
 use super::module::Instance;
 use super::parse::{self, At, Expr};
 use super::root::Run;
+use super::terragrunt;
 use super::value::{
     Eval, Step, Wrong, attribute, bool_node, boolean, continue_reference, equal, number, number_node, pairs,
     unknown, why_unknown, wrong,
@@ -344,6 +345,11 @@ impl<'b, 'w> Scope<'b, 'w> {
             "file" | "jsondecode" | "yamldecode" | "templatefile" | "fileexists"
         ) {
             let node = self.file_function(name, &args, span)?;
+            self.run.copy(&node);
+            return Ok(node);
+        }
+        if terragrunt::FUNCTIONS.contains(&name) {
+            let node = self.terragrunt_function(name, &args, span)?;
             self.run.copy(&node);
             return Ok(node);
         }

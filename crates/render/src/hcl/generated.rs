@@ -34,6 +34,17 @@ const TEMPLATES: &[&str] = &[
 #[derive(Debug, Default)]
 pub(super) struct Units {
     pub(super) inputs: BTreeMap<PathBuf, Inputs>,
+    /// The units whose modules are in the tree, by module.
+    pub(super) of_modules: BTreeMap<PathBuf, Vec<UnitAt>>,
+}
+
+/// A unit.
+#[derive(Debug)]
+pub(super) struct UnitAt {
+    /// Its directory.
+    pub(super) dir: PathBuf,
+    /// Its own file and those that it includes.
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// Variables that units set.
@@ -44,30 +55,42 @@ pub(super) struct Inputs {
     pub(super) known: bool,
 }
 
+/// The files of Terragrunt.
+pub(super) fn files(repo: &Repo) -> BTreeMap<PathBuf, parse::File> {
+    let own = repo.files.iter().filter(|(path, _)| is_terragrunt(path));
+    own.filter_map(|(path, id)| {
+        let file = parse::hcl(path, *id, &repo.sources.file(*id).text).ok()?;
+        Some((path.clone(), file))
+    })
+    .collect()
+}
+
 /// Adds to the modules of `repo` what is generated into their directories, and returns what units set there.
-pub(super) fn declare(repo: &Repo, modules: &mut BTreeMap<PathBuf, Module<'_>>) -> Units {
+pub(super) fn declare(
+    repo: &Repo,
+    files: &BTreeMap<PathBuf, parse::File>,
+    modules: &mut BTreeMap<PathBuf, Module<'_>>,
+) -> Units {
     let mut units = Units::default();
-    let files: BTreeMap<&Path, parse::File> = repo
-        .files
-        .iter()
-        .filter(|(path, _)| is_terragrunt(path))
-        .filter_map(|(path, id)| {
-            let file = parse::hcl(path, *id, &repo.sources.file(*id).text).ok()?;
-            Some((path.as_path(), file))
-        })
-        .collect();
     for path in files.keys() {
         let is_unit = path.file_name().is_some_and(|name| name == "terragrunt.hcl");
         if !is_unit {
             continue;
         }
         let mut unit = Unit::new(path);
-        unit.read(&files, path, 0);
+        unit.read(files, path, 0);
         let Some(module) = modules.get_mut(&unit.module) else {
             continue;
         };
         module.incomplete |= unit.opaque;
         module.generated.extend(unit.names);
+        if !repo.is_below_link(path) {
+            let at = units.of_modules.entry(unit.module.clone()).or_default();
+            at.push(UnitAt {
+                dir: unit.dir.to_path_buf(),
+                files: unit.files,
+            });
+        }
         let inputs = units.inputs.entry(unit.module).or_insert(Inputs {
             names: BTreeSet::new(),
             known: true,
@@ -115,6 +138,8 @@ fn is_terragrunt(path: &Path) -> bool {
 struct Unit<'p> {
     dir: &'p Path,
     module: PathBuf,
+    /// Its own file and those that it includes.
+    files: Vec<PathBuf>,
     has_source: bool,
     names: BTreeSet<(Missing, String)>,
     /// Whether a file is written whose content is not known.
@@ -130,6 +155,7 @@ impl<'p> Unit<'p> {
         Unit {
             dir,
             module: dir.to_path_buf(),
+            files: Vec::new(),
             has_source: false,
             names: BTreeSet::new(),
             opaque: false,
@@ -139,11 +165,12 @@ impl<'p> Unit<'p> {
     }
 
     /// Reads the file at `path`: the unit's own, or one that it includes.
-    fn read(&mut self, files: &BTreeMap<&Path, parse::File>, path: &Path, depth: usize) {
+    fn read(&mut self, files: &BTreeMap<PathBuf, parse::File>, path: &Path, depth: usize) {
         let Some(file) = files.get(path).filter(|_| depth < MAX_INCLUDES_DEEP) else {
             self.opaque = true;
             return;
         };
+        self.files.push(path.to_path_buf());
         let above = path.parent().unwrap_or(Path::new(""));
         match file.body().attribute("inputs") {
             None => {}
@@ -173,7 +200,7 @@ impl<'p> Unit<'p> {
                         self.module = local.map_or_else(
                             || PathBuf::from("/"),
                             |text| match text.strip_prefix('/') {
-                                Some(from_root) => normalise(Path::new(from_root)),
+                                Some(from_root) => normalise(Path::new(from_root.trim_start_matches('/'))),
                                 None => normalise(&self.dir.join(text)),
                             },
                         );
@@ -191,7 +218,7 @@ impl<'p> Unit<'p> {
     /// The file that an `include` names.
     fn included(
         &self,
-        files: &BTreeMap<&Path, parse::File>,
+        files: &BTreeMap<PathBuf, parse::File>,
         body: Body<'_>,
         above: &Path,
     ) -> Option<PathBuf> {

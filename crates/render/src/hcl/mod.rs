@@ -15,6 +15,7 @@ mod read;
 mod references;
 mod root;
 mod template;
+mod terragrunt;
 mod types;
 mod value;
 mod vars;
@@ -102,6 +103,8 @@ pub struct RootValues {
     /// The value file whose name is the environment's, where only the files beside it show that it is one: they set
     /// the same names.
     pub by: Option<PathBuf>,
+    /// The directory of the unit of Terragrunt that deploys the module with these values.
+    pub unit: Option<PathBuf>,
     /// Resources and data sources, those of called modules included.
     pub resources: Vec<Resource>,
     /// Calls of modules from elsewhere (a registry, git): their arguments are all that is known.
@@ -276,11 +279,17 @@ pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terra
         module.dir = dir;
     }
     modules.retain(|_, module| !module.is_empty());
-    let units = generated::declare(repo, &mut modules);
+    let terragrunt = generated::files(repo);
+    let units = generated::declare(repo, &terragrunt, &mut modules);
+    let terragrunt = terragrunt::modules(&terragrunt);
     for module in modules.values_mut() {
         module.undeclared = references::undeclared(module);
     }
     let mut roots = find_roots(repo, &modules);
+    // A module that units deploy is deployed, also if another module calls it.
+    roots.extend(units.of_modules.keys().cloned());
+    roots.sort();
+    roots.dedup();
     let stores = stores(repo, &parsed.modules);
     roots.retain(|dir| !stores.contains(dir.as_path()));
     let declared: BTreeMap<PathBuf, BTreeSet<String>> = roots
@@ -297,26 +306,51 @@ pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terra
         .iter()
         .flat_map(|dir| {
             let values = values.get(dir).unwrap_or(&none);
-            let environments = values.environments(dir).into_iter();
-            environments.map(move |chosen| (dir.as_path(), chosen))
+            match units.of_modules.get(dir) {
+                Some(units) => {
+                    let each = units.iter().map(|unit| Evaluation {
+                        dir,
+                        chosen: values.of_unit(&unit.dir),
+                        unit: Some(unit),
+                    });
+                    each.collect()
+                }
+                None => {
+                    let environments = values.environments(dir).into_iter();
+                    let of_environment = |chosen| Evaluation {
+                        dir,
+                        chosen,
+                        unit: None,
+                    };
+                    environments.map(of_environment).collect::<Vec<_>>()
+                }
+            }
         })
         .collect();
-    let evaluate = |(dir, chosen): &Evaluation<'_>, allowance: &Allowance| {
+    let evaluate = |Evaluation { dir, chosen, unit }: &Evaluation<'_>, allowance: &Allowance| {
         let module = modules.get(*dir).unwrap_or(&nothing);
-        let mut given = given_values(repo, dir, &chosen.files, allowance);
+        // Terragrunt passes inputs by the process environment, over which files of values count.
+        let of_unit = unit.map(|unit| terragrunt::inputs(repo, &terragrunt, unit, allowance));
+        let mut given = of_unit.unwrap_or_default();
+        given.extend(given_values(repo, dir, &chosen.files, allowance));
         given.extend(commands.get(*dir).into_iter().flatten().map(cloned));
         let stated = stated_environment(&given, module);
         let run = root::Run::new(repo, &modules, dir, allowance);
         let (values, left_out) = run.evaluate(chosen.environment.clone(), given);
         let by = chosen.by.map(Path::to_path_buf);
-        let values = RootValues { stated, by, ..values };
+        let values = RootValues {
+            stated,
+            by,
+            unit: unit.map(|unit| unit.dir.clone()),
+            ..values
+        };
         (values, left_out)
     };
     let mut budget = budget(repo, &parsed);
     let evaluated = budget.spread(&each, (SMALL, LARGE), evaluate);
     let mut problems = parsed.problems;
     let mut by_dir: BTreeMap<&Path, Vec<RootValues>> = BTreeMap::new();
-    for ((dir, ..), (values, left_out)) in each.iter().zip(evaluated) {
+    for (Evaluation { dir, .. }, (values, left_out)) in each.iter().zip(evaluated) {
         by_dir.entry(dir).or_default().push(values);
         for problem in left_out {
             if !problems.contains(&problem) {
@@ -438,8 +472,12 @@ fn stated_environment(given: &BTreeMap<String, Node>, module: &module::Module<'_
     variable.or_else(local).map(str::to_owned)
 }
 
-/// A root and one of its environments.
-type Evaluation<'p> = (&'p Path, vars::Chosen<'p>);
+/// A root and one of its environments, or one unit of Terragrunt that deploys it.
+struct Evaluation<'p> {
+    dir: &'p Path,
+    chosen: vars::Chosen<'p>,
+    unit: Option<&'p generated::UnitAt>,
+}
 
 /// What the evaluation of nearly every root costs less than.
 const SMALL: Cost = Cost {

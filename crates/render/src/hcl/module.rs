@@ -51,6 +51,8 @@ pub(super) struct Module<'a> {
     pub(super) incomplete: bool,
     /// Names that a generated file declares (a tool writes it before Terraform runs); their values are not known.
     pub(super) generated: BTreeSet<(Missing, String)>,
+    /// The inputs of a file of Terragrunt.
+    pub(super) inputs: Option<Expr<'a>>,
     /// Names that its files use and that nothing declares.
     pub(super) undeclared: Vec<Dangling>,
 }

@@ -163,6 +163,7 @@ impl<'w> Run<'w> {
             environment,
             stated: None,
             by: None,
+            unit: None,
             resources: Vec::new(),
             modules: Vec::new(),
             providers: Vec::new(),

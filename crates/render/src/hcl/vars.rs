@@ -170,6 +170,15 @@ impl<'a> ValueFiles<'a> {
         }
     }
 
+    /// The files that Terraform loads by itself for a unit of Terragrunt in `dir`, and the environment of the unit.
+    pub(super) fn of_unit(&self, dir: &Path) -> Chosen<'a> {
+        Chosen {
+            environment: environment::of_directory(dir),
+            files: self.shared.clone(),
+            by: None,
+        }
+    }
+
     /// The environments of a root in `dir` and the files that hold in each.
     pub(super) fn environments(&self, dir: &Path) -> Vec<Chosen<'a>> {
         if self.by_environment.is_empty() {

@@ -1,6 +1,7 @@
 mod cost;
 mod modules;
 mod names;
+mod terragrunt;
 mod values;
 
 use super::*;
