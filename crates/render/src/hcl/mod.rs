@@ -100,8 +100,8 @@ pub struct RootValues {
     pub environment: Option<String>,
     /// The environment that a value file names in a variable for it.
     pub stated: Option<String>,
-    /// The value file whose name is the environment's, where only the files beside it show that it is one: they set
-    /// the same names.
+    /// The value file, or the file of the unit, whose path names the environment, where only those beside it show that
+    /// it is one.
     pub by: Option<PathBuf>,
     /// The directory of the unit of Terragrunt that deploys the module with these values.
     pub unit: Option<PathBuf>,
@@ -302,6 +302,7 @@ pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terra
     let values = vars::assign(&parsed.values, &declared, together);
     let none = vars::ValueFiles::default();
     let nothing = module::Module::default();
+    let of_units = terragrunt::environments(units.of_modules.values().flatten());
     let each: Vec<Evaluation<'_>> = roots
         .iter()
         .flat_map(|dir| {
@@ -310,7 +311,7 @@ pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terra
                 Some(units) => {
                     let each = units.iter().map(|unit| Evaluation {
                         dir,
-                        chosen: values.of_unit(&unit.dir),
+                        chosen: values.of_unit(unit, of_units.get(unit.dir.as_path())),
                         unit: Some(unit),
                     });
                     each.collect()

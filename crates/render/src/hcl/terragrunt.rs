@@ -9,9 +9,10 @@ use super::root::Run;
 use super::value::{Eval, unknown, wrong};
 use crate::budget::Allowance;
 use cofferdam_syntax::Span;
+use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::{Key, Map, Node, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -42,6 +43,32 @@ pub(super) fn modules<'f>(files: &'f BTreeMap<PathBuf, File>) -> BTreeMap<PathBu
         (path.clone(), module)
     });
     read.collect()
+}
+
+/// The environments that the paths of units name: a directory on the way is called for one (`prod`, `bors-prod`), and a
+/// directory beside it, also with units, for another one.
+pub(super) fn environments<'u>(units: impl Iterator<Item = &'u UnitAt>) -> BTreeMap<&'u Path, String> {
+    let named = |dir: &Path| {
+        let name = dir.file_name()?.to_str()?;
+        environment::canonical(name).or_else(|| environment::of_name(name))
+    };
+    let dirs: Vec<&Path> = units.map(|unit| unit.dir.as_path()).collect();
+    let mut beside: BTreeMap<&Path, BTreeSet<&str>> = BTreeMap::new();
+    for above in dirs.iter().flat_map(|dir| dir.ancestors()) {
+        if let (Some(parent), Some(name)) = (above.parent(), named(above)) {
+            beside.entry(parent).or_default().insert(name);
+        }
+    }
+    let of = |dir: &Path| {
+        let is_shown = |above: &Path| {
+            above
+                .parent()
+                .is_some_and(|p| beside.get(p).is_some_and(|n| n.len() > 1))
+        };
+        let name = dir.ancestors().filter(|above| is_shown(above)).find_map(named);
+        name.map(str::to_owned)
+    };
+    dirs.into_iter().filter_map(|dir| Some((dir, of(dir)?))).collect()
 }
 
 /// The values that a unit gives to the variables of its module.

@@ -1,6 +1,7 @@
 //! Which files give a root module's variables their values, and in which environment.
 
 use super::Together;
+use super::generated::UnitAt;
 use super::parse::{File, Item};
 use cofferdam_syntax::environment;
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,12 +171,14 @@ impl<'a> ValueFiles<'a> {
         }
     }
 
-    /// The files that Terraform loads by itself for a unit of Terragrunt in `dir`, and the environment of the unit.
-    pub(super) fn of_unit(&self, dir: &Path) -> Chosen<'a> {
+    /// The files that Terraform loads by itself for a unit of Terragrunt, and its environment: the one that units beside
+    /// it show, or else the one of its directory.
+    pub(super) fn of_unit(&self, unit: &'a UnitAt, shown: Option<&String>) -> Chosen<'a> {
+        let by = unit.files.first().filter(|_| shown.is_some());
         Chosen {
-            environment: environment::of_directory(dir),
+            environment: shown.cloned().or_else(|| environment::of_directory(&unit.dir)),
             files: self.shared.clone(),
-            by: None,
+            by: by.map(PathBuf::as_path),
         }
     }
 

@@ -65,6 +65,32 @@ fn each_unit_deploys_its_module_with_its_inputs() {
 }
 
 #[test]
+fn the_directories_of_units_name_environments_where_others_beside_them_do_too() {
+    let own = "terraform {\n  source = \"../../../modules/db\"\n}\ninputs = {\n  name = \"u\"\n}\n";
+    let of = |paths: &[&str]| -> Vec<Option<String>> {
+        let files: Vec<(String, &str)> = paths
+            .iter()
+            .map(|p| (format!("{p}/terragrunt.hcl"), own))
+            .collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+        units(&files)
+            .into_iter()
+            .map(|(_, environment, _)| environment)
+            .collect()
+    };
+    let name = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        of(&[
+            "accounts/shop-prod/app",
+            "accounts/shop-staging/app",
+            "accounts/root/app"
+        ]),
+        [None, name("production"), name("staging")]
+    );
+    assert_eq!(of(&["accounts/shop-prod/app", "accounts/root/app"]), [None, None]);
+}
+
+#[test]
 fn inputs_come_from_included_and_read_files_and_the_own_ones_count() {
     let root = "locals {\n  env = read_terragrunt_config(find_in_parent_folders(\"env.hcl\"))\n}\ninputs = {\n  region = local.env.locals.region\n  size   = 7\n  name   = \"root\"\n}\n";
     let env = "locals {\n  region = \"eu\"\n}\n";
