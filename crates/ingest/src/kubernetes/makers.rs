@@ -30,6 +30,8 @@ const COPIED: &[&str] = &[
     "reflector.v1.k8s.emberstack.com/reflects",
     "replicator.v1.mittwald.de/replicate-from",
 ];
+/// The kind of Secrets that controllers make for their own objects. They say nothing of those that people keep.
+pub(crate) const MADE: &str = "Secret of a controller";
 const REFLECTED: &str = "reflector.v1.k8s.emberstack.com/reflection-auto-enabled";
 
 /// Kinds of operators, and the ends of the names of the Secrets that they create.
@@ -189,8 +191,7 @@ fn anywhere(object: &Object<'_>, kind: &str, name: &str, parts: &mut Parts) {
 }
 
 fn within(object: &Object<'_>, kind: &str, name: &str, namespace: Option<&str>, parts: &mut Parts) {
-    // A Secret is not told from what makes it by its kind: several may make it.
-    let kind = if kind == "Secret" { &object.id.kind } else { kind };
+    let kind = if kind == "Secret" { MADE } else { kind };
     parts.config_objects.push(ConfigObject {
         id: ObjectId {
             kind: kind.to_owned(),

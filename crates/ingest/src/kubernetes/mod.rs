@@ -38,6 +38,7 @@ use cofferdam_model::workload::Completeness;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 pub use foreign::Foreign;
+pub(crate) use makers::MADE;
 use object::Object;
 pub(crate) use references::compare;
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 //!
 //! A kind counts only where a rule could miss it: topics where something uses Kafka, backups where there is a database.
 
+use crate::kubernetes::MADE;
 use crate::pipeline::sources::Sources;
 use cofferdam_model::{Absence, Environment, Opening, ProjectId};
 use cofferdam_render::hcl::Mode;
@@ -14,8 +15,7 @@ type Kind = (Absence, fn(&Environment) -> bool, fn(&Environment) -> bool);
 
 const KINDS: &[Kind] = &[
     (Absence::Secret, runs, |env| {
-        // What an operator makes for its own use says nothing of those that people keep.
-        let is_kept = |kind: &str| matches!(kind, "Secret" | "SecretProviderClass");
+        let is_kept = |kind: &str| kind != "ConfigMap" && kind != MADE;
         !env.secret_stores.is_empty() || env.config_objects.iter().any(|o| is_kept(&o.id.kind))
     }),
     (Absence::NetworkPolicy, runs, |env| {
