@@ -24,11 +24,24 @@ pub enum CallTarget {
     Secrets,
 }
 
+/// What makes a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallSite {
+    /// The service itself.
+    #[default]
+    Service,
+    /// A proxy on the way to the target: an Ingress, a gateway, the mesh. It bounds and repeats the calls of others, but
+    /// has no worker that waits, and is no caller of its own.
+    Route,
+}
+
 /// A call from a service.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// The callers.
     pub owner: Owner,
+    /// What makes it.
+    pub site: CallSite,
     /// Place of the call, client or section.
     pub span: Span,
     /// Its target.

@@ -2,7 +2,7 @@
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::calls::CallTarget;
+use cofferdam_model::calls::{Call, CallSite, CallTarget};
 use cofferdam_model::database::PoolTarget;
 use cofferdam_model::{Absence, Owner, ServiceId, Span};
 use std::collections::BTreeMap;
@@ -37,7 +37,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     {
         add(&pool.owner, CallTarget::Database, pool.span);
     }
-    for call in cx.env.calls.iter().filter(|c| c.breaker.is_none()) {
+    // A proxy has no worker that waits for an answer.
+    let is_bare = |call: &&Call| call.site == CallSite::Service && call.breaker.is_none();
+    for call in cx.env.calls.iter().filter(is_bare) {
         // A breaker named after the host ejects it for every caller, as a mesh does.
         let host = call.target_name.as_ref().map(|t| t.value.as_str());
         if host.is_some_and(|host| cx.env.breakers.iter().any(|b| same_host(&b.name, host))) {
@@ -109,7 +111,7 @@ fn is_protected(cx: &Context<'_>, owner: &Owner, target: CallTarget) -> bool {
 mod tests {
     use super::*;
     use crate::rules::testing::{self, owned_by, service, span};
-    use cofferdam_model::calls::Breaker;
+    use cofferdam_model::calls::{Breaker, TimeoutSetting};
     use cofferdam_model::database::Pool;
     use cofferdam_model::{Environment, Parts};
 
@@ -142,6 +144,30 @@ mod tests {
     fn outlier_ejection_for_the_host_counts_for_every_caller() {
         assert!(same_host("orders", "orders.shop.svc.cluster.local"));
         assert!(!same_host("orders", "accounts"));
+    }
+
+    #[test]
+    fn a_route_is_no_caller() {
+        let mut env = env();
+        env.pools.clear();
+        let call = |site| Call {
+            owner: owned_by(0),
+            site,
+            span: span(3),
+            target: CallTarget::Service,
+            target_name: None,
+            what: "GET orders".to_owned(),
+            timeout: TimeoutSetting::Unknown,
+            attempts: None,
+            backoff: None,
+            jitter: None,
+            retry_budget: None,
+            breaker: None,
+        };
+        env.calls.push(call(CallSite::Route));
+        assert!(testing::all(&RULE, &env).is_empty());
+        env.calls.push(call(CallSite::Service));
+        assert_eq!(testing::all(&RULE, &env).len(), 1);
     }
 
     #[test]

@@ -131,12 +131,10 @@ fn synchronous(env: &Environment, call: &Call, out: &mut Verdicts) {
     let name = env.owner_name(&call.owner);
     let mut evidence = Evidence::new();
     evidence.note(tries, count(tries.value.into(), "try"));
-    for fact in [&call.backoff, &call.jitter]
-        .into_iter()
-        .flatten()
-        .filter(|f| !f.value)
-    {
-        evidence.note(fact, "switched off");
+    for (fact, label) in [(&call.backoff, "no backoff"), (&call.jitter, "no jitter")] {
+        if let Some(off) = fact.as_ref().filter(|f| !f.value) {
+            evidence.note(off, label);
+        }
     }
     out.report(
         Finding::new(
@@ -168,11 +166,12 @@ mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
     use cofferdam_model::Parts;
-    use cofferdam_model::calls::{CallTarget, TimeoutSetting};
+    use cofferdam_model::calls::{CallSite, CallTarget, TimeoutSetting};
 
     fn call(from: usize, to: &str, tries: u32) -> Call {
         Call {
             owner: owned_by(from),
+            site: CallSite::default(),
             span: span(10 + from),
             target: CallTarget::Service,
             target_name: Some(fact(to.to_owned(), 20 + from)),

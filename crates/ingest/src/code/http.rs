@@ -5,7 +5,7 @@ use cofferdam_code::python::clients::{ClientKind, Library};
 use cofferdam_code::python::found::ClientCall;
 use cofferdam_code::python::value::{Argument, Object, PyValue, Val, find};
 use cofferdam_code::python::{BreakerUse, Module};
-use cofferdam_model::calls::{Breaker, Call, CallTarget, TimeoutSetting};
+use cofferdam_model::calls::{Breaker, Call, CallSite, CallTarget, TimeoutSetting};
 use cofferdam_model::units::Share;
 use cofferdam_model::{Fact, Owner, Span};
 use std::time::Duration;
@@ -47,6 +47,7 @@ fn request(reading: &Reading<'_, '_>, call: &ClientCall) -> Call {
     let target = host.as_ref().map_or(CallTarget::Service, |h| target(reading, h));
     let mut made = Call {
         owner: reading.owner.clone(),
+        site: CallSite::default(),
         span: call.span,
         target,
         target_name: host.zip(url).map(|(value, known)| Fact {
@@ -73,6 +74,7 @@ fn endless_client(reading: &Reading<'_, '_>, call: &ClientCall) -> Option<Call> 
     let setting = timeout_value(reading, &timeout.value);
     (setting == TimeoutSetting::Never).then(|| Call {
         owner: reading.owner.clone(),
+        site: CallSite::default(),
         span: call.span,
         target: CallTarget::Service,
         target_name: None,
@@ -96,6 +98,7 @@ fn vault(reading: &Reading<'_, '_>, call: &ClientCall) -> Call {
     };
     Call {
         owner: reading.owner.clone(),
+        site: CallSite::default(),
         span: call.span,
         target: CallTarget::Secrets,
         target_name: None,

@@ -5,7 +5,7 @@ use crate::settings::url;
 use cofferdam_code::python::clients::{ClientKind, Library};
 use cofferdam_code::python::found::ClientCall;
 use cofferdam_code::python::value::{HOLE, PyValue, Val};
-use cofferdam_model::calls::{Call, CallTarget, Deadline, DeadlineRole, TimeoutSetting};
+use cofferdam_model::calls::{Call, CallSite, CallTarget, Deadline, DeadlineRole, TimeoutSetting};
 use cofferdam_model::database::{Pool, PoolTarget};
 use cofferdam_model::{Fact, Source, Span};
 use std::time::Duration;
@@ -404,6 +404,7 @@ fn redis(reading: &Reading<'_, '_>, call: &ClientCall, parts: &mut Parts) {
     };
     parts.calls.push(Call {
         owner: reading.owner.clone(),
+        site: CallSite::default(),
         span: call.span,
         target: CallTarget::Cache,
         target_name: pool.host.clone(),

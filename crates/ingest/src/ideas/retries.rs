@@ -6,7 +6,7 @@ use super::breakers::target_of;
 use super::fields::{Bare, field, is_off, number, on, share, text, time};
 use crate::facts::NodeFacts as _;
 use crate::parts::same_owner;
-use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};
+use cofferdam_model::calls::{Call, CallSite, CallTarget, TimeoutSetting};
 use cofferdam_model::{Fact, Parts};
 use cofferdam_syntax::tree::{Node, fold};
 
@@ -97,6 +97,11 @@ fn push(
     let breaker = field(section.parent, aliases::BREAKER).filter(|(_, n)| n.as_map().is_some() && !is_off(n));
     let call = Call {
         owner: section.owner.clone(),
+        site: if is_mesh {
+            CallSite::Route
+        } else {
+            CallSite::Service
+        },
         span: section.key.span,
         target: target.unwrap_or(CallTarget::Service),
         target_name: None,

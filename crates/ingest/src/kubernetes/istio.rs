@@ -3,7 +3,7 @@
 use super::object::{Object, duration, text};
 use super::schema::templated;
 use crate::facts::NodeFacts as _;
-use cofferdam_model::calls::{Breaker, Call, CallTarget, Deadline, DeadlineRole, TimeoutSetting};
+use cofferdam_model::calls::{Breaker, Call, CallSite, CallTarget, Deadline, DeadlineRole, TimeoutSetting};
 use cofferdam_model::cells::Cell;
 use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::{Fact, Owner, Parts, units};
@@ -139,6 +139,7 @@ fn call(object: &Object<'_>, http: &Node, host: &Fact<String>, parts: &mut Parts
     });
     parts.calls.push(Call {
         owner: Owner::named(object.subject()),
+        site: CallSite::Route,
         span: host.span().unwrap_or(http.span),
         target: target_of(&host.value),
         target_name: Some(host.clone()),

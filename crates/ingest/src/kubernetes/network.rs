@@ -4,7 +4,7 @@
 use super::object::{Object, duration, selector, text, texts};
 use super::schema::templated;
 use crate::facts::NodeFacts as _;
-use cofferdam_model::calls::{Call, CallTarget, TimeoutSetting};
+use cofferdam_model::calls::{Call, CallSite, CallTarget, TimeoutSetting};
 use cofferdam_model::delivery::{DanglingKind, Reference};
 use cofferdam_model::network::{Namespace, NetworkPolicy, Peer, PeerKind, PolicyRule, PortRange};
 use cofferdam_model::workload::ServicePort;
@@ -214,6 +214,7 @@ fn nginx(object: &Object<'_>, service: &Fact<String>, parts: &mut Parts) {
     if timeout.is_some() || tries.is_some() {
         parts.calls.push(Call {
             owner: Owner::named(object.subject()),
+            site: CallSite::Route,
             span: object.span,
             target: CallTarget::Service,
             target_name: Some(service.clone()),
@@ -241,6 +242,7 @@ fn gateway_route(object: &Object<'_>, parts: &mut Parts) {
             if let Some(timeout) = rule.get("timeouts").and_then(|t| duration(t.get("request"))) {
                 parts.calls.push(Call {
                     owner: Owner::named(object.subject()),
+                    site: CallSite::Route,
                     span: rule.span,
                     target: CallTarget::Service,
                     target_name: Some(name.clone()),

@@ -3,6 +3,7 @@
 use super::names::{Affixes, fold};
 use super::services;
 use crate::by_home::ByHome;
+use crate::calls::CallSite;
 use crate::owner::{Linked, Owner, ServiceId};
 use crate::platform::{Environment, Service};
 use crate::scope::Home;
@@ -132,7 +133,12 @@ fn undescribed(env: &Environment) -> Vec<Service> {
     let owners = (env.consumers.iter().map(|c| (&c.owner, c.span)))
         .chain(env.producers.iter().map(|p| (&p.owner, p.span)))
         .chain(env.pools.iter().map(|p| (&p.owner, p.span)))
-        .chain(env.calls.iter().map(|c| (&c.owner, c.span)));
+        .chain(
+            env.calls
+                .iter()
+                .filter(|c| c.site == CallSite::Service)
+                .map(|c| (&c.owner, c.span)),
+        );
     let mut found: BTreeMap<String, Service> = BTreeMap::new();
     for (owner, span) in owners {
         if owner.service.is_some() {

@@ -2,7 +2,7 @@
 
 use super::link;
 use crate::alerts::{Alert, Timing};
-use crate::calls::{Call, CallTarget, TimeoutSetting};
+use crate::calls::{Call, CallSite, CallTarget, TimeoutSetting};
 use crate::database::{Database, Pool, PoolTarget, Pooler};
 use crate::delivery::DanglingKind;
 use crate::kafka::{Consumer, KafkaClient, Producer, ProducerRole, Topic, WorkerSetting};
@@ -1192,6 +1192,7 @@ fn ten_thousand_workloads_link_without_a_quadratic_step() {
         env.pools.push(sql_pool(&name, Some("db")));
         env.calls.push(Call {
             owner: Owner::named(name.to_uppercase()),
+            site: CallSite::default(),
             span: span(0),
             target: CallTarget::Outside,
             target_name: None,
