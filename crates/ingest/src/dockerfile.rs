@@ -25,6 +25,13 @@ pub struct Dockerfile<'r> {
     secrets: Vec<SecretLiteral>,
 }
 
+impl<'r> Dockerfile<'r> {
+    /// Its path.
+    pub(crate) fn path(&self) -> &'r Path {
+        self.path
+    }
+}
+
 /// The Dockerfiles of each project.
 pub fn find<'r>(
     repo: &'r Repo,

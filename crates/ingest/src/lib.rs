@@ -17,6 +17,7 @@ pub mod images_env;
 pub mod kubernetes;
 mod local_cluster;
 mod merge;
+mod naming;
 mod objectives;
 pub mod overlay;
 pub mod parts;

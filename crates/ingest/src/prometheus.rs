@@ -243,7 +243,7 @@ fn alert(rule: &Node, interval: Option<Fact<Duration>>, owner: &Owner) -> Option
         let fact = |(value, at): (String, Range<usize>)| Fact::declared(value, within(node, at));
         read.query = node.text_fact();
         read.signals = query.metrics.into_iter().map(fact).collect();
-        read.selects = query.selects.into_iter().map(fact).collect();
+        read.selects = query.named.into_iter().map(fact).collect();
         read.threshold = query.threshold.map(|(n, at)| Fact::declared(n, within(node, at)));
         timing.range = query.range.map(|(d, at)| Fact::declared(d, within(node, at)));
         timing.notices_absence = query.notices_absence;

@@ -1,6 +1,7 @@
 //! What a PromQL expression reads, without evaluating it: the metrics, the values it selects by, its longest
 //! range, the number it compares with, and whether it notices missing data.
 
+use crate::naming::names_a_part;
 use cofferdam_model::alerts::BurnWindows;
 use cofferdam_model::units;
 use std::ops::Range;
@@ -13,6 +14,8 @@ pub(crate) struct Query {
     pub metrics: Vec<(String, Range<usize>)>,
     /// Values of labels that it selects by equality, or by a list of plain alternatives.
     pub selects: Vec<(String, Range<usize>)>,
+    /// Those of them that name a service, a workload, a topic, a group or a cell.
+    pub named: Vec<(String, Range<usize>)>,
     /// The longest range selector.
     pub range: Option<(Duration, Range<usize>)>,
     /// The number in the last comparison.
@@ -261,6 +264,9 @@ impl<'a> Reader<'a> {
             if label == "__name__" {
                 self.metric(part, at);
             } else {
+                if names_a_part(label) {
+                    self.query.named.push((part.to_owned(), at.clone()));
+                }
                 self.query.selects.push((part.to_owned(), at));
             }
         }
@@ -402,6 +408,7 @@ mod tests {
         let q = read(text);
         assert_eq!(names(&q.metrics), ["http_requests_total"]);
         assert_eq!(names(&q.selects), ["api", "500", "503"]);
+        assert_eq!(names(&q.named), ["api"], "a status names no service");
         assert_eq!(q.range.as_ref().unwrap().0, Duration::from_secs(3600));
         assert_eq!(&text[q.range.unwrap().1], "1h");
         assert_eq!(q.threshold.unwrap().0, 0.05);

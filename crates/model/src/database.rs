@@ -51,10 +51,14 @@ pub struct Database {
     pub multi_zone: Option<Fact<bool>>,
     /// Whether it has a public address.
     pub public: Option<Fact<bool>>,
+    /// Whether its firewall lets in every address, if that is known.
+    pub open_to_all: Option<Fact<bool>>,
     /// Whether connections without TLS are refused.
     pub tls_required: Option<Fact<bool>>,
     /// Whether it is protected against deletion.
     pub deletion_protection: Option<Fact<bool>>,
+    /// What is left when it is deleted, if that is known.
+    pub on_delete: Option<Fact<OnDelete>>,
     /// Backups.
     pub backup: Backup,
     /// Hosts and endpoints of it, in lower case.
@@ -78,12 +82,25 @@ impl Database {
             work_mem: None,
             multi_zone: None,
             public: None,
+            open_to_all: None,
             tls_required: None,
             deletion_protection: None,
+            on_delete: None,
             backup: Backup::default(),
             hosts: Vec::new(),
         }
     }
+}
+
+/// What is left of a database when the tool that made it deletes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDelete {
+    /// No copy of the data.
+    Nothing,
+    /// A snapshot.
+    Snapshot,
+    /// The tool refuses to delete it.
+    Refused,
 }
 
 /// How a database is backed up.

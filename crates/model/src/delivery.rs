@@ -68,6 +68,8 @@ pub struct Defect {
 pub enum DefectEffect {
     /// The object is refused.
     Refused,
+    /// The versions that the problem names refuse the object; whether the cluster has one of them is not known.
+    RefusedByVersion,
     /// The field or variable has no effect.
     Ignored,
 }

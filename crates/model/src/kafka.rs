@@ -17,6 +17,8 @@ pub struct KafkaCluster {
     pub replication_lag: Option<Fact<Duration>>,
     /// Version.
     pub version: Option<Fact<String>>,
+    /// `min.insync.replicas` of topics that set none.
+    pub min_insync_replicas: Option<Fact<u32>>,
 }
 
 /// A declared topic.

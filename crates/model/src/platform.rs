@@ -80,6 +80,8 @@ pub struct Parts {
     pub services: Vec<Service>,
     /// Things that run. [`WorkloadId`] indexes this list.
     pub workloads: Vec<Workload>,
+    /// ImageStreams of OpenShift: an image of such a name is the stream's.
+    pub image_streams: Vec<ObjectId>,
     /// Images that an application sets for workloads that no file here declares.
     pub set_images: Vec<Image>,
     /// Autoscalers of every format.
@@ -344,6 +346,7 @@ impl Parts {
             .iter_mut()
             .for_each(|p| p.id.deployment = id);
         self.foreign_policies.iter_mut().for_each(|o| o.deployment = id);
+        self.image_streams.iter_mut().for_each(|o| o.deployment = id);
         self.references.iter_mut().for_each(|r| r.deployment = id);
         self.descriptions.iter_mut().for_each(|d| d.deployment = id);
         self.container_defaults.iter_mut().for_each(|d| d.deployment = id);

@@ -120,7 +120,7 @@ pub struct SecretLiteral {
     pub span: Span,
     /// The access that it gives.
     pub kind: SecretKind,
-    /// Why it counts as a secret ("the prefix of an AWS access key", "random text"); empty if its name is
+    /// Why it counts as a secret ("the prefix of an AWS access key", "looks like a random key"); empty if its name is
     /// the only reason.
     pub evidence: String,
     /// Identifies equal values without revealing them: a keyed hash.

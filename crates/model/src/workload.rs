@@ -137,6 +137,28 @@ pub enum Amount {
     Percent(f64),
 }
 
+/// The field of a [`Workload`] that has the name of its first claim template.
+pub const CLAIM_TEMPLATE: &str = "volumeClaimTemplate";
+
+/// The field of a [`Container`] whose image a trigger sets when a new one is there.
+pub const IMAGE_TRIGGER: &str = "imageTrigger";
+
+impl Workload {
+    /// Whether its pods only hold a place: the only container is the pause image, which does nothing. A node with such
+    /// pods has room as soon as a pod of a higher priority needs it.
+    pub fn is_placeholder(&self) -> bool {
+        let [only] = self.containers.as_slice() else {
+            return false;
+        };
+        let name = only
+            .image
+            .as_ref()
+            .map(|i| i.repository.rsplit('/').next().unwrap_or_default());
+        self.init_containers.is_empty()
+            && name.is_some_and(|name| name == "pause" || name.starts_with("pause-"))
+    }
+}
+
 impl Amount {
     /// Reads `3` or `25%`.
     pub fn parse(text: &str) -> Option<Amount> {

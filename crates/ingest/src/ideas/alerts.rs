@@ -5,6 +5,7 @@ use super::aliases;
 use super::fields::{Bare, field, text, time};
 use super::{Section, said};
 use crate::facts::NodeFacts as _;
+use crate::naming::names_a_part;
 use crate::parts::same_owner;
 use cofferdam_model::alerts::{Alert, NewRelicTiming, Timing};
 use cofferdam_model::{Fact, Parts, Span};
@@ -303,11 +304,12 @@ fn signals(query: &Fact<String>) -> Vec<Fact<String>> {
     found.iter().map(|f| fact(f)).collect()
 }
 
-/// Values that a query selects by: quoted texts after an `=` or in an `IN` list.
+/// Names that a query selects by: quoted texts after an `=` or in an `IN` list, of attributes that name something.
 fn selects(query: &Fact<String>) -> Vec<Fact<String>> {
     let text = &query.value;
     let mut found = Vec::new();
     let mut rest = text.as_str();
+    let mut names = false;
     while let Some(open) = rest.find(['\'', '"']) {
         let quote = rest[open..].chars().next().unwrap_or('\'');
         let before = rest[..open].trim_end();
@@ -315,7 +317,11 @@ fn selects(query: &Fact<String>) -> Vec<Fact<String>> {
             break;
         };
         let value = &rest[open + 1..open + 1 + close];
-        if before.ends_with(['=', '(', ',']) && !value.is_empty() && fold(value) != "true" {
+        // A further item of a list belongs to the attribute before the list.
+        if !before.ends_with(',') {
+            names = names_a_part(attribute(before));
+        }
+        if names && before.ends_with(['=', '(', ',']) && !value.is_empty() && fold(value) != "true" {
             found.push(Fact {
                 value: value.to_owned(),
                 source: query.source.clone(),
@@ -324,6 +330,18 @@ fn selects(query: &Fact<String>) -> Vec<Fact<String>> {
         rest = &rest[open + 1 + close + 1..];
     }
     found
+}
+
+/// The attribute at the end of `appName =`, `job=~` or `appName IN (`.
+fn attribute(before: &str) -> &str {
+    let before = before.trim_end_matches(['=', '~', '(', ' ', '!']);
+    let list = before.len().checked_sub(3).and_then(|at| before.get(at..));
+    let before = match list.is_some_and(|word| word.eq_ignore_ascii_case(" in")) {
+        true => before[..before.len() - 3].trim_end(),
+        false => before,
+    };
+    let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
+    before.rsplit(|c| !word(c)).next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -364,6 +382,20 @@ mod tests {
             assert_eq!(alert.signals[0].value, "TransactionError", "{text}");
             assert_eq!(alert.selects[0].value, "data-collector", "{text}");
         }
+    }
+
+    #[test]
+    fn only_attributes_that_name_something_are_names() {
+        let names = |text: &str| -> Vec<String> {
+            let query = said(text, Span::new(cofferdam_model::FileId(0), 0, 1));
+            selects(&query).into_iter().map(|s| s.value).collect()
+        };
+        assert_eq!(names("rate(x{job=\"api\",path=\"orders\"}[5m])"), ["api"]);
+        assert_eq!(
+            names("SELECT x FROM T WHERE appName IN ('a', 'b') AND host = 'c'"),
+            ["a", "b"]
+        );
+        assert_eq!(names("SELECT x FROM T WHERE name NOT IN ('a', 'b')"), [""; 0]);
     }
 
     #[test]

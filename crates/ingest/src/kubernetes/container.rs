@@ -1,12 +1,13 @@
 //! Containers: image, variables, resources, probes, actions before they stop.
 
 use super::object::{Object, is_true, seconds, text};
+use super::schema;
 use crate::facts::NodeFacts as _;
 use crate::{arguments, secret_scan};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::images::Image;
 use cofferdam_model::secrets::{Passage, SecretUse};
-use cofferdam_model::workload::{Container, Overridden, Probe, ProbeCheck, VariableSource};
+use cofferdam_model::workload::{Container, IMAGE_TRIGGER, Overridden, Probe, ProbeCheck, VariableSource};
 use cofferdam_model::{Bytes, Cpu, Fact, Parts, Variable, VariableValue, Variables, units};
 use cofferdam_render::image::parse_image;
 use cofferdam_syntax::tree::{Node, Value};
@@ -44,7 +45,7 @@ pub(super) fn read(node: &Node, object: &Object<'_>, parts: &mut Parts) -> Conta
         ports: ports(node),
         mounts: mounts(node),
         read_only_mounts: read_only_mounts(node),
-        fields: fields(node),
+        fields: fields(node, object),
         ..Container::default()
     };
     parts
@@ -90,7 +91,7 @@ pub(crate) fn image(node: &Node) -> Option<Image> {
     })
 }
 
-fn fields(node: &Node) -> BTreeMap<String, Fact<String>> {
+fn fields(node: &Node, object: &Object<'_>) -> BTreeMap<String, Fact<String>> {
     let mut fields: BTreeMap<String, Fact<String>> = FIELDS
         .iter()
         .filter_map(|key| Some(((*key).to_owned(), node.get(key)?.text_fact()?)))
@@ -107,6 +108,12 @@ fn fields(node: &Node) -> BTreeMap<String, Fact<String>> {
         if let Some(fact) = value.text_fact() {
             fields.insert(format!("securityContext.{}", key.text), fact);
         }
+    }
+    if schema::has_image_of_trigger(object.node, node) {
+        fields.insert(
+            IMAGE_TRIGGER.to_owned(),
+            Fact::declared("OpenShift".to_owned(), node.span),
+        );
     }
     fields
 }

@@ -1,11 +1,12 @@
 //! Custom resources that contain a platform's ideas under their own kinds.
 
-use super::object::{Object, text};
+use super::object::{Object, duration, text};
 use crate::facts::NodeFacts as _;
 use crate::ideas;
+use cofferdam_model::calls::{Breaker, CallSite, CallTarget};
 use cofferdam_model::delivery::Delivery;
 use cofferdam_model::kafka::{KafkaCluster, Topic};
-use cofferdam_model::{Fact, Parts, units};
+use cofferdam_model::{Fact, Owner, Parts, units};
 use cofferdam_syntax::tree::{Key, Node, Value};
 
 /// Groups without kinds that describe how a platform behaves; Kubernetes' own are left out by their name.
@@ -23,13 +24,41 @@ pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) {
         ("kafka.strimzi.io", "KafkaTopic") => topic(object, parts),
         ("kafka.strimzi.io", "Kafka") => kafka(object, parts),
         ("flagger.app", "Canary") => flagger(object, parts),
+        ("" | "image.openshift.io", "ImageStream") => parts.image_streams.push(object.id.clone()),
         (group, _) if group.is_empty() || group.ends_with(".k8s.io") || OTHER_GROUPS.contains(&group) => {}
         _ => {
             if let Some(spec) = object.spec() {
+                let before = parts.calls.len();
                 ideas::read_section(&under_kind(object, spec), &object.owner(), object.place, parts);
+                passive_check(object, spec, parts);
+                // What a controller applies on the way to a service is no caller itself.
+                for call in parts.calls.iter_mut().skip(before) {
+                    call.site = CallSite::Route;
+                    call.owner = Owner::named(object.subject());
+                }
             }
         }
     }
+}
+
+/// Envoy Gateway ejects a host whose answers fail: its passive health check is the outlier detection of other meshes.
+fn passive_check(object: &Object<'_>, spec: &Node, parts: &mut Parts) {
+    let passive = spec.at("healthCheck/passive");
+    let Some(passive) = passive.filter(|_| object.group == "gateway.envoyproxy.io") else {
+        return;
+    };
+    let mut breaker = Breaker::at(passive.span, object.owner(), object.subject());
+    breaker.protects = Some(CallTarget::Service);
+    breaker.consecutive_failures = [
+        "consecutive5XxErrors",
+        "consecutiveGatewayErrors",
+        "consecutiveLocalOriginFailures",
+    ]
+    .iter()
+    .find_map(|key| passive.get(key)?.u32_fact());
+    breaker.window = duration(passive.get("interval"));
+    breaker.open_time = duration(passive.get("baseEjectionTime"));
+    parts.breakers.push(breaker);
 }
 
 /// The specification, under the kind if only that shows what its lists are: the `targets` of a `CellRouting`
@@ -70,6 +99,9 @@ fn kafka(object: &Object<'_>, parts: &mut Parts) {
         name: object.id.name.clone(),
         brokers: object.at("spec/kafka/replicas").and_then(Node::u32_fact),
         version: object.at("spec/kafka/version").and_then(Node::text_fact),
+        min_insync_replicas: object
+            .at("spec/kafka/config")
+            .and_then(|config| config.get("min.insync.replicas")?.u32_fact()),
         ..KafkaCluster::default()
     });
 }
@@ -94,6 +126,7 @@ fn flagger(object: &Object<'_>, parts: &mut Parts) {
 #[cfg(test)]
 mod tests {
     use super::super::tests::read;
+    use cofferdam_model::calls::CallSite;
 
     #[test]
     fn strimzi_declares_topics() {
@@ -107,6 +140,25 @@ mod tests {
         );
         assert_eq!(t.retention.as_ref().unwrap().value.as_secs(), 7 * 86_400);
         assert_eq!(t.min_insync_replicas.as_ref().unwrap().value, 2);
+    }
+
+    #[test]
+    fn a_traffic_policy_is_a_route_and_its_passive_check_a_breaker() {
+        let env = read(
+            "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: BackendTrafficPolicy\nmetadata: {name: web, namespace: edge}\nspec:\n  retry: {numRetries: 2, retryOn: {triggers: [reset]}}\n  healthCheck: {passive: {consecutive5XxErrors: 3, interval: 2s, baseEjectionTime: 30s}}\n",
+        );
+        assert_eq!(env.calls[0].site, CallSite::Route);
+        assert_eq!(
+            env.calls[0].owner.name.as_deref(),
+            Some("BackendTrafficPolicy edge/web")
+        );
+        let b = &env.breakers[0];
+        assert_eq!(b.consecutive_failures.as_ref().unwrap().value, 3);
+        assert_eq!(b.open_time.as_ref().unwrap().value.as_secs(), 30);
+        let active = read(
+            "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: BackendTrafficPolicy\nmetadata: {name: web}\nspec: {healthCheck: {active: {interval: 2s}}}\n",
+        );
+        assert!(active.breakers.is_empty());
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl<'a> Object<'a> {
             .find_map(|key| Some(metadata?.get(key)?).filter(|n| !n.is_null()));
         let text = match name.map(|n| &n.value) {
             Some(Value::Scalar(scalar)) => scalar.text.to_string(),
-            Some(Value::Unknown(what)) => what.to_string(),
+            Some(Value::Unknown(_)) => "(name not known)".to_owned(),
             _ => "without a name".to_owned(),
         };
         let namespace = metadata

@@ -4,7 +4,7 @@ use super::object::{Object, text, texts};
 use super::{describe, pod, processes, scaling};
 use crate::facts::NodeFacts as _;
 use cofferdam_model::delivery::{DanglingKind, Delivery};
-use cofferdam_model::workload::{Amount, Completeness, Lifecycle, Rollout, Spread, Workload};
+use cofferdam_model::workload::{Amount, CLAIM_TEMPLATE, Completeness, Lifecycle, Rollout, Spread, Workload};
 use cofferdam_model::{Fact, Parts, Service};
 use cofferdam_syntax::tree::Node;
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,6 +157,10 @@ fn push(object: &Object<'_>, template: &Node, lifecycle: Lifecycle, parts: &mut 
         }
     }
     let claims = claim_templates(object);
+    if let Some(first) = claims.first() {
+        workload.fields.insert(CLAIM_TEMPLATE.to_owned(), first.clone());
+    }
+    let claims: Vec<String> = claims.into_iter().map(|claim| claim.value).collect();
     pod::check_mounts(&workload, &claims, object, parts);
     if object.id.kind == "StatefulSet"
         && let Some(service) = spec.and_then(|s| text(s, "serviceName"))
@@ -205,13 +209,13 @@ pub(super) fn without_owned(parts: &mut Parts) {
         .retain(|w| !owner(w).is_some_and(|owner| known.contains(&owner)));
 }
 
-fn claim_templates(object: &Object<'_>) -> Vec<String> {
+fn claim_templates(object: &Object<'_>) -> Vec<Fact<String>> {
     let templates = object
         .at("spec/volumeClaimTemplates")
         .map_or(&[][..], Node::items);
     templates
         .iter()
-        .filter_map(|t| t.at("metadata/name")?.as_str().map(str::to_owned))
+        .filter_map(|t| t.at("metadata/name")?.text_fact())
         .collect()
 }
 

@@ -272,7 +272,7 @@ impl Merged for cofferdam_model::database::Database {
     fn lay_over(&mut self, later: Self, over: &mut Over<'_>) {
         self.span = self.span.or(later.span);
         set_all!(over, self, later: engine, version, tier, memory, max_connections, reserved_connections,
-            shared_buffers, work_mem, multi_zone, public, tls_required, deletion_protection);
+            shared_buffers, work_mem, multi_zone, public, open_to_all, tls_required, deletion_protection, on_delete);
         let backup = &mut self.backup;
         let said = later.backup;
         backup.declarable |= said.declarable;
@@ -356,7 +356,7 @@ impl Merged for cofferdam_model::kafka::KafkaCluster {
     }
 
     fn lay_over(&mut self, later: Self, over: &mut Over<'_>) {
-        set_all!(over, self, later: brokers, replication_lag, version);
+        set_all!(over, self, later: brokers, replication_lag, version, min_insync_replicas);
     }
 }
 

@@ -159,6 +159,7 @@ impl Level {
             namespaces,
             network_policies,
             foreign_policies,
+            image_streams,
             poolers,
             caches,
             connectors,
@@ -216,6 +217,7 @@ impl Level {
         mine.namespaces.extend(namespaces);
         mine.network_policies.extend(network_policies);
         mine.foreign_policies.extend(foreign_policies);
+        mine.image_streams.extend(image_streams);
         mine.poolers.extend(poolers);
         mine.caches.extend(caches);
         mine.connectors.extend(connectors);

@@ -38,6 +38,24 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
             }
         }
     }
+    // What a release of a chart from elsewhere names was read too.
+    let known = |path: &&Path| sources.repo.files.contains_key(*path);
+    for release in platform.scope.releases.values() {
+        let named = release
+            .by
+            .iter()
+            .chain(&release.values)
+            .map(|path| path.as_path());
+        for path in named.filter(known) {
+            formats.entry(path).or_insert("Helm");
+        }
+    }
+    // A Dockerfile alone describes no platform.
+    if !formats.is_empty() {
+        let files = sources.dockerfiles.values().flatten();
+        formats.extend(files.map(|file| (file.path(), "Dockerfile")));
+    }
+    let config = platform.reading.config.clone();
     let reading = &mut platform.reading;
     for format in formats.values() {
         *reading.formats.entry((*format).to_owned()).or_default() += 1;
@@ -80,8 +98,15 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
     reading
         .unreadable
         .sort_by(|a, b| (&a.path, a.span).cmp(&(&b.path, b.span)));
+    // A base that several overlays build is read once for each.
+    reading.unreadable.dedup_by(|a, b| {
+        let start = |one: &UnreadableFile| one.span.map(|span| (span.file, span.start));
+        a.path == b.path && a.message == b.message && start(a) == start(b)
+    });
     let unreadable: BTreeSet<&Path> = reading.unreadable.iter().map(|u| u.path.as_path()).collect();
-    let is_told = |path: &Path| formats.contains_key(path) || unreadable.contains(path);
+    let is_told = |path: &Path| {
+        formats.contains_key(path) || unreadable.contains(path) || config.as_deref() == Some(path)
+    };
     let files = sources.repo.files.keys().chain(&sources.repo.passed_over);
     // A link to a file that is read at its own place is not skipped.
     let skipped = files.filter(|path| !sources.repo.links.contains_key(*path) && !is_told(path));

@@ -1,5 +1,6 @@
 //! Amazon's provider: RDS and Aurora with their parameter groups and backups, caches, log groups, alarms.
 
+use super::aws_access;
 use super::aws_limits::{
     AURORA_BUFFERS, GIB_PER_ACU, MYSQL_DEFAULT, POSTGRES_DEFAULT, formula, gib_to_bytes, memory,
     serverless_connections,
@@ -285,7 +286,9 @@ fn instance(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
         false,
         "publicly_accessible is false, the AWS provider's default",
     );
+    database.open_to_all = aws_access::open_to_all(context, body, &database);
     database.deletion_protection = protection(&resource.body, true);
+    database.on_delete = aws_access::on_delete(body);
     if source.is_none() {
         let retention = or_default(
             some,
@@ -413,7 +416,9 @@ fn cluster(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     }
     database.multi_zone = zones(body, &members);
     serverless(body, &mut database);
+    database.open_to_all = aws_access::open_to_all(context, body, &database);
     database.deletion_protection = protection(body, true);
+    database.on_delete = aws_access::on_delete(body);
     let retention = or_default(
         Some(body),
         "backup_retention_period",

@@ -215,7 +215,22 @@ fn instance_settings(settings: &Node, resource: &Resource, database: &mut Databa
             "ipv4_enabled is true, the Google provider's default: the instance has a public address",
         )),
     };
+    database.open_to_all = Some(open_to_all(ip, settings));
     database.tls_required = tls(ip);
+}
+
+/// Whether an authorized network is all addresses. Source: Cloud SQL documentation, "Authorize with authorized networks":
+/// no other address reaches the port.
+fn open_to_all(ip: Option<&Node>, settings: &Node) -> Fact<bool> {
+    let networks = ip.map_or(Vec::new(), |ip| hcl::blocks(ip, "authorized_networks"));
+    let all = |network: &&Node| {
+        let block = network.get("value").and_then(Node::as_str);
+        block.is_some_and(|block| block.trim().ends_with("/0"))
+    };
+    match networks.into_iter().find(all) {
+        Some(network) => Fact::declared(true, network.span),
+        None => Fact::declared(false, ip.unwrap_or(settings).span),
+    }
 }
 
 /// Whether connections without TLS are refused.

@@ -3,6 +3,7 @@
 //! argument is known to be absent, as an assumption that names its source.
 
 mod aws;
+mod aws_access;
 mod aws_alarms;
 mod aws_limits;
 mod google;

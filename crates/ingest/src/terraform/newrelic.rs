@@ -3,6 +3,7 @@
 
 use super::{Context, header, inner, name_of, nrql, seconds_fact};
 use crate::facts::NodeFacts as _;
+use crate::naming::names_a_part;
 use cofferdam_model::alerts::{Alert, MetricSource, NewRelicTiming, Slo, Timing};
 use cofferdam_model::units::{self, Share};
 use cofferdam_model::{Fact, Owner, Parts, Span};
@@ -11,43 +12,7 @@ use cofferdam_syntax::tree::{Node, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Attributes whose values name a service, topic, group, cell or similar thing, folded.
-const NAMING: &[&str] = &[
-    "app",
-    "appname",
-    "applicationname",
-    "cell",
-    "cellid",
-    "cellname",
-    "cluster",
-    "clustername",
-    "consumergroup",
-    "container",
-    "containername",
-    "database",
-    "databasename",
-    "deployment",
-    "deploymentname",
-    "entityname",
-    "group",
-    "groupid",
-    "k8scontainername",
-    "k8sdeploymentname",
-    "kafkaconsumergroup",
-    "kafkatopic",
-    "labelapp",
-    "labelsapp",
-    "queue",
-    "queuename",
-    "service",
-    "servicename",
-    "topic",
-    "topicname",
-    "workload",
-    "workloadname",
-];
-
-/// Those of them that name the service itself.
+/// Attributes that name the service itself.
 const SERVICE: &[&str] = &[
     "app",
     "appname",
@@ -278,7 +243,7 @@ fn watch(context: &Context<'_>, query: &Fact<String>, alert: &mut Alert) -> Opti
     let mut services = std::collections::BTreeSet::new();
     for condition in &parsed.conditions {
         let attribute = cofferdam_syntax::tree::fold(&condition.attribute);
-        if !NAMING.contains(&attribute.as_str()) {
+        if !names_a_part(&attribute) {
             continue;
         }
         for value in &condition.values {

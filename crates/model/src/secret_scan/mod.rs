@@ -87,7 +87,7 @@ pub fn classify(name: &str, value: &str) -> Option<(SecretKind, String)> {
     }
     let least = if kind == SecretKind::Password { 8 } else { 12 };
     let random = is_random(value, least) && !is_name_of_secret(value);
-    random.then(|| (kind, "random text".to_owned()))
+    random.then(|| (kind, "looks like a random key".to_owned()))
 }
 
 /// Whether a password, alone or inside an address, is one that every attacker tries first. In a file that

@@ -36,7 +36,12 @@ pub fn in_secret(key: &str, text: &str) -> Option<(SecretKind, String)> {
         || is_instruction(text)
         || !is_one_word(text)
         || names_something(text);
-    (random && !plain).then(|| (SecretKind::Other, "random text in a Secret".to_owned()))
+    (random && !plain).then(|| {
+        (
+            SecretKind::Other,
+            "looks like a random key, in a Secret".to_owned(),
+        )
+    })
 }
 
 /// Lines of settings that are searched for a secret.

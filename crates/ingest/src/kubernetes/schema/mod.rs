@@ -146,7 +146,10 @@ impl SchemaProblem {
             path: self.path.clone(),
             span: self.span,
             problem: self.problem(),
-            effect: DefectEffect::Refused,
+            effect: match self.kind {
+                ProblemKind::RemovedApi { .. } => DefectEffect::RefusedByVersion,
+                _ => DefectEffect::Refused,
+            },
             remedy: self.remedy(),
         }
     }
@@ -236,6 +239,26 @@ fn images_of_triggers(object: &Node) -> Vec<String> {
         .filter(|(name, _)| annotated || named.contains(name))
         .map(|(_, path)| path)
         .collect()
+}
+
+/// Whether a trigger of OpenShift sets the image of a container.
+pub fn has_image_of_trigger(object: &Node, container: &Node) -> bool {
+    let name = container.get("name").and_then(Node::as_str).unwrap_or("");
+    let lists = ["containers", "initContainers"];
+    let paths = images_of_triggers(object);
+    let mut places = lists.iter().flat_map(|list| {
+        let place = format!("spec/template/spec/{list}");
+        let containers = object.at(&place).map_or(&[][..], Node::items);
+        containers
+            .iter()
+            .enumerate()
+            .map(move |(index, c)| (*list, index, c))
+    });
+    !paths.is_empty()
+        && places.any(|(list, index, c)| {
+            c.get("name").and_then(Node::as_str) == Some(name)
+                && paths.contains(&format!("spec.template.spec.{list}[{index}].image"))
+        })
 }
 
 /// Nested lists that are followed; nobody writes more than one level.
