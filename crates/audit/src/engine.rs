@@ -7,11 +7,10 @@ use crate::finding::{Confidence, Finding, Location, Severity, Unjudged};
 use crate::join;
 use crate::rule::{Context, Rule, Verdicts};
 use crate::rules;
-use cofferdam_model::overlay::Ignore;
-use cofferdam_model::{Deployment, DeploymentId, Environment, Platform, Span, Suppression};
-use globset::{Glob, GlobMatcher};
+use crate::suppress::Suppressions;
+use cofferdam_model::{Deployment, DeploymentId, Environment, Platform, SourceMap, Span};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Options that a person chose.
 #[derive(Debug, Clone, Default)]
@@ -122,6 +121,7 @@ fn judge(env: &Environment, rule: &Rule, platform: &Platform, options: &Options)
             rule.id
         );
         claim::weigh(finding, env, platform);
+        show_uses(finding, &platform.sources);
         let stated = settings
             .and_then(|s| s.severity.as_ref())
             .and_then(|s| Severity::parse(&s.value));
@@ -136,6 +136,46 @@ fn judge(env: &Environment, rule: &Rule, platform: &Platform, options: &Options)
         unjudged.environments = vec![env.name.clone()];
     }
     out
+}
+
+/// Shows a name that a chart's helper makes where a template prints it: the helper is about every object of the chart.
+fn show_uses(finding: &mut Finding, sources: &SourceMap) {
+    let is_helper = |span: Span| {
+        let name = sources.path(span.file).file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with('_') && name.ends_with(".tpl"))
+    };
+    for location in &mut finding.locations {
+        if is_helper(location.span) && sources.text(location.span).contains("{{") {
+            let links = sources.chains().of(location.span);
+            if let Some(link) = links.iter().find(|link| !is_helper(link.span)) {
+                location.span = link.span;
+            }
+        }
+    }
+}
+
+/// The results of one rule, sorted by what becomes of them.
+#[derive(Default)]
+struct Sorted {
+    kept: Vec<Finding>,
+    /// A person accepts them.
+    accepted: Vec<Finding>,
+    /// They depend on the overlay alone, of which only a part was checked.
+    stated: Vec<Finding>,
+    unjudged: Vec<Unjudged>,
+}
+
+impl Sorted {
+    fn sort(&mut self, findings: Vec<Finding>, suppressions: &Suppressions<'_>, platform: &Platform) {
+        for finding in findings {
+            let place = match platform.reading.part && is_only_stated(&finding, platform) {
+                true => &mut self.stated,
+                false if suppressions.accept(&finding) => &mut self.accepted,
+                false => &mut self.kept,
+            };
+            place.push(finding);
+        }
+    }
 }
 
 /// Runs every rule over every environment.
@@ -156,46 +196,46 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         .flat_map(|of_project| of_project.chunks(TOGETHER))
         .flat_map(|envs| chosen.iter().map(move |rule| (envs, *rule)))
         .collect();
-    // What a person says of one subject is said of that subject's finding, and so is what follows from a part alone.
-    let names_subjects = platform
-        .overlay
-        .ignores
-        .iter()
-        .any(|ignore| ignore.subject.is_some());
-    let by_lines = !names_subjects && !platform.reading.part;
-    let verdicts: Vec<Verdicts> = jobs
-        .into_par_iter()
-        .map(|(envs, rule)| {
-            let mut all = Verdicts::default();
-            for env in envs {
-                let mut verdicts = judge(env, rule, platform, options);
-                if !counts(env) {
-                    verdicts.unjudged.clear();
-                }
-                all.findings.append(&mut verdicts.findings);
-                all.unjudged.append(&mut verdicts.unjudged);
-            }
-            all.findings = join::early(all.findings, by_lines);
-            all
-        })
-        .collect();
     let mut report = Report {
         environments: distinct(environments.iter().filter(|e| counts(e)).map(|e| e.name.clone())),
         all: options.all,
         ..Report::default()
     };
-    let (mut findings, mut unjudged) = (Vec::new(), Vec::new());
-    for verdict in verdicts {
-        findings.extend(verdict.findings);
-        unjudged.extend(verdict.unjudged);
+    let suppressions = Suppressions::new(platform, options.today, &mut report.suppression_notes);
+    let verdicts: Vec<Sorted> = jobs
+        .into_par_iter()
+        .map(|(envs, rule)| {
+            let mut all = Sorted::default();
+            for env in envs {
+                let mut verdicts = judge(env, rule, platform, options);
+                if !counts(env) {
+                    verdicts.unjudged.clear();
+                }
+                all.unjudged.append(&mut verdicts.unjudged);
+                all.sort(verdicts.findings, &suppressions, platform);
+            }
+            for findings in [&mut all.kept, &mut all.accepted, &mut all.stated] {
+                *findings = join::early(std::mem::take(findings));
+            }
+            all
+        })
+        .collect();
+    let mut all = Sorted::default();
+    for sorted in verdicts {
+        all.kept.extend(sorted.kept);
+        all.accepted.extend(sorted.accepted);
+        all.stated.extend(sorted.stated);
+        all.unjudged.extend(sorted.unjudged);
     }
-    let mut findings = join::of_one_subject(findings);
-    if platform.reading.part {
-        let (stated, kept) = findings.into_iter().partition(|f| is_only_stated(f, platform));
-        report.only_stated = join::of_one_line(stated).len();
-        findings = kept;
+    // If only some rules or a part of the files were checked, some suppressions match nothing; only a complete run can
+    // show that one is not needed.
+    if !platform.reading.part && options.rules.is_empty() && options.environments.is_empty() {
+        suppressions.note_unused(&mut report.suppression_notes);
     }
-    let mut kept = suppress(findings, platform, options, &mut report);
+    let joined = |findings| join::of_one_line(join::of_one_subject(findings), &platform.sources);
+    report.suppressed = joined(all.accepted).len();
+    report.only_stated = joined(all.stated).len();
+    let mut kept = joined(all.kept);
     let least = options.min_severity.or_else(|| {
         platform
             .overlay
@@ -214,7 +254,7 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
     }
     report.findings = kept;
     report.apart = apart;
-    report.unjudged = join::unjudged(unjudged);
+    report.unjudged = join::unjudged(all.unjudged);
     report
 }
 
@@ -270,158 +310,4 @@ fn order(finding: &Finding, platform: &Platform) -> Order {
         finding.subject.clone(),
         finding.title.clone(),
     )
-}
-
-/// A suppression from the overlay, prepared for matching.
-struct Accepted<'a> {
-    ignore: &'a Ignore,
-    path: Option<GlobMatcher>,
-    subject: Option<GlobMatcher>,
-    used: bool,
-}
-
-fn suppress(
-    findings: Vec<Finding>,
-    platform: &Platform,
-    options: &Options,
-    report: &mut Report,
-) -> Vec<Finding> {
-    let mut accepted: Vec<Accepted<'_>> = Vec::new();
-    for ignore in &platform.overlay.ignores {
-        if let (Some(until), Some(today)) = (&ignore.until, options.today)
-            && until.value < today
-        {
-            report
-                .suppression_notes
-                .push((ignore.span, format!("this suppression ended on {}", until.value)));
-            continue;
-        }
-        let glob = |text: &Option<String>| match text {
-            None => Ok(None),
-            Some(text) => Glob::new(text).map(|g| Some(g.compile_matcher())),
-        };
-        match (glob(&ignore.path), glob(&ignore.subject)) {
-            (Ok(path), Ok(subject)) => accepted.push(Accepted {
-                ignore,
-                path,
-                subject,
-                used: false,
-            }),
-            (Err(e), _) | (_, Err(e)) => {
-                report
-                    .suppression_notes
-                    .push((ignore.span, format!("this suppression does nothing: {e}")));
-            }
-        }
-    }
-    // A person who accepts one subject has not accepted other subjects of the same line.
-    let (by_overlay, findings) = findings.into_iter().partition(|finding| {
-        let by = accepted
-            .iter_mut()
-            .find(|a| overlay_matches(a, finding, platform));
-        by.map(|by| by.used = true).is_some()
-    });
-    report.suppressed += join::of_one_line(by_overlay).len();
-    let findings = join::of_one_line(findings);
-    let comments = Comments::new(&platform.suppressions, report);
-    let mut comment_used = vec![false; platform.suppressions.len()];
-    let mut kept = Vec::with_capacity(findings.len());
-    for finding in findings {
-        if let Some(at) = comments.matching(&finding, platform) {
-            comment_used[at] = true;
-            report.suppressed += 1;
-        } else {
-            kept.push(finding);
-        }
-    }
-    // If only some rules or a part of the files were checked, some suppressions match nothing; only a
-    // complete run can show that one is not needed.
-    if !platform.reading.part && options.rules.is_empty() && options.environments.is_empty() {
-        for a in accepted.iter().filter(|a| !a.used) {
-            report.suppression_notes.push((
-                a.ignore.span,
-                "this suppression matches no finding; remove it".to_owned(),
-            ));
-        }
-        for (i, s) in platform.suppressions.iter().enumerate() {
-            let names_a_rule = s.rules.iter().any(|rule| rules::find(rule).is_some());
-            if !comment_used[i] && names_a_rule && !s.reason.is_empty() {
-                report.suppression_notes.push((
-                    s.span,
-                    "this suppression matches no finding; remove it".to_owned(),
-                ));
-            }
-        }
-    }
-    kept
-}
-
-fn overlay_matches(accepted: &Accepted<'_>, finding: &Finding, platform: &Platform) -> bool {
-    accepted
-        .ignore
-        .rule
-        .as_ref()
-        .is_none_or(|rule| rule == finding.rule)
-        && accepted
-            .subject
-            .as_ref()
-            .is_none_or(|glob| glob.is_match(&finding.subject))
-        && accepted.path.as_ref().is_none_or(|glob| {
-            finding
-                .locations
-                .first()
-                .is_some_and(|l| glob.is_match(platform.overlay.sees(platform.sources.path(l.span.file))))
-        })
-}
-
-/// Maps file and line to the suppressions there: their index and their rules.
-type ByLine = BTreeMap<(u32, u32), Vec<(usize, Vec<String>)>>;
-
-/// Suppressing comments by file and line.
-struct Comments {
-    by_line: ByLine,
-}
-
-impl Comments {
-    fn new(all: &[Suppression], report: &mut Report) -> Self {
-        let mut by_line = ByLine::new();
-        for (i, s) in all.iter().enumerate() {
-            if s.rules.is_empty() {
-                let text = "this suppression names no rule; write `cofferdam: ignore[rule] reason`";
-                report.suppression_notes.push((s.span, text.to_owned()));
-            } else if s.reason.is_empty() {
-                let text = "this suppression gives no reason and does nothing; write why after the bracket";
-                report.suppression_notes.push((s.span, text.to_owned()));
-            } else {
-                let unknown = |rule: &&String| rules::find(rule).is_none();
-                for rule in s.rules.iter().filter(unknown) {
-                    let near = match rules::nearest(rule) {
-                        Some(near) => format!(", did you mean `{near}`?"),
-                        None => "; `cofferdam rules` lists them all".to_owned(),
-                    };
-                    let text = format!("no such rule `{rule}`{near}");
-                    report.suppression_notes.push((s.span, text));
-                }
-                by_line
-                    .entry((s.span.file.0, s.line))
-                    .or_default()
-                    .push((i, s.rules.clone()));
-            }
-        }
-        Comments { by_line }
-    }
-
-    fn matching(&self, finding: &Finding, platform: &Platform) -> Option<usize> {
-        if self.by_line.is_empty() {
-            return None;
-        }
-        finding.locations.iter().find_map(|l| {
-            let line = platform.sources.position(l.span).line;
-            let there = self.by_line.get(&(l.span.file.0, line))?;
-            there
-                .iter()
-                .find(|(_, rules)| rules.iter().any(|r| r == finding.rule))
-                .map(|(i, _)| *i)
-        })
-    }
 }

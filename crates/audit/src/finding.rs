@@ -114,6 +114,11 @@ pub struct Finding {
     pub subjects: Vec<String>,
     /// The project of the finding; the engine fills it.
     pub project: ProjectId,
+    /// Environments of other projects with this finding, if they use the same file; the engine fills them.
+    pub elsewhere: Vec<(ProjectId, String)>,
+    /// What makes the finding the same in another environment, if the title does not: it names the users of a secret, or
+    /// what else an environment has more of.
+    pub cause: Option<&'static str>,
     /// Title, including the figure.
     pub title: String,
     /// The consequence, in the platform's own terms.
@@ -156,6 +161,8 @@ impl Finding {
             subject: on_one_line(subject.into()),
             subjects: Vec::new(),
             project: ProjectId::default(),
+            elsewhere: Vec::new(),
+            cause: None,
             title: on_one_line(title.into()),
             explanation: String::new(),
             figures: BTreeMap::new(),
@@ -175,6 +182,13 @@ impl Finding {
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
+        self
+    }
+
+    /// Sets what makes the finding the same in another environment, if the title differs between them.
+    #[must_use]
+    pub fn cause(mut self, cause: &'static str) -> Self {
+        self.cause = Some(cause);
         self
     }
 

@@ -1,15 +1,20 @@
-//! Joins findings with one cause: a finding that is the same in several environments, or in several builds of
-//! one line, is reported once.
+//! Joins findings with one cause: a finding that is the same in several environments, in several builds of
+//! one line, or in copies of one file, is reported once.
 
 mod twins;
 
-use crate::finding::{Finding, Location, Unjudged};
-use cofferdam_model::{ProjectId, Span};
+use crate::finding::{Finding, Location, Severity, Unjudged};
+use crate::rules::common::is_production_like;
+use cofferdam_model::units::count;
+use cofferdam_model::{FileId, ProjectId, SourceMap, Span};
 use cofferdam_syntax::hash::{HashMap, HashSet};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::path::{Component, Path};
 
-type Key = (&'static str, ProjectId, String, String, String);
+/// Rule, project, subject and cause: figures differ between environments although the cause is one.
+type Key = (&'static str, ProjectId, String, String);
 
 /// Joins equal findings about the same subject in several environments.
 pub(crate) fn of_one_subject(all: Vec<Finding>) -> Vec<Finding> {
@@ -22,9 +27,13 @@ fn subject_key(finding: &Finding) -> Key {
         finding.rule,
         finding.project,
         finding.subject.clone(),
-        finding.title.clone(),
-        figures(finding),
+        cause(finding).to_owned(),
     )
+}
+
+/// What makes two findings about one subject the same.
+fn cause(finding: &Finding) -> &str {
+    finding.cause.unwrap_or(&finding.title)
 }
 
 fn by_subject(all: Vec<Finding>, keys: Vec<Key>) -> Vec<Finding> {
@@ -70,6 +79,8 @@ fn name_once(finding: &mut Finding) {
             names.retain(|name| seen.insert(name.clone()));
         }
     }
+    let mut seen = HashSet::with_capacity_and_hasher(finding.elsewhere.len(), Default::default());
+    finding.elsewhere.retain(|one| seen.insert(one.clone()));
 }
 
 /// Whether one environment has both, in two places: then they are two objects with one name. What `a` has absorbed may
@@ -119,18 +130,25 @@ fn is_of_another_variant(a: &Finding, b: &Finding) -> bool {
         && a.environments.iter().any(|name| b.environments.contains(name))
 }
 
-fn figures(finding: &Finding) -> String {
-    let figures = finding.figures.iter();
-    figures
-        .map(|(name, f)| format!("{name}={:?};", f.value))
-        .collect()
+/// How much a finding matters among those that are joined: its severity, then whether it is about production.
+fn weight(finding: &Finding) -> (Option<Severity>, u8) {
+    let of = |name: &String| match (name == "production", is_production_like(name)) {
+        (true, _) => 2,
+        (_, true) => 1,
+        _ => 0,
+    };
+    (
+        finding.severity,
+        finding.environments.iter().map(of).max().unwrap_or(1),
+    )
 }
 
 /// Adds the data of the same finding in other environments.
 ///
-/// The text is that of the environment where it is worst: figures of another would be said of this one.
+/// The subject and the text are those of the environment where it is worst: figures of another would be said of this
+/// one, and a reader who meets a development environment first takes the finding for less than it is.
 fn absorb(first: &mut Finding, mut other: Finding) {
-    if other.severity > first.severity && first.subject == other.subject {
+    if weight(&other) > weight(first) {
         std::mem::swap(first, &mut other);
     }
     let is_same_text = first.subject != other.subject || first.explanation == other.explanation;
@@ -140,7 +158,14 @@ fn absorb(first: &mut Finding, mut other: Finding) {
         first.apart = None;
     }
     first.subjects.append(&mut other.subjects);
-    first.environments.append(&mut other.environments);
+    first.elsewhere.append(&mut other.elsewhere);
+    if first.project == other.project {
+        first.environments.append(&mut other.environments);
+    } else {
+        let project = other.project;
+        let names = other.environments.into_iter().map(|name| (project, name));
+        first.elsewhere.extend(names);
+    }
     first.variants.append(&mut other.variants);
     first.clusters.append(&mut other.clusters);
     for assumption in other.assumptions {
@@ -180,39 +205,137 @@ fn without_subject(text: &str, subject: &str) -> String {
         text = text.replace(word, "{}");
     }
     let name = subject.rsplit([' ', '/']).next().unwrap_or(subject);
-    text.replace(name, "{}")
+    without_word(&text, name)
 }
 
-type LineKey = (&'static str, ProjectId, Span, String, String);
+/// The text without a name where it is a whole word: a short one is a part of many words.
+fn without_word(text: &str, name: &str) -> String {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for (at, _) in text.match_indices(name) {
+        let end = at + name.len();
+        let inside = text[..at].ends_with(is_part) || text[end..].starts_with(|c| is_part(c) && c != '.');
+        if !inside {
+            out.push_str(&text[done..at]);
+            out.push_str("{}");
+            done = end;
+        }
+    }
+    out.push_str(&text[done..]);
+    out
+}
+
+/// Rule, line, and cause without its subject. Two projects of one tree may use one file.
+type LineKey = (&'static str, Span, String);
 
 /// Joins findings that differ only in their subject and come from the same line: if many overlays put one
-/// base into many namespaces, the fault is in one line.
-pub(crate) fn of_one_line(all: Vec<Finding>) -> Vec<Finding> {
+/// base into many namespaces, the fault is in one line. The same in copies of one file is joined too.
+pub(crate) fn of_one_line(all: Vec<Finding>, sources: &SourceMap) -> Vec<Finding> {
     let keys = all.par_iter().map(line_key).collect();
-    let mut joined = by_line(all, keys);
+    let path = |file| sources.path(file);
+    let mut joined = of_one_directory(of_copies(by_line(all, keys), path), path);
     twins::drop(&mut joined);
     for finding in &mut joined {
         finding.environments.sort();
+        finding.elsewhere.sort();
         name_others(finding);
     }
     joined
+}
+
+/// Joins what is the same in copies of one file, as a directory for each cluster contains them.
+fn of_copies<'a>(all: Vec<Finding>, path: impl Fn(FileId) -> &'a Path) -> Vec<Finding> {
+    let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
+    let mut index: HashMap<Key, Vec<usize>> = HashMap::default();
+    for finding in all {
+        let known = index.entry(subject_key(&finding)).or_default();
+        let mut before = known.iter().copied();
+        match before.find(|at| are_copies(&joined[*at], &finding, &path)) {
+            Some(at) => absorb(&mut joined[at], finding),
+            None => {
+                known.push(joined.len());
+                joined.push(finding);
+            }
+        }
+    }
+    joined.iter_mut().for_each(name_once);
+    joined
+}
+
+/// Rules whose findings about several things in one directory have one cause: a patch, a template or a habit.
+const OF_DIRECTORIES: &[&str] = &["manifest-invalid", "kafka-replication"];
+
+/// Joins the same defect of several things of one kind in one directory.
+fn of_one_directory<'a>(all: Vec<Finding>, path: impl Fn(FileId) -> &'a Path) -> Vec<Finding> {
+    let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
+    let mut index: HashMap<(&'static str, ProjectId, &Path, String, String), usize> = HashMap::default();
+    for finding in all {
+        let place = finding.locations.first().map(|l| path(l.span.file));
+        let directory = place
+            .and_then(Path::parent)
+            .filter(|_| OF_DIRECTORIES.contains(&finding.rule));
+        let Some(directory) = directory else {
+            joined.push(finding);
+            continue;
+        };
+        let kind = finding.subject.split(' ').next().unwrap_or_default().to_owned();
+        let said = format!(
+            "{:?} {}",
+            finding.severity,
+            without_subject(cause(&finding), &finding.subject)
+        );
+        match index.entry((finding.rule, finding.project, directory, kind, said)) {
+            Entry::Occupied(known) => absorb(&mut joined[*known.get()], finding),
+            Entry::Vacant(new) => {
+                new.insert(joined.len());
+                joined.push(finding);
+            }
+        }
+    }
+    joined.iter_mut().for_each(name_once);
+    joined
+}
+
+/// Whether the same finding at two places is about two copies of one thing.
+fn are_copies<'a>(a: &Finding, b: &Finding, path: &impl Fn(FileId) -> &'a Path) -> bool {
+    let file = |finding: &Finding| finding.locations.first().map(|l| path(l.span.file));
+    let (Some(one), Some(other)) = (file(a), file(b)) else {
+        return false;
+    };
+    let includes = |a: &Finding, b: &Finding| b.subjects.iter().all(|subject| a.subjects.contains(subject));
+    (includes(a, b) && includes(b, a)) && (is_named_once(&a.subject) || differ_in_one_directory(one, other))
+}
+
+/// Whether only one thing in a cluster can have this name: an object with its namespace, or an image.
+fn is_named_once(subject: &str) -> bool {
+    subject.starts_with("image ") || subject.starts_with(char::is_uppercase) && subject.contains('/')
+}
+
+/// Whether two paths differ in one directory (`clusters/a/web.yaml`, `clusters/b/web.yaml`), and the file has one name.
+fn differ_in_one_directory(a: &Path, b: &Path) -> bool {
+    let parts = |path: &Path| path.components().count();
+    let differing = |(a, b): &(Component<'_>, Component<'_>)| a != b;
+    parts(a) == parts(b)
+        && a.file_name() == b.file_name()
+        && a.components().zip(b.components()).filter(differing).count() == 1
 }
 
 /// How many findings are worth joining before the others are there. Fewer need little memory.
 const MANY: usize = 200;
 
 /// Joins the findings of one rule in some environments before they meet the others: hundreds of overlays of one base find
-/// the same hundreds of times. Where `by_lines` is false, each subject keeps its own. This waits for nothing, since a
-/// thread that waits would begin another rule and keep the findings of both.
-pub(crate) fn early(all: Vec<Finding>, by_lines: bool) -> Vec<Finding> {
+/// the same hundreds of times. This waits for nothing, since a thread that waits would begin another rule and keep the
+/// findings of both.
+pub(crate) fn early(all: Vec<Finding>) -> Vec<Finding> {
     if all.len() < MANY {
         return all;
     }
     let keys = all.iter().map(subject_key).collect();
     let joined = by_subject(all, keys);
-    if !by_lines {
-        return joined;
-    }
     let keys = joined.iter().map(line_key).collect();
     by_line(joined, keys)
 }
@@ -220,10 +343,8 @@ pub(crate) fn early(all: Vec<Finding>, by_lines: bool) -> Vec<Finding> {
 fn line_key(finding: &Finding) -> Option<LineKey> {
     Some((
         finding.rule,
-        finding.project,
         finding.locations.first()?.span,
-        without_subject(&finding.title, &finding.subject),
-        figures(finding),
+        without_subject(cause(finding), &finding.subject),
     ))
 }
 
@@ -255,18 +376,25 @@ fn name_others(finding: &mut Finding) {
         return;
     }
     let others = total - 1;
+    // Then each environment has one: it is one thing in all of them.
+    let of_environments = total == finding.environments.len() + finding.elsewhere.len();
     let shown: Vec<&str> = finding.subjects.iter().take(3).map(String::as_str).collect();
     let names = match total - shown.len() {
         0 => shown.join(", "),
         n => format!("{} and {n} more", shown.join(", ")),
     };
-    finding.title = match finding.title.split_once(": ") {
-        Some((thing, rest)) if finding.subject.starts_with(thing) => {
-            format!("{thing} and {others} more: {rest}")
-        }
-        _ => format!("{} (and the same for {others} more)", finding.title),
+    finding.title = match of_environments {
+        true => format!(
+            "{} (and the same in {})",
+            finding.title,
+            count(others as u64, "other environment")
+        ),
+        false => format!("{} (and the same for {others} more)", finding.title),
     };
-    let sentence = format!("The same line causes this {total} times: for {names}.");
+    let sentence = match finding.also_at.is_empty() {
+        true => format!("The same line causes this {total} times: for {names}."),
+        false => format!("This is so {total} times: for {names}."),
+    };
     finding.explanation = format!("{} {sentence}", finding.explanation).trim().to_owned();
 }
 

@@ -9,6 +9,7 @@ mod join;
 pub mod report;
 pub mod rule;
 pub mod rules;
+mod suppress;
 
 pub use engine::{Options, Report, audit, severity_of};
 pub use finding::{Confidence, Evidence, Figure, Finding, Location, Severity, Unjudged};

@@ -1,6 +1,9 @@
+//! Tests of what is joined, and how the joined finding reads.
+
 use super::*;
 use crate::finding::{Confidence, Severity};
-use cofferdam_model::FileId;
+use cofferdam_model::{FileId, SourceFile};
+use std::collections::BTreeSet;
 
 #[test]
 fn a_finding_of_several_environments_has_the_text_and_places_of_the_worst() {
@@ -31,8 +34,22 @@ fn found(project: u32, subject: &str, at: usize) -> Finding {
     finding
 }
 
+/// Files of clusters, and two that are no copies of one another.
+fn sources() -> SourceMap {
+    let mut sources = SourceMap::default();
+    for path in [
+        "clusters/a/web.yaml",
+        "clusters/b/web.yaml",
+        "base/deploy.yaml",
+        "teams/orders/web.yaml",
+    ] {
+        sources.add(SourceFile::new(path.into(), String::new()));
+    }
+    sources
+}
+
 fn findings(all: Vec<Finding>) -> Vec<Finding> {
-    of_one_line(of_one_subject(all))
+    of_one_line(of_one_subject(all), &sources())
 }
 
 #[test]
@@ -70,45 +87,16 @@ fn one_subject_in_several_variants_is_one_finding() {
 }
 
 #[test]
-fn clusters_of_one_environment_say_the_same_once() {
-    let of = |cluster: Option<&str>, subject: &str, at: usize, title: &str| {
-        let mut finding = found(0, subject, at);
-        finding.environments = vec!["production".to_owned()];
-        finding.clusters = BTreeSet::from([cluster.map(str::to_owned)]);
-        finding.title = title.to_owned();
-        finding
-    };
-    let count = |a, b| of_one_subject(vec![a, b]).len();
-    let web = |cluster, at, title| of(cluster, "Deployment shop/web", at, title);
-    assert_eq!(count(web(Some("eu"), 1, "two"), web(Some("us"), 9, "two")), 1);
-    // What differs is said of each.
-    assert_eq!(count(web(Some("eu"), 1, "two"), web(Some("us"), 9, "three")), 2);
-    assert_eq!(count(web(Some("eu"), 1, "two"), web(Some("eu"), 9, "two")), 2);
-    assert_eq!(count(web(None, 1, "two"), web(None, 9, "two")), 2);
-    let list = |cluster, at, title| of(cluster, "network policies", at, title);
-    assert_eq!(
-        count(list(Some("eu"), 1, "a and b"), list(Some("us"), 9, "a and c")),
-        1
-    );
-    assert_eq!(
-        count(list(Some("eu"), 1, "a and b"), list(Some("eu"), 9, "a and c")),
-        2
-    );
-    let named = |cluster, title| of(Some(cluster), "database main", 1, title);
-    assert_eq!(
-        count(named("eu", "database main: x"), named("us", "database main: y")),
-        2
-    );
-}
-
-#[test]
 fn one_line_of_many_overlays_is_one_finding_that_names_all() {
     let all: Vec<Finding> = (0..5)
         .map(|n| found(0, &format!("Deployment ns{n}/web"), 7))
         .collect();
     let joined = findings(all);
     assert_eq!(joined.len(), 1);
-    assert_eq!(joined[0].title, "Deployment ns0/web and 4 more: no requests");
+    assert_eq!(
+        joined[0].title,
+        "Deployment ns0/web: no requests (and the same for 4 more)"
+    );
     assert_eq!(joined[0].subject, "Deployment ns0/web");
     assert_eq!(joined[0].subjects.len(), 5);
     assert_eq!(joined[0].subjects[4], "Deployment ns4/web");
@@ -193,7 +181,10 @@ fn a_title_may_name_only_the_beginning_of_its_subject() {
     };
     let joined = findings(vec![one("a"), one("b")]);
     assert_eq!(joined.len(), 1);
-    assert_eq!(joined[0].title, "Deployment a/api and 1 more: `web` has no limit");
+    assert_eq!(
+        joined[0].title,
+        "Deployment a/api: `web` has no limit (and the same for 1 more)"
+    );
 }
 
 #[test]
@@ -228,7 +219,7 @@ fn each_place_of_a_joined_finding_is_kept() {
     assert_eq!(joined.len(), 1);
     assert_eq!(joined[0].locations.len(), 1);
     let places: Vec<u32> = joined[0].also_at.iter().map(|span| span.file.0).collect();
-    assert_eq!(places, [1, 2]);
+    assert_eq!(places, [0, 2], "the place in production comes first");
 }
 
 #[test]
@@ -249,8 +240,8 @@ fn a_joined_finding_is_as_severe_as_the_worst_and_as_certain_as_the_weakest() {
     ]);
     assert_eq!(joined.len(), 1);
     assert_eq!(
-        joined[0].subject, "Deployment a/web",
-        "the first one gives its name"
+        joined[0].subject, "Deployment b/web",
+        "the worst one gives its name"
     );
     assert_eq!(joined[0].severity, Some(Severity::High));
     assert_eq!(joined[0].confidence, Confidence::Likely);
@@ -292,7 +283,7 @@ fn assumptions_subjects_and_places_are_joined_each_once() {
         one
     };
     assert_eq!(
-        of_one_line(vec![with_subject(), with_subject()])[0].subjects,
+        of_one_line(vec![with_subject(), with_subject()], &sources())[0].subjects,
         ["web"]
     );
 }
@@ -385,8 +376,151 @@ fn what_could_not_be_judged_is_joined_over_environments_and_sorted() {
 #[test]
 fn other_lines_titles_or_projects_stay_separate() {
     assert_eq!(findings(vec![found(0, "a", 1), found(0, "b", 2)]).len(), 2);
-    assert_eq!(findings(vec![found(0, "a", 1), found(1, "a", 1)]).len(), 2);
+    assert_eq!(findings(vec![found(0, "a", 1), found(1, "a", 2)]).len(), 2);
     let mut other = found(0, "b", 1);
     other.title = "b: no limits".to_owned();
     assert_eq!(findings(vec![found(0, "a", 1), other]).len(), 2);
+}
+
+#[test]
+fn figures_do_not_make_two_findings_of_one_cause() {
+    let of = |environment: &str, users: u32| {
+        let mut one = found(0, "secret db/password", 1).figure("uses", users, "uses");
+        one.environments = vec![environment.to_owned()];
+        one
+    };
+    let joined = findings(vec![of("staging", 2), of("production", 3)]);
+    assert_eq!(joined.len(), 1);
+    assert_eq!(joined[0].figures["uses"].value, 3.0, "production is shown");
+    assert_eq!(joined[0].environments, ["production", "staging"]);
+}
+
+#[test]
+fn titles_that_name_what_differs_between_environments_have_one_cause() {
+    let of = |environment: &str, users: &str, cause: Option<&'static str>| {
+        let mut one = found(0, "secret db/password", 1);
+        one.title = format!("{users} get the secret db/password");
+        one.cause = cause;
+        one.environments = vec![environment.to_owned()];
+        one
+    };
+    let both = |cause| {
+        findings(vec![
+            of("staging", "a and b", cause),
+            of("test", "a, b and c", cause),
+        ])
+        .len()
+    };
+    assert_eq!((both(Some("gets it")), both(None)), (1, 2));
+}
+
+#[test]
+fn copies_of_one_file_are_one_finding() {
+    let of = |subject: &str, file: u32| {
+        let mut one = found(0, subject, 1);
+        one.environments = vec!["production".to_owned()];
+        one.locations[0].span.file = FileId(file);
+        one
+    };
+    let count = |subject: &str, files: [u32; 2]| findings(files.map(|file| of(subject, file)).into()).len();
+    // One directory for each cluster.
+    assert_eq!(count("Namespace shop", [0, 1]), 1);
+    assert_eq!(count("Deployment web", [0, 1]), 1);
+    // A cluster has one object with this name in this namespace; one without a namespace may be in two.
+    assert_eq!(count("Deployment shop/web", [0, 2]), 1);
+    assert_eq!(count("Deployment web", [0, 2]), 2);
+    assert_eq!(count("image web:1", [2, 3]), 1);
+    assert_eq!(count("secret db/password", [2, 3]), 2);
+    let joined = findings(vec![of("Deployment shop/web", 0), of("Deployment shop/web", 1)]);
+    assert_eq!(joined[0].also_at, [Span::new(FileId(1), 1, 2)]);
+    assert_eq!(joined[0].title, "Deployment shop/web: no requests");
+}
+
+#[test]
+fn one_file_of_two_projects_is_one_finding_that_names_the_environments_of_both() {
+    let joined = findings(vec![found(0, "web", 1), found(1, "web", 1)]);
+    assert_eq!(joined.len(), 1);
+    let mut of = [found(0, "web", 1), found(1, "web", 1)];
+    of[0].environments = vec!["staging".to_owned()];
+    of[1].environments = vec!["production".to_owned()];
+    let joined = findings(of.into());
+    assert_eq!(joined[0].project, ProjectId(1), "production is shown");
+    assert_eq!(joined[0].environments, ["production"]);
+    assert_eq!(joined[0].elsewhere, [(ProjectId(0), "staging".to_owned())]);
+}
+
+#[test]
+fn one_thing_in_several_environments_is_counted_in_environments() {
+    let of = |environment: &str, severity| {
+        let mut one = found(0, &format!("database catalog-{environment}"), 1).severity(severity);
+        one.environments = vec![environment.to_owned()];
+        one
+    };
+    let all = vec![
+        of("development", Severity::Low),
+        of("production", Severity::High),
+        of("staging", Severity::High),
+    ];
+    let joined = findings(all);
+    assert_eq!(
+        joined[0].title,
+        "database catalog-production: no requests (and the same in 2 other environments)"
+    );
+    assert_eq!(joined[0].subject, "database catalog-production");
+    assert_eq!(joined[0].subjects.len(), 3);
+}
+
+#[test]
+fn one_defect_of_several_things_in_a_directory_is_one_finding() {
+    let of = |rule: &'static str, name: &str, file: u32| {
+        let mut one = found(0, &format!("PersistentVolumeClaim hub/{name}"), 1);
+        one.rule = rule;
+        one.title = format!("{} is refused: requires `spec.accessModes`", one.subject);
+        one.locations[0].span = Span::new(FileId(file), name.len(), name.len() + 1);
+        one
+    };
+    let all =
+        |rule: &'static str, file: u32| vec![of(rule, "a", 0), of(rule, "bb", 0), of(rule, "ccc", file)];
+    let joined = findings(all("manifest-invalid", 0));
+    assert_eq!(joined.len(), 1);
+    assert!(
+        joined[0].title.ends_with("(and the same for 2 more)"),
+        "{}",
+        joined[0].title
+    );
+    assert!(joined[0].explanation.starts_with("This is so 3 times: for "));
+    assert_eq!(findings(all("manifest-invalid", 2)).len(), 2);
+    assert_eq!(findings(all("single-replica", 0)).len(), 3);
+}
+
+#[test]
+fn clusters_of_one_environment_say_the_same_once() {
+    let of = |cluster: Option<&str>, subject: &str, at: usize, title: &str| {
+        let mut finding = found(0, subject, at);
+        finding.environments = vec!["production".to_owned()];
+        finding.clusters = BTreeSet::from([cluster.map(str::to_owned)]);
+        finding.title = title.to_owned();
+        finding
+    };
+    let count = |a, b| of_one_subject(vec![a, b]).len();
+    let web = |cluster, at, title| of(cluster, "Deployment shop/web", at, title);
+    assert_eq!(count(web(Some("eu"), 1, "two"), web(Some("us"), 9, "two")), 1);
+    // What differs is said of each.
+    assert_eq!(count(web(Some("eu"), 1, "two"), web(Some("us"), 9, "three")), 2);
+    assert_eq!(count(web(Some("eu"), 1, "two"), web(Some("eu"), 9, "two")), 2);
+    assert_eq!(count(web(None, 1, "two"), web(None, 9, "two")), 2);
+    let list = |cluster, at, title| of(cluster, "network policies", at, title);
+    assert_eq!(
+        count(list(Some("eu"), 1, "a and b"), list(Some("us"), 9, "a and c")),
+        1
+    );
+    assert_eq!(
+        count(list(Some("eu"), 1, "a and b"), list(Some("eu"), 9, "a and c")),
+        2
+    );
+    let named = |cluster, title| of(Some(cluster), "database main", 1, title);
+    assert_eq!(
+        count(named("eu", "database main: x"), named("us", "database main: y")),
+        2
+    );
 }

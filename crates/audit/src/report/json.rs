@@ -7,7 +7,7 @@ use crate::finding::{Finding, Severity, Unjudged};
 use cofferdam_model::{Platform, Span};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Version of the schema.
@@ -63,7 +63,7 @@ struct JsonFinding<'a> {
     rule: &'a str,
     severity: &'static str,
     confidence: &'static str,
-    environments: &'a [String],
+    environments: BTreeSet<&'a str>,
     subject: &'a str,
     subjects: &'a [String],
     apart: Option<&'static str>,
@@ -220,7 +220,10 @@ fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
         rule: finding.rule,
         severity: severity_of(finding).name(),
         confidence: finding.confidence.name(),
-        environments: &finding.environments,
+        environments: (finding.environments.iter())
+            .chain(finding.elsewhere.iter().map(|(_, name)| name))
+            .map(String::as_str)
+            .collect(),
         subject: &finding.subject,
         subjects: &finding.subjects,
         apart: finding.apart.map(cofferdam_model::Apart::name),
@@ -253,7 +256,7 @@ fn finding<'a>(finding: &'a Finding, platform: &Platform) -> JsonFinding<'a> {
                 path: platform.sources.path(span.file).display().to_string(),
                 start: position(platform, span.file.0, span.start),
                 end: position(platform, span.file.0, span.end),
-                label: "the same in another environment",
+                label: "the same at another place",
             }))
             .collect(),
         remedy: &finding.remedy,

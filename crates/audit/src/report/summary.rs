@@ -8,7 +8,8 @@ use crate::init;
 use cofferdam_model::scope::none_of;
 use cofferdam_model::units::{count, singular};
 use cofferdam_model::{
-    Apart, Deployment, DeploymentId, DeploymentKind, Opening, PlaceApart, Platform, ProjectId, UnreadableFile,
+    Absence, Apart, Deployment, DeploymentId, DeploymentKind, Opening, PlaceApart, Platform, ProjectId,
+    UnreadableFile,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -96,7 +97,14 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(super) fn of(report: &Report, platform: &'a Platform) -> Self {
-        let projects: BTreeSet<ProjectId> = report.findings.iter().map(|f| f.project).collect();
+        let elsewhere = |f: &'_ Finding| {
+            f.elsewhere
+                .iter()
+                .map(|(project, _)| *project)
+                .collect::<Vec<_>>()
+        };
+        let of = |f: &Finding| std::iter::once(f.project).chain(elsewhere(f));
+        let projects: BTreeSet<ProjectId> = report.findings.iter().flat_map(of).collect();
         Names {
             platform,
             several: projects.len() > 1,
@@ -113,8 +121,10 @@ impl<'a> Names<'a> {
         if !self.several && own.len() < 2 {
             return String::new();
         }
-        let names = finding.environments.iter();
-        let names: Vec<String> = names.map(|name| self.name(finding.project, name)).collect();
+        let own = finding.environments.iter().map(|name| (finding.project, name));
+        let elsewhere = finding.elsewhere.iter().map(|(project, name)| (*project, name));
+        let all = own.chain(elsewhere);
+        let names: Vec<String> = all.map(|(project, name)| self.name(project, name)).collect();
         names.join(", ")
     }
 
@@ -437,10 +447,37 @@ fn open_line(report: &Report, platform: &Platform) -> Option<String> {
             "open: {n} things were not read; missing things may be there (--explain-scope lists them)"
         )),
         (None, _) => {
-            let kinds = unrecognised.iter().flat_map(|o| &o.kinds).copied().collect();
-            (!unrecognised.is_empty()).then(|| format!("open: {}", none_of(&kinds)))
+            let kinds = in_no_project(&unrecognised, report, platform);
+            (!kinds.is_empty()).then(|| format!("open: {}", none_of(&kinds)))
         }
     }
+}
+
+/// Kinds of which nothing was recognised in any project that is deployed. What examples lack says nothing about the rest.
+fn in_no_project(unrecognised: &[&Opening], report: &Report, platform: &Platform) -> BTreeSet<Absence> {
+    let scope = &platform.scope;
+    let deployed = scope
+        .deployments
+        .iter()
+        .filter(|d| is_judged(d, report, platform));
+    let mut projects: BTreeSet<ProjectId> = deployed.map(|d| d.project).collect();
+    if projects
+        .iter()
+        .any(|project| scope.project_apart(*project).is_none())
+    {
+        projects.retain(|project| scope.project_apart(*project).is_none());
+    }
+    if projects.is_empty() {
+        projects.extend(unrecognised.iter().map(|opening| opening.project));
+    }
+    let lacks = |project: ProjectId, kind: Absence| {
+        let mut own = unrecognised.iter().filter(|opening| opening.project == project);
+        own.any(|opening| opening.kinds.contains(&kind))
+    };
+    let kinds = unrecognised.iter().flat_map(|opening| &opening.kinds).copied();
+    kinds
+        .filter(|kind| projects.iter().all(|project| lacks(*project, *kind)))
+        .collect()
 }
 
 /// `judged in part: 2 of 9 deployments (overlays/prod, overlays/dev)`

@@ -179,6 +179,11 @@ fn also_at(finding: &Finding, platform: &Platform) -> String {
 
 /// The figures in words, without those that only count one thing: the title names it.
 fn figures(figures: &BTreeMap<String, Figure>) -> String {
+    // A number alone that repeats the title computes nothing.
+    let is_plain = |(name, figure): (&String, &Figure)| *name == figure.unit || is_count(name, figure);
+    if figures.len() == 1 && figures.iter().all(is_plain) {
+        return String::new();
+    }
     figures
         .iter()
         .filter(|(name, figure)| figure.value != 1.0 || !is_count(name, figure))
@@ -478,8 +483,17 @@ mod tests {
                 },
             )]))
         };
-        assert_eq!(shown("replicas", 1.0, "replicas"), "1 replica");
-        assert_eq!(shown("entries", 2.0, "entries"), "2 entries");
+        assert_eq!(shown("replicas", 1.0, "replicas"), "", "the title says it");
+        assert_eq!(shown("entries", 2.0, "entries"), "");
+        let figure = |value: f64, unit: &str| Figure {
+            value,
+            unit: unit.to_owned(),
+        };
+        let both = BTreeMap::from([
+            ("left".to_owned(), figure(1.0, "replicas")),
+            ("replicas".to_owned(), figure(2.0, "replicas")),
+        ]);
+        assert_eq!(figures(&both), "left 1 replica · 2 replicas");
         assert_eq!(shown("set_twice", 1.0, "entries"), "set twice 1 entry");
         assert_eq!(shown("may_go", 0.0, "pods"), "may go 0 pods");
         assert_eq!(shown("delay", 1.0, "s"), "delay 1 s");

@@ -9,6 +9,7 @@
 mod beside;
 mod checkers;
 mod claims;
+mod joined;
 mod judged;
 mod overlay;
 mod pages;

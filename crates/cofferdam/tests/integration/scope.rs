@@ -268,7 +268,10 @@ fn one_line_of_many_overlays_names_all_its_subjects() {
     // `one` and `two` name no environments, so this is the unnamed one.
     assert_eq!(finding["environments"], serde_json::json!(["default"]));
     assert!(
-        finding["title"].as_str().unwrap().contains("and 1 more"),
+        finding["title"]
+            .as_str()
+            .unwrap()
+            .contains("(and the same for 1 more)"),
         "{finding:#}"
     );
     // Accepting one of them does not accept the other.

@@ -1,0 +1,169 @@
+//! What a person accepts: suppressions in `cofferdam.yaml` and comments in files. They are applied before findings are
+//! joined, since whoever accepts a finding at one place has not accepted it at the others.
+
+use crate::finding::Finding;
+use crate::rules;
+use cofferdam_model::overlay::Ignore;
+use cofferdam_model::{Platform, Span, Suppression};
+use globset::{Glob, GlobMatcher};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A suppression from the overlay, prepared for matching.
+struct Accepted<'a> {
+    ignore: &'a Ignore,
+    path: Option<GlobMatcher>,
+    subject: Option<GlobMatcher>,
+    used: AtomicBool,
+}
+
+impl Accepted<'_> {
+    fn matches(&self, finding: &Finding, platform: &Platform) -> bool {
+        let is_path = |glob: &GlobMatcher| {
+            finding
+                .locations
+                .first()
+                .is_some_and(|l| glob.is_match(platform.overlay.sees(platform.sources.path(l.span.file))))
+        };
+        self.ignore.rule.as_ref().is_none_or(|rule| rule == finding.rule)
+            && (self.subject.as_ref()).is_none_or(|glob| glob.is_match(&finding.subject))
+            && self.path.as_ref().is_none_or(is_path)
+    }
+}
+
+/// Maps file and line to the suppressing comments there: their index and their rules.
+type ByLine<'a> = BTreeMap<(u32, u32), Vec<(usize, &'a [String])>>;
+
+/// What is wrong with suppressions, with their places.
+pub(crate) type Notes = Vec<(Span, String)>;
+
+/// Everything that a person accepts.
+pub(crate) struct Suppressions<'a> {
+    platform: &'a Platform,
+    overlay: Vec<Accepted<'a>>,
+    comments: ByLine<'a>,
+    used_comments: Vec<AtomicBool>,
+}
+
+impl<'a> Suppressions<'a> {
+    /// Prepares them; those that ended before `today` or do nothing are noted.
+    pub(crate) fn new(platform: &'a Platform, today: Option<jiff::civil::Date>, notes: &mut Notes) -> Self {
+        Suppressions {
+            platform,
+            overlay: of_overlay(platform, today, notes),
+            comments: of_comments(&platform.suppressions, notes),
+            used_comments: platform
+                .suppressions
+                .iter()
+                .map(|_| AtomicBool::new(false))
+                .collect(),
+        }
+    }
+
+    /// Whether a person accepts the finding.
+    pub(crate) fn accept(&self, finding: &Finding) -> bool {
+        if let Some(by) = self.overlay.iter().find(|a| a.matches(finding, self.platform)) {
+            by.used.store(true, Ordering::Relaxed);
+            return true;
+        }
+        let Some(comment) = self.comment(finding) else {
+            return false;
+        };
+        self.used_comments[comment].store(true, Ordering::Relaxed);
+        true
+    }
+
+    /// The comment that accepts the finding.
+    fn comment(&self, finding: &Finding) -> Option<usize> {
+        if self.comments.is_empty() {
+            return None;
+        }
+        finding.locations.iter().find_map(|l| {
+            let line = self.platform.sources.position(l.span).line;
+            let there = self.comments.get(&(l.span.file.0, line))?;
+            there
+                .iter()
+                .find(|(_, rules)| rules.iter().any(|r| r == finding.rule))
+                .map(|(at, _)| *at)
+        })
+    }
+
+    /// Notes those that matched no finding of a complete run.
+    pub(crate) fn note_unused(&self, notes: &mut Notes) {
+        let platform = self.platform;
+        let is_used = |used: &AtomicBool| used.load(Ordering::Relaxed);
+        let overlay = (self.overlay.iter())
+            .filter(|a| !is_used(&a.used))
+            .map(|a| a.ignore.span);
+        let does_something =
+            |s: &Suppression| !s.reason.is_empty() && s.rules.iter().any(|rule| rules::find(rule).is_some());
+        let comments = (platform.suppressions.iter())
+            .zip(&self.used_comments)
+            .filter(|(s, used)| !is_used(used) && does_something(s))
+            .map(|(s, _)| s.span);
+        let note = "this suppression matches no finding; remove it";
+        notes.extend(overlay.chain(comments).map(|span| (span, note.to_owned())));
+    }
+}
+
+fn of_overlay<'a>(
+    platform: &'a Platform,
+    today: Option<jiff::civil::Date>,
+    notes: &mut Notes,
+) -> Vec<Accepted<'a>> {
+    let mut accepted = Vec::new();
+    for ignore in &platform.overlay.ignores {
+        if let (Some(until), Some(today)) = (&ignore.until, today)
+            && until.value < today
+        {
+            let note = format!("this suppression ended on {}", until.value);
+            notes.push((ignore.span, note));
+            continue;
+        }
+        let glob = |text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => Glob::new(text).map(|g| Some(g.compile_matcher())),
+        };
+        match (glob(&ignore.path), glob(&ignore.subject)) {
+            (Ok(path), Ok(subject)) => accepted.push(Accepted {
+                ignore,
+                path,
+                subject,
+                used: AtomicBool::new(false),
+            }),
+            (Err(e), _) | (_, Err(e)) => {
+                let note = format!("this suppression does nothing: {e}");
+                notes.push((ignore.span, note));
+            }
+        }
+    }
+    accepted
+}
+
+fn of_comments<'a>(all: &'a [Suppression], notes: &mut Notes) -> ByLine<'a> {
+    let mut by_line = ByLine::new();
+    for (at, s) in all.iter().enumerate() {
+        if s.rules.is_empty() {
+            let text = "this suppression names no rule; write `cofferdam: ignore[rule] reason`";
+            notes.push((s.span, text.to_owned()));
+        } else if s.reason.is_empty() {
+            let text = "this suppression gives no reason and does nothing; write why after the bracket";
+            notes.push((s.span, text.to_owned()));
+        } else {
+            let unknown = |rule: &&String| rules::find(rule).is_none();
+            for rule in s.rules.iter().filter(unknown) {
+                let near = match rules::nearest(rule) {
+                    Some(near) => format!(", did you mean `{near}`?"),
+                    None => "; `cofferdam rules` lists them all".to_owned(),
+                };
+                let text = format!("no such rule `{rule}`{near}");
+                notes.push((s.span, text));
+            }
+            by_line
+                .entry((s.span.file.0, s.line))
+                .or_default()
+                .push((at, s.rules.as_slice()));
+        }
+    }
+    by_line
+}
