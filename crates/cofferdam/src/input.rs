@@ -145,6 +145,24 @@ fn overlay_problems(platform: &Platform) -> Vec<UnreadableFile> {
             });
         }
     }
+    for (id, settings) in &overlay.rules {
+        let Some(rule) = rules::find(id) else { continue };
+        let known = rules::settings(rule);
+        for (name, fact) in settings
+            .settings
+            .iter()
+            .filter(|(name, _)| !known.contains(&name.as_str()))
+        {
+            let own = known.iter().map(|own| format!(", `{own}`")).collect::<String>();
+            problems.push(UnreadableFile {
+                path: fact.span().map_or_else(PathBuf::new, |span| {
+                    platform.sources.path(span.file).to_path_buf()
+                }),
+                span: fact.span(),
+                message: format!("the rule {id} has no setting `{name}`; it has `enabled`, `severity`{own}"),
+            });
+        }
+    }
     problems
 }
 

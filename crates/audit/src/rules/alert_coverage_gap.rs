@@ -4,7 +4,8 @@ use super::demand;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::alerts::{Alert, Timing};
-use cofferdam_model::{Absence, DatabaseId, Span};
+use cofferdam_model::{Absence, DatabaseId, DeploymentKind, Span};
+use std::path::Path;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -31,19 +32,15 @@ struct Gap {
 }
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    // If the files contain no alert at all, alerts are kept elsewhere, so a missing alert proves nothing.
-    if cx.env.alerts.is_empty() {
-        return;
-    }
-    let uses_new_relic = cx
-        .env
-        .alerts
-        .iter()
-        .any(|a| matches!(a.timing, Timing::NewRelic(_)));
-    for gap in gaps(cx)
-        .into_iter()
-        .filter(|g| !cx.env.alerts.iter().any(|a| watches(a, g.words)))
-    {
+    for gap in gaps(cx) {
+        let alerts: Vec<&Alert> = (cx.env.alerts.iter())
+            .filter(|alert| is_related(cx, alert, gap.place))
+            .collect();
+        // If the files contain no alert at all, alerts are kept elsewhere, so a missing alert proves nothing.
+        if alerts.is_empty() || cx.env.alerts.iter().any(|alert| watches(alert, gap.words)) {
+            continue;
+        }
+        let uses_new_relic = alerts.iter().any(|a| matches!(a.timing, Timing::NewRelic(_)));
         let rule = if uses_new_relic {
             &gap.new_relic
         } else {
@@ -57,24 +54,44 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         .absent(Absence::Alert)
         .explain(format!(
             "{} {}. When it fails, you notice only when something else breaks.",
-            match cx.env.alerts.len() {
+            match alerts.len() {
                 1 => "The only alert here does not read".to_owned(),
                 n => format!("None of the {n} alerts here reads"),
             },
             gap.what
         ))
         .remedy(format!("Add: {rule}"))
-        .figure("alerts", cx.env.alerts.len() as f64, "alerts");
+        .figure("alerts", alerts.len() as f64, "alerts");
         if let Some(place) = gap.place {
             finding = finding.at(place, "not watched");
         }
         let mut evidence = Evidence::new();
         evidence.likely();
-        for alert in cx.env.alerts.iter().take(1) {
+        for alert in alerts.iter().take(1) {
             evidence.place(alert.span, "the existing alerts");
         }
         out.report(finding.evidence(evidence));
     }
+}
+
+/// Whether an alert could be expected to watch something declared at `place`. The alarms of a cloud are declared beside what
+/// they watch: those of another root of Terraform say nothing about this one.
+fn is_related(cx: &Context<'_>, alert: &Alert, place: Option<Span>) -> bool {
+    let path = |span: Span| cx.platform.sources.path(span.file);
+    let is_terraform = |path: &Path| path.extension().is_some_and(|ending| ending == "tf");
+    let Some(place) = place.filter(|_| matches!(alert.timing, Timing::Generic { .. })) else {
+        return true;
+    };
+    let (alert, place) = (path(alert.span), path(place));
+    if !is_terraform(alert) || !is_terraform(place) || alert.parent() == place.parent() {
+        return true;
+    }
+    let roots = (cx.platform.scope.deployments.iter())
+        .filter(|d| d.kind == DeploymentKind::Terraform && alert.starts_with(&d.root));
+    // A module has no root of its own.
+    roots
+        .max_by_key(|d| d.root.components().count())
+        .is_none_or(|root| place.starts_with(&root.root))
 }
 
 fn watches(alert: &Alert, words: &[&str]) -> bool {

@@ -3,6 +3,7 @@
 use super::detection::{self, Detection};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Fact;
 use cofferdam_model::alerts::Alert;
 use cofferdam_model::units::{show_duration, show_number};
 use std::collections::BTreeMap;
@@ -53,8 +54,35 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Whether the alert pages someone. Tickets and information may arrive later.
+/// Receivers that nobody has to answer at night.
+const QUIET: &[&str] = &[
+    "slack",
+    "mail",
+    "email",
+    "teams",
+    "chat",
+    "discord",
+    "ticket",
+    "jira",
+    "dashboard",
+    "log",
+    "null",
+    "blackhole",
+];
+
+/// Whether the alert pages someone. Tickets and information may arrive later, and so may a message in a channel.
 fn pages(alert: &Alert) -> bool {
+    let is_quiet = |receiver: &Fact<String>| {
+        let name = receiver.value.to_ascii_lowercase();
+        name.split(|c: char| !c.is_alphanumeric())
+            .any(|word| QUIET.contains(&word))
+            && !["page", "oncall", "on-call", "opsgenie", "duty"]
+                .iter()
+                .any(|word| name.contains(word))
+    };
+    if !alert.notifies.is_empty() && alert.notifies.iter().all(is_quiet) {
+        return false;
+    }
     alert.severity.as_ref().is_none_or(|s| {
         !matches!(
             s.value.to_ascii_lowercase().as_str(),
@@ -207,6 +235,21 @@ mod tests {
     #[test]
     fn a_delay_of_zero_still_takes_six_minutes() {
         assert_eq!(testing::only(&RULE, &env(0)).figures["detection"].value, 360.0);
+    }
+
+    #[test]
+    fn an_alert_that_only_reaches_a_channel_may_be_slow() {
+        let to = |receivers: &[&str]| {
+            let mut env = env(120);
+            for alert in &mut env.alerts {
+                alert.notifies = receivers.iter().map(|r| fact((*r).to_owned(), 21)).collect();
+            }
+            testing::all(&RULE, &env).len()
+        };
+        assert_eq!(to(&["team-slack"]), 0);
+        assert_eq!(to(&["slack", "pagerduty"]), 1);
+        assert_eq!(to(&["slack-oncall"]), 1);
+        assert_eq!(to(&["platform"]), 1);
     }
 
     #[test]

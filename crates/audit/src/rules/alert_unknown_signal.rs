@@ -5,6 +5,7 @@ use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_syntax::nearest::nearest;
+use std::collections::BTreeSet;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -33,6 +34,19 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 .map(|g| g.value.as_str()),
         )
         .collect();
+    // These are names too, of what an alert is not meant if it selects something else.
+    let others: BTreeSet<&str> = (env.databases.iter().map(|d| d.name.as_str()))
+        .chain(env.caches.iter().map(|c| c.name.as_str()))
+        .chain(env.workloads.iter().map(|w| w.id.name.as_str()))
+        .chain(
+            env.workloads
+                .iter()
+                .flat_map(|w| &w.containers)
+                .map(|c| c.name.as_str()),
+        )
+        .chain(env.service_ports.iter().map(|s| s.id.name.as_str()))
+        .chain(env.metric_sources.iter().map(|s| s.name.as_str()))
+        .collect();
     for alert in &env.alerts {
         for selected in &alert.selects {
             let name = selected.value.as_str();
@@ -42,7 +56,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             if env.dangling.iter().any(is_topic) {
                 continue;
             }
-            if name.contains(['%', '*', '$', '{', '|', '(', ' ']) || known.contains(&name) {
+            if name.contains(['%', '*', '$', '{', '|', '(', ' '])
+                || known.contains(&name)
+                || others.contains(name)
+            {
                 continue;
             }
             let Some(near) = nearest(name, known.iter().copied()) else {

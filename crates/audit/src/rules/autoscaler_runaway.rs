@@ -4,6 +4,7 @@
 use super::{common, detection};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::alerts::Alert;
 use cofferdam_model::scaling::{Autoscaler, ScalingBehaviour};
 use cofferdam_model::units::{show_duration, show_number};
 use cofferdam_model::workload::Amount;
@@ -29,7 +30,9 @@ const SYNC: u64 = 15;
 const LONGEST: u64 = 3600;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for autoscaler in &cx.env.autoscalers {
+    // Cloud Run adds instances by its own algorithm.
+    let is_kubernetes = |a: &&Autoscaler| !a.format.starts_with("Cloud Run");
+    for autoscaler in cx.env.autoscalers.iter().filter(is_kubernetes) {
         // If two autoscalers describe one service, the one in the cluster is the one that runs.
         let in_cluster =
             |a: &Autoscaler| a.format.contains("HorizontalPodAutoscaler") || a.format.contains("KEDA");
@@ -149,7 +152,7 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
     let Some((full, reached)) = path.last().copied().filter(|(_, n)| *n >= most) else {
         return;
     };
-    let alert = slowest_page(cx);
+    let alert = first_page(cx, autoscaler);
     // If the alert comes in time, a person can still decide.
     if alert.is_none_or(|page| page.as_secs() <= full) {
         return;
@@ -170,7 +173,7 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
     }
     let mut explanation = format!(
         "When its metric demands more, the replicas go {}. The maximum bounds this, not 2ⁿ; pods that need \
-         time to become ready make it slower. The slowest alert here pages after {}.",
+         time to become ready make it slower. The first alert on it pages after {}.",
         steps.join(", "),
         show_duration(page)
     );
@@ -183,7 +186,7 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
     let mut finding = Finding::new(
         format!("autoscaler {}", autoscaler.name),
         format!(
-            "{}: from {least} to {reached} replicas in {}, {} before the slowest alert pages",
+            "{}: from {least} to {reached} replicas in {}, {} before the first alert on it pages",
             autoscaler.name,
             show_duration(Duration::from_secs(full)),
             show_duration(page.saturating_sub(Duration::from_secs(full)))
@@ -205,13 +208,22 @@ fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
     out.report(finding);
 }
 
-fn slowest_page(cx: &Context<'_>) -> Option<Duration> {
-    cx.env
-        .alerts
-        .iter()
+/// How long the first alert on the scaled workload takes to page. An alert on something else tells nobody of it.
+fn first_page(cx: &Context<'_>, autoscaler: &Autoscaler) -> Option<Duration> {
+    let service = autoscaler.owner.service;
+    let name = service.map(|id| cx.env.service(id).name.as_str());
+    let target = autoscaler.target.as_ref().map(|t| t.value.name.as_str());
+    let is_named = |text: &str| Some(text) == name || Some(text) == target;
+    let is_on_it = |alert: &&Alert| {
+        (service.is_some() && alert.owner.service == service)
+            || alert.owner.name.as_deref().is_some_and(is_named)
+            || alert.selects.iter().any(|selected| is_named(&selected.value))
+    };
+    let pages = cx.env.alerts.iter().filter(is_on_it);
+    pages
         .filter_map(|a| detection::of(a, &mut Evidence::new()))
         .map(|d| d.worst)
-        .max()
+        .min()
 }
 
 #[cfg(test)]
@@ -277,11 +289,16 @@ mod tests {
             up: up(60),
             down: ScalingBehaviour::default(),
         };
+        let on_it = |timing| {
+            let mut alert = alert("a", timing);
+            alert.owner = owned_by(0);
+            alert
+        };
         let mut env = Environment {
             parts: Parts {
                 services: vec![service("collector", (2, 2, 50))],
                 autoscalers: vec![autoscaler(50)],
-                alerts: vec![alert("a", Timing::NewRelic(condition(60, 120, 300)))],
+                alerts: vec![on_it(Timing::NewRelic(condition(60, 120, 300)))],
                 ..Parts::default()
             },
             ..Environment::default()
@@ -293,7 +310,10 @@ mod tests {
             "four times is an ordinary peak"
         );
         env.autoscalers = vec![autoscaler(50)];
-        env.alerts = vec![alert("a", Timing::NewRelic(condition(30, 0, 60)))];
+        let slow = || Timing::NewRelic(condition(60, 120, 300));
+        env.alerts = vec![on_it(slow()), on_it(Timing::NewRelic(condition(30, 0, 60)))];
         assert!(testing::all(&RULE, &env).is_empty(), "alerted in time");
+        env.alerts = vec![alert("of something else", slow())];
+        assert!(testing::all(&RULE, &env).is_empty());
     }
 }

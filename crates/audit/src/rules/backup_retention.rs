@@ -20,6 +20,7 @@ pub const RULE: Rule = Rule {
     check,
 };
 
+const DAY: Duration = Duration::from_secs(86_400);
 /// A week, the shortest time that covers a long weekend.
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
@@ -58,11 +59,15 @@ fn judge(cx: &Context<'_>, database: &Database, out: &mut Verdicts) {
         (
             format!("backups are kept {} only", show_duration(kept)),
             format!(
-                "Corruption that nobody notices within {} cannot be undone: a fault on a Friday evening is \
-                 found on Monday.",
+                "Corruption that nobody notices within {} cannot be undone; over a long weekend nobody looks.",
                 show_duration(kept)
             ),
-            Severity::High,
+            // A day is over before anyone looks.
+            if kept < 2 * DAY {
+                Severity::High
+            } else {
+                Severity::Medium
+            },
         )
     } else {
         return;

@@ -2,8 +2,9 @@
 
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::Span;
-use cofferdam_model::calls::TimeoutSetting;
+use cofferdam_model::calls::{Call, TimeoutSetting};
+use cofferdam_model::workload::Lifecycle;
+use cofferdam_model::{Owner, Span};
 use std::collections::BTreeMap;
 
 /// The rule.
@@ -19,14 +20,35 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let mut by_owner: BTreeMap<String, Vec<(&str, Span)>> = BTreeMap::new();
+    let serves = |owner: &Owner| {
+        let workloads = cx
+            .env
+            .owner_service(owner)
+            .map_or(&[][..], |service| &service.workloads);
+        let mut workloads = workloads.iter().map(|id| &cx.env.workloads[id.0]);
+        workloads.any(|w| matches!(w.lifecycle, Lifecycle::Service | Lifecycle::Daemon))
+    };
+    // The calls of each owner, and whether it is a service that answers others.
+    let mut by_owner: BTreeMap<String, (bool, Vec<(&str, Span)>)> = BTreeMap::new();
     for call in cx.env.calls.iter().filter(|c| c.timeout == TimeoutSetting::Never) {
         by_owner
-            .entry(cx.env.owner_name(&call.owner))
-            .or_default()
+            .entry(name(cx, call))
+            .or_insert_with(|| (serves(&call.owner), Vec::new()))
+            .1
             .push((&call.what, call.span));
     }
-    for (owner, calls) in by_owner {
+    for (owner, (serves, calls)) in by_owner {
+        let consequence = match serves {
+            true => {
+                "When the other side accepts the connection and never answers, the call never returns. Its worker is \
+                 lost until the process restarts. When this has happened as many times as there are workers, the \
+                 service is down."
+            }
+            false => {
+                "When the other side accepts the connection and never answers, the call never returns: the program \
+                 waits until somebody ends it."
+            }
+        };
         let mut names: Vec<&str> = calls.iter().map(|(what, _)| *what).collect();
         names.dedup();
         let shown = names
@@ -50,11 +72,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 format!("calls of {owner}"),
                 format!("{owner}: {shown}{more} may wait forever"),
             )
-            .explain(
-                "When the other side accepts the connection and never answers, the call never returns. \
-                     Its worker is lost until the process restarts. When this has happened as many times as \
-                     there are workers, the service is down.",
-            )
+            .explain(consequence)
             .remedy(
                 "Give every call a timeout: 1 to 3 s to connect, and for the answer less than the \
                     timeout of the service's own callers.",
@@ -65,11 +83,54 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
+/// Directories that say what is in them, and not whose it is.
+const NOBODYS: &[&str] = &[
+    "components",
+    "config",
+    "configs",
+    "scripts",
+    "script",
+    "hack",
+    "tools",
+    "bin",
+    "ci",
+    "utils",
+    "lib",
+    "infra",
+    "deploy",
+    "ops",
+    "jobs",
+    "kubernetes",
+    "k8s",
+    "terraform",
+    "images",
+    "build",
+    "docs",
+];
+
+/// The service that makes a call, or the file of a program that belongs to none.
+fn name(cx: &Context<'_>, call: &Call) -> String {
+    let name = cx.env.owner_name(&call.owner);
+    let is_deployed = cx
+        .env
+        .owner_service(&call.owner)
+        .is_some_and(|s| !s.workloads.is_empty());
+    let at_the_root = call
+        .owner
+        .directory
+        .as_ref()
+        .is_some_and(|d| d.as_os_str().is_empty());
+    match !is_deployed && (at_the_root || NOBODYS.contains(&name.as_str())) {
+        true => cx.platform.sources.path(call.span.file).display().to_string(),
+        false => name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, owned_by, service, span};
-    use cofferdam_model::calls::{Call, CallTarget};
+    use cofferdam_model::calls::{CallSite, CallTarget};
     use cofferdam_model::{Environment, Parts};
     use std::time::Duration;
 
@@ -77,6 +138,7 @@ mod tests {
     fn calls_of_one_service_are_one_finding() {
         let call = |n, timeout| Call {
             owner: owned_by(0),
+            site: CallSite::default(),
             span: span(n),
             target: CallTarget::Outside,
             target_name: None,
@@ -103,16 +165,5 @@ mod tests {
             ..Environment::default()
         };
         assert_eq!(testing::only(&RULE, &env).figures["calls"].value, 2.0);
-        let mut at_the_root = env;
-        for call in &mut at_the_root.calls {
-            call.owner = cofferdam_model::Owner::in_directory("");
-        }
-        let found = testing::only(&RULE, &at_the_root);
-        assert!(
-            found.title.starts_with("the code at the root: "),
-            "{}",
-            found.title
-        );
-        assert_eq!(found.subject, "calls of the code at the root");
     }
 }

@@ -3,6 +3,7 @@
 use super::{pods, schedule};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::units::show_number;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -19,6 +20,8 @@ pub const RULE: Rule = Rule {
 /// After this many missed runs, the controller starts none. Source: Kubernetes documentation, "CronJob", "Job
 /// creation".
 const MISSED: f64 = 100.0;
+/// Hours of an outage of the control plane that may happen: a week. A job that runs once a day misses 100 runs in no outage.
+const LONGEST_OUTAGE: f64 = 7.0 * 24.0;
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env).filter(|w| w.id.kind == "CronJob") {
@@ -30,16 +33,18 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let mut hours = None;
         if let Some(schedule) = field("schedule") {
             evidence.note(schedule, "when it should run");
-            hours = schedule::frequency(&schedule.value).map(|f| MISSED / f64::from(f.runs) * 24.0);
+            hours = schedule::frequency(&schedule.value)
+                .map(|f| MISSED / f64::from(f.runs) * 24.0)
+                .filter(|hours| *hours <= LONGEST_OUTAGE);
         }
         let title = match hours {
             Some(hours) => format!(
-                "{}: no `startingDeadlineSeconds`: an outage of {hours:.1} h misses 100 runs",
-                workload.id
+                "{}: no `startingDeadlineSeconds`: an outage of {} h misses 100 runs, and then none starts",
+                workload.id,
+                show_number((hours * 10.0).round() / 10.0)
             ),
             None => format!(
-                "{}: no `startingDeadlineSeconds`: a missed run starts however late, and after 100 missed \
-                 runs none starts",
+                "{}: no `startingDeadlineSeconds`: a missed run starts however late",
                 workload.id
             ),
         };
@@ -83,6 +88,15 @@ mod tests {
                 }
             })
         };
+        let daily = pods::testing::env((1, 1, 1), |w| {
+            w.id.kind = "CronJob".to_owned();
+            w.fields
+                .insert("schedule".to_owned(), fact("0 4 * * *".to_owned(), 20));
+        });
+        assert!(
+            testing::only(&RULE, &daily).figures.is_empty(),
+            "no outage is 100 days long"
+        );
         // 100 / 1440 of a day is 1.667 h.
         let hours = testing::only(&RULE, &env(false)).figures["hours_to_100_missed"].value;
         assert!((hours - 100.0 / 60.0).abs() < 1e-9, "{hours}");

@@ -20,6 +20,9 @@ pub const RULE: Rule = Rule {
     check,
 };
 
+/// Seconds within which people look at a failure, a weekend included.
+const LONG_ENOUGH: u32 = 3 * 86_400;
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for workload in pods::whole(cx.env).filter(|w| w.id.kind == "CronJob") {
         let Some(ttl) = workload.fields.get("ttlSecondsAfterFinished") else {
@@ -28,6 +31,9 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let Ok(seconds) = ttl.value.parse::<u32>() else {
             continue;
         };
+        if seconds >= LONG_ENOUGH {
+            continue;
+        }
         let mut evidence = Evidence::new();
         evidence.note(ttl, "removes each run after this time");
         let after = show_duration(Duration::from_secs(seconds.into()));
@@ -42,8 +48,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             .explain(
                 "A CronJob keeps its last runs by number (by default `failedJobsHistoryLimit` 1, \
                     `successfulJobsHistoryLimit` 3) and therefore cleans up by itself. The time to live in \
-                    its template removes them earlier: after a failure at night, nobody finds the pod, its \
-                    events or its logs in the morning.",
+                    its template removes them earlier: whoever looks for the cause of a failure after that time \
+                    finds no pod, no events and no logs.",
             )
             .remedy(
                 "Remove `ttlSecondsAfterFinished` from the template and set the two history limits; \

@@ -22,6 +22,19 @@ pub(crate) struct Flag {
     pub(crate) remedy: &'static str,
     /// The label of the place.
     pub(crate) label: &'static str,
+    /// What else is known of the database that makes it better or worse.
+    pub(crate) known: fn(&Database) -> Known,
+}
+
+/// What is known of a database beside the switch: the severity, title and texts that follow from it, where they differ, and
+/// the fact.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(crate) severity: Option<Severity>,
+    pub(crate) title: Option<&'static str>,
+    pub(crate) explanation: Option<&'static str>,
+    pub(crate) remedy: Option<&'static str>,
+    pub(crate) evidence: Evidence,
 }
 
 /// Reports every database whose switch is in the bad position. A database without a value is not judged: the
@@ -31,15 +44,20 @@ pub(crate) fn judge(flag: &Flag, cx: &Context<'_>, out: &mut Verdicts) {
         let Some(fact) = (flag.fact)(database).filter(|f| f.value == flag.bad) else {
             continue;
         };
+        let known = (flag.known)(database);
         let mut evidence = Evidence::new();
         evidence.note(fact, flag.label);
+        evidence.merge(known.evidence);
         let mut finding = Finding::new(
             format!("database {}", database.name),
-            format!("{}: {}", database.name, flag.title),
+            format!("{}: {}", database.name, known.title.unwrap_or(flag.title)),
         )
-        .severity(common::severity_in(cx.env, flag.severity))
-        .explain(flag.explanation)
-        .remedy(flag.remedy)
+        .severity(common::severity_in(
+            cx.env,
+            known.severity.unwrap_or(flag.severity),
+        ))
+        .explain(known.explanation.unwrap_or(flag.explanation))
+        .remedy(known.remedy.unwrap_or(flag.remedy))
         .evidence(evidence);
         if let Some(span) = database.span {
             finding = finding.at(span, "the database");

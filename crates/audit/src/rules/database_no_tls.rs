@@ -1,6 +1,6 @@
 //! A database accepts connections without TLS.
 
-use super::database_flag::{Flag, judge};
+use super::database_flag::{Flag, Known, judge};
 use crate::finding::Severity;
 use crate::rule::{Fix, Group, Rule};
 
@@ -25,6 +25,7 @@ const FLAG: Flag = Flag {
         in clear text, and nothing reports it.",
     remedy: "Require TLS on the server: `rds.force_ssl = 1` in the parameter group, `ssl_mode = \"ENCRYPTED_ONLY\"` (Cloud SQL), `hostssl` lines in pg_hba.conf.",
     label: "TLS is not required",
+    known: |_| Known::default(),
 };
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A database has no standby in another zone.
 
-use super::database_flag::{Flag, judge};
+use super::database_flag::{Flag, Known, judge};
 use crate::finding::Severity;
 use crate::rule::{Fix, Group, Rule};
 
@@ -25,6 +25,7 @@ const FLAG: Flag = Flag {
         zone does, or when a backup is restored elsewhere. Maintenance of the one instance is an outage too.",
     remedy: "Set `multi_az = true` (RDS), a second instance in the cluster (Aurora), or `availability_type = \"REGIONAL\"` (Cloud SQL).",
     label: "one zone only",
+    known: |_| Known::default(),
 };
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ fn judge(
         String::new()
     };
     // If it is the only rule it cancels nothing: it is as if no egress policy applied.
+    let has_block = !rule.peers.is_empty();
     let severity = if every_port && others > 0 {
         Severity::High
     } else {
@@ -107,12 +108,20 @@ fn judge(
         ),
     )
     .severity(severity)
-    .explain(format!(
-        "Network policies only add permissions: traffic that any rule allows is allowed. With {label} on \
+    .explain(match has_block {
+        true => format!(
+            "Network policies only add permissions: traffic that any rule allows is allowed. With {label} on \
              {ports}, data can leave to anywhere, and with most network plugins the block also covers the \
              pods of the cluster. `except` removes addresses from this one block only.{undone}"
-    ))
-    .remedy(if every_port {
+        ),
+        false => format!(
+            "Network policies only add permissions: traffic that any rule allows is allowed. A rule without `to` \
+             allows every address, those of the cluster's pods too: on {ports} data can leave to anywhere.{undone}"
+        ),
+    })
+    .remedy(if !has_block {
+        "Say in `to` where this traffic goes (for DNS the namespace kube-system, for others an `ipBlock` or pods)."
+    } else if every_port {
         "Restrict the rule to its ports (443) and exclude the private ranges (`except: [10.0.0.0/8, \
              172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16]`), or list the addresses; send other traffic \
              through an egress proxy."
@@ -120,12 +129,10 @@ fn judge(
         "Exclude the private and link-local ranges from the block with `except`."
     })
     .figure("workloads", governed.len() as f64, "workloads")
-    .figure(
-        "rules_undone",
-        if every_port { others as f64 } else { 0.0 },
-        "rules",
-    )
     .at(place, label);
+    if every_port && others > 0 {
+        finding = finding.figure("rules_undone", others as f64, "rules");
+    }
     for (place, label) in more {
         finding = finding.at(place, label);
     }

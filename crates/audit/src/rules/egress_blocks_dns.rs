@@ -6,6 +6,7 @@ use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Absence;
 use cofferdam_model::network::{NetworkPolicy, PeerKind, Policies, PolicyRule};
 use cofferdam_model::workload::Workload;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The rule.
@@ -73,17 +74,23 @@ fn allows_dns(rule: &PolicyRule) -> bool {
 }
 
 fn report(workload: &Workload, policies: &[&NetworkPolicy], out: &mut Verdicts) {
-    let names: Vec<String> = policies.iter().map(|p| p.id.name.clone()).collect();
+    // Clusters of one environment have policies of one name.
+    let names: Vec<String> = policies
+        .iter()
+        .map(|p| p.id.name.clone())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let mut finding = Finding::new(workload.id.to_string(), format!("{}: no egress rule allows DNS", workload.id))
         .explain(format!(
             "Once any egress policy selects a pod ({}), the pod may send only what its policies allow, and \
              none allows port 53. Every name that the process looks up fails after a timeout, including the \
              name of the database.",
-            names.join(", ")
+            super::secret_in_environment::join(&names)
         ))
         .remedy("Add an egress rule to the namespace kube-system (`kubernetes.io/metadata.name: kube-system`) for ports 53/UDP and 53/TCP.")
         .absent(Absence::NetworkPolicy)
-        .figure("policies", policies.len() as f64, "policies");
+        .figure("policies", names.len() as f64, "policies");
     for policy in policies.iter().take(3) {
         finding = finding.at(policy.span, "selects it, without DNS");
     }

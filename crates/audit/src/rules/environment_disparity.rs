@@ -49,9 +49,6 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         // A value that one of the two lacks may be in a file that was not read.
         .filter(|p| !p.lacks.is_some_and(|(kind, name)| is_open(cx, kind, name)))
         .collect();
-    if pairs.is_empty() {
-        return;
-    }
     let words: Vec<String> = pairs
         .iter()
         .take(6)
@@ -69,16 +66,24 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     };
     let mut finding = Finding::new(
         "staging and production",
-        format!(
-            "staging and production differ in {} that should be alike",
-            count(pairs.len() as u64, "thing")
-        ),
+        match pairs.as_slice() {
+            [only] => format!("staging and production differ in the {}", only.what),
+            [first, others @ ..] => format!(
+                "staging and production differ in the {} and {}",
+                first.what,
+                count(others.len() as u64, "other thing")
+            ),
+            [] => return,
+        },
     )
     .explain(format!(
         "{}{more}. A version that passes in staging has not been tested as it will run in production.",
         words.join("; ")
     ))
-    .remedy("Make them alike, or allow the difference under `rules.environment-disparity` with the reason.")
+    .remedy(format!(
+        "Make them alike, or allow differences by their name at the top of cofferdam.yaml: `may_differ: [\"{}\"]`.",
+        pairs.first().map_or("", |pair| &pair.what)
+    ))
     .figure("differences", pairs.len() as f64, "differences");
     finding.absence = pairs.iter().find_map(|p| p.lacks.map(|(kind, _)| kind));
     for span in pairs.iter().flat_map(|p| &p.places).take(6) {
@@ -294,7 +299,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(
             found[0].title,
-            "staging and production differ in 1 thing that should be alike"
+            "staging and production differ in the variable B of api"
         );
         platform.scope.openings.push(cofferdam_model::Opening {
             project: cofferdam_model::ProjectId(0),

@@ -1,8 +1,11 @@
 //! A tag can be moved to another image; a digest cannot.
 
+use super::image_pull_stale::{Stale, is_judged};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::Environment;
 use cofferdam_model::images::Image;
+use cofferdam_model::workload::{Container, IMAGE_TRIGGER, ObjectId, Workload};
 use std::collections::BTreeMap;
 
 /// The rule.
@@ -35,15 +38,36 @@ pub(crate) const MOVING: &[&str] = &[
     "canary",
 ];
 
+/// Whether something else chooses the image: a trigger or an ImageStream of OpenShift, which replace the name by a digest, or
+/// a variable that is not known.
+pub(crate) fn is_set_elsewhere(env: &Environment, workload: &Workload, container: &Container) -> bool {
+    let Some(image) = &container.image else {
+        return false;
+    };
+    let is_stream = |stream: &ObjectId| {
+        image.registry.is_none()
+            && stream.name == image.repository
+            && stream.home().is_related(workload.id.home())
+    };
+    container.fields.contains_key(IMAGE_TRIGGER)
+        || image.text.value.contains("$(")
+        || env.image_streams.iter().any(is_stream)
+}
+
+/// Whether a tag is intended to move.
+pub(crate) fn is_moving(tag: &str) -> bool {
+    MOVING.contains(&tag.to_ascii_lowercase().as_str())
+}
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let mut by_name: BTreeMap<&str, Vec<&Image>> = BTreeMap::new();
     for workload in &cx.env.workloads {
-        for image in workload
-            .containers
-            .iter()
-            .chain(&workload.init_containers)
-            .filter_map(|c| c.image.as_ref())
-        {
+        let containers = workload.containers.iter().chain(&workload.init_containers);
+        // image-pull-stale says more of the same container.
+        let reported = is_judged(workload);
+        let judged = containers
+            .filter(|c| !is_set_elsewhere(cx.env, workload, c) && !(reported && Stale::of(c).is_some()));
+        for image in judged.filter_map(|c| c.image.as_ref()) {
             if image.digest.is_none() && !image.repository.is_empty() {
                 by_name.entry(&image.text.value).or_default().push(image);
             }
@@ -56,7 +80,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
     for (name, images) in by_name {
         let tag = images[0].tag.as_ref().map(|t| t.value.as_str());
-        let moving = tag.is_none_or(|t| MOVING.contains(&t.to_ascii_lowercase().as_str()));
+        let moving = tag.is_none_or(is_moving);
         let what = match tag {
             None => "has no tag, which means `latest`".to_owned(),
             Some(tag) if moving => format!("has the tag `{tag}`, which is intended to move"),
@@ -72,7 +96,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                  different images under one name."
             })
             .remedy("Name the image by digest, `NAME:TAG@sha256:…`, and let a tool (Renovate, kustomize `images`) keep it up to date.")
-            .figure("workloads", images.len() as f64, "containers");
+            .figure("containers", images.len() as f64, "containers");
         for image in images.iter().take(4) {
             let fact = image.tag.as_ref().unwrap_or(&image.text);
             if let Some(span) = fact.span() {

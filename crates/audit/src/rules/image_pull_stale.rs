@@ -1,10 +1,11 @@
 //! A node that already has an image keeps it when the tag moves.
 
-use super::image_mutable_tag::MOVING;
-use super::{common, pods};
+use super::common;
+use super::image_mutable_tag::{is_moving, is_set_elsewhere};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
-use cofferdam_model::workload::{Container, Workload};
+use cofferdam_model::Fact;
+use cofferdam_model::workload::{Completeness, Container, Workload};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -19,83 +20,60 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for workload in pods::whole(cx.env).filter(|w| is_kubelets(&w.id.kind)) {
-        let mut others = Vec::new();
+    for workload in cx.env.workloads.iter().filter(|w| is_judged(w)) {
         for container in workload.containers.iter().chain(&workload.init_containers) {
-            match Stale::of(container) {
-                Some(stale) if stale.moves => out.report(moving(cx, workload, container, &stale)),
-                // image-mutable-tag already reports, for the same line, that a version may be pushed again.
-                Some(stale) if stale.written => others.push((container, stale)),
-                _ => {}
+            if let Some(stale) = Stale::of(container)
+                && !is_set_elsewhere(cx.env, workload, container)
+            {
+                out.report(finding(cx, workload, container, &stale));
             }
-        }
-        if !others.is_empty() {
-            out.report(fixed(workload, &others));
         }
     }
 }
 
-/// Whether the kubelet applies its default policy to workloads of this kind.
+/// Whether this rule judges the pods of a workload.
+pub(crate) fn is_judged(workload: &Workload) -> bool {
+    workload.completeness == Completeness::Whole && is_kubelets(&workload.id.kind)
+}
+
+/// Whether the kubelet runs pods of this kind, so that its defaults apply.
 pub(crate) fn is_kubelets(kind: &str) -> bool {
     super::disruption_budget_missing::is_kubernetes(kind)
         || matches!(kind, "DaemonSet" | "Job" | "CronJob" | "Pod")
 }
 
-/// An image with a tag that its nodes do not pull again.
-struct Stale<'a> {
+/// A tag that is intended to move, and a policy that does not pull it again.
+pub(crate) struct Stale<'a> {
     tag: &'a str,
-    /// Whether the tag is intended to move.
-    moves: bool,
-    policy: String,
-    /// Whether the file sets the policy.
-    written: bool,
-    evidence: Evidence,
+    policy: &'a Fact<String>,
+    at: &'a Fact<String>,
 }
 
 impl<'a> Stale<'a> {
-    fn of(container: &'a Container) -> Option<Self> {
-        let image = container
-            .image
-            .as_ref()
-            .filter(|i| i.digest.is_none() && !i.repository.is_empty())?;
+    /// Of a container that has both. If no policy is written, image-mutable-tag says what follows from the tag.
+    pub(crate) fn of(container: &'a Container) -> Option<Self> {
+        let image = container.image.as_ref();
+        let image = image.filter(|i| i.digest.is_none() && !i.repository.is_empty())?;
+        let policy = container
+            .fields
+            .get("imagePullPolicy")
+            .filter(|p| p.value != "Always")?;
         let tag = image.tag.as_ref().map_or("latest", |t| t.value.as_str());
-        let moves = MOVING.contains(&tag.to_ascii_lowercase().as_str());
-        let mut evidence = Evidence::new();
-        let policy = match container.fields.get("imagePullPolicy") {
-            Some(policy) if policy.value == "Always" => return None,
-            Some(policy) => evidence.take(policy, "does not pull an image that the node has"),
-            // The API server's default: Always for `latest`, IfNotPresent for every other tag.
-            None if tag == "latest" => return None,
-            None => {
-                evidence.assume("imagePullPolicy is not set; Kubernetes' default for a tag other than `latest` is IfNotPresent");
-                "IfNotPresent".to_owned()
-            }
-        };
-        evidence.note(
-            image.tag.as_ref().unwrap_or(&image.text),
-            if moves {
-                "a tag that moves"
-            } else {
-                "a tag, not a digest"
-            },
-        );
-        Some(Stale {
+        is_moving(tag).then_some(Stale {
             tag,
-            moves,
             policy,
-            written: container.fields.contains_key("imagePullPolicy"),
-            evidence,
+            at: image.tag.as_ref().unwrap_or(&image.text),
         })
     }
 }
 
-const REMEDY: &str = "Name the image by version and digest; then the pull policy does not matter. If that is \
-    not possible, set `imagePullPolicy: Always`.";
-
-fn moving(cx: &Context<'_>, workload: &Workload, container: &Container, stale: &Stale<'_>) -> Finding {
+fn finding(cx: &Context<'_>, workload: &Workload, container: &Container, stale: &Stale<'_>) -> Finding {
+    let mut evidence = Evidence::new();
+    let policy = evidence.take(stale.policy, "does not pull an image that the node has");
+    evidence.note(stale.at, "a tag that moves");
     let title = format!(
-        "{}: `{}` has the moving tag `{}` and the pull policy {}",
-        workload.id, container.name, stale.tag, stale.policy
+        "{}: `{}` has the moving tag `{}` and the pull policy {policy}",
+        workload.id, container.name, stale.tag
     );
     Finding::new(workload.id.to_string(), title)
         .severity(common::severity_in(cx.env, Severity::Medium))
@@ -104,43 +82,19 @@ fn moving(cx: &Context<'_>, workload: &Workload, container: &Container, stale: &
             one. Replicas of one deployment run different versions, and each restart or scale-out changes \
             which ones.",
         )
-        .remedy(REMEDY)
-        .evidence(stale.evidence.clone())
-        .at(workload.span, "the workload")
-}
-
-/// Tags that move only when someone pushes them again. All such tags of a workload are one finding.
-fn fixed(workload: &Workload, stale: &[(&Container, Stale<'_>)]) -> Finding {
-    let containers: Vec<&Container> = stale.iter().map(|(c, _)| *c).collect();
-    let title = match stale {
-        [(one, stale)] => format!(
-            "{}: `{}` has the tag `{}` and the pull policy {}",
-            workload.id, one.name, stale.tag, stale.policy
-        ),
-        _ => format!(
-            "{}: the tags of {} are not pulled again",
-            workload.id,
-            pods::names(&containers)
-        ),
-    };
-    let mut finding = Finding::new(workload.id.to_string(), title)
-        .severity(Severity::Low)
-        .explain(
-            "Such a tag is not intended to move. But if it is pushed again (a rebuild under the same \
-            version), nodes that have it keep the old image and others pull the new one.",
+        .remedy(
+            "Name the image by version and digest; then the pull policy does not matter. If that is not possible, set \
+                `imagePullPolicy: Always`.",
         )
-        .remedy(REMEDY)
-        .figure("containers", stale.len() as f64, "containers");
-    for (_, stale) in stale {
-        finding = finding.evidence(stale.evidence.clone());
-    }
-    finding.at(workload.span, "the workload")
+        .evidence(evidence)
+        .at(workload.span, "the workload")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::testing::{self, fact};
+    use crate::rules::{image_mutable_tag, pods};
     use cofferdam_model::images::Image;
 
     fn severity(tag: Option<&str>, policy: Option<&str>) -> Option<Severity> {
@@ -153,12 +107,17 @@ mod tests {
                 digest: None,
             });
             if let Some(policy) = policy {
+                let policy = fact(policy.to_owned(), 11);
                 w.containers[0]
                     .fields
-                    .insert("imagePullPolicy".to_owned(), fact(policy.to_owned(), 11));
+                    .insert("imagePullPolicy".to_owned(), policy);
             }
         });
-        testing::all(&RULE, &env).first().and_then(|f| f.severity)
+        // One of the two rules reports each container.
+        let of_tag = testing::all(&image_mutable_tag::RULE, &env).len();
+        let found = testing::all(&RULE, &env);
+        assert_eq!(of_tag + found.len(), 1, "{tag:?} {policy:?}");
+        found.first().and_then(|f| f.severity)
     }
 
     #[test]
@@ -166,54 +125,19 @@ mod tests {
         let medium = Some(Severity::Medium);
         assert_eq!(severity(Some("latest"), Some("IfNotPresent")), medium);
         assert_eq!(severity(None, Some("Never")), medium);
-        assert_eq!(
-            severity(Some("main"), None),
-            medium,
-            "the default for other tags than latest is IfNotPresent"
-        );
-        assert_eq!(
-            (severity(Some("latest"), None), severity(None, None)),
-            (None, None),
-            "the default for latest is Always"
-        );
         assert_eq!(severity(Some("main"), Some("Always")), None);
-        assert_eq!(severity(Some("1.4.2"), Some("IfNotPresent")), Some(Severity::Low));
-        assert_eq!(severity(Some("1.4.2"), Some("Always")), None);
-        assert_eq!(
-            severity(Some("1.4.2"), None),
-            None,
-            "image-mutable-tag already reports the tag"
-        );
     }
 
     #[test]
-    fn version_tags_are_one_finding_for_each_workload() {
-        let image = |name: &str| Image {
-            text: fact(format!("r.example.net/{name}:1.0"), 9),
-            registry: None,
-            repository: name.to_owned(),
-            tag: Some(fact("1.0".to_owned(), 10)),
-            digest: None,
-        };
-        let env = pods::testing::env((2, 2, 2), |w| {
-            w.containers[0].image = Some(image("api"));
-            let policy = || [("imagePullPolicy".to_owned(), fact("IfNotPresent".to_owned(), 12))];
-            w.containers[0].fields.extend(policy());
-            w.init_containers.push(Container {
-                name: "migrate".to_owned(),
-                fields: policy().into(),
-                image: Some(image("migrate")),
-                ..Container::default()
-            });
-        });
-        let finding = testing::only(&RULE, &env);
-        assert!(
-            finding
-                .title
-                .ends_with("the tags of `api` and `migrate` are not pulled again"),
-            "{}",
-            finding.title
-        );
-        assert!(finding.assumptions.is_empty());
+    fn a_version_or_an_unwritten_policy_is_left_to_the_rule_about_tags() {
+        for (tag, policy) in [
+            (Some("main"), None),
+            (Some("latest"), None),
+            (None, None),
+            (Some("1.4.2"), Some("IfNotPresent")),
+            (Some("1.4.2"), None),
+        ] {
+            assert_eq!(severity(tag, policy), None, "{tag:?} {policy:?}");
+        }
     }
 }

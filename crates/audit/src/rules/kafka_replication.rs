@@ -31,6 +31,12 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
     let factor = evidence.take(factor_fact, common::count(factor_fact.value.into(), "copy"));
     let isr = topic.min_insync_replicas.as_ref();
     let name = &topic.name.value;
+    // A topic that sets none has the only cluster's, and Kafka's default is 1.
+    let of_cluster = match cx.env.kafka_clusters.as_slice() {
+        [only] => only.min_insync_replicas.as_ref(),
+        _ => None,
+    };
+    let stops_writes = isr.or(of_cluster).is_some_and(|isr| isr.value >= 2);
     let (title, explanation, remedy, severity) = if factor < 3 {
         (
             format!(
@@ -46,12 +52,21 @@ fn judge(cx: &Context<'_>, topic: &Topic, out: &mut Verdicts) {
                  and if its disk is lost the messages are lost too."
                     .to_owned()
             } else {
-                "While one broker is restarted the other has the only copy. A second fault in that time \
-                 loses acknowledged messages, and with min.insync.replicas=2 every restart stops writes."
-                    .to_owned()
+                format!(
+                    "While one broker is restarted the other has the only copy. A second fault in that time \
+                     loses acknowledged messages{}.",
+                    match stops_writes {
+                        true => ", and with min.insync.replicas=2 every restart stops writes",
+                        false => "",
+                    }
+                )
             },
             "Use replication.factor=3 with min.insync.replicas=2.".to_owned(),
-            Severity::High,
+            if factor <= 1 || stops_writes {
+                Severity::High
+            } else {
+                Severity::Medium
+            },
         )
     } else if let Some(isr) = isr.filter(|i| i.value >= factor) {
         evidence.note(isr, "all of them must be in sync");

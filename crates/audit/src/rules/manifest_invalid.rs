@@ -22,27 +22,35 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let (severity, verb, what_happens) = match defect.effect {
             DefectEffect::Refused => (
                 Severity::High,
-                "is refused",
+                " is refused",
                 "It is rejected when applied: the change is not made, and other changes of the same deploy \
                  may stop half-way.",
             ),
+            DefectEffect::RefusedByVersion => (
+                Severity::Medium,
+                "",
+                "A cluster of such a version rejects it: the change is not made, and other changes of the same deploy \
+                 may stop half-way. An older cluster takes it until it is upgraded. These files do not show the version.",
+            ),
             DefectEffect::Ignored => (
                 Severity::Medium,
-                "is ignored",
+                " is ignored",
                 "Nothing fails and nothing changes: the platform uses a default that the file seems to have \
                  replaced.",
             ),
         };
         let label = defect.problem.clone();
-        out.report(
-            Finding::new(
-                &defect.subject,
-                format!("{} {verb}: {}", defect.subject, defect.problem),
-            )
-            .severity(severity)
-            .explain(what_happens)
-            .at(defect.span, label)
-            .remedy(&defect.remedy),
-        );
+        let finding = Finding::new(
+            &defect.subject,
+            format!("{}{verb}: {}", defect.subject, defect.problem),
+        )
+        .severity(severity)
+        .explain(what_happens)
+        .at(defect.span, label)
+        .remedy(&defect.remedy);
+        out.report(match defect.effect {
+            DefectEffect::RefusedByVersion => finding.likely(),
+            _ => finding,
+        });
     }
 }

@@ -101,6 +101,7 @@ pub mod single_replica;
 pub mod slo_no_burn_alert;
 pub mod state_in_pod;
 pub mod statefulset_service;
+mod stores;
 #[cfg(test)]
 mod testing;
 pub mod timeout_inversion;
@@ -236,6 +237,14 @@ pub fn nearest(id: &str) -> Option<&'static str> {
         };
         ids().find(|id| beginning(id) == Some(near))
     })
+}
+
+/// The settings of a rule in `cofferdam.yaml`, beside `enabled` and `severity`. Its page describes them.
+pub fn settings(rule: &Rule) -> &'static [&'static str] {
+    match rule.id {
+        "breaker-blind-spot" => &["partial_failure"],
+        _ => &[],
+    }
 }
 
 /// The rule of this id.

@@ -62,6 +62,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         "these files contain no network policy: every pod may be reached from every other".to_owned()
     };
     let mut finding = Finding::new("network policies", title)
+        .cause("may be reached from everywhere")
         .severity(if kept { Severity::Medium } else { Severity::Low })
         .explain(match free {
             // What may be sent is limited by egress policies.
@@ -103,6 +104,7 @@ fn sends_everywhere(open: &[&Workload]) -> Finding {
         ),
     )
     .severity(Severity::Low)
+    .cause("may send to everywhere")
     .explain(
         "The policies limit who may call these pods, but not which targets they may call. A pod \
             that is taken over, or that retries without end, reaches everything that does not block it.",

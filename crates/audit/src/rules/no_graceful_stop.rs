@@ -1,7 +1,7 @@
 //! A pod that stops while it still receives or answers requests drops them.
 
 use super::disruption_budget_missing::is_kubernetes;
-use super::pods;
+use super::{pods, stores};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::units::show_duration;
@@ -30,6 +30,44 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     }
 }
 
+/// Whether another pod gets the requests while one stops. Otherwise a pause only makes the outage longer.
+fn another_takes_over(cx: &Context<'_>, workload: &Workload) -> bool {
+    let recreated = workload
+        .rollout
+        .strategy
+        .as_ref()
+        .is_some_and(|s| s.value == "Recreate");
+    let alone = pods::fewest(cx.env, workload).0 <= 1 && (workload.id.kind == "StatefulSet" || recreated);
+    !alone && stores::database(workload).is_none()
+}
+
+/// The grace period includes preStop. If it ends while the pod still pauses, the process gets TERM and two more seconds.
+/// Source: Kubernetes documentation, "Pod Lifecycle", "Termination of Pods".
+fn pause_too_long(workload: &Workload, (pause, grace): (Duration, Duration), evidence: Evidence) -> Finding {
+    Finding::new(
+        workload.id.to_string(),
+        format!(
+            "{}: preStop pauses for {}, and the grace period ends after {}",
+            workload.id,
+            show_duration(pause),
+            show_duration(grace)
+        ),
+    )
+    .explain(
+        "The grace period includes preStop. It ends before the process gets TERM, so that it then has 2 s at most \
+            to end its work. With every deploy, scale-in and drain, requests that are still being answered are cut off.",
+    )
+    .remedy(format!(
+        "Set terminationGracePeriodSeconds above {} by the time that the longest request takes, or pause for less: 5 to \
+            15 s are enough.",
+        show_duration(pause)
+    ))
+    .figure("grace", grace.as_secs_f64(), "s")
+    .figure("pause", pause.as_secs_f64(), "s")
+    .evidence(evidence)
+    .at(workload.span, "the workload")
+}
+
 fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out: &mut Verdicts) {
     let mut evidence = Evidence::new();
     let grace = evidence.take_or(
@@ -44,6 +82,10 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
         .filter_map(|c| c.pre_stop_sleep.as_ref())
         .max_by_key(|s| s.value);
     let pause = sleep.map_or(Duration::ZERO, |s| evidence.take(s, "sleeps first"));
+    if !pause.is_zero() && pause >= grace {
+        out.report(pause_too_long(workload, (pause, grace), evidence));
+        return;
+    }
     let longest = pods::service(cx.env, workload).and_then(|s| s.request_time.as_ref());
     if let Some(longest) = longest.filter(|l| l.value + pause > grace) {
         let needs = evidence.take(longest, "one request may take this long") + pause;
@@ -51,9 +93,10 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
             Finding::new(
                 workload.id.to_string(),
                 format!(
-                    "{}: killed {} after TERM, and its work may take {}",
+                    "{}: killed {} after {}, and its work may take {}",
                     workload.id,
                     show_duration(grace),
+                    if pause.is_zero() { "TERM" } else { "preStop begins" },
                     show_duration(needs)
                 ),
             )
@@ -73,7 +116,7 @@ fn judge(cx: &Context<'_>, callers: &pods::Callers<'_>, workload: &Workload, out
         return;
     }
     let handles = workload.containers.iter().any(|c| c.pre_stop.is_some());
-    if !handles && callers.call(workload) {
+    if !handles && callers.call(workload) && another_takes_over(cx, workload) {
         out.report(
             Finding::new(workload.id.to_string(), format!("{}: no preStop pause: requests still arrive while it stops", workload.id))
                 .severity(Severity::Low)

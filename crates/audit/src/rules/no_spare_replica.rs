@@ -1,9 +1,10 @@
 //! With two replicas, only one is left whenever the other is down.
 
 use super::disruption_budget_missing::is_kubernetes;
-use super::pods;
+use super::{pods, stores};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
+use cofferdam_model::workload::Workload;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -18,7 +19,9 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    for workload in pods::services(cx.env).filter(|w| is_kubernetes(&w.id.kind)) {
+    // Two pods of a plain database do not share a load: they are two databases.
+    let shares = |w: &&Workload| is_kubernetes(&w.id.kind) && stores::database(w).is_none();
+    for workload in pods::services(cx.env).filter(shares) {
         let (fewest, Some(fact)) = pods::fewest(cx.env, workload) else {
             continue;
         };

@@ -8,19 +8,21 @@ use cofferdam_model::workload::{Completeness, Container, Lifecycle, ServicePort,
 use cofferdam_model::{ByHome, DeploymentKind, Environment, Fact, Service};
 use std::collections::HashMap;
 
-/// Long-running workloads that are completely known, in an environment where an outage counts as one.
+/// Long-running workloads that are completely known, in an environment where an outage counts as one. Pods that only hold
+/// a place on a node may stop at any time.
 pub(crate) fn services(env: &Environment) -> impl Iterator<Item = &Workload> {
     let counts = common::is_production_like(&env.name);
     env.workloads
         .iter()
         .filter(move |w| counts && w.completeness == Completeness::Whole && w.lifecycle == Lifecycle::Service)
+        .filter(|w| !w.is_placeholder())
 }
 
-/// Completely known workloads of every lifetime.
+/// Completely known workloads of every lifetime, without those that only hold a place on a node.
 pub(crate) fn whole(env: &Environment) -> impl Iterator<Item = &Workload> {
     env.workloads
         .iter()
-        .filter(|w| w.completeness == Completeness::Whole)
+        .filter(|w| w.completeness == Completeness::Whole && !w.is_placeholder())
 }
 
 /// Workloads for rules that set values against each other that are there: those of which the whole is known, and those
@@ -87,19 +89,46 @@ impl<'a> Callers<'a> {
         Callers(by_label)
     }
 
-    /// Whether its pods are called: a container has a port or a Service selects them.
+    /// Whether its pods are called: a Service leads to them, or a container has a port. A port that only a monitoring
+    /// system reads makes nobody depend on it.
     pub(crate) fn call(&self, workload: &Workload) -> bool {
-        let selects = |service: &&ServicePort| {
+        let selects = |service: &&&ServicePort| {
             let mut all = service.selector.iter();
             all.all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
         };
-        let of_label = |(key, value): (&'_ String, &'_ Fact<String>)| {
-            let services = self.0.get(&(key.as_str(), value.value.as_str()));
-            // A Service selects pods of its own namespace.
-            services.is_some_and(|s| s.related(workload.id.home()).any(&selects))
+        let labels = workload.labels.iter();
+        let indexed = labels.filter_map(|(key, value)| self.0.get(&(key.as_str(), value.value.as_str())));
+        // A Service selects pods of its own namespace.
+        let all = indexed.flat_map(|services| services.related(workload.id.home()));
+        let services: Vec<&ServicePort> = all.filter(selects).copied().collect();
+        let mut ports = services.iter().flat_map(|service| &service.ports);
+        if services.iter().any(|s| s.ports.is_empty()) || ports.any(|(name, ..)| !is_scraped(name.as_deref()))
+        {
+            return true;
+        }
+        let scraped = |number: u32| {
+            let mut ports = services.iter().flat_map(|service| &service.ports);
+            ports.any(|(_, port, target)| match target {
+                Some(target) => target.value == number.to_string(),
+                None => port.value == number,
+            })
         };
-        workload.containers.iter().any(|c| !c.ports.is_empty()) || workload.labels.iter().any(of_label)
+        let mut ports = workload.containers.iter().flat_map(|c| &c.ports);
+        ports.any(|(name, number)| !is_scraped(name.as_deref()) && !scraped(number.value))
     }
+}
+
+/// Whether the name of a port shows that only a monitoring system or a developer reads it.
+fn is_scraped(name: Option<&str>) -> bool {
+    name.is_some_and(|name| {
+        let is_it = |word: &str| {
+            matches!(
+                word,
+                "metrics" | "metric" | "debug" | "prometheus" | "prom" | "pprof"
+            )
+        };
+        name.split(['-', '_']).any(is_it)
+    })
 }
 
 /// A HorizontalPodAutoscaler of which only the limits are known, because the scaled workload is in no file

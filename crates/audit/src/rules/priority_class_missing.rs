@@ -62,6 +62,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             in `priorityClassName`, or mark one class `globalDefault: true`.",
         )
         .absent(Absence::PodDefault)
+        .cause("have none")
         .figure("workloads", without.len() as f64, "workloads");
     for workload in without.iter().take(SHOWN) {
         finding = finding.at(workload.span, "no priorityClassName");

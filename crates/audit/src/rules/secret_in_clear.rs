@@ -41,6 +41,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         };
         let title = format!("the value of `{name}` is written in clear text{places}{why}");
         let mut finding = Finding::new(format!("secret {name}"), title)
+            .cause("is written in clear text")
             .explain("Everyone who can read the repository, now or later, has it. Deleting the line leaves \
                 it in the history. The value is not printed here.")
             .remedy("Revoke it first, then deliver a new one from a secret store (External Secrets, Vault, Secret Manager) and keep only the reference in the file.")
@@ -78,7 +79,7 @@ mod tests {
             name: "password".to_owned(),
             span: span(n),
             kind: SecretKind::Password,
-            evidence: "random text".to_owned(),
+            evidence: "looks like a random key".to_owned(),
             fingerprint,
             doubtful: false,
         };
@@ -92,7 +93,7 @@ mod tests {
         let found = testing::all(&RULE, &env);
         assert_eq!(
             found[0].title,
-            "the value of `password` is written in clear text, in 2 places (random text)"
+            "the value of `password` is written in clear text, in 2 places (looks like a random key)"
         );
         assert_eq!(
             found

@@ -51,6 +51,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             format!("{} {} the secret {secret} as {variable}", join(&names), if names.len() == 1 { "gets" } else { "get" }),
         )
         .severity(severity)
+        .cause("gets it as a variable")
         .explain(format!(
             "Every process of the container can read a variable, its children inherit it, and it appears in \
              crash dumps and debug pages. `get pods` shows only the reference; `exec`, the node and /proc \

@@ -57,6 +57,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             ),
         )
         .severity(if is_store { Severity::High } else { Severity::Low })
+        .cause("is shared")
         .explain(
             "Anyone who steals it from one service has access to all of them. No log can show which \
                 of them used it, and a change requires a restart of all of them together.",

@@ -1,7 +1,7 @@
 //! With one replica, every restart is an outage.
 
 use super::disruption_budget_missing::is_kubernetes;
-use super::pods;
+use super::{pods, stores};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Absence;
@@ -18,6 +18,10 @@ pub const RULE: Rule = Rule {
     check,
 };
 
+/// The fix for a database, of which more replicas are more databases.
+const OF_DATABASE: &str = "Let an operator run it with streaming replication and a failover (CloudNativePG, Percona, the \
+    MongoDB operator), or use a managed database; until then, test its backups.";
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let callers = pods::Callers::new(cx.env);
     for workload in pods::services(cx.env) {
@@ -27,7 +31,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         let is_called = callers.call(workload);
         let written = fact.filter(|f| !f.is_assumed());
-        let mut finding = Finding::new(workload.id.to_string(), format!("{}: one replica{}", workload.id, if is_called { ", and it is called" } else { "" }))
+        let depended = match is_called {
+            true => ", and other services depend on it",
+            false => "",
+        };
+        let database = stores::database(workload);
+        let mut finding = Finding::new(workload.id.to_string(), format!("{}: one replica{depended}", workload.id))
             .severity(if is_called { Severity::Medium } else { Severity::Low })
             .explain(if is_called {
                 "An upgrade of its node, its own crash and, with a volume that only one pod may use, every \
@@ -36,7 +45,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                 "While its node is upgraded or it restarts after a crash, it does no work. Nothing in these \
                  files calls it, so its work may be able to wait."
             })
-            .remedy("Run at least two replicas on different nodes; if only one may work at a time, elect a leader among them.")
+            .remedy(match database {
+                Some(_) => OF_DATABASE.to_owned(),
+                None => "Run at least two replicas on different nodes; if only one may work at a time, elect a leader among them.".to_owned(),
+            })
             .figure("replicas", 1, "replicas")
             .at(workload.span, "the workload");
         finding = match written.and_then(cofferdam_model::Fact::span) {
@@ -48,6 +60,12 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
                  crash are outages of the whole service.",
             ),
         };
+        if let Some(database) = database {
+            finding = finding.explain(format!(
+                "An upgrade of its node and its own crash are outages of everything that needs its data. A second \
+                 replica alone would be a second, empty database: {database} copies nothing between pods by itself."
+            ));
+        }
         out.report(finding);
     }
     for autoscaler in pods::lone_autoscalers(cx.env).filter(|a| a.fewest == 1) {

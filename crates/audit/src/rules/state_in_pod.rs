@@ -5,7 +5,7 @@ use super::{common, pods};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Span;
-use cofferdam_model::workload::{Container, Lifecycle, VolumeKind, Workload};
+use cofferdam_model::workload::{CLAIM_TEMPLATE, Container, Lifecycle, Volume, VolumeKind, Workload};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -69,6 +69,8 @@ const NO_SERVER: &[&str] = &[
 
 /// Where data is.
 enum Kept {
+    /// In the container, although the pod has a claim for it that no container mounts.
+    Unmounted(Span),
     /// In an emptyDir, or in the container itself.
     InPod(Option<Span>),
     /// In a directory of the node.
@@ -195,15 +197,38 @@ fn kept(workload: &Workload, container: &Container) -> Kept {
             _ => {}
         }
     }
-    match on_node {
-        Some(span) => Kept::OnNode(span),
-        None => Kept::InPod(in_pod),
+    match (on_node, unmounted(workload)) {
+        (Some(span), _) => Kept::OnNode(span),
+        (None, Some(claim)) if in_pod.is_none() => Kept::Unmounted(claim),
+        (None, _) => Kept::InPod(in_pod),
     }
 }
 
+/// A claim of the pod that no container mounts.
+fn unmounted(workload: &Workload) -> Option<Span> {
+    let mounted = |name: &str| {
+        let mut mounts = workload.containers.iter().flat_map(|c| &c.mounts);
+        mounts.any(|(mounted, _)| mounted == name)
+    };
+    let template = workload.fields.get(CLAIM_TEMPLATE);
+    let template = template
+        .filter(|claim| !mounted(&claim.value))
+        .and_then(|claim| claim.span());
+    let is_claim = |v: &&Volume| matches!(v.kind, VolumeKind::Claim(_)) && !mounted(&v.name);
+    template.or_else(|| workload.volumes.iter().find(is_claim).map(|v| v.span))
+}
+
 fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut Verdicts) {
-    let (where_, span, severity, lost) = match kept(workload, container) {
+    let kept = kept(workload, container);
+    let is_unmounted = matches!(kept, Kept::Unmounted(_));
+    let (where_, span, severity, lost) = match kept {
         Kept::Elsewhere => return,
+        Kept::Unmounted(span) => (
+            "in its container: no container mounts its claim",
+            Some(span),
+            Severity::High,
+            "Every deploy, eviction and node upgrade removes the pod and all its data, and the volume stays empty.",
+        ),
         Kept::InPod(span) => (
             if span.is_some() {
                 "in an emptyDir"
@@ -225,9 +250,12 @@ fn judge(cx: &Context<'_>, workload: &Workload, container: &Container, out: &mut
     let mut finding = Finding::new(workload.id.to_string(), format!("{}: `{}` keeps its data {where_}", workload.id, container.name))
         .severity(common::severity_in(cx.env, severity))
         .explain(lost)
-        .remedy("Run it as a StatefulSet with `volumeClaimTemplates`, or mount a PersistentVolumeClaim where the data is written.");
+        .remedy(match is_unmounted {
+            true => "Add a `volumeMounts` entry with the name of the claim, where the server writes its data.",
+            false => "Run it as a StatefulSet with `volumeClaimTemplates`, or mount a PersistentVolumeClaim where the data is written.",
+        });
     if let Some(span) = span {
-        finding = finding.at(span, "the data");
+        finding = finding.at(span, if is_unmounted { "not mounted" } else { "the data" });
     }
     if let Some(span) = container.image.as_ref().and_then(|i| i.text.span()) {
         finding = finding.at(span, "keeps data");
@@ -240,7 +268,6 @@ mod tests {
     use super::*;
     use crate::rules::testing::{self, fact, span};
     use cofferdam_model::images::Image;
-    use cofferdam_model::workload::Volume;
 
     fn severity(image: &str, kind: Option<VolumeKind>) -> Option<Severity> {
         let env = pods::testing::env((1, 1, 1), |w| {
@@ -286,6 +313,36 @@ mod tests {
             None,
             "a cache may be lost"
         );
+    }
+
+    #[test]
+    fn a_claim_that_nothing_mounts_is_named() {
+        let with = |mounted: bool| {
+            let env = pods::testing::env((1, 1, 1), |w| {
+                w.containers[0].image = Some(Image {
+                    text: fact("postgres".to_owned(), 9),
+                    registry: None,
+                    repository: "postgres".to_owned(),
+                    tag: None,
+                    digest: None,
+                });
+                w.fields
+                    .insert(CLAIM_TEMPLATE.to_owned(), fact("data".to_owned(), 12));
+                if mounted {
+                    let mount = ("data".to_owned(), fact("/var/lib/data".to_owned(), 10));
+                    w.containers[0].mounts.push(mount);
+                }
+            });
+            testing::all(&RULE, &env)
+        };
+        let found = with(false);
+        assert!(
+            found[0].title.ends_with("no container mounts its claim"),
+            "{}",
+            found[0].title
+        );
+        assert!(found[0].remedy.contains("volumeMounts"));
+        assert!(with(true).is_empty());
     }
 
     #[test]
