@@ -1,5 +1,6 @@
 //! A reference to a missing object stops a pod from starting, or makes a patch do nothing.
 
+use super::pods;
 use crate::finding::{Finding, Severity, sentence};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::delivery::{Dangling, DanglingKind};
@@ -273,7 +274,19 @@ fn report(
         DanglingKind::Port => asks_nothing(&dangling.subject).unwrap_or(happens),
         _ => happens,
     };
-    let severity = if dangling.certain { severity } else { Severity::Low };
+    // Nobody's requests go to a port for metrics.
+    let is_for_metrics = dangling.kind == DanglingKind::Port
+        && dangling.subject.starts_with("Service ")
+        && pods::is_scraped(Some(name));
+    let happens = match is_for_metrics {
+        true => "Whoever reads metrics from this port gets none.",
+        false => happens,
+    };
+    let severity = if dangling.certain && !is_for_metrics {
+        severity
+    } else {
+        Severity::Low
+    };
     let mut finding = Finding::new(&dangling.subject, title)
         .severity(severity)
         .explain(doubt.map_or_else(|| happens.to_owned(), |doubt| format!("{happens} {doubt}")))
@@ -460,6 +473,22 @@ mod tests {
         assert_eq!(
             fix,
             "Add the port `metrics` to the Service, or name one that it has."
+        );
+    }
+
+    #[test]
+    fn a_missing_port_for_metrics_is_low() {
+        let severity = |subject: &str, port: &str| {
+            let mut env = env(DanglingKind::Port, true);
+            env.dangling[0].subject = subject.to_owned();
+            env.dangling[0].name = fact(port.to_owned(), 1);
+            testing::only(&RULE, &env).severity
+        };
+        assert_eq!(severity("Service shop/web", "http-metrics"), Some(Severity::Low));
+        assert_eq!(severity("Service shop/web", "http"), Some(Severity::High));
+        assert_eq!(
+            severity("the liveness probe of Deployment web", "metrics"),
+            Some(Severity::High)
         );
     }
 

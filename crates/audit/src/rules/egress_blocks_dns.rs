@@ -73,6 +73,13 @@ fn allows_dns(rule: &PolicyRule) -> bool {
     })
 }
 
+/// Whether a rule lets out only to single addresses, which a process may have without a lookup.
+fn is_to_hosts(rule: &PolicyRule) -> bool {
+    let is_host = |cidr: &str| cidr.ends_with("/32") || cidr.ends_with("/128");
+    let is_one = |kind: &PeerKind| matches!(kind, PeerKind::Addresses { cidr, .. } if is_host(cidr));
+    !rule.peers.is_empty() && rule.peers.iter().all(|peer| is_one(&peer.kind))
+}
+
 fn report(workload: &Workload, policies: &[&NetworkPolicy], out: &mut Verdicts) {
     // Clusters of one environment have policies of one name.
     let names: Vec<String> = policies
@@ -91,6 +98,12 @@ fn report(workload: &Workload, policies: &[&NetworkPolicy], out: &mut Verdicts) 
         .remedy("Add an egress rule to the namespace kube-system (`kubernetes.io/metadata.name: kube-system`) for ports 53/UDP and 53/TCP.")
         .absent(Absence::NetworkPolicy)
         .figure("policies", names.len() as f64, "policies");
+    if policies.iter().flat_map(|p| &p.egress_rules).all(is_to_hosts) {
+        finding = finding.severity(Severity::Low).likely().explain(
+            "Its policies let it send to single addresses only, and none allows port 53. If it is given addresses, it \
+             needs no names; if it is given a name, every lookup fails after a timeout.",
+        );
+    }
     for policy in policies.iter().take(3) {
         finding = finding.at(policy.span, "selects it, without DNS");
     }
@@ -112,6 +125,19 @@ mod tests {
         assert!(testing::all(&RULE, &env(Some(any_namespace()), &["53"])).is_empty());
         assert!(testing::all(&RULE, &env(Some(any_namespace()), &[])).is_empty());
         assert!(testing::all(&RULE, &env(None, &[])).is_empty());
+    }
+
+    #[test]
+    fn a_policy_to_single_addresses_may_need_no_names() {
+        let to = |cidr: &str| {
+            let block = PeerKind::Addresses {
+                cidr: cidr.to_owned(),
+                except: Vec::new(),
+            };
+            testing::only(&RULE, &env(Some(block), &["443"])).severity
+        };
+        assert_eq!(to("192.0.2.7/32"), Some(Severity::Low));
+        assert_eq!(to("10.0.0.0/8"), None, "the rule's own");
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl<'a> Callers<'a> {
 }
 
 /// Whether the name of a port shows that only a monitoring system or a developer reads it.
-fn is_scraped(name: Option<&str>) -> bool {
+pub(crate) fn is_scraped(name: Option<&str>) -> bool {
     name.is_some_and(|name| {
         let is_it = |word: &str| {
             matches!(

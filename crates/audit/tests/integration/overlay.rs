@@ -236,3 +236,31 @@ fn the_guides_example_is_accepted() {
         .collect();
     assert!(wrong.is_empty(), "{wrong:?}");
 }
+
+/// The names of all keys of a part of the schema, with the keys above them where the guide writes them.
+fn keys(node: &Json, above: &str, found: &mut Vec<String>) {
+    for (name, property) in node["properties"].as_object().into_iter().flatten() {
+        let path = format!("{above}{name}");
+        found.push(path.clone());
+        keys(property, &format!("{path}."), found);
+        keys(&property["items"], &format!("{path}[]."), found);
+    }
+}
+
+#[test]
+fn the_guide_names_every_key() {
+    let guide = std::fs::read_to_string(root().join("docs/overlay.md")).unwrap();
+    let schema = std::fs::read_to_string(root().join("schemas/cofferdam.schema.json")).unwrap();
+    let schema: Json = serde_json::from_str(&schema).unwrap();
+    let mut found = Vec::new();
+    keys(&schema, "", &mut found);
+    for definition in schema["$defs"].as_object().unwrap().values() {
+        keys(definition, "", &mut found);
+    }
+    let is_named = |key: &&String| {
+        let row = |line: &str| line.starts_with(&format!("| `{key}` "));
+        !guide.lines().any(row)
+    };
+    let unnamed: Vec<&String> = found.iter().filter(is_named).collect();
+    assert!(unnamed.is_empty(), "{unnamed:?}");
+}

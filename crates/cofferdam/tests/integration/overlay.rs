@@ -50,6 +50,14 @@ fn an_invalid_statement_stops_the_check_at_its_line() {
             "version: 1\nrules: {single-replca: {enabled: false}}\n",
             "single-replca",
         ),
+        (
+            "version: 1\nrules: {environment-disparity: {foo: 1}}\n",
+            "has no setting `foo`; it has `enabled`, `severity`",
+        ),
+        (
+            "version: 1\nrules: {breaker-blind-spot: {partial: 0.2}}\n",
+            "has no setting `partial`; it has `enabled`, `severity`, `partial_failure`",
+        ),
         ("version: 1\nservices: {\n", "cofferdam.yaml"),
     ] {
         let directory = platform();
