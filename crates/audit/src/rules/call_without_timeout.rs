@@ -19,6 +19,9 @@ pub const RULE: Rule = Rule {
     check,
 };
 
+/// Calls as written, with their places.
+type Calls<'a> = Vec<(&'a str, Span)>;
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     let serves = |owner: &Owner| {
         let workloads = cx
@@ -29,7 +32,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         workloads.any(|w| matches!(w.lifecycle, Lifecycle::Service | Lifecycle::Daemon))
     };
     // The calls of each owner, and whether it is a service that answers others.
-    let mut by_owner: BTreeMap<String, (bool, Vec<(&str, Span)>)> = BTreeMap::new();
+    let mut by_owner: BTreeMap<String, (bool, Calls<'_>)> = BTreeMap::new();
     for call in cx.env.calls.iter().filter(|c| c.timeout == TimeoutSetting::Never) {
         by_owner
             .entry(name(cx, call))

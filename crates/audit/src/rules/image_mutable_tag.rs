@@ -66,7 +66,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         // image-pull-stale says more of the same container.
         let reported = is_judged(workload);
         let judged = containers
-            .filter(|c| !is_set_elsewhere(cx.env, workload, c) && !(reported && Stale::of(c).is_some()));
+            .filter(|c| !(is_set_elsewhere(cx.env, workload, c) || reported && Stale::of(c).is_some()));
         for image in judged.filter_map(|c| c.image.as_ref()) {
             if image.digest.is_none() && !image.repository.is_empty() {
                 by_name.entry(&image.text.value).or_default().push(image);

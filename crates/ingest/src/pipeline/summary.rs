@@ -39,7 +39,7 @@ pub(super) fn fill(sources: &Sources<'_>, documents: &[(&Path, &'static str)], p
         }
     }
     // What a release of a chart from elsewhere names was read too.
-    let known = |path: &&Path| sources.repo.files.contains_key(*path);
+    let known = |path: &&Path| sources.repo.files.contains_key(path);
     for release in platform.scope.releases.values() {
         let named = release
             .by

@@ -286,7 +286,7 @@ fn find(repo: &Repo) -> Charts {
             path: first.chart_file.clone(),
             span: Some(first.name.span),
             message: format!(
-                "chart templates are not rendered by helm: values, images and literals were read, and the release name is assumed to be the chart's name{others}"
+                "chart templates are not rendered by helm: values, images and literals were read; a chart that nothing here installs is its own release{others}"
             ),
         });
     }
