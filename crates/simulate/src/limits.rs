@@ -104,7 +104,7 @@ pub(crate) fn beyond(env: &Environment) -> Option<String> {
         .chain(clusters)
         .chain(topics)
         .chain(producers);
-    let (who, what, value, limit) = all.filter(|(_, _, value, limit)| value > limit).next()?;
+    let (who, what, value, limit) = { all }.find(|(_, _, value, limit)| value > limit)?;
     Some(format!(
         "{who} has {} {what}, and no more than {} are simulated",
         show_number(value),
