@@ -123,6 +123,7 @@ pub struct SourceFile {
     /// The whole text.
     pub text: Arc<str>,
     line_starts: Vec<u32>,
+    is_ascii: bool,
 }
 
 impl SourceFile {
@@ -133,10 +134,12 @@ impl SourceFile {
         line_starts.extend(
             memchr::memchr_iter(b'\n', text.as_bytes()).map(|i| u32::try_from(i + 1).unwrap_or(u32::MAX)),
         );
+        let is_ascii = text.is_ascii();
         SourceFile {
             path,
             text,
             line_starts,
+            is_ascii,
         }
     }
 
@@ -145,10 +148,11 @@ impl SourceFile {
         let offset = offset.min(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
         let line = self.line_starts.partition_point(|start| *start <= offset).max(1);
         let start = self.line_starts[line - 1] as usize;
-        let column = self
-            .text
-            .get(start..offset as usize)
-            .map_or(0, |s| s.chars().count());
+        // A line may have a megabyte, and thousands of places.
+        let column = match self.is_ascii {
+            true => (offset as usize).saturating_sub(start),
+            false => (self.text.get(start..offset as usize)).map_or(0, |s| s.chars().count()),
+        };
         Position {
             line: u32::try_from(line).unwrap_or(u32::MAX),
             column: u32::try_from(column + 1).unwrap_or(u32::MAX),

@@ -6,9 +6,10 @@ use crate::kubernetes::MADE;
 use crate::pipeline::sources::Sources;
 use cofferdam_model::{Absence, Environment, Opening, ProjectId};
 use cofferdam_render::hcl::Mode;
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::tree::Node;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A kind, whether anything here has a use for it, and whether any of it was read.
 type Kind = (Absence, fn(&Environment) -> bool, fn(&Environment) -> bool);
@@ -95,58 +96,55 @@ const SHOWN: &[Shown] = &[
     },
 ];
 
-/// The first file of a project that shows that there is some of a kind.
-fn shown<'s>(sources: &'s Sources<'_>, project: ProjectId, kind: Absence) -> Option<&'s Path> {
-    let shown = SHOWN.iter().find(|shown| shown.kind == kind)?;
-    let is_here = |path: &Path| sources.projects.of_path(path) == project;
+/// The first file of each project that shows that there is some of a kind. Every file is looked at once, however many
+/// projects there are.
+fn found<'s>(sources: &'s Sources<'_>, shown: &Shown) -> HashMap<ProjectId, &'s Path> {
+    let mut found: HashMap<ProjectId, &Path> = HashMap::default();
+    let mut note = |path: &'s Path| {
+        found.entry(sources.projects.of_path(path)).or_insert(path);
+    };
     let roots = sources.terraform.roots.iter().flat_map(|root| &root.environments);
-    let mut resources = roots.flat_map(|values| &values.resources).filter(|resource| {
+    for resource in roots.flat_map(|values| &values.resources) {
         let has_word = |word: &&str| resource.kind.contains(word);
-        resource.mode == Mode::Managed && shown.resources.iter().any(has_word)
-    });
-    let mut of_resources = || {
-        let paths = resources
-            .by_ref()
-            .map(|resource| sources.repo.sources.path(resource.span.file));
-        paths.into_iter().find(|path| is_here(path))
+        if resource.mode == Mode::Managed && shown.resources.iter().any(has_word) {
+            note(sources.repo.sources.path(resource.span.file));
+        }
+    }
+    let is_one = |node: &Node| {
+        let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default();
+        let (group, _) = text("apiVersion").split_once('/').unwrap_or_default();
+        shown.objects.contains(&(group, text("kind")))
     };
-    let of_objects = || {
-        let is_one = |node: &Node| {
-            let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default();
-            let (group, _) = text("apiVersion").split_once('/').unwrap_or_default();
-            shown.objects.contains(&(group, text("kind")))
-        };
-        let mut files = sources.repo.yaml.iter();
-        let file = files.find(|(path, stream)| is_here(path) && stream.documents.iter().any(is_one));
-        file.map(|(path, _)| path.as_path())
-    };
-    let of_text = || {
-        let begins = |text: &str, word: &str| {
-            text.lines()
-                .any(|line| line.trim_start_matches([' ', '-']).starts_with(word))
-        };
-        let mut files = sources.repo.own_files().filter(|_| !shown.words.is_empty());
-        let file = files.find(|(path, id)| {
-            let text = &*sources.repo.sources.file(**id).text;
-            is_here(path) && shown.words.iter().all(|word| begins(text, word))
-        });
-        file.map(|(path, _)| path.as_path())
-    };
-    let of_name = || {
-        let is_one = |path: &&Path| {
+    if !shown.objects.is_empty() {
+        let files = sources.repo.yaml.iter();
+        let of_objects = files.filter(|(_, stream)| stream.documents.iter().any(is_one));
+        of_objects.for_each(|(path, _)| note(path));
+    }
+    if !shown.names.is_empty() {
+        for path in sources.repo.files.keys().chain(&sources.repo.passed_over) {
             let name = path
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or_default();
-            is_here(path) && shown.names.iter().any(|part| name.contains(part))
+            if shown.names.iter().any(|part| name.contains(part)) {
+                note(path);
+            }
+        }
+    }
+    if !shown.words.is_empty() {
+        let begins = |text: &str, word: &str| {
+            let mut lines = text.lines();
+            lines.any(|line| line.trim_start_matches([' ', '-']).starts_with(word))
         };
-        let all = sources.repo.files.keys().chain(&sources.repo.passed_over);
-        all.map(PathBuf::as_path).find(is_one)
-    };
-    of_resources()
-        .or_else(of_objects)
-        .or_else(of_name)
-        .or_else(of_text)
+        for (path, id) in sources.repo.own_files() {
+            let text = &*sources.repo.sources.file(*id).text;
+            let mut words = shown.words.iter();
+            if words.all(|word| text.contains(word) && begins(text, word)) {
+                note(path);
+            }
+        }
+    }
+    found
 }
 
 /// An opening for each kind of which nothing was recognised in a project.
@@ -156,13 +154,19 @@ pub(in crate::pipeline) fn owned_elsewhere(
 ) -> Vec<Opening> {
     let projects: BTreeSet<ProjectId> = environments.iter().map(|env| env.project).collect();
     let of_project = |project| environments.iter().filter(move |env| env.project == project);
+    let shown: HashMap<Absence, HashMap<ProjectId, &Path>> = SHOWN
+        .iter()
+        .map(|shown| (shown.kind, found(sources, shown)))
+        .collect();
+    let shown = |project: ProjectId, kind: Absence| shown.get(&kind)?.get(&project).copied();
     projects
         .into_iter()
         .flat_map(|project| {
             let missing = KINDS.iter().filter(move |(_, is_of_use, is_read)| {
                 of_project(project).any(is_of_use) && !of_project(project).any(is_read)
             });
-            missing.map(move |(kind, _, _)| match shown(sources, project, *kind) {
+            let shown = &shown;
+            missing.map(move |(kind, _, _)| match shown(project, *kind) {
                 Some(path) => Opening {
                     project,
                     kinds: [*kind].into(),
