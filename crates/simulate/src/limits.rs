@@ -97,14 +97,14 @@ pub(crate) fn beyond(env: &Environment) -> Option<String> {
             RATE,
         )
     });
-    let all = services
+    let mut all = services
         .chain(pools)
         .chain(poolers)
         .chain(databases)
         .chain(clusters)
         .chain(topics)
         .chain(producers);
-    let (who, what, value, limit) = { all }.find(|(_, _, value, limit)| value > limit)?;
+    let (who, what, value, limit) = all.find(|(_, _, value, limit)| value > limit)?;
     Some(format!(
         "{who} has {} {what}, and no more than {} are simulated",
         show_number(value),

@@ -66,6 +66,16 @@ pub struct Key {
     pub span: Span,
 }
 
+impl Key {
+    /// A key, for maps that readers derive.
+    pub fn new(text: &str, span: Span) -> Key {
+        Key {
+            text: text.into(),
+            span,
+        }
+    }
+}
+
 /// A map in the order written. Keys are unique: the last of two equal ones is kept, as in all common YAML
 /// readers, and the reader reports the duplicate.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -224,6 +234,14 @@ impl Node {
                 text: text.into(),
                 style: Style::Quoted,
             }),
+        }
+    }
+
+    /// A map, for values that readers derive.
+    pub fn map(map: Map, span: Span) -> Node {
+        Node {
+            span,
+            value: Value::Map(map),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A node that already has an image keeps it when the tag moves.
 
 use super::common;
-use super::image_mutable_tag::{is_moving, is_set_elsewhere};
+use super::images::{is_moving, is_set_elsewhere};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Fact;

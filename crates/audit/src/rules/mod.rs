@@ -55,6 +55,7 @@ pub mod image_mutable_tag;
 pub mod image_pull_stale;
 pub mod image_unsigned;
 pub mod image_untrusted_registry;
+mod images;
 pub mod job_never_cleaned;
 pub mod kafka_dlq_durability;
 pub mod kafka_idle_members;

@@ -315,17 +315,21 @@ mod tests {
         );
     }
 
+    fn postgres() -> Image {
+        Image {
+            text: fact("postgres".to_owned(), 9),
+            registry: None,
+            repository: "postgres".to_owned(),
+            tag: None,
+            digest: None,
+        }
+    }
+
     #[test]
     fn a_claim_that_nothing_mounts_is_named() {
         let with = |mounted: bool| {
             let env = pods::testing::env((1, 1, 1), |w| {
-                w.containers[0].image = Some(Image {
-                    text: fact("postgres".to_owned(), 9),
-                    registry: None,
-                    repository: "postgres".to_owned(),
-                    tag: None,
-                    digest: None,
-                });
+                w.containers[0].image = Some(postgres());
                 w.fields
                     .insert(CLAIM_TEMPLATE.to_owned(), fact("data".to_owned(), 12));
                 if mounted {
@@ -379,13 +383,7 @@ mod tests {
     #[test]
     fn a_claim_template_counts_as_a_claim() {
         let env = pods::testing::env((1, 1, 1), |w| {
-            w.containers[0].image = Some(Image {
-                text: fact("postgres".to_owned(), 9),
-                registry: None,
-                repository: "postgres".to_owned(),
-                tag: None,
-                digest: None,
-            });
+            w.containers[0].image = Some(postgres());
             w.containers[0]
                 .mounts
                 .push(("data".to_owned(), fact("/var/lib/data".to_owned(), 10)));

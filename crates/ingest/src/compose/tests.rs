@@ -4,14 +4,10 @@ use super::*;
 use proptest::prelude::*;
 use std::path::PathBuf;
 
-fn read(text: &str) -> Parts {
-    let files = [
-        ("app/compose.yaml", text),
-        ("app/present.env", "A=1"),
-        (".gitignore", "ignored.env\n"),
-    ];
-    let repo = Repo::from_files(files.map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())));
-    let path = Path::new("app/compose.yaml");
+/// What one of several files says.
+fn read_one(files: &[(&str, &str)], path: &str) -> Parts {
+    let repo = Repo::from_texts(files);
+    let path = Path::new(path);
     let document = &repo.yaml[path].documents[0];
     assert!(is_compose(document, path));
     let place = Place {
@@ -20,9 +16,16 @@ fn read(text: &str) -> Parts {
         path,
         completeness: Completeness::Whole,
     };
-    let mut env = Parts::default();
-    interpret(document, place, &mut env);
-    env
+    super::read(document, place)
+}
+
+fn read(text: &str) -> Parts {
+    let files = [
+        ("app/compose.yaml", text),
+        ("app/present.env", "A=1"),
+        (".gitignore", "ignored.env\n"),
+    ];
+    read_one(&files, "app/compose.yaml")
 }
 
 #[test]
@@ -145,21 +148,7 @@ fn other_files_with_services_are_not_compose_files() {
 
 /// The names that are missing in one of several files, and its workloads.
 fn one_of(files: &[(&str, &str)], path: &str) -> (Vec<String>, Vec<String>) {
-    let repo = Repo::from_files(
-        files
-            .iter()
-            .map(|(p, t)| (PathBuf::from(p), t.as_bytes().to_vec())),
-    );
-    let path = Path::new(path);
-    let document = &repo.yaml[path].documents[0];
-    assert!(is_compose(document, path));
-    let place = Place {
-        repo: &repo,
-        environment: "local",
-        path,
-        completeness: Completeness::Whole,
-    };
-    let parts = super::read(document, place);
+    let parts = read_one(files, path);
     let missing = parts.dangling.iter().map(|d| d.name.value.clone()).collect();
     (
         missing,

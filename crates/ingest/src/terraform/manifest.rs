@@ -146,7 +146,7 @@ pub(super) fn fill(context: &Context<'_>, parts: &mut Parts) {
                     object.insert(key, value);
                 }
             }
-            give(context, node(object, resource.span), parts);
+            give(context, Node::map(object, resource.span), parts);
         }
     }
     for resource in context.managed("kubernetes_manifest") {
@@ -203,7 +203,7 @@ fn in_blocks<'r>(context: &Context<'_>, resource: &'r Resource) -> Cow<'r, Resou
         return Cow::Borrowed(resource);
     }
     Cow::Owned(Resource {
-        body: node(listed(body), resource.body.span),
+        body: Node::map(listed(body), resource.body.span),
         ..resource.clone()
     })
 }
@@ -219,7 +219,7 @@ fn listed(map: &Map) -> Map {
         let value = match &value.value {
             Value::Map(block) if !is_map => Node {
                 span: value.span,
-                value: Value::Seq(vec![node(listed(block), value.span)]),
+                value: Value::Seq(vec![Node::map(listed(block), value.span)]),
             },
             Value::Seq(items) => Node {
                 span: value.span,
@@ -234,7 +234,7 @@ fn listed(map: &Map) -> Map {
 
 fn listed_item(item: &Node) -> Node {
     match &item.value {
-        Value::Map(block) => node(listed(block), item.span),
+        Value::Map(block) => Node::map(listed(block), item.span),
         _ => item.clone(),
     }
 }
@@ -277,24 +277,10 @@ fn is_known(node: &Node) -> bool {
     }
 }
 
-fn key(text: &str, span: Span) -> Key {
-    Key {
-        text: text.into(),
-        span,
-    }
-}
-
-fn node(map: Map, span: Span) -> Node {
-    Node {
-        span,
-        value: Value::Map(map),
-    }
-}
-
 fn head(version: &str, kind: &str, span: Span) -> Map {
     [("apiVersion", version), ("kind", kind)]
         .into_iter()
-        .map(|(name, text)| (key(name, span), Node::text(text, span)))
+        .map(|(name, text)| (Key::new(name, span), Node::text(text, span)))
         .collect()
 }
 
@@ -325,7 +311,7 @@ fn converted(name: &Key, value: &Node, block: bool) -> (Key, Node) {
     let list = LISTS
         .iter()
         .find(|(from, _)| *from == &*name.text && (of_blocks || value.as_str().is_none()));
-    let renamed = key(
+    let renamed = Key::new(
         &list.map_or_else(|| camel(&name.text), |(_, to)| (*to).to_owned()),
         name.span,
     );
@@ -336,7 +322,7 @@ fn converted(name: &Key, value: &Node, block: bool) -> (Key, Node) {
         .items()
         .iter()
         .map(|item| match item.as_map() {
-            Some(map) => node(
+            Some(map) => Node::map(
                 map.iter().map(|(k, v)| converted(k, v, true)).collect(),
                 item.span,
             ),
@@ -366,10 +352,13 @@ fn service_head(resource: &Resource) -> Map {
         .get("location")
         .cloned()
         .unwrap_or_else(|| Node::text("", span));
-    let labels = [(key("cloud.googleapis.com/location", location.span), location)];
-    metadata.insert(key("labels", span), node(labels.into_iter().collect(), span));
+    let labels = [(Key::new("cloud.googleapis.com/location", location.span), location)];
+    metadata.insert(
+        Key::new("labels", span),
+        Node::map(labels.into_iter().collect(), span),
+    );
     let mut object = head("serving.knative.dev/v1", "Service", span);
-    object.insert(key("metadata", span), node(metadata, span));
+    object.insert(Key::new("metadata", span), Node::map(metadata, span));
     object
 }
 
@@ -381,10 +370,10 @@ fn cloud_run(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
         .and_then(|b| b.entry("template"))
         .map(|(name, value)| converted(name, value, true));
     object.insert(
-        key("spec", resource.span),
-        node(spec.into_iter().collect(), resource.span),
+        Key::new("spec", resource.span),
+        Node::map(spec.into_iter().collect(), resource.span),
     );
-    serve(context, resource, &node(object, resource.span), parts);
+    serve(context, resource, &Node::map(object, resource.span), parts);
 }
 
 /// The second version of the API has other names for the same fields.
@@ -403,7 +392,7 @@ fn cloud_run_v2(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
         ("max_instance_count", "autoscaling.knative.dev/maxScale"),
     ] {
         if let Some((found, value)) = scalings.iter().flatten().find_map(|s| s.as_map()?.entry(from)) {
-            annotations.insert(key(to, found.span), value.clone());
+            annotations.insert(Key::new(to, found.span), value.clone());
         }
     }
     if let Some(access) = super::inner(template, "vpc_access") {
@@ -412,7 +401,7 @@ fn cloud_run_v2(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
             ("egress", "run.googleapis.com/vpc-access-egress"),
         ] {
             if let Some((found, value)) = access.as_map().and_then(|a| a.entry(from)) {
-                annotations.insert(key(to, found.span), value.clone());
+                annotations.insert(Key::new(to, found.span), value.clone());
             }
         }
     }
@@ -422,7 +411,7 @@ fn cloud_run_v2(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
         ("service_account", "serviceAccountName"),
     ] {
         if let Some((found, value)) = template.as_map().and_then(|t| t.entry(from)) {
-            spec.insert(key(to, found.span), value.clone());
+            spec.insert(Key::new(to, found.span), value.clone());
         }
     }
     let containers: Vec<Node> = cofferdam_render::hcl::blocks(template, "containers")
@@ -430,23 +419,29 @@ fn cloud_run_v2(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
         .map(container_v2)
         .collect();
     spec.insert(
-        key("containers", span),
+        Key::new("containers", span),
         Node {
             span,
             value: Value::Seq(containers),
         },
     );
-    let metadata: Map = [(key("annotations", span), node(annotations, span))]
+    let metadata: Map = [(Key::new("annotations", span), Node::map(annotations, span))]
         .into_iter()
         .collect();
     let halves = [
-        (key("metadata", span), node(metadata, span)),
-        (key("spec", span), node(spec, span)),
+        (Key::new("metadata", span), Node::map(metadata, span)),
+        (Key::new("spec", span), Node::map(spec, span)),
     ];
-    let spec = [(key("template", span), node(halves.into_iter().collect(), span))];
+    let spec = [(
+        Key::new("template", span),
+        Node::map(halves.into_iter().collect(), span),
+    )];
     let mut object = service_head(resource);
-    object.insert(key("spec", span), node(spec.into_iter().collect(), span));
-    serve(context, resource, &node(object, span), parts);
+    object.insert(
+        Key::new("spec", span),
+        Node::map(spec.into_iter().collect(), span),
+    );
+    serve(context, resource, &Node::map(object, span), parts);
 }
 
 /// A container whose variables take secrets from Secret Manager by `value_source`.
@@ -467,13 +462,16 @@ fn container_v2(container: &Node) -> Node {
                 };
                 let part = |from: &str, to: &str| {
                     let (found, value) = secret.as_map()?.entry(from)?;
-                    Some((key(to, found.span), value.clone()))
+                    Some((Key::new(to, found.span), value.clone()))
                 };
                 let reference: Map = [part("secret", "name"), part("version", "key")]
                     .into_iter()
                     .flatten()
                     .collect();
-                let from = [(key("secretKeyRef", secret.span), node(reference, secret.span))];
+                let from = [(
+                    Key::new("secretKeyRef", secret.span),
+                    Node::map(reference, secret.span),
+                )];
                 let mut named: Map = variable
                     .as_map()
                     .and_then(|v| v.entry("name"))
@@ -481,10 +479,10 @@ fn container_v2(container: &Node) -> Node {
                     .into_iter()
                     .collect();
                 named.insert(
-                    key("valueFrom", secret.span),
-                    node(from.into_iter().collect(), secret.span),
+                    Key::new("valueFrom", secret.span),
+                    Node::map(from.into_iter().collect(), secret.span),
                 );
-                node(named, variable.span)
+                Node::map(named, variable.span)
             })
             .collect();
         out.insert(
@@ -495,7 +493,7 @@ fn container_v2(container: &Node) -> Node {
             },
         );
     }
-    node(out, container.span)
+    Node::map(out, container.span)
 }
 
 /// A service of Cloud Run is not a pod: Kubernetes' requirements for pods do not apply to it, so it is read

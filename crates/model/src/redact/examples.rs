@@ -441,7 +441,7 @@ fn forms_that_only_some_texts_have_are_hidden() {
         "<name>javax.jdo.option.ConnectionPassword</name><value>@@</value>",
         "<a:apiToken>@@</a:apiToken><b>c</b>",
         "Authorization: Token @@",
-        "Cookie: session=@@; theme=***",
+        "Cookie: session=@@; theme=dark",
         "Set-Cookie: sid=@@; Path=/",
         "dsn: app:@@@db/shop",
         "url: //app:@@@db.internal/shop",
@@ -468,14 +468,12 @@ fn forms_that_only_some_texts_have_are_hidden() {
     for file in ["a.yaml", "a.sh", "a.tf", "a.env", "a.txt"] {
         for line in lines {
             let text = line.replace("@@", "bluemonkey1");
-            let wanted = line.replace("@@", "***");
             let hidden = scan(Path::new(file), &text)
                 .into_iter()
                 .map(|hidden| hidden.range);
             let shown = replaced(&text, &joined(hidden.collect()));
-            let theme = shown.replace("theme=dark", "theme=***");
-            if theme.contains("bluemonkey") {
-                wrong.0.push(format!("{file}: {theme} instead of {wanted}"));
+            if shown.contains("bluemonkey") {
+                wrong.0.push(format!("{file}: {shown}"));
             }
         }
     }

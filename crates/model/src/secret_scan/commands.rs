@@ -57,6 +57,8 @@ struct Program {
     options: &'static [Takes],
     /// Passwords without an option: the word that comes before, and how many words are between.
     bare: &'static [(&'static str, usize, Part)],
+    /// The subcommand after which every value of `name=value` is secret; empty if there is none.
+    pairs: &'static str,
 }
 
 const fn program(names: &'static [&'static str], options: &'static [Takes]) -> Program {
@@ -64,6 +66,7 @@ const fn program(names: &'static [&'static str], options: &'static [Takes]) -> P
         names,
         options,
         bare: &[],
+        pairs: "",
     }
 }
 
@@ -134,8 +137,8 @@ static PROGRAMS: &[Program] = &[
     Program {
         names: &["vault", "bao"],
         options: &[],
-        // Values that `kv put path name=value` stores are pairs.
-        bare: &[("login", 0, Part::Whole), ("put", usize::MAX, Part::Whole)],
+        bare: &[("login", 0, Part::Whole)],
+        pairs: "put",
     },
     Program {
         names: &["rabbitmqctl"],
@@ -145,11 +148,13 @@ static PROGRAMS: &[Program] = &[
             ("change_password", 1, Part::Whole),
             ("authenticate_user", 1, Part::Whole),
         ],
+        pairs: "",
     },
     Program {
         names: &["mc"],
         options: &[],
         bare: &[("set", 3, Part::Whole), ("add", 3, Part::Whole)],
+        pairs: "",
     },
     program(&["openssl"], &[takes("-k", false, true, "", Part::Whole)]),
     program(
@@ -189,6 +194,7 @@ static PROGRAMS: &[Program] = &[
         names: &["sqlplus", "sqlcl", "impdp", "expdp", "sqlldr", "rman"],
         options: &[],
         bare: &[("", 0, Part::Oracle)],
+        pairs: "",
     },
 ];
 
@@ -279,8 +285,9 @@ impl Command {
             if let Some(takes) = self.takes(name).filter(|takes| takes.next) {
                 return argument(word, at, takes.part, self.names(name));
             }
-            let is_put = self.has("put") && start == 0;
-            if is_put || named(bare).is_some() {
+            let stores = self.program.map_or("", |program| program.pairs);
+            let is_stored = start == 0 && !stores.is_empty() && self.has(stores);
+            if is_stored || named(bare).is_some() {
                 let end = end_of_value(value);
                 // OpenSSL says where the password comes from.
                 let skip = if value.starts_with("pass:") { 5 } else { 0 };
@@ -387,6 +394,7 @@ impl Command {
             .find(|after| *after == word);
         let mut places = program.bare.iter().map(|(after, ..)| *after);
         let bare = places.find(|after| *after == word);
+        let bare = bare.or(Some(program.pairs).filter(|after| *after == word));
         if let Some(came) = option.or(bare).filter(|after| !after.is_empty()) {
             self.came = Some((came, 0));
         } else if let Some((_, words)) = &mut self.came {

@@ -11,7 +11,7 @@ use crate::budget::Allowance;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::environment;
 use cofferdam_syntax::repo::{Repo, normalise};
-use cofferdam_syntax::tree::{Key, Map, Node, Value};
+use cofferdam_syntax::tree::{Key, Map, Node};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -169,27 +169,13 @@ impl Scope<'_, '_> {
         for (name, expr) in &module.locals {
             let value = scope.value(*expr);
             self.run.make(1);
-            locals.insert(key(name, expr.span()), value);
+            locals.insert(Key::new(name, expr.span()), value);
         }
         let mut config = Map::default();
-        config.insert(key("locals", span), node(locals, span));
+        config.insert(Key::new("locals", span), Node::map(locals, span));
         if let Some(inputs) = module.inputs {
-            config.insert(key("inputs", span), scope.value(inputs));
+            config.insert(Key::new("inputs", span), scope.value(inputs));
         }
-        Ok(node(config, span))
-    }
-}
-
-fn key(text: &str, span: Span) -> Key {
-    Key {
-        text: text.into(),
-        span,
-    }
-}
-
-fn node(map: Map, span: Span) -> Node {
-    Node {
-        span,
-        value: Value::Map(map),
+        Ok(Node::map(config, span))
     }
 }

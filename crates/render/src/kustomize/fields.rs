@@ -67,22 +67,30 @@ impl FieldSpec {
 
 /// The steps of a path; `\/` is a slash in a key, and `[]` behind a key names a list, which is entered anyway.
 fn steps(path: &str) -> Vec<String> {
+    let steps = split(path, '/', &[]).into_iter();
+    let plain = steps.map(|step| match step.strip_suffix("[]") {
+        Some(list) => list.to_owned(),
+        None => step,
+    });
+    plain.filter(|step| !step.is_empty()).collect()
+}
+
+/// The steps of a path between separators, of which the first is a part of a step behind a backslash. Empty ones are
+/// left out.
+pub(super) fn split(path: &str, separator: char, others: &[char]) -> Vec<String> {
     let mut steps = vec![String::new()];
     let mut chars = path.chars().peekable();
     while let Some(c) = chars.next() {
         // There is always a last step: the list starts with one and only grows.
         let Some(last) = steps.last_mut() else { break };
         match c {
-            '\\' if chars.peek() == Some(&'/') => last.extend(chars.next()),
-            '/' => steps.push(String::new()),
+            '\\' if chars.peek() == Some(&separator) => last.extend(chars.next()),
+            c if c == separator || others.contains(&c) => steps.push(String::new()),
             c => last.push(c),
         }
     }
-    let plain = steps.into_iter().map(|step| match step.strip_suffix("[]") {
-        Some(list) => list.to_owned(),
-        None => step,
-    });
-    plain.filter(|step| !step.is_empty()).collect()
+    steps.retain(|step| !step.is_empty());
+    steps
 }
 
 fn visit(node: &mut Node, path: &[String], create: bool, span: Span, change: &mut dyn FnMut(&mut Node)) {

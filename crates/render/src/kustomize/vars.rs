@@ -98,7 +98,8 @@ impl Session<'_> {
             if self.vars.iter().all(|var| var.name != name) {
                 self.vars.push(Var {
                     name: name.to_owned(),
-                    field: steps(field),
+                    // `spec.ports[0].port` or `data.some\.key`.
+                    field: super::fields::split(field, '.', &['[', ']']),
                     span: entry.span,
                 });
             }
@@ -143,24 +144,6 @@ impl Session<'_> {
             leave_open(&mut object.node, &values);
         }
     }
-}
-
-/// The keys of `spec.ports[0].port` or `data.some\.key`.
-fn steps(path: &str) -> Vec<String> {
-    let mut steps = vec![String::new()];
-    let mut chars = path.chars().peekable();
-    while let Some(c) = chars.next() {
-        // There is always a last step: the list starts with one and only grows.
-        let Some(last) = steps.last_mut() else { break };
-        match c {
-            '\\' if chars.peek() == Some(&'.') => last.extend(chars.next()),
-            '.' | '[' => steps.push(String::new()),
-            ']' => {}
-            c => last.push(c),
-        }
-    }
-    steps.retain(|step| !step.is_empty());
-    steps
 }
 
 fn value_at<'n>(node: &'n Node, steps: &[String]) -> Option<&'n Node> {
