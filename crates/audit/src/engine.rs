@@ -10,7 +10,7 @@ use crate::rules;
 use crate::suppress::Suppressions;
 use cofferdam_model::{Deployment, DeploymentId, Environment, Platform, SourceMap, Span};
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Options that a person chose.
 #[derive(Debug, Clone, Default)]
@@ -202,7 +202,7 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         ..Report::default()
     };
     let suppressions = Suppressions::new(platform, options.today, &mut report.suppression_notes);
-    let verdicts: Vec<Sorted> = jobs
+    let verdicts: Vec<(&'static str, Sorted)> = jobs
         .into_par_iter()
         .map(|(envs, rule)| {
             let mut all = Sorted::default();
@@ -217,25 +217,30 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
             for findings in [&mut all.kept, &mut all.accepted, &mut all.stated] {
                 *findings = join::early(std::mem::take(findings));
             }
-            all
+            (rule.id, all)
         })
         .collect();
-    let mut all = Sorted::default();
-    for sorted in verdicts {
-        all.kept.extend(sorted.kept);
-        all.accepted.extend(sorted.accepted);
-        all.stated.extend(sorted.stated);
-        all.unjudged.extend(sorted.unjudged);
+    let mut by_rule: BTreeMap<&'static str, Sorted> = BTreeMap::new();
+    let mut unjudged = Vec::new();
+    for (rule, mut sorted) in verdicts {
+        unjudged.append(&mut sorted.unjudged);
+        let all = by_rule.entry(rule).or_default();
+        all.kept.append(&mut sorted.kept);
+        all.accepted.append(&mut sorted.accepted);
+        all.stated.append(&mut sorted.stated);
     }
     // If only some rules or a part of the files were checked, some suppressions match nothing; only a complete run can
     // show that one is not needed.
     if !platform.reading.part && options.rules.is_empty() && options.environments.is_empty() {
         suppressions.note_unused(&mut report.suppression_notes);
     }
-    let joined = |findings| join::of_one_line(join::of_one_subject(findings), &platform.sources);
-    report.suppressed = joined(all.accepted).len();
-    report.only_stated = joined(all.stated).len();
-    let mut kept = joined(all.kept);
+    let mut joined = |of: fn(&mut Sorted) -> &mut Vec<Finding>| {
+        let findings = by_rule.values_mut().map(|all| std::mem::take(of(all)));
+        join::all(findings.collect(), &platform.sources)
+    };
+    report.suppressed = joined(|all| &mut all.accepted).len();
+    report.only_stated = joined(|all| &mut all.stated).len();
+    let mut kept = joined(|all| &mut all.kept);
     let least = options.min_severity.or_else(|| {
         platform
             .overlay
@@ -243,7 +248,7 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
             .as_ref()
             .and_then(|s| Severity::parse(&s.value))
     });
-    kept.sort_by_cached_key(|f| order(f, platform));
+    kept.par_sort_by_cached_key(|f| order(f, platform));
     let (mut kept, mut apart): (Vec<Finding>, Vec<Finding>) =
         kept.into_iter().partition(|f| options.all || f.apart.is_none());
     if let Some(least) = least {
@@ -254,7 +259,7 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
     }
     report.findings = kept;
     report.apart = apart;
-    report.unjudged = join::unjudged(all.unjudged);
+    report.unjudged = join::unjudged(unjudged);
     report
 }
 

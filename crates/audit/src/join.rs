@@ -16,8 +16,17 @@ use std::path::{Component, Path};
 /// Rule, project, subject and cause: figures differ between environments although the cause is one.
 type Key = (&'static str, ProjectId, String, String);
 
+/// Joins what has one cause. Findings of two rules have none in common, so each rule's are joined by themselves, and side by
+/// side.
+pub(crate) fn all(by_rule: Vec<Vec<Finding>>, sources: &SourceMap) -> Vec<Finding> {
+    let joined: Vec<Vec<Finding>> = (by_rule.into_par_iter())
+        .map(|findings| of_one_line(of_one_subject(findings), sources))
+        .collect();
+    joined.into_iter().flatten().collect()
+}
+
 /// Joins equal findings about the same subject in several environments.
-pub(crate) fn of_one_subject(all: Vec<Finding>) -> Vec<Finding> {
+fn of_one_subject(all: Vec<Finding>) -> Vec<Finding> {
     let keys = all.par_iter().map(subject_key).collect();
     by_subject(all, keys)
 }
@@ -234,7 +243,7 @@ type LineKey = (&'static str, Span, String);
 
 /// Joins findings that differ only in their subject and come from the same line: if many overlays put one
 /// base into many namespaces, the fault is in one line. The same in copies of one file is joined too.
-pub(crate) fn of_one_line(all: Vec<Finding>, sources: &SourceMap) -> Vec<Finding> {
+fn of_one_line(all: Vec<Finding>, sources: &SourceMap) -> Vec<Finding> {
     let keys = all.par_iter().map(line_key).collect();
     let path = |file| sources.path(file);
     let mut joined = of_one_directory(of_copies(by_line(all, keys), path), path);

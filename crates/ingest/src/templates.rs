@@ -5,6 +5,7 @@ use cofferdam_model::units::count;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::yaml::Stream;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -73,27 +74,35 @@ pub(crate) fn set_aside(repo: &mut Repo) -> Templates {
         .collect();
     let in_chart =
         |path: &Path| !charts.is_empty() && path.ancestors().skip(1).any(|above| charts.contains(above));
-    for path in repo.files.keys().chain(&repo.passed_over) {
-        if has_open_name(path) {
-            found.entry(Why::Directory).or_default().insert(path.clone());
-        } else if has_ending(path) && !in_chart(path) {
-            found.entry(Why::Ending).or_default().insert(path.clone());
-        }
+    let paths: Vec<&PathBuf> = repo.files.keys().chain(&repo.passed_over).collect();
+    let named: Vec<(Why, &PathBuf)> = (paths.into_par_iter())
+        .filter_map(|path| match has_open_name(path) {
+            true => Some((Why::Directory, path)),
+            false => (has_ending(path) && !in_chart(path)).then_some((Why::Ending, path)),
+        })
+        .collect();
+    for (why, path) in named {
+        found.entry(why).or_default().insert(path.clone());
     }
-    repo.exclude(has_open_name);
-    for (path, stream) in &repo.yaml {
-        if in_chart(path) || repo.links.contains_key(path) {
-            continue;
-        }
-        // The documents know their file; a search by path in a large repository costs more than a look at the
-        // text.
-        let text = match stream.documents.first() {
-            Some(document) => &*repo.sources.file(document.span.file).text,
-            None => repo.text(path).unwrap_or_default(),
-        };
-        if let Some(why) = why(stream, text) {
-            found.entry(why).or_default().insert(path.clone());
-        }
+    let unreadable = repo.unreadable.iter().any(|file| has_open_name(&file.path));
+    if unreadable || found.contains_key(&Why::Directory) {
+        repo.exclude(has_open_name);
+    }
+    let streams: Vec<(&PathBuf, &Stream)> = repo.yaml.iter().collect();
+    let written: Vec<(Why, &PathBuf)> = (streams.into_par_iter())
+        .filter(|(path, _)| !in_chart(path) && !repo.links.contains_key(*path))
+        .filter_map(|(path, stream)| {
+            // The documents know their file; a search by path in a large repository costs more than a look at the
+            // text.
+            let text = match stream.documents.first() {
+                Some(document) => &*repo.sources.file(document.span.file).text,
+                None => repo.text(path).unwrap_or_default(),
+            };
+            Some((why(stream, text)?, path))
+        })
+        .collect();
+    for (why, path) in written {
+        found.entry(why).or_default().insert(path.clone());
     }
     if !found.is_empty() {
         let is_found = |path: &Path| found.values().any(|paths| paths.contains(path));

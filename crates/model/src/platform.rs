@@ -12,6 +12,7 @@ use crate::kafka::{Consumer, KafkaCluster, Producer, Topic};
 use crate::network::{Namespace, NetworkPolicy};
 use crate::overlay::Overlay;
 use crate::owner::{AutoscalerId, Owner, ServiceId, WorkloadId};
+use crate::redact::Scans;
 use crate::scaling::{Autoscaler, DisruptionBudget};
 use crate::scope::{DeploymentId, Home, ProjectId, Scope};
 use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
@@ -40,6 +41,8 @@ pub struct Platform {
     pub suppressions: Vec<Suppression>,
     /// Which things belong together, and what may be claimed.
     pub scope: Scope,
+    /// What looks like a secret in the texts of the files.
+    pub scans: Scans,
 }
 
 /// One environment (development, staging, production) with everything that applies to it: declarations for it

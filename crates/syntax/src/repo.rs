@@ -151,24 +151,14 @@ impl Repo {
         };
         let mut to_parse = Vec::new();
         let mut files = Vec::with_capacity(found.len());
-        for (path, bytes) in found {
-            // Such a name would write lines of its own into reports and logs.
-            if let Some(shown) = without_control(&path) {
-                repo.unreadable.push(Unreadable {
-                    path: shown,
-                    span: None,
-                    message: "has a control character in its name and was not read; rename it".to_owned(),
-                });
-                continue;
-            }
-            if bytes.as_ref().is_ok_and(|bytes| bytes.starts_with(GIT_CRYPT)) {
-                repo.encrypted.push(path);
-                continue;
-            }
-            match bytes.and_then(to_text) {
-                Ok(text) => {
-                    let id = repo.sources.add(SourceFile::new(path.clone(), text));
-                    if kind(&path) == Kind::Yaml {
+        repo.sources.reserve(found.len());
+        let read: Vec<Read> = found.into_par_iter().map(Read::of).collect();
+        for file in read {
+            match file {
+                Read::Text(file, is_yaml) => {
+                    let path = file.path.clone();
+                    let id = repo.sources.add(file);
+                    if is_yaml {
                         to_parse.push((path.clone(), id));
                     }
                     if path.file_name().is_some_and(|n| n == ".gitignore") {
@@ -179,11 +169,8 @@ impl Repo {
                     }
                     files.push((path, id));
                 }
-                Err(message) => repo.unreadable.push(Unreadable {
-                    path,
-                    span: None,
-                    message,
-                }),
+                Read::Encrypted(path) => repo.encrypted.push(path),
+                Read::Not(unreadable) => repo.unreadable.push(unreadable),
             }
         }
         repo.files = files.into_iter().collect();
@@ -346,12 +333,48 @@ impl Repo {
     }
 }
 
+/// What the bytes of a file are.
+enum Read {
+    /// A text, and whether it is YAML.
+    Text(SourceFile, bool),
+    /// One that git-crypt encrypted.
+    Encrypted(PathBuf),
+    Not(Unreadable),
+}
+
+impl Read {
+    fn of((path, bytes): (PathBuf, Result<Vec<u8>, String>)) -> Read {
+        let not = |path, message| {
+            Read::Not(Unreadable {
+                path,
+                span: None,
+                message,
+            })
+        };
+        // Such a name would write lines of its own into reports and logs.
+        if let Some(shown) = without_control(&path) {
+            let message = "has a control character in its name and was not read; rename it";
+            return not(shown, message.to_owned());
+        }
+        if bytes.as_ref().is_ok_and(|bytes| bytes.starts_with(GIT_CRYPT)) {
+            return Read::Encrypted(path);
+        }
+        match bytes.and_then(to_text) {
+            Ok(text) => {
+                let is_yaml = kind(&path) == Kind::Yaml;
+                Read::Text(SourceFile::new(path, text), is_yaml)
+            }
+            Err(message) => not(path, message),
+        }
+    }
+}
+
 /// Parts of values that aliases may add to all files together.
 const MAX_ALIASED: usize = 4_000_000;
 /// The same for one file of nearly any tree.
-const FEW_ALIASED: usize = 20_000;
+const FEW_ALIASED: usize = 2_500;
 /// Files that are read side by side before their aliases are counted.
-const ROUND: usize = 256;
+const ROUND: usize = 2048;
 
 /// Reads the files as YAML. Those with unusually many aliases are read last, one by one, so that what is refused does
 /// not depend on the number of threads.

@@ -7,6 +7,9 @@ use cofferdam_syntax::hash::HashSet;
 
 /// Drops findings of separate places that the platform has too, on the same line.
 pub(crate) fn drop(all: &mut Vec<Finding>) {
+    if all.iter().all(|finding| finding.apart.is_none()) {
+        return;
+    }
     let text = |finding: &Finding| without_subject(&finding.title, &finding.subject);
     let mut known: HashSet<(&'static str, Span, String)> = HashSet::default();
     for finding in all.iter().filter(|finding| finding.apart.is_none()) {

@@ -98,11 +98,12 @@ impl<'a> Sources<'a> {
         let built_by = (&built, &charts, &terraform);
         unused::set_apart(repo, built_by, (&directories, &commands), &mut projects);
         let plain = Taken::new(repo, &built, &charts, &terraform).others(repo);
-        let mut manifests = {
-            let alone = plain.iter().filter(|file| directories.of(file.path).is_none());
-            let alone: Vec<(&Path, &[Node])> = alone.map(|file| (file.path, file.documents)).collect();
-            Roots::of(&alone, &projects)
-        };
+        let alone = plain.iter().filter(|file| directories.of(file.path).is_none());
+        let alone: Vec<(&Path, &[Node])> = alone.map(|file| (file.path, file.documents)).collect();
+        let (mut manifests, (remotes, deploys)) = rayon::join(
+            || Roots::of(&alone, &projects),
+            || (helm::remote(repo, &charts), cloud_run::read(repo, code)),
+        );
         manifests.rename(|name| stated.environment_name(name));
         Sources {
             skaffold: Skaffold::read(repo, &projects),
@@ -117,7 +118,8 @@ impl<'a> Sources<'a> {
                 &|path| projects.of_path(path),
             ),
             dockerfiles: dockerfile::find(repo, &|path| projects.of_path(path)),
-            deploys: cloud_run::read(repo, code),
+            deploys,
+            remotes,
             code_notes: &code.notes,
             commands,
             directories,

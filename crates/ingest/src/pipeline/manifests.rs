@@ -169,34 +169,35 @@ pub(super) struct Roots {
 impl Roots {
     /// The roots of these files.
     pub(super) fn of<'n>(files: &[(&'n Path, &'n [Node])], projects: &Projects) -> Roots {
-        let files: Vec<(ProjectId, &Path, &[Node])> = (files.par_iter())
-            .filter(|(_, documents)| documents.iter().any(is_of_a_cluster))
-            .map(|(path, documents)| (projects.of_path(path), *path, *documents))
+        let files: Vec<Objects<'n>> = (files.par_iter())
+            .filter_map(|(path, documents)| Objects::of(path, documents, projects))
             .collect();
+        let of_one_directory: Vec<&[Objects<'n>]> = files.chunk_by(|a, b| a.at == b.at).collect();
         let mut directories: HashMap<At<'_>, bool> = HashMap::default();
-        for (project, path, documents) in &files {
-            let dir = path.parent().unwrap_or(Path::new(""));
-            let runs = directories.entry((*project, dir)).or_default();
-            *runs |= documents
-                .iter()
-                .any(|node| is_of_a_cluster(node) && runs_pods(node));
+        for files in &of_one_directory {
+            for file in *files {
+                *directories.entry(file.at).or_default() |= file.runs;
+            }
         }
         let mut found = Roots::default();
         for (project, dir) in by_kind(outermost(&directories)) {
             let projects = found.by_dir.entry(dir.to_path_buf()).or_default();
             projects.insert(project, None);
         }
-        let mut objects: HashMap<At<'_>, Vec<&Node>> = HashMap::default();
-        for (project, path, documents) in &files {
-            if let Some(root) = found.root_of(*project, path) {
-                let own = documents.iter().filter(|node| is_of_a_cluster(node));
-                objects.entry((*project, root)).or_default().extend(own);
+        let mut objects: HashMap<At<'_>, Vec<&Objects<'n>>> = HashMap::default();
+        for files in of_one_directory {
+            let Some(first) = files.first() else { continue };
+            let (project, _) = first.at;
+            if let Some(root) = found.root_of(project, first.path) {
+                objects.entry((project, root)).or_default().extend(files);
             }
         }
-        let stated: Vec<(ProjectId, PathBuf, String)> = objects
-            .into_iter()
+        let objects: Vec<(At<'_>, Vec<&Objects<'n>>)> = objects.into_iter().collect();
+        let stated: Vec<(ProjectId, PathBuf, String)> = (objects.into_par_iter())
             .filter_map(|((project, root), own)| {
-                Some((project, root.to_path_buf(), scope::stated_by(own.into_iter())?))
+                let nodes: Vec<&Node> = own.into_iter().flat_map(Objects::nodes).collect();
+                let name = scope::stated_by(nodes.into_iter())?;
+                Some((project, root.to_path_buf(), name))
             })
             .collect();
         for (project, root, name) in stated {
@@ -240,6 +241,34 @@ impl Roots {
 
 /// A directory of a project.
 type At<'n> = (ProjectId, &'n Path);
+
+/// A file with objects for a cluster.
+struct Objects<'n> {
+    path: &'n Path,
+    documents: &'n [Node],
+    /// Its directory.
+    at: At<'n>,
+    /// Whether one of the objects runs pods.
+    runs: bool,
+}
+
+impl<'n> Objects<'n> {
+    fn of(path: &'n Path, documents: &'n [Node], projects: &Projects) -> Option<Self> {
+        let of_a_cluster = |node: &&Node| is_of_a_cluster(node);
+        let mut objects = documents.iter().filter(of_a_cluster).peekable();
+        objects.peek()?;
+        Some(Objects {
+            path,
+            documents,
+            at: (projects.of_path(path), path.parent().unwrap_or(Path::new(""))),
+            runs: objects.any(runs_pods),
+        })
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = &'n Node> {
+        self.documents.iter().filter(|node| is_of_a_cluster(node))
+    }
+}
 
 /// Directories that no other of the same project contains, and whether anything in them runs pods.
 fn outermost<'n>(directories: &HashMap<At<'n>, bool>) -> HashMap<At<'n>, bool> {

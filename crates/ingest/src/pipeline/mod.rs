@@ -48,6 +48,7 @@ use crate::templates;
 use crate::walk::{self, Config, Input, ReadError, Walked};
 use cofferdam_code::python::Code;
 use cofferdam_model::images::Image;
+use cofferdam_model::redact::Scans;
 use cofferdam_model::{
     DeploymentId, DeploymentKind, Environment, Platform, ProjectId, ReleaseOf, Scope, link,
 };
@@ -111,7 +112,9 @@ fn assemble(walked: Walked, given: &[Node]) -> Platform {
     let templates = templates::set_aside(&mut repo);
     stated.find_pins(&repo);
     let code = Code::read(&repo);
-    let sources = Sources::of(&repo, &stated, &code);
+    // No secret is looked for in what the tools make: it shows the texts of these files.
+    let (sources, scans) = rayon::join(|| Sources::of(&repo, &stated, &code), || Scans::of(&repo.sources));
+    platform.scans = scans;
     let (mut pieces, mut deployments) = pieces::pieces(&sources);
     failed::place(&sources, &mut pieces, &mut deployments);
     let sections = read::sections(&sources, &pieces);

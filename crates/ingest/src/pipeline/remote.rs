@@ -49,7 +49,7 @@ fn rows(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option<String>)> 
     let brought: BTreeSet<&Path> = (sources.charts.charts.iter())
         .map(|chart| chart.chart_file.as_path())
         .collect();
-    let mut all = helm::remote(sources.repo, &sources.charts);
+    let mut all = sources.remotes.clone();
     // A dependency is a part of the release of the chart that brings it.
     all.retain(|remote| !brought.contains(remote.path.as_path()));
     all.extend(of_commands(sources));
@@ -108,14 +108,11 @@ pub(super) fn makings(sources: &Sources<'_>) -> Vec<Making> {
     let brought: BTreeSet<&Path> = (sources.charts.charts.iter())
         .map(|chart| chart.chart_file.as_path())
         .collect();
-    let dependencies = helm::remote(sources.repo, &sources.charts);
-    let dependencies = dependencies
-        .into_iter()
-        .filter(|remote| brought.contains(remote.path.as_path()));
+    let dependencies = (sources.remotes.iter()).filter(|remote| brought.contains(remote.path.as_path()));
     let parts = dependencies.filter_map(|remote| {
         let release = remote.release.clone()?;
         let prefix = format!("{release}-{}", remote.chart);
-        Some(of(&remote, None, prefix))
+        Some(of(remote, None, prefix))
     });
     releases
         .chain(parts)

@@ -14,7 +14,7 @@ use cofferdam_model::workload::Completeness;
 use cofferdam_model::{DeploymentId, Kept, Owner, ProjectId, ReleaseOf};
 use cofferdam_render::argo::Applications;
 use cofferdam_render::hcl::Terraform;
-use cofferdam_render::helm::{self, Charts};
+use cofferdam_render::helm::{self, Charts, Remote};
 use cofferdam_render::kustomize::{self, Build, Built};
 use cofferdam_render::selected::Selected;
 use cofferdam_syntax::repo::{Repo, Unreadable};
@@ -59,6 +59,8 @@ pub(super) struct Sources<'a> {
     pub(super) repo: &'a Repo,
     pub(super) built: Built,
     pub(super) charts: Charts,
+    /// Charts from elsewhere.
+    pub(super) remotes: Vec<Remote>,
     pub(super) releases: Vec<Release>,
     pub(super) applications: Applications,
     pub(super) terraform: Terraform,

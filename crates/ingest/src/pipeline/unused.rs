@@ -15,9 +15,12 @@ use cofferdam_model::{Apart, Project, ProjectId};
 use cofferdam_render::hcl::Terraform;
 use cofferdam_render::helm::Charts;
 use cofferdam_render::kustomize::{self, Built};
+use cofferdam_syntax::hash::HashSet;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::Node;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use cofferdam_syntax::yaml::Stream;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Puts the manifests that no build uses into projects of their own.
@@ -41,23 +44,28 @@ pub(super) fn set_apart(
     let spread = spread(repo, built);
     let mut built_from = built_from(repo, built);
     built_from.extend(&spread);
-    let mut of_project = BTreeMap::new();
-    for (path, stream) in &repo.yaml {
+    let is_unused = |path: &Path, stream: &Stream| {
         let directory = path.parent().unwrap_or(Path::new(""));
-        if !(built_from.contains(directory) || is_below_spread(directory, &built_from, &spread))
-            || is_used(path)
-            || !stream.documents.iter().any(is_manifest)
-        {
-            continue;
+        (built_from.contains(directory) || is_below_spread(directory, &built_from, &spread))
+            && !is_used(path)
+            && stream.documents.iter().any(is_manifest)
+    };
+    let files: Vec<(&PathBuf, &Stream)> = repo.yaml.iter().collect();
+    let found: Vec<(&Path, Apart)> = (files.into_par_iter())
+        .filter_map(|(path, stream)| {
+            let is_example = || has_name_of_example(path) && !is_used(path) && is_alone(repo, path);
+            let why = match is_unused(path, stream) {
+                true => Some(Apart::Unused),
+                false => is_example().then_some(Apart::Examples),
+            };
+            Some((path.as_path(), why?))
+        })
+        .collect();
+    let mut of_project = BTreeMap::new();
+    for apart in [Apart::Unused, Apart::Examples] {
+        for (path, _) in found.iter().filter(|(_, why)| *why == apart) {
+            place(path, apart, (projects, &mut of_project));
         }
-        place(path, Apart::Unused, (projects, &mut of_project));
-    }
-    for path in repo
-        .yaml
-        .keys()
-        .filter(|path| !is_used(path) && is_example(repo, path))
-    {
-        place(path, Apart::Examples, (projects, &mut of_project));
     }
 }
 
@@ -81,12 +89,14 @@ fn place(
     projects.place(path.to_path_buf(), apart);
 }
 
-/// Whether a file is an example by its name: the only manifest of its directory, beside files that are none.
-fn is_example(repo: &Repo, path: &Path) -> bool {
+/// Whether a file is called an example.
+fn has_name_of_example(path: &Path) -> bool {
     let stem = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default();
-    if !matches!(stem.to_ascii_lowercase().as_str(), "example" | "sample") {
-        return false;
-    }
+    matches!(stem.to_ascii_lowercase().as_str(), "example" | "sample")
+}
+
+/// Whether a file is the only manifest of its directory, beside files that are none.
+fn is_alone(repo: &Repo, path: &Path) -> bool {
     let directory = path.parent().unwrap_or(Path::new(""));
     let is_beside = |other: &Path| other != path && other.parent() == Some(directory);
     let mut manifests = repo

@@ -144,30 +144,14 @@ impl<'p> Tree<'p> {
     }
 }
 
-/// Files in order, as runs of one directory.
+/// Files in order, as runs of one directory. By their bytes: to divide every path into its parts takes longer than all
+/// else that is done with it.
 pub(crate) fn in_directories<'f, 'p>(files: &'f [&'p Path]) -> impl Iterator<Item = &'f [&'p Path]> {
-    let mut rest = files;
-    std::iter::from_fn(move || {
-        let directory = around(rest.first()?);
-        let end = rest.iter().position(|path| !is_directly_in(path, directory));
-        let (run, others) = rest.split_at(end.unwrap_or(rest.len()));
-        rest = others;
-        Some(run)
-    })
-}
-
-/// Whether a file lies in this directory and in none below it: by its bytes, since its parts are compared for every file.
-fn is_directly_in(path: &Path, directory: &Path) -> bool {
-    let (path, directory) = (
-        path.as_os_str().as_encoded_bytes(),
-        directory.as_os_str().as_encoded_bytes(),
-    );
-    let name = match path.strip_prefix(directory) {
-        Some(below) if directory.is_empty() => Some(below),
-        Some(below) => below.strip_prefix(b"/"),
-        None => None,
+    let directory = |path: &&'p Path| {
+        let bytes = path.as_os_str().as_encoded_bytes();
+        &bytes[..memchr::memrchr(b'/', bytes).unwrap_or(0)]
     };
-    name.is_some_and(|name| !name.contains(&b'/'))
+    files.chunk_by(move |a, b| directory(a) == directory(b))
 }
 
 /// The directory of a run of files.

@@ -4,7 +4,7 @@
 //! and results of a scan of the raw text. The scan does not need a file to parse, because errors show exactly
 //! the lines that do not. The redactor shows lines with `***` in place of each secret
 //! ([`Redactor::excerpt`]), and removes known secrets from every other text ([`Redactor::text`],
-//! [`Redacted`]). Each file is scanned once, and only if a report needs it.
+//! [`Redacted`]). Each file is scanned once, beside other work of reading ([`Scans`]).
 
 mod line;
 mod names;
@@ -25,9 +25,24 @@ use values::Values;
 
 pub use crate::secrets::MASK;
 
+/// What looks like a secret in the text of each file.
+#[derive(Debug, Clone, Default)]
+pub struct Scans(Vec<Vec<Hidden>>);
+
+impl Scans {
+    /// Looks through all files.
+    #[must_use]
+    pub fn of(sources: &SourceMap) -> Self {
+        let files: Vec<_> = sources.iter().map(|(_, file)| file).collect();
+        let scans = files.into_par_iter().map(|file| scan(&file.path, &file.text));
+        Scans(scans.collect())
+    }
+}
+
 /// The secrets in the files of a platform.
 pub struct Redactor<'a> {
     sources: &'a SourceMap,
+    scans: &'a Scans,
     /// Secrets that readers found, by file.
     literals: BTreeMap<u32, Vec<Hidden>>,
     hidden: Vec<OnceLock<Secrets>>,
@@ -35,7 +50,7 @@ pub struct Redactor<'a> {
 }
 
 impl<'a> Redactor<'a> {
-    /// The redactor of a platform's files. It reads them when it is first used.
+    /// The redactor of a platform's files. It needs them when it is first used.
     #[must_use]
     pub fn new(platform: &'a Platform) -> Self {
         let mut literals: BTreeMap<u32, Vec<Hidden>> = BTreeMap::new();
@@ -52,6 +67,7 @@ impl<'a> Redactor<'a> {
         }
         Redactor {
             sources: &platform.sources,
+            scans: &platform.scans,
             literals,
             hidden: platform.sources.iter().map(|_| OnceLock::new()).collect(),
             values: OnceLock::new(),
@@ -69,7 +85,12 @@ impl<'a> Redactor<'a> {
         };
         cell.get_or_init(|| {
             let source = self.sources.file(file);
-            let scanned = Secrets::new(scan(&source.path, &source.text));
+            let scanned = match self.scans.0.get(file.0 as usize) {
+                Some(found) => found.clone(),
+                // A platform that was not read from files.
+                None => scan(&source.path, &source.text),
+            };
+            let scanned = Secrets::new(scanned);
             let literals = self.literals.get(&file.0).map_or(&[] as &[Hidden], Vec::as_slice);
             let more: Vec<Hidden> = literals
                 .iter()
