@@ -220,14 +220,11 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
             (rule.id, all)
         })
         .collect();
-    let mut by_rule: BTreeMap<&'static str, Sorted> = BTreeMap::new();
+    let mut by_rule: BTreeMap<&'static str, Vec<Sorted>> = BTreeMap::new();
     let mut unjudged = Vec::new();
     for (rule, mut sorted) in verdicts {
         unjudged.append(&mut sorted.unjudged);
-        let all = by_rule.entry(rule).or_default();
-        all.kept.append(&mut sorted.kept);
-        all.accepted.append(&mut sorted.accepted);
-        all.stated.append(&mut sorted.stated);
+        by_rule.entry(rule).or_default().push(sorted);
     }
     // If only some rules or a part of the files were checked, some suppressions match nothing; only a complete run can
     // show that one is not needed.
@@ -235,8 +232,8 @@ pub fn audit(platform: &Platform, options: &Options) -> Report {
         suppressions.note_unused(&mut report.suppression_notes);
     }
     let mut joined = |of: fn(&mut Sorted) -> &mut Vec<Finding>| {
-        let findings = by_rule.values_mut().map(|all| std::mem::take(of(all)));
-        join::all(findings.collect(), &platform.sources)
+        let of_rule = |all: &mut Vec<Sorted>| all.iter_mut().map(|one| std::mem::take(of(one))).collect();
+        join::all(by_rule.values_mut().map(of_rule).collect(), &platform.sources)
     };
     report.suppressed = joined(|all| &mut all.accepted).len();
     report.only_stated = joined(|all| &mut all.stated).len();

@@ -18,11 +18,18 @@ type Key = (&'static str, ProjectId, String, String);
 
 /// Joins what has one cause. Findings of two rules have none in common, so each rule's are joined by themselves, and side by
 /// side.
-pub(crate) fn all(by_rule: Vec<Vec<Finding>>, sources: &SourceMap) -> Vec<Finding> {
+pub(crate) fn all(by_rule: Vec<Vec<Vec<Finding>>>, sources: &SourceMap) -> Vec<Finding> {
     let joined: Vec<Vec<Finding>> = (by_rule.into_par_iter())
-        .map(|findings| of_one_line(of_one_subject(findings), sources))
+        .map(|findings| of_one_line(of_one_subject(together(findings)), sources))
         .collect();
-    joined.into_iter().flatten().collect()
+    together(joined)
+}
+
+/// All of them in one list, which is made once: a finding is large.
+fn together(lists: Vec<Vec<Finding>>) -> Vec<Finding> {
+    let mut all = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+    all.extend(lists.into_iter().flatten());
+    all
 }
 
 /// Joins equal findings about the same subject in several environments.
