@@ -132,7 +132,9 @@ pub(crate) fn complain(text: &str, redactor: &Redactor<'_>) {
 /// A message that may repeat an argument, without the secrets in arguments.
 pub(crate) fn without_arguments(message: &str) -> String {
     let mut message = redact::statement(message);
-    for argument in std::env::args().skip(1) {
+    // An argument need not be UTF-8; a message shows it with signs in place of what is not.
+    let arguments = std::env::args_os().skip(1);
+    for argument in arguments.map(|argument| argument.to_string_lossy().into_owned()) {
         let shown = redact::argument(&argument);
         if shown != argument {
             message = message.replace(&argument, &shown);

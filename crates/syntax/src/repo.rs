@@ -8,6 +8,7 @@ use crate::yaml::{self, Stream};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -87,11 +88,8 @@ pub fn are_alike(a: &Path, b: &Path) -> bool {
 }
 
 fn kind(path: &Path) -> Kind {
-    let name = path
-        .file_name()
-        .and_then(|n| n.to_str())
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+    let name = name.to_ascii_lowercase();
     if name == ".env" || name == ".secrets" || name.starts_with(".env.") || name.starts_with("dockerfile") {
         return Kind::Text;
     }
@@ -351,6 +349,10 @@ impl Read {
                 message,
             })
         };
+        if path.to_str().is_none() {
+            let message = "has a name that is not UTF-8 and was not read; rename it";
+            return not(PathBuf::from(path.to_string_lossy().as_ref()), message.to_owned());
+        }
         // Such a name would write lines of its own into reports and logs.
         if let Some(shown) = without_control(&path) {
             let message = "has a control character in its name and was not read; rename it";

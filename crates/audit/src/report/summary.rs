@@ -470,14 +470,15 @@ fn in_no_project(unrecognised: &[&Opening], report: &Report, platform: &Platform
     if projects.is_empty() {
         projects.extend(unrecognised.iter().map(|opening| opening.project));
     }
-    let lacks = |project: ProjectId, kind: Absence| {
-        let mut own = unrecognised.iter().filter(|opening| opening.project == project);
-        own.any(|opening| opening.kinds.contains(&kind))
-    };
-    let kinds = unrecognised.iter().flat_map(|opening| &opening.kinds).copied();
-    kinds
-        .filter(|kind| projects.iter().all(|project| lacks(*project, *kind)))
-        .collect()
+    // In how many of those projects each kind was not recognised.
+    let mut lacking: BTreeMap<Absence, BTreeSet<ProjectId>> = BTreeMap::new();
+    for opening in unrecognised.iter().filter(|o| projects.contains(&o.project)) {
+        for kind in &opening.kinds {
+            lacking.entry(*kind).or_default().insert(opening.project);
+        }
+    }
+    let everywhere = lacking.into_iter().filter(|(_, of)| of.len() == projects.len());
+    everywhere.map(|(kind, _)| kind).collect()
 }
 
 /// `judged in part: 2 of 9 deployments (overlays/prod, overlays/dev)`

@@ -5,6 +5,7 @@ use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::calls::Call;
 use cofferdam_model::{Environment, ServiceId};
+use cofferdam_syntax::hash::{HashMap, HashSet};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -24,32 +25,67 @@ const FLOOD: u64 = 9;
 /// A chain is followed through this many layers; no real one is deeper.
 const DEEPEST: usize = 8;
 
+/// How many calls are looked at for one chain: services that all call one another have more chains than can be followed,
+/// and the worst of the first is a chain all the same.
+const MOST: usize = 2_000;
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for call in &cx.env.calls {
         synchronous(cx.env, call, out);
     }
+    let calls = Calls::of(cx.env);
     // The first call of a chain retries too: one without retries multiplies nothing.
     for call in cx.env.calls.iter().filter(|c| attempts(c) > 1) {
-        let chain = worst_chain(cx.env, call, &mut Vec::new());
-        let starts_here = !cx.env.calls.iter().any(|c| {
-            c.attempts.as_ref().is_some_and(|a| a.value > 1)
-                && callee(cx.env, c).is_some()
-                && callee(cx.env, c) == call.owner.service
-        });
-        if chain.len() > 1 && starts_here {
+        // A chain starts where nothing that retries calls.
+        let is_inside = call.owner.service.is_some_and(|own| calls.called.contains(&own));
+        if is_inside {
+            continue;
+        }
+        let chain = worst_chain(&calls, call, &mut Vec::new(), &mut 0);
+        if chain.len() > 1 {
             report_chain(cx.env, &chain, out);
         }
     }
 }
 
-/// The service that a call goes to, by the name that the call uses.
-fn callee(env: &Environment, call: &Call) -> Option<ServiceId> {
-    let target = call.target_name.as_ref()?;
-    let host = target.value.split(['.', ':', '/']).next()?;
-    env.services
-        .iter()
-        .position(|s| s.name == target.value || s.name == host)
-        .map(ServiceId)
+/// The calls that retry, by what they come from and go to.
+struct Calls<'a> {
+    by_name: HashMap<&'a str, ServiceId>,
+    of_service: HashMap<ServiceId, Vec<&'a Call>>,
+    /// Services that such calls go to.
+    called: HashSet<ServiceId>,
+}
+
+impl<'a> Calls<'a> {
+    fn of(env: &'a Environment) -> Self {
+        let mut calls = Calls {
+            by_name: HashMap::default(),
+            of_service: HashMap::default(),
+            called: HashSet::default(),
+        };
+        for (at, service) in env.services.iter().enumerate() {
+            calls.by_name.entry(&service.name).or_insert(ServiceId(at));
+        }
+        for call in env.calls.iter().filter(|call| attempts(call) > 1) {
+            if let Some(service) = call.owner.service {
+                calls.of_service.entry(service).or_default().push(call);
+            }
+            let callee = calls.callee(call);
+            calls.called.extend(callee);
+        }
+        calls
+    }
+
+    /// The service that a call goes to, by the name that the call uses.
+    fn callee(&self, call: &Call) -> Option<ServiceId> {
+        let target = call.target_name.as_ref()?;
+        let host = target.value.split(['.', ':', '/']).next()?;
+        let named = |name: &str| self.by_name.get(name).copied();
+        match (named(&target.value), named(host)) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
 }
 
 fn attempts(call: &Call) -> u64 {
@@ -57,19 +93,25 @@ fn attempts(call: &Call) -> u64 {
 }
 
 /// The chain of retrying calls from `call` down with the largest product.
-fn worst_chain<'a>(env: &'a Environment, call: &'a Call, seen: &mut Vec<ServiceId>) -> Vec<&'a Call> {
+fn worst_chain<'a>(
+    calls: &Calls<'a>,
+    call: &'a Call,
+    seen: &mut Vec<ServiceId>,
+    followed: &mut usize,
+) -> Vec<&'a Call> {
     let mut best = vec![call];
-    let Some(next) = callee(env, call).filter(|id| !seen.contains(id) && seen.len() < DEEPEST) else {
+    let next = calls.callee(call);
+    let Some(next) = next.filter(|id| !seen.contains(id) && seen.len() < DEEPEST) else {
         return best;
     };
     seen.push(next);
-    for deeper in env
-        .calls
-        .iter()
-        .filter(|c| c.owner.service == Some(next) && attempts(c) > 1)
-    {
+    for deeper in calls.of_service.get(&next).into_iter().flatten() {
+        if *followed >= MOST {
+            break;
+        }
+        *followed += 1;
         let mut chain = vec![call];
-        chain.extend(worst_chain(env, deeper, seen));
+        chain.extend(worst_chain(calls, deeper, seen, followed));
         if product(&chain) > product(&best) {
             best = chain;
         }
@@ -223,6 +265,25 @@ mod tests {
         assert!(testing::all(&RULE, &env(vec![call(0, "b", 2), call(1, "c", 2)])).is_empty());
         let circle = env(vec![call(0, "b", 3), call(1, "a", 3)]);
         let _ = testing::all(&RULE, &circle);
+    }
+
+    #[test]
+    fn services_that_all_call_one_another_are_followed_to_an_end() {
+        let names: Vec<String> = (0..40).map(|n| format!("s{n}")).collect();
+        let services = names.iter().map(|n| service(n, (1, 1, 1))).collect();
+        // The first is called by none.
+        let calls = (0..40).flat_map(|from| (1..40).map(move |to| call(from, &format!("s{to}"), 3)));
+        let env = Environment {
+            parts: Parts {
+                services,
+                calls: calls.collect(),
+                ..Parts::default()
+            },
+            ..Environment::default()
+        };
+        let found = testing::all(&RULE, &env);
+        assert!(!found.is_empty());
+        assert!(found.iter().all(|f| f.figures["amplification"].value >= 27.0));
     }
 
     #[test]

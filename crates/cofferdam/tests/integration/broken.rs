@@ -225,6 +225,30 @@ fn a_file_without_read_permission_is_reported() {
     mode(&closed, 0o755);
 }
 
+#[cfg(unix)]
+#[test]
+fn names_that_are_not_utf8_are_named() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let directory = tempfile::tempdir().unwrap();
+    let name = OsStr::from_bytes(b"caf\xe9");
+    let inside = directory.path().join(name);
+    std::fs::create_dir(&inside).unwrap();
+    // Alone, as one file of several, and as the name of the directory above.
+    std::fs::write(directory.path().join(OsStr::from_bytes(b"x\xe9.yaml")), "a: 1\n").unwrap();
+    for given in [directory.path(), &inside] {
+        std::fs::write(inside.join("a.yaml"), "kind: Service\n").unwrap();
+        let outcome = run(command(given));
+        assert!(!outcome.said.contains("has a bug"), "{}", outcome.said);
+    }
+    let outcome = run(command(directory.path()));
+    outcome.says(&["x\u{FFFD}.yaml", "name that is not UTF-8", "rename it"]);
+    // An argument that names nothing is an error with the name in it.
+    let outcome = run(command(&directory.path().join(OsStr::from_bytes(b"gone\xff"))));
+    assert_eq!(outcome.code, 2, "{}", outcome.said);
+    outcome.says(&["gone\u{FFFD}", "no such file"]);
+}
+
 #[test]
 fn an_empty_directory_has_nothing_to_check() {
     let outcome = check(&[]);

@@ -15,6 +15,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// Links beyond which a chain does not grow: no real one comes close to it, and a loop must end.
 const MAX_LINKS: usize = 64;
 
+/// Values that one value is known to override.
+const MAX_OVERRIDDEN: usize = 8;
+
 /// The number of a span's chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ChainId(u32);
@@ -133,7 +136,8 @@ impl Chains {
     }
 
     /// The links of a value that overrides the one at `other`: everything that `other` had overridden, then
-    /// `other` itself.
+    /// `other` itself. Of very many, the first and the last remain: hundreds of patches of one value would each keep
+    /// all before it.
     pub fn replaced(&self, other: Span) -> Vec<Link> {
         let mut links = self.of(other);
         links.retain(|link| link.layer == Layer::Override);
@@ -141,6 +145,9 @@ impl Chains {
             layer: Layer::Override,
             span: other,
         });
+        if links.len() > MAX_OVERRIDDEN {
+            links.drain(1..=links.len() - MAX_OVERRIDDEN);
+        }
         links
     }
 
@@ -266,6 +273,14 @@ mod tests {
             [(Layer::Include, 31), (Layer::Override, 10), (Layer::Override, 20)]
         );
         assert!(chains.over(at(5), at(5)).chain.is_none());
+    }
+
+    #[test]
+    fn of_hundreds_of_overridden_values_the_first_and_the_last_remain() {
+        let chains = Chains::default();
+        let last = (2..400).fold(at(1), |before, n| chains.over(at(n), before));
+        let places: Vec<u32> = layers(&chains, last).iter().map(|(_, place)| *place).collect();
+        assert_eq!(places, [1, 392, 393, 394, 395, 396, 397, 398]);
     }
 
     #[test]
