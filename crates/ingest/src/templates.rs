@@ -2,11 +2,12 @@
 //! result of a parser has no meaning. They are reported as not read, each kind once.
 
 use cofferdam_model::units::count;
+use cofferdam_syntax::hash::HashSet;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::yaml::Stream;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Endings of templates.

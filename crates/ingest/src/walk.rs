@@ -6,12 +6,13 @@ mod config;
 mod given;
 mod rules;
 
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::links::Target;
 use cofferdam_syntax::repo::{MAX_FILE_BYTES, Repo, are_alike, may_be_configuration};
 pub use config::Config;
 use given::Given;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 

@@ -6,7 +6,7 @@ use crate::rule::Context;
 use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, ServicePort, Workload};
 use cofferdam_model::{ByHome, DeploymentKind, Environment, Fact, Service};
-use std::collections::HashMap;
+use cofferdam_syntax::hash::HashMap;
 
 /// Long-running workloads that are completely known, in an environment where an outage counts as one. Pods that only hold
 /// a place on a node may stop at any time.
@@ -79,7 +79,7 @@ pub(crate) struct Callers<'a>(HashMap<(&'a str, &'a str), ByHome<&'a ServicePort
 impl<'a> Callers<'a> {
     /// The Services of an environment.
     pub(crate) fn new(env: &'a Environment) -> Self {
-        let mut by_label: HashMap<(&str, &str), ByHome<&ServicePort>> = HashMap::new();
+        let mut by_label: HashMap<(&str, &str), ByHome<&ServicePort>> = HashMap::default();
         for service in &env.service_ports {
             if let Some((key, value)) = service.selector.iter().next() {
                 let same = by_label.entry((key, &value.value)).or_default();
@@ -146,7 +146,7 @@ pub(crate) struct LoneAutoscaler {
 pub(crate) fn lone_autoscalers(env: &Environment) -> impl Iterator<Item = LoneAutoscaler> {
     let counts = common::is_production_like(&env.name);
     // A workload that exists only in another deployment may be the target.
-    let mut workloads: HashMap<(&str, &str), ByHome<()>> = HashMap::new();
+    let mut workloads: HashMap<(&str, &str), ByHome<()>> = HashMap::default();
     for Workload { id, .. } in &env.workloads {
         let same_name = workloads.entry((&id.kind, &id.name)).or_default();
         same_name.push(id.home(), ());

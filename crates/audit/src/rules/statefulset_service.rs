@@ -5,7 +5,7 @@ use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::ByHome;
 use cofferdam_model::workload::{Completeness, ServicePort, Workload};
-use std::collections::HashMap;
+use cofferdam_syntax::hash::HashMap;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
-    let mut services: HashMap<&str, ByHome<&ServicePort>> = HashMap::new();
+    let mut services: HashMap<&str, ByHome<&ServicePort>> = HashMap::default();
     for service in &cx.env.service_ports {
         let same_name = services.entry(&service.id.name).or_default();
         same_name.push(service.id.home(), service);

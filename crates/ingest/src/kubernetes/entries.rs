@@ -8,11 +8,12 @@ use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::{Completeness, ObjectId, VolumeKind, Workload};
 use cofferdam_model::{ByHome, Fact, Owner, Parts, Span, VariableValue};
 use cofferdam_syntax::Chains;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::properties;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use cofferdam_syntax::yaml;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 /// Reads the entries of every ConfigMap that has been read.
@@ -53,8 +54,8 @@ struct Users {
 
 impl Users {
     fn new(parts: &Parts) -> Users {
-        let mut by_name: HashMap<String, ByHome<Owner>> = HashMap::new();
-        let mut seen: HashSet<(&str, &ObjectId)> = HashSet::new();
+        let mut by_name: HashMap<String, ByHome<Owner>> = HashMap::default();
+        let mut seen: HashSet<(&str, &ObjectId)> = HashSet::default();
         for workload in &parts.workloads {
             let owner = Owner {
                 name: Some(workload.id.name.clone()),
@@ -77,7 +78,7 @@ impl Users {
         let known = self.by_name.get(&id.name);
         let mut users: Vec<Owner> = known.map_or_else(Vec::new, |u| u.related(id.home()).cloned().collect());
         // Two kinds of workload with one name are one owner.
-        let mut names = HashSet::new();
+        let mut names = HashSet::default();
         users.retain(|owner| names.insert((owner.name.clone(), owner.namespace.clone(), owner.deployment)));
         if !users.is_empty() {
             return users;

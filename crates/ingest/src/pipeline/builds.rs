@@ -21,10 +21,11 @@ use cofferdam_render::helm::{self, Charts};
 use cofferdam_render::kustomize::{self, Built};
 use cofferdam_render::selected::Selected;
 use cofferdam_syntax::environment;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::tree::Node;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 impl<'a> Sources<'a> {
@@ -160,7 +161,7 @@ fn applications(repo: &Repo, selected: &Selected, charts: &Charts) -> Applicatio
     let plain = documents.filter(|node| !(is_set(node) && in_builds.contains(&node.span.file)));
     let mut found = argo::read(repo, selected, plain.chain(sets));
     // Several overlays make the same applications.
-    let mut known = HashSet::new();
+    let mut known = HashSet::default();
     found
         .applications
         .retain(|application| !application.from_set || known.insert(application.identity()));
@@ -312,7 +313,7 @@ fn of_value_files<'a>(repo: &'a Repo, terraform: &Terraform) -> impl Iterator<It
 
 /// What the applications that deploy each build agree on.
 fn of_builds(applications: &Applications, naming: &Naming<'_>) -> HashMap<PathBuf, OfBuild> {
-    let mut found: HashMap<PathBuf, OfBuild> = HashMap::new();
+    let mut found: HashMap<PathBuf, OfBuild> = HashMap::default();
     for application in &applications.applications {
         for source in &application.sources {
             let Some(Deploys::Kustomization(dir)) = &source.deploys else {
@@ -352,7 +353,7 @@ fn built(
     made::take_back(repo, &mut built);
     // What each application lays over a build, and the namespace that it deploys into.
     type Laid<'n> = (Option<&'n Node>, Option<Node>);
-    let mut over: HashMap<&Path, Vec<Laid<'_>>> = HashMap::new();
+    let mut over: HashMap<&Path, Vec<Laid<'_>>> = HashMap::default();
     for application in &applications.applications {
         for source in &application.sources {
             if let Some(Deploys::Kustomization(dir)) = &source.deploys {

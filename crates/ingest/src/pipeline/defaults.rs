@@ -6,7 +6,8 @@ use super::sources::Sources;
 use crate::compose;
 use cofferdam_model::{FileId, Span};
 use cofferdam_render::kustomize::Build;
-use std::collections::{BTreeSet, HashSet};
+use cofferdam_syntax::hash::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 

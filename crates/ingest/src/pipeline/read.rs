@@ -9,8 +9,9 @@ use crate::merge::{Merger, Rank};
 use cofferdam_model::secrets::SecretLiteral;
 use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Parts, ProjectId};
+use cofferdam_syntax::hash::HashMap;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -209,7 +210,7 @@ impl Share {
 /// offering all parts to all environments would cost their product.
 pub(super) fn shares(groups: Vec<Group<'_>>, texts: Vec<TextParts>, universes: &[Universe]) -> Vec<Share> {
     let mut shares: Vec<Share> = universes.iter().map(|_| Share::default()).collect();
-    let mut of_project: HashMap<ProjectId, Vec<usize>> = HashMap::new();
+    let mut of_project: HashMap<ProjectId, Vec<usize>> = HashMap::default();
     for (at, universe) in universes.iter().enumerate() {
         of_project.entry(universe.project).or_default().push(at);
     }
@@ -223,7 +224,7 @@ pub(super) fn shares(groups: Vec<Group<'_>>, texts: Vec<TextParts>, universes: &
         for at in &holding {
             shares[*at].parts.push((rank, Arc::clone(&parts)));
         }
-        let mut sections: HashMap<&str, Arc<Parts>> = HashMap::new();
+        let mut sections: HashMap<&str, Arc<Parts>> = HashMap::default();
         for at in holding {
             let name = universes[at].name.as_str();
             if let Some(parts) = group.by_environment.remove(name) {
@@ -234,7 +235,7 @@ pub(super) fn shares(groups: Vec<Group<'_>>, texts: Vec<TextParts>, universes: &
             }
         }
     }
-    let mut stray: HashMap<ProjectId, Vec<SecretLiteral>> = HashMap::new();
+    let mut stray: HashMap<ProjectId, Vec<SecretLiteral>> = HashMap::default();
     for text in texts {
         let universes_here = here(text.project);
         let environment = text.environment.as_deref();

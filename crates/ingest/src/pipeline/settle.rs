@@ -12,7 +12,8 @@ use cofferdam_model::workload::Completeness;
 use cofferdam_model::{Fact, Parts, ProjectId};
 use cofferdam_render::argo::Application;
 use cofferdam_render::kustomize::{self, Named};
-use std::collections::{BTreeMap, HashMap};
+use cofferdam_syntax::hash::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What settling takes from one project. It is divided once: asking everything for every environment would cost their
@@ -54,7 +55,7 @@ impl<'s> OfProject<'s> {
             let of = all.entry(project_of(path)).or_default();
             of.applications.push(application);
         }
-        let mut builds: HashMap<&Path, Vec<Option<&str>>> = HashMap::new();
+        let mut builds: HashMap<&Path, Vec<Option<&str>>> = HashMap::default();
         for build in &sources.built.builds {
             for file in &build.files {
                 let environments = builds.entry(file).or_default();

@@ -17,9 +17,10 @@ use cofferdam_render::hcl::Terraform;
 use cofferdam_render::helm::{self, Charts, Remote};
 use cofferdam_render::kustomize::{self, Build, Built};
 use cofferdam_render::selected::Selected;
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Where a tree holds.

@@ -5,9 +5,10 @@ use super::sources::Sources;
 use crate::cloud_run;
 use cofferdam_model::units::count;
 use cofferdam_model::{Platform, UnreadableFile};
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::repo::Unreadable;
 use cofferdam_syntax::yaml;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 pub(super) fn unreadable_file(unreadable: &Unreadable) -> UnreadableFile {

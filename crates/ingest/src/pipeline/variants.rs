@@ -6,8 +6,9 @@ use super::sources::Sources;
 use crate::scope::{self, Evidence, Projects};
 use cofferdam_model::{Deployment, DeploymentId, ProjectId};
 use cofferdam_render::kustomize::{Build, Built};
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::tree::Node;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// One of several things that are not installed together.
@@ -146,7 +147,7 @@ fn families<'b>(
             let (from, to) = (group[a], group[b]);
             group.iter_mut().filter(|of| **of == from).for_each(|of| *of = to);
         };
-        let mut known: HashMap<Identity<'b>, Vec<usize>> = HashMap::new();
+        let mut known: HashMap<Identity<'b>, Vec<usize>> = HashMap::default();
         for (at, build) in builds.iter().enumerate() {
             let own: BTreeSet<Identity<'b>> = build.objects.iter().filter_map(identity).collect();
             for identity in own {
@@ -187,7 +188,7 @@ fn families<'b>(
 
 /// Directories of builds that exactly one other build is built on.
 fn inside(built: &Built) -> BTreeSet<&Path> {
-    let mut users: HashMap<&Path, usize> = HashMap::new();
+    let mut users: HashMap<&Path, usize> = HashMap::default();
     let builds = built.builds.iter();
     let dirs: HashMap<&Path, &Path> = builds.map(|b| (b.path.as_path(), b.dir.as_path())).collect();
     for build in &built.builds {

@@ -1,7 +1,8 @@
 //! The places of the given paths, and their common root.
 
 use super::{Input, ReadError, plain};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use cofferdam_syntax::hash::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A given path, by its path below the root and its place in the file system.

@@ -1,8 +1,8 @@
 //! How names are compared: people write `data_collector`, `DataCollector` and `prod-data-collector` for one
 //! service.
 
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::nearest::nearest;
-use std::collections::HashMap;
 
 /// Lower case without separators: `Data_Collector` and `data-collector` are `datacollector`.
 pub(super) fn fold(name: &str) -> String {
@@ -131,7 +131,7 @@ impl Suggestions {
     pub(super) fn among(known: usize) -> Suggestions {
         Suggestions {
             left: (100_000 / known.max(1)).max(8),
-            told: HashMap::new(),
+            told: HashMap::default(),
         }
     }
 

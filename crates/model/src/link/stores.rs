@@ -8,7 +8,7 @@ use crate::platform::{Environment, Parts, Service};
 use crate::source::Fact;
 use crate::variable::VariableValue;
 use crate::workload::Workload;
-use std::collections::HashMap;
+use cofferdam_syntax::hash::HashMap;
 
 /// Variables with the address of an SQL database, folded, the most reliable first.
 const SQL_VARIABLES: [&str; 20] = [
@@ -119,7 +119,7 @@ fn running(pooler: &Pooler, service: &Service, workloads: &[Workload]) -> Option
 /// Gives pools without a host the one from their service's variables.
 fn hosts_from_variables(parts: &mut Parts) {
     // Many pools of one service ask for the same variables.
-    let mut known: HashMap<(usize, bool), Option<Fact<String>>> = HashMap::new();
+    let mut known: HashMap<(usize, bool), Option<Fact<String>>> = HashMap::default();
     for pool in &mut parts.pools {
         if let Some(service) = pool.owner.service
             && pool.host.is_none()
@@ -200,7 +200,7 @@ struct Addresses {
 
 impl Addresses {
     fn of_databases(env: &Environment) -> Addresses {
-        let mut databases = HashMap::new();
+        let mut databases = HashMap::default();
         let affixes = Affixes::new(&env.name, std::iter::empty());
         for (at, database) in env.databases.iter().enumerate() {
             let hosts = database.hosts.iter().filter_map(|h| host_in(&h.value));
@@ -217,14 +217,14 @@ impl Addresses {
         }
         Addresses {
             databases,
-            poolers: HashMap::new(),
+            poolers: HashMap::default(),
             only: (env.databases.len() == 1).then_some(DatabaseId(0)),
         }
     }
 
     fn new(env: &Environment) -> Addresses {
         let mut addresses = Addresses::of_databases(env);
-        let mut selected: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+        let mut selected: HashMap<(&str, &str), Vec<usize>> = HashMap::default();
         for (at, port) in env.service_ports.iter().enumerate() {
             if let Some((key, value)) = port.selector.iter().next() {
                 selected.entry((key, &value.value)).or_default().push(at);

@@ -5,7 +5,8 @@ use crate::delivery::{Dangling, DanglingKind};
 use crate::owner::TopicId;
 use crate::platform::Parts;
 use crate::source::{Fact, Source};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use cofferdam_syntax::hash::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Links consumers to declared topics and records every name that is not declared. If no file declares any
 /// topic, topics are created elsewhere and no name is missing. Topics declared by a person are not a complete
@@ -15,7 +16,8 @@ pub(super) fn link(parts: &mut Parts) {
         return;
     }
     only_topic(parts);
-    let mut ids: HashMap<&str, TopicId> = HashMap::with_capacity(parts.topics.len());
+    let mut ids: HashMap<&str, TopicId> =
+        HashMap::with_capacity_and_hasher(parts.topics.len(), Default::default());
     for (at, topic) in parts.topics.iter().enumerate() {
         ids.entry(&topic.name.value).or_insert(TopicId(at));
     }

@@ -4,7 +4,7 @@ use super::names;
 use super::scan::scan;
 use crate::secret_scan;
 use crate::secrets::Secret;
-use std::collections::{HashMap, HashSet};
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::OnceLock;

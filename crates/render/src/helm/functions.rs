@@ -201,9 +201,34 @@ pub(super) fn call<'a>(name: &str, arguments: &[Val<'a>], here: Origin<'a>) -> O
             Val::List(items) => Some(items.first().cloned().unwrap_or(Val::Nil)),
             _ => None,
         },
-        "until" | "fail" => None,
+        "until" => counted(&[Some(0), integer(last?), Some(1)]),
+        "untilStep" => counted(&arguments.iter().map(integer).collect::<Vec<_>>()),
         _ => None,
     }
+}
+
+/// Numbers that a loop may have before it counts as unknown.
+const MAX_NUMBERS: usize = 1_000;
+
+/// The numbers from a start to before an end, by a step; `None` where they are very many.
+fn counted<'a>(of: &[Option<i64>]) -> Option<Val<'a>> {
+    let &[Some(start), Some(end), Some(step)] = of else {
+        return None;
+    };
+    let mut numbers = Vec::new();
+    let mut at = start;
+    while step != 0 && (if step > 0 { at < end } else { at > end }) {
+        if numbers.len() == MAX_NUMBERS {
+            return None;
+        }
+        numbers.push(Val::Plain(at.to_string()));
+        at = at.checked_add(step)?;
+    }
+    Val::list(&numbers)
+}
+
+fn integer(value: &Val<'_>) -> Option<i64> {
+    value.text()?.parse().ok()
 }
 
 /// `text` with `new` in place of each `old`; `None` if it is too long.

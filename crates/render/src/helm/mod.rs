@@ -20,13 +20,14 @@ use crate::budget::{Budget, Cost};
 use crate::image::ImagePair;
 use crate::selected::Selected;
 use cofferdam_syntax::Spanned;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
 pub use helmfile::{Listed, listed, values_over, values_with};
 pub use install::{Installed, install, is_brought};
 pub use remote::{Remote, remote};
 use render::render_all;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use values::{empty, images, own_values, under_parent};
@@ -211,7 +212,7 @@ pub fn read(repo: &Repo, selected: &Selected) -> Charts {
         charts.notes.extend(notes);
         charts.charts[number].rendered = rendered;
     }
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     charts
         .notes
         .retain(|n| seen.insert((n.path.clone(), n.span, n.message.clone())));
@@ -220,7 +221,7 @@ pub fn read(repo: &Repo, selected: &Selected) -> Charts {
 
 fn find(repo: &Repo) -> Charts {
     let mut found = Charts::default();
-    let mut by_dir: HashMap<PathBuf, usize> = HashMap::new();
+    let mut by_dir: HashMap<PathBuf, usize> = HashMap::default();
     for (path, stream) in &repo.yaml {
         let is_chart = path
             .file_name()

@@ -114,6 +114,15 @@ fn values_are_filled_in_and_missing_values_are_unknown() {
             "{{ define \"f\" }}{{ .n | upper }}-{{ $.n }}{{ end }}a: {{ include \"f\" (dict \"n\" .Values.name) }}",
             "a:N-n",
         ),
+        (
+            "a:\n{{- range $i := until 3 }}\n- x{{ $i }}\n{{- end }}",
+            "a:[x0 x1 x2]",
+        ),
+        (
+            "a:\n{{- range untilStep 8 2 -3 }}\n- {{ . }}\n{{- end }}",
+            "a:[8 5]",
+        ),
+        ("a:\n{{- range until 0 }}\n- {{ . }}\n{{- end }}", "a:null"),
         ("a: {{ .Values.name | trunc 63 | trimSuffix \"-\" }}", "a:n"),
         ("a: {{ ternary \"x\" \"y\" .Values.on }}", "a:x"),
         (

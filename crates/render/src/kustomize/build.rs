@@ -11,11 +11,12 @@ use super::vars::Var;
 use super::{Brings, Dangling, Gap, Named, fields, names};
 use crate::budget::Allowance;
 use crate::measure::{NODE_BYTES, size};
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::nearest::nearest;
 use cofferdam_syntax::repo::Unreadable;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{Chains, Layer, Link, Span};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Levels of bases beyond which a build is refused; real ones have a handful.
@@ -496,7 +497,7 @@ impl<'r> Session<'r> {
 
     /// Reports two objects with the same identity: kustomize refuses them.
     fn refuse_doubles(&self, objects: &[Object]) -> Result<(), Failure> {
-        let mut seen: HashMap<(&str, &str, &str), Vec<Option<&str>>> = HashMap::new();
+        let mut seen: HashMap<(&str, &str, &str), Vec<Option<&str>>> = HashMap::default();
         for object in objects.iter().filter(|o| !o.name().is_empty()) {
             let identity = (object.group(), object.kind(), object.name());
             let namespaces = seen.entry(identity).or_default();

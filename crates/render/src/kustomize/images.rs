@@ -2,9 +2,10 @@
 //! changed image is at the place of the entry, because a person would change it there again.
 
 use crate::image::parse_image;
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::tree::{Node, Scalar, Style, Value};
 use cofferdam_syntax::{Chains, Layer, Span};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// All entries, by the name that each looks for.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl<'r> ImageChanges<'r> {
         let mut all = ImageChanges {
             chains,
             changes: Vec::new(),
-            by_name: HashMap::new(),
+            by_name: HashMap::default(),
         };
         for entry in entries {
             let some = |key: &str| {

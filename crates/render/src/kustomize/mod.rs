@@ -29,11 +29,12 @@ use crate::measure::size;
 use build::Session;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::environment;
+use cofferdam_syntax::hash::{HashMap, HashSet};
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::Node;
 use load::Index;
 pub use over::{lay_over, put_into};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -284,7 +285,7 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
         }
     }
     // Each file, and whether a build that succeeded uses it.
-    let mut files: HashMap<PathBuf, bool> = HashMap::new();
+    let mut files: HashMap<PathBuf, bool> = HashMap::default();
     for (number, succeeded) in in_success.iter().enumerate() {
         for file in index.files_of(number) {
             *files.entry(file).or_default() |= succeeded;
@@ -294,12 +295,12 @@ pub fn build_with(repo: &Repo, deployed: &BTreeSet<PathBuf>) -> Built {
     built.fragments = fragments.map(|(file, _)| file.clone()).collect();
     built.consumed = files.into_keys().collect();
     // Overlays share bases, so several builds find the same.
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     built
         .dangling
         .retain(|d| seen.insert((d.what, d.span, d.name.clone())));
     built.dangling.sort_by_key(|d| (d.span, d.what));
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     built
         .notes
         .retain(|n| seen.insert((n.path.clone(), n.span, n.message.clone())));

@@ -4,9 +4,9 @@
 
 use super::fields::NameReference;
 use super::object::{Object, same_namespace, set};
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{ChainId, Chains, Layer, Link, Span};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Fields that hold a name, at any depth of an object of Kubernetes' own kinds: the key, the key
@@ -65,7 +65,7 @@ struct New {
 
 /// Changes every reference to an object whose name or namespace has changed.
 pub(super) fn follow(chains: &Chains, objects: &mut [Object], configured: &[NameReference]) {
-    let mut renamed: Renamed = HashMap::new();
+    let mut renamed: Renamed = HashMap::default();
     let mut news = Vec::new();
     for object in objects.iter().filter(|o| !o.before.is_empty()) {
         let new = New {

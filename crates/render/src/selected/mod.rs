@@ -7,10 +7,11 @@ mod names;
 mod words;
 
 use cofferdam_syntax::environment;
+use cofferdam_syntax::hash::HashMap;
 use cofferdam_syntax::repo::Repo;
 use cofferdam_syntax::words::of as words_of;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use words::Pattern;
 

@@ -2,7 +2,7 @@
 //! line is skipped; a test makes sure that there is none.
 
 use super::check::{self, Check};
-use std::collections::HashMap;
+use cofferdam_syntax::hash::HashMap;
 use std::sync::OnceLock;
 
 /// Fields of Kubernetes' own kinds; written by `tools/kubernetes_fields.py`.
@@ -140,7 +140,7 @@ impl Table {
                 .map(str::trim)
                 .filter(|l| !l.is_empty() && !l.starts_with('#'))
         };
-        let mut names: HashMap<&'static str, u32> = HashMap::new();
+        let mut names: HashMap<&'static str, u32> = HashMap::default();
         for line in lines() {
             if let Some(name) = line.strip_prefix("@type ") {
                 names.insert(name, index(table.types.len()));
