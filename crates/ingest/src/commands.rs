@@ -698,6 +698,9 @@ mod tests {
                 .is_none()
         );
         assert!(with("d.sh", "helm lint charts/a\n").releases.is_empty());
+        // The chart of the directory that the command runs in.
+        let own = |path: &str| with(path, "helm install web .\n").releases[0].dir.clone();
+        assert_eq!(own("charts/a/d.sh"), Some(PathBuf::from("charts/a")));
     }
 
     #[test]

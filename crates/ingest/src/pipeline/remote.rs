@@ -292,3 +292,41 @@ fn of_terraform(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option<St
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_makes_what_begins_with_its_name_where_it_may_be() {
+        let making = |namespace: Option<&str>, environment: Option<&str>| Making {
+            project: ProjectId::default(),
+            environment: environment.map(str::to_owned),
+            namespace: namespace.map(str::to_owned),
+            prefix: "shop-redis".to_owned(),
+        };
+        let env = Environment {
+            name: "production".to_owned(),
+            ..Environment::default()
+        };
+        for (namespace, of, name, wanted) in [
+            (Some("a"), Some("a"), "shop-redis", true),
+            (Some("a"), Some("a"), "shop-redis-master", true),
+            (Some("a"), Some("a"), "shop-redisx", false),
+            (Some("a"), Some("b"), "shop-redis", false),
+            // What is not known may be the same.
+            (None, Some("b"), "shop-redis", true),
+            (Some("a"), None, "shop-redis", true),
+        ] {
+            let found = making(of, None).makes(&env, namespace, name);
+            assert_eq!(found, wanted, "{namespace:?} {of:?} {name}");
+        }
+        let of = |environment| making(None, environment).makes(&env, None, "shop-redis");
+        assert!(of(Some("production")) && of(None) && !of(Some("staging")));
+        let other = Environment {
+            project: ProjectId(1),
+            ..Environment::default()
+        };
+        assert!(!making(None, None).makes(&other, None, "shop-redis"));
+    }
+}

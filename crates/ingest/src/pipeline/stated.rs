@@ -139,4 +139,18 @@ mod tests {
         let seven = notes(7);
         assert_eq!((seven.len(), seven[5].as_str()), (6, "is not used, and 2 more"));
     }
+
+    #[test]
+    fn an_unused_overlay_that_is_excluded_is_not_named() {
+        let text = "paths: {exclude: [old/**]}\n";
+        let repo = Repo::from_texts(&[("cofferdam.yaml", text)]);
+        let stated = overlay::load(&repo).unwrap();
+        let named = unused_overlays(
+            None,
+            &["new/cofferdam.yaml".into(), "old/cofferdam.yaml".into()],
+            &stated,
+        );
+        let paths: Vec<PathBuf> = named.into_iter().map(|note| note.path).collect();
+        assert_eq!(paths, [PathBuf::from("new/cofferdam.yaml")]);
+    }
 }

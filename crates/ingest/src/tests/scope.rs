@@ -733,3 +733,43 @@ fn a_value_file_next_to_those_of_environments_is_not_assigned() {
     let of_environments = [("prod.tfvars", "other = 1\n"), ("dev.tfvars", "other = 1\n")];
     assert_eq!(zones(&of_environments), Some(false));
 }
+
+#[test]
+fn only_what_may_change_values_makes_values_of_a_build_open() {
+    let altered = |kustomization: &str, plugin: &str| {
+        let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n";
+        let plugin = format!("apiVersion: example.com/v1\nkind: {plugin}\nmetadata: {{name: x}}\n");
+        let platform = platform(&[
+            (
+                "k/kustomization.yaml",
+                &format!("resources: [web.yaml]\n{kustomization}\n"),
+            ),
+            ("k/web.yaml", web),
+            ("k/p.yaml", &plugin),
+        ]);
+        platform.scope.altered.len()
+    };
+    assert_eq!(altered("transformers: [p.yaml]", "SetAll"), 1);
+    assert_eq!(altered("generators: [p.yaml]", "MakeAll"), 0, "it only adds");
+    assert_eq!(altered("", "MakeAll"), 0);
+}
+
+#[test]
+fn a_chart_that_is_no_yaml_hides_nothing_and_a_broken_manifest_may() {
+    let with = |path: &str| {
+        let chart = ("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+        let broken = "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  labels: [\n";
+        reasons(&platform(&[chart, (path, broken)]), "could not be read")
+    };
+    assert_eq!(with("k8s/a.yaml").len(), 1);
+    assert_eq!(with("c/templates/a.yaml"), [""; 0]);
+}
+
+#[test]
+fn only_compose_files_open_the_scope_by_what_they_include() {
+    let with = |text: &str| reasons(&platform(&[("x/stack.yaml", text)]), "outside of what was given");
+    let compose = "include: [../../other/compose.yaml]\nservices: {web: {image: 'web:1'}}\n";
+    assert_eq!(with(compose).len(), 1);
+    let settings = "include: [../../other/compose.yaml]\nservices: {web: {port: 1}}\n";
+    assert_eq!(with(settings), [""; 0]);
+}

@@ -182,3 +182,27 @@ pub(in crate::pipeline) fn owned_elsewhere(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_model::alerts::Slo;
+
+    #[test]
+    fn each_thing_that_is_served_alone_needs_an_alert() {
+        let mut env = Environment::default();
+        assert!(!is_served(&env));
+        env.slos.push(Slo {
+            name: "checkout".to_owned(),
+            owner: cofferdam_model::Owner::default(),
+            span: cofferdam_model::Span::new(cofferdam_model::FileId(0), 0, 1),
+            target: None,
+            window: None,
+            indicator: None,
+        });
+        assert!(is_served(&env));
+        let mut env = Environment::default();
+        env.services.push(cofferdam_model::Service::default());
+        assert!(is_served(&env));
+    }
+}
