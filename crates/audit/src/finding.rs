@@ -1,6 +1,7 @@
 //! What a rule reports: a finding with its figures, its places and its assumptions; or that it could not
 //! judge, and which facts are missing.
 
+use cofferdam_model::database::{Reached, only_database};
 use cofferdam_model::{Absence, Apart, Fact, Linked, Owner, ProjectId, Source, Span};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -136,7 +137,7 @@ pub struct Finding {
     /// What the finding claims does not exist. The engine lowers the claim if not all objects of that kind
     /// were read.
     pub absence: Option<Absence>,
-    /// Whether it depends on a relation by similar names; then the engine lowers its confidence.
+    /// Whether it depends on a relation by similar names, or on an assumed one; then the engine lowers its claim.
     pub similar: bool,
     /// The separate place (examples, tests) that contains it; the engine fills it.
     pub apart: Option<Apart>,
@@ -374,6 +375,22 @@ impl Evidence {
             Linked::Directory => self.likely(),
             Linked::Similar => {
                 self.likely();
+                self.similar = true;
+            }
+        }
+    }
+
+    /// Uses the relation of pools or a pooler to their database. One by a similar name is only likely; that it is the
+    /// only database is an assumption.
+    pub fn reached(&mut self, reached: Reached, database: &str, users: &[&str]) {
+        match reached {
+            Reached::Named => {}
+            Reached::Similar => {
+                self.likely();
+                self.similar = true;
+            }
+            Reached::Only => {
+                self.assume(only_database(database, users));
                 self.similar = true;
             }
         }

@@ -61,8 +61,11 @@ pub struct Database {
     pub on_delete: Option<Fact<OnDelete>>,
     /// Backups.
     pub backup: Backup,
-    /// Hosts and endpoints of it, in lower case.
+    /// Hosts and endpoints of it, in lower case. If there are any, they are all of them.
     pub hosts: Vec<Fact<String>>,
+    /// Other names of it: the address of its resource (`google_sql_database_instance.main`), and the names that
+    /// DNS records give it. There may be more.
+    pub aliases: Vec<String>,
 }
 
 impl Database {
@@ -88,8 +91,37 @@ impl Database {
             on_delete: None,
             backup: Backup::default(),
             hosts: Vec::new(),
+            aliases: Vec::new(),
         }
     }
+}
+
+/// How the database of a pool or a pooler was found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    /// A host, a resource or a person names it.
+    #[default]
+    Named,
+    /// By a similar name: likely, and not enough for a critical finding.
+    Similar,
+    /// It is the only one that was read, and nothing contradicts it: an assumption, and not enough for a
+    /// critical finding.
+    Only,
+}
+
+/// The assumption that `services` use the only database that was read.
+#[must_use]
+pub fn only_database(database: &str, services: &[&str]) -> String {
+    let (who, use_it) = match services {
+        [] => ("the pools".to_owned(), "use"),
+        [one] => ((*one).to_owned(), "uses"),
+        [rest @ .., last] if rest.len() < 3 => (format!("{} and {last}", rest.join(", ")), "use"),
+        [first, second, rest @ ..] => (format!("{first}, {second} and {} more", rest.len()), "use"),
+    };
+    format!(
+        "{who} {use_it} {database}: it is the only database in these files, and no host in them names a \
+         database of these services"
+    )
 }
 
 /// What is left of a database when the tool that made it deletes it.
@@ -137,6 +169,8 @@ pub struct Pool {
     pub database_name: Option<Fact<String>>,
     /// The database at its end, directly or through a pooler, once linked.
     pub database: Option<DatabaseId>,
+    /// How that database was found.
+    pub reached: Reached,
     /// Index of the pooler it goes through in [`crate::Parts::poolers`], once linked.
     pub pooler: Option<usize>,
     /// Driver (`asyncpg`, `psycopg2`, `jdbc`, `pgx`).
@@ -169,6 +203,7 @@ impl Pool {
             host: None,
             database_name: None,
             database: None,
+            reached: Reached::default(),
             pooler: None,
             driver: None,
             size: None,
@@ -233,6 +268,8 @@ pub struct Pooler {
     pub server_host: Option<Fact<String>>,
     /// The database behind it, once linked.
     pub database: Option<DatabaseId>,
+    /// How that database was found.
+    pub reached: Reached,
 }
 
 impl Pooler {
@@ -259,6 +296,7 @@ impl Pooler {
             unread_settings: Vec::new(),
             server_host: None,
             database: None,
+            reached: Reached::default(),
         }
     }
 }

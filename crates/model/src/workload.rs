@@ -421,6 +421,8 @@ pub struct ServicePort {
     pub kind: Option<Fact<String>>,
     /// Address (`clusterIP`); `None` as text is a headless Service, whose name resolves to each of its pods.
     pub address: Option<Fact<String>>,
+    /// The name that it stands for, if it is an alias of a host outside of the cluster (`externalName`).
+    pub external_name: Option<Fact<String>>,
     /// Whether missing fields are really unset.
     pub completeness: Completeness,
 }

@@ -108,8 +108,17 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
     };
     let breaks_at = total.breaks_at(slots64);
     let explanation = explanation(&total, asked, when, (slots, reserved));
-    let replicas: u64 = total.demands.iter().map(|d| u64::from(d.replicas)).sum();
-    let each = (f64::from(slots) / replicas.max(1) as f64).floor();
+    let smaller = match total.fits(slots64) {
+        Some(each) => format!(
+            "let pool and overflow together be at most {} a process, or lower the maximum of replicas",
+            show_number(each as f64)
+        ),
+        None => {
+            "lower the maximum of replicas: no size of the pools is small enough, because there are more \
+            processes than connections"
+                .to_owned()
+        }
+    };
     let title = format!(
         "{}: {} wanted {when}, {} available: {} refused",
         database.name,
@@ -128,10 +137,8 @@ fn judge(cx: &Context<'_>, id: DatabaseId, database: &Database, out: &mut Verdic
         ))
         .explain(explanation)
         .remedy(format!(
-            "Put a pooler in front of the database (PgBouncer with max_db_connections below {}), or let pool \
-             and overflow together be at most {} a process, or lower the maximum of replicas.",
-            show_number(f64::from(slots)),
-            show_number(each)
+            "Put a pooler in front of the database (PgBouncer with max_db_connections below {}), or {smaller}.",
+            show_number(f64::from(slots))
         ))
         .figure("wanted", wanted as f64, "connections")
         .figure("wanted_in_rollout", rollout as f64, "connections")
@@ -159,13 +166,7 @@ fn explanation(total: &demand::Total, asked: u64, when: &str, (slots, reserved):
         show_number(f64::from(slots)),
     );
     if let Some(n) = total.breaks_at(u64::from(slots)) {
-        explanation.push_str(&format!(
-            " The shortage begins when {} {} {}{}.",
-            who(total),
-            if total.demands.len() > 1 { "run" } else { "runs" },
-            common::count(n.into(), "replica"),
-            if total.demands.len() > 1 { " each" } else { "" }
-        ));
+        explanation.push_str(&format!(" The shortage begins when {}.", total.at(n)));
     }
     let rollout = total.wanted_in_rollout();
     if rollout > total.wanted() {

@@ -2,10 +2,10 @@
 
 use super::common::count;
 use crate::finding::Evidence;
-use cofferdam_model::database::{Database, Engine, Pool, PoolTarget, Pooler};
+use cofferdam_model::database::{Database, Engine, Pool, PoolTarget, Pooler, Reached};
 use cofferdam_model::units::show_number;
 use cofferdam_model::{DatabaseId, Environment, Fact, Service};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One service's share of the demand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) struct Demand {
     pub(crate) service: String,
     /// The maximum number of connections of one replica: processes × (pool + overflow), over all its pools.
     pub(crate) per_replica: u32,
+    /// Processes with pools of their own in one replica; 1 if a person declares the sum of a replica.
+    pub(crate) processes: u32,
     /// Maximum number of replicas.
     pub(crate) replicas: u32,
     /// Additional replicas during a rollout.
@@ -44,6 +46,39 @@ impl Total {
             .iter()
             .map(|d| u64::from(d.per_replica) * (u64::from(d.replicas) + u64::from(d.surge)))
             .sum()
+    }
+
+    /// The most connections that each process may have at full scale so that all fit into `slots`; `None` if not
+    /// even one each does.
+    pub(crate) fn fits(&self, slots: u64) -> Option<u64> {
+        let processes: u64 = (self.demands.iter())
+            .map(|d| u64::from(d.replicas) * u64::from(d.processes.max(1)))
+            .sum();
+        slots.checked_div(processes).filter(|each| *each > 0)
+    }
+
+    /// The replicas of each service in words when each has at most `n`: `api runs 6 replicas and worker 1`.
+    pub(crate) fn at(&self, n: u32) -> String {
+        let full: Vec<&Demand> = self.demands.iter().filter(|d| d.replicas >= n).collect();
+        let names: Vec<&str> = full.iter().map(|d| d.service.as_str()).collect();
+        let growing = match names.as_slice() {
+            [] => String::new(),
+            [one] => format!("{one} runs {}", count(n.into(), "replica")),
+            [rest @ .., last] => format!(
+                "{} and {last} run {} each",
+                rest.join(", "),
+                count(n.into(), "replica")
+            ),
+        };
+        let fixed: Vec<String> = (self.demands.iter())
+            .filter(|d| d.replicas < n)
+            .map(|d| format!("{} {}", d.service, d.replicas))
+            .collect();
+        match fixed.as_slice() {
+            [] => growing,
+            few if few.len() <= 3 => format!("{growing} ({})", few.join(", ")),
+            many => format!("{growing}, and {} others as many as they have", many.len()),
+        }
     }
 
     /// The number of replicas of each service at which more than `slots` connections are wanted, if all
@@ -93,7 +128,31 @@ fn is_direct(pool: &Pool, id: DatabaseId) -> bool {
 
 /// The connections that the services without a pooler may open at full scale.
 pub(crate) fn direct(env: &Environment, id: DatabaseId, evidence: &mut Evidence) -> Total {
-    of_pools(env, env.pools.iter().filter(|p| is_direct(p, id)), evidence)
+    let pools = || env.pools.iter().filter(|p| is_direct(p, id));
+    reached(env, id, pools(), evidence);
+    of_pools(env, pools(), evidence)
+}
+
+/// Records how the pools of a database were found to be its.
+fn reached<'a>(
+    env: &'a Environment,
+    id: DatabaseId,
+    pools: impl Iterator<Item = &'a Pool>,
+    evidence: &mut Evidence,
+) {
+    let Some(database) = env.databases.get(id.0) else {
+        return;
+    };
+    let mut users: BTreeMap<Reached, BTreeSet<&str>> = BTreeMap::new();
+    for pool in pools {
+        if let Some(service) = env.owner_service(&pool.owner) {
+            users.entry(pool.reached).or_default().insert(&service.name);
+        }
+    }
+    for (reached, users) in users {
+        let users: Vec<&str> = users.into_iter().collect();
+        evidence.reached(reached, &database.name, &users);
+    }
 }
 
 /// The hosts of SQL databases that no file describes, with the connections that the services without a pooler
@@ -126,10 +185,6 @@ fn of_pools<'a>(
             continue;
         };
         evidence.owner(&pool.owner);
-        // A pool without a host uses the only database.
-        if pool.host.is_none() && pool.database_name.is_none() {
-            evidence.likely();
-        }
         if let Some(stated) = &service.connections_per_pod {
             // A value declared by a person covers all pools of the service together.
             if !total.demands.iter().any(|d| d.service == service.name) {
@@ -164,6 +219,7 @@ fn of_pools<'a>(
             None => total.demands.push(Demand {
                 service: service.name.clone(),
                 per_replica,
+                processes,
                 replicas,
                 surge,
             }),
@@ -186,6 +242,7 @@ fn add_stated(service: &Service, stated: &Fact<u32>, total: &mut Total, evidence
             stated,
             format!("{} each", count(stated.value.into(), "connection")),
         ),
+        processes: 1,
         replicas: evidence.take(most, format!("at most {}", count(most.value.into(), "replica"))),
         surge: service.scale.surge.as_ref().map_or(0, |s| s.value),
     });
@@ -246,12 +303,14 @@ mod tests {
                 Demand {
                     service: "a".into(),
                     per_replica: 20,
+                    processes: 1,
                     replicas: 50,
                     surge: 0,
                 },
                 Demand {
                     service: "b".into(),
                     per_replica: 20,
+                    processes: 1,
                     replicas: 50,
                     surge: 0,
                 },

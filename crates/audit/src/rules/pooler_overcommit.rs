@@ -96,6 +96,7 @@ fn judge(cx: &Context<'_>, pooler: &Pooler, out: &mut Verdicts) {
     let database = pooler.database.map(|id| &cx.env.databases[id.0]);
     let mut limits: Vec<(u64, String)> = Vec::new();
     if let Some(database) = database {
+        evidence.reached(pooler.reached, &database.name, &[pooler.name.as_str()]);
         let mut slot_evidence = Evidence::new();
         if let Some((slots, _)) = demand::slots(database, &mut slot_evidence)
             && sum.worst > u64::from(slots)

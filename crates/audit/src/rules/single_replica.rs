@@ -130,6 +130,7 @@ mod tests {
                 ports: Vec::new(),
                 kind: None,
                 address: None,
+                external_name: None,
                 completeness: cofferdam_model::workload::Completeness::Whole,
             });
         let called = |env: &cofferdam_model::Environment| testing::only(&RULE, env).severity;

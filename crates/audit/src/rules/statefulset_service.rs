@@ -102,6 +102,7 @@ mod tests {
             ports: Vec::new(),
             kind: None,
             address: address.map(|a| fact(a.to_owned(), 21)),
+            external_name: None,
             completeness: Completeness::Whole,
         });
         env

@@ -205,7 +205,10 @@ fn literal(value: &Node) -> VariableValue {
     match &value.value {
         Value::Scalar(scalar) => VariableValue::Literal(scalar.text.to_string()),
         Value::Null => VariableValue::Literal(String::new()),
-        Value::Unknown(what) => VariableValue::Unknown(what.to_string()),
+        Value::Unknown(what) => {
+            let what = cofferdam_render::hcl::reference(value).unwrap_or(what);
+            VariableValue::Unknown(what.to_owned())
+        }
         Value::Seq(_) | Value::Map(_) => VariableValue::Unknown("it is not a text".to_owned()),
     }
 }

@@ -61,6 +61,7 @@ fn service(object: &Object<'_>, parts: &mut Parts) {
         kind: object.spec().and_then(|s| text(s, "type")),
         completeness: object.place.completeness,
         address: object.spec().and_then(|s| text(s, "clusterIP")),
+        external_name: object.spec().and_then(|s| text(s, "externalName")),
     });
 }
 

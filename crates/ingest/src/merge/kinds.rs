@@ -279,6 +279,7 @@ impl Merged for cofferdam_model::database::Database {
         set_all!(over, backup, said: retention, interval, point_in_time, other_region, restore_tested, detection);
         self.stated_limits.extend(later.stated_limits);
         self.hosts.extend(later.hosts);
+        self.aliases.extend(later.aliases);
     }
 }
 

@@ -256,6 +256,7 @@ fn instance(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["identifier", "identifier_prefix"]);
     let mut database = Database::named(name.value.clone(), name.span());
+    database.aliases = super::names::of(context, resource);
     database.engine = body.get("engine").and_then(engine_of);
     database.version = body.get("engine_version").and_then(Node::text_fact);
     tier(body, "instance_class", &mut database);
@@ -375,6 +376,7 @@ fn cluster(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["cluster_identifier", "cluster_identifier_prefix"]);
     let mut database = Database::named(name.value.clone(), name.span());
+    database.aliases = super::names::of(context, resource);
     database.engine = body.get("engine").and_then(engine_of);
     database.version = body.get("engine_version").and_then(Node::text_fact);
     let members: Vec<&Resource> = context

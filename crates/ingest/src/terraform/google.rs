@@ -19,7 +19,7 @@ const MIB: u64 = 1024 * 1024;
 /// Reads all Google resources.
 pub(super) fn fill(context: &Context<'_>, parts: &mut Parts) {
     for resource in context.managed("google_sql_database_instance") {
-        sql(resource, parts);
+        sql(context, resource, parts);
     }
     for resource in context.managed("google_redis_instance") {
         redis(resource, parts);
@@ -133,10 +133,11 @@ fn flags_known(settings: &Node) -> bool {
         .all(|f| f.get("name").and_then(Node::as_str).is_some())
 }
 
-fn sql(resource: &Resource, parts: &mut Parts) {
+fn sql(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let name = name_of(resource, &["name"]);
     let mut database = Database::named(name.value.clone(), name.span());
+    database.aliases = super::names::of(context, resource);
     if let Some(version) = body.get("database_version").and_then(Node::text_fact) {
         let engine = match version.value.split('_').next() {
             Some("POSTGRES") => Some(Engine::PostgreSql),
@@ -545,11 +546,13 @@ fn alert_policy(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
             span: header(resource),
             owner: Owner::default(),
             severity: body.get("severity").and_then(Node::text_fact),
+            labels: std::collections::BTreeMap::new(),
             enabled: body.get("enabled").and_then(Node::bool_fact),
             signals: filter.as_ref().map(metric_types).unwrap_or_default(),
             selects: Vec::new(),
             threshold: inner.get("threshold_value").and_then(Node::f64_fact),
             timing: Timing::Generic {
+                product: Some("Cloud Monitoring"),
                 window: hcl::block(inner, "aggregations").and_then(|a| time(a, "alignment_period")),
                 interval: time(inner, "evaluation_interval"),
                 hold: time(inner, "duration"),

@@ -9,6 +9,7 @@ mod aws_limits;
 mod google;
 mod kafka;
 mod manifest;
+mod names;
 mod newrelic;
 mod nrql;
 mod refused;

@@ -5,6 +5,7 @@
 //! parts. A name that resolves to nothing is kept as a [`crate::delivery::Dangling`] or stays unlinked; if a
 //! name is ambiguous, nothing is guessed.
 
+mod addresses;
 mod facts;
 mod members;
 mod names;

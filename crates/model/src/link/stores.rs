@@ -1,14 +1,15 @@
 //! The target of a pool: a pooler or a database, by its host, or the only one that exists.
 
+use super::addresses::{Addresses, Target, host_in, is_local};
 use super::facts::fill;
-use super::names::{Affixes, fold};
-use crate::database::{Pool, PoolTarget, Pooler};
+use super::names::fold;
+use crate::database::{Database, Engine, Pool, PoolTarget, Pooler, Reached};
 use crate::owner::DatabaseId;
 use crate::platform::{Environment, Parts, Service};
 use crate::source::Fact;
 use crate::variable::VariableValue;
 use crate::workload::Workload;
-use cofferdam_syntax::hash::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Variables with the address of an SQL database, folded, the most reliable first.
 const SQL_VARIABLES: [&str; 20] = [
@@ -44,51 +45,164 @@ const REDIS_VARIABLES: [&str; 6] = [
     "cacheurl",
 ];
 
-/// Hosts that are the pod itself: a proxy beside the process.
-const LOCAL: [&str; 4] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
-
 /// Links poolers to workloads and databases, and pools to poolers and databases.
 ///
 /// A pool whose host is a pooler's name (or that of a Kubernetes Service in front of it) goes through the
-/// pooler; one whose host is a database's goes to that database. One with an unknown host goes to the only
-/// database, unless that database's hosts are known and different. A person's declaration overrides a
-/// database's host, but not a pooler that files name: the declaration is about the end of the path.
+/// pooler; one whose host is a database's goes to that database. A person's declaration overrides a database's
+/// host, but not a pooler that files name: the declaration is about the end of the path. A pool whose host is
+/// not known is assumed to go to the only database, if nothing contradicts it ([`Open`]).
 pub(super) fn link(env: &mut Environment) {
     hosts_from_variables(&mut env.parts);
     poolers(env);
-    let addresses = Addresses::new(env);
-    let Parts {
-        pools,
-        poolers,
-        databases,
-        ..
-    } = &mut env.parts;
-    for pool in pools.iter_mut().filter(|p| p.target == PoolTarget::Sql) {
-        let host = pool.host.as_ref().map(|h| h.value.as_str());
-        let stated = pool.database_name.as_ref().map(|n| n.value.as_str());
-        pool.pooler = host.and_then(|h| addresses.pooler(h)).or_else(|| {
-            let beside = host.is_some_and(is_local) && pool.owner.service.is_some();
-            let same = |p: &Pooler| p.owner.service == pool.owner.service;
-            if beside {
-                poolers.iter().position(same)
-            } else {
-                None
+    let mut addresses = Addresses::new(env);
+    // The host of a service of which a person states the database is that database's.
+    for pool in env.pools.iter().filter(|p| p.target == PoolTarget::Sql) {
+        if let (Some(stated), Some(host)) = (&pool.database_name, &pool.host)
+            && let Some((id, _)) = addresses.named(&stated.value)
+        {
+            addresses.learn(&host.value, id);
+        }
+    }
+    let poolers_of: Vec<Option<usize>> = env
+        .pools
+        .iter()
+        .map(|pool| pooler_of(pool, env, &addresses))
+        .collect();
+    let targets: Vec<Target> = (env.pools.iter().zip(&poolers_of))
+        .map(|(pool, pooler)| match pooler {
+            Some(at) => env.poolers[*at]
+                .database
+                .map_or(Target::Other, |id| Target::Database(id, env.poolers[*at].reached)),
+            None => target(pool, env, &addresses),
+        })
+        .collect();
+    let open = Open::of(env, &targets, &poolers_of);
+    let Parts { pools, databases, .. } = &mut env.parts;
+    let of_sql = pools.iter_mut().zip(targets.into_iter().zip(poolers_of));
+    for (pool, (target, pooler)) in of_sql.filter(|(p, _)| p.target == PoolTarget::Sql) {
+        let found = match target {
+            Target::Open if open.may_be_only(pool, databases) => {
+                addresses.only().map(|id| (id, Reached::Only))
             }
-        });
-        let pooler = pool
-            .pooler
-            .or_else(|| stated.and_then(|name| addresses.pooler(name)));
-        pool.pooler = pooler;
-        pool.database = match pooler {
-            Some(at) => poolers[at].database,
-            None => (stated.and_then(|name| addresses.named(name)))
-                .or_else(|| addresses.database(host, |id| databases[id.0].hosts.is_empty())),
+            Target::Open | Target::Other => None,
+            Target::Database(id, reached) => Some((id, reached)),
         };
+        pool.pooler = pooler;
+        pool.database = found.map(|(id, _)| id);
+        pool.reached = found.map_or(Reached::default(), |(_, reached)| reached);
+    }
+}
+
+/// The pooler that a pool goes through.
+fn pooler_of(pool: &Pool, env: &Environment, addresses: &Addresses) -> Option<usize> {
+    if pool.target != PoolTarget::Sql {
+        return None;
+    }
+    let host = pool.host.as_ref().map(|h| h.value.as_str());
+    let beside = || {
+        let is_beside = host.is_some_and(is_local) && pool.owner.service.is_some();
+        let same = |p: &Pooler| p.owner.service == pool.owner.service;
+        is_beside.then(|| env.poolers.iter().position(same)).flatten()
+    };
+    let stated = pool.database_name.as_ref().map(|n| n.value.as_str());
+    host.and_then(|h| addresses.pooler(h))
+        .or_else(beside)
+        .or_else(|| stated.and_then(|name| addresses.pooler(name)))
+}
+
+/// Where a pool without a pooler goes.
+fn target(pool: &Pool, env: &Environment, addresses: &Addresses) -> Target {
+    let stated = pool.database_name.as_ref().map(|n| n.value.as_str());
+    if let Some((id, _)) = stated.and_then(|name| addresses.named(name)) {
+        return Target::Database(id, Reached::Named);
+    }
+    let service = env.owner_service(&pool.owner);
+    let host = pool
+        .host
+        .as_ref()
+        .map(|h| h.value.as_str())
+        .filter(|h| !is_local(h));
+    match host {
+        Some(host) => addresses.target(host, service.and_then(|s| s.namespace.as_deref()), env),
+        // A proxy beside the process, or a socket: its variables or its proxy name the instance.
+        None => service.map_or(Target::Open, |service| addresses.through_proxy(service, env)),
+    }
+}
+
+/// What is known about the hosts that nothing here has.
+struct Open {
+    /// More than one of them, or another host that is the database's: then they are hosts of others.
+    are_others: bool,
+}
+
+impl Open {
+    fn of(env: &Environment, targets: &[Target], poolers: &[Option<usize>]) -> Open {
+        let pools =
+            || (env.pools.iter().zip(targets).zip(poolers)).filter(|((p, _), _)| p.target == PoolTarget::Sql);
+        let of_pools = pools()
+            .filter(|((_, target), _)| **target == Target::Open)
+            .filter_map(|((pool, _), _)| pool.host.as_ref());
+        let of_poolers = (env.poolers.iter())
+            .filter(|p| p.database.is_none() || p.reached == Reached::Only)
+            .filter_map(|pooler| pooler.server_host.as_ref());
+        let hosts: BTreeSet<&str> = (of_pools.chain(of_poolers))
+            .map(|h| h.value.as_str())
+            .filter(|h| !is_local(h))
+            .collect();
+        let is_named =
+            |target: &Target| matches!(target, Target::Database(_, Reached::Named | Reached::Similar));
+        let named = pools().any(|((pool, target), pooler)| {
+            is_named(target) && pooler.is_none() && (pool.host.is_some() || pool.database_name.is_some())
+        });
+        let behind = (env.poolers.iter())
+            .any(|p| p.server_host.is_some() && p.database.is_some() && p.reached != Reached::Only);
+        Open {
+            are_others: hosts.len() > 1 || named || behind,
+        }
+    }
+
+    /// Whether the only database may be the one of this pool.
+    fn may_be_only(&self, pool: &Pool, databases: &[Database]) -> bool {
+        let host = pool.host.as_ref().filter(|h| !is_local(&h.value));
+        databases.first().is_some_and(|database| {
+            let known = database.hosts.is_empty() || host.is_none();
+            known && !(host.is_some() && self.are_others) && speaks(pool, database)
+        })
+    }
+}
+
+/// Whether the driver of a pool can be one for this database, as far as both are known.
+fn speaks(pool: &Pool, database: &Database) -> bool {
+    let (Some(driver), Some(engine)) = (&pool.driver, &database.engine) else {
+        return true;
+    };
+    let driver = driver.value.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| driver.contains(word));
+    match engine.value {
+        Engine::PostgreSql | Engine::RdsPostgreSql | Engine::AuroraPostgreSql => {
+            !has(&["mysql", "maria", "mssql", "sqlserver"])
+        }
+        Engine::MySql => !has(&["postgres", "psycopg", "asyncpg", "pgx", "mssql", "sqlserver"]),
+        Engine::SqlServer => !has(&["postgres", "psycopg", "asyncpg", "pgx", "mysql", "maria"]),
     }
 }
 
 fn poolers(env: &mut Environment) {
     let addresses = Addresses::of_databases(env);
+    let targets: Vec<Target> = (env.poolers.iter())
+        .map(|pooler| {
+            let host = pooler.server_host.as_ref().map(|h| h.value.as_str());
+            let namespace = pooler.owner.namespace.as_deref();
+            host.filter(|h| !is_local(h))
+                .map_or(Target::Open, |host| addresses.target(host, namespace, env))
+        })
+        .collect();
+    let open_hosts: BTreeSet<&str> = (env.poolers.iter().zip(&targets))
+        .filter(|(_, target)| **target == Target::Open)
+        .filter_map(|(pooler, _)| pooler.server_host.as_ref().map(|h| h.value.as_str()))
+        .collect();
+    // Two hosts that are not known are not both the only database's.
+    let are_others = open_hosts.len() > 1;
     let Parts {
         poolers,
         services,
@@ -96,14 +210,22 @@ fn poolers(env: &mut Environment) {
         databases,
         ..
     } = &mut env.parts;
-    for pooler in poolers {
+    for (pooler, target) in poolers.iter_mut().zip(targets) {
         let service: Option<&Service> = pooler.owner.service.map(|id| &services[id.0]);
         if let Some(service) = service {
             pooler.workload = pooler.workload.or_else(|| running(pooler, service, workloads));
             fill(&mut pooler.replicas, service.scale.max.clone());
         }
-        let host = pooler.server_host.as_ref().map(|h| h.value.as_str());
-        pooler.database = addresses.database(host, |id| databases[id.0].hosts.is_empty());
+        let is_open = |id: &DatabaseId| {
+            pooler.server_host.is_none() || (databases[id.0].hosts.is_empty() && !are_others)
+        };
+        let found = match target {
+            Target::Open => addresses.only().filter(is_open).map(|id| (id, Reached::Only)),
+            Target::Other => None,
+            Target::Database(id, reached) => Some((id, reached)),
+        };
+        pooler.database = found.map(|(id, _)| id);
+        pooler.reached = found.map_or(Reached::default(), |(_, reached)| reached);
     }
 }
 
@@ -119,7 +241,7 @@ fn running(pooler: &Pooler, service: &Service, workloads: &[Workload]) -> Option
 /// Gives pools without a host the one from their service's variables.
 fn hosts_from_variables(parts: &mut Parts) {
     // Many pools of one service ask for the same variables.
-    let mut known: HashMap<(usize, bool), Option<Fact<String>>> = HashMap::default();
+    let mut known: HashMap<(usize, bool), Option<Fact<String>>> = HashMap::new();
     for pool in &mut parts.pools {
         if let Some(service) = pool.owner.service
             && pool.host.is_none()
@@ -127,7 +249,11 @@ fn hosts_from_variables(parts: &mut Parts) {
             let redis = pool.target == PoolTarget::Redis;
             pool.host = known
                 .entry((service.0, redis))
-                .or_insert_with(|| host_of(&parts.services[service.0], redis))
+                .or_insert_with(|| {
+                    let service = &parts.services[service.0];
+                    host_of(service, redis)
+                        .or_else(|| resource_of(service, &parts.databases).filter(|_| !redis))
+                })
                 .clone();
         }
         normalise(pool);
@@ -160,128 +286,23 @@ fn host_of(service: &Service, redis: bool) -> Option<Fact<String>> {
     best.map(|(_, host)| host)
 }
 
-/// The host in a URL, a `host:port` or a bare host, in lower case. `None` for a text that is filled in later
-/// (`${HOST}`) or is not an address.
-pub(super) fn host_in(text: &str) -> Option<String> {
-    let text = text.trim();
-    // libpq's keywords: `host=db port=5432 dbname=app`.
-    if let Some(host) = text
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix("host="))
-    {
-        return host_in(host);
-    }
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    // jdbc:postgresql://…; a user and a password may contain anything but `@` after the last of them.
-    let authority = rest.split(['/', '?', '#', ',']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None if host.matches(':').count() == 1 => host.split(':').next().unwrap_or_default(),
-        None => host,
-    };
-    let plain = !host.is_empty()
-        && host
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'));
-    plain.then(|| host.trim_end_matches('.').to_ascii_lowercase())
-}
-
-fn is_local(host: &str) -> bool {
-    LOCAL.contains(&host)
-}
-
-/// Databases and poolers by their hosts.
-struct Addresses {
-    databases: HashMap<String, DatabaseId>,
-    poolers: HashMap<String, usize>,
-    only: Option<DatabaseId>,
-}
-
-impl Addresses {
-    fn of_databases(env: &Environment) -> Addresses {
-        let mut databases = HashMap::default();
-        let affixes = Affixes::new(&env.name, std::iter::empty());
-        for (at, database) in env.databases.iter().enumerate() {
-            let hosts = database.hosts.iter().filter_map(|h| host_in(&h.value));
-            for host in hosts.chain([database.name.to_ascii_lowercase()]) {
-                databases.entry(host).or_insert(DatabaseId(at));
-            }
-        }
-        // Whole names first, so that `orders` is not mistaken for `orders-prod` if both exist.
-        for (at, database) in env.databases.iter().enumerate() {
-            let bare = affixes
-                .strip(&database.name)
-                .unwrap_or_else(|| fold(&database.name));
-            databases.entry(bare).or_insert(DatabaseId(at));
-        }
-        Addresses {
-            databases,
-            poolers: HashMap::default(),
-            only: (env.databases.len() == 1).then_some(DatabaseId(0)),
-        }
-    }
-
-    fn new(env: &Environment) -> Addresses {
-        let mut addresses = Addresses::of_databases(env);
-        let mut selected: HashMap<(&str, &str), Vec<usize>> = HashMap::default();
-        for (at, port) in env.service_ports.iter().enumerate() {
-            if let Some((key, value)) = port.selector.iter().next() {
-                selected.entry((key, &value.value)).or_default().push(at);
-            }
-        }
-        for (at, pooler) in env.poolers.iter().enumerate() {
-            let mut names = vec![pooler.name.to_ascii_lowercase()];
-            if let Some(id) = pooler.workload {
-                let labels = &env.workloads[id.0].labels;
-                names.push(env.workloads[id.0].id.name.to_ascii_lowercase());
-                let ports = labels
-                    .iter()
-                    .filter_map(|(key, value)| selected.get(&(key.as_str(), value.value.as_str())))
-                    .flatten()
-                    .map(|port| &env.service_ports[*port]);
-                let home = env.workloads[id.0].id.home();
-                let selects = |port: &&crate::workload::ServicePort| {
-                    port.id.home().is_related(home)
-                        && (port.selector.iter())
-                            .all(|(k, v)| labels.get(k).is_some_and(|l| l.value == v.value))
-                };
-                names.extend(ports.filter(selects).map(|p| p.id.name.to_ascii_lowercase()));
-            }
-            for name in names {
-                addresses.poolers.entry(name).or_insert(at);
-            }
-        }
-        addresses
-    }
-
-    /// The pooler of a host: by its whole name, or by the first label of a name inside the cluster
-    /// (`pgbouncer.platform.svc.cluster.local`, `pgbouncer.platform`).
-    fn pooler(&self, host: &str) -> Option<usize> {
-        let (first, rest) = host.split_once('.').unwrap_or((host, ""));
-        let inside =
-            rest.is_empty() || !rest.contains('.') || rest.ends_with(".svc") || rest.contains(".svc.");
-        self.poolers
-            .get(host)
-            .or_else(|| inside.then(|| self.poolers.get(first)).flatten())
-            .copied()
-    }
-
-    /// The database with this host or name.
-    fn named(&self, host: &str) -> Option<DatabaseId> {
-        let first = host.split('.').next().unwrap_or(host);
-        (self.databases.get(host))
-            .or_else(|| self.databases.get(first))
-            .or_else(|| self.databases.get(&fold(host)).filter(|_| first == host))
-            .copied()
-    }
-
-    /// The database of a host, or the only one that exists, if `open` says that its hosts are not known or
-    /// the host does not identify one.
-    fn database(&self, host: Option<&str>, open: impl Fn(DatabaseId) -> bool) -> Option<DatabaseId> {
-        let Some(host) = host.filter(|h| !is_local(h)) else {
-            return self.only;
+/// The resource of the only database that variables of the service refer to (its address, its connection name).
+fn resource_of(service: &Service, databases: &[Database]) -> Option<Fact<String>> {
+    let mut found: Option<(&str, Fact<String>)> = None;
+    for variable in service.variables.values() {
+        let VariableValue::Unknown(what) = &variable.value.value else {
+            continue;
         };
-        self.named(host).or_else(|| self.only.filter(|id| open(*id)))
+        let names = |alias: &&String| {
+            (what.strip_prefix(alias.as_str())).is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        let Some(alias) = databases.iter().flat_map(|d| &d.aliases).find(names) else {
+            continue;
+        };
+        if found.as_ref().is_some_and(|(other, _)| other != alias) {
+            return None;
+        }
+        found.get_or_insert_with(|| (alias, variable.value.clone().map(|_| alias.clone())));
     }
+    found.map(|(_, host)| host)
 }

@@ -1,8 +1,9 @@
 //! The facts that a connection storm takes from the platform.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cofferdam_model::database::{Database, Engine, Pool, Pooler};
+use cofferdam_model::database::{Database, Engine, Pool, Pooler, Reached, only_database};
 use cofferdam_model::{Environment, Fact, Service};
 
 use super::super::{Case, common};
@@ -70,6 +71,17 @@ fn case(
 ) -> Result<Case, Vec<Need>> {
     let mut facts = Facts::new();
     let name = &database.name;
+    let assumed: BTreeSet<&str> = (pools.iter())
+        .filter(|pool| pool.reached == Reached::Only)
+        .filter_map(|pool| {
+            env.owner_service(&pool.owner)
+                .map(|service| service.name.as_str())
+        })
+        .collect();
+    if !assumed.is_empty() {
+        let assumed: Vec<&str> = assumed.into_iter().collect();
+        facts.assume(only_database(name, &assumed));
+    }
     let limit = facts.need(
         "max_connections",
         database.max_connections.as_ref(),

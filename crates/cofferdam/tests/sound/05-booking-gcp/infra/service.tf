@@ -50,7 +50,7 @@ resource "google_cloud_run_v2_service" "booking" {
 
       env {
         name  = "DATABASE_POOL_SIZE"
-        value = "8"
+        value = "7"
       }
 
       env {

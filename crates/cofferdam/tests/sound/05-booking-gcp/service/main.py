@@ -14,7 +14,7 @@ credentials, _ = default(scopes=["https://www.googleapis.com/auth/sqlservice.log
 
 engine = create_engine(
     f"postgresql+psycopg2://booking@{os.environ['DATABASE_HOST']}:5432/booking",
-    pool_size=8,
+    pool_size=7,
     max_overflow=0,
     pool_timeout=3,
     pool_recycle=1800,

@@ -1,0 +1,381 @@
+//! Which database or pooler a host is: names of databases, Services, DNS records and provider's endpoints.
+//!
+//! A host that is something else contradicts a relation; a host that nothing here has leaves it open. The two
+//! must never be mixed up: an open one may still be an assumption, a contradicted one is nothing.
+
+use super::names::{Affixes, fold};
+use crate::database::Reached;
+use crate::owner::DatabaseId;
+use crate::platform::{Environment, Service};
+use crate::workload::{Container, ServicePort, Workload};
+use std::collections::HashMap;
+
+/// Hosts that are the pod itself: a proxy beside the process.
+const LOCAL: [&str; 4] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
+
+/// Endings of the endpoints of managed databases, whose first label is the name of the instance. Sources: Amazon
+/// RDS User Guide, "Finding the connection information"; Azure documentation of each service, "Connection strings".
+const ENDPOINTS: [&str; 5] = [
+    ".rds.amazonaws.com",
+    ".rds.amazonaws.com.cn",
+    ".postgres.database.azure.com",
+    ".mysql.database.azure.com",
+    ".database.windows.net",
+];
+
+/// Last labels that nobody can register: such a name is of a private network, and its record may be anywhere.
+const PRIVATE: [&str; 8] = [
+    "internal",
+    "local",
+    "lan",
+    "private",
+    "intranet",
+    "corp",
+    "localdomain",
+    "arpa",
+];
+
+/// The host in a URL, a `host:port` or a bare host, in lower case. `None` for a text that is filled in later
+/// (`${HOST}`) or is not an address.
+pub(super) fn host_in(text: &str) -> Option<String> {
+    let text = text.trim();
+    // libpq's keywords: `host=db port=5432 dbname=app`.
+    if let Some(host) = text
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("host="))
+    {
+        return host_in(host);
+    }
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    // jdbc:postgresql://…; a user and a password may contain anything but `@` after the last of them.
+    let authority = rest.split(['/', '?', '#', ',']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None if host.matches(':').count() == 1 => host.split(':').next().unwrap_or_default(),
+        None => host,
+    };
+    let plain = !host.is_empty()
+        && host
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'));
+    plain.then(|| host.trim_end_matches('.').to_ascii_lowercase())
+}
+
+pub(super) fn is_local(host: &str) -> bool {
+    LOCAL.contains(&host)
+}
+
+/// Where a host leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// To this database.
+    Database(DatabaseId, Reached),
+    /// To something else.
+    Other,
+    /// It is not known, and nothing contradicts any database.
+    Open,
+}
+
+/// Databases and poolers by their hosts.
+pub(super) struct Addresses {
+    databases: HashMap<String, DatabaseId>,
+    /// The same by their names without words for environments, and without separators.
+    similar: HashMap<String, DatabaseId>,
+    poolers: HashMap<String, usize>,
+    services: HashMap<String, Vec<usize>>,
+    workloads: HashMap<String, Vec<usize>>,
+    only: Option<DatabaseId>,
+}
+
+impl Addresses {
+    pub(super) fn of_databases(env: &Environment) -> Addresses {
+        let mut databases = HashMap::new();
+        let mut similar = HashMap::new();
+        let affixes = Affixes::new(&env.name, std::iter::empty());
+        for (at, database) in env.databases.iter().enumerate() {
+            let hosts = database.hosts.iter().filter_map(|h| host_in(&h.value));
+            let aliases = database.aliases.iter().cloned();
+            for host in hosts.chain(aliases).chain([database.name.to_ascii_lowercase()]) {
+                databases.entry(host).or_insert(DatabaseId(at));
+            }
+            let bare = affixes
+                .strip(&database.name)
+                .unwrap_or_else(|| fold(&database.name));
+            similar.entry(bare).or_insert(DatabaseId(at));
+        }
+        let mut services: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, port) in env.service_ports.iter().enumerate() {
+            services
+                .entry(port.id.name.to_ascii_lowercase())
+                .or_default()
+                .push(at);
+        }
+        let mut workloads: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, workload) in env.workloads.iter().enumerate() {
+            workloads
+                .entry(workload.id.name.to_ascii_lowercase())
+                .or_default()
+                .push(at);
+        }
+        Addresses {
+            databases,
+            similar,
+            poolers: HashMap::new(),
+            services,
+            workloads,
+            only: (env.databases.len() == 1).then_some(DatabaseId(0)),
+        }
+    }
+
+    pub(super) fn new(env: &Environment) -> Addresses {
+        let mut addresses = Addresses::of_databases(env);
+        let mut selected: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+        for (at, port) in env.service_ports.iter().enumerate() {
+            if let Some((key, value)) = port.selector.iter().next() {
+                selected.entry((key, &value.value)).or_default().push(at);
+            }
+        }
+        for (at, pooler) in env.poolers.iter().enumerate() {
+            let mut names = vec![pooler.name.to_ascii_lowercase()];
+            if let Some(id) = pooler.workload {
+                let labels = &env.workloads[id.0].labels;
+                names.push(env.workloads[id.0].id.name.to_ascii_lowercase());
+                let ports = labels
+                    .iter()
+                    .filter_map(|(key, value)| selected.get(&(key.as_str(), value.value.as_str())))
+                    .flatten()
+                    .map(|port| &env.service_ports[*port]);
+                let home = env.workloads[id.0].id.home();
+                let selects = |port: &&crate::workload::ServicePort| {
+                    port.id.home().is_related(home)
+                        && (port.selector.iter())
+                            .all(|(k, v)| labels.get(k).is_some_and(|l| l.value == v.value))
+                };
+                names.extend(ports.filter(selects).map(|p| p.id.name.to_ascii_lowercase()));
+            }
+            for name in names {
+                addresses.poolers.entry(name).or_insert(at);
+            }
+        }
+        addresses
+    }
+
+    /// The only database that exists.
+    pub(super) fn only(&self) -> Option<DatabaseId> {
+        self.only
+    }
+
+    /// Records that a host is a database's.
+    pub(super) fn learn(&mut self, host: &str, id: DatabaseId) {
+        if !is_local(host) {
+            self.databases.entry(host.to_owned()).or_insert(id);
+        }
+    }
+
+    /// The pooler of a host: by its whole name, or by the first label of a name inside the cluster
+    /// (`pgbouncer.platform.svc.cluster.local`, `pgbouncer.platform`).
+    pub(super) fn pooler(&self, host: &str) -> Option<usize> {
+        let inside = inside(host);
+        self.poolers
+            .get(host)
+            .or_else(|| inside.and_then(|(first, _)| self.poolers.get(first)))
+            .copied()
+    }
+
+    /// The database with this host or name.
+    pub(super) fn named(&self, host: &str) -> Option<(DatabaseId, Reached)> {
+        let first = host.split('.').next().unwrap_or(host);
+        let is_whole = inside(host).is_some() || ENDPOINTS.iter().any(|end| host.ends_with(end));
+        let whole = (self.databases.get(host)).or_else(|| self.databases.get(first).filter(|_| is_whole));
+        if let Some(id) = whole {
+            return Some((*id, Reached::Named));
+        }
+        let similar = (self.databases.get(first))
+            .or_else(|| self.similar.get(first))
+            .or_else(|| self.similar.get(&fold(host)).filter(|_| first == host));
+        similar.map(|id| (*id, Reached::Similar))
+    }
+
+    /// Where a host leads from a namespace.
+    pub(super) fn target(&self, host: &str, namespace: Option<&str>, env: &Environment) -> Target {
+        self.target_within(host, namespace, env, 3)
+    }
+
+    /// The same, with the number of aliases that are followed.
+    fn target_within(&self, host: &str, namespace: Option<&str>, env: &Environment, left: usize) -> Target {
+        if let Some(id) = self.databases.get(host) {
+            return Target::Database(*id, Reached::Named);
+        }
+        let Some((first, other)) = inside(host) else {
+            return match self.named(host) {
+                Some((id, reached)) => Target::Database(id, reached),
+                None if is_open(host) => Target::Open,
+                None => Target::Other,
+            };
+        };
+        let namespace = other.or(namespace);
+        let is_near = |of: &Option<String>| match (of.as_deref(), namespace) {
+            (Some(of), Some(wanted)) => of == wanted,
+            _ => true,
+        };
+        let services = self.services.get(first).into_iter().flatten();
+        let service = services
+            .map(|at| &env.service_ports[*at])
+            .find(|s| is_near(&s.id.namespace));
+        if let Some(alias) = service.and_then(|s| s.external_name.as_ref())
+            && let Some(left) = left.checked_sub(1)
+        {
+            let host = alias.value.trim_end_matches('.').to_ascii_lowercase();
+            return self.target_within(&host, service.and_then(|s| s.id.namespace.as_deref()), env, left);
+        }
+        if let Some((id, reached)) = self.named(host) {
+            return Target::Database(id, reached);
+        }
+        let is_workload = || {
+            let named = self.workloads.get(first).into_iter().flatten();
+            named
+                .into_iter()
+                .any(|at| is_near(&env.workloads[*at].id.namespace))
+        };
+        match service {
+            Some(service) if !service.selector.is_empty() => self.behind(service, env),
+            Some(_) => Target::Open,
+            None if self.poolers.contains_key(first) || is_workload() => Target::Other,
+            None => Target::Open,
+        }
+    }
+
+    /// What the pods of a Kubernetes Service lead to: they are something else, if they are no proxy.
+    fn behind(&self, service: &ServicePort, env: &Environment) -> Target {
+        let selects = |workload: &&Workload| {
+            service.id.home().is_related(workload.id.home())
+                && (service.selector.iter())
+                    .all(|(k, v)| workload.labels.get(k).is_some_and(|l| l.value == v.value))
+        };
+        let mut pods = env.workloads.iter().filter(selects);
+        let instances: Option<Vec<&str>> = pods.find_map(|workload| proxied(workload.containers.iter()));
+        instances.map_or(Target::Other, |names| self.instance(&names))
+    }
+
+    /// Where a service without a host goes: to the instance that its variables or a proxy in its pods name.
+    pub(super) fn through_proxy(&self, service: &Service, env: &Environment) -> Target {
+        let of_variables: Vec<&str> = (service.variables.values())
+            .filter_map(|variable| variable.value.value.text())
+            .flat_map(instances)
+            .collect();
+        if !of_variables.is_empty() {
+            return self.instance(&of_variables);
+        }
+        let pods = service.workloads.iter().map(|id| &env.workloads[id.0]);
+        let mut proxies = pods.filter_map(|w| proxied(w.containers.iter().chain(w.init_containers.iter())));
+        proxies.next().map_or(Target::Open, |names| self.instance(&names))
+    }
+
+    /// The database of a proxy that leads to these instances: if they are not known, it may be any.
+    fn instance(&self, names: &[&str]) -> Target {
+        let found = names
+            .iter()
+            .find_map(|name| self.databases.get(&name.to_ascii_lowercase()));
+        match found {
+            Some(id) => Target::Database(*id, Reached::Named),
+            None if names.is_empty() => Target::Open,
+            None => Target::Other,
+        }
+    }
+}
+
+/// The instances that the Cloud SQL proxy among these containers leads to; `None` if there is no such proxy.
+fn proxied<'c>(mut containers: impl Iterator<Item = &'c Container>) -> Option<Vec<&'c str>> {
+    let proxy = containers.find(|container| {
+        let image = container.image.as_ref().map_or("", |i| i.repository.as_str());
+        matches!(
+            image.rsplit('/').next().unwrap_or_default(),
+            "cloud-sql-proxy" | "cloudsql-proxy" | "cloud_sql_proxy" | "gce-proxy"
+        )
+    })?;
+    let words = proxy.command.iter().map(|word| word.value.as_str());
+    let variables = proxy.variables.values().filter_map(|v| v.value.value.text());
+    Some(words.chain(variables).flat_map(instances).collect())
+}
+
+/// The names of instances in connection names of Cloud SQL (`project:europe-west1:orders`) in a text.
+fn instances(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '.' | '_')));
+    words.filter_map(|word| {
+        let (rest, name) = word.rsplit_once(':')?;
+        let (project, region) = rest.rsplit_once(':')?;
+        let (area, number) = region.rsplit_once('-')?;
+        let is_region = area.contains(|c: char| c.is_ascii_lowercase())
+            && area.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+            && number.ends_with(|c: char| c.is_ascii_digit())
+            && number.starts_with(|c: char| c.is_ascii_lowercase());
+        // A port may follow the region in old forms of a URL: `host:zone-a1:5432` is no connection name.
+        let is_name = name.starts_with(|c: char| c.is_ascii_lowercase());
+        (is_region && is_name && !project.is_empty()).then_some(name)
+    })
+}
+
+/// The name and the namespace of a host inside the cluster: `db`, `db.data`, `db.data.svc.cluster.local`.
+fn inside(host: &str) -> Option<(&str, Option<&str>)> {
+    if is_address(host) {
+        return None;
+    }
+    let Some((first, rest)) = host.split_once('.') else {
+        return Some((host, None));
+    };
+    let (namespace, domain) = rest.split_once('.').unwrap_or((rest, ""));
+    let is_inside = match domain {
+        "" => !PRIVATE.contains(&namespace),
+        domain => domain == "svc" || domain.starts_with("svc."),
+    };
+    is_inside.then_some((first, Some(namespace)))
+}
+
+fn is_address(host: &str) -> bool {
+    host.contains(':') || host.split('.').all(|part| part.parse::<u8>().is_ok())
+}
+
+/// Whether a host that nothing here has may be any database: an address, or a name of a private network.
+fn is_open(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or(host);
+    is_address(host) || PRIVATE.contains(&last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_names_are_found_in_commands_sockets_and_addresses() {
+        for (text, wanted) in [
+            ("-instances=p:europe-west1:orders=tcp:5432", vec!["orders"]),
+            ("p:us-central1:orders?port=5432", vec!["orders"]),
+            ("example.com:p:us-central1:orders", vec!["orders"]),
+            ("postgresql:///x?host=/cloudsql/p:us-east4:beta", vec!["beta"]),
+            ("a:us-east1:one,a:us-east1:two", vec!["one", "two"]),
+            ("postgres://u:secret@host:5432/x", vec![]),
+            ("arn:aws:rds:eu-west-1:123456789012:db:orders", vec![]),
+            ("12:30:45", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(instances(text).collect::<Vec<_>>(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_inside_the_cluster_has_a_name_and_a_namespace() {
+        for (host, wanted) in [
+            ("db", Some(("db", None))),
+            ("db.data", Some(("db", Some("data")))),
+            ("db.data.svc", Some(("db", Some("data")))),
+            ("db.data.svc.cluster.local", Some(("db", Some("data")))),
+            ("db.internal", None),
+            ("pg.example.com", None),
+            ("10.0.0.5", None),
+            ("::1", None),
+        ] {
+            assert_eq!(inside(host), wanted, "{host}");
+        }
+    }
+}
