@@ -29,6 +29,8 @@ pub struct Autoscaler {
     pub min: Option<Fact<u32>>,
     /// Maximum number of replicas.
     pub max: Option<Fact<u32>>,
+    /// The number of replicas that its metrics never exceed, if that is less than its maximum, once linked.
+    pub limit: Option<Fact<u32>>,
     /// The metrics that it uses.
     pub metrics: Vec<ScalingMetric>,
     /// How it scales up.
@@ -38,6 +40,12 @@ pub struct Autoscaler {
 }
 
 impl Autoscaler {
+    /// The number of replicas that it really reaches at most: its maximum, or the limit that its metrics have.
+    #[must_use]
+    pub fn most(&self) -> Option<&Fact<u32>> {
+        self.limit.as_ref().or(self.max.as_ref())
+    }
+
     /// Whether any source sets how fast it may move. If none does, Kubernetes' controller uses its older
     /// algorithm: up to twice as many replicas, or four, at each sync, and the largest recommendation of five
     /// minutes.

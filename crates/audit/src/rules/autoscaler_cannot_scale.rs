@@ -90,6 +90,7 @@ mod tests {
             owner: cofferdam_model::Owner::default(),
             min: min.into().map(|m| fact(m, 2)),
             max: Some(fact(max, 3)),
+            limit: None,
             metrics: Vec::new(),
             up: ScalingBehaviour::default(),
             down: ScalingBehaviour::default(),

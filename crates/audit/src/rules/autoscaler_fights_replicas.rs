@@ -33,11 +33,11 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             replicas,
             format!("set back to {} with every deploy", replicas.value),
         );
-        if let Some(max) = &autoscaler.max {
+        if let Some(max) = autoscaler.most() {
             evidence.note(max, format!("the autoscaler may have set {}", max.value));
         }
         let least = autoscaler.min.as_ref().map_or(1, |m| m.value);
-        let most = autoscaler.max.as_ref().map_or(least, |m| m.value);
+        let most = autoscaler.most().map_or(least, |m| m.value);
         // A deploy at the maximum reduces the replicas to this part until the autoscaler has scaled up again.
         let kept = f64::from(replicas.value) / f64::from(most.max(1)) * 100.0;
         let kept = kept.min(100.0);
@@ -103,6 +103,7 @@ mod tests {
             owner: owned_by(0),
             min: Some(fact(2, 21)),
             max: Some(fact(12, 22)),
+            limit: None,
             metrics: Vec::new(),
             up: ScalingBehaviour::default(),
             down: ScalingBehaviour::default(),

@@ -107,7 +107,7 @@ fn limits(up: &ScalingBehaviour) -> Vec<(Amount, u64)> {
 }
 
 fn judge(cx: &Context<'_>, autoscaler: &Autoscaler, out: &mut Verdicts) {
-    let Some(max) = &autoscaler.max else { return };
+    let Some(max) = autoscaler.most() else { return };
     let mut evidence = Evidence::new();
     let most = evidence.take(
         max,
@@ -285,6 +285,7 @@ mod tests {
             owner: owned_by(0),
             min: Some(fact(2, 21)),
             max: Some(fact(max, 22)),
+            limit: None,
             metrics: Vec::new(),
             up: up(60),
             down: ScalingBehaviour::default(),

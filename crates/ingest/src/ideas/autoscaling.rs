@@ -59,6 +59,7 @@ pub(super) fn read(section: &Section<'_>, parts: &mut Parts) -> bool {
         owner: section.owner.clone(),
         min,
         max,
+        limit: None,
         metrics: metrics(node),
         up: direction(behaviour, &["scaleup", "up", "scaleout"]),
         down: direction(behaviour, &["scaledown", "down", "scalein"]),

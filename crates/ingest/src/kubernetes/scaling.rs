@@ -52,6 +52,7 @@ fn named(object: &Object<'_>, format: &str) -> Autoscaler {
         owner: Owner::default(),
         min: None,
         max: None,
+        limit: None,
         metrics: Vec::new(),
         up: ScalingBehaviour::default(),
         down: ScalingBehaviour::default(),

@@ -516,6 +516,7 @@ fn serve(context: &Context<'_>, resource: &Resource, object: &Node, parts: &mut 
             owner,
             min: None,
             max: None,
+            limit: None,
             metrics: Vec::new(),
             up: Default::default(),
             down: Default::default(),

@@ -1,16 +1,16 @@
 //! Links autoscalers to what they scale, and computes the effective number of replicas of services.
 
 use super::facts::{fill, prefer};
-use super::names::Suggestions;
+use super::names::{Suggestions, fold};
 use crate::by_home::ByHome;
 use crate::delivery::{Dangling, DanglingKind};
-use crate::owner::{AutoscalerId, Linked, WorkloadId};
+use crate::kafka::Consumer;
+use crate::owner::{AutoscalerId, Linked, ServiceId, WorkloadId};
 use crate::platform::{Environment, Parts, Scale, Service};
-use crate::scaling::Autoscaler;
+use crate::scaling::{Autoscaler, ScalingMetric};
 use crate::source::{Fact, Source};
 use crate::workload::{Amount, Completeness, Lifecycle, ObjectId, Workload};
-use cofferdam_syntax::hash::HashSet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Kinds that every reader of Kubernetes knows: if an autoscaler names one that does not exist, it is
 /// missing. A kind that no workload has may be one that no reader knows.
@@ -25,6 +25,7 @@ const KNOWN_KINDS: [&str; 5] = [
 /// Links autoscalers to workloads and services, then computes every service's [`Scale`].
 pub(super) fn link(env: &mut Environment) {
     targets(&mut env.parts);
+    limits(&mut env.parts);
     let mut autoscalers: Vec<Vec<AutoscalerId>> = vec![Vec::new(); env.services.len()];
     for (at, autoscaler) in env.autoscalers.iter().enumerate() {
         if let Some(service) = autoscaler.owner.service {
@@ -133,6 +134,70 @@ fn targets(parts: &mut Parts) {
     parts.dangling.extend(dangling);
 }
 
+/// What KEDA's Kafka scaler uses as maximum if a file sets none, as of [`autoscaler_defaults`].
+const KEDA_MAXIMUM: u32 = 100;
+
+/// KEDA's Kafka scaler asks for no more replicas than the topic has partitions, or all topics of the group if it
+/// names none, unless `allowIdleConsumers` is true. `limitToPartitionsWithLag` limits further. Another trigger
+/// beside it may ask for more. Source: KEDA documentation, "Apache Kafka" scaler.
+fn limits(parts: &mut Parts) {
+    let partitions: HashMap<&str, &Fact<u32>> = (parts.topics.iter())
+        .filter_map(|topic| Some((topic.name.value.as_str(), topic.partitions.as_ref()?)))
+        .collect();
+    let consumers = &parts.consumers;
+    for autoscaler in &mut parts.autoscalers {
+        if format_rank(&autoscaler.format) != KEDA || autoscaler.metrics.is_empty() {
+            continue;
+        }
+        let of_each: Option<Vec<Fact<u32>>> = (autoscaler.metrics.iter())
+            .map(|metric| {
+                let owner = autoscaler.owner.service;
+                limited(metric).then(|| of_metric(metric, owner, &partitions, consumers))?
+            })
+            .collect();
+        let Some(limit) = of_each.and_then(|all| all.into_iter().max_by_key(|fact| fact.value)) else {
+            continue;
+        };
+        let least = autoscaler.min.as_ref().map_or(0, |min| min.value);
+        let most = autoscaler.max.as_ref().map_or(KEDA_MAXIMUM, |max| max.value);
+        autoscaler.limit = (limit.value < most).then(|| limit.map(|n| n.max(least).max(1)));
+    }
+}
+
+/// Whether a trigger is KEDA's for Kafka and keeps to the number of partitions.
+fn limited(metric: &ScalingMetric) -> bool {
+    let is_true = |name: &str| {
+        let label = metric.labels.iter().find(|(key, _)| fold(key) == name);
+        label.is_some_and(|(_, value)| value.value.trim().eq_ignore_ascii_case("true"))
+    };
+    let is_kafka = matches!(metric.name.value.as_str(), "kafka" | "apache-kafka");
+    is_kafka && (is_true("limittopartitionswithlag") || !is_true("allowidleconsumers"))
+}
+
+/// The number of partitions whose lag a trigger reads.
+fn of_metric(
+    metric: &ScalingMetric,
+    owner: Option<ServiceId>,
+    partitions: &HashMap<&str, &Fact<u32>>,
+    consumers: &[Consumer],
+) -> Option<Fact<u32>> {
+    if let Some(topic) = &metric.topic {
+        return partitions.get(topic.value.as_str()).map(|fact| (*fact).clone());
+    }
+    let group = metric.group.as_ref()?;
+    let of_group = |consumer: &&Consumer| {
+        let same = consumer.group.as_ref().is_some_and(|g| g.value == group.value);
+        same && consumer.owner.service == owner
+    };
+    let consumer = consumers.iter().find(of_group)?;
+    let counts: Option<Vec<&Fact<u32>>> = (consumer.topics.iter())
+        .map(|topic| partitions.get(topic.value.as_str()).copied())
+        .collect();
+    let counts = counts.filter(|counts| !counts.is_empty())?;
+    let sum = counts.iter().map(|fact| fact.value).sum();
+    Some(counts[0].clone().map(|_| sum))
+}
+
 /// The workload of that kind, name and namespace; an unknown namespace or kind matches any.
 fn find_target(target: &ObjectId, same_name: &ByHome<usize>, workloads: &[Workload]) -> Option<WorkloadId> {
     let mut related = same_name.related(target.home());
@@ -145,11 +210,14 @@ fn is_kind(target: &ObjectId, id: &ObjectId) -> bool {
     target.kind.is_empty() || target.kind.eq_ignore_ascii_case(&id.kind)
 }
 
+/// The rank of KEDA's objects.
+const KEDA: u8 = 1;
+
 fn format_rank(format: &str) -> u8 {
     let format = format.to_ascii_lowercase();
     match () {
         () if format.contains("horizontalpodautoscaler") || format == "hpa" => 0,
-        () if format.contains("keda") || format.contains("scaledobject") => 1,
+        () if format.contains("keda") || format.contains("scaledobject") => KEDA,
         () => 2,
     }
 }
@@ -191,6 +259,12 @@ fn effective(service: &Service, workload: Option<&Workload>, autoscaler: Option<
         let (min, max) = autoscaler_defaults(autoscaler);
         fill(&mut scale.min, told.min.clone().or(min));
         fill(&mut scale.max, told.max.clone().or(max));
+        if let (Some(limit), Some(max)) = (&autoscaler.limit, &mut scale.max)
+            && limit.value < max.value
+            && !matches!(max.source, Source::Stated(_))
+        {
+            *max = limit.clone();
+        }
         // Without its own number the workload starts at its autoscaler's minimum.
         fill(&mut scale.current, scale.min.clone());
     } else {
@@ -216,7 +290,10 @@ fn autoscaler_defaults(autoscaler: &Autoscaler) -> (Option<Fact<u32>>, Option<Fa
     if format.contains("keda") || format.contains("scaledobject") {
         (
             Some(Fact::assumed(0, "minReplicaCount is not set; KEDA uses 0")),
-            Some(Fact::assumed(100, "maxReplicaCount is not set; KEDA uses 100")),
+            Some(Fact::assumed(
+                KEDA_MAXIMUM,
+                "maxReplicaCount is not set; KEDA uses 100",
+            )),
         )
     } else if format.contains("cloud run") {
         (

@@ -155,7 +155,7 @@ pub(super) fn autoscaler(env: &Environment, service: &Service) -> Option<Autosca
     let scaler = service.autoscalers.first().map(|id| &env.autoscalers[id.0])?;
     Some(AutoscalerConfig {
         minimum: scaler.min.as_ref()?.value,
-        maximum: scaler.max.as_ref()?.value,
+        maximum: scaler.most()?.value,
         targets: vec![Target::Value(1000)],
         pace: if scaler.says_how_fast() {
             Pace::Rules {

@@ -172,7 +172,7 @@ pub(super) fn scaling(
 ) -> Option<Scaling> {
     let scaler = service.autoscalers.first().map(|id| &env.autoscalers[id.0])?;
     let minimum = facts.take("minimum replicas", scaler.min.as_ref()?);
-    facts.take("maximum replicas", scaler.max.as_ref()?);
+    facts.take("maximum replicas", scaler.most()?);
     if let Some(window) = &scaler.up.stabilization {
         facts.take("scale-up stabilisation", window);
     }
