@@ -1,6 +1,7 @@
 //! Readers: text in, platform model out. There is one file for each format; spans are kept everywhere; only
 //! the given files are read, and nothing is ever executed.
 
+mod alertmanager;
 mod arguments;
 pub mod cloud_run;
 pub mod code;

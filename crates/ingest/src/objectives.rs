@@ -85,6 +85,7 @@ pub(crate) fn generated(name: &str, by: &str, span: Span, owner: &Owner, target:
         span,
         owner: owner.clone(),
         severity: Some(fact("page".to_owned())),
+        labels: std::collections::BTreeMap::new(),
         enabled: None,
         query: Some(fact(query)),
         signals: Vec::new(),

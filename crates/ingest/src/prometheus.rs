@@ -1,10 +1,11 @@
 //! Prometheus and Alertmanager: rule files, the server's settings, the tree of routes. Rules in Kubernetes
 //! objects are the same groups and are read here too.
 
+use crate::alertmanager;
 use crate::facts::NodeFacts as _;
 use crate::objectives;
 use crate::promql;
-use cofferdam_model::alerts::{Alert, AlertRoute, MetricSource, PrometheusTiming, Timing};
+use cofferdam_model::alerts::{Alert, MetricSource, PrometheusTiming, Timing};
 use cofferdam_model::{Fact, Owner, Parts, Span, units};
 use cofferdam_syntax::tree::{Node, Style, Value};
 use std::collections::BTreeMap;
@@ -48,9 +49,7 @@ pub fn interpret(node: &Node, parts: &mut Parts) -> bool {
         known = true;
     }
     if is_alertmanager(node) {
-        if let Some(route) = node.get("route") {
-            routes(route, None, &[], parts);
-        }
+        alertmanager::read(node, parts);
         known = true;
     }
     if is_sloth(node) {
@@ -127,11 +126,29 @@ const VALUES: &[(&str, &str)] = &[
     ("vmagent/spec/scrapeInterval", "vmalert/spec/evaluationInterval"),
 ];
 
-/// Takes the intervals of a server from the values of the release that brings it, whose chart need not be here. They may
-/// be below the name of a chart that another one brings.
+/// Where the values of such charts have the configuration of Alertmanager.
+const ROUTES: &[&str] = &["alertmanager/config", "alertmanagerFiles/alertmanager.yml"];
+
+/// Takes the intervals of a server and the routes of Alertmanager from the values of the release that brings them, whose
+/// chart need not be here. They may be below the name of a chart that another one brings.
 pub(crate) fn values(values: &Node, parts: &mut Parts) {
     let below = values.entries().map(|(_, value)| value);
     for values in std::iter::once(values).chain(below) {
+        for config in ROUTES.iter().filter_map(|path| values.at(path)) {
+            // Values may be read twice, as an object's and as a release's.
+            let is_known = config.get("route").is_some_and(|route| {
+                (parts.alert_defaults.routes.iter())
+                    .filter_map(|known| known.receiver.as_ref()?.span())
+                    .any(|span| {
+                        span.file == route.span.file
+                            && route.span.start <= span.start
+                            && span.end <= route.span.end
+                    })
+            });
+            if !is_known && is_alertmanager(config) {
+                alertmanager::read(config, parts);
+            }
+        }
         for (scrape, evaluation) in VALUES {
             intervals(
                 duration(values.at(scrape)),
@@ -222,6 +239,7 @@ fn alert(rule: &Node, interval: Option<Fact<Duration>>, owner: &Owner) -> Option
         },
         severity: label("severity").or_else(|| label("priority")),
         name,
+        labels: texts_of(rule),
         enabled: None,
         query: None,
         signals: Vec::new(),
@@ -255,6 +273,15 @@ fn alert(rule: &Node, interval: Option<Fact<Duration>>, owner: &Owner) -> Option
     }
     read.timing = Timing::Prometheus(timing);
     Some(read)
+}
+
+/// The labels of a rule whose values are no templates.
+fn texts_of(rule: &Node) -> BTreeMap<String, String> {
+    let labels = rule.get("labels").into_iter().flat_map(Node::entries);
+    labels
+        .filter_map(|(key, value)| Some((key.text.to_string(), value.as_str()?.to_owned())))
+        .filter(|(_, value)| !value.contains("{{"))
+        .collect()
 }
 
 /// The place of a part of a scalar's text, if the file contains the text unchanged; otherwise the scalar's
@@ -293,58 +320,6 @@ fn promised(rule: &Node) -> Option<Fact<Duration>> {
     })
 }
 
-/// Alertmanager's routes, children before their parents. `parent` is the route above with its settings.
-pub(crate) fn routes(
-    node: &Node,
-    parent: Option<&AlertRoute>,
-    outer: &[(String, String)],
-    parts: &mut Parts,
-) {
-    let mut matchers = outer.to_vec();
-    let mut plain = parent.is_none_or(|p| p.plain);
-    if let Some(exact) = node.get("match") {
-        matchers.extend(
-            exact
-                .entries()
-                .filter_map(|(k, v)| Some((k.text.to_string(), v.as_str()?.to_owned()))),
-        );
-    }
-    plain &= node.like("matchre").is_none_or(|m| m.entries().next().is_none());
-    for matcher in node.get("matchers").map_or(&[][..], Node::items) {
-        match one_matcher(matcher) {
-            Some(pair) => matchers.push(pair),
-            None => plain = false,
-        }
-    }
-    let (wait, receiver) = (node.like("groupwait"), node.get("receiver"));
-    let route = AlertRoute {
-        matchers,
-        plain,
-        group_wait: duration(wait).or_else(|| parent?.group_wait.clone()),
-        receiver: receiver
-            .and_then(Node::text_fact)
-            .or_else(|| parent?.receiver.clone()),
-    };
-    for child in node.get("routes").map_or(&[][..], Node::items) {
-        routes(child, Some(&route), &route.matchers, parts);
-    }
-    parts.alert_defaults.routes.push(route);
-}
-
-/// `severity="critical"`, or `{name, value, matchType}` of the operator's objects, as plain equality.
-fn one_matcher(node: &Node) -> Option<(String, String)> {
-    if let Some(text) = node.as_str() {
-        let (label, value) = text.split_once('=')?;
-        let plain = !label.ends_with('!') && !value.starts_with('~');
-        let value = value.trim().trim_matches(['"', '\'']);
-        return plain.then(|| (label.trim().to_owned(), value.to_owned()));
-    }
-    let kind = node.get("matchType").and_then(Node::as_str).unwrap_or("=");
-    let plain = kind == "=" && node.get("regex").and_then(Node::as_bool) != Some(true);
-    let pair = (node.get("name")?.as_str()?, node.get("value")?.as_str()?);
-    plain.then(|| (pair.0.to_owned(), pair.1.to_owned()))
-}
-
 /// Gives every alert the settings of the server and of Alertmanager, once all have been read.
 pub(crate) fn finish(parts: &mut Parts) {
     let defaults = &parts.alert_defaults;
@@ -375,20 +350,16 @@ pub(crate) fn finish(parts: &mut Parts) {
             timing.evaluation.clone_from(&defaults.evaluation);
         }
         let label = |name: &str| match name {
-            "severity" => alert.severity.as_ref().map(|f| f.value.as_str()),
+            // A rule without a severity has none.
+            "severity" => Some(alert.severity.as_ref().map_or("", |f| f.value.as_str())),
             "alertname" => Some(alert.name.value.as_str()),
-            "service" => alert.owner.name.as_deref(),
-            _ => None,
+            _ => (alert.labels.get(name).map(String::as_str))
+                .or_else(|| alert.owner.name.as_deref().filter(|_| name == "service")),
         };
-        let route = defaults
-            .routes
-            .iter()
-            .find(|r| r.plain && r.matchers.iter().all(|(k, v)| label(k) == Some(v)));
-        if let Some(route) = route {
-            timing.group_wait = timing.group_wait.take().or_else(|| route.group_wait.clone());
-            if alert.notifies.is_empty() {
-                alert.notifies.extend(route.receiver.clone());
-            }
+        let (wait, receiver) = alertmanager::routed(&defaults.routes, &label);
+        timing.group_wait = timing.group_wait.take().or(wait);
+        if alert.notifies.is_empty() {
+            alert.notifies.extend(receiver);
         }
     }
 }
@@ -450,9 +421,32 @@ mod tests {
         let signal = &errors.signals[0];
         assert_eq!(repo.sources.text(signal.span().unwrap()), "api:errors:rate5m");
         assert!(timing(down).notices_absence);
-        // The second route cannot be decided by equality, so the root gets the alert.
-        assert_eq!(down.notifies[0].value, "mail");
+        assert_eq!(down.notifies[0].value, "chat");
         assert_eq!(seconds(&timing(down).group_wait), Some(45));
+    }
+
+    #[test]
+    fn the_values_of_a_release_have_the_routes_of_its_alertmanager() {
+        let config = "{route: {receiver: mail, group_wait: 5m}, receivers: [{name: mail}]}";
+        for text in [
+            format!("alertmanager: {{config: {config}}}"),
+            format!("kube-prometheus-stack: {{alertmanager: {{config: {config}}}}}"),
+            format!("alertmanagerFiles: {{alertmanager.yml: {config}}}"),
+        ] {
+            let repo = Repo::from_files([(PathBuf::from("a.yaml"), text.clone().into_bytes())]);
+            let mut parts = Parts::default();
+            for _ in 0..2 {
+                values(&repo.yaml[Path::new("a.yaml")].documents[0], &mut parts);
+            }
+            let [route] = parts.alert_defaults.routes.as_slice() else {
+                panic!("one route: {text}")
+            };
+            assert_eq!(
+                route.group_wait.as_ref().map(|f| f.value.as_secs()),
+                Some(300),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::owner::Owner;
 use crate::source::Fact;
 use crate::units::Share;
 use cofferdam_syntax::Span;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// An alert.
@@ -17,6 +18,8 @@ pub struct Alert {
     pub owner: Owner,
     /// Severity as written (`critical`, `page`).
     pub severity: Option<Fact<String>>,
+    /// Labels that it sets itself, as far as their values are written out.
+    pub labels: BTreeMap<String, String>,
     /// Whether it is enabled.
     pub enabled: Option<Fact<bool>>,
     /// The check that it makes.
@@ -48,6 +51,8 @@ pub enum Timing {
     Prometheus(PrometheusTiming),
     /// A generic alert (deployment file): evaluated every `interval` over `window`, for `hold`.
     Generic {
+        /// The product that evaluates it, if known (`CloudWatch`).
+        product: Option<&'static str>,
         /// Window of the query.
         window: Option<Fact<Duration>>,
         /// Time between evaluations.
@@ -167,14 +172,28 @@ pub struct AlertDefaults {
 /// A route of Alertmanager.
 #[derive(Debug, Clone)]
 pub struct AlertRoute {
-    /// Labels that must have these values; empty matches every alert.
-    pub matchers: Vec<(String, String)>,
-    /// Whether all matchers could be read as plain equality; otherwise it is unknown which alerts it matches.
+    /// Conditions on labels, those of the routes above included; none matches every alert.
+    pub matchers: Vec<Matcher>,
+    /// Whether all conditions could be read; otherwise it is unknown which alerts it matches.
     pub plain: bool,
     /// `group_wait`, or that of a parent; Alertmanager's default is 30 s.
     pub group_wait: Option<Fact<Duration>>,
-    /// Receiver, or that of a parent.
+    /// Receiver, or that of a parent. If all that it does is to write into a channel, or nothing, that is in
+    /// parentheses behind its name (`ops (slack)`).
     pub receiver: Option<Fact<String>>,
+}
+
+/// A condition of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matcher {
+    /// The label.
+    pub label: String,
+    /// Whether it must not have the value.
+    pub is_not: bool,
+    /// Whether the value is a regular expression.
+    pub is_pattern: bool,
+    /// The value, as written.
+    pub value: String,
 }
 
 /// A service level objective.

@@ -44,7 +44,7 @@ pub enum Linked {
     /// By its name, or by a declared directory: that is certain.
     #[default]
     Named,
-    /// By a directory with the service's name: likely.
+    /// By a directory with the service's name, or because an alert's query selects that name: likely.
     Directory,
     /// By a similar name, by the end of a name, or because there is no other service: likely, and not enough
     /// for a critical finding.

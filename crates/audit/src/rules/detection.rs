@@ -30,6 +30,7 @@ pub(crate) fn of(alert: &Alert, evidence: &mut Evidence) -> Option<Detection> {
         Timing::NewRelic(timing) => new_relic(timing, evidence),
         Timing::Prometheus(timing) => Some(prometheus(timing, evidence)),
         Timing::Generic {
+            product,
             window,
             interval,
             hold,
@@ -52,7 +53,7 @@ pub(crate) fn of(alert: &Alert, evidence: &mut Evidence) -> Option<Detection> {
             Some(Detection {
                 worst,
                 words: words.join(" + "),
-                product: "alert",
+                product: product.unwrap_or("As declared"),
             })
         }
     }
@@ -218,6 +219,7 @@ pub(crate) mod tests {
             span: span(1),
             owner: Owner::default(),
             severity: None,
+            labels: std::collections::BTreeMap::new(),
             enabled: None,
             query: None,
             signals: Vec::new(),

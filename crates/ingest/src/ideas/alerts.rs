@@ -96,6 +96,7 @@ fn one(name: &str, span: Span, item: &Node, section: &Section<'_>) -> Option<Ale
                 .filter(|c| !std::ptr::eq(*c, item))
                 .map(|c| said("critical", c.span))
         }),
+        labels: std::collections::BTreeMap::new(),
         enabled: field(item, &["enabled"]).and_then(|(_, n)| n.bool_fact()),
         selects: selects(&query),
         signals,
@@ -222,6 +223,7 @@ fn new_relic_timing(places: &[&Node]) -> NewRelicTiming {
 fn generic(places: &[&Node]) -> Timing {
     let find = |names: aliases::Aliases| places.iter().find_map(|p| time(p, names, Bare::Unknown));
     Timing::Generic {
+        product: None,
         window: find(&["window", "evaluationwindow", "timewindow", "lookback", "period"]),
         interval: find(&["interval", "evaluationinterval", "frequency", "checkinterval"]),
         hold: find(&[

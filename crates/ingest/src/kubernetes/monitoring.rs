@@ -2,6 +2,7 @@
 //! forms of Sloth, Pyrra and OpenSLO.
 
 use super::object::{Object, duration, selector, text};
+use crate::alertmanager;
 use crate::facts::NodeFacts as _;
 use crate::objectives::{generated, hundredths, indicator, sloth};
 use crate::prometheus;
@@ -15,6 +16,7 @@ use cofferdam_syntax::yaml;
 pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
     match (object.group, object.id.kind.as_str()) {
         ("monitoring.coreos.com", "PrometheusRule")
+        | ("operator.victoriametrics.com", "VMRule")
         | ("monitoring.googleapis.com", "Rules" | "ClusterRules") => {
             prometheus::groups(object.at("spec/groups"), &Owner::default(), parts);
         }
@@ -23,7 +25,9 @@ pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
             monitored(object, parts);
         }
         ("monitoring.coreos.com", "PodMonitor") => scraped(object, "spec/podMetricsEndpoints", parts),
-        ("monitoring.googleapis.com", "PodMonitoring" | "ClusterPodMonitoring") => {
+        ("operator.victoriametrics.com", "VMPodScrape") => scraped(object, "spec/podMetricsEndpoints", parts),
+        ("operator.victoriametrics.com", "VMServiceScrape")
+        | ("monitoring.googleapis.com", "PodMonitoring" | "ClusterPodMonitoring") => {
             scraped(object, "spec/endpoints", parts);
         }
         ("monitoring.coreos.com", "Prometheus") => {
@@ -31,9 +35,10 @@ pub(super) fn interpret(object: &Object<'_>, parts: &mut Parts) -> bool {
         }
         ("monitoring.coreos.com", "PrometheusAgent" | "ThanosRuler")
         | ("operator.victoriametrics.com", "VMAgent" | "VMAlert") => server(object, parts),
-        ("monitoring.coreos.com", "AlertmanagerConfig") => {
-            if let Some(route) = object.at("spec/route") {
-                prometheus::routes(route, None, &[], parts);
+        ("monitoring.coreos.com", "AlertmanagerConfig")
+        | ("operator.victoriametrics.com", "VMAlertmanagerConfig") => {
+            if let Some(spec) = object.spec() {
+                alertmanager::namespaced(spec, object.id.namespace.as_deref(), parts);
             }
         }
         ("sloth.slok.dev", "PrometheusServiceLevel") => {
@@ -114,7 +119,11 @@ fn monitored(object: &Object<'_>, parts: &mut Parts) {
 
 fn scraped(object: &Object<'_>, path: &str, parts: &mut Parts) {
     let endpoints = object.at(path).map_or(&[][..], Node::items);
-    let interval = endpoints.iter().find_map(|e| duration(e.get("interval")));
+    // Of several endpoints the one that is scraped most often: no delay is claimed that one of them does not have.
+    let intervals = endpoints
+        .iter()
+        .filter_map(|e| duration(e.get("interval")).or_else(|| duration(e.get("scrape_interval"))));
+    let interval = intervals.min_by_key(|fact| fact.value);
     parts.metric_sources.push(MetricSource {
         name: object.id.name.clone(),
         span: object.span,
@@ -194,6 +203,22 @@ mod tests {
         assert_eq!(
             env.metric_sources[0].interval.as_ref().unwrap().value.as_secs(),
             15
+        );
+    }
+
+    #[test]
+    fn objects_of_victoria_metrics_are_those_of_prometheus() {
+        let env = read(
+            "apiVersion: operator.victoriametrics.com/v1beta1\nkind: VMRule\nmetadata: {name: r}\nspec: {groups: [{name: g, rules: [{alert: A, expr: 'up == 0', for: 1m}]}]}\n---\napiVersion: operator.victoriametrics.com/v1beta1\nkind: VMServiceScrape\nmetadata: {name: web}\nspec: {endpoints: [{port: http, interval: 30s}, {port: more, scrape_interval: 15s}]}\n---\napiVersion: operator.victoriametrics.com/v1beta1\nkind: VMAlertmanagerConfig\nmetadata: {name: c, namespace: n}\nspec: {route: {receiver: a, group_wait: 5s}, receivers: [{name: a}]}\n",
+        );
+        assert_eq!(env.alerts[0].name.value, "A");
+        // The endpoint that is scraped most often.
+        let interval = env.metric_sources[0].interval.as_ref();
+        assert_eq!(interval.map(|f| f.value.as_secs()), Some(15));
+        let matchers = &env.alert_defaults.routes[0].matchers;
+        assert_eq!(
+            (matchers[0].label.as_str(), matchers[0].value.as_str()),
+            ("namespace", "n")
         );
     }
 

@@ -80,12 +80,14 @@ pub(super) fn metric_alarm(context: &Context<'_>, resource: &Resource, parts: &m
         span: header(resource),
         owner: Owner::default(),
         severity: None,
+        labels: std::collections::BTreeMap::new(),
         enabled: body.get("actions_enabled").and_then(Node::bool_fact),
         query: None,
         signals,
         selects,
         threshold: body.get("threshold").and_then(Node::f64_fact),
         timing: Timing::Generic {
+            product: Some("CloudWatch"),
             window: None,
             interval: hold.as_ref().and(period).map(|p| between_evaluations(p.value)),
             hold,
@@ -127,6 +129,7 @@ mod tests {
                 window,
                 interval,
                 hold,
+                ..
             } = &env.alerts[0].timing
             else {
                 panic!("{arguments}");

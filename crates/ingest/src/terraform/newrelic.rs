@@ -125,6 +125,7 @@ fn nrql_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'_
         span: header(resource),
         owner: Owner::default(),
         severity,
+        labels: std::collections::BTreeMap::new(),
         enabled: body.get("enabled").and_then(Node::bool_fact),
         query: query.clone(),
         signals: Vec::new(),
@@ -307,6 +308,7 @@ fn older_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'
         span: header(resource),
         owner: Owner::default(),
         severity,
+        labels: std::collections::BTreeMap::new(),
         enabled: body.get("enabled").and_then(Node::bool_fact),
         query: None,
         signals,
@@ -315,6 +317,7 @@ fn older_condition(context: &Context<'_>, resource: &Resource, routes: &Routes<'
             .and_then(|t| t.get("threshold").or_else(|| t.get("value")))
             .and_then(Node::f64_fact),
         timing: Timing::Generic {
+            product: Some("New Relic condition"),
             window: None,
             interval: None,
             hold,

@@ -2,13 +2,14 @@
 
 use super::names::{Affixes, fold};
 use super::services;
+use crate::alerts::Alert;
 use crate::by_home::ByHome;
 use crate::calls::CallSite;
 use crate::owner::{Linked, Owner, ServiceId};
 use crate::platform::{Environment, Service};
 use crate::scope::Home;
 use cofferdam_syntax::hash::HashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Directories whose children are services.
@@ -118,13 +119,24 @@ const BOUGHT_IN: [&str; 40] = [
 /// Fills [`Owner::service`] of every part. A separate directory of code that no file describes becomes a
 /// service, so that findings in it have a name.
 pub(super) fn resolve(env: &mut Environment) {
-    let owners = Owners::of(env);
+    let mut owners = Owners::of(env);
     each_owner(env, |owner| owners.tell(owner));
     let found = undescribed(env);
     if !found.is_empty() {
+        // A name in settings alone (a ConfigMap's, a section's) runs no code: it leaves the only service the only one.
+        let of_settings: BTreeSet<(String, Option<String>)> = (found.iter())
+            .filter(|service| service.directories.is_empty())
+            .map(|service| (service.name.clone(), service.namespace.clone()))
+            .collect();
         services::add(env, found);
-        let owners = Owners::of(env);
+        owners = Owners::without(env, &of_settings);
         each_owner(env, |owner| owners.tell(owner));
+    }
+    for alert in &mut env.alerts {
+        let is_guess = alert.owner.service.is_none() || alert.owner.linked == Linked::Similar;
+        if alert.owner.name.is_none() && is_guess {
+            owners.tell_by_selection(alert);
+        }
     }
 }
 
@@ -210,6 +222,11 @@ pub struct Owners {
 impl Owners {
     /// Indexes the services of `env`.
     pub fn of(env: &Environment) -> Owners {
+        Owners::without(env, &BTreeSet::new())
+    }
+
+    /// The same; `of_settings` are services that run no code.
+    fn without(env: &Environment, of_settings: &BTreeSet<(String, Option<String>)>) -> Owners {
         let mut index = Owners {
             exact: HashMap::with_capacity_and_hasher(env.services.len(), Default::default()),
             alike: HashMap::with_capacity_and_hasher(env.services.len(), Default::default()),
@@ -264,7 +281,12 @@ impl Owners {
                     add(&mut index.endings, ending, false);
                 }
             }
-            if !bought_in {
+            let runs_nothing = || {
+                !of_settings.is_empty()
+                    && service.workloads.is_empty()
+                    && of_settings.contains(&(service.name.clone(), service.namespace.clone()))
+            };
+            if !bought_in && !runs_nothing() {
                 own += 1;
                 index.only = (own == 1).then_some(id);
             }
@@ -282,6 +304,26 @@ impl Owners {
         let link = self.link(owner);
         owner.service = link.map(|(id, _)| id);
         owner.linked = link.map_or_else(Linked::default, |(_, linked)| linked);
+    }
+
+    /// Gives an alert without a name of its owner the only service that its query selects by name
+    /// (`up{job="api"}`).
+    fn tell_by_selection(&self, alert: &mut Alert) {
+        let home = alert.owner.home();
+        let mut found: Option<ServiceId> = None;
+        for value in &alert.selects {
+            let Some(id) = single(self.exact.get(&value.value), home) else {
+                continue;
+            };
+            if found.is_some_and(|other| other != id) {
+                return;
+            }
+            found = Some(id);
+        }
+        if let Some(id) = found {
+            alert.owner.service = Some(id);
+            alert.owner.linked = Linked::Directory;
+        }
     }
 
     fn link(&self, owner: &Owner) -> Option<(ServiceId, Linked)> {

@@ -134,6 +134,7 @@ fn autoscaler(format: &str, target: Option<ObjectId>, limits: (Option<u32>, Opti
         owner: Owner::default(),
         min: limits.0.map(|n| Fact::declared(n, span(4))),
         max: limits.1.map(|n| Fact::declared(n, span(4))),
+        limit: None,
         metrics: Vec::new(),
         up: ScalingBehaviour::default(),
         down: ScalingBehaviour::default(),
@@ -946,12 +947,14 @@ fn an_alert_on_a_misspelt_topic_is_only_likely() {
         span: span(0),
         owner: Owner::default(),
         severity: None,
+        labels: std::collections::BTreeMap::new(),
         enabled: None,
         query: None,
         signals: vec![Fact::declared(signal.to_owned(), span(0))],
         selects: vec![Fact::declared(value.to_owned(), span(0))],
         threshold: None,
         timing: Timing::Generic {
+            product: None,
             window: None,
             interval: None,
             hold: None,
@@ -1006,6 +1009,7 @@ fn a_host_in_another_namespace_is_not_the_pooler() {
             ports: Vec::new(),
             kind: None,
             address: None,
+            external_name: None,
             completeness: Completeness::Whole,
         });
         env.poolers.push(pgbouncer(None));
@@ -1040,6 +1044,7 @@ fn a_pool_uses_the_pooler_that_its_host_names() {
         ports: Vec::new(),
         kind: None,
         address: None,
+        external_name: None,
         completeness: crate::workload::Completeness::Whole,
     });
     env.databases = vec![Database::named("aurora", None), Database::named("reports", None)];
@@ -1165,7 +1170,7 @@ fn hosts_are_read_in_every_spelling() {
         ("${DB_HOST}", None),
         ("", None),
     ] {
-        assert_eq!(super::stores::host_in(text).as_deref(), host, "{text}");
+        assert_eq!(super::addresses::host_in(text).as_deref(), host, "{text}");
     }
 }
 

@@ -1,0 +1,361 @@
+//! Alertmanager's tree of routes: which route an alert takes, how long its group waits, and whether its receiver
+//! calls a person.
+//!
+//! A condition on a label that no file shows is neither true nor false: such a route may get the alert, and the
+//! one after it too. The shortest wait of those that may get it counts, so that no delay is claimed that may not
+//! exist.
+
+use crate::facts::NodeFacts as _;
+use cofferdam_model::alerts::{AlertRoute, Matcher};
+use cofferdam_model::{Fact, Parts, units};
+use cofferdam_syntax::tree::Node;
+use std::time::Duration;
+
+/// Alertmanager's default. Source: Alertmanager documentation, `group_wait`.
+const GROUP_WAIT: Duration = Duration::from_secs(30);
+
+/// Integrations that write somewhere and call nobody, with a word for them. Others (PagerDuty, Opsgenie, a webhook) may
+/// call a person.
+const QUIET: &[(&str, &str)] = &[
+    ("slackconfigs", "slack"),
+    ("discordconfigs", "discord"),
+    ("emailconfigs", "email"),
+    ("msteamsconfigs", "teams"),
+    ("msteamsv2configs", "teams"),
+    ("mattermostconfigs", "chat"),
+    ("rocketchatconfigs", "chat"),
+    ("webexconfigs", "chat"),
+    ("telegramconfigs", "chat"),
+    ("jiraconfigs", "jira"),
+];
+
+/// Reads the tree of a configuration: `route` and `receivers`.
+pub(crate) fn read(config: &Node, parts: &mut Parts) {
+    if let Some(route) = config.get("route") {
+        let receivers = config.get("receivers").map_or(&[][..], Node::items);
+        routes(route, None, &Matchers::default(), receivers, parts);
+    }
+}
+
+/// Reads the tree of an object of the operator, which gets only alerts of its own namespace.
+pub(crate) fn namespaced(spec: &Node, namespace: Option<&str>, parts: &mut Parts) {
+    let Some(route) = spec.get("route") else { return };
+    let outer = Matchers {
+        all: namespace.map_or_else(Vec::new, |namespace| {
+            vec![Matcher {
+                label: "namespace".to_owned(),
+                is_not: false,
+                is_pattern: false,
+                value: namespace.to_owned(),
+            }]
+        }),
+        unread: namespace.is_none(),
+    };
+    let receivers = spec.get("receivers").map_or(&[][..], Node::items);
+    routes(route, None, &outer, receivers, parts);
+}
+
+/// The conditions of a route and those above it.
+#[derive(Debug, Clone, Default)]
+struct Matchers {
+    all: Vec<Matcher>,
+    unread: bool,
+}
+
+/// Reads a route, children before their parents.
+fn routes(node: &Node, parent: Option<&AlertRoute>, outer: &Matchers, receivers: &[Node], parts: &mut Parts) {
+    let mut matchers = outer.clone();
+    for (key, is_pattern) in [("match", false), ("matchre", true)] {
+        let pairs = node.like(key).into_iter().flat_map(Node::entries);
+        for (label, value) in pairs {
+            match value.as_str() {
+                Some(value) => matchers.all.push(Matcher {
+                    label: label.text.to_string(),
+                    is_not: false,
+                    is_pattern,
+                    value: value.to_owned(),
+                }),
+                None => matchers.unread = true,
+            }
+        }
+    }
+    for matcher in node.get("matchers").map_or(&[][..], Node::items) {
+        match one_matcher(matcher) {
+            Some(matcher) => matchers.all.push(matcher),
+            None => matchers.unread = true,
+        }
+    }
+    let wait = node.like("groupwait").and_then(|n| n.fact(units::duration));
+    let receiver = node.get("receiver").and_then(Node::text_fact);
+    let route = AlertRoute {
+        matchers: matchers.all.clone(),
+        plain: !matchers.unread,
+        group_wait: wait.or_else(|| parent?.group_wait.clone()),
+        receiver: receiver
+            .map(|name| described(name, receivers))
+            .or_else(|| parent?.receiver.clone()),
+    };
+    for child in node.get("routes").map_or(&[][..], Node::items) {
+        routes(child, Some(&route), &matchers, receivers, parts);
+    }
+    parts.alert_defaults.routes.push(route);
+}
+
+/// The name of a receiver, with what it does if it calls nobody.
+fn described(name: Fact<String>, receivers: &[Node]) -> Fact<String> {
+    let is_named = |receiver: &&Node| receiver.get("name").and_then(Node::as_str) == Some(&name.value);
+    let Some(receiver) = receivers.iter().find(is_named) else {
+        return name;
+    };
+    let mut words: Vec<&str> = Vec::new();
+    let used = receiver.entries().filter(|(key, value)| {
+        cofferdam_syntax::tree::fold(&key.text).ends_with("configs") && !value.is_null()
+    });
+    for (key, _) in used {
+        let folded = cofferdam_syntax::tree::fold(&key.text);
+        match QUIET.iter().find(|(integration, _)| *integration == folded) {
+            Some((_, word)) if words.contains(word) => {}
+            Some((_, word)) => words.push(word),
+            None => return name,
+        }
+    }
+    let words = if words.is_empty() {
+        "null".to_owned()
+    } else {
+        words.join(", ")
+    };
+    name.map(|name| format!("{name} ({words})"))
+}
+
+/// `severity="critical"`, `alertname=~"A|B"`, or `{name, value, matchType}` of the operator's objects.
+fn one_matcher(node: &Node) -> Option<Matcher> {
+    if let Some(text) = node.as_str() {
+        let at = text.find(['=', '!'])?;
+        let (label, rest) = text.split_at(at);
+        let operator = ["!=", "!~", "=~", "="]
+            .into_iter()
+            .find(|op| rest.starts_with(op))?;
+        let value = rest[operator.len()..].trim();
+        let quoted = value.len() > 1 && value.starts_with(['"', '\'']) && value.ends_with(['"', '\'']);
+        let value = if quoted { &value[1..value.len() - 1] } else { value };
+        return Some(Matcher {
+            label: label.trim().to_owned(),
+            is_not: operator.starts_with('!'),
+            is_pattern: operator.ends_with('~'),
+            value: value.to_owned(),
+        });
+    }
+    let kind = node.get("matchType").and_then(Node::as_str).unwrap_or("=");
+    Some(Matcher {
+        label: node.get("name")?.as_str()?.to_owned(),
+        is_not: kind.starts_with('!'),
+        is_pattern: kind.ends_with('~') || node.get("regex").and_then(Node::as_bool) == Some(true),
+        value: node.get("value").map_or(Some(""), Node::as_str)?.to_owned(),
+    })
+}
+
+/// The wait and the receiver of an alert with these labels, as far as they are known.
+pub(crate) fn routed<'a>(
+    routes: &[AlertRoute],
+    label: &dyn Fn(&str) -> Option<&'a str>,
+) -> (Option<Fact<Duration>>, Option<Fact<String>>) {
+    let mut possible: Vec<&AlertRoute> = Vec::new();
+    let mut taken = None;
+    for route in routes {
+        match takes(route, label) {
+            Some(true) => {
+                taken = Some(route);
+                break;
+            }
+            Some(false) => {}
+            None => possible.push(route),
+        }
+    }
+    let receiver = taken.and_then(|route| route.receiver.clone());
+    let all = possible.into_iter().chain(taken);
+    let wait_of = |route: &&AlertRoute| route.group_wait.as_ref().map_or(GROUP_WAIT, |wait| wait.value);
+    let wait = all.min_by_key(wait_of).and_then(|route| route.group_wait.clone());
+    (wait, receiver)
+}
+
+/// Whether a route takes an alert; `None` if that is not known.
+fn takes<'a>(route: &AlertRoute, label: &dyn Fn(&str) -> Option<&'a str>) -> Option<bool> {
+    let mut known = route.plain;
+    for matcher in &route.matchers {
+        let matches = label(&matcher.label).and_then(|value| {
+            let equal = if matcher.is_pattern {
+                matches(&matcher.value, value)?
+            } else {
+                value == matcher.value
+            };
+            Some(equal != matcher.is_not)
+        });
+        match matches {
+            Some(false) => return Some(false),
+            Some(true) => {}
+            None => known = false,
+        }
+    }
+    known.then_some(true)
+}
+
+/// Whether a regular expression matches all of a text. Only alternatives of literal text and `.*` or `.+` are
+/// understood; `None` for anything else.
+fn matches(pattern: &str, text: &str) -> Option<bool> {
+    let mut inner = pattern.trim_start_matches('^').trim_end_matches('$');
+    for open in ["(?:", "("] {
+        if let Some(rest) = inner.strip_prefix(open).and_then(|rest| rest.strip_suffix(')')) {
+            inner = rest;
+            break;
+        }
+    }
+    let mut any = false;
+    for alternative in inner.split('|') {
+        any |= matches_one(&pieces(alternative)?, text);
+    }
+    Some(any)
+}
+
+/// A part of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    /// `.*`, or `.+`, which needs a character.
+    Any {
+        least: usize,
+    },
+}
+
+fn pieces(pattern: &str) -> Option<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    let mut text = String::new();
+    let mut letters = pattern.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '.' => {
+                let least = match letters.next()? {
+                    '*' => 0,
+                    '+' => 1,
+                    _ => return None,
+                };
+                if !text.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut text)));
+                }
+                pieces.push(Piece::Any { least });
+            }
+            '\\' => match letters.next()? {
+                escaped if escaped.is_ascii_punctuation() => text.push(escaped),
+                _ => return None,
+            },
+            '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '^' | '$' => return None,
+            plain => text.push(plain),
+        }
+    }
+    if !text.is_empty() {
+        pieces.push(Piece::Text(text));
+    }
+    Some(pieces)
+}
+
+/// Whether the pieces are all of a text. The first place where a piece fits is always right: what follows it can only
+/// have more room.
+fn matches_one(pieces: &[Piece], text: &str) -> bool {
+    let mut left = text;
+    let mut gap: Option<usize> = None;
+    for (at, piece) in pieces.iter().enumerate() {
+        match (piece, gap) {
+            (Piece::Any { least }, _) => gap = Some(gap.unwrap_or(0) + least),
+            (Piece::Text(part), None) => match left.strip_prefix(part.as_str()) {
+                Some(rest) => left = rest,
+                None => return false,
+            },
+            (Piece::Text(part), Some(least)) => {
+                let Some(rest) = skipped(left, least) else {
+                    return false;
+                };
+                if at + 1 == pieces.len() {
+                    return rest.ends_with(part.as_str());
+                }
+                let Some((_, rest)) = rest.split_once(part.as_str()) else {
+                    return false;
+                };
+                (left, gap) = (rest, None);
+            }
+        }
+    }
+    gap.map_or(left.is_empty(), |least| skipped(left, least).is_some())
+}
+
+/// A text without its first characters, if it has as many.
+fn skipped(text: &str, count: usize) -> Option<&str> {
+    let mut letters = text.chars();
+    for _ in 0..count {
+        letters.next()?;
+    }
+    Some(letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_syntax::FileId;
+    use cofferdam_syntax::yaml;
+
+    fn parts(text: &str) -> Parts {
+        let mut parts = Parts::default();
+        read(&yaml::parse(text, FileId(0), 0).documents[0], &mut parts);
+        parts
+    }
+
+    fn route(text: &str, name: &str, severity: &str) -> (Option<u64>, Option<String>) {
+        let label = |label: &str| match label {
+            "alertname" => Some(name),
+            "severity" => Some(severity),
+            _ => None,
+        };
+        let (wait, receiver) = routed(&parts(text).alert_defaults.routes, &label);
+        (wait.map(|w| w.value.as_secs()), receiver.map(|r| r.value))
+    }
+
+    const TREE: &str = "route:\n  receiver: none\n  group_wait: 40s\n  routes:\n    - {matchers: ['alertname=~\"Watch.*|Info\"'], receiver: none}\n    - {matchers: [severity = \"critical\", 'alertname=~\".*Pod.*\"'], receiver: duty, group_wait: 10s}\n    - {matchers: ['severity!=\"critical\"'], receiver: chat, group_wait: 20s}\nreceivers: [{name: none}, {name: duty, pagerduty_configs: [{}]}, {name: chat, slack_configs: [{}]}]\n";
+
+    #[test]
+    fn the_first_route_whose_conditions_hold_gets_the_alert() {
+        let some = |wait, receiver: &str| (Some(wait), Some(receiver.to_owned()));
+        assert_eq!(route(TREE, "Watchdog", "critical"), some(40, "none (null)"));
+        assert_eq!(route(TREE, "Inform", "critical"), some(40, "none (null)"));
+        assert_eq!(route(TREE, "KubePodDown", "critical"), some(10, "duty"));
+        assert_eq!(route(TREE, "DiskFull", "warning"), some(20, "chat (slack)"));
+    }
+
+    #[test]
+    fn of_routes_that_may_get_the_alert_the_shortest_wait_counts() {
+        let tree = "route: {receiver: a, routes: [{matchers: [team=x], group_wait: 5s}, {matchers: [team=y], group_wait: 2m}]}\nreceivers: []\n";
+        assert_eq!(route(tree, "A", "critical"), (Some(5), Some("a".to_owned())));
+        // The root waits 30 s, the default, which is shorter than the two minutes of the route that may get it.
+        let tree = "route: {receiver: a, routes: [{matchers: [team=y], group_wait: 2m}]}\n";
+        assert_eq!(route(tree, "A", "critical"), (None, Some("a".to_owned())));
+    }
+
+    #[test]
+    fn patterns_of_text_and_wildcards_are_decided_and_others_are_not() {
+        for (pattern, text, wanted) in [
+            ("A|B", "B", Some(true)),
+            ("A|B", "AB", Some(false)),
+            ("(Host|Node).*", "HostDown", None),
+            ("Host.*|Node.*", "HostDown", Some(true)),
+            ("^(A|B)$", "A", Some(true)),
+            (".+", "", Some(false)),
+            (".*Pod.*", "KubePodCrash", Some(true)),
+            ("a\\.b", "a.b", Some(true)),
+            ("a.b", "a.b", None),
+            ("[Aa]", "A", None),
+            ("é.*", "éa", Some(true)),
+            ("a.*b.+c", "a-b-b-c", Some(true)),
+            ("a.*b.+c", "a-bc", Some(false)),
+            ("a.*a", "a", Some(false)),
+        ] {
+            assert_eq!(matches(pattern, text), wanted, "{pattern} {text}");
+        }
+    }
+}
