@@ -2,6 +2,8 @@
 //! under their own names. A setting under a name that the image does not read has no effect, so it is kept
 //! with its *intended* meaning, and named as unread.
 
+mod beside;
+
 use crate::context::Place;
 use crate::images_env::{self, KnownImage};
 use crate::settings::url;
@@ -320,6 +322,7 @@ pub fn finish(parts: &mut Parts, sources: &SourceMap) {
             |pooler: &Pooler| pooler.workload.is_none() && found.iter().any(|f| same_settings(f, pooler));
         parts.poolers.retain(|p| !is_told(p));
     }
+    beside::take(&mut parts.poolers, &mut found, sources);
     parts.poolers.extend(found);
     let leases = leases(parts);
     for pooler in &mut parts.poolers {

@@ -212,7 +212,12 @@ fn of_missing_parts(env: &Environment, entries: &mut Entries) {
         .filter(|p| p.target == PoolTarget::Sql)
         .peekable();
     if env.databases.is_empty() && sql.peek().is_some() {
-        let host = sql.filter_map(|p| p.host.as_ref()).find(|h| is_host(&h.value));
+        // Behind a pooler its own server is the database's host.
+        let host_of = |pool: &'_ cofferdam_model::database::Pool| match pool.pooler {
+            Some(at) => env.poolers[at].server_host.clone(),
+            None => pool.host.clone(),
+        };
+        let host = sql.filter_map(host_of).find(|h| is_host(&h.value));
         let hosts = host.map_or_else(String::new, |h| format!(", hosts: [\"{}\"]", h.value));
         let value = format!(
             "{{engine: postgresql, max_connections: 100, reserved_connections: 3, detection: 8h{hosts}}}"

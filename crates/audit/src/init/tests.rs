@@ -175,3 +175,17 @@ fn names_found_only_in_code_or_settings_are_accepted_when_the_file_is_read() {
     }
     assert!(offered >= 2, "no service is named, so that nothing is shown");
 }
+
+#[test]
+fn the_database_behind_a_pooler_is_asked_for_by_its_own_host() {
+    let files = FILES.iter().map(|(path, text)| {
+        let text = text.replace("//db.internal:5432", "//pgbouncer:6432");
+        (PathBuf::from(path), text.into_bytes())
+    });
+    let platform = cofferdam_ingest::read_files(files);
+    let report = audit(&platform, &Options::default());
+    let entries = entries::collect(&platform, &report);
+    let database = entries.iter().find(|entry| entry.path == ["databases", "main"]);
+    let value = database.map(|entry| entry.value.as_str()).unwrap_or_default();
+    assert!(value.contains("hosts: [\"db.internal\"]"), "{value}");
+}
