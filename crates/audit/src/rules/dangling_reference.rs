@@ -93,6 +93,18 @@ fn consequence(kind: DanglingKind) -> Option<(&'static str, &'static str, Severi
     })
 }
 
+/// What happens when a service of a Compose file depends on one that the project does not have. Source: Docker's
+/// documentation of Compose, `depends_on`; Compose loads no project with such a reference.
+const COMPOSE: (&str, &str, Severity) = (
+    "service",
+    "Compose refuses the project: `docker compose up` stops before it starts anything.",
+    Severity::Medium,
+);
+
+fn is_compose(dangling: &Dangling) -> bool {
+    dangling.kind == DanglingKind::Service && dangling.subject.starts_with("Compose ")
+}
+
 /// The missing object. Ports and volumes are parts of the object that names or has them.
 fn claims(dangling: &Dangling) -> Option<Absence> {
     Some(match dangling.kind {
@@ -116,6 +128,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for dangling in &cx.env.dangling {
         if dangling.kind == DanglingKind::File && dangling.certain {
             files.entry(&dangling.subject).or_default().push(dangling);
+        } else if is_compose(dangling) {
+            report(dangling, COMPOSE, doubt(dangling, COMPOSE.0, cx.env), out);
         } else if let Some((what, happens, severity)) = consequence(dangling.kind) {
             report(
                 dangling,
@@ -322,6 +336,9 @@ fn remedy(dangling: &Dangling) -> String {
         DanglingKind::SecretKey => format!("add the key `{name}` to the Secret, or remove the reference"),
         DanglingKind::ServiceAccount => {
             format!("add the service account `{name}`, or remove the reference")
+        }
+        DanglingKind::Service if is_compose(dangling) => {
+            format!("add the service `{name}` to the project, or remove it from `depends_on`")
         }
         DanglingKind::Service => format!("add the Service `{name}`, or name one that exists"),
         DanglingKind::Port if of_probe || dangling.subject.starts_with("Service ") => {

@@ -49,7 +49,8 @@ fn judge(workload: &Workload, out: &mut Verdicts) {
         (
             "An emptyDir without a size limit grows until the node's disk is almost full. The kubelet then \
              evicts pods, not only this one, and accepts no new ones.",
-            "Set `sizeLimit` on the emptyDir, or `ephemeral-storage` under the container's requests and limits.",
+            "Set `ephemeral-storage` under the container's requests and limits: it covers the emptyDir and what the \
+             container writes elsewhere. Or set `sizeLimit` on the emptyDir and `readOnlyRootFilesystem: true`.",
         )
     } else {
         (

@@ -29,8 +29,11 @@ fn judge(cx: &Context<'_>, consumer: &Consumer, out: &mut Verdicts) {
     let mut evidence = Evidence::new();
     let Some(partitions) = common::partitions(consumer, cx.env, &mut evidence) else {
         if !consumer.topics.is_empty() || consumer.group.is_some() {
-            let topic = consumer.topics.first().map_or("TOPIC", |t| t.value.as_str());
-            out.cannot_judge(name, [format!("kafka.topics.{topic}.partitions")], None);
+            let need = match consumer.topics.first() {
+                Some(topic) => format!("kafka.topics.{}.partitions", topic.value),
+                None => "the topic that it reads, under `kafka.topics` with its partitions".to_owned(),
+            };
+            out.cannot_judge(name, [need], None);
         }
         return;
     };

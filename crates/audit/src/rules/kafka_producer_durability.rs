@@ -226,31 +226,35 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
             Some("the messages at risk are not counted".to_owned()),
         );
     }
-    let headline = match finding_figures
-        .iter()
+    let message = match acks {
+        Acks::None => "sent message",
+        _ => "acknowledged message",
+    };
+    let each = (finding_figures.iter())
         .find(|(n, _)| *n == "messages_lost_per_broker_failover")
-    {
-        Some((_, n)) => format!(
+        .or(finding_figures.first());
+    let headline = match each {
+        // Less than one on average is one now and then.
+        Some((_, n)) if *n < 1.0 => format!("at most 1 {message} lost with each broker failover"),
+        Some(("messages_lost_per_broker_failover", n)) => format!(
             "about {} lost with each broker failover",
-            amount(n.round(), "acknowledged message")
+            amount(n.round(), message)
         ),
-        None => match finding_figures.first() {
-            Some((_, n)) => format!(
-                "up to {} lost with each leader failover",
-                amount(*n, "acknowledged message")
-            ),
-            None => "acknowledged messages are lost with each leader failover".to_owned(),
-        },
+        Some((_, n)) => format!("up to {} lost with each leader failover", amount(*n, message)),
+        None => format!("{message}s are lost with each leader failover"),
     };
     let waits = match acks {
-        Acks::None => "waits for no broker at all (acks=0)",
-        _ => "waits for the leader only (acks=1)",
+        Acks::None => {
+            "The producer waits for no broker at all (acks=0): messages that a broker does not get, or that no follower \
+             has copied when it fails or is restarted, are lost, and the producer never learns it."
+        }
+        _ => {
+            "The producer waits for the leader only (acks=1): messages that the leader has acknowledged and no follower has \
+             copied are lost when that broker fails or is restarted."
+        }
     };
-    let mut explanation = format!(
-        "The producer {waits}: messages that the leader has acknowledged and no follower has copied are lost \
-         when that broker fails or is restarted.{counted} The failover of a broker loses them, not the \
-         restart of a pod."
-    );
+    let mut explanation =
+        format!("{waits}{counted} The failover of a broker loses them, not the restart of a pod.");
     for problem in problems {
         explanation.push_str(&format!(" Besides, {problem}."));
     }
@@ -262,6 +266,9 @@ fn report_loss(env: &Environment, producer: &Producer, name: &str, loss: Loss<'_
     .remedy(format!("Set {}.", remedies.join(", ")))
     .evidence(evidence)
     .at(producer.span, "the producer");
+    if each.is_some_and(|(_, n)| *n < 1.0) {
+        finding = finding.severity(Severity::Medium);
+    }
     for (figure, value) in finding_figures {
         finding = finding.figure(figure, value, "messages");
     }
@@ -293,6 +300,36 @@ mod tests {
             },
             ..Environment::default()
         }
+    }
+
+    #[test]
+    fn without_acknowledgements_sent_messages_are_lost() {
+        let finding = testing::only(&RULE, &env(Some(Acks::None)));
+        assert!(
+            finding.title.contains("about 117 sent messages lost"),
+            "{}",
+            finding.title
+        );
+        assert!(
+            !finding.explanation.contains("acknowledged"),
+            "{}",
+            finding.explanation
+        );
+    }
+
+    #[test]
+    fn less_than_a_message_for_each_failover_is_no_catastrophe() {
+        let mut env = env(Some(Acks::Leader));
+        env.services[0].peak_rate = Some(fact(Rate(100.0), 3));
+        env.kafka_clusters[0].replication_lag = Some(fact(Duration::from_millis(10), 5));
+        // 100/s × 0.010 s / 3 brokers = 0.33.
+        let finding = testing::only(&RULE, &env);
+        assert!(
+            finding.title.contains("at most 1 acknowledged message lost"),
+            "{}",
+            finding.title
+        );
+        assert_eq!(finding.severity, Some(Severity::Medium));
     }
 
     #[test]

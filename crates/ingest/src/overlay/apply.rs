@@ -330,8 +330,12 @@ fn look_for_topics(said: &KafkaEntry, env: &Environment, unmatched: &mut Unmatch
     let used: BTreeSet<&str> = consumed.chain(produced).map(|t| t.value.as_str()).collect();
     for topic in said.topics.iter().filter(|t| t.has_values) {
         let name = topic.name.as_str();
-        let found = listed.is_empty() || listed.contains(name) || used.contains(name);
-        unmatched.look(("topic", name, topic.span), found, listed.iter().copied());
+        // What messages and pages write for the name of any topic.
+        let is_placeholder = matches!(name, "TOPIC" | "NAME");
+        let is_used = listed.contains(name) || used.contains(name);
+        let found = is_used || (listed.is_empty() && !is_placeholder);
+        let known = listed.iter().chain(&used).copied().filter(|known| *known != name);
+        unmatched.look(("topic", name, topic.span), found, known);
     }
 }
 

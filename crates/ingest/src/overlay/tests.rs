@@ -318,6 +318,9 @@ fn a_stated_topic_must_be_listed_or_used_by_files() {
     );
     assert_eq!(env.topics[0].partitions.as_ref().map(|p| p.value), Some(12));
     assert!(applied(text, environment(false)).1.is_empty());
+    // What a message or a page writes for the name of any topic.
+    let copied = applied("kafka: {topics: {TOPIC: {partitions: 3}}}", environment(false)).1;
+    assert_eq!(copied.len(), 1, "{copied:?}");
 }
 
 #[test]
