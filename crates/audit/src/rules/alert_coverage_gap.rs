@@ -31,6 +31,20 @@ struct Gap {
     place: Option<Span>,
 }
 
+/// Words of metrics that count the connections of a server: those of postgres_exporter and mysqld_exporter, of CloudNativePG,
+/// CloudWatch, Cloud Monitoring and OpenTelemetry.
+const CONNECTIONS: &[&str] = &[
+    "connection",
+    "numbackends",
+    "num_backends",
+    "pg_stat_activity",
+    "cnpg_backends_total",
+    "cnpg_backends_waiting",
+    "postgresql.backends",
+    "postgresql_backends",
+    "threads_connected",
+];
+
 fn check(cx: &Context<'_>, out: &mut Verdicts) {
     for gap in gaps(cx) {
         let alerts: Vec<&Alert> = (cx.env.alerts.iter())
@@ -116,7 +130,7 @@ fn gaps(cx: &Context<'_>) -> Vec<Gap> {
         gaps.push(Gap {
             subject: format!("database {name}"),
             what: "its connections".to_owned(),
-            words: &["connection", "numbackends", "pg_stat_activity"],
+            words: CONNECTIONS,
             prometheus: "expr: sum(pg_stat_activity_count) / max(pg_settings_max_connections) > 0.8, for: 1m".to_owned(),
             new_relic: "SELECT average(`db.connections.active`) / average(`db.connections.max`) * 100 FROM PostgresqlInstanceSample, above 80 for 60 s"
                 .to_owned(),

@@ -78,7 +78,13 @@ fn cloud_native(object: &Object<'_>, parts: &mut Parts) {
     let retention = backup
         .and_then(|b| b.get("retentionPolicy"))
         .and_then(|n| n.fact(units::duration));
-    let archives = backup.and_then(|b| b.get("barmanObjectStore"));
+    let archives = backup
+        .and_then(|b| b.get("barmanObjectStore"))
+        .or_else(|| archiver(object));
+    // A cluster that was made from a backup shows that this restores. A copy of a running server does not.
+    let restored = object
+        .at("spec/bootstrap/recovery")
+        .filter(|node| !node.is_null());
     let image = object.at("spec/imageName").and_then(super::container::image);
     let database = parts::database_mut(parts, name, object.span);
     database.engine = Some(Fact::declared(Engine::PostgreSql, object.span));
@@ -94,6 +100,19 @@ fn cloud_native(object: &Object<'_>, parts: &mut Parts) {
         &mut database.backup.point_in_time,
         archives.map(|n| Fact::declared(true, n.span)),
     );
+    fill(
+        &mut database.backup.restore_tested,
+        restored.map(|n| Fact::declared(true, n.span)),
+    );
+}
+
+/// The plugin that archives the log of a CloudNativePG cluster. Source: CloudNativePG documentation, "WAL archiving".
+fn archiver<'n>(object: &Object<'n>) -> Option<&'n Node> {
+    let plugins = object.at("spec/plugins").map_or(&[][..], Node::items);
+    plugins.iter().find(|plugin| {
+        plugin.get("isWALArchiver").and_then(Node::as_bool) == Some(true)
+            && plugin.get("enabled").and_then(Node::as_bool) != Some(false)
+    })
 }
 
 /// The number at the start of a tag: `15.4-alpine` is 15.4.
