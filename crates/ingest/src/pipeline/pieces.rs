@@ -77,6 +77,7 @@ pub(super) fn pieces<'a>(sources: &'a Sources<'a>) -> (Vec<Piece<'a>>, Deploymen
     found.manifests(sources);
     found.terraform(sources);
     found.commands(sources);
+    found.name_strays(sources);
     (found.pieces, found.deployments)
 }
 
@@ -195,6 +196,34 @@ impl<'a> Found<'a> {
                     });
                 }
             }
+        }
+    }
+
+    /// Objects of operators alone make no directory of manifests, so all of them in a project are one deployment. Its root is
+    /// the nearest directory that contains them.
+    fn name_strays(&mut self, sources: &Sources<'_>) {
+        let mut roots: HashMap<DeploymentId, PathBuf> = HashMap::default();
+        for piece in &self.pieces {
+            let Some(id) = piece.holder.deployment else {
+                continue;
+            };
+            let deployment = &self.deployments.all[id.0 as usize];
+            let is_stray = deployment.kind == DeploymentKind::Manifests
+                && deployment.root == sources.projects.get(deployment.project).root
+                && sources.directories.of(piece.path).is_none()
+                && sources
+                    .manifests
+                    .root_of(deployment.project, piece.path)
+                    .is_none();
+            if !is_stray {
+                continue;
+            }
+            let own = piece.path.parent().unwrap_or(Path::new(""));
+            let known = roots.entry(id).or_insert_with(|| own.to_path_buf());
+            while !own.starts_with(&*known) && known.pop() {}
+        }
+        for (id, root) in roots {
+            self.deployments.all[id.0 as usize].root = root;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Releases of charts from elsewhere, and charts that Terraform installs. The objects of a chart from elsewhere were not
 //! read, and its release is a deployment all the same.
 
+use super::naming;
 use super::pieces::Deployments;
 use super::sources::Sources;
 use crate::scope;
@@ -166,7 +167,8 @@ fn of_applications(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option
             // What a chart of applications turns on is for the environment whose values do.
             let of_values = application.environment.clone().filter(|_| application.of_chart);
             let environment = of_path.or_else(|| of_values.filter(|name| is_known(sources, name)));
-            let cluster = scope::cluster_of(&path).map(str::to_owned);
+            let of_path = scope::cluster_of(&path).map(str::to_owned);
+            let cluster = of_path.or_else(|| naming::cluster_of_application(application));
             application.sources.iter().filter_map(move |source| {
                 let chart = source.chart.as_ref()?;
                 let remote = Remote {

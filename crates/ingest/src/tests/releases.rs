@@ -296,3 +296,37 @@ fn a_name_that_a_helper_gives_inside_a_line_is_unknown_and_not_missing() {
         [("p".to_owned(), Completeness::Fragment)]
     );
 }
+
+#[test]
+fn objects_of_operators_alone_are_a_deployment_where_they_are() {
+    let app = |name: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\nspec:\n  source: {{repoURL: 'https://charts.example', chart: {name}, targetRevision: 1.0.0}}\n  destination: {{server: 'https://prd.example:6443', namespace: x}}\n"
+        )
+    };
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: x}]}\n";
+    let all = platform(&[
+        ("README.md", ""),
+        ("apps/eu/web.yaml", &app("web")),
+        ("apps/us/api.yaml", &app("api")),
+        ("k8s/p.yaml", pod),
+    ]);
+    let of_kind = |kind: DeploymentKind| -> Vec<(String, Option<&str>)> {
+        (all.scope.deployments.iter())
+            .filter(|d| d.kind == kind)
+            .map(|d| (d.root.display().to_string(), d.cluster.as_deref()))
+            .collect()
+    };
+    assert_eq!(
+        of_kind(DeploymentKind::Manifests),
+        [("apps".to_owned(), None), ("k8s".to_owned(), None)]
+    );
+    // The chart was not read, and its cluster is known.
+    assert_eq!(
+        of_kind(DeploymentKind::Helm),
+        [
+            ("apps/eu/web.yaml".to_owned(), Some("prd.example")),
+            ("apps/us/api.yaml".to_owned(), Some("prd.example"))
+        ]
+    );
+}
