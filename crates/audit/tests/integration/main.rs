@@ -13,5 +13,6 @@ mod joined;
 mod judged;
 mod overlay;
 mod pages;
+mod reached;
 mod report;
 mod sound;

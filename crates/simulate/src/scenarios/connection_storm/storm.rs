@@ -198,10 +198,13 @@ impl Storm<'_> {
         let current = pods.len() as u32;
         let value = if now >= LOAD { 1_000_000 } else { 1000 };
         let decision = self.scalers[part].sync(now, current, &pods, &[Some(value)]);
-        self.trace
-            .decide(now, &format!("{} autoscaler", own.service), || {
-                decision.told(current)
-            });
+        // A service without an autoscaler has as many replicas at all times: nothing decides there.
+        if own.scaler.minimum < own.scaler.maximum {
+            self.trace
+                .decide(now, &format!("{} autoscaler", own.service), || {
+                    decision.told(current)
+                });
+        }
         for _ in current..decision.replicas {
             let number = self.start(part, now);
             agenda.after(own.start_up, Event::Up(number));
