@@ -123,6 +123,14 @@ fn word(text: &str, start: usize, known: &mut Known) -> Word {
                 at = end;
                 continue;
             }
+            // A command in backticks is one part of the word, blanks and all.
+            (Some('"') | None, '`') => {
+                let line = text[next..].lines().next().unwrap_or_default();
+                let length = line.find('`').map_or(1, |length| length + 2);
+                out.push_str(&text[at..at + length]);
+                at += length;
+                continue;
+            }
             (_, ')') if depth > 0 => {
                 depth -= 1;
                 out.push(c);
@@ -143,6 +151,11 @@ fn variable(text: &str, start: usize, known: &mut Known) -> (String, usize) {
     let rest = &text[start..];
     let (name, default, length) = match rest.strip_prefix('{') {
         Some(inner) => {
+            // An expression of a workflow is no variable of the shell.
+            if let Some(length) = inner.strip_prefix('{').and_then(|inner| inner.find("}}")) {
+                let end = start + length + 4;
+                return (text[start - 1..end].to_owned(), end);
+            }
             let Some(end) = inner.find('}') else {
                 return ("$".to_owned(), start);
             };

@@ -689,7 +689,12 @@ mod tests {
         let known =
             |rest: &str| with("d.sh", &format!("helm install web charts/a {rest}\n")).releases[0].known;
         assert!(known("--set a=1"));
-        assert!(!known("--set a=$TAG"));
+        // One value that is not known leaves all others as they are.
+        assert!(known("--set a=$TAG"));
+        assert!(known("--set-string 'a.b[0].c=x,d={x,y}'"));
+        assert!(!known("--set $NAME=1"));
+        assert!(!known("--set $ALL"));
+        assert!(!known("$ARGS"));
         assert!(!known("-f values-$ENV.yaml"));
         assert!(!known("-f gone.yaml"));
         assert!(
@@ -701,6 +706,51 @@ mod tests {
         // The chart of the directory that the command runs in.
         let own = |path: &str| with(path, "helm install web .\n").releases[0].dir.clone();
         assert_eq!(own("charts/a/d.sh"), Some(PathBuf::from("charts/a")));
+    }
+
+    #[test]
+    fn options_set_values_by_path_and_what_the_shell_knows_is_unknown() {
+        let set = |options: &str| {
+            let found = with(
+                "d.sh",
+                &format!("helm upgrade --install web charts/a {options}\n"),
+            );
+            let [release] = found.releases.as_slice() else {
+                panic!("{options}")
+            };
+            assert_eq!(release.name.as_str(), Some("web"), "{options}");
+            let shown = |node: &Node| match &node.value {
+                Value::Seq(items) => format!("{:?}", items.iter().map(Node::as_str).collect::<Vec<_>>()),
+                _ => node.as_str().unwrap_or("?").to_owned(),
+            };
+            let set = release.set.iter();
+            let set: Vec<String> = set
+                .map(|(path, node)| format!("{path}={}", shown(node)))
+                .collect();
+            set.join(" ")
+        };
+        for (options, wanted) in [
+            ("--set image.tag=$TAG --set b=2", "image.tag=? b=2"),
+            ("--set-string image.tag=\"${TAG}\"", "image.tag=?"),
+            (
+                "--set image.tag=${{ needs.build-image.outputs.tag }}",
+                "image.tag=?",
+            ),
+            ("--set=image.tag=`git rev-parse`,b=2", "image.tag=? b=2"),
+            ("--set image=$REGISTRY/web", "image=?"),
+            (
+                "--set 'hosts={a.example.com,b.example.com},c=1'",
+                "hosts=[Some(\"a.example.com\"), Some(\"b.example.com\")] c=1",
+            ),
+            ("--set 'a=x\\,y'", "a=x,y"),
+            ("--set 'hosts[0].host=x'", "hosts=?"),
+            ("--set 'labels.app\\.io/name=x'", "labels=?"),
+            ("--set-json 'a={\"b\": [1, 2]}'", "a=?"),
+            ("--set-file key=./key.pem", "key=?"),
+            ("$EXTRA_ARGS --set b=2", "b=2"),
+        ] {
+            assert_eq!(set(options), wanted, "{options}");
+        }
     }
 
     #[test]

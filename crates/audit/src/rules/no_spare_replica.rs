@@ -29,17 +29,25 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             let mut evidence = Evidence::new();
             evidence.note(fact, "two replicas");
             evidence.place(workload.span, "the workload");
-            out.report(finding(workload.id.to_string(), evidence));
+            let subject = workload.id.to_string();
+            let title = format!(
+                "{subject}: two replicas, and with one down the other carries 200 % of its usual load"
+            );
+            let finding = finding(subject, title, evidence);
+            // Two pods at 100 % each: the remaining one gets 2 / 1.
+            out.report(finding.figure("load_on_the_rest", 200, "%"));
         }
     }
-    for autoscaler in pods::lone_autoscalers(cx.env).filter(|a| a.fewest == 2) {
-        out.report(finding(autoscaler.subject, autoscaler.evidence));
+    for autoscaler in pods::lone_autoscalers(cx).filter(|a| a.fewest == 2) {
+        let title = format!(
+            "{} may scale down to two replicas, of a workload that was not read",
+            autoscaler.subject
+        );
+        out.report(finding(autoscaler.subject, title, autoscaler.evidence).likely());
     }
 }
 
-fn finding(subject: String, evidence: Evidence) -> Finding {
-    let title =
-        format!("{subject}: two replicas, and with one down the other carries 200 % of its usual load");
+fn finding(subject: String, title: String, evidence: Evidence) -> Finding {
     Finding::new(subject, title)
         .explain(
             "Every drain of a node, and every deploy that stops a pod first, leaves one replica. It \
@@ -51,8 +59,6 @@ fn finding(subject: String, evidence: Evidence) -> Finding {
         )
         .figure("replicas", 2, "replicas")
         .figure("left", 1, "replicas")
-        // Two pods at 100 % each: the remaining one gets 2 / 1.
-        .figure("load_on_the_rest", 200, "%")
         .evidence(evidence)
 }
 

@@ -3,9 +3,10 @@
 use super::common;
 use crate::finding::Evidence;
 use crate::rule::Context;
+use cofferdam_model::delivery::{Dangling, DanglingKind};
 use cofferdam_model::scaling::Autoscaler;
 use cofferdam_model::workload::{Completeness, Container, Lifecycle, ServicePort, Workload};
-use cofferdam_model::{ByHome, DeploymentKind, Environment, Fact, Service};
+use cofferdam_model::{Absence, ByHome, DeploymentKind, Environment, Fact, Service};
 use cofferdam_syntax::hash::HashMap;
 
 /// Long-running workloads that are completely known, in an environment where an outage counts as one. Pods that only hold
@@ -131,8 +132,7 @@ pub(crate) fn is_scraped(name: Option<&str>) -> bool {
     })
 }
 
-/// A HorizontalPodAutoscaler of which only the limits are known, because the scaled workload is in no file
-/// here.
+/// A HorizontalPodAutoscaler of which only the limits are known, because the workload that it scales was not read.
 pub(crate) struct LoneAutoscaler {
     /// Its name in reports.
     pub subject: String,
@@ -142,8 +142,19 @@ pub(crate) struct LoneAutoscaler {
     pub evidence: Evidence,
 }
 
-/// The autoscalers, in an environment where an outage counts as one, whose workload is in no file here.
-pub(crate) fn lone_autoscalers(env: &Environment) -> impl Iterator<Item = LoneAutoscaler> {
+/// The autoscalers, in an environment where an outage counts as one, whose workload is in no file here. If everything
+/// was read that could have it, there is none, and its replicas are no question.
+pub(crate) fn lone_autoscalers<'a>(cx: &Context<'a>) -> impl Iterator<Item = LoneAutoscaler> + use<'a> {
+    let env = cx.env;
+    let scope = &cx.platform.scope;
+    let is_closed = scope
+        .open_for(Absence::Workload, env.project, &env.name)
+        .is_none();
+    let is_missing = move |autoscaler: &Autoscaler| {
+        let subject = format!("{} {}", autoscaler.format, autoscaler.name);
+        let missing = |d: &Dangling| d.kind == DanglingKind::ScaleTarget && d.subject == subject;
+        is_closed && env.dangling.iter().any(missing)
+    };
     let counts = common::is_production_like(&env.name);
     // A workload that exists only in another deployment may be the target.
     let mut workloads: HashMap<(&str, &str), ByHome<()>> = HashMap::default();
@@ -162,6 +173,7 @@ pub(crate) fn lone_autoscalers(env: &Environment) -> impl Iterator<Item = LoneAu
         counts
             && a.workload.is_none()
             && !is_here(a)
+            && !is_missing(a)
             && a.format == "HorizontalPodAutoscaler"
             && a.completeness == Completeness::Whole
     });

@@ -68,7 +68,7 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         }
         out.report(finding);
     }
-    for autoscaler in pods::lone_autoscalers(cx.env).filter(|a| a.fewest == 1) {
+    for autoscaler in pods::lone_autoscalers(cx).filter(|a| a.fewest == 1) {
         out.report(
             Finding::new(
                 autoscaler.subject.clone(),
@@ -81,7 +81,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
             )
             .remedy("Set `minReplicas` to at least two, on different nodes.")
             .figure("replicas", 1, "replicas")
-            .evidence(autoscaler.evidence),
+            .evidence(autoscaler.evidence)
+            .likely(),
         );
     }
 }

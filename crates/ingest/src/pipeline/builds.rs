@@ -497,14 +497,15 @@ fn releases(
 fn of_command(repo: &Repo, charts: &Charts, release: &commands::Release) -> Option<helm::Listed> {
     let dir = release.dir.as_ref()?;
     let chart = charts.charts.iter().position(|c| c.dir == *dir)?;
-    if !release.known && charts.charts[chart].values.len() > 1 || release.name.as_str().is_none() {
-        return None;
-    }
     let of_files = || {
         let mut files = release.files.iter().rev();
         files.find_map(|file| environment::of_path(file))
     };
     let environment = release.environment.clone().or_else(of_files);
+    let may_be_any = !release.known && environment.is_none() && charts.charts[chart].values.len() > 1;
+    if may_be_any || release.name.as_str().is_none() {
+        return None;
+    }
     Some(helm::Listed {
         chart,
         environment,

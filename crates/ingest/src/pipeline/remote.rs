@@ -47,12 +47,7 @@ pub(super) fn reason(remote: &Remote) -> String {
 
 /// Releases of charts from elsewhere, with the environment and the cluster of each.
 fn rows(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option<String>)> {
-    let brought: BTreeSet<&Path> = (sources.charts.charts.iter())
-        .map(|chart| chart.chart_file.as_path())
-        .collect();
     let mut all = sources.remotes.clone();
-    // A dependency is a part of the release of the chart that brings it.
-    all.retain(|remote| !brought.contains(remote.path.as_path()));
     all.extend(of_commands(sources));
     let mut rows: Vec<(Remote, Option<String>, Option<String>)> = all
         .into_iter()
@@ -65,6 +60,51 @@ fn rows(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option<String>)> 
         .collect();
     rows.extend(of_applications(sources));
     rows.extend(of_terraform(sources));
+    rows
+}
+
+/// Charts from elsewhere that charts of the tree bring, with the environment in which their values turn them on: none
+/// where all of the chart's releases do.
+pub(super) fn brought(sources: &Sources<'_>) -> Vec<(Remote, Option<String>)> {
+    type Brought<'s> = BTreeMap<(&'s Path, usize, Option<&'s str>), BTreeSet<Option<&'s str>>>;
+    let mut found: Brought<'_> = BTreeMap::new();
+    let mut releases: BTreeMap<(&Path, Option<&str>), BTreeSet<Option<&str>>> = BTreeMap::new();
+    for release in &sources.releases {
+        let (dir, name) = (release.dir.as_path(), release.release.as_deref());
+        let environment = release.environment.as_deref();
+        releases.entry((dir, name)).or_default().insert(environment);
+        let Some(chart) = sources.charts.charts.iter().find(|chart| chart.dir == dir) else {
+            continue;
+        };
+        let is_here = |d: &helm::Dependency| release.unread.iter().any(|u| u.name.span == d.name.span);
+        for (number, _) in chart.dependencies.iter().enumerate().filter(|(_, d)| is_here(d)) {
+            found.entry((dir, number, name)).or_default().insert(environment);
+        }
+    }
+    let mut rows = Vec::new();
+    for ((dir, number, name), environments) in found {
+        let Some(chart) = sources.charts.charts.iter().find(|chart| chart.dir == dir) else {
+            continue;
+        };
+        let dependency = &chart.dependencies[number];
+        let is_in_all = releases.get(&(dir, name)) == Some(&environments);
+        let environments = match is_in_all {
+            true => BTreeSet::from([None]),
+            false => environments,
+        };
+        rows.extend(environments.into_iter().map(|environment| {
+            let remote = Remote {
+                path: chart.chart_file.clone(),
+                span: dependency.name.span,
+                chart: dependency.name.value.clone(),
+                from: dependency.repository.as_ref().map(|r| r.value.clone()),
+                release: Some(name.unwrap_or(&chart.name.value).to_owned()),
+                namespace: None,
+                values: Vec::new(),
+            };
+            (remote, environment.map(str::to_owned))
+        }));
+    }
     rows
 }
 
@@ -106,14 +146,10 @@ pub(super) fn makings(sources: &Sources<'_>) -> Vec<Making> {
         let name = remote.release.clone().unwrap_or_else(|| remote.chart.clone());
         of(&remote, environment, name)
     });
-    let brought: BTreeSet<&Path> = (sources.charts.charts.iter())
-        .map(|chart| chart.chart_file.as_path())
-        .collect();
-    let dependencies = (sources.remotes.iter()).filter(|remote| brought.contains(remote.path.as_path()));
-    let parts = dependencies.filter_map(|remote| {
+    let parts = brought(sources).into_iter().filter_map(|(remote, environment)| {
         let release = remote.release.clone()?;
         let prefix = format!("{release}-{}", remote.chart);
-        Some(of(remote, None, prefix))
+        Some(of(&remote, environment, prefix))
     });
     releases
         .chain(parts)

@@ -117,6 +117,8 @@ pub(super) struct Release {
     pub(super) release: Option<String>,
     /// Whether another chart brings it: it belongs to the release before it.
     pub(super) is_part: bool,
+    /// Charts from elsewhere that it brings with these values.
+    pub(super) unread: Vec<helm::Dependency>,
     /// The namespace and the files of values that it is installed with.
     pub(super) of: ReleaseOf,
     /// Workloads whose number of replicas its application leaves alone.
@@ -148,6 +150,7 @@ impl Release {
             values,
             release,
             is_part,
+            unread,
         } = installed;
         if let Some(namespace) = namespace {
             objects
@@ -165,6 +168,7 @@ impl Release {
             by_default: false,
             release,
             is_part,
+            unread,
             of: ReleaseOf {
                 by: None,
                 namespace: namespace.and_then(Node::as_str).map(str::to_owned),

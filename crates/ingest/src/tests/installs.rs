@@ -95,6 +95,57 @@ fn a_command_installs_the_chart_that_it_names_with_its_values() {
 }
 
 #[test]
+fn an_option_with_a_variable_loses_no_release() {
+    let values = [
+        ("charts/web/values-production.yaml", "replicas: 9\n"),
+        ("charts/web/values-staging.yaml", "replicas: 2\n"),
+    ];
+    let install =
+        "helm upgrade --install live charts/web -n web-production -f charts/web/values-production.yaml";
+    for rest in [
+        "",
+        "--set image.tag=$TAG",
+        "--set-string x=$Y",
+        "--timeout $TIMEOUT --set image.tag=$(git rev-parse HEAD)",
+        "-f \"$EXTRA\"",
+        "$EXTRA_ARGS",
+    ] {
+        let command = format!("{install} {rest}\n");
+        let found = with(&[values[0], values[1], ("up.sh", &command)]);
+        let live = "live charts/web production";
+        assert_eq!(releases(&found), [DEFAULT_API, live], "{rest}");
+        let of = release(&found, "live");
+        assert_eq!(of.namespace.as_deref(), Some("web-production"), "{rest}");
+    }
+}
+
+#[test]
+fn a_chart_from_elsewhere_is_open_only_where_values_turn_it_on() {
+    let open = |production: &str, staging: &str| {
+        let found = with(&[
+            (
+                "charts/shop/Chart.yaml",
+                "apiVersion: v2\nname: shop\ndependencies: [{name: redis, repository: 'https://c.example.com', condition: redis.enabled}]\n",
+            ),
+            ("charts/shop/values.yaml", "redis: {enabled: false}\n"),
+            ("charts/shop/values-production.yaml", production),
+            ("charts/shop/values-staging.yaml", staging),
+        ]);
+        let openings = found.scope.openings.iter();
+        let of_chart = openings.filter(|o| o.reason.contains("the chart redis"));
+        let environments: Vec<String> = of_chart
+            .map(|o| o.environment.clone().unwrap_or_else(|| "all".to_owned()))
+            .collect();
+        environments.join(" ")
+    };
+    let (on, off) = ("redis: {enabled: true}\n", "redis: {enabled: false}\n");
+    assert_eq!(open(on, off), "production");
+    assert_eq!(open("a: 1\n", on), "staging");
+    assert_eq!(open(on, on), "all");
+    assert_eq!(open("a: 1\n", off), "");
+}
+
+#[test]
 fn a_file_of_values_is_no_compose_file() {
     let values = ("conf/front.yaml", "services: {a: {image: x}}\n");
     let compose = |files: &[(&str, &str)]| {

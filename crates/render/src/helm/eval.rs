@@ -2,9 +2,10 @@
 //! cluster, the release, functions that are not known here) stays unknown and is printed as a mark.
 
 use super::functions;
-use super::output::{MARK, MARK_END, Origin, Piece, Within, indent, to_yaml};
+use super::output::{MARK, MARK_END, Origin, Piece, Within, indent, is_null, is_too_long};
 use super::parse::{Defines, Expr, Item, Output};
-use super::value::{Val, bytes_of};
+use super::value::{Val, bytes_of, numbered};
+use super::written::{json_of, yaml_of};
 use crate::budget::Allowance;
 use cofferdam_syntax::tree::{Node, Value};
 use cofferdam_syntax::{ChainId, Chains, FileId, Layer, Span};
@@ -356,6 +357,8 @@ impl<'a> Evaluator<'a> {
         self.at = output.start;
         let here = self.here;
         match self.eval(&output.value) {
+            // Nothing where entries of a map are expected is an error of the chart, or of values that were not read.
+            Val::Text(pieces) if output.alone && is_null(&pieces) => self.unknown(output),
             Val::Text(pieces) => {
                 for piece in pieces {
                     let origin = self.given_on(piece.origin, action);
@@ -537,13 +540,22 @@ impl<'a> Evaluator<'a> {
                 }
                 Val::Text(pieces)
             }
-            "toYaml" => match arguments.last() {
-                Some(Val::Node(node)) => Val::Text(to_yaml(node)),
-                Some(value @ (Val::Plain(_) | Val::Text(_))) => value.clone(),
-                _ => Val::Unknown,
-            },
+            "toYaml" | "mustToYaml" | "toYamlPretty" => self.written(&arguments, yaml_of),
+            "toJson" | "mustToJson" | "toRawJson" | "mustToRawJson" | "toPrettyJson" | "mustToPrettyJson" => {
+                self.written(&arguments, json_of)
+            }
             _ => functions::call(name, &arguments, self.here).unwrap_or(Val::Unknown),
         }
+    }
+
+    /// A value as text of another format.
+    fn written(
+        &self,
+        arguments: &[Val<'a>],
+        write: impl Fn(&Val<'a>, Origin<'a>) -> Option<Vec<Piece<'a>>>,
+    ) -> Val<'a> {
+        let text = arguments.last().and_then(|value| write(value, self.here));
+        text.map_or(Val::Unknown, Val::Text)
     }
 
     fn and_or(&mut self, is_and: bool, arguments: &'a [Expr<'a>]) -> Val<'a> {
@@ -596,15 +608,4 @@ impl<'a> Evaluator<'a> {
         self.depth -= 1;
         Val::Text(std::mem::replace(&mut self.out, outer_out))
     }
-}
-
-fn is_too_long(pieces: &[Piece<'_>]) -> bool {
-    pieces.len() > MAX_PIECES || pieces.iter().map(|p| p.text.len()).sum::<usize>() > MAX_BYTES
-}
-
-fn numbered<'a>(items: impl Iterator<Item = Val<'a>>) -> Vec<(Val<'a>, Val<'a>)> {
-    items
-        .enumerate()
-        .map(|(index, item)| (Val::Plain(index.to_string()), item))
-        .collect()
 }

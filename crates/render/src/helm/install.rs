@@ -32,6 +32,8 @@ pub struct Installed {
     pub release: Option<String>,
     /// Whether another chart brings it: it belongs to the release of the chart before it.
     pub is_part: bool,
+    /// Charts from elsewhere that it brings with these values.
+    pub unread: Vec<Dependency>,
 }
 
 /// Installs chart `number` of `charts` with these values, as a release of this name.
@@ -88,8 +90,15 @@ impl Walk<'_> {
         }
         let below = below(self.charts, number);
         let mut own = values.clone();
+        let elsewhere = chart
+            .dependencies
+            .iter()
+            .filter(|dependency| of_dependency(self.charts, number, dependency).is_none());
+        let (unread, left_out): (Vec<&Dependency>, Vec<&Dependency>) =
+            elsewhere.partition(|dependency| turned_on(dependency, values));
         if let Some(map) = own.as_map_mut() {
-            for (_, key, _) in &below {
+            let of_others = below.iter().map(|(_, key, _)| *key);
+            for key in of_others.chain(left_out.iter().map(|dependency| dependency.key())) {
                 map.remove(key);
             }
         }
@@ -102,6 +111,7 @@ impl Walk<'_> {
             values: own,
             release: self.release.and_then(Node::as_str).map(str::to_owned),
             is_part: depth > 0,
+            unread: unread.into_iter().cloned().collect(),
         });
         for (child, key, dependency) in below {
             if dependency.is_some_and(|d| !turned_on(d, values)) {
@@ -235,6 +245,61 @@ mod tests {
             "the child's values are the child's"
         );
         assert!(!is_brought(&charts, top));
+    }
+
+    #[test]
+    fn charts_from_elsewhere_are_brought_where_the_values_turn_them_on() {
+        let chart = "apiVersion: v2\nname: shop\ndependencies:\n\
+            - {name: redis, repository: 'https://c.example.com'}\n\
+            - {name: kafka, repository: 'https://c.example.com', condition: kafka.enabled}\n\
+            - {name: mail, alias: post, repository: 'https://c.example.com', condition: 'post.on,global.post', tags: [extra]}\n\
+            - {name: logs, repository: 'https://c.example.com', tags: [extra, seen]}\n\
+            - {name: api, repository: 'file://../api'}\n\
+            - {name: lib, repository: 'https://c.example.com'}\n";
+        let brought = |values: &str| {
+            let repo = repo(&[
+                ("shop/Chart.yaml", chart),
+                ("shop/values.yaml", values),
+                ("shop/charts/lib/Chart.yaml", "apiVersion: v2\nname: lib\n"),
+                ("api/Chart.yaml", "apiVersion: v2\nname: api\n"),
+            ]);
+            let charts = helm::read(&repo, &Selected::default());
+            let top = charts.charts.iter().position(|c| c.name.value == "shop").unwrap();
+            let installed = install(&repo, &charts, top, &charts.charts[top].own, None);
+            let names: Vec<&str> = installed[0]
+                .unread
+                .iter()
+                .map(|d| d.name.value.as_str())
+                .collect();
+            let kept = ["kafka", "post"].map(|key| installed[0].values.get(key).is_some());
+            (names.join(" "), kept)
+        };
+        for (values, wanted, kept) in [
+            ("{}", "redis kafka mail logs", [false, false]),
+            ("kafka: {enabled: false}", "redis mail logs", [false, false]),
+            ("kafka: {enabled: true}", "redis kafka mail logs", [true, false]),
+            ("tags: {extra: false}", "redis kafka", [false, false]),
+            (
+                "tags: {extra: false, seen: true}",
+                "redis kafka logs",
+                [false, false],
+            ),
+            // A condition counts before a tag, and its first path that is set before the others.
+            (
+                "tags: {extra: false}\npost: {on: true}",
+                "redis kafka mail",
+                [false, true],
+            ),
+            (
+                "post: {on: false}\nglobal: {post: true}",
+                "redis kafka logs",
+                [false, false],
+            ),
+            ("global: {post: false}", "redis kafka logs", [false, false]),
+            ("kafka: {enabled: maybe}", "redis kafka mail logs", [true, false]),
+        ] {
+            assert_eq!(brought(values), (wanted.to_owned(), kept), "{values}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod render;
 mod tests;
 mod value;
 mod values;
+mod written;
 
 use crate::budget::{Budget, Cost};
 use crate::image::ImagePair;
@@ -116,6 +117,8 @@ pub struct Dependency {
     pub alias: Option<String>,
     /// Path of the value that turns it on.
     pub condition: Option<String>,
+    /// Names below `tags` in the values, any of which turns it on.
+    pub tags: Vec<String>,
 }
 
 /// What a chart's templates give.
@@ -315,6 +318,9 @@ fn dependencies(repo: &Repo, dir: &Path, chart: &Node) -> Vec<Dependency> {
                 repository: text("repository"),
                 alias: text("alias").map(|f| f.value),
                 condition: text("condition").map(|f| f.value),
+                tags: (item.get("tags").map_or(&[][..], Node::items).iter())
+                    .filter_map(|tag| Some(tag.as_str()?.to_owned()))
+                    .collect(),
             })
         })
         .collect()

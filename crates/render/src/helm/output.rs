@@ -1,7 +1,7 @@
 //! The printed text of a template, with the origin of every piece. So each value of the tree that is read from
 //! it is at the place where it is written: in the template or in a values file.
 
-use super::eval::MAX_PIECES;
+use super::eval::{MAX_BYTES, MAX_PIECES};
 use cofferdam_syntax::tree::{Key, Map, Node, Style, Value};
 use cofferdam_syntax::{ChainId, Chains, Span};
 use std::collections::HashSet;
@@ -124,70 +124,6 @@ pub(super) fn indent<'a>(pieces: Vec<Piece<'a>>, width: usize, origin: Origin<'a
     out
 }
 
-/// A value as block YAML without a last line break; each scalar and key keeps its place.
-pub(super) fn to_yaml<'a>(node: &'a Node) -> Vec<Piece<'a>> {
-    let mut out = Vec::new();
-    write_yaml(node, 0, false, &mut out);
-    out
-}
-
-fn write_yaml<'a>(node: &'a Node, depth: usize, inline: bool, out: &mut Vec<Piece<'a>>) {
-    // What has more pieces is not known, so the rest of them is not needed.
-    if out.len() > MAX_PIECES {
-        return;
-    }
-    let at = Origin::Place(node.span);
-    let line = |depth: usize| Piece::new(format!("\n{}", "  ".repeat(depth)), at);
-    match &node.value {
-        Value::Map(map) if !map.is_empty() => {
-            for (index, (key, value)) in map.iter().enumerate() {
-                if index > 0 || inline {
-                    out.push(line(depth));
-                }
-                let place = Origin::Place(key.span);
-                out.push(Piece::new(format!("{}:", quoted(&key.text)), place));
-                nested(value, depth, out);
-            }
-        }
-        Value::Seq(items) if !items.is_empty() => {
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 || inline {
-                    out.push(line(depth));
-                }
-                out.push(Piece::new("-", at));
-                nested(item, depth, out);
-            }
-        }
-        Value::Map(_) => out.push(Piece::new("{}", Origin::Node(node, node.span))),
-        Value::Seq(_) => out.push(Piece::new("[]", Origin::Node(node, node.span))),
-        Value::Null => out.push(Piece::new("null", Origin::Node(node, node.span))),
-        Value::Scalar(scalar) => {
-            let text = if scalar.style == Style::Plain {
-                scalar.text.to_string()
-            } else {
-                quoted(&scalar.text)
-            };
-            out.push(Piece::new(text, Origin::Node(node, node.span)));
-        }
-        Value::Unknown(_) => out.push(Piece::new(
-            format!("{MARK}{MARK_END}"),
-            Origin::Node(node, node.span),
-        )),
-    }
-}
-
-fn nested<'a>(value: &'a Node, depth: usize, out: &mut Vec<Piece<'a>>) {
-    let holds = match &value.value {
-        Value::Map(map) => !map.is_empty(),
-        Value::Seq(items) => !items.is_empty(),
-        _ => false,
-    };
-    if !holds {
-        out.push(Piece::new(" ", Origin::Place(value.span)));
-    }
-    write_yaml(value, depth + 1, true, out);
-}
-
 /// Text in double quotes as YAML and JSON read it.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
@@ -207,6 +143,41 @@ pub(super) fn quoted(text: &str) -> String {
         }
     }
     out.push('"');
+    out
+}
+
+/// The pieces with a line break after each separator of documents. Helm cuts what a template printed at
+/// `(?:^|\s*\n)---\s*`, so a separator may have the first line of the next document behind it: a trimming action that
+/// follows `---` puts it there. YAML knows no such line.
+fn separated(pieces: Vec<Piece<'_>>) -> Vec<Piece<'_>> {
+    let mut out = Vec::with_capacity(pieces.len());
+    // Dashes at the beginning of the line; `None` once anything else is on it.
+    let mut dashes = Some(0);
+    for mut piece in pieces {
+        let mut at = 0;
+        while let Some(byte) = piece.text.as_bytes().get(at).copied() {
+            dashes = match (dashes, byte) {
+                (_, b'\n') => Some(0),
+                (Some(count @ 0..3), b'-') => Some(count + 1),
+                (Some(3), b' ' | b'\t' | b'\r') => Some(3),
+                (Some(3), _) => {
+                    let rest = Piece {
+                        text: piece.text.split_off(at),
+                        origin: piece.origin.after(at),
+                        within: piece.within.clone(),
+                    };
+                    piece.text.push('\n');
+                    out.push(std::mem::replace(&mut piece, rest));
+                    at = 0;
+                    None
+                }
+                _ => None,
+            };
+            at += 1;
+        }
+        out.push(piece);
+    }
+    out.retain(|piece| !piece.text.is_empty());
     out
 }
 
@@ -232,7 +203,7 @@ impl<'a> Printed<'a> {
             within: Vec::with_capacity(pieces.len()),
             unknowns,
         };
-        for piece in pieces.into_iter().filter(|p| !p.text.is_empty()) {
+        for piece in separated(pieces) {
             printed.starts.push(printed.text.len());
             printed.origins.push(piece.origin);
             printed.within.push(piece.within);
@@ -455,4 +426,18 @@ fn is_alone(line: &str) -> bool {
         let before = line.split(MARK).next().unwrap_or("").trim();
         before.is_empty() || before == "-"
     }
+}
+
+/// Whether a text is `null` alone.
+pub(super) fn is_null(pieces: &[Piece<'_>]) -> bool {
+    let mut parts = pieces
+        .iter()
+        .map(|p| p.text.trim())
+        .filter(|text| !text.is_empty());
+    (parts.next(), parts.next()) == (Some("null"), None)
+}
+
+/// Whether a computed text is longer than any that is kept.
+pub(super) fn is_too_long(pieces: &[Piece<'_>]) -> bool {
+    pieces.len() > MAX_PIECES || pieces.iter().map(|p| p.text.len()).sum::<usize>() > MAX_BYTES
 }

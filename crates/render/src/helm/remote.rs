@@ -1,8 +1,6 @@
 //! Charts that files name and that are not in the tree. They could bring objects that cannot be read here.
 
 use super::Charts;
-use super::install::of_dependency;
-use super::values::turned_on;
 use cofferdam_syntax::Span;
 use cofferdam_syntax::repo::{Repo, normalise};
 use cofferdam_syntax::tree::Node;
@@ -20,7 +18,7 @@ pub struct Remote {
     pub chart: String,
     /// Its source: an address, or the name of a repository.
     pub from: Option<String>,
-    /// The release that installs it; for a dependency, the chart that brings it.
+    /// The release that installs it, or that it is a part of.
     pub release: Option<String>,
     /// The namespace that it is installed into, where known.
     pub namespace: Option<String>,
@@ -31,7 +29,8 @@ pub struct Remote {
 /// Repositories that objects of Flux declare, with their addresses.
 type Addresses = BTreeMap<(String, String), String>;
 
-/// Every chart from another place that a release installs or a chart of the tree depends on. Dependencies come last.
+/// Every chart from another place that a release installs. What such a chart depends on is not known; what a chart of the
+/// tree depends on, its installation tells ([`super::Installed::unread`]).
 pub fn remote(repo: &Repo, charts: &Charts) -> Vec<Remote> {
     let documents = || {
         let yaml = repo
@@ -58,27 +57,6 @@ pub fn remote(repo: &Repo, charts: &Charts) -> Vec<Remote> {
                     .filter_map(|r| of_helmfile(charts, path, r, document));
                 found.extend(listed);
             }
-        }
-    }
-    for (number, chart) in charts.charts.iter().enumerate() {
-        for dependency in &chart.dependencies {
-            let is_here = of_dependency(charts, number, dependency).is_some();
-            let is_on = chart
-                .deployed()
-                .iter()
-                .any(|values| turned_on(dependency, &values.values));
-            if is_here || !is_on || repo.links.contains_key(&chart.chart_file) {
-                continue;
-            }
-            found.push(Remote {
-                path: chart.chart_file.clone(),
-                span: dependency.name.span,
-                chart: dependency.name.value.clone(),
-                from: dependency.repository.as_ref().map(|r| r.value.clone()),
-                release: Some(chart.name.value.clone()),
-                namespace: None,
-                values: Vec::new(),
-            });
         }
     }
     found
@@ -228,20 +206,6 @@ mod tests {
                 "redis of https://charts.example.com in far",
                 "app of oci://r.example.com/charts in oci"
             ]
-        );
-    }
-
-    #[test]
-    fn dependencies_that_are_not_vendored_are_remote() {
-        let chart = "apiVersion: v2\nname: shop\ndependencies:\n- {name: redis, version: 1, repository: 'https://c.example.com'}\n- {name: kafka, version: 1, repository: 'https://c.example.com', condition: kafka.enabled}\n- {name: api, version: 1, repository: 'file://../api'}\n- {name: lib, version: 1, repository: 'https://c.example.com'}\n";
-        assert_eq!(
-            shown(&[
-                ("shop/Chart.yaml", chart),
-                ("shop/values.yaml", "kafka: {enabled: false}\n"),
-                ("shop/charts/lib/Chart.yaml", "apiVersion: v2\nname: lib\n"),
-                ("api/Chart.yaml", "apiVersion: v2\nname: api\n"),
-            ]),
-            ["redis of https://c.example.com in shop"]
         );
     }
 }

@@ -175,6 +175,97 @@ fn values_are_filled_in_and_missing_values_are_unknown() {
 }
 
 #[test]
+fn documents_are_separated_as_helm_does() {
+    for (template, wanted) in [
+        ("a: 1\n---\nkind: Y\nb: 2\n", "a:1}\n{kind:Y b:2"),
+        // The next document comes right behind the dashes.
+        (
+            "a: 1\n---\n{{- /* of the rest */ -}}\nkind: Y\nb: 2\n",
+            "a:1}\n{kind:Y b:2",
+        ),
+        (
+            "a: 1\n---\n{{- if true -}}\nkind: Y\nb: 2\n{{- end }}",
+            "a:1}\n{kind:Y b:2",
+        ),
+        (
+            "a: 1\n---\n{{- if .Values.on -}}\nkind: Y\nb: 2\n{{- end }}\n",
+            "a:1}\n{kind:Y b:2",
+        ),
+        (
+            "a: 1\n{{- range .Values.names }}\n---\n{{- $x := . -}}\nkind: Y\nb: {{ $x }}\n{{- end }}\n",
+            "a:1}\n{kind:Y b:p}\n{kind:Y b:q",
+        ),
+        (
+            "a: 1\n---\t {{- with .Values.on -}}   kind: Y\nb: {{ . }}\n{{- end }}\n",
+            "a:1}\n{kind:Y b:true",
+        ),
+        ("a: 1\n--- # comment\nkind: Y\nb: 2\n", "a:1}\n{kind:Y b:2"),
+        ("a: 1\n---{{ \"\" }}\nkind: Y\n", "a:1}\n{kind:Y"),
+        // An unknown condition around it.
+        (
+            "a: 1\n---\n{{- if .Release.IsUpgrade -}}\nkind: Y\nb: 2\n{{- end }}\n---\nkind: Z\n",
+            "a:1}\n{kind:Y b:2}\n{kind:Z",
+        ),
+        // Dashes within a text separate nothing.
+        ("a: |\n  ---x\nb: 2\n", "a:---x\n b:2"),
+        ("a: x---\nb: 2\n", "a:x--- b:2"),
+        (
+            "a: 1\r\n---\r\n{{- /* c */ -}}\r\nkind: Y\r\nb: 2\r\n",
+            "a:1}\n{kind:Y b:2",
+        ),
+    ] {
+        assert_eq!(given("on: true\nnames: [p, q]\n", template), wanted, "{template}");
+    }
+}
+
+#[test]
+fn values_are_printed_as_json_and_yaml() {
+    let values = "map: {b: 1, a: [x, \"y, z\"], t: \"true\", on: true}\nlist: [1, two]\ntext: 'say \"hi\"'\nempty: {}\nnone: null\nnumber: 7\nlong: |\n  p\n  q\n";
+    for (template, wanted) in [
+        ("a: {{ toJson .Values.map }}", "a:{b:1 a:[x y, z] t:true on:true}"),
+        ("a: {{ .Values.list | toJson }}", "a:[1 two]"),
+        ("a: {{ .Values.text | toRawJson }}", "a:say \"hi\""),
+        ("a: {{ .Values.number | mustToJson }}", "a:7"),
+        ("a: {{ .Values.long | toJson }}", "a:p\nq\n"),
+        ("a: {{ .Values.empty | toJson }}", "a:{}"),
+        ("a: {{ .Values.none | toJson }}", "a:null"),
+        ("a: {{ .Values.gone | toJson }}", "a:null"),
+        (
+            "a: {{ .Values.map | toPrettyJson | nindent 2 }}",
+            "a:{b:1 a:[x y, z] t:true on:true}",
+        ),
+        (
+            "a: {{ toJson .Values.map | quote }}",
+            "a:{\"b\": 1, \"a\": [\"x\", \"y, z\"], \"t\": \"true\", \"on\": true}",
+        ),
+        (
+            "a: {{ toJson .Values.map | squote }}",
+            "a:{\"b\": 1, \"a\": [\"x\", \"y, z\"], \"t\": \"true\", \"on\": true}",
+        ),
+        (
+            "a: {{ dict \"x\" .Values.list \"y\" \"z\" | toJson }}",
+            "a:{x:[1 two] y:z}",
+        ),
+        (
+            "a: {{- dict \"x\" .Values.list \"y\" (list 1 \"b\") | toYaml | nindent 2 }}",
+            "a:{x:[1 two] y:[1 b]}",
+        ),
+        (
+            "a:\n  {{- list \"x\" .Values.number | toYaml | nindent 2 }}",
+            "a:[x 7]",
+        ),
+        ("a: {{- toYaml .Values.gone | nindent 2 }}", "a:null"),
+        ("a: {{ list | toJson }}", "a:[]"),
+        ("a: {{ randAlpha 3 | toJson }}", "a:?"),
+        ("a: {{ dict \"x\" (randAlpha 3) | toJson }}", "a:?"),
+        // Where entries are expected, nothing is an error of the chart that a value may repair.
+        ("a: 1\n{{ toYaml .Values.gone }}", "a:1"),
+    ] {
+        assert_eq!(given(values, template), wanted, "{template}");
+    }
+}
+
+#[test]
 fn a_file_inside_a_template_keeps_its_known_values() {
     let text = given(
         "acks: all\n",

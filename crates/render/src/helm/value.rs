@@ -156,3 +156,11 @@ pub(super) fn bytes_of(pieces: &[Piece<'_>]) -> usize {
 fn is_false(text: &str) -> bool {
     text.is_empty() || text == "false" || text.parse::<f64>().is_ok_and(|n| n == 0.0)
 }
+
+/// The items of a list, each with its number.
+pub(super) fn numbered<'a>(items: impl Iterator<Item = Val<'a>>) -> Vec<(Val<'a>, Val<'a>)> {
+    items
+        .enumerate()
+        .map(|(index, item)| (Val::Plain(index.to_string()), item))
+        .collect()
+}

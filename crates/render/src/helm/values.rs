@@ -207,12 +207,27 @@ pub(super) fn turned_off(parent: &Chart, chart: &Chart, environment: Option<&str
 
 /// Whether a dependency is turned on in the values of the chart that names it.
 pub(super) fn turned_on(dependency: &Dependency, values: &Node) -> bool {
-    let Some(condition) = dependency.condition.as_deref() else {
-        return true;
-    };
-    // The first of several paths that is set decides.
-    let set = condition
-        .split(',')
-        .find_map(|path| values.at(&path.trim().replace('.', "/"))?.as_bool());
-    set != Some(false)
+    // The first of several paths that is set decides. An unknown value may turn it on.
+    let conditions = dependency.condition.as_deref().unwrap_or_default().split(',');
+    let set = conditions
+        .filter_map(|path| values.at(&path.trim().replace('.', "/")))
+        .find_map(switch);
+    if let Some(is_on) = set {
+        return is_on;
+    }
+    // Without one, any tag that is set to true; if none is set, it is on.
+    let tags = dependency.tags.iter();
+    let mut tags = tags
+        .filter_map(|tag| values.get("tags")?.get(tag))
+        .filter_map(switch)
+        .peekable();
+    tags.peek().is_none() || tags.any(|is_on| is_on)
+}
+
+/// What a value turns on or off; a value that is not known may turn on.
+fn switch(value: &Node) -> Option<bool> {
+    match &value.value {
+        Value::Unknown(_) => Some(true),
+        _ => value.as_bool(),
+    }
 }

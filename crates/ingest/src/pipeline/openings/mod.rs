@@ -245,11 +245,12 @@ impl Finder<'_> {
     /// Charts from elsewhere, and templates that could not be rendered.
     fn charts(&mut self) {
         let sources = self.sources;
-        for remote in helm::remote(sources.repo, &sources.charts) {
-            self.chart(&remote);
+        for remote in sources.remotes.iter().chain(&remote::of_commands(sources)) {
+            let environment = sources.file_environments.get(remote.path.as_path());
+            self.chart(remote, environment.cloned());
         }
-        for remote in remote::of_commands(sources) {
-            self.chart(&remote);
+        for (remote, environment) in remote::brought(sources) {
+            self.chart(&remote, environment);
         }
         for (path, address) in &sources.commands.remote {
             let name = address.rsplit("://").next().unwrap_or(address);
@@ -297,7 +298,7 @@ impl Finder<'_> {
         }
     }
 
-    fn chart(&mut self, remote: &helm::Remote) {
+    fn chart(&mut self, remote: &helm::Remote, environment: Option<String>) {
         let from = remote.from.as_deref();
         let of = from
             .filter(|f| !f.is_empty())
@@ -307,7 +308,7 @@ impl Finder<'_> {
         let name = format!("{}{of}{by}", remote.chart);
         let kinds = kinds::chart(&remote.chart);
         let reason = format!("the chart {name} was not read");
-        self.open(&remote.path, Some(remote.span), kinds, reason);
+        self.open_in(&remote.path, environment, (Some(remote.span), kinds, reason));
         self.reaches(reach::chart(&remote.chart), remote.namespace.as_deref());
         self.told.add(What::Chart, name, &remote.path, Some(remote.span));
     }

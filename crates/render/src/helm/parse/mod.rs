@@ -125,15 +125,15 @@ fn actions(text: &str) -> Result<Vec<Action<'_>>, Malformed> {
             message: "`{{` is never closed",
         };
         let mut inner = start + 2;
-        let trim_before = text[inner..].starts_with("- ")
-            || text[inner..].starts_with("-\n")
-            || text[inner..].starts_with("-/*");
+        let trim_before = ["- ", "-\n", "-\t", "-\r", "-/*"]
+            .iter()
+            .any(|start| text[inner..].starts_with(start));
         if trim_before {
             inner += 1;
         }
         let close = closing(&text[inner..]).ok_or(unclosed)?;
         let raw = &text[inner..inner + close];
-        let trim_after = raw.ends_with('-') && raw[..raw.len() - 1].ends_with([' ', '\n', '\t', '/']);
+        let trim_after = raw.ends_with('-') && raw[..raw.len() - 1].ends_with([' ', '\n', '\t', '\r', '/']);
         let body = if trim_after { &raw[..raw.len() - 1] } else { raw };
         let end = inner + close + 2;
         found.push(Action {
