@@ -4,6 +4,7 @@ use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::units::count;
 use cofferdam_model::{Absence, Environment, Fact, Span};
+use cofferdam_syntax::environment;
 use std::collections::BTreeSet;
 
 /// The rule.
@@ -99,39 +100,26 @@ fn is_open(cx: &Context<'_>, kind: Absence, environment: &str) -> bool {
 
 fn pairs(staging: &Environment, production: &Environment) -> Vec<Pair> {
     let mut pairs = Vec::new();
-    let names = |env: &Environment| {
-        env.services
-            .iter()
-            .filter(|s| !s.workloads.is_empty())
-            .map(|s| s.name.clone())
-            .collect::<BTreeSet<_>>()
+    let running = |env: &'_ Environment| -> Vec<(String, Option<Span>)> {
+        let all = env.services.iter().filter(|s| !s.workloads.is_empty());
+        all.map(|s| (s.name.clone(), s.declared.first().copied()))
+            .collect()
     };
-    let (ours, theirs) = (names(production), names(staging));
+    let (ours, theirs) = (running(production), running(staging));
     // An environment about which the files contain nothing is not a different one.
     if !theirs.is_empty() {
-        for name in ours.symmetric_difference(&theirs) {
-            let there =
-                |set: &BTreeSet<String>| if set.contains(name) { "there" } else { "absent" }.to_owned();
-            let env = if ours.contains(name) { production } else { staging };
-            let places = env
-                .services
-                .iter()
-                .find(|s| s.name == *name)
-                .and_then(|s| s.declared.first().copied());
-            pairs.push(Pair {
-                what: format!("service {name}"),
-                staging: there(&theirs),
-                production: there(&ours),
-                places: places.into_iter().collect(),
-                lacks: Some((
-                    Absence::Workload,
-                    if ours.contains(name) {
-                        "staging"
-                    } else {
-                        "production"
-                    },
-                )),
-            });
+        for (own, others, is_ours) in [(&ours, &theirs, true), (&theirs, &ours, false)] {
+            let others: BTreeSet<String> = others.iter().map(|(name, _)| of_any(name)).collect();
+            for (name, place) in own.iter().filter(|(name, _)| !others.contains(&of_any(name))) {
+                let there = |is_there: bool| if is_there { "there" } else { "absent" }.to_owned();
+                pairs.push(Pair {
+                    what: format!("service {name}"),
+                    staging: there(!is_ours),
+                    production: there(is_ours),
+                    places: place.iter().copied().collect(),
+                    lacks: Some((Absence::Workload, if is_ours { "staging" } else { "production" })),
+                });
+            }
         }
     }
     for database in &production.databases {
@@ -193,6 +181,17 @@ fn pairs(staging: &Environment, production: &Environment) -> Vec<Pair> {
         }
     }
     pairs
+}
+
+/// A name without the words for its environment: `hooks-staging` and `hooks-production` are one service.
+fn of_any(name: &str) -> String {
+    let is_stage = |word: &&str| matches!(environment::canonical(word), Some("staging" | "production"));
+    let words = name.split(['-', '_', '.']);
+    let words: Vec<&str> = words.filter(|word| !is_stage(word)).collect();
+    match words.is_empty() {
+        true => name.to_owned(),
+        false => words.join("-"),
+    }
 }
 
 fn compare(
@@ -314,6 +313,42 @@ mod tests {
         platform.scope.openings.clear();
         platform.environments[1].project = cofferdam_model::ProjectId(1);
         assert!(run(&platform).is_empty());
+    }
+
+    #[test]
+    fn a_name_with_its_environment_in_it_is_the_same_service() {
+        let named = |environment: &str, names: &[&str]| {
+            let mut env = env(environment, "16", 1);
+            for name in names {
+                let mut service = crate::rules::testing::service(name, (1, 1, 1));
+                service.workloads.push(cofferdam_model::WorkloadId(0));
+                env.services.push(service);
+            }
+            env
+        };
+        for (staging, production, count) in [
+            ("hooks-staging", "hooks-production", 0),
+            ("stg-hooks", "prod-hooks", 0),
+            ("shop.staging.hooks", "shop.production.hooks", 0),
+            ("hooks_stage", "hooks_prd", 0),
+            ("hooks", "hooks-production", 0),
+            ("staging", "production", 1),
+            ("hooks-staging", "mail-production", 1),
+            ("hooks-dev", "hooks-production", 1),
+        ] {
+            let platform = Platform {
+                environments: vec![named("production", &[production]), named("staging", &[staging])],
+                ..Platform::default()
+            };
+            let mut out = Verdicts::default();
+            let cx = Context {
+                env: &platform.environments[0],
+                platform: &platform,
+                settings: None,
+            };
+            (RULE.check)(&cx, &mut out);
+            assert_eq!(out.findings.len(), count, "{staging} {production}");
+        }
     }
 
     #[test]

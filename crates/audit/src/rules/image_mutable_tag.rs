@@ -1,7 +1,7 @@
 //! A tag can be moved to another image; a digest cannot.
 
 use super::image_pull_stale::{Stale, is_judged};
-use super::images::{is_moving, is_set_elsewhere};
+use super::images::{is_moving, is_set_elsewhere, is_stand_in};
 use crate::finding::{Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::images::Image;
@@ -28,7 +28,8 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         let judged = containers
             .filter(|c| !(is_set_elsewhere(cx.env, workload, c) || reported && Stale::of(c).is_some()));
         for image in judged.filter_map(|c| c.image.as_ref()) {
-            if image.digest.is_none() && !image.repository.is_empty() {
+            let is_named = !image.repository.is_empty() && !is_stand_in(cx, workload, image);
+            if image.digest.is_none() && is_named {
                 by_name.entry(&image.text.value).or_default().push(image);
             }
         }
@@ -100,6 +101,58 @@ mod tests {
         assert!(testing::all(&RULE, &env).is_empty());
         env.set_images.push(set(false));
         assert!(testing::only(&RULE, &env).title.contains("the tag `latest`"));
+    }
+
+    #[test]
+    fn a_bare_name_in_a_base_that_nothing_uses_stands_in_for_another() {
+        let judged = |registry: Option<&str>, repository: &str, tag: Option<&str>, is_unused: bool| {
+            let env = pods::testing::env((1, 1, 1), |w| {
+                w.id.deployment = Some(cofferdam_model::DeploymentId(0));
+                w.containers[0].image = Some(Image {
+                    text: fact(repository.to_owned(), 9),
+                    registry: registry.map(str::to_owned),
+                    repository: repository.to_owned(),
+                    tag: tag.map(|t| fact(t.to_owned(), 10)),
+                    digest: None,
+                });
+            });
+            let mut platform = cofferdam_model::Platform {
+                environments: vec![env],
+                ..cofferdam_model::Platform::default()
+            };
+            platform.scope.deployments.push(cofferdam_model::Deployment {
+                project: cofferdam_model::ProjectId(0),
+                kind: cofferdam_model::DeploymentKind::Kustomize,
+                root: "base".into(),
+                name: None,
+                environment: None,
+                cluster: None,
+                objects: 1,
+                kept_replicas: Vec::new(),
+            });
+            if is_unused {
+                platform.scope.by_default.insert(cofferdam_model::DeploymentId(0));
+            }
+            let mut out = Verdicts::default();
+            let cx = Context {
+                env: &platform.environments[0],
+                platform: &platform,
+                settings: None,
+            };
+            check(&cx, &mut out);
+            out.findings.len()
+        };
+        for (registry, repository, tag, found) in [
+            (None, "etcd-shield", Some("latest"), 0),
+            (None, "controller", None, 0),
+            (None, "app", Some("placeholder"), 0),
+            (None, "redis", Some("7.2"), 1),
+            (None, "team/app", Some("latest"), 1),
+            (Some("r.io"), "app", Some("latest"), 1),
+        ] {
+            assert_eq!(judged(registry, repository, tag, true), found, "{repository}");
+            assert_eq!(judged(registry, repository, tag, false), 1, "{repository}");
+        }
     }
 
     #[test]

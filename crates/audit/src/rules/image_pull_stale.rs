@@ -1,7 +1,7 @@
 //! A node that already has an image keeps it when the tag moves.
 
 use super::common;
-use super::images::{is_moving, is_set_elsewhere};
+use super::images::{is_moving, is_set_elsewhere, is_stand_in};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Fact;
@@ -24,6 +24,10 @@ fn check(cx: &Context<'_>, out: &mut Verdicts) {
         for container in workload.containers.iter().chain(&workload.init_containers) {
             if let Some(stale) = Stale::of(container)
                 && !is_set_elsewhere(cx.env, workload, container)
+                && !container
+                    .image
+                    .as_ref()
+                    .is_some_and(|image| is_stand_in(cx, workload, image))
             {
                 out.report(finding(cx, workload, container, &stale));
             }

@@ -1,6 +1,7 @@
 //! An admission policy is only as strict as the most open place from which it admits images.
 
 use super::common::count;
+use super::images::is_stand_in;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::rule::{Context, Fix, Group, Rule, Verdicts};
 use cofferdam_model::Fact;
@@ -104,9 +105,13 @@ fn outside(cx: &Context<'_>, out: &mut Verdicts) {
         .env
         .workloads
         .iter()
-        .flat_map(|w| w.containers.iter().chain(&w.init_containers));
+        .flat_map(|w| w.containers.iter().chain(&w.init_containers).map(move |c| (w, c)));
+    let images = containers
+        .filter_map(|(workload, container)| Some((workload, container.image.as_ref()?)))
+        .filter(|(workload, image)| !is_stand_in(cx, workload, image))
+        .map(|(_, image)| image);
     let set = cx.env.set_images.iter();
-    for image in containers.filter_map(|c| c.image.as_ref()).chain(set) {
+    for image in images.chain(set) {
         if !is_from(&image.text.value, &places) {
             by_place.entry(place_of(image)).or_default().push(image);
         }

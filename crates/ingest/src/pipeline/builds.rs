@@ -103,7 +103,10 @@ impl<'a> Sources<'a> {
         let alone: Vec<(&Path, &[Node])> = alone.map(|file| (file.path, file.documents)).collect();
         let (mut manifests, (remotes, deploys)) = rayon::join(
             || Roots::of(&alone, &projects),
-            || (helm::remote(repo, &charts), cloud_run::read(repo, code)),
+            || {
+                let remotes = remote::of_files(repo, &charts, &projects);
+                (remotes, cloud_run::read(repo, code))
+            },
         );
         manifests.rename(|name| stated.environment_name(name));
         Sources {
@@ -276,7 +279,9 @@ fn file_environments<'a>(
 
 /// Gives the environments of Terraform's roots the names that a person gave them, where there is evidence for them.
 fn name_environments(terraform: &mut Terraform, naming: &Naming<'_>) {
+    let by_endings = by_endings(terraform.roots.iter().map(|root| root.dir.as_path()));
     for root in &mut terraform.roots {
+        let of_ending = by_endings.get(&root.dir);
         for values in &mut root.environments {
             // A unit of Terragrunt has a place of its own.
             let dir = values.unit.clone().unwrap_or_else(|| root.dir.clone());
@@ -289,9 +294,35 @@ fn name_environments(terraform: &mut Terraform, naming: &Naming<'_>) {
             values.environment = by_siblings
                 .or_else(|| naming.named(name.as_ref(), &dir))
                 .or_else(|| place.clone())
-                .or_else(|| stated.map(|name| naming.stated.environment_name(name)));
+                .or_else(|| stated.map(|name| naming.stated.environment_name(name)))
+                // The only file of values has the name of an environment that something else shows.
+                .or_else(|| naming.named(values.only.as_ref(), &dir))
+                .or_else(|| of_ending.map(|name| naming.stated.environment_name(name)));
         }
     }
+}
+
+/// Directories beside one another that differ only in a word for a stage: `backup-prod` and `backup-staging`. Each with
+/// its environment.
+fn by_endings<'d>(dirs: impl Iterator<Item = &'d Path>) -> HashMap<PathBuf, &'static str> {
+    let mut groups: BTreeMap<(Option<&Path>, Vec<&str>), Vec<(&Path, &'static str)>> = BTreeMap::new();
+    for dir in dirs {
+        let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(stage) = environment::of_name(name) else {
+            continue;
+        };
+        let words = name.split(['-', '_', '.']);
+        let others: Vec<&str> = words
+            .filter(|word| environment::canonical(word) != Some(stage))
+            .collect();
+        groups
+            .entry((dir.parent(), others))
+            .or_default()
+            .push((dir, stage));
+    }
+    let differ = |group: &Vec<(&Path, &'static str)>| group.iter().any(|(_, stage)| *stage != group[0].1);
+    let groups = groups.into_values().filter(differ).flatten();
+    groups.map(|(dir, stage)| (dir.to_path_buf(), stage)).collect()
 }
 
 /// Whether a file describes the container in which a developer works (`.devcontainer`, `devcontainer-example`).

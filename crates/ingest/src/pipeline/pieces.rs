@@ -254,7 +254,8 @@ impl<'a> Found<'a> {
         Some(self.deployments.shared(key, Some(place)))
     }
 
-    /// Root modules. One that nothing calls and nobody is seen to run deploys nothing by itself.
+    /// Root modules. One that nothing calls, that has no sign of being run and that no command runs is a module of a
+    /// library: it deploys nothing by itself.
     fn terraform(&mut self, sources: &Sources<'_>) {
         let is_applied = |dir: &PathBuf| {
             sources

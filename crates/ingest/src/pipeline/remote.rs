@@ -4,7 +4,7 @@
 use super::naming;
 use super::pieces::Deployments;
 use super::sources::Sources;
-use crate::scope;
+use crate::scope::{self, Projects};
 use cofferdam_model::{Deployment, DeploymentId, DeploymentKind, Environment, ProjectId, ReleaseOf};
 use cofferdam_render::hcl::{self, Resource, Terraform};
 use cofferdam_render::helm::{self, Charts, Remote};
@@ -33,9 +33,35 @@ pub(super) fn of_commands(sources: &Sources<'_>) -> Vec<Remote> {
                     .and_then(Node::as_str)
                     .map(str::to_owned),
                 values: release.files.clone(),
+                is_object: false,
             })
         })
         .collect()
+}
+
+/// Charts from elsewhere that files install. What somebody installs from a list before an object of the cluster takes it
+/// over, under the same name in the same namespace, is one release.
+pub(super) fn of_files(repo: &Repo, charts: &Charts, projects: &Projects) -> Vec<Remote> {
+    let mut all = helm::remote(repo, charts);
+    let key = |remote: &Remote| {
+        let (release, namespace) = (remote.release.clone()?, remote.namespace.clone()?);
+        let is_known = !release.contains(['{', '$']) && !namespace.contains(['{', '$']);
+        is_known.then(|| (projects.of_path(&remote.path), release, namespace))
+    };
+    let mut objects: BTreeMap<(ProjectId, String, String), BTreeSet<Option<String>>> = BTreeMap::new();
+    let cluster = |remote: &Remote| scope::cluster_of(&remote.path).map(str::to_owned);
+    for remote in all.iter().filter(|remote| remote.is_object) {
+        if let Some(key) = key(remote) {
+            objects.entry(key).or_default().insert(cluster(remote));
+        }
+    }
+    all.retain(|remote| {
+        let clusters = key(remote).and_then(|key| objects.get(&key));
+        let own = cluster(remote).or_else(|| cluster_file(&remote.path).map(str::to_owned));
+        let is_again = clusters.is_some_and(|clusters| own.is_none() || clusters.contains(&own));
+        remote.is_object || !is_again
+    });
+    all
 }
 
 /// What was not read of a release.
@@ -101,6 +127,7 @@ pub(super) fn brought(sources: &Sources<'_>) -> Vec<(Remote, Option<String>)> {
                 release: Some(name.unwrap_or(&chart.name.value).to_owned()),
                 namespace: None,
                 values: Vec::new(),
+                is_object: false,
             };
             (remote, environment.map(str::to_owned))
         }));
@@ -219,6 +246,7 @@ fn of_applications(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option
                         .iter()
                         .filter_map(|(_, path)| path.clone())
                         .collect(),
+                    is_object: true,
                 };
                 Some((remote, environment.clone(), cluster.clone()))
             })
@@ -321,6 +349,7 @@ fn of_terraform(sources: &Sources<'_>) -> Vec<(Remote, Option<String>, Option<St
                         release: text("name"),
                         namespace: text("namespace"),
                         values: Vec::<PathBuf>::new(),
+                        is_object: false,
                     },
                     values.environment.clone(),
                     None,

@@ -260,7 +260,7 @@ fn instance(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     database.engine = body.get("engine").and_then(engine_of);
     database.version = body.get("engine_version").and_then(Node::text_fact);
     tier(body, "instance_class", &mut database);
-    let source = body.get("replicate_source_db");
+    let source = body.get("replicate_source_db").filter(|s| !s.is_null());
     if let Some(primary) = source.and_then(|s| context.follow(s, "aws_db_instance", &["identifier"])) {
         // A replica has its primary's engine.
         fill(
@@ -273,13 +273,6 @@ fn instance(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
         );
     }
     let some = Some(body);
-    database.multi_zone = or_default(
-        some,
-        "multi_az",
-        Node::bool_fact,
-        false,
-        "multi_az is false, the AWS provider's default",
-    );
     database.public = or_default(
         some,
         "publicly_accessible",
@@ -288,9 +281,17 @@ fn instance(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
         "publicly_accessible is false, the AWS provider's default",
     );
     database.open_to_all = aws_access::open_to_all(context, body, &database);
-    database.deletion_protection = protection(&resource.body, true);
-    database.on_delete = aws_access::on_delete(body);
+    // A replica is no primary: its zone and its deletion take no data with them.
     if source.is_none() {
+        database.multi_zone = or_default(
+            some,
+            "multi_az",
+            Node::bool_fact,
+            false,
+            "multi_az is false, the AWS provider's default",
+        );
+        database.deletion_protection = protection(&resource.body, true);
+        database.on_delete = aws_access::on_delete(body);
         let retention = or_default(
             some,
             "backup_retention_period",
@@ -416,19 +417,22 @@ fn cluster(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
         // A Multi-AZ cluster of RDS has its class itself.
         tier(body, "db_cluster_instance_class", &mut database);
     }
-    database.multi_zone = zones(body, &members);
     serverless(body, &mut database);
     database.open_to_all = aws_access::open_to_all(context, body, &database);
-    database.deletion_protection = protection(body, true);
-    database.on_delete = aws_access::on_delete(body);
-    let retention = or_default(
-        Some(body),
-        "backup_retention_period",
-        days_fact,
-        DAY,
-        "backup_retention_period is 1 day, the AWS provider's default for clusters",
-    );
-    database.backup = automated(context, resource, retention);
+    let source = body.get("replication_source_identifier");
+    if source.is_none_or(Node::is_null) {
+        database.multi_zone = zones(body, &members);
+        database.deletion_protection = protection(body, true);
+        database.on_delete = aws_access::on_delete(body);
+        let retention = or_default(
+            Some(body),
+            "backup_retention_period",
+            days_fact,
+            DAY,
+            "backup_retention_period is 1 day, the AWS provider's default for clusters",
+        );
+        database.backup = automated(context, resource, retention);
+    }
     settle(&mut database, body, &parameters);
     parts.databases.push(database);
 }
@@ -849,6 +853,58 @@ resource "aws_cloudwatch_metric_alarm" "lag" {
         assert_eq!(
             (alert.notifies[0].value.as_str(), alert.selects[0].value.as_str()),
             ("page", "collectors")
+        );
+    }
+
+    #[test]
+    fn a_replica_is_judged_as_no_primary() {
+        let replica = |arguments: &str| {
+            let env = environment(&[("main.tf", arguments)]);
+            let db = env.databases.iter().find(|d| d.name == "copy").unwrap().clone();
+            (
+                db.multi_zone.is_some(),
+                db.deletion_protection.is_some(),
+                db.backup.declarable,
+            )
+        };
+        let instance = |more: &str| {
+            format!(
+                "resource \"aws_db_instance\" \"copy\" {{\n  identifier = \"copy\"\n  engine = \"postgres\"\n{more}\n}}\n"
+            )
+        };
+        for (arguments, is_primary) in [
+            ("", true),
+            ("  replicate_source_db = null", true),
+            ("  replicate_source_db = aws_db_instance.main.identifier", false),
+            (
+                "  replicate_source_db = \"arn:aws:rds:eu-west-1:1:db:main\"",
+                false,
+            ),
+            ("  replicate_source_db = data.x.y.id\n  multi_az = false", false),
+        ] {
+            assert_eq!(
+                replica(&instance(arguments)),
+                (is_primary, is_primary, is_primary),
+                "{arguments}"
+            );
+        }
+        let cluster = "resource \"aws_rds_cluster\" \"copy\" {\n  cluster_identifier = \"copy\"\n  engine = \"aurora-postgresql\"\n  replication_source_identifier = \"arn:x\"\n}\n";
+        assert_eq!(replica(cluster), (false, false, false));
+        let google = |more: &str| {
+            format!(
+                "resource \"google_sql_database_instance\" \"copy\" {{\n  name = \"copy\"\n  database_version = \"POSTGRES_15\"\n{more}\n  settings {{\n    tier = \"db-f1-micro\"\n  }}\n}}\n"
+            )
+        };
+        assert_eq!(replica(&google("")), (true, true, true));
+        assert_eq!(
+            replica(&google(
+                "  master_instance_name = google_sql_database_instance.main.name"
+            )),
+            (false, false, false)
+        );
+        assert_eq!(
+            replica(&google("  instance_type = \"READ_REPLICA_INSTANCE\"")),
+            (false, false, false)
         );
     }
 }

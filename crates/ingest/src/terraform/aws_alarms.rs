@@ -8,15 +8,27 @@ use cofferdam_render::hcl::{self, Resource};
 use cofferdam_syntax::tree::Node;
 use std::time::Duration;
 
-/// What an alarm may do that tells nobody: it acts on the machine, or changes a number of instances. The beginnings
-/// of addresses, and the types of resources.
-const AUTOMATIC: &[&str] = &[
-    "arn:aws:automate:",
-    "arn:aws:swf:",
-    "arn:aws:autoscaling:",
-    "aws_autoscaling_policy.",
-    "aws_appautoscaling_policy.",
-];
+/// What an alarm may do that tells nobody: it acts on the machine, or changes a number of instances. Services in names of
+/// Amazon (`arn:aws:automate:…`), and types of resources.
+const AUTOMATIC: (&[&str], &[&str]) = (
+    &["automate", "swf", "autoscaling"],
+    &["aws_autoscaling_policy", "aws_appautoscaling_policy"],
+);
+
+/// Whether an action tells nobody. The service decides, which may be known where other parts of the name are not.
+fn is_automatic(context: &Context<'_>, action: &Node) -> bool {
+    let (services, types) = AUTOMATIC;
+    let service = |written: &str| {
+        let mut parts = written.split(':');
+        let (arn, service) = (parts.next(), parts.nth(1));
+        arn == Some("arn") && service.is_some_and(|service| services.contains(&service))
+    };
+    let refers = |address: &str| address.split('.').any(|part| types.contains(&part));
+    match action.as_str() {
+        Some(text) => service(text),
+        None => service(&context.written(action)) || hcl::reference(action).is_some_and(refers),
+    }
+}
 
 /// The time between two evaluations of an alarm: 10 s if its period is less than a minute.
 fn between_evaluations(period: Duration) -> Fact<Duration> {
@@ -36,11 +48,7 @@ fn between_evaluations(period: Duration) -> Fact<Duration> {
 pub(super) fn metric_alarm(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
     let body = &resource.body;
     let actions = body.get("alarm_actions").map_or(&[][..], Node::items);
-    let is_automatic = |action: &Node| {
-        let written = action.as_str().or_else(|| hcl::reference(action)).unwrap_or("");
-        AUTOMATIC.iter().any(|start| written.starts_with(start))
-    };
-    if !actions.is_empty() && actions.iter().all(is_automatic) {
+    if !actions.is_empty() && actions.iter().all(|action| is_automatic(context, action)) {
         return;
     }
     let of_query = || {
@@ -157,13 +165,35 @@ mod tests {
                 "[\"arn:aws:automate:eu-west-1:ec2:reboot\", aws_sns_topic.page.arn]",
                 1,
             ),
+            (
+                "[\"arn:aws:automate:${data.aws_region.here.name}:ec2:reboot\"]",
+                0,
+            ),
+            (
+                "[\"arn:${data.aws_partition.p.partition}:automate:${data.aws_region.here.name}:ec2:stop\"]",
+                0,
+            ),
+            (
+                "[format(\"arn:aws:swf:%s:1:action\", data.aws_region.here.name)]",
+                0,
+            ),
+            (
+                "[join(\":\", [\"arn\", \"aws\", \"automate\", data.aws_region.here.name, \"ec2\", \"stop\"])]",
+                1,
+            ),
+            ("[\"arn:aws-us-gov:automate:us-gov-west-1:ec2:reboot\"]", 0),
+            ("[\"arn:aws:sns:${data.aws_region.here.name}:1:automate\"]", 1),
+            ("[\"${data.aws_region.here.name}:automate:x\"]", 1),
+            ("local.actions", 0),
             ("[aws_sns_topic.page.arn]", 1),
             ("[]", 1),
         ] {
             let text = alarm(&format!(
                 "period = 60\nevaluation_periods = 1\nalarm_actions = {actions}"
             ));
-            let more = "resource \"aws_autoscaling_policy\" \"up\" {}\n";
+            let more = "resource \"aws_autoscaling_policy\" \"up\" {}\n\
+                data \"aws_region\" \"here\" {}\ndata \"aws_partition\" \"p\" {}\n\
+                locals {\n  actions = [\"arn:aws:automate:${data.aws_region.here.name}:ec2:reboot\"]\n}\n";
             let env = environment(&[("main.tf", &format!("{text}{more}"))]);
             assert_eq!(env.alerts.len(), count, "{actions}");
         }

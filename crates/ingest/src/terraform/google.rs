@@ -151,12 +151,18 @@ fn sql(context: &Context<'_>, resource: &Resource, parts: &mut Parts) {
             .split_once('_')
             .map(|(_, v)| version.clone().map(|_| v.replace('_', ".")));
     }
-    database.deletion_protection = deletion(body);
-    let replica = body.get("master_instance_name").is_some();
+    let of_type = body.get("instance_type").and_then(Node::as_str);
+    let master = body.get("master_instance_name").filter(|name| !name.is_null());
+    let replica = master.is_some() || of_type == Some("READ_REPLICA_INSTANCE");
+    // A replica is no primary: its zone and its deletion take no data with them.
+    if !replica {
+        database.deletion_protection = deletion(body);
+    }
     let settings = inner(body, "settings");
     if let Some(settings) = settings {
         instance_settings(settings, resource, &mut database, parts);
     }
+    database.multi_zone = database.multi_zone.filter(|_| !replica);
     // Nothing is known about a clone or a module's generated block.
     if let (Some(settings), false) = (settings, replica) {
         database.backup = backup(settings, body);

@@ -166,6 +166,30 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The text of a template of which a part is not known, with `?` for each part that it takes from elsewhere. Empty if
+    /// a value is not written as a text.
+    pub(super) fn written(&self, node: &Node) -> String {
+        let text = self.place.repo.sources.text(node.span).trim();
+        let is_format = text.strip_prefix("format(").map(str::trim_start);
+        let Some(mut rest) = is_format.unwrap_or(text).strip_prefix('"') else {
+            return String::new();
+        };
+        let mut found = String::new();
+        while let Some(c) = rest.chars().next() {
+            if c == '"' {
+                break;
+            }
+            let directive = if is_format.is_some() && c == '%' { 2 } else { 0 };
+            let skipped = match rest.starts_with("${") || rest.starts_with("%{") {
+                true => in_braces(rest),
+                false => directive,
+            };
+            found.push(if skipped > 0 { '?' } else { c });
+            rest = rest.get(skipped.max(c.len_utf8())..).unwrap_or_default();
+        }
+        found
+    }
+
     /// Resources of this type that are created here, in order.
     fn managed(&self, kind: &str) -> impl Iterator<Item = &'a Resource> {
         self.by_kind.get(kind).into_iter().flatten().copied()
@@ -219,6 +243,20 @@ fn shown(dangling: &hcl::Dangling) -> String {
         Missing::ModuleDirectory => format!("module directory {name}"),
         Missing::Resource | Missing::Cycle => name.clone(),
     }
+}
+
+/// The length of what begins with an interpolation, up to the brace that ends it.
+fn in_braces(text: &str) -> usize {
+    let mut depth = 0usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 1 => return at + 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// The name of a resource for reports: from an argument, otherwise the name in the configuration.

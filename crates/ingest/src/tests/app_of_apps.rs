@@ -200,7 +200,7 @@ fn what_only_pull_requests_run_is_no_deployment() {
             ("README.md", ""),
             (
                 "infra/main.tf",
-                "resource \"aws_sqs_queue\" \"a\" { name = \"a\" }\n",
+                "variable \"name\" {}\nresource \"aws_sqs_queue\" \"a\" { name = var.name }\n",
             ),
             ("up.sh", &format!("terraform -chdir=infra {command}\n")),
         ]);

@@ -1,6 +1,7 @@
 //! Releases that helmfile and Flux list.
 
 use crate::pipeline::read_files;
+use cofferdam_model::DeploymentKind;
 
 const CHART: &str = "apiVersion: v2\nname: service\n";
 const TEMPLATE: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: '{{ .Release.Name }}'}\nspec:\n  replicas: {{ .Values.replicas }}\n  template: {spec: {containers: [{name: a, image: x}]}}\n";
@@ -74,5 +75,45 @@ fn releases_of_charts_from_elsewhere_change_no_local_chart() {
             "releases: [{name: '1.0', date: x}, {name: a, chart: 5}]\n"
         )]),
         [row("default", "service", 1)]
+    );
+}
+
+#[test]
+fn a_release_that_a_list_begins_and_an_object_takes_over_is_one() {
+    let object = |namespace: &str, chart: &str| {
+        format!(
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: cache, namespace: {namespace}}}\nspec: {{chart: {{spec: {{chart: {chart}, sourceRef: {{kind: GitRepository, name: r}}}}}}}}\n"
+        )
+    };
+    let list = |chart: &str| format!("releases:\n- {{name: cache, namespace: data, chart: {chart}}}\n");
+    let count = |object: &str, list: &str| {
+        let files = [
+            ("README.md", ""),
+            ("setup/helmfile.d/apps.yaml", list),
+            ("apps/cache.yaml", object),
+            ("charts/redis/Chart.yaml", "apiVersion: v2\nname: redis\n"),
+            (
+                "charts/redis/templates/c.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+            ),
+        ];
+        let platform = read_files(files.iter().map(|(p, t)| ((*p).into(), t.as_bytes().to_vec())));
+        let all = platform.scope.deployments;
+        all.iter().filter(|d| d.kind == DeploymentKind::Helm).count()
+    };
+    let far = "oci://r.example.com/charts/redis";
+    assert_eq!(
+        count(&object("data", "redis"), &list(far)),
+        1 + 1,
+        "the chart of the tree, and the release"
+    );
+    assert_eq!(count(&object("other", "redis"), &list(far)), 1 + 2);
+    assert_eq!(
+        count(&object("data", "./charts/redis"), &list("../../charts/redis")),
+        1
+    );
+    assert_eq!(
+        count(&object("other", "./charts/redis"), &list("../../charts/redis")),
+        2
     );
 }

@@ -13,5 +13,6 @@ mod openings;
 mod reach;
 mod reading;
 mod releases;
+mod roots;
 mod scope;
 mod unread;

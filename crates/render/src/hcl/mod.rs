@@ -25,7 +25,6 @@ mod tests;
 
 use crate::budget::{Allowance, Budget, Cost};
 use cofferdam_syntax::Span;
-use cofferdam_syntax::environment;
 use cofferdam_syntax::hcl as parse;
 use cofferdam_syntax::repo::{Repo, Unreadable};
 use cofferdam_syntax::tree::{Node, Value};
@@ -100,6 +99,8 @@ pub struct RootValues {
     pub environment: Option<String>,
     /// The environment that a value file names in a variable for it.
     pub stated: Option<String>,
+    /// The name of the only file of values, which may be that of an environment.
+    pub only: Option<String>,
     /// The value file, or the file of the unit, whose path names the environment, where only those beside it show that
     /// it is one.
     pub by: Option<PathBuf>,
@@ -335,12 +336,13 @@ pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terra
         let mut given = of_unit.unwrap_or_default();
         given.extend(given_values(repo, dir, &chosen.files, allowance));
         given.extend(commands.get(*dir).into_iter().flatten().map(cloned));
-        let stated = stated_environment(&given, module);
+        let stated = deployed::stated_environment(&given, module);
         let run = root::Run::new(repo, &modules, dir, allowance);
         let (values, left_out) = run.evaluate(chosen.environment.clone(), given);
         let by = chosen.by.map(Path::to_path_buf);
         let values = RootValues {
             stated,
+            only: chosen.only.clone(),
             by,
             unit: unit.map(|unit| unit.dir.clone()),
             ..values
@@ -359,6 +361,11 @@ pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terra
             }
         }
     }
+    let tree = deployed::Tree {
+        repo,
+        modules: &modules,
+        units: &units,
+    };
     let evaluated = roots
         .iter()
         .map(|dir| {
@@ -367,9 +374,9 @@ pub fn read_with(repo: &Repo, together: Together<'_>, commands: &Given) -> Terra
             Root {
                 dir: dir.clone(),
                 environments: by_dir.remove(dir.as_path()).unwrap_or_default(),
-                signs: deployed::signs(module, values, &units),
+                signs: deployed::signs(tree, module, values),
                 defaults: module.defaults(),
-                open_defaults: deployed::open_defaults(repo, module, values, &units),
+                open_defaults: deployed::open_defaults(tree, module, values),
             }
         })
         .collect();
@@ -451,28 +458,6 @@ fn cloned((name, value): (&String, &Node)) -> (String, Node) {
     (name.clone(), value.clone())
 }
 
-/// The environment that a value for it names: one that is given to a variable, or a local that is written out. The
-/// default of a variable names none, since something else may be given.
-fn stated_environment(given: &BTreeMap<String, Node>, module: &module::Module<'_>) -> Option<String> {
-    let names = ["environment", "env", "stage"];
-    let variable = names
-        .iter()
-        .find_map(|name| environment::canonical(given.get(*name)?.as_str()?));
-    let local = || {
-        let literal = |name: &&str| {
-            module
-                .locals
-                .get(*name)?
-                .path()
-                .filter(|text| !text.contains('.'))
-        };
-        names
-            .iter()
-            .find_map(|name| environment::canonical(&literal(name)?))
-    };
-    variable.or_else(local).map(str::to_owned)
-}
-
 /// A root and one of its environments, or one unit of Terragrunt that deploys it.
 struct Evaluation<'p> {
     dir: &'p Path,
@@ -538,13 +523,7 @@ fn find_roots(repo: &Repo, modules: &BTreeMap<PathBuf, module::Module<'_>>) -> V
         let Some(module) = modules.get(dir) else {
             return Vec::new();
         };
-        module
-            .calls
-            .values()
-            .filter_map(|block| block.body.attribute("source")?.path())
-            .filter_map(|source| names::local_source(&source, dir))
-            .filter(|target| target != dir)
-            .collect()
+        module.local_calls()
     };
     let called: BTreeSet<PathBuf> = modules.keys().flat_map(|dir| calls(dir)).collect();
     // Behind a link to a directory are files that also exist elsewhere.

@@ -113,6 +113,16 @@ impl<'a> Module<'a> {
         }
     }
 
+    /// Directories of the modules that it calls by a path.
+    pub(super) fn local_calls(&self) -> Vec<PathBuf> {
+        let sources = self
+            .calls
+            .values()
+            .filter_map(|block| block.body.attribute("source")?.path());
+        let targets = sources.filter_map(|source| super::names::local_source(&source, &self.dir));
+        targets.filter(|target| *target != self.dir).collect()
+    }
+
     /// Places of the defaults of its variables.
     pub(super) fn defaults(&self) -> BTreeMap<String, Span> {
         let defaults = self.variables.iter();

@@ -162,6 +162,7 @@ impl<'w> Run<'w> {
         let mut values = RootValues {
             environment,
             stated: None,
+            only: None,
             by: None,
             unit: None,
             resources: Vec::new(),

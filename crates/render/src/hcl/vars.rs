@@ -28,6 +28,8 @@ pub(super) struct ValueFiles<'a> {
     shared: Vec<&'a File>,
     by_environment: BTreeMap<String, Vec<&'a File>>,
     others: Vec<&'a File>,
+    /// The name of the only file, where that says nothing by itself.
+    only: Option<String>,
     /// The files whose names are environments only because their siblings show it.
     chosen: BTreeMap<String, &'a Path>,
 }
@@ -36,6 +38,8 @@ pub(super) struct ValueFiles<'a> {
 #[derive(Debug)]
 pub(super) struct Chosen<'a> {
     pub(super) environment: Option<String>,
+    /// The name of the only file of values, which may be that of an environment.
+    pub(super) only: Option<String>,
     /// Later ones win.
     pub(super) files: Vec<&'a File>,
     /// The file whose name is the environment's, where only its siblings show that it is one.
@@ -128,7 +132,10 @@ pub(super) fn assign<'a>(
             )
         });
         // If there is only one file, it is the one that people pass when they run Terraform.
-        if values.by_environment.is_empty() && values.others.len() == 1 {
+        if values.by_environment.is_empty()
+            && let [only] = values.others.as_slice()
+        {
+            values.only = Some(environment::name(&stem(&only.path)));
             values.shared.append(&mut values.others);
         }
     }
@@ -177,6 +184,7 @@ impl<'a> ValueFiles<'a> {
         let by = unit.files.first().filter(|_| shown.is_some());
         Chosen {
             environment: shown.cloned().or_else(|| environment::of_directory(&unit.dir)),
+            only: None,
             files: self.shared.clone(),
             by: by.map(PathBuf::as_path),
         }
@@ -187,6 +195,7 @@ impl<'a> ValueFiles<'a> {
         if self.by_environment.is_empty() {
             return vec![Chosen {
                 environment: environment::of_directory(dir),
+                only: self.only.clone(),
                 files: self.shared.clone(),
                 by: None,
             }];
@@ -195,6 +204,7 @@ impl<'a> ValueFiles<'a> {
             .iter()
             .map(|(name, files)| Chosen {
                 environment: Some(name.clone()),
+                only: None,
                 files: self.shared.iter().chain(files).copied().collect(),
                 by: self.chosen.get(name).copied(),
             })

@@ -69,21 +69,35 @@ pub fn listed(repo: &Repo, charts: &Charts) -> Vec<Listed> {
     if charts.charts.is_empty() {
         return found;
     }
+    let is_release = |d: &&Node| d.get("kind").and_then(Node::as_str) == Some("HelmRelease");
     for (path, stream) in &repo.yaml {
-        let documents = || stream.documents.iter();
-        for release in documents()
-            .filter_map(|d| d.get("releases"))
-            .flat_map(Node::items)
-        {
-            for environment in environments(&stream.documents, path) {
-                found.extend(of_helmfile(repo, charts, path, release, environment));
-            }
-        }
-        for object in documents().filter(|d| d.get("kind").and_then(Node::as_str) == Some("HelmRelease")) {
+        for object in stream.documents.iter().filter(is_release) {
             found.extend(of_flux(repo, charts, path, object));
         }
     }
+    let of_objects = found.len();
+    for (path, stream) in &repo.yaml {
+        let lists = stream.documents.iter().filter_map(|d| d.get("releases"));
+        for release in lists.flat_map(Node::items) {
+            for environment in environments(&stream.documents, path) {
+                let listed = of_helmfile(repo, charts, path, release, environment);
+                // What an object installs again later, under the same name in the same place, is that release.
+                let is_again = |l: &Listed| found[..of_objects].iter().any(|object| is_same(object, l));
+                found.extend(listed.filter(|l| !is_again(l)));
+            }
+        }
+    }
     found
+}
+
+/// Whether two releases are one: they have the same name in the same namespace of the same environment.
+fn is_same(object: &Listed, listed: &Listed) -> bool {
+    let text = |node: Option<&Node>| node.and_then(Node::as_str).map(str::to_owned);
+    let namespace = text(object.namespace.as_ref());
+    namespace.is_some()
+        && namespace == text(listed.namespace.as_ref())
+        && object.name.as_str() == listed.name.as_str()
+        && (listed.environment.is_none() || listed.environment == object.environment)
 }
 
 /// The environments that a helmfile names; one for all if it names none.

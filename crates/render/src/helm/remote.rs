@@ -24,6 +24,8 @@ pub struct Remote {
     pub namespace: Option<String>,
     /// Files of values that it is installed with.
     pub values: Vec<PathBuf>,
+    /// Whether an object in a cluster installs it, not a list that somebody runs.
+    pub is_object: bool,
 }
 
 /// Repositories that objects of Flux declare, with their addresses.
@@ -107,6 +109,7 @@ fn of_flux(
             .or_else(|| text("metadata/namespace"))
             .map(str::to_owned),
         values: Vec::new(),
+        is_object: true,
     })
 }
 
@@ -150,6 +153,7 @@ fn of_helmfile(charts: &Charts, path: &Path, release: &Node, document: &Node) ->
             .iter()
             .filter_map(|written| Some(normalise(&base.join(written.as_str()?))))
             .collect(),
+        is_object: false,
     })
 }
 
