@@ -294,10 +294,10 @@ fn name_environments(terraform: &mut Terraform, naming: &Naming<'_>) {
             values.environment = by_siblings
                 .or_else(|| naming.named(name.as_ref(), &dir))
                 .or_else(|| place.clone())
+                .or_else(|| of_ending.map(|name| naming.stated.environment_name(name)))
                 .or_else(|| stated.map(|name| naming.stated.environment_name(name)))
                 // The only file of values has the name of an environment that something else shows.
-                .or_else(|| naming.named(values.only.as_ref(), &dir))
-                .or_else(|| of_ending.map(|name| naming.stated.environment_name(name)));
+                .or_else(|| naming.named(values.only.as_ref(), &dir));
         }
     }
 }

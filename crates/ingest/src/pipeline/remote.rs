@@ -142,6 +142,8 @@ pub(super) struct Making {
     environment: Option<String>,
     namespace: Option<String>,
     prefix: String,
+    /// Names that its pods may bear in labels: of the release and of the chart.
+    names: Vec<String>,
 }
 
 impl Making {
@@ -154,10 +156,16 @@ impl Making {
             (Some(a), Some(b)) => a == b,
             _ => true,
         };
-        is_name
-            && is_there
-            && self.project == env.project
-            && self.environment.as_ref().is_none_or(|name| *name == env.name)
+        is_name && is_there && self.is_in(env)
+    }
+
+    /// Whether a pod with this value of a label may be one of the release.
+    pub(super) fn labels(&self, env: &Environment, value: &str) -> bool {
+        self.names.iter().any(|name| name == value) && self.is_in(env)
+    }
+
+    fn is_in(&self, env: &Environment) -> bool {
+        self.project == env.project && self.environment.as_ref().is_none_or(|name| *name == env.name)
     }
 }
 
@@ -168,6 +176,7 @@ pub(super) fn makings(sources: &Sources<'_>) -> Vec<Making> {
         environment,
         namespace: remote.namespace.clone().filter(|name| !name.contains(['{', '$'])),
         prefix,
+        names: remote.release.iter().chain([&remote.chart]).cloned().collect(),
     };
     let releases = rows(sources).into_iter().map(|(remote, environment, _)| {
         let name = remote.release.clone().unwrap_or_else(|| remote.chart.clone());

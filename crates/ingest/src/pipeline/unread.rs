@@ -16,6 +16,12 @@ const MADE: &[DanglingKind] = &[
     DanglingKind::ScaleTarget,
 ];
 
+/// The values in a selector as `kubectl` writes it.
+fn values(selector: &str) -> impl Iterator<Item = &str> + Clone {
+    let words = selector.split([',', '=', '(', ')', ' ']);
+    words.filter(|word| !word.is_empty())
+}
+
 /// Takes back that objects are missing which an unread release makes.
 pub(super) fn take_back(sources: &Sources<'_>, environments: &mut [Environment]) {
     if environments.iter().all(|env| env.dangling.is_empty()) {
@@ -30,6 +36,12 @@ pub(super) fn take_back(sources: &Sources<'_>, environments: &mut [Environment])
 }
 
 fn is_made(dangling: &Dangling, env: &Environment, makings: &[Making]) -> bool {
+    if dangling.kind == DanglingKind::Selector {
+        // A chart labels its pods with its name and that of its release. A label that is nearly one of a pod here is wrong.
+        let values = values(&dangling.name.value);
+        let may_be = |making: &Making| values.clone().any(|value| making.labels(env, value));
+        return dangling.nearest.is_none() && makings.iter().any(may_be);
+    }
     let namespace = dangling.subject.split(' ').find_map(|word| {
         let (namespace, name) = word.split_once('/')?;
         (!name.contains('/')).then_some(namespace)

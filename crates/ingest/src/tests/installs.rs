@@ -146,6 +146,42 @@ fn a_chart_from_elsewhere_is_open_only_where_values_turn_it_on() {
 }
 
 #[test]
+fn pods_of_a_chart_that_was_not_read_are_not_missing() {
+    let selects = |selector: &str, on: bool| {
+        let budget = format!(
+            "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: b}}\nspec: {{minAvailable: 1, selector: {{matchLabels: {selector}}}}}\n"
+        );
+        let values = format!("grafana: {{enabled: {on}}}\n");
+        let found = with(&[
+            (
+                "charts/shop/Chart.yaml",
+                "apiVersion: v2\nname: shop\ndependencies: [{name: grafana, repository: 'https://c.example.com', condition: grafana.enabled}]\n",
+            ),
+            ("charts/shop/values.yaml", &values),
+            ("charts/shop/templates/pdb.yaml", &budget),
+            (
+                "charts/shop/templates/d.yaml",
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec: {selector: {matchLabels: {app: shop}}, template: {metadata: {labels: {app: shop, release: live}}, spec: {containers: [{name: a, image: x}]}}}\n",
+            ),
+            ("up.sh", "helm upgrade --install live charts/shop\n"),
+        ]);
+        let env = &found.environments[0];
+        env.dangling.len()
+    };
+    assert_eq!(selects("{app: shop}", true), 0);
+    assert_eq!(selects("{app: grafana, release: live}", true), 0);
+    assert_eq!(selects("{app: grafana, release: live}", false), 1);
+    assert_eq!(
+        selects(
+            "{app.kubernetes.io/instance: live, app.kubernetes.io/component: x}",
+            true
+        ),
+        0
+    );
+    assert_eq!(selects("{app: mail}", true), 1);
+}
+
+#[test]
 fn a_file_of_values_is_no_compose_file() {
     let values = ("conf/front.yaml", "services: {a: {image: x}}\n");
     let compose = |files: &[(&str, &str)]| {
