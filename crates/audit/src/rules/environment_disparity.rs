@@ -109,8 +109,14 @@ fn pairs(staging: &Environment, production: &Environment) -> Vec<Pair> {
     // An environment about which the files contain nothing is not a different one.
     if !theirs.is_empty() {
         for (own, others, is_ours) in [(&ours, &theirs, true), (&theirs, &ours, false)] {
-            let others: BTreeSet<String> = others.iter().map(|(name, _)| of_any(name)).collect();
-            for (name, place) in own.iter().filter(|(name, _)| !others.contains(&of_any(name))) {
+            let place = |span: &Option<Span>| span.map(|span| (span.file, span.start));
+            let names: BTreeSet<String> = others.iter().map(|(name, _)| of_any(name)).collect();
+            let places: BTreeSet<_> = others.iter().filter_map(|(_, span)| place(span)).collect();
+            // What one line makes in both is one service, whatever each of them calls it.
+            let is_in_both = |name: &str, span: &Option<Span>| {
+                names.contains(&of_any(name)) || place(span).is_some_and(|at| places.contains(&at))
+            };
+            for (name, place) in own.iter().filter(|(name, span)| !is_in_both(name, span)) {
                 let there = |is_there: bool| if is_there { "there" } else { "absent" }.to_owned();
                 pairs.push(Pair {
                     what: format!("service {name}"),
@@ -326,6 +332,26 @@ mod tests {
             }
             env
         };
+        // Names that kustomize or a template makes of one line.
+        let at = |line: usize, name: &str| {
+            let mut env = named(name, &[if name == "production" { "p-web" } else { "s-web" }]);
+            env.services[0].declared = vec![span(line)];
+            env
+        };
+        for (line, count) in [(40, 0), (41, 1)] {
+            let platform = Platform {
+                environments: vec![at(40, "production"), at(line, "staging")],
+                ..Platform::default()
+            };
+            let mut out = Verdicts::default();
+            let cx = Context {
+                env: &platform.environments[0],
+                platform: &platform,
+                settings: None,
+            };
+            (RULE.check)(&cx, &mut out);
+            assert_eq!(out.findings.len(), count);
+        }
         for (staging, production, count) in [
             ("hooks-staging", "hooks-production", 0),
             ("stg-hooks", "prod-hooks", 0),

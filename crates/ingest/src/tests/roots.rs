@@ -138,6 +138,9 @@ fn siblings_and_arguments_of_modules_name_the_environment() {
     };
     assert_eq!(of(&prod, &staging), ["production", "staging"]);
     assert_eq!(of(&both, &unknown), ["-", "-"]);
+    // One of several calls says nothing of the others.
+    let one = format!("{prod}{}", plain.replace("\"db\" {", "\"other\" {"));
+    assert_eq!(of(&one, &prod), ["-", "production"]);
     let named =
         |a: &'static str, b: &'static str| roots(&[README, (module.0, module.1), (a, &plain), (b, &plain)]);
     assert_eq!(

@@ -120,21 +120,13 @@ pub(super) fn stated_environment(given: &BTreeMap<String, Node>, module: &Module
     };
     // What all calls of modules are told is so for all of it.
     let argument = || {
-        let written = |block: &Block<'_>| {
+        let told = |block: &Block<'_>| {
             let value = names.iter().find_map(|name| block.body.attribute(name))?;
-            Some(value.path().filter(|text| !text.contains('.')))
+            environment::canonical(&value.path().filter(|text| !text.contains('.'))?)
         };
-        let mut told: Vec<Option<&'static str>> = module
-            .calls
-            .values()
-            .filter_map(written)
-            .map(|text: Option<String>| environment::canonical(&text?))
-            .collect();
-        told.dedup();
-        match told.as_slice() {
-            [Some(one)] => Some(*one),
-            _ => None,
-        }
+        let mut all = module.calls.values().map(told);
+        let first = all.next()??;
+        all.all(|other| other == Some(first)).then_some(first)
     };
     variable.or_else(local).or_else(argument).map(str::to_owned)
 }
