@@ -1,6 +1,7 @@
 //! Joins findings with one cause: a finding that is the same in several environments, in several builds of
 //! one line, or in copies of one file, is reported once.
 
+mod known;
 mod twins;
 
 use crate::finding::{Finding, Location, Severity, Unjudged};
@@ -8,9 +9,11 @@ use crate::rules::common::is_production_like;
 use cofferdam_model::units::count;
 use cofferdam_model::{FileId, ProjectId, SourceMap, Span};
 use cofferdam_syntax::hash::{HashMap, HashSet};
+use known::{Copies, Known};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
+use std::ffi::OsString;
 use std::path::{Component, Path};
 
 /// Rule, project, subject and cause: figures differ between environments although the cause is one.
@@ -54,24 +57,31 @@ fn cause(finding: &Finding) -> &str {
 
 fn by_subject(all: Vec<Finding>, keys: Vec<Key>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::new();
-    let mut index: HashMap<Key, Vec<usize>> = HashMap::default();
+    let mut index: HashMap<Key, Known> = HashMap::default();
     let mut of_subjects: HashMap<(&'static str, ProjectId, String), Vec<usize>> = HashMap::default();
     for (mut finding, key) in all.into_iter().zip(keys) {
         name_itself(&mut finding);
         let known = index.entry(key).or_default();
-        let same = known.iter().find(|at| !are_two(&joined[**at], &finding)).copied();
+        let same = known.same(&joined, &finding);
         let subject = (finding.rule, finding.project, finding.subject.clone());
         let of_subject = of_subjects.entry(subject).or_default();
         let in_another_variant = || {
+            // Nothing else is of another variant or cluster.
+            if !is_known(&finding.variants) && !is_known(&finding.clusters) {
+                return None;
+            }
             let mut others = of_subject.iter().copied();
             others.find(|at| {
                 is_of_another_variant(&joined[*at], &finding) || is_of_another_cluster(&joined[*at], &finding)
             })
         };
         match same.or_else(in_another_variant) {
-            Some(at) => absorb(&mut joined[at], finding),
+            Some(at) => {
+                known.absorbed(at, &finding);
+                absorb(&mut joined[at], finding);
+            }
             None => {
-                known.push(joined.len());
+                known.push(joined.len(), &finding);
                 of_subject.push(joined.len());
                 joined.push(finding);
             }
@@ -121,8 +131,11 @@ fn are_on_other_clusters(a: &Finding, b: &Finding) -> bool {
 
 /// Whether both are known and have nothing in common.
 fn are_disjoint(a: &BTreeSet<Option<String>>, b: &BTreeSet<Option<String>>) -> bool {
-    let is_known = |names: &BTreeSet<Option<String>>| !names.is_empty() && !names.contains(&None);
     is_known(a) && is_known(b) && a.is_disjoint(b)
+}
+
+fn is_known(names: &BTreeSet<Option<String>>) -> bool {
+    !names.is_empty() && !names.contains(&None)
 }
 
 /// Whether both list the same things of two clusters of one environment: the lists are those of one of them.
@@ -266,20 +279,39 @@ fn of_one_line(all: Vec<Finding>, sources: &SourceMap) -> Vec<Finding> {
 /// Joins what is the same in copies of one file, as a directory for each cluster contains them.
 fn of_copies<'a>(all: Vec<Finding>, path: impl Fn(FileId) -> &'a Path) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::with_capacity(all.len());
-    let mut index: HashMap<Key, Vec<usize>> = HashMap::default();
+    // Copies of a file have its name, at the same depth.
+    let mut index: HashMap<(Key, Option<(OsString, usize)>), Copies> = HashMap::default();
     for finding in all {
-        let known = index.entry(subject_key(&finding)).or_default();
-        let mut before = known.iter().copied();
-        match before.find(|at| are_copies(&joined[*at], &finding, &path)) {
-            Some(at) => absorb(&mut joined[at], finding),
+        let Some(file) = file_of(&finding) else {
+            joined.push(finding);
+            continue;
+        };
+        let place = || {
+            let path = path(file);
+            let name = path.file_name().unwrap_or_default().to_owned();
+            (name, path.components().count())
+        };
+        let once = is_named_once(&finding.subject);
+        let place = (!once).then(place);
+        let known = index.entry((subject_key(&finding), place)).or_default();
+        let is_copy = |other| once || differ_in_one_directory(path(other), path(file));
+        match known.find(is_copy, |at| subjects(&joined[at]) == subjects(&finding)) {
+            Some(at) => {
+                absorb(&mut joined[at], finding);
+                known.moved(at, file_of(&joined[at]));
+            }
             None => {
-                known.push(joined.len());
+                known.push(joined.len(), file);
                 joined.push(finding);
             }
         }
     }
     joined.iter_mut().for_each(name_once);
     joined
+}
+
+fn file_of(finding: &Finding) -> Option<FileId> {
+    finding.locations.first().map(|l| l.span.file)
 }
 
 /// Rules whose findings about several things in one directory have one cause: a patch, a template or a habit.
@@ -314,15 +346,6 @@ fn of_one_directory<'a>(all: Vec<Finding>, path: impl Fn(FileId) -> &'a Path) ->
     }
     joined.iter_mut().for_each(name_once);
     joined
-}
-
-/// Whether the same finding at two places is about two copies of one thing.
-fn are_copies<'a>(a: &Finding, b: &Finding, path: &impl Fn(FileId) -> &'a Path) -> bool {
-    let file = |finding: &Finding| finding.locations.first().map(|l| path(l.span.file));
-    let (Some(one), Some(other)) = (file(a), file(b)) else {
-        return false;
-    };
-    (is_named_once(&a.subject) || differ_in_one_directory(one, other)) && subjects(a) == subjects(b)
 }
 
 /// The subjects of a finding as a set: one line may have thousands.

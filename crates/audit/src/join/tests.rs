@@ -524,3 +524,27 @@ fn clusters_of_one_environment_say_the_same_once() {
         2
     );
 }
+
+#[test]
+fn thousands_of_places_of_one_name_are_compared_in_groups() {
+    let of = |environment: &str, at: usize| {
+        let mut finding = found(0, "secret PASSWORD", at);
+        finding.environments = vec![environment.to_owned()];
+        finding
+    };
+    // Few are compared one by one, and many in groups: with the same result.
+    for count in [10, 20_000] {
+        let all = (0..count).map(|at| of("production", at));
+        let again = (0..count).map(|at| of("staging", at));
+        let joined = of_one_subject(all.chain(again).chain([of("staging", count)]).collect());
+        assert_eq!(joined.len(), count + 1);
+        for finding in &joined[..count] {
+            assert_eq!(finding.environments, ["production", "staging"]);
+        }
+        assert_eq!(of_copies(joined, |file| sources_path(file)).len(), count + 1);
+    }
+}
+
+fn sources_path(file: FileId) -> &'static Path {
+    Path::new(["clusters/a/web.yaml", "clusters/b/web.yaml"][file.0 as usize])
+}

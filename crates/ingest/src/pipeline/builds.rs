@@ -305,7 +305,9 @@ fn name_environments(terraform: &mut Terraform, naming: &Naming<'_>) {
 /// Directories beside one another that differ only in a word for a stage: `backup-prod` and `backup-staging`. Each with
 /// its environment.
 fn by_endings<'d>(dirs: impl Iterator<Item = &'d Path>) -> HashMap<PathBuf, &'static str> {
-    let mut groups: BTreeMap<(Option<&Path>, Vec<&str>), Vec<(&Path, &'static str)>> = BTreeMap::new();
+    /// The directory around them, and the words that are no stage.
+    type Shared<'d> = (Option<&'d Path>, Vec<&'d str>);
+    let mut groups: BTreeMap<Shared<'d>, Vec<(&Path, &'static str)>> = BTreeMap::new();
     for dir in dirs {
         let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let Some(stage) = environment::of_name(name) else {

@@ -380,6 +380,7 @@ mod tests {
             environment: environment.map(str::to_owned),
             namespace: namespace.map(str::to_owned),
             prefix: "shop-redis".to_owned(),
+            names: Vec::new(),
         };
         let env = Environment {
             name: "production".to_owned(),

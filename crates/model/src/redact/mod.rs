@@ -8,6 +8,7 @@
 
 mod line;
 mod names;
+mod open;
 mod scan;
 mod values;
 
@@ -21,6 +22,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use values::Values;
 
 pub use crate::secrets::MASK;
@@ -60,10 +62,11 @@ impl<'a> Redactor<'a> {
                 range,
                 sure: !literal.doubtful,
             };
-            let of_file = literals.entry(literal.span.file.0).or_default();
-            if !of_file.contains(&hidden) {
-                of_file.push(hidden);
-            }
+            literals.entry(literal.span.file.0).or_default().push(hidden);
+        }
+        for of_file in literals.values_mut() {
+            of_file.sort_by_key(|hidden| (hidden.range.start, hidden.range.end, hidden.sure));
+            of_file.dedup();
         }
         Redactor {
             sources: &platform.sources,
@@ -120,29 +123,33 @@ impl<'a> Redactor<'a> {
         })
     }
 
-    /// Whether a text occurs in some file where it is not a secret: a password that is also a user's name.
-    fn in_clear(&self, value: &str) -> bool {
-        self.sources.iter().any(|(id, file)| {
-            let path = file.path.to_string_lossy();
-            if path
-                .match_indices(value)
-                .any(|(at, _)| values::stands_alone(&path, at, value))
-            {
-                return true;
-            }
-            file.text.match_indices(value).any(|(at, _)| {
-                let range = at..at + value.len();
-                values::stands_alone(&file.text, at, value)
+    /// For each known word whether it occurs in some file, or in its path, where it is not a secret: a password that is
+    /// also a user's name. All words are looked for at once.
+    fn in_clear(&self) -> Vec<bool> {
+        let values = self.values();
+        let found: Vec<AtomicBool> = (0..values.words()).map(|_| AtomicBool::new(false)).collect();
+        let files: Vec<FileId> = self.sources.iter().map(|(id, _)| id).collect();
+        files.par_iter().for_each(|id| {
+            let file = self.sources.file(*id);
+            values.places_in(&file.path.to_string_lossy(), |_, word| {
+                found[word].store(true, Ordering::Relaxed);
+            });
+            values.places_in(&file.text, |range, word| {
+                if !found[word].load(Ordering::Relaxed)
+                    && self.hidden(*id).within(&range).next().is_none()
                     && !is_only_text(&file.text, &range)
-                    && self.hidden(id).within(&range).next().is_none()
-            })
-        })
+                {
+                    found[word].store(true, Ordering::Relaxed);
+                }
+            });
+        });
+        found.into_iter().map(AtomicBool::into_inner).collect()
     }
 
     /// `text` with `***` in place of every secret of the files.
     #[must_use]
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let found = self.values().in_text(text, &|value| self.in_clear(value));
+        let found = self.values().in_text(text, &|| self.in_clear());
         replaced(text, &found)
     }
 
@@ -168,7 +175,7 @@ impl<'a> Redactor<'a> {
             rest[start..end].fill(b'*');
         }
         let rest = String::from_utf8(rest).unwrap_or_default();
-        let copies = self.values().in_text(&rest, &|value| self.in_clear(value));
+        let copies = self.values().in_text(&rest, &|| self.in_clear());
         let copies = copies
             .into_iter()
             .map(|range| lines.start + range.start..lines.start + range.end);
@@ -312,17 +319,17 @@ impl<W: Write> Write for Redacted<'_, '_, W> {
 pub fn masked(path: &Path, text: &str) -> String {
     let hidden = scan(path, text);
     let values = Values::new(hidden.iter().map(|h| (&text[h.range.clone()], h.sure)));
-    let mut found: Vec<Range<usize>> = hidden.into_iter().map(|hidden| hidden.range).collect();
+    let hidden = Secrets::new(hidden);
     // The same value in other lines of the file: a copy under another name.
-    let in_clear = |value: &str| {
-        let mut places = text.match_indices(value).map(|(at, _)| at..at + value.len());
-        places.any(|place| {
-            values::stands_alone(text, place.start, value)
-                && !is_only_text(text, &place)
-                && !found.iter().any(|h| overlap(h, &place))
-        })
+    let in_clear = || {
+        let mut found = vec![false; values.words()];
+        values.places_in(text, |range, word| {
+            found[word] |= hidden.within(&range).next().is_none() && !is_only_text(text, &range);
+        });
+        found
     };
     let more = values.in_text(text, &in_clear);
+    let mut found: Vec<Range<usize>> = hidden.all.into_iter().map(|hidden| hidden.range).collect();
     found.extend(more);
     found.sort_by_key(|range| (range.start, range.end));
     replaced(text, &found).into_owned()
@@ -385,8 +392,27 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
 /// Whether a range is the whole content of its line. A line that consists only of a password is not a use of
 /// the word.
 fn is_only_text(text: &str, range: &Range<usize>) -> bool {
-    let start = text[..range.start].rfind('\n').map_or(0, |n| n + 1);
-    let end = text[range.end..].find('\n').map_or(text.len(), |n| range.end + n);
+    // More than this around it is never only white space and marks, and a line may be as long as the file.
+    let near = 256;
+    let before = text.as_bytes()[..range.start]
+        .iter()
+        .rev()
+        .take(near)
+        .position(|b| *b == b'\n');
+    let after = text.as_bytes()[range.end..]
+        .iter()
+        .take(near)
+        .position(|b| *b == b'\n');
+    let start = match before {
+        Some(length) => range.start - length,
+        None if range.start <= near => 0,
+        None => return false,
+    };
+    let end = match after {
+        Some(length) => range.end + length,
+        None if text.len() - range.end <= near => text.len(),
+        None => return false,
+    };
     let around = |c: char| c.is_whitespace() || matches!(c, '-' | '"' | '\'' | ',' | '\\' | '#');
     let after = text[range.end..end].split(" #").next().unwrap_or("");
     let before = text[start..range.start].trim_matches(around);
@@ -430,6 +456,8 @@ fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
         })
 }
 
+#[cfg(test)]
+mod chosen;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]

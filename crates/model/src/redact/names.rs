@@ -4,7 +4,7 @@
 //! is the opposite: hiding a value without need costs a reader a look into the file, but a shown value cannot
 //! be taken back. Therefore placeholders and weak passwords are hidden too.
 
-use crate::secret_scan::{self, REFERENCES};
+use crate::secret_scan;
 use crate::secrets::SecretKind;
 use aho_corasick::AhoCorasick;
 use std::ops::Range;
@@ -21,6 +21,9 @@ pub(super) enum Level {
     Named,
     /// An unspecific key: only a random text is a secret.
     Key,
+    /// A word that may also have a method, a switch or a name as its value (`auth: basic`): only a text that is none of
+    /// them is a secret.
+    Mixed,
     /// A value in a Secret: most likely worth hiding, but it may also be a host or a user.
     Data,
 }
@@ -46,6 +49,30 @@ const FORMS: &[&str] = &[
 
 /// Words before `key` that make it a secret, in addition to those of [`secret_scan`].
 const SECRET_KEYS: &[&str] = &["service", "integration"];
+
+/// Words before `key` of a secret that may also be called by its name: `deploy_key: laptop`.
+const NAMED_KEYS: &[&str] = &[
+    "ssh",
+    "enc",
+    "encrypt",
+    "crypt",
+    "decrypt",
+    "decryption",
+    "deploy",
+    "security",
+    "stripe",
+    "sentry",
+    "unseal",
+    "recovery",
+    "wireguard",
+    "preshared",
+    "twilio",
+    "sendgrid",
+    "mailgun",
+];
+
+/// Words before `seed` of a secret; others are of random numbers.
+const SEEDS: &[&str] = &["otp", "totp", "hotp", "mfa", "wallet"];
 
 /// Words beside `key` that make it a name, a position in an order or something public.
 const OPEN_KEYS: &[&str] = &[
@@ -165,6 +192,18 @@ pub(super) const STEMS: &[(&str, Edge)] = &[
     ("jwtoken", Edge::Anywhere),
     ("mdpass", Edge::Anywhere),
     ("signature", Edge::Word),
+    ("psk", Edge::End),
+    ("pskey", Edge::Anywhere),
+    ("community", Edge::Word),
+    ("pin_code", Edge::Word),
+    ("pin-code", Edge::Word),
+    ("pincode", Edge::Word),
+    ("unlock_code", Edge::Word),
+    ("unlock-code", Edge::Word),
+    ("unlockcode", Edge::Word),
+    ("connectionstring", Edge::Word),
+    ("connection_string", Edge::Word),
+    ("connection-string", Edge::Word),
 ];
 
 /// `None` only if the automaton were too large, which a handful of words is not; then every name is examined.
@@ -241,6 +280,9 @@ pub(super) fn level(key: &str) -> Option<Level> {
             _ => Level::Named,
         });
     }
+    if let Some(level) = of_other_words(last, before) {
+        return Some(level);
+    }
     // `tokens` are several of what `token` is; `secrets` are usually names of objects.
     if let Some(one) = last
         .strip_suffix('s')
@@ -269,171 +311,55 @@ pub(super) fn level(key: &str) -> Option<Level> {
     key.then_some(Level::Key)
 }
 
+/// The level of names that are hidden and not reported: they may also have another meaning.
+fn of_other_words(last: &str, before: &[String]) -> Option<Level> {
+    let near = before.last().map_or("", String::as_str);
+    let is = |word: &str, of: &str| last == word && near == of || last.strip_suffix(word) == Some(of);
+    if last.ends_with("psk") {
+        return Some(Level::Token);
+    }
+    if is("code", "pin") || is("code", "unlock") {
+        return Some(Level::Password);
+    }
+    if last == "cred" && !before.is_empty() {
+        return Some(Level::Named);
+    }
+    if last == "seed" && SEEDS.contains(&near) {
+        return Some(Level::Token);
+    }
+    let mixed = matches!(last, "auth" | "authorization" | "authorisation" | "community")
+        || is("string", "connection")
+        || NAMED_KEYS.iter().any(|of| is("key", of))
+        || last == "pat" && !before.is_empty();
+    let open = || before.iter().any(|word| OPEN_KEYS.contains(&word.as_str()));
+    (mixed && !open()).then_some(Level::Mixed)
+}
+
 /// Whether a key contains the value of the secret that is named beside or above it.
 pub(super) fn holds_value(key: &str) -> bool {
-    VALUES.iter().any(|value| key.eq_ignore_ascii_case(value))
+    VALUES.iter().any(|value| key.eq_ignore_ascii_case(value)) || is_misspelt(key, "value")
 }
 
 /// Whether a key contains the name of the object beside it.
 pub(super) fn holds_name(key: &str) -> bool {
-    NAMES.iter().any(|name| key.eq_ignore_ascii_case(name))
+    NAMES.iter().any(|name| key.eq_ignore_ascii_case(name)) || is_misspelt(key, "name")
 }
 
-/// Whether a value under a name of this level may be shown: it refers to the secret, or it is a name, a
-/// switch or a number.
-pub(super) fn is_open(value: &str, level: Level) -> bool {
-    let value = value.trim().trim_matches(['"', '\'', '`']).trim();
-    let switch = [
-        "true",
-        "false",
-        "null",
-        "none",
-        "nil",
-        "~",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "undefined",
-        "read",
-        "write",
-        "required",
-        "optional",
-        "auto",
-        "enabled",
-        "disabled",
-    ];
-    if value.is_empty()
-        || switch.iter().any(|word| value.eq_ignore_ascii_case(word))
-        || value.bytes().all(|b| b == b'*')
-        || !value.bytes().any(|b| b.is_ascii_alphanumeric() || b >= 0x80) && value.len() < 4
-        || is_reference(value)
-    {
-        return true;
+/// Whether a key is a word with one typing error: a letter too many, too few or wrong, or two in the wrong order.
+fn is_misspelt(key: &str, word: &str) -> bool {
+    let (key, right) = (key.as_bytes(), word.as_bytes());
+    // Of several.
+    if key.len() < 3 || key.len().abs_diff(right.len()) > 1 || key.strip_suffix(b"s") == Some(right) {
+        return false;
     }
-    let number = value.len() <= 6 && value.bytes().all(|b| b.is_ascii_digit());
-    match level {
-        Level::Password => false,
-        Level::Token => number || level_of_name(value) || is_variable(value) || is_prose(value),
-        Level::Named => number || is_name(value) || is_prose(value),
-        Level::Key => !is_chance(value) || value.len() < 16,
-        Level::Data => value.len() <= 3,
+    let same = |(a, b): &(&u8, &u8)| a.eq_ignore_ascii_case(b);
+    let start = key.iter().zip(right).take_while(same).count();
+    let (key, right) = (&key[start..], &right[start..]);
+    let end = key.iter().rev().zip(right.iter().rev()).take_while(same).count();
+    match (&key[..key.len() - end], &right[..right.len() - end]) {
+        ([a, b], [c, d]) => a.eq_ignore_ascii_case(d) && b.eq_ignore_ascii_case(c),
+        (wrong, right) => wrong.len() <= 1 && right.len() <= 1,
     }
-}
-
-/// Whether a text is the name of a variable: `AWS_ACCESS_KEY_ID`.
-fn is_variable(value: &str) -> bool {
-    value.contains('_')
-        && value
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-        && secret_scan::names_something(value)
-}
-
-/// Whether a text is a sentence; a token never is.
-fn is_prose(value: &str) -> bool {
-    let word = |word: &str| {
-        word.bytes()
-            .all(|b| b.is_ascii_alphabetic() || b",.'()".contains(&b))
-    };
-    value.split_whitespace().count() >= 3 && value.split_whitespace().all(word)
-}
-
-/// Whether a text is itself the name of a secret: `token: api-token`.
-fn level_of_name(value: &str) -> bool {
-    is_name(value) && level(value).is_some()
-}
-
-/// Whether a text is a name: words of letters, with or without separators.
-pub(super) fn is_name(value: &str) -> bool {
-    let one_word = value.len() <= 24
-        && value.bytes().all(|b| b.is_ascii_alphabetic())
-        && value.bytes().skip(1).filter(u8::is_ascii_uppercase).count() <= 2
-        || value.bytes().all(|b| b.is_ascii_uppercase());
-    one_word || secret_scan::names_something(value)
-}
-
-/// Whether a text only refers to the secret: a variable, a template, a path, an entry of a store.
-fn is_reference(value: &str) -> bool {
-    let word = |text: &str| {
-        !text.is_empty()
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_.-[]:/ ".contains(&b))
-    };
-    let between = |start: &str, end: &str| value.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
-    if value.starts_with("{{") || value.starts_with("{%") || value.ends_with("}}") && value.contains("{{") {
-        return true;
-    }
-    if let Some(rest) = value.strip_prefix('$') {
-        // Defaults inside braces are examined separately.
-        let braced = rest.starts_with(['{', '(']) && rest.ends_with(['}', ')']);
-        let name = rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            && rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && (rest.len() <= 2 || !looks_random(rest));
-        return braced || name;
-    }
-    let marked = [
-        ("<", ">"),
-        ("{", "}"),
-        ("@", "@"),
-        ("%(", ")s"),
-        ("__", "__"),
-        ("[", "]"),
-    ]
-    .iter()
-    .any(|(start, end)| between(start, end).is_some_and(|name| word(name) && !looks_random(name)));
-    if marked || value == "%s" {
-        return true;
-    }
-    if value.starts_with(['/', '.', '~']) {
-        let path = value.starts_with('/') || ["./", "../", "~/"].iter().any(|start| value.starts_with(start));
-        return path && value.split('/').all(is_part_of_path);
-    }
-    if value.contains("://") {
-        // A password inside an address is searched for separately.
-        return true;
-    }
-    let stores = REFERENCES
-        .iter()
-        .filter(|start| start.len() > 3 && start.bytes().any(|b| b.is_ascii_alphanumeric()));
-    stores.into_iter().any(|start| value.starts_with(start))
-}
-
-fn is_part_of_path(part: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-@*$={}()".contains(&b);
-    part.bytes().all(plain) && !looks_random(part)
-}
-
-/// Whether a text looks random: letters and digits mixed, or many changes of case.
-pub(super) fn looks_random(text: &str) -> bool {
-    let has = |test: fn(&u8) -> bool| text.bytes().any(|b| test(&b));
-    let digits = has(u8::is_ascii_digit);
-    let letters = has(u8::is_ascii_alphabetic);
-    let both = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
-    let mixed =
-        digits && letters || both || text.bytes().any(|b| b"!@#$%^&*+=".contains(&b)) && (letters || digits);
-    text.len() >= 8 && mixed && secret_scan::entropy(text) >= 2.7 && !secret_scan::names_something(text)
-}
-
-/// Whether a text must be random: in some part of it letters, capitals, digits and symbols alternate all the
-/// time. Names with numbers in them (`eu-west1-db2`, `legacyExporterRef`) do not.
-pub(super) fn is_chance(text: &str) -> bool {
-    let class = |b: u8| match b {
-        b'a'..=b'z' => 0,
-        b'A'..=b'Z' => 1,
-        b'0'..=b'9' => 2,
-        _ => 3,
-    };
-    let mixed = |part: &str| {
-        let changes = part.as_bytes().windows(2).filter(|pair| {
-            let word = pair[0].is_ascii_uppercase() && pair[1].is_ascii_lowercase();
-            class(pair[0]) != class(pair[1]) && !word
-        });
-        let runs = 1 + changes.count();
-        part.len() >= 8 && runs >= 5 && part.len() < 3 * runs
-    };
-    !text.contains(char::is_whitespace) && text.split(['-', '_', '.', '/', ':']).any(mixed)
 }
 
 #[cfg(test)]
@@ -470,10 +396,25 @@ mod tests {
             assert_eq!(level(key), Some(Level::Token), "{key}");
         }
         // Also the names of objects and of keys in them.
-        for key in ["tls_secret", "secret", "credentials", "secretKey"] {
+        for key in ["tls_secret", "secret", "credentials", "secretKey", "MQ_CRED"] {
             assert_eq!(level(key), Some(Level::Named), "{key}");
         }
         assert_eq!(level("other_key"), Some(Level::Key));
+        for key in [
+            "auth",
+            "SMTP_AUTH",
+            "ssh_key",
+            "sshKey",
+            "connectionString",
+            "community",
+            "x_pat",
+        ] {
+            assert_eq!(level(key), Some(Level::Mixed), "{key}");
+        }
+        for key in ["wpa_psk", "WPAPSK", "otp_seed"] {
+            assert_eq!(level(key), Some(Level::Token), "{key}");
+        }
+        assert_eq!(level("pin_code"), Some(Level::Password));
         for key in [
             "secretName",
             "tokenTTL",
@@ -483,6 +424,14 @@ mod tests {
             "publicKey",
             "imagePullSecrets",
             "partition_key",
+            "primary_key",
+            "sort_key",
+            "key_id",
+            "keyName",
+            "topologyKey",
+            "ssh_public_key",
+            "auth_type",
+            "author",
             "automountServiceAccountToken_enabled",
             "DB_PASSWORD_FILE",
             "name",
@@ -496,71 +445,15 @@ mod tests {
     }
 
     #[test]
-    fn references_and_names_are_shown_and_random_text_is_not() {
-        for value in [
-            "",
-            "${DB_PASSWORD}",
-            "$(DB_PASSWORD)",
-            "$DB_PASSWORD",
-            "{{ .Values.x }}",
-            "<password>",
-            "/run/secrets/db-password",
-            "vault:secret/data/db#password",
-            "arn:aws:secretsmanager:x",
-            "true",
-            "***",
-            "~",
-            "%(password)s",
-            "{password}",
-        ] {
-            assert!(is_open(value, Level::Password), "{value}");
+    fn keys_with_one_typing_error_hold_what_they_should() {
+        for key in ["nam", "nmae", "Name", "names_"] {
+            assert_eq!(holds_name(key), key != "names_", "{key}");
         }
-        for value in [
-            "hunter2",
-            "correct-horse-battery",
-            "changeme",
-            "/9j4AAQSkZJRgABAQAAAQ",
-            "$%kd82Jsn",
-            "12345678",
-            "$2b$10$abc",
-            "!Pass123",
-        ] {
-            assert!(!is_open(value, Level::Password), "{value}");
-        }
-        for value in ["orders-db", "DB_PASSWORD", "password", "3600"] {
-            assert!(is_open(value, Level::Named), "{value}");
-        }
-        assert!(is_open("AWS_ACCESS_KEY_ID", Level::Token));
-        assert!(is_open("api-token", Level::Token) && !is_open("correct-horse", Level::Token));
-        for value in ["a1b2c3d4e5f6a7b8", "hunter2", "xKqLmPzRtWvBnYcDfGhJ"] {
-            assert!(
-                !is_open(value, Level::Named) && !is_open(value, Level::Token),
-                "{value}"
-            );
-        }
-    }
-
-    #[test]
-    fn random_text_is_distinguished_from_names() {
-        for text in [
-            "4XjbnhsRw0a8zKowEF6i9ABb",
-            "4ae7fa55f11bae778f5d607ab1f29ab6d0a19b4b",
-            "/0ZsI+fSABN1T8GncGFl4Wb5pJxyv1Mu",
-            "8sVhe7!uM7vN",
-        ] {
-            assert!(is_chance(text), "{text}");
-        }
-        for text in [
-            "osc-cl1-dev",
-            "k8s-eu1-db2-s3-x1",
-            "legacyElasticsearchExporterPasswordRef",
-            "N8N_ENCRYPTION",
-            "base64Encoded1",
-            "correct-horse-battery",
-            "group_wait: 30s",
-            "hunter2",
-        ] {
-            assert!(!is_chance(text), "{text}");
-        }
+        assert!(
+            holds_value("valu")
+                && holds_value("vlaue")
+                && !holds_value("values")
+                && !holds_value("valueFrom")
+        );
     }
 }

@@ -1,9 +1,8 @@
 //! The known secret values, to find them again in any text of a report.
 
-use super::names;
 use super::scan::scan;
+use super::{names, open};
 use crate::secret_scan;
-use crate::secrets::Secret;
 use cofferdam_syntax::hash::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
@@ -19,17 +18,16 @@ const GRAM: usize = 6;
 #[derive(Default)]
 pub(super) struct Values {
     grams: HashSet<u64>,
-    words: HashMap<u64, Vec<Word>>,
+    /// Lengths of the words that begin with a piece.
+    lengths: HashMap<u64, Vec<usize>>,
+    /// Each word with its number. They are never printed.
+    words: HashMap<String, usize>,
+    /// For each word, by its number, whether it also occurs in the files in a place where it is not secret.
+    in_clear: OnceLock<Vec<bool>>,
     /// One bit for each hash of a probe, to skip most positions of a text at once.
     filter: Vec<u64>,
     /// Bits of the filter, as a power of two.
     size: u32,
-}
-
-struct Word {
-    text: Secret<String>,
-    /// Whether it also occurs in the files in a place where it is not secret.
-    in_clear: OnceLock<bool>,
 }
 
 /// Bytes that are examined first, at every third position: every piece of six bytes has four that begin
@@ -68,13 +66,13 @@ impl Values {
 
     /// Sixteen bits for each probe, so that few positions of a text are examined twice.
     fn fill_filter(&mut self) {
-        let pieces = self.grams.len() + self.words.len();
+        let pieces = self.grams.len() + self.lengths.len();
         if pieces == 0 {
             return;
         }
         self.size = (pieces * STEP * 16).next_power_of_two().ilog2().clamp(14, 24);
         self.filter = vec![0; 1 << (self.size - 6)];
-        for piece in self.grams.iter().chain(self.words.keys()) {
+        for piece in self.grams.iter().chain(self.lengths.keys()) {
             for offset in 0..STEP {
                 let probe = (piece >> (8 * offset)) & ((1 << (8 * PROBE)) - 1);
                 let bit = bit(probe, self.size);
@@ -85,25 +83,21 @@ impl Values {
 
     fn add(&mut self, text: &str, sure: bool) {
         let text = text.trim();
-        if text.len() < GRAM || secret_scan::is_first_guess(text) || names::is_open(text, names::Level::Data)
-        {
+        if text.len() < GRAM || secret_scan::is_first_guess(text) || open::is_open(text, names::Level::Data) {
             return;
         }
-        if names::is_chance(text) {
+        if open::is_chance(text) {
             self.add_grams(text);
         }
         if text.len() >= 12 {
             self.add_grams(&encoded(text.as_bytes()));
         }
-        if sure {
-            let piece = bits(&text.as_bytes()[..GRAM]);
-            let words = self.words.entry(piece).or_default();
-            if !words.iter().any(|word| word.text.expose() == text) {
-                words.push(Word {
-                    text: Secret::new(text.to_owned()),
-                    in_clear: OnceLock::new(),
-                });
+        if sure && !self.words.contains_key(text) {
+            let lengths = self.lengths.entry(bits(&text.as_bytes()[..GRAM])).or_default();
+            if !lengths.contains(&text.len()) {
+                lengths.push(text.len());
             }
+            self.words.insert(text.to_owned(), self.words.len());
         }
     }
 
@@ -113,57 +107,72 @@ impl Values {
         }
     }
 
-    /// The ranges of `text` that show a secret, in order. `in_clear` returns whether a text occurs in a file
-    /// where it is not a secret.
-    pub(super) fn in_text(&self, text: &str, in_clear: &dyn Fn(&str) -> bool) -> Vec<Range<usize>> {
+    /// How many words are known.
+    pub(super) fn words(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The ranges of `text` that show a secret, in order. `in_clear` returns for each word, by its number, whether it
+    /// occurs in a file where it is not a secret; it is asked once, since it reads every file.
+    pub(super) fn in_text(&self, text: &str, in_clear: &dyn Fn() -> Vec<bool>) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         let bytes = text.as_bytes();
-        if self.is_empty() || bytes.len() < GRAM {
-            return found;
-        }
-        let mut at = 0;
-        while at + PROBE <= bytes.len() {
-            let probe = match bytes.get(at..at + PROBE).and_then(|four| four.try_into().ok()) {
-                Some(four) => u64::from(u32::from_le_bytes(four)),
-                None => break,
-            };
-            let bit = bit(probe, self.size);
-            if self.filter[bit / 64] >> (bit % 64) & 1 != 0 {
-                for start in at.saturating_sub(STEP - 1)..=at {
-                    self.at_place(text, start, &mut found, in_clear);
-                }
+        self.pieces_in(text, |at, piece| {
+            if self.grams.contains(&piece) {
+                // The rest of the word belongs to it: pieces that look like ordinary text are not indexed.
+                let part = |b: &&u8| b.is_ascii_alphanumeric();
+                let end = at + GRAM + bytes[at + GRAM..].iter().take_while(part).count();
+                let start = at - bytes[..at].iter().rev().take_while(part).count();
+                found.push(start..end);
+                return;
             }
-            at += STEP;
-        }
+            self.words_at(text, at, piece, |range, word| {
+                let in_clear = self.in_clear.get_or_init(in_clear);
+                if !in_clear.get(word).is_some_and(|shown| *shown) {
+                    found.push(range);
+                }
+            });
+        });
         found.sort_by_key(|range| (range.start, range.end));
         super::joined(found)
     }
 
-    /// The secrets that begin at a position, or whose piece of six bytes is there.
-    fn at_place(
-        &self,
-        text: &str,
-        at: usize,
-        found: &mut Vec<Range<usize>>,
-        in_clear: &dyn Fn(&str) -> bool,
-    ) {
+    /// Visits every place of a text at which a word stands alone, with the word's number.
+    pub(super) fn places_in(&self, text: &str, mut visit: impl FnMut(Range<usize>, usize)) {
+        if !self.words.is_empty() {
+            self.pieces_in(text, |at, piece| self.words_at(text, at, piece, &mut visit));
+        }
+    }
+
+    /// Visits the places of a text, with their pieces of six bytes, at which a secret may be.
+    fn pieces_in(&self, text: &str, mut visit: impl FnMut(usize, u64)) {
         let bytes = text.as_bytes();
-        let Some(piece) = bytes.get(at..at + GRAM) else {
-            return;
-        };
-        let piece = bits(piece);
-        if self.grams.contains(&piece) {
-            // The rest of the word belongs to it: pieces that look like ordinary text are not indexed.
-            let part = |b: &&u8| b.is_ascii_alphanumeric();
-            let end = at + GRAM + bytes[at + GRAM..].iter().take_while(part).count();
-            let start = at - bytes[..at].iter().rev().take_while(part).count();
-            found.push(start..end);
+        if self.is_empty() || bytes.len() < GRAM {
             return;
         }
-        for candidate in self.words.get(&piece).into_iter().flatten() {
-            let value = candidate.text.expose();
-            if stands_alone(text, at, value) && !*candidate.in_clear.get_or_init(|| in_clear(value)) {
-                found.push(at..at + value.len());
+        let mut at = 0;
+        while let Some(four) = bytes.get(at..at + PROBE).and_then(|four| four.try_into().ok()) {
+            let bit = bit(u64::from(u32::from_le_bytes(four)), self.size);
+            if self.filter[bit / 64] >> (bit % 64) & 1 != 0 {
+                for start in at.saturating_sub(STEP - 1)..=at {
+                    if let Some(piece) = bytes.get(start..start + GRAM) {
+                        visit(start, bits(piece));
+                    }
+                }
+            }
+            at += STEP;
+        }
+    }
+
+    /// The words that stand alone at a position, of those that begin with a piece.
+    fn words_at(&self, text: &str, at: usize, piece: u64, mut visit: impl FnMut(Range<usize>, usize)) {
+        for length in self.lengths.get(&piece).into_iter().flatten() {
+            let range = at..at + length;
+            if let Some(value) = text.get(range.clone())
+                && let Some(word) = self.words.get(value)
+                && stands_alone(text, at, value)
+            {
+                visit(range, *word);
             }
         }
     }
@@ -204,6 +213,11 @@ fn forms(text: &str) -> Vec<(String, bool)> {
     if text.contains('\\') {
         let plain = text.replace("\\\"", "\"").replace("\\\\", "\\");
         all.push(plain.replace("\\n", "\n"));
+    }
+    // What closes around it in its line may be missing elsewhere.
+    let bare = text.trim_end_matches([']', '}', ')', ';', ',', '\'', '"']);
+    if bare.len() < text.len() {
+        all.push(bare.to_owned());
     }
     if text.contains("''") {
         all.push(text.replace("''", "'"));

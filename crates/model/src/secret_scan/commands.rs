@@ -3,6 +3,7 @@
 //! Everyone who lists the processes of a machine sees the arguments of a command.
 
 use super::names::named;
+use super::programs::{PROGRAMS, Part, Program, Takes};
 use std::ops::Range;
 
 /// A secret in a word of a command.
@@ -16,187 +17,8 @@ pub struct Argument {
     pub range: Range<usize>,
 }
 
-/// How a program takes a password with an option.
-struct Takes {
-    option: &'static str,
-    /// Whether the value may follow in the same word, and whether in the next one.
-    same: bool,
-    next: bool,
-    /// A word that must come before, such as the subcommand `login`; empty if there is none.
-    after: &'static str,
-    part: Part,
-}
-
-/// The part of a value that is secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Whole,
-    /// What follows this character: `user:password`.
-    After(char),
-    /// `user/password@host`.
-    Oracle,
-    /// `name: value`, or `Authorization: scheme value`.
-    Header,
-    /// The whole, but only if a quote begins right behind the option.
-    Quoted,
-}
-
-const fn takes(option: &'static str, same: bool, next: bool, after: &'static str, part: Part) -> Takes {
-    Takes {
-        option,
-        same,
-        next,
-        after,
-        part,
-    }
-}
-
-/// A program with its options.
-struct Program {
-    names: &'static [&'static str],
-    options: &'static [Takes],
-    /// Passwords without an option: the word that comes before, and how many words are between.
-    bare: &'static [(&'static str, usize, Part)],
-    /// The subcommand after which every value of `name=value` is secret; empty if there is none.
-    pairs: &'static str,
-}
-
-const fn program(names: &'static [&'static str], options: &'static [Takes]) -> Program {
-    Program {
-        names,
-        options,
-        bare: &[],
-        pairs: "",
-    }
-}
-
-static PROGRAMS: &[Program] = &[
-    program(
-        &["curl"],
-        &[
-            takes("-u", true, true, "", Part::After(':')),
-            takes("-U", true, true, "", Part::After(':')),
-            takes("--user", false, true, "", Part::After(':')),
-            takes("--proxy-user", false, true, "", Part::After(':')),
-        ],
-    ),
-    program(
-        &["etcdctl"],
-        &[takes("--user", false, true, "", Part::After(':'))],
-    ),
-    program(
-        &["redis-cli", "valkey-cli", "keydb-cli"],
-        &[takes("-a", true, true, "", Part::Whole)],
-    ),
-    program(
-        &[
-            "docker", "podman", "nerdctl", "buildah", "skopeo", "oras", "crane", "helm", "az", "twine",
-            "argocd",
-        ],
-        &[takes("-p", true, true, "login", Part::Whole)],
-    ),
-    program(
-        &[
-            "mongo",
-            "mongosh",
-            "mongodump",
-            "mongorestore",
-            "mongoexport",
-            "mongoimport",
-            "mongostat",
-            "cqlsh",
-        ],
-        &[takes("-p", true, true, "", Part::Whole)],
-    ),
-    // For these `-p` alone asks for the password, and the next word is a database.
-    program(
-        &[
-            "mysql",
-            "mysqladmin",
-            "mysqldump",
-            "mysqlimport",
-            "mysqlcheck",
-            "mysqlshow",
-            "mysqlsh",
-            "mysqlslap",
-            "mysqlbinlog",
-            "mysqlpump",
-            "mariadb",
-            "mariadb-admin",
-            "mariadb-dump",
-            "mariadb-import",
-            "mariadb-check",
-            "mariadb-backup",
-            "mydumper",
-            "myloader",
-            "xtrabackup",
-        ],
-        &[takes("-p", true, true, "", Part::Quoted)],
-    ),
-    program(&["sshpass"], &[takes("-p", true, true, "", Part::Whole)]),
-    Program {
-        names: &["vault", "bao"],
-        options: &[],
-        bare: &[("login", 0, Part::Whole)],
-        pairs: "put",
-    },
-    Program {
-        names: &["rabbitmqctl"],
-        options: &[],
-        bare: &[
-            ("add_user", 1, Part::Whole),
-            ("change_password", 1, Part::Whole),
-            ("authenticate_user", 1, Part::Whole),
-        ],
-        pairs: "",
-    },
-    Program {
-        names: &["mc"],
-        options: &[],
-        bare: &[("set", 3, Part::Whole), ("add", 3, Part::Whole)],
-        pairs: "",
-    },
-    program(&["openssl"], &[takes("-k", false, true, "", Part::Whole)]),
-    program(
-        &["http", "https", "xh", "xhs"],
-        &[takes("-a", true, true, "", Part::After(':'))],
-    ),
-    program(&["rabbitmqadmin"], &[takes("-p", true, true, "", Part::Whole)]),
-    program(
-        &[
-            "ldapsearch",
-            "ldapmodify",
-            "ldapadd",
-            "ldapdelete",
-            "ldapwhoami",
-            "ldappasswd",
-            "ldapcompare",
-        ],
-        &[takes("-w", true, true, "", Part::Whole)],
-    ),
-    program(
-        &["mosquitto_pub", "mosquitto_sub", "mosquitto_rr"],
-        &[takes("-P", false, true, "", Part::Whole)],
-    ),
-    program(&["sqlcmd", "bcp"], &[takes("-P", true, true, "", Part::Whole)]),
-    program(
-        &["smbclient", "rpcclient"],
-        &[takes("-U", true, true, "", Part::After('%'))],
-    ),
-    program(&["zip", "unzip"], &[takes("-P", true, true, "", Part::Whole)]),
-    program(
-        &["7z", "7za", "7zz"],
-        &[takes("-p", true, false, "", Part::Whole)],
-    ),
-    program(&["ssh-keygen"], &[takes("-N", false, true, "", Part::Whole)]),
-    program(&["gh"], &[takes("-b", false, true, "secret", Part::Whole)]),
-    Program {
-        names: &["sqlplus", "sqlcl", "impdp", "expdp", "sqlldr", "rman"],
-        options: &[],
-        bare: &[("", 0, Part::Oracle)],
-        pairs: "",
-    },
-];
+/// The key of a value in a store of parameters, some of which are secrets.
+pub(crate) const PARAMETER: &str = "parameter";
 
 /// Options of any program that are followed by a header.
 const HEADER: &[&str] = &["-H", "--header", "--add-header", "--proxy-header"];
@@ -283,11 +105,17 @@ impl Command {
                 return argument(word, at, Part::Header, (name.to_owned(), String::new()));
             }
             if let Some(takes) = self.takes(name).filter(|takes| takes.next) {
+                if value.is_empty() && takes.part == Part::Literal {
+                    // A quote is between them.
+                    let (name, key) = self.names(name);
+                    self.expected = Some((takes.part, name, key));
+                    return None;
+                }
                 return argument(word, at, takes.part, self.names(name));
             }
             let stores = self.program.map_or("", |program| program.pairs);
-            let is_stored = start == 0 && !stores.is_empty() && self.has(stores);
-            if is_stored || named(bare).is_some() {
+            let is_stored = start == 0 && !stores.is_empty() && self.has(stores) && !name.starts_with('-');
+            if is_stored || named(bare).is_some() || bare == "sonar.login" {
                 let end = end_of_value(value);
                 // OpenSSL says where the password comes from.
                 let skip = if value.starts_with("pass:") { 5 } else { 0 };
@@ -417,7 +245,13 @@ impl Command {
     /// The name of an option in a report, and what it says.
     fn names(&self, option: &str) -> (String, String) {
         let program = self.program.map_or("", |program| program.names[0]);
-        (format!("{program} {option}"), "password".to_owned())
+        let key = match (program, option) {
+            // Most are `public`.
+            ("snmpget", _) => "community",
+            ("aws", "--value") => PARAMETER,
+            _ => "password",
+        };
+        (format!("{program} {option}"), key.to_owned())
     }
 }
 
@@ -436,6 +270,10 @@ fn argument(word: &str, start: usize, part: Part, (name, key): (String, String))
             let skip = if value.starts_with("pass:") { 5 } else { 0 };
             found(skip..value.len(), name, key)
         }
+        Part::Literal => {
+            let (key, _) = value.split_once('=')?;
+            found(key.len() + 1..value.len(), key.to_owned(), key.to_owned())
+        }
         Part::After(sign) => {
             let at = value.find(sign)? + 1;
             found(at..value.len(), name, key)
@@ -449,8 +287,10 @@ fn argument(word: &str, start: usize, part: Part, (name, key): (String, String))
             let (header, text) = value.split_once(':')?;
             let mut at = header.len() + 1 + (text.len() - text.trim_start().len());
             if header.to_ascii_lowercase().ends_with("authorization") {
-                let scheme = value[at..].split_once(' ')?.0;
-                at += scheme.len() + 1;
+                // A token may have no scheme before it; a scheme may be without a token.
+                at += value[at..]
+                    .split_once(' ')
+                    .map_or(0, |(scheme, _)| scheme.len() + 1);
                 return found(at..value.len(), header.to_owned(), "token".to_owned());
             }
             named(header)?;

@@ -6,6 +6,7 @@
 mod addresses;
 mod commands;
 mod names;
+mod programs;
 mod settings;
 mod shapes;
 mod stand_ins;
@@ -17,6 +18,7 @@ use shapes::by_shape;
 use stand_ins::{is_instruction, is_name_of_secret, is_placeholder, is_reference};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+pub(crate) use commands::PARAMETER;
 pub use commands::{Argument, Command, in_command};
 pub use names::{kind_of_name, kind_of_reference, may_be_secret};
 pub(crate) use names::{suggested, words};

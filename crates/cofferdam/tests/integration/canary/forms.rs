@@ -76,6 +76,22 @@ pub(super) const FORMS: &[(&str, &str)] = &[
         "services:\n  cache:\n    image: redis:7\n    command: redis-server --requirepass @@\n    healthcheck: {test: [\"CMD\", \"redis-cli\", \"-a\", \"@@\", \
          \"ping\"]}\n  db:\n    image: mysql:8\n    command: [\"mysqld\", \"--password\", \"@@\"]\n    healthcheck:\n      test: mysqladmin ping -p@@\n",
     ),
+    (
+        "stores.sh",
+        "kubectl create secret generic a --from-literal=b=@@\nredis-cli AUTH @@\nmysqladmin -u root password @@\noc login -u app -p @@\n\
+         twine upload -u app -p @@ dist/*\nlftp -u app,@@ host\nipmitool -P @@ -H host\naz keyvault secret set --name a --value @@\n\
+         aws ssm put-parameter --type SecureString --value @@\ngh secret set A --body @@\nfly secrets set A=@@\nsnyk auth @@\n\
+         doctl auth init -t @@\ncurl -b \"session=@@\" https://x\necho @@ | sudo -S ls\nexport PASS=$(echo @@ | base64)\n",
+    ),
+    (
+        "calls.py",
+        "auth = HTTPBasicAuth(\"app\", \"@@\")\nsmtp.login(\"app\", \"@@\")\nbox = Fernet(\"@@\")\n",
+    ),
+    (
+        "misspelt.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: misspelt}\nspec:\n  containers:\n    - name: a\n      image: x:1\n      env:\n        \
+         - {nam: TOKEN, value: \"@@\"}\n        - {name: TOKEN, valu: \"@@\"}\n        - nmae: API_TOKEN\n          value: @@\n",
+    ),
     // --- addresses and connection settings ----------------------------------------------------------
     (
         "addresses.yaml",

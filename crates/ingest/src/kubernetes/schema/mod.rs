@@ -480,10 +480,11 @@ impl Walk {
             Ty::Object(_) | Ty::Map(_) => "a map",
             Ty::List(_) => "a list",
         };
+        let is_number = matches!(ty, Ty::Int32 | Ty::Int64 | Ty::Number | Ty::Bool | Ty::Quantity);
         self.out.push(SchemaProblem {
             kind: ProblemKind::WrongType {
                 expected: expected.to_owned(),
-                found: scalar::describe(at.node),
+                found: scalar::describe(at.node, !is_number),
             },
             path: at.path(),
             span: at.node.span,

@@ -154,8 +154,9 @@ pub(super) fn braced(map: &Map) -> bool {
     one && entries.next().is_none()
 }
 
-/// A value in words, for a message: "the number 5", "a list".
-pub(super) fn describe(node: &Node) -> String {
+/// A value in words, for a message: "the number 5", "a list". Where a text belongs, the number may be a password without its
+/// quotes: then it is only "a number".
+pub(super) fn describe(node: &Node, may_be_secret: bool) -> String {
     match &node.value {
         Value::Null => "nothing".to_owned(),
         Value::Unknown(_) => "an unknown value".to_owned(),
@@ -163,6 +164,7 @@ pub(super) fn describe(node: &Node) -> String {
         Value::Map(_) => "a map".to_owned(),
         Value::Scalar(scalar) => match resolve(scalar) {
             Plain::Bool => format!("the boolean {}", scalar.text),
+            Plain::Int(_) | Plain::Float(_) if may_be_secret => "a number".to_owned(),
             Plain::Int(_) | Plain::Float(_) => format!("the number {}", scalar.text),
             // The text itself may be a secret.
             Plain::Text | Plain::Unsure => "text".to_owned(),

@@ -2,9 +2,21 @@
 
 use super::super::line::{Line, closing_quote};
 use super::super::names::{self, Level};
+use super::super::open;
 use super::stems::Stems;
 use super::{Continued, Format, Scanner};
-use crate::secret_scan::Command;
+use crate::secret_scan::{self, Command};
+
+/// What reads a secret from a pipe or from a text behind `<<<`.
+const READERS: &[&str] = &[
+    "-stdin",
+    "chpasswd",
+    "with-token",
+    "data-file=-",
+    "data-file -",
+    "sudo -S",
+    "secret put",
+];
 
 /// Lines of a command or of a list of its words.
 const MAX_LINES: usize = 40;
@@ -37,6 +49,8 @@ impl Scanner<'_> {
         if stems.command() {
             self.schemes(line, from);
             self.logins(line, from);
+        } else if ["<<<", "$(", "`", "<("].iter().any(|sign| text.contains(sign)) {
+            self.piped(from, text);
         }
     }
 
@@ -52,7 +66,7 @@ impl Scanner<'_> {
             Some(before) => before.command,
             None => self.above(line, text),
         };
-        let curl = text.contains("curl");
+        let (curl, lftp) = (text.contains("curl"), text.contains("lftp"));
         let (mut last, mut last_but_one) = ("", "");
         for (at, word) in Self::words_of(text) {
             if self.is_spent() {
@@ -80,9 +94,23 @@ impl Scanner<'_> {
                 };
                 let level = match found.key.as_str() {
                     "password" => Level::Password,
-                    key => names::level(key).unwrap_or(Level::Password),
+                    key => match names::level(key) {
+                        None | Some(Level::Key) => Level::Password,
+                        Some(level) => level,
+                    },
                 };
+                // A parameter is a secret only if its type says so.
+                if found.key == secret_scan::PARAMETER
+                    && text.contains("String")
+                    && !text.contains("SecureString")
+                {
+                    continue;
+                }
                 self.judge(start + found.range.start..end.max(start + found.range.end), level);
+            }
+            // A comma between them.
+            if lftp && last_but_one == "-u" && text[..at].ends_with(',') {
+                self.judge(start..start + word.len(), Level::Password);
             }
             // A quote between the name of the user and the password.
             let login = last_but_one.starts_with('-') || last.starts_with('-');
@@ -175,15 +203,24 @@ impl Scanner<'_> {
             if self.is_spent() {
                 return;
             }
-            let scheme = last.rsplit(':').next().unwrap_or(last);
+            let scheme = last.rsplit([':', '=']).next().unwrap_or(last);
             let header = || {
                 let line = self.text(line.start..line.end);
                 line.to_ascii_lowercase().contains("authorization")
             };
             let is = |names: &[&str]| names.iter().any(|name| scheme.eq_ignore_ascii_case(name));
             let scheme = is(&["bearer", "basic"]) || is(&["token", "apikey", "digest", "key"]) && header();
-            if scheme && word.len() >= 6 && (!names::is_name(word) || header()) {
+            if scheme && word.len() >= 6 && (!open::is_name(word) || header()) {
                 self.judge(from + at..from + at + word.len(), Level::Password);
+            }
+            // A token without a scheme: nothing comes after it in the header.
+            let ends = || {
+                text[at + word.len()..]
+                    .trim_start_matches([' ', '\t'])
+                    .starts_with(['"', '\''])
+            };
+            if last.to_ascii_lowercase().ends_with("authorization:") && ends() {
+                self.judge(from + at..from + at + word.len(), Level::Mixed);
             }
             last = word;
         }
@@ -268,7 +305,7 @@ impl Scanner<'_> {
 
     /// `echo hunter2 | docker login --password-stdin`, `chpasswd <<< app:hunter2`, `htpasswd -nb app hunter2`.
     fn piped(&mut self, from: usize, text: &str) {
-        const READERS: &[&str] = &["-stdin", "chpasswd", "with-token"];
+        self.substituted(from, text);
         let reader = READERS.iter().filter_map(|reader| text.find(reader)).min();
         // Into a file of which the name says that it holds a secret, or into a secret.
         let file = text.rfind('>').filter(|at| {
@@ -284,7 +321,13 @@ impl Scanner<'_> {
             text.find("=/dev/stdin")
                 .filter(|at| self.named_in(&text[..*at]).is_some())
         };
-        if let Some(reader) = reader.or(file).or_else(stdin) {
+        // `read -r password <<< …`
+        let read = || {
+            let before = &text[..text.find("<<<")?];
+            let at = before.rfind("read ")?;
+            self.named_in(&before[at + "read ".len()..]).map(|_| at)
+        };
+        if let Some(reader) = reader.or(file).or_else(stdin).or_else(read) {
             let pipe = file.or_else(|| text[..reader].rfind('|')).unwrap_or(0);
             let printed = ["echo ", "printf "]
                 .iter()
@@ -292,19 +335,53 @@ impl Scanner<'_> {
                 .max();
             let here = text.find("<<<").map(|at| (at + 3, text.len()));
             for (start, end) in printed.map(|at| (at, pipe)).into_iter().chain(here) {
-                for (at, word) in Self::words_of(&text[start..end]) {
-                    let format = word.starts_with('-') || word.starts_with('%') && word.len() <= 4;
-                    if !format {
-                        let at = from + start + at;
-                        let user = word
-                            .find(':')
-                            .filter(|_| text.contains("chpasswd"))
-                            .map_or(0, |n| n + 1);
-                        self.judge(at + user..at + word.len(), Level::Password);
-                    }
-                }
+                self.printed(from, &text[start..end], start, text.contains("chpasswd"));
             }
         }
+        self.htpasswd(from, text);
+    }
+
+    /// `PASSWORD=$(echo hunter2 | base64)`, `--password-file <(echo hunter2)`.
+    fn substituted(&mut self, from: usize, text: &str) {
+        for (at, _) in text.match_indices("echo ").chain(text.match_indices("printf ")) {
+            let Some(opens) = ["$(", "`", "<("]
+                .iter()
+                .find_map(|sign| text[..at].strip_suffix(sign))
+            else {
+                continue;
+            };
+            let name = opens
+                .trim_end_matches(['"', ' ', '='])
+                .rsplit(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c))
+                .next()
+                .unwrap_or("");
+            let secret = names::level(name) == Some(Level::Password)
+                || matches!(names::level(name), Some(Level::Token | Level::Named));
+            if !secret || self.is_spent() {
+                continue;
+            }
+            let start = at + text[at..].find(' ').unwrap_or(0);
+            let end = text[start..]
+                .find(['|', ')', '`', '>'])
+                .map_or(text.len(), |n| start + n);
+            self.printed(from, &text[start..end], start, false);
+        }
+    }
+
+    /// The words that `echo` or `printf` prints, without formats.
+    fn printed(&mut self, from: usize, words: &str, start: usize, login: bool) {
+        for (at, word) in Self::words_of(words) {
+            let format = word.starts_with('-') || word.starts_with('%') && word.len() <= 4;
+            if !format {
+                let at = from + start + at;
+                let user = word.find(':').filter(|_| login).map_or(0, |n| n + 1);
+                self.judge(at + user..at + word.len(), Level::Password);
+            }
+        }
+    }
+
+    /// `htpasswd -nb app hunter2`
+    fn htpasswd(&mut self, from: usize, text: &str) {
         if let Some(at) = text.find("htpasswd ") {
             let end = text[at..]
                 .find(['|', '>', ';', '&', ')'])

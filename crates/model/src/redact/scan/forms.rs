@@ -3,6 +3,7 @@
 
 use super::super::line::{Line, Pair, opening_quote};
 use super::super::names::{self, Level};
+use super::super::open;
 use super::{NEAR, Named, Scanner};
 
 /// Words before the first colon of a text with an `@` that are no user: names of registries and of schemes.
@@ -153,7 +154,10 @@ impl Scanner<'_> {
             };
             let place = value.as_ptr() as usize - text.as_ptr() as usize;
             let length = value.find(['"', '\'', ' ', '`']).unwrap_or(value.len());
-            self.judge(from + place..from + place + length, Level::Data);
+            // Some are only a choice of the user.
+            let open = open::is_open(&value[..length], Level::Mixed);
+            let level = if open { Level::Data } else { Level::Password };
+            self.judge(from + place..from + place + length, level);
         }
     }
 

@@ -13,6 +13,7 @@ mod value;
 
 use super::line::{Line, Pair, closing_quote, pairs};
 use super::names::{self, Level};
+use super::open;
 use crate::secret_scan::{self, Command};
 use std::cell::Cell;
 use std::ops::Range;
@@ -108,6 +109,15 @@ struct Named {
     block: Option<usize>,
 }
 
+/// A key above a map.
+#[derive(Debug, Clone, Copy)]
+struct Parent {
+    column: usize,
+    level: Level,
+    /// Whether all of the map is in the place of the value.
+    whole: bool,
+}
+
 /// A command over several lines.
 struct Continued {
     command: Command,
@@ -131,7 +141,7 @@ struct Scanner<'a> {
     /// A command that continues in the next line.
     command: Option<Continued>,
     /// Keys of secrets whose value is a map: their columns.
-    parents: Vec<(usize, Level)>,
+    parents: Vec<Parent>,
     /// The column of `data` in a Secret.
     data: Option<usize>,
     /// The column of a key in it whose lines are hidden completely, and also examined.
@@ -252,8 +262,20 @@ impl<'a> Scanner<'a> {
 
     /// Enters a map under a secret's name.
     fn enter(&mut self, column: usize, level: Level) {
-        if self.parents.len() < MAX_PARENTS {
-            self.parents.push((column, level));
+        self.parent(Parent {
+            column,
+            level,
+            whole: false,
+        });
+    }
+
+    fn parent(&mut self, parent: Parent) {
+        let known = self
+            .parents
+            .last()
+            .is_some_and(|last| last.column == parent.column);
+        if self.parents.len() < MAX_PARENTS && !known {
+            self.parents.push(parent);
         }
     }
 
@@ -275,7 +297,7 @@ impl<'a> Scanner<'a> {
     /// Hides a value unless it may be shown.
     fn judge(&mut self, range: Range<usize>, level: Level) {
         self.spend(range.len());
-        if !names::is_open(self.text(range.clone()), level) {
+        if !open::is_open(self.text(range.clone()), level) {
             self.hide(range, level);
         }
     }
@@ -361,7 +383,7 @@ impl<'a> Scanner<'a> {
         }
         if !line.is_comment(self.all) {
             self.parents
-                .retain(|(column, _)| line.column > *column && !(closes && line.indent <= *column));
+                .retain(|parent| line.column > parent.column && !(closes && line.indent <= parent.column));
         }
     }
 
@@ -411,13 +433,13 @@ impl<'a> Scanner<'a> {
 
     /// The level of a key that contains the value of the secret named beside or above it.
     fn near(&self, line: &Line, key: &str) -> Option<Level> {
-        let parent = self
-            .parents
-            .last()
-            .filter(|(column, _)| line.column > *column)
-            .map(|(_, level)| *level);
-        let level = self.named.as_ref().map(|named| named.level).or(parent)?;
-        names::holds_value(key).then_some(level.of_value())
+        let parent = self.parents.last().filter(|parent| line.column > parent.column);
+        let named = self.named.as_ref().map(|named| named.level);
+        let level = named.or(parent.map(|parent| parent.level))?;
+        if names::holds_value(key) {
+            return Some(level.of_value());
+        }
+        parent.filter(|parent| parent.whole).map(|_| Level::Mixed)
     }
 
     /// Whether a text is a login in base64, as in Docker's settings.

@@ -156,10 +156,17 @@ impl Scanner<'_> {
                 inside = matches!(self.text(key.key.clone()), "data" | "stringData");
                 self.data = inside.then_some(column);
                 (self.carry, self.settings) = (None, None);
-                if inside && self.text(key.value..one.end).starts_with('{') {
+                let text = self.text(key.value..one.end);
+                if inside && text.starts_with('{') {
                     self.all_in_braces(&one, key.value);
+                } else if inside && !text.is_empty() && !text.starts_with('#') {
+                    // Not a map, which is refused, and shown.
+                    self.value(&one, &key, Level::Data);
                 }
             } else if inside {
+                if one.is_item() && !one.has_key(all) {
+                    self.scalar(one.item..one.end, Level::Data);
+                }
                 self.line(&one);
             }
         }

@@ -3,11 +3,40 @@
 
 use super::super::line::{Line, closing_quote, opening_quote};
 use super::super::names::{self, Level};
+use super::super::open;
 use super::super::tokens;
 use super::stems::Stems;
 use super::{Carry, Format, Scanner};
 use crate::secret_scan;
 use std::ops::Range;
+
+/// Ends of names of calls whose second argument is a password or a key.
+const LOGINS: &[&str] = &[
+    ".login",
+    "BasicAuth",
+    "DigestAuth",
+    "ProxyAuth",
+    "BasicAuthentication",
+    "jwt.encode",
+    "jwt.decode",
+];
+
+/// Users of addresses of the web who have no password: tools put a token after them, or they are the same for everybody.
+const USUAL_USERS: &[&str] = &[
+    "git",
+    "oauth2",
+    "oauth2accesstoken",
+    "x-access-token",
+    "x-token-auth",
+    "x-oauth-basic",
+    "gitlab-ci-token",
+    "user",
+    "username",
+    "anonymous",
+    "public",
+    "aws",
+    "token",
+];
 
 impl Scanner<'_> {
     /// Options and their values in separate words: `--password hunter2`, `"--token", "…"`.
@@ -28,7 +57,10 @@ impl Scanner<'_> {
             let Some(level) = names::level(self.text(start..at)).filter(|_| opens) else {
                 continue;
             };
-            let _ = level;
+            let level = match level {
+                Level::Mixed => level,
+                _ => Level::Password,
+            };
             let rest = self.text(at..line.end);
             if rest.starts_with('=') {
                 continue;
@@ -67,8 +99,11 @@ impl Scanner<'_> {
                     .unwrap_or(value.len()),
             };
             self.spend(end);
-            if !value.starts_with("--") {
-                self.judge(at + gap..at + gap + end, Level::Password);
+            // `add_argument("--password", default="…")`
+            let keyword =
+                self.format == Format::Code && rest[..gap].contains(',') && value[..end].ends_with('=');
+            if !value.starts_with("--") && !keyword {
+                self.judge(at + gap..at + gap + end, level);
             }
         }
     }
@@ -95,23 +130,39 @@ impl Scanner<'_> {
             let text = self.text(body..end);
             let before = self.text(from..start).trim_end();
             if self.format == Format::Code
-                && let Some(callee) = before.strip_suffix('(')
+                && let Some(callee) = before.strip_suffix('b').unwrap_or(before).strip_suffix('(')
                 && !text.is_empty()
             {
                 let name = callee
                     .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
                     .next()
                     .unwrap_or("");
-                if let Some(level) =
-                    names::level(name).filter(|_| !name.starts_with("get") && !name.starts_with("input"))
+                let level = if name == "Fernet" {
+                    Some(Level::Password)
+                } else {
+                    names::level(name)
+                };
+                if let Some(level) = level.filter(|_| !name.starts_with("get") && !name.starts_with("input"))
                 {
                     self.judge(body..end, level);
                 }
             }
-            if names::level(text).is_none() {
+            if self.format == Format::Code && is_password_of_login(before) {
+                self.judge(body..end, Level::Password);
+            }
+            let Some(level) = names::level(text) else {
+                continue;
+            };
+            let level = if level == Level::Mixed {
+                level
+            } else {
+                Level::Password
+            };
+            let rest = self.text(at..line.end);
+            if let Some(default) = rest.find("default=").filter(|_| text.starts_with("--")) {
+                self.literal(at + default + "default=".len()..line.end, level);
                 continue;
             }
-            let rest = self.text(at..line.end);
             let Some(after) = rest.trim_start().strip_prefix(',') else {
                 continue;
             };
@@ -123,12 +174,26 @@ impl Scanner<'_> {
             let length = self.closing(inner..line.end, quote).unwrap_or(line.end - inner);
             let call =
                 before.ends_with('(') && all.as_bytes()[from..start].iter().any(u8::is_ascii_alphanumeric);
-            let list = !call && names::is_name(self.text(inner..inner + length));
+            let list = !call && open::is_name(self.text(inner..inner + length));
             let option = self.text(inner..inner + length).starts_with('-');
             if !list && !option && !text.starts_with('-') {
-                self.judge(inner..inner + length, Level::Password);
+                self.judge(inner..inner + length, level);
             }
         }
+    }
+
+    /// A quoted text at the start of a range.
+    fn literal(&mut self, range: Range<usize>, level: Level) {
+        let text = self
+            .text(range.clone())
+            .trim_start()
+            .trim_start_matches(['b', 'r', 'u']);
+        let Some(quote) = opening_quote(text) else {
+            return;
+        };
+        let body = range.end - text.len() + quote.len();
+        let length = self.closing(body..range.end, quote).unwrap_or(range.end - body);
+        self.judge(body..body + length, level);
     }
 
     /// Defaults in templates and in references to variables: `| default "…"`, `${TOKEN:-…}`.
@@ -184,11 +249,19 @@ impl Scanner<'_> {
                 .bytes()
                 .take_while(|b| matches!(b, b':' | b'-' | b'='))
                 .count();
-            let own = names::level(&text[inner..inner + name]).is_some();
+            let own = names::level(&text[inner..inner + name]);
             // `${ENV:DB_PASSWORD}` only names the source.
             let variable = rest[signs..].bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-            if signs > 0 && !variable && (own || self.named_in(&text[..open]).is_some()) {
-                self.judge(from + inner + name + signs..from + end, Level::Password);
+            if signs > 0
+                && !variable
+                && let Some(level) = own.or_else(|| self.named_in(&text[..open]))
+            {
+                let level = if level == Level::Mixed {
+                    level
+                } else {
+                    Level::Password
+                };
+                self.judge(from + inner + name + signs..from + end, level);
             }
         }
     }
@@ -279,7 +352,8 @@ impl Scanner<'_> {
                 }
             }
             let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-            if let Some(range) = login(rest, authority) {
+            let web = text[..at].ends_with("http") || text[..at].ends_with("https");
+            if let Some(range) = login(rest, authority, web) {
                 self.judge(start + range.start..start + range.end, Level::Password);
             } else if let Some((user, part)) = authority.split_once(':') {
                 // The file ends inside the address.
@@ -293,6 +367,20 @@ impl Scanner<'_> {
             }
         }
     }
+}
+
+/// Whether the text before a quote is a call with one argument before it, which takes a password next: `login("bob", `.
+fn is_password_of_login(before: &str) -> bool {
+    // Only a short argument is looked at: a line may be as long as its file.
+    let mut start = before.len().saturating_sub(200);
+    while !before.is_char_boundary(start) {
+        start += 1;
+    }
+    let near = before[start..].trim_end_matches(['b', 'r', 'u']).trim_end();
+    let Some((callee, first)) = near.strip_suffix(',').and_then(|near| near.rsplit_once('(')) else {
+        return false;
+    };
+    !first.contains(',') && LOGINS.iter().any(|end| callee.ends_with(end))
 }
 
 /// Where a password ends that a blank breaks in two: `postgres://user:two words@host`. `stop` is the first blank.
@@ -378,7 +466,7 @@ fn oracle(text: &str, is_end: impl Fn(char) -> bool) -> Option<Range<usize>> {
 }
 
 /// The password of `user:password@host`, or a token alone before the `@`.
-fn login(rest: &str, authority: &str) -> Option<Range<usize>> {
+fn login(rest: &str, authority: &str, web: bool) -> Option<Range<usize>> {
     let text = match authority.rsplit_once('@') {
         Some((login, _)) => login,
         None => rest.rsplit_once('@')?.0,
@@ -393,8 +481,16 @@ fn login(rest: &str, authority: &str) -> Option<Range<usize>> {
             let path = user.contains('/');
             (!is_port && !path).then(|| user.len() + 1..user.len() + 1 + password.len())
         }
-        None => (authority.contains('@') && text.len() >= 16 && names::looks_random(text))
-            .then_some(0..text.len()),
+        None => {
+            // The name of an organisation, which is also the first part of the path.
+            let organisation = || {
+                let path = rest[authority.len()..].trim_start_matches('/');
+                path.split('/').next() == Some(text)
+            };
+            let token = text.len() >= 16 && open::looks_random(text)
+                || web && !USUAL_USERS.iter().any(|user| text.eq_ignore_ascii_case(user)) && !organisation();
+            (authority.contains('@') && token).then_some(0..text.len())
+        }
     }
 }
 

@@ -55,6 +55,18 @@ const COMMANDS: &[&str] = &[
     "acl setuser",
     "user default",
     "cookie:",
+    "twine ",
+    "useradd ",
+    "usermod ",
+    "ipmitool",
+    "lftp",
+    "snmp",
+    "put-parameter",
+    "securestring",
+    "sudo -s",
+    "data-file",
+    "secret put",
+    "fernet",
 ];
 
 /// Of names that say where a command needs no program.

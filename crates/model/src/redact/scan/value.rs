@@ -2,7 +2,8 @@
 
 use super::super::line::{Line, Pair, closing_quote, opening_quote};
 use super::super::names::{self, Level};
-use super::{Carry, Format, MAX_QUOTED, Scanner};
+use super::super::open;
+use super::{Carry, Format, MAX_QUOTED, Parent, Scanner};
 use std::ops::Range;
 
 impl Scanner<'_> {
@@ -41,6 +42,13 @@ impl Scanner<'_> {
             let nested = self.format != Format::Shell && pair.own && !(line.is_comment(self.all));
             if nested {
                 self.carry = Some(Carry::Below(line.column, level));
+                if names::holds_value(self.text(pair.key.clone())) {
+                    self.parent(Parent {
+                        column: line.column,
+                        level,
+                        whole: true,
+                    });
+                }
             }
             return;
         }
@@ -77,7 +85,7 @@ impl Scanner<'_> {
             return;
         }
         match rest.as_bytes()[0] {
-            b'{' => self.map(line, at, level),
+            b'{' => self.map(line, at, level, names::holds_value(self.text(pair.key.clone()))),
             open @ (b'[' | b'(') => {
                 let close = if open == b'[' { b']' } else { b')' };
                 let end = self.matching(at, line.end);
@@ -205,7 +213,7 @@ impl Scanner<'_> {
             }
             let names = before.ends_with('[') && !before.trim_end_matches('[').is_empty()
                 || names::level(text).is_some();
-            let path = text.contains('/') && !names::looks_random(text);
+            let path = text.contains('/') && !open::looks_random(text);
             if !names && !path {
                 self.judge(body..end, level);
             }
@@ -213,8 +221,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// The values inside a map in braces under a secret's key.
-    pub(super) fn map(&mut self, line: &Line, at: usize, level: Level) {
+    /// The values inside a map in braces under a secret's key; all of them if the `whole` map is in the place of the value.
+    fn map(&mut self, line: &Line, at: usize, level: Level, whole: bool) {
         let end = self.matching(at, line.end);
         let inner = at + 1..end.unwrap_or(line.end);
         if !self
@@ -224,7 +232,7 @@ impl Scanner<'_> {
         {
             // Not a map: a text that only begins like one.
             let whole = at..(inner.end + 1).min(line.end);
-            if !names::is_open(self.text(whole), level) {
+            if !open::is_open(self.text(whole), level) {
                 self.judge(inner.clone(), level);
             }
         }
@@ -234,8 +242,13 @@ impl Scanner<'_> {
             }
             let inside = pair.key.start > at && pair.key.start < end.unwrap_or(line.end);
             let key = self.text(pair.key.clone());
-            if inside && names::holds_value(key) {
-                self.value(line, &Pair { own: false, ..pair }, level.of_value());
+            if inside && (names::holds_value(key) || whole) {
+                let level = if names::holds_value(key) {
+                    level.of_value()
+                } else {
+                    Level::Mixed
+                };
+                self.value(line, &Pair { own: false, ..pair }, level);
             }
         }
         if end.is_none() {
@@ -257,7 +270,7 @@ impl Scanner<'_> {
             None => end,
         };
         let line_value = match self.format {
-            Format::Tree if pair.option => false,
+            Format::Tree if pair.option || level == Level::Mixed && !pair.colon => false,
             Format::Tree => pair.own && (pair.depth == 0 || pair.inside.is_some()),
             Format::Flat => pair.own,
             Format::Shell => pair.own && (self.text(pair.key.end..at).contains(' ') || comment),
@@ -271,7 +284,7 @@ impl Scanner<'_> {
                 if self.json {
                     end = rest[..end].trim_end_matches(',').len();
                 }
-                let open = names::is_open(&rest[..end], level);
+                let open = open::is_open(&rest[..end], level);
                 self.carry = Some(Carry::Plain(line.column)).filter(|_| !self.json && !open);
             }
             if self.format == Format::Flat && rest.trim_end().ends_with('\\') {
@@ -300,7 +313,7 @@ impl Scanner<'_> {
         if !pair.colon && self.format == Format::Tree && at + end == line.end {
             end -= usize::from(rest[..end].ends_with(':'));
         }
-        if pair.colon && pair.depth == 0 && !pair.own && names::is_name(&rest[..end]) && !self.json {
+        if pair.colon && pair.depth == 0 && !pair.own && open::is_name(&rest[..end]) && !self.json {
             // A word of a sentence: `Token: see the page`.
             let word = &rest[..end];
             if word.bytes().all(|b| b.is_ascii_alphabetic()) {
@@ -343,7 +356,7 @@ impl Scanner<'_> {
         let unopened = !call && word.ends_with(['"', '\'']) && word.len() > 1;
         if unopened
             || !name && !call && !word.contains(['"', '\''])
-            || name && !call && !number && names::looks_random(word) && !is_path_of_names(word)
+            || name && !call && !number && open::looks_random(word) && !is_path_of_names(word)
         {
             let end = rest.find(['"', '\'']).unwrap_or(rest.len());
             self.judge(at..at + end.max(word.len()), level);
@@ -410,7 +423,7 @@ fn is_path_of_names(word: &str) -> bool {
     word.split('.').count() > 1
         && word
             .split('.')
-            .all(|part| !names::looks_random(part) || part.contains('_'))
+            .all(|part| !open::looks_random(part) || part.contains('_'))
         || word
             .split('_')
             .all(|part| part.len() < 8 || part.bytes().all(|b| b.is_ascii_alphabetic()))
