@@ -10,7 +10,8 @@ use crate::platform::{Environment, Parts, Scale, Service};
 use crate::scaling::{Autoscaler, ScalingMetric};
 use crate::source::{Fact, Source};
 use crate::workload::{Amount, Completeness, Lifecycle, ObjectId, Workload};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use cofferdam_syntax::hash::{HashMap, HashSet};
+use std::collections::BTreeMap;
 
 /// Kinds that every reader of Kubernetes knows: if an autoscaler names one that does not exist, it is
 /// missing. A kind that no workload has may be one that no reader knows.

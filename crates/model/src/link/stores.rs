@@ -9,7 +9,8 @@ use crate::platform::{Environment, Parts, Service};
 use crate::source::Fact;
 use crate::variable::VariableValue;
 use crate::workload::Workload;
-use std::collections::{BTreeSet, HashMap};
+use cofferdam_syntax::hash::HashMap;
+use std::collections::BTreeSet;
 
 /// Variables with the address of an SQL database, folded, the most reliable first.
 const SQL_VARIABLES: [&str; 20] = [
@@ -241,7 +242,7 @@ fn running(pooler: &Pooler, service: &Service, workloads: &[Workload]) -> Option
 /// Gives pools without a host the one from their service's variables.
 fn hosts_from_variables(parts: &mut Parts) {
     // Many pools of one service ask for the same variables.
-    let mut known: HashMap<(usize, bool), Option<Fact<String>>> = HashMap::new();
+    let mut known: HashMap<(usize, bool), Option<Fact<String>>> = HashMap::default();
     for pool in &mut parts.pools {
         if let Some(service) = pool.owner.service
             && pool.host.is_none()
