@@ -7,7 +7,6 @@ use clap::ValueEnum;
 use cofferdam_audit::report::{json, scope, text};
 use cofferdam_audit::{Options, Severity, audit, rules, severity_of};
 use cofferdam_model::Platform;
-use cofferdam_model::redact::Redactor;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -103,7 +102,7 @@ fn check(args: &Args, color: Color) -> Result<ExitCode, String> {
     let progress = progress(&args.paths);
     let platform =
         input::read(&args.paths, &args.input, &[], color).inspect_err(|_| progress.finish_and_clear())?;
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     check_environments(args, &platform)?;
     if args.explain_scope {
         progress.finish_and_clear();
@@ -186,7 +185,7 @@ fn explain_scope(args: &Args, platform: &Platform, color: Color) -> Result<ExitC
         environments: environments(args),
         all: args.all,
     };
-    let redactor = Redactor::new(platform);
+    let redactor = platform.redactor();
     let explanation = scope::explain(platform, &selection);
     match args.format {
         Format::Json => output::print_with(&[&redactor], |out| explanation.write_json(out))?,

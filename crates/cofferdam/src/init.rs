@@ -4,7 +4,6 @@ use crate::input::{self, InputArgs, PATHS_HELP};
 use crate::output::{self, Color};
 use cofferdam_audit::{Options, audit, init};
 use cofferdam_model::Platform;
-use cofferdam_model::redact::Redactor;
 use cofferdam_model::units::count;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -32,7 +31,7 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
     let platform = input::read(&args.paths, &args.input, &[], color)?;
     input::refuse_nothing(&args.paths, &args.input, &platform)?;
     input::name_config(&platform);
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     let report = audit(&platform, &Options::default());
     let text = init::template(&platform, &report);
     let text = redactor.text(&text);

@@ -4,7 +4,6 @@ use crate::output::{self, Color};
 use cofferdam_audit::report::text;
 use cofferdam_audit::rules;
 use cofferdam_ingest::Input;
-use cofferdam_model::redact::Redactor;
 use cofferdam_model::units::count;
 use cofferdam_model::{Environment, Platform, UnreadableFile};
 use std::collections::BTreeSet;
@@ -98,7 +97,7 @@ fn refuse_overlay_problems(platform: &Platform, color: Color) -> Result<(), Stri
         width: output::width(),
         ..text::Style::default()
     };
-    let redactor = Redactor::new(platform);
+    let redactor = platform.redactor();
     output::complain(
         &text::overlay_problems(&problems, platform, &redactor, style),
         &redactor,
@@ -241,7 +240,7 @@ pub(crate) fn unread(paths: &[PathBuf], platform: &Platform) -> String {
     if told.len() > 3 {
         let _ = write!(message, "\nnot judged: {} more", told.len() - 3);
     }
-    Redactor::new(platform).text(&message).into_owned()
+    platform.redactor().text(&message).into_owned()
         + "\ncorrect what is named above, or check the directory that also contains what they name; if this is \
            expected, add --allow-empty"
 }
@@ -260,7 +259,7 @@ pub(crate) fn refuse_nothing(paths: &[PathBuf], args: &InputArgs, platform: &Pla
         for unreadable in reading.unreadable.iter().take(3) {
             let _ = write!(message, "\n{}: {}", unreadable.path.display(), unreadable.message);
         }
-        return Err(Redactor::new(platform).text(&message).into_owned());
+        return Err(platform.redactor().text(&message).into_owned());
     }
     Ok(())
 }
@@ -286,7 +285,7 @@ pub(crate) fn print_notes(platform: &Platform) {
     };
     for note in platform.reading.notes.iter().filter(is_overlay) {
         let line = format!("note: {}: {}\n", note.path.display(), note.message);
-        output::complain(&line, &Redactor::new(platform));
+        output::complain(&line, &platform.redactor());
     }
 }
 

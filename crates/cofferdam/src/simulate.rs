@@ -103,8 +103,8 @@ pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, String> {
         }
         None => None,
     };
-    let mut redactors = vec![Redactor::new(&platform)];
-    redactors.extend(other.iter().map(|(platform, _)| Redactor::new(platform)));
+    let mut redactors = vec![platform.redactor()];
+    redactors.extend(other.iter().map(|(platform, _)| platform.redactor()));
     let redactors: Vec<&Redactor<'_>> = redactors.iter().collect();
     if let Some(file) = &args.trace {
         let sides: &[(Option<&'static str>, &[Rehearsal])] = match &other {

@@ -12,7 +12,7 @@ use crate::kafka::{Consumer, KafkaCluster, Producer, Topic};
 use crate::network::{Namespace, NetworkPolicy};
 use crate::overlay::Overlay;
 use crate::owner::{AutoscalerId, Owner, ServiceId, WorkloadId};
-use crate::redact::Scans;
+use crate::redact::{Redactor, Scans};
 use crate::scaling::{Autoscaler, DisruptionBudget};
 use crate::scope::{DeploymentId, Home, ProjectId, Scope};
 use crate::secrets::{SecretLiteral, SecretStore, SecretUse};
@@ -43,6 +43,15 @@ pub struct Platform {
     pub scope: Scope,
     /// What looks like a secret in the texts of the files.
     pub scans: Scans,
+}
+
+impl Platform {
+    /// The redactor of its files. It needs them when it is first used.
+    #[must_use]
+    pub fn redactor(&self) -> Redactor<'_> {
+        let known = self.environments.iter().flat_map(|env| &env.secret_literals);
+        Redactor::new(&self.sources, &self.scans, known)
+    }
 }
 
 /// One environment (development, staging, production) with everything that applies to it: declarations for it

@@ -412,7 +412,7 @@ mod tests {
             ..Report::default()
         };
         let platform = platform();
-        let text = render(&report, &platform, &Redactor::new(&platform), Style::default());
+        let text = render(&report, &platform, &platform.redactor(), Style::default());
         assert!(!text.contains("hunter2x"), "{text}");
         insta::assert_snapshot!(text);
     }
@@ -426,7 +426,7 @@ mod tests {
             render(
                 &Report::default(),
                 &platform,
-                &Redactor::new(&platform),
+                &platform.redactor(),
                 Style::default(),
             )
         };

@@ -12,7 +12,8 @@ mod open;
 mod scan;
 mod values;
 
-use crate::{FileId, Platform};
+use crate::FileId;
+use crate::secrets::SecretLiteral;
 use cofferdam_syntax::SourceMap;
 use rayon::prelude::*;
 use scan::{Hidden, scan};
@@ -54,9 +55,13 @@ pub struct Redactor<'a> {
 impl<'a> Redactor<'a> {
     /// The redactor of a platform's files. It needs them when it is first used.
     #[must_use]
-    pub fn new(platform: &'a Platform) -> Self {
+    pub(crate) fn new<'l>(
+        sources: &'a SourceMap,
+        scans: &'a Scans,
+        known: impl Iterator<Item = &'l SecretLiteral>,
+    ) -> Self {
         let mut literals: BTreeMap<u32, Vec<Hidden>> = BTreeMap::new();
-        for literal in platform.environments.iter().flat_map(|env| &env.secret_literals) {
+        for literal in known {
             let range = literal.span.start as usize..literal.span.end as usize;
             let hidden = Hidden {
                 range,
@@ -69,10 +74,10 @@ impl<'a> Redactor<'a> {
             of_file.dedup();
         }
         Redactor {
-            sources: &platform.sources,
-            scans: &platform.scans,
+            sources,
+            scans,
             literals,
-            hidden: platform.sources.iter().map(|_| OnceLock::new()).collect(),
+            hidden: sources.iter().map(|_| OnceLock::new()).collect(),
             values: OnceLock::new(),
         }
     }

@@ -21,7 +21,7 @@ fn a_secret_of_a_file_is_hidden_in_every_other_text() {
         "a.yaml",
         "password: 4XjbnhsRw0a8zKow\nadmin_password: correct-horse-battery\n",
     )]);
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     for (text, wanted) in [
         ("`x` is `4XjbnhsRw0a8zKow`", "`x` is `***`"),
         ("cut: 4XjbnhsR…", "cut: ***…"),
@@ -40,7 +40,7 @@ fn decoded_base64_and_escapes_are_hidden_too() {
         ("s.yaml", "kind: Secret\ndata:\n  x: NFhqYm5oc1J3MGE4ektvdw==\n"),
         ("u.env", "URL=postgres://u:aB3%40kQ9%2Fx7@db/app\n"),
     ]);
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     assert_eq!(redactor.text(SECRET), "***");
     assert_eq!(redactor.text("the password aB3@kQ9/x7"), "the password ***");
 }
@@ -51,7 +51,7 @@ fn a_password_equal_to_a_name_does_not_hide_the_name_in_reports() {
         "compose.yaml",
         "services:\n  airflow:\n    environment:\n      POSTGRES_PASSWORD: airflow\n",
     )]);
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     assert_eq!(
         redactor.text("service airflow has one replica"),
         "service airflow has one replica"
@@ -78,7 +78,7 @@ fn names_with_numbers_stay_in_sentences_and_paths() {
         ),
         ("c.yaml", "token: base64Encoded1\nother: base64Encoded1\n"),
     ]);
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     for text in [
         "overlays/osc-cl1-dev/a.yaml:1:1",
         "`N8N_ENCRYPTION_KEY`",
@@ -97,7 +97,7 @@ fn settings_in_a_secret_are_hidden_completely_and_elsewhere_only_passwords() {
         ("secret.yaml", text),
         ("other.yaml", "group_wait: 30s\n# hunter2x\n"),
     ]);
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     assert_eq!(
         redactor.excerpt(FileId(0), 0..text.len()).text,
         "kind: Secret\nstringData:\n  a.yaml: |\n    ***\n      ***\n      ***\n  b: 1\n"
@@ -113,7 +113,7 @@ fn common_passwords_and_short_words_stay_in_sentences() {
         "a.yaml",
         "password: postgres\nroot_password: app\npasswd: changeme\n",
     )]);
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     let text = "postgres runs for app; changeme";
     assert_eq!(redactor.text(text), text);
 }
@@ -122,7 +122,7 @@ fn common_passwords_and_short_words_stay_in_sentences() {
 fn a_mark_points_at_the_mask_and_its_width_is_fixed() {
     let text = "a: 1\nx: {password: \"hunter2!Pass\", max: 50}\nb: 2\n";
     let platform = platform(&[("a.yaml", text)]);
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     let file = FileId(0);
     let span = |what: &str| {
         let at = text.find(what).unwrap();
@@ -160,7 +160,7 @@ fn secrets_found_by_readers_are_hidden_if_the_scan_misses_them() {
         fingerprint: 0,
         doubtful: false,
     });
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     assert_eq!(redactor.excerpt(FileId(0), 0..21).text, "first: ***");
 }
 
@@ -188,7 +188,7 @@ fn only_the_password_of_an_address_is_hidden() {
 #[test]
 fn a_writer_redacts_lines_written_in_pieces() {
     let platform = platform(&[("a.env", "TOKEN=4XjbnhsRw0a8zKow\n")]);
-    let redactor = Redactor::new(&platform);
+    let redactor = platform.redactor();
     let redactors = [&redactor];
     let mut out = Vec::new();
     let mut writer = Redacted::new(&redactors, &mut out);
@@ -301,7 +301,7 @@ proptest! {
         let shown = masked(Path::new(name), &text);
         prop_assert_eq!(shown.matches('\n').count(), text.matches('\n').count());
         let platform = platform(&[(name, &text)]);
-        let redactor = Redactor::new(&platform);
+        let redactor = platform.redactor();
         let excerpt = redactor.excerpt(FileId(0), 0..text.len());
         let (start, end) = (excerpt.place(0, false), excerpt.place(text.len(), true));
         prop_assert!(excerpt.text.is_char_boundary(start) && excerpt.text.is_char_boundary(end) && start <= end);
@@ -329,7 +329,7 @@ fn passwords_in_addresses_without_a_scheme_and_in_parameters_are_hidden() {
         ("x: app@tcp(db:3306)/shop", "x: app@tcp(db:3306)/shop"),
     ] {
         let platform = platform(&[("a.yaml", line)]);
-        let redactor = Redactor::new(&platform);
+        let redactor = platform.redactor();
         let shown = redactor.excerpt(crate::FileId(0), 0..line.len());
         assert_eq!(shown.text.trim_end(), wanted);
     }
