@@ -1,6 +1,7 @@
 //! The complete view of files and texts after redaction.
 
 use super::*;
+use crate::Platform;
 use crate::{Environment, SourceFile, Span};
 use proptest::prelude::*;
 
